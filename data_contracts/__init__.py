@@ -1,0 +1,1 @@
+"""What is promised at each boundary, one module a boundary; knows nothing of Prefect."""

@@ -1,0 +1,107 @@
+"""Training of one variant: Keras's own `fit`, the better of its epochs kept. Needs TensorFlow."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.quiet import load_tensorflow
+from models.variants import Variant
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class LabelledReviews:
+    """Encoded reviews with their labels; n is the number of reviews."""
+
+    ids: NDArray[np.int32]
+    """[n, sequence_length] word ids, padded in front with 0."""
+    positive: NDArray[np.float32]
+    """[n] 1 where the review is positive, else 0."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch ended with; losses are binary cross-entropy in nats."""
+
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained model, its learning curve and which epoch's weights it holds."""
+
+    model: "keras.Model"
+    history: tuple[Epoch, ...]
+    kept_epoch: int
+    """Counted from 1: the epoch with the lowest validation loss."""
+
+
+def train_variant(
+    variant: Variant,
+    train: LabelledReviews,
+    validation: LabelledReviews,
+    *,
+    seed: int,
+    epochs: int,
+    report: Callable[[int], None] = lambda rows: None,
+) -> TrainedModel:
+    """Train `variant` and keep the epoch with the lowest validation loss.
+
+    The same seed on the same machine gives the same weights. `report` is told of the training rows done
+    since its last call, `epochs * len(train.ids)` in all.
+    """
+    load_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    model = variant.build(variant)
+    best = _make_best_epoch_keeper()
+    model.fit(
+        train.ids,
+        train.positive,
+        batch_size=variant.batch_size,
+        epochs=epochs,
+        verbose=0,
+        validation_data=(validation.ids, validation.positive),
+        validation_batch_size=256,
+        callbacks=[best, _make_reporter(len(train.ids), variant.batch_size, report)],
+    )
+    model.set_weights(best.weights)
+    return TrainedModel(model, tuple(best.history), best.kept_epoch)
+
+
+def _make_best_epoch_keeper() -> Any:
+    """Make the callback that remembers each epoch's figures and the weights of the best."""
+    import keras
+
+    class KeepBestEpoch(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.history: list[Epoch] = []
+            self.kept_epoch, self.weights = 0, self.model.get_weights()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            figures = Epoch(*(float(logs[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")))
+            lowest = min((past.validation_loss for past in self.history), default=float("inf"))
+            self.history.append(figures)
+            if figures.validation_loss < lowest:
+                self.kept_epoch, self.weights = epoch + 1, self.model.get_weights()
+
+    return KeepBestEpoch()
+
+
+def _make_reporter(rows: int, batch_size: int, report: Callable[[int], None]) -> Any:
+    import keras
+
+    class ReportRows(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            report(min(batch_size, rows - batch * batch_size))
+
+    return ReportRows()

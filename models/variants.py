@@ -1,0 +1,124 @@
+"""The table of variants: what each model is made of. Add a variant here and every command knows it.
+
+The three seed variants are fixed by `docs/design.md` and stay as they are. Keras is imported inside the
+builders, so that listing the variants costs nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from data_contracts.errors import UsageError
+from models.text import SEQUENCE_LENGTH, VOCABULARY_SIZE
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One architecture and how it is trained."""
+
+    name: str
+    summary: str
+    build: Callable[["Variant"], "keras.Model"]
+    """Gives a compiled model: int32 ids [n, sequence_length] to P(positive) [n, 1]."""
+    vocabulary_size: int = VOCABULARY_SIZE
+    sequence_length: int = SEQUENCE_LENGTH
+    embedding_size: int = 32
+    lstm_units: int = 100
+    dropout: float = 0.0
+    filters: int = 0
+    kernel_size: int = 0
+    pool_size: int = 0
+    epochs: int = 2
+    batch_size: int = 64
+
+    def hyper_parameters(self) -> dict[str, Any]:
+        """Give the numbers that define the variant, for its bundle."""
+        skipped = {"name", "summary", "build"}
+        return {key: value for key, value in vars(self).items() if key not in skipped}
+
+
+def _compile(variant: Variant, layers: list[Any]) -> "keras.Model":
+    import keras
+
+    words = keras.Input((variant.sequence_length,), dtype="int32", name="word_ids")
+    model = keras.Sequential([words, *layers], name=variant.name)
+    model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _build_lstm(variant: Variant) -> "keras.Model":
+    from keras import layers
+
+    return _compile(
+        variant,
+        [
+            layers.Embedding(variant.vocabulary_size, variant.embedding_size),
+            layers.LSTM(variant.lstm_units),
+            layers.Dense(1, activation="sigmoid"),
+        ],
+    )
+
+
+def _build_lstm_dropout(variant: Variant) -> "keras.Model":
+    from keras import layers
+
+    return _compile(
+        variant,
+        [
+            layers.Embedding(variant.vocabulary_size, variant.embedding_size),
+            layers.Dropout(variant.dropout),
+            layers.LSTM(variant.lstm_units),
+            layers.Dropout(variant.dropout),
+            layers.Dense(1, activation="sigmoid"),
+        ],
+    )
+
+
+def _build_cnn_lstm(variant: Variant) -> "keras.Model":
+    from keras import layers
+
+    return _compile(
+        variant,
+        [
+            layers.Embedding(variant.vocabulary_size, variant.embedding_size),
+            layers.Conv1D(variant.filters, variant.kernel_size, padding="same", activation="relu"),
+            layers.MaxPooling1D(variant.pool_size),
+            layers.LSTM(variant.lstm_units),
+            layers.Dense(1, activation="sigmoid"),
+        ],
+    )
+
+
+DEFAULT_VARIANT = "cnn_lstm"
+
+VARIANTS = {
+    variant.name: variant
+    for variant in (
+        Variant("lstm", "Embedding, LSTM, Dense", _build_lstm),
+        Variant(
+            "lstm_dropout",
+            "the same, with dropout before and after the LSTM",
+            _build_lstm_dropout,
+            dropout=0.2,
+        ),
+        Variant(
+            "cnn_lstm",
+            "Embedding, convolution, pooling, LSTM, Dense",
+            _build_cnn_lstm,
+            filters=32,
+            kernel_size=3,
+            pool_size=2,
+        ),
+    )
+}
+
+
+def find_variant(name: str) -> Variant:
+    """Look a variant up by name; an unknown name is a `UsageError` that lists the known ones."""
+    try:
+        return VARIANTS[name]
+    except KeyError:
+        raise UsageError(f"There is no variant {name!r}. Choose one of: {', '.join(VARIANTS)}.") from None
