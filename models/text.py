@@ -24,7 +24,8 @@ SEQUENCE_LENGTH = 500
 SEPARATORS = '!"#$%&()*+,-./:;<=>?@[\\]^_{|}~`\t\n\r'
 """Keras's own filter, and the carriage return that Windows puts before a newline."""
 
-_BREAK = re.compile(r"<br\s*/?>")
+# Spelt out, since `\s` is Unicode's in Python and ASCII's in Arrow.
+_BREAK = re.compile(r"<br[ \t\n\r\f]*/?>")
 _TO_SPACE = str.maketrans(dict.fromkeys(SEPARATORS, " "))
 
 

@@ -1,0 +1,265 @@
+"""The engine of the contracts: runs Great Expectations on a frame in memory and gives plain results.
+
+Every boundary checks through `run_checks`; what a boundary promises is written in its own module. The library
+is started once per process, on first use (about 4 s), and writes no files and no progress bars. Expectations
+are made from `import_expectations()`, so that its warnings at import stay out of the user's sight.
+A run costs some 10 ms per expectation and hardly grows with the rows: hand in small frames of ready-made
+numbers and booleans, not texts.
+"""
+
+import functools
+import logging
+import threading
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from data_contracts.errors import ContractError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from great_expectations.expectations.expectation import Expectation
+
+SAMPLES_SHOWN = 5
+"""Rows and values that a message names at most."""
+
+_VALUE_CHARACTERS = 40
+_TEXT_CHARACTERS = 300
+_TOLD_APART = frozenset(
+    ["column", "column_A", "column_B", "column_list", "batch_id", "min_value", "max_value", "row_condition"]
+)
+# The context holds one frame at a time, and flows run tasks in threads.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one expectation found in one frame, or for one source file where `source_sha256` is given."""
+
+    boundary: str
+    rule: str
+    """Our short name of the promise, such as `score_in_range`."""
+    expectation: str
+    """The expectation's type, such as `expect_column_values_to_be_between`."""
+    columns: str
+    severity: str
+    """'error' stops or refuses, 'warning' is recorded and shown."""
+    success: bool
+    observed: str
+    expected: str
+    unexpected_count: int
+    unexpected_rows: tuple[Any, ...] = ()
+    """Where it failed: values of the index columns, tuples where there are several, in the frame's order."""
+    source_sha256: str | None = None
+
+
+@functools.cache
+def import_expectations() -> Any:
+    """Give the module `great_expectations.expectations`, imported without its deprecation warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import great_expectations.expectations as expectations
+
+        # The library sends every warning of the process to its log: give them back.
+        logging.captureWarnings(False)
+    return expectations
+
+
+def run_checks(
+    boundary: str,
+    frame: "pd.DataFrame",
+    expectations: Sequence["Expectation"],
+    index_columns: Sequence[str] = (),
+) -> list[CheckResult]:
+    """Check `frame` and give one result per expectation, in their order.
+
+    Each expectation carries `meta={"rule": name}` and, where the library's own words would not do,
+    `"expected": words`; severity "warning" makes it a warning, any other an error. Failed rows are named by
+    their values in `index_columns`, by their position from 0 where none are given. An expectation that raises
+    is a failed error whose `observed` is the exception's text.
+    """
+    placed = [_place(expectation, position) for position, expectation in enumerate(expectations)]
+    positioned = frame.reset_index(drop=True)
+    with _ONE_AT_A_TIME:
+        found = _validate(positioned, placed)
+    keys = _index_keys(positioned, index_columns)
+    return [_read_result(boundary, found[position], keys) for position in range(len(placed))]
+
+
+def require_success(results: Sequence[CheckResult], next_step: str) -> None:
+    """Raise a `ContractError` that lists every failed error among `results` and ends with `next_step`."""
+    failed = [result for result in results if not result.success and result.severity == "error"]
+    if failed:
+        lines = [f"- {describe_failure(result)}" for result in failed]
+        raise ContractError("\n".join(["A contract is broken:", *lines, f"Next: {next_step}"]))
+
+
+def describe_failure(result: CheckResult) -> str:
+    """Say in one line what broke: boundary, source, rule, observed, expected, and the first rows."""
+    of_source = f" of source {result.source_sha256}" if result.source_sha256 else ""
+    columns = f" [{result.columns}]" if result.columns else ""
+    rows = ", ".join(map(str, result.unexpected_rows[:SAMPLES_SHOWN]))
+    more = ", ..." if len(result.unexpected_rows) > SAMPLES_SHOWN else ""
+    where = f" (rows: {rows}{more})" if rows else ""
+    promise = f"{result.boundary}{of_source}: {result.rule}{columns}"
+    return f"{promise}: observed {result.observed}; expected {result.expected}{where}"
+
+
+def split_by_source(
+    results: Sequence[CheckResult], sources: Sequence[str | None], row_names: Sequence[Any]
+) -> list[CheckResult]:
+    """Split the results of one frame over its sources: one result per source and expectation.
+
+    `results` name their failed rows by position; `sources` and `row_names` say of each row of the frame, [n],
+    which source it is of and what to call it. A result that failed without naming rows fails for each source.
+    """
+    broken: dict[tuple[str | None, int], list[Any]] = {}
+    for order, result in enumerate(results):
+        for position in result.unexpected_rows:
+            broken.setdefault((sources[position], order), []).append(row_names[position])
+    found = list(dict.fromkeys(sources)) or [None]
+    return [
+        _narrow(result, tuple(broken.get((source, order), ())), source, alone=len(found) == 1)
+        for source in found
+        for order, result in enumerate(results)
+    ]
+
+
+def count_rows(result: CheckResult, rows: tuple[Any, ...]) -> CheckResult:
+    """Give `result` as it is when exactly `rows` break its rule."""
+    observed = f"{len(rows)} broken"
+    return replace(
+        result, success=not rows, observed=observed, unexpected_count=len(rows), unexpected_rows=rows
+    )
+
+
+def _narrow(result: CheckResult, rows: tuple[Any, ...], source: str | None, alone: bool) -> CheckResult:
+    # The words of a result that is of one source only hold as they are, and show the values.
+    whole = alone or (not result.success and not result.unexpected_rows)
+    narrowed = replace(result, unexpected_rows=rows) if whole else count_rows(result, rows)
+    return replace(narrowed, source_sha256=source)
+
+
+@functools.cache
+def _open_batches() -> Any:
+    """Start the library in memory; give the definition that turns a frame into a batch."""
+    import_expectations()
+    import great_expectations
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = great_expectations.get_context(mode="ephemeral")
+    context.variables.analytics_enabled = False
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("memory").add_dataframe_asset("frame")
+    return asset.add_batch_definition_whole_dataframe("whole")
+
+
+def _place(expectation: "Expectation", position: int) -> "Expectation":
+    """Copy an expectation with its position in its meta: results come back in another order."""
+    return expectation.copy(update={"meta": {**expectation.meta, "position": position}})
+
+
+def _validate(frame: "pd.DataFrame", placed: Sequence["Expectation"]) -> dict[int, Any]:
+    """Run the expectations; give each one's raw result by its position."""
+    batches = _open_batches()
+    import great_expectations
+
+    suite = great_expectations.ExpectationSuite(name="checks", expectations=list(placed))
+    batch = batches.get_batch({"dataframe": frame})
+    # Without index columns the library gives positions, 100 times faster than values of columns.
+    result_format = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
+    report = batch.validate(suite, result_format=result_format)
+    return {result.expectation_config.meta["position"]: result for result in report.results}
+
+
+def _index_keys(frame: "pd.DataFrame", index_columns: Sequence[str]) -> list[Any]:
+    """Name each row by its value in the one index column, by a tuple of several, else by its position."""
+    if not index_columns:
+        return list(range(len(frame)))
+    columns = [frame[name].tolist() for name in index_columns]
+    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+
+
+def _read_result(boundary: str, raw: Any, keys: Sequence[Any]) -> CheckResult:
+    config = raw.expectation_config
+    exception = _find_exception(raw.exception_info)
+    severity = "warning" if config.severity == "warning" and not exception else "error"
+    return CheckResult(
+        boundary=boundary,
+        rule=config.meta["rule"],
+        expectation=config.type,
+        columns=_name_columns(config.kwargs),
+        severity=severity,
+        success=bool(raw.success) and not exception,
+        observed=f"an exception: {exception}" if exception else _describe_observed(raw.result),
+        expected=config.meta.get("expected") or _describe_expected(config.type, config.kwargs),
+        unexpected_count=int(raw.result.get("unexpected_count") or 0),
+        unexpected_rows=tuple(keys[position] for position in raw.result.get("unexpected_index_list") or ()),
+    )
+
+
+def _find_exception(info: Mapping[str, Any]) -> str:
+    """Give the text of the exception that an expectation raised, '' if none; it comes in two shapes."""
+    if not info:
+        return ""
+    entries = [info] if "raised_exception" in info else list(info.values())
+    raised = [entry for entry in entries if entry["raised_exception"]]
+    return _shorten(str(raised[0]["exception_message"]) or "no message", _TEXT_CHARACTERS) if raised else ""
+
+
+def _name_columns(kwargs: Mapping[str, Any]) -> str:
+    names = [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
+    listed = kwargs.get("column_list") or kwargs.get("column_set") or []
+    return ", ".join([*names, *listed])
+
+
+def _describe_observed(found: Mapping[str, Any]) -> str:
+    if "element_count" not in found:
+        value = found.get("observed_value")
+        return "no value" if value is None else _shorten(_to_words(value), _TEXT_CHARACTERS)
+    text = f"{found.get('unexpected_count', 0)} of {found['element_count']} rows broken"
+    values = [value for value in found.get("partial_unexpected_list", []) if not isinstance(value, bool)]
+    samples = dict.fromkeys(_shorten(_to_words(value)) for value in values)
+    shown = ", ".join(list(samples)[:SAMPLES_SHOWN])
+    return f"{text}: {shown}" if shown else text
+
+
+def _describe_expected(expectation: str, kwargs: Mapping[str, Any]) -> str:
+    """Put an expectation's arguments into words; without any, its type says it."""
+    words = [_describe_range(kwargs)]
+    words += [
+        f"{key} {_to_words(value)}" for key, value in kwargs.items() if key not in _TOLD_APART and value
+    ]
+    told = ", ".join(filter(None, words)) or expectation.removeprefix("expect_").replace("_", " ")
+    return _shorten(told + _describe_condition(kwargs.get("row_condition")), _TEXT_CHARACTERS)
+
+
+def _describe_range(kwargs: Mapping[str, Any]) -> str:
+    lowest, highest = kwargs.get("min_value"), kwargs.get("max_value")
+    if lowest is not None and highest is not None:
+        return _to_words(lowest) if lowest == highest else f"{_to_words(lowest)} to {_to_words(highest)}"
+    if lowest is not None:
+        return f"at least {_to_words(lowest)}"
+    return f"at most {_to_words(highest)}" if highest is not None else ""
+
+
+def _describe_condition(condition: Any) -> str:
+    if not condition:
+        return ""
+    if isinstance(condition, Mapping) and condition.get("type") == "comparison":
+        column, operator = condition["column"]["name"], condition["operator"]
+        return f" where {column} {operator} {_to_words(condition['parameter'])}"
+    return f" where {condition}"
+
+
+def _to_words(value: Any) -> str:
+    """Write a value as a reader would: no numpy types, no `.0` on whole numbers."""
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_to_words, value))}]"
+    plain = value.item() if hasattr(value, "item") else value
+    return str(int(plain)) if isinstance(plain, float) and plain.is_integer() else repr(plain)
+
+
+def _shorten(text: str, characters: int = _VALUE_CHARACTERS) -> str:
+    return text if len(text) <= characters else text[: characters - 3] + "..."

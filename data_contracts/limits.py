@@ -1,0 +1,20 @@
+"""How far a review file may go before a row or the whole file is refused. Light: settings read it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RowLimits:
+    """How far a row, and a file of rows, may go."""
+
+    max_text_chars: int = 100_000
+    """Unicode characters of one text; the longest review of the Stanford archive has 13,704."""
+    max_bad_share: float = 0.2
+    """Share of a file's rows, 0 to 1, that may be bad."""
+    min_bad_rows: int = 10
+    """Up to this many bad rows never refuse a file, however small it is."""
+
+
+def exceeds_bad_rows(rows_read: int, rows_bad: int, limits: RowLimits) -> bool:
+    """Tell whether a file is to be refused by `too_many_bad_rows`: by number and by share."""
+    return rows_bad > limits.min_bad_rows and rows_bad > limits.max_bad_share * rows_read

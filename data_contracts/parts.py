@@ -1,0 +1,62 @@
+"""What a scored part holds: four Parquet files, each with the columns of the table that it is committed to."""
+
+import pyarrow as pa
+
+from data_contracts.scored_reviews import SCORED_SCHEMA
+
+_INSTANT = pa.timestamp("us", tz="UTC")
+
+SOURCE_SCHEMA = pa.schema(
+    [
+        pa.field("source_sha256", pa.string(), nullable=False),
+        pa.field("row_number", pa.int64(), nullable=False),
+        ("member", pa.string()),
+        ("review_id", pa.string()),
+        ("movie_id", pa.string()),
+        ("reviewed_at", _INSTANT),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("text_sha256", pa.string(), nullable=False),
+        ("given_label", pa.string()),
+        ("given_rating", pa.float64()),
+        ("extra", pa.string()),
+    ]
+)
+"""One row per accepted source row."""
+
+QUARANTINE_SCHEMA = pa.schema(
+    [
+        pa.field("source_sha256", pa.string(), nullable=False),
+        pa.field("row_number", pa.int64(), nullable=False),
+        ("uri", pa.string()),
+        ("member", pa.string()),
+        ("raw", pa.binary()),
+        ("rule", pa.string()),
+        ("detail", pa.string()),
+        ("run_id", pa.string()),
+        ("quarantined_at", _INSTANT),
+    ]
+)
+"""One row per source row that broke a row rule."""
+
+LEDGER_SCHEMA = pa.schema(
+    [
+        pa.field("source_sha256", pa.string(), nullable=False),
+        pa.field("model_id", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        ("rule", pa.string()),
+        ("detail", pa.string()),
+        ("uri", pa.string()),
+        ("format", pa.string()),
+        ("bytes", pa.int64()),
+        ("rows_read", pa.int64()),
+        ("run_id", pa.string()),
+    ]
+)
+"""One row per source file; rows of a file whose status is 'refused' are not committed."""
+
+PART_SCHEMAS = {
+    "source_reviews": SOURCE_SCHEMA,
+    "scored_reviews": SCORED_SCHEMA,
+    "quarantined_rows": QUARANTINE_SCHEMA,
+    "scored_files": LEDGER_SCHEMA,
+}

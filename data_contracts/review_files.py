@@ -1,0 +1,213 @@
+"""What a new review file must be: the rules of its rows and of the whole file, and the check of the rows.
+
+A bad row is quarantined with its rule and its file goes on; a bad file is refused whole. Readers judge what
+only they can see (broken lines, bytes that are no text) and name the rule; the rest is measured here in Arrow
+and decided row by row by Great Expectations, which sees booleans and lengths, never the texts.
+Needs Arrow only; the engine is started by `check_rows`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.expectations import (
+    CheckResult,
+    count_rows,
+    import_expectations,
+    require_success,
+    run_checks,
+    split_by_source,
+)
+from data_contracts.limits import RowLimits
+
+BOUNDARY = "review_files"
+
+READ_SCHEMA = pa.schema(
+    [
+        pa.field("row_number", pa.int64(), nullable=False),
+        ("member", pa.string()),
+        ("review_id", pa.string()),
+        ("movie_id", pa.string()),
+        ("reviewed_at", pa.timestamp("us", tz="UTC")),
+        ("text", pa.string()),
+        ("given_label", pa.string()),
+        ("given_rating", pa.float64()),
+        ("extra", pa.string()),
+        ("raw", pa.binary()),
+        ("rule", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+"""What a reader yields: one row per source row, good or bad.
+
+`row_number` counts every data row of the source from 1. `text` is null where it is missing or unusable; `raw`
+then holds the bytes as found (the whole line where the row's shape is broken). `given_label` is 'positive',
+'negative' or null, `given_rating` is in stars from 1 to 10, `extra` is a JSON object of the other columns.
+`rule` is the row rule that the reader already knows to be broken, `detail` its words.
+"""
+
+ROW_RULES = {
+    "row_shape": "The row does not have the shape of its file; mend the line, then release or resubmit it.",
+    "text_missing": "The row has no text; fill the text column in.",
+    "text_blank": "The text is only spaces, line breaks or invisible characters; fill it in.",
+    "text_encoding": "The text's bytes are not valid in the file's encoding; save the file as UTF-8.",
+    "text_type": "The text is a number, a list or another thing that is not a text; put it in quotes.",
+    "text_too_long": "The text is longer than a review may be; check for a missing quote, or shorten it.",
+    "text_nul": "The text holds NUL characters, so it is probably binary or UTF-16; save the file as UTF-8.",
+    "text_no_words": "The text is only punctuation or HTML line breaks, so there is nothing to score.",
+}
+"""Each row rule, what is wrong and what to do; of several broken rules the first in this order counts."""
+
+FILE_RULES = {
+    "file_empty": "The file holds no rows; export it again.",
+    "file_unreadable": "The file can't be opened or read; check its permissions and the disk.",
+    "format_unknown": "The file is of no known kind; use csv, tsv, jsonl, parquet, txt, a zip or a tar.",
+    "format_mismatch": "The content is not what the name says; give the file the ending of what it is.",
+    "compression_broken": "The compressed data is cut off or damaged; copy the file again.",
+    "archive_broken": "The zip or tar is cut off or damaged; pack it again.",
+    "archive_empty": "The archive holds no review file; pack at least one into it.",
+    "archive_encrypted": "The zip is protected by a password; pack it without one.",
+    "member_name_unsafe": "A member's name would lead out of the archive; pack it with plain relative names.",
+    "member_not_a_file": "The archive holds a link, a device or another thing that is no file; leave it out.",
+    "member_nested_archive": "The archive holds another archive; unpack that one first.",
+    "bomb_suspected": "The file unpacks to far more than its size allows; split it if it really is so large.",
+    "csv_broken": "The CSV can't be split into rows from some byte on; check its quotes and separators.",
+    "json_broken": "The JSON can't be read as one object a line; write it as JSON lines.",
+    "parquet_broken": "The Parquet file is cut off or damaged; write it again.",
+    "header_broken": "The first line gives no usable column names; put one distinct name over each column.",
+    "text_column_missing": "No column is the text; call it `text` or `review`, or give --text-column.",
+    "text_column_doubled": "Several columns could hold the text; name the right one with --text-column.",
+    "text_column_type": "The text column does not hold texts; name the right one with --text-column.",
+    "encoding_broken": "The text is cut off or damaged in its own encoding; save the file again, as UTF-8.",
+    "encoding_unknown": "The file's encoding is not one that is read; save the file as UTF-8.",
+    "too_many_bad_rows": "Too large a share of the rows is bad; look at their rules, then mend the file.",
+    "link_refused": "The file is a link that leads out of the inbox; put the file itself there.",
+}
+"""Each rule that refuses a file whole, what is wrong and what to do."""
+
+_FACTS = {
+    "row_shape": "well_shaped",
+    "text_missing": "text_present",
+    "text_blank": "text_visible",
+    "text_encoding": "text_decoded",
+    "text_type": "text_is_string",
+    "text_too_long": "characters",
+    "text_nul": "free_of_nul",
+    "text_no_words": "has_word",
+}
+"""The measure that each row rule looks at."""
+
+# Anything but Unicode's separators, control and format characters (zero-width ones too) and the letters that
+# draw as nothing. NUL has a rule of its own.
+_VISIBLE = r"[^\p{Z}\p{Cc}\p{Cf}\x{115F}\x{1160}\x{2800}\x{3164}\x{FFA0}]|\x00"
+
+# What a text is taken to measure when the reader gave it up for its length.
+_ENDLESS = 2**31 - 1
+
+
+def measure_rows(batch: pa.RecordBatch | pa.Table, worded: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Measure rows of `READ_SCHEMA`, [n] to [n], in Arrow alone; `worded` tells which texts have a word.
+
+    The result has the row number, the reader's rule and detail, a `source_sha256` if `batch` has one, and one
+    fact per row rule, never null. The reader's verdict is final: a row that it judged breaks that one rule.
+    """
+    text, rule = batch["text"], batch["rule"]
+    measured = {
+        "text_missing": pc.is_valid(text),
+        "text_blank": pc.match_substring_regex(text, _VISIBLE),
+        "text_nul": pc.invert(pc.match_substring_regex(text, r"\x00")),
+        "text_no_words": worded,
+    }
+    unmeasured = pa.repeat(pa.scalar(True), batch.num_rows)
+    facts = {name: _judge(rule, name, measured.get(name, unmeasured)) for name in ROW_RULES}
+    facts["text_too_long"] = _judge_length(rule, pc.utf8_length(text))
+    carried = [
+        name for name in ("source_sha256", "row_number", "rule", "detail") if name in batch.schema.names
+    ]
+    columns = {name: batch[name] for name in carried}
+    return pa.table(columns | {_FACTS[name]: fact for name, fact in facts.items()})
+
+
+def check_rows(measures: pa.Table, limits: RowLimits) -> tuple[list[CheckResult], dict[int, tuple[str, str]]]:
+    """Judge the rows that `measure_rows` measured, of one or several sources in one run.
+
+    Gives one result per source and row rule, in the order of `ROW_RULES`, with the row numbers of those that
+    break this rule and none before it; severity is 'warning', since a bad row stops nothing. Also gives the
+    bad rows: position in `measures` from 0 to (rule, detail). Raises `ContractError` if a check itself fails.
+    """
+    _require_known_rules(measures["rule"])
+    frame = measures.select(list(_FACTS.values())).to_pandas()
+    results = run_checks(BOUNDARY, frame, _expect_rows(limits))
+    # Only a check that itself failed is an error here.
+    require_success(results, "report this as a fault of the row contract; no row was judged.")
+    first = {position: result.rule for result in reversed(results) for position in result.unexpected_rows}
+    bad = {position: first[position] for position in sorted(first)}
+    sources = measures["source_sha256"] if "source_sha256" in measures.column_names else pa.nulls(len(frame))
+    once = [count_rows(result, _pick_rows(bad, result.rule)) for result in results]
+    split = split_by_source(once, sources.to_pylist(), measures["row_number"].to_pylist())
+    return split, _tell_details(bad, measures, limits)
+
+
+def merge_results(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """Add up the results of several batches: one per source and row rule, in the order first seen."""
+    merged: dict[tuple[str | None, str, str], CheckResult] = {}
+    for result in results:
+        key = (result.source_sha256, result.rule, result.expectation)
+        before = merged[key].unexpected_rows if key in merged else ()
+        merged[key] = count_rows(result, before + result.unexpected_rows)
+    return list(merged.values())
+
+
+def _pick_rows(bad: Mapping[int, str], rule: str) -> tuple[int, ...]:
+    return tuple(position for position, first in bad.items() if first == rule)
+
+
+def _tell_details(
+    bad: Mapping[int, str], measures: pa.Table, limits: RowLimits
+) -> dict[int, tuple[str, str]]:
+    """Add to each bad row's rule the words of whoever judged it: the reader's, else ours."""
+    found = measures.select(["detail", "characters"]).take(pa.array(list(bad), pa.int64())).to_pylist()
+    told = {}
+    for (position, rule), row in zip(bad.items(), found, strict=True):
+        own = ROW_RULES[rule]
+        if limits.max_text_chars < row["characters"] < _ENDLESS:
+            own = f"{row['characters']:,} characters; a text may have {limits.max_text_chars:,}."
+        told[position] = (rule, row["detail"] or own)
+    return told
+
+
+def _expect_rows(limits: RowLimits) -> list[Any]:
+    """Write the row contract down: one expectation per row rule, in the order of `ROW_RULES`."""
+    expect = import_expectations()
+    expectations = []
+    for rule, fact in _FACTS.items():
+        if fact == "characters":
+            meta = {"rule": rule, "expected": f"at most {limits.max_text_chars:,} characters"}
+            arguments = {"column": fact, "max_value": limits.max_text_chars, "meta": meta}
+            expectations.append(expect.ExpectColumnValuesToBeBetween(**arguments, severity="warning"))
+        else:
+            meta = {"rule": rule, "expected": f"{fact} is true"}
+            arguments = {"column": fact, "value_set": [True], "meta": meta}
+            expectations.append(expect.ExpectColumnValuesToBeInSet(**arguments, severity="warning"))
+    return expectations
+
+
+def _require_known_rules(rules: pa.ChunkedArray) -> None:
+    unknown = set(pc.unique(rules).to_pylist()) - {None, *ROW_RULES}
+    if unknown:
+        raise ValueError(
+            f"A reader named row rules that ROW_RULES does not have: {', '.join(sorted(unknown))}."
+        )
+
+
+def _judge(rule: pa.Array, name: str, measured: pa.Array) -> pa.Array:
+    """Give the fact behind row rule `name`: the reader's verdict if there is one, else what was measured."""
+    return pc.if_else(pc.is_null(rule), pc.fill_null(measured, True), pc.not_equal(rule, name))
+
+
+def _judge_length(rule: pa.Array, characters: pa.Array) -> pa.Array:
+    """Give each text's length in characters; 0 where the reader found another rule broken."""
+    given_up = pc.if_else(pc.equal(rule, "text_too_long"), _ENDLESS, 0)
+    return pc.cast(pc.if_else(pc.is_null(rule), pc.fill_null(characters, 0), given_up), pa.int32())

@@ -1,0 +1,180 @@
+"""What a scored row promises, and the check of every scored part before it is committed.
+
+Grain of a scored row: one per accepted source row per model. This is our own output: a broken promise is an
+error and nothing of the part is committed. Needs Arrow and numpy; `check_scored_rows` starts the engine.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from data_contracts.errors import ContractError
+from data_contracts.expectations import CheckResult, import_expectations, run_checks, split_by_source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BOUNDARY = "scored_reviews"
+
+SCORED_SCHEMA = pa.schema(
+    [
+        ("source_sha256", pa.string()),
+        ("row_number", pa.int64()),
+        ("model_id", pa.string()),
+        ("score", pa.float64()),
+        ("sentiment", pa.string()),
+        ("predicted_rating", pa.float64()),
+        ("token_count", pa.int32()),
+        ("oov_rate", pa.float32()),
+        ("truncated", pa.bool_()),
+        ("run_id", pa.string()),
+        ("scored_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+"""A scored row; its key is source_sha256, row_number, model_id.
+
+`score` is P(positive), 0 to 1; `predicted_rating` is in stars, 1 to 10; `token_count` counts the words of the
+whole text, `oov_rate` is the share of them outside the vocabulary, 0 to 1; `truncated` says whether there are
+more words than the model reads.
+"""
+
+POSITIVE_FROM = 0.5
+"""The lowest score that is called positive."""
+
+LOWEST_STARS, HIGHEST_STARS = 1.0, 10.0
+
+
+def rate_stars(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Put scores, [n] from 0 to 1, on the star scale from 1 to 10."""
+    return LOWEST_STARS + (HIGHEST_STARS - LOWEST_STARS) * score
+
+
+def name_sentiments(score: NDArray[np.float64]) -> NDArray[np.str_]:
+    """Call each score, [n] from 0 to 1, 'positive' or 'negative'."""
+    return np.where(score >= POSITIVE_FROM, "positive", "negative")
+
+
+def check_scored_rows(
+    scored: pa.Table, rows_read: int | Mapping[str, int], rows_quarantined: int | Mapping[str, int]
+) -> list[CheckResult]:
+    """Check scored rows of `SCORED_SCHEMA`, of one model, against the rows that their sources had.
+
+    The counts are of the table's one source, or by source_sha256 where there are several. Gives one result
+    per source and expectation, failed rows by row number. Raises `ContractError` if a column is missing or
+    of another type, `ValueError` if plain counts come with several sources.
+    """
+    _require_schema(scored)
+    results = run_checks(BOUNDARY, _measure_rows(scored), _expect_rows())
+    sources = _list_names(scored["source_sha256"])
+    by_row = split_by_source(results, sources, scored["row_number"].to_pylist())
+    return by_row + _check_counts(sources, rows_read, rows_quarantined)
+
+
+def _require_schema(scored: pa.Table) -> None:
+    found = dict(zip(scored.schema.names, scored.schema.types, strict=True))
+    wrong = [
+        f"{field.name} is {found.get(field.name, 'missing')}, expected {field.type}"
+        for field in SCORED_SCHEMA
+        if found.get(field.name) != field.type
+    ]
+    if wrong:
+        raise ContractError(f"Scored rows do not have the columns of SCORED_SCHEMA: {'; '.join(wrong)}.")
+
+
+def _list_names(names: pa.ChunkedArray) -> list[str]:
+    """Give a column of few distinct strings as a list that holds each of them once in memory."""
+    distinct = pc.unique(names)
+    listed = distinct.to_pylist()
+    return [listed[code] for code in pc.index_in(names, distinct).to_pylist()]
+
+
+def _measure_rows(scored: pa.Table) -> "pd.DataFrame":
+    """Measure scored rows, [n] to [n] numbers and booleans: strings become codes, nulls are counted."""
+    score = scored["score"].to_numpy().astype(np.float64)
+    named = pc.equal(scored["sentiment"], pa.array(name_sentiments(score)))
+    missing = sum(
+        pc.is_null(scored[name], nan_is_null=True).to_numpy().astype(np.int8) for name in SCORED_SCHEMA.names
+    )
+    measures = {
+        "source": pc.index_in(scored["source_sha256"], pc.unique(scored["source_sha256"])),
+        "row_number": scored["row_number"],
+        "model": pc.index_in(scored["model_id"], pc.unique(scored["model_id"])),
+        "missing_values": pa.array(missing),
+        "score": scored["score"],
+        "score_is_finite": pa.array(np.isfinite(score)),
+        "sentiment_fits": pc.fill_null(named, False),
+        "predicted_rating": scored["predicted_rating"],
+        "token_count": scored["token_count"],
+        "oov_rate": scored["oov_rate"],
+    }
+    frame: pd.DataFrame = pa.table(measures).to_pandas()
+    return frame
+
+
+def _expect_rows() -> list[Any]:
+    """Write the promises of a scored row down."""
+    expect = import_expectations()
+    between, among = expect.ExpectColumnValuesToBeBetween, expect.ExpectColumnValuesToBeInSet
+    stars = {"min_value": LOWEST_STARS, "max_value": HIGHEST_STARS}
+    fits = f"positive from {POSITIVE_FROM} up, else negative"
+    return [
+        expect.ExpectCompoundColumnsToBeUnique(
+            column_list=["source", "row_number", "model"],
+            meta={"rule": "key_unique", "expected": "no two rows of one source row and model"},
+        ),
+        among(column="missing_values", value_set=[0], meta={"rule": "values_present"}),
+        among(column="score_is_finite", value_set=[True], meta={"rule": "score_finite"}),
+        between(column="score", min_value=0, max_value=1, meta={"rule": "score_in_range"}),
+        among(
+            column="sentiment_fits", value_set=[True], meta={"rule": "sentiment_fits_score", "expected": fits}
+        ),
+        between(column="predicted_rating", **stars, meta={"rule": "predicted_rating_in_range"}),
+        between(column="token_count", min_value=1, meta={"rule": "token_count_in_range"}),
+        between(column="oov_rate", min_value=0, max_value=1, meta={"rule": "oov_rate_in_range"}),
+    ]
+
+
+def _check_counts(
+    sources: Sequence[str], rows_read: int | Mapping[str, int], rows_quarantined: int | Mapping[str, int]
+) -> list[CheckResult]:
+    """Check of each source that every row read was either scored or quarantined."""
+    import pandas as pd
+
+    read, quarantined = _name_source(rows_read, sources), _name_source(rows_quarantined, sources)
+    scored: Counter[str | None] = Counter(sources)
+    named = list(dict.fromkeys([*read, *quarantined, *scored]))
+    counts = pd.DataFrame(
+        {
+            "rows_read": [read.get(source, 0) for source in named],
+            "rows_accounted": [scored[source] + quarantined.get(source, 0) for source in named],
+        }
+    )
+    expectation = import_expectations().ExpectColumnPairValuesToBeEqual(
+        column_A="rows_read", column_B="rows_accounted", meta={"rule": "rows_accounted_for"}
+    )
+    results = split_by_source(run_checks(BOUNDARY, counts, [expectation]), named, named)
+    return [
+        replace(
+            result,
+            observed=f"{scored[source]} scored + {quarantined.get(source, 0)} quarantined",
+            expected=f"{read.get(source, 0)} rows read",
+            unexpected_rows=(),
+        )
+        for source, result in zip(named, results, strict=True)
+    ]
+
+
+def _name_source(rows: int | Mapping[str, int], sources: Sequence[str]) -> dict[str | None, int]:
+    """Give rows by source; a plain count is that of the one source, or of None where nothing was scored."""
+    if not isinstance(rows, int):
+        return {source: count for source, count in rows.items()}  # noqa: C416 (widens the key's type)
+    found = set(sources)
+    if len(found) > 1:
+        raise ValueError("Give rows_read and rows_quarantined by source: the table has several sources.")
+    return {next(iter(found), None): rows}

@@ -1,0 +1,233 @@
+"""The row contract of new review files: which rows are good, and which one rule each bad row breaks."""
+
+import time
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_contracts.errors import ContractError
+from data_contracts.expectations import CheckResult
+from data_contracts.limits import RowLimits, exceeds_bad_rows
+from data_contracts.review_files import (
+    FILE_RULES,
+    ROW_RULES,
+    check_rows,
+    measure_rows,
+    merge_results,
+)
+from models.text import find_worded, split_words
+from tests.contracts.rows import make_read_rows
+
+LIMITS = RowLimits(max_text_chars=50)
+GOOD = "Slow at first, then <br /> rather good."
+BLANKS = [
+    "",
+    " ",
+    "\t\r\n",
+    "\u00a0\u2003\u3000",
+    "\u2028\u2029",
+    "\u200b\u200d\u2060\ufeff",
+    "\x1f\x85",
+    "\u3164",
+]
+BROKEN: dict[str, tuple[str | None, str | None]] = {
+    "row_shape": (None, "row_shape"),
+    "text_missing": (None, None),
+    "text_blank": (" \u200b\n", None),
+    "text_encoding": (None, "text_encoding"),
+    "text_type": (None, "text_type"),
+    "text_too_long": ("a" * 51, None),
+    "text_nul": ("good\0film", None),
+    "text_no_words": ("<br />... !?", None),
+}
+"""For each row rule a text and a reader's verdict that break it."""
+
+
+def check_table(rows: pa.Table | pa.RecordBatch) -> tuple[list[CheckResult], dict[int, tuple[str, str]]]:
+    return check_rows(measure_rows(rows, find_worded(rows["text"])), LIMITS)
+
+
+def find_rules(texts: list[str | None], **columns: Any) -> dict[int, str]:
+    """The rule of each bad row, by position."""
+    _, bad = check_table(make_read_rows(texts, **columns))
+    return {position: rule for position, (rule, _) in bad.items()}
+
+
+@pytest.mark.parametrize("text", [GOOD, "10", "é", "映画", "👍", "a" * 50, "\ufeffgood", "<b>"])
+def test_a_text_with_a_word_is_good(text: str) -> None:
+    results, bad = check_table(make_read_rows([text]))
+    assert bad == {}
+    assert all(result.success for result in results)
+
+
+@pytest.mark.parametrize("rule", ROW_RULES)
+def test_each_rule_is_broken_by_its_row_and_by_no_other(rule: str) -> None:
+    text, verdict = BROKEN[rule]
+    results, bad = check_table(make_read_rows([GOOD, text], rule=[None, verdict]))
+    assert {position: found for position, (found, _) in bad.items()} == {1: rule}
+    failed = [result for result in results if not result.success]
+    assert [(each.rule, each.unexpected_count, each.unexpected_rows) for each in failed] == [(rule, 1, (2,))]
+
+
+def test_each_rule_has_one_result_that_never_stops_a_flow() -> None:
+    results, _ = check_table(make_read_rows([None]))
+    assert [result.rule for result in results] == list(ROW_RULES)
+    assert {result.severity for result in results} == {"warning"}
+
+
+@pytest.mark.parametrize("text", BLANKS)
+def test_a_text_of_invisible_characters_is_blank(text: str) -> None:
+    assert find_rules([text]) == {0: "text_blank"}
+
+
+@pytest.mark.parametrize("rule", ROW_RULES)
+def test_what_the_reader_found_stands_with_its_words(rule: str) -> None:
+    for text in (None, "", GOOD, "a\0" * 40):
+        _, bad = check_table(make_read_rows([text], rule=[rule], detail=["field 3 of 2"]))
+        assert bad == {0: (rule, "field 3 of 2")}
+
+
+@pytest.mark.parametrize("rule", ROW_RULES)
+def test_a_rule_without_the_readers_words_says_what_to_do(rule: str) -> None:
+    _, bad = check_table(make_read_rows([None], rule=[rule]))
+    assert bad == {0: (rule, ROW_RULES[rule])}
+
+
+def test_a_long_text_tells_its_length_and_the_limit() -> None:
+    _, bad = check_table(make_read_rows(["a" * 1_234]))
+    assert bad == {0: ("text_too_long", "1,234 characters; a text may have 50.")}
+
+
+def test_length_is_counted_in_characters_not_in_bytes() -> None:
+    assert find_rules(["é" * 50, "👍" * 51]) == {1: "text_too_long"}
+
+
+def test_the_first_of_several_broken_rules_counts() -> None:
+    assert find_rules(["\0" * 51, "\0", "!" * 51, " " * 51]) == {
+        0: "text_too_long",
+        1: "text_nul",
+        2: "text_too_long",
+        3: "text_blank",
+    }
+
+
+def test_a_row_is_counted_once_over_all_rules() -> None:
+    results, bad = check_table(make_read_rows(["\0" * 51, "", None, GOOD]))
+    assert sum(result.unexpected_count for result in results) == len(bad) == 3
+
+
+def test_a_batch_without_rows_breaks_nothing() -> None:
+    results, bad = check_table(make_read_rows([]))
+    assert (bad, {result.success for result in results}) == ({}, {True})
+
+
+def test_a_record_batch_and_a_table_in_chunks_are_judged_alike() -> None:
+    rows = make_read_rows([GOOD, None, ""])
+    chunked = pa.concat_tables([rows.slice(0, 1), rows.slice(1)])
+    assert check_table(rows.to_batches()[0]) == check_table(chunked) == check_table(rows)
+
+
+def test_measures_hold_no_text() -> None:
+    rows = make_read_rows([GOOD], sources=["x"])
+    measures = measure_rows(rows, find_worded(rows["text"]))
+    assert "text" not in measures.column_names
+    assert measures.column_names[:4] == ["source_sha256", "row_number", "rule", "detail"]
+
+
+def test_several_sources_of_one_run_get_results_of_their_own() -> None:
+    results, _ = check_table(
+        make_read_rows([None, GOOD, "", None], sources=["x", "x", "y", "y"], row_number=[1, 2, 1, 2])
+    )
+    failed = {(each.source_sha256, each.rule): each.unexpected_rows for each in results if not each.success}
+    assert failed == {("x", "text_missing"): (1,), ("y", "text_blank"): (1,), ("y", "text_missing"): (2,)}
+    assert len(results) == 2 * len(ROW_RULES)
+
+
+def test_results_of_several_batches_add_up() -> None:
+    first, _ = check_table(make_read_rows([None, GOOD], sources=["x", "x"]))
+    second, _ = check_table(make_read_rows([GOOD, None], sources=["x", "y"], row_number=[3, 1]))
+    third, _ = check_table(make_read_rows([None], sources=["x"], row_number=[4]))
+    merged = merge_results([*first, *second, *third])
+    missing = {each.source_sha256: each for each in merged if each.rule == "text_missing"}
+    assert (missing["x"].unexpected_count, missing["x"].unexpected_rows) == (2, (1, 4))
+    assert (missing["y"].unexpected_count, missing["y"].success) == (1, False)
+    assert len(merged) == 2 * len(ROW_RULES)
+
+
+def test_one_batch_merged_is_the_same_batch() -> None:
+    results, _ = check_table(make_read_rows([None, GOOD, ""]))
+    assert [(each.rule, each.unexpected_rows) for each in merge_results(results)] == [
+        (each.rule, each.unexpected_rows) for each in results
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows_read", "rows_bad", "refused"),
+    [(0, 0, False), (10, 10, False), (11, 11, True), (55, 11, False), (54, 11, True), (1_000, 200, False)],
+)
+def test_a_file_is_refused_by_number_and_share_of_bad_rows(
+    rows_read: int, rows_bad: int, refused: bool
+) -> None:
+    assert exceeds_bad_rows(rows_read, rows_bad, RowLimits(max_bad_share=0.2, min_bad_rows=10)) is refused
+
+
+def test_a_row_rule_that_no_one_knows_is_the_readers_fault() -> None:
+    with pytest.raises(ValueError, match="text_odd"):
+        check_table(make_read_rows([None], rule=["text_odd"]))
+
+
+def test_rows_that_cannot_be_judged_stop_the_flow_rather_than_pass() -> None:
+    rows = make_read_rows([GOOD])
+    measures = measure_rows(rows, find_worded(rows["text"]))
+    odd = measures.set_column(measures.column_names.index("characters"), "characters", pa.array(["many"]))
+    with pytest.raises(ContractError, match="text_too_long"):
+        check_rows(odd, LIMITS)
+
+
+def test_every_rule_says_in_one_sentence_what_is_wrong_and_what_to_do() -> None:
+    for text in (*ROW_RULES.values(), *FILE_RULES.values()):
+        assert text.endswith(".")
+        assert text.count(". ") == 0
+    assert not set(ROW_RULES) & set(FILE_RULES)
+
+
+def test_50_000_rows_are_measured_and_checked_in_little_time() -> None:
+    rows = make_read_rows([GOOD * 20, ""] * 25_000)
+    worded = find_worded(rows["text"])
+    start = time.process_time()
+    _, bad = check_rows(measure_rows(rows, worded), RowLimits())
+    assert time.process_time() - start < 2.0
+    assert len(bad) == 25_000
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(
+        st.tuples(st.none() | st.text(max_size=70), st.sampled_from([None, None, None, *ROW_RULES])),
+        max_size=30,
+    )
+)
+def test_any_row_is_good_or_breaks_exactly_one_known_rule(rows: list[tuple[str | None, str | None]]) -> None:
+    results, bad = check_table(make_read_rows([text for text, _ in rows], rule=[rule for _, rule in rows]))
+    assert {rule for rule, _ in bad.values()} <= set(ROW_RULES)
+    assert all(detail for _, detail in bad.values())
+    assert sum(result.unexpected_count for result in results) == len(bad)
+    for position, (text, rule) in enumerate(rows):
+        assert rule is None or bad[position][0] == rule
+        assert position in bad or text is not None
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.text(alphabet=list("aBé映.!/<> \t\r\n\0\u200b\u3000"), max_size=60), max_size=30))
+def test_a_text_is_good_when_it_fits_and_its_words_can_be_seen(texts: list[str]) -> None:
+    def is_good(text: str) -> bool:
+        seen = text.translate(dict.fromkeys(map(ord, " \t\r\n\u200b\u3000")))
+        return (
+            bool(seen) and len(text) <= LIMITS.max_text_chars and "\0" not in text and bool(split_words(text))
+        )
+
+    bad = find_rules(list(texts))
+    assert [position not in bad for position in range(len(texts))] == [is_good(text) for text in texts]

@@ -1,0 +1,164 @@
+"""The scored output: what a part must hold before any of it is committed."""
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data_contracts.errors import ContractError
+from data_contracts.expectations import CheckResult, require_success
+from data_contracts.scored_reviews import check_scored_rows, name_sentiments, rate_stars
+from tests.contracts.rows import make_scored_rows
+
+SCORES = [0.0, 0.5, 0.75, 1.0]
+RULES = [
+    "key_unique",
+    "values_present",
+    "score_finite",
+    "score_in_range",
+    "sentiment_fits_score",
+    "predicted_rating_in_range",
+    "token_count_in_range",
+    "oov_rate_in_range",
+    "rows_accounted_for",
+]
+
+
+def find_broken(scores: list[float] = SCORES, **columns: Any) -> dict[str, tuple[Any, ...]]:
+    """The rows that break each rule, by row number."""
+    results = check_scored_rows(make_scored_rows(scores, **columns), len(scores), 0)
+    return {result.rule: result.unexpected_rows for result in results if not result.success}
+
+
+def test_good_rows_keep_every_promise() -> None:
+    results = check_scored_rows(make_scored_rows(SCORES), 6, 2)
+    assert [(result.rule, result.success, result.severity) for result in results] == [
+        (rule, True, "error") for rule in RULES
+    ]
+
+
+def test_a_row_that_is_there_twice_breaks_its_key() -> None:
+    assert find_broken(row_number=[1, 2, 2, 4]) == {"key_unique": (2, 2)}
+
+
+def test_the_same_row_of_two_models_is_no_repetition() -> None:
+    assert find_broken(row_number=[1, 1, 2, 2], model_id=["a", "b", "a", "b"]) == {}
+
+
+def test_the_same_row_number_of_two_sources_is_no_repetition() -> None:
+    scored = make_scored_rows(SCORES, source_sha256=["x", "x", "y", "y"], row_number=[1, 2, 1, 2])
+    require_success(check_scored_rows(scored, {"x": 2, "y": 2}, {}), "nothing to do.")
+
+
+@pytest.mark.parametrize(
+    "column", ["model_id", "run_id", "scored_at", "truncated", "token_count", "oov_rate"]
+)
+def test_a_missing_value_breaks_its_row(column: str) -> None:
+    values = make_scored_rows(SCORES)[column].to_pylist()
+    assert find_broken(**{column: [*values[:3], None]}) == {"values_present": (4,)}
+
+
+@pytest.mark.parametrize("column", ["predicted_rating", "oov_rate"])
+def test_a_value_that_is_not_a_number_is_a_missing_value(column: str) -> None:
+    values = make_scored_rows(SCORES)[column].to_pylist()
+    with_nan: dict[str, Any] = {column: np.array([*values[:3], np.nan])}
+    assert find_broken(**with_nan) == {"values_present": (4,)}
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
+def test_a_score_that_is_not_finite_is_found(score: float) -> None:
+    assert find_broken([0.2, score])["score_finite"] == (2,)
+
+
+def test_a_score_that_is_missing_is_found() -> None:
+    broken = find_broken(score=[0.0, 0.5, 0.75, None])
+    assert (broken["score_finite"], broken["values_present"]) == ((4,), (4,))
+
+
+@pytest.mark.parametrize("score", [-1e-9, 1 + 1e-9])
+def test_a_score_just_outside_0_to_1_is_found(score: float) -> None:
+    stars = [1.0, 5.0]
+    assert find_broken([0.2, score], predicted_rating=stars) == {"score_in_range": (2,)}
+
+
+@pytest.mark.parametrize("sentiment", ["positive", "Negative", "", None])
+def test_a_sentiment_that_does_not_fit_its_score_is_found(sentiment: str | None) -> None:
+    named = ["negative", "positive", sentiment]
+    assert find_broken([0.2, 0.5, 0.499], sentiment=named)["sentiment_fits_score"] == (3,)
+
+
+@pytest.mark.parametrize("stars", [0.99, 10.01, float("inf")])
+def test_a_rating_off_the_star_scale_is_found(stars: float) -> None:
+    assert find_broken([0.2, 0.3], predicted_rating=[1.0, stars]) == {"predicted_rating_in_range": (2,)}
+
+
+def test_a_text_without_words_is_not_scored() -> None:
+    assert find_broken(token_count=[1, 2, 3, 0]) == {"token_count_in_range": (4,)}
+
+
+@pytest.mark.parametrize("share", [-0.01, 1.01])
+def test_a_share_of_unknown_words_outside_0_to_1_is_found(share: float) -> None:
+    assert find_broken([0.2, 0.3], oov_rate=[1.0, share]) == {"oov_rate_in_range": (2,)}
+
+
+@pytest.mark.parametrize(("rows_read", "rows_quarantined"), [(5, 0), (4, 1), (3, 0)])
+def test_rows_read_are_scored_or_quarantined_and_nothing_else(rows_read: int, rows_quarantined: int) -> None:
+    result = check_scored_rows(make_scored_rows(SCORES), rows_read, rows_quarantined)[-1]
+    assert (result.rule, result.success) == ("rows_accounted_for", False)
+    assert result.observed == f"4 scored + {rows_quarantined} quarantined"
+    assert result.expected == f"{rows_read} rows read"
+
+
+def test_a_source_whose_rows_are_all_quarantined_is_accounted_for() -> None:
+    assert all(result.success for result in check_scored_rows(make_scored_rows([]), 3, 3))
+
+
+def find_failed(results: list[CheckResult]) -> set[tuple[str | None, str]]:
+    return {(result.source_sha256, result.rule) for result in results if not result.success}
+
+
+def test_several_sources_get_results_of_their_own() -> None:
+    scored = make_scored_rows([0.1, 0.2, 0.3], source_sha256=["x", "y", "y"], token_count=[5, 0, 5])
+    results = check_scored_rows(scored, {"x": 1, "y": 3, "z": 2}, {"y": 1, "z": 1})
+    assert find_failed(results) == {("y", "token_count_in_range"), ("z", "rows_accounted_for")}
+
+
+def test_a_source_that_no_one_read_is_not_accounted_for() -> None:
+    scored = make_scored_rows([0.1], source_sha256=["x"])
+    assert find_failed(check_scored_rows(scored, {}, {})) == {("x", "rows_accounted_for")}
+
+
+def test_plain_counts_of_several_sources_are_refused() -> None:
+    scored = make_scored_rows([0.1, 0.2], source_sha256=["x", "y"])
+    with pytest.raises(ValueError, match="by source"):
+        check_scored_rows(scored, 2, 0)
+
+
+def test_columns_that_are_not_those_of_the_schema_are_named() -> None:
+    scored = make_scored_rows(SCORES).drop_columns(["run_id"])
+    odd = scored.set_column(scored.column_names.index("row_number"), "row_number", scored["token_count"])
+    with pytest.raises(ContractError, match="row_number is int32, expected int64; run_id is missing"):
+        check_scored_rows(odd, 4, 0)
+
+
+def test_a_broken_promise_stops_the_flow_with_source_rule_and_row() -> None:
+    results = check_scored_rows(make_scored_rows(SCORES, token_count=[1, 0, 1, 1]), 4, 0)
+    with pytest.raises(ContractError, match=r"source aaa.*token_count_in_range.*\(rows: 2\)"):
+        require_success(results, "report it.")
+
+
+def test_sentiment_is_positive_from_a_half_up() -> None:
+    assert name_sentiments(np.array([0.0, 0.4999])).tolist() == ["negative", "negative"]
+    assert name_sentiments(np.array([0.5, 1.0])).tolist() == ["positive", "positive"]
+
+
+def test_scores_from_0_to_1_are_stars_from_1_to_10() -> None:
+    assert rate_stars(np.array([0.0, 0.5, 1.0])).tolist() == [1.0, 5.5, 10.0]
+
+
+def test_50_000_scored_rows_are_checked_in_little_time() -> None:
+    scored = make_scored_rows(np.linspace(0, 1, 50_000).tolist())
+    start = time.process_time()
+    require_success(check_scored_rows(scored, 50_000, 0), "nothing to do.")
+    assert time.process_time() - start < 2.0

@@ -1,0 +1,64 @@
+"""The training input: every bound holds up to its end and no further."""
+
+from dataclasses import replace
+
+import pytest
+
+from data_contracts.expectations import CheckResult
+from data_contracts.training_input import BOUNDS, Bounds, TrainingInputSummary, check_training_input
+
+STANFORD = TrainingInputSummary(
+    vocabulary_size=4_999,
+    rows_train=22_337,
+    rows_validation=2_663,
+    positive_share_train=0.495,
+    positive_share_validation=0.540,
+    oov_rate_train=0.093,
+    oov_rate_validation=0.096,
+    truncated_share=0.080,
+    unknown_only_share=0.0,
+    shared_titles=0,
+)
+SAMPLE = replace(STANFORD, vocabulary_size=1_500, rows_train=1_800, rows_validation=200, oov_rate_train=0.0)
+
+WHOLE_NUMBERS = {"vocabulary_size", "rows_train", "rows_validation", "shared_titles"}
+
+
+def alter(column: str, value: float) -> TrainingInputSummary:
+    return TrainingInputSummary(**{**vars(STANFORD), column: value})
+
+
+def find_result(summary: TrainingInputSummary, rule: str) -> CheckResult:
+    return next(result for result in check_training_input(summary) if result.rule == rule)
+
+
+@pytest.mark.parametrize("summary", [STANFORD, SAMPLE], ids=["stanford", "sample"])
+def test_what_is_trained_on_every_day_breaks_nothing(summary: TrainingInputSummary) -> None:
+    assert [result.rule for result in check_training_input(summary) if not result.success] == []
+
+
+@pytest.mark.parametrize("bounds", BOUNDS, ids=lambda bounds: bounds.rule)
+def test_each_bound_holds_up_to_its_ends(bounds: Bounds) -> None:
+    ends = [end for end in (bounds.lowest, bounds.highest) if end is not None]
+    assert all(find_result(alter(bounds.column, end), bounds.rule).success for end in ends)
+
+
+@pytest.mark.parametrize("bounds", BOUNDS, ids=lambda bounds: bounds.rule)
+def test_each_bound_breaks_beyond_its_ends(bounds: Bounds) -> None:
+    step = 1 if bounds.column in WHOLE_NUMBERS else 1e-6
+    beyond = [bounds.lowest - step] if bounds.lowest is not None else []
+    beyond += [bounds.highest + step] if bounds.highest is not None else []
+    for value in beyond:
+        result = find_result(alter(bounds.column, value), bounds.rule)
+        assert (result.success, result.severity) == (False, bounds.severity)
+
+
+@pytest.mark.parametrize("column", sorted({bounds.column for bounds in BOUNDS}))
+def test_a_number_that_is_not_a_number_breaks_its_bounds(column: str) -> None:
+    results = check_training_input(alter(column, float("nan")))
+    assert {result.columns for result in results if not result.success} == {column}
+
+
+def test_a_result_shows_the_number_and_its_bounds() -> None:
+    result = find_result(alter("shared_titles", 3), "titles_on_one_side")
+    assert (result.observed, result.expected, result.severity) == ("3", "0", "error")

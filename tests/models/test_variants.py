@@ -1,0 +1,55 @@
+"""The seed variants, layer by layer as the design has them."""
+
+import pytest
+
+from data_contracts.errors import UsageError
+from models.variants import DEFAULT_VARIANT, VARIANTS, find_variant
+
+EMBEDDING, LSTM, DENSE = ("Embedding", 5000 * 32), ("LSTM", 4 * 100 * (32 + 100 + 1)), ("Dense", 101)
+DROPOUT = ("Dropout", 0)
+LAYERS = {
+    "lstm": [EMBEDDING, LSTM, DENSE],
+    "lstm_dropout": [EMBEDDING, DROPOUT, LSTM, DROPOUT, DENSE],
+    "cnn_lstm": [EMBEDDING, ("Conv1D", 32 * 32 * 3 + 32), ("MaxPooling1D", 0), LSTM, DENSE],
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_seed_variant_has_the_layers_of_the_design(name: str) -> None:
+    variant = find_variant(name)
+    model = variant.build(variant)
+    assert [(type(layer).__name__, layer.count_params()) for layer in model.layers] == LAYERS[name]
+    assert model.input_shape == (None, 500)
+    assert (model.loss, type(model.optimizer).__name__) == ("binary_crossentropy", "Adam")
+
+
+def test_the_seed_variants_train_in_batches_of_64_for_2_epochs() -> None:
+    assert {(VARIANTS[name].batch_size, VARIANTS[name].epochs) for name in LAYERS} == {(64, 2)}
+
+
+def test_dropout_is_a_fifth() -> None:
+    variant = find_variant("lstm_dropout")
+    assert [layer.rate for layer in variant.build(variant).layers if "Dropout" in type(layer).__name__] == [
+        0.2,
+        0.2,
+    ]
+
+
+def test_the_convolution_is_3_wide_same_padded_and_rectified() -> None:
+    variant = find_variant("cnn_lstm")
+    convolution, pooling = variant.build(variant).layers[1:3]
+    assert (convolution.kernel_size, convolution.padding, convolution.activation.__name__) == (
+        (3,),
+        "same",
+        "relu",
+    )
+    assert pooling.pool_size == (2,)
+
+
+def test_the_default_variant_is_cnn_lstm() -> None:
+    assert DEFAULT_VARIANT == "cnn_lstm"
+
+
+def test_an_unknown_variant_is_refused_with_the_known_names() -> None:
+    with pytest.raises(UsageError, match="lstm_dropout"):
+        find_variant("gru")
