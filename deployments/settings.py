@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
-from data_contracts.review_files import RowLimits
+from data_contracts.limits import RowLimits
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 

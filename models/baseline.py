@@ -7,6 +7,7 @@ variant that does not beat it learns nothing that counting words would not. Need
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def fit_baseline(
 
 def _list_words_and_pairs(text: str) -> list[str]:
     words = split_words(text)
-    return words + [f"{first} {second}" for first, second in zip(words, words[1:], strict=False)]
+    return words + [f"{first} {second}" for first, second in pairwise(words)]
 
 
 def _require_usable(

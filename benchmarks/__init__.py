@@ -1,0 +1,1 @@
+"""What it costs and what it reaches, side by side with what a user would pick instead."""

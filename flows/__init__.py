@@ -1,0 +1,1 @@
+"""What runs when: one file per deployment, and the `reviews` command."""

@@ -1,0 +1,189 @@
+"""The `reviews` command. Each command imports what it needs when it runs, so that help answers at once."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from data_contracts.errors import ReviewsError
+
+PREFECT_DEFAULTS = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_CLI_PROMPT": "false",
+    "DO_NOT_TRACK": "1",
+}
+"""What the command sets before it loads Prefect, unless the environment says otherwise."""
+
+
+class _ReviewsGroup(click.Group):
+    """Turns our own errors into a message and an exit status, in one place for all commands."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ReviewsError as error:
+            click.echo(f"reviews: {error}", err=True)
+            ctx.exit(error.exit_status)
+
+
+@click.group(cls=_ReviewsGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--home", type=click.Path(path_type=Path), help="Folder of all data, instead of REVIEWS_HOME.")
+@click.version_option(package_name="review-ratings", prog_name="reviews")
+def main(home: Path | None) -> None:
+    """Turn new movie-review files into scored rows that anyone can query.
+
+    \b
+    First steps:
+      reviews demo                     everything on a small generated archive
+      reviews ingest                   the Stanford archive, checked and as Parquet
+      reviews train                    train the default variant and promote it
+      cp new-reviews.csv data/inbox/   then:
+      reviews score                    score what is new
+      reviews sql "from movie_ratings" ask
+
+    Exit status: 0 done, 1 a stage failed, 2 wrong usage.
+    """
+    if home is not None:
+        os.environ["REVIEWS_HOME"] = str(home.absolute())
+
+
+@main.command()
+@click.option("--archive", metavar="PATH|URL", help="Read this archive instead of REVIEWS_ARCHIVE.")
+@click.option("--accept-unverified", is_flag=True, help="Take an archive whose content is not a known one.")
+def ingest(archive: str | None, accept_unverified: bool) -> None:
+    """Download and check the review archive and convert it to Parquet.
+
+    \b
+    Examples:
+      reviews ingest
+      reviews ingest --archive aclImdb_v1.tar.gz
+      reviews ingest --archive https://mirror.example/aclImdb_v1.tar.gz
+    """
+    _prepare_prefect()
+    from flows.ingest_reviews import ingest_reviews
+    from flows.messages import describe_ingest
+
+    _say(describe_ingest(ingest_reviews(archive=archive, accept_unverified=accept_unverified)))
+
+
+@main.command()
+@click.option("--variant", metavar="NAME", default=None, help="See `reviews variants`. [default: cnn_lstm]")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Random seed.")
+@click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the rows. [default: the variant's]")
+@click.option(
+    "--promote",
+    type=click.Choice(["auto", "never", "always"]),
+    default="auto",
+    show_default=True,
+    help="Let the model score: if it is better, never, or in any case.",
+)
+def train(variant: str | None, seed: int, epochs: int | None, promote: str) -> None:
+    """Train one variant, evaluate it, and promote it if it earns it.
+
+    \b
+    Examples:
+      reviews train
+      reviews train --variant lstm_dropout --seed 3
+      reviews train --variant lstm --epochs 4 --promote never
+    """
+    from models.variants import DEFAULT_VARIANT, find_variant
+
+    chosen = find_variant(variant or DEFAULT_VARIANT)
+    _prepare_prefect()
+    from flows.messages import describe_training
+    from flows.train_model import train_model
+
+    _say(describe_training(train_model(variant=chosen.name, seed=seed, epochs=epochs, promote=promote)))
+
+
+@main.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--text-column", metavar="NAME", help="The column that holds the text, where it has another name."
+)
+def score(files: tuple[Path, ...], text_column: str | None) -> None:
+    """Score what is new in the inbox, or the FILES and folders named.
+
+    A file that was scored before is known by its content and skipped. CSV, TSV, JSON lines, Parquet and
+    plain text are read, also as .gz or .zst, and zip or tar files of those.
+
+    \b
+    Examples:
+      reviews score
+      reviews score ~/exports/2026-11-24.csv.gz
+      reviews score --text-column Comment survey.csv
+    """
+    _prepare_prefect()
+    from flows.messages import describe_scoring
+    from flows.score_reviews import score_reviews
+
+    named = [str(path.absolute()) for path in files] or None
+    _say(describe_scoring(score_reviews(files=named, text_column=text_column)))
+
+
+@main.command()
+@click.argument("query")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
+)
+def sql(query: str, form: str) -> None:
+    """Ask the published copy of the database in SQL; QUERY - reads it from standard input.
+
+    \b
+    Examples:
+      reviews sql "from movie_ratings order by reviews desc limit 10"
+      reviews sql --format csv "select review_id, sentiment from latest_scores" > scores.csv
+      reviews sql "show tables"
+    """
+    from deployments.settings import load_settings
+    from tasks.published import write_answer
+
+    text = sys.stdin.read() if query == "-" else query
+    write_answer(load_settings().published, text, form, sys.stdout)
+
+
+@main.command()
+def models() -> None:
+    """List the trained models, the champion marked."""
+    from deployments.settings import load_settings
+    from flows.messages import describe_models
+    from tasks.model_registry import list_models
+
+    settings = load_settings()
+    _say(describe_models(list_models(settings.warehouse), settings))
+
+
+@main.command()
+def variants() -> None:
+    """List the variants that `reviews train` knows."""
+    from models.variants import DEFAULT_VARIANT, VARIANTS
+
+    for name, variant in VARIANTS.items():
+        default = "  (the default)" if name == DEFAULT_VARIANT else ""
+        click.echo(f"{name:<14} {variant.summary}{default}")
+
+
+@main.command()
+def demo() -> None:
+    """Ingest, train and score a small generated archive in a home of its own, then show the answers."""
+    _prepare_prefect()
+    from flows.demo import run_demo
+
+    run_demo(_say)
+
+
+def _prepare_prefect() -> None:
+    for name, value in PREFECT_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+
+
+def _say(text: str) -> None:
+    click.echo(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""`reviews demo`: the whole pipeline on a small generated archive, in a home of its own, offline."""
+
+import csv
+import gzip
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from deployments.settings import PROJECT_ROOT, load_settings
+from flows.ingest_reviews import ingest_reviews
+from flows.messages import describe_ingest, describe_scoring, describe_training
+from flows.score_reviews import score_reviews
+from flows.train_model import train_model
+from tasks.model_registry import find_champion
+from tasks.progress import show_progress
+from tasks.published import write_answer
+from tasks.reviews_parquet import read_split
+from tasks.sample_archive import SAMPLE_COUNTS, SAMPLE_EPOCHS, write_sample_archive
+
+CSV_REVIEWS, JSON_REVIEWS, TEXT_REVIEWS = 400, 100, 5
+
+QUESTIONS = {
+    "Which reviews are the most positive?": """
+        select review_id, movie_id, round(score, 3) as score, sentiment, round(predicted_rating, 1) as stars,
+               left(text, 50) as text
+        from latest_scores order by latest_scores.score desc limit 5""",
+    "What do the reviews say of each movie?": """
+        select movie_id, reviews, round(mean_predicted_rating, 2) as stars, round(share_positive, 2) as positive
+        from movie_ratings order by reviews desc, movie_id limit 8""",
+    "What was set aside, and why?": "select uri, row_number, rule, detail from quarantined_rows",
+}
+
+
+def run_demo(say: Callable[[str], None]) -> None:
+    """Ingest, train and score the sample, then ask three questions; the home is `data/demo`."""
+    os.environ["REVIEWS_HOME"] = str(PROJECT_ROOT / "data" / "demo")
+    settings = load_settings()
+    say(f"This demo runs on generated reviews, not on real ones. Its home is {settings.home}\n")
+    archive = settings.archive_dir / "sample_reviews.tar.gz"
+    if not archive.exists():
+        with show_progress("Generating the sample", sum(SAMPLE_COUNTS.values())) as report:
+            write_sample_archive(archive, report)
+    say(describe_ingest(ingest_reviews(archive=str(archive))) + "\n")
+    champion = find_champion(settings.warehouse)
+    if champion is None:
+        say(describe_training(train_model(epochs=SAMPLE_EPOCHS)) + "\n")
+    else:
+        say(f"Trained already: {champion.model_id} (remove {settings.home} to start anew)\n")
+    drop_new_files(settings.inbox_dir, read_split(settings.reviews_dir, "test").to_pylist())
+    say(describe_scoring(score_reviews()))
+    for question, query in QUESTIONS.items():
+        say(f"\n{question}")
+        write_answer(settings.published, query, "table", sys.stdout)
+    say(f'\nAsk more: reviews --home {settings.home} sql "from movie_ratings"')
+
+
+def drop_new_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:
+    """Put files into the inbox as they might arrive: a CSV with two bad rows, JSON lines, plain texts."""
+    inbox.mkdir(parents=True, exist_ok=True)
+    step = max(1, len(reviews) // (CSV_REVIEWS + JSON_REVIEWS + TEXT_REVIEWS))
+    chosen = reviews[::step]
+    rows = [
+        {
+            "review_id": f"r{position:05}",
+            "movie_id": row["movie_id"],
+            "review": row["text"],
+            "rating": row["rating"],
+        }
+        for position, row in enumerate(chosen)
+    ]
+    bad = [
+        {**rows[0], "review_id": "blank", "review": "   "},
+        {**rows[0], "review_id": "dots", "review": "..."},
+    ]
+    with (inbox / "monday.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows([*rows[:CSV_REVIEWS], *bad])
+    with gzip.open(inbox / "tuesday.jsonl.gz", "wt", encoding="utf-8") as lines:
+        for row in rows[CSV_REVIEWS : CSV_REVIEWS + JSON_REVIEWS]:
+            lines.write(json.dumps(row) + "\n")
+    for position, row in enumerate(rows[CSV_REVIEWS + JSON_REVIEWS :][:TEXT_REVIEWS]):
+        (inbox / f"{position}_{row['rating']}.txt").write_text(row["review"], encoding="utf-8")

@@ -1,0 +1,80 @@
+"""What the `reviews` command says at the end of its work: plain text for people, built from the summaries."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from deployments.settings import Settings
+from flows.ingest_reviews import IngestSummary
+from flows.score_reviews import ScoringSummary
+from flows.train_model import TrainingSummary
+
+DATASETS = {
+    "stanford": "the Stanford Large Movie Review Dataset",
+    "sample": "the generated sample (made-up reviews, not real ones)",
+    "other": "an archive of unknown content, accepted unverified",
+}
+
+
+def describe_ingest(summary: IngestSummary) -> str:
+    """Say what lies in the Parquet files and what the contracts found."""
+    done = "Ingested" if summary.changed else "Nothing to do, already ingested:"
+    counts = ", ".join(f"{name} {count:,}" for name, count in summary.reviews.items())
+    lines = [
+        f"{done} {DATASETS[summary.dataset]}",
+        f"  reviews   {counts}",
+        f"  in        {summary.reviews_dir}",
+    ]
+    if summary.changed:
+        lines.append(f"  contracts {summary.checks} checks, {len(summary.warnings)} warnings")
+    lines += [f"  warning   {warning}" for warning in summary.warnings]
+    return "\n".join(lines)
+
+
+def describe_training(summary: TrainingSummary) -> str:
+    """Say how good the model is, beside the linear baseline, and whether it scores from now on."""
+    facts, metrics = summary.facts, summary.facts["metrics"]
+    test, unseen = metrics["test"], metrics["test_unseen_texts"]
+    baseline = facts["baseline"]
+    lines = [
+        f"Trained {summary.model_id} on {DATASETS[facts['provenance']['dataset']]}",
+        f"  validation  accuracy {metrics['validation']['accuracy']:.4f}, log loss "
+        f"{metrics['validation']['log_loss']:.4f} (epoch {facts['kept_epoch']} of {facts['epochs']} kept)",
+        f"  test        accuracy {test['accuracy']:.4f}, AUC {test['auc']:.4f}, log loss "
+        f"{test['log_loss']:.4f}, calibration error {test['calibration_error']:.4f}",
+        f"  test        accuracy {unseen['accuracy']:.4f} without the texts that also stand in train",
+        f"  test        said positive: {test['true_positives']:,} right, {test['false_positives']:,} wrong; "
+        f"said negative: {test['true_negatives']:,} right, {test['false_negatives']:,} wrong",
+        f"  baseline    accuracy {baseline['test_accuracy']:.4f} ({baseline['name']})",
+        f"  {'promoted' if summary.promoted else 'not promoted'}: {summary.reason}",
+    ]
+    return "\n".join(lines)
+
+
+def describe_scoring(summary: ScoringSummary) -> str:
+    """Say what was scored and set aside, and name each file that was refused or passed over."""
+    if summary.files_scored + len(summary.refused) == 0:
+        lines = [f"Nothing new: {summary.files_found:,} files looked at in {summary.inbox}"]
+    else:
+        lines = [
+            f"Scored {summary.rows_scored:,} reviews of {summary.files_scored:,} files"
+            + (f" with {summary.model_id}" if summary.model_id else "")
+        ]
+    if summary.rows_quarantined:
+        query = "select uri, row_number, rule, detail from quarantined_rows"
+        lines.append(f'  {summary.rows_quarantined:,} rows quarantined: reviews sql "{query}"')
+    lines += [f"  refused     {line}" for line in summary.refused]
+    lines += [f"  passed over {each.uri}: {each.reason}" for each in summary.passed_over]
+    return "\n".join(lines)
+
+
+def describe_models(models: Sequence[dict[str, Any]], settings: Settings) -> str:
+    """List the models, newest first, the champion marked."""
+    if not models:
+        return f"There is no model yet in {settings.home}. Next: reviews train"
+    header = f"  {'model':<34} {'dataset':<9} {'validation':>10} {'test':>7}  trained at"
+    rows = [
+        f"{'*' if model['is_champion'] else ' '} {model['model_id']:<34} {model['dataset']:<9} "
+        f"{model['validation_accuracy']:>10.4f} {model['test_accuracy']:>7.4f}  {model['trained_at']:%Y-%m-%d %H:%M}"
+        for model in models
+    ]
+    return "\n".join([header, *rows, "* the champion: it scores. Figures are accuracies."])

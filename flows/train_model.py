@@ -1,0 +1,52 @@
+"""The flow `train-model`: reviews Parquet → contract → bundle → gate → champion.
+
+Needs `ingest-reviews` to have run. The same variant and seed on the same data give the same model.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import flow
+
+from deployments.settings import load_settings
+from flows.recording import record_flow_run
+from models.variants import DEFAULT_VARIANT
+from tasks import train_stages as stages
+from tasks.publish_stage import publish_copy
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """What a run trained, how good it is, and whether it scores from now on."""
+
+    model_id: str
+    facts: dict[str, Any]
+    promoted: bool
+    reason: str
+
+
+@flow(name="train-model")
+def train_model(
+    variant: str = DEFAULT_VARIANT, seed: int = 0, epochs: int | None = None, promote: str = "auto"
+) -> TrainingSummary:
+    """Train one variant, evaluate it, and promote it if it earns it.
+
+    Args:
+        variant: name of the variant, as `reviews variants` lists them.
+        seed: random seed; the same seed on the same machine gives the same weights.
+        epochs: passes over the training rows; without it the variant's own number.
+        promote: 'auto' promotes the first model and any better one, 'always' and 'never' do as they say.
+    """
+    settings = load_settings()
+    parameters = {"variant": variant, "seed": seed, "epochs": epochs, "promote": promote}
+    with record_flow_run("train-model", parameters, settings) as run:
+        bundle = stages.train(
+            variant, seed, epochs, settings.reviews_dir, settings.bundles_dir, settings.warehouse, run.run_id
+        )
+        decision = stages.decide(
+            bundle, promote, settings.reviews_dir, settings.bundles_dir, settings.warehouse
+        )
+        if decision.promote:
+            publish_copy(settings.warehouse, settings.published)
+        run.counts.update(bundle.facts["rows"])
+    return TrainingSummary(bundle.model_id, bundle.facts, decision.promote, decision.reason)

@@ -1,0 +1,1 @@
+"""What is retried, timed and shown: archive, Parquet, review files, scoring, warehouse, reports."""

@@ -1,0 +1,13 @@
+"""The stage that every flow ends with which changed what readers see, as a Prefect task."""
+
+from pathlib import Path
+
+from prefect import task
+
+from tasks.published import publish
+
+
+@task(name="publish")
+def publish_copy(warehouse: Path, published: Path) -> None:
+    """Swap in a copy of the database for those who read."""
+    publish(warehouse, published)

@@ -1,0 +1,130 @@
+"""The stages of `score-reviews` as Prefect tasks. TensorFlow is loaded only where there is something to score."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect import task
+
+from data_contracts.errors import BundleError
+from data_contracts.expectations import require_success
+from data_contracts.limits import RowLimits
+from tasks.commit import CommitSummary, commit_parts
+from tasks.inbox import Findings, PassedOver, SourceFile, hash_file, look_at_named, look_into
+from tasks.ledger import find_unseen_sources, read_known_hashes, record_seen
+from tasks.model_registry import Champion, find_champion
+from tasks.progress import show_progress
+from tasks.run_log import record_checks
+
+NEXT_STEP = "this is a fault of the model or of this program: nothing of the group was committed."
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a look at the inbox gave: files found, and those whose content was never scored or refused."""
+
+    files_found: int
+    new: tuple[SourceFile, ...]
+    passed_over: tuple[PassedOver, ...]
+
+
+@dataclass(frozen=True)
+class GroupSummary:
+    """What became of one group of files, small enough to hand between tasks."""
+
+    part_dir: Path
+    refused: tuple[str, ...]
+    """One line a refused file: name, rule, detail."""
+
+
+@task(name="find-new-files")
+def find_new_files(inbox: Path, named: Sequence[str] | None, warehouse: Path) -> Plan:
+    """Find the files to score; a known file is not read, a copy of a known one is recognised by content."""
+    findings = look_at_named([Path(name) for name in named], inbox) if named else look_into(inbox)
+    known, unknown_reasons = _hash_unknown(findings, warehouse)
+    record_seen(warehouse, known)
+    new = find_unseen_sources(warehouse, known)
+    return Plan(len(findings.files), tuple(new), (*findings.passed_over, *unknown_reasons))
+
+
+def _hash_unknown(findings: Findings, warehouse: Path) -> tuple[list[SourceFile], list[PassedOver]]:
+    """Give every file with its sha256, read anew only where name, size or time are not those known."""
+    hashes = read_known_hashes(warehouse, findings.files)
+    files: list[SourceFile] = []
+    passed_over: list[PassedOver] = []
+    unknown_bytes = sum(found.size for found in findings.files if found.uri not in hashes)
+    with show_progress("Looking at new files", unknown_bytes) as report:
+        for found in findings.files:
+            if found.uri in hashes:
+                files.append(SourceFile(found.uri, found.path, found.size, found.mtime_ns, hashes[found.uri]))
+                continue
+            hashed = hash_file(found)
+            if isinstance(hashed, SourceFile):
+                files.append(hashed)
+            else:
+                passed_over.append(hashed)
+            report(found.size)
+    return files, passed_over
+
+
+@task(name="require-champion")
+def require_champion(warehouse: Path, bundles_dir: Path) -> Champion:
+    """Give the promoted model, its bundle unaltered; without one nothing is scored."""
+    from models.bundle import require_unaltered
+
+    champion = find_champion(warehouse)
+    if champion is None:
+        raise BundleError(
+            "No model has been promoted yet, so nothing can be scored. Run `reviews train` first."
+        )
+    require_unaltered(bundles_dir / champion.model_id, champion.bundle_fingerprint)
+    return champion
+
+
+@task(name="score-files")
+def score_files(
+    files: Sequence[SourceFile],
+    champion: Champion,
+    bundles_dir: Path,
+    parts_dir: Path,
+    warehouse: Path,
+    run_id: str,
+    limits: RowLimits,
+    text_column: str | None,
+) -> GroupSummary:
+    """Score one group of files into a part on disk; the checks are recorded whatever they say."""
+    from models.scorer import load_scorer
+    from tasks.review_files import ReadOptions
+    from tasks.scoring import ScoringJob, score_group
+
+    options = ReadOptions(text_column=text_column)
+    scorer = load_scorer(bundles_dir / champion.model_id)
+    job = ScoringJob(scorer, parts_dir, run_id, limits, options)
+    with show_progress(f"Scoring {_name_group(files)}", sum(file.size for file in files)) as report:
+        outcome = score_group(job, files, report)
+    record_checks(warehouse, run_id, outcome.checks)
+    require_success(outcome.checks, NEXT_STEP)
+    refused = tuple(
+        f"{each.source.uri}: {each.rule}: {each.detail}" for each in outcome.files if each.status == "refused"
+    )
+    return GroupSummary(outcome.part_dir, refused)
+
+
+def _name_group(files: Sequence[SourceFile]) -> str:
+    return Path(files[0].uri).name if len(files) == 1 else f"{len(files)} files"
+
+
+def find_leftover_parts(parts_dir: Path) -> list[Path]:
+    """Find the parts that an earlier run scored but did not commit, and remove what it left half made."""
+    for unfinished in parts_dir.glob(".*.tmp"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return sorted(path for path in parts_dir.glob("*") if path.is_dir())
+
+
+@task(name="commit-part")
+def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
+    """Commit one part in one transaction; then it is no longer needed."""
+    summary = commit_parts(warehouse, part_dir)
+    shutil.rmtree(part_dir)
+    return summary

@@ -1,0 +1,270 @@
+"""Review files to scored parts: read, check row by row, score the good rows, set the bad ones aside.
+
+A part is a folder of four Parquet files, named like the tables that they go into; it is made under a
+temporary name and renamed when it is whole, so a part that is there is complete. Nothing here opens the
+database: parts are independent of each other, only the commit is not. Needs TensorFlow through the scorer.
+"""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from data_contracts.errors import FileRefusedError
+from data_contracts.expectations import CheckResult
+from data_contracts.limits import RowLimits, exceeds_bad_rows
+from data_contracts.parts import LEDGER_SCHEMA, PART_SCHEMAS, QUARANTINE_SCHEMA, SOURCE_SCHEMA
+from data_contracts.review_files import check_rows, measure_rows, merge_results
+from data_contracts.scored_reviews import SCORED_SCHEMA, check_scored_rows, name_sentiments, rate_stars
+from models.scorer import Scorer, score_texts
+from models.text import find_worded
+from tasks.inbox import SourceFile
+from tasks.review_files import ReadOptions, format_of, read_review_file
+
+CHUNK_ROWS = 8192
+"""Rows that are checked and scored at a time; small files go together."""
+
+Write = Callable[[str, pa.Table], None]
+
+
+@dataclass(frozen=True)
+class ScoringJob:
+    """What is the same for every group of one run."""
+
+    scorer: Scorer
+    parts_dir: Path
+    run_id: str
+    limits: RowLimits
+    options: ReadOptions
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """What became of one source file; `rule` and `detail` say why where its status is 'refused'."""
+
+    source: SourceFile
+    status: str
+    rule: str | None
+    detail: str | None
+    rows_read: int
+    rows_bad: int
+
+
+@dataclass(frozen=True)
+class GroupOutcome:
+    """What became of a group of files: its part on disk, and every check that was made."""
+
+    part_dir: Path
+    files: tuple[FileOutcome, ...]
+    checks: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """What was counted so far, by source sha256."""
+
+    rows_read: Counter[str] = field(default_factory=Counter)
+    rows_bad: Counter[str] = field(default_factory=Counter)
+    first_bad: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, FileRefusedError] = field(default_factory=dict)
+    checks: list[CheckResult] = field(default_factory=list)
+
+
+def name_part(model_id: str, files: Sequence[SourceFile]) -> str:
+    """Name a part by what it holds: the model and the content of its files."""
+    content = "\n".join([model_id, *(file.source_sha256 for file in files)])
+    return sha256(content.encode()).hexdigest()[:24]
+
+
+def score_group(
+    job: ScoringJob, files: Sequence[SourceFile], report: Callable[[int], None] = lambda size: None
+) -> GroupOutcome:
+    """Read, check and score a group of files into one part; `report` is told of the bytes done with.
+
+    A bad file is an outcome, not an error. The checks of the scores are in `checks`, for the caller to judge.
+    """
+    target = job.parts_dir / name_part(job.scorer.model_id, files)
+    building = job.parts_dir / f".{target.name}.{os.getpid()}.tmp"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    tally = _Tally()
+    with _open_part(building) as write:
+        for chunk in _read_chunks(job, files, tally, report):
+            _score_chunk(job, chunk, tally, write)
+        outcomes = tuple(_close_file(file, tally, job.limits) for file in files)
+        write("scored_files", _ledger_rows(job, outcomes))
+    checks = (*merge_results(tally.checks), *_check_part(building, outcomes))
+    shutil.rmtree(target, ignore_errors=True)
+    building.rename(target)
+    return GroupOutcome(target, outcomes, checks)
+
+
+@contextmanager
+def _open_part(folder: Path) -> Iterator[Write]:
+    """Open the four files of a part and give the function that appends rows to one of them."""
+    with ExitStack() as stack:
+        writers = {
+            name: stack.enter_context(
+                pq.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd")
+            )
+            for name, schema in PART_SCHEMAS.items()
+        }
+        yield lambda name, rows: writers[name].write_table(rows)
+
+
+def _read_chunks(
+    job: ScoringJob, files: Sequence[SourceFile], tally: _Tally, report: Callable[[int], None]
+) -> Iterator[pa.Table]:
+    """Read the files in order as tables of about `CHUNK_ROWS` rows, with the columns that name their source.
+
+    A file that is refused before its rows were handed on leaves none behind.
+    """
+    waiting: list[pa.Table] = []
+    for file in files:
+        try:
+            for batch in read_review_file(file.path, job.options):
+                if len(batch) == 0:
+                    continue
+                waiting.append(_name_source(batch, file))
+                if sum(len(table) for table in waiting) >= CHUNK_ROWS:
+                    yield pa.concat_tables(waiting)
+                    waiting = []
+        except FileRefusedError as refusal:
+            tally.refused[file.source_sha256] = refusal
+            waiting = [table for table in waiting if table["uri"][0].as_py() != file.uri]
+        report(file.size)
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _name_source(batch: pa.RecordBatch, file: SourceFile) -> pa.Table:
+    """Put the columns `source_sha256` and `uri` before those of a batch; empty batches are no one's."""
+    names = {"source_sha256": file.source_sha256, "uri": file.uri}
+    constant = {name: pa.repeat(pa.scalar(value), len(batch)) for name, value in names.items()}
+    return pa.table({**constant, **dict(zip(batch.schema.names, batch.columns, strict=True))})
+
+
+def _score_chunk(job: ScoringJob, chunk: pa.Table, tally: _Tally, write: Write) -> None:
+    """Check one chunk, write its bad rows to the quarantine and its good ones with their scores."""
+    chunk = chunk.combine_chunks()
+    measures = measure_rows(chunk, find_worded(chunk["text"]))
+    checks, broken = check_rows(measures, job.limits)
+    tally.checks.extend(checks)
+    bad = np.zeros(len(chunk), dtype=bool)
+    bad[list(broken)] = True
+    _count_rows(chunk, broken, tally)
+    now = datetime.now(UTC)
+    if broken:
+        write("quarantined_rows", _quarantine_rows(job, chunk, broken, now))
+    good = chunk.filter(pa.array(~bad))
+    if len(good):
+        write("source_reviews", _source_rows(good))
+        write("scored_reviews", _scored_rows(job, good, now))
+
+
+def _count_rows(chunk: pa.Table, broken: dict[int, tuple[str, str]], tally: _Tally) -> None:
+    counted = pc.value_counts(chunk["source_sha256"]).to_pylist()
+    tally.rows_read.update({each["values"]: each["counts"] for each in counted})
+    sources, numbers = chunk["source_sha256"], chunk["row_number"]
+    for position, (rule, detail) in broken.items():
+        source = sources[position].as_py()
+        tally.rows_bad[source] += 1
+        tally.first_bad.setdefault(source, f"row {numbers[position].as_py()}: {rule}, {detail}")
+
+
+def _quarantine_rows(
+    job: ScoringJob, chunk: pa.Table, broken: dict[int, tuple[str, str]], now: datetime
+) -> pa.Table:
+    """Keep each bad row as found: the reader's raw bytes, else its text."""
+    positions = sorted(broken)
+    rows = chunk.take(pa.array(positions, pa.int64()))
+    raw = pc.coalesce(rows["raw"], rows["text"].cast(pa.binary()))
+    columns = {
+        **{name: rows[name] for name in ("source_sha256", "row_number", "uri", "member")},
+        "raw": raw,
+        "rule": [broken[position][0] for position in positions],
+        "detail": [broken[position][1] for position in positions],
+        "run_id": [job.run_id] * len(positions),
+        "quarantined_at": [now] * len(positions),
+    }
+    return pa.table(columns, schema=QUARANTINE_SCHEMA)
+
+
+def _source_rows(good: pa.Table) -> pa.Table:
+    hashes = [sha256(text.as_buffer()).hexdigest() for text in good["text"]]
+    columns = {name: good[name] for name in SOURCE_SCHEMA.names if name != "text_sha256"}
+    return pa.table({**columns, "text_sha256": hashes}).select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA)
+
+
+def _scored_rows(job: ScoringJob, good: pa.Table, now: datetime) -> pa.Table:
+    scored = score_texts(job.scorer, good["text"].to_pylist())
+    columns = {
+        "source_sha256": good["source_sha256"],
+        "row_number": good["row_number"],
+        "model_id": [job.scorer.model_id] * len(good),
+        "score": scored.score,
+        "sentiment": name_sentiments(scored.score).tolist(),
+        "predicted_rating": rate_stars(scored.score),
+        "token_count": scored.token_count,
+        "oov_rate": scored.oov_rate,
+        "truncated": scored.truncated,
+        "run_id": [job.run_id] * len(good),
+        "scored_at": [now] * len(good),
+    }
+    return pa.table(columns, schema=SCORED_SCHEMA)
+
+
+def _close_file(file: SourceFile, tally: _Tally, limits: RowLimits) -> FileOutcome:
+    """Judge one file when all of it was read: scored, or refused for what it is or for its bad rows."""
+    rows_read, rows_bad = tally.rows_read[file.source_sha256], tally.rows_bad[file.source_sha256]
+    refusal = tally.refused.get(file.source_sha256)
+    if refusal is None and exceeds_bad_rows(rows_read, rows_bad, limits):
+        first = tally.first_bad[file.source_sha256]
+        share = f"{rows_bad:,} of {rows_read:,} rows are bad, the first is {first}"
+        refusal = FileRefusedError("too_many_bad_rows", share)
+    if refusal is None:
+        return FileOutcome(file, "scored", None, None, rows_read, rows_bad)
+    return FileOutcome(file, "refused", refusal.rule, refusal.detail, rows_read, rows_bad)
+
+
+def _ledger_rows(job: ScoringJob, outcomes: Sequence[FileOutcome]) -> pa.Table:
+    rows: list[dict[str, Any]] = [
+        {
+            "source_sha256": outcome.source.source_sha256,
+            "model_id": job.scorer.model_id,
+            "status": outcome.status,
+            "rule": outcome.rule,
+            "detail": outcome.detail,
+            "uri": outcome.source.uri,
+            "format": format_of(outcome.source.path),
+            "bytes": outcome.source.size,
+            "rows_read": outcome.rows_read,
+            "run_id": job.run_id,
+        }
+        for outcome in outcomes
+    ]
+    return pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)
+
+
+def _check_part(folder: Path, outcomes: Sequence[FileOutcome]) -> list[CheckResult]:
+    """Check the scores of a part against their contract, refused files left out."""
+    kept = [each for each in outcomes if each.status == "scored"]
+    sources = pa.array([each.source.source_sha256 for each in kept], pa.string())
+    scored = pq.read_table(folder / "scored_reviews.parquet")
+    scored = scored.filter(pc.is_in(scored["source_sha256"], value_set=sources))
+    return check_scored_rows(
+        scored,
+        {each.source.source_sha256: each.rows_read for each in kept},
+        {each.source.source_sha256: each.rows_bad for each in kept},
+    )

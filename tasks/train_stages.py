@@ -1,0 +1,80 @@
+"""The stages of `train-model` as Prefect tasks: each shows its progress and records its checks."""
+
+from pathlib import Path
+
+from prefect import task
+
+from data_contracts.expectations import require_success
+from models.bundle import require_unaltered
+from models.gate import Decision, decide_promotion, require_same_scores_in_fresh_process
+from models.variants import find_variant
+from tasks.model_registry import find_champion, promote_model, record_model
+from tasks.progress import show_progress
+from tasks.run_log import record_checks
+from tasks.training import (
+    TrainedBundle,
+    check_input,
+    encode_rows,
+    evaluate_bundle,
+    evaluate_trained,
+    load_rows,
+    measure_baseline,
+    save_bundle,
+    score_some,
+    train_on,
+)
+
+NEXT_STEP = "look at the reviews Parquet, or run `reviews ingest` again; nothing was trained."
+
+
+@task(name="train-variant")
+def train(
+    variant_name: str,
+    seed: int,
+    epochs: int | None,
+    reviews_dir: Path,
+    bundles_dir: Path,
+    warehouse: Path,
+    run_id: str,
+) -> TrainedBundle:
+    """Train one variant and write its bundle; a fresh process must then give the same scores."""
+    variant = find_variant(variant_name)
+    rows = load_rows(reviews_dir)
+    encoded = encode_rows(rows, variant)
+    checks = check_input(rows, encoded)
+    record_checks(warehouse, run_id, checks)
+    require_success(checks, NEXT_STEP)
+    passes = epochs or variant.epochs
+    with show_progress(f"Training {variant.name}", passes * len(rows.train.texts)) as report:
+        trained = train_on(rows, encoded, variant, seed, passes, report)
+    with show_progress("Evaluating", None):
+        evaluations = evaluate_trained(rows, encoded, trained, variant.sequence_length)
+        baseline = measure_baseline(reviews_dir, rows)
+    bundle = save_bundle(bundles_dir, rows, encoded, trained, variant, seed, evaluations, baseline)
+    expected = score_some(trained, encoded, rows, variant.sequence_length)
+    require_same_scores_in_fresh_process(bundle.folder, expected)
+    record_model(warehouse, bundle.facts)
+    return bundle
+
+
+@task(name="decide-promotion")
+def decide(
+    bundle: TrainedBundle, mode: str, reviews_dir: Path, bundles_dir: Path, warehouse: Path
+) -> Decision:
+    """Compare the new model with the champion on the present validation rows, and promote it if it earns it."""
+    champion = find_champion(warehouse)
+    if champion is not None and champion.model_id == bundle.model_id:
+        return Decision(False, "it is the champion already")
+    with show_progress("Comparing with the champion", None):
+        rows = load_rows(reviews_dir)
+        mine = evaluate_bundle(bundle.folder, rows)
+        other = None
+        if champion is not None and mode == "auto":
+            folder = bundles_dir / champion.model_id
+            require_unaltered(folder, champion.bundle_fingerprint)
+            other = evaluate_bundle(folder, rows)
+    decision = decide_promotion(mode, mine, other)
+    if decision.promote:
+        compared_with = champion.model_id if champion else None
+        promote_model(warehouse, bundle.model_id, decision.reason, compared_with)
+    return decision

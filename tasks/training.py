@@ -1,0 +1,244 @@
+"""From reviews Parquet to a bundle: rows and split, the input contract, training, evaluation, the bundle.
+
+Plain functions over `models/`; needs TensorFlow. The test rows are only ever reported on.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from data_contracts.errors import SourceError
+from data_contracts.expectations import CheckResult
+from data_contracts.reviews import Provenance
+from data_contracts.training_input import TrainingInputSummary, check_training_input
+from models.baseline import fit_baseline
+from models.bundle import name_model, read_facts, write_bundle
+from models.evaluation import Evaluation, evaluate_scores
+from models.golden import GOLDEN_TEXTS
+from models.scorer import load_scorer, make_scorer, score_ids, score_texts
+from models.split import hold_out_titles
+from models.text import EncodedReviews, Vocabulary, build_vocabulary, encode_reviews
+from models.training import LabelledReviews, TrainedModel, train_variant
+from models.variants import Variant
+from tasks.code_version import fingerprint_code
+from tasks.reviews_parquet import read_provenance, read_split
+
+BASELINE_FILE = "baseline.json"
+FRESH_CHECK_ROWS = 200
+"""Validation texts that a fresh process scores beside the golden ones."""
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """Texts with their labels, [n] each."""
+
+    texts: list[str]
+    text_sha256: list[str]
+    positive: NDArray[np.bool_]
+
+    def labels(self) -> list[str]:
+        """Give the labels as Stanford writes them, 'pos' and 'neg'."""
+        return ["pos" if positive else "neg" for positive in self.positive]
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """The archive's rows as training takes them: train less the held-out titles, validation, test."""
+
+    train: LabelledTexts
+    validation: LabelledTexts
+    test: LabelledTexts
+    shared_titles: int
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class EncodedRows:
+    """The rows of one training as ids, and the words that gave the ids."""
+
+    vocabulary: Vocabulary
+    train: EncodedReviews
+    validation: EncodedReviews
+    test: EncodedReviews
+
+
+@dataclass(frozen=True)
+class TrainedBundle:
+    """A bundle on disk with the figures that it was written with."""
+
+    model_id: str
+    folder: Path
+    facts: dict[str, Any]
+
+
+def load_rows(reviews_dir: Path) -> TrainingRows:
+    """Read train and test, and hold a tenth of the training titles out for validation."""
+    provenance = read_provenance(reviews_dir)
+    if provenance is None:
+        raise SourceError(f"{reviews_dir}: holds no complete reviews Parquet. Run `reviews ingest` first.")
+    columns = ["label", "movie_id", "text", "text_sha256"]
+    train, test = (read_split(reviews_dir, split, columns) for split in ("train", "test"))
+    movie_ids = train["movie_id"].to_pylist()
+    held_out = hold_out_titles(movie_ids)
+    titles = np.array(movie_ids, dtype=object)
+    return TrainingRows(
+        train=_label_texts(train.filter(pa.array(~held_out))),
+        validation=_label_texts(train.filter(pa.array(held_out))),
+        test=_label_texts(test),
+        shared_titles=len(set(titles[held_out]) & set(titles[~held_out])),
+        provenance=provenance,
+    )
+
+
+def _label_texts(table: pa.Table) -> LabelledTexts:
+    positive = np.array([label == "pos" for label in table["label"].to_pylist()], dtype=bool)
+    return LabelledTexts(table["text"].to_pylist(), table["text_sha256"].to_pylist(), positive)
+
+
+def encode_rows(rows: TrainingRows, variant: Variant) -> EncodedRows:
+    """Rank the words of the training rows and encode all rows with them."""
+    vocabulary = build_vocabulary(rows.train.texts, variant.vocabulary_size)
+    word_ids, length = vocabulary.ids(), variant.sequence_length
+    train, validation, test = (
+        encode_reviews(part.texts, word_ids, length) for part in (rows.train, rows.validation, rows.test)
+    )
+    return EncodedRows(vocabulary, train, validation, test)
+
+
+def check_input(rows: TrainingRows, encoded: EncodedRows) -> list[CheckResult]:
+    """Check what training is about to be given against its contract."""
+    parts = (encoded.train, encoded.validation)
+    truncated = np.concatenate([part.truncated for part in parts])
+    oov_rate = np.concatenate([part.oov_rate for part in parts])
+    summary = TrainingInputSummary(
+        vocabulary_size=len(encoded.vocabulary.words),
+        rows_train=len(rows.train.texts),
+        rows_validation=len(rows.validation.texts),
+        positive_share_train=float(rows.train.positive.mean()),
+        positive_share_validation=float(rows.validation.positive.mean()),
+        oov_rate_train=float(encoded.train.oov_rate.mean()),
+        oov_rate_validation=float(encoded.validation.oov_rate.mean()),
+        truncated_share=float(truncated.mean()),
+        unknown_only_share=float((oov_rate == 1).mean()),
+        shared_titles=rows.shared_titles,
+    )
+    return check_training_input(summary)
+
+
+def train_on(
+    rows: TrainingRows,
+    encoded: EncodedRows,
+    variant: Variant,
+    seed: int,
+    epochs: int,
+    report: Callable[[int], None] = lambda rows: None,
+) -> TrainedModel:
+    """Train on the encoded rows; `report` is told of the rows done since its last call."""
+    train = LabelledReviews(encoded.train.ids, rows.train.positive.astype(np.float32))
+    validation = LabelledReviews(encoded.validation.ids, rows.validation.positive.astype(np.float32))
+    return train_variant(variant, train, validation, seed=seed, epochs=epochs, report=report)
+
+
+def evaluate_trained(
+    rows: TrainingRows, encoded: EncodedRows, trained: TrainedModel, length: int
+) -> dict[str, Evaluation]:
+    """Evaluate on validation, on test, and on the test texts that do not stand in the training split too."""
+    scorer = make_scorer("", trained.model, {}, length)
+    validation = score_ids(scorer, encoded.validation.ids)
+    test = score_ids(scorer, encoded.test.ids)
+    known = set(rows.train.text_sha256) | set(rows.validation.text_sha256)
+    unseen = np.array([digest not in known for digest in rows.test.text_sha256])
+    return {
+        "validation": evaluate_scores(validation, rows.validation.positive),
+        "test": evaluate_scores(test, rows.test.positive),
+        "test_unseen_texts": evaluate_scores(test[unseen], rows.test.positive[unseen]),
+    }
+
+
+def measure_baseline(reviews_dir: Path, rows: TrainingRows) -> dict[str, Any]:
+    """Give the linear baseline's figures on these rows; they are computed once and kept beside the Parquet."""
+    path = reviews_dir / BASELINE_FILE
+    fingerprint = rows.provenance.data_fingerprint
+    try:
+        kept = json.loads(path.read_text("utf-8"))
+        if kept["data_fingerprint"] == fingerprint:
+            return dict(kept)
+    except (OSError, ValueError, KeyError):
+        pass  # not measured yet on these rows
+    train, test = rows.train, rows.test
+    result = fit_baseline(train.texts, train.labels(), test.texts, test.labels())
+    figures = {"data_fingerprint": fingerprint, **asdict(result)}
+    building = path.with_suffix(f".{os.getpid()}.tmp")
+    building.write_text(json.dumps(figures, indent=1), "utf-8")
+    building.replace(path)
+    return figures
+
+
+def save_bundle(
+    bundles_dir: Path,
+    rows: TrainingRows,
+    encoded: EncodedRows,
+    trained: TrainedModel,
+    variant: Variant,
+    seed: int,
+    evaluations: dict[str, Evaluation],
+    baseline: dict[str, Any],
+) -> TrainedBundle:
+    """Write the bundle whole or not at all, with all that its users will want to know of it."""
+    data_fingerprint = rows.provenance.data_fingerprint
+    model_id = name_model(variant.name, seed, trained.model, encoded.vocabulary, data_fingerprint)
+    scorer = make_scorer(model_id, trained.model, encoded.vocabulary.ids(), variant.sequence_length)
+    golden = score_texts(scorer, GOLDEN_TEXTS).score
+    facts = {
+        "model_id": model_id,
+        "variant": variant.name,
+        "hyper_parameters": variant.hyper_parameters(),
+        "seed": seed,
+        "epochs": len(trained.history),
+        "kept_epoch": trained.kept_epoch,
+        "history": [asdict(epoch) for epoch in trained.history],
+        "metrics": {name: evaluation.to_json() for name, evaluation in evaluations.items()},
+        "baseline": baseline,
+        "golden": [
+            {"text": text, "score": float(score)} for text, score in zip(GOLDEN_TEXTS, golden, strict=True)
+        ],
+        "rows": {
+            "train": len(rows.train.texts),
+            "validation": len(rows.validation.texts),
+            "test": len(rows.test.texts),
+        },
+        "provenance": asdict(rows.provenance),
+        "fingerprints": {"data": data_fingerprint, "code": fingerprint_code(("models", "data_contracts"))},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("tensorflow", "keras", "numpy")},
+        },
+        "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    folder = write_bundle(bundles_dir, trained.model, encoded.vocabulary, facts)
+    return TrainedBundle(model_id, folder, read_facts(folder))
+
+
+def score_some(
+    trained: TrainedModel, encoded: EncodedRows, rows: TrainingRows, length: int
+) -> dict[str, float]:
+    """Score the golden texts and some validation texts with the model in memory, for a fresh process to match."""
+    scorer = make_scorer("", trained.model, encoded.vocabulary.ids(), length)
+    texts = [*GOLDEN_TEXTS, *rows.validation.texts[:FRESH_CHECK_ROWS]]
+    return dict(zip(texts, score_texts(scorer, texts).score.tolist(), strict=True))
+
+
+def evaluate_bundle(bundle_dir: Path, rows: TrainingRows) -> Evaluation:
+    """Evaluate a bundle anew on the validation rows of the present data, with its own vocabulary."""
+    scores = score_texts(load_scorer(bundle_dir), rows.validation.texts).score
+    return evaluate_scores(scores, rows.validation.positive)

@@ -1,0 +1,124 @@
+"""Bundles: whole, unaltered, and the same model when they are loaded again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_contracts.errors import BundleError
+from models.bundle import (
+    fingerprint_bundle,
+    is_unaltered,
+    load_model,
+    load_vocabulary,
+    name_model,
+    read_facts,
+    require_unaltered,
+    write_bundle,
+)
+from models.gate import require_same_scores_in_fresh_process
+from models.scorer import load_scorer, make_scorer, score_texts
+from models.text import Vocabulary
+from tests.models.small import WORDS, make_small_variant
+
+VOCABULARY = Vocabulary(WORDS)
+TEXTS = ["good film", "bad film", "the plot", "unknown", "good " * 30, ""]
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    variant = make_small_variant()
+    return variant.build(variant)
+
+
+@pytest.fixture
+def bundle(model: Any, tmp_path: Path) -> Path:
+    facts = {
+        "model_id": name_model("cnn_lstm", 0, model, VOCABULARY, "data"),
+        "hyper_parameters": make_small_variant().hyper_parameters(),
+        "fingerprints": {"data": "data", "code": "code"},
+    }
+    return write_bundle(tmp_path / "bundles", model, VOCABULARY, facts)
+
+
+def test_a_bundle_is_named_by_its_model_id(bundle: Path) -> None:
+    assert bundle.name == read_facts(bundle)["model_id"]
+
+
+def test_a_bundle_gives_the_same_scores_when_it_is_loaded(bundle: Path, model: Any) -> None:
+    before = score_texts(make_scorer("", model, VOCABULARY.ids(), 12), TEXTS)
+    assert score_texts(load_scorer(bundle), TEXTS).score.tolist() == before.score.tolist()
+
+
+def test_a_fresh_process_gives_the_same_scores(bundle: Path, model: Any) -> None:
+    scores = score_texts(make_scorer("", model, VOCABULARY.ids(), 12), TEXTS).score
+    require_same_scores_in_fresh_process(bundle, dict(zip(TEXTS, scores.tolist(), strict=True)))
+
+
+def test_other_scores_in_a_fresh_process_are_refused(bundle: Path) -> None:
+    with pytest.raises(BundleError, match="does not give the trained model's scores"):
+        require_same_scores_in_fresh_process(bundle, {"good film": 0.123})
+
+
+@pytest.mark.parametrize("name", ["model.keras", "vocabulary.json", "bundle.json"])
+def test_a_bundle_with_one_byte_changed_is_refused(bundle: Path, name: str) -> None:
+    recorded = read_facts(bundle)["fingerprints"]["bundle"]
+    require_unaltered(bundle, recorded)
+    content = bytearray((bundle / name).read_bytes())
+    place = content.index(b"cnn_lstm") if name == "bundle.json" else len(content) // 2
+    content[place] ^= 1
+    (bundle / name).write_bytes(content)
+    with pytest.raises(BundleError):
+        require_unaltered(bundle, recorded)
+    assert not is_unaltered(bundle)
+
+
+def test_a_bundle_with_a_file_more_is_refused(bundle: Path) -> None:
+    recorded = fingerprint_bundle(bundle)
+    (bundle / "extra.py").write_text("print()")
+    with pytest.raises(BundleError, match="was altered"):
+        require_unaltered(bundle, recorded)
+
+
+def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="there is no such bundle"):
+        require_unaltered(tmp_path / "nothing", "")
+
+
+def test_a_bundle_of_a_newer_format_is_refused(bundle: Path) -> None:
+    path = bundle / "bundle.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 99}))
+    with pytest.raises(BundleError, match="has format 99"):
+        load_scorer(bundle)
+
+
+@pytest.mark.parametrize(
+    ("name", "load"), [("model.keras", load_model), ("vocabulary.json", load_vocabulary)]
+)
+def test_a_damaged_file_is_named_in_our_own_words(bundle: Path, name: str, load: Any) -> None:
+    (bundle / name).write_bytes(b"not what it was")
+    with pytest.raises(BundleError, match=name):
+        load(bundle)
+
+
+def test_a_description_that_is_no_json_is_named(bundle: Path) -> None:
+    (bundle / "bundle.json").write_text("{")
+    with pytest.raises(BundleError, match=r"bundle\.json"):
+        read_facts(bundle)
+
+
+def test_the_same_model_has_the_same_id_and_another_data_set_another(model: Any) -> None:
+    ids = [name_model("cnn_lstm", 0, model, VOCABULARY, data) for data in ("a", "a", "b")]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_writing_a_bundle_again_keeps_the_one_that_is_there(bundle: Path, model: Any) -> None:
+    before = fingerprint_bundle(bundle)
+    facts = {**read_facts(bundle), "trained_at": "later"}
+    assert write_bundle(bundle.parent, model, VOCABULARY, facts) == bundle
+    assert fingerprint_bundle(bundle) == before
+
+
+def test_no_half_written_bundle_stays(bundle: Path) -> None:
+    assert [path.name for path in bundle.parent.iterdir()] == [bundle.name]

@@ -1,0 +1,104 @@
+"""What is found in the inbox, what is passed over and why, and how files go in groups."""
+
+import os
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tasks.inbox import (
+    GROUP_BYTES,
+    GROUP_FILES,
+    FoundFile,
+    SourceFile,
+    group_files,
+    hash_file,
+    look_at_named,
+    look_into,
+)
+
+
+def write(path: Path, content: bytes = b"text") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def make_source(number: int, size: int) -> SourceFile:
+    return SourceFile(f"{number}.csv", Path(f"{number}.csv"), size, 0, f"{number:064}")
+
+
+def test_files_are_found_in_every_folder_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.csv", "2026/11/c.csv"):
+        write(tmp_path / name)
+    assert [file.uri for file in look_into(tmp_path).files] == ["a.csv", "b.csv", "2026/11/c.csv"]
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "~lock.csv", "new.csv.part", "new.CSV.TMP", ".hidden/a.csv"])
+def test_hidden_and_unfinished_files_are_no_ones_business_yet(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name)
+    assert look_into(tmp_path) == look_into(tmp_path / "nothing")
+
+
+def test_links_are_not_followed_and_said(tmp_path: Path) -> None:
+    outside = write(tmp_path / "outside" / "secret.csv")
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    (inbox / "file.csv").symlink_to(outside)
+    (inbox / "folder").symlink_to(outside.parent)
+    findings = look_into(inbox)
+    assert not findings.files
+    assert [(each.uri, "link" in each.reason) for each in findings.passed_over] == [
+        ("file.csv", True),
+        ("folder", True),
+    ]
+
+
+def test_a_pipe_is_passed_over(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert [each.reason for each in look_into(tmp_path).passed_over] == ["is not a regular file"]
+
+
+def test_a_named_folder_is_looked_through_and_a_missing_name_is_said(tmp_path: Path) -> None:
+    write(tmp_path / "exports" / "a.csv")
+    findings = look_at_named([tmp_path / "exports", tmp_path / "missing.csv"], tmp_path / "inbox")
+    assert [file.uri for file in findings.files] == [str(tmp_path / "exports" / "a.csv")]
+    assert "can't be looked at" in findings.passed_over[0].reason
+
+
+def test_a_named_file_in_the_inbox_has_the_name_it_has_there(tmp_path: Path) -> None:
+    path = write(tmp_path / "inbox" / "a.csv")
+    assert look_at_named([path], tmp_path / "inbox").files == look_into(tmp_path / "inbox").files
+
+
+def test_a_file_is_known_by_the_sha256_of_its_bytes(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", b"abc")
+    hashed = hash_file(look_into(tmp_path).files[0])
+    assert isinstance(hashed, SourceFile)
+    assert hashed.source_sha256 == sha256(b"abc").hexdigest()
+
+
+def test_a_file_that_changes_while_it_is_read_waits(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv")
+    found = look_into(tmp_path).files[0]
+    write(path, b"more text")
+    assert "waits for the next run" in getattr(hash_file(found), "reason", "")
+
+
+def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
+    gone = FoundFile("a.csv", tmp_path / "a.csv", 1, 1)
+    assert "can't be read" in getattr(hash_file(gone), "reason", "")
+
+
+def test_small_files_go_together_and_a_large_one_alone() -> None:
+    files = [make_source(1, 10), make_source(2, 10), make_source(3, GROUP_BYTES * 2), make_source(4, 10)]
+    assert [[file.uri for file in group] for group in group_files(files)] == [
+        ["1.csv", "2.csv"],
+        ["3.csv"],
+        ["4.csv"],
+    ]
+
+
+def test_a_group_has_a_largest_number_of_files() -> None:
+    groups = group_files([make_source(number, 1) for number in range(GROUP_FILES + 1)])
+    assert [len(group) for group in groups] == [GROUP_FILES, 1]
