@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from data_contracts.archive import EXPECTED_REVIEWS
 from deployments.settings import PROJECT_ROOT, load_settings
 from flows.ingest_reviews import ingest_reviews
 from flows.messages import describe_ingest, describe_scoring, describe_training
@@ -18,7 +19,7 @@ from tasks.model_registry import find_champion
 from tasks.progress import show_progress
 from tasks.published import write_answer
 from tasks.reviews_parquet import read_split
-from tasks.sample_archive import SAMPLE_COUNTS, SAMPLE_EPOCHS, write_sample_archive
+from tasks.sample_archive import SAMPLE_EPOCHS, write_sample_archive
 
 CSV_REVIEWS, JSON_REVIEWS, TEXT_REVIEWS = 400, 100, 5
 
@@ -41,7 +42,7 @@ def run_demo(say: Callable[[str], None]) -> None:
     say(f"This demo runs on generated reviews, not on real ones. Its home is {settings.home}\n")
     archive = settings.archive_dir / "sample_reviews.tar.gz"
     if not archive.exists():
-        with show_progress("Generating the sample", sum(SAMPLE_COUNTS.values())) as report:
+        with show_progress("Generating the sample", sum(EXPECTED_REVIEWS["sample"].values())) as report:
             write_sample_archive(archive, report)
     say(describe_ingest(ingest_reviews(archive=str(archive))) + "\n")
     champion = find_champion(settings.warehouse)

@@ -12,7 +12,7 @@ from deployments.settings import Settings, load_settings
 from flows.recording import RecordedRun, record_flow_run
 from tasks import score_stages as stages
 from tasks.inbox import PassedOver, group_files
-from tasks.locking import hold_lock
+from tasks.locking import hold_folder
 from tasks.publish_stage import publish_copy
 
 
@@ -39,10 +39,11 @@ def score_reviews(files: list[str] | None = None, text_column: str | None = None
         text_column: name of the column that holds the text, where it is not one that is known.
     """
     settings = load_settings()
-    settings.inbox_dir.mkdir(parents=True, exist_ok=True)
+    for folder in (settings.inbox_dir, settings.parts_dir):
+        folder.mkdir(parents=True, exist_ok=True)
     parameters = {"files": files, "text_column": text_column}
     with (
-        hold_lock(settings.home / "score-reviews.lock"),
+        hold_folder(settings.parts_dir, stages.announce_wait),
         record_flow_run("score-reviews", parameters, settings) as run,
     ):
         return _score_new(files, text_column, settings, run)

@@ -15,7 +15,6 @@ from tasks.reviews_parquet import (
     build_tables,
     count_rows,
     read_provenance,
-    remove_leftovers,
     write_tables,
 )
 from tasks.run_log import record_checks
@@ -38,7 +37,6 @@ def convert(
 
     Gives every check that was made; a broken contract is recorded before it raises.
     """
-    remove_leftovers(reviews_dir)
     with show_progress("Reading the archive", archive.path.stat().st_size) as report:
         contents = read_archive(archive.path, report=report)
     provenance = resolve_provenance(contents, accept_unverified)

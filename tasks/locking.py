@@ -1,20 +1,32 @@
-"""One run at a time: a file lock that the system itself frees when its holder ends, however it ends."""
+"""One at a time: a lock on a folder that the system itself frees when its holder ends, however it ends."""
 
 import fcntl
-import sys
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from data_contracts.errors import SourceError
+
+
+def refuse_to_wait(folder: Path) -> None:
+    """Be the answer of a caller for whom another run is reason enough to stop: a `SourceError`."""
+    raise SourceError(f"{folder}: another run is writing there. Next: wait until it has ended.")
+
 
 @contextmanager
-def hold_lock(path: Path) -> Iterator[None]:
-    """Hold the lock at `path` while the block runs; while another process has it, wait and say so once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
+def hold_folder(folder: Path, when_held: Callable[[Path], object] = lambda folder: None) -> Iterator[None]:
+    """Hold `folder` while the block runs, against other processes that do the same; leaves no file.
+
+    Where another process has it, `when_held` is told, which may raise; else this one waits.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            sys.stderr.write("Another run is scoring here: waiting until it is done.\n")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            when_held(folder)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)

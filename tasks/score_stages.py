@@ -1,11 +1,12 @@
 """The stages of `score-reviews` as Prefect tasks. TensorFlow is loaded only where there is something to score."""
 
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect import task
+from prefect import get_run_logger, task
 
 from data_contracts.errors import BundleError
 from data_contracts.expectations import require_success
@@ -36,6 +37,13 @@ class GroupSummary:
     part_dir: Path
     refused: tuple[str, ...]
     """One line a refused file: name, rule, detail."""
+
+
+def announce_wait(folder: Path) -> None:
+    """Say that this run waits for another one, which scores into the same folder."""
+    message = f"Another run is scoring into {folder}: waiting until it has ended."
+    get_run_logger().warning(message)
+    sys.stderr.write(f"{message}\n")  # the command keeps Prefect's log off the terminal
 
 
 @task(name="find-new-files")

@@ -1,0 +1,182 @@
+"""The boundary of the archive: its identity, layout and limits, and what its folders promise.
+
+Source: the Stanford Large Movie Review Dataset v1.0. Needs Great Expectations for `check_archive` alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from data_contracts.expectations import CheckResult, import_expectations, run_checks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BOUNDARY = "archive"
+
+PUBLISHED_URL = "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+PUBLISHED_BYTES = 84_125_825
+PUBLISHED_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
+PUBLISHED_MD5 = "7c2ac02c03563afcf9b574c7e56c153a"
+
+
+@dataclass(frozen=True)
+class PublishedArchive:
+    """An archive that is known before it is fetched: its address, size in bytes and sha256 (hex)."""
+
+    url: str
+    size: int
+    sha256: str
+
+
+PUBLISHED = PublishedArchive(PUBLISHED_URL, PUBLISHED_BYTES, PUBLISHED_SHA256)
+
+Folder = tuple[str, str]
+"""A folder of reviews as (split, label): ('train', 'pos') is `aclImdb/train/pos`."""
+
+FOLDERS: tuple[Folder, ...] = (
+    ("train", "neg"),
+    ("train", "pos"),
+    ("test", "neg"),
+    ("test", "pos"),
+    ("train", "unsup"),
+)
+ROOT = "aclImdb"
+RATINGS_BY_LABEL: Mapping[str, tuple[int, int]] = {"neg": (1, 4), "pos": (7, 10), "unsup": (0, 0)}
+"""The lowest and the highest rating, in stars, of each label; 0 stands for unknown."""
+
+TITLE_ID = "tt[0-9]{5,10}"
+"""The pattern of an IMDb title id."""
+
+SKIPPED_FILES = frozenset(
+    {
+        "README",
+        "imdb.vocab",
+        "imdbEr.txt",
+        "train/labeledBow.feat",
+        "train/unsupBow.feat",
+        "test/labeledBow.feat",
+    }
+)
+"""The published archive's other files, by path below the root: known, and not read."""
+
+MEBIBYTE = 1024 * 1024
+MAX_REVIEW_BYTES = MEBIBYTE
+MAX_URL_LIST_BYTES = 16 * MEBIBYTE
+MAX_SKIPPED_BYTES = 256 * MEBIBYTE
+MAX_TOTAL_BYTES = 2048 * MEBIBYTE
+"""Bytes of the whole archive, unpacked; the Stanford reviews come to 206 MiB as a tar."""
+MAX_MEMBERS = 500_000
+"""Files and folders in the archive; the Stanford data set has 100,000 reviews and some 20 others."""
+MAX_COMPRESSION_RATIO = 100
+"""Unpacked bytes for each packed one; about 4 for reviews."""
+UNSUSPECTED_BYTES = 16 * MEBIBYTE
+"""Unpacked bytes up to which the ratio is not looked at."""
+
+CONTENT_DIGESTS: Mapping[str, str] = {
+    "stanford": "d14eebb4c3d63e05d8629591e86843437e5f98fd292a72997e933c348f61ed9f",
+    "sample": "063f0cea2fd5cc396f6354c17787fd8212f0fdb7f688e19e94b845f1b0b8ee2c",
+}
+"""The digest of each known data set's content, as `tasks.archive.read_archive` computes it."""
+
+EXPECTED_REVIEWS: Mapping[str, Mapping[Folder, int]] = {
+    "stanford": {
+        ("train", "neg"): 12_500,
+        ("train", "pos"): 12_500,
+        ("test", "neg"): 12_500,
+        ("test", "pos"): 12_500,
+        ("train", "unsup"): 50_000,
+    },
+    "sample": {
+        ("train", "neg"): 2_500,
+        ("train", "pos"): 2_500,
+        ("test", "neg"): 1_000,
+        ("test", "pos"): 1_000,
+        ("train", "unsup"): 1_000,
+    },
+}
+"""Reviews in each folder of each known data set; a folder that is not named needs at least one."""
+
+
+@dataclass(frozen=True)
+class FolderCount:
+    """What was counted in one folder of an archive; one row per folder."""
+
+    split: str
+    label: str
+    reviews: int
+    urls: int
+    lowest_rating: int | None
+    """In stars; None where the folder is empty."""
+    highest_rating: int | None
+    expected_reviews: int | None
+    """None where the data set is not known: then one review is enough."""
+
+
+def check_archive(folders: Sequence[FolderCount]) -> list[CheckResult]:
+    """Check the counts of an archive's folders; failed rows are named as (split, label)."""
+    expectations = [*_expect_folders(), *_expect_ratings()]
+    return run_checks(BOUNDARY, _frame_folders(folders), expectations, ("split", "label"))
+
+
+def _frame_folders(folders: Sequence[FolderCount]) -> "pd.DataFrame":
+    """Lay the counts out, one row per folder, with the ratings that its label allows beside them."""
+    import pandas as pd
+
+    rows = []
+    for folder in folders:
+        lowest_allowed, highest_allowed = RATINGS_BY_LABEL[folder.label]
+        allowed = {"lowest_allowed": lowest_allowed, "highest_allowed": highest_allowed}
+        rows.append({"folder": f"{folder.split}/{folder.label}", **asdict(folder), **allowed})
+    names = ["folder", *FolderCount.__dataclass_fields__, "lowest_allowed", "highest_allowed"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _expect_folders() -> list[Any]:
+    gx = import_expectations()
+    return [
+        gx.ExpectColumnValuesToBeUnique(column="folder", meta={"rule": "folders_unique"}),
+        gx.ExpectColumnDistinctValuesToEqualSet(
+            column="folder",
+            value_set=[f"{split}/{label}" for split, label in FOLDERS],
+            meta={"rule": "folders_complete"},
+        ),
+        gx.ExpectColumnValuesToBeBetween(
+            column="reviews", min_value=1, meta={"rule": "folder_not_empty", "expected": "at least 1 review"}
+        ),
+        gx.ExpectColumnPairValuesToBeEqual(
+            column_A="reviews",
+            column_B="expected_reviews",
+            ignore_row_if="either_value_is_missing",
+            meta={"rule": "reviews_as_published", "expected": "as many reviews as the data set has"},
+        ),
+        gx.ExpectColumnPairValuesToBeEqual(
+            column_A="reviews",
+            column_B="urls",
+            meta={"rule": "urls_match_reviews", "expected": "a URL list as long as its folder"},
+        ),
+    ]
+
+
+def _expect_ratings() -> list[Any]:
+    gx = import_expectations()
+    ranges = ", ".join(
+        f"{label} {low}" if low == high else f"{label} {low} to {high}"
+        for label, (low, high) in RATINGS_BY_LABEL.items()
+    )
+    return [
+        gx.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A="lowest_rating",
+            column_B="lowest_allowed",
+            or_equal=True,
+            ignore_row_if="either_value_is_missing",
+            meta={"rule": "lowest_rating_fits_label", "expected": f"ratings by label: {ranges}"},
+        ),
+        gx.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A="highest_allowed",
+            column_B="highest_rating",
+            or_equal=True,
+            ignore_row_if="either_value_is_missing",
+            meta={"rule": "highest_rating_fits_label", "expected": f"ratings by label: {ranges}"},
+        ),
+    ]

@@ -1,0 +1,322 @@
+"""The boundary of the reviews Parquet: its schema, its provenance, and what its rows promise.
+
+Grain: one row per review, keyed by (split, label, review_number). All arithmetic over the rows is done in
+Arrow; Great Expectations judges one row of counts per folder.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.archive import EXPECTED_REVIEWS, FOLDERS, RATINGS_BY_LABEL, TITLE_ID, Folder
+from data_contracts.expectations import SAMPLES_SHOWN, CheckResult, import_expectations, run_checks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BOUNDARY = "reviews"
+SPLITS = ("train", "test", "unsup")
+FORMAT_VERSION = 1
+"""Raised whenever the same archive would give other rows: older files are then written anew."""
+
+MAX_REVIEW_CHARACTERS = 100_000
+"""The longest review of the Stanford data set has 14,282 characters."""
+POSITIVE_SHARE = (0.45, 0.55)
+"""The share of positive reviews among the labelled ones of a split."""
+
+REVIEWS_SCHEMA = pa.schema(
+    [
+        ("split", pa.string()),
+        ("label", pa.string()),
+        ("rating", pa.int8()),
+        ("review_number", pa.int32()),
+        ("movie_id", pa.string()),
+        ("text", pa.string()),
+        ("text_sha256", pa.string()),
+    ]
+)
+PROVENANCE_KEY = b"reviews"
+"""The key of the Parquet schema's metadata that holds the `Provenance` as JSON."""
+
+BROKEN_ROWS: Mapping[str, str] = {
+    "split_as_filed": "every row's split is that of its file",
+    "label_fits_split": "label 'neg' or 'pos' in train and test, none in unsup",
+    "rating_fits_label": "rating 1 to 4 where neg, 7 to 10 where pos, none in unsup",
+    "review_number_valid": "a review number of 0 or more in every row",
+    "key_unique": "one row for each split, label and review number",
+    "rows_in_order": "rows sorted by label, then by review number",
+    "movie_id_valid": "a title id such as tt0000001 in every row",
+    "text_not_blank": "no text of white space alone",
+    "text_without_nul": "no text with a NUL character",
+    "text_sha256_valid": "64 lower-case hexadecimal digits in every row",
+}
+"""Rules that are judged by their number of broken rows, and what each promises."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the reviews come from; the same in all three files."""
+
+    dataset: str
+    """'stanford', 'sample' or 'other'."""
+    verification: str
+    """'published' (the archive's bytes), 'content' (a pinned digest) or 'accepted_unverified'."""
+    source_sha256: str
+    """Of the archive's bytes, hex."""
+    content_digest: str
+    """Of the reviews and URL lists in the archive, hex."""
+    data_fingerprint: str
+    """What models and runs name their data by, hex: content, verified or not, and format version."""
+    format_version: int
+
+
+def name_split(folder: Folder) -> str:
+    """Give the split that a folder's reviews go to: unlabelled ones have a split of their own."""
+    split, label = folder
+    return label if label == "unsup" else split
+
+
+def check_reviews(tables: Mapping[str, pa.Table], dataset: str) -> list[CheckResult]:
+    """Check the three tables by split; `dataset` tells how many rows to expect.
+
+    Errors name the first broken rows as (split, label, review_number). Warnings carry counts of exact
+    duplicates, by text_sha256: within a split the rows beyond the first of each text (rows less distinct
+    texts), across two splits the distinct texts that stand in both. The Stanford data set has 96 in train,
+    199 in test, 493 in unsup, 123 in train and test, 354 in train and unsup, 266 in test and unsup.
+    """
+    schemas = run_checks(BOUNDARY, _frame_schemas(tables), _expect_schemas(), ("split",))
+    if not all(result.success for result in schemas):
+        return schemas
+    rows = pa.concat_tables([_measure_rows(tables[split], split) for split in SPLITS])
+    folders = run_checks(BOUNDARY, _frame_folders(rows, dataset), _expect_folders(), ("split", "label"))
+    shares = run_checks(BOUNDARY, _frame_shares(rows), _expect_balance(dataset), ("split",))
+    duplicates = _count_duplicates(tables)
+    repeated = run_checks(BOUNDARY, _frame_counts(duplicates), _expect_no_duplicates(duplicates))
+    return [
+        *schemas,
+        *(_name_broken_rows(result, rows) for result in folders),
+        *shares,
+        *(replace(result, unexpected_count=duplicates[result.rule]) for result in repeated),
+    ]
+
+
+def _frame_schemas(tables: Mapping[str, pa.Table]) -> "pd.DataFrame":
+    """One row per split: what its schema has that it should not, or lacks; '' where it is as declared."""
+    import pandas as pd
+
+    differences = [_describe_schema(tables[split].schema if split in tables else None) for split in SPLITS]
+    return pd.DataFrame({"split": SPLITS, "difference": differences})
+
+
+def _describe_schema(schema: pa.Schema | None) -> str:
+    if schema is None:
+        return "there is no table"
+    found = [f"{field.name} {field.type}" for field in schema]
+    declared = [f"{field.name} {field.type}" for field in REVIEWS_SCHEMA]
+    lacking = [f"lacks {column}" for column in declared if column not in found]
+    foreign = [f"has {column}" for column in found if column not in declared]
+    out_of_order = [] if lacking or foreign or found == declared else ["has its columns in another order"]
+    return ", ".join([*lacking, *foreign, *out_of_order])
+
+
+def _measure_rows(table: pa.Table, split: str) -> pa.Table:
+    """Turn one split into keys, characters, and one boolean a rule: whether the row breaks it; never null."""
+    columns = {name: table[name].combine_chunks() for name in table.column_names}
+    label, text = pc.fill_null(columns["label"], "unsup"), columns["text"]
+    characters = pc.fill_null(pc.utf8_length(text), 0)
+    key = _key_rows(label, columns["review_number"])
+    broken = {
+        "split_as_filed": _differs(columns["split"], split),
+        "label_fits_split": pc.invert(pc.is_in(label, pa.array(_labels_of(split)))),
+        "rating_fits_label": _misfits(label, columns["rating"]),
+        "review_number_valid": pc.fill_null(pc.less(columns["review_number"], 0), True),
+        "key_unique": _repeats(key),
+        "rows_in_order": _falls(key),
+        "movie_id_valid": _mismatches(columns["movie_id"], TITLE_ID),
+        "text_not_empty": pc.less(characters, 1),
+        "text_not_too_long": pc.greater(characters, MAX_REVIEW_CHARACTERS),
+        "text_not_blank": pc.fill_null(pc.utf8_is_space(text), False),
+        "text_without_nul": pc.fill_null(pc.match_substring(text, "\0"), False),
+        "text_sha256_valid": _mismatches(columns["text_sha256"], "[0-9a-f]{64}"),
+    }
+    keys = {"split": pa.repeat(pa.scalar(split), len(table)), "label": label}
+    numbers = {"review_number": columns["review_number"], "characters": characters}
+    return pa.table({**keys, **numbers, **broken})
+
+
+def _labels_of(split: str) -> list[str]:
+    return [label for folder in FOLDERS for label in folder[1:] if name_split(folder) == split]
+
+
+def _differs(values: pa.Array, expected: str) -> pa.Array:
+    return pc.fill_null(pc.not_equal(values, expected), True)
+
+
+def _mismatches(values: pa.Array, pattern: str) -> pa.Array:
+    return pc.invert(pc.fill_null(pc.match_substring_regex(values, f"^(?:{pattern})$"), False))
+
+
+def _misfits(label: pa.Array, rating: pa.Array) -> pa.Array:
+    """Mark ratings outside their label's range; an unlabelled review has none, every other one has."""
+    fits = pc.and_(pc.equal(label, "unsup"), pc.is_null(rating))
+    for name, (lowest, highest) in RATINGS_BY_LABEL.items():
+        if name != "unsup":
+            in_range = pc.and_(pc.greater_equal(rating, lowest), pc.less_equal(rating, highest))
+            fits = pc.or_(fits, pc.and_(pc.equal(label, name), pc.fill_null(in_range, False)))
+    return pc.invert(fits)
+
+
+def _key_rows(label: pa.Array, review_number: pa.Array) -> pa.Array:
+    """Give each row a whole number that orders a split by label, then by review number."""
+    label_rank = pc.fill_null(pc.index_in(label, pa.array(sorted(RATINGS_BY_LABEL))), len(RATINGS_BY_LABEL))
+    number = pc.fill_null(review_number, -1).cast(pa.int64())
+    return pc.add(pc.multiply(label_rank.cast(pa.int64()), 1 << 32), number)
+
+
+def _repeats(keys: pa.Array) -> pa.Array:
+    """Mark every row whose key another row has too."""
+    counts = pc.value_counts(keys)
+    doubled = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+    return pc.is_in(keys, doubled)
+
+
+def _falls(keys: pa.Array) -> pa.Array:
+    """Mark every row whose key is below that of the row before it."""
+    if len(keys) == 0:
+        return pa.array([], pa.bool_())
+    steps = pc.less(keys[1:], keys[:-1])
+    return pa.concat_arrays([pa.array([False]), steps])
+
+
+def _frame_folders(rows: pa.Table, dataset: str) -> "pd.DataFrame":
+    """One row per folder: reviews, expected reviews, shortest and longest text, broken rows of each rule."""
+    measures = {
+        "reviews": ("characters", "count"),
+        "shortest": ("characters", "min"),
+        "longest": ("characters", "max"),
+        **{rule: (rule, "sum") for rule in BROKEN_ROWS},
+    }
+    counted = rows.group_by(["split", "label"]).aggregate(list(measures.values()))
+    named = counted.rename_columns(["split", "label", *measures])
+    expected = EXPECTED_REVIEWS.get(dataset, {})
+    folders = pa.table(
+        {
+            "split": [name_split(folder) for folder in FOLDERS],
+            "label": [label for _, label in FOLDERS],
+            "expected_reviews": pa.array([expected.get(folder) for folder in FOLDERS], pa.float64()),
+        }
+    )
+    frame: pd.DataFrame = folders.join(named, ["split", "label"], join_type="full outer").to_pandas()
+    return frame.fillna(dict.fromkeys(["reviews", *BROKEN_ROWS], 0))
+
+
+def _expect_schemas() -> list[Any]:
+    gx = import_expectations()
+    words = ", ".join(f"{field.name} {field.type}" for field in REVIEWS_SCHEMA)
+    meta = {"rule": "schema_as_declared", "expected": words}
+    return [gx.ExpectColumnValuesToBeInSet(column="difference", value_set=[""], meta=meta)]
+
+
+def _expect_folders() -> list[Any]:
+    gx = import_expectations()
+    counted = [
+        gx.ExpectColumnValuesToBeBetween(
+            column="reviews", min_value=1, meta={"rule": "folder_not_empty", "expected": "at least 1 review"}
+        ),
+        gx.ExpectColumnPairValuesToBeEqual(
+            column_A="reviews",
+            column_B="expected_reviews",
+            ignore_row_if="either_value_is_missing",
+            meta={"rule": "reviews_as_published", "expected": "as many reviews as the data set has"},
+        ),
+    ]
+    lengths = [
+        gx.ExpectColumnMinToBeBetween(
+            column="shortest",
+            min_value=1,
+            meta={"rule": "text_not_empty", "expected": "at least 1 character in the shortest text"},
+        ),
+        gx.ExpectColumnMaxToBeBetween(
+            column="longest",
+            max_value=MAX_REVIEW_CHARACTERS,
+            meta={
+                "rule": "text_not_too_long",
+                "expected": f"at most {MAX_REVIEW_CHARACTERS} characters in the longest text",
+            },
+        ),
+    ]
+    unbroken = [
+        gx.ExpectColumnSumToBeBetween(
+            column=rule, min_value=0, max_value=0, meta={"rule": rule, "expected": words}
+        )
+        for rule, words in BROKEN_ROWS.items()
+    ]
+    return [*counted, *lengths, *unbroken]
+
+
+def _name_broken_rows(result: CheckResult, rows: pa.Table) -> CheckResult:
+    """Put the keys of the first broken reviews in the place of the folders that a failed check named."""
+    if result.success or result.rule not in rows.column_names:
+        return result
+    broken = rows.filter(rows[result.rule])
+    named = broken.select(["split", "label", "review_number"]).slice(0, SAMPLES_SHOWN).to_pylist()
+    keys = tuple(tuple(row.values()) for row in named)
+    return replace(result, unexpected_count=len(broken), unexpected_rows=keys)
+
+
+def _frame_shares(rows: pa.Table) -> "pd.DataFrame":
+    """One row per labelled split: its share of positive reviews, null where it has no review."""
+    import pandas as pd
+
+    splits = [split for split in SPLITS if split != "unsup"]
+    labels = [rows.filter(pc.equal(rows["split"], split))["label"] for split in splits]
+    shares = [pc.mean(pc.equal(label, "pos").cast(pa.int8())).as_py() for label in labels]
+    return pd.DataFrame({"split": splits, "positive_share": shares}).astype({"positive_share": "float64"})
+
+
+def _expect_balance(dataset: str) -> list[Any]:
+    """Balance is a promise of the known data sets; any other one may have its own, and is told."""
+    gx = import_expectations()
+    lowest, highest = POSITIVE_SHARE
+    return [
+        gx.ExpectColumnValuesToBeBetween(
+            column="positive_share",
+            min_value=lowest,
+            max_value=highest,
+            severity="critical" if dataset in EXPECTED_REVIEWS else "warning",
+            meta={"rule": "labels_balanced"},
+        )
+    ]
+
+
+def _count_duplicates(tables: Mapping[str, pa.Table]) -> dict[str, int]:
+    """Count exact duplicates by rule: repeated rows within each split, shared texts of each two splits."""
+    distinct = {split: pc.unique(tables[split]["text_sha256"]) for split in SPLITS}
+    within = {
+        f"duplicates_within_{split}": len(tables[split]) - len(texts) for split, texts in distinct.items()
+    }
+    across = {
+        f"texts_in_{one}_and_{other}": pc.sum(pc.is_in(distinct[one], distinct[other])).as_py() or 0
+        for one, other in itertools.combinations(SPLITS, 2)
+    }
+    return {**within, **across}
+
+
+def _frame_counts(counts: Mapping[str, int]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame([counts])
+
+
+def _expect_no_duplicates(rules: Iterable[str]) -> list[Any]:
+    gx = import_expectations()
+    return [
+        gx.ExpectColumnMaxToBeBetween(
+            column=rule, min_value=0, max_value=0, severity="warning", meta={"rule": rule}
+        )
+        for rule in rules
+    ]

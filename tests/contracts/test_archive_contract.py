@@ -1,0 +1,111 @@
+"""Each promise about the archive's folders holds for a right count and fails for a wrong one."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_contracts.archive import EXPECTED_REVIEWS, FOLDERS, RATINGS_BY_LABEL, FolderCount, check_archive
+from data_contracts.errors import ContractError
+from data_contracts.expectations import CheckResult, require_success
+from tasks.archive import count_folders
+from tests.unit.small_archive import read_once
+
+RULES = {
+    "folders_unique",
+    "folders_complete",
+    "folder_not_empty",
+    "reviews_as_published",
+    "urls_match_reviews",
+    "lowest_rating_fits_label",
+    "highest_rating_fits_label",
+}
+
+
+def make_folders(dataset: str = "stanford") -> list[FolderCount]:
+    expected = EXPECTED_REVIEWS.get(dataset, {})
+    folders = []
+    for split, label in FOLDERS:
+        lowest, highest = RATINGS_BY_LABEL[label]
+        reviews = expected.get((split, label), 7)
+        folders.append(
+            FolderCount(split, label, reviews, reviews, lowest, highest, expected.get((split, label)))
+        )
+    return folders
+
+
+def change_test_pos(**changes: Any) -> list[FolderCount]:
+    folders = make_folders()
+    folders[3] = dataclasses.replace(folders[3], **changes)
+    return folders
+
+
+def failed_rules(results: Sequence[CheckResult]) -> set[str]:
+    return {result.rule for result in results if not result.success}
+
+
+def test_the_published_counts_pass_every_rule() -> None:
+    results = check_archive(make_folders())
+    assert {result.rule for result in results} == RULES
+    assert failed_rules(results) == set()
+    assert {(result.boundary, result.severity) for result in results} == {("archive", "error")}
+
+
+def test_an_unknown_archive_needs_one_review_a_folder() -> None:
+    assert failed_rules(check_archive(make_folders("other"))) == set()
+
+
+BROKEN: dict[str, Callable[[], list[FolderCount]]] = {
+    "folders_unique": lambda: [*make_folders(), make_folders()[3]],
+    "folders_complete": lambda: make_folders()[:4],
+    "folder_not_empty": lambda: change_test_pos(
+        reviews=0, urls=0, lowest_rating=None, highest_rating=None, expected_reviews=None
+    ),
+    "reviews_as_published": lambda: change_test_pos(reviews=12_499, urls=12_499),
+    "urls_match_reviews": lambda: change_test_pos(urls=12_501),
+    "lowest_rating_fits_label": lambda: change_test_pos(lowest_rating=6),
+    "highest_rating_fits_label": lambda: change_test_pos(highest_rating=11),
+}
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_a_broken_promise_fails_its_own_rule_alone(rule: str) -> None:
+    assert failed_rules(check_archive(BROKEN[rule]())) == {rule}
+
+
+@pytest.mark.parametrize("label", RATINGS_BY_LABEL)
+def test_a_rating_just_outside_its_label_fails(label: str) -> None:
+    folders = make_folders()
+    place = [name for _, name in FOLDERS].index(label)
+    lowest, highest = RATINGS_BY_LABEL[label]
+    too_low = dataclasses.replace(folders[place], lowest_rating=lowest - 1)
+    too_high = dataclasses.replace(folders[place], highest_rating=highest + 1)
+    assert failed_rules(check_archive([*folders[:place], too_low, *folders[place + 1 :]])) == {
+        "lowest_rating_fits_label"
+    }
+    assert failed_rules(check_archive([*folders[:place], too_high, *folders[place + 1 :]])) == {
+        "highest_rating_fits_label"
+    }
+
+
+def test_a_failure_names_the_folder_and_the_next_step() -> None:
+    with pytest.raises(ContractError, match=r"urls_match_reviews.*\('test', 'pos'\)") as failure:
+        require_success(check_archive(change_test_pos(urls=3)), "fetch it anew")
+    assert "fetch it anew" in str(failure.value)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 3), st.integers(0, 3))
+def test_lists_and_folders_pass_only_when_they_are_as_long_and_not_empty(reviews: int, urls: int) -> None:
+    folders = make_folders("other")
+    folders[3] = dataclasses.replace(folders[3], reviews=reviews, urls=urls)
+    assert (failed_rules(check_archive(folders)) == set()) == (reviews == urls and reviews > 0)
+
+
+@pytest.mark.archive
+def test_the_real_archive_passes(stanford_archive: Path) -> None:
+    assert failed_rules(check_archive(count_folders(read_once(stanford_archive), "stanford"))) == set()

@@ -1,0 +1,57 @@
+"""A home with a champion that took no training, and questions to its database."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from deployments.settings import Settings
+from models.bundle import name_model, read_facts, write_bundle
+from models.evaluation import evaluate_scores
+from models.text import Vocabulary
+from tasks.model_registry import promote_model, record_model
+from tests.models.small import WORDS, make_small_variant
+
+
+def write_small_bundle(settings: Settings, seed: int = 0) -> Path:
+    """Write and record the bundle of an untrained small model; it is not promoted."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    variant, vocabulary = make_small_variant(), Vocabulary(WORDS)
+    model = variant.build(variant)
+    evaluation = evaluate_scores(np.array([0.4, 0.6]), np.array([False, True])).to_json()
+    facts = {
+        "model_id": name_model(variant.name, seed, model, vocabulary, "data"),
+        "variant": variant.name,
+        "hyper_parameters": variant.hyper_parameters(),
+        "seed": seed,
+        "epochs": 0,
+        "kept_epoch": 0,
+        "history": [],
+        "metrics": dict.fromkeys(("validation", "test", "test_unseen_texts"), evaluation),
+        "baseline": {"test_accuracy": 0.5},
+        "rows": {"train": 0, "validation": 0, "test": 0},
+        "provenance": {"dataset": "sample"},
+        "fingerprints": {"data": "data", "code": "code"},
+        "versions": {},
+        "trained_at": datetime.now(UTC).isoformat(),
+    }
+    folder = write_bundle(settings.bundles_dir, model, vocabulary, facts)
+    record_model(settings.warehouse, read_facts(folder))
+    return folder
+
+
+def promote_small_model(settings: Settings, seed: int = 0) -> Path:
+    """Write a small bundle and make it the champion."""
+    folder = write_small_bundle(settings, seed)
+    promote_model(settings.warehouse, folder.name, "for a test")
+    return folder
+
+
+def ask(database: Path, query: str) -> list[tuple[Any, ...]]:
+    """Ask a database that no one else has open."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return connection.sql(query).fetchall()

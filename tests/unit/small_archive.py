@@ -1,0 +1,62 @@
+"""Small archives in Stanford's layout, for tests: correct ones, and the means to make them wrong."""
+
+import functools
+import gzip
+import io
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from data_contracts.archive import FOLDERS
+from tasks.archive import ArchiveContents, read_archive
+
+REVIEWS_PER_FOLDER = 3
+RATING = {"neg": 2, "pos": 9, "unsup": 0}
+
+Member = tuple[tarfile.TarInfo, bytes]
+
+
+@functools.lru_cache(maxsize=1)
+def read_once(path: Path) -> ArchiveContents:
+    """Read the real archive once for all tests that only look at it (140 MB, several seconds)."""
+    return read_archive(path)
+
+
+def list_files() -> dict[str, bytes]:
+    """Give the files of a correct archive, by path: three reviews and URLs in each folder."""
+    files = {}
+    for split, label in FOLDERS:
+        for number in range(REVIEWS_PER_FOLDER):
+            text = f"Review {number} of the {label} folder in {split}: a naïve little text."
+            files[f"aclImdb/{split}/{label}/{number}_{RATING[label]}.txt"] = text.encode()
+        urls = [f"http://www.imdb.com/title/tt000{number}00{len(label)}/usercomments" for number in range(3)]
+        files[f"aclImdb/{split}/urls_{label}.txt"] = ("\n".join(urls) + "\n").encode()
+    return files
+
+
+def make_member(name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, link: str = "") -> Member:
+    """Make one member of any kind."""
+    member = tarfile.TarInfo(name)
+    member.size, member.type, member.linkname = len(data), kind, link
+    return member, data
+
+
+def make_members(files: dict[str, bytes]) -> list[Member]:
+    """Make a plain file of each entry, in their order."""
+    return [make_member(name, data) for name, data in files.items()]
+
+
+def pack_tar(members: Iterable[Member]) -> bytes:
+    """Pack members into a tar, their headers as given."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for member, data in members:
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def write_archive(path: Path, files: dict[str, bytes] | None = None, extra: Iterable[Member] = ()) -> Path:
+    """Write a .tar.gz of the files, those of `list_files` if none are given, and of extra members."""
+    members = make_members(list_files() if files is None else files)
+    path.write_bytes(gzip.compress(pack_tar([*members, *extra]), compresslevel=1, mtime=0))
+    return path

@@ -1,0 +1,443 @@
+"""The archive is read whole and right, or refused by name."""
+
+import bz2
+import dataclasses
+import gzip
+import io
+import random
+import tarfile
+import zipfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data_contracts.archive import (
+    CONTENT_DIGESTS,
+    FOLDERS,
+    MAX_REVIEW_BYTES,
+    MAX_SKIPPED_BYTES,
+    MAX_URL_LIST_BYTES,
+    PUBLISHED_SHA256,
+    SKIPPED_FILES,
+)
+from data_contracts.errors import SourceError
+from data_contracts.reviews import FORMAT_VERSION
+from tasks.archive import (
+    ArchiveContents,
+    ReviewName,
+    count_folders,
+    parse_review_name,
+    read_archive,
+    resolve_provenance,
+)
+from tests.unit.small_archive import (
+    Member,
+    list_files,
+    make_member,
+    make_members,
+    pack_tar,
+    read_once,
+    write_archive,
+)
+
+NEW_REVIEW = "aclImdb/train/pos/1_8.txt"
+
+
+@pytest.fixture
+def contents(tmp_path: Path) -> ArchiveContents:
+    return read_archive(write_archive(tmp_path / "small.tar.gz"))
+
+
+def test_every_folder_is_read_in_the_order_of_its_review_numbers(tmp_path: Path) -> None:
+    files = {name: data for name, data in list_files().items() if "/train/pos/" not in name}
+    for number in (10, 9, 2):
+        files[f"aclImdb/train/pos/{number}_7.txt"] = f"number {number}".encode()
+    files["aclImdb/train/urls_pos.txt"] = b"http://www.imdb.com/title/tt0000001/usercomments\n" * 11
+    contents = read_archive(write_archive(tmp_path / "a.tar.gz", files))
+    assert [(folder.split, folder.label) for folder in contents.folders] == list(FOLDERS)
+    folder = contents.folders[1]
+    assert folder.review_numbers.to_pylist() == [2, 9, 10]
+    assert folder.texts.to_pylist() == ["number 2", "number 9", "number 10"]
+    assert folder.ratings.to_pylist() == [7, 7, 7]
+    assert folder.text_sha256[0].as_py() == sha256(b"number 2").hexdigest()
+
+
+def test_url_lists_give_title_ids_line_by_line(contents: ArchiveContents) -> None:
+    assert contents.folders[0].title_ids.to_pylist() == ["tt0000003", "tt0001003", "tt0002003"]
+
+
+def test_windows_line_ends_in_a_url_list_are_understood(tmp_path: Path) -> None:
+    files = list_files()
+    files["aclImdb/test/urls_pos.txt"] = files["aclImdb/test/urls_pos.txt"].replace(b"\n", b"\r\n")
+    contents = read_archive(write_archive(tmp_path / "a.tar.gz", files))
+    assert contents.folders[3].title_ids.to_pylist() == ["tt0000003", "tt0001003", "tt0002003"]
+
+
+def test_members_may_come_in_any_order(tmp_path: Path, contents: ArchiveContents) -> None:
+    names = list(list_files())
+    random.Random(7).shuffle(names)
+    shuffled = {name: list_files()[name] for name in names}
+    again = read_archive(write_archive(tmp_path / "shuffled.tar.gz", shuffled))
+    assert again.content_digest == contents.content_digest
+    assert again.source_sha256 != contents.source_sha256
+    assert again.folders == contents.folders
+
+
+def test_the_content_digest_is_that_of_the_sorted_paths_and_checksums(contents: ArchiveContents) -> None:
+    digests = {name.removeprefix("aclImdb/"): sha256(data) for name, data in list_files().items()}
+    lines = sorted(f"{name}\t{digest.hexdigest()}\n" for name, digest in digests.items())
+    assert contents.content_digest == sha256("".join(lines).encode()).hexdigest()
+
+
+def test_another_title_in_a_url_list_gives_another_content_digest(
+    tmp_path: Path, contents: ArchiveContents
+) -> None:
+    files = list_files()
+    files["aclImdb/test/urls_pos.txt"] = files["aclImdb/test/urls_pos.txt"].replace(b"tt0001", b"tt0009")
+    assert read_archive(write_archive(tmp_path / "a.tar.gz", files)).content_digest != contents.content_digest
+
+
+def test_the_source_checksum_is_that_of_the_file(tmp_path: Path) -> None:
+    path = write_archive(tmp_path / "a.tar.gz")
+    assert read_archive(path).source_sha256 == sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_plain_tar_is_read_like_a_gzipped_one(tmp_path: Path, contents: ArchiveContents) -> None:
+    path = tmp_path / "a.tar"
+    path.write_bytes(pack_tar(make_members(list_files())))
+    assert read_archive(path).folders == contents.folders
+
+
+def test_the_published_archives_other_members_are_skipped(tmp_path: Path, contents: ArchiveContents) -> None:
+    others = [make_member(f"aclImdb/{name}", b"\xff not read") for name in SKIPPED_FILES]
+    folders = ["aclImdb", "aclImdb/train", "aclImdb/test", "aclImdb/train/unsup"]
+    directories = [make_member(name, kind=tarfile.DIRTYPE) for name in folders]
+    path = write_archive(tmp_path / "a.tar.gz", extra=[*others, *directories])
+    assert read_archive(path).content_digest == contents.content_digest
+
+
+def test_names_that_begin_with_a_dot_and_a_slash_are_the_same_names(
+    tmp_path: Path, contents: ArchiveContents
+) -> None:
+    files = {f"./{name}": data for name, data in list_files().items()}
+    path = write_archive(tmp_path / "a.tar.gz", files, [make_member("./", kind=tarfile.DIRTYPE)])
+    assert read_archive(path).content_digest == contents.content_digest
+
+
+def test_extended_headers_are_understood(tmp_path: Path, contents: ArchiveContents) -> None:
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        for member, data in make_members(list_files()):
+            member.mtime = 1.5
+            archive.addfile(member, io.BytesIO(data))
+    assert read_archive(path).content_digest == contents.content_digest
+
+
+def test_a_gzip_file_of_several_members_and_padding_is_read_whole(
+    tmp_path: Path, contents: ArchiveContents
+) -> None:
+    packed = pack_tar(make_members(list_files()))
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(packed[:5000]) + gzip.compress(packed[5000:]) + bytes(700))
+    assert read_archive(path).content_digest == contents.content_digest
+
+
+def test_progress_adds_up_to_the_size_of_the_file(tmp_path: Path) -> None:
+    path = write_archive(tmp_path / "a.tar.gz")
+    amounts: list[int] = []
+    read_archive(path, amounts.append)
+    assert sum(amounts) == path.stat().st_size
+
+
+def test_an_empty_text_is_left_to_the_contract(tmp_path: Path) -> None:
+    path = write_archive(tmp_path / "a.tar.gz", {**list_files(), "aclImdb/train/pos/1_9.txt": b""})
+    assert read_archive(path).folders[1].texts[1].as_py() == ""
+
+
+def _with(*extra: Member, without: str = "", replaced: dict[str, bytes] | None = None) -> bytes:
+    files = {**list_files(), **(replaced or {})}
+    files.pop(without, None)
+    return pack_tar([*make_members(files), *extra])
+
+
+def _with_file(name: str, data: bytes = b"text") -> bytes:
+    return _with(make_member(name, data))
+
+
+def _claim(name: str, size: int) -> bytes:
+    """A tar whose first member claims more bytes than it has."""
+    member = tarfile.TarInfo(name)
+    member.size = size
+    return member.tobuf(tarfile.GNU_FORMAT) + _with()
+
+
+def _claim_header(size: int) -> bytes:
+    """An extended header that claims `size` bytes, after one good member."""
+    header = tarfile.TarInfo("././@PaxHeader")
+    header.type, header.size = tarfile.XHDTYPE, size
+    return _with()[:TWO_MEMBERS] + header.tobuf(tarfile.GNU_FORMAT) + bytes(10240)
+
+
+def _chain_long_names(count: int) -> bytes:
+    member, _ = make_member("././@LongLink", b"x" * 10, tarfile.GNUTYPE_LONGNAME)
+    return (member.tobuf(tarfile.GNU_FORMAT) + b"x" * 10 + bytes(502)) * count
+
+
+def _flip(data: bytes, position: int) -> bytes:
+    return data[:position] + bytes([data[position] ^ 0x55]) + data[position + 1 :]
+
+
+def _zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(NEW_REVIEW, "text")
+    return buffer.getvalue()
+
+
+TWO_MEMBERS = 4 * 512
+"""Bytes of the first two members of a correct archive: a header and a block of text each."""
+HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
+    "a name that climbs out": (lambda: _with_file("aclImdb/../../evil.txt"), "leads out of the archive"),
+    "an absolute name": (lambda: _with_file("/etc/evil.txt"), "leads out of the archive"),
+    "a Windows path": (lambda: _with_file("aclImdb\\..\\evil.txt"), "leads out of the archive"),
+    "a symbolic link": (
+        lambda: _with(make_member(NEW_REVIEW, kind=tarfile.SYMTYPE, link="/etc/hosts")),
+        "a symbolic link",
+    ),
+    "a hard link": (
+        lambda: _with(make_member(NEW_REVIEW, kind=tarfile.LNKTYPE, link="aclImdb/README")),
+        "a hard link",
+    ),
+    "a character device": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.CHRTYPE)), "is a device"),
+    "a block device": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.BLKTYPE)), "is a device"),
+    "a named pipe": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.FIFOTYPE)), "a named pipe"),
+    "a member of no known kind": (lambda: _with(make_member(NEW_REVIEW, kind=b"Z")), "a special member"),
+    "a sparse file": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.GNUTYPE_SPARSE)), "special member"),
+    "another root": (lambda: _with_file("imdb/train/pos/1_8.txt"), "not in the root folder 'aclImdb'"),
+    "a file beside the root": (lambda: _with_file("notes.txt"), "not in the root folder 'aclImdb'"),
+    "an unknown folder": (
+        lambda: _with(make_member("aclImdb/validation", kind=tarfile.DIRTYPE)),
+        "has no place in the layout",
+    ),
+    "unlabelled test reviews": (lambda: _with_file("aclImdb/test/unsup/0_0.txt"), "no place in the layout"),
+    "an unknown file": (lambda: _with_file("aclImdb/train/._urls_pos.txt"), "no place in the layout"),
+    "a folder where a file belongs": (
+        lambda: _with(make_member("aclImdb/README", kind=tarfile.DIRTYPE)),
+        "no place in the layout",
+    ),
+    "a review without a rating": (lambda: _with_file("aclImdb/train/pos/17.txt"), "not named ID_RATING.txt"),
+    "a rating of eleven": (lambda: _with_file("aclImdb/train/pos/17_11.txt"), "not named ID_RATING.txt"),
+    "a number with zeros in front": (lambda: _with_file("aclImdb/train/pos/01_9.txt"), "not named ID_RATING"),
+    "a number in other digits": (lambda: _with_file("aclImdb/train/pos/١_9.txt"), "not named ID_RATING"),
+    "a review that comes twice": (lambda: _with_file("aclImdb/train/pos/1_9.txt"), "repeats review number 1"),
+    "a number with two ratings": (lambda: _with_file(NEW_REVIEW), "repeats review number 1"),
+    "a URL list that comes twice": (lambda: _with_file("aclImdb/test/urls_pos.txt"), "comes twice"),
+    "a missing URL list": (
+        lambda: _with(without="aclImdb/test/urls_neg.txt"),
+        "'aclImdb/test/urls_neg.txt' is missing",
+    ),
+    "a review past its URL list": (
+        lambda: _with_file("aclImdb/test/pos/3_9.txt"),
+        "review 3 of test/pos has no line in its URL list (urls_pos.txt has 3 lines)",
+    ),
+    "a URL without a title": (
+        lambda: _with(replaced={"aclImdb/test/urls_neg.txt": b"http://www.imdb.com/name/nm0000001/\n" * 3}),
+        "line 0 (from 0) of test/urls_neg.txt has no title id",
+    ),
+    "an empty line in a URL list": (
+        lambda: _with(replaced={"aclImdb/test/urls_neg.txt": b"/title/tt0000001\n\n/title/tt0000001"}),
+        "line 1 (from 0) of test/urls_neg.txt has no title id",
+    ),
+    "a text that is not UTF-8": (
+        lambda: _with(replaced={"aclImdb/test/neg/2_2.txt": b"caf\xe9"}),
+        "'aclImdb/test/neg/2_2.txt' is not UTF-8 at its byte 3",
+    ),
+    "a text over the limit": (
+        lambda: _with_file("aclImdb/test/pos/3_9.txt", b"x" * (MAX_REVIEW_BYTES + 1)),
+        "'aclImdb/test/pos/3_9.txt' claims 1048577 bytes",
+    ),
+    "a URL list over the limit": (
+        lambda: _claim("aclImdb/train/urls_pos.txt", MAX_URL_LIST_BYTES + 1),
+        "claims 16777217 bytes",
+    ),
+    "a known file over the limit": (
+        lambda: _claim("aclImdb/train/unsupBow.feat", MAX_SKIPPED_BYTES + 1),
+        "claims 268435457 bytes",
+    ),
+    "a negative size": (lambda: _claim(NEW_REVIEW, -1024), "claims -1024 bytes"),
+    "an extended header of 3 GiB": (lambda: _claim_header(3 << 30), "a header that claims 3221225472 bytes"),
+    "a chain of headers": (lambda: _with()[:TWO_MEMBERS] + _chain_long_names(3000), "damaged"),
+    "a tar cut off within a member": (lambda: _with()[: TWO_MEMBERS - 500], "cut off within"),
+    "a tar cut off within a header": (lambda: _with()[: TWO_MEMBERS + 100], "cut off"),
+    "a tar cut off between members": (lambda: _with()[:TWO_MEMBERS], "cut off"),
+    "a damaged header": (lambda: _flip(_with(), TWO_MEMBERS + 5), "damaged near its byte"),
+    "bytes after the end": (lambda: _with() + b"more", "goes on after its end"),
+    "no members": (lambda: pack_tar([]), "is missing"),
+    "an empty file": (lambda: b"", "the file is empty"),
+    "a web page": (lambda: b"<!DOCTYPE html><html>Please log in</html>" * 40, "looks like a web page"),
+    "a zip file": (_zip, "looks like a zip file"),
+    "a bzip2 file": (lambda: bz2.compress(_with()), "looks like a bzip2 file"),
+    "text": (lambda: b"just some words\n" * 100, "no .tar.gz or .tar archive"),
+    "a gzipped web page": (lambda: gzip.compress(b"<html>" * 200), "looks like a web page"),
+    "a gzipped nothing": (lambda: gzip.compress(b""), "no .tar.gz or .tar archive"),
+    "a truncated gzip": (lambda: gzip.compress(_with())[:-300], "cut off"),
+    "a gzip without its checksum": (lambda: gzip.compress(_with())[:-8], "gzip file is cut off"),
+    "a gzip with another checksum": (
+        lambda: _flip(gzip.compress(_with()), len(gzip.compress(_with())) - 6),
+        "gzip file is damaged",
+    ),
+    "a gzip damaged in its middle": (lambda: _flip(gzip.compress(_with()), 200), "damaged"),
+    "bytes after the gzip": (lambda: gzip.compress(_with()) + b"more", "gzip file is damaged"),
+    "a bomb": (lambda: gzip.compress(_with() + bytes(40 << 20)), "a bomb"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_archive_is_refused_by_name(kind: str, tmp_path: Path) -> None:
+    make, words = HOSTILE[kind]
+    path = tmp_path / "hostile.tar.gz"
+    path.write_bytes(make())
+    with pytest.raises(SourceError) as refusal:
+        read_archive(path)
+    message = str(refusal.value)
+    assert words in message
+    assert message.startswith(f"{path}: ")
+    assert "Next: " in message
+
+
+def test_a_total_over_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.archive.MAX_TOTAL_BYTES", 10_000)
+    with pytest.raises(SourceError, match="unpacks to more than"):
+        read_archive(write_archive(tmp_path / "a.tar.gz"))
+
+
+def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.archive.MAX_MEMBERS", 5)
+    with pytest.raises(SourceError, match="more than 5 members"):
+        read_archive(write_archive(tmp_path / "a.tar.gz"))
+
+
+def test_a_missing_file_is_a_source_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"nothing\.tar\.gz: the file can't be read"):
+        read_archive(tmp_path / "nothing.tar.gz")
+
+
+def test_a_folder_is_a_source_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="can't be read"):
+        read_archive(tmp_path)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_damage_to_a_tar_gives_contents_or_a_source_error(tmp_path: Path, data: st.DataObject) -> None:
+    packed = bytearray(_with())
+    for _ in range(data.draw(st.integers(1, 4))):
+        packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "damaged.tar"
+    path.write_bytes(
+        bytes(packed[: data.draw(st.integers(0, len(packed)))] if data.draw(st.booleans()) else packed)
+    )
+    try:
+        contents = read_archive(path)
+    except SourceError as error:
+        assert "Next: " in str(error)  # noqa: PT017 - either outcome is right
+    else:
+        assert len(contents.folders) == len(FOLDERS)
+
+
+@given(st.sampled_from(FOLDERS), st.integers(0, 999_999_999), st.integers(0, 10))
+def test_every_review_name_is_read_back(folder: tuple[str, str], number: int, rating: int) -> None:
+    path = f"{folder[0]}/{folder[1]}/{number}_{rating}.txt"
+    assert parse_review_name(path) == ReviewName(folder, number, rating)
+
+
+@given(
+    st.one_of(
+        st.text(max_size=30),
+        st.from_regex(
+            r"(train|test|dev)/(pos|neg|unsup|\.\.)/[0-9]*_?-?[0-9]{0,3}\.txt[\n ]?", fullmatch=True
+        ),
+    )
+)
+def test_what_is_read_as_a_review_name_is_written_back_the_same(path: str) -> None:
+    name = parse_review_name(path)
+    if name is not None:
+        assert path == f"{name.folder[0]}/{name.folder[1]}/{name.number}_{name.rating}.txt"
+        assert name.folder in FOLDERS
+        assert 0 <= name.rating <= 10
+
+
+def test_folders_are_counted_with_their_ratings_and_expectations(contents: ArchiveContents) -> None:
+    known = count_folders(contents, "stanford")[1]
+    assert (known.split, known.label, known.reviews, known.urls) == ("train", "pos", 3, 3)
+    assert (known.lowest_rating, known.highest_rating, known.expected_reviews) == (9, 9, 12_500)
+    assert count_folders(contents, "other")[1].expected_reviews is None
+
+
+def test_an_empty_folder_has_no_ratings(tmp_path: Path) -> None:
+    files = {name: data for name, data in list_files().items() if "/test/neg/" not in name}
+    counted = count_folders(read_archive(write_archive(tmp_path / "a.tar.gz", files)), "other")[2]
+    assert (counted.reviews, counted.lowest_rating, counted.highest_rating) == (0, None, None)
+
+
+def test_the_published_bytes_are_verified_by_their_checksum(contents: ArchiveContents) -> None:
+    published = dataclasses.replace(contents, source_sha256=PUBLISHED_SHA256)
+    provenance = resolve_provenance(published)
+    assert (provenance.dataset, provenance.verification) == ("stanford", "published")
+
+
+def test_an_archive_packed_anew_is_verified_by_its_content(contents: ArchiveContents) -> None:
+    repacked = dataclasses.replace(contents, content_digest=CONTENT_DIGESTS["stanford"])
+    provenance = resolve_provenance(repacked)
+    assert (provenance.dataset, provenance.verification) == ("stanford", "content")
+    assert provenance.source_sha256 == contents.source_sha256
+    assert provenance.format_version == FORMAT_VERSION
+
+
+def test_an_unknown_archive_is_refused_with_its_digest_and_the_next_step(contents: ArchiveContents) -> None:
+    with pytest.raises(SourceError) as refusal:
+        resolve_provenance(contents)
+    for words in (contents.content_digest, contents.source_sha256, PUBLISHED_SHA256, "--accept-unverified"):
+        assert words in str(refusal.value)
+    assert CONTENT_DIGESTS["stanford"] in str(refusal.value)
+
+
+def test_an_unknown_archive_may_be_accepted_knowingly(contents: ArchiveContents) -> None:
+    provenance = resolve_provenance(contents, accept_unverified=True)
+    assert (provenance.dataset, provenance.verification) == ("other", "accepted_unverified")
+
+
+def test_accepting_changes_nothing_for_a_known_archive(contents: ArchiveContents) -> None:
+    repacked = dataclasses.replace(contents, content_digest=CONTENT_DIGESTS["stanford"])
+    assert resolve_provenance(repacked, accept_unverified=True) == resolve_provenance(repacked)
+
+
+def test_the_data_fingerprint_tells_verified_from_accepted_data(
+    contents: ArchiveContents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = resolve_provenance(contents, accept_unverified=True)
+    monkeypatch.setattr("tasks.archive.CONTENT_DIGESTS", {"sample": contents.content_digest})
+    verified = resolve_provenance(contents)
+    assert verified.dataset == "sample"
+    assert verified.data_fingerprint != accepted.data_fingerprint
+
+
+def test_the_data_fingerprint_does_not_depend_on_how_the_archive_is_packed(contents: ArchiveContents) -> None:
+    repacked = dataclasses.replace(contents, source_sha256=sha256(b"another file").hexdigest())
+    fingerprints = {resolve_provenance(each, True).data_fingerprint for each in (contents, repacked)}
+    assert len(fingerprints) == 1
+
+
+@pytest.mark.archive
+def test_the_real_archive_is_the_stanford_data_set(stanford_archive: Path) -> None:
+    contents = read_once(stanford_archive)
+    assert contents.content_digest == CONTENT_DIGESTS["stanford"]
+    assert resolve_provenance(contents).dataset == "stanford"
+    assert [len(folder.texts) for folder in contents.folders] == [12_500] * 4 + [50_000]
+    labelled, unlabelled = contents.folders[:4], contents.folders[4]
+    assert sum(folder.texts.nbytes for folder in labelled) > 65_483_508
+    assert set(unlabelled.ratings.to_pylist()) == {0}

@@ -1,0 +1,562 @@
+"""The archive comes in whole and as published, whatever the server does on the way."""
+
+import resource
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_contracts.archive import PublishedArchive
+from data_contracts.errors import SourceError
+from tasks.download import FetchedArchive, Patience, fetch_archive
+from tasks.locking import hold_folder
+
+DATA = bytes(range(1, 256)) * 2000
+OTHER_DATA = DATA[::-1]
+PATIENCE = Patience(attempts=3, first_pause=0.001, longest_pause=0.01, timeout=0.3)
+
+Answer = Callable[["Handler"], None]
+
+
+@dataclass
+class Site:
+    """A server that gives one answer after the other, the last one again and again."""
+
+    address: str = ""
+    answers: list[Answer] = field(default_factory=list)
+    requests: list[dict[str, str]] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def url(self, name: str = "reviews.tar.gz") -> str:
+        return f"{self.address}/{name}"
+
+    def ranges(self) -> list[str | None]:
+        return [request.get("range") for request in self.requests]
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    site: Site
+
+    def do_GET(self) -> None:
+        self.site.requests.append({name.lower(): value for name, value in self.headers.items()})
+        answers = self.site.answers
+        (answers.pop(0) if len(answers) > 1 else answers[0])(self)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep the tests' output clean."""
+
+
+class QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is what these tests are about."""
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+    handler = type("SiteHandler", (Handler,), {"site": site})
+    server = QuietServer(("127.0.0.1", 0), handler)
+    site.address = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield site
+    site.ended.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def send(
+    data: bytes = DATA,
+    *,
+    etag: str | None = '"one"',
+    ranges: bool = True,
+    stop_after: int | None = None,
+    headers: dict[str, str] | None = None,
+) -> Answer:
+    """Answer as a good server would; with `stop_after`, break off after so many bytes of the body."""
+
+    def answer(handler: Handler) -> None:
+        start = _find_start(handler, data, etag) if ranges else 0
+        handler.send_response(206 if start else 200)
+        if start:
+            handler.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        if etag:
+            handler.send_header("ETag", etag)
+        for name, value in (headers or {}).items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(data) - start))
+        handler.end_headers()
+        handler.wfile.write(data[start:] if stop_after is None else data[start : start + stop_after])
+        handler.close_connection = stop_after is not None
+
+    return answer
+
+
+def _find_start(handler: Handler, data: bytes, etag: str | None) -> int:
+    wanted = handler.headers.get("Range", "bytes=0-")
+    start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+    return start if handler.headers.get("If-Range", etag) == etag and start < len(data) else 0
+
+
+def send_raw(head: str, body: bytes = b"") -> Answer:
+    """Answer word for word, and close."""
+
+    def answer(handler: Handler) -> None:
+        handler.wfile.write(head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
+        handler.close_connection = True
+
+    return answer
+
+
+def refuse(status: int, **headers: str) -> Answer:
+    def answer(handler: Handler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+def stall(handler: Handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(DATA)))
+    handler.end_headers()
+    handler.wfile.write(DATA[:1000])
+    handler.wfile.flush()
+    handler.site.ended.wait(10)
+
+
+def publish(site: Site, data: bytes = DATA) -> PublishedArchive:
+    return PublishedArchive(site.url(), len(data), sha256(data).hexdigest())
+
+
+def fetch(site: Site, folder: Path, **changes: Any) -> FetchedArchive:
+    arguments = {"published": publish(site), "patience": PATIENCE, **changes}
+    return fetch_archive(site.url(), folder, **arguments)
+
+
+def list_names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_path_is_used_where_it_lies(tmp_path: Path) -> None:
+    path = tmp_path / "mine.tar.gz"
+    path.write_bytes(DATA)
+    fetched = fetch_archive(str(path), tmp_path / "archive")
+    assert fetched == FetchedArchive(path, sha256(DATA).hexdigest(), is_published=False)
+    assert not (tmp_path / "archive").exists()
+
+
+def test_a_path_to_nothing_is_refused_with_the_next_step(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"no-such\.tar\.gz: there is no such file\. Next: .*--archive"):
+        fetch_archive(str(tmp_path / "no-such.tar.gz"), tmp_path)
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="it is no file"):
+        fetch_archive(str(tmp_path), tmp_path)
+
+
+def test_a_name_that_no_file_system_takes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="Next: "):
+        fetch_archive("x" * 5000, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ftp://example.org/a.tar.gz", "file:///etc/hosts", "s3://bucket/a", "http://", "http://[::bad/a"],
+)
+def test_an_address_that_can_not_be_fetched_is_refused(address: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="Next: "):
+        fetch_archive(address, tmp_path, patience=PATIENCE)
+
+
+def test_a_download_is_kept_whole_and_nothing_else(site: Site, tmp_path: Path) -> None:
+    site.answers = [send()]
+    fetched = fetch(site, tmp_path)
+    assert fetched == FetchedArchive(tmp_path / "reviews.tar.gz", sha256(DATA).hexdigest(), is_published=True)
+    assert fetched.path.read_bytes() == DATA
+    assert list_names(tmp_path) == ["reviews.tar.gz"]
+
+
+def test_progress_adds_up_to_the_size(site: Site, tmp_path: Path) -> None:
+    site.answers = [send()]
+    amounts: list[int] = []
+    fetch(site, tmp_path, report=amounts.append)
+    assert sum(amounts) == len(DATA)
+
+
+def test_progress_adds_up_to_the_size_after_a_new_beginning(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(stop_after=9000), send(ranges=False)]
+    amounts: list[int] = []
+    fetch(site, tmp_path, report=amounts.append)
+    assert sum(amounts) == len(DATA)
+    assert min(amounts) < 0
+
+
+def test_a_broken_download_goes_on_where_it_stopped(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(stop_after=1000), send(stop_after=500), send()]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+    assert site.ranges() == [None, "bytes=1000-", "bytes=1500-"]
+    assert site.requests[1]["if-range"] == '"one"'
+
+
+def test_a_download_goes_on_in_a_later_run(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(stop_after=1000), refuse(503)]
+    with pytest.raises(SourceError, match=r"gave up after 3 attempts.*1000 bytes are kept in .*\.part"):
+        fetch(site, tmp_path)
+    assert list_names(tmp_path) == ["reviews.tar.gz.part", "reviews.tar.gz.part.json"]
+    site.answers = [send()]
+    amounts: list[int] = []
+    assert fetch(site, tmp_path, report=amounts.append).path.read_bytes() == DATA
+    assert site.ranges()[-1] == "bytes=1000-"
+    assert sum(amounts) == len(DATA)
+
+
+def test_a_part_that_lacks_only_its_name_is_not_asked_for_again(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(stop_after=1000), refuse(503)]
+    with pytest.raises(SourceError):
+        fetch(site, tmp_path)
+    asked = len(site.requests)
+    (tmp_path / "reviews.tar.gz.part").write_bytes(DATA)
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+    assert len(site.requests) == asked
+
+
+def test_the_date_stands_in_for_a_missing_or_weak_etag(site: Site, tmp_path: Path) -> None:
+    date = "Sun, 26 Jun 2011 01:02:03 GMT"
+    site.answers = [send(etag='W/"weak"', stop_after=1000, headers={"Last-Modified": date}), refuse(404)]
+    with pytest.raises(SourceError):
+        fetch(site, tmp_path)
+    assert site.requests[1]["if-range"] == date
+
+
+def test_a_server_without_validators_is_resumed_by_size(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(etag=None, stop_after=1000), send(etag=None)]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+    assert site.ranges() == [None, "bytes=1000-"]
+    assert "if-range" not in site.requests[1]
+
+
+def test_a_server_that_ignores_range_makes_it_begin_anew(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(stop_after=1000), send(ranges=False)]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+
+
+def test_a_file_that_changes_in_between_is_fetched_anew(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(OTHER_DATA, etag='"old"', stop_after=1000), send(DATA, etag='"new"')]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+    assert site.requests[1]["if-range"] == '"old"'
+
+
+def test_a_changed_file_is_noticed_though_the_server_ignores_the_condition(
+    site: Site, tmp_path: Path
+) -> None:
+    rest = f'HTTP/1.1 206 Partial\nETag: "new"\nContent-Range: bytes 1000-{len(DATA) - 1}/{len(DATA)}'
+    length = f"\nContent-Length: {len(DATA) - 1000}"
+    site.answers = [send(OTHER_DATA, stop_after=1000), send_raw(rest + length, DATA[1000:]), send()]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+    assert site.ranges() == [None, "bytes=1000-", None]
+
+
+@pytest.mark.parametrize(
+    "content_range",
+    [
+        pytest.param("bytes 900-{last}/{size}", id="another beginning"),
+        pytest.param("bytes 1000-{last}/999999", id="another size"),
+        pytest.param("lines 1000-{last}/{size}", id="another unit"),
+    ],
+)
+def test_a_part_that_does_not_fit_makes_it_begin_anew(site: Site, tmp_path: Path, content_range: str) -> None:
+    answered = content_range.format(last=len(DATA) - 1, size=len(DATA))
+    part = send_raw(f"HTTP/1.1 206 Partial\nContent-Range: {answered}\nContent-Length: 4", b"oops")
+    site.answers = [send(stop_after=1000), part, send()]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+    assert site.ranges() == [None, "bytes=1000-", None]
+
+
+def test_a_range_that_can_not_be_satisfied_makes_it_begin_anew(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(stop_after=1000), refuse(416), send()]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+    assert site.ranges() == [None, "bytes=1000-", None]
+
+
+def test_a_part_of_another_address_is_not_gone_on_with(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(OTHER_DATA, stop_after=1000), refuse(404)]
+    with pytest.raises(SourceError):
+        fetch_archive(site.url("other/reviews.tar.gz"), tmp_path, patience=PATIENCE)
+    site.answers = [send()]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+    assert site.ranges()[-1] is None
+
+
+def test_a_part_without_its_note_is_not_gone_on_with(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "reviews.tar.gz.part").write_bytes(b"left by someone")
+    site.answers = [send()]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+    assert site.ranges() == [None]
+
+
+def test_a_note_that_is_broken_is_taken_for_none(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "reviews.tar.gz.part").write_bytes(DATA[:1000])
+    (tmp_path / "reviews.tar.gz.part.json").write_text("[1, 2")
+    site.answers = [send()]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 408, 429])
+def test_a_server_that_is_busy_twice_is_asked_again(site: Site, tmp_path: Path, status: int) -> None:
+    site.answers = [refuse(status), refuse(status), send()]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+def test_an_answer_that_stays_is_not_asked_for_again(site: Site, tmp_path: Path, status: int) -> None:
+    site.answers = [refuse(status), send()]
+    with pytest.raises(SourceError, match=rf"reviews\.tar\.gz: answered {status} .*Next: "):
+        fetch(site, tmp_path)
+    assert len(site.requests) == 1
+
+
+def test_pauses_grow_and_heed_the_server_up_to_a_limit(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    busy = [refuse(503) for _ in range(4)]
+    site.answers = [*busy, refuse(429, Retry_After="7"), refuse(429, Retry_After="9999"), send()]
+    patience = Patience(attempts=9, first_pause=0.5, growth=2, longest_pause=20, jitter=0, timeout=5)
+    fetch(site, tmp_path, patience=patience)
+    assert pauses == [0.5, 1, 2, 4, 8, 20]
+
+
+def test_pauses_are_jittered(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    site.answers = [*[refuse(503) for _ in range(6)], send()]
+    patience = Patience(attempts=9, first_pause=1, growth=1, longest_pause=20, jitter=0.5, timeout=5)
+    fetch(site, tmp_path, patience=patience)
+    assert all(1 <= pause <= 1.5 for pause in pauses)
+    assert len(set(pauses)) > 1
+
+
+def test_a_server_that_stalls_is_given_up_and_says_where_to_go_on(site: Site, tmp_path: Path) -> None:
+    site.answers = [stall]
+    with pytest.raises(SourceError, match=r"gave up after 2 attempts.*Next: run it again"):
+        fetch(site, tmp_path, patience=Patience(attempts=2, first_pause=0.001, timeout=0.1))
+
+
+def test_a_server_that_stalls_once_is_asked_again(site: Site, tmp_path: Path) -> None:
+    site.answers = [stall, send()]
+    assert fetch(site, tmp_path, patience=Patience(first_pause=0.001, timeout=0.1)).path.read_bytes() == DATA
+
+
+def test_a_server_that_is_not_there_is_given_up(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        port = server.server_port
+    with pytest.raises(SourceError, match="gave up after 3 attempts"):
+        fetch_archive(f"http://127.0.0.1:{port}/reviews.tar.gz", tmp_path, patience=PATIENCE)
+
+
+def test_attempts_begin_anew_while_they_bring_something(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.download.PROGRESS_BYTES", 50_000)
+    site.answers = [send(stop_after=60_000)]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+    assert len(site.requests) > PATIENCE.attempts
+
+
+def test_attempts_that_bring_next_to_nothing_are_given_up(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(stop_after=10)]
+    with pytest.raises(SourceError, match="gave up after 3 attempts"):
+        fetch(site, tmp_path)
+    assert len(site.requests) == 3
+
+
+def test_a_body_with_more_than_promised_is_cut_where_it_was_promised_to_end(
+    site: Site, tmp_path: Path
+) -> None:
+    site.answers = [send_raw(f"HTTP/1.1 200 OK\nContent-Length: {len(DATA)}", DATA + b"more")]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+
+
+def test_a_part_with_more_than_promised_makes_it_begin_anew(site: Site, tmp_path: Path) -> None:
+    head = f"HTTP/1.1 206 Partial\nContent-Range: bytes 1000-{len(DATA) - 1}/{len(DATA)}"
+    part = send_raw(f"{head}\nContent-Length: {len(DATA)}", DATA)
+    site.answers = [send(stop_after=1000), part, send()]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+    assert site.ranges() == [None, "bytes=1000-", None]
+
+
+def test_a_body_of_unknown_size_is_taken_to_its_end(site: Site, tmp_path: Path) -> None:
+    site.answers = [send_raw("HTTP/1.1 200 OK\nConnection: close", DATA)]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+
+
+def test_a_compressed_transfer_is_kept_as_it_lies_on_the_server(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(headers={"Content-Encoding": "x-gzip"})]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+    assert site.requests[0]["accept-encoding"] == "identity"
+
+
+def test_a_redirect_is_followed(site: Site, tmp_path: Path) -> None:
+    site.answers = [refuse(302, Location="/elsewhere.tar.gz"), send()]
+    assert fetch(site, tmp_path).path.name == "reviews.tar.gz"
+
+
+def test_a_redirect_in_circles_is_refused(site: Site, tmp_path: Path) -> None:
+    site.answers = [refuse(302, Location="/reviews.tar.gz")]
+    with pytest.raises(SourceError, match="can't be fetched"):
+        fetch(site, tmp_path)
+
+
+def test_a_redirect_to_another_kind_of_address_is_refused(site: Site, tmp_path: Path) -> None:
+    site.answers = [refuse(302, Location="file:///etc/hosts")]
+    with pytest.raises(SourceError, match="leads to an address of another kind"):
+        fetch(site, tmp_path)
+
+
+@pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "application/octet-stream"])
+def test_a_web_page_is_refused_as_such(site: Site, tmp_path: Path, content_type: str) -> None:
+    site.answers = [send(b"\n<html>Please log in</html>", headers={"Content-Type": content_type})]
+    with pytest.raises(SourceError, match="sent a web page, not an archive"):
+        fetch(site, tmp_path)
+    assert len(site.requests) == 1
+
+
+def test_a_wrong_file_is_set_aside_with_both_checksums(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(OTHER_DATA)]
+    with pytest.raises(SourceError) as refusal:
+        fetch(site, tmp_path)
+    came, due = sha256(OTHER_DATA).hexdigest(), sha256(DATA).hexdigest()
+    aside = tmp_path / f"reviews.tar.gz.wrong-{came[:12]}"
+    for words in (came, due, str(aside), f"{len(OTHER_DATA)} bytes", "Next: "):
+        assert words in str(refusal.value)
+    assert list_names(tmp_path) == [aside.name]
+    assert aside.read_bytes() == OTHER_DATA
+
+
+def test_a_file_that_is_there_and_fits_is_not_downloaded_again(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "reviews.tar.gz").write_bytes(DATA)
+    assert fetch(site, tmp_path).is_published
+    assert site.requests == []
+
+
+def test_a_file_that_is_there_and_does_not_fit_is_set_aside_and_replaced(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "reviews.tar.gz").write_bytes(OTHER_DATA)
+    site.answers = [send()]
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+    aside = f"reviews.tar.gz.wrong-{sha256(OTHER_DATA).hexdigest()[:12]}"
+    assert (tmp_path / aside).read_bytes() == OTHER_DATA
+
+
+def test_another_address_is_kept_without_a_published_checksum(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(OTHER_DATA)]
+    fetched = fetch_archive(site.url("mirror.tar.gz"), tmp_path, published=publish(site), patience=PATIENCE)
+    assert fetched == FetchedArchive(tmp_path / "mirror.tar.gz", sha256(OTHER_DATA).hexdigest(), False)
+
+
+def test_another_address_is_not_downloaded_again_while_its_file_is_unchanged(
+    site: Site, tmp_path: Path
+) -> None:
+    site.answers = [send(OTHER_DATA)]
+    first = fetch_archive(site.url("mirror.tar.gz"), tmp_path, patience=PATIENCE)
+    assert fetch_archive(site.url("mirror.tar.gz"), tmp_path, patience=PATIENCE) == first
+    assert len(site.requests) == 1
+    first.path.write_bytes(b"changed")
+    assert fetch_archive(site.url("mirror.tar.gz"), tmp_path, patience=PATIENCE) == first
+    assert len(site.requests) == 2
+
+
+def test_two_addresses_with_files_of_one_name_do_not_pass_for_each_other(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(OTHER_DATA), send(DATA)]
+    fetch_archive(site.url("a/mirror.tar.gz"), tmp_path, patience=PATIENCE)
+    second = fetch_archive(site.url("b/mirror.tar.gz"), tmp_path, patience=PATIENCE)
+    assert second.path.read_bytes() == DATA
+
+
+def test_the_published_bytes_are_known_wherever_they_come_from(site: Site, tmp_path: Path) -> None:
+    site.answers = [send()]
+    fetched = fetch_archive(site.url("mirror.tar.gz"), tmp_path, published=publish(site), patience=PATIENCE)
+    assert fetched.is_published
+
+
+def test_messages_and_notes_keep_passwords_to_themselves(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(stop_after=1000), refuse(404)]
+    address = site.url("a.tar.gz?token=hidden").replace("http://", "http://user:secret@")
+    with pytest.raises(SourceError) as refusal:
+        fetch_archive(address, tmp_path, patience=PATIENCE)
+    written = str(refusal.value) + "".join(path.read_text("latin-1") for path in tmp_path.glob("*.json"))
+    assert "secret" not in written
+    assert "hidden" not in written
+
+
+def test_a_promise_of_too_many_bytes_is_refused(site: Site, tmp_path: Path) -> None:
+    site.answers = [send_raw("HTTP/1.1 200 OK\nContent-Length: 9999999999")]
+    with pytest.raises(SourceError, match="the limit is 2048 MiB"):
+        fetch(site, tmp_path)
+
+
+def test_too_many_bytes_without_a_promise_are_refused(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.download.MAX_TOTAL_BYTES", 10_000)
+    site.answers = [send_raw("HTTP/1.1 200 OK\nConnection: close", DATA)]
+    with pytest.raises(SourceError, match="the limit"):
+        fetch(site, tmp_path)
+    assert list_names(tmp_path) == []
+
+
+def test_a_folder_that_can_not_be_made_is_a_source_error(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SourceError, match=r"the archive can't be stored: .*Next: "):
+        fetch(site, tmp_path / "file" / "archive")
+
+
+@contextmanager
+def limit_file_size(size: int) -> Iterator[None]:
+    """Let the system refuse files over `size` bytes, as it does when a disk is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_a_source_error_and_the_download_goes_on_later(site: Site, tmp_path: Path) -> None:
+    site.answers = [send()]
+    with limit_file_size(100_000), pytest.raises(SourceError, match=r"the archive can't be stored: .*Next: "):
+        fetch(site, tmp_path)
+    kept = (tmp_path / "reviews.tar.gz.part").stat().st_size
+    assert 0 < kept <= 100_000
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
+    assert site.ranges()[-1] == f"bytes={kept}-"
+
+
+def test_a_folder_in_use_by_another_run_is_left_alone(site: Site, tmp_path: Path) -> None:
+    with hold_folder(tmp_path), pytest.raises(SourceError, match="another run is writing there"):
+        fetch(site, tmp_path)
+    site.answers = [send()]
+    assert fetch(site, tmp_path).is_published
+
+
+@given(st.text(max_size=40))
+def test_any_address_is_refused_or_given_up_but_never_a_raw_error(rest: str) -> None:
+    with pytest.raises(SourceError, match="Next: "):
+        fetch_archive(f"ftp://{rest}", Path("never-made"), patience=PATIENCE)
