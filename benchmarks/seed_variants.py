@@ -105,7 +105,9 @@ def write_report(runs: Iterable[dict[str, Any]]) -> str:
     for run in runs:
         accuracies.setdefault((run["variant"], run["who"]), {})[run["seed"]] = run["test_accuracy"]
     seeds = sorted({seed for found in accuracies.values() for seed in found})
-    header = "| variant | code | median | worst | best | " + " | ".join(f"seed {seed}" for seed in seeds) + " |"
+    header = (
+        "| variant | code | median | worst | best | " + " | ".join(f"seed {seed}" for seed in seeds) + " |"
+    )
     lines = [
         "# The seed variants beside plain Keras code",
         "",
@@ -128,7 +130,9 @@ def write_report(runs: Iterable[dict[str, Any]]) -> str:
 def _write_row(name: str, side: str, found: dict[int, float], seeds: list[int]) -> str:
     values = np.array(list(found.values()))
     figures = [statistics.median(found.values()), values.min(), values.max()]
-    cells = [f"{value:.4f}" for value in figures] + [f"{found[seed]:.4f}" if seed in found else "" for seed in seeds]
+    cells = [f"{value:.4f}" for value in figures] + [
+        f"{found[seed]:.4f}" if seed in found else "" for seed in seeds
+    ]
     return f"| `{name}` | {side} | " + " | ".join(cells) + " |"
 
 

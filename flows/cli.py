@@ -33,7 +33,8 @@ class _ReviewsGroup(click.Group):
 @click.group(cls=_ReviewsGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--home", type=click.Path(path_type=Path), help="Folder of all data, instead of REVIEWS_HOME.")
 @click.version_option(package_name="review-ratings", prog_name="reviews")
-def main(home: Path | None) -> None:
+@click.pass_context
+def main(context: click.Context, home: Path | None) -> None:
     """Turn new movie-review files into scored rows that anyone can query.
 
     \b
@@ -47,6 +48,7 @@ def main(home: Path | None) -> None:
 
     Exit status: 0 done, 1 a stage failed, 2 wrong usage.
     """
+    context.obj = home
     if home is not None:
         os.environ["REVIEWS_HOME"] = str(home.absolute())
 
@@ -168,12 +170,16 @@ def variants() -> None:
 
 
 @main.command()
-def demo() -> None:
-    """Ingest, train and score a small generated archive in a home of its own, then show the answers."""
+@click.pass_obj
+def demo(home: Path | None) -> None:
+    """Run everything on a small generated archive, then show the answers.
+
+    Its home is data/demo, unless --home names another one.
+    """
     _prepare_prefect()
     from flows.demo import run_demo
 
-    run_demo(_say)
+    run_demo(home and home.absolute(), _say)
 
 
 def _prepare_prefect() -> None:

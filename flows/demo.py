@@ -35,9 +35,12 @@ QUESTIONS = {
 }
 
 
-def run_demo(say: Callable[[str], None]) -> None:
-    """Ingest, train and score the sample, then ask three questions; the home is `data/demo`."""
-    os.environ["REVIEWS_HOME"] = str(PROJECT_ROOT / "data" / "demo")
+def run_demo(home: Path | None, say: Callable[[str], None]) -> None:
+    """Ingest, train and score the sample, then ask three questions.
+
+    Without `home` it is `data/demo`, whatever REVIEWS_HOME says: generated reviews never mix with real ones.
+    """
+    os.environ["REVIEWS_HOME"] = str(home or PROJECT_ROOT / "data" / "demo")
     settings = load_settings()
     say(f"This demo runs on generated reviews, not on real ones. Its home is {settings.home}\n")
     archive = settings.archive_dir / "sample_reviews.tar.gz"

@@ -260,6 +260,8 @@ def _ledger_rows(job: ScoringJob, outcomes: Sequence[FileOutcome]) -> pa.Table:
 def _check_part(folder: Path, outcomes: Sequence[FileOutcome]) -> list[CheckResult]:
     """Check the scores of a part against their contract, refused files left out."""
     kept = [each for each in outcomes if each.status == "scored"]
+    if not kept:
+        return []
     sources = pa.array([each.source.source_sha256 for each in kept], pa.string())
     scored = pq.read_table(folder / "scored_reviews.parquet")
     scored = scored.filter(pc.is_in(scored["source_sha256"], value_set=sources))

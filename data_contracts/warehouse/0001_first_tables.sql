@@ -1,0 +1,152 @@
+-- The tables of the warehouse, each with its grain.
+-- Instants are TIMESTAMP WITH TIME ZONE: the same moment in every reader's time zone. Hashes are in hex.
+-- The two big tables have no key, since one makes loading twice as slow and the file three times as large:
+-- the ledger `scored_files` has the key, and the commit lets a file in once.
+
+-- One row per numbered migration applied.
+CREATE TABLE schema_migrations (
+    version INTEGER PRIMARY KEY,
+    name VARCHAR NOT NULL,
+    applied_at TIMESTAMPTZ NOT NULL,
+    views_sha256 VARCHAR -- of the views as last made under this version; null before that
+);
+
+-- One row per uri: what was seen where, so that a known file is not hashed again.
+CREATE TABLE inbox_files (
+    uri VARCHAR PRIMARY KEY, -- the name relative to the inbox, or the whole path outside it
+    size BIGINT NOT NULL, -- bytes
+    mtime_ns BIGINT NOT NULL, -- nanoseconds since 1970, as the file system says
+    source_sha256 VARCHAR NOT NULL, -- of the bytes as last found
+    first_seen TIMESTAMPTZ NOT NULL,
+    last_seen TIMESTAMPTZ NOT NULL
+);
+
+-- One row per accepted source row: source_sha256, row_number.
+CREATE TABLE source_reviews (
+    source_sha256 VARCHAR NOT NULL,
+    row_number BIGINT NOT NULL, -- from 1; bad rows count too, members of an archive count on
+    member VARCHAR, -- name inside a zip or tar; null elsewhere
+    review_id VARCHAR, -- null where the source names none
+    movie_id VARCHAR, -- null where the source names none
+    reviewed_at TIMESTAMPTZ, -- null where the source gives none
+    text VARCHAR NOT NULL,
+    text_sha256 VARCHAR NOT NULL, -- of the text's UTF-8 bytes
+    given_label VARCHAR, -- 'positive' or 'negative' as the source says; null where it does not
+    given_rating DOUBLE, -- 1 to 10 stars as the source says; null where it does not
+    extra JSON -- the source's other columns; null where there are none
+);
+
+-- One row per source row per model: source_sha256, row_number, model_id.
+CREATE TABLE scored_reviews (
+    source_sha256 VARCHAR NOT NULL,
+    row_number BIGINT NOT NULL,
+    model_id VARCHAR NOT NULL,
+    score DOUBLE NOT NULL CHECK (score >= 0 AND score <= 1), -- P(positive), 0 to 1
+    sentiment VARCHAR NOT NULL CHECK (sentiment IN ('positive', 'negative')), -- 'positive' from score 0.5 up
+    predicted_rating DOUBLE NOT NULL, -- 1 to 10 stars
+    token_count INTEGER NOT NULL, -- words of the whole text
+    oov_rate FLOAT NOT NULL, -- share of them that the model does not know, 0 to 1
+    truncated BOOLEAN NOT NULL, -- more words than the model reads
+    run_id VARCHAR,
+    scored_at TIMESTAMPTZ NOT NULL
+);
+
+-- One row per source file per model: the ledger. A file is in it whole, or not at all.
+CREATE TABLE scored_files (
+    source_sha256 VARCHAR,
+    model_id VARCHAR,
+    status VARCHAR NOT NULL CHECK (status IN ('scored', 'refused')), -- 'refused': none of its rows is kept
+    rule VARCHAR, -- the file rule that it broke; null where scored
+    detail VARCHAR, -- where and how it broke it; null where scored
+    uri VARCHAR NOT NULL, -- the name under which it was read; copies have others, see inbox_files
+    format VARCHAR, -- such as csv.gz; null where unknown
+    bytes BIGINT,
+    rows_read BIGINT, -- scored rows + quarantined rows not released; up to the refusal where refused
+    run_id VARCHAR,
+    committed_at TIMESTAMPTZ NOT NULL,
+    PRIMARY KEY (source_sha256, model_id)
+);
+
+-- One row per source row that broke a row rule: source_sha256, row_number.
+CREATE TABLE quarantined_rows (
+    source_sha256 VARCHAR,
+    row_number BIGINT,
+    uri VARCHAR,
+    member VARCHAR, -- name inside a zip or tar; null elsewhere
+    raw BLOB, -- the row's bytes as found; null where the row has none
+    rule VARCHAR NOT NULL,
+    detail VARCHAR,
+    run_id VARCHAR,
+    quarantined_at TIMESTAMPTZ NOT NULL,
+    released_at TIMESTAMPTZ, -- null until released; from then on the row is among the scored ones
+    released_by VARCHAR, -- null until released
+    PRIMARY KEY (source_sha256, row_number)
+);
+
+-- One row per bundle. Shares and areas are 0 to 1, log losses are in nats; null where not measured.
+CREATE TABLE models (
+    model_id VARCHAR PRIMARY KEY,
+    variant VARCHAR NOT NULL,
+    seed BIGINT NOT NULL,
+    epochs INTEGER, -- trained
+    kept_epoch INTEGER, -- the one whose weights were kept, from 1
+    dataset VARCHAR NOT NULL, -- 'stanford', 'sample' or 'other'
+    data_fingerprint VARCHAR NOT NULL,
+    code_fingerprint VARCHAR NOT NULL,
+    bundle_fingerprint VARCHAR NOT NULL, -- a bundle with another one was altered and does not score
+    train_rows BIGINT,
+    validation_rows BIGINT,
+    test_rows BIGINT,
+    validation_accuracy DOUBLE,
+    validation_auc DOUBLE,
+    validation_log_loss DOUBLE,
+    validation_ece DOUBLE, -- expected calibration error
+    test_accuracy DOUBLE,
+    test_auc DOUBLE,
+    test_log_loss DOUBLE,
+    test_ece DOUBLE,
+    test_accuracy_unseen_texts DOUBLE, -- without the test texts that also stand in train
+    baseline_test_accuracy DOUBLE, -- of the linear baseline on the same rows
+    hyper_parameters JSON,
+    metrics JSON, -- every figure: confusion, reliability bins, history by epoch, baseline
+    versions JSON, -- of Python and the libraries
+    trained_at TIMESTAMPTZ NOT NULL
+);
+
+-- One row per promotion or rollback, append-only; the model of the last one is the champion.
+CREATE TABLE promotions (
+    number BIGINT PRIMARY KEY, -- from 1, no gaps
+    action VARCHAR NOT NULL CHECK (action IN ('promote', 'rollback')),
+    model_id VARCHAR NOT NULL, -- the champion from here on
+    reason VARCHAR NOT NULL,
+    compared_with VARCHAR, -- model_id of the champion before; null for the first
+    "at" TIMESTAMPTZ NOT NULL -- a reserved word of DuckDB: write "at", or promotions.at
+);
+
+-- One row per flow run.
+CREATE TABLE runs (
+    run_id VARCHAR PRIMARY KEY,
+    flow VARCHAR NOT NULL,
+    parameters JSON,
+    code_version VARCHAR,
+    started_at TIMESTAMPTZ NOT NULL,
+    ended_at TIMESTAMPTZ, -- null while it runs, or where it was killed
+    status VARCHAR NOT NULL, -- 'running', 'completed' or 'failed'
+    counts JSON -- what it did, by name; null until it ended
+);
+
+-- One row per expectation per file or stage per run.
+CREATE TABLE contract_results (
+    run_id VARCHAR,
+    boundary VARCHAR NOT NULL,
+    source_sha256 VARCHAR, -- null where the check is of a stage
+    rule VARCHAR NOT NULL, -- our short name of the promise
+    expectation VARCHAR NOT NULL,
+    columns VARCHAR NOT NULL, -- '' where it is of no column
+    severity VARCHAR NOT NULL, -- 'error' or 'warning'
+    success BOOLEAN NOT NULL,
+    observed VARCHAR NOT NULL,
+    expected VARCHAR NOT NULL,
+    unexpected_count BIGINT NOT NULL,
+    checked_at TIMESTAMPTZ NOT NULL
+);

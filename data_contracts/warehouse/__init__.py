@@ -1,0 +1,31 @@
+"""The warehouse's DDL, in SQL files beside this one: numbered migrations, each applied once, and the views.
+
+A table changes by a new migration, `0002_what_it_does.sql` and so on; those that were released stay as they are.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+VIEWS_FILE = "views.sql"
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One numbered step from an empty database to the present tables."""
+
+    version: int
+    name: str
+    sql: str
+
+
+def list_migrations() -> tuple[Migration, ...]:
+    """Read the migrations in the order of their numbers, from 1 on."""
+    paths = sorted(Path(__file__).parent.glob("[0-9]*_*.sql"))
+    return tuple(
+        Migration(int(path.stem.split("_")[0]), path.stem, path.read_text("utf-8")) for path in paths
+    )
+
+
+def read_views() -> str:
+    """Read the statements that make every view, or make it anew."""
+    return Path(__file__).with_name(VIEWS_FILE).read_text("utf-8")

@@ -1,0 +1,79 @@
+-- The views, in the order in which they build on each other. Nothing in them is newer than DuckDB 1.4.
+-- They are made anew whenever this file differs from the one that made them.
+
+-- One row per review: the newest source row of a review_id or, where there is none, of a text and movie_id;
+-- with the champion's score or, where it has not scored it, that of the newest promoted model that has.
+CREATE OR REPLACE VIEW latest_scores AS
+WITH model_ranks AS (
+    SELECT model_id, max(number) AS model_rank FROM promotions GROUP BY model_id
+),
+-- Files in the order in which they first came in; those of one moment by name, as dated exports are named.
+sources AS (
+    SELECT source_sha256, uri, seen_at, row_number() OVER (ORDER BY seen_at, uri, source_sha256) AS source_number
+    FROM (
+        SELECT source_sha256, min(committed_at) AS seen_at, arg_min(uri, committed_at) AS uri
+        FROM scored_files WHERE status = 'scored' GROUP BY source_sha256
+    )
+),
+-- A row without a date counts as of when its file came in; ties go to the later file, then the later row.
+-- The three are packed into one number (the last 36 bits for the row, 27 before them for the file), since
+-- comparing structs takes twice as long.
+recencies AS (
+    SELECT
+        review_id,
+        CASE WHEN review_id IS NULL THEN text_sha256 END AS unnamed_text,
+        CASE WHEN review_id IS NULL THEN movie_id END AS unnamed_movie,
+        source_reviews.rowid AS source_row,
+        epoch_us(CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE seen_at END)::HUGEINT
+            * 9223372036854775808::HUGEINT + source_number * 68719476736 + row_number AS recency
+    FROM source_reviews JOIN sources USING (source_sha256)
+),
+newest AS (
+    SELECT review_id, arg_max(source_row, recency) AS source_row
+    FROM recencies GROUP BY review_id, unnamed_text, unnamed_movie
+),
+best AS (
+    SELECT
+        source_number,
+        row_number,
+        arg_max(model_id, model_rank) AS model_id,
+        arg_max(score, model_rank) AS score,
+        arg_max(sentiment, model_rank) AS sentiment,
+        arg_max(predicted_rating, model_rank) AS predicted_rating,
+        arg_max(scored_at, model_rank) AS scored_at
+    FROM scored_reviews JOIN model_ranks USING (model_id) JOIN sources USING (source_sha256)
+    GROUP BY source_number, row_number
+)
+SELECT
+    newest.review_id, -- null where the source names none
+    review.movie_id, -- null where the source names none
+    review.text,
+    best.score, -- P(positive), 0 to 1
+    best.sentiment, -- 'positive' or 'negative'
+    best.predicted_rating, -- 1 to 10 stars
+    review.given_label, -- what the source said, null where it did not
+    review.given_rating, -- 1 to 10 stars as the source said, null where it did not
+    best.model_id,
+    sources.uri,
+    review.source_sha256,
+    review.row_number,
+    review.reviewed_at, -- null where the source gives none
+    best.scored_at
+FROM newest
+JOIN source_reviews AS review ON review.rowid = newest.source_row
+JOIN sources ON sources.source_sha256 = review.source_sha256
+JOIN best ON best.source_number = sources.source_number AND best.row_number = review.row_number;
+
+-- One row per movie_id, over the reviews of latest_scores; reviews of no named movie are left out.
+CREATE OR REPLACE VIEW movie_ratings AS
+SELECT
+    movie_id,
+    count(*) AS reviews,
+    avg(predicted_rating) AS mean_predicted_rating, -- 1 to 10 stars
+    avg((sentiment = 'positive')::INTEGER) AS share_positive, -- 0 to 1
+    count(given_rating) AS rated_reviews, -- reviews whose source gave a rating
+    avg(given_rating) AS mean_given_rating, -- 1 to 10 stars over those; null without any
+    max(reviewed_at) AS last_reviewed_at -- null where no review has a date
+FROM latest_scores
+WHERE movie_id IS NOT NULL
+GROUP BY movie_id;

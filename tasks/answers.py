@@ -1,0 +1,209 @@
+"""Rows of an answer as text: a table for people, CSV (RFC 4180) or JSON (one array of objects) for programs.
+
+All three take their rows in batches and give text piece by piece, so that memory does not grow with the answer;
+only a table stops, after `TABLE_ROWS` rows. Starts quickly: it needs the standard library and Rich's widths.
+"""
+
+import csv
+import functools
+import io
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from itertools import chain, islice
+from typing import Any
+
+TABLE_ROWS = 100
+"""Rows that a table shows at most."""
+CELL_WIDTH = 80
+"""Widest cell of a table, in columns of the terminal; longer ones are cut."""
+NARROWEST_CELL = 12
+"""How far a cell is narrowed to fit the terminal, before columns are left out."""
+
+Row = Sequence[Any]
+Rows = Iterator[Sequence[Row]]
+"""Batches of rows."""
+
+_CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
+_REORDERING = (0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+"""Characters that end lines or turn the direction of what follows them."""
+
+
+def format_answer(
+    columns: Sequence[tuple[str, str]], rows: Rows, form: str, width: int | None = None
+) -> Iterator[str]:
+    """Give the text of an answer, `form` being 'table', 'csv' or 'json', piece by piece.
+
+    `columns` are names and DuckDB's types; `width` is the terminal's, None where a line may have any length.
+    """
+    if form == "csv":
+        return _format_csv(columns, rows)
+    if form == "json":
+        return _format_json(columns, rows)
+    if [name for name, _ in columns] == ["explain_key", "explain_value"]:
+        return (f"{escape_controls(plan, keep=chr(10))}\n" for batch in rows for _, plan in batch)
+    return _format_table(columns, rows, width)
+
+
+def escape_controls(text: str, keep: str = "") -> str:
+    """Write control characters (ANSI codes begin with one) as `\\x1b` and the like; `keep` are left as they are."""
+    return text if text.isprintable() else text.translate(_spell_controls(keep))
+
+
+@functools.cache
+def _spell_controls(keep: str) -> dict[int, str]:
+    spelled = {code: f"\\x{code:02x}" for code in _CONTROLS}
+    named = {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
+    everything = {**spelled, **named, **_spell_for_json(_REORDERING)}
+    return {code: word for code, word in everything.items() if chr(code) not in keep}
+
+
+@functools.cache
+def _spell_for_json(codes: tuple[int, ...]) -> dict[int, str]:
+    return {code: f"\\u{code:04x}" for code in codes}
+
+
+def _format_csv(columns: Sequence[tuple[str, str]], rows: Rows) -> Iterator[str]:
+    """Give a header line, then a line per row; null is an empty field, dates are ISO 8601, nested values JSON."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    for batch in chain([[[name for name, _ in columns]]], rows):
+        writer.writerows([_to_text(value) for value in row] for row in batch)
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def _format_json(columns: Sequence[tuple[str, str]], rows: Rows) -> Iterator[str]:
+    """Give one array of an object per row; NaN and infinities are null, columns of JSON are values."""
+    names = _tell_apart([name for name, _ in columns])
+    converters = [_read_json if kind == "JSON" else _to_json for _, kind in columns]
+    separator = "[\n"
+    for batch in rows:
+        yield separator + ",\n".join(_write_object(names, converters, row) for row in batch)
+        separator = ",\n"
+    yield "[]\n" if separator == "[\n" else "\n]\n"
+
+
+def _tell_apart(names: Sequence[str]) -> list[str]:
+    """Number the later ones of equal names: `a`, `a_1`, since an object has a name once."""
+    told: list[str] = []
+    for name in names:
+        number, candidate = 0, name
+        while candidate in told:
+            number += 1
+            candidate = f"{name}_{number}"
+        told.append(candidate)
+    return told
+
+
+def _write_object(names: Sequence[str], converters: Sequence[Callable[[Any], Any]], row: Row) -> str:
+    values = {name: convert(value) for name, convert, value in zip(names, converters, row, strict=True)}
+    text = json.dumps(values, ensure_ascii=False, allow_nan=False)
+    # JSON itself allows most of them inside a text, terminals obey them.
+    return text if text.isprintable() else text.translate(_spell_for_json(_CONTROLS + _REORDERING))
+
+
+def _read_json(value: Any) -> Any:
+    return None if value is None else _to_json(json.loads(value))
+
+
+def _to_json(value: Any) -> Any:
+    """Give a value as JSON has it."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float | Decimal):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {_to_text(name): _to_json(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_json(each) for each in value]
+    return _to_text(value)
+
+
+def _to_text(value: Any) -> str:
+    """Give a value as one text, without loss; null is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return "".join(chr(byte) if 32 <= byte < 127 and byte != 92 else f"\\x{byte:02X}" for byte in value)
+    if isinstance(value, date | datetime | time):
+        return value.isoformat()
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(_to_json(value), ensure_ascii=False)
+    return str(value)
+
+
+def _format_table(columns: Sequence[tuple[str, str]], rows: Rows, width: int | None) -> Iterator[str]:
+    """Draw the first rows in a box, numbers to the right, and say what is left out."""
+    all_rows = chain.from_iterable(rows)
+    shown = list(islice(all_rows, TABLE_ROWS))
+    is_more = next(all_rows, None) is not None
+    grid = [[_to_cell(value) for value in row] for row in ([name for name, _ in columns], *shown)]
+    widths = _fit_widths([_measure_column(column) for column in zip(*grid, strict=True)], width)
+    is_number = [_holds_numbers(row[place] for row in shown) for place in range(len(widths))]
+    header, *body = [_draw_row(row, widths, is_number) for row in grid]
+    lines = [_draw_rule("┌┬┐", widths), header, _draw_rule("├┼┤", widths), *body, _draw_rule("└┴┘", widths)]
+    yield "\n".join([*lines, _describe_rest(len(shown), is_more, len(widths), len(columns))]) + "\n"
+
+
+def _to_cell(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, float) and (value == 0 or 1e-4 <= abs(value) < 1e15):
+        return f"{value:.4f}"
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "seconds")
+    return escape_controls(_to_text(value)[: CELL_WIDTH + 1])
+
+
+def _holds_numbers(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, int | float | Decimal) for value in values if value is not None)
+
+
+def _measure_column(cells: Iterable[str]) -> int:
+    from rich.cells import cell_len
+
+    return min(max(cell_len(cell) for cell in cells), CELL_WIDTH)
+
+
+def _fit_widths(widths: Sequence[int], terminal: int | None) -> list[int]:
+    """Narrow the widest columns, then leave out the last ones, until a line fits the terminal."""
+    fitted = list(widths)
+    if terminal is None:
+        return fitted
+    while len(fitted) > 1 and sum(min(each, NARROWEST_CELL) + 3 for each in fitted) + 1 > terminal:
+        fitted.pop()
+    while sum(each + 3 for each in fitted) + 1 > terminal and max(fitted) > NARROWEST_CELL:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
+
+
+def _draw_row(cells: Sequence[str], widths: Sequence[int], is_number: Sequence[bool]) -> str:
+    drawn = (_pad(cell, width, right) for cell, width, right in zip(cells, widths, is_number, strict=False))
+    return f"│ {' │ '.join(drawn)} │"
+
+
+def _pad(cell: str, width: int, right: bool) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    length = cell_len(cell)
+    if length > width:
+        return set_cell_size(cell, width - 1) + "…"
+    return " " * (width - length) + cell if right else cell + " " * (width - length)
+
+
+def _draw_rule(corners: str, widths: Sequence[int]) -> str:
+    return corners[0] + corners[1].join("─" * (width + 2) for width in widths) + corners[2]
+
+
+def _describe_rest(rows: int, is_more: bool, columns_shown: int, columns: int) -> str:
+    counted = f"the first {rows} rows" if is_more else f"{rows} row{'' if rows == 1 else 's'}"
+    cut = f", {columns_shown} of {columns} columns" if columns_shown < columns else ""
+    return f"({counted}{cut}: --format csv gives all)" if is_more or cut else f"({counted})"

@@ -1,0 +1,198 @@
+"""The models that were trained, and which of them is the champion.
+
+`models` has one row per bundle, `promotions` one per change of champion: nothing is ever taken back there, a
+rollback is a row more.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from data_contracts.errors import BundleError, WarehouseError
+from tasks.warehouse import begin_transaction, open_warehouse
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model that scores, and since when and why it does."""
+
+    model_id: str
+    variant: str
+    bundle_fingerprint: str
+    number: int
+    """Of the promotion or rollback that made it the champion."""
+    reason: str
+    since: datetime
+
+
+_FIND_CHAMPION = """
+SELECT model_id, variant, bundle_fingerprint, number, reason, promotions."at"
+FROM promotions JOIN models USING (model_id) ORDER BY number DESC LIMIT 1
+"""
+_ADD_PROMOTION = """
+INSERT INTO promotions (number, action, model_id, reason, compared_with, "at")
+SELECT coalesce(max(number), 0) + 1, $action, $model_id, $reason, $compared_with, now() FROM promotions
+"""
+_LIST_MODELS = """
+WITH promoted AS (
+    SELECT model_id, max(number) AS number, arg_max(reason, number) AS reason, arg_max("at", number) AS promoted_at
+    FROM promotions GROUP BY model_id
+)
+SELECT
+    models.*, coalesce(number = (SELECT max(number) FROM promotions), false) AS is_champion,
+    promoted_at, reason AS promotion_reason
+FROM models LEFT JOIN promoted USING (model_id) ORDER BY trained_at DESC, model_id
+"""
+
+
+def record_model(warehouse: Path, facts: Mapping[str, Any]) -> None:
+    """Keep one row of a bundle's facts, as they stand in its `bundle.json`; a bundle written anew renews it.
+
+    Raises `BundleError` if a fact is missing.
+    """
+    try:
+        row = _pick_columns(facts)
+    except (KeyError, TypeError) as error:
+        raise BundleError(
+            f"The facts of bundle {facts.get('model_id')!r} lack {error}: it can't be recorded. Next: train again."
+        ) from error
+    names = list(row)
+    renewed = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
+    query = (
+        f"INSERT INTO models ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "  # noqa: S608
+        f"ON CONFLICT (model_id) DO UPDATE SET {renewed}"
+    )
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute(query, list(row.values()))
+
+
+def find_champion(warehouse: Path) -> Champion | None:
+    """Give the model of the last promotion or rollback, None before the first."""
+    with open_warehouse(warehouse, write=False) as connection:
+        return _read_champion(connection)
+
+
+def promote_model(warehouse: Path, model_id: str, reason: str, compared_with: str | None = None) -> Champion:
+    """Make a recorded model the champion; where it is that already, nothing is added."""
+    with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
+        _require_model(connection, model_id)
+        champion = _read_champion(connection)
+        if champion is not None and champion.model_id == model_id:
+            return champion
+        return _change_champion(connection, "promote", model_id, reason, compared_with)
+
+
+def roll_back(warehouse: Path, reason: str, model_id: str | None = None) -> Champion:
+    """Make `model_id`, else the champion before the present one, the champion again.
+
+    Repeated, it goes back further: what was rolled back from does not come back by itself.
+    """
+    with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
+        *earlier, present = _list_standing(connection) or [""]
+        target = model_id or (earlier[-1] if earlier else None)
+        if target is None or target not in earlier:
+            raise WarehouseError(
+                f"There is no earlier champion{f' {model_id}' if model_id else ''} to go back to. "
+                "Next: promote a model instead; `reviews models` lists them."
+            )
+        return _change_champion(connection, "rollback", target, reason, present)
+
+
+def list_models(warehouse: Path) -> list[dict[str, Any]]:
+    """Give every model, the newest first, by column; with is_champion, promoted_at and promotion_reason."""
+    with open_warehouse(warehouse, write=False) as connection:
+        result = connection.execute(_LIST_MODELS)
+        names = [column[0] for column in result.description or []]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _require_model(connection: duckdb.DuckDBPyConnection, model_id: str) -> None:
+    if not connection.execute("SELECT 1 FROM models WHERE model_id = ?", [model_id]).fetchall():
+        raise WarehouseError(
+            f"No model {model_id!r} is recorded, so it can't be the champion. "
+            "Next: choose one that `reviews models` lists, or train it."
+        )
+
+
+def _change_champion(
+    connection: duckdb.DuckDBPyConnection, action: str, model_id: str, reason: str, compared_with: str | None
+) -> Champion:
+    row = {"action": action, "model_id": model_id, "reason": reason, "compared_with": compared_with}
+    connection.execute(_ADD_PROMOTION, row)
+    champion = _read_champion(connection)
+    if champion is None:
+        raise WarehouseError(f"The {action} of {model_id!r} was not kept. Next: try again.")
+    return champion
+
+
+def _read_champion(connection: duckdb.DuckDBPyConnection) -> Champion | None:
+    rows = connection.execute(_FIND_CHAMPION).fetchall()
+    return Champion(*rows[0]) if rows else None
+
+
+def _list_standing(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Give the champions that a rollback can go back to, the present one last."""
+    standing: list[str] = []
+    query = "SELECT action, model_id FROM promotions ORDER BY number"
+    for action, model_id in connection.execute(query).fetchall():
+        if action == "rollback" and model_id in standing:
+            while standing[-1] != model_id:
+                standing.pop()
+        else:
+            standing.append(model_id)
+    return standing
+
+
+def _pick_columns(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a bundle's facts out as the columns of `models`, its key first."""
+    prints, metrics, rows = facts["fingerprints"], facts["metrics"], facts["rows"]
+    everything = {"evaluations": metrics, "history": facts["history"], "baseline": facts["baseline"]}
+    return {
+        "model_id": facts["model_id"],
+        "variant": facts["variant"],
+        "seed": facts["seed"],
+        "epochs": facts["epochs"],
+        "kept_epoch": facts["kept_epoch"],
+        "dataset": facts["provenance"]["dataset"],
+        "data_fingerprint": prints["data"],
+        "code_fingerprint": prints["code"],
+        "bundle_fingerprint": prints["bundle"],
+        **{f"{split}_rows": rows[split] for split in ("train", "validation", "test")},
+        **_pick_metrics("validation", metrics["validation"]),
+        **_pick_metrics("test", metrics["test"]),
+        "test_accuracy_unseen_texts": metrics["test_unseen_texts"]["accuracy"],
+        "baseline_test_accuracy": facts["baseline"]["test_accuracy"],
+        "hyper_parameters": _write_json(facts["hyper_parameters"]),
+        "metrics": _write_json(everything),
+        "versions": _write_json(facts["versions"]),
+        "trained_at": facts["trained_at"],
+    }
+
+
+def _pick_metrics(split: str, evaluation: Mapping[str, Any]) -> dict[str, float | None]:
+    figures = {
+        "accuracy": evaluation["accuracy"],
+        "auc": evaluation["auc"],
+        "log_loss": evaluation["log_loss"],
+        "ece": evaluation["calibration_error"],
+    }
+    return {f"{split}_{name}": _drop_nan(value) for name, value in figures.items()}
+
+
+def _write_json(value: Any) -> str:
+    return json.dumps(_drop_nan(value), allow_nan=False)
+
+
+def _drop_nan(value: Any) -> Any:
+    """Put None in the place of every number that JSON has no word for."""
+    if isinstance(value, Mapping):
+        return {name: _drop_nan(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_drop_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,154 @@
+"""The published copy of the warehouse: made after a run that committed, and asked by everyone who reads.
+
+Readers never touch the warehouse itself, so none of them locks a writer out. Whoever has an older copy open
+goes on reading that one. Asking starts quickly and can't write, reach files or load extensions.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import duckdb
+
+from data_contracts.errors import UsageError, WarehouseError
+from tasks.answers import escape_controls, format_answer
+from tasks.warehouse import (
+    ConfigValue,
+    connect_when_free,
+    copy_warehouse,
+    first_line,
+    lock_folder,
+    name_log,
+    open_warehouse,
+    translate_errors,
+)
+
+FORMATS = ("table", "csv", "json")
+BATCH_ROWS = 2000
+"""Rows that are in memory at a time."""
+READER_WAIT_SECONDS = 5.0
+_CONFIG: dict[str, ConfigValue] = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "python_enable_replacements": False,
+}
+_STATE = """
+SELECT
+    (SELECT (count(*), max(committed_at)) FROM scored_files)::VARCHAR,
+    (SELECT max(number) FROM promotions),
+    (SELECT (count(released_at), max(released_at)) FROM quarantined_rows)::VARCHAR,
+    (SELECT arg_max((version, views_sha256), version) FROM schema_migrations)::VARCHAR
+"""
+"""What readers see, in one row that changes with it."""
+_EXPLANATIONS = {
+    "read-only mode": "The published copy can only be read; rows come into it through `reviews score`.",
+    "Permission Error": "A query reaches the published tables alone, no files, extensions or other databases.",
+    "configuration has been locked": "Settings can't be changed here.",
+}
+"""What there is to say of an error, by words in DuckDB's own message."""
+
+
+def publish(warehouse: Path, published: Path) -> None:
+    """Put a copy of everything that was committed in the place of the published one, whole or not at all."""
+    try:
+        published.parent.mkdir(parents=True, exist_ok=True)
+        with lock_folder(published.parent):
+            building = published.with_name(f".{published.name}.new")
+            _write_copy(warehouse, building)
+            # Left by someone who wrote into the old copy: it does not belong to the new one.
+            name_log(published).unlink(missing_ok=True)
+            building.replace(published)
+    except OSError as error:
+        raise WarehouseError(
+            f"{published}: can't be published ({error.strerror or error}). The copy before it, if any, stays. "
+            "Next: free space or mend the folder's permissions; the next run that commits publishes all."
+        ) from error
+
+
+def needs_publishing(warehouse: Path, published: Path) -> bool:
+    """Tell whether readers of the published copy miss a file, a promotion, a release or a table; or have none.
+
+    A run that was killed between its commit and its publishing leaves such a copy behind.
+    """
+    with open_warehouse(warehouse, write=False) as connection:
+        newest = connection.execute(_STATE).fetchall()
+    try:
+        with _open_published(published) as connection:
+            return connection.execute(_STATE).fetchall() != newest
+    except WarehouseError:
+        return True
+
+
+def _write_copy(warehouse: Path, building: Path) -> None:
+    try:
+        with building.open("wb") as target:
+            copy_warehouse(warehouse, target)
+            target.flush()
+            os.fsync(target.fileno())
+    except BaseException:
+        # Half a copy on a full disk would keep it full.
+        building.unlink(missing_ok=True)
+        raise
+
+
+def write_answer(path: Path, sql: str, form: str, out: TextIO) -> None:
+    """Ask the published copy at `path` and write the answer to `out`, fitted to it where it is a terminal."""
+    is_terminal = out.isatty()
+    width = shutil.get_terminal_size().columns if is_terminal else None
+    for piece in query_published(path, sql, form, width):
+        out.write(escape_controls(piece, keep="\r\n") if is_terminal else piece)
+
+
+def query_published(path: Path, sql: str, format: str = "table", width: int | None = None) -> Iterator[str]:
+    """Ask the published copy at `path` and give the answer's text piece by piece.
+
+    `format` is 'table', 'csv' or 'json', `width` the terminal's. Of several statements the last one's answer is
+    given. Raises `UsageError` for an empty query or unknown format, `WarehouseError` for all else that fails.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"--format is one of {', '.join(FORMATS)}, not {format!r}.")
+    with _open_published(path) as connection, _explain_errors():
+        connection.execute(sql)
+        description = connection.description
+        if not description:
+            raise UsageError('The query is empty. Try: reviews sql "from movie_ratings limit 10"')
+        columns = [(str(column[0]), str(column[1])) for column in description]
+        yield from format_answer(columns, _fetch_batches(connection), format, width)
+
+
+def _fetch_batches(connection: duckdb.DuckDBPyConnection) -> Iterator[Sequence[tuple[Any, ...]]]:
+    while batch := connection.fetchmany(BATCH_ROWS):
+        yield batch
+
+
+@contextmanager
+def _open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    if not path.is_file():
+        raise WarehouseError(
+            f"{path}: nothing has been published yet. Next: put review files into the inbox and run "
+            "`reviews score`."
+        )
+    with (
+        translate_errors(path),
+        connect_when_free(path.absolute(), False, _CONFIG, READER_WAIT_SECONDS) as connection,
+    ):
+        connection.execute("SET lock_configuration = true")
+        yield connection
+
+
+@contextmanager
+def _explain_errors() -> Iterator[None]:
+    """Turn what DuckDB says of a query into one message: its first line, its hint, and what we know of it."""
+    try:
+        yield
+    except duckdb.Error as error:
+        said = str(error)
+        hints = [line for line in said.split("\n")[1:] if line.startswith(("Did you mean", "Candidate"))]
+        known = [words for mark, words in _EXPLANATIONS.items() if mark in said]
+        lines = [f"The query failed: {first_line(error)}.", *hints, *known]
+        raise WarehouseError("\n".join(map(escape_controls, lines))) from error

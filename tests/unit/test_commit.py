@@ -1,0 +1,259 @@
+"""Parts are committed whole or not at all, and never twice for one model."""
+
+import multiprocessing
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from data_contracts.errors import ContractError
+from tasks.commit import CommitSummary, commit_parts
+from tasks.warehouse import open_warehouse
+from tests.conftest import PROJECT_ROOT
+from tests.unit.warehouse_parts import PartFile, write_large_part, write_part
+
+MONDAY = PartFile("monday.csv", [{}, {"review_id": "r1"}], bad_rows=[3])
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "reviews.duckdb"
+
+
+def ask(warehouse: Path, query: str) -> list[tuple[Any, ...]]:
+    with open_warehouse(warehouse, write=False) as connection:
+        return connection.execute(query).fetchall()
+
+
+def count(warehouse: Path) -> tuple[int, ...]:
+    tables = ("source_reviews", "scored_reviews", "quarantined_rows", "scored_files")
+    return tuple(ask(warehouse, f"SELECT count(*) FROM {table}")[0][0] for table in tables)
+
+
+def test_a_part_goes_into_its_four_tables(warehouse: Path, tmp_path: Path) -> None:
+    part = write_part(tmp_path / "part", [MONDAY, PartFile("tuesday.csv", [{}])])
+    assert commit_parts(warehouse, part) == CommitSummary(2, 0, 0, 3, 1)
+    assert count(warehouse) == (3, 3, 1, 2)
+    assert ask(warehouse, "SELECT raw, released_at FROM quarantined_rows") == [(b"\xff", None)]
+    query = "SELECT uri, rows_read, committed_at > scored_at FROM scored_files JOIN scored_reviews "
+    query += "USING (source_sha256, model_id) WHERE row_number = 1 ORDER BY uri"
+    assert ask(warehouse, query) == [("monday.csv", 3, True), ("tuesday.csv", 1, True)]
+
+
+def test_a_second_commit_of_a_part_adds_nothing(warehouse: Path, tmp_path: Path) -> None:
+    part = write_part(tmp_path / "part", [MONDAY])
+    commit_parts(warehouse, part)
+    assert commit_parts(warehouse, part) == CommitSummary(0, 0, 1, 0, 0)
+    assert count(warehouse) == (2, 2, 1, 1)
+
+
+def test_of_a_part_only_the_files_that_are_new_are_taken(warehouse: Path, tmp_path: Path) -> None:
+    commit_parts(warehouse, write_part(tmp_path / "first", [MONDAY]))
+    both = write_part(tmp_path / "second", [MONDAY, PartFile("tuesday.csv", [{}], bad_rows=[2])])
+    assert commit_parts(warehouse, both) == CommitSummary(1, 0, 1, 1, 1)
+    assert count(warehouse) == (3, 3, 2, 2)
+
+
+def test_a_second_model_adds_scores_and_no_texts(warehouse: Path, tmp_path: Path) -> None:
+    commit_parts(warehouse, write_part(tmp_path / "a", [MONDAY], "model-a"))
+    added = commit_parts(warehouse, write_part(tmp_path / "b", [MONDAY], "model-b"))
+    assert added == CommitSummary(1, 0, 0, 2, 0)
+    assert count(warehouse) == (2, 4, 1, 2)
+
+
+def test_of_a_refused_file_only_its_ledger_row_is_kept(warehouse: Path, tmp_path: Path) -> None:
+    refused = PartFile("broken.csv", [{}, {}], bad_rows=[3], status="refused")
+    part = write_part(tmp_path / "part", [refused, MONDAY])
+    assert commit_parts(warehouse, part) == CommitSummary(1, 1, 0, 2, 1)
+    assert count(warehouse) == (2, 2, 1, 2)
+    query = "SELECT uri, rule, detail FROM scored_files WHERE status = 'refused'"
+    assert ask(warehouse, query) == [("broken.csv", "csv_broken", "line 3")]
+
+
+@pytest.mark.parametrize("model_id", ["model-a", "model-b"])
+def test_a_refused_file_that_is_scored_later_loses_its_refusal(
+    warehouse: Path, tmp_path: Path, model_id: str
+) -> None:
+    commit_parts(warehouse, write_part(tmp_path / "a", [PartFile("f.csv", status="refused")], "model-a"))
+    scored = write_part(tmp_path / "b", [PartFile("f.csv", [{}])], model_id)
+    assert commit_parts(warehouse, scored) == CommitSummary(1, 0, 0, 1, 0)
+    assert ask(warehouse, "SELECT model_id, status, rule FROM scored_files") == [(model_id, "scored", None)]
+
+
+def test_a_file_that_is_refused_again_has_its_last_refusal(warehouse: Path, tmp_path: Path) -> None:
+    for number in (1, 2):
+        refused = PartFile("f.csv", status="refused", ledger={"detail": f"line {number}"})
+        commit_parts(warehouse, write_part(tmp_path / f"part-{number}", [refused]))
+    assert ask(warehouse, "SELECT detail FROM scored_files") == [("line 2",)]
+
+
+def test_a_refusal_does_not_undo_scores(warehouse: Path, tmp_path: Path) -> None:
+    commit_parts(warehouse, write_part(tmp_path / "a", [PartFile("f.csv", [{}])]))
+    refused = write_part(tmp_path / "b", [PartFile("f.csv", status="refused")])
+    assert commit_parts(warehouse, refused) == CommitSummary(0, 0, 1, 0, 0)
+    assert ask(warehouse, "SELECT status FROM scored_files") == [("scored",)]
+
+
+def test_a_file_of_bad_rows_alone_is_in_the_ledger(warehouse: Path, tmp_path: Path) -> None:
+    part = write_part(tmp_path / "part", [PartFile("f.csv", bad_rows=[1, 2])])
+    assert commit_parts(warehouse, part) == CommitSummary(1, 0, 0, 0, 2)
+
+
+def test_a_released_row_is_counted_as_scored_when_another_model_scores_its_file(
+    warehouse: Path, tmp_path: Path
+) -> None:
+    commit_parts(warehouse, write_part(tmp_path / "a", [PartFile("f.csv", [{}], bad_rows=[2])], "model-a"))
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("UPDATE quarantined_rows SET released_at = now(), released_by = 'someone'")
+        released = "SELECT * REPLACE (2 AS row_number) FROM"
+        connection.execute(f"INSERT INTO source_reviews {released} source_reviews")
+        connection.execute(f"INSERT INTO scored_reviews {released} scored_reviews")
+    again = write_part(tmp_path / "b", [PartFile("f.csv", [{}, {}])], "model-b")
+    assert commit_parts(warehouse, again) == CommitSummary(1, 0, 0, 2, 0)
+
+
+BROKEN: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "a row that was read is lost": ({"rows_read": 3}, {}, "3 rows read; 2 scored"),
+    "a row more than was read": ({"rows_read": 1}, {}, "1 rows read; 2 scored"),
+    "no count of the rows read": ({"rows_read": None}, {}, "None rows read"),
+    "a row is there twice": ({}, {"row_number": 1}, "1 row numbers"),
+    "a score that is not a number": ({}, {"score": float("nan")}, "CHECK constraint"),
+    "a score above 1": ({}, {"score": 1.5}, "CHECK constraint"),
+    "a missing text": ({}, {"text": None, "text_sha256": "x"}, "NOT NULL"),
+    "a status that is none": ({"status": "half"}, {}, "CHECK constraint"),
+    "further columns that are no JSON": ({}, {"extra": "{half"}, "JSON"),
+}
+
+
+@pytest.mark.parametrize("defect", BROKEN)
+def test_a_broken_part_is_refused_whole(
+    warehouse: Path, tmp_path: Path, defect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, row, message = BROKEN[defect]
+    # The writer of parts would not write these: the schema has to let them through.
+    monkeypatch.setattr("tests.unit.warehouse_parts.PART_SCHEMAS", loosen_schemas())
+    bad = PartFile("bad.csv", [{}, row], ledger=ledger)
+    part = write_part(tmp_path / "part", [MONDAY, bad])
+    with pytest.raises(ContractError, match=message) as caught:
+        commit_parts(warehouse, part)
+    assert "Nothing of it was committed" in str(caught.value)
+    assert str(part) in str(caught.value)
+    assert count(warehouse) == (0, 0, 0, 0)
+
+
+def loosen_schemas() -> dict[str, Any]:
+    import pyarrow as pa
+
+    from data_contracts.parts import PART_SCHEMAS
+
+    return {
+        name: pa.schema([field.with_nullable(True) for field in schema])
+        for name, schema in PART_SCHEMAS.items()
+    }
+
+
+def rewrite(part: Path, table: str, change: Any) -> None:
+    path = part / f"{table}.parquet"
+    pq.write_table(change(pq.read_table(path)), path)
+
+
+def test_a_score_without_its_text_is_refused(warehouse: Path, tmp_path: Path) -> None:
+    part = write_part(tmp_path / "part", [MONDAY])
+    rewrite(part, "source_reviews", lambda table: table.slice(1))
+    with pytest.raises(ContractError, match=r"monday\.csv: 3 rows read; 2 scored .* 1 with one text"):
+        commit_parts(warehouse, part)
+    assert count(warehouse) == (0, 0, 0, 0)
+
+
+def test_a_part_that_holds_a_file_twice_is_refused(warehouse: Path, tmp_path: Path) -> None:
+    part = write_part(tmp_path / "part", [PartFile("f.csv", [{}])] * 2)
+    with pytest.raises(ContractError, match=r"f\.csv: 1 rows read; 2 scored"):
+        commit_parts(warehouse, part)
+    assert count(warehouse) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("table", ["source_reviews", "scored_reviews", "quarantined_rows", "scored_files"])
+def test_a_part_that_lacks_a_file_is_refused(warehouse: Path, tmp_path: Path, table: str) -> None:
+    part = write_part(tmp_path / "part", [MONDAY])
+    (part / f"{table}.parquet").unlink()
+    with pytest.raises(ContractError, match=rf"{table}\.parquet: is missing"):
+        commit_parts(warehouse, part)
+
+
+def test_a_part_that_lacks_a_column_is_refused(warehouse: Path, tmp_path: Path) -> None:
+    part = write_part(tmp_path / "part", [MONDAY])
+    rewrite(part, "scored_reviews", lambda table: table.drop_columns(["oov_rate"]))
+    with pytest.raises(ContractError, match=r"scored_reviews\.parquet: has no column oov_rate"):
+        commit_parts(warehouse, part)
+
+
+@pytest.mark.parametrize("keep", [0, 100, -10])
+def test_a_part_with_a_file_cut_short_is_refused(warehouse: Path, tmp_path: Path, keep: int) -> None:
+    part = write_part(tmp_path / "part", [MONDAY])
+    path = part / "scored_reviews.parquet"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ContractError, match="is broken"):
+        commit_parts(warehouse, part)
+    assert count(warehouse) == (0, 0, 0, 0)
+
+
+def test_a_home_may_have_any_name(tmp_path: Path) -> None:
+    home = tmp_path / "it's [my] *home* ümlaut"
+    part = write_part(home / "part?", [MONDAY])
+    assert commit_parts(home / "reviews.duckdb", part).files_scored == 1
+
+
+def test_two_processes_that_commit_one_part_at_once_give_it_once(warehouse: Path, tmp_path: Path) -> None:
+    part = write_large_part(tmp_path / "part", rows=5000)
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(2) as pool:
+        summaries = pool.starmap(commit_parts, [(warehouse, part)] * 2)
+    assert sorted(summary.rows_scored for summary in summaries) == [0, 5000]
+    assert count(warehouse) == (5000, 5000, 0, 1)
+
+
+COMMIT = """
+import sys
+from pathlib import Path
+from tasks.commit import commit_parts
+print("ready", flush=True)
+commit_parts(Path(sys.argv[1]), Path(sys.argv[2]))
+print("done", flush=True)
+"""
+
+
+def start_commit(warehouse: Path, part: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", COMMIT, str(warehouse), str(part)]
+    process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.fixture(scope="module")
+def large_part(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """A part that takes a while to commit, and how long it takes in seconds."""
+    folder = tmp_path_factory.mktemp("large")
+    part = write_large_part(folder / "part", rows=20_000)
+    undisturbed = start_commit(folder / "undisturbed.duckdb", part)
+    started = time.monotonic()
+    undisturbed.communicate()
+    return part, time.monotonic() - started
+
+
+@pytest.mark.parametrize("share", [0.15, 0.3, 0.45, 0.6, 0.75, 0.9])
+def test_a_commit_killed_at_any_moment_leaves_all_or_nothing(
+    warehouse: Path, large_part: tuple[Path, float], share: float
+) -> None:
+    part, seconds = large_part
+    process = start_commit(warehouse, part)
+    time.sleep(share * seconds)
+    process.kill()
+    process.communicate()
+    assert count(warehouse) in {(0, 0, 0, 0), (20_000, 20_000, 0, 1)}
+    commit_parts(warehouse, part)
+    assert count(warehouse) == (20_000, 20_000, 0, 1)

@@ -1,0 +1,153 @@
+"""Models are kept with their figures, and the last promotion says which one scores."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_contracts.errors import BundleError, WarehouseError
+from models.evaluation import Evaluation
+from tasks.model_registry import find_champion, list_models, promote_model, record_model, roll_back
+from tasks.warehouse import open_warehouse
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "reviews.duckdb"
+
+
+def make_facts(model_id: str, trained_at: str = "2026-03-01T12:00:00+00:00", **other: Any) -> dict[str, Any]:
+    evaluation = Evaluation(10, 0.9, 0.95, 0.25, 0.02, 4, 1, 5, 0, ()).to_json()
+    return {
+        "model_id": model_id,
+        "variant": "lstm",
+        "seed": 3,
+        "epochs": 2,
+        "kept_epoch": 1,
+        "history": [{"validation_log_loss": 0.3}],
+        "metrics": {
+            "validation": evaluation,
+            "test": evaluation,
+            "test_unseen_texts": {**evaluation, "accuracy": 0.8},
+        },
+        "baseline": {"test_accuracy": 0.91},
+        "rows": {"train": 90, "validation": 10, "test": 100},
+        "hyper_parameters": {"units": 100},
+        "provenance": {"dataset": "sample"},
+        "fingerprints": {"data": "d1", "code": "c1", "bundle": f"bundle of {model_id}"},
+        "versions": {"python": "3.11"},
+        "trained_at": trained_at,
+        **other,
+    }
+
+
+def record(warehouse: Path, *model_ids: str) -> None:
+    for model_id in model_ids:
+        record_model(warehouse, make_facts(model_id))
+
+
+def test_a_model_is_kept_with_its_figures(warehouse: Path) -> None:
+    record(warehouse, "m1")
+    (row,) = list_models(warehouse)
+    figures = {"test_accuracy": 0.9, "test_ece": 0.02, "validation_auc": 0.95, "validation_log_loss": 0.25}
+    figures |= {
+        "test_accuracy_unseen_texts": 0.8,
+        "baseline_test_accuracy": 0.91,
+        "test_rows": 100,
+        "seed": 3,
+    }
+    assert {name: row[name] for name in figures} == figures
+    assert json.loads(row["metrics"])["evaluations"]["test"]["true_positives"] == 4
+    assert (row["is_champion"], row["promoted_at"], row["dataset"]) == (False, None, "sample")
+
+
+def test_a_figure_that_could_not_be_measured_is_null(warehouse: Path) -> None:
+    facts = make_facts("m1")
+    facts["metrics"]["test"]["auc"] = float("nan")
+    record_model(warehouse, facts)
+    (row,) = list_models(warehouse)
+    assert row["test_auc"] is None
+    assert json.loads(row["metrics"])["evaluations"]["test"]["auc"] is None
+
+
+def test_a_bundle_written_anew_renews_its_row(warehouse: Path) -> None:
+    record(warehouse, "m1")
+    anew = {"data": "d1", "code": "c2", "bundle": "of the second time"}
+    record_model(warehouse, make_facts("m1", fingerprints=anew))
+    assert [row["bundle_fingerprint"] for row in list_models(warehouse)] == ["of the second time"]
+
+
+def test_facts_that_lack_one_are_refused_by_its_name(warehouse: Path) -> None:
+    facts = make_facts("m1")
+    del facts["fingerprints"]["bundle"]
+    with pytest.raises(BundleError, match="'m1' lack 'bundle'"):
+        record_model(warehouse, facts)
+
+
+def test_before_the_first_promotion_there_is_no_champion(warehouse: Path) -> None:
+    record(warehouse, "m1")
+    assert find_champion(warehouse) is None
+
+
+def test_the_model_promoted_last_is_the_champion(warehouse: Path) -> None:
+    record(warehouse, "m1", "m2")
+    promote_model(warehouse, "m1", "the first model")
+    promoted = promote_model(warehouse, "m2", "better", "m1")
+    champion = find_champion(warehouse)
+    assert champion == promoted
+    assert champion is not None
+    assert (champion.model_id, champion.bundle_fingerprint) == ("m2", "bundle of m2")
+    assert (champion.number, champion.reason) == (2, "better")
+
+
+def test_promoting_the_champion_again_adds_nothing(warehouse: Path) -> None:
+    record(warehouse, "m1")
+    assert promote_model(warehouse, "m1", "once") == promote_model(warehouse, "m1", "twice")
+    assert read_promotions(warehouse) == [(1, "promote", "m1", None)]
+
+
+def test_a_model_that_is_not_recorded_can_not_be_promoted(warehouse: Path) -> None:
+    with pytest.raises(WarehouseError, match=r"No model 'nobody'.*reviews models"):
+        promote_model(warehouse, "nobody", "why not")
+    assert read_promotions(warehouse) == []
+
+
+def test_rollbacks_are_rows_more_and_go_further_back_each_time(warehouse: Path) -> None:
+    record(warehouse, "m1", "m2", "m3")
+    for model_id in ("m1", "m2", "m3"):
+        promote_model(warehouse, model_id, "better")
+    assert roll_back(warehouse, "m3 was worse after all").model_id == "m2"
+    assert roll_back(warehouse, "m2 too").model_id == "m1"
+    assert read_promotions(warehouse)[3:] == [(4, "rollback", "m2", "m3"), (5, "rollback", "m1", "m2")]
+
+
+def test_a_rollback_goes_to_the_model_that_is_named(warehouse: Path) -> None:
+    record(warehouse, "m1", "m2", "m3")
+    for model_id in ("m1", "m2", "m3"):
+        promote_model(warehouse, model_id, "better")
+    assert roll_back(warehouse, "back to the start", "m1").model_id == "m1"
+
+
+@pytest.mark.parametrize("target", [None, "m1", "m2"])
+def test_without_an_earlier_champion_there_is_nothing_to_go_back_to(
+    warehouse: Path, target: str | None
+) -> None:
+    record(warehouse, "m1", "m2")
+    promote_model(warehouse, "m1", "the first model")
+    with pytest.raises(WarehouseError, match="no earlier champion"):
+        roll_back(warehouse, "no reason", target)
+
+
+def test_models_are_listed_newest_first_with_the_champion_marked(warehouse: Path) -> None:
+    record_model(warehouse, make_facts("older", "2026-03-01T12:00:00+00:00"))
+    record_model(warehouse, make_facts("newer", "2026-03-02T12:00:00+00:00"))
+    promote_model(warehouse, "older", "the first model")
+    rows = [(row["model_id"], row["is_champion"], row["promotion_reason"]) for row in list_models(warehouse)]
+    assert rows == [("newer", False, None), ("older", True, "the first model")]
+
+
+def read_promotions(warehouse: Path) -> list[tuple[Any, ...]]:
+    with open_warehouse(warehouse, write=False) as connection:
+        query = "SELECT number, action, model_id, compared_with FROM promotions ORDER BY number"
+        return connection.execute(query).fetchall()

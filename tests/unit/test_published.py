@@ -1,0 +1,354 @@
+"""The published copy: swapped in whole, read by anyone, and nothing but read."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from data_contracts.errors import UsageError, WarehouseError
+from tasks.commit import commit_parts
+from tasks.published import needs_publishing, publish, query_published, write_answer
+from tasks.warehouse import open_warehouse
+from tests.conftest import PROJECT_ROOT
+from tests.unit.warehouse_parts import PartFile, write_part
+
+HOSTILE = "\x1b[31mred\x1b[0m"
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "reviews.duckdb"
+
+
+@pytest.fixture
+def published(warehouse: Path, tmp_path: Path) -> Path:
+    """A published copy of the test's own."""
+    return make_copy(warehouse, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published copy that tests only ask."""
+    folder = tmp_path_factory.mktemp("shared")
+    return make_copy(folder / "home" / "reviews.duckdb", folder)
+
+
+def make_copy(warehouse: Path, folder: Path) -> Path:
+    """Publish two reviews of one file, scored by a promoted model."""
+    rows = [{"review_id": "r1", "text": HOSTILE}, {"review_id": "r2", "extra": '{"stars": 5}'}]
+    commit_parts(warehouse, write_part(folder / "part", [PartFile("f.csv", rows)]))
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now())")
+    path = warehouse.parent / "published" / "reviews.duckdb"
+    publish(warehouse, path)
+    return path
+
+
+def ask(path: Path, sql: str, form: str = "csv") -> str:
+    return "".join(query_published(path, sql, form))
+
+
+def count_sources(path: Path) -> str:
+    return ask(path, "SELECT count(*) FROM source_reviews").split()[1]
+
+
+def test_what_was_committed_can_be_asked_in_every_form(shared: Path) -> None:
+    query = "SELECT review_id, score, scored_at FROM latest_scores ORDER BY 1"
+    rows = list(csv.reader(io.StringIO(ask(shared, query, "csv"))))
+    assert rows[1] == ["r1", "0.75", "2026-03-01T12:00:00+00:00"]
+    assert json.loads(ask(shared, query, "json"))[1]["review_id"] == "r2"
+    assert "│ r1        │ 0.7500 │ 2026-03-01 12:00:00+00:00 │" in ask(shared, query, "table")
+
+
+def test_the_extra_columns_of_a_row_are_values_in_json(shared: Path) -> None:
+    found = json.loads(ask(shared, "SELECT extra FROM source_reviews ORDER BY row_number", "json"))
+    assert found == [{"extra": None}, {"extra": {"stars": 5}}]
+
+
+def test_the_copy_changes_only_by_publishing(warehouse: Path, published: Path, tmp_path: Path) -> None:
+    commit_parts(warehouse, write_part(tmp_path / "next", [PartFile("g.csv", [{}])]))
+    assert count_sources(published) == "2"
+    publish(warehouse, published)
+    assert count_sources(published) == "3"
+    assert [path.name for path in published.parent.iterdir()] == ["reviews.duckdb"]
+
+
+def test_a_reader_of_the_old_copy_goes_on_while_a_new_one_is_published(
+    warehouse: Path, published: Path, tmp_path: Path
+) -> None:
+    code = """
+import sys
+import duckdb
+connection = duckdb.connect(sys.argv[1], read_only=True)
+print(connection.execute("SELECT count(*) FROM source_reviews").fetchall()[0][0], flush=True)
+sys.stdin.readline()
+print(connection.execute("SELECT count(*), min(text) FROM source_reviews").fetchall()[0][0], flush=True)
+"""
+    command = [sys.executable, "-c", code, str(published)]
+    reader = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "2\n"
+    commit_parts(warehouse, write_part(tmp_path / "next", [PartFile("g.csv", [{}])]))
+    publish(warehouse, published)
+    assert count_sources(published) == "3"
+    answer, _ = reader.communicate("\n")
+    assert answer == "2\n"
+
+
+def test_an_open_reader_does_not_lock_the_writer_out(
+    warehouse: Path, published: Path, tmp_path: Path
+) -> None:
+    answer = query_published(published, "SELECT * FROM range(1000000)", "csv")
+    next(answer)
+    part = write_part(tmp_path / "next", [PartFile("g.csv", [{}])])
+    assert commit_parts(warehouse, part).files_scored == 1
+    answer.close()  # type: ignore[attr-defined]
+
+
+def test_every_copy_is_whole_while_others_commit_and_publish(
+    warehouse: Path, published: Path, tmp_path: Path
+) -> None:
+    def work() -> None:
+        for number in range(4):
+            part = write_part(tmp_path / f"part-{number}", [PartFile(f"{number}.csv", [{}, {}])])
+            commit_parts(warehouse, part)
+            publish(warehouse, published)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    seen = []
+    while worker.is_alive():
+        query = "SELECT (SELECT count(*) FROM source_reviews), (SELECT sum(rows_read) FROM scored_files)"
+        seen.append(json.loads(ask(published, query, "json"))[0].values())
+    worker.join()
+    assert seen
+    assert all(texts == rows for texts, rows in seen)
+    assert count_sources(published) == "10"
+
+
+def test_what_readers_do_not_see_yet_needs_publishing(
+    warehouse: Path, published: Path, tmp_path: Path
+) -> None:
+    assert not needs_publishing(warehouse, published)
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("INSERT INTO inbox_files VALUES ('a', 1, 2, 'x', now(), now())")
+    assert not needs_publishing(warehouse, published)
+    commit_parts(warehouse, write_part(tmp_path / "next", [PartFile("g.csv", [{}])]))
+    assert needs_publishing(warehouse, published)
+    publish(warehouse, published)
+    assert not needs_publishing(warehouse, published)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO promotions VALUES (2, 'promote', 'model-b', 'better', NULL, now())",
+        "UPDATE quarantined_rows SET released_at = now()",
+    ],
+)
+def test_a_promotion_and_a_release_need_publishing(warehouse: Path, tmp_path: Path, statement: str) -> None:
+    commit_parts(warehouse, write_part(tmp_path / "part", [PartFile("f.csv", bad_rows=[1])]))
+    published = tmp_path / "published" / "reviews.duckdb"
+    publish(warehouse, published)
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute(statement)
+    assert needs_publishing(warehouse, published)
+
+
+def test_a_copy_with_older_views_needs_publishing(warehouse: Path, published: Path) -> None:
+    with duckdb.connect(str(published)) as connection:
+        connection.execute("UPDATE schema_migrations SET views_sha256 = 'of an older version'")
+    assert needs_publishing(warehouse, published)
+
+
+@pytest.mark.parametrize("content", [None, b"no database" * 1000])
+def test_a_missing_or_damaged_copy_needs_publishing(
+    warehouse: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    published = tmp_path / "published.duckdb"
+    if content is not None:
+        published.write_bytes(content)
+    assert needs_publishing(warehouse, published)
+
+
+def test_what_lies_around_of_an_older_copy_does_no_harm(warehouse: Path, published: Path) -> None:
+    published.with_name(".reviews.duckdb.new").write_bytes(b"half a copy")
+    published.with_name("reviews.duckdb.wal").write_bytes(b"written into the old copy by someone")
+    publish(warehouse, published)
+    assert count_sources(published) == "2"
+
+
+def test_publishing_into_a_place_that_can_not_be_written_is_named(warehouse: Path, tmp_path: Path) -> None:
+    (tmp_path / "published").write_text("a file stands here")
+    with pytest.raises(WarehouseError, match=r"published/reviews\.duckdb: can't be published"):
+        publish(warehouse, tmp_path / "published" / "reviews.duckdb")
+
+
+def test_before_the_first_publishing_the_message_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "published" / "reviews.duckdb"
+    with pytest.raises(WarehouseError, match=r"published/reviews\.duckdb.*nothing.*`reviews score`"):
+        ask(path, "SELECT 1")
+    assert not path.parent.exists()
+
+
+def test_a_damaged_copy_is_refused_with_a_message(published: Path) -> None:
+    published.write_bytes(b"no database" * 1000)
+    with pytest.raises(WarehouseError, match="not a valid DuckDB database file"):
+        ask(published, "SELECT 1")
+
+
+@pytest.mark.parametrize("sql", ["", "  \n", "-- only a comment", ";"])
+def test_an_empty_query_is_wrong_usage(shared: Path, sql: str) -> None:
+    with pytest.raises(UsageError, match="query is empty"):
+        ask(shared, sql)
+
+
+def test_an_unknown_format_is_wrong_usage(shared: Path) -> None:
+    with pytest.raises(UsageError, match="--format is one of table, csv, json"):
+        ask(shared, "SELECT 1", "xml")
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELEC 1", 'Parser Error: syntax error at or near "SELEC"'),
+        ("SELECT nope FROM models", '"nope" not found in FROM clause.\nCandidate bindings'),
+        ("FROM modells", 'modells does not exist.\nDid you mean "models"'),
+        ("SELECT 'x'::INTEGER", "Conversion Error"),
+        (f"SELECT '{HOSTILE}'::INTEGER", r"\\x1b\[31mred"),
+        ("SELECT if(i = 5000, error('late'), i) FROM range(10000) AS t(i)", "late"),
+    ],
+)
+def test_a_query_that_fails_says_why_in_our_words(shared: Path, sql: str, message: str) -> None:
+    with pytest.raises(WarehouseError, match=f"(?s)The query failed: .*{message}") as caught:
+        ask(shared, sql)
+    assert "\x1b" not in str(caught.value)
+    assert "LINE 1" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM models",
+        "INSERT INTO inbox_files VALUES ('a', 1, 2, 'x', now(), now())",
+        "UPDATE models SET seed = 1",
+        "DROP VIEW latest_scores",
+        "CREATE TABLE mine (a INTEGER)",
+        "ALTER TABLE models ADD COLUMN mine INTEGER",
+        "BEGIN; DELETE FROM models; COMMIT",
+    ],
+)
+def test_a_statement_that_writes_is_told_that_the_copy_is_read_only(shared: Path, sql: str) -> None:
+    with pytest.raises(WarehouseError, match="The published copy can only be read"):
+        ask(shared, sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "FROM read_csv('{file}')",
+        "FROM read_text('{file}')",
+        "FROM read_parquet('{file}')",
+        "FROM glob('/*')",
+        "ATTACH '{file}.duckdb'",
+        "COPY (SELECT 1) TO '{file}.csv'",
+        "COPY models FROM '{file}'",
+        "EXPORT DATABASE '{file}'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+    ],
+)
+def test_files_and_extensions_are_out_of_reach(shared: Path, tmp_path: Path, sql: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text("secret")
+    with pytest.raises(WarehouseError, match="reaches the published tables alone") as caught:
+        ask(shared, sql.format(file=file))
+    assert "LINE" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "sql", ["SET enable_external_access = true", "SET lock_configuration = false", "RESET memory_limit"]
+)
+def test_the_settings_that_hold_this_can_not_be_changed(shared: Path, sql: str) -> None:
+    with pytest.raises(WarehouseError, match=r"can't be changed|configuration"):
+        ask(shared, sql)
+
+
+def test_a_name_in_a_query_is_never_a_variable_of_this_program(shared: Path) -> None:
+    with pytest.raises(WarehouseError, match="columns does not exist"):
+        ask(shared, "FROM columns")
+
+
+def test_the_last_of_several_statements_is_answered(shared: Path) -> None:
+    assert ask(shared, "CREATE TEMP TABLE t AS SELECT 7 AS a; SELECT a FROM t") == "a\r\n7\r\n"
+
+
+def test_a_copy_that_someone_opened_for_writing_is_named(
+    published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.published.READER_WAIT_SECONDS", 0.1)
+    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(published)]
+    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    with pytest.raises(WarehouseError, match=f"PID {holder.pid}.*open it read-only"):
+        ask(published, "SELECT 1")
+    holder.communicate("")
+
+
+class Terminal(io.StringIO):
+    """Says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Tell so."""
+        return True
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_no_code_that_steers_it_reaches_a_terminal(shared: Path, form: str) -> None:
+    out = Terminal()
+    write_answer(shared, "SELECT text FROM source_reviews ORDER BY row_number", form, out)
+    assert "\x1b" not in out.getvalue()
+    assert "red" in out.getvalue()
+
+
+def test_a_csv_file_holds_the_text_as_it_is(shared: Path) -> None:
+    out = io.StringIO(newline="")
+    write_answer(shared, "SELECT text FROM source_reviews ORDER BY row_number LIMIT 1", "csv", out)
+    assert list(csv.reader(io.StringIO(out.getvalue(), newline=""))) == [["text"], [HOSTILE]]
+
+
+def test_a_large_answer_is_given_in_pieces(shared: Path) -> None:
+    query = "SELECT i, repeat('x', 1000) FROM range(10000000) AS t(i)"
+    started = time.monotonic()
+    first = next(query_published(shared, query, "csv"))
+    assert len(first) < 5_000_000
+    assert time.monotonic() - started < 5
+
+
+def test_asking_loads_no_heavy_library(shared: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from tasks.published import write_answer
+write_answer(Path(sys.argv[1]), "FROM movie_ratings", sys.argv[2], sys.stdout)
+heavy = {"pandas", "pyarrow", "numpy", "prefect", "tensorflow", "great_expectations"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+"""
+    for form in ("table", "csv", "json"):
+        command = [sys.executable, "-c", code, str(shared), form]
+        result = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+        assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_copy_can_be_opened_by_anyone_with_duckdb(shared: Path) -> None:
+    with duckdb.connect(str(shared), read_only=True) as connection:
+        assert connection.execute("SELECT count(*) FROM latest_scores").fetchall() == [(2,)]

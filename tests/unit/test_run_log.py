@@ -1,0 +1,78 @@
+"""Every run and every check leaves a row, whatever became of them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_contracts.errors import WarehouseError
+from data_contracts.expectations import CheckResult
+from tasks.run_log import end_run, record_checks, start_run
+from tasks.warehouse import open_warehouse
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "reviews.duckdb"
+
+
+def ask(warehouse: Path, query: str) -> list[tuple[Any, ...]]:
+    with open_warehouse(warehouse, write=False) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_a_run_under_way_has_a_row(warehouse: Path) -> None:
+    start_run(warehouse, "run-1", "score-reviews", {"files": None, "path": Path("a")}, "abc123")
+    (row,) = ask(warehouse, "SELECT flow, parameters, code_version, status, ended_at, counts FROM runs")
+    assert (row[0], json.loads(row[1]), *row[2:]) == (
+        "score-reviews",
+        {"files": None, "path": "a"},
+        "abc123",
+        "running",
+        None,
+        None,
+    )
+
+
+def test_a_run_that_ended_says_how_and_with_what(warehouse: Path) -> None:
+    start_run(warehouse, "run-1", "score-reviews", {}, None)
+    end_run(warehouse, "run-1", "completed", {"rows_scored": 7})
+    query = "SELECT status, counts->>'rows_scored', ended_at >= started_at FROM runs"
+    assert ask(warehouse, query) == [("completed", "7", True)]
+
+
+def test_a_run_that_is_retried_goes_on_in_its_row(warehouse: Path) -> None:
+    start_run(warehouse, "run-1", "score-reviews", {}, None)
+    end_run(warehouse, "run-1", "failed", {})
+    start_run(warehouse, "run-1", "score-reviews", {}, None)
+    assert ask(warehouse, "SELECT status, ended_at FROM runs") == [("running", None)]
+
+
+def test_a_run_that_never_started_can_not_end(warehouse: Path) -> None:
+    with pytest.raises(WarehouseError, match="run 'ghost' was never started"):
+        end_run(warehouse, "ghost", "completed", {})
+
+
+def test_every_check_leaves_a_row(warehouse: Path) -> None:
+    passed = CheckResult("archive", "counts_fit", "expect_x", "reviews", "error", True, "25,000", "25,000", 0)
+    failed = CheckResult(
+        "scored_reviews",
+        "score_finite",
+        "expect_y",
+        "score",
+        "warning",
+        False,
+        "NaN",
+        "finite",
+        2,
+        (1, 2),
+        "s1",
+    )
+    record_checks(warehouse, "run-1", [passed, failed])
+    record_checks(warehouse, "run-1", [])
+    query = "SELECT run_id, rule, source_sha256, severity, success, unexpected_count, checked_at IS NOT NULL"
+    assert ask(warehouse, f"{query} FROM contract_results ORDER BY boundary") == [
+        ("run-1", "counts_fit", None, "error", True, 0, True),
+        ("run-1", "score_finite", "s1", "warning", False, 2, True),
+    ]

@@ -1,0 +1,341 @@
+"""The warehouse opens in turn, up to date, and never with a raw database error."""
+
+import multiprocessing
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from data_contracts.errors import WarehouseError
+from data_contracts.parts import PART_SCHEMAS
+from data_contracts.warehouse import Migration, list_migrations, read_views
+from tasks.published import publish
+from tasks.warehouse import begin_transaction, bring_up_to_date, open_warehouse
+from tests.conftest import PROJECT_ROOT
+
+TABLES = {
+    "inbox_files",
+    "source_reviews",
+    "scored_reviews",
+    "scored_files",
+    "quarantined_rows",
+    "models",
+    "promotions",
+    "runs",
+    "contract_results",
+    "schema_migrations",
+}
+VIEWS = {"latest_scores", "movie_ratings"}
+HOLD = """
+import sys, time
+import duckdb
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "reviews.duckdb"
+
+
+def hold(path: Path, seconds: float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", HOLD, str(path), str(seconds)]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+def end(holder: subprocess.Popen[str]) -> None:
+    holder.kill()
+    holder.communicate()
+
+
+def make_tables(path: Path) -> None:
+    with open_warehouse(path, write=True):
+        pass
+
+
+def test_a_missing_database_is_made_with_every_table_and_view(warehouse: Path) -> None:
+    with open_warehouse(warehouse, write=False) as connection:
+        tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
+        views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    assert {name for (name,) in tables} == TABLES
+    assert {name for (name,) in views} == VIEWS
+    assert [path.name for path in warehouse.parent.iterdir()] == ["reviews.duckdb"]
+
+
+def test_the_file_has_the_storage_format_that_older_tools_read(warehouse: Path) -> None:
+    with open_warehouse(warehouse, write=True) as connection:
+        query = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = 'reviews'"
+        assert connection.execute(query).fetchall() == [("v1.4.0+",)]
+
+
+@pytest.mark.parametrize("table", sorted(PART_SCHEMAS))
+def test_the_columns_of_a_part_are_those_of_its_table(warehouse: Path, table: str) -> None:
+    with open_warehouse(warehouse, write=False) as connection:
+        found = connection.sql(f"FROM {table} LIMIT 0").to_arrow_table().schema
+    for column in PART_SCHEMAS[table]:
+        stored = found.field(column.name).type
+        expected = pa.string() if pa.types.is_string(stored) else stored
+        assert column.type == expected, column.name
+
+
+def test_the_duckdb_program_reads_every_table_and_view_of_the_published_copy(
+    warehouse: Path, tmp_path: Path
+) -> None:
+    program = Path(sys.executable).with_name("duckdb")
+    if not program.is_file():
+        pytest.skip("the duckdb program is not installed beside Python")
+    published = tmp_path / "published" / "reviews.duckdb"
+    publish(warehouse, published)
+    query = "; ".join(f"SELECT count(*) FROM {name}" for name in sorted(TABLES | VIEWS))
+    command = [str(program), "-readonly", "-csv", "-noheader", str(published), query]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == [str(int(name == "schema_migrations")) for name in sorted(TABLES | VIEWS)]
+
+
+def test_instants_come_back_in_utc(warehouse: Path) -> None:
+    with open_warehouse(warehouse, write=True) as connection:
+        moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        connection.execute("INSERT INTO inbox_files VALUES ('a', 1, 2, 'x', ?, ?)", [moment, moment])
+        found = connection.execute("SELECT first_seen FROM inbox_files").fetchall()
+    assert found == [(moment,)]
+    assert found[0][0].utcoffset().total_seconds() == 0
+
+
+ADD_LANGUAGE = Migration(2, "0002_add_language", "ALTER TABLE source_reviews ADD COLUMN language VARCHAR")
+
+
+def test_an_older_database_is_brought_up_to_date_with_its_rows(warehouse: Path) -> None:
+    with open_warehouse(warehouse, write=True) as connection:
+        row = "INSERT INTO source_reviews (source_sha256, row_number, text, text_sha256) VALUES ('s', 1, 'good', 't')"
+        connection.execute(row)
+        bring_up_to_date(connection, [*list_migrations(), ADD_LANGUAGE], read_views())
+        assert connection.execute("SELECT text, language FROM source_reviews").fetchall() == [("good", None)]
+        applied = connection.execute(
+            "SELECT version, name FROM schema_migrations ORDER BY version"
+        ).fetchall()
+    assert applied == [(1, "0001_first_tables"), (2, "0002_add_language")]
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_every_table_can_get_a_column_by_a_later_migration(table: str) -> None:
+    with duckdb.connect() as connection:
+        bring_up_to_date(connection, list_migrations(), read_views())
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN later INTEGER")
+
+
+def test_a_migration_that_fails_leaves_nothing_of_itself(warehouse: Path) -> None:
+    broken = Migration(2, "0002_broken", "CREATE TABLE half (a INTEGER); SELECT error('no')")
+    with pytest.raises(WarehouseError, match="no"), open_warehouse(warehouse, write=True) as connection:
+        bring_up_to_date(connection, [*list_migrations(), broken], read_views())
+    with open_warehouse(warehouse, write=False) as connection:
+        assert connection.execute("SELECT max(version) FROM schema_migrations").fetchall() == [(1,)]
+        assert connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'half'").fetchall() == []
+
+
+def test_migrations_are_numbered_from_one_without_gaps() -> None:
+    migrations = list_migrations()
+    assert [migration.version for migration in migrations] == list(range(1, len(migrations) + 1))
+
+
+def test_views_are_made_anew_when_they_differ(warehouse: Path) -> None:
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("CREATE OR REPLACE VIEW movie_ratings AS SELECT 1 AS outdated")
+        connection.execute("UPDATE schema_migrations SET views_sha256 = 'of an older version'")
+    with open_warehouse(warehouse, write=False) as connection:
+        columns = [name for name, *_ in connection.execute("DESCRIBE movie_ratings").fetchall()]
+    assert columns[0] == "movie_id"
+
+
+def test_a_database_of_a_newer_version_is_refused_with_a_next_step(warehouse: Path) -> None:
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("INSERT INTO schema_migrations VALUES (99, '0099_later', now(), NULL)")
+    for write in (True, False):
+        with (
+            pytest.raises(WarehouseError, match=r"version 99, this program knows 1.*update this program"),
+            open_warehouse(warehouse, write=write),
+        ):
+            pass
+
+
+def test_a_database_of_another_program_is_refused(warehouse: Path) -> None:
+    warehouse.parent.mkdir()
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("CREATE TABLE theirs (a INTEGER)")
+    with (
+        pytest.raises(WarehouseError, match=r"theirs.*another program"),
+        open_warehouse(warehouse, write=True),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database" * 1000])
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(warehouse: Path, content: bytes) -> None:
+    warehouse.parent.mkdir()
+    warehouse.write_bytes(content)
+    with pytest.raises(WarehouseError, match="restore a backup"), open_warehouse(warehouse, write=True):
+        pass
+    assert warehouse.read_bytes() == content
+
+
+def test_a_damaged_database_is_refused_with_a_next_step(warehouse: Path) -> None:
+    make_tables(warehouse)
+    whole = warehouse.read_bytes()
+    warehouse.write_bytes(whole[:20_000] + bytes(len(whole) - 20_000))
+    with pytest.raises(WarehouseError, match="restore a backup"), open_warehouse(warehouse, write=False):
+        pass
+
+
+def test_a_log_left_without_its_database_is_not_taken_for_that_of_a_new_one(warehouse: Path) -> None:
+    warehouse.parent.mkdir()
+    warehouse.with_name("reviews.duckdb.wal").write_bytes(b"of another database" * 100)
+    with open_warehouse(warehouse, write=True) as connection:
+        assert connection.execute("SELECT count(*) FROM models").fetchall() == [(0,)]
+
+
+def test_a_half_made_database_of_a_killed_process_is_made_anew(warehouse: Path) -> None:
+    warehouse.parent.mkdir()
+    warehouse.with_name(".reviews.duckdb.new").write_bytes(b"half")
+    make_tables(warehouse)
+    assert [path.name for path in warehouse.parent.iterdir()] == ["reviews.duckdb"]
+
+
+def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file stands here")
+    path = tmp_path / "home" / "reviews.duckdb"
+    with (
+        pytest.raises(WarehouseError, match=r"home/reviews\.duckdb.*can't be made"),
+        open_warehouse(path, True),
+    ):
+        pass
+
+
+def test_a_home_that_duckdb_can_not_use_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "what?" / "reviews.duckdb"
+    with pytest.raises(WarehouseError, match="question mark"), open_warehouse(path, write=True):
+        pass
+
+
+def test_a_database_error_in_the_block_comes_out_as_ours(warehouse: Path) -> None:
+    with pytest.raises(WarehouseError, match=r"reviews\.duckdb: Catalog Error.*Next:") as caught:  # noqa: SIM117
+        with open_warehouse(warehouse, write=True) as connection:
+            connection.execute("SELECT * FROM nowhere")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_session_for_reading_can_not_write(warehouse: Path) -> None:
+    with (
+        pytest.raises(WarehouseError, match="read-only"),
+        open_warehouse(warehouse, write=False) as connection,
+    ):
+        connection.execute("DELETE FROM models")
+
+
+def test_a_transaction_that_fails_leaves_nothing(warehouse: Path) -> None:
+    with open_warehouse(warehouse, write=True) as connection:
+        row = "INSERT INTO inbox_files VALUES ('a', 1, 2, 'x', now(), now()), ('b', 1, 2, NULL, now(), now())"
+        with pytest.raises(duckdb.ConstraintException), begin_transaction(connection):
+            connection.execute(row)
+        assert connection.execute("SELECT count(*) FROM inbox_files").fetchall() == [(0,)]
+
+
+def test_it_waits_until_another_process_has_closed_the_database(warehouse: Path) -> None:
+    make_tables(warehouse)
+    holder = hold(warehouse, 1.0)
+    started = time.monotonic()
+    with open_warehouse(warehouse, write=True, wait_seconds=30):
+        waited = time.monotonic() - started
+    end(holder)
+    assert 0.3 < waited < 25
+
+
+def test_it_gives_up_after_the_time_given_and_names_the_process_that_has_it(warehouse: Path) -> None:
+    make_tables(warehouse)
+    holder = hold(warehouse, 60)
+    message = rf"in use for more than 0\.2 s.*PID {holder.pid}"
+    with (
+        pytest.raises(WarehouseError, match=message),
+        open_warehouse(warehouse, write=False, wait_seconds=0.2),
+    ):
+        pass
+    end(holder)
+
+
+def test_what_a_killed_process_had_committed_is_there(warehouse: Path) -> None:
+    make_tables(warehouse)
+    code = """
+import os, sys
+import duckdb
+connection = duckdb.connect(sys.argv[1])
+connection.execute("INSERT INTO inbox_files VALUES ('kept', 1, 2, 'x', now(), now())")
+connection.execute("BEGIN; INSERT INTO inbox_files VALUES ('lost', 1, 2, 'x', now(), now())")
+os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", code, str(warehouse)], check=False)
+    with open_warehouse(warehouse, write=False) as connection:
+        assert connection.execute("SELECT uri FROM inbox_files").fetchall() == [("kept",)]
+
+
+def test_threads_of_one_process_take_turns(warehouse: Path) -> None:
+    inside: list[int] = []
+    most = []
+
+    def visit(number: int) -> None:
+        with open_warehouse(warehouse, write=bool(number % 2)):
+            inside.append(number)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.remove(number)
+
+    threads = [threading.Thread(target=visit, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 8
+
+
+def test_opening_again_inside_the_block_ends_in_a_message_and_not_in_a_hang(warehouse: Path) -> None:
+    with (
+        open_warehouse(warehouse, write=True),
+        pytest.raises(WarehouseError, match="another thread of this process"),
+        open_warehouse(warehouse, write=True, wait_seconds=0.1),
+    ):
+        pass
+
+
+def add_row(path: Path, uri: str) -> None:
+    with open_warehouse(path, write=True) as connection:
+        connection.execute("INSERT INTO inbox_files VALUES (?, 1, 2, 'x', now(), now())", [uri])
+
+
+def test_processes_that_make_the_database_at_once_lose_nothing(warehouse: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=add_row, args=(warehouse, f"uri-{number}")) for number in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 3
+    with open_warehouse(warehouse, write=False) as connection:
+        assert connection.execute("SELECT count(*) FROM inbox_files").fetchall() == [(3,)]
+
+
+def test_the_ddl_is_part_of_the_package(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT_ROOT / "data_contracts", tmp_path / "data_contracts")
+    code = "from data_contracts.warehouse import *; print(len(list_migrations()), len(read_views()) > 0)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.split() == [str(len(list_migrations())), "True"]
