@@ -1,0 +1,21 @@
+"""How review files are read: what every format's reader is told."""
+
+from dataclasses import dataclass, field
+
+from tasks.containers import ContainerLimits
+
+KEPT_BYTES = 1 << 16
+"""What the quarantine keeps of a row that is too long to be held."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What to read as the text, how much at a time, and how far a container may unpack."""
+
+    text_column: str | None = None
+    """The name of the text column where it is none of the known ones."""
+    batch_rows: int = 8192
+    """Rows of a batch at most."""
+    batch_bytes: int = 8 << 20
+    """Bytes of a batch, about, and of one row at most; a CSV row may reach up to twice as far."""
+    limits: ContainerLimits = field(default_factory=ContainerLimits)

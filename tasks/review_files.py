@@ -1,0 +1,72 @@
+"""Reads new review files of any format as Arrow batches: `read_review_file` is all that others call.
+
+Formats: CSV, TSV, JSON lines, Parquet and plain text (one review a file), each also as .gz or .zst, and zip or
+tar of those. The name says the format; content that contradicts it refuses the file. What is read as text is
+decided by `tasks.text_encodings`, what the columns are by `tasks.review_columns`. Memory does not grow with a
+file's size. A row that can't be read is handed on with the rule it breaks; a file that can't be read is
+refused, in words that say where and what to do.
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import pyarrow as pa
+
+from tasks.containers import Member, naming_member, open_members
+from tasks.delimited_files import read_delimited
+from tasks.file_formats import format_of
+from tasks.json_lines import read_json_lines
+from tasks.parquet_files import read_parquet
+from tasks.read_options import ReadOptions
+from tasks.review_columns import FoundRows, lay_out_rows
+from tasks.streams import group_items
+from tasks.text_files import find_text_rows, read_text_file
+
+__all__ = ["ReadOptions", "format_of", "read_review_file"]
+
+
+def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator[pa.RecordBatch]:
+    """Give the rows of a review file as batches of `READ_SCHEMA`, in order, numbered from 1.
+
+    In an archive the rows count on from member to member. Raises `FileRefusedError`, possibly after some
+    batches: then none of the file is to be used. Without `options`, those of `ReadOptions()`.
+    """
+    options = options or ReadOptions()
+    next_row = 1
+    members = open_members(path, options.limits)
+    for is_text, group in groupby(members, lambda member: member.format == "text"):
+        read = _read_texts if is_text else _read_tables
+        for batch in read(group, next_row, options):
+            next_row += batch.num_rows
+            for start in range(0, batch.num_rows, options.batch_rows):
+                yield batch.slice(start, options.batch_rows)
+
+
+def _read_texts(members: Iterator[Member], first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Read text files that follow each other: many in one batch."""
+    next_row, longest = first_row, options.batch_bytes
+    files = (read_text_file(member, longest) for member in members)
+    for group in group_items(files, lambda file: len(file.data), options.batch_rows, longest):
+        names = pa.array([file.member for file in group], pa.string())
+        yield lay_out_rows(find_text_rows(group, next_row, longest), names)
+        next_row += len(group)
+
+
+def _read_tables(members: Iterator[Member], first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Read files of many rows, one after the other."""
+    next_row = first_row
+    for member in members:
+        with naming_member(member.name):
+            for found in _find_rows(member, next_row, options):
+                size = len(found.row_numbers)
+                yield lay_out_rows(found, pa.repeat(pa.scalar(member.name, pa.string()), size))
+                next_row += size
+
+
+def _find_rows(member: Member, first_row: int, options: ReadOptions) -> Iterator[FoundRows]:
+    if member.format == "parquet":
+        return read_parquet(member, first_row, options)
+    if member.format == "jsonl":
+        return read_json_lines(member.chunks, first_row, options)
+    return read_delimited(member.chunks, member.format, first_row, options)

@@ -1,0 +1,161 @@
+"""Makes the bytes of review files, good and broken, for the tests of the readers."""
+
+import csv
+import gzip
+import io
+import json
+import struct
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+# Formats
+
+
+def encode_csv(rows: Rows, separator: str = ",") -> bytes:
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, list(rows[0]), delimiter=separator, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue().encode()
+
+
+def encode_tsv(rows: Rows) -> bytes:
+    return encode_csv(rows, "\t")
+
+
+def encode_jsonl(rows: Rows) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def encode_parquet(rows: Rows) -> bytes:
+    return write_parquet(pa.Table.from_pylist([dict(row) for row in rows]))
+
+
+def write_parquet(table: pa.Table, **settings: Any) -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(table, stream, **settings)
+    return stream.getvalue()
+
+
+ENCODERS = {"csv": encode_csv, "tsv": encode_tsv, "jsonl": encode_jsonl, "parquet": encode_parquet}
+
+
+# Compressions
+
+
+def to_gz(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
+
+
+def to_zst(data: bytes) -> bytes:
+    return bytes(pa.compress(data, "zstd", asbytes=True))
+
+
+def to_zst_with_wrong_checksum(data: bytes) -> bytes:
+    """One frame with one raw block, and a checksum of zeros."""
+    header = b"\x28\xb5\x2f\xfd" + bytes([0b0010_0100, len(data)])
+    return header + (len(data) << 3 | 1).to_bytes(3, "little") + data + bytes(4)
+
+
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {"": lambda data: data, ".gz": to_gz, ".zst": to_zst}
+
+
+# Zip
+
+
+def to_zip(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name), data, method)
+    return stream.getvalue()
+
+
+def to_zip_with_mode(name: str, data: bytes, mode: int) -> bytes:
+    """One member with the Unix file mode `mode`."""
+    stream = io.BytesIO()
+    info = zipfile.ZipInfo(name)
+    info.external_attr = mode << 16
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(info, data)
+    return stream.getvalue()
+
+
+def change_zip_directory(data: bytes, offset: int, value: bytes) -> bytes:
+    """Overwrite bytes of the first entry of a zip's central directory, `offset` from its start."""
+    start = data.index(b"PK\x01\x02") + offset
+    return data[:start] + value + data[start + len(value) :]
+
+
+def encrypt_in_name(data: bytes) -> bytes:
+    """Set the flag that says that the first member is encrypted."""
+    return change_zip_directory(data, 8, struct.pack("<H", 1))
+
+
+def state_size(data: bytes, size: int) -> bytes:
+    """Let a zip's directory state another unpacked size for its first member."""
+    return change_zip_directory(data, 24, struct.pack("<I", size))
+
+
+# Tar
+
+
+def to_tar(members: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            info.type = tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
+            archive.addfile(info, io.BytesIO(data))
+    return stream.getvalue()
+
+
+def to_tar_with_type(name: str, kind: bytes, size: int = 0) -> bytes:
+    """One header of type `kind` that claims `size` bytes, without content."""
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.linkname = kind, size, "elsewhere"
+    return info.tobuf(tarfile.GNU_FORMAT) + bytes(1024)
+
+
+CONTAINERS: dict[str, Callable[[str, bytes], tuple[str, bytes]]] = {
+    "": lambda name, data: (name, data),
+    ".zip": lambda name, data: (f"{name}.zip", to_zip({name: data})),
+    ".tar": lambda name, data: (f"{name}.tar", to_tar({name: data})),
+    ".tar.gz": lambda name, data: (f"{name}.tar.gz", to_gz(to_tar({name: data}))),
+    ".TGZ": lambda name, data: (f"{name}.TGZ", to_gz(to_tar({name: data}))),
+    ".tar.zst": lambda name, data: (f"{name}.tar.zst", to_zst(to_tar({name: data}))),
+}
+
+
+# Damage
+
+
+def flip(data: bytes, position: int) -> bytes:
+    """Change one byte; `position` may count from the end."""
+    changed = bytearray(data)
+    changed[position] ^= 0xFF
+    return bytes(changed)
+
+
+def change_gz_trailer(data: bytes, crc: int | None = None, size: int | None = None) -> bytes:
+    old_crc, old_size = struct.unpack("<II", data[-8:])
+    return data[:-8] + struct.pack("<II", old_crc if crc is None else crc, old_size if size is None else size)
+
+
+def text_table(texts: Sequence[Any], kind: Any = None) -> pa.Table:
+    return pa.table({"text": pa.array(texts, kind)})
+
+
+def invalid_strings(values: Sequence[bytes]) -> pa.Array:
+    """A string array that lies about being UTF-8."""
+    binary = pa.array(values, pa.binary())
+    return pa.Array.from_buffers(pa.string(), len(binary), binary.buffers())

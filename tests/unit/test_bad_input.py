@@ -1,0 +1,372 @@
+"""The bad input table: container x encoding x defect, and the rule that each gets.
+
+A defect of a row sets that row aside and lets its neighbours through; a defect of a file refuses it whole. Row
+rules are those that the reader and the row contract give together.
+"""
+
+# The table has one case a line, however long: that is how it is read.
+# ruff: noqa: E501
+
+import os
+import re
+import tarfile
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from data_contracts.errors import FileRefusedError
+from data_contracts.limits import RowLimits
+from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES, check_rows, measure_rows
+from models.text import find_worded
+from tasks.containers import ContainerLimits
+from tasks.review_files import ReadOptions, read_review_file
+from tests.unit import review_file_builders as make
+
+GOOD = "A good film."
+TOO_LONG = "word " * (RowLimits().max_text_chars // 5 + 1)
+FOREIGN_WORDS = re.compile(
+    r"arrow|errno|zlib|inflate|zipfile|tarfile|parquet::|exception|traceback|codec|0x0\b", re.I
+)
+
+Data = bytes | Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table: what is in the file, and what must come of it."""
+
+    container: str
+    encoding: str
+    defect: str
+    name: str
+    data: Data
+    rule: str | None = None
+    """The rule that refuses the file, None where rows are set aside."""
+    says: str = ""
+    """What the words must say."""
+    rows: Sequence[str] = ()
+    """'good', or the rule that sets the row aside; one entry per row."""
+    raw: bytes | None = None
+    """What the quarantine must keep of the bad row, where it is not the text itself."""
+    options: ReadOptions = field(default_factory=ReadOptions)
+
+
+def bad_file(
+    packed: str, encoding: str, defect: str, name: str, data: Data, rule: str, says: str, **options: Any
+) -> Case:
+    return Case(packed, encoding, defect, name, data, rule, says, options=choose(**options))
+
+
+def bad_row(
+    packed: str, encoding: str, defect: str, name: str, data: Data, rule: str, says: str = "",
+    raw: bytes | None = None, **options: Any,
+) -> Case:  # fmt: skip
+    rows = ("good", rule, "good")
+    return Case(packed, encoding, defect, name, data, None, says, rows, raw, choose(**options))
+
+
+def choose(text_column: str | None = None, batch_bytes: int = 8 << 20, **limits: int) -> ReadOptions:
+    return ReadOptions(text_column, batch_bytes=batch_bytes, limits=ContainerLimits(**limits))
+
+
+def csv_with(bad: bytes | str, separator: str = ",", encoding: str = "utf-8") -> bytes:
+    """A good row, a bad line and a good row, with the columns text and id."""
+    if isinstance(bad, str):
+        lines = [separator.join(("text", "id")), f"{GOOD}{separator}1", bad, f"{GOOD}{separator}3"]
+        return ("\n".join(lines) + "\n").encode(encoding)
+    good = GOOD.encode()
+    return b"text,id\n" + good + b",1\n" + bad + b"\n" + good + b",3\n"
+
+
+def jsonl_with(bad: bytes) -> bytes:
+    good = b'{"text": "' + GOOD.encode() + b'"}\n'
+    return good + bad + b"\n" + good
+
+
+def parquet_with(bad: object, kind: pa.DataType) -> bytes:
+    good = GOOD.encode() if pa.types.is_binary(kind) else GOOD
+    return make.write_parquet(make.text_table([good, bad, good], kind))
+
+
+def texts_with(bad: bytes, name: str = "2_2.txt") -> dict[str, bytes]:
+    return {"1_9.txt": GOOD.encode(), name: bad, "3_9.txt": GOOD.encode()}
+
+
+CSV = csv_with("A fine film.,2")
+JSONL = jsonl_with(b'{"text": "A fine film."}')
+PARQUET = make.encode_parquet([{"text": GOOD}] * 3)
+CSV_GZ, CSV_ZST = make.to_gz(CSV), make.to_zst(CSV)
+ZIP, TAR = make.to_zip({"a.csv": CSV}), make.to_tar({"a.csv": CSV})
+STORED_ZIP = make.to_zip({"a.csv": CSV}, zipfile.ZIP_STORED)
+LONG_CSV = b"text\n" + b"The same film.\n" * 20_000
+
+COMPRESSION_CASES = [
+    bad_file("gz", "csv", "cut in the data", "a.csv.gz", CSV_GZ[:40], "compression_broken", "gzip"),
+    bad_file("gz", "csv", "cut in the trailer", "a.csv.gz", CSV_GZ[:-3], "compression_broken", "gzip"),
+    bad_file("gz", "csv", "wrong checksum", "a.csv.gz", make.change_gz_trailer(CSV_GZ, crc=1), "compression_broken", "gzip"),
+    bad_file("gz", "csv", "wrong length", "a.csv.gz", make.change_gz_trailer(CSV_GZ, size=9), "compression_broken", "gzip"),
+    bad_file("gz", "csv", "garbage after the end", "a.csv.gz", CSV_GZ + b"garbage", "compression_broken", "somewhere after"),
+    bad_file("gz", "csv", "second member damaged", "a.csv.gz", CSV_GZ + make.flip(CSV_GZ, 20), "compression_broken", "gzip"),
+    bad_file("gz", "csv", "not compressed", "a.csv.gz", CSV, "compression_broken", "somewhere after 0 unpacked bytes"),
+    bad_file("gz", "csv", "compressed twice", "a.csv.gz", make.to_gz(CSV_GZ), "format_mismatch", "as gzip data does"),
+    bad_file("gz", "csv", "nothing in it", "a.csv.gz", make.to_gz(b""), "file_empty", "not one byte"),
+    bad_file("gz", "csv", "unpacks to too much", "a.csv.gz", make.to_gz(LONG_CSV), "bomb_suspected", "1,000 bytes", unsuspected_bytes=1000, ratio=1),
+    bad_file("gz", "jsonl", "zstd under a gzip name", "a.jsonl.gz", make.to_zst(JSONL), "format_mismatch", "as zstd data does"),
+    bad_file("zst", "csv", "cut in the data", "a.csv.zst", CSV_ZST[:-4], "compression_broken", "zstd"),
+    bad_file("zst", "csv", "damaged header", "a.csv.zst", make.flip(CSV_ZST, 4), "compression_broken", "zstd"),
+    bad_file("zst", "csv", "wrong checksum", "a.csv.zst", make.to_zst_with_wrong_checksum(CSV), "compression_broken", "zstd"),
+    bad_file("zst", "csv", "garbage after the end", "a.csv.zst", CSV_ZST + bytes(9), "compression_broken", "zstd"),
+    bad_file("zst", "csv", "larger than a member may be", "a.csv.zst", make.to_zst(LONG_CSV), "bomb_suspected", "2,000 bytes", member_bytes=2000),
+    bad_file("zip", "csv.gz", "gzip cut in a member", "a.zip", make.to_zip({"x/a.csv.gz": CSV_GZ[:40]}), "compression_broken", "member 'x/a.csv.gz'"),
+]  # fmt: skip
+
+NAME_CASES = [
+    bad_file("plain", "csv", "0 bytes", "a.csv", b"", "file_empty", "0 bytes"),
+    bad_file("plain", "text", "0 bytes", "a.txt", b"", "file_empty", "0 bytes"),
+    bad_file("plain", "other", "unknown ending", "a.docx", CSV, "format_unknown", "'a.docx'"),
+    bad_file("plain", "other", "no ending", "reviews", CSV, "format_unknown", "'reviews'"),
+    bad_file("bz2", "csv", "unknown compression", "a.csv.bz2", CSV, "format_unknown", "'a.csv.bz2'"),
+    bad_file("gz", "zip", "compressed zip", "a.zip.gz", make.to_gz(ZIP), "format_unknown", "'a.zip.gz'"),
+    bad_file("plain", "csv", "gzip under a csv name", "a.csv", CSV_GZ, "format_mismatch", "says csv"),
+    bad_file("plain", "csv", "spreadsheet under a csv name", "a.csv", ZIP, "format_mismatch", "as zip data does"),
+    bad_file("plain", "text", "pdf under a text name", "a.txt", b"%PDF-1.7 ...", "format_mismatch", "as pdf data does"),
+    bad_file("plain", "jsonl", "parquet under a jsonl name", "a.jsonl", PARQUET, "format_mismatch", "as parquet data does"),
+    bad_file("plain", "parquet", "csv under a parquet name", "a.parquet", CSV, "parquet_broken", "after row 0"),
+    bad_file("zip", "csv", "gzip under a zip name", "a.zip", CSV_GZ, "format_mismatch", "says zip"),
+]  # fmt: skip
+
+ZIP_CASES = [
+    bad_file("zip", "csv", "cut off", "a.zip", ZIP[:-30], "archive_broken", "list of members"),
+    bad_file("zip", "csv", "damaged data", "a.zip", make.flip(STORED_ZIP, 60), "archive_broken", "member 'a.csv'"),
+    bad_file("zip", "csv", "stated size too small", "a.zip", make.state_size(ZIP, len(CSV) - 9), "archive_broken", "damaged or cut off"),
+    bad_file("zip", "csv", "stated size too large", "a.zip", make.state_size(ZIP, len(CSV) + 9), "archive_broken", f"where the zip states {len(CSV) + 9}"),
+    bad_file("zip", "csv", "two names for one member", "a.zip", ZIP.replace(b"a.csv", b"b.csv", 1), "archive_broken", "member 'a.csv'"),
+    bad_file("zip", "csv", "packed by lzma", "a.zip", make.to_zip({"a.csv": CSV}, zipfile.ZIP_LZMA), "archive_broken", "method 14"),
+    bad_file("zip", "csv", "encrypted", "a.zip", make.encrypt_in_name(ZIP), "archive_encrypted", "member 'a.csv'"),
+    bad_file("zip", "csv", "climbing name", "a.zip", make.to_zip({"x/../../a.csv": CSV}), "member_name_unsafe", "'x/../../a.csv'"),
+    bad_file("zip", "csv", "absolute name", "a.zip", make.to_zip({"/etc/a.csv": CSV}), "member_name_unsafe", "'/etc/a.csv'"),
+    bad_file("zip", "csv", "Windows path", "a.zip", make.to_zip({"C:\\a.csv": CSV}), "member_name_unsafe", "'C:/a.csv'"),
+    bad_file("zip", "csv", "climbing Windows path", "a.zip", make.to_zip({"..\\a.csv": CSV}), "member_name_unsafe", "'../a.csv'"),
+    bad_file("zip", "link", "symbolic link", "a.zip", make.to_zip_with_mode("a.csv", b"/etc/passwd", 0o120777), "member_not_a_file", "member 'a.csv'"),
+    bad_file("zip", "zip", "archive in the archive", "a.zip", make.to_zip({"x/b.zip": ZIP}), "member_nested_archive", "member 'x/b.zip'"),
+    bad_file("zip", "tar.bz2", "archive of another kind in it", "a.zip", make.to_zip({"b.tar.bz2": TAR}), "member_nested_archive", "'b.tar.bz2'"),
+    bad_file("zip", "none", "no member", "a.zip", make.to_zip({}), "archive_empty", "none of its 0 entries"),
+    bad_file("zip", "none", "only folders and hidden members", "a.zip", make.to_zip({"x/": b"", "x/.a.csv": CSV}), "archive_empty", "none of its 2 entries"),
+    bad_file("zip", "other", "member with an unknown ending", "a.zip", make.to_zip({"a.csv": CSV, "README": b"?"}), "format_unknown", "member 'README'"),
+    bad_file("zip", "csv", "member with 0 bytes", "a.zip", make.to_zip({"a.csv": CSV, "b.csv": b""}), "file_empty", "member 'b.csv'"),
+    bad_file("zip", "csv", "states too large a total", "a.zip", make.to_zip({"a.csv": LONG_CSV, "b.csv": LONG_CSV}), "bomb_suspected", "400,000 bytes", total_bytes=400_000),
+    bad_file("zip", "csv", "one member too large", "a.zip", make.to_zip({"a.csv": LONG_CSV}), "bomb_suspected", "member 'a.csv'", member_bytes=2000),
+    bad_file("zip", "csv.gz", "bomb in a compressed member", "a.zip", make.to_zip({"a.csv.gz": make.to_gz(LONG_CSV)}), "bomb_suspected", "member 'a.csv.gz'", total_bytes=9000),
+    bad_file("zip", "csv", "too many members", "a.zip", make.to_zip({f"{n}.csv": CSV for n in range(4)}), "bomb_suspected", "more than 3 members", members=3),
+    bad_file("zip", "parquet", "too large to be held", "a.zip", make.to_zip({"a.parquet": PARQUET}), "bomb_suspected", "held whole", held_bytes=99),
+    bad_file("zip", "csv", "fault in the second member", "a.zip", make.to_zip({"a.csv": CSV, "b.csv": b'text\n"open\n'}), "csv_broken", "member 'b.csv'"),
+]  # fmt: skip
+
+TAR_CASES = [
+    bad_file("tar", "csv", "cut in a member", "a.tar", TAR[:540], "archive_broken", "member 'a.csv': the tar ends in the middle"),
+    bad_file("tar", "csv", "cut between members", "a.tar", TAR[:1024], "archive_broken", "before its end mark"),
+    bad_file("tar", "csv", "cut in a header", "a.tar", (TAR[:1024] + TAR)[:1300], "archive_broken", "before its end mark"),
+    bad_file("tar", "csv", "damaged second header", "a.tar", TAR[:1024] + make.flip(TAR, 3), "archive_broken", "a header is damaged"),
+    bad_file("tar", "csv", "two tars joined", "a.tar", TAR + TAR, "archive_broken", "two tars were joined"),
+    bad_file("tar", "csv", "no tar at all", "a.tar", CSV * 20, "archive_broken", "a header is damaged"),
+    bad_file("tar", "link", "hard link", "a.tar", make.to_tar_with_type("a.csv", tarfile.LNKTYPE), "member_not_a_file", "'a.csv'"),
+    bad_file("tar", "link", "symbolic link", "a.tar", make.to_tar_with_type("a.csv", tarfile.SYMTYPE), "member_not_a_file", "'a.csv'"),
+    bad_file("tar", "device", "device", "a.tar", make.to_tar_with_type("a.csv", tarfile.CHRTYPE), "member_not_a_file", "'a.csv'"),
+    bad_file("tar", "pipe", "pipe", "a.tar", make.to_tar_with_type("a.csv", tarfile.FIFOTYPE), "member_not_a_file", "'a.csv'"),
+    bad_file("tar", "csv", "sparse member", "a.tar", make.to_tar_with_type("a.csv", tarfile.GNUTYPE_SPARSE), "member_not_a_file", "'a.csv'"),
+    bad_file("tar", "csv", "climbing name", "a.tar", make.to_tar({"../a.csv": CSV}), "member_name_unsafe", "'../a.csv'"),
+    bad_file("tar", "csv", "absolute name", "a.tar", make.to_tar({"/a.csv": CSV}), "member_name_unsafe", "'/a.csv'"),
+    bad_file("tar", "csv", "oversized header", "a.tar", make.to_tar_with_type("x", tarfile.XHDTYPE, 1 << 33), "bomb_suspected", "claims 8,589,934,592 bytes"),
+    bad_file("tar", "tar", "archive in the archive", "a.tar", make.to_tar({"b.tgz": make.to_gz(TAR)}), "member_nested_archive", "member 'b.tgz'"),
+    bad_file("tar", "none", "no member", "a.tar", make.to_tar({}), "archive_empty", "no entry of the tar"),
+    bad_file("tar", "csv", "one member too large", "a.tar", make.to_tar({"a.csv": LONG_CSV}), "bomb_suspected", "member 'a.csv'", member_bytes=2000),
+    bad_file("tar.gz", "csv", "gzip cut behind the tar's end", "a.tgz", make.to_gz(TAR)[:-4], "compression_broken", "gzip"),
+    bad_file("tar.gz", "csv", "cut in the data", "a.tar.gz", make.to_gz(TAR)[:50], "compression_broken", "gzip"),
+    bad_file("tar.zst", "csv", "unpacks to too much", "a.tar.zst", make.to_zst(make.to_tar({"a.csv": LONG_CSV})), "bomb_suspected", "9,000 bytes", total_bytes=9000),
+]  # fmt: skip
+
+FORMAT_CASES = [
+    bad_file("plain", "csv", "quote open at the end", "a.csv", CSV + b'"never closed,4\n', "csv_broken", "after row 3 is not closed"),
+    bad_file("plain", "csv", "row longer than can be held", "a.csv", lambda: CSV + b'"' + b"never closed " * 1_200_000, "csv_broken", "after row "),
+    bad_file("plain", "csv", "quote open in the header", "a.csv", b'"text,id\nA film.,1\n', "header_broken", "quote in the first row"),
+    bad_file("plain", "csv", "too many columns", "a.csv", b"text" + b",name" * 10_000 + b"\n", "header_broken", "10,001 columns"),
+    bad_file("plain", "csv latin-1", "header is not UTF-8", "a.csv", "text,größe\nA film.,1\n".encode("latin-1"), "header_broken", "not UTF-8"),
+    bad_file("plain", "csv", "endless header", "a.csv", lambda: b"text," + b"name," * 300_000 + b"\n", "header_broken", "1,048,576 bytes"),
+    bad_file("plain", "csv", "only empty lines", "a.csv", b"\n\r\n\n", "header_broken", "only empty lines"),
+    bad_file("plain", "csv", "NUL in the header", "a.csv", b"text,i\0d\nA film.,1\n", "header_broken", "NUL"),
+    bad_file("plain", "csv", "no text column", "a.csv", b"title,stars\nA film.,1\n", "text_column_missing", "'title', 'stars'"),
+    bad_file("plain", "csv", "no header", "a.csv", b"A good film.\nA bad film.\n", "text_column_missing", "'A good film.'"),
+    bad_file("plain", "csv", "named text column is not there", "a.csv", CSV, "text_column_missing", "'verdict'", text_column="verdict"),
+    bad_file("plain", "csv", "two text columns", "a.csv", b"text,id, Text \na,1,b\n", "text_column_doubled", "'text'"),
+    bad_file("plain", "csv utf-16 unmarked", "NUL in every second byte", "a.csv", csv_with("", encoding="utf-16-le"), "encoding_unknown", "byte order mark"),
+    bad_file("plain", "csv utf-16", "half a character at the end", "a.csv", csv_with("", encoding="utf-16")[:-1], "encoding_broken", "UTF-16"),
+    bad_file("plain", "csv utf-16", "half a surrogate pair", "a.csv", csv_with("x", encoding="utf-16").replace(b"x\0", b"\0\xd8"), "encoding_broken", "near byte"),
+    bad_file("plain", "csv utf-32", "no such character", "a.csv", csv_with("", encoding="utf-32") + b"\xff\xff\xff\x7f", "encoding_broken", "UTF-32"),
+    bad_file("plain", "tsv", "no text column", "a.tsv", CSV, "text_column_missing", "'text,id'"),
+    bad_file("plain", "jsonl", "JSON array", "a.json", b'\n[{"text": "A film."}]\n', "json_broken", "jq -c '.[]'"),
+    bad_file("plain", "jsonl", "object over many lines", "a.json", b'{\n  "text": "A film."\n}\n', "json_broken", "over many lines"),
+    bad_file("plain", "jsonl", "no text key", "a.jsonl", b'{"title": "A film."}\n{"id": 3}\n', "text_column_missing", "'title'"),
+    bad_file("plain", "jsonl utf-16 unmarked", "NUL in every second byte", "a.jsonl", JSONL.decode().encode("utf-16-be"), "encoding_unknown", "UTF-16"),
+    bad_file("plain", "parquet", "cut off", "a.parquet", PARQUET[:-9], "parquet_broken", "after row 0"),
+    bad_file("plain", "parquet", "damaged page", "a.parquet", make.flip(make.write_parquet(make.text_table([GOOD] * 3), use_dictionary=False, write_page_checksum=True, write_statistics=False, compression="none"), 45), "parquet_broken", "after row 0"),
+    bad_file("plain", "parquet", "no text column", "a.parquet", make.encode_parquet([{"title": "x"}]), "text_column_missing", "'title'"),
+    bad_file("plain", "parquet", "two text columns", "a.parquet", make.encode_parquet([{"Review": "x", "review": "y"}]), "text_column_doubled", "'Review'"),
+    bad_file("plain", "parquet", "numbers in the text column", "a.parquet", make.encode_parquet([{"text": 1}]), "text_column_type", "int64"),
+    bad_file("plain", "parquet", "lists in the text column", "a.parquet", make.encode_parquet([{"text": ["x"]}]), "text_column_type", "list"),
+    bad_file("plain", "parquet", "one long text many times", "a.parquet", make.write_parquet(make.text_table(["x" * 99_999] * 500)), "bomb_suspected", "5,000,000 bytes", unsuspected_bytes=5_000_000),
+    bad_file("gz", "parquet", "too large to be held", "a.parquet.gz", make.to_gz(PARQUET), "bomb_suspected", "99 bytes", held_bytes=99),
+]  # fmt: skip
+
+ROW_CASES = [
+    bad_row("plain", "csv", "too few fields", "a.csv", csv_with("A film"), "row_shape", "1 fields where the header has 2", b"A film"),
+    bad_row("plain", "csv", "too many fields", "a.csv", csv_with('A film, "a", bad,2'), "row_shape", "4 fields", b'A film, "a", bad,2'),
+    bad_row("plain", "csv latin-1", "too few fields, and not UTF-8", "a.csv", csv_with(b"caf\xe9"), "row_shape", "1 fields", b"caf\xe9"),
+    bad_row("plain", "csv latin-1", "text is not UTF-8", "a.csv", csv_with(b"caf\xe9,2"), "text_encoding", "'text': byte 4 (0xe9)", b"caf\xe9"),
+    bad_row("plain", "csv cp1252", "curly quotes", "a.csv", csv_with(b"\x93Fine\x94,2"), "text_encoding", "byte 1 (0x93)", b"\x93Fine\x94"),
+    bad_row("plain", "csv", "character cut in two", "a.csv", csv_with("Fine \N{MOVIE CAMERA}".encode()[:-1] + b",2"), "text_encoding", "byte 6", b"Fine \xf0\x9f\x8e"),
+    bad_row("plain", "csv", "surrogate written as UTF-8", "a.csv", csv_with(b"a\xed\xa0\x80,2"), "text_encoding", "byte 2", b"a\xed\xa0\x80"),
+    bad_row("plain", "csv", "overlong UTF-8", "a.csv", csv_with(b"a\xc0\xaf,2"), "text_encoding", "byte 2", b"a\xc0\xaf"),
+    bad_row("plain", "csv", "id is not UTF-8", "a.csv", csv_with(b"A film.,\xff"), "text_encoding", "column 'id'", b"A film."),
+    bad_row("plain", "csv", "empty field", "a.csv", csv_with(",2"), "text_blank"),
+    bad_row("plain", "csv", "only spaces and line breaks", "a.csv", csv_with('" \u00a0\n\t",2'), "text_blank"),
+    bad_row("plain", "csv", "NUL in the text", "a.csv", csv_with("a\0b,2"), "text_nul"),
+    bad_row("plain", "csv", "only punctuation", "a.csv", csv_with("... <br /> !?,2"), "text_no_words"),
+    bad_row("plain", "csv", "text too long", "a.csv", csv_with(f"{TOO_LONG},2"), "text_too_long", "100,005 characters"),
+    bad_row("plain", "csv utf-16", "too few fields", "a.csv", csv_with("Größe", encoding="utf-16"), "row_shape", "1 fields", "Größe".encode()),
+    bad_row("gz", "csv", "too few fields", "a.csv.gz", make.to_gz(csv_with("A film")), "row_shape", "1 fields"),
+    bad_row("plain", "csv semicolons", "too many fields", "a.csv", csv_with("A;film;2", ";"), "row_shape", "3 fields"),
+    bad_row("plain", "tsv", "tab in the text", "a.tsv", csv_with("A\tfilm\t2", "\t"), "row_shape", "3 fields", b"A\tfilm\t2"),
+    bad_row("zst", "tsv latin-1", "text is not UTF-8", "a.tsv.zst", make.to_zst(csv_with("\xe9\t2", "\t", "latin-1")), "text_encoding", "byte 1"),
+    bad_row("plain", "jsonl", "not JSON", "a.jsonl", jsonl_with(b'{"text": "A film'), "row_shape", "character 10", b'{"text": "A film'),
+    bad_row("plain", "jsonl", "two objects in a line", "a.jsonl", jsonl_with(b"{} {}"), "row_shape", "character 4", b"{} {}"),
+    bad_row("plain", "jsonl", "no object", "a.jsonl", jsonl_with(b'["A film."]'), "row_shape", "a list, not an object"),
+    bad_row("plain", "jsonl", "number with too many digits", "a.jsonl", jsonl_with(b'{"n": ' + b"9" * 5000 + b"}"), "row_shape", "too many digits"),
+    bad_row("plain", "jsonl", "lists too deep", "a.jsonl", jsonl_with(b'{"a": ' + b"[" * 90 + b"]" * 90 + b"}"), "row_shape", "64 deep"),
+    bad_row("plain", "jsonl", "lists deeper than can be read", "a.jsonl", jsonl_with(b'{"a": ' + b"[" * 99_999), "row_shape", "too deep"),
+    bad_row("plain", "jsonl", "text key in two cases", "a.jsonl", jsonl_with(b'{"text": "a", "TEXT": "b"}'), "row_shape", "several keys"),
+    bad_row("plain", "jsonl", "text is null", "a.jsonl", jsonl_with(b'{"text": null}'), "text_missing"),
+    bad_row("plain", "jsonl", "no text key in one line", "a.jsonl", jsonl_with(b'{"id": 2}'), "text_missing"),
+    bad_row("plain", "jsonl", "text is a number", "a.jsonl", jsonl_with(b'{"text": 12.5}'), "text_type", "a number", b"12.5"),
+    bad_row("plain", "jsonl", "text is a list", "a.jsonl", jsonl_with(b'{"text": ["a"]}'), "text_type", "a list", b'["a"]'),
+    bad_row("plain", "jsonl latin-1", "text is not UTF-8", "a.jsonl", jsonl_with(b'{"text": "caf\xe9", "id": 2}'), "text_encoding", "'text'", b"caf\xe9"),
+    bad_row("plain", "jsonl latin-1", "another column is not UTF-8", "a.jsonl", jsonl_with(b'{"text": "A film.", "tags": ["\xe9"]}'), "text_encoding", "'tags'", b"A film."),
+    bad_row("plain", "jsonl", "half a surrogate pair escaped", "a.jsonl", jsonl_with(b'{"text": "a\\ud83d"}'), "text_encoding", "surrogate", b"a\xed\xa0\xbd"),
+    bad_row("plain", "jsonl", "NUL escaped", "a.jsonl", jsonl_with(b'{"text": "a\\u0000b"}'), "text_nul"),
+    bad_row("gz", "jsonl", "line longer than can be held", "a.jsonl.gz", make.to_gz(jsonl_with(b'{"text": "' + b"a" * 3000 + b'"}')), "text_too_long", "a line of 3,012 bytes", batch_bytes=2000),
+    bad_row("plain", "parquet", "text is null", "a.parquet", parquet_with(None, pa.string()), "text_missing"),
+    bad_row("plain", "parquet", "empty text", "a.parquet", parquet_with("", pa.large_string()), "text_blank"),
+    bad_row("plain", "parquet", "bytes that are not UTF-8", "a.parquet", parquet_with(b"caf\xe9", pa.binary()), "text_encoding", "byte 4", b"caf\xe9"),
+    bad_row("plain", "parquet", "string that is not UTF-8", "a.parquet", make.write_parquet(pa.table({"text": make.invalid_strings([GOOD.encode(), b"\xff", GOOD.encode()])})), "text_encoding", "byte 1", b"\xff"),
+    bad_row("zip", "parquet", "only an HTML break", "a.zip", make.to_zip({"a.parquet": parquet_with("<br />", pa.string())}), "text_no_words"),
+    bad_row("zip", "text latin-1", "text is not UTF-8", "a.zip", make.to_zip(texts_with(b"caf\xe9")), "text_encoding", "byte 4", b"caf\xe9"),
+    bad_row("zip", "text", "file with 0 bytes", "a.zip", make.to_zip(texts_with(b"")), "text_blank"),
+    bad_row("tar", "text utf-16", "half a character", "a.tar", make.to_tar(texts_with(b"\xff\xfea\0b")), "text_encoding", "UTF-16", b"\xff\xfea\0b"),
+    bad_row("tar", "text utf-16 unmarked", "NUL in every second byte", "a.tar", make.to_tar(texts_with(b"a\0b\0")), "text_nul"),
+    bad_row("tar.gz", "text", "file longer than can be held", "a.tgz", make.to_gz(make.to_tar(texts_with(b"word " * 1000))), "text_too_long", "a file of 5,000 bytes", batch_bytes=2000),
+    bad_row("tar", "text.gz", "compressed text is not UTF-8", "a.tar", make.to_tar(texts_with(make.to_gz(b"\xff"), "2_2.txt.gz")), "text_encoding", "byte 1", b"\xff"),
+]  # fmt: skip
+
+FILE_CASES = [*COMPRESSION_CASES, *NAME_CASES, *ZIP_CASES, *TAR_CASES, *FORMAT_CASES]
+
+
+def name_case(case: Case) -> str:
+    return f"{case.container}-{case.encoding}-{case.defect}"
+
+
+def write_case(folder: Path, case: Case) -> Path:
+    path = folder / case.name
+    path.write_bytes(case.data if isinstance(case.data, bytes) else case.data())
+    return path
+
+
+def read_case(folder: Path, case: Case) -> pa.Table:
+    return pa.Table.from_batches(read_review_file(write_case(folder, case), case.options), READ_SCHEMA)
+
+
+def test_no_two_rows_of_the_table_are_alike() -> None:
+    cases = [*FILE_CASES, *ROW_CASES]
+    assert len(cases) >= 60
+    assert len({name_case(case) for case in cases}) == len(cases)
+
+
+@pytest.mark.parametrize("case", FILE_CASES, ids=name_case)
+def test_a_bad_file_is_refused_in_words_of_our_own(tmp_path: Path, case: Case) -> None:
+    with pytest.raises(FileRefusedError) as refusal:
+        read_case(tmp_path, case)
+    assert refusal.value.rule == case.rule
+    assert case.says in refusal.value.detail
+    assert refusal.value.detail.endswith(FILE_RULES[refusal.value.rule])
+    assert not FOREIGN_WORDS.search(refusal.value.detail)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str | None, str | None]]]:
+    """Every row of `ROW_CASES` as the row contract judges it: (rule, detail) by the case's name."""
+    tables = {name_case(case): read_case(tmp_path_factory.mktemp("rows"), case) for case in ROW_CASES}
+    rows = pa.concat_tables(tables.values()).combine_chunks()
+    _, bad = check_rows(measure_rows(rows, find_worded(rows["text"])), RowLimits())
+    verdicts = iter([bad.get(position, (None, None)) for position in range(len(rows))])
+    return {name: [next(verdicts) for _ in range(len(table))] for name, table in tables.items()}
+
+
+@pytest.mark.parametrize("case", ROW_CASES, ids=name_case)
+def test_a_bad_row_is_set_aside_alone(
+    tmp_path: Path, judged: dict[str, list[tuple[str | None, str | None]]], case: Case
+) -> None:
+    rows = read_case(tmp_path, case).to_pylist()
+    verdicts = judged[name_case(case)]
+    assert tuple(rule or "good" for rule, _ in verdicts) == case.rows
+    assert [row["text"] for row in rows if row["row_number"] != 2] == [GOOD, GOOD]
+    detail = verdicts[1][1]
+    assert detail is not None
+    assert case.says in detail
+    assert not FOREIGN_WORDS.search(detail)
+    assert case.raw is None or rows[1]["raw"] == case.raw
+
+
+def test_every_rule_of_the_reader_is_in_the_table() -> None:
+    elsewhere = {"file_unreadable", "link_refused", "too_many_bad_rows"}
+    assert {case.rule for case in FILE_CASES} == set(FILE_RULES) - elsewhere
+    assert {rule for case in ROW_CASES for rule in case.rows} == {"good", *ROW_RULES}
+
+
+# What is no file of bytes
+
+
+def refuse(path: Path) -> FileRefusedError:
+    with pytest.raises(FileRefusedError) as refusal:
+        list(read_review_file(path))
+    assert not FOREIGN_WORDS.search(refusal.value.detail)
+    return refusal.value
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    assert refuse(tmp_path / "a.csv").rule == "file_unreadable"
+
+
+def test_a_folder_with_the_name_of_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").mkdir()
+    assert refuse(tmp_path / "a.csv").rule == "file_unreadable"
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.csv")
+    assert refuse(tmp_path / "a.csv").rule == "file_unreadable"
+
+
+def test_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "real.csv").write_bytes(CSV)
+    (tmp_path / "a.csv").symlink_to(tmp_path / "real.csv")
+    assert refuse(tmp_path / "a.csv").rule == "link_refused"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_is_not_ours_to_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(CSV)
+    (tmp_path / "a.csv").chmod(0)
+    assert refuse(tmp_path / "a.csv").rule == "file_unreadable"

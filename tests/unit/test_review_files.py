@@ -1,0 +1,585 @@
+"""Good review files of every format, compression and container are read as they are."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data_contracts.errors import FileRefusedError
+from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES
+from tasks.review_files import ReadOptions, format_of, read_review_file
+from tests.unit.review_file_builders import (
+    COMPRESSORS,
+    CONTAINERS,
+    ENCODERS,
+    encode_csv,
+    encode_jsonl,
+    encode_parquet,
+    text_table,
+    to_gz,
+    to_tar,
+    to_zip,
+    to_zst,
+    write_parquet,
+)
+
+ROOT = Path(__file__).parents[2]
+
+ROWS = [
+    {
+        "review_id": "r1",
+        "movie_id": "tt0000001",
+        "date": "2024-03-05T06:07:08+02:00",
+        "label": "pos",
+        "rating": "8",
+        "text": 'A fine film,\nwith a "quoted" line and a comma, and tabs\there.',
+        "country": "Österreich",
+    },
+    {
+        "review_id": "r2",
+        "movie_id": "tt0000002",
+        "date": "2024-03-06",
+        "label": "0",
+        "rating": "2.5",
+        "text": "Slow. 退屈な映画 — très ennuyeux 🙁<br /><br />",
+        "country": "日本",
+    },
+]
+EXPECTED = [
+    {
+        "review_id": "r1",
+        "movie_id": "tt0000001",
+        "reviewed_at": datetime(2024, 3, 5, 4, 7, 8, tzinfo=UTC),
+        "text": ROWS[0]["text"],
+        "given_label": "positive",
+        "given_rating": 8.0,
+        "extra": {"country": "Österreich"},
+    },
+    {
+        "review_id": "r2",
+        "movie_id": "tt0000002",
+        "reviewed_at": datetime(2024, 3, 6, tzinfo=UTC),
+        "text": ROWS[1]["text"],
+        "given_label": "negative",
+        "given_rating": 2.5,
+        "extra": {"country": "日本"},
+    },
+]
+
+
+def read(path: Path, **options: Any) -> list[dict[str, Any]]:
+    batches = list(read_review_file(path, ReadOptions(**options)))
+    for batch in batches:
+        assert batch.schema == READ_SCHEMA
+        batch.validate(full=True)
+    rows: list[dict[str, Any]] = pa.Table.from_batches(batches, READ_SCHEMA).to_pylist()
+    assert [row["row_number"] for row in rows] == list(range(1, len(rows) + 1))
+    return rows
+
+
+def read_bytes(folder: Path, name: str, data: bytes, **options: Any) -> list[dict[str, Any]]:
+    path = folder / name
+    path.write_bytes(data)
+    return read(path, **options)
+
+
+def read_one(folder: Path, row: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """Read one row as JSON lines."""
+    return read_bytes(folder, "one.jsonl", encode_jsonl([row]), **options)[0]
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("compression", COMPRESSORS)
+@pytest.mark.parametrize("format_name", ENCODERS)
+def test_every_format_compression_and_container_gives_the_same_rows(
+    tmp_path: Path, format_name: str, compression: str, container: str
+) -> None:
+    inner = f"reviews.{format_name}{compression}"
+    name, data = CONTAINERS[container](inner, COMPRESSORS[compression](ENCODERS[format_name](ROWS)))
+    rows = read_bytes(tmp_path, name, data)
+    for row, expected in zip(rows, EXPECTED, strict=True):
+        assert row["member"] == (inner if container else None)
+        assert json.loads(row["extra"]) == expected["extra"]
+        assert {name: row[name] for name in expected if name != "extra"} == {
+            name: value for name, value in expected.items() if name != "extra"
+        }
+        assert (row["rule"], row["detail"], row["raw"]) == (None, None, None)
+
+
+# Shapes that people have
+
+
+def test_the_kaggle_csv_works_as_it_is(tmp_path: Path) -> None:
+    data = b'review,sentiment\n"Good, ""really"" good.<br /><br />Yes.",positive\nBad.,negative\n'
+    rows = read_bytes(tmp_path, "IMDB Dataset.csv", data)
+    assert [row["text"] for row in rows] == ['Good, "really" good.<br /><br />Yes.', "Bad."]
+    assert [row["given_label"] for row in rows] == ["positive", "negative"]
+    assert [row["extra"] for row in rows] == [None, None]
+
+
+def test_the_hugging_face_parquet_works_as_it_is(tmp_path: Path) -> None:
+    features = {"info": {"features": {"text": {"dtype": "string"}, "label": {"names": ["neg", "pos"]}}}}
+    schema = pa.schema([("text", pa.string()), ("label", pa.int64())], {"huggingface": json.dumps(features)})
+    table = pa.table({"text": ["Bad.", "Good.", "Unknown."], "label": [0, 1, -1]}, schema=schema)
+    rows = read_bytes(tmp_path, "train-00000-of-00001.parquet", write_parquet(table))
+    assert [row["text"] for row in rows] == ["Bad.", "Good.", "Unknown."]
+    assert [row["given_label"] for row in rows] == ["negative", "positive", None]
+    assert [row["extra"] for row in rows] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "rating", "label"),
+    [
+        ("12_10.txt", 10.0, "positive"),
+        ("12_7.txt", 7.0, "positive"),
+        ("12_6.txt", 6.0, None),
+        ("12_5.txt", 5.0, None),
+        ("12_4.txt", 4.0, "negative"),
+        ("12_1.txt", 1.0, "negative"),
+        ("12_0.txt", None, None),
+        ("12_11.txt", None, None),
+        ("x_9.txt", None, None),
+        ("review.txt", None, None),
+    ],
+)
+def test_a_name_as_in_the_stanford_archive_gives_rating_and_label(
+    tmp_path: Path, name: str, rating: float | None, label: str | None
+) -> None:
+    plain = read_bytes(tmp_path, name, "Ein Film.\nEs ist schön.\n".encode())
+    packed = read_bytes(tmp_path, "pos.zip", to_zip({f"aclImdb/test/pos/{name}.gz": to_gz(b"A film.")}))
+    for row in (*plain, *packed):
+        assert (row["given_rating"], row["given_label"], row["review_id"]) == (rating, label, None)
+    assert plain[0]["text"] == "Ein Film.\nEs ist schön.\n"
+
+
+def test_stanfords_layout_in_a_tar_is_read_but_for_what_is_no_review(tmp_path: Path) -> None:
+    reviews = {f"aclImdb/test/{label}/{number}_{stars}.txt": b"A film." for number, label, stars in
+               [(0, "neg", 2), (1, "neg", 3), (0, "pos", 9)]}  # fmt: skip
+    rows = read_bytes(tmp_path, "reviews.tar.gz", to_gz(to_tar(reviews)))
+    assert [row["member"] for row in rows] == list(reviews)
+    with pytest.raises(FileRefusedError, match=r"format_unknown: member 'aclImdb/imdb.vocab'"):
+        read_bytes(tmp_path, "all.tar", to_tar({**reviews, "aclImdb/imdb.vocab": b"a\n"}))
+
+
+def test_a_csv_of_a_european_spreadsheet_may_have_semicolons(tmp_path: Path) -> None:
+    rows = read_bytes(tmp_path, "a.csv", b'\xef\xbb\xbfText;Stars\r\n"Gut; sehr gut, ja";9\r\n')
+    assert [(row["text"], row["given_rating"]) for row in rows] == [("Gut; sehr gut, ja", 9.0)]
+
+
+# Columns and values
+
+
+def test_a_name_is_known_whatever_its_case_spaces_and_byte_order_mark(tmp_path: Path) -> None:
+    rows = read_bytes(tmp_path, "a.csv", "\ufeff TEXT ,Movie_ID\nFine.,tt1\n".encode())
+    assert [(row["text"], row["movie_id"]) for row in rows] == [("Fine.", "tt1")]
+
+
+def test_of_several_text_columns_the_first_name_in_the_list_counts_and_the_others_are_kept(
+    tmp_path: Path,
+) -> None:
+    row = read_one(tmp_path, {"comment": "c", "review": "r", "text": "t"})
+    assert row["text"] == "t"
+    assert json.loads(row["extra"]) == {"comment": "c", "review": "r"}
+
+
+def test_the_text_column_can_be_named(tmp_path: Path) -> None:
+    row = read_one(tmp_path, {"Verdict": "v", "text": "t", "id": 7}, text_column="verdict")
+    assert (row["text"], row["review_id"], json.loads(row["extra"])) == ("v", "7", {"text": "t"})
+
+
+def test_columns_without_a_name_and_with_the_same_name_are_kept_apart(tmp_path: Path) -> None:
+    rows = read_bytes(tmp_path, "a.csv", b",text,tag,tag\n0,Fine.,a,b\n1,Good.,,\n")
+    assert json.loads(rows[0]["extra"]) == {"column_1": "0", "tag": "a", "tag_2": "b"}
+    assert json.loads(rows[1]["extra"]) == {"column_1": "1"}
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ("2024-02-03", datetime(2024, 2, 3, tzinfo=UTC)),
+        ("20240203", datetime(2024, 2, 3, tzinfo=UTC)),
+        ("2024-02-03 04:05:06", datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC)),
+        ("2024-02-03T04:05:06.789Z", datetime(2024, 2, 3, 4, 5, 6, 789000, tzinfo=UTC)),
+        ("2024-02-03T04:05:06-05:00", datetime(2024, 2, 3, 9, 5, 6, tzinfo=UTC)),
+        (1_706_933_106, datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC)),
+        (1_706_933_106.5, datetime(2024, 2, 3, 4, 5, 6, 500000, tzinfo=UTC)),
+        (1_706_933_106_789, datetime(2024, 2, 3, 4, 5, 6, 789000, tzinfo=UTC)),
+        ("1706933106789", datetime(2024, 2, 3, 4, 5, 6, 789000, tzinfo=UTC)),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_date_is_iso_8601_or_an_epoch(tmp_path: Path, found: Any, expected: datetime | None) -> None:
+    row = read_one(tmp_path, {"text": "t", "created_at": found})
+    assert (row["reviewed_at"], row["extra"]) == (expected, None)
+
+
+@pytest.mark.parametrize("found", ["3 February 2024", "2024", 2024, "0001-01-01T00:00:00+10:00", True, [1]])
+def test_a_date_that_is_not_understood_is_kept_as_found(tmp_path: Path, found: Any) -> None:
+    row = read_one(tmp_path, {"text": "t", "date": found})
+    kept = found if isinstance(found, str) else json.dumps(found)
+    assert (row["reviewed_at"], json.loads(row["extra"])) == (None, {"reviewed_at": kept})
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [("POS", "positive"), (" negative ", "negative"), (1, "positive"), (0.0, "negative"), ("1", "positive"),
+     (-1, None), ("unsup", None), ("", None), (None, None)],
+)  # fmt: skip
+def test_a_label_may_be_written_in_several_ways(tmp_path: Path, found: Any, expected: str | None) -> None:
+    row = read_one(tmp_path, {"text": "t", "sentiment": found})
+    assert (row["given_label"], row["extra"]) == (expected, None)
+
+
+@pytest.mark.parametrize(("found", "expected"), [(1, 1.0), ("10", 10.0), (" 7.5 ", 7.5), ("8/10", 8.0)])
+def test_a_rating_from_1_to_10_is_kept_as_found(tmp_path: Path, found: Any, expected: float) -> None:
+    row = read_one(tmp_path, {"text": "t", "rating": found})
+    assert (row["given_rating"], row["extra"]) == (expected, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("rating", 0),
+        ("rating", 11),
+        ("rating", "five"),
+        ("rating", "4/5"),
+        ("label", "neutral"),
+        ("label", 2),
+    ],
+)
+def test_a_rating_or_label_that_is_not_understood_is_kept_as_found(
+    tmp_path: Path, name: str, found: Any
+) -> None:
+    row = read_one(tmp_path, {"text": "t", name: found, "tag": "x"})
+    assert (row["given_rating"], row["given_label"]) == (None, None)
+    assert json.loads(row["extra"]) == {"tag": "x", f"given_{name}": str(found)}
+
+
+def test_a_score_is_no_rating_for_it_may_be_that_of_a_model(tmp_path: Path) -> None:
+    row = read_one(tmp_path, {"text": "t", "score": 1})
+    assert (row["given_rating"], json.loads(row["extra"])) == (None, {"score": 1})
+
+
+def test_parquet_columns_of_any_type_are_read(tmp_path: Path) -> None:
+    moment = datetime(2024, 2, 3, 4, 5, 6)
+    table = pa.table(
+        {
+            "Text": pa.array(["a", "b", None, "a"], pa.large_string()).dictionary_encode(),
+            "id": pa.array([1.0, 2.0, None, float("nan")]),
+            "movie": pa.array([7, 8, 9, 9], pa.int16()),
+            "timestamp": pa.array([moment] * 4, pa.timestamp("ns", tz="America/New_York")),
+            "rating": pa.array([1, 10, 11, None], pa.decimal128(4, 1)),
+            "tags": pa.array([["x", "y"], [], None, ["z"]]),
+            "place": pa.array([{"lat": 1.5}, None, {"lat": float("nan")}, {"lat": None}]),
+            "raw": pa.array([b"caf\xc3\xa9", b"\xff\xfe", None, b""]),
+            "day": pa.array([moment.date()] * 4),
+            "nothing": pa.nulls(4),
+        }
+    )
+    rows = read_bytes(tmp_path, "a.parquet", write_parquet(table))
+    assert [row["text"] for row in rows] == ["a", "b", None, "a"]
+    assert [row["rule"] for row in rows] == [None, None, "text_missing", None]
+    assert [row["review_id"] for row in rows] == ["1", "2", None, None]
+    assert [row["movie_id"] for row in rows] == ["7", "8", "9", "9"]
+    assert {row["reviewed_at"] for row in rows} == {moment.replace(tzinfo=UTC)}
+    assert [row["given_rating"] for row in rows] == [1.0, 10.0, None, None]
+    extras = [json.loads(row["extra"]) for row in rows]
+    assert extras[0] == {"tags": ["x", "y"], "place": {"lat": 1.5}, "raw": "café", "day": "2024-02-03"}
+    assert extras[1] == {"tags": [], "raw": "//4=", "day": "2024-02-03"}
+    assert extras[2] == {"place": {"lat": None}, "given_rating": "11.0", "day": "2024-02-03"}
+
+
+def test_text_columns_of_every_parquet_type_for_texts_are_read(tmp_path: Path) -> None:
+    for kind in (pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary()):
+        rows = read_bytes(tmp_path, "a.parquet", write_parquet(text_table(["é", "b"], kind)))
+        assert [row["text"] for row in rows] == ["é", "b"], kind
+
+
+def test_infinite_numbers_and_nan_are_null(tmp_path: Path) -> None:
+    rows = read_bytes(tmp_path, "a.jsonl", b'{"text": "t", "rating": NaN, "x": [1e999, -Infinity, 2]}\n')
+    assert (rows[0]["given_rating"], json.loads(rows[0]["extra"])) == (None, {"x": [None, None, 2]})
+
+
+def test_keys_may_differ_from_line_to_line(tmp_path: Path) -> None:
+    data = b'{"text": "a", "tag": 1}\n\n  \r\n{"REVIEW": "b"}\r\n{"rating": 3, "body": "c"}'
+    rows = read_bytes(tmp_path, "a.ndjson", data)
+    assert [row["text"] for row in rows] == ["a", "b", "c"]
+    assert [row["extra"] for row in rows] == ['{"tag": 1}', None, None]
+
+
+# Encodings
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32", "utf-32-be"])
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.txt", "a.csv.gz"])
+def test_a_byte_order_mark_decides_the_encoding(tmp_path: Path, name: str, encoding: str) -> None:
+    text = "Großartig 🎬 映画"
+    content = {".csv": f"text\n{text}\n", ".tsv": f"text\n{text}\n", ".jsonl": f'{{"text": "{text}"}}\n'}
+    written = ("\ufeff" if encoding.endswith("be") else "") + content.get(Path(name).suffixes[0], text)
+    data = written.encode(encoding)
+    rows = read_bytes(tmp_path, name, to_gz(data) if name.endswith(".gz") else data)
+    assert [row["text"] for row in rows] == [text]
+
+
+def test_a_genuine_noncharacter_beside_invalid_bytes_is_kept(tmp_path: Path) -> None:
+    data = "text,tag\n\ufdd9\ufde5,a\nbad \udcff\udce9,\ufdd9\ufde5\n".encode("utf-8", "surrogateescape")
+    rows = read_bytes(tmp_path, "a.csv", data)
+    assert rows[0]["text"] == "\ufdd9\ufde5"
+    assert (rows[1]["text"], rows[1]["raw"], rows[1]["rule"]) == (None, b"bad \xff\xe9", "text_encoding")
+
+
+# Containers
+
+
+def test_gzip_members_and_zstd_frames_are_read_one_after_the_other(tmp_path: Path) -> None:
+    first, second = b"text\na\n", b"b\nc\n"
+    for name, data in (
+        ("a.csv.gz", to_gz(first) + to_gz(second)),
+        ("a.csv.zst", to_zst(first) + to_zst(second)),
+    ):
+        assert [row["text"] for row in read_bytes(tmp_path, name, data)] == ["a", "b", "c"]
+
+
+def test_rows_count_on_from_member_to_member_bad_ones_too(tmp_path: Path) -> None:
+    members = {
+        "b/one.csv": b"text,id\nfirst,1\nshort\nthird,3\n",
+        "b/1_9.txt": b"fourth",
+        "b/2_1.txt": b"\xff",
+        "a/two.jsonl.gz": to_gz(b'{"text": "sixth"}\n[]\n'),
+        "a/three.parquet": encode_parquet([{"text": "eighth"}]),
+    }
+    for name, data in (("a.zip", to_zip(members)), ("a.tar", to_tar(members))):
+        rows = read_bytes(tmp_path, name, data)
+        texts = ["first", None, "third", "fourth", None, "sixth", None, "eighth"]
+        assert [row["text"] for row in rows] == texts
+        assert [row["member"] for row in rows] == [
+            name for name, size in zip(members, (3, 1, 1, 2, 1), strict=True) for _ in range(size)
+        ]
+
+
+def test_folders_hidden_members_and_mac_shadows_are_passed_over(tmp_path: Path) -> None:
+    members = {
+        "x/": b"",
+        "x/.DS_Store": b"\0",
+        ".git/a.csv": b"text\nno\n",
+        "__MACOSX/x/._a.csv": b"no",
+        "./x/a.csv": b"text\nyes\n",
+    }
+    for name, data in (("a.zip", to_zip(members)), ("a.tar.zst", to_zst(to_tar(members)))):
+        assert [row["text"] for row in read_bytes(tmp_path, name, data)] == ["yes"]
+
+
+def test_a_member_name_in_another_encoding_is_shown_readably(tmp_path: Path) -> None:
+    data = to_tar({"caf\udce9.csv": b"text\na\n"})
+    assert [row["member"] for row in read_bytes(tmp_path, "a.tar", data)] == ["caf\ufffd.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("A.CSV", "csv"), ("a.b.tsv.GZ", "tsv.gz"), ("a.json", "jsonl"), ("a.ndjson.zst", "jsonl.zst"),
+     ("a.parquet", "parquet"), ("1_2.txt", "text"), ("a.tgz", "tar.gz"), ("a.tar.zst", "tar.zst"),
+     ("a.zip", "zip"), ("a.zip.gz", "unknown"), ("a.docx", "unknown"), ("gz", "unknown"), (".csv", "unknown")],
+)  # fmt: skip
+def test_the_name_says_the_format(name: str, expected: str) -> None:
+    assert format_of(Path("folder.csv") / name) == expected
+
+
+# Sizes
+
+
+def test_a_csv_with_a_header_only_has_no_rows(tmp_path: Path) -> None:
+    assert read_bytes(tmp_path, "a.csv", b"text,id") == []
+    assert read_bytes(tmp_path, "b.csv", b"\r\n\r\ntext,id\r\n\r\n") == []
+
+
+def test_json_lines_of_blank_lines_only_have_no_rows(tmp_path: Path) -> None:
+    assert read_bytes(tmp_path, "a.jsonl", b"\n \n") == []
+
+
+def test_a_parquet_file_without_rows_has_none(tmp_path: Path) -> None:
+    assert read_bytes(tmp_path, "a.parquet", write_parquet(text_table([], pa.string()))) == []
+
+
+def test_a_csv_of_one_column_keeps_quoted_empty_texts_and_skips_empty_lines(tmp_path: Path) -> None:
+    rows = read_bytes(tmp_path, "a.csv", b'text\n"a"\n\n""\n\nb')
+    assert [row["text"] for row in rows] == ["a", "", "b"]
+
+
+def test_batches_have_no_more_rows_and_about_no_more_bytes_than_told(tmp_path: Path) -> None:
+    rows = [{"text": "x" * 1000, "tag": str(number % 3)} for number in range(300)]
+    for name, encode in ENCODERS.items():
+        path = tmp_path / f"a.{name}"
+        path.write_bytes(encode(rows))
+        assert {len(batch) for batch in read_review_file(path, ReadOptions(batch_rows=70))} <= set(
+            range(1, 71)
+        )
+    for name in ("jsonl", "parquet"):
+        batches = list(read_review_file(tmp_path / f"a.{name}", ReadOptions(batch_bytes=20_000)))
+        assert all(batch["text"].nbytes < 40_000 for batch in batches)
+        assert sum(map(len, batches)) == 300
+
+
+def test_good_and_misshapen_rows_keep_their_order_over_many_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.streams.CHUNK_BYTES", 200)
+    lines = [f"{number},a" if number % 7 else f"{number}" for number in range(1, 500)]
+    data = ("text,tag\n" + "\n".join(lines)).encode()
+    rows = read_bytes(tmp_path, "a.csv", data)
+    assert [row["rule"] for row in rows] == [None if n % 7 else "row_shape" for n in range(1, 500)]
+    assert [row["text"] or row["raw"].decode() for row in rows] == [str(n) for n in range(1, 500)]
+
+
+# Anything at all
+
+TEXTS = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60), min_size=1)
+JUNK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@given(TEXTS)
+@JUNK
+def test_any_texts_written_as_csv_are_read_back(tmp_path: Path, texts: list[str]) -> None:
+    rows = [{"text": text.replace("\r", "\n"), "tag": "a"} for text in texts]
+    found = read_bytes(tmp_path, "a.csv", encode_csv(rows))
+    assert [row["text"] for row in found] == [row["text"] for row in rows]
+
+
+@given(TEXTS)
+@JUNK
+def test_any_texts_written_as_json_lines_or_parquet_are_read_back(tmp_path: Path, texts: list[str]) -> None:
+    rows = [{"text": text} for text in texts]
+    for name, encode in (("a.jsonl", encode_jsonl), ("a.parquet", encode_parquet)):
+        assert [row["text"] for row in read_bytes(tmp_path, name, encode(rows))] == texts
+
+
+NAMES = [
+    "a.csv",
+    "a.tsv",
+    "a.jsonl",
+    "a.txt",
+    "a.parquet",
+    "a.csv.gz",
+    "a.jsonl.zst",
+    "a.zip",
+    "a.tar",
+    "a.tgz",
+]
+SNIPPETS = st.sampled_from(
+    [
+        b"text,id\n",
+        b'{"text": "',
+        b'"}\n',
+        b'"',
+        b"\n",
+        b"\r",
+        b"\xff\xfe",
+        b"\xef\xbb\xbf",
+        b"\0\0",
+        b"PAR1",
+        b"{}",
+        b"PK\x03\x04",
+        b"\x1f\x8b\x08",
+        b"\\ud83d",
+        b"\xef\xb7\x90",
+        b"text\n",
+        b",",
+        b"\xed\xa0\x80",
+        b"[[[",
+        b"1e999",
+    ]
+)
+
+
+@given(st.sampled_from(NAMES), st.lists(SNIPPETS | st.binary(max_size=20), max_size=20).map(b"".join))
+@settings(JUNK, max_examples=300)
+def test_any_bytes_under_any_name_give_rows_or_a_refusal(tmp_path: Path, name: str, data: bytes) -> None:
+    read_or_refuse(tmp_path, name, data)
+
+
+GOOD_FILES = {
+    "a.csv": encode_csv(ROWS),
+    "a.jsonl": encode_jsonl(ROWS),
+    "a.parquet": encode_parquet(ROWS),
+    "a.csv.gz": to_gz(encode_csv(ROWS)),
+    "a.csv.zst": to_zst(encode_csv(ROWS)),
+    "a.zip": to_zip({"1_9.txt": b"Fine.", "b.csv": encode_csv(ROWS)}),
+    "a.tar": to_tar({"1_9.txt": b"Fine.", "b.csv": encode_csv(ROWS)}),
+    "b.zip": to_zip({"b.parquet": encode_parquet(ROWS), "c.jsonl.gz": to_gz(encode_jsonl(ROWS))}),
+}
+
+
+@given(st.sampled_from(list(GOOD_FILES)), st.data())
+@settings(JUNK, max_examples=300)
+def test_a_damaged_file_gives_rows_or_a_refusal(tmp_path: Path, name: str, data: st.DataObject) -> None:
+    content = bytearray(GOOD_FILES[name])
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    end = data.draw(st.integers(1, len(content)) | st.just(len(content)))
+    read_or_refuse(tmp_path, name, bytes(content[:end]))
+
+
+def read_or_refuse(folder: Path, name: str, data: bytes) -> None:
+    """Nothing but `FileRefusedError`, in our own words, may come out of a reader."""
+    refusals: list[FileRefusedError] = []
+    rows: list[dict[str, Any]] = []
+    try:
+        rows = read_bytes(folder, name, data)
+    except FileRefusedError as error:
+        refusals.append(error)
+    assert all(refusal.detail.endswith(FILE_RULES[refusal.rule]) for refusal in refusals)
+    assert {row["rule"] for row in rows} <= {None, *ROW_RULES}
+    assert all((row["text"] is None) == (row["rule"] is not None) for row in rows)
+    assert all(row["extra"] is None or isinstance(json.loads(row["extra"]), dict) for row in rows)
+
+
+# Memory
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from tasks.review_files import read_review_file
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+for _ in read_review_file(Path(sys.argv[1])): pass
+before = peak()
+rows = sum(len(batch) for batch in read_review_file(Path(sys.argv[2])))
+print(rows, peak() - before)
+"""
+
+
+def measure(small: Path, large: Path) -> tuple[int, int]:
+    """Give the rows of `large`, and by how many MiB the peak grew beyond that of reading `small`."""
+    command = [sys.executable, "-c", MEASURE, str(small), str(large)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    rows, growth = done.stdout.split()
+    return int(rows), int(growth)
+
+
+def test_memory_does_not_grow_with_the_size_of_a_compressed_csv(tmp_path: Path) -> None:
+    block = b"".join(b'%d,"%b"\n' % (number, b"A film, again. " * 90) for number in range(2000))
+    header, packed = to_gz(b"id,text\n"), to_gz(block)
+    small, large = tmp_path / "small.csv.gz", tmp_path / "large.csv.gz"
+    small.write_bytes(header + packed * 20)
+    large.write_bytes(header + packed * 75)
+    assert 75 * len(block) > 200_000_000
+    rows, growth = measure(small, large)
+    assert rows == 150_000
+    assert growth < 96
+
+
+def test_memory_does_not_grow_with_the_number_of_members_of_a_tar(tmp_path: Path) -> None:
+    members = to_tar({f"{number}_9.txt": b"A film, again. " * 5 for number in range(1000)})
+    body, end = members[: 1000 * 1024], bytes(1024)
+    small, large = tmp_path / "small.tar.gz", tmp_path / "large.tar.gz"
+    small.write_bytes(to_gz(body * 2 + end))
+    large.write_bytes(to_gz(body) * 20 + to_gz(end))
+    rows, growth = measure(small, large)
+    assert rows == 20_000
+    assert growth < 24
