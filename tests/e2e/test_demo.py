@@ -1,0 +1,134 @@
+"""The demo as a user sees it, and what can be done in its home afterwards."""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.e2e.conftest import REVIEWS, Demo, run_reviews
+
+TABLES = ("source_reviews", "scored_reviews", "quarantined_rows")
+DUCKDB = Path(sys.executable).with_name("duckdb")
+
+
+def ask(home: Path, query: str) -> list[dict[str, Any]]:
+    """Ask through `reviews sql`."""
+    found = run_reviews(home, "sql", "--format", "json", query)
+    assert found.status == 0, found.err
+    return list(json.loads(found.out))
+
+
+def count_rows(home: Path) -> dict[str, int]:
+    return ask(home, "select " + ", ".join(f"(select count(*) from {name}) as {name}" for name in TABLES))[0]
+
+
+def test_the_demo_ends_well_and_shows_scored_reviews_and_movie_ratings(demo: Demo) -> None:
+    assert demo.said.status == 0, demo.said.err
+    assert "Scored 505 reviews of 7 files" in demo.said.out
+    assert re.search(r"movie_id.*stars.*positive", demo.said.out)
+
+
+def test_the_demo_says_that_its_reviews_are_generated(demo: Demo) -> None:
+    assert "generated reviews, not on real ones" in demo.said.out
+    assert "Trained cnn_lstm" in demo.said.out
+    assert demo.said.out.count("generated sample (made-up reviews, not real ones)") == 2
+
+
+def test_the_demos_model_learns_more_than_the_linear_baseline(demo: Demo) -> None:
+    [model] = ask(demo.home, "select test_accuracy, baseline_test_accuracy, dataset from models")
+    assert 0.70 <= float(model["test_accuracy"]) <= 0.95
+    assert float(model["test_accuracy"]) > float(model["baseline_test_accuracy"])
+    assert model["dataset"] == "sample"
+
+
+def test_nothing_native_or_of_prefects_log_reaches_the_terminal(demo: Demo) -> None:
+    assert not re.search(r"cuda|oneDNN|Traceback|prefect", demo.said.err + demo.said.out, re.IGNORECASE)
+
+
+def test_reviews_sql_answers_in_every_format(demo: Demo) -> None:
+    query = "select movie_id, reviews from movie_ratings order by movie_id limit 2"
+    table, as_csv, as_json = (
+        run_reviews(demo.home, "sql", "--format", form, query) for form in ("table", "csv", "json")
+    )
+    rows = json.loads(as_json.out)
+    assert [row["movie_id"] for row in csv.DictReader(io.StringIO(as_csv.out))] == [
+        row["movie_id"] for row in rows
+    ]
+    assert all(row["movie_id"] in table.out for row in rows)
+
+
+def test_the_duckdb_program_reads_the_published_tables(demo: Demo) -> None:
+    if not DUCKDB.exists():
+        pytest.skip("the duckdb command-line program is not installed (requirements.lock has it)")
+    command = [str(DUCKDB), "-readonly", "-json", str(demo.home / "published" / "reviews.duckdb")]
+    query = "select count(*) as n from latest_scores"
+    result = subprocess.run([*command, query], capture_output=True, text=True, check=False)
+    assert json.loads(result.stdout) == [{"n": 505}], result.stderr
+
+
+def test_a_second_run_adds_no_row(demo: Demo) -> None:
+    before = count_rows(demo.home)
+    again = run_reviews(demo.home, "score")
+    assert (again.status, count_rows(demo.home)) == (0, before)
+    assert again.out.startswith("Nothing new")
+
+
+def test_a_run_killed_while_it_scores_is_completed_by_the_next(demo: Demo, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(demo.home, home)
+    texts = pq.read_table(home / "reviews" / "unsup.parquet", columns=["text"])["text"].to_pylist()
+    with (home / "inbox" / "wednesday.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([["text"], *([text] for text in texts)])
+    before = count_rows(home)
+    environment = {**os.environ, "REVIEWS_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
+    running = subprocess.Popen([str(REVIEWS), "score"], env=environment, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not list((home / "parts").glob(".*.tmp")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL
+    assert run_reviews(home, "score").status == 0
+    after = count_rows(home)
+    assert after["scored_reviews"] - before["scored_reviews"] == len(texts)
+    keys = "source_sha256, row_number, model_id"
+    assert not ask(home, f"select {keys} from scored_reviews group by {keys} having count(*) > 1")
+    assert not list((home / "parts").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["sql", "from nothing_here"], 1, "nothing_here"),
+        (["sql", "drop table models"], 1, "can only be read"),
+        (["train", "--variant", "gru"], 2, "Choose one of: lstm"),
+        (["score", "missing.csv"], 2, "does not exist"),
+        (["fetch"], 2, "No such command"),
+    ],
+)
+def test_a_wrong_call_ends_with_its_status_and_a_message_of_ours(
+    demo: Demo, arguments: list[str], status: int, message: str
+) -> None:
+    found = run_reviews(demo.home, *arguments)
+    assert found.status == status
+    assert message in found.err
+    assert "Traceback" not in found.err
+
+
+def test_help_lists_every_command_with_examples(demo: Demo) -> None:
+    listed = re.findall(
+        r"^  ([a-z]+) ", run_reviews(demo.home, "--help").out.split("Commands:")[1], re.MULTILINE
+    )
+    assert {"ingest", "train", "score", "sql", "models", "variants", "demo"} <= set(listed)
+    for command in ("ingest", "train", "score", "sql"):
+        assert "Examples:" in run_reviews(demo.home, command, "--help").out

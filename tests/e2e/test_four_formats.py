@@ -1,0 +1,26 @@
+"""The test split written in four formats gives the same scores four times, those that the model was measured by."""
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from benchmarks.four_formats import COLUMNS, compare_formats, write_formats
+from tests.e2e.conftest import Demo, run_reviews
+
+
+def test_four_formats_of_the_same_reviews_give_the_same_scores_and_the_models_accuracy(
+    demo: Demo, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(demo.home, home)
+    rows = pq.read_table(home / "reviews" / "test.parquet", columns=COLUMNS).to_pylist()
+    write_formats(rows, home / "inbox" / "four-formats")
+    assert run_reviews(home, "score").status == 0
+    published = home / "published" / "reviews.duckdb"
+    found = compare_formats(published)
+    with duckdb.connect(str(published), read_only=True) as connection:
+        [(accuracy,)] = connection.sql("select test_accuracy from models").fetchall()
+    assert [(line["reviews"], line["accuracy"]) for line in found] == [(len(rows), accuracy)] * 4
+    assert found[0]["largest_difference"] < 1e-6
