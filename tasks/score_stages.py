@@ -104,7 +104,7 @@ def score_files(
     """Score one group of files into a part on disk; the checks are recorded whatever they say."""
     from models.scorer import load_scorer
     from tasks.review_files import ReadOptions
-    from tasks.scoring import ScoringJob, score_group
+    from tasks.scoring import ScoringJob, keep_part, score_group
 
     options = ReadOptions(text_column=text_column)
     scorer = load_scorer(bundles_dir / champion.model_id)
@@ -116,7 +116,7 @@ def score_files(
     refused = tuple(
         f"{each.source.uri}: {each.rule}: {each.detail}" for each in outcome.files if each.status == "refused"
     )
-    return GroupSummary(outcome.part_dir, refused)
+    return GroupSummary(keep_part(outcome), refused)
 
 
 def _name_group(files: Sequence[SourceFile]) -> str:

@@ -1,8 +1,8 @@
 """Review files to scored parts: read, check row by row, score the good rows, set the bad ones aside.
 
 A part is a folder of four Parquet files, named like the tables that they go into; it is made under a
-temporary name and renamed when it is whole, so a part that is there is complete. Nothing here opens the
-database: parts are independent of each other, only the commit is not. Needs TensorFlow through the scorer.
+temporary name and renamed when it is whole and checked, so a part that is there may be committed. Nothing here
+opens the database: parts are independent of each other, only the commit is not. Needs TensorFlow, by the scorer.
 """
 
 import os
@@ -63,9 +63,12 @@ class FileOutcome:
 
 @dataclass(frozen=True)
 class GroupOutcome:
-    """What became of a group of files: its part on disk, and every check that was made."""
+    """What became of a group of files, and every check that was made."""
 
+    building: Path
+    """Where its part lies until `keep_part` is called; what is left there is removed by the next run."""
     part_dir: Path
+    """Where its part lies from then on."""
     files: tuple[FileOutcome, ...]
     checks: tuple[CheckResult, ...]
 
@@ -92,7 +95,7 @@ def score_group(
 ) -> GroupOutcome:
     """Read, check and score a group of files into one part; `report` is told of the bytes done with.
 
-    A bad file is an outcome, not an error. The checks of the scores are in `checks`, for the caller to judge.
+    A bad file is an outcome, not an error. The caller judges the checks, then calls `keep_part`.
     """
     target = job.parts_dir / name_part(job.scorer.model_id, files)
     building = job.parts_dir / f".{target.name}.{os.getpid()}.tmp"
@@ -105,9 +108,14 @@ def score_group(
         outcomes = tuple(_close_file(file, tally, job.limits) for file in files)
         write("scored_files", _ledger_rows(job, outcomes))
     checks = (*merge_results(tally.checks), *_check_part(building, outcomes))
-    shutil.rmtree(target, ignore_errors=True)
-    building.rename(target)
-    return GroupOutcome(target, outcomes, checks)
+    return GroupOutcome(building, target, outcomes, checks)
+
+
+def keep_part(outcome: GroupOutcome) -> Path:
+    """Give a part whose checks hold its name: from here on it is one that will be committed."""
+    shutil.rmtree(outcome.part_dir, ignore_errors=True)
+    outcome.building.rename(outcome.part_dir)
+    return outcome.part_dir
 
 
 @contextmanager

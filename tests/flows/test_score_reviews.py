@@ -182,10 +182,13 @@ def test_scores_that_break_their_contract_are_not_committed(
     scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
-    monkeypatch.setattr(scoring, "rate_stars", lambda score: score + 100)
-    with pytest.raises(ContractError, match="predicted_rating_in_range"):
-        run()
+    with monkeypatch.context() as patch:
+        patch.setattr(scoring, "rate_stars", lambda score: score + 100)
+        with pytest.raises(ContractError, match="predicted_rating_in_range"):
+            run()
     assert count(scoring_home, "scored_reviews") == 0
+    run()
+    assert ask(scoring_home.warehouse, "select max(predicted_rating) < 11 from scored_reviews") == [(True,)]
     recorded = (
         "select count(*) from contract_results where rule = 'predicted_rating_in_range' and not success"
     )
