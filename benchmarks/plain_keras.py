@@ -3,6 +3,8 @@
 Called by `benchmarks/seed_variants.py`; needs the Parquet files that `reviews ingest` writes.
 """
 
+import re
+import tempfile
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
@@ -13,11 +15,11 @@ import pyarrow.parquet as pq
 
 
 def tokenize(text: str) -> list[str]:
-    """Lower case, `<br />` as a space, Keras's filter."""
-    text = text.lower().replace("<br />", " ")
+    """Lower case, HTML breaks as spaces, Keras's filter, and its split at spaces alone."""
+    text = re.sub("<br */?>", " ", text.lower())
     for character in '!"#$%&()*+,-./:;<=>?@[\\]^_{|}~`\t\n':
         text = text.replace(character, " ")
-    return text.split()
+    return [word for word in text.split(" ") if word]
 
 
 def load_rows(parquet: Path) -> dict[str, Any]:
@@ -54,42 +56,48 @@ def load_rows(parquet: Path) -> dict[str, Any]:
     }
 
 
-def run(variant: str, seed: int, rows: dict[str, Any], epochs: int = 2) -> dict[str, Any]:
-    """Train one variant with `fit`, keep the epoch with the lower validation loss, give its test accuracy."""
+def build(variant: str) -> Any:
+    """Stack the layers of a seed variant, as the design has them."""
     import keras
     from keras import layers
 
-    keras.utils.set_random_seed(seed)
-    stacks = {
-        "lstm": [layers.LSTM(100)],
-        "lstm_dropout": [layers.Dropout(0.2), layers.LSTM(100), layers.Dropout(0.2)],
-        "cnn_lstm": [
-            layers.Conv1D(32, 3, padding="same", activation="relu"),
-            layers.MaxPooling1D(2),
-            layers.LSTM(100),
-        ],
-    }
-    model = keras.Sequential(
-        [
-            keras.Input((500,), dtype="int32"),
-            layers.Embedding(5000, 32),
-            *stacks[variant],
-            layers.Dense(1, "sigmoid"),
-        ]
-    )
+    model = keras.Sequential([keras.Input((500,), dtype="int32"), layers.Embedding(5000, 32)])
+    if variant == "cnn_lstm":
+        model.add(layers.Conv1D(32, 3, padding="same", activation="relu"))
+        model.add(layers.MaxPooling1D(2))
+    if variant == "lstm_dropout":
+        model.add(layers.Dropout(0.2))
+    model.add(layers.LSTM(100))
+    if variant == "lstm_dropout":
+        model.add(layers.Dropout(0.2))
+    model.add(layers.Dense(1, activation="sigmoid"))
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    best, weights, losses = float("inf"), model.get_weights(), []
-    started = perf_counter()
-    for _ in range(epochs):
-        history = model.fit(
-            *rows["train"], batch_size=64, epochs=1, verbose=0, validation_data=rows["validation"]
+    return model
+
+
+def run(variant: str, seed: int, rows: dict[str, Any], epochs: int = 2) -> dict[str, Any]:
+    """Train one variant with `fit`, keep the epoch with the lower validation loss, give its test accuracy."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    model = build(variant)
+    with tempfile.TemporaryDirectory() as folder:
+        best = Path(folder) / "best.weights.h5"
+        keep = keras.callbacks.ModelCheckpoint(
+            best, monitor="val_loss", save_best_only=True, save_weights_only=True
         )
-        losses.append(history.history["val_loss"][0])
-        if losses[-1] < best:
-            best, weights = losses[-1], model.get_weights()
-    seconds = perf_counter() - started
-    model.set_weights(weights)
+        started = perf_counter()
+        history = model.fit(
+            *rows["train"],
+            batch_size=64,
+            epochs=epochs,
+            verbose=0,
+            validation_data=rows["validation"],
+            callbacks=[keep],
+        )
+        seconds = perf_counter() - started
+        model.load_weights(best)
     x_test, y_test = rows["test"]
     scores = model.predict(x_test, batch_size=256, verbose=0)[:, 0]
     accuracy = float(((scores >= 0.5) == (y_test >= 0.5)).mean())
-    return {"test_accuracy": accuracy, "validation_losses": losses, "seconds": seconds}
+    return {"test_accuracy": accuracy, "validation_losses": history.history["val_loss"], "seconds": seconds}

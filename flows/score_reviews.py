@@ -14,6 +14,7 @@ from tasks import score_stages as stages
 from tasks.inbox import PassedOver, group_files
 from tasks.locking import hold_folder
 from tasks.publish_stage import publish_copy
+from tasks.published import needs_publishing
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,7 @@ def _score_new(
     files: list[str] | None, text_column: str | None, settings: Settings, run: RecordedRun
 ) -> ScoringSummary:
     """Finish what an earlier run left scored, then score what is new, group by group."""
-    leftover = stages.find_leftover_parts(settings.parts_dir)
-    commits = [stages.commit(part_dir, settings.warehouse) for part_dir in leftover]
+    commits = stages.commit_leftovers(settings.parts_dir, settings.warehouse)
     plan = stages.find_new_files(settings.inbox_dir, files, settings.warehouse)
     champion = None
     refused: list[str] = []
@@ -73,7 +73,7 @@ def _score_new(
             )
             refused.extend(scored.refused)
             commits.append(stages.commit(scored.part_dir, settings.warehouse))
-    if commits:
+    if commits or needs_publishing(settings.warehouse, settings.published):
         publish_copy(settings.warehouse, settings.published)
     summary = ScoringSummary(
         inbox=str(settings.inbox_dir),

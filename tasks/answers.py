@@ -157,7 +157,8 @@ def _to_cell(value: Any) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, float) and (value == 0 or 1e-4 <= abs(value) < 1e15):
-        return f"{value:.4f}"
+        whole, decimals = f"{value:.4f}".split(".")
+        return f"{whole}.{decimals.rstrip('0') or '0'}"
     if isinstance(value, datetime):
         return value.isoformat(" ", "seconds")
     return escape_controls(_to_text(value)[: CELL_WIDTH + 1])

@@ -90,7 +90,9 @@ def open_members(path: Path, limits: ContainerLimits) -> Iterator[Member]:
     )
     base, compression = split_format(format_name)
     with open_file(path) as file:
-        require_content(compression or base, file.peek(MAGIC_BYTES))
+        with refusing("file_unreadable", lambda: "the disk does not give its first bytes"):
+            head = file.peek(MAGIC_BYTES)
+        require_content(compression or base, head)
         if format_name == "zip":
             yield from _iterate_zip(file, limits, spend)
         elif format_name in ARCHIVES:

@@ -12,7 +12,7 @@ from threads of its own, which may crash the program when it ends.
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from threading import Event
@@ -131,13 +131,23 @@ def _split_header(head: bytes, separator: str) -> tuple[list[str], int]:
 def _split_rows(text: Iterator[bytes], header: _Header) -> Iterator[_Rows]:
     """Parse the text piece by piece; each piece ends where a row does."""
     rest, done = b"", 0
+    finders: tuple[Callable[[bytes, str], int], ...] = (
+        _find_line_break,
+        _find_end_by_counting,
+        _find_end_by_reading,
+    )
     for chunk in text:
         rest += chunk
-        end, rows = _parse_whole_rows(rest, header)
-        if rows is not None:
-            rest = rest[end:]
-            done += rows.batch.num_rows + len(rows.misshapen)
-            yield rows
+        for tried, find_end in enumerate(finders):
+            end = find_end(rest, header.separator)
+            rows = _parse(memoryview(rest)[:end], header) if end else None
+            if rows is not None:
+                # What went wrong once would do so again: this file has line breaks or quotes in its texts.
+                finders = finders[tried:]
+                rest = rest[end:]
+                done += rows.batch.num_rows + len(rows.misshapen)
+                yield rows
+                break
         if len(rest) > ROW_BYTES:
             raise refusal("csv_broken", f"after row {done:,} a row is too long, or a quote is never closed")
     rows = _parse(memoryview(rest), header)
@@ -146,22 +156,17 @@ def _split_rows(text: Iterator[bytes], header: _Header) -> Iterator[_Rows]:
     yield rows
 
 
-def _parse_whole_rows(data: bytes, header: _Header) -> tuple[int, _Rows | None]:
-    """Parse `data` up to the end of a row near its end; gives that end, and the rows if there are any."""
-    for find_end in (_find_end_by_counting, _find_end_by_reading):
-        end = find_end(data, header.separator)
-        rows = _parse(memoryview(data)[:end], header) if end else None
-        if rows is not None:
-            return end, rows
-    return 0, None
+def _find_line_break(data: bytes, separator: str) -> int:
+    """Find the end of the last line; 0 if there is none. This is wrong within a quoted field."""
+    return data.rfind(_choose_line_break(data)) + 1
 
 
 def _find_end_by_counting(data: bytes, separator: str) -> int:
     """Find the last line break with an even number of quotes before it; 0 if there is none.
 
-    This is fast, and wrong where there are quotes in fields that are not quoted themselves.
+    This is wrong where there are quotes in fields that are not quoted themselves.
     """
-    line_break = b"\n" if b"\n" in data else b"\r"
+    line_break = _choose_line_break(data)
     quotes, end = np.count_nonzero(np.frombuffer(data, np.uint8) == _QUOTE), len(data)
     while found := data.rfind(line_break, 0, end) + 1:
         quotes -= data.count(b'"', found, end)
@@ -181,6 +186,10 @@ def _find_end_by_reading(data: bytes, separator: str) -> int:
     return end
 
 
+def _choose_line_break(data: bytes) -> bytes:
+    return b"\n" if b"\n" in data else b"\r"
+
+
 def _parse(data: memoryview, header: _Header) -> _Rows | None:
     """Split text into rows; None if it ends inside of a quoted field."""
     names = [str(position) for position in range(len(header.names))]
@@ -191,12 +200,11 @@ def _parse(data: memoryview, header: _Header) -> _Rows | None:
         misshapen[row.number] = (words, row.text)
         return "skip"
 
-    end = ("\n" + header.separator.join([_END] * len(names)) + "\n").encode()
+    # Behind an empty line, for Arrow would take off a byte order mark that is part of a text.
+    pieces = (b"\n", data, ("\n" + header.separator.join([_END] * len(names)) + "\n").encode())
     # In Arrow's own memory: what is Python's would be let go of in a thread of Arrow's.
-    held = pa.allocate_buffer(len(data) + len(end))
-    content = np.frombuffer(held, np.uint8)
-    content[: len(data)] = np.frombuffer(data, np.uint8)
-    content[len(data) :] = np.frombuffer(end, np.uint8)
+    held = pa.allocate_buffer(sum(map(len, pieces)))
+    np.concatenate([np.frombuffer(piece, np.uint8) for piece in pieces], out=np.frombuffer(held, np.uint8))
     with refusing("csv_broken", lambda: "it can't be split into rows"):
         table = pa_csv.read_csv(
             pa.BufferReader(held),

@@ -15,12 +15,12 @@ import duckdb
 
 from data_contracts.errors import UsageError, WarehouseError
 from tasks.answers import escape_controls, format_answer
+from tasks.locking import hold_folder
 from tasks.warehouse import (
     ConfigValue,
     connect_when_free,
     copy_warehouse,
     first_line,
-    lock_folder,
     name_log,
     open_warehouse,
     translate_errors,
@@ -57,7 +57,7 @@ def publish(warehouse: Path, published: Path) -> None:
     """Put a copy of everything that was committed in the place of the published one, whole or not at all."""
     try:
         published.parent.mkdir(parents=True, exist_ok=True)
-        with lock_folder(published.parent):
+        with hold_folder(published.parent):
             building = published.with_name(f".{published.name}.new")
             _write_copy(warehouse, building)
             # Left by someone who wrote into the old copy: it does not belong to the new one.

@@ -17,5 +17,5 @@ class ReadOptions:
     batch_rows: int = 8192
     """Rows of a batch at most."""
     batch_bytes: int = 8 << 20
-    """Bytes of a batch, about, and of one row at most; a CSV row may reach up to twice as far."""
+    """Bytes of a batch, about; of one JSON line or one text file at most."""
     limits: ContainerLimits = field(default_factory=ContainerLimits)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prefect import get_run_logger, task
 
-from data_contracts.errors import BundleError
+from data_contracts.errors import BundleError, ContractError
 from data_contracts.expectations import require_success
 from data_contracts.limits import RowLimits
 from tasks.commit import CommitSummary, commit_parts
@@ -123,16 +123,28 @@ def _name_group(files: Sequence[SourceFile]) -> str:
     return Path(files[0].uri).name if len(files) == 1 else f"{len(files)} files"
 
 
-def find_leftover_parts(parts_dir: Path) -> list[Path]:
-    """Find the parts that an earlier run scored but did not commit, and remove what it left half made."""
-    for unfinished in parts_dir.glob(".*.tmp"):
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return sorted(path for path in parts_dir.glob("*") if path.is_dir())
-
-
 @task(name="commit-part")
 def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
     """Commit one part in one transaction; then it is no longer needed."""
     summary = commit_parts(warehouse, part_dir)
     shutil.rmtree(part_dir)
     return summary
+
+
+def commit_leftovers(parts_dir: Path, warehouse: Path) -> list[CommitSummary]:
+    """Commit the parts that an earlier run scored but did not commit, and remove what it left half made.
+
+    A part that was damaged since is removed too: its files are not in the ledger, so they are scored again.
+    """
+    for unfinished in parts_dir.glob(".*.tmp"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+    commits = []
+    for part_dir in sorted(path for path in parts_dir.glob("*") if path.is_dir()):
+        try:
+            commits.append(commit(part_dir, warehouse))
+        except ContractError as error:
+            get_run_logger().warning(
+                "A part of an earlier run is damaged, its files are scored anew: %s", error
+            )
+            shutil.rmtree(part_dir)
+    return commits

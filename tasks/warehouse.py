@@ -4,8 +4,6 @@ One process at a time has the file, whether it reads or writes, so whoever opens
 once. Readers that may take long open the published copy instead (`tasks/published.py`).
 """
 
-import fcntl
-import os
 import random
 import shutil
 import threading
@@ -20,10 +18,12 @@ import duckdb
 
 from data_contracts.errors import WarehouseError
 from data_contracts.warehouse import Migration, list_migrations, read_views
+from tasks.locking import hold_folder
 
 WAIT_SECONDS = 60.0
 """How long to wait for other processes before giving up."""
-MEMORY_LIMIT = "2GB"
+MEMORY_LIMIT = "1GB"
+"""What DuckDB may take: enough to commit a million reviews at once."""
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
 STORAGE_VERSION = "v1.4.0"
@@ -113,17 +113,6 @@ def bring_up_to_date(
             connection.execute("UPDATE schema_migrations SET views_sha256 = ? WHERE version = ?", row)
 
 
-@contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
-    """Hold `folder` while the block runs, against other processes that do the same; leaves no file."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def name_log(path: Path) -> Path:
     """Name the file in which DuckDB keeps what is not in the database at `path` yet."""
     return path.with_name(f"{path.name}.wal")
@@ -185,7 +174,7 @@ def _create_if_missing(path: Path, migrations: Sequence[Migration], views: str) 
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with lock_folder(path.parent):
+        with hold_folder(path.parent):
             if not path.exists():
                 _create(path, migrations, views)
     except OSError as error:

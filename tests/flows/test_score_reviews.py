@@ -178,6 +178,23 @@ def test_what_a_killed_run_left_scored_is_committed_by_the_next(scoring_home: Se
     assert not any(scoring_home.parts_dir.iterdir())
 
 
+def test_a_damaged_part_of_an_earlier_run_is_scored_anew(scoring_home: Settings) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    left = scoring_home.parts_dir / "left"
+    left.mkdir(parents=True)
+    (left / "scored_files.parquet").write_bytes(b"PAR1 damaged")
+    assert run().rows_scored == 2
+    assert not any(scoring_home.parts_dir.iterdir())
+
+
+def test_readers_get_what_a_run_committed_that_was_killed_before_it_published(scoring_home: Settings) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    scoring_home.published.unlink()
+    assert run().files_scored == 0
+    assert ask(scoring_home.published, "select count(*) from latest_scores") == [(2,)]
+
+
 def test_scores_that_break_their_contract_are_not_committed(
     scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

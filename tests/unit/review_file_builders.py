@@ -8,7 +8,7 @@ import struct
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,9 +19,9 @@ Rows = Sequence[Mapping[str, Any]]
 # Formats
 
 
-def encode_csv(rows: Rows, separator: str = ",") -> bytes:
+def encode_csv(rows: Rows, separator: str = ",", quoting: Literal[0, 1] = csv.QUOTE_MINIMAL) -> bytes:
     stream = io.StringIO(newline="")
-    writer = csv.DictWriter(stream, list(rows[0]), delimiter=separator, lineterminator="\n")
+    writer = csv.DictWriter(stream, list(rows[0]), delimiter=separator, quoting=quoting, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return stream.getvalue().encode()

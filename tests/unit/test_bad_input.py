@@ -192,7 +192,7 @@ TAR_CASES = [
 
 FORMAT_CASES = [
     bad_file("plain", "csv", "quote open at the end", "a.csv", CSV + b'"never closed,4\n', "csv_broken", "after row 3 is not closed"),
-    bad_file("plain", "csv", "row longer than can be held", "a.csv", lambda: CSV + b'"' + b"never closed " * 1_200_000, "csv_broken", "after row "),
+    bad_file("plain", "csv", "row longer than can be held", "a.csv", lambda: CSV + b'"' + b"never closed " * 1_400_000, "csv_broken", "after row 3 a row is too long"),
     bad_file("plain", "csv", "quote open in the header", "a.csv", b'"text,id\nA film.,1\n', "header_broken", "quote in the first row"),
     bad_file("plain", "csv", "too many columns", "a.csv", b"text" + b",name" * 10_000 + b"\n", "header_broken", "10,001 columns"),
     bad_file("plain", "csv latin-1", "header is not UTF-8", "a.csv", "text,größe\nA film.,1\n".encode("latin-1"), "header_broken", "not UTF-8"),

@@ -64,7 +64,7 @@ def test_what_was_committed_can_be_asked_in_every_form(shared: Path) -> None:
     rows = list(csv.reader(io.StringIO(ask(shared, query, "csv"))))
     assert rows[1] == ["r1", "0.75", "2026-03-01T12:00:00+00:00"]
     assert json.loads(ask(shared, query, "json"))[1]["review_id"] == "r2"
-    assert "│ r1        │ 0.7500 │ 2026-03-01 12:00:00+00:00 │" in ask(shared, query, "table")
+    assert "│ r1        │  0.75 │ 2026-03-01 12:00:00+00:00 │" in ask(shared, query, "table")
 
 
 def test_the_extra_columns_of_a_row_are_values_in_json(shared: Path) -> None:
