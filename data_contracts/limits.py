@@ -8,7 +8,7 @@ class RowLimits:
     """How far a row, and a file of rows, may go."""
 
     max_text_chars: int = 100_000
-    """Unicode characters of one text; the longest review of the Stanford archive has 13,704."""
+    """Unicode characters of one text; the longest review of the Stanford archive has 14,282."""
     max_bad_share: float = 0.2
     """Share of a file's rows, 0 to 1, that may be bad."""
     min_bad_rows: int = 10

@@ -49,7 +49,7 @@ then holds the bytes as found (the whole line where the row's shape is broken). 
 """
 
 ROW_RULES = {
-    "row_shape": "The row does not have the shape of its file; mend the line, then release or resubmit it.",
+    "row_shape": "The row does not have the shape of its file; mend the line and resubmit the file.",
     "text_missing": "The row has no text; fill the text column in.",
     "text_blank": "The text is only spaces, line breaks or invisible characters; fill it in.",
     "text_encoding": "The text's bytes are not valid in the file's encoding; save the file as UTF-8.",
@@ -61,7 +61,7 @@ ROW_RULES = {
 """Each row rule, what is wrong and what to do; of several broken rules the first in this order counts."""
 
 FILE_RULES = {
-    "file_empty": "The file holds no rows; export it again.",
+    "file_empty": "The file is empty; export it again.",
     "file_unreadable": "The file can't be opened or read; check its permissions and the disk.",
     "format_unknown": "The file is of no known kind; use csv, tsv, jsonl, parquet, txt, a zip or a tar.",
     "format_mismatch": "The content is not what the name says; give the file the ending of what it is.",
@@ -83,7 +83,7 @@ FILE_RULES = {
     "encoding_broken": "The text is cut off or damaged in its own encoding; save the file again, as UTF-8.",
     "encoding_unknown": "The file's encoding is not one that is read; save the file as UTF-8.",
     "too_many_bad_rows": "Too large a share of the rows is bad; look at their rules, then mend the file.",
-    "link_refused": "The file is a link that leads out of the inbox; put the file itself there.",
+    "link_refused": "The file is a link, and links are not followed; put the file itself there.",
 }
 """Each rule that refuses a file whole, what is wrong and what to do."""
 

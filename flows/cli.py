@@ -3,11 +3,13 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from data_contracts.errors import ReviewsError
+
+Mode = Literal["auto", "never", "always"]
 
 PREFECT_DEFAULTS = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
@@ -28,6 +30,14 @@ class _ReviewsGroup(click.Group):
         except ReviewsError as error:
             click.echo(f"reviews: {error}", err=True)
             ctx.exit(error.exit_status)
+        except BrokenPipeError:
+            raise  # click's own business, when the reader of a pipe has gone
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            click.echo(
+                f"reviews: {where}{error.strerror or error}. See to space and permissions there.", err=True
+            )
+            ctx.exit(1)
 
 
 @click.group(cls=_ReviewsGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,7 +93,7 @@ def ingest(archive: str | None, accept_unverified: bool) -> None:
     show_default=True,
     help="Let the model score: if it is better, never, or in any case.",
 )
-def train(variant: str | None, seed: int, epochs: int | None, promote: str) -> None:
+def train(variant: str | None, seed: int, epochs: int | None, promote: Mode) -> None:
     """Train one variant, evaluate it, and promote it if it earns it.
 
     \b
@@ -110,7 +120,8 @@ def train(variant: str | None, seed: int, epochs: int | None, promote: str) -> N
 def score(files: tuple[Path, ...], text_column: str | None) -> None:
     """Score what is new in the inbox, or the FILES and folders named.
 
-    A file that was scored before is known by its content and skipped. CSV, TSV, JSON lines, Parquet and
+    A file that was scored before is known by its content and skipped; one that was refused is tried again
+    when it is named here, or when its content changes. CSV, TSV, JSON lines, Parquet and
     plain text are read, also as .gz or .zst, and zip or tar files of those.
 
     \b

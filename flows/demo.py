@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.archive import EXPECTED_REVIEWS
+from data_contracts.errors import UsageError
 from deployments.settings import PROJECT_ROOT, load_settings
 from flows.ingest_reviews import ingest_reviews
 from flows.messages import describe_ingest, describe_scoring, describe_training
@@ -18,8 +19,8 @@ from flows.train_model import train_model
 from tasks.model_registry import find_champion
 from tasks.progress import show_progress
 from tasks.published import write_answer
-from tasks.reviews_parquet import read_split
-from tasks.sample_archive import SAMPLE_EPOCHS, write_sample_archive
+from tasks.reviews_parquet import read_provenance, read_split
+from tasks.sample_archive import write_sample_archive
 
 CSV_REVIEWS, JSON_REVIEWS, TEXT_REVIEWS = 400, 100, 5
 
@@ -38,10 +39,14 @@ QUESTIONS = {
 def run_demo(home: Path | None, say: Callable[[str], None]) -> None:
     """Ingest, train and score the sample, then ask three questions.
 
-    Without `home` it is `data/demo`, whatever REVIEWS_HOME says: generated reviews never mix with real ones.
+    Without `home` it is `data/demo`, whatever REVIEWS_HOME says: generated reviews never mix with real ones. Run
+    again, it scores nothing twice.
     """
     os.environ["REVIEWS_HOME"] = str(home or PROJECT_ROOT / "data" / "demo")
     settings = load_settings()
+    provenance = read_provenance(settings.reviews_dir)
+    if provenance is not None and provenance.dataset != "sample":
+        raise UsageError(f"{settings.home} holds real reviews: the demo does not mix its own with them.")
     say(f"This demo runs on generated reviews, not on real ones. Its home is {settings.home}\n")
     archive = settings.archive_dir / "sample_reviews.tar.gz"
     if not archive.exists():
@@ -50,7 +55,7 @@ def run_demo(home: Path | None, say: Callable[[str], None]) -> None:
     say(describe_ingest(ingest_reviews(archive=str(archive))) + "\n")
     champion = find_champion(settings.warehouse)
     if champion is None:
-        say(describe_training(train_model(epochs=SAMPLE_EPOCHS)) + "\n")
+        say(describe_training(train_model()) + "\n")
     else:
         say(f"Trained already: {champion.model_id} (remove {settings.home} to start anew)\n")
     drop_new_files(settings.inbox_dir, read_split(settings.reviews_dir, "test").to_pylist())
@@ -83,8 +88,7 @@ def drop_new_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows([*rows[:CSV_REVIEWS], *bad])
-    with gzip.open(inbox / "tuesday.jsonl.gz", "wt", encoding="utf-8") as lines:
-        for row in rows[CSV_REVIEWS : CSV_REVIEWS + JSON_REVIEWS]:
-            lines.write(json.dumps(row) + "\n")
+    lines = "".join(json.dumps(row) + "\n" for row in rows[CSV_REVIEWS : CSV_REVIEWS + JSON_REVIEWS])
+    (inbox / "tuesday.jsonl.gz").write_bytes(gzip.compress(lines.encode(), mtime=0))
     for position, row in enumerate(rows[CSV_REVIEWS + JSON_REVIEWS :][:TEXT_REVIEWS]):
         (inbox / f"{position}_{row['rating']}.txt").write_text(row["review"], encoding="utf-8")

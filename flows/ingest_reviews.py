@@ -11,6 +11,7 @@ from data_contracts.expectations import describe_failure
 from deployments.settings import load_settings
 from flows.recording import record_flow_run
 from tasks import ingest_stages as stages
+from tasks.publish_stage import publish_copy
 from tasks.reviews_parquet import is_up_to_date
 
 
@@ -49,6 +50,8 @@ def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) 
             )
         provenance, reviews = stages.describe_reviews(settings.reviews_dir)
         run.counts.update(reviews)
+    if changed:
+        publish_copy(settings.warehouse, settings.published)
     return IngestSummary(
         archive=source,
         dataset=provenance.dataset,

@@ -7,6 +7,7 @@ from deployments.settings import Settings
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
 from flows.train_model import TrainingSummary
+from tasks.answers import escape_controls
 
 DATASETS = {
     "stanford": "the Stanford Large Movie Review Dataset",
@@ -45,6 +46,7 @@ def describe_training(summary: TrainingSummary) -> str:
         f"  test        said positive: {test['true_positives']:,} right, {test['false_positives']:,} wrong; "
         f"said negative: {test['true_negatives']:,} right, {test['false_negatives']:,} wrong",
         f"  baseline    accuracy {baseline['test_accuracy']:.4f} ({baseline['name']})",
+        *(f"  warning     {warning}" for warning in summary.warnings),
         f"  {'promoted' if summary.promoted else 'not promoted'}: {summary.reason}",
     ]
     return "\n".join(lines)
@@ -53,7 +55,7 @@ def describe_training(summary: TrainingSummary) -> str:
 def describe_scoring(summary: ScoringSummary) -> str:
     """Say what was scored and set aside, and name each file that was refused or passed over."""
     if summary.files_scored + len(summary.refused) == 0:
-        lines = [f"Nothing new: {summary.files_found:,} files looked at in {summary.inbox}"]
+        lines = [f"Nothing new: {summary.files_found:,} files looked at"]
     else:
         lines = [
             f"Scored {summary.rows_scored:,} reviews of {summary.files_scored:,} files"
@@ -62,8 +64,8 @@ def describe_scoring(summary: ScoringSummary) -> str:
     if summary.rows_quarantined:
         query = "select uri, row_number, rule, detail from quarantined_rows"
         lines.append(f'  {summary.rows_quarantined:,} rows quarantined: reviews sql "{query}"')
-    lines += [f"  refused     {line}" for line in summary.refused]
-    lines += [f"  passed over {each.uri}: {each.reason}" for each in summary.passed_over]
+    lines += [f"  refused     {escape_controls(line)}" for line in summary.refused]
+    lines += [f"  passed over {escape_controls(each.uri)}: {each.reason}" for each in summary.passed_over]
     return "\n".join(lines)
 
 

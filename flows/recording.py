@@ -1,12 +1,13 @@
 """Keeps the `runs` table: one row per flow run, from its start to whatever end it comes to."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from prefect import runtime
 
+from data_contracts.errors import ReviewsError
 from deployments.settings import Settings
 from tasks.code_version import name_code_version
 from tasks.run_log import end_run, start_run
@@ -28,6 +29,7 @@ def record_flow_run(flow: str, parameters: Mapping[str, Any], settings: Settings
     try:
         yield run
     except BaseException:
-        end_run(settings.warehouse, run.run_id, "failed", run.counts)
+        with suppress(ReviewsError):  # what went wrong matters more than its record
+            end_run(settings.warehouse, run.run_id, "failed", run.counts)
         raise
     end_run(settings.warehouse, run.run_id, "completed", run.counts)

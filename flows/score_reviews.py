@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from prefect import flow
 
+from data_contracts.errors import UsageError
 from deployments.settings import Settings, load_settings
 from flows.recording import RecordedRun, record_flow_run
 from tasks import score_stages as stages
@@ -36,9 +37,13 @@ def score_reviews(files: list[str] | None = None, text_column: str | None = None
     """Score the review files that are new by content.
 
     Args:
-        files: paths of files or folders to score instead of the inbox.
-        text_column: name of the column that holds the text, where it is not one that is known.
+        files: paths of files or folders to score instead of the inbox; refused ones are tried again.
+        text_column: name of the column that holds the text of these files, where it is not one that is known.
     """
+    if text_column and not files:
+        raise UsageError(
+            "--text-column is for files that you name: reviews score --text-column NAME FILE ..."
+        )
     settings = load_settings()
     for folder in (settings.inbox_dir, settings.parts_dir):
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +52,10 @@ def score_reviews(files: list[str] | None = None, text_column: str | None = None
         hold_folder(settings.parts_dir, stages.announce_wait),
         record_flow_run("score-reviews", parameters, settings) as run,
     ):
-        return _score_new(files, text_column, settings, run)
+        summary = _score_new(files, text_column, settings, run)
+    if summary.files_scored or summary.refused or needs_publishing(settings.warehouse, settings.published):
+        publish_copy(settings.warehouse, settings.published)
+    return summary
 
 
 def _score_new(
@@ -58,6 +66,7 @@ def _score_new(
     plan = stages.find_new_files(settings.inbox_dir, files, settings.warehouse)
     champion = None
     refused: list[str] = []
+    postponed: list[PassedOver] = []
     if plan.new:
         champion = stages.require_champion(settings.warehouse, settings.bundles_dir)
         for group in group_files(plan.new):
@@ -72,9 +81,8 @@ def _score_new(
                 text_column,
             )
             refused.extend(scored.refused)
+            postponed.extend(scored.postponed)
             commits.append(stages.commit(scored.part_dir, settings.warehouse))
-    if commits or needs_publishing(settings.warehouse, settings.published):
-        publish_copy(settings.warehouse, settings.published)
     summary = ScoringSummary(
         inbox=str(settings.inbox_dir),
         files_found=plan.files_found,
@@ -83,7 +91,7 @@ def _score_new(
         rows_quarantined=sum(each.rows_quarantined for each in commits),
         model_id=champion.model_id if champion else None,
         refused=tuple(refused),
-        passed_over=plan.passed_over,
+        passed_over=(*plan.passed_over, *postponed),
     )
     counts = ("files_found", "files_scored", "rows_scored", "rows_quarantined")
     run.counts.update({name: getattr(summary, name) for name in counts}, files_refused=len(refused))

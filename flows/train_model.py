@@ -4,9 +4,10 @@ Needs `ingest-reviews` to have run. The same variant and seed on the same data g
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from prefect import flow
+from pydantic import Field
 
 from deployments.settings import load_settings
 from flows.recording import record_flow_run
@@ -23,11 +24,15 @@ class TrainingSummary:
     facts: dict[str, Any]
     promoted: bool
     reason: str
+    warnings: tuple[str, ...]
 
 
 @flow(name="train-model")
 def train_model(
-    variant: str = DEFAULT_VARIANT, seed: int = 0, epochs: int | None = None, promote: str = "auto"
+    variant: str = DEFAULT_VARIANT,
+    seed: Annotated[int, Field(ge=0)] = 0,
+    epochs: Annotated[int, Field(ge=1)] | None = None,
+    promote: Literal["auto", "never", "always"] = "auto",
 ) -> TrainingSummary:
     """Train one variant, evaluate it, and promote it if it earns it.
 
@@ -46,7 +51,6 @@ def train_model(
         decision = stages.decide(
             bundle, promote, settings.reviews_dir, settings.bundles_dir, settings.warehouse
         )
-        if decision.promote:
-            publish_copy(settings.warehouse, settings.published)
         run.counts.update(bundle.facts["rows"])
-    return TrainingSummary(bundle.model_id, bundle.facts, decision.promote, decision.reason)
+    publish_copy(settings.warehouse, settings.published)
+    return TrainingSummary(bundle.model_id, bundle.facts, decision.promote, decision.reason, bundle.warnings)

@@ -54,7 +54,7 @@ def look_into(inbox: Path) -> Findings:
     """Find every file below `inbox`; hidden and unfinished ones and links are passed over."""
     files: list[FoundFile] = []
     passed_over: list[PassedOver] = []
-    for path in _walk(inbox):
+    for path in _walk(inbox, passed_over):
         uri = path.relative_to(inbox).as_posix()
         found = _look_at(path, uri)
         if isinstance(found, FoundFile):
@@ -69,7 +69,7 @@ def look_at_named(paths: Sequence[Path], inbox: Path) -> Findings:
     files: dict[str, FoundFile] = {}
     passed_over: list[PassedOver] = []
     for path in (named.absolute() for named in paths):
-        for each in _walk(path) if path.is_dir() else [path]:
+        for each in _walk(path, passed_over) if path.is_dir() else [path]:
             uri = each.relative_to(inbox).as_posix() if each.is_relative_to(inbox) else each.as_posix()
             found = _look_at(each, uri)
             if isinstance(found, FoundFile):
@@ -79,8 +79,13 @@ def look_at_named(paths: Sequence[Path], inbox: Path) -> Findings:
     return Findings(tuple(files.values()), tuple(passed_over))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
+def _walk(folder: Path, passed_over: list[PassedOver]) -> Iterator[Path]:
+    """Give the files and links below `folder`; folders that can't be read are added to `passed_over`."""
+
+    def note(error: OSError) -> None:
+        passed_over.append(PassedOver(str(error.filename), f"can't be looked into: {error.strerror}"))
+
+    for parent, folders, names in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         links = [name for name in folders if Path(parent, name).is_symlink()]
         for name in sorted([*names, *links]):
@@ -89,6 +94,10 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _look_at(path: Path, uri: str) -> FoundFile | PassedOver | None:
     """Give the file, or why it is not read, or None for one that is no one's business yet."""
+    try:
+        uri.encode()
+    except UnicodeEncodeError:
+        return PassedOver(uri.encode(errors="replace").decode(), "its name is not UTF-8: rename it")
     if path.name.startswith((".", "~")) or path.name.lower().endswith(UNFINISHED_SUFFIXES):
         return None
     try:
@@ -113,6 +122,15 @@ def hash_file(found: FoundFile) -> SourceFile | PassedOver:
     if (status.st_size, status.st_mtime_ns) != (found.size, found.mtime_ns):
         return PassedOver(found.uri, "is being written: it waits for the next run")
     return SourceFile(found.uri, found.path, found.size, found.mtime_ns, digest)
+
+
+def has_changed(file: SourceFile) -> bool:
+    """Tell whether a file is no longer the one that was hashed, by its size and time."""
+    try:
+        status = file.path.stat()
+    except OSError:
+        return True
+    return (status.st_size, status.st_mtime_ns) != (file.size, file.mtime_ns)
 
 
 def group_files(files: Sequence[SourceFile]) -> list[tuple[SourceFile, ...]]:

@@ -122,8 +122,13 @@ def query_published(path: Path, sql: str, format: str = "table", width: int | No
 
 
 def _fetch_batches(connection: duckdb.DuckDBPyConnection) -> Iterator[Sequence[tuple[Any, ...]]]:
-    while batch := connection.fetchmany(BATCH_ROWS):
-        yield batch
+    try:
+        while batch := connection.fetchmany(BATCH_ROWS):
+            yield batch
+    except (OverflowError, ValueError) as error:
+        raise WarehouseError(
+            f"A value of the answer can't be shown ({error}). Next: cast it to text in the query."
+        ) from error
 
 
 @contextmanager

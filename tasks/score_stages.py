@@ -1,14 +1,16 @@
 """The stages of `score-reviews` as Prefect tasks. TensorFlow is loaded only where there is something to score."""
 
+import functools
 import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prefect import get_run_logger, task
 
-from data_contracts.errors import BundleError, ContractError
+from data_contracts.errors import BundleError
 from data_contracts.expectations import require_success
 from data_contracts.limits import RowLimits
 from tasks.commit import CommitSummary, commit_parts
@@ -17,6 +19,9 @@ from tasks.ledger import find_unseen_sources, read_known_hashes, record_seen
 from tasks.model_registry import Champion, find_champion
 from tasks.progress import show_progress
 from tasks.run_log import record_checks
+
+if TYPE_CHECKING:
+    from models.scorer import Scorer
 
 NEXT_STEP = "this is a fault of the model or of this program: nothing of the group was committed."
 
@@ -37,22 +42,29 @@ class GroupSummary:
     part_dir: Path
     refused: tuple[str, ...]
     """One line a refused file: name, rule, detail."""
+    postponed: tuple[PassedOver, ...]
 
 
 def announce_wait(folder: Path) -> None:
     """Say that this run waits for another one, which scores into the same folder."""
-    message = f"Another run is scoring into {folder}: waiting until it has ended."
+    _warn(f"Another run is scoring into {folder}: waiting until it has ended.")
+
+
+def _warn(message: str) -> None:
     get_run_logger().warning(message)
     sys.stderr.write(f"{message}\n")  # the command keeps Prefect's log off the terminal
 
 
 @task(name="find-new-files")
 def find_new_files(inbox: Path, named: Sequence[str] | None, warehouse: Path) -> Plan:
-    """Find the files to score; a known file is not read, a copy of a known one is recognised by content."""
+    """Find the files to score; a known file is not read, a copy of a known one is recognised by content.
+
+    Files that were named are tried again if they were refused.
+    """
     findings = look_at_named([Path(name) for name in named], inbox) if named else look_into(inbox)
     known, unknown_reasons = _hash_unknown(findings, warehouse)
     record_seen(warehouse, known)
-    new = find_unseen_sources(warehouse, known)
+    new = find_unseen_sources(warehouse, known, retry_refused=bool(named))
     return Plan(len(findings.files), tuple(new), (*findings.passed_over, *unknown_reasons))
 
 
@@ -102,12 +114,11 @@ def score_files(
     text_column: str | None,
 ) -> GroupSummary:
     """Score one group of files into a part on disk; the checks are recorded whatever they say."""
-    from models.scorer import load_scorer
     from tasks.review_files import ReadOptions
     from tasks.scoring import ScoringJob, keep_part, score_group
 
     options = ReadOptions(text_column=text_column)
-    scorer = load_scorer(bundles_dir / champion.model_id)
+    scorer = _load_scorer_once(bundles_dir / champion.model_id, champion.bundle_fingerprint)
     job = ScoringJob(scorer, parts_dir, run_id, limits, options)
     with show_progress(f"Scoring {_name_group(files)}", sum(file.size for file in files)) as report:
         outcome = score_group(job, files, report)
@@ -116,7 +127,15 @@ def score_files(
     refused = tuple(
         f"{each.source.uri}: {each.rule}: {each.detail}" for each in outcome.files if each.status == "refused"
     )
-    return GroupSummary(keep_part(outcome), refused)
+    return GroupSummary(keep_part(outcome), refused, outcome.postponed)
+
+
+@functools.lru_cache(maxsize=1)
+def _load_scorer_once(bundle_dir: Path, fingerprint: str) -> "Scorer":
+    """Load the champion, whose bundle has this fingerprint, once for all groups of a run."""
+    from models.scorer import load_scorer
+
+    return load_scorer(bundle_dir)
 
 
 def _name_group(files: Sequence[SourceFile]) -> str:
@@ -138,13 +157,13 @@ def commit_leftovers(parts_dir: Path, warehouse: Path) -> list[CommitSummary]:
     """
     for unfinished in parts_dir.glob(".*.tmp"):
         shutil.rmtree(unfinished, ignore_errors=True)
+    from tasks.scoring import is_undamaged
+
     commits = []
     for part_dir in sorted(path for path in parts_dir.glob("*") if path.is_dir()):
-        try:
+        if is_undamaged(part_dir):
             commits.append(commit(part_dir, warehouse))
-        except ContractError as error:
-            get_run_logger().warning(
-                "A part of an earlier run is damaged, its files are scored anew: %s", error
-            )
+        else:
+            _warn(f"{part_dir}: a part of an earlier run was damaged; its files are scored anew.")
             shutil.rmtree(part_dir)
     return commits

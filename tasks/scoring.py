@@ -25,15 +25,17 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
 from data_contracts.limits import RowLimits, exceeds_bad_rows
 from data_contracts.parts import LEDGER_SCHEMA, PART_SCHEMAS, QUARANTINE_SCHEMA, SOURCE_SCHEMA
-from data_contracts.review_files import check_rows, measure_rows, merge_results
+from data_contracts.review_files import FILE_RULES, check_rows, measure_rows, merge_results
 from data_contracts.scored_reviews import SCORED_SCHEMA, check_scored_rows, name_sentiments, rate_stars
 from models.scorer import Scorer, score_texts
 from models.text import find_worded
-from tasks.inbox import SourceFile
+from tasks.inbox import PassedOver, SourceFile, has_changed
 from tasks.review_files import ReadOptions, format_of, read_review_file
 
 CHUNK_ROWS = 8192
 """Rows that are checked and scored at a time; small files go together."""
+CHUNK_BYTES = 32 * 2**20
+"""Bytes of rows at which a chunk is full before it has as many rows."""
 
 Write = Callable[[str, pa.Table], None]
 
@@ -70,6 +72,8 @@ class GroupOutcome:
     part_dir: Path
     """Where its part lies from then on."""
     files: tuple[FileOutcome, ...]
+    postponed: tuple[PassedOver, ...]
+    """Files that could not be read or changed meanwhile: nothing of them is in the part."""
     checks: tuple[CheckResult, ...]
 
 
@@ -81,6 +85,7 @@ class _Tally:
     rows_bad: Counter[str] = field(default_factory=Counter)
     first_bad: dict[str, str] = field(default_factory=dict)
     refused: dict[str, FileRefusedError] = field(default_factory=dict)
+    postponed: dict[str, PassedOver] = field(default_factory=dict)
     checks: list[CheckResult] = field(default_factory=list)
 
 
@@ -105,27 +110,49 @@ def score_group(
     with _open_part(building) as write:
         for chunk in _read_chunks(job, files, tally, report):
             _score_chunk(job, chunk, tally, write)
-        outcomes = tuple(_close_file(file, tally, job.limits) for file in files)
+        done = [file for file in files if file.source_sha256 not in tally.postponed]
+        outcomes = tuple(_close_file(file, tally, job.limits) for file in done)
         write("scored_files", _ledger_rows(job, outcomes))
     checks = (*merge_results(tally.checks), *_check_part(building, outcomes))
-    return GroupOutcome(building, target, outcomes, checks)
+    return GroupOutcome(building, target, outcomes, tuple(tally.postponed.values()), checks)
 
 
 def keep_part(outcome: GroupOutcome) -> Path:
     """Give a part whose checks hold its name: from here on it is one that will be committed."""
+    for path in (*outcome.building.iterdir(), outcome.building):
+        _make_durable(path)
     shutil.rmtree(outcome.part_dir, ignore_errors=True)
     outcome.building.rename(outcome.part_dir)
     return outcome.part_dir
+
+
+def is_undamaged(part_dir: Path) -> bool:
+    """Tell whether every page of a part's files still has the checksum that it was written with."""
+    try:
+        for name in PART_SCHEMAS:
+            with pq.ParquetFile(part_dir / f"{name}.parquet", page_checksum_verification=True) as file:
+                for _ in file.iter_batches():
+                    pass
+    except (OSError, pa.ArrowException):
+        return False
+    return True
+
+
+def _make_durable(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
 def _open_part(folder: Path) -> Iterator[Write]:
     """Open the four files of a part and give the function that appends rows to one of them."""
     with ExitStack() as stack:
+        options = {"compression": "zstd", "write_page_checksum": True}
         writers = {
-            name: stack.enter_context(
-                pq.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd")
-            )
+            name: stack.enter_context(pq.ParquetWriter(folder / f"{name}.parquet", schema, **options))
             for name, schema in PART_SCHEMAS.items()
         }
         yield lambda name, rows: writers[name].write_table(rows)
@@ -136,7 +163,8 @@ def _read_chunks(
 ) -> Iterator[pa.Table]:
     """Read the files in order as tables of about `CHUNK_ROWS` rows, with the columns that name their source.
 
-    A file that is refused before its rows were handed on leaves none behind.
+    Rows of a file that turns out bad or changed are dropped here as far as they were not handed on; the commit
+    leaves out the others.
     """
     waiting: list[pa.Table] = []
     for file in files:
@@ -145,15 +173,33 @@ def _read_chunks(
                 if len(batch) == 0:
                     continue
                 waiting.append(_name_source(batch, file))
-                if sum(len(table) for table in waiting) >= CHUNK_ROWS:
+                if _is_full(waiting):
                     yield pa.concat_tables(waiting)
                     waiting = []
         except FileRefusedError as refusal:
-            tally.refused[file.source_sha256] = refusal
+            _note_refusal(file, refusal, tally)
+        if has_changed(file):
+            tally.postponed[file.source_sha256] = PassedOver(file.uri, "changed while it was read: next run")
+        if file.source_sha256 in tally.refused.keys() | tally.postponed.keys():
             waiting = [table for table in waiting if table["uri"][0].as_py() != file.uri]
         report(file.size)
     if waiting:
         yield pa.concat_tables(waiting)
+
+
+def _is_full(waiting: Sequence[pa.Table]) -> bool:
+    rows, size = sum(len(table) for table in waiting), sum(table.nbytes for table in waiting)
+    return rows >= CHUNK_ROWS or size >= CHUNK_BYTES
+
+
+def _note_refusal(file: SourceFile, refusal: FileRefusedError, tally: _Tally) -> None:
+    """Keep why a file is refused; one that could not be read says nothing of its content, so it waits."""
+    if refusal.rule == "file_unreadable":
+        tally.postponed[file.source_sha256] = PassedOver(
+            file.uri, f"{refusal.detail} It waits for the next run."
+        )
+    else:
+        tally.refused[file.source_sha256] = refusal
 
 
 def _name_source(batch: pa.RecordBatch, file: SourceFile) -> pa.Table:
@@ -240,7 +286,7 @@ def _close_file(file: SourceFile, tally: _Tally, limits: RowLimits) -> FileOutco
     if refusal is None and exceeds_bad_rows(rows_read, rows_bad, limits):
         first = tally.first_bad[file.source_sha256]
         share = f"{rows_bad:,} of {rows_read:,} rows are bad, the first is {first}"
-        refusal = FileRefusedError("too_many_bad_rows", share)
+        refusal = FileRefusedError("too_many_bad_rows", f"{share} {FILE_RULES['too_many_bad_rows']}")
     if refusal is None:
         return FileOutcome(file, "scored", None, None, rows_read, rows_bad)
     return FileOutcome(file, "refused", refusal.rule, refusal.detail, rows_read, rows_bad)

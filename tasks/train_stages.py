@@ -1,10 +1,11 @@
 """The stages of `train-model` as Prefect tasks: each shows its progress and records its checks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import task
 
-from data_contracts.expectations import require_success
+from data_contracts.expectations import describe_failure, require_success
 from models.bundle import require_unaltered
 from models.gate import Decision, decide_promotion, require_same_scores_in_fresh_process
 from models.variants import find_variant
@@ -44,13 +45,14 @@ def train(
     checks = check_input(rows, encoded)
     record_checks(warehouse, run_id, checks)
     require_success(checks, NEXT_STEP)
-    passes = epochs or variant.epochs
+    passes = variant.epochs if epochs is None else epochs
     with show_progress(f"Training {variant.name}", passes * len(rows.train.texts)) as report:
         trained = train_on(rows, encoded, variant, seed, passes, report)
     with show_progress("Evaluating", None):
         evaluations = evaluate_trained(rows, encoded, trained, variant.sequence_length)
         baseline = measure_baseline(reviews_dir, rows)
-    bundle = save_bundle(bundles_dir, rows, encoded, trained, variant, seed, evaluations, baseline)
+    saved = save_bundle(bundles_dir, rows, encoded, trained, variant, seed, evaluations, baseline)
+    bundle = replace(saved, warnings=tuple(describe_failure(each) for each in checks if not each.success))
     expected = score_some(trained, encoded, rows, variant.sequence_length)
     require_same_scores_in_fresh_process(bundle.folder, expected)
     record_model(warehouse, bundle.facts)

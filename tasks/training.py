@@ -79,6 +79,8 @@ class TrainedBundle:
     model_id: str
     folder: Path
     facts: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    """What the contract of the training input warned of."""
 
 
 def load_rows(reviews_dir: Path) -> TrainingRows:
@@ -89,6 +91,8 @@ def load_rows(reviews_dir: Path) -> TrainingRows:
     columns = ["label", "movie_id", "text", "text_sha256"]
     train, test = (read_split(reviews_dir, split, columns) for split in ("train", "test"))
     movie_ids = train["movie_id"].to_pylist()
+    if set(test["text_sha256"].to_pylist()) <= set(train["text_sha256"].to_pylist()):
+        raise SourceError(f"{reviews_dir}: every test text is a training text, so nothing could be measured.")
     held_out = hold_out_titles(movie_ids)
     titles = np.array(movie_ids, dtype=object)
     return TrainingRows(

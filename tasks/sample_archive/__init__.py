@@ -5,6 +5,6 @@ a review, `writing.py` the archive. Its sizes and the digest of its content are 
 a change of words or frames changes the digest. Needs nothing but the standard library.
 """
 
-from tasks.sample_archive.writing import SAMPLE_EPOCHS, write_sample_archive
+from tasks.sample_archive.writing import write_sample_archive
 
-__all__ = ["SAMPLE_EPOCHS", "write_sample_archive"]
+__all__ = ["write_sample_archive"]

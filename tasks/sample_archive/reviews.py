@@ -30,11 +30,11 @@ from tasks.sample_archive.words import COMMON, NAME_PARTS, TITLE_PATTERNS, TITLE
 FEWEST_PER_TITLE, MOST_PER_TITLE = 10, 30
 CONTRARY_SHARE = 0.04
 """Reviews whose text says the contrary of their rating: label noise."""
-SHORT_SHARE = 0.05
+SHORT_SHARE = 0.08
 LONG_SHARE = 0.025
 AGREEING_SHARE = 0.3
 """Reviews with hearsay where the others were right."""
-CLOSING_SHARE = 0.15
+CLOSING_SHARE = 0.08
 PARAGRAPHS_SHARE = 0.3
 BREAK = "<br /><br />"
 
@@ -152,7 +152,7 @@ def _compose(sign: int, strength: int, words: Words, draw: Draw) -> list[str]:
     if draw() < SHORT_SHARE:
         return _opine(SHORT, 1, sign, strength, words, draw)
     before, turn = _speak_first(sign, strength, words, draw)
-    verdict = _opine(VERDICTS, 2 + int(draw() * 3), sign, strength, words, draw, turn)
+    verdict = _opine(VERDICTS, 3 + int(draw() * 3), sign, strength, words, draw, turn)
     story = _tell_story(_draw_story_length(draw), words, draw)
     pause = max(1, int(len(story) * (0.7 + 0.3 * draw())))
     closing = [say(pick(CLOSINGS, draw), words, draw)] if draw() < CLOSING_SHARE else []
@@ -162,7 +162,7 @@ def _compose(sign: int, strength: int, words: Words, draw: Draw) -> list[str]:
 def _speak_first(sign: int, strength: int, words: Words, draw: Draw) -> tuple[list[str], str]:
     """Give what is said before the verdict, often its contrary, and the word that leads over to it."""
     straight_below, hearsay_below = _SHAPE_LIMITS[strength]
-    shape, count, level = draw(), 1 + int(draw() * 3), int(draw() * 4)
+    shape, count, level = draw(), 2 + int(draw() * 3), int(draw() * 4)
     if shape < straight_below:
         return [], ""
     if shape >= hearsay_below:

@@ -19,9 +19,6 @@ from tasks.sample_archive.reviews import Review, make_reviews
 
 SAMPLE_COUNTS = EXPECTED_REVIEWS["sample"]
 """Reviews by split and label; each split has as many positive as negative ones."""
-SAMPLE_EPOCHS = 2
-"""Epochs that every seed variant needs to learn the sample: their own default."""
-
 _SEEDS = {"train": 1, "test": 2, "unsup": 3}
 _REPEATED_EVERY = 100
 """Of so many test and unsup reviews one repeats a train review word for word, as in the real archive."""

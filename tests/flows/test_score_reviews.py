@@ -6,16 +6,19 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from prefect.settings import PREFECT_API_URL
 
-from data_contracts.errors import BundleError, ContractError
+from data_contracts.errors import BundleError, ContractError, UsageError
 from deployments.settings import Settings
 from flows.score_reviews import ScoringSummary, score_reviews
 from models.scorer import load_scorer, score_texts
-from tasks import scoring
+from tasks import score_stages, scoring
+from tasks.review_files import ReadOptions, read_review_file
 from tests.flows.small_home import ask, promote_small_model, write_small_bundle
 
 CSV = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt1,bad plot,2\nc,tt2,   ,5\n"
@@ -178,13 +181,65 @@ def test_what_a_killed_run_left_scored_is_committed_by_the_next(scoring_home: Se
     assert not any(scoring_home.parts_dir.iterdir())
 
 
-def test_a_damaged_part_of_an_earlier_run_is_scored_anew(scoring_home: Settings) -> None:
+def leave_part(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run until a part is scored, and fail before it is committed; give the part."""
+
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("stopped before the commit")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(score_stages, "commit_parts", fail)
+        with pytest.raises(RuntimeError):
+            run()
+    return next(settings.parts_dir.iterdir())
+
+
+def test_a_damaged_part_of_an_earlier_run_is_scored_anew(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drop(scoring_home, "a.csv", CSV)
-    left = scoring_home.parts_dir / "left"
-    left.mkdir(parents=True)
-    (left / "scored_files.parquet").write_bytes(b"PAR1 damaged")
+    left = leave_part(scoring_home, monkeypatch) / "scored_reviews.parquet"
+    content = bytearray(left.read_bytes())
+    content[60] ^= 1
+    left.write_bytes(content)
     assert run().rows_scored == 2
     assert not any(scoring_home.parts_dir.iterdir())
+
+
+def test_a_refused_file_is_tried_again_when_it_is_named(scoring_home: Settings) -> None:
+    path = drop(scoring_home, "survey.csv", "Comments\ngood film\n")
+    assert "text_column_missing" in run().refused[0]
+    assert run().refused == ()
+    assert score_reviews(files=[str(path)], text_column="Comments").rows_scored == 1
+
+
+def test_a_text_column_is_for_named_files_alone(scoring_home: Settings) -> None:
+    with pytest.raises(UsageError, match="files that you name"):
+        score_reviews(text_column="Comments")
+
+
+def test_a_file_that_changes_while_it_is_read_waits_for_the_next_run(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    path = drop(scoring_home, "b.csv", "text\ngood plot\n")
+
+    def read_and_change(named: Path, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+        yield from read_review_file(named, options)
+        if named == path:
+            path.write_text("text\nbad plot\ngood film\n")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scoring, "read_review_file", read_and_change)
+        first = run()
+    assert (first.rows_scored, [each.uri for each in first.passed_over]) == (2, ["b.csv"])
+    assert run().rows_scored == 2
+
+
+def test_the_published_copy_shows_the_run_as_completed(scoring_home: Settings) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    assert ask(scoring_home.published, "select status from runs") == [("completed",)]
 
 
 def test_readers_get_what_a_run_committed_that_was_killed_before_it_published(scoring_home: Settings) -> None:

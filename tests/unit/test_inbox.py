@@ -9,6 +9,7 @@ import pytest
 from tasks.inbox import (
     GROUP_BYTES,
     GROUP_FILES,
+    Findings,
     FoundFile,
     SourceFile,
     group_files,
@@ -37,7 +38,7 @@ def test_files_are_found_in_every_folder_in_the_order_of_their_names(tmp_path: P
 @pytest.mark.parametrize("name", [".DS_Store", "~lock.csv", "new.csv.part", "new.CSV.TMP", ".hidden/a.csv"])
 def test_hidden_and_unfinished_files_are_no_ones_business_yet(tmp_path: Path, name: str) -> None:
     write(tmp_path / name)
-    assert look_into(tmp_path) == look_into(tmp_path / "nothing")
+    assert look_into(tmp_path) == Findings((), ())
 
 
 def test_links_are_not_followed_and_said(tmp_path: Path) -> None:
@@ -52,6 +53,14 @@ def test_links_are_not_followed_and_said(tmp_path: Path) -> None:
         ("file.csv", True),
         ("folder", True),
     ]
+
+
+def test_a_name_that_is_not_utf8_is_passed_over_and_said(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.csv")).write_text("text")
+    write(tmp_path / "good.csv")
+    findings = look_into(tmp_path)
+    assert [file.uri for file in findings.files] == ["good.csv"]
+    assert "not UTF-8" in findings.passed_over[0].reason
 
 
 def test_a_pipe_is_passed_over(tmp_path: Path) -> None:

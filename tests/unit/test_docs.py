@@ -1,0 +1,34 @@
+"""What the docs list is what the code has."""
+
+from pathlib import Path
+
+import pytest
+
+from data_contracts.review_files import FILE_RULES, ROW_RULES
+from flows.cli import main
+from models.variants import VARIANTS
+from tasks.review_columns import COLUMN_NAMES
+
+ROOT = Path(__file__).parents[2]
+SCORING = (ROOT / "docs" / "scoring.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("rule", "words"), [*ROW_RULES.items(), *FILE_RULES.items()])
+def test_every_rule_stands_in_the_docs_with_its_words(rule: str, words: str) -> None:
+    assert f"| `{rule}` | {words} |" in SCORING
+
+
+@pytest.mark.parametrize(("column", "names"), COLUMN_NAMES.items())
+def test_every_column_name_stands_in_the_docs_in_order(column: str, names: tuple[str, ...]) -> None:
+    listed = ", ".join(f"`{name}`" for name in names)
+    assert f"| {column} | {listed}" in SCORING
+
+
+@pytest.mark.parametrize("command", main.commands)
+def test_every_command_stands_in_the_readme(command: str) -> None:
+    assert f"`reviews {command}`" in (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_stands_in_the_design(variant: str) -> None:
+    assert f"`{variant}`" in (ROOT / "docs" / "design.md").read_text("utf-8")
