@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from deployments.settings import PROJECT_ROOT
 from tests.e2e.conftest import REVIEWS, Demo, run_reviews
 
 TABLES = ("source_reviews", "scored_reviews", "quarantined_rows")
@@ -66,6 +67,24 @@ def test_reviews_sql_answers_in_every_format(demo: Demo) -> None:
         row["movie_id"] for row in rows
     ]
     assert all(row["movie_id"] in table.out for row in rows)
+
+
+README_QUERIES = re.findall(
+    r"```sql\n(.*?)\n```\n```\n(.*?)\n```", (PROJECT_ROOT / "README.md").read_text("utf-8"), re.DOTALL
+)
+
+
+def test_the_readme_has_five_queries() -> None:
+    assert len(README_QUERIES) == 5
+
+
+@pytest.mark.parametrize(("query", "answer"), README_QUERIES)
+def test_a_query_of_the_readme_gives_the_columns_and_rows_shown_there(
+    demo: Demo, query: str, answer: str
+) -> None:
+    given = run_reviews(demo.home, "sql", query).out
+    assert given.splitlines()[1].split() == answer.splitlines()[1].split()
+    assert given.splitlines()[-1] == answer.splitlines()[-1]
 
 
 def test_the_duckdb_program_reads_the_published_tables(demo: Demo) -> None:
