@@ -141,15 +141,7 @@ def _expect_folders() -> list[Any]:
             value_set=[f"{split}/{label}" for split, label in FOLDERS],
             meta={"rule": "folders_complete"},
         ),
-        gx.ExpectColumnValuesToBeBetween(
-            column="reviews", min_value=1, meta={"rule": "folder_not_empty", "expected": "at least 1 review"}
-        ),
-        gx.ExpectColumnPairValuesToBeEqual(
-            column_A="reviews",
-            column_B="expected_reviews",
-            ignore_row_if="either_value_is_missing",
-            meta={"rule": "reviews_as_published", "expected": "as many reviews as the data set has"},
-        ),
+        *expect_review_counts(),
         gx.ExpectColumnPairValuesToBeEqual(
             column_A="reviews",
             column_B="urls",
@@ -178,5 +170,21 @@ def _expect_ratings() -> list[Any]:
             or_equal=True,
             ignore_row_if="either_value_is_missing",
             meta={"rule": "highest_rating_fits_label", "expected": f"ratings by label: {ranges}"},
+        ),
+    ]
+
+
+def expect_review_counts() -> list[Any]:
+    """Expect of each folder, in columns `reviews` and `expected_reviews`, some reviews and as many as published."""
+    gx = import_expectations()
+    return [
+        gx.ExpectColumnValuesToBeBetween(
+            column="reviews", min_value=1, meta={"rule": "folder_not_empty", "expected": "at least 1 review"}
+        ),
+        gx.ExpectColumnPairValuesToBeEqual(
+            column_A="reviews",
+            column_B="expected_reviews",
+            ignore_row_if="either_value_is_missing",
+            meta={"rule": "reviews_as_published", "expected": "as many reviews as the data set has"},
         ),
     ]

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.archive import EXPECTED_REVIEWS, FOLDERS, RATINGS_BY_LABEL, TITLE_ID, Folder
+from data_contracts.archive import (
+    EXPECTED_REVIEWS,
+    FOLDERS,
+    RATINGS_BY_LABEL,
+    TITLE_ID,
+    Folder,
+    expect_review_counts,
+)
 from data_contracts.expectations import SAMPLES_SHOWN, CheckResult, import_expectations, run_checks
 
 if TYPE_CHECKING:
@@ -223,17 +230,7 @@ def _expect_schemas() -> list[Any]:
 
 def _expect_folders() -> list[Any]:
     gx = import_expectations()
-    counted = [
-        gx.ExpectColumnValuesToBeBetween(
-            column="reviews", min_value=1, meta={"rule": "folder_not_empty", "expected": "at least 1 review"}
-        ),
-        gx.ExpectColumnPairValuesToBeEqual(
-            column_A="reviews",
-            column_B="expected_reviews",
-            ignore_row_if="either_value_is_missing",
-            meta={"rule": "reviews_as_published", "expected": "as many reviews as the data set has"},
-        ),
-    ]
+    counted = expect_review_counts()
     lengths = [
         gx.ExpectColumnMinToBeBetween(
             column="shortest",
