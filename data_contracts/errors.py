@@ -5,6 +5,8 @@ class ReviewsError(Exception):
     """A stage failed in a way that the message explains; the `reviews` command ends with status 1."""
 
     exit_status = 1
+    can_pass = False
+    """Whether it may go away by itself, so that trying again later is worth it."""
 
 
 class UsageError(ReviewsError):
@@ -17,6 +19,12 @@ class SourceError(ReviewsError):
     """The archive, or the way to it, is not what it should be."""
 
 
+class SourceUnreachableError(SourceError):
+    """The way to the archive failed for now: a network or a server that did not answer."""
+
+    can_pass = True
+
+
 class ContractError(ReviewsError):
     """Our own data broke a contract: the message names the rule, what was observed and what was expected."""
 
@@ -27,6 +35,12 @@ class BundleError(ReviewsError):
 
 class WarehouseError(ReviewsError):
     """The database can't be opened, read or brought up to date."""
+
+
+class WarehouseBusyError(WarehouseError):
+    """Another process held the database for longer than we waited."""
+
+    can_pass = True
 
 
 class FileRefusedError(ReviewsError):

@@ -13,6 +13,7 @@ from flows.recording import record_flow_run
 from tasks import ingest_stages as stages
 from tasks.publish_stage import publish_copy
 from tasks.reviews_parquet import is_up_to_date
+from tasks.run_page import name_run
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) 
         run.counts.update(reviews)
     if changed:
         publish_copy(settings.warehouse, settings.published)
+    done = f"{sum(reviews.values()):,} reviews" if changed else "nothing new"
+    name_run(f"ingest-reviews {provenance.dataset} {done}")
     return IngestSummary(
         archive=source,
         dataset=provenance.dataset,

@@ -11,9 +11,10 @@ from pydantic import Field
 
 from deployments.settings import load_settings
 from flows.recording import record_flow_run
-from models.variants import DEFAULT_VARIANT
+from models.variants import DEFAULT_VARIANT, VARIANTS
 from tasks import train_stages as stages
 from tasks.publish_stage import publish_copy
+from tasks.run_page import name_run
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,15 @@ class TrainingSummary:
     warnings: tuple[str, ...]
 
 
-@flow(name="train-model")
+VariantName = Annotated[str, Field(json_schema_extra={"enum": list(VARIANTS)})]
+"""The name of a variant; Prefect's run form offers those that there are."""
+
+
+@flow(name="train-model", flow_run_name="train-model {variant} seed {seed}")
 def train_model(
-    variant: str = DEFAULT_VARIANT,
-    seed: Annotated[int, Field(ge=0)] = 0,
-    epochs: Annotated[int, Field(ge=1)] | None = None,
+    variant: VariantName = DEFAULT_VARIANT,
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0,
+    epochs: Annotated[int, Field(ge=1, le=1000)] | None = None,
     promote: Literal["auto", "never", "always"] = "auto",
 ) -> TrainingSummary:
     """Train one variant, evaluate it, and promote it if it earns it.
@@ -53,4 +58,7 @@ def train_model(
         )
         run.counts.update(bundle.facts["rows"])
     publish_copy(settings.warehouse, settings.published)
+    accuracy = bundle.facts["metrics"]["test"]["accuracy"]
+    promoted = "promoted" if decision.promote else "not promoted"
+    name_run(f"train-model {variant} seed {seed} accuracy {accuracy:.4f} {promoted}")
     return TrainingSummary(bundle.model_id, bundle.facts, decision.promote, decision.reason, bundle.warnings)

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from data_contracts.archive import MAX_TOTAL_BYTES, MEBIBYTE, PUBLISHED, PublishedArchive
-from data_contracts.errors import SourceError
+from data_contracts.errors import SourceError, SourceUnreachableError
 from tasks.locking import hold_folder, refuse_to_wait
 
 PROGRESS_BYTES = MEBIBYTE
@@ -227,9 +227,9 @@ def _download(url: str, part: Path, report: Callable[[int], None], patience: Pat
                 raise SourceError(f"{_show(url)}: can't be fetched ({error}). {USE_ANOTHER}") from error
 
 
-def _give_up(url: str, part: Path, failures: int, error: Exception) -> SourceError:
+def _give_up(url: str, part: Path, failures: int, error: Exception) -> SourceUnreachableError:
     reason = str(error) or type(error).__name__
-    return SourceError(
+    return SourceUnreachableError(
         f"{_show(url)}: gave up after {failures} attempts, the last one: {reason}. "
         f"{_measure(part)} bytes are kept in {part}. Next: run it again, it goes on from there; or fetch the "
         "file by other means and name its path with --archive."

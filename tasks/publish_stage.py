@@ -5,9 +5,10 @@ from pathlib import Path
 from prefect import task
 
 from tasks.published import publish
+from tasks.retries import WHEN_IT_MAY_PASS
 
 
-@task(name="publish")
+@task(name="publish", **WHEN_IT_MAY_PASS)
 def publish_copy(warehouse: Path, published: Path) -> None:
     """Swap in a copy of the database for those who read."""
     publish(warehouse, published)

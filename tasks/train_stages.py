@@ -1,17 +1,26 @@
 """The stages of `train-model` as Prefect tasks: each shows its progress and records its checks."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from prefect import task
+from prefect.assets import add_asset_metadata, materialize
 
-from data_contracts.expectations import describe_failure, require_success
+from data_contracts.expectations import describe_failure
 from models.bundle import require_unaltered
 from models.gate import Decision, decide_promotion, require_same_scores_in_fresh_process
 from models.variants import find_variant
+from tasks.code_version import fingerprint_code
+from tasks.events import tell_promoted
+from tasks.lineage import BUNDLE, PARQUET
 from tasks.model_registry import find_champion, promote_model, record_model
 from tasks.progress import show_progress
-from tasks.run_log import record_checks
+from tasks.retries import WHEN_IT_MAY_PASS
+from tasks.reviews_parquet import read_provenance
+from tasks.run_page import judge_checks, show_live_progress
 from tasks.training import (
     TrainedBundle,
     check_input,
@@ -28,7 +37,23 @@ from tasks.training import (
 NEXT_STEP = "look at the reviews Parquet, or run `reviews ingest` again; nothing was trained."
 
 
-@task(name="train-variant")
+def name_training(context: Any, parameters: Mapping[str, Any]) -> str:
+    """Name a training by all that it depends on, and by its run: a run that is retried does not train twice."""
+    provenance = read_provenance(parameters["reviews_dir"])
+    parts = [parameters[name] for name in ("variant_name", "seed", "epochs", "bundles_dir", "run_id")]
+    code = fingerprint_code(("models", "data_contracts", "tasks"))
+    return sha256(repr([*map(str, parts), provenance, code]).encode()).hexdigest()
+
+
+@materialize(
+    BUNDLE,
+    asset_deps=[PARQUET],
+    name="train-variant",
+    cache_key_fn=name_training,
+    persist_result=True,
+    result_serializer="json",
+    **WHEN_IT_MAY_PASS,
+)
 def train(
     variant_name: str,
     seed: int,
@@ -43,10 +68,9 @@ def train(
     rows = load_rows(reviews_dir)
     encoded = encode_rows(rows, variant)
     checks = check_input(rows, encoded)
-    record_checks(warehouse, run_id, checks)
-    require_success(checks, NEXT_STEP)
+    judge_checks(warehouse, run_id, checks, NEXT_STEP)
     passes = variant.epochs if epochs is None else epochs
-    with show_progress(f"Training {variant.name}", passes * len(rows.train.texts)) as report:
+    with show_live_progress(f"Training {variant.name}", passes * len(rows.train.texts)) as report:
         trained = train_on(rows, encoded, variant, seed, passes, report)
     with show_progress("Evaluating", None):
         evaluations = evaluate_trained(rows, encoded, trained, variant.sequence_length)
@@ -56,10 +80,14 @@ def train(
     expected = score_some(trained, encoded, rows, variant.sequence_length)
     require_same_scores_in_fresh_process(bundle.folder, expected)
     record_model(warehouse, bundle.facts)
+    accuracy = bundle.facts["metrics"]["test"]["accuracy"]
+    add_asset_metadata(
+        BUNDLE, {"model_id": bundle.model_id, "test_accuracy": accuracy, **bundle.facts["rows"]}
+    )
     return bundle
 
 
-@task(name="decide-promotion")
+@task(name="decide-promotion", **WHEN_IT_MAY_PASS)
 def decide(
     bundle: TrainedBundle, mode: str, reviews_dir: Path, bundles_dir: Path, warehouse: Path
 ) -> Decision:
@@ -79,4 +107,5 @@ def decide(
     if decision.promote:
         compared_with = champion.model_id if champion else None
         promote_model(warehouse, bundle.model_id, decision.reason, compared_with)
+        tell_promoted(bundle.model_id, decision.reason, compared_with)
     return decision

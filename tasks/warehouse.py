@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import duckdb
 
-from data_contracts.errors import WarehouseError
+from data_contracts.errors import WarehouseBusyError, WarehouseError
 from data_contracts.warehouse import Migration, list_migrations, read_views
 from tasks.locking import hold_folder
 
@@ -130,7 +130,7 @@ def connect_when_free(
             if "Could not set lock" not in str(error):
                 raise
             if time.monotonic() + pause > deadline:
-                raise WarehouseError(_describe_wait(path, wait_seconds, first_line(error))) from error
+                raise WarehouseBusyError(_describe_wait(path, wait_seconds, first_line(error))) from error
         else:
             connection.execute("SET TimeZone = 'UTC'")
             return connection
@@ -142,7 +142,7 @@ def connect_when_free(
 def _take_turn(path: Path, wait_seconds: float) -> Iterator[None]:
     """Keep this process's other threads out while the block runs, and translate what it raises."""
     if not _ONE_AT_A_TIME.acquire(timeout=wait_seconds):
-        raise WarehouseError(_describe_wait(path, wait_seconds, "another thread of this process has it"))
+        raise WarehouseBusyError(_describe_wait(path, wait_seconds, "another thread of this process has it"))
     try:
         with translate_errors(path):
             yield

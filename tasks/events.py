@@ -1,0 +1,58 @@
+"""What the flows tell the world: Prefect events, for the triggers in `prefect.yaml` and anyone's automations.
+
+| event | resource | payload |
+| --- | --- | --- |
+| `reviews.model.promoted` | `reviews.model.<model_id>` | model_id, reason, compared_with |
+| `reviews.scores.committed` | `reviews.scored_reviews` | model_id, and the run's counts of files and rows |
+| `reviews.contract.failed` | `reviews.contract.<boundary>` | boundary, rules, failed_checks, unexpected_rows |
+| `reviews.files.refused` | `reviews.inbox` | files, uris (ten at most), rules |
+| `reviews.inbox.changed` | `reviews.inbox` | files |
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from prefect.events import emit_event
+
+if TYPE_CHECKING:
+    from data_contracts.expectations import CheckResult
+
+NAMES_TOLD = 10
+
+
+def tell_promoted(model_id: str, reason: str, compared_with: str | None) -> None:
+    """Tell that a model scores from now on."""
+    payload = {"model_id": model_id, "reason": reason, "compared_with": compared_with}
+    _emit("reviews.model.promoted", f"reviews.model.{model_id}", payload)
+
+
+def tell_committed(model_id: str | None, counts: Mapping[str, int]) -> None:
+    """Tell what a run added to the database."""
+    _emit("reviews.scores.committed", "reviews.scored_reviews", {"model_id": model_id, **counts})
+
+
+def tell_contract_failed(failed: Sequence["CheckResult"]) -> None:
+    """Tell which promises of one boundary are broken."""
+    boundary = failed[0].boundary
+    payload = {
+        "boundary": boundary,
+        "rules": sorted({check.rule for check in failed}),
+        "failed_checks": len(failed),
+        "unexpected_rows": sum(check.unexpected_count for check in failed),
+    }
+    _emit("reviews.contract.failed", f"reviews.contract.{boundary}", payload)
+
+
+def tell_refused(uris: Sequence[str], rules: Sequence[str]) -> None:
+    """Tell which files were refused whole, and by which rules."""
+    payload = {"files": len(uris), "uris": list(uris[:NAMES_TOLD]), "rules": sorted(set(rules))}
+    _emit("reviews.files.refused", "reviews.inbox", payload)
+
+
+def tell_inbox_changed(files: int) -> None:
+    """Tell how many files are new or changed in the inbox."""
+    _emit("reviews.inbox.changed", "reviews.inbox", {"files": files})
+
+
+def _emit(event: str, resource_id: str, payload: Mapping[str, Any]) -> None:
+    emit_event(event, resource={"prefect.resource.id": resource_id}, payload=dict(payload))

@@ -1,0 +1,146 @@
+"""What a person sees on a run's page in Prefect: a name that says something, live progress, tables, reasons."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from uuid import UUID
+
+from prefect import runtime
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.client.orchestration import get_client
+from prefect.states import Completed
+
+from data_contracts.expectations import SAMPLES_SHOWN, CheckResult, require_success
+from tasks.events import tell_contract_failed
+from tasks.progress import show_progress
+from tasks.run_log import record_checks
+
+if TYPE_CHECKING:
+    from tasks.lineage import LineageStep
+
+Result = TypeVar("Result")
+
+UPDATE_SECONDS = 2.0
+"""Between two updates of a progress artifact; work that takes less has none."""
+ROWS_SHOWN = 200
+
+
+@contextmanager
+def show_live_progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show progress in the terminal and, where it takes a while, on the run's page; give what moves it on."""
+    with show_progress(description, total) as report_here, _show_on_page(description, total) as report_there:
+
+        def report(amount: int) -> None:
+            report_here(amount)
+            report_there(amount)
+
+        yield report
+
+
+@contextmanager
+def _show_on_page(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    artifact: Any = None  # its id, once there is one
+    done, next_update = 0, time.monotonic() + UPDATE_SECONDS
+
+    def report(amount: int) -> None:
+        nonlocal artifact, done, next_update
+        done += amount
+        if time.monotonic() < next_update:
+            return
+        next_update = time.monotonic() + UPDATE_SECONDS
+        percent = min(100.0, 100 * done / max(total, 1))
+        if artifact is None:
+            artifact = create_progress_artifact(percent, description=description)
+        else:
+            update_progress_artifact(artifact, percent)
+
+    yield report
+    if artifact is not None:
+        update_progress_artifact(artifact, 100.0)
+
+
+def end_completed(message: str, result: Result) -> Result:
+    """End the present flow run as Completed with a message; to be returned by a flow, whose caller gets `result`."""
+    return cast(Result, Completed(message=message, data=result))
+
+
+def name_run(name: str) -> None:
+    """Give the present flow run a name that says what it did."""
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(UUID(runtime.flow_run.id), name=name)
+
+
+def judge_checks(warehouse: Path, run_id: str, checks: Sequence[CheckResult], next_step: str) -> None:
+    """Record what the checks found; a broken promise is shown and told, then raised as a `ContractError`."""
+    record_checks(warehouse, run_id, checks)
+    failed = [check for check in checks if not check.success and check.severity == "error"]
+    if failed:
+        tell_contract_failed(failed)
+        create_markdown_artifact(
+            describe_broken_contract(failed, next_step),
+            key="broken-contract",
+            description=f"{failed[0].boundary}: {', '.join(sorted({check.rule for check in failed}))}",
+        )
+    require_success(checks, next_step)
+
+
+def describe_broken_contract(failed: Sequence[CheckResult], next_step: str) -> str:
+    """Write what is broken as Markdown: rule, observed, expected, sample rows, next step."""
+    head = ["rule", "of", "observed", "expected", "rows", "sample rows"]
+    rows = [
+        [
+            check.rule,
+            check.columns or check.source_sha256 or "the whole",
+            check.observed,
+            check.expected,
+            f"{check.unexpected_count:,}",
+            ", ".join(map(str, check.unexpected_rows[:SAMPLES_SHOWN])) or "-",
+        ]
+        for check in failed
+    ]
+    return "\n".join(
+        [
+            f"# The contract `{failed[0].boundary}` is broken",
+            "",
+            _write_row(head),
+            _write_row(["---"] * len(head)),
+            *map(_write_row, rows),
+            "",
+            f"**Next:** {next_step}",
+            "",
+            'All results: `reviews sql "from contract_results where not success"`',
+        ]
+    )
+
+
+def show_table(key: str, rows: Sequence[dict[str, Any]], description: str) -> None:
+    """Keep a table on the run's page; of a long one its first rows."""
+    shown = list(rows[:ROWS_SHOWN])
+    more = f" The first {ROWS_SHOWN} of {len(rows):,} are shown." if len(rows) > ROWS_SHOWN else ""
+    create_table_artifact(shown, key=key, description=f"{description}{more}")
+
+
+def show_lineage(steps: Sequence["LineageStep"]) -> None:
+    """Show where the scores come from, step by step, with the rows of each."""
+    head = ["step", "what", "rows", "fingerprint"]
+    rows = [
+        [step.step, step.what, f"{step.rows:,}" if step.rows else "-", step.fingerprint] for step in steps
+    ]
+    lines = [_write_row(head), _write_row(["---"] * len(head)), *map(_write_row, rows)]
+    title = "archive → Parquet → bundle → `scored_reviews`"
+    create_markdown_artifact(
+        "\n".join([f"# {title}", "", *lines]), key="lineage", description="Where the scores come from."
+    )
+
+
+def _write_row(cells: Sequence[str]) -> str:
+    """Write a row of a Markdown table; what would end a cell is escaped."""
+    kept = (cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in cells)
+    return f"| {' | '.join(kept)} |"
