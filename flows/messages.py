@@ -8,7 +8,10 @@ from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
 from flows.train_model import TrainingSummary
 from tasks.answers import escape_controls
+from tasks.score_plan import PlannedFile, ScoringPlan
 
+PLAN_LINES = 50
+"""Files that a plan names at most."""
 DATASETS = {
     "stanford": "the Stanford Large Movie Review Dataset",
     "sample": "the generated sample (made-up reviews, not real ones)",
@@ -52,21 +55,74 @@ def describe_training(summary: TrainingSummary) -> str:
     return "\n".join(lines)
 
 
-def describe_scoring(summary: ScoringSummary) -> str:
+def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
     """Say what was scored and set aside, and name each file that was refused or passed over."""
-    if summary.files_scored + len(summary.refused) == 0:
-        lines = [f"Nothing new: {summary.files_found:,} files looked at"]
-    else:
-        lines = [
-            f"Scored {summary.rows_scored:,} reviews of {summary.files_scored:,} files"
-            + (f" with {summary.model_id}" if summary.model_id else "")
-        ]
+    if isinstance(summary, ScoringPlan):
+        return describe_plan(summary)
+    lines = [
+        *_describe_scored(summary),
+        *(f"  refused     {escape_controls(line)}" for line in summary.refused),
+        *(f"  passed over {escape_controls(each.uri)}: {each.reason}" for each in summary.passed_over),
+    ]
+    return "\n".join(lines)
+
+
+def _describe_scored(summary: ScoringSummary) -> list[str]:
+    if summary.files_scored + summary.files_rescored + len(summary.refused) == 0:
+        return [f"Nothing new: {summary.files_found:,} files looked at"]
+    by = f" with {summary.model_id}" if summary.model_id else ""
+    lines = [f"Scored {summary.rows_scored:,} reviews of {summary.files_scored:,} files{by}"]
+    if summary.files_rescored:
+        lines.append(
+            f"  again       {summary.rows_rescored:,} reviews of {summary.files_rescored:,} files that other "
+            "models had scored"
+        )
     if summary.rows_quarantined:
         query = "select uri, row_number, rule, detail from quarantined_rows"
         lines.append(f'  {summary.rows_quarantined:,} rows quarantined: reviews sql "{query}"')
-    lines += [f"  refused     {escape_controls(line)}" for line in summary.refused]
-    lines += [f"  passed over {escape_controls(each.uri)}: {each.reason}" for each in summary.passed_over]
+    return lines
+
+
+def describe_plan(plan: ScoringPlan) -> str:
+    """Say what a run would score, and why: a table of at most `PLAN_LINES` files, with totals."""
+    by = f"with {plan.model_id}" if plan.model_id else "once a model is promoted: none is yet (reviews train)"
+    if not plan.files:
+        lines = [f"Nothing to score: {plan.files_found:,} files looked at. Would score {by}."]
+    else:
+        lines = [f"Would score {by}; nothing was changed.", *_tabulate_plan(plan.files)]
+    lines += [f"  passed over {escape_controls(each.uri)}: {each.reason}" for each in plan.passed_over]
     return "\n".join(lines)
+
+
+def _tabulate_plan(files: Sequence[PlannedFile]) -> list[str]:
+    shown = files[:PLAN_LINES]
+    totals = _total_plan(files)
+    width = max(len("why"), *(len(why) for why in totals))
+    rows = [(file.why, "-" if file.rows is None else f"{file.rows:,}", _name_planned(file)) for file in shown]
+    digits = max(len("rows"), *(len(count) for _, count, _ in rows))
+    lines = [
+        f"  {why:<{width}}  {count:>{digits}}  {name}"
+        for why, count, name in [("why", "rows", "file"), *rows]
+    ]
+    if len(files) > len(shown):
+        lines.append(f"  and {len(files) - len(shown):,} more")
+    return [*lines, *(f"  total {why}: {words}" for why, words in totals.items())]
+
+
+def _name_planned(file: PlannedFile) -> str:
+    return escape_controls(f"{file.uri}  {file.trouble}" if file.trouble else file.uri)
+
+
+def _total_plan(files: Sequence[PlannedFile]) -> dict[str, str]:
+    """Say by reason how many files and rows a plan holds, and how many of the files come to nothing."""
+    totals = {}
+    for why in dict.fromkeys(file.why for file in files):
+        those = [file for file in files if file.why == why]
+        troubled = sum(file.trouble is not None for file in those)
+        rows = sum(file.rows or 0 for file in those)
+        left_out = f", {troubled:,} of the files would not be scored" if troubled else ""
+        totals[why] = f"{len(those):,} files, {rows:,} rows{left_out}"
+    return totals
 
 
 def describe_models(models: Sequence[dict[str, Any]], settings: Settings) -> str:

@@ -1,21 +1,29 @@
 """The flow `score-reviews`: new review files → contract → scored parts → one transaction a group → DuckDB.
 
-Scores what is new by content; a second run scores nothing. Needs a promoted model only where there is
-something to score. One run at a time per home: a second one waits for the first.
+Scores what is new by content; a second run scores nothing. On request scores again what other models have scored,
+or only says what it would do. Needs a promoted model only where there is something to score. One run at a time
+per home: a second one waits for the first. A group of files that fails stops no other; the run fails at its end.
 """
 
+import time
 from dataclasses import dataclass
+from datetime import datetime
 
 from prefect import flow
 
 from data_contracts.errors import UsageError
 from deployments.settings import Settings, load_settings
+from flows import scoring_page as page
 from flows.recording import RecordedRun, record_flow_run
 from tasks import score_stages as stages
 from tasks.inbox import PassedOver, group_files
 from tasks.locking import hold_folder
+from tasks.model_registry import Champion
 from tasks.publish_stage import publish_copy
 from tasks.published import needs_publishing
+from tasks.rescoring import measure_sources
+from tasks.run_page import end_completed, name_run
+from tasks.score_plan import Outstanding, ScoringPlan, ScoringRequest, to_utc
 
 
 @dataclass(frozen=True)
@@ -30,69 +38,192 @@ class ScoringSummary:
     model_id: str | None
     refused: tuple[str, ...]
     passed_over: tuple[PassedOver, ...]
+    files_rescored: int = 0
+    """Sources that another model had scored before; not among `files_scored`."""
+    rows_rescored: int = 0
 
 
-@flow(name="score-reviews")
-def score_reviews(files: list[str] | None = None, text_column: str | None = None) -> ScoringSummary:
+@flow(name="score-reviews", flow_run_name="score-reviews")
+def score_reviews(
+    files: list[str] | None = None,
+    since: datetime | None = None,
+    model_id: str | None = None,
+    rescore: bool = False,
+    dry_run: bool = False,
+    text_column: str | None = None,
+) -> ScoringSummary | ScoringPlan:
     """Score the review files that are new by content.
 
     Args:
-        files: paths of files or folders to score instead of the inbox; refused ones are tried again.
-        text_column: name of the column that holds the text of these files, where it is not one that is known.
+        files: Paths of files or folders to look at instead of the inbox. Refused ones are tried again.
+        since: Leave out files that were last changed before this moment; they stay new. With `rescore`, leave out
+            sources that were first committed before it. Without a time zone it is UTC.
+        model_id: Score with this model instead of the champion. It must have been promoted at some time.
+        rescore: Also score again every source that some model has scored and the chosen one has not; with `files`,
+            those files' alone. The older scores stay.
+        dry_run: Change nothing; give the plan of what would be scored, why, and with which model.
+        text_column: Name of the column that holds the text, where it is not a known one; for named files alone.
     """
     if text_column and not files:
         raise UsageError(
             "--text-column is for files that you name: reviews score --text-column NAME FILE ..."
         )
     settings = load_settings()
+    request = ScoringRequest(tuple(files or ()), to_utc(since), model_id, rescore, text_column)
+    if dry_run:
+        return _end_plan(
+            stages.plan_scoring(settings.inbox_dir, settings.warehouse, settings.bundles_dir, request)
+        )
     for folder in (settings.inbox_dir, settings.parts_dir):
         folder.mkdir(parents=True, exist_ok=True)
-    parameters = {"files": files, "text_column": text_column}
-    with (
-        hold_folder(settings.parts_dir, stages.announce_wait),
-        record_flow_run("score-reviews", parameters, settings) as run,
-    ):
-        summary = _score_new(files, text_column, settings, run)
-    if summary.files_scored or summary.refused or needs_publishing(settings.warehouse, settings.published):
-        publish_copy(settings.warehouse, settings.published)
+    parameters = {"files": files, "since": request.since, "model_id": model_id, "rescore": rescore}
+    started, work = time.monotonic(), stages.Work()
+    try:
+        with (
+            hold_folder(settings.parts_dir, stages.announce_wait),
+            record_flow_run("score-reviews", {**parameters, "text_column": text_column}, settings) as run,
+        ):
+            summary = _score_outstanding(request, settings, work, run)
+            stages.require_no_failure(work)
+    except Exception:
+        # What was committed is for readers, whatever became of the rest.
+        if work.has_committed():
+            _make_known(work, settings, time.monotonic() - started)
+        raise
+    if work.has_committed() or needs_publishing(settings.warehouse, settings.published):
+        _make_known(work, settings, time.monotonic() - started)
+    return _end_run(summary, work)
+
+
+def _make_known(work: stages.Work, settings: Settings, seconds: float) -> None:
+    """Publish what was committed, show it on the run's page, and tell it."""
+    publish_copy(settings.warehouse, settings.published)
+    page.show_work(work, seconds)
+    page.show_sources(work, settings)
+
+
+def _end_plan(plan: ScoringPlan) -> ScoringPlan:
+    page.show_plan(plan)
+    planned = page.count(len(plan.files), "file")
+    name_run(f"score-reviews dry run {planned}")
+    return end_completed(f"A dry run: nothing was changed. It would score {planned}.", plan)
+
+
+def _end_run(summary: ScoringSummary, work: stages.Work) -> ScoringSummary:
+    """Name the run by what it did, and say so; what was refused is said by name."""
+    files = work.total("files_scored")
+    rows = page.count(work.total("rows_scored"), "review")
+    did = f"{page.count(files, 'file')} {rows}" if files else "nothing new"
+    refused = work.files("refused")
+    name_run(f"score-reviews {did}" + (f" {page.count(len(refused), 'file')} refused" if refused else ""))
+    said = f"{rows} of {page.count(files, 'file')} scored" if files else "Nothing new"
+    return end_completed(". ".join([said, *([page.name_refused(refused)] if refused else [])]), summary)
+
+
+def _score_outstanding(
+    request: ScoringRequest, settings: Settings, work: stages.Work, run: RecordedRun
+) -> ScoringSummary:
+    """Finish what an earlier run left scored, score what is new, then what only other models have scored."""
+    model = None
+    if request.model_id:
+        model = stages.choose_model(settings.warehouse, settings.bundles_dir, request.model_id)
+    stages.commit_leftovers(settings.parts_dir, settings.warehouse, work)
+    found = stages.find_new_files(settings.inbox_dir, settings.warehouse, request)
+    if found.new:
+        model = model or stages.choose_model(settings.warehouse, settings.bundles_dir)
+        _score_new(found, model, request, settings, work, run)
+    if request.rescore:
+        model = _score_older(found, model, request, settings, work, run)
+    summary = _summarise(found, model, settings, work)
+    _count(summary, work, run)
     return summary
 
 
 def _score_new(
-    files: list[str] | None, text_column: str | None, settings: Settings, run: RecordedRun
-) -> ScoringSummary:
-    """Finish what an earlier run left scored, then score what is new, group by group."""
-    commits = stages.commit_leftovers(settings.parts_dir, settings.warehouse)
-    plan = stages.find_new_files(settings.inbox_dir, files, settings.warehouse)
-    champion = None
-    refused: list[str] = []
-    postponed: list[PassedOver] = []
-    if plan.new:
-        champion = stages.require_champion(settings.warehouse, settings.bundles_dir)
-        for group in group_files(plan.new):
+    found: Outstanding,
+    model: Champion,
+    request: ScoringRequest,
+    settings: Settings,
+    work: stages.Work,
+    run: RecordedRun,
+) -> None:
+    """Score and commit new files, group by group."""
+    for group in group_files(found.new):
+        with stages.going_on(work, [file.uri for file in group]):
             scored = stages.score_files(
                 group,
-                champion,
+                model,
                 settings.bundles_dir,
                 settings.parts_dir,
                 settings.warehouse,
                 run.run_id,
                 settings.limits,
-                text_column,
+                request.text_column,
             )
-            refused.extend(scored.refused)
-            postponed.extend(scored.postponed)
-            commits.append(stages.commit(scored.part_dir, settings.warehouse))
-    summary = ScoringSummary(
+            work.postponed.extend(scored.postponed)
+            work.commits.append(stages.commit(scored.part_dir, settings.warehouse))
+
+
+def _score_older(
+    found: Outstanding,
+    model: Champion | None,
+    request: ScoringRequest,
+    settings: Settings,
+    work: stages.Work,
+    run: RecordedRun,
+) -> Champion | None:
+    """Score and commit again what the model has not scored, group by group; give the model, if one was needed."""
+    model_id = model.model_id if model else None
+    older = stages.find_older_scores(settings.warehouse, model_id, request.since, found.named_sources)
+    if not older:
+        return model
+    model = model or stages.choose_model(settings.warehouse, settings.bundles_dir)
+    # The texts are read from the published copy, so they have to be in it.
+    if needs_publishing(settings.warehouse, settings.published):
+        publish_copy(settings.warehouse, settings.published)
+    for group in group_files(measure_sources(settings.published, older)):
+        with stages.going_on(work, [source.uri for source in group]):
+            scored = stages.score_again(
+                group,
+                model,
+                settings.bundles_dir,
+                settings.parts_dir,
+                settings.warehouse,
+                settings.published,
+                run.run_id,
+            )
+            work.commits.append(stages.commit(scored.part_dir, settings.warehouse))
+    return model
+
+
+def _summarise(
+    found: Outstanding, model: Champion | None, settings: Settings, work: stages.Work
+) -> ScoringSummary:
+    files_rescored, rows_rescored = work.total("files_rescored"), work.total("rows_rescored")
+    return ScoringSummary(
         inbox=str(settings.inbox_dir),
-        files_found=plan.files_found,
-        files_scored=sum(each.files_scored for each in commits),
-        rows_scored=sum(each.rows_scored for each in commits),
-        rows_quarantined=sum(each.rows_quarantined for each in commits),
-        model_id=champion.model_id if champion else None,
-        refused=tuple(refused),
-        passed_over=(*plan.passed_over, *postponed),
+        files_found=found.files_found,
+        files_scored=work.total("files_scored") - files_rescored,
+        rows_scored=work.total("rows_scored") - rows_rescored,
+        rows_quarantined=work.total("rows_quarantined"),
+        model_id=model.model_id if model else None,
+        refused=tuple(f"{file.uri}: {file.rule}: {file.detail}" for file in work.files("refused")),
+        passed_over=(*found.passed_over, *work.postponed),
+        files_rescored=files_rescored,
+        rows_rescored=rows_rescored,
     )
-    counts = ("files_found", "files_scored", "rows_scored", "rows_quarantined")
-    run.counts.update({name: getattr(summary, name) for name in counts}, files_refused=len(refused))
-    return summary
+
+
+def _count(summary: ScoringSummary, work: stages.Work, run: RecordedRun) -> None:
+    """Keep what the run counted in its row of `runs`."""
+    names = (
+        "files_found",
+        "files_scored",
+        "rows_scored",
+        "rows_quarantined",
+        "files_rescored",
+        "rows_rescored",
+    )
+    run.counts.update({name: getattr(summary, name) for name in names})
+    files_failed = sum(len(failed.uris) for failed in work.failures)
+    run.counts.update(files_refused=len(summary.refused), files_failed=files_failed)

@@ -8,7 +8,7 @@ at once, and its rows are there once.
 import glob
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,21 @@ _FIND_NEW_SOURCES = """
 CREATE TEMP TABLE new_sources AS
 SELECT DISTINCT source_sha256 FROM accepted WHERE status = 'scored'
 AND source_sha256 NOT IN (SELECT source_sha256 FROM scored_files WHERE status = 'scored')
+"""
+_COUNT_RESCORED = """
+WITH again AS (FROM accepted ANTI JOIN new_sources USING (source_sha256) WHERE status = 'scored')
+SELECT
+    (SELECT count(*) FROM again),
+    (SELECT count(*) FROM part_scored_reviews SEMI JOIN again USING (source_sha256, model_id))
+"""
+_LIST_COMMITTED = """
+WITH bad AS (
+    SELECT source_sha256, count(*) AS rows FROM quarantined_rows
+    SEMI JOIN (FROM accepted WHERE status = 'scored') USING (source_sha256)
+    WHERE released_at IS NULL GROUP BY source_sha256
+)
+SELECT uri, model_id, format, status, rule, detail, coalesce(rows_read, 0), coalesce(bad.rows, 0)
+FROM accepted LEFT JOIN bad USING (source_sha256) ORDER BY uri
 """
 _FORGET_REFUSALS = """
 DELETE FROM scored_files AS known USING accepted
@@ -85,6 +100,28 @@ class CommitSummary:
     files_skipped: int
     rows_scored: int
     rows_quarantined: int
+    files_rescored: int = 0
+    """Of the files scored, those that another model had scored before."""
+    rows_rescored: int = 0
+    """Of the rows scored, those of such files."""
+    files: tuple["CommittedFile", ...] = field(default=(), compare=False)
+    """Those scored and those refused, by name; not those skipped."""
+
+
+@dataclass(frozen=True)
+class CommittedFile:
+    """What the ledger holds of one file."""
+
+    uri: str
+    model_id: str
+    format: str | None
+    status: str
+    """'scored' or 'refused'; `rule` and `detail` say why where it is refused."""
+    rule: str | None
+    detail: str | None
+    rows_read: int
+    rows_quarantined: int
+    """Not released since; 0 where the file is refused."""
 
 
 def commit_parts(warehouse: Path, part_dir: Path) -> CommitSummary:
@@ -111,11 +148,27 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)
     _require_accounted(connection, part_dir)
+    return _summarise(connection, rows_scored, rows_quarantined)
+
+
+def _summarise(
+    connection: duckdb.DuckDBPyConnection, rows_scored: int, rows_quarantined: int
+) -> CommitSummary:
     count = "SELECT count(*) FILTER (status = 'scored'), count(*) FILTER (status = 'refused') FROM accepted"
     files_scored, files_refused = _fetch_row(connection, count)
     (files,) = _fetch_row(connection, "SELECT count(*) FROM part_scored_files")
-    skipped = files - files_scored - files_refused
-    return CommitSummary(files_scored, files_refused, skipped, rows_scored, rows_quarantined)
+    files_rescored, rows_rescored = _fetch_row(connection, _COUNT_RESCORED)
+    committed = connection.execute(_LIST_COMMITTED).fetchall()
+    return CommitSummary(
+        files_scored=files_scored,
+        files_refused=files_refused,
+        files_skipped=files - files_scored - files_refused,
+        rows_scored=rows_scored,
+        rows_quarantined=rows_quarantined,
+        files_rescored=files_rescored,
+        rows_rescored=rows_rescored,
+        files=tuple(CommittedFile(*row) for row in committed),
+    )
 
 
 def _open_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:

@@ -6,11 +6,20 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 UNFINISHED_SUFFIXES = (".part", ".tmp", ".crdownload", ".partial", ".swp")
 """Names that programs give to files that they are still writing."""
 GROUP_BYTES = 32 * 2**20
 GROUP_FILES = 500
+
+
+class _HasSize(Protocol):
+    @property
+    def size(self) -> int: ...
+
+
+_AnyFile = TypeVar("_AnyFile", bound=_HasSize)
 
 
 @dataclass(frozen=True)
@@ -133,9 +142,9 @@ def has_changed(file: SourceFile) -> bool:
     return (status.st_size, status.st_mtime_ns) != (file.size, file.mtime_ns)
 
 
-def group_files(files: Sequence[SourceFile]) -> list[tuple[SourceFile, ...]]:
+def group_files(files: Sequence[_AnyFile]) -> list[tuple[_AnyFile, ...]]:
     """Put small files together, in order, so that thousands of them cost a few tasks; a large one is alone."""
-    groups: list[list[SourceFile]] = []
+    groups: list[list[_AnyFile]] = []
     for file in files:
         last = groups[-1] if groups else []
         full = len(last) >= GROUP_FILES or sum(each.size for each in last) + file.size > GROUP_BYTES

@@ -1,69 +1,85 @@
 """What is known of files: where each was seen with which content, and which contents were scored or refused.
 
-Each function opens the warehouse once and closes it; thousands of files cost one query.
+Each function opens the warehouse once and closes it; thousands of files cost one query. A warehouse that is not
+there knows nothing, and is not made. Lists go in as parameters: an Arrow table would make DuckDB load pandas.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import pyarrow as pa
 
 from tasks.inbox import FoundFile, SourceFile
 from tasks.warehouse import open_warehouse
 
+SEEN_EVERY = "INTERVAL 1 HOUR"
+"""How far `last_seen` may lag behind, so that a run that finds nothing new does not rewrite every row."""
+
+_READ_SIGHTINGS = f"""
+WITH found AS (
+    SELECT unnest(?::VARCHAR[]) AS uri, unnest(?::BIGINT[]) AS size, unnest(?::BIGINT[]) AS mtime_ns
+),
+ledger AS (SELECT source_sha256, max(status) AS status FROM scored_files GROUP BY source_sha256)
+SELECT
+    uri, source_sha256, seen.size = found.size AND seen.mtime_ns = found.mtime_ns,
+    last_seen < now() - {SEEN_EVERY}, ledger.status
+FROM found JOIN inbox_files AS seen USING (uri) LEFT JOIN ledger USING (source_sha256)
+"""  # noqa: S608
+# Of the two words 'scored' is the greater, so that one model that scored a content outweighs refusals.
+_READ_STATUSES = """
+SELECT source_sha256, max(status) FROM scored_files
+WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
+"""
 _RECORD_SEEN = """
 INSERT INTO inbox_files (uri, size, mtime_ns, source_sha256, first_seen, last_seen)
-SELECT uri, size, mtime_ns, source_sha256, now(), now() FROM seen
+SELECT unnest(?::VARCHAR[]), unnest(?::BIGINT[]), unnest(?::BIGINT[]), unnest(?::VARCHAR[]), now(), now()
 ON CONFLICT (uri) DO UPDATE SET
     size = excluded.size, mtime_ns = excluded.mtime_ns, source_sha256 = excluded.source_sha256,
     last_seen = excluded.last_seen
 """
 
 
-def read_known_hashes(warehouse: Path, files: Sequence[FoundFile]) -> dict[str, str]:
-    """Give the sha256 by uri of those `files` that were seen before with the same size and time."""
-    if not files:
+@dataclass(frozen=True)
+class Sighting:
+    """What is known of a file's name: what lay there when it was last looked at."""
+
+    source_sha256: str
+    is_unchanged: bool
+    """Whether size and time are still those, so that the content need not be read."""
+    is_stale: bool
+    """Whether `last_seen` is to be renewed."""
+    status: str | None
+    """'scored' where some model has scored the content, else 'refused' or None."""
+
+
+def read_sightings(warehouse: Path, files: Sequence[FoundFile]) -> dict[str, Sighting]:
+    """Give by uri what is known of those `files` whose names were seen before."""
+    if not files or not warehouse.exists():
         return {}
     with open_warehouse(warehouse, write=False) as connection:
-        connection.register("found", _tabulate(files))
-        query = "SELECT uri, source_sha256 FROM found JOIN inbox_files USING (uri, size, mtime_ns)"
-        return dict(connection.execute(query).fetchall())
+        rows = connection.execute(_READ_SIGHTINGS, _list_columns(files)).fetchall()
+    return {uri: Sighting(*known) for uri, *known in rows}
+
+
+def read_statuses(warehouse: Path, sources: Collection[str]) -> dict[str, str]:
+    """Give by sha256 'scored' for the `sources` that some model has scored, 'refused' for those refused only."""
+    if not sources or not warehouse.exists():
+        return {}
+    with open_warehouse(warehouse, write=False) as connection:
+        return dict(connection.execute(_READ_STATUSES, [list(sources)]).fetchall())
 
 
 def record_seen(warehouse: Path, files: Sequence[SourceFile]) -> None:
     """Keep where each file was seen just now, with which size, time and content; one row per uri."""
     if not files:
         return
-    hashes = pa.array([file.source_sha256 for file in files], pa.string())
+    hashes = [file.source_sha256 for file in files]
     with open_warehouse(warehouse, write=True) as connection:
-        connection.register("seen", _tabulate(files).append_column("source_sha256", hashes))
-        connection.execute(_RECORD_SEEN)
+        connection.execute(_RECORD_SEEN, [*_list_columns(files), hashes]).fetchall()
 
 
-def find_unseen_sources(
-    warehouse: Path, files: Sequence[SourceFile], retry_refused: bool = False
-) -> list[SourceFile]:
-    """Give the files, in order, whose content no model has scored and no rule refused; of copies, the first.
-
-    With `retry_refused`, contents that were refused and never scored are given too.
-    """
-    firsts = {file.source_sha256: file for file in reversed(files)}
-    if not firsts:
-        return []
-    done = ("scored",) if retry_refused else ("scored", "refused")
-    with open_warehouse(warehouse, write=False) as connection:
-        connection.register("asked", pa.table({"source_sha256": list(firsts)}))
-        query = "SELECT DISTINCT source_sha256 FROM asked JOIN scored_files USING (source_sha256)"
-        rows = connection.execute(f"{query} WHERE list_contains(?, status)", [list(done)]).fetchall()
-    known = {sha256 for (sha256,) in rows}
-    return [file for file in files if file.source_sha256 not in known and firsts[file.source_sha256] is file]
-
-
-def _tabulate(files: Sequence[FoundFile] | Sequence[SourceFile]) -> pa.Table:
-    return pa.table(
-        {
-            "uri": pa.array([file.uri for file in files], pa.string()),
-            "size": pa.array([file.size for file in files], pa.int64()),
-            "mtime_ns": pa.array([file.mtime_ns for file in files], pa.int64()),
-        }
-    )
+def _list_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> list[list[str] | list[int]]:
+    return [
+        [file.uri for file in files],
+        [file.size for file in files],
+        [file.mtime_ns for file in files],
+    ]

@@ -35,6 +35,7 @@ _FIND_CHAMPION = """
 SELECT model_id, variant, bundle_fingerprint, number, reason, promotions."at"
 FROM promotions JOIN models USING (model_id) ORDER BY number DESC LIMIT 1
 """
+_FIND_PROMOTED = _FIND_CHAMPION.replace("ORDER BY", "WHERE model_id = ? ORDER BY")
 _ADD_PROMOTION = """
 INSERT INTO promotions (number, action, model_id, reason, compared_with, "at")
 SELECT coalesce(max(number), 0) + 1, $action, $model_id, $reason, $compared_with, now() FROM promotions
@@ -76,6 +77,13 @@ def find_champion(warehouse: Path) -> Champion | None:
     """Give the model of the last promotion or rollback, None before the first."""
     with open_warehouse(warehouse, write=False) as connection:
         return _read_champion(connection)
+
+
+def find_promoted(warehouse: Path, model_id: str) -> Champion | None:
+    """Give the last promotion or rollback that made a model the champion, None if there never was one."""
+    with open_warehouse(warehouse, write=False) as connection:
+        rows = connection.execute(_FIND_PROMOTED, [model_id]).fetchall()
+    return Champion(*rows[0]) if rows else None
 
 
 def promote_model(warehouse: Path, model_id: str, reason: str, compared_with: str | None = None) -> Champion:

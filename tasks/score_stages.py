@@ -3,36 +3,45 @@
 import functools
 import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefect import get_run_logger, task
+from prefect.assets import add_asset_metadata, materialize
 
-from data_contracts.errors import BundleError
-from data_contracts.expectations import require_success
+from data_contracts.errors import BundleError, ContractError, ReviewsError
 from data_contracts.limits import RowLimits
-from tasks.commit import CommitSummary, commit_parts
-from tasks.inbox import Findings, PassedOver, SourceFile, hash_file, look_at_named, look_into
-from tasks.ledger import find_unseen_sources, read_known_hashes, record_seen
-from tasks.model_registry import Champion, find_champion
-from tasks.progress import show_progress
-from tasks.run_log import record_checks
+from tasks.answers import escape_controls
+from tasks.commit import CommitSummary, CommittedFile, commit_parts
+from tasks.inbox import PassedOver, SourceFile
+from tasks.lineage import BUNDLE, INBOX, SCORES
+from tasks.model_registry import Champion, find_champion, find_promoted
+from tasks.rescoring import OlderSource, find_older_sources, rescore_group
+from tasks.retries import WHEN_IT_MAY_PASS
+from tasks.run_page import judge_checks, show_live_progress
+from tasks.score_plan import (
+    OLDER_MODEL,
+    Outstanding,
+    PlannedFile,
+    ScoringPlan,
+    ScoringRequest,
+    find_outstanding,
+    plan_new_files,
+)
 
 if TYPE_CHECKING:
     from models.scorer import Scorer
 
 NEXT_STEP = "this is a fault of the model or of this program: nothing of the group was committed."
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a look at the inbox gave: files found, and those whose content was never scored or refused."""
-
-    files_found: int
-    new: tuple[SourceFile, ...]
-    passed_over: tuple[PassedOver, ...]
+FAILED_NEXT_STEP = "Next: mend what the message names; the next run tries these files again."
+COUNTS = ("files_scored", "files_refused", "rows_scored", "rows_quarantined")
+"""Of a commit, told as the metadata of the asset `scored_reviews`."""
+FILES_NAMED = 20
+"""Files of a failed group that a message names at most."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +49,36 @@ class GroupSummary:
     """What became of one group of files, small enough to hand between tasks."""
 
     part_dir: Path
-    refused: tuple[str, ...]
-    """One line a refused file: name, rule, detail."""
     postponed: tuple[PassedOver, ...]
+
+
+@dataclass(frozen=True)
+class FailedGroup:
+    """Files of which nothing was committed, and why."""
+
+    uris: tuple[str, ...]
+    error: Exception
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run has done so far, added to group by group."""
+
+    commits: list[CommitSummary] = field(default_factory=list)
+    postponed: list[PassedOver] = field(default_factory=list)
+    failures: list[FailedGroup] = field(default_factory=list)
+
+    def has_committed(self) -> bool:
+        """Tell whether the ledger holds files that it did not hold before."""
+        return any(each.files_scored or each.files_refused for each in self.commits)
+
+    def total(self, name: str) -> int:
+        """Add up one count of all commits."""
+        return sum(getattr(each, name) for each in self.commits)
+
+    def files(self, status: str | None = None) -> list[CommittedFile]:
+        """Give the files that the ledger holds since this run, of one status if it is given."""
+        return [file for each in self.commits for file in each.files if status in (None, file.status)]
 
 
 def announce_wait(folder: Path) -> None:
@@ -55,57 +91,65 @@ def _warn(message: str) -> None:
     sys.stderr.write(f"{message}\n")  # the command keeps Prefect's log off the terminal
 
 
-@task(name="find-new-files")
-def find_new_files(inbox: Path, named: Sequence[str] | None, warehouse: Path) -> Plan:
-    """Find the files to score; a known file is not read, a copy of a known one is recognised by content.
-
-    Files that were named are tried again if they were refused.
-    """
-    findings = look_at_named([Path(name) for name in named], inbox) if named else look_into(inbox)
-    known, unknown_reasons = _hash_unknown(findings, warehouse)
-    record_seen(warehouse, known)
-    new = find_unseen_sources(warehouse, known, retry_refused=bool(named))
-    return Plan(len(findings.files), tuple(new), (*findings.passed_over, *unknown_reasons))
+@task(name="find-new-files", **WHEN_IT_MAY_PASS)
+def find_new_files(inbox: Path, warehouse: Path, request: ScoringRequest) -> Outstanding:
+    """Find the files to score, and keep what was seen, so that a known file is not read again."""
+    return find_outstanding(inbox, warehouse, request, record=True)
 
 
-def _hash_unknown(findings: Findings, warehouse: Path) -> tuple[list[SourceFile], list[PassedOver]]:
-    """Give every file with its sha256, read anew only where name, size or time are not those known."""
-    hashes = read_known_hashes(warehouse, findings.files)
-    files: list[SourceFile] = []
-    passed_over: list[PassedOver] = []
-    unknown_bytes = sum(found.size for found in findings.files if found.uri not in hashes)
-    with show_progress("Looking at new files", unknown_bytes) as report:
-        for found in findings.files:
-            if found.uri in hashes:
-                files.append(SourceFile(found.uri, found.path, found.size, found.mtime_ns, hashes[found.uri]))
-                continue
-            hashed = hash_file(found)
-            if isinstance(hashed, SourceFile):
-                files.append(hashed)
-            else:
-                passed_over.append(hashed)
-            report(found.size)
-    return files, passed_over
-
-
-@task(name="require-champion")
-def require_champion(warehouse: Path, bundles_dir: Path) -> Champion:
-    """Give the promoted model, its bundle unaltered; without one nothing is scored."""
+@task(name="choose-model", **WHEN_IT_MAY_PASS)
+def choose_model(warehouse: Path, bundles_dir: Path, model_id: str | None = None) -> Champion:
+    """Give the champion, or the named model if it was promoted once, its bundle unaltered; no other scores."""
     from models.bundle import require_unaltered
 
-    champion = find_champion(warehouse)
-    if champion is None:
+    model = _find_model(warehouse, model_id)
+    if model is None:
         raise BundleError(
             "No model has been promoted yet, so nothing can be scored. Run `reviews train` first."
         )
-    require_unaltered(bundles_dir / champion.model_id, champion.bundle_fingerprint)
-    return champion
+    require_unaltered(bundles_dir / model.model_id, model.bundle_fingerprint)
+    return model
 
 
-@task(name="score-files")
+def _find_model(warehouse: Path, model_id: str | None) -> Champion | None:
+    """Give the champion if there is one, or the named model, which must have been promoted once."""
+    model = None
+    if warehouse.exists():
+        model = find_promoted(warehouse, model_id) if model_id else find_champion(warehouse)
+    if model is None and model_id:
+        raise BundleError(
+            f"Model {model_id!r} was never promoted, so it does not score. Next: name one that `reviews models` "
+            "lists and that was promoted, or promote it: reviews train --promote always."
+        )
+    return model
+
+
+@task(name="plan-scoring", **WHEN_IT_MAY_PASS)
+def plan_scoring(inbox: Path, warehouse: Path, bundles_dir: Path, request: ScoringRequest) -> ScoringPlan:
+    """Say what a run would do, and change nothing."""
+    from models.bundle import require_unaltered
+
+    model = _find_model(warehouse, request.model_id)
+    outstanding = find_outstanding(inbox, warehouse, request, record=False)
+    older = []
+    if request.rescore and model is not None:
+        older = find_older_sources(warehouse, model.model_id, request.since, outstanding.named_sources)
+    if model is not None and (outstanding.new or older):
+        require_unaltered(bundles_dir / model.model_id, model.bundle_fingerprint)
+    again = [PlannedFile(source.uri, OLDER_MODEL, source.rows_read) for source in older]
+    return ScoringPlan(
+        inbox=str(inbox),
+        files_found=outstanding.files_found,
+        model_id=model.model_id if model else None,
+        files=(*plan_new_files(outstanding, request.text_column), *again),
+        passed_over=outstanding.passed_over,
+    )
+
+
+@task(name="score-files", **WHEN_IT_MAY_PASS)
 def score_files(
     files: Sequence[SourceFile],
-    champion: Champion,
+    model: Champion,
     bundles_dir: Path,
     parts_dir: Path,
     warehouse: Path,
@@ -117,53 +161,128 @@ def score_files(
     from tasks.review_files import ReadOptions
     from tasks.scoring import ScoringJob, keep_part, score_group
 
-    options = ReadOptions(text_column=text_column)
-    scorer = _load_scorer_once(bundles_dir / champion.model_id, champion.bundle_fingerprint)
-    job = ScoringJob(scorer, parts_dir, run_id, limits, options)
-    with show_progress(f"Scoring {_name_group(files)}", sum(file.size for file in files)) as report:
+    scorer = _load_scorer_once(bundles_dir / model.model_id, model.bundle_fingerprint)
+    job = ScoringJob(scorer, parts_dir, run_id, limits, ReadOptions(text_column=text_column))
+    with show_live_progress(f"Scoring {_name_group(files)}", sum(file.size for file in files)) as report:
         outcome = score_group(job, files, report)
-    record_checks(warehouse, run_id, outcome.checks)
-    require_success(outcome.checks, NEXT_STEP)
-    refused = tuple(
-        f"{each.source.uri}: {each.rule}: {each.detail}" for each in outcome.files if each.status == "refused"
-    )
-    return GroupSummary(keep_part(outcome), refused, outcome.postponed)
+    judge_checks(warehouse, run_id, outcome.checks, NEXT_STEP)
+    return GroupSummary(keep_part(outcome), outcome.postponed)
+
+
+@task(name="find-older-scores", **WHEN_IT_MAY_PASS)
+def find_older_scores(
+    warehouse: Path, model_id: str | None, since: datetime | None, among: Collection[str] | None
+) -> list[OlderSource]:
+    """Find the sources that other models have scored and `model_id`, else the champion, has not."""
+    return find_older_sources(warehouse, model_id, since, among)
+
+
+@task(name="score-again", **WHEN_IT_MAY_PASS)
+def score_again(
+    sources: Sequence[OlderSource],
+    model: Champion,
+    bundles_dir: Path,
+    parts_dir: Path,
+    warehouse: Path,
+    published: Path,
+    run_id: str,
+) -> GroupSummary:
+    """Score the texts of sources that only other models have scored into a part, checked like any other."""
+    from tasks.scoring import ScoringJob, keep_part
+
+    scorer = _load_scorer_once(bundles_dir / model.model_id, model.bundle_fingerprint)
+    job = ScoringJob(scorer, parts_dir, run_id)
+    name = f"Scoring {_name_group(sources)} again"
+    with show_live_progress(name, sum(source.size for source in sources)) as report:
+        outcome = rescore_group(job, sources, published, report)
+    judge_checks(warehouse, run_id, outcome.checks, NEXT_STEP)
+    return GroupSummary(keep_part(outcome), ())
 
 
 @functools.lru_cache(maxsize=1)
 def _load_scorer_once(bundle_dir: Path, fingerprint: str) -> "Scorer":
-    """Load the champion, whose bundle has this fingerprint, once for all groups of a run."""
+    """Load the model whose bundle has this fingerprint, once for all groups of a run."""
     from models.scorer import load_scorer
 
     return load_scorer(bundle_dir)
 
 
-def _name_group(files: Sequence[SourceFile]) -> str:
+def _name_group(files: Sequence[SourceFile] | Sequence[OlderSource]) -> str:
     return Path(files[0].uri).name if len(files) == 1 else f"{len(files)} files"
 
 
-@task(name="commit-part")
+@materialize(SCORES, asset_deps=[BUNDLE, INBOX], name="commit-part", **WHEN_IT_MAY_PASS)
 def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
     """Commit one part in one transaction; then it is no longer needed."""
     summary = commit_parts(warehouse, part_dir)
     shutil.rmtree(part_dir)
+    add_asset_metadata(SCORES, {name: getattr(summary, name) for name in COUNTS})
     return summary
 
 
-def commit_leftovers(parts_dir: Path, warehouse: Path) -> list[CommitSummary]:
+def commit_leftovers(parts_dir: Path, warehouse: Path, work: Work) -> None:
     """Commit the parts that an earlier run scored but did not commit, and remove what it left half made.
 
-    A part that was damaged since is removed too: its files are not in the ledger, so they are scored again.
+    A part that was damaged since, or breaks its contract, is removed too: its files are not in the ledger, so
+    they are scored again.
     """
     for unfinished in parts_dir.glob(".*.tmp"):
         shutil.rmtree(unfinished, ignore_errors=True)
-    from tasks.scoring import is_undamaged
-
-    commits = []
     for part_dir in sorted(path for path in parts_dir.glob("*") if path.is_dir()):
-        if is_undamaged(part_dir):
-            commits.append(commit(part_dir, warehouse))
-        else:
-            _warn(f"{part_dir}: a part of an earlier run was damaged; its files are scored anew.")
-            shutil.rmtree(part_dir)
-    return commits
+        _commit_leftover(part_dir, warehouse, work)
+
+
+def _commit_leftover(part_dir: Path, warehouse: Path, work: Work) -> None:
+    from tasks.scoring import is_undamaged, list_uris
+
+    trouble = None if is_undamaged(part_dir) else "was damaged"
+    if trouble is None:
+        with going_on(work, list_uris(part_dir)):
+            try:
+                work.commits.append(commit(part_dir, warehouse))
+            except ContractError as error:
+                trouble = f"breaks its contract ({error})"
+    if trouble is not None:
+        _warn(f"{part_dir}: a part of an earlier run {trouble}; its files are scored anew.")
+        shutil.rmtree(part_dir)
+
+
+@contextmanager
+def going_on(work: Work, uris: Sequence[str]) -> Iterator[None]:
+    """Let a group of files fail alone: note what the block raises, and go on with the other groups."""
+    try:
+        yield
+    except Exception as error:  # whatever it is, the other groups can do without this one
+        work.failures.append(FailedGroup(tuple(uris), error))
+        _warn(f"{_name_files(uris)}: not scored, going on with the others. {error}")
+
+
+def require_no_failure(work: Work) -> None:
+    """Raise what made groups fail, if any did, with the names of their files and what was committed.
+
+    A single error keeps its class, and so the exit status; several become one `ReviewsError`.
+    """
+    if not work.failures:
+        return
+    files, rows = work.total("files_scored"), work.total("rows_scored")
+    done = f"Committed all the same: {files:,} files, {rows:,} reviews. {FAILED_NEXT_STEP}"
+    first = work.failures[0]
+    if len(work.failures) == 1:
+        raise _say_more(first.error, f"Not scored: {_name_files(first.uris)}\n{done}") from first.error
+    lines = [f"- {_name_files(failed.uris)}: {failed.error}" for failed in work.failures]
+    head = f"{len(lines)} groups of files failed:"
+    raise ReviewsError("\n".join([head, *lines, done])) from first.error
+
+
+def _say_more(error: Exception, words: str) -> Exception:
+    """Give an error of the same class with more words; one that takes no plain message gets them as a note."""
+    try:
+        return type(error)(f"{error}\n{words}")
+    except Exception:  # what an error of another library wants to be made of is not known
+        error.add_note(words)
+        return error if not isinstance(error, ReviewsError) else ReviewsError(f"{error}\n{words}")
+
+
+def _name_files(uris: Sequence[str]) -> str:
+    more = f" and {len(uris) - FILES_NAMED:,} more" if len(uris) > FILES_NAMED else ""
+    return ", ".join(map(escape_controls, uris[:FILES_NAMED])) + more

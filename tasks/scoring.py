@@ -8,13 +8,13 @@ opens the database: parts are independent of each other, only the commit is not.
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -40,6 +40,14 @@ CHUNK_BYTES = 32 * 2**20
 Write = Callable[[str, pa.Table], None]
 
 
+class HasContent(Protocol):
+    """Something that is known by the sha256 of the bytes of its source file."""
+
+    @property
+    def source_sha256(self) -> str:
+        """The sha256 in hex."""
+
+
 @dataclass(frozen=True)
 class ScoringJob:
     """What is the same for every group of one run."""
@@ -47,8 +55,8 @@ class ScoringJob:
     scorer: Scorer
     parts_dir: Path
     run_id: str
-    limits: RowLimits
-    options: ReadOptions
+    limits: RowLimits = field(default_factory=RowLimits)
+    options: ReadOptions = field(default_factory=ReadOptions)
 
 
 @dataclass(frozen=True)
@@ -89,10 +97,19 @@ class _Tally:
     checks: list[CheckResult] = field(default_factory=list)
 
 
-def name_part(model_id: str, files: Sequence[SourceFile]) -> str:
+def name_part(model_id: str, files: Sequence[HasContent]) -> str:
     """Name a part by what it holds: the model and the content of its files."""
     content = "\n".join([model_id, *(file.source_sha256 for file in files)])
     return sha256(content.encode()).hexdigest()[:24]
+
+
+def start_part(job: ScoringJob, files: Sequence[HasContent]) -> tuple[Path, Path]:
+    """Make the empty folder in which a part is built; give it, and the name that the part gets when it is whole."""
+    target = job.parts_dir / name_part(job.scorer.model_id, files)
+    building = job.parts_dir / f".{target.name}.{os.getpid()}.tmp"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    return building, target
 
 
 def score_group(
@@ -102,18 +119,18 @@ def score_group(
 
     A bad file is an outcome, not an error. The caller judges the checks, then calls `keep_part`.
     """
-    target = job.parts_dir / name_part(job.scorer.model_id, files)
-    building = job.parts_dir / f".{target.name}.{os.getpid()}.tmp"
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
+    building, target = start_part(job, files)
     tally = _Tally()
-    with _open_part(building) as write:
+    with open_part(building) as write:
         for chunk in _read_chunks(job, files, tally, report):
             _score_chunk(job, chunk, tally, write)
         done = [file for file in files if file.source_sha256 not in tally.postponed]
         outcomes = tuple(_close_file(file, tally, job.limits) for file in done)
         write("scored_files", _ledger_rows(job, outcomes))
-    checks = (*merge_results(tally.checks), *_check_part(building, outcomes))
+    kept = [each for each in outcomes if each.status == "scored"]
+    rows_read = {each.source.source_sha256: each.rows_read for each in kept}
+    rows_bad = {each.source.source_sha256: each.rows_bad for each in kept}
+    checks = (*merge_results(tally.checks), *check_part(building, rows_read, rows_bad))
     return GroupOutcome(building, target, outcomes, tuple(tally.postponed.values()), checks)
 
 
@@ -138,6 +155,12 @@ def is_undamaged(part_dir: Path) -> bool:
     return True
 
 
+def list_uris(part_dir: Path) -> list[str]:
+    """Name the files that a part is of."""
+    names: list[str] = pq.read_table(part_dir / "scored_files.parquet", columns=["uri"])["uri"].to_pylist()
+    return names
+
+
 def _make_durable(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -147,7 +170,7 @@ def _make_durable(path: Path) -> None:
 
 
 @contextmanager
-def _open_part(folder: Path) -> Iterator[Write]:
+def open_part(folder: Path) -> Iterator[Write]:
     """Open the four files of a part and give the function that appends rows to one of them."""
     with ExitStack() as stack:
         options = {"compression": "zstd", "write_page_checksum": True}
@@ -173,7 +196,7 @@ def _read_chunks(
                 if len(batch) == 0:
                     continue
                 waiting.append(_name_source(batch, file))
-                if _is_full(waiting):
+                if is_full(waiting):
                     yield pa.concat_tables(waiting)
                     waiting = []
         except FileRefusedError as refusal:
@@ -187,7 +210,8 @@ def _read_chunks(
         yield pa.concat_tables(waiting)
 
 
-def _is_full(waiting: Sequence[pa.Table]) -> bool:
+def is_full(waiting: Sequence[pa.Table]) -> bool:
+    """Tell whether tables that wait are a chunk, by rows or by bytes."""
     rows, size = sum(len(table) for table in waiting), sum(table.nbytes for table in waiting)
     return rows >= CHUNK_ROWS or size >= CHUNK_BYTES
 
@@ -224,7 +248,7 @@ def _score_chunk(job: ScoringJob, chunk: pa.Table, tally: _Tally, write: Write) 
     good = chunk.filter(pa.array(~bad))
     if len(good):
         write("source_reviews", _source_rows(good))
-        write("scored_reviews", _scored_rows(job, good, now))
+        write("scored_reviews", score_rows(job, good, now))
 
 
 def _count_rows(chunk: pa.Table, broken: dict[int, tuple[str, str]], tally: _Tally) -> None:
@@ -261,7 +285,8 @@ def _source_rows(good: pa.Table) -> pa.Table:
     return pa.table({**columns, "text_sha256": hashes}).select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA)
 
 
-def _scored_rows(job: ScoringJob, good: pa.Table, now: datetime) -> pa.Table:
+def score_rows(job: ScoringJob, good: pa.Table, now: datetime) -> pa.Table:
+    """Score rows that have `source_sha256`, `row_number` and `text`, [n] to [n] rows of `SCORED_SCHEMA`."""
     scored = score_texts(job.scorer, good["text"].to_pylist())
     columns = {
         "source_sha256": good["source_sha256"],
@@ -311,16 +336,12 @@ def _ledger_rows(job: ScoringJob, outcomes: Sequence[FileOutcome]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)
 
 
-def _check_part(folder: Path, outcomes: Sequence[FileOutcome]) -> list[CheckResult]:
-    """Check the scores of a part against their contract, refused files left out."""
-    kept = [each for each in outcomes if each.status == "scored"]
-    if not kept:
+def check_part(
+    folder: Path, rows_read: Mapping[str, int], rows_quarantined: Mapping[str, int]
+) -> list[CheckResult]:
+    """Check the scores of a part against their contract, of the sources in `rows_read` alone."""
+    if not rows_read:
         return []
-    sources = pa.array([each.source.source_sha256 for each in kept], pa.string())
     scored = pq.read_table(folder / "scored_reviews.parquet")
-    scored = scored.filter(pc.is_in(scored["source_sha256"], value_set=sources))
-    return check_scored_rows(
-        scored,
-        {each.source.source_sha256: each.rows_read for each in kept},
-        {each.source.source_sha256: each.rows_bad for each in kept},
-    )
+    of_those = pc.is_in(scored["source_sha256"], value_set=pa.array(list(rows_read), pa.string()))
+    return check_scored_rows(scored.filter(of_those), rows_read, rows_quarantined)

@@ -18,7 +18,7 @@ CREATE TABLE inbox_files (
     mtime_ns BIGINT NOT NULL, -- nanoseconds since 1970, as the file system says
     source_sha256 VARCHAR NOT NULL, -- of the bytes as last found
     first_seen TIMESTAMPTZ NOT NULL,
-    last_seen TIMESTAMPTZ NOT NULL
+    last_seen TIMESTAMPTZ NOT NULL -- up to an hour late where the file is still the same
 );
 
 -- One row per accepted source row: source_sha256, row_number.

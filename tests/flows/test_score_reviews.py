@@ -6,37 +6,24 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from prefect.settings import PREFECT_API_URL
 
-from data_contracts.errors import BundleError, ContractError, UsageError
+from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError, WarehouseError
 from deployments.settings import Settings
-from flows.score_reviews import ScoringSummary, score_reviews
+from flows.score_reviews import score_reviews
 from models.scorer import load_scorer, score_texts
-from tasks import score_stages, scoring
+from tasks import inbox, score_stages, scoring
 from tasks.review_files import ReadOptions, read_review_file
+from tests.flows.scoring_runs import CSV, count, drop, run
 from tests.flows.small_home import ask, promote_small_model, write_small_bundle
-
-CSV = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt1,bad plot,2\nc,tt2,   ,5\n"
-
-
-def drop(settings: Settings, name: str, content: str | bytes) -> Path:
-    path = settings.inbox_dir / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
-
-
-def count(settings: Settings, table: str) -> int:
-    return int(ask(settings.warehouse, f"select count(*) from {table}")[0][0])
-
-
-def run() -> ScoringSummary:
-    return score_reviews()
 
 
 def test_new_rows_are_scored_and_bad_ones_quarantined(scoring_home: Settings) -> None:
@@ -210,7 +197,7 @@ def test_a_refused_file_is_tried_again_when_it_is_named(scoring_home: Settings) 
     path = drop(scoring_home, "survey.csv", "Comments\ngood film\n")
     assert "text_column_missing" in run().refused[0]
     assert run().refused == ()
-    assert score_reviews(files=[str(path)], text_column="Comments").rows_scored == 1
+    assert run(files=[str(path)], text_column="Comments").rows_scored == 1
 
 
 def test_a_text_column_is_for_named_files_alone(scoring_home: Settings) -> None:
@@ -270,7 +257,7 @@ def test_scores_that_break_their_contract_are_not_committed(
 def test_named_files_are_scored_wherever_they_lie(scoring_home: Settings, tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     path.write_text("Comment\ngood film\n")
-    summary = score_reviews(files=[str(path)], text_column="Comment")
+    summary = run(files=[str(path)], text_column="Comment")
     assert summary.rows_scored == 1
 
 
@@ -281,3 +268,177 @@ def test_a_new_champion_scores_what_is_new_from_then_on(scoring_home: Settings) 
     drop(scoring_home, "b.csv", "text\ngood plot\n")
     assert run().model_id != first
     assert count(scoring_home, "scored_reviews") == 3
+
+
+def make_groups_of_one(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(inbox, "GROUP_FILES", 1)
+
+
+def fail_for(patch: pytest.MonkeyPatch, *names: str, error: Exception | None = None) -> None:
+    """Let the reading of these files raise."""
+
+    def read_or_fail(path: Path, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+        if path.name in names:
+            raise error or WarehouseError(f"{path.name} makes trouble.")
+        yield from read_review_file(path, options)
+
+    patch.setattr(scoring, "read_review_file", read_or_fail)
+
+
+def test_a_failing_group_stops_no_other_and_fails_the_run_in_the_end(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.csv", "b.csv", "c.csv"):
+        drop(scoring_home, name, f"text\ngood film {name}\n")
+    with monkeypatch.context() as patch:
+        make_groups_of_one(patch)
+        fail_for(patch, "b.csv")
+        with pytest.raises(WarehouseError, match=r"Not scored: b\.csv\n.*2 files, 2 reviews"):
+            run()
+    published = ask(scoring_home.published, "select uri from scored_files order by uri")
+    assert published == [("a.csv",), ("c.csv",)]
+    assert ask(scoring_home.published, "select status, counts->>'files_failed' from runs") == [
+        ("failed", "1")
+    ]
+    assert run().files_scored == 1
+
+
+def test_several_failing_groups_are_one_error_that_names_all_files(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.csv", "b.csv", "c.csv"):
+        drop(scoring_home, name, f"text\ngood film {name}\n")
+    make_groups_of_one(monkeypatch)
+    fail_for(monkeypatch, "a.csv", "b.csv")
+    with pytest.raises(
+        ReviewsError, match=r"(?s)2 groups.*- a\.csv: a\.csv makes.*- b\.csv: .*1 files, 1 rev"
+    ):
+        run()
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (UsageError("wrong"), UsageError),
+        (OSError(28, "No space left"), OSError),
+        (UnicodeDecodeError("utf-8", b"x", 0, 1, "odd"), UnicodeDecodeError),
+    ],
+)
+def test_the_error_of_one_failing_group_keeps_its_class(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception, raised: type[Exception]
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    fail_for(monkeypatch, "a.csv", error=error)
+    with pytest.raises(raised) as caught:
+        run()
+    assert "a.csv" in "".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+
+
+def test_an_interrupted_run_stops_at_once(scoring_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    drop(scoring_home, "b.csv", "text\ngood plot\n")
+    asked: list[str] = []
+
+    def interrupt(path: Path, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+        asked.append(path.name)
+        raise KeyboardInterrupt
+        yield
+
+    make_groups_of_one(monkeypatch)
+    monkeypatch.setattr(scoring, "read_review_file", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert asked == ["a.csv"]
+
+
+def test_files_that_were_refused_before_a_run_was_killed_are_reported_by_the_next(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    drop(scoring_home, "empty.csv", "")
+    leave_part(scoring_home, monkeypatch)
+    summary = run()
+    assert (summary.files_scored, [line.split(":")[0] for line in summary.refused]) == (1, ["empty.csv"])
+
+
+def test_a_leftover_that_breaks_its_contract_is_scored_anew(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    left = leave_part(scoring_home, monkeypatch) / "scored_reviews.parquet"
+    pq.write_table(pq.read_table(left).slice(1), left)
+    assert run().rows_scored == 2
+    assert not any(scoring_home.parts_dir.iterdir())
+
+
+def test_files_older_than_since_are_left_out_and_stay_new(scoring_home: Settings) -> None:
+    old = drop(scoring_home, "old.csv", CSV)
+    os.utime(old, (0, 0))
+    drop(scoring_home, "fresh.csv", "text\ngood plot\n")
+    since = datetime(2020, 1, 1)
+    assert run(since=since).files_scored == 1
+    assert count(scoring_home, "inbox_files") == 1
+    assert run().files_scored == 1
+
+
+def test_a_time_without_a_zone_is_utc(scoring_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    path = drop(scoring_home, "a.csv", CSV)
+    os.utime(path, (noon.timestamp(), noon.timestamp()))
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert run(since=datetime(2026, 3, 1, 12, 0, 1)).files_found == 0
+        assert run(since=datetime(2026, 3, 1, 12)).files_found == 1
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+IDLE_RUN = """
+import os, pathlib, sys
+if sys.argv[1:] == ["forbid reading"]:
+    def forbid(event, arguments):
+        if event == "open" and "/inbox/" in str(arguments[0]):
+            os.write(2, f"READ {arguments[0]}\\n".encode())
+            os._exit(3)
+    sys.addaudithook(forbid)
+from flows.score_reviews import score_reviews
+summary = score_reviews(rescore=True)
+heavy = {"tensorflow", "keras", "great_expectations", "pandas", "sklearn"} & sys.modules.keys()
+print("FOUND", summary.files_found, summary.files_scored, sorted(heavy))
+"""
+
+
+def run_in_a_fresh_process(*arguments: str) -> str:
+    environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value() or ""}
+    command = [sys.executable, "-c", IDLE_RUN, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_run_that_finds_nothing_new_reads_no_file_and_loads_nothing_heavy(scoring_home: Settings) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    drop(scoring_home, "copy.csv", CSV)
+    drop(scoring_home, "refused.csv", "")
+    run()
+    assert "FOUND 3 0 []" in run_in_a_fresh_process("forbid reading")
+
+
+def test_a_run_that_finds_nothing_new_writes_no_row_of_inbox_files(scoring_home: Settings) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    before = ask(scoring_home.warehouse, "select last_seen from inbox_files")
+    run()
+    assert ask(scoring_home.warehouse, "select last_seen from inbox_files") == before
+
+
+def test_a_file_whose_time_changed_is_read_once_more(scoring_home: Settings) -> None:
+    path = drop(scoring_home, "a.csv", CSV)
+    run()
+    os.utime(path, (1, 1))
+    with pytest.raises(AssertionError, match=r"READ .*a\.csv"):
+        run_in_a_fresh_process("forbid reading")
+    assert "FOUND 1 0 []" in run_in_a_fresh_process()
+    assert "FOUND 1 0 []" in run_in_a_fresh_process("forbid reading")

@@ -44,6 +44,15 @@ def test_a_part_goes_into_its_four_tables(warehouse: Path, tmp_path: Path) -> No
     assert ask(warehouse, query) == [("monday.csv", 3, True), ("tuesday.csv", 1, True)]
 
 
+def test_a_commit_names_each_file_with_what_became_of_it(warehouse: Path, tmp_path: Path) -> None:
+    refused = PartFile("broken.csv", [{}], status="refused")
+    files = commit_parts(warehouse, write_part(tmp_path / "part", [MONDAY, refused])).files
+    assert [(file.uri, file.status, file.rule, file.rows_read, file.rows_quarantined) for file in files] == [
+        ("broken.csv", "refused", "csv_broken", 1, 0),
+        ("monday.csv", "scored", None, 3, 1),
+    ]
+
+
 def test_a_second_commit_of_a_part_adds_nothing(warehouse: Path, tmp_path: Path) -> None:
     part = write_part(tmp_path / "part", [MONDAY])
     commit_parts(warehouse, part)
@@ -61,7 +70,7 @@ def test_of_a_part_only_the_files_that_are_new_are_taken(warehouse: Path, tmp_pa
 def test_a_second_model_adds_scores_and_no_texts(warehouse: Path, tmp_path: Path) -> None:
     commit_parts(warehouse, write_part(tmp_path / "a", [MONDAY], "model-a"))
     added = commit_parts(warehouse, write_part(tmp_path / "b", [MONDAY], "model-b"))
-    assert added == CommitSummary(1, 0, 0, 2, 0)
+    assert added == CommitSummary(1, 0, 0, 2, 0, files_rescored=1, rows_rescored=2)
     assert count(warehouse) == (2, 4, 1, 2)
 
 
@@ -113,7 +122,7 @@ def test_a_released_row_is_counted_as_scored_when_another_model_scores_its_file(
         connection.execute(f"INSERT INTO source_reviews {released} source_reviews")
         connection.execute(f"INSERT INTO scored_reviews {released} scored_reviews")
     again = write_part(tmp_path / "b", [PartFile("f.csv", [{}, {}])], "model-b")
-    assert commit_parts(warehouse, again) == CommitSummary(1, 0, 0, 2, 0)
+    assert commit_parts(warehouse, again).rows_rescored == 2
 
 
 BROKEN: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {

@@ -7,7 +7,8 @@ import pytest
 
 from tasks.commit import commit_parts
 from tasks.inbox import FoundFile, SourceFile
-from tasks.ledger import find_unseen_sources, read_known_hashes, record_seen
+from tasks.ledger import read_sightings, read_statuses, record_seen
+from tasks.score_plan import pick_new
 from tasks.warehouse import open_warehouse
 from tests.unit.warehouse_parts import PartFile, hash_text, write_part
 
@@ -25,20 +26,26 @@ def find(source: SourceFile) -> FoundFile:
     return FoundFile(source.uri, source.path, source.size, source.mtime_ns)
 
 
+def is_known(warehouse: Path, source: SourceFile) -> bool:
+    """Tell whether the file need not be read to know its content."""
+    sighting = read_sightings(warehouse, [find(source)]).get(source.uri)
+    return sighting is not None and sighting.is_unchanged
+
+
 def test_a_file_seen_before_is_known_by_name_size_and_time(warehouse: Path) -> None:
     source = make_source("a.csv")
     record_seen(warehouse, [source])
-    same = find(source)
-    assert read_known_hashes(warehouse, [same]) == {"a.csv": source.source_sha256}
-    for changed in (replace(same, uri="b.csv"), replace(same, size=11), replace(same, mtime_ns=21)):
-        assert read_known_hashes(warehouse, [changed]) == {}
+    assert read_sightings(warehouse, [find(source)])["a.csv"].source_sha256 == source.source_sha256
+    assert is_known(warehouse, source)
+    for changed in (replace(source, uri="b.csv"), replace(source, size=11), replace(source, mtime_ns=21)):
+        assert not is_known(warehouse, changed)
 
 
 def test_a_file_that_changed_is_known_by_what_it_is_now(warehouse: Path) -> None:
     record_seen(warehouse, [make_source("a.csv")])
     changed = replace(make_source("a.csv", "new content"), size=30)
     record_seen(warehouse, [changed])
-    assert read_known_hashes(warehouse, [find(changed)]) == {"a.csv": hash_text("new content")}
+    assert read_sightings(warehouse, [find(changed)])["a.csv"].source_sha256 == hash_text("new content")
     with open_warehouse(warehouse, write=False) as connection:
         query = "SELECT count(*), any_value(first_seen < last_seen) FROM inbox_files"
         assert connection.execute(query).fetchall() == [(1, True)]
@@ -47,34 +54,67 @@ def test_a_file_that_changed_is_known_by_what_it_is_now(warehouse: Path) -> None
 def test_names_may_hold_anything(warehouse: Path) -> None:
     source = make_source('it\'s "odd"/ümlaut\n; drop table models.csv')
     record_seen(warehouse, [source])
-    assert read_known_hashes(warehouse, [find(source)]) == {source.uri: source.source_sha256}
+    assert is_known(warehouse, source)
+
+
+def test_a_sighting_is_renewed_after_an_hour_only(warehouse: Path) -> None:
+    source = make_source("a.csv")
+    record_seen(warehouse, [source])
+    assert not read_sightings(warehouse, [find(source)])["a.csv"].is_stale
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("UPDATE inbox_files SET last_seen = last_seen - INTERVAL 61 MINUTES").fetchall()
+    assert read_sightings(warehouse, [find(source)])["a.csv"].is_stale
 
 
 def test_thousands_of_files_are_one_quick_question(warehouse: Path) -> None:
     sources = [make_source(f"{number}.csv") for number in range(10_000)]
     record_seen(warehouse, sources)
     record_seen(warehouse, sources)
-    assert len(read_known_hashes(warehouse, [find(source) for source in sources])) == 10_000
-    assert find_unseen_sources(warehouse, sources) == sources
+    assert len(read_sightings(warehouse, [find(source) for source in sources])) == 10_000
+    assert read_statuses(warehouse, [source.source_sha256 for source in sources]) == {}
 
 
-def test_no_files_are_no_question(tmp_path: Path) -> None:
-    warehouse = tmp_path / "reviews.duckdb"
+def test_no_files_are_no_question(warehouse: Path) -> None:
     record_seen(warehouse, [])
-    assert read_known_hashes(warehouse, []) == {}
-    assert find_unseen_sources(warehouse, []) == []
+    assert (read_sightings(warehouse, []), read_statuses(warehouse, [])) == ({}, {})
     assert not warehouse.exists()
 
 
-def test_a_scored_or_refused_content_is_not_new_under_any_name(warehouse: Path, tmp_path: Path) -> None:
+def test_a_warehouse_that_is_not_there_knows_nothing_and_is_not_made(warehouse: Path) -> None:
+    source = make_source("a.csv")
+    assert read_sightings(warehouse, [find(source)]) == {}
+    assert read_statuses(warehouse, [source.source_sha256]) == {}
+    assert not warehouse.exists()
+
+
+def test_a_content_has_its_status_under_every_name(warehouse: Path, tmp_path: Path) -> None:
     files = [PartFile("scored.csv", [{}]), PartFile("refused.csv", status="refused")]
     commit_parts(warehouse, write_part(tmp_path / "part", files))
     copies = [make_source("copy-1.csv", "scored.csv"), make_source("copy-2.csv", "refused.csv")]
-    new = make_source("new.csv")
-    assert find_unseen_sources(warehouse, [*copies, new]) == [new]
-    assert find_unseen_sources(warehouse, [*copies, new], retry_refused=True) == [copies[1], new]
+    record_seen(warehouse, copies)
+    found = read_sightings(warehouse, [find(copy) for copy in copies])
+    assert {uri: sighting.status for uri, sighting in found.items()} == {
+        "copy-1.csv": "scored",
+        "copy-2.csv": "refused",
+    }
+    asked = [*(copy.source_sha256 for copy in copies), hash_text("new.csv")]
+    assert sorted(read_statuses(warehouse, asked).values()) == ["refused", "scored"]
 
 
-def test_of_copies_the_first_is_given(warehouse: Path) -> None:
+def test_one_model_that_scored_a_content_outweighs_refusals(warehouse: Path, tmp_path: Path) -> None:
+    commit_parts(warehouse, write_part(tmp_path / "a", [PartFile("f.csv", [{}])], "model-z"))
+    refused = write_part(tmp_path / "b", [PartFile("f.csv", status="refused")], "model-a")
+    commit_parts(warehouse, refused)
+    assert read_statuses(warehouse, [hash_text("f.csv")]) == {hash_text("f.csv"): "scored"}
+
+
+def test_a_scored_or_refused_content_is_not_new() -> None:
+    scored, refused, new = (make_source(name) for name in ("scored.csv", "refused.csv", "new.csv"))
+    statuses = {scored.source_sha256: "scored", refused.source_sha256: "refused", new.source_sha256: None}
+    assert pick_new([scored, refused, new], statuses) == [new]
+    assert pick_new([scored, refused, new], statuses, retry_refused=True) == [refused, new]
+
+
+def test_of_copies_the_first_is_given() -> None:
     copies = [make_source("a.csv", "same"), make_source("other.csv"), make_source("b.csv", "same")]
-    assert find_unseen_sources(warehouse, copies) == copies[:2]
+    assert pick_new(copies, {}) == copies[:2]

@@ -1,0 +1,198 @@
+"""A scoring run that finds nothing new beside an empty Prefect flow, alternating in one run.
+
+    python -m benchmarks.idle_run [--files 10000] [--runs 5]
+
+Both run as fresh processes against a Prefect server that is started for it on a free port of 127.0.0.1, with all
+of its data in a temporary folder. Every file of the inbox is known: seen, and in the ledger. Counts the whole
+process: start-up, imports, the flow, its end. Prints each run, both medians, their difference and their ratio.
+"""
+
+import argparse
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data_contracts.parts import PART_SCHEMAS
+from deployments.settings import PROJECT_ROOT, Settings
+from tasks.commit import commit_parts
+from tasks.inbox import SourceFile, hash_file, look_into
+from tasks.ledger import record_seen
+from tasks.model_registry import promote_model
+from tasks.published import publish
+from tasks.warehouse import open_warehouse
+
+MODEL_ID = "benchmark"
+IDLE = """
+from flows.score_reviews import score_reviews
+summary = score_reviews(rescore={rescore})
+assert (summary.files_found, summary.files_scored + summary.files_rescored) == ({files}, 0), summary
+"""
+EMPTY = "from prefect import flow; flow(name='empty')(lambda: None)()"
+SERVER_SECONDS = 120
+
+
+def main() -> None:
+    """Make a home of known files, start a server, time the three in turn and print what came out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=5)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="idle-run-") as folder:
+        settings = Settings(home=Path(folder, "home"))
+        fill_home(settings, arguments.files)
+        with start_server(Path(folder, "prefect")) as environment:
+            environment["REVIEWS_HOME"] = str(settings.home)
+            report(time_all(name_scripts(arguments.files), environment, arguments.runs))
+
+
+def name_scripts(files: int) -> dict[str, str]:
+    """Give what is timed, by name; the idle ones fail if they find anything to do."""
+    return {
+        "empty flow": EMPTY,
+        "idle run": IDLE.format(rescore=False, files=files),
+        "idle run, rescoring": IDLE.format(rescore=True, files=files),
+    }
+
+
+def report(seconds: Mapping[str, Sequence[float]]) -> None:
+    """Print the medians, and each against that of the empty flow."""
+    medians = {name: statistics.median(each) for name, each in seconds.items()}
+    empty = medians["empty flow"]
+    for name, median in medians.items():
+        print(f"{name:<22} median {median:.2f} s, adds {median - empty:+.2f} s, ratio {median / empty:.2f}")
+
+
+def time_all(scripts: Mapping[str, str], environment: Mapping[str, str], runs: int) -> dict[str, list[float]]:
+    """Time fresh processes, alternating, after one of each that does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in scripts}
+    for number in range(-1, runs):
+        for name, script in scripts.items():
+            took = time_script(script, environment)
+            if number >= 0:
+                seconds[name].append(took)
+        if number >= 0:
+            print(", ".join(f"{name} {each[-1]:.2f} s" for name, each in seconds.items()), flush=True)
+    return seconds
+
+
+def time_script(script: str, environment: Mapping[str, str]) -> float:
+    """Give the seconds that a fresh process takes to run a script."""
+    started = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT_ROOT, env=environment, capture_output=True, check=True
+    )
+    return time.perf_counter() - started
+
+
+def fill_home(settings: Settings, files: int) -> None:
+    """Make an inbox of so many small files, each known and scored by a promoted model."""
+    settings.inbox_dir.mkdir(parents=True)
+    for number in range(files):
+        (settings.inbox_dir / f"{number:06}.txt").write_text(f"a good film, number {number}")
+    hashed = map(hash_file, look_into(settings.inbox_dir).files)
+    sources = [each for each in hashed if isinstance(each, SourceFile)]
+    record_seen(settings.warehouse, sources)
+    promote(settings.warehouse)
+    commit_parts(settings.warehouse, write_part(settings.home / "part", sources))
+    publish(settings.warehouse, settings.published)
+
+
+def promote(warehouse: Path) -> None:
+    """Record a model that has no bundle, and make it the champion."""
+    with open_warehouse(warehouse, write=True) as connection:
+        names = "model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, bundle_fingerprint"
+        values = [MODEL_ID, "none", 0, "other", "", "", "", datetime.now(UTC)]
+        connection.execute(
+            f"INSERT INTO models ({names}, trained_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values
+        )
+    promote_model(warehouse, MODEL_ID, "for a benchmark")
+
+
+def write_part(folder: Path, sources: Sequence[SourceFile]) -> Path:
+    """Write a part in which each source has one review."""
+    folder.mkdir()
+    now = datetime.now(UTC)
+    key = [{"source_sha256": source.source_sha256, "row_number": 1} for source in sources]
+    score = {"model_id": MODEL_ID, "score": 0.5, "sentiment": "positive", "predicted_rating": 5.5}
+    words = {"token_count": 5, "oov_rate": 0.0, "truncated": False, "scored_at": now}
+    rows = {
+        "source_reviews": [
+            {**each, "text": each["source_sha256"], "text_sha256": _hash(each)} for each in key
+        ],
+        "scored_reviews": [{**each, **score, **words} for each in key],
+        "quarantined_rows": [],
+        "scored_files": [
+            {
+                "source_sha256": source.source_sha256,
+                "model_id": MODEL_ID,
+                "status": "scored",
+                "uri": source.uri,
+            }
+            | {"format": "text", "bytes": source.size, "rows_read": 1}
+            for source in sources
+        ],
+    }
+    for name, schema in PART_SCHEMAS.items():
+        pq.write_table(pa.Table.from_pylist(rows[name], schema=schema), folder / f"{name}.parquet")
+    return folder
+
+
+def _hash(row: Mapping[str, object]) -> str:
+    return sha256(str(row["source_sha256"]).encode()).hexdigest()
+
+
+@contextmanager
+def start_server(prefect_home: Path) -> Iterator[dict[str, str]]:
+    """Run a Prefect server while the block runs; give the environment of its clients."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    api = f"http://127.0.0.1:{port}/api"
+    environment = {
+        **own,
+        "PREFECT_HOME": str(prefect_home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    prefect = Path(sys.executable).with_name("prefect")
+    command = [str(prefect), "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    server = subprocess.Popen(
+        command, env=environment, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_for(f"{api}/health", server)
+        yield {**environment, "PREFECT_API_URL": api}
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
+    """Wait until the server answers."""
+    deadline = time.monotonic() + SERVER_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise SystemExit(f"The Prefect server does not answer at {url}.")
+
+
+if __name__ == "__main__":
+    main()

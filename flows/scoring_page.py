@@ -1,0 +1,84 @@
+"""What a scoring run shows on its page in Prefect, and tells the world, of what it did."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from prefect import get_run_logger
+
+from deployments.settings import Settings
+from tasks.commit import CommittedFile
+from tasks.events import tell_committed, tell_refused
+from tasks.lineage import trace_lineage
+from tasks.run_page import show_lineage, show_table
+from tasks.score_plan import ScoringPlan
+from tasks.score_stages import COUNTS, Work
+
+FILES_NAMED = 5
+"""Refused files that a run's message names at most."""
+
+
+def show_work(work: Work, seconds: float) -> None:
+    """Show each file that the ledger holds since this run, with the rate, and emit the events of it."""
+    files, refused = work.files(), work.files("refused")
+    if files:
+        show_table("scored-files", [_describe_file(file) for file in files], _total(work, seconds))
+    if refused:
+        get_run_logger().warning(name_refused(refused))
+        tell_refused([file.uri for file in refused], [str(file.rule) for file in refused])
+    for model_id in _list_models(work):
+        tell_committed(model_id, {name: work.total(name) for name in COUNTS})
+
+
+def show_sources(work: Work, settings: Settings) -> None:
+    """Show where the scores come from that this run added."""
+    for model_id in _list_models(work):
+        show_lineage(trace_lineage(settings.bundles_dir, model_id, settings.warehouse))
+
+
+def _list_models(work: Work) -> list[str]:
+    """Give the models whose scores were added: one, or two where an earlier run left some behind."""
+    return list(dict.fromkeys(file.model_id for file in work.files("scored")))
+
+
+def show_plan(plan: ScoringPlan) -> None:
+    """Show what a run would do."""
+    rows = [
+        {"file": file.uri, "why": file.why, "rows": file.rows, "trouble": file.trouble} for file in plan.files
+    ]
+    model = plan.model_id or "no model: none is promoted yet"
+    show_table("scoring-plan", rows or [{"file": "nothing to do"}], f"What a run would score, with {model}.")
+
+
+def name_refused(refused: Sequence[CommittedFile]) -> str:
+    """Say in one line which files were refused, and by which rules."""
+    named = ", ".join(f"{file.uri} ({file.rule})" for file in refused[:FILES_NAMED])
+    more = f" and {len(refused) - FILES_NAMED:,} more" if len(refused) > FILES_NAMED else ""
+    return f"{count(len(refused), 'file')} refused: {named}{more}"
+
+
+def count(number: int, what: str) -> str:
+    """Write a number with what it counts, such as `1 file` or `2,140 reviews`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _describe_file(file: CommittedFile) -> dict[str, Any]:
+    scored = file.rows_read - file.rows_quarantined if file.status == "scored" else 0
+    return {
+        "file": file.uri,
+        "format": file.format,
+        "rows": file.rows_read,
+        "scored": scored,
+        "quarantined": file.rows_quarantined,
+        "status": file.status,
+        "rule": file.rule or "",
+        "detail": file.detail or "",
+    }
+
+
+def _total(work: Work, seconds: float) -> str:
+    rows, bad = work.total("rows_scored"), work.total("rows_quarantined")
+    return (
+        f"{count(rows, 'review')} of {count(work.total('files_scored'), 'file')} scored, "
+        f"{count(bad, 'row')} quarantined, {count(len(work.files('refused')), 'file')} refused, "
+        f"in {seconds:.1f} s, loading the model included ({rows / max(seconds, 0.1):,.0f} reviews/s)."
+    )

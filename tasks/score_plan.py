@@ -1,0 +1,194 @@
+"""What a scoring run has to do: which files are new by content, and the plan that a dry run shows.
+
+Nothing here changes anything but `record_seen`, which a dry run does not call. Known files are not read.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from data_contracts.errors import FileRefusedError
+from tasks.inbox import Findings, FoundFile, PassedOver, SourceFile, hash_file, look_at_named, look_into
+from tasks.ledger import Sighting, read_sightings, read_statuses, record_seen
+from tasks.progress import show_progress
+
+NEW, CHANGED, REFUSED_BEFORE, OLDER_MODEL = "new", "changed", "refused before", "older model"
+"""Why a file is to be scored."""
+
+
+@dataclass(frozen=True)
+class ScoringRequest:
+    """What a run is asked to do."""
+
+    named: tuple[str, ...] = ()
+    """Files and folders to look at instead of the inbox; refused ones are tried again."""
+    since: datetime | None = None
+    """Leave out files last changed before, and for rescoring sources first committed before."""
+    model_id: str | None = None
+    """Score with this model instead of the champion."""
+    rescore: bool = False
+    """Score again what other models have scored and this one has not."""
+    text_column: str | None = None
+
+
+@dataclass(frozen=True)
+class Outstanding:
+    """What a look at the inbox gave: the files whose content is to be scored, and why each is."""
+
+    files_found: int
+    new: tuple[SourceFile, ...]
+    why: tuple[str, ...]
+    """[n] for each of `new`: new, changed, or refused before."""
+    passed_over: tuple[PassedOver, ...]
+    named_sources: frozenset[str] | None
+    """The contents of the files that were named; None where the inbox was looked at."""
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """One file that a run would score."""
+
+    uri: str
+    why: str
+    rows: int | None
+    """Rows as read, bad ones too; None where the file can't be read to its end."""
+    trouble: str | None = None
+    """Why nothing of it would be scored."""
+
+
+@dataclass(frozen=True)
+class ScoringPlan:
+    """What a run would do; `model_id` is None where no model has been promoted yet."""
+
+    inbox: str
+    files_found: int
+    model_id: str | None
+    files: tuple[PlannedFile, ...]
+    passed_over: tuple[PassedOver, ...]
+
+
+def to_utc(moment: datetime | None) -> datetime | None:
+    """Give a moment in UTC; one that names no time zone is in UTC."""
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def find_outstanding(inbox: Path, warehouse: Path, request: ScoringRequest, record: bool) -> Outstanding:
+    """Find the files to score; a known file is not read, a copy of a known one is recognised by content.
+
+    With `record`, what was seen is kept in the warehouse, so that it need not be read again.
+    """
+    findings = _look(inbox, request)
+    sightings = read_sightings(warehouse, findings.files)
+    known, unread = _hash_unknown(findings.files, sightings)
+    if record:
+        record_seen(warehouse, [file for file in known if _is_news(file, sightings.get(file.uri))])
+    statuses = {seen.source_sha256: seen.status for seen in sightings.values()}
+    statuses.update(read_statuses(warehouse, {file.source_sha256 for file in known} - statuses.keys()))
+    new = pick_new(known, statuses, retry_refused=bool(request.named))
+    return Outstanding(
+        files_found=len(findings.files),
+        new=tuple(new),
+        why=tuple(_tell_why(file, sightings.get(file.uri), statuses) for file in new),
+        passed_over=(*findings.passed_over, *unread),
+        named_sources=frozenset(file.source_sha256 for file in known) if request.named else None,
+    )
+
+
+def pick_new(
+    files: Sequence[SourceFile], statuses: dict[str, str | None], retry_refused: bool = False
+) -> list[SourceFile]:
+    """Give the files, in order, whose content no model has scored and no rule refused; of copies, the first.
+
+    `statuses` are those of the ledger by sha256. With `retry_refused`, refused contents are given too.
+    """
+    done = {"scored"} if retry_refused else {"scored", "refused"}
+    firsts: dict[str, SourceFile] = {}
+    for file in files:
+        if statuses.get(file.source_sha256) not in done:
+            firsts.setdefault(file.source_sha256, file)
+    return list(firsts.values())
+
+
+def plan_new_files(outstanding: Outstanding, text_column: str | None) -> list[PlannedFile]:
+    """Read the files that are to be scored, count their rows and say which a reader would refuse."""
+    if not outstanding.new:
+        return []
+    with show_progress("Reading new files", sum(file.size for file in outstanding.new)) as report:
+        return [
+            _plan_file(file, why, text_column, report)
+            for file, why in zip(outstanding.new, outstanding.why, strict=True)
+        ]
+
+
+def _look(inbox: Path, request: ScoringRequest) -> Findings:
+    """Look at the inbox or the named files; those last changed before `since` are left out."""
+    if request.named:
+        findings = look_at_named([Path(name) for name in request.named], inbox)
+    else:
+        findings = look_into(inbox) if inbox.exists() else Findings((), ())
+    if request.since is None:
+        return findings
+    earliest_ns = int(request.since.timestamp() * 1_000_000) * 1000
+    return Findings(
+        tuple(file for file in findings.files if file.mtime_ns >= earliest_ns), findings.passed_over
+    )
+
+
+def _hash_unknown(
+    files: Sequence[FoundFile], sightings: dict[str, Sighting]
+) -> tuple[list[SourceFile], list[PassedOver]]:
+    """Give every file with its sha256, read anew only where name, size or time are not those known."""
+    known = {
+        uri: SourceFile(uri, file.path, file.size, file.mtime_ns, sightings[uri].source_sha256)
+        for uri, file in ((file.uri, file) for file in files)
+        if uri in sightings and sightings[uri].is_unchanged
+    }
+    unknown = [file for file in files if file.uri not in known]
+    if not unknown:
+        return list(known.values()), []
+    hashed: dict[str, SourceFile | PassedOver] = {}
+    with show_progress("Looking at new files", sum(file.size for file in unknown)) as report:
+        for found in unknown:
+            hashed[found.uri] = hash_file(found)
+            report(found.size)
+    looked_at = [known.get(file.uri) or hashed[file.uri] for file in files]
+    return (
+        [each for each in looked_at if isinstance(each, SourceFile)],
+        [each for each in looked_at if isinstance(each, PassedOver)],
+    )
+
+
+def _is_news(file: SourceFile, seen: Sighting | None) -> bool:
+    """Tell whether the row of a file in `inbox_files` is missing, wrong or old."""
+    return seen is None or not seen.is_unchanged or seen.is_stale
+
+
+def _tell_why(file: SourceFile, seen: Sighting | None, statuses: dict[str, str | None]) -> str:
+    if statuses.get(file.source_sha256) == "refused":
+        return REFUSED_BEFORE
+    return CHANGED if seen and seen.source_sha256 != file.source_sha256 else NEW
+
+
+def _plan_file(
+    file: SourceFile, why: str, text_column: str | None, report: Callable[[int], None]
+) -> PlannedFile:
+    """Count the rows of a file; `report` is told of its bytes, as well as the rows read tell."""
+    from tasks.review_files import ReadOptions, read_review_file
+
+    rows, left = 0, file.size
+    try:
+        for batch in read_review_file(file.path, ReadOptions(text_column=text_column)):
+            rows += batch.num_rows
+            step = min(batch.nbytes, left)
+            report(step)
+            left -= step
+    except FileRefusedError as refusal:
+        waits = refusal.rule == "file_unreadable"
+        trouble = f"would {'wait' if waits else 'be refused'}: {refusal.rule}: {refusal.detail}"
+        return PlannedFile(file.uri, why, None, trouble)
+    finally:
+        report(left)
+    return PlannedFile(file.uri, why, rows)

@@ -1,0 +1,39 @@
+"""What tests of `score-reviews` do again and again: drop a file, run the flow, count rows."""
+
+from pathlib import Path
+from typing import Any
+
+from deployments.settings import Settings
+from flows.score_reviews import ScoringSummary, score_reviews
+from tasks.score_plan import ScoringPlan
+from tests.flows.small_home import ask
+
+CSV = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt1,bad plot,2\nc,tt2,   ,5\n"
+"""Two good rows and a bad one."""
+
+
+def drop(settings: Settings, name: str, content: str | bytes) -> Path:
+    """Put a file into the inbox."""
+    path = settings.inbox_dir / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def count(settings: Settings, table: str) -> int:
+    """Count the rows of a table, or of what stands behind `from`."""
+    return int(ask(settings.warehouse, f"select count(*) from {table}")[0][0])
+
+
+def run(**parameters: Any) -> ScoringSummary:
+    """Run the flow."""
+    summary = score_reviews(**parameters)
+    assert isinstance(summary, ScoringSummary)
+    return summary
+
+
+def plan(**parameters: Any) -> ScoringPlan:
+    """Run the flow dry."""
+    found = score_reviews(**parameters, dry_run=True)
+    assert isinstance(found, ScoringPlan)
+    return found

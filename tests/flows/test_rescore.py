@@ -1,0 +1,243 @@
+"""`score-reviews` with another model: what older models scored is scored again, whole, once, from the database."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL
+
+from data_contracts.errors import BundleError, WarehouseError
+from deployments.settings import Settings
+from flows.messages import describe_scoring
+from flows.score_reviews import score_reviews
+from models.scorer import load_scorer, score_texts
+from tasks import inbox, score_stages, scoring
+from tasks.inbox import group_files
+from tasks.model_registry import find_promoted
+from tasks.rescoring import OlderSource, find_older_sources, measure_sources, rescore_group
+from tasks.warehouse import open_warehouse
+from tests.flows.scoring_runs import CSV, count, drop, run
+from tests.flows.small_home import ask, promote_small_model, write_small_bundle
+
+UNACCOUNTED = """
+select uri, model_id from scored_files f where status = 'scored' and rows_read <>
+    (select count(*) from scored_reviews s where s.source_sha256 = f.source_sha256 and s.model_id = f.model_id)
+  + (select count(*) from quarantined_rows q where q.source_sha256 = f.source_sha256 and q.released_at is null)
+"""
+
+
+@pytest.fixture
+def older_home(scoring_home: Settings) -> Settings:
+    """A home of two sources that the champion before has scored, their files gone, and a new champion."""
+    files = [drop(scoring_home, "a.csv", CSV), drop(scoring_home, "b.csv", "text\ngood plot\n")]
+    run()
+    for path in files:
+        path.unlink()
+    promote_small_model(scoring_home, seed=1)
+    return scoring_home
+
+
+def find_champion_id(settings: Settings) -> str:
+    return str(ask(settings.warehouse, "select model_id from promotions order by number desc limit 1")[0][0])
+
+
+def test_without_being_asked_nothing_is_scored_again(older_home: Settings) -> None:
+    assert run().files_rescored == 0
+    assert count(older_home, "scored_reviews") == 3
+
+
+def test_every_source_is_scored_again_and_the_old_scores_stay(older_home: Settings) -> None:
+    summary = run(rescore=True)
+    assert (summary.files_rescored, summary.rows_rescored) == (2, 3)
+    assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (0, 0, 0)
+    assert "3 reviews of 2 files that other models had scored" in describe_scoring(summary)
+    per_model = "select count(*) from scored_reviews group by model_id"
+    assert ask(older_home.published, per_model) == [(3,), (3,)]
+    assert (count(older_home, "source_reviews"), count(older_home, "quarantined_rows")) == (3, 1)
+
+
+def test_everything_that_depends_on_the_model_is_the_new_models(older_home: Settings) -> None:
+    model_id = str(run(rescore=True).model_id)
+    columns = "score, sentiment, predicted_rating, token_count, oov_rate, truncated"
+    rows = ask(
+        older_home.warehouse,
+        f"select text, {columns} from scored_reviews join source_reviews using (source_sha256, row_number) "
+        f"where model_id = '{model_id}'",
+    )
+    texts = [row[0] for row in rows]
+    expected = score_texts(load_scorer(older_home.bundles_dir / model_id), texts)
+    assert [row[1] for row in rows] == pytest.approx(expected.score.tolist(), abs=1e-6)
+    assert [row[3] for row in rows] == pytest.approx((1 + 9 * expected.score).tolist(), abs=1e-6)
+    assert [row[2] == "positive" for row in rows] == (expected.score >= 0.5).tolist()
+    assert [row[4] for row in rows] == expected.token_count.tolist()
+    assert [row[5] for row in rows] == pytest.approx(expected.oov_rate.tolist())
+
+
+def test_the_ledger_has_of_the_new_model_what_it_had_of_the_old(older_home: Settings) -> None:
+    run(rescore=True)
+    same = "select distinct source_sha256, status, rule, uri, format, bytes, rows_read from scored_files"
+    assert len(ask(older_home.warehouse, same)) == 2
+    assert count(older_home, "scored_files") == 4
+
+
+def test_rows_read_are_rows_scored_plus_quarantined_for_every_model(older_home: Settings) -> None:
+    run(rescore=True)
+    assert ask(older_home.warehouse, UNACCOUNTED) == []
+
+
+def test_a_released_row_is_scored_again_like_any_other(older_home: Settings) -> None:
+    with open_warehouse(older_home.warehouse, write=True) as connection:
+        released = (
+            "update quarantined_rows set released_at = now(), released_by = 'x'",
+            "insert into source_reviews by name select * replace (3 as row_number, 'good' as text) "
+            "from source_reviews where review_id = 'a'",
+            "insert into scored_reviews by name select * replace (3 as row_number) from scored_reviews "
+            "semi join (from quarantined_rows) using (source_sha256) where row_number = 1",
+        )
+        for statement in released:
+            connection.execute(statement).fetchall()
+    assert run(rescore=True).rows_rescored == 4
+    assert ask(older_home.warehouse, UNACCOUNTED) == []
+
+
+def test_a_second_run_scores_nothing_again(older_home: Settings) -> None:
+    run(rescore=True)
+    assert run(rescore=True).files_rescored == 0
+    assert count(older_home, "scored_reviews") == 6
+
+
+def test_new_files_are_scored_first_and_once(older_home: Settings) -> None:
+    drop(older_home, "new.csv", "text\nbad film\n")
+    summary = run(rescore=True)
+    assert (summary.files_scored, summary.files_rescored) == (1, 2)
+    assert (
+        count(older_home, "scored_reviews where source_sha256 in (select source_sha256 from inbox_files)")
+        == 7
+    )
+
+
+def test_a_source_of_bad_rows_alone_is_done_with(scoring_home: Settings) -> None:
+    drop(scoring_home, "bad.csv", "text\n...\n")
+    run()
+    promote_small_model(scoring_home, seed=1)
+    assert run(rescore=True).files_rescored == 1
+    assert run(rescore=True).files_rescored == 0
+
+
+def test_what_was_refused_for_the_earlier_model_stays_refused(scoring_home: Settings) -> None:
+    drop(scoring_home, "empty.csv", "")
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    promote_small_model(scoring_home, seed=1)
+    summary = run(rescore=True)
+    assert (summary.refused, summary.files_rescored) == ((), 1)
+
+
+def test_sources_first_committed_before_since_are_left_out(older_home: Settings) -> None:
+    with open_warehouse(older_home.warehouse, write=True) as connection:
+        connection.execute(
+            "update scored_files set committed_at = committed_at - interval 2 days where uri = 'a.csv'"
+        ).fetchall()
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    assert run(rescore=True, since=yesterday).rows_rescored == 1
+    assert run(rescore=True).rows_rescored == 2
+
+
+def test_with_named_files_only_theirs_are_scored_again(older_home: Settings) -> None:
+    path = drop(older_home, "copy-of-a.csv", CSV)
+    assert run(files=[str(path)], rescore=True).rows_rescored == 2
+
+
+def test_texts_that_no_reader_can_see_yet_are_scored_again_too(older_home: Settings) -> None:
+    older_home.published.unlink()
+    assert run(rescore=True).files_rescored == 2
+
+
+@pytest.mark.parametrize("stage", ["commit_parts", "rescore_group"])
+def test_a_killed_run_is_finished_by_the_next_with_nothing_twice(older_home: Settings, stage: str) -> None:
+    script = (
+        "import os, tasks.inbox, tasks.score_stages as stages\n"
+        "tasks.inbox.GROUP_FILES = 1\n"
+        f"done, work = [], stages.{stage}\n"
+        "def die_at_the_second(*arguments):\n"
+        "    done.append(1)\n"
+        "    return os.kill(os.getpid(), 9) if len(done) == 2 else work(*arguments)\n"
+        f"stages.{stage} = die_at_the_second\n"
+        "from flows.score_reviews import score_reviews\n"
+        "score_reviews(rescore=True)"
+    )
+    server = {"PREFECT_API_URL": PREFECT_API_URL.value() or ""}
+    killed = subprocess.run([sys.executable, "-c", script], env={**os.environ, **server}, check=False)
+    assert killed.returncode == -9
+    assert count(older_home, "scored_files") == 3
+    assert run(rescore=True).files_rescored == 1
+    assert count(older_home, "(select distinct source_sha256, row_number, model_id from scored_reviews)") == 6
+    assert count(older_home, "scored_reviews") == 6
+    assert ask(older_home.warehouse, UNACCOUNTED) == []
+    assert not any(older_home.parts_dir.iterdir())
+
+
+def test_a_group_that_fails_stops_no_other(older_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "GROUP_FILES", 1)
+
+    def rescore_or_fail(job: object, sources: list[OlderSource], *others: object) -> object:
+        if sources[0].uri == "a.csv":
+            raise WarehouseError("trouble.")
+        return rescore_group(job, sources, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(score_stages, "rescore_group", rescore_or_fail)
+    with pytest.raises(WarehouseError, match=r"Not scored: a\.csv"):
+        run(rescore=True)
+    assert count(older_home, "scored_files") == 3
+
+
+def test_scores_are_the_same_however_the_rows_are_cut(
+    older_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "CHUNK_ROWS", 1)
+    assert run(rescore=True).rows_rescored == 3
+    assert ask(older_home.warehouse, UNACCOUNTED) == []
+
+
+def test_a_named_model_scores_instead_of_the_champion(older_home: Settings) -> None:
+    champion = find_champion_id(older_home)
+    earlier = ask(older_home.warehouse, "select model_id from promotions order by number")[0][0]
+    drop(older_home, "new.csv", "text\nbad film\n")
+    assert run(model_id=earlier).model_id == earlier != champion
+    assert run(model_id=earlier, rescore=True).files_rescored == 0
+
+
+def test_a_model_that_was_never_promoted_never_scores(scoring_home: Settings) -> None:
+    unblessed = write_small_bundle(scoring_home, seed=5).name
+    drop(scoring_home, "a.csv", CSV)
+    for dry_run in (False, True):
+        with pytest.raises(BundleError, match=rf"'{unblessed}' was never promoted.*Next"):
+            score_stages.choose_model.fn(scoring_home.warehouse, scoring_home.bundles_dir, unblessed)
+        with pytest.raises(BundleError, match="was never promoted"):
+            score_reviews(model_id=unblessed, dry_run=dry_run)
+    assert count(scoring_home, "scored_reviews") == 0
+
+
+def test_an_altered_bundle_of_a_named_model_does_not_score(older_home: Settings) -> None:
+    earlier = ask(older_home.warehouse, "select model_id from promotions order by number")[0][0]
+    (older_home.bundles_dir / earlier / "vocabulary.json").write_text('["film"]')
+    drop(older_home, "new.csv", "text\nbad film\n")
+    with pytest.raises(BundleError, match="was altered"):
+        run(model_id=earlier)
+    assert find_promoted(older_home.warehouse, earlier) is not None
+
+
+def test_without_a_promoted_model_there_is_nothing_older(tmp_path: Path) -> None:
+    warehouse = tmp_path / "reviews.duckdb"
+    assert find_older_sources(warehouse, None) == []
+    assert not warehouse.exists()
+
+
+def test_sources_go_in_groups_by_the_bytes_of_their_texts(older_home: Settings) -> None:
+    older = find_older_sources(older_home.warehouse, None)
+    measured = measure_sources(older_home.published, older)
+    assert [(source.uri, source.size) for source in measured] == [("a.csv", 17), ("b.csv", 9)]
+    assert len(group_files(measured)) == 1

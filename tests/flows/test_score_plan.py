@@ -1,0 +1,148 @@
+"""A dry run of `score-reviews`: it says what would be scored and why, and changes nothing at all."""
+
+import os
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from data_contracts.errors import BundleError
+from deployments.settings import Settings
+from flows import cli
+from flows.messages import PLAN_LINES, describe_plan, describe_scoring
+from tasks.inbox import PassedOver
+from tasks.score_plan import PlannedFile, ScoringPlan
+from tests.flows.scoring_runs import CSV, drop, plan, run
+from tests.flows.small_home import promote_small_model, write_small_bundle
+
+
+def picture(folder: Path) -> dict[str, tuple[int, str]]:
+    """Give time and content of everything below a folder."""
+    return {
+        str(path): (path.stat().st_mtime_ns, sha256(path.read_bytes()).hexdigest() if path.is_file() else "")
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def test_an_empty_home_stays_without_a_database(settings: Settings) -> None:
+    found = plan(rescore=True)
+    assert (found.model_id, found.files_found, found.files) == (None, 0, ())
+    assert not settings.home.exists()
+
+
+def test_a_home_without_a_model_has_a_plan_that_says_so(settings: Settings) -> None:
+    drop(settings, "a.csv", CSV)
+    before = picture(settings.home)
+    found = plan()
+    assert (found.model_id, found.files) == (None, (PlannedFile("a.csv", "new", 3),))
+    assert "none is yet (reviews train)" in describe_plan(found)
+    assert picture(settings.home) == before
+
+
+def test_every_reason_is_told_with_its_rows(scoring_home: Settings) -> None:
+    drop(scoring_home, "kept.csv", CSV)
+    drop(scoring_home, "changes.csv", "text\ngood plot\n")
+    run()
+    model_id = promote_small_model(scoring_home, seed=1).name
+    drop(scoring_home, "changes.csv", "text\ngood plot\nbad plot\n")
+    drop(scoring_home, "new.csv", "text\nfilm\n")
+    drop(scoring_home, "copy.csv", CSV)
+    found = plan(rescore=True)
+    assert found.model_id == model_id
+    assert {(file.uri, file.why, file.rows) for file in found.files} == {
+        ("changes.csv", "changed", 2),
+        ("new.csv", "new", 1),
+        ("changes.csv", "older model", 1),
+        ("kept.csv", "older model", 3),
+    }
+    assert {file.why for file in plan().files} == {"new", "changed"}
+
+
+def test_a_file_that_a_reader_refuses_is_told_with_its_rule(scoring_home: Settings) -> None:
+    drop(scoring_home, "odd.csv", "Comments\ngood film\n")
+    (file,) = plan().files
+    assert (file.rows, str(file.trouble).startswith("would be refused: text_column_missing")) == (None, True)
+
+
+def test_a_refused_file_that_is_named_is_planned_again(scoring_home: Settings) -> None:
+    path = drop(scoring_home, "odd.csv", "Comments\ngood film\n")
+    run()
+    assert plan().files == ()
+    assert plan(files=[str(path)], text_column="Comments").files == (
+        PlannedFile("odd.csv", "refused before", 1),
+    )
+
+
+def test_nothing_at_all_is_changed(scoring_home: Settings) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    promote_small_model(scoring_home, seed=1)
+    drop(scoring_home, "b.csv", "text\ngood plot\n")
+    before = picture(scoring_home.home)
+    plan(rescore=True)
+    assert picture(scoring_home.home) == before
+
+
+def test_a_run_does_what_its_plan_said(scoring_home: Settings) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    promote_small_model(scoring_home, seed=1)
+    drop(scoring_home, "b.csv", "text\ngood plot\n")
+    planned = plan(rescore=True)
+    summary = run(rescore=True)
+    assert summary.model_id == planned.model_id
+    assert len(planned.files) == summary.files_scored + summary.files_rescored
+    assert sum(file.rows or 0 for file in planned.files) == 4
+
+
+def test_an_altered_bundle_is_told_before_a_run(scoring_home: Settings) -> None:
+    (next(scoring_home.bundles_dir.iterdir()) / "vocabulary.json").write_text('["film"]')
+    drop(scoring_home, "a.csv", CSV)
+    with pytest.raises(BundleError, match="was altered"):
+        plan()
+
+
+def test_a_model_that_is_not_promoted_is_not_planned_with(settings: Settings) -> None:
+    write_small_bundle(settings)
+    assert plan().model_id is None
+
+
+def test_the_command_shows_the_plan(scoring_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "PREFECT_DEFAULTS", {})
+    os.utime(drop(scoring_home, "old.csv", CSV), (0, 0))
+    drop(scoring_home, "fresh.csv", "text\ngood plot\n")
+    command = ["--home", str(scoring_home.home), "score", "--dry-run", "--rescore", "--since", "2020-01-01"]
+    shown = CliRunner().invoke(cli.main, command)
+    assert (shown.exit_code, "fresh.csv" in shown.stdout, "old.csv" in shown.stdout) == (0, True, False)
+
+
+def make_plan(*files: PlannedFile) -> ScoringPlan:
+    return ScoringPlan("/inbox", len(files), "model-a", files, (PassedOver("link.csv", "is a link"),))
+
+
+def test_a_plan_is_an_aligned_table_with_totals() -> None:
+    text = describe_scoring(
+        make_plan(
+            PlannedFile("a.csv", "new", 1200),
+            PlannedFile("b.csv", "older model", 5),
+            PlannedFile("c.csv", "new", None, "would be refused: file_empty: it is empty"),
+        )
+    )
+    assert text.splitlines() == [
+        "Would score with model-a; nothing was changed.",
+        "  why           rows  file",
+        "  new          1,200  a.csv",
+        "  older model      5  b.csv",
+        "  new              -  c.csv  would be refused: file_empty: it is empty",
+        "  total new: 2 files, 1,200 rows, 1 of the files would not be scored",
+        "  total older model: 1 files, 5 rows",
+        "  passed over link.csv: is a link",
+    ]
+
+
+def test_a_long_plan_is_cut_and_says_so() -> None:
+    text = describe_plan(make_plan(*(PlannedFile(f"{n}.csv", "new", 1) for n in range(PLAN_LINES + 7))))
+    assert f"  {PLAN_LINES - 1}.csv" in text
+    assert f"  {PLAN_LINES}.csv" not in text
+    assert "  and 7 more\n  total new: 57 files, 57 rows" in text
