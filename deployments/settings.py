@@ -13,6 +13,7 @@ from data_contracts.errors import UsageError
 from data_contracts.limits import RowLimits
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+SWITCHES = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,14 @@ class Settings:
     """REVIEWS_ARCHIVE: path or URL of the Large Movie Review archive."""
     limits: RowLimits = field(default_factory=RowLimits)
     """REVIEWS_MAX_TEXT_CHARS, REVIEWS_MAX_BAD_SHARE, REVIEWS_MIN_BAD_ROWS."""
+    port: int = 4200
+    """REVIEWS_PORT: where `reviews up` serves Prefect's API and pages, on 127.0.0.1."""
+    poll_seconds: float = 2
+    """REVIEWS_POLL_SECONDS: how often the worker asks for work, and how often the inbox is looked at if watched."""
+    watch_inbox: bool = False
+    """REVIEWS_WATCH_INBOX: let `reviews up` score files as soon as they arrive."""
+    alert_url: str | None = field(default=None, repr=False)
+    """REVIEWS_ALERT_URL: the webhook that is told of failed runs; a secret, so it is never shown."""
 
     @property
     def archive_dir(self) -> Path:
@@ -61,6 +70,21 @@ class Settings:
         """The copy that readers open."""
         return self.home / "published" / "reviews.duckdb"
 
+    @property
+    def prefect_dir(self) -> Path:
+        """What `reviews up` keeps: Prefect's database and results, its log and what is running."""
+        return self.home / "prefect"
+
+    @property
+    def api_url(self) -> str:
+        """The Prefect API that `reviews up` serves."""
+        return f"{self.ui_url}/api"
+
+    @property
+    def ui_url(self) -> str:
+        """Prefect's pages as `reviews up` serves them."""
+        return f"http://127.0.0.1:{self.port}"
+
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings; a value that makes no sense is a `UsageError` that names it."""
@@ -72,7 +96,15 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         min_bad_rows=int(_read_number(values, "REVIEWS_MIN_BAD_ROWS", default.min_bad_rows, 0, 10**9)),
     )
     home = Path(values.get("REVIEWS_HOME") or PROJECT_ROOT / "data").expanduser().absolute()
-    return Settings(home, values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL, limits)
+    return Settings(
+        home=home,
+        archive=values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL,
+        limits=limits,
+        port=int(_read_number(values, "REVIEWS_PORT", Settings.port, 1, 65535)),
+        poll_seconds=_read_number(values, "REVIEWS_POLL_SECONDS", Settings.poll_seconds, 0.5, 3600),
+        watch_inbox=_read_switch(values, "REVIEWS_WATCH_INBOX"),
+        alert_url=_read_web_address(values, "REVIEWS_ALERT_URL"),
+    )
 
 
 def _read_env_file() -> dict[str, str]:
@@ -95,3 +127,18 @@ def _read_number(
     if not lowest <= number <= highest:
         raise UsageError(f"{name} must be from {lowest:g} to {highest:g}, not {text}.")
     return number
+
+
+def _read_switch(values: Mapping[str, str], name: str) -> bool:
+    text = values.get(name, "").strip().lower()
+    if text not in SWITCHES:
+        raise UsageError(f"{name} must be true or false, not {text!r}.")
+    return SWITCHES[text]
+
+
+def _read_web_address(values: Mapping[str, str], name: str) -> str | None:
+    """Give an http address; it may hold a secret, so a wrong one is not repeated."""
+    text = values.get(name, "").strip()
+    if text and not text.lower().startswith(("http://", "https://")):
+        raise UsageError(f"{name} must start with http:// or https://.")
+    return text or None

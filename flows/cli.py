@@ -2,6 +2,7 @@
 
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from data_contracts.errors import ReviewsError
 
 Mode = Literal["auto", "never", "always"]
 
+SINCE_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%z")
 PREFECT_DEFAULTS = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -55,6 +57,7 @@ def main(context: click.Context, home: Path | None) -> None:
       cp new-reviews.csv data/inbox/   then:
       reviews score                    score what is new
       reviews sql "from movie_ratings" ask
+      reviews up                       and from now on by itself
 
     Exit status: 0 done, 1 a stage failed, 2 wrong usage.
     """
@@ -115,27 +118,59 @@ def train(variant: str | None, seed: int, epochs: int | None, promote: Mode) -> 
 @main.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option(
+    "--since",
+    type=click.DateTime(SINCE_FORMATS),
+    metavar="DATE",
+    help="Leave out files last changed before, in UTC: 2026-11-24, 2026-11-24T06:30.",
+)
+@click.option(
+    "--model", "model_id", metavar="MODEL_ID", help="Score with this promoted model, not the champion."
+)
+@click.option("--rescore", is_flag=True, help="Also score again what only other models have scored.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; show what would be scored, and why.")
+@click.option(
     "--text-column", metavar="NAME", help="The column that holds the text, where it has another name."
 )
-def score(files: tuple[Path, ...], text_column: str | None) -> None:
+def score(
+    files: tuple[Path, ...],
+    since: datetime | None,
+    model_id: str | None,
+    rescore: bool,
+    dry_run: bool,
+    text_column: str | None,
+) -> None:
     """Score what is new in the inbox, or the FILES and folders named.
 
     A file that was scored before is known by its content and skipped; one that was refused is tried again
     when it is named here, or when its content changes. CSV, TSV, JSON lines, Parquet and
     plain text are read, also as .gz or .zst, and zip or tar files of those.
 
+    With --rescore, what earlier models have scored is scored again from the texts in the database, and with
+    FILES only theirs; the earlier scores stay. --since then also leaves out sources first committed before it.
+
     \b
     Examples:
       reviews score
+      reviews score --dry-run
       reviews score ~/exports/2026-11-24.csv.gz
       reviews score --text-column Comment survey.csv
+      reviews score --rescore --since 2026-11-01
+      reviews score --rescore --model cnn_lstm-s0-45f69cba155b
     """
     _prepare_prefect()
     from flows.messages import describe_scoring
     from flows.score_reviews import score_reviews
 
     named = [str(path.absolute()) for path in files] or None
-    _say(describe_scoring(score_reviews(files=named, text_column=text_column)))
+    done = score_reviews(
+        files=named,
+        since=since,
+        model_id=model_id,
+        rescore=rescore,
+        dry_run=dry_run,
+        text_column=text_column,
+    )
+    _say(describe_scoring(done))
 
 
 @main.command()
@@ -181,6 +216,75 @@ def variants() -> None:
 
 
 @main.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="Instead of REVIEWS_PORT. [default: 4200]")
+@click.option("--watch-inbox", is_flag=True, help="Score files as soon as they arrive.")
+@click.option("--detach", is_flag=True, help="Come back when it is up; `reviews down` stops it.")
+def up(port: int | None, watch_inbox: bool, detach: bool) -> None:
+    """Start a Prefect server on 127.0.0.1, the deployments and a worker.
+
+    Stays in the foreground until Ctrl-C, unless detached. New files in the inbox are scored every 15 minutes
+    (see prefect.yaml), or at once with --watch-inbox.
+
+    \b
+    Examples:
+      reviews up
+      reviews up --detach --watch-inbox
+      reviews --home /srv/reviews up --port 4300
+    """
+    from dataclasses import replace
+
+    from deployments.detached import start_detached
+    from deployments.settings import load_settings
+    from deployments.up import run_up
+
+    settings = load_settings()
+    settings = replace(settings, port=port or settings.port, watch_inbox=watch_inbox or settings.watch_inbox)
+    if detach:
+        start_detached(settings, _say)
+    else:
+        run_up(settings, _say)
+
+
+@main.command()
+def down() -> None:
+    """Stop what `reviews up` started, or left behind when it was killed."""
+    from deployments.detached import stop_running
+    from deployments.settings import load_settings
+
+    _say(stop_running(load_settings()))
+
+
+@main.command()
+def status() -> None:
+    """Say whether `reviews up` runs, and what its deployments did last and do next.
+
+    Exit status 0 if it is up, 1 if it is not.
+    """
+    from deployments.detached import require_running
+    from deployments.settings import load_settings
+
+    running = require_running(load_settings())
+    _prepare_prefect()
+    from deployments.status import describe_status
+
+    _say(describe_status(running))
+
+
+@main.command()
+def deploy() -> None:
+    """Make the work pool and all deployments on the Prefect server that PREFECT_API_URL names.
+
+    `reviews up` does this by itself; this is for a server of your own, or Prefect Cloud. The same as
+    `prefect --no-prompt deploy --all` in the project's folder, with the work pool made first.
+    """
+    _prepare_prefect()
+    from deployments.deploy import deploy_all
+
+    deploy_all()
+    _say("The deployments ingest-reviews, train-model and score-reviews are up to date.")
+
+
+@main.command()
 @click.pass_obj
 def demo(home: Path | None) -> None:
     """Run everything on a small generated archive, then show the answers.
@@ -194,6 +298,12 @@ def demo(home: Path | None) -> None:
 
 
 def _prepare_prefect() -> None:
+    """Set what Prefect is to find when it is loaded; where `reviews up` runs for this home, its server."""
+    from deployments.running import find_running
+    from deployments.settings import load_settings
+
+    if running := find_running(load_settings()):
+        os.environ.setdefault("PREFECT_API_URL", running.api_url)
     for name, value in PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
 

@@ -15,6 +15,8 @@ ORDER = ("flows", "tasks", "models", "data_contracts")
 
 HEAVY = {"tensorflow", "keras", "great_expectations", "pandas", "sklearn"}
 READ_ENVIRONMENT = {"flows/cli.py", "flows/demo.py", "deployments/settings.py", "models/quiet.py"}
+HAND_ENVIRONMENT_ON = {"deployments/up.py", "deployments/detached.py"}
+"""To the processes that they start."""
 
 
 def list_modules(package: str) -> list[Path]:
@@ -68,12 +70,21 @@ def test_the_environment_is_read_in_one_place(package: str) -> None:
         for path in list_modules(package)
         if re.search(r"os\.environ|os\.getenv", path.read_text("utf-8"))
     }
-    assert readers <= READ_ENVIRONMENT
+    assert readers <= READ_ENVIRONMENT | HAND_ENVIRONMENT_ON
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("flows/*.py")), ids=lambda path: path.name)
 def test_no_flow_module_shadows_a_package(path: Path) -> None:
     assert path.stem not in {*ORDER, "deployments"}
+
+
+def test_deployments_do_not_import_flows() -> None:
+    assert not [
+        path
+        for path in list_modules("deployments")
+        for name in list_imports(path)
+        if name.startswith("flows")
+    ]
 
 
 @pytest.mark.parametrize("package", [*ORDER, "deployments"])

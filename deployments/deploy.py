@@ -1,0 +1,56 @@
+"""`reviews deploy`: the work pool and all deployments, on the server or workspace that PREFECT_API_URL names.
+
+It is `prefect --no-prompt deploy --all` with the pool made first, where there is none. Run again, it changes only
+what `prefect.yaml` changed.
+"""
+
+import subprocess
+import sys
+
+from data_contracts.errors import ReviewsError
+from deployments.settings import PROJECT_ROOT, load_settings
+
+POOL = "reviews"
+LINES_SHOWN = 15
+
+
+def deploy_all() -> None:
+    """Make the work pool if it is missing, then every deployment, schedule and automation."""
+    make_pool()
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-LINES_SHOWN:])
+        raise ReviewsError(f"The deployments could not be made. Prefect said:\n{tail}")
+
+
+def make_pool() -> None:
+    """Make the pool of processes that the deployments name; one of another type, if it is there, is kept."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectNotFound
+    from prefect.workers.process import ProcessWorker
+
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_work_pool(POOL)
+        except ObjectNotFound:
+            template = ProcessWorker.get_default_base_job_template()
+            pool = WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template)
+            client.create_work_pool(pool)
+
+
+def _main() -> None:
+    """Deploy for `reviews up`, whose settings are the whole truth: without REVIEWS_ALERT_URL there are no alerts."""
+    from deployments.automations import drop_alerts
+
+    try:
+        deploy_all()
+        if load_settings().alert_url is None:
+            drop_alerts()
+    except ReviewsError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    _main()

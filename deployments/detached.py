@@ -1,0 +1,95 @@
+"""`reviews up --detach`, `reviews down` and `reviews status`: a `reviews up` that no terminal holds."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from data_contracts.errors import ReviewsError
+from deployments.processes import stop_marked
+from deployments.running import Running, find_running
+from deployments.settings import PROJECT_ROOT, Settings
+from deployments.up import START_SECONDS, describe_up, name_log
+from tasks.locking import is_held
+
+STOP_SECONDS = 10.0
+LOG_LINES = 15
+
+
+def start_detached(settings: Settings, say: Callable[[str], None]) -> None:
+    """Start `reviews up` without a terminal, and come back when it is ready; where it is up already, say so."""
+    if running := find_running(settings):
+        say(f"It is up already: {running.ui_url} (process {running.pid})")
+        return
+    settings.prefect_dir.mkdir(parents=True, exist_ok=True)
+    log = name_log(settings)
+    command = [sys.executable, "-m", "flows.cli", "--home", str(settings.home), "up"]
+    environment = {
+        **os.environ,
+        "REVIEWS_PORT": str(settings.port),
+        "REVIEWS_WATCH_INBOX": str(settings.watch_inbox).lower(),
+        "PYTHONUNBUFFERED": "1",
+    }
+    with log.open("w", encoding="utf-8") as out:
+        process = subprocess.Popen(
+            command,
+            cwd=PROJECT_ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    _wait_until_ready(settings, process)
+    say(f"{describe_up(settings)}\nIts log: {log}")
+
+
+def stop_running(settings: Settings) -> str:
+    """Stop the `reviews up` of this home, and what one that was killed left behind; say what was done."""
+    running = find_running(settings)
+    if running is not None:
+        with suppress(ProcessLookupError):
+            os.kill(running.pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while is_held(settings.prefect_dir) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    left = stop_marked(settings.home)
+    if running is None:
+        return f"It was not up; stopped {left} processes that were left." if left else "It was not up."
+    if settings.prefect_dir.is_dir() and is_held(settings.prefect_dir):
+        raise ReviewsError(
+            f"Process {running.pid} did not end within {STOP_SECONDS:g} s. Next: look at {name_log(settings)}, "
+            f"then `kill -9 {running.pid}` and `reviews down` again."
+        )
+    return "Down: everything is stopped."
+
+
+def require_running(settings: Settings) -> Running:
+    """Give the `reviews up` of this home; raises `ReviewsError` where there is none."""
+    running = find_running(settings)
+    if running is None:
+        raise ReviewsError(f"Down: nothing is up for {settings.home}. Next: `reviews up --detach`.")
+    return running
+
+
+def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        running = find_running(settings)
+        if running is not None and running.pid == process.pid and running.is_ready:
+            return
+        if process.poll() is not None:
+            raise ReviewsError(f"It did not come up. Its last words:\n{_read_tail(settings)}")
+        if time.monotonic() > deadline:
+            process.terminate()
+            raise ReviewsError(f"It did not come up within {START_SECONDS:g} s:\n{_read_tail(settings)}")
+        time.sleep(0.2)
+
+
+def _read_tail(settings: Settings) -> str:
+    with suppress(OSError):
+        return "\n".join(name_log(settings).read_text("utf-8", errors="replace").splitlines()[-LOG_LINES:])
+    return ""

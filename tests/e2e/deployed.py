@@ -1,0 +1,210 @@
+"""A real `reviews up` for a test: its server, its worker, and the commands that a user would type beside it."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import httpx
+import psutil
+
+from deployments.processes import find_marked
+from tests.e2e.conftest import REVIEWS
+
+PREFECT = Path(sys.executable).with_name("prefect")
+START_SECONDS = 120
+SCORE = "score-reviews/score-reviews"
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A `reviews up` in the foreground."""
+
+    home: Path
+    port: int
+    process: subprocess.Popen[str]
+    log: Path
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return make_environment(self.home, self.port)
+
+    def prefect(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the `prefect` command against this server."""
+        return run([str(PREFECT), *arguments], self.environment)
+
+    def reviews(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the `reviews` command for this home."""
+        return run([str(REVIEWS), "--home", str(self.home), *arguments], self.environment)
+
+    def run_deployment(self, name: str = SCORE, **parameters: Any) -> str:
+        """Have the worker run a deployment to its end and give the state that it came to."""
+        return self.wait_for_end(self.start_deployment(name, **parameters))
+
+    def start_deployment(self, name: str = SCORE, **parameters: Any) -> str:
+        """Have the worker run a deployment and give the flow run's id."""
+        deployment = httpx.get(f"{self.api_url}/deployments/name/{name}").raise_for_status().json()
+        url = f"{self.api_url}/deployments/{deployment['id']}/create_flow_run"
+        answer = httpx.post(url, json={"parameters": {**deployment["parameters"], **parameters}})
+        return str(answer.raise_for_status().json()["id"])
+
+    def read_run(self, run_id: str) -> dict[str, Any]:
+        run: dict[str, Any] = httpx.get(f"{self.api_url}/flow_runs/{run_id}").raise_for_status().json()
+        return run
+
+    def wait_for_state(self, run_id: str, states: Sequence[str], seconds: float) -> str:
+        return wait_until(
+            lambda: state if (state := self.read_run(run_id)["state_type"]) in states else "", seconds
+        )
+
+    def wait_for_end(self, run_id: str, seconds: float = 120) -> str:
+        return self.wait_for_state(run_id, ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"], seconds)
+
+    def list_artifacts(self, run_id: str) -> list[dict[str, Any]]:
+        """Give the artifacts of a flow run."""
+        filters = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
+        found: list[dict[str, Any]] = httpx.post(f"{self.api_url}/artifacts/filter", json=filters).json()
+        return found
+
+    def list_events(self, prefix: str) -> list[dict[str, Any]]:
+        """Give the events whose names start so, the newest first."""
+        filters = {"filter": {"event": {"prefix": [prefix]}}, "limit": 50}
+        found = httpx.post(f"{self.api_url}/events/filter", json=filters).raise_for_status().json()
+        return list(found["events"])
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the published copy."""
+        with duckdb.connect(str(self.home / "published" / "reviews.duckdb"), read_only=True) as connection:
+            return connection.sql(query).fetchall()
+
+    def find_processes(self, words: str) -> list[psutil.Process]:
+        """Find the processes of this `up` whose command line holds these words."""
+        return [each for each in find_marked(self.home) if words in " ".join(each.cmdline())]
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A web server that keeps what is posted to it."""
+
+    url: str
+    received: list[dict[str, Any]] = field(default_factory=list)
+
+
+def make_environment(home: Path, port: int) -> dict[str, str]:
+    """Give the environment of a user's terminal: nothing of the tests' own Prefect in it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    own = {"REVIEWS_HOME": str(home), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+    return {**kept, **own, "PREFECT_HOME": str(home / "prefect"), "REVIEWS_PORT": str(port), "NO_COLOR": "1"}
+
+
+def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, env=environment, cwd="/", capture_output=True, text=True, check=False, timeout=280
+    )
+
+
+@contextmanager
+def bring_up(home: Path, *options: str, **settings: str) -> Iterator[Deployed]:
+    """Run `reviews up` in the foreground until the block ends, then stop it as Ctrl-C or systemd would."""
+    port, log = find_free_port(), home / "up.log"
+    environment = {**make_environment(home, port), **settings}
+    environment.pop("PREFECT_API_URL")
+    with log.open("w") as out:
+        command = [str(REVIEWS), "--home", str(home), "up", *options]
+        process = subprocess.Popen(command, cwd="/", env=environment, stdout=out, stderr=out, text=True)
+    deployed = Deployed(home, port, process, log)
+    try:
+        wait_until(lambda: process.poll() is not None or "Next, in another" in log.read_text(), START_SECONDS)
+        assert process.poll() is None, log.read_text()
+        pause_schedules(deployed)
+        yield deployed
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def pause_schedules(deployed: Deployed) -> None:
+    """Keep the clock out of a test: a scheduled run would cancel the test's own."""
+    deployment = httpx.get(f"{deployed.api_url}/deployments/name/{SCORE}").json()
+    for schedule in deployment["schedules"]:
+        url = f"{deployed.api_url}/deployments/{deployment['id']}/schedules/{schedule['id']}"
+        httpx.patch(url, json={"active": False}).raise_for_status()
+
+
+@contextmanager
+def catch_posts() -> Iterator[Hook]:
+    """Run a web server on a free port that keeps what is posted to it."""
+
+    class Keep(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            hook.received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Keep) as server:
+        hook = Hook(f"http://127.0.0.1:{server.server_port}/hook")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield hook
+        server.shutdown()
+
+
+def wait_until(look: Callable[[], Found], seconds: float) -> Found:
+    """Look again and again until there is something, and give it."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"nothing within {seconds} s"
+        time.sleep(0.2)
+    return found
+
+
+def copy_home(home: Path, to: Path) -> Path:
+    """Give a test a home of its own with a champion, without what is not needed."""
+    shutil.copytree(home, to, ignore=shutil.ignore_patterns("prefect"))
+    return to
+
+
+def write_reviews(path: Path, rows: int, name: str = "r") -> None:
+    """Drop a file of reviews into an inbox whole, as a careful program would; no two texts are equal."""
+    lines = ["review_id,movie_id,review"]
+    filler = "a film with a plot and some people in it who walk about and talk " * 8
+    lines += [
+        f"{name}{row},tt7,{'wonderful' if row % 2 else 'terrible'} {filler} {name}{row}"
+        for row in range(rows)
+    ]
+    building = path.with_name(f".{path.name}")
+    building.write_text("\n".join(lines) + "\n")
+    building.rename(path)
+
+
+def find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def read_recipe(readme: str, heading: str) -> str:
+    """Give the commands of the first code block under a heading of the README."""
+    match = re.search(rf"^## {re.escape(heading)}$.*?^```\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    assert match, f"the README has no code block under {heading!r}"
+    return match[1]

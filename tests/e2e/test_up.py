@@ -1,0 +1,255 @@
+"""`reviews up` with real processes: the README's recipe, and what happens when one of them is killed."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from deployments.automations import DEPLOYMENTS
+from deployments.processes import find_marked
+from tests.e2e.conftest import REVIEWS, Demo
+from tests.e2e.deployed import (
+    Deployed,
+    Hook,
+    bring_up,
+    catch_posts,
+    copy_home,
+    find_free_port,
+    make_environment,
+    read_recipe,
+    wait_until,
+    write_reviews,
+)
+from tests.unit.small_archive import list_files, write_archive
+
+README = Path(__file__).parents[2] / "README.md"
+MANY = 20_000
+"""Reviews that take so long to score that there is time to kill something."""
+
+
+@pytest.fixture(scope="module")
+def hook() -> Iterator[Hook]:
+    with catch_posts() as hook:
+        yield hook
+
+
+@pytest.fixture(scope="module")
+def up(demo: Demo, hook: Hook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    home = copy_home(demo.home, tmp_path_factory.mktemp("up") / "home")
+    with bring_up(home, REVIEWS_ALERT_URL=hook.url) as deployed:
+        yield deployed
+
+
+def count_rows(up: Deployed, name: str) -> list[tuple[int, int]]:
+    """Count the scored reviews of a file, and the distinct ones."""
+    return up.ask(
+        "select count(*), count(distinct row_number) from scored_reviews join source_reviews "
+        f"using (source_sha256, row_number) where review_id like '{name}%'"
+    )
+
+
+def wait_until_scoring(up: Deployed) -> None:
+    """Wait until a run has begun to write a part."""
+    wait_until(lambda: list((up.home / "parts").glob(".*.tmp/scored_reviews.parquet")), 90)
+
+
+def test_the_recipe_of_the_readme_scores_a_new_file_and_leaves_no_process(demo: Demo, tmp_path: Path) -> None:
+    home = copy_home(demo.home, tmp_path / "home")
+    port = find_free_port()
+    recipe = read_recipe(README.read_text("utf-8"), "By itself").replace("data/demo", str(home))
+    write_reviews(home / ".todays-reviews.csv", 7, "today")
+    recipe = recipe.replace("~/exports/today.csv", str(home / ".todays-reviews.csv")).replace(
+        "4200", str(port)
+    )
+    environment = make_environment(home, port)
+    environment.pop("PREFECT_API_URL")
+    script = f"set -e; PATH={REVIEWS.parent}:$PATH\n{recipe}"
+    done = subprocess.run(
+        ["bash", "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=280
+    )
+    assert (done.returncode, done.stderr) == (0, done.stderr), done.stdout
+    assert "Completed" in done.stdout
+    assert "│ today1" in done.stdout
+    assert find_marked(home) == []
+
+
+def test_a_second_up_says_where_the_first_one_is(up: Deployed) -> None:
+    second = up.reviews("up")
+    assert second.returncode == 1
+    assert f"It is up already for {up.home}: http://127.0.0.1:{up.port}" in second.stderr
+
+
+def test_an_up_on_a_taken_port_says_so(up: Deployed, tmp_path: Path) -> None:
+    second = up.reviews("--home", str(tmp_path), "up")
+    assert second.returncode == 1
+    assert f"Port {up.port} of 127.0.0.1 can't be used" in second.stderr
+
+
+def test_status_says_what_runs_and_when_next(up: Deployed) -> None:
+    said = up.reviews("status").stdout
+    assert f"Up: http://127.0.0.1:{up.port}" in said
+    assert all(f"\n  {name}" in said for name in DEPLOYMENTS)
+
+
+def test_deploying_twice_leaves_one_of_everything(up: Deployed) -> None:
+    before = list_deployed(up)
+    done = up.prefect(
+        "--no-prompt", "deploy", "--all", "--prefect-file", str(README.with_name("prefect.yaml"))
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list_deployed(up) == before
+    deployments, schedules, automations = before
+    assert deployments == sorted(DEPLOYMENTS)
+    assert schedules == ["every-15-minutes", "weekly"]
+    assert len(automations) == len(set(automations)) == 6
+
+
+def list_deployed(up: Deployed) -> tuple[list[str], list[str], list[str]]:
+    """Give the names of all deployments, schedules and automations of the server."""
+    deployments = httpx.post(f"{up.api_url}/deployments/filter", json={}).json()
+    automations = httpx.post(f"{up.api_url}/automations/filter", json={}).json()
+    schedules = [schedule["slug"] for each in deployments for schedule in each["schedules"]]
+    return (
+        sorted(each["name"] for each in deployments),
+        sorted(schedules),
+        sorted(each["name"] for each in automations),
+    )
+
+
+def test_a_command_beside_it_uses_its_server(up: Deployed) -> None:
+    write_reviews(up.home / "beside.csv", 3, "beside")
+    environment = {**up.environment}
+    environment.pop("PREFECT_API_URL")
+    command = [str(REVIEWS), "--home", str(up.home), "score", str(up.home / "beside.csv")]
+    subprocess.run(command, env=environment, cwd="/", check=True, capture_output=True, timeout=120)
+    runs = httpx.post(f"{up.api_url}/flow_runs/filter", json={}).json()
+    assert any("3 reviews" in run["name"] and run["deployment_id"] is None for run in runs)
+
+
+def test_two_runs_started_together_score_every_row_once(up: Deployed) -> None:
+    write_reviews(up.home / "inbox" / "together.csv", 50, "together")
+    states = [up.wait_for_end(run) for run in [up.start_deployment(), up.start_deployment()]]
+    assert sorted(states) in (["CANCELLED", "COMPLETED"], ["COMPLETED", "COMPLETED"])
+    assert count_rows(up, "together") == [(50, 50)]
+
+
+def test_a_run_commits_while_a_long_query_reads(up: Deployed) -> None:
+    slow = "select count(*) from range(40_000_000) a, range(1_000) b where a.range + b.range = 7"
+    command = [str(REVIEWS), "--home", str(up.home), "sql", slow]
+    reader = subprocess.Popen(command, env=up.environment, cwd="/", stdout=subprocess.DEVNULL)
+    write_reviews(up.home / "inbox" / "meanwhile.csv", 20, "meanwhile")
+    assert up.run_deployment() == "COMPLETED"
+    still_reading = reader.poll() is None
+    reader.kill()
+    reader.wait()
+    assert still_reading
+    assert count_rows(up, "meanwhile") == [(20, 20)]
+
+
+def test_a_run_that_refused_a_file_is_completed_and_says_so(up: Deployed, hook: Hook) -> None:
+    (up.home / "inbox" / "broken.parquet").write_bytes(b"PAR1 cut off")
+    write_reviews(up.home / "inbox" / "beside-broken.csv", 4, "fine")
+    run_id = up.start_deployment()
+    assert up.wait_for_end(run_id) == "COMPLETED"
+    run = up.read_run(run_id)
+    assert "broken.parquet" in run["state"]["message"]
+    assert count_rows(up, "fine") == [(4, 4)]
+    alert = wait_until(lambda: [each for each in hook.received if "refused" in each["event"]], 30)[0]
+    assert "broken.parquet" in alert["text"]
+    assert alert["url"].endswith(run_id)
+
+
+def test_a_broken_contract_fails_the_run_shows_why_and_alerts(
+    up: Deployed, hook: Hook, tmp_path: Path
+) -> None:
+    files = list_files()
+    files["aclImdb/train/pos/0_3.txt"] = files.pop("aclImdb/train/pos/0_9.txt")
+    archive = write_archive(tmp_path / "wrong.tar.gz", files)
+    run_id = up.start_deployment(
+        "ingest-reviews/ingest-reviews", archive=str(archive), accept_unverified=True
+    )
+    assert up.wait_for_end(run_id) == "FAILED"
+    page = next(each for each in up.list_artifacts(run_id) if each["key"] == "broken-contract")
+    assert "lowest_rating_fits_label" in page["data"]
+    alert = wait_until(lambda: [each for each in hook.received if "contract" in each["event"]], 30)[0]
+    assert "lowest_rating_fits_label" in alert["text"]
+    assert alert["url"].endswith(run_id)
+
+
+def test_training_on_the_server_promotes_and_scores_again_by_itself(up: Deployed) -> None:
+    scored = up.ask("select count(*) from scored_reviews")[0][0]
+    training = up.start_deployment("train-model/train-model", variant="lstm", epochs=1, promote="always")
+    assert up.wait_for_end(training, 200) == "COMPLETED"
+    assert up.read_run(training)["name"].startswith("train-model lstm seed 0 accuracy 0.")
+    wait_until(lambda: up.ask("select count(*) from scored_reviews")[0][0] == 2 * scored, 120)
+    per_model = up.ask(
+        "select count(distinct model_id), count(*) from scored_reviews group by source_sha256, row_number"
+    )
+    assert set(per_model) == {(2, 2)}
+
+
+def test_a_run_goes_on_when_the_server_is_killed_under_it(up: Deployed) -> None:
+    write_reviews(up.home / "inbox" / "server.csv", MANY, "server")
+    run_id = up.start_deployment()
+    wait_until_scoring(up)
+    (server,) = up.find_processes("server start")
+    server.kill()
+    assert wait_for_end_through_restart(up, run_id) == "COMPLETED"
+    assert count_rows(up, "server") == [(MANY, MANY)]
+
+
+def wait_for_end_through_restart(up: Deployed, run_id: str) -> str:
+    def look() -> str:
+        try:
+            state = up.read_run(run_id)["state_type"]
+        except httpx.HTTPError:
+            return ""
+        return state if state in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else ""
+
+    return wait_until(look, 120)
+
+
+def test_a_run_killed_with_its_worker_is_marked_alerted_and_completed_by_the_next(
+    up: Deployed, hook: Hook
+) -> None:
+    write_reviews(up.home / "inbox" / "killed.csv", MANY, "killed")
+    run_id = up.start_deployment()
+    wait_until_scoring(up)
+    for process in [*up.find_processes("worker start"), *up.find_processes("prefect.engine")]:
+        process.kill()
+    assert up.wait_for_state(run_id, ["CRASHED"], 120) == "CRASHED"
+    assert wait_until(lambda: [each for each in hook.received if each.get("flow_run_id") == run_id], 30)
+    assert up.run_deployment() == "COMPLETED"
+    assert count_rows(up, "killed") == [(MANY, MANY)]
+    assert [path.name for path in (up.home / "parts").iterdir()] == []
+
+
+def test_a_file_that_arrives_is_scored_at_once_where_the_inbox_is_watched(demo: Demo, tmp_path: Path) -> None:
+    home = copy_home(demo.home, tmp_path / "home")
+    with bring_up(home, "--watch-inbox") as up:
+        write_reviews(home / "inbox" / "arrived.csv", 5, "arrived")
+        wait_until(lambda: count_rows(up, "arrived") == [(5, 5)], 90)
+        left = find_marked(home)
+        started = time.monotonic()
+        os.kill(up.process.pid, signal.SIGTERM)
+        assert up.process.wait(10) == 0
+    assert time.monotonic() - started < 5
+    assert psutil.wait_procs(left, timeout=0)[1] == []
+
+
+def test_what_a_killed_up_leaves_behind_is_stopped_by_down(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with bring_up(home) as up:
+        up.process.kill()
+        up.process.wait()
+        assert find_marked(home)
+        said = up.reviews("down")
+    assert "processes that were left" in said.stdout
+    assert find_marked(home) == []

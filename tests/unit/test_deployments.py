@@ -1,0 +1,74 @@
+"""What `prefect.yaml` and the automations promise, read without a server."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+from prefect.flows import load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
+
+from deployments.automations import ALERTS, DEPLOYMENTS, write_payload
+
+ROOT = Path(__file__).parents[2]
+DECLARED = {each["name"]: each for each in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
+
+
+def test_the_three_deployments_are_declared() -> None:
+    assert tuple(DECLARED) == DEPLOYMENTS
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_a_deployment_is_named_like_its_flow_described_tagged_and_runs_one_at_a_time(name: str) -> None:
+    declared = DECLARED[name]
+    assert load_flow_from_entrypoint(declared["entrypoint"]).name == name
+    assert declared["description"]
+    assert declared["tags"]
+    assert declared["version"]
+    assert declared["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_every_parameter_is_typed_and_described_for_the_run_form(name: str) -> None:
+    schema = parameter_schema(load_flow_from_entrypoint(DECLARED[name]["entrypoint"]))
+    for parameter, declared in schema.properties.items():
+        assert declared.get("description"), parameter
+        assert {"type", "anyOf", "enum", "$ref"} & set(declared), parameter
+    assert set(DECLARED[name].get("parameters", {})) <= set(schema.properties)
+
+
+@pytest.mark.parametrize("name", ["train-model", "score-reviews"])
+def test_a_schedule_has_a_time_zone_and_a_slug(name: str) -> None:
+    for schedule in DECLARED[name]["schedules"]:
+        assert schedule["timezone"]
+        assert schedule["slug"]
+
+
+def test_scoring_is_scheduled_and_training_waits_to_be_switched_on() -> None:
+    assert DECLARED["score-reviews"]["schedules"][0].get("active", True)
+    assert DECLARED["train-model"]["schedules"][0]["active"] is False
+
+
+@pytest.mark.parametrize("name", ALERTS)
+@pytest.mark.parametrize("is_slack", [True, False])
+def test_an_alert_is_valid_json_whatever_the_run_says(name: str, is_slack: bool) -> None:
+    sent = render(ALERTS[name][1], is_slack)
+    assert sent["text"].startswith('score "quoted"\nname ')
+    assert sent["text"].endswith("http://pages/run")
+    assert set(sent) == ({"text"} if is_slack else {"text", "event", "flow_run", "flow_run_id", "url"})
+
+
+def render(said: str, is_slack: bool) -> dict[str, Any]:
+    """Render an alert as the server would, with a run whose words are hard to quote."""
+    environment = jinja2.Environment()
+    environment.filters["ui_url"] = lambda run: "http://pages/run"
+    hard = 'score "quoted"\nname'
+    run = {"name": hard, "id": "1", "state": {"name": "Failed", "message": hard}}
+    payload = {"rules": [hard], "files": 2, "uris": [hard]}
+    text = environment.from_string(write_payload(said, is_slack)).render(
+        flow_run=run, event={"event": "e", "payload": payload}
+    )
+    found: dict[str, Any] = json.loads(text)
+    return found

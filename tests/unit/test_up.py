@@ -1,0 +1,106 @@
+"""The parts of `reviews up` that need no server: environment, port, marks, the state that others read."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from data_contracts.errors import ReviewsError
+from deployments.detached import require_running, stop_running
+from deployments.processes import MARK, find_marked, stop_marked
+from deployments.running import find_running, write_running
+from deployments.settings import Settings
+from deployments.up import build_environment, run_up
+from tasks.locking import hold_folder
+
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path / "home", port=1)
+
+
+def start_marked(home: Path, code: str) -> subprocess.Popen[str]:
+    """Start a process as `reviews up` of this home would, and wait for its first word."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, MARK: str(home)}, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    with process.stdout as said:
+        assert said.readline() == "ready\n"
+    return process
+
+
+def test_our_processes_get_this_home_and_nothing_that_leads_elsewhere(settings: Settings) -> None:
+    environment = build_environment(
+        settings, {"PREFECT_API_KEY": "secret", "PREFECT_API_URL": "https://cloud"}
+    )
+    assert "secret" not in environment.values()
+    assert environment["PREFECT_API_URL"] == "http://127.0.0.1:1/api"
+    assert environment["REVIEWS_HOME"] == str(settings.home)
+    assert environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+
+
+def test_a_taken_port_is_named_with_what_to_do(settings: Settings) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ReviewsError, match=rf"Port {port} .* another program has it.*REVIEWS_PORT"):
+            run_up(replace(settings, port=port), lambda line: None)
+
+
+def test_a_home_that_is_held_is_up_already(settings: Settings) -> None:
+    settings.prefect_dir.mkdir(parents=True)
+    with hold_folder(settings.prefect_dir), pytest.raises(ReviewsError, match="It is up already for"):
+        run_up(settings, lambda line: None)
+
+
+def test_what_runs_is_found_only_while_it_holds_the_home(settings: Settings) -> None:
+    settings.prefect_dir.mkdir(parents=True)
+    with hold_folder(settings.prefect_dir):
+        write_running(settings, is_ready=True, started_at=datetime.now(UTC))
+        found = find_running(settings)
+    assert found is not None
+    assert (found.pid, found.api_url, found.is_ready) == (os.getpid(), "http://127.0.0.1:1/api", True)
+    assert find_running(settings) is None
+
+
+def test_a_state_that_cannot_be_read_is_no_state(settings: Settings) -> None:
+    settings.prefect_dir.mkdir(parents=True)
+    (settings.prefect_dir / "up.json").write_text(json.dumps({"pid": 1}))
+    with hold_folder(settings.prefect_dir):
+        assert find_running(settings) is None
+
+
+def test_status_of_a_home_that_is_down_says_what_to_do(settings: Settings) -> None:
+    with pytest.raises(ReviewsError, match=r"Down: nothing is up for .*reviews up --detach"):
+        require_running(settings)
+
+
+def test_marked_processes_are_stopped_even_if_they_will_not_and_others_are_left(tmp_path: Path) -> None:
+    mine, other = start_marked(tmp_path / "mine", STUBBORN), start_marked(tmp_path / "other", STUBBORN)
+    assert find_marked(tmp_path / "mine") == [psutil.Process(mine.pid)]
+    assert stop_marked(tmp_path / "mine", grace_seconds=0.2) == 1
+    assert not psutil.pid_exists(mine.pid)
+    mine.wait(5)
+    assert other.poll() is None
+    other.kill()
+    other.wait(5)
+
+
+def test_down_where_nothing_is_up_says_so(settings: Settings) -> None:
+    assert stop_running(settings) == "It was not up."
