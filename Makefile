@@ -24,7 +24,7 @@ demo: $(STAMP) ## Ingest, train and score a small generated archive, then show t
 	@$(BIN)/reviews demo
 
 test: $(STAMP) ## Run the tests; those on the real archive where it is at hand
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 check: $(STAMP) ## Check format, lint, strict types and import rules
 	$(BIN)/ruff format --check .

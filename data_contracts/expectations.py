@@ -63,6 +63,8 @@ def import_expectations() -> Any:
 
         # The library sends every warning of the process to its log: give them back.
         logging.captureWarnings(False)
+        # It tells of its temporary folders, which no one asked about.
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)
     return expectations
 
 

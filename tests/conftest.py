@@ -8,6 +8,13 @@ import pytest
 PROJECT_ROOT = Path(__file__).parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share costly fixtures in one process: those of a file, and all end-to-end tests."""
+    for item in items:
+        group = "e2e" if "e2e" in item.path.parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def stanford_archive() -> Path:
     """The real archive; the test is skipped, saying so, where there is none."""

@@ -61,13 +61,13 @@ class Deployed:
 
     def start_deployment(self, name: str = SCORE, **parameters: Any) -> str:
         """Have the worker run a deployment and give the flow run's id."""
-        deployment = httpx.get(f"{self.api_url}/deployments/name/{name}").raise_for_status().json()
-        url = f"{self.api_url}/deployments/{deployment['id']}/create_flow_run"
-        answer = httpx.post(url, json={"parameters": {**deployment["parameters"], **parameters}})
-        return str(answer.raise_for_status().json()["id"])
+        deployment = self.ask_server("GET", f"deployments/name/{name}")
+        asked = {"parameters": {**deployment["parameters"], **parameters}}
+        run = self.ask_server("POST", f"deployments/{deployment['id']}/create_flow_run", asked)
+        return str(run["id"])
 
     def read_run(self, run_id: str) -> dict[str, Any]:
-        run: dict[str, Any] = httpx.get(f"{self.api_url}/flow_runs/{run_id}").raise_for_status().json()
+        run: dict[str, Any] = self.ask_server("GET", f"flow_runs/{run_id}")
         return run
 
     def wait_for_state(self, run_id: str, states: Sequence[str], seconds: float) -> str:
@@ -81,14 +81,24 @@ class Deployed:
     def list_artifacts(self, run_id: str) -> list[dict[str, Any]]:
         """Give the artifacts of a flow run."""
         filters = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
-        found: list[dict[str, Any]] = httpx.post(f"{self.api_url}/artifacts/filter", json=filters).json()
+        found: list[dict[str, Any]] = self.ask_server("POST", "artifacts/filter", filters)
         return found
 
     def list_events(self, prefix: str) -> list[dict[str, Any]]:
         """Give the events whose names start so, the newest first."""
         filters = {"filter": {"event": {"prefix": [prefix]}}, "limit": 50}
-        found = httpx.post(f"{self.api_url}/events/filter", json=filters).raise_for_status().json()
-        return list(found["events"])
+        return list(self.ask_server("POST", "events/filter", filters)["events"])
+
+    def ask_server(self, method: str, path: str, body: Any = None) -> Any:
+        """Ask the API, again and again while it is being started or is busy, as Prefect's own client does."""
+        return wait_until(lambda: self._try_server(method, path, body), 60)[0]
+
+    def _try_server(self, method: str, path: str, body: Any) -> list[Any]:
+        try:
+            answer = httpx.request(method, f"{self.api_url}/{path}", json=body, timeout=10)
+        except httpx.TransportError:
+            return []
+        return [] if answer.status_code == 503 else [answer.raise_for_status().json()]
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the published copy."""
@@ -143,7 +153,7 @@ def bring_up(home: Path, *options: str, **settings: str) -> Iterator[Deployed]:
 
 def pause_schedules(deployed: Deployed) -> None:
     """Keep the clock out of a test: a scheduled run would cancel the test's own."""
-    deployment = httpx.get(f"{deployed.api_url}/deployments/name/{SCORE}").json()
+    deployment = deployed.ask_server("GET", f"deployments/name/{SCORE}")
     for schedule in deployment["schedules"]:
         url = f"{deployed.api_url}/deployments/{deployment['id']}/schedules/{schedule['id']}"
         httpx.patch(url, json={"active": False}).raise_for_status()

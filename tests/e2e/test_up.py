@@ -6,8 +6,8 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import httpx
 import psutil
 import pytest
 
@@ -63,8 +63,8 @@ def test_the_recipe_of_the_readme_scores_a_new_file_and_leaves_no_process(demo: 
     home = copy_home(demo.home, tmp_path / "home")
     port = find_free_port()
     recipe = read_recipe(README.read_text("utf-8"), "By itself").replace("data/demo", str(home))
-    write_reviews(home / ".todays-reviews.csv", 7, "today")
-    recipe = recipe.replace("~/exports/today.csv", str(home / ".todays-reviews.csv")).replace(
+    write_reviews(home / "todays-reviews.csv", 7, "today")
+    recipe = recipe.replace("~/exports/today.csv", str(home / "todays-reviews.csv")).replace(
         "4200", str(port)
     )
     environment = make_environment(home, port)
@@ -112,8 +112,8 @@ def test_deploying_twice_leaves_one_of_everything(up: Deployed) -> None:
 
 def list_deployed(up: Deployed) -> tuple[list[str], list[str], list[str]]:
     """Give the names of all deployments, schedules and automations of the server."""
-    deployments = httpx.post(f"{up.api_url}/deployments/filter", json={}).json()
-    automations = httpx.post(f"{up.api_url}/automations/filter", json={}).json()
+    deployments = up.ask_server("POST", "deployments/filter", {})
+    automations = up.ask_server("POST", "automations/filter", {})
     schedules = [schedule["slug"] for each in deployments for schedule in each["schedules"]]
     return (
         sorted(each["name"] for each in deployments),
@@ -128,7 +128,7 @@ def test_a_command_beside_it_uses_its_server(up: Deployed) -> None:
     environment.pop("PREFECT_API_URL")
     command = [str(REVIEWS), "--home", str(up.home), "score", str(up.home / "beside.csv")]
     subprocess.run(command, env=environment, cwd="/", check=True, capture_output=True, timeout=120)
-    runs = httpx.post(f"{up.api_url}/flow_runs/filter", json={}).json()
+    runs = up.ask_server("POST", "flow_runs/filter", {})
     assert any("3 reviews" in run["name"] and run["deployment_id"] is None for run in runs)
 
 
@@ -200,19 +200,8 @@ def test_a_run_goes_on_when_the_server_is_killed_under_it(up: Deployed) -> None:
     wait_until_scoring(up)
     (server,) = up.find_processes("server start")
     server.kill()
-    assert wait_for_end_through_restart(up, run_id) == "COMPLETED"
+    assert up.wait_for_end(run_id) == "COMPLETED"
     assert count_rows(up, "server") == [(MANY, MANY)]
-
-
-def wait_for_end_through_restart(up: Deployed, run_id: str) -> str:
-    def look() -> str:
-        try:
-            state = up.read_run(run_id)["state_type"]
-        except httpx.HTTPError:
-            return ""
-        return state if state in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else ""
-
-    return wait_until(look, 120)
 
 
 def test_a_run_killed_with_its_worker_is_marked_alerted_and_completed_by_the_next(
@@ -228,6 +217,25 @@ def test_a_run_killed_with_its_worker_is_marked_alerted_and_completed_by_the_nex
     assert up.run_deployment() == "COMPLETED"
     assert count_rows(up, "killed") == [(MANY, MANY)]
     assert [path.name for path in (up.home / "parts").iterdir()] == []
+
+
+def test_what_was_made_of_what_is_told_with_its_rows(up: Deployed, tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "small.tar.gz")
+    run_id = up.start_deployment(
+        "ingest-reviews/ingest-reviews", archive=str(archive), accept_unverified=True
+    )
+    assert up.wait_for_end(run_id) == "COMPLETED"
+    made = wait_until(lambda: read_materializations(up) if len(read_materializations(up)) == 4 else {}, 60)
+    assert made["reviews://parquet"]["train"] == 6
+    assert made["reviews://bundle"]["train"] > 0
+    assert made["duckdb://reviews/scored_reviews"]["rows_scored"] > 0
+    assert made["reviews://archive"]["bytes"] == archive.stat().st_size
+
+
+def read_materializations(up: Deployed) -> dict[str, dict[str, Any]]:
+    """Give the newest metadata of each asset, by its key."""
+    events = up.list_events("prefect.asset.materialization.succeeded")
+    return {each["resource"]["prefect.resource.id"]: each["payload"] for each in reversed(events)}
 
 
 def test_a_file_that_arrives_is_scored_at_once_where_the_inbox_is_watched(demo: Demo, tmp_path: Path) -> None:

@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.flow_engine import run_flow
+from prefect.states import Pending
 
+import tasks.train_stages
 import tasks.training
-from data_contracts.errors import BundleError, ContractError, SourceError
+from data_contracts.errors import BundleError, ContractError, SourceError, WarehouseBusyError
 from deployments.settings import Settings, load_settings
 from flows.ingest_reviews import ingest_reviews
 from flows.train_model import TrainingSummary, train_model
@@ -115,3 +120,26 @@ def test_training_input_that_breaks_its_contract_stops_the_flow(
 def test_without_reviews_there_is_a_next_step(settings: Settings) -> None:
     with pytest.raises(SourceError, match="reviews ingest"):
         train_model()
+
+
+def test_a_run_that_is_retried_does_not_train_again(
+    home: Settings, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters = {"variant": "cnn_lstm", "seed": 11, "epochs": 1, "promote": "never"}
+
+    def fail(*arguments: object) -> None:
+        raise WarehouseBusyError("another program has the database")
+
+    def train_again(*arguments: object) -> None:
+        raise AssertionError("it was trained already")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks.train_stages, "decide", fail)
+        failed: Any = run_flow(train_model, parameters=parameters, return_type="state")
+    assert failed.is_failed()
+    monkeypatch.setattr(tasks.train_stages, "train_on", train_again)
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(failed.state_details.flow_run_id, Pending(), force=True)
+        flow_run = client.read_flow_run(failed.state_details.flow_run_id)
+    summary: Any = run_flow(train_model, flow_run=flow_run, parameters=parameters)
+    assert summary.reason == "asked for: --promote never"
