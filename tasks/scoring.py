@@ -36,6 +36,8 @@ CHUNK_ROWS = 8192
 """Rows that are checked and scored at a time; small files go together."""
 CHUNK_BYTES = 32 * 2**20
 """Bytes of rows at which a chunk is full before it has as many rows."""
+TOLD_BEFORE_END = 0.9
+"""Share of a file's bytes that is told of before its end, by the bytes of its rows."""
 
 Write = Callable[[str, pa.Table], None]
 
@@ -191,6 +193,7 @@ def _read_chunks(
     """
     waiting: list[pa.Table] = []
     for file in files:
+        told = 0
         try:
             for batch in read_review_file(file.path, job.options):
                 if len(batch) == 0:
@@ -198,22 +201,28 @@ def _read_chunks(
                 waiting.append(_name_source(batch, file))
                 if is_full(waiting):
                     yield pa.concat_tables(waiting)
-                    waiting = []
+                    # Compressed files hold more than their size: they stand still near the end instead.
+                    step = min(_size(waiting), int(file.size * TOLD_BEFORE_END) - told)
+                    report(max(step, 0))
+                    told, waiting = told + max(step, 0), []
         except FileRefusedError as refusal:
             _note_refusal(file, refusal, tally)
         if has_changed(file):
             tally.postponed[file.source_sha256] = PassedOver(file.uri, "changed while it was read: next run")
         if file.source_sha256 in tally.refused.keys() | tally.postponed.keys():
             waiting = [table for table in waiting if table["uri"][0].as_py() != file.uri]
-        report(file.size)
+        report(file.size - told)
     if waiting:
         yield pa.concat_tables(waiting)
 
 
 def is_full(waiting: Sequence[pa.Table]) -> bool:
     """Tell whether tables that wait are a chunk, by rows or by bytes."""
-    rows, size = sum(len(table) for table in waiting), sum(table.nbytes for table in waiting)
-    return rows >= CHUNK_ROWS or size >= CHUNK_BYTES
+    return sum(len(table) for table in waiting) >= CHUNK_ROWS or _size(waiting) >= CHUNK_BYTES
+
+
+def _size(waiting: Sequence[pa.Table]) -> int:
+    return sum(table.nbytes for table in waiting)
 
 
 def _note_refusal(file: SourceFile, refusal: FileRefusedError, tally: _Tally) -> None:

@@ -162,6 +162,8 @@ def test_a_run_that_refused_a_file_is_completed_and_says_so(up: Deployed, hook: 
     assert count_rows(up, "fine") == [(4, 4)]
     alert = wait_until(lambda: [each for each in hook.received if "refused" in each["event"]], 30)[0]
     assert "broken.parquet" in alert["text"]
+    told = up.list_events("reviews.scores.committed")[0]["payload"]
+    assert (told["rows_scored"], told["files_scored"], told["files_refused"]) == (4, 1, 1)
     assert alert["url"].endswith(run_id)
 
 
@@ -179,6 +181,8 @@ def test_a_broken_contract_fails_the_run_shows_why_and_alerts(
     assert "lowest_rating_fits_label" in page["data"]
     alert = wait_until(lambda: [each for each in hook.received if "contract" in each["event"]], 30)[0]
     assert "lowest_rating_fits_label" in alert["text"]
+    told = up.list_events("reviews.contract.failed")[0]["payload"]
+    assert (told["boundary"], told["failed_checks"]) == ("archive", 1)
     assert alert["url"].endswith(run_id)
 
 
@@ -219,12 +223,17 @@ def test_a_run_killed_with_its_worker_is_marked_alerted_and_completed_by_the_nex
     assert [path.name for path in (up.home / "parts").iterdir()] == []
 
 
-def test_what_was_made_of_what_is_told_with_its_rows(up: Deployed, tmp_path: Path) -> None:
-    archive = write_archive(tmp_path / "small.tar.gz")
+def test_a_failed_run_that_is_retried_ends_well_and_what_was_made_is_told_with_its_rows(
+    up: Deployed, tmp_path: Path
+) -> None:
+    archive = tmp_path / "small.tar.gz"
     run_id = up.start_deployment(
         "ingest-reviews/ingest-reviews", archive=str(archive), accept_unverified=True
     )
-    assert up.wait_for_end(run_id) == "COMPLETED"
+    assert up.wait_for_end(run_id) == "FAILED"
+    write_archive(archive)
+    assert up.prefect("flow-run", "retry", run_id).returncode == 0
+    assert up.wait_for_state(run_id, ["COMPLETED"], 120)
     made = wait_until(lambda: read_materializations(up) if len(read_materializations(up)) == 4 else {}, 60)
     assert made["reviews://parquet"]["train"] == 6
     assert made["reviews://bundle"]["train"] > 0

@@ -1,0 +1,40 @@
+"""What stands on a run's page, as text."""
+
+from data_contracts.expectations import CheckResult
+from tasks.run_page import describe_broken_contract
+
+
+def make_failure(**changed: object) -> CheckResult:
+    facts = {
+        "boundary": "archive",
+        "rule": "urls_match_reviews",
+        "expectation": "expect_column_pair_values_to_be_equal",
+        "columns": "urls",
+        "severity": "error",
+        "success": False,
+        "observed": "2 | 3",
+        "expected": "as long as\nits folder",
+        "unexpected_count": 1200,
+        "unexpected_rows": (("train", "pos"), ("test", "neg")),
+    }
+    return CheckResult(**{**facts, **changed})  # type: ignore[arg-type]
+
+
+def test_a_broken_contract_is_shown_with_rule_observed_expected_samples_and_next_step() -> None:
+    page = describe_broken_contract([make_failure()], "get the archive anew")
+    for words in (
+        "`archive`",
+        "urls_match_reviews",
+        "1,200",
+        "('train', 'pos')",
+        "**Next:** get the archive anew",
+    ):
+        assert words in page
+
+
+def test_words_from_data_do_not_break_the_table() -> None:
+    rows = [
+        line for line in describe_broken_contract([make_failure()], "").splitlines() if line.startswith("|")
+    ]
+    assert len(rows) == 3
+    assert "2 \\| 3" in rows[2]
