@@ -134,9 +134,12 @@ def test_a_command_beside_it_uses_its_server(up: Deployed) -> None:
 
 def test_two_runs_started_together_score_every_row_once(up: Deployed) -> None:
     write_reviews(up.home / "inbox" / "together.csv", 50, "together")
-    states = [up.wait_for_end(run) for run in [up.start_deployment(), up.start_deployment()]]
+    runs = [up.start_deployment(), up.start_deployment()]
+    states = [up.wait_for_end(run) for run in runs]
     assert sorted(states) in (["CANCELLED", "COMPLETED"], ["COMPLETED", "COMPLETED"])
     assert count_rows(up, "together") == [(50, 50)]
+    told = wait_for_asset(up, "duckdb://reviews/scored_reviews", runs[states.index("COMPLETED")])
+    assert told["rows_scored"] == 50
 
 
 def test_a_run_commits_while_a_long_query_reads(up: Deployed) -> None:
@@ -162,7 +165,7 @@ def test_a_run_that_refused_a_file_is_completed_and_says_so(up: Deployed, hook: 
     assert count_rows(up, "fine") == [(4, 4)]
     alert = wait_until(lambda: [each for each in hook.received if "refused" in each["event"]], 30)[0]
     assert "broken.parquet" in alert["text"]
-    told = up.list_events("reviews.scores.committed")[0]["payload"]
+    told = wait_for_told(up, "reviews.scores.committed", run_id)
     assert (told["rows_scored"], told["files_scored"], told["files_refused"]) == (4, 1, 1)
     assert alert["url"].endswith(run_id)
 
@@ -181,7 +184,7 @@ def test_a_broken_contract_fails_the_run_shows_why_and_alerts(
     assert "lowest_rating_fits_label" in page["data"]
     alert = wait_until(lambda: [each for each in hook.received if "contract" in each["event"]], 30)[0]
     assert "lowest_rating_fits_label" in alert["text"]
-    told = up.list_events("reviews.contract.failed")[0]["payload"]
+    told = wait_for_told(up, "reviews.contract.failed", run_id)
     assert (told["boundary"], told["failed_checks"]) == ("archive", 1)
     assert alert["url"].endswith(run_id)
 
@@ -191,6 +194,7 @@ def test_training_on_the_server_promotes_and_scores_again_by_itself(up: Deployed
     training = up.start_deployment("train-model/train-model", variant="lstm", epochs=1, promote="always")
     assert up.wait_for_end(training, 200) == "COMPLETED"
     assert up.read_run(training)["name"].startswith("train-model lstm seed 0 accuracy 0.")
+    assert wait_for_asset(up, "reviews://bundle", training)["train"] > 0
     wait_until(lambda: up.ask("select count(*) from scored_reviews")[0][0] == 2 * scored, 120)
     per_model = up.ask(
         "select count(distinct model_id), count(*) from scored_reviews group by source_sha256, row_number"
@@ -234,17 +238,26 @@ def test_a_failed_run_that_is_retried_ends_well_and_what_was_made_is_told_with_i
     write_archive(archive)
     assert up.prefect("flow-run", "retry", run_id).returncode == 0
     assert up.wait_for_state(run_id, ["COMPLETED"], 120)
-    made = wait_until(lambda: read_materializations(up) if len(read_materializations(up)) == 4 else {}, 60)
-    assert made["reviews://parquet"]["train"] == 6
-    assert made["reviews://bundle"]["train"] > 0
-    assert made["duckdb://reviews/scored_reviews"]["rows_scored"] > 0
-    assert made["reviews://archive"]["bytes"] == archive.stat().st_size
+    assert wait_for_asset(up, "reviews://archive", run_id)["bytes"] == archive.stat().st_size
+    assert wait_for_asset(up, "reviews://parquet", run_id)["train"] == 6
 
 
-def read_materializations(up: Deployed) -> dict[str, dict[str, Any]]:
-    """Give the newest metadata of each asset, by its key."""
-    events = up.list_events("prefect.asset.materialization.succeeded")
-    return {each["resource"]["prefect.resource.id"]: each["payload"] for each in reversed(events)}
+def wait_for_asset(up: Deployed, key: str, run_id: str) -> dict[str, Any]:
+    """Wait for a run to tell that it made an asset, and give the metadata that it told."""
+    return wait_for_told(up, "prefect.asset.materialization.succeeded", run_id, key)
+
+
+def wait_for_told(up: Deployed, event: str, run_id: str, resource: str = "") -> dict[str, Any]:
+    """Wait for an event of a run, and give its payload; the server keeps events some seconds late."""
+
+    def look() -> list[dict[str, Any]]:
+        return [
+            each["payload"]
+            for each in up.list_events(event)
+            if each["resource"]["prefect.resource.id"].startswith(resource) and run_id in str(each["related"])
+        ]
+
+    return wait_until(look, 60)[0]
 
 
 def test_a_file_that_arrives_is_scored_at_once_where_the_inbox_is_watched(demo: Demo, tmp_path: Path) -> None:
