@@ -30,7 +30,7 @@ class IngestSummary:
     warnings: tuple[str, ...]
 
 
-@flow(name="ingest-reviews")
+@flow(name="ingest-reviews", flow_run_name="ingest-reviews")
 def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) -> IngestSummary:
     """Download and check the review archive and convert it to Parquet.
 

@@ -30,6 +30,7 @@ Result = TypeVar("Result")
 UPDATE_SECONDS = 2.0
 """Between two updates of a progress artifact; work that takes less has none."""
 ROWS_SHOWN = 200
+FINGERPRINT_SHOWN = 16
 
 
 @contextmanager
@@ -92,32 +93,27 @@ def judge_checks(warehouse: Path, run_id: str, checks: Sequence[CheckResult], ne
 
 
 def describe_broken_contract(failed: Sequence[CheckResult], next_step: str) -> str:
-    """Write what is broken as Markdown: rule, observed, expected, sample rows, next step."""
-    head = ["rule", "of", "observed", "expected", "rows", "sample rows"]
-    rows = [
-        [
-            check.rule,
-            check.columns or check.source_sha256 or "the whole",
-            check.observed,
-            check.expected,
-            f"{check.unexpected_count:,}",
-            ", ".join(map(str, check.unexpected_rows[:SAMPLES_SHOWN])) or "-",
-        ]
-        for check in failed
-    ]
-    return "\n".join(
+    """Write what is broken as Markdown: by rule what was observed and expected, sample rows; and the next step."""
+    return "\n\n".join(
         [
             f"# The contract `{failed[0].boundary}` is broken",
-            "",
-            _write_row(head),
-            _write_row(["---"] * len(head)),
-            *map(_write_row, rows),
-            "",
+            *map(_describe_broken_rule, failed),
             f"**Next:** {next_step}",
-            "",
             'All results: `reviews sql "from contract_results where not success"`',
         ]
     )
+
+
+def _describe_broken_rule(check: CheckResult) -> str:
+    samples = ", ".join(map(str, check.unexpected_rows[:SAMPLES_SHOWN]))
+    facts = {
+        "of": check.columns or check.source_sha256 or "the whole",
+        "observed": check.observed,
+        "expected": check.expected,
+        "rows": f"{check.unexpected_count:,}" + (f", such as {samples}" if samples else ""),
+    }
+    cells = [_write_row([name, words]) for name, words in facts.items()]
+    return "\n".join([f"## {check.rule}", "", _write_row(["", ""]), _write_row(["---", "---"]), *cells])
 
 
 def show_table(key: str, rows: Sequence[dict[str, Any]], description: str) -> None:
