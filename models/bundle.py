@@ -1,7 +1,8 @@
 """The bundle: a folder named by its model id that holds all that scoring needs, and how to tell it unaltered.
 
-`model.keras` (Keras's own format, no pickle), `vocabulary.json` (words, most frequent first) and
-`bundle.json` (variant, hyper-parameters, seed, metrics, fingerprints, versions, golden scores).
+`model.keras` (Keras's own format, no pickle), `scorer.onnx` (the same model as the engine runs it; not there where
+the engine can't), `vocabulary.json` (words, most frequent first) and `bundle.json` (variant, hyper-parameters, seed,
+metrics, fingerprints, versions, golden scores).
 """
 
 import json
@@ -13,13 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.errors import BundleError
+from models.export import export_graph
 from models.text import Vocabulary
 
 if TYPE_CHECKING:
     import keras
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READ_VERSIONS = (1, 2)
+"""Format 1 has no `scorer.onnx`: its bundles are scored by Keras."""
 MODEL_FILE, VOCABULARY_FILE, FACTS_FILE = "model.keras", "vocabulary.json", "bundle.json"
+GRAPH_FILE = "scorer.onnx"
 _ID_DIGITS = 12
 
 
@@ -48,6 +53,9 @@ def write_bundle(
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     model.save(building / MODEL_FILE)
+    graph = export_graph(model)
+    if graph is not None:
+        (building / GRAPH_FILE).write_bytes(graph)
     (building / VOCABULARY_FILE).write_text(json.dumps(vocabulary.words, ensure_ascii=False), "utf-8")
     _write_facts(building, facts)
     shutil.rmtree(target, ignore_errors=True)
@@ -99,9 +107,10 @@ def read_facts(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise BundleError(f"{folder}: there is no such bundle. `reviews models` lists those that are known.")
     facts = _parse_facts(folder / FACTS_FILE)
-    if facts["format_version"] != FORMAT_VERSION:
+    if facts["format_version"] not in READ_VERSIONS:
         raise BundleError(
-            f"{folder}: has format {facts['format_version']}, this version reads {FORMAT_VERSION}. "
+            f"{folder}: has format {facts['format_version']}, this version reads {READ_VERSIONS[0]} to "
+            f"{READ_VERSIONS[-1]}. "
             "Update this project or train the model again."
         )
     return facts
@@ -124,6 +133,12 @@ def require_unaltered(folder: Path, expected_fingerprint: str) -> None:
             f"{folder}: was altered after it was trained (fingerprint {found[:16]}…, recorded "
             f"{expected_fingerprint[:16]}…), so it does not score. Restore the folder, or train again."
         )
+
+
+def find_graph(folder: Path) -> Path | None:
+    """Find the graph that `models.engine` runs; None where the bundle has none and Keras scores."""
+    path = folder / GRAPH_FILE
+    return path if path.is_file() else None
 
 
 def load_model(folder: Path) -> "keras.Model":

@@ -1,5 +1,7 @@
 """The scorer: a bundle and texts in, one score a text out. The same numbers as Keras's `model.predict`.
 
+A bundle with a graph is scored by `models.engine`, without TensorFlow and Keras; any other by Keras itself.
+
 `python -m models.scorer BUNDLE CHECK.json` loads the bundle in this fresh process and compares the scores of
 the texts in the file with those that the trained model gave: status 0 when they agree.
 """
@@ -14,14 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.bundle import load_model, load_vocabulary, read_facts
+from models.bundle import find_graph, load_model, load_vocabulary, read_facts
+from models.engine import load_engine, score_reviews
+from models.export import export_graph
 from models.quiet import load_tensorflow
-from models.text import encode_reviews
+from models.text import EncodedReviews, encode_reviews
 
 if TYPE_CHECKING:
     import keras
 
-BATCH_ROWS = 256
+KERAS_BATCH_ROWS = 256
 SAME_SCORE = 1e-5
 """Two scores of one text by one model differ by less than this, whatever computed them."""
 
@@ -47,33 +51,55 @@ class Scorer:
     model_id: str
     sequence_length: int
     word_ids: Mapping[str, int]
-    predict: Callable[[NDArray[np.int32]], NDArray[np.float32]]
-    """[BATCH_ROWS, sequence_length] ids to [BATCH_ROWS] scores."""
+    predict: Callable[[EncodedReviews], NDArray[np.float64]]
+    """n encoded reviews to [n] scores, in their order."""
 
 
 def load_scorer(bundle_dir: Path) -> Scorer:
     """Load a bundle for scoring. Whether it may score is the caller's question: see `models.gate`."""
     facts = read_facts(bundle_dir)
-    load_tensorflow()
-    return make_scorer(
-        facts["model_id"],
-        load_model(bundle_dir),
-        load_vocabulary(bundle_dir).ids(),
-        facts["hyper_parameters"]["sequence_length"],
-    )
+    model_id, length = facts["model_id"], facts["hyper_parameters"]["sequence_length"]
+    word_ids = load_vocabulary(bundle_dir).ids()
+    graph = find_graph(bundle_dir)
+    if graph is None:
+        load_tensorflow()
+        return make_keras_scorer(model_id, load_model(bundle_dir), word_ids, length)
+    return _make_engine_scorer(model_id, graph, word_ids, length)
 
 
 def make_scorer(
     model_id: str, model: "keras.Model", word_ids: Mapping[str, int], sequence_length: int
 ) -> Scorer:
-    """Make a scorer of a Keras model in memory, compiled once for one batch shape."""
+    """Make the scorer that a bundle of this Keras model would have."""
+    graph = export_graph(model)
+    if graph is None:
+        return make_keras_scorer(model_id, model, word_ids, sequence_length)
+    return _make_engine_scorer(model_id, graph, word_ids, sequence_length)
+
+
+def _make_engine_scorer(
+    model_id: str, graph: Path | bytes, word_ids: Mapping[str, int], sequence_length: int
+) -> Scorer:
+    engine = load_engine(graph)
+    return Scorer(model_id, sequence_length, word_ids, lambda encoded: score_reviews(engine, encoded))
+
+
+def make_keras_scorer(
+    model_id: str, model: "keras.Model", word_ids: Mapping[str, int], sequence_length: int
+) -> Scorer:
+    """Make a scorer that runs a Keras model in memory, compiled once for one batch shape."""
     import tensorflow as tf
 
-    shape = tf.TensorSpec((BATCH_ROWS, sequence_length), tf.int32)
+    shape = tf.TensorSpec((KERAS_BATCH_ROWS, sequence_length), tf.int32)
     forward = tf.function(lambda ids: model(ids, training=False), input_signature=[shape])
 
-    def predict(ids: NDArray[np.int32]) -> NDArray[np.float32]:
-        scores: NDArray[np.float32] = forward(ids).numpy()[:, 0]
+    def predict(encoded: EncodedReviews) -> NDArray[np.float64]:
+        scores = np.empty(len(encoded), dtype=np.float64)
+        for start in range(0, len(scores), KERAS_BATCH_ROWS):
+            rows = np.arange(start, min(start + KERAS_BATCH_ROWS, len(scores)))
+            padded = np.zeros((KERAS_BATCH_ROWS, sequence_length), dtype=np.int32)
+            padded[: len(rows)] = encoded.pad(rows)
+            scores[rows] = forward(padded).numpy()[: len(rows), 0]
         return scores
 
     return Scorer(model_id, sequence_length, word_ids, predict)
@@ -86,22 +112,11 @@ def score_texts(
     distinct = {text: position for position, text in enumerate(dict.fromkeys(texts))}
     where = np.fromiter((distinct[text] for text in texts), dtype=np.int64, count=len(texts))
     encoded = encode_reviews(list(distinct), scorer.word_ids, scorer.sequence_length)
-    scores = score_ids(scorer, encoded.ids)
+    scores = scorer.predict(encoded)
     report(len(texts))
     return ScoredTexts(
         scores[where], encoded.token_count[where], encoded.oov_rate[where], encoded.truncated[where]
     )
-
-
-def score_ids(scorer: Scorer, ids: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Score encoded reviews, [n, sequence_length] ids to [n] scores, a fixed number of rows at a time."""
-    scores = np.empty(len(ids), dtype=np.float64)
-    for start in range(0, len(ids), BATCH_ROWS):
-        batch = ids[start : start + BATCH_ROWS]
-        padded = np.zeros((BATCH_ROWS, ids.shape[1]), dtype=np.int32)
-        padded[: len(batch)] = batch
-        scores[start : start + len(batch)] = scorer.predict(padded)[: len(batch)]
-    return scores
 
 
 def compare_in_this_process(bundle_dir: Path, expected: Mapping[str, float]) -> float:

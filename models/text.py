@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +28,13 @@ SEPARATORS = '!"#$%&()*+,-./:;<=>?@[\\]^_{|}~`\t\n\r'
 # Spelt out, since `\s` is Unicode's in Python and ASCII's in Arrow.
 _BREAK = re.compile(r"<br[ \t\n\r\f]*/?>")
 _TO_SPACE = str.maketrans(dict.fromkeys(SEPARATORS, " "))
+
+# The same over the UTF-8 bytes of many texts, with a byte between them that no UTF-8 has.
+_BREAK_BYTES = re.compile(_BREAK.pattern.encode())
+_BORDER = b"\xff"
+_BETWEEN_WORDS = SEPARATORS.encode() + b" " + _BORDER
+_IS_LETTER = bytes(byte not in _BETWEEN_WORDS for byte in range(256))
+_TEXTS_AT_ONCE = 512
 
 
 def split_words(text: str) -> list[str]:
@@ -65,8 +73,12 @@ def build_vocabulary(texts: Iterable[str], size: int = VOCABULARY_SIZE) -> Vocab
 class EncodedReviews:
     """Reviews as a model reads them, with what their encoding lost; n is the number of reviews."""
 
-    ids: NDArray[np.int32]
-    """[n, length] word ids, padded in front with 0."""
+    word_ids: NDArray[np.int32]
+    """[offsets[n]] the ids of the last `length` words of each review, one review after the other."""
+    offsets: NDArray[np.int64]
+    """[n + 1] where the ids of each review begin, and where the last one's end."""
+    length: int
+    """Words that the model reads."""
     token_count: NDArray[np.int32]
     """[n] words in the whole text."""
     oov_rate: NDArray[np.float32]
@@ -74,24 +86,72 @@ class EncodedReviews:
     truncated: NDArray[np.bool_]
     """[n] whether the text has more words than the model reads."""
 
+    def __len__(self) -> int:
+        """Give n."""
+        return len(self.token_count)
+
+    def pad(self, rows: NDArray[np.integer[Any]] | None = None) -> NDArray[np.int32]:
+        """Give the reviews at the positions `rows` (all by default) as ids [rows, length], padded in front with 0."""
+        chosen = np.arange(len(self)) if rows is None else rows
+        padded = np.zeros((len(chosen), self.length), dtype=np.int32)
+        for row, (start, stop) in enumerate(
+            zip(self.offsets[chosen].tolist(), self.offsets[1:][chosen].tolist(), strict=True)
+        ):
+            if stop > start:
+                padded[row, start - stop :] = self.word_ids[start:stop]
+        return padded
+
 
 def encode_reviews(
     texts: Sequence[str], word_ids: Mapping[str, int], length: int = SEQUENCE_LENGTH
 ) -> EncodedReviews:
-    """Encode `texts`: the last `length` words of each, in order, shorter ones padded in front with 0.
+    """Encode `texts`: the last `length` words of each, in order.
 
-    `word_ids` is `Vocabulary.ids()`; a word outside it becomes 0.
+    `word_ids` is `Vocabulary.ids()`; a word outside it becomes 0. The words are those of `split_words`, found in
+    the bytes of many texts at once.
     """
-    ids = np.zeros((len(texts), length), dtype=np.int32)
-    token_count = np.zeros(len(texts), dtype=np.int32)
-    unknown_count = np.zeros(len(texts), dtype=np.int32)
-    lookup = word_ids.get
-    for row, text in enumerate(texts):
-        review = [lookup(word, 0) for word in split_words(text)]
-        token_count[row] = len(review)
-        unknown_count[row] = review.count(0)
-        kept = review[-length:]
-        if kept:
-            ids[row, -len(kept) :] = kept
+    known = pa.array([_encode(word) for word in word_ids], pa.large_binary())
+    id_of = np.array([*word_ids.values(), 0], dtype=np.int32)  # the last one is of every other word
+    parts = [
+        _encode_part(texts[start : start + _TEXTS_AT_ONCE], known, id_of, length)
+        for start in range(0, max(len(texts), 1), _TEXTS_AT_ONCE)
+    ]
+    ids, token_count, unknown_count = (np.concatenate(column) for column in zip(*parts, strict=True))
+    offsets = np.concatenate([[0], np.cumsum(np.minimum(token_count, length), dtype=np.int64)])
     oov_rate = np.where(token_count > 0, unknown_count / np.maximum(token_count, 1), 1.0).astype(np.float32)
-    return EncodedReviews(ids, token_count, oov_rate, token_count > length)
+    return EncodedReviews(ids, offsets, length, token_count, oov_rate, token_count > length)
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _encode_part(
+    texts: Sequence[str], known: pa.Array, id_of: NDArray[np.int32], length: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Give the ids of the words that are kept, and the words and the unknown words of each text."""
+    words, first_words = _find_words(texts)
+    positions = pc.index_in(words, value_set=known).fill_null(len(known)).to_numpy(zero_copy_only=False)
+    ids = id_of[positions]
+    token_count = np.diff(first_words)
+    unknown_before = np.concatenate([[0], np.cumsum(ids == 0)])
+    unknown_count = np.diff(unknown_before[first_words])
+    if (token_count > length).any():
+        words_after = np.repeat(first_words[1:], token_count) - np.arange(len(ids))
+        ids = ids[words_after <= length]
+    return ids, token_count.astype(np.int32), unknown_count.astype(np.int32)
+
+
+def _find_words(texts: Sequence[str]) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Give the words of n texts as bytes, and which is the first of each text, [n + 1] with their count."""
+    lowered = [_encode(text.lower()) for text in texts]
+    joined = _BREAK_BYTES.sub(b" ", _BORDER.join([b"", *lowered, b""]))
+    in_word = np.frombuffer(joined.translate(_IS_LETTER), np.bool_)
+    edges = np.flatnonzero(in_word[1:] != in_word[:-1]) + 1
+    starts, stops = edges[::2], edges[1::2]
+    ends = np.concatenate([[0], np.cumsum(stops - starts, dtype=np.int64)])
+    letters = joined.translate(None, _BETWEEN_WORDS)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(letters)]
+    words = pa.Array.from_buffers(pa.large_binary(), len(starts), buffers)
+    borders = np.flatnonzero(np.frombuffer(joined, np.uint8) == _BORDER[0])
+    return words, np.searchsorted(starts, borders).astype(np.int64)

@@ -1,7 +1,7 @@
 """Scoring again what other models have scored: texts from the published copy to parts like any other.
 
 The files themselves may be gone. The published copy is read, so that the writer's database is not held; memory
-is bounded by a chunk of rows. Old scores stay, since a scored row belongs to its model. Needs TensorFlow, by
+is bounded by a chunk of rows. Old scores stay, since a scored row belongs to its model. Needs ONNX Runtime, by
 the scorer, but not to find out whether there is something to do.
 """
 

@@ -1,4 +1,4 @@
-"""The stages of `score-reviews` as Prefect tasks. TensorFlow is loaded only where there is something to score."""
+"""The stages of `score-reviews` as Prefect tasks. The model is loaded only where there is something to score."""
 
 import functools
 import shutil

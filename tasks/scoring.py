@@ -2,7 +2,7 @@
 
 A part is a folder of four Parquet files, named like the tables that they go into; it is made under a
 temporary name and renamed when it is whole and checked, so a part that is there may be committed. Nothing here
-opens the database: parts are independent of each other, only the commit is not. Needs TensorFlow, by the scorer.
+opens the database: parts are independent of each other, only the commit is not. Needs ONNX Runtime, by the scorer.
 """
 
 import os

@@ -25,7 +25,7 @@ from models.baseline import fit_baseline
 from models.bundle import name_model, read_facts, write_bundle
 from models.evaluation import Evaluation, evaluate_scores
 from models.golden import GOLDEN_TEXTS
-from models.scorer import load_scorer, make_scorer, score_ids, score_texts
+from models.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
 from models.split import hold_out_titles
 from models.text import EncodedReviews, Vocabulary, build_vocabulary, encode_reviews
 from models.training import LabelledReviews, TrainedModel, train_variant
@@ -148,8 +148,8 @@ def train_on(
     report: Callable[[int], None] = lambda rows: None,
 ) -> TrainedModel:
     """Train on the encoded rows; `report` is told of the rows done since its last call."""
-    train = LabelledReviews(encoded.train.ids, rows.train.positive.astype(np.float32))
-    validation = LabelledReviews(encoded.validation.ids, rows.validation.positive.astype(np.float32))
+    train = LabelledReviews(encoded.train.pad(), rows.train.positive.astype(np.float32))
+    validation = LabelledReviews(encoded.validation.pad(), rows.validation.positive.astype(np.float32))
     return train_variant(variant, train, validation, seed=seed, epochs=epochs, report=report)
 
 
@@ -158,8 +158,8 @@ def evaluate_trained(
 ) -> dict[str, Evaluation]:
     """Evaluate on validation, on test, and on the test texts that do not stand in the training split too."""
     scorer = make_scorer("", trained.model, {}, length)
-    validation = score_ids(scorer, encoded.validation.ids)
-    test = score_ids(scorer, encoded.test.ids)
+    validation = scorer.predict(encoded.validation)
+    test = scorer.predict(encoded.test)
     known = set(rows.train.text_sha256) | set(rows.validation.text_sha256)
     unseen = np.array([digest not in known for digest in rows.test.text_sha256])
     return {
@@ -201,7 +201,7 @@ def save_bundle(
     """Write the bundle whole or not at all, with all that its users will want to know of it."""
     data_fingerprint = rows.provenance.data_fingerprint
     model_id = name_model(variant.name, seed, trained.model, encoded.vocabulary, data_fingerprint)
-    scorer = make_scorer(model_id, trained.model, encoded.vocabulary.ids(), variant.sequence_length)
+    scorer = make_keras_scorer(model_id, trained.model, encoded.vocabulary.ids(), variant.sequence_length)
     golden = score_texts(scorer, GOLDEN_TEXTS).score
     facts = {
         "model_id": model_id,
@@ -225,7 +225,7 @@ def save_bundle(
         "fingerprints": {"data": data_fingerprint, "code": fingerprint_code(("models", "data_contracts"))},
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in ("tensorflow", "keras", "numpy")},
+            **{name: version(name) for name in ("tensorflow", "keras", "numpy", "onnx", "onnxruntime")},
         },
         "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -236,8 +236,8 @@ def save_bundle(
 def score_some(
     trained: TrainedModel, encoded: EncodedRows, rows: TrainingRows, length: int
 ) -> dict[str, float]:
-    """Score the golden texts and some validation texts with the model in memory, for a fresh process to match."""
-    scorer = make_scorer("", trained.model, encoded.vocabulary.ids(), length)
+    """Score the golden texts and some validation texts with Keras, for a fresh process to match."""
+    scorer = make_keras_scorer("", trained.model, encoded.vocabulary.ids(), length)
     texts = [*GOLDEN_TEXTS, *rows.validation.texts[:FRESH_CHECK_ROWS]]
     return dict(zip(texts, score_texts(scorer, texts).score.tolist(), strict=True))
 

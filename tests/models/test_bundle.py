@@ -8,6 +8,7 @@ import pytest
 
 from data_contracts.errors import BundleError
 from models.bundle import (
+    GRAPH_FILE,
     fingerprint_bundle,
     is_unaltered,
     load_model,
@@ -17,8 +18,9 @@ from models.bundle import (
     require_unaltered,
     write_bundle,
 )
+from models.export import export_graph
 from models.gate import require_same_scores_in_fresh_process
-from models.scorer import load_scorer, make_scorer, score_texts
+from models.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
 from models.text import Vocabulary
 from tests.models.small import WORDS, make_small_variant
 
@@ -52,7 +54,7 @@ def test_a_bundle_gives_the_same_scores_when_it_is_loaded(bundle: Path, model: A
 
 
 def test_a_fresh_process_gives_the_same_scores(bundle: Path, model: Any) -> None:
-    scores = score_texts(make_scorer("", model, VOCABULARY.ids(), 12), TEXTS).score
+    scores = score_texts(make_keras_scorer("", model, VOCABULARY.ids(), 12), TEXTS).score
     require_same_scores_in_fresh_process(bundle, dict(zip(TEXTS, scores.tolist(), strict=True)))
 
 
@@ -61,7 +63,25 @@ def test_other_scores_in_a_fresh_process_are_refused(bundle: Path) -> None:
         require_same_scores_in_fresh_process(bundle, {"good film": 0.123})
 
 
-@pytest.mark.parametrize("name", ["model.keras", "vocabulary.json", "bundle.json"])
+def test_a_graph_of_another_model_is_refused_in_a_fresh_process(bundle: Path, model: Any) -> None:
+    scores = score_texts(make_keras_scorer("", model, VOCABULARY.ids(), 12), TEXTS).score
+    variant = make_small_variant()
+    graph = export_graph(variant.build(variant))
+    assert graph is not None
+    (bundle / GRAPH_FILE).write_bytes(graph)
+    with pytest.raises(BundleError, match="does not give the trained model's scores"):
+        require_same_scores_in_fresh_process(bundle, dict(zip(TEXTS, scores.tolist(), strict=True)))
+
+
+def test_a_bundle_of_format_1_is_still_scored(bundle: Path, model: Any) -> None:
+    (bundle / GRAPH_FILE).unlink()
+    path = bundle / "bundle.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 1}))
+    expected = score_texts(make_keras_scorer("", model, VOCABULARY.ids(), 12), TEXTS)
+    assert score_texts(load_scorer(bundle), TEXTS).score.tolist() == pytest.approx(expected.score.tolist())
+
+
+@pytest.mark.parametrize("name", ["model.keras", "scorer.onnx", "vocabulary.json", "bundle.json"])
 def test_a_bundle_with_one_byte_changed_is_refused(bundle: Path, name: str) -> None:
     recorded = read_facts(bundle)["fingerprints"]["bundle"]
     require_unaltered(bundle, recorded)

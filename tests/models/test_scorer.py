@@ -1,25 +1,35 @@
 """The scorer gives Keras's own numbers, whatever the batch."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from models.scorer import BATCH_ROWS, SAME_SCORE, make_scorer, score_ids, score_texts
-from models.variants import VARIANTS, find_variant
+from models.scorer import (
+    KERAS_BATCH_ROWS,
+    SAME_SCORE,
+    Scorer,
+    make_keras_scorer,
+    make_scorer,
+    score_texts,
+)
+from models.text import encode_reviews
+from models.variants import VARIANTS, Variant, find_variant
 from tests.models.small import WORDS, make_small_variant
 
 WORD_IDS = {word: position for position, word in enumerate(WORDS, start=1)}
 
 
+@pytest.mark.parametrize("make", [make_scorer, make_keras_scorer])
 @pytest.mark.parametrize("name", VARIANTS)
-def test_scores_equal_those_of_model_predict(name: str) -> None:
-    variant = find_variant(name)
+def test_scores_equal_those_of_model_predict(name: str, make: Callable[..., Scorer]) -> None:
+    variant = Variant(**{**vars(find_variant(name)), "vocabulary_size": 7, "lstm_units": 8})
     model = variant.build(variant)
     random = np.random.default_rng(0)
-    ids = random.integers(0, 5000, (BATCH_ROWS + 3, 500)).astype(np.int32)
-    for row, length in enumerate(random.integers(0, 500, len(ids))):
-        ids[row, :length] = 0
-    expected = model.predict(ids, batch_size=64, verbose=0)[:, 0]
-    assert np.abs(score_ids(make_scorer("", model, {}, 500), ids) - expected).max() < SAME_SCORE
+    counts = random.integers(0, 520, KERAS_BATCH_ROWS + 3)
+    encoded = encode_reviews([" ".join(random.choice(WORDS, count)) for count in counts], WORD_IDS)
+    expected = model.predict(encoded.pad(), batch_size=64, verbose=0)[:, 0]
+    assert np.abs(make("", model, WORD_IDS, 500).predict(encoded) - expected).max() < SAME_SCORE
 
 
 def test_scores_come_back_in_the_order_of_the_texts() -> None:

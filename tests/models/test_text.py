@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.text import SEPARATORS, build_vocabulary, encode_reviews, find_worded, split_words
@@ -31,6 +31,7 @@ def test_no_word_holds_a_separator_or_a_space(text: str) -> None:
     assert not [word for word in split_words(text) if set(word) & {*SEPARATORS, " "} or not word]
 
 
+@settings(deadline=None)  # the first call of an Arrow function is slow
 @given(st.lists(st.text(), min_size=1))
 def test_worded_agrees_with_the_words(texts: list[str]) -> None:
     worded = find_worded(pa.array(texts, pa.string())).to_pylist()
@@ -48,26 +49,81 @@ def test_a_vocabulary_of_n_ids_holds_n_minus_1_words() -> None:
 
 def test_short_reviews_are_padded_in_front_and_unknown_words_are_0() -> None:
     encoded = encode_reviews(["b what a"], {"a": 1, "b": 2}, length=5)
-    assert encoded.ids.tolist() == [[0, 0, 2, 0, 1]]
+    assert encoded.pad().tolist() == [[0, 0, 2, 0, 1]]
     assert encoded.oov_rate.tolist() == pytest.approx([1 / 3])
 
 
 def test_of_long_reviews_the_last_words_are_kept() -> None:
     encoded = encode_reviews(["a b c d"], {"a": 1, "b": 2, "c": 3, "d": 4}, length=3)
-    assert encoded.ids.tolist() == [[2, 3, 4]]
+    assert encoded.pad().tolist() == [[2, 3, 4]]
     assert encoded.truncated.tolist() == [True]
     assert encoded.token_count.tolist() == [4]
 
 
 def test_a_review_without_words_is_all_padding_and_wholly_unknown() -> None:
     encoded = encode_reviews(["!!!"], {"a": 1}, length=3)
-    assert encoded.ids.tolist() == [[0, 0, 0]]
+    assert encoded.pad().tolist() == [[0, 0, 0]]
     assert (encoded.oov_rate.tolist(), encoded.token_count.tolist()) == ([1.0], [0])
 
 
+@settings(deadline=None)  # the first call of an Arrow function is slow
 @given(st.lists(st.text(alphabet="ab .", max_size=30), max_size=8), st.integers(1, 10))
 def test_each_review_is_encoded_on_its_own(texts: list[str], length: int) -> None:
-    together = encode_reviews(texts, {"a": 1, "b": 2}, length).ids
-    alone = [encode_reviews([text], {"a": 1, "b": 2}, length).ids[0] for text in texts]
+    together = encode_reviews(texts, {"a": 1, "b": 2}, length).pad()
+    alone = [encode_reviews([text], {"a": 1, "b": 2}, length).pad()[0] for text in texts]
     assert together.tolist() == [row.tolist() for row in alone]
     assert together.dtype == np.int32
+
+
+def encode_one_by_one(
+    texts: list[str], word_ids: dict[str, int], length: int
+) -> tuple[list[list[int]], list[int], list[int]]:
+    """Encode word by word in plain Python: padded ids, words, and unknown words of each text."""
+    reviews = [[word_ids.get(word, 0) for word in split_words(text)] for text in texts]
+    padded = [([0] * length + review)[-length:] for review in reviews]
+    return padded, [len(review) for review in reviews], [review.count(0) for review in reviews]
+
+
+HOSTILE = st.lists(
+    st.one_of(
+        st.text(max_size=20),
+        st.characters(codec=None),  # lone surrogates too
+        st.sampled_from(
+            ["<br />", "<BR", "/>", "<b", "r>", "\x00", "\u00ff", "İ", "Σ", "ΑΣ", "ΑΣ\u0301", "ß", "Ǆ"]
+        ),
+        st.sampled_from(
+            [*"ab .!<>", "\u00a0", "\u2028", "\x1c", "\x85", "\r\n", "\ufeff", "\U0001f600", "ſ", "K"]
+        ),
+    ),
+    max_size=12,
+).map("".join)
+
+
+@settings(deadline=None)  # the first call of an Arrow function is slow
+@given(st.lists(HOSTILE, max_size=6), st.integers(1, 6))
+def test_ids_of_hostile_text_are_those_of_its_words_one_by_one(texts: list[str], length: int) -> None:
+    words = sorted({word for text in texts for word in split_words(text)})
+    word_ids = {word: position for position, word in enumerate(words[::2], start=1)}
+    padded, words_in, unknown_in = encode_one_by_one(texts, word_ids, length)
+    encoded = encode_reviews(texts, word_ids, length)
+    rates = [unknown / count if count else 1.0 for count, unknown in zip(words_in, unknown_in, strict=True)]
+    assert encoded.pad().tolist() == padded
+    assert encoded.token_count.tolist() == words_in
+    assert encoded.oov_rate.tolist() == np.array(rates, np.float32).tolist()
+    assert encoded.truncated.tolist() == [count > length for count in words_in]
+
+
+def test_more_texts_than_are_encoded_at_once_keep_their_order() -> None:
+    texts = [f"w{number % 7} " * (number % 5) for number in range(3000)]
+    word_ids = {f"w{number}": number for number in range(1, 7)}
+    assert encode_reviews(texts, word_ids, 4).pad().tolist() == encode_one_by_one(texts, word_ids, 4)[0]
+
+
+def test_chosen_reviews_are_padded_in_the_order_asked_for() -> None:
+    encoded = encode_reviews(["a", "b a", ""], {"a": 1, "b": 2}, length=3)
+    assert encoded.pad(np.array([1, 2])).tolist() == [[0, 2, 1], [0, 0, 0]]
+
+
+def test_no_text_gives_no_review() -> None:
+    encoded = encode_reviews([], {"a": 1}, length=3)
+    assert (len(encoded), encoded.pad().shape) == (0, (0, 3))

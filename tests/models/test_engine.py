@@ -1,0 +1,301 @@
+"""The engine gives Keras's own scores, whatever the layers, their sizes and the length of a review."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from data_contracts.errors import BundleError
+from models import engine as engine_module
+from models.bundle import GRAPH_FILE, is_unaltered, name_model, write_bundle
+from models.engine import Reach, count_steps, find_inputs, load_engine, score_reviews
+from models.export import export_graph
+from models.scorer import SAME_SCORE, load_scorer, make_keras_scorer, make_scorer, score_texts
+from models.text import EncodedReviews, Vocabulary
+from models.variants import VARIANTS, Variant, find_variant
+from tests.models.small import WORDS, make_small_variant
+
+ROOT = Path(__file__).parents[2]
+KNOWN_WORDS = 40
+
+
+def build_at_random(variant: Variant, seed: int = 0) -> Any:
+    """Build a variant with weights that tell reviews apart; biases are not 0."""
+    return shake(variant.build(variant), seed)
+
+
+def shake(model: Any, seed: int = 0) -> Any:
+    random = np.random.default_rng(seed)
+    shapes = [each.shape for each in model.get_weights()]
+    weights = [random.normal(0, min(shape[0] ** -0.5, 0.5), shape) for shape in shapes]
+    weights[0] = random.normal(0, 0.5, shapes[0])  # the words' vectors
+    model.set_weights(weights)
+    return model
+
+
+def shrink(name: str, **changes: int) -> Variant:
+    small = {"vocabulary_size": KNOWN_WORDS, "embedding_size": 4, "lstm_units": 6, "filters": 5}
+    return Variant(**{**vars(find_variant(name)), **small, **changes})
+
+
+def encode_ids(reviews: Sequence[NDArray[np.int32]], length: int) -> EncodedReviews:
+    """Give ids the shape in which `encode_reviews` would have given them."""
+    counts = np.array([len(review) for review in reviews], np.int32)
+    kept = [review[-length:] if len(review) else review for review in reviews]
+    offsets = np.concatenate([[0], np.cumsum([len(review) for review in kept])]).astype(np.int64)
+    nothing = np.zeros(len(counts), np.float32)
+    return EncodedReviews(
+        np.concatenate(kept).astype(np.int32), offsets, length, counts, nothing, counts > length
+    )
+
+
+def make_reviews(counts: Sequence[int], length: int, words: int = KNOWN_WORDS) -> EncodedReviews:
+    random = np.random.default_rng(1)
+    return encode_ids([random.integers(0, words, count).astype(np.int32) for count in counts], length)
+
+
+def predict_with_keras(model: Any, encoded: EncodedReviews) -> NDArray[np.float32]:
+    scores: NDArray[np.float32] = model.predict(encoded.pad(), batch_size=256, verbose=0)[:, 0]
+    return scores
+
+
+def require_same_scores(model: Any, encoded: EncodedReviews) -> None:
+    graph = export_graph(model)
+    assert graph is not None
+    expected = predict_with_keras(model, encoded)
+    assert expected.std() > 1e-3
+    assert np.abs(score_reviews(load_engine(graph), encoded) - expected).max() < SAME_SCORE
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_reviews_of_every_length_get_the_scores_of_keras(name: str) -> None:
+    require_same_scores(build_at_random(shrink(name)), make_reviews(range(521), 500))
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_seed_variant_of_full_size_gets_the_scores_of_keras(name: str) -> None:
+    counts = np.random.default_rng(2).integers(0, 520, 300)
+    model = build_at_random(find_variant(name))
+    require_same_scores(model, make_reviews(counts.tolist(), 500, 5000))
+
+
+@pytest.mark.parametrize("length", [23, 24, 61])
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 5])
+@pytest.mark.parametrize("pool_size", [2, 3])
+def test_sizes_of_convolution_and_pooling_that_do_not_divide_the_length(
+    length: int, kernel_size: int, pool_size: int
+) -> None:
+    sizes = {"kernel_size": kernel_size, "pool_size": pool_size, "sequence_length": length}
+    require_same_scores(build_at_random(shrink("cnn_lstm", **sizes)), make_reviews(range(length + 3), length))
+
+
+def stack(*layers: Any, length: int = 30) -> Any:
+    import keras
+
+    words = keras.Input((length,), dtype="int32")
+    return shake(keras.Sequential([words, keras.layers.Embedding(KNOWN_WORDS, 4), *layers]))
+
+
+def test_stacked_convolutions_and_a_deeper_head() -> None:
+    from keras import layers
+
+    model = stack(
+        layers.SpatialDropout1D(0.1),
+        layers.Conv1D(5, 3, padding="same", activation="tanh"),
+        layers.Conv1D(6, 5, padding="same", use_bias=False),
+        layers.MaxPooling1D(3),
+        layers.Conv1D(4, 2, padding="same", activation="relu"),
+        layers.MaxPooling1D(2),
+        layers.LSTM(5, use_bias=False),
+        layers.Dense(7, activation="relu"),
+        layers.Dropout(0.5),
+        layers.Dense(1, activation="sigmoid", use_bias=False),
+    )
+    require_same_scores(model, make_reviews(range(34), 30))
+
+
+def test_leading_words_that_are_not_known_are_like_padding() -> None:
+    model = build_at_random(shrink("cnn_lstm", sequence_length=20))
+    reviews = [np.array([0] * zeros + [3, 0, 5], np.int32) for zeros in range(18)]
+    require_same_scores(model, encode_ids([*reviews, np.array([7], np.int32)], 20))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 17, 300])
+def test_any_number_of_reviews_comes_back_in_order(rows: int) -> None:
+    graph = export_graph(build_at_random(shrink("lstm", sequence_length=40)))
+    assert graph is not None
+    engine = load_engine(graph)
+    counts = np.random.default_rng(rows).integers(0, 45, rows).tolist()
+    encoded = make_reviews([*counts, 3], 40)
+    together = score_reviews(engine, encoded)
+    rows_of = [encoded.word_ids[slice(*encoded.offsets[row : row + 2])] for row in range(rows + 1)]
+    alone = [score_reviews(engine, encode_ids([review], 40))[0] for review in rows_of]
+    assert together.tolist() == pytest.approx(alone, abs=1e-6)
+
+
+def test_no_review_gives_no_score() -> None:
+    graph = export_graph(build_at_random(shrink("lstm", sequence_length=40)))
+    assert graph is not None
+    nothing = np.empty(0, np.int32)
+    encoded = EncodedReviews(
+        nothing, np.zeros(1, np.int64), 40, nothing, np.empty(0, np.float32), nothing == 1
+    )
+    assert len(score_reviews(load_engine(graph), encoded)) == 0
+
+
+def test_reviews_of_another_length_are_not_scored() -> None:
+    graph = export_graph(build_at_random(shrink("lstm", sequence_length=40)))
+    assert graph is not None
+    with pytest.raises(ValueError, match="reads 40 words"):
+        score_reviews(load_engine(graph), make_reviews([3], 30))
+
+
+def test_the_batch_and_the_chunk_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = export_graph(build_at_random(shrink("cnn_lstm", sequence_length=40)))
+    assert graph is not None
+    engine, encoded = load_engine(graph), make_reviews(range(43), 40)
+    usual = score_reviews(engine, encoded)
+    monkeypatch.setattr(engine_module, "CHUNK_STEPS", 3)
+    monkeypatch.setattr(engine_module, "SMALLEST_BATCH_ROWS", 2)
+    assert np.abs(score_reviews(engine, encoded) - usual).max() < 1e-6
+
+
+REACHES = st.one_of(
+    st.builds(Reach, st.integers(0, 3), st.integers(0, 3), st.just(1)),
+    st.integers(2, 4).map(lambda size: Reach(0, size - 1, size)),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(REACHES, max_size=3), st.integers(30, 80), st.data())
+def test_steps_before_the_first_one_that_sees_a_word_see_none(
+    reaches: list[Reach], length: int, data: st.DataObject
+) -> None:
+    steps = count_steps(reaches, length)
+    if steps < 1:
+        return
+    position = data.draw(st.integers(0, length - 1))
+    first = position
+    for reach in reaches:
+        first = reach.first_output(first)
+    sees = [find_inputs(reaches, length, step, step + 1)[:2] for step in range(steps)]
+    assert all(stop <= position for _, stop in sees[:first])
+
+
+def test_no_step_is_computed_that_sees_padding_alone() -> None:
+    reaches = [Reach(1, 1, 1), Reach(0, 1, 2)]
+    for position in range(40):
+        first = reaches[1].first_output(reaches[0].first_output(position))
+        assert find_inputs(reaches, 40, first, first + 1)[1] > position
+
+
+def make_others() -> dict[str, Any]:
+    """Give models with a layer that the engine does not take."""
+    from keras import layers
+
+    dense = layers.Dense
+    return {
+        "bidirectional": lambda: stack(layers.Bidirectional(layers.LSTM(4)), dense(1, activation="sigmoid")),
+        "gru": lambda: stack(layers.GRU(4), dense(1, activation="sigmoid")),
+        "two lstms": lambda: stack(
+            layers.LSTM(4, return_sequences=True), layers.LSTM(4), dense(1, activation="sigmoid")
+        ),
+        "backwards": lambda: stack(layers.LSTM(4, go_backwards=True), dense(1, activation="sigmoid")),
+        "valid convolution": lambda: stack(
+            layers.Conv1D(4, 3), layers.LSTM(4), dense(1, activation="sigmoid")
+        ),
+        "wide pooling": lambda: stack(
+            layers.MaxPooling1D(3, strides=1), layers.LSTM(4), dense(1, activation="sigmoid")
+        ),
+        "other activation": lambda: stack(layers.LSTM(4, activation="relu"), dense(1, activation="sigmoid")),
+    }
+
+
+@pytest.mark.parametrize("name", make_others())
+def test_a_model_that_the_engine_does_not_take_is_scored_by_keras(name: str, tmp_path: Path) -> None:
+    model = make_others()[name]()
+    assert export_graph(model) is None
+    encoded = make_reviews(range(34), 30)
+    expected = predict_with_keras(model, encoded)
+    assert np.abs(make_scorer("", model, {}, 30).predict(encoded) - expected).max() < SAME_SCORE
+
+
+def test_a_model_that_masks_padding_is_scored_by_keras() -> None:
+    import keras
+
+    words = keras.Input((30,), dtype="int32")
+    embedding = keras.layers.Embedding(KNOWN_WORDS, 4, mask_zero=True)
+    head = [keras.layers.LSTM(4), keras.layers.Dense(1, activation="sigmoid")]
+    assert export_graph(keras.Sequential([words, embedding, *head])) is None
+
+
+def test_a_model_of_half_precision_is_scored_by_keras() -> None:
+    from keras import layers
+
+    half = [layers.LSTM(4, dtype="mixed_float16"), layers.Dense(1, activation="sigmoid")]
+    assert export_graph(stack(*half)) is None
+
+
+def save_small_bundle(folder: Path, model: Any, sequence_length: int = 12) -> Path:
+    facts = {
+        "model_id": name_model("small", 0, model, Vocabulary(WORDS), "data"),
+        "hyper_parameters": {"sequence_length": sequence_length},
+        "fingerprints": {"data": "data"},
+    }
+    return write_bundle(folder, model, Vocabulary(WORDS), facts)
+
+
+TEXTS = ["good film", "bad film", "the plot", "unknown", "good " * 30, ""]
+
+
+def test_a_bundle_without_a_graph_is_scored_by_keras(tmp_path: Path) -> None:
+    model = make_others()["gru"]()
+    bundle = save_small_bundle(tmp_path, model, 30)
+    assert not (bundle / GRAPH_FILE).exists()
+    word_ids = Vocabulary(WORDS).ids()
+    expected = score_texts(make_keras_scorer("", model, word_ids, 30), TEXTS).score
+    assert score_texts(load_scorer(bundle), TEXTS).score.tolist() == pytest.approx(
+        expected.tolist(), abs=1e-6
+    )
+
+
+def test_a_graph_with_one_byte_changed_makes_a_bundle_altered(tmp_path: Path) -> None:
+    bundle = save_small_bundle(tmp_path, build_at_random(make_small_variant()))
+    content = bytearray((bundle / GRAPH_FILE).read_bytes())
+    content[len(content) // 2] ^= 1
+    (bundle / GRAPH_FILE).write_bytes(content)
+    assert not is_unaltered(bundle)
+
+
+def test_a_graph_that_is_none_is_named_in_our_own_words(tmp_path: Path) -> None:
+    bundle = save_small_bundle(tmp_path, build_at_random(make_small_variant()))
+    (bundle / GRAPH_FILE).write_bytes(b"not what it was")
+    with pytest.raises(BundleError, match=r"scorer\.onnx: can't be used"):
+        load_scorer(bundle)
+
+
+def test_the_same_model_gives_the_same_graph() -> None:
+    model = build_at_random(make_small_variant())
+    assert export_graph(model) == export_graph(model)
+
+
+def test_a_process_that_only_scores_loads_neither_tensorflow_nor_keras(tmp_path: Path) -> None:
+    bundle = save_small_bundle(tmp_path, build_at_random(make_small_variant()))
+    script = (
+        "import sys; from pathlib import Path; from models.scorer import load_scorer, score_texts\n"
+        "print(score_texts(load_scorer(Path(sys.argv[1])), ['good film']).score[0])\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & {'tensorflow', 'keras', 'onnx', 'sklearn'}))"
+    )
+    command = [sys.executable, "-c", script, str(bundle)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    score, loaded = result.stdout.splitlines()
+    assert 0 < float(score) < 1
+    assert loaded == "[]"
+    assert result.stderr == ""
