@@ -32,7 +32,7 @@ from models.text import find_worded
 from tasks.inbox import PassedOver, SourceFile, has_changed
 from tasks.review_files import ReadOptions, format_of, read_review_file
 
-CHUNK_ROWS = 8192
+CHUNK_ROWS = 32_768
 """Rows that are checked and scored at a time; small files go together."""
 CHUNK_BYTES = 32 * 2**20
 """Bytes of rows at which a chunk is full before it has as many rows."""
@@ -175,7 +175,7 @@ def _make_durable(path: Path) -> None:
 def open_part(folder: Path) -> Iterator[Write]:
     """Open the four files of a part and give the function that appends rows to one of them."""
     with ExitStack() as stack:
-        options = {"compression": "zstd", "write_page_checksum": True}
+        options = {"compression": "lz4", "write_page_checksum": True}  # read once, and soon
         writers = {
             name: stack.enter_context(pq.ParquetWriter(folder / f"{name}.parquet", schema, **options))
             for name, schema in PART_SCHEMAS.items()

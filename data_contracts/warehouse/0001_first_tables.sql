@@ -29,7 +29,7 @@ CREATE TABLE source_reviews (
     review_id VARCHAR, -- null where the source names none
     movie_id VARCHAR, -- null where the source names none
     reviewed_at TIMESTAMPTZ, -- null where the source gives none
-    text VARCHAR NOT NULL,
+    text VARCHAR USING COMPRESSION zstd NOT NULL, -- the codec that suits long texts, named so that none is looked for
     text_sha256 VARCHAR NOT NULL, -- of the text's UTF-8 bytes
     given_label VARCHAR, -- 'positive' or 'negative' as the source says; null where it does not
     given_rating DOUBLE, -- 1 to 10 stars as the source says; null where it does not
