@@ -32,6 +32,15 @@ class _ReviewsGroup(click.Group):
         except ReviewsError as error:
             click.echo(f"reviews: {error}", err=True)
             ctx.exit(error.exit_status)
+        except RuntimeError as error:
+            if "Failed to reach API" not in str(error):
+                raise
+            click.echo(
+                f"reviews: Prefect's server does not answer ({error}). Next: `reviews status`, or unset "
+                "PREFECT_API_URL to run without one.",
+                err=True,
+            )
+            ctx.exit(1)
         except BrokenPipeError:
             raise  # click's own business, when the reader of a pipe has gone
         except OSError as error:

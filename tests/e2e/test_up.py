@@ -1,5 +1,6 @@
 """`reviews up` with real processes: the README's recipe, and what happens when one of them is killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -162,6 +163,11 @@ def test_a_run_that_refused_a_file_is_completed_and_says_so(up: Deployed, hook: 
     assert up.wait_for_end(run_id) == "COMPLETED"
     run = up.read_run(run_id)
     assert "broken.parquet" in run["state"]["message"]
+    pages = {page["key"]: page["data"] for page in up.list_artifacts(run_id)}
+    assert {"beside-broken.csv", "broken.parquet"} <= {
+        row["file"] for row in json.loads(pages["scored-files"])
+    }
+    assert "scored_reviews" in pages["lineage"]
     assert count_rows(up, "fine") == [(4, 4)]
     alert = wait_until(lambda: [each for each in hook.received if "refused" in each["event"]], 30)[0]
     assert "broken.parquet" in alert["text"]

@@ -1,0 +1,68 @@
+"""What a run keeps on its page while it works."""
+
+from typing import Any
+
+import prefect.artifacts
+import pytest
+from prefect import flow, task
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter
+
+from tasks import run_page
+from tasks.run_page import end_completed, name_run, show_live_progress
+
+
+def list_artifacts(flow_run_id: Any) -> list[Any]:
+    """Give the artifacts of a flow run."""
+    chosen = ArtifactFilter.model_validate({"flow_run_id": {"any_": [str(flow_run_id)]}})
+    with get_client(sync_client=True) as client:
+        return client.read_artifacts(artifact_filter=chosen)
+
+
+def run_work(steps: int) -> Any:
+    """Run a flow whose task tells of so many steps of ten; give its last state."""
+
+    @task
+    def work() -> None:
+        with show_live_progress("Working", 10 * steps) as report:
+            for _ in range(steps):
+                report(10)
+
+    @flow
+    def work_and_tell() -> None:
+        work()
+
+    return work_and_tell(return_state=True)
+
+
+def test_progress_moves_on_the_page_and_ends_at_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_page, "UPDATE_SECONDS", 0.0)
+    seen: list[float] = []
+    update = prefect.artifacts.update_progress_artifact
+
+    def watch(artifact: Any, percent: float) -> Any:
+        seen.append(percent)
+        return update(artifact, percent)
+
+    monkeypatch.setattr(run_page, "update_progress_artifact", watch)
+    state = run_work(4)
+    (artifact,) = list_artifacts(state.state_details.flow_run_id)
+    assert (artifact.type, artifact.description, artifact.data) == ("progress", "Working", 100.0)
+    assert seen == [50.0, 75.0, 100.0, 100.0]
+
+
+def test_work_of_a_moment_leaves_no_progress_behind() -> None:
+    assert list_artifacts(run_work(2).state_details.flow_run_id) == []
+
+
+def test_a_run_is_named_by_what_it_did_and_ends_with_a_message_while_its_caller_gets_the_result() -> None:
+    @flow
+    def say() -> int:
+        name_run("3 files 2,140 reviews")
+        return end_completed("2,140 reviews scored", 7)
+
+    state: Any = say(return_state=True)
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(state.state_details.flow_run_id)
+    assert (run.name, run.state and run.state.message) == ("3 files 2,140 reviews", "2,140 reviews scored")
+    assert say() == 7
