@@ -8,7 +8,8 @@ opens the database: parts are independent of each other, only the commit is not.
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -124,8 +125,9 @@ def score_group(
     building, target = start_part(job, files)
     tally = _Tally()
     with open_part(building) as write:
-        for chunk in _read_chunks(job, files, tally, report):
-            _score_chunk(job, chunk, tally, write)
+        good = (_check_chunk(job, chunk, tally, write) for chunk in _read_chunks(job, files, tally, report))
+        for scored in _score_in_background(job, good):
+            write("scored_reviews", scored)
         done = [file for file in files if file.source_sha256 not in tally.postponed]
         outcomes = tuple(_close_file(file, tally, job.limits) for file in done)
         write("scored_files", _ledger_rows(job, outcomes))
@@ -242,8 +244,8 @@ def _name_source(batch: pa.RecordBatch, file: SourceFile) -> pa.Table:
     return pa.table({**constant, **dict(zip(batch.schema.names, batch.columns, strict=True))})
 
 
-def _score_chunk(job: ScoringJob, chunk: pa.Table, tally: _Tally, write: Write) -> None:
-    """Check one chunk, write its bad rows to the quarantine and its good ones with their scores."""
+def _check_chunk(job: ScoringJob, chunk: pa.Table, tally: _Tally, write: Write) -> pa.Table:
+    """Check one chunk, write its bad rows to the quarantine and the texts of its good ones; give the good ones."""
     chunk = chunk.combine_chunks()
     measures = measure_rows(chunk, find_worded(chunk["text"]))
     checks, broken = check_rows(measures, job.limits)
@@ -251,13 +253,24 @@ def _score_chunk(job: ScoringJob, chunk: pa.Table, tally: _Tally, write: Write) 
     bad = np.zeros(len(chunk), dtype=bool)
     bad[list(broken)] = True
     _count_rows(chunk, broken, tally)
-    now = datetime.now(UTC)
     if broken:
-        write("quarantined_rows", _quarantine_rows(job, chunk, broken, now))
+        write("quarantined_rows", _quarantine_rows(job, chunk, broken, datetime.now(UTC)))
     good = chunk.filter(pa.array(~bad))
     if len(good):
         write("source_reviews", _source_rows(good))
-        write("scored_reviews", score_rows(job, good, now))
+    return good
+
+
+def _score_in_background(job: ScoringJob, chunks: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Score chunks in order, each in a thread of its own while the next one is read and checked."""
+    with ThreadPoolExecutor(1) as thread:
+        scoring: Future[pa.Table] | None = None
+        for chunk in chunks:
+            if scoring is not None:
+                yield scoring.result()
+            scoring = thread.submit(score_rows, job, chunk, datetime.now(UTC)) if len(chunk) else None
+        if scoring is not None:
+            yield scoring.result()
 
 
 def _count_rows(chunk: pa.Table, broken: dict[int, tuple[str, str]], tally: _Tally) -> None:
