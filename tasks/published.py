@@ -18,7 +18,7 @@ from tasks.answers import escape_controls, format_answer
 from tasks.locking import hold_folder
 from tasks.warehouse import (
     ConfigValue,
-    connect_when_free,
+    connect_read_only,
     copy_warehouse,
     first_line,
     name_log,
@@ -140,7 +140,7 @@ def _open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         )
     with (
         translate_errors(path),
-        connect_when_free(path.absolute(), False, _CONFIG, READER_WAIT_SECONDS) as connection,
+        connect_read_only(path.absolute(), _CONFIG, READER_WAIT_SECONDS) as connection,
     ):
         connection.execute("SET lock_configuration = true")
         yield connection

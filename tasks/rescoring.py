@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from tasks.warehouse import WAIT_SECONDS, connect_when_free, open_warehouse, translate_errors
+from tasks.warehouse import WAIT_SECONDS, connect_read_only, open_warehouse, translate_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -158,9 +158,7 @@ def _enter_sources(job: "ScoringJob", sources: Sequence[OlderSource], write: "Wr
 def _open_published(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with (
         translate_errors(published),
-        connect_when_free(
-            published.absolute(), False, {"memory_limit": READER_MEMORY}, WAIT_SECONDS
-        ) as connection,
+        connect_read_only(published.absolute(), {"memory_limit": READER_MEMORY}, WAIT_SECONDS) as connection,
     ):
         connection.execute("SET preserve_insertion_order = false")
         yield connection

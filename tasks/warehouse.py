@@ -8,7 +8,7 @@ import random
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -28,11 +28,13 @@ FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
 STORAGE_VERSION = "v1.4.0"
 """The oldest DuckDB that can read the file."""
+ROW_GROUP_ROWS = 16_384
+"""Rows that are written as one. Full ones are compressed on all cores and go to their place at once; with DuckDB's
+own 122,880 most commits would fill none, and write their rows to the log first, then compress them on one core."""
 COPY_BYTES = 2**22
 
 ConfigValue = str | bool | int | float | list[str]
 _CONFIG: dict[str, ConfigValue] = {
-    "storage_compatibility_version": STORAGE_VERSION,
     "memory_limit": MEMORY_LIMIT,
     # Rows are found by their keys: keeping the order of a million texts doubles the memory.
     "preserve_insertion_order": False,
@@ -40,6 +42,8 @@ _CONFIG: dict[str, ConfigValue] = {
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
 }
+
+_ROW_GROUPS = f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
 
 # The system's file locks don't hold between the threads of one process.
 _ONE_AT_A_TIME = threading.Lock()
@@ -118,14 +122,23 @@ def name_log(path: Path) -> Path:
     return path.with_name(f"{path.name}.wal")
 
 
-def connect_when_free(
-    path: Path, write: bool, config: dict[str, ConfigValue], wait_seconds: float
+def connect_read_only(
+    path: Path, config: dict[str, ConfigValue], wait_seconds: float
+) -> duckdb.DuckDBPyConnection:
+    """Connect to a copy of the database that no one writes to, as soon as no other process keeps it."""
+    return _connect_when_free(
+        path, lambda: duckdb.connect(str(path), read_only=True, config=config), wait_seconds
+    )
+
+
+def _connect_when_free(
+    path: Path, connect: Callable[[], duckdb.DuckDBPyConnection], wait_seconds: float
 ) -> duckdb.DuckDBPyConnection:
     """Connect as soon as no other process has the file, in UTC; the pauses grow, with jitter."""
     deadline, pause = time.monotonic() + wait_seconds, FIRST_PAUSE_SECONDS
     while True:
         try:
-            connection = duckdb.connect(str(path), read_only=not write, config=config)
+            connection = connect()
         except duckdb.IOException as error:
             if "Could not set lock" not in str(error):
                 raise
@@ -136,6 +149,19 @@ def connect_when_free(
             return connection
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (not for secrets)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _connect(path: Path, *options: str) -> duckdb.DuckDBPyConnection:
+    """Connect to the database by `ATTACH`, which alone takes `options`."""
+    connection = duckdb.connect(config=_CONFIG)
+    try:
+        quoted = str(path).replace("'", "''")
+        connection.execute(f"ATTACH '{quoted}' AS warehouse ({', '.join(options)})")
+        connection.execute("USE warehouse")
+    except duckdb.Error:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager
@@ -159,11 +185,11 @@ def _open_up_to_date(path: Path, write: bool, wait_seconds: float) -> Iterator[d
         )
     _create_if_missing(path, migrations, views)
     if not write:
-        with connect_when_free(path, False, _CONFIG, wait_seconds) as connection:
+        with _connect_when_free(path, lambda: _connect(path, "READ_ONLY"), wait_seconds) as connection:
             if _read_state(connection) == (migrations[-1].version, _digest(views)):
                 yield connection
                 return
-    with connect_when_free(path, True, _CONFIG, wait_seconds) as connection:
+    with _connect_when_free(path, lambda: _connect(path, _ROW_GROUPS), wait_seconds) as connection:
         bring_up_to_date(connection, migrations, views)
         yield connection
 
@@ -188,7 +214,7 @@ def _create(path: Path, migrations: Sequence[Migration], views: str) -> None:
     # A log without its database is of no use, and would be taken for the new one's.
     for leftover in (building, name_log(building), name_log(path)):
         leftover.unlink(missing_ok=True)
-    with duckdb.connect(str(building), config=_CONFIG) as connection:
+    with _connect(building, f"STORAGE_VERSION '{STORAGE_VERSION}'") as connection:
         bring_up_to_date(connection, migrations, views)
     building.rename(path)
 

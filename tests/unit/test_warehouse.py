@@ -76,7 +76,9 @@ def test_a_missing_database_is_made_with_every_table_and_view(warehouse: Path) -
 
 def test_the_file_has_the_storage_format_that_older_tools_read(warehouse: Path) -> None:
     with open_warehouse(warehouse, write=True) as connection:
-        query = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = 'reviews'"
+        query = (
+            "SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = current_database()"
+        )
         assert connection.execute(query).fetchall() == [("v1.4.0+",)]
 
 
