@@ -1,15 +1,16 @@
-"""Ingest of the archive beside `gzip -dc` of the same file, alternating in one run.
+"""Ingest of the archive beside what else reads it: gzip, tar, and Keras's reader of folders of texts.
 
     python -m benchmarks.ingest ARCHIVE [--runs 5]
 
-Counts reading, contracts and writing, not the start-up (imports of Arrow and Great Expectations) and not
-Prefect. Prints each run, the median ratio and the peak memory of the process.
+Ours counts reading, contracts and writing Parquet, not the start-up (imports of Arrow and Great Expectations) and
+not Prefect. The sides take turns in one run. Prints a Markdown table and the peak memory of our side.
 """
 
 import argparse
-import resource
+import json
 import statistics
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,34 +22,85 @@ from data_contracts.reviews import check_reviews
 from tasks.archive import count_folders, read_archive, resolve_provenance
 from tasks.reviews_parquet import build_tables, write_tables
 
+ROOT = Path(__file__).parents[1]
+OURS = """
+import json, resource, sys
+from pathlib import Path
+from time import perf_counter
+from benchmarks.ingest import ingest
+archive = Path(sys.argv[1])
+ingest(archive)  # loads what is loaded once a process
+started = perf_counter()
+ingest(archive)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+print(json.dumps([perf_counter() - started, peak]))
+"""
+KERAS = """
+import json, sys
+from time import perf_counter
+from models.quiet import load_tensorflow
+load_tensorflow()
+import keras
+started = perf_counter()
+read = sum(
+    len(texts)
+    for split in ("train", "test")
+    for texts, _ in keras.utils.text_dataset_from_directory(
+        f"{sys.argv[1]}/aclImdb/{split}", class_names=["neg", "pos"], batch_size=256, verbose=False
+    )
+)
+print(json.dumps([perf_counter() - started, read]))
+"""
+
 
 def main() -> None:
-    """Time both sides in turn and print what came out."""
+    """Time all sides in turn and print what came out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path)
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
-    ingest(arguments.archive)  # loads what is loaded once a process
-    ratios = []
+    seconds: dict[str, list[float]] = {}
+    peaks = []
     for _ in range(arguments.runs):
-        unzipped = time_of(lambda: unzip(arguments.archive))
-        ingested = time_of(lambda: ingest(arguments.archive))
-        ratios.append(ingested / unzipped)
-        print(f"gzip -dc {unzipped:.2f} s, ingest {ingested:.2f} s, ratio {ratios[-1]:.1f}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"median ratio {statistics.median(ratios):.1f}, peak memory {peak:,.0f} MiB")
+        with tempfile.TemporaryDirectory() as folder:
+            taken, peak = run_python(OURS, arguments.archive)
+            peaks.append(peak)
+            sides: dict[str, float] = {
+                "`gzip -dc`, to nowhere": time_command("gzip", "-dc", str(arguments.archive)),
+                "`tar xzf`, to files": time_command("tar", "xzf", str(arguments.archive), "-C", folder),
+                "Keras's `text_dataset_from_directory`, of those files, labelled ones": run_python(
+                    KERAS, Path(folder)
+                )[0],
+                "ingest: read, contracts, Parquet": taken,
+            }
+        for name, took in sides.items():
+            seconds.setdefault(name, []).append(took)
+    print("| how | ratio to `gzip -dc` | from | to |\n| --- | ---: | ---: | ---: |")
+    first, *_ = seconds.values()
+    for name, side in seconds.items():
+        ratios = [took / unzipped for took, unzipped in zip(side, first, strict=True)]
+        print(f"| {name} | {statistics.median(ratios):.1f} | {min(ratios):.1f} | {max(ratios):.1f} |")
+    print(f"\nPeak memory of ours {statistics.median(peaks):.2f} GiB.")
 
 
-def time_of(work: Callable[[], None]) -> float:
+def run_python(code: str, argument: Path) -> list[float]:
+    """Run code in a process of its own; give the numbers that it prints."""
+    command = [sys.executable, "-c", code, str(argument)]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    numbers: list[float] = json.loads(done.stdout.splitlines()[-1])
+    return numbers
+
+
+def time_command(*command: str) -> float:
+    """Give the seconds that a command takes; what it writes to its output is thrown away."""
+    return time_of(lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True))
+
+
+def time_of(work: Callable[[], object]) -> float:
     """Give the seconds that `work` takes."""
     started = perf_counter()
     work()
     return perf_counter() - started
-
-
-def unzip(archive: Path) -> None:
-    """Unpack the archive to nowhere with gzip itself."""
-    subprocess.run(["gzip", "-dc", str(archive)], stdout=subprocess.DEVNULL, check=True)
 
 
 def ingest(archive: Path) -> None:

@@ -1,11 +1,12 @@
-"""`reviews score` of one large CSV beside a plain script with pandas and Keras, on the same file and model.
+"""`reviews score` of large CSVs beside a plain script with pandas and Keras, on the same file and model.
 
-    python -m benchmarks.whole_flow HOME [--rows 100000] [--runs 5] [--only-ours]
+    python -m benchmarks.whole_flow HOME [--rows 100000] [--runs 5]
+    python -m benchmarks.whole_flow HOME --sizes 1000 10000 100000 1000000 [--runs 3] [--json FILE]
 
 HOME has the archive's Parquet (`reviews ingest`) and a promoted model. The file has all its reviews, unlabelled ones
 too, repeated with a counter where more rows are asked for. The sides take turns, each run in new processes; the
 plain script is the program that a user would write: `pandas.read_csv`, words to ids, `model.predict`, `to_parquet`.
-Prints Markdown tables.
+With `--sizes` only our side runs, for each size in turn. Prints Markdown tables.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -27,31 +28,84 @@ import duckdb
 ROOT = Path(__file__).parents[1]
 REVIEWS = Path(sys.executable).with_name("reviews")
 SPLITS = ("test", "train", "unsup")
+STAGES = ("hash", "read, check, encode", "engine", "keep", "commit", "publish")
+
+Figures = dict[str, float]
 
 
 def main() -> None:
-    """Make the file, time both sides in turn, and print what came out."""
+    """Make the files, time the sides in turn, and print what came out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("home", type=Path)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only-ours", action="store_true")
+    parser.add_argument("--sizes", type=int, nargs="+", help="our side alone, at these numbers of rows")
+    parser.add_argument("--json", type=Path, help="write the stages of the sizes here")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        csv = Path(folder) / "reviews.csv"
-        write_csv(arguments.home, csv, arguments.rows)
-        sides: dict[str, Callable[[], dict[str, float]]] = {
-            "stages": lambda: run_python("_measure_stages", arguments.home, csv),
-            "command": lambda: time_command(arguments.home, csv),
-        }
-        if not arguments.only_ours:
-            sides["plain script"] = lambda: run_python("_run_plain_script", arguments.home, csv)
-            sides["pandas alone"] = lambda: run_python("_run_pandas", arguments.home, csv)
-        runs = [{name: side() for name, side in sides.items()} for _ in range(arguments.runs)]
-    print(f"{arguments.rows:,} reviews, medians of {arguments.runs} runs\n")
-    for name in sides:
-        figures = {key: statistics.median(run[name][key] for run in runs) for key in runs[0][name]}
-        print(f"{name}: " + ", ".join(f"{key} {value:,.2f}" for key, value in figures.items()))
+        if arguments.sizes:
+            measure_sizes(arguments.home, Path(folder), arguments.sizes, arguments.runs, arguments.json)
+        else:
+            compare_sides(arguments.home, Path(folder), arguments.rows, arguments.runs)
+
+
+def compare_sides(home: Path, folder: Path, rows: int, runs: int) -> None:
+    """Time our command and its stages beside the plain script and pandas alone."""
+    csv = folder / "reviews.csv"
+    write_csv(home, csv, rows)
+    sides: dict[str, Callable[[], Figures]] = {
+        "ours": lambda: time_command(home, csv),
+        "stages": lambda: run_python("_measure_stages", home, csv),
+        "plain": lambda: run_python("_run_plain_script", home, csv),
+        "pandas": lambda: run_python("_run_pandas", home, csv),
+    }
+    taken: list[dict[str, Figures]] = []
+    for run in range(runs):
+        taken.append({name: side() for name, side in sides.items()})
+        print(f"run {run + 1}: {taken[-1]}", file=sys.stderr, flush=True)
+    print(f"{rows:,} reviews in one CSV of {csv.stat().st_size / 2**20:,.0f} MiB, medians of {runs} runs\n")
+    print("| what | ratio | from | to |\n| --- | ---: | ---: | ---: |")
+    for kind in ("after start-up", "from process start"):
+        print_ratio(f"plain script / ours, {kind}", [run["plain"][kind] / run["ours"][kind] for run in taken])
+    outside = [run["stages"]["outside the engine"] / run["pandas"]["read and write"] for run in taken]
+    print_ratio("ours outside the engine / `pandas.read_csv` + `to_parquet`", outside)
+    print("\n| stage | share of the time after start-up |\n| --- | ---: |")
+    for stage in STAGES:
+        share = statistics.median(run["stages"][stage] / run["stages"]["total"] for run in taken)
+        print(f"| {stage} | {share:.0%} |")
+    peaks = {name: statistics.median(run[name]["peak GiB"] for run in taken) for name in ("ours", "plain")}
+    print("\nPeak memory: ours {ours:.2f} GiB, the plain script {plain:.2f} GiB.".format(**peaks))
+
+
+def print_ratio(name: str, ratios: Sequence[float]) -> None:
+    """Print one row of a table of ratios."""
+    print(f"| {name} | {statistics.median(ratios):.1f} | {min(ratios):.1f} | {max(ratios):.1f} |")
+
+
+def measure_sizes(home: Path, folder: Path, sizes: Sequence[int], runs: int, out: Path | None) -> None:
+    """Time our command at each size in turn, and its stages once."""
+    files = {size: folder / f"{size}.csv" for size in sizes}
+    for size, csv in files.items():
+        write_csv(home, csv, size)
+    taken: dict[int, list[Figures]] = {size: [] for size in sizes}
+    for run in range(runs):
+        for size, csv in files.items():
+            taken[size].append(time_command(home, csv))
+            print(f"run {run + 1}, {size:,} rows: {taken[size][-1]}", file=sys.stderr, flush=True)
+    stages = {size: run_python("_measure_stages", home, csv) for size, csv in files.items()}
+    largest = max(size for size in sizes if size <= 100_000)
+    print(
+        "| reviews | a review, after start-up, to that at "
+        f"{largest:,} | peak memory, GiB | {' | '.join(STAGES)} |\n| ---: | ---: | ---: |{' ---: |' * len(STAGES)}"
+    )
+    for size in sizes:
+        pairs = zip(taken[size], taken[largest], strict=True)
+        each = (mine["after start-up"] / size * largest / other["after start-up"] for mine, other in pairs)
+        peak = statistics.median(figures["peak GiB"] for figures in taken[size])
+        shares = [f"{stages[size][stage] / stages[size]['total']:.0%}" for stage in STAGES]
+        print(f"| {size:,} | {statistics.median(each):.2f} | {peak:.2f} | {' | '.join(shares)} |")
+    if out:
+        out.write_text(json.dumps({str(size): stages[size] for size in sizes}), "utf-8")
 
 
 def write_csv(home: Path, path: Path, rows: int) -> None:
@@ -67,36 +121,46 @@ def write_csv(home: Path, path: Path, rows: int) -> None:
     )
 
 
-def run_python(function: str, home: Path, csv: Path) -> dict[str, float]:
+def run_python(function: str, home: Path, csv: Path) -> Figures:
     """Run a function of this module in a process of its own; give its figures and the whole time, s."""
     code = f"from benchmarks.whole_flow import {function}, main_of; main_of({function})"
     started = perf_counter()
     command = [sys.executable, "-c", code, str(home), str(csv)]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
     return {**figures, "from process start": perf_counter() - started}
 
 
-def main_of(function: Callable[[Path, Path], dict[str, float]]) -> None:
+def main_of(function: Callable[[Path, Path], Figures]) -> None:
     """Run a function on the two paths of the command line and print its figures."""
     figures = function(Path(sys.argv[1]), Path(sys.argv[2]))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({**figures, "peak GiB": peak}))
+    print(json.dumps({"peak GiB": peak, **figures}))
 
 
-def time_command(home: Path, csv: Path) -> dict[str, float]:
+def time_command(home: Path, csv: Path) -> Figures:
     """Time `reviews score FILE` from the start of its process to its end, and its flow by the `runs` table."""
     with copy_home(home) as own:
         environment = {**os.environ, "REVIEWS_HOME": str(own), "PREFECT_HOME": str(own / "prefect")}
         started = perf_counter()
-        command = [str(REVIEWS), "score", str(csv)]
-        subprocess.run(command, env=environment, check=True, capture_output=True)
+        peak = run_command([str(REVIEWS), "score", str(csv)], environment)
         took = perf_counter() - started
         with duckdb.connect(str(own / "reviews.duckdb"), read_only=True) as connection:
             query = "SELECT epoch(ended_at - started_at), (SELECT count(*) FROM scored_reviews) FROM runs "
-            query += "ORDER BY ended_at DESC"
+            query += "WHERE flow = 'score-reviews' ORDER BY ended_at DESC"
             flow, rows = connection.sql(query).fetchall()[0]
-    return {"from process start": took, "after start-up": flow, "rows": rows}
+    return {"from process start": took, "after start-up": flow, "rows": rows, "peak GiB": peak}
+
+
+def run_command(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    """Run a command to its end; give the largest memory of it, GiB."""
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, env=dict(environment), stdout=said, stderr=said)
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            said.seek(0)
+            raise RuntimeError(f"{' '.join(command)} failed:\n{said.read().decode()}")
+    return usage.ru_maxrss / 2**20
 
 
 @contextmanager
@@ -110,10 +174,16 @@ def copy_home(home: Path) -> Iterator[Path]:
         yield own
 
 
-def _measure_stages(home: Path, csv: Path) -> dict[str, float]:
-    """Time each stage of scoring in this process, without Prefect: the engine alone, and all else."""
+def _measure_stages(home: Path, csv: Path) -> Figures:
+    """Time each stage of scoring in this process, without Prefect, and the engine once more alone.
+
+    The engine works while the next rows are read and checked, so what is outside of it is what the whole takes
+    longer than the engine alone takes for the same reviews.
+    """
+    from data_contracts.expectations import import_expectations
     from data_contracts.limits import RowLimits
     from models.scorer import Scorer, load_scorer
+    from models.text import EncodedReviews
     from tasks.commit import commit_parts
     from tasks.inbox import SourceFile, hash_file, look_at_named
     from tasks.model_registry import find_champion
@@ -121,26 +191,25 @@ def _measure_stages(home: Path, csv: Path) -> dict[str, float]:
     from tasks.read_options import ReadOptions
     from tasks.scoring import ScoringJob, keep_part, score_group
 
-    figures = dict.fromkeys(("hash", "score", "of it engine", "keep", "commit", "publish"), 0.0)
+    figures: Figures = {}
+    kept: list[EncodedReviews] = []
 
     @contextmanager
     def timed(name: str) -> Iterator[None]:
         started = perf_counter()
         yield
-        figures[name] += perf_counter() - started
+        figures[name] = figures.get(name, 0.0) + perf_counter() - started
 
     with copy_home(home) as own:
         champion = find_champion(own / "reviews.duckdb")
         assert champion is not None
         loaded = load_scorer(own / "bundles" / champion.model_id)
 
-        def predict(encoded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-            with timed("of it engine"):
-                return loaded.predict(encoded)
+        def predict(encoded: EncodedReviews):  # type: ignore[no-untyped-def]  # noqa: ANN202
+            kept.append(encoded)
+            return loaded.predict(encoded)
 
         scorer = Scorer(loaded.model_id, loaded.sequence_length, loaded.word_ids, predict)
-        from data_contracts.expectations import import_expectations
-
         import_expectations()
         started = perf_counter()
         with timed("hash"):
@@ -156,11 +225,16 @@ def _measure_stages(home: Path, csv: Path) -> dict[str, float]:
             commit_parts(own / "reviews.duckdb", part)
         with timed("publish"):
             publish(own / "reviews.duckdb", own / "published" / "reviews.duckdb")
-        total = perf_counter() - started
-    return {**figures, "total": total, "outside the engine": total - figures["of it engine"]}
+        figures["total"] = perf_counter() - started
+        figures["peak GiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        with timed("engine"):
+            for encoded in kept:
+                loaded.predict(encoded)
+    figures["read, check, encode"] = figures["score"] - figures["engine"]
+    return {**figures, "outside the engine": figures["total"] - figures["engine"]}
 
 
-def _run_plain_script(home: Path, csv: Path) -> dict[str, float]:
+def _run_plain_script(home: Path, csv: Path) -> Figures:
     """Do what a user would write; give the seconds after the imports and of each step."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
@@ -192,7 +266,7 @@ def _run_plain_script(home: Path, csv: Path) -> dict[str, float]:
     return {"read": read - started, "score": scored - read, "after start-up": perf_counter() - started}
 
 
-def _run_pandas(home: Path, csv: Path) -> dict[str, float]:
+def _run_pandas(home: Path, csv: Path) -> Figures:
     """Only read the CSV and write it as Parquet."""
     import pandas as pd
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from models.bundle import find_graph, load_model, load_vocabulary, read_facts
 from models.engine import load_engine, score_reviews
 from models.export import export_graph
 from models.quiet import load_tensorflow
-from models.text import EncodedReviews, encode_reviews
+from models.text import EncodedReviews, encode_reviews, to_bytes
 
 if TYPE_CHECKING:
     import keras
@@ -105,15 +106,11 @@ def make_keras_scorer(
     return Scorer(model_id, sequence_length, word_ids, predict)
 
 
-def score_texts(
-    scorer: Scorer, texts: Sequence[str], report: Callable[[int], None] = lambda rows: None
-) -> ScoredTexts:
-    """Score `texts`, each distinct text once; `report` is told of the rows done since its last call."""
-    distinct = {text: position for position, text in enumerate(dict.fromkeys(texts))}
-    where = np.fromiter((distinct[text] for text in texts), dtype=np.int64, count=len(texts))
-    encoded = encode_reviews(list(distinct), scorer.word_ids, scorer.sequence_length)
-    scores = scorer.predict(encoded)
-    report(len(texts))
+def score_texts(scorer: Scorer, texts: Sequence[str] | pa.Array) -> ScoredTexts:
+    """Score `texts`, in Python or in Arrow, each distinct text once."""
+    distinct = to_bytes(texts).dictionary_encode()
+    encoded = encode_reviews(distinct.dictionary, scorer.word_ids, scorer.sequence_length)
+    scores, where = scorer.predict(encoded), distinct.indices.to_numpy()
     return ScoredTexts(
         scores[where], encoded.token_count[where], encoded.oov_rate[where], encoded.truncated[where]
     )

@@ -113,17 +113,18 @@ class EncodedReviews:
 
 
 def encode_reviews(
-    texts: Sequence[str], word_ids: Mapping[str, int], length: int = SEQUENCE_LENGTH
+    texts: Sequence[str] | pa.Array, word_ids: Mapping[str, int], length: int = SEQUENCE_LENGTH
 ) -> EncodedReviews:
-    """Encode `texts`: the last `length` words of each, in order.
+    """Encode `texts`, in Python or in Arrow: the last `length` words of each, in order.
 
     `word_ids` is `Vocabulary.ids()`; a word outside it becomes 0. The words are those of `split_words`, found in
     the bytes of many texts at once.
     """
-    known = pa.array([_encode(word) for word in word_ids], pa.large_binary())
+    texts = to_bytes(texts)
+    known = to_bytes(list(word_ids))
     id_of = np.array([*word_ids.values(), 0], dtype=np.int32)  # the last one is of every other word
     parts = [
-        _encode_part(texts[start : start + _TEXTS_AT_ONCE], known, id_of, length)
+        _encode_part(texts.slice(start, _TEXTS_AT_ONCE).to_pylist(), known, id_of, length)
         for start in range(0, max(len(texts), 1), _TEXTS_AT_ONCE)
     ]
     ids, token_count, unknown_count = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -132,12 +133,22 @@ def encode_reviews(
     return EncodedReviews(ids, offsets, length, token_count, oov_rate, token_count > length)
 
 
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+def to_bytes(texts: Sequence[str] | pa.Array) -> pa.Array:
+    """Give texts, [n], as their UTF-8 bytes in Arrow; a lone surrogate counts as a character."""
+    if isinstance(texts, pa.Array):
+        return texts.cast(pa.large_binary())
+    return pa.array([text.encode("utf-8", "surrogatepass") for text in texts], pa.large_binary())
+
+
+def _lower(text: bytes) -> bytes:
+    """Lower all letters but those of plain ASCII texts, whose turn comes when the texts are joined."""
+    if text.isascii():
+        return text
+    return text.decode("utf-8", "surrogatepass").lower().encode("utf-8", "surrogatepass")
 
 
 def _encode_part(
-    texts: Sequence[str], known: pa.Array, id_of: NDArray[np.int32], length: int
+    texts: Sequence[bytes], known: pa.Array, id_of: NDArray[np.int32], length: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """Give the ids of the words that are kept, and the words and the unknown words of each text."""
     words, first_words = _find_words(texts)
@@ -152,16 +163,16 @@ def _encode_part(
     return ids, token_count.astype(np.int32), unknown_count.astype(np.int32)
 
 
-def _find_words(texts: Sequence[str]) -> tuple[pa.Array, NDArray[np.int64]]:
+def _find_words(texts: Sequence[bytes]) -> tuple[pa.Array, NDArray[np.int64]]:
     """Give the words of n texts as bytes, and which is the first of each text, [n + 1] with their count."""
-    lowered = [_encode(text.lower()) for text in texts]
-    joined = _BREAK_BYTES.sub(b" ", _BORDER.join([b"", *lowered, b""]))
+    joined = _BREAK_BYTES.sub(b" ", _BORDER.join([b"", *map(_lower, texts), b""]).lower())
+    characters = np.frombuffer(joined, np.uint8)
     in_word = np.frombuffer(joined.translate(_IS_LETTER), np.bool_)
     edges = np.flatnonzero(in_word[1:] != in_word[:-1]) + 1
     starts, stops = edges[::2], edges[1::2]
     ends = np.concatenate([[0], np.cumsum(stops - starts, dtype=np.int64)])
-    letters = joined.translate(None, _BETWEEN_WORDS)
+    letters = np.compress(in_word, characters)
     buffers = [None, pa.py_buffer(ends), pa.py_buffer(letters)]
     words = pa.Array.from_buffers(pa.large_binary(), len(starts), buffers)
-    borders = np.flatnonzero(np.frombuffer(joined, np.uint8) == _BORDER[0])
+    borders = np.flatnonzero(characters == _BORDER[0])
     return words, np.searchsorted(starts, borders).astype(np.int64)

@@ -40,6 +40,9 @@ CHUNK_BYTES = 32 * 2**20
 TOLD_BEFORE_END = 0.9
 """Share of a file's bytes that is told of before its end, by the bytes of its rows."""
 
+_REPEATED = ["source_sha256", "uri", "member", "model_id", "run_id", "sentiment"]
+"""Columns of a part with few values, which are written once."""
+
 Write = Callable[[str, pa.Table], None]
 
 
@@ -177,7 +180,8 @@ def _make_durable(path: Path) -> None:
 def open_part(folder: Path) -> Iterator[Write]:
     """Open the four files of a part and give the function that appends rows to one of them."""
     with ExitStack() as stack:
-        options = {"compression": "lz4", "write_page_checksum": True}  # read once, and soon
+        # Read once, and soon: to pack the texts would cost more than to write and read them as they are.
+        options = {"compression": "none", "use_dictionary": _REPEATED, "write_page_checksum": True}
         writers = {
             name: stack.enter_context(pq.ParquetWriter(folder / f"{name}.parquet", schema, **options))
             for name, schema in PART_SCHEMAS.items()
@@ -255,7 +259,7 @@ def _check_chunk(job: ScoringJob, chunk: pa.Table, tally: _Tally, write: Write) 
     _count_rows(chunk, broken, tally)
     if broken:
         write("quarantined_rows", _quarantine_rows(job, chunk, broken, datetime.now(UTC)))
-    good = chunk.filter(pa.array(~bad))
+    good = chunk.filter(pa.array(~bad)) if broken else chunk
     if len(good):
         write("source_reviews", _source_rows(good))
     return good
@@ -309,7 +313,7 @@ def _source_rows(good: pa.Table) -> pa.Table:
 
 def score_rows(job: ScoringJob, good: pa.Table, now: datetime) -> pa.Table:
     """Score rows that have `source_sha256`, `row_number` and `text`, [n] to [n] rows of `SCORED_SCHEMA`."""
-    scored = score_texts(job.scorer, good["text"].to_pylist())
+    scored = score_texts(job.scorer, good["text"].combine_chunks())
     columns = {
         "source_sha256": good["source_sha256"],
         "row_number": good["row_number"],
