@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -44,7 +45,9 @@ ALERTS = {
     ),
     "reviews: alert of refused files": (
         ("reviews.files.refused",),
-        "refused {{ event.payload.files }} files: {{ event.payload.uris | join(', ') }}",
+        "refused {{ event.payload.files }} file(s): {{ event.payload.uris | join(', ') }} (rules: "
+        "{{ event.payload.rules | join(', ') }}). Next: see the table scored-files on the run's page, mend the files "
+        "and put them into the inbox again.",
     ),
 }
 """Each alert's events and what it says of the run, by the automation's name."""
@@ -139,6 +142,13 @@ def _keep(automation: AutomationCore) -> None:
         if not same:
             client.create_automation(automation)
         for first in same[:1]:
-            client.update_automation(first.id, automation)
+            # An update would forget the runs that are being watched.
+            if _tell(first) != _tell(automation):
+                client.update_automation(first.id, automation)
         for double in same[1:]:
             client.delete_automation(double.id)
+
+
+def _tell(automation: AutomationCore) -> dict[str, Any]:
+    """Give what an automation says, without the number that the server gives it."""
+    return automation.model_dump(include=set(AutomationCore.model_fields))

@@ -7,7 +7,7 @@ what `prefect.yaml` changed.
 import subprocess
 import sys
 
-from data_contracts.errors import ReviewsError
+from data_contracts.errors import ReviewsError, UsageError
 from deployments.settings import PROJECT_ROOT, load_settings
 
 POOL = "reviews"
@@ -15,8 +15,25 @@ LINES_SHOWN = 15
 
 
 def deploy_all() -> None:
-    """Make the work pool if it is missing, then every deployment, schedule and automation."""
-    make_pool()
+    """Make the work pool if it is missing, then every deployment, schedule and automation.
+
+    Raises `UsageError` where no server is named, `ReviewsError` where it does not answer or refuses.
+    """
+    import httpx
+    from prefect.settings import PREFECT_API_URL
+
+    url = PREFECT_API_URL.value()
+    if not url:
+        raise UsageError(
+            "No Prefect server is named. Next: `reviews up` starts one and deploys to it; for one of your own set "
+            "PREFECT_API_URL, for Prefect Cloud `prefect cloud login`."
+        )
+    try:
+        make_pool()
+    except httpx.TransportError as error:
+        raise ReviewsError(
+            f"The Prefect server at {url} does not answer ({error}). Next: see that it runs and the address is right."
+        ) from error
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -42,9 +59,12 @@ def make_pool() -> None:
 
 def _main() -> None:
     """Deploy for `reviews up`, whose settings are the whole truth: without REVIEWS_ALERT_URL there are no alerts."""
+    from deployments.abandoned import end_abandoned_runs
     from deployments.automations import drop_alerts
 
     try:
+        if ended := end_abandoned_runs():
+            sys.stdout.write(f"Runs that a killed `reviews up` left behind: {ended}, marked as ended.\n")
         deploy_all()
         if load_settings().alert_url is None:
             drop_alerts()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from data_contracts.errors import ReviewsError
-from deployments.processes import stop_marked
+from deployments.processes import find_marked, stop_marked
 from deployments.running import Running, find_running
 from deployments.settings import PROJECT_ROOT, Settings
 from deployments.up import START_SECONDS, describe_up, name_log
@@ -22,6 +22,11 @@ LOG_LINES = 15
 def start_detached(settings: Settings, say: Callable[[str], None]) -> None:
     """Start `reviews up` without a terminal, and come back when it is ready; where it is up already, say so."""
     if running := find_running(settings):
+        if running.ui_url != settings.ui_url:
+            raise ReviewsError(
+                f"It is up already, on another port: {running.ui_url} (process {running.pid}). Next: use that one, or "
+                f"`reviews --home {settings.home} down` first."
+            )
         say(f"It is up already: {running.ui_url} (process {running.pid})")
         return
     settings.prefect_dir.mkdir(parents=True, exist_ok=True)
@@ -71,7 +76,14 @@ def require_running(settings: Settings) -> Running:
     """Give the `reviews up` of this home; raises `ReviewsError` where there is none."""
     running = find_running(settings)
     if running is None:
-        raise ReviewsError(f"Down: nothing is up for {settings.home}. Next: `reviews up --detach`.")
+        command = f"`reviews --home {settings.home}"
+        if left := find_marked(settings.home):
+            numbers = ", ".join(str(process.pid) for process in left)
+            raise ReviewsError(
+                f"Down: `reviews up` was killed, but what it started still runs (processes {numbers}). Next: "
+                f"{command} down`, which stops them, or {command} up`, which starts anew."
+            )
+        raise ReviewsError(f"Down: nothing is up for {settings.home}. Next: {command} up --detach`.")
     return running
 
 

@@ -129,7 +129,7 @@ def _run(settings: Settings, say: Say, stop: threading.Event, started_at: dateti
     children[0].is_quiet.clear()
     if not stop.is_set():
         say("Making the deployments ...")
-        _deploy(environment)
+        _deploy(environment, say)
     if not stop.is_set():
         children.append(_start("worker", (*worker, "--limit", str(WORKER_LIMIT)), environment, say))
         write_running(settings, is_ready=True, started_at=started_at)
@@ -212,7 +212,7 @@ def is_answering(settings: Settings) -> bool:
         return False
 
 
-def _deploy(environment: Mapping[str, str]) -> None:
+def _deploy(environment: Mapping[str, str], say: Say) -> None:
     command = [sys.executable, "-m", "deployments.deploy"]
     done = subprocess.run(
         command, cwd=PROJECT_ROOT, env=dict(environment), capture_output=True, text=True, check=False
@@ -220,6 +220,8 @@ def _deploy(environment: Mapping[str, str]) -> None:
     if done.returncode != 0:
         tail = "\n".join(done.stderr.strip().splitlines()[-LINES_SHOWN:])
         raise ReviewsError(tail or "The deployments could not be made.")
+    if done.stdout.strip():
+        say(done.stdout.strip())
 
 
 def _watch(settings: Settings, environment: Mapping[str, str]) -> Callable[[], None]:
@@ -245,7 +247,7 @@ def _refuse_second(settings: Settings) -> None:
     running = find_running(settings)
     where = f": {running.ui_url} (process {running.pid})" if running else ""
     raise ReviewsError(
-        f"It is up already for {settings.home}{where}. Next: `reviews status`, or `reviews down`."
+        f"It is up already for {settings.home}{where}. Next: `reviews --home {settings.home} status`, or `down`."
     )
 
 

@@ -300,10 +300,14 @@ def demo(home: Path | None) -> None:
 
     Its home is data/demo, unless --home names another one.
     """
+    from deployments.settings import PROJECT_ROOT
+
+    # Whatever REVIEWS_HOME says: generated reviews never mix with real ones.
+    os.environ["REVIEWS_HOME"] = str(home.absolute() if home else PROJECT_ROOT / "data" / "demo")
     _prepare_prefect()
     from flows.demo import run_demo
 
-    run_demo(home and home.absolute(), _say)
+    run_demo(_say)
 
 
 def _prepare_prefect() -> None:
@@ -311,8 +315,10 @@ def _prepare_prefect() -> None:
     from deployments.running import find_running
     from deployments.settings import load_settings
 
-    if running := find_running(load_settings()):
+    settings = load_settings()
+    if running := find_running(settings):
         os.environ.setdefault("PREFECT_API_URL", running.api_url)
+    os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(settings.prefect_dir / "storage"))
     for name, value in PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
 

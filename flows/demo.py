@@ -3,7 +3,6 @@
 import csv
 import gzip
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from data_contracts.archive import EXPECTED_REVIEWS
 from data_contracts.errors import UsageError
-from deployments.settings import PROJECT_ROOT, load_settings
+from deployments.settings import load_settings
 from flows.ingest_reviews import ingest_reviews
 from flows.messages import describe_ingest, describe_scoring, describe_training
 from flows.score_reviews import score_reviews
@@ -36,13 +35,11 @@ QUESTIONS = {
 }
 
 
-def run_demo(home: Path | None, say: Callable[[str], None]) -> None:
-    """Ingest, train and score the sample, then ask three questions.
+def run_demo(say: Callable[[str], None]) -> None:
+    """Ingest, train and score the sample in the home of the settings, then ask three questions.
 
-    Without `home` it is `data/demo`, whatever REVIEWS_HOME says: generated reviews never mix with real ones. Run
-    again, it scores nothing twice.
+    Run again, it scores nothing twice.
     """
-    os.environ["REVIEWS_HOME"] = str(home or PROJECT_ROOT / "data" / "demo")
     settings = load_settings()
     provenance = read_provenance(settings.reviews_dir)
     if provenance is not None and provenance.dataset != "sample":

@@ -6,6 +6,7 @@ from typing import Any
 from deployments.settings import Settings
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
+from flows.scoring_page import count
 from flows.train_model import TrainingSummary
 from tasks.answers import escape_controls
 from tasks.score_plan import PlannedFile, ScoringPlan
@@ -69,9 +70,11 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
 
 def _describe_scored(summary: ScoringSummary) -> list[str]:
     if summary.files_scored + summary.files_rescored + len(summary.refused) == 0:
-        return [f"Nothing new: {summary.files_found:,} files looked at"]
+        return [f"Nothing new: {count(summary.files_found, 'file')} looked at"]
+    if summary.files_scored + summary.files_rescored == 0:
+        return [f"Nothing scored: {count(len(summary.refused), 'file')} refused"]
     by = f" with {summary.model_id}" if summary.model_id else ""
-    lines = [f"Scored {summary.rows_scored:,} reviews of {summary.files_scored:,} files{by}"]
+    lines = [f"Scored {count(summary.rows_scored, 'review')} of {count(summary.files_scored, 'file')}{by}"]
     if summary.files_rescored:
         lines.append(
             f"  again       {summary.rows_rescored:,} reviews of {summary.files_rescored:,} files that other "
@@ -87,7 +90,7 @@ def describe_plan(plan: ScoringPlan) -> str:
     """Say what a run would score, and why: a table of at most `PLAN_LINES` files, with totals."""
     by = f"with {plan.model_id}" if plan.model_id else "once a model is promoted: none is yet (reviews train)"
     if not plan.files:
-        lines = [f"Nothing to score: {plan.files_found:,} files looked at. Would score {by}."]
+        lines = [f"Nothing to score: {count(plan.files_found, 'file')} looked at. Would score {by}."]
     else:
         lines = [f"Would score {by}; nothing was changed.", *_tabulate_plan(plan.files)]
     lines += [f"  passed over {escape_controls(each.uri)}: {each.reason}" for each in plan.passed_over]

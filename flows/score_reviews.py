@@ -55,7 +55,8 @@ def score_reviews(
     """Score the review files that are new by content.
 
     Args:
-        files: Paths of files or folders to look at instead of the inbox. Refused ones are tried again.
+        files: Files or folders to look at instead of the whole inbox: whole paths, or names within the inbox. Refused
+            ones are tried again.
         since: Leave out files that were last changed before this moment; they stay new. With `rescore`, leave out
             sources that were first committed before it. Without a time zone it is UTC.
         model_id: Score with this model instead of the champion. It must have been promoted at some time.

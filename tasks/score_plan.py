@@ -3,12 +3,13 @@
 Nothing here changes anything but `record_seen`, which a dry run does not call. Known files are not read.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from data_contracts.errors import FileRefusedError
+from data_contracts.errors import FileRefusedError, UsageError
 from tasks.inbox import Findings, FoundFile, PassedOver, SourceFile, hash_file, look_at_named, look_into
 from tasks.ledger import Sighting, read_sightings, read_statuses, record_seen
 from tasks.progress import show_progress
@@ -126,7 +127,7 @@ def plan_new_files(outstanding: Outstanding, text_column: str | None) -> list[Pl
 def _look(inbox: Path, request: ScoringRequest) -> Findings:
     """Look at the inbox or the named files; those last changed before `since` are left out."""
     if request.named:
-        findings = look_at_named([Path(name) for name in request.named], inbox)
+        findings = look_at_named(_find_named(request.named, inbox), inbox)
     else:
         findings = look_into(inbox) if inbox.exists() else Findings((), ())
     if request.since is None:
@@ -135,6 +136,18 @@ def _look(inbox: Path, request: ScoringRequest) -> Findings:
     return Findings(
         tuple(file for file in findings.files if file.mtime_ns >= earliest_ns), findings.passed_over
     )
+
+
+def _find_named(names: Sequence[str], inbox: Path) -> list[Path]:
+    """Give the paths that were named, relative ones within the inbox; all must be there."""
+    paths = [inbox / name for name in names]
+    missing = [str(path) for path in paths if not os.path.lexists(path)]
+    if missing:
+        raise UsageError(
+            f"Not there: {', '.join(missing)}. Next: give the whole path, as the machine that scores knows it, or "
+            "the name within the inbox."
+        )
+    return paths
 
 
 def _hash_unknown(

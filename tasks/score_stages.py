@@ -118,8 +118,8 @@ def _find_model(warehouse: Path, model_id: str | None) -> Champion | None:
         model = find_promoted(warehouse, model_id) if model_id else find_champion(warehouse)
     if model is None and model_id:
         raise BundleError(
-            f"Model {model_id!r} was never promoted, so it does not score. Next: name one that `reviews models` "
-            "lists and that was promoted, or promote it: reviews train --promote always."
+            f"Model {model_id!r} was never promoted, or is not known, so it does not score. Next: name one that "
+            "`reviews models` lists and that was promoted, or promote it: reviews train --promote always."
         )
     return model
 

@@ -99,16 +99,23 @@ def test_status_says_what_runs_and_when_next(up: Deployed) -> None:
 
 
 def test_deploying_twice_leaves_one_of_everything(up: Deployed) -> None:
-    before = list_deployed(up)
+    before, watch = list_deployed(up), find_watch(up)
     done = up.prefect(
         "--no-prompt", "deploy", "--all", "--prefect-file", str(README.with_name("prefect.yaml"))
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert list_deployed(up) == before
+    assert find_watch(up) == watch
     deployments, schedules, automations = before
     assert deployments == sorted(DEPLOYMENTS)
     assert schedules == ["every-15-minutes", "weekly"]
     assert len(automations) == len(set(automations)) == 6
+
+
+def find_watch(up: Deployed) -> dict[str, Any]:
+    """Give the automation that watches the runs: an update of it would forget those that go on."""
+    automations = up.ask_server("POST", "automations/filter", {})
+    return next(each for each in automations if each["name"] == "reviews: mark silent runs as crashed")
 
 
 def list_deployed(up: Deployed) -> tuple[list[str], list[str], list[str]]:
@@ -289,3 +296,31 @@ def test_what_a_killed_up_leaves_behind_is_stopped_by_down(tmp_path: Path) -> No
         said = up.reviews("down")
     assert "processes that were left" in said.stdout
     assert find_marked(home) == []
+
+
+def test_runs_of_an_up_that_was_killed_are_ended_by_the_next_up_and_what_they_left_is_done(
+    demo: Demo, tmp_path: Path
+) -> None:
+    home = copy_home(demo.home, tmp_path / "home")
+    with bring_up(home) as up:
+        write_reviews(home / "inbox" / "torn.csv", MANY, "torn")
+        run_id = up.start_deployment()
+        wait_until_scoring(up)
+        for process in [psutil.Process(up.process.pid), *find_marked(home)]:
+            process.kill()
+        up.process.wait()
+    with bring_up(home) as up:
+        assert up.read_run(run_id)["state_type"] == "CRASHED"
+        assert up.run_deployment() == "COMPLETED"
+        assert count_rows(up, "torn") == [(MANY, MANY)]
+
+
+def test_deploying_to_no_server_and_to_one_that_is_away_says_what_to_do(tmp_path: Path) -> None:
+    environment = make_environment(tmp_path, find_free_port())
+    command = [str(REVIEWS), "--home", str(tmp_path), "deploy"]
+    away = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (away.returncode, away.stderr.count("\n")) == (1, 1)
+    assert f"{environment.pop('PREFECT_API_URL')} does not answer" in away.stderr
+    nowhere = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert nowhere.returncode == 2
+    assert "No Prefect server is named. Next: `reviews up`" in nowhere.stderr

@@ -254,6 +254,21 @@ def test_scores_that_break_their_contract_are_not_committed(
     assert ask(scoring_home.warehouse, recorded) == [(1,)]
 
 
+def test_a_relative_name_is_one_within_the_inbox(scoring_home: Settings) -> None:
+    (scoring_home.inbox_dir / "one.txt").write_text("a good film")
+    (scoring_home.inbox_dir / "other.txt").write_text("a bad film")
+    assert run(files=["one.txt"]).files_scored == 1
+
+
+def test_a_named_file_that_is_not_there_fails_the_run_before_anything_is_scored(
+    scoring_home: Settings,
+) -> None:
+    (scoring_home.inbox_dir / "one.txt").write_text("a good film")
+    with pytest.raises(UsageError, match=r"Not there: .*inbox/nosuch\.csv\. Next: give the whole path"):
+        run(files=["one.txt", "nosuch.csv"])
+    assert run().files_scored == 1
+
+
 def test_named_files_are_scored_wherever_they_lie(scoring_home: Settings, tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     path.write_text("Comment\ngood film\n")

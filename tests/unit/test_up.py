@@ -87,8 +87,18 @@ def test_a_state_that_cannot_be_read_is_no_state(settings: Settings) -> None:
 
 
 def test_status_of_a_home_that_is_down_says_what_to_do(settings: Settings) -> None:
-    with pytest.raises(ReviewsError, match=r"Down: nothing is up for .*reviews up --detach"):
+    with pytest.raises(ReviewsError, match=r"Down: nothing is up for .*reviews --home .* up --detach"):
         require_running(settings)
+
+
+def test_status_after_a_killed_up_names_what_it_left_and_how_to_stop_it(settings: Settings) -> None:
+    left = start_marked(settings.home, STUBBORN)
+    try:
+        with pytest.raises(ReviewsError, match=rf"processes {left.pid}\).*reviews --home .* down"):
+            require_running(settings)
+    finally:
+        left.kill()
+        left.wait()
 
 
 def test_marked_processes_are_stopped_even_if_they_will_not_and_others_are_left(tmp_path: Path) -> None:
