@@ -167,10 +167,14 @@ def score(
       reviews score --rescore --model cnn_lstm-s0-45f69cba155b
     """
     _prepare_prefect()
+    from deployments.settings import load_settings
     from flows.messages import describe_scoring
     from flows.score_reviews import score_reviews
+    from flows.warm_up import warm_up
 
     named = [str(path.absolute()) for path in files] or None
+    if not dry_run:
+        warm_up(load_settings(), named or [])
     done = score_reviews(
         files=named,
         since=since,

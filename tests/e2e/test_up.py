@@ -68,11 +68,11 @@ def test_the_recipe_of_the_readme_scores_a_new_file_and_leaves_no_process(demo: 
     recipe = recipe.replace("~/exports/today.csv", str(home / "todays-reviews.csv")).replace(
         "4200", str(port)
     )
+    recipe = recipe.replace(".venv/bin", str(REVIEWS.parent))
     environment = make_environment(home, port)
     environment.pop("PREFECT_API_URL")
-    script = f"set -e; PATH={REVIEWS.parent}:$PATH\n{recipe}"
     done = subprocess.run(
-        ["bash", "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=280
+        ["bash", "-ec", recipe], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=280
     )
     assert (done.returncode, done.stderr) == (0, done.stderr), done.stdout
     assert "Completed" in done.stdout
