@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock bench-variants clean
+.PHONY: help setup demo test check format lock bench bench-variants clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ format: $(STAMP) ## Format the code
 lock: $(STAMP) ## Renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --extra dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --extra bench --constraint requirements.lock pyproject.toml -o requirements-bench.lock
+
+bench: $(STAMP) ## Measure everything beside its peers on the real archive, into docs/performance.md (two hours)
+	$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements-bench.lock
+	$(BIN)/python -m benchmarks.all
 
 bench-variants: $(STAMP) ## Train the seed variants on the real archive beside plain Keras code (an hour)
 	$(BIN)/python -m benchmarks.seed_variants

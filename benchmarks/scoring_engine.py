@@ -8,6 +8,7 @@ a busy machine slows all of them. Prints Markdown tables.
 """
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--reviews", type=Path, help="Parquet with a column `text`")
     parser.add_argument("--rows", type=int, default=4096)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="write each side's ratio to the first one here")
     arguments = parser.parse_args()
     load_tensorflow()
     texts = read_texts(arguments.reviews, arguments.rows) if arguments.reviews else make_texts(arguments.rows)
@@ -77,8 +79,9 @@ def main() -> None:
         for folder in arguments.bundle
     ]
     subjects = [*bundles, *build_subjects(texts, {bundle.name for bundle in bundles})]
-    for subject in subjects:
-        measure(subject, texts, arguments.runs)
+    ratios = {subject.name: measure(subject, texts, arguments.runs) for subject in subjects}
+    if arguments.json:
+        arguments.json.write_text(json.dumps(ratios), "utf-8")
     print_start_up(subjects[0], arguments.runs)
 
 
@@ -110,8 +113,8 @@ def build_subjects(texts: Sequence[str], known: set[str]) -> list[Subject]:
     return [subject for subject in subjects if subject.name not in known]
 
 
-def measure(subject: Subject, texts: Sequence[str], runs: int) -> None:
-    """Let the sides take turns and print their medians."""
+def measure(subject: Subject, texts: Sequence[str], runs: int) -> dict[str, float]:
+    """Let the sides take turns and print their medians; give their ratios by the clock."""
     word_ids, length = subject.vocabulary.ids(), int(subject.model.input_shape[1])
     encoded = encode_reviews(texts, word_ids, length)
     scorer = make_scorer(subject.name, subject.model, word_ids, length)
@@ -128,7 +131,7 @@ def measure(subject: Subject, texts: Sequence[str], runs: int) -> None:
     for _ in range(runs):
         for name, score in sides.items():
             times[name].append(time_of(score))
-    print_table(subject, len(texts), times, scores)
+    return print_table(subject, len(texts), times, scores)
 
 
 def time_of(score: Score) -> Times:
@@ -140,20 +143,23 @@ def time_of(score: Score) -> Times:
 
 def print_table(
     subject: Subject, rows: int, times: dict[str, list[Times]], scores: dict[str, NDArray[Any]]
-) -> None:
+) -> dict[str, float]:
     """Print by side what it reached, as a ratio to the first side too, and the largest difference from it."""
     print(f"\n`{subject.name}`, {rows:,} reviews\n")
     print("| how | reviews/s | ratio | reviews a CPU second | ratio | largest difference |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     first, *_ = times
+    by_clock: dict[str, float] = {}
     for name, taken in times.items():
         cells = []
         for kind in ("wall", "processor"):
             mine, others = ([getattr(each, kind) for each in side] for side in (taken, times[first]))
             ratio = statistics.median(a / b for a, b in zip(others, mine, strict=True))
+            by_clock.setdefault(name, ratio)  # the clock comes first
             cells += [f"{rows / statistics.median(mine):,.0f}", f"{ratio:.1f}"]
         difference = np.abs(scores[name] - scores[first]).max()
         print(f"| {name} | {' | '.join(cells)} | {difference:.0e} |", flush=True)
+    return by_clock
 
 
 def prepare_predict(model: Any, encoded: EncodedReviews) -> Score:

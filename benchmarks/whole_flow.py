@@ -174,8 +174,8 @@ def copy_home(home: Path) -> Iterator[Path]:
         yield own
 
 
-def _measure_stages(home: Path, csv: Path) -> Figures:
-    """Time each stage of scoring in this process, without Prefect, and the engine once more alone.
+def _measure_stages(home: Path, csv: Path, once: bool = False) -> Figures:
+    """Time each stage of scoring in this process, without Prefect, and the engine once more alone, unless `once`.
 
     The engine works while the next rows are read and checked, so what is outside of it is what the whole takes
     longer than the engine alone takes for the same reviews.
@@ -227,6 +227,8 @@ def _measure_stages(home: Path, csv: Path) -> Figures:
             publish(own / "reviews.duckdb", own / "published" / "reviews.duckdb")
         figures["total"] = perf_counter() - started
         figures["peak GiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        if once:
+            return figures
         with timed("engine"):
             for encoded in kept:
                 loaded.predict(encoded)

@@ -1,0 +1,64 @@
+"""How far the engine's scores are from `model.predict`: on reviews, and on random ids of every length.
+
+    python -m benchmarks.same_scores BUNDLE [BUNDLE ...] --reviews test.parquet
+
+Stock `model.predict(batch_size=256)`, padded to 500, is the truth. Scores all reviews of the file, then 10,000 random
+sequences of ids whose lengths go through 0 to 700 again and again (the last 500 count). Prints a Markdown table.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from models.bundle import load_model, load_vocabulary, read_facts
+from models.quiet import load_tensorflow
+from models.scorer import load_scorer
+from models.text import EncodedReviews, encode_reviews
+
+SEQUENCES, LONGEST = 10_000, 700
+
+
+def main() -> None:
+    """Compare each bundle's two scorers on both sets and print the largest differences."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bundle", type=Path, nargs="+")
+    parser.add_argument("--reviews", type=Path, required=True)
+    arguments = parser.parse_args()
+    load_tensorflow()
+    texts = pq.read_table(arguments.reviews, columns=["text"])["text"].to_pylist()
+    print(
+        f"| model | largest difference, {len(texts):,} reviews | {SEQUENCES:,} sequences of 0 to {LONGEST} ids |\n"
+        "| --- | ---: | ---: |"
+    )
+    for folder in arguments.bundle:
+        length = read_facts(folder)["hyper_parameters"]["sequence_length"]
+        words = load_vocabulary(folder).ids()
+        sets = encode_reviews(texts, words, length), make_sequences(len(words) + 1, length)
+        model, scorer = load_model(folder), load_scorer(folder)
+        differences = [find_difference(model, scorer, encoded) for encoded in sets]
+        print(
+            f"| `{read_facts(folder)['variant']}` | {differences[0]:.1e} | {differences[1]:.1e} |", flush=True
+        )
+
+
+def make_sequences(vocabulary_size: int, length: int) -> EncodedReviews:
+    """Make random ids, unknown words (0) among them, of every length in turn."""
+    random = np.random.default_rng(0)
+    count = np.arange(SEQUENCES, dtype=np.int32) % (LONGEST + 1)
+    kept = np.minimum(count, length)
+    ids = random.integers(0, vocabulary_size, kept.sum(), dtype=np.int32)
+    offsets = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])
+    return EncodedReviews(ids, offsets, length, count, np.zeros(SEQUENCES, np.float32), count > length)
+
+
+def find_difference(model: Any, scorer: Any, encoded: EncodedReviews) -> float:
+    """Give the largest difference of a score from stock Keras's."""
+    expected = model.predict(encoded.pad(), batch_size=256, verbose=0)[:, 0]
+    return float(np.abs(scorer.predict(encoded) - expected).max())
+
+
+if __name__ == "__main__":
+    main()

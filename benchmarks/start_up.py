@@ -1,0 +1,103 @@
+"""Ten reviews in one file, from the start of the process to committed rows, beside what any such program needs.
+
+    python -m benchmarks.start_up HOME [--runs 5]
+
+HOME has a promoted model. The peer is a process that imports TensorFlow and Prefect and runs an empty flow. Both run
+against a Prefect server that is started for it on a free port of 127.0.0.1, in turn; then our command once more
+without a running server. Prints a Markdown table, and where our start-up goes.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
+
+from benchmarks.idle_run import start_server
+from benchmarks.whole_flow import REVIEWS, ROOT, copy_home, run_command
+
+EMPTY = """
+import tensorflow
+from prefect import flow
+
+@flow
+def empty():
+    pass
+
+empty()
+"""
+PIECES = {
+    "Python": "pass",
+    "+ the command's flow, Prefect with it": "import flows.score_reviews",
+    "+ Great Expectations": "import flows.score_reviews; from data_contracts.expectations import "
+    "import_expectations; import_expectations()",
+    "+ ONNX Runtime and the scorer": "import flows.score_reviews; from data_contracts.expectations import "
+    "import_expectations; import_expectations(); import tasks.scoring, onnxruntime",
+    "TensorFlow alone": "import tensorflow",
+}
+"""What is imported, by name: each holds the one before it, the last one but itself."""
+
+
+def main() -> None:
+    """Let the sides take turns and print their medians."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("home", type=Path)
+    parser.add_argument("--runs", type=int, default=5)
+    arguments = parser.parse_args()
+    taken: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "ten.csv"
+        file.write_text(
+            "review\n" + "".join(f"a good film with a plot, number {n}\n" for n in range(10)), "utf-8"
+        )
+        with start_server(Path(folder) / "prefect") as environment:
+            for _ in range(arguments.runs):
+                sides = {
+                    "TensorFlow, Prefect, an empty flow": time_python(EMPTY, environment),
+                    "ten reviews, server running": time_score(arguments.home, file, environment),
+                    "ten reviews, no server running": time_score(
+                        arguments.home, file, without_server(environment)
+                    ),
+                }
+                for name, seconds in sides.items():
+                    taken.setdefault(name, []).append(seconds)
+    print("| what | ratio | from | to |\n| --- | ---: | ---: | ---: |")
+    first, *_ = taken.values()
+    for name, mine in taken.items():
+        ratios = [seconds / other for seconds, other in zip(mine, first, strict=True)]
+        print(f"| {name} | {statistics.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} |")
+    print("\n| imports, in a process of their own | share of TensorFlow's |\n| --- | ---: |")
+    pieces = {name: [time_python(code, os.environ) for _ in range(3)] for name, code in PIECES.items()}
+    for name, each in pieces.items():
+        share = statistics.median(each) / statistics.median(pieces["TensorFlow alone"])
+        print(f"| {name} | {share:.0%} |")
+
+
+def time_python(code: str, environment: Mapping[str, str]) -> float:
+    """Time a Python process from its start to its end, s."""
+    started = perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=dict(environment), check=True, capture_output=True
+    )
+    return perf_counter() - started
+
+
+def time_score(home: Path, file: Path, environment: Mapping[str, str]) -> float:
+    """Time `reviews score FILE` in a home of its own, from the start of its process to its end, s."""
+    with copy_home(home) as own:
+        started = perf_counter()
+        run_command([str(REVIEWS), "score", str(file)], {**environment, "REVIEWS_HOME": str(own)})
+        return perf_counter() - started
+
+
+def without_server(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment of a terminal in which no server is named."""
+    return {name: value for name, value in environment.items() if name != "PREFECT_API_URL"}
+
+
+if __name__ == "__main__":
+    main()

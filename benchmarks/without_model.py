@@ -1,0 +1,107 @@
+"""The engine beside what people use when they want no model: VADER and TextBlob, in speed and in accuracy.
+
+    python -m benchmarks.without_model BUNDLE [BUNDLE ...] --reviews test.parquet [--rows 2000] [--runs 5]
+
+All score the same reviews of the archive's test split, chosen at random but the same each time, on texts as they are;
+line breaks in HTML are taken out first. The rule-based ones run on one core, so they are given one process a core.
+The sides take turns. Prints a Markdown table.
+"""
+
+import argparse
+import os
+import statistics
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from models.bundle import read_facts
+from models.scorer import load_scorer, score_texts
+
+Judge = Callable[[], NDArray[np.bool_]]
+
+
+def main() -> None:
+    """Let the sides take turns and print their medians."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bundle", type=Path, nargs="+")
+    parser.add_argument("--reviews", type=Path, required=True)
+    parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--runs", type=int, default=5)
+    arguments = parser.parse_args()
+    texts, positive = read_reviews(arguments.reviews, arguments.rows)
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        sides: dict[str, Judge] = {
+            "TextBlob": partial(judge_in_pool, pool, judge_with_textblob, texts),
+            "VADER": partial(judge_in_pool, pool, judge_with_vader, texts),
+        }
+        for folder in arguments.bundle:
+            sides[f"the engine, `{read_facts(folder)['variant']}`"] = partial(
+                judge_with_model, load_scorer(folder), texts
+            )
+        found = {name: judge() for name, judge in sides.items()}  # loads what is loaded once a process
+        seconds: dict[str, list[float]] = {name: [] for name in sides}
+        for _ in range(arguments.runs):
+            for name, judge in sides.items():
+                started = perf_counter()
+                judge()
+                seconds[name].append(perf_counter() - started)
+    print(f"{len(texts):,} reviews of the test split, medians of {arguments.runs} runs\n")
+    print(
+        "| how | accuracy | reviews/s, ratio to the first | from | to |\n| --- | ---: | ---: | ---: | ---: |"
+    )
+    first, *_ = seconds.values()
+    for name, taken in seconds.items():
+        ratios = [slow / mine for slow, mine in zip(first, taken, strict=True)]
+        accuracy = (found[name] == positive).mean()
+        spread = f"{statistics.median(ratios):.1f} | {min(ratios):.1f} | {max(ratios):.1f}"
+        print(f"| {name} | {accuracy:.3f} | {spread} |")
+
+
+def read_reviews(path: Path, rows: int) -> tuple[list[str], NDArray[np.bool_]]:
+    """Read `rows` texts with their labels."""
+    table = pq.read_table(path, columns=["text", "label"])
+    table = table.take(np.random.default_rng(0).permutation(len(table))[:rows])
+    texts: list[str] = [text.replace("<br />", " ") for text in table["text"].to_pylist()]
+    return texts, np.array(table["label"].to_pylist()) == "pos"
+
+
+def judge_with_model(scorer: Any, texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Say of each text whether the model calls it positive."""
+    return score_texts(scorer, texts).score >= 0.5
+
+
+def judge_in_pool(
+    pool: ProcessPoolExecutor, judge: Callable[[str], bool], texts: Sequence[str]
+) -> NDArray[np.bool_]:
+    """Say of each text whether `judge` calls it positive, with a process on each core."""
+    return np.array(list(pool.map(judge, texts, chunksize=50)))
+
+
+def judge_with_vader(text: str) -> bool:
+    """Call a text positive where VADER's compound score is not negative."""
+    return bool(_load_vader().polarity_scores(text)["compound"] >= 0)
+
+
+@cache
+def _load_vader() -> Any:
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    return SentimentIntensityAnalyzer()
+
+
+def judge_with_textblob(text: str) -> bool:
+    """Call a text positive where TextBlob's polarity is not negative."""
+    from textblob import TextBlob
+
+    return bool(TextBlob(text).sentiment.polarity >= 0)
+
+
+if __name__ == "__main__":
+    main()
