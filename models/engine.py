@@ -125,7 +125,7 @@ def score_reviews(engine: Engine, encoded: EncodedReviews) -> NDArray[np.float64
         raise ValueError(f"the model reads {engine.sequence_length} words, the reviews have {encoded.length}")
     words = np.diff(encoded.offsets)
     scores = np.empty(len(words), np.float64)
-    threads = _count_cores()
+    threads = count_cores()
     batches = _cut_batches(words, threads)
 
     def score_into(rows: NDArray[np.intp]) -> None:
@@ -143,7 +143,7 @@ def _cut_batches(words: NDArray[np.int64], threads: int) -> list[NDArray[np.intp
     return [longest_first[start : start + rows] for start in range(0, len(words), rows)]
 
 
-def _count_cores() -> int:
+def count_cores() -> int:
     """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

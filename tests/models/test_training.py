@@ -1,13 +1,9 @@
 """Training: repeatable, honest about its epochs, and able to learn."""
 
-import keras
 import numpy as np
-import pytest
 
-from benchmarks import plain_keras
 from models.evaluation import evaluate_scores
-from models.training import LabelledReviews, TrainedModel, train_variant
-from models.variants import VARIANTS, find_variant
+from models.training import TrainedModel, train_variant
 from tests.models.small import make_reviews, make_small_variant
 
 
@@ -44,16 +40,3 @@ def test_progress_adds_up_to_the_rows_of_all_epochs() -> None:
     told: list[int] = []
     train_small(epochs=3, report=told.append)
     assert sum(told) == 3 * 200
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_a_seed_variant_trains_to_the_weights_that_plain_keras_code_gives(name: str) -> None:
-    random = np.random.default_rng(0)
-    ids = random.integers(0, 5000, (150, 500)).astype(np.int32)
-    rows = LabelledReviews(ids, (ids[:, -1] % 2).astype(np.float32))
-    trained = train_variant(find_variant(name), rows, rows, seed=5, epochs=1)
-    keras.utils.set_random_seed(5)
-    plain = plain_keras.build(name)
-    plain.fit(rows.ids, rows.positive, batch_size=64, epochs=1, verbose=0)
-    pairs = zip(trained.model.get_weights(), plain.get_weights(), strict=True)
-    assert max(np.abs(ours - theirs).max() for ours, theirs in pairs) == 0
