@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.plots import draw
 from deployments.settings import PROJECT_ROOT
+from models.engine import count_cores
 from tasks.model_registry import list_models
 
 DOCUMENT = PROJECT_ROOT / "docs" / "performance.md"
@@ -106,7 +107,7 @@ def describe_machine() -> str:
     ).stdout.strip()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"*{read_processor()}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, no GPU; Python "
+        f"*{read_processor()}, {count_cores()} cores, {memory:.0f} GiB, no GPU; Python "
         f"{platform.python_version()}; commit {commit or 'unknown'}, {datetime.now(UTC):%Y-%m-%d}.*"
     )
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
+from benchmarks.ratios import print_sides
 from data_contracts.archive import check_archive
 from data_contracts.expectations import require_success
 from data_contracts.reviews import check_reviews
@@ -75,11 +76,7 @@ def main() -> None:
             }
         for name, took in sides.items():
             seconds.setdefault(name, []).append(took)
-    print("| how | ratio to `gzip -dc` | from | to |\n| --- | ---: | ---: | ---: |")
-    first, *_ = seconds.values()
-    for name, side in seconds.items():
-        ratios = [took / unzipped for took, unzipped in zip(side, first, strict=True)]
-        print(f"| {name} | {statistics.median(ratios):.1f} | {min(ratios):.1f} | {max(ratios):.1f} |")
+    print_sides("| how | ratio to `gzip -dc`", seconds)
     print(f"\nPeak memory of ours {statistics.median(peaks):.2f} GiB.")
 
 

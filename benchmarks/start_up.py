@@ -18,6 +18,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.idle_run import start_server
+from benchmarks.ratios import print_sides
 from benchmarks.whole_flow import REVIEWS, ROOT, copy_home, run_command
 
 EMPTY = """
@@ -65,11 +66,7 @@ def main() -> None:
                 }
                 for name, seconds in sides.items():
                     taken.setdefault(name, []).append(seconds)
-    print("| what | ratio | from | to |\n| --- | ---: | ---: | ---: |")
-    first, *_ = taken.values()
-    for name, mine in taken.items():
-        ratios = [seconds / other for seconds, other in zip(mine, first, strict=True)]
-        print(f"| {name} | {statistics.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} |")
+    print_sides("| what | ratio", taken, digits=2)
     print("\n| imports, in a process of their own | share of TensorFlow's |\n| --- | ---: |")
     pieces = {name: [time_python(code, os.environ) for _ in range(3)] for name, code in PIECES.items()}
     for name, each in pieces.items():

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.plain_keras import build, load_rows
+from benchmarks.ratios import spread
 from models.quiet import load_tensorflow
 from models.shared_steps import share_steps
 from models.variants import VARIANTS, find_variant
@@ -49,8 +50,8 @@ def main() -> None:
         stock, ours = pairs[0]
         apart = max(float(np.abs(a - b).max()) for a, b in zip(stock.weights, ours.weights, strict=True))
         print(
-            f"| `{name}` | {times[0]:.1f} s | {times[1]:.1f} s | **{times[0] / times[1]:.1f}** | {min(ratios):.1f} | "
-            f"{max(ratios):.1f} | {apart:.0e} | {stock.accuracy:.4f}, ours {ours.accuracy:.4f} |",
+            f"| `{name}` | {times[0]:.1f} s | {times[1]:.1f} s | {spread(ratios)} | "
+            f"{apart:.0e} | {stock.accuracy:.4f}, ours {ours.accuracy:.4f} |",
             flush=True,
         )
 

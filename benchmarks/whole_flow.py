@@ -25,6 +25,8 @@ from time import perf_counter
 
 import duckdb
 
+from benchmarks.ratios import spread
+
 ROOT = Path(__file__).parents[1]
 REVIEWS = Path(sys.executable).with_name("reviews")
 SPLITS = ("test", "train", "unsup")
@@ -66,20 +68,16 @@ def compare_sides(home: Path, folder: Path, rows: int, runs: int) -> None:
     print(f"{rows:,} reviews in one CSV of {csv.stat().st_size / 2**20:,.0f} MiB, medians of {runs} runs\n")
     print("| what | ratio | from | to |\n| --- | ---: | ---: | ---: |")
     for kind in ("after start-up", "from process start"):
-        print_ratio(f"plain script / ours, {kind}", [run["plain"][kind] / run["ours"][kind] for run in taken])
+        ratios = [run["plain"][kind] / run["ours"][kind] for run in taken]
+        print(f"| plain script / ours, {kind} | {spread(ratios)} |")
     outside = [run["stages"]["outside the engine"] / run["pandas"]["read and write"] for run in taken]
-    print_ratio("ours outside the engine / `pandas.read_csv` + `to_parquet`", outside)
+    print(f"| ours outside the engine / `pandas.read_csv` + `to_parquet` | {spread(outside)} |")
     print("\n| stage | share of the time after start-up |\n| --- | ---: |")
     for stage in STAGES:
         share = statistics.median(run["stages"][stage] / run["stages"]["total"] for run in taken)
         print(f"| {stage} | {share:.0%} |")
     peaks = {name: statistics.median(run[name]["peak GiB"] for run in taken) for name in ("ours", "plain")}
     print("\nPeak memory: ours {ours:.2f} GiB, the plain script {plain:.2f} GiB.".format(**peaks))
-
-
-def print_ratio(name: str, ratios: Sequence[float]) -> None:
-    """Print one row of a table of ratios."""
-    print(f"| {name} | {statistics.median(ratios):.1f} | {min(ratios):.1f} | {max(ratios):.1f} |")
 
 
 def measure_sizes(home: Path, folder: Path, sizes: Sequence[int], runs: int, out: Path | None) -> None:

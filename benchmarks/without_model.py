@@ -8,8 +8,6 @@ The sides take turns. Prints a Markdown table.
 """
 
 import argparse
-import os
-import statistics
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
@@ -21,7 +19,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from benchmarks.ratios import spread
 from models.bundle import read_facts
+from models.engine import count_cores
 from models.scorer import load_scorer, score_texts
 
 Judge = Callable[[], NDArray[np.bool_]]
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
     texts, positive = read_reviews(arguments.reviews, arguments.rows)
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ProcessPoolExecutor(count_cores()) as pool:
         sides: dict[str, Judge] = {
             "TextBlob": partial(judge_in_pool, pool, judge_with_textblob, texts),
             "VADER": partial(judge_in_pool, pool, judge_with_vader, texts),
@@ -60,8 +60,7 @@ def main() -> None:
     for name, taken in seconds.items():
         ratios = [slow / mine for slow, mine in zip(first, taken, strict=True)]
         accuracy = (found[name] == positive).mean()
-        spread = f"{statistics.median(ratios):.1f} | {min(ratios):.1f} | {max(ratios):.1f}"
-        print(f"| {name} | {accuracy:.3f} | {spread} |")
+        print(f"| {name} | {accuracy:.3f} | {spread(ratios)} |")
 
 
 def read_reviews(path: Path, rows: int) -> tuple[list[str], NDArray[np.bool_]]:

@@ -1,5 +1,6 @@
-"""Processes that compute an LSTM, one a core, each for its share of a batch: `python -m models.lstm_process FD`.
+"""Processes that compute an LSTM, one a core, each for its share of a batch.
 
+They are `python -m models.lstm_process SOCKET MEMORY`. SOCKET and MEMORY are the numbers of open files: the words go over the one, the rows of a batch lie in the other.
 A process has a lock of its own for Python's code and a BLAS of its own, so that neither waits for the other's.
 """
 
@@ -156,14 +157,15 @@ class LstmProcesses:
             of_last = gradient[part]
             of_last[:first] = 0
             helper.send("backward", None, (of_last,))
+        units = gradient.shape[1]
         reads, of_reads, of_weights = [], [], []
         for helper, part, first in self._shares:
             rows, steps, weights = helper.receive()
             own = np.flatnonzero(rows >= first)
             reads.append(self._at[part[rows[own]], steps[own]])
-            of_reads.append(helper.rows.take(len(rows), len(weights) - gradient.shape[1] - 1)[own])
+            of_reads.append(helper.rows.take(len(rows), len(weights) - units - 1)[own])
             of_weights.append(weights)
-        recurrent, kernel, bias = np.split(sum(of_weights), [gradient.shape[1], len(weights) - 1])
+        recurrent, kernel, bias = np.split(sum(of_weights), [units, -1])
         return np.concatenate(reads), np.concatenate(of_reads), kernel, recurrent, bias[0]
 
 

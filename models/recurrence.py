@@ -163,7 +163,7 @@ class Recurrence:
         rows, steps = (np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "steps"))
         return Gradients(inputs, rows, steps, weights)
 
-    def _go_back(self, dh: Floats, dc: Floats) -> tuple["_Part", int]:
+    def _go_back(self, dh: Floats, dc: Floats) -> tuple[_Part, int]:
         """Take each row back to where it joined, or all to the step, which is given too, where nothing is left.
 
         `dh` and `dc` are then what the rows that joined in a later step have left.
@@ -186,7 +186,7 @@ class Recurrence:
         rows = np.arange(own.start, own.stop) - self.starts[steps]
         return _Part(rows, steps, self.seen[own], of_gates[own], of_seen[own]), step
 
-    def _go_back_shared(self, dh: Floats, dc: Floats, last: int) -> list["_Part"]:
+    def _go_back_shared(self, dh: Floats, dc: Floats, last: int) -> list[_Part]:
         """Take the rows that joined after step `last` back together through the reference's steps."""
         rows = np.flatnonzero(self.shared > last)
         steps = self.shared[rows] - 1

@@ -1,7 +1,8 @@
 """Makes Keras train faster: an LSTM that computes the steps that a batch shares once, on all cores. Needs TensorFlow.
 
-Everything else stays Keras's own: layers, variables, optimizer, order of the batches. So do the weights after an epoch,
-but for the last digits of a float.
+Everything else stays Keras's own: layers, variables, optimizer, order of the batches. A batch moves the weights as in
+Keras, but for the last digits of a float; over many batches training is chaotic and makes those grow, as it does with
+any other change of a last digit.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,8 +33,8 @@ USUAL = {
 def share_steps(model: "keras.Model") -> Iterator["keras.Model"]:
     """Give a compiled model with the same layers and variables as `model`, which trains faster.
 
-    That is `model` itself where it has no LSTM that can be computed so: one LSTM in a row of layers, without a mask,
-    with its usual activations, that gives its last state and drops nothing.
+    That is `model` itself where it has no LSTM that can be computed so: one LSTM in a row of layers, without masks and
+    activity regularizers, with its usual activations, that gives its last state and drops nothing.
     """
     import keras
 
@@ -57,17 +58,22 @@ def _find_lstm(model: "keras.Model") -> int | None:
     places = [place for place, layer in enumerate(model.layers) if isinstance(layer, keras.layers.LSTM)]
     if not isinstance(model, keras.Sequential) or len(places) != 1:
         return None
-    masked = any(
-        isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False)
+    more = any(  # what is read or added by calling a layer, which a wrapped one is not
+        isinstance(layer, keras.layers.Masking)
+        or getattr(layer, "mask_zero", False)
+        or layer.activity_regularizer is not None
         for layer in model.layers
     )
-    return None if masked or not _can_share(model.layers[places[0]]) else places[0]
+    return None if more or not _can_share(model.layers[places[0]]) else places[0]
 
 
 def _can_share(lstm: Any) -> bool:
     """Say whether `models.recurrence` computes this LSTM."""
+    import keras
+
     config = lstm.get_config()
-    return all(config[name] == value for name, value in USUAL.items()) and lstm.compute_dtype == "float32"
+    usual = all(config[name] == value for name, value in USUAL.items())
+    return usual and type(lstm) is keras.layers.LSTM and lstm.compute_dtype == "float32"
 
 
 def _wrap(layers: list[Any], processes: LstmProcesses) -> Any:

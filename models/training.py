@@ -56,8 +56,8 @@ def train_variant(
 ) -> TrainedModel:
     """Train `variant` and keep the epoch with the lowest validation loss.
 
-    The same seed on the same machine gives the same weights. `report` is told of the training rows done
-    since its last call, `epochs * len(train.ids)` in all.
+    The same seed on the same machine with as many cores gives the same weights. `report` is told of the training
+    rows done since its last call, `epochs * len(train.ids)` in all.
     """
     load_tensorflow()
     import keras

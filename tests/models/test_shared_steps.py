@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ from models.variants import VARIANTS, find_variant
 
 ROOT = Path(__file__).parents[2]
 NOISE = 2e-6
+
+
+class OtherLstm(keras.layers.LSTM):  # type: ignore[misc]
+    """Someone's own layer, which may compute anything."""
 
 
 @pytest.fixture(scope="module")
@@ -120,14 +125,35 @@ def test_an_epoch_on_padded_reviews_gives_the_weights_that_plain_keras_code_give
         ],
         lambda: [keras.layers.Embedding(9, 4), keras.layers.Bidirectional(keras.layers.LSTM(3))],
         lambda: [keras.layers.Embedding(9, 4), keras.layers.GRU(3)],
+        lambda: [keras.layers.Embedding(9, 4), keras.layers.LSTM(3, activity_regularizer="l2")],
+        lambda: [keras.layers.Embedding(9, 4), OtherLstm(3)],
     ],
-    ids=["mask", "activation", "recurrent dropout", "two", "bidirectional", "gru"],
+    ids=["mask", "activation", "recurrent dropout", "two", "bidirectional", "gru", "activity", "own class"],
 )
 def test_a_model_that_cant_be_computed_so_trains_as_it_is(layers: Any) -> None:
     model = keras.Sequential([keras.Input((6,), dtype="int32"), *layers(), keras.layers.Dense(1)])
     model.compile("adam", "binary_crossentropy")
     with share_steps(model) as trained:
         assert trained is model
+
+
+def test_a_regularizer_of_the_weights_counts_as_in_keras() -> None:
+    def train(faster: bool) -> Any:
+        keras.utils.set_random_seed(0)
+        layers = [
+            keras.layers.Embedding(9, 4),
+            keras.layers.LSTM(3, kernel_regularizer="l2"),
+            keras.layers.Dense(1),
+        ]
+        model = keras.Sequential([keras.Input((6,), dtype="int32"), *layers])
+        model.compile("sgd", "mse")
+        ids = np.random.default_rng(0).integers(0, 9, (32, 6)).astype(np.int32)
+        with share_steps(model) if faster else nullcontext(model) as trained:
+            trained.fit(ids, ids[:, :1].astype(np.float32), batch_size=8, verbose=0)
+        return model.get_weights()
+
+    for ours, theirs in zip(train(True), train(False), strict=True):
+        assert np.allclose(ours, theirs, atol=NOISE)
 
 
 def test_a_process_that_was_killed_is_named_as_the_cause() -> None:
