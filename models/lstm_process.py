@@ -1,7 +1,8 @@
 """Processes that compute an LSTM, one a core, each for its share of a batch.
 
-They are `python -m models.lstm_process SOCKET MEMORY`. SOCKET and MEMORY are the numbers of open files: the words go over the one, the rows of a batch lie in the other.
-A process has a lock of its own for Python's code and a BLAS of its own, so that neither waits for the other's.
+They are `python -m models.lstm_process SOCKET MEMORY`. SOCKET and MEMORY are the numbers of open files: words go over
+the one, the rows of a batch lie in the other. A process has a lock of its own for Python's code and a BLAS of its own,
+so that neither waits for the other's.
 """
 
 import os
