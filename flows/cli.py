@@ -1,9 +1,12 @@
 """The `reviews` command. Each command imports what it needs when it runs, so that help answers at once."""
 
 import os
+import signal
 import sys
+import threading
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal
 
 import click
@@ -21,6 +24,9 @@ PREFECT_DEFAULTS = {
     "DO_NOT_TRACK": "1",
 }
 """What the command sets before it loads Prefect, unless the environment says otherwise."""
+
+SECONDS_TO_END = 8.0
+"""How long a command may take to end after Ctrl-C."""
 
 
 class _ReviewsGroup(click.Group):
@@ -314,6 +320,23 @@ def demo(home: Path | None) -> None:
     run_demo(_say)
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Interrupt the command at Ctrl-C, and end it for good if that takes too long.
+
+    Ctrl-C stops Prefect's temporary server too, and Prefect tries for minutes to tell it of the interrupted run.
+    """
+    signal.signal(number, signal.default_int_handler)
+    timer = threading.Timer(SECONDS_TO_END, _abort)
+    timer.daemon = True
+    timer.start()
+    signal.default_int_handler(number, frame)
+
+
+def _abort() -> None:
+    os.write(2, b"\nAborted!\n")
+    os._exit(1)
+
+
 def _prepare_prefect() -> None:
     """Set what Prefect is to find when it is loaded; where `reviews up` runs for this home, its server."""
     from deployments.running import find_running
@@ -323,6 +346,7 @@ def _prepare_prefect() -> None:
     if running := find_running(settings):
         os.environ.setdefault("PREFECT_API_URL", running.api_url)
     os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(settings.prefect_dir / "storage"))
+    signal.signal(signal.SIGINT, _interrupt)
     for name, value in PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
 

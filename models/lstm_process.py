@@ -6,6 +6,7 @@ so that neither waits for the other's.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -173,7 +174,8 @@ class LstmProcesses:
 def serve(connection: Connection, rows: SharedRows) -> None:
     """Do what is asked for until the other side is gone."""
     recurrence = Recurrence()
-    with suppress(EOFError, ConnectionError, KeyboardInterrupt):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training, whose end is ours
+    with suppress(EOFError, ConnectionError):
         while True:
             name, shape, arguments = connection.recv()
             if name == "forward":

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -151,3 +152,23 @@ def test_help_lists_every_command_with_examples(demo: Demo) -> None:
     assert {"ingest", "train", "score", "sql", "models", "variants", "demo"} <= set(listed)
     for command in ("ingest", "train", "score", "sql"):
         assert "Examples:" in run_reviews(demo.home, command, "--help").out
+
+
+def test_ctrl_c_in_a_terminal_ends_a_training_and_all_that_it_started(tmp_path: Path) -> None:
+    command = [str(REVIEWS), "--home", str(tmp_path / "home"), "demo"]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        started = psutil.Process(process.pid)
+        deadline = time.monotonic() + 120
+        while not (
+            children := [each for each in started.children() if "models.lstm_process" in each.cmdline()]
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        children = started.children(recursive=True)
+        os.killpg(process.pid, signal.SIGINT)  # a terminal interrupts all of them
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Aborted!" in said
+    assert not psutil.wait_procs(children, timeout=20)[1]
