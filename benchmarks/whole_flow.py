@@ -22,9 +22,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 
 import duckdb
 
+from benchmarks.idle_run import start_server
 from benchmarks.ratios import spread
 
 ROOT = Path(__file__).parents[1]
@@ -55,23 +57,30 @@ def compare_sides(home: Path, folder: Path, rows: int, runs: int) -> None:
     """Time our command and its stages beside the plain script and pandas alone."""
     csv = folder / "reviews.csv"
     write_csv(home, csv, rows)
-    sides: dict[str, Callable[[], Figures]] = {
-        "ours": lambda: time_command(home, csv),
-        "stages": lambda: run_python("_measure_stages", home, csv),
-        "plain": lambda: run_python("_run_plain_script", home, csv),
-        "pandas": lambda: run_python("_run_pandas", home, csv),
-    }
     taken: list[dict[str, Figures]] = []
-    for run in range(runs):
-        taken.append({name: side() for name, side in sides.items()})
-        print(f"run {run + 1}: {taken[-1]}", file=sys.stderr, flush=True)
+    with start_server(folder / "prefect") as environment:
+        sides: dict[str, Callable[[], Figures]] = {
+            "ours": lambda: time_command(home, csv),
+            "with a server": lambda: time_command(home, csv, environment),
+            "stages": lambda: run_python("_measure_stages", home, csv),
+            "plain": lambda: run_python("_run_plain_script", home, csv),
+            "pandas": lambda: run_python("_run_pandas", home, csv),
+        }
+        for run in range(runs):
+            taken.append({name: side() for name, side in sides.items()})
+            print(f"run {run + 1}: {taken[-1]}", file=sys.stderr, flush=True)
     print(f"{rows:,} reviews in one CSV of {csv.stat().st_size / 2**20:,.0f} MiB, medians of {runs} runs\n")
     print("| what | ratio | from | to |\n| --- | ---: | ---: | ---: |")
-    for kind in ("after start-up", "from process start"):
-        ratios = [run["plain"][kind] / run["ours"][kind] for run in taken]
-        print(f"| plain script / ours, {kind} | {spread(ratios)} |")
-    outside = [run["stages"]["outside the engine"] / run["pandas"]["read and write"] for run in taken]
-    print(f"| ours outside the engine / `pandas.read_csv` + `to_parquet` | {spread(outside)} |")
+    for side, kind, named in (
+        ("ours", "after start-up", "after start-up"),
+        ("ours", "from process start", "from process start"),
+        ("with a server", "from process start", "from process start, Prefect's server running"),
+    ):
+        ratios = [run["plain"][kind] / run[side][kind] for run in taken]
+        print(f"| plain script / ours, {named} | {spread(ratios)} |")
+    for kind in ("outside the engine", "outside the engine and finding words"):
+        ratios = [run["stages"][kind] / run["pandas"]["read and write"] for run in taken]
+        print(f"| ours {kind} / `pandas.read_csv` + `to_parquet` | {spread(ratios)} |")
     print("\n| stage | share of the time after start-up |\n| --- | ---: |")
     for stage in STAGES:
         share = statistics.median(run["stages"][stage] / run["stages"]["total"] for run in taken)
@@ -136,10 +145,18 @@ def main_of(function: Callable[[Path, Path], Figures]) -> None:
     print(json.dumps({"peak GiB": peak, **figures}))
 
 
-def time_command(home: Path, csv: Path) -> Figures:
-    """Time `reviews score FILE` from the start of its process to its end, and its flow by the `runs` table."""
+def time_command(home: Path, csv: Path, server: Mapping[str, str] = MappingProxyType({})) -> Figures:
+    """Time `reviews score FILE` from the start of its process to its end, and its flow by the `runs` table.
+
+    With the environment of a Prefect server that runs already, or with the command's own temporary one.
+    """
     with copy_home(home) as own:
-        environment = {**os.environ, "REVIEWS_HOME": str(own), "PREFECT_HOME": str(own / "prefect")}
+        environment = {
+            **os.environ,
+            **server,
+            "REVIEWS_HOME": str(own),
+            "PREFECT_HOME": str(home / "prefect"),
+        }
         started = perf_counter()
         peak = run_command([str(REVIEWS), "score", str(csv)], environment)
         took = perf_counter() - started
@@ -178,10 +195,12 @@ def _measure_stages(home: Path, csv: Path, once: bool = False) -> Figures:
     The engine works while the next rows are read and checked, so what is outside of it is what the whole takes
     longer than the engine alone takes for the same reviews.
     """
+    from pyarrow.csv import ParseOptions, read_csv
+
     from data_contracts.expectations import import_expectations
     from data_contracts.limits import RowLimits
     from models.scorer import Scorer, load_scorer
-    from models.text import EncodedReviews
+    from models.text import EncodedReviews, encode_reviews
     from tasks.commit import commit_parts
     from tasks.inbox import SourceFile, hash_file, look_at_named
     from tasks.model_registry import find_champion
@@ -230,8 +249,17 @@ def _measure_stages(home: Path, csv: Path, once: bool = False) -> Figures:
         with timed("engine"):
             for encoded in kept:
                 loaded.predict(encoded)
+        texts = read_csv(csv, parse_options=ParseOptions(newlines_in_values=True))["review"]
+        with timed("find words"):
+            for chunk in texts.chunks:
+                encode_reviews(chunk, loaded.word_ids, loaded.sequence_length)
     figures["read, check, encode"] = figures["score"] - figures["engine"]
-    return {**figures, "outside the engine": figures["total"] - figures["engine"]}
+    outside = figures["total"] - figures["engine"]
+    return {
+        **figures,
+        "outside the engine": outside,
+        "outside the engine and finding words": outside - figures["find words"],
+    }
 
 
 def _run_plain_script(home: Path, csv: Path) -> Figures:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -19,7 +20,6 @@ SINCE_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H
 PREFECT_DEFAULTS = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_CLI_PROMPT": "false",
     "DO_NOT_TRACK": "1",
 }
@@ -93,10 +93,11 @@ def ingest(archive: str | None, accept_unverified: bool) -> None:
       reviews ingest --archive aclImdb_v1.tar.gz
       reviews ingest --archive https://mirror.example/aclImdb_v1.tar.gz
     """
-    _prepare_prefect()
+    wait_for_server = _prepare_prefect()
     from flows.ingest_reviews import ingest_reviews
     from flows.messages import describe_ingest
 
+    wait_for_server()
     _say(describe_ingest(ingest_reviews(archive=archive, accept_unverified=accept_unverified)))
 
 
@@ -123,10 +124,11 @@ def train(variant: str | None, seed: int, epochs: int | None, promote: Mode) -> 
     from models.variants import DEFAULT_VARIANT, find_variant
 
     chosen = find_variant(variant or DEFAULT_VARIANT)
-    _prepare_prefect()
+    wait_for_server = _prepare_prefect()
     from flows.messages import describe_training
     from flows.train_model import train_model
 
+    wait_for_server()
     _say(describe_training(train_model(variant=chosen.name, seed=seed, epochs=epochs, promote=promote)))
 
 
@@ -172,7 +174,7 @@ def score(
       reviews score --rescore --since 2026-11-01
       reviews score --rescore --model cnn_lstm-s0-45f69cba155b
     """
-    _prepare_prefect()
+    wait_for_server = _prepare_prefect()
     from deployments.settings import load_settings
     from flows.messages import describe_scoring
     from flows.score_reviews import score_reviews
@@ -181,6 +183,7 @@ def score(
     named = [str(path.absolute()) for path in files] or None
     if not dry_run:
         warm_up(load_settings(), named or [])
+    wait_for_server()
     done = score_reviews(
         files=named,
         since=since,
@@ -283,7 +286,7 @@ def status() -> None:
     from deployments.settings import load_settings
 
     running = require_running(load_settings())
-    _prepare_prefect()
+    _prepare_prefect(may_start=False)
     from deployments.status import describe_status
 
     _say(describe_status(running))
@@ -296,7 +299,7 @@ def deploy() -> None:
     `reviews up` does this by itself; this is for a server of your own, or Prefect Cloud. The same as
     `prefect --no-prompt deploy --all` in the project's folder, with the work pool made first.
     """
-    _prepare_prefect()
+    _prepare_prefect(may_start=False)
     from deployments.deploy import deploy_all
 
     deploy_all()
@@ -314,16 +317,17 @@ def demo(home: Path | None) -> None:
 
     # Whatever REVIEWS_HOME says: generated reviews never mix with real ones.
     os.environ["REVIEWS_HOME"] = str(home.absolute() if home else PROJECT_ROOT / "data" / "demo")
-    _prepare_prefect()
+    wait_for_server = _prepare_prefect()
     from flows.demo import run_demo
 
+    wait_for_server()
     run_demo(_say)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Interrupt the command at Ctrl-C, and end it for good if that takes too long.
 
-    Ctrl-C stops Prefect's temporary server too, and Prefect tries for minutes to tell it of the interrupted run.
+    Prefect tries for minutes to tell its server of the interrupted run, and that may be gone.
     """
     signal.signal(number, signal.default_int_handler)
     timer = threading.Timer(SECONDS_TO_END, _abort)
@@ -337,8 +341,11 @@ def _abort() -> None:
     os._exit(1)
 
 
-def _prepare_prefect() -> None:
-    """Set what Prefect is to find when it is loaded; where `reviews up` runs for this home, its server."""
+def _prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
+    """Set what Prefect is to find when it is loaded: the server of this home's `reviews up`, else a temporary one.
+
+    Gives the function that waits until a temporary server answers; it starts while the caller loads the rest.
+    """
     from deployments.running import find_running
     from deployments.settings import load_settings
 
@@ -349,6 +356,12 @@ def _prepare_prefect() -> None:
     signal.signal(signal.SIGINT, _interrupt)
     for name, value in PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
+    if may_start:
+        from deployments.temporary_server import start_where_needed
+
+        if server := start_where_needed():
+            return server.wait_until_ready
+    return lambda: None
 
 
 def _say(text: str) -> None:

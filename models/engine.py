@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from data_contracts.errors import BundleError
 from models.text import EncodedReviews
 
-BATCH_ROWS = 128
+BATCH_ROWS = 64
 """Reviews that are computed side by side: more gain nothing, and the memory of a batch grows with them."""
 SMALLEST_BATCH_ROWS = 16
 """Below this the products are too thin to be fast."""
 BATCHES_A_THREAD = 4
 """Few reviews are cut into this many batches a thread, so that all end at about the same time."""
-CHUNK_STEPS = 16
-"""Steps of the recurrent layer in one call: their inputs stay in the cache of a core (3 MB with 100 units)."""
+CHUNK_STEPS = 24
+"""Steps of the recurrent layer in one call: their inputs stay in the cache of a core (2.5 MB with 100 units)."""
 GEOMETRY = "geometry"
 """The key under which a graph says its sequence length and reaches."""
 

@@ -15,7 +15,7 @@ ORDER = ("flows", "tasks", "models", "data_contracts")
 
 HEAVY = {"tensorflow", "keras", "great_expectations", "pandas", "sklearn", "onnx", "onnxruntime"}
 READ_ENVIRONMENT = {"flows/cli.py", "deployments/settings.py", "models/quiet.py", "models/lstm_process.py"}
-HAND_ENVIRONMENT_ON = {"deployments/up.py", "deployments/detached.py"}
+HAND_ENVIRONMENT_ON = {"deployments/up.py", "deployments/detached.py", "deployments/temporary_server.py"}
 """To the processes that they start."""
 
 

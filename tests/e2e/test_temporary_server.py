@@ -1,0 +1,82 @@
+"""A command's own Prefect server, where none is configured: it ends with the command, however that ends."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.conftest import REVIEWS, Demo, run_reviews
+
+SERVER = "deployments.temporary_server"
+
+
+def find_server(parent: psutil.Process) -> psutil.Process | None:
+    for child in parent.children():
+        if SERVER in child.cmdline():
+            return child
+    return None
+
+
+@pytest.fixture
+def scoring(demo: Demo, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A `reviews score` that has only just started its server."""
+    file = tmp_path / "new.csv"
+    file.write_text("review\n" + "".join(f"a film like number {n}\n" for n in range(20)), "utf-8")
+    environment = {**os.environ, "REVIEWS_HOME": str(demo.home), "PREFECT_HOME": str(demo.home / "prefect")}
+    environment.pop("PREFECT_API_URL", None)
+    with subprocess.Popen([str(REVIEWS), "score", str(file)], env=environment) as process:
+        yield process
+
+
+def await_server(process: subprocess.Popen[bytes]) -> psutil.Process:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the command ended before"
+        if server := find_server(psutil.Process(process.pid)):
+            return server
+        time.sleep(0.05)
+    raise AssertionError("no server was started")
+
+
+def test_it_ends_when_its_command_is_killed(scoring: subprocess.Popen[bytes]) -> None:
+    server = await_server(scoring)
+    scoring.kill()
+    scoring.wait()
+    server.wait(timeout=30)
+    assert not server.is_running()
+
+
+def test_it_ends_with_its_command(scoring: subprocess.Popen[bytes]) -> None:
+    server = await_server(scoring)
+    assert scoring.wait(timeout=120) == 0
+    assert not server.is_running()
+
+
+def test_ctrl_c_is_for_the_command_alone(scoring: subprocess.Popen[bytes]) -> None:
+    server = await_server(scoring)
+    assert os.getsid(server.pid) != os.getsid(scoring.pid)
+    scoring.send_signal(signal.SIGINT)
+    assert scoring.wait(timeout=60) == 1
+    server.wait(timeout=30)
+
+
+def test_a_server_that_cannot_start_says_why(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "PREFECT_API_DATABASE_CONNECTION_URL", "sqlite+aiosqlite:////no/such/folder/prefect.db"
+    )
+    found = run_reviews(demo.home, "score")
+    assert found.status == 1
+    assert "temporary server ended with status" in found.err
+    assert "unable to open database file" in found.err
+
+
+def test_a_configured_server_is_used_instead(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    found = run_reviews(demo.home, "score")
+    assert found.status == 1
+    assert "Prefect's server does not answer" in found.err
