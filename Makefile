@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock bench bench-variants clean
+.PHONY: help setup demo test faults check format lock bench bench-variants clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo: $(STAMP) ## Ingest, train and score a small generated archive, then show t
 
 test: $(STAMP) ## Run the tests; those on the real archive where it is at hand
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+
+faults: $(STAMP) ## Kill commands at every fault point and at 50 random moments, into docs/reliability.md (half an hour)
+	$(BIN)/python -m tests.faults --document
 
 check: $(STAMP) ## Check format, lint, strict types and import rules
 	$(BIN)/ruff format --check .

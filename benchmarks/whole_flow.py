@@ -93,7 +93,11 @@ def measure_sizes(home: Path, folder: Path, sizes: Sequence[int], runs: int, out
     """Time our command at each size in turn, and its stages once."""
     files = {size: folder / f"{size}.csv" for size in sizes}
     for size, csv in files.items():
-        write_csv(home, csv, size)
+        # In a process of its own: a child's largest memory is never less than its parent's was.
+        writing = (
+            f"from benchmarks.whole_flow import *; write_csv(Path({str(home)!r}), Path({str(csv)!r}), {size})"
+        )
+        subprocess.run([sys.executable, "-c", writing], cwd=ROOT, check=True)
     taken: dict[int, list[Figures]] = {size: [] for size in sizes}
     for run in range(runs):
         for size, csv in files.items():

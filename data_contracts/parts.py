@@ -34,9 +34,19 @@ QUARANTINE_SCHEMA = pa.schema(
         ("detail", pa.string()),
         ("run_id", pa.string()),
         ("quarantined_at", _INSTANT),
+        ("review_id", pa.string()),
+        ("movie_id", pa.string()),
+        ("reviewed_at", _INSTANT),
+        ("given_label", pa.string()),
+        ("given_rating", pa.float64()),
+        ("extra", pa.string()),
+        ("raw_is_text", pa.bool_()),
     ]
 )
 """One row per source row that broke a row rule."""
+
+CARRIED_COLUMNS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "extra")
+"""What a row says beside its text; a quarantined row keeps it for its release."""
 
 LEDGER_SCHEMA = pa.schema(
     [

@@ -60,6 +60,12 @@ ROW_RULES = {
 }
 """Each row rule, what is wrong and what to do; of several broken rules the first in this order counts."""
 
+SCORER_FAILED = "scorer_failed"
+SCORING_RULES = {
+    SCORER_FAILED: "The model failed on this text alone; release the row when the model or this program is mended.",
+}
+"""Rules that a row can only break while it is scored, when it has passed all others."""
+
 FILE_RULES = {
     "file_empty": "The file is empty; export it again.",
     "file_unreadable": "The file can't be opened or read; check its permissions and the disk.",

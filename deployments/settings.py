@@ -13,6 +13,7 @@ from data_contracts.errors import UsageError
 from data_contracts.limits import RowLimits
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (a setting's value, not where anything listens)
 SWITCHES = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
@@ -27,13 +28,24 @@ class Settings:
     limits: RowLimits = field(default_factory=RowLimits)
     """REVIEWS_MAX_TEXT_CHARS, REVIEWS_MAX_BAD_SHARE, REVIEWS_MIN_BAD_ROWS."""
     port: int = 4200
-    """REVIEWS_PORT: where `reviews up` serves Prefect's API and pages, on 127.0.0.1."""
+    """REVIEWS_PORT: where `reviews up` serves Prefect's API and pages."""
+    host: str = "127.0.0.1"
+    """REVIEWS_HOST: the address that it serves them on; any but this machine's own needs a password."""
     poll_seconds: float = 2
     """REVIEWS_POLL_SECONDS: how often the worker asks for work, and how often the inbox is looked at if watched."""
     watch_inbox: bool = False
     """REVIEWS_WATCH_INBOX: let `reviews up` score files as soon as they arrive."""
     alert_url: str | None = field(default=None, repr=False)
     """REVIEWS_ALERT_URL: the webhook that is told of failed runs; a secret, so it is never shown."""
+
+    keep_backups: int = 7
+    """REVIEWS_KEEP_BACKUPS: backups in `backups/` beyond which the oldest go; 0 keeps all."""
+    keep_runs_days: float = 30
+    """REVIEWS_KEEP_RUNS_DAYS: how long Prefect's server under `reviews up` keeps runs that have ended."""
+    keep_quarantine_days: float = 0
+    """REVIEWS_KEEP_QUARANTINE_DAYS: after how many days a bad row's bytes are dropped; 0 keeps them."""
+    scored_files: str = "keep"
+    """REVIEWS_SCORED_FILES: 'keep' scored files in the inbox, or 'move' them to `scored/`."""
 
     @property
     def archive_dir(self) -> Path:
@@ -61,6 +73,16 @@ class Settings:
         return self.home / "parts"
 
     @property
+    def backups_dir(self) -> Path:
+        """What `reviews backup` makes."""
+        return self.home / "backups"
+
+    @property
+    def scored_dir(self) -> Path:
+        """Where scored files of the inbox go, if they are moved."""
+        return self.home / "scored"
+
+    @property
     def warehouse(self) -> Path:
         """The database that flows write; readers use `published`."""
         return self.home / "reviews.duckdb"
@@ -83,7 +105,12 @@ class Settings:
     @property
     def ui_url(self) -> str:
         """Prefect's pages as `reviews up` serves them."""
-        return f"http://127.0.0.1:{self.port}"
+        host = "127.0.0.1" if self.host in EVERY_ADDRESS else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def make_home(self) -> None:
+        """Make the home where there is none, closed to other users of the machine."""
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -101,9 +128,16 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         archive=values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL,
         limits=limits,
         port=int(_read_number(values, "REVIEWS_PORT", Settings.port, 1, 65535)),
+        host=values.get("REVIEWS_HOST", "").strip() or Settings.host,
         poll_seconds=_read_number(values, "REVIEWS_POLL_SECONDS", Settings.poll_seconds, 0.5, 3600),
         watch_inbox=_read_switch(values, "REVIEWS_WATCH_INBOX"),
         alert_url=_read_web_address(values, "REVIEWS_ALERT_URL"),
+        keep_backups=int(_read_number(values, "REVIEWS_KEEP_BACKUPS", Settings.keep_backups, 0, 10**6)),
+        keep_runs_days=_read_number(values, "REVIEWS_KEEP_RUNS_DAYS", Settings.keep_runs_days, 0.1, 36500),
+        keep_quarantine_days=_read_number(
+            values, "REVIEWS_KEEP_QUARANTINE_DAYS", Settings.keep_quarantine_days, 0, 36500
+        ),
+        scored_files=_read_choice(values, "REVIEWS_SCORED_FILES", ("keep", "move")),
     )
 
 
@@ -127,6 +161,14 @@ def _read_number(
     if not lowest <= number <= highest:
         raise UsageError(f"{name} must be from {lowest:g} to {highest:g}, not {text}.")
     return number
+
+
+def _read_choice(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    """Give one of the words in `choices`, the first where none is set."""
+    text = values.get(name, "").strip().lower() or choices[0]
+    if text not in choices:
+        raise UsageError(f"{name} must be {' or '.join(choices)}, not {text!r}.")
+    return text
 
 
 def _read_switch(values: Mapping[str, str], name: str) -> bool:

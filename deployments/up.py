@@ -4,6 +4,7 @@ This process starts the others, shows what they say, starts them again if they e
 told to. Everything that Prefect keeps lies in `prefect/` of the home, so that two homes never meet.
 """
 
+import ipaddress
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from data_contracts.errors import ReviewsError
+from data_contracts.errors import ReviewsError, UsageError
 from deployments.deploy import POOL
 from deployments.processes import MARK, stop_marked
 from deployments.running import find_running, forget_running, write_running
@@ -38,6 +39,8 @@ LINES_SHOWN = 15
 WORKER_LIMIT = 4
 """Runs at a time: one of each deployment, and one to spare."""
 NOT_OURS = ("PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_API_DATABASE_CONNECTION_URL")
+
+PASSWORD = "PREFECT_SERVER_API_AUTH_STRING"  # noqa: S105 (a variable's name)
 
 Say = Callable[[str], None]
 
@@ -64,6 +67,8 @@ def run_up(settings: Settings, say: Say) -> None:
 
     Raises `ReviewsError` if it is up already, the port is taken, or the server or the deployments fail.
     """
+    _require_password(settings, os.environ)
+    settings.make_home()
     for folder in (settings.prefect_dir, settings.inbox_dir):
         folder.mkdir(parents=True, exist_ok=True)
     with hold_folder(settings.prefect_dir, lambda folder: _refuse_second(settings)), _catch_signals() as stop:
@@ -84,8 +89,10 @@ def run_up(settings: Settings, say: Say) -> None:
 def build_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
     """Give the environment of our processes: this home, its own server, nothing that leaves this machine."""
     kept = {name: value for name, value in environment.items() if name not in NOT_OURS}
+    password = kept.get(PASSWORD)
     return {
         **kept,
+        **({"PREFECT_API_AUTH_STRING": password} if password else {}),
         MARK: str(settings.home),
         "REVIEWS_HOME": str(settings.home),
         "PREFECT_HOME": str(settings.prefect_dir),
@@ -93,6 +100,8 @@ def build_environment(settings: Settings, environment: Mapping[str, str]) -> dic
         "PREFECT_UI_URL": settings.ui_url,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": f"{settings.keep_runs_days * 86_400:.0f}",
         "PREFECT_SERVER_LOGGING_LEVEL": kept.get("PREFECT_SERVER_LOGGING_LEVEL", "WARNING"),
         "PREFECT_WORKER_QUERY_SECONDS": f"{settings.poll_seconds:g}",
         "PREFECT_CLI_PROMPT": "false",
@@ -121,7 +130,7 @@ def describe_up(settings: Settings) -> str:
 def _run(settings: Settings, say: Say, stop: threading.Event, started_at: datetime) -> None:
     environment = build_environment(settings, os.environ)
     prefect = (sys.executable, "-m", "prefect")
-    server = (*prefect, "server", "start", "--host", "127.0.0.1", "--port", str(settings.port))
+    server = (*prefect, "server", "start", "--host", settings.host, "--port", str(settings.port))
     worker = (*prefect, "worker", "start", "--pool", POOL, "--type", "process", "--name", "reviews-up")
     say(f"Starting Prefect's server on {settings.ui_url} ...")
     children = [_start("server", server, environment, say, is_quiet=True)]
@@ -251,14 +260,30 @@ def _refuse_second(settings: Settings) -> None:
     )
 
 
+def _require_password(settings: Settings, environment: Mapping[str, str]) -> None:
+    """Refuse to serve other machines without a password: whoever reaches Prefect's API can run what they like."""
+    try:
+        is_own = ipaddress.ip_address(settings.host).is_loopback
+    except ValueError:
+        raise UsageError(
+            f"REVIEWS_HOST must be an address such as 127.0.0.1 or 0.0.0.0, not {settings.host!r}."
+        ) from None
+    if not (is_own or environment.get(PASSWORD)):
+        raise UsageError(
+            f"REVIEWS_HOST={settings.host} lets other machines in, and Prefect's API has no password. Next: set "
+            f"{PASSWORD}=user:password as well, or leave REVIEWS_HOST out."
+        )
+
+
 def _require_port(settings: Settings) -> None:
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", settings.port))
+            probe.bind((settings.host, settings.port))
         except OSError as error:
             raise ReviewsError(
-                f"Port {settings.port} of 127.0.0.1 can't be used ({error.strerror}): another program has it. "
+                f"Port {settings.port} of {settings.host} can't be used ({error.strerror}): another program has it. "
                 "Next: stop that one, or choose another port: `reviews up --port 4201`, or REVIEWS_PORT."
             ) from error
 

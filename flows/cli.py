@@ -217,6 +217,153 @@ def sql(query: str, form: str) -> None:
 
 
 @main.command()
+def verify() -> None:
+    """Prove in SQL that nothing is lost, doubled or scored by an unblessed model.
+
+    Exit status 0 if every promise holds; 1 otherwise, with the rows that break it.
+    """
+    from deployments.settings import load_settings
+    from flows.upkeep import run_verify
+
+    run_verify(load_settings(), _say)
+
+
+@main.group()
+def quarantine() -> None:
+    """Rows that were set aside: list, show and release them.
+
+    \b
+    Examples:
+      reviews quarantine list --rule text_too_long
+      reviews quarantine show 3fa94c12ab07:17
+      REVIEWS_MAX_TEXT_CHARS=200000 reviews quarantine release --rule text_too_long
+    """
+
+
+@quarantine.command("list")
+@click.option("--rule", metavar="RULE", help="Only rows that broke this rule.")
+@click.option("--file", "uri", metavar="NAME", help="Only rows of this file, by its name in the list.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
+)
+def quarantine_list(rule: str | None, uri: str | None, form: str) -> None:
+    """List the rows that are set aside, the newest first."""
+    from deployments.settings import load_settings
+    from flows.upkeep import list_query
+    from tasks.published import write_answer
+
+    write_answer(load_settings().published, list_query(rule, uri), form, sys.stdout)
+
+
+@quarantine.command("show")
+@click.argument("row")
+def quarantine_show(row: str) -> None:
+    """Show all that is known of ROW, as `reviews quarantine list` names it."""
+    from deployments.settings import load_settings
+    from flows.upkeep import show_row
+
+    show_row(load_settings(), row, _say)
+
+
+@quarantine.command("release")
+@click.argument("rows", nargs=-1, metavar="[ROW ...]")
+@click.option("--rule", metavar="RULE", help="Rows that broke this rule.")
+@click.option("--file", "uri", metavar="NAME", help="Rows of this file, by its name in the list.")
+@click.option("--all", "everything", is_flag=True, help="All rows.")
+@click.option(
+    "--encoding", default="utf-8", show_default=True, help="What undecodable texts are to be read as."
+)
+@click.option("--by", metavar="NAME", help="Who releases them. [default: the user that you are]")
+def quarantine_release(
+    rows: tuple[str, ...], rule: str | None, uri: str | None, everything: bool, encoding: str, by: str | None
+) -> None:
+    """Check rows anew, and score those that now pass.
+
+    For when a setting, a rule or a model was mended. A row that still breaks a rule stays, and is named. A row whose
+    text was not kept whole can only be mended in its file.
+
+    \b
+    Examples:
+      reviews quarantine release 3fa94c12ab07:17
+      reviews quarantine release --file export.csv --encoding cp1252
+      REVIEWS_MAX_TEXT_CHARS=200000 reviews quarantine release --rule text_too_long
+    """
+    from data_contracts.errors import UsageError
+    from deployments.settings import load_settings
+    from flows.upkeep import release
+    from tasks.quarantine import Choice, parse_row_name
+
+    if not (rows or rule or uri or everything):
+        raise UsageError("Say which rows: name them, or give --rule, --file or --all.")
+    choice = Choice(tuple(map(parse_row_name, rows)), rule, uri)
+    release(load_settings(), choice, encoding, by, _say)
+
+
+@main.command()
+@click.argument("name", metavar="REVIEW_ID|MOVIE_ID|SHA")
+@click.option(
+    "--as", "kind", type=click.Choice(["review", "movie", "file", "text"]), help="What NAME is, if unclear."
+)
+@click.option("--reason", metavar="TEXT", help="Kept with the trace.")
+@click.option("--by", metavar="NAME", help="Who asks for it. [default: the user that you are]")
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes: bool) -> None:
+    """Delete a review, a movie's reviews, a file's rows or a text, with all scores, for good.
+
+    They leave every table, the published copy and the parts; the database file is written anew. A trace without
+    the text stays in the table forgotten_rows. Backups, and the files themselves, are named, not changed.
+
+    \b
+    Examples:
+      reviews forget r-10482 --reason "asked by the writer"
+      reviews forget tt0111161 --as movie --yes
+    """
+    from deployments.settings import load_settings
+    from flows import upkeep
+
+    settings = load_settings()
+    if not yes:
+        click.echo(f"To be forgotten: {upkeep.describe_forgettable(settings, name, kind)}")
+        click.confirm("This can't be undone. Go on?", abort=True)
+    upkeep.forget(settings, name, kind, reason, by, _say)
+
+
+@main.command()
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+def backup(path: Path | None) -> None:
+    """Copy the database and the bundles to the new folder PATH, while scoring goes on.
+
+    Without PATH it is named by the moment in `backups/` of the home, where the newest REVIEWS_KEEP_BACKUPS are kept.
+
+    \b
+    Examples:
+      reviews backup
+      reviews backup /mnt/safe/reviews-2026-11-24
+    """
+    from deployments.settings import load_settings
+    from flows.upkeep import back_up
+
+    back_up(load_settings(), path and path.absolute(), _say)
+
+
+@main.command()
+@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def restore(path: Path) -> None:
+    """Put the backup in the folder PATH in the place of the database, which is kept beside it.
+
+    What came into the inbox after the backup is scored anew by the next run.
+
+    \b
+    Examples:
+      reviews restore data/backups/reviews-20261124T063000Z
+    """
+    from deployments.settings import load_settings
+    from flows.upkeep import restore as put_back
+
+    put_back(load_settings(), path.absolute(), _say)
+
+
+@main.command()
 def models() -> None:
     """List the trained models, the champion marked."""
     from deployments.settings import load_settings
@@ -352,6 +499,8 @@ def _prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
     settings = load_settings()
     if running := find_running(settings):
         os.environ.setdefault("PREFECT_API_URL", running.api_url)
+        if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
+            os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
     os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(settings.prefect_dir / "storage"))
     signal.signal(signal.SIGINT, _interrupt)
     for name, value in PREFECT_DEFAULTS.items():

@@ -41,6 +41,7 @@ def run_demo(say: Callable[[str], None]) -> None:
     Run again, it scores nothing twice.
     """
     settings = load_settings()
+    settings.make_home()
     provenance = read_provenance(settings.reviews_dir)
     if provenance is not None and provenance.dataset != "sample":
         raise UsageError(f"{settings.home} holds real reviews: the demo does not mix its own with them.")

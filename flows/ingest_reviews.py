@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from prefect import flow
 
 from data_contracts.expectations import describe_failure
+from data_contracts.faults import pass_fault_point
 from deployments.settings import load_settings
 from flows.recording import record_flow_run
 from tasks import ingest_stages as stages
@@ -51,6 +52,7 @@ def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) 
             )
         provenance, reviews = stages.describe_reviews(settings.reviews_dir)
         run.counts.update(reviews)
+    pass_fault_point("ingest: before published")
     if changed:
         publish_copy(settings.warehouse, settings.published)
     done = f"{sum(reviews.values()):,} reviews" if changed else "nothing new"

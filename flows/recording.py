@@ -24,6 +24,7 @@ class RecordedRun:
 @contextmanager
 def record_flow_run(flow: str, parameters: Mapping[str, Any], settings: Settings) -> Iterator[RecordedRun]:
     """Record the start of the present flow run and, when the block ends, how it ended."""
+    settings.make_home()
     run = RecordedRun(runtime.flow_run.id)
     start_run(settings.warehouse, run.run_id, flow, parameters, name_code_version())
     try:

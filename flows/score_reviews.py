@@ -12,6 +12,7 @@ from datetime import datetime
 from prefect import flow
 
 from data_contracts.errors import UsageError
+from data_contracts.faults import pass_fault_point
 from deployments.settings import Settings, load_settings
 from flows import scoring_page as page
 from flows.recording import RecordedRun, record_flow_run
@@ -75,6 +76,7 @@ def score_reviews(
         return _end_plan(
             stages.plan_scoring(settings.inbox_dir, settings.warehouse, settings.bundles_dir, request)
         )
+    settings.make_home()
     for folder in (settings.inbox_dir, settings.parts_dir):
         folder.mkdir(parents=True, exist_ok=True)
     parameters = {"files": files, "since": request.since, "model_id": model_id, "rescore": rescore}
@@ -93,6 +95,8 @@ def score_reviews(
         raise
     if work.has_committed() or needs_publishing(settings.warehouse, settings.published):
         _make_known(work, settings, time.monotonic() - started)
+    _tidy_up(settings)
+    pass_fault_point("score: before reported")
     return _end_run(summary, work)
 
 
@@ -101,6 +105,14 @@ def _make_known(work: stages.Work, settings: Settings, seconds: float) -> None:
     publish_copy(settings.warehouse, settings.published)
     page.show_work(work, seconds)
     page.show_sources(work, settings)
+
+
+def _tidy_up(settings: Settings) -> None:
+    move, days = settings.scored_files == "move", settings.keep_quarantine_days
+    if move or days:
+        stages.tidy_up(
+            settings.inbox_dir, settings.warehouse, settings.scored_dir, move=move, quarantine_days=days
+        )
 
 
 def _end_plan(plan: ScoringPlan) -> ScoringPlan:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from prefect import flow
 from pydantic import Field
 
+from data_contracts.faults import pass_fault_point
 from deployments.settings import load_settings
 from flows.recording import record_flow_run
 from models.variants import DEFAULT_VARIANT, VARIANTS
@@ -57,6 +58,7 @@ def train_model(
             bundle, promote, settings.reviews_dir, settings.bundles_dir, settings.warehouse
         )
         run.counts.update(bundle.facts["rows"])
+    pass_fault_point("train: after promotion")
     publish_copy(settings.warehouse, settings.published)
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     promoted = "promoted" if decision.promote else "not promoted"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.errors import BundleError
+from data_contracts.faults import pass_fault_point
 from models.export import export_graph
 from models.text import Vocabulary
 
@@ -49,18 +50,38 @@ def write_bundle(
     target = bundles_dir / str(facts["model_id"])
     if target.exists() and is_unaltered(target):
         return target
+    remove_unfinished(bundles_dir)
     building = bundles_dir / f".{target.name}.{os.getpid()}.tmp"
-    shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     model.save(building / MODEL_FILE)
     graph = export_graph(model)
     if graph is not None:
         (building / GRAPH_FILE).write_bytes(graph)
+    pass_fault_point("train: bundle half written")
     (building / VOCABULARY_FILE).write_text(json.dumps(vocabulary.words, ensure_ascii=False), "utf-8")
     _write_facts(building, facts)
     shutil.rmtree(target, ignore_errors=True)
     building.rename(target)
+    pass_fault_point("train: bundle written")
     return target
+
+
+def remove_unfinished(bundles_dir: Path) -> None:
+    """Remove what trainings that were killed left behind: folders named by a process that is gone."""
+    for leftover in bundles_dir.glob(".*.tmp"):
+        number = leftover.suffixes[-2].lstrip(".") if len(leftover.suffixes) > 1 else ""
+        if number.isdecimal() and (int(number) == os.getpid() or not _is_running(int(number))):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _write_facts(folder: Path, facts: Mapping[str, Any]) -> None:

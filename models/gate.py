@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from data_contracts.errors import BundleError, UsageError
+from models.bundle import read_facts, require_unaltered
 from models.evaluation import Evaluation
-from models.scorer import SAME_SCORE
+from models.scorer import SAME_SCORE, Scorer, load_scorer, score_texts
 
 PROMOTE_MODES = ("auto", "never", "always")
 SMALLEST_GAIN = 0.001
@@ -46,6 +49,30 @@ def decide_promotion(mode: str, challenger: Evaluation, champion: Evaluation | N
     if challenger.accuracy < champion.accuracy:
         return Decision(False, f"less accurate than the champion: {compared}")
     return Decision(True, f"better than the champion: {compared}")
+
+
+def load_blessed_scorer(bundle_dir: Path, expected_fingerprint: str) -> Scorer:
+    """Load a bundle that may score: unaltered, and on this machine with the scores that it was recorded with.
+
+    Whether it was ever promoted is the caller's question. Raises `BundleError` otherwise.
+    """
+    require_unaltered(bundle_dir, expected_fingerprint)
+    scorer = load_scorer(bundle_dir)
+    golden = {each["text"]: each["score"] for each in read_facts(bundle_dir).get("golden", ())}
+    if not golden:
+        raise BundleError(
+            f"{bundle_dir}: has no golden scores, so nothing tells whether it scores here as it did where it was "
+            "trained. It does not score; train again."
+        )
+    found = score_texts(scorer, list(golden)).score
+    difference = float(np.abs(found - np.array(list(golden.values()))).max())
+    if not difference <= SAME_SCORE:
+        raise BundleError(
+            f"{bundle_dir}: its golden texts score differently on this machine (by {difference:.2g}, allowed "
+            f"{SAME_SCORE:g}), so it does not score. Next: install the libraries that requirements.lock names, or "
+            "train on this machine."
+        )
+    return scorer
 
 
 def require_same_scores_in_fresh_process(bundle_dir: Path, expected: Mapping[str, float]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from data_contracts.errors import ContractError
+from data_contracts.faults import pass_fault_point
 from data_contracts.parts import PART_SCHEMAS
 from tasks.warehouse import begin_transaction, first_line, open_warehouse
 
@@ -78,14 +79,19 @@ matched AS (
 quarantined AS (
     SELECT source_sha256, count(*) AS rows FROM quarantined_rows SEMI JOIN files USING (source_sha256)
     WHERE released_at IS NULL GROUP BY source_sha256
+),
+forgotten AS (
+    SELECT source_sha256, count(*) AS rows FROM forgotten_rows SEMI JOIN files USING (source_sha256)
+    GROUP BY source_sha256
 )
 SELECT
     files.uri, files.rows_read, coalesce(scored.rows, 0) AS rows_scored, coalesce(scored.keys, 0) AS keys,
-    coalesce(matched.rows, 0) AS rows_matched, coalesce(quarantined.rows, 0) AS rows_quarantined
+    coalesce(matched.rows, 0) AS rows_matched, coalesce(quarantined.rows, 0) AS rows_quarantined,
+    coalesce(forgotten.rows, 0) AS rows_forgotten
 FROM files
 LEFT JOIN scored USING (source_sha256, model_id) LEFT JOIN matched USING (source_sha256, model_id)
-LEFT JOIN quarantined USING (source_sha256)
-WHERE files.rows_read IS DISTINCT FROM rows_scored + rows_quarantined
+LEFT JOIN quarantined USING (source_sha256) LEFT JOIN forgotten USING (source_sha256)
+WHERE files.rows_read IS DISTINCT FROM rows_scored + rows_quarantined + rows_forgotten
     OR rows_scored <> coalesce(scored.keys, 0) OR rows_scored <> rows_matched
 ORDER BY files.uri
 """
@@ -147,7 +153,8 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     rows_quarantined = _insert(connection, "quarantined_rows", "SEMI JOIN new_sources USING (source_sha256)")
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)
-    _require_accounted(connection, part_dir)
+    require_accounted(connection, part_dir)
+    pass_fault_point("score: inside commit")
     return _summarise(connection, rows_scored, rows_quarantined)
 
 
@@ -203,15 +210,15 @@ def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _require_accounted(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
-    """Refuse the part if a row of its files is lost, doubled, or scored without its text."""
+def require_accounted(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
+    """Refuse a change if a row of the files in `accepted` is lost, doubled, or scored without its text."""
     broken = connection.execute(_FIND_UNACCOUNTED).fetchall()
     if not broken:
         return
     lines = [
         f"- {uri}: {read} rows read; {scored} scored ({keys} row numbers, {matched} with one text) "
-        f"and {quarantined} quarantined and not released"
-        for uri, read, scored, keys, matched, quarantined in broken[:FILES_SHOWN]
+        f"and {quarantined} quarantined and not released" + (f", {forgotten} forgotten" if forgotten else "")
+        for uri, read, scored, keys, matched, quarantined, forgotten in broken[:FILES_SHOWN]
     ]
     more = [f"- and {len(broken) - FILES_SHOWN} more files"] if len(broken) > FILES_SHOWN else []
     head = f"{part_dir}: rows_accounted_for is broken: rows read must be rows scored + rows quarantined."

@@ -7,6 +7,7 @@ from prefect.assets import add_asset_metadata, materialize
 from data_contracts.archive import check_archive
 from data_contracts.errors import SourceError
 from data_contracts.expectations import CheckResult
+from data_contracts.faults import pass_fault_point
 from data_contracts.reviews import SPLITS, Provenance, check_reviews
 from tasks.archive import count_folders, read_archive, resolve_provenance
 from tasks.download import FetchedArchive, fetch_archive
@@ -30,6 +31,7 @@ def fetch(source: str, archive_dir: Path) -> FetchedArchive:
     with show_progress("Fetching the archive", None) as report:
         fetched = fetch_archive(source, archive_dir, report=report)
     add_asset_metadata(ARCHIVE, {"sha256": fetched.sha256, "bytes": fetched.path.stat().st_size})
+    pass_fault_point("ingest: archive fetched")
     return fetched
 
 

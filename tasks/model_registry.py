@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from data_contracts.errors import BundleError, WarehouseError
+from data_contracts.faults import pass_fault_point
 from tasks.warehouse import begin_transaction, open_warehouse
 
 
@@ -133,6 +134,7 @@ def _change_champion(
 ) -> Champion:
     row = {"action": action, "model_id": model_id, "reason": reason, "compared_with": compared_with}
     connection.execute(_ADD_PROMOTION, row)
+    pass_fault_point("train: inside promotion")
     champion = _read_champion(connection)
     if champion is None:
         raise WarehouseError(f"The {action} of {model_id!r} was not kept. Next: try again.")

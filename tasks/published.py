@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import duckdb
 
 from data_contracts.errors import UsageError, WarehouseError
+from data_contracts.faults import pass_fault_point
 from tasks.answers import escape_controls, format_answer
 from tasks.locking import hold_folder
 from tasks.warehouse import (
@@ -42,6 +43,7 @@ SELECT
     (SELECT (count(*), max(committed_at)) FROM scored_files)::VARCHAR,
     (SELECT max(number) FROM promotions),
     (SELECT (count(released_at), max(released_at)) FROM quarantined_rows)::VARCHAR,
+    (SELECT count(*) FROM forgotten_rows),
     (SELECT arg_max((version, views_sha256), version) FROM schema_migrations)::VARCHAR
 """
 """What readers see, in one row that changes with it."""
@@ -88,6 +90,7 @@ def _write_copy(warehouse: Path, building: Path) -> None:
     try:
         with building.open("wb") as target:
             copy_warehouse(warehouse, target)
+            pass_fault_point("score: inside publishing")
             target.flush()
             os.fsync(target.fileno())
     except BaseException:

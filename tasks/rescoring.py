@@ -45,9 +45,11 @@ _READ_TEXTS = """
 SELECT source_sha256, row_number, text FROM source_reviews
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[]))
 """
-_COUNT_QUARANTINED = """
-SELECT source_sha256, count(*) FROM quarantined_rows
-WHERE released_at IS NULL AND source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
+_COUNT_LEFT_OUT = """
+SELECT source_sha256, count(*) FROM (
+    SELECT source_sha256 FROM quarantined_rows WHERE released_at IS NULL
+    UNION ALL SELECT source_sha256 FROM forgotten_rows
+) WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """
 
 
@@ -106,13 +108,13 @@ def rescore_group(
     building, target = start_part(job, sources)
     asked = [source.source_sha256 for source in sources]
     with _open_published(published) as connection, open_part(building) as write:
-        quarantined = dict(connection.execute(_COUNT_QUARANTINED, [asked]).fetchall())
+        left_out = dict(connection.execute(_COUNT_LEFT_OUT, [asked]).fetchall())
         for chunk in _read_chunks(connection, asked):
             write("scored_reviews", score_rows(job, chunk, datetime.now(UTC)))
             report(chunk["text"].nbytes)
         _enter_sources(job, sources, write)
     rows_read = {source.source_sha256: source.rows_read for source in sources}
-    return GroupOutcome(building, target, (), (), tuple(check_part(building, rows_read, quarantined)))
+    return GroupOutcome(building, target, (), (), tuple(check_part(building, rows_read, left_out)))
 
 
 def _read_chunks(connection: duckdb.DuckDBPyConnection, asked: Sequence[str]) -> Iterator["pa.Table"]:

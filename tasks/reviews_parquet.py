@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_contracts.errors import SourceError
+from data_contracts.faults import pass_fault_point
 from data_contracts.reviews import (
     FORMAT_VERSION,
     PROVENANCE_KEY,
@@ -149,14 +150,16 @@ def _write_temporary(
 def _write_file(table: pa.Table, path: Path) -> None:
     with path.open("wb") as file:
         # Statistics of texts would put whole reviews into the footer.
-        pq.write_table(
-            table,
+        with pq.ParquetWriter(
             file,
+            table.schema,
             compression="zstd",
-            row_group_size=_ROW_GROUP_ROWS,
             use_dictionary=_DICTIONARY_COLUMNS,
             write_statistics=_STATISTICS_COLUMNS,
-        )
+        ) as writer:
+            for start in range(0, max(len(table), 1), _ROW_GROUP_ROWS):
+                writer.write_table(table.slice(start, _ROW_GROUP_ROWS))
+                pass_fault_point("ingest: between row groups")
         file.flush()
         os.fsync(file.fileno())
 
@@ -166,8 +169,10 @@ def _temporary(reviews_dir: Path, split: str) -> Path:
 
 
 def _put_in_place(reviews_dir: Path) -> None:
+    pass_fault_point("ingest: before in place")
     for split in SPLITS:
         _temporary(reviews_dir, split).replace(reviews_dir / f"{split}.parquet")
+        pass_fault_point("ingest: between splits")
     folder = os.open(reviews_dir, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -14,6 +14,7 @@ from prefect import get_run_logger, task
 from prefect.assets import add_asset_metadata, materialize
 
 from data_contracts.errors import BundleError, ContractError, ReviewsError
+from data_contracts.faults import pass_fault_point
 from data_contracts.limits import RowLimits
 from tasks.answers import escape_controls
 from tasks.commit import CommitSummary, CommittedFile, commit_parts
@@ -21,6 +22,7 @@ from tasks.inbox import PassedOver, SourceFile
 from tasks.lineage import BUNDLE, INBOX, SCORES
 from tasks.model_registry import Champion, find_champion, find_promoted
 from tasks.rescoring import OlderSource, find_older_sources, rescore_group
+from tasks.retention import drop_old_bytes, move_scored
 from tasks.retries import WHEN_IT_MAY_PASS
 from tasks.run_page import judge_checks, show_live_progress
 from tasks.score_plan import (
@@ -32,6 +34,7 @@ from tasks.score_plan import (
     find_outstanding,
     plan_new_files,
 )
+from tasks.warehouse import finish_rewriting
 
 if TYPE_CHECKING:
     from models.scorer import Scorer
@@ -94,7 +97,9 @@ def _warn(message: str) -> None:
 @task(name="find-new-files", **WHEN_IT_MAY_PASS)
 def find_new_files(inbox: Path, warehouse: Path, request: ScoringRequest) -> Outstanding:
     """Find the files to score, and keep what was seen, so that a known file is not read again."""
-    return find_outstanding(inbox, warehouse, request, record=True)
+    found = find_outstanding(inbox, warehouse, request, record=True)
+    pass_fault_point("score: files seen")
+    return found
 
 
 @task(name="choose-model", **WHEN_IT_MAY_PASS)
@@ -202,9 +207,9 @@ def score_again(
 @functools.lru_cache(maxsize=1)
 def _load_scorer_once(bundle_dir: Path, fingerprint: str) -> "Scorer":
     """Load the model whose bundle has this fingerprint, once for all groups of a run."""
-    from models.scorer import load_scorer
+    from models.gate import load_blessed_scorer
 
-    return load_scorer(bundle_dir)
+    return load_blessed_scorer(bundle_dir, fingerprint)
 
 
 def _name_group(files: Sequence[SourceFile] | Sequence[OlderSource]) -> str:
@@ -215,9 +220,19 @@ def _name_group(files: Sequence[SourceFile] | Sequence[OlderSource]) -> str:
 def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
     """Commit one part in one transaction; then it is no longer needed."""
     summary = commit_parts(warehouse, part_dir)
+    pass_fault_point("score: after commit")
     shutil.rmtree(part_dir)
     add_asset_metadata(SCORES, {name: getattr(summary, name) for name in COUNTS})
     return summary
+
+
+@task(name="tidy-up", **WHEN_IT_MAY_PASS)
+def tidy_up(inbox: Path, warehouse: Path, scored_dir: Path, *, move: bool, quarantine_days: float) -> None:
+    """Move scored files out of the inbox and drop the bytes of old bad rows, as far as the settings ask for it."""
+    if move:
+        move_scored(inbox, warehouse, scored_dir)
+    if quarantine_days:
+        drop_old_bytes(warehouse, quarantine_days)
 
 
 def commit_leftovers(parts_dir: Path, warehouse: Path, work: Work) -> None:
@@ -226,6 +241,7 @@ def commit_leftovers(parts_dir: Path, warehouse: Path, work: Work) -> None:
     A part that was damaged since, or breaks its contract, is removed too: its files are not in the ledger, so
     they are scored again.
     """
+    finish_rewriting(warehouse)
     for unfinished in parts_dir.glob(".*.tmp"):
         shutil.rmtree(unfinished, ignore_errors=True)
     for part_dir in sorted(path for path in parts_dir.glob("*") if path.is_dir()):

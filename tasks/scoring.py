@@ -24,19 +24,36 @@ import pyarrow.parquet as pq
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
+from data_contracts.faults import pass_fault_point
 from data_contracts.limits import RowLimits, exceeds_bad_rows
-from data_contracts.parts import LEDGER_SCHEMA, PART_SCHEMAS, QUARANTINE_SCHEMA, SOURCE_SCHEMA
-from data_contracts.review_files import FILE_RULES, check_rows, measure_rows, merge_results
+from data_contracts.parts import (
+    CARRIED_COLUMNS,
+    LEDGER_SCHEMA,
+    PART_SCHEMAS,
+    QUARANTINE_SCHEMA,
+    SOURCE_SCHEMA,
+)
+from data_contracts.review_files import (
+    FILE_RULES,
+    SCORER_FAILED,
+    SCORING_RULES,
+    check_rows,
+    measure_rows,
+    merge_results,
+)
 from data_contracts.scored_reviews import SCORED_SCHEMA, check_scored_rows, name_sentiments, rate_stars
-from models.scorer import Scorer, score_texts
+from models.scorer import ScoredTexts, Scorer, score_texts
 from models.text import find_worded
 from tasks.inbox import PassedOver, SourceFile, has_changed
 from tasks.review_files import ReadOptions, format_of, read_review_file
+from tasks.warehouse import make_durable
 
 CHUNK_ROWS = 32_768
 """Rows that are checked and scored at a time; small files go together."""
 CHUNK_BYTES = 32 * 2**20
 """Bytes of rows at which a chunk is full before it has as many rows."""
+MOST_FAILED_ROWS = 16
+"""Rows of a chunk on which the scorer may fail; where it fails on more, the rows are not the cause."""
 TOLD_BEFORE_END = 0.9
 """Share of a file's bytes that is told of before its end, by the bytes of its rows."""
 
@@ -103,6 +120,16 @@ class _Tally:
     checks: list[CheckResult] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _ScoredChunk:
+    """Rows that passed their contract, the scores of those that the scorer took, and why it failed on the others."""
+
+    rows: pa.Table
+    scored: pa.Table
+    failed: dict[int, tuple[str, str]]
+    """By position in `rows`: rule and detail."""
+
+
 def name_part(model_id: str, files: Sequence[HasContent]) -> str:
     """Name a part by what it holds: the model and the content of its files."""
     content = "\n".join([model_id, *(file.source_sha256 for file in files)])
@@ -129,8 +156,9 @@ def score_group(
     tally = _Tally()
     with open_part(building) as write:
         good = (_check_chunk(job, chunk, tally, write) for chunk in _read_chunks(job, files, tally, report))
-        for scored in _score_in_background(job, good):
-            write("scored_reviews", scored)
+        for chunk in _score_in_background(job, good):
+            _keep_chunk(job, chunk, tally, write)
+        pass_fault_point("score: part half written")
         done = [file for file in files if file.source_sha256 not in tally.postponed]
         outcomes = tuple(_close_file(file, tally, job.limits) for file in done)
         write("scored_files", _ledger_rows(job, outcomes))
@@ -144,9 +172,10 @@ def score_group(
 def keep_part(outcome: GroupOutcome) -> Path:
     """Give a part whose checks hold its name: from here on it is one that will be committed."""
     for path in (*outcome.building.iterdir(), outcome.building):
-        _make_durable(path)
+        make_durable(path)
     shutil.rmtree(outcome.part_dir, ignore_errors=True)
     outcome.building.rename(outcome.part_dir)
+    pass_fault_point("score: part written")
     return outcome.part_dir
 
 
@@ -166,14 +195,6 @@ def list_uris(part_dir: Path) -> list[str]:
     """Name the files that a part is of."""
     names: list[str] = pq.read_table(part_dir / "scored_files.parquet", columns=["uri"])["uri"].to_pylist()
     return names
-
-
-def _make_durable(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -249,37 +270,83 @@ def _name_source(batch: pa.RecordBatch, file: SourceFile) -> pa.Table:
 
 
 def _check_chunk(job: ScoringJob, chunk: pa.Table, tally: _Tally, write: Write) -> pa.Table:
-    """Check one chunk, write its bad rows to the quarantine and the texts of its good ones; give the good ones."""
+    """Check one chunk and write its bad rows to the quarantine; give the good ones."""
     chunk = chunk.combine_chunks()
     measures = measure_rows(chunk, find_worded(chunk["text"]))
     checks, broken = check_rows(measures, job.limits)
     tally.checks.extend(checks)
     bad = np.zeros(len(chunk), dtype=bool)
     bad[list(broken)] = True
-    _count_rows(chunk, broken, tally)
-    if broken:
-        write("quarantined_rows", _quarantine_rows(job, chunk, broken, datetime.now(UTC)))
-    good = chunk.filter(pa.array(~bad)) if broken else chunk
-    if len(good):
-        write("source_reviews", _source_rows(good))
-    return good
+    counted = pc.value_counts(chunk["source_sha256"]).to_pylist()
+    tally.rows_read.update({each["values"]: each["counts"] for each in counted})
+    _set_aside(job, chunk, broken, tally, write)
+    return chunk.filter(pa.array(~bad)) if broken else chunk
 
 
-def _score_in_background(job: ScoringJob, chunks: Iterable[pa.Table]) -> Iterator[pa.Table]:
+def _score_in_background(job: ScoringJob, chunks: Iterable[pa.Table]) -> Iterator[_ScoredChunk]:
     """Score chunks in order, each in a thread of its own while the next one is read and checked."""
     with ThreadPoolExecutor(1) as thread:
-        scoring: Future[pa.Table] | None = None
+        scoring: Future[_ScoredChunk] | None = None
         for chunk in chunks:
             if scoring is not None:
                 yield scoring.result()
-            scoring = thread.submit(score_rows, job, chunk, datetime.now(UTC)) if len(chunk) else None
+            scoring = thread.submit(_score_chunk, job, chunk, datetime.now(UTC)) if len(chunk) else None
         if scoring is not None:
             yield scoring.result()
 
 
-def _count_rows(chunk: pa.Table, broken: dict[int, tuple[str, str]], tally: _Tally) -> None:
-    counted = pc.value_counts(chunk["source_sha256"]).to_pylist()
-    tally.rows_read.update({each["values"]: each["counts"] for each in counted})
+def _score_chunk(job: ScoringJob, good: pa.Table, now: datetime) -> _ScoredChunk:
+    """Score a chunk; where the scorer fails on it, split it until the rows on which it fails are alone."""
+    try:
+        return _ScoredChunk(good, score_rows(job, good, now), {})
+    except Exception as error:  # whatever the libraries raise, a row may be the cause
+        first = error
+    scored: list[pa.Table] = []
+    failed: dict[int, tuple[str, str]] = {}
+    waiting = [(0, len(good))]
+    while waiting:
+        start, rows = waiting.pop()
+        try:
+            scored.append(score_rows(job, good.slice(start, rows), now))
+        except Exception as error:
+            if rows > 1:
+                waiting += [(start + rows // 2, rows - rows // 2), (start, rows // 2)]
+                continue
+            _require_working(job, first)
+            failed[start] = (
+                SCORER_FAILED,
+                f"{type(error).__name__}: {error}. {SCORING_RULES[SCORER_FAILED]}",
+            )
+            if len(failed) > MOST_FAILED_ROWS:
+                raise first from None
+    return _ScoredChunk(good, pa.concat_tables([SCORED_SCHEMA.empty_table(), *scored]), failed)
+
+
+def _require_working(job: ScoringJob, first: Exception) -> None:
+    """Raise `first` where the scorer fails on a plain text too: then the row is not the cause."""
+    try:
+        score_finite(job.scorer, pa.array(["a good film"]))
+    except Exception:
+        raise first from None
+
+
+def _keep_chunk(job: ScoringJob, chunk: _ScoredChunk, tally: _Tally, write: Write) -> None:
+    """Write the texts and scores of a chunk; rows on which the scorer failed go to the quarantine."""
+    pass_fault_point("score: batch scored")
+    good = chunk.rows
+    if chunk.failed:
+        _set_aside(job, good, chunk.failed, tally, write)
+        good = good.take([position for position in range(len(good)) if position not in chunk.failed])
+    write("source_reviews", make_source_rows(good))
+    write("scored_reviews", chunk.scored)
+
+
+def _set_aside(
+    job: ScoringJob, chunk: pa.Table, broken: dict[int, tuple[str, str]], tally: _Tally, write: Write
+) -> None:
+    """Write bad rows, by position to (rule, detail), to the quarantine, and count them."""
+    if broken:
+        write("quarantined_rows", _quarantine_rows(job, chunk, broken, datetime.now(UTC)))
     sources, numbers = chunk["source_sha256"], chunk["row_number"]
     for position, (rule, detail) in broken.items():
         source = sources[position].as_py()
@@ -290,22 +357,27 @@ def _count_rows(chunk: pa.Table, broken: dict[int, tuple[str, str]], tally: _Tal
 def _quarantine_rows(
     job: ScoringJob, chunk: pa.Table, broken: dict[int, tuple[str, str]], now: datetime
 ) -> pa.Table:
-    """Keep each bad row as found: the reader's raw bytes, else its text."""
+    """Keep each bad row as found: the reader's raw bytes, else its text; and its other columns for a release."""
     positions = sorted(broken)
     rows = chunk.take(pa.array(positions, pa.int64()))
     raw = pc.coalesce(rows["raw"], rows["text"].cast(pa.binary()))
     columns = {
         **{name: rows[name] for name in ("source_sha256", "row_number", "uri", "member")},
+        **{name: rows[name] for name in CARRIED_COLUMNS},
         "raw": raw,
         "rule": [broken[position][0] for position in positions],
         "detail": [broken[position][1] for position in positions],
         "run_id": [job.run_id] * len(positions),
         "quarantined_at": [now] * len(positions),
+        "raw_is_text": pc.or_(
+            pc.is_valid(rows["text"]), pc.fill_null(pc.equal(rows["rule"], "text_encoding"), False)
+        ),
     }
     return pa.table(columns, schema=QUARANTINE_SCHEMA)
 
 
-def _source_rows(good: pa.Table) -> pa.Table:
+def make_source_rows(good: pa.Table) -> pa.Table:
+    """Lay read rows out as rows of `SOURCE_SCHEMA`, with the sha256 of each text."""
     hashes = [sha256(text.as_buffer()).hexdigest() for text in good["text"]]
     columns = {name: good[name] for name in SOURCE_SCHEMA.names if name != "text_sha256"}
     return pa.table({**columns, "text_sha256": hashes}).select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA)
@@ -313,7 +385,7 @@ def _source_rows(good: pa.Table) -> pa.Table:
 
 def score_rows(job: ScoringJob, good: pa.Table, now: datetime) -> pa.Table:
     """Score rows that have `source_sha256`, `row_number` and `text`, [n] to [n] rows of `SCORED_SCHEMA`."""
-    scored = score_texts(job.scorer, good["text"].combine_chunks())
+    scored = score_finite(job.scorer, good["text"].combine_chunks())
     columns = {
         "source_sha256": good["source_sha256"],
         "row_number": good["row_number"],
@@ -328,6 +400,14 @@ def score_rows(job: ScoringJob, good: pa.Table, now: datetime) -> pa.Table:
         "scored_at": [now] * len(good),
     }
     return pa.table(columns, schema=SCORED_SCHEMA)
+
+
+def score_finite(scorer: Scorer, texts: pa.Array) -> ScoredTexts:
+    """Score texts; a score that is no number is a `ValueError`."""
+    scored = score_texts(scorer, texts)
+    if not np.isfinite(scored.score).all():
+        raise ValueError("the model gave a score that is not a number")
+    return scored
 
 
 def _close_file(file: SourceFile, tally: _Tally, limits: RowLimits) -> FileOutcome:

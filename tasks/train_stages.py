@@ -10,6 +10,7 @@ from prefect import task
 from prefect.assets import add_asset_metadata, materialize
 
 from data_contracts.expectations import describe_failure
+from data_contracts.faults import pass_fault_point
 from models.bundle import require_unaltered
 from models.gate import Decision, decide_promotion, require_same_scores_in_fresh_process
 from models.variants import find_variant
@@ -92,6 +93,7 @@ def decide(
     bundle: TrainedBundle, mode: str, reviews_dir: Path, bundles_dir: Path, warehouse: Path
 ) -> Decision:
     """Compare the new model with the champion on the present validation rows, and promote it if it earns it."""
+    pass_fault_point("train: before promotion")
     champion = find_champion(warehouse)
     if champion is not None and champion.model_id == bundle.model_id:
         return Decision(False, "it is the champion already")

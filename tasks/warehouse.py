@@ -4,6 +4,7 @@ One process at a time has the file, whether it reads or writes, so whoever opens
 once. Readers that may take long open the published copy instead (`tasks/published.py`).
 """
 
+import os
 import random
 import shutil
 import threading
@@ -76,6 +77,48 @@ def copy_warehouse(path: Path, target: BinaryIO, wait_seconds: float = WAIT_SECO
         shutil.copyfileobj(after.enter_context(path.open("rb")), target, COPY_BYTES)
 
 
+def rewrite_warehouse(path: Path, wait_seconds: float = WAIT_SECONDS) -> None:
+    """Write the database's file anew and put it in place: of what was deleted, no byte is left in it."""
+    building = path.absolute().with_name(f".{path.name}.rewriting")
+    with (
+        _take_turn(path, wait_seconds),
+        _open_up_to_date(path.absolute(), True, wait_seconds) as connection,
+    ):
+        connection.execute("CHECKPOINT")
+        for leftover in (building, name_log(building)):
+            leftover.unlink(missing_ok=True)
+        quoted = str(building).replace("'", "''")
+        connection.execute(f"ATTACH '{quoted}' AS anew (STORAGE_VERSION '{STORAGE_VERSION}', {_ROW_GROUPS})")
+        connection.execute("COPY FROM DATABASE warehouse TO anew")
+        connection.execute("DETACH anew")
+        make_durable(building)
+        # While this connection has the old file, no one else does; whoever comes next opens the new one.
+        building.replace(path)
+    name_rewrite_mark(path).unlink(missing_ok=True)
+
+
+def name_rewrite_mark(path: Path) -> Path:
+    """Name the file that says that the database at `path` is to be written anew, whatever happens meanwhile."""
+    return path.with_name(f".{path.name}.to-rewrite")
+
+
+def finish_rewriting(path: Path) -> bool:
+    """Write the database anew if a killed command was to; tell whether that was so."""
+    if not name_rewrite_mark(path).exists():
+        return False
+    rewrite_warehouse(path)
+    return True
+
+
+def make_durable(path: Path) -> None:
+    """Let a file's or folder's content survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def begin_transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Commit what the block does if it ends well, else leave nothing of it."""
@@ -102,7 +145,7 @@ def bring_up_to_date(
     if version > latest:
         raise WarehouseError(
             f"The database has tables of version {version}, this program knows {latest}: a newer version made "
-            "it. Next: update this program, or restore a backup from before."
+            "it. Next: update this program, or `reviews restore BACKUP` from before."
         )
     for migration in migrations:
         if migration.version > version:
@@ -254,10 +297,15 @@ def first_line(error: Exception) -> str:
 
 def _choose_next_step(error: duckdb.Error) -> str:
     text = str(error).lower()
-    if any(words in text for words in ("not a valid duckdb", "corrupt", "checksum", "deserializ")):
-        return "the file is damaged: restore a backup, or move it away and run `reviews score` to score anew."
+    if any(
+        words in text for words in ("not a valid duckdb", "corrupt", "checksum", "deserializ", "enough bytes")
+    ):
+        return (
+            "the file is damaged: `reviews restore BACKUP`, then `reviews score`, which scores what came after it; or "
+            "move it away."
+        )
     if "version number" in text:
-        return "the file was made by a newer DuckDB: update this program, or restore a backup from before."
+        return "the file was made by a newer DuckDB: update this program, or `reviews restore BACKUP` from before."
     if isinstance(error, duckdb.OutOfMemoryException):
         return f"free disk space beside the database: more than {MEMORY_LIMIT} of memory was needed."
     return "see that the disk is not full and the folder can be written, then run the command again."

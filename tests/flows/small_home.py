@@ -10,6 +10,8 @@ import numpy as np
 from deployments.settings import Settings
 from models.bundle import name_model, read_facts, write_bundle
 from models.evaluation import evaluate_scores
+from models.golden import GOLDEN_TEXTS
+from models.scorer import make_keras_scorer, score_texts
 from models.text import Vocabulary
 from tasks.model_registry import promote_model, record_model
 from tests.models.small import WORDS, make_small_variant
@@ -22,6 +24,9 @@ def write_small_bundle(settings: Settings, seed: int = 0) -> Path:
     keras.utils.set_random_seed(seed)
     variant, vocabulary = make_small_variant(), Vocabulary(WORDS)
     model = variant.build(variant)
+    golden = score_texts(
+        make_keras_scorer("", model, vocabulary.ids(), variant.sequence_length), GOLDEN_TEXTS
+    ).score
     evaluation = evaluate_scores(np.array([0.4, 0.6]), np.array([False, True])).to_json()
     facts = {
         "model_id": name_model(variant.name, seed, model, vocabulary, "data"),
@@ -33,6 +38,9 @@ def write_small_bundle(settings: Settings, seed: int = 0) -> Path:
         "history": [],
         "metrics": dict.fromkeys(("validation", "test", "test_unseen_texts"), evaluation),
         "baseline": {"test_accuracy": 0.5},
+        "golden": [
+            {"text": text, "score": float(score)} for text, score in zip(GOLDEN_TEXTS, golden, strict=True)
+        ],
         "rows": {"train": 0, "validation": 0, "test": 0},
         "provenance": {"dataset": "sample"},
         "fingerprints": {"data": "data", "code": "code"},

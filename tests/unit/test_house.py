@@ -14,7 +14,13 @@ ORDER = ("flows", "tasks", "models", "data_contracts")
 """Imports run one way: a package may import itself and those after it."""
 
 HEAVY = {"tensorflow", "keras", "great_expectations", "pandas", "sklearn", "onnx", "onnxruntime"}
-READ_ENVIRONMENT = {"flows/cli.py", "deployments/settings.py", "models/quiet.py", "models/lstm_process.py"}
+READ_ENVIRONMENT = {
+    "flows/cli.py",
+    "deployments/settings.py",
+    "models/quiet.py",
+    "models/lstm_process.py",
+    "data_contracts/faults.py",
+}
 HAND_ENVIRONMENT_ON = {"deployments/up.py", "deployments/detached.py", "deployments/temporary_server.py"}
 """To the processes that they start."""
 

@@ -26,6 +26,7 @@ TABLES = {
     "scored_reviews",
     "scored_files",
     "quarantined_rows",
+    "forgotten_rows",
     "models",
     "promotions",
     "runs",
@@ -103,7 +104,9 @@ def test_the_duckdb_program_reads_every_table_and_view_of_the_published_copy(
     query = "; ".join(f"SELECT count(*) FROM {name}" for name in sorted(TABLES | VIEWS))
     command = [str(program), "-readonly", "-csv", "-noheader", str(published), query]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert answer.stdout.split() == [str(int(name == "schema_migrations")) for name in sorted(TABLES | VIEWS)]
+    assert answer.stdout.split() == [
+        str(LATEST * (name == "schema_migrations")) for name in sorted(TABLES | VIEWS)
+    ]
 
 
 def test_instants_come_back_in_utc(warehouse: Path) -> None:
@@ -115,7 +118,8 @@ def test_instants_come_back_in_utc(warehouse: Path) -> None:
     assert found[0][0].utcoffset().total_seconds() == 0
 
 
-ADD_LANGUAGE = Migration(2, "0002_add_language", "ALTER TABLE source_reviews ADD COLUMN language VARCHAR")
+LATEST = len(list_migrations())
+ADD_LANGUAGE = Migration(LATEST + 1, "add_language", "ALTER TABLE source_reviews ADD COLUMN language VARCHAR")
 
 
 def test_an_older_database_is_brought_up_to_date_with_its_rows(warehouse: Path) -> None:
@@ -127,7 +131,8 @@ def test_an_older_database_is_brought_up_to_date_with_its_rows(warehouse: Path) 
         applied = connection.execute(
             "SELECT version, name FROM schema_migrations ORDER BY version"
         ).fetchall()
-    assert applied == [(1, "0001_first_tables"), (2, "0002_add_language")]
+    assert applied[0] == (1, "0001_first_tables")
+    assert applied[-1] == (LATEST + 1, "add_language")
 
 
 @pytest.mark.parametrize("table", sorted(TABLES))
@@ -138,11 +143,11 @@ def test_every_table_can_get_a_column_by_a_later_migration(table: str) -> None:
 
 
 def test_a_migration_that_fails_leaves_nothing_of_itself(warehouse: Path) -> None:
-    broken = Migration(2, "0002_broken", "CREATE TABLE half (a INTEGER); SELECT error('no')")
+    broken = Migration(LATEST + 1, "broken", "CREATE TABLE half (a INTEGER); SELECT error('no')")
     with pytest.raises(WarehouseError, match="no"), open_warehouse(warehouse, write=True) as connection:
         bring_up_to_date(connection, [*list_migrations(), broken], read_views())
     with open_warehouse(warehouse, write=False) as connection:
-        assert connection.execute("SELECT max(version) FROM schema_migrations").fetchall() == [(1,)]
+        assert connection.execute("SELECT max(version) FROM schema_migrations").fetchall() == [(LATEST,)]
         assert connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'half'").fetchall() == []
 
 
@@ -165,7 +170,7 @@ def test_a_database_of_a_newer_version_is_refused_with_a_next_step(warehouse: Pa
         connection.execute("INSERT INTO schema_migrations VALUES (99, '0099_later', now(), NULL)")
     for write in (True, False):
         with (
-            pytest.raises(WarehouseError, match=r"version 99, this program knows 1.*update this program"),
+            pytest.raises(WarehouseError, match=r"version 99, this program knows \d+.*update this program"),
             open_warehouse(warehouse, write=write),
         ):
             pass
@@ -186,7 +191,7 @@ def test_a_database_of_another_program_is_refused(warehouse: Path) -> None:
 def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(warehouse: Path, content: bytes) -> None:
     warehouse.parent.mkdir()
     warehouse.write_bytes(content)
-    with pytest.raises(WarehouseError, match="restore a backup"), open_warehouse(warehouse, write=True):
+    with pytest.raises(WarehouseError, match="reviews restore BACKUP"), open_warehouse(warehouse, write=True):
         pass
     assert warehouse.read_bytes() == content
 
@@ -195,7 +200,10 @@ def test_a_damaged_database_is_refused_with_a_next_step(warehouse: Path) -> None
     make_tables(warehouse)
     whole = warehouse.read_bytes()
     warehouse.write_bytes(whole[:20_000] + bytes(len(whole) - 20_000))
-    with pytest.raises(WarehouseError, match="restore a backup"), open_warehouse(warehouse, write=False):
+    with (
+        pytest.raises(WarehouseError, match="reviews restore BACKUP"),
+        open_warehouse(warehouse, write=False),
+    ):
         pass
 
 

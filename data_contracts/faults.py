@@ -1,0 +1,46 @@
+"""Fault points: named places at which a test may kill the process, as a power cut would.
+
+Set REVIEWS_FAULT to a point's name to die there by SIGKILL, or to `name#n` to die at its n-th passing. Nothing
+happens without it. Every name stands in `FAULT_POINTS`, so that a test can try them all.
+"""
+
+import os
+import signal
+from collections import Counter
+
+VARIABLE = "REVIEWS_FAULT"
+
+FAULT_POINTS = {
+    "ingest: archive fetched": "the archive is there and checked, nothing was made of it",
+    "ingest: between row groups": "a split is written in part, under its temporary name",
+    "ingest: before in place": "all three splits are written, under their temporary names",
+    "ingest: between splits": "one of three splits has its name, the others have not",
+    "ingest: before published": "the run is recorded as done and is not in the published copy",
+    "train: after an epoch": "weights are in memory alone",
+    "train: bundle half written": "a bundle is written in part, under its temporary name",
+    "train: bundle written": "the bundle has its name and is not recorded",
+    "train: before promotion": "the model is recorded and not judged",
+    "train: inside promotion": "the promotion is in a transaction that is not committed",
+    "train: after promotion": "the model is the champion, the published copy does not know it",
+    "score: files seen": "what lies in the inbox is kept, nothing of it is read",
+    "score: batch scored": "a chunk is scored and not in the part",
+    "score: part half written": "the part is written under its temporary name and not checked",
+    "score: part written": "the part has its name and is not committed",
+    "score: inside commit": "all rows are in a transaction that is not committed",
+    "score: after commit": "the rows are committed and their part is still there",
+    "score: inside publishing": "the copy is written, under its temporary name",
+    "score: before reported": "all is committed and published, Prefect does not know that the run has ended",
+}
+"""Each point, and what there is when the process dies there."""
+
+_passed: Counter[str] = Counter()
+
+
+def pass_fault_point(name: str) -> None:
+    """Die here if a test asked for it; `name` is one of `FAULT_POINTS`."""
+    asked, _, passing = os.environ.get(VARIABLE, "").partition("#")
+    if asked != name:
+        return
+    _passed[name] += 1
+    if _passed[name] == int(passing or 1):
+        os.kill(os.getpid(), signal.SIGKILL)

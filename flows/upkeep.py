@@ -1,0 +1,210 @@
+"""What the commands do that look after the database: verify, quarantine, forget, backup and restore.
+
+None of them is a flow: people run them by hand, and each is over in moments.
+"""
+
+import getpass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from data_contracts.errors import BundleError, ReviewsError, UsageError, WarehouseError
+from deployments.settings import Settings
+from tasks import backups, forgetting, quarantine
+from tasks.answers import escape_controls
+from tasks.code_version import name_code_version
+from tasks.locking import hold_folder
+from tasks.model_registry import find_promoted
+from tasks.published import publish
+from tasks.run_log import end_run, start_run
+from tasks.verification import Finding, verify
+from tasks.warehouse import open_warehouse
+
+Say = Callable[[str], None]
+
+_LIST = """
+SELECT left(source_sha256, 12) || ':' || row_number AS "row", uri, member, rule, detail, quarantined_at
+FROM quarantined_rows WHERE released_at IS NULL {narrowed} ORDER BY quarantined_at DESC, uri, row_number
+"""
+_SHOW = """
+SELECT * REPLACE (extra::VARCHAR AS extra) FROM quarantined_rows
+WHERE starts_with(source_sha256, ?) AND row_number = ?
+"""
+
+
+def run_verify(settings: Settings, say: Say) -> None:
+    """Say of each promise whether it holds; raise `ReviewsError` at the end if one does not."""
+    broken = 0
+    for finding in verify(settings.warehouse, settings.published, settings.bundles_dir, settings.reviews_dir):
+        say(_describe(finding))
+        broken += bool(finding.broken)
+    if broken:
+        raise ReviewsError(
+            f"{broken} promises do not hold. Next: `reviews restore` a backup from before, or mend what is named."
+        )
+    say("All holds.")
+
+
+def _describe(finding: Finding) -> str:
+    if not finding.broken:
+        return f"ok      {finding.promise}"
+    more = finding.broken - len(finding.examples)
+    lines = [f"BROKEN  {finding.promise}: {finding.broken:,}"]
+    lines += [f"        - {escape_controls(each)}" for each in finding.examples]
+    lines += [f"        - and {more:,} more"] if more else []
+    return "\n".join(lines)
+
+
+def list_query(rule: str | None, uri: str | None) -> str:
+    """Give the query for the rows that are set aside, the newest first."""
+    narrowed = "".join(
+        f" AND {column} = '{value.replace(chr(39), chr(39) * 2)}'"
+        for column, value in (("rule", rule), ("uri", uri))
+        if value is not None
+    )
+    return _LIST.format(narrowed=narrowed)
+
+
+def show_row(settings: Settings, name: str, say: Say) -> None:
+    """Say all that is known of a row that was set aside, its bytes last."""
+    prefix, number = quarantine.parse_row_name(name)
+    with open_warehouse(settings.warehouse, write=False) as connection:
+        result = connection.execute(_SHOW, [prefix, number])
+        names = [column[0] for column in result.description or []]
+        rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    if len(rows) != 1:
+        raise UsageError(f"{name}: {len(rows)} rows have this name. Next: `reviews quarantine list`.")
+    (row,) = rows
+    raw = row.pop("raw")
+    for column, value in row.items():
+        if value is not None:
+            shown = value.isoformat(" ", "seconds") if isinstance(value, datetime) else str(value)
+            say(f"{column:<15} {escape_controls(shown)}")
+    say("raw             " + ("none" if raw is None else f"{len(raw):,} bytes"))
+    if raw is not None:
+        say(escape_controls(raw.decode("utf-8", "backslashreplace"), keep="\n"))
+
+
+def release(settings: Settings, choice: quarantine.Choice, encoding: str, by: str | None, say: Say) -> None:
+    """Release the chosen rows; raise `ReviewsError` if none could be."""
+    if not settings.warehouse.exists():
+        raise WarehouseError(f"{settings.warehouse}: there is no database yet, so nothing is set aside.")
+    with _record(settings, "release-rows", {"encoding": encoding, **choice.parameters()}, say) as run_id:
+        done = quarantine.release_rows(
+            settings.warehouse,
+            choice,
+            run_id,
+            by or name_user(),
+            lambda model_id: _load(settings, model_id),
+            settings.limits,
+            encoding,
+        )
+        if done.rows:
+            publish(settings.warehouse, settings.published)
+    for each in done.still_bad:
+        say(f"  stays       {each.name} of {escape_controls(each.uri)}: {escape_controls(each.reason)}")
+    if done.rows:
+        say(f"Released {done.rows:,} rows, scored with {', '.join(done.models)}")
+    elif done.still_bad:
+        raise ReviewsError("No row was released: each still breaks a rule.")
+    else:
+        say("No row is set aside that fits.")
+
+
+def _load(settings: Settings, model_id: str) -> Any:
+    from models.gate import load_blessed_scorer
+
+    model = find_promoted(settings.warehouse, model_id)
+    if model is None:
+        raise BundleError(f"Model {model_id!r} was never promoted, so it does not score.")
+    return load_blessed_scorer(settings.bundles_dir / model_id, model.bundle_fingerprint)
+
+
+def forget(
+    settings: Settings, name: str, kind: str | None, reason: str | None, by: str | None, say: Say
+) -> None:
+    """Forget what `name` means, and say where else it may be."""
+    settings.make_home()
+    settings.parts_dir.mkdir(parents=True, exist_ok=True)
+    with hold_folder(settings.parts_dir, lambda folder: say("Waiting until a run has ended ...")):
+        forgetting.commit_waiting(settings.parts_dir, settings.warehouse)
+        meant = forgetting.find_forgettable(settings.warehouse, name, kind)
+        done = forgetting.forget(settings.warehouse, name, meant.kind, by or name_user(), reason)
+        publish(settings.warehouse, settings.published)
+    say(
+        f"Forgot {done.rows:,} rows ({done.kind} {escape_controls(name)}), {done.of_those_quarantined:,} of them "
+        "set aside."
+    )
+    present = forgetting.list_present(done.files, settings.inbox_dir)
+    kept = [path for path in sorted(settings.backups_dir.glob("*")) if path.is_dir()]
+    aside = sorted(settings.home.glob("reviews.replaced-*.duckdb"))
+    for path in (*present, *kept, *aside):
+        say(f"  may still hold it: {escape_controls(str(path))}")
+    if present or kept or aside:
+        say(
+            "Those are yours to edit or remove: files that were scored are not read again unless they change."
+        )
+
+
+def describe_forgettable(settings: Settings, name: str, kind: str | None) -> str:
+    """Say what would be forgotten."""
+    meant = forgetting.find_forgettable(settings.warehouse, name, kind)
+    files = ", ".join(map(escape_controls, meant.files[:3])) + (", ..." if len(meant.files) > 3 else "")
+    return f"{meant.rows:,} rows of {len(meant.files):,} files ({files}), by {meant.kind} {escape_controls(name)}"
+
+
+def back_up(settings: Settings, target: Path | None, say: Say) -> None:
+    """Make a backup; one without a name lies in `backups/`, where only the newest are kept."""
+    done = backups.back_up(
+        settings.warehouse, settings.bundles_dir, target or backups.name_backup(settings.backups_dir)
+    )
+    say(f"Backed up {done.bytes / 2**20:,.1f} MiB, the database and {done.bundles} bundles:\n  {done.folder}")
+    if target is None:
+        for path in backups.drop_older(settings.backups_dir, settings.keep_backups):
+            say(f"  dropped an older one: {path.name}")
+
+
+def restore(settings: Settings, folder: Path, say: Say) -> None:
+    """Put a backup in place and publish it."""
+    kept = backups.restore(
+        folder,
+        settings.warehouse,
+        settings.bundles_dir,
+        settings.parts_dir,
+        lambda path: say("Waiting until a run has ended ..."),
+    )
+    publish(settings.warehouse, settings.published)
+    say(f"Restored {folder}")
+    if kept:
+        say(f"  the database before it is kept as {kept.name}")
+    say(
+        "Next: `reviews score` scores what came in after the backup; `reviews verify` proves that all is whole."
+    )
+
+
+def name_user() -> str:
+    """Name who runs this, as the system knows them."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+@contextmanager
+def _record(settings: Settings, name: str, parameters: Mapping[str, Any], say: Say) -> Iterator[str]:
+    """Record a command that changes rows as a run, so that rows can name it; no scoring run goes on meanwhile."""
+    run_id = str(uuid4())
+    settings.make_home()
+    settings.parts_dir.mkdir(parents=True, exist_ok=True)
+    with hold_folder(settings.parts_dir, lambda folder: say("Waiting until a run has ended ...")):
+        start_run(settings.warehouse, run_id, name, parameters, name_code_version())
+        try:
+            yield run_id
+        except BaseException:
+            with suppress(ReviewsError):  # what went wrong matters more than its record
+                end_run(settings.warehouse, run_id, "failed", {})
+            raise
+        end_run(settings.warehouse, run_id, "completed", {})

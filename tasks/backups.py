@@ -1,0 +1,179 @@
+"""Backups: the database and the bundles that its scores need, as a folder with a manifest; and the way back.
+
+A backup is made while scoring runs: the database is copied between two transactions, and bundles never change.
+It is a folder under a temporary name until it is whole.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from data_contracts.errors import ReviewsError, UsageError, WarehouseError
+from tasks.locking import hold_folder
+from tasks.warehouse import copy_warehouse, make_durable, name_log, open_warehouse
+
+DATABASE, BUNDLES, MANIFEST = "reviews.duckdb", "bundles", "manifest.json"
+FORMAT = 1
+_PREFIX = "reviews-"
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup that is whole."""
+
+    folder: Path
+    bytes: int
+    bundles: int
+    made_at: str
+
+
+def name_backup(backups_dir: Path) -> Path:
+    """Name a backup by the present moment, in UTC."""
+    return backups_dir / f"{_PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def back_up(warehouse: Path, bundles_dir: Path, target: Path) -> Backup:
+    """Copy the database as it stands between two transactions, and the bundles of its models, to a new folder."""
+    if not warehouse.exists():
+        raise WarehouseError(f"{warehouse}: there is no database yet, so there is nothing to back up.")
+    if target.exists():
+        raise UsageError(f"{target}: is there already. Next: name a folder that is not.")
+    building = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(target.parent)
+        (building / BUNDLES).mkdir(parents=True)
+        with (building / DATABASE).open("wb") as file:
+            copy_warehouse(warehouse, file)
+        bundles = [path for path in sorted(bundles_dir.glob("*")) if path.is_dir() and path.name[0] != "."]
+        for bundle in bundles:
+            shutil.copytree(bundle, building / BUNDLES / bundle.name)
+        made_at = datetime.now(UTC).isoformat(timespec="seconds")
+        files = dict(_list_files(building))
+        manifest = {"format": FORMAT, "made_at": made_at, "files": files}
+        (building / MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
+        for path in (*building.rglob("*"), building):
+            make_durable(path)
+        building.rename(target)
+    except OSError as error:
+        raise ReviewsError(
+            f"{target}: can't be written ({error.strerror or error}). Next: free space there, or name another folder."
+        ) from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    size = sum(facts["bytes"] for facts in files.values())
+    return Backup(target, size, len(bundles), made_at)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what backups that were killed left behind."""
+    for leftover in folder.glob(f".{_PREFIX}*.tmp"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def drop_older(backups_dir: Path, keep: int) -> list[Path]:
+    """Remove all but the newest `keep` of the backups that were named by their moment; 0 keeps all."""
+    found = sorted(path for path in backups_dir.glob(f"{_PREFIX}*T*Z") if (path / MANIFEST).is_file())
+    dropped = found[:-keep] if keep else []
+    for path in dropped:
+        shutil.rmtree(path)
+    return dropped
+
+
+def check_backup(folder: Path) -> dict[str, Any]:
+    """Give a backup's manifest; raises `ReviewsError` if a file of it is missing or has changed."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+        files: Mapping[str, Mapping[str, Any]] = manifest["files"]
+        version, has_database = manifest["format"], DATABASE in files
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{folder}: is no backup: it has no {MANIFEST} that can be read.") from error
+    if version != FORMAT or not has_database:
+        raise ReviewsError(f"{folder}: was made by another version of this program (format {version}).")
+    found = dict(_list_files(folder))
+    for name, facts in files.items():
+        if name not in found:
+            raise ReviewsError(f"{folder}: is damaged: {name} is missing. Next: restore another backup.")
+        if found[name]["sha256"] != facts["sha256"]:
+            raise ReviewsError(f"{folder}: is damaged: {name} has changed. Next: restore another backup.")
+    return manifest
+
+
+def restore(
+    folder: Path,
+    warehouse: Path,
+    bundles_dir: Path,
+    parts_dir: Path,
+    say_waiting: Callable[[Path], object] = lambda folder: None,
+) -> Path | None:
+    """Put a backup's database and bundles in place; give where the database before it was kept, if there was one.
+
+    A database that a run has open is waited for. What came in after the backup is scored anew by the next run.
+    """
+    check_backup(folder)
+    building = warehouse.with_name(f".{warehouse.name}.restoring")
+    try:
+        parts_dir.mkdir(parents=True, exist_ok=True)
+        with hold_folder(parts_dir, say_waiting):
+            for leftover in (building, name_log(building)):
+                leftover.unlink(missing_ok=True)
+            shutil.copyfile(folder / DATABASE, building)
+            with open_warehouse(building, write=True):
+                pass  # a database of a newer version is refused here, an older one brought up to date
+            make_durable(building)
+            for bundle in sorted((folder / BUNDLES).glob("*")):
+                _put_bundle(bundle, bundles_dir)
+            # Parts that wait were scored by the database that goes: their files are scored anew.
+            for part in parts_dir.iterdir():
+                shutil.rmtree(part, ignore_errors=True)
+            kept = _set_aside(warehouse)
+            building.replace(warehouse)
+    except OSError as error:
+        raise ReviewsError(
+            f"{warehouse}: can't be restored ({error.strerror or error}). The database before it is untouched. "
+            "Next: see to space and permissions."
+        ) from error
+    finally:
+        building.unlink(missing_ok=True)
+    return kept
+
+
+def _put_bundle(bundle: Path, bundles_dir: Path) -> None:
+    """Put a bundle in place under its name, whole or not at all; an altered one of that name makes room."""
+    target = bundles_dir / bundle.name
+    if target.is_dir() and dict(_list_files(target)) == dict(_list_files(bundle)):
+        return
+    building = bundles_dir / f".{bundle.name}.{os.getpid()}.tmp"
+    shutil.rmtree(building, ignore_errors=True)
+    shutil.copytree(bundle, building)
+    shutil.rmtree(target, ignore_errors=True)
+    building.rename(target)
+
+
+def _set_aside(warehouse: Path) -> Path | None:
+    """Keep the present database under another name, its log with it; its own name stays taken."""
+    if not warehouse.exists():
+        return None
+    kept = warehouse.with_name(
+        f"{warehouse.stem}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{warehouse.suffix}"
+    )
+    os.link(warehouse, kept)
+    if name_log(warehouse).exists():
+        name_log(warehouse).rename(name_log(kept))
+    return kept
+
+
+def _list_files(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give each file's name, size and sha256, the manifest apart."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != MANIFEST:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            yield name, {"sha256": digest, "bytes": path.stat().st_size}

@@ -1,0 +1,47 @@
+"""What does not stay for ever: scored files that leave the inbox, and the bytes of rows set aside long ago.
+
+Both are asked for in the settings. Whatever a killed run left undone, the next one does.
+"""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tasks.inbox import FoundFile, look_into
+from tasks.ledger import read_sightings
+from tasks.warehouse import open_warehouse
+
+_DROP_BYTES = """
+UPDATE quarantined_rows SET raw = NULL, raw_is_text = false
+WHERE raw IS NOT NULL AND quarantined_at < now() - to_seconds(?)
+"""
+_DAY_SECONDS = 86_400
+
+
+def move_scored(inbox: Path, warehouse: Path, scored_dir: Path) -> int:
+    """Move the inbox's files that some model has scored, unchanged since, to a folder of the day; give how many."""
+    files = look_into(inbox).files if inbox.is_dir() else ()
+    known = read_sightings(warehouse, files)
+    done = [
+        file
+        for file in files
+        if (seen := known.get(file.uri)) and seen.is_unchanged and seen.status == "scored"
+    ]
+    for file in done:
+        _move(file, scored_dir / f"{datetime.now(UTC):%Y-%m-%d}" / file.uri, known[file.uri].source_sha256)
+    return len(done)
+
+
+def _move(file: FoundFile, target: Path, source_sha256: str) -> None:
+    """Move a file under its own name; where that is taken, with digits of its sha256 before it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(target):
+        target = target.with_name(f"{source_sha256[:12]}-{target.name}")
+    file.path.rename(target)
+
+
+def drop_old_bytes(warehouse: Path, days: float) -> int:
+    """Drop the bytes of rows that were set aside longer ago than `days`; that they were stays. Give how many."""
+    with open_warehouse(warehouse, write=True) as connection:
+        (row,) = connection.execute(_DROP_BYTES, [days * _DAY_SECONDS]).fetchall()
+    return int(row[0])

@@ -1,0 +1,70 @@
+"""A few kills of real commands; `make faults` tries every point and many random moments."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from data_contracts.faults import FAULT_POINTS, VARIABLE
+from tests.faults.harness import (
+    Reference,
+    Scenario,
+    points_of,
+    prepare_scenarios,
+    run_command,
+    run_undisturbed,
+    try_moment,
+    try_point,
+)
+
+POINTS = (
+    "ingest: between splits",
+    "train: inside promotion",
+    "score: batch scored",
+    "score: inside commit",
+    "score: after commit",
+    "score: inside publishing",
+)
+RANDOM_KILLS = 2
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("faults")
+
+
+@pytest.fixture(scope="session")
+def scenarios(folder: Path) -> dict[str, Scenario]:
+    return prepare_scenarios(folder)
+
+
+@pytest.fixture(scope="session")
+def references(scenarios: dict[str, Scenario], folder: Path) -> dict[str, Reference]:
+    return {name: run_undisturbed(scenario, folder) for name, scenario in scenarios.items()}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_run_killed_at_a_fault_point_leaves_what_an_undisturbed_one_does(
+    point: str, scenarios: dict[str, Scenario], references: dict[str, Reference], folder: Path
+) -> None:
+    name = point.partition(":")[0]
+    assert try_point(scenarios[name], references[name], point, folder).trouble == ()
+
+
+@pytest.mark.parametrize("number", range(RANDOM_KILLS))
+def test_a_scoring_run_killed_at_any_moment_leaves_what_an_undisturbed_one_does(
+    number: int, scenarios: dict[str, Scenario], references: dict[str, Reference], folder: Path
+) -> None:
+    seconds = random.Random(number).uniform(1, references["score"].seconds)
+    assert try_moment(scenarios["score"], references["score"], seconds, folder).trouble == ()
+
+
+def test_every_fault_point_belongs_to_a_scenario(scenarios: dict[str, Scenario]) -> None:
+    assert sorted(FAULT_POINTS) == sorted(point for name in scenarios for point in points_of(name))
+
+
+def test_an_unknown_fault_point_changes_nothing(
+    scenarios: dict[str, Scenario], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "score: nowhere")
+    assert run_command(scenarios["score"].template, ("models",)).returncode == 0

@@ -1,0 +1,98 @@
+"""Every fault point and many random kills, as a Markdown table: `python -m tests.faults [--kills 50] [--seed 0]`.
+
+With --document the table goes into docs/reliability.md. Exit status 1 if any trial left anything else than an
+undisturbed run does.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from data_contracts.faults import FAULT_POINTS
+from deployments.settings import PROJECT_ROOT
+from tests.faults.harness import (
+    Trial,
+    points_of,
+    prepare_scenarios,
+    run_undisturbed,
+    try_moment,
+    try_point,
+)
+
+DOCUMENT = PROJECT_ROOT / "docs" / "reliability.md"
+BEGIN, END = "<!-- make faults -->", "<!-- end: faults -->"
+
+
+def main() -> int:
+    """Try everything and print what came out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50, help="random kills, over all scenarios")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--document", action="store_true", help="write the table into docs/reliability.md")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="faults-") as name:
+        trials = try_all(Path(name), arguments.kills, random.Random(arguments.seed))
+    table = describe(trials)
+    print(table)
+    if arguments.document:
+        write_down(table)
+    return 1 if any(trial.trouble for trial in trials) else 0
+
+
+def try_all(folder: Path, kills: int, chance: random.Random) -> list[Trial]:
+    """Try every point of every scenario, then random moments, spread over the scenarios."""
+    scenarios = prepare_scenarios(folder)
+    references = {name: run_undisturbed(scenario, folder) for name, scenario in scenarios.items()}
+    trials = []
+    for name, scenario in scenarios.items():
+        for point in points_of(name):
+            trials.append(tell(try_point(scenario, references[name], point, folder)))
+    for number in range(kills):
+        name = list(scenarios)[number % len(scenarios)]
+        seconds = chance.uniform(0.3, references[name].seconds)
+        trials.append(tell(try_moment(scenarios[name], references[name], seconds, folder)))
+    return trials
+
+
+def tell(trial: Trial) -> Trial:
+    """Say on the standard error how a trial went, as soon as it is over."""
+    words = "equal" if not trial.trouble else "; ".join(trial.trouble)
+    print(f"{trial.scenario}: {trial.killed_at}: {words}", file=sys.stderr, flush=True)
+    return trial
+
+
+def describe(trials: list[Trial]) -> str:
+    """Lay the trials out: a row a point, and a row a scenario for its random kills."""
+    rows = ["| killed at | what there was then | died | after the next run |", "| --- | --- | --- | --- |"]
+    for trial in trials:
+        if trial.killed_at in FAULT_POINTS:
+            there = FAULT_POINTS[trial.killed_at]
+            rows.append(
+                f"| {trial.killed_at} | {there} | {'yes' if trial.was_killed else 'no'} | {_judge([trial])} |"
+            )
+    moments = [trial for trial in trials if trial.killed_at not in FAULT_POINTS]
+    for name, count in Counter(trial.scenario for trial in moments).items():
+        mine = [trial for trial in moments if trial.scenario == name]
+        died = sum(trial.was_killed for trial in mine)
+        rows.append(f"| {name}: {count} random moments | anything | {died} of {count} | {_judge(mine)} |")
+    return "\n".join(rows)
+
+
+def _judge(trials: list[Trial]) -> str:
+    broken = sum(bool(trial.trouble) for trial in trials)
+    return f"**{broken} of {len(trials)} differ**" if broken else "equal"
+
+
+def write_down(table: str) -> None:
+    """Put the table in its place in the document."""
+    document = DOCUMENT.read_text("utf-8")
+    before, _, rest = document.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,245 @@
+"""Kills real commands and runs them again: what is there afterwards must equal what an undisturbed run leaves.
+
+A scenario is one command on a home that is prepared once; each trial is a copy of that home.
+"""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from data_contracts.archive import EXPECTED_REVIEWS
+from data_contracts.faults import FAULT_POINTS, VARIABLE
+from data_contracts.reviews import SPLITS
+from flows.demo import drop_new_files
+from tasks.reviews_parquet import read_split
+from tasks.sample_archive import write_sample_archive
+
+REVIEWS = Path(sys.executable).with_name("reviews")
+TEXT_FILES = 600
+"""So that scoring takes two groups of files, and a kill may fall between two commits."""
+SAME_SCORE = 1e-6
+SLOWEST_SECONDS = 300
+_NOT_COMPARED = ("prefect", "archive")
+"""Folders of a home that are no one's result: Prefect's own, and the archive as it was given."""
+_QUERIES = {
+    "source_reviews": "source_sha256, row_number, member, review_id, movie_id, text_sha256, given_label, given_rating, "
+    "extra::VARCHAR",
+    "scored_reviews": "source_sha256, row_number, model_id, sentiment, token_count, oov_rate, truncated",
+    "scored_files": "source_sha256, model_id, status, rule, uri, format, bytes, rows_read",
+    "quarantined_rows": "source_sha256, row_number, uri, raw, rule, released_by",
+    "forgotten_rows": "source_sha256, row_number, was_quarantined",
+    "inbox_files": "uri, size, source_sha256",
+    "models": "model_id, variant, seed, test_accuracy",
+    "promotions": "number, action, model_id, compared_with",
+}
+"""What is compared of each table: all but run ids and times."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A command, and the home that it starts from."""
+
+    name: str
+    command: tuple[str, ...]
+    template: Path
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What an undisturbed run took and left."""
+
+    seconds: float
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of one kill; `trouble` is empty where all is as it should be."""
+
+    scenario: str
+    killed_at: str
+    was_killed: bool
+    trouble: tuple[str, ...]
+
+
+def prepare_scenarios(folder: Path) -> dict[str, Scenario]:
+    """Make the homes: an empty one, one with the sample ingested, and one with a champion and a full inbox."""
+    archive = folder / "sample_reviews.tar.gz"
+    write_sample_archive(archive)
+    empty, ingested, trained = (folder / name for name in ("empty", "ingested", "trained"))
+    ingest = ("ingest", "--archive", str(archive))
+    train = ("train", "--variant", "cnn_lstm", "--epochs", "1", "--promote", "always")
+    empty.mkdir()
+    shutil.copytree(empty, ingested)
+    _require_success(run_command(ingested, ingest))
+    shutil.copytree(ingested, trained)
+    _require_success(run_command(trained, (*train, "--seed", "1")))
+    _fill_inbox(trained)
+    scenarios = (
+        Scenario("ingest", ingest, empty),
+        Scenario("train", (*train, "--seed", "2"), trained),
+        Scenario("score", ("score",), trained),
+    )
+    return {scenario.name: scenario for scenario in scenarios}
+
+
+def _fill_inbox(home: Path) -> None:
+    """Put in what the demo drops, hundreds of plain texts, and a file that is to be refused."""
+    reviews = read_split(home / "reviews", "test").to_pylist()
+    assert len(reviews) == sum(n for (split, *_), n in EXPECTED_REVIEWS["sample"].items() if split == "test")
+    drop_new_files(home / "inbox", reviews)
+    texts = home / "inbox" / "texts"
+    texts.mkdir()
+    for number in range(TEXT_FILES):
+        (texts / f"{number:04}.txt").write_text(f"{number} {reviews[number]['text']}", "utf-8")
+    with (home / "inbox" / "bad.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([["review"], *[[" "]] * 40, *[["a good film"]] * 10])
+
+
+def run_command(
+    home: Path, command: tuple[str, ...], fault: str | None = None, kill_after: float | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run `reviews` in a home, to its end or until it dies at a fault point or after some seconds."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"},
+        "REVIEWS_HOME": str(home),
+        "PREFECT_HOME": str(home / "prefect"),
+    }
+    if fault:
+        environment[VARIABLE] = fault
+    process = subprocess.Popen(
+        [str(REVIEWS), *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        said, _ = process.communicate(timeout=kill_after or SLOWEST_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        said, _ = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, said)
+
+
+def _require_success(done: subprocess.CompletedProcess[bytes]) -> None:
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(done.args)} ended with {done.returncode}:\n{done.stdout.decode()}")
+
+
+def run_undisturbed(scenario: Scenario, folder: Path) -> Reference:
+    """Run a scenario to its end."""
+    home = folder / f"{scenario.name}-undisturbed"
+    shutil.copytree(scenario.template, home)
+    started = time.monotonic()
+    _require_success(run_command(home, scenario.command))
+    reference = Reference(time.monotonic() - started, read_state(home))
+    shutil.rmtree(home)
+    return reference
+
+
+def try_point(scenario: Scenario, reference: Reference, point: str, folder: Path) -> Trial:
+    """Let a run die at a fault point, run it again, and compare."""
+    trial = _try(scenario, reference, point, folder, lambda home: run_command(home, scenario.command, point))
+    if not trial.was_killed:
+        return Trial(scenario.name, point, False, (*trial.trouble, "the run did not come to this point"))
+    return trial
+
+
+def try_moment(scenario: Scenario, reference: Reference, seconds: float, folder: Path) -> Trial:
+    """Kill a run after some seconds, run it again, and compare."""
+
+    def kill(home: Path) -> subprocess.CompletedProcess[bytes]:
+        return run_command(home, scenario.command, kill_after=seconds)
+
+    return _try(scenario, reference, f"after {seconds:.2f} s", folder, kill)
+
+
+def _try(
+    scenario: Scenario,
+    reference: Reference,
+    name: str,
+    folder: Path,
+    kill: Callable[[Path], subprocess.CompletedProcess[bytes]],
+) -> Trial:
+    home = folder / "trial"
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(scenario.template, home)
+    killed = kill(home)
+    again = run_command(home, scenario.command)
+    trouble = []
+    if again.returncode != 0:
+        trouble.append(f"the second run ended with {again.returncode}: {again.stdout.decode()[-2000:]}")
+    trouble += compare(reference.state, read_state(home))
+    proof = run_command(home, ("verify",)) if (home / "reviews.duckdb").exists() else None
+    if proof is not None and proof.returncode != 0:
+        trouble.append(f"reviews verify: {proof.stdout.decode()}")
+    return Trial(scenario.name, name, killed.returncode == -signal.SIGKILL, tuple(trouble))
+
+
+def read_state(home: Path) -> dict[str, Any]:
+    """Read all that a run leaves: tables, scores, the published copy, the Parquet, bundles, and every file's name."""
+    state: dict[str, Any] = {"files": _list_files(home)}
+    for name, path in (
+        ("warehouse", home / "reviews.duckdb"),
+        ("published", home / "published" / "reviews.duckdb"),
+    ):
+        if path.exists():
+            with duckdb.connect(str(path), read_only=True) as connection:
+                for table, columns in _QUERIES.items():
+                    state[f"{name}: {table}"] = connection.sql(
+                        f"SELECT {columns} FROM {table} ORDER BY ALL"
+                    ).fetchall()
+                scores = connection.sql(
+                    "SELECT source_sha256, row_number, model_id, score FROM scored_reviews"
+                )
+                state[f"{name}: scores"] = {tuple(key): score for *key, score in scores.fetchall()}
+    for split in SPLITS:
+        path = home / "reviews" / f"{split}.parquet"
+        if path.exists():
+            state[f"parquet: {split}"] = sha256(repr(pq.read_table(path).to_pylist()).encode()).hexdigest()
+    return state
+
+
+def _list_files(home: Path) -> list[str]:
+    names = (path.relative_to(home) for path in home.rglob("*") if path.is_file())
+    return sorted(name.as_posix() for name in names if name.parts[0] not in _NOT_COMPARED)
+
+
+def compare(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Say what differs, in words."""
+    trouble = []
+    for name in sorted(wanted.keys() | found.keys()):
+        mine, other = wanted.get(name), found.get(name)
+        if (
+            name.endswith(": scores")
+            and mine is not None
+            and other is not None
+            and mine.keys() == other.keys()
+        ):
+            if mine and max(abs(mine[key] - other[key]) for key in mine) > SAME_SCORE:
+                trouble.append(f"{name} differ by more than {SAME_SCORE:g}")
+        elif mine != other:
+            trouble.append(f"{name} differ{_describe_difference(mine, other)}")
+    return trouble
+
+
+def _describe_difference(wanted: Any, found: Any) -> str:
+    if not (isinstance(wanted, list) and isinstance(found, list)):
+        return ""
+    less = [row for row in wanted if row not in found][:3]
+    more = [row for row in found if row not in wanted][:3]
+    return f" ({len(wanted)} and {len(found)}; lost {less}; gained {more})"
+
+
+def points_of(scenario: str) -> list[str]:
+    """Give the fault points of a scenario, by the first word of their names."""
+    return [point for point in FAULT_POINTS if point.startswith(f"{scenario}:")]

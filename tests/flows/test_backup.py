@@ -1,0 +1,161 @@
+"""`reviews backup` and `reviews restore`: a whole copy or none, and the way back to it."""
+
+import json
+import threading
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from data_contracts.errors import ReviewsError, UsageError, WarehouseError
+from deployments.settings import Settings
+from flows.upkeep import back_up, restore, run_verify
+from tasks import backups
+from tasks.warehouse import open_warehouse
+from tests.flows.scoring_runs import CSV, count, drop, run
+
+MORE = "review_id,text\nx,good plot\n"
+
+
+@pytest.fixture
+def home(scoring_home: Settings) -> Settings:
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    return scoring_home
+
+
+def quiet(said: str) -> None:
+    pass
+
+
+def test_what_came_in_after_the_backup_is_scored_anew(home: Settings, tmp_path: Path) -> None:
+    back_up(home, tmp_path / "backup", quiet)
+    drop(home, "b.csv", MORE)
+    run()
+    restore(home, tmp_path / "backup", quiet)
+    assert count(home, "scored_reviews") == 2
+    run()
+    assert count(home, "scored_reviews") == 3
+    run_verify(home, quiet)
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbage", "missing"])
+def test_a_damaged_database_is_named_and_rebuilt_from_backup_and_inbox(
+    home: Settings, tmp_path: Path, damage: str
+) -> None:
+    back_up(home, tmp_path / "backup", quiet)
+    drop(home, "b.csv", MORE)
+    run()
+    content = home.warehouse.read_bytes()
+    if damage == "missing":
+        home.warehouse.unlink()
+    else:
+        home.warehouse.write_bytes(content[:5000] if damage == "cut" else b"\0" * len(content))
+        with pytest.raises(WarehouseError, match="reviews restore BACKUP"):
+            run()
+    restore(home, tmp_path / "backup", quiet)
+    run()
+    assert count(home, "scored_reviews") == 3
+    run_verify(home, quiet)
+
+
+def test_the_database_before_it_is_kept(home: Settings, tmp_path: Path) -> None:
+    back_up(home, tmp_path / "backup", quiet)
+    drop(home, "b.csv", MORE)
+    run()
+    restore(home, tmp_path / "backup", quiet)
+    [kept] = home.home.glob("reviews.replaced-*.duckdb")
+    with duckdb.connect(str(kept), read_only=True) as connection:
+        assert connection.sql("select count(*) from scored_reviews").fetchall() == [(3,)]
+
+
+def test_a_bundle_that_was_lost_comes_back(home: Settings, tmp_path: Path) -> None:
+    back_up(home, tmp_path / "backup", quiet)
+    [bundle] = home.bundles_dir.iterdir()
+    (bundle / "vocabulary.json").unlink()
+    restore(home, tmp_path / "backup", quiet)
+    drop(home, "b.csv", MORE)
+    assert run().rows_scored == 1
+
+
+def test_a_backup_is_consistent_while_others_write(home: Settings, tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            with open_warehouse(home.warehouse, write=True) as connection:
+                connection.execute(
+                    "insert into runs (run_id, flow, started_at, status) values (?, 'x', now(), 'running')",
+                    [str(number)],
+                ).fetchall()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for number in range(5):
+            back_up(home, tmp_path / str(number), quiet)
+    finally:
+        stop.set()
+        writer.join()
+    for number in range(5):
+        database = tmp_path / str(number) / "reviews.duckdb"
+        with duckdb.connect(str(database), read_only=True) as connection:
+            [(rows, last)] = connection.sql(
+                "select count(*), max(try_cast(run_id as int)) from runs where flow = 'x'"
+            ).fetchall()
+        assert rows == (last or 0)
+
+
+@pytest.mark.parametrize("name", ["reviews.duckdb", "manifest.json"])
+def test_a_damaged_backup_is_refused_and_changes_nothing(home: Settings, tmp_path: Path, name: str) -> None:
+    back_up(home, tmp_path / "backup", quiet)
+    with (tmp_path / "backup" / name).open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff\xff")
+    before = home.warehouse.read_bytes()
+    with pytest.raises(ReviewsError, match=r"damaged|is no backup"):
+        restore(home, tmp_path / "backup", quiet)
+    assert home.warehouse.read_bytes() == before
+
+
+def test_a_backup_that_lacks_a_file_is_refused(home: Settings, tmp_path: Path) -> None:
+    back_up(home, tmp_path / "backup", quiet)
+    next((tmp_path / "backup").rglob("vocabulary.json")).unlink()
+    with pytest.raises(ReviewsError, match=r"vocabulary\.json is missing"):
+        restore(home, tmp_path / "backup", quiet)
+
+
+def test_a_folder_that_is_no_backup_is_refused(home: Settings, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no backup"):
+        restore(home, tmp_path, quiet)
+
+
+def test_a_backup_of_a_newer_version_is_refused_and_changes_nothing(home: Settings, tmp_path: Path) -> None:
+    back_up(home, tmp_path / "backup", quiet)
+    with duckdb.connect(str(tmp_path / "backup" / "reviews.duckdb")) as connection:
+        connection.execute("insert into schema_migrations values (999, 'from the future', now(), null)")
+    manifest = json.loads((tmp_path / "backup" / "manifest.json").read_text())
+    manifest["files"] = dict(backups._list_files(tmp_path / "backup"))
+    (tmp_path / "backup" / "manifest.json").write_text(json.dumps(manifest))
+    before = home.warehouse.read_bytes()
+    with pytest.raises(WarehouseError, match="tables of version 999"):
+        restore(home, tmp_path / "backup", quiet)
+    assert home.warehouse.read_bytes() == before
+
+
+def test_an_existing_folder_is_not_written_into(home: Settings, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is there already"):
+        back_up(home, tmp_path, quiet)
+
+
+def test_the_oldest_of_the_backups_go(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for day in range(1, 10):
+        monkeypatch.setattr(
+            backups, "name_backup", lambda folder, day=day: folder / f"reviews-2026110{day}T000000Z"
+        )
+        back_up(home, None, quiet)
+    assert [path.name[8:16] for path in sorted(home.backups_dir.iterdir())] == [
+        f"2026110{day}" for day in range(3, 10)
+    ]

@@ -1,0 +1,313 @@
+"""The bad use table: settings, parameters, SQL and bundles x defect, and the words and exit status that each gets.
+
+Bad files, rows and archives have tables of their own: tests/unit/test_bad_input.py and tests/unit/test_archive.py.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from deployments.settings import Settings, load_settings
+from flows.cli import main
+from models.bundle import fingerprint_bundle
+from tasks.warehouse import open_warehouse
+from tests.flows.scoring_runs import CSV, drop, run
+from tests.flows.small_home import promote_small_model, write_small_bundle
+
+FAILED, WRONG = 1, 2
+"""The exit statuses: a stage failed, or the use was wrong."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """One row of the table: what is called, on what, and what must be said."""
+
+    what: str
+    defect: str
+    command: tuple[str, ...]
+    says: str
+    status: int = WRONG
+    environment: dict[str, str] = field(default_factory=dict)
+    prepare: Callable[[Settings], object] = lambda settings: None
+
+
+def setting(name: str, value: str, says: str, *, command: tuple[str, ...] = ("models",), **more: str) -> Use:
+    return Use("setting", f"{name}={value[:40]}", command, says, WRONG, {name: value, **more})
+
+
+def parameter(defect: str, *command: str, says: str, status: int = WRONG) -> Use:
+    return Use("parameter", defect, command, says, status)
+
+
+def sql(defect: str, query: str, says: str, status: int = FAILED) -> Use:
+    return Use("sql", defect, ("sql", query), says, status)
+
+
+def bundle(defect: str, prepare: Callable[[Settings], object], says: str) -> Use:
+    return Use("bundle", defect, ("score",), says, FAILED, {}, prepare)
+
+
+def champion(settings: Settings) -> Path:
+    [folder] = settings.bundles_dir.iterdir()
+    return folder
+
+
+def change_facts(
+    change: Callable[[dict[str, object]], object], *, bless: bool = False
+) -> Callable[[Settings], None]:
+    """Change a bundle's description; with `bless` so that fingerprints fit, as a forger would."""
+
+    def prepare(settings: Settings) -> None:
+        path = champion(settings) / "bundle.json"
+        facts = json.loads(path.read_text())
+        change(facts)
+        path.write_text(json.dumps(facts))
+        if bless:
+            bless_bundle(settings)
+
+    return prepare
+
+
+def bless_bundle(settings: Settings) -> None:
+    with open_warehouse(settings.warehouse, write=True) as connection:
+        fingerprint = fingerprint_bundle(champion(settings))
+        connection.execute("update models set bundle_fingerprint = ?", [fingerprint]).fetchall()
+
+
+def overwrite(name: str, content: bytes, *, bless: bool = False) -> Callable[[Settings], None]:
+    def prepare(settings: Settings) -> None:
+        (champion(settings) / name).write_bytes(content)
+        if bless:
+            bless_bundle(settings)
+
+    return prepare
+
+
+def unpromote(settings: Settings) -> None:
+    with open_warehouse(settings.warehouse, write=True) as connection:
+        connection.execute("delete from promotions").fetchall()
+
+
+TABLE = [
+    setting("REVIEWS_PORT", "seventy", "REVIEWS_PORT must be a number, not 'seventy'"),
+    setting("REVIEWS_PORT", "70000", "REVIEWS_PORT must be from 1 to 65535, not 70000"),
+    setting("REVIEWS_PORT", "nan", "REVIEWS_PORT must be from 1 to 65535"),
+    setting("REVIEWS_POLL_SECONDS", "0", "REVIEWS_POLL_SECONDS must be from 0.5 to 3600"),
+    setting("REVIEWS_MAX_TEXT_CHARS", "-5", "REVIEWS_MAX_TEXT_CHARS must be from 1"),
+    setting("REVIEWS_MAX_BAD_SHARE", "20%", "REVIEWS_MAX_BAD_SHARE must be a number"),
+    setting("REVIEWS_MAX_BAD_SHARE", "1.5", "REVIEWS_MAX_BAD_SHARE must be from 0 to 1"),
+    setting("REVIEWS_MIN_BAD_ROWS", "inf", "REVIEWS_MIN_BAD_ROWS must be from 0"),
+    setting("REVIEWS_WATCH_INBOX", "perhaps", "REVIEWS_WATCH_INBOX must be true or false, not 'perhaps'"),
+    setting(
+        "REVIEWS_ALERT_URL",
+        "ftp://user:secret@host",
+        "REVIEWS_ALERT_URL must start with http:// or https://.",
+    ),
+    setting("REVIEWS_KEEP_BACKUPS", "-1", "REVIEWS_KEEP_BACKUPS must be from 0"),
+    setting("REVIEWS_KEEP_RUNS_DAYS", "0", "REVIEWS_KEEP_RUNS_DAYS must be from 0.1"),
+    setting("REVIEWS_KEEP_QUARANTINE_DAYS", "a week", "REVIEWS_KEEP_QUARANTINE_DAYS must be a number"),
+    setting("REVIEWS_SCORED_FILES", "burn", "REVIEWS_SCORED_FILES must be keep or move, not 'burn'"),
+    setting("REVIEWS_HOST", "0.0.0.0", "REVIEWS_HOST=0.0.0.0 lets other machines in", command=("up",)),
+    setting("REVIEWS_HOST", "10.1.2.3", "set PREFECT_SERVER_API_AUTH_STRING=user:password", command=("up",)),
+    setting("REVIEWS_HOST", "here", "REVIEWS_HOST must be an address such as 127.0.0.1", command=("up",)),
+    parameter("unknown command", "scor", says="No such command 'scor'"),
+    parameter("unknown option", "score", "--fast", says="No such option"),
+    parameter("unknown variant", "train", "--variant", "gru", says="gru"),
+    parameter("negative seed", "train", "--seed", "-1", says="-1 is not in the range"),
+    parameter("seed that is no number", "train", "--seed", "one", says="'one' is not a valid integer"),
+    parameter("no epochs", "train", "--epochs", "0", says="0 is not in the range"),
+    parameter("unknown way to promote", "train", "--promote", "maybe", says="'maybe' is not one of"),
+    parameter("missing file", "score", "nowhere.csv", says="'nowhere.csv' does not exist"),
+    parameter("date that is none", "score", "--since", "yesterday", says="'yesterday' does not match"),
+    parameter(
+        "text column without a file",
+        "score",
+        "--text-column",
+        "x",
+        says="--text-column is for files that you name",
+    ),
+    parameter(
+        "unknown model",
+        "score",
+        "--model",
+        "lstm-s0-000000000000",
+        says="was never promoted, or is not known",
+        status=FAILED,
+    ),
+    parameter("no query", "sql", says="Missing argument 'QUERY'"),
+    parameter("unknown format", "sql", "--format", "xml", "from runs", says="'xml' is not one of"),
+    parameter("port out of range", "up", "--port", "0", says="0 is not in the range"),
+    parameter(
+        "archive that is not there",
+        "ingest",
+        "--archive",
+        "nowhere.tar.gz",
+        says="nowhere.tar.gz",
+        status=FAILED,
+    ),
+    parameter(
+        "archive of another kind of address",
+        "ingest",
+        "--archive",
+        "gopher://host/a",
+        says="gopher://host/a",
+        status=FAILED,
+    ),
+    parameter("no rows named", "quarantine", "release", says="Say which rows"),
+    parameter("row name without a number", "quarantine", "release", "3fa94c12ab07", says="names no row"),
+    parameter(
+        "row that is not set aside",
+        "quarantine",
+        "release",
+        "3fa94c12ab07:1",
+        says="no open row has this name",
+    ),
+    parameter(
+        "unknown encoding",
+        "quarantine",
+        "release",
+        "--all",
+        "--encoding",
+        "klingon",
+        says="'klingon' is not an encoding",
+    ),
+    parameter(
+        "row to show that is not there", "quarantine", "show", "3fa94c12ab07:1", says="0 rows have this name"
+    ),
+    parameter("unknown thing to forget", "forget", "--yes", "r-99", says="no row has it as review"),
+    parameter(
+        "unknown kind to forget", "forget", "--yes", "--as", "person", "x", says="'person' is not one of"
+    ),
+    parameter("backup over a folder", "backup", ".", says="is there already"),
+    parameter("restore from nowhere", "restore", "nowhere", says="does not exist"),
+    parameter("restore from a folder that is no backup", "restore", ".", says="is no backup"),
+    sql("nothing asked", "  ", "The query is empty", WRONG),
+    sql("a comment alone", "/* hello */", "The query is empty", WRONG),
+    sql("broken syntax", "selct 1", "The query failed: Parser Error"),
+    sql("unknown table", "from reviewz", "Did you mean"),
+    sql("unknown column", "select scor from scored_reviews", "scor"),
+    sql("insert", "insert into runs (run_id) values ('x')", "The published copy can only be read"),
+    sql("delete", "delete from scored_reviews", "can only be read"),
+    sql("drop", "drop table scored_reviews", "can only be read"),
+    sql("update after a query", "select 1; update scored_reviews set score = 1", "can only be read"),
+    sql(
+        "read a file of the machine",
+        "from read_csv('/etc/passwd')",
+        "no files, extensions or other databases",
+    ),
+    sql("read a file by its name", "from '/etc/passwd'", "The query failed"),
+    sql("read text", "select * from read_text('/etc/hostname')", "no files, extensions"),
+    sql("list a folder", "from glob('/*')", "no files, extensions"),
+    sql("write a file", "copy runs to '/tmp/runs.csv'", "no files, extensions"),
+    sql("export everything", "export database '/tmp/all'", "no files, extensions"),
+    sql("attach a database", "attach '/tmp/other.duckdb'", "no files, extensions"),
+    sql("install an extension", "install httpfs", "no files, extensions"),
+    sql("load an extension", "load httpfs", "no files, extensions"),
+    sql("open the doors again", "set enable_external_access = true", "Settings can't be changed here"),
+    sql("unlock the settings", "set lock_configuration = false", "Settings can't be changed here"),
+    sql("take more memory", "pragma memory_limit = '1TB'", "Settings can't be changed here"),
+    sql("a function that is none", "select sentiment_of('good')", "does not exist"),
+    sql("a number out of range", "select 1::tinyint * 1000::tinyint", "The query failed: Conversion Error"),
+    sql("a text that is no date", "select 'yesterday'::date", "The query failed: Conversion Error"),
+    bundle("folder gone", lambda settings: shutil.rmtree(champion(settings)), "there is no such bundle"),
+    bundle("weights altered", overwrite("model.keras", b"other"), "was altered after it was trained"),
+    bundle("graph altered", overwrite("scorer.onnx", b"other"), "was altered"),
+    bundle("words altered", overwrite("vocabulary.json", b"[]"), "was altered"),
+    bundle("a file more", overwrite("more.py", b"print('hello')"), "was altered"),
+    bundle("description altered", change_facts(lambda facts: facts.update(seed=7)), "was altered"),
+    bundle("description that is no JSON", overwrite("bundle.json", b"{"), "is not a bundle's description"),
+    bundle("description that is a list", overwrite("bundle.json", b"[]"), "bundle.json"),
+    bundle(
+        "description that lacks its format",
+        change_facts(lambda facts: facts.pop("format_version")),
+        "lacks format_version",
+    ),
+    bundle(
+        "newer format",
+        change_facts(lambda facts: facts.update(format_version=99)),
+        "has format 99, this version reads",
+    ),
+    bundle(
+        "damaged graph that was recorded", overwrite("scorer.onnx", b"other", bless=True), "can't be used"
+    ),
+    bundle(
+        "damaged words that were recorded", overwrite("vocabulary.json", b"{", bless=True), "vocabulary.json"
+    ),
+    bundle(
+        "other golden scores",
+        change_facts(lambda facts: facts.update(golden=[{"text": "good", "score": 0.123}]), bless=True),
+        "its golden texts score differently on this machine",
+    ),
+    bundle(
+        "no golden scores",
+        change_facts(lambda facts: facts.pop("golden"), bless=True),
+        "has no golden scores",
+    ),
+    bundle("never promoted", unpromote, "No model has been promoted yet"),
+]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a champion and a scored file, to be copied."""
+    home = tmp_path_factory.mktemp("bad-use") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_HOME", str(home))
+        settings = load_settings()
+        settings.inbox_dir.mkdir(parents=True)
+        promote_small_model(settings)
+        drop(settings, "a.csv", CSV)
+        run()
+    return home
+
+
+@pytest.fixture
+def home(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    shutil.copytree(template, tmp_path / "home")
+    monkeypatch.setenv("REVIEWS_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return load_settings()
+
+
+def call(use: Use) -> Result:
+    return CliRunner(env=use.environment).invoke(main, use.command)
+
+
+@pytest.mark.parametrize("use", TABLE, ids=lambda use: f"{use.what}: {use.defect}")
+def test_bad_use_ends_with_its_status_and_words_of_our_own(home: Settings, use: Use) -> None:
+    use.prepare(home)
+    if use.what == "bundle":
+        drop(home, "new.csv", "text\ngood plot\n")
+    result = call(use)
+    said = result.output
+    assert use.says in re.sub(r"\s+", " ", said), said
+    assert result.exit_code == use.status
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "Traceback" not in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize("use", [use for use in TABLE if use.what == "bundle"], ids=lambda use: use.defect)
+def test_a_refused_bundle_scores_nothing(home: Settings, use: Use) -> None:
+    use.prepare(home)
+    drop(home, "new.csv", "text\ngood plot\n")
+    call(use)
+    with open_warehouse(home.warehouse, write=False) as connection:
+        assert connection.execute("select count(*) from scored_reviews").fetchall() == [(2,)]
+
+
+def test_no_two_rows_of_the_table_are_alike() -> None:
+    assert len({(use.what, use.defect) for use in TABLE}) == len(TABLE)
+
+
+def test_a_model_that_was_trained_and_not_promoted_does_not_score(home: Settings) -> None:
+    folder = write_small_bundle(home, seed=5)
+    drop(home, "new.csv", "text\ngood plot\n")
+    result = CliRunner().invoke(main, ("score", "--model", folder.name))
+    assert (result.exit_code, "was never promoted" in result.output) == (FAILED, True)

@@ -1,0 +1,117 @@
+"""`reviews forget`: the text and the scores are gone from everywhere that is ours, and a trace stays."""
+
+from pathlib import Path
+
+import pytest
+
+from data_contracts.errors import UsageError
+from deployments.settings import Settings
+from flows.score_reviews import score_reviews
+from flows.upkeep import back_up, forget, run_verify
+from tasks import forgetting, score_stages
+from tests.flows.scoring_runs import count, drop, run
+from tests.flows.small_home import ask, promote_small_model
+
+SECRET = "zebrafish"
+CSV = f"review_id,movie_id,text\nr1,tt1,good film\nr2,tt2,a bad {SECRET} plot\nr3,tt2,...\n"
+
+
+def do_forget(settings: Settings, name: str, kind: str | None = None) -> str:
+    said: list[str] = []
+    forget(settings, name, kind, "asked for", "ann", said.append)
+    return "\n".join(said)
+
+
+@pytest.fixture
+def home(scoring_home: Settings) -> Settings:
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    return scoring_home
+
+
+@pytest.mark.parametrize(("name", "kind", "left"), [("r2", None, 1), ("tt2", None, 1), ("r3", None, 2)])
+def test_rows_leave_every_table_and_the_copy(home: Settings, name: str, kind: str | None, left: int) -> None:
+    do_forget(home, name, kind)
+    for database in (home.warehouse, home.published):
+        assert ask(database, "select count(*) from source_reviews") == [(left,)]
+        assert ask(database, "select count(*) from scored_reviews") == [(left,)]
+    run_verify(home, lambda said: None)
+
+
+def test_a_trace_without_the_text_stays(home: Settings) -> None:
+    do_forget(home, "r2")
+    columns = "row_number, was_quarantined, reason, forgotten_by"
+    assert ask(home.published, f"select {columns} from forgotten_rows") == [(2, False, "asked for", "ann")]
+
+
+def test_no_byte_of_it_is_left_in_the_databases(home: Settings) -> None:
+    text = SECRET.encode()
+    assert text in home.warehouse.read_bytes() or text in home.published.read_bytes()
+    do_forget(home, "r2")
+    assert not [path for path in home.home.rglob("*.duckdb*") if text in path.read_bytes()]
+
+
+def test_a_file_is_forgotten_by_its_sha_and_is_not_scored_again(home: Settings) -> None:
+    [(sha,)] = ask(home.warehouse, "select source_sha256 from scored_files")
+    assert "Forgot 3 rows (file" in do_forget(home, sha)
+    assert run().files_scored == 0
+    assert count(home, "source_reviews") == 0
+    run_verify(home, lambda said: None)
+
+
+def test_what_was_forgotten_is_not_scored_by_a_later_model(home: Settings) -> None:
+    do_forget(home, "r2")
+    promote_small_model(home, seed=1)
+    assert run(rescore=True).rows_rescored == 1
+    run_verify(home, lambda said: None)
+
+
+def test_files_and_backups_that_may_still_hold_it_are_named(home: Settings, tmp_path: Path) -> None:
+    back_up(home, None, lambda said: None)
+    said = do_forget(home, "r2")
+    assert f"may still hold it: {home.inbox_dir / 'a.csv'}" in said
+    assert f"may still hold it: {home.backups_dir}" in said
+
+
+def test_a_name_that_nothing_has_is_wrong_usage(home: Settings) -> None:
+    with pytest.raises(UsageError, match="no row has it as review or movie or file or text"):
+        do_forget(home, "r99")
+
+
+def test_a_name_of_two_kinds_has_to_be_told_apart(home: Settings) -> None:
+    drop(home, "b.csv", "review_id,movie_id,text\ntt2,tt5,good film\n")
+    run()
+    with pytest.raises(UsageError, match="review and movie"):
+        do_forget(home, "tt2")
+    assert "Forgot 1 rows (review" in do_forget(home, "tt2", "review")
+
+
+def test_a_part_that_waits_for_its_commit_is_forgotten_too(home: Settings) -> None:
+    def die(part_dir: Path, warehouse: Path) -> None:
+        raise KeyboardInterrupt
+
+    drop(home, "late.csv", f"review_id,movie_id,text\nr9,tt9,the {SECRET} film\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(score_stages, "commit_parts", die)
+        with pytest.raises(KeyboardInterrupt):
+            score_reviews()
+    assert list(home.parts_dir.iterdir())
+    do_forget(home, "r9")
+    assert not list(home.parts_dir.iterdir())
+    run()
+    assert count(home, "source_reviews where review_id = 'r9'") == 0
+
+
+def test_a_command_that_is_killed_before_the_file_is_written_anew_is_finished_by_the_next_run(
+    home: Settings,
+) -> None:
+    def die(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forgetting, "rewrite_warehouse", die)
+        with pytest.raises(KeyboardInterrupt):
+            do_forget(home, "r2")
+    run()
+    assert not list(home.home.glob(".*.to-rewrite"))
+    assert SECRET.encode() not in home.warehouse.read_bytes()

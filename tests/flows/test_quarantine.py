@@ -1,0 +1,224 @@
+"""Rows that were set aside: what fails alone is set aside alone, and what was mended is released and scored."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from data_contracts.errors import BundleError, ReviewsError, UsageError
+from deployments.settings import Settings
+from flows.upkeep import list_query, release, run_verify, show_row
+from models.scorer import Scorer
+from models.text import EncodedReviews
+from tasks import scoring
+from tasks.published import query_published
+from tasks.quarantine import Choice, parse_row_name
+from tests.flows.scoring_runs import CSV, count, drop, run
+from tests.flows.small_home import ask, promote_small_model
+
+LONG = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt9," + "bad " * 50 + ",2\n"
+EVERY = Choice()
+
+
+def release_all(settings: Settings, choice: Choice = EVERY, encoding: str = "utf-8") -> str:
+    said: list[str] = []
+    release(settings, choice, encoding, "ann", said.append)
+    return "\n".join(said)
+
+
+@pytest.fixture
+def long_row(scoring_home: Settings) -> Settings:
+    """A home in which a text of 200 characters was too long; its settings allow it now."""
+    drop(scoring_home, "long.csv", LONG)
+    strict = replace(scoring_home, limits=replace(scoring_home.limits, max_text_chars=100))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.score_reviews.load_settings", lambda: strict)
+        assert run().rows_quarantined == 1
+    return scoring_home
+
+
+def test_a_released_row_is_scored_and_marked_with_who_and_when(long_row: Settings) -> None:
+    assert "Released 1 rows" in release_all(long_row)
+    [(by, age)] = ask(
+        long_row.published, "select released_by, epoch(now() - released_at) from quarantined_rows"
+    )
+    assert by == "ann"
+    assert 0 <= age < 60
+    assert count(long_row, "scored_reviews") == 2
+
+
+def test_a_released_row_keeps_what_its_file_says_of_it(long_row: Settings) -> None:
+    release_all(long_row)
+    found = ask(
+        long_row.published,
+        "select review_id, movie_id, given_rating, row_number from latest_scores where movie_id = 'tt9'",
+    )
+    assert found == [("b", "tt9", 2.0, 2)]
+
+
+def test_a_released_row_is_scored_by_every_model_that_scored_its_file(long_row: Settings) -> None:
+    promote_small_model(long_row, seed=1)
+    run(rescore=True)
+    release_all(long_row)
+    assert count(long_row, "scored_reviews where row_number = 2") == 2
+    run_verify(long_row, lambda said: None)
+
+
+def test_a_later_model_scores_released_rows_too(long_row: Settings) -> None:
+    release_all(long_row)
+    promote_small_model(long_row, seed=1)
+    assert run(rescore=True).rows_rescored == 2
+    run_verify(long_row, lambda said: None)
+
+
+def test_a_row_is_released_once(long_row: Settings) -> None:
+    release_all(long_row)
+    assert "No row is set aside that fits" in release_all(long_row)
+    assert count(long_row, "scored_reviews") == 2
+
+
+def test_a_row_that_still_breaks_a_rule_stays_and_is_named(scoring_home: Settings) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    said: list[str] = []
+    with pytest.raises(ReviewsError, match="No row was released"):
+        release(scoring_home, EVERY, "utf-8", "ann", said.append)
+    assert re.search(r"stays +[0-9a-f]{12}:3 of a\.csv: still breaks text_blank", said[0])
+    assert count(scoring_home, "quarantined_rows where released_at is null") == 1
+
+
+def test_undecodable_texts_are_released_in_the_encoding_that_is_named(scoring_home: Settings) -> None:
+    content = '{"text": "good film"}\n{"text": "ein guter F\xfcller", "review_id": "u"}\n'
+    drop(scoring_home, "a.jsonl", content.encode("latin-1"))
+    run()
+    assert "not valid utf-8" in "\n".join(_try_release(scoring_home))
+    release_all(scoring_home, encoding="latin-1")
+    assert ask(scoring_home.published, "select text from source_reviews where row_number = 2") == [
+        ("ein guter Füller",)
+    ]
+
+
+def _try_release(settings: Settings) -> list[str]:
+    said: list[str] = []
+    with pytest.raises(ReviewsError):
+        release(settings, EVERY, "utf-8", "ann", said.append)
+    return said
+
+
+def test_an_encoding_that_is_none_is_wrong_usage(scoring_home: Settings) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    with pytest.raises(UsageError, match="'klingon' is not an encoding"):
+        release_all(scoring_home, encoding="klingon")
+
+
+def test_a_row_whose_text_was_not_kept_whole_is_sent_back_to_its_file(scoring_home: Settings) -> None:
+    drop(scoring_home, "a.csv", "text,movie_id\ngood film,tt1\nbad,tt1,more,fields\n")
+    run()
+    assert "mend its file" in "\n".join(_try_release(scoring_home))
+
+
+def test_rows_are_chosen_by_rule_file_and_name(long_row: Settings) -> None:
+    drop(long_row, "blank.csv", CSV)
+    run()
+    for choice in (Choice(rule="text_blank"), Choice(uri="blank.csv")):
+        with pytest.raises(ReviewsError, match="No row was released"):
+            release_all(long_row, choice)
+    [(sha,)] = ask(
+        long_row.warehouse, "select source_sha256 from quarantined_rows where rule = 'text_too_long'"
+    )
+    assert "Released 1 rows" in release_all(long_row, Choice(rows=(parse_row_name(f"{sha[:12]}:2"),)))
+
+
+@pytest.mark.parametrize(
+    "name", ["3fa94c12ab07", "abc:1", "3fa94c12ab07:x", "zzzzzzzz:1", ":1", "3fa94c12ab07:-1"]
+)
+def test_what_names_no_row_is_wrong_usage(name: str) -> None:
+    with pytest.raises(UsageError, match="names no row"):
+        parse_row_name(name)
+
+
+def test_a_name_of_no_open_row_is_wrong_usage(long_row: Settings) -> None:
+    with pytest.raises(UsageError, match="no open row has this name"):
+        release_all(long_row, Choice(rows=(("0" * 12, 2),)))
+
+
+def test_an_altered_model_releases_nothing(long_row: Settings) -> None:
+    [bundle] = long_row.bundles_dir.iterdir()
+    (bundle / "vocabulary.json").write_text("[]")
+    with pytest.raises(BundleError, match="altered"):
+        release_all(long_row)
+    assert count(long_row, "quarantined_rows where released_at is null") == 1
+    assert count(long_row, "scored_reviews") == 1
+
+
+def test_the_list_names_rows_as_the_other_commands_take_them(long_row: Settings) -> None:
+    listed = "".join(query_published(long_row.published, list_query("text_too_long", None), "csv"))
+    name = listed.splitlines()[1].split(",")[0]
+    said: list[str] = []
+    show_row(long_row, name, said.append)
+    assert any(line.startswith("rule") and "text_too_long" in line for line in said)
+    assert said[-1] == ("bad " * 50).rstrip(" ") + " " or said[-1].startswith("bad bad")
+    assert "".join(query_published(long_row.published, list_query("it's", None), "json")) == "[]\n"
+
+
+# A scorer that fails
+
+
+def poison(scorer: Scorer, marked: int, answer: Exception | float) -> Scorer:
+    """Give a scorer that raises, or answers wrongly, where the id `marked` stands in a batch."""
+
+    def predict(encoded: EncodedReviews) -> np.ndarray:
+        scores = scorer.predict(encoded)
+        bad = np.array([marked in encoded.pad(np.array([row])) for row in range(len(encoded))])
+        if isinstance(answer, Exception):
+            if bad.any():
+                raise answer
+            return scores
+        scores[bad] = answer
+        return scores
+
+    return replace(scorer, predict=predict)
+
+
+@pytest.mark.parametrize("answer", [RuntimeError("no such kernel"), float("nan")])
+def test_a_row_on_which_the_scorer_fails_is_set_aside_alone(
+    scoring_home: Settings, answer: Exception | float
+) -> None:
+    [bundle] = scoring_home.bundles_dir.iterdir()
+    from models.scorer import load_scorer
+
+    sound = load_scorer(bundle)
+    marked = sound.word_ids["plot"]
+    lines = "".join(f"good film {number}\n" for number in range(99))
+    drop(scoring_home, "a.csv", f"text\n{lines}bad plot\n{lines}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scoring, "score_texts", _through(poison(sound, marked, answer)))
+        summary = run()
+    assert (summary.rows_scored, summary.rows_quarantined) == (198, 1)
+    assert ask(scoring_home.published, "select row_number, rule, raw from quarantined_rows") == [
+        (100, "scorer_failed", b"bad plot")
+    ]
+    assert "Released 1 rows" in release_all(scoring_home)
+
+
+def _through(scorer: Scorer):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    from models.scorer import score_texts
+
+    return lambda given, texts: score_texts(scorer, texts)
+
+
+def test_a_scorer_that_fails_on_everything_stops_its_group_and_sets_nothing_aside(
+    scoring_home: Settings,
+) -> None:
+    def fail(scorer: Scorer, texts: object) -> None:
+        raise RuntimeError("no such kernel")
+
+    drop(scoring_home, "a.csv", CSV)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scoring, "score_texts", fail)
+        with pytest.raises(Exception, match="no such kernel"):
+            run()
+    assert count(scoring_home, "scored_files") == 0
+    assert run().rows_scored == 2

@@ -1,0 +1,119 @@
+"""`reviews verify`: it holds for what runs leave, and names what breaks each promise."""
+
+import json
+import shutil
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from data_contracts.errors import ReviewsError
+from deployments.settings import Settings
+from flows.ingest_reviews import ingest_reviews
+from flows.upkeep import run_verify
+from tasks.published import publish
+from tasks.warehouse import open_warehouse
+from tests.flows.scoring_runs import CSV, drop, run
+from tests.unit.small_archive import write_archive
+
+SOURCE = "(select source_sha256 from scored_files limit 1)"
+
+
+def verify(settings: Settings) -> list[str]:
+    said: list[str] = []
+    try:
+        run_verify(settings, said.append)
+    except ReviewsError:
+        return [line for line in said if line.startswith("BROKEN")]
+    assert said[-1] == "All holds."
+    return []
+
+
+@pytest.fixture
+def scored_home(scoring_home: Settings) -> Settings:
+    """A home in which a file was scored, one of its rows set aside."""
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    return scoring_home
+
+
+def test_it_holds_after_a_run(scored_home: Settings) -> None:
+    assert verify(scored_home) == []
+
+
+CORRUPTIONS = {
+    "every row read is accounted for": "delete from quarantined_rows",
+    "no row is scored twice by one model": "insert into scored_reviews from scored_reviews where row_number = 1",
+    "no text is there twice": "insert into source_reviews from source_reviews where row_number = 1",
+    "every score has its text": "delete from source_reviews where row_number = 1",
+    "every text is scored by each model that scored its file": "delete from scored_reviews where row_number = 2",
+    "every text belongs to a scored file": "update scored_files set status = 'refused'",
+    "every score belongs to a scored file": "delete from scored_files",
+    "no row is scored and set aside": "update quarantined_rows set row_number = 1",
+    "every released row is scored, and it is known who released it": "update quarantined_rows set released_at = now()",
+    "nothing that was forgotten is there": "insert into forgotten_rows "
+    f"select {SOURCE}, 1, false, null, 'ann', now()",
+    "every score is a number from 0 to 1, with its sentiment and rating": "update scored_reviews "
+    "set predicted_rating = 'nan'",
+    "every model that scored is known and was promoted": "delete from promotions",
+    "every promotion is of a known model, and none is missing": "update promotions set number = 7",
+    "every text is the one that was read": "update source_reviews set text = text || '!'",
+}
+"""A corruption of the tables for each promise of theirs."""
+
+
+@pytest.mark.parametrize("promise", CORRUPTIONS)
+def test_a_corruption_of_the_tables_breaks_its_promise(scored_home: Settings, promise: str) -> None:
+    with open_warehouse(scored_home.warehouse, write=True) as connection:
+        connection.execute(CORRUPTIONS[promise]).fetchall()
+    publish(scored_home.warehouse, scored_home.published)
+    broken = verify(scored_home)
+    assert any(line.startswith(f"BROKEN  {promise}: ") for line in broken), broken
+
+
+def test_every_promise_of_the_tables_has_its_corruption() -> None:
+    from tasks.verification import PROMISES
+
+    assert CORRUPTIONS.keys() == PROMISES.keys()
+
+
+def _alter_bundle(settings: Settings) -> None:
+    [bundle] = settings.bundles_dir.iterdir()
+    (bundle / "vocabulary.json").write_text(json.dumps(["other", "words"]))
+
+
+def _remove_bundle(settings: Settings) -> None:
+    [bundle] = settings.bundles_dir.iterdir()
+    shutil.rmtree(bundle)
+
+
+def _outdate_copy(settings: Settings) -> None:
+    with open_warehouse(settings.warehouse, write=True) as connection:
+        connection.execute("update scored_files set committed_at = now()").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("corrupt", "promise"),
+    [
+        (_alter_bundle, "every promoted bundle is unaltered"),
+        (_remove_bundle, "every promoted bundle is unaltered"),
+        (_outdate_copy, "the published copy is up to date"),
+        (lambda settings: settings.published.unlink(), "the published copy is up to date"),
+    ],
+)
+def test_a_corruption_beside_the_tables_breaks_its_promise(
+    scored_home: Settings, corrupt: Callable[[Settings], None], promise: str
+) -> None:
+    corrupt(scored_home)
+    assert [line for line in verify(scored_home) if promise in line]
+
+
+def test_a_lost_row_of_the_parquet_is_found(scoring_home: Settings) -> None:
+    archive = write_archive(scoring_home.home / "small.tar.gz")
+    ingest_reviews(archive=str(archive), accept_unverified=True)
+    assert verify(scoring_home) == []
+    path = scoring_home.reviews_dir / "train.parquet"
+    table: pa.Table = pq.read_table(path)
+    pq.write_table(table.slice(1), path)
+    assert verify(scoring_home)
