@@ -1,0 +1,108 @@
+"""A disk that is full, a home that can't be written, too little memory: nothing is lost, and the next run goes on."""
+
+import os
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import REVIEWS, Demo, Finished, run_reviews
+from tests.e2e.test_demo import ask
+
+ROWS = 20_000
+TEXT = "a film with a plot that takes its time and an ending that is worth the wait, number {} of many more to come"
+
+
+def fill(home: Path) -> None:
+    """Put a file of 20,000 reviews into the inbox."""
+    lines = "".join(f"{TEXT.format(number)}\n" for number in range(ROWS))
+    (home / "inbox" / "many.csv").write_text("review\n" + lines.replace(",", ";"), "utf-8")
+
+
+def count_scored(home: Path) -> int:
+    return int(ask(home, "select count(*) as rows from scored_reviews")[0]["rows"])
+
+
+def require_whole(home: Path, before: int) -> None:
+    """Score what is left, then nothing may be missing or there twice."""
+    again = run_reviews(home, "score")
+    assert again.status == 0, again.err
+    assert count_scored(home) == before + ROWS
+    proof = run_reviews(home, "verify")
+    assert proof.status == 0, proof.out
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 96 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no disk can be mounted here: {mounted.stderr.decode().strip()}")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def test_a_full_disk_is_named_and_the_next_run_goes_on(demo: Demo, small_disk: Path) -> None:
+    home = small_disk / "home"
+    shutil.copytree(demo.home, home, ignore=shutil.ignore_patterns("prefect", "archive", "reviews"))
+    prefect_home = small_disk.parent / "prefect"
+    before = count_scored(home)
+    fill(home)
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(max(shutil.disk_usage(small_disk).free - 2**20, 0)))
+    full = run_reviews(home, "score", prefect_home=prefect_home)
+    assert full.status == 1
+    assert "space" in full.err
+    assert "Traceback" not in full.err
+    assert count_scored(home) == before
+    filler.unlink()
+    require_whole(home, before)
+
+
+def limit(memory: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+def run_with_little_memory(home: Path, memory: int) -> Finished:
+    environment = {**os.environ, "REVIEWS_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
+    done = subprocess.run(
+        [str(REVIEWS), "score"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: limit(memory),
+        timeout=280,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def test_too_little_memory_fails_the_run_and_the_next_one_goes_on(demo: Demo, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(demo.home, home)
+    before = count_scored(home)
+    fill(home)
+    for memory in (2**30, 3 * 2**29, 2**31):  # some of these are enough to start, none for certain to end
+        run_with_little_memory(home, memory)
+    require_whole(home, before)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_home_that_cannot_be_written_is_named(demo: Demo, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(demo.home, home)
+    fill(home)
+    home.chmod(0o500)
+    try:
+        found = run_reviews(home, "score", prefect_home=tmp_path / "prefect")
+    finally:
+        home.chmod(0o700)
+    assert found.status == 1
+    assert str(home) in found.err

@@ -1,0 +1,85 @@
+"""What goes by itself, as far as the settings ask for it: scored files and the bytes of old bad rows."""
+
+import stat
+
+import pytest
+
+from deployments.settings import Settings
+from flows.upkeep import run_verify
+from tasks.warehouse import open_warehouse
+from tests.flows.scoring_runs import CSV, count, drop, run
+from tests.flows.small_home import ask, promote_small_model
+
+
+@pytest.fixture
+def moving(scoring_home: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
+    return scoring_home
+
+
+def list_moved(settings: Settings) -> list[str]:
+    return sorted(
+        path.relative_to(settings.scored_dir).as_posix() for path in settings.scored_dir.rglob("*.csv")
+    )
+
+
+def test_scored_files_stay_where_they_are_unless_asked(scoring_home: Settings) -> None:
+    path = drop(scoring_home, "a.csv", CSV)
+    run()
+    assert path.exists()
+
+
+def test_scored_files_go_to_a_folder_of_the_day_and_refused_ones_stay(moving: Settings) -> None:
+    drop(moving, "deep/a.csv", CSV)
+    refused = drop(moving, "bad.csv", "no,thing\n1,2\n")
+    run()
+    assert [name.partition("/")[2] for name in list_moved(moving)] == ["deep/a.csv"]
+    assert refused.exists()
+
+
+def test_a_file_of_a_name_that_is_taken_goes_under_another(moving: Settings) -> None:
+    drop(moving, "a.csv", CSV)
+    run()
+    drop(moving, "a.csv", "text\ngood plot\n")
+    run()
+    assert len(list_moved(moving)) == 2
+
+
+def test_a_moved_file_is_scored_again_by_a_later_model_all_the_same(moving: Settings) -> None:
+    drop(moving, "a.csv", CSV)
+    run()
+    promote_small_model(moving, seed=1)
+    assert run(rescore=True).rows_rescored == 2
+
+
+def test_what_a_killed_run_did_not_move_the_next_one_does(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
+    assert run().files_scored == 0
+    assert len(list_moved(scoring_home)) == 1
+
+
+def test_the_bytes_of_old_bad_rows_go_and_that_they_were_stays(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    drop(scoring_home, "b.csv", "text\ngood\n??\n")
+    run()
+    with open_warehouse(scoring_home.warehouse, write=True) as connection:
+        connection.execute(
+            "update quarantined_rows set quarantined_at = now() - interval 8 day where uri = 'a.csv'"
+        ).fetchall()
+    monkeypatch.setenv("REVIEWS_KEEP_QUARANTINE_DAYS", "7")
+    run()
+    kept = ask(scoring_home.warehouse, "select uri, raw from quarantined_rows order by uri")
+    assert kept == [("a.csv", None), ("b.csv", b"??")]
+    assert count(scoring_home, "quarantined_rows") == 2
+    run_verify(scoring_home, lambda said: None)
+
+
+def test_a_new_home_is_closed_to_other_users(settings: Settings) -> None:
+    settings.make_home()
+    assert stat.S_IMODE(settings.home.stat().st_mode) == 0o700
