@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults check format lock bench bench-variants clean
+.PHONY: help setup demo test audit faults check format lock bench bench-variants clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ demo: $(STAMP) ## Ingest, train and score a small generated archive, then show t
 
 test: $(STAMP) ## Run the tests; those on the real archive where it is at hand
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+
+audit: $(STAMP) ## Look for known weaknesses in the code (bandit) and, where its data can be reached, in the lock (pip-audit)
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive flows tasks models data_contracts deployments
+	@$(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off -r requirements.lock > .venv/audit.txt 2>&1 \
+		|| ! grep -q "known vulnerabilit" .venv/audit.txt || (cat .venv/audit.txt; false)
+	@tail -n 2 .venv/audit.txt
 
 faults: $(STAMP) ## Kill commands at every fault point and at 50 random moments, into docs/reliability.md (half an hour)
 	$(BIN)/python -m tests.faults --document

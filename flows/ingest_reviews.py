@@ -13,6 +13,7 @@ from deployments.settings import load_settings
 from flows.recording import record_flow_run
 from tasks import ingest_stages as stages
 from tasks.publish_stage import publish_copy
+from tasks.published import needs_publishing
 from tasks.reviews_parquet import is_up_to_date
 from tasks.run_page import name_run
 
@@ -53,7 +54,7 @@ def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) 
         provenance, reviews = stages.describe_reviews(settings.reviews_dir)
         run.counts.update(reviews)
     pass_fault_point("ingest: before published")
-    if changed:
+    if changed or needs_publishing(settings.warehouse, settings.published):
         publish_copy(settings.warehouse, settings.published)
     done = f"{sum(reviews.values()):,} reviews" if changed else "nothing new"
     name_run(f"ingest-reviews {provenance.dataset} {done}")
