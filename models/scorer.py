@@ -106,14 +106,33 @@ def make_keras_scorer(
     return Scorer(model_id, sequence_length, word_ids, predict)
 
 
-def score_texts(scorer: Scorer, texts: Sequence[str] | pa.Array) -> ScoredTexts:
-    """Score `texts`, in Python or in Arrow, each distinct text once."""
+@dataclass(frozen=True)
+class EncodedTexts:
+    """Texts as a model reads them, each distinct one once."""
+
+    distinct: EncodedReviews
+    positions: NDArray[np.integer[Any]]
+    """[n] which of the distinct ones each text is."""
+
+
+def encode_texts(scorer: Scorer, texts: Sequence[str] | pa.Array) -> EncodedTexts:
+    """Find the words of `texts`, in Python or in Arrow. On one core; scoring what was found takes all of them."""
     distinct = to_bytes(texts).dictionary_encode()
     encoded = encode_reviews(distinct.dictionary, scorer.word_ids, scorer.sequence_length)
-    scores, where = scorer.predict(encoded), distinct.indices.to_numpy()
+    return EncodedTexts(encoded, distinct.indices.to_numpy())
+
+
+def score_encoded(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
+    """Score texts whose words are found."""
+    scores, encoded, where = scorer.predict(texts.distinct), texts.distinct, texts.positions
     return ScoredTexts(
         scores[where], encoded.token_count[where], encoded.oov_rate[where], encoded.truncated[where]
     )
+
+
+def score_texts(scorer: Scorer, texts: Sequence[str] | pa.Array) -> ScoredTexts:
+    """Score `texts`, in Python or in Arrow, each distinct text once."""
+    return score_encoded(scorer, encode_texts(scorer, texts))
 
 
 def compare_in_this_process(bundle_dir: Path, expected: Mapping[str, float]) -> float:

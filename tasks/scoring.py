@@ -7,7 +7,7 @@ opens the database: parts are independent of each other, only the commit is not.
 
 import os
 import shutil
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -42,14 +42,16 @@ from data_contracts.review_files import (
     merge_results,
 )
 from data_contracts.scored_reviews import SCORED_SCHEMA, check_scored_rows, name_sentiments, rate_stars
-from models.scorer import ScoredTexts, Scorer, score_texts
+from models.scorer import EncodedTexts, ScoredTexts, Scorer, encode_texts, score_encoded
 from models.text import find_worded
 from tasks.inbox import PassedOver, SourceFile, has_changed
 from tasks.review_files import ReadOptions, format_of, read_review_file
 from tasks.warehouse import make_durable
 
-CHUNK_ROWS = 32_768
+CHUNK_ROWS = 16_384
 """Rows that are checked and scored at a time; small files go together."""
+CHUNKS_AHEAD = 2
+"""Chunks whose words are being found or that are being scored, while the next one is read."""
 CHUNK_BYTES = 32 * 2**20
 """Bytes of rows at which a chunk is full before it has as many rows."""
 MOST_FAILED_ROWS = 16
@@ -284,21 +286,28 @@ def _check_chunk(job: ScoringJob, chunk: pa.Table, tally: _Tally, write: Write) 
 
 
 def _score_in_background(job: ScoringJob, chunks: Iterable[pa.Table]) -> Iterator[_ScoredChunk]:
-    """Score chunks in order, each in a thread of its own while the next one is read and checked."""
-    with ThreadPoolExecutor(1) as thread:
-        scoring: Future[_ScoredChunk] | None = None
+    """Score chunks in order, in threads of their own: one finds words, while the one before it is scored.
+
+    Meanwhile the caller reads and checks the chunk after those.
+    """
+    waiting: deque[Future[_ScoredChunk]] = deque()
+    with ThreadPoolExecutor(1) as finding, ThreadPoolExecutor(1) as scoring:
         for chunk in chunks:
-            if scoring is not None:
-                yield scoring.result()
-            scoring = thread.submit(_score_chunk, job, chunk, datetime.now(UTC)) if len(chunk) else None
-        if scoring is not None:
-            yield scoring.result()
+            if len(waiting) == CHUNKS_AHEAD:
+                yield waiting.popleft().result()
+            if len(chunk):
+                found = finding.submit(encode_texts, job.scorer, chunk["text"].combine_chunks())
+                waiting.append(scoring.submit(_score_chunk, job, chunk, found, datetime.now(UTC)))
+        while waiting:
+            yield waiting.popleft().result()
 
 
-def _score_chunk(job: ScoringJob, good: pa.Table, now: datetime) -> _ScoredChunk:
+def _score_chunk(
+    job: ScoringJob, good: pa.Table, found: "Future[EncodedTexts]", now: datetime
+) -> _ScoredChunk:
     """Score a chunk; where the scorer fails on it, split it until the rows on which it fails are alone."""
     try:
-        return _ScoredChunk(good, score_rows(job, good, now), {})
+        return _ScoredChunk(good, score_rows(job, good, now, found.result()), {})
     except Exception as error:  # whatever the libraries raise, a row may be the cause
         first = error
     scored: list[pa.Table] = []
@@ -325,7 +334,7 @@ def _score_chunk(job: ScoringJob, good: pa.Table, now: datetime) -> _ScoredChunk
 def _require_working(job: ScoringJob, first: Exception) -> None:
     """Raise `first` where the scorer fails on a plain text too: then the row is not the cause."""
     try:
-        score_finite(job.scorer, pa.array(["a good film"]))
+        score_finite(job.scorer, encode_texts(job.scorer, ["a good film"]))
     except Exception:
         raise first from None
 
@@ -383,9 +392,14 @@ def make_source_rows(good: pa.Table) -> pa.Table:
     return pa.table({**columns, "text_sha256": hashes}).select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA)
 
 
-def score_rows(job: ScoringJob, good: pa.Table, now: datetime) -> pa.Table:
-    """Score rows that have `source_sha256`, `row_number` and `text`, [n] to [n] rows of `SCORED_SCHEMA`."""
-    scored = score_finite(job.scorer, good["text"].combine_chunks())
+def score_rows(
+    job: ScoringJob, good: pa.Table, now: datetime, encoded: EncodedTexts | None = None
+) -> pa.Table:
+    """Score rows that have `source_sha256`, `row_number` and `text`, [n] to [n] rows of `SCORED_SCHEMA`.
+
+    `encoded` are their texts where the words are found already.
+    """
+    scored = score_finite(job.scorer, encoded or encode_texts(job.scorer, good["text"].combine_chunks()))
     columns = {
         "source_sha256": good["source_sha256"],
         "row_number": good["row_number"],
@@ -402,9 +416,9 @@ def score_rows(job: ScoringJob, good: pa.Table, now: datetime) -> pa.Table:
     return pa.table(columns, schema=SCORED_SCHEMA)
 
 
-def score_finite(scorer: Scorer, texts: pa.Array) -> ScoredTexts:
-    """Score texts; a score that is no number is a `ValueError`."""
-    scored = score_texts(scorer, texts)
+def score_finite(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
+    """Score texts whose words are found; a score that is no number is a `ValueError`."""
+    scored = score_encoded(scorer, texts)
     if not np.isfinite(scored.score).all():
         raise ValueError("the model gave a score that is not a number")
     return scored

@@ -194,7 +194,7 @@ def test_a_row_on_which_the_scorer_fails_is_set_aside_alone(
     lines = "".join(f"good film {number}\n" for number in range(99))
     drop(scoring_home, "a.csv", f"text\n{lines}bad plot\n{lines}")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scoring, "score_texts", _through(poison(sound, marked, answer)))
+        patch.setattr(scoring, "score_encoded", _through(poison(sound, marked, answer)))
         summary = run()
     assert (summary.rows_scored, summary.rows_quarantined) == (198, 1)
     assert ask(scoring_home.published, "select row_number, rule, raw from quarantined_rows") == [
@@ -204,9 +204,9 @@ def test_a_row_on_which_the_scorer_fails_is_set_aside_alone(
 
 
 def _through(scorer: Scorer):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    from models.scorer import score_texts
+    from models.scorer import score_encoded
 
-    return lambda given, texts: score_texts(scorer, texts)
+    return lambda given, texts: score_encoded(scorer, texts)
 
 
 def test_a_scorer_that_fails_on_everything_stops_its_group_and_sets_nothing_aside(
@@ -217,7 +217,7 @@ def test_a_scorer_that_fails_on_everything_stops_its_group_and_sets_nothing_asid
 
     drop(scoring_home, "a.csv", CSV)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scoring, "score_texts", fail)
+        patch.setattr(scoring, "score_encoded", fail)
         with pytest.raises(Exception, match="no such kernel"):
             run()
     assert count(scoring_home, "scored_files") == 0
