@@ -47,6 +47,9 @@ class _ReviewsGroup(click.Group):
                 err=True,
             )
             ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted. What is committed stays; the next run goes on from there.", err=True)
+            raise
         except BrokenPipeError:
             raise  # click's own business, when the reader of a pipe has gone
         except OSError as error:
@@ -300,15 +303,18 @@ def quarantine_release(
 
 
 @main.command()
-@click.argument("name", metavar="REVIEW_ID|MOVIE_ID|SHA")
+@click.argument("name", metavar="REVIEW_ID|MOVIE_ID|SHA|ROW")
 @click.option(
-    "--as", "kind", type=click.Choice(["review", "movie", "file", "text"]), help="What NAME is, if unclear."
+    "--as",
+    "kind",
+    type=click.Choice(["review", "movie", "file", "text", "row"]),
+    help="What NAME is, if unclear.",
 )
 @click.option("--reason", metavar="TEXT", help="Kept with the trace.")
 @click.option("--by", metavar="NAME", help="Who asks for it. [default: the user that you are]")
 @click.option("--yes", is_flag=True, help="Do it without asking.")
 def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes: bool) -> None:
-    """Delete a review, a movie's reviews, a file's rows or a text, with all scores, for good.
+    """Delete a review, a movie's reviews, a file's rows, a text or one row, with all scores, for good.
 
     They leave every table, the published copy and the parts; the database file is written anew. A trace without
     the text stays in the table forgotten_rows. Backups, and the files themselves, are named, not changed.
@@ -317,6 +323,7 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
     Examples:
       reviews forget r-10482 --reason "asked by the writer"
       reviews forget tt0111161 --as movie --yes
+      reviews forget 3fa94c12ab07:17
     """
     from deployments.settings import load_settings
     from flows import upkeep

@@ -13,7 +13,8 @@ from uuid import uuid4
 
 from data_contracts.errors import BundleError, ReviewsError, UsageError, WarehouseError
 from deployments.settings import Settings
-from tasks import backups, forgetting, quarantine
+from flows.scoring_page import count
+from tasks import backups, forgetting, quarantine, retention
 from tasks.answers import escape_controls
 from tasks.code_version import name_code_version
 from tasks.locking import hold_folder
@@ -43,7 +44,7 @@ def run_verify(settings: Settings, say: Say) -> None:
         broken += bool(finding.broken)
     if broken:
         raise ReviewsError(
-            f"{broken} promises do not hold. Next: `reviews restore` a backup from before, or mend what is named."
+            f"{count(broken, 'promise')} broken. Next: mend what is named, or `reviews restore` a backup from before."
         )
     say("All holds.")
 
@@ -76,7 +77,7 @@ def show_row(settings: Settings, name: str, say: Say) -> None:
         names = [column[0] for column in result.description or []]
         rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
     if len(rows) != 1:
-        raise UsageError(f"{name}: {len(rows)} rows have this name. Next: `reviews quarantine list`.")
+        raise UsageError(f"{name}: {count(len(rows), 'row')} of this name. Next: `reviews quarantine list`.")
     (row,) = rows
     raw = row.pop("raw")
     for column, value in row.items():
@@ -97,7 +98,7 @@ def release(settings: Settings, choice: quarantine.Choice, encoding: str, by: st
             settings.warehouse,
             choice,
             run_id,
-            by or name_user(),
+            (by or name_user()) + ("" if encoding == "utf-8" else f" (read as {encoding})"),
             lambda model_id: _load(settings, model_id),
             settings.limits,
             encoding,
@@ -107,11 +108,13 @@ def release(settings: Settings, choice: quarantine.Choice, encoding: str, by: st
     for each in done.still_bad:
         say(f"  stays       {each.name} of {escape_controls(each.uri)}: {escape_controls(each.reason)}")
     if done.rows:
-        say(f"Released {done.rows:,} rows, scored with {', '.join(done.models)}")
+        for text in done.texts:
+            say(f"  read as     {escape_controls(text)}")
+        say(f"Released {count(done.rows, 'row')}, scored with {', '.join(done.models)}")
     elif done.still_bad:
         raise ReviewsError("No row was released: each still breaks a rule.")
     else:
-        say("No row is set aside that fits.")
+        say("No row is set aside that fits. `reviews quarantine list` shows those that there are.")
 
 
 def _load(settings: Settings, model_id: str) -> Any:
@@ -135,10 +138,10 @@ def forget(
         done = forgetting.forget(settings.warehouse, name, meant.kind, by or name_user(), reason)
         publish(settings.warehouse, settings.published)
     say(
-        f"Forgot {done.rows:,} rows ({done.kind} {escape_controls(name)}), {done.of_those_quarantined:,} of them "
-        "set aside."
+        f"Forgot {count(done.rows, 'row')} ({done.kind} {escape_controls(name)}), {done.of_those_quarantined:,} of "
+        "them set aside."
     )
-    present = forgetting.list_present(done.files, settings.inbox_dir)
+    present = forgetting.list_present(done.files, settings.inbox_dir, settings.scored_dir)
     kept = [path for path in sorted(settings.backups_dir.glob("*")) if path.is_dir()]
     aside = sorted(settings.home.glob("reviews.replaced-*.duckdb"))
     for path in (*present, *kept, *aside):
@@ -158,10 +161,14 @@ def describe_forgettable(settings: Settings, name: str, kind: str | None) -> str
 
 def back_up(settings: Settings, target: Path | None, say: Say) -> None:
     """Make a backup; one without a name lies in `backups/`, where only the newest are kept."""
+    if target and target.is_relative_to(settings.inbox_dir):
+        raise UsageError(f"{target}: lies in the inbox, where it would be read. Next: name another folder.")
     done = backups.back_up(
         settings.warehouse, settings.bundles_dir, target or backups.name_backup(settings.backups_dir)
     )
-    say(f"Backed up {done.bytes / 2**20:,.1f} MiB, the database and {done.bundles} bundles:\n  {done.folder}")
+    say(
+        f"Backed up {done.bytes / 2**20:,.1f} MiB, the database and {count(done.bundles, 'bundle')}:\n  {done.folder}"
+    )
     if target is None:
         for path in backups.drop_older(settings.backups_dir, settings.keep_backups):
             say(f"  dropped an older one: {path.name}")
@@ -176,8 +183,11 @@ def restore(settings: Settings, folder: Path, say: Say) -> None:
         settings.parts_dir,
         lambda path: say("Waiting until a run has ended ..."),
     )
+    back = retention.bring_back(settings.warehouse, settings.scored_dir, settings.inbox_dir)
     publish(settings.warehouse, settings.published)
     say(f"Restored {folder}")
+    if back:
+        say(f"  {count(back, 'file')} of `scored/` that came after it: back in the inbox")
     if kept:
         say(f"  the database before it is kept as {kept.name}")
     say(

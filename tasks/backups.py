@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.errors import ReviewsError, UsageError, WarehouseError
+from tasks.forgetting import forget_again, read_traces
 from tasks.locking import hold_folder
 from tasks.warehouse import copy_warehouse, make_durable, name_log, open_warehouse
 
@@ -48,7 +49,8 @@ def back_up(warehouse: Path, bundles_dir: Path, target: Path) -> Backup:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_unfinished(target.parent)
-        (building / BUNDLES).mkdir(parents=True)
+        building.mkdir(mode=0o700)
+        (building / BUNDLES).mkdir()
         with (building / DATABASE).open("wb") as file:
             copy_warehouse(warehouse, file)
         bundles = [path for path in sorted(bundles_dir.glob("*")) if path.is_dir() and path.name[0] != "."]
@@ -114,9 +116,11 @@ def restore(
 ) -> Path | None:
     """Put a backup's database and bundles in place; give where the database before it was kept, if there was one.
 
-    A database that a run has open is waited for. What came in after the backup is scored anew by the next run.
+    A run that goes on is waited for. What was forgotten since stays forgotten, as far as the present database can be
+    read. What came in after the backup is scored anew by the next run.
     """
     check_backup(folder)
+    traces = read_traces(warehouse) if warehouse.exists() else None
     building = warehouse.with_name(f".{warehouse.name}.restoring")
     try:
         parts_dir.mkdir(parents=True, exist_ok=True)
@@ -126,6 +130,8 @@ def restore(
             shutil.copyfile(folder / DATABASE, building)
             with open_warehouse(building, write=True):
                 pass  # a database of a newer version is refused here, an older one brought up to date
+            if traces is not None:
+                forget_again(building, traces)
             make_durable(building)
             for bundle in sorted((folder / BUNDLES).glob("*")):
                 _put_bundle(bundle, bundles_dir)

@@ -9,6 +9,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -16,13 +17,18 @@ from data_contracts.errors import ContractError, UsageError, WarehouseError
 from tasks.commit import commit_parts
 from tasks.warehouse import begin_transaction, name_rewrite_mark, open_warehouse, rewrite_warehouse
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 KINDS = {
     "review": "review_id = $name",
     "movie": "movie_id = $name",
-    "file": "source_sha256 = $name",
+    "file": "length($name) >= 12 AND starts_with(source_sha256, $name)",
     "text": "text_sha256 = $name",
+    "row": "$name LIKE '____________%:_%' AND starts_with(source_sha256, split_part($name, ':', 1)) "
+    "AND row_number = try_cast(split_part($name, ':', 2) AS BIGINT)",
 }
-"""What a name may be of, and the rows that it means."""
+"""What a name may be of, and the rows that it means; a row's name is that of `reviews quarantine list`."""
 _QUARANTINE_HAS_NO = "text"
 
 _FIND = """
@@ -38,6 +44,14 @@ SELECT count(*), count(*) FILTER (was_quarantined) FROM
 _LIST_FILES = """
 SELECT DISTINCT uri FROM scored_files SEMI JOIN doomed USING (source_sha256)
 UNION SELECT DISTINCT uri FROM inbox_files SEMI JOIN doomed USING (source_sha256) ORDER BY uri
+"""
+_COUNT_UNNAMED = """
+SELECT count(*) FROM quarantined_rows WHERE review_id IS NULL AND raw IS NOT NULL
+AND contains(lower(raw::VARCHAR), lower(encode($name)::VARCHAR))
+"""
+# What was forgotten in one database, in another that was made before.
+_FORGET_AGAIN = """
+INSERT INTO forgotten_rows SELECT * FROM traces ON CONFLICT DO NOTHING
 """
 _TRACE = """
 INSERT INTO forgotten_rows
@@ -65,9 +79,15 @@ def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
         found = {each: _count(connection, each, name) for each in ([kind] if kind else KINDS)}
     fitting = [each for each in found.values() if each.rows]
     if not fitting:
-        raise UsageError(
-            f"{name!r}: no row has it as {' or '.join(found)}. Next: look it up with `reviews sql`, in source_reviews."
-        )
+        with open_warehouse(warehouse, write=False) as connection:
+            [(unnamed,)] = connection.execute(_COUNT_UNNAMED, {"name": name}).fetchall()
+        advice = "look it up with `reviews sql`, in source_reviews"
+        if unnamed:
+            advice = (
+                f"{unnamed:,} of the rows that were set aside have no id and hold it in their bytes: look at them with "
+                "`reviews quarantine list` and forget them by their names there, such as 3fa94c12ab07:17"
+            )
+        raise UsageError(f"{name!r}: no row has it as {' or '.join(found)}. Next: {advice}.")
     if len(fitting) > 1:
         kinds = " and ".join(each.kind for each in fitting)
         raise UsageError(f"{name!r} is the name of a {kinds}. Next: say which with --as.")
@@ -80,13 +100,38 @@ def forget(warehouse: Path, name: str, kind: str, forgotten_by: str, reason: str
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         forgotten = _count(connection, kind, name)
         connection.execute(_TRACE, {"reason": reason, "by": forgotten_by})
-        for table in ("source_reviews", "scored_reviews", "quarantined_rows"):
-            connection.execute(
-                f"DELETE FROM {table} AS rows USING doomed WHERE rows.source_sha256 = doomed.source_sha256 "  # noqa: S608
-                "AND rows.row_number = doomed.row_number"
-            ).fetchall()
+        _delete(connection, "doomed")
     rewrite_warehouse(warehouse)
     return forgotten
+
+
+def _delete(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
+    """Delete the rows whose keys are in the table `keys` from every table that holds texts or scores."""
+    for table in ("source_reviews", "scored_reviews", "quarantined_rows"):
+        connection.execute(
+            f"DELETE FROM {table} AS rows USING {keys} AS keys WHERE rows.source_sha256 = keys.source_sha256 "  # noqa: S608
+            "AND rows.row_number = keys.row_number"
+        ).fetchall()
+
+
+def read_traces(warehouse: Path) -> "pa.Table | None":
+    """Read what was forgotten; None where the database can't tell any more."""
+    try:
+        with open_warehouse(warehouse, write=False) as connection:
+            return connection.sql("FROM forgotten_rows").to_arrow_table()
+    except WarehouseError:
+        return None
+
+
+def forget_again(warehouse: Path, traces: "pa.Table") -> None:
+    """Forget in an older copy of the database what was forgotten since."""
+    if not len(traces):
+        return
+    with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
+        connection.register("traces", traces)
+        connection.execute(_FORGET_AGAIN).fetchall()
+        _delete(connection, "traces")
+    rewrite_warehouse(warehouse)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, kind: str, name: str) -> Forgotten:
@@ -100,9 +145,18 @@ def _count(connection: duckdb.DuckDBPyConnection, kind: str, name: str) -> Forgo
     return Forgotten(kind, int(rows), int(quarantined), files)
 
 
-def list_present(files: tuple[str, ...], inbox: Path) -> list[Path]:
-    """Give those of the files that are still where they were seen."""
-    return [path for path in (inbox / uri for uri in files) if os.path.lexists(path)]
+def list_present(files: tuple[str, ...], inbox: Path, scored_dir: Path) -> list[Path]:
+    """Give those of the files that are still where they were seen, or where scored files go."""
+    days = sorted(path for path in scored_dir.glob("*") if path.is_dir())
+    places = [inbox, *days]
+    named = [place / uri for uri in files for place in places]
+    renamed = [
+        path
+        for uri in files
+        for day in days
+        for path in (day / uri).parent.glob(f"????????????-{Path(uri).name}")
+    ]
+    return [path for path in (*named, *renamed) if os.path.lexists(path)]
 
 
 def commit_waiting(parts_dir: Path, warehouse: Path) -> None:

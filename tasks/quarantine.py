@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from models.scorer import Scorer
 
+SHOWN_TEXTS, SHOWN_CHARACTERS = 3, 60
+NO_TEXTS = ("unicode_escape", "raw_unicode_escape", "utf_7", "idna", "punycode", "undefined")
+"""Encodings of Python's that are no encodings of texts in files, or that read any bytes as something."""
 SHORTEST_PREFIX = 6
 """Digits of a sha256 that are needed to name a file by them."""
 
@@ -88,6 +91,8 @@ class Release:
     rows: int
     models: tuple[str, ...]
     still_bad: tuple[StillBad, ...]
+    texts: tuple[str, ...] = ()
+    """How the first of the texts begin, so that people see whether they were read right."""
 
 
 def parse_row_name(text: str) -> tuple[str, int]:
@@ -120,6 +125,9 @@ def release_rows(
     `load` gives the scorer of a model id and raises where it may not score: then nothing is released. Of a text
     whose bytes broke its encoding, `encoding` is what they are read as.
     """
+    if encoding.lower().replace("-", "_") in NO_TEXTS:
+        raise UsageError(f"--encoding: {encoding!r} is not an encoding. Next: such as latin-1 or cp1252.")
+    _require_known_rule(choice.rule)
     picked, models = _read(warehouse, choice)
     still_bad, good = _judge(picked, limits, encoding)
     if not len(good):
@@ -127,7 +135,16 @@ def release_rows(
     by_model = _group_by_model(good, models)
     scored = [_score(load(model_id), run_id, rows) for model_id, rows in by_model.items()]
     _commit(warehouse, good, scored, released_by)
-    return Release(len(good), tuple(by_model), tuple(still_bad))
+    texts = tuple(text[:SHOWN_CHARACTERS] for text in good["text"].slice(0, SHOWN_TEXTS).to_pylist())
+    return Release(len(good), tuple(by_model), tuple(still_bad), texts)
+
+
+def _require_known_rule(rule: str | None) -> None:
+    from data_contracts.review_files import ROW_RULES, SCORING_RULES
+
+    known = [*ROW_RULES, *SCORING_RULES]
+    if rule is not None and rule not in known:
+        raise UsageError(f"--rule: there is no row rule {rule!r}. Next: one of {', '.join(known)}.")
 
 
 def _read(warehouse: Path, choice: Choice) -> tuple["pa.Table", dict[str, list[str]]]:
@@ -153,8 +170,13 @@ def _require_found(picked: "pa.Table", choice: Choice) -> None:
             if source.startswith(prefix) and row == number
         }
         if len(fitting) != 1:
+            asked = (
+                " and breaks the rule or is of the file that you named" if choice.rule or choice.uri else ""
+            )
             what = (
-                "no open row has this name" if not fitting else f"rows of {len(fitting)} files have this name"
+                f"no open row has this name{asked}"
+                if not fitting
+                else f"rows of {len(fitting)} files have this name"
             )
             raise UsageError(
                 f"{prefix}:{number}: {what}. Next: `reviews quarantine list` names those that are open."

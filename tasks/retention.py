@@ -7,8 +7,8 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tasks.inbox import FoundFile, look_into
-from tasks.ledger import read_sightings
+from tasks.inbox import FoundFile, SourceFile, hash_file, look_into
+from tasks.ledger import read_sightings, read_statuses
 from tasks.warehouse import open_warehouse
 
 _DROP_BYTES = """
@@ -30,6 +30,23 @@ def move_scored(inbox: Path, warehouse: Path, scored_dir: Path) -> int:
     for file in done:
         _move(file, scored_dir / f"{datetime.now(UTC):%Y-%m-%d}" / file.uri, known[file.uri].source_sha256)
     return len(done)
+
+
+def bring_back(warehouse: Path, scored_dir: Path, inbox: Path) -> int:
+    """Move what the ledger does not hold, since an older database was restored, back to the inbox; give how many."""
+    moved: dict[str, list[tuple[Path, Path]]] = {}
+    for day in sorted(path for path in scored_dir.glob("*") if path.is_dir()):
+        for file in look_into(day).files:
+            found = hash_file(file)
+            if isinstance(found, SourceFile):
+                moved.setdefault(found.source_sha256, []).append((file.path, inbox / file.uri))
+    unknown = moved.keys() - read_statuses(warehouse, list(moved)).keys()
+    for source in unknown:
+        for path, target in moved[source]:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            free = target.with_name(f"{source[:12]}-{target.name}") if os.path.lexists(target) else target
+            path.rename(free)
+    return len(unknown)
 
 
 def _move(file: FoundFile, target: Path, source_sha256: str) -> None:

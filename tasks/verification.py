@@ -14,7 +14,7 @@ import duckdb
 from data_contracts.errors import BundleError, WarehouseError
 from models.bundle import require_unaltered
 from tasks.published import needs_publishing
-from tasks.warehouse import open_warehouse
+from tasks.warehouse import WAIT_SECONDS, connect_read_only, open_warehouse
 
 ROWS_SHOWN = 5
 """Rows that break a promise which are named at most."""
@@ -122,7 +122,10 @@ def verify(warehouse: Path, published: Path, bundles_dir: Path, reviews_dir: Pat
     for promise, query in PROMISES.items():
         yield _ask(warehouse, promise, query)
     yield _look("every promoted bundle is unaltered", lambda: _find_altered(warehouse, bundles_dir))
-    yield _look("the reviews Parquet is whole", lambda: _find_broken_splits(warehouse, reviews_dir))
+    yield _look(
+        "the reviews Parquet is whole, where there is any",
+        lambda: _find_broken_splits(warehouse, reviews_dir),
+    )
     yield _look("the published copy is up to date", lambda: _find_stale(warehouse, published))
 
 
@@ -206,8 +209,27 @@ def _find_stale(warehouse: Path, published: Path) -> list[str]:
     with open_warehouse(warehouse, write=False) as connection:
         has_rows = connection.execute("SELECT count(*) > 0 FROM scored_files").fetchall() == [(True,)]
     stale = needs_publishing(warehouse, published)
-    return (
-        [f"{published}: the next run publishes what it lacks"]
-        if stale and (has_rows or published.exists())
-        else []
-    )
+    if stale:
+        lacking = has_rows or published.exists()
+        return [f"{published}: the next run publishes what it lacks"] if lacking else []
+    mine, other = _digest_tables(warehouse), _digest_tables(published)
+    return [f"{published}: {table} was changed there" for table in _COPIED if mine[table] != other[table]]
+
+
+_COPIED = (
+    "source_reviews",
+    "scored_reviews",
+    "scored_files",
+    "quarantined_rows",
+    "forgotten_rows",
+    "promotions",
+)
+
+
+def _digest_tables(path: Path) -> dict[str, Any]:
+    """Give the number of rows of each table that readers see, and a digest of them in any order."""
+    with connect_read_only(path.absolute(), {}, WAIT_SECONDS) as connection:
+        return {
+            table: connection.execute(f"SELECT count(*), bit_xor(hash(t)) FROM {table} AS t").fetchall()  # noqa: S608
+            for table in _COPIED
+        }

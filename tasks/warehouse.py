@@ -306,6 +306,8 @@ def _choose_next_step(error: duckdb.Error) -> str:
         )
     if "version number" in text:
         return "the file was made by a newer DuckDB: update this program, or `reviews restore BACKUP` from before."
+    if isinstance(error, duckdb.CatalogException):
+        return "a table or view is missing: `reviews restore BACKUP`."
     if isinstance(error, duckdb.OutOfMemoryException):
         return f"free disk space beside the database: more than {MEMORY_LIMIT} of memory was needed."
     return "see that the disk is not full and the folder can be written, then run the command again."

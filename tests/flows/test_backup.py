@@ -1,6 +1,7 @@
 """`reviews backup` and `reviews restore`: a whole copy or none, and the way back to it."""
 
 import json
+import stat
 import threading
 from pathlib import Path
 
@@ -159,3 +160,27 @@ def test_the_oldest_of_the_backups_go(home: Settings, monkeypatch: pytest.Monkey
     assert [path.name[8:16] for path in sorted(home.backups_dir.iterdir())] == [
         f"2026110{day}" for day in range(3, 10)
     ]
+
+
+def test_files_that_were_moved_after_the_backup_are_scored_anew(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(home, tmp_path / "backup", quiet)
+    monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
+    drop(home, "b.csv", MORE)
+    run()
+    said: list[str] = []
+    restore(home, tmp_path / "backup", said.append)
+    assert "back in the inbox" in "".join(said)
+    assert run().rows_scored == 1
+    assert count(home, "scored_reviews") == 3
+
+
+def test_a_backup_does_not_go_into_the_inbox(home: Settings) -> None:
+    with pytest.raises(UsageError, match="lies in the inbox"):
+        back_up(home, home.inbox_dir / "backup", quiet)
+
+
+def test_a_backup_is_closed_to_other_users(home: Settings, tmp_path: Path) -> None:
+    back_up(home, tmp_path / "backup", quiet)
+    assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700

@@ -178,7 +178,7 @@ TABLE = [
         says="'klingon' is not an encoding",
     ),
     parameter(
-        "row to show that is not there", "quarantine", "show", "3fa94c12ab07:1", says="0 rows have this name"
+        "row to show that is not there", "quarantine", "show", "3fa94c12ab07:1", says="0 rows of this name"
     ),
     parameter("unknown thing to forget", "forget", "--yes", "r-99", says="no row has it as review"),
     parameter(

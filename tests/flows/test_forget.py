@@ -7,7 +7,7 @@ import pytest
 from data_contracts.errors import UsageError
 from deployments.settings import Settings
 from flows.score_reviews import score_reviews
-from flows.upkeep import back_up, forget, run_verify
+from flows.upkeep import back_up, forget, restore, run_verify
 from tasks import forgetting, score_stages
 from tests.flows.scoring_runs import count, drop, run
 from tests.flows.small_home import ask, promote_small_model
@@ -74,7 +74,7 @@ def test_files_and_backups_that_may_still_hold_it_are_named(home: Settings, tmp_
 
 
 def test_a_name_that_nothing_has_is_wrong_usage(home: Settings) -> None:
-    with pytest.raises(UsageError, match="no row has it as review or movie or file or text"):
+    with pytest.raises(UsageError, match="no row has it as review or movie or file or text or row"):
         do_forget(home, "r99")
 
 
@@ -83,7 +83,7 @@ def test_a_name_of_two_kinds_has_to_be_told_apart(home: Settings) -> None:
     run()
     with pytest.raises(UsageError, match="review and movie"):
         do_forget(home, "tt2")
-    assert "Forgot 1 rows (review" in do_forget(home, "tt2", "review")
+    assert "Forgot 1 row (review" in do_forget(home, "tt2", "review")
 
 
 def test_a_part_that_waits_for_its_commit_is_forgotten_too(home: Settings) -> None:
@@ -115,3 +115,33 @@ def test_a_command_that_is_killed_before_the_file_is_written_anew_is_finished_by
     run()
     assert not list(home.home.glob(".*.to-rewrite"))
     assert SECRET.encode() not in home.warehouse.read_bytes()
+
+
+def test_one_row_is_forgotten_by_its_name(home: Settings) -> None:
+    [(sha,)] = ask(home.warehouse, "select source_sha256 from scored_files")
+    assert "Forgot 1 row (row" in do_forget(home, f"{sha[:12]}:3")
+    assert count(home, "quarantined_rows") == 0
+    run_verify(home, lambda said: None)
+
+
+def test_rows_without_an_id_that_hold_the_name_are_pointed_out(home: Settings) -> None:
+    drop(home, "shape.csv", "review_id,text\nr7,good film\nr8,too,many,fields\n")
+    run()
+    with pytest.raises(UsageError, match="1 of the rows that were set aside have no id and hold it"):
+        do_forget(home, "r8")
+
+
+def test_what_was_forgotten_stays_so_after_a_restore(home: Settings) -> None:
+    back_up(home, home.home / "backup", lambda said: None)
+    do_forget(home, "r2")
+    restore(home, home.home / "backup", lambda said: None)
+    assert count(home, "source_reviews where review_id = 'r2'") == 0
+    assert count(home, "forgotten_rows") == 1
+    assert SECRET.encode() not in home.warehouse.read_bytes() + home.published.read_bytes()
+    run_verify(home, lambda said: None)
+
+
+def test_files_that_were_moved_are_named(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
+    run()
+    assert f"may still hold it: {home.scored_dir}" in do_forget(home, "r2")

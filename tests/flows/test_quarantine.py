@@ -39,7 +39,7 @@ def long_row(scoring_home: Settings) -> Settings:
 
 
 def test_a_released_row_is_scored_and_marked_with_who_and_when(long_row: Settings) -> None:
-    assert "Released 1 rows" in release_all(long_row)
+    assert "Released 1 row" in release_all(long_row)
     [(by, age)] = ask(
         long_row.published, "select released_by, epoch(now() - released_at) from quarantined_rows"
     )
@@ -128,7 +128,7 @@ def test_rows_are_chosen_by_rule_file_and_name(long_row: Settings) -> None:
     [(sha,)] = ask(
         long_row.warehouse, "select source_sha256 from quarantined_rows where rule = 'text_too_long'"
     )
-    assert "Released 1 rows" in release_all(long_row, Choice(rows=(parse_row_name(f"{sha[:12]}:2"),)))
+    assert "Released 1 row" in release_all(long_row, Choice(rows=(parse_row_name(f"{sha[:12]}:2"),)))
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_row_on_which_the_scorer_fails_is_set_aside_alone(
     assert ask(scoring_home.published, "select row_number, rule, raw from quarantined_rows") == [
         (100, "scorer_failed", b"bad plot")
     ]
-    assert "Released 1 rows" in release_all(scoring_home)
+    assert "Released 1 row" in release_all(scoring_home)
 
 
 def _through(scorer: Scorer):  # type: ignore[no-untyped-def]  # noqa: ANN202

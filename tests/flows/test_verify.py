@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -88,6 +89,13 @@ def _remove_bundle(settings: Settings) -> None:
     shutil.rmtree(bundle)
 
 
+def _change_copy(settings: Settings) -> None:
+    with duckdb.connect(str(settings.published)) as connection:
+        connection.execute(
+            "update scored_reviews set score = 0.9, sentiment = 'positive', predicted_rating = 9.1"
+        )
+
+
 def _outdate_copy(settings: Settings) -> None:
     with open_warehouse(settings.warehouse, write=True) as connection:
         connection.execute("update scored_files set committed_at = now()").fetchall()
@@ -99,6 +107,7 @@ def _outdate_copy(settings: Settings) -> None:
         (_alter_bundle, "every promoted bundle is unaltered"),
         (_remove_bundle, "every promoted bundle is unaltered"),
         (_outdate_copy, "the published copy is up to date"),
+        (_change_copy, "the published copy is up to date"),
         (lambda settings: settings.published.unlink(), "the published copy is up to date"),
     ],
 )
