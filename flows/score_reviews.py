@@ -109,10 +109,10 @@ def _make_known(work: stages.Work, settings: Settings, seconds: float) -> None:
 
 def _tidy_up(settings: Settings) -> None:
     move, days = settings.scored_files == "move", settings.keep_quarantine_days
-    if move or days:
-        stages.tidy_up(
-            settings.inbox_dir, settings.warehouse, settings.scored_dir, move=move, quarantine_days=days
-        )
+    if (move or days) and stages.tidy_up(
+        settings.inbox_dir, settings.warehouse, settings.scored_dir, move=move, quarantine_days=days
+    ):
+        publish_copy(settings.warehouse, settings.published)
 
 
 def _end_plan(plan: ScoringPlan) -> ScoringPlan:

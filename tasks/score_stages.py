@@ -227,12 +227,14 @@ def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
 
 
 @task(name="tidy-up", **WHEN_IT_MAY_PASS)
-def tidy_up(inbox: Path, warehouse: Path, scored_dir: Path, *, move: bool, quarantine_days: float) -> None:
-    """Move scored files out of the inbox and drop the bytes of old bad rows, as far as the settings ask for it."""
+def tidy_up(inbox: Path, warehouse: Path, scored_dir: Path, *, move: bool, quarantine_days: float) -> bool:
+    """Move scored files out of the inbox and drop the bytes of old bad rows, as far as the settings ask for it.
+
+    Tells whether the database has changed.
+    """
     if move:
         move_scored(inbox, warehouse, scored_dir)
-    if quarantine_days:
-        drop_old_bytes(warehouse, quarantine_days)
+    return bool(quarantine_days and drop_old_bytes(warehouse, quarantine_days))
 
 
 def commit_leftovers(parts_dir: Path, warehouse: Path, work: Work) -> None:

@@ -9,9 +9,10 @@ PROJECT_ROOT = Path(__file__).parents[1]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share costly fixtures in one process: those of a file, and all end-to-end tests."""
+    """Keep tests that share costly fixtures in one process: those of a file, and all end-to-end tests but one file."""
     for item in items:
-        group = "e2e" if "e2e" in item.path.parts else str(item.path)
+        shares_demo = "e2e" in item.path.parts and item.path.name != "test_faults.py"
+        group = "e2e" if shares_demo else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -31,10 +31,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50, help="random kills, over all scenarios")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--moments-only", action="store_true", help="leave the fault points out")
     parser.add_argument("--document", action="store_true", help="write the table into docs/reliability.md")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
-        trials = try_all(Path(name), arguments.kills, random.Random(arguments.seed))
+        trials = try_all(
+            Path(name), arguments.kills, random.Random(arguments.seed), with_points=not arguments.moments_only
+        )
     table = describe(trials)
     print(table)
     if arguments.document:
@@ -42,13 +45,13 @@ def main() -> int:
     return 1 if any(trial.trouble for trial in trials) else 0
 
 
-def try_all(folder: Path, kills: int, chance: random.Random) -> list[Trial]:
+def try_all(folder: Path, kills: int, chance: random.Random, *, with_points: bool) -> list[Trial]:
     """Try every point of every scenario, then random moments, spread over the scenarios."""
     scenarios = prepare_scenarios(folder)
     references = {name: run_undisturbed(scenario, folder) for name, scenario in scenarios.items()}
     trials = []
     for name, scenario in scenarios.items():
-        for point in points_of(name):
+        for point in points_of(name) if with_points else ():
             trials.append(tell(try_point(scenario, references[name], point, folder)))
     for number in range(kills):
         name = list(scenarios)[number % len(scenarios)]

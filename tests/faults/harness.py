@@ -155,10 +155,16 @@ def try_point(scenario: Scenario, reference: Reference, point: str, folder: Path
 
 
 def try_moment(scenario: Scenario, reference: Reference, seconds: float, folder: Path) -> Trial:
-    """Kill a run after some seconds, run it again, and compare."""
+    """Kill a run after some seconds, earlier where it ended before that, run it again, and compare."""
 
     def kill(home: Path) -> subprocess.CompletedProcess[bytes]:
-        return run_command(home, scenario.command, kill_after=seconds)
+        killed, moment = run_command(home, scenario.command, kill_after=seconds), seconds
+        while killed.returncode != -signal.SIGKILL:
+            moment /= 2
+            shutil.rmtree(home)
+            shutil.copytree(scenario.template, home)
+            killed = run_command(home, scenario.command, kill_after=moment)
+        return killed
 
     return _try(scenario, reference, f"after {seconds:.2f} s", folder, kill)
 
