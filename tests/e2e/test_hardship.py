@@ -5,14 +5,16 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import REVIEWS, Demo, Finished, run_reviews
+from tests.e2e.conftest import REVIEWS, Demo, run_reviews
 from tests.e2e.test_demo import ask
 
 ROWS = 20_000
+PATIENCE_SECONDS = 60
 TEXT = "a film with a plot that takes its time and an ending that is worth the wait, number {} of many more to come"
 
 
@@ -70,26 +72,31 @@ def limit(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
-def run_with_little_memory(home: Path, memory: int) -> Finished:
+def run_with_little_memory(home: Path, memory: int) -> None:
+    """Score with so many bytes of address space: to whatever end that comes to, since any library may fail then."""
     environment = {**os.environ, "REVIEWS_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
-    done = subprocess.run(
-        [str(REVIEWS), "score"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: limit(memory),
-        timeout=280,
-    )
-    return Finished(done.returncode, done.stdout, done.stderr)
+    with (
+        suppress(subprocess.TimeoutExpired),
+        subprocess.Popen(
+            [str(REVIEWS), "score"],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: limit(memory),
+        ) as process,
+    ):
+        try:
+            process.wait(PATIENCE_SECONDS)
+        finally:
+            process.kill()
 
 
-def test_too_little_memory_fails_the_run_and_the_next_one_goes_on(demo: Demo, tmp_path: Path) -> None:
+def test_whatever_too_little_memory_does_to_a_run_the_next_one_goes_on(demo: Demo, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(demo.home, home)
     before = count_scored(home)
     fill(home)
-    for memory in (2**30, 3 * 2**29, 2**31):  # some of these are enough to start, none for certain to end
+    for memory in (2**30, 3 * 2**29, 7 * 2**28):  # they fail at different moments
         run_with_little_memory(home, memory)
     require_whole(home, before)
 
