@@ -252,8 +252,8 @@ def quarantine() -> None:
 def quarantine_list(rule: str | None, uri: str | None, form: str) -> None:
     """List the rows that are set aside, the newest first."""
     from deployments.settings import load_settings
-    from flows.upkeep import list_query
     from tasks.published import write_answer
+    from tasks.quarantine import list_query
 
     write_answer(load_settings().published, list_query(rule, uri), form, sys.stdout)
 

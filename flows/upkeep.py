@@ -22,26 +22,19 @@ from tasks.model_registry import find_promoted
 from tasks.published import publish
 from tasks.run_log import end_run, start_run
 from tasks.verification import Finding, verify
-from tasks.warehouse import open_warehouse
 
 Say = Callable[[str], None]
-
-_LIST = """
-SELECT left(source_sha256, 12) || ':' || row_number AS "row", uri, member, rule, detail, quarantined_at
-FROM quarantined_rows WHERE released_at IS NULL {narrowed} ORDER BY quarantined_at DESC, uri, row_number
-"""
-_SHOW = """
-SELECT * REPLACE (extra::VARCHAR AS extra) FROM quarantined_rows
-WHERE starts_with(source_sha256, ?) AND row_number = ?
-"""
 
 
 def run_verify(settings: Settings, say: Say) -> None:
     """Say of each promise whether it holds; raise `ReviewsError` at the end if one does not."""
     broken = 0
-    for finding in verify(settings.warehouse, settings.published, settings.bundles_dir, settings.reviews_dir):
-        say(_describe(finding))
-        broken += bool(finding.broken)
+    with _alone(settings, say):
+        for finding in verify(
+            settings.warehouse, settings.published, settings.bundles_dir, settings.reviews_dir
+        ):
+            say(_describe(finding))
+            broken += bool(finding.broken)
     if broken:
         raise ReviewsError(
             f"{count(broken, 'promise')} broken. Next: mend what is named, or `reviews restore` a backup from before."
@@ -59,26 +52,9 @@ def _describe(finding: Finding) -> str:
     return "\n".join(lines)
 
 
-def list_query(rule: str | None, uri: str | None) -> str:
-    """Give the query for the rows that are set aside, the newest first."""
-    narrowed = "".join(
-        f" AND {column} = '{value.replace(chr(39), chr(39) * 2)}'"
-        for column, value in (("rule", rule), ("uri", uri))
-        if value is not None
-    )
-    return _LIST.format(narrowed=narrowed)
-
-
 def show_row(settings: Settings, name: str, say: Say) -> None:
     """Say all that is known of a row that was set aside, its bytes last."""
-    prefix, number = quarantine.parse_row_name(name)
-    with open_warehouse(settings.warehouse, write=False) as connection:
-        result = connection.execute(_SHOW, [prefix, number])
-        names = [column[0] for column in result.description or []]
-        rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-    if len(rows) != 1:
-        raise UsageError(f"{name}: {count(len(rows), 'row')} of this name. Next: `reviews quarantine list`.")
-    (row,) = rows
+    row = quarantine.read_row(settings.warehouse, name)
     raw = row.pop("raw")
     for column, value in row.items():
         if value is not None:
@@ -130,9 +106,7 @@ def forget(
     settings: Settings, name: str, kind: str | None, reason: str | None, by: str | None, say: Say
 ) -> None:
     """Forget what `name` means, and say where else it may be."""
-    settings.make_home()
-    settings.parts_dir.mkdir(parents=True, exist_ok=True)
-    with hold_folder(settings.parts_dir, lambda folder: say("Waiting until a run has ended ...")):
+    with _alone(settings, say):
         forgetting.commit_waiting(settings.parts_dir, settings.warehouse)
         meant = forgetting.find_forgettable(settings.warehouse, name, kind)
         done = forgetting.forget(settings.warehouse, name, meant.kind, by or name_user(), reason)
@@ -176,15 +150,10 @@ def back_up(settings: Settings, target: Path | None, say: Say) -> None:
 
 def restore(settings: Settings, folder: Path, say: Say) -> None:
     """Put a backup in place and publish it."""
-    kept = backups.restore(
-        folder,
-        settings.warehouse,
-        settings.bundles_dir,
-        settings.parts_dir,
-        lambda path: say("Waiting until a run has ended ..."),
-    )
-    back = retention.bring_back(settings.warehouse, settings.scored_dir, settings.inbox_dir)
-    publish(settings.warehouse, settings.published)
+    with _alone(settings, say):
+        kept = backups.restore(folder, settings.warehouse, settings.bundles_dir, settings.parts_dir)
+        back = retention.bring_back(settings.warehouse, settings.scored_dir, settings.inbox_dir)
+        publish(settings.warehouse, settings.published)
     say(f"Restored {folder}")
     if back:
         say(f"  {count(back, 'file')} of `scored/` that came after it: back in the inbox")
@@ -204,12 +173,19 @@ def name_user() -> str:
 
 
 @contextmanager
-def _record(settings: Settings, name: str, parameters: Mapping[str, Any], say: Say) -> Iterator[str]:
-    """Record a command that changes rows as a run, so that rows can name it; no scoring run goes on meanwhile."""
-    run_id = str(uuid4())
+def _alone(settings: Settings, say: Say) -> Iterator[None]:
+    """Let no scoring run go on while the block runs; one that does is waited for."""
     settings.make_home()
     settings.parts_dir.mkdir(parents=True, exist_ok=True)
     with hold_folder(settings.parts_dir, lambda folder: say("Waiting until a run has ended ...")):
+        yield
+
+
+@contextmanager
+def _record(settings: Settings, name: str, parameters: Mapping[str, Any], say: Say) -> Iterator[str]:
+    """Record a command that changes rows as a run, so that rows can name it; no scoring run goes on meanwhile."""
+    run_id = str(uuid4())
+    with _alone(settings, say):
         start_run(settings.warehouse, run_id, name, parameters, name_code_version())
         try:
             yield run_id

@@ -66,9 +66,9 @@ def write_bundle(
     return target
 
 
-def remove_unfinished(bundles_dir: Path) -> None:
-    """Remove what trainings that were killed left behind: folders named by a process that is gone."""
-    for leftover in bundles_dir.glob(".*.tmp"):
+def remove_unfinished(parent: Path, name: str = "*") -> None:
+    """Remove what was left half made in `parent` under a name that fits: folders named by a process that is gone."""
+    for leftover in parent.glob(f".{name}.*.tmp"):
         number = leftover.suffixes[-2].lstrip(".") if len(leftover.suffixes) > 1 else ""
         if number.isdecimal() and (int(number) == os.getpid() or not _is_running(int(number))):
             shutil.rmtree(leftover, ignore_errors=True)

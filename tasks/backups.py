@@ -8,15 +8,16 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from data_contracts.errors import ReviewsError, UsageError, WarehouseError
+from data_contracts.errors import ReviewsError, UsageError, WarehouseBusyError, WarehouseError
+from models.bundle import remove_unfinished
 from tasks.forgetting import forget_again, read_traces
-from tasks.locking import hold_folder
 from tasks.warehouse import copy_warehouse, make_durable, name_log, open_warehouse
 
 DATABASE, BUNDLES, MANIFEST = "reviews.duckdb", "bundles", "manifest.json"
@@ -48,7 +49,7 @@ def back_up(warehouse: Path, bundles_dir: Path, target: Path) -> Backup:
     building = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        remove_unfinished(target.parent)
+        remove_unfinished(target.parent, target.name)
         building.mkdir(mode=0o700)
         (building / BUNDLES).mkdir()
         with (building / DATABASE).open("wb") as file:
@@ -73,14 +74,9 @@ def back_up(warehouse: Path, bundles_dir: Path, target: Path) -> Backup:
     return Backup(target, size, len(bundles), made_at)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what backups that were killed left behind."""
-    for leftover in folder.glob(f".{_PREFIX}*.tmp"):
-        shutil.rmtree(leftover, ignore_errors=True)
-
-
 def drop_older(backups_dir: Path, keep: int) -> list[Path]:
-    """Remove all but the newest `keep` of the backups that were named by their moment; 0 keeps all."""
+    """Remove half made backups, and all but the newest `keep` of those named by their moment; 0 keeps all."""
+    remove_unfinished(backups_dir, f"{_PREFIX}*")
     found = sorted(path for path in backups_dir.glob(f"{_PREFIX}*T*Z") if (path / MANIFEST).is_file())
     dropped = found[:-keep] if keep else []
     for path in dropped:
@@ -107,39 +103,30 @@ def check_backup(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def restore(
-    folder: Path,
-    warehouse: Path,
-    bundles_dir: Path,
-    parts_dir: Path,
-    say_waiting: Callable[[Path], object] = lambda folder: None,
-) -> Path | None:
+def restore(folder: Path, warehouse: Path, bundles_dir: Path, parts_dir: Path) -> Path | None:
     """Put a backup's database and bundles in place; give where the database before it was kept, if there was one.
 
-    A run that goes on is waited for. What was forgotten since stays forgotten, as far as the present database can be
-    read. What came in after the backup is scored anew by the next run.
+    The caller holds `parts_dir`. What was forgotten since stays forgotten, as far as the present database can be read.
+    What came in after the backup is scored anew by the next run.
     """
     check_backup(folder)
     traces = read_traces(warehouse) if warehouse.exists() else None
     building = warehouse.with_name(f".{warehouse.name}.restoring")
     try:
-        parts_dir.mkdir(parents=True, exist_ok=True)
-        with hold_folder(parts_dir, say_waiting):
-            for leftover in (building, name_log(building)):
-                leftover.unlink(missing_ok=True)
-            shutil.copyfile(folder / DATABASE, building)
-            with open_warehouse(building, write=True):
-                pass  # a database of a newer version is refused here, an older one brought up to date
-            if traces is not None:
-                forget_again(building, traces)
-            make_durable(building)
-            for bundle in sorted((folder / BUNDLES).glob("*")):
-                _put_bundle(bundle, bundles_dir)
-            # Parts that wait were scored by the database that goes: their files are scored anew.
-            for part in parts_dir.iterdir():
-                shutil.rmtree(part, ignore_errors=True)
-            kept = _set_aside(warehouse)
-            building.replace(warehouse)
+        for leftover in (building, name_log(building)):
+            leftover.unlink(missing_ok=True)
+        shutil.copyfile(folder / DATABASE, building)
+        with open_warehouse(building, write=True):
+            pass  # a database of a newer version is refused here, an older one brought up to date
+        if traces is not None:
+            forget_again(building, traces)
+        make_durable(building)
+        for bundle in sorted((folder / BUNDLES).glob("*")):
+            _put_bundle(bundle, bundles_dir)
+        # Parts that wait were scored by the database that goes: their files are scored anew.
+        for part in parts_dir.iterdir():
+            shutil.rmtree(part, ignore_errors=True)
+        kept = _swap_in(building, warehouse)
     except OSError as error:
         raise ReviewsError(
             f"{warehouse}: can't be restored ({error.strerror or error}). The database before it is untouched. "
@@ -162,10 +149,28 @@ def _put_bundle(bundle: Path, bundles_dir: Path) -> None:
     building.rename(target)
 
 
-def _set_aside(warehouse: Path) -> Path | None:
-    """Keep the present database under another name, its log with it; its own name stays taken."""
+def _swap_in(building: Path, warehouse: Path) -> Path | None:
+    """Put `building` in the place of the present database; give where that was kept, if there was one.
+
+    The present one is held meanwhile, so that nobody writes into what is about to go; a damaged one can't be.
+    """
     if not warehouse.exists():
+        building.replace(warehouse)
         return None
+    with ExitStack() as held:
+        try:
+            held.enter_context(open_warehouse(warehouse, write=True)).execute("CHECKPOINT")
+        except WarehouseBusyError:
+            raise
+        except WarehouseError:
+            pass  # it is damaged, which may be why a backup is wanted
+        kept = _keep(warehouse)
+        building.replace(warehouse)
+    return kept
+
+
+def _keep(warehouse: Path) -> Path:
+    """Give the present database a second name, and its log with it."""
     kept = warehouse.with_name(
         f"{warehouse.stem}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{warehouse.suffix}"
     )

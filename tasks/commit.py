@@ -17,7 +17,7 @@ import duckdb
 from data_contracts.errors import ContractError
 from data_contracts.faults import pass_fault_point
 from data_contracts.parts import PART_SCHEMAS
-from tasks.warehouse import begin_transaction, first_line, open_warehouse
+from tasks.warehouse import begin_transaction, first_line, open_warehouse, quote
 
 NEXT_STEP = "Nothing of it was committed. Next: delete the folder and score its files again."
 FILES_SHOWN = 5
@@ -184,8 +184,8 @@ def _open_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
         path = part_dir / f"{table}.parquet"
         if not path.is_file():
             raise ContractError(f"{path}: is missing, so the part is not whole. {NEXT_STEP}")
-        pattern = glob.escape(str(path.absolute())).replace("'", "''")
-        connection.execute(f"CREATE TEMP VIEW part_{table} AS FROM read_parquet('{pattern}')")
+        pattern = quote(glob.escape(str(path.absolute())))
+        connection.execute(f"CREATE TEMP VIEW part_{table} AS FROM read_parquet({pattern})")
         found = {name for name, *_ in connection.execute(f"DESCRIBE part_{table}").fetchall()}
         missing = [name for name in schema.names if name not in found]
         if missing:
@@ -193,9 +193,13 @@ def _open_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, choice: str) -> int:
-    """Insert the rows of a part's file that `choice` leaves; give their number."""
+    """Insert the rows of a part's file that `choice` leaves and no one had forgotten; give their number."""
     columns = ", ".join(PART_SCHEMAS[table].names)
-    query = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM part_{table} {choice}"  # noqa: S608
+    # A file that a restored database did not hold yet is scored anew; what was forgotten of it stays out.
+    query = (
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM part_{table} {choice} "  # noqa: S608
+        "ANTI JOIN forgotten_rows USING (source_sha256, row_number)"
+    )
     return int(_fetch_row(connection, query)[0])
 
 

@@ -160,14 +160,13 @@ def list_present(files: tuple[str, ...], inbox: Path, scored_dir: Path) -> list[
 
 
 def commit_waiting(parts_dir: Path, warehouse: Path) -> None:
-    """Commit the parts that a killed run left, so that what is in them can be forgotten too; drop damaged ones.
+    """Commit the parts that a killed run left, so that what is in them can be forgotten too; drop broken ones.
 
-    The caller holds `parts_dir`.
+    The caller holds `parts_dir`. The files of what is dropped are scored anew by the next run.
     """
-    from tasks.scoring import is_undamaged
+    from tasks.scoring import find_waiting
 
-    for part in sorted(path for path in parts_dir.glob("*") if path.is_dir()):
+    for part in find_waiting(parts_dir, lambda part, trouble: None):
         with suppress(ContractError):
-            if not part.name.startswith(".") and is_undamaged(part):
-                commit_parts(warehouse, part)
+            commit_parts(warehouse, part)
         shutil.rmtree(part)

@@ -5,7 +5,9 @@ and when; all of it in one transaction, so that for each file and model the rows
 those still set aside. Needs ONNX Runtime, by the scorer, for a release alone.
 """
 
+import codecs
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ import duckdb
 from data_contracts.errors import UsageError
 from data_contracts.limits import RowLimits
 from tasks.commit import require_accounted
-from tasks.warehouse import begin_transaction, open_warehouse
+from tasks.warehouse import begin_transaction, open_warehouse, quote
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,6 +54,16 @@ UPDATE quarantined_rows SET released_at = now(), released_by = ?
 FROM released_texts AS released
 WHERE quarantined_rows.source_sha256 = released.source_sha256
 AND quarantined_rows.row_number = released.row_number AND released_at IS NULL
+"""
+
+
+_LIST = """
+SELECT left(source_sha256, 12) || ':' || row_number AS "row", uri, member, rule, detail, quarantined_at
+FROM quarantined_rows WHERE released_at IS NULL {narrowed} ORDER BY quarantined_at DESC, uri, row_number
+"""
+_SHOW = """
+SELECT * REPLACE (extra::VARCHAR AS extra) FROM quarantined_rows
+WHERE starts_with(source_sha256, ?) AND row_number = ?
 """
 
 
@@ -111,6 +123,27 @@ def name_row(source_sha256: str, row_number: int) -> str:
     return f"{source_sha256[:12]}:{row_number}"
 
 
+def list_query(rule: str | None, uri: str | None) -> str:
+    """Give the query for the rows that are set aside, the newest first, of one rule and one file where named."""
+    narrowed = "".join(
+        f" AND {column} = {quote(value)}"
+        for column, value in (("rule", rule), ("uri", uri))
+        if value is not None
+    )
+    return _LIST.format(narrowed=narrowed)
+
+
+def read_row(warehouse: Path, name: str) -> dict[str, Any]:
+    """Give all columns of the one row of this name, released or not; raises `UsageError` where there is none."""
+    with open_warehouse(warehouse, write=False) as connection:
+        result = connection.execute(_SHOW, list(parse_row_name(name)))
+        columns = [column[0] for column in result.description or []]
+        rows = result.fetchall()
+    if len(rows) != 1:
+        raise UsageError(f"{name}: {len(rows)} rows of this name. Next: `reviews quarantine list`.")
+    return dict(zip(columns, rows[0], strict=True))
+
+
 def release_rows(
     warehouse: Path,
     choice: Choice,
@@ -125,8 +158,7 @@ def release_rows(
     `load` gives the scorer of a model id and raises where it may not score: then nothing is released. Of a text
     whose bytes broke its encoding, `encoding` is what they are read as.
     """
-    if encoding.lower().replace("-", "_") in NO_TEXTS:
-        raise UsageError(f"--encoding: {encoding!r} is not an encoding. Next: such as latin-1 or cp1252.")
+    _require_text_encoding(encoding)
     _require_known_rule(choice.rule)
     picked, models = _read(warehouse, choice)
     still_bad, good = _judge(picked, limits, encoding)
@@ -137,6 +169,18 @@ def release_rows(
     _commit(warehouse, good, scored, released_by)
     texts = tuple(text[:SHOWN_CHARACTERS] for text in good["text"].slice(0, SHOWN_TEXTS).to_pylist())
     return Release(len(good), tuple(by_model), tuple(still_bad), texts)
+
+
+def _require_text_encoding(encoding: str) -> None:
+    """Refuse what Python knows no encoding of texts by."""
+    try:
+        is_one = codecs.lookup(encoding).name.replace("-", "_") not in NO_TEXTS
+        with suppress(UnicodeDecodeError):
+            b"a".decode(encoding)
+    except LookupError:
+        is_one = False
+    if not is_one:
+        raise UsageError(f"--encoding: {encoding!r} is not an encoding. Next: such as latin-1 or cp1252.")
 
 
 def _require_known_rule(rule: str | None) -> None:
@@ -235,10 +279,6 @@ def _decode(row: dict[str, Any], encoding: str) -> tuple[str | None, str | None]
         return raw.decode(encoding), None
     except UnicodeDecodeError as error:
         return None, f"byte {error.start + 1:,} is not valid {encoding}: name its encoding with --encoding"
-    except LookupError:
-        raise UsageError(
-            f"--encoding: {encoding!r} is not an encoding. Next: such as latin-1 or cp1252."
-        ) from None
 
 
 def _group_by_model(good: "pa.Table", models: dict[str, list[str]]) -> dict[str, "pa.Table"]:

@@ -244,25 +244,21 @@ def commit_leftovers(parts_dir: Path, warehouse: Path, work: Work) -> None:
     they are scored again.
     """
     finish_rewriting(warehouse)
-    for unfinished in parts_dir.glob(".*.tmp"):
-        shutil.rmtree(unfinished, ignore_errors=True)
-    for part_dir in sorted(path for path in parts_dir.glob("*") if path.is_dir()):
-        _commit_leftover(part_dir, warehouse, work)
+    if not any(parts_dir.iterdir()):
+        return  # what reads parts takes a moment to load
+    from tasks.scoring import find_waiting, list_uris
 
-
-def _commit_leftover(part_dir: Path, warehouse: Path, work: Work) -> None:
-    from tasks.scoring import is_undamaged, list_uris
-
-    trouble = None if is_undamaged(part_dir) else "was damaged"
-    if trouble is None:
+    for part_dir in find_waiting(parts_dir, _tell_dropped):
         with going_on(work, list_uris(part_dir)):
             try:
                 work.commits.append(commit(part_dir, warehouse))
             except ContractError as error:
-                trouble = f"breaks its contract ({error})"
-    if trouble is not None:
-        _warn(f"{part_dir}: a part of an earlier run {trouble}; its files are scored anew.")
-        shutil.rmtree(part_dir)
+                _tell_dropped(part_dir, f"breaks its contract ({error})")
+                shutil.rmtree(part_dir)
+
+
+def _tell_dropped(part_dir: Path, trouble: str) -> None:
+    _warn(f"{part_dir}: a part of an earlier run {trouble}; its files are scored anew.")
 
 
 @contextmanager

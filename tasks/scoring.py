@@ -193,6 +193,21 @@ def is_undamaged(part_dir: Path) -> bool:
     return True
 
 
+def find_waiting(parts_dir: Path, tell: Callable[[Path, str], object]) -> Iterator[Path]:
+    """Give the parts that a killed run left to be committed; what is half made is removed, damaged ones too, and told.
+
+    The caller holds `parts_dir`.
+    """
+    for unfinished in parts_dir.glob(".*.tmp"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+    for part_dir in sorted(path for path in parts_dir.glob("*") if path.is_dir()):
+        if is_undamaged(part_dir):
+            yield part_dir
+        else:
+            tell(part_dir, "was damaged")
+            shutil.rmtree(part_dir)
+
+
 def list_uris(part_dir: Path) -> list[str]:
     """Name the files that a part is of."""
     names: list[str] = pq.read_table(part_dir / "scored_files.parquet", columns=["uri"])["uri"].to_pylist()

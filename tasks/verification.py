@@ -14,7 +14,7 @@ import duckdb
 from data_contracts.errors import BundleError, WarehouseError
 from models.bundle import require_unaltered
 from tasks.published import needs_publishing
-from tasks.warehouse import WAIT_SECONDS, connect_read_only, open_warehouse
+from tasks.warehouse import WAIT_SECONDS, connect_read_only, open_warehouse, translate_errors
 
 ROWS_SHOWN = 5
 """Rows that break a promise which are named at most."""
@@ -228,7 +228,7 @@ _COPIED = (
 
 def _digest_tables(path: Path) -> dict[str, Any]:
     """Give the number of rows of each table that readers see, and a digest of them in any order."""
-    with connect_read_only(path.absolute(), {}, WAIT_SECONDS) as connection:
+    with translate_errors(path), connect_read_only(path.absolute(), {}, WAIT_SECONDS) as connection:
         return {
             table: connection.execute(f"SELECT count(*), bit_xor(hash(t)) FROM {table} AS t").fetchall()  # noqa: S608
             for table in _COPIED

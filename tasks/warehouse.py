@@ -87,8 +87,9 @@ def rewrite_warehouse(path: Path, wait_seconds: float = WAIT_SECONDS) -> None:
         connection.execute("CHECKPOINT")
         for leftover in (building, name_log(building)):
             leftover.unlink(missing_ok=True)
-        quoted = str(building).replace("'", "''")
-        connection.execute(f"ATTACH '{quoted}' AS anew (STORAGE_VERSION '{STORAGE_VERSION}', {_ROW_GROUPS})")
+        connection.execute(
+            f"ATTACH {quote(str(building))} AS anew (STORAGE_VERSION '{STORAGE_VERSION}', {_ROW_GROUPS})"
+        )
         connection.execute("COPY FROM DATABASE warehouse TO anew")
         connection.execute("DETACH anew")
         make_durable(building)
@@ -198,8 +199,7 @@ def _connect(path: Path, *options: str) -> duckdb.DuckDBPyConnection:
     """Connect to the database by `ATTACH`, which alone takes `options`."""
     connection = duckdb.connect(config=_CONFIG)
     try:
-        quoted = str(path).replace("'", "''")
-        connection.execute(f"ATTACH '{quoted}' AS warehouse ({', '.join(options)})")
+        connection.execute(f"ATTACH {quote(str(path))} AS warehouse ({', '.join(options)})")
         connection.execute("USE warehouse")
     except duckdb.Error:
         connection.close()
@@ -288,6 +288,11 @@ def translate_errors(path: Path) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise WarehouseError(f"{path}: {first_line(error)}. Next: {_choose_next_step(error)}") from error
+
+
+def quote(text: str) -> str:
+    """Write a text as SQL does, where no parameter can stand."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def first_line(error: Exception) -> str:

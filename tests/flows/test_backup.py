@@ -1,6 +1,7 @@
 """`reviews backup` and `reviews restore`: a whole copy or none, and the way back to it."""
 
 import json
+import os
 import stat
 import threading
 from pathlib import Path
@@ -184,3 +185,14 @@ def test_a_backup_does_not_go_into_the_inbox(home: Settings) -> None:
 def test_a_backup_is_closed_to_other_users(home: Settings, tmp_path: Path) -> None:
     back_up(home, tmp_path / "backup", quiet)
     assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
+
+
+def test_what_a_killed_backup_left_is_removed_and_one_that_goes_on_is_not(
+    home: Settings, tmp_path: Path
+) -> None:
+    gone, going_on = tmp_path / ".backup.999999999.tmp", tmp_path / f".backup.{os.getppid()}.tmp"
+    strange = tmp_path / ".other.999999999.tmp"
+    for folder in (gone, going_on, strange):
+        folder.mkdir()
+    back_up(home, tmp_path / "backup", quiet)
+    assert [folder.exists() for folder in (gone, going_on, strange)] == [False, True, True]

@@ -141,6 +141,18 @@ def test_what_was_forgotten_stays_so_after_a_restore(home: Settings) -> None:
     run_verify(home, lambda said: None)
 
 
+def test_what_was_forgotten_is_left_out_when_its_file_is_scored_anew_after_a_restore(home: Settings) -> None:
+    back_up(home, home.home / "backup", lambda said: None)
+    drop(home, "later.csv", f"review_id,text\nr8,good film\nr9,the {SECRET} film\n")
+    run()
+    do_forget(home, "r9")
+    restore(home, home.home / "backup", lambda said: None)
+    assert run().rows_scored == 1
+    assert count(home, "source_reviews where review_id = 'r8'") == 1
+    assert count(home, "source_reviews where review_id = 'r9'") == 0
+    run_verify(home, lambda said: None)
+
+
 def test_files_that_were_moved_are_named(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
     run()

@@ -8,12 +8,12 @@ import pytest
 
 from data_contracts.errors import BundleError, ReviewsError, UsageError
 from deployments.settings import Settings
-from flows.upkeep import list_query, release, run_verify, show_row
+from flows.upkeep import release, run_verify, show_row
 from models.scorer import Scorer
 from models.text import EncodedReviews
 from tasks import scoring
 from tasks.published import query_published
-from tasks.quarantine import Choice, parse_row_name
+from tasks.quarantine import Choice, list_query, parse_row_name
 from tests.flows.scoring_runs import CSV, count, drop, run
 from tests.flows.small_home import ask, promote_small_model
 
