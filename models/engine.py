@@ -8,10 +8,8 @@ Runtime, neither TensorFlow nor Keras. The graph is made by `models.export`.
 
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -31,8 +29,6 @@ BATCHES_A_THREAD = 4
 """Few reviews are cut into this many batches a thread, so that all end at about the same time."""
 CHUNK_STEPS = 24
 """Steps of the recurrent layer in one call: their inputs stay in the cache of a core (2.5 MB with 100 units)."""
-SWITCH_SECONDS = 0.0005
-"""How long a thread may keep the interpreter's lock while the engine works."""
 GEOMETRY = "geometry"
 """The key under which a graph says its sequence length and reaches."""
 
@@ -135,24 +131,9 @@ def score_reviews(engine: Engine, encoded: EncodedReviews) -> NDArray[np.float64
     def score_into(rows: NDArray[np.intp]) -> None:
         scores[rows] = _score_batch(engine, encoded.pad(rows), words[rows])
 
-    with _switching_often(), ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         list(pool.map(score_into, batches))
     return scores
-
-
-@contextmanager
-def _switching_often() -> Iterator[None]:
-    """Let a thread that waits for the interpreter's lock have it soon, while the block runs.
-
-    The engine's threads need it for a moment between two calls of some milliseconds. Where another thread works in
-    Python meanwhile, each such moment would cost them Python's 5 ms.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, SWITCH_SECONDS))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 def _cut_batches(words: NDArray[np.int64], threads: int) -> list[NDArray[np.intp]]:
