@@ -6,9 +6,8 @@ from typing import Any
 from deployments.settings import Settings
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
-from flows.scoring_page import count
 from flows.train_model import TrainingSummary
-from tasks.answers import escape_controls
+from tasks.answers import count, escape_controls
 from tasks.score_plan import PlannedFile, ScoringPlan
 
 PLAN_LINES = 50

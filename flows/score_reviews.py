@@ -17,6 +17,7 @@ from deployments.settings import Settings, load_settings
 from flows import scoring_page as page
 from flows.recording import RecordedRun, record_flow_run
 from tasks import score_stages as stages
+from tasks.answers import count
 from tasks.inbox import PassedOver, group_files
 from tasks.locking import hold_folder
 from tasks.model_registry import Champion
@@ -117,7 +118,7 @@ def _tidy_up(settings: Settings) -> None:
 
 def _end_plan(plan: ScoringPlan) -> ScoringPlan:
     page.show_plan(plan)
-    planned = page.count(len(plan.files), "file")
+    planned = count(len(plan.files), "file")
     name_run(f"score-reviews dry run {planned}")
     return end_completed(f"A dry run: nothing was changed. It would score {planned}.", plan)
 
@@ -125,11 +126,11 @@ def _end_plan(plan: ScoringPlan) -> ScoringPlan:
 def _end_run(summary: ScoringSummary, work: stages.Work) -> ScoringSummary:
     """Name the run by what it did, and say so; what was refused is said by name."""
     files = work.total("files_scored")
-    rows = page.count(work.total("rows_scored"), "review")
-    did = f"{page.count(files, 'file')} {rows}" if files else "nothing new"
+    rows = count(work.total("rows_scored"), "review")
+    did = f"{count(files, 'file')} {rows}" if files else "nothing new"
     refused = work.files("refused")
-    name_run(f"score-reviews {did}" + (f" {page.count(len(refused), 'file')} refused" if refused else ""))
-    said = f"{rows} of {page.count(files, 'file')} scored" if files else "Nothing new"
+    name_run(f"score-reviews {did}" + (f" {count(len(refused), 'file')} refused" if refused else ""))
+    said = f"{rows} of {count(files, 'file')} scored" if files else "Nothing new"
     return end_completed(". ".join([said, *([page.name_refused(refused)] if refused else [])]), summary)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from prefect import get_run_logger
 
 from deployments.settings import Settings
+from tasks.answers import count
 from tasks.commit import CommittedFile
 from tasks.events import tell_committed, tell_refused
 from tasks.lineage import trace_lineage
@@ -54,11 +55,6 @@ def name_refused(refused: Sequence[CommittedFile]) -> str:
     named = ", ".join(f"{file.uri} ({file.rule})" for file in refused[:FILES_NAMED])
     more = f" and {len(refused) - FILES_NAMED:,} more" if len(refused) > FILES_NAMED else ""
     return f"{count(len(refused), 'file')} refused: {named}{more}"
-
-
-def count(number: int, what: str) -> str:
-    """Write a number with what it counts, such as `1 file` or `2,140 reviews`."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _describe_file(file: CommittedFile) -> dict[str, Any]:

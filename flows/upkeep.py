@@ -13,9 +13,8 @@ from uuid import uuid4
 
 from data_contracts.errors import BundleError, ReviewsError, UsageError, WarehouseError
 from deployments.settings import Settings
-from flows.scoring_page import count
 from tasks import backups, forgetting, quarantine, retention
-from tasks.answers import escape_controls
+from tasks.answers import count, escape_controls
 from tasks.code_version import name_code_version
 from tasks.locking import hold_folder
 from tasks.model_registry import find_promoted
@@ -130,7 +129,8 @@ def describe_forgettable(settings: Settings, name: str, kind: str | None) -> str
     """Say what would be forgotten."""
     meant = forgetting.find_forgettable(settings.warehouse, name, kind)
     files = ", ".join(map(escape_controls, meant.files[:3])) + (", ..." if len(meant.files) > 3 else "")
-    return f"{meant.rows:,} rows of {len(meant.files):,} files ({files}), by {meant.kind} {escape_controls(name)}"
+    rows = f"{count(meant.rows, 'row')} of {count(len(meant.files), 'file')}"
+    return f"{rows} ({files}), by {meant.kind} {escape_controls(name)}"
 
 
 def back_up(settings: Settings, target: Path | None, say: Say) -> None:

@@ -47,6 +47,11 @@ def format_answer(
     return _format_table(columns, rows, width)
 
 
+def count(number: int, what: str) -> str:
+    """Write a number with what it counts, such as `1 file` or `2,140 reviews`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def escape_controls(text: str, keep: str = "") -> str:
     """Write control characters (ANSI codes begin with one) as `\\x1b` and the like; `keep` are left as they are."""
     return text if text.isprintable() else text.translate(_spell_controls(keep))

@@ -58,6 +58,14 @@ def test_nothing_native_or_of_prefects_log_reaches_the_terminal(demo: Demo) -> N
     assert not re.search(r"cuda|oneDNN|Traceback|prefect", demo.said.err + demo.said.out, re.IGNORECASE)
 
 
+def test_what_looks_after_the_database_says_nothing_but_its_own_words(demo: Demo) -> None:
+    proof = run_reviews(demo.home, "verify")
+    assert (proof.status, proof.err) == (0, "")
+    assert "All holds." in proof.out
+    refused = run_reviews(demo.home, "quarantine", "release", "--all")
+    assert refused.err == "reviews: No row was released: each still breaks a rule.\n"
+
+
 def test_reviews_sql_answers_in_every_format(demo: Demo) -> None:
     query = "select movie_id, reviews from movie_ratings order by movie_id limit 2"
     table, as_csv, as_json = (
