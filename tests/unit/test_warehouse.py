@@ -29,6 +29,8 @@ TABLES = {
     "forgotten_rows",
     "models",
     "promotions",
+    "reference_measures",
+    "reference_bins",
     "runs",
     "contract_results",
     "schema_migrations",
