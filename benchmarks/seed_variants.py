@@ -79,7 +79,7 @@ def _prepare_plain() -> Any:
 
 
 def _prepare_ours() -> Any:
-    from tasks.training import encode_rows, evaluate_trained, load_rows, train_on
+    from tasks.training import encode_rows, load_rows, measure_trained, train_on
 
     rows = load_rows(load_settings().reviews_dir)
     encoded = encode_rows(rows, find_variant(SEED_VARIANTS[0]))
@@ -89,7 +89,7 @@ def _prepare_ours() -> Any:
         started = perf_counter()
         trained = train_on(rows, encoded, variant, seed, variant.epochs)
         seconds = perf_counter() - started
-        evaluations = evaluate_trained(rows, encoded, trained, variant.sequence_length)
+        evaluations = measure_trained(rows, encoded, trained, variant.sequence_length).evaluations
         return {
             "test_accuracy": evaluations["test"].accuracy,
             "validation_losses": [epoch.validation_loss for epoch in trained.history],

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+DRIFT_SEVERITIES = ("warn", "error")
+"""What REVIEWS_DRIFT can be: tell of drift, or let the run fail; the first is the default."""
+
 
 @dataclass(frozen=True)
 class RowLimits:

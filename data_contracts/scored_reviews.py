@@ -50,11 +50,6 @@ POSITIVE_FROM = 0.5
 LOWEST_STARS, HIGHEST_STARS = 1.0, 10.0
 
 
-def rate_stars(score: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Put scores, [n] from 0 to 1, on the star scale from 1 to 10."""
-    return LOWEST_STARS + (HIGHEST_STARS - LOWEST_STARS) * score
-
-
 def name_sentiments(score: NDArray[np.float64]) -> NDArray[np.str_]:
     """Call each score, [n] from 0 to 1, 'positive' or 'negative'."""
     return np.where(score >= POSITIVE_FROM, "positive", "negative")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
-from data_contracts.limits import RowLimits
+from data_contracts.limits import DRIFT_SEVERITIES, RowLimits
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (a setting's value, not where anything listens)
@@ -44,6 +44,8 @@ class Settings:
     """REVIEWS_KEEP_RUNS_DAYS: how long Prefect's server under `reviews up` keeps runs that have ended."""
     keep_quarantine_days: float = 0
     """REVIEWS_KEEP_QUARANTINE_DAYS: after how many days a bad row's bytes are dropped; 0 keeps them."""
+    drift: str = "warn"
+    """REVIEWS_DRIFT: 'warn' of drift, or 'error', so that a run which finds it fails; its scores stay."""
     scored_files: str = "keep"
     """REVIEWS_SCORED_FILES: 'keep' scored files in the inbox, or 'move' them to `scored/`."""
 
@@ -137,6 +139,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         keep_quarantine_days=_read_number(
             values, "REVIEWS_KEEP_QUARANTINE_DAYS", Settings.keep_quarantine_days, 0, 36500
         ),
+        drift=_read_choice(values, "REVIEWS_DRIFT", DRIFT_SEVERITIES),
         scored_files=_read_choice(values, "REVIEWS_SCORED_FILES", ("keep", "move")),
     )
 

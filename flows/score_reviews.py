@@ -6,7 +6,7 @@ per home: a second one waits for the first. A group of files that fails stops no
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from prefect import flow
@@ -43,6 +43,8 @@ class ScoringSummary:
     files_rescored: int = 0
     """Sources that another model had scored before; not among `files_scored`."""
     rows_rescored: int = 0
+    drifted: tuple[str, ...] = ()
+    """In what the scored reviews are unlike those that the model was judged on, in words."""
 
 
 @flow(name="score-reviews", flow_run_name="score-reviews")
@@ -89,6 +91,7 @@ def score_reviews(
         ):
             summary = _score_outstanding(request, settings, work, run)
             stages.require_no_failure(work)
+            summary = replace(summary, drifted=_judge_drift(settings, work, run))
     except Exception:
         # What was committed is for readers, whatever became of the rest.
         if work.has_committed():
@@ -99,6 +102,14 @@ def score_reviews(
     _tidy_up(settings)
     pass_fault_point("score: before reported")
     return _end_run(summary, work)
+
+
+def _judge_drift(settings: Settings, work: stages.Work, run: RecordedRun) -> tuple[str, ...]:
+    """Hold what was committed against what its model was judged on."""
+    scored_by = sorted({file.run_id for file in work.files("scored") if file.run_id})
+    if not scored_by:
+        return ()
+    return tuple(stages.judge_drift(settings.warehouse, run.run_id, scored_by, settings.drift))
 
 
 def _make_known(work: stages.Work, settings: Settings, seconds: float) -> None:

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from data_contracts.scored_reviews import POSITIVE_FROM
 
 RELIABILITY_BINS = 10
+ROC_POINTS = 100
+"""Points of the ROC curve that are kept at most."""
+LENGTHS_FROM = (1, 50, 100, 150, 200, 300, 500, 1000)
+"""Words from which on a review is of the next class of length."""
 _SMALLEST = 1e-7
 """Scores are kept this far from 0 and 1 in the log loss, as Keras does."""
 
@@ -25,6 +29,25 @@ class ReliabilityBin:
     reviews: int
     mean_score: float
     share_positive: float
+
+
+@dataclass(frozen=True)
+class RocCurve:
+    """Points of the ROC curve in rising order, from (0, 0) to (1, 1); none where only one label is present."""
+
+    false_positive_rate: tuple[float, ...]
+    true_positive_rate: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LengthClass:
+    """The reviews of some lengths, in words."""
+
+    from_words: int
+    reviews: int
+    accuracy: float
+    rating_mae: float
+    """Mean absolute error of the predicted rating, in stars."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +67,7 @@ class Evaluation:
     true_negatives: int
     false_negatives: int
     reliability: tuple[ReliabilityBin, ...]
+    roc: RocCurve
 
     def to_json(self) -> dict[str, Any]:
         """Give the figures as plain JSON values."""
@@ -70,6 +94,24 @@ def evaluate_scores(scores: NDArray[np.floating[Any]], positive: NDArray[np.bool
         true_negatives=int((~said_positive & ~positive).sum()),
         false_negatives=int((~said_positive & positive).sum()),
         reliability=reliability,
+        roc=_trace_roc(exact, positive),
+    )
+
+
+def evaluate_lengths(
+    words: NDArray[np.integer[Any]], right: NDArray[np.bool_], rating_error: NDArray[np.float64]
+) -> tuple[LengthClass, ...]:
+    """Give accuracy and error by length: `words` of each review, whether its label was hit, and stars off, [n] each."""
+    class_of = np.searchsorted(LENGTHS_FROM, words, side="right")
+    return tuple(
+        LengthClass(
+            from_words=LENGTHS_FROM[index - 1] if index else 0,
+            reviews=int(chosen.sum()),
+            accuracy=float(right[chosen].mean()),
+            rating_mae=float(np.abs(rating_error[chosen]).mean()),
+        )
+        for index in range(len(LENGTHS_FROM) + 1)
+        if (chosen := class_of == index).any()
     )
 
 
@@ -79,6 +121,18 @@ def _area_under_roc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) ->
     if positive.all() or not positive.any():
         return float("nan")
     return float(roc_auc_score(positive, scores))
+
+
+def _trace_roc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> RocCurve:
+    from sklearn.metrics import roc_curve
+
+    if positive.all() or not positive.any():
+        return RocCurve((), ())
+    wrong, right, _ = roc_curve(positive, scores)
+    # Evenly spaced along the curve's own length, so that its steep part keeps its shape.
+    along = np.concatenate([[0], np.cumsum(np.abs(np.diff(wrong)) + np.abs(np.diff(right)))])
+    points = np.linspace(0, along[-1], ROC_POINTS)
+    return RocCurve(*(tuple(np.round(np.interp(points, along, rate), 5).tolist()) for rate in (wrong, right)))
 
 
 def _mean_cross_entropy(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:

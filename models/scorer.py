@@ -9,7 +9,7 @@ the texts in the file with those that the trained model gave: status 0 when they
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from models.bundle import find_graph, load_model, load_vocabulary, read_facts
 from models.engine import load_engine, score_reviews
 from models.export import export_graph
 from models.quiet import load_tensorflow
+from models.stars import LINEAR, StarMapping, read_stars
 from models.text import EncodedReviews, encode_reviews, to_bytes
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Scorer:
     word_ids: Mapping[str, int]
     predict: Callable[[EncodedReviews], NDArray[np.float64]]
     """n encoded reviews to [n] scores, in their order."""
+    stars: StarMapping = LINEAR
+    """From a score to the rating that its writer would give."""
 
 
 def load_scorer(bundle_dir: Path) -> Scorer:
@@ -64,8 +67,10 @@ def load_scorer(bundle_dir: Path) -> Scorer:
     graph = find_graph(bundle_dir)
     if graph is None:
         load_tensorflow()
-        return make_keras_scorer(model_id, load_model(bundle_dir), word_ids, length)
-    return _make_engine_scorer(model_id, graph, word_ids, length)
+        scorer = make_keras_scorer(model_id, load_model(bundle_dir), word_ids, length)
+    else:
+        scorer = _make_engine_scorer(model_id, graph, word_ids, length)
+    return replace(scorer, stars=read_stars(facts))
 
 
 def make_scorer(

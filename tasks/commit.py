@@ -50,7 +50,7 @@ WITH bad AS (
     SEMI JOIN (FROM accepted WHERE status = 'scored') USING (source_sha256)
     WHERE released_at IS NULL GROUP BY source_sha256
 )
-SELECT uri, model_id, format, status, rule, detail, coalesce(rows_read, 0), coalesce(bad.rows, 0)
+SELECT uri, model_id, format, status, rule, detail, coalesce(rows_read, 0), coalesce(bad.rows, 0), run_id
 FROM accepted LEFT JOIN bad USING (source_sha256) ORDER BY uri
 """
 _FORGET_REFUSALS = """
@@ -128,6 +128,8 @@ class CommittedFile:
     rows_read: int
     rows_quarantined: int
     """Not released since; 0 where the file is refused."""
+    run_id: str | None = None
+    """The run that scored it: an earlier one where that was killed before its commit."""
 
 
 def commit_parts(warehouse: Path, part_dir: Path) -> CommitSummary:

@@ -5,6 +5,7 @@
 | `reviews.model.promoted` | `reviews.model.<model_id>` | model_id, reason, compared_with |
 | `reviews.scores.committed` | `reviews.scored_reviews` | model_id, and the run's counts of files and rows |
 | `reviews.contract.failed` | `reviews.contract.<boundary>` | boundary, rules, failed_checks, unexpected_rows |
+| `reviews.drift.found` | `reviews.scored_reviews` | measures, findings (in words) |
 | `reviews.files.refused` | `reviews.inbox` | files, uris (ten at most), rules |
 | `reviews.inbox.changed` | `reviews.inbox` | files |
 """
@@ -41,6 +42,12 @@ def tell_contract_failed(failed: Sequence["CheckResult"]) -> None:
         "unexpected_rows": sum(check.unexpected_count for check in failed),
     }
     _emit("reviews.contract.failed", f"reviews.contract.{boundary}", payload)
+
+
+def tell_drift(measures: Sequence[str], findings: Sequence[str]) -> None:
+    """Tell that what a run scored is unlike the model's held-out reviews, and in which measures."""
+    payload = {"measures": sorted(set(measures)), "findings": list(findings[:NAMES_TOLD])}
+    _emit("reviews.drift.found", "reviews.scored_reviews", payload)
 
 
 def tell_refused(uris: Sequence[str], rules: Sequence[str]) -> None:

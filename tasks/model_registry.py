@@ -70,8 +70,26 @@ def record_model(warehouse: Path, facts: Mapping[str, Any]) -> None:
         f"INSERT INTO models ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "  # noqa: S608
         f"ON CONFLICT (model_id) DO UPDATE SET {renewed}"
     )
-    with open_warehouse(warehouse, write=True) as connection:
+    with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         connection.execute(query, list(row.values()))
+        record_reference(connection, facts["model_id"], facts.get("reference", {}))
+
+
+def record_reference(
+    connection: duckdb.DuckDBPyConnection, model_id: str, reference: Mapping[str, Any]
+) -> None:
+    """Keep what a run's scores are held against; a model's never changes, so what is there stays."""
+    for measure, found in reference.items():
+        whole = [model_id, measure, found["reviews"], found["mean"], found["critical_value"]]
+        connection.execute(
+            "INSERT INTO reference_measures VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", whole
+        )
+        for number, reviews in enumerate(found["counts"], start=1):
+            lower = found["lower"][number - 2] if number > 1 else -math.inf
+            connection.execute(
+                "INSERT INTO reference_bins VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                [model_id, measure, number, lower, reviews],
+            )
 
 
 def find_champion(warehouse: Path) -> Champion | None:
@@ -178,11 +196,23 @@ def _pick_columns(facts: Mapping[str, Any]) -> dict[str, Any]:
         **_pick_metrics("test", metrics["test"]),
         "test_accuracy_unseen_texts": metrics["test_unseen_texts"]["accuracy"],
         "baseline_test_accuracy": facts["baseline"]["test_accuracy"],
+        **_pick_ratings(facts),
         "hyper_parameters": _write_json(facts["hyper_parameters"]),
         "metrics": _write_json(everything),
         "versions": _write_json(facts["versions"]),
         "trained_at": facts["trained_at"],
     }
+
+
+def _pick_ratings(facts: Mapping[str, Any]) -> dict[str, float | None]:
+    """Give how well the stars fit; a bundle from before they were fitted has none of it."""
+    found = facts["metrics"].get("rating", {})
+    figures = {
+        "validation_rating_rmse": facts.get("rating", {}).get("validation_rmse"),
+        **{f"test_rating_{name}": found.get(name) for name in ("mae", "rmse", "spearman")},
+        **{f"test_{name}": found.get(name) for name in ("title_spearman", "title_pearson")},
+    }
+    return {name: _drop_nan(value) for name, value in figures.items()}
 
 
 def _pick_metrics(split: str, evaluation: Mapping[str, Any]) -> dict[str, float | None]:

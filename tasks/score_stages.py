@@ -18,6 +18,7 @@ from data_contracts.faults import pass_fault_point
 from data_contracts.limits import RowLimits
 from tasks.answers import escape_controls
 from tasks.commit import CommitSummary, CommittedFile, commit_parts
+from tasks.events import tell_drift
 from tasks.inbox import PassedOver, SourceFile
 from tasks.lineage import BUNDLE, INBOX, SCORES
 from tasks.model_registry import Champion, find_champion, find_promoted
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
     from models.scorer import Scorer
 
 NEXT_STEP = "this is a fault of the model or of this program: nothing of the group was committed."
+DRIFT_NEXT_STEP = (
+    'the scores are committed and stay; look at what came in: reviews sql "from drift where drifted". Train anew if '
+    "such reviews will go on coming, or set REVIEWS_DRIFT=warn."
+)
 FAILED_NEXT_STEP = "Next: mend what the message names; the next run tries these files again."
 COUNTS = ("files_scored", "files_refused", "rows_scored", "rows_quarantined")
 """Of a commit, told as the metadata of the asset `scored_reviews`."""
@@ -224,6 +229,25 @@ def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
     shutil.rmtree(part_dir)
     add_asset_metadata(SCORES, {name: getattr(summary, name) for name in COUNTS})
     return summary
+
+
+@task(name="judge-drift", **WHEN_IT_MAY_PASS)
+def judge_drift(warehouse: Path, run_id: str, scored_by: Collection[str], severity: str) -> list[str]:
+    """Compare what the runs `scored_by` scored with the models' held-out reviews; give what has drifted, in words.
+
+    The results are recorded as those of `run_id`. Raises `ContractError` where `severity` is 'error'.
+    """
+    from tasks.drift import judge_drift as judge
+    from tasks.drift import name_drifted
+
+    results = judge(warehouse, scored_by, severity)
+    drifted = name_drifted(results)
+    if drifted and severity == "warn":
+        for words in drifted:
+            get_run_logger().warning(f"Drift in {words}")
+        tell_drift([result.columns for result in results if not result.success], drifted)
+    judge_checks(warehouse, run_id, results, DRIFT_NEXT_STEP)
+    return drifted
 
 
 @task(name="tidy-up", **WHEN_IT_MAY_PASS)

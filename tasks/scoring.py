@@ -41,8 +41,9 @@ from data_contracts.review_files import (
     measure_rows,
     merge_results,
 )
-from data_contracts.scored_reviews import SCORED_SCHEMA, check_scored_rows, name_sentiments, rate_stars
+from data_contracts.scored_reviews import SCORED_SCHEMA, check_scored_rows, name_sentiments
 from models.scorer import EncodedTexts, ScoredTexts, Scorer, encode_texts, score_encoded
+from models.stars import rate_stars
 from models.text import find_worded
 from tasks.inbox import PassedOver, SourceFile, has_changed
 from tasks.review_files import ReadOptions, format_of, read_review_file
@@ -421,7 +422,7 @@ def score_rows(
         "model_id": [job.scorer.model_id] * len(good),
         "score": scored.score,
         "sentiment": name_sentiments(scored.score).tolist(),
-        "predicted_rating": rate_stars(scored.score),
+        "predicted_rating": rate_stars(scored.score, job.scorer.stars),
         "token_count": scored.token_count,
         "oov_rate": scored.oov_rate,
         "truncated": scored.truncated,

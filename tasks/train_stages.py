@@ -27,9 +27,9 @@ from tasks.training import (
     check_input,
     encode_rows,
     evaluate_bundle,
-    evaluate_trained,
     load_rows,
     measure_baseline,
+    measure_trained,
     save_bundle,
     score_some,
     train_on,
@@ -74,9 +74,9 @@ def train(
     with show_live_progress(f"Training {variant.name}", passes * len(rows.train.texts)) as report:
         trained = train_on(rows, encoded, variant, seed, passes, report)
     with show_progress("Evaluating", None):
-        evaluations = evaluate_trained(rows, encoded, trained, variant.sequence_length)
+        measured = measure_trained(rows, encoded, trained, variant.sequence_length)
         baseline = measure_baseline(reviews_dir, rows)
-    saved = save_bundle(bundles_dir, rows, encoded, trained, variant, seed, evaluations, baseline)
+    saved = save_bundle(bundles_dir, rows, encoded, trained, variant, seed, measured, baseline)
     bundle = replace(saved, warnings=tuple(describe_failure(each) for each in checks if not each.success))
     expected = score_some(trained, encoded, rows, variant.sequence_length)
     require_same_scores_in_fresh_process(bundle.folder, expected)

@@ -17,16 +17,27 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from data_contracts.drift import ReferenceMeasure, describe_reference
 from data_contracts.errors import SourceError
 from data_contracts.expectations import CheckResult
 from data_contracts.reviews import Provenance
+from data_contracts.scored_reviews import POSITIVE_FROM
 from data_contracts.training_input import TrainingInputSummary, check_training_input
 from models.baseline import fit_baseline
 from models.bundle import name_model, read_facts, write_bundle
-from models.evaluation import Evaluation, evaluate_scores
+from models.evaluation import Evaluation, LengthClass, evaluate_lengths, evaluate_scores
 from models.golden import GOLDEN_TEXTS
 from models.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
 from models.split import hold_out_titles
+from models.stars import (
+    RatingEvaluation,
+    StarMapping,
+    evaluate_ratings,
+    fit_stars,
+    measure_rmse,
+    rate_stars,
+    to_facts,
+)
 from models.text import EncodedReviews, Vocabulary, build_vocabulary, encode_reviews
 from models.training import LabelledReviews, TrainedModel, train_variant
 from models.variants import Variant
@@ -45,6 +56,9 @@ class LabelledTexts:
     texts: list[str]
     text_sha256: list[str]
     positive: NDArray[np.bool_]
+    rating: NDArray[np.float64]
+    """Given by the writer, 1 to 10 stars."""
+    movie_id: list[str]
 
     def labels(self) -> list[str]:
         """Give the labels as Stanford writes them, 'pos' and 'neg'."""
@@ -73,6 +87,23 @@ class EncodedRows:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """How good a trained model is, and what was fitted on the validation rows for those who use it."""
+
+    evaluations: dict[str, Evaluation]
+    """Of validation, of test, and of the test texts that do not stand in the training split too."""
+    stars: StarMapping
+    validation_rmse: float
+    """Of the fitted ratings of the validation rows, in stars."""
+    rating: RatingEvaluation
+    """Of test."""
+    by_length: tuple[LengthClass, ...]
+    """Of test."""
+    reference: dict[str, ReferenceMeasure]
+    """Of the validation rows: what later scores are held against to see drift."""
+
+
+@dataclass(frozen=True)
 class TrainedBundle:
     """A bundle on disk with the figures that it was written with."""
 
@@ -88,7 +119,7 @@ def load_rows(reviews_dir: Path) -> TrainingRows:
     provenance = read_provenance(reviews_dir)
     if provenance is None:
         raise SourceError(f"{reviews_dir}: holds no complete reviews Parquet. Run `reviews ingest` first.")
-    columns = ["label", "movie_id", "text", "text_sha256"]
+    columns = ["label", "movie_id", "rating", "text", "text_sha256"]
     train, test = (read_split(reviews_dir, split, columns) for split in ("train", "test"))
     movie_ids = train["movie_id"].to_pylist()
     if set(test["text_sha256"].to_pylist()) <= set(train["text_sha256"].to_pylist()):
@@ -106,7 +137,8 @@ def load_rows(reviews_dir: Path) -> TrainingRows:
 
 def _label_texts(table: pa.Table) -> LabelledTexts:
     positive = np.array([label == "pos" for label in table["label"].to_pylist()], dtype=bool)
-    return LabelledTexts(table["text"].to_pylist(), table["text_sha256"].to_pylist(), positive)
+    texts, digests, titles = (table[name].to_pylist() for name in ("text", "text_sha256", "movie_id"))
+    return LabelledTexts(texts, digests, positive, table["rating"].to_numpy().astype(np.float64), titles)
 
 
 def encode_rows(rows: TrainingRows, variant: Variant) -> EncodedRows:
@@ -153,20 +185,33 @@ def train_on(
     return train_variant(variant, train, validation, seed=seed, epochs=epochs, report=report)
 
 
-def evaluate_trained(
-    rows: TrainingRows, encoded: EncodedRows, trained: TrainedModel, length: int
-) -> dict[str, Evaluation]:
-    """Evaluate on validation, on test, and on the test texts that do not stand in the training split too."""
+def measure_trained(rows: TrainingRows, encoded: EncodedRows, trained: TrainedModel, length: int) -> Measured:
+    """Evaluate a model; fit its ratings, and its reference for drift, on the validation rows."""
     scorer = make_scorer("", trained.model, {}, length)
     validation = scorer.predict(encoded.validation)
     test = scorer.predict(encoded.test)
     known = set(rows.train.text_sha256) | set(rows.validation.text_sha256)
     unseen = np.array([digest not in known for digest in rows.test.text_sha256])
-    return {
-        "validation": evaluate_scores(validation, rows.validation.positive),
-        "test": evaluate_scores(test, rows.test.positive),
-        "test_unseen_texts": evaluate_scores(test[unseen], rows.test.positive[unseen]),
-    }
+    stars = fit_stars(validation, rows.validation.rating)
+    rmse = measure_rmse(rate_stars(validation, stars), rows.validation.rating)
+    rated = rate_stars(test, stars)
+    right = (test >= POSITIVE_FROM) == rows.test.positive
+    return Measured(
+        evaluations={
+            "validation": evaluate_scores(validation, rows.validation.positive),
+            "test": evaluate_scores(test, rows.test.positive),
+            "test_unseen_texts": evaluate_scores(test[unseen], rows.test.positive[unseen]),
+        },
+        stars=stars,
+        validation_rmse=rmse,
+        rating=evaluate_ratings(rated, rows.test.rating, rows.test.movie_id, rmse),
+        by_length=evaluate_lengths(encoded.test.token_count, right, rated - rows.test.rating),
+        reference=describe_reference({"score": validation, **_list_measures(encoded.validation)}),
+    )
+
+
+def _list_measures(encoded: EncodedReviews) -> dict[str, NDArray[Any]]:
+    return {name: getattr(encoded, name) for name in ("token_count", "oov_rate", "truncated")}
 
 
 def measure_baseline(reviews_dir: Path, rows: TrainingRows) -> dict[str, Any]:
@@ -195,7 +240,7 @@ def save_bundle(
     trained: TrainedModel,
     variant: Variant,
     seed: int,
-    evaluations: dict[str, Evaluation],
+    measured: Measured,
     baseline: dict[str, Any],
 ) -> TrainedBundle:
     """Write the bundle whole or not at all, with all that its users will want to know of it."""
@@ -211,7 +256,13 @@ def save_bundle(
         "epochs": len(trained.history),
         "kept_epoch": trained.kept_epoch,
         "history": [asdict(epoch) for epoch in trained.history],
-        "metrics": {name: evaluation.to_json() for name, evaluation in evaluations.items()},
+        "metrics": {
+            **{name: evaluation.to_json() for name, evaluation in measured.evaluations.items()},
+            "rating": asdict(measured.rating),
+            "by_length": [asdict(each) for each in measured.by_length],
+        },
+        "rating": to_facts(measured.stars, measured.validation_rmse),
+        "reference": {name: asdict(each) for name, each in measured.reference.items()},
         "baseline": baseline,
         "golden": [
             {"text": text, "score": float(score)} for text, score in zip(GOLDEN_TEXTS, golden, strict=True)

@@ -82,3 +82,75 @@ SELECT
 FROM latest_scores
 WHERE movie_id IS NOT NULL
 GROUP BY movie_id;
+
+-- One row per run, model and measure: how far the rows that the run scored are from the model's held-out reviews.
+-- Models that were trained before a reference was kept are left out.
+CREATE OR REPLACE VIEW drift AS
+WITH bins AS (
+    SELECT
+        *,
+        coalesce(lead(lower) OVER (PARTITION BY model_id, measure ORDER BY bin), 'infinity') AS upper,
+        count(*) OVER (PARTITION BY model_id, measure) AS bin_count
+    FROM reference_bins
+),
+measured AS (
+    SELECT run_id, model_id, 'score' AS measure, score AS value FROM scored_reviews
+    UNION ALL
+    SELECT run_id, model_id, 'token_count' AS measure, token_count AS value FROM scored_reviews
+    UNION ALL
+    SELECT run_id, model_id, 'oov_rate' AS measure, oov_rate AS value FROM scored_reviews
+    UNION ALL
+    SELECT run_id, model_id, 'truncated' AS measure, truncated::INTEGER AS value FROM scored_reviews
+),
+counted AS (
+    SELECT run_id, model_id, measure, bin, count(*) AS reviews, sum(value) AS total
+    FROM measured JOIN bins USING (model_id, measure)
+    WHERE value >= lower AND value < upper
+    GROUP BY run_id, model_id, measure, bin
+),
+totals AS (
+    SELECT run_id, model_id, measure, sum(reviews)::BIGINT AS reviews, sum(total) / sum(reviews) AS mean
+    FROM counted GROUP BY run_id, model_id, measure
+),
+-- Half a review more in every bin, so that an empty one has a logarithm.
+shares AS (
+    SELECT
+        totals.*,
+        bin,
+        lower,
+        coalesce(counted.reviews, 0) / totals.reviews AS share,
+        bins.reviews / reference_measures.reviews AS reference_share,
+        (coalesce(counted.reviews, 0) + 0.5) / (totals.reviews + 0.5 * bin_count) AS p,
+        (bins.reviews + 0.5) / (reference_measures.reviews + 0.5 * bin_count) AS q
+    FROM totals
+    JOIN reference_measures USING (model_id, measure)
+    JOIN bins USING (model_id, measure)
+    LEFT JOIN counted USING (run_id, model_id, measure, bin)
+),
+compared AS (
+    SELECT
+        run_id,
+        model_id,
+        measure,
+        reviews,
+        mean,
+        list(lower ORDER BY bin) AS bins_from,
+        list(share ORDER BY bin) AS shares,
+        list(reference_share ORDER BY bin) AS reference_shares,
+        sum((p - q) * ln(p / q)) AS psi
+    FROM shares GROUP BY run_id, model_id, measure, reviews, mean
+)
+SELECT
+    compared.run_id,
+    compared.model_id,
+    compared.measure, -- 'score', 'token_count', 'oov_rate' or 'truncated', as in scored_reviews
+    compared.reviews, -- rows that the run scored with the model
+    compared.mean, -- of the measure over those; of 'truncated' the share, 0 to 1
+    reference.mean AS reference_mean, -- over the held-out reviews
+    compared.psi, -- population stability index: 0 where the shares are the same
+    greatest(0.1, critical_value * (1 / compared.reviews + 1 / reference.reviews)) AS threshold, -- of the psi
+    psi > threshold AS drifted, -- whether the rows are unlike the held-out reviews, beyond chance
+    compared.bins_from, -- the lowest value of each bin; of the first, minus infinity
+    compared.shares, -- of the run's rows in each bin, 0 to 1
+    compared.reference_shares -- of the held-out reviews, likewise
+FROM compared JOIN reference_measures AS reference USING (model_id, measure);

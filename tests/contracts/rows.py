@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from data_contracts.review_files import READ_SCHEMA
-from data_contracts.scored_reviews import SCORED_SCHEMA, name_sentiments, rate_stars
+from data_contracts.scored_reviews import SCORED_SCHEMA, name_sentiments
+from models.stars import rate_stars
 
 
 def make_read_rows(

@@ -8,7 +8,7 @@ import pytest
 
 from data_contracts.errors import ContractError
 from data_contracts.expectations import CheckResult, require_success
-from data_contracts.scored_reviews import check_scored_rows, name_sentiments, rate_stars
+from data_contracts.scored_reviews import check_scored_rows, name_sentiments
 from tests.contracts.rows import make_scored_rows
 
 SCORES = [0.0, 0.5, 0.75, 1.0]
@@ -151,10 +151,6 @@ def test_a_broken_promise_stops_the_flow_with_source_rule_and_row() -> None:
 def test_sentiment_is_positive_from_a_half_up() -> None:
     assert name_sentiments(np.array([0.0, 0.4999])).tolist() == ["negative", "negative"]
     assert name_sentiments(np.array([0.5, 1.0])).tolist() == ["positive", "positive"]
-
-
-def test_scores_from_0_to_1_are_stars_from_1_to_10() -> None:
-    assert rate_stars(np.array([0.0, 0.5, 1.0])).tolist() == [1.0, 5.5, 10.0]
 
 
 def test_50_000_scored_rows_are_checked_in_little_time() -> None:

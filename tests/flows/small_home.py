@@ -1,5 +1,6 @@
 """A home with a champion that took no training, and questions to its database."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from tasks.model_registry import promote_model, record_model
 from tests.models.small import WORDS, make_small_variant
 
 
-def write_small_bundle(settings: Settings, seed: int = 0) -> Path:
+def write_small_bundle(
+    settings: Settings, seed: int = 0, more_facts: Mapping[str, Any] | None = None
+) -> Path:
     """Write and record the bundle of an untrained small model; it is not promoted."""
     import keras
 
@@ -46,15 +49,18 @@ def write_small_bundle(settings: Settings, seed: int = 0) -> Path:
         "fingerprints": {"data": "data", "code": "code"},
         "versions": {},
         "trained_at": datetime.now(UTC).isoformat(),
+        **(more_facts or {}),
     }
     folder = write_bundle(settings.bundles_dir, model, vocabulary, facts)
     record_model(settings.warehouse, read_facts(folder))
     return folder
 
 
-def promote_small_model(settings: Settings, seed: int = 0) -> Path:
+def promote_small_model(
+    settings: Settings, seed: int = 0, more_facts: Mapping[str, Any] | None = None
+) -> Path:
     """Write a small bundle and make it the champion."""
-    folder = write_small_bundle(settings, seed)
+    folder = write_small_bundle(settings, seed, more_facts)
     promote_model(settings.warehouse, folder.name, "for a test")
     return folder
 

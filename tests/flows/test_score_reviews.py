@@ -242,7 +242,7 @@ def test_scores_that_break_their_contract_are_not_committed(
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
     with monkeypatch.context() as patch:
-        patch.setattr(scoring, "rate_stars", lambda score: score + 100)
+        patch.setattr(scoring, "rate_stars", lambda score, stars: score + 100)
         with pytest.raises(ContractError, match="predicted_rating_in_range"):
             run()
     assert count(scoring_home, "scored_reviews") == 0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.evaluation import evaluate_scores
+from models.evaluation import evaluate_lengths, evaluate_scores
 
 SCORES = np.array([0.9, 0.8, 0.5, 0.3, 0.1])
 POSITIVE = np.array([True, False, True, True, False])
@@ -50,6 +50,29 @@ def test_a_wrong_score_of_exactly_1_gives_a_finite_log_loss() -> None:
 def test_the_reliability_bins_hold_every_review(rows: list[tuple[float, bool]]) -> None:
     scores, positive = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     assert sum(bin_.reviews for bin_ in evaluate_scores(scores, positive).reliability) == len(rows)
+
+
+def test_the_roc_curve_goes_through_its_corners_from_0_0_to_1_1() -> None:
+    roc = evaluate_scores(np.array([0.9, 0.8, 0.2, 0.1]), np.array([True, False, True, False])).roc
+    points = list(zip(roc.false_positive_rate, roc.true_positive_rate, strict=True))
+    assert (points[0], points[-1]) == ((0, 0), (1, 1))
+    assert points == sorted(points)
+    area = np.trapezoid(roc.true_positive_rate, roc.false_positive_rate)
+    assert area == pytest.approx(0.75, abs=0.01)
+
+
+def test_of_one_label_alone_there_is_no_roc_curve() -> None:
+    assert evaluate_scores(SCORES, np.ones(5, dtype=bool)).roc.true_positive_rate == ()
+
+
+def test_classes_of_length_hold_their_own_reviews() -> None:
+    words, right = np.array([1, 49, 50, 5000]), np.array([True, False, True, True])
+    found = evaluate_lengths(words, right, np.array([1.0, -3.0, 0.5, 2.0]))
+    assert [(each.from_words, each.reviews, each.accuracy, each.rating_mae) for each in found] == [
+        (1, 2, 0.5, 2.0),
+        (50, 1, 1.0, 0.5),
+        (1000, 1, 1.0, 2.0),
+    ]
 
 
 def test_no_reviews_can_not_be_evaluated() -> None:

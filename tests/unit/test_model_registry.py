@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from data_contracts.errors import BundleError, WarehouseError
-from models.evaluation import Evaluation
+from models.evaluation import Evaluation, RocCurve
 from tasks.model_registry import find_champion, list_models, promote_model, record_model, roll_back
 from tasks.warehouse import open_warehouse
 
@@ -18,7 +18,7 @@ def warehouse(tmp_path: Path) -> Path:
 
 
 def make_facts(model_id: str, trained_at: str = "2026-03-01T12:00:00+00:00", **other: Any) -> dict[str, Any]:
-    evaluation = Evaluation(10, 0.9, 0.95, 0.25, 0.02, 4, 1, 5, 0, ()).to_json()
+    evaluation = Evaluation(10, 0.9, 0.95, 0.25, 0.02, 4, 1, 5, 0, (), RocCurve((), ())).to_json()
     return {
         "model_id": model_id,
         "variant": "lstm",

@@ -35,7 +35,7 @@ TABLES = {
     "contract_results",
     "schema_migrations",
 }
-VIEWS = {"latest_scores", "movie_ratings"}
+VIEWS = {"latest_scores", "movie_ratings", "drift"}
 HOLD = """
 import sys, time
 import duckdb

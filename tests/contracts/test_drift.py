@@ -1,0 +1,170 @@
+"""The contract of drift: random reviews keep it, reviews of another kind break it; the view does the arithmetic."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from data_contracts.drift import (
+    MEASURES,
+    MeasuredDrift,
+    ReferenceMeasure,
+    check_drift,
+    describe_reference,
+)
+from data_contracts.warehouse import list_migrations, read_views
+from tasks.model_registry import record_reference
+
+Measures = dict[str, NDArray[Any]]
+SAMPLES = 200
+FOUND = MeasuredDrift("m", "score", 500, 0.9, 0.5, 0.31, 0.1)
+
+
+def draw_reviews(generator: np.random.Generator, number: int) -> Measures:
+    """Draw measures as reviews have them: scores near 0 and 1, lengths with a long tail, few texts cut."""
+    words = generator.lognormal(5.1, 0.65, number).astype(int) + 10
+    return {
+        "score": generator.beta(0.35, 0.35, number),
+        "token_count": words,
+        "oov_rate": generator.beta(6, 50, number).astype(np.float32),
+        "truncated": words > 500,
+    }
+
+
+@pytest.fixture
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        for migration in list_migrations():
+            connection.execute(migration.sql)
+        connection.execute(read_views())
+        yield connection
+
+
+def keep_reference(database: duckdb.DuckDBPyConnection, measures: Measures) -> dict[str, ReferenceMeasure]:
+    reference = describe_reference(measures)
+    record_reference(database, "model-a", {name: vars(each) for name, each in reference.items()})
+    return reference
+
+
+def add_run(database: duckdb.DuckDBPyConnection, run_id: str, measures: Measures) -> None:
+    frame = {name: np.asarray(measures[name]) for name in MEASURES}
+    columns = ", ".join(f"unnest(?::{kind}[])" for kind in ("DOUBLE", "INTEGER", "FLOAT", "BOOLEAN"))
+    values = [frame[name].tolist() for name in ("score", "token_count", "oov_rate", "truncated")]
+    database.execute(
+        "INSERT INTO scored_reviews (source_sha256, row_number, model_id, score, token_count, oov_rate, truncated,"
+        f" sentiment, predicted_rating, run_id, scored_at) SELECT 's', 1, 'model-a', {columns}, 'positive', 5,"
+        " ?, now()",
+        [*values, run_id],
+    )
+
+
+def find_drifted(database: duckdb.DuckDBPyConnection, run_id: str) -> set[str]:
+    query = "SELECT measure FROM drift WHERE run_id = ? AND drifted"
+    return {measure for (measure,) in database.execute(query, [run_id]).fetchall()}
+
+
+def test_the_index_is_the_sum_over_bins_of_the_gap_times_the_log_ratio(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    generator = np.random.default_rng(0)
+    keep_reference(database, {**draw_reviews(generator, 100), "truncated": np.arange(100) < 20})
+    add_run(database, "run", {**draw_reviews(generator, 50), "truncated": np.arange(50) < 40})
+    p, q = np.array([10.5, 40.5]) / 51, np.array([80.5, 20.5]) / 101
+    expected = float(((p - q) * np.log(p / q)).sum())
+    row = database.execute("SELECT psi, shares, mean, reference_mean FROM drift WHERE measure = 'truncated'")
+    assert row.fetchall() == [(pytest.approx(expected), [0.2, 0.8], 0.8, 0.2)]
+
+
+def test_the_bound_falls_with_the_number_of_reviews_to_the_usual_tenth(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    generator = np.random.default_rng(1)
+    keep_reference(database, draw_reviews(generator, 2500))
+    for number in (50, 500, 5000):
+        add_run(database, str(number), draw_reviews(generator, number))
+    query = "SELECT threshold FROM drift WHERE measure = 'score' ORDER BY reviews"
+    bounds = [bound for (bound,) in database.execute(query).fetchall()]
+    # Chi-squared of nine degrees of freedom exceeds 29.67 once in 2,000 times.
+    assert bounds == [pytest.approx(29.67 * (1 / 50 + 1 / 2500), rel=1e-3), 0.1, 0.1]
+
+
+@pytest.mark.parametrize("number", [50, 200, 500, 2000])
+def test_random_reviews_raise_hardly_a_false_alarm(database: duckdb.DuckDBPyConnection, number: int) -> None:
+    generator = np.random.default_rng(number)
+    keep_reference(database, draw_reviews(generator, 2500))
+    for sample in range(SAMPLES):
+        add_run(database, f"run {sample}", draw_reviews(generator, number))
+    ((alarms,),) = database.execute("SELECT count(DISTINCT run_id) FROM drift WHERE drifted").fetchall()
+    assert alarms < SAMPLES / 100
+
+
+SHIFTS: dict[str, tuple[str, Any]] = {
+    "all positive": ("score", lambda found: np.maximum(found, 1 - found)),
+    "cut short": ("token_count", lambda found: np.minimum(found, 40)),
+    "another language": ("oov_rate", lambda found: np.full(len(found), 0.7, dtype=np.float32)),
+    "far too long": ("truncated", lambda found: np.ones(len(found), dtype=bool)),
+}
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+@pytest.mark.parametrize("number", [50, 2000])
+def test_a_shifted_run_is_flagged_in_the_measure_that_shifted(
+    database: duckdb.DuckDBPyConnection, shift: str, number: int
+) -> None:
+    generator = np.random.default_rng(2)
+    keep_reference(database, draw_reviews(generator, 2500))
+    measure, move = SHIFTS[shift]
+    usual = draw_reviews(generator, number)
+    add_run(database, "run", {**usual, measure: move(usual[measure])})
+    assert find_drifted(database, "run") == {measure}
+
+
+def test_a_model_without_a_reference_has_no_drift(database: duckdb.DuckDBPyConnection) -> None:
+    add_run(database, "run", draw_reviews(np.random.default_rng(3), 50))
+    assert database.execute("SELECT count(*) FROM drift").fetchall() == [(0,)]
+
+
+def test_every_held_out_review_is_in_one_bin() -> None:
+    measures = draw_reviews(np.random.default_rng(4), 997)
+    reference = describe_reference(measures)
+    assert {name: sum(each.counts) for name, each in reference.items()} == dict.fromkeys(MEASURES, 997)
+    assert all(len(each.counts) == len(each.lower) + 1 for each in reference.values())
+
+
+def test_a_measure_that_never_varies_has_one_bin_and_no_critical_value() -> None:
+    reference = describe_reference({**draw_reviews(np.random.default_rng(5), 20), "truncated": np.zeros(20)})
+    assert reference["truncated"] == ReferenceMeasure(20, 0.0, 0.0, (), (20,))
+
+
+def test_recording_a_model_twice_keeps_one_reference(database: duckdb.DuckDBPyConnection) -> None:
+    measures = draw_reviews(np.random.default_rng(6), 100)
+    first = keep_reference(database, measures)
+    keep_reference(database, measures)
+    bins = sum(len(each.counts) for each in first.values())
+    assert database.execute("SELECT count(*) FROM reference_bins").fetchall() == [(bins,)]
+    lowest = database.execute("SELECT min(lower) FROM reference_bins").fetchall()
+    assert lowest == [(-math.inf,)]
+
+
+@pytest.mark.parametrize(("severity", "recorded"), [("warn", "warning"), ("error", "error")])
+def test_drift_is_a_warning_or_an_error_as_the_setting_says(severity: str, recorded: str) -> None:
+    (result,) = check_drift([FOUND], severity)
+    assert (result.success, result.severity, result.rule) == (False, recorded, "score_like_held_out")
+
+
+def test_a_result_of_drift_says_how_far_and_what_is_allowed() -> None:
+    (result,) = check_drift([FOUND], "warn")
+    assert (result.columns, result.observed, result.expected) == (
+        "score",
+        "PSI 0.310 over 500 reviews (mean 0.9, of held-out reviews 0.5)",
+        "PSI at most 0.100",
+    )
+
+
+def test_up_to_the_bound_there_is_no_drift() -> None:
+    at_bound = MeasuredDrift("m", "score", 500, 0.5, 0.5, 0.1, 0.1)
+    assert [result.success for result in check_drift([at_bound], "error")] == [True]

@@ -1,0 +1,91 @@
+"""What a scoring run does when its reviews are unlike those that the model was judged on."""
+
+import json
+from typing import Any
+
+import pytest
+
+from data_contracts.errors import ContractError
+from deployments.settings import Settings, load_settings
+from flows.score_reviews import ScoringSummary, score_reviews
+from tests.flows.small_home import ask, promote_small_model
+
+LONG_REVIEWS = {
+    "reviews": 1000,
+    "mean": 250.0,
+    "critical_value": 11.0,
+    "lower": [200.0],
+    "counts": [500, 500],
+}
+STARS = {"scores": [0.0, 1.0], "stars": [6.0, 6.5], "validation_rmse": 2.0}
+
+
+@pytest.fixture
+def judged_home(settings: Settings) -> Settings:
+    """A home whose model was judged on reviews of some 200 words."""
+    settings.inbox_dir.mkdir(parents=True)
+    promote_small_model(settings, more_facts={"reference": {"token_count": LONG_REVIEWS}, "rating": STARS})
+    return settings
+
+
+def drop_reviews(settings: Settings, words: int) -> None:
+    rows = [{"review_id": str(number), "text": f"good {number} " * (words // 2)} for number in range(200)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (settings.inbox_dir / f"{words}.jsonl").write_text(lines, "utf-8")
+
+
+def score() -> ScoringSummary:
+    summary = score_reviews()
+    assert isinstance(summary, ScoringSummary)
+    return summary
+
+
+def list_results(settings: Settings) -> list[tuple[Any, ...]]:
+    query = "SELECT rule, severity, success FROM contract_results WHERE boundary = 'drift'"
+    return ask(settings.published, query)
+
+
+def test_a_run_of_other_reviews_warns_and_its_scores_stand(judged_home: Settings) -> None:
+    drop_reviews(judged_home, words=10)
+    (words,) = score().drifted
+    assert words.startswith("token_count: PSI ")
+    assert list_results(judged_home) == [("token_count_like_held_out", "warning", False)]
+    assert ask(judged_home.published, "SELECT count(*) FROM scored_reviews") == [(200,)]
+
+
+def test_where_drift_is_an_error_the_run_fails_and_its_scores_stand(
+    judged_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWS_DRIFT", "error")
+    drop_reviews(judged_home, words=10)
+    with pytest.raises(ContractError, match=r"drift: token_count_like_held_out .*\n.*REVIEWS_DRIFT=warn"):
+        score_reviews()
+    assert ask(judged_home.published, "SELECT count(*) FROM scored_reviews") == [(200,)]
+    assert ask(judged_home.published, "SELECT status FROM runs") == [("failed",)]
+    assert score().rows_scored == 0
+
+
+def test_a_run_of_like_reviews_says_nothing(judged_home: Settings) -> None:
+    drop_reviews(judged_home, words=190)
+    drop_reviews(judged_home, words=210)
+    assert score().drifted == ()
+    assert list_results(judged_home) == [("token_count_like_held_out", "warning", True)]
+
+
+def test_a_model_without_a_reference_is_not_judged(scoring_home: Settings) -> None:
+    drop_reviews(scoring_home, words=10)
+    assert score().drifted == ()
+    assert list_results(scoring_home) == []
+
+
+def test_the_stars_of_a_score_are_those_of_the_bundle(judged_home: Settings) -> None:
+    drop_reviews(judged_home, words=10)
+    score()
+    query = "SELECT max(abs(predicted_rating - (6 + score / 2))) < 1e-9 FROM scored_reviews"
+    assert ask(judged_home.published, query) == [(True,)]
+
+
+def test_drift_is_warn_or_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVIEWS_DRIFT", "panic")
+    with pytest.raises(Exception, match="REVIEWS_DRIFT must be warn or error"):
+        load_settings()

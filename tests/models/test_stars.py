@@ -1,0 +1,76 @@
+"""From scores to stars: a rising line, and how well it fits, against answers worked out by hand."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.stars import LINEAR, StarMapping, evaluate_ratings, fit_stars, rate_stars, read_stars, to_facts
+
+ROWS = st.lists(st.tuples(st.floats(0, 1), st.integers(1, 10)), min_size=1, max_size=50)
+
+
+def test_without_a_fit_scores_from_0_to_1_are_stars_from_1_to_10() -> None:
+    assert rate_stars(np.array([0.0, 0.5, 1.0])).tolist() == [1.0, 5.5, 10.0]
+
+
+def test_between_two_points_the_rating_is_on_the_straight_line() -> None:
+    mapping = StarMapping((0.2, 0.6), (3.0, 7.0))
+    assert rate_stars(np.array([0.0, 0.2, 0.3, 0.6, 1.0]), mapping).tolist() == pytest.approx([3, 3, 4, 7, 7])
+
+
+def test_a_rising_fit_goes_through_the_mean_of_ratings_that_are_out_of_order() -> None:
+    mapping = fit_stars(np.array([0.1, 0.4, 0.6, 0.9]), np.array([1.0, 8.0, 4.0, 10.0]))
+    assert rate_stars(np.array([0.1, 0.4, 0.5, 0.6, 0.9]), mapping).tolist() == pytest.approx(
+        [1, 6, 6, 6, 10]
+    )
+
+
+@given(ROWS)
+def test_whatever_it_is_fitted_on_a_higher_score_never_gives_fewer_stars(
+    rows: list[tuple[float, int]],
+) -> None:
+    scores, given_stars = np.array([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=float)
+    stars = rate_stars(np.linspace(0, 1, 101), fit_stars(scores, given_stars))
+    assert (np.diff(stars) >= 0).all()
+    assert stars.min() >= 1
+    assert stars.max() <= 10
+
+
+@given(ROWS)
+def test_a_fit_comes_back_from_a_bundles_facts_as_it_was(rows: list[tuple[float, int]]) -> None:
+    mapping = fit_stars(np.array([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=float))
+    assert read_stars({"rating": json.loads(json.dumps(to_facts(mapping, 1.5)))}) == mapping
+
+
+def test_a_bundle_without_a_fit_has_the_straight_line() -> None:
+    assert read_stars({}) is LINEAR
+
+
+def test_errors_are_in_stars() -> None:
+    found = evaluate_ratings(np.array([2.0, 4.0]), np.array([1.0, 7.0]), ["a", "b"], 1.0)
+    assert [found.mae, found.rmse] == pytest.approx([2, math.sqrt(5)])
+
+
+def test_titles_are_compared_from_ten_reviews_up() -> None:
+    titles = ["many"] * 10 + ["more"] * 11 + ["few"] * 9
+    given_stars = np.array([2.0] * 10 + [8.0] * 11 + [1.0] * 9)
+    found = evaluate_ratings(given_stars / 2, given_stars, titles, 1.0)
+    assert [found.titles, found.title_spearman, found.title_pearson] == pytest.approx([2, 1, 1])
+
+
+def test_without_enough_titles_there_is_nothing_to_compare() -> None:
+    found = evaluate_ratings(np.array([2.0, 3.0]), np.array([2.0, 3.0]), ["a", "a"], 1.0)
+    assert found.titles == 0
+    assert math.isnan(found.title_spearman)
+    assert math.isnan(found.interval_coverage)
+
+
+def test_a_mean_inside_its_interval_is_covered_and_one_outside_is_not() -> None:
+    # Of ten reviews with a spread of 2 stars, the mean is known to 1.645 * 2 / sqrt(10) = 1.04 stars.
+    titles = ["near"] * 10 + ["far"] * 10
+    found = evaluate_ratings(np.full(20, 5.0), np.array([6.0] * 10 + [6.1] * 10), titles, 2.0)
+    assert found.interval_coverage == 0.5
