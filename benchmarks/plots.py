@@ -19,7 +19,7 @@ def draw(engine: Figures, sizes: Figures, path: Path) -> None:
     from matplotlib.figure import Figure
 
     mpl.rcParams["svg.hashsalt"] = "benchmarks"  # the same figures give the same file
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    figure = Figure(figsize=(11, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw_engine(left, engine)
     _draw_sizes(right, sizes)
@@ -45,7 +45,7 @@ def _draw_engine(axes: Any, engine: Figures) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("reviews/s, as a multiple of model.predict")
     axes.set_title("Scoring, the same reviews and scores")
-    axes.legend(fontsize=8, loc="lower right")
+    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -60,5 +60,5 @@ def _draw_sizes(axes: Any, sizes: Figures) -> None:
     axes.set_xlabel("reviews in one CSV, lstm")
     axes.set_ylabel(f"time of a review, {int(BASE_ROWS):,} = 1")
     axes.set_title("The whole flow after start-up")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)

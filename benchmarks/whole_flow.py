@@ -124,6 +124,7 @@ def write_csv(home: Path, path: Path, rows: int) -> None:
     files = ", ".join(f"'{home}/reviews/{split}.parquet'" for split in SPLITS)
     texts = f"SELECT text, movie_id, row_number() OVER () - 1 AS number FROM read_parquet([{files}])"
     again = f"SELECT count(*) FROM ({texts})"
+    duckdb.execute("SET enable_progress_bar = false")  # its place is not in the table
     duckdb.sql(
         f"COPY (SELECT 'r' || (number + copy * total) AS review_id, movie_id, "
         f"CASE WHEN copy = 0 THEN text ELSE text || ' ' || copy END AS review "

@@ -190,6 +190,8 @@ def _connect_when_free(
                 raise WarehouseBusyError(_describe_wait(path, wait_seconds, first_line(error))) from error
         else:
             connection.execute("SET TimeZone = 'UTC'")
+            # It would go to standard output, into the midst of an answer.
+            connection.execute("SET enable_progress_bar = false")
             return connection
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (not for secrets)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -352,3 +352,19 @@ assert not heavy & set(sys.modules), heavy & set(sys.modules)
 def test_the_copy_can_be_opened_by_anyone_with_duckdb(shared: Path) -> None:
     with duckdb.connect(str(shared), read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM latest_scores").fetchall() == [(2,)]
+
+
+def test_a_query_that_takes_its_time_puts_nothing_but_its_rows_into_the_answer(tmp_path: Path) -> None:
+    database, slow = (
+        tmp_path / "reviews.duckdb",
+        "SELECT count(*) AS n FROM range(1200000000) t(i) WHERE i % 7 = 3",
+    )
+    with open_warehouse(database, write=False):
+        pass
+    script = (
+        "import sys; from pathlib import Path; from tasks.published import write_answer; "
+        "write_answer(Path(sys.argv[1]), sys.argv[2], 'csv', sys.stdout)"
+    )
+    command = [sys.executable, "-c", script, str(database), slow]
+    answer = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True).stdout
+    assert answer.split() == ["n", "171428571"]

@@ -1,0 +1,47 @@
+"""How well the stars fit on the real archive: the models of a home, by variant, over their seeds.
+
+    python -m benchmarks.ratings HOME
+
+HOME has models that `reviews train --variant NAME --seed N` made. Prints a Markdown table with the medians on the
+test split, and the worst and best seed.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tasks.model_registry import list_models
+
+FIGURES = {
+    "test_accuracy": "accuracy",
+    "test_rating_mae": "stars off, mean",
+    "test_rating_rmse": "stars off, root mean square",
+    "test_rating_spearman": "Spearman, by review",
+    "test_title_spearman": "Spearman, by title",
+    "test_title_pearson": "Pearson, by title",
+}
+
+
+def main() -> None:
+    """Read the models of a home and print how well their stars fit."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("home", type=Path)
+    home = parser.parse_args().home.absolute()
+    models = [model for model in list_models(home / "reviews.duckdb") if model["test_rating_mae"] is not None]
+    print(f"| variant | seeds | {' | '.join(FIGURES.values())} |")
+    print(f"| --- | --- |{' ---: |' * len(FIGURES)}")
+    for variant in sorted({model["variant"] for model in models}):
+        of_variant = [model for model in models if model["variant"] == variant]
+        seeds = ", ".join(str(seed) for seed in sorted(model["seed"] for model in of_variant))
+        cells = [_describe([model[name] for model in of_variant]) for name in FIGURES]
+        print(f"| `{variant}` | {seeds} | {' | '.join(cells)} |")
+
+
+def _describe(figures: Sequence[Any]) -> str:
+    return f"{median(figures):.3f} ({min(figures):.3f} to {max(figures):.3f})"
+
+
+if __name__ == "__main__":
+    main()
