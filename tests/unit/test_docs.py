@@ -1,15 +1,18 @@
 """What the docs list is what the code has."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from data_contracts.review_files import FILE_RULES, ROW_RULES
 from flows.cli import main
+from models.behaviour import CAPABILITIES, KIND_WORDS, read_behaviour_tests, read_elsewhere
 from models.variants import VARIANTS
 from tasks.review_columns import COLUMN_NAMES
 
 ROOT = Path(__file__).parents[2]
+EVALUATION_SETS = (ROOT / "docs" / "evaluation-sets.md").read_text("utf-8")
 SCORING = (ROOT / "docs" / "scoring.md").read_text("utf-8")
 
 
@@ -32,3 +35,18 @@ def test_every_command_stands_in_the_readme(command: str) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_stands_in_the_design(variant: str) -> None:
     assert f"`{variant}`" in (ROOT / "docs" / "design.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("kind", "words"), KIND_WORDS.items())
+def test_every_kind_of_review_stands_in_the_docs_with_its_count(kind: str, words: tuple[int, int]) -> None:
+    reviews = Counter(review.kind for review in read_elsewhere())[kind]
+    assert f"| `{kind}` | {reviews} | {words[0]} to {words[1]} |" in EVALUATION_SETS
+
+
+@pytest.mark.parametrize(("test", "capabilities"), CAPABILITIES.items())
+def test_every_type_of_test_stands_in_the_docs_with_its_count_and_capabilities(
+    test: str, capabilities: tuple[str, ...]
+) -> None:
+    tests = Counter(each.test for each in read_behaviour_tests())[test]
+    assert f"| `{test}` | {tests} |" in EVALUATION_SETS
+    assert not [name for name in capabilities if f"`{name}`" not in EVALUATION_SETS]
