@@ -1,12 +1,13 @@
 """What the `reviews` command says at the end of its work: plain text for people, built from the summaries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deployments.settings import Settings
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
 from flows.train_model import TrainingSummary
+from models.stars import TITLE_REVIEWS
 from tasks.answers import count, escape_controls
 from tasks.score_plan import PlannedFile, ScoringPlan
 
@@ -48,11 +49,21 @@ def describe_training(summary: TrainingSummary) -> str:
         f"  test        accuracy {unseen['accuracy']:.4f} without the texts that also stand in train",
         f"  test        said positive: {test['true_positives']:,} right, {test['false_positives']:,} wrong; "
         f"said negative: {test['true_negatives']:,} right, {test['false_negatives']:,} wrong",
+        _describe_stars(metrics["rating"]),
         f"  baseline    accuracy {baseline['test_accuracy']:.4f} ({baseline['name']})",
         *(f"  warning     {warning}" for warning in summary.warnings),
         f"  {'promoted' if summary.promoted else 'not promoted'}: {summary.reason}",
     ]
     return "\n".join(lines)
+
+
+def _describe_stars(rating: Mapping[str, Any]) -> str:
+    words = (
+        f"  stars       off by {rating['mae']:.2f} on the average, rank correlation {rating['spearman']:.2f}"
+    )
+    if rating["titles"] < 2:
+        return words
+    return f"{words}; of {count(rating['titles'], 'title')} with {TITLE_REVIEWS} reviews {rating['title_spearman']:.2f}"
 
 
 def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:

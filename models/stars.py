@@ -14,8 +14,8 @@ from data_contracts.scored_reviews import HIGHEST_STARS, LOWEST_STARS
 
 TITLE_REVIEWS = 10
 """Reviews that a title must have for its mean rating to be compared with the given one."""
-INTERVAL_DEVIATIONS = 1.645
-"""Standard deviations on either side of a mean between which 90 % lie; the view `movie_ratings` has the same."""
+INTERVAL_SHARE = 0.9
+"""Share of titles whose mean given rating lies within the interval around the predicted one."""
 _DECIMALS = 6
 
 
@@ -34,6 +34,20 @@ LINEAR = StarMapping((0.0, 1.0), (LOWEST_STARS, HIGHEST_STARS))
 
 
 @dataclass(frozen=True)
+class RatingInterval:
+    """How well the mean rating of n reviews of a title is known: to within sqrt(title^2 + review^2 / n), in stars."""
+
+    title: float
+    """What more reviews do not take away: a title's reviews are liked or disliked beyond what their scores say."""
+    review: float
+    """What one review brings."""
+
+    def measure_half_width(self, reviews: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Give the half width, in stars, of the interval around the mean of so many reviews, [n] to [n]."""
+        return np.sqrt(self.title**2 + self.review**2 / reviews)
+
+
+@dataclass(frozen=True)
 class RatingEvaluation:
     """Predicted against given ratings, in stars; a correlation is NaN where either side is the same throughout."""
 
@@ -48,7 +62,7 @@ class RatingEvaluation:
     title_spearman: float
     title_pearson: float
     interval_coverage: float
-    """Share of those titles whose mean given rating is inside the 90 % interval of `movie_ratings`; NaN without any."""
+    """Share of all titles, of however few reviews, whose mean given rating is inside its interval."""
 
 
 def read_stars(facts: Mapping[str, Any]) -> StarMapping:
@@ -73,36 +87,51 @@ def fit_stars(scores: NDArray[np.float64], given: NDArray[np.float64]) -> StarMa
     return StarMapping(tuple(map(float, fitted.X_thresholds_)), tuple(map(float, stars)))
 
 
-def measure_rmse(predicted: NDArray[np.float64], given: NDArray[np.float64]) -> float:
-    """Give the root mean square of given minus predicted ratings, in stars."""
-    return float(np.sqrt(np.mean((given - predicted) ** 2)))
+def fit_interval(
+    predicted: NDArray[np.float64], given: NDArray[np.float64], titles: Sequence[str]
+) -> RatingInterval:
+    """Fit to held-out reviews, [n] each: so wide that `INTERVAL_SHARE` of their titles lie inside.
+
+    What belongs to titles is told from what belongs to reviews by analysis of variance (one-way, random effects).
+    """
+    means = _average_titles(predicted, given, titles, 1)
+    off, reviews = means.given - means.predicted, means.reviews
+    within = max(float(np.mean((given - predicted) ** 2) - np.average(off**2, weights=reviews)), 0.0)
+    within *= len(given) / max(len(given) - len(off), 1)
+    enough = (reviews.sum() - (reviews**2).sum() / reviews.sum()) / max(len(off) - 1, 1)
+    spread = float((reviews * (off - np.average(off, weights=reviews)) ** 2).sum()) / max(len(off) - 1, 1)
+    between = max((spread - within) / enough, 0.0) if enough > 0 else 0.0
+    if within + between == 0:
+        return RatingInterval(0.0, 0.0)
+    deviations = float(np.quantile(np.abs(off) / np.sqrt(between + within / reviews), INTERVAL_SHARE))
+    return RatingInterval(deviations * float(np.sqrt(between)), deviations * float(np.sqrt(within)))
 
 
 def evaluate_ratings(
-    predicted: NDArray[np.float64], given: NDArray[np.float64], titles: Sequence[str], held_out_rmse: float
+    predicted: NDArray[np.float64],
+    given: NDArray[np.float64],
+    titles: Sequence[str],
+    interval: RatingInterval,
 ) -> RatingEvaluation:
-    """Compare ratings, [n] each, by review and by the means of `titles`, [n].
-
-    `held_out_rmse` is that of the reviews on which the mapping was fitted: the intervals are made of it.
-    """
-    by_title = _average_titles(predicted, given, titles)
-    half_width = INTERVAL_DEVIATIONS * held_out_rmse / np.sqrt(by_title.reviews)
-    inside = np.abs(by_title.predicted - by_title.given) <= half_width
+    """Compare ratings, [n] each, by review and by the means of `titles`, [n]; n must be at least 1."""
+    by_title = _average_titles(predicted, given, titles, TITLE_REVIEWS)
+    every = _average_titles(predicted, given, titles, 1)
+    inside = np.abs(every.predicted - every.given) <= interval.measure_half_width(every.reviews)
     return RatingEvaluation(
         reviews=len(given),
         mae=float(np.abs(given - predicted).mean()),
-        rmse=measure_rmse(predicted, given),
+        rmse=float(np.sqrt(np.mean((given - predicted) ** 2))),
         spearman=_correlate_ranks(predicted, given),
         titles=len(by_title.reviews),
         title_spearman=_correlate_ranks(by_title.predicted, by_title.given),
         title_pearson=_correlate(by_title.predicted, by_title.given),
-        interval_coverage=float(inside.mean()) if len(inside) else float("nan"),
+        interval_coverage=float(inside.mean()),
     )
 
 
-def to_facts(mapping: StarMapping, held_out_rmse: float) -> dict[str, Any]:
+def to_facts(mapping: StarMapping, interval: RatingInterval) -> dict[str, Any]:
     """Lay a mapping out as plain numbers, as `read_stars` reads it."""
-    return {**asdict(mapping), "validation_rmse": held_out_rmse}
+    return {**asdict(mapping), "interval": asdict(interval)}
 
 
 @dataclass(frozen=True)
@@ -113,13 +142,13 @@ class _TitleMeans:
 
 
 def _average_titles(
-    predicted: NDArray[np.float64], given: NDArray[np.float64], titles: Sequence[str]
+    predicted: NDArray[np.float64], given: NDArray[np.float64], titles: Sequence[str], at_least: int
 ) -> _TitleMeans:
-    """Average the ratings of each title that has enough reviews, [number of such titles] each."""
+    """Average the ratings of each title that has at least so many reviews, [number of such titles] each."""
     _, title_of, reviews = np.unique(
         np.array(titles, dtype=object).astype(str), return_inverse=True, return_counts=True
     )
-    enough = reviews >= TITLE_REVIEWS
+    enough = reviews >= at_least
     means = [np.bincount(title_of, values, len(reviews)) / reviews for values in (predicted, given)]
     return _TitleMeans(reviews[enough], means[0][enough], means[1][enough])
 

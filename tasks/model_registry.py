@@ -206,9 +206,9 @@ def _pick_columns(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pick_ratings(facts: Mapping[str, Any]) -> dict[str, float | None]:
     """Give how well the stars fit; a bundle from before they were fitted has none of it."""
-    found = facts["metrics"].get("rating", {})
+    found, interval = facts["metrics"].get("rating", {}), facts.get("rating", {}).get("interval", {})
     figures = {
-        "validation_rating_rmse": facts.get("rating", {}).get("validation_rmse"),
+        **{f"rating_interval_{name}": interval.get(name) for name in ("title", "review")},
         **{f"test_rating_{name}": found.get(name) for name in ("mae", "rmse", "spearman")},
         **{f"test_{name}": found.get(name) for name in ("title_spearman", "title_pearson")},
     }

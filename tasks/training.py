@@ -31,10 +31,11 @@ from models.scorer import load_scorer, make_keras_scorer, make_scorer, score_tex
 from models.split import hold_out_titles
 from models.stars import (
     RatingEvaluation,
+    RatingInterval,
     StarMapping,
     evaluate_ratings,
+    fit_interval,
     fit_stars,
-    measure_rmse,
     rate_stars,
     to_facts,
 )
@@ -93,8 +94,7 @@ class Measured:
     evaluations: dict[str, Evaluation]
     """Of validation, of test, and of the test texts that do not stand in the training split too."""
     stars: StarMapping
-    validation_rmse: float
-    """Of the fitted ratings of the validation rows, in stars."""
+    interval: RatingInterval
     rating: RatingEvaluation
     """Of test."""
     by_length: tuple[LengthClass, ...]
@@ -193,7 +193,8 @@ def measure_trained(rows: TrainingRows, encoded: EncodedRows, trained: TrainedMo
     known = set(rows.train.text_sha256) | set(rows.validation.text_sha256)
     unseen = np.array([digest not in known for digest in rows.test.text_sha256])
     stars = fit_stars(validation, rows.validation.rating)
-    rmse = measure_rmse(rate_stars(validation, stars), rows.validation.rating)
+    held_out = rows.validation
+    interval = fit_interval(rate_stars(validation, stars), held_out.rating, held_out.movie_id)
     rated = rate_stars(test, stars)
     right = (test >= POSITIVE_FROM) == rows.test.positive
     return Measured(
@@ -203,8 +204,8 @@ def measure_trained(rows: TrainingRows, encoded: EncodedRows, trained: TrainedMo
             "test_unseen_texts": evaluate_scores(test[unseen], rows.test.positive[unseen]),
         },
         stars=stars,
-        validation_rmse=rmse,
-        rating=evaluate_ratings(rated, rows.test.rating, rows.test.movie_id, rmse),
+        interval=interval,
+        rating=evaluate_ratings(rated, rows.test.rating, rows.test.movie_id, interval),
         by_length=evaluate_lengths(encoded.test.token_count, right, rated - rows.test.rating),
         reference=describe_reference({"score": validation, **_list_measures(encoded.validation)}),
     )
@@ -261,7 +262,7 @@ def save_bundle(
             "rating": asdict(measured.rating),
             "by_length": [asdict(each) for each in measured.by_length],
         },
-        "rating": to_facts(measured.stars, measured.validation_rmse),
+        "rating": to_facts(measured.stars, measured.interval),
         "reference": {name: asdict(each) for name, each in measured.reference.items()},
         "baseline": baseline,
         "golden": [

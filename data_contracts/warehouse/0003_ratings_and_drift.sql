@@ -1,8 +1,9 @@
 -- How well a model's stars fit, and what a run's scores are held against to see drift.
 
--- Stars on the held-out titles: the root mean square of given minus predicted rating, from which the intervals of
--- movie_ratings are made. Null where the bundle has no fitted rating, as are the five after it.
-ALTER TABLE models ADD COLUMN validation_rating_rmse DOUBLE;
+-- A mean rating of n reviews of a movie is known to within sqrt(title^2 + review^2 / n) stars, nine times of ten: fitted
+-- on held-out titles. Null where the bundle has no fitted rating, as are all of these.
+ALTER TABLE models ADD COLUMN rating_interval_title DOUBLE; -- stars; what more reviews do not take away
+ALTER TABLE models ADD COLUMN rating_interval_review DOUBLE; -- stars; what one review brings
 ALTER TABLE models ADD COLUMN test_rating_mae DOUBLE; -- stars, mean absolute error of predicted_rating
 ALTER TABLE models ADD COLUMN test_rating_rmse DOUBLE; -- stars
 ALTER TABLE models ADD COLUMN test_rating_spearman DOUBLE; -- of predicted and given ratings, review by review

@@ -17,7 +17,7 @@ LONG_REVIEWS = {
     "lower": [200.0],
     "counts": [500, 500],
 }
-STARS = {"scores": [0.0, 1.0], "stars": [6.0, 6.5], "validation_rmse": 2.0}
+STARS = {"scores": [0.0, 1.0], "stars": [6.0, 6.5], "interval": {"title": 1.0, "review": 3.0}}
 
 
 @pytest.fixture

@@ -8,8 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.stars import LINEAR, StarMapping, evaluate_ratings, fit_stars, rate_stars, read_stars, to_facts
+from models.stars import (
+    LINEAR,
+    RatingInterval,
+    StarMapping,
+    evaluate_ratings,
+    fit_interval,
+    fit_stars,
+    rate_stars,
+    read_stars,
+    to_facts,
+)
 
+WIDTH = RatingInterval(0.0, 1.0)
 ROWS = st.lists(st.tuples(st.floats(0, 1), st.integers(1, 10)), min_size=1, max_size=50)
 
 
@@ -43,7 +54,7 @@ def test_whatever_it_is_fitted_on_a_higher_score_never_gives_fewer_stars(
 @given(ROWS)
 def test_a_fit_comes_back_from_a_bundles_facts_as_it_was(rows: list[tuple[float, int]]) -> None:
     mapping = fit_stars(np.array([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=float))
-    assert read_stars({"rating": json.loads(json.dumps(to_facts(mapping, 1.5)))}) == mapping
+    assert read_stars({"rating": json.loads(json.dumps(to_facts(mapping, WIDTH)))}) == mapping
 
 
 def test_a_bundle_without_a_fit_has_the_straight_line() -> None:
@@ -51,26 +62,58 @@ def test_a_bundle_without_a_fit_has_the_straight_line() -> None:
 
 
 def test_errors_are_in_stars() -> None:
-    found = evaluate_ratings(np.array([2.0, 4.0]), np.array([1.0, 7.0]), ["a", "b"], 1.0)
+    found = evaluate_ratings(np.array([2.0, 4.0]), np.array([1.0, 7.0]), ["a", "b"], WIDTH)
     assert [found.mae, found.rmse] == pytest.approx([2, math.sqrt(5)])
 
 
 def test_titles_are_compared_from_ten_reviews_up() -> None:
     titles = ["many"] * 10 + ["more"] * 11 + ["few"] * 9
     given_stars = np.array([2.0] * 10 + [8.0] * 11 + [1.0] * 9)
-    found = evaluate_ratings(given_stars / 2, given_stars, titles, 1.0)
+    found = evaluate_ratings(given_stars / 2, given_stars, titles, WIDTH)
     assert [found.titles, found.title_spearman, found.title_pearson] == pytest.approx([2, 1, 1])
 
 
 def test_without_enough_titles_there_is_nothing_to_compare() -> None:
-    found = evaluate_ratings(np.array([2.0, 3.0]), np.array([2.0, 3.0]), ["a", "a"], 1.0)
+    found = evaluate_ratings(np.array([2.0, 3.0]), np.array([2.0, 3.0]), ["a", "a"], WIDTH)
     assert found.titles == 0
     assert math.isnan(found.title_spearman)
-    assert math.isnan(found.interval_coverage)
 
 
 def test_a_mean_inside_its_interval_is_covered_and_one_outside_is_not() -> None:
-    # Of ten reviews with a spread of 2 stars, the mean is known to 1.645 * 2 / sqrt(10) = 1.04 stars.
-    titles = ["near"] * 10 + ["far"] * 10
-    found = evaluate_ratings(np.full(20, 5.0), np.array([6.0] * 10 + [6.1] * 10), titles, 2.0)
-    assert found.interval_coverage == 0.5
+    titles, predicted = ["near"] * 10 + ["far"] * 10, np.full(20, 5.0)
+    given_stars = np.array([6.1] * 10 + [6.2] * 10)
+    # sqrt(0.5^2 + 3.2^2 / 10) = 1.13 stars
+    assert evaluate_ratings(predicted, given_stars, titles, RatingInterval(0.5, 3.2)).interval_coverage == 0.5
+
+
+def test_an_interval_tells_what_titles_bring_from_what_reviews_bring() -> None:
+    generator, reviews = np.random.default_rng(0), 12
+    titles = np.repeat(np.arange(2000).astype(str), reviews)
+    off = np.repeat(generator.normal(0, 0.8, 2000), reviews) + generator.normal(0, 2, 2000 * reviews)
+    found = fit_interval(np.zeros(len(off)), off, titles.tolist())
+    assert [found.title, found.review] == pytest.approx([1.645 * 0.8, 1.645 * 2], rel=0.05)
+
+
+def test_nine_in_ten_of_the_titles_that_it_was_fitted_on_lie_within_an_interval() -> None:
+    generator = np.random.default_rng(1)
+    titles = generator.integers(0, 300, 3000).astype(str).tolist()
+    predicted, given_stars = np.full(3000, 5.0), generator.integers(1, 11, 3000).astype(float)
+    found = evaluate_ratings(predicted, given_stars, titles, fit_interval(predicted, given_stars, titles))
+    assert found.interval_coverage == pytest.approx(0.9, abs=0.015)
+
+
+def test_ratings_that_all_fit_have_no_interval() -> None:
+    stars = np.array([2.0, 9.0])
+    assert fit_interval(stars, stars, ["a", "b"]) == RatingInterval(0.0, 0.0)
+
+
+@given(ROWS)
+def test_an_interval_is_a_width_whatever_it_is_fitted_on(rows: list[tuple[float, int]]) -> None:
+    predicted, given_stars = (
+        np.array([row[0] for row in rows]),
+        np.array([row[1] for row in rows], dtype=float),
+    )
+    found = fit_interval(predicted, given_stars, [str(row[1] % 3) for row in rows])
+    assert math.isfinite(found.title)
+    assert math.isfinite(found.review)
+    assert min(found.title, found.review) >= 0
