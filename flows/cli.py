@@ -220,6 +220,52 @@ def sql(query: str, form: str) -> None:
 
 
 @main.command()
+@click.argument("name", required=False, metavar="[REVIEW_ID|ROW|-]")
+@click.option("--text", metavar="TEXT", help="Explain this text, which is in no table.")
+@click.option("--model", "model_id", metavar="MODEL_ID", help="Ask this promoted model, not the champion.")
+@click.option("--top", type=click.IntRange(1, 500), default=10, show_default=True, help="Words to list.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page to this file."
+)
+def explain(
+    name: str | None, text: str | None, model_id: str | None, top: int, form: str, page: Path | None
+) -> None:
+    """Show which words moved a review's score most, each left out in turn.
+
+    A review is named by its review_id, or by its row as `reviews quarantine list` names rows; - reads a text from
+    standard input. Leaving words out shows what moves the score, not why: words act together, and what the model has
+    learnt need not be what a reader means.
+
+    \b
+    Examples:
+      reviews explain r-10482
+      reviews explain 3fa94c12ab07:17 --html why.html
+      reviews explain --text "A wonderful film with a dull ending"
+      reviews explain - --format json < review.txt
+    """
+    from data_contracts.errors import UsageError
+    from deployments.settings import load_settings
+    from tasks.explained_page import write_page
+    from tasks.explained_text import write_explanation, write_explanation_as_json
+    from tasks.explaining import decode_text
+    from tasks.explaining import explain as explain_score
+
+    if (name is None) == (text is None):
+        raise UsageError("Name a review, or give a text: `reviews explain REVIEW_ID`, or --text TEXT.")
+    if name == "-":
+        name, text = None, decode_text(sys.stdin.buffer.read())
+    settings = load_settings()
+    explained = explain_score(settings.published, settings.bundles_dir, name, text, model_id)
+    if page:
+        write_page(explained, top, page)
+    write = write_explanation_as_json if form == "json" else write_explanation
+    write(explained, top, sys.stdout)
+    if page:
+        click.echo(f"Wrote {page}", err=True)
+
+
+@main.command()
 def verify() -> None:
     """Prove in SQL that nothing is lost, doubled or scored by an unblessed model.
 

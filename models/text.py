@@ -45,6 +45,35 @@ def split_words(text: str) -> list[str]:
     return [word for word in lowered.split(" ") if word]
 
 
+@dataclass(frozen=True)
+class LocatedWord:
+    """A word as the vocabulary has it, and where it stands in the text as written: `text[start:stop]`."""
+
+    word: str
+    start: int
+    stop: int
+
+
+def locate_words(text: str) -> list[LocatedWord]:
+    """Find the words of `split_words`, in order, in the text as it was written."""
+    lowered = text.lower()
+    # A break keeps its length here; `split_words` needs none.
+    spaced = _BREAK.sub(lambda found: " " * len(found[0]), lowered)
+    positions = _follow_lowering(text, lowered)
+    return [
+        LocatedWord(found[0], positions[found.start()], positions[found.end()])
+        for found in re.finditer(_WORD + "+", spaced)
+    ]
+
+
+def _follow_lowering(text: str, lowered: str) -> Sequence[int]:
+    """Give the position in `text` that each character of `lowered` came from, and the end's."""
+    if len(lowered) == len(text):
+        return range(len(text) + 1)
+    # Of some characters, such as the Turkish dotted capital I, lowering makes two.
+    return [*(place for place, letter in enumerate(text) for _ in letter.lower()), len(text)]
+
+
 def find_worded(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Tell which texts have at least one word: [n] strings to [n] booleans, null where the text is null.
 

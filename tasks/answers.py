@@ -106,7 +106,12 @@ def _tell_apart(names: Sequence[str]) -> list[str]:
 
 def _write_object(names: Sequence[str], converters: Sequence[Callable[[Any], Any]], row: Row) -> str:
     values = {name: convert(value) for name, convert, value in zip(names, converters, row, strict=True)}
-    text = json.dumps(values, ensure_ascii=False, allow_nan=False)
+    return write_json(values)
+
+
+def write_json(value: Any) -> str:
+    """Write a value as JSON on one line, without a character that a terminal obeys."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     # JSON itself allows most of them inside a text, terminals obey them.
     return text if text.isprintable() else text.translate(_spell_for_json(_CONTROLS + _REORDERING))
 

@@ -105,6 +105,31 @@ def find_promoted(warehouse: Path, model_id: str) -> Champion | None:
     return Champion(*rows[0]) if rows else None
 
 
+def read_promoted(connection: duckdb.DuckDBPyConnection, model_id: str | None) -> Champion:
+    """Give the model that is to score, by an open connection: the named one, else the champion.
+
+    Raises `BundleError` where it was never promoted, or none was.
+    """
+    if model_id is None:
+        return require_promoted(_read_champion(connection), model_id)
+    rows = connection.execute(_FIND_PROMOTED, [model_id]).fetchall()
+    return require_promoted(Champion(*rows[0]) if rows else None, model_id)
+
+
+def require_promoted(model: Champion | None, model_id: str | None) -> Champion:
+    """Give the model that was found; where there is none, raise what there is to say of it."""
+    if model is not None:
+        return model
+    if model_id is None:
+        raise BundleError(
+            "No model has been promoted yet, so nothing can be scored. Run `reviews train` first."
+        )
+    raise BundleError(
+        f"Model {model_id!r} was never promoted, or is not known, so it does not score. Next: name one that "
+        "`reviews models` lists and that was promoted, or promote it: reviews train --promote always."
+    )
+
+
 def promote_model(warehouse: Path, model_id: str, reason: str, compared_with: str | None = None) -> Champion:
     """Make a recorded model the champion; where it is that already, nothing is added."""
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):

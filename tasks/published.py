@@ -6,7 +6,7 @@ goes on reading that one. Asking starts quickly and can't write, reach files or 
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -80,7 +80,7 @@ def needs_publishing(warehouse: Path, published: Path) -> bool:
     with open_warehouse(warehouse, write=False) as connection:
         newest = connection.execute(_STATE).fetchall()
     try:
-        with _open_published(published) as connection:
+        with open_published(published) as connection:
             return connection.execute(_STATE).fetchall() != newest
     except WarehouseError:
         return True
@@ -115,13 +115,22 @@ def query_published(path: Path, sql: str, format: str = "table", width: int | No
     """
     if format not in FORMATS:
         raise UsageError(f"--format is one of {', '.join(FORMATS)}, not {format!r}.")
-    with _open_published(path) as connection, _explain_errors():
+    with open_published(path) as connection, _explain_errors():
         connection.execute(sql)
         description = connection.description
         if not description:
             raise UsageError('The query is empty. Try: reviews sql "from movie_ratings limit 10"')
         columns = [(str(column[0]), str(column[1])) for column in description]
         yield from format_answer(columns, _fetch_batches(connection), format, width)
+
+
+def fetch_rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Give the rows of a prepared query by column; `parameters` are the values of its `$name`s."""
+    result = connection.execute(sql, dict(parameters))
+    names = [column[0] for column in result.description or []]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def _fetch_batches(connection: duckdb.DuckDBPyConnection) -> Iterator[Sequence[tuple[Any, ...]]]:
@@ -135,7 +144,11 @@ def _fetch_batches(connection: duckdb.DuckDBPyConnection) -> Iterator[Sequence[t
 
 
 @contextmanager
-def _open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the published copy at `path` to read it: no files, extensions or settings are within its reach.
+
+    What comes from users goes into its queries as parameters, never as text.
+    """
     if not path.is_file():
         raise WarehouseError(
             f"{path}: nothing has been published yet. Next: put review files into the inbox and run "

@@ -29,6 +29,8 @@ NO_TEXTS = ("unicode_escape", "raw_unicode_escape", "utf_7", "idna", "punycode",
 """Encodings of Python's that are no encodings of texts in files, or that read any bytes as something."""
 SHORTEST_PREFIX = 6
 """Digits of a sha256 that are needed to name a file by them."""
+LONGEST_NUMBER = 18
+"""Digits of a row's number: more are none that the database could hold."""
 
 _PICK = """
 released_at IS NULL
@@ -111,7 +113,8 @@ def parse_row_name(text: str) -> tuple[str, int]:
     """Read a row's name as `reviews quarantine list` shows it: the first digits of its file's sha256, its number."""
     prefix, found, number = text.partition(":")
     is_prefix = len(prefix) >= SHORTEST_PREFIX and not set(prefix.lower()) - set("0123456789abcdef")
-    if not (found and is_prefix and number.isdecimal() and number.isascii()):
+    is_number = number.isdecimal() and number.isascii() and len(number) <= LONGEST_NUMBER
+    if not (found and is_prefix and is_number):
         raise UsageError(
             f"{text!r} names no row. Next: name rows as `reviews quarantine list` shows them, such as 3fa94c12ab07:17."
         )

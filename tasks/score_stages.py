@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from prefect import get_run_logger, task
 from prefect.assets import add_asset_metadata, materialize
 
-from data_contracts.errors import BundleError, ContractError, ReviewsError
+from data_contracts.errors import ContractError, ReviewsError
 from data_contracts.faults import pass_fault_point
 from data_contracts.limits import RowLimits
 from tasks.answers import escape_controls
@@ -21,7 +21,7 @@ from tasks.commit import CommitSummary, CommittedFile, commit_parts
 from tasks.events import tell_drift
 from tasks.inbox import PassedOver, SourceFile
 from tasks.lineage import BUNDLE, INBOX, SCORES
-from tasks.model_registry import Champion, find_champion, find_promoted
+from tasks.model_registry import Champion, find_champion, find_promoted, require_promoted
 from tasks.rescoring import OlderSource, find_older_sources, rescore_group
 from tasks.retention import drop_old_bytes, move_scored
 from tasks.retries import WHEN_IT_MAY_PASS
@@ -112,11 +112,7 @@ def choose_model(warehouse: Path, bundles_dir: Path, model_id: str | None = None
     """Give the champion, or the named model if it was promoted once, its bundle unaltered; no other scores."""
     from models.bundle import require_unaltered
 
-    model = _find_model(warehouse, model_id)
-    if model is None:
-        raise BundleError(
-            "No model has been promoted yet, so nothing can be scored. Run `reviews train` first."
-        )
+    model = require_promoted(_find_model(warehouse, model_id), model_id)
     require_unaltered(bundles_dir / model.model_id, model.bundle_fingerprint)
     return model
 
@@ -126,12 +122,7 @@ def _find_model(warehouse: Path, model_id: str | None) -> Champion | None:
     model = None
     if warehouse.exists():
         model = find_promoted(warehouse, model_id) if model_id else find_champion(warehouse)
-    if model is None and model_id:
-        raise BundleError(
-            f"Model {model_id!r} was never promoted, or is not known, so it does not score. Next: name one that "
-            "`reviews models` lists and that was promoted, or promote it: reviews train --promote always."
-        )
-    return model
+    return require_promoted(model, model_id) if model_id else model
 
 
 @task(name="plan-scoring", **WHEN_IT_MAY_PASS)

@@ -19,14 +19,15 @@ from tests.models.small import WORDS, make_small_variant
 
 
 def write_small_bundle(
-    settings: Settings, seed: int = 0, more_facts: Mapping[str, Any] | None = None
+    settings: Settings, seed: int = 0, more_facts: Mapping[str, Any] | None = None, strength: float = 1.0
 ) -> Path:
-    """Write and record the bundle of an untrained small model; it is not promoted."""
+    """Write and record the bundle of an untrained small model, its last weights times `strength`; not promoted."""
     import keras
 
     keras.utils.set_random_seed(seed)
     variant, vocabulary = make_small_variant(), Vocabulary(WORDS)
     model = variant.build(variant)
+    model.layers[-1].set_weights([strength * weights for weights in model.layers[-1].get_weights()])
     golden = score_texts(
         make_keras_scorer("", model, vocabulary.ids(), variant.sequence_length), GOLDEN_TEXTS
     ).score

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.text import SEPARATORS, build_vocabulary, encode_reviews, find_worded, split_words
+from models.text import SEPARATORS, build_vocabulary, encode_reviews, find_worded, locate_words, split_words
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,33 @@ def test_ids_of_hostile_text_are_those_of_its_words_one_by_one(texts: list[str],
     assert encoded.token_count.tolist() == words_in
     assert encoded.oov_rate.tolist() == np.array(rates, np.float32).tolist()
     assert encoded.truncated.tolist() == [count > length for count in words_in]
+
+
+@given(st.one_of(HOSTILE, st.text(alphabet="aİΣ<br/> .\n")))
+def test_located_words_are_the_words_where_they_stand(text: str) -> None:
+    located = locate_words(text)
+    assert [each.word for each in located] == split_words(text)
+    for each in located:  # of a sigma, what follows the word decides which small one it is
+        assert text[each.start : each.stop].lower().replace("ς", "σ") == each.word.replace("ς", "σ")
+
+
+@given(st.one_of(HOSTILE, st.text(alphabet="aİΣ<br/> .\n")))
+def test_between_located_words_there_is_no_word(text: str) -> None:
+    located = locate_words(text)
+    stops = [0, *(each.stop for each in located)]
+    starts = [*(each.start for each in located), len(text)]
+    gaps = [text[stop:start] for stop, start in zip(stops, starts, strict=True)]
+    assert all(stop <= start for stop, start in zip(stops, starts, strict=True))
+    assert not [gap for gap in gaps if split_words(gap)]
+
+
+def test_words_after_a_letter_that_lowers_to_two_stand_where_they_were_written() -> None:
+    located = locate_words("İstanbul<br />by NIGHT")
+    assert [(each.word, each.start, each.stop) for each in located] == [
+        ("i̇stanbul", 0, 8),
+        ("by", 14, 16),
+        ("night", 17, 22),
+    ]
 
 
 def test_more_texts_than_are_encoded_at_once_keep_their_order() -> None:

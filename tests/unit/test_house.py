@@ -100,7 +100,9 @@ def test_every_module_says_what_it_is_for(package: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["sql", "select 1"], ["variants"], ["score", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["sql", "select 1"], ["variants"], ["score", "--help"], ["explain", "r-1"]]
+)
 def test_light_commands_load_no_heavy_library(arguments: list[str], tmp_path: Path) -> None:
     script = (
         "import sys; from flows.cli import main\n"

@@ -1,0 +1,153 @@
+"""`reviews explain`: the real command on a home with a small model, in and out of a terminal."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from deployments.settings import Settings
+from flows.cli import main
+from flows.upkeep import forget
+from tasks.model_registry import promote_model
+from tests.conftest import PROJECT_ROOT
+from tests.flows.scoring_runs import drop, run
+from tests.flows.small_home import ask, promote_small_model, write_small_bundle
+from tests.terminal import run_in_terminal
+
+STRENGTH = 300.0
+"""Of the model's last weights: untrained, no word of it would move a score visibly."""
+CSV = "review_id,movie_id,text\na,tt1,a good good film\nb,tt1,the bad plot\nc,tt2,...\n"
+
+
+@pytest.fixture
+def home(settings: Settings) -> Settings:
+    """A home with two scored reviews and a row that was set aside."""
+    folder = write_small_bundle(settings, strength=STRENGTH)
+    promote_model(settings.warehouse, folder.name, "for a test")
+    drop(settings, "a.csv", CSV)
+    run()
+    return settings
+
+
+def call(settings: Settings, *arguments: str, stdin: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(main, ["--home", str(settings.home), "explain", *arguments], input=stdin)
+
+
+def test_a_review_is_explained_with_the_score_that_the_database_has(home: Settings) -> None:
+    found = json.loads(call(home, "a", "--format", "json").stdout)
+    [(score, model_id)] = ask(
+        home.published, "select score, model_id from latest_scores where review_id = 'a'"
+    )
+    assert found["score"] == pytest.approx(score, abs=1e-6)
+    assert (found["model_id"], found["text"], found["words_read"]) == (model_id, "a good good film", 4)
+
+
+def test_a_row_is_explained_by_its_name(home: Settings) -> None:
+    [(sha,)] = ask(home.published, "select distinct source_sha256 from source_reviews")
+    assert f"Review b of movie tt1, row {sha[:12]}:2 of a.csv" in call(home, f"{sha[:8]}:2").stdout
+
+
+def test_a_text_from_the_command_line_and_one_from_standard_input_are_explained_alike(home: Settings) -> None:
+    given, read = call(home, "--text", "a good film"), call(home, "-", stdin="a good film")
+    assert (given.exit_code, read.exit_code) == (0, 0)
+    assert given.stdout == read.stdout
+    assert "A text that is in no table" in given.stdout
+
+
+def test_another_promoted_model_can_be_asked(home: Settings) -> None:
+    [(first,)] = ask(home.published, "select model_id from promotions")
+    second = promote_small_model(home, seed=1).name
+    drop(home, "b.csv", "text\na film\n")
+    run()
+    assert f"by {second}" in call(home, "a").stdout
+    assert f"by {first}" in call(home, "a", "--model", first).stdout
+
+
+def test_a_page_is_written_beside_the_answer(home: Settings, tmp_path: Path) -> None:
+    result = call(home, "a", "--html", str(tmp_path / "why.html"), "--format", "json")
+    assert json.loads(result.stdout)["words"]
+    assert f"Wrote {tmp_path / 'why.html'}" in result.stderr
+    assert (tmp_path / "why.html").read_text("utf-8").startswith('<!doctype html>\n<html lang="en">')
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says", "status"),
+    [
+        (["zz"], "No scored review or row is named 'zz'. Next: look it up", 1),
+        (["tt1"], "named 'tt1'. Near it: a, b. Next: look it up", 1),
+        (["c"], "was set aside (text_no_words)", 1),
+        (["a", "--model", "nonesuch"], "was never promoted, or is not known", 1),
+        (["--text", "..."], "has no word", 1),
+        (["a", "--html", "no/such/folder.html"], "No such file or directory", 1),
+        ([], "Name a review, or give a text", 2),
+        (["a", "--text", "b"], "Name a review, or give a text", 2),
+        (["a", "--top", "0"], "0 is not in the range", 2),
+        (["a", "--format", "xml"], "'xml' is not one of", 2),
+    ],
+)
+def test_bad_use_is_named_with_its_status(
+    home: Settings, arguments: list[str], says: str, status: int
+) -> None:
+    result = call(home, *arguments)
+    assert says in result.output
+    assert (result.exit_code, "Traceback" in result.output) == (status, False)
+
+
+def test_standard_input_that_is_not_utf_8_is_wrong_usage(home: Settings) -> None:
+    result = call(home, "-", stdin=b"caf\xe9")
+    assert (result.exit_code, "not UTF-8 (at byte 3)" in result.output) == (2, True)
+
+
+def test_before_anything_is_published_the_next_step_is_named(settings: Settings) -> None:
+    result = call(settings, "a")
+    assert (result.exit_code, "nothing has been published yet" in result.output) == (1, True)
+    assert not settings.home.exists()
+
+
+def test_a_model_that_was_never_promoted_explains_nothing(home: Settings) -> None:
+    other = write_small_bundle(home, seed=1).name
+    result = call(home, "a", "--model", other)
+    assert (result.exit_code, "was never promoted" in result.output) == (1, True)
+
+
+def test_an_altered_model_explains_nothing(home: Settings) -> None:
+    [bundle] = home.bundles_dir.iterdir()
+    (bundle / "vocabulary.json").write_text("[]")
+    result = call(home, "a")
+    assert (result.exit_code, "was altered after it was trained" in result.output) == (1, True)
+
+
+def test_what_was_forgotten_is_not_explained(home: Settings) -> None:
+    forget(home, "a", None, None, "ann", lambda said: None)
+    assert "No scored review or row is named 'a'. Next:" in call(home, "a").output
+
+
+def test_neither_tensorflow_nor_prefect_is_loaded(home: Settings) -> None:
+    script = (
+        "import sys; from flows.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "print('LOADED', sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    command = [sys.executable, "-c", script, "--home", str(home.home), "explain", "a"]
+    result = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    said, loaded = result.stdout.split("LOADED ")
+    assert "Review a of movie tt1" in said
+    heavy = {"tensorflow", "keras", "prefect", "great_expectations", "sklearn", "onnx"}
+    assert not heavy & set(ast.literal_eval(loaded))
+
+
+def test_a_terminal_shows_colours_and_signs(home: Settings) -> None:
+    seen = run_in_terminal(home.home, "explain", "b")
+    assert seen.status == 0
+    assert re.search(r"\x1b\[[0-9;]*38;5;", seen.text)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", seen.text)
+    without = run_in_terminal(home.home, "explain", "b", environment={"NO_COLOR": "1"}).text
+    assert not re.search(r"\x1b\[[0-9;]*38", without)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", without) == plain
+    assert re.search(r"[a-z]+\[[+-]\d\.\d\d\]", plain)

@@ -1,0 +1,112 @@
+"""Whatever a review holds is text: HTML, scripts, SQL, terminal codes and a megabyte of it, in a real terminal."""
+
+import json
+import re
+
+import pytest
+
+from deployments.settings import Settings
+from tasks.answers import escape_controls
+from tests.flows.scoring_runs import drop, run
+from tests.flows.small_home import ask
+from tests.terminal import Seen, run_in_terminal
+
+MARKUP = (
+    "<script>alert(1)</script><img src=x onerror=alert(1)> [bold red]film[/] :smile: {0} %s ${HOME} $(id)"
+)
+SQL = "'; DROP TABLE source_reviews; --"
+CODES = "\x1b[31mred\x1b[0m \x1b]0;title\x07\x1b]52;c;aGk=\x07 \x1b[2J\x1b[6n \x9b31m \u202egood\u202c \u2066bad\u2069"
+TEXT = f"a good film {MARKUP} {SQL} {CODES}"
+MEGABYTE = "bad film \x1b[2J" * 87_000
+OUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
+WITHOUT_COLOURS = re.compile(r"\x1b\[[0134;]*m")
+"""Bold, italic, underlined, and back."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home with a hostile review that is scored and two that were set aside: a megabyte, and one without a word."""
+    from deployments.settings import load_settings
+    from tests.flows.small_home import promote_small_model
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_HOME", str(tmp_path_factory.mktemp("hostile") / "home"))
+        settings = load_settings()
+        settings.inbox_dir.mkdir(parents=True)
+        promote_small_model(settings)
+        rows = [{"review_id": f"id {CODES}", "text": TEXT}, {"review_id": "big", "text": MEGABYTE}]
+        drop(settings, "hostile.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
+        assert run().rows_quarantined == 1
+    return settings
+
+
+def require_harmless(seen: Seen, codes: re.Pattern[str] | None = None) -> str:
+    """Give what was seen without the `codes` that are ours; nothing else may be obeyed by a terminal."""
+    assert seen.status == 0, seen.text
+    text = codes.sub("", seen.text) if codes else seen.text
+    lines = text.replace("\r\n", "\n").split("\n")  # CSV's line ends
+    assert [line for line in lines if escape_controls(line) != line] == []
+    return text
+
+
+def name_row(settings: Settings, table: str) -> str:
+    [(row,)] = ask(settings.published, f"select left(source_sha256, 12) || ':' || row_number from {table}")
+    return str(row)
+
+
+def test_sql_shows_a_hostile_review_as_text(home: Settings) -> None:
+    query = "select * exclude (text), left(text, 70) as text from latest_scores"
+    for form in ("table", "csv", "json"):
+        require_harmless(run_in_terminal(home.home, "sql", "--format", form, query))
+    seen = run_in_terminal(home.home, "sql", "--format", "csv", "select text from source_reviews")
+    text = require_harmless(seen)
+    assert MARKUP in text
+    assert SQL in text
+    assert escape_controls(CODES) in text
+
+
+def test_sql_shows_a_megabyte_as_text(home: Settings) -> None:
+    query = "select raw::varchar as raw from quarantined_rows"
+    assert len(require_harmless(run_in_terminal(home.home, "sql", query))) < 1000
+    whole = require_harmless(run_in_terminal(home.home, "sql", "--format", "csv", query))
+    assert whole.count("bad film") == 87_000
+
+
+def test_quarantine_show_shows_a_megabyte_as_text(home: Settings) -> None:
+    seen = run_in_terminal(home.home, "quarantine", "show", name_row(home, "quarantined_rows"))
+    text = require_harmless(seen)
+    assert "text_too_long" in text
+    assert text.count("bad film") == 87_000
+
+
+def test_quarantine_list_shows_hostile_names_as_text(home: Settings) -> None:
+    assert "text_too_long" in require_harmless(run_in_terminal(home.home, "quarantine", "list"))
+
+
+def test_explain_shows_a_hostile_review_as_text(home: Settings) -> None:
+    name = name_row(home, "source_reviews")
+    text = require_harmless(run_in_terminal(home.home, "explain", name), OUR_CODES)
+    assert "Review id \\x1b[31mred" in text
+    text = require_harmless(run_in_terminal(home.home, "explain", name, "--format", "json"))
+    assert json.loads(text)["text"] == TEXT
+
+
+def test_explain_obeys_no_code_of_a_review_without_colours(home: Settings) -> None:
+    seen = run_in_terminal(
+        home.home, "explain", name_row(home, "source_reviews"), environment={"NO_COLOR": "1"}
+    )
+    require_harmless(seen, WITHOUT_COLOURS)
+
+
+def test_explain_cuts_a_megabyte_to_what_is_read(home: Settings) -> None:
+    seen = run_in_terminal(home.home, "explain", "-", stdin=MEGABYTE.encode())
+    text = require_harmless(seen, OUR_CODES)
+    assert "the last 12 read" in text
+    assert len(text) < 3000
+
+
+def test_explain_shows_a_hostile_unknown_name_as_text(home: Settings) -> None:
+    seen = run_in_terminal(home.home, "explain", f"{SQL}{CODES}")
+    assert seen.status == 1
+    assert escape_controls(seen.text, keep="\n") == seen.text
+    assert ask(home.published, "select count(*) from source_reviews") == [(1,)]

@@ -1,0 +1,353 @@
+"""What moved a score: found by name, shown as written, and harmless whatever a review holds."""
+
+import base64
+import io
+import json
+import re
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from data_contracts.errors import ReviewsError, UsageError, WarehouseError
+from models.scorer import Scorer
+from models.text import EncodedReviews
+from tasks.answers import escape_controls
+from tasks.commit import commit_parts
+from tasks.explained_page import draw_page, write_page
+from tasks.explained_text import write_explanation, write_explanation_as_json
+from tasks.explaining import (
+    Explained,
+    FoundText,
+    cut_pieces,
+    decode_text,
+    explain_text,
+    find_level,
+    find_text,
+    write_signed,
+)
+from tasks.published import open_published, publish
+from tasks.warehouse import open_warehouse
+from tests.unit.warehouse_parts import PartFile, hash_text, write_part
+
+WEIGHTS = {"good": 1.5, "bad": -2.0, "film": 0.1, "the": 0.0}
+HOSTILE = (
+    "<script>alert('bad')</script> <img src=x onerror=alert(1)> & &lt;b&gt; \"good\" </p></main>"
+    "'; DROP TABLE source_reviews; -- \x1b[31mred\x1b[0m \x1b]0;title\x07 \u202egood\u202c \x00 \u2028 "
+    "{0} %s [bold]film[/]"
+)
+
+
+def make_scorer(length: int = 8) -> Scorer:
+    """Make a scorer that adds up `WEIGHTS`."""
+    weights = np.array([0.0, *WEIGHTS.values()])
+
+    def predict(encoded: EncodedReviews) -> NDArray[np.float64]:
+        return np.asarray(1 / (1 + np.exp(-weights[encoded.pad()].sum(axis=1))))
+
+    ids = {word: place for place, word in enumerate(WEIGHTS, start=1)}
+    return Scorer("adder", length, ids, predict)
+
+
+def explain(text: str, length: int = 8) -> Explained:
+    return explain_text(make_scorer(length), FoundText(text))
+
+
+def show(explained: Explained, top: int = 10) -> str:
+    out = io.StringIO()
+    write_explanation(explained, top, out)
+    return out.getvalue()
+
+
+class _Page(HTMLParser):
+    """Collects the elements of a page, and the text in those of class `review`."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.review = ""
+        self._within = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._within |= "review" in (dict(attrs).get("class") or "").split()
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within &= tag != "p"
+
+    def handle_data(self, data: str) -> None:
+        self.review += data if self._within else ""
+
+
+def test_the_strongest_words_come_first_with_all_their_occurrences() -> None:
+    explained = explain("The GOOD, the bad: a good good film!")
+    assert [(word.word, word.times) for word in explained.moving[:2]] == [("good", 3), ("bad", 1)]
+    assert [word.contribution for word in explained.moving] == pytest.approx([4.5, -2, 0.1])
+
+
+def test_places_are_those_of_the_text_as_written() -> None:
+    text = "İyi!<br />GOOD film"
+    explained = explain(text)
+    assert [text[word.start : word.stop] for word in explained.read] == ["İyi", "GOOD", "film"]
+    assert [word.is_known for word in explained.read] == [False, True, True]
+
+
+def test_of_a_long_text_only_the_last_words_are_read() -> None:
+    explained = explain("good good bad film the", length=3)
+    assert explained.words_in_text == 5
+    assert [word.word for word in explained.read] == ["bad", "film", "the"]
+    assert explained.source.text[: explained.unread_stop] == "good good "
+
+
+@given(st.text(alphabet="goodbafilmthe <br/>\nİ.\x1b"), st.integers(1, 5))
+def test_the_pieces_and_what_is_not_read_are_the_text_as_written(text: str, length: int) -> None:
+    try:
+        explained = explain(text, length)
+    except ReviewsError:
+        return
+    pieces = "".join(piece.text for piece in cut_pieces(explained))
+    assert text[: explained.unread_stop] + pieces == text
+
+
+@pytest.mark.parametrize("text", ["", "  ...  ", "<br />"])
+def test_a_text_without_words_is_refused(text: str) -> None:
+    with pytest.raises(ReviewsError, match="has no word"):
+        explain(text)
+
+
+def test_a_text_of_unknown_words_alone_says_that_nothing_moves_the_score() -> None:
+    explained = explain("zebra crossing")
+    assert explained.moving == ()
+    assert "No word alone moves the score" in show(explained)
+    assert "No word alone moves the score" in draw_page(explained, 10)
+
+
+@pytest.mark.parametrize(
+    ("contribution", "level"), [(0.004, 0), (0.05, 0), (0.2, 1), (-0.5, 2), (-1.0, 3), (0.0, 0)]
+)
+def test_a_word_is_marked_by_its_share_of_the_strongest(contribution: float, level: int) -> None:
+    assert find_level(contribution, 1.0) == level
+
+
+def test_where_nothing_moves_the_score_nothing_is_marked() -> None:
+    assert find_level(0.001, 0.001) == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(0.614, "+0.61"), (-2.0, "-2.00"), (0.001, "0.00"), (-0.004, "0.00")]
+)
+def test_what_is_0_as_shown_has_no_sign(number: float, shown: str) -> None:
+    assert write_signed(number, 2) == shown
+
+
+def test_the_terminal_shows_signs_without_any_colour() -> None:
+    said = show(explain("good film, zebra: bad"))
+    assert "good[+1.50] film, zebra: bad[-2.00]" in said
+    assert re.search(r"-2\.00 +0\.8320 +1 +bad", said)
+    assert "\x1b" not in said
+
+
+def test_the_strongest_places_have_figures_other_strong_ones_signs_and_weak_ones_nothing() -> None:
+    assert "good[+] the film bad[-2.00]" in show(explain("good the film bad"), top=1)
+
+
+def test_no_character_that_a_terminal_obeys_is_shown() -> None:
+    said = show(explain(HOSTILE, length=500))
+    assert not [line for line in said.splitlines() if escape_controls(line) != line]
+    assert "\\x1b[31mred" in said
+    assert "[bold]film" in said
+
+
+def test_a_text_of_a_megabyte_is_cut_in_the_terminal() -> None:
+    said = show(explain("good " * 200_000 + "x" * 10_000 + "\n" * 10_000 + "bad"))
+    assert len(said) < 4000
+    assert "Not read, the first 199,994 words" in said
+    assert "9,955 characters" in said
+
+
+def test_top_limits_the_words_that_are_listed() -> None:
+    assert len(explain("good bad film the").moving) == 3
+    assert "2 of 3 that move it" in show(explain("good bad film the"), top=2)
+    assert len(_json(explain("good bad film the"), top=2)["words"]) == 2
+
+
+def _json(explained: Explained, top: int = 10) -> dict[str, Any]:
+    out = io.StringIO()
+    write_explanation_as_json(explained, top, out)
+    assert out.getvalue().rstrip("\n").isprintable()
+    found = json.loads(out.getvalue())
+    assert isinstance(found, dict)
+    return found
+
+
+def test_json_gives_the_text_back_and_each_word_at_its_place() -> None:
+    found = _json(explain(HOSTILE, length=500))
+    assert found["text"] == HOSTILE
+    [good] = [each for each in found["occurrences"] if each["word"] == "good"]
+    assert (HOSTILE[good["start"] : good["stop"]], good["known"]) == ("good", True)
+
+
+@settings(max_examples=50)
+@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=60))
+def test_the_page_shows_any_text_as_text(text: str) -> None:
+    full = f"good {text} bad"
+    page = _Page(draw_page(explain(full, length=500), 10))
+    assert page.review == escape_controls(full.replace("\r\n", "\n"), keep="\n\t")
+
+
+def test_the_page_holds_no_element_of_the_review() -> None:
+    expected = {tag for tag, _ in _Page(draw_page(explain("good film", length=500), 10)).tags}
+    found = _Page(draw_page(explain(HOSTILE, length=500), 10))
+    assert {tag for tag, _ in found.tags} == expected
+    assert not expected & {"script", "img", "iframe", "object", "link", "a", "form"}
+    assert not [
+        attributes for _, attributes in found.tags if any(name.startswith("on") for name in attributes)
+    ]
+
+
+def test_a_browser_may_load_nothing_but_the_style_of_the_page() -> None:
+    page = draw_page(explain("good film"), 10)
+    style = re.search("<style>(.*?)</style>", page, re.DOTALL)
+    assert style
+    digest = base64.b64encode(sha256(style[1].encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'" in page
+    assert "style=" not in page
+    assert "http:" not in page
+    assert "https:" not in page
+
+
+def test_the_page_has_a_language_a_title_headings_and_a_table_with_headers() -> None:
+    tags = _Page(draw_page(explain("good film"), 10)).tags
+    assert ("html", {"lang": "en"}) in tags
+    assert {"title", "main", "h1", "h2", "caption"} <= {tag for tag, _ in tags}
+    assert {attributes.get("scope") for tag, attributes in tags if tag == "th"} == {"col", "row"}
+
+
+def test_the_page_tells_direction_by_more_than_colour() -> None:
+    page = draw_page(explain("good bad zebra"), 10)
+    assert '<span class="r r3" title="+1.50">good</span> <span class="l l3" title="−2.00">bad</span>' in page
+    assert '<span class="unknown" title="not known to the model">zebra</span>' in page
+    assert "underline solid" in page
+    assert "underline wavy" in page
+    assert "<td>−2.00</td>" in page
+
+
+def test_the_page_shows_what_is_not_read_apart() -> None:
+    page = draw_page(explain("<b>one</b> two good bad", length=2), 10)
+    assert "<h3>Not read, the first 4 words</h3>" in page
+    assert "&lt;b&gt;one&lt;/b&gt; two </p>" in page
+
+
+def test_a_page_of_a_megabyte_holds_all_of_it(tmp_path: Path) -> None:
+    write_page(explain("good <br /> " * 100_000), 10, tmp_path / "page.html")
+    assert _Page((tmp_path / "page.html").read_text("utf-8")).review.count("good") == 100_000
+
+
+@pytest.mark.parametrize("content", [b"caf\xe9", b"\xff\xfeg\x00"])
+def test_what_is_not_utf_8_is_wrong_usage(content: bytes) -> None:
+    with pytest.raises(UsageError, match="not UTF-8"):
+        decode_text(content)
+
+
+def test_an_undecodable_argument_is_wrong_usage() -> None:
+    with pytest.raises(UsageError, match="not valid"):
+        explain("good caf\udce9")
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published copy in which names of all kinds can be looked up."""
+    folder = tmp_path_factory.mktemp("explaining")
+    warehouse = folder / "home" / "reviews.duckdb"
+    sha = hash_text("a.csv")
+    rows: list[dict[str, Any]] = [
+        {"review_id": "r-1001", "movie_id": "tt1", "text": "good film"},
+        {"review_id": "r-1002", "text": "bad film"},
+        {"review_id": "r-1002", "text": "newer film", "reviewed_at": None},
+        {"review_id": None, "text": "no id"},
+        {"review_id": f"{sha[:12]}:1", "text": "named like a row"},
+        {"review_id": "it's", "text": "quoted"},
+    ]
+    commit_parts(warehouse, write_part(folder / "part", [PartFile("a.csv", rows, bad_rows=[7])]))
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now())")
+    publish(warehouse, folder / "published.duckdb")
+    return folder / "published.duckdb"
+
+
+def find(published: Path, name: str) -> FoundText:
+    with open_published(published) as connection:
+        return find_text(connection, name)
+
+
+def test_a_review_is_found_by_its_id(published: Path) -> None:
+    found = find(published, "r-1001")
+    assert (found.text, found.movie_id, found.uri) == ("good film", "tt1", "a.csv")
+
+
+def test_a_review_that_came_again_is_its_newest_row(published: Path) -> None:
+    assert find(published, "r-1002").text == "newer film"
+
+
+@pytest.mark.parametrize("digits", [6, 12, 64])
+def test_a_row_is_found_by_its_name(published: Path, digits: int) -> None:
+    assert find(published, f"{hash_text('a.csv')[:digits].upper()}:4").text == "no id"
+
+
+def test_a_name_of_two_rows_lists_both(published: Path) -> None:
+    sha = hash_text("a.csv")
+    with pytest.raises(ReviewsError, match="names 2 rows") as raised:
+        find(published, f"{sha[:12]}:1")
+    assert f"{sha}:1 of a.csv" in str(raised.value)
+    assert f"{sha}:5 of a.csv" in str(raised.value)
+    assert find(published, f"{sha}:1").text == "good film"
+
+
+def test_an_unknown_name_tells_those_near_it_and_a_next_step(published: Path) -> None:
+    with pytest.raises(
+        ReviewsError, match=r"No scored review or row.*Near it: r-1001, .*Next: look it up"
+    ) as raised:
+        find(published, "r-1003")
+    assert raised.value.exit_status == 1
+
+
+def test_the_name_of_a_movie_tells_its_reviews(published: Path) -> None:
+    with pytest.raises(ReviewsError, match=r"Near it: r-1001\. Next"):
+        find(published, "tt1")
+
+
+def test_a_row_that_was_set_aside_is_said_to_be(published: Path) -> None:
+    with pytest.raises(ReviewsError, match=r"was set aside \(.*reviews quarantine show"):
+        find(published, f"{hash_text('a.csv')[:12]}:7")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "'; DROP TABLE source_reviews; --",
+        "\x1b[31m",
+        "%",
+        "",
+        "x" * 100_000,
+        "abcdef:" + "9" * 18,
+        "abcdef:" + "9" * 5000,
+    ],
+)
+def test_a_hostile_name_is_only_unknown(published: Path, name: str) -> None:
+    with pytest.raises(ReviewsError, match="No scored review or row") as raised:
+        find(published, name)
+    assert escape_controls(str(raised.value)) == str(raised.value)
+    assert len(str(raised.value)) < 800
+    assert find(published, "it's").text == "quoted"
+
+
+def test_without_a_published_copy_the_next_step_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WarehouseError, match="nothing has been published yet"):
+        find(tmp_path / "none.duckdb", "r-1")
