@@ -5,6 +5,7 @@ goes on reading that one. Asking starts quickly and can't write, reach files or 
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -47,6 +48,7 @@ SELECT
     (SELECT arg_max((version, views_sha256), version) FROM schema_migrations)::VARCHAR
 """
 """What readers see, in one row that changes with it."""
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 _EXPLANATIONS = {
     "read-only mode": "The published copy can only be read; rows come into it through `reviews score`.",
     "Permission Error": "A query reaches the published tables alone, no files, extensions or other databases.",
@@ -104,7 +106,12 @@ def write_answer(path: Path, sql: str, form: str, out: TextIO) -> None:
     is_terminal = out.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
     for piece in query_published(path, sql, form, width):
-        out.write(escape_controls(piece, keep="\r\n") if is_terminal else piece)
+        out.write(_make_harmless(piece) if is_terminal else piece)
+
+
+def _make_harmless(piece: str) -> str:
+    """Leave line ends alone of what a terminal would obey; a carriage return without one would overwrite its line."""
+    return escape_controls(_LONE_RETURN.sub(r"\\r", piece), keep="\r\n")
 
 
 def query_published(path: Path, sql: str, format: str = "table", width: int | None = None) -> Iterator[str]:

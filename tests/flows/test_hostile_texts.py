@@ -15,7 +15,10 @@ MARKUP = (
     "<script>alert(1)</script><img src=x onerror=alert(1)> [bold red]film[/] :smile: {0} %s ${HOME} $(id)"
 )
 SQL = "'; DROP TABLE source_reviews; --"
-CODES = "\x1b[31mred\x1b[0m \x1b]0;title\x07\x1b]52;c;aGk=\x07 \x1b[2J\x1b[6n \x9b31m \u202egood\u202c \u2066bad\u2069"
+CODES = (
+    "\x1b[31mred\x1b[0m \x1b]0;title\x07\x1b]52;c;aGk=\x07 \x1b[2J\x1b[6n \x9b31m \u202egood\u202c \u2066bad\u2069 "
+    "over\rwritten"
+)
 TEXT = f"a good film {MARKUP} {SQL} {CODES}"
 MEGABYTE = "bad film \x1b[2J" * 87_000
 OUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
