@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from deployments.settings import Settings
+from deployments.settings import Settings, load_settings
 from flows.cli import main
 from flows.upkeep import forget
 from tasks.model_registry import promote_model
@@ -25,8 +25,21 @@ CSV = "review_id,movie_id,text\na,tt1,a good good film\nb,tt1,the bad plot\nc,tt
 
 
 @pytest.fixture
-def home(settings: Settings) -> Settings:
-    """A home with two scored reviews and a row that was set aside."""
+def own_home(settings: Settings) -> Settings:
+    """A home that the test may change."""
+    return fill_home(settings)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home that tests only ask."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_HOME", str(tmp_path_factory.mktemp("explained") / "home"))
+        return fill_home(load_settings())
+
+
+def fill_home(settings: Settings) -> Settings:
+    """Score two reviews and set a row aside."""
     folder = write_small_bundle(settings, strength=STRENGTH)
     promote_model(settings.warehouse, folder.name, "for a test")
     drop(settings, "a.csv", CSV)
@@ -35,7 +48,8 @@ def home(settings: Settings) -> Settings:
 
 
 def call(settings: Settings, *arguments: str, stdin: str | bytes | None = None) -> Result:
-    return CliRunner().invoke(main, ["--home", str(settings.home), "explain", *arguments], input=stdin)
+    environment = {"REVIEWS_HOME": str(settings.home)}
+    return CliRunner().invoke(main, ["explain", *arguments], input=stdin, env=environment)
 
 
 def test_a_review_is_explained_with_the_score_that_the_database_has(home: Settings) -> None:
@@ -59,13 +73,13 @@ def test_a_text_from_the_command_line_and_one_from_standard_input_are_explained_
     assert "A text that is in no table" in given.stdout
 
 
-def test_another_promoted_model_can_be_asked(home: Settings) -> None:
-    [(first,)] = ask(home.published, "select model_id from promotions")
-    second = promote_small_model(home, seed=1).name
-    drop(home, "b.csv", "text\na film\n")
+def test_another_promoted_model_can_be_asked(own_home: Settings) -> None:
+    [(first,)] = ask(own_home.published, "select model_id from promotions")
+    second = promote_small_model(own_home, seed=1).name
+    drop(own_home, "b.csv", "text\na film\n")
     run()
-    assert f"by {second}" in call(home, "a").stdout
-    assert f"by {first}" in call(home, "a", "--model", first).stdout
+    assert f"by {second}" in call(own_home, "a").stdout
+    assert f"by {first}" in call(own_home, "a", "--model", first).stdout
 
 
 def test_a_page_is_written_beside_the_answer(home: Settings, tmp_path: Path) -> None:
@@ -109,22 +123,22 @@ def test_before_anything_is_published_the_next_step_is_named(settings: Settings)
     assert not settings.home.exists()
 
 
-def test_a_model_that_was_never_promoted_explains_nothing(home: Settings) -> None:
-    other = write_small_bundle(home, seed=1).name
-    result = call(home, "a", "--model", other)
+def test_a_model_that_was_never_promoted_explains_nothing(own_home: Settings) -> None:
+    other = write_small_bundle(own_home, seed=1).name
+    result = call(own_home, "a", "--model", other)
     assert (result.exit_code, "was never promoted" in result.output) == (1, True)
 
 
-def test_an_altered_model_explains_nothing(home: Settings) -> None:
-    [bundle] = home.bundles_dir.iterdir()
+def test_an_altered_model_explains_nothing(own_home: Settings) -> None:
+    [bundle] = own_home.bundles_dir.iterdir()
     (bundle / "vocabulary.json").write_text("[]")
-    result = call(home, "a")
+    result = call(own_home, "a")
     assert (result.exit_code, "was altered after it was trained" in result.output) == (1, True)
 
 
-def test_what_was_forgotten_is_not_explained(home: Settings) -> None:
-    forget(home, "a", None, None, "ann", lambda said: None)
-    assert "No scored review or row is named 'a'. Next:" in call(home, "a").output
+def test_what_was_forgotten_is_not_explained(own_home: Settings) -> None:
+    forget(own_home, "a", None, None, "ann", lambda said: None)
+    assert "No scored review or row is named 'a'. Next:" in call(own_home, "a").output
 
 
 def test_neither_tensorflow_nor_prefect_is_loaded(home: Settings) -> None:
