@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test audit faults check format lock bench bench-variants clean
+.PHONY: help setup demo test audit docs faults check format lock bench bench-variants clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ audit: $(STAMP) ## Look for known weaknesses in the code (bandit) and, where its
 	@$(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off -r requirements.lock > .venv/audit.txt 2>&1 \
 		|| ! grep -q "known vulnerabilit" .venv/audit.txt || (cat .venv/audit.txt; false)
 	@tail -n 2 .venv/audit.txt
+
+docs: $(STAMP) ## Write the tables and the answers of a new demo into docs/tables.md and docs/queries.md (a minute)
+	$(BIN)/python -m docs
 
 faults: $(STAMP) ## Kill commands at every fault point and at 50 random moments, into docs/reliability.md (half an hour)
 	$(BIN)/python -m tests.faults --document

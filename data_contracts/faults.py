@@ -30,6 +30,10 @@ FAULT_POINTS = {
     "score: after commit": "the rows are committed and their part is still there",
     "score: inside publishing": "the copy is written, under its temporary name",
     "score: before reported": "all is committed and published, Prefect does not know that the run has ended",
+    "export: a day written": "a day's file is written, under its temporary name",
+    "export: before ledger": "every file is written under its temporary name, the ledger does not know them",
+    "export: after ledger": "the ledger knows the files, and none has its name",
+    "export: a file in place": "the first file has its name",
 }
 """Each point, and what there is when the process dies there."""
 

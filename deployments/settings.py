@@ -80,6 +80,11 @@ class Settings:
         return self.home / "backups"
 
     @property
+    def exports_dir(self) -> Path:
+        """Where `reviews export` writes, unless another folder is named."""
+        return self.home / "exports"
+
+    @property
     def scored_dir(self) -> Path:
         """Where scored files of the inbox go, if they are moved."""
         return self.home / "scored"

@@ -198,25 +198,111 @@ def score(
     _say(describe_scoring(done))
 
 
+def _complete_query(context: click.Context, argument: click.Parameter, begun: str) -> list[str]:
+    """Give the names of the named queries that begin so, for the shell."""
+    from data_contracts.queries import list_names
+
+    return [name for name in list_names() if name.startswith(begun)]
+
+
+def _complete_value(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
+    """Give the parameters of the named query that stands in the line, for the shell."""
+    from data_contracts.queries import list_queries
+
+    takes: dict[str | None, Any] = {query.name: query.parameters for query in list_queries()}
+    # While the option waits for its value, click has not given the words their names yet.
+    words = [context.params.get("query"), *context.args]
+    names = [f"{each.name}=" for word in words for each in takes.get(word, ())]
+    return [name for name in names if name.startswith(begun)]
+
+
 @main.command()
-@click.argument("query")
+@click.argument("query", required=False, metavar="NAME|QUERY", shell_complete=_complete_query)
+@click.option(
+    "--param",
+    "values",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A value that a named query takes; may be given again.",
+    shell_complete=_complete_value,
+)
+@click.option("--list", "listed", is_flag=True, help="List the named queries; with NAME show its SQL.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
 )
-def sql(query: str, form: str) -> None:
-    """Ask the published copy of the database in SQL; QUERY - reads it from standard input.
+def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> None:
+    """Ask the published copy of the database: a named query, or SQL.
+
+    QUERY - reads the SQL from standard input.
 
     \b
     Examples:
+      reviews sql --list
+      reviews sql worst-movies --param since=2026-11-01 --param limit=5
       reviews sql "from movie_ratings order by reviews desc limit 10"
       reviews sql --format csv "select review_id, sentiment from latest_scores" > scores.csv
       reviews sql "show tables"
     """
+    from data_contracts.errors import UsageError
     from deployments.settings import load_settings
-    from tasks.published import write_answer
+    from flows.asking import ask, describe_queries
 
-    text = sys.stdin.read() if query == "-" else query
-    write_answer(load_settings().published, text, form, sys.stdout)
+    if listed:
+        _say(describe_queries(query))
+    elif query is None:
+        raise UsageError(
+            "Say what to ask: a query in SQL, or the name of one that `reviews sql --list` shows."
+        )
+    else:
+        ask(load_settings(), sys.stdin.read() if query == "-" else query, values, form)
+
+
+@main.command()
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--new", "only_new", is_flag=True, help="Add what was not exported to that folder yet.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Leave out what was scored before, in UTC.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["parquet", "csv"]),
+    help="[default: parquet; with --new the folder's]",
+)
+@click.option("--no-text", is_flag=True, help="Leave the texts out.")
+@click.option(
+    "--raw", is_flag=True, help="In CSV leave texts as they are, also those that a spreadsheet would run."
+)
+def export(
+    folder: Path | None, only_new: bool, since: datetime | None, form: str | None, no_text: bool, raw: bool
+) -> None:
+    """Export scored reviews to FOLDER, in a folder a day: `day=2026-11-24/`, the day of scoring in UTC.
+
+    A row is a row of scored_reviews, one per source row per model, with what its file said and the text. Such
+    rows are only ever added, so --new gives each once, however often and whenever it is killed. To have one row per
+    review as in latest_scores, ask `reviews sql --format csv "from latest_scores"`.
+
+    Without FOLDER it is `exports/` of the home. Without --new the export takes the place of the one that is there.
+    Exports are copies: `reviews forget` does not reach them.
+
+    \b
+    Examples:
+      reviews export
+      reviews export --new
+      reviews export /mnt/share/scores --format csv --no-text --since 2026-11-01
+    """
+    from data_contracts.errors import UsageError
+    from deployments.settings import load_settings
+    from flows.asking import export as write_export
+    from tasks.exports import Wish
+
+    if raw and form != "csv" and not only_new:
+        raise UsageError("--raw is for --format csv: Parquet holds texts as they are.")
+    wish = Wish(form, no_text, raw)
+    write_export(load_settings(), folder and folder.absolute(), wish, since and since.date(), only_new, _say)
 
 
 @main.command()
@@ -363,7 +449,7 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
     """Delete a review, a movie's reviews, a file's rows, a text or one row, with all scores, for good.
 
     They leave every table, the published copy and the parts; the database file is written anew. A trace without
-    the text stays in the table forgotten_rows. Backups, and the files themselves, are named, not changed.
+    the text stays in the table forgotten_rows. Backups, exports and the files themselves are named, not changed.
 
     \b
     Examples:

@@ -16,6 +16,7 @@ from deployments.settings import Settings
 from tasks import backups, forgetting, quarantine, retention
 from tasks.answers import count, escape_controls
 from tasks.code_version import name_code_version
+from tasks.exports import holds_export
 from tasks.locking import hold_folder
 from tasks.model_registry import find_promoted
 from tasks.published import publish
@@ -117,8 +118,11 @@ def forget(
     present = forgetting.list_present(done.files, settings.inbox_dir, settings.scored_dir)
     kept = [path for path in sorted(settings.backups_dir.glob("*")) if path.is_dir()]
     aside = sorted(settings.home.glob("reviews.replaced-*.duckdb"))
-    for path in (*present, *kept, *aside):
+    exported = [settings.exports_dir] if holds_export(settings.exports_dir) else []
+    for path in (*present, *kept, *aside, *exported):
         say(f"  may still hold it: {escape_controls(str(path))}")
+    if exported:
+        say("An export is made anew, without it, by `reviews export` without --new.")
     if present or kept or aside:
         say(
             "Those are yours to edit or remove: files that were scored are not read again unless they change."

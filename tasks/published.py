@@ -101,11 +101,13 @@ def _write_copy(warehouse: Path, building: Path) -> None:
         raise
 
 
-def write_answer(path: Path, sql: str, form: str, out: TextIO) -> None:
+def write_answer(
+    path: Path, sql: str, form: str, out: TextIO, parameters: Mapping[str, Any] | None = None
+) -> None:
     """Ask the published copy at `path` and write the answer to `out`, fitted to it where it is a terminal."""
     is_terminal = out.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
-    for piece in query_published(path, sql, form, width):
+    for piece in query_published(path, sql, form, width, parameters):
         out.write(_make_harmless(piece) if is_terminal else piece)
 
 
@@ -114,16 +116,23 @@ def _make_harmless(piece: str) -> str:
     return escape_controls(_LONE_RETURN.sub(r"\\r", piece), keep="\r\n")
 
 
-def query_published(path: Path, sql: str, format: str = "table", width: int | None = None) -> Iterator[str]:
+def query_published(
+    path: Path,
+    sql: str,
+    format: str = "table",
+    width: int | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Iterator[str]:
     """Ask the published copy at `path` and give the answer's text piece by piece.
 
-    `format` is 'table', 'csv' or 'json', `width` the terminal's. Of several statements the last one's answer is
-    given. Raises `UsageError` for an empty query or unknown format, `WarehouseError` for all else that fails.
+    `format` is 'table', 'csv' or 'json', `width` the terminal's; `parameters` are the values of `$name` in the
+    query. Of several statements the last one's answer is given. Raises `UsageError` for an empty query or unknown
+    format, `WarehouseError` for all else that fails.
     """
     if format not in FORMATS:
         raise UsageError(f"--format is one of {', '.join(FORMATS)}, not {format!r}.")
     with open_published(path) as connection, _explain_errors():
-        connection.execute(sql)
+        connection.execute(sql, dict(parameters) if parameters else None)
         description = connection.description
         if not description:
             raise UsageError('The query is empty. Try: reviews sql "from movie_ratings limit 10"')
@@ -154,6 +163,7 @@ def _fetch_batches(connection: duckdb.DuckDBPyConnection) -> Iterator[Sequence[t
 def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published copy at `path` to read it: no files, extensions or settings are within its reach.
 
+    It is in UTC, and everything that DuckDB raises, in the block too, comes out as a `WarehouseError`.
     What comes from users goes into its queries as parameters, never as text.
     """
     if not path.is_file():

@@ -5,9 +5,9 @@
 
 -- One row per numbered migration applied.
 CREATE TABLE schema_migrations (
-    version INTEGER PRIMARY KEY,
-    name VARCHAR NOT NULL,
-    applied_at TIMESTAMPTZ NOT NULL,
+    version INTEGER PRIMARY KEY, -- from 1
+    name VARCHAR NOT NULL, -- of its file
+    applied_at TIMESTAMPTZ NOT NULL, -- when it was applied
     views_sha256 VARCHAR -- of the views as last made under this version; null before that
 );
 
@@ -17,19 +17,19 @@ CREATE TABLE inbox_files (
     size BIGINT NOT NULL, -- bytes
     mtime_ns BIGINT NOT NULL, -- nanoseconds since 1970, as the file system says
     source_sha256 VARCHAR NOT NULL, -- of the bytes as last found
-    first_seen TIMESTAMPTZ NOT NULL,
+    first_seen TIMESTAMPTZ NOT NULL, -- when it was first found
     last_seen TIMESTAMPTZ NOT NULL -- up to an hour late where the file is still the same
 );
 
 -- One row per accepted source row: source_sha256, row_number.
 CREATE TABLE source_reviews (
-    source_sha256 VARCHAR NOT NULL,
+    source_sha256 VARCHAR NOT NULL, -- the file: of its bytes as found
     row_number BIGINT NOT NULL, -- from 1; bad rows count too, members of an archive count on
     member VARCHAR, -- name inside a zip or tar; null elsewhere
     review_id VARCHAR, -- null where the source names none
     movie_id VARCHAR, -- null where the source names none
     reviewed_at TIMESTAMPTZ, -- null where the source gives none
-    text VARCHAR USING COMPRESSION zstd NOT NULL, -- the codec that suits long texts, named so that none is looked for
+    text VARCHAR USING COMPRESSION zstd NOT NULL, -- as found; zstd suits long texts, and no other is looked for
     text_sha256 VARCHAR NOT NULL, -- of the text's UTF-8 bytes
     given_label VARCHAR, -- 'positive' or 'negative' as the source says; null where it does not
     given_rating DOUBLE, -- 1 to 10 stars as the source says; null where it does not
@@ -38,46 +38,46 @@ CREATE TABLE source_reviews (
 
 -- One row per source row per model: source_sha256, row_number, model_id.
 CREATE TABLE scored_reviews (
-    source_sha256 VARCHAR NOT NULL,
-    row_number BIGINT NOT NULL,
-    model_id VARCHAR NOT NULL,
+    source_sha256 VARCHAR NOT NULL, -- as in source_reviews
+    row_number BIGINT NOT NULL, -- as in source_reviews
+    model_id VARCHAR NOT NULL, -- the model that gave the score
     score DOUBLE NOT NULL CHECK (score >= 0 AND score <= 1), -- P(positive), 0 to 1
     sentiment VARCHAR NOT NULL CHECK (sentiment IN ('positive', 'negative')), -- 'positive' from score 0.5 up
     predicted_rating DOUBLE NOT NULL, -- 1 to 10 stars
     token_count INTEGER NOT NULL, -- words of the whole text
     oov_rate FLOAT NOT NULL, -- share of them that the model does not know, 0 to 1
     truncated BOOLEAN NOT NULL, -- more words than the model reads
-    run_id VARCHAR,
-    scored_at TIMESTAMPTZ NOT NULL
+    run_id VARCHAR, -- the run that scored it; a release is a run of its own
+    scored_at TIMESTAMPTZ NOT NULL -- when
 );
 
 -- One row per source file per model: the ledger. A file is in it whole, or not at all.
 CREATE TABLE scored_files (
-    source_sha256 VARCHAR,
-    model_id VARCHAR,
+    source_sha256 VARCHAR, -- the file: of its bytes as found
+    model_id VARCHAR, -- the model that scored it
     status VARCHAR NOT NULL CHECK (status IN ('scored', 'refused')), -- 'refused': none of its rows is kept
     rule VARCHAR, -- the file rule that it broke; null where scored
     detail VARCHAR, -- where and how it broke it; null where scored
     uri VARCHAR NOT NULL, -- the name under which it was read; copies have others, see inbox_files
     format VARCHAR, -- such as csv.gz; null where unknown
-    bytes BIGINT,
+    bytes BIGINT, -- its size as found
     rows_read BIGINT, -- scored rows + quarantined rows not released; up to the refusal where refused
-    run_id VARCHAR,
-    committed_at TIMESTAMPTZ NOT NULL,
+    run_id VARCHAR, -- the run that scored or refused it
+    committed_at TIMESTAMPTZ NOT NULL, -- when
     PRIMARY KEY (source_sha256, model_id)
 );
 
 -- One row per source row that broke a row rule: source_sha256, row_number.
 CREATE TABLE quarantined_rows (
-    source_sha256 VARCHAR,
-    row_number BIGINT,
-    uri VARCHAR,
+    source_sha256 VARCHAR, -- the file: of its bytes as found
+    row_number BIGINT, -- from 1, counted as in source_reviews
+    uri VARCHAR, -- the name under which the file was read
     member VARCHAR, -- name inside a zip or tar; null elsewhere
     raw BLOB, -- the row's bytes as found; null where the row has none
-    rule VARCHAR NOT NULL,
-    detail VARCHAR,
-    run_id VARCHAR,
-    quarantined_at TIMESTAMPTZ NOT NULL,
+    rule VARCHAR NOT NULL, -- the row rule that it broke
+    detail VARCHAR, -- where and how
+    run_id VARCHAR, -- the run that set it aside
+    quarantined_at TIMESTAMPTZ NOT NULL, -- when
     released_at TIMESTAMPTZ, -- null until released; from then on the row is among the scored ones
     released_by VARCHAR, -- null until released
     PRIMARY KEY (source_sha256, row_number)
@@ -85,51 +85,51 @@ CREATE TABLE quarantined_rows (
 
 -- One row per bundle. Shares and areas are 0 to 1, log losses are in nats; null where not measured.
 CREATE TABLE models (
-    model_id VARCHAR PRIMARY KEY,
-    variant VARCHAR NOT NULL,
-    seed BIGINT NOT NULL,
+    model_id VARCHAR PRIMARY KEY, -- variant, seed and a digest of what it learnt
+    variant VARCHAR NOT NULL, -- see `reviews variants`
+    seed BIGINT NOT NULL, -- of its random numbers
     epochs INTEGER, -- trained
     kept_epoch INTEGER, -- the one whose weights were kept, from 1
     dataset VARCHAR NOT NULL, -- 'stanford', 'sample' or 'other'
-    data_fingerprint VARCHAR NOT NULL,
-    code_fingerprint VARCHAR NOT NULL,
+    data_fingerprint VARCHAR NOT NULL, -- of the reviews that it learnt from
+    code_fingerprint VARCHAR NOT NULL, -- of the code that trained it
     bundle_fingerprint VARCHAR NOT NULL, -- a bundle with another one was altered and does not score
-    train_rows BIGINT,
-    validation_rows BIGINT,
-    test_rows BIGINT,
-    validation_accuracy DOUBLE,
-    validation_auc DOUBLE,
-    validation_log_loss DOUBLE,
+    train_rows BIGINT, -- reviews
+    validation_rows BIGINT, -- reviews, of titles that are not in train
+    test_rows BIGINT, -- reviews
+    validation_accuracy DOUBLE, -- share of sentiments that are right
+    validation_auc DOUBLE, -- area under the ROC curve
+    validation_log_loss DOUBLE, -- nats a review
     validation_ece DOUBLE, -- expected calibration error
-    test_accuracy DOUBLE,
-    test_auc DOUBLE,
-    test_log_loss DOUBLE,
-    test_ece DOUBLE,
+    test_accuracy DOUBLE, -- share of sentiments that are right
+    test_auc DOUBLE, -- area under the ROC curve
+    test_log_loss DOUBLE, -- nats a review
+    test_ece DOUBLE, -- expected calibration error
     test_accuracy_unseen_texts DOUBLE, -- without the test texts that also stand in train
     baseline_test_accuracy DOUBLE, -- of the linear baseline on the same rows
-    hyper_parameters JSON,
+    hyper_parameters JSON, -- of the variant, by name
     metrics JSON, -- every figure: confusion, reliability bins, history by epoch, baseline
     versions JSON, -- of Python and the libraries
-    trained_at TIMESTAMPTZ NOT NULL
+    trained_at TIMESTAMPTZ NOT NULL -- when
 );
 
 -- One row per promotion or rollback, append-only; the model of the last one is the champion.
 CREATE TABLE promotions (
     number BIGINT PRIMARY KEY, -- from 1, no gaps
-    action VARCHAR NOT NULL CHECK (action IN ('promote', 'rollback')),
+    action VARCHAR NOT NULL CHECK (action IN ('promote', 'rollback')), -- 'promote' or 'rollback'
     model_id VARCHAR NOT NULL, -- the champion from here on
-    reason VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL, -- why, in words
     compared_with VARCHAR, -- model_id of the champion before; null for the first
     "at" TIMESTAMPTZ NOT NULL -- a reserved word of DuckDB: write "at", or promotions.at
 );
 
 -- One row per flow run.
 CREATE TABLE runs (
-    run_id VARCHAR PRIMARY KEY,
-    flow VARCHAR NOT NULL,
-    parameters JSON,
-    code_version VARCHAR,
-    started_at TIMESTAMPTZ NOT NULL,
+    run_id VARCHAR PRIMARY KEY, -- as in the tables that it wrote
+    flow VARCHAR NOT NULL, -- such as score-reviews
+    parameters JSON, -- that it was called with, by name
+    code_version VARCHAR, -- of the program
+    started_at TIMESTAMPTZ NOT NULL, -- when
     ended_at TIMESTAMPTZ, -- null while it runs, or where it was killed
     status VARCHAR NOT NULL, -- 'running', 'completed' or 'failed'
     counts JSON -- what it did, by name; null until it ended
@@ -137,16 +137,16 @@ CREATE TABLE runs (
 
 -- One row per expectation per file or stage per run.
 CREATE TABLE contract_results (
-    run_id VARCHAR,
-    boundary VARCHAR NOT NULL,
+    run_id VARCHAR, -- the run that checked
+    boundary VARCHAR NOT NULL, -- where: the contract's name
     source_sha256 VARCHAR, -- null where the check is of a stage
     rule VARCHAR NOT NULL, -- our short name of the promise
-    expectation VARCHAR NOT NULL,
+    expectation VARCHAR NOT NULL, -- of Great Expectations
     columns VARCHAR NOT NULL, -- '' where it is of no column
     severity VARCHAR NOT NULL, -- 'error' or 'warning'
-    success BOOLEAN NOT NULL,
-    observed VARCHAR NOT NULL,
-    expected VARCHAR NOT NULL,
-    unexpected_count BIGINT NOT NULL,
-    checked_at TIMESTAMPTZ NOT NULL
+    success BOOLEAN NOT NULL, -- the promise held
+    observed VARCHAR NOT NULL, -- what was found
+    expected VARCHAR NOT NULL, -- what was promised
+    unexpected_count BIGINT NOT NULL, -- rows or values that broke it
+    checked_at TIMESTAMPTZ NOT NULL -- when
 );

@@ -10,11 +10,11 @@ ALTER TABLE quarantined_rows ADD COLUMN raw_is_text BOOLEAN; -- raw is the whole
 
 -- One row per source row that was forgotten: source_sha256, row_number. It says that there was one, not what.
 CREATE TABLE forgotten_rows (
-    source_sha256 VARCHAR,
-    row_number BIGINT,
+    source_sha256 VARCHAR, -- as in source_reviews
+    row_number BIGINT, -- as in source_reviews
     was_quarantined BOOLEAN NOT NULL, -- and not released; else it was among the scored ones
     reason VARCHAR, -- in the words of whoever asked; null where none were given
-    forgotten_by VARCHAR NOT NULL,
-    forgotten_at TIMESTAMPTZ NOT NULL,
+    forgotten_by VARCHAR NOT NULL, -- who asked
+    forgotten_at TIMESTAMPTZ NOT NULL, -- when
     PRIMARY KEY (source_sha256, row_number)
 );

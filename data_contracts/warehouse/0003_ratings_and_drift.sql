@@ -12,7 +12,7 @@ ALTER TABLE models ADD COLUMN test_title_pearson DOUBLE; -- likewise
 
 -- One row per model and measure of its held-out reviews: model_id, measure.
 CREATE TABLE reference_measures (
-    model_id VARCHAR,
+    model_id VARCHAR, -- as in models
     measure VARCHAR, -- 'score', 'token_count', 'oov_rate' or 'truncated', as in scored_reviews
     reviews BIGINT NOT NULL, -- held-out reviews that were measured
     mean DOUBLE NOT NULL, -- over those
@@ -22,7 +22,7 @@ CREATE TABLE reference_measures (
 
 -- One row per model, measure and bin of its held-out reviews: model_id, measure, bin.
 CREATE TABLE reference_bins (
-    model_id VARCHAR,
+    model_id VARCHAR, -- as in models
     measure VARCHAR, -- as in reference_measures
     bin INTEGER, -- from 1, upwards
     lower DOUBLE NOT NULL, -- the lowest value in it; it ends where the next one begins; -infinity for the first

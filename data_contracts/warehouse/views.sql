@@ -58,7 +58,7 @@ SELECT
     review.given_label, -- what the source said, null where it did not
     review.given_rating, -- 1 to 10 stars as the source said, null where it did not
     best.model_id,
-    sources.uri,
+    sources.uri, -- the name under which its file first came in
     review.source_sha256,
     review.row_number,
     review.reviewed_at, -- null where the source gives none
@@ -73,7 +73,7 @@ LEFT JOIN sources ON sources.source_sha256 = review.source_sha256;
 CREATE OR REPLACE VIEW movie_ratings AS
 SELECT
     movie_id,
-    count(*) AS reviews,
+    count(*) AS reviews, -- of latest_scores
     avg(predicted_rating) AS mean_predicted_rating, -- 1 to 10 stars
     avg((sentiment = 'positive')::INTEGER) AS share_positive, -- 0 to 1
     count(given_rating) AS rated_reviews, -- reviews whose source gave a rating

@@ -24,6 +24,8 @@ POINTS = (
     "score: inside commit",
     "score: after commit",
     "score: inside publishing",
+    "export: before ledger",
+    "export: after ledger",
 )
 RANDOM_KILLS = 2
 

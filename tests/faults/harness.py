@@ -31,6 +31,10 @@ TEXT_FILES = 600
 """So that scoring takes two groups of files, and a kill may fall between two commits."""
 SAME_SCORE = 1e-6
 SLOWEST_SECONDS = 300
+_EXPORTED = """
+SELECT source_sha256, row_number, model_id, sentiment, text
+FROM read_parquet('{home}/exports/**/*.parquet', hive_partitioning = true) ORDER BY ALL
+"""
 _NOT_COMPARED = ("prefect", "archive")
 """Folders of a home that are no one's result: Prefect's own, and the archive as it was given."""
 _QUERIES = {
@@ -75,10 +79,10 @@ class Trial:
 
 
 def prepare_scenarios(folder: Path) -> dict[str, Scenario]:
-    """Make the homes: an empty one, one with the sample ingested, and one with a champion and a full inbox."""
+    """Make the homes: an empty one, then with the sample ingested, with a champion and a full inbox, and all scored."""
     archive = folder / "sample_reviews.tar.gz"
     write_sample_archive(archive)
-    empty, ingested, trained = (folder / name for name in ("empty", "ingested", "trained"))
+    empty, ingested, trained, scored = (folder / name for name in ("empty", "ingested", "trained", "scored"))
     ingest = ("ingest", "--archive", str(archive))
     train = ("train", "--variant", "cnn_lstm", "--epochs", "1", "--promote", "always")
     empty.mkdir()
@@ -87,10 +91,13 @@ def prepare_scenarios(folder: Path) -> dict[str, Scenario]:
     shutil.copytree(ingested, trained)
     _require_success(run_command(trained, (*train, "--seed", "1")))
     _fill_inbox(trained)
+    shutil.copytree(trained, scored)
+    _require_success(run_command(scored, ("score",)))
     scenarios = (
         Scenario("ingest", ingest, empty),
         Scenario("train", (*train, "--seed", "2"), trained),
         Scenario("score", ("score",), trained),
+        Scenario("export", ("export", "--new"), scored),
     )
     return {scenario.name: scenario for scenario in scenarios}
 
@@ -212,6 +219,8 @@ def read_state(home: Path) -> dict[str, Any]:
         path = home / "reviews" / f"{split}.parquet"
         if path.exists():
             state[f"parquet: {split}"] = sha256(repr(pq.read_table(path).to_pylist()).encode()).hexdigest()
+    if list(home.glob("exports/*/*.parquet")):
+        state["exported"] = duckdb.execute(_EXPORTED.format(home=home)).fetchall()
     return state
 
 

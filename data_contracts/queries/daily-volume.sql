@@ -1,0 +1,26 @@
+-- How much came in, by the UTC day on which a file was first taken up?
+-- $since date = none: leaves out the days before
+WITH sources AS (
+    SELECT
+        source_sha256,
+        (min(committed_at) AT TIME ZONE 'UTC')::DATE AS day,
+        bool_or(status = 'scored') AS is_scored
+    FROM scored_files GROUP BY source_sha256
+),
+accepted AS (SELECT source_sha256, count(*) AS reviews FROM source_reviews GROUP BY source_sha256),
+set_aside AS (
+    SELECT source_sha256, count(*) AS rows_set_aside
+    FROM quarantined_rows WHERE released_at IS NULL GROUP BY source_sha256
+)
+SELECT
+    day,
+    count(*) FILTER (is_scored) AS files,
+    count(*) FILTER (NOT is_scored) AS refused_files,
+    coalesce(sum(reviews), 0)::BIGINT AS reviews,
+    coalesce(sum(rows_set_aside), 0)::BIGINT AS rows_set_aside
+FROM sources
+LEFT JOIN accepted USING (source_sha256)
+LEFT JOIN set_aside USING (source_sha256)
+WHERE $since IS NULL OR day >= $since
+GROUP BY day
+ORDER BY day;

@@ -1,0 +1,22 @@
+-- Which reviews does the model judge otherwise than their writers, the surest errors first?
+-- $since date = none: leaves out reviews written (where undated: scored) before this day, in UTC
+-- $limit count = 20: rows at most
+WITH judged AS (
+    -- A writer's judgement is the label or, where there is none, the rating: positive from 7 stars up, negative to 4.
+    SELECT *, coalesce(
+        given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
+    ) AS given_sentiment
+    FROM latest_scores
+)
+SELECT
+    review_id,
+    movie_id,
+    given_sentiment,
+    given_rating,
+    sentiment,
+    round(score, 3) AS score, -- P(positive), 0 to 1
+    text
+FROM judged
+WHERE given_sentiment <> sentiment AND ($since IS NULL OR coalesce(reviewed_at, scored_at) >= $since)
+ORDER BY abs(judged.score - 0.5) DESC, uri, row_number
+LIMIT $limit;

@@ -1,0 +1,12 @@
+-- Which rules did the rows break that are set aside now?
+-- $since date = none: leaves out those set aside before this day, in UTC
+SELECT
+    rule,
+    count(*) AS rows_set_aside,
+    count(DISTINCT source_sha256) AS files,
+    min(left(source_sha256, 12) || ':' || row_number) AS example, -- for `reviews quarantine show`
+    max(quarantined_at) AS last_quarantined_at
+FROM quarantined_rows
+WHERE released_at IS NULL AND ($since IS NULL OR quarantined_at >= $since)
+GROUP BY rule
+ORDER BY rows_set_aside DESC, rule;

@@ -1,0 +1,12 @@
+-- Which files were refused whole, and why?
+-- $since date = none: leaves out those refused before this day, in UTC
+SELECT
+    uri,
+    rule,
+    detail,
+    bytes,
+    max(committed_at) AS refused_at
+FROM scored_files
+WHERE status = 'refused' AND ($since IS NULL OR committed_at >= $since)
+GROUP BY source_sha256, uri, rule, detail, bytes
+ORDER BY refused_at DESC, uri;

@@ -1,0 +1,15 @@
+-- What ran, how long, and what came of it, the latest first?
+-- $flow text = none: only this flow, such as score-reviews
+-- $limit count = 20: rows at most
+SELECT
+    started_at,
+    flow,
+    status,
+    round(epoch(ended_at) - epoch(started_at), 1) AS seconds, -- null while it runs, or where it was killed
+    counts,
+    code_version,
+    run_id
+FROM runs
+WHERE $flow IS NULL OR flow = $flow
+ORDER BY started_at DESC, run_id
+LIMIT $limit;

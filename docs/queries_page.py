@@ -1,0 +1,73 @@
+"""docs/queries.md: questions with their SQL or named query, and the answers that the demo gives to them.
+
+The page itself holds the questions; `renew_answers` asks them anew of a demo and puts the answers in their places.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from docs.pages import DOCS
+
+PAGE = DOCS / "queries.md"
+REVIEWS = Path(sys.executable).with_name("reviews")
+SAME = "<!-- the same on every machine -->"
+"""The mark of answers in which no score has a part; the others may differ in scores, order and times."""
+_QUESTION = re.compile(
+    r"\*\*(?P<asks>[^\n]+\?)\*\*\n(?P<before>(?:(?!```|\*\*)[^\n]*\n)*)"
+    r"```(?P<kind>sql|sh)\n(?P<query>.*?)\n```\n```\n(?P<answer>.*?)```",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question of the page; `arguments` are those of `reviews` that ask it."""
+
+    asks: str
+    arguments: tuple[str, ...]
+    answer: str
+    is_same: bool
+    """The answer is the same on every machine."""
+
+
+def read_questions() -> list[Question]:
+    """Read the questions in their order."""
+    return [_read(found) for found in _QUESTION.finditer(PAGE.read_text("utf-8"))]
+
+
+def _read(found: re.Match[str]) -> Question:
+    if found["kind"] == "sql":
+        return Question(found["asks"], ("sql", found["query"]), found["answer"], SAME in found["before"])
+    reviews, *arguments = shlex.split(found["query"])
+    if reviews != "reviews":
+        raise ValueError(f"{PAGE.name}: {found['query']!r} is no call of `reviews`")
+    return Question(found["asks"], tuple(arguments), found["answer"], SAME in found["before"])
+
+
+def renew_answers() -> None:
+    """Run the demo in a temporary home, ask it every question of the page, and write the answers down."""
+    with tempfile.TemporaryDirectory(prefix="docs-") as name:
+        home = Path(name) / "home"
+        ask(home, ("demo",))
+        page = _QUESTION.sub(_answer_with(home), PAGE.read_text("utf-8"))
+    PAGE.write_text(page, "utf-8")
+
+
+def ask(home: Path, arguments: tuple[str, ...]) -> str:
+    """Give what `reviews` says in a home."""
+    command = [str(REVIEWS), "--home", str(home), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _answer_with(home: Path) -> Callable[[re.Match[str]], str]:
+    def answer(found: re.Match[str]) -> str:
+        start = found.start("answer") - found.start()
+        return f"{found[0][:start]}{ask(home, _read(found).arguments)}```"
+
+    return answer

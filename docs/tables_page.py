@@ -1,0 +1,195 @@
+"""docs/tables.md: every table and view with its grain and columns, read from the DDL and its comments.
+
+Names and types are those of a database that the DDL has made; what the columns mean is what their comments say. A
+view's column without a comment means what it does where it comes from.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import duckdb
+
+from data_contracts.warehouse import list_migrations, read_views
+from docs.pages import DOCS
+from tasks.warehouse import bring_up_to_date
+
+PAGE = DOCS / "tables.md"
+RELATIONS = (
+    ("inbox_files", "}o--o{", "scored_files", "source_sha256"),
+    ("scored_files", "}|--o{", "source_reviews", "source_sha256"),
+    ("scored_files", "}|--o{", "quarantined_rows", "source_sha256"),
+    ("scored_files", "}|--o{", "forgotten_rows", "source_sha256"),
+    ("source_reviews", "||--|{", "scored_reviews", "source_sha256, row_number"),
+    ("models", "||--o{", "scored_reviews", "model_id"),
+    ("models", "||--o{", "scored_files", "model_id"),
+    ("models", "||--o{", "promotions", "model_id"),
+    ("models", "||--o{", "reference_measures", "model_id"),
+    ("reference_measures", "||--|{", "reference_bins", "model_id, measure"),
+    ("runs", "||--o{", "scored_reviews", "run_id"),
+    ("runs", "||--o{", "contract_results", "run_id"),
+)
+"""Which columns lead from table to table; the database itself keeps no foreign keys."""
+
+SOURCES_OF_MEANING = ("latest_scores", "source_reviews", "scored_reviews")
+"""Where a view's column without a comment has its meaning from, the first first."""
+
+_CREATE_TABLE = re.compile(r"CREATE TABLE (\w+) \(")
+_CREATE_VIEW = re.compile(r"CREATE OR REPLACE VIEW (\w+) AS")
+_ADD_COLUMN = re.compile(r"ALTER TABLE (\w+) ADD COLUMN \"?(\w+)\"? [^;]*;(?:\s*-- (.*))?")
+_TABLE_COLUMN = re.compile(r"    \"?([a-z]\w*)\"? [^-]*?(?:\s*-- (.*))?")
+_VIEW_COLUMN = re.compile(r".*?\"?(\w+)\"?,?\s*(?:-- (.*))?")
+_COLUMNS = """
+SELECT table_name, column_name, replace(data_type, 'TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ'), NOT is_nullable
+FROM duckdb_columns() WHERE NOT internal AND schema_name = 'main' ORDER BY table_name, column_index
+"""
+_KEYS = """
+SELECT table_name, unnest(constraint_column_names) FROM duckdb_constraints() WHERE constraint_type = 'PRIMARY KEY'
+"""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column as the page shows it."""
+
+    name: str
+    type: str
+    is_required: bool
+    is_key: bool
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table or view; `grain` says what a row is."""
+
+    name: str
+    is_view: bool
+    grain: str
+    columns: tuple[Column, ...]
+
+
+@dataclass
+class _Comments:
+    """What the DDL's comments say of one table or view."""
+
+    is_view: bool
+    grain: str
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+def read_relations() -> tuple[Relation, ...]:
+    """Read the tables, then the views, each in the order of the DDL."""
+    comments = _read_comments()
+    meanings: dict[str, str] = {}
+    for name in reversed(SOURCES_OF_MEANING):
+        meanings |= {column: meaning for column, meaning in comments[name].columns.items() if meaning}
+    with duckdb.connect() as connection:
+        bring_up_to_date(connection, list_migrations(), read_views())
+        keys = set(connection.execute(_KEYS).fetchall())
+        rows = connection.execute(_COLUMNS).fetchall()
+    return tuple(
+        Relation(
+            name,
+            said.is_view,
+            said.grain,
+            tuple(
+                Column(column, kind, required, (name, column) in keys, _find_meaning(said, column, meanings))
+                for table, column, kind, required in rows
+                if table == name
+            ),
+        )
+        for name, said in comments.items()
+    )
+
+
+def _find_meaning(said: _Comments, column: str, meanings: Mapping[str, str]) -> str:
+    return said.columns.get(column) or (meanings.get(column, "") if said.is_view else "")
+
+
+def _read_comments() -> dict[str, _Comments]:
+    """Read the comments of all DDL files; columns that a later migration adds come after the earlier ones."""
+    comments: dict[str, _Comments] = {}
+    for sql in (*(migration.sql for migration in list_migrations()), read_views()):
+        above: list[str] = []
+        lines = iter(sql.splitlines())
+        for line in lines:
+            if made := _CREATE_TABLE.match(line):
+                comments[made[1]] = _Comments(False, " ".join(above), dict(_read_table(lines)))
+            elif made := _CREATE_VIEW.match(line):
+                comments[made[1]] = _Comments(True, " ".join(above), dict(_read_view(lines)))
+            elif added := _ADD_COLUMN.match(line):
+                comments[added[1]].columns[added[2]] = " ".join([*above, *filter(None, [added[3]])])
+            above = [*above, line[3:]] if line.startswith("-- ") else []
+    return comments
+
+
+def _read_table(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """Give each column of a table with its comment, up to the table's end."""
+    for line in lines:
+        if line.startswith(")"):
+            return
+        if found := _TABLE_COLUMN.fullmatch(line):
+            yield found[1], found[2] or ""
+
+
+def _read_view(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """Give each commented column of a view's outer SELECT, up to the view's end."""
+    is_outer = False
+    for line in lines:
+        if not line.startswith((" ", "--")):
+            is_outer = line.startswith("SELECT")
+        elif is_outer and (found := _VIEW_COLUMN.fullmatch(line)) and found[2]:
+            yield found[1], found[2]
+        if line.split("--")[0].rstrip().endswith(";"):
+            return
+
+
+def make_page() -> str:
+    """Give the made part of the page."""
+    relations = read_relations()
+    tables = [each for each in relations if not each.is_view]
+    views = [each for each in relations if each.is_view]
+    parts = [_draw(tables), "## Views", *map(_describe, views), "## Tables", *map(_describe, tables)]
+    return "\n\n".join(parts)
+
+
+def _draw(tables: list[Relation]) -> str:
+    """Draw the tables with the columns that lead from one to another."""
+    lines = ["```mermaid", "erDiagram"]
+    lines += [f'    {left} {ends} {right} : "{by}"' for left, ends, right, by in RELATIONS]
+    leading = {
+        (table, name)
+        for left, _, right, by in RELATIONS
+        for name in by.split(", ")
+        for table in (left, right)
+    }
+    for table in tables:
+        lines.append(f"    {table.name} {{")
+        for column in table.columns:
+            if column.is_key or (table.name, column.name) in leading:
+                lines.append(f"        {column.type} {column.name}{' PK' if column.is_key else ''}")
+        lines.append("    }")
+    return "\n".join([*lines, "```"])
+
+
+def _describe(relation: Relation) -> str:
+    lines = [f"### {relation.name}", "", _escape(relation.grain), ""]
+    if relation.is_view:
+        lines += ["| column | type | meaning |", "| --- | --- | --- |"]
+        lines += [f"| `{each.name}` | {each.type} | {_escape(each.meaning)} |" for each in relation.columns]
+    else:
+        lines += ["| column | type | null | meaning |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| `{each.name}` | {each.type} | {_say_null(each)} | {_escape(each.meaning)} |"
+            for each in relation.columns
+        ]
+    return "\n".join(lines)
+
+
+def _say_null(column: Column) -> str:
+    return "key" if column.is_key else "no" if column.is_required else "may be"
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")

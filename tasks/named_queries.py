@@ -1,0 +1,120 @@
+"""Named queries as people call them: found by name, given values of the right type, and listed.
+
+Values go to DuckDB as those of a prepared statement, never into the text of a query.
+"""
+
+import difflib
+import math
+import re
+import textwrap
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from data_contracts.errors import UsageError
+from data_contracts.queries import KINDS, NONE, NamedQuery, Parameter, list_queries
+
+LARGEST_COUNT = 2**63 - 1
+_ONE_WORD = re.compile(r"[\w-]+")
+_LINE = 110
+
+
+def find_query(text: str) -> NamedQuery | None:
+    """Give the query of that name, None where `text` is SQL; raises `UsageError` where it is neither."""
+    queries = {query.name: query for query in list_queries()}
+    if text in queries or not _ONE_WORD.fullmatch(text) or _is_sql(text):
+        return queries.get(text)
+    near = difflib.get_close_matches(text.lower().replace("_", "-"), queries, n=3)
+    meant = f"Did you mean {' or '.join(near)}? " if near else ""
+    raise UsageError(
+        f"{text!r} is no named query and no SQL. {meant}`reviews sql --list` lists the named queries."
+    )
+
+
+def _is_sql(text: str) -> bool:
+    try:
+        return bool(duckdb.extract_statements(text))
+    except duckdb.Error:
+        return False
+
+
+def read_values(query: NamedQuery, given: Iterable[str]) -> dict[str, Any]:
+    """Read values given as `name=value` for each parameter of the query; those not given have their defaults.
+
+    Dates come as `date`, counts as `int`, numbers as `float`, texts as `str`. Raises `UsageError`, with the
+    parameters that there are, for a name that there is not, one given twice or not at all, or a wrong value.
+    """
+    texts = _split(query, given)
+    values = {}
+    for parameter in query.parameters:
+        text = texts.get(parameter.name, parameter.default)
+        if text is None:
+            raise UsageError(
+                f"{query.name} needs --param {parameter.name}={parameter.kind}.\n{list_parameters(query)}"
+            )
+        is_default = parameter.name not in texts
+        values[parameter.name] = None if is_default and text == NONE else _read_value(query, parameter, text)
+    return values
+
+
+def _split(query: NamedQuery, given: Iterable[str]) -> Mapping[str, str]:
+    known = {parameter.name for parameter in query.parameters}
+    texts: dict[str, str] = {}
+    for each in given:
+        name, found, text = each.partition("=")
+        if not found:
+            raise UsageError(f"--param is written name=value, not {each!r}.\n{list_parameters(query)}")
+        if name not in known:
+            raise UsageError(f"{query.name} has no parameter {name!r}.\n{list_parameters(query)}")
+        if name in texts:
+            raise UsageError(f"{name} was given twice.\n{list_parameters(query)}")
+        texts[name] = text
+    return texts
+
+
+def _read_value(query: NamedQuery, parameter: Parameter, text: str) -> Any:
+    try:
+        if parameter.kind == "date":
+            return date.fromisoformat(text)
+        if parameter.kind == "count":
+            return _require(int(text), 0 <= int(text) <= LARGEST_COUNT)
+        if parameter.kind == "number":
+            return _require(float(text), math.isfinite(float(text)))
+    except ValueError:
+        wanted = KINDS[parameter.kind]
+        raise UsageError(f"{parameter.name} is {wanted}, not {text!r}.\n{list_parameters(query)}") from None
+    return text
+
+
+def _require(value: Any, holds: bool) -> Any:
+    if not holds:
+        raise ValueError(value)
+    return value
+
+
+def list_parameters(query: NamedQuery) -> str:
+    """List what the query takes, a line a parameter."""
+    if not query.parameters:
+        return f"{query.name} takes no parameters."
+    lines = [f"  {_describe(parameter)}" for parameter in query.parameters]
+    return "\n".join([f"{query.name} takes:", *lines])
+
+
+def _describe(parameter: Parameter) -> str:
+    default = "must be given" if parameter.default is None else f"default {parameter.default}"
+    return f"{parameter.name} ({parameter.kind}, {default}): {parameter.meaning}"
+
+
+def describe_queries() -> str:
+    """List the named queries: what each answers, and what it takes."""
+    return "\n".join(
+        line
+        for query in list_queries()
+        for line in (
+            query.name,
+            *textwrap.wrap(query.answers, _LINE, initial_indent="  ", subsequent_indent="  "),
+            *(f"    {_describe(parameter)}" for parameter in query.parameters),
+        )
+    )

@@ -1,0 +1,102 @@
+"""`reviews export` beside what changes the database: releases, later models, forgetting, restores."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from data_contracts.errors import UsageError
+from deployments.settings import Settings
+from flows.asking import export
+from flows.upkeep import back_up, forget, release, restore
+from tasks.exports import Wish
+from tasks.quarantine import Choice
+from tests.flows.scoring_runs import drop, run
+from tests.flows.small_home import ask, promote_small_model
+
+SECRET = "zebrafish"
+ROWS = f"review_id,text\nr1,good film\nr2,a bad {SECRET} plot\nr3,{'very ' * 40}\n"
+KEYS = "source_sha256, row_number, model_id, run_id"
+
+
+def do_export(settings: Settings, *, only_new: bool = False) -> str:
+    said: list[str] = []
+    export(settings, None, Wish(), None, only_new, said.append)
+    return said[-1]
+
+
+def read(settings: Settings) -> list[tuple[Any, ...]]:
+    files = f"read_parquet('{settings.exports_dir}/**/*.parquet', hive_partitioning = true)"
+    return duckdb.execute(f"select {KEYS} from {files} order by all").fetchall()
+
+
+def expect(settings: Settings) -> list[tuple[Any, ...]]:
+    return ask(settings.published, f"select {KEYS} from scored_reviews order by all")
+
+
+def quiet(said: str) -> None:
+    pass
+
+
+@pytest.fixture
+def home(scoring_home: Settings) -> Settings:
+    """A home with two scored rows, which were exported, and one that was too long; its settings allow it now."""
+    drop(scoring_home, "a.csv", ROWS)
+    strict = replace(scoring_home, limits=replace(scoring_home.limits, max_text_chars=100))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.score_reviews.load_settings", lambda: strict)
+        run()
+    assert do_export(scoring_home).startswith("Exported 2 scored rows")
+    return scoring_home
+
+
+def test_released_rows_and_later_models_scores_come_with_the_next_new_export(home: Settings) -> None:
+    release(home, Choice(), "utf-8", "ann", quiet)
+    assert do_export(home, only_new=True).startswith("Exported 1 scored row ")
+    promote_small_model(home, seed=1)
+    run(rescore=True)
+    assert do_export(home, only_new=True).startswith("Exported 3 scored rows")
+    assert do_export(home, only_new=True).startswith("Nothing new")
+    assert read(home) == expect(home)
+
+
+def test_forgetting_names_the_export_which_is_then_made_anew_without_it(home: Settings) -> None:
+    said: list[str] = []
+    forget(home, "r2", None, None, "ann", said.append)
+    assert f"  may still hold it: {home.exports_dir}" in said
+    assert any("`reviews export` without --new" in line for line in said)
+    assert len(read(home)) == 2
+    do_export(home)
+    assert read(home) == expect(home)
+    assert len(read(home)) == 1
+
+
+def test_forgetting_names_no_export_where_there_is_none(home: Settings) -> None:
+    for path in sorted(home.exports_dir.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    said: list[str] = []
+    forget(home, "r2", None, None, "ann", said.append)
+    assert not [line for line in said if "export" in line]
+
+
+def test_a_release_after_forgetting_comes_with_the_next_new_export(home: Settings) -> None:
+    forget(home, "r1", None, None, "ann", quiet)
+    forget(home, "r2", None, None, "ann", quiet)
+    release(home, Choice(), "utf-8", "ann", quiet)
+    assert do_export(home, only_new=True).startswith("Exported 1 scored row ")
+
+
+def test_after_a_restore_to_before_the_export_a_new_one_is_refused(home: Settings, tmp_path: Path) -> None:
+    back_up(home, tmp_path / "backup", quiet)
+    drop(home, "b.csv", "text\ngood plot\n")
+    run()
+    do_export(home, only_new=True)
+    restore(home, tmp_path / "backup", quiet)
+    assert do_export(home, only_new=True).startswith("Nothing new")
+    run()
+    with pytest.raises(UsageError, match="export all anew, without --new"):
+        do_export(home, only_new=True)
+    do_export(home)
+    assert read(home) == expect(home)

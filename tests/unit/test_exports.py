@@ -1,0 +1,479 @@
+"""Exports: every scored row once, in a folder a day, whatever comes between; and texts that no spreadsheet runs."""
+
+import csv
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from data_contracts.errors import ReviewsError, SourceError, UsageError, WarehouseError
+from data_contracts.faults import FAULT_POINTS, VARIABLE
+from deployments.settings import PROJECT_ROOT, Settings
+from flows.asking import export as export_command
+from tasks import exports
+from tasks.commit import commit_parts
+from tasks.exports import LEDGER, Exported, Manner, Wish, export_reviews
+from tasks.locking import hold_folder
+from tasks.published import publish
+from tasks.warehouse import open_warehouse
+from tests.unit.warehouse_parts import NOON, PartFile, hash_text, write_part
+
+NEXT_DAY = NOON + timedelta(days=1)
+CSV = Wish(form="csv")
+KEYS = "source_sha256, row_number, model_id, run_id, score, text, day"
+HOSTILE = [
+    '=HYPERLINK("http://x.example")',
+    "+1+1",
+    "-2",
+    "@SUM(A1)",
+    "\tcmd",
+    "\rcmd",
+    'a "quoted", text\r\nof two lines',
+    "\x1b[31mred",
+    "\x00",
+    "'=already",
+    "naïve 映画 \U0001f3ac",
+    " =later",
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Settings:
+    return Settings(tmp_path / "home")
+
+
+def add(home: Settings, name: str, rows: Sequence[dict[str, Any]] = ({},), model_id: str = "model-a") -> None:
+    """Commit a file as the scorer would have, and publish."""
+    folder = home.home / "made" / f"{name} {model_id}"
+    commit_parts(home.warehouse, write_part(folder, [PartFile(name, rows)], model_id))
+    publish(home.warehouse, home.published)
+
+
+def change(home: Settings, statement: str) -> None:
+    with open_warehouse(home.warehouse, write=True) as connection:
+        connection.execute(statement)
+    publish(home.warehouse, home.published)
+
+
+def run(home: Settings, wish: Wish | None = None, **choices: Any) -> Exported:
+    return export_reviews(home.published, home.exports_dir, wish or Wish(), **choices)
+
+
+def read(home: Settings, form: str = "parquet") -> list[tuple[Any, ...]]:
+    """Read all that was exported as an analyst would."""
+    source = f"read_{form}('{home.exports_dir}/**/*.{form}', hive_partitioning = true)"
+    return duckdb.execute(f"SELECT {KEYS} FROM {source} ORDER BY ALL").fetchall()
+
+
+def expect(home: Settings) -> list[tuple[Any, ...]]:
+    """Give what the database holds of it."""
+    with duckdb.connect(str(home.published), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        day = "scored_at::DATE AS day"
+        joined = "scored_reviews JOIN source_reviews USING (source_sha256, row_number)"
+        return connection.execute(f"SELECT {KEYS.replace('day', day)} FROM {joined} ORDER BY ALL").fetchall()
+
+
+def list_files(home: Settings) -> list[str]:
+    return sorted(
+        path.relative_to(home.exports_dir).as_posix()
+        for path in home.exports_dir.rglob("*")
+        if path.is_file()
+    )
+
+
+def test_every_scored_row_is_there_in_the_folder_of_its_day(home: Settings) -> None:
+    add(home, "monday.csv", [{"review_id": "r1"}, {"review_id": "r2", "scored_at": NEXT_DAY}])
+    done = run(home)
+    assert (done.rows, done.files) == (2, 2)
+    assert read(home) == expect(home)
+    assert [row[-1] for row in read(home)] == [date(2026, 3, 1), date(2026, 3, 2)]
+    assert list_files(home) == [
+        LEDGER,
+        "day=2026-03-01/reviews-000001.parquet",
+        "day=2026-03-02/reviews-000001.parquet",
+    ]
+
+
+def test_a_day_is_that_of_utc(home: Settings) -> None:
+    last = datetime.fromisoformat("2026-03-01T23:59:59.999999+00:00")
+    add(home, "f.csv", [{"scored_at": last}, {"scored_at": last + timedelta(microseconds=1)}])
+    run(home)
+    assert [row[-1] for row in read(home)] == [date(2026, 3, 1), date(2026, 3, 2)]
+
+
+def test_a_row_has_what_its_file_said_and_what_the_model_found(home: Settings) -> None:
+    given = {"review_id": "r1", "movie_id": "tt1", "reviewed_at": NOON, "given_label": "positive"}
+    add(home, "f.csv", [{**given, "given_rating": 8.0, "score": 0.75, "text": "fine"}])
+    run(home)
+    path = home.exports_dir / "day=2026-03-01" / "reviews-000001.parquet"
+    [row] = pq.ParquetFile(path).read().to_pylist()
+    assert row == {
+        **given,
+        "source_sha256": hash_text("f.csv"),
+        "row_number": 1,
+        "given_rating": 8.0,
+        "model_id": "model-a",
+        "score": 0.75,
+        "sentiment": "positive",
+        "predicted_rating": 7.75,
+        "token_count": 4,
+        "oov_rate": 0.25,
+        "truncated": False,
+        "scored_at": NOON,
+        "run_id": "run-1",
+        "uri": "f.csv",
+        "member": None,
+        "text": "fine",
+    }
+
+
+def test_csv_is_read_by_duckdb_with_its_days(home: Settings) -> None:
+    add(home, "f.csv", [{"text": "good"}, {"text": "bad", "scored_at": NEXT_DAY}])
+    run(home, CSV)
+    assert read(home, "csv") == expect(home)
+
+
+def test_a_second_new_export_gives_nothing(home: Settings) -> None:
+    add(home, "f.csv", [{}, {}])
+    assert run(home, only_new=True).rows == 2
+    before = {name: (home.exports_dir / name).stat().st_mtime_ns for name in list_files(home)}
+    assert run(home, only_new=True) == Exported(0, 0, 0, Manner())
+    assert {name: (home.exports_dir / name).stat().st_mtime_ns for name in list_files(home)} == before
+
+
+def test_a_new_export_adds_what_came_in_and_leaves_the_rest(home: Settings) -> None:
+    add(home, "f.csv", [{}, {}])
+    run(home)
+    first = home.exports_dir / "day=2026-03-01" / "reviews-000001.parquet"
+    before = first.read_bytes()
+    add(home, "g.csv", [{}])
+    assert run(home, only_new=True).rows == 1
+    assert first.read_bytes() == before
+    assert read(home) == expect(home)
+
+
+def test_scores_of_another_model_come_with_the_next_new_export(home: Settings) -> None:
+    add(home, "f.csv", [{}, {}])
+    run(home, only_new=True)
+    add(home, "f.csv", [{"score": 0.1}, {}], model_id="model-b")
+    assert run(home, only_new=True).rows == 2
+    assert read(home) == expect(home)
+
+
+def test_released_rows_come_with_the_next_new_export(home: Settings) -> None:
+    add(home, "f.csv", [{}])
+    run(home, only_new=True)
+    for table, also in (("source_reviews", ""), ("scored_reviews", ", 'run-2' AS run_id")):
+        change(home, f"INSERT INTO {table} SELECT * REPLACE (2 AS row_number{also}) FROM {table}")
+    assert run(home, only_new=True).rows == 1
+    assert read(home) == expect(home)
+
+
+def test_a_row_without_a_run_is_exported_once(home: Settings) -> None:
+    add(home, "f.csv", [{}])
+    change(home, "UPDATE scored_reviews SET run_id = NULL")
+    assert [run(home, only_new=True).rows for _ in range(2)] == [1, 0]
+
+
+def test_since_leaves_out_days_which_a_later_new_export_brings(home: Settings) -> None:
+    add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
+    assert run(home, since=NEXT_DAY.date()).rows == 1
+    assert [row[-1] for row in read(home)] == [NEXT_DAY.date()]
+    assert run(home, only_new=True, since=NEXT_DAY.date()).rows == 0
+    assert run(home, only_new=True).rows == 1
+    assert read(home) == expect(home)
+
+
+def test_an_export_of_everything_takes_the_place_of_the_one_before(home: Settings) -> None:
+    add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
+    run(home)
+    change(home, "DELETE FROM scored_reviews WHERE row_number = 1")
+    run(home, CSV)
+    assert read(home, "csv") == expect(home)
+    assert list_files(home) == [LEDGER, "day=2026-03-02/reviews-000002.csv"]
+    assert not (home.exports_dir / "day=2026-03-01").exists()
+
+
+def test_rows_are_read_in_chunks_without_loss(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "CHUNK_ROWS", 3)
+    for number in range(4):
+        add(home, f"{number}.csv", [{}] * 5)
+    for form in exports.FORMATS:
+        assert run(home, Wish(form)).rows == 20
+        assert read(home, form) == expect(home)
+
+
+def test_the_progress_is_told_of_all_rows_and_of_each_chunk(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "CHUNK_ROWS", 2)
+    add(home, "f.csv", [{}] * 3)
+    told: list[int] = []
+
+    class Progress:
+        def __init__(self, total: int) -> None:
+            told.append(total)
+
+        def __enter__(self) -> Any:
+            return told.append
+
+        def __exit__(self, *raised: object) -> None: ...
+
+    run(home, start_progress=Progress)
+    assert told[0] == sum(told[1:]) == 3
+    assert len(told) > 2
+
+
+@pytest.mark.parametrize("only_new", [False, True])
+@pytest.mark.parametrize("point", [point for point in FAULT_POINTS if point.startswith("export:")])
+def test_an_export_that_is_killed_is_completed_by_the_next(
+    home: Settings, point: str, only_new: bool
+) -> None:
+    add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
+    run(home)
+    add(home, "g.csv", [{}, {"scored_at": NEXT_DAY}])
+    options = ["--new"] if only_new else []
+    command = [sys.executable, "-m", "flows.cli", "--home", str(home.home), "export", *options]
+    killed = subprocess.run(
+        command, cwd=PROJECT_ROOT, env={**os.environ, VARIABLE: point}, capture_output=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert len(read(home)) == len(set(read(home)))
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert read(home) == expect(home)
+    assert not [name for name in list_files(home) if ".tmp" in name]
+
+
+def test_a_first_export_that_is_killed_leaves_nothing_that_counts(home: Settings) -> None:
+    add(home, "f.csv", [{}])
+    command = [sys.executable, "-m", "flows.cli", "--home", str(home.home), "export"]
+    environment = {**os.environ, VARIABLE: "export: before ledger"}
+    subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, check=False)
+    assert list_files(home) == ["day=2026-03-01/.reviews-000001.parquet.tmp"]
+    run(home, only_new=True)
+    assert read(home) == expect(home)
+
+
+@pytest.mark.parametrize("step", ["_write_ledger", "make_durable"])
+def test_a_full_disk_leaves_the_export_before_it(
+    home: Settings, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    add(home, "f.csv", [{}])
+    run(home)
+    before, rows = list_files(home), read(home)
+    add(home, "g.csv", [{}])
+
+    def fail(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exports, step, fail)
+        with pytest.raises(OSError, match="No space left"):
+            run(home)
+    assert run(home, only_new=True).rows == 1
+    assert [name for name in list_files(home) if name in before] == before
+    assert [row for row in read(home) if row in rows] == rows
+    assert read(home) == expect(home)
+
+
+def test_files_that_were_taken_away_are_not_exported_again(home: Settings) -> None:
+    add(home, "f.csv", [{}])
+    run(home, only_new=True)
+    (home.exports_dir / "day=2026-03-01" / "reviews-000001.parquet").unlink()
+    add(home, "g.csv", [{}])
+    assert run(home, only_new=True).rows == 1
+    assert [row[0] for row in read(home)] == [hash_text("g.csv")]
+
+
+def test_files_of_others_are_left_alone(home: Settings) -> None:
+    add(home, "f.csv", [{}])
+    kept = [home.exports_dir / "notes.txt", home.exports_dir / "day=2026-03-01" / "mine.parquet"]
+    for path in kept:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    run(home)
+    run(home, CSV)
+    assert [path.read_text() for path in kept] == ["mine", "mine"]
+
+
+def test_hostile_texts_are_whole_in_parquet(home: Settings) -> None:
+    add(home, "f.csv", [{"text": text} for text in HOSTILE])
+    run(home)
+    assert [row[5] for row in read(home)] == HOSTILE
+
+
+def read_cells(home: Settings, column: str) -> list[str]:
+    [path] = home.exports_dir.glob("*/*.csv")
+    with path.open(newline="", encoding="utf-8") as stream:
+        return [row[column] for row in csv.DictReader(stream, strict=True)]
+
+
+def test_texts_that_a_spreadsheet_would_run_are_neutralised_in_csv(home: Settings) -> None:
+    add(home, "=f.csv", [{"text": text, "review_id": text} for text in HOSTILE])
+    run(home, CSV)
+    safe = [f"'{text}" if text[0] in "=+-@\t\r" else text for text in HOSTILE]
+    assert read_cells(home, "text") == read_cells(home, "review_id") == safe
+    assert set(read_cells(home, "uri")) == {"'=f.csv"}
+
+
+def test_raw_csv_has_texts_as_they_are(home: Settings) -> None:
+    add(home, "f.csv", [{"text": text} for text in HOSTILE])
+    run(home, Wish("csv", raw=True))
+    assert read_cells(home, "text") == HOSTILE
+
+
+def test_numbers_stay_numbers_in_csv(home: Settings) -> None:
+    add(home, "f.csv", [{"given_rating": 8.0, "score": 0.1}])
+    change(home, "UPDATE scored_reviews SET predicted_rating = -1.5")
+    run(home, CSV)
+    assert [
+        read_cells(home, name) for name in ("given_rating", "score", "predicted_rating", "truncated")
+    ] == [
+        ["8.0"],
+        ["0.1"],
+        ["-1.5"],
+        ["false"],
+    ]
+
+
+def test_lines_of_csv_end_as_rfc_4180_has_it(home: Settings) -> None:
+    add(home, "f.csv", [{"text": "plain"}])
+    run(home, CSV)
+    [path] = home.exports_dir.glob("*/*.csv")
+    assert path.read_bytes().count(b"\r\n") == path.read_bytes().count(b"\n") == 2
+
+
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "290000-01-01"])
+@pytest.mark.parametrize("form", exports.FORMATS)
+def test_a_date_out_of_this_world_stops_no_export(home: Settings, form: str, moment: str) -> None:
+    add(home, "f.csv", [{}])
+    change(home, f"UPDATE source_reviews SET reviewed_at = '{moment}'::TIMESTAMPTZ")
+    assert run(home, Wish(form)).rows == 1
+
+
+def test_texts_can_be_left_out(home: Settings) -> None:
+    add(home, "f.csv", [{"text": "a secret"}])
+    run(home, Wish(no_text=True))
+    path = home.exports_dir / "day=2026-03-01" / "reviews-000001.parquet"
+    assert "text" not in pq.read_schema(path).names
+    assert not [
+        each for each in home.exports_dir.rglob("*") if each.is_file() and b"a secret" in each.read_bytes()
+    ]
+
+
+def test_a_new_export_keeps_to_the_manner_of_the_folder(home: Settings) -> None:
+    add(home, "f.csv", [{}])
+    run(home, Wish("csv", no_text=True))
+    add(home, "g.csv", [{}])
+    assert run(home, only_new=True).manner == Manner("csv", with_text=False)
+
+
+@pytest.mark.parametrize("wish", [Wish("csv"), Wish(no_text=True), Wish(raw=True)])
+def test_a_new_export_in_another_manner_is_refused(home: Settings, wish: Wish) -> None:
+    add(home, "f.csv", [{}])
+    run(home)
+    with pytest.raises(UsageError, match="holds an export made as --format parquet, and --new adds"):
+        run(home, wish, only_new=True)
+
+
+def test_an_export_without_its_ledger_is_not_touched(home: Settings) -> None:
+    add(home, "f.csv", [{}])
+    run(home)
+    (home.exports_dir / LEDGER).unlink()
+    with pytest.raises(UsageError, match=f"is of an export whose {LEDGER} is gone"):
+        run(home)
+    assert read(home) == expect(home)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{", "is damaged"), ("{}", "is damaged"), ('{"version": 99}', "a newer version")],
+)
+def test_a_ledger_that_can_not_be_read_is_named(home: Settings, content: str, message: str) -> None:
+    add(home, "f.csv", [{}])
+    run(home)
+    (home.exports_dir / LEDGER).write_text(content)
+    with pytest.raises(UsageError, match=message):
+        run(home)
+
+
+def test_the_ledger_holds_keys_alone(home: Settings) -> None:
+    add(home, "f.csv", [{"review_id": "r1", "text": "a secret"}])
+    run(home)
+    ledger = json.loads((home.exports_dir / LEDGER).read_text())
+    assert ledger["keys"] == [["2026-03-01", hash_text("f.csv"), "model-a", "run-1"]]
+    assert ledger["files"] == ["day=2026-03-01/reviews-000001.parquet"]
+
+
+def test_after_a_restore_rows_scored_anew_are_not_added_twice(home: Settings) -> None:
+    add(home, "f.csv", [{}])
+    run(home)
+    change(home, "UPDATE scored_reviews SET run_id = 'run-after-restore'")
+    with pytest.raises(UsageError, match="restored to before them"):
+        run(home, only_new=True)
+    run(home)
+    assert read(home) == expect(home)
+
+
+def test_what_was_forgotten_since_stops_no_new_export(home: Settings) -> None:
+    add(home, "f.csv", [{}])
+    run(home)
+    sha = hash_text("f.csv")
+    change(home, "UPDATE scored_reviews SET row_number = 2, run_id = 'run-of-release'")
+    change(home, "UPDATE source_reviews SET row_number = 2")
+    change(home, f"INSERT INTO forgotten_rows VALUES ('{sha}', 1, false, NULL, 'ann', now())")
+    assert run(home, only_new=True).rows == 1
+
+
+def test_a_score_without_its_text_is_told_and_nothing_is_exported(home: Settings) -> None:
+    add(home, "f.csv", [{}, {}])
+    change(home, "DELETE FROM source_reviews WHERE row_number = 1")
+    with pytest.raises(ReviewsError, match="1 rows were read, 2 are there"):
+        run(home)
+    assert list_files(home) == []
+
+
+def test_an_empty_database_gives_an_empty_export(home: Settings) -> None:
+    publish(home.warehouse, home.published)
+    assert run(home).rows == 0
+    assert list_files(home) == [LEDGER]
+
+
+def test_without_a_published_copy_the_next_step_is_named(home: Settings) -> None:
+    with pytest.raises(WarehouseError, match="nothing has been published yet"):
+        run(home)
+
+
+def test_two_exports_to_one_folder_at_a_time_are_refused(home: Settings) -> None:
+    add(home, "f.csv", [{}])
+    home.exports_dir.mkdir()
+    with hold_folder(home.exports_dir), pytest.raises(SourceError, match="another run is writing there"):
+        run(home)
+
+
+def test_the_command_says_what_is_there_and_how_to_read_it(home: Settings) -> None:
+    add(home, "f.csv", [{}, {}])
+    said: list[str] = []
+    export_command(home, None, Wish(), None, False, said.append)
+    assert said[0].startswith("Exported 2 scored rows with their texts (1 file, 0.0 MiB):")
+    query = said[0].split("All that is there: ")[1]
+    assert len(duckdb.execute(query).fetchall()) == 2
+    export_command(home, None, Wish(), None, True, said.append)
+    assert said[1] == f"Nothing new to export: {home.exports_dir}"
+
+
+def test_an_export_does_not_go_into_the_inbox(home: Settings) -> None:
+    with pytest.raises(UsageError, match="lies in the inbox"):
+        export_command(home, home.inbox_dir / "out", Wish(), None, False, print)

@@ -1,0 +1,366 @@
+"""Named queries: each gives the known answer of known data, none on an empty database, and takes typed values."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from click.shell_completion import ShellComplete
+from click.testing import CliRunner, Result
+
+from data_contracts.errors import UsageError
+from data_contracts.queries import NamedQuery, list_names, list_queries, read_query
+from flows.cli import main
+from tasks.commit import commit_parts
+from tasks.named_queries import describe_queries, find_query, read_values
+from tasks.published import open_published, publish
+from tasks.warehouse import open_warehouse
+from tests.unit.warehouse_parts import NOON, PartFile, hash_text, write_part
+
+DAY = timedelta(days=1)
+MONDAY, TUESDAY = hash_text("monday.csv"), hash_text("tuesday.csv")
+ROWS: list[dict[str, Any]] = [
+    {
+        "review_id": "r1",
+        "movie_id": "tt1",
+        "text": "A fine film",
+        "given_rating": 9.0,
+        "score": 0.9,
+        "reviewed_at": NOON - 365 * DAY,
+    },
+    {
+        "review_id": "r2",
+        "movie_id": "tt1",
+        "text": "A dull plot",
+        "given_rating": 2.0,
+        "score": 0.1,
+        "reviewed_at": NOON,
+    },
+    {"review_id": "r3", "movie_id": "tt2", "text": "Half good", "given_label": "negative", "score": 0.6},
+    {"review_id": "r4", "movie_id": "tt2", "text": "A dull plot", "given_rating": 8.0, "score": 0.2},
+    {"text": "So so", "score": 0.5, "token_count": 250, "oov_rate": 0.75, "truncated": True},
+]
+LATER = {"review_id": "r5", "movie_id": "tt1", "text": "A good one", "score": 0.7, "scored_at": NOON + DAY}
+
+R1 = ("r1", "tt1", 0.9, 9.1, 9.0, "A fine film")
+R2 = ("r2", "tt1", 0.1, 1.9, 2.0, "A dull plot")
+R3 = ("r3", "tt2", 0.6, 6.4, None, "Half good")
+R4 = ("r4", "tt2", 0.2, 2.8, 8.0, "A dull plot")
+SO_SO = (None, None, 0.5, 5.5, None, "So so")
+R5 = ("r5", "tt1", 0.7, 7.3, None, "A good one")
+WORST = [("tt2", 2, 4.6, 0.5, 8.0), ("tt1", 3, 6.1, 0.667, 5.5)]
+
+ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
+    ("worst-movies", ["at_least=2"], WORST),
+    ("worst-movies", ["at_least=1", "since=2026-03-02"], [("tt1", 1, 7.3, 1.0, None)]),
+    ("worst-movies", [], []),
+    ("best-movies", ["at_least=2", "limit=1"], [WORST[1]]),
+    ("movies-that-moved", ["at_least=2"], [("tt1", 2, -7.2, 5.5, NOON - 365 * DAY, NOON)]),
+    ("movies-misjudged", ["at_least=1"], [("tt2", 1, 8.0, 2.8, -5.2), ("tt1", 2, 5.5, 5.5, 0.0)]),
+    (
+        "reviews-of-movie",
+        ["movie=tt2"],
+        [
+            ("r3", None, "positive", 0.6, 6.4, None, "Half good"),
+            ("r4", None, "negative", 0.2, 2.8, 8.0, "A dull plot"),
+        ],
+    ),
+    ("least-certain", ["limit=2"], [SO_SO, R3]),
+    ("most-positive", ["limit=2"], [R1, R5]),
+    ("most-positive", ["since=2026-03-02"], [R5]),
+    ("most-negative", ["limit=2"], [R2, R4]),
+    (
+        "disagreements",
+        [],
+        [
+            ("r4", "tt2", "positive", 8.0, "negative", 0.2, "A dull plot"),
+            ("r3", "tt2", "negative", None, "positive", 0.6, "Half good"),
+        ],
+    ),
+    ("daily-volume", [], [(date(2026, 3, 1), 1, 0, 5, 1), (date(2026, 3, 2), 1, 1, 1, 0)]),
+    ("daily-volume", ["since=2026-03-02"], [(date(2026, 3, 2), 1, 1, 1, 0)]),
+    ("rejected-files", [], [("refused.csv", "csv_broken", "line 3", 1000, NOON + DAY)]),
+    ("rejected-files", ["since=2026-03-03"], []),
+    ("quarantine-by-rule", [], [("text_encoding", 1, 1, f"{MONDAY[:12]}:6", NOON)]),
+    ("model-flips", [], [("r1", "tt1", "model-a", "positive", 0.9, "model-b", 0.2, "A fine film")]),
+    ("model-flips", ["model=model-c"], []),
+    ("live-accuracy", [], [("model-a", 4, 0.5, 3, 1.8), ("model-b", 4, 0.25, 3, 3.83)]),
+    (
+        "find-review",
+        ["words=DULL"],
+        [
+            ("r2", "tt1", "negative", 0.1, "monday.csv", 2, "A dull plot"),
+            ("r4", "tt2", "negative", 0.2, "monday.csv", 4, "A dull plot"),
+        ],
+    ),
+    ("find-review", ["words=r5"], [("r5", "tt1", "positive", 0.7, "tuesday.csv", 1, "A good one")]),
+    ("duplicates", [], [(2, 1, 2, 2, hash_text("A dull plot"), "A dull plot")]),
+    ("lengths", [], [(0, 5, 0.6, 5.5, 0.25, 0), (200, 1, 1.0, 5.5, 0.75, 1)]),
+    ("lengths", ["step=0"], [(4, 5, 0.6, 5.5, 0.25, 0), (250, 1, 1.0, 5.5, 0.75, 1)]),
+    ("unknown-words", [], [(None, None, 0.75, 250, 0.5, "So so")]),
+    (
+        "contract-failures",
+        [],
+        [(NOON, "files", "bad_share", "error", "monday.csv", "text", "0.4", "at most 0.2", 2, "run-1")],
+    ),
+    (
+        "run-history",
+        ["flow=score-reviews"],
+        [(NOON, "score-reviews", "completed", 90.0, '{"rows": 5}', "v1", "run-1")],
+    ),
+    (
+        "champions",
+        [],
+        [
+            (NOON + DAY, "promote", "model-a", "cnn_lstm", "sample", 0.9, 0.8, "model-b", "better"),
+            (NOON, "promote", "model-b", None, None, None, None, None, "first"),
+        ],
+    ),
+    (
+        "drift",
+        ["measure=truncated"],
+        [(NOON, "model-a", "truncated", 6, 0.167, 0.1, 0.094, 0.177, False, "run-1")],
+    ),
+    (
+        "lineage-of-review",
+        ["review=r5"],
+        [
+            (
+                *("r5", "tuesday.csv", None, f"{TUESDAY[:12]}:1", "model-a", 0.7, "positive", NOON + DAY),
+                *("run-1", "score-reviews", "v1", "sample", "a fingerprint"),
+            )
+        ],
+    ),
+]
+"""A query, the values given, and its answer."""
+REQUIRED = {"movie": "tt1", "words": "film", "review": "r1"}
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("known")
+    warehouse = folder / "reviews.duckdb"
+    first = PartFile("monday.csv", ROWS, bad_rows=[6])
+    refused = PartFile("refused.csv", status="refused")
+    other = PartFile("monday.csv", [{**ROWS[0], "score": 0.2}, *ROWS[1:]], bad_rows=[6])
+    parts = [
+        write_part(folder / "first", [first]),
+        write_part(folder / "second", [PartFile("tuesday.csv", [LATER]), refused]),
+        write_part(folder / "other", [other], "model-b"),
+    ]
+    for part in parts:
+        commit_parts(warehouse, part)
+    with open_warehouse(warehouse, write=True) as connection:
+        _add_facts(connection)
+    publish(warehouse, folder / "published" / "reviews.duckdb")
+    return folder / "published" / "reviews.duckdb"
+
+
+def _add_facts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add what flows and trainings leave, and set the moments."""
+    times = {"noon": NOON, "later": NOON + DAY, "end": NOON + timedelta(seconds=90)}
+    for statement in (
+        "UPDATE scored_files SET committed_at = CASE WHEN uri = 'monday.csv' THEN $noon ELSE $later END",
+        "INSERT INTO promotions VALUES (1, 'promote', 'model-b', 'first', NULL, $noon), "
+        "(2, 'promote', 'model-a', 'better', 'model-b', $later)",
+        "INSERT INTO runs VALUES ('run-1', 'score-reviews', NULL, 'v1', $noon, $end, 'completed', '{\"rows\": 5}'), "
+        "('run-0', 'train-model', NULL, 'v1', $noon - INTERVAL 1 DAY, NULL, 'running', NULL)",
+        "INSERT INTO models (model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, "
+        "bundle_fingerprint, test_accuracy, baseline_test_accuracy, trained_at) "
+        "VALUES ('model-a', 'cnn_lstm', 0, 'sample', 'd', 'c', 'a fingerprint', 0.9, 0.8, $noon)",
+        f"INSERT INTO contract_results SELECT 'run-1', 'files', '{MONDAY}', 'bad_share', 'expect', 'text', 'error', "
+        "success, '0.4', 'at most 0.2', 2, $noon FROM unnest([true, false]) AS checks(success)",
+        "INSERT INTO reference_measures VALUES ('model-a', 'truncated', 100, 0.1, 1.0)",
+        "INSERT INTO reference_bins VALUES ('model-a', 'truncated', 1, '-infinity', 90), "
+        "('model-a', 'truncated', 2, 1, 10)",
+    ):
+        used = {name: value for name, value in times.items() if f"${name}" in statement}
+        connection.execute(statement, used)
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("empty")
+    publish(folder / "reviews.duckdb", folder / "published" / "reviews.duckdb")
+    return folder / "published" / "reviews.duckdb"
+
+
+def ask(path: Path, query: NamedQuery, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    with open_published(path) as connection:
+        return connection.execute(query.sql, dict(values)).fetchall()
+
+
+def find(name: str) -> NamedQuery:
+    query = find_query(name)
+    assert query is not None
+    return query
+
+
+@pytest.mark.parametrize(("name", "given", "answer"), ANSWERS)
+def test_a_query_gives_the_known_answer(
+    published: Path, name: str, given: list[str], answer: list[tuple[Any, ...]]
+) -> None:
+    query = find(name)
+    rows = ask(published, query, read_values(query, given))
+    assert rows == [
+        tuple(pytest.approx(cell) if isinstance(cell, float) else cell for cell in row) for row in answer
+    ]
+
+
+def test_every_query_has_a_known_answer() -> None:
+    assert {name for name, _, answer in ANSWERS if answer} == set(list_names())
+
+
+@pytest.mark.parametrize("query", list_queries(), ids=lambda query: query.name)
+def test_a_query_gives_no_rows_on_an_empty_database(empty: Path, query: NamedQuery) -> None:
+    given = [f"{each.name}={REQUIRED[each.name]}" for each in query.parameters if each.default is None]
+    assert ask(empty, query, read_values(query, given)) == []
+
+
+@pytest.mark.parametrize("query", list_queries(), ids=lambda query: query.name)
+def test_a_query_is_one_statement_that_takes_what_its_head_says(query: NamedQuery) -> None:
+    [statement] = duckdb.extract_statements(query.sql)
+    assert statement.named_parameters == {parameter.name for parameter in query.parameters}
+    assert query.answers.endswith("?")
+
+
+def test_a_rows_name_leads_to_its_lineage_too(published: Path) -> None:
+    query = find("lineage-of-review")
+    rows = ask(published, query, {"review": f"{MONDAY[:12]}:1"})
+    assert [(row[0], row[4]) for row in rows] == [("r1", "model-a"), ("r1", "model-b")]
+
+
+@pytest.mark.parametrize("hostile", ["x' OR '1'='1", "tt1'; DROP TABLE models; --", "$movie", "\x1b[31m"])
+def test_a_value_is_never_part_of_the_query(published: Path, hostile: str) -> None:
+    query = find("reviews-of-movie")
+    assert ask(published, query, read_values(query, [f"movie={hostile}"])) == []
+
+
+def test_values_have_their_types_and_defaults() -> None:
+    values = read_values(find("worst-movies"), ["since=2026-11-01", "limit=3"])
+    assert values == {"since": date(2026, 11, 1), "at_least": 5, "limit": 3}
+    assert read_values(find("worst-movies"), [])["since"] is None
+
+
+def test_a_text_may_hold_an_equals_sign_and_the_word_none() -> None:
+    assert read_values(find("find-review"), ["words=a=b"])["words"] == "a=b"
+    assert read_values(find("model-flips"), ["model=none"])["model"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("worst-movies", ["sinc=2026-11-01"], "has no parameter 'sinc'"),
+        ("worst-movies", ["since"], "is written name=value"),
+        ("worst-movies", ["since=yesterday"], "since is a day, such as 2026-11-01, not 'yesterday'"),
+        ("worst-movies", ["since=2026-02-30"], "since is a day"),
+        ("worst-movies", ["limit=-1"], "limit is a whole number from 0 up"),
+        ("worst-movies", ["limit=many"], "limit is a whole number from 0 up"),
+        ("worst-movies", [f"limit={2**63}"], "limit is a whole number from 0 up"),
+        ("worst-movies", ["limit=1", "limit=2"], "limit was given twice"),
+        ("reviews-of-movie", [], "needs --param movie=text"),
+    ],
+)
+def test_wrong_values_are_named_with_the_parameters_that_there_are(
+    name: str, given: list[str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        read_values(find(name), given)
+    assert all(f"  {each.name} ({each.kind}" in str(caught.value) for each in find(name).parameters)
+
+
+def test_a_query_without_parameters_says_so() -> None:
+    with pytest.raises(UsageError, match="champions takes no parameters"):
+        read_values(find("champions"), ["limit=1"])
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("worst-movie", "worst-movies"), ("Worst_Movies", "worst-movies"), ("flips", "model-flips")],
+)
+def test_a_word_that_is_no_query_is_told_the_nearest_name(word: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=meant):
+        find_query(word)
+
+
+@pytest.mark.parametrize(
+    "sql", ["select 1", "from movie_ratings", "show", "", "worst movies", "from\tmodels"]
+)
+def test_what_is_sql_or_more_than_a_word_is_no_name(sql: str) -> None:
+    assert find_query(sql) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-- What?\n-- limit: no dollar\nSELECT 1", "-- What?\n-- $limit whole = 1: no such kind\nSELECT 1"],
+)
+def test_a_head_that_can_not_be_read_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "odd.sql").write_text(text)
+    with pytest.raises(ValueError, match=r"odd\.sql: a parameter is written"):
+        read_query(tmp_path / "odd.sql")
+
+
+def test_the_list_has_every_query_with_what_it_answers_and_takes() -> None:
+    listed = describe_queries()
+    for query in list_queries():
+        assert f"{query.name}\n  {query.answers[:60]}" in listed
+    assert "    movie (text, must be given): its movie_id" in listed
+    assert "    limit (count, default 20): rows at most" in listed
+
+
+def run(home: Path, *arguments: str, answer: str | None = None) -> Result:
+    return CliRunner().invoke(main, ["sql", *arguments], env={"REVIEWS_HOME": str(home)}, input=answer)
+
+
+@pytest.fixture(scope="module")
+def home(published: Path) -> Path:
+    return published.parent.parent
+
+
+def test_the_command_runs_a_named_query(home: Path) -> None:
+    done = run(home, "worst-movies", "--param", "at_least=2", "--param", "limit=1", "--format", "csv")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[1] == "tt2,2,4.6,0.5,8.0"
+
+
+def test_the_command_still_runs_sql(home: Path) -> None:
+    assert run(home, "select 6 * 7 as answer", "--format", "csv").stdout.split() == ["answer", "42"]
+    assert run(home, "-", "--format", "csv", answer="select 6 as six").stdout.split() == ["six", "6"]
+
+
+def test_the_command_lists_queries_and_shows_the_sql_of_one() -> None:
+    assert "worst-movies\n  Which movies do their reviews rate worst?" in run(Path("none"), "--list").stdout
+    assert "HAVING count(*) >= $at_least" in run(Path("none"), "--list", "worst-movies").stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["wurst-movies"],
+        [],
+        ["--list", "select 1"],
+        ["select 1", "--param", "a=1"],
+        ["worst-movies", "--param", "a=1"],
+        ["find-review"],
+    ],
+)
+def test_wrong_usage_ends_with_status_2(home: Path, arguments: list[str]) -> None:
+    done = run(home, *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("reviews: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "begun", "offered"),
+    [
+        (["sql"], "movies-", ["movies-misjudged", "movies-that-moved"]),
+        (["sql", "reviews-of-movie", "--param"], "", ["movie=", "limit="]),
+        (["sql", "worst-movies", "--param"], "s", ["since="]),
+        (["sql", "select 1", "--param"], "", []),
+    ],
+)
+def test_the_shell_completes_names_and_parameters(words: list[str], begun: str, offered: list[str]) -> None:
+    complete = ShellComplete(main, {}, "reviews", "_REVIEWS_COMPLETE")
+    assert [each.value for each in complete.get_completions(words, begun)] == offered
