@@ -5,7 +5,7 @@ from docs.pages import write_made
 
 
 def main() -> None:
-    """Make the table page, then the answers of the query page."""
+    """Make the table page, then the answers of the query page and the README."""
     write_made(tables_page.PAGE, tables_page.make_page())
     queries_page.renew_answers()
 

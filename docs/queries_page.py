@@ -1,6 +1,6 @@
-"""docs/queries.md: questions with their SQL or named query, and the answers that the demo gives to them.
+"""docs/queries.md and README.md: questions with their SQL or named query, and the answers that the demo gives to them.
 
-The page itself holds the questions; `renew_answers` asks them anew of a demo and puts the answers in their places.
+The pages themselves hold the questions; `renew_answers` asks them anew of a demo and puts the answers in their places.
 """
 
 import re
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from docs.pages import DOCS
 
-PAGE = DOCS / "queries.md"
+PAGE, README = DOCS / "queries.md", DOCS.parent / "README.md"
 REVIEWS = Path(sys.executable).with_name("reviews")
 SAME = "<!-- the same on every machine -->"
 """The mark of answers in which no score has a part; the others may differ in scores, order and times."""
@@ -36,9 +36,9 @@ class Question:
     """The answer is the same on every machine."""
 
 
-def read_questions() -> list[Question]:
-    """Read the questions in their order."""
-    return [_read(found) for found in _QUESTION.finditer(PAGE.read_text("utf-8"))]
+def read_questions(page: Path = PAGE) -> list[Question]:
+    """Read the questions of a page in their order."""
+    return [_read(found) for found in _QUESTION.finditer(page.read_text("utf-8"))]
 
 
 def _read(found: re.Match[str]) -> Question:
@@ -46,23 +46,29 @@ def _read(found: re.Match[str]) -> Question:
         return Question(found["asks"], ("sql", found["query"]), found["answer"], SAME in found["before"])
     reviews, *arguments = shlex.split(found["query"])
     if reviews != "reviews":
-        raise ValueError(f"{PAGE.name}: {found['query']!r} is no call of `reviews`")
+        raise ValueError(f"{found['query']!r} is no call of `reviews`")
     return Question(found["asks"], tuple(arguments), found["answer"], SAME in found["before"])
 
 
 def renew_answers() -> None:
-    """Run the demo in a temporary home, ask it every question of the page, and write the answers down."""
+    """Run the demo in a temporary home, ask it every question of both pages, and write the answers down."""
     with tempfile.TemporaryDirectory(prefix="docs-") as name:
         home = Path(name) / "home"
         ask(home, ("demo",))
-        page = _QUESTION.sub(_answer_with(home), PAGE.read_text("utf-8"))
-    PAGE.write_text(page, "utf-8")
+        answered = {
+            page: _QUESTION.sub(_answer_with(home), page.read_text("utf-8")) for page in (PAGE, README)
+        }
+    for page, text in answered.items():
+        page.write_text(text, "utf-8")
 
 
 def ask(home: Path, arguments: tuple[str, ...]) -> str:
     """Give what `reviews` says in a home."""
     command = [str(REVIEWS), "--home", str(home), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{shlex.join(command)}: {done.stderr}")
+    return done.stdout
 
 
 def _answer_with(home: Path) -> Callable[[re.Match[str]], str]:

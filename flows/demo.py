@@ -5,6 +5,7 @@ import gzip
 import json
 import sys
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from tasks.reviews_parquet import read_provenance, read_split
 from tasks.sample_archive import write_sample_archive
 
 CSV_REVIEWS, JSON_REVIEWS, TEXT_REVIEWS = 400, 100, 5
+FIRST_DAY, DAYS = date(2025, 1, 1), 690
+"""When the reviews are made to be written; plain texts have no date."""
 
 QUESTIONS = {
     "Which reviews are the most positive?": """
@@ -75,6 +78,7 @@ def drop_new_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:
             "movie_id": row["movie_id"],
             "review": row["text"],
             "rating": row["rating"],
+            "date": str(FIRST_DAY + timedelta(days=position * 263 % DAYS)),
         }
         for position, row in enumerate(chosen)
     ]

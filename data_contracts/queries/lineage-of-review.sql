@@ -13,7 +13,7 @@ SELECT
     runs.flow,
     runs.code_version,
     models.dataset,
-    models.bundle_fingerprint
+    left(models.bundle_fingerprint, 12) AS bundle_fingerprint
 FROM source_reviews AS review
 JOIN scored_reviews AS scored USING (source_sha256, row_number)
 LEFT JOIN scored_files AS files USING (source_sha256, model_id)
