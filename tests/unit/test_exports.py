@@ -15,11 +15,13 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from data_contracts.errors import ReviewsError, SourceError, UsageError, WarehouseError
 from data_contracts.faults import FAULT_POINTS, VARIABLE
 from deployments.settings import PROJECT_ROOT, Settings
 from flows.asking import export as export_command
+from flows.cli import main
 from tasks import exports
 from tasks.commit import commit_parts
 from tasks.exports import LEDGER, Exported, Manner, Wish, export_reviews
@@ -477,3 +479,22 @@ def test_the_command_says_what_is_there_and_how_to_read_it(home: Settings) -> No
 def test_an_export_does_not_go_into_the_inbox(home: Settings) -> None:
     with pytest.raises(UsageError, match="lies in the inbox"):
         export_command(home, home.inbox_dir / "out", Wish(), None, False, print)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(["--raw"], "--raw is for --format csv"), (["--since", "yesterday"], "does not match the format")],
+)
+def test_wrong_usage_of_the_command_ends_with_status_2(
+    home: Settings, options: list[str], message: str
+) -> None:
+    done = CliRunner().invoke(main, ["export", *options], env={"REVIEWS_HOME": str(home.home)})
+    assert (done.exit_code, message in done.stderr) == (2, True)
+
+
+def test_the_command_writes_to_a_folder_that_is_named(home: Settings, tmp_path: Path) -> None:
+    add(home, "f.csv", [{}])
+    command = ["export", str(tmp_path / "share"), "--format", "csv", "--no-text", "--since", "2026-03-01"]
+    done = CliRunner().invoke(main, command, env={"REVIEWS_HOME": str(home.home)})
+    assert done.exit_code == 0
+    assert (tmp_path / "share" / "day=2026-03-01" / "reviews-000001.csv").is_file()
