@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_page_of_the_tables_is_what_the_ddl_says() -> None:
-    assert read_made(tables_page.PAGE) == tables_page.make_page(), "run `make docs`"
+    assert read_made(tables_page.PAGE) == tables_page.make_page(), "run `python -m docs tables`"
 
 
 def test_every_column_of_every_table_and_view_has_a_meaning() -> None:
@@ -29,7 +29,7 @@ def test_columns_that_later_migrations_add_stand_with_their_table() -> None:
     [models] = [each for each in tables_page.read_relations() if each.name == "models"]
     meanings = {column.name: column.meaning for column in models.columns}
     assert meanings["test_rating_rmse"] == "stars"
-    assert meanings["validation_rating_rmse"].startswith("Stars on the held-out titles")
+    assert meanings["rating_interval_title"].startswith("A mean rating of n reviews")
 
 
 def test_the_drawing_names_columns_that_there_are() -> None:
