@@ -29,7 +29,8 @@ def find_query(text: str) -> NamedQuery | None:
     near = difflib.get_close_matches(text.lower().replace("_", "-"), queries, n=3)
     meant = f"Did you mean {' or '.join(near)}? " if near else ""
     raise UsageError(
-        f"{text!r} is no named query and no SQL. {meant}`reviews sql --list` lists the named queries."
+        f"{text!r} is no named query and no SQL. {meant}`reviews sql --list` lists the named queries; a table is asked "
+        'as in `reviews sql "from movie_ratings"`.'
     )
 
 
