@@ -40,6 +40,8 @@ class Settings:
 
     keep_backups: int = 7
     """REVIEWS_KEEP_BACKUPS: backups in `backups/` beyond which the oldest go; 0 keeps all."""
+    keep_reports: int = 100
+    """REVIEWS_KEEP_REPORTS: reports in `reports/` beyond which the oldest go; 0 keeps all."""
     keep_runs_days: float = 30
     """REVIEWS_KEEP_RUNS_DAYS: how long Prefect's server under `reviews up` keeps runs that have ended."""
     keep_quarantine_days: float = 0
@@ -83,6 +85,11 @@ class Settings:
     def exports_dir(self) -> Path:
         """Where `reviews export` writes, unless another folder is named."""
         return self.home / "exports"
+
+    @property
+    def reports_dir(self) -> Path:
+        """What `reviews report` and the flows write: one page a run."""
+        return self.home / "reports"
 
     @property
     def scored_dir(self) -> Path:
@@ -140,6 +147,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         watch_inbox=_read_switch(values, "REVIEWS_WATCH_INBOX"),
         alert_url=_read_web_address(values, "REVIEWS_ALERT_URL"),
         keep_backups=int(_read_number(values, "REVIEWS_KEEP_BACKUPS", Settings.keep_backups, 0, 10**6)),
+        keep_reports=int(_read_number(values, "REVIEWS_KEEP_REPORTS", Settings.keep_reports, 0, 10**6)),
         keep_runs_days=_read_number(values, "REVIEWS_KEEP_RUNS_DAYS", Settings.keep_runs_days, 0.1, 36500),
         keep_quarantine_days=_read_number(
             values, "REVIEWS_KEEP_QUARANTINE_DAYS", Settings.keep_quarantine_days, 0, 36500

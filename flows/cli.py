@@ -352,6 +352,40 @@ def explain(
 
 
 @main.command()
+@click.argument("run", default="latest", metavar="[RUN|latest]")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file, not into `reports/` of the home.",
+)
+def report(run: str, output: Path | None) -> None:
+    """Write the report of a scoring or training run as one HTML file that can be sent on.
+
+    RUN is a run_id of the table `runs`, or its beginning; `latest` is the newest run that scored or trained. The file
+    holds excerpts of reviews.
+
+    \b
+    Examples:
+      reviews report
+      reviews report 3fa94c12
+      reviews report latest --output today.html
+    """
+    from deployments.settings import load_settings
+    from tasks.report.writing import write_report
+
+    settings = load_settings()
+    path = write_report(
+        settings.published,
+        settings.bundles_dir,
+        settings.reports_dir,
+        run,
+        output and output.absolute(),
+        settings.keep_reports,
+    )
+    _say(f"Wrote {path}")
+
+
+@main.command()
 def verify() -> None:
     """Prove in SQL that nothing is lost, doubled or scored by an unblessed model.
 

@@ -18,7 +18,7 @@ class RecordedRun:
     """A flow run under way; `counts` is filled by the flow and written at its end."""
 
     run_id: str
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int | str] = field(default_factory=dict)
 
 
 @contextmanager

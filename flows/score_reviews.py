@@ -23,6 +23,7 @@ from tasks.locking import hold_folder
 from tasks.model_registry import Champion
 from tasks.publish_stage import publish_copy
 from tasks.published import needs_publishing
+from tasks.report_stage import report_run
 from tasks.rescoring import measure_sources
 from tasks.run_page import end_completed, name_run
 from tasks.score_plan import Outstanding, ScoringPlan, ScoringRequest, to_utc
@@ -95,10 +96,10 @@ def score_reviews(
     except Exception:
         # What was committed is for readers, whatever became of the rest.
         if work.has_committed():
-            _make_known(work, settings, time.monotonic() - started)
+            _make_known(work, settings, run, time.monotonic() - started)
         raise
     if work.has_committed() or needs_publishing(settings.warehouse, settings.published):
-        _make_known(work, settings, time.monotonic() - started)
+        _make_known(work, settings, run, time.monotonic() - started)
     _tidy_up(settings)
     pass_fault_point("score: before reported")
     return _end_run(summary, work)
@@ -112,11 +113,15 @@ def _judge_drift(settings: Settings, work: stages.Work, run: RecordedRun) -> tup
     return tuple(stages.judge_drift(settings.warehouse, run.run_id, scored_by, settings.drift))
 
 
-def _make_known(work: stages.Work, settings: Settings, seconds: float) -> None:
-    """Publish what was committed, show it on the run's page, and tell it."""
+def _make_known(work: stages.Work, settings: Settings, run: RecordedRun, seconds: float) -> None:
+    """Publish what was committed, show it on the run's page, tell it, and write the report of it."""
     publish_copy(settings.warehouse, settings.published)
     page.show_work(work, seconds)
     page.show_sources(work, settings)
+    if work.has_committed():
+        report_run(
+            settings.published, settings.bundles_dir, settings.reports_dir, run.run_id, settings.keep_reports
+        )
 
 
 def _tidy_up(settings: Settings) -> None:

@@ -15,6 +15,7 @@ from flows.recording import record_flow_run
 from models.variants import DEFAULT_VARIANT, VARIANTS
 from tasks import train_stages as stages
 from tasks.publish_stage import publish_copy
+from tasks.report_stage import report_run
 from tasks.run_page import name_run
 
 
@@ -57,9 +58,12 @@ def train_model(
         decision = stages.decide(
             bundle, promote, settings.reviews_dir, settings.bundles_dir, settings.warehouse
         )
-        run.counts.update(bundle.facts["rows"])
+        run.counts.update(bundle.facts["rows"], model_id=bundle.model_id, decision=decision.reason)
     pass_fault_point("train: after promotion")
     publish_copy(settings.warehouse, settings.published)
+    report_run(
+        settings.published, settings.bundles_dir, settings.reports_dir, run.run_id, settings.keep_reports
+    )
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     promoted = "promoted" if decision.promote else "not promoted"
     name_run(f"train-model {variant} seed {seed} accuracy {accuracy:.4f} {promoted}")

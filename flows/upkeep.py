@@ -106,15 +106,20 @@ def forget(
     settings: Settings, name: str, kind: str | None, reason: str | None, by: str | None, say: Say
 ) -> None:
     """Forget what `name` means, and say where else it may be."""
+    from tasks.report.writing import drop_reports_of_forgotten
+
     with _alone(settings, say):
         forgetting.commit_waiting(settings.parts_dir, settings.warehouse)
         meant = forgetting.find_forgettable(settings.warehouse, name, kind)
         done = forgetting.forget(settings.warehouse, name, meant.kind, by or name_user(), reason)
         publish(settings.warehouse, settings.published)
+        reports = drop_reports_of_forgotten(settings.reports_dir, settings.published)
     say(
         f"Forgot {count(done.rows, 'row')} ({done.kind} {escape_controls(name)}), {done.of_those_quarantined:,} of "
         "them set aside."
     )
+    for path in reports:
+        say(f"  removed a report that showed it: {path.name} (anew: reviews report {path.stem})")
     present = forgetting.list_present(done.files, settings.inbox_dir, settings.scored_dir)
     kept = [path for path in sorted(settings.backups_dir.glob("*")) if path.is_dir()]
     aside = sorted(settings.home.glob("reviews.replaced-*.duckdb"))

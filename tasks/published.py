@@ -7,7 +7,7 @@ goes on reading that one. Asking starts quickly and can't write, reach files or 
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -32,6 +32,8 @@ FORMATS = ("table", "csv", "json")
 BATCH_ROWS = 2000
 """Rows that are in memory at a time."""
 READER_WAIT_SECONDS = 5.0
+Ask = Callable[..., list[dict[str, Any]]]
+"""Takes SQL and its parameters by name; gives the rows by column, as Python values."""
 _CONFIG: dict[str, ConfigValue] = {
     "enable_external_access": False,
     "autoinstall_known_extensions": False,
@@ -147,6 +149,21 @@ def fetch_rows(
     result = connection.execute(sql, dict(parameters))
     names = [column[0] for column in result.description or []]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+@contextmanager
+def ask_published(path: Path) -> Iterator[Ask]:
+    """Open the published copy at `path` for several questions, all of one state of it.
+
+    For answers that fit into memory. Raises `WarehouseError` for a missing copy and for a query that fails.
+    """
+    with open_published(path) as connection:
+
+        def ask(sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+            with _explain_errors():
+                return fetch_rows(connection, sql, parameters or {})
+
+        yield ask
 
 
 def _fetch_batches(connection: duckdb.DuckDBPyConnection) -> Iterator[Sequence[tuple[Any, ...]]]:

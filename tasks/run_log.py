@@ -51,8 +51,8 @@ def start_run(
         connection.execute(_START_RUN, row)
 
 
-def end_run(warehouse: Path, run_id: str, status: str, counts: Mapping[str, int]) -> None:
-    """Record how a started run ended, 'completed' or 'failed', and what it counted."""
+def end_run(warehouse: Path, run_id: str, status: str, counts: Mapping[str, int | str]) -> None:
+    """Record how a started run ended, 'completed' or 'failed', and what it did, by name."""
     query = "UPDATE runs SET ended_at = now(), status = ?, counts = ? WHERE run_id = ?"
     with open_warehouse(warehouse, write=True) as connection:
         changed = connection.execute(query, [status, json.dumps(dict(counts)), run_id]).fetchall()

@@ -1,5 +1,7 @@
 """What a person sees on a run's page in Prefect: a name that says something, live progress, tables, reasons."""
 
+import html
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -7,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
-from prefect import runtime
+from prefect import get_run_logger, runtime
 from prefect.artifacts import (
+    create_link_artifact,
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
@@ -18,6 +21,7 @@ from prefect.client.orchestration import get_client
 from prefect.states import Completed
 
 from data_contracts.expectations import SAMPLES_SHOWN, CheckResult, require_success
+from tasks.answers import escape_controls
 from tasks.events import tell_contract_failed
 from tasks.progress import show_progress
 from tasks.run_log import record_checks
@@ -78,6 +82,12 @@ def name_run(name: str) -> None:
         client.update_flow_run(UUID(runtime.flow_run.id), name=name)
 
 
+def warn(message: str) -> None:
+    """Say what people should know of, in the run's log and in the terminal."""
+    get_run_logger().warning(message)
+    sys.stderr.write(f"{message}\n")  # the command keeps Prefect's log off the terminal
+
+
 def judge_checks(warehouse: Path, run_id: str, checks: Sequence[CheckResult], next_step: str) -> None:
     """Record what the checks found; a broken promise is shown and told, then raised as a `ContractError`."""
     record_checks(warehouse, run_id, checks)
@@ -118,7 +128,7 @@ def _describe_broken_rule(check: CheckResult) -> str:
 
 def show_table(key: str, rows: Sequence[dict[str, Any]], description: str) -> None:
     """Keep a table on the run's page; of a long one its first rows."""
-    shown = list(rows[:ROWS_SHOWN])
+    shown = [{name: _make_plain(value) for name, value in row.items()} for row in rows[:ROWS_SHOWN]]
     more = f" The first {ROWS_SHOWN} of {len(rows):,} are shown." if len(rows) > ROWS_SHOWN else ""
     create_table_artifact(shown, key=key, description=f"{description}{more}")
 
@@ -136,7 +146,30 @@ def show_lineage(steps: Sequence["LineageStep"]) -> None:
     )
 
 
+def show_report(path: Path, run_id: str) -> None:
+    """Link the run's report, and say how to write it anew."""
+    create_link_artifact(
+        path.as_uri(), link_text=path.name, key="report", description="The report of this run."
+    )
+    text = f"The report of this run is `{_make_plain(str(path))}`.\n\nTo write it anew: `reviews report {run_id}`"
+    create_markdown_artifact(
+        text, key="report-file", description="Where the report is, and how to write it anew."
+    )
+
+
+def _make_plain(value: Any) -> Any:
+    """Spell out what would steer a terminal or turn the direction of what follows it."""
+    return escape_controls(value) if isinstance(value, str) else value
+
+
 def _write_row(cells: Sequence[str]) -> str:
-    """Write a row of a Markdown table; what would end a cell is escaped."""
-    kept = (cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in cells)
+    """Write a row of a Markdown table; what would end a cell, or be HTML or Markdown in it, is escaped."""
+    kept = (_escape_cell(cell) for cell in cells)
     return f"| {' | '.join(kept)} |"
+
+
+def _escape_cell(cell: str) -> str:
+    plain = escape_controls(cell.replace("\n", " ")).replace("\\", "\\\\")
+    for mark in "|`*_[]":
+        plain = plain.replace(mark, f"\\{mark}")
+    return html.escape(plain, quote=False)

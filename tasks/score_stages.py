@@ -2,7 +2,6 @@
 
 import functools
 import shutil
-import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from tasks.model_registry import Champion, find_champion, find_promoted, require
 from tasks.rescoring import OlderSource, find_older_sources, rescore_group
 from tasks.retention import drop_old_bytes, move_scored
 from tasks.retries import WHEN_IT_MAY_PASS
-from tasks.run_page import judge_checks, show_live_progress
+from tasks.run_page import judge_checks, show_live_progress, warn
 from tasks.score_plan import (
     OLDER_MODEL,
     Outstanding,
@@ -91,12 +90,7 @@ class Work:
 
 def announce_wait(folder: Path) -> None:
     """Say that this run waits for another one, which scores into the same folder."""
-    _warn(f"Another run is scoring into {folder}: waiting until it has ended.")
-
-
-def _warn(message: str) -> None:
-    get_run_logger().warning(message)
-    sys.stderr.write(f"{message}\n")  # the command keeps Prefect's log off the terminal
+    warn(f"Another run is scoring into {folder}: waiting until it has ended.")
 
 
 @task(name="find-new-files", **WHEN_IT_MAY_PASS)
@@ -273,7 +267,7 @@ def commit_leftovers(parts_dir: Path, warehouse: Path, work: Work) -> None:
 
 
 def _tell_dropped(part_dir: Path, trouble: str) -> None:
-    _warn(f"{part_dir}: a part of an earlier run {trouble}; its files are scored anew.")
+    warn(f"{part_dir}: a part of an earlier run {trouble}; its files are scored anew.")
 
 
 @contextmanager
@@ -283,7 +277,7 @@ def going_on(work: Work, uris: Sequence[str]) -> Iterator[None]:
         yield
     except Exception as error:  # whatever it is, the other groups can do without this one
         work.failures.append(FailedGroup(tuple(uris), error))
-        _warn(f"{_name_files(uris)}: not scored, going on with the others. {error}")
+        warn(f"{_name_files(uris)}: not scored, going on with the others. {error}")
 
 
 def require_no_failure(work: Work) -> None:

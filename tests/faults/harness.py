@@ -35,8 +35,9 @@ _EXPORTED = """
 SELECT source_sha256, row_number, model_id, sentiment, text
 FROM read_parquet('{home}/exports/**/*.parquet', hive_partitioning = true) ORDER BY ALL
 """
-_NOT_COMPARED = ("prefect", "archive")
-"""Folders of a home that are no one's result: Prefect's own, and the archive as it was given."""
+_NOT_COMPARED = ("prefect", "archive", "reports")
+"""Folders of a home that are not compared: Prefect's own, the archive as it was given, and reports, which are named by
+their run and can be written anew."""
 _QUERIES = {
     "source_reviews": "source_sha256, row_number, member, review_id, movie_id, text_sha256, given_label, given_rating, "
     "extra::VARCHAR",

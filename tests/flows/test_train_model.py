@@ -69,6 +69,26 @@ def test_the_first_model_is_trained_recorded_and_promoted(home: Settings, first:
     assert recorded == [("other", "cnn_lstm")]
 
 
+def test_a_training_keeps_its_model_and_decision_in_its_run_and_writes_its_report(
+    home: Settings, first: TrainingSummary
+) -> None:
+    kept_by_run = "select run_id, counts->>'model_id', counts->>'decision' from runs"
+    run_id, *kept = ask(home.published, f"{kept_by_run} where flow = 'train-model' order by started_at")[0]
+    assert kept == [first.model_id, "the first model"]
+    page = (home.reports_dir / f"{run_id}.html").read_text("utf-8")
+    assert f"cnn_lstm, seed {7}" in page
+    assert "It was promoted: the first model." in page
+
+
+def test_a_model_trained_again_is_that_of_its_second_run_too(home: Settings, first: TrainingSummary) -> None:
+    assert train_model(epochs=1, seed=7).model_id == first.model_id
+    newest = "select arg_max(run_id, started_at) from runs where flow = 'train-model'"
+    [(run_id,)] = ask(home.warehouse, newest)
+    page = (home.reports_dir / f"{run_id}.html").read_text("utf-8")
+    assert first.model_id in page
+    assert "This run did not promote it: it is the champion already." in page
+
+
 def test_the_same_seed_gives_the_same_model_and_no_second_promotion(
     home: Settings, first: TrainingSummary
 ) -> None:

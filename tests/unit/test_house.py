@@ -13,7 +13,17 @@ ROOT = Path(__file__).parents[2]
 ORDER = ("flows", "tasks", "models", "data_contracts")
 """Imports run one way: a package may import itself and those after it."""
 
-HEAVY = {"tensorflow", "keras", "great_expectations", "pandas", "sklearn", "onnx", "onnxruntime"}
+HEAVY = {
+    "tensorflow",
+    "keras",
+    "great_expectations",
+    "pandas",
+    "sklearn",
+    "onnx",
+    "onnxruntime",
+    "matplotlib",
+    "jinja2",
+}
 READ_ENVIRONMENT = {
     "flows/cli.py",
     "deployments/settings.py",

@@ -14,7 +14,7 @@ import pytest
 
 from data_contracts.errors import UsageError, WarehouseError
 from tasks.commit import commit_parts
-from tasks.published import needs_publishing, publish, query_published, write_answer
+from tasks.published import ask_published, needs_publishing, publish, query_published, write_answer
 from tasks.warehouse import open_warehouse
 from tests.conftest import PROJECT_ROOT
 from tests.unit.warehouse_parts import PartFile, write_part
@@ -368,3 +368,16 @@ def test_a_query_that_takes_its_time_puts_nothing_but_its_rows_into_the_answer(t
     command = [sys.executable, "-c", script, str(database), slow]
     answer = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True).stdout
     assert answer.split() == ["n", "171428571"]
+
+
+def test_several_questions_get_rows_as_values_from_one_state(
+    warehouse: Path, published: Path, tmp_path: Path
+) -> None:
+    with ask_published(published) as ask_it:
+        ask_it("CREATE TEMP TABLE mine AS SELECT review_id FROM source_reviews")
+        commit_parts(warehouse, write_part(tmp_path / "next", [PartFile("g.csv", [{}])]))
+        publish(warehouse, published)
+        assert ask_it("SELECT count(*) AS rows FROM source_reviews") == [{"rows": 2}]
+        assert ask_it("FROM mine WHERE review_id = $name", {"name": "r1"}) == [{"review_id": "r1"}]
+        with pytest.raises(WarehouseError, match="The published copy can only be read"):
+            ask_it("DELETE FROM models")

@@ -38,3 +38,11 @@ def test_words_from_data_do_not_break_the_table() -> None:
     ]
     assert "| observed | 2 \\| 3 |" in rows
     assert "| expected | as long as its folder |" in rows
+
+
+def test_words_from_data_are_neither_html_nor_markdown_nor_codes_in_the_table() -> None:
+    page = describe_broken_contract([make_failure(observed="<b>x</b> [a](http://x) `y` \x1b[31m \u202e")], "")
+    assert (
+        "| observed | &lt;b&gt;x&lt;/b&gt; \\[a\\](http://x) \\`y\\` \\\\x1b\\[31m \\\\u202e |"
+        in page.splitlines()
+    )

@@ -47,3 +47,10 @@ def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch,
 def test_a_limit_that_makes_no_sense_is_named(name: str, value: str) -> None:
     with pytest.raises(UsageError, match=name):
         load_settings({name: value})
+
+
+def test_so_many_reports_are_kept_as_the_environment_says() -> None:
+    assert (load_settings({}).keep_reports, load_settings({"REVIEWS_KEEP_REPORTS": "0"}).keep_reports) == (
+        100,
+        0,
+    )

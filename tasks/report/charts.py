@@ -1,0 +1,209 @@
+"""Charts as inline SVG that takes the page's own colours, by matplotlib; with a title and a table of the figures.
+
+What is drawn gets placeholder colours, which become `currentColor` and CSS variables: so one picture follows light
+and dark mode and print. Series differ by colour (Okabe and Ito's, for the colour-blind), and by hatch, line or marker.
+"""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+WIDTH, HEIGHT = 4.6, 2.9
+"""Inches of 72 units each; the page stretches the picture to its column."""
+FONT_SIZE = 11
+MANY_LABELS = 10
+"""Beyond so many bars only every second has its label."""
+
+_INK, _MUTED, _LINE, _PAPER = "#010101", "#010102", "#010103", "#010104"
+_SERIES = ("#010105", "#010106", "#010107")
+_STANDS_FOR = {
+    _INK: "currentColor",
+    _MUTED: "var(--muted)",
+    _LINE: "var(--line)",
+    _PAPER: "var(--paper)",
+    **{colour: f"var(--series-{number})" for number, colour in enumerate(_SERIES, start=1)},
+}
+_HATCHES = ("", "////", "....")
+_MARKERS = ("o", "s", "^")
+_DASHES = ("-", "--", ":")
+_NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture with what it says, for those who see it and those who don't."""
+
+    name: str
+    """Its id on the page, which no other chart has."""
+    title: str
+    summary: str
+    """What the picture shows, in a sentence."""
+    svg: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """The figures as text, by `columns`."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values with one look; `at` are their places where they are points of a line."""
+
+    label: str
+    values: Sequence[float]
+    at: Sequence[float] = ()
+
+
+def draw_bars(
+    name: str,
+    title: str,
+    summary: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    axes_names: tuple[str, str],
+    write: Callable[[float], str],
+) -> Chart:
+    """Draw bars, [n] a series, side by side; `write` gives a value as text for the table."""
+
+    def draw(axes: Any) -> None:
+        width = 0.86 / len(series)
+        for number, each in enumerate(series):
+            places = [place + (number - (len(series) - 1) / 2) * width for place in range(len(labels))]
+            bars = axes.bar(
+                places,
+                each.values,
+                width,
+                label=each.label,
+                color=_SERIES[number],
+                edgecolor=_PAPER,
+                linewidth=0.8,
+            )
+            for bar in bars:
+                bar.set_hatch(_HATCHES[number])
+        step = 2 if len(labels) > MANY_LABELS else 1
+        axes.set_xticks(range(0, len(labels), step), labels[::step])
+        axes.grid(axis="y")
+
+    rows = [(label, *(write(each.values[place]) for each in series)) for place, label in enumerate(labels)]
+    svg = _draw(name, title, summary, draw, axes_names, legend=len(series) > 1)
+    return Chart(name, title, summary, svg, (axes_names[0], *(each.label for each in series)), tuple(rows))
+
+
+def draw_lines(
+    name: str,
+    title: str,
+    summary: str,
+    series: Sequence[Series],
+    axes_names: tuple[str, str],
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[str, ...]],
+    *,
+    diagonal: str = "",
+    markers: bool = True,
+    whole_steps: bool = False,
+) -> Chart:
+    """Draw lines through points; `diagonal` names a line from corner to corner of the unit square.
+
+    `whole_steps` marks whole numbers alone on the x axis.
+    """
+
+    def draw(axes: Any) -> None:
+        if diagonal:
+            axes.plot([0, 1], [0, 1], color=_MUTED, linestyle=":", linewidth=1.2, label=diagonal)
+        for number, each in enumerate(series):
+            axes.plot(
+                each.at,
+                each.values,
+                label=each.label,
+                color=_SERIES[number],
+                linestyle=_DASHES[number],
+                marker=_MARKERS[number] if markers else "",
+                markersize=5,
+                linewidth=2,
+            )
+        if whole_steps:
+            axes.set_xticks(sorted({int(place) for each in series for place in each.at}))
+        axes.grid()
+
+    svg = _draw(name, title, summary, draw, axes_names, legend=len(series) > 1 or bool(diagonal))
+    return Chart(name, title, summary, svg, columns, tuple(rows))
+
+
+def _draw(
+    name: str,
+    title: str,
+    summary: str,
+    draw: Callable[[Any], None],
+    axes_names: tuple[str, str],
+    *,
+    legend: bool,
+) -> str:
+    """Draw on empty axes and give the picture as SVG."""
+    import logging
+
+    # It tells of its font cache, which is no one's business here.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_look(name)):
+        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+        axes = figure.subplots()
+        draw(axes)
+        axes.set_axisbelow(True)
+        axes.set_xlabel(axes_names[0])
+        axes.set_ylabel(axes_names[1])
+        if legend:
+            figure.legend(loc="outside upper left", ncols=3, frameon=False, borderaxespad=0.1)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", transparent=True, metadata=_NO_METADATA)
+    return fit_into_page(out.getvalue(), name, title, summary)
+
+
+def _look(name: str) -> dict[str, Any]:
+    return {
+        "svg.fonttype": "none",
+        "svg.hashsalt": name,
+        "font.size": FONT_SIZE,
+        "text.color": _INK,
+        "text.parse_math": False,
+        "axes.edgecolor": _LINE,
+        "axes.labelcolor": _MUTED,
+        "axes.grid.axis": "both",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.spines.left": False,
+        "axes.formatter.useoffset": False,
+        "axes.unicode_minus": False,
+        "grid.color": _LINE,
+        "grid.linewidth": 0.8,
+        "xtick.color": _LINE,
+        "ytick.color": _LINE,
+        "xtick.labelcolor": _MUTED,
+        "ytick.labelcolor": _MUTED,
+        "ytick.major.size": 0,
+        "hatch.linewidth": 1.2,
+    }
+
+
+def fit_into_page(svg: str, name: str, title: str, summary: str) -> str:
+    """Make a picture of matplotlib's part of a page: its ids unique, its fonts and colours the page's, no address."""
+    from html import escape
+
+    found = re.search(r'viewBox="([\d. ]+)"', svg)
+    box = found.group(1) if found else f"0 0 {72 * WIDTH:g} {72 * HEIGHT:g}"
+    body = svg[svg.index(">", svg.index("<svg")) + 1 :]
+    body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", body, flags=re.DOTALL)
+    body = re.sub(r'\bid="', f'id="{name}-', body)
+    body = re.sub(r'(?:xlink:)?href="#', f'href="#{name}-', body)
+    body = body.replace("url(#", f"url(#{name}-")
+    body = re.sub(r"font: ?(?:[\w.]+ )*?([\d.]+)px [^;\"]*", r"font-size: \1px", body)
+    body = re.sub(r"font-family: ?[^;\"]*;? ?", "", body)
+    for colour, stands_for in _STANDS_FOR.items():
+        body = body.replace(colour, stands_for)
+    head = (
+        f'<svg viewBox="{box}" role="img" aria-labelledby="{name}-title {name}-summary">'
+        f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-summary">{escape(summary)}</desc>'
+    )
+    return head + re.sub(r"\s*\n\s*", "\n", body)

@@ -1,0 +1,197 @@
+"""Which charts a report has: from the facts of a run to pictures with their titles and figures."""
+
+import math
+from collections.abc import Sequence
+
+from tasks.report.charts import Chart, Series, draw_bars, draw_lines
+from tasks.report.runs import Row
+from tasks.report.scoring_facts import LENGTHS_FROM, SCORE_BINS, ScoringFacts
+from tasks.report.training_facts import TrainingFacts
+from tasks.report.verdict import name_measure
+
+STARS = range(1, 11)
+POINTS_LISTED = 21
+"""Of a curve, in the table of its figures."""
+
+
+def draw_scoring(facts: ScoringFacts) -> tuple[Chart, ...]:
+    """Draw the scores, ratings and lengths of a scoring run."""
+    if not facts.reviews_scored:
+        return ()
+    return (_draw_scores(facts), _draw_ratings(facts), _draw_lengths(facts))
+
+
+def _draw_scores(facts: ScoringFacts) -> Chart:
+    labels = [f"{number / SCORE_BINS:.2f}".removesuffix("0") for number in range(SCORE_BINS)]
+    positive = sum(facts.scores[SCORE_BINS // 2 :])
+    summary = (
+        f"{positive:,} of {facts.reviews_scored:,} reviews have a score of 0.5 or more, which is positive."
+    )
+    series = [Series("reviews", facts.scores)]
+    return draw_bars("scores", "Scores", summary, labels, series, ("score, from", "reviews"), _write_count)
+
+
+def _draw_ratings(facts: ScoringFacts) -> Chart:
+    predicted, given = ([facts.ratings.get(stars, (0, 0))[place] for stars in STARS] for place in (0, 1))
+    series = [Series("predicted", predicted)]
+    if any(given):
+        series.append(Series("given by the writer", given))
+    most = max(STARS, key=lambda stars: predicted[stars - 1])
+    summary = (
+        f"Most predicted ratings are about {most} of 10 stars; {sum(given):,} writers gave one themselves."
+    )
+    labels, names = [str(stars) for stars in STARS], ("stars", "reviews")
+    return draw_bars("ratings", "Ratings", summary, labels, series, names, _write_count)
+
+
+def _draw_lengths(facts: ScoringFacts) -> Chart:
+    values = [facts.lengths.get(words, 0) for words in LENGTHS_FROM]
+    most = max(range(len(values)), key=values.__getitem__)
+    summary = f"The most common length begins at {LENGTHS_FROM[most]:,} words, with {values[most]:,} reviews."
+    labels, names = [str(words) for words in LENGTHS_FROM], ("words, from", "reviews")
+    return draw_bars("lengths", "Lengths", summary, labels, [Series("reviews", values)], names, _write_count)
+
+
+def draw_drift(facts: ScoringFacts) -> tuple[Chart, ...]:
+    """Draw, by model and measure, this run's shares beside those of the reviews that the model was tested on."""
+    return tuple(_draw_measure(row, number) for number, row in enumerate(facts.drift, start=1))
+
+
+def _draw_measure(row: Row, number: int) -> Chart:
+    what = name_measure(row["measure"])
+    said = "drifted" if row["drifted"] else "did not drift"
+    summary = f"The {what} {said}: PSI {row['psi']:.3f}, limit {row['threshold']:.3f}."
+    series = [Series("this run", row["shares"]), Series("reference", row["reference_shares"])]
+    labels = ["below" if math.isinf(lower) else f"{lower:.3g}" for lower in row["bins_from"]]
+    names = (f"{row['measure']}, from", "share of the reviews")
+    return draw_bars(f"drift-{number}", what.capitalize(), summary, labels, series, names, _write_share)
+
+
+def draw_training(facts: TrainingFacts) -> dict[str, tuple[Chart, ...]]:
+    """Draw the curves of a training by the section that they stand in; a section without figures has none."""
+    test = facts.test
+    metrics, rating = facts.metrics, facts.bundle.get("rating") or {}
+    return {
+        "learning": _draw_learning(facts.bundle.get("history") or ()),
+        "quality": (
+            *_draw_roc(test.get("roc") or {}, test.get("auc")),
+            *_draw_reliability(test.get("reliability") or ()),
+        ),
+        "lengths": _draw_by_length(metrics.get("by_length") or ()),
+        "rating": _draw_mapping(rating),
+    }
+
+
+def _draw_learning(history: Sequence[Row]) -> tuple[Chart, ...]:
+    epochs = list(range(1, len(history) + 1))
+    if not epochs:
+        return ()
+    charts = []
+    for name, title, unit in (("loss", "Loss", "nats"), ("accuracy", "Accuracy", "share right")):
+        trained, validated = ([epoch[key] for epoch in history] for key in (name, f"validation_{name}"))
+        series = [Series("training", trained, epochs), Series("validation", validated, epochs)]
+        rows = [(str(n), f"{a:.4f}", f"{b:.4f}") for n, a, b in zip(epochs, trained, validated, strict=True)]
+        summary = f"Validation {name} ends at {validated[-1]:.4f} after {len(epochs)} epochs."
+        names, columns = ("epoch", unit), ("epoch", "training", "validation")
+        charts.append(
+            draw_lines(name, title, summary, series, names, columns, rows, whole_steps=len(epochs) < 10)
+        )
+    return tuple(charts)
+
+
+def _draw_roc(roc: Row, auc: float | None) -> tuple[Chart, ...]:
+    false, true = roc.get("false_positive_rate") or [], roc.get("true_positive_rate") or []
+    if not false or len(false) != len(true):
+        return ()
+    area = "" if auc is None else f", area {auc:.4f}"
+    step = max(1, (len(false) - 1) // (POINTS_LISTED - 1))
+    rows = [(f"{x:.4f}", f"{y:.4f}") for x, y in list(zip(false, true, strict=True))[::step]]
+    series = [Series("this model", true, false)]
+    names = ("negative reviews called positive", "positive ones called so")
+    chart = draw_lines(
+        "roc",
+        "ROC curve",
+        f"How many positive reviews are found at the price of how many false ones{area}.",
+        series,
+        names,
+        names,
+        rows,
+        diagonal="by chance",
+        markers=False,
+    )
+    return (chart,)
+
+
+def _draw_reliability(bins: Sequence[Row]) -> tuple[Chart, ...]:
+    if not bins:
+        return ()
+    said, true = [row["mean_score"] for row in bins], [row["share_positive"] for row in bins]
+    rows = [
+        (f"{row['mean_score']:.3f}", f"{row['share_positive']:.3f}", f"{row['reviews']:,}") for row in bins
+    ]
+    widest = max(abs(a - b) for a, b in zip(said, true, strict=True))
+    chart = draw_lines(
+        "calibration",
+        "Calibration",
+        f"The score is off by {widest:.2f} at most, in tenths of the score.",
+        [Series("this model", true, said)],
+        ("mean score", "share positive"),
+        ("mean score", "share positive", "reviews"),
+        rows,
+        diagonal="a perfect score",
+    )
+    return (chart,)
+
+
+def _draw_by_length(rows: Sequence[Row]) -> tuple[Chart, ...]:
+    if not rows:
+        return ()
+    labels = [f"{row['from_words']:,}" for row in rows]
+    charts = []
+    for key, title, unit, write in (
+        ("accuracy", "Accuracy by length", "share right", _write_share),
+        ("rating_mae", "Error of the stars by length", "stars", _write_stars),
+    ):
+        values = [row.get(key) for row in rows]
+        if any(value is None for value in values):
+            continue
+        numbers = [float(value) for value in values if value is not None]
+        worst = labels[numbers.index((min if key == "accuracy" else max)(numbers))]
+        summary = f"Worst for reviews from {worst} words on."
+        names = ("words, from", unit)
+        charts.append(
+            draw_bars(f"length-{key}", title, summary, labels, [Series(unit, numbers)], names, write)
+        )
+    return tuple(charts)
+
+
+def _draw_mapping(rating: Row) -> tuple[Chart, ...]:
+    scores, stars = rating.get("scores") or [], rating.get("stars") or []
+    if not scores or len(scores) != len(stars):
+        return ()
+    step = max(1, (len(scores) - 1) // (POINTS_LISTED - 1))
+    rows = [(f"{x:.3f}", f"{y:.2f}") for x, y in list(zip(scores, stars, strict=True))[::step]]
+    summary = f"Scores from 0 to 1 become {min(stars):.1f} to {max(stars):.1f} stars."
+    chart = draw_lines(
+        "mapping",
+        "From score to stars",
+        summary,
+        [Series("stars", stars, scores)],
+        ("score", "stars"),
+        ("score", "stars"),
+        rows,
+        markers=False,
+    )
+    return (chart,)
+
+
+def _write_count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _write_share(value: float) -> str:
+    return f"{value:.1%}"
+
+
+def _write_stars(value: float) -> str:
+    return f"{value:.2f}"

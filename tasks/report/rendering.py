@@ -1,0 +1,110 @@
+"""From facts to a page: Jinja with everything escaped, control characters and turned directions spelled out."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
+from tasks.answers import count, escape_controls
+from tasks.report.pictures import draw_drift, draw_scoring, draw_training
+from tasks.report.scoring_facts import FILES_SHOWN, TEXT_CHARACTERS, ScoringFacts
+from tasks.report.training_facts import TrainingFacts
+from tasks.report.verdict import judge_scoring, judge_training, name_measure
+
+if TYPE_CHECKING:
+    import jinja2
+
+NOTHING = "–"
+TEXT_SHOWN = 320
+"""Characters of a review before one has to ask for more."""
+WORDS_FOR_RELEASE = {
+    "text_too_long": "REVIEWS_MAX_TEXT_CHARS=200000 reviews quarantine release --rule text_too_long",
+    "text_encoding": "reviews quarantine release --rule text_encoding --encoding cp1252",
+    "scorer_failed": "reviews quarantine release --rule scorer_failed",
+}
+"""How the rows of a rule are released; those of other rules are mended in their file."""
+DATASETS = {
+    "stanford": "the Stanford Large Movie Review Dataset",
+    "sample": "a generated sample, no real reviews",
+    "other": "an archive of unknown content, accepted unverified",
+}
+
+
+def render_scoring(facts: ScoringFacts) -> str:
+    """Write the page of a scoring run."""
+    return _render(
+        "scoring.html",
+        facts=facts,
+        verdict=judge_scoring(facts),
+        charts=draw_scoring(facts),
+        drift_charts=draw_drift(facts),
+        rules={**ROW_RULES, **SCORING_RULES, **FILE_RULES},
+        releases=WORDS_FOR_RELEASE,
+        files_shown=FILES_SHOWN,
+        text_shown=TEXT_SHOWN,
+        text_characters=TEXT_CHARACTERS,
+    )
+
+
+def render_training(facts: TrainingFacts) -> str:
+    """Write the page of a training run."""
+    return _render("training.html", facts=facts, verdict=judge_training(facts), charts=draw_training(facts))
+
+
+def _render(template: str, **values: Any) -> str:
+    page = make_environment().get_template(template)
+    return page.render(written_at=datetime.now(UTC), datasets=DATASETS, **values)
+
+
+def make_environment() -> "jinja2.Environment":
+    """Give the templates' environment: every value is escaped, and a name that is not there is an error."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_write_value,
+    )
+    environment.filters.update(
+        number=_write_number,
+        share=_write_share,
+        counted=count,
+        measure=name_measure,
+        moment=_write_moment,
+        size=_write_size,
+    )
+    return environment
+
+
+def _write_value(value: Any) -> Any:
+    """Write what a template puts into the page: nothing is a dash, and no text steers the page or its reader."""
+    if value is None:
+        return NOTHING
+    # Markup is text of the templates' own.
+    return escape_controls(value, keep="\n") if type(value) is str else value
+
+
+def _write_number(value: float | None, digits: int = 0) -> str:
+    return NOTHING if value is None else f"{value:,.{digits}f}".replace("-", "−")
+
+
+def _write_share(value: float | None, digits: int = 1) -> str:
+    return NOTHING if value is None else f"{value:.{digits}%}"
+
+
+def _write_moment(moment: datetime | None) -> str:
+    return NOTHING if moment is None else f"{moment.astimezone(UTC):%d %B %Y, %H:%M} UTC".removeprefix("0")
+
+
+def _write_size(size: float | None) -> str:
+    """Write bytes as people do."""
+    if size is None:
+        return NOTHING
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
+        size /= 1024
+    return f"{size:,.1f} GiB"

@@ -1,0 +1,290 @@
+"""What there is to say of a scoring run, asked of the published copy. Texts come shortened, numbers as they are."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from data_contracts.errors import BundleError
+from models.bundle import read_facts
+from tasks.published import Ask
+from tasks.report.runs import Row, Run, sum_up_checks
+
+FILES_SHOWN = 100
+REVIEWS_SHOWN = 5
+"""Most positive, most negative and least certain reviews, each."""
+TEXT_CHARACTERS = 2000
+"""Of a review's text; what comes after them is left out."""
+MOVIES_SHOWN = 10
+ENOUGH_REVIEWS = 5
+"""Reviews that a movie has before and after a run, for its mean to be compared."""
+SCORE_BINS = 20
+LENGTHS_FROM = (0, 50, 100, 150, 200, 300, 400, 600, 1000)
+"""Words from which each bar of the lengths counts; all are multiples of the second."""
+
+# Also what an earlier run scored and this one committed, since that one was killed or failed in between.
+_MAKE_RUN_FILES = """
+CREATE TEMP TABLE run_files AS
+SELECT files.* FROM scored_files AS files LEFT JOIN runs AS scorer USING (run_id)
+WHERE files.run_id = $run_id
+OR (files.committed_at BETWEEN $started_at AND $ended_at
+    AND (scorer.ended_at IS NULL OR scorer.ended_at < files.committed_at))
+"""
+_MAKE_RUN_SCORES = """
+CREATE TEMP VIEW run_scores AS
+SELECT * FROM scored_reviews SEMI JOIN (FROM run_files WHERE status = 'scored')
+USING (source_sha256, model_id, run_id)
+"""
+_MAKE_RUN_BAD_ROWS = """
+CREATE TEMP VIEW run_bad_rows AS
+SELECT * FROM quarantined_rows SEMI JOIN (FROM run_files WHERE status = 'scored') USING (source_sha256, run_id)
+"""
+_COUNT_FILES = """
+SELECT
+    count(*) AS files, count(*) FILTER (status = 'refused') AS files_refused,
+    coalesce(sum(rows_read) FILTER (status = 'scored'), 0)::BIGINT AS rows_read,
+    (SELECT count(*) FROM run_bad_rows) AS rows_quarantined
+FROM run_files
+"""
+_LIST_FILES = """
+WITH bad AS (SELECT source_sha256, run_id, count(*) AS rows FROM run_bad_rows GROUP BY ALL)
+SELECT uri, format, bytes, rows_read, coalesce(bad.rows, 0) AS rows_quarantined, status, model_id
+FROM run_files LEFT JOIN bad USING (source_sha256, run_id)
+ORDER BY status, uri LIMIT $limit
+"""
+_LIST_REFUSED = """
+SELECT uri, rule, detail, rows_read FROM run_files WHERE status = 'refused' ORDER BY uri LIMIT $limit
+"""
+_DESCRIBE_MODELS = """
+SELECT
+    model_id, count(*) AS reviews, avg((sentiment = 'positive')::INTEGER) AS share_positive,
+    avg(score) AS mean_score, avg(predicted_rating) AS mean_predicted_rating,
+    avg(truncated::INTEGER) AS share_truncated, avg(oov_rate) AS mean_oov_rate
+FROM run_scores GROUP BY model_id ORDER BY reviews DESC, model_id
+"""
+# A rating of 7 and up says positive, of 4 and down negative, as in the archive; between them neither.
+_COMPARE_WITH_GIVEN = """
+WITH given AS (
+    SELECT
+        sentiment, predicted_rating, given_rating,
+        coalesce(given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END)
+            AS label
+    FROM run_scores JOIN source_reviews USING (source_sha256, row_number)
+)
+SELECT
+    count(label) AS labelled, avg((label = sentiment)::INTEGER) AS share_agreeing,
+    count(given_rating) AS rated, avg(abs(predicted_rating - given_rating)) AS rating_mae
+FROM given
+"""
+_COUNT_SCORES = """
+SELECT least(floor(score * $bins), $bins - 1)::INTEGER AS bin, count(*) AS reviews FROM run_scores GROUP BY bin
+"""
+_COUNT_RATINGS = """
+SELECT stars, sum(predicted)::BIGINT AS predicted, sum(given)::BIGINT AS given FROM (
+    SELECT round(predicted_rating)::INTEGER AS stars, 1 AS predicted, 0 AS given FROM run_scores
+    UNION ALL
+    SELECT round(given_rating)::INTEGER, 0, 1 FROM run_scores JOIN source_reviews USING (source_sha256, row_number)
+    WHERE given_rating IS NOT NULL
+) GROUP BY stars
+"""
+_COUNT_LENGTHS = """
+SELECT least(token_count, $longest) // $step * $step AS words, count(*) AS reviews FROM run_scores GROUP BY words
+"""
+_COUNT_QUARANTINED = """
+SELECT rule, count(*) AS rows, count(released_at) AS released, count(DISTINCT source_sha256) AS files
+FROM run_bad_rows GROUP BY rule ORDER BY rows DESC, rule
+"""
+_LIST_SCORERS = "SELECT DISTINCT run_id FROM run_files WHERE run_id IS NOT NULL"
+_HAS_DRIFT = "SELECT count(*) AS views FROM duckdb_views() WHERE view_name = 'drift'"
+_READ_DRIFT = """
+SELECT * FROM drift WHERE run_id IN (SELECT run_id FROM run_files WHERE status = 'scored')
+ORDER BY model_id, array_position(['score', 'token_count', 'oov_rate', 'truncated'], measure)
+"""
+_PICK_REVIEWS = """
+WITH chosen AS (
+    SELECT run_scores.*, review.rowid AS position
+    FROM run_scores JOIN source_reviews AS review USING (source_sha256, row_number)
+    ORDER BY {order}, source_sha256, row_number LIMIT $limit
+)
+SELECT
+    left(chosen.source_sha256, 12) || ':' || chosen.row_number AS row_name, uri, review_id, movie_id,
+    score, sentiment, predicted_rating, given_rating, token_count,
+    left(review.text, $characters) AS text, length(review.text) AS characters, text_sha256
+FROM chosen JOIN source_reviews AS review ON review.rowid = chosen.position
+JOIN run_files ON run_files.source_sha256 = chosen.source_sha256 AND run_files.model_id = chosen.model_id
+ORDER BY {order}, chosen.source_sha256, chosen.row_number
+"""
+_ORDERS = {
+    "most positive": "score DESC",
+    "most negative": "score",
+    "least certain": "abs(score - 0.5)",
+}
+_MAKE_TOUCHED = """
+CREATE TEMP TABLE touched_movies AS
+SELECT DISTINCT movie_id FROM source_reviews SEMI JOIN run_scores USING (source_sha256, row_number)
+WHERE movie_id IS NOT NULL
+"""
+# What the view movie_ratings said at a moment, of the touched movies: by what was committed and promoted by then.
+_RATE_MOVIES_AT = """
+WITH files AS (FROM scored_files WHERE status = 'scored' AND committed_at <= $moment),
+sources AS (
+    SELECT source_sha256, seen_at, row_number() OVER (ORDER BY seen_at, uri, source_sha256) AS source_number
+    FROM (
+        SELECT source_sha256, min(committed_at) AS seen_at, arg_min(uri, committed_at) AS uri
+        FROM files GROUP BY source_sha256
+    )
+),
+model_ranks AS (SELECT model_id, max(number) AS model_rank FROM promotions WHERE "at" <= $moment GROUP BY model_id),
+best AS (
+    SELECT source_sha256, row_number, arg_max(predicted_rating, model_rank) AS predicted_rating
+    FROM scored_reviews SEMI JOIN files USING (source_sha256, model_id) JOIN model_ranks USING (model_id)
+    WHERE scored_at <= $moment GROUP BY source_sha256, row_number
+),
+candidates AS (
+    SELECT review_id, movie_id, text_sha256, source_sha256, row_number, source_number,
+        CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE seen_at END AS as_of
+    FROM source_reviews JOIN sources USING (source_sha256)
+    WHERE movie_id IN (FROM touched_movies)
+    OR review_id IN (SELECT review_id FROM source_reviews WHERE movie_id IN (FROM touched_movies))
+),
+newest AS (
+    FROM candidates SEMI JOIN best USING (source_sha256, row_number)
+    QUALIFY row_number() OVER (
+        PARTITION BY review_id, CASE WHEN review_id IS NULL THEN text_sha256 END,
+            CASE WHEN review_id IS NULL THEN movie_id END
+        ORDER BY as_of DESC, source_number DESC, row_number DESC
+    ) = 1
+)
+SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars
+FROM newest JOIN best USING (source_sha256, row_number)
+WHERE movie_id IN (FROM touched_movies) GROUP BY movie_id
+"""
+_READ_MODELS = """
+SELECT
+    model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, bundle_fingerprint, train_rows,
+    test_accuracy, baseline_test_accuracy, trained_at
+FROM models WHERE model_id IN (SELECT model_id FROM run_files) ORDER BY model_id
+"""
+
+
+@dataclass(frozen=True)
+class MovedMovie:
+    """A movie's mean predicted rating, in stars, before and after a run."""
+
+    movie_id: str
+    before: float
+    after: float
+    reviews_before: int
+    reviews_after: int
+
+    @property
+    def change(self) -> float:
+        """Stars gained, negative where lost."""
+        return self.after - self.before
+
+
+@dataclass(frozen=True)
+class ScoringFacts:
+    """All that a scoring run's report shows; rows are by column."""
+
+    run: Run
+    totals: Row
+    """files, files_refused, rows_read, rows_quarantined."""
+    files: Sequence[Row]
+    """At most `FILES_SHOWN`, refused ones first."""
+    refused: Sequence[Row]
+    models: Sequence[Row]
+    """What each model scored in this run."""
+    given: Row
+    """How the scores agree with the labels and ratings that the sources gave."""
+    scores: tuple[int, ...]
+    """Reviews by twentieth of the score."""
+    ratings: Mapping[int, tuple[int, int]]
+    """By whole stars, 1 to 10: reviews predicted and given so."""
+    lengths: Mapping[int, int]
+    """Reviews by `LENGTHS_FROM`."""
+    quarantined: Sequence[Row]
+    """By rule: rows, released, files."""
+    checks: Sequence[Row]
+    """By boundary, rule and severity; those that did not hold first."""
+    drift: Sequence[Row]
+    """By model and measure; empty where the model has no reference."""
+    reviews: Mapping[str, Sequence[Row]]
+    moved: Sequence[MovedMovie]
+    """Those that moved most first."""
+    lineage: Sequence[Row]
+    """By model: what it learnt from."""
+
+    @property
+    def reviews_scored(self) -> int:
+        """Reviews that this run's scores are of."""
+        return sum(row["reviews"] for row in self.models)
+
+
+def read_scoring_facts(ask: Ask, run: Run, bundles_dir: Path) -> ScoringFacts:
+    """Ask all that the report of a scoring run shows; makes temporary tables and views, so once a connection."""
+    ended_at = run.ended_at or run.started_at
+    between = {"started_at": run.started_at, "ended_at": ended_at}
+    ask(_MAKE_RUN_FILES, {"run_id": run.run_id, **between})
+    for query in (_MAKE_RUN_SCORES, _MAKE_RUN_BAD_ROWS, _MAKE_TOUCHED):
+        ask(query)
+    [totals], [given] = ask(_COUNT_FILES), ask(_COMPARE_WITH_GIVEN)
+    scores = {row["bin"]: row["reviews"] for row in ask(_COUNT_SCORES, {"bins": SCORE_BINS})}
+    return ScoringFacts(
+        run=run,
+        totals=totals,
+        files=ask(_LIST_FILES, {"limit": FILES_SHOWN}),
+        refused=ask(_LIST_REFUSED, {"limit": FILES_SHOWN}),
+        models=ask(_DESCRIBE_MODELS),
+        given=given,
+        scores=tuple(scores.get(number, 0) for number in range(SCORE_BINS)),
+        ratings={row["stars"]: (row["predicted"], row["given"]) for row in ask(_COUNT_RATINGS)},
+        lengths=_count_lengths(ask),
+        quarantined=ask(_COUNT_QUARANTINED),
+        checks=sum_up_checks(ask, [run.run_id, *(row["run_id"] for row in ask(_LIST_SCORERS))]),
+        drift=ask(_READ_DRIFT) if ask(_HAS_DRIFT)[0]["views"] else [],
+        reviews={name: _pick_reviews(ask, order) for name, order in _ORDERS.items()},
+        moved=find_moved(ask, run.started_at, ended_at),
+        lineage=[_trace(row, bundles_dir) for row in ask(_READ_MODELS)],
+    )
+
+
+def _count_lengths(ask: Ask) -> dict[int, int]:
+    """Count the reviews from each of `LENGTHS_FROM` words up to the next."""
+    counted = dict.fromkeys(LENGTHS_FROM, 0)
+    for row in ask(_COUNT_LENGTHS, {"longest": LENGTHS_FROM[-1], "step": LENGTHS_FROM[1]}):
+        counted[LENGTHS_FROM[bisect_right(LENGTHS_FROM, row["words"]) - 1]] += row["reviews"]
+    return counted
+
+
+def _pick_reviews(ask: Ask, order: str) -> Sequence[Row]:
+    """Give the first reviews in an order, each text once."""
+    # Copies of one text lie side by side: a few more are asked for than are shown.
+    parameters = {"limit": 5 * REVIEWS_SHOWN, "characters": TEXT_CHARACTERS}
+    found = ask(_PICK_REVIEWS.format(order=order), parameters)
+    once = {row["text_sha256"]: row for row in reversed(found)}
+    return [row for row in found if once[row["text_sha256"]] is row][:REVIEWS_SHOWN]
+
+
+def find_moved(ask: Ask, started_at: datetime, ended_at: datetime) -> list[MovedMovie]:
+    """Compare the touched movies' ratings before and after a run; those with enough reviews at both moments."""
+    before, after = (
+        {row["movie_id"]: row for row in ask(_RATE_MOVIES_AT, {"moment": moment})}
+        for moment in (started_at, ended_at)
+    )
+    moved = [
+        MovedMovie(name, before[name]["stars"], row["stars"], before[name]["reviews"], row["reviews"])
+        for name, row in after.items()
+        if name in before and min(before[name]["reviews"], row["reviews"]) >= ENOUGH_REVIEWS
+    ]
+    return sorted(moved, key=lambda movie: (-abs(movie.change), movie.movie_id))[:MOVIES_SHOWN]
+
+
+def _trace(model: Row, bundles_dir: Path) -> Row:
+    """Add to a model's row where its training data came from, as far as its bundle is there to tell."""
+    try:
+        provenance = read_facts(bundles_dir / model["model_id"]).get("provenance", {})
+    except BundleError:
+        provenance = {}
+    return {**model, "archive_sha256": provenance.get("source_sha256")}

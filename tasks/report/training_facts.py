@@ -1,0 +1,123 @@
+"""What there is to say of a training run: the figures of its bundle, and the models that it stands beside."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_contracts.errors import BundleError
+from models.bundle import read_facts
+from tasks.published import Ask
+from tasks.report.runs import Row, Run, sum_up_checks
+
+# Runs of before the model was kept in their counts: what was trained in their time.
+_FIND_MODEL = """
+SELECT * FROM models
+WHERE model_id = $model_id OR ($model_id IS NULL AND variant = $variant AND seed = $seed
+    AND trained_at BETWEEN date_trunc('second', $started_at::TIMESTAMPTZ) AND $ended_at)
+ORDER BY trained_at DESC LIMIT 1
+"""
+_FIND_PROMOTION = """
+SELECT number, action, model_id, reason, compared_with, "at" FROM promotions
+WHERE model_id = $model_id AND "at" BETWEEN $started_at AND $ended_at ORDER BY number LIMIT 1
+"""
+_FIND_CHAMPION = 'SELECT arg_max(model_id, number) AS model_id FROM promotions WHERE "at" <= $ended_at'
+_LIST_VARIANTS = """
+SELECT *, model_id = $model_id AS is_this,
+    model_id = (SELECT arg_max(model_id, number) FROM promotions) AS is_champion
+FROM models QUALIFY row_number() OVER (PARTITION BY variant ORDER BY trained_at DESC, model_id) = 1
+ORDER BY test_accuracy DESC NULLS LAST, variant
+"""
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """All that a training run's report shows."""
+
+    run: Run
+    model: Row
+    """The row of `models`; empty where the run made none."""
+    bundle: Row
+    """The facts of `bundle.json`, as far as they are known; numbers that are not finite are None."""
+    decision: str | None
+    """Why the gate decided as it did; None where that was not kept."""
+    promotion: Row | None
+    """The row of `promotions` that this run added."""
+    is_champion: bool
+    """Whether the model scored from the end of the run on, by this run's promotion or an earlier one."""
+    variants: Sequence[Row]
+    """The newest model of each variant, the most accurate first."""
+    checks: Sequence[Row]
+
+    @property
+    def promoted(self) -> bool:
+        """Whether this run made its model the champion."""
+        return self.promotion is not None
+
+    @property
+    def metrics(self) -> Row:
+        """The evaluations by name."""
+        return dict(self.bundle.get("metrics") or {})
+
+    @property
+    def test(self) -> Row:
+        """The evaluation on the test reviews."""
+        return dict(self.metrics.get("test") or {})
+
+    @property
+    def baseline(self) -> Row:
+        """What the linear baseline reached."""
+        return dict(self.bundle.get("baseline") or {})
+
+
+def read_training_facts(ask: Ask, run: Run, bundles_dir: Path) -> TrainingFacts:
+    """Ask all that the report of a training run shows."""
+    ended_at = run.ended_at or run.started_at
+    between = {"started_at": run.started_at, "ended_at": ended_at}
+    wanted = {name: run.parameters.get(name) for name in ("variant", "seed")}
+    found = ask(_FIND_MODEL, {"model_id": run.counts.get("model_id"), **wanted, **between})
+    model = found[0] if found else {}
+    model_id = model.get("model_id")
+    promotions = ask(_FIND_PROMOTION, {"model_id": model_id, **between})
+    promotion = promotions[0] if promotions else None
+    champion = ask(_FIND_CHAMPION, {"ended_at": ended_at})[0]["model_id"]
+    return TrainingFacts(
+        run=run,
+        model=model,
+        bundle=_read_bundle(model, bundles_dir) if model else {},
+        decision=run.counts.get("decision") or (promotion["reason"] if promotion else None),
+        promotion=promotion,
+        is_champion=model_id is not None and model_id == champion,
+        variants=ask(_LIST_VARIANTS, {"model_id": model_id}),
+        checks=sum_up_checks(ask, [run.run_id]),
+    )
+
+
+def _read_bundle(model: Row, bundles_dir: Path) -> dict[str, Any]:
+    """Give the facts of the model's bundle; where that is gone, what the table `models` keeps of them."""
+    try:
+        facts = read_facts(bundles_dir / model["model_id"])
+    except BundleError:
+        kept = json.loads(model["metrics"] or "{}")
+        facts = {
+            **{name: model[name] for name in ("model_id", "variant", "seed", "epochs", "kept_epoch")},
+            "metrics": kept.get("evaluations"),
+            "history": kept.get("history"),
+            "baseline": kept.get("baseline"),
+            "hyper_parameters": json.loads(model["hyper_parameters"] or "{}"),
+            "provenance": {"dataset": model["dataset"]},
+            "rows": {name: model[f"{name}_rows"] for name in ("train", "validation", "test")},
+            "versions": json.loads(model["versions"] or "{}"),
+        }
+    return dict(_drop_nan(facts))
+
+
+def _drop_nan(value: Any) -> Any:
+    """Put None in the place of every number that is not finite."""
+    if isinstance(value, Mapping):
+        return {name: _drop_nan(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_drop_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

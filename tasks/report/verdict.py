@@ -1,0 +1,231 @@
+"""Can a run be trusted? One sentence, and each reason for it in its own words and weight."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from data_contracts.review_files import BOUNDARY as REVIEW_FILES
+from tasks.answers import count
+from tasks.report.runs import Row, Run
+from tasks.report.scoring_facts import ScoringFacts
+from tasks.report.training_facts import TrainingFacts
+
+GOOD, CARE, BAD = WEIGHTS = ("good", "care", "bad")
+"""The weights of a reason, from the lightest on."""
+MUCH_QUARANTINED = 0.01
+"""Share of a run's rows beyond which what was set aside is reason for care."""
+ENOUGH_GIVEN = 100
+"""Labels that the sources gave, for their agreement to say anything."""
+MUCH_WORSE = 0.03
+"""How far below the model's test accuracy that agreement may lie."""
+BADLY_CALIBRATED = 0.05
+"""Expected calibration error beyond which scores are no probabilities."""
+MEASURES = {
+    "score": "scores",
+    "token_count": "lengths",
+    "oov_rate": "unknown words",
+    "truncated": "cut reviews",
+}
+"""What drift is measured of, in words."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One thing that speaks for a run, or against it."""
+
+    weight: str
+    brief: str
+    """Part of the verdict's sentence; '' where that says it already."""
+    words: str
+    """The whole of it, as a sentence."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What to make of a run; its weight is that of its heaviest reason."""
+
+    weight: str
+    sentence: str
+    reasons: tuple[Reason, ...]
+    """The heaviest first."""
+
+
+def judge_scoring(facts: ScoringFacts) -> Verdict:
+    """Judge a scoring run by its end, contracts, refused files, bad rows, drift, given labels and model."""
+    reasons = [
+        *_judge_end(facts.run),
+        *_judge_checks(facts.checks),
+        _judge_refused(facts.totals),
+        _judge_quarantined(facts.totals),
+        *_judge_drift(facts),
+        *_judge_given(facts),
+        *_judge_data(facts.lineage),
+    ]
+    leads = {
+        GOOD: "These scores can be trusted",
+        CARE: "Use these scores with care",
+        BAD: "Do not use these scores before you have looked into it",
+    }
+    return _conclude(leads, reasons)
+
+
+def judge_training(facts: TrainingFacts) -> Verdict:
+    """Judge a training by its end, contracts, the gate, the linear baseline, calibration and data."""
+    reasons = [*_judge_end(facts.run), *_judge_checks(facts.checks)]
+    if facts.bundle:
+        reasons += [
+            _judge_gate(facts),
+            *_judge_baseline(facts),
+            *_judge_calibration(facts),
+            *_judge_data([facts.bundle.get("provenance", {})]),
+        ]
+    scores = "This model scores" if facts.is_champion else "This model was trained and does not score"
+    leads = {GOOD: scores, CARE: f"{scores}. To know", BAD: "This training is not to be relied on"}
+    return _conclude(leads, reasons)
+
+
+def name_measure(measure: str) -> str:
+    """Say in words what drift is measured of."""
+    return MEASURES.get(measure, measure)
+
+
+def _conclude(leads: Mapping[str, str], reasons: Iterable[Reason]) -> Verdict:
+    ordered = sorted(reasons, key=lambda reason: -WEIGHTS.index(reason.weight))
+    weight = ordered[0].weight if ordered else GOOD
+    briefs = [reason.brief for reason in ordered if reason.weight == weight and reason.brief]
+    return Verdict(
+        weight, f"{leads[weight]}: {_join(briefs)}." if briefs else f"{leads[weight]}.", tuple(ordered)
+    )
+
+
+def _join(words: Sequence[str]) -> str:
+    """Write words as people list them: `a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+
+
+def _judge_end(run: Run) -> list[Reason]:
+    if run.status == "completed":
+        return []
+    if run.status == "failed":
+        return [Reason(BAD, "the run failed", "The run failed. What it had committed by then is shown here.")]
+    return [
+        Reason(
+            BAD, "the run never ended", "The run was killed, or goes on. What is published of it is shown."
+        )
+    ]
+
+
+def _judge_checks(checks: Sequence[Row]) -> list[Reason]:
+    total, held = (sum(row[name] for row in checks) for name in ("checks", "passed"))
+    failed = [row for row in checks if row["is_broken"] and row["severity"] == "error"]
+    # Warnings of the row contract are the quarantined rows, which are judged by their number.
+    warned = [
+        row
+        for row in checks
+        if row["is_broken"] and row["severity"] != "error" and row["boundary"] != REVIEW_FILES
+    ]
+    reasons = []
+    if failed:
+        names = ", ".join(f"{row['boundary']}: {row['rule']}" for row in failed)
+        reasons.append(Reason(BAD, "a contract is broken", f"Contracts are broken ({names})."))
+    if warned:
+        names = ", ".join(f"{row['boundary']}: {row['rule']}" for row in warned)
+        reasons.append(Reason(CARE, "a contract warned", f"Contracts warned ({names})."))
+    if total and not failed and not warned:
+        others = "; the others are of rows that were set aside" if held < total else ""
+        reasons.append(
+            Reason(
+                GOOD, "no contract is broken", f"{held:,} of {count(total, 'contract check')} held{others}."
+            )
+        )
+    return reasons
+
+
+def _judge_refused(totals: Row) -> Reason:
+    refused, files = totals["files_refused"], totals["files"]
+    if not refused:
+        return Reason(GOOD, "no file was refused", f"No file was refused: {count(files, 'file')} came in.")
+    were = "was" if refused == 1 else "were"
+    brief = f"{count(refused, 'file')} {were} refused"
+    return Reason(
+        CARE, brief, f"{refused:,} of {count(files, 'file')} {were} refused: nothing of them is scored."
+    )
+
+
+def _judge_quarantined(totals: Row) -> Reason:
+    bad, read = totals["rows_quarantined"], totals["rows_read"]
+    share = bad / max(read, 1)
+    words = f"Set aside: {bad:,} of {count(read, 'row')} ({share:.1%})."
+    if share > MUCH_QUARANTINED:
+        return Reason(CARE, f"{share:.1%} of the rows were set aside", words)
+    return Reason(GOOD, "hardly a row was set aside" if bad else "no row was set aside", words)
+
+
+def _judge_drift(facts: ScoringFacts) -> list[Reason]:
+    if not facts.models:
+        return []
+    if not facts.drift:
+        words = "Drift was not measured: the model has no reference to hold this run against."
+        return [Reason(CARE, "drift was not measured", words)]
+    drifted = [row for row in facts.drift if row["drifted"]]
+    if not drifted:
+        return [
+            Reason(GOOD, "nothing drifted", "Scores and texts are like those that the model was tested on.")
+        ]
+    names = _join(list(dict.fromkeys(name_measure(row["measure"]) for row in drifted)))
+    figures = ", ".join(
+        f"{row['measure']}: PSI {row['psi']:.3f}, limit {row['threshold']:.3f}" for row in drifted
+    )
+    return [Reason(CARE, f"the {names} drifted", f"Unlike what the model was tested on ({figures}).")]
+
+
+def _judge_given(facts: ScoringFacts) -> list[Reason]:
+    """Hold the scores against the labels that the sources gave, where there are enough of them."""
+    labelled, agreeing = facts.given["labelled"], facts.given["share_agreeing"]
+    known = [row["test_accuracy"] for row in facts.lineage if row["test_accuracy"] is not None]
+    if labelled < ENOUGH_GIVEN or not known:
+        return []
+    words = (
+        f"{agreeing:.1%} of the {labelled:,} reviews whose writers said so are called right; in the test it was "
+        f"{known[0]:.1%}."
+    )
+    if agreeing < known[0] - MUCH_WORSE:
+        return [Reason(CARE, "fewer writers agree than in the test", words)]
+    return [Reason(GOOD, "the writers agree as in the test", words)]
+
+
+def _judge_data(models: Sequence[Row]) -> list[Reason]:
+    datasets = {row.get("dataset") for row in models}
+    reasons = []
+    if "sample" in datasets:
+        words = "The model learnt from generated reviews, not from real ones: good for a demo alone."
+        reasons.append(Reason(CARE, "the model learnt from generated reviews", words))
+    if "other" in datasets:
+        words = "The model learnt from an archive of unknown content, accepted unverified."
+        reasons.append(Reason(CARE, "the model learnt from unverified reviews", words))
+    return reasons
+
+
+def _judge_gate(facts: TrainingFacts) -> Reason:
+    if facts.promoted:
+        return Reason(GOOD, "", f"It was promoted: {facts.decision}.")
+    return Reason(GOOD, "", f"This run did not promote it: {facts.decision or 'the reason was not kept'}.")
+
+
+def _judge_baseline(facts: TrainingFacts) -> list[Reason]:
+    accuracy, baseline = facts.test.get("accuracy"), facts.baseline.get("test_accuracy")
+    if accuracy is None or baseline is None:
+        return []
+    words = f"Accuracy {accuracy:.1%} on the test reviews; counting words and pairs gives {baseline:.1%}."
+    if accuracy <= baseline:
+        return [Reason(CARE, "a linear model is no worse", words)]
+    return [Reason(GOOD, "it beats the linear baseline", words)]
+
+
+def _judge_calibration(facts: TrainingFacts) -> list[Reason]:
+    error = facts.test.get("calibration_error")
+    if error is None:
+        return []
+    words = f"Scores differ from the share of positive reviews by {100 * error:.1f} points on average."
+    if error > BADLY_CALIBRATED:
+        return [Reason(CARE, "its scores are badly calibrated", words)]
+    return [Reason(GOOD, "its scores are calibrated", words)]

@@ -1,0 +1,99 @@
+"""Reports on disk: one file a run, whole or not at all, and only the newest are kept."""
+
+import re
+from pathlib import Path
+
+from data_contracts.errors import SourceError
+from tasks.locking import hold_folder
+from tasks.published import Ask, ask_published
+from tasks.report.rendering import render_scoring, render_training
+from tasks.report.runs import LATEST, SCORING, Run, find_run
+from tasks.report.scoring_facts import read_scoring_facts
+from tasks.report.training_facts import read_training_facts
+
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SHOWN_ROW = re.compile(r'data-row="([0-9a-f]{12}:[0-9]+)"')
+_FIND_FORGOTTEN = """
+SELECT name FROM (SELECT left(source_sha256, 12) || ':' || row_number AS name FROM forgotten_rows)
+WHERE name IN (SELECT unnest($names::VARCHAR[]))
+"""
+
+
+def write_report(
+    published: Path,
+    bundles_dir: Path,
+    reports_dir: Path,
+    name: str = LATEST,
+    output: Path | None = None,
+    keep: int = 0,
+) -> Path:
+    """Write the report of a run to `reports_dir`, or to `output`, and give its path.
+
+    `name` is a run id, the beginning of one, or 'latest'. Of the reports in `reports_dir` the newest `keep` stay; 0
+    keeps all. Raises `UsageError` where no run is meant, `WarehouseError` where nothing is published.
+    """
+    with ask_published(published) as ask:
+        run = find_run(ask, name)
+        page = make_page(ask, run, bundles_dir)
+    path = output or reports_dir / name_report(run.run_id)
+    _write_whole(path, page)
+    if output is None and keep:
+        drop_older(reports_dir, keep)
+    return path
+
+
+def make_page(ask: Ask, run: Run, bundles_dir: Path) -> str:
+    """Make the page of a run of either kind."""
+    if run.flow == SCORING:
+        return render_scoring(read_scoring_facts(ask, run, bundles_dir))
+    return render_training(read_training_facts(ask, run, bundles_dir))
+
+
+def name_report(run_id: str) -> str:
+    """Name the file of a run's report."""
+    return f"{re.sub(r'[^0-9A-Za-z_-]', '_', run_id)}.html"
+
+
+def _write_whole(path: Path, page: str) -> None:
+    """Write under another name and rename, so that no one sees half a page."""
+    building = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with hold_folder(path.parent):
+            try:
+                building.write_bytes(page.encode("utf-8", "replace"))
+                building.replace(path)
+            except BaseException:
+                building.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise SourceError(
+            f"{path}: the report can't be written ({error.strerror or error}). Next: free space, mend the folder's "
+            "permissions, or name another file with --output."
+        ) from error
+
+
+def drop_older(reports_dir: Path, keep: int) -> list[Path]:
+    """Remove the reports of runs beyond the newest `keep`, and what was left half written; give the former."""
+    found = [path for path in reports_dir.glob("*.html") if _RUN_ID.fullmatch(path.stem)]
+    older = sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)[keep:]
+    with hold_folder(reports_dir):
+        for path in (*older, *reports_dir.glob(".*.html.new")):
+            path.unlink(missing_ok=True)
+    return older
+
+
+def drop_reports_of_forgotten(reports_dir: Path, published: Path) -> list[Path]:
+    """Remove the reports that show a text which was forgotten since, and give them; each can be written anew."""
+    shown = {
+        path: _SHOWN_ROW.findall(path.read_text("utf-8", "replace")) for path in reports_dir.glob("*.html")
+    }
+    names = sorted({name for each in shown.values() for name in each})
+    if not names:
+        return []
+    with ask_published(published) as ask:
+        forgotten = {row["name"] for row in ask(_FIND_FORGOTTEN, {"names": names})}
+    dropped = sorted(path for path, each in shown.items() if forgotten.intersection(each))
+    for path in dropped:
+        path.unlink(missing_ok=True)
+    return dropped

@@ -1,0 +1,91 @@
+"""The demo's two reports in a real browser with its network off: nothing asked for, nothing amiss, for everyone."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.conftest import Demo
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WIDTHS = (390, 1440)
+GRAVE = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Debian's Chromium, without a window, in a profile of its own."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("there is no Chromium here: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=path, headless=True, args=ARGUMENTS) as browser,
+    ):
+        yield browser
+
+
+@pytest.fixture(params=["Scoring run", "Training run"])
+def report(request: pytest.FixtureRequest, demo: Demo) -> Path:
+    """Either report that the demo's runs wrote."""
+    found = (demo.home / "reports").glob("*.html")
+    return next(path for path in found if f'<p class="eyebrow">{request.param}' in path.read_text("utf-8"))
+
+
+def open_report(browser: "Browser", report: Path, width: int, scheme: str) -> tuple["Page", list[str]]:
+    """Open a report, offline, with everything unfolded; give the page and what it asked for or complained of."""
+    context = browser.new_context(
+        offline=True,
+        color_scheme="dark" if scheme == "dark" else "light",
+        viewport={"width": width, "height": 900},
+    )
+    page, trouble = context.new_page(), list[str]()
+    page.on("request", lambda each: None if each.url == report.as_uri() else trouble.append(each.url[:80]))
+    page.on("console", lambda message: trouble.append(message.text))
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.goto(report.as_uri())
+    for fold in page.locator("details").all():
+        fold.evaluate("each => { each.open = true }")
+    return page, trouble
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_report_asks_for_nothing_fits_the_screen_and_is_accessible(
+    browser: "Browser", report: Path, width: int, scheme: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page, trouble = open_report(browser, report, width, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    found = Axe().run(page).response["violations"]
+    grave = {each["id"]: each["nodes"][0]["html"] for each in found if each["impact"] in GRAVE}
+    assert grave == {}
+    assert [each for each in trouble if not each.startswith("data:,")] == []
+    page.context.close()
+
+
+def test_a_chart_takes_the_pages_colours_in_both_modes(browser: "Browser", report: Path) -> None:
+    seen = set()
+    for scheme in ("light", "dark"):
+        page, _ = open_report(browser, report, WIDTHS[0], scheme)
+        label = page.locator("figure svg text").first
+        seen.add(label.evaluate("each => getComputedStyle(each).fill"))
+        page.context.close()
+    assert len(seen) == 2

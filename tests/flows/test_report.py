@@ -1,0 +1,137 @@
+"""Runs write their reports: after a commit or a training, linked on the run's page, and never at a run's cost."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter
+from prefect.client.schemas.objects import Artifact
+
+from deployments.settings import Settings
+from flows.cli import main
+from flows.score_reviews import score_reviews
+from flows.upkeep import forget
+from tasks.report import writing
+from tests.conftest import PROJECT_ROOT
+from tests.flows.scoring_runs import CSV, drop, run
+from tests.flows.small_home import ask
+from tests.unit.report_homes import HOSTILE
+
+
+def list_reports(settings: Settings) -> list[Path]:
+    return sorted(settings.reports_dir.glob("*")) if settings.reports_dir.exists() else []
+
+
+def find_last_run(settings: Settings) -> str:
+    [(run_id,)] = ask(settings.warehouse, "select arg_max(run_id, started_at) from runs")
+    return str(run_id)
+
+
+def list_artifacts(run_id: str) -> dict[str, Artifact]:
+    chosen = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run_id]}})
+    with get_client(sync_client=True) as client:
+        return {str(artifact.key): artifact for artifact in client.read_artifacts(artifact_filter=chosen)}
+
+
+def test_a_run_that_scored_writes_its_report_and_links_it(scoring_home: Settings) -> None:
+    drop(scoring_home, "monday.csv", CSV)
+    run()
+    run_id = find_last_run(scoring_home)
+    [report] = list_reports(scoring_home)
+    assert report.name == f"{run_id}.html"
+    assert "2 reviews of 1 file scored" in report.read_text("utf-8")
+    artifacts = list_artifacts(run_id)
+    assert report.as_uri() in str(artifacts["report"].data)
+    assert f"reviews report {run_id}" in str(artifacts["report-file"].data)
+    assert str(report) in str(artifacts["report-file"].data)
+
+
+def test_a_run_with_nothing_new_writes_none_and_loads_no_charts(scoring_home: Settings) -> None:
+    code = (
+        "import sys\n"
+        "from prefect.testing.utilities import prefect_test_harness\n"
+        "from flows.score_reviews import score_reviews\n"
+        "with prefect_test_harness(server_startup_timeout=120): score_reviews()\n"
+        "assert not {'matplotlib', 'tasks.report', 'tasks.report.writing'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert list_reports(scoring_home) == []
+
+
+def test_a_report_that_can_not_be_made_fails_no_run(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*arguments: object, **named: object) -> None:
+        raise ValueError("no picture \x1b[31m")
+
+    monkeypatch.setattr(writing, "write_report", fail)
+    drop(scoring_home, "monday.csv", CSV)
+    state: Any = score_reviews(return_state=True)
+    assert state.is_completed()
+    said = capsys.readouterr().err
+    assert "The report was not written (no picture \\x1b[31m). Next: reviews report" in said
+
+
+def test_the_newest_reports_are_kept_as_the_setting_says(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWS_KEEP_REPORTS", "1")
+    for name in ("one", "two"):
+        drop(scoring_home, f"{name}.csv", CSV.replace("film", name))
+        run()
+    assert [path.stem for path in list_reports(scoring_home)] == [find_last_run(scoring_home)]
+
+
+def test_the_command_writes_the_latest_report_and_says_where(scoring_home: Settings) -> None:
+    drop(scoring_home, "monday.csv", CSV)
+    run()
+    target = scoring_home.home / "mine.html"
+    done = CliRunner().invoke(main, ["report", "--output", str(target)])
+    assert (done.exit_code, done.output) == (0, f"Wrote {target}\n")
+    assert "2 reviews of 1 file scored" in target.read_text("utf-8")
+
+
+def test_the_command_refuses_a_run_that_is_not_there(scoring_home: Settings) -> None:
+    drop(scoring_home, "monday.csv", CSV)
+    run()
+    done = CliRunner().invoke(main, ["report", "nothing"])
+    assert done.exit_code == 2
+    assert "No published run has an id that begins with 'nothing'" in done.output
+
+
+def test_hostile_texts_and_names_are_words_in_report_artifacts_and_terminal(scoring_home: Settings) -> None:
+    nasty = "<img src=x onerror=alert(1)> \x1b[31mred \u202e.csv"
+    rows = ["text", *('"' + (text * 3).replace('"', '""') + ' good film"' for text in HOSTILE.values())]
+    drop(scoring_home, nasty, "\n".join([*rows, f'"{"long " * 15_000}"']))
+    drop(scoring_home, f"refused{nasty}", "")
+    run()
+    done = CliRunner().invoke(main, ["report"])
+    page = list_reports(scoring_home)[0].read_text("utf-8")
+    artifacts = list_artifacts(find_last_run(scoring_home))
+    for shown in (done.output, page, str(artifacts["scored-files"].data)):
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+    assert "<img" not in page
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(&#39;owned&#39;)&lt;/script&gt;" in page
+    assert "<img" not in str(artifacts["lineage"].data)
+    assert "<img" not in str(artifacts["report-file"].data)
+
+
+def test_forgetting_removes_the_reports_that_show_the_text(scoring_home: Settings) -> None:
+    drop(scoring_home, "monday.csv", CSV)
+    run()
+    [report] = list_reports(scoring_home)
+    said: list[str] = []
+    forget(scoring_home, "a", "review", None, "ann", said.append)
+    assert list_reports(scoring_home) == []
+    assert any(f"removed a report that showed it: {report.name}" in line for line in said)
+    assert CliRunner().invoke(main, ["report", report.stem]).exit_code == 0
+    assert "good film" not in report.read_text("utf-8")

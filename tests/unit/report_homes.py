@@ -1,0 +1,144 @@
+"""Small published databases for tests of the report: one scoring run of a few files, and facts of a training."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tasks.commit import commit_parts
+from tasks.published import Ask, ask_published, publish
+from tasks.report.runs import find_run
+from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
+from tasks.run_log import end_run, start_run
+from tasks.warehouse import open_warehouse
+from tests.unit.warehouse_parts import PartFile, write_part
+
+RUN = "11111111-1111-4111-8111-111111111111"
+NEXT_RUN = "22222222-2222-4222-8222-222222222222"
+
+HOSTILE = {
+    "html": "<b onmouseover=alert(1)>bold</b> <img src=x onerror=alert(2)> &amp; </p></article>",
+    "script": "</style></script><script>alert('owned')</script>",
+    "sql": "'); DROP TABLE models; --",
+    "template": "{{ 7 * 7 }} {% raw %}",
+    "ansi": "\x1b[31mred\x1b[0m\x07",
+    "bidi": "safe \u202egnp.exe\u2066 \u200f",
+    "attribute": "\" data-row='x' style=\"position:fixed",
+}
+"""Texts that would do harm where they are not shown as text."""
+
+
+def make_run(
+    home: Path,
+    files: Sequence[PartFile],
+    run_id: str = RUN,
+    *,
+    status: str | None = "completed",
+    commit: bool = True,
+    model_id: str = "model-a",
+) -> Path:
+    """Record a scoring run that committed the files, publish, and give the warehouse; `status` None kills it."""
+    warehouse = home / "reviews.duckdb"
+    start_run(warehouse, run_id, "score-reviews", {}, "0.1.0+code")
+    part = write_part(
+        home / "parts" / f"{run_id}-{model_id}", [name_run(file, run_id) for file in files], model_id
+    )
+    if commit:
+        commit_parts(warehouse, part)
+        with open_warehouse(warehouse, write=True) as connection:
+            connection.execute("UPDATE quarantined_rows SET run_id = ? WHERE run_id = 'run-1'", [run_id])
+    if status is not None:
+        end_run(warehouse, run_id, status, {"files_scored": len(files)})
+    publish(warehouse, home / "published.duckdb")
+    return warehouse
+
+
+def name_run(file: PartFile, run_id: str) -> PartFile:
+    """Say of a file, and of its rows, which run scored them."""
+    rows = [{**row, "run_id": run_id} for row in file.rows]
+    return PartFile(file.name, rows, file.bad_rows, file.status, {"run_id": run_id, **file.ledger})
+
+
+def change(warehouse: Path, *statements: str) -> None:
+    """Change a warehouse by hand and publish it."""
+    with open_warehouse(warehouse, write=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    publish(warehouse, warehouse.parent / "published.duckdb")
+
+
+def promote(warehouse: Path, model_id: str = "model-a") -> None:
+    """Make a model the champion, with a row in `models`."""
+    change(
+        warehouse,
+        "INSERT INTO models (model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, bundle_fingerprint, "
+        f"test_accuracy, trained_at) VALUES ('{model_id}', 'lstm', 0, 'stanford', 'd', 'c', 'b', 0.8, now())",
+        f"INSERT INTO promotions SELECT count(*) + 1, 'promote', '{model_id}', 'first', NULL, now() FROM promotions",
+    )
+
+
+@contextmanager
+def asking(home: Path) -> Iterator[Ask]:
+    """Ask the published copy of a home."""
+    with ask_published(home / "published.duckdb") as ask:
+        yield ask
+
+
+def read_facts_of(home: Path, run_id: str = RUN) -> ScoringFacts:
+    """Read what a scoring run's report shows."""
+    with asking(home) as ask:
+        return read_scoring_facts(ask, find_run(ask, run_id), home / "bundles")
+
+
+def make_bundle_facts(**changed: Any) -> dict[str, Any]:
+    """Give the facts of a bundle as a training leaves them, with all that may be there."""
+    evaluation = {
+        "reviews": 100,
+        "accuracy": 0.9,
+        "auc": 0.95,
+        "log_loss": 0.3,
+        "calibration_error": 0.02,
+        "true_positives": 45,
+        "false_positives": 5,
+        "true_negatives": 45,
+        "false_negatives": 5,
+        "reliability": [
+            {"lower": 0.1, "upper": 0.2, "reviews": 50, "mean_score": 0.15, "share_positive": 0.1},
+            {"lower": 0.8, "upper": 0.9, "reviews": 50, "mean_score": 0.85, "share_positive": 0.9},
+        ],
+    }
+    epoch = {"loss": 0.5, "accuracy": 0.7, "validation_loss": 0.4, "validation_accuracy": 0.8}
+    roc = {"false_positive_rate": [0.0, 0.1, 1.0], "true_positive_rate": [0.0, 0.9, 1.0]}
+    facts = {
+        "model_id": "model-a",
+        "variant": "lstm",
+        "seed": 0,
+        "epochs": 2,
+        "kept_epoch": 2,
+        "history": [epoch, {**epoch, "loss": 0.3}],
+        "metrics": {
+            "validation": evaluation,
+            "test": {**evaluation, "roc": roc},
+            "test_unseen_texts": evaluation,
+            "by_length": [
+                {"from_words": 0, "reviews": 60, "accuracy": 0.92, "rating_mae": 1.1},
+                {"from_words": 200, "reviews": 40, "accuracy": 0.87, "rating_mae": 1.4},
+            ],
+            "rating": {
+                "mae": 1.2,
+                "rmse": 1.6,
+                "spearman": 0.81,
+                "title_spearman": 0.9,
+                "title_pearson": 0.91,
+                "titles": 40,
+                "interval_coverage": 0.94,
+            },
+        },
+        "rating": {"scores": [0.0, 0.5, 1.0], "stars": [1.2, 5.5, 9.6]},
+        "baseline": {"test_accuracy": 0.85, "name": "words counted"},
+        "hyper_parameters": {"units": 100},
+        "rows": {"train": 80, "validation": 20, "test": 100},
+        "provenance": {"dataset": "stanford", "source_sha256": "archive"},
+        "versions": {"python": "3.11"},
+    }
+    return {**facts, **changed}

@@ -1,0 +1,60 @@
+"""Charts: part of the page in colour and font, told apart without colour, with every figure in a table."""
+
+import re
+
+from tasks.report.charts import Chart, Series, draw_bars, draw_lines
+
+LABELS = ["a", "b <c> & d"]
+
+
+def draw(name: str = "scores", series: int = 2) -> Chart:
+    bars = [Series(f"series {number}", [1.0, float(number)]) for number in range(series)]
+    return draw_bars(name, "Title & more", "Says <this>.", LABELS, bars, ("x", "y"), str)
+
+
+def test_a_chart_has_the_pages_colours_and_no_others() -> None:
+    svg = draw().svg
+    assert {"currentColor", "var(--muted)", "var(--line)", "var(--series-1)", "var(--series-2)"} <= set(
+        re.findall(r"currentColor|var\(--[a-z0-9-]+\)", svg)
+    )
+    assert not re.search(r"#[0-9a-f]{6}\b", svg)
+
+
+def test_a_chart_has_the_pages_font_and_no_address() -> None:
+    svg = draw().svg
+    assert "<text" in svg
+    assert not re.search(r"DejaVu|font-family|https?:|xmlns|<metadata|<style|<!--", svg)
+
+
+def test_a_chart_says_what_it_is_and_escapes_it() -> None:
+    svg = draw().svg
+    assert '<title id="scores-title">Title &amp; more</title>' in svg
+    assert '<desc id="scores-summary">Says &lt;this&gt;.</desc>' in svg
+    assert "b &lt;c&gt; &amp; d" in svg
+
+
+def test_two_charts_on_a_page_share_no_id_and_lead_to_their_own() -> None:
+    one, other = draw("one").svg, draw("other").svg
+    ids = [re.findall(r'\bid="([^"]+)"', svg) for svg in (one, other)]
+    assert not set(ids[0]) & set(ids[1])
+    assert all(len(each) == len(set(each)) for each in ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", one) + re.findall(r'href="#([^"]+)"', one)) <= set(ids[0])
+
+
+def test_the_same_figures_give_the_same_picture() -> None:
+    assert draw().svg == draw().svg
+
+
+def test_series_differ_by_more_than_colour() -> None:
+    assert "<pattern" in draw().svg
+    assert "<pattern" not in draw(series=1).svg
+    lines = [Series(name, [0.1, 0.2], [1, 2]) for name in ("training", "validation")]
+    svg = draw_lines("loss", "Loss", "Falls.", lines, ("epoch", "nats"), ("epoch",), []).svg
+    assert "stroke-dasharray" in svg
+
+
+def test_every_figure_stands_in_the_table() -> None:
+    assert (draw().columns, draw().rows) == (
+        ("x", "series 0", "series 1"),
+        (("a", "1.0", "1.0"), ("b <c> & d", "0.0", "1.0")),
+    )

@@ -1,0 +1,202 @@
+"""What a report is told: which run is meant, and what belongs to a scoring run."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_contracts.errors import UsageError, WarehouseError
+from tasks.report.runs import find_run
+from tasks.report.scoring_facts import ENOUGH_REVIEWS, REVIEWS_SHOWN, TEXT_CHARACTERS, find_moved
+from tasks.run_log import end_run, record_checks, start_run
+from tests.unit.report_homes import NEXT_RUN, RUN, asking, change, make_run, promote, read_facts_of
+from tests.unit.test_run_page import make_failure
+from tests.unit.warehouse_parts import PartFile
+
+ROWS: list[dict[str, Any]] = [
+    {"review_id": f"r{number}", "movie_id": "tt1", "score": number / 10, "given_rating": float(number + 1)}
+    for number in range(10)
+]
+
+
+def find(home: Path, name: str) -> str:
+    with asking(home) as ask:
+        return find_run(ask, name).run_id
+
+
+def test_the_latest_run_is_the_newest_that_did_something(tmp_path: Path) -> None:
+    warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
+    start_run(warehouse, NEXT_RUN, "score-reviews", {}, "code")
+    end_run(warehouse, NEXT_RUN, "completed", {"files_scored": 0, "files_refused": 0})
+    change(warehouse)
+    assert find(tmp_path, "latest") == RUN
+
+
+def test_a_failed_run_is_something_to_look_at(tmp_path: Path) -> None:
+    warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
+    start_run(warehouse, NEXT_RUN, "train-model", {}, "code")
+    end_run(warehouse, NEXT_RUN, "failed", {})
+    change(warehouse)
+    assert find(tmp_path, "latest") == NEXT_RUN
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
+    make_run(tmp_path, [PartFile("f.csv", ROWS)])
+    make_run(tmp_path, [PartFile("g.csv", ROWS)], NEXT_RUN)
+    assert (find(tmp_path, "1"), find(tmp_path, NEXT_RUN)) == (RUN, NEXT_RUN)
+
+
+def test_what_names_no_run_several_or_one_of_another_flow_is_wrong_usage(tmp_path: Path) -> None:
+    warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
+    make_run(tmp_path, [PartFile("g.csv", ROWS)], RUN.replace("8111", "8112"))
+    start_run(warehouse, NEXT_RUN, "ingest-reviews", {}, "code")
+    change(warehouse)
+    with pytest.raises(UsageError, match=r"begins with '9\\\\x1b'"):
+        find(tmp_path, "9\x1b")
+    with pytest.raises(UsageError, match=f"several run ids: .*{RUN}"):
+        find(tmp_path, "1111")
+    with pytest.raises(UsageError, match="is of ingest-reviews"):
+        find(tmp_path, NEXT_RUN)
+
+
+def test_before_any_run_the_message_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(WarehouseError, match="nothing has been published"):
+        find(tmp_path, "latest")
+    change(tmp_path / "reviews.duckdb")
+    with pytest.raises(UsageError, match="reviews train"):
+        find(tmp_path, "latest")
+
+
+def test_a_run_has_its_own_files_rows_and_checks(tmp_path: Path) -> None:
+    make_run(tmp_path, [PartFile("f.csv", ROWS, bad_rows=[11, 12]), PartFile("bad.csv", status="refused")])
+    warehouse = make_run(tmp_path, [PartFile("g.csv", ROWS[:3])], NEXT_RUN)
+    record_checks(
+        warehouse, RUN, [make_failure(severity="warning", boundary="review_files", rule="text_blank")]
+    )
+    promote(warehouse)
+    first, second = read_facts_of(tmp_path), read_facts_of(tmp_path, NEXT_RUN)
+    assert first.totals == {"files": 2, "files_refused": 1, "rows_read": 12, "rows_quarantined": 2}
+    assert [(row["uri"], row["rule"]) for row in first.refused] == [("bad.csv", "csv_broken")]
+    assert [(row["rule"], row["rows"]) for row in first.quarantined] == [("text_encoding", 2)]
+    assert [(row["rule"], row["unexpected"]) for row in first.checks] == [("text_blank", 1200)]
+    assert (second.totals["files"], second.reviews_scored, second.checks) == (1, 3, [])
+    assert [row["model_id"] for row in second.lineage] == ["model-a"]
+
+
+def test_what_a_killed_run_left_behind_belongs_to_the_run_that_committed_it(tmp_path: Path) -> None:
+    from tasks.commit import commit_parts
+
+    warehouse = make_run(tmp_path, [PartFile("left.csv", ROWS)], status=None, commit=False)
+    start_run(warehouse, NEXT_RUN, "score-reviews", {}, "code")
+    commit_parts(warehouse, tmp_path / "parts" / f"{RUN}-model-a")
+    end_run(warehouse, NEXT_RUN, "completed", {"files_scored": 1})
+    change(warehouse)
+    assert [row["uri"] for row in read_facts_of(tmp_path, NEXT_RUN).files] == ["left.csv"]
+
+
+def test_scores_ratings_and_lengths_are_counted_in_their_bars(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"score": 0.0, "token_count": 49},
+        {"score": 0.05, "token_count": 50},
+        {"score": 1.0, "token_count": 5000, "given_rating": 10.0},
+    ]
+    make_run(tmp_path, [PartFile("f.csv", rows)])
+    facts = read_facts_of(tmp_path)
+    assert (facts.scores[0], facts.scores[1], facts.scores[-1], sum(facts.scores)) == (1, 1, 1, 3)
+    assert (facts.lengths[0], facts.lengths[50], facts.lengths[1000], sum(facts.lengths.values())) == (
+        1,
+        1,
+        1,
+        3,
+    )
+    assert (facts.ratings[1], facts.ratings[10]) == ((2, 0), (1, 1))
+
+
+def test_scores_are_held_against_what_the_writers_said(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"score": 0.9, "given_label": "positive"},
+        {"score": 0.9, "given_rating": 2.0},
+        {"score": 0.9, "given_rating": 5.0},
+        {"score": 0.9},
+    ]
+    make_run(tmp_path, [PartFile("f.csv", rows)])
+    given_by_writers = read_facts_of(tmp_path).given
+    assert (given_by_writers["labelled"], given_by_writers["share_agreeing"], given_by_writers["rated"]) == (
+        2,
+        0.5,
+        2,
+    )
+
+
+def test_the_reviews_shown_are_the_outermost_each_text_once_and_cut(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        *ROWS,
+        *[{"score": 0.99, "text": "the same"}] * 3,
+        {"score": 0.01, "text": "x" * 1_000_000},
+    ]
+    make_run(tmp_path, [PartFile("f.csv", rows)])
+    reviews = read_facts_of(tmp_path).reviews
+    assert [row["score"] for row in reviews["most positive"]] == [0.99, 0.9, 0.8, 0.7, 0.6]
+    assert reviews["least certain"][0]["score"] == 0.5
+    longest = reviews["most negative"][1]
+    assert (len(longest["text"]), longest["characters"]) == (TEXT_CHARACTERS, 1_000_000)
+    assert {len(each) for each in reviews.values()} == {REVIEWS_SHOWN}
+
+
+def test_without_the_view_of_drift_there_is_no_reference(tmp_path: Path) -> None:
+    warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
+    change(warehouse, "DROP VIEW IF EXISTS drift")
+    assert read_facts_of(tmp_path).drift == []
+
+
+def test_movies_are_compared_before_and_after_a_run(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"movie_id": "tt1", "score": 0.5}] * ENOUGH_REVIEWS
+    few: list[dict[str, Any]] = [{"movie_id": "tt2", "score": 0.5}] * (ENOUGH_REVIEWS - 1)
+    first = [{**row, "text": f"text {number}"} for number, row in enumerate([*rows, *few])]
+    promote(make_run(tmp_path, [PartFile("f.csv", first)]))
+    second = [{"movie_id": movie, "score": 1.0, "text": f"later {movie}"} for movie in ("tt1", "tt2")]
+    make_run(tmp_path, [PartFile("g.csv", second)], NEXT_RUN)
+    [movie] = read_facts_of(tmp_path, NEXT_RUN).moved
+    assert (movie.movie_id, movie.reviews_before, movie.reviews_after) == ("tt1", 5, 6)
+    assert [movie.before, movie.after, movie.change] == pytest.approx([5.5, 6.25, 0.75])
+    assert read_facts_of(tmp_path).moved == []
+
+
+REVIEWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "review_id": st.sampled_from([None, "a", "b", "c"]),
+            "movie_id": st.sampled_from([None, "tt1", "tt2"]),
+            "text": st.sampled_from(["one", "two", "three"]),
+            "score": st.floats(0, 1),
+        }
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=8, deadline=None)
+@given(files=st.lists(REVIEWS, min_size=1, max_size=3))
+def test_a_movie_after_the_last_run_is_what_movie_ratings_says(
+    files: list[list[dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home = tmp_path_factory.mktemp("home")
+    promote(home / "reviews.duckdb")
+    make_run(home, [PartFile(f"{number}.csv", rows) for number, rows in enumerate(files)])
+    with asking(home) as ask:
+        wanted = ask(
+            "SELECT movie_id, reviews, mean_predicted_rating AS stars FROM movie_ratings ORDER BY ALL"
+        )
+        run = find_run(ask, RUN)
+        read_moment = run.ended_at or run.started_at
+        ask("CREATE TEMP TABLE touched_movies AS SELECT DISTINCT movie_id FROM movie_ratings")
+        from tasks.report import scoring_facts
+
+        found = ask(scoring_facts._RATE_MOVIES_AT, {"moment": read_moment})
+        assert find_moved(ask, read_moment, read_moment) is not None
+    assert sorted((row["movie_id"], row["reviews"], round(row["stars"], 9)) for row in found) == [
+        (row["movie_id"], row["reviews"], round(row["stars"], 9)) for row in wanted
+    ]

@@ -1,0 +1,302 @@
+"""The pages of a report as a browser would take them: whole, harmless, and with a way in for everyone."""
+
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.report.rendering import render_scoring, render_training
+from tasks.report.runs import find_run
+from tasks.report.training_facts import read_training_facts
+from tasks.run_log import end_run, record_checks, start_run
+from tests.unit.report_homes import (
+    HOSTILE,
+    NEXT_RUN,
+    RUN,
+    asking,
+    change,
+    make_bundle_facts,
+    make_run,
+    promote,
+    read_facts_of,
+)
+from tests.unit.test_report_verdict import TRAINED
+from tests.unit.test_run_page import make_failure
+from tests.unit.warehouse_parts import PartFile
+
+VOID = {"meta", "link", "br", "img", "use", "path"}
+DRIFT = """
+CREATE OR REPLACE VIEW drift AS SELECT
+    run_id, model_id, measure, 12::BIGINT AS reviews, 0.5 AS mean, 0.4 AS reference_mean, [0.25, 0.75] AS shares,
+    [0.5, 0.5] AS reference_shares, ['-infinity'::DOUBLE, 0.5] AS bins_from, 0.3 AS psi, 0.1 AS threshold,
+    measure = 'score' AS drifted
+FROM (SELECT DISTINCT run_id, model_id FROM scored_reviews), (SELECT unnest(['truncated', 'score']) AS measure)
+"""
+
+
+class Page(HTMLParser):
+    """What stands in a page: its elements with their attributes, and its text outside of styles."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep an element."""
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep an element without content."""
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Find the element's beginning."""
+        if tag not in VOID:
+            assert self.open.pop() == tag, tag
+
+    def handle_data(self, data: str) -> None:
+        """Keep text that is shown."""
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    def count(self, tag: str) -> int:
+        """Count the elements of a kind."""
+        return sum(name == tag for name, _ in self.elements)
+
+    def values(self, attribute: str) -> list[str]:
+        """Give all values of an attribute."""
+        return [str(attributes[attribute]) for _, attributes in self.elements if attribute in attributes]
+
+    @property
+    def text(self) -> str:
+        """All text that is shown."""
+        return "".join(self.words)
+
+
+@pytest.fixture(scope="module")
+def scoring_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a scoring run with something in every section, and hostile words wherever words come from files."""
+    home = tmp_path_factory.mktemp("home")
+    nasty = HOSTILE["html"] + HOSTILE["ansi"]
+    before = [{"movie_id": nasty, "text": f"before {number}", "score": 0.2} for number in range(5)]
+    promote(make_run(home, [PartFile("before.csv", before)]))
+    rows: list[dict[str, Any]] = [
+        {
+            "review_id": nasty,
+            "movie_id": nasty,
+            "text": text,
+            "score": 0.9 + number / 100,
+            "given_rating": 9.0,
+        }
+        for number, text in enumerate(HOSTILE.values())
+    ]
+    rows += [{"text": f"a film {'x' * number}", "score": number / 1000} for number in (300, 600)]
+    rows += [{"text": "y" * 1_000_000, "score": 0.0}]
+    refused = PartFile(f"{nasty}.csv", status="refused", ledger={"rule": "csv_broken", "detail": nasty})
+    files = [PartFile(nasty, rows, bad_rows=[len(rows) + 1]), refused]
+    warehouse = make_run(home, files, NEXT_RUN)
+    record_checks(
+        warehouse, NEXT_RUN, [make_failure(observed=nasty, expected=nasty), make_failure(success=True)]
+    )
+    change(warehouse, DRIFT)
+    return render_scoring(read_facts_of(home, NEXT_RUN))
+
+
+@pytest.fixture(scope="module")
+def training_page() -> str:
+    """The page of a training with something in every section."""
+    model: dict[str, Any] = {f"{split}_rows": 10 for split in ("train", "validation", "test")}
+    model = {
+        **model,
+        "model_id": "model-a",
+        "dataset": "stanford",
+        "data_fingerprint": "d",
+        "bundle_fingerprint": "b",
+    }
+    names = ("test_accuracy", "test_auc", "test_log_loss", "test_ece", "test_rating_mae")
+    variants = [
+        {
+            **dict.fromkeys(names, 0.9),
+            "variant": variant,
+            "model_id": f"{variant}-s0",
+            "dataset": "stanford",
+            "is_this": variant == "lstm",
+            "is_champion": variant == "lstm",
+        }
+        for variant in ("lstm", "cnn_lstm")
+    ]
+    promotion = {"at": TRAINED.run.started_at, "reason": HOSTILE["html"], "compared_with": None}
+    return render_training(replace(TRAINED, model=model, variants=variants, promotion=promotion))
+
+
+@pytest.fixture(params=["scoring_page", "training_page"])
+def page(request: pytest.FixtureRequest) -> str:
+    """Either page."""
+    return str(request.getfixturevalue(request.param))
+
+
+def test_a_page_asks_for_nothing_and_runs_nothing(page: str) -> None:
+    parsed = Page(page)
+    policy = parsed.values("content")
+    assert any(
+        each.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:") for each in policy
+    )
+    assert not {"script", "iframe", "object", "embed", "base", "form", "img"} & {
+        tag for tag, _ in parsed.elements
+    }
+    assert all(link.startswith(("#", "data:")) for link in parsed.values("href") + parsed.values("src"))
+    assert not [name for _, attributes in parsed.elements for name in attributes if name.startswith("on")]
+    assert "@import" not in page
+    assert not re.search(r"https?://|url\((?!#)", page)
+
+
+def test_every_id_is_there_once_and_every_reference_leads_to_one(page: str) -> None:
+    parsed = Page(page)
+    ids = Counter(parsed.values("id"))
+    assert [name for name, times in ids.items() if times > 1] == []
+    named = [name for value in parsed.values("aria-labelledby") for name in value.split()]
+    named += [link[1:] for link in parsed.values("href") if link.startswith("#")]
+    named += re.findall(r"url\(#([^)]+)\)", page)
+    assert set(named) <= set(ids)
+
+
+def test_a_page_has_one_title_its_language_its_landmarks_and_headings_in_order(page: str) -> None:
+    parsed = Page(page)
+    assert parsed.elements[0] == ("html", {"lang": "en"})
+    assert [parsed.count(tag) for tag in ("h1", "header", "main", "footer")] == [1, 1, 1, 1]
+    levels = [int(tag[1]) for tag, _ in parsed.elements if re.fullmatch("h[1-6]", tag)]
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_every_table_has_headers_and_every_chart_a_title_and_its_figures(page: str) -> None:
+    parsed = Page(page)
+    heads = re.findall(r"<table>.*?</table>", page, re.DOTALL)
+    assert heads
+    assert all('<th scope="col"' in table and '<th scope="row"' in table for table in heads)
+    charts = re.findall(r"<figure>.*?</figure>", page, re.DOTALL)
+    assert len(charts) >= 3
+    assert all("<title " in chart and 'role="img"' in chart and "<details>" in chart for chart in charts)
+    assert parsed.open == []
+
+
+def test_hostile_words_are_shown_as_words(scoring_page: str) -> None:
+    parsed = Page(scoring_page)
+    for kind in ("html", "script", "sql", "template", "attribute"):
+        assert HOSTILE[kind] in parsed.text
+    assert "\\x1b[31mred\\x1b[0m\\x07" in parsed.text
+    assert "safe \\u202egnp.exe\\u2066 \\u200f" in parsed.text
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", scoring_page)
+
+
+def test_a_long_review_is_shortened_and_never_whole(scoring_page: str) -> None:
+    assert "first 2,000 of 1,000,000 characters" in Page(scoring_page).text
+    assert "y" * 2000 in scoring_page
+    assert "y" * 2001 not in scoring_page
+
+
+def test_a_nul_is_spelled_out(tmp_path: Path) -> None:
+    make_run(tmp_path, [PartFile("f.csv", [{"text": "zero\x00here"}])])
+    assert "zero\\x00here" in Page(render_scoring(read_facts_of(tmp_path))).text
+
+
+def test_every_section_of_a_scoring_run_is_there(scoring_page: str) -> None:
+    text = Page(scoring_page).text
+    for heading in (
+        "What came in",
+        "What was refused, and why",
+        "What was set aside, and how it is released",
+        "What was scored",
+        "Drift",
+        "The most positive",
+        "The least certain",
+        "Movies that moved",
+        "Contracts",
+        "Where the scores come from",
+    ):
+        assert heading in text
+    assert "reviews quarantine release --rule text_encoding --encoding cp1252" in text
+    assert "The scores drifted: PSI 0.300, limit 0.100." in text
+
+
+def test_every_section_of_a_training_is_there(training_page: str) -> None:
+    text = Page(training_page).text
+    for heading in (
+        "Does it score?",
+        "How it learnt",
+        "ROC curve",
+        "Calibration",
+        "Right and wrong",
+        "Errors by length",
+        "How well the stars fit",
+        "From score to stars",
+        "Beside the others",
+        "linear baseline",
+        "What it was made of",
+    ):
+        assert heading in text
+
+
+@pytest.mark.parametrize("missing", ["roc", "by_length", "rating", "reliability", "auc"])
+def test_a_bundle_that_lacks_a_figure_has_a_page_all_the_same(missing: str) -> None:
+    facts = make_bundle_facts()
+    metrics = {name: each for name, each in facts["metrics"].items() if name != missing}
+    test = {name: each for name, each in metrics["test"].items() if name != missing}
+    test = {**test, **({"auc": None} if missing == "auc" else {})}
+    bundle = {**facts, "metrics": {**metrics, "test": test}, "history": [], "rating": None}
+    page = render_training(
+        replace(TRAINED, bundle=bundle, model={**dict.fromkeys(MODEL_COLUMNS), "dataset": "x"})
+    )
+    assert "How good it is" in Page(page).text
+
+
+MODEL_COLUMNS = (
+    "model_id", "train_rows", "validation_rows", "test_rows", "data_fingerprint", "bundle_fingerprint"
+)  # fmt: skip
+
+
+def test_a_run_that_scored_nothing_has_a_page(tmp_path: Path) -> None:
+    make_run(tmp_path, [PartFile("bad.csv", status="refused")], status="failed")
+    text = Page(render_scoring(read_facts_of(tmp_path))).text
+    assert "the run failed" in text
+    assert "bad.csv" in text
+
+
+def test_a_training_is_found_by_the_model_in_its_counts_and_told_without_its_bundle(tmp_path: Path) -> None:
+    warehouse = tmp_path / "reviews.duckdb"
+    promote(warehouse)
+    start_run(warehouse, RUN, "train-model", {"variant": "lstm", "seed": 0}, "code")
+    end_run(
+        warehouse,
+        RUN,
+        "completed",
+        {"train": 1, "model_id": "model-a", "decision": "it is the champion already"},
+    )
+    kept = json.dumps({"evaluations": make_bundle_facts()["metrics"], "history": [], "baseline": {}})
+    change(warehouse, f"UPDATE models SET metrics = '{kept}'")
+    with asking(tmp_path) as ask:
+        facts = read_training_facts(ask, find_run(ask, RUN), tmp_path / "bundles")
+    assert (facts.model["model_id"], facts.is_champion, facts.promoted) == ("model-a", True, False)
+    assert "This run did not promote it: it is the champion already." in Page(render_training(facts)).text
+
+
+def test_a_training_of_before_the_model_was_kept_is_found_by_its_time(tmp_path: Path) -> None:
+    warehouse = tmp_path / "reviews.duckdb"
+    start_run(warehouse, RUN, "train-model", {"variant": "lstm", "seed": 0}, "code")
+    promote(warehouse)
+    end_run(warehouse, RUN, "completed", {"train": 1})
+    change(warehouse)
+    with asking(tmp_path) as ask:
+        facts = read_training_facts(ask, find_run(ask, RUN), tmp_path / "bundles")
+    assert (facts.model["model_id"], facts.decision, facts.promoted) == ("model-a", "first", True)

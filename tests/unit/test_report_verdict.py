@@ -1,0 +1,133 @@
+"""Whether a run can be trusted: the sentence, its weight, and each reason."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tasks.report.runs import Run
+from tasks.report.scoring_facts import ScoringFacts
+from tasks.report.training_facts import TrainingFacts
+from tasks.report.verdict import BAD, CARE, GOOD, judge_scoring, judge_training
+from tests.unit.report_homes import RUN, make_bundle_facts
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DONE = Run(RUN, "score-reviews", {}, "code", NOW, NOW, "completed", {})
+CHECK = {"boundary": "scored_reviews", "rule": "score_range", "severity": "error", "checks": 3, "passed": 3}
+DRIFT = {"model_id": "m", "measure": "score", "psi": 0.01, "threshold": 0.1, "drifted": False}
+SOUND = ScoringFacts(
+    run=DONE,
+    totals={"files": 2, "files_refused": 0, "rows_read": 200, "rows_quarantined": 0},
+    files=[],
+    refused=[],
+    models=[{"reviews": 200}],
+    given={"labelled": 150, "share_agreeing": 0.81, "rated": 0, "rating_mae": None},
+    scores=(),
+    ratings={},
+    lengths={},
+    quarantined=[],
+    checks=[{**CHECK, "is_broken": False}],
+    drift=[DRIFT],
+    reviews={},
+    moved=[],
+    lineage=[{"model_id": "m", "dataset": "stanford", "test_accuracy": 0.8}],
+)
+TRAINED = TrainingFacts(
+    run=replace(DONE, flow="train-model"),
+    model={"model_id": "model-a"},
+    bundle=make_bundle_facts(),
+    decision="the first model",
+    promotion={"number": 1, "at": NOW, "reason": "the first model", "compared_with": None},
+    is_champion=True,
+    variants=[],
+    checks=[],
+)
+
+
+def test_a_run_against_which_nothing_speaks_can_be_trusted() -> None:
+    verdict = judge_scoring(SOUND)
+    assert verdict.weight == GOOD
+    assert verdict.sentence == (
+        "These scores can be trusted: no contract is broken, no file was refused, no row was set aside, "
+        "nothing drifted and the writers agree as in the test."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "weight", "brief"),
+    [
+        ({"run": replace(DONE, status="failed")}, BAD, "the run failed"),
+        ({"run": replace(DONE, status="running", ended_at=None)}, BAD, "the run never ended"),
+        ({"checks": [{**CHECK, "passed": 2, "is_broken": True}]}, BAD, "a contract is broken"),
+        ({"checks": [{**CHECK, "severity": "warning", "is_broken": True}]}, CARE, "a contract warned"),
+        ({"totals": {**SOUND.totals, "files_refused": 1}}, CARE, "1 file was refused"),
+        ({"totals": {**SOUND.totals, "rows_quarantined": 3}}, CARE, "1.5% of the rows were set aside"),
+        ({"drift": []}, CARE, "drift was not measured"),
+        (
+            {"drift": [DRIFT, {**DRIFT, "measure": "token_count", "drifted": True}]},
+            CARE,
+            "the lengths drifted",
+        ),
+        ({"given": {**SOUND.given, "share_agreeing": 0.7}}, CARE, "fewer writers agree than in the test"),
+        (
+            {"lineage": [{**SOUND.lineage[0], "dataset": "sample"}]},
+            CARE,
+            "the model learnt from generated reviews",
+        ),
+        (
+            {"lineage": [{**SOUND.lineage[0], "dataset": "other"}]},
+            CARE,
+            "the model learnt from unverified reviews",
+        ),
+    ],
+)
+def test_what_speaks_against_a_run_is_the_verdict(changed: dict[str, Any], weight: str, brief: str) -> None:
+    verdict = judge_scoring(replace(SOUND, **changed))
+    assert (verdict.weight, verdict.reasons[0].weight) == (weight, weight)
+    assert verdict.sentence.endswith(f": {brief}.")
+
+
+def test_warnings_of_the_row_contract_are_judged_by_the_rows_set_aside() -> None:
+    warned = {**CHECK, "boundary": "review_files", "severity": "warning", "is_broken": True}
+    assert judge_scoring(replace(SOUND, checks=[warned])).weight == GOOD
+
+
+def test_a_few_given_labels_say_nothing() -> None:
+    few = {**SOUND.given, "labelled": 10, "share_agreeing": 0.1}
+    assert judge_scoring(replace(SOUND, given=few)).weight == GOOD
+
+
+@pytest.mark.parametrize(
+    ("changed", "weight", "sentence"),
+    [
+        ({}, GOOD, "This model scores: it beats the linear baseline and its scores are calibrated."),
+        (
+            {"bundle": make_bundle_facts(baseline={"test_accuracy": 0.95})},
+            CARE,
+            "This model scores. To know: a linear model is no worse.",
+        ),
+        (
+            {"promotion": None, "is_champion": False, "decision": "no better than the champion"},
+            GOOD,
+            "This model was trained and does not score: it beats the linear baseline and its scores are calibrated.",
+        ),
+        (
+            {"run": replace(DONE, status="failed"), "bundle": {}},
+            BAD,
+            "This training is not to be relied on: the run failed.",
+        ),
+    ],
+)
+def test_a_training_is_judged_by_gate_baseline_and_calibration(
+    changed: dict[str, Any], weight: str, sentence: str
+) -> None:
+    verdict = judge_training(replace(TRAINED, **changed))
+    assert (verdict.weight, verdict.sentence) == (weight, sentence)
+
+
+def test_the_reason_of_the_gate_is_among_the_reasons() -> None:
+    told = judge_training(replace(TRAINED, promotion=None, decision="less accurate than the champion"))
+    assert "This run did not promote it: less accurate than the champion." in [
+        each.words for each in told.reasons
+    ]

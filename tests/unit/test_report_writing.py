@@ -1,0 +1,89 @@
+"""Reports on disk: whole or not at all, the newest kept, and none with a text that was forgotten."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from data_contracts.errors import SourceError
+from tasks.report import writing
+from tasks.report.writing import drop_older, drop_reports_of_forgotten, name_report, write_report
+from tests.unit.report_homes import NEXT_RUN, RUN, change, make_run
+from tests.unit.warehouse_parts import PartFile, hash_text
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with one published run."""
+    make_run(tmp_path, [PartFile("f.csv", [{"score": 0.9}, {"score": 0.1}])])
+    return tmp_path
+
+
+def write(home: Path, name: str = "latest", output: Path | None = None, keep: int = 0) -> Path:
+    return write_report(home / "published.duckdb", home / "bundles", home / "reports", name, output, keep)
+
+
+def test_a_report_is_named_by_its_run(home: Path) -> None:
+    assert write(home) == home / "reports" / f"{RUN}.html"
+    assert [path.name for path in (home / "reports").iterdir()] == [f"{RUN}.html"]
+    assert write(home).read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_a_report_goes_where_it_is_told(home: Path) -> None:
+    path = home / "elsewhere" / "today.html"
+    assert write(home, output=path) == path
+    assert "2 reviews of 1 file scored" in path.read_text("utf-8")
+
+
+def test_a_name_never_leads_out_of_the_folder() -> None:
+    assert name_report("../../etc/passwd") == "______etc_passwd.html"
+
+
+def test_a_write_that_fails_leaves_the_report_before_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(home)
+    before = path.read_bytes()
+
+    def fail(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(SourceError, match="No space left on device"):
+        write(home)
+    assert path.read_bytes() == before
+    assert [path.name for path in (home / "reports").iterdir()] == [f"{RUN}.html"]
+
+
+def test_only_the_newest_reports_stay_and_what_is_no_report_is_left_alone(home: Path) -> None:
+    folder = home / "reports"
+    folder.mkdir()
+    names = [f"{number}{RUN[1:]}.html" for number in range(4)]
+    for age, name in enumerate(names):
+        (folder / name).write_text("")
+        os.utime(folder / name, (age, age))
+    (folder / "mine.html").write_text("")
+    (folder / f".{NEXT_RUN}.html.new").write_text("half")
+    assert [path.name for path in drop_older(folder, 2)] == [names[1], names[0]]
+    assert sorted(path.name for path in folder.iterdir()) == [names[2], names[3], "mine.html"]
+
+
+def test_the_report_just_written_is_among_those_kept(home: Path) -> None:
+    make_run(home, [PartFile("g.csv", [{"score": 0.5}])], NEXT_RUN)
+    write(home, RUN, keep=1)
+    os.utime(home / "reports" / f"{RUN}.html", (1, 1))
+    path = write(home, NEXT_RUN, keep=1)
+    assert list((home / "reports").iterdir()) == [path]
+
+
+def test_a_report_that_shows_a_forgotten_row_is_removed_and_no_other(home: Path) -> None:
+    make_run(home, [PartFile("g.csv", [{"score": 0.5}])], NEXT_RUN)
+    kept, gone = write(home, NEXT_RUN), write(home, RUN)
+    assert drop_reports_of_forgotten(home / "reports", home / "published.duckdb") == []
+    trace = f"INSERT INTO forgotten_rows VALUES ('{hash_text('f.csv')}', 2, false, NULL, 'ann', now())"
+    change(home / "reviews.duckdb", trace)
+    assert drop_reports_of_forgotten(home / "reports", home / "published.duckdb") == [gone]
+    assert list((home / "reports").iterdir()) == [kept]
+
+
+def test_before_any_report_there_is_nothing_to_remove(tmp_path: Path) -> None:
+    assert drop_reports_of_forgotten(tmp_path / "reports", tmp_path / "nothing.duckdb") == []
+    assert writing._SHOWN_ROW.findall('<article data-row="3fa94c12ab07:17">') == ["3fa94c12ab07:17"]
