@@ -1,7 +1,5 @@
 """Runs write their reports: after a commit or a training, linked on the run's page, and never at a run's cost."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from flows.cli import main
 from flows.score_reviews import score_reviews
 from flows.upkeep import forget
 from tasks.report import writing
-from tests.conftest import PROJECT_ROOT
 from tests.flows.scoring_runs import CSV, drop, run
 from tests.flows.small_home import ask
 from tests.unit.report_homes import HOSTILE
@@ -48,21 +45,6 @@ def test_a_run_that_scored_writes_its_report_and_links_it(scoring_home: Settings
     assert report.as_uri() in str(artifacts["report"].data)
     assert f"reviews report {run_id}" in str(artifacts["report-file"].data)
     assert str(report) in str(artifacts["report-file"].data)
-
-
-def test_a_run_with_nothing_new_writes_none_and_loads_no_charts(scoring_home: Settings) -> None:
-    code = (
-        "import sys\n"
-        "from prefect.testing.utilities import prefect_test_harness\n"
-        "from flows.score_reviews import score_reviews\n"
-        "with prefect_test_harness(server_startup_timeout=120): score_reviews()\n"
-        "assert not {'matplotlib', 'tasks.report', 'tasks.report.writing'} & set(sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert list_reports(scoring_home) == []
 
 
 def test_a_report_that_can_not_be_made_fails_no_run(

@@ -420,7 +420,8 @@ if sys.argv[1:] == ["forbid reading"]:
     sys.addaudithook(forbid)
 from flows.score_reviews import score_reviews
 summary = score_reviews(rescore=True)
-heavy = {"tensorflow", "keras", "great_expectations", "pandas", "sklearn"} & sys.modules.keys()
+heavy = {"tensorflow", "keras", "great_expectations", "pandas", "sklearn"}
+heavy = (heavy | {"matplotlib", "jinja2", "tasks.report.writing"}) & sys.modules.keys()
 print("FOUND", summary.files_found, summary.files_scored, sorted(heavy))
 """
 
@@ -438,7 +439,9 @@ def test_a_run_that_finds_nothing_new_reads_no_file_and_loads_nothing_heavy(scor
     drop(scoring_home, "copy.csv", CSV)
     drop(scoring_home, "refused.csv", "")
     run()
+    reports = list(scoring_home.reports_dir.iterdir())
     assert "FOUND 3 0 []" in run_in_a_fresh_process("forbid reading")
+    assert list(scoring_home.reports_dir.iterdir()) == reports
 
 
 def test_a_run_that_finds_nothing_new_writes_no_row_of_inbox_files(scoring_home: Settings) -> None:
