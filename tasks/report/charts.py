@@ -5,16 +5,17 @@ and dark mode and print. Series differ by colour (Okabe and Ito's, for the colou
 """
 
 import io
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WIDTH, HEIGHT = 4.6, 2.9
+WIDTH, HEIGHT = 4.0, 2.6
 """Inches of 72 units each; the page stretches the picture to its column."""
-FONT_SIZE = 11
-MANY_LABELS = 10
-"""Beyond so many bars only every second has its label."""
+FONT_SIZE = 10
+LABEL_CHARACTERS = 42
+"""What the labels under the bars may have together, with two of room each; where they have more, some are left out."""
 
 _INK, _MUTED, _LINE, _PAPER = "#010101", "#010102", "#010103", "#010104"
 _SERIES = ("#010105", "#010106", "#010107")
@@ -81,7 +82,7 @@ def draw_bars(
             )
             for bar in bars:
                 bar.set_hatch(_HATCHES[number])
-        step = 2 if len(labels) > MANY_LABELS else 1
+        step = math.ceil(sum(len(label) + 2 for label in labels) / LABEL_CHARACTERS)
         axes.set_xticks(range(0, len(labels), step), labels[::step])
         axes.grid(axis="y")
 

@@ -53,7 +53,7 @@ def _draw_lengths(facts: ScoringFacts) -> Chart:
 
 
 def draw_drift(facts: ScoringFacts) -> tuple[Chart, ...]:
-    """Draw, by model and measure, this run's shares beside those of the reviews that the model was tested on."""
+    """Draw, by model and measure, this run's shares beside those of the model's held-out reviews."""
     return tuple(_draw_measure(row, number) for number, row in enumerate(facts.drift, start=1))
 
 

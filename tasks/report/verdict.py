@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from data_contracts.drift import BOUNDARY as DRIFT
 from data_contracts.review_files import BOUNDARY as REVIEW_FILES
 from tasks.answers import count
 from tasks.report.runs import Row, Run
@@ -117,11 +118,11 @@ def _judge_end(run: Run) -> list[Reason]:
 def _judge_checks(checks: Sequence[Row]) -> list[Reason]:
     total, held = (sum(row[name] for row in checks) for name in ("checks", "passed"))
     failed = [row for row in checks if row["is_broken"] and row["severity"] == "error"]
-    # Warnings of the row contract are the quarantined rows, which are judged by their number.
+    # The row contract warns of rows that are set aside, and that of drift of drift: both are judged by their figures.
     warned = [
         row
         for row in checks
-        if row["is_broken"] and row["severity"] != "error" and row["boundary"] != REVIEW_FILES
+        if row["is_broken"] and row["severity"] != "error" and row["boundary"] not in (REVIEW_FILES, DRIFT)
     ]
     reasons = []
     if failed:
@@ -131,7 +132,7 @@ def _judge_checks(checks: Sequence[Row]) -> list[Reason]:
         names = ", ".join(f"{row['boundary']}: {row['rule']}" for row in warned)
         reasons.append(Reason(CARE, "a contract warned", f"Contracts warned ({names})."))
     if total and not failed and not warned:
-        others = "; the others are of rows that were set aside" if held < total else ""
+        others = "; the others warned of what is told here" if held < total else ""
         reasons.append(
             Reason(
                 GOOD, "no contract is broken", f"{held:,} of {count(total, 'contract check')} held{others}."
@@ -144,11 +145,9 @@ def _judge_refused(totals: Row) -> Reason:
     refused, files = totals["files_refused"], totals["files"]
     if not refused:
         return Reason(GOOD, "no file was refused", f"No file was refused: {count(files, 'file')} came in.")
-    were = "was" if refused == 1 else "were"
-    brief = f"{count(refused, 'file')} {were} refused"
-    return Reason(
-        CARE, brief, f"{refused:,} of {count(files, 'file')} {were} refused: nothing of them is scored."
-    )
+    were, them = ("was", "it") if refused == 1 else ("were", "them")
+    words = f"{refused:,} of {count(files, 'file')} {were} refused: nothing of {them} is scored."
+    return Reason(CARE, f"{count(refused, 'file')} {were} refused", words)
 
 
 def _judge_quarantined(totals: Row) -> Reason:
@@ -168,14 +167,12 @@ def _judge_drift(facts: ScoringFacts) -> list[Reason]:
         return [Reason(CARE, "drift was not measured", words)]
     drifted = [row for row in facts.drift if row["drifted"]]
     if not drifted:
-        return [
-            Reason(GOOD, "nothing drifted", "Scores and texts are like those that the model was tested on.")
-        ]
+        return [Reason(GOOD, "nothing drifted", "Scores and texts are like the model's held-out reviews.")]
     names = _join(list(dict.fromkeys(name_measure(row["measure"]) for row in drifted)))
     figures = ", ".join(
         f"{row['measure']}: PSI {row['psi']:.3f}, limit {row['threshold']:.3f}" for row in drifted
     )
-    return [Reason(CARE, f"the {names} drifted", f"Unlike what the model was tested on ({figures}).")]
+    return [Reason(CARE, f"the {names} drifted", f"Unlike the model's held-out reviews ({figures}).")]
 
 
 def _judge_given(facts: ScoringFacts) -> list[Reason]:

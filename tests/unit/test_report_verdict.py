@@ -88,9 +88,10 @@ def test_what_speaks_against_a_run_is_the_verdict(changed: dict[str, Any], weigh
     assert verdict.sentence.endswith(f": {brief}.")
 
 
-def test_warnings_of_the_row_contract_are_judged_by_the_rows_set_aside() -> None:
-    warned = {**CHECK, "boundary": "review_files", "severity": "warning", "is_broken": True}
-    assert judge_scoring(replace(SOUND, checks=[warned])).weight == GOOD
+def test_warnings_of_bad_rows_and_of_drift_are_judged_by_their_figures() -> None:
+    for boundary in ("review_files", "drift"):
+        warned = {**CHECK, "boundary": boundary, "severity": "warning", "is_broken": True}
+        assert judge_scoring(replace(SOUND, checks=[warned])).weight == GOOD
 
 
 def test_a_few_given_labels_say_nothing() -> None:
