@@ -65,6 +65,7 @@ def run_demo(say: Callable[[str], None]) -> None:
         say(f"\n{question}")
         write_answer(settings.published, query, "table", sys.stdout)
     say(f'\nAsk more: reviews --home {settings.home} sql "from movie_ratings"')
+    say(f"Both runs as pages to look at and send on: {settings.reports_dir}")
 
 
 def drop_new_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:
