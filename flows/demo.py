@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import random
 import sys
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -71,8 +72,8 @@ def run_demo(say: Callable[[str], None]) -> None:
 def drop_new_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:
     """Put files into the inbox as they might arrive: a CSV with two bad rows, JSON lines, plain texts."""
     inbox.mkdir(parents=True, exist_ok=True)
-    step = max(1, len(reviews) // (CSV_REVIEWS + JSON_REVIEWS + TEXT_REVIEWS))
-    chosen = reviews[::step]
+    wanted = min(len(reviews), CSV_REVIEWS + JSON_REVIEWS + TEXT_REVIEWS)
+    chosen = random.Random(0).sample(reviews, wanted)  # noqa: S311 (not for secrets)
     rows = [
         {
             "review_id": f"r{position:05}",

@@ -53,6 +53,7 @@ def describe_training(summary: TrainingSummary) -> str:
         f"  baseline    accuracy {baseline['test_accuracy']:.4f} ({baseline['name']})",
         *(f"  warning     {warning}" for warning in summary.warnings),
         f"  {'promoted' if summary.promoted else 'not promoted'}: {summary.reason}",
+        *_name_report(summary.report),
     ]
     return "\n".join(lines)
 
@@ -75,8 +76,13 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
         *(f"  drift       {words}" for words in summary.drifted),
         *(f"  refused     {escape_controls(line)}" for line in summary.refused),
         *(f"  passed over {escape_controls(each.uri)}: {each.reason}" for each in summary.passed_over),
+        *_name_report(summary.report),
     ]
     return "\n".join(lines)
+
+
+def _name_report(path: str | None) -> list[str]:
+    return [f"  report      {path}"] if path else []
 
 
 def _describe_scored(summary: ScoringSummary) -> list[str]:

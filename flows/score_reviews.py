@@ -46,6 +46,8 @@ class ScoringSummary:
     rows_rescored: int = 0
     drifted: tuple[str, ...] = ()
     """In what the scored reviews are unlike those that the model was judged on, in words."""
+    report: str | None = None
+    """Path of the run's report; none where nothing was committed."""
 
 
 @flow(name="score-reviews", flow_run_name="score-reviews")
@@ -99,7 +101,8 @@ def score_reviews(
             _make_known(work, settings, run, time.monotonic() - started)
         raise
     if work.has_committed() or needs_publishing(settings.warehouse, settings.published):
-        _make_known(work, settings, run, time.monotonic() - started)
+        report = _make_known(work, settings, run, time.monotonic() - started)
+        summary = replace(summary, report=report)
     _tidy_up(settings)
     pass_fault_point("score: before reported")
     return _end_run(summary, work)
@@ -113,15 +116,16 @@ def _judge_drift(settings: Settings, work: stages.Work, run: RecordedRun) -> tup
     return tuple(stages.judge_drift(settings.warehouse, run.run_id, scored_by, settings.drift))
 
 
-def _make_known(work: stages.Work, settings: Settings, run: RecordedRun, seconds: float) -> None:
-    """Publish what was committed, show it on the run's page, tell it, and write the report of it."""
+def _make_known(work: stages.Work, settings: Settings, run: RecordedRun, seconds: float) -> str | None:
+    """Publish what was committed, show it on the run's page, tell it, and write its report; give the report's path."""
     publish_copy(settings.warehouse, settings.published)
     page.show_work(work, seconds)
     page.show_sources(work, settings)
-    if work.has_committed():
-        report_run(
-            settings.published, settings.bundles_dir, settings.reports_dir, run.run_id, settings.keep_reports
-        )
+    if not work.has_committed():
+        return None
+    return report_run(
+        settings.published, settings.bundles_dir, settings.reports_dir, run.run_id, settings.keep_reports
+    )
 
 
 def _tidy_up(settings: Settings) -> None:

@@ -28,6 +28,8 @@ class TrainingSummary:
     promoted: bool
     reason: str
     warnings: tuple[str, ...]
+    report: str | None = None
+    """Path of the run's report; none where it could not be written."""
 
 
 VariantName = Annotated[str, Field(json_schema_extra={"enum": list(VARIANTS)})]
@@ -61,10 +63,12 @@ def train_model(
         run.counts.update(bundle.facts["rows"], model_id=bundle.model_id, decision=decision.reason)
     pass_fault_point("train: after promotion")
     publish_copy(settings.warehouse, settings.published)
-    report_run(
+    report = report_run(
         settings.published, settings.bundles_dir, settings.reports_dir, run.run_id, settings.keep_reports
     )
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     promoted = "promoted" if decision.promote else "not promoted"
     name_run(f"train-model {variant} seed {seed} accuracy {accuracy:.4f} {promoted}")
-    return TrainingSummary(bundle.model_id, bundle.facts, decision.promote, decision.reason, bundle.warnings)
+    return TrainingSummary(
+        bundle.model_id, bundle.facts, decision.promote, decision.reason, bundle.warnings, report
+    )
