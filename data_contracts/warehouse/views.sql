@@ -1,5 +1,7 @@
 -- The views, in the order in which they build on each other. Nothing in them is newer than DuckDB 1.4.
 -- They are made anew whenever this file differs from the one that made them.
+-- Above each stands its grain. Its last SELECT has a column a line, each with a comment: docs are made of these.
+-- Days are of UTC in every reader's time zone, so they are counted from 1970 and not cast.
 
 -- One row per review: the newest source row of a review_id or, where there is none, of a text and movie_id;
 -- with the champion's score or, where it has not scored it, that of the newest promoted model that has.
@@ -51,18 +53,18 @@ best AS (
 SELECT
     newest.review_id, -- null where the source names none
     review.movie_id, -- null where the source names none
-    review.text,
+    review.text, -- as the source has it
     best.score, -- P(positive), 0 to 1
     best.sentiment, -- 'positive' or 'negative'
     best.predicted_rating, -- 1 to 10 stars
     review.given_label, -- what the source said, null where it did not
     review.given_rating, -- 1 to 10 stars as the source said, null where it did not
-    best.model_id,
-    sources.uri, -- the name under which its file first came in
-    review.source_sha256,
-    review.row_number,
+    best.model_id, -- of the model that gave the score
+    sources.uri, -- of the file, as it was first read
+    review.source_sha256, -- of that file's bytes
+    review.row_number, -- in that file, from 1
     review.reviewed_at, -- null where the source gives none
-    best.scored_at
+    best.scored_at -- when the model gave it
 FROM newest
 JOIN source_reviews AS review ON review.rowid = newest.position
 JOIN best ON best.row_id = newest.row_id
@@ -71,17 +73,266 @@ LEFT JOIN sources ON sources.source_sha256 = review.source_sha256;
 
 -- One row per movie_id, over the reviews of latest_scores; reviews of no named movie are left out.
 CREATE OR REPLACE VIEW movie_ratings AS
+WITH reviews_of_movies AS (
+    SELECT
+        movie_id,
+        sentiment,
+        predicted_rating,
+        given_rating,
+        rating_interval_title,
+        rating_interval_review,
+        CASE WHEN isfinite(reviewed_at) THEN reviewed_at END AS dated_at
+    FROM latest_scores LEFT JOIN models USING (model_id)
+    WHERE movie_id IS NOT NULL
+),
+summed AS (
+    SELECT
+        movie_id,
+        count(*) AS reviews,
+        avg(predicted_rating) AS mean_predicted_rating,
+        avg((sentiment = 'positive')::INTEGER) AS share_positive,
+        count(given_rating) AS rated_reviews,
+        avg(given_rating) AS mean_given_rating,
+        min(dated_at) AS first_reviewed_at,
+        max(dated_at) AS last_reviewed_at,
+        -- As models/stars.py measures it. A margin of which a part is unknown would be too narrow.
+        CASE WHEN count(rating_interval_title + rating_interval_review) = count(*)
+            THEN sqrt(avg(rating_interval_title ** 2) + avg(rating_interval_review ** 2) / count(*)) END AS margin,
+        CASE WHEN epoch(max(dated_at)) - epoch(min(dated_at)) >= 86400
+            THEN regr_slope(predicted_rating, epoch(dated_at) / (365.25 * 86400)) END AS trend
+    FROM reviews_of_movies GROUP BY movie_id
+),
+bounded AS (
+    SELECT
+        *,
+        -- greatest and least pass over a null.
+        CASE WHEN margin IS NOT NULL THEN greatest(1, mean_predicted_rating - margin) END AS rating_low,
+        CASE WHEN margin IS NOT NULL THEN least(10, mean_predicted_rating + margin) END AS rating_high
+    FROM summed
+)
 SELECT
-    movie_id,
-    count(*) AS reviews, -- of latest_scores
-    avg(predicted_rating) AS mean_predicted_rating, -- 1 to 10 stars
+    movie_id, -- as the sources name it
+    reviews, -- how many
+    mean_predicted_rating, -- 1 to 10 stars
+    rating_low, -- where the mean of their writers' ratings lies nine times of ten: from so many stars, 1 to 10
+    rating_high, -- to so many; both null where that is not known of one of the models that scored
+    share_positive, -- 0 to 1
+    rated_reviews, -- reviews whose source gave a rating
+    mean_given_rating, -- 1 to 10 stars over those; null without any
+    trend, -- stars a year that predicted_rating rises; null where the dates span less than a day
+    first_reviewed_at, -- null where no review has a date
+    last_reviewed_at -- null where no review has a date
+FROM bounded;
+
+-- One row per UTC day of scoring and model, over every row that the model scored on that day. A review that came in
+-- several files counts in each of them, and on the day of each model that scored it: what the model did, not what
+-- the movies are worth.
+CREATE OR REPLACE VIEW daily_scores AS
+SELECT
+    make_timestamp(epoch_us(scored_at))::DATE AS day, -- of scored_at, in UTC
+    model_id, -- of the model that scored
+    count(*) AS rows_scored, -- rows of source_reviews
     avg((sentiment = 'positive')::INTEGER) AS share_positive, -- 0 to 1
-    count(given_rating) AS rated_reviews, -- reviews whose source gave a rating
+    avg(score) AS mean_score, -- P(positive), 0 to 1
+    avg(predicted_rating) AS mean_predicted_rating, -- 1 to 10 stars
+    avg(oov_rate) AS mean_oov_rate, -- share of a text's words that the model does not know, 0 to 1
+    avg(truncated::INTEGER) AS share_truncated -- of texts with more words than the model reads, 0 to 1
+FROM scored_reviews
+GROUP BY ALL;
+
+-- One row per UTC day of scoring and model, over the rows scored on that day whose source gives a label or a rating;
+-- days without any are left out. A label that is not given is taken from a rating: 7 stars and more are positive, 4 and
+-- less are negative, those between say neither.
+CREATE OR REPLACE VIEW live_accuracy AS
+WITH sources AS (
+    -- As in latest_scores: source_number + row_number is a row's own number, which joins faster than its key.
+    SELECT source_sha256, row_number() OVER (ORDER BY source_sha256) * 68719476736 AS source_number
+    FROM scored_files WHERE status = 'scored' GROUP BY source_sha256
+),
+given AS (
+    SELECT
+        source_number + row_number AS row_id,
+        coalesce(
+            given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
+        ) AS label,
+        given_rating
+    FROM source_reviews JOIN sources USING (source_sha256)
+    WHERE given_label IS NOT NULL OR given_rating IS NOT NULL
+),
+judged AS (
+    SELECT
+        make_timestamp(epoch_us(scored_at))::DATE AS day,
+        model_id,
+        label,
+        sentiment = label AS is_right,
+        given_rating,
+        predicted_rating
+    FROM scored_reviews JOIN sources USING (source_sha256) JOIN given ON row_id = source_number + row_number
+)
+SELECT
+    day, -- of scored_at, in UTC
+    model_id, -- of the model that scored
+    count(label) AS labelled_reviews, -- rows whose source gives a label, or a rating that says one
+    avg(is_right::INTEGER) AS accuracy, -- share of those whose sentiment is the label, 0 to 1; null without any
+    count(given_rating) AS rated_reviews, -- rows whose source gives a rating
+    avg(abs(predicted_rating - given_rating)) AS rating_mae, -- stars, mean absolute error over those; null without any
     avg(given_rating) AS mean_given_rating, -- 1 to 10 stars over those; null without any
-    max(reviewed_at) AS last_reviewed_at -- null where no review has a date
-FROM latest_scores
-WHERE movie_id IS NOT NULL
-GROUP BY movie_id;
+    avg(predicted_rating) FILTER (given_rating IS NOT NULL) AS mean_predicted_rating -- 1 to 10 stars over the same
+FROM judged
+GROUP BY day, model_id;
+
+-- One row per pair of models that scored the same source rows, over those rows. model_a was promoted before model_b,
+-- for the first time; models that never were come last, as they first scored.
+CREATE OR REPLACE VIEW model_comparison AS
+WITH model_places AS (
+    SELECT model_id, row_number() OVER (ORDER BY min(number) NULLS LAST, min(committed_at), model_id) AS place
+    FROM scored_files LEFT JOIN promotions USING (model_id) WHERE status = 'scored' GROUP BY model_id
+),
+-- As in latest_scores: source_number + row_number is a row's own number, which joins faster than its key.
+sources AS (
+    SELECT source_sha256, row_number() OVER (ORDER BY source_sha256) * 68719476736 AS source_number
+    FROM scored_files WHERE status = 'scored' GROUP BY source_sha256 HAVING count(*) > 1
+),
+scores AS (
+    SELECT source_number + row_number AS row_id, place, score, sentiment, predicted_rating
+    FROM scored_reviews JOIN sources USING (source_sha256) JOIN model_places USING (model_id)
+),
+pairs AS (
+    SELECT
+        a.place AS place_a,
+        b.place AS place_b,
+        count(*) AS reviews,
+        count(*) FILTER (a.sentiment <> b.sentiment) AS flips,
+        avg(b.score - a.score) AS mean_score_shift,
+        avg(b.predicted_rating - a.predicted_rating) AS mean_rating_shift,
+        corr(b.score, a.score) AS correlation
+    FROM scores AS a JOIN scores AS b ON a.row_id = b.row_id AND a.place < b.place
+    GROUP BY place_a, place_b
+),
+named AS (
+    SELECT
+        pairs.*,
+        model_a.model_id AS model_a,
+        model_b.model_id AS model_b,
+        1 - flips / reviews AS share_agreement,
+        -- NaN where one of them is the same everywhere.
+        CASE WHEN isfinite(correlation) THEN correlation END AS known_correlation
+    FROM pairs
+    JOIN model_places AS model_a ON model_a.place = place_a
+    JOIN model_places AS model_b ON model_b.place = place_b
+)
+SELECT
+    model_a, -- the earlier one
+    model_b, -- the later one
+    reviews, -- rows of source_reviews that both scored
+    flips, -- those of them to which the two give another sentiment
+    share_agreement, -- of those to which both give the same, 0 to 1
+    mean_score_shift, -- score of model_b minus that of model_a, -1 to 1
+    mean_rating_shift, -- stars, predicted_rating of model_b minus that of model_a
+    known_correlation AS correlation -- of the two scores, -1 to 1; null where all of one model's are the same
+FROM named;
+
+-- One row per scored row (source_sha256, row_number, model_id): where its score comes from.
+-- What is not recorded is null.
+CREATE OR REPLACE VIEW lineage AS
+WITH checks AS (
+    SELECT
+        run_id,
+        source_sha256,
+        count(*) AS made,
+        count(*) FILTER (NOT success AND severity = 'error') AS failed,
+        count(*) FILTER (NOT success AND severity = 'warning') AS warned
+    FROM contract_results WHERE source_sha256 IS NOT NULL GROUP BY run_id, source_sha256
+),
+-- From when until when each promotion is its model's last one: a score has the one under which it was given.
+standings AS (
+    SELECT
+        model_id,
+        number,
+        "at" AS promoted_at,
+        lead("at", 1, 'infinity') OVER (PARTITION BY model_id ORDER BY "at", number) AS until
+    FROM promotions
+)
+SELECT
+    scored.source_sha256, -- of the bytes of the file that the row is of
+    scored.row_number, -- in that file, from 1
+    scored.model_id, -- of the model that gave the score
+    review.review_id, -- null where the source names none
+    review.movie_id, -- null where the source names none
+    scored.score, -- P(positive), 0 to 1
+    scored.sentiment, -- 'positive' or 'negative'
+    scored.predicted_rating, -- 1 to 10 stars
+    scored.scored_at, -- when the model gave it
+    file.uri, -- the file's name when this model scored it
+    file.format, -- such as csv.gz; null where unknown
+    file.bytes, -- size of the file as found
+    review.member, -- the row's file inside a zip or tar; null elsewhere
+    released.released_at, -- when the row was released from the quarantine; null where it was never in it
+    coalesce(checks.made, 0) AS checks_made, -- of the file by contracts, in the run that scored the row; 0 in a release
+    coalesce(checks.failed, 0) AS checks_failed, -- those that failed as errors
+    coalesce(checks.warned, 0) AS checks_warned, -- those that failed as warnings
+    models.variant, -- the kind of model
+    models.seed, -- it was trained from
+    models.dataset, -- it was trained on: 'stanford', 'sample' or 'other'
+    models.data_fingerprint, -- of the rows that it was trained on
+    models.test_accuracy, -- 0 to 1
+    models.bundle_fingerprint, -- of every byte of the model's bundle
+    standings.number AS promotion, -- of the model, the last one before it scored; its number in promotions
+    standings.promoted_at, -- when that was
+    scored.run_id, -- of the run that scored the row
+    runs.flow, -- what that run was of; 'release-rows' for a released row
+    runs.started_at, -- when that run began
+    runs.status, -- 'completed', 'failed' or 'running', also where it was killed
+    runs.code_version -- of the program that it ran
+FROM scored_reviews AS scored
+JOIN source_reviews AS review USING (source_sha256, row_number)
+LEFT JOIN scored_files AS file
+    ON file.source_sha256 = scored.source_sha256 AND file.model_id = scored.model_id
+LEFT JOIN checks ON checks.source_sha256 = scored.source_sha256 AND checks.run_id = scored.run_id
+LEFT JOIN quarantined_rows AS released
+    ON released.source_sha256 = scored.source_sha256 AND released.row_number = scored.row_number
+LEFT JOIN models ON models.model_id = scored.model_id
+LEFT JOIN standings
+    ON standings.model_id = scored.model_id AND promoted_at <= scored.scored_at AND scored.scored_at < until
+LEFT JOIN runs ON runs.run_id = scored.run_id;
+
+-- One row per row that is set aside: source_sha256, row_number; those that were released are left out.
+CREATE OR REPLACE VIEW open_quarantine AS
+WITH begun AS (
+    SELECT
+        *,
+        -- Without its last bytes where they are a part of a letter; as escaped bytes where it is no UTF-8.
+        coalesce(
+            try(decode(raw[1:240])),
+            try(decode(raw[1:239])),
+            try(decode(raw[1:238])),
+            try(decode(raw[1:237])),
+            raw[1:240]::VARCHAR
+        ) AS beginning
+    FROM quarantined_rows WHERE released_at IS NULL
+),
+shown AS (
+    SELECT
+        *,
+        left(source_sha256, 12) || ':' || row_number AS row_name,
+        floor((epoch(now()) - epoch(quarantined_at)) / 86400)::BIGINT AS days_waiting,
+        -- Controls, marks that turn the direction of writing, and line ends, each run of them as one space.
+        left(trim(regexp_replace(beginning, '[\p{C}\p{Z}]+', ' ', 'g')), 60) AS text_preview
+    FROM begun
+)
+SELECT
+    row_name, -- by which `reviews quarantine show` and `release` take it
+    uri, -- of the file that the row is of
+    source_sha256, -- of that file's bytes
+    row_number, -- in that file, from 1
+    member, -- the row's file inside a zip or tar; null elsewhere
+    rule, -- that the row broke
+    detail, -- where and how it broke it
+    quarantined_at, -- when it was set aside
+    days_waiting, -- whole days since then
+    octet_length(raw) AS bytes, -- of the row as found; null where it has none, or they were dropped
+    text_preview -- how those begin: 60 characters at most, all safe on a terminal; null where there are none
+FROM shown;
 
 -- One row per run, model and measure: how far the rows that the run scored are from the model's held-out reviews.
 -- Models that were trained before a reference was kept are left out.
@@ -141,8 +392,8 @@ compared AS (
     FROM shares GROUP BY run_id, model_id, measure, reviews, mean
 )
 SELECT
-    compared.run_id,
-    compared.model_id,
+    compared.run_id, -- of the run that scored
+    compared.model_id, -- of the model that it scored with
     compared.measure, -- 'score', 'token_count', 'oov_rate' or 'truncated', as in scored_reviews
     compared.reviews, -- rows that the run scored with the model
     compared.mean, -- of the measure over those; of 'truncated' the share, 0 to 1

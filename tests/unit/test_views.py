@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts.warehouse import list_migrations, read_views
+from models.stars import RatingInterval
 from tasks.commit import commit_parts
-from tasks.warehouse import bring_up_to_date, open_warehouse
+from tasks.warehouse import open_warehouse
+from tests.unit.view_tables import add_file, add_model, ask, make_tables, promote
 from tests.unit.warehouse_parts import NOON, PartFile, write_part
 
 
@@ -21,60 +23,6 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with make_tables() as made:
         promote(made, "model-a")
         yield made
-
-
-def make_tables() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    bring_up_to_date(connection, list_migrations(), read_views())
-    return connection
-
-
-def promote(connection: duckdb.DuckDBPyConnection, model_id: str, action: str = "promote") -> None:
-    query = "INSERT INTO promotions SELECT count(*) + 1, ?, ?, 'a reason', NULL, now() FROM promotions"
-    connection.execute(query, [action, model_id])
-
-
-def add_file(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    rows: list[dict[str, Any]],
-    day: int = 0,
-    model_id: str = "model-a",
-) -> None:
-    """Add a file, committed so many days after noon, with the source rows and the scores of one model."""
-    committed_at = NOON + timedelta(days=day)
-    entry = "INSERT INTO scored_files VALUES (?, ?, 'scored', NULL, NULL, ?, 'csv', 1, ?, 'run', ?)"
-    is_first = not connection.execute("FROM scored_files WHERE source_sha256 = ?", [name]).fetchall()
-    connection.execute(entry, [name, model_id, name, len(rows), committed_at])
-    for number, row in enumerate(rows, start=1):
-        text = row.get("text", f"{name} {number}")
-        source = [
-            name,
-            number,
-            row.get("review_id"),
-            row.get("movie_id"),
-            row.get("reviewed_at"),
-            text,
-            f"sha256 of {text}",
-            row.get("given_rating"),
-        ]
-        if is_first:
-            connection.execute(
-                "INSERT INTO source_reviews (source_sha256, row_number, review_id, movie_id, reviewed_at, text,"
-                " text_sha256, given_rating) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                source,
-            )
-        score = row.get("score", 0.75)
-        sentiment = "positive" if score >= 0.5 else "negative"
-        scored = [name, number, model_id, score, sentiment, 1 + 9 * score, NOON]
-        connection.execute(
-            "INSERT INTO scored_reviews VALUES (?, ?, ?, ?, ?, ?, 4, 0, false, 'run', ?)", scored
-        )
-
-
-def ask(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
-    return connection.execute(query).fetchall()
 
 
 def test_a_review_of_two_daily_exports_is_one_review_the_later_one(
@@ -201,10 +149,117 @@ def test_ratings_of_a_movie_are_those_of_its_reviews(connection: duckdb.DuckDBPy
     ]
     add_file(connection, "f", rows)
     add_file(connection, "g", [{"movie_id": "tt2", "review_id": "r4", "score": 1.0}], day=1)
-    assert ask(connection, "FROM movie_ratings ORDER BY movie_id") == [
-        ("tt1", 3, 5.5, 2 / 3, 2, 5.5, NOON),
-        ("tt2", 1, 10.0, 1.0, 0, None, None),
+    columns = "movie_id, reviews, mean_predicted_rating, share_positive, rated_reviews, mean_given_rating"
+    assert ask(connection, f"SELECT {columns} FROM movie_ratings ORDER BY movie_id") == [
+        ("tt1", 3, 5.5, 2 / 3, 2, 5.5),
+        ("tt2", 1, 10.0, 1.0, 0, None),
     ]
+
+
+BOUNDS = "SELECT rating_low, rating_high FROM movie_ratings"
+
+
+def add_interval(connection: duckdb.DuckDBPyConnection, model_id: str, title: float, review: float) -> None:
+    add_model(connection, model_id, rating_interval_title=title, rating_interval_review=review)
+
+
+@pytest.mark.parametrize(("reviews", "margin"), [(1, 2.5), (4, (0.7**2 + 2.4**2 / 4) ** 0.5)])
+def test_the_interval_of_a_rating_narrows_with_the_number_of_reviews(
+    connection: duckdb.DuckDBPyConnection, reviews: int, margin: float
+) -> None:
+    add_interval(connection, "model-a", 0.7, 2.4)
+    add_file(connection, "f", [{"movie_id": "tt1", "score": 0.5}] * reviews)
+    assert ask(connection, BOUNDS) == [(pytest.approx(5.5 - margin), pytest.approx(5.5 + margin))]
+
+
+@pytest.mark.parametrize("reviews", [1, 3, 50])
+def test_the_interval_is_the_one_whose_coverage_was_measured(
+    connection: duckdb.DuckDBPyConnection, reviews: int
+) -> None:
+    add_interval(connection, "model-a", 0.5, 2.0)
+    add_file(connection, "f", [{"movie_id": "tt1", "score": 0.5}] * reviews)
+    [margin] = RatingInterval(0.5, 2.0).measure_half_width(np.array([reviews]))
+    assert ask(connection, BOUNDS) == [(pytest.approx(5.5 - margin), pytest.approx(5.5 + margin))]
+
+
+def test_the_interval_has_the_mean_of_the_models_that_scored(connection: duckdb.DuckDBPyConnection) -> None:
+    promote(connection, "model-b")
+    for model_id, title, review in (("model-a", 0.0, 1.0), ("model-b", 2.0, 3.0)):
+        add_interval(connection, model_id, title, review)
+        add_file(connection, f"of {model_id}", [{"movie_id": "tt1", "score": 0.5}], model_id=model_id)
+    margin = ((0**2 + 2**2) / 2 + (1**2 + 3**2) / 2 / 2) ** 0.5
+    assert ask(connection, BOUNDS) == [(pytest.approx(5.5 - margin), pytest.approx(5.5 + margin))]
+
+
+@pytest.mark.parametrize(("score", "bounds"), [(0.0, (1.0, 6.0)), (1.0, (5.0, 10.0))])
+def test_the_interval_stays_on_the_star_scale(
+    connection: duckdb.DuckDBPyConnection, score: float, bounds: tuple[float, float]
+) -> None:
+    add_interval(connection, "model-a", 3.0, 4.0)
+    add_file(connection, "f", [{"movie_id": "tt1", "score": score}])
+    assert ask(connection, BOUNDS) == [pytest.approx(bounds)]
+
+
+def test_there_is_no_interval_where_it_is_not_known_of_every_model(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    promote(connection, "model-b")
+    add_interval(connection, "model-a", 1.0, 2.0)
+    add_model(connection, "model-b")
+    add_file(connection, "f", [{"movie_id": "tt1"}])
+    add_file(connection, "g", [{"movie_id": "tt1"}, {"movie_id": "tt2"}], model_id="model-b")
+    assert ask(connection, BOUNDS) == [(None, None), (None, None)]
+
+
+YEAR = timedelta(days=365.25)
+TREND = "SELECT trend FROM movie_ratings"
+
+
+def rate_over_time(connection: duckdb.DuckDBPyConnection, *reviews: tuple[datetime | None, float]) -> None:
+    rows = [{"movie_id": "tt1", "reviewed_at": moment, "score": score} for moment, score in reviews]
+    add_file(connection, "f", rows)
+
+
+def test_the_trend_is_in_stars_a_year(connection: duckdb.DuckDBPyConnection) -> None:
+    rate_over_time(connection, (NOON, 0.2), (NOON + YEAR, 0.3), (NOON + 2 * YEAR, 0.4), (None, 1.0))
+    assert ask(connection, TREND) == [(pytest.approx(0.9),)]
+
+
+@pytest.mark.parametrize("hours", [0, 23])
+def test_dates_that_span_less_than_a_day_make_no_trend(
+    connection: duckdb.DuckDBPyConnection, hours: int
+) -> None:
+    rate_over_time(connection, (NOON, 0.2), (NOON + timedelta(hours=hours), 0.9))
+    assert ask(connection, TREND) == [(None,)]
+
+
+def test_dates_that_span_a_day_make_a_trend(connection: duckdb.DuckDBPyConnection) -> None:
+    rate_over_time(connection, (NOON, 0.2), (NOON + timedelta(days=1), 0.3))
+    assert ask(connection, TREND) == [(pytest.approx(0.9 * 365.25),)]
+
+
+def test_without_dates_there_is_no_trend_and_no_first_review(connection: duckdb.DuckDBPyConnection) -> None:
+    rate_over_time(connection, (None, 0.2), (None, 0.3))
+    query = "SELECT trend, first_reviewed_at, last_reviewed_at FROM movie_ratings"
+    assert ask(connection, query) == [(None, None, None)]
+
+
+@pytest.mark.parametrize("moment", ["infinity", "-infinity"])
+def test_dates_that_are_not_finite_count_as_none(connection: duckdb.DuckDBPyConnection, moment: str) -> None:
+    rate_over_time(connection, (NOON, 0.2), (NOON + YEAR, 0.3), (None, 1.0))
+    connection.execute(
+        "UPDATE source_reviews SET reviewed_at = ?::TIMESTAMPTZ WHERE row_number = 3", [moment]
+    )
+    query = "SELECT reviews, trend, first_reviewed_at, last_reviewed_at FROM movie_ratings"
+    assert ask(connection, query) == [(3, pytest.approx(0.9), NOON, NOON + YEAR)]
+
+
+def test_dates_half_a_million_years_apart_make_a_trend(connection: duckdb.DuckDBPyConnection) -> None:
+    rate_over_time(connection, (NOON, 0.0), (NOON, 1.0))
+    for number, moment in ((1, "290000-01-01 (BC)"), (2, "290000-01-01")):
+        change = "UPDATE source_reviews SET reviewed_at = ?::TIMESTAMPTZ WHERE row_number = ?"
+        connection.execute(change, [moment, number])
+    assert ask(connection, TREND) == [(pytest.approx(9 / 579_999, rel=1e-4),)]
 
 
 def test_the_views_hold_on_committed_parts(tmp_path: Path) -> None:

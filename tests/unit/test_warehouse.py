@@ -35,7 +35,16 @@ TABLES = {
     "contract_results",
     "schema_migrations",
 }
-VIEWS = {"latest_scores", "movie_ratings", "drift"}
+VIEWS = {
+    "latest_scores",
+    "movie_ratings",
+    "daily_scores",
+    "live_accuracy",
+    "model_comparison",
+    "lineage",
+    "open_quarantine",
+    "drift",
+}
 HOLD = """
 import sys, time
 import duckdb

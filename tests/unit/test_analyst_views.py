@@ -1,0 +1,481 @@
+"""The analysts' views: what was scored each day, how models differ, where scores come from, what is set aside."""
+
+import re
+import statistics
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from data_contracts.warehouse import read_views
+from tasks.answers import escape_controls
+from tasks.quarantine import list_query
+from tests.unit.view_tables import (
+    add_file,
+    add_model,
+    add_row,
+    add_score,
+    add_source_row,
+    ask,
+    make_tables,
+    promote,
+)
+from tests.unit.warehouse_parts import NOON, hash_text
+
+VIEWS = re.findall(r"CREATE OR REPLACE VIEW (\w+)", read_views())
+MIDNIGHT = NOON + timedelta(hours=12)
+DAY, NEXT_DAY = date(2026, 3, 1), date(2026, 3, 2)
+
+
+@pytest.fixture
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with make_tables() as made:
+        promote(made, "model-a", day=-30)
+        yield made
+
+
+def count_rows(connection: duckdb.DuckDBPyConnection, view: str) -> int:
+    """Count a view's rows with every column of them computed."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE whole AS FROM {view}")
+    ((rows,),) = ask(connection, "SELECT count(*) FROM whole")
+    return int(rows)
+
+
+# All of them
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_of_empty_tables_a_view_has_no_rows(view: str) -> None:
+    with make_tables() as connection:
+        assert count_rows(connection, view) == 0
+
+
+@pytest.mark.parametrize(
+    "moment", ["infinity", "-infinity", "1066-10-14", "290000-01-01", "290000-01-01 (BC)"]
+)
+@pytest.mark.parametrize(
+    "view", ["latest_scores", "movie_ratings", "daily_scores", "live_accuracy", "lineage"]
+)
+def test_a_review_with_a_date_out_of_this_world_stays_in_every_view(
+    connection: duckdb.DuckDBPyConnection, view: str, moment: str
+) -> None:
+    add_file(connection, "f", [{"movie_id": "tt1", "given_rating": 8}])
+    connection.execute("UPDATE source_reviews SET reviewed_at = ?::TIMESTAMPTZ", [moment])
+    assert count_rows(connection, view) == 1
+
+
+def parse_views() -> dict[str, tuple[str, list[tuple[str, str]]]]:
+    """Read of each view its grain, and its columns with their comments, from the SQL itself."""
+    parsed = {}
+    for grain, view, body in re.findall(
+        r"((?:^--[^\n]*\n)*)^CREATE OR REPLACE VIEW (\w+) AS\n(.*?);$", read_views(), re.MULTILINE | re.DOTALL
+    ):
+        columns = re.search(r"^SELECT\n(.*?)^FROM", body, re.MULTILINE | re.DOTALL)
+        assert columns, view
+        lines = columns[1].splitlines()
+        found = [re.fullmatch(r" {4}(?:.* AS )?(?:\w+\.)?(\w+),? -- (\S.*)", line) for line in lines]
+        parsed[view] = (grain, [(each[1], each[2]) if each else ("", "") for each in found])
+    return parsed
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_says_its_grain(view: str) -> None:
+    assert parse_views()[view][0].startswith("-- One row per ")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_column_of_a_view_has_a_comment_on_its_own_line(view: str) -> None:
+    with make_tables() as connection:
+        columns = [name for name, *_ in ask(connection, f"DESCRIBE {view}")]
+    assert [name for name, _ in parse_views()[view][1]] == columns
+
+
+# daily_scores
+
+
+def test_a_day_of_a_model_has_the_means_of_the_rows_that_it_scored(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"score": 1.0, "oov_rate": 0.5, "truncated": True},
+        {"score": 0.5},
+        {"score": 0.0},
+        {"score": 0.25},
+    ]
+    add_file(connection, "f", rows)
+    assert ask(connection, "FROM daily_scores") == [
+        (DAY, "model-a", 4, 0.5, 0.4375, 1 + 9 * 0.4375, 0.125, 0.25)
+    ]
+
+
+def test_days_are_of_utc_whatever_the_readers_time_zone(connection: duckdb.DuckDBPyConnection) -> None:
+    moments = [MIDNIGHT - timedelta(microseconds=1), MIDNIGHT]
+    add_file(connection, "f", [{"scored_at": moment, "given_label": "positive"} for moment in moments])
+    connection.execute("SET TimeZone = 'America/Los_Angeles'")
+    for view in ("daily_scores", "live_accuracy"):
+        assert ask(connection, f"SELECT day FROM {view} ORDER BY day") == [(DAY,), (NEXT_DAY,)]
+
+
+def test_a_row_that_two_models_scored_counts_for_each_on_its_day(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    add_file(connection, "f", [{"score": 0.25}])
+    add_file(connection, "f", [{"score": 0.75, "scored_at": MIDNIGHT}], model_id="model-b")
+    query = "SELECT day, model_id, rows_scored, mean_score FROM daily_scores ORDER BY day"
+    assert ask(connection, query) == [(DAY, "model-a", 1, 0.25), (NEXT_DAY, "model-b", 1, 0.75)]
+
+
+def test_a_released_row_counts_on_the_day_of_its_release(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{}])
+    release_row(connection, "f", 2, MIDNIGHT)
+    query = "SELECT day, rows_scored FROM daily_scores ORDER BY day"
+    assert ask(connection, query) == [(DAY, 1), (NEXT_DAY, 1)]
+
+
+def release_row(
+    connection: duckdb.DuckDBPyConnection, name: str, number: int, moment: datetime, *models: str
+) -> None:
+    """Add a row that was set aside, and released and scored at a moment."""
+    add_quarantined(connection, name, number, released_at=moment, released_by="ann")
+    add_source_row(connection, name, number)
+    for model_id in models or ("model-a",):
+        add_score(connection, name, number, model_id, "release", scored_at=moment)
+
+
+def add_quarantined(connection: duckdb.DuckDBPyConnection, name: str, number: int = 1, **values: Any) -> None:
+    same = {"uri": "f.csv", "rule": "text_too_long", "quarantined_at": NOON, "raw": b"long"}
+    add_row(connection, "quarantined_rows", **{"source_sha256": name, "row_number": number, **same, **values})
+
+
+# live_accuracy
+
+
+ACCURACY = "SELECT labelled_reviews, accuracy FROM live_accuracy"
+
+
+def test_accuracy_is_the_share_of_labels_that_the_model_gave_too(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    scores = {"positive": (0.9, 0.5, 0.1), "negative": (0.2,)}
+    rows = [{"given_label": label, "score": score} for label, each in scores.items() for score in each]
+    add_file(connection, "f", [*rows, {"score": 0.9}])
+    assert ask(connection, ACCURACY) == [(4, 0.75)]
+
+
+@pytest.mark.parametrize(
+    ("rating", "score", "found"),
+    [
+        (7, 0.9, (1, 1.0)),
+        (10, 0.1, (1, 0.0)),
+        (4, 0.1, (1, 1.0)),
+        (1, 0.9, (1, 0.0)),
+        (5, 0.9, (0, None)),
+        (6.5, 0.9, (0, None)),
+    ],
+)
+def test_a_rating_says_the_label_that_is_not_given(
+    connection: duckdb.DuckDBPyConnection, rating: float, score: float, found: tuple[int, float | None]
+) -> None:
+    add_file(connection, "f", [{"given_rating": rating, "score": score}])
+    assert ask(connection, ACCURACY) == [found]
+
+
+def test_a_given_label_counts_before_the_rating(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{"given_label": "negative", "given_rating": 9, "score": 0.1}])
+    assert ask(connection, ACCURACY) == [(1, 1.0)]
+
+
+def test_ratings_are_compared_in_stars_over_the_rated_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    rows: list[dict[str, Any]] = [
+        {"given_rating": 10, "predicted_rating": 8.0},
+        {"given_rating": 3, "predicted_rating": 4.0},
+        {"given_label": "positive", "predicted_rating": 1.0},
+    ]
+    add_file(connection, "f", rows)
+    query = "SELECT rated_reviews, rating_mae, mean_given_rating, mean_predicted_rating FROM live_accuracy"
+    assert ask(connection, query) == [(2, 1.5, 6.5, 6.0)]
+
+
+def test_without_ratings_there_is_no_error_in_stars(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{"given_label": "positive"}])
+    query = "SELECT rated_reviews, rating_mae, mean_given_rating, mean_predicted_rating FROM live_accuracy"
+    assert ask(connection, query) == [(0, None, None, None)]
+
+
+def test_days_without_label_and_rating_are_left_out(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{"scored_at": MIDNIGHT}, {"given_rating": 5}])
+    assert ask(connection, "SELECT day FROM live_accuracy") == [(DAY,)]
+
+
+def test_each_model_is_judged_by_its_own_scores(connection: duckdb.DuckDBPyConnection) -> None:
+    for model_id, score in (("model-a", 0.9), ("model-b", 0.1)):
+        add_file(connection, "f", [{"given_label": "positive", "score": score}], model_id=model_id)
+        add_file(connection, f"of {model_id}", [{"given_label": "negative"}], model_id=model_id)
+    query = "SELECT model_id, labelled_reviews, accuracy FROM live_accuracy ORDER BY model_id"
+    assert ask(connection, query) == [("model-a", 2, 0.5), ("model-b", 2, 0.0)]
+
+
+# model_comparison
+
+
+def test_two_models_are_compared_over_the_rows_that_both_scored(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    promote(connection, "model-b")
+    for model_id, scores in (("model-a", (0.25, 0.75, 0.5, 0.0)), ("model-b", (0.5, 1.0, 0.75, 0.25))):
+        add_file(connection, "f", [{"score": score} for score in scores], model_id=model_id)
+        add_file(connection, f"of {model_id}", [{"score": 0.0}], model_id=model_id)
+    assert ask(connection, "FROM model_comparison") == [
+        ("model-a", "model-b", 4, 1, 0.75, 0.25, 2.25, pytest.approx(1.0))
+    ]
+
+
+def test_the_model_that_was_promoted_first_is_the_first(connection: duckdb.DuckDBPyConnection) -> None:
+    promote(connection, "a-later-one")
+    promote(connection, "model-a", "rollback")
+    for day, model_id in enumerate(["never-promoted-2", "never-promoted-1", "a-later-one", "model-a"]):
+        add_file(connection, "f", [{}], day, model_id)
+    order = ["model-a", "a-later-one", "never-promoted-2", "never-promoted-1"]
+    expected = [(a, b) for place, a in enumerate(order) for b in order[place + 1 :]]
+    assert sorted(ask(connection, "SELECT model_a, model_b FROM model_comparison")) == sorted(expected)
+
+
+def test_models_that_scored_no_row_in_common_are_no_pair(connection: duckdb.DuckDBPyConnection) -> None:
+    for model_id in ("model-a", "model-b"):
+        add_file(connection, f"of {model_id}", [{}], model_id=model_id)
+    assert ask(connection, "FROM model_comparison") == []
+
+
+def test_a_row_released_for_one_of_two_models_is_not_compared(connection: duckdb.DuckDBPyConnection) -> None:
+    for model_id in ("model-a", "model-b"):
+        add_file(connection, "f", [{}], model_id=model_id)
+    release_row(connection, "f", 2, MIDNIGHT, "model-b")
+    assert ask(connection, "SELECT reviews FROM model_comparison") == [(1,)]
+
+
+def test_scores_that_are_all_equal_have_no_correlation(connection: duckdb.DuckDBPyConnection) -> None:
+    for model_id, scores in (("model-a", (0.5, 0.5)), ("model-b", (0.1, 0.9))):
+        add_file(connection, "f", [{"score": score} for score in scores], model_id=model_id)
+    assert ask(connection, "SELECT reviews, correlation FROM model_comparison") == [(2, None)]
+
+
+SCORES = st.integers(0, 100).map(lambda percent: percent / 100)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(st.tuples(SCORES, SCORES), max_size=4), max_size=4))
+def test_whatever_two_models_scored_their_comparison_is_that_of_the_pairs(
+    files: list[list[tuple[float, float]]],
+) -> None:
+    pairs = [pair for file in files for pair in file]
+    assume(all(len(set(scores)) > 1 for scores in zip(*pairs, strict=True)) and pairs)
+    with make_tables() as connection:
+        for position, file in enumerate(files):
+            for which, model_id in enumerate(("model-a", "model-b")):
+                rows = [{"score": pair[which]} for pair in file]
+                add_file(connection, f"file-{position}", rows, which, model_id)
+        [(reviews, flips, shift, correlation)] = ask(
+            connection, "SELECT reviews, flips, mean_score_shift, correlation FROM model_comparison"
+        )
+    a, b = zip(*pairs, strict=True)
+    assert (reviews, flips) == (len(pairs), sum((x >= 0.5) != (y >= 0.5) for x, y in pairs))
+    assert shift == pytest.approx(statistics.mean(y - x for x, y in pairs), abs=1e-9)
+    assert correlation == pytest.approx(statistics.correlation(a, b), abs=1e-6)
+
+
+# lineage
+
+
+def add_run(connection: duckdb.DuckDBPyConnection, run_id: str, flow: str = "score-reviews") -> None:
+    facts = {"started_at": NOON, "status": "completed", "code_version": f"code of {run_id}"}
+    add_row(connection, "runs", run_id=run_id, flow=flow, **facts)
+
+
+def add_check(connection: duckdb.DuckDBPyConnection, source: str | None, run_id: str, **values: Any) -> None:
+    words = dict.fromkeys(("expectation", "columns", "observed", "expected"), "")
+    of = {"run_id": run_id, "source_sha256": source, "boundary": "scored_reviews", "rule": "key_unique"}
+    found = {"severity": "error", "success": True, "unexpected_count": 0, "checked_at": NOON, **values}
+    add_row(connection, "contract_results", **of, **words, **found)
+
+
+def ask_lineage(connection: duckdb.DuckDBPyConnection, condition: str = "true") -> list[dict[str, Any]]:
+    result = connection.execute(f"FROM lineage WHERE {condition} ORDER BY ALL")
+    names = [column[0] for column in result.description or []]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def test_a_score_leads_back_to_its_file_checks_model_promotion_and_run(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    add_model(connection, "model-a", variant="cnn_lstm", seed=7, dataset="stanford", test_accuracy=0.875)
+    add_run(connection, "run")
+    add_file(connection, "f", [{"review_id": "r1", "movie_id": "tt1", "member": "a.csv", "score": 0.5}])
+    for severity, success in (("error", True), ("error", False), ("warning", False), ("warning", False)):
+        add_check(connection, "f", "run", severity=severity, success=success)
+    assert ask_lineage(connection) == [
+        {
+            **{"source_sha256": "f", "row_number": 1, "model_id": "model-a"},
+            **{"review_id": "r1", "movie_id": "tt1", "score": 0.5, "sentiment": "positive"},
+            **{"predicted_rating": 5.5, "scored_at": NOON, "uri": "f", "format": "csv", "bytes": 1},
+            **{"member": "a.csv", "released_at": None},
+            **{"checks_made": 4, "checks_failed": 1, "checks_warned": 2},
+            **{"variant": "cnn_lstm", "seed": 7, "dataset": "stanford", "test_accuracy": 0.875},
+            **{"data_fingerprint": "data of model-a", "bundle_fingerprint": "bundle of model-a"},
+            **{"promotion": 1, "promoted_at": NOON - timedelta(days=30)},
+            **{"run_id": "run", "flow": "score-reviews", "started_at": NOON, "status": "completed"},
+            "code_version": "code of run",
+        }
+    ]
+
+
+def test_each_score_of_a_row_has_its_own_models_and_runs_facts(connection: duckdb.DuckDBPyConnection) -> None:
+    promote(connection, "model-b")
+    for model_id in ("model-a", "model-b"):
+        run_id = f"run of {model_id}"
+        add_model(connection, model_id)
+        add_run(connection, run_id)
+        add_file(connection, "f", [{}, {}], model_id=model_id, run_id=run_id)
+        add_check(connection, "f", run_id, success=model_id == "model-a")
+    found = ask_lineage(connection)
+    facts = ("row_number", "model_id", "code_version", "bundle_fingerprint", "checks_made", "checks_failed")
+    assert [tuple(row[name] for name in facts) for row in found] == [
+        (number, model_id, f"code of run of {model_id}", f"bundle of {model_id}", 1, failed)
+        for number in (1, 2)
+        for model_id, failed in (("model-a", 0), ("model-b", 1))
+    ]
+
+
+def test_the_file_has_the_name_under_which_this_model_read_it(connection: duckdb.DuckDBPyConnection) -> None:
+    for model_id in ("model-a", "model-b"):
+        add_file(connection, "f", [{}], model_id=model_id)
+        connection.execute("UPDATE scored_files SET uri = model_id || '.csv' WHERE model_id = ?", [model_id])
+    assert [row["uri"] for row in ask_lineage(connection)] == ["model-a.csv", "model-b.csv"]
+
+
+def test_a_released_row_has_the_run_of_its_release_and_its_files_facts(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    for model_id in ("model-a", "model-b"):
+        add_file(connection, "f", [{}], model_id=model_id)
+    for run_id, flow in (("run", "score-reviews"), ("release", "release-rows")):
+        add_run(connection, run_id, flow)
+    add_check(connection, "f", "run")
+    release_row(connection, "f", 2, MIDNIGHT, "model-a", "model-b")
+    found = ask_lineage(connection, "row_number = 2")
+    facts = ("model_id", "flow", "uri", "checks_made", "released_at")
+    assert [tuple(row[name] for name in facts) for row in found] == [
+        (model_id, "release-rows", "f", 0, MIDNIGHT) for model_id in ("model-a", "model-b")
+    ]
+
+
+def test_a_row_that_was_never_set_aside_was_not_released(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{}])
+    release_row(connection, "f", 2, MIDNIGHT)
+    assert [row["released_at"] for row in ask_lineage(connection)] == [None, MIDNIGHT]
+
+
+def test_checks_of_a_stage_of_another_file_and_of_another_run_are_not_the_files(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    add_file(connection, "f", [{}])
+    for source, run_id in ((None, "run"), ("g", "run"), ("f", "another run"), ("f", "run")):
+        add_check(connection, source, run_id, success=False)
+    assert [(row["checks_made"], row["checks_failed"]) for row in ask_lineage(connection)] == [(1, 1)]
+
+
+def test_a_score_has_the_promotion_that_was_its_models_last_one_then(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    promote(connection, "model-b", day=1)
+    promote(connection, "model-a", "rollback", day=2)
+    promote(connection, "model-a", day=2)
+    days = (-31, -30, 0, 1.5, 2, 3)
+    add_file(connection, "f", [{"scored_at": NOON + timedelta(days=day)} for day in days])
+    assert [row["promotion"] for row in ask_lineage(connection)] == [None, 1, 1, 1, 4, 4]
+
+
+def test_a_score_without_any_record_of_model_run_and_promotion_is_there(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    add_file(connection, "f", [{}], model_id="unknown", run_id="unknown")
+    facts = ("model_id", "variant", "promotion", "flow", "checks_made")
+    assert [tuple(row[name] for name in facts) for row in ask_lineage(connection)] == [
+        ("unknown", None, None, None, 0)
+    ]
+
+
+# open_quarantine
+
+
+def test_rows_that_are_set_aside_have_the_names_of_the_list(connection: duckdb.DuckDBPyConnection) -> None:
+    sources = {name: hash_text(name) for name in ("f.csv", "g.csv")}
+    for name, source in sources.items():
+        add_quarantined(connection, source, 17, uri=name)
+    listed = [(name, uri) for name, uri, *_ in ask(connection, list_query(None, None))]
+    found = ask(connection, "SELECT row_name, uri FROM open_quarantine ORDER BY uri")
+    assert found == listed == [(f"{source[:12]}:17", name) for name, source in sources.items()]
+
+
+def test_released_rows_are_not_set_aside(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{}])
+    release_row(connection, "f", 2, MIDNIGHT)
+    add_quarantined(connection, "f", 3)
+    assert ask(connection, "SELECT row_number FROM open_quarantine") == [(3,)]
+
+
+def test_a_row_that_is_set_aside_says_what_is_known_of_it(connection: duckdb.DuckDBPyConnection) -> None:
+    add_quarantined(connection, "f", 3, member="a.csv", detail="200 characters", raw="füße".encode())
+    query = "SELECT uri, row_number, member, rule, detail, quarantined_at, bytes, text_preview FROM open_quarantine"
+    assert ask(connection, query) == [
+        ("f.csv", 3, "a.csv", "text_too_long", "200 characters", NOON, 6, "füße")
+    ]
+
+
+@pytest.mark.parametrize(("hours", "days"), [(0, 0), (23, 0), (25, 1), (24 * 400 + 1, 400)])
+def test_waiting_is_counted_in_whole_days(
+    connection: duckdb.DuckDBPyConnection, hours: int, days: int
+) -> None:
+    moment = datetime.now(timezone(timedelta(hours=9))) - timedelta(hours=hours)
+    add_quarantined(connection, "f", quarantined_at=moment)
+    assert ask(connection, "SELECT days_waiting FROM open_quarantine") == [(days,)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "preview"),
+    [
+        (None, None),
+        (b"", ""),
+        (b"  two\r\n\r\n\tlines ", "two lines"),
+        (b"\x1b[31mred\x00\x9b".replace(b"\x9b", b"\xc2\x9b"), "[31mred"),
+        ("a\u202eb\u2066c\u200bd".encode(), "a b c d"),
+        (b"caf\xe9", "caf\\xE9"),
+        ("é".encode() * 500, "é" * 60),
+        (b"a" + "日".encode() * 500, "a" + "日" * 59),
+        (b"ab" + "😀".encode() * 500, "ab" + "😀" * 58),
+    ],
+)
+def test_a_preview_is_the_beginning_of_the_row_without_what_a_terminal_obeys(
+    connection: duckdb.DuckDBPyConnection, raw: bytes | None, preview: str | None
+) -> None:
+    add_quarantined(connection, "f", raw=raw)
+    assert ask(connection, "SELECT text_preview FROM open_quarantine") == [(preview,)]
+
+
+def test_whatever_bytes_a_row_has_its_preview_is_safe() -> None:
+    with make_tables() as connection:
+
+        @settings(max_examples=100, deadline=None)
+        @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+        def check(raw: bytes) -> None:
+            connection.execute("DELETE FROM quarantined_rows")
+            add_quarantined(connection, "f", raw=raw)
+            [(preview, size)] = ask(connection, "SELECT text_preview, bytes FROM open_quarantine")
+            assert escape_controls(preview) == preview
+            assert len(preview) <= 60
+            assert size == len(raw)
+
+        check()

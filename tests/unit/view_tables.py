@@ -1,0 +1,91 @@
+"""Small tables for tests of the views: a warehouse in memory, and rows of which only what matters is said."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import duckdb
+
+from data_contracts.warehouse import list_migrations, read_views
+from tasks.warehouse import bring_up_to_date
+from tests.unit.warehouse_parts import NOON
+
+Rows = list[tuple[Any, ...]]
+
+
+def make_tables() -> duckdb.DuckDBPyConnection:
+    """Make the present tables and views in memory, with answers in UTC."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    bring_up_to_date(connection, list_migrations(), read_views())
+    return connection
+
+
+def ask(connection: duckdb.DuckDBPyConnection, query: str) -> Rows:
+    return connection.execute(query).fetchall()
+
+
+def add_row(connection: duckdb.DuckDBPyConnection, table: str, **values: Any) -> None:
+    """Insert one row; what is not given is null."""
+    names, places = ", ".join(f'"{name}"' for name in values), ", ".join("?" * len(values))
+    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", list(values.values()))
+
+
+def promote(
+    connection: duckdb.DuckDBPyConnection, model_id: str, action: str = "promote", day: int = 0
+) -> None:
+    """Make a model the champion, so many days after noon."""
+    query = "INSERT INTO promotions SELECT count(*) + 1, ?, ?, 'a reason', NULL, ? FROM promotions"
+    connection.execute(query, [action, model_id, NOON + timedelta(days=day)])
+
+
+def add_model(connection: duckdb.DuckDBPyConnection, model_id: str, **facts: Any) -> None:
+    """Add a row of `models`; `facts` are what differs from an ordinary one."""
+    same = {"variant": "lstm", "seed": 0, "dataset": "sample", "trained_at": NOON}
+    prints = {f"{what}_fingerprint": f"{what} of {model_id}" for what in ("data", "code", "bundle")}
+    add_row(connection, "models", **{"model_id": model_id, **same, **prints, **facts})
+
+
+def add_file(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    rows: Sequence[dict[str, Any]],
+    day: int = 0,
+    model_id: str = "model-a",
+    run_id: str = "run",
+) -> None:
+    """Add a file, committed so many days after noon, with the source rows and the scores of one model.
+
+    The source rows of a file that is there already stay as they are. Rows are scored at noon.
+    """
+    is_first = not connection.execute("FROM scored_files WHERE source_sha256 = ?", [name]).fetchall()
+    ledger = {"status": "scored", "uri": name, "format": "csv", "bytes": 1, "rows_read": len(rows)}
+    committed_at = NOON + timedelta(days=day)
+    key = {"source_sha256": name, "model_id": model_id}
+    add_row(connection, "scored_files", **key, **ledger, run_id=run_id, committed_at=committed_at)
+    for number, row in enumerate(rows, start=1):
+        if is_first:
+            add_source_row(connection, name, number, **row)
+        add_score(connection, name, number, model_id, run_id, **row)
+
+
+SOURCE_COLUMNS = ("member", "review_id", "movie_id", "reviewed_at", "given_label", "given_rating")
+
+
+def add_source_row(connection: duckdb.DuckDBPyConnection, name: str, number: int, **row: Any) -> None:
+    text = row.get("text", f"{name} {number}")
+    carried = {column: row.get(column) for column in SOURCE_COLUMNS}
+    key = {"source_sha256": name, "row_number": number}
+    add_row(connection, "source_reviews", **key, text=text, text_sha256=f"sha256 of {text}", **carried)
+
+
+def add_score(
+    connection: duckdb.DuckDBPyConnection, name: str, number: int, model_id: str, run_id: str, **row: Any
+) -> None:
+    score = row.get("score", 0.75)
+    key = {"source_sha256": name, "row_number": number, "model_id": model_id}
+    says = {"score": score, "sentiment": "positive" if score >= 0.5 else "negative"}
+    stars = {"predicted_rating": row.get("predicted_rating", 1 + 9 * score)}
+    words = {"token_count": 4, "oov_rate": row.get("oov_rate", 0), "truncated": row.get("truncated", False)}
+    scored = {"run_id": run_id, "scored_at": row.get("scored_at", NOON)}
+    add_row(connection, "scored_reviews", **key, **says, **stars, **words, **scored)
