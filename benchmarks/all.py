@@ -71,6 +71,7 @@ def list_commands(
         "start-up": ("start_up", str(home), *every),
         "flow": ("whole_flow", str(home), *every),
         "profile": ("where_time_goes", str(home)),
+        "answers": ("answers", *every),
         "sizes": (
             "whole_flow",
             str(home),

@@ -1,0 +1,256 @@
+"""What every view of the warehouse takes to answer, beside a plain join of its two big tables.
+
+    python -m benchmarks.answers [--scores 1000000] [--runs 5] [--document]
+
+Needs no archive: a database of so many scored rows is generated in a temporary folder (a minute; 2,000 files, 5,000
+movies, two models for half of the reviews, a label and a rating for a third). Each query is asked by a new connection
+on two cores, as `reviews sql` asks, all of them in turn. Prints a Markdown table of the medians; with --document it
+goes into docs/performance.md too.
+"""
+
+import argparse
+import statistics
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
+
+import duckdb
+
+from benchmarks.all import describe_machine, write_down
+from deployments.settings import PROJECT_ROOT
+from tasks.warehouse import begin_transaction, open_warehouse
+
+PLACE = "answers"
+CORES = 2
+FILES, FILES_A_COMMIT, MOVIES = 2000, 100, 5000
+QUERIES_DIR = PROJECT_ROOT / "data_contracts" / "queries"
+PLAIN = (
+    "SELECT count(*), avg(score) FROM scored_reviews JOIN source_reviews USING (source_sha256, row_number)"
+)
+"""What all others are compared with."""
+ASKED = {
+    "latest_scores": (
+        "SELECT count(*), avg(score) FROM latest_scores",
+        "FROM latest_scores ORDER BY scored_at DESC LIMIT 10",
+        "FROM latest_scores WHERE review_id = 'r1001'",
+    ),
+    "movie_ratings": (
+        "FROM movie_ratings",
+        "FROM movie_ratings ORDER BY reviews DESC LIMIT 10",
+    ),
+    "lineage": (
+        "SELECT count(*), avg(score) FROM lineage",
+        "SELECT code_version, variant, count(*), sum(checks_failed) FROM lineage GROUP BY ALL",
+        "FROM lineage ORDER BY scored_at DESC LIMIT 10",
+        "FROM lineage WHERE review_id = 'r1001'",
+    ),
+}
+"""What is asked of a view; of one that is not here, all of it."""
+
+WORDS = (
+    "a the of and to it is in this that film movie was as with but on not for be have are you one all at by an who "
+    "they from so like or just about out has if what some good very when more there would no even time which story "
+    "really bad well see great much dull other first plot acting than way"
+)
+_LABELLED = "hash(id, 'label') % 3 = 0"
+_FILL_FILES = """
+CREATE TEMP TABLE files AS
+SELECT
+    number, sha256('file ' || number) AS source_sha256, 'export-' || number || '.csv.gz' AS uri,
+    TIMESTAMPTZ '2026-01-01 00:00:00+00' + to_hours(number::INTEGER) AS seen_at,
+    'run-' || 1 + number * 2 // $files AS run_id, number % 2 = 0 AS is_rescored
+FROM range($files) AS numbers (number);
+
+CREATE TEMP TABLE scorings AS
+SELECT *, 'model-a' AS model_id, 0.0 AS shift FROM files
+UNION ALL
+SELECT * REPLACE ('run-3' AS run_id, seen_at + INTERVAL 100 DAY AS seen_at), 'model-b', 0.1 FROM files
+WHERE is_rescored
+"""
+_FILL_SOURCES = f"""
+INSERT INTO source_reviews
+SELECT
+    source_sha256, row_number, NULL AS member,
+    CASE
+        WHEN hash(id, 'named') % 10 = 0 THEN NULL
+        WHEN hash(id, 'again') % 20 = 0 THEN 'r' || hash(id, 'which') % (id + 1)
+        ELSE 'r' || id
+    END AS review_id,
+    CASE WHEN hash(id, 'of a movie') % 50 > 0
+        THEN 'tt' || ($movies * (hash(id, 'movie') % 1000000 / 1e6) ** 2)::INTEGER END AS movie_id,
+    CASE WHEN hash(id, 'dated') % 10 > 0
+        THEN TIMESTAMPTZ '2015-01-01 00:00:00+00' + to_seconds((hash(id, 'date') % 340000000)::BIGINT)
+    END AS reviewed_at,
+    text, sha256(text) AS text_sha256,
+    CASE WHEN {_LABELLED} THEN if(hash(id, 'good') % 2 = 0, 'positive', 'negative') END AS given_label,
+    CASE WHEN {_LABELLED} THEN if(hash(id, 'good') % 2 = 0, 7, 1) + hash(id, 'stars') % 4 END AS given_rating,
+    NULL AS extra
+FROM (
+    SELECT
+        source_sha256, row_number, number * $rows + row_number AS id,
+        array_to_string([$words[1 + (hash(id, word) % len($words))::INTEGER] for word in range(40)], ' ') AS text
+    FROM files, range(1, $rows + 1) AS numbers (row_number)
+    WHERE number BETWEEN $first AND $last
+)
+"""
+# The last row of every fiftieth file was released from the quarantine.
+_FILL_SCORES = """
+INSERT INTO scored_reviews
+SELECT
+    source_sha256, row_number, model_id, score, if(score >= 0.5, 'positive', 'negative'), 1 + 9 * score,
+    20 + hash(id, 'words') % 400, (hash(id, 'unknown') % 100) / 1000, hash(id, 'long') % 30 = 0,
+    if(number % 50 = 0 AND row_number = $rows, 'run-4', run_id), seen_at + to_milliseconds(row_number)
+FROM (
+    SELECT
+        *, number * $rows + row_number AS id,
+        hash(id, 'score') % 1000000 / 1e6 AS share,
+        greatest(0, least(1, 0.5 - 0.5 * cos(pi() * share) + shift * (hash(id, 'noise') % 1000 / 1e3 - 0.5))) AS score
+    FROM scorings, range(1, $rows + 1) AS numbers (row_number)
+    WHERE number BETWEEN $first AND $last
+)
+"""
+_FILL_REST = (
+    """
+    INSERT INTO scored_files
+    SELECT source_sha256, model_id, 'scored', NULL, NULL, uri, 'csv.gz', 200 * $rows, $rows + 5, run_id, seen_at
+    FROM scorings
+    """,
+    """
+    INSERT INTO quarantined_rows (
+        source_sha256, row_number, uri, raw, rule, detail, run_id, quarantined_at, released_at, released_by
+    )
+    SELECT
+        source_sha256, row_number, uri, encode(repeat('a long text ', 100)), 'text_too_long', '1,200 characters',
+        run_id, seen_at, if(row_number = $rows, seen_at + INTERVAL 1 DAY, NULL), if(row_number = $rows, 'ann', NULL)
+    FROM files, range($rows, $rows + 6) AS numbers (row_number) WHERE row_number > $rows OR number % 50 = 0
+    """,
+    """
+    INSERT INTO contract_results
+    SELECT
+        run_id, if(rule < 8, 'review_files', 'scored_reviews'), source_sha256, 'rule_' || rule, 'expect_something',
+        'score', if(rule = 3, 'warning', 'error'), rule <> 3 OR number % 7 > 0, '0 broken', 'none', 0, seen_at
+    FROM scorings, range(17) AS numbers (rule)
+    """,
+    """
+    INSERT INTO runs
+    SELECT
+        'run-' || run, if(run = 4, 'release-rows', 'score-reviews'), NULL, 'abcdef0', TIMESTAMPTZ '2026-01-01',
+        TIMESTAMPTZ '2026-07-01', 'completed', NULL
+    FROM range(1, 5) AS numbers (run)
+    """,
+    """
+    INSERT INTO models (
+        model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, bundle_fingerprint, test_accuracy,
+        rating_interval_title, rating_interval_review, trained_at
+    )
+    SELECT
+        model_id, 'cnn_lstm', 0, 'other', 'data', 'code', 'bundle', 0.88, 0.9, 3.2, TIMESTAMPTZ '2025-12-01'
+    FROM (VALUES ('model-a'), ('model-b')) AS named (model_id)
+    """,
+    """
+    INSERT INTO promotions VALUES
+    (1, 'promote', 'model-a', 'the first', NULL, '2025-12-02 00:00:00+00'),
+    (2, 'promote', 'model-b', 'better', 'model-a', '2026-03-20 00:00:00+00')
+    """,
+    """
+    INSERT INTO reference_measures
+    SELECT model_id, measure, 2500, 0.5, 30
+    FROM models, (VALUES ('score'), ('token_count'), ('oov_rate'), ('truncated')) AS named (measure)
+    """,
+    """
+    INSERT INTO reference_bins
+    SELECT
+        model_id, measure, bin,
+        if(bin = 1, '-infinity'::DOUBLE, (bin - 1) / 10 * if(measure = 'token_count', 500, 1)), 250
+    FROM reference_measures, range(1, 11) AS numbers (bin) WHERE measure <> 'truncated' OR bin IN (1, 10)
+    """,
+)
+
+
+def main() -> None:
+    """Make the database, ask it, and print what came out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--scores", type=int, default=1_000_000, help="scored rows that the database has")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--document", action="store_true", help="write the table into docs/performance.md")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="answers-") as folder:
+        warehouse = Path(folder, "reviews.duckdb")
+        fill(warehouse, arguments.scores)
+        table = make_table(warehouse, arguments.runs)
+    print(table)
+    if arguments.document:
+        write_down(PLACE, f"{describe_machine()}\n\n{table}")
+
+
+def fill(warehouse: Path, scores: int) -> None:
+    """Make a database with so many scored rows; it grows in commits of some files, as a real one does."""
+    # Every other file is scored by two models.
+    size = {"rows": scores * 2 // (3 * FILES)}
+    with open_warehouse(warehouse, write=True) as connection:
+        for statement in _FILL_FILES.split(";"):
+            connection.execute(statement, _pick(statement, {"files": FILES}))
+        for first in range(0, FILES, FILES_A_COMMIT):
+            values = {**size, "first": first, "last": first + FILES_A_COMMIT - 1}
+            with begin_transaction(connection):
+                for statement in (_FILL_SOURCES, _FILL_SCORES):
+                    named = {**values, "movies": MOVIES, "words": WORDS.split()}
+                    connection.execute(statement, _pick(statement, named))
+        for statement in _FILL_REST:
+            connection.execute(statement, _pick(statement, size))
+
+
+def _pick(statement: str, values: Mapping[str, object]) -> dict[str, object]:
+    """Give the values that a statement names: DuckDB takes no others."""
+    return {name: value for name, value in values.items() if f"${name}" in statement}
+
+
+def make_table(warehouse: Path, runs: int) -> str:
+    """Ask each query so many times, all in turn, and give the Markdown table of the medians."""
+    queries = [PLAIN, *list_queries(warehouse)]
+    turns = [{query: ask(warehouse, query) for query in queries} for _ in range(runs)]
+    lines = [
+        f"{describe_database(warehouse)}; medians of {runs} runs, on {CORES} cores\n",
+        "| query | rows | s | ratio to the first |\n| --- | ---: | ---: | ---: |",
+    ]
+    for query in queries:
+        rows, _ = turns[0][query]
+        seconds = statistics.median(turn[query][1] for turn in turns)
+        ratio = statistics.median(turn[query][1] / turn[PLAIN][1] for turn in turns)
+        lines.append(f"| `{' '.join(query.split())}` | {rows:,} | {seconds:.2f} | {ratio:.1f} |")
+    return "\n".join(lines)
+
+
+def list_queries(warehouse: Path) -> list[str]:
+    """Give what is asked of each view of the database, and every named query that there is."""
+    find = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_name"
+    with connect(warehouse) as connection:
+        views = [view for (view,) in connection.execute(find).fetchall()]
+    of_views = [query for view in views for query in ASKED.get(view, (f"FROM {view}",))]
+    return [*of_views, *(path.read_text("utf-8") for path in sorted(QUERIES_DIR.glob("*.sql")))]
+
+
+def describe_database(warehouse: Path) -> str:
+    """Say how large the database is."""
+    count = "SELECT (SELECT count(*) FROM scored_reviews), (SELECT count(*) FROM source_reviews)"
+    with connect(warehouse) as connection:
+        [(scores, reviews)] = connection.execute(count).fetchall()
+    return f"{scores:,} scores of {reviews:,} rows in {FILES:,} files, {warehouse.stat().st_size / 2**20:,.0f} MiB"
+
+
+def ask(warehouse: Path, query: str) -> tuple[int, float]:
+    """Open the database and ask it once; give the number of rows and the seconds, all of it counted."""
+    started = perf_counter()
+    with connect(warehouse) as connection:
+        rows = len(connection.execute(query).fetchall())
+    return rows, perf_counter() - started
+
+
+def connect(warehouse: Path) -> duckdb.DuckDBPyConnection:
+    """Open the database to read."""
+    return duckdb.connect(str(warehouse), read_only=True, config={"threads": CORES})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""The database of `benchmarks/answers.py` is one that every view has something to say of."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.answers import ASKED, PLAIN, ask, connect, fill, list_queries, make_table
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("answers") / "reviews.duckdb"
+    fill(path, 12_000)
+    return path
+
+
+def test_the_database_has_as_many_scored_rows_as_were_asked_for(warehouse: Path) -> None:
+    with connect(warehouse) as connection:
+        query = "SELECT count(*), count(DISTINCT (source_sha256, row_number, model_id)) FROM scored_reviews"
+        assert connection.execute(query).fetchall() == [(12_000, 12_000)]
+
+
+def test_every_scored_row_has_its_text_and_its_lineage(warehouse: Path) -> None:
+    with connect(warehouse) as connection:
+        query = "SELECT count(*), count(bytes), count(variant), count(promotion), count(flow) FROM lineage"
+        assert connection.execute(query).fetchall() == [(12_000,) * 5]
+
+
+def test_every_view_is_asked_and_has_an_answer(warehouse: Path) -> None:
+    with connect(warehouse) as connection:
+        find = "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+        views = [view for (view,) in connection.execute(find).fetchall()]
+    queries = list_queries(warehouse)
+    assert set(ASKED) <= set(views)
+    assert not [view for view in views if not any(f"FROM {view}" in query for query in queries)]
+    assert not [query for query in queries if ask(warehouse, query)[0] == 0]
+
+
+def test_the_table_has_a_line_a_query_and_compares_with_the_plain_join(warehouse: Path) -> None:
+    lines = make_table(warehouse, 1).splitlines()
+    assert len(lines) == 4 + 1 + len(list_queries(warehouse))
+    assert lines[4].startswith(f"| `{PLAIN}` | 1 |")
+    assert lines[4].endswith(" 1.0 |")
