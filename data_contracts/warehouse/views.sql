@@ -60,7 +60,7 @@ SELECT
     review.given_label, -- what the source said, null where it did not
     review.given_rating, -- 1 to 10 stars as the source said, null where it did not
     best.model_id, -- of the model that gave the score
-    sources.uri, -- of the file, as it was first read
+    sources.uri, -- the name under which its file first came in
     review.source_sha256, -- of that file's bytes
     review.row_number, -- in that file, from 1
     review.reviewed_at, -- null where the source gives none
@@ -112,7 +112,7 @@ bounded AS (
 )
 SELECT
     movie_id, -- as the sources name it
-    reviews, -- how many
+    reviews, -- of latest_scores
     mean_predicted_rating, -- 1 to 10 stars
     rating_low, -- where the mean of their writers' ratings lies nine times of ten: from so many stars, 1 to 10
     rating_high, -- to so many; both null where that is not known of one of the models that scored
