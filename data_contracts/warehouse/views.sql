@@ -114,8 +114,8 @@ SELECT
     movie_id, -- as the sources name it
     reviews, -- of latest_scores
     mean_predicted_rating, -- 1 to 10 stars
-    rating_low, -- where the mean of their writers' ratings lies nine times of ten: from so many stars, 1 to 10
-    rating_high, -- to so many; both null where that is not known of one of the models that scored
+    rating_low, -- 1 to 10 stars; from here to rating_high the writers' own mean lies, nine times of ten
+    rating_high, -- 1 to 10 stars; null, as rating_low, where a model that scored has no known error
     share_positive, -- 0 to 1
     rated_reviews, -- reviews whose source gave a rating
     mean_given_rating, -- 1 to 10 stars over those; null without any
@@ -272,13 +272,13 @@ SELECT
     coalesce(checks.failed, 0) AS checks_failed, -- those that failed as errors
     coalesce(checks.warned, 0) AS checks_warned, -- those that failed as warnings
     models.variant, -- the kind of model
-    models.seed, -- it was trained from
-    models.dataset, -- it was trained on: 'stanford', 'sample' or 'other'
-    models.data_fingerprint, -- of the rows that it was trained on
-    models.test_accuracy, -- 0 to 1
+    models.seed, -- of the model's random numbers
+    models.dataset, -- that the model was trained on: 'stanford', 'sample' or 'other'
+    models.data_fingerprint, -- of the rows that the model was trained on
+    models.test_accuracy, -- of the model, on the test split, 0 to 1
     models.bundle_fingerprint, -- of every byte of the model's bundle
-    standings.number AS promotion, -- of the model, the last one before it scored; its number in promotions
-    standings.promoted_at, -- when that was
+    standings.number AS promotion, -- number of the model's last promotion or rollback before it scored
+    standings.promoted_at, -- when that promotion or rollback was
     scored.run_id, -- of the run that scored the row
     runs.flow, -- what that run was of; 'release-rows' for a released row
     runs.started_at, -- when that run began
@@ -326,12 +326,12 @@ SELECT
     source_sha256, -- of that file's bytes
     row_number, -- in that file, from 1
     member, -- the row's file inside a zip or tar; null elsewhere
-    rule, -- that the row broke
+    rule, -- the row rule that it broke
     detail, -- where and how it broke it
     quarantined_at, -- when it was set aside
-    days_waiting, -- whole days since then
+    days_waiting, -- whole days since it was set aside
     octet_length(raw) AS bytes, -- of the row as found; null where it has none, or they were dropped
-    text_preview -- how those begin: 60 characters at most, all safe on a terminal; null where there are none
+    text_preview -- how the row begins: 60 characters at most, all safe on a terminal; null where bytes is
 FROM shown;
 
 -- One row per run, model and measure: how far the rows that the run scored are from the model's held-out reviews.
