@@ -33,7 +33,7 @@ def test_every_view_is_asked_and_has_an_answer(warehouse: Path) -> None:
     queries = list_queries(warehouse)
     assert set(ASKED) <= set(views)
     assert not [view for view in views if not any(f"FROM {view}" in query for query in queries)]
-    assert not [query for query in queries if ask(warehouse, query)[0] == 0]
+    assert not [query for query in queries if not ask(warehouse, query).rows]
 
 
 def test_the_table_has_a_line_a_query_and_compares_with_the_plain_join(warehouse: Path) -> None:
