@@ -9,6 +9,7 @@ goes into docs/performance.md too.
 """
 
 import argparse
+import math
 import statistics
 import tempfile
 from collections.abc import Mapping
@@ -196,9 +197,9 @@ def main() -> None:
 
 
 def fill(warehouse: Path, scores: int) -> None:
-    """Make a database with so many scored rows; it grows in commits of some files, as a real one does."""
+    """Make a database with at least so many scored rows; it grows in commits of some files, as a real one does."""
     # Every other file is scored by two models.
-    size = {"rows": scores * 2 // (3 * FILES)}
+    size = {"rows": math.ceil(scores * 2 / (3 * FILES))}
     with open_warehouse(warehouse, write=True) as connection:
         for statement in _FILL_FILES.split(";"):
             connection.execute(statement, _pick(statement, {"files": FILES}))
