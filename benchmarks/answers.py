@@ -4,8 +4,8 @@
 
 Needs no archive: a database of so many scored rows is generated in a temporary folder (a minute; 2,000 files, 5,000
 movies, two models for half of the reviews, a label and a rating for a third). Each query is asked by a new connection
-on two cores, as `reviews sql` asks, all of them in turn. Prints a Markdown table of the medians; with --document it
-goes into docs/performance.md too.
+on two cores, as `reviews sql` asks, all of them in turn; named queries with their defaults. Prints a Markdown table of
+the medians; with --document it goes into docs/performance.md too.
 """
 
 import argparse
@@ -16,17 +16,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Any
 
 import duckdb
 
 from benchmarks.all import describe_machine, write_down
-from deployments.settings import PROJECT_ROOT
+from data_contracts.queries import list_queries
+from tasks.named_queries import read_values
 from tasks.warehouse import begin_transaction, open_warehouse
 
 PLACE = "answers"
 CORES = 2
 FILES, FILES_A_COMMIT, MOVIES = 2000, 100, 5000
-QUERIES_DIR = PROJECT_ROOT / "data_contracts" / "queries"
 PLAIN = (
     "SELECT count(*), avg(score) FROM scored_reviews JOIN source_reviews USING (source_sha256, row_number)"
 )
@@ -49,6 +50,11 @@ ASKED = {
     ),
 }
 """What is asked of a view; of one that is not here, all of it."""
+GIVEN = {"movie": "tt2531", "review": "r1001", "words": "dull story really"}
+"""Values of the parameters of named queries that have no default."""
+
+Query = tuple[str, Mapping[str, Any]]
+"""SQL, and the values of its parameters."""
 
 WORDS = (
     "a the of and to it is in this that film movie was as with but on not for be have are you one all at by an who "
@@ -220,30 +226,37 @@ def _pick(statement: str, values: Mapping[str, object]) -> dict[str, object]:
 
 def make_table(warehouse: Path, runs: int) -> str:
     """Ask each query so many times, all in turn, and give the Markdown table of the medians."""
-    queries = [PLAIN, *list_queries(warehouse)]
-    turns = [{query: ask(warehouse, query) for query in queries} for _ in range(runs)]
+    queries = {**list_asked(warehouse), **list_named()}
+    turns = [{name: ask(warehouse, *query) for name, query in queries.items()} for _ in range(runs)]
     lines = [
         f"{describe_database(warehouse)}; medians of {runs} runs, on {CORES} cores\n",
         "| query | rows | s | CPU s | ratio to the first |\n| --- | ---: | ---: | ---: | ---: |",
     ]
-    for query in queries:
-        asked = [turn[query] for turn in turns]
+    for name in queries:
+        asked = [turn[name] for turn in turns]
         seconds = statistics.median(each.seconds for each in asked)
         processor = statistics.median(each.processor for each in asked)
-        ratio = statistics.median(turn[query].seconds / turn[PLAIN].seconds for turn in turns)
-        lines.append(
-            f"| `{' '.join(query.split())}` | {asked[0].rows:,} | {seconds:.2f} | {processor:.2f} | {ratio:.1f} |"
-        )
+        ratio = statistics.median(turn[name].seconds / turn[PLAIN].seconds for turn in turns)
+        lines.append(f"| `{name}` | {asked[0].rows:,} | {seconds:.2f} | {processor:.2f} | {ratio:.1f} |")
     return "\n".join(lines)
 
 
-def list_queries(warehouse: Path) -> list[str]:
-    """Give what is asked of each view of the database, and every named query that there is."""
+def list_asked(warehouse: Path) -> dict[str, Query]:
+    """Give the plain join, then what is asked of each view of the database, each under its own words."""
     find = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_name"
     with connect(warehouse) as connection:
         views = [view for (view,) in connection.execute(find).fetchall()]
     of_views = [query for view in views for query in ASKED.get(view, (f"FROM {view}",))]
-    return [*of_views, *(path.read_text("utf-8") for path in sorted(QUERIES_DIR.glob("*.sql")))]
+    return {query: (query, {}) for query in (PLAIN, *of_views)}
+
+
+def list_named() -> dict[str, Query]:
+    """Give every named query under its name."""
+    named: dict[str, Query] = {}
+    for query in list_queries():
+        needed = [each.name for each in query.parameters if each.default is None]
+        named[query.name] = (query.sql, read_values(query, [f"{name}={GIVEN[name]}" for name in needed]))
+    return named
 
 
 def describe_database(warehouse: Path) -> str:
@@ -254,11 +267,11 @@ def describe_database(warehouse: Path) -> str:
     return f"{scores:,} scores of {reviews:,} rows in {FILES:,} files, {warehouse.stat().st_size / 2**20:,.0f} MiB"
 
 
-def ask(warehouse: Path, query: str) -> Asked:
+def ask(warehouse: Path, query: str, values: Mapping[str, Any]) -> Asked:
     """Open the database and ask it once; opening it is counted."""
     started, processor = perf_counter(), process_time()
     with connect(warehouse) as connection:
-        rows = len(connection.execute(query).fetchall())
+        rows = len(connection.execute(query, dict(values)).fetchall())
     return Asked(rows, perf_counter() - started, process_time() - processor)
 
 

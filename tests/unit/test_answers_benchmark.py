@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.answers import ASKED, PLAIN, ask, connect, fill, list_queries, make_table
+from benchmarks.answers import ASKED, PLAIN, ask, connect, fill, list_asked, list_named, make_table
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +30,14 @@ def test_every_view_is_asked_and_has_an_answer(warehouse: Path) -> None:
     with connect(warehouse) as connection:
         find = "SELECT view_name FROM duckdb_views() WHERE NOT internal"
         views = [view for (view,) in connection.execute(find).fetchall()]
-    queries = list_queries(warehouse)
+    queries = list_asked(warehouse)
     assert set(ASKED) <= set(views)
     assert not [view for view in views if not any(f"FROM {view}" in query for query in queries)]
-    assert not [query for query in queries if not ask(warehouse, query).rows]
+    assert not [name for name, query in queries.items() if not ask(warehouse, *query).rows]
 
 
 def test_the_table_has_a_line_a_query_and_compares_with_the_plain_join(warehouse: Path) -> None:
     lines = make_table(warehouse, 1).splitlines()
-    assert len(lines) == 4 + 1 + len(list_queries(warehouse))
+    assert len(lines) == 4 + len(list_asked(warehouse)) + len(list_named())
     assert lines[4].startswith(f"| `{PLAIN}` | 1 |")
     assert lines[4].endswith(" 1.0 |")
