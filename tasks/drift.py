@@ -9,7 +9,7 @@ from tasks.warehouse import open_warehouse
 
 _FIND_DRIFT = """
 SELECT model_id, measure, reviews, mean, reference_mean, psi, threshold FROM drift
-WHERE run_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY model_id, measure
+WHERE run_id = ANY(?::VARCHAR[]) ORDER BY model_id, measure
 """
 
 

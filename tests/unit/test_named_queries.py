@@ -57,7 +57,7 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
     ("worst-movies", ["at_least=1", "since=2026-03-02"], [("tt1", 1, 7.3, 1.0, None)]),
     ("worst-movies", [], []),
     ("best-movies", ["at_least=2", "limit=1"], [WORST[1]]),
-    ("movies-that-moved", ["at_least=2"], [("tt1", 2, -7.2, 5.5, NOON - 365 * DAY, NOON)]),
+    ("movies-that-moved", ["at_least=3"], [("tt1", 3, -7.2, 6.1, None, None, NOON - 365 * DAY, NOON)]),
     ("movies-misjudged", ["at_least=1"], [("tt2", 1, 8.0, 2.8, -5.2), ("tt1", 2, 5.5, 5.5, 0.0)]),
     (
         "reviews-of-movie",
