@@ -14,7 +14,7 @@ from data_contracts.limits import DRIFT_SEVERITIES, RowLimits
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (a setting's value, not where anything listens)
-SWITCHES = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
+SWITCHES = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Settings:
 
     keep_backups: int = 7
     """REVIEWS_KEEP_BACKUPS: backups in `backups/` beyond which the oldest go; 0 keeps all."""
+    write_reports: bool = True
+    """REVIEWS_REPORTS: let runs write their report; without, `reviews report` does when asked."""
     keep_reports: int = 100
     """REVIEWS_KEEP_REPORTS: reports in `reports/` beyond which the oldest go; 0 keeps all."""
     keep_runs_days: float = 30
@@ -147,6 +149,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         watch_inbox=_read_switch(values, "REVIEWS_WATCH_INBOX"),
         alert_url=_read_web_address(values, "REVIEWS_ALERT_URL"),
         keep_backups=int(_read_number(values, "REVIEWS_KEEP_BACKUPS", Settings.keep_backups, 0, 10**6)),
+        write_reports=_read_switch(values, "REVIEWS_REPORTS", Settings.write_reports),
         keep_reports=int(_read_number(values, "REVIEWS_KEEP_REPORTS", Settings.keep_reports, 0, 10**6)),
         keep_runs_days=_read_number(values, "REVIEWS_KEEP_RUNS_DAYS", Settings.keep_runs_days, 0.1, 36500),
         keep_quarantine_days=_read_number(
@@ -187,11 +190,11 @@ def _read_choice(values: Mapping[str, str], name: str, choices: tuple[str, ...])
     return text
 
 
-def _read_switch(values: Mapping[str, str], name: str) -> bool:
+def _read_switch(values: Mapping[str, str], name: str, default: bool = False) -> bool:
     text = values.get(name, "").strip().lower()
-    if text not in SWITCHES:
+    if text and text not in SWITCHES:
         raise UsageError(f"{name} must be true or false, not {text!r}.")
-    return SWITCHES[text]
+    return SWITCHES[text] if text else default
 
 
 def _read_web_address(values: Mapping[str, str], name: str) -> str | None:

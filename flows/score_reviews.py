@@ -121,7 +121,7 @@ def _make_known(work: stages.Work, settings: Settings, run: RecordedRun, seconds
     publish_copy(settings.warehouse, settings.published)
     page.show_work(work, seconds)
     page.show_sources(work, settings)
-    if not work.has_committed():
+    if not (work.has_committed() and settings.write_reports):
         return None
     return report_run(
         settings.published, settings.bundles_dir, settings.reports_dir, run.run_id, settings.keep_reports

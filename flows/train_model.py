@@ -63,9 +63,11 @@ def train_model(
         run.counts.update(bundle.facts["rows"], model_id=bundle.model_id, decision=decision.reason)
     pass_fault_point("train: after promotion")
     publish_copy(settings.warehouse, settings.published)
-    report = report_run(
-        settings.published, settings.bundles_dir, settings.reports_dir, run.run_id, settings.keep_reports
-    )
+    report = None
+    if settings.write_reports:
+        report = report_run(
+            settings.published, settings.bundles_dir, settings.reports_dir, run.run_id, settings.keep_reports
+        )
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     promoted = "promoted" if decision.promote else "not promoted"
     name_run(f"train-model {variant} seed {seed} accuracy {accuracy:.4f} {promoted}")

@@ -8,6 +8,7 @@ import pytest
 PROJECT_ROOT = Path(__file__).parents[1]
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin that reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests that share costly fixtures in one process: those of a file, and all end-to-end tests but one file."""
     for item in items:

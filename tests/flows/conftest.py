@@ -18,6 +18,14 @@ def prefect_server() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_reports() -> Iterator[None]:
+    """Leave the reports of runs out, which take a second each; the tests of reports ask for them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_REPORTS", "false")
+        yield
+
+
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """An empty home; flows read it from the environment."""

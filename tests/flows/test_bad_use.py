@@ -140,7 +140,7 @@ TABLE = [
         says="was never promoted, or is not known",
         status=FAILED,
     ),
-    parameter("no query", "sql", says="Missing argument 'QUERY'"),
+    parameter("no query", "sql", says="Say what to ask: a query in SQL"),
     parameter("unknown format", "sql", "--format", "xml", "from runs", says="'xml' is not one of"),
     parameter("port out of range", "up", "--port", "0", says="0 is not in the range"),
     parameter(

@@ -19,6 +19,11 @@ from tests.flows.small_home import ask
 from tests.unit.report_homes import HOSTILE
 
 
+@pytest.fixture(autouse=True)
+def reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REVIEWS_REPORTS", raising=False)
+
+
 def list_reports(settings: Settings) -> list[Path]:
     return sorted(settings.reports_dir.glob("*")) if settings.reports_dir.exists() else []
 
@@ -59,6 +64,13 @@ def test_a_report_that_can_not_be_made_fails_no_run(
     assert state.is_completed()
     said = capsys.readouterr().err
     assert "The report was not written (no picture \\x1b[31m). Next: reviews report" in said
+
+
+def test_without_reports_a_run_writes_none(scoring_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVIEWS_REPORTS", "false")
+    drop(scoring_home, "monday.csv", CSV)
+    run()
+    assert list_reports(scoring_home) == []
 
 
 def test_the_newest_reports_are_kept_as_the_setting_says(
