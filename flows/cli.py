@@ -27,6 +27,7 @@ PREFECT_DEFAULTS = {
 
 SECONDS_TO_END = 8.0
 """How long a command may take to end after Ctrl-C."""
+_INTERRUPTED = threading.Event()
 
 
 class _ReviewsGroup(click.Group):
@@ -34,7 +35,7 @@ class _ReviewsGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            return self._invoke(ctx)
         except ReviewsError as error:
             click.echo(f"reviews: {error}", err=True)
             ctx.exit(error.exit_status)
@@ -58,6 +59,15 @@ class _ReviewsGroup(click.Group):
                 f"reviews: {where}{error.strerror or error}. See to space and permissions there.", err=True
             )
             ctx.exit(1)
+
+    def _invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if _INTERRUPTED.is_set():
+                # Inside a library Ctrl-C may come out as an error of that library.
+                raise KeyboardInterrupt from error
+            raise
 
 
 @click.group(cls=_ReviewsGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -649,6 +659,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
     Prefect tries for minutes to tell its server of the interrupted run, and that may be gone.
     """
+    _INTERRUPTED.set()
     signal.signal(number, signal.default_int_handler)
     timer = threading.Timer(SECONDS_TO_END, _abort)
     timer.daemon = True

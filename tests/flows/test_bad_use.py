@@ -6,6 +6,7 @@ Bad files, rows and archives have tables of their own: tests/unit/test_bad_input
 import json
 import re
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -311,3 +312,14 @@ def test_a_model_that_was_trained_and_not_promoted_does_not_score(home: Settings
     drop(home, "new.csv", "text\ngood plot\n")
     result = CliRunner().invoke(main, ("score", "--model", folder.name))
     assert (result.exit_code, "was never promoted" in result.output) == (FAILED, True)
+
+
+def test_what_a_library_makes_of_ctrl_c_ends_as_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted = threading.Event()
+    interrupted.set()
+    monkeypatch.setattr("flows.cli._INTERRUPTED", interrupted)
+    done = CliRunner().invoke(main, ["--home", str(tmp_path), "sql", "from runs"])
+    assert (done.exit_code, done.output.split()[-1]) == (1, "Aborted!")
+    assert "Interrupted. What is committed stays" in done.output
