@@ -5,6 +5,14 @@ from dataclasses import dataclass
 DRIFT_SEVERITIES = ("warn", "error")
 """What REVIEWS_DRIFT can be: tell of drift, or let the run fail; the first is the default."""
 
+FIELD_RULES = {
+    "date_understood": "reviewed_at",
+    "label_understood": "given_label",
+    "rating_understood": "given_rating",
+}
+"""Rules of what stands beside a text: the column that each is of. A value that breaks one is kept in `extra`."""
+FIELD_WORDS = {"date_understood": "date", "label_understood": "label", "rating_understood": "rating"}
+
 
 @dataclass(frozen=True)
 class RowLimits:

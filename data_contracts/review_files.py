@@ -6,11 +6,14 @@ and decided row by row by Great Expectations, which sees booleans and lengths, n
 Needs Arrow only; the engine is started by `check_rows`.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from data_contracts.expectations import (
     CheckResult,
@@ -20,7 +23,7 @@ from data_contracts.expectations import (
     run_checks,
     split_by_source,
 )
-from data_contracts.limits import RowLimits
+from data_contracts.limits import FIELD_RULES, RowLimits
 
 BOUNDARY = "review_files"
 
@@ -133,25 +136,29 @@ def measure_rows(batch: pa.RecordBatch | pa.Table, worded: pa.Array | pa.Chunked
         name for name in ("source_sha256", "row_number", "rule", "detail") if name in batch.schema.names
     ]
     columns = {name: batch[name] for name in carried}
-    return pa.table(columns | {_FACTS[name]: fact for name, fact in facts.items()})
+    fields = {name: pa.array(~_find_unclear(batch["extra"], column)) for name, column in FIELD_RULES.items()}
+    return pa.table(columns | {_FACTS[name]: fact for name, fact in facts.items()} | fields)
 
 
 def check_rows(measures: pa.Table, limits: RowLimits) -> tuple[list[CheckResult], dict[int, tuple[str, str]]]:
     """Judge the rows that `measure_rows` measured, of one or several sources in one run.
 
     Gives one result per source and row rule, in the order of `ROW_RULES`, with the row numbers of those that
-    break this rule and none before it; severity is 'warning', since a bad row stops nothing. Also gives the
-    bad rows: position in `measures` from 0 to (rule, detail). Raises `ContractError` if a check itself fails.
+    break this rule and none before it, then one per source and rule of `FIELD_RULES`; severity is 'warning', since
+    neither a bad row nor a field stops anything. Also gives the bad rows, which are not those with a bad field:
+    position in `measures` from 0 to (rule, detail). Raises `ContractError` if a check itself fails.
     """
     _require_known_rules(measures["rule"])
-    frame = measures.select(list(_FACTS.values())).to_pandas()
-    results = run_checks(BOUNDARY, frame, _expect_rows(limits))
+    frame = measures.select([*_FACTS.values(), *FIELD_RULES]).to_pandas()
+    found = run_checks(BOUNDARY, frame, [*_expect_rows(limits), *_expect_fields()])
+    results, fields = found[: len(_FACTS)], found[len(_FACTS) :]
     # Only a check that itself failed is an error here.
-    require_success(results, "report this as a fault of the row contract; no row was judged.")
+    require_success(found, "report this as a fault of the row contract; no row was judged.")
     first = {position: result.rule for result in reversed(results) for position in result.unexpected_rows}
     bad = {position: first[position] for position in sorted(first)}
     sources = measures["source_sha256"] if "source_sha256" in measures.column_names else pa.nulls(len(frame))
     once = [count_rows(result, _pick_rows(bad, result.rule)) for result in results]
+    once += [count_rows(result, result.unexpected_rows) for result in fields]
     split = split_by_source(once, sources.to_pylist(), measures["row_number"].to_pylist())
     return split, _tell_details(bad, measures, limits)
 
@@ -198,6 +205,27 @@ def _expect_rows(limits: RowLimits) -> list[Any]:
             arguments = {"column": fact, "value_set": [True], "meta": meta}
             expectations.append(expect.ExpectColumnValuesToBeInSet(**arguments, severity="warning"))
     return expectations
+
+
+def _expect_fields() -> list[Any]:
+    expect = import_expectations()
+    return [
+        expect.ExpectColumnValuesToBeInSet(
+            column=rule,
+            value_set=[True],
+            severity="warning",
+            meta={"rule": rule, "expected": f"a {column} as docs/scoring.md lists them, or none"},
+        )
+        for rule, column in FIELD_RULES.items()
+    ]
+
+
+def _find_unclear(extra: pa.Array | pa.ChunkedArray, column: str) -> NDArray[np.bool_]:
+    """Find the rows, [n], whose value of `column` was not understood: readers keep it in `extra` under that name."""
+    unclear = np.zeros(len(extra), dtype=bool)
+    for position in pc.indices_nonzero(pc.match_substring(extra, f'"{column}"')).to_pylist():
+        unclear[position] = column in json.loads(extra[position].as_py())
+    return unclear
 
 
 def _require_known_rules(rules: pa.ChunkedArray) -> None:

@@ -1,6 +1,8 @@
 """The `reviews` command. Each command imports what it needs when it runs, so that help answers at once."""
 
 import os
+import re
+import shlex
 import signal
 import sys
 import threading
@@ -37,7 +39,7 @@ class _ReviewsGroup(click.Group):
         try:
             return self._invoke(ctx)
         except ReviewsError as error:
-            click.echo(f"reviews: {error}", err=True)
+            click.echo(f"reviews: {_name_home(str(error))}", err=True)
             ctx.exit(error.exit_status)
         except RuntimeError as error:
             if "Failed to reach API" not in str(error):
@@ -698,7 +700,19 @@ def _prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
 
 
 def _say(text: str) -> None:
-    click.echo(text)
+    click.echo(_name_home(text))
+
+
+def _name_home(text: str) -> str:
+    """Let the commands that a message names work as they stand, where --home was given."""
+    context = click.get_current_context(silent=True)
+    home = context.find_root().obj if context else None
+    if home is None:
+        return text
+    named = rf"(^|[`:(] ?)reviews (?=(?:{'|'.join(main.commands)})\b)"
+    return re.sub(
+        named, lambda found: f"{found[1]}reviews --home {shlex.quote(str(home))} ", text, flags=re.MULTILINE
+    )
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ class ScoringSummary:
     rows_rescored: int = 0
     drifted: tuple[str, ...] = ()
     """In what the scored reviews are unlike those that the model was judged on, in words."""
+    unclear: tuple[str, ...] = ()
+    """Dates, labels and ratings that were not understood, by file, in words."""
     report: str | None = None
     """Path of the run's report; none where nothing was committed."""
 
@@ -94,7 +96,7 @@ def score_reviews(
         ):
             summary = _score_outstanding(request, settings, work, run)
             stages.require_no_failure(work)
-            summary = replace(summary, drifted=_judge_drift(settings, work, run))
+            summary = _look_at_what_came(summary, settings, work, run)
     except Exception:
         # What was committed is for readers, whatever became of the rest.
         if work.has_committed():
@@ -108,12 +110,16 @@ def score_reviews(
     return _end_run(summary, work)
 
 
-def _judge_drift(settings: Settings, work: stages.Work, run: RecordedRun) -> tuple[str, ...]:
-    """Hold what was committed against what its model was judged on."""
+def _look_at_what_came(
+    summary: ScoringSummary, settings: Settings, work: stages.Work, run: RecordedRun
+) -> ScoringSummary:
+    """Say which fields were not understood, and hold what was scored against what its model was judged on."""
     scored_by = sorted({file.run_id for file in work.files("scored") if file.run_id})
     if not scored_by:
-        return ()
-    return tuple(stages.judge_drift(settings.warehouse, run.run_id, scored_by, settings.drift))
+        return summary
+    unclear = stages.find_unclear_fields(settings.warehouse, scored_by)
+    drifted = stages.judge_drift(settings.warehouse, run.run_id, scored_by, settings.drift)
+    return replace(summary, unclear=tuple(unclear), drifted=tuple(drifted))
 
 
 def _make_known(work: stages.Work, settings: Settings, run: RecordedRun, seconds: float) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from data_contracts.errors import UsageError
-from data_contracts.queries import KINDS, NONE, NamedQuery, Parameter, list_queries
+from data_contracts.queries import KINDS, NONE, NamedQuery, Parameter, list_names, list_queries, read_named
 
 LARGEST_COUNT = 2**63 - 1
 _ONE_WORD = re.compile(r"[\w-]+")
@@ -23,10 +23,12 @@ _LINE = 110
 
 def find_query(text: str) -> NamedQuery | None:
     """Give the query of that name, None where `text` is SQL; raises `UsageError` where it is neither."""
-    queries = {query.name: query for query in list_queries()}
-    if text in queries or not _ONE_WORD.fullmatch(text) or _is_sql(text):
-        return queries.get(text)
-    near = difflib.get_close_matches(text.lower().replace("_", "-"), queries, n=3)
+    names = list_names()
+    if text in names:
+        return read_named(text)
+    if not _ONE_WORD.fullmatch(text) or _is_sql(text):
+        return None
+    near = difflib.get_close_matches(text.lower().replace("_", "-"), names, n=3)
     meant = f"Did you mean {' or '.join(near)}? " if near else ""
     raise UsageError(
         f"{text!r} is no named query and no SQL. {meant}`reviews sql --list` lists the named queries; a table is asked "

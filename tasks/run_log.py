@@ -4,7 +4,7 @@ Each is written in a transaction of its own, so that a failed run leaves its rec
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,20 @@ def end_run(warehouse: Path, run_id: str, status: str, counts: Mapping[str, int 
         changed = connection.execute(query, [status, json.dumps(dict(counts)), run_id]).fetchall()
     if changed != [(1,)]:
         raise WarehouseError(f"{warehouse}: run {run_id!r} was never started, so it can't end.")
+
+
+def list_unclear_fields(
+    warehouse: Path, run_ids: Collection[str], rules: Sequence[str]
+) -> list[tuple[str, str, int]]:
+    """Give the files that these runs scored in which values break one of `rules`: (uri, rule, rows)."""
+    query = """
+        SELECT files.uri, checks.rule, sum(unexpected_count)::BIGINT FROM contract_results AS checks
+        JOIN scored_files AS files USING (source_sha256, run_id)
+        WHERE run_id = ANY($runs::VARCHAR[]) AND checks.rule = ANY($rules::VARCHAR[]) AND NOT success
+        GROUP BY ALL ORDER BY ALL
+    """
+    with open_warehouse(warehouse, write=False) as connection:
+        return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
 
 
 def record_checks(warehouse: Path, run_id: str, results: Sequence["CheckResult"]) -> None:

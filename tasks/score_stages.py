@@ -14,8 +14,8 @@ from prefect.assets import add_asset_metadata, materialize
 
 from data_contracts.errors import ContractError, ReviewsError
 from data_contracts.faults import pass_fault_point
-from data_contracts.limits import RowLimits
-from tasks.answers import escape_controls
+from data_contracts.limits import FIELD_RULES, FIELD_WORDS, RowLimits
+from tasks.answers import count, escape_controls
 from tasks.commit import CommitSummary, CommittedFile, commit_parts
 from tasks.events import tell_drift
 from tasks.inbox import PassedOver, SourceFile
@@ -233,6 +233,20 @@ def judge_drift(warehouse: Path, run_id: str, scored_by: Collection[str], severi
         tell_drift([result.columns for result in results if not result.success], drifted)
     judge_checks(warehouse, run_id, results, DRIFT_NEXT_STEP)
     return drifted
+
+
+@task(name="find-unclear-fields", **WHEN_IT_MAY_PASS)
+def find_unclear_fields(warehouse: Path, run_ids: Collection[str]) -> list[str]:
+    """Say which dates, labels and ratings of the files that these runs scored were not understood."""
+    from tasks.run_log import list_unclear_fields
+
+    found = [
+        f"{uri}: {count(rows, FIELD_WORDS[rule])}, kept in `extra`"
+        for uri, rule, rows in list_unclear_fields(warehouse, run_ids, list(FIELD_RULES))
+    ]
+    for words in found:
+        get_run_logger().warning(f"Not understood in {words}")
+    return found
 
 
 @task(name="tidy-up", **WHEN_IT_MAY_PASS)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
+from data_contracts.errors import UsageError
+
 KINDS = {
     "date": "a day, such as 2026-11-01",
     "count": "a whole number from 0 up",
@@ -52,15 +54,24 @@ def list_names() -> list[str]:
     return sorted(path.stem for path in Path(__file__).parent.glob("*.sql"))
 
 
+def read_named(name: str) -> NamedQuery:
+    """Read the query of a name that `list_names` gives."""
+    return read_query(Path(__file__).with_name(f"{name}.sql"))
+
+
 def read_query(path: Path) -> NamedQuery:
-    """Read one file; raises `ValueError` where its head is not as it should be."""
+    """Read one file; raises `UsageError` where its head is not as it should be."""
     text = path.read_text("utf-8")
-    answers, *lines = (line.removeprefix("-- ") for line in _read_head(text))
+    answers, *lines = [line.removeprefix("-- ") for line in _read_head(text)] or [""]
+    if not answers:
+        raise UsageError(
+            f"{path}: begins with no line `-- What it answers`. Next: write one, or remove the file."
+        )
     parameters = []
     for line in lines:
         if not (found := _PARAMETER.fullmatch(line)):
-            raise ValueError(
-                f"{path.name}: a parameter is written `-- $name kind = default: meaning`, not {line!r}"
+            raise UsageError(
+                f"{path}: a parameter is written `-- $name kind = default: meaning`, not {line!r}. Next: mend it."
             )
         parameters.append(Parameter(*found.groups()))
     return NamedQuery(path.stem, answers, tuple(parameters), text)

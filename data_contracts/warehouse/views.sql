@@ -3,7 +3,7 @@
 -- Above each stands its grain. Its last SELECT has a column a line, each with a comment: docs are made of these.
 -- Days are of UTC in every reader's time zone, so they are counted from 1970 and not cast.
 
--- One row per review: the newest source row of a review_id or, where there is none, of a text and movie_id;
+-- One row per review: the newest source row of a review_id or, where there is none, of a text, and movie_id;
 -- with the champion's score or, where it has not scored it, that of the newest promoted model that has.
 CREATE OR REPLACE VIEW latest_scores AS
 WITH model_ranks AS (
@@ -28,7 +28,7 @@ recencies AS (
     SELECT
         review_id,
         CASE WHEN review_id IS NULL THEN text_sha256 END AS unnamed_text,
-        CASE WHEN review_id IS NULL THEN movie_id END AS unnamed_movie,
+        movie_id, -- two movies' reviews are two reviews, though sources number them alike
         source_reviews.rowid AS position,
         source_number + row_number AS row_id,
         epoch_us(CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE seen_at END)::HUGEINT
@@ -37,7 +37,7 @@ recencies AS (
 ),
 newest AS (
     SELECT review_id, arg_max(position, recency) AS position, arg_max(row_id, recency) AS row_id
-    FROM recencies GROUP BY review_id, unnamed_text, unnamed_movie
+    FROM recencies GROUP BY review_id, unnamed_text, movie_id
 ),
 best AS (
     SELECT
@@ -56,7 +56,7 @@ SELECT
     review.text, -- as the source has it
     best.score, -- P(positive), 0 to 1
     best.sentiment, -- 'positive' or 'negative'
-    best.predicted_rating, -- 1 to 10 stars
+    best.predicted_rating, -- 1 to 10 stars: the mean that writers of such scores gave; may be low where just positive
     review.given_label, -- what the source said, null where it did not
     review.given_rating, -- 1 to 10 stars as the source said, null where it did not
     best.model_id, -- of the model that gave the score
@@ -81,7 +81,8 @@ WITH reviews_of_movies AS (
         given_rating,
         rating_interval_title,
         rating_interval_review,
-        CASE WHEN isfinite(reviewed_at) THEN reviewed_at END AS dated_at
+        -- Before there was film, or after it was scored, no one wrote of one: such dates are slips.
+        CASE WHEN reviewed_at BETWEEN '1888-01-01' AND scored_at + INTERVAL 1 DAY THEN reviewed_at END AS dated_at
     FROM latest_scores LEFT JOIN models USING (model_id)
     WHERE movie_id IS NOT NULL
 ),
@@ -98,8 +99,12 @@ summed AS (
         -- As models/stars.py measures it. A margin of which a part is unknown would be too narrow.
         CASE WHEN count(rating_interval_title + rating_interval_review) = count(*)
             THEN sqrt(avg(rating_interval_title ** 2) + avg(rating_interval_review ** 2) / count(*)) END AS margin,
-        CASE WHEN epoch(max(dated_at)) - epoch(min(dated_at)) >= 86400
-            THEN regr_slope(predicted_rating, epoch(dated_at) / (365.25 * 86400)) END AS trend
+        -- Three dates at least, over a quarter: a line through fewer says nothing. The error is the slope's own.
+        count(dated_at) >= 3 AND epoch(max(dated_at)) - epoch(min(dated_at)) >= 90 * 86400 AS has_trend,
+        regr_slope(predicted_rating, epoch(dated_at) / (365.25 * 86400)) AS slope,
+        regr_sxx(predicted_rating, epoch(dated_at) / (365.25 * 86400)) AS sxx,
+        regr_syy(predicted_rating, epoch(dated_at) / (365.25 * 86400)) AS syy,
+        count(dated_at) - 2 AS freedom
     FROM reviews_of_movies GROUP BY movie_id
 ),
 bounded AS (
@@ -107,19 +112,22 @@ bounded AS (
         *,
         -- greatest and least pass over a null.
         CASE WHEN margin IS NOT NULL THEN greatest(1, mean_predicted_rating - margin) END AS rating_low,
-        CASE WHEN margin IS NOT NULL THEN least(10, mean_predicted_rating + margin) END AS rating_high
+        CASE WHEN margin IS NOT NULL THEN least(10, mean_predicted_rating + margin) END AS rating_high,
+        CASE WHEN has_trend THEN slope END AS trend,
+        CASE WHEN has_trend THEN sqrt(greatest(0, syy - slope ** 2 * sxx) / freedom / sxx) END AS trend_error
     FROM summed
 )
 SELECT
     movie_id, -- as the sources name it
     reviews, -- of latest_scores
     mean_predicted_rating, -- 1 to 10 stars
-    rating_low, -- 1 to 10 stars; from here to rating_high the writers' own mean lies, nine times of ten
+    rating_low, -- 1 to 10 stars; to rating_high an interval that held nine in ten of the held-out movies' given means
     rating_high, -- 1 to 10 stars; null, as rating_low, where a model that scored has no known error
     share_positive, -- 0 to 1
     rated_reviews, -- reviews whose source gave a rating
     mean_given_rating, -- 1 to 10 stars over those; null without any
-    trend, -- stars a year that predicted_rating rises; null where the dates span less than a day
+    trend, -- stars a year that predicted_rating rises; null with under three dates, or over less than 90 days
+    trend_error, -- standard error of trend, stars a year: a trend under twice its error may be chance; null as trend
     first_reviewed_at, -- null where no review has a date
     last_reviewed_at -- null where no review has a date
 FROM bounded;
@@ -398,7 +406,7 @@ SELECT
     compared.reviews, -- rows that the run scored with the model
     compared.mean, -- of the measure over those; of 'truncated' the share, 0 to 1
     reference.mean AS reference_mean, -- over the held-out reviews
-    compared.psi, -- population stability index: 0 where the shares are the same
+    compared.psi, -- population stability index, with half a review more in every bin; 0 where the shares are the same
     greatest(0.1, critical_value * (1 / compared.reviews + 1 / reference.reviews)) AS threshold, -- of the psi
     psi > threshold AS drifted, -- whether the rows are unlike the held-out reviews, beyond chance
     compared.bins_from, -- the lowest value of each bin; of the first, minus infinity

@@ -1,5 +1,6 @@
 """The row contract of new review files: which rows are good, and which one rule each bad row breaks."""
 
+import json
 import time
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import ContractError
 from data_contracts.expectations import CheckResult
-from data_contracts.limits import RowLimits, exceeds_bad_rows
+from data_contracts.limits import FIELD_RULES, RowLimits, exceeds_bad_rows
 from data_contracts.review_files import (
     FILE_RULES,
     ROW_RULES,
@@ -74,7 +75,7 @@ def test_each_rule_is_broken_by_its_row_and_by_no_other(rule: str) -> None:
 
 def test_each_rule_has_one_result_that_never_stops_a_flow() -> None:
     results, _ = check_table(make_read_rows([None]))
-    assert [result.rule for result in results] == list(ROW_RULES)
+    assert [result.rule for result in results] == [*ROW_RULES, *FIELD_RULES]
     assert {result.severity for result in results} == {"warning"}
 
 
@@ -143,7 +144,7 @@ def test_several_sources_of_one_run_get_results_of_their_own() -> None:
     )
     failed = {(each.source_sha256, each.rule): each.unexpected_rows for each in results if not each.success}
     assert failed == {("x", "text_missing"): (1,), ("y", "text_blank"): (1,), ("y", "text_missing"): (2,)}
-    assert len(results) == 2 * len(ROW_RULES)
+    assert len(results) == 2 * len(ROW_RULES | FIELD_RULES)
 
 
 def test_results_of_several_batches_add_up() -> None:
@@ -154,7 +155,7 @@ def test_results_of_several_batches_add_up() -> None:
     missing = {each.source_sha256: each for each in merged if each.rule == "text_missing"}
     assert (missing["x"].unexpected_count, missing["x"].unexpected_rows) == (2, (1, 4))
     assert (missing["y"].unexpected_count, missing["y"].success) == (1, False)
-    assert len(merged) == 2 * len(ROW_RULES)
+    assert len(merged) == 2 * len(ROW_RULES | FIELD_RULES)
 
 
 def test_one_batch_merged_is_the_same_batch() -> None:
@@ -231,3 +232,13 @@ def test_a_text_is_good_when_it_fits_and_its_words_can_be_seen(texts: list[str])
 
     bad = find_rules(list(texts))
     assert [position not in bad for position in range(len(texts))] == [is_good(text) for text in texts]
+
+
+@pytest.mark.parametrize(("rule", "column"), FIELD_RULES.items())
+def test_a_field_that_was_not_understood_is_a_warning_and_its_row_is_good(rule: str, column: str) -> None:
+    unclear = json.dumps({"tag": "x", column: "next week"})
+    nested = json.dumps({"tag": {column: "next week"}, "said": f'"{column}": 1'})
+    results, bad = check_table(make_read_rows([GOOD] * 3, extra=[None, unclear, nested]))
+    assert bad == {}
+    failed = [(each.rule, each.severity, each.unexpected_rows) for each in results if not each.success]
+    assert failed == [(rule, "warning", (2,))]

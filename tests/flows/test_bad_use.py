@@ -323,3 +323,8 @@ def test_what_a_library_makes_of_ctrl_c_ends_as_ctrl_c(
     done = CliRunner().invoke(main, ["--home", str(tmp_path), "sql", "from runs"])
     assert (done.exit_code, done.output.split()[-1]) == (1, "Aborted!")
     assert "Interrupted. What is committed stays" in done.output
+
+
+def test_a_next_step_names_the_home_that_was_given(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["--home", str(tmp_path / "my home"), "sql", "from runs"])
+    assert f"`reviews --home '{tmp_path}/my home' score`" in done.output

@@ -460,3 +460,14 @@ def test_a_file_whose_time_changed_is_read_once_more(scoring_home: Settings) -> 
         run_in_a_fresh_process("forbid reading")
     assert "FOUND 1 0 []" in run_in_a_fresh_process()
     assert "FOUND 1 0 []" in run_in_a_fresh_process("forbid reading")
+
+
+def test_dates_and_ratings_that_are_not_understood_are_named_by_file(scoring_home: Settings) -> None:
+    rows = ["11/2/2026,4 stars,good film", "2026-11-02,8,good plot", "11/3/2026,9,bad film"]
+    drop(scoring_home, "shop.csv", "\n".join(["date,rating,review", *rows]) + "\n")
+    summary = run()
+    assert summary.unclear == (
+        "shop.csv: 2 dates, kept in `extra`",
+        "shop.csv: 1 rating, kept in `extra`",
+    )
+    assert summary.rows_scored == 3
