@@ -434,7 +434,10 @@ def run_in_a_fresh_process(*arguments: str) -> str:
     return done.stdout
 
 
-def test_a_run_that_finds_nothing_new_reads_no_file_and_loads_nothing_heavy(scoring_home: Settings) -> None:
+def test_a_run_that_finds_nothing_new_reads_no_file_and_loads_nothing_heavy(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWS_REPORTS", "true")
     drop(scoring_home, "a.csv", CSV)
     drop(scoring_home, "copy.csv", CSV)
     drop(scoring_home, "refused.csv", "")

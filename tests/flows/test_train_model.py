@@ -52,6 +52,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     folder = tmp_path_factory.mktemp("training")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REVIEWS_HOME", str(folder / "home"))
+        patch.setenv("REVIEWS_REPORTS", "true")
         ingest_small_archive(folder)
         yield load_settings()
 
