@@ -160,6 +160,7 @@ def time_command(home: Path, csv: Path, server: Mapping[str, str] = MappingProxy
             **os.environ,
             **server,
             "REVIEWS_HOME": str(own),
+            "REVIEWS_REPORTS": "false",  # written when the rows are committed and published
             "PREFECT_HOME": str(home / "prefect"),
         }
         started = perf_counter()
