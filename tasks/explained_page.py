@@ -7,6 +7,7 @@ has the figures.
 """
 
 import base64
+import re
 from collections.abc import Iterator
 from hashlib import sha256
 from html import escape
@@ -23,11 +24,14 @@ _STYLE = """
   --raises: 86, 180, 233; --lowers: 230, 159, 0; --raises-line: #7cc4f0; --lowers-line: #f0b040; } }
 body { margin: 2rem auto; max-width: 46rem; padding: 0 1rem; background: var(--page); color: var(--ink);
   font: 1rem/1.6 system-ui, sans-serif; }
-h1 { font-size: 1.4rem; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+h1 { font-size: 1.4rem; margin-bottom: .25rem; }
+.source { margin: 0; font-size: .875rem; color: var(--soft); overflow-wrap: anywhere; }
+h2 { font-size: 1.1rem; margin-top: 2rem; }
+.scroll { overflow-x: auto; }
 table { border-collapse: collapse; } caption { text-align: left; padding-bottom: .5rem; }
 th, td { padding: .25rem .75rem; border-bottom: 1px solid var(--rule); text-align: right;
   font-variant-numeric: tabular-nums; }
-th:first-child { text-align: left; font-weight: inherit; overflow-wrap: anywhere; }
+th:first-child { text-align: left; font-weight: inherit; }
 thead th:first-child { font-weight: bold; }
 .review { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; }
 .unread, .soft { color: var(--soft); }
@@ -42,6 +46,8 @@ thead th:first-child { font-weight: bold; }
 .r2, .l2 { text-decoration-thickness: 2px; font-weight: 600; }
 .r3, .l3 { text-decoration-thickness: 3px; font-weight: 800; }
 """
+_BREAK = re.compile(r"&lt;br[ \t\n]*/?&gt;", re.IGNORECASE)
+"""As it stands in an escaped text."""
 _POLICY = "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -55,7 +61,8 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <main>
-<h1>{title}</h1>
+<h1>What moved the score</h1>
+<p class="source">{source}</p>
 {facts}
 <h2>The words that moved it most</h2>
 {table}
@@ -72,14 +79,16 @@ score.</p>
 </body>
 </html>
 """
-_TABLE = """<table>
+_TABLE = """<div class="scroll" role="region" tabindex="0" aria-label="The words that moved it most">
+<table>
 <caption>{caption}</caption>
 <thead><tr><th scope="col">Word</th><th scope="col">In logits</th><th scope="col">Score without it</th>
 <th scope="col">Times</th></tr></thead>
 <tbody>
 {rows}
 </tbody>
-</table>"""
+</table>
+</div>"""
 
 
 def write_page(explained: Explained, top: int, path: Path) -> None:
@@ -93,6 +102,7 @@ def draw_page(explained: Explained, top: int) -> str:
     return _PAGE.format(
         policy=_POLICY.format(digest=digest),
         title=escape(f"What moved the score: {name_source(explained.source)}"),
+        source=escape(name_source(explained.source)),
         style=_STYLE,
         facts="\n".join(f"<p>{escape(fact.strip())}</p>" for fact in describe_score(explained)[1:]),
         table=_draw_table(explained, top),
@@ -124,7 +134,7 @@ def _draw_text(explained: Explained) -> str:
     drawn = f'<p class="review" lang="" dir="auto">{read}</p>'
     if not explained.unread_stop:
         return drawn
-    unread = _escape(explained.source.text[: explained.unread_stop])
+    unread = _escape_lines(explained.source.text[: explained.unread_stop])
     number = count(explained.words_in_text - len(explained.read), "word")
     return (
         f'<h3>Not read, the first {number}</h3>\n<p class="review unread" lang="" dir="auto">{unread}</p>\n'
@@ -140,7 +150,7 @@ def _draw_pieces(explained: Explained) -> Iterator[str]:
 def _draw_piece(piece: Piece) -> str:
     shown, word = _escape(piece.text), piece.word
     if word is None:
-        return shown
+        return _escape_lines(piece.text)
     if not word.is_known:
         return f'<span class="unknown" title="not known to the model">{shown}</span>'
     if not word.level:
@@ -153,3 +163,8 @@ def _draw_piece(piece: Piece) -> str:
 def _escape(text: str) -> str:
     """Give a text as HTML shows it, nothing in it obeyed; line ends and tabs stay."""
     return escape(escape_controls(text.replace("\r\n", "\n"), keep="\n\t"))
+
+
+def _escape_lines(text: str) -> str:
+    """Likewise; the one element of HTML that archives leave in texts, `<br />`, breaks the line as its writer meant."""
+    return _BREAK.sub("<br>", _escape(text))

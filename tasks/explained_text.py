@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from tasks.answers import count, escape_controls, write_json
 from tasks.explaining import Explained, FoundText, cut_pieces, write_signed
+from tasks.report.words import cut_name
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -82,9 +83,9 @@ def name_source(source: FoundText) -> str:
     """Name a text by its review, row and file; harmless in a terminal."""
     if source.row is None:
         return "A text that is in no table"
-    review = f"Review {source.review_id}" if source.review_id is not None else "A review without an id"
-    movie = f" of movie {source.movie_id}" if source.movie_id is not None else ""
-    return escape_controls(f"{review}{movie}, row {source.row} of {source.uri}")
+    review = "A review without an id" if source.review_id is None else f"Review {cut_name(source.review_id)}"
+    movie = "" if source.movie_id is None else f" of movie {cut_name(source.movie_id)}"
+    return f"{review}{movie}, row {source.row} of {cut_name(source.uri or '')}"
 
 
 def _draw_words(explained: Explained, top: int) -> "Text":

@@ -245,6 +245,23 @@ def test_the_page_shows_what_is_not_read_apart() -> None:
     assert "&lt;b&gt;one&lt;/b&gt; two </p>" in page
 
 
+def test_a_line_break_of_html_breaks_the_line_and_nothing_else_of_the_review_is_html() -> None:
+    page = draw_page(explain("<BR>one two<br />good &lt;br&gt; <br\n/> <b>bad</b><br", length=3), 10)
+    assert page.count("<br>") == 3
+    assert "&amp;lt;br&amp;gt; <br> &lt;b&gt;" in page
+    assert page.endswith("</html>\n")
+
+
+def test_the_page_names_a_review_shortly_below_a_short_heading() -> None:
+    source = FoundText("good film", "r" * 5000, "m" * 5000, "3fa94c12ab07:1", "u" * 5000)
+    explained = explain_text(make_scorer(), source)
+    named = f"Review {'r' * 79}… of movie {'m' * 79}…, row 3fa94c12ab07:1 of {'u' * 79}…"
+    page = draw_page(explained, 10)
+    assert f'<h1>What moved the score</h1>\n<p class="source">{named}</p>' in page
+    assert "r" * 80 not in page
+    assert show(explained).replace("\n", " ").count("u" * 40) <= 2
+
+
 def test_a_page_of_a_megabyte_holds_all_of_it(tmp_path: Path) -> None:
     write_page(explain("good <br /> " * 100_000), 10, tmp_path / "page.html")
     assert _Page((tmp_path / "page.html").read_text("utf-8")).review.count("good") == 100_000

@@ -1,0 +1,26 @@
+"""How a report writes what it shows everywhere alike: shares, ranges of lengths, names that may be endless."""
+
+from collections.abc import Sequence
+
+from tasks.answers import escape_controls
+
+NOTHING = "–"
+NAME_CHARACTERS = 80
+"""Of an id or a file's name, where it is shown."""
+
+
+def write_share(value: float | None) -> str:
+    """Write a share, 0 to 1, as a percentage with one decimal."""
+    return NOTHING if value is None else f"{100 * value:.1f}\u00a0%"
+
+
+def cut_name(name: str, longest: int = NAME_CHARACTERS) -> str:
+    """Shorten a name that someone else chose; what a terminal or a page would obey is spelt out."""
+    shown = escape_controls(name)
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
+def write_ranges(starts: Sequence[int]) -> list[str]:
+    """Write the ranges of words that begin at `starts`, [n]: `1-49`, ..., `1,000 and more`; no text has 0 words."""
+    ends = [f"-{after - 1:,}" for after in starts[1:]]
+    return [f"{max(start, 1):,}{end}" for start, end in zip(starts, [*ends, " and more"], strict=True)]
