@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from data_contracts.errors import SourceError
+from data_contracts.errors import SourceError, UsageError
+from tasks.answers import escape_controls
 from tasks.locking import hold_folder
 from tasks.published import Ask, ask_published
 from tasks.report.rendering import render_scoring, render_training
@@ -30,8 +31,14 @@ def write_report(
     """Write the report of a run to `reports_dir`, or to `output`, and give its path.
 
     `name` is a run id, the beginning of one, or 'latest'. Of the reports in `reports_dir` the newest `keep` stay; 0
-    keeps all. Raises `UsageError` where no run is meant, `WarehouseError` where nothing is published.
+    keeps all. Raises `UsageError` where no run is meant or the folder of `output` is not there, `WarehouseError` where
+    nothing is published.
     """
+    if output is not None and not output.parent.is_dir():
+        raise UsageError(
+            f"{escape_controls(str(output.parent))}: there is no such folder. Next: make it, or name another file with "
+            "--output."
+        )
     with ask_published(published) as ask:
         run = find_run(ask, name)
         page = make_page(ask, run, bundles_dir)

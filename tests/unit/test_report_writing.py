@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.errors import SourceError
+from data_contracts.errors import SourceError, UsageError
 from tasks.report import writing
 from tasks.report.writing import drop_older, drop_reports_of_forgotten, name_report, write_report
 from tests.unit.report_homes import NEXT_RUN, RUN, change, make_run
@@ -30,9 +30,15 @@ def test_a_report_is_named_by_its_run(home: Path) -> None:
 
 
 def test_a_report_goes_where_it_is_told(home: Path) -> None:
-    path = home / "elsewhere" / "today.html"
+    path = home / "today.html"
     assert write(home, output=path) == path
     assert "2 reviews of 1 file scored" in path.read_text("utf-8")
+
+
+def test_a_folder_that_is_not_there_is_refused_and_not_made(home: Path) -> None:
+    with pytest.raises(UsageError, match=r"elsewhere: there is no such folder\. Next: make it"):
+        write(home, output=home / "elsewhere" / "today.html")
+    assert not (home / "elsewhere").exists()
 
 
 def test_a_name_never_leads_out_of_the_folder() -> None:
