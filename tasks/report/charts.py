@@ -64,30 +64,34 @@ def draw_bars(
     series: Sequence[Series],
     axes_names: tuple[str, str],
     write: Callable[[float], str],
+    *,
+    lying: bool = False,
 ) -> Chart:
-    """Draw bars, [n] a series, side by side; `write` gives a value as text for the table."""
+    """Draw bars, [n] a series, side by side; `write` gives a value as text for the table.
+
+    `axes_names` are of the labels and the values. Where bars are `lying`, one below the other, no label is left out.
+    """
 
     def draw(axes: Any) -> None:
         width = 0.86 / len(series)
         for number, each in enumerate(series):
             places = [place + (number - (len(series) - 1) / 2) * width for place in range(len(labels))]
-            bars = axes.bar(
-                places,
-                each.values,
-                width,
-                label=each.label,
-                color=_SERIES[number],
-                edgecolor=_PAPER,
-                linewidth=0.8,
-            )
+            look = {"label": each.label, "color": _SERIES[number], "edgecolor": _PAPER, "linewidth": 0.8}
+            bars = (axes.barh if lying else axes.bar)(places, each.values, width, **look)
             for bar in bars:
                 bar.set_hatch(_HATCHES[number])
-        step = math.ceil(sum(len(label) + 2 for label in labels) / LABEL_CHARACTERS)
-        axes.set_xticks(range(0, len(labels), step), labels[::step])
-        axes.grid(axis="y")
+        if lying:
+            axes.set_yticks(range(len(labels)), labels)
+            axes.invert_yaxis()
+            axes.locator_params(axis="x", nbins=5)
+        else:
+            step = math.ceil(sum(len(label) + 2 for label in labels) / LABEL_CHARACTERS)
+            axes.set_xticks(range(0, len(labels), step), labels[::step])
+        axes.grid(axis="x" if lying else "y")
 
     rows = [(label, *(write(each.values[place]) for each in series)) for place, label in enumerate(labels)]
-    svg = _draw(name, title, summary, draw, axes_names, legend=len(series) > 1)
+    drawn_names = axes_names[::-1] if lying else axes_names
+    svg = _draw(name, title, summary, draw, drawn_names, legend=len(series) > 1)
     return Chart(name, title, summary, svg, (axes_names[0], *(each.label for each in series)), tuple(rows))
 
 

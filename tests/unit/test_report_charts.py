@@ -3,6 +3,7 @@
 import re
 
 from tasks.report.charts import Chart, Series, draw_bars, draw_lines
+from tasks.report.words import write_ranges
 
 LABELS = ["a", "b <c> & d"]
 
@@ -51,6 +52,20 @@ def test_series_differ_by_more_than_colour() -> None:
     lines = [Series(name, [0.1, 0.2], [1, 2]) for name in ("training", "validation")]
     svg = draw_lines("loss", "Loss", "Falls.", lines, ("epoch", "nats"), ("epoch",), []).svg
     assert "stroke-dasharray" in svg
+
+
+def test_lying_bars_leave_no_label_out() -> None:
+    labels = [f"{number},000 to {number},999" for number in range(9)]
+    values = [Series("reviews", [1.0] * 9)]
+    chart = draw_bars(
+        "lengths", "Lengths", "Says this.", labels, values, ("words", "reviews"), str, lying=True
+    )
+    assert set(labels) <= set(re.findall(r">([^<>]+)</text>", chart.svg))
+    assert chart.columns == ("words", "reviews")
+
+
+def test_lengths_are_ranges() -> None:
+    assert write_ranges((0, 50, 1000)) == ["1-49", "50-999", "1,000 and more"]
 
 
 def test_every_figure_stands_in_the_table() -> None:
