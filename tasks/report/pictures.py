@@ -3,11 +3,13 @@
 import math
 from collections.abc import Sequence
 
+from tasks.answers import count
 from tasks.report.charts import Chart, Series, draw_bars, draw_lines
 from tasks.report.runs import Row
 from tasks.report.scoring_facts import LENGTHS_FROM, SCORE_BINS, ScoringFacts
 from tasks.report.training_facts import TrainingFacts
 from tasks.report.verdict import name_measure
+from tasks.report.words import write_ranges, write_share
 
 STARS = range(1, 11)
 POINTS_LISTED = 21
@@ -36,20 +38,24 @@ def _draw_ratings(facts: ScoringFacts) -> Chart:
     series = [Series("predicted", predicted)]
     if any(given):
         series.append(Series("given by the writer", given))
-    most = max(STARS, key=lambda stars: predicted[stars - 1])
+    total = sum(row["mean_predicted_rating"] * row["reviews"] for row in facts.models)
     summary = (
-        f"Most predicted ratings are about {most} of 10 stars; {sum(given):,} writers gave one themselves."
+        f"The mean predicted rating is {total / facts.reviews_scored:.1f} of 10 stars; "
+        f"{sum(given):,} writers gave one themselves."
     )
-    labels, names = [str(stars) for stars in STARS], ("stars", "reviews")
+    labels, names = [str(stars) for stars in STARS], ("stars, rounded", "reviews")
     return draw_bars("ratings", "Ratings", summary, labels, series, names, _write_count)
 
 
 def _draw_lengths(facts: ScoringFacts) -> Chart:
     values = [facts.lengths.get(words, 0) for words in LENGTHS_FROM]
     most = max(range(len(values)), key=values.__getitem__)
-    summary = f"The most common length begins at {LENGTHS_FROM[most]:,} words, with {values[most]:,} reviews."
-    labels, names = [str(words) for words in LENGTHS_FROM], ("words, from", "reviews")
-    return draw_bars("lengths", "Lengths", summary, labels, [Series("reviews", values)], names, _write_count)
+    labels, names = write_ranges(LENGTHS_FROM), ("words", "reviews")
+    summary = (
+        f"The most common length is {labels[most].replace('-', ' to ')} words, with {values[most]:,} reviews."
+    )
+    series = [Series("reviews", values)]
+    return draw_bars("lengths", "Lengths", summary, labels, series, names, _write_count, lying=True)
 
 
 def draw_drift(facts: ScoringFacts) -> tuple[Chart, ...]:
@@ -60,11 +66,19 @@ def draw_drift(facts: ScoringFacts) -> tuple[Chart, ...]:
 def _draw_measure(row: Row, number: int) -> Chart:
     what = name_measure(row["measure"])
     said = "drifted" if row["drifted"] else "did not drift"
-    summary = f"The {what} {said}: PSI {row['psi']:.3f}, limit {row['threshold']:.3f}."
+    summary = f"The {what} {said}: PSI {row['psi']:.3f}, threshold {row['threshold']:.3f}."
     series = [Series("this run", row["shares"]), Series("reference", row["reference_shares"])]
+    labels, name = _name_bins(row)
+    names = (name, "share of the reviews")
+    return draw_bars(f"drift-{number}", what.capitalize(), summary, labels, series, names, write_share)
+
+
+def _name_bins(row: Row) -> tuple[list[str], str]:
+    """Name the bins of a measure, and what they are of."""
+    if row["measure"] == "truncated":
+        return ["cut" if lower > 0 else "read whole" for lower in row["bins_from"]], "texts"
     labels = ["below" if math.isinf(lower) else f"{lower:.3g}" for lower in row["bins_from"]]
-    names = (f"{row['measure']}, from", "share of the reviews")
-    return draw_bars(f"drift-{number}", what.capitalize(), summary, labels, series, names, _write_share)
+    return labels, f"{name_measure(row['measure'])}, from"
 
 
 def draw_training(facts: TrainingFacts) -> dict[str, tuple[Chart, ...]]:
@@ -91,7 +105,7 @@ def _draw_learning(history: Sequence[Row]) -> tuple[Chart, ...]:
         trained, validated = ([epoch[key] for epoch in history] for key in (name, f"validation_{name}"))
         series = [Series("training", trained, epochs), Series("validation", validated, epochs)]
         rows = [(str(n), f"{a:.4f}", f"{b:.4f}") for n, a, b in zip(epochs, trained, validated, strict=True)]
-        summary = f"Validation {name} ends at {validated[-1]:.4f} after {len(epochs)} epochs."
+        summary = f"Validation {name} ends at {validated[-1]:.4f} after {count(len(epochs), 'epoch')}."
         names, columns = ("epoch", unit), ("epoch", "training", "validation")
         charts.append(
             draw_lines(name, title, summary, series, names, columns, rows, whole_steps=len(epochs) < 10)
@@ -146,10 +160,10 @@ def _draw_reliability(bins: Sequence[Row]) -> tuple[Chart, ...]:
 def _draw_by_length(rows: Sequence[Row]) -> tuple[Chart, ...]:
     if not rows:
         return ()
-    labels = [f"{row['from_words']:,}" for row in rows]
+    labels = write_ranges([row["from_words"] for row in rows])
     charts = []
     for key, title, unit, write in (
-        ("accuracy", "Accuracy by length", "share right", _write_share),
+        ("accuracy", "Accuracy by length", "share right", write_share),
         ("rating_mae", "Error of the stars by length", "stars", _write_stars),
     ):
         values = [row.get(key) for row in rows]
@@ -157,11 +171,9 @@ def _draw_by_length(rows: Sequence[Row]) -> tuple[Chart, ...]:
             continue
         numbers = [float(value) for value in values if value is not None]
         worst = labels[numbers.index((min if key == "accuracy" else max)(numbers))]
-        summary = f"Worst for reviews from {worst} words on."
-        names = ("words, from", unit)
-        charts.append(
-            draw_bars(f"length-{key}", title, summary, labels, [Series(unit, numbers)], names, write)
-        )
+        summary = f"Worst for reviews of {worst.replace('-', ' to ')} words."
+        names, series = ("words", unit), [Series(unit, numbers)]
+        charts.append(draw_bars(f"length-{key}", title, summary, labels, series, names, write, lying=True))
     return tuple(charts)
 
 
@@ -187,10 +199,6 @@ def _draw_mapping(rating: Row) -> tuple[Chart, ...]:
 
 def _write_count(value: float) -> str:
     return f"{value:,.0f}"
-
-
-def _write_share(value: float) -> str:
-    return f"{value:.1%}"
 
 
 def _write_stars(value: float) -> str:

@@ -5,24 +5,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
+from models.stars import INTERVAL_SHARE
 from tasks.answers import count, escape_controls
 from tasks.report.pictures import draw_drift, draw_scoring, draw_training
+from tasks.report.runs import Row
 from tasks.report.scoring_facts import FILES_SHOWN, TEXT_CHARACTERS, ScoringFacts
 from tasks.report.training_facts import TrainingFacts
 from tasks.report.verdict import judge_scoring, judge_training, name_measure
+from tasks.report.words import NOTHING, cut_name, write_share
 
 if TYPE_CHECKING:
     import jinja2
 
-NOTHING = "–"
 TEXT_SHOWN = 320
 """Characters of a review before one has to ask for more."""
 WORDS_FOR_RELEASE = {
-    "text_too_long": "REVIEWS_MAX_TEXT_CHARS=200000 reviews quarantine release --rule text_too_long",
+    "text_too_long": "REVIEWS_MAX_TEXT_CHARS={limit} reviews quarantine release --rule text_too_long",
     "text_encoding": "reviews quarantine release --rule text_encoding --encoding cp1252",
     "scorer_failed": "reviews quarantine release --rule scorer_failed",
 }
 """How the rows of a rule are released; those of other rules are mended in their file."""
+HIGHEST_LIMIT = 10**7
+"""Characters that REVIEWS_MAX_TEXT_CHARS may allow."""
 DATASETS = {
     "stanford": "the Stanford Large Movie Review Dataset",
     "sample": "a generated sample, no real reviews",
@@ -39,7 +43,6 @@ def render_scoring(facts: ScoringFacts) -> str:
         charts=draw_scoring(facts),
         drift_charts=draw_drift(facts),
         rules={**ROW_RULES, **SCORING_RULES, **FILE_RULES},
-        releases=WORDS_FOR_RELEASE,
         files_shown=FILES_SHOWN,
         text_shown=TEXT_SHOWN,
         text_characters=TEXT_CHARACTERS,
@@ -48,7 +51,13 @@ def render_scoring(facts: ScoringFacts) -> str:
 
 def render_training(facts: TrainingFacts) -> str:
     """Write the page of a training run."""
-    return _render("training.html", facts=facts, verdict=judge_training(facts), charts=draw_training(facts))
+    return _render(
+        "training.html",
+        facts=facts,
+        verdict=judge_training(facts),
+        charts=draw_training(facts),
+        interval_share=INTERVAL_SHARE,
+    )
 
 
 def _render(template: str, **values: Any) -> str:
@@ -70,7 +79,9 @@ def make_environment() -> "jinja2.Environment":
     )
     environment.filters.update(
         number=_write_number,
-        share=_write_share,
+        share=write_share,
+        name=cut_name,
+        release=write_release,
         counted=count,
         measure=name_measure,
         moment=_write_moment,
@@ -87,12 +98,22 @@ def _write_value(value: Any) -> Any:
     return escape_controls(value, keep="\n") if type(value) is str else value
 
 
+def write_release(row: Row) -> str | None:
+    """Write the command that releases the rows of a rule; None where they are to be mended in their file."""
+    words = WORDS_FOR_RELEASE.get(row["rule"])
+    if words is None or not row["releasable"] or row["longest"] > HIGHEST_LIMIT:
+        return None
+    return words.format(limit=min(_round_up(row["longest"]), HIGHEST_LIMIT))
+
+
+def _round_up(number: int) -> int:
+    """Give the next number with two digits and zeros for the rest."""
+    step = int("1" + "0" * max(len(str(number)) - 2, 0))
+    return -(-number // step) * step
+
+
 def _write_number(value: float | None, digits: int = 0) -> str:
     return NOTHING if value is None else f"{value:,.{digits}f}".replace("-", "−")
-
-
-def _write_share(value: float | None, digits: int = 1) -> str:
-    return NOTHING if value is None else f"{value:.{digits}%}"
 
 
 def _write_moment(moment: datetime | None) -> str:

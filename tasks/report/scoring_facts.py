@@ -26,7 +26,12 @@ LENGTHS_FROM = (0, 50, 100, 150, 200, 300, 400, 600, 1000)
 # Also what an earlier run scored and this one committed, since that one was killed or failed in between.
 _MAKE_RUN_FILES = """
 CREATE TEMP TABLE run_files AS
-SELECT files.* FROM scored_files AS files LEFT JOIN runs AS scorer USING (run_id)
+SELECT files.*, files.status = 'scored' AND EXISTS (
+    SELECT 1 FROM scored_files AS older
+    WHERE older.source_sha256 = files.source_sha256 AND older.model_id <> files.model_id
+    AND older.status = 'scored' AND older.committed_at < files.committed_at
+) AS is_rescored
+FROM scored_files AS files LEFT JOIN runs AS scorer USING (run_id)
 WHERE files.run_id = $run_id
 OR (files.committed_at BETWEEN $started_at AND $ended_at
     AND (scorer.ended_at IS NULL OR scorer.ended_at < files.committed_at))
@@ -36,21 +41,31 @@ CREATE TEMP VIEW run_scores AS
 SELECT * FROM scored_reviews SEMI JOIN (FROM run_files WHERE status = 'scored')
 USING (source_sha256, model_id, run_id)
 """
+# Those that the run set aside, and those that still were when it scored their files again.
 _MAKE_RUN_BAD_ROWS = """
 CREATE TEMP VIEW run_bad_rows AS
-SELECT * FROM quarantined_rows SEMI JOIN (FROM run_files WHERE status = 'scored') USING (source_sha256, run_id)
+SELECT * FROM quarantined_rows AS bad WHERE EXISTS (
+    SELECT 1 FROM run_files AS files
+    WHERE files.source_sha256 = bad.source_sha256 AND files.status = 'scored' AND (
+        files.run_id = bad.run_id
+        OR files.is_rescored AND (bad.released_at IS NULL OR bad.released_at > files.committed_at)
+    )
+)
 """
 _COUNT_FILES = """
 SELECT
     count(*) AS files, count(*) FILTER (status = 'refused') AS files_refused,
+    count(*) FILTER (is_rescored) AS files_rescored,
+    coalesce(sum(rows_read) FILTER (is_rescored), 0)::BIGINT AS rows_rescored,
     coalesce(sum(rows_read) FILTER (status = 'scored'), 0)::BIGINT AS rows_read,
     (SELECT count(*) FROM run_bad_rows) AS rows_quarantined
 FROM run_files
 """
 _LIST_FILES = """
-WITH bad AS (SELECT source_sha256, run_id, count(*) AS rows FROM run_bad_rows GROUP BY ALL)
-SELECT uri, format, bytes, rows_read, coalesce(bad.rows, 0) AS rows_quarantined, status, model_id
-FROM run_files LEFT JOIN bad USING (source_sha256, run_id)
+WITH bad AS (SELECT source_sha256, count(*) AS rows FROM run_bad_rows GROUP BY ALL)
+SELECT
+    uri, format, bytes, rows_read, coalesce(bad.rows, 0) AS rows_quarantined, status, is_rescored, model_id
+FROM run_files LEFT JOIN bad USING (source_sha256)
 ORDER BY status, uri LIMIT $limit
 """
 _LIST_REFUSED = """
@@ -92,7 +107,12 @@ _COUNT_LENGTHS = """
 SELECT least(token_count, $longest) // $step * $step AS words, count(*) AS reviews FROM run_scores GROUP BY words
 """
 _COUNT_QUARANTINED = """
-SELECT rule, count(*) AS rows, count(released_at) AS released, count(DISTINCT source_sha256) AS files
+SELECT
+    rule, count(*) AS rows, count(released_at) AS released, count(DISTINCT source_sha256) AS files,
+    rows > released AS is_open,
+    count(raw) FILTER (released_at IS NULL AND raw_is_text) AS releasable,
+    max(coalesce(length(TRY(decode(raw))), octet_length(raw))) FILTER (released_at IS NULL AND raw_is_text)
+        AS longest
 FROM run_bad_rows GROUP BY rule ORDER BY rows DESC, rule
 """
 _LIST_SCORERS = "SELECT DISTINCT run_id FROM run_files WHERE run_id IS NOT NULL ORDER BY run_id"
@@ -190,7 +210,7 @@ class ScoringFacts:
 
     run: Run
     totals: Row
-    """files, files_refused, rows_read, rows_quarantined."""
+    """files, files_refused, rows_read, rows_quarantined; files_rescored and rows_rescored of these, with bad rows."""
     files: Sequence[Row]
     """At most `FILES_SHOWN`, refused ones first."""
     refused: Sequence[Row]
@@ -205,7 +225,7 @@ class ScoringFacts:
     lengths: Mapping[int, int]
     """Reviews by `LENGTHS_FROM`."""
     quarantined: Sequence[Row]
-    """By rule: rows, released, files."""
+    """By rule: rows, released since, files, releasable (open, their text kept whole), longest of these, characters."""
     checks: Sequence[Row]
     """By boundary, rule and severity; those that did not hold first."""
     drift: Sequence[Row]
@@ -215,6 +235,11 @@ class ScoringFacts:
     """Those that moved most first."""
     lineage: Sequence[Row]
     """By model: what it learnt from."""
+
+    @property
+    def only_rescored(self) -> bool:
+        """Whether nothing came in and all was scored again, which another model had scored before."""
+        return bool(0 < self.totals["files"] == self.totals["files_rescored"])
 
     @property
     def reviews_scored(self) -> int:

@@ -23,6 +23,7 @@ _FIND_PROMOTION = """
 SELECT number, action, model_id, reason, compared_with, "at" FROM promotions
 WHERE model_id = $model_id AND "at" BETWEEN $started_at AND $ended_at ORDER BY number LIMIT 1
 """
+_FIND_REPLACED = "SELECT * FROM models WHERE model_id = $model_id"
 _FIND_CHAMPION = 'SELECT arg_max(model_id, number) AS model_id FROM promotions WHERE "at" <= $ended_at'
 _LIST_VARIANTS = """
 SELECT *, model_id = $model_id AS is_this,
@@ -50,6 +51,8 @@ class TrainingFacts:
     variants: Sequence[Row]
     """The newest model of each variant, the most accurate first."""
     checks: Sequence[Row]
+    replaced: Row | None = None
+    """The row of `models` of the champion that this run's promotion replaced."""
 
     @property
     def promoted(self) -> bool:
@@ -82,6 +85,7 @@ def read_training_facts(ask: Ask, run: Run, bundles_dir: Path) -> TrainingFacts:
     model_id = model.get("model_id")
     promotions = ask(_FIND_PROMOTION, {"model_id": model_id, **between})
     promotion = promotions[0] if promotions else None
+    replaced = ask(_FIND_REPLACED, {"model_id": promotion["compared_with"]}) if promotion else []
     champion = ask(_FIND_CHAMPION, {"ended_at": ended_at})[0]["model_id"]
     return TrainingFacts(
         run=run,
@@ -92,6 +96,7 @@ def read_training_facts(ask: Ask, run: Run, bundles_dir: Path) -> TrainingFacts:
         is_champion=model_id is not None and model_id == champion,
         variants=ask(_LIST_VARIANTS, {"model_id": model_id}),
         checks=sum_up_checks(ask, [run.run_id]),
+        replaced=replaced[0] if replaced else None,
     )
 
 

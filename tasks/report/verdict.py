@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from data_contracts.drift import BOUNDARY as DRIFT
 from data_contracts.review_files import BOUNDARY as REVIEW_FILES
+from models.stars import INTERVAL_SHARE
 from tasks.answers import count
 from tasks.report.runs import Row, Run
 from tasks.report.scoring_facts import ScoringFacts
 from tasks.report.training_facts import TrainingFacts
+from tasks.report.words import write_share
 
 GOOD, CARE, BAD = WEIGHTS = ("good", "care", "bad")
 """The weights of a reason, from the lightest on."""
@@ -20,13 +22,17 @@ MUCH_WORSE = 0.03
 """How far below the model's test accuracy that agreement may lie."""
 BADLY_CALIBRATED = 0.05
 """Expected calibration error beyond which scores are no probabilities."""
+ENOUGH_INSIDE = 0.85
+"""Share of the test titles inside their interval below which intervals say too much."""
 MEASURES = {
-    "score": "scores",
-    "token_count": "lengths",
+    "score": "score",
+    "token_count": "length in words",
     "oov_rate": "unknown words",
-    "truncated": "cut reviews",
+    "truncated": "cut texts",
 }
 """What drift is measured of, in words."""
+_DRIFTED = {**MEASURES, "score": "scores", "token_count": "lengths"}
+"""The same as the subject of a sentence."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +76,14 @@ def judge_scoring(facts: ScoringFacts) -> Verdict:
 
 
 def judge_training(facts: TrainingFacts) -> Verdict:
-    """Judge a training by its end, contracts, the gate, the linear baseline, calibration and data."""
+    """Judge a training by its end, contracts, gate, linear baseline, calibration, intervals, data."""
     reasons = [*_judge_end(facts.run), *_judge_checks(facts.checks)]
     if facts.bundle:
         reasons += [
             _judge_gate(facts),
             *_judge_baseline(facts),
             *_judge_calibration(facts),
+            *_judge_intervals(facts),
             *_judge_data([facts.bundle.get("provenance", {})]),
         ]
     scores = "This model scores" if facts.is_champion else "This model was trained and does not score"
@@ -142,9 +149,12 @@ def _judge_checks(checks: Sequence[Row]) -> list[Reason]:
 
 
 def _judge_refused(totals: Row) -> Reason:
-    refused, files = totals["files_refused"], totals["files"]
+    refused, again = totals["files_refused"], totals["files_rescored"]
+    files = totals["files"] - again
     if not refused:
-        return Reason(GOOD, "no file was refused", f"No file was refused: {count(files, 'file')} came in.")
+        told = [f"{count(files, 'file')} came in"] if files or not again else ["nothing came in"]
+        told += [f"{count(again, 'file')} {'was' if again == 1 else 'were'} scored again"] if again else []
+        return Reason(GOOD, "no file was refused", f"No file was refused: {_join(told)}.")
     were, them = ("was", "it") if refused == 1 else ("were", "them")
     words = f"{refused:,} of {count(files, 'file')} {were} refused: nothing of {them} is scored."
     return Reason(CARE, f"{count(refused, 'file')} {were} refused", words)
@@ -153,9 +163,9 @@ def _judge_refused(totals: Row) -> Reason:
 def _judge_quarantined(totals: Row) -> Reason:
     bad, read = totals["rows_quarantined"], totals["rows_read"]
     share = bad / max(read, 1)
-    words = f"Set aside: {bad:,} of {count(read, 'row')} ({share:.1%})."
+    words = f"Set aside: {bad:,} of {count(read, 'row')} ({write_share(share)})."
     if share > MUCH_QUARANTINED:
-        return Reason(CARE, f"{share:.1%} of the rows were set aside", words)
+        return Reason(CARE, f"{write_share(share)} of the rows were set aside", words)
     return Reason(GOOD, "hardly a row was set aside" if bad else "no row was set aside", words)
 
 
@@ -168,9 +178,12 @@ def _judge_drift(facts: ScoringFacts) -> list[Reason]:
     drifted = [row for row in facts.drift if row["drifted"]]
     if not drifted:
         return [Reason(GOOD, "nothing drifted", "Scores and texts are like the model's held-out reviews.")]
-    names = _join(list(dict.fromkeys(name_measure(row["measure"]) for row in drifted)))
+    names = _join(
+        list(dict.fromkeys(_DRIFTED.get(str(row["measure"]), str(row["measure"])) for row in drifted))
+    )
     figures = ", ".join(
-        f"{row['measure']}: PSI {row['psi']:.3f}, limit {row['threshold']:.3f}" for row in drifted
+        f"{name_measure(row['measure'])}: PSI {row['psi']:.3f}, threshold {row['threshold']:.3f}"
+        for row in drifted
     )
     return [Reason(CARE, f"the {names} drifted", f"Unlike the model's held-out reviews ({figures}).")]
 
@@ -182,8 +195,8 @@ def _judge_given(facts: ScoringFacts) -> list[Reason]:
     if labelled < ENOUGH_GIVEN or not known:
         return []
     words = (
-        f"{agreeing:.1%} of the {labelled:,} reviews whose writers said so are called right; in the test it was "
-        f"{known[0]:.1%}."
+        f"Of {labelled:,} reviews with a label or rating of their writer, {write_share(agreeing)} are called right; "
+        f"in the test it was {write_share(known[0])}."
     )
     if agreeing < known[0] - MUCH_WORSE:
         return [Reason(CARE, "fewer writers agree than in the test", words)]
@@ -203,16 +216,44 @@ def _judge_data(models: Sequence[Row]) -> list[Reason]:
 
 
 def _judge_gate(facts: TrainingFacts) -> Reason:
-    if facts.promoted:
+    if not facts.promoted:
+        words = f"This run did not promote it: {facts.decision or 'the reason was not kept'}."
+        return Reason(GOOD, "", words)
+    loss = _describe_loss(facts)
+    if not loss:
         return Reason(GOOD, "", f"It was promoted: {facts.decision}.")
-    return Reason(GOOD, "", f"This run did not promote it: {facts.decision or 'the reason was not kept'}.")
+    brief = "it is worse than the champion that it replaced"
+    return Reason(
+        CARE, brief, f"Worse than the champion that it replaced: {loss}. Promoted: {facts.decision}."
+    )
+
+
+def _describe_loss(facts: TrainingFacts) -> str:
+    """Say by how much a model that was promoted on request is worse than the champion before; '' where it is not."""
+    # By itself the gate promotes what is better on the present data, where it evaluates the champion anew.
+    if not facts.replaced or facts.run.parameters.get("promote") == "auto":
+        return ""
+    old, new = facts.replaced, facts.model
+    loss, accuracy = new.get("validation_log_loss"), new.get("validation_accuracy")
+    loss_before, accuracy_before = old.get("validation_log_loss"), old.get("validation_accuracy")
+    if loss is None or accuracy is None or loss_before is None or accuracy_before is None:
+        return ""
+    if loss <= loss_before and accuracy >= accuracy_before:
+        return ""
+    return (
+        f"validation log loss {loss:.4f} against {loss_before:.4f}, accuracy {write_share(accuracy)} against "
+        f"{write_share(accuracy_before)}"
+    )
 
 
 def _judge_baseline(facts: TrainingFacts) -> list[Reason]:
     accuracy, baseline = facts.test.get("accuracy"), facts.baseline.get("test_accuracy")
     if accuracy is None or baseline is None:
         return []
-    words = f"Accuracy {accuracy:.1%} on the test reviews; counting words and pairs gives {baseline:.1%}."
+    words = (
+        f"Accuracy {write_share(accuracy)} on the test reviews; counting words and pairs gives "
+        f"{write_share(baseline)}."
+    )
     if accuracy <= baseline:
         return [Reason(CARE, "a linear model is no worse", words)]
     return [Reason(GOOD, "it beats the linear baseline", words)]
@@ -226,3 +267,16 @@ def _judge_calibration(facts: TrainingFacts) -> list[Reason]:
     if error > BADLY_CALIBRATED:
         return [Reason(CARE, "its scores are badly calibrated", words)]
     return [Reason(GOOD, "its scores are calibrated", words)]
+
+
+def _judge_intervals(facts: TrainingFacts) -> list[Reason]:
+    """Hold the share of test titles inside their interval against what intervals are made for."""
+    inside = (facts.metrics.get("rating") or {}).get("interval_coverage")
+    if inside is None:
+        return []
+    words = (
+        f"Intervals of movie ratings: aimed at {100 * INTERVAL_SHARE:.0f}\u00a0%, held {write_share(inside)}."
+    )
+    if inside < ENOUGH_INSIDE:
+        return [Reason(CARE, "its intervals are too narrow", words)]
+    return [Reason(GOOD, "", words)]

@@ -15,7 +15,7 @@ from flows.score_reviews import score_reviews
 from flows.upkeep import forget
 from tasks.report import writing
 from tests.flows.scoring_runs import CSV, drop, run
-from tests.flows.small_home import ask
+from tests.flows.small_home import ask, promote_small_model
 from tests.unit.report_homes import HOSTILE
 
 
@@ -90,6 +90,26 @@ def test_the_command_writes_the_latest_report_and_says_where(scoring_home: Setti
     done = CliRunner().invoke(main, ["report", "--output", str(target)])
     assert (done.exit_code, done.output) == (0, f"Wrote {target}\n")
     assert "2 reviews of 1 file scored" in target.read_text("utf-8")
+
+
+def test_the_command_makes_no_folder(scoring_home: Settings) -> None:
+    drop(scoring_home, "monday.csv", CSV)
+    run()
+    done = CliRunner().invoke(main, ["report", "--output", str(scoring_home.home / "none" / "mine.html")])
+    assert done.exit_code == 2
+    assert "there is no such folder. Next: make it" in done.output
+    assert not (scoring_home.home / "none").exists()
+
+
+def test_a_run_that_scores_again_reports_what_it_did(scoring_home: Settings) -> None:
+    drop(scoring_home, "monday.csv", CSV)
+    run()
+    promote_small_model(scoring_home, seed=1)
+    run(rescore=True)
+    page = (scoring_home.reports_dir / f"{find_last_run(scoring_home)}.html").read_text("utf-8")
+    assert "2 reviews of 1 file scored again" in page
+    assert "1 file with 3 rows that another model had scored before." in page
+    assert "Set aside: 1 of 3 rows" in page
 
 
 def test_the_command_refuses_a_run_that_is_not_there(scoring_home: Settings) -> None:

@@ -77,12 +77,62 @@ def test_a_run_has_its_own_files_rows_and_checks(tmp_path: Path) -> None:
     )
     promote(warehouse)
     first, second = read_facts_of(tmp_path), read_facts_of(tmp_path, NEXT_RUN)
-    assert first.totals == {"files": 2, "files_refused": 1, "rows_read": 12, "rows_quarantined": 2}
+    assert first.totals == {
+        "files": 2,
+        "files_refused": 1,
+        "files_rescored": 0,
+        "rows_read": 12,
+        "rows_rescored": 0,
+        "rows_quarantined": 2,
+    }
     assert [(row["uri"], row["rule"]) for row in first.refused] == [("bad.csv", "csv_broken")]
     assert [(row["rule"], row["rows"]) for row in first.quarantined] == [("text_encoding", 2)]
     assert [(row["rule"], row["unexpected"]) for row in first.checks] == [("text_blank", 1200)]
     assert (second.totals["files"], second.reviews_scored, second.checks) == (1, 3, [])
     assert [row["model_id"] for row in second.lineage] == ["model-a"]
+
+
+def test_files_that_another_model_had_scored_are_scored_again_with_what_is_still_set_aside(
+    tmp_path: Path,
+) -> None:
+    file = PartFile("f.csv", ROWS, bad_rows=[11, 12])
+    warehouse = make_run(tmp_path, [file])
+    change(
+        warehouse,
+        "UPDATE quarantined_rows SET released_at = quarantined_at WHERE row_number = 12",
+        "UPDATE scored_files SET committed_at = committed_at - INTERVAL 1 HOUR",
+    )
+    again = PartFile("f.csv", ROWS, ledger={"rows_read": 11})
+    make_run(tmp_path, [again, PartFile("new.csv", ROWS[:3])], NEXT_RUN, model_id="model-b")
+    first, second = read_facts_of(tmp_path), read_facts_of(tmp_path, NEXT_RUN)
+    assert (first.totals["rows_quarantined"], first.totals["files_rescored"]) == (2, 0)
+    assert second.totals == {
+        "files": 2,
+        "files_refused": 0,
+        "files_rescored": 1,
+        "rows_read": 14,
+        "rows_rescored": 11,
+        "rows_quarantined": 1,
+    }
+    shown = [(row["uri"], row["is_rescored"], row["rows_quarantined"]) for row in second.files]
+    assert shown == [("f.csv", True, 1), ("new.csv", False, 0)]
+    assert (first.only_rescored, second.only_rescored, second.reviews_scored) == (False, False, 13)
+
+
+def test_what_can_be_released_and_the_longest_of_it_are_counted_without_what_was_released(
+    tmp_path: Path,
+) -> None:
+    warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS, bad_rows=[11, 12, 13, 14])])
+    keep = "UPDATE quarantined_rows SET rule = 'text_too_long', raw_is_text = true, raw ="
+    change(
+        warehouse,
+        f"{keep} encode(repeat('é', 150)) WHERE row_number = 11",
+        f"{keep} encode(repeat('x', 120)) WHERE row_number = 12",
+        f"{keep} NULL WHERE row_number = 13",
+        f"{keep} encode(repeat('x', 999)), released_at = now() WHERE row_number = 14",
+    )
+    [row] = read_facts_of(tmp_path).quarantined
+    assert [row[name] for name in ("rows", "released", "releasable", "longest")] == [4, 1, 2, 150]
 
 
 def test_what_a_killed_run_left_behind_belongs_to_the_run_that_committed_it(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tasks.report.rendering import render_scoring, render_training
+from tasks.report.rendering import render_scoring, render_training, write_release
 from tasks.report.runs import find_run
 from tasks.report.training_facts import read_training_facts
 from tasks.run_log import end_run, record_checks, start_run
@@ -110,7 +110,7 @@ def scoring_page(tmp_path_factory: pytest.TempPathFactory) -> str:
     record_checks(
         warehouse, NEXT_RUN, [make_failure(observed=nasty, expected=nasty), make_failure(success=True)]
     )
-    change(warehouse, DRIFT)
+    change(warehouse, DRIFT, "UPDATE quarantined_rows SET raw_is_text = true")
     return render_scoring(read_facts_of(home, NEXT_RUN))
 
 
@@ -227,7 +227,70 @@ def test_every_section_of_a_scoring_run_is_there(scoring_page: str) -> None:
     ):
         assert heading in text
     assert "reviews quarantine release --rule text_encoding --encoding cp1252" in text
-    assert "The scores drifted: PSI 0.300, limit 0.100." in text
+    assert "The score drifted: PSI 0.300, threshold 0.100." in text
+
+
+def test_no_column_is_named_on_a_page(scoring_page: str) -> None:
+    assert not re.search("token_count|oov_rate|truncated", Page(scoring_page).text)
+    assert {"read whole", "score, from"} <= set(re.findall(r">([^<>]+)</text>", scoring_page))
+
+
+def test_long_names_are_cut_wherever_they_are_shown(tmp_path: Path) -> None:
+    long = "z" * 5000
+    rows = [
+        {"review_id": long, "movie_id": long, "score": 0.5, "text": f"text {number}"} for number in range(5)
+    ]
+    promote(make_run(tmp_path, [PartFile("before.csv", rows)]))
+    refused = PartFile(f"x{long}", status="refused", ledger={"detail": long})
+    make_run(tmp_path, [PartFile(long, rows), refused], NEXT_RUN)
+    page = render_scoring(read_facts_of(tmp_path, NEXT_RUN))
+    assert f'<span title="{"z" * 499}…">{"z" * 79}…</span>' in page
+    shown = max(len(run) for run in re.findall("z+", Page(page).text))
+    assert (shown, max(len(run) for run in re.findall("z+", page))) == (299, 499)
+
+
+def test_a_run_that_scored_again_says_so(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"score": 0.9}, {"score": 0.1}]
+    warehouse = make_run(tmp_path, [PartFile("f.csv", rows, bad_rows=[3])])
+    change(warehouse, "UPDATE scored_files SET committed_at = committed_at - INTERVAL 1 HOUR")
+    again = PartFile("f.csv", rows, ledger={"rows_read": 3})
+    make_run(tmp_path, [again], NEXT_RUN, model_id="model-b")
+    text = Page(render_scoring(read_facts_of(tmp_path, NEXT_RUN))).text
+    assert "2 reviews of 1 file scored again" in text
+    assert "1 file with 3 rows that another model had scored before." in text
+    assert "Set aside: 1 of 3 rows (33.3\u00a0%)." in text
+    assert "What came in" not in text
+
+
+def test_refused_files_are_not_counted_among_those_read_to_the_end(scoring_page: str) -> None:
+    assert "1 file with 11 rows, read to the end, and 1 refused file." in Page(scoring_page).text
+
+
+@pytest.mark.parametrize(
+    ("longest", "limit"), [(100_001, 110_000), (250_000, 250_000), (1_234_567, 1_300_000), (9_999_999, 10**7)]
+)
+def test_the_limit_to_release_long_texts_is_that_of_the_longest_rounded_up(longest: int, limit: int) -> None:
+    row = {"rule": "text_too_long", "releasable": 2, "longest": longest}
+    command = f"REVIEWS_MAX_TEXT_CHARS={limit} reviews quarantine release --rule text_too_long"
+    assert write_release(row) == command
+
+
+def test_what_can_not_be_released_has_no_command() -> None:
+    assert write_release({"rule": "text_too_long", "releasable": 0, "longest": None}) is None
+    assert write_release({"rule": "text_too_long", "releasable": 1, "longest": 10**7 + 1}) is None
+    assert write_release({"rule": "text_blank", "releasable": 1, "longest": 1}) is None
+
+
+def test_rules_whose_rows_were_all_released_are_left_out(tmp_path: Path) -> None:
+    warehouse = make_run(tmp_path, [PartFile("f.csv", [{"score": 0.9}], bad_rows=[2, 3])])
+    change(
+        warehouse,
+        "UPDATE quarantined_rows SET rule = 'text_too_long', released_at = now() WHERE row_number = 3",
+    )
+    text = Page(render_scoring(read_facts_of(tmp_path))).text
+    assert "text_encoding" in text
+    assert "text_too_long" not in text
+    assert "1 row was released since." in text
 
 
 def test_every_section_of_a_training_is_there(training_page: str) -> None:
@@ -289,6 +352,19 @@ def test_a_training_is_found_by_the_model_in_its_counts_and_told_without_its_bun
         facts = read_training_facts(ask, find_run(ask, RUN), tmp_path / "bundles")
     assert (facts.model["model_id"], facts.is_champion, facts.promoted) == ("model-a", True, False)
     assert "This run did not promote it: it is the champion already." in Page(render_training(facts)).text
+
+
+def test_the_champion_that_a_promotion_replaced_is_known(tmp_path: Path) -> None:
+    warehouse = tmp_path / "reviews.duckdb"
+    promote(warehouse, "model-b")
+    start_run(warehouse, RUN, "train-model", {"variant": "lstm", "seed": 0, "promote": "always"}, "code")
+    promote(warehouse)
+    end_run(warehouse, RUN, "completed", {"train": 1, "model_id": "model-a"})
+    change(warehouse, "UPDATE promotions SET compared_with = 'model-b' WHERE model_id = 'model-a'")
+    with asking(tmp_path) as ask:
+        facts = read_training_facts(ask, find_run(ask, RUN), tmp_path / "bundles")
+    assert facts.replaced is not None
+    assert facts.replaced["model_id"] == "model-b"
 
 
 def test_a_training_of_before_the_model_was_kept_is_found_by_its_time(tmp_path: Path) -> None:

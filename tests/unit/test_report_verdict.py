@@ -18,7 +18,14 @@ CHECK = {"boundary": "scored_reviews", "rule": "score_range", "severity": "error
 DRIFT = {"model_id": "m", "measure": "score", "psi": 0.01, "threshold": 0.1, "drifted": False}
 SOUND = ScoringFacts(
     run=DONE,
-    totals={"files": 2, "files_refused": 0, "rows_read": 200, "rows_quarantined": 0},
+    totals={
+        "files": 2,
+        "files_refused": 0,
+        "files_rescored": 0,
+        "rows_read": 200,
+        "rows_rescored": 0,
+        "rows_quarantined": 0,
+    },
     files=[],
     refused=[],
     models=[{"reviews": 200}],
@@ -62,7 +69,7 @@ def test_a_run_against_which_nothing_speaks_can_be_trusted() -> None:
         ({"checks": [{**CHECK, "passed": 2, "is_broken": True}]}, BAD, "a contract is broken"),
         ({"checks": [{**CHECK, "severity": "warning", "is_broken": True}]}, CARE, "a contract warned"),
         ({"totals": {**SOUND.totals, "files_refused": 1}}, CARE, "1 file was refused"),
-        ({"totals": {**SOUND.totals, "rows_quarantined": 3}}, CARE, "1.5% of the rows were set aside"),
+        ({"totals": {**SOUND.totals, "rows_quarantined": 3}}, CARE, "1.5\u00a0% of the rows were set aside"),
         ({"drift": []}, CARE, "drift was not measured"),
         (
             {"drift": [DRIFT, {**DRIFT, "measure": "token_count", "drifted": True}]},
@@ -92,6 +99,30 @@ def test_warnings_of_bad_rows_and_of_drift_are_judged_by_their_figures() -> None
     for boundary in ("review_files", "drift"):
         warned = {**CHECK, "boundary": boundary, "severity": "warning", "is_broken": True}
         assert judge_scoring(replace(SOUND, checks=[warned])).weight == GOOD
+
+
+@pytest.mark.parametrize(
+    ("files", "again", "told"),
+    [
+        (2, 0, "2 files came in"),
+        (2, 2, "nothing came in and 2 files were scored again"),
+        (3, 1, "2 files came in and 1 file was scored again"),
+    ],
+)
+def test_what_was_scored_again_did_not_come_in(files: int, again: int, told: str) -> None:
+    totals = {**SOUND.totals, "files": files, "files_rescored": again}
+    words = [reason.words for reason in judge_scoring(replace(SOUND, totals=totals)).reasons]
+    assert f"No file was refused: {told}." in words
+
+
+def test_drift_is_told_in_words() -> None:
+    drifted = [{**DRIFT, "measure": name, "drifted": True} for name in ("token_count", "truncated")]
+    [told] = [each for each in judge_scoring(replace(SOUND, drift=drifted)).reasons if each.weight == CARE]
+    assert (told.brief, told.words) == (
+        "the lengths and cut texts drifted",
+        "Unlike the model's held-out reviews (length in words: PSI 0.010, threshold 0.100, cut texts: PSI 0.010, "
+        "threshold 0.100).",
+    )
 
 
 def test_a_few_given_labels_say_nothing() -> None:
@@ -125,6 +156,47 @@ def test_a_training_is_judged_by_gate_baseline_and_calibration(
 ) -> None:
     verdict = judge_training(replace(TRAINED, **changed))
     assert (verdict.weight, verdict.sentence) == (weight, sentence)
+
+
+BETTER = {"validation_log_loss": 0.35, "validation_accuracy": 0.86}
+WORSE = {"validation_log_loss": 0.7, "validation_accuracy": 0.5}
+
+
+def test_a_model_that_is_worse_than_the_champion_it_replaced_is_not_praised() -> None:
+    verdict = judge_training(replace(TRAINED, model={**TRAINED.model, **WORSE}, replaced=BETTER))
+    assert (verdict.weight, verdict.reasons[0].weight) == (CARE, CARE)
+    assert verdict.sentence == "This model scores. To know: it is worse than the champion that it replaced."
+    assert verdict.reasons[0].words == (
+        "Worse than the champion that it replaced: validation log loss 0.7000 against 0.3500, accuracy "
+        "50.0\u00a0% against 86.0\u00a0%. Promoted: the first model."
+    )
+    assert all("promoted" not in each.words.lower() for each in verdict.reasons[1:])
+
+
+@pytest.mark.parametrize(
+    ("model", "replaced", "parameters"),
+    [
+        (BETTER, WORSE, {"promote": "always"}),
+        (WORSE, BETTER, {"promote": "auto"}),
+        (WORSE, {**BETTER, "validation_log_loss": None}, {"promote": "always"}),
+        (WORSE, None, {"promote": "always"}),
+    ],
+)
+def test_a_better_model_or_one_that_the_gate_compared_itself_is_no_reason_for_care(
+    model: dict[str, Any], replaced: dict[str, Any] | None, parameters: dict[str, Any]
+) -> None:
+    run = replace(TRAINED.run, parameters=parameters)
+    assert judge_training(replace(TRAINED, run=run, model=model, replaced=replaced)).weight == GOOD
+
+
+@pytest.mark.parametrize(("share", "weight"), [(0.94, GOOD), (0.85, GOOD), (0.75, CARE)])
+def test_intervals_are_held_against_what_they_are_made_for(share: float, weight: str) -> None:
+    metrics = make_bundle_facts()["metrics"]
+    metrics = {**metrics, "rating": {**metrics["rating"], "interval_coverage": share}}
+    verdict = judge_training(replace(TRAINED, bundle=make_bundle_facts(metrics=metrics)))
+    assert verdict.weight == weight
+    words = f"Intervals of movie ratings: aimed at 90\u00a0%, held {100 * share:.1f}\u00a0%."
+    assert words in [each.words for each in verdict.reasons if each.weight == weight]
 
 
 def test_the_reason_of_the_gate_is_among_the_reasons() -> None:
