@@ -32,6 +32,7 @@ table { border-collapse: collapse; } caption { text-align: left; padding-bottom:
 th, td { padding: .25rem .75rem; border-bottom: 1px solid var(--rule); text-align: right;
   font-variant-numeric: tabular-nums; }
 th:first-child { text-align: left; font-weight: inherit; }
+@media (max-width: 30rem) { th, td { padding: .25rem .4rem; } }
 thead th:first-child { font-weight: bold; }
 .review { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; }
 .unread, .soft { color: var(--soft); }
