@@ -166,13 +166,11 @@ candidates AS (
         CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE seen_at END AS as_of
     FROM source_reviews JOIN sources USING (source_sha256)
     WHERE movie_id IN (FROM touched_movies)
-    OR review_id IN (SELECT review_id FROM source_reviews WHERE movie_id IN (FROM touched_movies))
 ),
 newest AS (
     FROM candidates SEMI JOIN best USING (source_sha256, row_number)
     QUALIFY row_number() OVER (
-        PARTITION BY review_id, CASE WHEN review_id IS NULL THEN text_sha256 END,
-            CASE WHEN review_id IS NULL THEN movie_id END
+        PARTITION BY review_id, CASE WHEN review_id IS NULL THEN text_sha256 END, movie_id
         ORDER BY as_of DESC, source_number DESC, row_number DESC
     ) = 1
 )
