@@ -323,4 +323,4 @@ def test_deploying_to_no_server_and_to_one_that_is_away_says_what_to_do(tmp_path
     assert f"{environment.pop('PREFECT_API_URL')} does not answer" in away.stderr
     nowhere = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert nowhere.returncode == 2
-    assert "No Prefect server is named. Next: `reviews up`" in nowhere.stderr
+    assert f"No Prefect server is named. Next: `reviews --home {tmp_path} up`" in nowhere.stderr
