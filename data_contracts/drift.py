@@ -6,8 +6,8 @@ view `drift`; here are the reference that it compares with and the verdict. Need
 the verdict starts the engine.
 
 The PSI of n random reviews against m others is about (1/n + 1/m) times chi-squared with one degree of freedom less
-than bins, so a fixed bound raises false alarms on small runs. The bound is what random reviews exceed once in
-1 / `FALSE_ALARMS` times, and at least `SMALLEST_PSI`, the usual bound of a shift that matters.
+than bins, so a fixed threshold raises false alarms on small runs. The threshold is what random reviews exceed once in
+1 / `FALSE_ALARMS` times, and at least `SMALLEST_PSI`, the usual one of a shift that matters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ MEASURES = ("score", "token_count", "oov_rate", "truncated")
 """The columns of `scored_reviews` that are looked at."""
 BINS = 10
 FALSE_ALARMS = 0.0005
-"""How often random reviews may exceed the bound of one measure."""
+"""How often random reviews may exceed the threshold of one measure."""
 SMALLEST_PSI = 0.1
-"""The lowest bound, whatever the number of reviews; the view `drift` has the same."""
+"""The lowest threshold, whatever the number of reviews; the view `drift` has the same."""
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,16 @@ from tasks.warehouse import open_warehouse
 
 _FIND_DRIFT = """
 SELECT model_id, measure, reviews, mean, reference_mean, psi, threshold FROM drift
-WHERE run_id = ANY(?::VARCHAR[]) ORDER BY model_id, measure
+WHERE run_id = ? ORDER BY model_id, measure
 """
 
 
 def find_drift(warehouse: Path, run_ids: Collection[str]) -> list[MeasuredDrift]:
     """Measure what these runs scored; empty where their models have no reference."""
     with open_warehouse(warehouse, write=False) as connection:
-        rows = connection.execute(_FIND_DRIFT, [list(run_ids)]).fetchall()
-    return [MeasuredDrift(*row) for row in rows]
+        # One run at a time: a value that is known beforehand keeps the view from measuring every run there ever was.
+        found = [connection.execute(_FIND_DRIFT, [run_id]).fetchall() for run_id in run_ids]
+    return [MeasuredDrift(*row) for rows in found for row in rows]
 
 
 def judge_drift(warehouse: Path, run_ids: Collection[str], severity: str) -> list[CheckResult]:
