@@ -79,6 +79,12 @@ CONTENT_DIGESTS: Mapping[str, str] = {
 }
 """The digest of each known data set's content, as `tasks.archive.read_archive` computes it."""
 
+DATASETS = {
+    "stanford": "the Stanford Large Movie Review Dataset",
+    "sample": "the generated sample (made-up reviews, not real ones)",
+    "other": "an archive of unknown content, accepted unverified",
+}
+"""What each `dataset` is called where people read of it."""
 EXPECTED_REVIEWS: Mapping[str, Mapping[Folder, int]] = {
     "stanford": {
         ("train", "neg"): 12_500,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from data_contracts.archive import DATASETS
 from deployments.settings import Settings
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
@@ -13,11 +14,6 @@ from tasks.score_plan import PlannedFile, ScoringPlan
 
 PLAN_LINES = 50
 """Files that a plan names at most."""
-DATASETS = {
-    "stanford": "the Stanford Large Movie Review Dataset",
-    "sample": "the generated sample (made-up reviews, not real ones)",
-    "other": "an archive of unknown content, accepted unverified",
-}
 
 
 def describe_ingest(summary: IngestSummary) -> str:

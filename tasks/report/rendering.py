@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data_contracts.archive import DATASETS
 from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
 from models.stars import INTERVAL_SHARE
 from tasks.answers import count, escape_controls
@@ -27,11 +28,6 @@ WORDS_FOR_RELEASE = {
 """How the rows of a rule are released; those of other rules are mended in their file."""
 HIGHEST_LIMIT = 10**7
 """Characters that REVIEWS_MAX_TEXT_CHARS may allow."""
-DATASETS = {
-    "stanford": "the Stanford Large Movie Review Dataset",
-    "sample": "a generated sample, no real reviews",
-    "other": "an archive of unknown content, accepted unverified",
-}
 
 
 def render_scoring(facts: ScoringFacts) -> str:
