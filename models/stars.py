@@ -98,9 +98,9 @@ def fit_interval(
     off, reviews = means.given - means.predicted, means.reviews
     within = max(float(np.mean((given - predicted) ** 2) - np.average(off**2, weights=reviews)), 0.0)
     within *= len(given) / max(len(given) - len(off), 1)
-    enough = (reviews.sum() - (reviews**2).sum() / reviews.sum()) / max(len(off) - 1, 1)
+    per_title = (reviews.sum() - (reviews**2).sum() / reviews.sum()) / max(len(off) - 1, 1)
     spread = float((reviews * (off - np.average(off, weights=reviews)) ** 2).sum()) / max(len(off) - 1, 1)
-    between = max((spread - within) / enough, 0.0) if enough > 0 else 0.0
+    between = max((spread - within) / per_title, 0.0) if per_title > 0 else 0.0
     if within + between == 0:
         return RatingInterval(0.0, 0.0)
     deviations = float(np.quantile(np.abs(off) / np.sqrt(between + within / reviews), INTERVAL_SHARE))
@@ -145,9 +145,7 @@ def _average_titles(
     predicted: NDArray[np.float64], given: NDArray[np.float64], titles: Sequence[str], at_least: int
 ) -> _TitleMeans:
     """Average the ratings of each title that has at least so many reviews, [number of such titles] each."""
-    _, title_of, reviews = np.unique(
-        np.array(titles, dtype=object).astype(str), return_inverse=True, return_counts=True
-    )
+    _, title_of, reviews = np.unique(np.asarray(titles), return_inverse=True, return_counts=True)
     enough = reviews >= at_least
     means = [np.bincount(title_of, values, len(reviews)) / reviews for values in (predicted, given)]
     return _TitleMeans(reviews[enough], means[0][enough], means[1][enough])
