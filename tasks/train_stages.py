@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from prefect import task
@@ -13,6 +14,7 @@ from data_contracts.expectations import describe_failure
 from data_contracts.faults import pass_fault_point
 from models.bundle import require_unaltered
 from models.gate import Decision, decide_promotion, require_same_scores_in_fresh_process
+from models.quiet import load_tensorflow
 from models.variants import find_variant
 from tasks.code_version import fingerprint_code
 from tasks.events import tell_promoted
@@ -72,11 +74,14 @@ def train(
     judge_checks(warehouse, run_id, checks, NEXT_STEP)
     passes = variant.epochs if epochs is None else epochs
     with show_live_progress(f"Training {variant.name}", passes * len(rows.train.texts)) as report:
+        load_tensorflow()  # before the clock starts
+        started = perf_counter()
         trained = train_on(rows, encoded, variant, seed, passes, report)
+        seconds = perf_counter() - started
     with show_progress("Evaluating", None):
         measured = measure_trained(rows, encoded, trained, variant.sequence_length)
         baseline = measure_baseline(reviews_dir, rows)
-    saved = save_bundle(bundles_dir, rows, encoded, trained, variant, seed, measured, baseline)
+    saved = save_bundle(bundles_dir, rows, encoded, trained, variant, seed, measured, baseline, seconds)
     bundle = replace(saved, warnings=tuple(describe_failure(each) for each in checks if not each.success))
     expected = score_some(trained, encoded, rows, variant.sequence_length)
     require_same_scores_in_fresh_process(bundle.folder, expected)

@@ -243,8 +243,12 @@ def save_bundle(
     seed: int,
     measured: Measured,
     baseline: dict[str, Any],
+    training_seconds: float,
 ) -> TrainedBundle:
-    """Write the bundle whole or not at all, with all that its users will want to know of it."""
+    """Write the bundle whole or not at all, with all that its users will want to know of it.
+
+    `training_seconds` are those of `train_on`, by the clock.
+    """
     data_fingerprint = rows.provenance.data_fingerprint
     model_id = name_model(variant.name, seed, trained.model, encoded.vocabulary, data_fingerprint)
     scorer = make_keras_scorer(model_id, trained.model, encoded.vocabulary.ids(), variant.sequence_length)
@@ -256,6 +260,7 @@ def save_bundle(
         "seed": seed,
         "epochs": len(trained.history),
         "kept_epoch": trained.kept_epoch,
+        "training_seconds": training_seconds,
         "history": [asdict(epoch) for epoch in trained.history],
         "metrics": {
             **{name: evaluation.to_json() for name, evaluation in measured.evaluations.items()},

@@ -70,6 +70,10 @@ def test_the_first_model_is_trained_recorded_and_promoted(home: Settings, first:
     assert recorded == [("other", "cnn_lstm")]
 
 
+def test_a_bundle_keeps_the_seconds_that_its_training_took(first: TrainingSummary) -> None:
+    assert first.facts["training_seconds"] > 0
+
+
 def test_a_training_keeps_its_model_and_decision_in_its_run_and_writes_its_report(
     home: Settings, first: TrainingSummary
 ) -> None:
