@@ -17,17 +17,17 @@ FONT_SIZE = 10
 LABEL_CHARACTERS = 42
 """What the labels under the bars may have together, with two of room each; where they have more, some are left out."""
 
-_INK, _MUTED, _LINE, _PAPER = "#010101", "#010102", "#010103", "#010104"
-_SERIES = ("#010105", "#010106", "#010107")
+INK, MUTED, _LINE, PAPER = "#010101", "#010102", "#010103", "#010104"
+SERIES = ("#010105", "#010106", "#010107")
 _STANDS_FOR = {
-    _INK: "currentColor",
-    _MUTED: "var(--muted)",
+    INK: "currentColor",
+    MUTED: "var(--muted)",
     _LINE: "var(--line)",
-    _PAPER: "var(--paper)",
-    **{colour: f"var(--series-{number})" for number, colour in enumerate(_SERIES, start=1)},
+    PAPER: "var(--paper)",
+    **{colour: f"var(--series-{number})" for number, colour in enumerate(SERIES, start=1)},
 }
 _HATCHES = ("", "////", "....")
-_MARKERS = ("o", "s", "^")
+MARKERS = ("o", "s", "^")
 _DASHES = ("-", "--", ":")
 _NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 
@@ -76,7 +76,7 @@ def draw_bars(
         width = 0.86 / len(series)
         for number, each in enumerate(series):
             places = [place + (number - (len(series) - 1) / 2) * width for place in range(len(labels))]
-            look = {"label": each.label, "color": _SERIES[number], "edgecolor": _PAPER, "linewidth": 0.8}
+            look = {"label": each.label, "color": SERIES[number], "edgecolor": PAPER, "linewidth": 0.8}
             bars = (axes.barh if lying else axes.bar)(places, each.values, width, **look)
             for bar in bars:
                 bar.set_hatch(_HATCHES[number])
@@ -91,7 +91,7 @@ def draw_bars(
 
     rows = [(label, *(write(each.values[place]) for each in series)) for place, label in enumerate(labels)]
     drawn_names = axes_names[::-1] if lying else axes_names
-    svg = _draw(name, title, summary, draw, drawn_names, legend=len(series) > 1)
+    svg = draw_picture(name, title, summary, draw, drawn_names, legend=len(series) > 1)
     return Chart(name, title, summary, svg, (axes_names[0], *(each.label for each in series)), tuple(rows))
 
 
@@ -115,15 +115,15 @@ def draw_lines(
 
     def draw(axes: Any) -> None:
         if diagonal:
-            axes.plot([0, 1], [0, 1], color=_MUTED, linestyle=":", linewidth=1.2, label=diagonal)
+            axes.plot([0, 1], [0, 1], color=MUTED, linestyle=":", linewidth=1.2, label=diagonal)
         for number, each in enumerate(series):
             axes.plot(
                 each.at,
                 each.values,
                 label=each.label,
-                color=_SERIES[number],
+                color=SERIES[number],
                 linestyle=_DASHES[number],
-                marker=_MARKERS[number] if markers else "",
+                marker=MARKERS[number] if markers else "",
                 markersize=5,
                 linewidth=2,
             )
@@ -131,11 +131,11 @@ def draw_lines(
             axes.set_xticks(sorted({int(place) for each in series for place in each.at}))
         axes.grid()
 
-    svg = _draw(name, title, summary, draw, axes_names, legend=len(series) > 1 or bool(diagonal))
+    svg = draw_picture(name, title, summary, draw, axes_names, legend=len(series) > 1 or bool(diagonal))
     return Chart(name, title, summary, svg, columns, tuple(rows))
 
 
-def _draw(
+def draw_picture(
     name: str,
     title: str,
     summary: str,
@@ -171,10 +171,10 @@ def _look(name: str) -> dict[str, Any]:
         "svg.fonttype": "none",
         "svg.hashsalt": name,
         "font.size": FONT_SIZE,
-        "text.color": _INK,
+        "text.color": INK,
         "text.parse_math": False,
         "axes.edgecolor": _LINE,
-        "axes.labelcolor": _MUTED,
+        "axes.labelcolor": MUTED,
         "axes.grid.axis": "both",
         "axes.spines.top": False,
         "axes.spines.right": False,
@@ -185,8 +185,8 @@ def _look(name: str) -> dict[str, Any]:
         "grid.linewidth": 0.8,
         "xtick.color": _LINE,
         "ytick.color": _LINE,
-        "xtick.labelcolor": _MUTED,
-        "ytick.labelcolor": _MUTED,
+        "xtick.labelcolor": MUTED,
+        "ytick.labelcolor": MUTED,
         "ytick.major.size": 0,
         "hatch.linewidth": 1.2,
     }
