@@ -1,8 +1,13 @@
 """The peer: the seed variants in plain Keras code, as a user would write them; no code of `models/` is used.
 
-Called by `benchmarks/seed_variants.py`; needs the Parquet files that `reviews ingest` writes.
+    python -m benchmarks.plain_keras REVIEWS VARIANT SEED
+
+Trains one with stock `fit` on the Parquet files in REVIEWS, which `reviews ingest` writes, and prints as JSON what it
+took and reached; `benchmarks/variants.py` and `benchmarks/seed_variants.py` call it.
 """
 
+import argparse
+import json
 import re
 import tempfile
 from hashlib import sha256
@@ -12,6 +17,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+
+SEED_VARIANTS = ("lstm", "lstm_dropout", "cnn_lstm")
+
+
+def main() -> None:
+    """Train one variant and print its figures as a line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("reviews", type=Path)
+    parser.add_argument("variant", choices=SEED_VARIANTS)
+    parser.add_argument("seed", type=int)
+    arguments = parser.parse_args()
+    found = run(arguments.variant, arguments.seed, load_rows(arguments.reviews))
+    print(json.dumps({"variant": arguments.variant, "seed": arguments.seed, **found}))
 
 
 def tokenize(text: str) -> list[str]:
@@ -101,3 +119,7 @@ def run(variant: str, seed: int, rows: dict[str, Any], epochs: int = 2) -> dict[
     scores = model.predict(x_test, batch_size=256, verbose=0)[:, 0]
     accuracy = float(((scores >= 0.5) == (y_test >= 0.5)).mean())
     return {"test_accuracy": accuracy, "validation_losses": history.history["val_loss"], "seconds": seconds}
+
+
+if __name__ == "__main__":
+    main()

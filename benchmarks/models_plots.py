@@ -1,0 +1,157 @@
+"""The pictures of `docs/models.md`, as SVG files of their own that follow light and dark mode. Needs matplotlib.
+
+They are drawn as the report's charts are, and have the same words for those who don't see them.
+"""
+
+import re
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.models_figures import (
+    Results,
+    find_best,
+    find_lengths,
+    group_models,
+    list_rivals,
+    pool_reliability,
+)
+from tasks.report import charts
+from tasks.report.charts import INK, MARKERS, MUTED, PAPER, SERIES, Chart, Series
+from tasks.report.words import write_ranges
+
+STYLE = Path(charts.__file__).with_name("templates") / "style.css"
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif"
+LABEL_GAP = 0.075
+"""How far apart two names beside points stand at least, as a share of the picture's height."""
+SIDES_DRAWN = 3
+"""As many series as the report's charts can tell apart."""
+
+
+def draw_all(results: Results) -> dict[str, Chart]:
+    """Draw each picture, by the name of its file."""
+    pictures = (
+        draw_accuracy(results),
+        draw_reliability(results),
+        draw_by_length(results),
+        draw_speed(results),
+    )
+    return {f"{picture.name}.svg": picture for picture in pictures}
+
+
+def draw_accuracy(results: Results) -> Chart:
+    """Draw each variant's test accuracies: a point a seed, the median, and the baseline as a line."""
+    accuracies = {
+        name: [model["test"]["accuracy"] for model in models]
+        for name, models in group_models(results).items()
+    }
+    baseline = results["baseline"]["test_accuracy"]
+    medians = {name: statistics.median(values) for name, values in accuracies.items()}
+
+    def draw(axes: Any) -> None:
+        for place, values in enumerate(accuracies.values()):
+            axes.plot([min(values), max(values)], [place, place], color=SERIES[0], linewidth=2)
+            axes.plot(
+                values, [place] * len(values), "o", color=SERIES[0], markersize=4, markeredgecolor=PAPER
+            )
+            axes.plot([statistics.median(values)], [place], "D", color=INK, markersize=6)
+        axes.axvline(baseline, color=SERIES[1], linestyle="--", linewidth=1.6)
+        axes.text(baseline, -0.75, "linear baseline", color=MUTED, ha="center", va="bottom")
+        axes.set_yticks(range(len(accuracies)), list(accuracies))
+        axes.set_ylim(len(accuracies) - 0.5, -0.8)
+        axes.locator_params(axis="x", nbins=6)
+        axes.grid(axis="x")
+
+    said = ", ".join(f"{name} {value:.3f}" for name, value in medians.items())
+    summary = f"Test accuracy, median of the seeds: {said}; the linear baseline {baseline:.3f}."
+    title = "Test accuracy by variant, a point a seed"
+    return _make(draw, "models-accuracy", title, summary, ("test accuracy", ""))
+
+
+def draw_reliability(results: Results) -> Chart:
+    """Draw how often reviews of some score are positive, of the best variant, its seeds together."""
+    best = find_best(results)
+    bins = pool_reliability(group_models(results)[best])
+    said, true = [each["mean_score"] for each in bins], [each["share_positive"] for each in bins]
+    widest = max(abs(a - b) for a, b in zip(said, true, strict=True))
+    summary = f"The score of {best} is off by {widest:.2f} at most, in tenths of the score, seeds together."
+    names, series = ("mean score", "share positive"), [Series(best, true, said)]
+    title = "Calibration of the best variant"
+    return charts.draw_lines(
+        "models-reliability", title, summary, series, names, names, (), diagonal="a perfect score"
+    )
+
+
+def draw_by_length(results: Results) -> Chart:
+    """Draw test accuracy by length, of the best variant beside seed variants."""
+    shown = [find_best(results), *reversed(list_rivals(results))][:SIDES_DRAWN]
+    models = group_models(results)
+    found = {name: find_lengths(models[name]) for name in shown}
+    words = sorted(set.intersection(*(set(each) for each in found.values())))
+    series = [
+        Series(name, [each[number] for number in words], range(len(words))) for name, each in found.items()
+    ]
+    labels = write_ranges(words)
+    worst = min(words, key=found[shown[0]].__getitem__, default=0)
+
+    def draw(axes: Any) -> None:
+        for number, each in enumerate(series):
+            look = {"color": SERIES[number], "marker": MARKERS[number], "markersize": 5, "linewidth": 2}
+            axes.plot(each.at, each.values, label=each.label, **look)
+        axes.set_xticks(range(len(words)), [str(number) for number in words])
+        axes.grid(axis="y")
+
+    least = dict(zip(words, labels, strict=True)).get(worst, "no").replace("-", " to ")
+    summary = f"Test accuracy by length: {shown[0]} does worst on reviews of {least} words."
+    title = "Test accuracy by length"
+    return _make(draw, "models-length", title, summary, ("words, from", "test accuracy"), legend=True)
+
+
+def draw_speed(results: Results) -> Chart:
+    """Draw each variant's median test accuracy over how fast it scores."""
+    accuracies = {
+        name: statistics.median(model["test"]["accuracy"] for model in models)
+        for name, models in group_models(results).items()
+    }
+    speeds = {name: results["speed"][name]["ratio"] for name in accuracies}
+
+    def draw(axes: Any) -> None:
+        axes.margins(x=0.3, y=0.15)
+        for name, accuracy in accuracies.items():
+            axes.plot([speeds[name]], [accuracy], "o", color=SERIES[0], markersize=7, markeredgecolor=PAPER)
+        low, high = axes.get_ylim()
+        heights = spread_labels(list(accuracies.values()), LABEL_GAP * (high - low))
+        for (name, speed), height in zip(speeds.items(), heights, strict=True):
+            place = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
+            axes.annotate(name, (speed, height), color=INK, **place)
+        axes.grid()
+
+    said = ", ".join(f"{name} {accuracies[name]:.3f} at {speeds[name]:.1f}" for name in accuracies)
+    summary = f"Test accuracy, and speed as a multiple of model.predict of lstm: {said}."
+    names = ("reviews/s, as a multiple of model.predict of lstm", "test accuracy")
+    return _make(draw, "models-speed", "Accuracy and speed of scoring", summary, names)
+
+
+def spread_labels(heights: Sequence[float], gap: float) -> list[float]:
+    """Move heights up as little as it takes for two to be `gap` apart, each in its place of the order."""
+    moved, last = list(heights), float("-inf")
+    for place in sorted(range(len(heights)), key=heights.__getitem__):
+        last = moved[place] = max(heights[place], last + gap)
+    return moved
+
+
+def _make(
+    draw: Any, name: str, title: str, summary: str, axes_names: tuple[str, str], *, legend: bool = False
+) -> Chart:
+    svg = charts.draw_picture(name, title, summary, draw, axes_names, legend=legend)
+    return Chart(name, title, summary, svg, (), ())
+
+
+def make_standalone(chart: Chart) -> str:
+    """Make a chart, which takes colours and font from its page, a file of its own that has them in light and dark."""
+    palette = re.sub(r"\s*\n\s*", "\n", STYLE.read_text("utf-8").partition("*,")[0].strip())
+    style = f"{palette}\nsvg {{ color: var(--ink); background: var(--paper); font-family: {FONT}; }}"
+    opening, rest = chart.svg.split(">", 1)
+    opening = opening.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    return f"{opening}>\n<style>{style}</style>\n{rest.strip()}\n"

@@ -1,0 +1,318 @@
+"""All variants side by side, from trained bundles: measures them, keeps the figures and writes `docs/models.md`.
+
+    python -m benchmarks.variants --home HOME [--train] [--variants NAME ...] [--seeds 0 1 2] [--runs 5]
+    python -m benchmarks.variants --render
+
+HOME has the reviews that `reviews ingest` wrote. A bundle is taken when its variant, seed, data and code are the
+present ones, the newest of several; `--train` trains what is missing with `reviews train --promote never`, each seed
+after stock Keras `fit` of `cnn_lstm` in plain code, on a machine that does nothing else. How long each command took,
+and what stock Keras reached, is kept in `HOME/benchmarks/variants.jsonl`. All figures go to
+`benchmarks/results/models.json`, which is in git; `--render` writes the page and its pictures from it alone.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from benchmarks.all import describe_machine
+from benchmarks.models_page import PAGE, RESULTS, write_page
+from benchmarks.plain_keras import SEED_VARIANTS
+from benchmarks.scoring_engine import prepare_predict, read_texts, time_of
+from data_contracts.errors import BundleError
+from deployments.settings import PROJECT_ROOT
+from models.behaviour import (
+    list_behaviour_texts,
+    rate_behaviour,
+    read_behaviour_tests,
+    read_elsewhere,
+)
+from models.bundle import load_model, load_vocabulary, read_facts
+from models.quiet import load_tensorflow
+from models.scorer import Scorer, load_scorer, score_texts
+from models.text import encode_reviews
+from models.variants import VARIANTS, Variant, find_variant
+from tasks.code_version import fingerprint_code
+from tasks.reviews_parquet import read_provenance
+
+STOCK_VARIANT = "cnn_lstm"
+"""What stock Keras trains beside each seed: times of training are told as ratios to it."""
+SPEED_VARIANT = "lstm"
+"""Whose `model.predict` the speeds of scoring are told as ratios to."""
+SPEED_ROWS = 4096
+SCORE_DIGITS = 5
+
+Run = dict[str, Any]
+
+
+def main() -> None:
+    """Train what is missing where that is asked for, measure, keep the figures and write the page."""
+    arguments = parse_arguments()
+    if not arguments.render:
+        home = arguments.home.absolute()
+        variants = [find_variant(name) for name in arguments.variants]
+        fingerprints = read_fingerprints(home)
+        if arguments.train:
+            train_missing(home, variants, arguments.seeds, fingerprints, arguments.stock)
+        bundles = find_bundles(home / "bundles", variants, arguments.seeds, fingerprints)
+        keep_results(measure(home, bundles, arguments.runs))
+    write_page()
+    print(f"Written: {PAGE.relative_to(PROJECT_ROOT)}")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line; a home is needed unless the page is only written again."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--home", type=Path, help="with the ingested archive and its bundles")
+    parser.add_argument(
+        "--train", action="store_true", help="train what is missing, and stock Keras beside it"
+    )
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--runs", type=int, default=5, help="turns of scoring, for its speed (default: 5)")
+    parser.add_argument("--stock", nargs="+", default=[STOCK_VARIANT], choices=SEED_VARIANTS)
+    parser.add_argument("--render", action="store_true", help="write the page from the kept figures alone")
+    arguments = parser.parse_args()
+    if not arguments.render and arguments.home is None:
+        parser.error("name the home with --home, or write the kept figures again with --render")
+    return arguments
+
+
+def read_fingerprints(home: Path) -> dict[str, str]:
+    """Give the fingerprints of the present data and code, as a bundle trained now would have them."""
+    provenance = read_provenance(home / "reviews")
+    if provenance is None:
+        raise SystemExit(
+            f"{home / 'reviews'}: holds no complete reviews Parquet. Run `reviews ingest` first."
+        )
+    return {
+        "data": provenance.data_fingerprint,
+        "code": fingerprint_code(("models", "data_contracts")),
+    }
+
+
+def find_bundle(bundles: Path, variant: Variant, seed: int, fingerprints: Mapping[str, str]) -> Path | None:
+    """Find the newest bundle of a variant, trained as the variant says, from this seed, data and code."""
+    found = [
+        (facts["trained_at"], folder)
+        for folder, facts in _read_bundles(bundles)
+        if (facts["variant"], facts["seed"], facts["epochs"]) == (variant.name, seed, variant.epochs)
+        and facts["hyper_parameters"] == variant.hyper_parameters()
+        and fingerprints.items() <= facts["fingerprints"].items()
+    ]
+    return max(found)[1] if found else None
+
+
+def _read_bundles(bundles: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    for folder in sorted(bundles.glob("[!.]*/")):
+        try:
+            yield folder, read_facts(folder)
+        except BundleError:
+            continue  # half written, or of another version
+
+
+def find_bundles(
+    bundles: Path, variants: Sequence[Variant], seeds: Sequence[int], fingerprints: Mapping[str, str]
+) -> dict[tuple[str, int], Path]:
+    """Find the bundle of each variant and seed; leave with a list of what is missing, if anything is."""
+    wanted = [(variant, seed) for variant in variants for seed in seeds]
+    found = {(each.name, seed): find_bundle(bundles, each, seed, fingerprints) for each, seed in wanted}
+    missing = [f"{name} seed {seed}" for (name, seed), folder in found.items() if folder is None]
+    if missing:
+        raise SystemExit(
+            f"{bundles}: no bundle of the present code and data for {', '.join(missing)}. Train with --train. "
+            "(A training that gives the same weights as an older bundle keeps that: move older ones away first.)"
+        )
+    return {key: folder for key, folder in found.items() if folder is not None}
+
+
+def train_missing(
+    home: Path,
+    variants: Sequence[Variant],
+    seeds: Sequence[int],
+    fingerprints: Mapping[str, str],
+    stock: Sequence[str],
+) -> None:
+    """Train what has no bundle yet, seed by seed, each seed after stock Keras: so that both meet the same machine."""
+    log = home / "benchmarks" / "variants.jsonl"
+    for seed in seeds:
+        missing = [
+            each.name for each in variants if find_bundle(home / "bundles", each, seed, fingerprints) is None
+        ]
+        known = {(run["variant"], run["seed"]) for run in read_runs(log, "stock", fingerprints["data"])}
+        for name in stock:
+            if missing or (name, seed) not in known:
+                _keep_run(log, {**run_stock(home, name, seed), "data": fingerprints["data"]})
+        for name in missing:
+            _keep_run(log, {**run_training(home, name, seed), **fingerprints})
+
+
+def run_stock(home: Path, variant: str, seed: int) -> Run:
+    """Train a seed variant with stock `fit`, in a process of its own; give its seconds and test accuracy."""
+    command = [sys.executable, "-m", "benchmarks.plain_keras", str(home / "reviews"), variant, str(seed)]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"Stock Keras failed:\n{done.stderr}")
+    return {"who": "stock", **json.loads(done.stdout.splitlines()[-1])}
+
+
+def run_training(home: Path, variant: str, seed: int) -> Run:
+    """Train a variant as a user would, and give the seconds that the whole command took."""
+    reviews = [str(Path(sys.executable).with_name("reviews")), "--home", str(home)]
+    started = perf_counter()
+    options = ["--variant", variant, "--seed", str(seed), "--promote", "never"]
+    subprocess.run([*reviews, "train", *options], check=True)
+    return {"who": "ours", "variant": variant, "seed": seed, "command_seconds": perf_counter() - started}
+
+
+def read_runs(log: Path, who: str, data: str) -> list[Run]:
+    """Read the runs of one side on these data, the newest last."""
+    lines = log.read_text("utf-8").splitlines() if log.exists() else []
+    runs = [json.loads(line) for line in lines]
+    return [run for run in runs if (run["who"], run["data"]) == (who, data)]
+
+
+def _keep_run(log: Path, run: Run) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(run) + "\n")
+    print(json.dumps(run), flush=True)
+
+
+def measure(home: Path, bundles: Mapping[tuple[str, int], Path], runs: int) -> dict[str, Any]:
+    """Give all figures of the page as plain JSON values: those of the bundles, and what is measured of them now."""
+    first = read_facts(next(iter(bundles.values())))
+    log, data = home / "benchmarks" / "variants.jsonl", first["fingerprints"]["data"]
+    commands = {(run["variant"], run["seed"], run["code"]): run for run in read_runs(log, "ours", data)}
+    stock = {(run["variant"], run["seed"]): run for run in read_runs(log, "stock", data)}
+    return {
+        "machine": describe_machine(),
+        "dataset": first["provenance"]["dataset"],
+        "rows": first["rows"],
+        "baseline": {name: value for name, value in first["baseline"].items() if name != "data_fingerprint"},
+        "variants": {name: find_variant(name).summary for name, _ in bundles},
+        "models": [
+            measure_bundle(folder, commands.get((*key, first["fingerprints"]["code"])))
+            for key, folder in bundles.items()
+        ],
+        "stock": [
+            {name: run[name] for name in ("variant", "seed", "seconds", "test_accuracy")}
+            for _, run in sorted(stock.items())
+        ],
+        "speed": measure_speed(home, bundles, runs),
+    }
+
+
+def measure_bundle(folder: Path, command: Run | None) -> dict[str, Any]:
+    """Give a bundle's figures: its facts, its size, and how it does on the two sets of our own writing."""
+    load_tensorflow()
+    facts, scorer = read_facts(folder), load_scorer(folder)
+    metrics = facts["metrics"]
+    elsewhere = score_texts(scorer, [review.text for review in read_elsewhere()]).score
+    named = ("model_id", "variant", "seed", "kept_epoch", "epochs")
+    return {
+        **{name: facts[name] for name in named},
+        "parameters": int(load_model(folder).count_params()),
+        "bytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        "training_seconds": facts.get("training_seconds"),
+        "command_seconds": command and command["command_seconds"],
+        **{split: _pick_evaluation(metrics[split]) for split in ("validation", "test", "test_unseen_texts")},
+        "reliability": metrics["test"]["reliability"],
+        "by_length": metrics["by_length"],
+        "rating": metrics["rating"],
+        "ablations": {name: each["test_accuracy"] for name, each in metrics.get("ablations", {}).items()},
+        "elsewhere_scores": [round(score, SCORE_DIGITS) for score in elsewhere.tolist()],
+        "behaviour": measure_behaviour(scorer),
+    }
+
+
+def _pick_evaluation(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("reviews", "accuracy", "auc", "log_loss", "calibration_error")
+    return {name: evaluation[name] for name in names}
+
+
+def measure_behaviour(scorer: Scorer) -> dict[str, dict[str, float]]:
+    """Give the share of behavioural tests that pass, by type and by capability."""
+    tests = read_behaviour_tests()
+    result = rate_behaviour(tests, score_texts(scorer, list_behaviour_texts(tests)).score)
+    return {
+        "by_test": {each.name: each.rate for each in result.by_test},
+        "by_capability": {each.name: each.rate for each in result.by_capability},
+    }
+
+
+def measure_speed(
+    home: Path, bundles: Mapping[tuple[str, int], Path], runs: int
+) -> dict[str, dict[str, float]]:
+    """Let each variant's first seed score test reviews in turns with `model.predict` of the plain LSTM.
+
+    Ours starts from texts; `model.predict` is spared finding the words. Gives ratios by variant, and reviews a second.
+    """
+    of_variant: dict[str, Path] = {}
+    for (name, _), folder in bundles.items():
+        of_variant.setdefault(name, folder)
+    if SPEED_VARIANT not in of_variant:
+        raise SystemExit(
+            f"`{SPEED_VARIANT}` must be among the variants: speeds are ratios to its `model.predict`."
+        )
+    load_tensorflow()
+    texts = read_texts(home / "reviews" / "test.parquet", SPEED_ROWS)
+    sides = {"": _prepare_stock(of_variant[SPEED_VARIANT], texts)} | {
+        name: _prepare_ours(folder, texts) for name, folder in of_variant.items()
+    }
+    for score in sides.values():
+        score()  # compiles and warms up
+    turns = [{name: time_of(score).wall for name, score in sides.items()} for _ in range(runs)]
+    return {
+        name: {**_compare_turns(turns, name), "reviews_a_second": len(texts) / _median(turns, name)}
+        for name in sides
+        if name
+    }
+
+
+def _prepare_stock(folder: Path, texts: Sequence[str]) -> Callable[[], Any]:
+    model = load_model(folder)
+    length = int(model.input_shape[1])
+    return prepare_predict(model, encode_reviews(texts, load_vocabulary(folder).ids(), length))
+
+
+def _prepare_ours(folder: Path, texts: Sequence[str]) -> Callable[[], Any]:
+    scorer = load_scorer(folder)
+    return lambda: score_texts(scorer, texts)
+
+
+def _median(turns: Sequence[Mapping[str, float]], name: str) -> float:
+    return statistics.median(turn[name] for turn in turns)
+
+
+def _compare_turns(turns: Sequence[Mapping[str, float]], name: str) -> dict[str, float]:
+    ratios = [turn[""] / turn[name] for turn in turns]
+    return {"ratio": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
+
+
+def keep_results(results: Mapping[str, Any]) -> None:
+    """Write the figures where the page is made from, in the same order and digits each time."""
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(_round(results), indent=1, allow_nan=False) + "\n", "utf-8")
+
+
+def _round(value: Any) -> Any:
+    """Leave six digits of every number, which no figure of the page shows all of; none of what is no number."""
+    if isinstance(value, Mapping):
+        return {name: _round(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_round(each) for each in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if np.isfinite(value) else None
+    return value
+
+
+if __name__ == "__main__":
+    main()
