@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test audit docs faults check format lock bench bench-variants clean
+.PHONY: help setup demo test audit docs faults check format lock bench bench-variants models clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench: $(STAMP) ## Measure everything beside its peers on the real archive, into
 
 bench-variants: $(STAMP) ## Train the seed variants on the real archive beside plain Keras code (an hour)
 	$(BIN)/python -m benchmarks.seed_variants
+
+models: $(STAMP) ## Train what is missing of all variants on the real archive, three seeds each, into docs/models.md
+	$(BIN)/python -m benchmarks.variants --train
 
 clean: ## Remove .venv, caches and the demo's data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info data/demo

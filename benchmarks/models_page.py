@@ -41,10 +41,10 @@ WIDTH = 118
 """Characters of a line of prose at most."""
 
 HEAD = """
-Every variant that `reviews train` knows, on {dataset}: {train:,} reviews to learn from, {validation:,} of held-out
+The variants of `reviews train`, on {dataset}: {train:,} reviews to learn from, {validation:,} of held-out
 titles to choose an epoch by, {test:,} to test on; seeds {seeds}. A figure is the median of the seeds, in brackets
 the lowest and the highest. Made by code from trained bundles (`make models`); the figures are kept in
-`benchmarks/results/models.json`.
+`benchmarks/results/models.json`.{earlier}
 """
 BEST = """
 **The best is `{best}`**: it has the lowest log loss on the validation rows, which is what promotion asks; no test
@@ -144,7 +144,10 @@ def _write_head(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
         elsewhere=_write_percent(rate_kinds(models[best], reviews)["all"]),
         beside=f": {_join(compared)}" if compared else "",
     )
-    head = _fill(HEAD, dataset=DATASETS[results["dataset"]], seeds=seeds, **results["rows"])
+    old = results["of_earlier_code"]
+    earlier = f" Of {len(results['models'])} bundles, {old} were trained by earlier code." if old else ""
+    dataset = DATASETS[results["dataset"]]
+    head = _fill(HEAD, dataset=dataset, seeds=seeds, earlier=earlier, **results["rows"])
     return "\n\n".join(["# The models side by side", head, results["machine"], said])
 
 
@@ -356,7 +359,7 @@ def _fill(words: str, **figures: Any) -> str:
 
 
 def _write_image(chart: Chart) -> str:
-    return f"![{chart.summary}](images/{chart.name}.svg)"
+    return f"![{chart.title}](images/{chart.name}.svg)\n\n{_fill('*{title}.* {summary}', **vars(chart))}"
 
 
 def _write_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:

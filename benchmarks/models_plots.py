@@ -25,6 +25,8 @@ STYLE = Path(charts.__file__).with_name("templates") / "style.css"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif"
 LABEL_GAP = 0.075
 """How far apart two names beside points stand at least, as a share of the picture's height."""
+MARGIN = 10
+"""Around a picture, in its own units of 1/72 inch."""
 SIDES_DRAWN = 3
 """As many series as the report's charts can tell apart."""
 
@@ -53,7 +55,7 @@ def draw_accuracy(results: Results) -> Chart:
         for place, values in enumerate(accuracies.values()):
             axes.plot([min(values), max(values)], [place, place], color=SERIES[0], linewidth=2)
             axes.plot(
-                values, [place] * len(values), "o", color=SERIES[0], markersize=4, markeredgecolor=PAPER
+                values, [place] * len(values), "o", color=SERIES[0], markersize=6, markeredgecolor=PAPER
             )
             axes.plot([statistics.median(values)], [place], "D", color=INK, markersize=6)
         axes.axvline(baseline, color=SERIES[1], linestyle="--", linewidth=1.6)
@@ -64,8 +66,8 @@ def draw_accuracy(results: Results) -> Chart:
         axes.grid(axis="x")
 
     said = ", ".join(f"{name} {value:.3f}" for name, value in medians.items())
-    summary = f"Test accuracy, median of the seeds: {said}; the linear baseline {baseline:.3f}."
-    title = "Test accuracy by variant, a point a seed"
+    summary = f"A point a seed, a diamond their median: {said}; the linear baseline {baseline:.3f}."
+    title = "Test accuracy by variant"
     return _make(draw, "models-accuracy", title, summary, ("test accuracy", ""))
 
 
@@ -103,7 +105,7 @@ def draw_by_length(results: Results) -> Chart:
         axes.grid(axis="y")
 
     least = dict(zip(words, labels, strict=True)).get(worst, "no").replace("-", " to ")
-    summary = f"Test accuracy by length: {shown[0]} does worst on reviews of {least} words."
+    summary = f"Medians of the seeds: {shown[0]} does worst on reviews of {least} words."
     title = "Test accuracy by length"
     return _make(draw, "models-length", title, summary, ("words, from", "test accuracy"), legend=True)
 
@@ -117,18 +119,20 @@ def draw_speed(results: Results) -> Chart:
     speeds = {name: results["speed"][name]["ratio"] for name in accuracies}
 
     def draw(axes: Any) -> None:
-        axes.margins(x=0.3, y=0.15)
+        axes.margins(x=0.2, y=0.15)
         for name, accuracy in accuracies.items():
             axes.plot([speeds[name]], [accuracy], "o", color=SERIES[0], markersize=7, markeredgecolor=PAPER)
         low, high = axes.get_ylim()
+        middle = sum(axes.get_xlim()) / 2
         heights = spread_labels(list(accuracies.values()), LABEL_GAP * (high - low))
         for (name, speed), height in zip(speeds.items(), heights, strict=True):
-            place = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
+            away, side = (8, "left") if speed <= middle else (-8, "right")
+            place = {"xytext": (away, 0), "textcoords": "offset points", "va": "center", "ha": side}
             axes.annotate(name, (speed, height), color=INK, **place)
         axes.grid()
 
     said = ", ".join(f"{name} {accuracies[name]:.3f} at {speeds[name]:.1f}" for name in accuracies)
-    summary = f"Test accuracy, and speed as a multiple of model.predict of lstm: {said}."
+    summary = f"Median test accuracy at so many times the speed of model.predict of lstm: {said}."
     names = ("reviews/s, as a multiple of model.predict of lstm", "test accuracy")
     return _make(draw, "models-speed", "Accuracy and speed of scoring", summary, names)
 
@@ -154,4 +158,12 @@ def make_standalone(chart: Chart) -> str:
     style = f"{palette}\nsvg {{ color: var(--ink); background: var(--paper); font-family: {FONT}; }}"
     opening, rest = chart.svg.split(">", 1)
     opening = opening.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    opening = re.sub(r'viewBox="([^"]+)"', _widen, opening)
     return f"{opening}>\n<style>{style}</style>\n{rest.strip()}\n"
+
+
+def _widen(box: re.Match[str]) -> str:
+    """Leave a margin around what is drawn."""
+    left, top, width, height = (float(number) for number in box[1].split())
+    sides = (left - MARGIN, top - MARGIN, width + 2 * MARGIN, height + 2 * MARGIN)
+    return f'viewBox="{" ".join(f"{side:g}" for side in sides)}"'

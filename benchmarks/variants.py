@@ -1,12 +1,13 @@
 """All variants side by side, from trained bundles: measures them, keeps the figures and writes `docs/models.md`.
 
-    python -m benchmarks.variants --home HOME [--train] [--variants NAME ...] [--seeds 0 1 2] [--runs 5]
+    python -m benchmarks.variants [--home HOME] [--train] [--variants NAME ...] [--seeds 0 1 2] [--runs 5]
     python -m benchmarks.variants --render
 
-HOME has the reviews that `reviews ingest` wrote. A bundle is taken when its variant, seed, data and code are the
-present ones, the newest of several; `--train` trains what is missing with `reviews train --promote never`, each seed
-after stock Keras `fit` of `cnn_lstm` in plain code, on a machine that does nothing else. How long each command took,
-and what stock Keras reached, is kept in `HOME/benchmarks/variants.jsonl`. All figures go to
+HOME has the archive ingested; it is that of `make bench` unless another is named. A bundle is taken when its variant,
+seed, data and code are the present ones, the newest of several; `--any-code` takes those of earlier code too, and the
+page says so. `--train` ingests where that is not done, and trains what is missing with `reviews train --promote never`,
+each seed after stock Keras `fit` of `cnn_lstm` in plain code, on a machine that does nothing else. How long a command
+took, and what stock Keras reached, is kept in `HOME/benchmarks/variants.jsonl`. All figures go to
 `benchmarks/results/models.json`, which is in git; `--render` writes the page and its pictures from it alone.
 """
 
@@ -58,7 +59,9 @@ def main() -> None:
     if not arguments.render:
         home = arguments.home.absolute()
         variants = [find_variant(name) for name in arguments.variants]
-        fingerprints = read_fingerprints(home)
+        if arguments.train and read_provenance(home / "reviews") is None:
+            subprocess.run([*_name_command(home), "ingest"], check=True)
+        fingerprints = read_fingerprints(home, any_code=arguments.any_code)
         if arguments.train:
             train_missing(home, variants, arguments.seeds, fingerprints, arguments.stock)
         bundles = find_bundles(home / "bundles", variants, arguments.seeds, fingerprints)
@@ -68,9 +71,9 @@ def main() -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Read the command line; a home is needed unless the page is only written again."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--home", type=Path, help="with the ingested archive and its bundles")
+    parser.add_argument("--home", type=Path, default=PROJECT_ROOT / "data" / "bench")
     parser.add_argument(
         "--train", action="store_true", help="train what is missing, and stock Keras beside it"
     )
@@ -78,24 +81,23 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--runs", type=int, default=5, help="turns of scoring, for its speed (default: 5)")
     parser.add_argument("--stock", nargs="+", default=[STOCK_VARIANT], choices=SEED_VARIANTS)
+    parser.add_argument("--any-code", action="store_true", help="take bundles that earlier code trained, too")
     parser.add_argument("--render", action="store_true", help="write the page from the kept figures alone")
-    arguments = parser.parse_args()
-    if not arguments.render and arguments.home is None:
-        parser.error("name the home with --home, or write the kept figures again with --render")
-    return arguments
+    return parser.parse_args()
 
 
-def read_fingerprints(home: Path) -> dict[str, str]:
-    """Give the fingerprints of the present data and code, as a bundle trained now would have them."""
+def read_fingerprints(home: Path, *, any_code: bool = False) -> dict[str, str]:
+    """Give the fingerprints that a bundle must have: those of the present data and, unless any will do, code."""
     provenance = read_provenance(home / "reviews")
     if provenance is None:
         raise SystemExit(
             f"{home / 'reviews'}: holds no complete reviews Parquet. Run `reviews ingest` first."
         )
-    return {
-        "data": provenance.data_fingerprint,
-        "code": fingerprint_code(("models", "data_contracts")),
-    }
+    return {"data": provenance.data_fingerprint} | ({} if any_code else {"code": _fingerprint_models()})
+
+
+def _fingerprint_models() -> str:
+    return fingerprint_code(("models", "data_contracts"))
 
 
 def find_bundle(bundles: Path, variant: Variant, seed: int, fingerprints: Mapping[str, str]) -> Path | None:
@@ -142,6 +144,7 @@ def train_missing(
 ) -> None:
     """Train what has no bundle yet, seed by seed, each seed after stock Keras: so that both meet the same machine."""
     log = home / "benchmarks" / "variants.jsonl"
+    trained_with = {"data": fingerprints["data"], "code": _fingerprint_models()}
     for seed in seeds:
         missing = [
             each.name for each in variants if find_bundle(home / "bundles", each, seed, fingerprints) is None
@@ -151,7 +154,7 @@ def train_missing(
             if missing or (name, seed) not in known:
                 _keep_run(log, {**run_stock(home, name, seed), "data": fingerprints["data"]})
         for name in missing:
-            _keep_run(log, {**run_training(home, name, seed), **fingerprints})
+            _keep_run(log, {**run_training(home, name, seed), **trained_with})
 
 
 def run_stock(home: Path, variant: str, seed: int) -> Run:
@@ -165,11 +168,14 @@ def run_stock(home: Path, variant: str, seed: int) -> Run:
 
 def run_training(home: Path, variant: str, seed: int) -> Run:
     """Train a variant as a user would, and give the seconds that the whole command took."""
-    reviews = [str(Path(sys.executable).with_name("reviews")), "--home", str(home)]
     started = perf_counter()
     options = ["--variant", variant, "--seed", str(seed), "--promote", "never"]
-    subprocess.run([*reviews, "train", *options], check=True)
+    subprocess.run([*_name_command(home), "train", *options], check=True)
     return {"who": "ours", "variant": variant, "seed": seed, "command_seconds": perf_counter() - started}
+
+
+def _name_command(home: Path) -> list[str]:
+    return [str(Path(sys.executable).with_name("reviews")), "--home", str(home)]
 
 
 def read_runs(log: Path, who: str, data: str) -> list[Run]:
@@ -188,7 +194,9 @@ def _keep_run(log: Path, run: Run) -> None:
 
 def measure(home: Path, bundles: Mapping[tuple[str, int], Path], runs: int) -> dict[str, Any]:
     """Give all figures of the page as plain JSON values: those of the bundles, and what is measured of them now."""
-    first = read_facts(next(iter(bundles.values())))
+    facts = {key: read_facts(folder) for key, folder in bundles.items()}
+    first = next(iter(facts.values()))
+    codes = {key: each["fingerprints"]["code"] for key, each in facts.items()}
     log, data = home / "benchmarks" / "variants.jsonl", first["fingerprints"]["data"]
     commands = {(run["variant"], run["seed"], run["code"]): run for run in read_runs(log, "ours", data)}
     stock = {(run["variant"], run["seed"]): run for run in read_runs(log, "stock", data)}
@@ -197,10 +205,10 @@ def measure(home: Path, bundles: Mapping[tuple[str, int], Path], runs: int) -> d
         "dataset": first["provenance"]["dataset"],
         "rows": first["rows"],
         "baseline": {name: value for name, value in first["baseline"].items() if name != "data_fingerprint"},
+        "of_earlier_code": sum(code != _fingerprint_models() for code in codes.values()),
         "variants": {name: find_variant(name).summary for name, _ in bundles},
         "models": [
-            measure_bundle(folder, commands.get((*key, first["fingerprints"]["code"])))
-            for key, folder in bundles.items()
+            measure_bundle(folder, commands.get((*key, codes[key]))) for key, folder in bundles.items()
         ],
         "stock": [
             {name: run[name] for name in ("variant", "seed", "seconds", "test_accuracy")}
