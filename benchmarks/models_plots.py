@@ -27,6 +27,8 @@ LABEL_GAP = 0.075
 """How far apart two names beside points stand at least, as a share of the picture's height."""
 MARGIN = 10
 """Around a picture, in its own units of 1/72 inch."""
+SCALE = 1.6
+"""Pixels of a page that a unit takes."""
 SIDES_DRAWN = 3
 """As many series as the report's charts can tell apart."""
 
@@ -94,7 +96,7 @@ def draw_by_length(results: Results) -> Chart:
     series = [
         Series(name, [each[number] for number in words], range(len(words))) for name, each in found.items()
     ]
-    labels = write_ranges(words)
+    labels = write_ranges(words) if words else []
     worst = min(words, key=found[shown[0]].__getitem__, default=0)
 
     def draw(axes: Any) -> None:
@@ -163,7 +165,8 @@ def make_standalone(chart: Chart) -> str:
 
 
 def _widen(box: re.Match[str]) -> str:
-    """Leave a margin around what is drawn."""
+    """Leave a margin around what is drawn, and say how large it is shown where no page says so."""
     left, top, width, height = (float(number) for number in box[1].split())
     sides = (left - MARGIN, top - MARGIN, width + 2 * MARGIN, height + 2 * MARGIN)
-    return f'viewBox="{" ".join(f"{side:g}" for side in sides)}"'
+    size = f'width="{SCALE * sides[2]:g}" height="{SCALE * sides[3]:g}"'
+    return f'{size} viewBox="{" ".join(f"{side:g}" for side in sides)}"'

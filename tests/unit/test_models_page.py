@@ -149,6 +149,13 @@ def test_lengths_with_few_reviews_are_left_out() -> None:
     assert find_lengths(make_results()["models"][:2]) == {1: 0.96, 50: 0.96}
 
 
+def test_results_without_lengths_have_a_page_too() -> None:
+    results = make_results()
+    for model in results["models"]:
+        model["by_length"] = []
+    assert "new does worst on reviews of no words" in make(results)
+
+
 def test_reliability_is_that_of_all_seeds_reviews_together() -> None:
     low, high = pool_reliability(make_results()["models"][:2])
     assert (low["reviews"], low["share_positive"]) == pytest.approx((2000, 0.05))
