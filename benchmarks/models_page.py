@@ -233,7 +233,18 @@ def _write_cost_row(results: Results, name: str, models: Sequence[Model]) -> lis
 def _write_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
     rates = {name: rate_kinds(models, reviews) for name, models in group_models(results).items()}
     kinds = list(next(iter(rates.values())))
-    rows = [[f"`{name}`", *(_write_percent(rate[kind]) for kind in kinds)] for name, rate in rates.items()]
+    of_seeds = {
+        name: [100 * rate_kinds([model], reviews)["all"] for model in models]
+        for name, models in group_models(results).items()
+    }
+    rows = [
+        [
+            f"`{name}`",
+            f"{_write_percent(rate['all'])} ({min(of_seeds[name]):.1f} to {max(of_seeds[name]):.1f})",
+            *(_write_percent(rate[kind]) for kind in kinds[1:]),
+        ]
+        for name, rate in rates.items()
+    ]
     parts = [
         "## Reviews from elsewhere",
         _fill(ELSEWHERE, reviews=len(reviews)),

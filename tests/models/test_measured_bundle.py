@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.variants import measure_bundle, measure_speed
+from benchmarks.variants import measure_bundle
 from models.behaviour import CAPABILITIES, KIND_WORDS, read_elsewhere
 from models.bundle import write_bundle
 from models.text import Vocabulary
@@ -69,8 +69,3 @@ def test_every_type_and_capability_of_behaviour_has_its_rate(measured: dict[str,
     assert list(behaviour["by_test"]) == list(CAPABILITIES)
     assert list(behaviour["by_capability"]) == [name for names in CAPABILITIES.values() for name in names]
     assert all(0 <= rate <= 1 for rates in behaviour.values() for rate in rates.values())
-
-
-def test_speeds_need_the_plain_lstm(bundle: Path) -> None:
-    with pytest.raises(SystemExit, match="`lstm` must be among the variants"):
-        measure_speed(bundle.parent, {("cnn_lstm", 3): bundle}, 1)

@@ -81,7 +81,15 @@ def test_the_best_is_compared_with_each_seed_variant() -> None:
 
 
 def test_accuracy_elsewhere_is_told_by_kind() -> None:
-    assert "| `cnn_lstm` | 50.0 | 100.0 | 0.0 |" in find_rows(make(make_results()), "`cnn_lstm`")
+    assert "| `cnn_lstm` | 50.0 (50.0 to 50.0) | 100.0 | 0.0 |" in find_rows(
+        make(make_results()), "`cnn_lstm`"
+    )
+
+
+def test_accuracy_elsewhere_is_the_mean_of_the_seeds_with_the_lowest_and_the_highest() -> None:
+    results = make_results()
+    results["models"][-1]["elsewhere_scores"] = WRONG
+    assert "| `new` | 50.0 (0.0 to 100.0) | 50.0 | 50.0 |" in find_rows(make(results), "`new`")
 
 
 def test_failures_of_the_best_are_listed_with_their_text_as_it_is() -> None:

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from benchmarks import models_page, variants
-from benchmarks.variants import find_bundle, find_bundles, keep_results, read_runs, train_missing
+from benchmarks.variants import (
+    find_bundle,
+    find_bundles,
+    keep_results,
+    parse_arguments,
+    read_runs,
+    train_missing,
+)
 from models.bundle import FACTS_FILE, FORMAT_VERSION
 from models.variants import find_variant
 
@@ -147,3 +154,10 @@ def test_kept_results_are_plain_json_of_six_digits(tmp_path: Path, monkeypatch: 
 def test_without_kept_results_there_is_a_next_step(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="Measure first"):
         models_page.read_results(tmp_path / "models.json")
+
+
+def test_speeds_need_the_plain_lstm(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse_arguments(["--variants", "lstm"]).seeds == [0, 1, 2]
+    with pytest.raises(SystemExit):
+        parse_arguments(["--variants", "cnn_lstm"])
+    assert "lstm must be among the variants" in capsys.readouterr().err
