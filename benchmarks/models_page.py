@@ -69,7 +69,7 @@ use; the seconds of counting, fitting and predicting.
 """
 ELSEWHERE = """
 Accuracy in per cent on {reviews} reviews of our own writing ([evaluation-sets.md](evaluation-sets.md)), all and by
-kind; the mean of the seeds.
+kind: the mean of the seeds, and for all the lowest and the highest.
 """
 COMPARED = """
 `{best}` beside each seed variant, review by review: the share of seeds that are right, in {samples:,} draws of
