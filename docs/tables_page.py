@@ -24,10 +24,12 @@ RELATIONS = (
     ("models", "||--o{", "scored_reviews", "model_id"),
     ("models", "||--o{", "scored_files", "model_id"),
     ("models", "||--o{", "promotions", "model_id"),
+    ("models", "||--o{", "gate_checks", "model_id"),
     ("models", "||--o{", "reference_measures", "model_id"),
     ("reference_measures", "||--|{", "reference_bins", "model_id, measure"),
     ("runs", "||--o{", "scored_reviews", "run_id"),
     ("runs", "||--o{", "contract_results", "run_id"),
+    ("runs", "||--o{", "gate_checks", "run_id"),
 )
 """Which columns lead from table to table; the database itself keeps no foreign keys."""
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from data_contracts.faults import pass_fault_point
 from deployments.settings import load_settings
 from flows.recording import record_flow_run
+from models.gate import GateCheck
 from models.variants import DEFAULT_VARIANT, VARIANTS
 from tasks import train_stages as stages
 from tasks.publish_stage import publish_copy
@@ -27,6 +28,8 @@ class TrainingSummary:
     facts: dict[str, Any]
     promoted: bool
     reason: str
+    checks: tuple[GateCheck, ...]
+    """What the gate looked at; none where the model was the champion already."""
     warnings: tuple[str, ...]
     report: str | None = None
     """Path of the run's report; none where it could not be written."""
@@ -49,7 +52,7 @@ def train_model(
         variant: name of the variant, as `reviews variants` lists them.
         seed: random seed; the same seed on the same machine gives the same weights.
         epochs: passes over the training rows; without it the variant's own number.
-        promote: 'auto' promotes the first model and any better one, 'always' and 'never' do as they say.
+        promote: 'auto' promotes the first model and any that passes the gate, 'always' and 'never' do as they say.
     """
     settings = load_settings()
     parameters = {"variant": variant, "seed": seed, "epochs": epochs, "promote": promote}
@@ -58,7 +61,7 @@ def train_model(
             variant, seed, epochs, settings.reviews_dir, settings.bundles_dir, settings.warehouse, run.run_id
         )
         decision = stages.decide(
-            bundle, promote, settings.reviews_dir, settings.bundles_dir, settings.warehouse
+            bundle, promote, settings.reviews_dir, settings.bundles_dir, settings.warehouse, run.run_id
         )
         run.counts.update(bundle.facts["rows"], model_id=bundle.model_id, decision=decision.reason)
     pass_fault_point("train: after promotion")
@@ -72,5 +75,11 @@ def train_model(
     promoted = "promoted" if decision.promote else "not promoted"
     name_run(f"train-model {variant} seed {seed} accuracy {accuracy:.4f} {promoted}")
     return TrainingSummary(
-        bundle.model_id, bundle.facts, decision.promote, decision.reason, bundle.warnings, report
+        bundle.model_id,
+        bundle.facts,
+        decision.promote,
+        decision.reason,
+        decision.checks,
+        bundle.warnings,
+        report,
     )

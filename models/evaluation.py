@@ -85,7 +85,7 @@ def evaluate_scores(scores: NDArray[np.floating[Any]], positive: NDArray[np.bool
         reviews=len(scores),
         accuracy=float((said_positive == positive).mean()),
         auc=_area_under_roc(exact, positive),
-        log_loss=_mean_cross_entropy(exact, positive),
+        log_loss=float(measure_losses(exact, positive).mean()),
         calibration_error=sum(
             abs(bin_.mean_score - bin_.share_positive) * bin_.reviews / len(scores) for bin_ in reliability
         ),
@@ -96,6 +96,12 @@ def evaluate_scores(scores: NDArray[np.floating[Any]], positive: NDArray[np.bool
         reliability=reliability,
         roc=_trace_roc(exact, positive),
     )
+
+
+def measure_losses(scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Give the binary cross-entropy of each review, [n] nats, for scores [n] and labels [n]."""
+    clipped = np.clip(np.asarray(scores, dtype=np.float64), _SMALLEST, 1 - _SMALLEST)
+    return np.asarray(-np.log(np.where(positive, clipped, 1 - clipped)), dtype=np.float64)
 
 
 def evaluate_lengths(
@@ -133,11 +139,6 @@ def _trace_roc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> RocC
     along = np.concatenate([[0], np.cumsum(np.abs(np.diff(wrong)) + np.abs(np.diff(right)))])
     points = np.linspace(0, along[-1], ROC_POINTS)
     return RocCurve(*(tuple(np.round(np.interp(points, along, rate), 5).tolist()) for rate in (wrong, right)))
-
-
-def _mean_cross_entropy(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
-    clipped = np.clip(scores, _SMALLEST, 1 - _SMALLEST)
-    return float(-np.log(np.where(positive, clipped, 1 - clipped)).mean())
 
 
 def _bin_reliability(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:

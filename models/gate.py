@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,37 @@ import numpy as np
 
 from data_contracts.errors import BundleError, UsageError
 from models.bundle import read_facts, require_unaltered
-from models.evaluation import Evaluation
+from models.comparison import BehaviourChange, Comparison, Contest, Interval, SliceComparison
 from models.scorer import SAME_SCORE, Scorer, load_scorer, score_texts
 
 PROMOTE_MODES = ("auto", "never", "always")
 SMALLEST_GAIN = 0.001
 """A challenger's validation log loss must be lower than the champion's by more than this, in nats."""
+SLICE_MARGIN = 0.01
+"""How much lower the accuracy on a slice may be whatever chance says, as a share: one point."""
+SMALLEST_SLICE = 100
+"""Reviews that a slice has at least, to be judged."""
+BEHAVIOUR_ALLOWANCE = 0.05
+"""How much lower a pass rate of behavioural tests may be whatever chance says, as a share."""
+BEHAVIOUR_CHANCE = 0.025
+"""A lower pass rate counts when chance alone would lose so many tests less often than this."""
+LARGEST_COST_RATIO = 5.0
+"""How many times as long as the champion a challenger may take for a review."""
+
+
+@dataclass(frozen=True)
+class GateCheck:
+    """One rule of the gate: whether the challenger holds it, and by which figures."""
+
+    name: str
+    """'log_loss', 'accuracy', 'slice NAME', 'behaviour TYPE', 'cost'; or why there was nothing to compare."""
+    passed: bool
+    detail: str
+    challenger: float | None = None
+    champion: float | None = None
+    lower: float | None = None
+    """Of the interval of the challenger's gain, where there is one; above 0 is better."""
+    upper: float | None = None
 
 
 @dataclass(frozen=True)
@@ -26,29 +51,123 @@ class Decision:
 
     promote: bool
     reason: str
+    checks: tuple[GateCheck, ...] = ()
 
 
-def decide_promotion(mode: str, challenger: Evaluation, champion: Evaluation | None) -> Decision:
-    """Decide by the validation rows of the present data, on which both were evaluated anew.
+def decide_promotion(mode: str, checks: Sequence[GateCheck]) -> Decision:
+    """Decide by the checks of `judge_contest`, or by the one that says why there was no contest.
 
-    `auto`: the first model is promoted; a later one when its log loss is lower by more than `SMALLEST_GAIN`
-    and its accuracy is not lower. `always` and `never` do what they say.
+    `auto`: a challenger that holds every rule. `always` and `never` do what they say; the checks are kept all the
+    same.
     """
     if mode not in PROMOTE_MODES:
         raise UsageError(f"--promote is one of {', '.join(PROMOTE_MODES)}, not {mode!r}.")
+    kept = tuple(checks)
     if mode != "auto":
-        return Decision(mode == "always", f"asked for: --promote {mode}")
-    if champion is None:
-        return Decision(True, "the first model")
-    compared = (
-        f"validation log loss {challenger.log_loss:.4f} against {champion.log_loss:.4f}, "
-        f"accuracy {challenger.accuracy:.4f} against {champion.accuracy:.4f}"
+        return Decision(mode == "always", f"asked for: --promote {mode}", kept)
+    failed = [check for check in kept if not check.passed]
+    if failed:
+        return Decision(False, "; ".join(map(_tell_failure, failed)), kept)
+    shown = [check.detail for check in kept if check.name in ("log_loss", "accuracy")]
+    return Decision(True, f"better than the champion: {', '.join(shown)}" if shown else kept[0].detail, kept)
+
+
+def pass_first_model() -> GateCheck:
+    """Give the check of a model that has no champion beside it."""
+    return GateCheck("first_model", True, "the first model")
+
+
+def judge_contest(contest: Contest) -> tuple[GateCheck, ...]:
+    """Hold a challenger against the champion, rule by rule.
+
+    It has to be better beyond chance on the whole, not clearly worse for any kind of review, not clearly worse in
+    behaviour, and not too slow.
+    """
+    return (
+        _judge_log_loss(contest.scores),
+        _judge_accuracy(contest.scores),
+        *map(_judge_slice, contest.scores.slices),
+        *(_judge_behaviour(change, contest.behaviour) for change in contest.behaviour),
+        _judge_cost(contest),
     )
-    if champion.log_loss - challenger.log_loss <= SMALLEST_GAIN:
-        return Decision(False, f"no better than the champion: {compared}")
-    if challenger.accuracy < champion.accuracy:
-        return Decision(False, f"less accurate than the champion: {compared}")
-    return Decision(True, f"better than the champion: {compared}")
+
+
+def _judge_log_loss(scores: Comparison) -> GateCheck:
+    gain, mine, other = scores.log_loss_gain, scores.challenger.log_loss, scores.champion.log_loss
+    detail = (
+        f"validation log loss {mine:.4f} against {other:.4f} (gain {gain.value:+.4f}, "
+        f"95 % interval {gain.lower:+.4f} to {gain.upper:+.4f})"
+    )
+    better = gain.value > SMALLEST_GAIN and gain.lower > 0
+    return GateCheck("log_loss", better, detail, mine, other, gain.lower, gain.upper)
+
+
+def _judge_accuracy(scores: Comparison) -> GateCheck:
+    gain, mine, other = scores.accuracy_gain, scores.challenger.accuracy, scores.champion.accuracy
+    detail = (
+        f"accuracy {mine:.4f} against {other:.4f} ({_write_points(gain)}; of the reviews that one model alone has "
+        f"right, {scores.only_challenger_right:,} against {scores.only_champion_right:,}, McNemar's "
+        f"p {scores.mcnemar_p:.2g})"
+    )
+    return GateCheck("accuracy", mine >= other, detail, mine, other, gain.lower, gain.upper)
+
+
+def _judge_slice(each: SliceComparison) -> GateCheck:
+    """Refuse a loss of more than the margin that chance does not explain, over all slices that are looked at."""
+    few = each.reviews < SMALLEST_SLICE
+    worse = not few and each.gain.value < -SLICE_MARGIN and each.guarded_upper < 0
+    detail = (
+        f"accuracy {each.challenger_accuracy:.4f} against {each.champion_accuracy:.4f} on {each.reviews:,} reviews "
+        f"({_write_points(each.gain)}{', too few to judge' if few else ''})"
+    )
+    mine, other = each.challenger_accuracy, each.champion_accuracy
+    return GateCheck(f"slice {each.name}", not worse, detail, mine, other, each.gain.lower, each.gain.upper)
+
+
+def _judge_behaviour(change: BehaviourChange, everything: Sequence[BehaviourChange]) -> GateCheck:
+    """Refuse a lower pass rate of one type, unless all types together are no lower.
+
+    A model that always says the same passes all of invariance and none of direction: one that has learnt something
+    must be able to take its place.
+    """
+    mine, other = change.challenger_passed / change.tests, change.champion_passed / change.tests
+    lower = other - mine > BEHAVIOUR_ALLOWANCE and change.p_value < BEHAVIOUR_CHANCE
+    outweighed = sum(each.challenger_passed - each.champion_passed for each in everything) >= 0
+    detail = (
+        f"{change.challenger_passed} of {change.tests} tests passed against {change.champion_passed}; "
+        f"{change.lost} lost, {change.won} won"
+        f"{', outweighed by the other types' if lower and outweighed else ''}"
+    )
+    return GateCheck(f"behaviour {change.test}", not lower or outweighed, detail, mine, other)
+
+
+def _judge_cost(contest: Contest) -> GateCheck:
+    mine, other = contest.challenger_seconds, contest.champion_seconds
+    detail = (
+        f"{1e6 * mine:,.0f} microseconds a review against {1e6 * other:,.0f}, {contest.cost_ratio:.2g} times as long "
+        f"(at most {LARGEST_COST_RATIO:g})"
+    )
+    return GateCheck("cost", contest.cost_ratio <= LARGEST_COST_RATIO, detail, mine, other)
+
+
+def _write_points(gain: Interval) -> str:
+    """Write a gain in accuracy in points, with its interval."""
+    value, lower, upper = (f"{100 * each:+.2f}" for each in (gain.value, gain.lower, gain.upper))
+    return f"{value} points, 95 % interval {lower} to {upper}"
+
+
+_FAILURES = {
+    "log_loss": "no better than the champion beyond chance",
+    "accuracy": "less accurate than the champion",
+    "slice": "worse than the champion on the slice {}",
+    "behaviour": "fails more behavioural tests of the type {}",
+    "cost": "takes too long",
+}
+
+
+def _tell_failure(check: GateCheck) -> str:
+    kind, _, which = check.name.partition(" ")
+    return f"{_FAILURES.get(kind, kind).format(which)}: {check.detail}"
 
 
 def load_blessed_scorer(bundle_dir: Path, expected_fingerprint: str) -> Scorer:

@@ -1,7 +1,7 @@
 """The models that were trained, and which of them is the champion.
 
 `models` has one row per bundle, `promotions` one per change of champion: nothing is ever taken back there, a
-rollback is a row more.
+rollback is a row more. `gate_checks` has the rules by which the gate decided.
 """
 
 import json
@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from data_contracts.errors import BundleError, WarehouseError
 from data_contracts.faults import pass_fault_point
 from tasks.warehouse import begin_transaction, open_warehouse
+
+if TYPE_CHECKING:
+    from models.gate import Decision
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ _FIND_PROMOTED = _FIND_CHAMPION.replace("ORDER BY", "WHERE model_id = ? ORDER BY
 _ADD_PROMOTION = """
 INSERT INTO promotions (number, action, model_id, reason, compared_with, "at")
 SELECT coalesce(max(number), 0) + 1, $action, $model_id, $reason, $compared_with, now() FROM promotions
+"""
+_ADD_CHECK = """
+INSERT INTO gate_checks SELECT
+    $decision, $name, $model_id, $compared_with, $mode, $promoted, $passed, $detail, $challenger, $champion,
+    $lower, $upper, $run_id, now()
 """
 _LIST_MODELS = """
 WITH promoted AS (
@@ -126,7 +134,7 @@ def require_promoted(model: Champion | None, model_id: str | None) -> Champion:
         )
     raise BundleError(
         f"Model {model_id!r} was never promoted, or is not known, so it does not score. Next: name one that "
-        "`reviews models` lists and that was promoted, or promote it: reviews train --promote always."
+        "`reviews models` lists and that was promoted, or promote it: `reviews models promote MODEL`."
     )
 
 
@@ -138,6 +146,48 @@ def promote_model(warehouse: Path, model_id: str, reason: str, compared_with: st
         if champion is not None and champion.model_id == model_id:
             return champion
         return _change_champion(connection, "promote", model_id, reason, compared_with)
+
+
+def keep_decision(
+    warehouse: Path,
+    decision: "Decision",
+    model_id: str,
+    compared_with: str | None,
+    mode: str,
+    run_id: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Keep the checks of a decision and, where it promotes, make the model the champion: all of it or nothing.
+
+    `reason` is kept with the promotion in the place of the decision's. Raises `WarehouseError` where another model
+    became the champion since the comparison with `compared_with`.
+    """
+    with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
+        _require_model(connection, model_id)
+        present = _read_champion(connection)
+        if decision.promote and (present.model_id if present else None) != compared_with:
+            raise WarehouseError(
+                f"Another model became the champion while {model_id} was compared with {compared_with or 'none'}, so "
+                f"it is not promoted. Next: reviews models promote {model_id}"
+            )
+        _add_checks(connection, decision, model_id, compared_with, mode, run_id)
+        if decision.promote:
+            _change_champion(connection, "promote", model_id, reason or decision.reason, compared_with)
+
+
+def _add_checks(
+    connection: duckdb.DuckDBPyConnection,
+    decision: "Decision",
+    model_id: str,
+    compared_with: str | None,
+    mode: str,
+    run_id: str | None,
+) -> None:
+    [(last,)] = connection.execute("SELECT coalesce(max(decision), 0) FROM gate_checks").fetchall()
+    of_all = {"decision": last + 1, "model_id": model_id, "compared_with": compared_with, "mode": mode}
+    for check in decision.checks:
+        figures = {name: _drop_nan(value) for name, value in vars(check).items()}
+        connection.execute(_ADD_CHECK, {**of_all, "promoted": decision.promote, "run_id": run_id, **figures})
 
 
 def roll_back(warehouse: Path, reason: str, model_id: str | None = None) -> Champion:

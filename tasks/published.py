@@ -45,6 +45,7 @@ _STATE = """
 SELECT
     (SELECT (count(*), max(committed_at)) FROM scored_files)::VARCHAR,
     (SELECT max(number) FROM promotions),
+    (SELECT max(decision) FROM gate_checks),
     (SELECT (count(released_at), max(released_at)) FROM quarantined_rows)::VARCHAR,
     (SELECT count(*) FROM forgotten_rows),
     (SELECT arg_max((version, views_sha256), version) FROM schema_migrations)::VARCHAR
@@ -77,7 +78,7 @@ def publish(warehouse: Path, published: Path) -> None:
 
 
 def needs_publishing(warehouse: Path, published: Path) -> bool:
-    """Tell whether readers of the published copy miss a file, a promotion, a release or a table; or have none.
+    """Tell whether readers of the published copy miss a file, promotion, decision, release or table; or have none.
 
     A run that was killed between its commit and its publishing leaves such a copy behind.
     """

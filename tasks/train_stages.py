@@ -12,14 +12,14 @@ from prefect.assets import add_asset_metadata, materialize
 
 from data_contracts.expectations import describe_failure
 from data_contracts.faults import pass_fault_point
-from models.bundle import require_unaltered
 from models.gate import Decision, decide_promotion, require_same_scores_in_fresh_process
 from models.quiet import load_tensorflow
 from models.variants import find_variant
 from tasks.code_version import fingerprint_code
 from tasks.events import tell_promoted
 from tasks.lineage import BUNDLE, PARQUET
-from tasks.model_registry import find_champion, promote_model, record_model
+from tasks.model_comparison import judge_challenger
+from tasks.model_registry import find_champion, keep_decision, record_model
 from tasks.progress import show_progress
 from tasks.retries import WHEN_IT_MAY_PASS
 from tasks.reviews_parquet import read_provenance
@@ -28,7 +28,6 @@ from tasks.training import (
     TrainedBundle,
     check_input,
     encode_rows,
-    evaluate_bundle,
     load_rows,
     measure_baseline,
     measure_trained,
@@ -95,24 +94,25 @@ def train(
 
 @task(name="decide-promotion", **WHEN_IT_MAY_PASS)
 def decide(
-    bundle: TrainedBundle, mode: str, reviews_dir: Path, bundles_dir: Path, warehouse: Path
+    bundle: TrainedBundle,
+    mode: str,
+    reviews_dir: Path,
+    bundles_dir: Path,
+    warehouse: Path,
+    run_id: str | None = None,
 ) -> Decision:
-    """Compare the new model with the champion on the present validation rows, and promote it if it earns it."""
+    """Hold the new model against the champion on the present validation rows, and promote it if it earns it."""
     pass_fault_point("train: before promotion")
     champion = find_champion(warehouse)
     if champion is not None and champion.model_id == bundle.model_id:
         return Decision(False, "it is the champion already")
+    compared_with = champion.model_id if champion else None
     with show_progress("Comparing with the champion", None):
-        rows = load_rows(reviews_dir)
-        mine = evaluate_bundle(bundle.folder, rows)
-        other = None
-        if champion is not None and mode == "auto":
-            folder = bundles_dir / champion.model_id
-            require_unaltered(folder, champion.bundle_fingerprint)
-            other = evaluate_bundle(folder, rows)
-    decision = decide_promotion(mode, mine, other)
+        validation = load_rows(reviews_dir).validation
+        champion_dir = bundles_dir / (compared_with or "none")
+        checks = judge_challenger(bundle.folder, champion, champion_dir, validation, mode)
+    decision = decide_promotion(mode, checks)
+    keep_decision(warehouse, decision, bundle.model_id, compared_with, mode, run_id)
     if decision.promote:
-        compared_with = champion.model_id if champion else None
-        promote_model(warehouse, bundle.model_id, decision.reason, compared_with)
         tell_promoted(bundle.model_id, decision.reason, compared_with)
     return decision

@@ -27,7 +27,7 @@ from models.baseline import fit_baseline
 from models.bundle import name_model, read_facts, write_bundle
 from models.evaluation import Evaluation, LengthClass, evaluate_lengths, evaluate_scores
 from models.golden import GOLDEN_TEXTS
-from models.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
+from models.scorer import make_keras_scorer, make_scorer, score_texts
 from models.split import hold_out_titles
 from models.stars import (
     RatingEvaluation,
@@ -297,9 +297,3 @@ def score_some(
     scorer = make_keras_scorer("", trained.model, encoded.vocabulary.ids(), length)
     texts = [*GOLDEN_TEXTS, *rows.validation.texts[:FRESH_CHECK_ROWS]]
     return dict(zip(texts, score_texts(scorer, texts).score.tolist(), strict=True))
-
-
-def evaluate_bundle(bundle_dir: Path, rows: TrainingRows) -> Evaluation:
-    """Evaluate a bundle anew on the validation rows of the present data, with its own vocabulary."""
-    scores = score_texts(load_scorer(bundle_dir), rows.validation.texts).score
-    return evaluate_scores(scores, rows.validation.positive)

@@ -223,6 +223,7 @@ _COPIED = (
     "quarantined_rows",
     "forgotten_rows",
     "promotions",
+    "gate_checks",
 )
 
 

@@ -1,56 +1,193 @@
-"""The gate's rule: who is promoted, and why."""
+"""The gate's rules: who is promoted, and why."""
+
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from data_contracts.errors import UsageError
-from models.evaluation import Evaluation, evaluate_scores
-from models.gate import SMALLEST_GAIN, decide_promotion
+from models.comparison import BehaviourChange, Contest, compare_scores
+from models.evaluation import evaluate_scores
+from models.gate import (
+    LARGEST_COST_RATIO,
+    SMALLEST_GAIN,
+    SMALLEST_SLICE,
+    Decision,
+    decide_promotion,
+    judge_contest,
+    pass_first_model,
+)
 
-POSITIVE = np.arange(100) < 50
+REVIEWS = 1000
+POSITIVE = np.arange(REVIEWS) % 2 == 0
+SAME_BEHAVIOUR = (
+    BehaviourChange("minimum_functionality", 100, 80, 80, 0, 0, 1.0),
+    BehaviourChange("invariance", 48, 40, 40, 0, 0, 1.0),
+    BehaviourChange("direction", 66, 50, 50, 0, 0, 1.0),
+)
 
 
-def evaluate_with(right_score: float, wrong: int = 0) -> Evaluation:
+def make_scores(right_score: float, wrong: slice = slice(0, 0)) -> NDArray[np.float64]:
     scores = np.where(POSITIVE, right_score, 1 - right_score)
-    scores[:wrong] = 1 - scores[:wrong]
-    return evaluate_scores(scores, POSITIVE)
+    scores[wrong] = 1 - scores[wrong]
+    return scores
+
+
+def hold_contest(
+    challenger: NDArray[np.float64], champion: NDArray[np.float64], small_slice: int = 0, **other: Any
+) -> Contest:
+    titles = [str(number // 5) for number in range(REVIEWS)]
+    slices = {
+        "first": np.arange(REVIEWS) < 200,
+        "rest": np.arange(REVIEWS) >= 200,
+        "few": np.arange(REVIEWS) < small_slice,
+    }
+    scores = compare_scores(challenger, champion, POSITIVE, titles, slices)
+    return Contest(
+        **{
+            "scores": scores,
+            "behaviour": SAME_BEHAVIOUR,
+            "challenger_seconds": 1e-4,
+            "champion_seconds": 1e-4,
+            **other,
+        }
+    )
+
+
+def decide(contest: Contest, mode: str = "auto") -> Decision:
+    return decide_promotion(mode, judge_contest(contest))
+
+
+def list_failed(decision: Decision) -> list[str]:
+    return [check.name for check in decision.checks if not check.passed]
+
+
+BETTER = hold_contest(make_scores(0.9), make_scores(0.8))
 
 
 def test_the_first_model_is_promoted() -> None:
-    assert decide_promotion("auto", evaluate_with(0.6), None).promote
+    decision = decide_promotion("auto", [pass_first_model()])
+    assert (decision.promote, decision.reason) == (True, "the first model")
 
 
 def test_a_better_model_is_promoted_with_its_figures() -> None:
-    decision = decide_promotion("auto", evaluate_with(0.9), evaluate_with(0.8))
+    decision = decide(BETTER)
     assert decision.promote
     assert "0.1054 against 0.2231" in decision.reason
+    assert list_failed(decision) == []
 
 
 def test_an_equal_model_is_not_promoted() -> None:
-    assert not decide_promotion("auto", evaluate_with(0.8), evaluate_with(0.8)).promote
+    decision = decide(hold_contest(make_scores(0.8), make_scores(0.8)))
+    assert not decision.promote
+    assert list_failed(decision) == ["log_loss"]
+    assert "no better than the champion" in decision.reason
 
 
 def test_a_gain_within_the_margin_is_not_enough() -> None:
-    champion = evaluate_with(0.8)
-    challenger = evaluate_with(0.8 * np.exp(SMALLEST_GAIN * 0.9))
-    assert not decide_promotion("auto", challenger, champion).promote
+    challenger = make_scores(0.8 * np.exp(SMALLEST_GAIN * 0.9))
+    assert list_failed(decide(hold_contest(challenger, make_scores(0.8)))) == ["log_loss"]
+
+
+def test_a_gain_that_chance_explains_is_not_enough() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.15, REVIEWS)
+    two = [np.clip(make_scores(0.8) + each, 0.02, 0.98) for each in (noise, noise[::-1])]
+    challenger, champion = sorted(two, key=lambda scores: evaluate_scores(scores, POSITIVE).log_loss)
+    contest = hold_contest(challenger, champion)
+    assert contest.scores.log_loss_gain.value > SMALLEST_GAIN
+    assert "log_loss" in list_failed(decide(contest))
 
 
 def test_a_worse_model_is_not_promoted() -> None:
-    assert not decide_promotion("auto", evaluate_with(0.7), evaluate_with(0.8)).promote
-
-
-def test_a_lower_loss_with_a_lower_accuracy_is_not_enough() -> None:
-    decision = decide_promotion("auto", evaluate_with(0.95, wrong=1), evaluate_with(0.6))
+    decision = decide(hold_contest(make_scores(0.7, slice(0, 30)), make_scores(0.8)))
     assert not decision.promote
+    assert {"log_loss", "accuracy"} <= set(list_failed(decision))
     assert "less accurate" in decision.reason
 
 
+def test_a_lower_loss_with_a_lower_accuracy_is_not_enough() -> None:
+    decision = decide(hold_contest(make_scores(0.95, slice(500, 501)), make_scores(0.6)))
+    assert list_failed(decision) == ["accuracy"]
+
+
+def test_a_model_that_is_better_on_average_but_worse_on_a_slice_is_refused_with_its_name() -> None:
+    challenger = make_scores(0.9, slice(0, 40))
+    champion = make_scores(0.9, slice(200, 320))
+    decision = decide(hold_contest(challenger, champion))
+    assert not decision.promote
+    assert list_failed(decision) == ["slice first"]
+    assert "worse than the champion on the slice first" in decision.reason
+    assert "0.8000 against 1.0000" in decision.reason
+
+
+def test_a_slice_of_too_few_reviews_refuses_no_one() -> None:
+    few = SMALLEST_SLICE - 1
+    challenger, champion = make_scores(0.9, slice(0, few)), make_scores(0.9, slice(200, 500))
+    checks = {check.name: check for check in judge_contest(hold_contest(challenger, champion, few))}
+    assert checks["slice few"].passed
+    assert "too few to judge" in checks["slice few"].detail
+
+
+def test_a_loss_of_one_review_on_a_slice_is_put_down_to_chance() -> None:
+    decision = decide(hold_contest(make_scores(0.9, slice(0, 1)), make_scores(0.8, slice(200, 230))))
+    assert decision.promote
+
+
+def test_a_model_that_fails_clearly_more_behavioural_tests_is_refused() -> None:
+    lost = BehaviourChange("direction", 66, 30, 50, 22, 2, 1e-5)
+    decision = decide(replace(BETTER, behaviour=(*SAME_BEHAVIOUR[:2], lost)))
+    assert list_failed(decision) == ["behaviour direction"]
+    assert "30 of 66 tests passed against 50" in decision.reason
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        BehaviourChange("direction", 66, 47, 50, 3, 0, 0.125),  # within the allowance
+        BehaviourChange("direction", 66, 44, 50, 12, 6, 0.119),  # by chance
+    ],
+)
+def test_a_few_behavioural_tests_lost_refuse_no_one(change: BehaviourChange) -> None:
+    assert decide(replace(BETTER, behaviour=(*SAME_BEHAVIOUR[:2], change))).promote
+
+
+def test_a_champion_that_always_says_the_same_keeps_no_one_out_by_its_invariance() -> None:
+    behaviour = (
+        BehaviourChange("minimum_functionality", 100, 75, 50, 5, 30, 1.0),
+        BehaviourChange("invariance", 48, 30, 48, 18, 0, 4e-6),
+        BehaviourChange("direction", 66, 50, 0, 0, 50, 1.0),
+    )
+    decision = decide(replace(BETTER, behaviour=behaviour))
+    assert decision.promote
+    assert any("outweighed by the other types" in check.detail for check in decision.checks)
+
+
+def test_a_model_that_costs_too_much_is_refused() -> None:
+    decision = decide(replace(BETTER, challenger_seconds=1.01e-4 * LARGEST_COST_RATIO))
+    assert list_failed(decision) == ["cost"]
+    assert "takes too long" in decision.reason
+
+
+def test_a_model_within_its_budget_is_not_refused_for_its_cost() -> None:
+    assert decide(replace(BETTER, challenger_seconds=0.99e-4 * LARGEST_COST_RATIO)).promote
+
+
+def test_every_rule_that_is_broken_is_told() -> None:
+    worse = hold_contest(make_scores(0.7, slice(0, 100)), make_scores(0.8), challenger_seconds=1.0)
+    decision = decide(worse)
+    assert list_failed(decision) == ["log_loss", "accuracy", "slice first", "cost"]
+    assert all(check.detail in decision.reason for check in decision.checks if not check.passed)
+
+
 @pytest.mark.parametrize(("mode", "promoted"), [("always", True), ("never", False)])
-def test_always_and_never_do_what_they_say(mode: str, promoted: bool) -> None:
-    assert decide_promotion(mode, evaluate_with(0.6), evaluate_with(0.8)).promote is promoted
+def test_always_and_never_do_what_they_say_and_keep_the_checks(mode: str, promoted: bool) -> None:
+    decision = decide(hold_contest(make_scores(0.6), make_scores(0.8)), mode)
+    assert decision.promote is promoted
+    assert list_failed(decision) == ["log_loss"]
 
 
 def test_another_mode_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="auto, never, always"):
-        decide_promotion("maybe", evaluate_with(0.6), None)
+        decide_promotion("maybe", [pass_first_model()])

@@ -29,6 +29,7 @@ TABLES = {
     "forgotten_rows",
     "models",
     "promotions",
+    "gate_checks",
     "reference_measures",
     "reference_bins",
     "runs",

@@ -1,0 +1,80 @@
+"""Holds one model against another: both score the validation rows and the behavioural tests, and are timed.
+
+Plain functions over `models/`; scores come from bundles alone, each with its own words.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_contracts.errors import BundleError
+from models.behaviour import list_behaviour_texts, rate_behaviour, read_behaviour_tests
+from models.bundle import require_unaltered
+from models.comparison import Contest, compare_behaviour, compare_scores, mark_slices
+from models.gate import GateCheck, judge_contest, pass_first_model
+from models.scorer import Scorer, load_scorer, score_texts
+from tasks.model_registry import Champion
+
+if TYPE_CHECKING:
+    from tasks.training import LabelledTexts
+
+COST_REVIEWS = 300
+"""Validation reviews that both models are timed on."""
+COST_REPEATS = 5
+"""How often each is timed; the best time counts, since whatever else the machine does only makes it longer."""
+
+
+def judge_challenger(
+    bundle_dir: Path, champion: Champion | None, champion_dir: Path, validation: "LabelledTexts", mode: str
+) -> tuple[GateCheck, ...]:
+    """Give the gate's checks of a bundle against the champion, on the validation rows of the present data.
+
+    A champion that can't be compared with, since it is altered or gone, is a `BundleError` in mode 'auto'; in the
+    others, which ask no gate, it is a check that failed.
+    """
+    if champion is None:
+        return (pass_first_model(),)
+    try:
+        require_unaltered(champion_dir, champion.bundle_fingerprint)
+        return judge_contest(hold_contest(load_scorer(bundle_dir), load_scorer(champion_dir), validation))
+    except BundleError as error:
+        if mode == "auto":
+            raise
+        return (GateCheck("not_compared", False, f"could not be compared with the champion: {error}"),)
+
+
+def hold_contest(
+    challenger: Scorer,
+    champion: Scorer,
+    validation: "LabelledTexts",
+    tell: Callable[[int], None] = lambda _: None,
+) -> Contest:
+    """Let both models score the validation rows and the behavioural tests; `tell` is told of each of 4 steps done."""
+    mine = score_texts(challenger, validation.texts)
+    tell(1)
+    other = score_texts(champion, validation.texts)
+    tell(1)
+    slices = mark_slices(validation.texts, other.token_count, other.oov_rate)
+    scores = compare_scores(mine.score, other.score, validation.positive, validation.movie_id, slices)
+    tests = read_behaviour_tests()
+    texts = list_behaviour_texts(tests)
+    rated = [rate_behaviour(tests, score_texts(each, texts).score) for each in (challenger, champion)]
+    tell(1)
+    timed = validation.texts[:COST_REVIEWS]
+    seconds = time_in_turns([lambda: score_texts(challenger, timed), lambda: score_texts(champion, timed)])
+    tell(1)
+    return Contest(scores, compare_behaviour(tests, *rated), *(each / len(timed) for each in seconds))
+
+
+def time_in_turns(
+    actions: Sequence[Callable[[], object]], clock: Callable[[], float] = time.perf_counter
+) -> list[float]:
+    """Give the least seconds of `COST_REPEATS` runs of each action; the actions take turns."""
+    best = [float("inf")] * len(actions)
+    for _ in range(COST_REPEATS):
+        for place, action in enumerate(actions):
+            started = clock()
+            action()
+            best[place] = min(best[place], clock() - started)
+    return best
