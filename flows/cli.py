@@ -548,15 +548,103 @@ def restore(path: Path) -> None:
     put_back(load_settings(), path.absolute(), _say)
 
 
-@main.command()
-def models() -> None:
-    """List the trained models, the champion marked."""
+@main.group(invoke_without_command=True)
+@click.pass_context
+def models(context: click.Context) -> None:
+    """List the trained models, the champion marked; or compare, promote and go back.
+
+    A model is named by its id, by how that begins, or as `champion`.
+
+    \b
+    Examples:
+      reviews models
+      reviews models compare cnn_lstm-s1 champion
+      reviews models promote cnn_lstm-s1-0e88d3ff5726
+      reviews models rollback
+    """
+    if context.invoked_subcommand is not None:
+        return
     from deployments.settings import load_settings
     from flows.messages import describe_models
     from tasks.model_registry import list_models
 
     settings = load_settings()
     _say(describe_models(list_models(settings.warehouse), settings))
+
+
+@models.command("compare")
+@click.argument("challenger", metavar="MODEL")
+@click.argument("champion", metavar="[OTHER]", default="champion")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
+)
+def models_compare(challenger: str, champion: str, form: str) -> None:
+    """Hold MODEL against OTHER, the champion by default, and say what the gate would decide.
+
+    Both score the validation rows of the present data and the behavioural tests, and are timed in turns. Gains are
+    above 0 where MODEL is better, with their 95 % interval. Nothing is changed.
+
+    \b
+    Examples:
+      reviews models compare cnn_lstm-s1
+      reviews models compare lstm-s0 cnn_lstm-s0
+      reviews models compare cnn_lstm-s1 champion --format json
+    """
+    from deployments.settings import load_settings
+    from flows.promoting import compare
+
+    compare(load_settings(), challenger, champion, form, _say)
+
+
+@models.command("promote")
+@click.argument("model", metavar="MODEL")
+@click.option("--reason", metavar="TEXT", help="Kept with the promotion.")
+@click.option("--force", is_flag=True, help="Promote it even where the gate refuses.")
+def models_promote(model: str, reason: str | None, force: bool) -> None:
+    """Make MODEL the champion, if it passes the gate against the present one.
+
+    Its bundle has to be unaltered and to give its golden scores here, also with --force. A refusal names the rules
+    that MODEL breaks, and is kept in the table gate_checks.
+
+    \b
+    Examples:
+      reviews models promote cnn_lstm-s1
+      reviews models promote lstm-s0 --force --reason "the cnn_lstm misjudges long reviews"
+    """
+    from deployments.settings import load_settings
+    from flows.promoting import promote
+    from flows.upkeep import name_user
+
+    promote(load_settings(), model, reason, force, name_user(), _say, _tell_promoted)
+
+
+@models.command("rollback")
+@click.option("--to", "model", metavar="MODEL", help="An earlier champion. [default: the one before]")
+@click.option("--reason", metavar="TEXT", help="Kept with the rollback.")
+def models_rollback(model: str | None, reason: str | None) -> None:
+    """Make an earlier champion the champion again.
+
+    Repeated, it goes back further. No gate is asked, but its bundle has to be unaltered and to give its golden scores.
+
+    \b
+    Examples:
+      reviews models rollback
+      reviews models rollback --to cnn_lstm-s0 --reason "too many complaints"
+    """
+    from deployments.settings import load_settings
+    from flows.promoting import go_back
+    from flows.upkeep import name_user
+
+    go_back(load_settings(), model, reason, name_user(), _say, _tell_promoted)
+
+
+def _tell_promoted(model_id: str, reason: str, compared_with: str | None) -> None:
+    """Tell Prefect's server, where there is one, that a model scores from now on."""
+    _prepare_prefect(may_start=False)
+    if os.environ.get("PREFECT_API_URL"):
+        from tasks.events import tell_promoted
+
+        tell_promoted(model_id, reason, compared_with)
 
 
 @main.command()

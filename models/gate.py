@@ -67,9 +67,16 @@ def decide_promotion(mode: str, checks: Sequence[GateCheck]) -> Decision:
         return Decision(mode == "always", f"asked for: --promote {mode}", kept)
     failed = [check for check in kept if not check.passed]
     if failed:
-        return Decision(False, "; ".join(map(_tell_failure, failed)), kept)
-    shown = [check.detail for check in kept if check.name in ("log_loss", "accuracy")]
-    return Decision(True, f"better than the champion: {', '.join(shown)}" if shown else kept[0].detail, kept)
+        return Decision(False, _tell_failures(failed), kept)
+    shown = {
+        check.name: f"{check.challenger:.4f} against {check.champion:.4f}"
+        for check in kept
+        if check.name in ("log_loss", "accuracy")
+    }
+    if "log_loss" not in shown:
+        return Decision(True, kept[0].detail, kept)
+    better = f"validation log loss {shown['log_loss']}, accuracy {shown['accuracy']}"
+    return Decision(True, f"better than the champion: {better}", kept)
 
 
 def pass_first_model() -> GateCheck:
@@ -156,18 +163,36 @@ def _write_points(gain: Interval) -> str:
     return f"{value} points, 95 % interval {lower} to {upper}"
 
 
+def _tell_failures(failed: Sequence[GateCheck]) -> str:
+    """Say in a sentence which rules are broken; each check has the rest."""
+    said = [_tell_failure(check) for check in failed if check.name in _FAILURES]
+    for kind, words in _FAILURES_OF_KINDS.items():
+        those = [check for check in failed if check.name.startswith(f"{kind} ")]
+        which = ", ".join(f"{check.name.removeprefix(f'{kind} ')} ({_weigh(check)})" for check in those)
+        said += [words.format(which)] if those else []
+    others = [check for check in failed if check.name.split(" ")[0] not in {*_FAILURES, *_FAILURES_OF_KINDS}]
+    return "; ".join([*said, *(check.detail for check in others)])
+
+
 _FAILURES = {
-    "log_loss": "no better than the champion beyond chance",
-    "accuracy": "less accurate than the champion",
-    "slice": "worse than the champion on the slice {}",
-    "behaviour": "fails more behavioural tests of the type {}",
-    "cost": "takes too long",
+    "log_loss": "no better than the champion beyond chance: validation log loss {} against {}",
+    "accuracy": "less accurate than the champion: {} against {}",
+    "cost": "too slow: {} seconds a review against {}",
+}
+_FAILURES_OF_KINDS = {
+    "slice": "less accurate than the champion on the slices {}",
+    "behaviour": "passes fewer behavioural tests of the types {}",
 }
 
 
 def _tell_failure(check: GateCheck) -> str:
-    kind, _, which = check.name.partition(" ")
-    return f"{_FAILURES.get(kind, kind).format(which)}: {check.detail}"
+    digits = "{:.2g}" if check.name == "cost" else "{:.4f}"
+    return _FAILURES[check.name].format(*map(digits.format, (check.challenger, check.champion)))
+
+
+def _weigh(check: GateCheck) -> str:
+    """Write how much lower a share is."""
+    return f"{100 * ((check.challenger or 0) - (check.champion or 0)):+.1f} points"
 
 
 def load_blessed_scorer(bundle_dir: Path, expected_fingerprint: str) -> Scorer:

@@ -6,13 +6,13 @@ Plain functions over `models/`; scores come from bundles alone, each with its ow
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from data_contracts.errors import BundleError
 from models.behaviour import list_behaviour_texts, rate_behaviour, read_behaviour_tests
 from models.bundle import require_unaltered
 from models.comparison import Contest, compare_behaviour, compare_scores, mark_slices
-from models.gate import GateCheck, judge_contest, pass_first_model
+from models.gate import Decision, GateCheck, judge_contest, pass_first_model
 from models.scorer import Scorer, load_scorer, score_texts
 from tasks.model_registry import Champion
 
@@ -23,6 +23,18 @@ COST_REVIEWS = 300
 """Validation reviews that both models are timed on."""
 COST_REPEATS = 5
 """How often each is timed; the best time counts, since whatever else the machine does only makes it longer."""
+FIGURE_COLUMNS = (
+    ("figure", "VARCHAR"),
+    ("reviews", "BIGINT"),
+    ("challenger", "DOUBLE"),
+    ("champion", "DOUBLE"),
+    ("gain", "DOUBLE"),
+    ("gain_lower", "DOUBLE"),
+    ("gain_upper", "DOUBLE"),
+    ("passed", "BOOLEAN"),
+    ("detail", "VARCHAR"),
+)
+"""The columns of `list_figures`, with DuckDB's types."""
 
 
 def judge_challenger(
@@ -78,3 +90,33 @@ def time_in_turns(
             action()
             best[place] = min(best[place], clock() - started)
     return best
+
+
+def list_figures(contest: Contest, checks: Sequence[GateCheck], decision: Decision) -> list[tuple[Any, ...]]:
+    """List a contest figure by figure, in `FIGURE_COLUMNS`: the gate's checks, figures beside them, what it decides."""
+    scores = contest.scores
+    reviews = {f"slice {each.name}": each.reviews for each in scores.slices}
+    reviews |= {f"behaviour {each.test}": each.tests for each in contest.behaviour}
+    reviews |= dict.fromkeys(("log_loss", "accuracy"), scores.challenger.reviews)
+    rows = [_list_check(check, reviews.get(check.name)) for check in checks]
+    mine, other = scores.challenger, scores.champion
+    errors = [round(each.calibration_error, 4) for each in (mine, other)]
+    beside: list[tuple[Any, ...]] = [
+        ("calibration_error", mine.reviews, *errors, round(errors[1] - errors[0], 4), *[None] * 4),
+        ("alone_right", mine.reviews, scores.only_challenger_right, scores.only_champion_right, *[None] * 5),
+        ("mcnemar_p", mine.reviews, float(f"{scores.mcnemar_p:.3g}"), *[None] * 6),
+        ("cost_ratio", None, float(f"{contest.cost_ratio:.3g}"), *[None] * 6),
+        ("gate", None, *[None] * 5, decision.promote, decision.reason),
+    ]
+    return [*rows[:2], *beside[:3], *rows[2:], *beside[3:]]
+
+
+def _list_check(check: GateCheck, reviews: int | None) -> tuple[Any, ...]:
+    mine, other = check.challenger, check.champion
+    gain = None
+    if mine is not None and other is not None and check.name != "cost":
+        gain = other - mine if check.name == "log_loss" else mine - other
+    digits = 7 if check.name == "cost" else 4
+    figures = (mine, other, gain, check.lower, check.upper)
+    rounded = (None if each is None else round(each, digits) for each in figures)
+    return (check.name, reviews, *rounded, check.passed, check.detail)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from data_contracts.errors import BundleError, WarehouseError
+from data_contracts.errors import BundleError, UsageError, WarehouseError
 from data_contracts.faults import pass_fault_point
 from tasks.warehouse import begin_transaction, open_warehouse
 
@@ -196,14 +196,37 @@ def roll_back(warehouse: Path, reason: str, model_id: str | None = None) -> Cham
     Repeated, it goes back further: what was rolled back from does not come back by itself.
     """
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
-        *earlier, present = _list_standing(connection) or [""]
-        target = model_id or (earlier[-1] if earlier else None)
-        if target is None or target not in earlier:
-            raise WarehouseError(
-                f"There is no earlier champion{f' {model_id}' if model_id else ''} to go back to. "
-                "Next: promote a model instead; `reviews models` lists them."
-            )
+        target, present = _choose_earlier(connection, model_id)
         return _change_champion(connection, "rollback", target, reason, present)
+
+
+def find_rollback_target(warehouse: Path, model_id: str | None = None) -> Champion:
+    """Give the model that `roll_back` would make the champion, as of its last promotion; raises as that does."""
+    with open_warehouse(warehouse, write=False) as connection:
+        target, _ = _choose_earlier(connection, model_id)
+        return Champion(*connection.execute(_FIND_PROMOTED, [target]).fetchall()[0])
+
+
+def find_model(warehouse: Path, name: str) -> dict[str, Any]:
+    """Give the row of `list_models` that `name` means: a model_id, how one alone begins, or 'champion'.
+
+    Raises `UsageError` where it means none or several.
+    """
+    rows = list_models(warehouse)
+    if name == "champion":
+        found = [row for row in rows if row["is_champion"]]
+    else:
+        found = [row for row in rows if row["model_id"] == name] or [
+            row for row in rows if name and row["model_id"].startswith(name)
+        ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(row["model_id"] for row in found)
+        raise UsageError(f"{name!r} begins the ids of several models: {names}. Next: write more of it.")
+    if name == "champion":
+        raise UsageError("No model has been promoted yet. Next: reviews models promote MODEL")
+    raise UsageError(f"No model {name!r} is known. `reviews models` lists those that are.")
 
 
 def list_models(warehouse: Path) -> list[dict[str, Any]]:
@@ -212,6 +235,18 @@ def list_models(warehouse: Path) -> list[dict[str, Any]]:
         result = connection.execute(_LIST_MODELS)
         names = [column[0] for column in result.description or []]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _choose_earlier(connection: duckdb.DuckDBPyConnection, model_id: str | None) -> tuple[str, str]:
+    """Give the champion to go back to, the named one or the one before, and the present one."""
+    *earlier, present = _list_standing(connection) or [""]
+    target = model_id or (earlier[-1] if earlier else None)
+    if target is None or target not in earlier:
+        raise WarehouseError(
+            f"There is no earlier champion{f' {model_id}' if model_id else ''} to go back to. "
+            "Next: promote a model instead; `reviews models` lists them."
+        )
+    return target, present
 
 
 def _require_model(connection: duckdb.DuckDBPyConnection, model_id: str) -> None:

@@ -1,0 +1,148 @@
+"""What the `reviews models` commands do: compare two models, promote one past the gate, go back to an earlier one.
+
+None of them is a flow: people run them by hand. What they change is published at once.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from data_contracts.errors import BundleError, ReviewsError, SourceError
+from deployments.settings import Settings
+from models.gate import (
+    GateCheck,
+    decide_promotion,
+    judge_contest,
+    load_blessed_scorer,
+    pass_first_model,
+)
+from models.scorer import load_scorer
+from tasks.answers import count, escape_controls, format_answer
+from tasks.model_comparison import FIGURE_COLUMNS, hold_contest, list_figures
+from tasks.model_registry import (
+    Champion,
+    find_champion,
+    find_model,
+    find_rollback_target,
+    keep_decision,
+    roll_back,
+)
+from tasks.progress import show_progress
+from tasks.published import publish
+from tasks.training import LabelledTexts, load_rows
+
+Say = Callable[[str], None]
+Tell = Callable[[str, str, str | None], None]
+"""Tells the world which model scores from now on, why, and which did before."""
+CONTEST_STEPS = 4
+
+
+def compare(settings: Settings, challenger: str, champion: str, form: str, say: Say) -> None:
+    """Show two models side by side on the validation rows, and what the gate would decide; nothing is changed."""
+    mine, other = (find_model(settings.warehouse, name) for name in (challenger, champion))
+    validation = _load_validation(settings)
+    scorers = [
+        load_blessed_scorer(settings.bundles_dir / row["model_id"], row["bundle_fingerprint"])
+        for row in (mine, other)
+    ]
+    with show_progress("Comparing", CONTEST_STEPS) as tell:
+        contest = hold_contest(scorers[0], scorers[1], validation, tell)
+    checks = judge_contest(contest)
+    decision = decide_promotion("auto", checks)
+    figures = list_figures(contest, checks, decision)
+    if form != "table":
+        _write(FIGURE_COLUMNS, figures, form)
+        return
+    say(f"challenger  {mine['model_id']}\nchampion    {other['model_id']}")
+    say(
+        f"on          {count(len(validation.texts), 'validation review')}; a gain above 0 is the challenger's"
+    )
+    for words in _warn_of_other_data((mine, other), settings):
+        say(words)
+    _write(FIGURE_COLUMNS[:-1], [row[:-1] for row in figures if row[0] != "gate"], form)
+    say(f"The gate {'would promote it' if decision.promote else 'would refuse it'}: {decision.reason}.")
+
+
+def promote(
+    settings: Settings, name: str, reason: str | None, force: bool, by: str, say: Say, tell: Tell
+) -> None:
+    """Make a model the champion if it passes the gate, or is forced.
+
+    Raises `ReviewsError` with the reasons where the gate refuses it; the refusal is kept like any other decision.
+    """
+    row = find_model(settings.warehouse, name)
+    model_id, present = row["model_id"], find_champion(settings.warehouse)
+    if present is not None and present.model_id == model_id:
+        say(f"{model_id} is the champion already, since {present.since:%Y-%m-%d %H:%M}.")
+        return
+    folder = settings.bundles_dir / model_id
+    load_blessed_scorer(folder, row["bundle_fingerprint"])
+    for words in _warn_of_other_data((row,), settings):
+        say(words)
+    decision = decide_promotion("auto", _judge(settings, folder, present, force))
+    mode, why = "auto", reason or decision.reason
+    if force and not decision.promote:
+        mode, why = "always", f"{reason or f'forced by {by}'} (the gate refused it: {decision.reason})"
+        decision = replace(decision, promote=True)
+    compared_with = present.model_id if present else None
+    keep_decision(settings.warehouse, decision, model_id, compared_with, mode, reason=why)
+    publish(settings.warehouse, settings.published)
+    if not decision.promote:
+        raise ReviewsError(
+            f"{model_id} is not promoted. {escape_controls(decision.reason)}. Next: `reviews models compare "
+            f"{model_id} champion` shows the figures; --force promotes it all the same."
+        )
+    say(f"Promoted {model_id}: {escape_controls(why)}")
+    tell(model_id, why, compared_with)
+
+
+def go_back(settings: Settings, name: str | None, reason: str | None, by: str, say: Say, tell: Tell) -> None:
+    """Make an earlier champion, the one before by default, the champion again; its bundle is checked first."""
+    wanted = find_model(settings.warehouse, name)["model_id"] if name else None
+    target = find_rollback_target(settings.warehouse, wanted)
+    load_blessed_scorer(settings.bundles_dir / target.model_id, target.bundle_fingerprint)
+    present = find_champion(settings.warehouse)
+    back = roll_back(settings.warehouse, reason or f"rolled back by {by}", target.model_id)
+    publish(settings.warehouse, settings.published)
+    say(f"Rolled back to {back.model_id}: it scores from now on. What others scored stays.")
+    say("Next: `reviews score --rescore` scores with it what only other models have scored.")
+    tell(back.model_id, back.reason, present.model_id if present else None)
+
+
+def _judge(settings: Settings, folder: Path, present: Champion | None, force: bool) -> Sequence[GateCheck]:
+    """Give the gate's checks; where nothing can be compared and it is forced, the check that says so."""
+    if present is None:
+        return (pass_first_model(),)
+    try:
+        validation = _load_validation(settings)
+        champion = load_blessed_scorer(settings.bundles_dir / present.model_id, present.bundle_fingerprint)
+        with show_progress("Comparing with the champion", CONTEST_STEPS) as tell:
+            return judge_contest(hold_contest(load_scorer(folder), champion, validation, tell))
+    except (BundleError, SourceError) as error:
+        if not force:
+            raise
+        return (GateCheck("not_compared", False, f"could not be compared with the champion: {error}"),)
+
+
+def _load_validation(settings: Settings) -> LabelledTexts:
+    with show_progress("Reading reviews", None):
+        return load_rows(settings.reviews_dir).validation
+
+
+def _warn_of_other_data(rows: Sequence[dict[str, Any]], settings: Settings) -> list[str]:
+    """Say which models learnt from other data than is present: they may have seen the validation reviews."""
+    from tasks.reviews_parquet import read_provenance
+
+    provenance = read_provenance(settings.reviews_dir)
+    return [
+        f"warning     {row['model_id']} was trained on other data, maybe on some of these reviews"
+        for row in rows
+        if provenance is not None and row["data_fingerprint"] != provenance.data_fingerprint
+    ]
+
+
+def _write(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], form: str) -> None:
+    for piece in format_answer(columns, iter([rows]), form):
+        sys.stdout.write(piece)
