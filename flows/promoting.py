@@ -91,7 +91,7 @@ def promote(
     publish(settings.warehouse, settings.published)
     if not decision.promote:
         raise ReviewsError(
-            f"{model_id} is not promoted. {escape_controls(decision.reason)}. Next: `reviews models compare "
+            f"{model_id} is not promoted: {escape_controls(decision.reason)}. Next: `reviews models compare "
             f"{model_id} champion` shows the figures; --force promotes it all the same."
         )
     say(f"Promoted {model_id}: {escape_controls(why)}")

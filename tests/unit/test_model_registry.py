@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
-from data_contracts.errors import BundleError, WarehouseError
+from data_contracts.errors import BundleError, UsageError, WarehouseError
 from models.evaluation import Evaluation, RocCurve
-from tasks.model_registry import find_champion, list_models, promote_model, record_model, roll_back
+from models.gate import Decision, GateCheck
+from tasks.model_registry import (
+    find_champion,
+    find_model,
+    keep_decision,
+    list_models,
+    promote_model,
+    record_model,
+    roll_back,
+)
 from tasks.warehouse import open_warehouse
 
 
@@ -150,4 +159,60 @@ def test_models_are_listed_newest_first_with_the_champion_marked(warehouse: Path
 def read_promotions(warehouse: Path) -> list[tuple[Any, ...]]:
     with open_warehouse(warehouse, write=False) as connection:
         query = "SELECT number, action, model_id, compared_with FROM promotions ORDER BY number"
+        return connection.execute(query).fetchall()
+
+
+def test_the_checks_of_a_decision_are_kept_row_by_row(warehouse: Path) -> None:
+    record(warehouse, "m1", "m2")
+    promote_model(warehouse, "m1", "the first model")
+    checks = (
+        GateCheck("log_loss", False, "higher", 0.4, 0.3, -0.2, float("nan")),
+        GateCheck("cost", True, "as long"),
+    )
+    keep_decision(warehouse, Decision(False, "no better", checks), "m2", "m1", "auto", "run 1")
+    keep_decision(warehouse, Decision(False, "no better", checks[1:]), "m2", "m1", "never")
+    same = ("m2", "m1")
+    assert read_checks(warehouse) == [
+        (1, "cost", *same, "auto", False, True, "as long", None, None, None, None, "run 1"),
+        (1, "log_loss", *same, "auto", False, False, "higher", 0.4, 0.3, -0.2, None, "run 1"),
+        (2, "cost", *same, "never", False, True, "as long", None, None, None, None, None),
+    ]
+    assert len(read_promotions(warehouse)) == 1
+
+
+def test_a_decision_that_promotes_makes_the_champion(warehouse: Path) -> None:
+    record(warehouse, "m1")
+    keep_decision(warehouse, Decision(True, "the first model", ()), "m1", None, "auto")
+    assert read_promotions(warehouse) == [(1, "promote", "m1", None)]
+
+
+def test_a_decision_against_a_champion_of_before_promotes_no_one(warehouse: Path) -> None:
+    record(warehouse, "m1", "m2", "m3")
+    promote_model(warehouse, "m1", "the first model")
+    promote_model(warehouse, "m2", "meanwhile")
+    decision = Decision(True, "better", (GateCheck("cost", True, "as long"),))
+    with pytest.raises(WarehouseError, match=r"Another model became the champion.*reviews models promote m3"):
+        keep_decision(warehouse, decision, "m3", "m1", "auto")
+    assert read_checks(warehouse) == []
+
+
+@pytest.mark.parametrize(("name", "found"), [("m1", "m1"), ("m12", "m12"), ("n", "n3"), ("champion", "n3")])
+def test_a_model_is_found_by_its_id_its_beginning_or_as_the_champion(
+    warehouse: Path, name: str, found: str
+) -> None:
+    record(warehouse, "m1", "m12", "n3")
+    promote_model(warehouse, "n3", "the first model")
+    assert find_model(warehouse, name)["model_id"] == found
+
+
+@pytest.mark.parametrize("name", ["m", "x", "", "champion"])
+def test_a_name_of_no_model_or_of_several_is_wrong_usage(warehouse: Path, name: str) -> None:
+    record(warehouse, "m1", "m12")
+    with pytest.raises(UsageError, match=r"Next|lists"):
+        find_model(warehouse, name)
+
+
+def read_checks(warehouse: Path) -> list[tuple[Any, ...]]:
+    with open_warehouse(warehouse, write=False) as connection:
+        query = 'SELECT decision, name, * EXCLUDE (decision, name, "at") FROM gate_checks ORDER BY ALL'
         return connection.execute(query).fetchall()

@@ -1,0 +1,251 @@
+"""`reviews models`: what it lists, compares, promotes, refuses and goes back to."""
+
+import csv
+import io
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import flows.promoting
+import tasks.events
+from deployments.settings import Settings
+from flows.cli import main
+from flows.messages import describe_models
+from tasks.model_registry import find_champion, list_models, promote_model
+from tasks.training import LabelledTexts
+from tests.flows.small_home import ask, promote_small_model, write_small_bundle
+from tests.models.test_gate import BETTER, hold_contest, make_scores
+
+WORSE = hold_contest(make_scores(0.7), make_scores(0.8))
+
+
+def make_validation(rows: int = 40) -> LabelledTexts:
+    texts = [
+        f"the film {number} is {'good' if number % 2 else 'bad'}, but not a plot" for number in range(rows)
+    ]
+    positive = np.arange(rows) % 2 == 1
+    titles = [f"tt{number // 4}" for number in range(rows)]
+    return LabelledTexts(texts, texts, positive, np.where(positive, 9.0, 2.0), titles)
+
+
+@pytest.fixture(autouse=True)
+def validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every home have the same few validation reviews."""
+    monkeypatch.setattr(flows.promoting, "load_rows", lambda _: SimpleNamespace(validation=make_validation()))
+
+
+@pytest.fixture
+def champion(settings: Settings) -> str:
+    return promote_small_model(settings, seed=0).name
+
+
+@pytest.fixture
+def challenger(settings: Settings) -> str:
+    return write_small_bundle(settings, seed=1).name
+
+
+def reviews(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["models", *arguments])
+
+
+def test_without_a_command_the_models_are_listed(settings: Settings, champion: str, challenger: str) -> None:
+    listed = reviews()
+    assert listed.exit_code == 0
+    assert listed.stdout == f"{describe_models(list_models(settings.warehouse), settings)}\n"
+    assert f"* {champion}" in listed.stdout
+    assert f"  {challenger}" in listed.stdout
+
+
+def test_two_models_are_compared_with_what_the_gate_would_decide(champion: str, challenger: str) -> None:
+    shown = reviews("compare", challenger, champion)
+    assert shown.exit_code == 0, shown.output
+    assert f"challenger  {challenger}\nchampion    {champion}" in shown.stdout
+    for figure in (
+        "log_loss",
+        "accuracy",
+        "calibration_error",
+        "mcnemar_p",
+        "slice negation",
+        "slice contrast",
+    ):
+        assert f"│ {figure} " in shown.stdout
+    for figure in (
+        "behaviour minimum_functionality",
+        "behaviour invariance",
+        "behaviour direction",
+        "cost_ratio",
+    ):
+        assert f"│ {figure} " in shown.stdout
+    assert "The gate would " in shown.stdout
+
+
+def test_a_comparison_changes_nothing(settings: Settings, champion: str, challenger: str) -> None:
+    reviews("compare", challenger)
+    assert ask(settings.warehouse, "select count(*) from gate_checks") == [(0,)]
+    assert ask(settings.warehouse, "select count(*) from promotions") == [(1,)]
+
+
+def test_a_comparison_as_json_and_csv_holds_the_same_figures(champion: str, challenger: str) -> None:
+    of_json = json.loads(reviews("compare", challenger, "champion", "--format", "json").stdout)
+    of_csv = list(csv.DictReader(io.StringIO(reviews("compare", challenger, "--format", "csv").stdout)))
+    assert [row["figure"] for row in of_json] == [row["figure"] for row in of_csv]
+    [accuracy] = [row for row in of_json if row["figure"] == "accuracy"]
+    [same] = [row for row in of_csv if row["figure"] == "accuracy"]
+    assert accuracy["challenger"] == float(same["challenger"])
+    assert of_json[-1]["figure"] == "gate"
+
+
+def test_a_model_against_itself_is_no_better(champion: str) -> None:
+    figures = json.loads(reviews("compare", "champion", "champion", "--format", "json").stdout)
+    by_name = {row["figure"]: row for row in figures}
+    assert (by_name["log_loss"]["gain"], by_name["mcnemar_p"]["challenger"]) == (0, 1)
+    assert by_name["gate"]["passed"] is False
+
+
+def test_a_model_from_other_data_is_named(
+    champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    present = SimpleNamespace(data_fingerprint="of today")
+    monkeypatch.setattr("tasks.reviews_parquet.read_provenance", lambda _: present)
+    assert f"{challenger} was trained on other data" in reviews("compare", challenger).stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nobody", "No model 'nobody' is known. `reviews models` lists"),
+        ("cnn_lstm", "begins the ids of several models"),
+    ],
+)
+def test_a_name_that_means_no_one_model_is_wrong_usage(
+    champion: str, challenger: str, name: str, says: str
+) -> None:
+    refused = reviews("compare", name)
+    assert refused.exit_code == 2
+    assert says in refused.stderr
+
+
+def test_before_the_first_promotion_there_is_no_champion_to_name(challenger: str) -> None:
+    refused = reviews("compare", challenger)
+    assert refused.exit_code == 2
+    assert "reviews models promote MODEL" in refused.stderr
+
+
+def test_the_first_model_is_promoted_without_a_comparison(settings: Settings, challenger: str) -> None:
+    assert reviews("promote", challenger[:13]).exit_code == 0
+    query = "select name, passed, promoted, compared_with, detail from gate_checks"
+    assert ask(settings.published, query) == [("first_model", True, True, None, "the first model")]
+
+
+def test_a_better_model_is_promoted_with_the_reason_given(
+    settings: Settings, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows.promoting, "hold_contest", lambda *_: BETTER)
+    done = reviews("promote", challenger, "--reason", "it reads long reviews")
+    assert done.exit_code == 0, done.output
+    query = "select model_id, reason, compared_with from promotions order by number desc limit 1"
+    assert ask(settings.published, query) == [(challenger, "it reads long reviews", champion)]
+    of_all = (
+        "select distinct decision, model_id, compared_with, mode, promoted, passed, run_id from gate_checks"
+    )
+    assert ask(settings.published, of_all) == [(1, challenger, champion, "auto", True, True, None)]
+
+
+def test_a_worse_model_is_refused_with_the_reasons_and_the_next_step(
+    settings: Settings, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows.promoting, "hold_contest", lambda *_: WORSE)
+    refused = reviews("promote", challenger)
+    assert refused.exit_code == 1
+    assert "no better than the champion beyond chance" in refused.stderr
+    assert f"`reviews models compare {challenger} champion`" in refused.stderr
+    kept = find_champion(settings.warehouse)
+    assert kept is not None
+    assert kept.model_id == champion
+    query = "select name, promoted from gate_checks where not passed"
+    assert ask(settings.published, query) == [("log_loss", False)]
+
+
+def test_a_worse_model_that_is_forced_is_promoted_and_the_refusal_is_kept(
+    settings: Settings, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows.promoting, "hold_contest", lambda *_: WORSE)
+    assert reviews("promote", challenger, "--force", "--reason", "for a trial").exit_code == 0
+    [(model_id, reason)] = ask(
+        settings.published, "select model_id, reason from promotions order by number desc limit 1"
+    )
+    assert model_id == challenger
+    assert reason.startswith("for a trial (the gate refused it: no better than the champion")
+    query = "select mode, promoted, passed from gate_checks where name = 'log_loss'"
+    assert ask(settings.published, query) == [("always", True, False)]
+
+
+def test_force_takes_the_place_of_a_champion_that_is_altered(
+    settings: Settings, champion: str, challenger: str
+) -> None:
+    (settings.bundles_dir / champion / "vocabulary.json").write_text("[]")
+    assert reviews("promote", challenger).exit_code == 1
+    assert reviews("promote", challenger, "--force").exit_code == 0
+    assert ask(settings.published, "select name, passed from gate_checks") == [("not_compared", False)]
+
+
+def test_an_altered_model_is_not_promoted_by_force(
+    settings: Settings, champion: str, challenger: str
+) -> None:
+    (settings.bundles_dir / challenger / "vocabulary.json").write_text("[]")
+    refused = reviews("promote", challenger, "--force")
+    assert refused.exit_code == 1
+    assert "was altered" in refused.stderr
+
+
+def test_promoting_the_champion_says_so_and_adds_nothing(settings: Settings, champion: str) -> None:
+    assert "is the champion already" in reviews("promote", "champion").stdout
+    assert ask(settings.warehouse, "select count(*) from promotions") == [(1,)]
+
+
+def test_a_rollback_makes_the_champion_before_score_again(
+    settings: Settings, champion: str, challenger: str
+) -> None:
+    promote_model(settings.warehouse, challenger, "better", champion)
+    done = reviews("rollback", "--reason", "complaints")
+    assert done.exit_code == 0, done.output
+    query = "select action, model_id, reason, compared_with from promotions order by number desc limit 1"
+    assert ask(settings.published, query) == [("rollback", champion, "complaints", challenger)]
+
+
+def test_a_rollback_goes_to_the_model_that_is_named(
+    settings: Settings, champion: str, challenger: str
+) -> None:
+    promote_model(settings.warehouse, challenger, "better", champion)
+    assert reviews("rollback", "--to", champion[:13]).exit_code == 0
+    assert ask(settings.published, "select arg_max(model_id, number) from promotions") == [(champion,)]
+
+
+def test_a_rollback_to_an_altered_model_changes_nothing(
+    settings: Settings, champion: str, challenger: str
+) -> None:
+    promote_model(settings.warehouse, challenger, "better", champion)
+    (settings.bundles_dir / champion / "vocabulary.json").write_text("[]")
+    assert reviews("rollback").exit_code == 1
+    assert ask(settings.warehouse, "select count(*) from promotions") == [(2,)]
+
+
+def test_without_an_earlier_champion_a_rollback_says_what_to_do(champion: str) -> None:
+    refused = reviews("rollback")
+    assert refused.exit_code == 1
+    assert "promote a model instead" in refused.stderr
+
+
+def test_a_server_is_told_which_model_scores_from_now_on(
+    champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, str, str | None]] = []
+    monkeypatch.setattr(tasks.events, "tell_promoted", lambda *what: told.append(what))
+    monkeypatch.setattr(flows.promoting, "hold_contest", lambda *_: BETTER)
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    reviews("promote", challenger, "--reason", "better")
+    reviews("rollback", "--reason", "worse")
+    assert told == [(challenger, "better", champion), (champion, "worse", challenger)]

@@ -1,0 +1,52 @@
+"""Two models are timed in turns, and a champion that can't be compared with stops only the gate."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_contracts.errors import BundleError
+from tasks.model_comparison import COST_REPEATS, judge_challenger, time_in_turns
+from tasks.model_registry import Champion
+from tasks.training import LabelledTexts
+
+CHAMPION = Champion("m1", "lstm", "a fingerprint", 1, "first", datetime(2026, 3, 1, tzinfo=UTC))
+VALIDATION = LabelledTexts(["good"], ["sha"], np.array([True]), np.array([9.0]), ["tt1"])
+
+
+def make_action(name: str, seconds: list[float], calls: list[str], now: list[float]) -> Callable[[], None]:
+    def act() -> None:
+        calls.append(name)
+        now[0] += seconds[calls.count(name) - 1]
+
+    return act
+
+
+def test_actions_take_turns_and_their_best_times_count() -> None:
+    calls: list[str] = []
+    now = [0.0]
+    first = make_action("first", [9.0, *[2.0] * (COST_REPEATS - 2), 8.0], calls, now)
+    second = make_action("second", [5.0] * COST_REPEATS, calls, now)
+    assert time_in_turns([first, second], lambda: now[0]) == [2.0, 5.0]
+    assert calls == ["first", "second"] * COST_REPEATS
+
+
+def test_without_a_champion_the_first_model_passes(tmp_path: Path) -> None:
+    [check] = judge_challenger(tmp_path, None, tmp_path / "none", VALIDATION, "auto")
+    assert (check.name, check.passed) == ("first_model", True)
+
+
+def test_a_champion_that_is_gone_stops_the_gate(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no such bundle"):
+        judge_challenger(tmp_path, CHAMPION, tmp_path / "gone", VALIDATION, "auto")
+
+
+@pytest.mark.parametrize("mode", ["always", "never"])
+def test_where_no_gate_is_asked_a_champion_that_is_gone_is_a_check_that_failed(
+    tmp_path: Path, mode: str
+) -> None:
+    [check] = judge_challenger(tmp_path, CHAMPION, tmp_path / "gone", VALIDATION, mode)
+    assert (check.name, check.passed) == ("not_compared", False)
+    assert "no such bundle" in check.detail
