@@ -8,6 +8,7 @@ from deployments.settings import Settings
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
 from flows.train_model import TrainingSummary
+from models.gate import GateCheck
 from models.stars import TITLE_REVIEWS
 from tasks.answers import count, escape_controls
 from tasks.score_plan import PlannedFile, ScoringPlan
@@ -42,16 +43,47 @@ def describe_training(summary: TrainingSummary) -> str:
         f"{metrics['validation']['log_loss']:.4f} (epoch {facts['kept_epoch']} of {facts['epochs']} kept)",
         f"  test        accuracy {test['accuracy']:.4f}, AUC {test['auc']:.4f}, log loss "
         f"{test['log_loss']:.4f}, calibration error {test['calibration_error']:.4f}",
+        *_describe_interval(metrics),
         f"  test        accuracy {unseen['accuracy']:.4f} without the texts that also stand in train",
         f"  test        said positive: {test['true_positives']:,} right, {test['false_positives']:,} wrong; "
         f"said negative: {test['true_negatives']:,} right, {test['false_negatives']:,} wrong",
         _describe_stars(metrics["rating"]),
         f"  baseline    accuracy {baseline['test_accuracy']:.4f} ({baseline['name']})",
+        *_describe_behaviour(metrics),
+        *_describe_gate(summary.checks),
         *(f"  warning     {warning}" for warning in summary.warnings),
         f"  {'promoted' if summary.promoted else 'not promoted'}: {summary.reason}",
         *_name_report(summary.report),
     ]
     return "\n".join(lines)
+
+
+def _describe_interval(metrics: Mapping[str, Any]) -> list[str]:
+    found = metrics.get("accuracy_interval", {}).get("test")
+    return (
+        [f"  test        accuracy's 95 % interval {found['lower']:.4f} to {found['upper']:.4f}"]
+        if found
+        else []
+    )
+
+
+def _describe_behaviour(metrics: Mapping[str, Any]) -> list[str]:
+    """Say how many behavioural tests were passed, and reviews from elsewhere called right."""
+    if "behaviour" not in metrics:
+        return []
+    rates = [
+        *metrics["behaviour"]["by_test"],
+        {**metrics["elsewhere"]["overall"], "name": "reviews from elsewhere"},
+    ]
+    passed = (f"{rate['name'].replace('_', ' ')} {rate['passed']} of {rate['tests']}" for rate in rates)
+    return [f"  behaviour   {', '.join(passed)}"]
+
+
+def _describe_gate(checks: Sequence[GateCheck]) -> list[str]:
+    """Say how many rules of the gate held, and how accurate the model is beside the champion."""
+    accuracy = [check.detail for check in checks if check.name == "accuracy"]
+    held = sum(check.passed for check in checks)
+    return [f"  gate        {held} of {count(len(checks), 'rule')} held; {each}" for each in accuracy]
 
 
 def _describe_stars(rating: Mapping[str, Any]) -> str:
@@ -146,10 +178,19 @@ def describe_models(models: Sequence[dict[str, Any]], settings: Settings) -> str
     """List the models, newest first, the champion marked."""
     if not models:
         return f"There is no model yet in {settings.home}. Next: reviews train"
-    header = f"  {'model':<34} {'dataset':<9} {'validation':>10} {'test':>7}  trained at"
+    header = f"  {'model':<34} {'dataset':<9} {'validation':>10} {'test':>7}  {'trained at':<16}  gate"
     rows = [
         f"{'*' if model['is_champion'] else ' '} {model['model_id']:<34} {model['dataset']:<9} "
         f"{model['validation_accuracy']:>10.4f} {model['test_accuracy']:>7.4f}  {model['trained_at']:%Y-%m-%d %H:%M}"
+        f"  {_describe_last_decision(model)}"
         for model in models
     ]
-    return "\n".join([header, *rows, "* the champion: it scores. Figures are accuracies."])
+    ends = (
+        "* the champion: it scores. Figures are accuracies; gate: its rules that held when it was last asked."
+    )
+    return "\n".join([header, *rows, ends])
+
+
+def _describe_last_decision(model: Mapping[str, Any]) -> str:
+    rules, held = model["gate_rules"], model["gate_rules_held"]
+    return f"{held} of {rules}" if rules else "-"

@@ -52,6 +52,15 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class SliceAccuracy:
+    """One model on the reviews of one kind."""
+
+    name: str
+    reviews: int
+    accuracy: Interval
+
+
+@dataclass(frozen=True)
 class SliceComparison:
     """The reviews of one kind."""
 
@@ -156,13 +165,25 @@ def compare_scores(
     )
 
 
-def find_accuracy_interval(
-    scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_], titles: Sequence[str]
-) -> Interval:
-    """Give the accuracy of scores [n] with its bootstrap interval over the titles [n]."""
+def evaluate_slices(
+    scores: NDArray[np.floating[Any]],
+    positive: NDArray[np.bool_],
+    titles: Sequence[str],
+    slices: Mapping[str, NDArray[np.bool_]],
+) -> tuple[SliceAccuracy, ...]:
+    """Give the accuracy of scores [n] on each slice, [n] marks each, with its bootstrap interval over the titles [n].
+
+    A slice without reviews is left out.
+    """
     right = ((scores >= POSITIVE_FROM) == positive).astype(np.float64)
-    draws = _resample_means([right], [np.ones(len(right), bool)], titles)
-    return _find_interval(float(right.mean()), draws[:, 0])
+    chosen = {name: mask for name, mask in slices.items() if mask.any()}
+    if not chosen:
+        return ()
+    draws = _resample_means([right] * len(chosen), list(chosen.values()), titles)
+    return tuple(
+        SliceAccuracy(name, int(mask.sum()), _find_interval(float(right[mask].mean()), draws[:, place]))
+        for place, (name, mask) in enumerate(chosen.items())
+    )
 
 
 def mark_slices(

@@ -53,11 +53,15 @@ _LIST_MODELS = """
 WITH promoted AS (
     SELECT model_id, max(number) AS number, arg_max(reason, number) AS reason, arg_max("at", number) AS promoted_at
     FROM promotions GROUP BY model_id
+), judged AS (
+    SELECT model_id, count(*) AS gate_rules, count_if(passed) AS gate_rules_held
+    FROM gate_checks SEMI JOIN (SELECT max(decision) AS decision FROM gate_checks GROUP BY model_id) USING (decision)
+    GROUP BY model_id
 )
 SELECT
     models.*, coalesce(number = (SELECT max(number) FROM promotions), false) AS is_champion,
-    promoted_at, reason AS promotion_reason
-FROM models LEFT JOIN promoted USING (model_id) ORDER BY trained_at DESC, model_id
+    promoted_at, reason AS promotion_reason, gate_rules, gate_rules_held
+FROM models LEFT JOIN promoted USING (model_id) LEFT JOIN judged USING (model_id) ORDER BY trained_at DESC, model_id
 """
 
 
@@ -230,7 +234,10 @@ def find_model(warehouse: Path, name: str) -> dict[str, Any]:
 
 
 def list_models(warehouse: Path) -> list[dict[str, Any]]:
-    """Give every model, the newest first, by column; with is_champion, promoted_at and promotion_reason."""
+    """Give every model, the newest first, by column; with is_champion, promoted_at and promotion_reason.
+
+    And with the rules of the gate in its last decision on the model, and how many held: gate_rules, gate_rules_held.
+    """
     with open_warehouse(warehouse, write=False) as connection:
         result = connection.execute(_LIST_MODELS)
         names = [column[0] for column in result.description or []]

@@ -43,6 +43,7 @@ from models.text import EncodedReviews, Vocabulary, build_vocabulary, encode_rev
 from models.training import LabelledReviews, TrainedModel, train_variant
 from models.variants import Variant
 from tasks.code_version import fingerprint_code
+from tasks.further_metrics import measure_further
 from tasks.reviews_parquet import read_provenance, read_split
 
 BASELINE_FILE = "baseline.json"
@@ -101,6 +102,8 @@ class Measured:
     """Of test."""
     reference: dict[str, ReferenceMeasure]
     """Of the validation rows: what later scores are held against to see drift."""
+    further: dict[str, Any]
+    """More metrics by name, as plain JSON values: see `tasks.further_metrics`."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,7 @@ def train_on(
 
 def measure_trained(rows: TrainingRows, encoded: EncodedRows, trained: TrainedModel, length: int) -> Measured:
     """Evaluate a model; fit its ratings, and its reference for drift, on the validation rows."""
-    scorer = make_scorer("", trained.model, {}, length)
+    scorer = make_scorer("", trained.model, encoded.vocabulary.ids(), length)
     validation = scorer.predict(encoded.validation)
     test = scorer.predict(encoded.test)
     known = set(rows.train.text_sha256) | set(rows.validation.text_sha256)
@@ -208,6 +211,7 @@ def measure_trained(rows: TrainingRows, encoded: EncodedRows, trained: TrainedMo
         rating=evaluate_ratings(rated, rows.test.rating, rows.test.movie_id, interval),
         by_length=evaluate_lengths(encoded.test.token_count, right, rated - rows.test.rating),
         reference=describe_reference({"score": validation, **_list_measures(encoded.validation)}),
+        further=measure_further(scorer, rows.test, test, encoded.test, unseen),
     )
 
 
@@ -266,6 +270,7 @@ def save_bundle(
             **{name: evaluation.to_json() for name, evaluation in measured.evaluations.items()},
             "rating": asdict(measured.rating),
             "by_length": [asdict(each) for each in measured.by_length],
+            **measured.further,
         },
         "rating": to_facts(measured.stars, measured.interval),
         "reference": {name: asdict(each) for name, each in measured.reference.items()},

@@ -13,7 +13,7 @@ from tasks.report.runs import Row
 from tasks.report.scoring_facts import FILES_SHOWN, TEXT_CHARACTERS, ScoringFacts
 from tasks.report.training_facts import TrainingFacts
 from tasks.report.verdict import judge_scoring, judge_training, name_measure
-from tasks.report.words import NOTHING, cut_name, write_share
+from tasks.report.words import NOTHING, cut_name, name_rule, name_slice, write_share
 
 if TYPE_CHECKING:
     import jinja2
@@ -80,6 +80,8 @@ def make_environment() -> "jinja2.Environment":
         release=write_release,
         counted=count,
         measure=name_measure,
+        rule=name_rule,
+        slice_name=name_slice,
         moment=_write_moment,
         size=_write_size,
     )

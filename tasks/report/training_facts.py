@@ -25,6 +25,12 @@ WHERE model_id = $model_id AND "at" BETWEEN $started_at AND $ended_at ORDER BY n
 """
 _FIND_REPLACED = "SELECT * FROM models WHERE model_id = $model_id"
 _FIND_CHAMPION = 'SELECT arg_max(model_id, number) AS model_id FROM promotions WHERE "at" <= $ended_at'
+# The rules that were broken come first, each kind in the gate's own order.
+_LIST_GATE = """
+SELECT name, passed, detail, challenger, champion, gain_lower, gain_upper, compared_with, mode
+FROM gate_checks WHERE run_id = $run_id
+ORDER BY passed, list_position(['log_loss', 'accuracy', 'slice', 'behaviour', 'cost'], split_part(name, ' ', 1)), name
+"""
 _LIST_VARIANTS = """
 SELECT *, model_id = $model_id AS is_this,
     model_id = (SELECT arg_max(model_id, number) FROM promotions) AS is_champion
@@ -53,6 +59,8 @@ class TrainingFacts:
     checks: Sequence[Row]
     replaced: Row | None = None
     """The row of `models` of the champion that this run's promotion replaced."""
+    gate: Sequence[Row] = ()
+    """What the gate looked at, by rule, the broken ones first; none where it was asked nothing."""
 
     @property
     def promoted(self) -> bool:
@@ -97,6 +105,7 @@ def read_training_facts(ask: Ask, run: Run, bundles_dir: Path) -> TrainingFacts:
         variants=ask(_LIST_VARIANTS, {"model_id": model_id}),
         checks=sum_up_checks(ask, [run.run_id]),
         replaced=replaced[0] if replaced else None,
+        gate=ask(_LIST_GATE, {"run_id": run.run_id}),
     )
 
 

@@ -8,6 +8,32 @@ NOTHING = "–"
 NAME_CHARACTERS = 80
 """Of an id or a file's name, where it is shown."""
 
+SLICE_WORDS = {
+    "short": "short, under 150 words",
+    "medium": "medium, 150 to 299 words",
+    "long": "long, from 300 words",
+    "unknown_words_q1": "fewest unknown words, the first quarter",
+    "unknown_words_q2": "unknown words, the second quarter",
+    "unknown_words_q3": "unknown words, the third quarter",
+    "unknown_words_q4": "most unknown words, the last quarter",
+    "negation": "with a negation",
+    "contrast": "with a contrast",
+}
+"""The slices of `models.comparison`, as a report calls them."""
+
+
+def name_slice(name: str) -> str:
+    """Say which reviews are in a slice."""
+    return SLICE_WORDS.get(name, name)
+
+
+def name_rule(name: str) -> str:
+    """Say in words which rule of the gate `name` is."""
+    kind, _, which = name.partition(" ")
+    if kind == "slice":
+        return f"reviews: {name_slice(which)}"
+    return name.replace("_", " ") if not which else f"behaviour: {which.replace('_', ' ')}"
+
 
 def write_share(value: float | None) -> str:
     """Write a share, 0 to 1, as a percentage with one decimal."""

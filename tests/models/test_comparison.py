@@ -2,21 +2,29 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.behaviour import BehaviourResult, BehaviourTest
 from models.comparison import (
+    Interval,
     compare_behaviour,
     compare_scores,
-    find_accuracy_interval,
+    evaluate_slices,
     find_mcnemar_p,
     holds_negation,
     mark_slices,
 )
 from models.evaluation import evaluate_scores
 from models.text import split_words
+
+
+def find_accuracy_interval(
+    scores: NDArray[np.float64], positive: NDArray[np.bool_], titles: list[str]
+) -> Interval:
+    [everything] = evaluate_slices(scores, positive, titles, {"all": np.ones(len(scores), bool)})
+    return everything.accuracy
 
 
 def make_rows(
@@ -27,6 +35,7 @@ def make_rows(
     return first, second, random.random(rows) < 0.5, [str(each) for each in random.integers(0, rows, rows)]
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000), st.integers(2, 60))
 def test_the_gains_are_the_differences_of_the_two_evaluations(seed: int, rows: int) -> None:
     challenger, champion, positive, titles = make_rows(seed, rows)
@@ -36,6 +45,7 @@ def test_the_gains_are_the_differences_of_the_two_evaluations(seed: int, rows: i
     assert found.accuracy_gain.value == pytest.approx(mine.accuracy - other.accuracy, abs=1e-9)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000), st.integers(2, 60))
 def test_challenger_and_champion_change_places_with_the_sign(seed: int, rows: int) -> None:
     challenger, champion, positive, titles = make_rows(seed, rows)
@@ -46,6 +56,7 @@ def test_challenger_and_champion_change_places_with_the_sign(seed: int, rows: in
     assert one.mcnemar_p == pytest.approx(other.mcnemar_p)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000), st.integers(2, 60))
 def test_the_same_scores_are_no_better_whatever_titles_are_drawn(seed: int, rows: int) -> None:
     scores, _, positive, titles = make_rows(seed, rows)
@@ -92,6 +103,17 @@ def test_a_slice_has_its_own_accuracies_and_its_wider_interval() -> None:
 def test_a_slice_without_reviews_is_left_out() -> None:
     found = compare_scores(*make_rows(1, 10), {"none": np.zeros(10, bool)})
     assert found.slices == ()
+
+
+def test_the_accuracy_on_a_slice_is_that_of_its_reviews() -> None:
+    scores, _, positive, titles = make_rows(2, 300)
+    mask = np.arange(300) < 100
+    first, rest = evaluate_slices(
+        scores, positive, titles, {"first": mask, "none": mask & ~mask, "rest": ~mask}
+    )
+    assert (first.name, first.reviews, rest.reviews) == ("first", 100, 200)
+    assert first.accuracy.value == evaluate_scores(scores[mask], positive[mask]).accuracy
+    assert first.accuracy.lower < first.accuracy.value < first.accuracy.upper
 
 
 def test_mcnemars_exact_p_is_that_of_the_binomial() -> None:

@@ -133,6 +133,20 @@ def make_bundle_facts(**changed: Any) -> dict[str, Any]:
                 "titles": 40,
                 "interval_coverage": 0.94,
             },
+            "accuracy_interval": {"test": {"confidence": 0.95, "value": 0.9, "lower": 0.84, "upper": 0.95}},
+            "slices": [
+                {"name": "short", "reviews": 60, "accuracy": 0.92, "lower": 0.85, "upper": 0.97},
+                {"name": "negation", "reviews": 80, "accuracy": 0.88, "lower": 0.8, "upper": 0.94},
+            ],
+            "behaviour": {
+                "by_test": [{"name": "minimum_functionality", "tests": 100, "passed": 71, "rate": 0.71}],
+                "by_capability": [{"name": "negated_positive", "tests": 10, "passed": 4, "rate": 0.4}],
+            },
+            "elsewhere": {
+                "overall": {"name": "all", "tests": 220, "passed": 165, "rate": 0.75},
+                "by_kind": [{"name": "sarcastic", "tests": 42, "passed": 21, "rate": 0.5}],
+                "by_label": [{"name": "positive", "tests": 110, "passed": 80, "rate": 0.73}],
+            },
         },
         "rating": {"scores": [0.0, 0.5, 1.0], "stars": [1.2, 5.5, 9.6]},
         "baseline": {"test_accuracy": 0.85, "name": "words counted"},

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from models.gate import Decision, GateCheck
+from tasks.model_registry import keep_decision
 from tasks.report.rendering import render_scoring, render_training, write_release
 from tasks.report.runs import find_run
 from tasks.report.training_facts import read_training_facts
@@ -138,7 +140,18 @@ def training_page() -> str:
         for variant in ("lstm", "cnn_lstm")
     ]
     promotion = {"at": TRAINED.run.started_at, "reason": HOSTILE["html"], "compared_with": None}
-    return render_training(replace(TRAINED, model=model, variants=variants, promotion=promotion))
+    return render_training(
+        replace(
+            TRAINED, model=model, variants=variants, promotion=promotion, gate=[make_check(HOSTILE["html"])]
+        )
+    )
+
+
+def make_check(detail: str, **changed: Any) -> dict[str, Any]:
+    """Give a rule of the gate as the report reads it."""
+    figures = {"challenger": 0.9, "champion": 0.8, "gain_lower": 0.05, "gain_upper": 0.15}
+    check = {"name": "slice unknown_words_q4", "passed": False, "detail": detail, **figures}
+    return {**check, "compared_with": "model-b", "mode": "auto", **changed}
 
 
 @pytest.fixture(params=["scoring_page", "training_page"])
@@ -304,6 +317,13 @@ def test_every_section_of_a_training_is_there(training_page: str) -> None:
         "Errors by length",
         "How well the stars fit",
         "From score to stars",
+        "Against the champion of that moment, model-b",
+        "reviews: most unknown words, the last quarter",
+        "95 % interval 84.0\u00a0% to 95.0\u00a0%",
+        "Errors by kind of review",
+        "How it behaves",
+        "negated positive",
+        "sarcastic",
         "Beside the others",
         "linear baseline",
         "What it was made of",
@@ -311,7 +331,56 @@ def test_every_section_of_a_training_is_there(training_page: str) -> None:
         assert heading in text
 
 
-@pytest.mark.parametrize("missing", ["roc", "by_length", "rating", "reliability", "auc"])
+def test_the_rules_of_the_gate_are_counted_and_each_says_whether_it_held() -> None:
+    checks = [make_check("worse"), make_check("better", name="log_loss", passed=True, mode="never")]
+    model = {**dict.fromkeys(MODEL_COLUMNS), "dataset": "x"}
+    page = render_training(replace(TRAINED, model=model, gate=checks))
+    text = Page(page).text
+    assert "1 of 2 rules of the gate held." in text
+    assert "<td>✕ no</td><td>worse</td>" in page
+    assert "<td>✓ yes</td><td>better</td>" in page
+
+
+def test_a_training_without_a_champion_beside_it_shows_no_rules() -> None:
+    first = make_check("the first model", name="first_model", passed=True, compared_with=None)
+    model = {**dict.fromkeys(MODEL_COLUMNS), "dataset": "x"}
+    assert "The rules of the gate" not in render_training(replace(TRAINED, model=model, gate=[first]))
+
+
+def test_the_rules_that_a_run_asked_are_found_the_broken_ones_first(tmp_path: Path) -> None:
+    warehouse = tmp_path / "reviews.duckdb"
+    promote(warehouse)
+    start_run(warehouse, RUN, "train-model", {"variant": "lstm", "seed": 0}, "code")
+    checks = (
+        GateCheck("log_loss", True, "lower"),
+        GateCheck("accuracy", False, "lower too"),
+        GateCheck("cost", True, "as long"),
+    )
+    keep_decision(warehouse, Decision(False, "less accurate", checks), "model-a", "model-b", "auto", RUN)
+    keep_decision(
+        warehouse, Decision(False, "of another run", checks), "model-a", "model-b", "auto", NEXT_RUN
+    )
+    end_run(warehouse, RUN, "completed", {"train": 1, "model_id": "model-a"})
+    change(warehouse)
+    with asking(tmp_path) as ask:
+        facts = read_training_facts(ask, find_run(ask, RUN), tmp_path / "bundles")
+    assert [row["name"] for row in facts.gate] == ["accuracy", "log_loss", "cost"]
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "slices",
+        "behaviour",
+        "elsewhere",
+        "accuracy_interval",
+        "roc",
+        "by_length",
+        "rating",
+        "reliability",
+        "auc",
+    ],
+)
 def test_a_bundle_that_lacks_a_figure_has_a_page_all_the_same(missing: str) -> None:
     facts = make_bundle_facts()
     metrics = {name: each for name, each in facts["metrics"].items() if name != missing}

@@ -1,0 +1,77 @@
+"""What the facts of a bundle say of a model beside its evaluations."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.behaviour import CAPABILITIES, KIND_WORDS, read_behaviour_tests, read_elsewhere
+from models.scorer import Scorer
+from models.text import EncodedReviews, encode_reviews
+from tasks.further_metrics import measure_behaviour, measure_elsewhere, measure_further
+from tasks.training import LabelledTexts
+
+WORDS = {"good": 1, "bad": 2, "not": 3, "film": 4}
+
+
+def predict(encoded: EncodedReviews) -> NDArray[np.float64]:
+    """Call every review positive that has the word good and not the word bad."""
+    ids = encoded.pad()
+    good, bad = ((ids == word).any(axis=1) for word in (1, 2))
+    return np.where(good & ~bad, 0.9, 0.2)
+
+
+SCORER = Scorer("", 50, WORDS, predict)
+TEXTS = [
+    f"a {'good' if number % 2 else 'bad'} film{', but not long' if number % 4 else ''}"
+    for number in range(80)
+]
+TEST = LabelledTexts(
+    TEXTS, TEXTS, np.arange(80) % 2 == 1, np.full(80, 5.0), [f"tt{number // 2}" for number in range(80)]
+)
+
+
+def measure(unseen: NDArray[np.bool_]) -> dict[str, Any]:
+    encoded = encode_reviews(TEST.texts, WORDS, 50)
+    scores = np.where(np.arange(80) < 60, predict(encoded), 0.1)  # the last ten positive ones are missed
+    return measure_further(SCORER, TEST, scores, encoded, unseen)
+
+
+def test_the_accuracy_on_the_test_reviews_has_its_interval() -> None:
+    intervals = measure(np.arange(80) < 60)["accuracy_interval"]
+    assert intervals["test"]["value"] == pytest.approx(70 / 80)
+    assert intervals["test"]["lower"] < 70 / 80 < intervals["test"]["upper"]
+    assert intervals["test_unseen_texts"]["value"] == 1
+
+
+def test_slices_have_their_own_reviews_and_accuracy() -> None:
+    by_name = {each["name"]: each for each in measure(np.ones(80, bool))["slices"]}
+    assert by_name["negation"]["reviews"] == by_name["contrast"]["reviews"] == 60
+    assert by_name["negation"]["accuracy"] == pytest.approx(50 / 60)
+    assert by_name["short"]["reviews"] == 80
+    assert "test" not in by_name
+
+
+def test_a_share_of_unseen_texts_that_is_none_is_left_out() -> None:
+    assert list(measure(np.zeros(80, bool))["accuracy_interval"]) == ["test"]
+
+
+def test_everything_is_plain_json() -> None:
+    found = measure(np.ones(80, bool))
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_behaviour_is_rated_by_type_and_capability() -> None:
+    found = measure_behaviour(SCORER)
+    assert [each["name"] for each in found["by_test"]] == list(CAPABILITIES)
+    assert sum(each["tests"] for each in found["by_capability"]) == len(read_behaviour_tests())
+    assert all(each["rate"] == each["passed"] / each["tests"] for each in found["by_test"])
+
+
+def test_reviews_from_elsewhere_are_rated_by_kind_and_label() -> None:
+    found = measure_elsewhere(SCORER)
+    assert [each["name"] for each in found["by_kind"]] == list(KIND_WORDS)
+    assert found["overall"]["tests"] == len(read_elsewhere())
+    assert found["overall"]["passed"] == sum(each["passed"] for each in found["by_label"])
