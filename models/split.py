@@ -1,4 +1,7 @@
-"""Which training rows are held out for validation: a tenth of the titles, so no movie is on both sides."""
+"""Which training rows are held out for validation: a tenth of the titles, so no movie is on both sides.
+
+And which rows count: a text that stands there more than once is learnt or validated on once.
+"""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -18,3 +21,15 @@ def hold_out_titles(movie_ids: Sequence[str]) -> NDArray[np.bool_]:
     titles = sorted(set(movie_ids), key=lambda title: sha256(title.encode()).digest())
     held_out = set(titles[: max(1, round(len(titles) * VALIDATION_SHARE))])
     return np.fromiter((movie_id in held_out for movie_id in movie_ids), dtype=bool, count=len(movie_ids))
+
+
+def mark_first_texts(text_sha256: Sequence[str], held_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark one row of each text, [n] bool: its first held-out row, else its first row.
+
+    So no text is weighted twice, and none that validates is learnt from under another title.
+    """
+    order = np.argsort(~held_out, kind="stable")
+    _, first = np.unique(np.array(text_sha256, dtype=np.str_)[order], return_index=True)
+    marked = np.zeros(len(held_out), dtype=bool)
+    marked[order[first]] = True
+    return marked

@@ -28,7 +28,7 @@ from models.bundle import name_model, read_facts, write_bundle
 from models.evaluation import Evaluation, LengthClass, evaluate_lengths, evaluate_scores
 from models.golden import GOLDEN_TEXTS
 from models.scorer import make_keras_scorer, make_scorer, score_texts
-from models.split import hold_out_titles
+from models.split import hold_out_titles, mark_first_texts
 from models.stars import (
     RatingEvaluation,
     RatingInterval,
@@ -69,7 +69,7 @@ class LabelledTexts:
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """The archive's rows as training takes them: train less the held-out titles, validation, test."""
+    """The archive's rows as training takes them: train less the held-out titles, validation, test; see `load_rows`."""
 
     train: LabelledTexts
     validation: LabelledTexts
@@ -118,7 +118,10 @@ class TrainedBundle:
 
 
 def load_rows(reviews_dir: Path) -> TrainingRows:
-    """Read train and test, and hold a tenth of the training titles out for validation."""
+    """Read train and test, and hold a tenth of the training titles out for validation.
+
+    Of rows with the same text one is kept, in train and validation together; test stays as it is.
+    """
     provenance = read_provenance(reviews_dir)
     if provenance is None:
         raise SourceError(f"{reviews_dir}: holds no complete reviews Parquet. Run `reviews ingest` first.")
@@ -128,10 +131,11 @@ def load_rows(reviews_dir: Path) -> TrainingRows:
     if set(test["text_sha256"].to_pylist()) <= set(train["text_sha256"].to_pylist()):
         raise SourceError(f"{reviews_dir}: every test text is a training text, so nothing could be measured.")
     held_out = hold_out_titles(movie_ids)
+    first = mark_first_texts(train["text_sha256"].to_pylist(), held_out)
     titles = np.array(movie_ids, dtype=object)
     return TrainingRows(
-        train=_label_texts(train.filter(pa.array(~held_out))),
-        validation=_label_texts(train.filter(pa.array(held_out))),
+        train=_label_texts(train.filter(pa.array(~held_out & first))),
+        validation=_label_texts(train.filter(pa.array(held_out & first))),
         test=_label_texts(test),
         shared_titles=len(set(titles[held_out]) & set(titles[~held_out])),
         provenance=provenance,

@@ -19,7 +19,7 @@ from flows.train_model import TrainingSummary, train_model
 from models.bundle import is_unaltered
 from tasks.model_registry import find_champion
 from tasks.train_stages import decide
-from tasks.training import TrainedBundle
+from tasks.training import TrainedBundle, load_rows
 from tests.flows.small_home import ask
 from tests.unit.small_archive import RATING, write_archive
 
@@ -27,7 +27,7 @@ TITLES = 30
 
 
 def ingest_small_archive(folder: Path) -> None:
-    """Ingest a few reviews that are easy to tell apart, into the home that the environment names."""
+    """Ingest a few reviews that are easy to tell apart, one of them twice, into the home that the environment names."""
     files: dict[str, bytes] = {}
     for split, label, word in (
         ("train", "pos", "good"),
@@ -37,8 +37,9 @@ def ingest_small_archive(folder: Path) -> None:
         ("test", "neg", "bad"),
     ):
         for number in range(TITLES):
-            others = " ".join(f"word{(number * 7 + step) % 90}" for step in range(12))
-            text = f"A {word} film number {number} in {split} {label}, with {others}"
+            told = 1 if (split, label, number) == ("train", "pos", 0) else number
+            others = " ".join(f"word{(told * 7 + step) % 90}" for step in range(12))
+            text = f"A {word} film number {told} in {split} {label}, with {others}"
             files[f"aclImdb/{split}/{label}/{number}_{RATING[label]}.txt"] = text.encode()
         offset = 0 if split == "train" else TITLES
         urls = [f"http://www.imdb.com/title/tt{number + offset:07}/usercomments" for number in range(TITLES)]
@@ -72,6 +73,14 @@ def test_the_first_model_is_trained_recorded_and_promoted(home: Settings, first:
 
 def test_a_bundle_keeps_the_seconds_that_its_training_took(first: TrainingSummary) -> None:
     assert first.facts["training_seconds"] > 0
+
+
+def test_a_text_that_is_there_twice_is_learnt_from_once(home: Settings, first: TrainingSummary) -> None:
+    rows = first.facts["rows"]
+    assert rows["train"] + rows["validation"] == 2 * TITLES - 1
+    loaded = load_rows(home.reviews_dir)
+    assert (len(loaded.train.texts), len(loaded.validation.texts)) == (rows["train"], rows["validation"])
+    assert len({*loaded.train.texts, *loaded.validation.texts}) == 2 * TITLES - 1
 
 
 def test_a_training_keeps_its_model_and_decision_in_its_run_and_writes_its_report(
@@ -113,7 +122,25 @@ def test_never_leaves_the_model_unpromoted(home: Settings, first: TrainingSummar
 def test_a_challenger_is_compared_with_the_champion_on_the_present_rows(
     home: Settings, first: TrainingSummary
 ) -> None:
-    assert "against" in train_model(epochs=1, seed=9).reason
+    summary = train_model(epochs=1, seed=9)
+    assert "against" in summary.reason
+    kept = f"select name, passed, detail from gate_checks where model_id = '{summary.model_id}' order by name"
+    checks = sorted((check.name, check.passed, check.detail) for check in summary.checks)
+    assert ask(home.published, kept) == checks
+    assert {"log_loss", "accuracy", "slice short", "behaviour direction", "cost"} <= {
+        name for name, *_ in checks
+    }
+
+
+def test_the_rules_that_a_training_was_held_against_stand_in_its_report(
+    home: Settings, first: TrainingSummary
+) -> None:
+    summary = train_model(epochs=1, seed=10, promote="never")
+    assert summary.report is not None
+    page = Path(summary.report).read_text("utf-8")
+    assert "Against the champion of that moment" in page
+    assert "McNemar" in page
+    assert '(<span class="id">never</span>)' in page
 
 
 def test_a_challenger_is_not_compared_with_an_altered_champion(
