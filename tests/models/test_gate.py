@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from data_contracts.errors import UsageError
-from models.comparison import BehaviourChange, Contest, compare_scores
+from models.comparison import LENGTH_SLICES, BehaviourChange, Contest, compare_scores
 from models.evaluation import evaluate_scores
 from models.gate import (
     LARGEST_COST_RATIO,
@@ -201,3 +201,37 @@ def test_always_and_never_do_what_they_say_and_keep_the_checks(mode: str, promot
 def test_another_mode_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="auto, never, always"):
         decide_promotion("maybe", [pass_first_model()])
+
+
+def simulate_contest(seed: int, gain: float = 0.0) -> Contest:
+    """Give two models of 90 % accuracy that err alike but not the same, over titles; the challenger's logits gain."""
+    random, rows = np.random.default_rng(seed), 2500
+    positive, title = random.random(rows) < 0.5, random.integers(0, 300, rows)
+    ease = 2 + random.normal(0, 0.5, 300)[title] + random.normal(0, 1.2, rows)
+    logits = [ease + random.normal(0, 0.7, rows) for _ in range(2)]
+    logits[0] = logits[0] + gain
+    scores = [1 / (1 + np.exp(-1.2 * np.where(positive, each, -each))) for each in logits]
+    length, unknown = random.lognormal(5.2, 0.65, rows), random.random(rows)
+    slices = {
+        **{name: (length >= low) & (length < high) for name, (low, high) in LENGTH_SLICES.items()},
+        **{f"q{quarter}": (4 * unknown).astype(int) == quarter for quarter in range(4)},
+        "negation": random.random(rows) < 0.93,
+        "contrast": random.random(rows) < 0.8,
+    }
+    titles = [str(each) for each in title]
+    return replace(BETTER, scores=compare_scores(scores[0], scores[1], positive, titles, slices))
+
+
+def test_chance_alone_seldom_promotes_and_seldom_refuses_for_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.comparison.RESAMPLES", 300)
+    decisions = [decide(simulate_contest(seed)) for seed in range(150)]
+    assert sum(decision.promote for decision in decisions) <= 9
+    of_slices = [any(name.startswith("slice") for name in list_failed(each)) for each in decisions]
+    assert sum(of_slices) <= 12
+
+
+def test_a_model_that_is_a_little_better_everywhere_nearly_always_passes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("models.comparison.RESAMPLES", 300)
+    assert sum(decide(simulate_contest(seed, gain=0.2)).promote for seed in range(40)) >= 38

@@ -118,6 +118,14 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
         ],
     ),
     (
+        "gate-decisions",
+        [],
+        [
+            (NOON + DAY, "model-a", "model-b", "auto", False, 2, 1, "accuracy: lower"),
+            (NOON, "model-b", None, "auto", True, 1, 1, ""),
+        ],
+    ),
+    (
         "drift",
         ["measure=truncated"],
         [(NOON, "model-a", "truncated", 6, 0.167, 0.1, 0.094, 0.177, False, "run-1")],
@@ -171,6 +179,11 @@ def _add_facts(connection: duckdb.DuckDBPyConnection) -> None:
         "VALUES ('model-a', 'cnn_lstm', 0, 'sample', 'd', 'c', 'a fingerprint', 0.9, 0.8, $noon)",
         f"INSERT INTO contract_results SELECT 'run-1', 'files', '{MONDAY}', 'bad_share', 'expect', 'text', 'error', "
         "success, '0.4', 'at most 0.2', 2, $noon FROM unnest([true, false]) AS checks(success)",
+        "INSERT INTO gate_checks BY NAME SELECT * FROM (VALUES "
+        "(1, 'first_model', 'model-b', NULL, true, true, 'it', $noon), "
+        "(2, 'log_loss', 'model-a', 'model-b', false, true, 'lower', $later), "
+        "(2, 'accuracy', 'model-a', 'model-b', false, false, 'lower', $later)) AS checks(decision, name, model_id, "
+        "compared_with, promoted, passed, detail, \"at\"), (SELECT 'auto' AS mode)",
         "INSERT INTO reference_measures VALUES ('model-a', 'truncated', 100, 0.1, 1.0)",
         "INSERT INTO reference_bins VALUES ('model-a', 'truncated', 1, '-infinity', 90), "
         "('model-a', 'truncated', 2, 1, 10)",
