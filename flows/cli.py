@@ -559,7 +559,7 @@ def models(context: click.Context) -> None:
     Examples:
       reviews models
       reviews models compare cnn_lstm-s1 champion
-      reviews models promote cnn_lstm-s1-0e88d3ff5726
+      reviews models promote cnn_lstm-s1
       reviews models rollback
     """
     if context.invoked_subcommand is not None:

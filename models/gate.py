@@ -187,7 +187,10 @@ _FAILURES_OF_KINDS = {
 
 def _tell_failure(check: GateCheck) -> str:
     digits = "{:.2g}" if check.name == "cost" else "{:.4f}"
-    return _FAILURES[check.name].format(*map(digits.format, (check.challenger, check.champion)))
+    words = _FAILURES[check.name].format(*map(digits.format, (check.challenger, check.champion)))
+    if check.name != "log_loss":
+        return words
+    return f"{words} (95 % interval of the gain {check.lower:+.4f} to {check.upper:+.4f})"
 
 
 def _weigh(check: GateCheck) -> str:
