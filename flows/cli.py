@@ -125,7 +125,7 @@ def ingest(archive: str | None, accept_unverified: bool) -> None:
     type=click.Choice(["auto", "never", "always"]),
     default="auto",
     show_default=True,
-    help="Let the model score: if it is better, never, or in any case.",
+    help="Let the model score: if it passes the gate, never, or in any case.",
 )
 def train(variant: str | None, seed: int, epochs: int | None, promote: Mode) -> None:
     """Train one variant, evaluate it, and promote it if it earns it.

@@ -337,8 +337,8 @@ def test_the_rules_of_the_gate_are_counted_and_each_says_whether_it_held() -> No
     page = render_training(replace(TRAINED, model=model, gate=checks))
     text = Page(page).text
     assert "1 of 2 rules of the gate held." in text
-    assert "<td>✕ no</td><td>worse</td>" in page
-    assert "<td>✓ yes</td><td>better</td>" in page
+    assert "<td>✕\u00a0no</td><td>worse</td>" in page
+    assert "<td>✓\u00a0yes</td><td>better</td>" in page
 
 
 def test_a_training_without_a_champion_beside_it_shows_no_rules() -> None:
