@@ -48,6 +48,7 @@ _QUERIES = {
     "inbox_files": "uri, size, source_sha256",
     "models": "model_id, variant, seed, test_accuracy",
     "promotions": "number, action, model_id, compared_with",
+    "gate_checks": "decision, name, model_id, compared_with, mode, promoted, passed",
 }
 """What is compared of each table: all but run ids and times."""
 
