@@ -166,6 +166,9 @@ def load_model(folder: Path) -> "keras.Model":
     """Load the Keras model of a bundle in safe mode: nothing in the folder is run as code."""
     import keras
 
+    from models.wide_lstm import make_ngram_layer
+
+    make_ngram_layer()  # Keras knows it by name from here on
     try:
         return keras.saving.load_model(folder / MODEL_FILE, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises anything from ValueError to KeyError here

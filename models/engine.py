@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -71,21 +72,42 @@ class Engine:
         return len(self.pad_h)
 
 
-def load_engine(graph: Path | bytes) -> Engine:
-    """Load a graph that `models.export` made; one that can't be used is a `BundleError`."""
+@dataclass(frozen=True)
+class OpenGraph:
+    """An exported graph in ONNX Runtime, and what it says of itself."""
+
+    name: str
+    session: Any
+    geometry: dict[str, Any]
+
+
+def open_graph(graph: Path | bytes) -> OpenGraph:
+    """Open a graph that `models.export` or `models.export_windows` made; one that can't be is a `BundleError`."""
     name = str(graph) if isinstance(graph, Path) else "the exported graph"
-    try:
+    with refuse_unusable(name):
         session = _open_session(graph.read_bytes() if isinstance(graph, Path) else graph)
-        geometry = json.loads(session.get_modelmeta().custom_metadata_map[GEOMETRY])
-        reaches = tuple(Reach(*numbers) for numbers in geometry["reaches"])
-        length = int(geometry["sequence_length"])
-        units = session.get_outputs()[1].shape[-1]
-        states = [np.zeros((count_steps(reaches, length), units), np.float32) for _ in range(2)]
-        engine = Engine(session, length, reaches, *states)
-        return _follow_padding(engine)
+        return OpenGraph(name, session, json.loads(session.get_modelmeta().custom_metadata_map[GEOMETRY]))
+
+
+@contextmanager
+def refuse_unusable(name: str) -> Iterator[None]:
+    """Raise a `BundleError` that names the graph for whatever goes wrong inside."""
+    try:
+        yield
     except Exception as error:  # ONNX Runtime raises its own classes, one a status
         said = str(error).strip() or type(error).__name__
         raise BundleError(f"{name}: can't be used ({said.splitlines()[0]}).") from error
+
+
+def load_engine(graph: Path | bytes | OpenGraph) -> Engine:
+    """Load a graph that `models.export` made; one that can't be used is a `BundleError`."""
+    opened = graph if isinstance(graph, OpenGraph) else open_graph(graph)
+    with refuse_unusable(opened.name):
+        session, length = opened.session, int(opened.geometry["sequence_length"])
+        reaches = tuple(Reach(*numbers) for numbers in opened.geometry["reaches"])
+        units = session.get_outputs()[1].shape[-1]
+        states = [np.zeros((count_steps(reaches, length), units), np.float32) for _ in range(2)]
+        return _follow_padding(Engine(session, length, reaches, *states))
 
 
 def _open_session(content: bytes) -> Any:
@@ -126,7 +148,7 @@ def score_reviews(engine: Engine, encoded: EncodedReviews) -> NDArray[np.float64
     words = np.diff(encoded.offsets)
     scores = np.empty(len(words), np.float64)
     threads = count_cores()
-    batches = _cut_batches(words, threads)
+    batches = cut_batches(words, threads)
 
     def score_into(rows: NDArray[np.intp]) -> None:
         scores[rows] = _score_batch(engine, encoded.pad(rows), words[rows])
@@ -136,7 +158,7 @@ def score_reviews(engine: Engine, encoded: EncodedReviews) -> NDArray[np.float64
     return scores
 
 
-def _cut_batches(words: NDArray[np.int64], threads: int) -> list[NDArray[np.intp]]:
+def cut_batches(words: NDArray[np.int64], threads: int) -> list[NDArray[np.intp]]:
     """Put reviews of like length together, the longest first, in enough batches to keep all threads at work."""
     longest_first = np.argsort(-words, kind="stable")
     rows = min(BATCH_ROWS, max(SMALLEST_BATCH_ROWS, -(-len(words) // (BATCHES_A_THREAD * threads))))

@@ -35,7 +35,7 @@ class _Parts:
 
 
 @dataclass(frozen=True)
-class _Graph:
+class Graph:
     """A graph as it grows; names are given in order."""
 
     nodes: list[Any] = field(default_factory=list)
@@ -65,8 +65,10 @@ def export_graph(model: "keras.Model") -> bytes | None:
     """
     parts = _split_layers(model)
     if parts is None:
-        return None
-    graph = _Graph()
+        from models.export_windows import export_windows
+
+        return export_windows(model)
+    graph = Graph()
     words = _add_local(graph, parts)
     last = _add_lstm(graph, words, parts.recurrent)
     for layer in parts.head:
@@ -153,7 +155,7 @@ def _find_reach(layer: Any) -> Reach | None:
     return None
 
 
-def _add_local(graph: _Graph, parts: _Parts) -> str:
+def _add_local(graph: Graph, parts: _Parts) -> str:
     """Append embedding, convolutions and poolings; give the name of the LSTM's input, [time, n, channels]."""
     table = graph.keep(parts.embedding.get_weights()[0])
     if not parts.local:
@@ -171,9 +173,9 @@ def _add_local(graph: _Graph, parts: _Parts) -> str:
     return graph.add("Transpose", last, perm=[2, 0, 1])
 
 
-def _add_lstm(graph: _Graph, words: str, layer: Any) -> str:
+def _add_lstm(graph: Graph, words: str, layer: Any) -> str:
     """Append the LSTM; give the name of its last output, [n, units]."""
-    kernel, recurrent, *bias = (_order_gates(values) for values in layer.get_weights())
+    kernel, recurrent, *bias = (order_gates(values) for values in layer.get_weights())
     both = np.concatenate([bias[0] if bias else np.zeros(kernel.shape[1], np.float32), 0 * recurrent[0]])
     weights = [graph.keep(values[None]) for values in (kernel.T, recurrent.T, both)]
     outputs = ["", "h_out", "c_out"]
@@ -181,18 +183,18 @@ def _add_lstm(graph: _Graph, words: str, layer: Any) -> str:
     return graph.add("Squeeze", "h_out", graph.keep(np.array([0])))
 
 
-def _order_gates(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def order_gates(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Keras has the gates as input, forget, cell, output along the last axis; ONNX wants i, o, f, c."""
     i, f, c, o = np.split(values, 4, axis=-1)
     return np.concatenate([i, o, f, c], axis=-1)
 
 
-def _add_activation(graph: _Graph, last: str, layer: Any) -> str:
+def _add_activation(graph: Graph, last: str, layer: Any) -> str:
     operator = _ACTIVATIONS[_name_activation(layer.activation)]
     return graph.add(operator, last) if operator else last
 
 
-def _serialize(graph: _Graph, parts: _Parts, sequence_length: int) -> bytes:
+def _serialize(graph: Graph, parts: _Parts, sequence_length: int) -> bytes:
     """Give the graph as bytes, with its geometry in its metadata."""
     from onnx import TensorProto, checker, helper
 

@@ -18,11 +18,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from models.bundle import find_graph, load_model, load_vocabulary, read_facts
-from models.engine import load_engine, score_reviews
+from models.engine import load_engine, open_graph, score_reviews
 from models.export import export_graph
 from models.quiet import load_tensorflow
 from models.stars import LINEAR, StarMapping, read_stars
 from models.text import EncodedReviews, encode_reviews, to_bytes
+from models.window_engine import load_window_engine, score_windows
 
 if TYPE_CHECKING:
     import keras
@@ -86,8 +87,17 @@ def make_scorer(
 def _make_engine_scorer(
     model_id: str, graph: Path | bytes, word_ids: Mapping[str, int], sequence_length: int
 ) -> Scorer:
-    engine = load_engine(graph)
-    return Scorer(model_id, sequence_length, word_ids, lambda encoded: score_reviews(engine, encoded))
+    return Scorer(model_id, sequence_length, word_ids, load_predict(graph))
+
+
+def load_predict(graph: Path | bytes) -> Callable[[EncodedReviews], NDArray[np.float64]]:
+    """Load the engine that runs a graph, by what the graph says of itself."""
+    opened = open_graph(graph)
+    if "window" in opened.geometry:
+        windows = load_window_engine(opened)
+        return lambda encoded: score_windows(windows, encoded)
+    engine = load_engine(opened)
+    return lambda encoded: score_reviews(engine, encoded)
 
 
 def make_keras_scorer(

@@ -50,17 +50,22 @@ def train_variant(
     variant: Variant,
     train: LabelledReviews,
     validation: LabelledReviews,
+    unlabelled: NDArray[np.int32] | None = None,
     *,
     seed: int,
     epochs: int,
     report: Callable[[int], None] = lambda rows: None,
 ) -> TrainedModel:
-    """Train `variant` and keep the epoch with the lowest validation loss.
+    """Train `variant` by its recipe, or by Keras's `fit` with the epoch of the lowest validation loss kept.
 
+    `unlabelled` are the reviews without a label as ids [m, sequence_length], for a variant that reads them.
     The same seed on the same machine with as many cores gives the same weights. `report` is told of the training
     rows done since its last call, `epochs * len(train.ids)` in all.
     """
     load_tensorflow()
+    if variant.recipe is not None:
+        others = np.zeros((0, train.ids.shape[1]), np.int32) if unlabelled is None else unlabelled
+        return variant.recipe(variant, train, validation, others, seed=seed, epochs=epochs, report=report)
     import keras
 
     keras.utils.set_random_seed(seed)

@@ -14,6 +14,8 @@ from models.text import SEQUENCE_LENGTH, VOCABULARY_SIZE
 if TYPE_CHECKING:
     import keras
 
+    from models.training import TrainedModel
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -23,6 +25,10 @@ class Variant:
     summary: str
     build: Callable[["Variant"], "keras.Model"]
     """Gives a compiled model: int32 ids [n, sequence_length] to P(positive) [n, 1]."""
+    recipe: Callable[..., "TrainedModel"] | None = None
+    """Trains it as `models.wide_training.train_wide_lstm` does; None where Keras's `fit` does."""
+    reads_unlabelled: bool = False
+    """Whether reviews without a label are read too: for the vocabulary, and by the recipe."""
     vocabulary_size: int = VOCABULARY_SIZE
     sequence_length: int = SEQUENCE_LENGTH
     embedding_size: int = 32
@@ -33,10 +39,15 @@ class Variant:
     pool_size: int = 0
     epochs: int = 2
     batch_size: int = 64
+    head_dropout: float = 0.0
+    window: int = 0
+    """Words that are read at a time; 0 where the whole sequence is read at once."""
+    teacher_epochs: int = 0
+    """Epochs of the model that labels what nobody labelled; 0 where such reviews are not used."""
 
     def hyper_parameters(self) -> dict[str, Any]:
         """Give the numbers that define the variant, for its bundle."""
-        skipped = {"name", "summary", "build"}
+        skipped = {"name", "summary", "build", "recipe"}
         return {key: value for key, value in vars(self).items() if key not in skipped}
 
 
@@ -92,6 +103,18 @@ def _build_cnn_lstm(variant: Variant) -> "keras.Model":
     )
 
 
+def _build_wide_lstm(variant: Variant) -> "keras.Model":
+    from models.wide_lstm import build_wide_lstm
+
+    return build_wide_lstm(variant)
+
+
+def _train_wide_lstm(*arguments: Any, **options: Any) -> "TrainedModel":
+    from models.wide_training import train_wide_lstm
+
+    return train_wide_lstm(*arguments, **options)
+
+
 DEFAULT_VARIANT = "cnn_lstm"
 
 VARIANTS = {
@@ -111,6 +134,24 @@ VARIANTS = {
             filters=32,
             kernel_size=3,
             pool_size=2,
+        ),
+        Variant(
+            "wide_lstm",
+            "convolution and bidirectional LSTM over windows of words, beside n-grams",
+            _build_wide_lstm,
+            _train_wide_lstm,
+            reads_unlabelled=True,
+            vocabulary_size=30_000,
+            sequence_length=512,
+            embedding_size=200,
+            lstm_units=128,
+            dropout=0.3,
+            filters=160,
+            kernel_size=3,
+            pool_size=2,
+            head_dropout=0.5,
+            window=64,
+            teacher_epochs=3,
         ),
     )
 }

@@ -67,7 +67,7 @@ def train(
 ) -> TrainedBundle:
     """Train one variant and write its bundle; a fresh process must then give the same scores."""
     variant = find_variant(variant_name)
-    rows = load_rows(reviews_dir)
+    rows = load_rows(reviews_dir, with_unlabelled=variant.reads_unlabelled)
     encoded = encode_rows(rows, variant)
     checks = check_input(rows, encoded)
     judge_checks(warehouse, run_id, checks, NEXT_STEP)

@@ -74,6 +74,8 @@ class TrainingRows:
     train: LabelledTexts
     validation: LabelledTexts
     test: LabelledTexts
+    unlabelled: list[str]
+    """Texts without a label, each once; none where the variant does not read them."""
     shared_titles: int
     provenance: Provenance
 
@@ -86,6 +88,7 @@ class EncodedRows:
     train: EncodedReviews
     validation: EncodedReviews
     test: EncodedReviews
+    unlabelled: EncodedReviews
 
 
 @dataclass(frozen=True)
@@ -117,10 +120,11 @@ class TrainedBundle:
     """What the contract of the training input warned of."""
 
 
-def load_rows(reviews_dir: Path) -> TrainingRows:
+def load_rows(reviews_dir: Path, *, with_unlabelled: bool = False) -> TrainingRows:
     """Read train and test, and hold a tenth of the training titles out for validation.
 
-    Of rows with the same text one is kept, in train and validation together; test stays as it is.
+    Of rows with the same text one is kept, in train and validation together; test stays as it is. Texts without a
+    label are read where they are wanted, those apart that stand in another split or before.
     """
     provenance = read_provenance(reviews_dir)
     if provenance is None:
@@ -133,10 +137,12 @@ def load_rows(reviews_dir: Path) -> TrainingRows:
     held_out = hold_out_titles(movie_ids)
     first = mark_first_texts(train["text_sha256"].to_pylist(), held_out)
     titles = np.array(movie_ids, dtype=object)
+    known = {*train["text_sha256"].to_pylist(), *test["text_sha256"].to_pylist()}
     return TrainingRows(
         train=_label_texts(train.filter(pa.array(~held_out & first))),
         validation=_label_texts(train.filter(pa.array(held_out & first))),
         test=_label_texts(test),
+        unlabelled=_read_unlabelled(reviews_dir, known) if with_unlabelled else [],
         shared_titles=len(set(titles[held_out]) & set(titles[~held_out])),
         provenance=provenance,
     )
@@ -148,14 +154,19 @@ def _label_texts(table: pa.Table) -> LabelledTexts:
     return LabelledTexts(texts, digests, positive, table["rating"].to_numpy().astype(np.float64), titles)
 
 
+def _read_unlabelled(reviews_dir: Path, known: set[str]) -> list[str]:
+    """Read the texts without a label, each once, whose digests are not among the `known` ones."""
+    table = read_split(reviews_dir, "unsup", ["text", "text_sha256"])
+    texts = dict(zip(table["text_sha256"].to_pylist(), table["text"].to_pylist(), strict=True))
+    return [text for digest, text in texts.items() if digest not in known]
+
+
 def encode_rows(rows: TrainingRows, variant: Variant) -> EncodedRows:
-    """Rank the words of the training rows and encode all rows with them."""
-    vocabulary = build_vocabulary(rows.train.texts, variant.vocabulary_size)
+    """Rank the words of the training rows, and of those without a label, and encode all rows with them."""
+    vocabulary = build_vocabulary([*rows.train.texts, *rows.unlabelled], variant.vocabulary_size)
     word_ids, length = vocabulary.ids(), variant.sequence_length
-    train, validation, test = (
-        encode_reviews(part.texts, word_ids, length) for part in (rows.train, rows.validation, rows.test)
-    )
-    return EncodedRows(vocabulary, train, validation, test)
+    texts = (rows.train.texts, rows.validation.texts, rows.test.texts, rows.unlabelled)
+    return EncodedRows(vocabulary, *(encode_reviews(part, word_ids, length) for part in texts))
 
 
 def check_input(rows: TrainingRows, encoded: EncodedRows) -> list[CheckResult]:
@@ -189,7 +200,8 @@ def train_on(
     """Train on the encoded rows; `report` is told of the rows done since its last call."""
     train = LabelledReviews(encoded.train.pad(), rows.train.positive.astype(np.float32))
     validation = LabelledReviews(encoded.validation.pad(), rows.validation.positive.astype(np.float32))
-    return train_variant(variant, train, validation, seed=seed, epochs=epochs, report=report)
+    unlabelled = encoded.unlabelled.pad()
+    return train_variant(variant, train, validation, unlabelled, seed=seed, epochs=epochs, report=report)
 
 
 def measure_trained(rows: TrainingRows, encoded: EncodedRows, trained: TrainedModel, length: int) -> Measured:
@@ -286,6 +298,7 @@ def save_bundle(
             "train": len(rows.train.texts),
             "validation": len(rows.validation.texts),
             "test": len(rows.test.texts),
+            "unlabelled": len(rows.unlabelled),
         },
         "provenance": asdict(rows.provenance),
         "fingerprints": {"data": data_fingerprint, "code": fingerprint_code(("models", "data_contracts"))},

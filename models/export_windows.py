@@ -1,0 +1,170 @@
+"""From a trained wide LSTM to the graph that `models.window_engine` runs. Needs Keras and ONNX, at training time only.
+
+The vectors and the convolution are folded: for each place in the kernel a table holds what a word at that place adds,
+so that a convolution is a few rows looked up and added. What is computed outside of the graph (the head, the n-grams,
+the blend) are constants among its outputs.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.engine import GEOMETRY
+from models.export import IR_VERSION, OPSET, Graph, order_gates
+from models.wide_lstm import BELOW_EVERY_VALUE, LSTM_LOGIT, NGRAM_LOGIT, READER, SCORE
+from models.window_engine import CONSTANTS, load_window_engine, score_frame
+
+if TYPE_CHECKING:
+    import keras
+
+_TRIAL_ROWS = 32
+_SAME_SCORE = 1e-5
+
+
+def export_windows(model: "keras.Model") -> bytes | None:
+    """Give a wide LSTM as an ONNX graph; None where the model is not one, or is one with other layers.
+
+    The graph takes ids [w, window] and gives the highest and the summed values [w, 2 units] and the steps [w]. It is
+    handed out only if it gives the scores of the Keras model on random reviews.
+    """
+    if {READER, LSTM_LOGIT, NGRAM_LOGIT, SCORE} - {layer.name for layer in model.layers}:
+        return None
+    try:
+        content = _serialize(model)
+    except (ValueError, AttributeError):  # a layer is missing or of another kind
+        return None
+    return content if _gives_same_scores(model, content) else None
+
+
+def _gives_same_scores(model: "keras.Model", content: bytes) -> bool:
+    engine = load_window_engine(content)
+    generator = np.random.default_rng(0)
+    length = model.input_shape[1]
+    frame = generator.integers(0, engine.vocabulary_size, (_TRIAL_ROWS, length), dtype=np.int32)
+    words = np.linspace(0, length, _TRIAL_ROWS).astype(int)
+    frame[np.arange(length)[None] < length - words[:, None]] = 0
+    expected = np.asarray(model(frame, training=False))[:, 0]
+    return bool(np.abs(score_frame(engine, frame) - expected).max() <= _SAME_SCORE)
+
+
+def _serialize(model: "keras.Model") -> bytes:
+    from onnx import TensorProto, checker, helper
+
+    reader, window = model.get_layer(READER), int(model.get_layer(READER).input_shape[1])
+    graph = Graph()
+    units = _add_reader(graph, reader, window)
+    constants = _list_constants(model)
+    for name, values in constants.items():
+        graph.add("Identity", graph.keep(values), outputs=[name])
+    inputs = [helper.make_tensor_value_info("ids", TensorProto.INT32, ["w", window])]
+    shapes = {"highest": ["w", 2 * units], "total": ["w", 2 * units], "steps": ["w"]}
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()
+    ]
+    outputs += [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(values.dtype), values.shape)
+        for name, values in constants.items()
+    ]
+    made = helper.make_model(
+        helper.make_graph(graph.nodes, "scorer", inputs, outputs, graph.constants),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    vocabulary_size = model.get_layer(NGRAM_LOGIT).vocabulary_size
+    geometry = {
+        "sequence_length": int(model.input_shape[1]),
+        "window": window,
+        "vocabulary_size": vocabulary_size,
+    }
+    helper.set_model_props(made, {GEOMETRY: json.dumps(geometry)})
+    checker.check_model(made)
+    content: bytes = made.SerializeToString()
+    return content
+
+
+def _list_constants(model: "keras.Model") -> dict[str, NDArray[Any]]:
+    """Give what is computed outside of the graph, by the names of `CONSTANTS`."""
+    numbers, ratio, weight, ngram_bias = model.get_layer(NGRAM_LOGIT).get_weights()
+    kernel, head_bias = model.get_layer(LSTM_LOGIT).get_layer("dense").get_weights()
+    blend, bias = model.get_layer(SCORE).get_weights()
+    head, biases = kernel[:, 0], np.concatenate([head_bias, ngram_bias, bias])
+    return dict(zip(CONSTANTS, (numbers, ratio, weight, head, blend[:, 0], biases), strict=True))
+
+
+def _add_reader(graph: Graph, reader: "keras.Model", window: int) -> int:
+    """Append everything from ids to pooled values; give the units of one direction."""
+    lstm, pool = reader.get_layer("lstm"), _find_pool(reader)
+    units = int(lstm.forward_layer.units)
+    time_first = graph.add("Transpose", "ids", perm=[1, 0])
+    words = _add_convolution(graph, reader, time_first, window)
+    steps = window // pool
+    channels = int(reader.get_layer("convolution").filters)
+    shape = graph.keep(np.array([steps, pool, -1, channels]))
+    pooled = graph.add("ReduceMax", graph.add("Reshape", words, shape), axes=[1], keepdims=0)
+    known = _add_known_steps(graph, time_first, steps, pool)
+    values = _add_both_directions(graph, pooled, lstm)
+    mask = graph.add("Unsqueeze", known, graph.keep(np.array([1, 3])))
+    off = graph.add(
+        "Mul", _subtract_from_one(graph, mask), graph.keep(np.asarray(np.float32(BELOW_EVERY_VALUE)))
+    )
+    highest = graph.add("ReduceMax", graph.add("Sub", values, off), axes=[0], keepdims=0)
+    first_axis = graph.keep(np.array([0]))
+    total = graph.add("ReduceSum", graph.add("Mul", values, mask), first_axis, keepdims=0)
+    for name, each in (("highest", highest), ("total", total)):
+        rows = graph.add("Transpose", each, perm=[1, 0, 2])
+        graph.add("Reshape", rows, graph.keep(np.array([-1, 2 * units])), outputs=[name])
+    graph.add("ReduceSum", known, first_axis, outputs=["steps"], keepdims=0)
+    return units
+
+
+def _subtract_from_one(graph: Graph, name: str) -> str:
+    return graph.add("Sub", graph.keep(np.asarray(np.float32(1))), name)
+
+
+def _find_pool(reader: "keras.Model") -> int:
+    sizes = {layer.pool_size[0] for layer in reader.layers if type(layer).__name__ == "MaxPooling1D"}
+    (size,) = sizes  # one for words and for what is known of them
+    return int(size)
+
+
+def _add_convolution(graph: Graph, reader: "keras.Model", time_first: str, window: int) -> str:
+    """Append the convolution as sums of rows looked up, [time, w, channels]."""
+    vectors = reader.get_layer("vectors").get_weights()[0].copy()
+    vectors[0] = 0  # what is unknown or padding adds nothing
+    kernel, bias = reader.get_layer("convolution").get_weights()
+    size = len(kernel)
+    before = (size - 1) // 2
+    pads = graph.keep(np.array([before, 0, size - 1 - before, 0]))
+    padded = graph.add("Pad", time_first, pads)
+    total = graph.keep(bias)
+    for place in range(size):
+        ends = [graph.keep(np.array([number])) for number in (place, place + window, 0)]
+        table = graph.keep((vectors @ kernel[place]).astype(np.float32))
+        total = graph.add("Add", graph.add("Gather", table, graph.add("Slice", padded, *ends)), total)
+    return graph.add("Relu", total)
+
+
+def _add_known_steps(graph: Graph, time_first: str, steps: int, pool: int) -> str:
+    """Append which steps see a known word: 1 or 0, [steps, w]."""
+    from onnx import TensorProto
+
+    known = graph.add("Greater", time_first, graph.keep(np.asarray(np.int32(0))))
+    numbers = graph.add("Cast", known, to=TensorProto.FLOAT)
+    grouped = graph.add("Reshape", numbers, graph.keep(np.array([steps, pool, -1])))
+    return graph.add("ReduceMax", grouped, axes=[1], keepdims=0)
+
+
+def _add_both_directions(graph: Graph, pooled: str, lstm: Any) -> str:
+    """Append the LSTM in both directions; give all its values, [steps, 2, w, units]."""
+    parts: list[list[NDArray[np.float32]]] = [[], [], []]
+    for layer in (lstm.forward_layer, lstm.backward_layer):
+        kernel, recurrent, bias = (order_gates(values) for values in layer.get_weights())
+        both = np.concatenate([bias, np.zeros_like(bias)])
+        for part, values in zip(parts, (kernel.T, recurrent.T, both), strict=True):
+            part.append(values)
+    weights = [graph.keep(np.stack(part)) for part in parts]
+    outputs = [f"values_{len(graph.nodes)}"]
+    hidden = int(lstm.forward_layer.units)
+    return graph.add("LSTM", pooled, *weights, outputs=outputs, hidden_size=hidden, direction="bidirectional")

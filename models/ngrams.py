@@ -1,0 +1,184 @@
+"""A linear model over n-grams of words, weighted by naive Bayes log ratios (Wang and Manning, 2012).
+
+An n-gram counts once in a review, however often it stands there. Every review's vector has length 1. N-grams are
+told apart by one number each, so finding them takes numpy alone; fitting needs scipy.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+LONGEST = 3
+"""Words in the longest n-gram."""
+SMALLEST_REVIEW_COUNT = 5
+"""An n-gram counts when at least this many reviews hold it."""
+SMOOTHING = 1.0
+"""Reviews of either label that every n-gram is counted in beforehand."""
+INVERSE_REGULARIZATION = 10.0
+_REVIEWS_AT_ONCE = 2048
+_MAX_ITERATIONS = 200
+
+
+@dataclass(frozen=True)
+class NgramModel:
+    """A fitted model over g n-grams; its logit is `sum(ratio * weight) / norm(ratio) + bias` over a review's own."""
+
+    numbers: NDArray[np.int64]
+    """[g] the n-grams that count, by their numbers, rising."""
+    ratio: NDArray[np.float32]
+    """[g] log of how much more often an n-gram stands in positive reviews than in negative ones."""
+    weight: NDArray[np.float32]
+    """[g] what was learnt on top of that."""
+    bias: float
+
+
+def number_ngrams(ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.int64]:
+    """Give the numbers of all n-grams of reviews [n, length], [n, LONGEST * length].
+
+    The words of an n-gram are the digits of its number in base `vocabulary_size`. 0 stands where there is none:
+    across the end, and where one of its words is unknown or padding.
+    """
+    words = ids.astype(np.int64)
+    found = [words]
+    for size in range(2, LONGEST + 1):
+        shorter, last = found[-1][:, :-1], words[:, size - 1 :]
+        longer = np.zeros_like(words)
+        width = words.shape[1] - size + 1
+        shorter = shorter[:, :width]
+        longer[:, :width] = np.where((shorter > 0) & (last > 0), shorter * vocabulary_size + last, 0)
+        found.append(longer)
+    return np.concatenate(found, axis=1)
+
+
+def rate_ngrams(model: NgramModel, ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.float64]:
+    """Give the logits [n] that the n-grams of reviews [n, length] have together."""
+    row, place = _find_ngrams(model.numbers, ids, vocabulary_size)
+    ratio = model.ratio[place].astype(np.float64)
+    total = np.bincount(row, ratio * model.weight[place], minlength=len(ids))
+    norm = np.sqrt(np.bincount(row, ratio * ratio, minlength=len(ids)))
+    return total / np.where(norm > 0, norm, 1.0) + model.bias
+
+
+def _find_ngrams(
+    numbers: NDArray[np.int64], ids: NDArray[np.int32], vocabulary_size: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Give the review and the place in `numbers` of each n-gram that counts, once a review."""
+    row, number = _list_distinct(ids, vocabulary_size)
+    place = np.minimum(np.searchsorted(numbers, number), max(len(numbers) - 1, 0))
+    hit = numbers[place] == number if len(numbers) else np.zeros(len(number), bool)
+    return row[hit], place[hit]
+
+
+def _list_distinct(
+    ids: NDArray[np.int32], vocabulary_size: int
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Give the review and the number of each n-gram, once a review, rising within it."""
+    ordered = np.sort(number_ngrams(ids, vocabulary_size), axis=1)
+    first = ordered > 0
+    first[:, 1:] &= ordered[:, 1:] != ordered[:, :-1]
+    row, column = np.nonzero(first)
+    return row, ordered[row, column]
+
+
+def fit_ngrams(
+    ids: NDArray[np.int32],
+    positive: NDArray[np.floating],
+    weight: NDArray[np.floating],
+    vocabulary_size: int,
+) -> NgramModel:
+    """Fit on n reviews [n, length] whose labels are `positive` [n], 0 to 1, and which count `weight` [n] each.
+
+    Labels between 0 and 1 are those of reviews that nobody labelled. The same reviews give the same model.
+    """
+    numbers = count_ngrams(ids, vocabulary_size)
+    present = _make_matrix(numbers, ids, vocabulary_size)
+    ratio = _compare_labels(present, positive * weight, (1 - positive) * weight)
+    scaled = _scale(present, ratio)
+    learnt, bias = _fit_logistic(scaled, positive, weight)
+    return NgramModel(numbers, ratio, learnt, bias)
+
+
+def count_ngrams(ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.int64]:
+    """Give the numbers of the n-grams that stand in `SMALLEST_REVIEW_COUNT` reviews or more, rising."""
+    every = np.concatenate(
+        [number for _, _, number in _go_through(ids, vocabulary_size)] or [np.zeros(0, np.int64)]
+    )
+    every.sort()
+    starts = np.flatnonzero(np.concatenate([[True], every[1:] != every[:-1]])) if len(every) else every
+    counts = np.diff(np.concatenate([starts, [len(every)]]))
+    found: NDArray[np.int64] = every[starts[counts >= SMALLEST_REVIEW_COUNT]]
+    return found
+
+
+def _go_through(
+    ids: NDArray[np.int32], vocabulary_size: int
+) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.int64]]]:
+    """Give the distinct n-grams of some reviews at a time: the first review, then what `_list_distinct` gives."""
+    for start in range(0, len(ids), _REVIEWS_AT_ONCE):
+        yield start, *_list_distinct(ids[start : start + _REVIEWS_AT_ONCE], vocabulary_size)
+
+
+def _make_matrix(
+    numbers: NDArray[np.int64], ids: NDArray[np.int32], vocabulary_size: int
+) -> "scipy.sparse.csr_matrix":
+    """Give [n, g]: 1 where a review holds an n-gram."""
+    import scipy.sparse
+
+    parts = [
+        (start + row, place)
+        for start in range(0, len(ids), _REVIEWS_AT_ONCE)
+        for row, place in [_find_ngrams(numbers, ids[start : start + _REVIEWS_AT_ONCE], vocabulary_size)]
+    ]
+    row, place = (np.concatenate(column).astype(np.int32) for column in zip(*parts, strict=True))
+    ones = np.ones(len(row), np.float32)
+    return scipy.sparse.csr_matrix((ones, (row, place)), shape=(len(ids), len(numbers)))
+
+
+def _compare_labels(
+    present: "scipy.sparse.csr_matrix", positive: NDArray[np.floating], negative: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    shares = []
+    for label in (positive, negative):
+        counts = present.T @ label.astype(np.float64) + SMOOTHING
+        shares.append(counts / counts.sum())
+    ratio: NDArray[np.float32] = np.log(shares[0] / shares[1]).astype(np.float32)
+    return ratio
+
+
+def _scale(present: "scipy.sparse.csr_matrix", ratio: NDArray[np.float32]) -> "scipy.sparse.csr_matrix":
+    """Put the ratio in the place of each 1 and make every row's length 1."""
+    scaled = present.copy()
+    scaled.data = ratio[present.indices]
+    squares = present @ (ratio.astype(np.float64) ** 2)
+    lengths = np.sqrt(np.where(squares > 0, squares, 1.0))
+    scaled.data /= np.repeat(lengths, np.diff(present.indptr)).astype(np.float32)
+    return scaled
+
+
+def _fit_logistic(
+    rows: "scipy.sparse.csr_matrix", positive: NDArray[np.floating], weight: NDArray[np.floating]
+) -> tuple[NDArray[np.float32], float]:
+    """Fit a logistic regression with an L2 penalty on labels from 0 to 1, which scikit-learn's does not take."""
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    columns = rows.T.tocsr()
+    target, counts = positive.astype(np.float64), weight.astype(np.float64)
+
+    def measure(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logit = rows @ point[:-1].astype(np.float32) + point[-1]
+        loss = counts @ (np.logaddexp(0, logit) - target * logit)
+        slope = counts * (expit(logit) - target)
+        penalty = point[:-1] / INVERSE_REGULARIZATION
+        gradient = np.append(columns @ slope.astype(np.float32) + penalty, slope.sum())
+        return float(loss + point[:-1] @ penalty / 2), gradient
+
+    start = np.zeros(rows.shape[1] + 1)
+    found = minimize(measure, start, jac=True, method="L-BFGS-B", options={"maxiter": _MAX_ITERATIONS})
+    return found.x[:-1].astype(np.float32), float(found.x[-1])
