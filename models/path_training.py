@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data_contracts.faults import pass_fault_point
 from models.training import Epoch, LabelledReviews
+from models.wide_lstm import pool_values
 from models.windows import cut_windows
 
 if TYPE_CHECKING:
@@ -37,11 +38,17 @@ class LstmPath:
         import tensorflow as tf
 
         highest, total, steps = self.reader(windows, training=training)
-        steps = tf.math.unsorted_segment_sum(steps, review, count)
-        highest = tf.math.unsorted_segment_max(highest, review, count)
-        mean = tf.math.unsorted_segment_sum(total, review, count) / tf.maximum(steps, 1.0)
-        pooled = tf.concat([tf.where(steps > 0, highest, 0.0), mean], axis=-1)
-        return self.head(pooled, training=training)[:, 0]
+        last = tf.math.unsorted_segment_max(tf.range(tf.shape(review)[0]), review, count)
+        views = [
+            (
+                tf.math.unsorted_segment_max(highest, review, count),
+                tf.math.unsorted_segment_sum(total, review, count),
+                tf.math.unsorted_segment_sum(steps, review, count),
+            ),
+            tuple(tf.gather(part, last) for part in (highest, total, steps)),
+        ]
+        pooled = [part for view in views for part in pool_values(*view)]
+        return self.head(tf.concat(pooled, axis=-1), training=training)[:, 0]
 
     def weights(self) -> list[Any]:
         """Give the variables that training moves."""

@@ -28,7 +28,7 @@ class Variant:
     recipe: Callable[..., "TrainedModel"] | None = None
     """Trains it as `models.wide_training.train_wide_lstm` does; None where Keras's `fit` does."""
     reads_unlabelled: bool = False
-    """Whether reviews without a label are read too: for the vocabulary, and by the recipe."""
+    """Whether reviews without a label are read too, for the vocabulary and by the recipe."""
     vocabulary_size: int = VOCABULARY_SIZE
     sequence_length: int = SEQUENCE_LENGTH
     embedding_size: int = 32
@@ -42,8 +42,6 @@ class Variant:
     head_dropout: float = 0.0
     window: int = 0
     """Words that are read at a time; 0 where the whole sequence is read at once."""
-    teacher_epochs: int = 0
-    """Epochs of the model that labels what nobody labelled; 0 where such reviews are not used."""
 
     def hyper_parameters(self) -> dict[str, Any]:
         """Give the numbers that define the variant, for its bundle."""
@@ -142,7 +140,7 @@ VARIANTS = {
             _train_wide_lstm,
             reads_unlabelled=True,
             vocabulary_size=30_000,
-            sequence_length=512,
+            sequence_length=1024,
             embedding_size=200,
             lstm_units=128,
             dropout=0.3,
@@ -151,7 +149,8 @@ VARIANTS = {
             pool_size=2,
             head_dropout=0.5,
             window=64,
-            teacher_epochs=3,
+            epochs=3,
+            batch_size=32,
         ),
     )
 }

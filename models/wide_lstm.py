@@ -1,8 +1,9 @@
 """The wide LSTM as a Keras model: a convolution and a bidirectional LSTM over windows of words, beside n-grams.
 
-A review's windows are read one by one; what they say is pooled (the highest and the mean value of every unit over all
-steps) into one logit. The n-grams of the review have a logit of their own (`models.ngrams`). The score is a logistic
-function of the two. Needs Keras.
+A review's windows are read one by one; what they say is pooled into one logit: the highest and the mean value of every
+unit, over all steps and over those of the last window, since reviews tend to end with their verdict. For that reason
+n-grams have two logits too (`models.ngrams`): those of the whole review, and those of its last window. The score is a
+logistic function of the three. Needs Keras.
 """
 
 from dataclasses import dataclass
@@ -28,10 +29,11 @@ NO_NGRAMS = NgramModel(np.zeros(1, np.int64), np.zeros(1, np.float32), np.zeros(
 
 @dataclass(frozen=True)
 class Blend:
-    """How the two logits make a score: `sigmoid(lstm * x + ngrams * y + bias)`."""
+    """What each of the three logits counts in the score's own; of the n-grams' two, the second is the last window's."""
 
     lstm: float = 1.0
     ngrams: float = 1.0
+    ending: float = 0.0
     bias: float = 0.0
 
 
@@ -68,12 +70,12 @@ def build_reader(variant: "Variant", vectors: NDArray[np.float32]) -> "keras.Mod
 
 
 def build_lstm_head(variant: "Variant") -> "keras.Model":
-    """Give what makes a logit [n, 1] of pooled values [n, 4 units]: dropout and a dense layer."""
+    """Give what makes a logit [n, 1] of pooled values [n, 8 units]: dropout and a dense layer."""
     import keras
     from keras import layers
 
     dropout, dense = layers.Dropout(variant.head_dropout), layers.Dense(1, name="dense")
-    return keras.Sequential([keras.Input((4 * variant.lstm_units,)), dropout, dense], name=LSTM_LOGIT)
+    return keras.Sequential([keras.Input((8 * variant.lstm_units,)), dropout, dense], name=LSTM_LOGIT)
 
 
 def join_paths(
@@ -87,19 +89,26 @@ def join_paths(
     count = variant.sequence_length // variant.window
     parts = reader(ops.reshape(ids, (-1, variant.window)))
     highest, total, steps = (ops.reshape(part, (-1, count, part.shape[-1])) for part in parts)
-    all_steps = ops.sum(steps, axis=1)
     pooled = [
-        ops.where(ops.greater(all_steps, 0), ops.max(highest, axis=1), 0.0),
-        ops.sum(total, axis=1) / ops.maximum(all_steps, 1.0),
+        *pool_values(ops.max(highest, axis=1), ops.sum(total, axis=1), ops.sum(steps, axis=1)),
+        *pool_values(highest[:, -1], total[:, -1], steps[:, -1]),
     ]
     numbers = make_ngram_layer()(len(ngrams.numbers), variant.vocabulary_size, name=NGRAM_LOGIT)
-    logits = ops.concatenate([head(ops.concatenate(pooled, axis=-1)), numbers(ids)], axis=-1)
+    wide = [numbers(ids), numbers(ids[:, -variant.window :])]
+    logits = ops.concatenate([head(ops.concatenate(pooled, axis=-1)), *wide], axis=-1)
     score = layers.Dense(1, activation="sigmoid", name=SCORE)
     model = keras.Model(ids, score(logits), name=variant.name)
     numbers.set_weights([ngrams.numbers, ngrams.ratio, ngrams.weight, np.array([ngrams.bias])])
-    score.set_weights([np.array([[blend.lstm], [blend.ngrams]]), np.array([blend.bias])])
+    score.set_weights([np.array([[blend.lstm], [blend.ngrams], [blend.ending]]), np.array([blend.bias])])
     model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
     return model
+
+
+def pool_values(highest: Any, total: Any, steps: Any) -> tuple[Any, Any]:
+    """Give highest and mean values; 0 where no step sees a known word."""
+    from keras import ops
+
+    return ops.where(ops.greater(steps, 0), highest, 0.0), total / ops.maximum(steps, 1.0)
 
 
 @cache

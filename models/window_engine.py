@@ -32,19 +32,26 @@ class WindowEngine:
     vocabulary_size: int
     ngrams: NgramModel
     head: NDArray[np.float32]
-    """[4 units] from the pooled values to the LSTM's logit."""
+    """[8 units] from the pooled values to the LSTM's logit."""
     blend: NDArray[np.float32]
-    """[2] from the two logits to the score's."""
+    """[3] from the logits to the score's."""
     head_bias: float
     bias: float
 
 
 @dataclass(frozen=True)
 class Logits:
-    """What the two paths of the model say of n reviews, before they are blended."""
+    """What the paths of the model say of n reviews, [n] each, before they are blended."""
 
     lstm: NDArray[np.float64]
     ngrams: NDArray[np.float64]
+    """Of the whole review."""
+    ending: NDArray[np.float64]
+    """Of the n-grams of its last window."""
+
+    def stack(self) -> NDArray[np.float64]:
+        """Give them side by side, [n, 3]."""
+        return np.stack([self.lstm, self.ngrams, self.ending], axis=1)
 
 
 def load_window_engine(graph: Path | bytes | OpenGraph) -> WindowEngine:
@@ -72,20 +79,20 @@ def score_windows(engine: WindowEngine, encoded: EncodedReviews) -> NDArray[np.f
 
 
 def rate_paths(engine: WindowEngine, encoded: EncodedReviews) -> Logits:
-    """Give the two logits of n encoded reviews, in their order, on all cores.
+    """Give the logits of n encoded reviews, in their order, on all cores.
 
     They must be encoded with the engine's own sequence length, else a `ValueError`.
     """
     if encoded.length != engine.sequence_length:
         raise ValueError(f"the model reads {engine.sequence_length} words, the reviews have {encoded.length}")
-    logits = Logits(*(np.empty(len(encoded), np.float64) for _ in range(2)))
+    logits = Logits(*(np.empty(len(encoded), np.float64) for _ in range(3)))
     threads, words = count_cores(), np.diff(encoded.offsets)
 
     def rate_into(rows: NDArray[np.intp]) -> None:
         # The longest comes first, so what is before it is padding in all.
         longest = min(-(-max(int(words[rows[0]]), 1) // engine.window) * engine.window, encoded.length)
         found = _rate_frame(engine, encoded.pad(rows)[:, encoded.length - longest :])
-        logits.lstm[rows], logits.ngrams[rows] = found.lstm, found.ngrams
+        logits.lstm[rows], logits.ngrams[rows], logits.ending[rows] = found.lstm, found.ngrams, found.ending
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(rate_into, cut_batches(words, threads)))
@@ -98,7 +105,7 @@ def score_frame(engine: WindowEngine, frame: NDArray[np.int32]) -> NDArray[np.fl
 
 
 def _blend(engine: WindowEngine, logits: Logits) -> NDArray[np.float64]:
-    logit = engine.blend[0] * logits.lstm + engine.blend[1] * logits.ngrams + engine.bias
+    logit = logits.stack() @ engine.blend.astype(np.float64) + engine.bias
     score: NDArray[np.float64] = 1 / (1 + np.exp(-logit))
     return score
 
@@ -107,10 +114,22 @@ def _rate_frame(engine: WindowEngine, frame: NDArray[np.int32]) -> Logits:
     windows, review = cut_windows(frame, engine.window)
     highest, total, steps = engine.session.run(["highest", "total", "steps"], {"ids": windows})
     first = np.flatnonzero(np.diff(review, prepend=-1))
-    steps = np.add.reduceat(steps, first)[:, None]
+    last = np.append(first[1:], len(review)) - 1
     pooled = [
-        np.where(steps > 0, np.maximum.reduceat(highest, first), 0),
-        np.add.reduceat(total, first) / np.maximum(steps, 1),
+        *_pool(
+            np.maximum.reduceat(highest, first), np.add.reduceat(total, first), np.add.reduceat(steps, first)
+        ),
+        *_pool(highest[last], total[last], steps[last]),
     ]
     lstm = np.concatenate(pooled, axis=1) @ engine.head + engine.head_bias
-    return Logits(lstm.astype(np.float64), rate_ngrams(engine.ngrams, frame, engine.vocabulary_size))
+    views = (frame, frame[:, -engine.window :])
+    wide = (rate_ngrams(engine.ngrams, view, engine.vocabulary_size) for view in views)
+    return Logits(lstm.astype(np.float64), *wide)
+
+
+def _pool(
+    highest: NDArray[np.float32], total: NDArray[np.float32], steps: NDArray[np.float32]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give highest and mean values [n, 2 units]; 0 where no step sees a known word."""
+    counts = steps[:, None]
+    return np.where(counts > 0, highest, 0), total / np.maximum(counts, 1)
