@@ -117,7 +117,7 @@ def ingest(archive: str | None, accept_unverified: bool) -> None:
 
 
 @main.command()
-@click.option("--variant", metavar="NAME", default=None, help="See `reviews variants`. [default: cnn_lstm]")
+@click.option("--variant", metavar="NAME", default=None, help="See `reviews variants`. [default: wide_lstm]")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Random seed.")
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the rows. [default: the variant's]")
 @click.option(
@@ -133,7 +133,7 @@ def train(variant: str | None, seed: int, epochs: int | None, promote: Mode) -> 
     \b
     Examples:
       reviews train
-      reviews train --variant lstm_dropout --seed 3
+      reviews train --variant cnn_lstm --seed 3
       reviews train --variant lstm --epochs 4 --promote never
     """
     from models.variants import DEFAULT_VARIANT, find_variant

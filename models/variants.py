@@ -113,7 +113,7 @@ def _train_wide_lstm(*arguments: Any, **options: Any) -> "TrainedModel":
     return train_wide_lstm(*arguments, **options)
 
 
-DEFAULT_VARIANT = "cnn_lstm"
+DEFAULT_VARIANT = "wide_lstm"
 
 VARIANTS = {
     variant.name: variant

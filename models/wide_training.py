@@ -9,7 +9,8 @@ Needs TensorFlow, gensim, scikit-learn and scipy.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,18 +49,30 @@ def train_wide_lstm(
     import keras
 
     every = np.concatenate([train.ids, unlabelled])
-    with ThreadPoolExecutor(1) as pool:  # word2vec takes one core, the n-grams another
-        sizes = variant.vocabulary_size, variant.embedding_size
-        awaited = pool.submit(fit_word_vectors, every, *sizes, seed)
-        ngrams = _fit_views(variant, train)
-        vectors = _scale_vectors(awaited.result())
+    ngrams = _begin(lambda: _fit_views(variant, train))  # word2vec takes one core, the n-grams another
+    sizes = variant.vocabulary_size, variant.embedding_size
+    vectors = _scale_vectors(fit_word_vectors(every, *sizes, seed))
     keras.utils.set_random_seed(seed)
     path = LstmPath(build_reader(variant, vectors), build_lstm_head(variant))
     softened = LabelledReviews(train.ids, np.where(train.positive > 0.5, SURE, 1 - SURE).astype(np.float32))
     history = fit_path(path, variant, softened, validation, epochs=epochs, seed=seed, report=report)
-    blend = _fit_blend(variant, path, ngrams, validation)
-    model = join_paths(variant, path.reader, path.head, ngrams, blend)
+    blend = _fit_blend(variant, path, ngrams.result(), validation)
+    model = join_paths(variant, path.reader, path.head, ngrams.result(), blend)
     return TrainedModel(model, tuple(history), kept_epoch=len(history))
+
+
+def _begin(compute: Callable[[], NgramModel]) -> Future[NgramModel]:
+    """Compute in a thread that ends with the process: Ctrl-C must not wait for it, as it does for a pool's."""
+    future: Future[NgramModel] = Future()
+
+    def fill() -> None:
+        try:
+            future.set_result(compute())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=fill, daemon=True).start()
+    return future
 
 
 def _fit_views(variant: "Variant", train: LabelledReviews) -> NgramModel:

@@ -61,7 +61,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 @pytest.fixture(scope="module")
 def first(home: Settings) -> TrainingSummary:
     """The first model of the home."""
-    return train_model(epochs=1, seed=7)
+    return train_model("cnn_lstm", epochs=1, seed=7)
 
 
 def test_the_first_model_is_trained_recorded_and_promoted(home: Settings, first: TrainingSummary) -> None:
@@ -95,7 +95,7 @@ def test_a_training_keeps_its_model_and_decision_in_its_run_and_writes_its_repor
 
 
 def test_a_model_trained_again_is_that_of_its_second_run_too(home: Settings, first: TrainingSummary) -> None:
-    assert train_model(epochs=1, seed=7).model_id == first.model_id
+    assert train_model("cnn_lstm", epochs=1, seed=7).model_id == first.model_id
     newest = "select arg_max(run_id, started_at) from runs where flow = 'train-model'"
     [(run_id,)] = ask(home.warehouse, newest)
     page = (home.reports_dir / f"{run_id}.html").read_text("utf-8")
@@ -106,14 +106,14 @@ def test_a_model_trained_again_is_that_of_its_second_run_too(home: Settings, fir
 def test_the_same_seed_gives_the_same_model_and_no_second_promotion(
     home: Settings, first: TrainingSummary
 ) -> None:
-    second = train_model(epochs=1, seed=7)
+    second = train_model("cnn_lstm", epochs=1, seed=7)
     assert first.model_id == second.model_id
     assert (second.promoted, second.reason) == (False, "it is the champion already")
     assert ask(home.warehouse, "select count(*) from promotions") == [(1,)]
 
 
 def test_never_leaves_the_model_unpromoted(home: Settings, first: TrainingSummary) -> None:
-    summary = train_model(epochs=1, seed=8, promote="never")
+    summary = train_model("cnn_lstm", epochs=1, seed=8, promote="never")
     assert not summary.promoted
     promoted = ask(home.warehouse, "select model_id from promotions")
     assert (summary.model_id,) not in promoted
@@ -122,7 +122,7 @@ def test_never_leaves_the_model_unpromoted(home: Settings, first: TrainingSummar
 def test_a_challenger_is_compared_with_the_champion_on_the_present_rows(
     home: Settings, first: TrainingSummary
 ) -> None:
-    summary = train_model(epochs=1, seed=9)
+    summary = train_model("cnn_lstm", epochs=1, seed=9)
     assert "against" in summary.reason
     kept = f"select name, passed, detail from gate_checks where model_id = '{summary.model_id}' order by name"
     checks = sorted((check.name, check.passed, check.detail) for check in summary.checks)
@@ -135,7 +135,7 @@ def test_a_challenger_is_compared_with_the_champion_on_the_present_rows(
 def test_the_rules_that_a_training_was_held_against_stand_in_its_report(
     home: Settings, first: TrainingSummary
 ) -> None:
-    summary = train_model(epochs=1, seed=10, promote="never")
+    summary = train_model("cnn_lstm", epochs=1, seed=10, promote="never")
     assert summary.report is not None
     page = Path(summary.report).read_text("utf-8")
     assert "Against the champion of that moment" in page
@@ -165,13 +165,13 @@ def test_training_input_that_breaks_its_contract_stops_the_flow(
     before = set(home.bundles_dir.glob("*"))
     monkeypatch.setattr(tasks.training, "hold_out_titles", lambda ids: np.arange(len(ids)) < len(ids) // 2)
     with pytest.raises(ContractError, match="titles"):
-        train_model(epochs=1)
+        train_model("cnn_lstm", epochs=1)
     assert set(home.bundles_dir.glob("*")) == before
 
 
 def test_without_reviews_there_is_a_next_step(settings: Settings) -> None:
     with pytest.raises(SourceError, match="reviews ingest"):
-        train_model()
+        train_model("cnn_lstm")
 
 
 def test_a_run_that_is_retried_does_not_train_again(

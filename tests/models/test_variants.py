@@ -46,8 +46,8 @@ def test_the_convolution_is_3_wide_same_padded_and_rectified() -> None:
     assert pooling.pool_size == (2,)
 
 
-def test_the_default_variant_is_cnn_lstm() -> None:
-    assert DEFAULT_VARIANT == "cnn_lstm"
+def test_the_default_variant_is_wide_lstm() -> None:
+    assert DEFAULT_VARIANT == "wide_lstm"
 
 
 def test_an_unknown_variant_is_refused_with_the_known_names() -> None:
