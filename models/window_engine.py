@@ -20,6 +20,9 @@ from models.windows import cut_windows
 CONSTANTS = ("ngram_numbers", "ngram_ratio", "ngram_weight", "head", "blend", "biases")
 """Outputs of the graph that are the same for every input."""
 
+WINDOWS_AT_ONCE = 32
+"""Windows in one call: what they are on the way stays in the cache of a core (1.3 MB with 160 filters)."""
+
 
 @dataclass(frozen=True)
 class WindowEngine:
@@ -112,7 +115,7 @@ def _blend(engine: WindowEngine, logits: Logits) -> NDArray[np.float64]:
 
 def _rate_frame(engine: WindowEngine, frame: NDArray[np.int32]) -> Logits:
     windows, review = cut_windows(frame, engine.window)
-    highest, total, steps = engine.session.run(["highest", "total", "steps"], {"ids": windows})
+    highest, total, steps = _read_windows(engine, windows)
     first = np.flatnonzero(np.diff(review, prepend=-1))
     last = np.append(first[1:], len(review)) - 1
     pooled = [
@@ -125,6 +128,14 @@ def _rate_frame(engine: WindowEngine, frame: NDArray[np.int32]) -> Logits:
     views = (frame, frame[:, -engine.window :])
     wide = (rate_ngrams(engine.ngrams, view, engine.vocabulary_size) for view in views)
     return Logits(lstm.astype(np.float64), *wide)
+
+
+def _read_windows(engine: WindowEngine, windows: NDArray[np.int32]) -> list[NDArray[np.float32]]:
+    """Give highest and total values [w, 2 units] and steps [w] of windows [w, window]."""
+    names = ["highest", "total", "steps"]
+    starts = range(0, len(windows), WINDOWS_AT_ONCE)
+    parts = [engine.session.run(names, {"ids": windows[start : start + WINDOWS_AT_ONCE]}) for start in starts]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
 def _pool(
