@@ -86,7 +86,8 @@ def open_graph(graph: Path | bytes) -> OpenGraph:
     name = str(graph) if isinstance(graph, Path) else "the exported graph"
     with refuse_unusable(name):
         session = _open_session(graph.read_bytes() if isinstance(graph, Path) else graph)
-        return OpenGraph(name, session, json.loads(session.get_modelmeta().custom_metadata_map[GEOMETRY]))
+        geometry = json.loads(session.get_modelmeta().custom_metadata_map[GEOMETRY])
+        return OpenGraph(name, session, dict(geometry))
 
 
 @contextmanager

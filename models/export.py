@@ -4,21 +4,19 @@ The walk is over layers, not over variants: a new variant of the same kinds of l
 model with any other layer is not exported, and is scored by Keras. Needs Keras and ONNX, at training time only.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.engine import GEOMETRY, Reach
+from models.engine import Reach
+from models.export_windows import export_windows
+from models.onnx_graph import Graph, order_gates, serialize_graph
 
 if TYPE_CHECKING:
     import keras
 
-OPSET, IR_VERSION = 17, 9
-"""Old enough for every ONNX Runtime that the project allows."""
 _WITHOUT_EFFECT = {"InputLayer", "Dropout", "SpatialDropout1D"}
 """Layers that hand on what they are given when a model scores."""
 _ACTIVATIONS = {"linear": None, "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh"}
@@ -34,30 +32,6 @@ class _Parts:
     head: Sequence[Any]
 
 
-@dataclass(frozen=True)
-class Graph:
-    """A graph as it grows; names are given in order."""
-
-    nodes: list[Any] = field(default_factory=list)
-    constants: list[Any] = field(default_factory=list)
-
-    def add(self, operator: str, *inputs: str, outputs: Sequence[str] = (), **attributes: Any) -> str:
-        """Append one operator and give the name of its last output."""
-        from onnx import helper
-
-        names = list(outputs) or [f"{operator.lower()}_{len(self.nodes)}"]
-        self.nodes.append(helper.make_node(operator, list(inputs), names, **attributes))
-        return names[-1]
-
-    def keep(self, values: NDArray[Any]) -> str:
-        """Append a constant and give its name."""
-        from onnx import numpy_helper
-
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-
 def export_graph(model: "keras.Model") -> bytes | None:
     """Give the model as an ONNX graph for `models.engine.load_engine`; None where it has a layer that is not known.
 
@@ -65,8 +39,6 @@ def export_graph(model: "keras.Model") -> bytes | None:
     """
     parts = _split_layers(model)
     if parts is None:
-        from models.export_windows import export_windows
-
         return export_windows(model)
     graph = Graph()
     words = _add_local(graph, parts)
@@ -183,12 +155,6 @@ def _add_lstm(graph: Graph, words: str, layer: Any) -> str:
     return graph.add("Squeeze", "h_out", graph.keep(np.array([0])))
 
 
-def order_gates(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Keras has the gates as input, forget, cell, output along the last axis; ONNX wants i, o, f, c."""
-    i, f, c, o = np.split(values, 4, axis=-1)
-    return np.concatenate([i, o, f, c], axis=-1)
-
-
 def _add_activation(graph: Graph, last: str, layer: Any) -> str:
     operator = _ACTIVATIONS[_name_activation(layer.activation)]
     return graph.add(operator, last) if operator else last
@@ -196,7 +162,7 @@ def _add_activation(graph: Graph, last: str, layer: Any) -> str:
 
 def _serialize(graph: Graph, parts: _Parts, sequence_length: int) -> bytes:
     """Give the graph as bytes, with its geometry in its metadata."""
-    from onnx import TensorProto, checker, helper
+    from onnx import TensorProto, helper
 
     state = (TensorProto.FLOAT, [1, "n", parts.recurrent.units])
     reaches = [_find_reach(layer) or Reach(0, 0, 1) for layer in parts.local]
@@ -210,14 +176,5 @@ def _serialize(graph: Graph, parts: _Parts, sequence_length: int) -> bytes:
         helper.make_tensor_value_info("score", TensorProto.FLOAT, ["n", 1]),
         *(helper.make_tensor_value_info(name, *state) for name in ("h_out", "c_out")),
     ]
-    made = helper.make_model(
-        helper.make_graph(graph.nodes, "scorer", inputs, outputs, graph.constants),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-    )
     numbers = [[reach.before, reach.after, reach.stride] for reach in reaches]
-    geometry = {"sequence_length": sequence_length, "reaches": numbers}
-    helper.set_model_props(made, {GEOMETRY: json.dumps(geometry)})
-    checker.check_model(made)
-    content: bytes = made.SerializeToString()
-    return content
+    return serialize_graph(graph, inputs, outputs, {"sequence_length": sequence_length, "reaches": numbers})

@@ -6,19 +6,28 @@ the blend) are constants among its outputs.
 """
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engine import GEOMETRY
-from models.export import IR_VERSION, OPSET, Graph, order_gates
-from models.wide_lstm import BELOW_EVERY_VALUE, LSTM_LOGIT, NGRAM_LOGIT, READER, SCORE
+from data_contracts.errors import BundleError
+from models.onnx_graph import Graph, order_gates, serialize_graph
+from models.variants import find_variant
+from models.wide_lstm import BELOW_EVERY_VALUE, LSTM_LOGIT, NGRAM_LOGIT, READER, SCORE, build_wide_lstm
 from models.window_engine import CONSTANTS, load_window_engine, score_frame
 
 if TYPE_CHECKING:
     import keras
 
+_SIZES = {
+    *("input_dim", "output_dim", "filters", "kernel_size", "units", "pool_size", "ngrams", "vocabulary_size"),
+    *("batch_shape", "input_shape", "newshape", "build_config"),
+}
+_MAY_DIFFER = {*_SIZES, "name", "rate", "seed"}
+"""What Keras says of a layer and is another name, another size, or without effect when a model scores."""
 _TRIAL_ROWS = 32
 _SAME_SCORE = 1e-5
 
@@ -31,15 +40,76 @@ def export_windows(model: "keras.Model") -> bytes | None:
     """
     if {READER, LSTM_LOGIT, NGRAM_LOGIT, SCORE} - {layer.name for layer in model.layers}:
         return None
+    if not _has_known_layers(model):
+        return None
     try:
         content = _serialize(model)
-    except (ValueError, AttributeError):  # a layer is missing or of another kind
+    except ValueError:  # a layer within has another name
         return None
     return content if _gives_same_scores(model, content) else None
 
 
+def _has_known_layers(model: "keras.Model") -> bool:
+    """Tell whether a model is made of what `build_wide_lstm` makes one of, whatever the sizes."""
+    ours, known = (sorted(_list_parts(each), key=_name_type) for each in (model, _build_smallest()))
+    if [type(part) for part in ours] != [type(part) for part in known]:
+        return False  # a class derived from a layer may do anything
+    return sorted(map(_describe, ours)) == sorted(map(_describe, known))
+
+
+def _build_smallest() -> "keras.Model":
+    variant = replace(
+        find_variant("wide_lstm"),
+        vocabulary_size=2,
+        sequence_length=1,
+        embedding_size=1,
+        lstm_units=1,
+        filters=1,
+        kernel_size=1,
+        pool_size=1,
+        window=1,
+    )
+    return build_wide_lstm(variant)
+
+
+def _list_parts(part: Any) -> Iterator[Any]:
+    """Give a model, its layers and operations, and those of the models in it."""
+    yield part
+    for inner in getattr(part, "operations", None) or getattr(part, "layers", []):
+        yield from _list_parts(inner)
+
+
+def _name_type(part: Any) -> str:
+    return f"{type(part).__module__}.{type(part).__qualname__}"
+
+
+def _describe(part: Any) -> str:
+    """Write down what a part does beside its sizes; of a model that is in its parts."""
+    import keras
+
+    config = {} if isinstance(part, keras.Model) else _leave_out(part.get_config())
+    return _name_type(part) + json.dumps(config, sort_keys=True, default=str)
+
+
+def _leave_out(config: Any) -> Any:
+    """Give a layer's configuration without what may differ; steps as long as a pool go with its size."""
+    if not isinstance(config, dict):
+        return config
+    skipped = {key for key in config if key in _MAY_DIFFER or key.endswith("_initializer")}
+    if config.get("strides") == config.get("pool_size"):
+        skipped.add("strides")
+    return {
+        key: value if key == "dtype" else _leave_out(value)
+        for key, value in config.items()
+        if key not in skipped
+    }
+
+
 def _gives_same_scores(model: "keras.Model", content: bytes) -> bool:
-    engine = load_window_engine(content)
+    try:
+        engine = load_window_engine(content)
+    except BundleError:
+        return False
     generator = np.random.default_rng(0)
     length = model.input_shape[1]
     frame = generator.integers(0, engine.vocabulary_size, (_TRIAL_ROWS, length), dtype=np.int32)
@@ -50,7 +120,7 @@ def _gives_same_scores(model: "keras.Model", content: bytes) -> bool:
 
 
 def _serialize(model: "keras.Model") -> bytes:
-    from onnx import TensorProto, checker, helper
+    from onnx import TensorProto, helper
 
     reader, window = model.get_layer(READER), int(model.get_layer(READER).input_shape[1])
     graph = Graph()
@@ -67,21 +137,12 @@ def _serialize(model: "keras.Model") -> bytes:
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(values.dtype), values.shape)
         for name, values in constants.items()
     ]
-    made = helper.make_model(
-        helper.make_graph(graph.nodes, "scorer", inputs, outputs, graph.constants),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-    )
-    vocabulary_size = model.get_layer(NGRAM_LOGIT).vocabulary_size
     geometry = {
         "sequence_length": int(model.input_shape[1]),
         "window": window,
-        "vocabulary_size": vocabulary_size,
+        "vocabulary_size": int(model.get_layer(NGRAM_LOGIT).vocabulary_size),
     }
-    helper.set_model_props(made, {GEOMETRY: json.dumps(geometry)})
-    checker.check_model(made)
-    content: bytes = made.SerializeToString()
-    return content
+    return serialize_graph(graph, inputs, outputs, geometry)
 
 
 def _list_constants(model: "keras.Model") -> dict[str, NDArray[Any]]:

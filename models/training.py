@@ -43,7 +43,7 @@ class TrainedModel:
     model: "keras.Model"
     history: tuple[Epoch, ...]
     kept_epoch: int
-    """Counted from 1: the epoch with the lowest validation loss."""
+    """Counted from 1; by Keras's `fit` the epoch with the lowest validation loss."""
 
 
 def train_variant(

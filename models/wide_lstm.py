@@ -6,7 +6,7 @@ n-grams have two logits too (`models.ngrams`): those of the whole review, and th
 logistic function of the three. Needs Keras.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ READER, LSTM_LOGIT, NGRAM_LOGIT, SCORE = "reader", "lstm_logit", "ngram_logit", 
 BELOW_EVERY_VALUE = 9.0
 """Taken off the steps without a known word before the highest is looked for: an LSTM's values lie in -1 to 1."""
 NO_NGRAMS = NgramModel(np.zeros(1, np.int64), np.zeros(1, np.float32), np.zeros(1, np.float32), 0.0)
+"""Holds the number 0, which no n-gram has, since Keras can't look anything up in nothing."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ def build_reader(variant: "Variant", vectors: NDArray[np.float32]) -> "keras.Mod
 
     ids = keras.Input((variant.window,), dtype="int32", name="window_ids")
     known = ops.expand_dims(ops.cast(ops.greater(ids, 0), "float32"), -1)
-    start = keras.initializers.Constant(vectors)
-    table = layers.Embedding(*vectors.shape, embeddings_initializer=start, name="vectors")
+    # Not as an initializer, of which `model.keras` would keep every number in its configuration too.
+    table = layers.Embedding(*vectors.shape, embeddings_initializer="zeros", name="vectors")
     words = layers.SpatialDropout1D(variant.dropout)(table(ids) * known)
     seen = layers.Conv1D(
         variant.filters, variant.kernel_size, padding="same", activation="relu", name="convolution"
@@ -66,6 +67,7 @@ def build_reader(variant: "Variant", vectors: NDArray[np.float32]) -> "keras.Mod
     values = layers.Bidirectional(lstm, name="lstm")(pooled)
     highest = ops.max(values - (1.0 - step_known) * BELOW_EVERY_VALUE, axis=1)
     total = ops.sum(values * step_known, axis=1)
+    table.set_weights([vectors])
     return keras.Model(ids, [highest, total, ops.sum(step_known, axis=1)], name=READER)
 
 
@@ -81,10 +83,20 @@ def build_lstm_head(variant: "Variant") -> "keras.Model":
 def join_paths(
     variant: "Variant", reader: "keras.Model", head: "keras.Model", ngrams: NgramModel, blend: Blend
 ) -> "keras.Model":
-    """Give the whole model: int32 ids [n, sequence_length], padded in front, to P(positive) [n, 1]."""
+    """Give the whole model: int32 ids [n, sequence_length], padded in front, to P(positive) [n, 1].
+
+    The window must divide the sequence length, and pooling the window, else a `ValueError`.
+    """
     import keras
     from keras import layers, ops
 
+    if variant.sequence_length % variant.window or variant.window % variant.pool_size:
+        raise ValueError(
+            f"{variant.name}: {variant.sequence_length} words can't be cut into windows of {variant.window}, "
+            f"and these into steps of {variant.pool_size}, without a rest"
+        )
+    if not len(ngrams.numbers):
+        ngrams = replace(NO_NGRAMS, bias=ngrams.bias)
     ids = keras.Input((variant.sequence_length,), dtype="int32", name="word_ids")
     count = variant.sequence_length // variant.window
     parts = reader(ops.reshape(ids, (-1, variant.window)))

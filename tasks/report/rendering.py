@@ -1,5 +1,6 @@
 """From facts to a page: Jinja with everything escaped, control characters and turned directions spelled out."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,8 +53,15 @@ def render_training(facts: TrainingFacts) -> str:
         facts=facts,
         verdict=judge_training(facts),
         charts=draw_training(facts),
+        lowest_epoch=_find_lowest_epoch(facts.bundle.get("history") or []),
         interval_share=INTERVAL_SHARE,
     )
+
+
+def _find_lowest_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:
+    """Give the epoch with the lowest validation loss, counted from 1; None where none has one."""
+    losses = [(epoch["validation_loss"], number) for number, epoch in enumerate(history, start=1)]
+    return min((each for each in losses if each[0] is not None), default=(0, None))[1]
 
 
 def _render(template: str, **values: Any) -> str:
