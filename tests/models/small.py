@@ -1,9 +1,13 @@
-"""A model small enough to train in a test, and reviews that it can learn."""
+"""Models small enough to train in a test, and reviews that they can learn."""
+
+from typing import Any
 
 import numpy as np
 
+from models.ngrams import NgramModel, number_ngrams
 from models.training import LabelledReviews
 from models.variants import Variant, find_variant
+from models.wide_lstm import Blend, build_lstm_head, build_reader, join_paths
 
 WORDS = ("good", "bad", "film", "the", "a", "plot")
 
@@ -28,3 +32,39 @@ def make_reviews(rows: int, seed: int = 0) -> LabelledReviews:
     positive = random.random(rows) < 0.5
     ids[np.arange(rows), random.integers(0, 12, rows)] = np.where(positive, 1, 2)
     return LabelledReviews(ids, positive.astype(np.float32))
+
+
+def make_small_wide_variant(**changes: Any) -> Variant:
+    """Give `wide_lstm` cut down to a few words, three short windows and few units."""
+    smaller = {
+        "vocabulary_size": 40,
+        "sequence_length": 24,
+        "window": 8,
+        "embedding_size": 4,
+        "lstm_units": 3,
+        "filters": 5,
+        "batch_size": 16,
+        "teacher_epochs": 1,
+    }
+    return Variant(**{**vars(find_variant("wide_lstm")), **smaller, **changes})
+
+
+def build_wide_at_random(variant: Variant, seed: int = 0) -> Any:
+    """Build a wide LSTM with weights, and n-grams, that tell reviews apart; the vector of word 0 is not 0."""
+    random = np.random.default_rng(seed)
+    reader = build_reader(variant, np.zeros((variant.vocabulary_size, variant.embedding_size), np.float32))
+    head = build_lstm_head(variant)
+    for part in (reader, head):
+        part.set_weights([random.normal(0, 0.5, weights.shape) for weights in part.get_weights()])
+    return join_paths(
+        variant, reader, head, make_random_ngrams(variant.vocabulary_size, seed), Blend(0.8, 0.6, 0.1)
+    )
+
+
+def make_random_ngrams(words: int, seed: int = 0) -> NgramModel:
+    """Make a model of n-grams that random reviews of `words` words hold some of."""
+    random = np.random.default_rng(seed)
+    numbers = np.unique(number_ngrams(random.integers(1, words, (9, 12)).astype(np.int32), words))
+    counted = random.permutation(numbers[numbers > 0])[:100]
+    ratio, weight = random.normal(0, 1, (2, len(counted))).astype(np.float32)
+    return NgramModel(np.sort(counted), ratio, weight, 0.25)

@@ -1,0 +1,171 @@
+"""N-grams: told apart, counted once a review, weighted as Wang and Manning have it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from models.ngrams import LONGEST, NgramModel, count_ngrams, fit_ngrams, number_ngrams, rate_ngrams
+
+WORDS = 5
+IDS = st.tuples(st.integers(0, 4), st.integers(0, 7)).flatmap(
+    lambda shape: arrays(np.int32, shape, elements=st.integers(0, WORDS - 1))
+)
+
+
+def list_ngrams(words: list[int]) -> list[tuple[int, ...]]:
+    """List the n-grams of a review as they are read by eye, those with an unknown word left out."""
+    found = [
+        tuple(words[start : start + size])
+        for size in range(1, LONGEST + 1)
+        for start in range(len(words) - size + 1)
+    ]
+    return [ngram for ngram in found if 0 not in ngram]
+
+
+def read_number(number: int) -> tuple[int, ...]:
+    """Give the words of an n-gram back from its number."""
+    digits = []
+    while number:
+        number, digit = divmod(number, WORDS)
+        digits.append(digit)
+    return tuple(reversed(digits))
+
+
+@given(IDS)
+def test_numbers_give_back_the_ngrams_of_a_review_and_nothing_else(ids: NDArray[np.int32]) -> None:
+    numbers = number_ngrams(ids, WORDS)
+    assert numbers.shape == (len(ids), LONGEST * ids.shape[1])
+    for row, words in zip(numbers.tolist(), ids.tolist(), strict=True):
+        assert sorted(read_number(number) for number in row if number) == sorted(list_ngrams(words))
+
+
+def test_numbers_of_the_largest_vocabulary_do_not_overflow() -> None:
+    words = 1_000_000
+    numbers = number_ngrams(np.full((1, 3), words - 1, np.int32), words)
+    assert numbers.max() == words**3 - 1
+
+
+@given(IDS, st.integers(0, 2**20))
+def test_a_logit_is_that_of_the_formula(ids: NDArray[np.int32], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    numbers = np.sort(random.choice(np.arange(1, WORDS**LONGEST), 40, replace=False))
+    ratio, weight = random.normal(size=(2, 40)).astype(np.float32)
+    place = {read_number(int(number)): at for at, number in enumerate(numbers)}
+    expected = []
+    for words in ids.tolist():
+        held = [place[ngram] for ngram in set(list_ngrams(words)) if ngram in place]
+        norm = np.sqrt(sum(float(ratio[at]) ** 2 for at in held)) or 1.0
+        expected.append(sum(float(ratio[at]) * float(weight[at]) for at in held) / norm + 0.5)
+    found = rate_ngrams(NgramModel(numbers, ratio, weight, 0.5), ids, WORDS)
+    assert found.tolist() == pytest.approx(expected, abs=1e-9)
+
+
+TOLD = NgramModel(
+    np.array([1, 2, 1 * WORDS + 2]), np.array([3, 1, 4], np.float32), np.array([1, 2, -1], np.float32), 0.5
+)
+
+
+def test_a_logit_computed_by_hand() -> None:
+    (logit,) = rate_ngrams(TOLD, np.array([[0, 1, 2]], np.int32), WORDS)
+    assert logit == pytest.approx((3 * 1 + 1 * 2 - 4) / np.sqrt(9 + 1 + 16) + 0.5)
+
+
+def test_an_ngram_counts_once_however_often_it_stands_there() -> None:
+    logits = rate_ngrams(TOLD, np.array([[0, 0, 0, 1], [1, 3, 1, 1]], np.int32), WORDS)
+    assert logits.tolist() == pytest.approx([1.5, 1.5])
+
+
+def test_a_review_without_a_known_ngram_has_the_bias() -> None:
+    logits = rate_ngrams(TOLD, np.array([[0, 0, 0], [0, 3, 4]], np.int32), WORDS)
+    assert logits.tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (0, 0), (2, 0), (2, 1), (2, 2)])
+def test_reviews_shorter_than_an_ngram_and_none_at_all_are_rated(shape: tuple[int, int]) -> None:
+    assert rate_ngrams(TOLD, np.ones(shape, np.int32), WORDS).shape == (shape[0],)
+
+
+def test_a_model_of_no_ngram_gives_the_bias() -> None:
+    nothing = NgramModel(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32), 0.75)
+    assert rate_ngrams(nothing, np.ones((2, 4), np.int32), WORDS).tolist() == [0.75, 0.75]
+
+
+def test_ngrams_count_from_five_reviews_on() -> None:
+    ids = np.array([[0, 1, 1]] * 5 + [[0, 0, 2]] * 4, np.int32)
+    assert count_ngrams(ids, WORDS).tolist() == [1, 1 * WORDS + 1]
+
+
+def test_no_review_has_no_ngram() -> None:
+    assert len(count_ngrams(np.zeros((0, 4), np.int32), WORDS)) == 0
+
+
+def make_pairs(rows: int, seed: int = 0) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Make reviews that hold 1 and 2 alike, in the order 1 2 where they are positive, else in the order 2 1."""
+    random = np.random.default_rng(seed)
+    positive = random.integers(0, 2, rows).astype(float)
+    ids = random.integers(3, 8, (rows, 8)).astype(np.int32)
+    ids[:, 3:5] = np.where(positive[:, None] > 0, [1, 2], [2, 1])
+    return ids, positive
+
+
+def fit(ids: NDArray[np.int32], positive: NDArray[Any], weight: NDArray[Any] | None = None) -> NgramModel:
+    return fit_ngrams(ids, positive, np.ones(len(ids)) if weight is None else weight, 8)
+
+
+def test_a_pair_is_learnt_that_tells_the_label_where_its_words_do_not() -> None:
+    model = fit(*make_pairs(200))
+    ids, positive = make_pairs(100, seed=1)
+    assert ((rate_ngrams(model, ids, 8) > 0) == (positive > 0)).mean() > 0.95
+    strongest = model.numbers[np.argmax(model.ratio * (model.numbers < 64))]
+    assert strongest == 1 * 8 + 2
+
+
+def test_the_same_reviews_give_the_same_model() -> None:
+    first, second = (fit(*make_pairs(80)) for _ in range(2))
+    assert all(np.array_equal(getattr(first, name), getattr(second, name)) for name in vars(first))
+
+
+def require_like(model: NgramModel, other: NgramModel) -> None:
+    assert model.numbers.tolist() == other.numbers.tolist()
+    ids, _ = make_pairs(100, seed=2)
+    assert rate_ngrams(model, ids, 8) == pytest.approx(rate_ngrams(other, ids, 8), abs=0.02)
+    assert model.ratio == pytest.approx(other.ratio, abs=1e-5)
+
+
+def make_noisy(rows: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Make reviews of few words, whose labels say a little: every n-gram that stands in one stands in many."""
+    random = np.random.default_rng(3)
+    ids = random.integers(1, 3, (rows, 5)).astype(np.int32)
+    return ids, (random.random(rows) < 0.3 + 0.1 * (ids == 1).sum(axis=1)).astype(float)
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(2, 4))
+def test_a_review_that_counts_twice_is_like_two_reviews(times: int) -> None:
+    ids, positive = make_noisy(120)
+    weight = np.where(np.arange(120) < 60, float(times), 1.0)
+    repeated = np.repeat(np.arange(120), weight.astype(int))
+    require_like(fit(ids, positive, weight), fit(ids[repeated], positive[repeated]))
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.floats(0.1, 0.9))
+def test_a_label_between_is_like_a_positive_and_a_negative_review_of_those_weights(share: float) -> None:
+    ids, positive = make_noisy(120)
+    between = np.where(np.arange(120) < 60, share, positive)
+    both = np.concatenate([ids, ids[:60]])
+    labels = np.concatenate([np.ones(60), positive[60:], np.zeros(60)])
+    weight = np.concatenate([np.full(60, share), np.ones(60), np.full(60, 1 - share)])
+    require_like(fit(ids, between), fit(both, labels, weight))
+
+
+def test_reviews_that_share_no_ngram_leave_the_share_of_positive_ones_alone() -> None:
+    ids = np.arange(1, 7, dtype=np.int32)[:, None]
+    model = fit(ids, np.array([1.0, 1, 1, 1, 0, 0]))
+    assert len(model.numbers) == 0
+    assert model.bias == pytest.approx(np.log(2), abs=1e-3)

@@ -1,0 +1,35 @@
+"""Word vectors: repeatable, and alike for words that stand in the same places."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.word_vectors import fit_word_vectors
+
+
+def make_reviews(rows: int) -> NDArray[np.int32]:
+    """Make reviews of two kinds of words, 1 to 3 and 4 to 6, that never stand together; 7 stands nowhere."""
+    random = np.random.default_rng(0)
+    kind = random.integers(0, 2, (rows, 1))
+    ids = (random.integers(1, 4, (rows, 20)) + 3 * kind).astype(np.int32)
+    ids[:, :5] = 0
+    return ids
+
+
+def test_padding_and_words_that_stand_nowhere_have_no_vector() -> None:
+    vectors = fit_word_vectors(make_reviews(40), 8, 6, seed=0)
+    assert vectors.shape == (8, 6)
+    assert vectors.dtype == np.float32
+    assert (vectors.any(axis=1) == [False, *[True] * 6, False]).all()
+
+
+def test_the_same_reviews_and_seed_give_the_same_vectors() -> None:
+    first, second = (fit_word_vectors(make_reviews(40), 8, 6, seed=1) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_words_that_stand_together_are_alike() -> None:
+    vectors = fit_word_vectors(make_reviews(3000), 7, 8, seed=0)[1:]
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    alike = unit @ unit.T
+    same = np.kron(np.eye(2), np.ones((3, 3))) > 0
+    assert alike[same].min() > alike[~same].max()
