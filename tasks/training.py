@@ -23,6 +23,7 @@ from data_contracts.expectations import CheckResult
 from data_contracts.reviews import Provenance
 from data_contracts.scored_reviews import POSITIVE_FROM
 from data_contracts.training_input import TrainingInputSummary, check_training_input
+from models.ablation import measure_paths
 from models.baseline import fit_baseline
 from models.bundle import name_model, read_facts, write_bundle
 from models.evaluation import Evaluation, LengthClass, evaluate_lengths, evaluate_scores
@@ -106,7 +107,7 @@ class Measured:
     reference: dict[str, ReferenceMeasure]
     """Of the validation rows: what later scores are held against to see drift."""
     further: dict[str, Any]
-    """More metrics by name, as plain JSON values: see `tasks.further_metrics`."""
+    """More metrics by name, as plain JSON values: see `tasks.further_metrics` and `models.ablation`."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +215,7 @@ def measure_trained(rows: TrainingRows, encoded: EncodedRows, trained: TrainedMo
     stars = fit_stars(validation, rows.validation.rating)
     held_out = rows.validation
     interval = fit_interval(rate_stars(validation, stars), held_out.rating, held_out.movie_id)
+    parts = (encoded.validation, held_out.positive, encoded.test, rows.test.positive)
     rated = rate_stars(test, stars)
     right = (test >= POSITIVE_FROM) == rows.test.positive
     return Measured(
@@ -227,7 +229,10 @@ def measure_trained(rows: TrainingRows, encoded: EncodedRows, trained: TrainedMo
         rating=evaluate_ratings(rated, rows.test.rating, rows.test.movie_id, interval),
         by_length=evaluate_lengths(encoded.test.token_count, right, rated - rows.test.rating),
         reference=describe_reference({"score": validation, **_list_measures(encoded.validation)}),
-        further=measure_further(scorer, rows.test, test, encoded.test, unseen),
+        further={
+            **measure_further(scorer, rows.test, test, encoded.test, unseen),
+            "ablations": measure_paths(trained.model, *parts),
+        },
     )
 
 

@@ -24,6 +24,8 @@ from tests.models.small import WORDS, make_small_variant
 
 ROOT = Path(__file__).parents[2]
 KNOWN_WORDS = 40
+WHOLE = [name for name, variant in VARIANTS.items() if not variant.window]
+"""Variants that read the whole sequence at once; for the others see `test_window_engine`."""
 
 
 def build_at_random(variant: Variant, seed: int = 0) -> Any:
@@ -74,12 +76,12 @@ def require_same_scores(model: Any, encoded: EncodedReviews) -> None:
     assert np.abs(score_reviews(load_engine(graph), encoded) - expected).max() < SAME_SCORE
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", WHOLE)
 def test_reviews_of_every_length_get_the_scores_of_keras(name: str) -> None:
     require_same_scores(build_at_random(shrink(name)), make_reviews(range(521), 500))
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", WHOLE)
 def test_a_seed_variant_of_full_size_gets_the_scores_of_keras(name: str) -> None:
     counts = np.random.default_rng(2).integers(0, 520, 300)
     model = build_at_random(find_variant(name))

@@ -97,7 +97,7 @@ def test_shared_steps_are_equal_and_the_next_one_differs(
         assert count == steps - 1 or not np.array_equal(row[count], reference[count])
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if variant.recipe is None])
 def test_an_epoch_on_padded_reviews_gives_the_weights_that_plain_keras_code_gives(name: str) -> None:
     random = np.random.default_rng(0)
     ids = random.integers(0, 5000, (150, 500)).astype(np.int32)

@@ -1,0 +1,54 @@
+"""What each path of a wide LSTM reaches alone: the LSTM over windows, and the n-grams. Only reported.
+
+A path alone has a scale and a bias of its own, fitted on the validation rows as the blend of both is. Needs Keras,
+ONNX and scikit-learn, at training time only.
+"""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.export_windows import export_windows
+from models.text import EncodedReviews
+from models.wide_training import BLEND_INVERSE_REGULARIZATION
+from models.window_engine import load_window_engine, rate_paths
+
+if TYPE_CHECKING:
+    import keras
+
+
+def measure_paths(
+    model: "keras.Model",
+    validation: EncodedReviews,
+    validation_positive: NDArray[np.bool_],
+    test: EncodedReviews,
+    test_positive: NDArray[np.bool_],
+) -> dict[str, Any]:
+    """Give the test accuracy of each path alone, `{"lstm": {"test_accuracy": 0.9}, ...}`; nothing of another model.
+
+    The whole model's is not among them: it is that of its evaluation.
+    """
+    graph = export_windows(model)
+    if graph is None:
+        return {}
+    engine = load_window_engine(graph)
+    fitted_on, judged_on = (asdict(rate_paths(engine, reviews)) for reviews in (validation, test))
+    return {
+        path: {"test_accuracy": _rate_alone(logit, validation_positive, judged_on[path], test_positive)}
+        for path, logit in fitted_on.items()
+    }
+
+
+def _rate_alone(
+    fitted_on: NDArray[np.float64],
+    positive: NDArray[np.bool_],
+    judged_on: NDArray[np.float64],
+    judged_positive: NDArray[np.bool_],
+) -> float:
+    """Fit how one logit [n] makes a label, and give the share [m] that it calls right."""
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(C=BLEND_INVERSE_REGULARIZATION).fit(fitted_on[:, None], positive)
+    return float((fitted.predict(judged_on[:, None]) == judged_positive).mean())

@@ -1,0 +1,128 @@
+"""The wide LSTM as a Keras model: its n-grams are those of `models.ngrams`, and it is the same when loaded again."""
+
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from models.bundle import MODEL_FILE, load_model
+from models.ngrams import NgramModel, rate_ngrams
+from models.wide_lstm import NGRAM_LOGIT, Blend, build_lstm_head, build_reader, join_paths, make_ngram_layer
+from models.windows import cut_windows
+from tests.models.small import build_wide_at_random, make_random_ngrams, make_small_wide_variant
+
+WORDS = 6
+VARIANT = make_small_wide_variant()
+
+
+def make_ids(rows: int = 40, seed: int = 0) -> NDArray[np.int32]:
+    """Make reviews of every length, some of the words unknown; the first review has no word."""
+    random = np.random.default_rng(seed)
+    ids = random.integers(0, VARIANT.vocabulary_size, (rows, VARIANT.sequence_length)).astype(np.int32)
+    for row, words in enumerate(ids):
+        words[: VARIANT.sequence_length - row % (VARIANT.sequence_length + 1)] = 0
+    return ids
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.tuples(st.integers(1, 5), st.integers(3, 14)).flatmap(
+        lambda shape: arrays(np.int32, shape, elements=st.integers(0, WORDS - 1))
+    ),
+    st.integers(0, 2**20),
+)
+def test_the_layer_gives_the_logits_of_the_ngram_model(ids: NDArray[np.int32], seed: int) -> None:
+    ngrams = make_random_ngrams(WORDS, seed)
+    layer = make_ngram_layer()(len(ngrams.numbers), WORDS)
+    layer.build(ids.shape)
+    layer.set_weights([ngrams.numbers, ngrams.ratio, ngrams.weight, np.array([ngrams.bias])])
+    assert np.abs(np.asarray(layer(ids))[:, 0] - rate_ngrams(ngrams, ids, WORDS)).max() < 1e-5
+
+
+@pytest.mark.parametrize("row", [0, 17])
+def test_a_review_without_a_known_word_has_a_score_of_its_own(row: int) -> None:
+    ids = make_ids()
+    ids[row] = 0
+    scores = np.asarray(build_wide_at_random(VARIANT)(ids))[:, 0]
+    assert ((scores > 0) & (scores < 1)).all()
+
+
+def test_padding_in_front_changes_nothing_but_where_windows_begin() -> None:
+    model = build_wide_at_random(VARIANT)
+    ids = np.zeros((2, VARIANT.sequence_length), np.int32)
+    ids[0, :8] = ids[1, 16:] = np.arange(1, 9)  # whole windows, at either end
+    first, last = np.asarray(model(ids))[:, 0]
+    assert first == pytest.approx(last, abs=1e-6)
+
+
+def test_the_vector_of_word_0_is_not_read() -> None:
+    model, ids = build_wide_at_random(VARIANT), make_ids()
+    before = np.asarray(model(ids))
+    table = model.get_layer("reader").get_layer("vectors")
+    vectors = table.get_weights()[0]
+    vectors[0] = 9
+    table.set_weights([vectors])
+    assert np.array_equal(np.asarray(model(ids)), before)
+
+
+def test_the_lstm_reads_what_was_cut_into_windows() -> None:
+    vectors = np.random.default_rng(0).normal(size=(VARIANT.vocabulary_size, VARIANT.embedding_size))
+    reader, head = build_reader(VARIANT, vectors.astype(np.float32)), build_lstm_head(VARIANT)
+    model = join_paths(VARIANT, reader, head, make_random_ngrams(40), Blend(ngrams=0.0))
+    ids = make_ids()
+    windows, review = cut_windows(ids, VARIANT.window)
+    highest, total, steps = (np.asarray(part) for part in reader(windows))
+    logits = []
+    for row in range(len(ids)):
+        count = steps[review == row].sum()
+        most = highest[review == row].max(axis=0) if count else np.zeros(highest.shape[1])
+        pooled = np.concatenate([most, total[review == row].sum(axis=0) / max(count, 1)])
+        logits.append(float(np.asarray(head(pooled[None].astype(np.float32)))[0, 0]))
+    assert np.asarray(model(ids))[:, 0] == pytest.approx(1 / (1 + np.exp(-np.array(logits))), abs=1e-6)
+
+
+def test_a_saved_model_gives_the_same_scores_when_it_is_loaded_in_safe_mode(tmp_path: Path) -> None:
+    model, ids = build_wide_at_random(VARIANT), make_ids()
+    model.save(tmp_path / MODEL_FILE)
+    assert np.array_equal(np.asarray(load_model(tmp_path)(ids)), np.asarray(model(ids)))
+
+
+def test_a_saved_model_has_its_numbers_among_its_weights_alone(tmp_path: Path) -> None:
+    wide = make_small_wide_variant(vocabulary_size=500)
+    build_wide_at_random(wide).save(tmp_path / MODEL_FILE)
+    with zipfile.ZipFile(tmp_path / MODEL_FILE) as saved:
+        config = saved.read("config.json").decode()
+    assert "__numpy__" not in config
+    assert json.loads(config)["class_name"] == "Functional"
+
+
+def test_a_model_without_ngrams_has_their_bias_in_its_scores() -> None:
+    nothing = NgramModel(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32), 2.0)
+    reader = build_reader(VARIANT, np.zeros((40, 4), np.float32))
+    model = join_paths(VARIANT, reader, build_lstm_head(VARIANT), nothing, Blend(lstm=0.0))
+    assert np.asarray(model(make_ids())) == pytest.approx(1 / (1 + np.exp(-2.0)), abs=1e-6)
+
+
+@pytest.mark.parametrize("sizes", [{"window": 7}, {"pool_size": 3}])
+def test_sizes_that_leave_a_rest_are_refused(sizes: dict[str, int]) -> None:
+    variant = replace(VARIANT, **sizes)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="without a rest"):
+        variant.build(variant)
+
+
+def test_the_variant_builds_the_model_that_its_recipe_fills() -> None:
+    built, filled = VARIANT.build(VARIANT), build_wide_at_random(VARIANT)
+    shapes = [[each.shape for each in model.get_layer("reader").get_weights()] for model in (built, filled)]
+    assert shapes[0] == shapes[1]
+    assert built.input_shape == (None, VARIANT.sequence_length)
+    assert built.output_shape == (None, 1)
+    assert isinstance(built, keras.Model)
+    assert built.get_layer(NGRAM_LOGIT).vocabulary_size == VARIANT.vocabulary_size

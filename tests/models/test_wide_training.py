@@ -1,0 +1,110 @@
+"""The recipe of the wide LSTM: repeatable, honest about its rows, able to learn, and glad of unlabelled reviews."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import models.path_training
+from models.training import LabelledReviews, TrainedModel, train_variant
+from models.variants import Variant
+from models.wide_lstm import NGRAM_LOGIT
+from tests.models.small import make_small_wide_variant
+
+ROWS = 120
+PRAISE, BLAME = 1, 2
+
+
+def make_reviews(rows: int, seed: int = 0) -> LabelledReviews:
+    """Make reviews of 5 to 24 words in which one word is praise or blame."""
+    random = np.random.default_rng(seed)
+    ids = random.integers(3, 40, (rows, 24)).astype(np.int32)
+    positive = random.random(rows) < 0.5
+    for row, words in enumerate(ids):
+        count = random.integers(5, 25)
+        words[: 24 - count] = 0
+        words[24 - random.integers(1, count + 1)] = PRAISE if positive[row] else BLAME
+    return LabelledReviews(ids, positive.astype(np.float32))
+
+
+def train(
+    variant: Variant | None = None, *, rows: int = ROWS, unlabelled: int = 40, epochs: int = 1, **options: Any
+) -> TrainedModel:
+    others: NDArray[np.int32] | None = make_reviews(unlabelled, seed=2).ids if unlabelled else None
+    parts = make_reviews(rows), make_reviews(60, seed=1)
+    given = {"seed": 0, "epochs": epochs, **options}
+    return train_variant(variant or make_small_wide_variant(), *parts, others, **given)
+
+
+@pytest.fixture(scope="module")
+def trained() -> TrainedModel:
+    return train()
+
+
+def list_equal(one: TrainedModel, other: TrainedModel) -> list[bool]:
+    pairs = zip(one.model.get_weights(), other.model.get_weights(), strict=True)
+    return [bool(np.array_equal(first, second)) for first, second in pairs]
+
+
+def test_the_same_seed_gives_the_same_weights(trained: TrainedModel) -> None:
+    assert all(list_equal(trained, train()))
+
+
+def test_another_seed_gives_other_weights(trained: TrainedModel) -> None:
+    assert not all(list_equal(trained, train(seed=1)))
+
+
+def test_reviews_without_a_label_change_what_is_learnt(trained: TrainedModel) -> None:
+    assert not all(list_equal(trained, train(unlabelled=30)))
+
+
+@pytest.mark.parametrize(("unlabelled", "epochs"), [(0, 3), (1, 1), (40, 3)])
+def test_progress_adds_up_to_the_rows_of_all_epochs(unlabelled: int, epochs: int) -> None:
+    told: list[int] = []
+    found = train(unlabelled=unlabelled, epochs=epochs, report=told.append)
+    assert sum(told) == epochs * ROWS
+    assert min(told) >= 0
+    assert (len(found.history), found.kept_epoch) == (epochs, epochs)
+
+
+@pytest.mark.parametrize(("unlabelled", "epochs"), [(0, 2), (40, 1 + 2)])
+def test_the_fault_point_is_passed_after_every_epoch(
+    unlabelled: int, epochs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed: list[str] = []
+    monkeypatch.setattr(models.path_training, "pass_fault_point", passed.append)
+    train(unlabelled=unlabelled, epochs=2)
+    assert passed == ["train: after an epoch"] * epochs
+
+
+@pytest.mark.parametrize("unlabelled", [0, 300])
+def test_training_learns_a_word_that_decides(unlabelled: int) -> None:
+    variant = make_small_wide_variant(dropout=0.0, head_dropout=0.0, batch_size=8)
+    found = train(variant, rows=400, unlabelled=unlabelled, epochs=3)
+    test = make_reviews(200, seed=3)
+    scores = np.asarray(found.model(test.ids))[:, 0]
+    assert ((scores > 0.5) == (test.positive > 0.5)).mean() > 0.95
+
+
+def test_the_lstm_path_learns_without_the_ngrams() -> None:
+    variant = make_small_wide_variant(dropout=0.0, head_dropout=0.0, batch_size=4, lstm_units=8, filters=8)
+    found = train(variant, rows=800, unlabelled=0, epochs=8)
+    assert found.history[-1].validation_accuracy > 0.85
+    assert found.history[-1].loss < found.history[0].loss
+
+
+def test_reviews_without_a_common_ngram_are_learnt_from_by_the_lstm_alone() -> None:
+    ids = np.arange(1, 9, dtype=np.int32)[:, None] * np.eye(1, 24, 23, dtype=np.int32)
+    apart = LabelledReviews(ids, np.arange(8, dtype=np.float32) % 2)
+    found = train_variant(make_small_wide_variant(), apart, make_reviews(20), None, seed=0, epochs=1)
+    assert found.model.get_layer(NGRAM_LOGIT).ngrams == 1
+    assert np.isfinite(np.asarray(found.model(apart.ids))).all()
+
+
+def test_inputs_stay_as_they_are() -> None:
+    reviews, validation, others = make_reviews(40), make_reviews(20, seed=1), make_reviews(10, seed=2).ids
+    before = [part.copy() for part in (reviews.ids, reviews.positive, validation.ids, others)]
+    train_variant(make_small_wide_variant(), reviews, validation, others, seed=0, epochs=1)
+    after = (reviews.ids, reviews.positive, validation.ids, others)
+    assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))

@@ -1,0 +1,252 @@
+"""The window engine gives Keras's own scores, for the wide LSTM alone."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from data_contracts.errors import BundleError
+from models import engine as engine_module
+from models import wide_lstm
+from models.bundle import GRAPH_FILE, load_model, name_model, write_bundle
+from models.export import export_graph
+from models.scorer import SAME_SCORE, load_predict, load_scorer, make_keras_scorer, make_scorer, score_texts
+from models.text import EncodedReviews, Vocabulary
+from models.variants import find_variant
+from models.window_engine import WindowEngine, load_window_engine, rate_paths, score_windows
+from tests.models.small import WORDS, build_wide_at_random, make_small_wide_variant
+from tests.models.test_engine import encode_ids, make_reviews, predict_with_keras
+
+VARIANT = make_small_wide_variant()
+LENGTH = VARIANT.sequence_length
+
+
+def load_small(seed: int = 0, **changes: Any) -> WindowEngine:
+    graph = export_graph(build_wide_at_random(make_small_wide_variant(**changes), seed))
+    assert graph is not None
+    return load_window_engine(graph)
+
+
+def require_predicted(model: Any, encoded: EncodedReviews) -> None:
+    graph = export_graph(model)
+    assert graph is not None
+    expected = predict_with_keras(model, encoded)
+    assert expected.std() > 1e-3
+    assert np.abs(load_predict(graph)(encoded) - expected).max() < SAME_SCORE
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_reviews_of_every_length_get_the_scores_of_keras(seed: int) -> None:
+    counts = [*range(LENGTH + 6), *range(LENGTH + 6)]
+    require_predicted(build_wide_at_random(VARIANT, seed), make_reviews(counts, LENGTH))
+
+
+def test_the_variant_of_full_size_gets_the_scores_of_keras() -> None:
+    variant = find_variant("wide_lstm")
+    counts = np.random.default_rng(2).integers(0, 530, 20).tolist()
+    reviews = make_reviews(counts, variant.sequence_length, variant.vocabulary_size)
+    require_predicted(build_wide_at_random(variant), reviews)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"kernel_size": 1},
+        {"kernel_size": 4},
+        {"kernel_size": 5, "pool_size": 4},
+        {"pool_size": 1},
+        {"window": 24},
+        {"window": 4, "sequence_length": 40},
+        {"window": 2, "kernel_size": 5},
+    ],
+    ids=str,
+)
+def test_other_sizes_get_the_scores_of_keras(sizes: dict[str, int]) -> None:
+    variant = make_small_wide_variant(**sizes)
+    length = variant.sequence_length
+    require_predicted(build_wide_at_random(variant), make_reviews(range(length + 3), length))
+
+
+def test_reviews_of_unknown_words_alone_get_the_score_of_keras() -> None:
+    reviews = [np.zeros(count, np.int32) for count in (0, 1, 9, 40)]
+    reviews += [np.array([3, *[0] * 20, 5], np.int32), np.array([7, *[0] * 16], np.int32)]
+    require_predicted(build_wide_at_random(VARIANT), encode_ids(reviews, LENGTH))
+
+
+def test_a_loaded_model_is_exported_as_the_one_that_was_saved(tmp_path: Path) -> None:
+    model = build_wide_at_random(VARIANT)
+    model.save(tmp_path / "model.keras")
+    assert export_graph(load_model(tmp_path)) == export_graph(model)
+
+
+def test_the_same_model_gives_the_same_graph() -> None:
+    model = build_wide_at_random(VARIANT)
+    assert export_graph(model) == export_graph(model)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 17, 150])
+def test_any_number_of_reviews_comes_back_in_order(rows: int) -> None:
+    engine = load_small()
+    encoded = make_reviews(np.random.default_rng(rows).integers(0, 30, rows).tolist(), LENGTH)
+    reviews = [encoded.word_ids[slice(*encoded.offsets[row : row + 2])] for row in range(rows)]
+    alone = [score_windows(engine, encode_ids([review], LENGTH))[0] for review in reviews]
+    assert score_windows(engine, encoded).tolist() == pytest.approx(alone, abs=1e-6)
+
+
+def test_how_reviews_are_cut_into_batches_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, encoded = load_small(), make_reviews(range(30), LENGTH)
+    usual = score_windows(engine, encoded)
+    monkeypatch.setattr(engine_module, "SMALLEST_BATCH_ROWS", 2)
+    assert np.abs(score_windows(engine, encoded) - usual).max() < 1e-6
+
+
+def test_no_review_gives_no_score() -> None:
+    nothing = np.empty(0, np.int32)
+    encoded = EncodedReviews(
+        nothing, np.zeros(1, np.int64), LENGTH, nothing, np.empty(0, np.float32), nothing == 1
+    )
+    assert len(score_windows(load_small(), encoded)) == 0
+
+
+def test_reviews_of_another_length_are_not_scored() -> None:
+    with pytest.raises(ValueError, match=f"reads {LENGTH} words"):
+        score_windows(load_small(), make_reviews([3], 16))
+
+
+def test_the_two_logits_and_the_blend_make_the_score() -> None:
+    engine, encoded = load_small(), make_reviews(range(30), LENGTH)
+    logits = rate_paths(engine, encoded)
+    blended = engine.blend[0] * logits.lstm + engine.blend[1] * logits.ngrams + engine.bias
+    assert score_windows(engine, encoded) == pytest.approx(1 / (1 + np.exp(-blended)), abs=1e-9)
+
+
+def break_geometry(content: bytes, geometry: str) -> bytes:
+    import onnx
+
+    model = onnx.load_from_string(content)
+    onnx.helper.set_model_props(model, {engine_module.GEOMETRY: geometry})
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize("geometry", ["", "{}", "5", '{"window": 8}', '{"window": 7, "sequence_length": 24}'])
+def test_a_graph_that_says_something_else_of_itself_is_refused(geometry: str) -> None:
+    graph = export_graph(build_wide_at_random(VARIANT))
+    assert graph is not None
+    with pytest.raises(BundleError, match="the exported graph: can't be used"):
+        load_predict(break_geometry(graph, geometry))
+
+
+def test_a_graph_that_is_cut_short_is_refused() -> None:
+    graph = export_graph(build_wide_at_random(VARIANT))
+    assert graph is not None
+    with pytest.raises(BundleError, match="can't be used"):
+        load_predict(graph[: len(graph) // 2])
+
+
+class OwnConvolution(keras.layers.Conv1D):  # type: ignore[misc]
+    """Someone's own layer, which may compute anything."""
+
+
+@keras.saving.register_keras_serializable("tests")
+class OwnLstm(keras.layers.LSTM):  # type: ignore[misc]
+    """Someone's own layer, which may compute anything."""
+
+
+def put_instead(layer: str, other: Callable[..., Any]) -> Callable[[pytest.MonkeyPatch], Any]:
+    """Make what builds a wide LSTM in which `other` stands for a layer of Keras."""
+
+    def build(patch: pytest.MonkeyPatch) -> Any:
+        with patch.context() as building:
+            building.setattr(keras.layers, layer, other)
+            return build_wide_at_random(VARIANT)
+
+    return build
+
+
+def with_options(layer: str, **options: Any) -> Callable[[pytest.MonkeyPatch], Any]:
+    made = getattr(keras.layers, layer)
+    return put_instead(layer, lambda *sizes, **usual: made(*sizes, **{**usual, **options}))
+
+
+def change_head(*layers: Callable[[], Any]) -> Callable[[pytest.MonkeyPatch], Any]:
+    """Make what builds a wide LSTM whose LSTM path has these layers at its end."""
+
+    def build_lstm_head(variant: Any) -> Any:
+        pooled = keras.Input((4 * variant.lstm_units,))
+        return keras.Sequential([pooled, *(make() for make in layers)], name=wide_lstm.LSTM_LOGIT)
+
+    def build(patch: pytest.MonkeyPatch) -> Any:
+        patch.setattr("tests.models.small.build_lstm_head", build_lstm_head)
+        return build_wide_at_random(VARIANT)
+
+    return build
+
+
+def lower_less(patch: pytest.MonkeyPatch) -> Any:
+    with patch.context() as building:
+        building.setattr(wide_lstm, "BELOW_EVERY_VALUE", 0.1)
+        return build_wide_at_random(VARIANT)
+
+
+OTHERS = {
+    "a GRU": put_instead("LSTM", keras.layers.GRU),
+    "an own LSTM": put_instead("LSTM", OwnLstm),
+    "an own convolution": put_instead("Conv1D", OwnConvolution),
+    "another activation of the LSTM": with_options("LSTM", activation="relu"),
+    "another gate of the LSTM": with_options("LSTM", recurrent_activation="hard_sigmoid"),
+    "an LSTM without bias": with_options("LSTM", use_bias=False),
+    "another activation of the convolution": with_options("Conv1D", activation="tanh"),
+    "a dilated convolution": with_options("Conv1D", dilation_rate=2),
+    "a causal convolution": with_options("Conv1D", padding="causal"),
+    "half precision": with_options("Conv1D", dtype="mixed_float16"),
+    "another pooling": put_instead("MaxPooling1D", keras.layers.AveragePooling1D),
+    "a deeper head": change_head(
+        lambda: keras.layers.Dropout(0.1),
+        lambda: keras.layers.Dense(3, activation="relu", name="hidden"),
+        lambda: keras.layers.Dense(1, name="dense"),
+    ),
+    "a head of another activation": change_head(
+        lambda: keras.layers.Dropout(0.1), lambda: keras.layers.Dense(1, activation="tanh", name="dense")
+    ),
+    "a head of another name": change_head(
+        lambda: keras.layers.Dropout(0.1), lambda: keras.layers.Dense(1, name="other")
+    ),
+    "another number below every value": lower_less,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_model_of_those_names_is_scored_by_keras(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = OTHERS[name](monkeypatch)
+    encoded = make_reviews(range(LENGTH + 3), LENGTH)
+    assert export_graph(model) is None
+    expected = np.asarray(model(encoded.pad()))[:, 0]
+    assert np.abs(make_scorer("", model, {}, LENGTH).predict(encoded) - expected).max() < SAME_SCORE
+
+
+TEXTS: Sequence[str] = ["good film", "bad film", "the plot", "unknown", "good " * 40, ""]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    model = build_wide_at_random(VARIANT)
+    facts = {
+        "model_id": name_model("wide_lstm", 0, model, Vocabulary(WORDS), "data"),
+        "hyper_parameters": VARIANT.hyper_parameters(),
+        "fingerprints": {"data": "data"},
+    }
+    return write_bundle(tmp_path_factory.mktemp("bundles"), model, Vocabulary(WORDS), facts)
+
+
+def score_by_keras(bundle: Path) -> NDArray[np.float64]:
+    word_ids = Vocabulary(WORDS).ids()
+    return score_texts(make_keras_scorer("", load_model(bundle), word_ids, LENGTH), TEXTS).score
+
+
+def test_a_bundle_is_scored_by_its_graph_as_by_keras(bundle: Path) -> None:
+    assert (bundle / GRAPH_FILE).exists()
+    assert score_texts(load_scorer(bundle), TEXTS).score == pytest.approx(score_by_keras(bundle), abs=1e-5)
