@@ -16,11 +16,13 @@ from data_contracts.errors import BundleError, ContractError, SourceError, Wareh
 from deployments.settings import Settings, load_settings
 from flows.ingest_reviews import ingest_reviews
 from flows.train_model import TrainingSummary, train_model
-from models.bundle import is_unaltered
+from models.bundle import find_graph, is_unaltered
+from models.variants import VARIANTS
 from tasks.model_registry import find_champion
 from tasks.train_stages import decide
 from tasks.training import TrainedBundle, load_rows
 from tests.flows.small_home import ask
+from tests.models.small import make_small_wide_variant
 from tests.unit.small_archive import RATING, write_archive
 
 TITLES = 30
@@ -130,6 +132,40 @@ def test_a_challenger_is_compared_with_the_champion_on_the_present_rows(
     assert {"log_loss", "accuracy", "slice short", "behaviour direction", "cost"} <= {
         name for name, *_ in checks
     }
+
+
+@pytest.fixture(scope="module")
+def wide(home: Settings, first: TrainingSummary) -> Iterator[TrainingSummary]:
+    """A small wide LSTM of the home, which learns from reviews without a label too."""
+    small = make_small_wide_variant(vocabulary_size=200)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(VARIANTS, "wide_lstm", small)
+        yield train_model(variant="wide_lstm", epochs=1, promote="never")
+
+
+def test_a_wide_lstm_is_trained_recorded_and_held_against_the_champion(
+    home: Settings, wide: TrainingSummary
+) -> None:
+    bundle = home.bundles_dir / wide.model_id
+    assert is_unaltered(bundle)
+    assert find_graph(bundle)
+    recorded = ask(home.published, f"select variant from models where model_id = '{wide.model_id}'")
+    assert recorded == [("wide_lstm",)]
+    assert {"log_loss", "accuracy", "cost"} <= {check.name for check in wide.checks}
+
+
+def test_a_wide_lstm_tells_how_many_reviews_without_a_label_it_read(wide: TrainingSummary) -> None:
+    assert wide.facts["rows"]["unlabelled"] == TITLES
+
+
+def test_a_wide_lstm_tells_what_its_parts_reach_alone(wide: TrainingSummary) -> None:
+    parts = wide.facts["metrics"]["ablations"]
+    assert list(parts) == ["lstm", "ngrams"]
+    assert all(0 <= part["test_accuracy"] <= 1 for part in parts.values())
+
+
+def test_the_other_variants_read_no_review_without_a_label(first: TrainingSummary) -> None:
+    assert (first.facts["rows"]["unlabelled"], first.facts["metrics"]["ablations"]) == (0, {})
 
 
 def test_the_rules_that_a_training_was_held_against_stand_in_its_report(

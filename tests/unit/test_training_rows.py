@@ -1,0 +1,84 @@
+"""The rows of a training: which reviews without a label are read, and what they are for."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from data_contracts.reviews import FORMAT_VERSION, Provenance
+from models.variants import find_variant
+from tasks.archive import read_archive
+from tasks.reviews_parquet import build_tables, write_tables
+from tasks.training import TrainingRows, encode_rows, load_rows
+from tests.unit.small_archive import RATING, write_archive
+
+TITLES = 20
+PROVENANCE = Provenance("other", "accepted_unverified", "5" * 64, "c" * 64, "d" * 64, FORMAT_VERSION)
+
+
+def write_reviews(folder: Path, unlabelled: Sequence[str]) -> Path:
+    """Write the Parquet of 20 titles' reviews and these reviews without a label; give its folder."""
+    texts = {
+        (split, label): [f"A {label} review of title {number} in {split}" for number in range(TITLES)]
+        for split in ("train", "test")
+        for label in ("pos", "neg")
+    }
+    files: dict[str, bytes] = {}
+    for (split, label), found in {**texts, ("train", "unsup"): list(unlabelled)}.items():
+        urls = [f"http://www.imdb.com/title/tt{number:07}/usercomments" for number in range(len(found))]
+        files[f"aclImdb/{split}/urls_{label}.txt"] = ("\n".join(urls) + "\n").encode()
+        for number, text in enumerate(found):
+            files[f"aclImdb/{split}/{label}/{number}_{RATING[label]}.txt"] = text.encode()
+    tables = build_tables(read_archive(write_archive(folder / "small.tar.gz", files)))
+    write_tables(tables, PROVENANCE, folder / "reviews")
+    return folder / "reviews"
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> TrainingRows:
+    """Rows beside which one review has no label."""
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    return load_rows(write_reviews(folder, ["A review that nobody labelled"]), with_unlabelled=True)
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_a_text_of_another_split_is_not_among_those_without_a_label(
+    part: str, plain: TrainingRows, tmp_path: Path
+) -> None:
+    known = getattr(plain, part).texts[0]
+    rows = load_rows(write_reviews(tmp_path, [known, "Something new"]), with_unlabelled=True)
+    assert rows.unlabelled == ["Something new"]
+
+
+def test_a_text_without_a_label_that_repeats_is_read_once(tmp_path: Path) -> None:
+    rows = load_rows(write_reviews(tmp_path, ["One", "Another", "One"]), with_unlabelled=True)
+    assert rows.unlabelled == ["One", "Another"]
+
+
+def test_reviews_without_a_label_are_not_read_where_nobody_asks(tmp_path: Path) -> None:
+    assert load_rows(write_reviews(tmp_path, ["One"])).unlabelled == []
+
+
+def test_reviews_without_a_label_leave_the_other_rows_as_they_are(tmp_path: Path) -> None:
+    folder = write_reviews(tmp_path, ["One"])
+    without, with_them = load_rows(folder), load_rows(folder, with_unlabelled=True)
+    for part in ("train", "validation", "test"):
+        assert getattr(without, part).texts == getattr(with_them, part).texts
+
+
+def test_words_of_reviews_without_a_label_count_for_the_vocabulary(tmp_path: Path) -> None:
+    folder = write_reviews(tmp_path, ["unheard"] + [f"unheard {number}" for number in range(60)])
+    wide = replace(find_variant("wide_lstm"), vocabulary_size=20, sequence_length=16)
+    vocabulary = encode_rows(load_rows(folder, with_unlabelled=True), wide).vocabulary
+    assert "unheard" in vocabulary.words[:10]
+    assert "unheard" not in encode_rows(load_rows(folder), wide).vocabulary.words
+
+
+def test_reviews_without_a_label_are_encoded_like_the_others(plain: TrainingRows) -> None:
+    variant = replace(find_variant("wide_lstm"), vocabulary_size=50, sequence_length=16)
+    encoded = encode_rows(plain, variant)
+    words = encoded.vocabulary.ids()
+    said = ["a", "review", "that", "nobody", "labelled"]
+    assert encoded.unlabelled.pad()[0].tolist() == [0] * 11 + [words[word] for word in said]
