@@ -30,6 +30,8 @@ BATCHES_A_THREAD = 4
 """Few reviews are cut into this many batches a thread, so that all end at about the same time."""
 CHUNK_STEPS = 24
 """Steps of the recurrent layer in one call: their inputs stay in the cache of a core (2.5 MB with 100 units)."""
+SAME_SCORE = 1e-5
+"""Two scores of one text by one model differ by less than this, whatever computed them."""
 GEOMETRY = "geometry"
 """The key under which a graph says its sequence length and reaches."""
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.errors import BundleError
+from models.engine import SAME_SCORE
 from models.onnx_graph import Graph, order_gates, serialize_graph
 from models.variants import find_variant
 from models.wide_lstm import BELOW_EVERY_VALUE, LSTM_LOGIT, NGRAM_LOGIT, READER, SCORE, build_wide_lstm
@@ -29,7 +30,6 @@ _SIZES = {
 _MAY_DIFFER = {*_SIZES, "name", "rate", "seed"}
 """What Keras says of a layer and is another name, another size, or without effect when a model scores."""
 _TRIAL_ROWS = 32
-_SAME_SCORE = 1e-5
 
 
 def export_windows(model: "keras.Model") -> bytes | None:
@@ -116,7 +116,7 @@ def _gives_same_scores(model: "keras.Model", content: bytes) -> bool:
     words = np.linspace(0, length, _TRIAL_ROWS).astype(int)
     frame[np.arange(length)[None] < length - words[:, None]] = 0
     expected = np.asarray(model(frame, training=False))[:, 0]
-    return bool(np.abs(score_frame(engine, frame) - expected).max() <= _SAME_SCORE)
+    return bool(np.abs(score_frame(engine, frame) - expected).max() < SAME_SCORE)
 
 
 def _serialize(model: "keras.Model") -> bytes:

@@ -13,7 +13,8 @@ import numpy as np
 from data_contracts.errors import BundleError, UsageError
 from models.bundle import read_facts, require_unaltered
 from models.comparison import BehaviourChange, Comparison, Contest, Interval, SliceComparison
-from models.scorer import SAME_SCORE, Scorer, load_scorer, score_texts
+from models.engine import SAME_SCORE
+from models.scorer import Scorer, load_scorer, score_texts
 
 PROMOTE_MODES = ("auto", "never", "always")
 SMALLEST_GAIN = 0.001

@@ -106,22 +106,19 @@ def fit_ngrams(
 
 def count_ngrams(ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.int64]:
     """Give the numbers of the n-grams that stand in `SMALLEST_REVIEW_COUNT` reviews or more, rising."""
-    every = np.concatenate(
-        [number for _, _, number in _go_through(ids, vocabulary_size)] or [np.zeros(0, np.int64)]
-    )
+    numbers = [_list_distinct(part, vocabulary_size)[1] for _, part in _cut(ids)]
+    every = np.concatenate([np.zeros(0, np.int64), *numbers])
     every.sort()
-    starts = np.flatnonzero(np.concatenate([[True], every[1:] != every[:-1]])) if len(every) else every
-    counts = np.diff(np.concatenate([starts, [len(every)]]))
+    starts = np.flatnonzero(np.diff(every, prepend=-1))
+    counts = np.diff(starts, append=len(every))
     found: NDArray[np.int64] = every[starts[counts >= SMALLEST_REVIEW_COUNT]]
     return found
 
 
-def _go_through(
-    ids: NDArray[np.int32], vocabulary_size: int
-) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.int64]]]:
-    """Give the distinct n-grams of some reviews at a time: the first review, then what `_list_distinct` gives."""
+def _cut(ids: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.int32]]]:
+    """Give some reviews at a time, with the place of the first of them: all at once take much memory."""
     for start in range(0, len(ids), _REVIEWS_AT_ONCE):
-        yield start, *_list_distinct(ids[start : start + _REVIEWS_AT_ONCE], vocabulary_size)
+        yield start, ids[start : start + _REVIEWS_AT_ONCE]
 
 
 def _make_matrix(
@@ -130,12 +127,12 @@ def _make_matrix(
     """Give [n, g]: 1 where a review holds an n-gram."""
     import scipy.sparse
 
-    parts = [
-        (start + row, place)
-        for start in range(0, len(ids), _REVIEWS_AT_ONCE)
-        for row, place in [_find_ngrams(numbers, ids[start : start + _REVIEWS_AT_ONCE], vocabulary_size)]
-    ]
-    row, place = (np.concatenate(column).astype(np.int32) for column in zip(*parts, strict=True))
+    rows, places = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
+    for start, part in _cut(ids):
+        row, place = _find_ngrams(numbers, part, vocabulary_size)
+        rows.append((start + row).astype(np.int32))
+        places.append(place.astype(np.int32))
+    row, place = np.concatenate(rows), np.concatenate(places)
     ones = np.ones(len(row), np.float32)
     return scipy.sparse.csr_matrix((ones, (row, place)), shape=(len(ids), len(numbers)))
 

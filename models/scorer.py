@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from models.bundle import find_graph, load_model, load_vocabulary, read_facts
-from models.engine import load_engine, open_graph, score_reviews
+from models.engine import SAME_SCORE, load_engine, open_graph, score_reviews
 from models.export import export_graph
 from models.quiet import load_tensorflow
 from models.stars import LINEAR, StarMapping, read_stars
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     import keras
 
 KERAS_BATCH_ROWS = 256
-SAME_SCORE = 1e-5
-"""Two scores of one text by one model differ by less than this, whatever computed them."""
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from data_contracts.errors import BundleError
 from models import engine as engine_module
 from models.bundle import GRAPH_FILE, is_unaltered, name_model, write_bundle
-from models.engine import Reach, count_steps, find_inputs, load_engine, score_reviews
+from models.engine import SAME_SCORE, Reach, count_steps, find_inputs, load_engine, score_reviews
 from models.export import export_graph
-from models.scorer import SAME_SCORE, load_scorer, make_keras_scorer, make_scorer, score_texts
+from models.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
 from models.text import EncodedReviews, Vocabulary
 from models.variants import VARIANTS, Variant, find_variant
 from tests.models.small import WORDS, make_small_variant

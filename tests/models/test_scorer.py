@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from models.engine import SAME_SCORE
 from models.scorer import (
     KERAS_BATCH_ROWS,
-    SAME_SCORE,
     Scorer,
     make_keras_scorer,
     make_scorer,

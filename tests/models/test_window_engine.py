@@ -13,8 +13,9 @@ from data_contracts.errors import BundleError
 from models import engine as engine_module
 from models import wide_lstm
 from models.bundle import GRAPH_FILE, load_model, name_model, write_bundle
+from models.engine import SAME_SCORE
 from models.export import export_graph
-from models.scorer import SAME_SCORE, load_predict, load_scorer, make_keras_scorer, make_scorer, score_texts
+from models.scorer import load_predict, load_scorer, make_keras_scorer, make_scorer, score_texts
 from models.text import EncodedReviews, Vocabulary
 from models.variants import find_variant
 from models.window_engine import WindowEngine, load_window_engine, rate_paths, score_windows

@@ -19,6 +19,8 @@ HEAVY = {
     "great_expectations",
     "pandas",
     "sklearn",
+    "scipy",
+    "gensim",
     "onnx",
     "onnxruntime",
     "matplotlib",
