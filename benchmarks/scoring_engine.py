@@ -24,13 +24,14 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from benchmarks.plain_keras import SEED_VARIANTS
 from models.bundle import GRAPH_FILE, load_model, load_vocabulary, read_facts, write_bundle
-from models.engine import find_inputs, load_engine
+from models.engine import Engine, find_inputs, load_engine, open_graph
 from models.export import export_graph
 from models.quiet import load_tensorflow
 from models.scorer import make_scorer, score_texts
 from models.text import EncodedReviews, Vocabulary, encode_reviews
-from models.variants import VARIANTS, find_variant
+from models.variants import find_variant
 
 ROOT = Path(__file__).parents[1]
 PREDICT_ROWS = 256
@@ -106,7 +107,9 @@ def build_subjects(texts: Sequence[str], known: set[str]) -> list[Subject]:
     """Build the seed variants that no bundle is of, with weights that tell reviews apart."""
     random = np.random.default_rng(0)
     vocabulary = Vocabulary(tuple(sorted({word for text in texts for word in text.lower().split()})[:4999]))
-    subjects = [Subject(name, find_variant(name).build(find_variant(name)), vocabulary) for name in VARIANTS]
+    subjects = [
+        Subject(name, find_variant(name).build(find_variant(name)), vocabulary) for name in SEED_VARIANTS
+    ]
     for subject in subjects:
         weights = [each + random.normal(0, 0.1, each.shape) for each in subject.model.get_weights()]
         subject.model.set_weights(weights)
@@ -168,13 +171,20 @@ def prepare_predict(model: Any, encoded: EncodedReviews) -> Score:
     return lambda: model.predict(padded, batch_size=PREDICT_ROWS, verbose=0)[:, 0]
 
 
-def prepare_padded(model: Any, encoded: EncodedReviews) -> Score:
-    """Run the same graph over all 500 words on ONNX Runtime's own threads."""
+def load_whole(model: Any) -> Engine | None:
+    """Load the engine that reads a whole sequence; None for a model that reads windows."""
+    opened = open_graph(export_graph(model) or b"")
+    return None if "window" in opened.geometry else load_engine(opened)
+
+
+def prepare_padded(model: Any, encoded: EncodedReviews) -> Score | None:
+    """Run the same graph over all 500 words on ONNX Runtime's own threads. None for a model that reads windows."""
     import onnxruntime
 
-    graph, padded = export_graph(model), encoded.pad()
+    graph, padded, engine = export_graph(model), encoded.pad(), load_whole(model)
+    if engine is None:
+        return None
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    engine = load_engine(graph or b"")
     *_, pads = find_inputs(engine.reaches, engine.sequence_length, 0, engine.steps)
     convolutions = {
         f"pads_{position}": np.array([0, 0, *pads[position][:1], 0, 0, *pads[position][1:]], np.int64)
@@ -198,12 +208,12 @@ def prepare_padded(model: Any, encoded: EncodedReviews) -> Score:
 def prepare_xla(model: Any, encoded: EncodedReviews) -> Score | None:
     """Compile the recurrence with XLA: table lookups for input products, sorted batches, two threads.
 
-    Starts from the states that padding leaves behind, as the engine does. None where there are convolutions.
+    Starts from the states that padding leaves behind, as the engine does. None where there are convolutions or windows.
     """
     import tensorflow as tf
 
-    engine = load_engine(export_graph(model) or b"")
-    if engine.reaches:
+    engine = load_whole(model)
+    if engine is None or engine.reaches:
         return None
     embedding, kernel, recurrent, bias, head, head_bias = (tf.constant(each) for each in model.get_weights())
     table = tf.matmul(embedding, kernel) + bias

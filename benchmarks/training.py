@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.plain_keras import build, load_rows
+from benchmarks.plain_keras import SEED_VARIANTS, build, load_rows
 from benchmarks.ratios import spread
 from models.quiet import load_tensorflow
 from models.shared_steps import share_steps
-from models.variants import VARIANTS, find_variant
+from models.variants import find_variant
 
 SEED = 0
 
@@ -31,7 +31,7 @@ def main() -> None:
     """Train each variant on both sides, in turns, and print how they compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("home", type=Path)
-    parser.add_argument("--variants", nargs="+", default=list(VARIANTS))
+    parser.add_argument("--variants", nargs="+", default=list(SEED_VARIANTS), choices=SEED_VARIANTS)
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
     load_tensorflow()

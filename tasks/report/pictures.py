@@ -103,6 +103,8 @@ def _draw_learning(history: Sequence[Row]) -> tuple[Chart, ...]:
     charts = []
     for name, title, unit in (("loss", "Loss", "nats"), ("accuracy", "Accuracy", "share right")):
         trained, validated = ([epoch[key] for epoch in history] for key in (name, f"validation_{name}"))
+        if None in (*trained, *validated):
+            continue  # a training that went astray has losses that are not finite
         series = [Series("training", trained, epochs), Series("validation", validated, epochs)]
         rows = [(str(n), f"{a:.4f}", f"{b:.4f}") for n, a, b in zip(epochs, trained, validated, strict=True)]
         summary = f"Validation {name} ends at {validated[-1]:.4f} after {count(len(epochs), 'epoch')}."

@@ -1,9 +1,16 @@
 """Word vectors: repeatable, and alike for words that stand in the same places."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from models.word_vectors import fit_word_vectors
+
+ROOT = Path(__file__).parents[2]
 
 
 def make_reviews(rows: int) -> NDArray[np.int32]:
@@ -25,6 +32,27 @@ def test_padding_and_words_that_stand_nowhere_have_no_vector() -> None:
 def test_the_same_reviews_and_seed_give_the_same_vectors() -> None:
     first, second = (fit_word_vectors(make_reviews(40), 8, 6, seed=1) for _ in range(2))
     assert np.array_equal(first, second)
+
+
+def test_another_process_gives_the_same_vectors() -> None:
+    code = (
+        "import numpy as np; from models.word_vectors import fit_word_vectors\n"
+        "ids = np.random.default_rng(0).integers(0, 30, (50, 20)).astype(np.int32)\n"
+        "print(fit_word_vectors(ids, 30, 6, seed=1).tobytes().hex())"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": str(number)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for number in (1, 2)
+    ]
+    assert said[0].stdout == said[1].stdout != ""
+    assert said[0].stderr == ""
 
 
 def test_words_that_stand_together_are_alike() -> None:

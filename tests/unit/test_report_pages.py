@@ -331,6 +331,38 @@ def test_every_section_of_a_training_is_there(training_page: str) -> None:
         assert heading in text
 
 
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ([0.5, 0.3], True),
+        ([0.3, 0.5], False),
+        ([None, 0.3], True),
+        ([0.3, None], False),
+        ([None, None], False),
+    ],
+)
+def test_the_kept_epoch_is_called_the_best_only_where_it_is(losses: list[float | None], said: bool) -> None:
+    facts = make_bundle_facts()
+    history = [
+        {**epoch, "validation_loss": loss} for epoch, loss in zip(facts["history"], losses, strict=True)
+    ]
+    bundle = {**facts, "history": history, "rating": None, "kept_epoch": 2}
+    model = {**dict.fromkeys(MODEL_COLUMNS), "dataset": "x"}
+    text = Page(render_training(replace(TRAINED, bundle=bundle, model=model))).text
+    assert ("the weights of epoch 2 were kept, which had the lowest validation loss." in text) == said
+
+
+@pytest.mark.parametrize(("parts", "said"), [({}, False), ({"lstm": {"test_accuracy": 0.8}}, True)])
+def test_the_curves_of_a_model_of_several_paths_are_said_to_be_of_one(
+    parts: dict[str, Any], said: bool
+) -> None:
+    facts = make_bundle_facts()
+    bundle = {**facts, "metrics": {**facts["metrics"], "ablations": parts}, "rating": None}
+    model = {**dict.fromkeys(MODEL_COLUMNS), "dataset": "x"}
+    text = Page(render_training(replace(TRAINED, bundle=bundle, model=model))).text
+    assert ("The curves are of its LSTM path alone." in text) == said
+
+
 def test_the_rules_of_the_gate_are_counted_and_each_says_whether_it_held() -> None:
     checks = [make_check("worse"), make_check("better", name="log_loss", passed=True, mode="never")]
     model = {**dict.fromkeys(MODEL_COLUMNS), "dataset": "x"}
