@@ -1,10 +1,9 @@
 """What each path of a wide LSTM reaches alone: the LSTM over windows, and the n-grams. Only reported.
 
-A path alone has a scale and a bias of its own, fitted on the validation rows as the blend of both is. Needs Keras,
-ONNX and scikit-learn, at training time only.
+A path alone weighs its logits, of which the n-grams have two, in a way of its own; this is fitted on the validation
+rows as the blend of all is. Needs Keras, ONNX and scikit-learn, at training time only.
 """
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from models.export_windows import export_windows
 from models.text import EncodedReviews
 from models.wide_training import BLEND_INVERSE_REGULARIZATION
-from models.window_engine import load_window_engine, rate_paths
+from models.window_engine import Logits, load_window_engine, rate_paths
 
 if TYPE_CHECKING:
     import keras
@@ -34,11 +33,16 @@ def measure_paths(
     if graph is None:
         return {}
     engine = load_window_engine(graph)
-    fitted_on, judged_on = (asdict(rate_paths(engine, reviews)) for reviews in (validation, test))
+    fitted_on, judged_on = (_list_paths(rate_paths(engine, reviews)) for reviews in (validation, test))
     return {
-        path: {"test_accuracy": _rate_alone(logit, validation_positive, judged_on[path], test_positive)}
-        for path, logit in fitted_on.items()
+        path: {"test_accuracy": _rate_alone(logits, validation_positive, judged_on[path], test_positive)}
+        for path, logits in fitted_on.items()
     }
+
+
+def _list_paths(logits: Logits) -> dict[str, NDArray[np.float64]]:
+    """Give the logits of each path, [n, those that it has]."""
+    return {"lstm": logits.lstm[:, None], "ngrams": np.stack([logits.ngrams, logits.ending], axis=1)}
 
 
 def _rate_alone(
@@ -47,8 +51,8 @@ def _rate_alone(
     judged_on: NDArray[np.float64],
     judged_positive: NDArray[np.bool_],
 ) -> float:
-    """Fit how one logit [n] makes a label, and give the share [m] that it calls right."""
+    """Fit how the logits [n, k] of a path make a label, and give the share of `judged_on` [m, k] called rightly."""
     from sklearn.linear_model import LogisticRegression
 
-    fitted = LogisticRegression(C=BLEND_INVERSE_REGULARIZATION).fit(fitted_on[:, None], positive)
-    return float((fitted.predict(judged_on[:, None]) == judged_positive).mean())
+    fitted = LogisticRegression(C=BLEND_INVERSE_REGULARIZATION).fit(fitted_on, positive)
+    return float((fitted.predict(judged_on) == judged_positive).mean())

@@ -44,7 +44,6 @@ def make_small_wide_variant(**changes: Any) -> Variant:
         "lstm_units": 3,
         "filters": 5,
         "batch_size": 16,
-        "teacher_epochs": 1,
     }
     return Variant(**{**vars(find_variant("wide_lstm")), **smaller, **changes})
 
@@ -57,7 +56,7 @@ def build_wide_at_random(variant: Variant, seed: int = 0) -> Any:
     for part in (reader, head):
         part.set_weights([random.normal(0, 0.5, weights.shape) for weights in part.get_weights()])
     return join_paths(
-        variant, reader, head, make_random_ngrams(variant.vocabulary_size, seed), Blend(0.8, 0.6, 0.1)
+        variant, reader, head, make_random_ngrams(variant.vocabulary_size, seed), Blend(0.8, 0.6, 0.4, 0.1)
     )
 
 

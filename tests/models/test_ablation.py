@@ -43,7 +43,7 @@ def test_a_path_that_tells_the_labels_has_them_right_with_a_scale_of_its_own(pat
 
 def test_the_test_labels_do_not_move_what_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     logit = np.array([-3.0, -1.0, 1.0, 3.0])
-    monkeypatch.setattr(ablation, "rate_paths", lambda engine, encoded: Logits(logit, -logit))
+    monkeypatch.setattr(ablation, "rate_paths", lambda engine, encoded: Logits(logit, -logit, logit))
     positive = logit > 0
     model = build_wide_at_random(MODEL)
     right = measure_paths(model, VALIDATION, positive, TEST, positive)

@@ -55,12 +55,19 @@ def test_a_review_without_a_known_word_has_a_score_of_its_own(row: int) -> None:
     assert ((scores > 0) & (scores < 1)).all()
 
 
-def test_padding_in_front_changes_nothing_but_where_windows_begin() -> None:
-    model = build_wide_at_random(VARIANT)
-    ids = np.zeros((2, VARIANT.sequence_length), np.int32)
-    ids[0, :8] = ids[1, 16:] = np.arange(1, 9)  # whole windows, at either end
-    first, last = np.asarray(model(ids))[:, 0]
-    assert first == pytest.approx(last, abs=1e-6)
+def score_window_at(start: int) -> float:
+    """Score a review that has known words in one of its windows."""
+    ids = np.zeros((1, VARIANT.sequence_length), np.int32)
+    ids[0, start : start + VARIANT.window] = np.arange(1, VARIANT.window + 1)
+    return float(np.asarray(build_wide_at_random(VARIANT)(ids))[0, 0])
+
+
+def test_a_window_counts_alike_wherever_it_stands_before_the_last() -> None:
+    assert score_window_at(0) == pytest.approx(score_window_at(8), abs=1e-6)
+
+
+def test_the_last_window_counts_for_more() -> None:
+    assert abs(score_window_at(0) - score_window_at(16)) > 1e-3
 
 
 def test_the_vector_of_word_0_is_not_read() -> None:
@@ -82,10 +89,12 @@ def test_the_lstm_reads_what_was_cut_into_windows() -> None:
     highest, total, steps = (np.asarray(part) for part in reader(windows))
     logits = []
     for row in range(len(ids)):
-        count = steps[review == row].sum()
-        most = highest[review == row].max(axis=0) if count else np.zeros(highest.shape[1])
-        pooled = np.concatenate([most, total[review == row].sum(axis=0) / max(count, 1)])
-        logits.append(float(np.asarray(head(pooled[None].astype(np.float32)))[0, 0]))
+        pooled = []
+        for places in (np.flatnonzero(review == row), np.flatnonzero(review == row)[-1:]):
+            count = steps[places].sum()
+            pooled.append(highest[places].max(axis=0) if count else np.zeros(highest.shape[1]))
+            pooled.append(total[places].sum(axis=0) / max(count, 1))
+        logits.append(float(np.asarray(head(np.concatenate(pooled)[None].astype(np.float32)))[0, 0]))
     assert np.asarray(model(ids))[:, 0] == pytest.approx(1 / (1 + np.exp(-np.array(logits))), abs=1e-6)
 
 

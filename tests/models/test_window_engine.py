@@ -118,10 +118,11 @@ def test_reviews_of_another_length_are_not_scored() -> None:
         score_windows(load_small(), make_reviews([3], 16))
 
 
-def test_the_two_logits_and_the_blend_make_the_score() -> None:
+def test_the_logits_and_the_blend_make_the_score() -> None:
     engine, encoded = load_small(), make_reviews(range(30), LENGTH)
     logits = rate_paths(engine, encoded)
-    blended = engine.blend[0] * logits.lstm + engine.blend[1] * logits.ngrams + engine.bias
+    weighted = zip(engine.blend.tolist(), (logits.lstm, logits.ngrams, logits.ending), strict=True)
+    blended = sum(weight * logit for weight, logit in weighted) + engine.bias
     assert score_windows(engine, encoded) == pytest.approx(1 / (1 + np.exp(-blended)), abs=1e-9)
 
 
@@ -177,7 +178,7 @@ def change_head(*layers: Callable[[], Any]) -> Callable[[pytest.MonkeyPatch], An
     """Make what builds a wide LSTM whose LSTM path has these layers at its end."""
 
     def build_lstm_head(variant: Any) -> Any:
-        pooled = keras.Input((4 * variant.lstm_units,))
+        pooled = keras.Input((8 * variant.lstm_units,))
         return keras.Sequential([pooled, *(make() for make in layers)], name=wide_lstm.LSTM_LOGIT)
 
     def build(patch: pytest.MonkeyPatch) -> Any:
