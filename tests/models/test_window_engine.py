@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import BundleError
 from models import engine as engine_module
-from models import wide_lstm
+from models import wide_lstm, window_engine
 from models.bundle import GRAPH_FILE, load_model, name_model, write_bundle
 from models.engine import SAME_SCORE
 from models.export import export_graph
@@ -98,10 +98,11 @@ def test_any_number_of_reviews_comes_back_in_order(rows: int) -> None:
     assert score_windows(engine, encoded).tolist() == pytest.approx(alone, abs=1e-6)
 
 
-def test_how_reviews_are_cut_into_batches_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_batch_and_the_windows_at_once_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     engine, encoded = load_small(), make_reviews(range(30), LENGTH)
     usual = score_windows(engine, encoded)
     monkeypatch.setattr(engine_module, "SMALLEST_BATCH_ROWS", 2)
+    monkeypatch.setattr(window_engine, "WINDOWS_AT_ONCE", 3)
     assert np.abs(score_windows(engine, encoded) - usual).max() < 1e-6
 
 
