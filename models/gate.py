@@ -27,7 +27,7 @@ BEHAVIOUR_ALLOWANCE = 0.05
 """How much lower a pass rate of behavioural tests may be whatever chance says, as a share."""
 BEHAVIOUR_CHANCE = 0.025
 """A lower pass rate counts when chance alone would lose so many tests less often than this."""
-LARGEST_COST_RATIO = 5.0
+LARGEST_COST_RATIO = 10.0
 """How many times as long as the champion a challenger may take for a review."""
 
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 LEARNING_RATE = 1e-3
 WARM_UP_STEPS = 200
-"""Steps in which the learning rate rises from 0; after them it falls to 0 along half a cosine."""
+"""Steps in which the learning rate rises from 0, or a tenth of all where that is less.
+
+All the while it falls to 0 along half a cosine.
+"""
 _RATE_ROWS = 128
 
 
@@ -139,8 +142,9 @@ def _make_step(path: LstmPath, window: int) -> Callable[..., Any]:
 
 def _plan_rates(steps: int) -> Iterator[np.float32]:
     """Give the learning rate of each step."""
+    rising = min(WARM_UP_STEPS, 1 + steps // 10)
     for step in range(steps):
-        warm_up = min(1.0, (step + 1) / WARM_UP_STEPS)
+        warm_up = min(1.0, (step + 1) / rising)
         yield np.float32(LEARNING_RATE * warm_up * (1 + np.cos(np.pi * step / steps)) / 2)
 
 

@@ -62,7 +62,7 @@ def test_the_baseline_has_a_row_and_is_told_to_be_never_promoted() -> None:
 
 def test_training_is_told_beside_stock_keras_of_the_same_seed() -> None:
     [_, row, *_] = find_rows(make(make_results()), "`new`")
-    assert "| 213,301 | 1.8 | 5 (5 to 5) | 0.38 (0.25 to 0.50) | – | 8.5 (7.5 to 9.5) | 8,500 |" in row
+    assert "| 213,301 | 1.8 | 5 (5 to 5) | 0.38 (0.25 to 0.50) | – | 8.5 (7.5 to 9.5) | 9.0 | 8,500 |" in row
 
 
 def test_a_bundle_that_keeps_no_seconds_leaves_them_open() -> None:
