@@ -20,6 +20,7 @@ from models.ngrams import NgramModel, fit_ngrams, rate_ngrams
 from models.path_training import LstmPath, fit_path, make_rate
 from models.training import LabelledReviews, TrainedModel
 from models.wide_lstm import Blend, build_lstm_head, build_reader, join_paths
+from models.word_vectors import EPOCHS as VECTOR_EPOCHS
 from models.word_vectors import fit_word_vectors
 
 if TYPE_CHECKING:
@@ -48,17 +49,33 @@ def train_wide_lstm(
     """
     import keras
 
-    every = np.concatenate([train.ids, unlabelled])
-    ngrams = _begin(lambda: _fit_views(variant, train))  # word2vec takes one core, the n-grams another
-    sizes = variant.vocabulary_size, variant.embedding_size
-    vectors = _scale_vectors(fit_word_vectors(every, *sizes, seed))
+    rows = len(train.ids)
+    told = _stretch(report, epochs * rows, (epochs + VECTOR_EPOCHS) * rows)
+    begun = _begin(lambda: _fit_views(variant, train))  # word2vec takes one core, the n-grams another
+    every, sizes = np.concatenate([train.ids, unlabelled]), (variant.vocabulary_size, variant.embedding_size)
+    vectors = _scale_vectors(fit_word_vectors(every, *sizes, seed, lambda: told(rows)))
+    ngrams = begun.result()
     keras.utils.set_random_seed(seed)
     path = LstmPath(build_reader(variant, vectors), build_lstm_head(variant))
     softened = LabelledReviews(train.ids, np.where(train.positive > 0.5, SURE, 1 - SURE).astype(np.float32))
-    history = fit_path(path, variant, softened, validation, epochs=epochs, seed=seed, report=report)
-    blend = _fit_blend(variant, path, ngrams.result(), validation)
-    model = join_paths(variant, path.reader, path.head, ngrams.result(), blend)
+    history = fit_path(path, variant, softened, validation, epochs=epochs, seed=seed, report=told)
+    blend = _fit_blend(variant, path, ngrams, validation)
+    model = join_paths(variant, path.reader, path.head, ngrams, blend)
     return TrainedModel(model, tuple(history), kept_epoch=len(history))
+
+
+def _stretch(report: Callable[[int], None], promised: int, work: int) -> Callable[[int], None]:
+    """Make what tells `report` of `promised` rows in all while `work` rows are done: those of word2vec count too."""
+    done = told = 0
+
+    def tell(rows: int) -> None:
+        nonlocal done, told
+        done += rows
+        due = done * promised // work
+        report(due - told)
+        told = due
+
+    return tell
 
 
 def _begin(compute: Callable[[], NgramModel]) -> Future[NgramModel]:
