@@ -85,6 +85,11 @@ def train_variant(
     return TrainedModel(model, tuple(best.history), best.kept_epoch)
 
 
+def pass_epoch() -> None:
+    """Tell that an epoch is over: a recipe calls it after each of its own, for `make faults`."""
+    pass_fault_point("train: after an epoch")
+
+
 def _make_best_epoch_keeper() -> Any:
     """Make the callback that remembers each epoch's figures and the weights of the best."""
     import keras
@@ -98,7 +103,7 @@ def _make_best_epoch_keeper() -> Any:
             figures = Epoch(*(float(logs[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")))
             lowest = min((past.validation_loss for past in self.history), default=float("inf"))
             self.history.append(figures)
-            pass_fault_point("train: after an epoch")
+            pass_epoch()
             if figures.validation_loss < lowest:
                 self.kept_epoch, self.weights = epoch + 1, self.model.get_weights()
 

@@ -57,7 +57,7 @@ def count_rows(up: Deployed, name: str) -> list[tuple[int, int]]:
 
 def wait_until_scoring(up: Deployed) -> None:
     """Wait until a run has begun to write a part."""
-    wait_until(lambda: list((up.home / "parts").glob(".*.tmp/scored_reviews.parquet")), 90)
+    wait_until(lambda: list((up.home / "parts").glob(".*.tmp/scored_reviews.parquet")), 180)
 
 
 def test_the_recipe_of_the_readme_scores_a_new_file_and_leaves_no_process(demo: Demo, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_a_champion_that_always_says_the_same_keeps_no_one_out_by_its_invariance
 def test_a_model_that_costs_too_much_is_refused() -> None:
     decision = decide(replace(BETTER, challenger_seconds=1.01e-4 * LARGEST_COST_RATIO))
     assert list_failed(decision) == ["cost"]
-    assert decision.reason == "too slow: 0.00051 seconds a review against 0.0001"
+    assert decision.reason == "too slow: 0.001 seconds a review against 0.0001"
 
 
 def test_a_model_within_its_budget_is_not_refused_for_its_cost() -> None:

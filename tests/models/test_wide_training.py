@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import models.path_training
+import models.training
 from models.training import LabelledReviews, TrainedModel, train_variant
 from models.variants import Variant
 from models.wide_lstm import NGRAM_LOGIT
@@ -70,7 +70,7 @@ def test_progress_adds_up_to_the_rows_of_all_epochs(unlabelled: int, epochs: int
 
 def test_the_fault_point_is_passed_after_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     passed: list[str] = []
-    monkeypatch.setattr(models.path_training, "pass_fault_point", passed.append)
+    monkeypatch.setattr(models.training, "pass_fault_point", passed.append)
     train(epochs=2)
     assert passed == ["train: after an epoch"] * 2
 
