@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-WINDOW = 8
+CONTEXT = 8
 """Words on either side that a word is told by, at most."""
 NEGATIVES = 5
 EPOCHS = 3
@@ -40,7 +40,7 @@ def fit_word_vectors(
     learnt = Word2Vec(
         [names[row[row > 0]].tolist() for row in ids],
         vector_size=size,
-        window=WINDOW,
+        window=CONTEXT,
         sg=1,
         negative=NEGATIVES,
         sample=SUBSAMPLING,
