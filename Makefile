@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test audit docs faults check format lock bench bench-variants models clean
+.PHONY: help setup demo test audit docs faults check format lock bench models clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,9 +63,6 @@ lock: $(STAMP) ## Renew requirements.lock from pyproject.toml
 bench: $(STAMP) ## Measure everything beside its peers on the real archive, into docs/performance.md (two hours)
 	$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements-bench.lock
 	$(BIN)/python -m benchmarks.all
-
-bench-variants: $(STAMP) ## Train the seed variants on the real archive beside plain Keras code (an hour)
-	$(BIN)/python -m benchmarks.seed_variants
 
 models: $(STAMP) ## Train what is missing of all variants on the real archive, three seeds each, into docs/models.md
 	$(BIN)/python -m benchmarks.variants --train

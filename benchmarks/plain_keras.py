@@ -3,7 +3,7 @@
     python -m benchmarks.plain_keras REVIEWS VARIANT SEED
 
 Trains one with stock `fit` on the Parquet files in REVIEWS, which `reviews ingest` writes, and prints as JSON what it
-took and reached; `benchmarks/variants.py` and `benchmarks/seed_variants.py` call it.
+took and reached; `benchmarks/variants.py` calls it.
 """
 
 import argparse
