@@ -160,7 +160,13 @@ def _write_quality(results: Results, charts: Mapping[str, Chart]) -> str:
         "stars off": lambda model: model["rating"]["mae"],
         "Spearman by title": lambda model: model["rating"]["title_spearman"],
     }
-    digits = {"test accuracy": 4, "on unseen texts": 4, "log loss": 3, "calibration error": 3}
+    digits = {
+        "test accuracy": 4,
+        "on unseen texts": 4,
+        "log loss": 3,
+        "calibration error": 3,
+        "Spearman by title": 3,
+    }
     rows = [
         [
             f"`{name}`",
