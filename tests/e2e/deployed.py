@@ -184,7 +184,7 @@ def wait_until(look: Callable[[], Found], seconds: float) -> Found:
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"nothing within {seconds} s"
-        time.sleep(0.2)
+        time.sleep(0.05)
     return found
 
 
