@@ -78,6 +78,11 @@ class Deployed:
     def wait_for_end(self, run_id: str, seconds: float = 120) -> str:
         return self.wait_for_state(run_id, ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"], seconds)
 
+    def wait_until_idle(self) -> None:
+        """Wait until no run goes on, one that an automation started neither: beside it a new one would be cancelled."""
+        going = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}}
+        wait_until(lambda: not self.ask_server("POST", "flow_runs/filter", going), 60)
+
     def list_artifacts(self, run_id: str) -> list[dict[str, Any]]:
         """Give the artifacts of a flow run."""
         filters = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
@@ -184,7 +189,7 @@ def wait_until(look: Callable[[], Found], seconds: float) -> Found:
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"nothing within {seconds} s"
-        time.sleep(0.05)
+        time.sleep(0.2)
     return found
 
 

@@ -57,7 +57,7 @@ def count_rows(up: Deployed, name: str) -> list[tuple[int, int]]:
 
 def wait_until_scoring(up: Deployed) -> None:
     """Wait until a run has begun to write a part."""
-    wait_until(lambda: list((up.home / "parts").glob(".*.tmp/scored_reviews.parquet")), 180)
+    wait_until(lambda: list((up.home / "parts").glob(".*.tmp/scored_reviews.parquet")), 90)
 
 
 def test_the_recipe_of_the_readme_scores_a_new_file_and_leaves_no_process(demo: Demo, tmp_path: Path) -> None:
@@ -209,6 +209,7 @@ def test_training_on_the_server_promotes_and_scores_again_by_itself(up: Deployed
     assert up.read_run(training)["name"].startswith("train-model lstm seed 0 accuracy 0.")
     assert wait_for_asset(up, "reviews://bundle", training)["train"] > 0
     wait_until(lambda: up.ask("select count(*) from scored_reviews")[0][0] == 2 * scored, 120)
+    up.wait_until_idle()
     per_model = up.ask(
         "select count(distinct model_id), count(*) from scored_reviews group by source_sha256, row_number"
     )
