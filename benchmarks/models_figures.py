@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.paired import Comparison, compare_pairs
+from benchmarks.paired import PairedDifference, compare_pairs
 from benchmarks.plain_keras import SEED_VARIANTS
 from data_contracts.scored_reviews import POSITIVE_FROM
 from models.behaviour import KIND_WORDS, ElsewhereReview, find_positive
@@ -64,7 +64,7 @@ def find_right(models: Sequence[Model], reviews: Sequence[ElsewhereReview]) -> N
     return right
 
 
-def compare_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> dict[str, Comparison]:
+def compare_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> dict[str, PairedDifference]:
     """Compare the best variant with each seed variant, review by review, seeds averaged."""
     models = group_models(results)
     ours = find_right(models[find_best(results)], reviews)

@@ -26,10 +26,11 @@ from benchmarks.models_figures import (
     rate_kinds,
 )
 from benchmarks.models_plots import draw_all, make_standalone
-from benchmarks.paired import LEVEL, SAMPLES, Comparison
+from benchmarks.paired import SAMPLES, PairedDifference
 from data_contracts.archive import DATASETS
 from deployments.settings import PROJECT_ROOT
 from models.behaviour import CAPABILITIES, ElsewhereReview, read_elsewhere
+from models.comparison import CONFIDENCE
 from tasks.report.charts import Chart
 
 PAGE = PROJECT_ROOT / "docs" / "models.md"
@@ -185,7 +186,7 @@ def _write_quality(results: Results, charts: Mapping[str, Chart]) -> str:
             "## How good they are",
             _write_image(charts["models-accuracy.svg"]),
             _write_table(["variant", *figures], rows),
-            _fill(QUALITY, half_width=100 * half_width, level=100 * LEVEL),
+            _fill(QUALITY, half_width=100 * half_width, level=100 * CONFIDENCE),
             _write_image(charts["models-length.svg"]),
             _write_image(charts["models-reliability.svg"]),
         ]
@@ -194,7 +195,7 @@ def _write_quality(results: Results, charts: Mapping[str, Chart]) -> str:
 
 def find_half_width(share: float, reviews: int) -> float:
     """Give half the normal interval of a share that was measured on that many reviews."""
-    return statistics.NormalDist().inv_cdf((1 + LEVEL) / 2) * math.sqrt(share * (1 - share) / reviews)
+    return statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(share * (1 - share) / reviews)
 
 
 def _write_cost(results: Results, charts: Mapping[str, Chart]) -> str:
@@ -263,7 +264,7 @@ def _write_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> st
         parts += [
             _fill(COMPARED, best=find_best(results), samples=SAMPLES, reviews=len(reviews)),
             _write_table(
-                ["beside", "difference", f"{100 * LEVEL:.0f} % of draws", "p"],
+                ["beside", "difference", f"{100 * CONFIDENCE:.0f} % of draws", "p"],
                 [
                     [f"`{name}`", _write_points(each.difference), _write_interval(each), f"{each.p:.4f}"]
                     for name, each in compared.items()
@@ -415,5 +416,5 @@ def _write_points(share: float) -> str:
     return f"{100 * share:+.1f} points"
 
 
-def _write_interval(compared: Comparison) -> str:
+def _write_interval(compared: PairedDifference) -> str:
     return f"{100 * compared.low:+.1f} to {100 * compared.high:+.1f}"

@@ -140,7 +140,7 @@ def compare_scores(
     gained = right[0].astype(np.float64) - right[1]
     chosen = {name: mask for name, mask in slices.items() if mask.any()}
     masks = [np.ones(len(positive), bool), *chosen.values()]
-    draws = _resample_means([losses[1] - losses[0], *[gained] * len(masks)], [masks[0], *masks], titles)
+    draws = resample_means([losses[1] - losses[0], *[gained] * len(masks)], [masks[0], *masks], titles)
     only_challenger, only_champion = int((gained > 0).sum()), int((gained < 0).sum())
     guarded = 1 - (1 - CONFIDENCE) / max(len(chosen), 1)
     return Comparison(
@@ -179,7 +179,7 @@ def evaluate_slices(
     chosen = {name: mask for name, mask in slices.items() if mask.any()}
     if not chosen:
         return ()
-    draws = _resample_means([right] * len(chosen), list(chosen.values()), titles)
+    draws = resample_means([right] * len(chosen), list(chosen.values()), titles)
     return tuple(
         SliceAccuracy(name, int(mask.sum()), _find_interval(float(right[mask].mean()), draws[:, place]))
         for place, (name, mask) in enumerate(chosen.items())
@@ -247,10 +247,16 @@ def _find_interval(value: float, draws: NDArray[np.float64], confidence: float =
     return Interval(value, float(lower), float(upper))
 
 
-def _resample_means(
-    values: Sequence[NDArray[np.float64]], masks: Sequence[NDArray[np.bool_]], titles: Sequence[str]
+def resample_means(
+    values: Sequence[NDArray[np.float64]],
+    masks: Sequence[NDArray[np.bool_]],
+    titles: Sequence[str],
+    resamples: int = RESAMPLES,
 ) -> NDArray[np.float64]:
-    """Give the mean of each of k `values` [n] over its mask [n] in every draw of titles: [RESAMPLES, k]."""
+    """Give the mean of each of k `values` [n] over its mask [n] in every draw of titles: [resamples, k].
+
+    Reviews whose titles [n] are all different are drawn one by one. The same figures give the same draws.
+    """
     _, title_of = np.unique(np.array(titles, dtype=np.str_), return_inverse=True)
     count = int(title_of.max()) + 1
     columns = [value * mask for value, mask in zip(values, masks, strict=True)] + [*map(np.float64, masks)]
@@ -259,8 +265,8 @@ def _resample_means(
     even = np.full(count, 1 / count)
     totals = np.concatenate(
         [
-            random.multinomial(count, even, size=min(at_once, RESAMPLES - start)) @ by_title
-            for start in range(0, RESAMPLES, at_once)
+            random.multinomial(count, even, size=min(at_once, resamples - start)) @ by_title
+            for start in range(0, resamples, at_once)
         ]
     )
     sums, reviews = totals[:, : len(values)], totals[:, len(values) :]

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.paired import SAMPLES, Comparison, compare_pairs
+from benchmarks.paired import SAMPLES, PairedDifference, compare_pairs
 
 SHARES = st.sampled_from([0.0, 1 / 3, 0.5, 1.0])
 
 
 def test_two_models_that_are_right_on_the_same_reviews_do_not_differ() -> None:
     right = np.array([1.0, 0.0, 1.0])
-    assert compare_pairs(right, right) == Comparison(0, 0, 0, 1)
+    assert compare_pairs(right, right) == PairedDifference(0, 0, 0, 1)
 
 
 def test_a_model_that_is_always_right_beats_one_that_never_is_by_all_of_it() -> None:
