@@ -6,21 +6,19 @@ None of them is a flow: people run them by hand. What they change is published a
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from data_contracts.errors import BundleError, ReviewsError, SourceError
+from data_contracts.errors import ReviewsError
 from deployments.settings import Settings
 from models.gate import (
     GateCheck,
     decide_promotion,
     judge_contest,
     load_blessed_scorer,
-    pass_first_model,
 )
-from models.scorer import load_scorer
+from models.scorer import Scorer
 from tasks.answers import count, escape_controls, format_answer
-from tasks.model_comparison import FIGURE_COLUMNS, hold_contest, list_figures
+from tasks.model_comparison import FIGURE_COLUMNS, hold_contest, judge_challenger, list_figures
 from tasks.model_registry import (
     Champion,
     find_champion,
@@ -77,11 +75,10 @@ def promote(
     if present is not None and present.model_id == model_id:
         say(f"{model_id} is the champion already, since {present.since:%Y-%m-%d %H:%M}.")
         return
-    folder = settings.bundles_dir / model_id
-    load_blessed_scorer(folder, row["bundle_fingerprint"])
+    challenger = load_blessed_scorer(settings.bundles_dir / model_id, row["bundle_fingerprint"])
     for words in _warn_of_other_data((row,), settings):
         say(words)
-    decision = decide_promotion("auto", _judge(settings, folder, present, force))
+    decision = decide_promotion("auto", _judge(settings, challenger, present, "always" if force else "auto"))
     mode, why = "auto", reason or decision.reason
     if force and not decision.promote:
         mode, why = "always", f"{reason or f'forced by {by}'} (the gate refused it: {decision.reason})"
@@ -111,19 +108,18 @@ def go_back(settings: Settings, name: str | None, reason: str | None, by: str, s
     tell(back.model_id, back.reason, present.model_id if present else None)
 
 
-def _judge(settings: Settings, folder: Path, present: Champion | None, force: bool) -> Sequence[GateCheck]:
+def _judge(
+    settings: Settings, challenger: Scorer, present: Champion | None, mode: str
+) -> Sequence[GateCheck]:
     """Give the gate's checks; where nothing can be compared and it is forced, the check that says so."""
-    if present is None:
-        return (pass_first_model(),)
-    try:
-        validation = _load_validation(settings)
-        champion = load_blessed_scorer(settings.bundles_dir / present.model_id, present.bundle_fingerprint)
-        with show_progress("Comparing with the champion", CONTEST_STEPS) as tell:
-            return judge_contest(hold_contest(load_scorer(folder), champion, validation, tell))
-    except (BundleError, SourceError) as error:
-        if not force:
-            raise
-        return (GateCheck("not_compared", False, f"could not be compared with the champion: {error}"),)
+
+    def load(champion: Champion) -> tuple[Scorer, Scorer, LabelledTexts]:
+        folder = settings.bundles_dir / champion.model_id
+        loaded = load_blessed_scorer(folder, champion.bundle_fingerprint)
+        return challenger, loaded, load_rows(settings.reviews_dir).validation
+
+    with show_progress("Comparing with the champion", CONTEST_STEPS) as tell:
+        return judge_challenger(present, load, mode, tell)
 
 
 def _load_validation(settings: Settings) -> LabelledTexts:

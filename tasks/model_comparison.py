@@ -5,15 +5,13 @@ Plain functions over `models/`; scores come from bundles alone, each with its ow
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_contracts.errors import BundleError
+from data_contracts.errors import BundleError, SourceError
 from models.behaviour import list_behaviour_texts, rate_behaviour, read_behaviour_tests
-from models.bundle import require_unaltered
 from models.comparison import Contest, compare_behaviour, compare_scores, mark_slices
 from models.gate import Decision, GateCheck, judge_contest, pass_first_model
-from models.scorer import Scorer, load_scorer, score_texts
+from models.scorer import Scorer, score_texts
 from tasks.model_registry import Champion
 
 if TYPE_CHECKING:
@@ -38,19 +36,22 @@ FIGURE_COLUMNS = (
 
 
 def judge_challenger(
-    bundle_dir: Path, champion: Champion | None, champion_dir: Path, validation: "LabelledTexts", mode: str
+    champion: Champion | None,
+    load: Callable[[Champion], "tuple[Scorer, Scorer, LabelledTexts]"],
+    mode: str,
+    tell: Callable[[int], None] = lambda _: None,
 ) -> tuple[GateCheck, ...]:
-    """Give the gate's checks of a bundle against the champion, on the validation rows of the present data.
+    """Give the gate's checks of a challenger against the champion.
 
-    A champion that can't be compared with, since it is altered or gone, is a `BundleError` in mode 'auto'; in the
-    others, which ask no gate, it is a check that failed.
+    `load` gives the challenger, the champion that it is called with, and the validation rows. What
+    can't be compared, since a bundle is altered or gone or there are no rows, is the error of `load` in mode 'auto';
+    in the others, which ask no gate, it is a check that failed. `tell` is told as by `hold_contest`.
     """
     if champion is None:
         return (pass_first_model(),)
     try:
-        require_unaltered(champion_dir, champion.bundle_fingerprint)
-        return judge_contest(hold_contest(load_scorer(bundle_dir), load_scorer(champion_dir), validation))
-    except BundleError as error:
+        return judge_contest(hold_contest(*load(champion), tell))
+    except (BundleError, SourceError) as error:
         if mode == "auto":
             raise
         return (GateCheck("not_compared", False, f"could not be compared with the champion: {error}"),)

@@ -12,19 +12,22 @@ from prefect.assets import add_asset_metadata, materialize
 
 from data_contracts.expectations import describe_failure
 from data_contracts.faults import pass_fault_point
+from models.bundle import require_unaltered
 from models.gate import Decision, decide_promotion, require_same_scores_in_fresh_process
 from models.quiet import load_tensorflow
+from models.scorer import Scorer, load_scorer
 from models.variants import find_variant
 from tasks.code_version import fingerprint_code
 from tasks.events import tell_promoted
 from tasks.lineage import BUNDLE, PARQUET
 from tasks.model_comparison import judge_challenger
-from tasks.model_registry import find_champion, keep_decision, record_model
+from tasks.model_registry import Champion, find_champion, keep_decision, record_model
 from tasks.progress import show_progress
 from tasks.retries import WHEN_IT_MAY_PASS
 from tasks.reviews_parquet import read_provenance
 from tasks.run_page import judge_checks, show_live_progress
 from tasks.training import (
+    LabelledTexts,
     TrainedBundle,
     check_input,
     encode_rows,
@@ -107,10 +110,14 @@ def decide(
     if champion is not None and champion.model_id == bundle.model_id:
         return Decision(False, "it is the champion already")
     compared_with = champion.model_id if champion else None
+
+    def load(champion: Champion) -> tuple[Scorer, Scorer, LabelledTexts]:
+        champion_dir = bundles_dir / champion.model_id
+        require_unaltered(champion_dir, champion.bundle_fingerprint)
+        return load_scorer(bundle.folder), load_scorer(champion_dir), load_rows(reviews_dir).validation
+
     with show_progress("Comparing with the champion", None):
-        validation = load_rows(reviews_dir).validation
-        champion_dir = bundles_dir / (compared_with or "none")
-        checks = judge_challenger(bundle.folder, champion, champion_dir, validation, mode)
+        checks = judge_challenger(champion, load, mode)
     decision = decide_promotion(mode, checks)
     keep_decision(warehouse, decision, bundle.model_id, compared_with, mode, run_id)
     if decision.promote:

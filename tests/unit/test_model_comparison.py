@@ -8,12 +8,18 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import BundleError
+from models.scorer import Scorer, load_scorer
 from tasks.model_comparison import COST_REPEATS, judge_challenger, time_in_turns
 from tasks.model_registry import Champion
 from tasks.training import LabelledTexts
 
 CHAMPION = Champion("m1", "lstm", "a fingerprint", 1, "first", datetime(2026, 3, 1, tzinfo=UTC))
 VALIDATION = LabelledTexts(["good"], ["sha"], np.array([True]), np.array([9.0]), ["tt1"])
+
+
+def load_from(folder: Path) -> Callable[[Champion], tuple[Scorer, Scorer, LabelledTexts]]:
+    """Make what loads bundles from a folder that holds none."""
+    return lambda champion: (load_scorer(folder / "new"), load_scorer(folder / champion.model_id), VALIDATION)
 
 
 def make_action(name: str, seconds: list[float], calls: list[str], now: list[float]) -> Callable[[], None]:
@@ -34,19 +40,19 @@ def test_actions_take_turns_and_their_best_times_count() -> None:
 
 
 def test_without_a_champion_the_first_model_passes(tmp_path: Path) -> None:
-    [check] = judge_challenger(tmp_path, None, tmp_path / "none", VALIDATION, "auto")
+    [check] = judge_challenger(None, load_from(tmp_path), "auto")
     assert (check.name, check.passed) == ("first_model", True)
 
 
 def test_a_champion_that_is_gone_stops_the_gate(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no such bundle"):
-        judge_challenger(tmp_path, CHAMPION, tmp_path / "gone", VALIDATION, "auto")
+        judge_challenger(CHAMPION, load_from(tmp_path), "auto")
 
 
 @pytest.mark.parametrize("mode", ["always", "never"])
 def test_where_no_gate_is_asked_a_champion_that_is_gone_is_a_check_that_failed(
     tmp_path: Path, mode: str
 ) -> None:
-    [check] = judge_challenger(tmp_path, CHAMPION, tmp_path / "gone", VALIDATION, mode)
+    [check] = judge_challenger(CHAMPION, load_from(tmp_path), mode)
     assert (check.name, check.passed) == ("not_compared", False)
     assert "no such bundle" in check.detail
