@@ -142,16 +142,6 @@ def require_promoted(model: Champion | None, model_id: str | None) -> Champion:
     )
 
 
-def promote_model(warehouse: Path, model_id: str, reason: str, compared_with: str | None = None) -> Champion:
-    """Make a recorded model the champion; where it is that already, nothing is added."""
-    with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
-        _require_model(connection, model_id)
-        champion = _read_champion(connection)
-        if champion is not None and champion.model_id == model_id:
-            return champion
-        return _change_champion(connection, "promote", model_id, reason, compared_with)
-
-
 def keep_decision(
     warehouse: Path,
     decision: "Decision",
@@ -163,13 +153,18 @@ def keep_decision(
 ) -> None:
     """Keep the checks of a decision and, where it promotes, make the model the champion: all of it or nothing.
 
+    A model that is the champion already is not promoted once more, and nothing is kept.
+
     `reason` is kept with the promotion in the place of the decision's. Raises `WarehouseError` where another model
     became the champion since the comparison with `compared_with`.
     """
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         _require_model(connection, model_id)
-        present = _read_champion(connection)
-        if decision.promote and (present.model_id if present else None) != compared_with:
+        champion = _read_champion(connection)
+        present = champion.model_id if champion else None
+        if decision.promote and present == model_id:
+            return
+        if decision.promote and present != compared_with:
             raise WarehouseError(
                 f"Another model became the champion while {model_id} was compared with {compared_with or 'none'}, so "
                 f"it is not promoted. Next: reviews models promote {model_id}"

@@ -14,8 +14,9 @@ from models.evaluation import evaluate_scores
 from models.golden import GOLDEN_TEXTS
 from models.scorer import make_keras_scorer, score_texts
 from models.text import Vocabulary
-from tasks.model_registry import promote_model, record_model
+from tasks.model_registry import record_model
 from tests.models.small import WORDS, make_small_variant
+from tests.promoting import promote_model
 
 
 def write_small_bundle(

@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 from deployments.settings import Settings, load_settings
 from flows.cli import main
 from flows.upkeep import forget
-from tasks.model_registry import promote_model
 from tests.conftest import PROJECT_ROOT
 from tests.flows.scoring_runs import drop, run
 from tests.flows.small_home import ask, promote_small_model, write_small_bundle
+from tests.promoting import promote_model
 from tests.terminal import run_in_terminal
 
 STRENGTH = 300.0

@@ -11,13 +11,15 @@ from click.testing import CliRunner, Result
 
 import flows.promoting
 import tasks.events
+import tasks.model_comparison
 from deployments.settings import Settings
 from flows.cli import main
 from flows.messages import describe_models
-from tasks.model_registry import find_champion, list_models, promote_model
+from tasks.model_registry import find_champion, list_models
 from tasks.training import LabelledTexts
 from tests.flows.small_home import ask, promote_small_model, write_small_bundle
 from tests.models.test_gate import BETTER, hold_contest, make_scores
+from tests.promoting import promote_model
 
 WORSE = hold_contest(make_scores(0.7), make_scores(0.8))
 
@@ -143,7 +145,7 @@ def test_the_first_model_is_promoted_without_a_comparison(settings: Settings, ch
 def test_a_better_model_is_promoted_with_the_reason_given(
     settings: Settings, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flows.promoting, "hold_contest", lambda *_: BETTER)
+    monkeypatch.setattr(tasks.model_comparison, "hold_contest", lambda *_: BETTER)
     done = reviews("promote", challenger, "--reason", "it reads long reviews")
     assert done.exit_code == 0, done.output
     query = "select model_id, reason, compared_with from promotions order by number desc limit 1"
@@ -157,7 +159,7 @@ def test_a_better_model_is_promoted_with_the_reason_given(
 def test_a_worse_model_is_refused_with_the_reasons_and_the_next_step(
     settings: Settings, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flows.promoting, "hold_contest", lambda *_: WORSE)
+    monkeypatch.setattr(tasks.model_comparison, "hold_contest", lambda *_: WORSE)
     refused = reviews("promote", challenger)
     assert refused.exit_code == 1
     assert "no better than the champion beyond chance" in refused.stderr
@@ -172,7 +174,7 @@ def test_a_worse_model_is_refused_with_the_reasons_and_the_next_step(
 def test_a_worse_model_that_is_forced_is_promoted_and_the_refusal_is_kept(
     settings: Settings, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flows.promoting, "hold_contest", lambda *_: WORSE)
+    monkeypatch.setattr(tasks.model_comparison, "hold_contest", lambda *_: WORSE)
     assert reviews("promote", challenger, "--force", "--reason", "for a trial").exit_code == 0
     [(model_id, reason)] = ask(
         settings.published, "select model_id, reason from promotions order by number desc limit 1"
@@ -209,7 +211,7 @@ def test_promoting_the_champion_says_so_and_adds_nothing(settings: Settings, cha
 def test_a_rollback_makes_the_champion_before_score_again(
     settings: Settings, champion: str, challenger: str
 ) -> None:
-    promote_model(settings.warehouse, challenger, "better", champion)
+    promote_model(settings.warehouse, challenger, "better")
     done = reviews("rollback", "--reason", "complaints")
     assert done.exit_code == 0, done.output
     query = "select action, model_id, reason, compared_with from promotions order by number desc limit 1"
@@ -219,7 +221,7 @@ def test_a_rollback_makes_the_champion_before_score_again(
 def test_a_rollback_goes_to_the_model_that_is_named(
     settings: Settings, champion: str, challenger: str
 ) -> None:
-    promote_model(settings.warehouse, challenger, "better", champion)
+    promote_model(settings.warehouse, challenger, "better")
     assert reviews("rollback", "--to", champion[:13]).exit_code == 0
     assert ask(settings.published, "select arg_max(model_id, number) from promotions") == [(champion,)]
 
@@ -227,7 +229,7 @@ def test_a_rollback_goes_to_the_model_that_is_named(
 def test_a_rollback_to_an_altered_model_changes_nothing(
     settings: Settings, champion: str, challenger: str
 ) -> None:
-    promote_model(settings.warehouse, challenger, "better", champion)
+    promote_model(settings.warehouse, challenger, "better")
     (settings.bundles_dir / champion / "vocabulary.json").write_text("[]")
     assert reviews("rollback").exit_code == 1
     assert ask(settings.warehouse, "select count(*) from promotions") == [(2,)]
@@ -244,7 +246,7 @@ def test_a_server_is_told_which_model_scores_from_now_on(
 ) -> None:
     told: list[tuple[str, str, str | None]] = []
     monkeypatch.setattr(tasks.events, "tell_promoted", lambda *what: told.append(what))
-    monkeypatch.setattr(flows.promoting, "hold_contest", lambda *_: BETTER)
+    monkeypatch.setattr(tasks.model_comparison, "hold_contest", lambda *_: BETTER)
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     reviews("promote", challenger, "--reason", "better")
     reviews("rollback", "--reason", "worse")

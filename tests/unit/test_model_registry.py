@@ -14,11 +14,11 @@ from tasks.model_registry import (
     find_model,
     keep_decision,
     list_models,
-    promote_model,
     record_model,
     roll_back,
 )
 from tasks.warehouse import open_warehouse
+from tests.promoting import promote_model
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_before_the_first_promotion_there_is_no_champion(warehouse: Path) -> Non
 def test_the_model_promoted_last_is_the_champion(warehouse: Path) -> None:
     record(warehouse, "m1", "m2")
     promote_model(warehouse, "m1", "the first model")
-    promoted = promote_model(warehouse, "m2", "better", "m1")
+    promoted = promote_model(warehouse, "m2", "better")
     champion = find_champion(warehouse)
     assert champion == promoted
     assert champion is not None
