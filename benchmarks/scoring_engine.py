@@ -32,6 +32,7 @@ from models.quiet import load_tensorflow
 from models.scorer import make_scorer, score_texts
 from models.text import EncodedReviews, Vocabulary, encode_reviews
 from models.variants import find_variant
+from models.window_engine import reads_windows
 
 ROOT = Path(__file__).parents[1]
 PREDICT_ROWS = 256
@@ -174,7 +175,7 @@ def prepare_predict(model: Any, encoded: EncodedReviews) -> Score:
 def load_whole(model: Any) -> Engine | None:
     """Load the engine that reads a whole sequence; None for a model that reads windows."""
     opened = open_graph(export_graph(model) or b"")
-    return None if "window" in opened.geometry else load_engine(opened)
+    return None if reads_windows(opened) else load_engine(opened)
 
 
 def prepare_padded(model: Any, encoded: EncodedReviews) -> Score | None:

@@ -1,38 +1,37 @@
 """What each path of a wide LSTM reaches alone: the LSTM over windows, and the n-grams. Only reported.
 
 A path alone weighs its logits, of which the n-grams have two, in a way of its own; this is fitted on the validation
-rows as the blend of all is. Needs Keras, ONNX and scikit-learn, at training time only.
+rows as the blend of all is. Needs ONNX Runtime and scikit-learn, at training time only.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.export_windows import export_windows
+from models.engine import open_graph
 from models.text import EncodedReviews
 from models.wide_training import BLEND_INVERSE_REGULARIZATION
-from models.window_engine import Logits, load_window_engine, rate_paths
-
-if TYPE_CHECKING:
-    import keras
+from models.window_engine import Logits, load_window_engine, rate_paths, reads_windows
 
 
 def measure_paths(
-    model: "keras.Model",
+    graph: bytes | None,
     validation: EncodedReviews,
     validation_positive: NDArray[np.bool_],
     test: EncodedReviews,
     test_positive: NDArray[np.bool_],
 ) -> dict[str, Any]:
-    """Give the test accuracy of each path alone, `{"lstm": {"test_accuracy": 0.9}, ...}`; nothing of another model.
+    """Give the test accuracy of each path alone, `{"lstm": {"test_accuracy": 0.9}, ...}`.
+
+    `graph` is what `models.export.export_graph` gave of the model; of one that is no wide LSTM there is nothing.
 
     The whole model's is not among them: it is that of its evaluation.
     """
-    graph = export_windows(model)
-    if graph is None:
+    opened = None if graph is None else open_graph(graph)
+    if opened is None or not reads_windows(opened):
         return {}
-    engine = load_window_engine(graph)
+    engine = load_window_engine(opened)
     fitted_on, judged_on = (_list_paths(rate_paths(engine, reviews)) for reviews in (validation, test))
     return {
         path: {"test_accuracy": _rate_alone(logits, validation_positive, judged_on[path], test_positive)}

@@ -24,10 +24,17 @@ if TYPE_CHECKING:
     import keras
 
 _SIZES = {
-    *("input_dim", "output_dim", "filters", "kernel_size", "units", "pool_size", "ngrams", "vocabulary_size"),
-    *("batch_shape", "input_shape", "newshape", "build_config"),
+    "input_dim",
+    "output_dim",
+    "filters",
+    "kernel_size",
+    "units",
+    "pool_size",
+    "ngrams",
+    "vocabulary_size",
 }
-_MAY_DIFFER = {*_SIZES, "name", "rate", "seed"}
+_SHAPES = {"batch_shape", "input_shape", "newshape", "build_config"}
+_MAY_DIFFER = _SIZES | _SHAPES | {"name", "rate", "seed"}
 """What Keras says of a layer and is another name, another size, or without effect when a model scores."""
 _TRIAL_ROWS = 32
 

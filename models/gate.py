@@ -28,7 +28,10 @@ BEHAVIOUR_ALLOWANCE = 0.05
 BEHAVIOUR_CHANCE = 0.025
 """A lower pass rate counts when chance alone would lose so many tests less often than this."""
 LARGEST_COST_RATIO = 10.0
-"""How many times as long as the champion a challenger may take for a review."""
+"""How many times as long as the champion a challenger may take for a review.
+
+`wide_lstm` takes some six times as long as `cnn_lstm` for five points more, which is worth it.
+"""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from models.export import export_graph
 from models.quiet import load_tensorflow
 from models.stars import LINEAR, StarMapping, read_stars
 from models.text import EncodedReviews, encode_reviews, to_bytes
-from models.window_engine import load_window_engine, score_windows
+from models.window_engine import load_window_engine, reads_windows, score_windows
 
 if TYPE_CHECKING:
     import keras
@@ -76,7 +76,17 @@ def make_scorer(
     model_id: str, model: "keras.Model", word_ids: Mapping[str, int], sequence_length: int
 ) -> Scorer:
     """Make the scorer that a bundle of this Keras model would have."""
-    graph = export_graph(model)
+    return make_exported_scorer(model_id, model, export_graph(model), word_ids, sequence_length)
+
+
+def make_exported_scorer(
+    model_id: str,
+    model: "keras.Model",
+    graph: bytes | None,
+    word_ids: Mapping[str, int],
+    sequence_length: int,
+) -> Scorer:
+    """Make the same of a model whose graph is at hand: what `export_graph` gave of it."""
     if graph is None:
         return make_keras_scorer(model_id, model, word_ids, sequence_length)
     return _make_engine_scorer(model_id, graph, word_ids, sequence_length)
@@ -91,7 +101,7 @@ def _make_engine_scorer(
 def load_predict(graph: Path | bytes) -> Callable[[EncodedReviews], NDArray[np.float64]]:
     """Load the engine that runs a graph, by what the graph says of itself."""
     opened = open_graph(graph)
-    if "window" in opened.geometry:
+    if reads_windows(opened):
         windows = load_window_engine(opened)
         return lambda encoded: score_windows(windows, encoded)
     engine = load_engine(opened)

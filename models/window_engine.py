@@ -57,6 +57,11 @@ class Logits:
         return np.stack([self.lstm, self.ngrams, self.ending], axis=1)
 
 
+def reads_windows(opened: OpenGraph) -> bool:
+    """Tell whether a graph is one of `models.export_windows`."""
+    return "window" in opened.geometry
+
+
 def load_window_engine(graph: Path | bytes | OpenGraph) -> WindowEngine:
     """Load a graph that `models.export_windows` made; one that can't be used is a `BundleError`."""
     opened = graph if isinstance(graph, OpenGraph) else open_graph(graph)

@@ -27,8 +27,9 @@ from models.ablation import measure_paths
 from models.baseline import fit_baseline
 from models.bundle import name_model, read_facts, write_bundle
 from models.evaluation import Evaluation, LengthClass, evaluate_lengths, evaluate_scores
+from models.export import export_graph
 from models.golden import GOLDEN_TEXTS
-from models.scorer import make_keras_scorer, make_scorer, score_texts
+from models.scorer import make_exported_scorer, make_keras_scorer, score_texts
 from models.split import hold_out_titles, mark_first_texts
 from models.stars import (
     RatingEvaluation,
@@ -207,7 +208,8 @@ def train_on(
 
 def measure_trained(rows: TrainingRows, encoded: EncodedRows, trained: TrainedModel, length: int) -> Measured:
     """Evaluate a model; fit its ratings, and its reference for drift, on the validation rows."""
-    scorer = make_scorer("", trained.model, encoded.vocabulary.ids(), length)
+    graph = export_graph(trained.model)
+    scorer = make_exported_scorer("", trained.model, graph, encoded.vocabulary.ids(), length)
     validation = scorer.predict(encoded.validation)
     test = scorer.predict(encoded.test)
     known = set(rows.train.text_sha256) | set(rows.validation.text_sha256)
@@ -231,7 +233,7 @@ def measure_trained(rows: TrainingRows, encoded: EncodedRows, trained: TrainedMo
         reference=describe_reference({"score": validation, **_list_measures(encoded.validation)}),
         further={
             **measure_further(scorer, rows.test, test, encoded.test, unseen),
-            "ablations": measure_paths(trained.model, *parts),
+            "ablations": measure_paths(graph, *parts),
         },
     )
 
@@ -243,16 +245,16 @@ def _list_measures(encoded: EncodedReviews) -> dict[str, NDArray[Any]]:
 def measure_baseline(reviews_dir: Path, rows: TrainingRows) -> dict[str, Any]:
     """Give the linear baseline's figures on these rows; they are computed once and kept beside the Parquet."""
     path = reviews_dir / BASELINE_FILE
-    fingerprint = rows.provenance.data_fingerprint
+    train, test = rows.train, rows.test
+    these_rows = {"data_fingerprint": rows.provenance.data_fingerprint, "train_reviews": len(train.texts)}
     try:
         kept = json.loads(path.read_text("utf-8"))
-        if kept["data_fingerprint"] == fingerprint:
+        if kept == {**kept, **these_rows}:
             return dict(kept)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, TypeError):
         pass  # not measured yet on these rows
-    train, test = rows.train, rows.test
     result = fit_baseline(train.texts, train.labels(), test.texts, test.labels())
-    figures = {"data_fingerprint": fingerprint, **asdict(result)}
+    figures = {**asdict(result), **these_rows}
     building = path.with_suffix(f".{os.getpid()}.tmp")
     building.write_text(json.dumps(figures, indent=1), "utf-8")
     building.replace(path)

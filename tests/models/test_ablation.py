@@ -34,7 +34,7 @@ def label(encoded: EncodedReviews, path: str) -> NDArray[np.bool_]:
 @pytest.mark.parametrize("path", ["lstm", "ngrams"])
 def test_a_path_that_tells_the_labels_has_them_right_with_a_scale_of_its_own(path: str) -> None:
     labels = label(VALIDATION, path), label(TEST, path)
-    found = measure_paths(build_wide_at_random(MODEL), VALIDATION, labels[0], TEST, labels[1])
+    found = measure_paths(export_graph(build_wide_at_random(MODEL)), VALIDATION, labels[0], TEST, labels[1])
     assert list(found) == ["lstm", "ngrams"]
     assert found[path]["test_accuracy"] > 0.9
     other = "lstm" if path == "ngrams" else "ngrams"
@@ -45,9 +45,9 @@ def test_the_test_labels_do_not_move_what_is_fitted(monkeypatch: pytest.MonkeyPa
     logit = np.array([-3.0, -1.0, 1.0, 3.0])
     monkeypatch.setattr(ablation, "rate_paths", lambda engine, encoded: Logits(logit, -logit, logit))
     positive = logit > 0
-    model = build_wide_at_random(MODEL)
-    right = measure_paths(model, VALIDATION, positive, TEST, positive)
-    wrong = measure_paths(model, VALIDATION, positive, TEST, ~positive)
+    graph = export_graph(build_wide_at_random(MODEL))
+    right = measure_paths(graph, VALIDATION, positive, TEST, positive)
+    wrong = measure_paths(graph, VALIDATION, positive, TEST, ~positive)
     assert [each["test_accuracy"] for each in right.values()] == [1, 1]
     assert [each["test_accuracy"] for each in wrong.values()] == [0, 0]
 
@@ -55,10 +55,10 @@ def test_the_test_labels_do_not_move_what_is_fitted(monkeypatch: pytest.MonkeyPa
 def test_a_model_of_other_parts_has_none() -> None:
     variant = replace(make_small_variant(), sequence_length=24)
     positive = np.ones(2, bool)
-    assert measure_paths(variant.build(variant), VALIDATION, positive, TEST, positive) == {}
+    assert measure_paths(export_graph(variant.build(variant)), VALIDATION, positive, TEST, positive) == {}
 
 
 def test_what_was_found_is_plain_json() -> None:
     labels = label(VALIDATION, "lstm"), label(TEST, "lstm")
-    found = measure_paths(build_wide_at_random(MODEL), VALIDATION, labels[0], TEST, labels[1])
+    found = measure_paths(export_graph(build_wide_at_random(MODEL)), VALIDATION, labels[0], TEST, labels[1])
     assert json.loads(json.dumps(found)) == found

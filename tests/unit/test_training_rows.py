@@ -1,5 +1,6 @@
 """The rows of a training: which reviews without a label are read, and what they are for."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from data_contracts.reviews import FORMAT_VERSION, Provenance
 from models.variants import find_variant
 from tasks.archive import read_archive
 from tasks.reviews_parquet import build_tables, write_tables
-from tasks.training import TrainingRows, encode_rows, load_rows
+from tasks.training import BASELINE_FILE, TrainingRows, encode_rows, load_rows, measure_baseline
 from tests.unit.small_archive import RATING, write_archive
 
 TITLES = 20
@@ -82,3 +83,21 @@ def test_reviews_without_a_label_are_encoded_like_the_others(plain: TrainingRows
     words = encoded.vocabulary.ids()
     said = ["a", "review", "that", "nobody", "labelled"]
     assert encoded.unlabelled.pad()[0].tolist() == [0] * 11 + [words[word] for word in said]
+
+
+@pytest.mark.parametrize(("kept_rows", "kept_counts"), [(0, True), (1, False)])
+def test_a_baseline_is_measured_anew_where_it_was_fitted_on_other_rows(
+    kept_rows: int, kept_counts: bool, plain: TrainingRows, tmp_path: Path
+) -> None:
+    known = {**measure_baseline(tmp_path, plain), "test_accuracy": 2.0}
+    known["train_reviews"] += kept_rows
+    (tmp_path / BASELINE_FILE).write_text(json.dumps(known))
+    assert (measure_baseline(tmp_path, plain)["test_accuracy"] == 2.0) is kept_counts
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", '{"data_fingerprint": 1}'])
+def test_a_kept_baseline_that_is_none_is_measured_anew(
+    content: str, plain: TrainingRows, tmp_path: Path
+) -> None:
+    (tmp_path / BASELINE_FILE).write_text(content)
+    assert 0 <= measure_baseline(tmp_path, plain)["test_accuracy"] <= 1
