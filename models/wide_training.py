@@ -97,7 +97,7 @@ def _fit_views(variant: "Variant", train: LabelledReviews) -> NgramModel:
     ending = np.zeros_like(train.ids)
     ending[:, -variant.window :] = train.ids[:, -variant.window :]
     both = np.concatenate([train.ids, ending])
-    return fit_ngrams(both, np.tile(train.positive, 2), np.ones(len(both)), variant.vocabulary_size)
+    return fit_ngrams(both, np.tile(train.positive > 0.5, 2), variant.vocabulary_size)
 
 
 def _scale_vectors(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
