@@ -51,7 +51,7 @@ class _ReviewsGroup(click.Group):
             )
             ctx.exit(1)
         except KeyboardInterrupt:
-            click.echo("\nInterrupted. What is committed stays; the next run goes on from there.", err=True)
+            click.echo("\nInterrupted. What is committed stays; run it again for the rest.", err=True)
             raise
         except BrokenPipeError:
             raise  # click's own business, when the reader of a pipe has gone
@@ -138,7 +138,7 @@ def train(variant: str | None, seed: int, epochs: int | None, promote: Mode) -> 
     """
     from models.variants import DEFAULT_VARIANT, find_variant
 
-    chosen = find_variant(variant or DEFAULT_VARIANT)
+    chosen = find_variant(DEFAULT_VARIANT if variant is None else variant)
     wait_for_server = _prepare_prefect()
     from flows.messages import describe_training
     from flows.train_model import train_model
@@ -373,8 +373,8 @@ def explain(
 def report(run: str, output: Path | None) -> None:
     """Write the report of a scoring or training run as one HTML file that can be sent on.
 
-    RUN is a run_id of the table `runs`, or its beginning; `latest` is the newest run that scored or trained. The file
-    holds excerpts of reviews.
+    RUN is a run_id of the table `runs`, or its beginning; `latest` is the newest that scored, trained or failed. The
+    file holds excerpts of reviews.
 
     \b
     Examples:

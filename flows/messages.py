@@ -80,10 +80,13 @@ def _describe_behaviour(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _describe_gate(checks: Sequence[GateCheck]) -> list[str]:
-    """Say how many rules of the gate held, and how accurate the model is beside the champion."""
-    accuracy = [check.detail for check in checks if check.name == "accuracy"]
+    """Say how many rules of the gate held, how accurate the model is beside the champion, and what was broken."""
+    accuracy = [f"; {check.detail}" for check in checks if check.name == "accuracy"]
+    broken = [f"  broken      {check.name}: {check.detail}" for check in checks if not check.passed]
+    if not accuracy and not broken:
+        return []
     held = sum(check.passed for check in checks)
-    return [f"  gate        {held} of {count(len(checks), 'rule')} held; {each}" for each in accuracy]
+    return [f"  gate        {held} of {count(len(checks), 'rule')} held{''.join(accuracy)}", *broken]
 
 
 def _describe_stars(rating: Mapping[str, Any]) -> str:

@@ -35,6 +35,7 @@ Say = Callable[[str], None]
 Tell = Callable[[str, str, str | None], None]
 """Tells the world which model scores from now on, why, and which did before."""
 CONTEST_STEPS = 4
+_NEXT = "Next: `reviews score --rescore` scores with it what only other models have scored."
 
 
 def compare(settings: Settings, challenger: str, champion: str, form: str, say: Say) -> None:
@@ -78,7 +79,7 @@ def promote(
     challenger = load_blessed_scorer(settings.bundles_dir / model_id, row["bundle_fingerprint"])
     for words in _warn_of_other_data((row,), settings):
         say(words)
-    decision = decide_promotion("auto", _judge(settings, challenger, present, "always" if force else "auto"))
+    decision = decide_promotion("auto", _judge(settings, challenger, present))
     mode, why = "auto", reason or decision.reason
     if force and not decision.promote:
         mode, why = "always", f"{reason or f'forced by {by}'} (the gate refused it: {decision.reason})"
@@ -92,26 +93,25 @@ def promote(
             f"{model_id} champion` shows the figures; --force promotes it all the same."
         )
     say(f"Promoted {model_id}: {escape_controls(why)}")
+    say(_NEXT)
     tell(model_id, why, compared_with)
 
 
 def go_back(settings: Settings, name: str | None, reason: str | None, by: str, say: Say, tell: Tell) -> None:
     """Make an earlier champion, the one before by default, the champion again; its bundle is checked first."""
-    wanted = find_model(settings.warehouse, name)["model_id"] if name else None
+    wanted = find_model(settings.warehouse, name)["model_id"] if name is not None else None
     target = find_rollback_target(settings.warehouse, wanted)
     load_blessed_scorer(settings.bundles_dir / target.model_id, target.bundle_fingerprint)
     present = find_champion(settings.warehouse)
     back = roll_back(settings.warehouse, reason or f"rolled back by {by}", target.model_id)
     publish(settings.warehouse, settings.published)
     say(f"Rolled back to {back.model_id}: it scores from now on. What others scored stays.")
-    say("Next: `reviews score --rescore` scores with it what only other models have scored.")
+    say(_NEXT)
     tell(back.model_id, back.reason, present.model_id if present else None)
 
 
-def _judge(
-    settings: Settings, challenger: Scorer, present: Champion | None, mode: str
-) -> Sequence[GateCheck]:
-    """Give the gate's checks; where nothing can be compared and it is forced, the check that says so."""
+def _judge(settings: Settings, challenger: Scorer, present: Champion | None) -> Sequence[GateCheck]:
+    """Give the gate's checks of the challenger."""
 
     def load(champion: Champion) -> tuple[Scorer, Scorer, LabelledTexts]:
         folder = settings.bundles_dir / champion.model_id
@@ -119,7 +119,7 @@ def _judge(
         return challenger, loaded, load_rows(settings.reviews_dir).validation
 
     with show_progress("Comparing with the champion", CONTEST_STEPS) as tell:
-        return judge_challenger(present, load, mode, tell)
+        return judge_challenger(present, load, tell)
 
 
 def _load_validation(settings: Settings) -> LabelledTexts:

@@ -38,22 +38,19 @@ FIGURE_COLUMNS = (
 def judge_challenger(
     champion: Champion | None,
     load: Callable[[Champion], "tuple[Scorer, Scorer, LabelledTexts]"],
-    mode: str,
     tell: Callable[[int], None] = lambda _: None,
 ) -> tuple[GateCheck, ...]:
     """Give the gate's checks of a challenger against the champion.
 
-    `load` gives the challenger, the champion that it is called with, and the validation rows. What
-    can't be compared, since a bundle is altered or gone or there are no rows, is the error of `load` in mode 'auto';
-    in the others, which ask no gate, it is a check that failed. `tell` is told as by `hold_contest`.
+    `load` gives the challenger, the champion that it is called with, and the validation rows. Where that can't be,
+    since a bundle is altered or gone or there are no rows, nothing tells that the challenger is better: the one check
+    then is `not_compared`, which failed. `tell` is told as by `hold_contest`.
     """
     if champion is None:
         return (pass_first_model(),)
     try:
         return judge_contest(hold_contest(*load(champion), tell))
     except (BundleError, SourceError) as error:
-        if mode == "auto":
-            raise
         return (GateCheck("not_compared", False, f"could not be compared with the champion: {error}"),)
 
 

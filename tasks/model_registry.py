@@ -137,8 +137,8 @@ def require_promoted(model: Champion | None, model_id: str | None) -> Champion:
             "No model has been promoted yet, so nothing can be scored. Run `reviews train` first."
         )
     raise BundleError(
-        f"Model {model_id!r} was never promoted, or is not known, so it does not score. Next: name one that "
-        "`reviews models` lists and that was promoted, or promote it: `reviews models promote MODEL`."
+        f"Model {model_id!r} was never promoted, or is not known (whole ids alone are), so it does not score. Next: "
+        "name one that `reviews models` lists and that was promoted, or promote it: `reviews models promote MODEL`."
     )
 
 
@@ -246,7 +246,7 @@ def _choose_earlier(connection: duckdb.DuckDBPyConnection, model_id: str | None)
     if target is None or target not in earlier:
         raise WarehouseError(
             f"There is no earlier champion{f' {model_id}' if model_id else ''} to go back to. "
-            "Next: promote a model instead; `reviews models` lists them."
+            "(What was rolled back from is none.) Next: promote a model instead; `reviews models` lists them."
         )
     return target, present
 

@@ -115,8 +115,8 @@ def _find_model(warehouse: Path, model_id: str | None) -> Champion | None:
     """Give the champion if there is one, or the named model, which must have been promoted once."""
     model = None
     if warehouse.exists():
-        model = find_promoted(warehouse, model_id) if model_id else find_champion(warehouse)
-    return require_promoted(model, model_id) if model_id else model
+        model = find_champion(warehouse) if model_id is None else find_promoted(warehouse, model_id)
+    return model if model_id is None else require_promoted(model, model_id)
 
 
 @task(name="plan-scoring", **WHEN_IT_MAY_PASS)

@@ -117,7 +117,7 @@ def decide(
         return load_scorer(bundle.folder), load_scorer(champion_dir), load_rows(reviews_dir).validation
 
     with show_progress("Comparing with the champion", None):
-        checks = judge_challenger(champion, load, mode)
+        checks = judge_challenger(champion, load)
     decision = decide_promotion(mode, checks)
     keep_decision(warehouse, decision, bundle.model_id, compared_with, mode, run_id)
     if decision.promote:

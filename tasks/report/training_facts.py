@@ -24,7 +24,7 @@ SELECT number, action, model_id, reason, compared_with, "at" FROM promotions
 WHERE model_id = $model_id AND "at" BETWEEN $started_at AND $ended_at ORDER BY number LIMIT 1
 """
 _FIND_REPLACED = "SELECT * FROM models WHERE model_id = $model_id"
-_FIND_CHAMPION = 'SELECT arg_max(model_id, number) AS model_id FROM promotions WHERE "at" <= $ended_at'
+_FIND_CHAMPION = "SELECT arg_max(model_id, number) AS model_id FROM promotions"
 # The rules that were broken come first, each kind in the gate's own order.
 _LIST_GATE = """
 SELECT name, passed, detail, challenger, champion, gain_lower, gain_upper, compared_with, mode
@@ -53,7 +53,7 @@ class TrainingFacts:
     promotion: Row | None
     """The row of `promotions` that this run added."""
     is_champion: bool
-    """Whether the model scored from the end of the run on, by this run's promotion or an earlier one."""
+    """Whether the model scores as the report is made, whichever run or hand promoted it."""
     variants: Sequence[Row]
     """The newest model of each variant, the most accurate first."""
     checks: Sequence[Row]
@@ -94,7 +94,7 @@ def read_training_facts(ask: Ask, run: Run, bundles_dir: Path) -> TrainingFacts:
     promotions = ask(_FIND_PROMOTION, {"model_id": model_id, **between})
     promotion = promotions[0] if promotions else None
     replaced = ask(_FIND_REPLACED, {"model_id": promotion["compared_with"]}) if promotion else []
-    champion = ask(_FIND_CHAMPION, {"ended_at": ended_at})[0]["model_id"]
+    champion = ask(_FIND_CHAMPION, {})[0]["model_id"]
     return TrainingFacts(
         run=run,
         model=model,

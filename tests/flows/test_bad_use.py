@@ -120,6 +120,7 @@ TABLE = [
     parameter("unknown command", "scor", says="No such command 'scor'"),
     parameter("unknown option", "score", "--fast", says="No such option"),
     parameter("unknown variant", "train", "--variant", "gru", says="gru"),
+    parameter("empty variant", "train", "--variant", "", says="There is no variant ''"),
     parameter("negative seed", "train", "--seed", "-1", says="-1 is not in the range"),
     parameter("seed that is no number", "train", "--seed", "one", says="'one' is not a valid integer"),
     parameter("no epochs", "train", "--epochs", "0", says="0 is not in the range"),

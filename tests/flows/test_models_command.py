@@ -189,9 +189,13 @@ def test_force_takes_the_place_of_a_champion_that_is_altered(
     settings: Settings, champion: str, challenger: str
 ) -> None:
     (settings.bundles_dir / champion / "vocabulary.json").write_text("[]")
-    assert reviews("promote", challenger).exit_code == 1
+    refused = reviews("promote", challenger)
+    assert refused.exit_code == 1
+    assert "could not be compared with the champion" in refused.stderr
+    assert "--force promotes it all the same" in refused.stderr
     assert reviews("promote", challenger, "--force").exit_code == 0
-    assert ask(settings.published, "select name, passed from gate_checks") == [("not_compared", False)]
+    kept = "select name, passed, promoted from gate_checks order by decision"
+    assert ask(settings.published, kept) == [("not_compared", False, False), ("not_compared", False, True)]
 
 
 def test_an_altered_model_is_not_promoted_by_force(
@@ -251,3 +255,13 @@ def test_a_server_is_told_which_model_scores_from_now_on(
     reviews("promote", challenger, "--reason", "better")
     reviews("rollback", "--reason", "worse")
     assert told == [(challenger, "better", champion), (champion, "worse", challenger)]
+
+
+def test_a_rollback_to_an_empty_name_changes_nothing(
+    settings: Settings, champion: str, challenger: str
+) -> None:
+    promote_model(settings.warehouse, challenger, "better")
+    assert reviews("rollback", "--to", "").exit_code == 2
+    kept = find_champion(settings.warehouse)
+    assert kept is not None
+    assert kept.model_id == challenger

@@ -12,15 +12,16 @@ from prefect.states import Pending
 
 import tasks.train_stages
 import tasks.training
-from data_contracts.errors import BundleError, ContractError, SourceError, WarehouseBusyError
+from data_contracts.errors import ContractError, SourceError, WarehouseBusyError
 from deployments.settings import Settings, load_settings
 from flows.ingest_reviews import ingest_reviews
 from flows.train_model import TrainingSummary, train_model
 from models.bundle import find_graph, is_unaltered
 from models.variants import VARIANTS
-from tasks.model_registry import find_champion
+from tasks.model_registry import find_champion, record_model
 from tasks.train_stages import decide
 from tasks.training import TrainedBundle, load_rows
+from tasks.warehouse import open_warehouse
 from tests.flows.small_home import ask
 from tests.models.small import make_small_wide_variant
 from tests.unit.small_archive import RATING, write_archive
@@ -179,7 +180,7 @@ def test_the_rules_that_a_training_was_held_against_stand_in_its_report(
     assert '(<span class="id">never</span>)' in page
 
 
-def test_a_challenger_is_not_compared_with_an_altered_champion(
+def test_beside_an_altered_champion_a_challenger_is_refused_and_the_reason_is_kept(
     home: Settings, first: TrainingSummary
 ) -> None:
     champion = find_champion(home.warehouse)
@@ -187,12 +188,19 @@ def test_a_challenger_is_not_compared_with_an_altered_champion(
     words = home.bundles_dir / champion.model_id / "vocabulary.json"
     before = words.read_text()
     challenger = TrainedBundle("another", home.bundles_dir / first.model_id, first.facts)
+    record_model(home.warehouse, {**first.facts, "model_id": "another"})
     words.write_text("[]")
     try:
-        with pytest.raises(BundleError, match="was altered"):
-            decide.fn(challenger, "auto", home.reviews_dir, home.bundles_dir, home.warehouse)
+        decision = decide.fn(challenger, "auto", home.reviews_dir, home.bundles_dir, home.warehouse)
     finally:
         words.write_text(before)
+    assert not decision.promote
+    assert "could not be compared with the champion" in decision.reason
+    assert "was altered" in decision.reason
+    assert find_champion(home.warehouse) == champion
+    with open_warehouse(home.warehouse, write=False) as connection:
+        query = "select name, passed from gate_checks where model_id = 'another'"
+        assert connection.execute(query).fetchall() == [("not_compared", False)]
 
 
 def test_training_input_that_breaks_its_contract_stops_the_flow(

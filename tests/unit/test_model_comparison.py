@@ -1,13 +1,12 @@
-"""Two models are timed in turns, and a champion that can't be compared with stops only the gate."""
+"""Two models are timed in turns, and beside a champion that can't be compared with no one passes the gate."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from data_contracts.errors import BundleError
+from models.gate import decide_promotion
 from models.scorer import Scorer, load_scorer
 from tasks.model_comparison import COST_REPEATS, judge_challenger, time_in_turns
 from tasks.model_registry import Champion
@@ -40,19 +39,17 @@ def test_actions_take_turns_and_their_best_times_count() -> None:
 
 
 def test_without_a_champion_the_first_model_passes(tmp_path: Path) -> None:
-    [check] = judge_challenger(None, load_from(tmp_path), "auto")
+    [check] = judge_challenger(None, load_from(tmp_path))
     assert (check.name, check.passed) == ("first_model", True)
 
 
-def test_a_champion_that_is_gone_stops_the_gate(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="no such bundle"):
-        judge_challenger(CHAMPION, load_from(tmp_path), "auto")
-
-
-@pytest.mark.parametrize("mode", ["always", "never"])
-def test_where_no_gate_is_asked_a_champion_that_is_gone_is_a_check_that_failed(
-    tmp_path: Path, mode: str
-) -> None:
-    [check] = judge_challenger(CHAMPION, load_from(tmp_path), mode)
+def test_a_champion_that_is_gone_is_a_check_that_failed(tmp_path: Path) -> None:
+    [check] = judge_challenger(CHAMPION, load_from(tmp_path))
     assert (check.name, check.passed) == ("not_compared", False)
     assert "no such bundle" in check.detail
+
+
+def test_beside_a_champion_that_is_gone_no_one_is_promoted_by_the_gate(tmp_path: Path) -> None:
+    decision = decide_promotion("auto", judge_challenger(CHAMPION, load_from(tmp_path)))
+    assert not decision.promote
+    assert decision.reason.startswith("could not be compared with the champion")

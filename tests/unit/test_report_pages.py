@@ -455,6 +455,25 @@ def test_a_training_is_found_by_the_model_in_its_counts_and_told_without_its_bun
     assert "This run did not promote it: it is the champion already." in Page(render_training(facts)).text
 
 
+def test_a_report_of_a_model_that_was_replaced_since_does_not_say_that_it_scores(tmp_path: Path) -> None:
+    warehouse = tmp_path / "reviews.duckdb"
+    start_run(warehouse, RUN, "train-model", {"variant": "lstm", "seed": 0}, "code")
+    promote(warehouse)
+    end_run(warehouse, RUN, "completed", {"train": 1, "model_id": "model-a"})
+    kept = json.dumps({"evaluations": make_bundle_facts()["metrics"], "history": [], "baseline": {}})
+    change(warehouse, f"UPDATE models SET metrics = '{kept}'")
+    pages = []
+    for replaced in (False, True):
+        if replaced:
+            promote(warehouse, "model-b")
+        with asking(tmp_path) as ask:
+            facts = read_training_facts(ask, find_run(ask, RUN), tmp_path / "bundles")
+        pages.append(Page(render_training(facts)).text)
+    assert "This model scores" in pages[0]
+    assert "This model scores" not in pages[1]
+    assert "another model scores now. This run promoted it, from" in pages[1]
+
+
 def test_the_champion_that_a_promotion_replaced_is_known(tmp_path: Path) -> None:
     warehouse = tmp_path / "reviews.duckdb"
     promote(warehouse, "model-b")
