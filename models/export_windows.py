@@ -1,7 +1,8 @@
 """From a trained wide LSTM to the graph that `models.window_engine` runs. Needs Keras and ONNX, at training time only.
 
 The vectors and the convolution are folded: for each place in the kernel a table holds what a word at that place adds,
-so that a convolution is a few rows looked up and added. What is computed outside of the graph (the head, the n-grams,
+so that a convolution is a few rows looked up and added. ONNX Runtime makes the tables when it loads the graph, which
+holds what they are products of: a fraction of their size. What is computed outside of the graph (the head, the n-grams,
 the blend) are constants among its outputs.
 """
 
@@ -42,8 +43,9 @@ _TRIAL_ROWS = 32
 def export_windows(model: "keras.Model") -> bytes | None:
     """Give a wide LSTM as an ONNX graph; None where the model is not one, or is one with other layers.
 
-    The graph takes ids [w, window] and gives the highest and the summed values [w, 2 units] and the steps [w]. It is
-    handed out only if it gives the scores of the Keras model on random reviews.
+    The graph takes ids [w, words], whole steps of them, and states h and c [2, w, units], forwards and backwards; it
+    gives the highest and the summed values [w, 2 units], the steps [w] and the states after them. It is handed out only
+    if it gives the scores of the Keras model on random reviews.
     """
     if {READER, LSTM_LOGIT, NGRAM_LOGIT, SCORE} - {layer.name for layer in model.layers}:
         return None
@@ -123,7 +125,8 @@ def _gives_same_scores(model: "keras.Model", content: bytes) -> bool:
     words = np.linspace(0, length, _TRIAL_ROWS).astype(int)
     frame[np.arange(length)[None] < length - words[:, None]] = 0
     expected = np.asarray(model(frame, training=False))[:, 0]
-    return bool(np.abs(score_frame(engine, frame) - expected).max() < SAME_SCORE)
+    found = np.concatenate([score_frame(engine, row[None]) for row in frame])  # each without its own padding
+    return bool(np.abs(found - expected).max() < SAME_SCORE)
 
 
 def _serialize(model: "keras.Model") -> bytes:
@@ -131,12 +134,15 @@ def _serialize(model: "keras.Model") -> bytes:
 
     reader, window = model.get_layer(READER), int(model.get_layer(READER).input_shape[1])
     graph = Graph()
-    units = _add_reader(graph, reader, window)
+    units = _add_reader(graph, reader)
     constants = _list_constants(model)
     for name, values in constants.items():
         graph.add("Identity", graph.keep(values), outputs=[name])
-    inputs = [helper.make_tensor_value_info("ids", TensorProto.INT32, ["w", window])]
+    states = {name: [2, "w", units] for name in ("h", "c", "h_out", "c_out")}
+    inputs = [helper.make_tensor_value_info("ids", TensorProto.INT32, ["w", "words"])]
+    inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, states[name]) for name in ("h", "c")]
     shapes = {"highest": ["w", 2 * units], "total": ["w", 2 * units], "steps": ["w"]}
+    shapes |= {name: states[name] for name in ("h_out", "c_out")}
     outputs = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()
     ]
@@ -147,6 +153,8 @@ def _serialize(model: "keras.Model") -> bytes:
     geometry = {
         "sequence_length": int(model.input_shape[1]),
         "window": window,
+        "step": _find_pool(reader),
+        "after": int(reader.get_layer("convolution").kernel_size[0]) // 2,
         "vocabulary_size": int(model.get_layer(NGRAM_LOGIT).vocabulary_size),
     }
     return serialize_graph(graph, inputs, outputs, geometry)
@@ -161,17 +169,15 @@ def _list_constants(model: "keras.Model") -> dict[str, NDArray[Any]]:
     return dict(zip(CONSTANTS, (numbers, ratio, weight, head, blend[:, 0], biases), strict=True))
 
 
-def _add_reader(graph: Graph, reader: "keras.Model", window: int) -> int:
+def _add_reader(graph: Graph, reader: "keras.Model") -> int:
     """Append everything from ids to pooled values; give the units of one direction."""
     lstm, pool = reader.get_layer("lstm"), _find_pool(reader)
-    units = int(lstm.forward_layer.units)
-    time_first = graph.add("Transpose", "ids", perm=[1, 0])
-    words = _add_convolution(graph, reader, time_first, window)
-    steps = window // pool
-    channels = int(reader.get_layer("convolution").filters)
-    shape = graph.keep(np.array([steps, pool, -1, channels]))
-    pooled = graph.add("ReduceMax", graph.add("Reshape", words, shape), axes=[1], keepdims=0)
-    known = _add_known_steps(graph, time_first, steps, pool)
+    units, channels = int(lstm.forward_layer.units), int(reader.get_layer("convolution").filters)
+    shape = graph.keep(np.array([0, -1, pool, channels]))  # 0: windows as they come
+    grouped = graph.add("Reshape", _add_convolution(graph, reader), shape)
+    highest_words = graph.add("ReduceMax", grouped, axes=[2], keepdims=0)
+    pooled = graph.add("Transpose", highest_words, perm=[1, 0, 2])
+    known = _add_known_steps(graph, pool)
     values = _add_both_directions(graph, pooled, lstm)
     mask = graph.add("Unsqueeze", known, graph.keep(np.array([1, 3])))
     off = graph.add(
@@ -197,35 +203,35 @@ def _find_pool(reader: "keras.Model") -> int:
     return int(size)
 
 
-def _add_convolution(graph: Graph, reader: "keras.Model", time_first: str, window: int) -> str:
-    """Append the convolution as sums of rows looked up, [time, w, channels]."""
+def _add_convolution(graph: Graph, reader: "keras.Model") -> str:
+    """Append the convolution as sums of rows looked up, [w, words, channels]."""
     vectors = reader.get_layer("vectors").get_weights()[0].copy()
     vectors[0] = 0  # what is unknown or padding adds nothing
     kernel, bias = reader.get_layer("convolution").get_weights()
     size = len(kernel)
     before = (size - 1) // 2
-    pads = graph.keep(np.array([before, 0, size - 1 - before, 0]))
-    padded = graph.add("Pad", time_first, pads)
-    total = graph.keep(bias)
+    padded = graph.add("Pad", "ids", graph.keep(np.array([0, before, 0, size - 1 - before])))
+    words, total = graph.keep(vectors), graph.keep(bias)
     for place in range(size):
-        ends = [graph.keep(np.array([number])) for number in (place, place + window, 0)]
-        table = graph.keep((vectors @ kernel[place]).astype(np.float32))
+        stop = place - size + 1 or np.iinfo(np.int64).max
+        ends = [graph.keep(np.array([number])) for number in (place, stop, 1)]
+        table = graph.add("MatMul", words, graph.keep(kernel[place]))
         total = graph.add("Add", graph.add("Gather", table, graph.add("Slice", padded, *ends)), total)
     return graph.add("Relu", total)
 
 
-def _add_known_steps(graph: Graph, time_first: str, steps: int, pool: int) -> str:
+def _add_known_steps(graph: Graph, pool: int) -> str:
     """Append which steps see a known word: 1 or 0, [steps, w]."""
     from onnx import TensorProto
 
-    known = graph.add("Greater", time_first, graph.keep(np.asarray(np.int32(0))))
+    known = graph.add("Greater", "ids", graph.keep(np.asarray(np.int32(0))))
     numbers = graph.add("Cast", known, to=TensorProto.FLOAT)
-    grouped = graph.add("Reshape", numbers, graph.keep(np.array([steps, pool, -1])))
-    return graph.add("ReduceMax", grouped, axes=[1], keepdims=0)
+    grouped = graph.add("Reshape", numbers, graph.keep(np.array([0, -1, pool])))
+    return graph.add("Transpose", graph.add("ReduceMax", grouped, axes=[2], keepdims=0), perm=[1, 0])
 
 
 def _add_both_directions(graph: Graph, pooled: str, lstm: Any) -> str:
-    """Append the LSTM in both directions; give all its values, [steps, 2, w, units]."""
+    """Append the LSTM in both directions, from h and c on; give all its values, [steps, 2, w, units]."""
     parts: list[list[NDArray[np.float32]]] = [[], [], []]
     for layer in (lstm.forward_layer, lstm.backward_layer):
         kernel, recurrent, bias = (order_gates(values) for values in layer.get_weights())
@@ -233,6 +239,7 @@ def _add_both_directions(graph: Graph, pooled: str, lstm: Any) -> str:
         for part, values in zip(parts, (kernel.T, recurrent.T, both), strict=True):
             part.append(values)
     weights = [graph.keep(np.stack(part)) for part in parts]
-    outputs = [f"values_{len(graph.nodes)}"]
-    hidden = int(lstm.forward_layer.units)
-    return graph.add("LSTM", pooled, *weights, outputs=outputs, hidden_size=hidden, direction="bidirectional")
+    inputs = (pooled, *weights, "", "h", "c")  # "" for lengths: all are equally long
+    outputs, hidden = [f"values_{len(graph.nodes)}", "h_out", "c_out"], int(lstm.forward_layer.units)
+    graph.add("LSTM", *inputs, outputs=outputs, hidden_size=hidden, direction="bidirectional")
+    return outputs[0]

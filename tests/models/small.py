@@ -43,6 +43,8 @@ def make_small_wide_variant(**changes: Any) -> Variant:
         "embedding_size": 4,
         "lstm_units": 3,
         "filters": 5,
+        "kernel_size": 3,
+        "pool_size": 2,
         "batch_size": 16,
     }
     return Variant(**{**vars(find_variant("wide_lstm")), **smaller, **changes})

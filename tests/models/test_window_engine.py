@@ -1,6 +1,7 @@
 """The window engine gives Keras's own scores, for the wide LSTM alone."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,25 @@ def test_the_batch_and_the_windows_at_once_do_not_matter(monkeypatch: pytest.Mon
     monkeypatch.setattr(engine_module, "SMALLEST_BATCH_ROWS", 2)
     monkeypatch.setattr(window_engine, "WINDOWS_AT_ONCE", 3)
     assert np.abs(score_windows(engine, encoded) - usual).max() < 1e-6
+
+
+class CountingSession:
+    """Counts the words that a session is given."""
+
+    def __init__(self, session: Any) -> None:
+        self.session, self.words = session, 0
+
+    def run(self, names: list[str], inputs: dict[str, NDArray[Any]]) -> Any:
+        self.words += inputs["ids"].size
+        return self.session.run(names, inputs)
+
+
+@pytest.mark.parametrize(("words", "read"), [(1, 2), (3, 4), (7, 8), (8, 8), (9, 10), (24, 24)])
+def test_of_the_padding_in_front_only_what_a_step_sees_is_read(words: int, read: int) -> None:
+    engine = load_small()
+    counting = CountingSession(engine.session)
+    score_windows(replace(engine, session=counting), make_reviews([words] * 5, LENGTH))
+    assert counting.words == 5 * read
 
 
 def test_no_review_gives_no_score() -> None:
