@@ -1,7 +1,6 @@
 """Training of the LSTM path of the wide LSTM on windows of words. Needs TensorFlow.
 
-A batch holds some reviews with all their windows side by side, so that nothing but the ends of windows is padding. In
-every epoch some reviews, drawn anew, are seen as excerpts alone, so that short reviews are learnt too.
+A batch holds some reviews with all their windows side by side, so that nothing but the ends of windows is padding.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,10 +25,6 @@ WARM_UP_STEPS = 200
 
 All the while it falls to 0 along half a cosine.
 """
-EXCERPT_SHARE = 0.3
-"""Of the reviews in an epoch, how many are seen as an excerpt."""
-EXCERPT_WORDS = (15, 120)
-"""The fewest and the most words of an excerpt."""
 _RATE_ROWS = 128
 
 
@@ -109,8 +104,8 @@ def fit_path(
     for _ in range(epochs):
         losses, right = 0.0, 0
         for rows in _shuffle(len(train.ids), variant.batch_size, generator):
-            ids, positive = cut_excerpts(train.ids[rows], generator), train.positive[rows]
-            loss, logit = step(*_lay_out(ids, variant.window), positive, next(rates))
+            positive = train.positive[rows]
+            loss, logit = step(*_lay_out(train.ids[rows], variant.window), positive, next(rates))
             losses += float(loss) * len(rows)
             right += int(((logit.numpy() > 0) == (positive > 0.5)).sum())
             report(len(rows))
@@ -155,19 +150,6 @@ def _plan_rates(steps: int) -> Iterator[np.float32]:
 def _shuffle(count: int, size: int, generator: np.random.Generator) -> list[NDArray[np.intp]]:
     order = generator.permutation(count)
     return [order[start : start + size] for start in range(0, count, size)]
-
-
-def cut_excerpts(ids: NDArray[np.int32], generator: np.random.Generator) -> NDArray[np.int32]:
-    """Give reviews [n, length], padded in front, of which some are a run of their words from anywhere in them."""
-    shortened, length = ids.copy(), ids.shape[1]
-    for row in np.flatnonzero(generator.random(len(ids)) < EXCERPT_SHARE):
-        begin = int(np.argmax(ids[row] > 0))
-        fewest, most = (min(words, length - begin) for words in EXCERPT_WORDS)
-        size = int(generator.integers(fewest, most, endpoint=True))
-        start = int(generator.integers(begin, length - size, endpoint=True))
-        shortened[row] = 0
-        shortened[row, length - size :] = ids[row, start : start + size]
-    return shortened
 
 
 def _judge(loss: float, accuracy: float, logit: NDArray[np.float64], validation: LabelledReviews) -> Epoch:
