@@ -18,7 +18,15 @@ from data_contracts.errors import BundleError
 from models.engine import SAME_SCORE
 from models.onnx_graph import Graph, order_gates, serialize_graph
 from models.variants import find_variant
-from models.wide_lstm import BELOW_EVERY_VALUE, LSTM_LOGIT, NGRAM_LOGIT, READER, SCORE, build_wide_lstm
+from models.wide_lstm import (
+    BELOW_EVERY_VALUE,
+    LSTM_LOGIT,
+    NGRAM_LOGIT,
+    READER,
+    SCORE,
+    VECTORS,
+    build_wide_lstm,
+)
 from models.window_engine import CONSTANTS, load_window_engine, score_frame
 
 if TYPE_CHECKING:
@@ -205,7 +213,7 @@ def _find_pool(reader: "keras.Model") -> int:
 
 def _add_convolution(graph: Graph, reader: "keras.Model") -> str:
     """Append the convolution as sums of rows looked up, [w, words, channels]."""
-    vectors = reader.get_layer("vectors").get_weights()[0].copy()
+    vectors = reader.get_layer(VECTORS).get_weights()[0].copy()
     vectors[0] = 0  # what is unknown or padding adds nothing
     kernel, bias = reader.get_layer("convolution").get_weights()
     size = len(kernel)

@@ -1,6 +1,8 @@
 """Training of the LSTM path of the wide LSTM on windows of words. Needs TensorFlow.
 
 A batch holds some reviews with all their windows side by side, so that nothing but the ends of windows is padding.
+Training is adversarial (Miyato, Dai and Goodfellow, 2017): every batch is learnt twice at once, as it is and with its
+words' vectors moved a little to where the loss rises most, so that the path does not hang on single words.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training import Epoch, LabelledReviews, pass_epoch
-from models.wide_lstm import pool_values
+from models.wide_lstm import VECTORS, pool_values
 from models.windows import cut_windows
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ WARM_UP_STEPS = 200
 
 All the while it falls to 0 along half a cosine.
 """
+ADVERSARIAL_DISTANCE = 0.7
+"""How far the vectors of a review are moved, all together (Euclidean); their values spread by 0.3."""
 _RATE_ROWS = 128
 
 
@@ -35,11 +39,15 @@ class LstmPath:
     reader: "keras.Model"
     head: "keras.Model"
 
-    def rate(self, windows: Any, review: Any, count: Any, *, training: bool = False) -> Any:
+    def rate(self, windows: Any, review: Any, count: Any) -> Any:
         """Give the logits [count] of reviews whose windows are [w, window], `review` [w] telling whose each is."""
+        return self.judge(self.reader(windows, training=False), review, count, training=False)
+
+    def judge(self, read: Any, review: Any, count: Any, *, training: bool) -> Any:
+        """Give the logits [count] of reviews of whose windows the reader gave `read`."""
         import tensorflow as tf
 
-        highest, total, steps = self.reader(windows, training=training)
+        highest, total, steps = read
         last = tf.math.unsorted_segment_max(tf.range(tf.shape(review)[0]), review, count)
         views = [
             (
@@ -117,26 +125,47 @@ def fit_path(
 
 
 def _make_step(path: LstmPath, window: int) -> Callable[..., Any]:
-    """Make what moves the weights by one batch and gives its mean loss and its logits."""
+    """Make what moves the weights by one batch and gives its mean loss and its logits, both as the batch is."""
     import keras
     import tensorflow as tf
 
     variables = path.weights()
     optimizer = keras.optimizers.Adam()
     optimizer.build(variables)
+    table = path.reader.get_layer(VECTORS)
+    read_vectors = keras.Model([path.reader.inputs[0], table.output], path.reader.outputs)
+
+    def find_loss(windows: Any, vectors: Any, review: Any, positive: Any) -> Any:
+        read = read_vectors([windows, vectors], training=True)
+        logit = path.judge(read, review, tf.shape(positive)[0], training=True)
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(positive, logit)), logit
 
     @tf.function(
         input_signature=_sign(window, *(tf.TensorSpec(shape, tf.float32) for shape in ((None,), ())))
     )  # type: ignore[untyped-decorator]
     def step(windows: Any, review: Any, positive: Any, learning_rate: Any) -> Any:
         with tf.GradientTape() as tape:
-            logit = path.rate(windows, review, tf.shape(positive)[0], training=True)
-            loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(positive, logit))
+            vectors = table(windows)
+            loss, logit = find_loss(windows, vectors, review, positive)
+        rising, *gradients = tape.gradient(loss, [vectors, *variables])
+        moved = _scale_reviews(rising, review, tf.shape(positive)[0], ADVERSARIAL_DISTANCE)
+        with tf.GradientTape() as tape:
+            moved_loss, _ = find_loss(windows, table(windows) + moved, review, positive)
+        both = zip(gradients, tape.gradient(moved_loss, variables), strict=True)
         optimizer.learning_rate.assign(learning_rate)
-        optimizer.apply(tape.gradient(loss, variables), variables)
+        optimizer.apply([(tf.convert_to_tensor(a) + tf.convert_to_tensor(b)) / 2 for a, b in both], variables)
         return loss, logit
 
     return step  # type: ignore[no-any-return]
+
+
+def _scale_reviews(values: Any, review: Any, count: Any, norm: float) -> Any:
+    """Scale values [w, words, size] so that those of all windows of a review have this norm, where it isn't 0."""
+    import tensorflow as tf
+
+    squares = tf.math.unsorted_segment_sum(tf.reduce_sum(values * values, (1, 2)), review, count)
+    factors = tf.math.divide_no_nan(norm, tf.sqrt(squares))
+    return values * tf.gather(factors, review)[:, None, None]
 
 
 def _plan_rates(steps: int) -> Iterator[np.float32]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from models.variants import Variant
 
-READER, LSTM_LOGIT, NGRAM_LOGIT, SCORE = "reader", "lstm_logit", "ngram_logit", "score"
+READER, VECTORS, LSTM_LOGIT, NGRAM_LOGIT, SCORE = "reader", "vectors", "lstm_logit", "ngram_logit", "score"
 """Names of the parts of the model."""
 BELOW_EVERY_VALUE = 9.0
 """Taken off the steps without a known word before the highest is looked for: an LSTM's values lie in -1 to 1."""
@@ -56,7 +56,7 @@ def build_reader(variant: "Variant", vectors: NDArray[np.float32]) -> "keras.Mod
     ids = keras.Input((variant.window,), dtype="int32", name="window_ids")
     known = ops.expand_dims(ops.cast(ops.greater(ids, 0), "float32"), -1)
     # Not as an initializer, of which `model.keras` would keep every number in its configuration too.
-    table = layers.Embedding(*vectors.shape, embeddings_initializer="zeros", name="vectors")
+    table = layers.Embedding(*vectors.shape, embeddings_initializer="zeros", name=VECTORS)
     words = layers.SpatialDropout1D(variant.dropout)(table(ids) * known)
     seen = layers.Conv1D(
         variant.filters, variant.kernel_size, padding="same", activation="relu", name="convolution"
