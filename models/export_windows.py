@@ -24,6 +24,7 @@ from models.wide_lstm import (
     NGRAM_LOGIT,
     READER,
     SCORE,
+    VECTOR_READER,
     VECTORS,
     build_wide_lstm,
 )
@@ -142,7 +143,8 @@ def _serialize(model: "keras.Model") -> bytes:
 
     reader, window = model.get_layer(READER), int(model.get_layer(READER).input_shape[1])
     graph = Graph()
-    units = _add_reader(graph, reader)
+    beyond = reader.get_layer(VECTOR_READER)
+    units = _add_reader(graph, reader.get_layer(VECTORS).get_weights()[0], beyond)
     constants = _list_constants(model)
     for name, values in constants.items():
         graph.add("Identity", graph.keep(values), outputs=[name])
@@ -161,8 +163,8 @@ def _serialize(model: "keras.Model") -> bytes:
     geometry = {
         "sequence_length": int(model.input_shape[1]),
         "window": window,
-        "step": _find_pool(reader),
-        "after": int(reader.get_layer("convolution").kernel_size[0]) // 2,
+        "step": _find_pool(beyond),
+        "after": int(beyond.get_layer("convolution").kernel_size[0]) // 2,
         "vocabulary_size": int(model.get_layer(NGRAM_LOGIT).vocabulary_size),
     }
     return serialize_graph(graph, inputs, outputs, geometry)
@@ -177,12 +179,12 @@ def _list_constants(model: "keras.Model") -> dict[str, NDArray[Any]]:
     return dict(zip(CONSTANTS, (numbers, ratio, weight, head, blend[:, 0], biases), strict=True))
 
 
-def _add_reader(graph: Graph, reader: "keras.Model") -> int:
+def _add_reader(graph: Graph, vectors: NDArray[np.float32], reader: "keras.Model") -> int:
     """Append everything from ids to pooled values; give the units of one direction."""
     lstm, pool = reader.get_layer("lstm"), _find_pool(reader)
     units, channels = int(lstm.forward_layer.units), int(reader.get_layer("convolution").filters)
     shape = graph.keep(np.array([0, -1, pool, channels]))  # 0: windows as they come
-    grouped = graph.add("Reshape", _add_convolution(graph, reader), shape)
+    grouped = graph.add("Reshape", _add_convolution(graph, vectors, reader), shape)
     highest_words = graph.add("ReduceMax", grouped, axes=[2], keepdims=0)
     pooled = graph.add("Transpose", highest_words, perm=[1, 0, 2])
     known = _add_known_steps(graph, pool)
@@ -211,15 +213,14 @@ def _find_pool(reader: "keras.Model") -> int:
     return int(size)
 
 
-def _add_convolution(graph: Graph, reader: "keras.Model") -> str:
+def _add_convolution(graph: Graph, vectors: NDArray[np.float32], reader: "keras.Model") -> str:
     """Append the convolution as sums of rows looked up, [w, words, channels]."""
-    vectors = reader.get_layer(VECTORS).get_weights()[0].copy()
-    vectors[0] = 0  # what is unknown or padding adds nothing
     kernel, bias = reader.get_layer("convolution").get_weights()
     size = len(kernel)
     before = (size - 1) // 2
     padded = graph.add("Pad", "ids", graph.keep(np.array([0, before, 0, size - 1 - before])))
-    words, total = graph.keep(vectors), graph.keep(bias)
+    of_known = np.arange(len(vectors))[:, None] > 0  # what is unknown or padding adds nothing
+    words, total = graph.keep(vectors * of_known.astype(np.float32)), graph.keep(bias)
     for place in range(size):
         stop = place - size + 1 or np.iinfo(np.int64).max
         ends = [graph.keep(np.array([number])) for number in (place, stop, 1)]

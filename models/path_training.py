@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training import Epoch, LabelledReviews, pass_epoch
-from models.wide_lstm import VECTORS, pool_values
+from models.wide_lstm import VECTOR_READER, VECTORS, pool_values
 from models.windows import cut_windows
 
 if TYPE_CHECKING:
@@ -132,8 +132,7 @@ def _make_step(path: LstmPath, window: int) -> Callable[..., Any]:
     variables = path.weights()
     optimizer = keras.optimizers.Adam()
     optimizer.build(variables)
-    table = path.reader.get_layer(VECTORS)
-    read_vectors = keras.Model([path.reader.inputs[0], table.output], path.reader.outputs)
+    table, read_vectors = (path.reader.get_layer(name) for name in (VECTORS, VECTOR_READER))
 
     def find_loss(windows: Any, vectors: Any, review: Any, positive: Any) -> Any:
         read = read_vectors([windows, vectors], training=True)

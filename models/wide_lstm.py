@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
     from models.variants import Variant
 
-READER, VECTORS, LSTM_LOGIT, NGRAM_LOGIT, SCORE = "reader", "vectors", "lstm_logit", "ngram_logit", "score"
+READER, LSTM_LOGIT, NGRAM_LOGIT, SCORE = "reader", "lstm_logit", "ngram_logit", "score"
 """Names of the parts of the model."""
+VECTORS, VECTOR_READER = "vectors", "vector_reader"
+"""Names of the parts of the reader."""
 BELOW_EVERY_VALUE = 9.0
 """Taken off the steps without a known word before the highest is looked for: an LSTM's values lie in -1 to 1."""
 NO_NGRAMS = NgramModel(np.zeros(1, np.int64), np.zeros(1, np.float32), np.zeros(1, np.float32), 0.0)
@@ -51,13 +53,25 @@ def build_reader(variant: "Variant", vectors: NDArray[np.float32]) -> "keras.Mod
     [vocabulary_size, embedding_size] are where the words' vectors start from.
     """
     import keras
-    from keras import layers, ops
+    from keras import layers
 
     ids = keras.Input((variant.window,), dtype="int32", name="window_ids")
-    known = ops.expand_dims(ops.cast(ops.greater(ids, 0), "float32"), -1)
     # Not as an initializer, of which `model.keras` would keep every number in its configuration too.
     table = layers.Embedding(*vectors.shape, embeddings_initializer="zeros", name=VECTORS)
-    words = layers.SpatialDropout1D(variant.dropout)(table(ids) * known)
+    reader = keras.Model(ids, build_vector_reader(variant)([ids, table(ids)]), name=READER)
+    table.set_weights([vectors])
+    return reader
+
+
+def build_vector_reader(variant: "Variant") -> "keras.Model":
+    """Give what reads windows of which the vectors [w, window, embedding_size] are known too; gives what it gives."""
+    import keras
+    from keras import layers, ops
+
+    ids = keras.Input((variant.window,), dtype="int32", name="ids")
+    vectors = keras.Input((variant.window, variant.embedding_size), name="vectors_of_ids")
+    known = ops.expand_dims(ops.cast(ops.greater(ids, 0), "float32"), -1)
+    words = layers.SpatialDropout1D(variant.dropout)(vectors * known)
     seen = layers.Conv1D(
         variant.filters, variant.kernel_size, padding="same", activation="relu", name="convolution"
     )(words)
@@ -67,8 +81,7 @@ def build_reader(variant: "Variant", vectors: NDArray[np.float32]) -> "keras.Mod
     values = layers.Bidirectional(lstm, name="lstm")(pooled)
     highest = ops.max(values - (1.0 - step_known) * BELOW_EVERY_VALUE, axis=1)
     total = ops.sum(values * step_known, axis=1)
-    table.set_weights([vectors])
-    return keras.Model(ids, [highest, total, ops.sum(step_known, axis=1)], name=READER)
+    return keras.Model([ids, vectors], [highest, total, ops.sum(step_known, axis=1)], name=VECTOR_READER)
 
 
 def build_lstm_head(variant: "Variant") -> "keras.Model":

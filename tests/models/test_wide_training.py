@@ -1,5 +1,6 @@
 """The recipe of the wide LSTM: repeatable, honest about its rows, able to learn, and glad of unlabelled reviews."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 import models.training
+from models.bundle import MODEL_FILE, load_model
+from models.export import export_graph
 from models.training import LabelledReviews, TrainedModel, train_variant
 from models.variants import Variant
 from models.wide_lstm import NGRAM_LOGIT
@@ -53,6 +56,14 @@ def test_the_same_seed_gives_the_same_weights(trained: TrainedModel) -> None:
 
 def test_another_seed_gives_other_weights(trained: TrainedModel) -> None:
     assert not all(list_equal(trained, train(seed=1)))
+
+
+def test_what_was_trained_is_saved_and_exported_whole(trained: TrainedModel, tmp_path: Path) -> None:
+    trained.model.save(tmp_path / MODEL_FILE)
+    ids = make_reviews(20, seed=4).ids
+    expected = np.asarray(trained.model(ids))
+    assert np.asarray(load_model(tmp_path)(ids)).tolist() == expected.tolist()
+    assert export_graph(trained.model) is not None
 
 
 def test_reviews_without_a_label_change_what_is_learnt(trained: TrainedModel) -> None:
