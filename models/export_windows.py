@@ -143,8 +143,8 @@ def _serialize(model: "keras.Model") -> bytes:
 
     reader, window = model.get_layer(READER), int(model.get_layer(READER).input_shape[1])
     graph = Graph()
-    beyond = reader.get_layer(VECTOR_READER)
-    units = _add_reader(graph, reader.get_layer(VECTORS).get_weights()[0], beyond)
+    vector_reader = reader.get_layer(VECTOR_READER)
+    units = _add_reader(graph, reader.get_layer(VECTORS).get_weights()[0], vector_reader)
     constants = _list_constants(model)
     for name, values in constants.items():
         graph.add("Identity", graph.keep(values), outputs=[name])
@@ -163,8 +163,8 @@ def _serialize(model: "keras.Model") -> bytes:
     geometry = {
         "sequence_length": int(model.input_shape[1]),
         "window": window,
-        "step": _find_pool(beyond),
-        "after": int(beyond.get_layer("convolution").kernel_size[0]) // 2,
+        "step": _find_pool(vector_reader),
+        "after": int(vector_reader.get_layer("convolution").kernel_size[0]) // 2,
         "vocabulary_size": int(model.get_layer(NGRAM_LOGIT).vocabulary_size),
     }
     return serialize_graph(graph, inputs, outputs, geometry)

@@ -27,8 +27,11 @@ WARM_UP_STEPS = 200
 
 All the while it falls to 0 along half a cosine.
 """
-ADVERSARIAL_DISTANCE = 0.7
-"""How far the vectors of a review are moved, all together (Euclidean); their values spread by 0.3."""
+PERTURBATION_NORM = 0.7
+"""Euclidean norm of what is added to the vectors of a review, all together: the paper's epsilon.
+
+The vectors' values have a standard deviation of 0.3 (`models.wide_training.VECTOR_SPREAD`).
+"""
 _RATE_ROWS = 128
 
 
@@ -147,10 +150,10 @@ def _make_step(path: LstmPath, window: int) -> Callable[..., Any]:
             vectors = table(windows)
             loss, logit = find_loss(windows, vectors, review, positive)
         rising, *gradients = tape.gradient(loss, [vectors, *variables])
-        moved = _scale_reviews(rising, review, tf.shape(positive)[0], ADVERSARIAL_DISTANCE)
+        perturbation = _scale_reviews(rising, review, tf.shape(positive)[0], PERTURBATION_NORM)
         with tf.GradientTape() as tape:
-            moved_loss, _ = find_loss(windows, table(windows) + moved, review, positive)
-        both = zip(gradients, tape.gradient(moved_loss, variables), strict=True)
+            perturbed_loss, _ = find_loss(windows, table(windows) + perturbation, review, positive)
+        both = zip(gradients, tape.gradient(perturbed_loss, variables), strict=True)
         optimizer.learning_rate.assign(learning_rate)
         optimizer.apply([(tf.convert_to_tensor(a) + tf.convert_to_tensor(b)) / 2 for a, b in both], variables)
         return loss, logit

@@ -2,7 +2,7 @@
 
 1. Word vectors from all reviews, those without a label too; beside it the n-gram model from the labelled ones, each
    taken twice: whole, and its last window.
-2. The LSTM path from the labelled reviews, beginning with those vectors.
+2. The LSTM path from the labelled reviews, beginning with those vectors, by adversarial training.
 3. The logits are blended by a logistic regression on the validation rows, which also sets the temperature.
 
 Needs TensorFlow, gensim, scikit-learn and scipy.

@@ -25,5 +25,5 @@ def test_a_review_whose_vectors_change_nothing_stays_where_it_is() -> None:
 
 def test_what_is_learnt_depends_on_how_far_vectors_are_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = train()
-    monkeypatch.setattr(path_training, "ADVERSARIAL_DISTANCE", 0.0)
+    monkeypatch.setattr(path_training, "PERTURBATION_NORM", 0.0)
     assert not all(list_equal(usual, train()))
