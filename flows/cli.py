@@ -15,6 +15,7 @@ from typing import Any, Literal
 import click
 
 from data_contracts.errors import ReviewsError
+from tasks.interruption import INTERRUPTED
 
 Mode = Literal["auto", "never", "always"]
 
@@ -29,7 +30,6 @@ PREFECT_DEFAULTS = {
 
 SECONDS_TO_END = 8.0
 """How long a command may take to end after Ctrl-C."""
-_INTERRUPTED = threading.Event()
 
 
 class _ReviewsGroup(click.Group):
@@ -66,7 +66,7 @@ class _ReviewsGroup(click.Group):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            if _INTERRUPTED.is_set():
+            if INTERRUPTED.is_set():
                 # Inside a library Ctrl-C may come out as an error of that library.
                 raise KeyboardInterrupt from error
             raise
@@ -749,7 +749,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
     Prefect tries for minutes to tell its server of the interrupted run, and that may be gone.
     """
-    _INTERRUPTED.set()
+    INTERRUPTED.set()
     signal.signal(number, signal.default_int_handler)
     timer = threading.Timer(SECONDS_TO_END, _abort)
     timer.daemon = True

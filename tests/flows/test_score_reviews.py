@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -364,6 +365,21 @@ def test_an_interrupted_run_stops_at_once(scoring_home: Settings, monkeypatch: p
     with pytest.raises(KeyboardInterrupt):
         run()
     assert asked == ["a.csv"]
+
+
+def test_what_a_library_makes_of_ctrl_c_does_not_let_the_run_go_on(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    drop(scoring_home, "b.csv", "text\ngood plot\n")
+    make_groups_of_one(monkeypatch)
+    fail_for(monkeypatch, "a.csv", error=OSError("interrupted"))
+    interrupted = threading.Event()
+    interrupted.set()
+    monkeypatch.setattr("tasks.score_stages.INTERRUPTED", interrupted)
+    with pytest.raises(OSError, match="interrupted"):
+        run()
+    assert count(scoring_home, "scored_reviews") == 0
 
 
 def test_files_that_were_refused_before_a_run_was_killed_are_reported_by_the_next(
