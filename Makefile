@@ -28,9 +28,10 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## Ingest, train and score a small generated archive, then show the answers
 	@$(BIN)/reviews demo
 
-# A file's tests share costly fixtures, so they stay in one process; files start in order, the slow ones early.
+# A file's tests share costly fixtures, so they stay in one process; files start in order, the slow ones early. Three
+# processes on two cores too, since tests wait for servers and commands.
 test: $(STAMP) ## Run the tests; those on the real archive where it is at hand
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 audit: $(STAMP) ## Look for known weaknesses in the code (bandit) and, where its data can be reached, in the lock (pip-audit)
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive flows tasks models data_contracts deployments
