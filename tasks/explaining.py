@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from data_contracts.errors import ReviewsError, UsageError
+from data_contracts.errors import UsageError
 from tasks.answers import escape_controls
 from tasks.model_registry import Champion, read_promoted
 from tasks.published import fetch_rows, open_published
@@ -141,7 +141,7 @@ def explain(
 ) -> Explained:
     """Explain the review or row of this name or, where there is none, `text`, by the champion or the named model.
 
-    Raises `ReviewsError` where nothing or more than one row has the name, and where no word is in the text.
+    Raises `UsageError` where nothing or more than one row has the name, and where no word is in the text.
     """
     with open_published(published) as connection:
         model = read_promoted(connection, model_id)
@@ -165,12 +165,12 @@ def find_text(connection: duckdb.DuckDBPyConnection, name: str) -> FoundText:
         found += fetch_rows(connection, _FIND_ROW, {"prefix": prefix, "number": number})
     rows = {(row["source_sha256"], row["row_number"]): row for row in found}
     if not rows:
-        raise ReviewsError(_describe_missing(connection, name, prefix, number))
+        raise UsageError(_describe_missing(connection, name, prefix, number))
     if len(rows) > 1:
         names = "; ".join(
             f"{sha}:{number} of {row['uri']}" for (sha, number), row in [*rows.items()][:NAMES_SHOWN]
         )
-        raise ReviewsError(
+        raise UsageError(
             f"{name[:NAME_SHOWN]!r} names {len(rows):,} rows: {escape_controls(names)}. Next: name one of them so."
         )
     [row] = rows.values()
@@ -220,7 +220,7 @@ def explain_text(scorer: "Scorer", source: FoundText) -> Explained:
     _require_unicode(source.text)
     located = locate_words(source.text)
     if not located:
-        raise ReviewsError(
+        raise UsageError(
             "The text has no word, so there is nothing to explain. Next: give a text with words."
         )
     read = located[-scorer.sequence_length :]

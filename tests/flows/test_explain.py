@@ -92,11 +92,11 @@ def test_a_page_is_written_beside_the_answer(home: Settings, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "says", "status"),
     [
-        (["zz"], "No scored review or row is named 'zz'. Next: look it up", 1),
-        (["tt1"], "named 'tt1'. Near it: a, b. Next: look it up", 1),
-        (["c"], "was set aside (text_no_words)", 1),
+        (["zz"], "No scored review or row is named 'zz'. Next: look it up", 2),
+        (["tt1"], "named 'tt1'. Near it: a, b. Next: look it up", 2),
+        (["c"], "was set aside (text_no_words)", 2),
         (["a", "--model", "nonesuch"], "was never promoted, or is not known", 1),
-        (["--text", "..."], "has no word", 1),
+        (["--text", "..."], "has no word", 2),
         (["a", "--html", "no/such/folder.html"], "No such file or directory", 1),
         ([], "Name a review, or give a text", 2),
         (["a", "--text", "b"], "Name a review, or give a text", 2),

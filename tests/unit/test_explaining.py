@@ -332,7 +332,7 @@ def test_an_unknown_name_tells_those_near_it_and_a_next_step(published: Path) ->
         ReviewsError, match=r"No scored review or row.*Near it: r-1001, .*Next: look it up"
     ) as raised:
         find(published, "r-1003")
-    assert raised.value.exit_status == 1
+    assert raised.value.exit_status == 2
 
 
 def test_the_name_of_a_movie_tells_its_reviews(published: Path) -> None:
