@@ -69,9 +69,7 @@ class SliceComparison:
     challenger_accuracy: float
     champion_accuracy: float
     gain: Interval
-    """Accuracy of the challenger less that of the champion."""
-    guarded_upper: float
-    """The upper end of a wider interval of the gain: with `CONFIDENCE` those of all slices hold at once."""
+    """Accuracy of the challenger less that of the champion; with `CONFIDENCE` those of all slices lie so at once."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,7 @@ def compare_scores(
     masks = [np.ones(len(positive), bool), *chosen.values()]
     draws = resample_means([losses[1] - losses[0], *[gained] * len(masks)], [masks[0], *masks], titles)
     only_challenger, only_champion = int((gained > 0).sum()), int((gained < 0).sum())
-    guarded = 1 - (1 - CONFIDENCE) / max(len(chosen), 1)
+    of_all = 1 - (1 - CONFIDENCE) / max(len(chosen), 1)
     return Comparison(
         challenger=evaluate_scores(challenger, positive),
         champion=evaluate_scores(champion, positive),
@@ -157,8 +155,7 @@ def compare_scores(
                 reviews=int(mask.sum()),
                 challenger_accuracy=float(right[0][mask].mean()),
                 champion_accuracy=float(right[1][mask].mean()),
-                gain=_find_interval(float(gained[mask].mean()), draws[:, place]),
-                guarded_upper=_find_interval(0.0, draws[:, place], guarded).upper,
+                gain=_find_interval(float(gained[mask].mean()), draws[:, place], of_all),
             )
             for place, (name, mask) in enumerate(chosen.items(), start=2)
         ),

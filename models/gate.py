@@ -126,10 +126,11 @@ def _judge_accuracy(scores: Comparison) -> GateCheck:
 def _judge_slice(each: SliceComparison) -> GateCheck:
     """Refuse a loss of more than the margin that chance does not explain, over all slices that are looked at."""
     few = each.reviews < SMALLEST_SLICE
-    worse = not few and each.gain.value < -SLICE_MARGIN and each.guarded_upper < 0
+    worse = not few and each.gain.value < -SLICE_MARGIN and each.gain.upper < 0
     detail = (
         f"accuracy {each.challenger_accuracy:.4f} against {each.champion_accuracy:.4f} on {each.reviews:,} reviews "
-        f"({_write_points(each.gain)}{', too few to judge' if few else ''})"
+        f"({_write_points(each.gain)} that holds with those of all slices at once"
+        f"{'; too few to judge' if few else ''})"
     )
     mine, other = each.challenger_accuracy, each.champion_accuracy
     return GateCheck(f"slice {each.name}", not worse, detail, mine, other, each.gain.lower, each.gain.upper)
@@ -179,7 +180,7 @@ def _tell_failures(failed: Sequence[GateCheck]) -> str:
 
 
 _FAILURES = {
-    "log_loss": "no better than the champion beyond chance: validation log loss {} against {}",
+    "log_loss": "validation log loss {} against {}",
     "accuracy": "less accurate than the champion: {} against {}",
     "cost": "too slow: {} seconds a review against {}",
 }
@@ -194,7 +195,9 @@ def _tell_failure(check: GateCheck) -> str:
     words = _FAILURES[check.name].format(*map(digits.format, (check.challenger, check.champion)))
     if check.name != "log_loss":
         return words
-    return f"{words} (95 % interval of the gain {check.lower:+.4f} to {check.upper:+.4f})"
+    worse = check.upper is not None and check.upper < 0
+    how = "worse than the champion" if worse else "no better than the champion beyond chance"
+    return f"{how}: {words} (95 % interval of the gain {check.lower:+.4f} to {check.upper:+.4f})"
 
 
 def _weigh(check: GateCheck) -> str:

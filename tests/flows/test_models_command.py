@@ -162,7 +162,7 @@ def test_a_worse_model_is_refused_with_the_reasons_and_the_next_step(
     monkeypatch.setattr(tasks.model_comparison, "hold_contest", lambda *_: WORSE)
     refused = reviews("promote", challenger)
     assert refused.exit_code == 1
-    assert "no better than the champion beyond chance" in refused.stderr
+    assert "worse than the champion" in refused.stderr
     assert f"`reviews models compare {challenger} champion`" in refused.stderr
     kept = find_champion(settings.warehouse)
     assert kept is not None
@@ -180,7 +180,7 @@ def test_a_worse_model_that_is_forced_is_promoted_and_the_refusal_is_kept(
         settings.published, "select model_id, reason from promotions order by number desc limit 1"
     )
     assert model_id == challenger
-    assert reason.startswith("for a trial (the gate refused it: no better than the champion")
+    assert reason.startswith("for a trial (the gate refused it: worse than the champion")
     query = "select mode, promoted, passed from gate_checks where name = 'log_loss'"
     assert ask(settings.published, query) == [("always", True, False)]
 

@@ -88,7 +88,7 @@ def test_reviews_of_one_title_that_go_wrong_together_widen_the_interval() -> Non
     assert together.upper - together.lower > 2.5 * (apart.upper - apart.lower)
 
 
-def test_a_slice_has_its_own_accuracies_and_its_wider_interval() -> None:
+def test_a_slice_has_its_own_accuracies_and_interval() -> None:
     challenger, champion, positive, titles = make_rows(1, 400)
     mask = np.arange(400) < 150
     found = compare_scores(challenger, champion, positive, titles, {"first": mask, "rest": ~mask})
@@ -97,7 +97,14 @@ def test_a_slice_has_its_own_accuracies_and_its_wider_interval() -> None:
     assert first.challenger_accuracy == evaluate_scores(challenger[mask], positive[mask]).accuracy
     assert first.champion_accuracy == evaluate_scores(champion[mask], positive[mask]).accuracy
     assert first.gain.value == pytest.approx(first.challenger_accuracy - first.champion_accuracy)
-    assert first.gain.lower < first.gain.value < first.gain.upper <= first.guarded_upper
+    assert first.gain.lower < first.gain.value < first.gain.upper
+
+
+def test_the_intervals_of_slices_are_wider_the_more_of_them_there_are() -> None:
+    rows, mask = make_rows(1, 400), np.arange(400) < 150
+    alone = compare_scores(*rows, {"first": mask}).slices[0].gain
+    among = compare_scores(*rows, {"first": mask, **{str(n): ~mask for n in range(8)}}).slices[0].gain
+    assert among.lower < alone.lower < alone.upper < among.upper
 
 
 def test_a_slice_without_reviews_is_left_out() -> None:

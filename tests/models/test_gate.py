@@ -179,7 +179,7 @@ def test_every_rule_that_is_broken_is_told() -> None:
     decision = decide(worse)
     assert list_failed(decision) == ["log_loss", "accuracy", "slice first", "cost"]
     assert [words.split(":")[0].split(" the slices ")[0] for words in decision.reason.split("; ")] == [
-        "no better than the champion beyond chance",
+        "worse than the champion",
         "less accurate than the champion",
         "too slow",
         "less accurate than the champion on",
