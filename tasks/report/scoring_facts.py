@@ -116,7 +116,11 @@ SELECT
 FROM run_bad_rows GROUP BY rule ORDER BY rows DESC, rule
 """
 _LIST_SCORERS = "SELECT DISTINCT run_id FROM run_files WHERE run_id IS NOT NULL ORDER BY run_id"
-_HAS_DRIFT = "SELECT count(*) AS views FROM duckdb_views() WHERE view_name = 'drift'"
+_COUNT_NAMED = """
+SELECT count(*) AS found FROM (
+    SELECT view_name AS name FROM duckdb_views() UNION ALL SELECT table_name FROM duckdb_tables()
+) WHERE name = $name
+"""
 _READ_DRIFT = """
 SELECT * FROM drift WHERE run_id = $run_id
 ORDER BY model_id, array_position(['score', 'token_count', 'oov_rate', 'truncated'], measure)
@@ -185,6 +189,16 @@ SELECT
 FROM models WHERE model_id IN (SELECT model_id FROM run_files) ORDER BY model_id
 """
 
+# By the newest decision up to a moment that let a model score.
+_LIST_FORCED = """
+SELECT model_id, string_agg(name, ', ' ORDER BY name) AS rules
+FROM gate_checks AS kept
+WHERE NOT passed AND model_id IN (SELECT model_id FROM run_files) AND decision = (
+    SELECT max(decision) FROM gate_checks AS promoting
+    WHERE promoting.model_id = kept.model_id AND promoting.promoted AND promoting."at" <= $moment
+) GROUP BY model_id ORDER BY model_id
+"""
+
 
 @dataclass(frozen=True)
 class MovedMovie:
@@ -233,6 +247,8 @@ class ScoringFacts:
     """Those that moved most first."""
     lineage: Sequence[Row]
     """By model: what it learnt from."""
+    forced: Sequence[Row]
+    """By model that scores although the gate refused it: the rules that it broke, in one text."""
 
     @property
     def only_rescored(self) -> bool:
@@ -271,15 +287,26 @@ def read_scoring_facts(ask: Ask, run: Run, bundles_dir: Path) -> ScoringFacts:
         reviews={name: _pick_reviews(ask, order) for name, order in _ORDERS.items()},
         moved=find_moved(ask, run.started_at, ended_at),
         lineage=[_trace(row, bundles_dir) for row in ask(_READ_MODELS)],
+        forced=_list_forced(ask, ended_at),
     )
 
 
 def _read_drift(ask: Ask, run_ids: Sequence[str]) -> list[Row]:
     """Read how far from their models' held-out reviews some runs are; nothing where an older copy can't tell."""
-    if not ask(_HAS_DRIFT)[0]["views"]:
+    if not _has(ask, "drift"):
         return []
     # One run at a time: a value that is known beforehand keeps the view from measuring all runs.
     return [row for run_id in run_ids for row in ask(_READ_DRIFT, {"run_id": run_id})]
+
+
+def _list_forced(ask: Ask, moment: datetime) -> list[Row]:
+    """List the models that scored against the gate; nothing where an older copy can't tell."""
+    return list(ask(_LIST_FORCED, {"moment": moment})) if _has(ask, "gate_checks") else []
+
+
+def _has(ask: Ask, name: str) -> bool:
+    """Tell whether the published copy has a table or view: one of an earlier version may not."""
+    return bool(ask(_COUNT_NAMED, {"name": name})[0]["found"])
 
 
 def _count_lengths(ask: Ask) -> dict[int, int]:

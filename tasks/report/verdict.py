@@ -57,7 +57,7 @@ class Verdict:
 
 
 def judge_scoring(facts: ScoringFacts) -> Verdict:
-    """Judge a scoring run by its end, contracts, refused files, bad rows, drift, given labels and model."""
+    """Judge a scoring run by its end, contracts, files, bad rows, drift, given labels, and its models."""
     reasons = [
         *_judge_end(facts.run),
         *_judge_checks(facts.checks),
@@ -65,6 +65,7 @@ def judge_scoring(facts: ScoringFacts) -> Verdict:
         _judge_quarantined(facts.totals),
         *_judge_drift(facts),
         *_judge_given(facts),
+        *_judge_promotion(facts),
         *_judge_data(facts.lineage),
     ]
     leads = {
@@ -201,6 +202,18 @@ def _judge_given(facts: ScoringFacts) -> list[Reason]:
     if agreeing < known[0] - MUCH_WORSE:
         return [Reason(CARE, "fewer writers agree than in the test", words)]
     return [Reason(GOOD, "the writers agree as in the test", words)]
+
+
+def _judge_promotion(facts: ScoringFacts) -> list[Reason]:
+    """Tell of models that were made to score although the gate refused them."""
+    if not facts.forced:
+        return []
+    told = "; ".join(f"{row['model_id']} ({row['rules']})" for row in facts.forced)
+    return [
+        Reason(
+            CARE, "the gate had refused the model", f"Promoted although it broke rules of the gate: {told}."
+        )
+    ]
 
 
 def _judge_data(models: Sequence[Row]) -> list[Reason]:

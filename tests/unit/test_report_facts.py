@@ -250,3 +250,48 @@ def test_a_movie_after_the_last_run_is_what_movie_ratings_says(
     assert sorted((row["movie_id"], row["reviews"], round(row["stars"], 9)) for row in found) == [
         (row["movie_id"], row["reviews"], round(row["stars"], 9)) for row in wanted
     ]
+
+
+def decide(number: int, name: str, *, promoted: bool, passed: bool, moment: str = "2000-01-01") -> str:
+    return (
+        'INSERT INTO gate_checks (decision, name, model_id, mode, promoted, passed, detail, "at") VALUES '
+        f"({number}, '{name}', 'model-a', 'always', {promoted}, {passed}, 'figures', '{moment}')"
+    )
+
+
+@pytest.mark.parametrize(
+    ("decisions", "forced"),
+    [
+        ([], []),
+        ([decide(1, "cost", promoted=True, passed=True)], []),
+        ([decide(1, "cost", promoted=False, passed=False)], []),
+        (
+            [
+                decide(1, rule, promoted=True, passed=rule == "cost")
+                for rule in ("log_loss", "accuracy", "cost")
+            ],
+            [{"model_id": "model-a", "rules": "accuracy, log_loss"}],
+        ),
+        (
+            [
+                decide(1, "cost", promoted=True, passed=False),
+                decide(2, "cost", promoted=True, passed=True),
+            ],
+            [],
+        ),
+        ([decide(1, "cost", promoted=True, passed=False, moment="2999-01-01")], []),
+    ],
+    ids=["none", "held", "refused", "forced", "forced once, held since", "forced after the run"],
+)
+def test_a_model_that_the_gate_refused_is_told_where_it_scored(
+    tmp_path: Path, decisions: list[str], forced: list[dict[str, str]]
+) -> None:
+    warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
+    change(warehouse, *decisions)
+    assert read_facts_of(tmp_path).forced == forced
+
+
+def test_a_copy_without_the_gates_checks_tells_of_no_refusal(tmp_path: Path) -> None:
+    warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
+    change(warehouse, "DROP TABLE gate_checks CASCADE")
+    assert read_facts_of(tmp_path).forced == []

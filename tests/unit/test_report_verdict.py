@@ -39,6 +39,7 @@ SOUND = ScoringFacts(
     reviews={},
     moved=[],
     lineage=[{"model_id": "m", "dataset": "stanford", "test_accuracy": 0.8}],
+    forced=[],
 )
 TRAINED = TrainingFacts(
     run=replace(DONE, flow="train-model"),
@@ -71,6 +72,7 @@ def test_a_run_against_which_nothing_speaks_can_be_trusted() -> None:
         ({"totals": {**SOUND.totals, "files_refused": 1}}, CARE, "1 file was refused"),
         ({"totals": {**SOUND.totals, "rows_quarantined": 3}}, CARE, "1.5\u00a0% of the rows were set aside"),
         ({"drift": []}, CARE, "drift was not measured"),
+        ({"forced": [{"model_id": "m", "rules": "cost"}]}, CARE, "the gate had refused the model"),
         (
             {"drift": [DRIFT, {**DRIFT, "measure": "token_count", "drifted": True}]},
             CARE,
