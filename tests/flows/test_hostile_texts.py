@@ -110,6 +110,6 @@ def test_explain_cuts_a_megabyte_to_what_is_read(home: Settings) -> None:
 
 def test_explain_shows_a_hostile_unknown_name_as_text(home: Settings) -> None:
     seen = run_in_terminal(home.home, "explain", f"{SQL}{CODES}")
-    assert seen.status == 1
+    assert seen.status == 2
     assert escape_controls(seen.text, keep="\n") == seen.text
     assert ask(home.published, "select count(*) from source_reviews") == [(1,)]
