@@ -12,7 +12,7 @@ CREATE TABLE gate_checks (
     detail VARCHAR NOT NULL, -- in words, with the figures
     challenger DOUBLE, -- its figure: nats, a share of reviews or tests, or seconds a review; null where there is none
     champion DOUBLE, -- likewise
-    gain_lower DOUBLE, -- of the 95 % interval of the challenger's gain, in nats or as a share; null where there is none
+    gain_lower DOUBLE, -- of the 95 % interval of the challenger's gain, in nats or as a share, for slices that of all of them at once; null where there is none
     gain_upper DOUBLE, -- likewise
     run_id VARCHAR, -- the run that decided, as in runs; null for a command
     "at" TIMESTAMPTZ NOT NULL, -- when it was decided
