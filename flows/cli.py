@@ -15,7 +15,7 @@ from typing import Any, Literal
 import click
 
 from data_contracts.errors import ReviewsError
-from tasks.interruption import INTERRUPTED
+from tasks.interruption import INTERRUPTED, stop_if_interrupted
 
 Mode = Literal["auto", "never", "always"]
 
@@ -66,9 +66,7 @@ class _ReviewsGroup(click.Group):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            if INTERRUPTED.is_set():
-                # Inside a library Ctrl-C may come out as an error of that library.
-                raise KeyboardInterrupt from error
+            stop_if_interrupted(error)
             raise
 
 

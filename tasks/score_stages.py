@@ -19,7 +19,7 @@ from tasks.answers import count, escape_controls
 from tasks.commit import CommitSummary, CommittedFile, commit_parts
 from tasks.events import tell_drift
 from tasks.inbox import PassedOver, SourceFile
-from tasks.interruption import INTERRUPTED
+from tasks.interruption import stop_if_interrupted
 from tasks.lineage import BUNDLE, INBOX, SCORES
 from tasks.model_registry import Champion, find_champion, find_promoted, require_promoted
 from tasks.rescoring import OlderSource, find_older_sources, rescore_group
@@ -291,8 +291,7 @@ def going_on(work: Work, uris: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # whatever it is, the other groups can do without this one
-        if INTERRUPTED.is_set():
-            raise
+        stop_if_interrupted(error)
         work.failures.append(FailedGroup(tuple(uris), error))
         warn(f"{_name_files(uris)}: not scored, going on with the others. {error}")
 

@@ -46,6 +46,7 @@ from models.scorer import EncodedTexts, ScoredTexts, Scorer, encode_texts, score
 from models.stars import rate_stars
 from models.text import find_worded
 from tasks.inbox import PassedOver, SourceFile, has_changed
+from tasks.interruption import stop_if_interrupted
 from tasks.review_files import ReadOptions, format_of, read_review_file
 from tasks.warehouse import make_durable
 
@@ -325,6 +326,7 @@ def _score_chunk(
     try:
         return _ScoredChunk(good, score_rows(job, good, now, found.result()), {})
     except Exception as error:  # whatever the libraries raise, a row may be the cause
+        stop_if_interrupted(error)
         first = error
     scored: list[pa.Table] = []
     failed: dict[int, tuple[str, str]] = {}
@@ -334,6 +336,7 @@ def _score_chunk(
         try:
             scored.append(score_rows(job, good.slice(start, rows), now))
         except Exception as error:
+            stop_if_interrupted(error)
             if rows > 1:
                 waiting += [(start + rows // 2, rows - rows // 2), (start, rows // 2)]
                 continue

@@ -320,7 +320,7 @@ def test_what_a_library_makes_of_ctrl_c_ends_as_ctrl_c(
 ) -> None:
     interrupted = threading.Event()
     interrupted.set()
-    monkeypatch.setattr("flows.cli.INTERRUPTED", interrupted)
+    monkeypatch.setattr("tasks.interruption.INTERRUPTED", interrupted)
     done = CliRunner().invoke(main, ["--home", str(tmp_path), "sql", "from runs"])
     assert (done.exit_code, done.output.split()[-1]) == (1, "Aborted!")
     assert "Interrupted. What is committed stays" in done.output

@@ -1,6 +1,7 @@
 """Rows that were set aside: what fails alone is set aside alone, and what was mended is released and scored."""
 
 import re
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from data_contracts.errors import BundleError, ReviewsError, UsageError
 from deployments.settings import Settings
 from flows.upkeep import release, run_verify, show_row
-from models.scorer import Scorer
+from models.scorer import EncodedTexts, ScoredTexts, Scorer, score_encoded
 from models.text import EncodedReviews
 from tasks import scoring
 from tasks.published import query_published
@@ -204,8 +205,6 @@ def test_a_row_on_which_the_scorer_fails_is_set_aside_alone(
 
 
 def _through(scorer: Scorer):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    from models.scorer import score_encoded
-
     return lambda given, texts: score_encoded(scorer, texts)
 
 
@@ -222,3 +221,22 @@ def test_a_scorer_that_fails_on_everything_stops_its_group_and_sets_nothing_asid
             run()
     assert count(scoring_home, "scored_files") == 0
     assert run().rows_scored == 2
+
+
+def test_what_a_scorer_makes_of_ctrl_c_is_not_tried_again_in_parts(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pressed = threading.Event()
+
+    def press_once(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
+        if pressed.is_set():
+            return score_encoded(scorer, texts)
+        pressed.set()
+        raise RuntimeError("interrupted")
+
+    drop(scoring_home, "a.csv", "text\nbad plot\n")
+    monkeypatch.setattr("tasks.interruption.INTERRUPTED", pressed)
+    monkeypatch.setattr(scoring, "score_encoded", press_once)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert (count(scoring_home, "scored_files"), count(scoring_home, "quarantined_rows")) == (0, 0)
