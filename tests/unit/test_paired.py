@@ -45,3 +45,10 @@ def test_the_other_way_round_is_the_same_with_the_other_sign(pairs: list[tuple[f
 def test_reviews_that_are_not_the_same_are_refused(ours: int, others: int) -> None:
     with pytest.raises(ValueError, match="the same reviews, and some"):
         compare_pairs(np.zeros(ours), np.zeros(others))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40))
+def test_shares_of_three_seeds_give_the_p_of_their_whole_numbers(pairs: list[tuple[int, int]]) -> None:
+    ours, others = np.array(pairs, dtype=float).T
+    assert compare_pairs(ours / 3, others / 3).p == compare_pairs(ours, others).p
