@@ -90,7 +90,7 @@ def start_where_needed() -> TemporaryServer | None:
     settings = get_current_settings()
     if settings.api.url or not settings.server.ephemeral.enabled:
         return None
-    server = _start()
+    server = start_server()
     # The first to be registered is the last to be called: Prefect's client says its last words before.
     atexit.register(server.stop)
     os.environ["PREFECT_API_URL"] = server.api_url
@@ -98,7 +98,8 @@ def start_where_needed() -> TemporaryServer | None:
     return server
 
 
-def _start() -> TemporaryServer:
+def start_server() -> TemporaryServer:
+    """Start one, whatever is configured; whoever asked for it waits until it answers, and stops it."""
     said = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the server is stopped)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))

@@ -1,9 +1,12 @@
 """The demo, run once as a user would run it: its home serves every end-to-end test."""
 
+import fcntl
+import json
 import os
+import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
@@ -46,8 +49,18 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """Run `reviews --home … demo`."""
+    """Run `reviews --home … demo`; of several processes with tests the first does, and each has a copy of the home."""
     assert REVIEWS.exists(), f"run `make setup` first: {REVIEWS} is missing ({PROJECT_ROOT})"
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared-demo"
+    shared.mkdir(exist_ok=True)
+    said = shared / "said.json"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            (shared / "home").mkdir()
+            finished = run_reviews(shared / "home", "--home", shared / "home", "demo")
+            said.write_text(json.dumps(asdict(finished)), "utf-8")
     home = tmp_path_factory.mktemp("demo") / "home"
-    home.mkdir()
-    return Demo(home, run_reviews(home, "--home", home, "demo"))
+    shutil.copytree(shared / "home", home)
+    return Demo(home, Finished(**json.loads(said.read_text("utf-8"))))

@@ -1,11 +1,14 @@
 """A few kills of real commands; `make faults` tries every point and many random moments."""
 
+import functools
 import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from data_contracts.faults import FAULT_POINTS, VARIABLE
+from deployments.temporary_server import start_server
 from tests.faults.harness import (
     Reference,
     Scenario,
@@ -36,29 +39,42 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def scenarios(folder: Path) -> dict[str, Scenario]:
-    return prepare_scenarios(folder)
+def api_url(folder: Path) -> Iterator[str]:
+    """One Prefect server for all the commands: what is killed here is what uses it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(folder / "prefect"))
+        server = start_server()
+    server.wait_until_ready()
+    yield server.api_url
+    server.stop()
 
 
 @pytest.fixture(scope="session")
-def references(scenarios: dict[str, Scenario], folder: Path) -> dict[str, Reference]:
-    return {name: run_undisturbed(scenario, folder) for name, scenario in scenarios.items()}
+def scenarios(folder: Path, api_url: str) -> dict[str, Scenario]:
+    return prepare_scenarios(folder, api_url)
+
+
+@pytest.fixture(scope="session")
+def find_reference(scenarios: dict[str, Scenario], folder: Path) -> Callable[[str], Reference]:
+    """Give what an undisturbed run of a scenario leaves; each is run once, by the first test that asks."""
+    return functools.cache(lambda name: run_undisturbed(scenarios[name], folder))
 
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_run_killed_at_a_fault_point_leaves_what_an_undisturbed_one_does(
-    point: str, scenarios: dict[str, Scenario], references: dict[str, Reference], folder: Path
+    point: str, scenarios: dict[str, Scenario], find_reference: Callable[[str], Reference], folder: Path
 ) -> None:
     name = point.partition(":")[0]
-    assert try_point(scenarios[name], references[name], point, folder).trouble == ()
+    assert try_point(scenarios[name], find_reference(name), point, folder).trouble == ()
 
 
 @pytest.mark.parametrize("number", range(RANDOM_KILLS))
 def test_a_scoring_run_killed_at_any_moment_leaves_what_an_undisturbed_one_does(
-    number: int, scenarios: dict[str, Scenario], references: dict[str, Reference], folder: Path
+    number: int, scenarios: dict[str, Scenario], find_reference: Callable[[str], Reference], folder: Path
 ) -> None:
-    seconds = random.Random(number).uniform(1, references["score"].seconds)
-    assert try_moment(scenarios["score"], references["score"], seconds, folder).trouble == ()
+    reference = find_reference("score")
+    seconds = random.Random(number).uniform(1, reference.seconds)
+    assert try_moment(scenarios["score"], reference, seconds, folder).trouble == ()
 
 
 def test_every_fault_point_belongs_to_a_scenario(scenarios: dict[str, Scenario]) -> None:

@@ -60,6 +60,14 @@ class Scenario:
     name: str
     command: tuple[str, ...]
     template: Path
+    api_url: str | None = None
+    """Of the Prefect server that all its runs use; without one every run starts its own."""
+
+    def run(
+        self, home: Path, fault: str | None = None, kill_after: float | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run the command in a home, as `run_command` does."""
+        return run_command(home, self.command, self.api_url, fault, kill_after)
 
 
 @dataclass(frozen=True)
@@ -80,8 +88,11 @@ class Trial:
     trouble: tuple[str, ...]
 
 
-def prepare_scenarios(folder: Path) -> dict[str, Scenario]:
-    """Make the homes: an empty one, then with the sample ingested, with a champion and a full inbox, and all scored."""
+def prepare_scenarios(folder: Path, api_url: str | None = None) -> dict[str, Scenario]:
+    """Make the homes: an empty one, then with the sample ingested, with a champion and a full inbox, and all scored.
+
+    `api_url` is of a Prefect server for all runs.
+    """
     archive = folder / "sample_reviews.tar.gz"
     write_sample_archive(archive)
     empty, ingested, trained, scored = (folder / name for name in ("empty", "ingested", "trained", "scored"))
@@ -89,17 +100,17 @@ def prepare_scenarios(folder: Path) -> dict[str, Scenario]:
     train = ("train", "--variant", "cnn_lstm", "--epochs", "1", "--promote", "always")
     empty.mkdir()
     shutil.copytree(empty, ingested)
-    _require_success(run_command(ingested, ingest))
+    _require_success(run_command(ingested, ingest, api_url))
     shutil.copytree(ingested, trained)
-    _require_success(run_command(trained, (*train, "--seed", "1")))
+    _require_success(run_command(trained, (*train, "--seed", "1"), api_url))
     _fill_inbox(trained)
     shutil.copytree(trained, scored)
-    _require_success(run_command(scored, ("score",)))
+    _require_success(run_command(scored, ("score",), api_url))
     scenarios = (
-        Scenario("ingest", ingest, empty),
-        Scenario("train", (*train, "--seed", "2"), trained),
-        Scenario("score", ("score",), trained),
-        Scenario("export", ("export", "--new"), scored),
+        Scenario("ingest", ingest, empty, api_url),
+        Scenario("train", (*train, "--seed", "2"), trained, api_url),
+        Scenario("score", ("score",), trained, api_url),
+        Scenario("export", ("export", "--new"), scored, api_url),
     )
     return {scenario.name: scenario for scenario in scenarios}
 
@@ -118,7 +129,11 @@ def _fill_inbox(home: Path) -> None:
 
 
 def run_command(
-    home: Path, command: tuple[str, ...], fault: str | None = None, kill_after: float | None = None
+    home: Path,
+    command: tuple[str, ...],
+    api_url: str | None = None,
+    fault: str | None = None,
+    kill_after: float | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run `reviews` in a home, to its end or until it dies at a fault point or after some seconds."""
     environment = {
@@ -127,6 +142,8 @@ def run_command(
         "REVIEWS_REPORTS": "false",  # named by their runs, so they are not compared
         "PREFECT_HOME": str(home / "prefect"),
     }
+    if api_url:
+        environment["PREFECT_API_URL"] = api_url
     if fault:
         environment[VARIABLE] = fault
     process = subprocess.Popen(
@@ -150,7 +167,7 @@ def run_undisturbed(scenario: Scenario, folder: Path) -> Reference:
     home = folder / f"{scenario.name}-undisturbed"
     shutil.copytree(scenario.template, home)
     started = time.monotonic()
-    _require_success(run_command(home, scenario.command))
+    _require_success(scenario.run(home))
     reference = Reference(time.monotonic() - started, read_state(home))
     shutil.rmtree(home)
     return reference
@@ -158,7 +175,7 @@ def run_undisturbed(scenario: Scenario, folder: Path) -> Reference:
 
 def try_point(scenario: Scenario, reference: Reference, point: str, folder: Path) -> Trial:
     """Let a run die at a fault point, run it again, and compare."""
-    trial = _try(scenario, reference, point, folder, lambda home: run_command(home, scenario.command, point))
+    trial = _try(scenario, reference, point, folder, lambda home: scenario.run(home, fault=point))
     if not trial.was_killed:
         return Trial(scenario.name, point, False, (*trial.trouble, "the run did not come to this point"))
     return trial
@@ -168,12 +185,12 @@ def try_moment(scenario: Scenario, reference: Reference, seconds: float, folder:
     """Kill a run after some seconds, earlier where it ended before that, run it again, and compare."""
 
     def kill(home: Path) -> subprocess.CompletedProcess[bytes]:
-        killed, moment = run_command(home, scenario.command, kill_after=seconds), seconds
+        killed, moment = scenario.run(home, kill_after=seconds), seconds
         while killed.returncode != -signal.SIGKILL:
             moment /= 2
             shutil.rmtree(home)
             shutil.copytree(scenario.template, home)
-            killed = run_command(home, scenario.command, kill_after=moment)
+            killed = scenario.run(home, kill_after=moment)
         return killed
 
     return _try(scenario, reference, f"after {seconds:.2f} s", folder, kill)
@@ -190,7 +207,7 @@ def _try(
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(scenario.template, home)
     killed = kill(home)
-    again = run_command(home, scenario.command)
+    again = scenario.run(home)
     trouble = []
     if again.returncode != 0:
         trouble.append(f"the second run ended with {again.returncode}: {again.stdout.decode()[-2000:]}")
