@@ -30,6 +30,8 @@ PREFECT_DEFAULTS = {
 
 SECONDS_TO_END = 8.0
 """How long a command may take to end after Ctrl-C."""
+INTERRUPTED_STATUS = 130
+"""The exit status after Ctrl-C: that of the shells, 128 and the signal's number."""
 
 
 class _ReviewsGroup(click.Group):
@@ -52,14 +54,16 @@ class _ReviewsGroup(click.Group):
             ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("\nInterrupted. What is committed stays; run it again for the rest.", err=True)
-            raise
+            ctx.exit(INTERRUPTED_STATUS)
         except BrokenPipeError:
             raise  # click's own business, when the reader of a pipe has gone
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
-            click.echo(
-                f"reviews: {where}{error.strerror or error}. See to space and permissions there.", err=True
+            is_missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+            next_step = (
+                "make its folder, or name another" if is_missing else "see to space and permissions there"
             )
+            click.echo(f"reviews: {where}{error.strerror or error}. Next: {next_step}.", err=True)
             ctx.exit(1)
 
     def _invoke(self, ctx: click.Context) -> Any:
@@ -87,7 +91,7 @@ def main(context: click.Context, home: Path | None) -> None:
       reviews sql "from movie_ratings" ask
       reviews up                       and from now on by itself
 
-    Exit status: 0 done, 1 a stage failed, 2 wrong usage.
+    Exit status: 0 done, 1 a stage failed, 2 wrong usage, 130 interrupted.
     """
     context.obj = home
     if home is not None:
@@ -757,7 +761,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _abort() -> None:
     os.write(2, b"\nAborted!\n")
-    os._exit(1)
+    os._exit(INTERRUPTED_STATUS)
 
 
 def _prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:

@@ -1,13 +1,16 @@
 """What the `reviews` command says at the end of its work: plain text for people, built from the summaries."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from data_contracts.archive import DATASETS
+from data_contracts.errors import BundleError
 from deployments.settings import Settings
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
 from flows.train_model import TrainingSummary
+from models.bundle import require_unaltered
 from models.gate import GateCheck
 from models.stars import TITLE_REVIEWS
 from tasks.answers import count, escape_controls
@@ -188,10 +191,18 @@ def describe_models(models: Sequence[dict[str, Any]], settings: Settings) -> str
         f"  {_describe_last_decision(model)}"
         for model in models
     ]
-    ends = (
-        "* the champion: it scores. Figures are accuracies; gate: its rules that held when it was last asked."
-    )
-    return "\n".join([header, *rows, ends])
+    champions = [_describe_champion(model, settings.bundles_dir) for model in models if model["is_champion"]]
+    ends = "Figures are accuracies; gate: its rules that held when it was last asked."
+    return "\n".join([header, *rows, *champions, ends])
+
+
+def _describe_champion(champion: Mapping[str, Any], bundles_dir: Path) -> str:
+    """Say whether the champion scores: its bundle has to be what was promoted."""
+    try:
+        require_unaltered(bundles_dir / champion["model_id"], champion["bundle_fingerprint"])
+    except BundleError as error:
+        return f"* the champion, but it does not score: {error}"
+    return "* the champion: it scores."
 
 
 def _describe_last_decision(model: Mapping[str, Any]) -> str:

@@ -54,7 +54,8 @@ def compare(settings: Settings, challenger: str, champion: str, form: str, say: 
     if form != "table":
         _write(FIGURE_COLUMNS, figures, form)
         return
-    say(f"challenger  {mine['model_id']}\nchampion    {other['model_id']}")
+    as_if = "" if other["is_champion"] else " (taken for the champion, which it is not)"
+    say(f"challenger  {mine['model_id']}\nchampion    {other['model_id']}{as_if}")
     say(
         f"on          {count(len(validation.texts), 'validation review')}; a gain above 0 is the challenger's"
     )

@@ -232,7 +232,10 @@ def list_models(warehouse: Path) -> list[dict[str, Any]]:
     """Give every model, the newest first, by column; with is_champion, promoted_at and promotion_reason.
 
     And with the rules of the gate in its last decision on the model, and how many held: gate_rules, gate_rules_held.
+    Without a database there are none, and none is made.
     """
+    if not warehouse.exists():
+        return []
     with open_warehouse(warehouse, write=False) as connection:
         result = connection.execute(_LIST_MODELS)
         names = [column[0] for column in result.description or []]

@@ -61,7 +61,7 @@ def test_ctrl_c_is_for_the_command_alone(scoring: subprocess.Popen[bytes]) -> No
     server = await_server(scoring)
     assert os.getsid(server.pid) != os.getsid(scoring.pid)
     scoring.send_signal(signal.SIGINT)
-    assert scoring.wait(timeout=60) == 1
+    assert scoring.wait(timeout=60) == 130
     server.wait(timeout=30)
 
 

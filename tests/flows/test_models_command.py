@@ -61,6 +61,26 @@ def test_without_a_command_the_models_are_listed(settings: Settings, champion: s
     assert f"  {challenger}" in listed.stdout
 
 
+def test_a_list_of_models_makes_no_database(settings: Settings) -> None:
+    listed = reviews()
+    assert (listed.exit_code, "There is no model yet" in listed.stdout) == (0, True)
+    assert not settings.home.exists()
+
+
+def test_a_champion_whose_bundle_was_altered_is_not_said_to_score(settings: Settings, champion: str) -> None:
+    assert "* the champion: it scores." in reviews().stdout
+    with (settings.bundles_dir / champion / "vocabulary.json").open("a") as vocabulary:
+        vocabulary.write(" ")
+    listed = reviews()
+    assert "* the champion, but it does not score" in listed.stdout
+    assert "was altered after it was trained" in listed.stdout
+
+
+def test_a_model_that_is_not_the_champion_is_not_called_so(champion: str, challenger: str) -> None:
+    shown = reviews("compare", champion, challenger).stdout
+    assert f"champion    {challenger} (taken for the champion, which it is not)" in shown
+
+
 def test_two_models_are_compared_with_what_the_gate_would_decide(champion: str, challenger: str) -> None:
     shown = reviews("compare", challenger, champion)
     assert shown.exit_code == 0, shown.output

@@ -1,0 +1,23 @@
+"""Progress of long work where standard error is no terminal: a log has no bar, and is not silent for minutes."""
+
+import pytest
+
+from tasks import progress
+
+
+def test_a_log_gets_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 10.0, 61.0, 70.0, 122.0])
+    monkeypatch.setattr("tasks.progress.time.monotonic", lambda: next(clock))
+    tell = progress._write_lines("Training", 10)
+    for done in (1, 4, 5, 9):
+        tell(done)
+    assert capsys.readouterr().err == "Training: 40%\nTraining: 90%\n"
+
+
+def test_a_log_ends_with_the_whole_of_the_work(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.show_progress("Training", 4) as move:
+        move(1)
+        move(3)
+    assert "Training" in capsys.readouterr().err
