@@ -64,10 +64,12 @@ ROW_RULES = {
 """Each row rule, what is wrong and what to do; of several broken rules the first in this order counts."""
 
 SCORER_FAILED = "scorer_failed"
+NO_KNOWN_WORD = "text_no_known_word"
 SCORING_RULES = {
+    NO_KNOWN_WORD: "The model knows none of the text's words, so its score would say nothing; is it in English?",
     SCORER_FAILED: "The model failed on this text alone; release the row when the model or this program is mended.",
 }
-"""Rules that a row can only break while it is scored, when it has passed all others."""
+"""Rules that a row can only break while it is scored, when it has passed all others: they depend on the model."""
 
 FILE_RULES = {
     "file_empty": "The file is empty; export it again.",

@@ -4,7 +4,7 @@ Fields are separated by commas (.csv) or tabs (.tsv); where that gives no text c
 semicolons or tabs. Quotes are `"`, doubled inside a quoted field, in both kinds; a quoted field may hold line
 breaks. Lines end with LF, CR or CRLF; empty lines are no rows. The first row names the columns. CSV knows no
 null: an empty field is an empty text. A row with another number of fields than the header, or with a field
-that is not UTF-8, is set aside alone.
+that is not UTF-8, is set aside alone; so is one that repeats the header, as where files were put one behind another.
 
 The text is cut into pieces that end with a row, and Arrow parses each: its own streaming reader calls Python
 from threads of its own, which may crash the program when it ends.
@@ -12,13 +12,14 @@ from threads of its own, which may crash the program when it ends.
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from threading import Event
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from data_contracts.errors import FileRefusedError
@@ -235,6 +236,17 @@ def _find_rows(rows: _Rows, header: _Header, first_row: int, escaped: bool) -> F
             number - 1: Defect("row_shape", words, restore_bytes(line))
             for number, (words, line) in rows.misshapen.items()
         }
+    line = header.separator.join(header.names).encode()
+    defects |= {
+        position: Defect("row_shape", "it repeats the column names", line)
+        for position in _find_headers(arrays, header.names)
+    }
     found = [restore_column(array) if escaped else (array, {}) for array in arrays]
     row_numbers = pa.array(np.arange(first_row, first_row + size), pa.int64())
     return find_rows(header.names, header.columns, found, row_numbers, defects)
+
+
+def _find_headers(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:
+    """Find the rows, of [n] values a column, in which every column holds its own name."""
+    rows = pc.indices_nonzero(pc.fill_null(pc.equal(arrays[0], names[0]), False)).to_pylist()
+    return [row for row in rows if [array[row].as_py() for array in arrays] == list(names)]

@@ -169,6 +169,10 @@ def release_rows(
         return Release(0, (), tuple(still_bad))
     by_model = _group_by_model(good, models)
     scored = [_score(load(model_id), run_id, rows) for model_id, rows in by_model.items()]
+    unknown, good, scored = _part_unknown(good, scored)
+    still_bad += unknown
+    if not len(good):
+        return Release(0, (), tuple(still_bad))
     _commit(warehouse, good, scored, released_by)
     texts = tuple(text[:SHOWN_CHARACTERS] for text in good["text"].slice(0, SHOWN_TEXTS).to_pylist())
     return Release(len(good), tuple(by_model), tuple(still_bad), texts)
@@ -305,6 +309,27 @@ def _score(scorer: "Scorer", run_id: str, rows: "pa.Table") -> "pa.Table":
     from tasks.scoring import ScoringJob, score_rows
 
     return score_rows(ScoringJob(scorer, Path(), run_id), rows, datetime.now(UTC))
+
+
+def _part_unknown(
+    good: "pa.Table", scored: Sequence["pa.Table"]
+) -> tuple[list[StillBad], "pa.Table", list["pa.Table"]]:
+    """Take out the rows of whose text none of the models knows a word."""
+    import pyarrow as pa
+
+    from data_contracts.review_files import NO_KNOWN_WORD, SCORING_RULES
+    from tasks.scoring import knows_no_word
+
+    keys = ["source_sha256", "row_number"]
+    known = pa.concat_tables([table.filter(pa.array(~knows_no_word(table))).select(keys) for table in scored])
+    stays = good.join(known, keys, join_type="left anti")
+    reason = f"still breaks {NO_KNOWN_WORD}: {SCORING_RULES[NO_KNOWN_WORD]}"
+    still_bad = [
+        StillBad(name_row(row["source_sha256"], row["row_number"]), row["uri"] or "", reason)
+        for row in stays.select([*keys, "uri"]).to_pylist()
+    ]
+    passed = [table.join(known, keys, join_type="left semi") for table in [good, *scored]]
+    return still_bad, passed[0], passed[1:]
 
 
 def _commit(warehouse: Path, good: "pa.Table", scored: Sequence["pa.Table"], released_by: str) -> None:

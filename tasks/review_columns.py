@@ -47,7 +47,7 @@ LABELS = {
 
 LOWEST_RATING, HIGHEST_RATING = 1.0, 10.0
 
-_RATING = re.compile(r"\s*(\d{1,3}(?:\.\d*)?)\s*(?:/\s*10)?\s*", re.ASCII)
+_RATING = re.compile(r"\s*(\d{1,3}(?:\.\d*)?)\s*(?:/\s*(5|10))?\s*", re.ASCII)
 # Fewer digits are a date such as 20240131, or nothing; epochs of 9 digits begin in 1973.
 _EPOCH = re.compile(r"\s*(\d{9,14})(\.\d*)?\s*", re.ASCII)
 _EPOCH_IN_MILLISECONDS_FROM = 10**11
@@ -180,13 +180,17 @@ def parse_label(text: str) -> str | None:
 
 
 def parse_rating(text: str) -> float | None:
-    """Read a rating from 1 to 10 stars, as found ('8', '7.5', '8/10'); None if blank; else `ValueError`."""
+    """Read a rating from 1 to 10 stars, as found ('8', '7.5', '8/10'); None if blank; else `ValueError`.
+
+    Stars out of five count twice: '4/5' is 8.
+    """
     match = _RATING.fullmatch(text)
     if match is None and not text.strip():
         return None
-    if match is None or not LOWEST_RATING <= float(match[1]) <= HIGHEST_RATING:
+    stars = float(match[1]) * (2 if match[2] == "5" else 1) if match else math.nan
+    if not LOWEST_RATING <= stars <= HIGHEST_RATING:
         raise ValueError("not a rating")
-    return float(match[1])
+    return stars
 
 
 def parse_moment(text: str) -> datetime | None:

@@ -45,6 +45,7 @@ DRIFT_NEXT_STEP = (
     'the scores are committed and stay; look at what came in: reviews sql "from drift where drifted". Train anew if '
     "such reviews will go on coming, or set REVIEWS_DRIFT=warn."
 )
+FIVE_STARS = "look like stars out of five: none is above 5, and 4 stands with praise. Next: write them as 4/5"
 FAILED_NEXT_STEP = "Next: mend what the message names; the next run tries these files again."
 COUNTS = ("files_scored", "files_refused", "rows_scored", "rows_quarantined")
 """Of a commit, told as the metadata of the asset `scored_reviews`."""
@@ -238,12 +239,16 @@ def judge_drift(warehouse: Path, run_id: str, scored_by: Collection[str], severi
 
 @task(name="find-unclear-fields", **WHEN_IT_MAY_PASS)
 def find_unclear_fields(warehouse: Path, run_ids: Collection[str]) -> list[str]:
-    """Say which dates, labels and ratings of the files that these runs scored were not understood."""
-    from tasks.run_log import list_unclear_fields
+    """Say which dates, labels and ratings of the files that these runs scored were not understood, or wrongly."""
+    from tasks.run_log import list_five_star_files, list_unclear_fields
 
     found = [
         f"{uri}: {count(rows, FIELD_WORDS[rule])}, kept in `extra`"
         for uri, rule, rows in list_unclear_fields(warehouse, run_ids, list(FIELD_RULES))
+    ]
+    found += [
+        f"{uri}: {count(ratings, 'rating')}, taken for stars out of ten, {FIVE_STARS}"
+        for uri, ratings in list_five_star_files(warehouse, run_ids)
     ]
     for words in found:
         get_run_logger().warning(f"Not understood in {words}")

@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
@@ -35,6 +36,7 @@ from data_contracts.parts import (
 )
 from data_contracts.review_files import (
     FILE_RULES,
+    NO_KNOWN_WORD,
     SCORER_FAILED,
     SCORING_RULES,
     check_rows,
@@ -118,6 +120,8 @@ class _Tally:
 
     rows_read: Counter[str] = field(default_factory=Counter)
     rows_bad: Counter[str] = field(default_factory=Counter)
+    rows_broken: Counter[str] = field(default_factory=Counter)
+    """Of the bad rows, those that speak against their file."""
     first_bad: dict[str, str] = field(default_factory=dict)
     refused: dict[str, FileRefusedError] = field(default_factory=dict)
     postponed: dict[str, PassedOver] = field(default_factory=dict)
@@ -126,11 +130,11 @@ class _Tally:
 
 @dataclass(frozen=True)
 class _ScoredChunk:
-    """Rows that passed their contract, the scores of those that the scorer took, and why it failed on the others."""
+    """Rows that passed their contract, the scores of those that can be scored, and why the others can't."""
 
     rows: pa.Table
     scored: pa.Table
-    failed: dict[int, tuple[str, str]]
+    unscored: dict[int, tuple[str, str]]
     """By position in `rows`: rule and detail."""
 
 
@@ -324,7 +328,7 @@ def _score_chunk(
 ) -> _ScoredChunk:
     """Score a chunk; where the scorer fails on it, split it until the rows on which it fails are alone."""
     try:
-        return _ScoredChunk(good, score_rows(job, good, now, found.result()), {})
+        return _part_unknown(good, score_rows(job, good, now, found.result()), {})
     except Exception as error:  # whatever the libraries raise, a row may be the cause
         stop_if_interrupted(error)
         first = error
@@ -347,7 +351,24 @@ def _score_chunk(
             )
             if len(failed) > MOST_FAILED_ROWS:
                 raise first from None
-    return _ScoredChunk(good, pa.concat_tables([SCORED_SCHEMA.empty_table(), *scored]), failed)
+    return _part_unknown(good, pa.concat_tables([SCORED_SCHEMA.empty_table(), *scored]), failed)
+
+
+def _part_unknown(good: pa.Table, scored: pa.Table, failed: dict[int, tuple[str, str]]) -> _ScoredChunk:
+    """Take out the rows of whose text the model knows no word; `scored` has all of `good` but the failed ones."""
+    unknown = knows_no_word(scored)
+    if not unknown.any():
+        return _ScoredChunk(good, scored, failed)
+    positions = np.array([position for position in range(len(good)) if position not in failed])
+    why = (NO_KNOWN_WORD, SCORING_RULES[NO_KNOWN_WORD])
+    unscored = failed | dict.fromkeys(positions[unknown].tolist(), why)
+    return _ScoredChunk(good, scored.filter(pa.array(~unknown)), unscored)
+
+
+def knows_no_word(scored: pa.Table) -> NDArray[np.bool_]:
+    """Tell of which scored rows, [n], the model knows not one word: they all get one and the same score."""
+    unknown: NDArray[np.bool_] = scored["oov_rate"].to_numpy() == 1
+    return unknown
 
 
 def _require_working(job: ScoringJob, first: Exception) -> None:
@@ -359,12 +380,12 @@ def _require_working(job: ScoringJob, first: Exception) -> None:
 
 
 def _keep_chunk(job: ScoringJob, chunk: _ScoredChunk, tally: _Tally, write: Write) -> None:
-    """Write the texts and scores of a chunk; rows on which the scorer failed go to the quarantine."""
+    """Write the texts and scores of a chunk; rows that can't be scored go to the quarantine."""
     pass_fault_point("score: batch scored")
     good = chunk.rows
-    if chunk.failed:
-        _set_aside(job, good, chunk.failed, tally, write)
-        good = good.take([position for position in range(len(good)) if position not in chunk.failed])
+    if chunk.unscored:
+        _set_aside(job, good, chunk.unscored, tally, write)
+        good = good.take([position for position in range(len(good)) if position not in chunk.unscored])
     write("source_reviews", make_source_rows(good))
     write("scored_reviews", chunk.scored)
 
@@ -379,6 +400,9 @@ def _set_aside(
     for position, (rule, detail) in broken.items():
         source = sources[position].as_py()
         tally.rows_bad[source] += 1
+        if rule == NO_KNOWN_WORD:
+            continue  # a review in another language is no sign of a broken file
+        tally.rows_broken[source] += 1
         tally.first_bad.setdefault(source, f"row {numbers[position].as_py()}: {rule}, {detail}")
 
 
@@ -447,9 +471,10 @@ def _close_file(file: SourceFile, tally: _Tally, limits: RowLimits) -> FileOutco
     """Judge one file when all of it was read: scored, or refused for what it is or for its bad rows."""
     rows_read, rows_bad = tally.rows_read[file.source_sha256], tally.rows_bad[file.source_sha256]
     refusal = tally.refused.get(file.source_sha256)
-    if refusal is None and exceeds_bad_rows(rows_read, rows_bad, limits):
+    rows_broken = tally.rows_broken[file.source_sha256]
+    if refusal is None and exceeds_bad_rows(rows_read, rows_broken, limits):
         first = tally.first_bad[file.source_sha256]
-        share = f"{rows_bad:,} of {rows_read:,} rows are bad, the first is {first}"
+        share = f"{rows_broken:,} of {rows_read:,} rows are bad, the first is {first}"
         refusal = FileRefusedError("too_many_bad_rows", f"{share} {FILE_RULES['too_many_bad_rows']}")
     if refusal is None:
         return FileOutcome(file, "scored", None, None, rows_read, rows_bad)

@@ -17,7 +17,7 @@ from tests.flows.scoring_runs import drop, run
 from tests.flows.small_home import ask, promote_small_model
 
 SECRET = "zebrafish"
-ROWS = f"review_id,text\nr1,good film\nr2,a bad {SECRET} plot\nr3,{'very ' * 40}\n"
+ROWS = f"review_id,text\nr1,good film\nr2,a bad {SECRET} plot\nr3,{'bad ' * 40}\n"
 KEYS = "source_sha256, row_number, model_id, run_id"
 
 

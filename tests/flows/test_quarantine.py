@@ -90,13 +90,13 @@ def test_a_row_that_still_breaks_a_rule_stays_and_is_named(scoring_home: Setting
 
 
 def test_undecodable_texts_are_released_in_the_encoding_that_is_named(scoring_home: Settings) -> None:
-    content = '{"text": "good film"}\n{"text": "ein guter F\xfcller", "review_id": "u"}\n'
+    content = '{"text": "good film"}\n{"text": "a good F\xfcller", "review_id": "u"}\n'
     drop(scoring_home, "a.jsonl", content.encode("latin-1"))
     run()
     assert "not valid utf-8" in "\n".join(_try_release(scoring_home))
     release_all(scoring_home, encoding="latin-1")
     assert ask(scoring_home.published, "select text from source_reviews where row_number = 2") == [
-        ("ein guter Füller",)
+        ("a good Füller",)
     ]
 
 
@@ -221,6 +221,48 @@ def test_a_scorer_that_fails_on_everything_stops_its_group_and_sets_nothing_asid
             run()
     assert count(scoring_home, "scored_files") == 0
     assert run().rows_scored == 2
+
+
+UNKNOWN = "text,rating\ngood film,9\n見事な映画,9\n" + "\U0001f60d,10\n" * 20
+
+
+def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_file(
+    scoring_home: Settings,
+) -> None:
+    drop(scoring_home, "a.csv", UNKNOWN)
+    summary = run()
+    assert (summary.rows_scored, summary.rows_quarantined, summary.refused) == (1, 21, ())
+    query = "select distinct rule from quarantined_rows"
+    assert ask(scoring_home.published, query) == [("text_no_known_word",)]
+    run_verify(scoring_home, lambda words: None)
+
+
+def test_a_text_without_a_known_word_stays_set_aside_at_a_release(scoring_home: Settings) -> None:
+    drop(scoring_home, "a.csv", UNKNOWN)
+    run()
+    [first, *_] = _try_release(scoring_home)
+    assert "still breaks text_no_known_word: The model knows none of the text's words" in first
+    assert count(scoring_home, "quarantined_rows where released_at is null") == 21
+
+
+def test_a_text_is_released_once_one_of_the_models_knows_a_word_of_it(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(scoring_home, "a.csv", UNKNOWN)
+    run()
+
+    def know_emoji(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
+        found = score_encoded(scorer, texts)
+        rates = np.where(found.oov_rate == 1, np.arange(len(found.oov_rate)) == 0, found.oov_rate)
+        return replace(found, oov_rate=rates.astype(np.float32))
+
+    monkeypatch.setattr(scoring, "score_encoded", know_emoji)
+    said = release_all(scoring_home)
+    assert said.count("still breaks text_no_known_word") == 1
+    assert "Released 20 rows" in said
+    assert count(scoring_home, "quarantined_rows where released_at is null") == 1
+    assert count(scoring_home, "scored_reviews") == 21
+    run_verify(scoring_home, lambda words: None)
 
 
 def test_what_a_scorer_makes_of_ctrl_c_is_not_tried_again_in_parts(

@@ -481,6 +481,16 @@ def test_a_file_whose_time_changed_is_read_once_more(scoring_home: Settings) -> 
     assert "FOUND 1 0 []" in run_in_a_fresh_process("forbid reading")
 
 
+def test_ratings_that_look_like_stars_out_of_five_are_named_by_file(
+    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [("shop.csv", 24)]
+    monkeypatch.setattr("tasks.run_log.list_five_star_files", lambda warehouse, run_ids: found)
+    drop(scoring_home, "shop.csv", CSV)
+    [words] = run().unclear
+    assert words.startswith("shop.csv: 24 ratings, taken for stars out of ten, look like stars out of five")
+
+
 def test_dates_and_ratings_that_are_not_understood_are_named_by_file(scoring_home: Settings) -> None:
     rows = ["11/2/2026,4 stars,good film", "2026-11-02,8,good plot", "11/3/2026,9,bad film"]
     drop(scoring_home, "shop.csv", "\n".join(["date,rating,review", *rows]) + "\n")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.review_files import FILE_RULES, ROW_RULES
+from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
 from flows.cli import main
 from models.behaviour import CAPABILITIES, KIND_WORDS, read_behaviour_tests, read_elsewhere
 from models.variants import VARIANTS
@@ -16,7 +16,7 @@ EVALUATION_SETS = (ROOT / "docs" / "evaluation-sets.md").read_text("utf-8")
 SCORING = (ROOT / "docs" / "scoring.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize(("rule", "words"), [*ROW_RULES.items(), *FILE_RULES.items()])
+@pytest.mark.parametrize(("rule", "words"), [*ROW_RULES.items(), *SCORING_RULES.items(), *FILE_RULES.items()])
 def test_every_rule_stands_in_the_docs_with_its_words(rule: str, words: str) -> None:
     assert f"| `{rule}` | {words} |" in SCORING
 

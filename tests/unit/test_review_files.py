@@ -247,13 +247,23 @@ def test_a_rating_from_1_to_10_is_kept_as_found(tmp_path: Path, found: Any, expe
     assert (row["given_rating"], row["extra"]) == (expected, None)
 
 
+@pytest.mark.parametrize(("found", "expected"), [("4/5", 8.0), ("0.5 / 5", 1.0), ("5/5", 10.0)])
+def test_a_rating_that_says_it_is_out_of_five_counts_twice(
+    tmp_path: Path, found: str, expected: float
+) -> None:
+    row = read_one(tmp_path, {"text": "t", "rating": found})
+    assert (row["given_rating"], row["extra"]) == (expected, None)
+
+
 @pytest.mark.parametrize(
     ("name", "found"),
     [
         ("rating", 0),
         ("rating", 11),
         ("rating", "five"),
-        ("rating", "4/5"),
+        ("rating", "6/5"),
+        ("rating", "0/5"),
+        ("rating", "4/7"),
         ("label", "neutral"),
         ("label", 2),
     ],
@@ -401,6 +411,11 @@ def test_the_name_says_the_format(name: str, expected: str) -> None:
 def test_a_csv_with_a_header_only_has_no_rows(tmp_path: Path) -> None:
     assert read_bytes(tmp_path, "a.csv", b"text,id") == []
     assert read_bytes(tmp_path, "b.csv", b"\r\n\r\ntext,id\r\n\r\n") == []
+
+
+def test_a_review_that_holds_the_name_of_one_column_is_no_header(tmp_path: Path) -> None:
+    rows = read_bytes(tmp_path, "a.csv", b"text,id\ntext,1\nText,id\nbad,id\n")
+    assert [(row["text"], row["rule"]) for row in rows] == [("text", None), ("Text", None), ("bad", None)]
 
 
 def test_json_lines_of_blank_lines_only_have_no_rows(tmp_path: Path) -> None:
