@@ -138,7 +138,9 @@ def measure_rows(batch: pa.RecordBatch | pa.Table, worded: pa.Array | pa.Chunked
         name for name in ("source_sha256", "row_number", "rule", "detail") if name in batch.schema.names
     ]
     columns = {name: batch[name] for name in carried}
-    fields = {name: pa.array(~_find_unclear(batch["extra"], column)) for name, column in FIELD_RULES.items()}
+    # Of a row that its reader set aside nothing more is said.
+    extra = pc.if_else(pc.is_null(rule), batch["extra"], None)
+    fields = {name: pa.array(~_find_unclear(extra, column)) for name, column in FIELD_RULES.items()}
     return pa.table(columns | {_FACTS[name]: fact for name, fact in facts.items()} | fields)
 
 

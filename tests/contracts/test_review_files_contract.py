@@ -242,3 +242,11 @@ def test_a_field_that_was_not_understood_is_a_warning_and_its_row_is_good(rule: 
     assert bad == {}
     failed = [(each.rule, each.severity, each.unexpected_rows) for each in results if not each.success]
     assert failed == [(rule, "warning", (2,))]
+
+
+def test_a_field_of_a_row_that_its_reader_set_aside_is_no_warning() -> None:
+    unclear = json.dumps({"given_rating": "rating"})
+    rows = make_read_rows([None], extra=[unclear], rule=["row_shape"], detail=["it repeats the column names"])
+    results, bad = check_table(rows)
+    assert [rule for rule, _ in bad.values()] == ["row_shape"]
+    assert [each.rule for each in results if not each.success] == ["row_shape"]
