@@ -107,7 +107,7 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
         return describe_plan(summary)
     lines = [
         *_describe_scored(summary),
-        *(f"  not read    {escape_controls(words)}" for words in summary.unclear),
+        *(f"  unclear     {escape_controls(words)}" for words in summary.unclear),
         *(f"  drift       {words}" for words in summary.drifted),
         *(f"  refused     {escape_controls(line)}" for line in summary.refused),
         *(f"  passed over {escape_controls(each.uri)}: {each.reason}" for each in summary.passed_over),

@@ -314,22 +314,34 @@ def _score(scorer: "Scorer", run_id: str, rows: "pa.Table") -> "pa.Table":
 def _part_unknown(
     good: "pa.Table", scored: Sequence["pa.Table"]
 ) -> tuple[list[StillBad], "pa.Table", list["pa.Table"]]:
-    """Take out the rows of whose text none of the models knows a word."""
+    """Take out the rows of whose text none of the models knows a word; the others stay in their order."""
     import pyarrow as pa
 
     from data_contracts.review_files import NO_KNOWN_WORD, SCORING_RULES
     from tasks.scoring import knows_no_word
 
-    keys = ["source_sha256", "row_number"]
-    known = pa.concat_tables([table.filter(pa.array(~knows_no_word(table))).select(keys) for table in scored])
-    stays = good.join(known, keys, join_type="left anti")
+    known = {
+        key
+        for table in scored
+        for key, unknown in zip(_list_keys(table), knows_no_word(table), strict=True)
+        if not unknown
+    }
     reason = f"still breaks {NO_KNOWN_WORD}: {SCORING_RULES[NO_KNOWN_WORD]}"
     still_bad = [
-        StillBad(name_row(row["source_sha256"], row["row_number"]), row["uri"] or "", reason)
-        for row in stays.select([*keys, "uri"]).to_pylist()
+        StillBad(name_row(*key), uri or "", reason)
+        for key, uri in zip(_list_keys(good), good["uri"].to_pylist(), strict=True)
+        if key not in known
     ]
-    passed = [table.join(known, keys, join_type="left semi") for table in [good, *scored]]
+    passed = [
+        table.filter(pa.array([key in known for key in _list_keys(table)], pa.bool_()))
+        for table in (good, *scored)
+    ]
     return still_bad, passed[0], passed[1:]
+
+
+def _list_keys(rows: "pa.Table") -> list[tuple[str, int]]:
+    """Give the key of each row: the sha256 of its file, and its number there."""
+    return list(zip(rows["source_sha256"].to_pylist(), rows["row_number"].to_pylist(), strict=True))
 
 
 def _commit(warehouse: Path, good: "pa.Table", scored: Sequence["pa.Table"], released_by: str) -> None:

@@ -89,7 +89,7 @@ def list_five_star_files(warehouse: Path, run_ids: Collection[str]) -> list[tupl
         WHERE files.run_id = ANY($runs::VARCHAR[])
         GROUP BY ALL
         HAVING count(given_rating) >= $least AND max(given_rating) <= 5
-        AND avg((score >= 0.5)::DOUBLE) FILTER (given_rating >= 4) > 0.5
+        AND avg((sentiment = 'positive')::DOUBLE) FILTER (given_rating >= 4) > 0.5
         ORDER BY ALL
     """
     with open_warehouse(warehouse, write=False) as connection:

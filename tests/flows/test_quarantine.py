@@ -237,6 +237,29 @@ def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_fil
     run_verify(scoring_home, lambda words: None)
 
 
+def test_each_row_of_a_chunk_is_set_aside_for_its_own_reason(scoring_home: Settings) -> None:
+    [bundle] = scoring_home.bundles_dir.iterdir()
+    from models.scorer import load_scorer
+
+    sound = load_scorer(bundle)
+    texts = ["\U0001f60d", "good film", "bad plot", "映画", "bad film", "a plot", "\U0001f44e"]
+    drop(scoring_home, "a.csv", "\n".join(["text", *texts]) + "\n")
+    failing = poison(sound, sound.word_ids["plot"], RuntimeError("no such kernel"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scoring, "score_encoded", _through(failing))
+        run()
+    found = ask(scoring_home.published, "select row_number, rule from quarantined_rows order by all")
+    assert found == [
+        (1, "text_no_known_word"),
+        (3, "scorer_failed"),
+        (4, "text_no_known_word"),
+        (6, "scorer_failed"),
+        (7, "text_no_known_word"),
+    ]
+    query = "select row_number, text from latest_scores order by all"
+    assert ask(scoring_home.published, query) == [(2, "good film"), (5, "bad film")]
+
+
 def test_a_text_without_a_known_word_stays_set_aside_at_a_release(scoring_home: Settings) -> None:
     drop(scoring_home, "a.csv", UNKNOWN)
     run()
