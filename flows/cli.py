@@ -75,7 +75,11 @@ class _ReviewsGroup(click.Group):
 
 
 @click.group(cls=_ReviewsGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--home", type=click.Path(path_type=Path), help="Folder of all data, instead of REVIEWS_HOME.")
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of all data, instead of REVIEWS_HOME.",
+)
 @click.version_option(package_name="review-ratings", prog_name="reviews")
 @click.pass_context
 def main(context: click.Context, home: Path | None) -> None:
@@ -729,16 +733,18 @@ def deploy() -> None:
 
 
 @main.command()
-@click.pass_obj
-def demo(home: Path | None) -> None:
+@click.pass_context
+def demo(context: click.Context) -> None:
     """Run everything on a small generated archive, then show the answers.
 
     Its home is data/demo, unless --home names another one.
     """
     from deployments.settings import PROJECT_ROOT
 
-    # Whatever REVIEWS_HOME says: generated reviews never mix with real ones.
-    os.environ["REVIEWS_HOME"] = str(home.absolute() if home else PROJECT_ROOT / "data" / "demo")
+    # Whatever REVIEWS_HOME says: generated reviews never mix with real ones. And commands that are shown name it.
+    root = context.find_root()
+    root.obj = root.obj or PROJECT_ROOT / "data" / "demo"
+    os.environ["REVIEWS_HOME"] = str(root.obj.absolute())
     wait_for_server = _prepare_prefect()
     from flows.demo import run_demo
 

@@ -71,11 +71,12 @@ def describe_score(explained: Explained) -> list[str]:
     """Say which text it is, its score, and how much of it the model reads and knows."""
     read, unknown = len(explained.read), sum(not word.is_known for word in explained.read)
     much = "all read" if read == explained.words_in_text else f"the last {read:,} read"
+    nothing = ", so the score says nothing of the text" if unknown == read else ""
     said = f"{explained.score:.4f}, {explained.sentiment}, {explained.predicted_rating:.1f} stars"
     return [
         name_source(explained.source),
         f"  score  {said}, by {explained.model_id}",
-        f"  words  {explained.words_in_text:,}, {much}; {unknown:,} of those not known to the model",
+        f"  words  {explained.words_in_text:,}, {much}; {unknown:,} of those not known to the model{nothing}",
     ]
 
 

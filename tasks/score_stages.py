@@ -45,7 +45,9 @@ DRIFT_NEXT_STEP = (
     'the scores are committed and stay; look at what came in: reviews sql "from drift where drifted". Train anew if '
     "such reviews will go on coming, or set REVIEWS_DRIFT=warn."
 )
-FIVE_STARS = "look like stars out of five: none is above 5, and 4 stands with praise. Next: write them as 4/5"
+FIVE_STARS = (
+    "look like stars out of five: none is above 5, and 4 or 5 stands with praise. Next: write them as 4/5"
+)
 FAILED_NEXT_STEP = "Next: mend what the message names; the next run tries these files again."
 COUNTS = ("files_scored", "files_refused", "rows_scored", "rows_quarantined")
 """Of a commit, told as the metadata of the asset `scored_reviews`."""

@@ -326,6 +326,21 @@ def test_what_a_library_makes_of_ctrl_c_ends_as_ctrl_c(
     assert "Interrupted. What is committed stays" in done.output
 
 
+def test_a_home_that_is_a_file_is_wrong_usage(tmp_path: Path) -> None:
+    file = tmp_path / "home"
+    file.touch()
+    done = CliRunner().invoke(main, ["--home", str(file), "models"])
+    assert (done.exit_code, "is a file" in done.output) == (2, True)
+
+
+def test_commands_that_the_demo_shows_name_its_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVIEWS_HOME", "restored afterwards")
+    monkeypatch.setattr("flows.cli._prepare_prefect", lambda: lambda: None)
+    monkeypatch.setattr("flows.demo.run_demo", lambda say: say("Next: reviews score"))
+    done = CliRunner().invoke(main, ["demo"])
+    assert re.search(r"Next: reviews --home \S+/data/demo score", done.output)
+
+
 def test_a_next_step_names_the_home_that_was_given(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["--home", str(tmp_path / "my home"), "sql", "from runs"])
     assert f"`reviews --home '{tmp_path}/my home' score`" in done.output

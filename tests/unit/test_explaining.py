@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,10 +22,11 @@ from models.text import EncodedReviews
 from tasks.answers import escape_controls
 from tasks.commit import commit_parts
 from tasks.explained_page import draw_page, write_page
-from tasks.explained_text import write_explanation, write_explanation_as_json
+from tasks.explained_text import describe_score, write_explanation, write_explanation_as_json
 from tasks.explaining import (
     Explained,
     FoundText,
+    ReadWord,
     cut_pieces,
     decode_text,
     explain_text,
@@ -368,3 +370,13 @@ def test_a_hostile_name_is_only_unknown(published: Path, name: str) -> None:
 def test_without_a_published_copy_the_next_step_is_named(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match="nothing has been published yet"):
         find(tmp_path / "none.duckdb", "r-1")
+
+
+def test_of_a_text_without_a_known_word_it_is_said_that_its_score_says_nothing() -> None:
+    unknown = ReadWord(0, 1, "x", False, 0.0, 0.4, 0)
+    explained = Explained(FoundText("x"), "m", 0.4, "negative", 3.0, 1, 0, (unknown,), ())
+    assert describe_score(explained)[-1].endswith(
+        "not known to the model, so the score says nothing of the text"
+    )
+    known = replace(explained, read=(replace(unknown, is_known=True),))
+    assert describe_score(known)[-1].endswith("0 of those not known to the model")
