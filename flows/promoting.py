@@ -30,6 +30,7 @@ from tasks.model_registry import (
 from tasks.progress import show_progress
 from tasks.published import publish
 from tasks.training import LabelledTexts, load_rows
+from tasks.warehouse import require_warehouse
 
 Say = Callable[[str], None]
 Tell = Callable[[str, str, str | None], None]
@@ -100,6 +101,7 @@ def promote(
 
 def go_back(settings: Settings, name: str | None, reason: str | None, by: str, say: Say, tell: Tell) -> None:
     """Make an earlier champion, the one before by default, the champion again; its bundle is checked first."""
+    require_warehouse(settings.warehouse, "`reviews train`; there is no model to go back to before")
     wanted = find_model(settings.warehouse, name)["model_id"] if name is not None else None
     target = find_rollback_target(settings.warehouse, wanted)
     load_blessed_scorer(settings.bundles_dir / target.model_id, target.bundle_fingerprint)

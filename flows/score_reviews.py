@@ -117,7 +117,7 @@ def _look_at_what_came(
     scored_by = sorted({file.run_id for file in work.files("scored") if file.run_id})
     if not scored_by:
         return summary
-    unclear = stages.find_unclear_fields(settings.warehouse, scored_by)
+    unclear = stages.find_unclear_fields(settings.warehouse, run.run_id, scored_by)
     drifted = stages.judge_drift(settings.warehouse, run.run_id, scored_by, settings.drift)
     return replace(summary, unclear=tuple(unclear), drifted=tuple(drifted))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from data_contracts.errors import BundleError, ReviewsError, UsageError, WarehouseError
+from data_contracts.errors import BundleError, ReviewsError, UsageError
 from deployments.settings import Settings
 from tasks import backups, forgetting, quarantine, retention
 from tasks.answers import count, escape_controls
@@ -22,12 +22,14 @@ from tasks.model_registry import find_promoted
 from tasks.published import publish
 from tasks.run_log import end_run, start_run
 from tasks.verification import Finding, verify
+from tasks.warehouse import require_warehouse
 
 Say = Callable[[str], None]
 
 
 def run_verify(settings: Settings, say: Say) -> None:
     """Say of each promise whether it holds; raise `ReviewsError` at the end if one does not."""
+    require_warehouse(settings.warehouse, "`reviews score`, or `reviews restore`")
     broken = 0
     with _alone(settings, say):
         for finding in verify(
@@ -67,8 +69,7 @@ def show_row(settings: Settings, name: str, say: Say) -> None:
 
 def release(settings: Settings, choice: quarantine.Choice, encoding: str, by: str | None, say: Say) -> None:
     """Release the chosen rows; raise `ReviewsError` if none could be."""
-    if not settings.warehouse.exists():
-        raise WarehouseError(f"{settings.warehouse}: there is no database yet, so nothing is set aside.")
+    require_warehouse(settings.warehouse, "`reviews score`, which sets bad rows aside")
     with _record(settings, "release-rows", {"encoding": encoding, **choice.parameters()}, say) as run_id:
         done = quarantine.release_rows(
             settings.warehouse,
@@ -108,6 +109,7 @@ def forget(
     """Forget what `name` means, and say where else it may be."""
     from tasks.report.writing import drop_reports_of_forgotten
 
+    forgetting.require_something(settings.warehouse)
     with _alone(settings, say):
         forgetting.commit_waiting(settings.parts_dir, settings.warehouse)
         meant = forgetting.find_forgettable(settings.warehouse, name, kind)

@@ -18,7 +18,7 @@ from typing import Any
 from data_contracts.errors import ReviewsError, UsageError, WarehouseBusyError, WarehouseError
 from models.bundle import remove_unfinished
 from tasks.forgetting import forget_again, read_traces
-from tasks.warehouse import copy_warehouse, make_durable, name_log, open_warehouse
+from tasks.warehouse import copy_warehouse, make_durable, name_log, open_warehouse, require_warehouse
 
 DATABASE, BUNDLES, MANIFEST = "reviews.duckdb", "bundles", "manifest.json"
 FORMAT = 1
@@ -42,8 +42,7 @@ def name_backup(backups_dir: Path) -> Path:
 
 def back_up(warehouse: Path, bundles_dir: Path, target: Path) -> Backup:
     """Copy the database as it stands between two transactions, and the bundles of its models, to a new folder."""
-    if not warehouse.exists():
-        raise WarehouseError(f"{warehouse}: there is no database yet, so there is nothing to back up.")
+    require_warehouse(warehouse, "`reviews score`; there is nothing to back up before")
     if target.exists():
         raise UsageError(f"{target}: is there already. Next: name a folder that is not.")
     building = target.with_name(f".{target.name}.{os.getpid()}.tmp")

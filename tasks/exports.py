@@ -24,7 +24,7 @@ from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.faults import pass_fault_point
 from tasks.answers import format_answer
 from tasks.locking import hold_folder, refuse_to_wait
-from tasks.published import open_published
+from tasks.published import open_published, require_published
 from tasks.warehouse import make_durable
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def export_reviews(
     Without `only_new` they take the place of all that earlier exports put there. `start_progress` is given the number
     of rows and gives what is told of those done with. Raises `UsageError` where the folder can't take them.
     """
+    require_published(published)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with hold_folder(folder, refuse_to_wait):
         before = settle(folder)

@@ -177,6 +177,15 @@ def _fetch_batches(connection: duckdb.DuckDBPyConnection) -> Iterator[Sequence[t
         ) from error
 
 
+def require_published(path: Path) -> None:
+    """Raise a `WarehouseError` where there is no published copy yet."""
+    if not path.is_file():
+        raise WarehouseError(
+            f"{path}: nothing has been published yet. Next: put review files into the inbox and run "
+            "`reviews score`."
+        )
+
+
 @contextmanager
 def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published copy at `path` to read it: no files, extensions or settings are within its reach.
@@ -184,11 +193,7 @@ def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     It is in UTC, and everything that DuckDB raises, in the block too, comes out as a `WarehouseError`.
     What comes from users goes into its queries as parameters, never as text.
     """
-    if not path.is_file():
-        raise WarehouseError(
-            f"{path}: nothing has been published yet. Next: put review files into the inbox and run "
-            "`reviews score`."
-        )
+    require_published(path)
     with (
         translate_errors(path),
         connect_read_only(path.absolute(), _CONFIG, READER_WAIT_SECONDS) as connection,

@@ -17,9 +17,6 @@ from tasks.warehouse import open_warehouse
 if TYPE_CHECKING:
     from data_contracts.expectations import CheckResult
 
-FEWEST_RATINGS = 20
-"""Ratings of a file from which on their scale is judged."""
-
 _START_RUN = """
 INSERT INTO runs (run_id, flow, parameters, code_version, started_at, status)
 VALUES (?, ?, ?, ?, now(), 'running')
@@ -75,26 +72,6 @@ def list_unclear_fields(
     """
     with open_warehouse(warehouse, write=False) as connection:
         return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
-
-
-def list_five_star_files(warehouse: Path, run_ids: Collection[str]) -> list[tuple[str, int]]:
-    """Give the files that these runs scored whose ratings look like stars out of five: (uri, ratings).
-
-    None of their ratings is above 5, and of the reviews with 4 or 5 more than half read as positive.
-    """
-    query = """
-        SELECT files.uri, count(given_rating) FROM scored_files AS files
-        JOIN source_reviews USING (source_sha256)
-        JOIN scored_reviews AS scored USING (source_sha256, row_number, model_id)
-        WHERE files.run_id = ANY($runs::VARCHAR[])
-        GROUP BY ALL
-        HAVING count(given_rating) >= $least AND max(given_rating) <= 5
-        AND avg((sentiment = 'positive')::DOUBLE) FILTER (given_rating >= 4) > 0.5
-        ORDER BY ALL
-    """
-    with open_warehouse(warehouse, write=False) as connection:
-        found = connection.execute(query, {"runs": list(run_ids), "least": FEWEST_RATINGS})
-        return found.fetchall()
 
 
 def record_checks(warehouse: Path, run_id: str, results: Sequence["CheckResult"]) -> None:

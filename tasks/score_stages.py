@@ -240,17 +240,24 @@ def judge_drift(warehouse: Path, run_id: str, scored_by: Collection[str], severi
 
 
 @task(name="find-unclear-fields", **WHEN_IT_MAY_PASS)
-def find_unclear_fields(warehouse: Path, run_ids: Collection[str]) -> list[str]:
-    """Say which dates, labels and ratings of the files that these runs scored were not understood, or wrongly."""
-    from tasks.run_log import list_five_star_files, list_unclear_fields
+def find_unclear_fields(warehouse: Path, run_id: str, scored_by: Collection[str]) -> list[str]:
+    """Say which dates, labels and ratings of the files scored by the runs `scored_by` were not understood, or wrongly.
+
+    What the scale of ratings was checked for is recorded as results of `run_id`.
+    """
+    from tasks.rating_scale import judge_rating_scale
+    from tasks.run_log import list_unclear_fields, record_checks
 
     found = [
         f"{uri}: {count(rows, FIELD_WORDS[rule])}, kept in `extra`"
-        for uri, rule, rows in list_unclear_fields(warehouse, run_ids, list(FIELD_RULES))
+        for uri, rule, rows in list_unclear_fields(warehouse, scored_by, list(FIELD_RULES))
     ]
+    scales = judge_rating_scale(warehouse, scored_by)
+    record_checks(warehouse, run_id, [result for _, result in scales])
     found += [
-        f"{uri}: {count(ratings, 'rating')}, taken for stars out of ten, {FIVE_STARS}"
-        for uri, ratings in list_five_star_files(warehouse, run_ids)
+        f"{file.uri}: {count(file.ratings, 'rating')}, taken for stars out of ten, {FIVE_STARS}"
+        for file, result in scales
+        if not result.success
     ]
     for words in found:
         get_run_logger().warning(f"Not understood in {words}")

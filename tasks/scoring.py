@@ -7,7 +7,7 @@ opens the database: parts are independent of each other, only the commit is not.
 
 import os
 import shutil
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -120,8 +120,8 @@ class _Tally:
 
     rows_read: Counter[str] = field(default_factory=Counter)
     rows_bad: Counter[str] = field(default_factory=Counter)
-    rows_broken: Counter[str] = field(default_factory=Counter)
-    """Of the bad rows, those that speak against their file."""
+    rows_broken: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """Of the bad rows, those that speak against their file, by rule."""
     first_bad: dict[str, str] = field(default_factory=dict)
     refused: dict[str, FileRefusedError] = field(default_factory=dict)
     postponed: dict[str, PassedOver] = field(default_factory=dict)
@@ -402,7 +402,7 @@ def _set_aside(
         tally.rows_bad[source] += 1
         if rule == NO_KNOWN_WORD:
             continue  # a review in another language is no sign of a broken file
-        tally.rows_broken[source] += 1
+        tally.rows_broken[source][rule] += 1
         tally.first_bad.setdefault(source, f"row {numbers[position].as_py()}: {rule}, {detail}")
 
 
@@ -472,9 +472,10 @@ def _close_file(file: SourceFile, tally: _Tally, limits: RowLimits) -> FileOutco
     rows_read, rows_bad = tally.rows_read[file.source_sha256], tally.rows_bad[file.source_sha256]
     refusal = tally.refused.get(file.source_sha256)
     rows_broken = tally.rows_broken[file.source_sha256]
-    if refusal is None and exceeds_bad_rows(rows_read, rows_broken, limits):
+    if refusal is None and exceeds_bad_rows(rows_read, rows_broken.total(), limits):
         first = tally.first_bad[file.source_sha256]
-        share = f"{rows_broken:,} of {rows_read:,} rows are bad, the first is {first}"
+        by_rule = ", ".join(f"{rule} {rows:,}" for rule, rows in rows_broken.most_common())
+        share = f"{rows_broken.total():,} of {rows_read:,} rows are bad ({by_rule}), the first is {first}"
         refusal = FileRefusedError("too_many_bad_rows", f"{share} {FILE_RULES['too_many_bad_rows']}")
     if refusal is None:
         return FileOutcome(file, "scored", None, None, rows_read, rows_bad)

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from data_contracts.errors import BundleError, WarehouseError
+from data_contracts.errors import BundleError
 from models.bundle import require_unaltered
 from tasks.published import needs_publishing
 from tasks.warehouse import WAIT_SECONDS, connect_read_only, open_warehouse, translate_errors
@@ -115,10 +115,6 @@ class Finding:
 
 def verify(warehouse: Path, published: Path, bundles_dir: Path, reviews_dir: Path) -> Iterator[Finding]:
     """Check every promise in turn; each `Finding` is given as soon as it is known."""
-    if not warehouse.exists():
-        raise WarehouseError(
-            f"{warehouse}: there is no database yet. Next: `reviews score`, or `reviews restore`."
-        )
     for promise, query in PROMISES.items():
         yield _ask(warehouse, promise, query)
     yield _look("every promoted bundle is unaltered", lambda: _find_altered(warehouse, bundles_dir))

@@ -50,6 +50,12 @@ _ROW_GROUPS = f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
 _ONE_AT_A_TIME = threading.Lock()
 
 
+def require_warehouse(path: Path, next_step: str) -> None:
+    """Raise a `WarehouseError` that names `next_step` where there is no database yet."""
+    if not path.exists():
+        raise WarehouseError(f"{path}: there is no database yet. Next: {next_step}.")
+
+
 @contextmanager
 def open_warehouse(
     path: Path, write: bool, wait_seconds: float = WAIT_SECONDS

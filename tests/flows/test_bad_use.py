@@ -326,6 +326,30 @@ def test_what_a_library_makes_of_ctrl_c_ends_as_ctrl_c(
     assert "Interrupted. What is committed stays" in done.output
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("verify",),
+        ("export",),
+        ("forget", "tt0000001", "--yes"),
+        ("backup",),
+        ("sql", "select 1"),
+        ("quarantine", "list"),
+        ("quarantine", "release", "--all"),
+        ("models", "rollback"),
+    ],
+    ids=" ".join,
+)
+def test_a_command_that_finds_no_home_names_the_next_step_and_makes_nothing(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    home = tmp_path / "mistyped"
+    done = CliRunner().invoke(main, ["--home", str(home), *command])
+    assert done.exit_code == FAILED, done.output
+    assert re.search(r"Next: [^.]*`reviews --home \S+ (score|train)", re.sub(r"\s+", " ", done.output))
+    assert not home.exists()
+
+
 def test_a_home_that_is_a_file_is_wrong_usage(tmp_path: Path) -> None:
     file = tmp_path / "home"
     file.touch()

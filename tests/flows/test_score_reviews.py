@@ -91,7 +91,8 @@ def test_too_large_a_share_of_bad_rows_refuses_the_file(scoring_home: Settings) 
     drop(scoring_home, "a.csv", "text\n" + "good\n" * 20 + "...\n" * 11)
     summary = run()
     assert (
-        "too_many_bad_rows: 11 of 31 rows are bad, the first is row 21: text_no_words" in summary.refused[0]
+        "too_many_bad_rows: 11 of 31 rows are bad (text_no_words 11), the first is row 21: text_no_words"
+        in summary.refused[0]
     )
     assert count(scoring_home, "quarantined_rows") == 0
 
@@ -481,14 +482,17 @@ def test_a_file_whose_time_changed_is_read_once_more(scoring_home: Settings) -> 
     assert "FOUND 1 0 []" in run_in_a_fresh_process("forbid reading")
 
 
-def test_ratings_that_look_like_stars_out_of_five_are_named_by_file(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+def test_ratings_that_look_like_stars_out_of_five_are_named_by_file_and_recorded(
+    scoring_home: Settings,
 ) -> None:
-    found = [("shop.csv", 24)]
-    monkeypatch.setattr("tasks.run_log.list_five_star_files", lambda warehouse, run_ids: found)
-    drop(scoring_home, "shop.csv", CSV)
+    rows = ["rating,review", *(f"5,good film {number}" for number in range(24))]
+    drop(scoring_home, "shop.csv", "\n".join(rows) + "\n")
     [words] = run().unclear
     assert words.startswith("shop.csv: 24 ratings, taken for stars out of ten, look like stars out of five")
+    query = (
+        "select severity, success, unexpected_count from contract_results where rule = 'ratings_out_of_ten'"
+    )
+    assert ask(scoring_home.warehouse, query) == [("warning", False, 24)]
 
 
 def test_dates_and_ratings_that_are_not_understood_are_named_by_file(scoring_home: Settings) -> None:

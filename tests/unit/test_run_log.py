@@ -8,9 +8,8 @@ import pytest
 
 from data_contracts.errors import WarehouseError
 from data_contracts.expectations import CheckResult
-from tasks.run_log import FEWEST_RATINGS, end_run, list_five_star_files, record_checks, start_run
+from tasks.run_log import end_run, record_checks, start_run
 from tasks.warehouse import open_warehouse
-from tests.unit.view_tables import add_file
 
 
 @pytest.fixture
@@ -77,27 +76,3 @@ def test_every_check_leaves_a_row(warehouse: Path) -> None:
         ("run-1", "counts_fit", None, "error", True, 0, True),
         ("run-1", "score_finite", "s1", "warning", False, 2, True),
     ]
-
-
-@pytest.mark.parametrize(
-    ("ratings", "praise", "named"),
-    [
-        ([1, 2, 3, 4, 5], 0.9, [("a.csv", FEWEST_RATINGS)]),
-        ([1, 2, 3, 4, 5], 0.1, []),
-        ([1, 2, 4, 5, 6], 0.9, []),
-        ([1, 2, 3, 3, 3], 0.9, []),
-        ([1, 2, 4, 5, None], 0.9, []),
-    ],
-    ids=["of five", "all blame", "one above five", "none of praise", "too few"],
-)
-def test_ratings_are_taken_for_stars_out_of_five_where_four_stands_with_praise(
-    warehouse: Path, ratings: list[float | None], praise: float, named: list[tuple[str, int]]
-) -> None:
-    rows = [
-        {"given_rating": rating, "score": praise if rating and rating >= 4 else 0.1}
-        for rating in ratings * (FEWEST_RATINGS // len(ratings))
-    ]
-    with open_warehouse(warehouse, write=True) as connection:
-        add_file(connection, "a.csv", rows, run_id="run-1")
-        add_file(connection, "b.csv", rows, run_id="run-0")
-    assert list_five_star_files(warehouse, ["run-1"]) == named
