@@ -74,6 +74,16 @@ def list_unclear_fields(
         return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
 
 
+def list_files_without_rows(warehouse: Path, run_ids: Collection[str]) -> list[str]:
+    """Give the uris of the files that these runs scored in which there was no row at all."""
+    query = """
+        SELECT DISTINCT uri FROM scored_files
+        WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND rows_read = 0 ORDER BY uri
+    """
+    with open_warehouse(warehouse, write=False) as connection:
+        return [uri for (uri,) in connection.execute(query, {"runs": list(run_ids)}).fetchall()]
+
+
 def record_checks(warehouse: Path, run_id: str, results: Sequence["CheckResult"]) -> None:
     """Keep the result of each check, one row each, whatever it said."""
     if not results:

@@ -243,10 +243,10 @@ def judge_drift(warehouse: Path, run_id: str, scored_by: Collection[str], severi
 def find_unclear_fields(warehouse: Path, run_id: str, scored_by: Collection[str]) -> list[str]:
     """Say which dates, labels and ratings of the files scored by the runs `scored_by` were not understood, or wrongly.
 
-    What the scale of ratings was checked for is recorded as results of `run_id`.
+    Files without a row are named too. What the scale of ratings was checked for is recorded as results of `run_id`.
     """
     from tasks.rating_scale import judge_rating_scale
-    from tasks.run_log import list_unclear_fields, record_checks
+    from tasks.run_log import list_files_without_rows, list_unclear_fields, record_checks
 
     found = [
         f"{uri}: {count(rows, FIELD_WORDS[rule])}, kept in `extra`"
@@ -261,7 +261,10 @@ def find_unclear_fields(warehouse: Path, run_id: str, scored_by: Collection[str]
     ]
     for words in found:
         get_run_logger().warning(f"Not understood in {words}")
-    return found
+    without_rows = [f"{uri}: it has no rows" for uri in list_files_without_rows(warehouse, scored_by)]
+    for words in without_rows:
+        get_run_logger().warning(f"Nothing to score in {words}")
+    return found + without_rows
 
 
 @task(name="tidy-up", **WHEN_IT_MAY_PASS)

@@ -495,6 +495,15 @@ def test_ratings_that_look_like_stars_out_of_five_are_named_by_file_and_recorded
     assert ask(scoring_home.warehouse, query) == [("warning", False, 24)]
 
 
+def test_a_file_without_rows_is_named(scoring_home: Settings) -> None:
+    drop(scoring_home, "empty.csv", "review,date\n")
+    drop(scoring_home, "blank.jsonl", "\n\n")
+    drop(scoring_home, "a.csv", CSV)
+    summary = run()
+    assert summary.unclear == ("blank.jsonl: it has no rows", "empty.csv: it has no rows")
+    assert summary.files_scored == 3
+
+
 def test_dates_and_ratings_that_are_not_understood_are_named_by_file(scoring_home: Settings) -> None:
     rows = ["11/2/2026,4 stars,good film", "2026-11-02,8,good plot", "11/3/2026,9,bad film"]
     drop(scoring_home, "shop.csv", "\n".join(["date,rating,review", *rows]) + "\n")
