@@ -247,7 +247,7 @@ def test_another_model_of_those_names_is_scored_by_keras(name: str, monkeypatch:
     model = OTHERS[name](monkeypatch)
     encoded = make_reviews(range(LENGTH + 3), LENGTH)
     assert export_graph(model) is None
-    # Not by a call of the model: where a processor computes in half precision, one that isn't compiled rounds otherwise.
+    # Not by a call of the model: where a processor computes in half precision, that rounds otherwise.
     expected = model.predict(encoded.pad(), verbose=0)[:, 0]
     assert np.abs(make_scorer("", model, {}, LENGTH).predict(encoded) - expected).max() < SAME_SCORE
 
