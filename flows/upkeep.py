@@ -26,6 +26,8 @@ from tasks.warehouse import require_warehouse
 
 Say = Callable[[str], None]
 
+_NOTHING_TO_FORGET = "`reviews score`; there is nothing to forget before"
+
 
 def run_verify(settings: Settings, say: Say) -> None:
     """Say of each promise whether it holds; raise `ReviewsError` at the end if one does not."""
@@ -109,7 +111,7 @@ def forget(
     """Forget what `name` means, and say where else it may be."""
     from tasks.report.writing import drop_reports_of_forgotten
 
-    forgetting.require_something(settings.warehouse)
+    require_warehouse(settings.warehouse, _NOTHING_TO_FORGET)
     with _alone(settings, say):
         forgetting.commit_waiting(settings.parts_dir, settings.warehouse)
         meant = forgetting.find_forgettable(settings.warehouse, name, kind)
@@ -138,6 +140,7 @@ def forget(
 
 def describe_forgettable(settings: Settings, name: str, kind: str | None) -> str:
     """Say what would be forgotten."""
+    require_warehouse(settings.warehouse, _NOTHING_TO_FORGET)
     meant = forgetting.find_forgettable(settings.warehouse, name, kind)
     files = ", ".join(map(escape_controls, meant.files[:3])) + (", ..." if len(meant.files) > 3 else "")
     rows = f"{count(meant.rows, 'row')} of {count(len(meant.files), 'file')}"

@@ -15,13 +15,7 @@ import duckdb
 
 from data_contracts.errors import ContractError, UsageError, WarehouseError
 from tasks.commit import commit_parts
-from tasks.warehouse import (
-    begin_transaction,
-    name_rewrite_mark,
-    open_warehouse,
-    require_warehouse,
-    rewrite_warehouse,
-)
+from tasks.warehouse import begin_transaction, name_rewrite_mark, open_warehouse, rewrite_warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,14 +71,8 @@ class Forgotten:
     """The files that the rows came from, by the names under which they were seen."""
 
 
-def require_something(warehouse: Path) -> None:
-    """Raise a `WarehouseError` where there is no database yet."""
-    require_warehouse(warehouse, "`reviews score`; there is nothing to forget before")
-
-
 def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
     """Tell what `name` means and how much there is of it; raises `UsageError` where it means nothing, or several."""
-    require_something(warehouse)
     with open_warehouse(warehouse, write=False) as connection:
         found = {each: _count(connection, each, name) for each in ([kind] if kind else KINDS)}
     fitting = [each for each in found.values() if each.rows]

@@ -331,6 +331,7 @@ def test_what_a_library_makes_of_ctrl_c_ends_as_ctrl_c(
     [
         ("verify",),
         ("export",),
+        ("forget", "tt0000001"),
         ("forget", "tt0000001", "--yes"),
         ("backup",),
         ("sql", "select 1"),
