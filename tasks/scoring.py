@@ -35,7 +35,6 @@ from data_contracts.parts import (
     SOURCE_SCHEMA,
 )
 from data_contracts.review_files import (
-    FILE_RULES,
     NO_KNOWN_WORD,
     SCORER_FAILED,
     SCORING_RULES,
@@ -49,6 +48,7 @@ from models.stars import rate_stars
 from models.text import find_worded
 from tasks.inbox import PassedOver, SourceFile, has_changed
 from tasks.interruption import stop_if_interrupted
+from tasks.refusals import refusal
 from tasks.review_files import ReadOptions, format_of, read_review_file
 from tasks.warehouse import make_durable
 
@@ -255,8 +255,8 @@ def _read_chunks(
                     step = min(_size(waiting), int(file.size * TOLD_BEFORE_END) - told)
                     report(max(step, 0))
                     told, waiting = told + max(step, 0), []
-        except FileRefusedError as refusal:
-            _note_refusal(file, refusal, tally)
+        except FileRefusedError as error:
+            _note_refusal(file, error, tally)
         if has_changed(file):
             tally.postponed[file.source_sha256] = PassedOver(file.uri, "changed while it was read: next run")
         if file.source_sha256 in tally.refused.keys() | tally.postponed.keys():
@@ -470,16 +470,16 @@ def score_finite(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
 def _close_file(file: SourceFile, tally: _Tally, limits: RowLimits) -> FileOutcome:
     """Judge one file when all of it was read: scored, or refused for what it is or for its bad rows."""
     rows_read, rows_bad = tally.rows_read[file.source_sha256], tally.rows_bad[file.source_sha256]
-    refusal = tally.refused.get(file.source_sha256)
+    refused = tally.refused.get(file.source_sha256)
     rows_broken = tally.rows_broken[file.source_sha256]
-    if refusal is None and exceeds_bad_rows(rows_read, rows_broken.total(), limits):
+    if refused is None and exceeds_bad_rows(rows_read, rows_broken.total(), limits):
         first = tally.first_bad[file.source_sha256]
         by_rule = ", ".join(f"{rule} {rows:,}" for rule, rows in rows_broken.most_common())
         share = f"{rows_broken.total():,} of {rows_read:,} rows are bad ({by_rule}), the first is {first}"
-        refusal = FileRefusedError("too_many_bad_rows", f"{share} {FILE_RULES['too_many_bad_rows']}")
-    if refusal is None:
+        refused = refusal("too_many_bad_rows", share.rstrip("."))
+    if refused is None:
         return FileOutcome(file, "scored", None, None, rows_read, rows_bad)
-    return FileOutcome(file, "refused", refusal.rule, refusal.detail, rows_read, rows_bad)
+    return FileOutcome(file, "refused", refused.rule, refused.detail, rows_read, rows_bad)
 
 
 def _ledger_rows(job: ScoringJob, outcomes: Sequence[FileOutcome]) -> pa.Table:

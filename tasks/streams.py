@@ -42,8 +42,7 @@ def decompress(chunks: Iterator[bytes], compression: str) -> Iterator[bytes]:
     """Undo 'gz' or 'zst' and check its checksums; raises `FileRefusedError` (compression_broken)."""
     codec, done = _CODECS[compression], 0
     with refusing(
-        "compression_broken",
-        lambda: f"the {codec} data is damaged or cut off somewhere after {done:,} unpacked bytes",
+        "compression_broken", lambda: f"the {codec} data is not valid somewhere after {done:,} unpacked bytes"
     ):
         stream = pa.CompressedInputStream(pa.PythonFile(open_stream(chunks), mode="r"), codec)
         while chunk := stream.read(CHUNK_BYTES):

@@ -87,6 +87,13 @@ def test_nothing_of_a_file_is_kept_that_breaks_after_its_first_rows_were_scored(
     assert (count(scoring_home, "scored_reviews"), count(scoring_home, "source_reviews")) == (0, 0)
 
 
+def test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do(scoring_home: Settings) -> None:
+    drop(scoring_home, "a.csv", "text\n" + "good,bad\n" * 12 + "good\n" * 20 + "...\n" * 3)
+    [said] = run().refused
+    assert "15 of 35 rows are bad (row_shape 12, text_no_words 3), the first is row 1: row_shape, " in said
+    assert "where the header has 1. Too large a share of the rows is bad; look at their rules" in said
+
+
 def test_too_large_a_share_of_bad_rows_refuses_the_file(scoring_home: Settings) -> None:
     drop(scoring_home, "a.csv", "text\n" + "good\n" * 20 + "...\n" * 11)
     summary = run()
