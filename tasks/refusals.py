@@ -1,6 +1,12 @@
-"""How a review file is refused: in our own words, never in those of the library that met the fault."""
+"""How a review file is refused: in our own words, never in those of the library that met the fault.
 
+No file is refused for what the machine lacks. A decoder that got no memory has met either a machine without memory or
+a file that asks for more than any sound one: which of the two, the memory at hand tells.
+"""
+
+import errno
 import mmap
+import re
 import struct
 import tarfile
 import zipfile
@@ -29,7 +35,16 @@ DECODER_ERRORS: tuple[type[Exception], ...] = (
 )
 """What decoders raise on damaged input: besides their own errors, whatever their arithmetic runs into."""
 ENOUGH_MEMORY = 256 << 20
-"""Bytes of memory that a sound file is read in: with less at hand, what a decoder raises says nothing of the file."""
+"""Bytes of memory that most sound files are read in: with less at hand, no error of a decoder says anything of its file."""
+MOST_MEMORY = 768 << 20
+"""Bytes of memory that any sound file is read in: with less at hand, an error that tells of memory says nothing of its file."""
+
+# Of the libraries that tell of memory by words alone: Arrow's allocators, the C++ library, the system, zlib and zstd.
+_MEMORY_WORDS = re.compile(
+    r"(re|m)alloc of size|realloc failed|bad_alloc|out of memory|not enough memory|cannot allocate|can't allocate"
+    r"|can't start new thread|memory allocation|allocation error|memory exhausted",
+    re.IGNORECASE,
+)
 
 
 def refusal(rule: str, found: str) -> FileRefusedError:
@@ -41,20 +56,35 @@ def refusal(rule: str, found: str) -> FileRefusedError:
 def refusing(rule: str, tell: Callable[[], str]) -> Iterator[None]:
     """Turn what a decoder raises into a refusal by `rule`; `tell` is asked where it was at that moment.
 
-    Where memory is short, it becomes a `ReviewsError` instead: the file is not judged, and read again next time.
+    A decoder that gets no memory though there is plenty has met a bomb (bomb_suspected). Where memory is short, it
+    becomes a `ReviewsError` instead: the file is not judged, and read again next time.
     """
     try:
         yield
     except DECODER_ERRORS as error:
-        _require_memory(error)
+        require_memory(error)
+        if tells_of_memory(error):
+            raise refusal("bomb_suspected", f"{tell()}: it takes more memory than any sound file") from error
         raise refusal(rule, tell()) from error
 
 
-def _require_memory(error: Exception) -> None:
+def tells_of_memory(error: BaseException) -> bool:
+    """Tell whether an error, or one that it was raised from, says that there was too little memory."""
+    if isinstance(error, (MemoryError, pa.ArrowMemoryError)):
+        return True
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    cause = error.__cause__ or error.__context__
+    return bool(_MEMORY_WORDS.search(str(error))) or (cause is not None and tells_of_memory(cause))
+
+
+def require_memory(error: Exception) -> None:
+    """Raise `ReviewsError` where memory is so short that `error` of a decoder says nothing of its file."""
+    needed = MOST_MEMORY if tells_of_memory(error) else ENOUGH_MEMORY
     try:
-        mmap.mmap(-1, ENOUGH_MEMORY).close()
+        mmap.mmap(-1, needed).close()
     except (OSError, MemoryError):
         raise ReviewsError(
-            f"There is too little memory to read review files (less than {ENOUGH_MEMORY >> 20} MiB are left): {error}. "
+            f"There is too little memory to read review files (less than {needed >> 20} MiB are left): {error}. "
             "Next: free some, or raise the limit of this process, and run it again."
         ) from error

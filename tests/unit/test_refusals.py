@@ -1,12 +1,15 @@
 """What a decoder raises: a refusal of the file, unless it is the machine's fault."""
 
+import io
 import subprocess
 import sys
+import zlib
 
+import pyarrow as pa
 import pytest
 
-from data_contracts.errors import FileRefusedError
-from tasks.refusals import ENOUGH_MEMORY, refusing
+from data_contracts.errors import FileRefusedError, ReviewsError
+from tasks.refusals import ENOUGH_MEMORY, MOST_MEMORY, refusing
 
 SHORT_OF_MEMORY = """
 import psutil, resource
@@ -21,8 +24,8 @@ limit = psutil.Process().memory_info().vms + {left}
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 try:
     read()
-except FileRefusedError:
-    print("refused")
+except FileRefusedError as error:
+    print("refused", error.rule)
 except ReviewsError as error:
     print(error)
 """
@@ -35,18 +38,49 @@ def read_with(left: int, error: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    "error", ["MemoryError()", "pa.ArrowMemoryError('out of memory')", "RuntimeError('thread')"]
-)
+ARROW = "__import__('pyarrow')."
+
+
+@pytest.mark.parametrize("error", ["MemoryError()", f"{ARROW}ArrowMemoryError('x')", "RuntimeError('thread')"])
 def test_a_file_is_not_refused_for_a_lack_of_memory(error: str) -> None:
-    said = read_with(ENOUGH_MEMORY // 4, error.replace("pa.", "__import__('pyarrow')."))
+    said = read_with(ENOUGH_MEMORY // 4, error)
     assert said.startswith("There is too little memory to read review files")
     assert "Next: free some" in said
 
 
-@pytest.mark.parametrize("error", ["MemoryError()", "ValueError('odd')"])
-def test_a_file_on_which_a_decoder_fails_with_memory_at_hand_is_refused(error: str) -> None:
-    assert read_with(4 * ENOUGH_MEMORY, error) == "refused\n"
+@pytest.mark.parametrize(
+    "error",
+    [
+        pa.ArrowMemoryError("realloc of size 268435456 failed"),
+        OSError("Unexpected end of stream: realloc of size 268435456 failed"),
+        pa.ArrowException("Unknown error: std::bad_alloc"),
+        OSError(12, "Cannot allocate memory"),
+        zlib.error("Error -4 while decompressing data: out of memory"),
+        MemoryError(),
+    ],
+)
+def test_an_error_that_tells_of_memory_refuses_no_file_where_a_sound_one_might_find_too_little(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def map_memory(number: int, size: int) -> io.BytesIO:
+        if size > 2 * ENOUGH_MEMORY:
+            raise OSError(12, "Cannot allocate memory")
+        return io.BytesIO()
+
+    monkeypatch.setattr("tasks.refusals.mmap.mmap", map_memory)
+    with pytest.raises(ReviewsError, match="too little memory"), refusing("csv_broken", lambda: "row 7"):
+        raise error
+    with pytest.raises(ReviewsError, match="too little memory"), refusing("csv_broken", lambda: "row 7"):
+        raise ValueError("odd") from error
+    with pytest.raises(FileRefusedError), refusing("csv_broken", lambda: "row 7"):
+        raise ValueError("odd")
+
+
+@pytest.mark.parametrize(
+    ("error", "rule"), [("MemoryError()", "bomb_suspected"), ("ValueError('odd')", "csv_broken")]
+)
+def test_a_file_on_which_a_decoder_fails_with_memory_at_hand_is_refused(error: str, rule: str) -> None:
+    assert read_with(2 * MOST_MEMORY, error) == f"refused {rule}\n"
 
 
 def test_a_refusal_says_where_the_decoder_was() -> None:
