@@ -1,9 +1,11 @@
 """Opens review files, plain or compressed, and walks through zip and tar without unpacking them to disk.
 
-A member is a review file of its own, .gz and .zst too. A zip may use the methods stored and deflate; a tar
-must have its end mark, and nothing but zeros after it. Of members with the same name each is read.
+A member is a review file of its own, .gz and .zst too. A zip may use the methods stored and deflate; the
+members of a zip may not overlap, for a few bytes would be read a thousand times. A tar must have its end mark, and
+nothing but zeros after it. Of members with the same name each is read.
 """
 
+import io
 import re
 import stat
 import tarfile
@@ -28,6 +30,7 @@ from tasks.file_formats import (
 from tasks.refusals import refusal, refusing
 from tasks.streams import CHUNK_BYTES, count_bytes, decompress, meter, open_file, open_stream, read_chunks
 
+_MAX_ZIP_LIST_BYTES = 256 << 20
 _ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
 _TAR_HEADERS_WITH_DATA = {
@@ -58,6 +61,14 @@ class ContainerLimits:
     unsuspected_bytes: int = 1 << 30
     """Up to here the ratio does not matter."""
     members: int = 1_000_000
+    rows_per_byte: int = 1
+    """Rows per byte on disk; a file that is not compressed has no more."""
+    unsuspected_rows: int = 200_000
+    """Up to here the rows per byte do not matter."""
+
+    def count_rows(self, size: int) -> int:
+        """Give the rows, and the members, that a file of `size` bytes may have at most."""
+        return max(self.unsuspected_rows, self.rows_per_byte * size)
 
 
 @dataclass(frozen=True)
@@ -84,10 +95,11 @@ def open_members(path: Path, limits: ContainerLimits) -> Iterator[Member]:
     format_name = format_of(path)
     if format_name == UNKNOWN:
         raise refusal("format_unknown", f"'{_show(path.name)}' has no known ending")
-    size = _require_regular_file(path)
+    size = measure_file(path)
     spend = count_bytes(
         min(limits.total_bytes, max(limits.unsuspected_bytes, limits.ratio * size)), "the file"
     )
+    limits = replace(limits, members=min(limits.members, limits.count_rows(size)))
     base, compression = split_format(format_name)
     with open_file(path) as file:
         with refusing("file_unreadable", lambda: "the disk does not give its first bytes"):
@@ -103,6 +115,12 @@ def open_members(path: Path, limits: ContainerLimits) -> Iterator[Member]:
             yield _begin(Member(None, base, chunks, path.name, None if compression else path))
 
 
+def require_rows(rows: int, most: int) -> None:
+    """Refuse a file of more rows, or lines, than one of its size may have."""
+    if rows > most:
+        raise refusal("bomb_suspected", f"there are more than {most:,} rows, the limit for a file of this size")
+
+
 @contextmanager
 def naming_member(name: str | None) -> Iterator[None]:
     """Say in every refusal which member it is about; `name` is None where the file is no archive."""
@@ -114,7 +132,7 @@ def naming_member(name: str | None) -> Iterator[None]:
         raise FileRefusedError(error.rule, f"member '{name}': {error.detail}") from error
 
 
-def _require_regular_file(path: Path) -> int:
+def measure_file(path: Path) -> int:
     """Give the size in bytes of what is to be opened; a pipe would block, a link may lead anywhere."""
     with refusing("file_unreadable", lambda: "the file is not there, or its folder can't be read"):
         status = path.lstat()
@@ -192,11 +210,40 @@ def _show(name: str) -> str:
 # Zip
 
 
+class _ZipSource(io.RawIOBase):
+    """What zipfile reads from: refuses a list of members that would fill the memory before it is looked at."""
+
+    def __init__(self, file: IO[bytes], count: _Spend) -> None:
+        super().__init__()
+        self._file, self._count = file, count
+
+    def seekable(self) -> bool:
+        """Say so to zipfile."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go where zipfile asks."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Tell the place."""
+        return self._file.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as asked; only the list of members is more than a chunk, and is asked for in one piece."""
+        if size > _MAX_ZIP_LIST_BYTES:
+            raise refusal("bomb_suspected", f"the zip's list of members claims {size:,} bytes")
+        data = self._file.read(size)
+        if data.startswith(zipfile.stringCentralDir):  # type: ignore[attr-defined]
+            self._count(data.count(zipfile.stringCentralDir))  # type: ignore[attr-defined]
+        return data
+
+
 def _iterate_zip(file: IO[bytes], limits: ContainerLimits, spend: _Spend) -> Iterator[Member]:
     with refusing("archive_broken", lambda: "the zip's list of members can't be read"):
-        archive = zipfile.ZipFile(file)
+        archive = zipfile.ZipFile(_ZipSource(file, _count_members(limits)))
     infos = archive.infolist()
-    _count_members(limits)(len(infos))
+    _require_apart(archive)
     wanted = [info for info in infos if _is_zip_member(info)]
     if not wanted:
         raise refusal("archive_empty", f"none of its {len(infos):,} entries is a review file")
@@ -205,6 +252,16 @@ def _iterate_zip(file: IO[bytes], limits: ContainerLimits, spend: _Spend) -> Ite
     for info in wanted:
         chunks = _read_zip_member(archive, info)
         yield _open_member(info.filename, info.file_size, chunks, limits, spend)
+
+
+def _require_apart(archive: zipfile.ZipFile) -> None:
+    """Refuse a zip of which one part is the content of several members, or of the list of members too."""
+    end = archive.start_dir  # type: ignore[attr-defined]
+    for info in sorted(archive.infolist(), key=lambda info: info.header_offset, reverse=True):
+        if info.header_offset + zipfile.sizeFileHeader + info.compress_size > end:  # type: ignore[attr-defined]
+            name = _show(info.filename)
+            raise refusal("bomb_suspected", f"the member '{name}' overlaps another, or the list of members")
+        end = info.header_offset
 
 
 def _is_zip_member(info: zipfile.ZipInfo) -> bool:

@@ -16,13 +16,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from threading import Event
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
+from numpy.typing import NDArray
 
 from data_contracts.errors import FileRefusedError
+from tasks.containers import require_rows
 from tasks.read_options import ReadOptions
 from tasks.refusals import refusal, refusing
 from tasks.review_columns import Columns, Defect, FoundRows, find_rows, require_text, select_columns
@@ -39,6 +42,7 @@ MAX_COLUMNS = 10_000
 # A row of these is put behind each piece: where a quote is left open, it does not come out as a row.
 _END = "\ufdd0end of the piece"
 _QUOTE = ord('"')
+_NO_FIELDS: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ def read_delimited(
     header = _read_header(head, format_name, options.text_column)
     next_row = first_row
     for rows in _split_rows(chain([head[header.size :]], text), header):
+        require_rows(next_row - 1 + _count(rows), options.most_rows)
         found = _find_rows(rows, header, next_row, escaped.is_set())
         next_row += len(found.row_numbers)
         yield found
@@ -146,7 +151,7 @@ def _split_rows(text: Iterator[bytes], header: _Header) -> Iterator[_Rows]:
                 # What went wrong once would do so again: this file has line breaks or quotes in its texts.
                 finders = finders[tried:]
                 rest = rest[end:]
-                done += rows.batch.num_rows + len(rows.misshapen)
+                done += _count(rows)
                 yield rows
                 break
         if len(rest) > ROW_BYTES:
@@ -224,26 +229,48 @@ def _parse(data: memoryview, header: _Header) -> _Rows | None:
 
 def _find_rows(rows: _Rows, header: _Header, first_row: int, escaped: bool) -> FoundRows:
     """Put the well-shaped rows of a piece, and the misshapen ones between them, in their order."""
-    arrays = rows.batch.columns
-    size = rows.batch.num_rows + len(rows.misshapen)
-    defects: dict[int, Defect] = {}
-    if rows.misshapen:
-        is_bad = np.zeros(size, dtype=bool)
-        is_bad[[number - 1 for number in rows.misshapen]] = True
-        places = pa.array(np.cumsum(~is_bad) - 1, pa.int64(), mask=is_bad)
-        arrays = [array.take(places) for array in arrays]
-        defects = {
-            number - 1: Defect("row_shape", words, restore_bytes(line))
-            for number, (words, line) in rows.misshapen.items()
-        }
+    arrays, size = rows.batch.columns, _count(rows)
+    is_bad = np.zeros(size, dtype=bool)
+    is_bad[[number - 1 for number in rows.misshapen]] = True
     line = header.separator.join(header.names).encode()
-    defects |= {
+    defects = {
         position: Defect("row_shape", "it repeats the column names", line)
         for position in _find_headers(arrays, header.names)
     }
     found = [restore_column(array) if escaped else (array, {}) for array in arrays]
-    row_numbers = pa.array(np.arange(first_row, first_row + size), pa.int64())
-    return find_rows(header.names, header.columns, found, row_numbers, defects)
+    row_numbers = np.arange(first_row, first_row + size)
+    well_shaped = find_rows(
+        header.names, header.columns, found, pa.array(row_numbers[~is_bad], pa.int64()), defects
+    )
+    return _put_between(well_shaped, rows.misshapen, is_bad, row_numbers) if rows.misshapen else well_shaped
+
+
+def _put_between(
+    well_shaped: FoundRows,
+    misshapen: Mapping[int, tuple[str, str]],
+    is_bad: NDArray[np.bool_],
+    row_numbers: NDArray[np.int64],
+) -> FoundRows:
+    """Put misshapen rows, those of n that are bad, between the others.
+
+    Fields are made for those columns alone that we know: a short row of a file of 10,000 columns is none of 10,000.
+    """
+    places = pa.array(np.cumsum(~is_bad) - 1, pa.int64(), mask=is_bad)
+    positions = np.flatnonzero(~is_bad).tolist()
+    defects = {positions[place]: defect for place, defect in well_shaped.defects.items()}
+    for number, (words, line) in misshapen.items():
+        defects[number - 1] = Defect("row_shape", words, restore_bytes(line))
+    further = None
+    if well_shaped.further is not None:
+        further = [_NO_FIELDS] * len(is_bad)
+        for position, row in zip(positions, well_shaped.further, strict=True):
+            further[position] = row
+    known = {ours: array.take(places) for ours, array in well_shaped.known.items()}
+    return FoundRows(pa.array(row_numbers, pa.int64()), known, further, defects)
+
+
+def _count(rows: _Rows) -> int:
+    return rows.batch.num_rows + len(rows.misshapen)
 
 
 def _find_headers(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from tasks.containers import require_rows
 from tasks.read_options import KEPT_BYTES, ReadOptions
 from tasks.refusals import refusal
 from tasks.review_columns import COLUMN_NAMES, Columns, Defect, FoundRows, require_text, select_columns
@@ -20,8 +21,12 @@ from tasks.text_encodings import to_utf8
 
 MAX_DEPTH = 64
 """Objects and lists within each other."""
+MAX_KEYS = 10_000
+"""Keys of one object, as columns of a CSV."""
 MAX_KEY_SETS = 1000
 """Different sets of keys that are remembered at a time."""
+REMEMBERED_KEYS = 100
+"""Of one set that is remembered."""
 
 # How JSON escapes half of a surrogate pair, \\ud800 to \\udfff.
 _HALF_PAIRS = (b"\\ud", b"\\uD")
@@ -40,8 +45,10 @@ def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOption
     what `to_utf8` raises.
     """
     longest = options.batch_bytes
-    lines = (line for line in _split_lines(to_utf8(chunks), longest) if line[0] and not line[0].isspace())
-    select = lru_cache(MAX_KEY_SETS)(lambda names: select_columns(names, options.text_column))
+    most = options.most_rows - first_row + 1
+    found = _split_lines(to_utf8(chunks), longest, most)
+    lines = (line for line in found if line[0] and not line[0].isspace())
+    select = _remember_columns(options.text_column)
     next_row = first_row
     for group in group_items(lines, lambda line: len(line[0]), options.batch_rows, options.batch_bytes):
         if next_row == first_row:
@@ -53,11 +60,22 @@ def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOption
         next_row += len(rows)
 
 
-def _split_lines(chunks: Iterator[bytes], longest: int) -> Iterator[_Line]:
-    """Give the lines of a file, of those with more than `longest` bytes only the start."""
-    start, length = b"", 0
+def _remember_columns(text_column: str | None) -> _Select:
+    """Make the function that tells what the keys of a line are; it remembers sets of keys that are not large."""
+    remember = lru_cache(MAX_KEY_SETS)(lambda names: select_columns(names, text_column))
+    return lambda names: (remember if len(names) <= REMEMBERED_KEYS else remember.__wrapped__)(names)
+
+
+def _split_lines(chunks: Iterator[bytes], longest: int, most: int) -> Iterator[_Line]:
+    """Give the lines of a file, of those with more than `longest` bytes only the start.
+
+    More than `most` lines refuse it (bomb_suspected): empty ones are no rows, but take their time all the same.
+    """
+    start, length, lines = b"", 0, 0
     for chunk in chunks:
         first, *others = chunk.split(b"\n")
+        lines += len(others)
+        require_rows(lines, most)
         length += len(first)
         if len(start) <= longest:
             start += first[: longest + 1]
@@ -97,6 +115,8 @@ def _parse_line(line: bytes, length: int, longest: int, select: _Select) -> _Row
         return {}, Defect("row_shape", "a number with too many digits, or lists too deep in each other", line)
     if not isinstance(row, dict):
         return {}, Defect("row_shape", f"{_TYPE_NAMES.get(type(row), 'a text or null')}, not an object", line)
+    if len(row) > MAX_KEYS:
+        return {}, Defect("row_shape", f"an object of {len(row):,} keys; one may have {MAX_KEYS:,}", line)
     if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _is_deeper(row, MAX_DEPTH):
         return {}, Defect("row_shape", f"objects or lists more than {MAX_DEPTH} deep in each other", line)
     if is_utf8 and not any(half in line for half in _HALF_PAIRS):

@@ -19,3 +19,5 @@ class ReadOptions:
     batch_bytes: int = 8 << 20
     """Bytes of a batch, about; of one JSON line or one text file at most."""
     limits: ContainerLimits = field(default_factory=ContainerLimits)
+    most_rows: int = 1 << 62
+    """Rows of the file at most, all members together: set for each file by its size."""

@@ -3,17 +3,18 @@
 Formats: CSV, TSV, JSON lines, Parquet and plain text (one review a file), each also as .gz or .zst, and zip or
 tar of those. The name says the format; content that contradicts it refuses the file. What is read as text is
 decided by `tasks.text_encodings`, what the columns are by `tasks.review_columns`. Memory does not grow with a
-file's size. A row that can't be read is handed on with the rule it breaks; a file that can't be read is
+file's size, and neither do the rows of a compressed file grow beyond those that a plain file of its size could have. A row that can't be read is handed on with the rule it breaks; a file that can't be read is
 refused, in words that say where and what to do.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
 
-from tasks.containers import Member, naming_member, open_members
+from tasks.containers import Member, measure_file, naming_member, open_members, require_rows
 from tasks.delimited_files import read_delimited
 from tasks.file_formats import format_of
 from tasks.json_lines import read_json_lines
@@ -33,12 +34,14 @@ def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator
     batches: then none of the file is to be used. Without `options`, those of `ReadOptions()`.
     """
     options = options or ReadOptions()
+    options = replace(options, most_rows=options.limits.count_rows(measure_file(path)))
     next_row = 1
     members = open_members(path, options.limits)
     for is_text, group in groupby(members, lambda member: member.format == "text"):
         read = _read_texts if is_text else _read_tables
         for batch in read(group, next_row, options):
             next_row += batch.num_rows
+            require_rows(next_row - 1, options.most_rows)
             for start in range(0, batch.num_rows, options.batch_rows):
                 yield batch.slice(start, options.batch_rows)
 
