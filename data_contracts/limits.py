@@ -5,13 +5,23 @@ from dataclasses import dataclass
 DRIFT_SEVERITIES = ("warn", "error")
 """What REVIEWS_DRIFT can be: tell of drift, or let the run fail; the first is the default."""
 
+UNREADABLE_COLUMNS = "unreadable_columns"
+"""What `extra` calls the names of further columns whose values in this row can't be read."""
+
 FIELD_RULES = {
     "date_understood": "reviewed_at",
     "label_understood": "given_label",
     "rating_understood": "given_rating",
+    "further_columns_readable": UNREADABLE_COLUMNS,
 }
-"""Rules of what stands beside a text: the column that each is of. A value that breaks one is kept in `extra`."""
-FIELD_WORDS = {"date_understood": "date", "label_understood": "label", "rating_understood": "rating"}
+"""Rules of what stands beside a text: the name under which `extra` keeps what breaks each."""
+FIELD_WORDS = {
+    "date_understood": ("date", "kept in `extra`"),
+    "label_understood": ("label", "kept in `extra`"),
+    "rating_understood": ("rating", "kept in `extra`"),
+    "further_columns_readable": ("row", "whose `unreadable_columns` in `extra` names columns that are left out"),
+}
+"""What breaks each, as the run counts it, and where it is."""
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,9 @@ _FACTS = {
 }
 """The measure that each row rule looks at."""
 
+_FIELDS_EXPECTED = {"further_columns_readable": "further columns with values that can be read"}
+"""What is expected of a field, where it is not the same for all."""
+
 # Anything but Unicode's separators, control and format characters (zero-width ones too) and the letters that
 # draw as nothing. NUL has a rule of its own.
 _VISIBLE = r"[^\p{Z}\p{Cc}\p{Cf}\x{115F}\x{1160}\x{2800}\x{3164}\x{FFA0}]|\x00"
@@ -218,7 +221,7 @@ def _expect_fields() -> list[Any]:
             column=rule,
             value_set=[True],
             severity="warning",
-            meta={"rule": rule, "expected": f"a {column} as docs/scoring.md lists them, or none"},
+            meta={"rule": rule, "expected": _FIELDS_EXPECTED.get(rule, f"a {column} as docs/scoring.md lists them, or none")},
         )
         for rule, column in FIELD_RULES.items()
     ]

@@ -1,15 +1,14 @@
-"""Reads Parquet as Arrow batches, whatever the types of its columns.
+"""Reads Parquet as Arrow batches, whatever the types of its columns: in a process of its own (`tasks.parquet_process`).
 
 A file of some kilobytes may repeat one long text a million times, so few rows are decoded at a time: as few
-as stay within `DECODED_BYTES` even if each were the whole dictionary of its column. A file that is compressed
-or in an archive is held first. Checksums are checked where there are any. Values of further columns that are
-bytes and no text are kept as base64.
+as stay within `DECODED_BYTES` even if each were the whole dictionary of its column. What else may grow a thousandfold,
+by other encodings, by lists, by what the file states of itself, the memory of the process bounds. Checksums are
+checked where there are any. Values of further columns that are bytes and no text are kept as base64.
 """
 
 import base64
 import io
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from typing import IO, Any
 
 import pyarrow as pa
@@ -17,17 +16,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
-from tasks.containers import Member
+from tasks.containers import require_rows
 from tasks.read_options import ReadOptions
 from tasks.refusals import refusal, refusing
 from tasks.review_columns import Columns, FoundRows, find_rows, require_text, select_columns
-from tasks.streams import count_bytes, group_items, hold, meter, open_file
+from tasks.streams import count_bytes, group_items
 from tasks.text_encodings import decode_column
 
 BUFFER_BYTES = 1 << 20
 DECODED_BYTES = 256 << 20
 DECODED_ROWS = 512
 """Rows that are decoded at a time at most; they are put together to batches afterwards."""
+MAX_COLUMNS = 10_000
 
 _DICTIONARY_PAGE = 2
 _PAGE_HEADER_BYTES = 32
@@ -36,18 +36,18 @@ _THRIFT_NEXT_INTEGER = 0x15
 _Column = tuple[pa.Array, dict[int, bytes]]  # [n] values, and by position what is not UTF-8.
 
 
-def read_parquet(member: Member, first_row: int, options: ReadOptions) -> Iterator[FoundRows]:
+def read_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[FoundRows]:
     """Read the rows of a Parquet file; the first one gets the number `first_row`.
 
     Raises `FileRefusedError`: parquet_broken, text_column_missing, text_column_doubled, text_column_type,
     bomb_suspected.
     """
     next_row = first_row
-    with (
-        _open_seekable(member, options) as file,
-        refusing("parquet_broken", lambda: f"it can't be read after row {next_row - first_row:,}"),
-    ):
+    with refusing("parquet_broken", lambda: f"it can't be read after row {next_row - first_row:,}"):
         parquet = _open_parquet(file)
+        require_rows(first_row - 1 + parquet.metadata.num_rows, options.most_rows)
+        if parquet.metadata.num_columns > MAX_COLUMNS:
+            raise refusal("bomb_suspected", f"it has more than {MAX_COLUMNS:,} columns")
         schema = parquet.schema_arrow
         columns = _select_columns(schema, options.text_column)
         for batch in _read_batches(parquet, file, options):
@@ -61,13 +61,6 @@ def read_parquet(member: Member, first_row: int, options: ReadOptions) -> Iterat
             yield find_rows(schema.names, columns, found, numbers, {})
         if next_row - first_row != parquet.metadata.num_rows:
             raise refusal("parquet_broken", f"it states {parquet.metadata.num_rows:,} rows and has others")
-
-
-def _open_seekable(member: Member, options: ReadOptions) -> AbstractContextManager[IO[bytes]]:
-    if member.on_disk is not None:
-        return open_file(member.on_disk)
-    spend = count_bytes(options.limits.held_bytes, "a Parquet file that must be held whole")
-    return hold(meter(member.chunks, spend))
 
 
 def _open_parquet(file: IO[bytes]) -> Any:

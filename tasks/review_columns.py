@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.limits import UNREADABLE_COLUMNS
 from data_contracts.review_files import READ_SCHEMA
 from tasks.refusals import refusal
 from tasks.text_encodings import describe_invalid
@@ -53,6 +54,7 @@ _EPOCH = re.compile(r"\s*(\d{9,14})(\.\d*)?\s*", re.ASCII)
 _EPOCH_IN_MILLISECONDS_FROM = 10**11
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES_SHOWN = 12
+_UNREADABLE = (ArithmeticError, LookupError, ValueError, pa.ArrowException)
 
 
 @dataclass(frozen=True)
@@ -251,11 +253,32 @@ def _name_further(names: Sequence[str], taken: set[int]) -> dict[str, int]:
 
 
 def _list_further(further: Mapping[str, pa.Array]) -> list[dict[str, Any]] | None:
-    """Turn columns of n values into n objects."""
+    """Turn columns of n values into n objects; a value that can't be read is left out, and its column named there."""
     if not further:
         return None
-    values = [array.to_pylist() for array in further.values()]
-    return [dict(zip(further, row, strict=True)) for row in zip(*values, strict=True)]
+    columns = {name: _read_values(array) for name, array in further.items()}
+    values = [found for found, _ in columns.values()]
+    rows = [dict(zip(further, row, strict=True)) for row in zip(*values, strict=True)]
+    for name, (_, unreadable) in columns.items():
+        for position in unreadable:
+            rows[position].setdefault(UNREADABLE_COLUMNS, []).append(name)
+    return rows
+
+
+def _read_values(array: pa.Array) -> tuple[list[Any], list[int]]:
+    """Give [n] values as Python's, and the positions of those that Python can't hold, as a date in the year 20000."""
+    try:
+        return array.to_pylist(), []
+    except _UNREADABLE:
+        values: list[Any] = []
+        unreadable: list[int] = []
+    for position, value in enumerate(array):
+        try:
+            values.append(value.as_py())
+        except _UNREADABLE:
+            values.append(None)
+            unreadable.append(position)
+    return values, unreadable
 
 
 def _drop_blank(ids: pa.Array) -> pa.Array:

@@ -18,7 +18,7 @@ from tasks.containers import Member, measure_file, naming_member, open_members, 
 from tasks.delimited_files import read_delimited
 from tasks.file_formats import format_of
 from tasks.json_lines import read_json_lines
-from tasks.parquet_files import read_parquet
+from tasks.parquet_process import read_parquet_apart
 from tasks.read_options import ReadOptions
 from tasks.review_columns import FoundRows, lay_out_rows
 from tasks.streams import group_items
@@ -61,15 +61,21 @@ def _read_tables(members: Iterator[Member], first_row: int, options: ReadOptions
     next_row = first_row
     for member in members:
         with naming_member(member.name):
-            for found in _find_rows(member, next_row, options):
-                size = len(found.row_numbers)
-                yield lay_out_rows(found, pa.repeat(pa.scalar(member.name, pa.string()), size))
-                next_row += size
+            for batch in _read_table(member, next_row, options):
+                yield batch
+                next_row += batch.num_rows
+
+
+def _read_table(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    if member.format == "parquet":
+        yield from read_parquet_apart(member, first_row, options)
+        return
+    for found in _find_rows(member, first_row, options):
+        names = pa.repeat(pa.scalar(member.name, pa.string()), len(found.row_numbers))
+        yield lay_out_rows(found, names)
 
 
 def _find_rows(member: Member, first_row: int, options: ReadOptions) -> Iterator[FoundRows]:
-    if member.format == "parquet":
-        return read_parquet(member, first_row, options)
     if member.format == "jsonl":
         return read_json_lines(member.chunks, first_row, options)
     return read_delimited(member.chunks, member.format, first_row, options)

@@ -249,7 +249,7 @@ def find_unclear_fields(warehouse: Path, run_id: str, scored_by: Collection[str]
     from tasks.run_log import list_files_without_rows, list_unclear_fields, record_checks
 
     found = [
-        f"{uri}: {count(rows, FIELD_WORDS[rule])}, kept in `extra`"
+        f"{uri}: {count(rows, FIELD_WORDS[rule][0])}, {FIELD_WORDS[rule][1]}"
         for uri, rule, rows in list_unclear_fields(warehouse, scored_by, list(FIELD_RULES))
     ]
     scales = judge_rating_scale(warehouse, scored_by)
