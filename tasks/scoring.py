@@ -46,6 +46,7 @@ from data_contracts.scored_reviews import SCORED_SCHEMA, check_scored_rows, name
 from models.scorer import EncodedTexts, ScoredTexts, Scorer, encode_texts, score_encoded
 from models.stars import rate_stars
 from models.text import find_worded
+from tasks.bad_rows import can_only_be_refused, measure_kept, require_bounded
 from tasks.inbox import PassedOver, SourceFile, has_changed
 from tasks.interruption import stop_if_interrupted
 from tasks.refusals import refusal
@@ -122,6 +123,8 @@ class _Tally:
     rows_bad: Counter[str] = field(default_factory=Counter)
     rows_broken: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """Of the bad rows, those that speak against their file, by rule."""
+    bytes_kept: Counter[str] = field(default_factory=Counter)
+    """Of the bad rows, in the quarantine."""
     first_bad: dict[str, str] = field(default_factory=dict)
     refused: dict[str, FileRefusedError] = field(default_factory=dict)
     postponed: dict[str, PassedOver] = field(default_factory=dict)
@@ -246,6 +249,11 @@ def _read_chunks(
         told = 0
         try:
             for batch in read_review_file(file.path, job.options):
+                source = file.source_sha256
+                require_bounded(file, tally.bytes_kept[source])
+                broken = tally.rows_broken[source].total()
+                if can_only_be_refused(file, tally.rows_read[source], broken, job.limits, job.options):
+                    break  # which `_close_file` will find, too
                 if len(batch) == 0:
                     continue
                 waiting.append(_name_source(batch, file))
@@ -395,7 +403,9 @@ def _set_aside(
 ) -> None:
     """Write bad rows, by position to (rule, detail), to the quarantine, and count them."""
     if broken:
-        write("quarantined_rows", _quarantine_rows(job, chunk, broken, datetime.now(UTC)))
+        rows = _quarantine_rows(job, chunk, broken, datetime.now(UTC))
+        write("quarantined_rows", rows)
+        tally.bytes_kept.update(measure_kept(rows))
     sources, numbers = chunk["source_sha256"], chunk["row_number"]
     for position, (rule, detail) in broken.items():
         source = sources[position].as_py()
