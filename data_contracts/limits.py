@@ -19,7 +19,10 @@ FIELD_WORDS = {
     "date_understood": ("date", "kept in `extra`"),
     "label_understood": ("label", "kept in `extra`"),
     "rating_understood": ("rating", "kept in `extra`"),
-    "further_columns_readable": ("row", "whose `unreadable_columns` in `extra` names columns that are left out"),
+    "further_columns_readable": (
+        "row",
+        "whose `unreadable_columns` in `extra` names columns that are left out",
+    ),
 }
 """What breaks each, as the run counts it, and where it is."""
 

@@ -221,7 +221,10 @@ def _expect_fields() -> list[Any]:
             column=rule,
             value_set=[True],
             severity="warning",
-            meta={"rule": rule, "expected": _FIELDS_EXPECTED.get(rule, f"a {column} as docs/scoring.md lists them, or none")},
+            meta={
+                "rule": rule,
+                "expected": _FIELDS_EXPECTED.get(rule, f"a {column} as docs/scoring.md lists them, or none"),
+            },
         )
         for rule, column in FIELD_RULES.items()
     ]

@@ -32,7 +32,9 @@ def require_bounded(file: SourceFile, bytes_kept: int) -> None:
     """Refuse a file (bomb_suspected) of whose bad rows far more would be kept than it has bytes."""
     most = max(UNSUSPECTED_BYTES, KEPT_PER_BYTE * file.size)
     if bytes_kept > most:
-        raise refusal("bomb_suspected", f"its bad rows alone unpack to more than {most:,} bytes, the limit here")
+        raise refusal(
+            "bomb_suspected", f"its bad rows alone unpack to more than {most:,} bytes, the limit here"
+        )
 
 
 def measure_kept(rows: pa.Table) -> dict[str, int]:

@@ -118,7 +118,9 @@ def open_members(path: Path, limits: ContainerLimits) -> Iterator[Member]:
 def require_rows(rows: int, most: int) -> None:
     """Refuse a file of more rows, or lines, than one of its size may have."""
     if rows > most:
-        raise refusal("bomb_suspected", f"there are more than {most:,} rows, the limit for a file of this size")
+        raise refusal(
+            "bomb_suspected", f"there are more than {most:,} rows, the limit for a file of this size"
+        )
 
 
 @contextmanager

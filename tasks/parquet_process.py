@@ -96,7 +96,9 @@ class _Process:
                 rows += batch.num_rows
                 yield batch
         except (EOFError, OSError):
-            return _tell_end(self.process.wait(), rows)  # its end of the connection is closed when it has ended
+            return _tell_end(
+                self.process.wait(), rows
+            )  # its end of the connection is closed when it has ended
         return json.loads(message)
 
     def end(self) -> None:
@@ -197,7 +199,9 @@ def _read(
             members = pa.repeat(pa.scalar(member, pa.string()), len(found.row_numbers))
             batch = lay_out_rows(found, members)
             if batch.nbytes > chosen.batch_bytes + ROW_BYTES:
-                return _refuse("bomb_suspected", f"after row {rows:,} a row has more than {ROW_BYTES:,} bytes")
+                return _refuse(
+                    "bomb_suspected", f"after row {rows:,} a row has more than {ROW_BYTES:,} bytes"
+                )
             connection.send_bytes(batch.serialize())
             rows += len(batch)
             _renew_time()

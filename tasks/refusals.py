@@ -35,9 +35,9 @@ DECODER_ERRORS: tuple[type[Exception], ...] = (
 )
 """What decoders raise on damaged input: besides their own errors, whatever their arithmetic runs into."""
 ENOUGH_MEMORY = 256 << 20
-"""Bytes of memory that most sound files are read in: with less at hand, no error of a decoder says anything of its file."""
+"""Bytes of memory that most sound files are read in: with less at hand, no error says anything of the file."""
 MOST_MEMORY = 768 << 20
-"""Bytes of memory that any sound file is read in: with less at hand, an error that tells of memory says nothing of its file."""
+"""Bytes of memory that any sound file is read in: with less, an error that tells of memory says nothing of it."""
 
 # Of the libraries that tell of memory by words alone: Arrow's allocators, the C++ library, the system, zlib and zstd.
 _MEMORY_WORDS = re.compile(

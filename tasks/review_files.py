@@ -3,8 +3,9 @@
 Formats: CSV, TSV, JSON lines, Parquet and plain text (one review a file), each also as .gz or .zst, and zip or
 tar of those. The name says the format; content that contradicts it refuses the file. What is read as text is
 decided by `tasks.text_encodings`, what the columns are by `tasks.review_columns`. Memory does not grow with a
-file's size, and neither do the rows of a compressed file grow beyond those that a plain file of its size could have. A row that can't be read is handed on with the rule it breaks; a file that can't be read is
-refused, in words that say where and what to do.
+file's size, and a compressed file has no more rows than a plain one of its size could have. A row that can't be
+read is handed on with the rule it breaks; a file that can't be read is refused, in words that say where and what
+to do.
 """
 
 from collections.abc import Iterator

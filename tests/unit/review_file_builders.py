@@ -45,6 +45,24 @@ def write_parquet(table: pa.Table, **settings: Any) -> bytes:
     return stream.getvalue()
 
 
+def write_delta_bytes(text: str, rows: int, rows_at_a_time: int = 32) -> bytes:
+    """Write one text many times, each time as 'the same as the one before'."""
+    stream = io.BytesIO()
+    batch = pa.record_batch({"text": [text] * rows_at_a_time})
+    with pq.ParquetWriter(
+        stream,
+        batch.schema,
+        use_dictionary=False,
+        column_encoding={"text": "DELTA_BYTE_ARRAY"},
+        write_statistics=False,
+        data_page_size=1 << 30,
+        compression="zstd",
+    ) as writer:
+        for _ in range(rows // rows_at_a_time):
+            writer.write_batch(batch)
+    return stream.getvalue()
+
+
 ENCODERS = {"csv": encode_csv, "tsv": encode_tsv, "jsonl": encode_jsonl, "parquet": encode_parquet}
 
 
@@ -103,6 +121,15 @@ def encrypt_in_name(data: bytes) -> bytes:
 def state_size(data: bytes, size: int) -> bytes:
     """Let a zip's directory state another unpacked size for its first member."""
     return change_zip_directory(data, 24, struct.pack("<I", size))
+
+
+def overlap_members(name: str, data: bytes, entries: int) -> bytes:
+    """A zip of one member that its list of members names many times."""
+    zipped = to_zip({name: data})
+    start, end = zipped.index(b"PK\x01\x02"), zipped.index(b"PK\x05\x06")
+    listed = zipped[start:end] * entries
+    facts = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, entries, entries, len(listed), start, 0)
+    return zipped[:start] + listed + facts
 
 
 # Tar

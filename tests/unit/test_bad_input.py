@@ -9,6 +9,7 @@ rules are those that the reader and the row contract give together.
 
 import os
 import re
+import struct
 import tarfile
 import zipfile
 from collections.abc import Callable, Sequence
@@ -164,6 +165,10 @@ ZIP_CASES = [
     bad_file("zip", "csv.gz", "bomb in a compressed member", "a.zip", make.to_zip({"a.csv.gz": make.to_gz(LONG_CSV)}), "bomb_suspected", "member 'a.csv.gz'", total_bytes=9000),
     bad_file("zip", "csv", "too many members", "a.zip", make.to_zip({f"{n}.csv": CSV for n in range(4)}), "bomb_suspected", "more than 3 members", members=3),
     bad_file("zip", "parquet", "too large to be held", "a.zip", make.to_zip({"a.parquet": PARQUET}), "bomb_suspected", "held whole", held_bytes=99),
+    bad_file("zip", "csv", "one member named many times", "a.zip", make.overlap_members("a.csv", CSV, 500), "bomb_suspected", "'a.csv' overlaps another"),
+    bad_file("zip", "csv", "one member named twice", "a.zip", make.overlap_members("a.csv", CSV, 2), "bomb_suspected", "'a.csv' overlaps another"),
+    bad_file("zip", "csv", "member reaches into the list of members", "a.zip", make.change_zip_directory(ZIP, 20, struct.pack("<I", len(ZIP))), "bomb_suspected", "or the list of members"),
+    bad_file("zip", "text", "more members than its size allows", "a.zip", make.to_zip({f"{n}_9.txt": b"" for n in range(40)}), "bomb_suspected", "more than 20 members", unsuspected_rows=20, rows_per_byte=0),
     bad_file("zip", "csv", "fault in the second member", "a.zip", make.to_zip({"a.csv": CSV, "b.csv": b'text\n"open\n'}), "csv_broken", "member 'b.csv'"),
 ]  # fmt: skip
 
@@ -219,6 +224,12 @@ FORMAT_CASES = [
     bad_file("plain", "parquet", "numbers in the text column", "a.parquet", make.encode_parquet([{"text": 1}]), "text_column_type", "int64"),
     bad_file("plain", "parquet", "lists in the text column", "a.parquet", make.encode_parquet([{"text": ["x"]}]), "text_column_type", "list"),
     bad_file("plain", "parquet", "one long text many times", "a.parquet", make.write_parquet(make.text_table(["x" * 99_999] * 500)), "bomb_suspected", "5,000,000 bytes", unsuspected_bytes=5_000_000),
+    bad_file("plain", "parquet", "one long text as the same as before", "a.parquet", lambda: make.write_delta_bytes("x" * (2 << 20), 512), "bomb_suspected", "after row 0"),
+    bad_file("plain", "parquet", "more rows than its size allows", "a.parquet", make.write_parquet(make.text_table([None] * 250_000, pa.string())), "bomb_suspected", "more than 200,000 rows"),
+    bad_file("gz", "csv", "more rows than its size allows", "a.csv.gz", make.to_gz(b"text,id\n" + b",\n" * 201_000), "bomb_suspected", "more than 200,000 rows"),
+    bad_file("gz", "csv", "more misshapen rows than its size allows", "a.csv.gz", make.to_gz(b"text,id\n" + b"a\n" * 900), "bomb_suspected", "more than 500 rows", unsuspected_rows=500, rows_per_byte=1),
+    bad_file("gz", "jsonl", "more rows than its size allows", "a.jsonl.gz", make.to_gz(JSONL + b"{}\n" * 201_000), "bomb_suspected", "more than 200,000 rows"),
+    bad_file("zst", "jsonl", "more empty lines than its size allows", "a.jsonl.zst", make.to_zst(JSONL + b"\n" * 201_000), "bomb_suspected", "more than 200,000 rows"),
     bad_file("gz", "parquet", "too large to be held", "a.parquet.gz", make.to_gz(PARQUET), "bomb_suspected", "99 bytes", held_bytes=99),
 ]  # fmt: skip
 
@@ -251,6 +262,7 @@ ROW_CASES = [
     bad_row("plain", "jsonl", "number with too many digits", "a.jsonl", jsonl_with(b'{"n": ' + b"9" * 5000 + b"}"), "row_shape", "too many digits"),
     bad_row("plain", "jsonl", "lists too deep", "a.jsonl", jsonl_with(b'{"a": ' + b"[" * 90 + b"]" * 90 + b"}"), "row_shape", "64 deep"),
     bad_row("plain", "jsonl", "lists deeper than can be read", "a.jsonl", jsonl_with(b'{"a": ' + b"[" * 99_999), "row_shape", "too deep"),
+    bad_row("plain", "jsonl", "more keys than columns may be", "a.jsonl", jsonl_with(b'{"text": "A film."' + b"".join(b', "%d": 0' % n for n in range(10_000)) + b"}"), "row_shape", "10,001 keys"),
     bad_row("plain", "jsonl", "text key in two cases", "a.jsonl", jsonl_with(b'{"text": "a", "TEXT": "b"}'), "row_shape", "several keys"),
     bad_row("plain", "jsonl", "text is null", "a.jsonl", jsonl_with(b'{"text": null}'), "text_missing"),
     bad_row("plain", "jsonl", "no text key in one line", "a.jsonl", jsonl_with(b'{"id": 2}'), "text_missing"),

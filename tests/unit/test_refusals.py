@@ -41,7 +41,9 @@ def read_with(left: int, error: str) -> str:
 ARROW = "__import__('pyarrow')."
 
 
-@pytest.mark.parametrize("error", ["MemoryError()", f"{ARROW}ArrowMemoryError('x')", "RuntimeError('thread')"])
+@pytest.mark.parametrize(
+    "error", ["MemoryError()", f"{ARROW}ArrowMemoryError('x')", "RuntimeError('thread')"]
+)
 def test_a_file_is_not_refused_for_a_lack_of_memory(error: str) -> None:
     said = read_with(ENOUGH_MEMORY // 4, error)
     assert said.startswith("There is too little memory to read review files")

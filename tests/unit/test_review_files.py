@@ -310,6 +310,18 @@ def test_parquet_columns_of_any_type_are_read(tmp_path: Path) -> None:
     assert extras[2] == {"place": {"lat": None}, "given_rating": "11.0", "day": "2024-02-03"}
 
 
+def test_a_further_value_that_can_not_be_read_is_left_out_and_its_column_named(tmp_path: Path) -> None:
+    days = pa.array([[0], [2**31 - 1], None], pa.list_(pa.int32())).cast(pa.list_(pa.date32()))
+    table = pa.table({"text": ["a", "b", "c"], "days": days, "tag": ["x", "y", "z"]})
+    rows = read_bytes(tmp_path, "a.parquet", write_parquet(table))
+    assert [row["text"] for row in rows] == ["a", "b", "c"]
+    assert [json.loads(row["extra"]) for row in rows] == [
+        {"days": ["1970-01-01"], "tag": "x"},
+        {"tag": "y", "unreadable_columns": ["days"]},
+        {"tag": "z"},
+    ]
+
+
 def test_text_columns_of_every_parquet_type_for_texts_are_read(tmp_path: Path) -> None:
     for kind in (pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary()):
         rows = read_bytes(tmp_path, "a.parquet", write_parquet(text_table(["é", "b"], kind)))
@@ -619,6 +631,18 @@ def test_memory_does_not_grow_with_the_size_of_a_compressed_csv(tmp_path: Path) 
     rows, growth = measure(small, large)
     assert rows == 150_000
     assert growth < 96
+
+
+def test_short_rows_of_a_wide_csv_take_no_memory_for_the_fields_that_they_lack(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"text" + b"".join(b",%d" % column for column in range(5000)) + b"\n" + b"a\n" * 20_000)
+    tracemalloc.start()
+    arrow = pa.total_allocated_bytes()
+    batches = list(read_review_file(path))
+    assert sum(map(len, batches)) == 20_000
+    assert pa.total_allocated_bytes() - arrow < 64 << 20
+    assert tracemalloc.get_traced_memory()[1] < 256 << 20
+    tracemalloc.stop()
 
 
 def test_memory_does_not_grow_with_the_number_of_members_of_a_tar(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""A file that its bad rows can only refuse is read no further."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from data_contracts.errors import FileRefusedError
+from data_contracts.limits import RowLimits
+from tasks.bad_rows import UNSUSPECTED_BYTES, can_only_be_refused, require_bounded
+from tasks.inbox import SourceFile
+from tasks.review_files import ReadOptions
+from tasks.scoring import ScoringJob, score_group
+
+LIMITS, OPTIONS = RowLimits(), ReadOptions()
+
+
+def is_hopeless(name: str, size: int, rows_read: int, rows_broken: int) -> bool:
+    file: Any = SimpleNamespace(path=Path(name), size=size)
+    return can_only_be_refused(file, rows_read, rows_broken, LIMITS, OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "rows_read", "enough"),
+    [
+        ("a.jsonl.gz", 6000, 50_000, 40_000),
+        ("a.parquet", 6000, 50_000, 40_000),
+        ("a.csv.gz", 1_000_000, 300_000, 200_000),
+        ("a.jsonl", 9_000_000, 300_000, 260_000),
+        ("a.csv", 2_000_000, 300_000, 260_000),
+    ],
+)
+def test_a_file_is_hopeless_when_good_rows_could_not_make_up_for_its_bad_ones(
+    name: str, size: int, rows_read: int, enough: int
+) -> None:
+    assert not is_hopeless(name, size, rows_read, enough)
+    assert is_hopeless(name, size, rows_read, enough + 1)
+
+
+def test_a_file_whose_bad_rows_unpack_to_far_more_than_its_size_is_refused() -> None:
+    file: Any = SimpleNamespace(path=Path("a.csv.gz"), size=1000)
+    require_bounded(file, UNSUSPECTED_BYTES)
+    with pytest.raises(FileRefusedError, match="bomb_suspected: its bad rows alone"):
+        require_bounded(file, UNSUSPECTED_BYTES + 1)
+
+
+def test_a_file_of_bad_rows_is_refused_before_all_of_it_is_read_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"text,id\n" + b",1\n" * 60_000)
+    status = path.stat()
+    file = SourceFile("a.csv", path, status.st_size, status.st_mtime_ns, "0" * 64)
+    scorer: Any = SimpleNamespace(model_id="m")
+    outcome = score_group(ScoringJob(scorer, tmp_path / "parts", "run"), [file])
+    assert [(each.status, each.rule) for each in outcome.files] == [("refused", "too_many_bad_rows")]
+    kept = pq.read_metadata(outcome.building / "quarantined_rows.parquet").num_rows
+    assert 0 < kept < 45_000

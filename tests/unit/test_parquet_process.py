@@ -1,0 +1,139 @@
+"""Parquet is read in a process of its own: what becomes of its end, of its memory, and of a file left in the middle."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from data_contracts.errors import FileRefusedError, ReviewsError
+from tasks import parquet_process
+from tasks.review_files import ReadOptions, read_review_file
+from tests.unit.review_file_builders import (
+    encode_parquet,
+    text_table,
+    to_zip,
+    write_delta_bytes,
+    write_parquet,
+)
+
+ROOT = Path(__file__).parents[2]
+ROWS = [{"text": "A good film."}, {"text": "A bad film."}]
+
+
+def write(folder: Path, data: bytes, name: str = "a.parquet") -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def count(path: Path) -> int:
+    return sum(map(len, read_review_file(path)))
+
+
+def idle_processes() -> list[int]:
+    return [each.process.pid for each in parquet_process._idle]
+
+
+def test_files_are_read_by_one_process_refused_ones_too(tmp_path: Path) -> None:
+    good, bad = write(tmp_path, encode_parquet(ROWS)), write(tmp_path, b"PAR1 nonsense", "b.parquet")
+    assert count(good) == 2
+    first = idle_processes()
+    with pytest.raises(FileRefusedError, match="parquet_broken"):
+        count(bad)
+    assert count(good) == 2
+    assert idle_processes() == first
+    assert len(first) == 1
+
+
+def test_a_process_that_was_ended_meanwhile_is_started_anew(tmp_path: Path) -> None:
+    path = write(tmp_path, encode_parquet(ROWS))
+    assert count(path) == 2
+    process = parquet_process._idle[0].process
+    process.kill()
+    process.wait()
+    assert count(path) == 2
+    assert idle_processes() != [process.pid]
+
+
+def test_a_file_that_is_not_read_to_its_end_leaves_nothing_to_the_next(tmp_path: Path) -> None:
+    path = write(tmp_path, write_parquet(text_table(["A good film."] * 2000)))
+    batches = read_review_file(path, ReadOptions(batch_rows=100))
+    next(batches)
+    assert count(write(tmp_path, encode_parquet(ROWS), "b.parquet")) == 2
+    batches.close()  # type: ignore[attr-defined]
+    assert count(write(tmp_path, encode_parquet(ROWS), "c.parquet")) == 2
+
+
+def test_members_that_are_parquet_are_read_one_after_the_other(tmp_path: Path) -> None:
+    data = to_zip({"a.parquet": encode_parquet(ROWS), "b.parquet": encode_parquet(ROWS)})
+    assert count(write(tmp_path, data, "a.zip")) == 4
+
+
+@pytest.mark.parametrize(
+    ("signal_name", "rule"),
+    [("SIGSEGV", "parquet_broken"), ("SIGABRT", "parquet_broken"), ("SIGXCPU", "bomb_suspected")],
+)
+def test_a_file_on_which_the_process_dies_is_refused(signal_name: str, rule: str) -> None:
+    assert parquet_process._tell_end(-getattr(signal, signal_name), 7)["rule"] == rule
+
+
+@pytest.mark.parametrize("status", [-signal.SIGKILL, -signal.SIGTERM, 1])
+def test_no_file_is_refused_for_a_process_that_was_ended_from_outside(status: int) -> None:
+    outcome = parquet_process._tell_end(status, 7)
+    assert "Next: run it again." in outcome["error"]
+    assert "rule" not in outcome
+
+
+def test_a_process_that_is_killed_while_it_reads_refuses_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[parquet_process._Process] = []
+    start = parquet_process._start_process
+    monkeypatch.setattr(parquet_process, "_idle", [])
+    monkeypatch.setattr(parquet_process, "_start_process", lambda: started.append(start()) or started[0])
+    batches = read_review_file(write(tmp_path, write_parquet(text_table(["A good film. " * 1000] * 2000))))
+    next(batches)
+    started[0].process.kill()
+    with pytest.raises(ReviewsError, match="ended before its time") as error:
+        list(batches)
+    assert not isinstance(error.value, FileRefusedError)
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from data_contracts.errors import FileRefusedError
+from tasks.review_files import read_review_file
+try:
+    for _ in read_review_file(Path(sys.argv[1])): pass
+    print("read", end=" ")
+except FileRefusedError as error:
+    print(error.rule, end=" ")
+from tasks import parquet_process
+parquet_process._end_idle()
+print(sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) >> 10)
+"""
+
+
+def test_texts_that_repeat_the_one_before_are_refused_within_bounded_memory(tmp_path: Path) -> None:
+    path = write(tmp_path, write_delta_bytes("x" * (2 << 20), 512))
+    assert path.stat().st_size < 10_000
+    command = [sys.executable, "-c", MEASURE, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    rule, mebibytes = done.stdout.split()
+    assert rule == "bomb_suspected"
+    assert int(mebibytes) < 1536
+
+
+def test_one_row_of_a_list_that_holds_a_long_text_many_times_is_refused(tmp_path: Path) -> None:
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 2000, pa.int32()), pa.array(["x" * (1 << 20)]))
+    tags = pa.ListArray.from_arrays(pa.array([0, 2000], pa.int32()), texts)
+    path = write(
+        tmp_path, write_parquet(pa.table({"text": ["A good film."], "tags": tags}), store_schema=False)
+    )
+    assert path.stat().st_size < 100_000
+    with pytest.raises(FileRefusedError, match="bomb_suspected"):
+        count(path)
