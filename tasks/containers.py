@@ -258,7 +258,7 @@ def _iterate_zip(file: IO[bytes], limits: ContainerLimits, spend: _Spend) -> Ite
 
 def _require_apart(archive: zipfile.ZipFile) -> None:
     """Refuse a zip of which one part is the content of several members, or of the list of members too."""
-    end = archive.start_dir  # type: ignore[attr-defined]
+    end = archive.start_dir
     for info in sorted(archive.infolist(), key=lambda info: info.header_offset, reverse=True):
         if info.header_offset + zipfile.sizeFileHeader + info.compress_size > end:  # type: ignore[attr-defined]
             name = _show(info.filename)

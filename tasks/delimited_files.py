@@ -270,7 +270,7 @@ def _put_between(
 
 
 def _count(rows: _Rows) -> int:
-    return rows.batch.num_rows + len(rows.misshapen)
+    return len(rows.batch) + len(rows.misshapen)
 
 
 def _find_headers(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:

@@ -18,7 +18,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from multiprocessing import Pipe
@@ -46,7 +46,7 @@ ROW_BYTES = 64 << 20
 _ENDED_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT}
 
 Outcome = dict[str, str]
-"""Why a file was not read whole: 'rule' and 'detail', or 'error' where that says nothing of the file; empty if it was."""
+"""Why a file was not read whole: 'rule' and 'detail', or 'error' if that is not the file's fault; empty if it was."""
 
 
 # In the run
@@ -84,7 +84,7 @@ class _Process:
     process: subprocess.Popen[bytes]
     connection: Connection
 
-    def read(self, file: IO[bytes], request: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+    def read(self, file: IO[bytes], request: dict[str, Any]) -> Generator[pa.RecordBatch, None, Outcome]:
         """Give the batches of a file, and the outcome as the value of the generator."""
         rows = 0
         try:
@@ -99,7 +99,8 @@ class _Process:
             return _tell_end(
                 self.process.wait(), rows
             )  # its end of the connection is closed when it has ended
-        return json.loads(message)
+        outcome: Outcome = json.loads(message)
+        return outcome
 
     def end(self) -> None:
         """End it, whatever it does."""

@@ -92,8 +92,13 @@ def test_a_process_that_is_killed_while_it_reads_refuses_no_file(
 ) -> None:
     started: list[parquet_process._Process] = []
     start = parquet_process._start_process
+
+    def start_and_tell() -> parquet_process._Process:
+        started.append(start())
+        return started[0]
+
     monkeypatch.setattr(parquet_process, "_idle", [])
-    monkeypatch.setattr(parquet_process, "_start_process", lambda: started.append(start()) or started[0])
+    monkeypatch.setattr(parquet_process, "_start_process", start_and_tell)
     batches = read_review_file(write(tmp_path, write_parquet(text_table(["A good film. " * 1000] * 2000))))
     next(batches)
     started[0].process.kill()
