@@ -90,9 +90,9 @@ class _Process:
         try:
             self.connection.send_bytes(json.dumps(request).encode())
             send_handle(self.connection, file.fileno(), self.process.pid)
-            # A batch begins with the bytes FF.
+            # A batch comes after its size.
             while not (message := self.connection.recv_bytes()).startswith(b"{"):
-                batch = pa.ipc.read_record_batch(pa.py_buffer(message), READ_SCHEMA)
+                batch = pa.ipc.read_record_batch(self._receive(int(message)), READ_SCHEMA)
                 rows += batch.num_rows
                 yield batch
         except (EOFError, OSError):
@@ -101,6 +101,17 @@ class _Process:
             )  # its end of the connection is closed when it has ended
         outcome: Outcome = json.loads(message)
         return outcome
+
+    def _receive(self, size: int) -> pa.Buffer:
+        """Read so many bytes straight to where they stay: many times faster than `recv_bytes`."""
+        held = pa.allocate_buffer(size)
+        left = memoryview(held)
+        while left:
+            done = os.readv(self.connection.fileno(), [left])
+            if not done:
+                raise EOFError
+            left = left[done:]
+        return held
 
     def end(self) -> None:
         """End it, whatever it does."""
@@ -203,7 +214,7 @@ def _read(
                 return _refuse(
                     "bomb_suspected", f"after row {rows:,} a row has more than {ROW_BYTES:,} bytes"
                 )
-            connection.send_bytes(batch.serialize())
+            _send(connection, memoryview(batch.serialize()))
             rows += len(batch)
             _renew_time()
     except FileRefusedError as error:
@@ -215,6 +226,12 @@ def _read(
             raise
         return _judge_memory(error, rows)
     return {}
+
+
+def _send(connection: Connection, data: memoryview) -> None:
+    connection.send_bytes(str(len(data)).encode())
+    while data:
+        data = data[os.write(connection.fileno(), data) :]
 
 
 def _judge_memory(error: Exception, rows: int) -> Outcome:
