@@ -82,12 +82,14 @@ class Member:
     """The content; it can be taken until the next member is."""
     file_name: str
     """The last part of the name, compression included."""
-    on_disk: Path | None = None
-    """Where the content lies just as it is."""
+    on_disk: IO[bytes] | None = None
+    """The open file that has the content just as it is; who reads it goes back to its start."""
 
 
-def open_members(path: Path, limits: ContainerLimits) -> Iterator[Member]:
+def open_members(path: Path, limits: ContainerLimits, root: Path | None = None) -> Iterator[Member]:
     """Give the review files that `path` holds, in order: itself, or the members of the zip or tar.
+
+    No link is followed below the folder `root`, by default the file's own.
 
     Folders, hidden members and __MACOSX are passed over. Raises `FileRefusedError`, possibly after some
     members, on anything else that is no review file and on unsafe, damaged or oversized containers.
@@ -101,18 +103,18 @@ def open_members(path: Path, limits: ContainerLimits) -> Iterator[Member]:
     )
     limits = replace(limits, members=min(limits.members, limits.count_rows(size)))
     base, compression = split_format(format_name)
-    with open_file(path) as file:
+    with open_file(path, root) as file:
         with refusing("file_unreadable", lambda: "the disk does not give its first bytes"):
             head = file.peek(MAGIC_BYTES)
         require_content(compression or base, head)
         if format_name == "zip":
             yield from _iterate_zip(file, limits, spend)
         elif format_name in ARCHIVES:
-            chunks = _unpack(read_chunks(file), compression, spend)
+            chunks = _unpack(read_chunks(file, size), compression, spend)
             yield from _iterate_tar(chunks, limits, spend)
         else:
-            chunks = _unpack(read_chunks(file), compression, spend, _limit_member(limits))
-            yield _begin(Member(None, base, chunks, path.name, None if compression else path))
+            chunks = _unpack(read_chunks(file, size), compression, spend, _limit_member(limits))
+            yield _begin(Member(None, base, chunks, path.name, None if compression else file))
 
 
 def require_rows(rows: int, most: int) -> None:

@@ -81,5 +81,13 @@ def _list_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> list[lis
     return [
         [file.uri for file in files],
         [file.size for file in files],
-        [file.mtime_ns for file in files],
+        [_wrap(file.mtime_ns) for file in files],
     ]
+
+
+def _wrap(mtime_ns: int) -> int:
+    """Give a time as 64 bits with a sign, which hold the years 1678 to 2262; others come round again.
+
+    So two times are equal only where they are the same, or 584 years apart: a changed file is noticed.
+    """
+    return (mtime_ns + 2**63) % 2**64 - 2**63

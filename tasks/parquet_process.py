@@ -20,7 +20,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
@@ -36,7 +36,7 @@ from tasks.parquet_files import read_parquet
 from tasks.read_options import ReadOptions
 from tasks.refusals import MOST_MEMORY, refusal, require_memory, tells_of_memory
 from tasks.review_columns import lay_out_rows
-from tasks.streams import count_bytes, hold, meter, open_file
+from tasks.streams import count_bytes, hold, meter
 
 SECONDS = 15
 """Of a processor, for one batch of rows."""
@@ -58,7 +58,7 @@ def read_parquet_apart(member: Member, first_row: int, options: ReadOptions) -> 
     Raises `FileRefusedError` as `read_parquet` does, and `ReviewsError` where the process could not read on for reasons
     that are not the file's.
     """
-    request = {"member": member.name, "first_row": first_row, "options": asdict(options)}
+    request = {"member": member.name, "first_row": first_row, "options": asdict(replace(options, root=None))}
     with _open_seekable(member, options) as file, _borrow_process() as process:
         outcome = yield from process.read(file, request)
     if "rule" in outcome:
@@ -71,8 +71,8 @@ def read_parquet_apart(member: Member, first_row: int, options: ReadOptions) -> 
 def _open_seekable(member: Member, options: ReadOptions) -> Iterator[IO[bytes]]:
     """Open a Parquet file of the disk; one that is compressed or in an archive is held on disk first."""
     if member.on_disk is not None:
-        with open_file(member.on_disk) as file:
-            yield file
+        member.on_disk.seek(0)
+        yield member.on_disk
         return
     spend = count_bytes(options.limits.held_bytes, "a Parquet file that must be held whole")
     with hold(meter(member.chunks, spend)) as file:

@@ -1,6 +1,7 @@
 """How review files are read: what every format's reader is told."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tasks.containers import ContainerLimits
 
@@ -21,3 +22,5 @@ class ReadOptions:
     limits: ContainerLimits = field(default_factory=ContainerLimits)
     most_rows: int = 1 << 62
     """Rows of the file at most, all members together: set for each file by its size."""
+    root: Path | None = None
+    """The folder below which no link is followed on the way to the file; without it, the file's own."""

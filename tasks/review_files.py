@@ -37,7 +37,7 @@ def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator
     options = options or ReadOptions()
     options = replace(options, most_rows=options.limits.count_rows(measure_file(path)))
     next_row = 1
-    members = open_members(path, options.limits)
+    members = open_members(path, options.limits, options.root)
     for is_text, group in groupby(members, lambda member: member.format == "text"):
         read = _read_texts if is_text else _read_tables
         for batch in read(group, next_row, options):

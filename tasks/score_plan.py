@@ -10,7 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from data_contracts.errors import FileRefusedError, UsageError
-from tasks.inbox import Findings, FoundFile, PassedOver, SourceFile, hash_file, look_at_named, look_into
+from tasks.inbox import (
+    Findings,
+    FoundFile,
+    PassedOver,
+    SourceFile,
+    hash_file,
+    look_at_named,
+    look_into,
+    name_content,
+)
 from tasks.ledger import Sighting, read_sightings, read_statuses, record_seen
 from tasks.progress import show_progress
 
@@ -155,7 +164,7 @@ def _hash_unknown(
 ) -> tuple[list[SourceFile], list[PassedOver]]:
     """Give every file with its sha256, read anew only where name, size or time are not those known."""
     known = {
-        uri: SourceFile(uri, file.path, file.size, file.mtime_ns, sightings[uri].source_sha256)
+        uri: name_content(file, sightings[uri].source_sha256)
         for uri, file in ((file.uri, file) for file in files)
         if uri in sightings and sightings[uri].is_unchanged
     }
@@ -193,7 +202,7 @@ def _plan_file(
 
     rows, left = 0, file.size
     try:
-        for batch in read_review_file(file.path, ReadOptions(text_column=text_column)):
+        for batch in read_review_file(file.path, ReadOptions(text_column=text_column, root=file.root)):
             rows += batch.num_rows
             step = min(batch.nbytes, left)
             report(step)

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -248,7 +248,7 @@ def _read_chunks(
     for file in files:
         told = 0
         try:
-            for batch in read_review_file(file.path, job.options):
+            for batch in read_review_file(file.path, replace(job.options, root=file.root)):
                 source = file.source_sha256
                 require_bounded(file, tally.bytes_kept[source])
                 broken = tally.rows_broken[source].total()

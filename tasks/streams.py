@@ -13,6 +13,7 @@ from typing import IO, TypeVar
 
 import pyarrow as pa
 
+from tasks.opening import open_regular
 from tasks.refusals import refusal, refusing
 
 CHUNK_BYTES = 1 << 20
@@ -23,17 +24,17 @@ Item = TypeVar("Item")
 _CODECS = {"gz": "gzip", "zst": "zstd"}
 
 
-def open_file(path: Path) -> io.BufferedReader:
-    """Open a file of the disk; raises `FileRefusedError` (file_unreadable)."""
+def open_file(path: Path, root: Path | None = None) -> io.BufferedReader:
+    """Open a file of the disk, following no link below `root`; raises `FileRefusedError` (file_unreadable)."""
     with refusing("file_unreadable", lambda: "the file can't be opened"):
-        return path.open("rb")
+        return open_regular(path, root)
 
 
-def read_chunks(file: IO[bytes]) -> Iterator[bytes]:
-    """Give the content of a file of the disk; raises `FileRefusedError` (file_unreadable)."""
+def read_chunks(file: IO[bytes], size: int) -> Iterator[bytes]:
+    """Give the first `size` bytes of a file of the disk, which may grow; raises `FileRefusedError` (file_unreadable)."""
     done = 0
     with refusing("file_unreadable", lambda: f"the disk gave no more after {done:,} bytes"):
-        while chunk := file.read(CHUNK_BYTES):
+        while chunk := file.read(min(CHUNK_BYTES, size - done)):
             done += len(chunk)
             yield chunk
 
