@@ -25,6 +25,8 @@ class Settings:
     """REVIEWS_HOME: the folder of all data; default `data/` in the project's root."""
     archive: str = PUBLISHED_URL
     """REVIEWS_ARCHIVE: path or URL of the Large Movie Review archive."""
+    input_dirs: tuple[Path, ...] = ()
+    """REVIEWS_INPUT_DIRS: folders in which runs of deployments may be told to read files, as in the inbox."""
     limits: RowLimits = field(default_factory=RowLimits)
     """REVIEWS_MAX_TEXT_CHARS, REVIEWS_MAX_BAD_SHARE, REVIEWS_MIN_BAD_ROWS."""
     port: int = 4200
@@ -142,6 +144,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         home=home,
         archive=values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL,
+        input_dirs=_read_folders(values, "REVIEWS_INPUT_DIRS"),
         limits=limits,
         port=int(_read_number(values, "REVIEWS_PORT", Settings.port, 1, 65535)),
         host=values.get("REVIEWS_HOST", "").strip() or Settings.host,
@@ -180,6 +183,14 @@ def _read_number(
     if not lowest <= number <= highest:
         raise UsageError(f"{name} must be from {lowest:g} to {highest:g}, not {text}.")
     return number
+
+
+def _read_folders(values: Mapping[str, str], name: str) -> tuple[Path, ...]:
+    """Give folders by their whole paths, set apart as those of PATH are (`:`)."""
+    folders = [Path(text) for text in values.get(name, "").split(os.pathsep) if text.strip()]
+    if relative := [str(folder) for folder in folders if not folder.is_absolute()]:
+        raise UsageError(f"{name} must name folders by their whole paths, not {relative[0]!r}.")
+    return tuple(folders)
 
 
 def _read_choice(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

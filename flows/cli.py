@@ -115,11 +115,14 @@ def ingest(archive: str | None, accept_unverified: bool) -> None:
       reviews ingest --archive https://mirror.example/aclImdb_v1.tar.gz
     """
     wait_for_server = _prepare_prefect()
+    from flows.grants import grant
     from flows.ingest_reviews import ingest_reviews
     from flows.messages import describe_ingest
 
     wait_for_server()
-    _say(describe_ingest(ingest_reviews(archive=archive, accept_unverified=accept_unverified)))
+    with grant([archive] if archive else []):
+        done = ingest_reviews(archive=archive, accept_unverified=accept_unverified)
+    _say(describe_ingest(done))
 
 
 @main.command()
@@ -197,6 +200,7 @@ def score(
     """
     wait_for_server = _prepare_prefect()
     from deployments.settings import load_settings
+    from flows.grants import grant
     from flows.messages import describe_scoring
     from flows.score_reviews import score_reviews
     from flows.warm_up import warm_up
@@ -205,14 +209,15 @@ def score(
     if not dry_run:
         warm_up(load_settings(), named or [])
     wait_for_server()
-    done = score_reviews(
-        files=named,
-        since=since,
-        model_id=model_id,
-        rescore=rescore,
-        dry_run=dry_run,
-        text_column=text_column,
-    )
+    with grant(named or []):
+        done = score_reviews(
+            files=named,
+            since=since,
+            model_id=model_id,
+            rescore=rescore,
+            dry_run=dry_run,
+            text_column=text_column,
+        )
     _say(describe_scoring(done))
 
 

@@ -4,14 +4,19 @@ A second run with the same source does nothing. Needs the archive, or the way to
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from prefect import flow
 
+from data_contracts.archive import PUBLISHED_URL
+from data_contracts.errors import UsageError
 from data_contracts.expectations import describe_failure
 from data_contracts.faults import pass_fault_point
-from deployments.settings import load_settings
+from deployments.settings import Settings, load_settings
+from flows.grants import is_granted
 from flows.recording import record_flow_run
 from tasks import ingest_stages as stages
+from tasks.opening import place_within
 from tasks.publish_stage import publish_copy
 from tasks.published import needs_publishing
 from tasks.reviews_parquet import is_up_to_date
@@ -32,16 +37,37 @@ class IngestSummary:
     warnings: tuple[str, ...]
 
 
+def _choose_source(archive: str | None, settings: Settings) -> str:
+    """Give where the archive is to be had; raises `UsageError` where a run of a deployment may not ask for it.
+
+    Its address would have the worker's machine fetch from the network around it, and tell what answers.
+    """
+    if not archive:
+        return settings.archive
+    if archive in (settings.archive, PUBLISHED_URL) or is_granted([archive]):
+        return archive
+    placed = None
+    if "://" not in archive:
+        placed = place_within(Path(archive).absolute(), (settings.archive_dir, *settings.input_dirs))
+    if placed is None:
+        raise UsageError(
+            "A run of a deployment takes the archive of REVIEWS_ARCHIVE or Stanford's, or one in `archive/` of the "
+            "home or in a folder of REVIEWS_INPUT_DIRS. Next: put it there, or run `reviews ingest --archive` with it."
+        )
+    return str(placed[1])
+
+
 @flow(name="ingest-reviews", flow_run_name="ingest-reviews")
 def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) -> IngestSummary:
     """Download and check the review archive and convert it to Parquet.
 
     Args:
-        archive: path or URL of the archive; without it the setting REVIEWS_ARCHIVE, else Stanford's address.
+        archive: path or URL of the archive; without it the setting REVIEWS_ARCHIVE, else Stanford's address. A path
+            lies in `archive/` of the home or in a folder of the setting REVIEWS_INPUT_DIRS.
         accept_unverified: take an archive whose content is not a known one; the data's fingerprint says so.
     """
     settings = load_settings()
-    source = archive or settings.archive
+    source = _choose_source(archive, settings)
     parameters = {"archive": source, "accept_unverified": accept_unverified}
     with record_flow_run("ingest-reviews", parameters, settings) as run:
         fetched = stages.fetch(source, settings.archive_dir)

@@ -15,6 +15,7 @@ from data_contracts.errors import UsageError
 from data_contracts.faults import pass_fault_point
 from deployments.settings import Settings, load_settings
 from flows import scoring_page as page
+from flows.grants import is_granted
 from flows.recording import RecordedRun, record_flow_run
 from tasks import score_stages as stages
 from tasks.answers import count
@@ -64,8 +65,8 @@ def score_reviews(
     """Score the review files that are new by content.
 
     Args:
-        files: Files or folders to look at instead of the whole inbox: whole paths, or names within the inbox. Refused
-            ones are tried again.
+        files: Files or folders to look at instead of the whole inbox: names within the inbox, or whole paths in it or
+            in a folder of the setting REVIEWS_INPUT_DIRS. Refused ones are tried again.
         since: Leave out files that were last changed before this moment; they stay new. With `rescore`, leave out
             sources that were first committed before it. Without a time zone it is UTC.
         model_id: Score with this model instead of the champion. It must have been promoted at some time.
@@ -79,7 +80,9 @@ def score_reviews(
             "--text-column is for files that you name: reviews score --text-column NAME FILE ..."
         )
     settings = load_settings()
-    request = ScoringRequest(tuple(files or ()), to_utc(since), model_id, rescore, text_column)
+    named = tuple(files or ())
+    within = None if is_granted(named) else settings.input_dirs
+    request = ScoringRequest(named, to_utc(since), model_id, rescore, text_column, within)
     if dry_run:
         return _end_plan(
             stages.plan_scoring(settings.inbox_dir, settings.warehouse, settings.bundles_dir, request)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
@@ -79,14 +79,16 @@ def look_into(inbox: Path) -> Findings:
     return _sort_out(each for each in _look_below(inbox, inbox, inbox) if not _is_hidden(each))
 
 
-def look_at_named(paths: Sequence[Path], inbox: Path, root: Path | None = None) -> Findings:
+def look_at_named(paths: Sequence[Path], inbox: Path, roots: Mapping[Path, Path] | None = None) -> Findings:
     """Find the files that were named, folders included; a name that is not there is passed over.
 
-    Below `root`, which holds them all, no link is followed; without it, none below a named folder.
+    `roots` has folders by the paths that lie in them: below those no link is followed. Elsewhere none is below a
+    named folder.
     """
     found: dict[str, FoundFile | PassedOver] = {}
     for path in (named.absolute() for named in paths):
-        if os.path.isdir(path):
+        root = (roots or {}).get(path)
+        if path.is_dir():
             found.update((each.uri, each) for each in _look_below(path, inbox, root or path))
         else:
             found[_name(path, inbox)] = _look_at(path, inbox, root or path.parent)

@@ -9,7 +9,7 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,10 +30,23 @@ def open_regular(path: Path, root: Path | None = None) -> io.BufferedReader:
         descriptor = os.open(path.name, _FILE, dir_fd=folder)
     try:
         _require_regular(os.fstat(descriptor), path)
-        return open(descriptor, "rb")
+        return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def place_within(path: Path, folders: Sequence[Path]) -> tuple[Path, Path] | None:
+    """Give the one of `folders` in which a path lies once links and `..` are resolved, and the path below it.
+
+    The path that is given has no link below the folder. None: it lies in none of them.
+    """
+    real = Path(os.path.realpath(path))
+    for folder in folders:
+        real_folder = os.path.realpath(folder)
+        if real.is_relative_to(real_folder):
+            return folder, folder / real.relative_to(real_folder)
+    return None
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from data_contracts.errors import FileRefusedError, UsageError
+from tasks.answers import escape_controls
 from tasks.inbox import (
     Findings,
     FoundFile,
@@ -21,6 +22,7 @@ from tasks.inbox import (
     name_content,
 )
 from tasks.ledger import Sighting, read_sightings, read_statuses, record_seen
+from tasks.opening import place_within
 from tasks.progress import show_progress
 
 NEW, CHANGED, REFUSED_BEFORE, OLDER_MODEL = "new", "changed", "refused before", "older model"
@@ -40,6 +42,8 @@ class ScoringRequest:
     rescore: bool = False
     """Score again what other models have scored and this one has not."""
     text_column: str | None = None
+    within: tuple[Path, ...] | None = ()
+    """Folders in which named files must lie, if not in the inbox; None: anywhere."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,8 @@ def plan_new_files(outstanding: Outstanding, text_column: str | None) -> list[Pl
 def _look(inbox: Path, request: ScoringRequest) -> Findings:
     """Look at the inbox or the named files; those last changed before `since` are left out."""
     if request.named:
-        findings = look_at_named(_find_named(request.named, inbox), inbox)
+        named = _find_named(request, inbox)
+        findings = look_at_named(list(named), inbox, {path: root for path, root in named.items() if root})
     else:
         findings = look_into(inbox) if inbox.exists() else Findings((), ())
     if request.since is None:
@@ -147,16 +152,34 @@ def _look(inbox: Path, request: ScoringRequest) -> Findings:
     )
 
 
-def _find_named(names: Sequence[str], inbox: Path) -> list[Path]:
-    """Give the paths that were named, relative ones within the inbox; all must be there."""
-    paths = [inbox / name for name in names]
-    missing = [str(path) for path in paths if not os.path.lexists(path)]
+def _find_named(request: ScoringRequest, inbox: Path) -> dict[Path, Path | None]:
+    """Give the paths that were named, relative ones within the inbox, each with the folder that must hold it.
+
+    All must be there, and where they may be.
+    """
+    paths: dict[Path, Path | None] = {inbox / name: None for name in request.named}
+    if request.within is not None:
+        paths = dict(_place_named(path, (inbox, *request.within)) for path in paths)
+    missing = [escape_controls(str(path)) for path in paths if not os.path.lexists(path)]
     if missing:
         raise UsageError(
             f"Not there: {', '.join(missing)}. Next: give the whole path, as the machine that scores knows it, or "
             "the name within the inbox."
         )
     return paths
+
+
+def _place_named(path: Path, folders: Sequence[Path]) -> tuple[Path, Path]:
+    """Give a path without links, and the folder that holds it; what is elsewhere is not even looked at."""
+    placed = place_within(path, folders)
+    if placed is None:
+        raise UsageError(
+            f"{escape_controls(str(path))}: a run of a deployment reads the inbox and the folders of "
+            "REVIEWS_INPUT_DIRS alone, and follows no link out of them. Next: put it into the inbox, let REVIEWS_INPUT_DIRS name its "
+            "folder, or run `reviews score` with it."
+        )
+    root, real = placed
+    return real, root
 
 
 def _hash_unknown(

@@ -31,7 +31,7 @@ def open_file(path: Path, root: Path | None = None) -> io.BufferedReader:
 
 
 def read_chunks(file: IO[bytes], size: int) -> Iterator[bytes]:
-    """Give the first `size` bytes of a file of the disk, which may grow; raises `FileRefusedError` (file_unreadable)."""
+    """Give the first `size` bytes of a file, which may grow meanwhile; raises `FileRefusedError` (file_unreadable)."""
     done = 0
     with refusing("file_unreadable", lambda: f"the disk gave no more after {done:,} bytes"):
         while chunk := file.read(min(CHUNK_BYTES, size - done)):

@@ -183,12 +183,10 @@ def test_a_run_that_refused_a_file_is_completed_and_says_so(up: Deployed, hook: 
     assert alert["url"].endswith(run_id)
 
 
-def test_a_broken_contract_fails_the_run_shows_why_and_alerts(
-    up: Deployed, hook: Hook, tmp_path: Path
-) -> None:
+def test_a_broken_contract_fails_the_run_shows_why_and_alerts(up: Deployed, hook: Hook) -> None:
     files = list_files()
     files["aclImdb/train/pos/0_3.txt"] = files.pop("aclImdb/train/pos/0_9.txt")
-    archive = write_archive(tmp_path / "wrong.tar.gz", files)
+    archive = write_archive(up.home / "archive" / "wrong.tar.gz", files)
     run_id = up.start_deployment(
         "ingest-reviews/ingest-reviews", archive=str(archive), accept_unverified=True
     )
@@ -241,10 +239,8 @@ def test_a_run_killed_with_its_worker_is_marked_alerted_and_completed_by_the_nex
     assert [path.name for path in (up.home / "parts").iterdir()] == []
 
 
-def test_a_failed_run_that_is_retried_ends_well_and_what_was_made_is_told_with_its_rows(
-    up: Deployed, tmp_path: Path
-) -> None:
-    archive = tmp_path / "small.tar.gz"
+def test_a_failed_run_that_is_retried_ends_well_and_what_was_made_is_told_with_its_rows(up: Deployed) -> None:
+    archive = up.home / "archive" / "small.tar.gz"
     run_id = up.start_deployment(
         "ingest-reviews/ingest-reviews", archive=str(archive), accept_unverified=True
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from deployments.settings import Settings
+from flows.grants import grant
 from flows.score_reviews import ScoringSummary, score_reviews
 from tasks.score_plan import ScoringPlan
 from tests.flows.small_home import ask
@@ -26,14 +27,16 @@ def count(settings: Settings, table: str) -> int:
 
 
 def run(**parameters: Any) -> ScoringSummary:
-    """Run the flow."""
-    summary = score_reviews(**parameters)
+    """Run the flow as the command does, which may name any file."""
+    with grant(parameters.get("files") or ()):
+        summary = score_reviews(**parameters)
     assert isinstance(summary, ScoringSummary)
     return summary
 
 
 def plan(**parameters: Any) -> ScoringPlan:
     """Run the flow dry."""
-    found = score_reviews(**parameters, dry_run=True)
+    with grant(parameters.get("files") or ()):
+        found = score_reviews(**parameters, dry_run=True)
     assert isinstance(found, ScoringPlan)
     return found

@@ -9,6 +9,8 @@ import duckdb
 import numpy as np
 
 from deployments.settings import Settings
+from flows.grants import grant
+from flows.ingest_reviews import IngestSummary, ingest_reviews
 from models.bundle import name_model, read_facts, write_bundle
 from models.evaluation import evaluate_scores
 from models.golden import GOLDEN_TEXTS
@@ -65,6 +67,12 @@ def promote_small_model(
     folder = write_small_bundle(settings, seed, more_facts)
     promote_model(settings.warehouse, folder.name, "for a test")
     return folder
+
+
+def ingest(archive: Path, *, accept_unverified: bool = False) -> IngestSummary:
+    """Run `ingest-reviews` as the command does, which may name any archive."""
+    with grant([str(archive)]):
+        return ingest_reviews(archive=str(archive), accept_unverified=accept_unverified)
 
 
 def ask(database: Path, query: str) -> list[tuple[Any, ...]]:

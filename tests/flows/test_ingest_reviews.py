@@ -7,25 +7,24 @@ import pytest
 
 from data_contracts.errors import ContractError, SourceError
 from deployments.settings import Settings
-from flows.ingest_reviews import ingest_reviews
-from tests.flows.small_home import ask
+from tests.flows.small_home import ask, ingest
 from tests.unit.small_archive import list_files, write_archive
 
 
 def test_an_unknown_archive_is_refused_unless_it_is_accepted(settings: Settings, tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "mine.tar.gz")
     with pytest.raises(SourceError, match="--accept-unverified"):
-        ingest_reviews(archive=str(archive))
-    summary = ingest_reviews(archive=str(archive), accept_unverified=True)
+        ingest(archive)
+    summary = ingest(archive, accept_unverified=True)
     assert (summary.dataset, summary.verification) == ("other", "accepted_unverified")
     assert summary.reviews == {"train": 6, "test": 6, "unsup": 3}
 
 
 def test_a_second_run_with_the_same_source_changes_nothing(settings: Settings, tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "mine.tar.gz")
-    ingest_reviews(archive=str(archive), accept_unverified=True)
+    ingest(archive, accept_unverified=True)
     before = (settings.reviews_dir / "train.parquet").stat().st_mtime_ns
-    assert not ingest_reviews(archive=str(archive), accept_unverified=True).changed
+    assert not ingest(archive, accept_unverified=True).changed
     assert (settings.reviews_dir / "train.parquet").stat().st_mtime_ns == before
 
 
@@ -36,7 +35,7 @@ def test_an_archive_that_breaks_its_contract_stops_the_flow_and_is_recorded(
     files["aclImdb/train/pos/0_2.txt"] = files.pop("aclImdb/train/pos/0_9.txt")
     archive = write_archive(tmp_path / "wrong.tar.gz", files)
     with pytest.raises(ContractError, match="expected"):
-        ingest_reviews(archive=str(archive), accept_unverified=True)
+        ingest(archive, accept_unverified=True)
     assert not list(settings.reviews_dir.glob("*.parquet"))
     failed = ask(settings.warehouse, "select distinct boundary from contract_results where not success")
     assert failed == [("archive",)]
@@ -45,13 +44,13 @@ def test_an_archive_that_breaks_its_contract_stops_the_flow_and_is_recorded(
 
 def test_a_missing_archive_is_named(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"nothing\.tar\.gz"):
-        ingest_reviews(archive=str(tmp_path / "nothing.tar.gz"))
+        ingest(tmp_path / "nothing.tar.gz")
 
 
 def test_the_real_archive_gives_its_known_rows_and_duplicates(
     settings: Settings, stanford_archive: Path
 ) -> None:
-    summary = ingest_reviews(archive=str(stanford_archive))
+    summary = ingest(stanford_archive)
     assert summary.reviews == {"train": 25_000, "test": 25_000, "unsup": 50_000}
     assert summary.dataset == "stanford"
     duplicates = dict(

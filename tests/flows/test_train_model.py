@@ -14,7 +14,6 @@ import tasks.train_stages
 import tasks.training
 from data_contracts.errors import ContractError, SourceError, WarehouseBusyError
 from deployments.settings import Settings, load_settings
-from flows.ingest_reviews import ingest_reviews
 from flows.train_model import TrainingSummary, train_model
 from models.bundle import find_graph, is_unaltered
 from models.variants import VARIANTS
@@ -22,7 +21,7 @@ from tasks.model_registry import find_champion, record_model
 from tasks.train_stages import decide
 from tasks.training import TrainedBundle, load_rows
 from tasks.warehouse import open_warehouse
-from tests.flows.small_home import ask
+from tests.flows.small_home import ask, ingest
 from tests.models.small import make_small_wide_variant
 from tests.unit.small_archive import RATING, write_archive
 
@@ -47,7 +46,7 @@ def ingest_small_archive(folder: Path) -> None:
         offset = 0 if split == "train" else TITLES
         urls = [f"http://www.imdb.com/title/tt{number + offset:07}/usercomments" for number in range(TITLES)]
         files[f"aclImdb/{split}/urls_{label}.txt"] = ("\n".join(urls) + "\n").encode()
-    ingest_reviews(archive=str(write_archive(folder / "small.tar.gz", files)), accept_unverified=True)
+    ingest(write_archive(folder / "small.tar.gz", files), accept_unverified=True)
 
 
 @pytest.fixture(scope="module")

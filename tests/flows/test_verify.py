@@ -11,11 +11,11 @@ import pytest
 
 from data_contracts.errors import ReviewsError
 from deployments.settings import Settings
-from flows.ingest_reviews import ingest_reviews
 from flows.upkeep import run_verify
 from tasks.published import publish
 from tasks.warehouse import open_warehouse
 from tests.flows.scoring_runs import CSV, drop, run
+from tests.flows.small_home import ingest
 from tests.unit.small_archive import write_archive
 
 SOURCE = "(select source_sha256 from scored_files limit 1)"
@@ -120,7 +120,7 @@ def test_a_corruption_beside_the_tables_breaks_its_promise(
 
 def test_a_lost_row_of_the_parquet_is_found(scoring_home: Settings) -> None:
     archive = write_archive(scoring_home.home / "small.tar.gz")
-    ingest_reviews(archive=str(archive), accept_unverified=True)
+    ingest(archive, accept_unverified=True)
     assert verify(scoring_home) == []
     path = scoring_home.reviews_dir / "train.parquet"
     table: pa.Table = pq.read_table(path)
