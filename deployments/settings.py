@@ -116,6 +116,23 @@ class Settings:
         return self.home / "prefect"
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        """Every folder of the home that this program keeps."""
+        return (
+            self.archive_dir,
+            self.reviews_dir,
+            self.bundles_dir,
+            self.inbox_dir,
+            self.parts_dir,
+            self.backups_dir,
+            self.exports_dir,
+            self.reports_dir,
+            self.scored_dir,
+            self.published.parent,
+            self.prefect_dir,
+        )
+
+    @property
     def api_url(self) -> str:
         """The Prefect API that `reviews up` serves."""
         return f"{self.ui_url}/api"

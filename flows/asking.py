@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data_contracts.errors import UsageError
 from deployments.settings import Settings
+from flows.targets import require_free_target
 from tasks import named_queries
 from tasks.answers import count
 from tasks.exports import Exported, Wish, export_reviews
@@ -41,8 +42,7 @@ def export(
 ) -> None:
     """Export scored reviews to a folder, with a progress bar, and say what is there now."""
     target = folder or settings.exports_dir
-    if target.is_relative_to(settings.inbox_dir):
-        raise UsageError(f"{target}: lies in the inbox, where it would be read. Next: name another folder.")
+    require_free_target(settings, target, settings.exports_dir, or_itself=True)
     done = export_reviews(
         settings.published, target, wish, since, only_new, lambda total: show_progress("Exporting", total)
     )

@@ -355,6 +355,7 @@ def explain(
     """
     from data_contracts.errors import UsageError
     from deployments.settings import load_settings
+    from flows.targets import require_free_target
     from tasks.explained_page import write_page
     from tasks.explained_text import write_explanation, write_explanation_as_json
     from tasks.explaining import decode_text
@@ -365,6 +366,8 @@ def explain(
     if name == "-":
         name, text = None, decode_text(sys.stdin.buffer.read())
     settings = load_settings()
+    if page:
+        require_free_target(settings, page, settings.reports_dir)
     explained = explain_score(settings.published, settings.bundles_dir, name, text, model_id)
     if page:
         write_page(explained, top, page)
@@ -394,9 +397,12 @@ def report(run: str, output: Path | None) -> None:
       reviews report latest --output today.html
     """
     from deployments.settings import load_settings
+    from flows.targets import require_free_target
     from tasks.report.writing import write_report
 
     settings = load_settings()
+    if output:
+        require_free_target(settings, output, settings.reports_dir)
     path = write_report(
         settings.published,
         settings.bundles_dir,

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from data_contracts.errors import BundleError, ReviewsError, UsageError
+from data_contracts.errors import BundleError, ReviewsError
 from deployments.settings import Settings
+from flows.targets import require_free_target
 from tasks import backups, forgetting, quarantine, retention
 from tasks.answers import count, escape_controls
 from tasks.code_version import name_code_version
@@ -149,8 +150,8 @@ def describe_forgettable(settings: Settings, name: str, kind: str | None) -> str
 
 def back_up(settings: Settings, target: Path | None, say: Say) -> None:
     """Make a backup; one without a name lies in `backups/`, where only the newest are kept."""
-    if target and target.is_relative_to(settings.inbox_dir):
-        raise UsageError(f"{target}: lies in the inbox, where it would be read. Next: name another folder.")
+    if target:
+        require_free_target(settings, target, settings.backups_dir)
     done = backups.back_up(
         settings.warehouse, settings.bundles_dir, target or backups.name_backup(settings.backups_dir)
     )

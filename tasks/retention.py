@@ -7,8 +7,9 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tasks.inbox import FoundFile, SourceFile, hash_file, look_into
+from tasks.inbox import FoundFile, PassedOver, SourceFile, hash_file, look_into
 from tasks.ledger import read_sightings, read_statuses
+from tasks.opening import open_folder_of
 from tasks.warehouse import open_warehouse
 
 _DROP_BYTES = """
@@ -16,10 +17,15 @@ UPDATE quarantined_rows SET raw = NULL, raw_is_text = false
 WHERE raw IS NOT NULL AND quarantined_at < now() - to_seconds(?)
 """
 _DAY_SECONDS = 86_400
+_NAME_BYTES = 255
+"""Of a file's name at most, on the usual file systems."""
 
 
-def move_scored(inbox: Path, warehouse: Path, scored_dir: Path) -> int:
-    """Move the inbox's files that some model has scored, unchanged since, to a folder of the day; give how many."""
+def move_scored(inbox: Path, warehouse: Path, scored_dir: Path) -> list[PassedOver]:
+    """Move the inbox's files that some model has scored, unchanged since, to a folder of the day.
+
+    Gives those that can't be moved: they stay, and the next run tries again.
+    """
     files = look_into(inbox).files if inbox.is_dir() else ()
     known = read_sightings(warehouse, files)
     done = [
@@ -27,9 +33,15 @@ def move_scored(inbox: Path, warehouse: Path, scored_dir: Path) -> int:
         for file in files
         if (seen := known.get(file.uri)) and seen.is_unchanged and seen.status == "scored"
     ]
+    stay = []
     for file in done:
-        _move(file, scored_dir / f"{datetime.now(UTC):%Y-%m-%d}" / file.uri, known[file.uri].source_sha256)
-    return len(done)
+        try:
+            _move(
+                file, scored_dir / f"{datetime.now(UTC):%Y-%m-%d}" / file.uri, known[file.uri].source_sha256
+            )
+        except OSError as error:
+            stay.append(PassedOver(file.uri, f"can't be moved to {scored_dir}: {error.strerror}"))
+    return stay
 
 
 def bring_back(warehouse: Path, scored_dir: Path, inbox: Path) -> int:
@@ -44,7 +56,7 @@ def bring_back(warehouse: Path, scored_dir: Path, inbox: Path) -> int:
     for source in unknown:
         for path, target in moved[source]:
             target.parent.mkdir(parents=True, exist_ok=True)
-            free = target.with_name(f"{source[:12]}-{target.name}") if os.path.lexists(target) else target
+            free = _name_beside(target, source) if os.path.lexists(target) else target
             path.rename(free)
     return len(unknown)
 
@@ -53,8 +65,17 @@ def _move(file: FoundFile, target: Path, source_sha256: str) -> None:
     """Move a file under its own name; where that is taken, with digits of its sha256 before it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if os.path.lexists(target):
-        target = target.with_name(f"{source_sha256[:12]}-{target.name}")
-    file.path.rename(target)
+        target = _name_beside(target, source_sha256)
+    # Whoever puts a link in the place of a folder of the inbox moves nothing from elsewhere.
+    with open_folder_of(file.path, file.root) as folder:
+        os.rename(file.path.name, target, src_dir_fd=folder)
+
+
+def _name_beside(target: Path, source_sha256: str) -> Path:
+    """Give a name with digits of the content's sha256 before it, the file's own cut where it would be too long."""
+    prefix = f"{source_sha256[:12]}-"
+    name = target.name.encode()[-(_NAME_BYTES - len(prefix)) :].decode(errors="ignore")
+    return target.with_name(prefix + name)
 
 
 def drop_old_bytes(warehouse: Path, days: float) -> int:

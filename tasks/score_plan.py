@@ -175,8 +175,8 @@ def _place_named(path: Path, folders: Sequence[Path]) -> tuple[Path, Path]:
     if placed is None:
         raise UsageError(
             f"{escape_controls(str(path))}: a run of a deployment reads the inbox and the folders of "
-            "REVIEWS_INPUT_DIRS alone, and follows no link out of them. Next: put it into the inbox, let REVIEWS_INPUT_DIRS name its "
-            "folder, or run `reviews score` with it."
+            "REVIEWS_INPUT_DIRS alone, and follows no link out of them. Next: put it into the inbox, let "
+            "REVIEWS_INPUT_DIRS name its folder, or run `reviews score` with it."
         )
     root, real = placed
     return real, root

@@ -274,7 +274,10 @@ def tidy_up(inbox: Path, warehouse: Path, scored_dir: Path, *, move: bool, quara
     Tells whether the database has changed.
     """
     if move:
-        move_scored(inbox, warehouse, scored_dir)
+        for stays in move_scored(inbox, warehouse, scored_dir):
+            warn(
+                f"{escape_controls(stays.uri)}: {stays.reason}. It stays in the inbox; the next run tries again."
+            )
     return bool(quarantine_days and drop_old_bytes(warehouse, quarantine_days))
 
 

@@ -178,7 +178,7 @@ def test_files_that_were_moved_after_the_backup_are_scored_anew(
 
 
 def test_a_backup_does_not_go_into_the_inbox(home: Settings) -> None:
-    with pytest.raises(UsageError, match="lies in the inbox"):
+    with pytest.raises(UsageError, match="lies in `inbox/` of the home"):
         back_up(home, home.inbox_dir / "backup", quiet)
 
 

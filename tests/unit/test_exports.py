@@ -477,7 +477,7 @@ def test_the_command_says_what_is_there_and_how_to_read_it(home: Settings) -> No
 
 
 def test_an_export_does_not_go_into_the_inbox(home: Settings) -> None:
-    with pytest.raises(UsageError, match="lies in the inbox"):
+    with pytest.raises(UsageError, match="lies in `inbox/` of the home"):
         export_command(home, home.inbox_dir / "out", Wish(), None, False, print)
 
 
