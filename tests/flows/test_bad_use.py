@@ -187,6 +187,17 @@ TABLE = [
         "unknown kind to forget", "forget", "--yes", "--as", "person", "x", says="'person' is not one of"
     ),
     parameter("backup over a folder", "backup", ".", says="is there already"),
+    parameter("backup into the parts", "backup", "home/parts/x", says="lies in `parts/` of the home"),
+    parameter("export into a bundle", "export", "home/bundles/x", says="lies in `bundles/` of the home"),
+    parameter(
+        "page over the database",
+        "explain",
+        "a",
+        "--html",
+        "home/reviews.duckdb",
+        says="lies where the home keeps its own files",
+    ),
+    parameter("report into the inbox", "report", "--output", "home/inbox/a.txt", says="lies in `inbox/`"),
     parameter("restore from nowhere", "restore", "nowhere", says="does not exist"),
     parameter("restore from a folder that is no backup", "restore", ".", says="is no backup"),
     sql("nothing asked", "  ", "The query is empty", WRONG),

@@ -1,8 +1,11 @@
 """What is found in the inbox, what is passed over and why, and how files go in groups."""
 
 import os
+import sys
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,12 +14,15 @@ from tasks.inbox import (
     GROUP_FILES,
     Findings,
     FoundFile,
+    PassedOver,
     SourceFile,
     group_files,
+    has_changed,
     hash_file,
     look_at_named,
     look_into,
 )
+from tests.unit.odd_files import deep_tree
 
 
 def write(path: Path, content: bytes = b"text") -> Path:
@@ -97,6 +103,64 @@ def test_a_file_that_changes_while_it_is_read_waits(tmp_path: Path) -> None:
 def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
     gone = FoundFile("a.csv", tmp_path / "a.csv", 1, 1)
     assert "can't be read" in getattr(hash_file(gone), "reason", "")
+
+
+def test_a_file_that_was_changed_and_given_its_time_back_has_changed(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv")
+    hashed = hash_file(look_into(tmp_path).files[0])
+    assert isinstance(hashed, SourceFile)
+    assert not has_changed(hashed)
+    assert has_changed(replace(hashed, ctime_ns=1))
+
+
+def test_a_file_of_any_size_that_holds_nothing_is_not_read(tmp_path: Path) -> None:
+    with write(tmp_path / "sparse.csv").open("wb") as file:
+        file.truncate(2**40)
+    findings = look_into(tmp_path)
+    assert not findings.files
+    assert [each.reason for each in findings.passed_over] == ["is larger than 64 GiB, the limit: split it"]
+
+
+def test_a_tree_deeper_than_pythons_stack_is_passed_over_and_stops_no_other_file(tmp_path: Path) -> None:
+    write(tmp_path / "good.csv")
+    with deep_tree(tmp_path / "deep", sys.getrecursionlimit() + 100):
+        findings = look_into(tmp_path)
+    assert [file.uri for file in findings.files] == ["good.csv"]
+    assert [each.reason for each in findings.passed_over] == ["lies more than 100 folders deep: move it up"]
+
+
+def test_a_folder_that_is_no_more_or_became_a_file_is_passed_over(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv")
+    for top in (path, tmp_path / "gone"):
+        assert "can't be looked into" in look_into(top).passed_over[0].reason
+
+
+def test_a_folder_whose_name_is_not_utf8_is_named_in_characters_that_can_be_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    scan = os.scandir
+
+    def refuse(path: Path) -> Any:
+        if path == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr("tasks.inbox.os.scandir", refuse)
+    [passed_over] = look_into(tmp_path).passed_over
+    assert passed_over.uri.encode().endswith(b"/caf?")
+
+
+def test_a_file_that_may_not_be_read_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a.csv")
+    found = look_into(tmp_path).files[0]
+
+    def refuse(path: Path, root: Path | None) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("tasks.inbox.open_regular", refuse)
+    assert hash_file(found) == PassedOver("a.csv", "can't be read: Permission denied")
 
 
 def test_small_files_go_together_and_a_large_one_alone() -> None:

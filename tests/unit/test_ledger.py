@@ -41,6 +41,15 @@ def test_a_file_seen_before_is_known_by_name_size_and_time(warehouse: Path) -> N
         assert not is_known(warehouse, changed)
 
 
+@pytest.mark.parametrize("year", [1600, 1970, 2300, 2446])
+def test_a_file_of_any_year_is_known_by_its_time(warehouse: Path, year: int) -> None:
+    source = replace(make_source("a.csv"), mtime_ns=(year - 1970) * 31_556_952 * 10**9)
+    record_seen(warehouse, [source])
+    assert is_known(warehouse, source)
+    for changed in (1, -1, 2**63, -(2**63)):
+        assert not is_known(warehouse, replace(source, mtime_ns=source.mtime_ns + changed))
+
+
 def test_a_file_that_changed_is_known_by_what_it_is_now(warehouse: Path) -> None:
     record_seen(warehouse, [make_source("a.csv")])
     changed = replace(make_source("a.csv", "new content"), size=30)

@@ -1,0 +1,89 @@
+"""What runs may read, and that a file, however odd, stops no other."""
+
+from pathlib import Path
+
+import pytest
+
+from data_contracts.errors import UsageError
+from deployments.settings import Settings
+from flows.grants import grant, is_granted
+from flows.ingest_reviews import ingest_reviews
+from flows.score_reviews import score_reviews
+from tasks.score_plan import ScoringRequest, find_outstanding
+from tests.flows.scoring_runs import drop, run
+from tests.flows.small_home import ask
+from tests.unit.odd_files import TEXT, deep_tree, write_odd_files, write_odd_things
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A file that lies outside the inbox."""
+    path = tmp_path / "outside" / "creds.csv"
+    path.parent.mkdir()
+    path.write_text(TEXT)
+    return path
+
+
+def test_a_run_that_no_command_started_reads_no_file_outside_the_inbox(
+    scoring_home: Settings, outside: Path
+) -> None:
+    with pytest.raises(UsageError, match="a run of a deployment reads the inbox and the folders of"):
+        score_reviews(files=[str(outside)])
+
+
+def test_a_run_that_no_command_started_reads_a_folder_of_the_settings(
+    scoring_home: Settings, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWS_INPUT_DIRS", f"/nowhere:{outside.parent}")
+    assert getattr(score_reviews(files=[str(outside)]), "rows_scored", 0) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["../../outside", "link.csv", "link", "link/creds.csv", "/etc/hostname", "/nosuch"]
+)
+def test_no_link_and_no_dots_lead_out_of_the_inbox(settings: Settings, outside: Path, name: str) -> None:
+    settings.inbox_dir.mkdir(parents=True)
+    (settings.inbox_dir / "link.csv").symlink_to(outside)
+    (settings.inbox_dir / "link").symlink_to(outside.parent)
+    with pytest.raises(UsageError, match="follows no link out of them"):
+        find_outstanding(settings.inbox_dir, settings.warehouse, ScoringRequest((name,)), record=False)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "", "deep", "deep/b.csv", "deep/../a.csv"])
+def test_names_within_the_inbox_are_found_under_the_names_that_they_have_there(
+    settings: Settings, name: str
+) -> None:
+    settings.inbox_dir.mkdir(parents=True)
+    drop(settings, "a.csv", TEXT)
+    drop(settings, "deep/b.csv", "text\na bad film\n")
+    found = find_outstanding(settings.inbox_dir, settings.warehouse, ScoringRequest((name,)), record=False)
+    whole = find_outstanding(settings.inbox_dir, settings.warehouse, ScoringRequest(), record=False)
+    assert found.new
+    assert set(found.new) <= set(whole.new)
+
+
+def test_a_command_grants_what_it_names_for_its_own_call_alone() -> None:
+    with grant(["/a", "/b"]):
+        assert is_granted(["/a"])
+        assert not is_granted(["/a", "/c"])
+    assert not is_granted(["/a"])
+
+
+@pytest.mark.parametrize("archive", ["http://127.0.0.1:9/latest/meta-data", "/etc/passwd", "creds.csv"])
+def test_a_run_that_no_command_started_fetches_no_archive_from_elsewhere(
+    settings: Settings, archive: str
+) -> None:
+    with pytest.raises(UsageError, match="takes the archive of REVIEWS_ARCHIVE or Stanford's"):
+        ingest_reviews(archive=archive, accept_unverified=True)
+
+
+def test_odd_files_are_scored_or_passed_over_by_name_and_known_the_next_time(scoring_home: Settings) -> None:
+    names = write_odd_files(scoring_home.inbox_dir)
+    passed_over = write_odd_things(scoring_home.inbox_dir)
+    with deep_tree(scoring_home.inbox_dir / "deep", 1_100):
+        first, second = run(), run()
+    assert ask(scoring_home.warehouse, "select uri from scored_files order by uri") == [
+        (name,) for name in sorted(names)
+    ]
+    assert (first.rows_scored, len(first.passed_over)) == (len(names), passed_over + 1)
+    assert (second.rows_scored, second.passed_over) == (0, first.passed_over)
