@@ -45,6 +45,22 @@ def test_a_file_of_a_name_that_is_taken_goes_under_another(moving: Settings) -> 
     assert len(list_moved(moving)) == 2
 
 
+def test_a_name_that_is_taken_and_as_long_as_names_may_be_is_cut(moving: Settings) -> None:
+    name = f"{'n' * 251}.csv"
+    drop(moving, name, CSV)
+    run()
+    drop(moving, name, "text\ngood plot\n")
+    run()
+    assert len(list_moved(moving)) == 2
+
+
+def test_a_file_that_cannot_be_moved_stays_and_fails_no_run(moving: Settings) -> None:
+    moving.scored_dir.write_text("in the way")
+    path = drop(moving, "a.csv", CSV)
+    assert run().rows_scored == 2
+    assert path.exists()
+
+
 def test_a_moved_file_is_scored_again_by_a_later_model_all_the_same(moving: Settings) -> None:
     drop(moving, "a.csv", CSV)
     run()

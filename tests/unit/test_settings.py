@@ -54,3 +54,14 @@ def test_so_many_reports_are_kept_as_the_environment_says() -> None:
         100,
         0,
     )
+
+
+def test_input_folders_are_whole_paths_set_apart_like_those_of_path() -> None:
+    assert load_settings({"REVIEWS_INPUT_DIRS": "/srv/a:/srv/b c:"}).input_dirs == (
+        Path("/srv/a"),
+        Path("/srv/b c"),
+    )
+    with pytest.raises(
+        UsageError, match="REVIEWS_INPUT_DIRS must name folders by their whole paths, not 'exports'"
+    ):
+        load_settings({"REVIEWS_INPUT_DIRS": "/srv/a:exports"})
