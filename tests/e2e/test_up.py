@@ -140,6 +140,18 @@ def test_a_command_beside_it_uses_its_server(up: Deployed) -> None:
     assert any("3 reviews" in run["name"] and run["deployment_id"] is None for run in runs)
 
 
+def test_a_run_of_the_deployment_reads_no_file_outside_the_inbox(up: Deployed, tmp_path: Path) -> None:
+    outside = tmp_path / "creds.csv"
+    outside.write_text("review_id,text\ncreds,a secret film\n")
+    run_id = up.start_deployment(files=[str(outside)])
+    assert up.wait_for_end(run_id) == "FAILED"
+    assert (
+        "reads the inbox and the folders of REVIEWS_INPUT_DIRS alone"
+        in up.read_run(run_id)["state"]["message"]
+    )
+    assert count_rows(up, "creds") == [(0, 0)]
+
+
 def test_two_runs_started_together_score_every_row_once(up: Deployed) -> None:
     write_reviews(up.home / "inbox" / "together.csv", 50, "together")
     runs = [up.start_deployment(), up.start_deployment()]
