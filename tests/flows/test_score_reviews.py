@@ -438,7 +438,7 @@ IDLE_RUN = """
 import os, pathlib, sys
 if sys.argv[1:] == ["forbid reading"]:
     def forbid(event, arguments):
-        if event == "open" and str(arguments[0]).endswith((".csv", ".txt")):
+        if event == "open" and str(arguments[0]).endswith(".csv"):
             os.write(2, f"READ {arguments[0]}\\n".encode())
             os._exit(3)
     sys.addaudithook(forbid)
