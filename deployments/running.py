@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from data_contracts.durable import write_whole
 from deployments.settings import PROJECT_ROOT, Settings
 from tasks.locking import is_held
 
@@ -49,10 +50,8 @@ def write_running(settings: Settings, *, is_ready: bool, started_at: datetime) -
         checkout=str(PROJECT_ROOT),
         is_ready=is_ready,
     )
-    path = _state_file(settings)
-    building = path.with_suffix(".tmp")
-    building.write_text(json.dumps(asdict(state), indent=2) + "\n", "utf-8")
-    building.replace(path)
+    with write_whole(_state_file(settings)) as building:
+        building.write_text(json.dumps(asdict(state), indent=2) + "\n", "utf-8")
 
 
 def forget_running(settings: Settings) -> None:

@@ -6,13 +6,12 @@ metrics, fingerprints, versions, golden scores).
 """
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data_contracts.durable import build_folder, remove_leftovers
 from data_contracts.errors import BundleError
 from data_contracts.faults import pass_fault_point
 from models.export import export_graph
@@ -50,38 +49,17 @@ def write_bundle(
     target = bundles_dir / str(facts["model_id"])
     if target.exists() and is_unaltered(target):
         return target
-    remove_unfinished(bundles_dir)
-    building = bundles_dir / f".{target.name}.{os.getpid()}.tmp"
-    building.mkdir(parents=True)
-    model.save(building / MODEL_FILE)
-    graph = export_graph(model)
-    if graph is not None:
-        (building / GRAPH_FILE).write_bytes(graph)
-    pass_fault_point("train: bundle half written")
-    (building / VOCABULARY_FILE).write_text(json.dumps(vocabulary.words, ensure_ascii=False), "utf-8")
-    _write_facts(building, facts)
-    shutil.rmtree(target, ignore_errors=True)
-    building.rename(target)
+    remove_leftovers(bundles_dir)
+    with build_folder(target, replace=True) as building:
+        model.save(building / MODEL_FILE)
+        graph = export_graph(model)
+        if graph is not None:
+            (building / GRAPH_FILE).write_bytes(graph)
+        pass_fault_point("train: bundle half written")
+        (building / VOCABULARY_FILE).write_text(json.dumps(vocabulary.words, ensure_ascii=False), "utf-8")
+        _write_facts(building, facts)
     pass_fault_point("train: bundle written")
     return target
-
-
-def remove_unfinished(parent: Path, name: str = "*") -> None:
-    """Remove what was left half made in `parent` under a name that fits: folders named by a process that is gone."""
-    for leftover in parent.glob(f".{name}.*.tmp"):
-        number = leftover.suffixes[-2].lstrip(".") if len(leftover.suffixes) > 1 else ""
-        if number.isdecimal() and (int(number) == os.getpid() or not _is_running(int(number))):
-            shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _write_facts(folder: Path, facts: Mapping[str, Any]) -> None:

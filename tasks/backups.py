@@ -9,20 +9,22 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from data_contracts.durable import build_folder, is_running, move_all, remove_leftovers, write_whole
 from data_contracts.errors import ReviewsError, UsageError, WarehouseBusyError, WarehouseError
-from models.bundle import remove_unfinished
 from tasks.forgetting import forget_again, read_traces
-from tasks.warehouse import copy_warehouse, make_durable, name_log, open_warehouse, require_warehouse
+from tasks.warehouse import copy_warehouse, name_log, open_warehouse, require_warehouse
 
 DATABASE, BUNDLES, MANIFEST = "reviews.duckdb", "bundles", "manifest.json"
 FORMAT = 1
 _PREFIX = "reviews-"
+_MARK = ".backing-up."
+"""With the number of a process: the file that says where it makes a backup."""
 
 
 @dataclass(frozen=True)
@@ -45,37 +47,61 @@ def back_up(warehouse: Path, bundles_dir: Path, target: Path) -> Backup:
     require_warehouse(warehouse, "`reviews score`; there is nothing to back up before")
     if target.exists():
         raise UsageError(f"{target}: is there already. Next: name a folder that is not.")
-    building = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        remove_unfinished(target.parent, target.name)
-        building.mkdir(mode=0o700)
-        (building / BUNDLES).mkdir()
-        with (building / DATABASE).open("wb") as file:
-            copy_warehouse(warehouse, file)
-        bundles = [path for path in sorted(bundles_dir.glob("*")) if path.is_dir() and path.name[0] != "."]
-        for bundle in bundles:
-            shutil.copytree(bundle, building / BUNDLES / bundle.name)
-        made_at = datetime.now(UTC).isoformat(timespec="seconds")
-        files = dict(_list_files(building))
-        manifest = {"format": FORMAT, "made_at": made_at, "files": files}
-        (building / MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
-        for path in (*building.rglob("*"), building):
-            make_durable(path)
-        building.rename(target)
+        _remove_killed(warehouse)
+        with _keep_mark(warehouse, target), build_folder(target, mode=0o700) as building:
+            return replace(_fill(building, warehouse, bundles_dir), folder=target)
     except OSError as error:
         raise ReviewsError(
             f"{target}: can't be written ({error.strerror or error}). Next: free space there, or name another folder."
         ) from error
+
+
+def _fill(building: Path, warehouse: Path, bundles_dir: Path) -> Backup:
+    """Write a backup into an empty folder."""
+    with (building / DATABASE).open("wb") as file:
+        copy_warehouse(warehouse, file)
+    (building / BUNDLES).mkdir()
+    bundles = [path for path in sorted(bundles_dir.glob("*")) if path.is_dir() and path.name[0] != "."]
+    for bundle in bundles:
+        shutil.copytree(bundle, building / BUNDLES / bundle.name)
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    files = dict(_list_files(building))
+    manifest = {"format": FORMAT, "made_at": made_at, "files": files}
+    (building / MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
+    return Backup(building, sum(facts["bytes"] for facts in files.values()), len(bundles), made_at)
+
+
+@contextmanager
+def _keep_mark(warehouse: Path, target: Path) -> Iterator[None]:
+    """Keep a file beside the database, while the block runs, that says where this process makes a backup."""
+    mark = warehouse.with_name(f"{_MARK}{os.getpid()}")
+    with write_whole(mark) as building:
+        building.write_bytes(os.fsencode(target.absolute()))
+    try:
+        yield
     finally:
-        shutil.rmtree(building, ignore_errors=True)
-    size = sum(facts["bytes"] for facts in files.values())
-    return Backup(target, size, len(bundles), made_at)
+        mark.unlink(missing_ok=True)
+
+
+def _remove_killed(warehouse: Path) -> None:
+    """Remove what backups left half made that were killed, wherever they were to go.
+
+    Where that folder is not to be had now, the mark stays for the next backup.
+    """
+    for mark in warehouse.parent.glob(f"{_MARK}*"):
+        process = mark.name.removeprefix(_MARK)
+        if not process.isdecimal() or (int(process) != os.getpid() and is_running(int(process))):
+            continue
+        target = Path(os.fsdecode(mark.read_bytes()))
+        remove_leftovers(target.parent, target.name)
+        if target.parent.is_dir():
+            mark.unlink(missing_ok=True)
 
 
 def drop_older(backups_dir: Path, keep: int) -> list[Path]:
     """Remove half made backups, and all but the newest `keep` of those named by their moment; 0 keeps all."""
-    remove_unfinished(backups_dir, f"{_PREFIX}*")
+    remove_leftovers(backups_dir)
     found = sorted(path for path in backups_dir.glob(f"{_PREFIX}*T*Z") if (path / MANIFEST).is_file())
     dropped = found[:-keep] if keep else []
     for path in dropped:
@@ -110,30 +136,25 @@ def restore(folder: Path, warehouse: Path, bundles_dir: Path, parts_dir: Path) -
     """
     check_backup(folder)
     traces = read_traces(warehouse) if warehouse.exists() else None
-    building = warehouse.with_name(f".{warehouse.name}.restoring")
+    remove_leftovers(warehouse.parent)
     try:
-        for leftover in (building, name_log(building)):
-            leftover.unlink(missing_ok=True)
-        shutil.copyfile(folder / DATABASE, building)
-        with open_warehouse(building, write=True):
-            pass  # a database of a newer version is refused here, an older one brought up to date
-        if traces is not None:
-            forget_again(building, traces)
-        make_durable(building)
-        for bundle in sorted((folder / BUNDLES).glob("*")):
-            _put_bundle(bundle, bundles_dir)
-        # Parts that wait were scored by the database that goes: their files are scored anew.
-        for part in parts_dir.iterdir():
-            shutil.rmtree(part, ignore_errors=True)
-        kept = _swap_in(building, warehouse)
+        with ExitStack() as held, write_whole(warehouse) as building:
+            shutil.copyfile(folder / DATABASE, building)
+            with open_warehouse(building, write=True):
+                pass  # a database of a newer version is refused here, an older one brought up to date
+            if traces is not None:
+                forget_again(building, traces)
+            for bundle in sorted((folder / BUNDLES).glob("*")):
+                _put_bundle(bundle, bundles_dir)
+            # Parts that wait were scored by the database that goes: their files are scored anew.
+            for part in parts_dir.iterdir():
+                shutil.rmtree(part, ignore_errors=True)
+            return _keep(warehouse, held) if warehouse.exists() else None
     except OSError as error:
         raise ReviewsError(
             f"{warehouse}: can't be restored ({error.strerror or error}). The database before it is untouched. "
             "Next: see to space and permissions."
         ) from error
-    finally:
-        building.unlink(missing_ok=True)
-    return kept
 
 
 def _put_bundle(bundle: Path, bundles_dir: Path) -> None:
@@ -141,41 +162,27 @@ def _put_bundle(bundle: Path, bundles_dir: Path) -> None:
     target = bundles_dir / bundle.name
     if target.is_dir() and dict(_list_files(target)) == dict(_list_files(bundle)):
         return
-    building = bundles_dir / f".{bundle.name}.{os.getpid()}.tmp"
-    shutil.rmtree(building, ignore_errors=True)
-    shutil.copytree(bundle, building)
-    shutil.rmtree(target, ignore_errors=True)
-    building.rename(target)
+    with build_folder(target, replace=True) as building:
+        shutil.copytree(bundle, building, dirs_exist_ok=True)
 
 
-def _swap_in(building: Path, warehouse: Path) -> Path | None:
-    """Put `building` in the place of the present database; give where that was kept, if there was one.
+def _keep(warehouse: Path, held: ExitStack) -> Path:
+    """Give the present database a second name, and its log with it.
 
-    The present one is held meanwhile, so that nobody writes into what is about to go; a damaged one can't be.
+    It is held as long as `held` is open, so that nobody writes into what is about to go; a damaged one can't be.
     """
-    if not warehouse.exists():
-        building.replace(warehouse)
-        return None
-    with ExitStack() as held:
-        try:
-            held.enter_context(open_warehouse(warehouse, write=True)).execute("CHECKPOINT")
-        except WarehouseBusyError:
-            raise
-        except WarehouseError:
-            pass  # it is damaged, which may be why a backup is wanted
-        kept = _keep(warehouse)
-        building.replace(warehouse)
-    return kept
-
-
-def _keep(warehouse: Path) -> Path:
-    """Give the present database a second name, and its log with it."""
+    try:
+        held.enter_context(open_warehouse(warehouse, write=True)).execute("CHECKPOINT")
+    except WarehouseBusyError:
+        raise
+    except WarehouseError:
+        pass  # it is damaged, which may be why a backup is wanted
     kept = warehouse.with_name(
         f"{warehouse.stem}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{warehouse.suffix}"
     )
     os.link(warehouse, kept)
     if name_log(warehouse).exists():
-        name_log(warehouse).rename(name_log(kept))
+        move_all([(name_log(warehouse), name_log(kept))])
     return kept
 
 

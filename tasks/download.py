@@ -7,7 +7,6 @@ where there is no published checksum; `<name>.wrong-<sha256>` is a file that was
 
 import hashlib
 import json
-import os
 import random
 import re
 import time
@@ -20,6 +19,14 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from data_contracts.archive import MAX_TOTAL_BYTES, MEBIBYTE, PUBLISHED, PublishedArchive
+from data_contracts.durable import (
+    make_durable,
+    make_folder,
+    move_all,
+    put_in_place,
+    remove_leftovers,
+    write_whole,
+)
 from data_contracts.errors import SourceError, SourceUnreachableError
 from tasks.locking import hold_folder, refuse_to_wait
 
@@ -85,8 +92,9 @@ def fetch_archive(
     _require_address(source)
     target = archive_dir / _name_file(source)
     try:
-        archive_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(archive_dir)
         with hold_folder(archive_dir, refuse_to_wait):
+            remove_leftovers(archive_dir)
             fetched = _find_whole(source, target, published)
             if fetched is None:
                 _download(source, _part_of(target), report, patience or Patience())
@@ -178,14 +186,16 @@ def _keep_whole(url: str, target: Path, published: PublishedArchive) -> FetchedA
             f"not {published.size} bytes with sha256 {published.sha256}. It was set aside as {aside}. "
             "Next: try again later; if you know that file and trust it, name its path with --archive."
         )
-    part.replace(target)
+    put_in_place(part, target)
     if url != published.url:
         _write_json(_beside(target), {_hash_url(url): digest})
     return FetchedArchive(target, digest, digest == published.sha256)
 
 
 def _set_aside(path: Path, target: Path, digest: str) -> Path:
-    return path.replace(target.with_name(f"{target.name}.wrong-{digest[:12]}"))
+    aside = target.with_name(f"{target.name}.wrong-{digest[:12]}")
+    move_all([(path, aside)])
+    return aside
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -198,7 +208,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, note: dict[str, Any]) -> None:
-    path.write_text(json.dumps(note))
+    with write_whole(path) as building:
+        building.write_text(json.dumps(note))
 
 
 # The download: attempts, and what one attempt does
@@ -350,8 +361,7 @@ def _receive(
             report(len(piece))
             if size > (MAX_TOTAL_BYTES if total is None else total):
                 break
-        file.flush()
-        os.fsync(file.fileno())
+    make_durable(part)
     if size > MAX_TOTAL_BYTES:
         _discard(part, report)
         raise _refuse_size(url, size)

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from data_contracts.durable import make_durable, make_folder, move_all, remove_leftovers, write_whole
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.faults import pass_fault_point
 from tasks.answers import format_answer
 from tasks.locking import hold_folder, refuse_to_wait
 from tasks.published import open_published, require_published
-from tasks.warehouse import make_durable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -139,7 +139,7 @@ def export_reviews(
     of rows and gives what is told of those done with. Raises `UsageError` where the folder can't take them.
     """
     require_published(published)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder, mode=0o700)
     with hold_folder(folder, refuse_to_wait):
         before = settle(folder)
         held = before if only_new and before else None
@@ -177,14 +177,14 @@ def settle(folder: Path) -> _Ledger | None:
         raise UsageError(
             f"{kept[0]}: is of an export whose {LEDGER} is gone. Next: remove that export, or name another folder."
         )
-    (folder / f".{LEDGER}.tmp").unlink(missing_ok=True)
+    remove_leftovers(folder, LEDGER, held=True)
     # All that goes before any that comes: a reader may miss rows for a moment, and never has them twice.
     for day, match in found:
         if f"{day.name}/{match[2]}" not in listed:
             (day / match[0]).unlink()
     for day, match in found:
         if f"{day.name}/{match[2]}" in listed and match[3]:
-            (day / match[0]).rename(day / match[2])
+            move_all([(day / match[0], day / match[2])])
             pass_fault_point("export: a file in place")
     for day in {day for day, _ in found}:
         make_durable(day)
@@ -382,9 +382,6 @@ def _write_ledger(folder: Path, ledger: _Ledger) -> None:
         "files": ledger.files,
         "keys": sorted(ledger.keys),
     }
-    building = folder / f".{LEDGER}.tmp"
-    building.write_text(json.dumps(content, indent=0), "utf-8")
-    make_durable(building)
-    building.replace(folder / LEDGER)
-    make_durable(folder)
+    with write_whole(folder / LEDGER) as building:
+        building.write_text(json.dumps(content, indent=0), "utf-8")
     pass_fault_point("export: after ledger")

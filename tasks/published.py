@@ -4,7 +4,6 @@ Readers never touch the warehouse itself, so none of them locks a writer out. Wh
 goes on reading that one. Asking starts quickly and can't write, reach files or load extensions.
 """
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any, TextIO
 
 import duckdb
 
+from data_contracts.durable import make_folder, remove_leftovers, write_whole
 from data_contracts.errors import UsageError, WarehouseError
 from data_contracts.faults import pass_fault_point
 from tasks.answers import escape_controls, format_answer
@@ -63,13 +63,15 @@ _EXPLANATIONS = {
 def publish(warehouse: Path, published: Path) -> None:
     """Put a copy of everything that was committed in the place of the published one, whole or not at all."""
     try:
-        published.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(published.parent)
         with hold_folder(published.parent):
-            building = published.with_name(f".{published.name}.new")
-            _write_copy(warehouse, building)
-            # Left by someone who wrote into the old copy: it does not belong to the new one.
-            name_log(published).unlink(missing_ok=True)
-            building.replace(published)
+            remove_leftovers(published.parent, held=True)
+            with write_whole(published) as building:
+                with building.open("wb") as target:
+                    copy_warehouse(warehouse, target)
+                pass_fault_point("score: inside publishing")
+                # Left by someone who wrote into the old copy: it does not belong to the new one.
+                name_log(published).unlink(missing_ok=True)
     except OSError as error:
         raise WarehouseError(
             f"{published}: can't be published ({error.strerror or error}). The copy before it, if any, stays. "
@@ -89,19 +91,6 @@ def needs_publishing(warehouse: Path, published: Path) -> bool:
             return connection.execute(_STATE).fetchall() != newest
     except WarehouseError:
         return True
-
-
-def _write_copy(warehouse: Path, building: Path) -> None:
-    try:
-        with building.open("wb") as target:
-            copy_warehouse(warehouse, target)
-            pass_fault_point("score: inside publishing")
-            target.flush()
-            os.fsync(target.fileno())
-    except BaseException:
-        # Half a copy on a full disk would keep it full.
-        building.unlink(missing_ok=True)
-        raise
 
 
 def write_answer(

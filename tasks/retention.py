@@ -7,7 +7,8 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tasks.inbox import FoundFile, PassedOver, SourceFile, hash_file, look_into
+from data_contracts.durable import make_folder, move_all, sync_after_renames
+from tasks.inbox import PassedOver, SourceFile, hash_file, look_into
 from tasks.ledger import read_sightings, read_statuses
 from tasks.opening import open_folder_of
 from tasks.warehouse import open_warehouse
@@ -33,14 +34,16 @@ def move_scored(inbox: Path, warehouse: Path, scored_dir: Path) -> list[PassedOv
         for file in files
         if (seen := known.get(file.uri)) and seen.is_unchanged and seen.status == "scored"
     ]
-    stay = []
-    for file in done:
-        try:
-            _move(
-                file, scored_dir / f"{datetime.now(UTC):%Y-%m-%d}" / file.uri, known[file.uri].source_sha256
-            )
-        except OSError as error:
-            stay.append(PassedOver(file.uri, f"can't be moved to {scored_dir}: {error.strerror}"))
+    day, stay = scored_dir / f"{datetime.now(UTC):%Y-%m-%d}", []
+    with sync_after_renames() as rename:
+        for file in done:
+            try:
+                target = _find_place(day / file.uri, known[file.uri].source_sha256)
+                # Whoever puts a link in the place of a folder of the inbox moves nothing from elsewhere.
+                with open_folder_of(file.path, file.root) as folder:
+                    rename(file.path, target, folder)
+            except OSError as error:
+                stay.append(PassedOver(file.uri, f"can't be moved to {scored_dir}: {error.strerror}"))
     return stay
 
 
@@ -53,22 +56,14 @@ def bring_back(warehouse: Path, scored_dir: Path, inbox: Path) -> int:
             if isinstance(found, SourceFile):
                 moved.setdefault(found.source_sha256, []).append((file.path, inbox / file.uri))
     unknown = moved.keys() - read_statuses(warehouse, list(moved)).keys()
-    for source in unknown:
-        for path, target in moved[source]:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            free = _name_beside(target, source) if os.path.lexists(target) else target
-            path.rename(free)
+    move_all((path, _find_place(target, source)) for source in unknown for path, target in moved[source])
     return len(unknown)
 
 
-def _move(file: FoundFile, target: Path, source_sha256: str) -> None:
-    """Move a file under its own name; where that is taken, with digits of its sha256 before it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if os.path.lexists(target):
-        target = _name_beside(target, source_sha256)
-    # Whoever puts a link in the place of a folder of the inbox moves nothing from elsewhere.
-    with open_folder_of(file.path, file.root) as folder:
-        os.rename(file.path.name, target, src_dir_fd=folder)
+def _find_place(target: Path, source_sha256: str) -> Path:
+    """Give where a file may go, in a folder that is made: its own name, or one beside it where that is taken."""
+    make_folder(target.parent)
+    return _name_beside(target, source_sha256) if os.path.lexists(target) else target
 
 
 def _name_beside(target: Path, source_sha256: str) -> Path:

@@ -5,7 +5,6 @@ put in place one after the other; files that disagree count as none, so a break 
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_contracts.durable import make_durable, make_folder, name_temporary, put_in_place, remove_leftovers
 from data_contracts.errors import SourceError
 from data_contracts.faults import pass_fault_point
 from data_contracts.reviews import (
@@ -27,7 +27,6 @@ from data_contracts.reviews import (
 from tasks.archive import ArchiveContents, FolderContents
 from tasks.locking import hold_folder, refuse_to_wait
 
-_TEMPORARY_SUFFIX = ".writing"
 _ROW_GROUP_ROWS = 10_000
 _DICTIONARY_COLUMNS = ["split", "label", "rating", "movie_id"]
 _STATISTICS_COLUMNS = ["split", "label", "rating", "review_number", "movie_id"]
@@ -53,7 +52,7 @@ def write_tables(
     Raises `SourceError` if the folder can't be written to, or if another run is writing there.
     """
     try:
-        reviews_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(reviews_dir)
         with hold_folder(reviews_dir, refuse_to_wait):
             remove_leftovers(reviews_dir)
             try:
@@ -107,12 +106,6 @@ def count_rows(reviews_dir: Path, split: str) -> int:
     return int(pq.read_metadata(_require_whole(reviews_dir, split)).num_rows)
 
 
-def remove_leftovers(reviews_dir: Path) -> None:
-    """Remove the temporary files of a write that broke off."""
-    for leftover in reviews_dir.glob(f"*{_TEMPORARY_SUFFIX}"):
-        leftover.unlink(missing_ok=True)
-
-
 def _build_rows(folder: FolderContents, split: str) -> pa.Table:
     count = len(folder.review_numbers)
     labelled = folder.label != "unsup"
@@ -138,7 +131,9 @@ def _write_temporary(
     with ThreadPoolExecutor(len(SPLITS)) as pool:
         writes = [
             pool.submit(
-                _write_file, tables[split].replace_schema_metadata(metadata), _temporary(reviews_dir, split)
+                _write_file,
+                tables[split].replace_schema_metadata(metadata),
+                name_temporary(_name_file(reviews_dir, split)),
             )
             for split in SPLITS
         ]
@@ -148,36 +143,30 @@ def _write_temporary(
 
 
 def _write_file(table: pa.Table, path: Path) -> None:
-    with path.open("wb") as file:
+    with pq.ParquetWriter(
+        path,
+        table.schema,
+        compression="zstd",
+        use_dictionary=_DICTIONARY_COLUMNS,
         # Statistics of texts would put whole reviews into the footer.
-        with pq.ParquetWriter(
-            file,
-            table.schema,
-            compression="zstd",
-            use_dictionary=_DICTIONARY_COLUMNS,
-            write_statistics=_STATISTICS_COLUMNS,
-        ) as writer:
-            for start in range(0, max(len(table), 1), _ROW_GROUP_ROWS):
-                writer.write_table(table.slice(start, _ROW_GROUP_ROWS))
-                pass_fault_point("ingest: between row groups")
-        file.flush()
-        os.fsync(file.fileno())
+        write_statistics=_STATISTICS_COLUMNS,
+    ) as writer:
+        for start in range(0, max(len(table), 1), _ROW_GROUP_ROWS):
+            writer.write_table(table.slice(start, _ROW_GROUP_ROWS))
+            pass_fault_point("ingest: between row groups")
+    make_durable(path)  # all three are, before the first gets its name
 
 
-def _temporary(reviews_dir: Path, split: str) -> Path:
-    return reviews_dir / f"{split}.parquet{_TEMPORARY_SUFFIX}"
+def _name_file(reviews_dir: Path, split: str) -> Path:
+    return reviews_dir / f"{split}.parquet"
 
 
 def _put_in_place(reviews_dir: Path) -> None:
     pass_fault_point("ingest: before in place")
     for split in SPLITS:
-        _temporary(reviews_dir, split).replace(reviews_dir / f"{split}.parquet")
+        path = _name_file(reviews_dir, split)
+        put_in_place(name_temporary(path), path)
         pass_fault_point("ingest: between splits")
-    folder = os.open(reviews_dir, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _read_one_provenance(path: Path) -> Provenance | None:

@@ -5,7 +5,6 @@ temporary name and renamed when it is whole and checked, so a part that is there
 opens the database: parts are independent of each other, only the commit is not. Needs ONNX Runtime, by the scorer.
 """
 
-import os
 import shutil
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from data_contracts.durable import put_in_place, remove_leftovers, start_folder
 from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
 from data_contracts.faults import pass_fault_point
@@ -51,7 +51,6 @@ from tasks.inbox import PassedOver, SourceFile, has_changed
 from tasks.interruption import stop_if_interrupted
 from tasks.refusals import refusal
 from tasks.review_files import ReadOptions, format_of, read_review_file
-from tasks.warehouse import make_durable
 
 CHUNK_ROWS = 16_384
 """Rows that are checked and scored at a time; small files go together."""
@@ -150,10 +149,7 @@ def name_part(model_id: str, files: Sequence[HasContent]) -> str:
 def start_part(job: ScoringJob, files: Sequence[HasContent]) -> tuple[Path, Path]:
     """Make the empty folder in which a part is built; give it, and the name that the part gets when it is whole."""
     target = job.parts_dir / name_part(job.scorer.model_id, files)
-    building = job.parts_dir / f".{target.name}.{os.getpid()}.tmp"
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
-    return building, target
+    return start_folder(target), target
 
 
 def score_group(
@@ -182,10 +178,7 @@ def score_group(
 
 def keep_part(outcome: GroupOutcome) -> Path:
     """Give a part whose checks hold its name: from here on it is one that will be committed."""
-    for path in (*outcome.building.iterdir(), outcome.building):
-        make_durable(path)
-    shutil.rmtree(outcome.part_dir, ignore_errors=True)
-    outcome.building.rename(outcome.part_dir)
+    put_in_place(outcome.building, outcome.part_dir, replace=True)
     pass_fault_point("score: part written")
     return outcome.part_dir
 
@@ -207,8 +200,7 @@ def find_waiting(parts_dir: Path, tell: Callable[[Path, str], object]) -> Iterat
 
     The caller holds `parts_dir`.
     """
-    for unfinished in parts_dir.glob(".*.tmp"):
-        shutil.rmtree(unfinished, ignore_errors=True)
+    remove_leftovers(parts_dir, held=True)
     for part_dir in sorted(path for path in parts_dir.glob("*") if path.is_dir()):
         if is_undamaged(part_dir):
             yield part_dir

@@ -4,7 +4,6 @@ Plain functions over `models/`; needs TensorFlow. The test rows are only ever re
 """
 
 import json
-import os
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from data_contracts.drift import ReferenceMeasure, describe_reference
+from data_contracts.durable import write_whole
 from data_contracts.errors import SourceError
 from data_contracts.expectations import CheckResult
 from data_contracts.reviews import Provenance
@@ -255,9 +255,8 @@ def measure_baseline(reviews_dir: Path, rows: TrainingRows) -> dict[str, Any]:
         pass  # not measured yet on these rows
     result = fit_baseline(train.texts, train.labels(), test.texts, test.labels())
     figures = {**asdict(result), **these_rows}
-    building = path.with_suffix(f".{os.getpid()}.tmp")
-    building.write_text(json.dumps(figures, indent=1), "utf-8")
-    building.replace(path)
+    with write_whole(path) as building:
+        building.write_text(json.dumps(figures, indent=1), "utf-8")
     return figures
 
 

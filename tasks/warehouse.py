@@ -4,7 +4,6 @@ One process at a time has the file, whether it reads or writes, so whoever opens
 once. Readers that may take long open the published copy instead (`tasks/published.py`).
 """
 
-import os
 import random
 import shutil
 import threading
@@ -17,6 +16,7 @@ from typing import BinaryIO
 
 import duckdb
 
+from data_contracts.durable import make_folder, remove_leftovers, write_whole
 from data_contracts.errors import WarehouseBusyError, WarehouseError
 from data_contracts.warehouse import Migration, list_migrations, read_views
 from tasks.locking import hold_folder
@@ -85,22 +85,18 @@ def copy_warehouse(path: Path, target: BinaryIO, wait_seconds: float = WAIT_SECO
 
 def rewrite_warehouse(path: Path, wait_seconds: float = WAIT_SECONDS) -> None:
     """Write the database's file anew and put it in place: of what was deleted, no byte is left in it."""
-    building = path.absolute().with_name(f".{path.name}.rewriting")
     with (
         _take_turn(path, wait_seconds),
+        # While this connection has the old file, no one else does; whoever comes next opens the new one.
         _open_up_to_date(path.absolute(), True, wait_seconds) as connection,
+        write_whole(path.absolute()) as building,
     ):
         connection.execute("CHECKPOINT")
-        for leftover in (building, name_log(building)):
-            leftover.unlink(missing_ok=True)
         connection.execute(
             f"ATTACH {quote(str(building))} AS anew (STORAGE_VERSION '{STORAGE_VERSION}', {_ROW_GROUPS})"
         )
         connection.execute("COPY FROM DATABASE warehouse TO anew")
         connection.execute("DETACH anew")
-        make_durable(building)
-        # While this connection has the old file, no one else does; whoever comes next opens the new one.
-        building.replace(path)
     name_rewrite_mark(path).unlink(missing_ok=True)
 
 
@@ -110,20 +106,12 @@ def name_rewrite_mark(path: Path) -> Path:
 
 
 def finish_rewriting(path: Path) -> bool:
-    """Write the database anew if a killed command was to; tell whether that was so."""
+    """Write the database anew if a killed command was to, and remove what it left; tell whether that was so."""
+    remove_leftovers(path.parent)
     if not name_rewrite_mark(path).exists():
         return False
     rewrite_warehouse(path)
     return True
-
-
-def make_durable(path: Path) -> None:
-    """Let a file's or folder's content survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -250,7 +238,7 @@ def _create_if_missing(path: Path, migrations: Sequence[Migration], views: str) 
     if path.exists():
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with hold_folder(path.parent):
             if not path.exists():
                 _create(path, migrations, views)
@@ -261,13 +249,13 @@ def _create_if_missing(path: Path, migrations: Sequence[Migration], views: str) 
 
 
 def _create(path: Path, migrations: Sequence[Migration], views: str) -> None:
-    building = path.with_name(f".{path.name}.new")
     # A log without its database is of no use, and would be taken for the new one's.
-    for leftover in (building, name_log(building), name_log(path)):
-        leftover.unlink(missing_ok=True)
-    with _connect(building, f"STORAGE_VERSION '{STORAGE_VERSION}'") as connection:
+    name_log(path).unlink(missing_ok=True)
+    with (
+        write_whole(path) as building,
+        _connect(building, f"STORAGE_VERSION '{STORAGE_VERSION}'") as connection,
+    ):
         bring_up_to_date(connection, migrations, views)
-    building.rename(path)
 
 
 def _read_state(connection: duckdb.DuckDBPyConnection) -> tuple[int, str | None]:

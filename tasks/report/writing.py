@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from data_contracts.durable import make_folder, remove_leftovers, write_whole
 from data_contracts.errors import SourceError, UsageError
 from tasks.answers import escape_controls
 from tasks.locking import hold_folder
@@ -43,7 +44,7 @@ def write_report(
         run = find_run(ask, name)
         page = make_page(ask, run, bundles_dir)
     path = output or reports_dir / name_report(run.run_id)
-    _write_whole(path, page)
+    _write_page(path, page)
     if output is None and keep:
         drop_older(reports_dir, keep)
     return path
@@ -61,18 +62,12 @@ def name_report(run_id: str) -> str:
     return f"{re.sub(r'[^0-9A-Za-z_-]', '_', run_id)}.html"
 
 
-def _write_whole(path: Path, page: str) -> None:
-    """Write under another name and rename, so that no one sees half a page."""
-    building = path.with_name(f".{path.name}.new")
+def _write_page(path: Path, page: str) -> None:
+    """Write a page whole or not at all, while nobody else writes into its folder."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with hold_folder(path.parent):
-            try:
-                building.write_bytes(page.encode("utf-8", "replace"))
-                building.replace(path)
-            except BaseException:
-                building.unlink(missing_ok=True)
-                raise
+        make_folder(path.parent)
+        with hold_folder(path.parent), write_whole(path) as building:
+            building.write_bytes(page.encode("utf-8", "replace"))
     except OSError as error:
         raise SourceError(
             f"{path}: the report can't be written ({error.strerror or error}). Next: free space, mend the folder's "
@@ -85,7 +80,8 @@ def drop_older(reports_dir: Path, keep: int) -> list[Path]:
     found = [path for path in reports_dir.glob("*.html") if _RUN_ID.fullmatch(path.stem)]
     older = sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)[keep:]
     with hold_folder(reports_dir):
-        for path in (*older, *reports_dir.glob(".*.html.new")):
+        remove_leftovers(reports_dir, held=True)
+        for path in older:
             path.unlink(missing_ok=True)
     return older
 

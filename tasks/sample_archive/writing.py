@@ -6,14 +6,13 @@ may differ with the zlib that packs them.
 
 import gzip
 import io
-import os
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from data_contracts.archive import EXPECTED_REVIEWS, ROOT
+from data_contracts.durable import write_whole
 from data_contracts.errors import SourceError
 from tasks.sample_archive.reviews import Review, make_reviews
 
@@ -45,18 +44,13 @@ def write_sample_archive(path: Path, report: Callable[[int], None] = lambda revi
     What stands there is replaced; folders are made as needed. `report` is told of the reviews written since
     its last call, `sum(SAMPLE_COUNTS.values())` in all. A path that can't be written is a `SourceError`.
     """
-    building = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_tar(building, _list_members(_make_folders()), report)
-        building.replace(path)
+        with write_whole(path) as building:
+            _write_tar(building, _list_members(_make_folders()), report)
     except OSError as error:
         raise SourceError(
             f"{path}: the sample archive can't be written ({error.strerror}). Free the space or name another place."
         ) from error
-    finally:
-        with suppress(OSError):
-            building.unlink(missing_ok=True)
     return path
 
 

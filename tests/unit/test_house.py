@@ -33,6 +33,8 @@ READ_ENVIRONMENT = {
     "models/lstm_process.py",
     "data_contracts/faults.py",
 }
+RENAMES = {"rename", "renames", "fsync", "fdatasync"}
+MOVES = {("os", "replace"), ("shutil", "move")}
 HAND_ENVIRONMENT_ON = {"deployments/up.py", "deployments/detached.py", "deployments/temporary_server.py"}
 """To the processes that they start."""
 
@@ -94,6 +96,28 @@ def test_the_environment_is_read_in_one_place(package: str) -> None:
 @pytest.mark.parametrize("path", sorted(ROOT.glob("flows/*.py")), ids=lambda path: path.name)
 def test_no_flow_module_shadows_a_package(path: Path) -> None:
     assert path.stem not in {*ORDER, "deployments"}
+
+
+def list_renames(path: Path) -> Iterator[str]:
+    """Name the calls that rename or sync a file; those of texts, dates and rows have the same names, not arguments."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module in ("os", "shutil"):
+            yield from (alias.name for alias in node.names if alias.name in {*RENAMES, "replace", "move"})
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            attribute, owner = node.func.attr, ast.unparse(node.func.value)
+            is_path_replace = attribute == "replace" and len(node.args) == 1 and not node.keywords
+            if attribute in RENAMES or is_path_replace or (owner, attribute) in MOVES:
+                yield ast.unparse(node)
+
+
+@pytest.mark.parametrize("package", [*ORDER, "deployments"])
+def test_only_durable_writes_rename_into_place(package: str) -> None:
+    found = {
+        path.relative_to(ROOT).as_posix(): renames
+        for path in list_modules(package)
+        if (renames := list(list_renames(path)))
+    }
+    assert set(found) == ({"data_contracts/durable.py"} if package == "data_contracts" else set())
 
 
 def test_deployments_do_not_import_flows() -> None:

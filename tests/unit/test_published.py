@@ -179,7 +179,7 @@ def test_a_missing_or_damaged_copy_needs_publishing(
 
 
 def test_what_lies_around_of_an_older_copy_does_no_harm(warehouse: Path, published: Path) -> None:
-    published.with_name(".reviews.duckdb.new").write_bytes(b"half a copy")
+    published.with_name(".reviews.duckdb.999999999.tmp").write_bytes(b"half a copy")
     published.with_name("reviews.duckdb.wal").write_bytes(b"written into the old copy by someone")
     publish(warehouse, published)
     assert count_sources(published) == "2"

@@ -67,7 +67,7 @@ def test_only_the_newest_reports_stay_and_what_is_no_report_is_left_alone(home: 
         (folder / name).write_text("")
         os.utime(folder / name, (age, age))
     (folder / "mine.html").write_text("")
-    (folder / f".{NEXT_RUN}.html.new").write_text("half")
+    (folder / f".{NEXT_RUN}.html.999999999.tmp").write_text("half")
     assert [path.name for path in drop_older(folder, 2)] == [names[1], names[0]]
     assert sorted(path.name for path in folder.iterdir()) == [names[2], names[3], "mine.html"]
 

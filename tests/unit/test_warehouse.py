@@ -228,7 +228,7 @@ def test_a_log_left_without_its_database_is_not_taken_for_that_of_a_new_one(ware
 
 def test_a_half_made_database_of_a_killed_process_is_made_anew(warehouse: Path) -> None:
     warehouse.parent.mkdir()
-    warehouse.with_name(".reviews.duckdb.new").write_bytes(b"half")
+    warehouse.with_name(".reviews.duckdb.999999999.tmp").write_bytes(b"half")
     make_tables(warehouse)
     assert [path.name for path in warehouse.parent.iterdir()] == ["reviews.duckdb"]
 

@@ -1,0 +1,191 @@
+"""Durable writes: synced before they get their name, the folder after it; whole or not at all; no leftover stays."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from data_contracts import durable
+from data_contracts.durable import (
+    build_folder,
+    make_durable,
+    make_folder,
+    move_all,
+    name_temporary,
+    put_in_place,
+    remove_leftovers,
+    start_folder,
+    write_whole,
+)
+
+GONE = 999_999_999
+"""No process has this number."""
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What is synced and renamed, in order, by the names of the paths."""
+    made: list[str] = []
+    sync, replace = os.fsync, os.replace
+
+    def note_sync(descriptor: int) -> None:
+        made.append(f"sync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
+        sync(descriptor)
+
+    def note_rename(source: Path, target: Path, **options: int) -> None:
+        made.append(f"rename {Path(source).name} {Path(target).name}")
+        replace(source, target, **options)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(os, "replace", note_rename)
+    yield made
+
+
+def write(path: Path, text: str) -> None:
+    with write_whole(path) as temporary:
+        temporary.write_text(text)
+
+
+def test_a_file_is_synced_then_renamed_then_its_folder_is_synced(tmp_path: Path, calls: list[str]) -> None:
+    write(tmp_path / "a", "whole")
+    temporary = name_temporary(tmp_path / "a").name
+    assert calls == [f"sync {temporary}", f"rename {temporary} a", f"sync {tmp_path.name}"]
+
+
+def test_all_that_is_in_a_folder_is_synced_before_it_gets_its_name(tmp_path: Path, calls: list[str]) -> None:
+    with build_folder(tmp_path / "a") as temporary:
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "deep").write_text("1")
+        (temporary / "file").write_text("2")
+    before = calls[: calls.index(f"rename {temporary.name} a")]
+    assert sorted(before) == sorted(f"sync {name}" for name in (temporary.name, "inner", "deep", "file"))
+    assert calls[len(before) + 1 :] == [f"sync {tmp_path.name}"]
+
+
+def test_folders_above_are_made_durably(tmp_path: Path, calls: list[str]) -> None:
+    make_folder(tmp_path / "a" / "b", 0o700)
+    assert calls == [f"sync {tmp_path.name}", "sync a"]
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+
+
+def test_the_folders_of_what_is_moved_are_synced_after_all_of_it(tmp_path: Path, calls: list[str]) -> None:
+    for name in ("from", "to"):
+        (tmp_path / name).mkdir()
+    for name in "ab":
+        (tmp_path / "from" / name).write_text(name)
+    move_all((tmp_path / "from" / name, tmp_path / "to" / name) for name in "ab")
+    assert calls[:2] == ["rename a a", "rename b b"]
+    assert sorted(calls[2:]) == ["sync from", "sync to"]
+
+
+def test_a_block_that_fails_leaves_what_was_there_and_nothing_beside_it(tmp_path: Path) -> None:
+    write(tmp_path / "a", "before")
+    with pytest.raises(KeyboardInterrupt), write_whole(tmp_path / "a") as temporary:
+        temporary.write_text("half")
+        temporary.with_name(f"{temporary.name}.wal").write_text("the log beside it")
+        raise KeyboardInterrupt
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "before")]
+
+
+def test_a_folder_whose_block_fails_is_removed(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), build_folder(tmp_path / "a") as temporary:
+        (temporary / "file").write_text("half")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_can_not_be_synced_does_not_get_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path / "a", "whole")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_there_makes_room_only_if_it_is_to(tmp_path: Path) -> None:
+    for text in ("before", "after"):
+        with build_folder(tmp_path / "a", replace=True) as temporary:
+            (temporary / text).write_text(text)
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["after"]
+    with pytest.raises(OSError, match="not empty"), build_folder(tmp_path / "a"):
+        pass
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "after"]
+
+
+def test_a_folder_that_is_begun_gets_its_name_later(tmp_path: Path) -> None:
+    temporary = start_folder(tmp_path / "parts" / "a")
+    assert list(temporary.iterdir()) == []
+    put_in_place(temporary, tmp_path / "parts" / "a")
+    assert list((tmp_path / "parts").iterdir()) == [tmp_path / "parts" / "a"]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EACCES])
+def test_a_folder_whose_file_system_syncs_no_folders_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    make_durable(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=os.strerror(number)):
+        make_durable(tmp_path / "file")
+
+
+def leave(folder: Path) -> dict[str, Path]:
+    """Leave half written files of this, another and a process that is gone, and what is none of ours."""
+    names = {
+        "own": f".a.{os.getpid()}.tmp",
+        "other": f".a.{os.getppid()}.tmp",
+        "gone": f".a.{GONE}.tmp",
+        "log": f".a.{GONE}.tmp.wal",
+        "of another name": f".b [1].{GONE}.tmp",
+        "foreign": ".a.tmp",
+        "whole": "a",
+    }
+    for name in names.values():
+        (folder / name).write_text("half")
+    (folder / f".folder.{GONE}.tmp" / "inner").mkdir(parents=True)
+    return {what: folder / name for what, name in names.items()}
+
+
+def test_leftovers_go_unless_their_process_goes_on(tmp_path: Path) -> None:
+    paths = leave(tmp_path)
+    remove_leftovers(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(paths[what] for what in ("other", "foreign", "whole"))
+
+
+def test_leftovers_of_one_name_go_alone(tmp_path: Path) -> None:
+    paths = leave(tmp_path)
+    remove_leftovers(tmp_path, "b [1]")
+    assert {what for what, path in paths.items() if not path.exists()} == {"of another name"}
+
+
+def test_in_a_folder_that_is_held_all_leftovers_go(tmp_path: Path) -> None:
+    paths = leave(tmp_path)
+    remove_leftovers(tmp_path, held=True)
+    assert sorted(tmp_path.iterdir()) == sorted(paths[what] for what in ("foreign", "whole"))
+
+
+def test_a_writer_removes_what_a_killed_one_left_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / f".a.{GONE}.tmp").write_text("half")
+    write(tmp_path / "a", "whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_folder_without_leftovers_or_none_at_all_is_fine(tmp_path: Path) -> None:
+    remove_leftovers(tmp_path / "nowhere")
+    durable.remove(tmp_path / "nothing")
+
+
+def test_a_number_that_no_process_can_have_is_of_none() -> None:
+    assert not durable.is_running(10**30)
+    assert durable.is_running(os.getppid())
