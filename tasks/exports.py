@@ -9,21 +9,21 @@ the renaming, or removes what no ledger knows.
 Reads the published copy, some thousand rows at a time. Needs pyarrow, for Parquet alone.
 """
 
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from data_contracts.durable import make_durable, make_folder, move_all, remove_leftovers, write_whole
+from data_contracts.durable import make_durable, make_folder, move_all, remove_leftovers
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.faults import pass_fault_point
 from tasks.answers import format_answer
+from tasks.export_ledger import LEDGER, Key, Ledger, Manner, are_all_among, read_ledger, write_ledger
 from tasks.locking import hold_folder, refuse_to_wait
 from tasks.published import open_published, require_published
 
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMATS = ("parquet", "csv")
-LEDGER = "_exported.json"
-"""The underscore keeps it away from those who read folders of data, as it does for Spark and Hive."""
-LEDGER_VERSION = 1
 CHUNK_ROWS = 10_000
 """Source rows that are in memory at a time."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -46,8 +43,27 @@ SELECT
     count(*) AS rows
 FROM scored_reviews GROUP BY ALL
 """
+_LIST_ROWS = """
+WITH keyed AS (
+    SELECT
+        (scored_at AT TIME ZONE 'UTC')::DATE::VARCHAR AS day, source_sha256, model_id, coalesce(run_id, '') AS run_id,
+        row_number
+    FROM scored_reviews
+), placed AS (
+    SELECT keyed.*, row_number - row_number() OVER of_key AS gap
+    FROM keyed SEMI JOIN wanted USING (day, source_sha256, model_id, run_id)
+    WINDOW of_key AS (PARTITION BY day, source_sha256, model_id, run_id ORDER BY row_number)
+), ranges AS (
+    SELECT day, source_sha256, model_id, run_id, min(row_number) AS first, max(row_number) AS last
+    FROM placed GROUP BY day, source_sha256, model_id, run_id, gap
+)
+SELECT
+    day, source_sha256, model_id, run_id,
+    string_agg(if(first = last, first::VARCHAR, first || '-' || last), ',' ORDER BY first)
+FROM ranges GROUP BY day, source_sha256, model_id, run_id
+"""
 _KEEP_WANTED = """
-CREATE TEMP TABLE wanted AS SELECT
+CREATE OR REPLACE TEMP TABLE wanted AS SELECT
     unnest($days::VARCHAR[]) AS day, unnest($sources::VARCHAR[]) AS source_sha256,
     unnest($models::VARCHAR[]) AS model_id, unnest($runs::VARCHAR[]) AS run_id
 """
@@ -70,28 +86,11 @@ LEFT JOIN scored_files AS files
 WHERE (scored.scored_at AT TIME ZONE 'UTC')::DATE = $day::DATE
 ORDER BY review.position, scored.model_id
 """
-_LIST_FORGOTTEN = "SELECT DISTINCT source_sha256 FROM forgotten_rows"
+_LIST_FORGOTTEN = "SELECT row_number FROM forgotten_rows WHERE source_sha256 = ?"
 
-Key = tuple[str, str, str, str]
-"""(day, source_sha256, model_id, run_id): its rows are exported all, or not at all."""
 StartProgress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 Answers = Iterator[duckdb.DuckDBPyRelation]
 """A chunk of rows each, to be fetched before the next is asked for."""
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How rows are written; a folder has one manner."""
-
-    form: str = "parquet"
-    """One of `FORMATS`."""
-    with_text: bool = True
-    raw: bool = False
-    """CSV with cells as they are, also those that a spreadsheet would run."""
-
-    def describe(self) -> str:
-        """Say it in the words of the command's options."""
-        return f"--format {self.form}{'' if self.with_text else ' --no-text'}{' --raw' if self.raw else ''}"
 
 
 @dataclass(frozen=True)
@@ -114,17 +113,6 @@ class Exported:
     manner: Manner
 
 
-@dataclass(frozen=True)
-class _Ledger:
-    """What a folder holds: the number of its last export, its files, and the keys of their rows."""
-
-    number: int
-    manner: Manner
-    files: tuple[str, ...]
-    """As day=2026-11-24/reviews-000001.parquet."""
-    keys: frozenset[Key]
-
-
 def export_reviews(
     published: Path,
     folder: Path,
@@ -143,13 +131,13 @@ def export_reviews(
     with hold_folder(folder, refuse_to_wait):
         before = settle(folder)
         held = before if only_new and before else None
-        start = _Ledger(before.number if before else 0, _choose_manner(folder, wish, held), (), frozenset())
+        start = Ledger(before.number if before else 0, _choose_manner(folder, wish, held), (), {})
         start = replace(start, files=held.files, keys=held.keys) if held else start
         try:
             done, after = _write_files(published, folder, start, since, start_progress)
-            if done.files or not held:
+            if after.keys != start.keys or not held:
                 pass_fault_point("export: before ledger")
-                _write_ledger(folder, after)
+                write_ledger(folder, after)
         finally:
             settle(folder)
     return done
@@ -160,12 +148,12 @@ def holds_export(folder: Path) -> bool:
     return (folder / LEDGER).is_file()
 
 
-def settle(folder: Path) -> _Ledger | None:
+def settle(folder: Path) -> Ledger | None:
     """Let `folder` hold what its ledger says: finish what was committed, remove what was not; give the ledger.
 
     Files that the ledger names and that are gone were taken away by whoever uses them: they are not missed.
     """
-    ledger = _read_ledger(folder)
+    ledger = read_ledger(folder)
     listed = ledger.files if ledger else ()
     found = [
         (day, match)
@@ -193,7 +181,7 @@ def settle(folder: Path) -> _Ledger | None:
     return ledger
 
 
-def _choose_manner(folder: Path, wish: Wish, held: _Ledger | None) -> Manner:
+def _choose_manner(folder: Path, wish: Wish, held: Ledger | None) -> Manner:
     """Give the manner that is wished for or, for an addition, that of the folder, where the two agree."""
     if held is None:
         return Manner(wish.form or FORMATS[0], not wish.no_text, wish.raw)
@@ -211,8 +199,8 @@ def _choose_manner(folder: Path, wish: Wish, held: _Ledger | None) -> Manner:
 
 
 def _write_files(
-    published: Path, folder: Path, start: _Ledger, since: date | None, start_progress: StartProgress
-) -> tuple[Exported, _Ledger]:
+    published: Path, folder: Path, start: Ledger, since: date | None, start_progress: StartProgress
+) -> tuple[Exported, Ledger]:
     """Write what `start` has not got under temporary names; give what that is, and the ledger that knows it."""
     number, manner = start.number + 1, start.manner
     with open_published(published) as connection:
@@ -222,7 +210,10 @@ def _write_files(
         }
         first_day = since.isoformat() if since else ""
         wanted = {key: rows for key, rows in found.items() if key not in start.keys and key[0] >= first_day}
-        _refuse_after_restore(connection, folder, start.keys - found.keys(), wanted)
+        gone = {key: rows for key, rows in start.keys.items() if key not in found}
+        _refuse_after_restore(connection, folder, gone, wanted)
+        unknown = [key for key in start.keys.keys() & found.keys() if not start.keys[key]]
+        numbers = _list_rows(connection, [*wanted, *unknown])
         _keep_wanted(connection, sorted(wanted))
         names, done, total = [], 0, sum(wanted.values())
         with start_progress(total) if total else nullcontext(lambda amount: None) as report:
@@ -238,27 +229,36 @@ def _write_files(
             f"{folder}: {done:,} rows were read, {total:,} are there to be exported, so nothing of it is "
             "kept. Next: `reviews verify` says what is wrong with the database."
         )
-    after = _Ledger(number, manner, (*start.files, *names), start.keys | wanted.keys())
+    after = Ledger(number, manner, (*start.files, *names), {**start.keys, **numbers})
     return Exported(done, len(names), size, manner), after
 
 
 def _refuse_after_restore(
-    connection: duckdb.DuckDBPyConnection, folder: Path, gone: frozenset[Key], wanted: Iterable[Key]
+    connection: duckdb.DuckDBPyConnection, folder: Path, gone: Mapping[Key, str], wanted: Iterable[Key]
 ) -> None:
     """Raise `UsageError` where rows that were exported are wanted again, under the run that scored them anew.
 
     That is so where the database was put back to before it had them: some keys that were exported are `gone` from
-    it. Those whose rows were forgotten are gone too, and do no harm.
+    it, with their row numbers. A key of which every row was forgotten is gone too, and does no harm: what else is
+    wanted of its file was not exported. One of which a row was not forgotten would still be there.
     """
-    if not gone:
-        return
-    forgotten = {source for (source,) in connection.execute(_LIST_FORGOTTEN).fetchall()}
-    lost = {key[1:3] for key in gone if key[1] not in forgotten}
-    if lost & {key[1:3] for key in wanted}:
-        raise UsageError(
-            f"{folder}: holds rows of runs that the database does not know: it was restored to before them, and "
-            "scored them anew. Next: export all anew, without --new."
-        )
+    again = {key[1:3] for key in wanted}
+    for key, rows in gone.items():
+        if key[1:3] not in again:
+            continue
+        forgotten = {number for (number,) in connection.execute(_LIST_FORGOTTEN, [key[1]]).fetchall()}
+        if not are_all_among(rows, forgotten):
+            raise UsageError(
+                f"{folder}: holds rows of runs that the database does not know: it was restored to before them, and "
+                "scored them anew. Next: export all anew, without --new."
+            )
+
+
+def _list_rows(connection: duckdb.DuckDBPyConnection, keys: Sequence[Key]) -> dict[Key, str]:
+    """Give the numbers of the rows of each key, as the ledger has them."""
+    _keep_wanted(connection, keys)
+    listed = connection.execute(_LIST_ROWS).fetchall()
+    return {(day, source, model, run): rows for day, source, model, run, rows in listed}
 
 
 def _keep_wanted(connection: duckdb.DuckDBPyConnection, keys: Sequence[Key]) -> None:
@@ -351,37 +351,3 @@ def _write_csv(answers: Answers, target: Path, manner: Manner) -> Iterator[int]:
 def _neutralise(row: Iterable[Any]) -> list[Any]:
     """Put an apostrophe before each text that a spreadsheet would take for a formula; numbers stay numbers."""
     return [f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell for cell in row]
-
-
-def _read_ledger(folder: Path) -> _Ledger | None:
-    path = folder / LEDGER
-    if not path.exists():
-        return None
-    try:
-        found = json.loads(path.read_text("utf-8"))
-        if found["version"] > LEDGER_VERSION:
-            raise UsageError(
-                f"{path}: a newer version made it. Next: update this program, or name another folder."
-            )
-        keys = frozenset(
-            (str(day), str(source), str(model), str(run)) for day, source, model, run in found["keys"]
-        )
-        return _Ledger(int(found["number"]), Manner(**found["manner"]), tuple(map(str, found["files"])), keys)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"{path}: is damaged ({error}). Next: remove that export, or name another folder."
-        ) from error
-
-
-def _write_ledger(folder: Path, ledger: _Ledger) -> None:
-    """Put the ledger in place, whole or not at all: this commits the export."""
-    content = {
-        "version": LEDGER_VERSION,
-        "number": ledger.number,
-        "manner": asdict(ledger.manner),
-        "files": ledger.files,
-        "keys": sorted(ledger.keys),
-    }
-    with write_whole(folder / LEDGER) as building:
-        building.write_text(json.dumps(content, indent=0), "utf-8")
-    pass_fault_point("export: after ledger")

@@ -90,7 +90,7 @@ def test_a_release_after_forgetting_comes_with_the_next_new_export(home: Setting
 
 def test_after_a_restore_to_before_the_export_a_new_one_is_refused(home: Settings, tmp_path: Path) -> None:
     back_up(home, tmp_path / "backup", quiet)
-    drop(home, "b.csv", "text\ngood plot\n")
+    drop(home, "b.csv", "review_id,text\nb1,good plot\nb2,bad film\n")
     run()
     do_export(home, only_new=True)
     restore(home, tmp_path / "backup", quiet)
@@ -98,5 +98,40 @@ def test_after_a_restore_to_before_the_export_a_new_one_is_refused(home: Setting
     run()
     with pytest.raises(UsageError, match="export all anew, without --new"):
         do_export(home, only_new=True)
+    forget(home, "b2", None, None, "ann", quiet)
+    with pytest.raises(UsageError, match="export all anew, without --new"):
+        do_export(home, only_new=True)
     do_export(home)
     assert read(home) == expect(home)
+
+
+def test_after_forgetting_a_row_and_a_restore_no_other_row_of_its_file_is_exported_twice(
+    home: Settings, tmp_path: Path
+) -> None:
+    back_up(home, tmp_path / "backup", quiet)
+    drop(home, "b.csv", "review_id,text\nb1,good plot\nb2,bad film\n")
+    run()
+    do_export(home, only_new=True)
+    exported = read(home)
+    forget(home, "b2", None, None, "ann", quiet)
+    restore(home, tmp_path / "backup", quiet)
+    assert run().rows_scored == 1
+    with pytest.raises(UsageError, match="export all anew, without --new"):
+        do_export(home, only_new=True)
+    assert read(home) == exported
+    do_export(home)
+    assert read(home) == expect(home)
+
+
+def test_a_file_of_which_every_row_was_forgotten_stops_no_new_export_after_a_restore(
+    home: Settings, tmp_path: Path
+) -> None:
+    back_up(home, tmp_path / "backup", quiet)
+    drop(home, "b.csv", "review_id,movie_id,text\nb1,tt9,good plot\nb2,tt9,bad film\n")
+    run()
+    do_export(home, only_new=True)
+    forget(home, "tt9", None, None, "ann", quiet)
+    restore(home, tmp_path / "backup", quiet)
+    drop(home, "c.csv", "text\ngood\n")
+    assert run().rows_scored == 1
+    assert do_export(home, only_new=True).startswith("Exported 1 scored row ")

@@ -3,7 +3,6 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,13 +25,13 @@ GONE = 999_999_999
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is synced and renamed, in order, by the names of the paths."""
     made: list[str] = []
     sync, replace = os.fsync, os.replace
 
     def note_sync(descriptor: int) -> None:
-        made.append(f"sync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
+        made.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
         sync(descriptor)
 
     def note_rename(source: Path, target: Path, **options: int) -> None:
@@ -41,12 +40,26 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     monkeypatch.setattr(os, "fsync", note_sync)
     monkeypatch.setattr(os, "replace", note_rename)
-    yield made
+    return made
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, *, dies: bool = False) -> None:
     with write_whole(path) as temporary:
         temporary.write_text(text)
+        temporary.with_name(f"{temporary.name}.wal").write_text(
+            "a log beside it, of which the writer knows nothing"
+        )
+        if dies:
+            raise KeyboardInterrupt
+
+
+def build(path: Path, *, dies: bool = False) -> None:
+    with build_folder(path) as temporary:
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "deep").write_text("1")
+        (temporary / "file").write_text("2")
+        if dies:
+            raise KeyboardInterrupt
 
 
 def test_a_file_is_synced_then_renamed_then_its_folder_is_synced(tmp_path: Path, calls: list[str]) -> None:
@@ -56,12 +69,10 @@ def test_a_file_is_synced_then_renamed_then_its_folder_is_synced(tmp_path: Path,
 
 
 def test_all_that_is_in_a_folder_is_synced_before_it_gets_its_name(tmp_path: Path, calls: list[str]) -> None:
-    with build_folder(tmp_path / "a") as temporary:
-        (temporary / "inner").mkdir()
-        (temporary / "inner" / "deep").write_text("1")
-        (temporary / "file").write_text("2")
-    before = calls[: calls.index(f"rename {temporary.name} a")]
-    assert sorted(before) == sorted(f"sync {name}" for name in (temporary.name, "inner", "deep", "file"))
+    build(tmp_path / "a")
+    temporary = name_temporary(tmp_path / "a").name
+    before = calls[: calls.index(f"rename {temporary} a")]
+    assert sorted(before) == sorted(f"sync {name}" for name in (temporary, "inner", "deep", "file"))
     assert calls[len(before) + 1 :] == [f"sync {tmp_path.name}"]
 
 
@@ -83,17 +94,14 @@ def test_the_folders_of_what_is_moved_are_synced_after_all_of_it(tmp_path: Path,
 
 def test_a_block_that_fails_leaves_what_was_there_and_nothing_beside_it(tmp_path: Path) -> None:
     write(tmp_path / "a", "before")
-    with pytest.raises(KeyboardInterrupt), write_whole(tmp_path / "a") as temporary:
-        temporary.write_text("half")
-        temporary.with_name(f"{temporary.name}.wal").write_text("the log beside it")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "a", "half", dies=True)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "before")]
 
 
 def test_a_folder_whose_block_fails_is_removed(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), build_folder(tmp_path / "a") as temporary:
-        (temporary / "file").write_text("half")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "a", dies=True)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -24,7 +24,8 @@ from flows.asking import export as export_command
 from flows.cli import main
 from tasks import exports
 from tasks.commit import commit_parts
-from tasks.exports import LEDGER, Exported, Manner, Wish, export_reviews
+from tasks.export_ledger import LEDGER, LEDGER_VERSION, Manner
+from tasks.exports import Exported, Wish, export_reviews
 from tasks.locking import hold_folder
 from tasks.published import publish
 from tasks.warehouse import open_warehouse
@@ -268,7 +269,7 @@ def test_a_first_export_that_is_killed_leaves_nothing_that_counts(home: Settings
     assert read(home) == expect(home)
 
 
-@pytest.mark.parametrize("step", ["_write_ledger", "make_durable"])
+@pytest.mark.parametrize("step", ["write_ledger", "make_durable"])
 def test_a_full_disk_leaves_the_export_before_it(
     home: Settings, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -401,7 +402,15 @@ def test_an_export_without_its_ledger_is_not_touched(home: Settings) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "is damaged"), ("{}", "is damaged"), ('{"version": 99}', "a newer version")],
+    [
+        ("{", "is damaged"),
+        ("{}", "is damaged"),
+        ('{"version": 99}', "a newer version"),
+        (
+            '{"version": 2, "number": 1, "manner": {}, "files": [], "keys": [["day", "a", "m", "r", "1-x"]]}',
+            "is damaged",
+        ),
+    ],
 )
 def test_a_ledger_that_can_not_be_read_is_named(home: Settings, content: str, message: str) -> None:
     add(home, "f.csv", [{}])
@@ -415,7 +424,7 @@ def test_the_ledger_holds_keys_alone(home: Settings) -> None:
     add(home, "f.csv", [{"review_id": "r1", "text": "a secret"}])
     run(home)
     ledger = json.loads((home.exports_dir / LEDGER).read_text())
-    assert ledger["keys"] == [["2026-03-01", hash_text("f.csv"), "model-a", "run-1"]]
+    assert ledger["keys"] == [["2026-03-01", hash_text("f.csv"), "model-a", "run-1", "1"]]
     assert ledger["files"] == ["day=2026-03-01/reviews-000001.parquet"]
 
 
@@ -427,6 +436,67 @@ def test_after_a_restore_rows_scored_anew_are_not_added_twice(home: Settings) ->
         run(home, only_new=True)
     run(home)
     assert read(home) == expect(home)
+
+
+FORGET = "INSERT INTO forgotten_rows VALUES ('{}', {}, false, NULL, 'ann', now())"
+
+
+def forget_row(home: Settings, name: str, row: int) -> None:
+    for table in ("source_reviews", "scored_reviews"):
+        change(home, f"DELETE FROM {table} WHERE source_sha256 = '{hash_text(name)}' AND row_number = {row}")
+    change(home, FORGET.format(hash_text(name), row))
+
+
+def make_old_ledger(home: Settings) -> None:
+    """Let the ledger be one of version 1, which did not keep the numbers of rows."""
+    path = home.exports_dir / LEDGER
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "version": 1, "keys": [key[:4] for key in content["keys"]]}))
+
+
+def test_the_numbers_of_exported_rows_are_kept_as_ranges(home: Settings) -> None:
+    add(home, "f.csv", [{}] * 6)
+    for row in (2, 6):
+        forget_row(home, "f.csv", row)
+    run(home)
+    [key] = json.loads((home.exports_dir / LEDGER).read_text())["keys"]
+    assert key[4] == "1,3-5"
+
+
+@pytest.mark.parametrize("forgotten", [[2], [2, 3, 4]])
+def test_rows_scored_anew_after_a_restore_are_not_added_twice_though_others_of_their_file_were_forgotten(
+    home: Settings, forgotten: list[int]
+) -> None:
+    add(home, "f.csv", [{}] * 3)
+    forget_row(home, "f.csv", 3)
+    run(home)
+    exported = read(home)
+    for row in forgotten:
+        change(home, FORGET.format(hash_text("f.csv"), row) + " ON CONFLICT DO NOTHING")
+    change(home, f"DELETE FROM scored_reviews WHERE row_number IN ({', '.join(map(str, forgotten))})")
+    change(home, "UPDATE scored_reviews SET run_id = 'run-after-restore'")
+    with pytest.raises(UsageError, match="restored to before them"):
+        run(home, only_new=True)
+    assert read(home) == exported
+
+
+def test_the_numbers_that_an_older_ledger_lacks_are_added_by_the_next_export(home: Settings) -> None:
+    add(home, "f.csv", [{}, {}])
+    run(home)
+    make_old_ledger(home)
+    assert run(home, only_new=True) == Exported(0, 0, 0, Manner())
+    ledger = json.loads((home.exports_dir / LEDGER).read_text())
+    assert (ledger["version"], [key[4] for key in ledger["keys"]]) == (LEDGER_VERSION, ["1-2"])
+
+
+def test_beside_rows_of_an_older_ledger_that_are_gone_the_same_rows_are_not_added(home: Settings) -> None:
+    add(home, "f.csv", [{}, {}])
+    run(home)
+    make_old_ledger(home)
+    forget_row(home, "f.csv", 1)
+    change(home, "UPDATE scored_reviews SET run_id = 'run-after-restore'")
+    with pytest.raises(UsageError, match="export all anew"):
+        run(home, only_new=True)
 
 
 def test_what_was_forgotten_since_stops_no_new_export(home: Settings) -> None:
