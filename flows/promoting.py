@@ -3,30 +3,25 @@
 None of them is a flow: people run them by hand. What they change is published at once.
 """
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
-from data_contracts.errors import ReviewsError
+from data_contracts.errors import BundleError, ReviewsError
 from deployments.settings import Settings
 from models.gate import (
+    Decision,
     GateCheck,
     decide_promotion,
     judge_contest,
     load_blessed_scorer,
 )
 from models.scorer import Scorer
+from tasks import promotion
 from tasks.answers import count, escape_controls, format_answer
 from tasks.model_comparison import FIGURE_COLUMNS, hold_contest, judge_challenger, list_figures
-from tasks.model_registry import (
-    Champion,
-    find_champion,
-    find_model,
-    find_rollback_target,
-    keep_decision,
-    roll_back,
-)
+from tasks.model_registry import Champion, find_champion, find_model
 from tasks.progress import show_progress
 from tasks.published import publish
 from tasks.training import LabelledTexts, load_rows
@@ -78,35 +73,38 @@ def promote(
     if present is not None and present.model_id == model_id:
         say(f"{model_id} is the champion already, since {present.since:%Y-%m-%d %H:%M}.")
         return
-    challenger = load_blessed_scorer(settings.bundles_dir / model_id, row["bundle_fingerprint"])
     for words in _warn_of_other_data((row,), settings):
         say(words)
-    decision = decide_promotion("auto", _judge(settings, challenger, present))
-    mode, why = "auto", reason or decision.reason
-    if force and not decision.promote:
-        mode, why = "always", f"{reason or f'forced by {by}'} (the gate refused it: {decision.reason})"
-        decision = replace(decision, promote=True)
-    compared_with = present.model_id if present else None
-    keep_decision(settings.warehouse, decision, model_id, compared_with, mode, reason=why)
+    attempt = promotion.Attempt(model_id, reason=reason, forced_by=by if force else None)
+    decision = promotion.promote(
+        settings.warehouse, settings.bundles_dir, attempt, functools.partial(_judge, settings)
+    )
     publish(settings.warehouse, settings.published)
     if not decision.promote:
-        raise ReviewsError(
-            f"{model_id} is not promoted: {escape_controls(decision.reason)}. Next: `reviews models compare "
-            f"{model_id} champion` shows the figures; --force promotes it all the same."
-        )
-    say(f"Promoted {model_id}: {escape_controls(why)}")
+        raise _describe_refusal(model_id, decision)
+    say(f"Promoted {model_id}: {escape_controls(decision.reason)}")
     say(_NEXT)
-    tell(model_id, why, compared_with)
+    tell(model_id, decision.reason, present.model_id if present else None)
+
+
+def _describe_refusal(model_id: str, decision: Decision) -> ReviewsError:
+    refused = f"{model_id} is not promoted: {escape_controls(decision.reason)}"
+    if decision.checks[0].name == promotion.GOLDEN:
+        return BundleError(refused)
+    return ReviewsError(
+        f"{refused}. Next: `reviews models compare {model_id} champion` shows the figures; --force promotes it all the "
+        "same."
+    )
 
 
 def go_back(settings: Settings, name: str | None, reason: str | None, by: str, say: Say, tell: Tell) -> None:
     """Make an earlier champion, the one before by default, the champion again; its bundle is checked first."""
     require_warehouse(settings.warehouse, "`reviews train`; there is no model to go back to before")
     wanted = find_model(settings.warehouse, name)["model_id"] if name is not None else None
-    target = find_rollback_target(settings.warehouse, wanted)
-    load_blessed_scorer(settings.bundles_dir / target.model_id, target.bundle_fingerprint)
     present = find_champion(settings.warehouse)
-    back = roll_back(settings.warehouse, reason or f"rolled back by {by}", target.model_id)
+    back = promotion.go_back(
+        settings.warehouse, settings.bundles_dir, reason or f"rolled back by {by}", wanted
+    )
     publish(settings.warehouse, settings.published)
     say(f"Rolled back to {back.model_id}: it scores from now on. What others scored stays.")
     say(_NEXT)

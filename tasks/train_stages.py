@@ -1,6 +1,6 @@
 """The stages of `train-model` as Prefect tasks: each shows its progress and records its checks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +13,7 @@ from prefect.assets import add_asset_metadata, materialize
 from data_contracts.expectations import describe_failure
 from data_contracts.faults import pass_fault_point
 from models.bundle import require_unaltered
-from models.gate import Decision, decide_promotion, require_same_scores_in_fresh_process
+from models.gate import Decision, GateCheck, require_same_scores_in_fresh_process
 from models.quiet import load_tensorflow
 from models.scorer import Scorer, load_scorer
 from models.variants import find_variant
@@ -21,8 +21,9 @@ from tasks.code_version import fingerprint_code
 from tasks.events import tell_promoted
 from tasks.lineage import BUNDLE, PARQUET
 from tasks.model_comparison import judge_challenger
-from tasks.model_registry import Champion, find_champion, keep_decision, record_model
+from tasks.model_registry import Champion, find_champion, record_model
 from tasks.progress import show_progress
+from tasks.promotion import Attempt, promote
 from tasks.retries import WHEN_IT_MAY_PASS
 from tasks.reviews_parquet import read_provenance
 from tasks.run_page import judge_checks, show_live_progress
@@ -104,22 +105,25 @@ def decide(
     warehouse: Path,
     run_id: str | None = None,
 ) -> Decision:
-    """Hold the new model against the champion on the present validation rows, and promote it if it earns it."""
+    """Hold the new model against the champion on the present validation rows, and promote it if it earns it.
+
+    One whose bundle may not score is refused, whatever the mode.
+    """
     pass_fault_point("train: before promotion")
     champion = find_champion(warehouse)
     if champion is not None and champion.model_id == bundle.model_id:
         return Decision(False, "it is the champion already")
-    compared_with = champion.model_id if champion else None
 
-    def load(champion: Champion) -> tuple[Scorer, Scorer, LabelledTexts]:
-        champion_dir = bundles_dir / champion.model_id
-        require_unaltered(champion_dir, champion.bundle_fingerprint)
-        return load_scorer(bundle.folder), load_scorer(champion_dir), load_rows(reviews_dir).validation
+    def judge(challenger: Scorer, present: Champion | None) -> Sequence[GateCheck]:
+        def load(champion: Champion) -> tuple[Scorer, Scorer, LabelledTexts]:
+            champion_dir = bundles_dir / champion.model_id
+            require_unaltered(champion_dir, champion.bundle_fingerprint)
+            return challenger, load_scorer(champion_dir), load_rows(reviews_dir).validation
+
+        return judge_challenger(present, load)
 
     with show_progress("Comparing with the champion", None):
-        checks = judge_challenger(champion, load)
-    decision = decide_promotion(mode, checks)
-    keep_decision(warehouse, decision, bundle.model_id, compared_with, mode, run_id)
+        decision = promote(warehouse, bundles_dir, Attempt(bundle.model_id, mode, run_id), judge)
     if decision.promote:
-        tell_promoted(bundle.model_id, decision.reason, compared_with)
+        tell_promoted(bundle.model_id, decision.reason, champion.model_id if champion else None)
     return decision

@@ -3,7 +3,7 @@
 -- One row per decision of the gate and rule: decision, name.
 CREATE TABLE gate_checks (
     decision BIGINT, -- from 1, upwards
-    name VARCHAR, -- 'log_loss', 'accuracy', 'slice NAME', 'behaviour TYPE', 'cost'; 'first_model' or 'not_compared' where there was no comparison
+    name VARCHAR, -- 'log_loss', 'accuracy', 'slice NAME', 'behaviour TYPE', 'cost'; 'first_model', 'not_compared' or 'golden_scores' where there was no comparison
     model_id VARCHAR NOT NULL, -- as in models; the challenger
     compared_with VARCHAR, -- model_id of the champion of that moment; null for the first model
     mode VARCHAR NOT NULL, -- 'auto', 'never' or 'always', as it was asked for

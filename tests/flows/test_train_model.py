@@ -1,5 +1,6 @@
 """`train-model`: from Parquet to a promoted bundle, by the rule."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ import tasks.train_stages
 import tasks.training
 from data_contracts.errors import ContractError, SourceError, WarehouseBusyError
 from deployments.settings import Settings, load_settings
+from flows.messages import describe_training
 from flows.train_model import TrainingSummary, train_model
-from models.bundle import find_graph, is_unaltered
+from models import bundle
+from models.bundle import find_graph, is_unaltered, read_facts
 from models.variants import VARIANTS
 from tasks.model_registry import find_champion, record_model
 from tasks.train_stages import decide
@@ -179,6 +182,55 @@ def test_the_rules_that_a_training_was_held_against_stand_in_its_report(
     assert '(<span class="id">never</span>)' in page
 
 
+def record_another(home: Settings, first: TrainingSummary, model_id: str) -> TrainedBundle:
+    """Copy and record a bundle as if it were that of another model."""
+    folder = home.bundles_dir / model_id
+    shutil.copytree(home.bundles_dir / first.model_id, folder)
+    record_model(home.warehouse, {**first.facts, "model_id": model_id})
+    return TrainedBundle(model_id, folder, first.facts)
+
+
+def change_golden_scores(folder: Path) -> None:
+    """Let a bundle have other golden scores and be unaltered by its own account."""
+    facts = read_facts(folder)
+    golden = [{**each, "score": each["score"] + 0.01} for each in facts["golden"]]
+    bundle._write_facts(folder, {**facts, "golden": golden})
+
+
+@pytest.mark.parametrize("mode", ["auto", "always"])
+@pytest.mark.parametrize("changed", ["words", "golden scores"])
+def test_a_bundle_that_was_changed_since_it_was_written_is_not_promoted_at_the_end_of_its_training(
+    home: Settings, first: TrainingSummary, mode: str, changed: str
+) -> None:
+    champion = find_champion(home.warehouse)
+    challenger = record_another(home, first, f"{changed} {mode}")
+    if changed == "words":
+        (challenger.folder / "vocabulary.json").write_text("[]")
+    else:
+        change_golden_scores(challenger.folder)
+        record_model(home.warehouse, {**read_facts(challenger.folder), "model_id": challenger.model_id})
+    decision = decide.fn(challenger, mode, home.reviews_dir, home.bundles_dir, home.warehouse)
+    assert not decision.promote
+    assert ("was altered" if changed == "words" else "golden texts score differently") in decision.reason
+    assert find_champion(home.warehouse) == champion
+    kept = f"select name, passed, detail from gate_checks where model_id = '{challenger.model_id}'"
+    assert ask(home.warehouse, kept) == [("golden_scores", False, decision.reason)]
+
+
+def test_a_training_whose_bundle_is_not_promoted_ends_with_its_figures_and_the_reason(
+    home: Settings, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def record_and_damage(warehouse: Path, facts: Any) -> None:
+        record_model(warehouse, facts)
+        (home.bundles_dir / facts["model_id"] / "vocabulary.json").write_text("[]")
+
+    monkeypatch.setattr(tasks.train_stages, "record_model", record_and_damage)
+    summary = train_model("cnn_lstm", epochs=1, seed=12, promote="always")
+    assert (summary.promoted, summary.facts["metrics"]["test"]["accuracy"] >= 0) == (False, True)
+    assert "was altered after it was trained" in summary.reason
+    assert "not promoted: " in describe_training(summary)
+
+
 def test_beside_an_altered_champion_a_challenger_is_refused_and_the_reason_is_kept(
     home: Settings, first: TrainingSummary
 ) -> None:
@@ -186,8 +238,7 @@ def test_beside_an_altered_champion_a_challenger_is_refused_and_the_reason_is_ke
     assert champion
     words = home.bundles_dir / champion.model_id / "vocabulary.json"
     before = words.read_text()
-    challenger = TrainedBundle("another", home.bundles_dir / first.model_id, first.facts)
-    record_model(home.warehouse, {**first.facts, "model_id": "another"})
+    challenger = record_another(home, first, "another")
     words.write_text("[]")
     try:
         decision = decide.fn(challenger, "auto", home.reviews_dir, home.bundles_dir, home.warehouse)

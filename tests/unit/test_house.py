@@ -120,6 +120,19 @@ def test_only_durable_writes_rename_into_place(package: str) -> None:
     assert set(found) == ({"data_contracts/durable.py"} if package == "data_contracts" else set())
 
 
+@pytest.mark.parametrize("package", [*ORDER, "deployments"])
+def test_there_is_one_way_into_the_champions_place(package: str) -> None:
+    changing = {"keep_decision", "roll_back"}
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in list_modules(package)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if (isinstance(node, ast.Name) and node.id in changing)
+        or (isinstance(node, ast.Attribute) and node.attr in changing)
+    }
+    assert found == ({"tasks/promotion.py"} if package == "tasks" else set())
+
+
 def test_deployments_do_not_import_flows() -> None:
     assert not [
         path
