@@ -5,12 +5,10 @@ import os
 import stat
 import threading
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
-from data_contracts import durable
 from data_contracts.errors import ReviewsError, UsageError, WarehouseError
 from deployments.settings import Settings
 from flows.upkeep import back_up, restore, run_verify
@@ -198,38 +196,3 @@ def test_what_a_killed_backup_left_is_removed_and_one_that_goes_on_is_not(
         folder.mkdir()
     back_up(home, tmp_path / "backup", quiet)
     assert [folder.exists() for folder in (gone, going_on, strange)] == [False, True, True]
-
-
-def kill_in_backup(home: Settings, target: Path) -> None:
-    """Leave what a backup leaves that is killed while it copies, as a process that is gone."""
-
-    def die(warehouse: Path, file: Any) -> None:
-        raise SystemExit
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "getpid", lambda: 999_999_999)
-        patch.setattr(backups, "copy_warehouse", die)
-        patch.setattr(durable, "remove_leftovers", lambda *arguments, **options: None)
-        patch.setattr(Path, "unlink", lambda path, missing_ok=False: None)
-        with pytest.raises(SystemExit):
-            back_up(home, target, quiet)
-
-
-def test_what_a_killed_backup_left_is_removed_by_the_next_of_any_name(home: Settings, tmp_path: Path) -> None:
-    kill_in_backup(home, tmp_path / "usb" / "once")
-    left = tmp_path / "usb" / ".once.999999999.tmp"
-    assert left.is_dir()
-    back_up(home, tmp_path / "elsewhere", quiet)
-    assert not left.exists()
-    assert not list(home.home.glob(".backing-up*"))
-
-
-def test_what_a_killed_backup_left_on_a_disk_that_is_away_is_removed_once_it_is_back(
-    home: Settings, tmp_path: Path
-) -> None:
-    kill_in_backup(home, tmp_path / "usb" / "once")
-    (tmp_path / "usb").rename(tmp_path / "away")
-    back_up(home, tmp_path / "first", quiet)
-    (tmp_path / "away").rename(tmp_path / "usb")
-    back_up(home, tmp_path / "second", quiet)
-    assert not list((tmp_path / "usb").iterdir())
