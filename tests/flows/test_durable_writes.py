@@ -1,0 +1,68 @@
+"""What survives a power cut: every command syncs what it writes before that gets its name, and its folder after."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from data_contracts.parts import PART_SCHEMAS
+from deployments.settings import load_settings
+from flows.asking import export
+from flows.upkeep import back_up, forget, restore
+from tasks.exports import Wish
+from tests.flows.scoring_runs import CSV, drop, run
+from tests.flows.small_home import promote_small_model
+from tests.flows.test_train_model import ingest_small_archive
+from tests.system_calls import find_unsynced, read_calls, trace
+
+NAMED = {
+    "backup",
+    "bundles/*",
+    "exports/*/reviews-000001.parquet",
+    "exports/_exported.json",
+    "parts/*",
+    "published/reviews.duckdb",
+    "reviews.duckdb",
+    "reviews/train.parquet",
+    "scored/*/a.csv",
+}
+"""What gets its name in the home, at least."""
+
+
+def quiet(said: str) -> None:
+    pass
+
+
+def use_every_command(folder: Path) -> None:
+    """Ingest, write a bundle, score, publish, move the file, export, back up, forget and restore, bundle included."""
+    settings = load_settings()
+    ingest_small_archive(folder)
+    promote_small_model(settings)
+    drop(settings, "a.csv", CSV)
+    run()
+    export(settings, None, Wish(), None, True, quiet)
+    back_up(settings, settings.home / "backup", quiet)
+    forget(settings, "a", None, None, "ann", quiet)
+    (next(settings.bundles_dir.iterdir()) / "vocabulary.json").unlink()
+    restore(settings, settings.home / "backup", quiet)
+
+
+def list_content(path: Path) -> Iterable[Path]:
+    """Give what is in a folder; parts are gone after their commit."""
+    if path.parent.name == "parts":
+        return [Path(f"{name}.parquet") for name in PART_SCHEMAS]
+    return [each.relative_to(path) for each in path.rglob("*")]
+
+
+def test_every_command_syncs_what_gets_its_name_and_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("REVIEWS_HOME", str(home))
+    monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
+    with trace(tmp_path / "calls.txt"):
+        use_every_command(tmp_path)
+    calls = read_calls(tmp_path / "calls.txt")
+    renamed = [call.paths[1].relative_to(home) for call in calls if call.is_rename]
+    assert {name for name in NAMED if any(path.match(name) for path in renamed)} == NAMED
+    assert find_unsynced(calls, home, list_content) == []

@@ -1,0 +1,123 @@
+"""The system calls that rename and sync files, seen by strace, and whether they make durable what gets its name."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+_CALL = re.compile(r"(?P<thread>[0-9]+) +(?P<name>\w+)\((?P<given>.*)\) += 0")
+_CUT = re.compile(r"(?P<thread>[0-9]+) +(?P<begin>\w+\(.*) <unfinished \.\.\.>")
+_REST = re.compile(r"(?P<thread>[0-9]+) +<\.\.\. \w+ resumed>(?P<rest>.*)")
+_SYNCED = re.compile(r"[0-9]+<(.+)>")
+_PATH = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_SECONDS = 20.0
+"""How long strace may take to begin and to end."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that ended well."""
+
+    thread: str
+    is_rename: bool
+    paths: tuple[Path, ...]
+    """From and to; or the one that was synced."""
+
+
+@contextmanager
+def trace(log: Path) -> Iterator[None]:
+    """Let strace write to `log` what this process, all threads of it, renames and syncs while the block runs.
+
+    Skips the test where there is no strace or it may not look.
+    """
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    calls = "trace=fsync,fdatasync,rename,renameat,renameat2"
+    command = ["strace", "-f", "-y", "-s", "4096", "-e", calls, "-o", str(log), "-p", str(os.getpid())]
+    tracer = subprocess.Popen(command, stderr=subprocess.PIPE)
+    try:
+        _wait_until_attached(tracer)
+        yield
+    finally:
+        if tracer.poll() is None:
+            tracer.send_signal(signal.SIGINT)
+        tracer.communicate(timeout=_SECONDS)
+
+
+def _wait_until_attached(tracer: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + _SECONDS
+    while not all(_is_traced(task) for task in Path("/proc/self/task").iterdir()):
+        if tracer.poll() is not None or time.monotonic() > deadline:
+            pytest.skip("strace may not look at this process")
+        time.sleep(0.02)
+
+
+def _is_traced(task: Path) -> bool:
+    try:
+        return "TracerPid:\t0\n" not in (task / "status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True  # the thread has ended
+
+
+def read_calls(log: Path) -> list[Call]:
+    """Read the calls that ended well, in the order in which they ended."""
+    begun: dict[str, str] = {}
+    calls = []
+    for line in log.read_text().splitlines():
+        if cut := _CUT.fullmatch(line):
+            begun[cut["thread"]] = cut["begin"]
+            continue
+        rest = _REST.fullmatch(line)
+        whole = f"{rest['thread']} {begun.pop(rest['thread'])}{rest['rest']}" if rest else line
+        if found := _CALL.fullmatch(whole):
+            is_rename = found["name"].startswith("rename")
+            paths = (_PATH if is_rename else _SYNCED).findall(found["given"])
+            calls.append(Call(found["thread"], is_rename, tuple(Path(path).absolute() for path in paths)))
+    return calls
+
+
+def find_unsynced(
+    calls: Sequence[Call], folder: Path, list_content: Callable[[Path], Iterable[Path]]
+) -> list[str]:
+    """Say what under `folder` got its name without being synced, or whose folder was not synced after it.
+
+    `list_content` names what is in a folder that got its name, relative to that. What was whole before it was renamed
+    need not be synced: it has no temporary name.
+    """
+    broken: list[str] = []
+    synced: set[Path] = set()
+    for place, call in enumerate(calls):
+        if not call.is_rename:
+            synced.update(call.paths)
+            continue
+        source, target = call.paths
+        if not target.is_relative_to(folder):
+            continue
+        if source.name.startswith("."):
+            whole = [source, *(source / name for name in list_content(target))]
+            broken += [
+                f"{path} was not synced before it got its name" for path in whole if path not in synced
+            ]
+        if target.parent not in _list_synced_after(calls[place:]):
+            broken.append(f"the folder of {target} was not synced after it")
+    return broken
+
+
+def _list_synced_after(calls: Sequence[Call]) -> set[Path]:
+    """Give what is synced after a rename, and others that follow it at once, before the next one of its thread."""
+    synced: set[Path] = set()
+    for call in calls:
+        if call.thread != calls[0].thread:
+            continue
+        if call.is_rename and synced:
+            break
+        synced.update(() if call.is_rename else call.paths)
+    return synced
