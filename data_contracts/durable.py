@@ -91,7 +91,7 @@ def sync_after_renames() -> Iterator[Callable[[Path, Path, int | None], None]]:
 
     def rename(source: Path, target: Path, source_folder: int | None) -> None:
         if source_folder is None:
-            os.replace(source, target)
+            source.replace(target)
             folders.add(source.parent)
         else:
             os.replace(source.name, target, src_dir_fd=source_folder)
