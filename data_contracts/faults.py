@@ -8,6 +8,8 @@ import os
 import signal
 from collections import Counter
 
+from data_contracts.errors import UsageError
+
 VARIABLE = "REVIEWS_FAULT"
 
 FAULT_POINTS = {
@@ -38,6 +40,16 @@ FAULT_POINTS = {
 """Each point, and what there is when the process dies there."""
 
 _passed: Counter[str] = Counter()
+
+
+def require_known(asked: str) -> None:
+    """Raise `UsageError` unless `asked`, the variable's value, is empty or names a point, with a passing from 1 on."""
+    name, mark, passing = asked.partition("#")
+    if asked and (name not in FAULT_POINTS or (mark and not (passing.isdecimal() and int(passing)))):
+        raise UsageError(
+            f"{VARIABLE} kills the command at a fault point, and {asked[:80]!r} is none. Next: unset it, or choose "
+            f"one of: {', '.join(FAULT_POINTS)}; with #2 at its second passing."
+        )
 
 
 def pass_fault_point(name: str) -> None:

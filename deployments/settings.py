@@ -4,16 +4,22 @@ Flows read them once and pass values down; nothing below them looks at the envir
 """
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
+from data_contracts.faults import VARIABLE, require_known
 from data_contracts.limits import DRIFT_SEVERITIES, RowLimits
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (a setting's value, not where anything listens)
+NAMES_OF_THEIR_OWN = ("REVIEWS_REPORTS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
+"""Variables that are not named as the field that they set; the last is the mark of the processes of `reviews up`."""
+SHOWN = 80
+"""Characters of a wrong value that are repeated."""
 SWITCHES = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
@@ -151,26 +157,26 @@ class Settings:
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings; a value that makes no sense is a `UsageError` that names it."""
     values = {**_read_env_file(), **(os.environ if environment is None else environment)}
+    require_known(values.get(VARIABLE, ""))
     default = RowLimits()
     limits = RowLimits(
-        max_text_chars=int(_read_number(values, "REVIEWS_MAX_TEXT_CHARS", default.max_text_chars, 1, 10**7)),
+        max_text_chars=_read_whole(values, "REVIEWS_MAX_TEXT_CHARS", default.max_text_chars, 1, 10**7),
         max_bad_share=_read_number(values, "REVIEWS_MAX_BAD_SHARE", default.max_bad_share, 0, 1),
-        min_bad_rows=int(_read_number(values, "REVIEWS_MIN_BAD_ROWS", default.min_bad_rows, 0, 10**9)),
+        min_bad_rows=_read_whole(values, "REVIEWS_MIN_BAD_ROWS", default.min_bad_rows, 0, 10**9),
     )
-    home = Path(values.get("REVIEWS_HOME") or PROJECT_ROOT / "data").expanduser().absolute()
     return Settings(
-        home=home,
+        home=_read_home(values),
         archive=values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL,
         input_dirs=_read_folders(values, "REVIEWS_INPUT_DIRS"),
         limits=limits,
-        port=int(_read_number(values, "REVIEWS_PORT", Settings.port, 1, 65535)),
+        port=_read_whole(values, "REVIEWS_PORT", Settings.port, 1, 65535),
         host=values.get("REVIEWS_HOST", "").strip() or Settings.host,
         poll_seconds=_read_number(values, "REVIEWS_POLL_SECONDS", Settings.poll_seconds, 0.5, 3600),
         watch_inbox=_read_switch(values, "REVIEWS_WATCH_INBOX"),
         alert_url=_read_web_address(values, "REVIEWS_ALERT_URL"),
-        keep_backups=int(_read_number(values, "REVIEWS_KEEP_BACKUPS", Settings.keep_backups, 0, 10**6)),
+        keep_backups=_read_whole(values, "REVIEWS_KEEP_BACKUPS", Settings.keep_backups, 0, 10**6),
         write_reports=_read_switch(values, "REVIEWS_REPORTS", Settings.write_reports),
-        keep_reports=int(_read_number(values, "REVIEWS_KEEP_REPORTS", Settings.keep_reports, 0, 10**6)),
+        keep_reports=_read_whole(values, "REVIEWS_KEEP_REPORTS", Settings.keep_reports, 0, 10**6),
         keep_runs_days=_read_number(values, "REVIEWS_KEEP_RUNS_DAYS", Settings.keep_runs_days, 0.1, 36500),
         keep_quarantine_days=_read_number(
             values, "REVIEWS_KEEP_QUARANTINE_DAYS", Settings.keep_quarantine_days, 0, 36500
@@ -186,7 +192,68 @@ def _read_env_file() -> dict[str, str]:
         return {}
     from dotenv import dotenv_values
 
-    return {key: value for key, value in dotenv_values(path).items() if value is not None}
+    try:
+        return {key: value for key, value in dotenv_values(path).items() if value is not None}
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: is not UTF-8. Next: write it anew in UTF-8.") from None
+
+
+def find_unknown(environment: Mapping[str, str] | None = None) -> list[str]:
+    """Say of each variable that begins as ours do and sets nothing what it may have been meant to be."""
+    known = {f"REVIEWS_{each.name.upper()}" for kind in (Settings, RowLimits) for each in fields(kind)}
+    known.update(NAMES_OF_THEIR_OWN)
+    values = {**_read_env_file(), **(os.environ if environment is None else environment)}
+    unknown = sorted(name for name in values if name.startswith("REVIEWS_") and name not in known)
+    return [f"{_show(name)} sets nothing.{_suggest(name, known)}" for name in unknown]
+
+
+def _suggest(name: str, known: Collection[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, 1, 0.75)
+    return f" Did you mean {near[0]}?" if near else ""
+
+
+def require_prefect_home(environment: Mapping[str, str]) -> None:
+    """Raise `UsageError` where PREFECT_HOME names a folder that can't be made or written."""
+    named = environment.get("PREFECT_HOME")
+    if not named:
+        return
+    try:
+        Path(named).expanduser().mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        raise UsageError(
+            f"PREFECT_HOME={_show(named)}: can't be made ({getattr(error, 'strerror', None) or error}). Next: unset "
+            "it, or name a folder that can be written."
+        ) from None
+
+
+def _read_home(values: Mapping[str, str]) -> Path:
+    """Give the folder of all data; the database's path has to be text, and `~name` a user of this machine."""
+    text = values.get("REVIEWS_HOME") or str(PROJECT_ROOT / "data")
+    try:
+        home = Path(text).expanduser().absolute()
+        str(home).encode()
+    except RuntimeError:
+        raise UsageError(
+            f"REVIEWS_HOME={_show(text)}: there is no such user. Next: name the folder."
+        ) from None
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"REVIEWS_HOME={_show(text)}: its path is not UTF-8. Next: rename the folder."
+        ) from None
+    return home
+
+
+def _read_whole(values: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:
+    number = _read_number(values, name, default, lowest, highest)
+    if number != int(number):
+        raise UsageError(f"{name} must be a whole number, not {_show(values[name])}.")
+    return int(number)
+
+
+def _show(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
 
 
 def _read_number(
@@ -196,9 +263,9 @@ def _read_number(
     try:
         number = float(text) if text else default
     except ValueError:
-        raise UsageError(f"{name} must be a number, not {text!r}.") from None
+        raise UsageError(f"{name} must be a number, not {_show(text)}.") from None
     if not lowest <= number <= highest:
-        raise UsageError(f"{name} must be from {lowest:g} to {highest:g}, not {text}.")
+        raise UsageError(f"{name} must be from {lowest:g} to {highest:g}, not {text[:SHOWN]}.")
     return number
 
 
@@ -214,14 +281,14 @@ def _read_choice(values: Mapping[str, str], name: str, choices: tuple[str, ...])
     """Give one of the words in `choices`, the first where none is set."""
     text = values.get(name, "").strip().lower() or choices[0]
     if text not in choices:
-        raise UsageError(f"{name} must be {' or '.join(choices)}, not {text!r}.")
+        raise UsageError(f"{name} must be {' or '.join(choices)}, not {_show(text)}.")
     return text
 
 
 def _read_switch(values: Mapping[str, str], name: str, default: bool = False) -> bool:
     text = values.get(name, "").strip().lower()
     if text and text not in SWITCHES:
-        raise UsageError(f"{name} must be true or false, not {text!r}.")
+        raise UsageError(f"{name} must be true or false, not {_show(text)}.")
     return SWITCHES[text] if text else default
 
 
@@ -230,4 +297,16 @@ def _read_web_address(values: Mapping[str, str], name: str) -> str | None:
     text = values.get(name, "").strip()
     if text and not text.lower().startswith(("http://", "https://")):
         raise UsageError(f"{name} must start with http:// or https://.")
+    if text and not _names_host(text):
+        raise UsageError(
+            f"{name} names no host, or no port that there is. It looks like http://host:8080/path."
+        )
     return text or None
+
+
+def _names_host(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False

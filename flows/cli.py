@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -14,7 +15,9 @@ from typing import Any, Literal
 
 import click
 
-from data_contracts.errors import ReviewsError
+from data_contracts.errors import ReviewsError, UsageError
+from flows.error_words import PathName, describe_error, refuse_undecodable, shorten
+from flows.standard_streams import flush_or_give_up, open_closed_streams, write_in_utf8
 from tasks.interruption import INTERRUPTED, stop_if_interrupted
 
 Mode = Literal["auto", "never", "always"]
@@ -37,33 +40,45 @@ INTERRUPTED_STATUS = 130
 class _ReviewsGroup(click.Group):
     """Turns our own errors into a message and an exit status, in one place for all commands."""
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Do as click does; an output that can't be written is told as any other error is."""
+        try:
+            open_closed_streams()
+            if "PYTHONIOENCODING" not in os.environ:
+                write_in_utf8()
+            try:
+                return super().main(*args, **extra)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            flush_or_give_up()  # the reader of a pipe has gone, and needs no words
+        except (OSError, UnicodeError) as error:
+            with suppress(OSError):  # where nothing can be said either
+                _say_error(describe_error(error, os.environ) or str(error))
+        sys.exit(1)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            refuse_undecodable(args)
+        except UsageError as error:
+            raise click.UsageError(str(error), ctx) from error
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return self._invoke(ctx)
         except ReviewsError as error:
-            click.echo(f"reviews: {_name_home(str(error))}", err=True)
+            _say_error(str(error))
             ctx.exit(error.exit_status)
-        except RuntimeError as error:
-            if "Failed to reach API" not in str(error):
-                raise
-            click.echo(
-                f"reviews: Prefect's server does not answer ({error}). Next: `reviews status`, or unset "
-                "PREFECT_API_URL to run without one.",
-                err=True,
-            )
-            ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("\nInterrupted. What is committed stays; run it again for the rest.", err=True)
             ctx.exit(INTERRUPTED_STATUS)
         except BrokenPipeError:
-            raise  # click's own business, when the reader of a pipe has gone
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            is_missing = isinstance(error, FileNotFoundError | NotADirectoryError)
-            next_step = (
-                "make its folder, or name another" if is_missing else "see to space and permissions there"
-            )
-            click.echo(f"reviews: {where}{error.strerror or error}. Next: {next_step}.", err=True)
+            raise  # said nothing of, in `main`
+        except Exception as error:
+            if (words := describe_error(error, os.environ)) is None:
+                raise
+            _say_error(words)
             ctx.exit(1)
 
     def _invoke(self, ctx: click.Context) -> Any:
@@ -77,7 +92,7 @@ class _ReviewsGroup(click.Group):
 @click.group(cls=_ReviewsGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--home",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=PathName(file_okay=False, path_type=Path),
     help="Folder of all data, instead of REVIEWS_HOME.",
 )
 @click.version_option(package_name="review-ratings", prog_name="reviews")
@@ -100,6 +115,10 @@ def main(context: click.Context, home: Path | None) -> None:
     context.obj = home
     if home is not None:
         os.environ["REVIEWS_HOME"] = str(home.absolute())
+    from deployments.settings import find_unknown
+
+    for words in find_unknown():
+        click.echo(f"reviews: {words}", err=True)
 
 
 @main.command()
@@ -157,7 +176,7 @@ def train(variant: str | None, seed: int, epochs: int | None, promote: Mode) -> 
 
 
 @main.command()
-@click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.argument("files", nargs=-1, type=PathName(exists=True, path_type=Path))
 @click.option(
     "--since",
     type=click.DateTime(SINCE_FORMATS),
@@ -266,7 +285,6 @@ def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> 
       reviews sql --format csv "select review_id, sentiment from latest_scores" > scores.csv
       reviews sql "show tables"
     """
-    from data_contracts.errors import UsageError
     from deployments.settings import load_settings
     from flows.asking import ask, describe_queries
 
@@ -277,11 +295,16 @@ def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> 
             "Say what to ask: a query in SQL, or the name of one that `reviews sql --list` shows."
         )
     else:
-        ask(load_settings(), sys.stdin.read() if query == "-" else query, values, form)
+        ask(
+            load_settings(),
+            sys.stdin.buffer.read().decode("utf-8-sig") if query == "-" else query,
+            values,
+            form,
+        )
 
 
 @main.command()
-@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", required=False, type=PathName(file_okay=False, path_type=Path))
 @click.option("--new", "only_new", is_flag=True, help="Add what was not exported to that folder yet.")
 @click.option(
     "--since",
@@ -317,7 +340,6 @@ def export(
       reviews export --new
       reviews export /mnt/share/scores --format csv --no-text --since 2026-11-01
     """
-    from data_contracts.errors import UsageError
     from deployments.settings import load_settings
     from flows.asking import export as write_export
     from tasks.exports import Wish
@@ -335,7 +357,7 @@ def export(
 @click.option("--top", type=click.IntRange(1, 500), default=10, show_default=True, help="Words to list.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option(
-    "--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page to this file."
+    "--html", "page", type=PathName(dir_okay=False, path_type=Path), help="Also write a page to this file."
 )
 def explain(
     name: str | None, text: str | None, model_id: str | None, top: int, form: str, page: Path | None
@@ -353,7 +375,6 @@ def explain(
       reviews explain --text "A wonderful film with a dull ending"
       reviews explain - --format json < review.txt
     """
-    from data_contracts.errors import UsageError
     from deployments.settings import load_settings
     from flows.targets import require_free_target
     from tasks.explained_page import write_page
@@ -381,7 +402,7 @@ def explain(
 @click.argument("run", default="latest", metavar="[RUN|latest]")
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=PathName(dir_okay=False, path_type=Path),
     help="Write to this file, not into `reports/` of the home.",
 )
 def report(run: str, output: Path | None) -> None:
@@ -486,7 +507,6 @@ def quarantine_release(
       reviews quarantine release --file export.csv --encoding cp1252
       REVIEWS_MAX_TEXT_CHARS=200000 reviews quarantine release --rule text_too_long
     """
-    from data_contracts.errors import UsageError
     from deployments.settings import load_settings
     from flows.upkeep import release
     from tasks.quarantine import Choice, parse_row_name
@@ -531,7 +551,7 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
 
 
 @main.command()
-@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.argument("path", required=False, type=PathName(path_type=Path))
 def backup(path: Path | None) -> None:
     """Copy the database and the bundles to the new folder PATH, while scoring goes on.
 
@@ -549,7 +569,7 @@ def backup(path: Path | None) -> None:
 
 
 @main.command()
-@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("path", type=PathName(exists=True, file_okay=False, path_type=Path))
 def restore(path: Path) -> None:
     """Put the backup in the folder PATH in the place of the database, which is kept beside it.
 
@@ -787,9 +807,10 @@ def _prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
     Gives the function that waits until a temporary server answers; it starts while the caller loads the rest.
     """
     from deployments.running import find_running
-    from deployments.settings import load_settings
+    from deployments.settings import load_settings, require_prefect_home
 
     settings = load_settings()
+    require_prefect_home(os.environ)
     if running := find_running(settings):
         os.environ.setdefault("PREFECT_API_URL", running.api_url)
         if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
@@ -804,6 +825,12 @@ def _prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
         if server := start_where_needed():
             return server.wait_until_ready
     return lambda: None
+
+
+def _say_error(text: str) -> None:
+    """Say what went wrong on standard error; what was to be printed before comes first, or nowhere."""
+    flush_or_give_up()
+    click.echo(f"reviews: {shorten(_name_home(text))}", err=True)
 
 
 def _say(text: str) -> None:

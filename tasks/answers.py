@@ -1,4 +1,4 @@
-"""Rows of an answer as text: a table for people, CSV (RFC 4180) or JSON (one array of objects) for programs.
+"""Rows of an answer as text: a table for people, CSV (RFC 4180, but LF) or JSON (one array of objects) for programs.
 
 All three take their rows in batches and give text piece by piece, so that memory does not grow with the answer;
 only a table stops, after `TABLE_ROWS` rows. Starts quickly: it needs the standard library and Rich's widths.
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import chain, islice
+from types import SimpleNamespace
 from typing import Any
 
 TABLE_ROWS = 100
@@ -71,9 +72,14 @@ def _spell_for_json(codes: tuple[int, ...]) -> dict[int, str]:
 
 
 def _format_csv(columns: Sequence[tuple[str, str]], rows: Rows) -> Iterator[str]:
-    """Give a header line, then a line per row; null is an empty field, dates are ISO 8601, nested values JSON."""
+    """Give a header line, then a line per row; null is an empty field, dates are ISO 8601, nested values JSON.
+
+    Lines end in LF, as the tools of Unix have it; a line end inside a text stays as it is, quoted.
+    """
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
+    # Written with CRLF, by which csv knows that a text with a CR is to be quoted; given with LF.
+    lines = SimpleNamespace(write=lambda line: buffer.write(f"{line[:-2]}\n"))
+    writer = csv.writer(lines, lineterminator="\r\n")
     for batch in chain([[[name for name, _ in columns]]], rows):
         writer.writerows([_to_text(value) for value in row] for row in batch)
         yield buffer.getvalue()

@@ -4,6 +4,7 @@ Readers never touch the warehouse itself, so none of them locks a writer out. Wh
 goes on reading that one. Asking starts quickly and can't write, reach files or load extensions.
 """
 
+import errno
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,11 +52,25 @@ SELECT
     (SELECT arg_max((version, views_sha256), version) FROM schema_migrations)::VARCHAR
 """
 """What readers see, in one row that changes with it."""
+_SIZE = "SELECT 3 * 4096 + block_size * total_blocks FROM pragma_database_size()"
+"""Bytes that the copy takes, its three headers of 4 KiB included."""
 _LONE_RETURN = re.compile(r"\r(?!\n)")
+_MAKE_ANEW = (
+    "move it away and run `reviews score`, which publishes a new copy; the database itself is another file."
+)
+"""What to do about a published copy that is damaged."""
+_ADVICE = {
+    errno.ENOTEMPTY: "move that folder away",
+    errno.ENOSPC: "free space on that disk",
+    errno.EDQUOT: "free space on that disk",
+    None: "see that its folder can be written",
+}
+"""What to do where a copy can't be put in place, by the system's number of the error."""
 _EXPLANATIONS = {
     "read-only mode": "The published copy can only be read; rows come into it through `reviews score`.",
     "Permission Error": "A query reaches the published tables alone, no files, extensions or other databases.",
     "configuration has been locked": "Settings can't be changed here.",
+    "checksum": f"The published copy is damaged. Next: {_MAKE_ANEW}",
 }
 """What there is to say of an error, by words in DuckDB's own message."""
 
@@ -70,12 +85,14 @@ def publish(warehouse: Path, published: Path) -> None:
                 with building.open("wb") as target:
                     copy_warehouse(warehouse, target)
                 pass_fault_point("score: inside publishing")
+                if published.is_dir() and not published.is_symlink():
+                    published.rmdir()  # an empty one; others stay, and are named below
                 # Left by someone who wrote into the old copy: it does not belong to the new one.
                 name_log(published).unlink(missing_ok=True)
     except OSError as error:
         raise WarehouseError(
             f"{published}: can't be published ({error.strerror or error}). The copy before it, if any, stays. "
-            "Next: free space or mend the folder's permissions; the next run that commits publishes all."
+            f"Next: {_ADVICE.get(error.errno, _ADVICE[None])}; the next run publishes all."
         ) from error
 
 
@@ -88,6 +105,8 @@ def needs_publishing(warehouse: Path, published: Path) -> bool:
         newest = connection.execute(_STATE).fetchall()
     try:
         with open_published(published) as connection:
+            if connection.execute(_SIZE).fetchall()[0][0] > published.stat().st_size:
+                return True  # cut off: what is left may still answer
             return connection.execute(_STATE).fetchall() != newest
     except WarehouseError:
         return True
@@ -168,6 +187,8 @@ def _fetch_batches(connection: duckdb.DuckDBPyConnection) -> Iterator[Sequence[t
 
 def require_published(path: Path) -> None:
     """Raise a `WarehouseError` where there is no published copy yet."""
+    if path.is_dir():
+        raise WarehouseError(f"{path}: is a folder, where the published copy should be. Next: {_MAKE_ANEW}")
     if not path.is_file():
         raise WarehouseError(
             f"{path}: nothing has been published yet. Next: put review files into the inbox and run "
@@ -184,7 +205,7 @@ def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     require_published(path)
     with (
-        translate_errors(path),
+        translate_errors(path, _MAKE_ANEW),
         connect_read_only(path.absolute(), _CONFIG, READER_WAIT_SECONDS) as connection,
     ):
         connection.execute("SET lock_configuration = true")

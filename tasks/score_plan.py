@@ -83,10 +83,15 @@ class ScoringPlan:
 
 
 def to_utc(moment: datetime | None) -> datetime | None:
-    """Give a moment in UTC; one that names no time zone is in UTC."""
+    """Give a moment in UTC; one that names no time zone is in UTC. Raises `UsageError` where UTC has no such year."""
     if moment is None:
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise UsageError(
+            f"since: {moment.isoformat()} lies outside the years 1 to 9999 in UTC. Next: name a moment within them."
+        ) from None
 
 
 def find_outstanding(inbox: Path, warehouse: Path, request: ScoringRequest, record: bool) -> Outstanding:

@@ -46,6 +46,9 @@ _CONFIG: dict[str, ConfigValue] = {
 
 _ROW_GROUPS = f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
 
+_RESTORE = "`reviews restore BACKUP`, then `reviews score`, which scores what came after it; or move it away."
+"""What to do about a damaged database."""
+
 # The system's file locks don't hold between the threads of one process.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -278,12 +281,14 @@ def _digest(views: str) -> str:
 
 
 @contextmanager
-def translate_errors(path: Path) -> Iterator[None]:
+def translate_errors(path: Path, when_damaged: str = _RESTORE) -> Iterator[None]:
     """Turn what DuckDB raises into a `WarehouseError` that names the file and a next step."""
     try:
         yield
     except duckdb.Error as error:
-        raise WarehouseError(f"{path}: {first_line(error)}. Next: {_choose_next_step(error)}") from error
+        raise WarehouseError(
+            f"{path}: {first_line(error)}. Next: {_choose_next_step(error, when_damaged)}"
+        ) from error
 
 
 def quote(text: str) -> str:
@@ -296,15 +301,12 @@ def first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0].rstrip(".!") or type(error).__name__
 
 
-def _choose_next_step(error: duckdb.Error) -> str:
+def _choose_next_step(error: duckdb.Error, when_damaged: str) -> str:
     text = str(error).lower()
     if any(
         words in text for words in ("not a valid duckdb", "corrupt", "checksum", "deserializ", "enough bytes")
     ):
-        return (
-            "the file is damaged: `reviews restore BACKUP`, then `reviews score`, which scores what came after it; or "
-            "move it away."
-        )
+        return f"the file is damaged: {when_damaged}"
     if "version number" in text:
         return "the file was made by a newer DuckDB: update this program, or `reviews restore BACKUP` from before."
     if isinstance(error, duckdb.CatalogException):

@@ -7,10 +7,12 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -110,6 +112,8 @@ TABLE = [
         "ftp://user:secret@host",
         "REVIEWS_ALERT_URL must start with http:// or https://.",
     ),
+    setting("REVIEWS_ALERT_URL", "http://", "REVIEWS_ALERT_URL names no host"),
+    setting("REVIEWS_FAULT", "nonsense", "REVIEWS_FAULT kills the command at a fault point, and 'nonsense'"),
     setting("REVIEWS_KEEP_BACKUPS", "-1", "REVIEWS_KEEP_BACKUPS must be from 0"),
     setting("REVIEWS_KEEP_RUNS_DAYS", "0", "REVIEWS_KEEP_RUNS_DAYS must be from 0.1"),
     setting("REVIEWS_KEEP_QUARANTINE_DAYS", "a week", "REVIEWS_KEEP_QUARANTINE_DAYS must be a number"),
@@ -127,6 +131,22 @@ TABLE = [
     parameter("unknown way to promote", "train", "--promote", "maybe", says="'maybe' is not one of"),
     parameter("missing file", "score", "nowhere.csv", says="'nowhere.csv' does not exist"),
     parameter("date that is none", "score", "--since", "yesterday", says="'yesterday' does not match"),
+    parameter(
+        "moment before the years of UTC",
+        "score",
+        "--since",
+        "0001-01-01T00:00:00+14:00",
+        says="since: 0001-01-01T00:00:00+14:00 lies outside the years 1 to 9999 in UTC",
+    ),
+    parameter(
+        "moment after the years of UTC",
+        "score",
+        "--since",
+        "9999-12-31T23:59:59-12:00",
+        says="since: 9999-12-31T23:59:59-12:00 lies outside the years 1 to 9999 in UTC",
+    ),
+    parameter("empty folder", "export", "", says="it is empty. Name a path"),
+    parameter("empty home", "--home", "", "models", says="it is empty. Name a path"),
     parameter(
         "text column without a file",
         "score",
@@ -304,6 +324,84 @@ def test_bad_use_ends_with_its_status_and_words_of_our_own(home: Settings, use: 
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert "Traceback" not in said
     assert "secret" not in said
+
+
+def list_commands(
+    group: click.Group, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        yield (*words, name), command
+        if isinstance(command, click.Group):
+            yield from list_commands(command, (*words, name))
+
+
+EVERY_VALUE = [
+    (*words, each.opts[0] if isinstance(each, click.Option) else "--")
+    for words, command in [((), main), *list_commands(main)]
+    for each in command.params
+    if not (isinstance(each, click.Option) and each.is_flag)
+]
+"""Each command with each of its options, or -- before its arguments."""
+ASKING = [
+    ("sql",),
+    ("sql", "--list"),
+    ("sql", "worst-movies", "--param"),
+    ("explain",),
+    ("explain", "--text"),
+    ("explain", "r-1", "--model"),
+    ("report",),
+    ("quarantine", "list", "--rule"),
+    ("quarantine", "list", "--file"),
+    ("quarantine", "show"),
+    ("quarantine", "release"),
+    ("quarantine", "release", "--all", "--encoding"),
+    ("forget", "--yes"),
+    ("forget", "--yes", "--as"),
+    ("restore",),
+    ("models", "compare"),
+    ("models", "promote"),
+    ("models", "rollback", "--to"),
+    ("score", "--since"),
+    ("export", "--since"),
+    ("train", "--variant"),
+]
+"""What to give a value to that changes nothing if it makes no sense."""
+ODD = {
+    "nothing": "",
+    "a space": " ",
+    "controls": "a\x1b[31m\n\r\x07b",
+    "very long": "x" * 100_000,
+    "many folders": "y/" * 3000,
+    "quotes": "';\"$(id)`{}%s\\",
+    "marks of order": "\u202e\ufeff\U0001f600",
+    "a number": "9" * 5000,
+}
+
+
+@pytest.mark.parametrize("words", EVERY_VALUE, ids=" ".join)
+def test_bytes_that_are_no_text_are_refused_wherever_they_stand(words: tuple[str, ...]) -> None:
+    for value, shown in (("a\udcff", r"'a\xff'"), ("\ud800", r"'\ud800'")):
+        done = CliRunner().invoke(main, [*words, value])
+        assert (done.exit_code, type(done.exception)) == (WRONG, SystemExit)
+        assert f"is not UTF-8: {shown}" in done.output
+
+
+@pytest.mark.parametrize("words", ASKING, ids=" ".join)
+def test_whatever_text_is_given_the_answer_is_words_and_a_status(
+    template: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("REVIEWS_HOME", str(template))
+    for what, value in ODD.items():
+        done = CliRunner().invoke(main, [*words, value])
+        assert type(done.exception) in (NoneType, SystemExit), (what, done.exception)
+        assert (done.exit_code in (0, FAILED, WRONG), bool(done.output)) == (True, True), what
+        assert "Traceback" not in done.output
+
+
+def test_a_setting_that_there_is_not_is_told_once_on_standard_error() -> None:
+    done = CliRunner(env={"REVIEWS_HOMES": "/x"}).invoke(main, ["variants"])
+    assert done.stderr == "reviews: 'REVIEWS_HOMES' sets nothing. Did you mean REVIEWS_HOME?\n"
+    assert (done.exit_code, "REVIEWS" in done.stdout) == (0, False)
 
 
 @pytest.mark.parametrize("use", [use for use in TABLE if use.what == "bundle"], ids=lambda use: use.defect)

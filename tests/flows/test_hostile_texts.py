@@ -47,7 +47,7 @@ def require_harmless(seen: Seen, codes: re.Pattern[str] | None = None) -> str:
     """Give what was seen without the `codes` that are ours; nothing else may be obeyed by a terminal."""
     assert seen.status == 0, seen.text
     text = codes.sub("", seen.text) if codes else seen.text
-    lines = text.replace("\r\n", "\n").split("\n")  # CSV's line ends
+    lines = text.split("\n")
     assert [line for line in lines if escape_controls(line) != line] == []
     return text
 

@@ -74,7 +74,7 @@ def test_a_table_stops_after_some_rows_and_says_so() -> None:
 
 def test_an_empty_answer_has_its_columns_in_every_form() -> None:
     assert "│ a │ b │" in write([], "table", ["a", "b"])
-    assert write([], "csv", ["a", "b"]) == "a,b\r\n"
+    assert write([], "csv", ["a", "b"]) == "a,b\n"
     assert json.loads(write([], "json", ["a", "b"])) == []
 
 
@@ -134,3 +134,10 @@ def test_equal_names_of_columns_are_told_apart_in_json() -> None:
 def test_a_plan_is_printed_as_it_is_drawn() -> None:
     columns = [("explain_key", "VARCHAR"), ("explain_value", "VARCHAR")]
     assert "".join(format_answer(columns, iter([[("plan", "a\nb")]]), "table")) == "a\nb\n"
+
+
+def test_lines_of_csv_end_in_lf_and_a_cr_inside_a_text_is_kept_and_quoted() -> None:
+    texts = ["a\rb", "a\r\nb", "a\nb", "\r", "a,b", 'say "so"', ""]
+    written = write([[text, 1] for text in texts], "csv", ["text", "number"])
+    assert written.startswith('text,number\n"a\rb",1\n"a\r\nb",1\n"a\nb",1\n"\r",1\n')
+    assert [row[0] for row in csv.reader(io.StringIO(written, newline=""), strict=True)] == ["text", *texts]

@@ -204,6 +204,41 @@ def test_a_damaged_copy_is_refused_with_a_message(published: Path) -> None:
         ask(published, "SELECT 1")
 
 
+@pytest.mark.parametrize("damage", ["garbage", "empty", "cut in half", "cut at its end", "a folder"])
+def test_the_next_publishing_heals_a_broken_copy(warehouse: Path, published: Path, damage: str) -> None:
+    whole = published.read_bytes()
+    left = {
+        "garbage": b"x" * len(whole),
+        "empty": b"",
+        "cut in half": whole[: len(whole) // 2],
+        "cut at its end": whole[:-4096],
+    }
+    published.unlink()
+    if damage in left:
+        published.write_bytes(left[damage])
+    else:
+        published.mkdir()
+    assert needs_publishing(warehouse, published)
+    publish(warehouse, published)
+    assert not needs_publishing(warehouse, published)
+    assert count_sources(published) == "2"
+
+
+def test_a_broken_copy_advises_a_new_one_and_no_restore(published: Path) -> None:
+    published.write_bytes(b"x" * 100_000)
+    with pytest.raises(WarehouseError, match="move it away and run `reviews score`") as caught:
+        ask(published, "select 1")
+    assert "restore" not in str(caught.value)
+
+
+def test_a_folder_with_files_in_the_place_of_the_copy_is_left_alone(warehouse: Path, published: Path) -> None:
+    published.unlink()
+    (published / "more").mkdir(parents=True)
+    with pytest.raises(WarehouseError, match="move that folder away"):
+        publish(warehouse, published)
+    assert (published / "more").is_dir()
+
+
 @pytest.mark.parametrize("sql", ["", "  \n", "-- only a comment", ";"])
 def test_an_empty_query_is_wrong_usage(shared: Path, sql: str) -> None:
     with pytest.raises(UsageError, match="query is empty"):
@@ -287,7 +322,7 @@ def test_a_name_in_a_query_is_never_a_variable_of_this_program(shared: Path) -> 
 
 
 def test_the_last_of_several_statements_is_answered(shared: Path) -> None:
-    assert ask(shared, "CREATE TEMP TABLE t AS SELECT 7 AS a; SELECT a FROM t") == "a\r\n7\r\n"
+    assert ask(shared, "CREATE TEMP TABLE t AS SELECT 7 AS a; SELECT a FROM t") == "a\n7\n"
 
 
 def test_a_copy_that_someone_opened_for_writing_is_named(

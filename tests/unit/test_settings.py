@@ -1,5 +1,6 @@
 """Settings: defaults, what the environment changes, and what is refused."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
 from deployments import settings as module
-from deployments.settings import PROJECT_ROOT, load_settings
+from deployments.settings import PROJECT_ROOT, find_unknown, load_settings, require_prefect_home
 
 
 def test_the_home_is_data_in_the_projects_root_wherever_one_stands(
@@ -65,3 +66,72 @@ def test_input_folders_are_whole_paths_set_apart_like_those_of_path() -> None:
         UsageError, match="REVIEWS_INPUT_DIRS must name folders by their whole paths, not 'exports'"
     ):
         load_settings({"REVIEWS_INPUT_DIRS": "/srv/a:exports"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("REVIEWS_PORT", "80.5", "must be a whole number, not '80.5'"),
+        ("REVIEWS_KEEP_BACKUPS", "0.5", "must be a whole number"),
+        ("REVIEWS_KEEP_REPORTS", "1e-3", "must be a whole number"),
+        ("REVIEWS_MAX_TEXT_CHARS", "inf", "must be from 1 to 1e"),
+        ("REVIEWS_POLL_SECONDS", "x" * 100_000, r"must be a number, not 'x{80}\.\.\.'"),
+        ("REVIEWS_HOME", "~no-such-user-here", "there is no such user"),
+        ("REVIEWS_HOME", "/tmp/\udcff", "its path is not UTF-8"),
+        ("REVIEWS_HOME", "/dev/null", "is a file"),
+        ("REVIEWS_FAULT", "nonsense", "'nonsense' is none.*score: files seen"),
+        ("REVIEWS_FAULT", "score: files seen#0", "is none"),
+        ("REVIEWS_FAULT", "score: files seen#", "is none"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named_with_what_it_may_be(name: str, value: str, says: str) -> None:
+    with pytest.raises(UsageError, match=f"{name}.*{says}") as caught:
+        load_settings({name: value})
+    assert len(str(caught.value)) < 2000
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://", "https:///path", "http://:80/", "http://host:99999", "http://[::1/x", "http://host:0"],
+)
+def test_an_address_without_a_host_is_refused_and_not_repeated(address: str) -> None:
+    with pytest.raises(UsageError, match="REVIEWS_ALERT_URL names no host") as caught:
+        load_settings({"REVIEWS_ALERT_URL": f"{address}?secret"})
+    assert "secret" not in str(caught.value)
+
+
+def test_addresses_and_fault_points_that_there_are_pass() -> None:
+    settings = load_settings(
+        {"REVIEWS_ALERT_URL": "HTTP://[::1]:80/x", "REVIEWS_FAULT": "score: files seen#2"}
+    )
+    assert settings.alert_url == "HTTP://[::1]:80/x"
+
+
+def test_an_env_file_that_is_not_utf_8_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"REVIEWS_HOME=/caf\xe9\n")
+    monkeypatch.setattr(module, "PROJECT_ROOT", tmp_path)
+    with pytest.raises(UsageError, match=r"\.env: is not UTF-8"):
+        load_settings({})
+
+
+def test_a_setting_that_there_is_not_is_told_with_the_nearest_one() -> None:
+    found = find_unknown({"REVIEWS_HOMES": "/x", "REVIEWS_XYZZY": "1", "REVIEWS_HOME": "/y", "PATH": "/z"})
+    assert found == [
+        "'REVIEWS_HOMES' sets nothing. Did you mean REVIEWS_HOME?",
+        "'REVIEWS_XYZZY' sets nothing.",
+    ]
+
+
+def test_every_setting_that_the_program_reads_is_known() -> None:
+    packages = ("data_contracts", "models", "tasks", "deployments", "flows")
+    modules = [path for package in packages for path in (PROJECT_ROOT / package).rglob("*.py")]
+    read = {name for path in modules for name in re.findall(r'"(REVIEWS_[A-Z_]+)"', path.read_text("utf-8"))}
+    assert len(read) > 15
+    assert find_unknown(dict.fromkeys(read, "")) == []
+
+
+def test_a_home_of_prefect_that_can_not_be_made_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"PREFECT_HOME='/proc/x': can't be made .*Next: unset it"):
+        require_prefect_home({"PREFECT_HOME": "/proc/x"})
+    require_prefect_home({"PREFECT_HOME": str(tmp_path / "prefect")})
+    require_prefect_home({})

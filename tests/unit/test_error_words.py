@@ -1,0 +1,115 @@
+"""What the command says of errors that are not its own, and what becomes of its output where it can't be written."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data_contracts.errors import UsageError
+from flows import error_words
+from flows.cli import main
+from flows.error_words import describe_error, refuse_undecodable, shorten
+from flows.standard_streams import write_in_utf8
+from tests.conftest import PROJECT_ROOT
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ENOSPC, "free space on that disk"),
+        (errno.EDQUOT, "raise the quota"),
+        (errno.EACCES, "give yourself the right"),
+        (errno.EROFS, "name a place that can be written"),
+        (errno.ENOENT, "make its folder, or name another"),
+        (errno.EISDIR, "name a file"),
+        (errno.ENAMETOOLONG, "choose a shorter name"),
+        (errno.EILSEQ, "choose a name in UTF-8"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.EIO, "see to the disk"),
+        (errno.ECONNRESET, "run it again"),
+    ],
+    ids=lambda value: errno.errorcode[value] if isinstance(value, int) else "",
+)
+def test_each_error_of_the_system_gets_the_next_step_that_fits(number: int, says: str) -> None:
+    said = describe_error(OSError(number, os.strerror(number), "/a/file"), {})
+    assert said is not None
+    assert said.startswith(f"/a/file: {os.strerror(number)}. Next: ")
+    assert says in said
+    assert ("space" in said) == (number in (errno.ENOSPC, errno.EDQUOT))
+
+
+def test_a_name_that_is_not_utf_8_is_blamed_on_itself() -> None:
+    error = UnicodeEncodeError("utf-8", "/tmp/\udcff.csv", 5, 6, "surrogates not allowed")
+    assert describe_error(error, {}) == (
+        "A name or text is not UTF-8: '/tmp/\\udcff.csv'. Next: rename the file, or write it in UTF-8."
+    )
+
+
+def test_an_error_that_no_one_foresaw_has_no_words_and_stays_a_bug() -> None:
+    assert describe_error(ValueError("who knows"), {}) is None
+
+
+def test_a_wrong_setting_of_prefect_is_named_and_its_value_is_not() -> None:
+    from pydantic import BaseModel, ValidationError
+
+    class APISettings(BaseModel):
+        request_timeout: float
+
+    with pytest.raises(ValidationError) as caught:
+        APISettings.model_validate({"request_timeout": "secret"})
+    said = describe_error(caught.value, {"PREFECT_API_REQUEST_TIMEOUT": "secret", "PREFECT_HOME": "/x"})
+    assert said is not None
+    assert "PREFECT_API_REQUEST_TIMEOUT: Input should be a valid number" in said
+    assert "secret" not in said
+
+
+def test_a_message_as_long_as_what_was_typed_is_cut_and_keeps_its_next_step() -> None:
+    said = shorten(f"{'x' * 200_000}: is not there. Next: name another.")
+    assert len(said) < error_words.CHARACTERS_SHOWN + 10
+    assert said.endswith("Next: name another.")
+
+
+def test_an_argument_in_another_encoding_than_the_machines_names_the_locale(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
+    with pytest.raises(UsageError, match=r"Argument 2 is not UTF-8: .*set LC_ALL=C\.UTF-8"):
+        refuse_undecodable(["sql", "\udcc3\udca9"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["variants"], ["score", "--help"]], ids=" ".join
+)
+def test_output_that_can_not_be_written_ends_with_a_message(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("/dev/full").open("w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit, match="1"):
+            main(arguments)
+    said = capsys.readouterr().err
+    assert said == "reviews: No space left on device. Next: free space on that disk, or raise the quota.\n"
+
+
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-", ">/dev/full 2>&-", "2>/dev/full >&-"])
+def test_nothing_is_added_when_the_process_ends(redirection: str) -> None:
+    command = f"{sys.executable} -m flows.cli variants {redirection}"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == ("2>" not in redirection), done.stderr
+
+
+def test_answers_to_files_are_utf_8_whatever_the_locale(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with (tmp_path / "answer").open("w", encoding="ascii") as stream, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        write_in_utf8()
+        stream.write("é │ \udcff")
+    assert (tmp_path / "answer").read_bytes() == "é │ \\udcff".encode()
