@@ -242,6 +242,12 @@ def _read_home(values: Mapping[str, str]) -> Path:
         raise UsageError(
             f"REVIEWS_HOME={_show(text)}: its path is not UTF-8. Next: rename the folder."
         ) from None
+    if "?" in str(home):  # it takes what follows for options
+        raise UsageError(
+            f"REVIEWS_HOME={_show(text)}: DuckDB reads no path with a question mark. Next: rename it."
+        )
+    if home.exists() and not home.is_dir():
+        raise UsageError(f"REVIEWS_HOME={_show(text)}: is a file. Next: name a folder.")
     return home
 
 
@@ -307,6 +313,6 @@ def _read_web_address(values: Mapping[str, str], name: str) -> str | None:
 def _names_host(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        return bool(parts.hostname) and (parts.port or 1) > 0
+        return bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False

@@ -79,6 +79,7 @@ def test_input_folders_are_whole_paths_set_apart_like_those_of_path() -> None:
         ("REVIEWS_HOME", "~no-such-user-here", "there is no such user"),
         ("REVIEWS_HOME", "/tmp/\udcff", "its path is not UTF-8"),
         ("REVIEWS_HOME", "/dev/null", "is a file"),
+        ("REVIEWS_HOME", "/tmp/my home?", "DuckDB reads no path with a question mark"),
         ("REVIEWS_FAULT", "nonsense", "'nonsense' is none.*score: files seen"),
         ("REVIEWS_FAULT", "score: files seen#0", "is none"),
         ("REVIEWS_FAULT", "score: files seen#", "is none"),
