@@ -157,6 +157,7 @@ class Settings:
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings; a value that makes no sense is a `UsageError` that names it."""
     values = {**_read_env_file(), **(os.environ if environment is None else environment)}
+    _refuse_undecodable(values)
     require_known(values.get(VARIABLE, ""))
     default = RowLimits()
     limits = RowLimits(
@@ -226,6 +227,15 @@ def require_prefect_home(environment: Mapping[str, str]) -> None:
             f"PREFECT_HOME={_show(named)}: can't be made ({getattr(error, 'strerror', None) or error}). Next: unset "
             "it, or name a folder that can be written."
         ) from None
+
+
+def _refuse_undecodable(values: Mapping[str, str]) -> None:
+    """Raise `UsageError` where a setting of ours holds bytes that are no text; it may be a secret: only its name."""
+    for name, value in values.items():
+        if name.startswith("REVIEWS_") and value.encode(errors="ignore").decode() != value:
+            raise UsageError(
+                f"{name} is not UTF-8. Next: write it in UTF-8, or rename the file or folder that it names."
+            )
 
 
 def _read_home(values: Mapping[str, str]) -> Path:

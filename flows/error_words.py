@@ -56,6 +56,8 @@ def describe_error(error: Exception, environment: Mapping[str, str]) -> str | No
             f"Prefect's server does not answer ({error}). Next: `reviews status`, or unset PREFECT_API_URL to run "
             "without one."
         )
+    if type(error).__name__ == "SettingsError":
+        return f"{error}. Next: mend that file, or move it away."
     return _describe_prefect_settings(error, environment)
 
 

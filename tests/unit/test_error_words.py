@@ -66,6 +66,16 @@ def test_a_wrong_setting_of_prefect_is_named_and_its_value_is_not() -> None:
     assert "secret" not in said
 
 
+def test_a_broken_file_of_prefects_settings_is_named() -> None:
+    from pydantic_settings import SettingsError
+
+    said = describe_error(
+        SettingsError("Failed to load Prefect settings from prefect.toml: invalid TOML"), {}
+    )
+    assert said is not None
+    assert said.endswith("from prefect.toml: invalid TOML. Next: mend that file, or move it away.")
+
+
 def test_a_message_as_long_as_what_was_typed_is_cut_and_keeps_its_next_step() -> None:
     said = shorten(f"{'x' * 200_000}: is not there. Next: name another.")
     assert len(said) < error_words.CHARACTERS_SHOWN + 10
