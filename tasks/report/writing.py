@@ -40,6 +40,9 @@ def write_report(
             f"{escape_controls(str(output.parent))}: there is no such folder. Next: make it, or name another file with "
             "--output."
         )
+    if output is not None and output.exists() and not output.is_file():
+        # The page is renamed into its place: a device or a pipe would be gone.
+        raise UsageError(f"{escape_controls(str(output))}: is no regular file. Next: name another file.")
     with ask_published(published) as ask:
         run = find_run(ask, name)
         page = make_page(ask, run, bundles_dir)

@@ -93,3 +93,11 @@ def test_a_report_that_shows_a_forgotten_row_is_removed_and_no_other(home: Path)
 def test_before_any_report_there_is_nothing_to_remove(tmp_path: Path) -> None:
     assert drop_reports_of_forgotten(tmp_path / "reports", tmp_path / "nothing.duckdb") == []
     assert writing._SHOWN_ROW.findall('<article data-row="3fa94c12ab07:17">') == ["3fa94c12ab07:17"]
+
+
+def test_a_report_does_not_take_the_place_of_a_pipe_or_device(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="is no regular file"):
+        write_report(tmp_path / "none.duckdb", tmp_path, tmp_path, output=pipe)
+    assert pipe.is_fifo()
