@@ -218,8 +218,10 @@ def _suggest(name: str, known: Collection[str]) -> str:
 def require_prefect_home(environment: Mapping[str, str]) -> None:
     """Raise `UsageError` where PREFECT_HOME names a folder that can't be made or written."""
     named = environment.get("PREFECT_HOME")
-    if not named:
+    if named is None:
         return
+    if not named:  # it would be the present folder
+        raise UsageError("PREFECT_HOME is empty. Next: unset it, or name a folder.")
     try:
         Path(named).expanduser().mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:

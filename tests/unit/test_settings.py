@@ -135,5 +135,7 @@ def test_every_setting_that_the_program_reads_is_known() -> None:
 def test_a_home_of_prefect_that_can_not_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"PREFECT_HOME='/proc/x': can't be made .*Next: unset it"):
         require_prefect_home({"PREFECT_HOME": "/proc/x"})
+    with pytest.raises(UsageError, match="PREFECT_HOME is empty"):
+        require_prefect_home({"PREFECT_HOME": ""})
     require_prefect_home({"PREFECT_HOME": str(tmp_path / "prefect")})
     require_prefect_home({})
