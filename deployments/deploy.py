@@ -61,13 +61,17 @@ def _main() -> None:
     """Deploy for `reviews up`, whose settings are the whole truth: without REVIEWS_ALERT_URL there are no alerts."""
     from deployments.abandoned import end_abandoned_runs
     from deployments.automations import drop_alerts
+    from deployments.draining import resume_pool
 
+    settings = load_settings()
     try:
+        deploy_all()
+        if settings.alert_url is None:
+            drop_alerts()
+        # Now that the alerts are as the settings say, since each of these runs is alerted of.
         if ended := end_abandoned_runs():
             sys.stdout.write(f"Runs that a killed `reviews up` left behind: {ended}, marked as ended.\n")
-        deploy_all()
-        if load_settings().alert_url is None:
-            drop_alerts()
+        resume_pool(settings)
     except ReviewsError as error:
         sys.exit(str(error))
 

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from data_contracts.errors import ReviewsError
-from deployments.processes import find_marked, stop_marked
+from deployments.processes import find_marked, kill_marked
 from deployments.running import Running, find_running
 from deployments.settings import PROJECT_ROOT, Settings
-from deployments.up import START_SECONDS, describe_up, name_log
+from deployments.stopping import STOPPING_SECONDS
+from deployments.up import START_SECONDS, describe_up
+from deployments.up_log import name_log, open_log, read_last_start
 from tasks.locking import is_held
 
-STOP_SECONDS = 10.0
 LOG_LINES = 15
 
 
@@ -38,7 +39,7 @@ def start_detached(settings: Settings, say: Callable[[str], None]) -> None:
         "REVIEWS_WATCH_INBOX": str(settings.watch_inbox).lower(),
         "PYTHONUNBUFFERED": "1",
     }
-    with log.open("w", encoding="utf-8") as out:
+    with open_log(log) as out:
         process = subprocess.Popen(
             command,
             cwd=PROJECT_ROOT,
@@ -52,23 +53,24 @@ def start_detached(settings: Settings, say: Callable[[str], None]) -> None:
     say(f"{describe_up(settings)}\nIts log: {log}")
 
 
-def stop_running(settings: Settings) -> str:
-    """Stop the `reviews up` of this home, and what one that was killed left behind; say what was done."""
+def stop_running(settings: Settings, say: Callable[[str], None], *, at_once: bool = False) -> str:
+    """Stop the `reviews up` of this home, and what one that was killed left behind; say what was done.
+
+    It waits for runs that go on, as long as its settings say, and this says so; with `at_once` it does not.
+    """
     running = find_running(settings)
     if running is not None:
         with suppress(ProcessLookupError):
-            os.kill(running.pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while is_held(settings.prefect_dir) and time.monotonic() < deadline:
-            time.sleep(0.1)
-    left = stop_marked(settings.home)
+            os.kill(running.pid, signal.SIGQUIT if at_once else signal.SIGTERM)
+        _wait_until_down(settings, STOPPING_SECONDS + (0 if at_once else running.drain_seconds), say)
+        if settings.prefect_dir.is_dir() and is_held(settings.prefect_dir):
+            raise ReviewsError(
+                f"Process {running.pid} did not end in time. Next: look at {name_log(settings)}, "
+                f"then `kill -9 {running.pid}` and `reviews down` again."
+            )
+    left = kill_marked(settings.home)
     if running is None:
         return f"It was not up; stopped {left} processes that were left." if left else "It was not up."
-    if settings.prefect_dir.is_dir() and is_held(settings.prefect_dir):
-        raise ReviewsError(
-            f"Process {running.pid} did not end within {STOP_SECONDS:g} s. Next: look at {name_log(settings)}, "
-            f"then `kill -9 {running.pid}` and `reviews down` again."
-        )
     return "Down: everything is stopped."
 
 
@@ -87,6 +89,17 @@ def require_running(settings: Settings) -> Running:
     return running
 
 
+def _wait_until_down(settings: Settings, seconds: float, say: Callable[[str], None]) -> None:
+    """Wait until `reviews up` has ended, no longer than `seconds`, and say what it waits for."""
+    deadline, said = time.monotonic() + seconds, ""
+    while is_held(settings.prefect_dir) and time.monotonic() < deadline:
+        running = find_running(settings)
+        if running is not None and running.doing not in ("", said):
+            said = running.doing
+            say(said)
+        time.sleep(0.1)
+
+
 def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
@@ -94,14 +107,12 @@ def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes]) -> N
         if running is not None and running.pid == process.pid and running.is_ready:
             return
         if process.poll() is not None:
-            raise ReviewsError(f"It did not come up. Its last words:\n{_read_tail(settings)}")
+            raise ReviewsError(
+                f"It did not come up. Its last words:\n{read_last_start(name_log(settings), LOG_LINES)}"
+            )
         if time.monotonic() > deadline:
             process.terminate()
-            raise ReviewsError(f"It did not come up within {START_SECONDS:g} s:\n{_read_tail(settings)}")
+            raise ReviewsError(
+                f"It did not come up within {START_SECONDS:g} s:\n{read_last_start(name_log(settings), LOG_LINES)}"
+            )
         time.sleep(0.2)
-
-
-def _read_tail(settings: Settings) -> str:
-    with suppress(OSError):
-        return "\n".join(name_log(settings).read_text("utf-8", errors="replace").splitlines()[-LOG_LINES:])
-    return ""

@@ -14,6 +14,8 @@ import psutil
 
 MARK = "REVIEWS_UP_HOME"
 """The environment variable that names the home."""
+RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"
+"""The environment variable by which a run's process knows which run it is."""
 GRACE_SECONDS = 3.0
 """How long a process may take to end by itself."""
 
@@ -21,6 +23,27 @@ GRACE_SECONDS = 3.0
 def find_marked(home: Path) -> list[psutil.Process]:
     """Give the processes that `reviews up` of this home started, and those that they started."""
     return [process for process in psutil.process_iter() if _is_marked(process, home)]
+
+
+def list_run_processes(home: Path) -> list[psutil.Process]:
+    """Give the processes of the runs that the worker of this home started."""
+    return [process for process in find_marked(home) if _read_environment(process).get(RUN_VARIABLE)]
+
+
+def find_parents(processes: Sequence[psutil.Process], home: Path) -> list[psutil.Process]:
+    """Give the processes of this home that started those, themselves not among them."""
+    started_by = set()
+    for process in processes:
+        with suppress(psutil.Error):
+            started_by.add(process.ppid())
+    return [each for each in find_marked(home) if each.pid in started_by and each not in processes]
+
+
+def is_in_session(process: psutil.Process, leader: int) -> bool:
+    """Tell whether a process belongs to the session that the process with number `leader` began."""
+    with suppress(OSError):
+        return os.getsid(process.pid) == leader
+    return False
 
 
 def stop_processes(processes: Sequence[psutil.Process], grace_seconds: float = GRACE_SECONDS) -> None:
@@ -31,6 +54,22 @@ def stop_processes(processes: Sequence[psutil.Process], grace_seconds: float = G
     psutil.wait_procs(alive, timeout=1)
 
 
+def kill_marked(home: Path) -> int:
+    """Kill all that a `reviews up` of this home left when it was killed itself, and give how many processes that were.
+
+    They are halted first, so that none sees another end and says of a run what the next server would have to say.
+    """
+    killed = 0
+    while found := find_marked(home):
+        _send(found, signal.SIGSTOP)
+        _send(found, signal.SIGKILL)
+        _, alive = psutil.wait_procs(found, timeout=GRACE_SECONDS)
+        killed += len(found) - len(alive)
+        if alive:
+            break
+    return killed
+
+
 def stop_marked(home: Path, grace_seconds: float = GRACE_SECONDS) -> int:
     """Stop all that is left of `reviews up` of this home, and give how many processes that were."""
     found = find_marked(home)
@@ -39,9 +78,14 @@ def stop_marked(home: Path, grace_seconds: float = GRACE_SECONDS) -> int:
 
 
 def _is_marked(process: psutil.Process, home: Path) -> bool:
+    return process.pid != os.getpid() and _read_environment(process).get(MARK) == str(home)
+
+
+def _read_environment(process: psutil.Process) -> dict[str, str]:
+    """Read the environment that a process was started with; empty where it has ended or is not ours."""
     with suppress(psutil.Error, OSError):
-        return process.pid != os.getpid() and process.environ().get(MARK) == str(home)
-    return False
+        return dict(process.environ())
+    return {}
 
 
 def _send(processes: Sequence[psutil.Process], what: signal.Signals) -> None:

@@ -28,6 +28,10 @@ class Running:
     """The project folder that it runs from."""
     is_ready: bool
     """Whether the deployments are made and the worker started."""
+    drain_seconds: float = 0
+    """How long it waits for runs that go on when it is stopped."""
+    doing: str = ""
+    """What it waits for when it is being stopped, in words."""
 
 
 def find_running(settings: Settings) -> Running | None:
@@ -40,7 +44,7 @@ def find_running(settings: Settings) -> Running | None:
         return None
 
 
-def write_running(settings: Settings, *, is_ready: bool, started_at: datetime) -> None:
+def write_running(settings: Settings, *, is_ready: bool, started_at: datetime, doing: str = "") -> None:
     """Say of this process that it is the `reviews up` of this home."""
     state = Running(
         pid=os.getpid(),
@@ -49,6 +53,8 @@ def write_running(settings: Settings, *, is_ready: bool, started_at: datetime) -
         started_at=started_at.astimezone(UTC).isoformat(timespec="seconds"),
         checkout=str(PROJECT_ROOT),
         is_ready=is_ready,
+        drain_seconds=settings.drain_seconds,
+        doing=doing,
     )
     with write_whole(_state_file(settings)) as building:
         building.write_text(json.dumps(asdict(state), indent=2) + "\n", "utf-8")

@@ -41,6 +41,8 @@ class Settings:
     """REVIEWS_HOST: the address that it serves them on; any but this machine's own needs a password."""
     poll_seconds: float = 2
     """REVIEWS_POLL_SECONDS: how often the worker asks for work, and how often the inbox is looked at if watched."""
+    drain_seconds: float = 60
+    """REVIEWS_DRAIN_SECONDS: how long `reviews up` waits for runs that go on when it is stopped."""
     watch_inbox: bool = False
     """REVIEWS_WATCH_INBOX: let `reviews up` score files as soon as they arrive."""
     alert_url: str | None = field(default=None, repr=False)
@@ -173,6 +175,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         port=_read_whole(values, "REVIEWS_PORT", Settings.port, 1, 65535),
         host=values.get("REVIEWS_HOST", "").strip() or Settings.host,
         poll_seconds=_read_number(values, "REVIEWS_POLL_SECONDS", Settings.poll_seconds, 0.5, 3600),
+        drain_seconds=_read_number(values, "REVIEWS_DRAIN_SECONDS", Settings.drain_seconds, 0, 86_400),
         watch_inbox=_read_switch(values, "REVIEWS_WATCH_INBOX"),
         alert_url=_read_web_address(values, "REVIEWS_ALERT_URL"),
         keep_backups=_read_whole(values, "REVIEWS_KEEP_BACKUPS", Settings.keep_backups, 0, 10**6),

@@ -6,7 +6,6 @@ told to. Everything that Prefect keeps lies in `prefect/` of the home, so that t
 
 import ipaddress
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -14,26 +13,23 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import IO
 
 from data_contracts.errors import ReviewsError, UsageError
+from deployments.children import Child, Say, start_child
 from deployments.deploy import POOL
-from deployments.processes import MARK, stop_marked
+from deployments.health import ANSWER_SECONDS, keep_asking, look_after
+from deployments.processes import MARK, kill_marked, stop_marked
 from deployments.running import find_running, forget_running, write_running
 from deployments.settings import PROJECT_ROOT, Settings
+from deployments.stopping import Stop, catch_signals, drain, stop_all_but
+from deployments.up_log import keep_saying, name_log
 from tasks.locking import hold_folder
 
 START_SECONDS = 120.0
 """How long the server may take to answer."""
-LONGEST_PAUSE_SECONDS = 30.0
-"""Between two starts of a process that keeps ending."""
-STEADY_SECONDS = 60.0
-"""A process that ran for so long is started again at once."""
 LOOK_SECONDS = 0.5
 LINES_SHOWN = 15
 WORKER_LIMIT = 4
@@ -42,25 +38,6 @@ NOT_OURS = ("PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_API_DATABASE_CONNECTI
 
 PASSWORD = "PREFECT_SERVER_API_AUTH_STRING"  # noqa: S105 (a variable's name)
 
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Child:
-    """A process under our care."""
-
-    name: str
-    command: tuple[str, ...]
-    process: subprocess.Popen[str]
-    started: float
-    """On the monotonic clock, s."""
-    pause: float
-    """Before the next start, s."""
-    first_lines: list[str]
-    """What it said before `is_quiet` was cleared."""
-    is_quiet: threading.Event
-    """Cleared once what it says is shown: a server's greeting is of no use to people."""
-
 
 def run_up(settings: Settings, say: Say) -> None:
     """Start everything and look after it until SIGTERM or Ctrl-C, then stop it all.
@@ -68,11 +45,12 @@ def run_up(settings: Settings, say: Say) -> None:
     Raises `ReviewsError` if it is up already, the port is taken, or the server or the deployments fail.
     """
     _require_password(settings, os.environ)
+    say = keep_saying(say, name_log(settings))
     settings.make_home()
     for folder in (settings.prefect_dir, settings.inbox_dir):
         folder.mkdir(parents=True, exist_ok=True)
-    with hold_folder(settings.prefect_dir, lambda folder: _refuse_second(settings)), _catch_signals() as stop:
-        if stopped := stop_marked(settings.home):
+    with hold_folder(settings.prefect_dir, lambda folder: _refuse_second(settings)), catch_signals() as stop:
+        if stopped := kill_marked(settings.home):
             say(f"Stopped {stopped} processes that an earlier `reviews up` left behind.")
         _require_port(settings)
         started_at = datetime.now(UTC)
@@ -102,6 +80,7 @@ def build_environment(settings: Settings, environment: Mapping[str, str]) -> dic
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": f"{settings.keep_runs_days * 86_400:.0f}",
+        "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.event_order",
         "PREFECT_SERVER_LOGGING_LEVEL": kept.get("PREFECT_SERVER_LOGGING_LEVEL", "WARNING"),
         "PREFECT_WORKER_QUERY_SECONDS": f"{settings.poll_seconds:g}",
         "PREFECT_CLI_PROMPT": "false",
@@ -127,71 +106,47 @@ def describe_up(settings: Settings) -> str:
     )
 
 
-def _run(settings: Settings, say: Say, stop: threading.Event, started_at: datetime) -> None:
+def _run(settings: Settings, say: Say, stop: Stop, started_at: datetime) -> None:
     environment = build_environment(settings, os.environ)
+    children = _start_all(settings, environment, say, stop.asked)
+    if not stop.asked.is_set():
+        write_running(settings, is_ready=True, started_at=started_at)
+        say(describe_up(settings))
+    _watch(settings, environment, stop.asked, say)
+    over = threading.Event()
+    answered = keep_asking(lambda: is_answering(settings, ANSWER_SECONDS), over)
+    look = look_after(children, answered, environment, say)
+    while not stop.asked.wait(LOOK_SECONDS):
+        look()
+
+    def say_to_down(text: str) -> None:
+        say(text)
+        with suppress(OSError):
+            write_running(settings, is_ready=True, started_at=started_at, doing=text)
+
+    del children[1:]  # at a stop the server alone is started again
+    drain(settings, environment, say_to_down, stop.at_once, look)
+    over.set()
+    stop_all_but(children[0], settings)
+
+
+def _start_all(
+    settings: Settings, environment: Mapping[str, str], say: Say, stop: threading.Event
+) -> list[Child]:
+    """Start the server, make the deployments and start the worker; no more of it once `stop` is set."""
     prefect = (sys.executable, "-m", "prefect")
     server = (*prefect, "server", "start", "--host", settings.host, "--port", str(settings.port))
     worker = (*prefect, "worker", "start", "--pool", POOL, "--type", "process", "--name", "reviews-up")
     say(f"Starting Prefect's server on {settings.ui_url} ...")
-    children = [_start("server", server, environment, say, is_quiet=True)]
+    children = [start_child("server", server, environment, say, is_quiet=True)]
     _wait_for_server(settings, children[0], stop)
     children[0].is_quiet.clear()
     if not stop.is_set():
         say("Making the deployments ...")
         _deploy(environment, say)
     if not stop.is_set():
-        children.append(_start("worker", (*worker, "--limit", str(WORKER_LIMIT)), environment, say))
-        write_running(settings, is_ready=True, started_at=started_at)
-        say(describe_up(settings))
-    look = _watch(settings, environment)
-    while not stop.wait(LOOK_SECONDS):
-        children = [_keep_running(child, environment, say) for child in children]
-        look()
-
-
-def _start(
-    name: str, command: tuple[str, ...], environment: Mapping[str, str], say: Say, *, is_quiet: bool = False
-) -> Child:
-    """Start a process out of reach of the terminal's Ctrl-C, which is for us, and show what it says."""
-    process = subprocess.Popen(
-        command,
-        cwd=PROJECT_ROOT,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    child = Child(name, command, process, time.monotonic(), 1, [], threading.Event())
-    if is_quiet:
-        child.is_quiet.set()
-    if process.stdout is not None:
-        threading.Thread(target=_show, args=(child, process.stdout, say), daemon=True).start()
-    return child
-
-
-def _show(child: Child, lines: IO[str], say: Say) -> None:
-    for line in filter(str.strip, lines):
-        if child.is_quiet.is_set():
-            child.first_lines.append(line.rstrip())
-        else:
-            say(f"{child.name:<6} | {line.rstrip()}")
-
-
-def _keep_running(child: Child, environment: Mapping[str, str], say: Say) -> Child:
-    """Start a process that has ended again, after a pause that grows while it keeps ending."""
-    status = child.process.poll()
-    if status is None:
-        return child
-    ran = time.monotonic() - child.started
-    pause = 1 if ran > STEADY_SECONDS else child.pause
-    if ran < child.pause:
-        return child
-    say(f"{child.name} ended with status {status} after {ran:.0f} s: starting it again.")
-    again = _start(child.name, child.command, environment, say)
-    return replace(again, pause=min(2 * pause, LONGEST_PAUSE_SECONDS))
+        children.append(start_child("worker", (*worker, "--limit", str(WORKER_LIMIT)), environment, say))
+    return children
 
 
 def _wait_for_server(settings: Settings, server: Child, stop: threading.Event) -> None:
@@ -212,10 +167,10 @@ def _wait_for_server(settings: Settings, server: Child, stop: threading.Event) -
             )
 
 
-def is_answering(settings: Settings) -> bool:
-    """Tell whether a Prefect server answers where this home's should."""
+def is_answering(settings: Settings, seconds: float = 2) -> bool:
+    """Tell whether a Prefect server answers where this home's should, within `seconds`."""
     try:
-        with urllib.request.urlopen(f"{settings.api_url}/health", timeout=2) as answer:  # noqa: S310 (our own)
+        with urllib.request.urlopen(f"{settings.api_url}/health", timeout=seconds) as answer:  # noqa: S310 (our own)
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError, ValueError):
         return False
@@ -233,23 +188,17 @@ def _deploy(environment: Mapping[str, str], say: Say) -> None:
         say(done.stdout.strip())
 
 
-def _watch(settings: Settings, environment: Mapping[str, str]) -> Callable[[], None]:
-    """Give the function that looks at the inbox, no more often than the settings say; one that does nothing if off."""
+def _watch(settings: Settings, environment: Mapping[str, str], stop: threading.Event, say: Say) -> None:
+    """Let a thread look at the inbox until `stop`, if the settings say so: the server may keep it waiting."""
     if not settings.watch_inbox:
-        return lambda: None
+        return
     os.environ.update(environment)  # for Prefect's client, which is loaded next
     os.environ.pop(MARK)
-    from deployments.watcher import is_scoring, tell_change, watch_inbox
+    from deployments.watcher import is_scoring, keep_looking, tell_change, watch_inbox
 
-    look, next_look = watch_inbox(settings.inbox_dir, is_scoring, tell_change), 0.0
-
-    def look_in_time() -> None:
-        nonlocal next_look
-        if time.monotonic() >= next_look:
-            next_look = time.monotonic() + settings.poll_seconds
-            look()
-
-    return look_in_time
+    look = watch_inbox(settings.inbox_dir, is_scoring, tell_change)
+    arguments = (look, settings.poll_seconds, stop, say)
+    threading.Thread(target=keep_looking, args=arguments, daemon=True).start()
 
 
 def _refuse_second(settings: Settings) -> None:
@@ -286,21 +235,3 @@ def _require_port(settings: Settings) -> None:
                 f"Port {settings.port} of {settings.host} can't be used ({error.strerror}): another program has it. "
                 "Next: stop that one, or choose another port: `reviews up --port 4201`, or REVIEWS_PORT."
             ) from error
-
-
-@contextmanager
-def _catch_signals() -> Iterator[threading.Event]:
-    """Give the event that SIGTERM, SIGHUP and Ctrl-C set while the block runs."""
-    stop = threading.Event()
-    caught = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    before = {each: signal.signal(each, lambda number, frame: stop.set()) for each in caught}
-    try:
-        yield stop
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-def name_log(settings: Settings) -> Path:
-    """Name the file that a detached `reviews up` writes to."""
-    return settings.prefect_dir / "up.log"

@@ -725,12 +725,17 @@ def up(port: int | None, watch_inbox: bool, detach: bool) -> None:
 
 
 @main.command()
-def down() -> None:
-    """Stop what `reviews up` started, or left behind when it was killed."""
+@click.option("--now", is_flag=True, help="Do not wait for runs that go on: end them.")
+def down(now: bool) -> None:
+    """Stop what `reviews up` started, or left behind when it was killed.
+
+    Runs that go on may end first, for REVIEWS_DRAIN_SECONDS (60); one that does not is cancelled, and the next run
+    goes on where it stopped.
+    """
     from deployments.detached import stop_running
     from deployments.settings import load_settings
 
-    _say(stop_running(load_settings()))
+    _say(stop_running(load_settings(), _say, at_once=now))
 
 
 @main.command()
