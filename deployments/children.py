@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import IO
 
 from deployments.settings import PROJECT_ROOT
@@ -58,7 +59,8 @@ def start_child(
     if is_quiet:
         child.is_quiet.set()
     if process.stdout is not None:
-        threading.Thread(target=_show, args=(child, process.stdout, say), daemon=True).start()
+        show = partial(_show, child, say=say)
+        threading.Thread(target=pass_on, args=(process.stdout, show), daemon=True).start()
     return child
 
 
@@ -84,9 +86,14 @@ def kill_child(child: Child) -> None:
         child.process.wait(KILL_SECONDS)
 
 
-def _show(child: Child, lines: IO[str], say: Say) -> None:
+def pass_on(lines: IO[str], say: Say) -> None:
+    """Say every line that is not empty, until there are no more."""
     for line in filter(str.strip, lines):
-        if child.is_quiet.is_set():
-            child.first_lines.append(line.rstrip())
-        else:
-            say(f"{child.name:<6} | {line.rstrip()}")
+        say(line.rstrip())
+
+
+def _show(child: Child, line: str, say: Say) -> None:
+    if child.is_quiet.is_set():
+        child.first_lines.append(line)
+    else:
+        say(f"{child.name:<6} | {line}")

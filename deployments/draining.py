@@ -1,10 +1,9 @@
 """`python -m deployments.draining`: let the runs of this home end before its `reviews up` does, or end them.
 
-The worker is given no new runs: its pool is paused, and the next `reviews up` resumes it. SIGTERM ends the wait.
-Runs that go on after it are cancelled as a user would cancel them, so that their own process can clear up, and say why.
+The worker is given no new runs: its pool is paused, and the next `reviews up` resumes it. The end of standard input
+ends the wait. Runs that go on after it are cancelled as a user would cancel them, so that their process can clear up.
 """
 
-import signal
 import sys
 import threading
 import time
@@ -122,7 +121,12 @@ def _name_mark(settings: Settings) -> Path:
 
 def _main() -> None:
     is_enough = threading.Event()
-    signal.signal(signal.SIGTERM, lambda number, frame: is_enough.set())
+
+    def wait_for_end_of_input() -> None:
+        sys.stdin.read()
+        is_enough.set()
+
+    threading.Thread(target=wait_for_end_of_input, daemon=True).start()
     try:
         drain(load_settings(), is_enough)
     except Exception as error:  # whatever it is, the stop goes on without it

@@ -1,6 +1,7 @@
 """How `reviews up` stops in order: no new runs, a while for those that go on, then the worker, and the server last."""
 
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -9,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from deployments.children import Child, Say, kill_child, start_child
+from deployments.children import Child, Say, pass_on
 from deployments.processes import find_marked, is_in_session, list_run_processes, stop_processes
-from deployments.settings import Settings
+from deployments.settings import PROJECT_ROOT, Settings
 
 LOOK_SECONDS = 0.2
 ENDING_SECONDS = 40.0
@@ -67,16 +68,33 @@ def drain(
     """
     if not list_run_processes(settings.home):
         return
-    command = (sys.executable, "-m", "deployments.draining")
-    draining = start_child("stop", command, {**environment, **IMPATIENT}, say)
-    deadline, is_told = time.monotonic() + settings.drain_seconds + ENDING_SECONDS, False
-    while draining.process.poll() is None and time.monotonic() < deadline:
-        if at_once.is_set() and not is_told:
-            draining.process.terminate()
-            deadline, is_told = time.monotonic() + ENDING_SECONDS, True
+    process = _start_draining(environment, say)
+    deadline = time.monotonic() + settings.drain_seconds + ENDING_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        if at_once.is_set() and process.stdin is not None and not process.stdin.closed:
+            process.stdin.close()
+            deadline = time.monotonic() + ENDING_SECONDS
         look_after()
         time.sleep(LOOK_SECONDS)
-    kill_child(draining)
+    process.kill()
+    process.wait()
+
+
+def _start_draining(environment: Mapping[str, str], say: Say) -> subprocess.Popen[str]:
+    """Start the process that waits for the runs, until the end of its standard input tells it not to."""
+    process = subprocess.Popen(
+        (sys.executable, "-m", "deployments.draining"),
+        cwd=PROJECT_ROOT,
+        env={**environment, **IMPATIENT},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    threading.Thread(target=pass_on, args=(process.stdout, say), daemon=True).start()
+    return process
 
 
 def stop_all_but(server: Child, settings: Settings) -> None:
