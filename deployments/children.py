@@ -87,9 +87,10 @@ def kill_child(child: Child) -> None:
 
 
 def pass_on(lines: IO[str], say: Say) -> None:
-    """Say every line that is not empty, until there are no more."""
-    for line in filter(str.strip, lines):
-        say(line.rstrip())
+    """Say every line that is not empty, until there are no more; `say` must not fail, or the process would wait."""
+    with lines:
+        for line in filter(str.strip, lines):
+            say(line.rstrip())
 
 
 def _show(child: Child, line: str, say: Say) -> None:

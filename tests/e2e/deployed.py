@@ -5,12 +5,13 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -70,6 +71,16 @@ class Deployed:
         run: dict[str, Any] = self.ask_server("GET", f"flow_runs/{run_id}")
         return run
 
+    def list_runs(self, state: str) -> list[str]:
+        """Give the ids of the flow runs in a state."""
+        wanted = {"flow_runs": {"state": {"type": {"any_": [state]}}}}
+        return [each["id"] for each in self.ask_server("POST", "flow_runs/filter", wanted)]
+
+    def list_task_states(self, run_id: str) -> list[str]:
+        """Give the states of the task runs of a flow run."""
+        task_runs = self.ask_server("POST", "task_runs/filter", {"flow_runs": {"id": {"any_": [run_id]}}})
+        return [each["state_type"] for each in task_runs]
+
     def wait_for_state(self, run_id: str, states: Sequence[str], seconds: float) -> str:
         return wait_until(
             lambda: state if (state := self.read_run(run_id)["state_type"]) in states else "", seconds
@@ -123,6 +134,25 @@ class Hook:
     received: list[dict[str, Any]] = field(default_factory=list)
 
 
+def read_ended_state(home: Path, run_id: str) -> tuple[str, str]:
+    """Read the state of a run, and what it says, from the database of a server that is down."""
+    query = "select state.type, state.message from flow_run join flow_run_state state on state.id = state_id"
+    ((kind, message),) = _read_ended(home, f"{query} where flow_run.id = ?", run_id)
+    return kind, message
+
+
+def read_ended_tasks(home: Path, run_id: str) -> list[str]:
+    """Read the states of a run's task runs from the database of a server that is down."""
+    return [
+        kind for (kind,) in _read_ended(home, "select state_type from task_run where flow_run_id = ?", run_id)
+    ]
+
+
+def _read_ended(home: Path, query: str, run_id: str) -> list[Any]:
+    with closing(sqlite3.connect(home / "prefect" / "prefect.db")) as connection:
+        return connection.execute(query, [run_id]).fetchall()
+
+
 def make_environment(home: Path, port: int) -> dict[str, str]:
     """Give the environment of a user's terminal: nothing of the tests' own Prefect in it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
@@ -140,7 +170,7 @@ def run(command: list[str], environment: dict[str, str]) -> subprocess.Completed
 def bring_up(home: Path, *options: str, **settings: str) -> Iterator[Deployed]:
     """Run `reviews up` in the foreground until the block ends, then stop it as Ctrl-C or systemd would."""
     port, log = find_free_port(), home / "up.log"
-    environment = {**make_environment(home, port), **settings}
+    environment = {**make_environment(home, port), "REVIEWS_DRAIN_SECONDS": "5", **settings}
     environment.pop("PREFECT_API_URL")
     with log.open("w") as out:
         command = [str(REVIEWS), "--home", str(home), "up", *options]
@@ -153,7 +183,7 @@ def bring_up(home: Path, *options: str, **settings: str) -> Iterator[Deployed]:
         yield deployed
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(90)
 
 
 def pause_schedules(deployed: Deployed) -> None:

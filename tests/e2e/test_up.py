@@ -1,10 +1,8 @@
 """`reviews up` with real processes: the README's recipe, and what happens when one of them is killed."""
 
 import json
-import os
-import signal
+import re
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import psutil
 import pytest
 
 from deployments.automations import DEPLOYMENTS
+from deployments.draining import MESSAGE as STOPPED
 from deployments.processes import find_marked
 from tests.e2e.conftest import REVIEWS, Demo
 from tests.e2e.deployed import (
@@ -23,6 +22,8 @@ from tests.e2e.deployed import (
     copy_home,
     find_free_port,
     make_environment,
+    read_ended_state,
+    read_ended_tasks,
     read_recipe,
     wait_until,
     write_reviews,
@@ -282,16 +283,26 @@ def wait_for_told(up: Deployed, event: str, run_id: str, resource: str = "") -> 
     return wait_until(look, 60)[0]
 
 
-def test_a_file_that_arrives_is_scored_at_once_where_the_inbox_is_watched(demo: Demo, tmp_path: Path) -> None:
+def test_arriving_files_are_scored_at_once_and_a_stop_waits_for_the_run_that_goes_on(
+    demo: Demo, tmp_path: Path
+) -> None:
     home = copy_home(demo.home, tmp_path / "home")
-    with bring_up(home, "--watch-inbox") as up:
+    with bring_up(home, "--watch-inbox", REVIEWS_DRAIN_SECONDS="200") as up:
         write_reviews(home / "inbox" / "arrived.csv", 5, "arrived")
         wait_until(lambda: count_rows(up, "arrived") == [(5, 5)], 90)
+        up.wait_until_idle()
+        write_reviews(home / "inbox" / "late.csv", MANY, "late")
+        wait_until_scoring(up)
+        (run_id,) = up.list_runs("RUNNING")
         left = find_marked(home)
-        started = time.monotonic()
-        os.kill(up.process.pid, signal.SIGTERM)
+        down = up.reviews("down")
         assert up.process.wait(10) == 0
-    assert time.monotonic() - started < 5
+    assert (down.returncode, down.stderr) == (0, "")
+    assert re.match(
+        r"Waiting up to 200 s for score-reviews.*Down: everything is stopped", down.stdout, re.DOTALL
+    )
+    assert read_ended_state(home, run_id)[0] == "COMPLETED"
+    assert count_rows(up, "late") == [(MANY, MANY)]
     assert psutil.wait_procs(left, timeout=0)[1] == []
 
 
@@ -307,21 +318,35 @@ def test_what_a_killed_up_leaves_behind_is_stopped_by_down(tmp_path: Path) -> No
     assert find_marked(home) == []
 
 
-def test_runs_of_an_up_that_was_killed_are_ended_by_the_next_up_and_what_they_left_is_done(
-    demo: Demo, tmp_path: Path
+def test_runs_of_an_up_that_was_killed_are_ended_and_alerted_of_once_and_a_stop_cancels_what_does_not_end(
+    demo: Demo, hook: Hook, tmp_path: Path
 ) -> None:
     home = copy_home(demo.home, tmp_path / "home")
     with bring_up(home) as up:
         write_reviews(home / "inbox" / "torn.csv", MANY, "torn")
-        run_id = up.start_deployment()
+        killed = up.start_deployment()
         wait_until_scoring(up)
         for process in [psutil.Process(up.process.pid), *find_marked(home)]:
             process.kill()
         up.process.wait()
-    with bring_up(home) as up:
-        assert up.read_run(run_id)["state_type"] == "CRASHED"
+    with bring_up(home, REVIEWS_ALERT_URL=hook.url) as up:
+        assert up.read_run(killed)["state_type"] == "CRASHED"
+        assert "RUNNING" not in up.list_task_states(killed)
+        assert wait_until(lambda: find_alerts(hook, killed), 30)
         assert up.run_deployment() == "COMPLETED"
-        assert count_rows(up, "torn") == [(MANY, MANY)]
+        stopped = up.start_deployment("train-model/train-model", variant="lstm", epochs=1000, promote="never")
+        wait_until(lambda: "RUNNING" in up.list_task_states(stopped), 90)
+        down = up.reviews("down", "--now")
+        assert up.process.wait(10) == 0
+    assert count_rows(up, "torn") == [(MANY, MANY)]
+    assert len(find_alerts(hook, killed)) == 1
+    assert "Ending train-model lstm seed 0." in down.stdout
+    assert read_ended_state(home, stopped) == ("CANCELLED", STOPPED)
+    assert "RUNNING" not in read_ended_tasks(home, stopped)
+
+
+def find_alerts(hook: Hook, run_id: str) -> list[dict[str, Any]]:
+    return [each for each in hook.received if each.get("flow_run_id") == run_id]
 
 
 def test_deploying_to_no_server_and_to_one_that_is_away_says_what_to_do(tmp_path: Path) -> None:

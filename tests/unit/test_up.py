@@ -113,4 +113,4 @@ def test_marked_processes_are_stopped_even_if_they_will_not_and_others_are_left(
 
 
 def test_down_where_nothing_is_up_says_so(settings: Settings) -> None:
-    assert stop_running(settings) == "It was not up."
+    assert stop_running(settings, print) == "It was not up."

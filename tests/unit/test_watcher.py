@@ -1,10 +1,12 @@
-"""The watcher tells of files that have arrived whole, once, and never while a run goes on."""
+"""The watcher tells of each file that has arrived whole, once, and never while a run goes on."""
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from deployments.watcher import watch_inbox
+from deployments.watcher import START_SECONDS, keep_looking, watch_inbox
 
 
 @pytest.fixture
@@ -12,8 +14,27 @@ def told() -> list[int]:
     return []
 
 
-def test_a_file_is_told_once_two_looks_in_a_row_see_the_same(tmp_path: Path, told: list[int]) -> None:
-    look = watch_inbox(tmp_path, lambda: False, told.append)
+@pytest.fixture
+def time() -> list[float]:
+    """The clock of the watcher, in s."""
+    return [0.0]
+
+
+@pytest.fixture
+def look(tmp_path: Path, told: list[int], time: list[float]) -> Callable[[], None]:
+    """Look at `tmp_path`, so long after the look before that a run which was told has ended."""
+    watch = watch_inbox(tmp_path, lambda: False, told.append, lambda: time[0])
+
+    def look() -> None:
+        time[0] += START_SECONDS
+        watch()
+
+    return look
+
+
+def test_a_file_is_told_once_two_looks_in_a_row_see_the_same(
+    tmp_path: Path, told: list[int], look: Callable[[], None]
+) -> None:
     growing = tmp_path / "growing.csv"
     for size in (1, 2, 3):
         growing.write_bytes(b"x" * size)
@@ -24,12 +45,32 @@ def test_a_file_is_told_once_two_looks_in_a_row_see_the_same(tmp_path: Path, tol
     assert told == [1]
 
 
-def test_a_file_that_changed_is_told_again(tmp_path: Path, told: list[int]) -> None:
-    look = watch_inbox(tmp_path, lambda: False, told.append)
+def test_a_file_is_told_although_another_arrives_before_every_look(
+    tmp_path: Path, told: list[int], look: Callable[[], None]
+) -> None:
+    for number in range(6):
+        (tmp_path / f"{number}.csv").write_text("text")
+        look()
+    assert told == [1, 1, 1, 1, 1]
+
+
+def test_a_file_that_keeps_changing_holds_up_no_other_and_is_never_told(
+    tmp_path: Path, told: list[int], look: Callable[[], None]
+) -> None:
+    (tmp_path / "whole.csv").write_text("text")
+    for size in range(6):
+        (tmp_path / "growing.csv").write_bytes(b"x" * size)
+        look()
+    assert told == [1]
+
+
+def test_a_file_that_changed_is_told_again(tmp_path: Path, told: list[int], look: Callable[[], None]) -> None:
     (tmp_path / "a.csv").write_text("old")
-    look(), look()
+    look()
+    look()
     (tmp_path / "a.csv").write_text("newer")
-    look(), look()
+    look()
+    look()
     assert told == [1, 1]
 
 
@@ -45,12 +86,38 @@ def test_nothing_is_told_while_a_run_goes_on_and_all_of_it_after(tmp_path: Path,
     assert told == [2]
 
 
-def test_a_file_that_was_taken_away_is_nothing_to_tell(tmp_path: Path, told: list[int]) -> None:
-    look = watch_inbox(tmp_path, lambda: False, told.append)
+def test_nothing_more_is_told_until_the_run_that_was_told_is_seen_or_does_not_come(
+    tmp_path: Path, told: list[int], time: list[float]
+) -> None:
+    busy = [False]
+    look = watch_inbox(tmp_path, lambda: busy[0], told.append, lambda: time[0])
     (tmp_path / "a.csv").write_text("text")
     look(), look()
-    (tmp_path / "a.csv").unlink()
+    (tmp_path / "b.csv").write_text("text")
+    look(), look(), look()
+    assert told == [1]
+    busy[0] = True
+    look()
+    busy[0] = False
+    look()
+    assert told == [1, 1]
+    (tmp_path / "c.csv").write_text("text")
     look(), look()
+    assert told == [1, 1]
+    time[0] = START_SECONDS
+    look()
+    assert told == [1, 1, 1]
+
+
+def test_a_file_that_was_taken_away_is_nothing_to_tell(
+    tmp_path: Path, told: list[int], look: Callable[[], None]
+) -> None:
+    (tmp_path / "a.csv").write_text("text")
+    look()
+    look()
+    (tmp_path / "a.csv").unlink()
+    look()
+    look()
     assert told == [1]
 
 
@@ -58,3 +125,21 @@ def test_an_inbox_that_is_not_there_yet_is_empty(tmp_path: Path, told: list[int]
     look = watch_inbox(tmp_path / "inbox", lambda: False, told.append)
     look(), look()
     assert told == []
+
+
+def test_a_look_that_fails_is_said_once_and_the_next_one_is_made() -> None:
+    said: list[str] = []
+    looks = 0
+    stop = threading.Event()
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            stop.set()
+        raise ConnectionError("no server")
+
+    keep_looking(look, 0.001, stop, said.append)
+    assert looks == 3
+    assert len(said) == 1
+    assert "ConnectionError: no server" in said[0]

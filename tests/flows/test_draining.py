@@ -1,0 +1,121 @@
+"""What an orderly stop does to the runs that go on, and a start to those that a killed `reviews up` left."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from prefect import flow, task
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolUpdate
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import Completed, Running
+
+from deployments.abandoned import end_abandoned_runs
+from deployments.deploy import POOL, make_pool
+from deployments.draining import MESSAGE, drain, resume_pool
+from deployments.settings import Settings
+
+
+@flow
+def nothing() -> None:
+    """Be the flow of the runs here, which no process is about."""
+
+
+@task
+def stage() -> None:
+    """Be their task."""
+
+
+@pytest.fixture
+def client() -> Iterator[SyncPrefectClient]:
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+@pytest.fixture
+def home(settings: Settings, client: SyncPrefectClient) -> Settings:
+    """A home whose `reviews up` is stopped, with the pool; it does not wait."""
+    settings.prefect_dir.mkdir(parents=True)
+    make_pool()
+    client.update_work_pool(POOL, WorkPoolUpdate(is_paused=False))
+    return replace(settings, drain_seconds=0)
+
+
+@pytest.fixture
+def run_id(home: Settings, client: SyncPrefectClient) -> UUID:
+    """A run of a deployment that goes on, with a task run that does too."""
+    flow_id = client.create_flow(nothing)
+    deployment_id = client.create_deployment(flow_id, "train-model", work_pool_name=POOL)
+    run = client.create_flow_run_from_deployment(deployment_id, state=Running())
+    client.set_flow_run_state(run.id, Running(), force=True)
+    state: State[None] = State(type=StateType.RUNNING)
+    client.create_task_run(stage, run.id, dynamic_key="0", state=state)
+    return UUID(str(run.id))
+
+
+def read_states(client: SyncPrefectClient, run_id: UUID) -> tuple[State[object], list[str]]:
+    """Read the state of a run, and the kinds of state of its task runs."""
+    task_runs = client.read_task_runs(
+        flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": [str(run_id)]}})
+    )
+    state = client.read_flow_run(run_id).state
+    assert state is not None
+    return state, [each.state.type.value for each in task_runs if each.state]
+
+
+def test_a_stop_waits_for_the_run_that_goes_on_and_says_so(
+    home: Settings, client: SyncPrefectClient, run_id: UUID, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def complete() -> None:
+        with get_client(sync_client=True) as own:
+            own.set_flow_run_state(run_id, Completed(), force=True)
+
+    timer = threading.Timer(1, complete)
+    timer.start()
+    drain(replace(home, drain_seconds=60), threading.Event())
+    timer.join()
+    assert read_states(client, run_id)[0].type is StateType.COMPLETED
+    assert "Waiting up to 60 s for" in capsys.readouterr().out
+
+
+def test_a_run_that_does_not_end_in_time_is_cancelled_with_the_reason_and_its_task_runs_end(
+    home: Settings, client: SyncPrefectClient, run_id: UUID
+) -> None:
+    drain(home, threading.Event())
+    state, task_states = read_states(client, run_id)
+    assert (state.type, state.message) == (StateType.CANCELLED, MESSAGE)
+    assert task_states == ["CRASHED"]
+
+
+def test_a_stop_that_is_not_to_wait_does_not(home: Settings, client: SyncPrefectClient, run_id: UUID) -> None:
+    is_enough = threading.Event()
+    is_enough.set()
+    drain(replace(home, drain_seconds=3600), is_enough)
+    assert read_states(client, run_id)[0].type is StateType.CANCELLED
+
+
+def test_the_worker_gets_no_runs_after_a_stop_until_the_next_start(
+    home: Settings, client: SyncPrefectClient
+) -> None:
+    drain(home, threading.Event())
+    assert client.read_work_pool(POOL).is_paused
+    resume_pool(home)
+    assert not client.read_work_pool(POOL).is_paused
+
+
+def test_a_pool_that_a_user_paused_stays_so(home: Settings, client: SyncPrefectClient) -> None:
+    client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
+    drain(home, threading.Event())
+    resume_pool(home)
+    assert client.read_work_pool(POOL).is_paused
+
+
+def test_an_abandoned_run_is_ended_once_and_its_task_runs_with_it(
+    home: Settings, client: SyncPrefectClient, run_id: UUID
+) -> None:
+    assert (end_abandoned_runs(), end_abandoned_runs()) == (1, 0)
+    state, task_states = read_states(client, run_id)
+    assert (state.type, task_states) == (StateType.CRASHED, ["CRASHED"])

@@ -1,0 +1,49 @@
+"""The server of `reviews up` holds back no event that follows one which an earlier server has seen."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.server.events.ordering import EventArrivedEarly
+from prefect.server.events.schemas.events import ReceivedEvent
+from prefect.types._datetime import now
+
+from deployments.event_order import STARTED_MS, CausalOrdering, is_of_an_earlier_server
+
+
+def make_id(milliseconds: int) -> UUID:
+    """Make an id such as Prefect gives the states of runs: UUID version 7."""
+    return UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62)
+
+
+async def take(follows: UUID) -> bool:
+    """Let the triggers take an event at once; raises `EventArrivedEarly` if it has to wait."""
+    moment = now("UTC")
+    event = ReceivedEvent(
+        id=make_id(STARTED_MS + 5000),
+        occurred=moment,
+        received=moment,
+        event="prefect.flow-run.Crashed",
+        resource={"prefect.resource.id": "prefect.flow-run.1"},  # type: ignore[arg-type]
+        follows=follows,
+    )
+
+    async def handle(event: ReceivedEvent, depth: int = 0) -> Any:
+        raise AssertionError("no event waits for this one")
+
+    async with CausalOrdering(f"test {follows}").preceding_event_confirmed(handle, event):
+        return True
+
+
+def test_an_event_that_follows_one_of_an_earlier_server_is_taken_at_once() -> None:
+    assert asyncio.run(take(make_id(STARTED_MS - 1)))
+
+
+def test_an_event_waits_for_one_of_this_server() -> None:
+    with pytest.raises(EventArrivedEarly):
+        asyncio.run(take(make_id(STARTED_MS + 1)))
+
+
+def test_an_id_without_a_time_is_of_no_earlier_server() -> None:
+    assert not is_of_an_earlier_server(UUID("00000000-0000-4000-8000-000000000000"))

@@ -1,0 +1,282 @@
+"""How `reviews up` cares for its processes: their output, its log, a server that hangs, and an orderly stop."""
+
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from data_contracts.errors import ReviewsError
+from deployments import status
+from deployments.children import Child, Say, kill_child, start_child
+from deployments.detached import stop_running
+from deployments.health import HUNG_SECONDS, keep_asking, look_after
+from deployments.processes import RUN_VARIABLE, find_parents, kill_marked, list_run_processes
+from deployments.running import Running
+from deployments.settings import PROJECT_ROOT, Settings
+from deployments.stopping import catch_signals, drain
+from deployments.up_log import keep_saying, open_log, read_last_start
+from tests.unit.test_up import start_marked
+
+PIPE_BYTES = 65_536
+"""What a pipe holds: a process that writes more waits until someone reads."""
+SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path / "home", port=1)
+
+
+@contextmanager
+def start(command: tuple[str, ...], say: Say = print) -> Iterator[Child]:
+    child = start_child("server", command, os.environ, say)
+    try:
+        yield child
+    finally:
+        end(child)
+
+
+def end(child: Child) -> None:
+    """Kill a process and wait until all that it said is passed on."""
+    kill_child(child)
+    deadline = time.monotonic() + 30
+    while child.process.stdout is not None and not child.process.stdout.closed:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_process_can_write_on_when_the_disk_of_the_log_is_full(tmp_path: Path) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    talkative = (sys.executable, "-c", f"print('a line\\n' * {PIPE_BYTES})")
+    say = keep_saying(lambda text: print(os.write(full, text.encode())), tmp_path / "up.log")
+    with start(talkative, say) as child:
+        assert child.process.wait(60) == 0
+    os.close(full)
+
+
+def test_what_a_full_disk_swallowed_is_counted_once_there_is_space_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    is_full = True
+
+    def say(text: str) -> None:
+        if is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        said.append(text)
+
+    say_or_drop = keep_saying(say, tmp_path / "up.log")
+    say_or_drop("one"), say_or_drop("two")
+    is_full = False
+    say_or_drop("three"), say_or_drop("four")
+    assert said[1:] == ["three", "four"]
+    assert said[0].startswith("(2 messages could not be written here: ")
+    assert "No space left" in said[0]
+
+
+def test_the_log_is_appended_to_and_a_large_one_is_put_aside(tmp_path: Path) -> None:
+    log = tmp_path / "up.log"
+    for text in ("first", "second"):
+        with open_log(log, most_bytes=1000) as out:
+            out.write(f"{text}\n")
+    assert [line for line in log.read_text().splitlines() if "=" not in line] == ["first", "second"]
+    with open_log(log, most_bytes=10) as out:
+        out.write("third\n")
+    assert "second" in (tmp_path / "up.log.1").read_text()
+    assert "second" not in log.read_text()
+    assert "third" in log.read_text()
+
+
+def test_of_the_log_the_lines_of_the_latest_start_are_shown(tmp_path: Path) -> None:
+    log = tmp_path / "up.log"
+    for text in ("of yesterday", "1\n2\n3"):
+        with open_log(log) as out:
+            out.write(f"{text}\n")
+    assert read_last_start(log, 15) == "1\n2\n3"
+    assert read_last_start(log, 2) == "2\n3"
+
+
+def test_a_running_up_keeps_its_log_within_bounds_and_goes_on_in_a_new_one(tmp_path: Path) -> None:
+    log = tmp_path / "up.log"
+    script = (
+        "from pathlib import Path; from deployments.up_log import keep_saying\n"
+        f"say = keep_saying(lambda text: print(text, flush=True), Path({str(log)!r}), most_bytes=1000)\n"
+        "for number in range(300): say(f'line {number}')\n"
+        "raise SystemExit('the end')"
+    )
+    with log.open("a") as out:
+        command = [sys.executable, "-c", script]
+        subprocess.run(command, cwd=PROJECT_ROOT, stdout=out, stderr=out, check=False)
+    old, new = (tmp_path / "up.log.1").read_text(), log.read_text()
+    assert max(len(old), len(new)) < 1100
+    lines = (old + new).splitlines()
+    assert lines == [f"line {number}" for number in range(301 - len(lines), 300)] + ["the end"]
+
+
+def test_a_server_that_hangs_is_killed_and_started_again() -> None:
+    said: list[str] = []
+    with start(SLEEP) as hung:
+        children = [replace(hung, started=time.monotonic() - 2 * HUNG_SECONDS)]
+        look_after(children, lambda: time.monotonic() - 2 * HUNG_SECONDS, os.environ, said.append)()
+        try:
+            assert hung.process.returncode == -signal.SIGKILL
+            assert children[0].process.poll() is None
+            assert children[0].process.pid != hung.process.pid
+        finally:
+            end(children[0])
+    assert "server gave no answer for 120 s" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("started", "answered"), [(0, 2 * HUNG_SECONDS), (2 * HUNG_SECONDS, 1)], ids=["fresh", "slow"]
+)
+def test_a_server_that_was_just_started_or_answered_a_moment_ago_is_left(
+    started: float, answered: float
+) -> None:
+    now = time.monotonic()
+    with start(SLEEP) as server:
+        children = [replace(server, started=now - started)]
+        look_after(children, lambda: now - answered, os.environ, print)()
+        assert children[0].process is server.process
+        assert server.process.poll() is None
+
+
+def test_an_answer_moves_the_time_of_the_last_one_and_an_error_is_none() -> None:
+    asked, over = threading.Event(), threading.Event()
+    answers = iter(["error", "no", "yes"])
+    started = time.monotonic()
+
+    def answer() -> bool:
+        said = next(answers, None)
+        if said is None:
+            asked.set()
+        if said == "error":
+            raise ValueError(said)
+        return said == "yes"
+
+    answered = keep_asking(answer, over, pause_seconds=0.01)
+    assert asked.wait(30)
+    over.set()
+    assert answered() > started + 0.02
+
+
+def test_a_stop_is_asked_once_and_a_second_ctrl_c_asks_not_to_wait() -> None:
+    with catch_signals() as stop:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert (stop.asked.is_set(), stop.at_once.is_set()) == (True, False)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.at_once.is_set()
+
+
+def test_a_first_ctrl_c_waits_and_a_quit_does_not() -> None:
+    with catch_signals() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert (stop.asked.is_set(), stop.at_once.is_set()) == (True, False)
+    with catch_signals() as stop:
+        os.kill(os.getpid(), signal.SIGQUIT)
+        assert (stop.asked.is_set(), stop.at_once.is_set()) == (True, True)
+
+
+def test_a_stop_without_a_run_waits_for_nothing(settings: Settings) -> None:
+    said: list[str] = []
+    drain(settings, os.environ, said.append, threading.Event(), lambda: said.append("looked"))
+    assert said == []
+
+
+def test_the_processes_of_runs_are_known_and_the_worker_that_started_them(settings: Settings) -> None:
+    worker = f"""
+import os, subprocess, sys
+run = subprocess.Popen({SLEEP!r}, env={{**os.environ, {RUN_VARIABLE!r}: "a run"}})
+print("ready", flush=True)
+run.wait()
+"""
+    started = start_marked(settings.home, worker)
+    try:
+        runs = list_run_processes(settings.home)
+        assert [run.ppid() for run in runs] == [started.pid]
+        assert find_parents(runs, settings.home) == [psutil.Process(started.pid)]
+    finally:
+        assert kill_marked(settings.home) == 2
+        started.wait()
+
+
+def test_what_a_killed_up_left_is_killed_before_it_can_say_anything(
+    settings: Settings, tmp_path: Path
+) -> None:
+    last_words = f"""
+import pathlib, signal, time
+signal.signal(signal.SIGTERM, lambda number, frame: pathlib.Path({str(tmp_path / "said")!r}).touch())
+print("ready", flush=True)
+time.sleep(60)
+"""
+    left = start_marked(settings.home, last_words)
+    assert stop_running(settings, print) == "It was not up; stopped 1 processes that were left."
+    left.wait()
+    assert not (tmp_path / "said").exists()
+
+
+PATIENT = """
+import signal, sys, threading
+from datetime import UTC, datetime
+from pathlib import Path
+from deployments.running import forget_running, write_running
+from deployments.settings import Settings
+from tasks.locking import hold_folder
+
+settings, stop, caught = Settings(Path({home!r}), port=1), threading.Event(), []
+for each in (signal.SIGTERM, signal.SIGQUIT):
+    signal.signal(each, lambda number, frame: (caught.append(number), stop.set()))
+with hold_folder(settings.prefect_dir):
+    write_running(settings, is_ready=True, started_at=datetime.now(UTC))
+    print("ready", flush=True)
+    stop.wait()
+    write_running(settings, is_ready=True, started_at=datetime.now(UTC), doing="Waiting up to 60 s for a run.")
+    threading.Event().wait(1)
+    (settings.home / "caught").write_text(signal.Signals(caught[0]).name)
+    forget_running(settings)
+"""
+
+
+@pytest.mark.parametrize(("at_once", "caught"), [(False, "SIGTERM"), (True, "SIGQUIT")])
+def test_down_says_what_the_stop_waits_for_and_asks_not_to_wait_with_now(
+    settings: Settings, at_once: bool, caught: str
+) -> None:
+    settings.prefect_dir.mkdir(parents=True)
+    said: list[str] = []
+    command = [sys.executable, "-c", PATIENT.format(home=str(settings.home))]
+    with subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True) as up:
+        assert up.stdout is not None
+        assert up.stdout.readline() == "ready\n"
+        assert stop_running(settings, said.append, at_once=at_once) == "Down: everything is stopped."
+    assert said == ["Waiting up to 60 s for a run."]
+    assert (settings.home / "caught").read_text() == caught
+
+
+def test_status_of_a_server_that_does_not_answer_says_so_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "ANSWER_SECONDS", 0.5)
+    running = Running(
+        7, "http://127.0.0.1:1", "http://127.0.0.1:1/api", "2026-11-26", "checkout", is_ready=True
+    )
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
+        with (
+            temporary_settings({PREFECT_API_URL: url}),
+            pytest.raises(
+                ReviewsError, match=r"\(process 7\), but its server at .* does not answer"
+            ) as caught,
+        ):
+            status.describe_status(running)
+    assert caught.value.exit_status == 1
