@@ -8,9 +8,11 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import psutil
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
@@ -39,8 +41,9 @@ def drain(settings: Settings, is_enough: threading.Event) -> None:
     with get_client(sync_client=True) as client:
         pause_pool(client, settings)
         runs = read_going_on(client)
-        _tell(runs, settings.drain_seconds)
-        left = _wait(client, settings, is_enough)
+        if runs and not is_enough.is_set():
+            _tell(runs, settings.drain_seconds)
+        left = _wait(client, runs, settings, is_enough)
         _cancel(client, left, settings.home)
         end_left_tasks(client)
         if settings.alert_url and any(_has_failed(client, run) for run in runs):
@@ -66,8 +69,7 @@ def resume_pool(settings: Settings) -> None:
 def _tell(runs: "Sequence[FlowRun]", seconds: float) -> None:
     names = ", ".join(run.name for run in runs)
     how = "A second Ctrl-C, or `reviews down --now`, does not wait."
-    if names:
-        _say(f"Waiting up to {seconds:g} s for {names}. {how}")
+    _say(f"Waiting up to {seconds:g} s for {names}. {how}")
 
 
 def _say(text: str) -> None:
@@ -75,12 +77,16 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _wait(client: SyncPrefectClient, settings: Settings, is_enough: threading.Event) -> "list[FlowRun]":
+def _wait(
+    client: SyncPrefectClient, runs: "Sequence[FlowRun]", settings: Settings, is_enough: threading.Event
+) -> "Sequence[FlowRun]":
     """Wait until no run goes on and their processes have ended; give the runs that did not in time."""
     deadline = time.monotonic() + settings.drain_seconds
-    while runs := read_going_on(client):
+    while runs:
         if is_enough.wait(LOOK_SECONDS) or time.monotonic() > deadline:
             return runs
+        with suppress(httpx.TransportError):  # the server is being started again
+            runs = read_going_on(client)
     _wait_for_processes(settings.home, LEAVE_SECONDS)
     return []
 

@@ -5,19 +5,17 @@ The log is appended to. Once it is larger than `LOG_BYTES` it becomes `up.log.1`
 
 import os
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from deployments.children import Say
 from deployments.settings import Settings
 
 LOG_BYTES = 10_000_000
 HEADING = "===== reviews up, "
 """What the first line of each start begins with."""
-
-Say = Callable[[str], None]
 
 
 def name_log(settings: Settings) -> Path:
