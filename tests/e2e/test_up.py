@@ -334,13 +334,14 @@ def test_runs_of_an_up_that_was_killed_are_ended_and_alerted_of_once_and_a_stop_
         assert "RUNNING" not in up.list_task_states(killed)
         assert wait_until(lambda: find_alerts(hook, killed), 30)
         assert up.run_deployment() == "COMPLETED"
-        stopped = up.start_deployment("train-model/train-model", variant="lstm", epochs=1000, promote="never")
-        wait_until(lambda: "RUNNING" in up.list_task_states(stopped), 90)
+        write_reviews(home / "inbox" / "stopped.csv", MANY, "stopped")
+        stopped = up.start_deployment()
+        wait_until_scoring(up)
         down = up.reviews("down", "--now")
         assert up.process.wait(10) == 0
     assert count_rows(up, "torn") == [(MANY, MANY)]
     assert len(find_alerts(hook, killed)) == 1
-    assert "Ending train-model lstm seed 0." in down.stdout
+    assert "Ending score-reviews" in down.stdout
     assert read_ended_state(home, stopped) == ("CANCELLED", STOPPED)
     assert "RUNNING" not in read_ended_tasks(home, stopped)
 
