@@ -1,13 +1,13 @@
 """The server of `reviews up` holds back no event that follows one which an earlier server has seen."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 from prefect.server.events.ordering import EventArrivedEarly
 from prefect.server.events.schemas.events import ReceivedEvent
-from prefect.types._datetime import now
 
 from deployments.event_order import STARTED_MS, CausalOrdering, is_of_an_earlier_server
 
@@ -19,14 +19,15 @@ def make_id(milliseconds: int) -> UUID:
 
 async def take(follows: UUID) -> bool:
     """Let the triggers take an event at once; raises `EventArrivedEarly` if it has to wait."""
-    moment = now("UTC")
-    event = ReceivedEvent(
-        id=make_id(STARTED_MS + 5000),
-        occurred=moment,
-        received=moment,
-        event="prefect.flow-run.Crashed",
-        resource={"prefect.resource.id": "prefect.flow-run.1"},  # type: ignore[arg-type]
-        follows=follows,
+    event = ReceivedEvent.model_validate(
+        {
+            "id": make_id(STARTED_MS + 5000),
+            "occurred": datetime.now(UTC),
+            "received": datetime.now(UTC),
+            "event": "prefect.flow-run.Crashed",
+            "resource": {"prefect.resource.id": "prefect.flow-run.1"},
+            "follows": follows,
+        }
     )
 
     async def handle(event: ReceivedEvent, depth: int = 0) -> Any:
