@@ -43,6 +43,7 @@ def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch,
         ("REVIEWS_MAX_TEXT_CHARS", "0"),
         ("REVIEWS_MIN_BAD_ROWS", "-1"),
         ("REVIEWS_MIN_BAD_ROWS", "nan"),
+        ("REVIEWS_DRAIN_SECONDS", "-1"),
     ],
 )
 def test_a_limit_that_makes_no_sense_is_named(name: str, value: str) -> None:
