@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from data_contracts.durable import move_all
 from deployments.children import Say
 from deployments.settings import Settings
 
@@ -26,7 +27,7 @@ def name_log(settings: Settings) -> Path:
 def open_log(log: Path, most_bytes: int = LOG_BYTES) -> IO[str]:
     """Open the log to append to it, an old one put aside where it is large, and write the heading of a new start."""
     if log.exists() and log.stat().st_size > most_bytes:
-        log.replace(_name_old(log))
+        move_all([(log, _name_old(log))])
     out = log.open("a", encoding="utf-8")
     out.write(f"{HEADING}{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC =====\n")
     out.flush()
@@ -75,8 +76,7 @@ def _begin_anew_if_large(log: Path, most_bytes: int) -> None:
     anew = os.open(building, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o644)
     try:
         ours = [output for output in (1, 2) if os.path.samestat(os.fstat(output), log.stat())]
-        log.replace(_name_old(log))
-        building.replace(log)
+        move_all([(log, _name_old(log)), (building, log)])
         for output in ours:
             os.dup2(anew, output)
     finally:
