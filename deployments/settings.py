@@ -3,7 +3,9 @@
 Flows read them once and pass values down; nothing below them looks at the environment.
 """
 
+import ipaddress
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,6 +22,7 @@ NAMES_OF_THEIR_OWN = ("REVIEWS_REPORTS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
 """Variables that are not named as the field that they set; the last is the mark of the processes of `reviews up`."""
 SHOWN = 80
 """Characters of a wrong value that are repeated."""
+HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 SWITCHES = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
@@ -38,7 +41,11 @@ class Settings:
     port: int = 4200
     """REVIEWS_PORT: where `reviews up` serves Prefect's API and pages."""
     host: str = "127.0.0.1"
-    """REVIEWS_HOST: the address that it serves them on; any but this machine's own needs a password."""
+    """REVIEWS_HOST: the address that it serves them on."""
+    allowed_hosts: tuple[str, ...] = ()
+    """REVIEWS_ALLOWED_HOSTS: further names or addresses that it answers to, for other machines or a proxy."""
+    password: str | None = field(default=None, repr=False)
+    """PREFECT_SERVER_API_AUTH_STRING: the password of its server; without, `reviews up` makes one."""
     poll_seconds: float = 2
     """REVIEWS_POLL_SECONDS: how often the worker asks for work, and how often the inbox is looked at if watched."""
     drain_seconds: float = 60
@@ -174,6 +181,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         limits=limits,
         port=_read_whole(values, "REVIEWS_PORT", Settings.port, 1, 65535),
         host=values.get("REVIEWS_HOST", "").strip() or Settings.host,
+        allowed_hosts=_read_hosts(values, "REVIEWS_ALLOWED_HOSTS"),
+        password=values.get("PREFECT_SERVER_API_AUTH_STRING", "").strip() or None,
         poll_seconds=_read_number(values, "REVIEWS_POLL_SECONDS", Settings.poll_seconds, 0.5, 3600),
         drain_seconds=_read_number(values, "REVIEWS_DRAIN_SECONDS", Settings.drain_seconds, 0, 86_400),
         watch_inbox=_read_switch(values, "REVIEWS_WATCH_INBOX"),
@@ -311,6 +320,24 @@ def _read_switch(values: Mapping[str, str], name: str, default: bool = False) ->
     if text and text not in SWITCHES:
         raise UsageError(f"{name} must be true or false, not {_show(text)}.")
     return SWITCHES[text] if text else default
+
+
+def _read_hosts(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Give host names and addresses, set apart by commas, as a `Host` header has them."""
+    found = []
+    for text in filter(None, (each.strip().lower() for each in values.get(name, "").split(","))):
+        try:
+            address = ipaddress.ip_address(text.strip("[]"))
+        except ValueError:
+            if not HOST_NAME.fullmatch(text):
+                raise UsageError(
+                    f"{name} must be names or addresses without a port, such as reviews.example.org,192.0.2.7, "
+                    f"not {text!r}."
+                ) from None
+            found.append(text)
+        else:
+            found.append(f"[{address}]" if address.version == 6 else str(address))
+    return tuple(found)
 
 
 def _read_web_address(values: Mapping[str, str], name: str) -> str | None:

@@ -2,13 +2,15 @@
 
 Prefect would start one by itself, but only when its first call is made, after loading the whole server into the
 caller too. This one listens on a free port of 127.0.0.1 from the outset, is out of reach of the terminal's Ctrl-C,
-and ends when the command does, however that ends: it waits for the end of a pipe.
+and ends when the command does, however that ends: it waits for the end of a pipe. It is guarded as that of
+`reviews up` is, with a password of its own.
 
 `python -m deployments.temporary_server FD` is the server, on the listening socket with that file descriptor.
 """
 
 import atexit
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -18,10 +20,12 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
 from data_contracts.errors import ReviewsError
+from deployments.guarded_server import LOOPBACK_NAMES, make_app, protect_server
+from deployments.password import RANDOM_BYTES
 from deployments.settings import PROJECT_ROOT
 
 START_SECONDS = 120.0
@@ -32,7 +36,6 @@ LINES_SHOWN = 6
 EPHEMERAL = {
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",
-    "PREFECT__SERVER_FINAL": "1",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
 }
 """What Prefect gives its own temporary server, so no pages and no schedules; and that it says why it does not start."""
@@ -44,7 +47,13 @@ class TemporaryServer:
 
     process: subprocess.Popen[bytes]
     api_url: str
+    password: str = field(repr=False)
     said: IO[bytes]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What Prefect's client needs to use it."""
+        return {"PREFECT_API_URL": self.api_url, "PREFECT_API_AUTH_STRING": self.password}
 
     def wait_until_ready(self) -> None:
         """Wait for its first answer; raise `ReviewsError` if it ends before that, or takes too long."""
@@ -93,7 +102,7 @@ def start_where_needed() -> TemporaryServer | None:
     server = start_server()
     # The first to be registered is the last to be called: Prefect's client says its last words before.
     atexit.register(server.stop)
-    os.environ["PREFECT_API_URL"] = server.api_url
+    os.environ.update(server.environment)
     refresh_global_settings_context()
     return server
 
@@ -101,30 +110,29 @@ def start_where_needed() -> TemporaryServer | None:
 def start_server() -> TemporaryServer:
     """Start one, whatever is configured; whoever asked for it waits until it answers, and stops it."""
     said = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the server is stopped)
+    password = f"reviews:{secrets.token_urlsafe(RANDOM_BYTES)}"
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
-        port = listening.getsockname()[1]
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         process = subprocess.Popen(
             [sys.executable, "-m", "deployments.temporary_server", str(listening.fileno())],
             cwd=PROJECT_ROOT,
-            env={**os.environ, **EPHEMERAL},
+            env={**os.environ, **EPHEMERAL, **protect_server(url, password)},
             stdin=subprocess.PIPE,
             stdout=said,
             stderr=said,
             pass_fds=[listening.fileno()],
             start_new_session=True,
         )
-    return TemporaryServer(process, f"http://127.0.0.1:{port}/api", said)
+    return TemporaryServer(process, f"{url}/api", password, said)
 
 
 def _serve(listening: socket.socket) -> None:
     """Serve until standard input ends, as it does when the command that started this has ended."""
     import uvicorn
 
-    config = uvicorn.Config(
-        "prefect.server.api.server:create_app", factory=True, log_level="error", lifespan="on"
-    )
+    config = uvicorn.Config(make_app(LOOPBACK_NAMES), factory=True, log_level="error", lifespan="on")
     server = uvicorn.Server(config)
 
     def end_with_the_command() -> None:

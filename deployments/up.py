@@ -4,8 +4,8 @@ This process starts the others, shows what they say, starts them again if they e
 told to. Everything that Prefect keeps lies in `prefect/` of the home, so that two homes never meet.
 """
 
-import ipaddress
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -17,10 +17,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from data_contracts.errors import ReviewsError, UsageError
+from data_contracts.errors import ReviewsError
 from deployments.children import Child, Say, start_child
 from deployments.deploy import POOL
+from deployments.guarded_server import list_hosts, protect_server
 from deployments.health import ANSWER_SECONDS, keep_asking, look_after
+from deployments.password import client_file, ensure_password, password_file, write_client_file
 from deployments.processes import MARK, kill_marked, stop_marked
 from deployments.running import find_running, forget_running, write_running
 from deployments.settings import PROJECT_ROOT, Settings
@@ -36,7 +38,6 @@ WORKER_LIMIT = 4
 """Runs at a time: one of each deployment, and one to spare."""
 NOT_OURS = ("PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_API_DATABASE_CONNECTION_URL")
 
-PASSWORD = "PREFECT_SERVER_API_AUTH_STRING"  # noqa: S105 (a variable's name)
 
 
 def run_up(settings: Settings, say: Say) -> None:
@@ -44,7 +45,7 @@ def run_up(settings: Settings, say: Say) -> None:
 
     Raises `ReviewsError` if it is up already, the port is taken, or the server or the deployments fail.
     """
-    _require_password(settings, os.environ)
+    list_hosts(settings)  # before anything is made: they may make no sense
     say = keep_saying(say, name_log(settings))
     settings.make_home()
     for folder in (settings.prefect_dir, settings.inbox_dir):
@@ -67,12 +68,11 @@ def run_up(settings: Settings, say: Say) -> None:
 def build_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
     """Give the environment of our processes: this home, its own server, nothing that leaves this machine."""
     kept = {name: value for name, value in environment.items() if name not in NOT_OURS}
-    password = kept.get(PASSWORD)
     return {
         **kept,
-        **({"PREFECT_API_AUTH_STRING": password} if password else {}),
         MARK: str(settings.home),
         "REVIEWS_HOME": str(settings.home),
+        "REVIEWS_PORT": str(settings.port),
         "PREFECT_HOME": str(settings.prefect_dir),
         "PREFECT_API_URL": settings.api_url,
         "PREFECT_UI_URL": settings.ui_url,
@@ -96,9 +96,10 @@ def describe_up(settings: Settings) -> str:
     return "\n".join(
         [
             f"Up: {settings.ui_url}",
+            f"  pages  ask for the password in {password_file(settings)}",
             f"  inbox  {settings.inbox_dir} (what arrives is scored {looked_at})",
             "Next, in another terminal:",
-            f"  export PREFECT_API_URL={settings.api_url}",
+            f"  . {shlex.quote(str(client_file(settings)))}",
             "  prefect deployment run score-reviews/score-reviews --watch",
             f"  reviews --home {settings.home} status",
             f"  reviews --home {settings.home} down",
@@ -107,7 +108,9 @@ def describe_up(settings: Settings) -> str:
 
 
 def _run(settings: Settings, say: Say, stop: Stop, started_at: datetime) -> None:
-    environment = build_environment(settings, os.environ)
+    protection = protect_server(settings.ui_url, ensure_password(settings))
+    write_client_file(settings)
+    environment = build_environment(settings, os.environ) | protection
     children = _start_all(settings, environment, say, stop.asked)
     if not stop.asked.is_set():
         write_running(settings, is_ready=True, started_at=started_at)
@@ -134,8 +137,8 @@ def _start_all(
     settings: Settings, environment: Mapping[str, str], say: Say, stop: threading.Event
 ) -> list[Child]:
     """Start the server, make the deployments and start the worker; no more of it once `stop` is set."""
+    server = (sys.executable, "-m", "deployments.guarded_server")
     prefect = (sys.executable, "-m", "prefect")
-    server = (*prefect, "server", "start", "--host", settings.host, "--port", str(settings.port))
     worker = (*prefect, "worker", "start", "--pool", POOL, "--type", "process", "--name", "reviews-up")
     say(f"Starting Prefect's server on {settings.ui_url} ...")
     children = [start_child("server", server, environment, say, is_quiet=True)]
@@ -207,21 +210,6 @@ def _refuse_second(settings: Settings) -> None:
     raise ReviewsError(
         f"It is up already for {settings.home}{where}. Next: `reviews --home {settings.home} status`, or `down`."
     )
-
-
-def _require_password(settings: Settings, environment: Mapping[str, str]) -> None:
-    """Refuse to serve other machines without a password: whoever reaches Prefect's API can run what they like."""
-    try:
-        is_own = ipaddress.ip_address(settings.host).is_loopback
-    except ValueError:
-        raise UsageError(
-            f"REVIEWS_HOST must be an address such as 127.0.0.1 or 0.0.0.0, not {settings.host!r}."
-        ) from None
-    if not (is_own or environment.get(PASSWORD)):
-        raise UsageError(
-            f"REVIEWS_HOST={settings.host} lets other machines in, and Prefect's API has no password. Next: set "
-            f"{PASSWORD}=user:password as well, or leave REVIEWS_HOST out."
-        )
 
 
 def _require_port(settings: Settings) -> None:

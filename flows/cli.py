@@ -86,7 +86,21 @@ class _ReviewsGroup(click.Group):
             return super().invoke(ctx)
         except Exception as error:
             stop_if_interrupted(error)
+            if getattr(getattr(error, "response", None), "status_code", None) == 401:
+                raise _ask_for_password() from error
             raise
+
+
+def _ask_for_password() -> ReviewsError:
+    """Say what to do about a Prefect server that does not know us."""
+    from deployments.password import client_file
+    from deployments.settings import load_settings
+
+    return ReviewsError(
+        f"Prefect's server at {os.environ.get('PREFECT_API_URL')} asks for another password. Next: for that of "
+        f"`reviews up` unset PREFECT_API_URL or type `. {shlex.quote(str(client_file(load_settings())))}`; for one of "
+        "your own set PREFECT_API_AUTH_STRING."
+    )
 
 
 @click.group(cls=_ReviewsGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -811,15 +825,17 @@ def _prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
 
     Gives the function that waits until a temporary server answers; it starts while the caller loads the rest.
     """
+    from deployments.password import find_password
     from deployments.running import find_running
     from deployments.settings import load_settings, require_prefect_home
 
     settings = load_settings()
     require_prefect_home(os.environ)
     if running := find_running(settings):
-        os.environ.setdefault("PREFECT_API_URL", running.api_url)
-        if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
-            os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
+        url = os.environ.setdefault("PREFECT_API_URL", running.api_url)
+        # A server of another name does not get to know the password.
+        if url == running.api_url and (password := find_password(settings)):
+            os.environ["PREFECT_API_AUTH_STRING"] = password
     os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(settings.prefect_dir / "storage"))
     signal.signal(signal.SIGINT, _interrupt)
     for name, value in PREFECT_DEFAULTS.items():

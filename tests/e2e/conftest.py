@@ -6,14 +6,31 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from deployments.settings import PROJECT_ROOT
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 REVIEWS = Path(sys.executable).with_name("reviews")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP rebound.test 127.0.0.1",
+)
+"""The last is a foreign name that leads here, as DNS rebinding makes one."""
 
 
 @dataclass(frozen=True)
@@ -64,3 +81,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     home = tmp_path_factory.mktemp("demo") / "home"
     shutil.copytree(shared / "home", home)
     return Demo(home, Finished(**json.loads(said.read_text("utf-8"))))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Debian's Chromium, without a window, in a profile of its own."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("there is no Chromium here: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=path, headless=True, args=ARGUMENTS) as browser,
+    ):
+        yield browser

@@ -1,5 +1,6 @@
 """A real `reviews up` for a test: its server, its worker, and the commands that a user would type beside it."""
 
+import base64
 import json
 import os
 import re
@@ -45,8 +46,12 @@ class Deployed:
         return f"http://127.0.0.1:{self.port}/api"
 
     @property
+    def password(self) -> str:
+        return (self.home / "prefect" / "password").read_text().strip()
+
+    @property
     def environment(self) -> dict[str, str]:
-        return make_environment(self.home, self.port)
+        return {**make_environment(self.home, self.port), "PREFECT_API_AUTH_STRING": self.password}
 
     def prefect(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the `prefect` command against this server."""
@@ -110,11 +115,22 @@ class Deployed:
         return wait_until(lambda: self._try_server(method, path, body), 60)[0]
 
     def _try_server(self, method: str, path: str, body: Any) -> list[Any]:
+        headers = authorize(self.password)
         try:
-            answer = httpx.request(method, f"{self.api_url}/{path}", json=body, timeout=10)
+            with httpx.Client(base_url=self.api_url, headers=headers, timeout=10) as client:
+                token = client.get("csrf-token", params={"client": "tests"})
+                if token.status_code == 503:
+                    return []
+                own = {
+                    "Prefect-Csrf-Client": "tests",
+                    "Prefect-Csrf-Token": token.raise_for_status().json()["token"],
+                }
+                answer = client.request(method, path, json=body, headers=own)
         except httpx.TransportError:
             return []
-        return [] if answer.status_code == 503 else [answer.raise_for_status().json()]
+        if answer.status_code == 503:
+            return []
+        return [answer.json() if answer.raise_for_status().content else None]
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the published copy."""
@@ -190,8 +206,13 @@ def pause_schedules(deployed: Deployed) -> None:
     """Keep the clock out of a test: a scheduled run would cancel the test's own."""
     deployment = deployed.ask_server("GET", f"deployments/name/{SCORE}")
     for schedule in deployment["schedules"]:
-        url = f"{deployed.api_url}/deployments/{deployment['id']}/schedules/{schedule['id']}"
-        httpx.patch(url, json={"active": False}).raise_for_status()
+        path = f"deployments/{deployment['id']}/schedules/{schedule['id']}"
+        deployed.ask_server("PATCH", path, {"active": False})
+
+
+def authorize(password: str) -> dict[str, str]:
+    """Give the header that lets a request in."""
+    return {"Authorization": f"Basic {base64.b64encode(password.encode()).decode()}"}
 
 
 @contextmanager

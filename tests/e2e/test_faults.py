@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_contracts.faults import FAULT_POINTS, VARIABLE
-from deployments.temporary_server import start_server
+from deployments.temporary_server import TemporaryServer, start_server
 from tests.faults.harness import (
     Reference,
     Scenario,
@@ -39,19 +39,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def api_url(folder: Path) -> Iterator[str]:
+def server(folder: Path) -> Iterator[TemporaryServer]:
     """One Prefect server for all the commands: what is killed here is what uses it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(folder / "prefect"))
         server = start_server()
     server.wait_until_ready()
-    yield server.api_url
+    yield server
     server.stop()
 
 
 @pytest.fixture(scope="session")
-def scenarios(folder: Path, api_url: str) -> dict[str, Scenario]:
-    return prepare_scenarios(folder, api_url)
+def scenarios(folder: Path, server: TemporaryServer) -> dict[str, Scenario]:
+    return prepare_scenarios(folder, server.environment)
 
 
 @pytest.fixture(scope="session")

@@ -231,7 +231,7 @@ def test_a_run_goes_on_when_the_server_is_killed_under_it(up: Deployed) -> None:
     write_reviews(up.home / "inbox" / "server.csv", MANY, "server")
     run_id = up.start_deployment()
     wait_until_scoring(up)
-    (server,) = up.find_processes("server start")
+    (server,) = up.find_processes("guarded_server")
     server.kill()
     assert up.wait_for_end(run_id) == "COMPLETED"
     assert count_rows(up, "server") == [(MANY, MANY)]

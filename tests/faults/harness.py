@@ -60,14 +60,14 @@ class Scenario:
     name: str
     command: tuple[str, ...]
     template: Path
-    api_url: str | None = None
-    """Of the Prefect server that all its runs use; without one every run starts its own."""
+    server: Mapping[str, str] | None = None
+    """The environment that names the Prefect server of all its runs; without one every run starts its own."""
 
     def run(
         self, home: Path, fault: str | None = None, kill_after: float | None = None
     ) -> subprocess.CompletedProcess[bytes]:
         """Run the command in a home, as `run_command` does."""
-        return run_command(home, self.command, self.api_url, fault, kill_after)
+        return run_command(home, self.command, self.server, fault, kill_after)
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,10 @@ class Trial:
     trouble: tuple[str, ...]
 
 
-def prepare_scenarios(folder: Path, api_url: str | None = None) -> dict[str, Scenario]:
+def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> dict[str, Scenario]:
     """Make the homes: an empty one, then with the sample ingested, with a champion and a full inbox, and all scored.
 
-    `api_url` is of a Prefect server for all runs.
+    `server` is the environment that names a Prefect server for all runs.
     """
     archive = folder / "sample_reviews.tar.gz"
     write_sample_archive(archive)
@@ -100,17 +100,17 @@ def prepare_scenarios(folder: Path, api_url: str | None = None) -> dict[str, Sce
     train = ("train", "--variant", "cnn_lstm", "--epochs", "1", "--promote", "always")
     empty.mkdir()
     shutil.copytree(empty, ingested)
-    _require_success(run_command(ingested, ingest, api_url))
+    _require_success(run_command(ingested, ingest, server))
     shutil.copytree(ingested, trained)
-    _require_success(run_command(trained, (*train, "--seed", "1"), api_url))
+    _require_success(run_command(trained, (*train, "--seed", "1"), server))
     _fill_inbox(trained)
     shutil.copytree(trained, scored)
-    _require_success(run_command(scored, ("score",), api_url))
+    _require_success(run_command(scored, ("score",), server))
     scenarios = (
-        Scenario("ingest", ingest, empty, api_url),
-        Scenario("train", (*train, "--seed", "2"), trained, api_url),
-        Scenario("score", ("score",), trained, api_url),
-        Scenario("export", ("export", "--new"), scored, api_url),
+        Scenario("ingest", ingest, empty, server),
+        Scenario("train", (*train, "--seed", "2"), trained, server),
+        Scenario("score", ("score",), trained, server),
+        Scenario("export", ("export", "--new"), scored, server),
     )
     return {scenario.name: scenario for scenario in scenarios}
 
@@ -131,7 +131,7 @@ def _fill_inbox(home: Path) -> None:
 def run_command(
     home: Path,
     command: tuple[str, ...],
-    api_url: str | None = None,
+    server: Mapping[str, str] | None = None,
     fault: str | None = None,
     kill_after: float | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
@@ -142,8 +142,7 @@ def run_command(
         "REVIEWS_REPORTS": "false",  # named by their runs, so they are not compared
         "PREFECT_HOME": str(home / "prefect"),
     }
-    if api_url:
-        environment["PREFECT_API_URL"] = api_url
+    environment.update(server or {})
     if fault:
         environment[VARIABLE] = fault
     process = subprocess.Popen(
