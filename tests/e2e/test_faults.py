@@ -9,6 +9,7 @@ import pytest
 
 from data_contracts.faults import FAULT_POINTS, VARIABLE
 from deployments.temporary_server import TemporaryServer, start_server
+from tests.e2e.strangers import REQUESTS, STRANGE, ask_as_stranger, open_websocket
 from tests.faults.harness import (
     Reference,
     Scenario,
@@ -58,6 +59,16 @@ def scenarios(folder: Path, server: TemporaryServer) -> dict[str, Scenario]:
 def find_reference(scenarios: dict[str, Scenario], folder: Path) -> Callable[[str], Reference]:
     """Give what an undisturbed run of a scenario leaves; each is run once, by the first test that asks."""
     return functools.cache(lambda name: run_undisturbed(scenarios[name], folder))
+
+
+@pytest.mark.parametrize("stranger", REQUESTS)
+def test_the_server_of_a_command_refuses_strangers(server: TemporaryServer, stranger: str) -> None:
+    answer = ask_as_stranger(server.api_url.removesuffix("/api"), stranger)
+    assert answer.status_code == REQUESTS[stranger][-1]
+
+
+def test_the_server_of_a_command_opens_no_websocket_for_a_page(server: TemporaryServer) -> None:
+    assert open_websocket(server.api_url, STRANGE) == 403
 
 
 @pytest.mark.parametrize("point", POINTS)

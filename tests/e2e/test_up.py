@@ -5,7 +5,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -17,6 +17,7 @@ from tests.e2e.conftest import REVIEWS, Demo
 from tests.e2e.deployed import (
     Deployed,
     Hook,
+    authorize,
     bring_up,
     catch_posts,
     copy_home,
@@ -28,7 +29,20 @@ from tests.e2e.deployed import (
     wait_until,
     write_reviews,
 )
+from tests.e2e.strangers import (
+    REQUESTS,
+    STRANGE,
+    ask_as_stranger,
+    attack_from_page,
+    find_holders,
+    log_in,
+    open_websocket,
+    read_by_rebinding,
+)
 from tests.unit.small_archive import list_files, write_archive
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 README = Path(__file__).parents[2] / "README.md"
 MANY = 20_000
@@ -97,6 +111,37 @@ def test_status_says_what_runs_and_when_next(up: Deployed) -> None:
     said = up.reviews("status").stdout
     assert f"Up: http://127.0.0.1:{up.port}" in said
     assert all(f"\n  {name}" in said for name in DEPLOYMENTS)
+
+
+@pytest.mark.parametrize("stranger", REQUESTS)
+def test_a_stranger_is_refused(up: Deployed, stranger: str) -> None:
+    answer = ask_as_stranger(f"http://127.0.0.1:{up.port}", stranger)
+    assert answer.status_code == REQUESTS[stranger][-1]
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_websocket_is_for_pages_of_its_own(up: Deployed) -> None:
+    assert open_websocket(up.api_url, STRANGE) == 403
+    assert open_websocket(up.api_url, f"http://127.0.0.1:{up.port}") == 101
+
+
+def test_a_web_page_of_another_origin_can_neither_read_nor_make_anything(
+    up: Deployed, browser: "Browser"
+) -> None:
+    came = attack_from_page(browser, up.api_url, authorize(up.password)["Authorization"])
+    assert came == dict.fromkeys(came, "refused")
+    assert came
+    flows = {"flows": {"name": {"any_": ["of-a-stranger"]}}}
+    assert up.ask_server("POST", "flows/filter", flows) == []
+    assert read_by_rebinding(browser, up.port) == "Invalid host header"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_the_pages_show_the_deployments_to_whoever_has_the_password(
+    up: Deployed, browser: "Browser", host: str
+) -> None:
+    shown = log_in(browser, f"http://{host}:{up.port}", up.password)
+    assert set(DEPLOYMENTS) <= set(shown)
 
 
 def test_deploying_twice_leaves_one_of_everything(up: Deployed) -> None:
@@ -225,6 +270,14 @@ def test_training_on_the_server_promotes_and_scores_again_by_itself(up: Deployed
         "select count(distinct model_id), count(*) from scored_reviews group by source_sha256, row_number"
     )
     assert set(per_model) == {(2, 2)}
+
+
+def test_the_password_stands_in_its_file_alone(up: Deployed) -> None:
+    assert up.run_deployment() == "COMPLETED"
+    arguments = [word for process in find_marked(up.home) for word in process.cmdline()]
+    assert any("guarded_server" in word for word in arguments)
+    assert not [word for word in arguments if up.password in word]
+    assert find_holders(up.home, up.password) == [up.home / "prefect" / "password"]
 
 
 def test_a_run_goes_on_when_the_server_is_killed_under_it(up: Deployed) -> None:

@@ -120,7 +120,9 @@ TABLE = [
     setting("REVIEWS_SCORED_FILES", "burn", "REVIEWS_SCORED_FILES must be keep or move, not 'burn'"),
     setting("REVIEWS_HOST", "0.0.0.0", "REVIEWS_HOST=0.0.0.0 lets other machines in", command=("up",)),
     setting("REVIEWS_HOST", "0.0.0.0", "Next: set REVIEWS_ALLOWED_HOSTS to the names", command=("up",)),
-    setting("REVIEWS_ALLOWED_HOSTS", "*", "REVIEWS_ALLOWED_HOSTS must be names or addresses", command=("up",)),
+    setting(
+        "REVIEWS_ALLOWED_HOSTS", "*", "REVIEWS_ALLOWED_HOSTS must be names or addresses", command=("up",)
+    ),
     setting("REVIEWS_HOST", "here", "REVIEWS_HOST must be an address such as 127.0.0.1", command=("up",)),
     parameter("unknown command", "scor", says="No such command 'scor'"),
     parameter("unknown option", "score", "--fast", says="No such option"),

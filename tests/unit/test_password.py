@@ -1,0 +1,115 @@
+"""The password of the server: made once, kept for its owner's eyes alone, and handed to a shell and our commands."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from deployments.password import client_file, ensure_password, find_password, password_file, write_client_file
+from deployments.running import write_running
+from deployments.settings import Settings
+from flows.cli import _prepare_prefect
+from tasks.locking import hold_folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings(tmp_path / "it's a home", port=4299)
+    settings.prefect_dir.mkdir(parents=True)
+    return settings
+
+
+@pytest.fixture
+def no_umask() -> Iterator[None]:
+    """Let files be made with all the permissions that they are asked for."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_it_is_made_at_random_and_used_again(settings: Settings, tmp_path: Path) -> None:
+    first = ensure_password(settings)
+    assert len(first) > 40
+    assert ensure_password(settings) == find_password(settings) == first
+    other = Settings(tmp_path / "other")
+    other.prefect_dir.mkdir(parents=True)
+    assert ensure_password(other) != first
+
+
+@pytest.mark.usefixtures("no_umask")
+def test_others_can_read_it_at_no_moment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = settings.prefect_dir / ".password.tmp"
+    left.write_text("left by a killed process, for all to read")
+    modes = []
+
+    def look(number: int) -> None:
+        modes.append(os.fstat(number).st_mode & 0o777)
+
+    monkeypatch.setattr(os, "fsync", look)
+    ensure_password(settings)
+    write_client_file(settings)
+    assert modes == [0o600, 0o600]
+    assert (mode(password_file(settings)), mode(client_file(settings))) == (0o600, 0o600)
+    assert sorted(path.name for path in settings.prefect_dir.iterdir()) == ["client.env", "password"]
+
+
+def test_one_that_others_could_read_is_not_used_again(settings: Settings) -> None:
+    first = ensure_password(settings)
+    password_file(settings).chmod(0o640)
+    assert ensure_password(settings) != first
+    assert mode(password_file(settings)) == 0o600
+
+
+def test_the_one_of_the_settings_is_kept_for_our_commands(settings: Settings) -> None:
+    ensure_password(settings)
+    assert ensure_password(replace(settings, password="me:mine")) == "me:mine"
+    assert find_password(settings) == "me:mine"
+
+
+def test_a_home_without_one_has_none(settings: Settings) -> None:
+    assert find_password(settings) is None
+
+
+def test_a_shell_reads_the_address_and_the_password_whatever_the_home_is_called(settings: Settings) -> None:
+    password = ensure_password(settings)
+    write_client_file(settings)
+    assert password not in client_file(settings).read_text()
+    script = '. "$0"; printf "%s %s" "$PREFECT_API_URL" "$PREFECT_API_AUTH_STRING"'
+    done = subprocess.run(
+        ["sh", "-ec", script, str(client_file(settings))], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"http://127.0.0.1:4299/api {password}"
+
+
+@pytest.fixture
+def running(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A home whose `reviews up` runs, and an environment of its own; gives its password."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    monkeypatch.setattr(os, "environ", {**kept, "REVIEWS_HOME": str(settings.home)})
+    interrupt = signal.getsignal(signal.SIGINT)
+    with hold_folder(settings.prefect_dir):
+        write_running(settings, is_ready=True, started_at=datetime.now(UTC))
+        yield ensure_password(settings)
+    signal.signal(signal.SIGINT, interrupt)
+
+
+def test_our_commands_use_it_by_themselves(running: str) -> None:
+    _prepare_prefect(may_start=False)
+    assert os.environ["PREFECT_API_URL"] == "http://127.0.0.1:4299/api"
+    assert os.environ["PREFECT_API_AUTH_STRING"] == running
+
+
+def test_a_server_of_another_name_is_not_told_it(running: str) -> None:
+    os.environ["PREFECT_API_URL"] = "https://elsewhere.test/api"
+    os.environ["PREFECT_SERVER_API_AUTH_STRING"] = running
+    _prepare_prefect(may_start=False)
+    assert "PREFECT_API_AUTH_STRING" not in os.environ
