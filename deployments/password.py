@@ -8,6 +8,7 @@ import secrets
 import shlex
 from pathlib import Path
 
+from data_contracts.durable import write_whole
 from deployments.settings import Settings
 
 RANDOM_BYTES = 32
@@ -65,10 +66,7 @@ def _is_private(path: Path) -> bool:
 
 def _write_private(path: Path, text: str) -> None:
     """Put a file in its place whole; at no moment can others read it."""
-    building = path.with_name(f".{path.name}.tmp")
-    building.unlink(missing_ok=True)
-    with os.fdopen(os.open(building, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    building.replace(path)
+    with write_whole(path) as building:
+        number = os.open(building, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(number, "w", encoding="utf-8") as stream:
+            stream.write(text)
