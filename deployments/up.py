@@ -39,7 +39,6 @@ WORKER_LIMIT = 4
 NOT_OURS = ("PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_API_DATABASE_CONNECTION_URL")
 
 
-
 def run_up(settings: Settings, say: Say) -> None:
     """Start everything and look after it until SIGTERM or Ctrl-C, then stop it all.
 

@@ -215,6 +215,24 @@ def authorize(password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(password.encode()).decode()}"}
 
 
+def find_watch(deployed: Deployed) -> dict[str, Any]:
+    """Give the automation that watches the runs: an update of it would forget those that go on."""
+    automations = deployed.ask_server("POST", "automations/filter", {})
+    return next(each for each in automations if each["name"] == "reviews: mark silent runs as crashed")
+
+
+def list_deployed(deployed: Deployed) -> tuple[list[str], list[str], list[str]]:
+    """Give the names of all deployments, schedules and automations of the server."""
+    deployments = deployed.ask_server("POST", "deployments/filter", {})
+    automations = deployed.ask_server("POST", "automations/filter", {})
+    schedules = [schedule["slug"] for each in deployments for schedule in each["schedules"]]
+    return (
+        sorted(each["name"] for each in deployments),
+        sorted(schedules),
+        sorted(each["name"] for each in automations),
+    )
+
+
 @contextmanager
 def catch_posts() -> Iterator[Hook]:
     """Run a web server on a free port that keeps what is posted to it."""

@@ -22,6 +22,8 @@ from tests.e2e.deployed import (
     catch_posts,
     copy_home,
     find_free_port,
+    find_watch,
+    list_deployed,
     make_environment,
     read_ended_state,
     read_ended_tasks,
@@ -156,24 +158,6 @@ def test_deploying_twice_leaves_one_of_everything(up: Deployed) -> None:
     assert deployments == sorted(DEPLOYMENTS)
     assert schedules == ["every-15-minutes", "weekly"]
     assert len(automations) == len(set(automations)) == 6
-
-
-def find_watch(up: Deployed) -> dict[str, Any]:
-    """Give the automation that watches the runs: an update of it would forget those that go on."""
-    automations = up.ask_server("POST", "automations/filter", {})
-    return next(each for each in automations if each["name"] == "reviews: mark silent runs as crashed")
-
-
-def list_deployed(up: Deployed) -> tuple[list[str], list[str], list[str]]:
-    """Give the names of all deployments, schedules and automations of the server."""
-    deployments = up.ask_server("POST", "deployments/filter", {})
-    automations = up.ask_server("POST", "automations/filter", {})
-    schedules = [schedule["slug"] for each in deployments for schedule in each["schedules"]]
-    return (
-        sorted(each["name"] for each in deployments),
-        sorted(schedules),
-        sorted(each["name"] for each in automations),
-    )
 
 
 def test_a_command_beside_it_uses_its_server(up: Deployed) -> None:
