@@ -1,0 +1,74 @@
+"""What must hold of any file whatever: rows in good order, or a refusal by a known rule."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.errors import FileRefusedError
+from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES
+from tasks.review_files import ReadOptions, read_review_file
+
+BATCH_BYTES = 64 << 20
+"""Of one batch at most: eight times what `ReadOptions` asks for, since one row may be long."""
+DETAIL_CHARACTERS = 20_000
+
+
+def judge(path: Path) -> str:
+    """Read a file to its end, and tell what came of it: 'rows', 'bad rows', 'no rows' or the rule that refused it.
+
+    Raises `AssertionError` where what comes is not as promised, and whatever the reader raises beside a refusal.
+    """
+    try:
+        rules = [rule for batch in _read(path) for rule in pc.unique(batch["rule"]).to_pylist()]
+    except FileRefusedError as error:
+        _require_refusal(error)
+        return error.rule
+    return "no rows" if not rules else "rows" if None in rules else "bad rows"
+
+
+def _read(path: Path) -> Iterator[pa.RecordBatch]:
+    options, next_row = ReadOptions(), 1
+    for batch in read_review_file(path, options):
+        _require_batch(batch, next_row, options)
+        next_row += batch.num_rows
+        yield batch
+
+
+def _require_refusal(error: FileRefusedError) -> None:
+    assert error.rule in FILE_RULES, f"The rule {error.rule} is not known."
+    assert error.detail.endswith(FILE_RULES[error.rule]), "The refusal does not say what to do."
+    assert len(error.detail.encode()) < DETAIL_CHARACTERS, "The refusal is too long to be shown."
+
+
+def _require_batch(batch: pa.RecordBatch, first_row: int, options: ReadOptions) -> None:
+    assert batch.schema.equals(READ_SCHEMA), "A batch is not of READ_SCHEMA."
+    batch.validate(full=True)
+    assert 0 < batch.num_rows <= options.batch_rows, f"A batch has {batch.num_rows} rows."
+    assert batch.nbytes <= BATCH_BYTES, f"A batch has {batch.nbytes:,} bytes."
+    numbers = pa.array(range(first_row, first_row + batch.num_rows), pa.int64())
+    assert batch["row_number"].equals(numbers), "The rows are not numbered one after the other."
+    _require_rules(batch)
+    _require_values(batch)
+
+
+def _require_rules(batch: pa.RecordBatch) -> None:
+    rules, texts = batch["rule"], batch["text"]
+    unknown = set(pc.unique(rules).to_pylist()) - {None, *ROW_RULES}
+    assert not unknown, f"Row rules that are not known: {unknown}."
+    assert pc.is_null(texts).equals(pc.is_valid(rules)), "A row has both a text and a defect, or neither."
+
+
+def _require_values(batch: pa.RecordBatch) -> None:
+    assert {*pc.unique(batch["given_label"]).to_pylist()} <= {None, "positive", "negative"}, "A label is not known."
+    ratings = [rating for rating in pc.unique(batch["given_rating"]).to_pylist() if rating is not None]
+    assert all(1 <= rating <= 10 for rating in ratings), "A rating is not in 1 to 10."
+    for extra in pc.unique(batch["extra"]).to_pylist():
+        if extra is not None:
+            assert isinstance(json.loads(extra, parse_constant=_fail), dict), "The further columns are no object."
+
+
+def _fail(name: str) -> None:
+    raise AssertionError(f"The further columns hold {name}, which is not JSON.")

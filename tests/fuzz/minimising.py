@@ -1,0 +1,62 @@
+"""Makes a file that a fault was found by as small as it goes: fewer mutations, then fewer bytes."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from tests.fuzz.cases import Plan, build
+from tests.fuzz.supervising import Worker, ask, is_alive, start_worker, stop_worker
+
+Check = Callable[[str, bytes], bool]
+"""Tells whether a file of this name and content meets the same fault."""
+
+
+def minimise(plan: Plan, check: Check, seconds: float) -> tuple[Plan, bytes]:
+    """Give the plan with the fewest mutations, and the fewest bytes, that meet the fault; as far as time allows."""
+    until = time.monotonic() + seconds
+    for mutation in plan.mutations:
+        fewer = replace(plan, mutations=tuple(each for each in plan.mutations if each != mutation))
+        if time.monotonic() < until and check(*build(fewer)):
+            plan = fewer
+    name, data = build(plan)
+    return plan, shrink(data, lambda fewer: check(name, fewer), until)
+
+
+def shrink(data: bytes, check: Callable[[bytes], bool], until: float) -> bytes:
+    """Take ever shorter pieces out of the data as long as `check` holds, until that moment of the clock."""
+    size = len(data) // 2
+    while size and time.monotonic() < until:
+        start = 0
+        while start < len(data) and time.monotonic() < until:
+            fewer = data[:start] + data[start + size :]
+            if fewer and check(fewer):
+                data = fewer
+            else:
+                start += size
+        size //= 2
+    return data
+
+
+@contextmanager
+def checking(folder: Path, kind: str) -> Iterator[Check]:
+    """Make the check for one kind of finding: its worker reads on until it dies, and is replaced then."""
+    workers: list[Worker] = []
+
+    def check(name: str, data: bytes) -> bool:
+        if not workers:
+            workers.append(start_worker(folder))
+        path = folder / name
+        path.write_bytes(data)
+        results = list(ask(workers[0], f"file {path}"))
+        if not is_alive(workers[0]):
+            stop_worker(workers.pop())
+        return results[0].kind == kind
+
+    try:
+        yield check
+    finally:
+        for worker in workers:
+            stop_worker(worker)
+

@@ -1,0 +1,125 @@
+"""Mutations of gzip members and zstd frames: headers, blocks, checksums, and several one after the other."""
+
+import random
+import struct
+import zlib
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from tests.fuzz.byte_mutations import Mutate, choose_integer, overwrite
+
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+
+# gzip
+
+
+def write_gzip(data: bytes, flags: int = 0, fields: bytes = b"", level: int = 6) -> bytes:
+    """Write a gzip member with any flags and the fields that they announce."""
+    packer = zlib.compressobj(level, zlib.DEFLATED, -15)
+    packed = packer.compress(data) + packer.flush()
+    head = struct.pack("<BBBBIBB", 0x1F, 0x8B, 8, flags % 256, 0, 0, 255)
+    return head + fields + packed + struct.pack("<II", zlib.crc32(data), len(data) % 2**32)
+
+
+def _unpack_gzip(data: bytes) -> bytes:
+    """Unpack as much as can be."""
+    try:
+        return zlib.decompressobj(31).decompress(data, 1 << 20)
+    except zlib.error:
+        return data
+
+
+def _gzip_header(chance: random.Random, data: bytes) -> bytes:
+    """Write the member anew with optional fields, right or not as their flags say."""
+    fields = {
+        4: struct.pack("<H", chance.choice([3, 3, 0, 65535])) + b"abc",
+        8: chance.choice([b"name.csv\0", b"\0", b"no end", b"n" * 70_000 + b"\0"]),
+        16: chance.choice([b"a comment\0", b"\xff\0", b""]),
+        2: chance.choice([b"\0\0", b"\xff\xff"]),
+    }
+    flags = chance.choice([0, 1, 2, 4, 8, 16, 28, 30, 31, 32, 128, 255])
+    present = b"".join(field for flag, field in fields.items() if flags & flag)
+    return write_gzip(_unpack_gzip(data), flags, present, chance.choice([0, 1, 9]))
+
+
+def _gzip_field(chance: random.Random, data: bytes) -> bytes:
+    """Change a byte of the header, or the checksum or the length at the end."""
+    if chance.random() < 0.5:
+        return overwrite(data, chance.randrange(10), bytes([chance.choice([0, 1, 8, 255, chance.randrange(256)])]))
+    place = max(len(data) - chance.choice([4, 8]), 0)
+    return overwrite(data, place, (choose_integer(chance) % 2**32).to_bytes(4, "little"))
+
+
+def _gzip_members(chance: random.Random, data: bytes) -> bytes:
+    """Put members, or what is none, around or between."""
+    content = _unpack_gzip(data)
+    cut = chance.randrange(len(content) + 1)
+    other = chance.choice([write_gzip(b""), bytes(20), b"rest", b"\x1f", b"\x1f\x8b\x08", write_gzip(content), write_gzip(bytes(1 << 20))])
+    split = write_gzip(content[:cut]) + write_gzip(content[cut:])
+    return chance.choice([data + other, other + data, split, split + other, write_gzip(b"") * 500 + data])
+
+
+# zstd
+
+
+def write_zstd(blocks: bytes, descriptor: int = 0x20, fields: bytes = b"\0") -> bytes:
+    """Write a zstd frame of ready blocks under any descriptor, with the fields that stand behind it."""
+    return ZSTD_MAGIC + bytes([descriptor % 256]) + fields + blocks
+
+
+def write_block(kind: int, data: bytes, *, last: bool, size: int | None = None) -> bytes:
+    """Write a block: kind 0 is raw, 1 one byte `size` times, 2 compressed, 3 none that may be."""
+    stated = len(data) if size is None else size
+    return ((stated << 3 | kind << 1 | last) % 2**24).to_bytes(3, "little") + data
+
+
+def skip(chance: random.Random, size: int) -> bytes:
+    """Write a skippable frame of some bytes that states `size`."""
+    return struct.pack("<II", 0x184D2A50 + chance.randrange(16), size % 2**32) + bytes(min(abs(size), 100))
+
+
+def _unpack_zstd(data: bytes) -> bytes:
+    try:
+        stream = pa.CompressedInputStream(pa.BufferReader(data), "zstd")
+        return bytes(stream.read(1 << 16))
+    except (OSError, ValueError):
+        return data[:1000]
+
+
+def _zstd_descriptor(chance: random.Random, data: bytes) -> bytes:
+    """Change the frame's descriptor or the field behind it: window, dictionary, content size, checksum flag."""
+    place = chance.choice([4, 4, 5, 6, 7])
+    return overwrite(data, place, bytes([chance.choice([0, 0x20, 0x24, 0xFF, 0xF8, 0x58, chance.randrange(256)])]))
+
+
+def _zstd_blocks(chance: random.Random, data: bytes) -> bytes:
+    """Write the content anew as raw blocks and repeated bytes, under a header that may lie."""
+    content = _unpack_zstd(data)
+    cut = chance.randrange(len(content) + 1)
+    between = chance.choice([
+        b"", write_block(1, b" ", last=False, size=chance.choice([1, 1000, 1 << 17, 2**21 - 1])), write_block(0, b"", last=False),
+        write_block(3, b"x", last=False), write_block(2, chance.randbytes(30), last=False), write_block(1, b"\n", last=False, size=1 << 17) * 20,
+    ])  # fmt: skip
+    body = write_block(0, content[:cut], last=False) + between + write_block(0, content[cut:], last=chance.random() < 0.9)
+    window = bytes([chance.choice([0x50, 0x58, 0x70, 0x80, 0xA0, 0xF8, 0xFF, chance.randrange(256)])])
+    size = struct.pack("<Q", chance.choice([len(content), choose_integer(chance)]) % 2**64)
+    dictionary = struct.pack("<I", choose_integer(chance) % 2**32)
+    heads = [(0, window), (0, window), (0xC0, window + size), (0xE0, size), (3, window + dictionary), (4, window), (8, window)]
+    return write_zstd(body, *chance.choice(heads))
+
+
+def _zstd_frames(chance: random.Random, data: bytes) -> bytes:
+    """Put frames, skippable ones, or what is none, around the frame."""
+    other = chance.choice([
+        skip(chance, 0), skip(chance, 100), skip(chance, choose_integer(chance)), bytes(20), b"x", data, ZSTD_MAGIC, ZSTD_MAGIC[:2],
+        write_zstd(write_block(0, b"", last=True), 0, b"\x50"),
+    ])  # fmt: skip
+    return chance.choice([data + other, other + data, data + other + data, other * 100 + data])
+
+
+GZIP: Mapping[str, Mutate] = {"gzip header": _gzip_header, "gzip field": _gzip_field, "gzip members": _gzip_members}
+ZSTD: Mapping[str, Mutate] = {"zstd descriptor": _zstd_descriptor, "zstd blocks": _zstd_blocks, "zstd frames": _zstd_frames}
+
+

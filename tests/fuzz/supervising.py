@@ -1,0 +1,173 @@
+"""Starts workers, watches what they read, and tells when one dies, hangs or takes too much memory."""
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from deployments.settings import PROJECT_ROOT
+from tests.fuzz.worker import FINDING, LEFT, MEMORY_BYTES
+
+CPU_SECONDS = 20.0
+"""What reading one file may take. Processor time, since the machine may be busy with other things."""
+WALL_SECONDS = 180.0
+"""And this much in all, for one who waits takes no processor time."""
+_POLL_SECONDS = 0.05
+_PLACE = re.compile(r'File "[^"]*/(?:tasks|data_contracts)/([^"/]+)", line \d+ in (\S+)')
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one file."""
+
+    item: str
+    outcome: str
+    kind: str = ""
+    """Of a finding: what happened and where, the same for files that meet the same fault."""
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process that reads files, and the folder where it writes them."""
+
+    process: "subprocess.Popen[bytes]"
+    folder: Path
+
+    @property
+    def errors(self) -> Path:
+        """Where its standard error goes."""
+        return self.folder / "errors.txt"
+
+
+def start_worker(folder: Path) -> Worker:
+    """Start a process that reads files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "errors.txt").open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.fuzz.worker", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            cwd=PROJECT_ROOT,
+        )
+    return Worker(process, folder)
+
+
+def is_alive(worker: Worker) -> bool:
+    """Tell whether a worker can be asked again: one that took too much memory for a file, or died of it, can't."""
+    try:
+        worker.process.wait(0.02)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def stop_worker(worker: Worker) -> None:
+    """End a worker that has nothing to do, or is to do nothing more."""
+    worker.process.kill()
+    worker.process.wait()
+    for pipe in (worker.process.stdin, worker.process.stdout):
+        if pipe is not None:
+            pipe.close()
+
+
+def ask(worker: Worker, line: str) -> Iterator[Result]:
+    """Have a worker read what `line` says, and give each result; after a worker's death the last is about that."""
+    assert worker.process.stdin is not None
+    worker.process.stdin.write(line.encode() + b"\n")
+    worker.process.stdin.flush()
+    item = ""
+    for said in _read_lines(worker):
+        if said.startswith("> "):
+            item = said[2:]
+        elif said.startswith("< "):
+            yield Result(item, **json.loads(said[2:]))
+            item = ""
+        elif said.startswith("!"):
+            yield Result(item, FINDING, said[1:])
+            return
+        else:
+            return
+    if item:
+        yield Result(item, FINDING, _tell_death(worker), worker.errors.read_text("utf-8", "replace")[:6000])
+    elif worker.process.wait() != LEFT:
+        raise RuntimeError(f"The worker can't make a case: {worker.errors.read_text('utf-8', 'replace')[-3000:]}")
+
+
+def _read_lines(worker: Worker) -> Iterator[str]:
+    """Give the lines that a worker writes; one that starts with '!' says why it was killed."""
+    assert worker.process.stdout is not None
+    rest, since, cpu = b"", time.monotonic(), 0.0
+    while True:
+        if not select.select([worker.process.stdout], [], [], _POLL_SECONDS)[0]:
+            cpu = cpu or _measure_cpu(worker)
+            if trouble := _find_trouble(worker, since, cpu):
+                worker.process.kill()
+                yield f"!{trouble}"
+                return
+            continue
+        data = os.read(worker.process.stdout.fileno(), 1 << 16)
+        if not data:
+            return
+        *lines, rest = (rest + data).split(b"\n")
+        since, cpu = time.monotonic(), 0.0
+        yield from (line.decode() for line in lines)
+
+
+def _measure_cpu(worker: Worker) -> float:
+    try:
+        times = psutil.Process(worker.process.pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
+
+
+def _find_trouble(worker: Worker, since: float, cpu: float) -> str | None:
+    """Tell why a worker that reads one file for some time must be killed."""
+    try:
+        memory = psutil.Process(worker.process.pid).memory_info().rss
+    except psutil.Error:
+        return None
+    if memory > MEMORY_BYTES:
+        return "memory"
+    hangs = _measure_cpu(worker) - cpu > CPU_SECONDS or time.monotonic() - since > WALL_SECONDS
+    return "time" if hangs else None
+
+
+def _tell_death(worker: Worker) -> str:
+    """Say by which signal a worker died, and where in our code it was then."""
+    status = worker.process.wait()
+    place = _PLACE.search(worker.errors.read_text("utf-8", "replace"))
+    name = signal.Signals(-status).name if status < 0 else f"status {status}"
+    return f"{name} in {place[1]}:{place[2]}" if place else name
+
+
+def run_cases(folder: Path, seed: int, numbers: range) -> Iterator[Result]:
+    """Read cases one after the other; a worker that dies is replaced and goes on behind the case that killed it."""
+    while numbers:
+        worker = start_worker(folder)
+        try:
+            for result in ask(worker, f"cases {seed} {numbers.start} {numbers.stop} {numbers.step}"):
+                yield result
+                numbers = range(int(result.item.split(":")[1]) + numbers.step, numbers.stop, numbers.step)
+        finally:
+            stop_worker(worker)
+
+
+def read_file(folder: Path, path: Path) -> Result:
+    """Read one file in a worker of its own."""
+    worker = start_worker(folder)
+    try:
+        return next(ask(worker, f"file {path}"))
+    finally:
+        stop_worker(worker)

@@ -1,0 +1,97 @@
+"""A process that reads mutated files one after the other and says on its output what came of each.
+
+It takes lines: 'cases SEED START STOP STEP' makes and reads those cases, 'file PATH' reads one file. For each file it
+writes '> ITEM' before, and after it '< JSON' with what came of it. If it dies, the last item is the culprit.
+"""
+
+import faulthandler
+import json
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.fuzz.cases import build, plan_case
+from tests.fuzz.judging import judge
+
+MEMORY_BYTES = 3 << 29
+"""1.5 GiB: what reading one file may take, this process included."""
+FINDING = "finding"
+LEFT = 3
+"""The exit status of a worker that took too much memory, and so makes place for another."""
+
+
+def main() -> None:
+    """Serve until the input ends; the folder to write files to is the argument."""
+    faulthandler.enable()
+    folder = Path(sys.argv[1])
+    for line in sys.stdin:
+        kind, _, rest = line.strip().partition(" ")
+        items = [rest] if kind == "file" else _name_cases(rest)
+        for item in items:
+            _serve(folder, kind, item)
+        say("=")
+
+
+def say(line: str) -> None:
+    """Write a line at once: the process may die at the next file."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _name_cases(words: str) -> Iterator[str]:
+    seed, start, stop, step = map(int, words.split())
+    return (f"{seed}:{number}" for number in range(start, stop, step))
+
+
+def _serve(folder: Path, kind: str, item: str) -> None:
+    path = Path(item) if kind == "file" else _write_case(folder, item)
+    say(f"> {item}")
+    outcome = read(path)
+    say("< " + json.dumps(outcome))
+    if outcome.get("kind") == "memory":
+        sys.exit(LEFT)
+    if kind != "file":
+        path.unlink()
+
+
+def _write_case(folder: Path, item: str) -> Path:
+    seed, number = map(int, item.split(":"))
+    name, data = build(plan_case(seed, number))
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a file and tell its outcome, and of a finding what it is (its kind, and where)."""
+    _reset_peak()
+    try:
+        outcome = {"outcome": judge(path)}
+    except BaseException as error:
+        outcome = {"outcome": FINDING, "kind": _name_error(error), "words": traceback.format_exc()[-6000:]}
+    if (peak := measure_peak()) > MEMORY_BYTES:
+        outcome = {"outcome": FINDING, "kind": "memory", "words": f"{peak >> 20:,} MiB"}
+    return outcome
+
+
+def _name_error(error: BaseException) -> str:
+    """Name an error by its type, its place, and of our own assertions the words."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    words = f" {error}"[:60] if isinstance(error, AssertionError) else ""
+    return f"{type(error).__name__} in {Path(frames[-1].filename).name}:{frames[-1].name}{words}"
+
+
+def _reset_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def measure_peak() -> int:
+    """Give the most bytes that this process held at a time since the last reset."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) << 10
+
+
+if __name__ == "__main__":
+    main()
