@@ -24,7 +24,7 @@ FINDINGS = PROJECT_ROOT / "data" / "fuzz"
 SAME_KEPT = 3
 """Findings of one kind that are saved; more are counted."""
 MINIMISE_SECONDS = 40.0
-ROUND = 5000
+ROUND = 2000
 """Cases after which a worker is replaced, so that what adds up in a process is met now and then as in a short run."""
 _FAST = Path("/dev/shm")
 
@@ -76,6 +76,7 @@ def _run(folder: Path, seed: int, minutes: float, cases: int | None) -> Iterator
             yield result
             if time.monotonic() > until:
                 return
+        print(f"{stop:,} files.", file=sys.stderr, flush=True)
         if stop == cases:
             return
 
@@ -87,12 +88,13 @@ def _note(result: Result, tally: Tally, findings: Path, folder: Path) -> None:
     if result.outcome == FINDING:
         tally.findings[result.kind] += 1
         if tally.findings[result.kind] <= SAME_KEPT:
-            _save(result, plan, findings, folder)
+            seconds = MINIMISE_SECONDS if tally.findings[result.kind] == 1 else 0.0
+            _save(result, plan, findings, folder, seconds)
 
 
-def _save(result: Result, plan: Plan, findings: Path, folder: Path) -> None:
+def _save(result: Result, plan: Plan, findings: Path, folder: Path, seconds: float) -> None:
     with checking(folder, result.kind) as check:
-        smaller, data = minimise(plan, check, MINIMISE_SECONDS)
+        smaller, data = minimise(plan, check, seconds)
     name, _ = build(plan)
     kind = "".join(letter if letter.isalnum() else "-" for letter in result.kind)[:80]
     place = findings / kind / result.item.replace(":", "-")
@@ -100,7 +102,11 @@ def _save(result: Result, plan: Plan, findings: Path, folder: Path) -> None:
     (place / name).write_bytes(data)
     words = [result.kind, str(plan), f"smallest: {smaller}", f"python -m tests.fuzz --case {result.item}"]
     (place / "finding.txt").write_text("\n".join([*words, "", result.words]), "utf-8")
-    print(f"{result.item}: {result.kind}: {smaller}\n  {len(data)} bytes in {place}", file=sys.stderr, flush=True)
+    print(
+        f"{result.item}: {result.kind}: {smaller}\n  {len(data)} bytes in {place}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,15 @@ INTERESTING = (
 
 def choose_integer(chance: random.Random, before: int = 0) -> int:
     """Give an integer that is interesting in itself, or beside what was there before."""
-    beside = (before - 1, before + 1, before * 2, before // 2, -before, before + 8, before ^ 1 << chance.randrange(31))
+    beside = (
+        before - 1,
+        before + 1,
+        before * 2,
+        before // 2,
+        -before,
+        before + 8,
+        before ^ 1 << chance.randrange(31),
+    )
     return chance.choice(INTERESTING if chance.random() < 0.6 else beside)
 
 
@@ -28,7 +36,9 @@ def choose_span(chance: random.Random, data: bytes) -> tuple[int, int]:
     if not data:
         return 0, 0
     near = min(64, len(data))
-    start = chance.choice([chance.randrange(len(data)), chance.randrange(near), len(data) - 1 - chance.randrange(near)])
+    start = chance.choice(
+        [chance.randrange(len(data)), chance.randrange(near), len(data) - 1 - chance.randrange(near)]
+    )
     return start, min(len(data), start + chance.choice([1, 1, 2, 4, 8, 16, chance.randint(1, len(data))]))
 
 

@@ -62,12 +62,16 @@ def _require_rules(batch: pa.RecordBatch) -> None:
 
 
 def _require_values(batch: pa.RecordBatch) -> None:
-    assert {*pc.unique(batch["given_label"]).to_pylist()} <= {None, "positive", "negative"}, "A label is not known."
+    assert {*pc.unique(batch["given_label"]).to_pylist()} <= {None, "positive", "negative"}, (
+        "A label is not known."
+    )
     ratings = [rating for rating in pc.unique(batch["given_rating"]).to_pylist() if rating is not None]
     assert all(1 <= rating <= 10 for rating in ratings), "A rating is not in 1 to 10."
     for extra in pc.unique(batch["extra"]).to_pylist():
         if extra is not None:
-            assert isinstance(json.loads(extra, parse_constant=_fail), dict), "The further columns are no object."
+            assert isinstance(json.loads(extra, parse_constant=_fail), dict), (
+                "The further columns are no object."
+            )
 
 
 def _fail(name: str) -> None:

@@ -59,4 +59,3 @@ def checking(folder: Path, kind: str) -> Iterator[Check]:
     finally:
         for worker in workers:
             stop_worker(worker)
-

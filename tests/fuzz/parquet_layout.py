@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import pyarrow as pa
@@ -15,9 +15,19 @@ FILE_SCHEMA, FILE_ROWS, FILE_GROUPS, FILE_FACTS = 2, 3, 4, 5
 GROUP_COLUMNS, GROUP_ROWS = 1, 3
 CHUNK_META = 3
 META_CODEC, META_VALUES, META_SIZE, META_PACKED, META_DATA, META_DICTIONARY = 4, 5, 6, 7, 9, 11
-PAGE_TYPE, PAGE_SIZE, PAGE_PACKED, PAGE_CHECKSUM, PAGE_DATA, PAGE_DICTIONARY, PAGE_DATA_2 = 1, 2, 3, 4, 5, 7, 8
+PAGE_TYPE, PAGE_SIZE, PAGE_PACKED, PAGE_CHECKSUM, PAGE_DATA, PAGE_DICTIONARY, PAGE_DATA_2 = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    7,
+    8,
+)
 
 CODECS = {1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
+
+_MOST_UNPACKED = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,8 @@ class Page:
 
     header: list[Field]
     payload: bytes
+    written: bytes = b""
+    """The header as it stands in the file, as long as nothing is changed."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,7 @@ def join(layout: Layout) -> bytes:
     for meta, pages in layout.chunks:
         starts = [len(out)]
         for page in pages:
-            out += write_struct(page.header) + page.payload
+            out += (page.written or write_struct(page.header)) + page.payload
             starts.append(len(out))
         _place_chunk(meta, pages, starts)
     return join_footer(bytes(out), layout.footer)
@@ -82,6 +94,8 @@ def unpack(page: Page, codec: int) -> tuple[bytes, bytes]:
     if codec not in CODECS or not packed or not _is_packed(page):
         return page.payload[:levels], packed
     size = find(page.header, PAGE_SIZE) - levels
+    if not 0 <= size <= _MOST_UNPACKED:
+        raise ValueError("Another mutation changed the size of the page.")
     return page.payload[:levels], bytes(pa.Codec(CODECS[codec]).decompress(packed, size, asbytes=True))
 
 
@@ -101,7 +115,7 @@ def renew_checksum(page: Page) -> Page:
     if find(header, PAGE_CHECKSUM) is not None:
         checksum = zlib.crc32(page.payload)
         put(header, PAGE_CHECKSUM, checksum - (1 << 32) if checksum >> 31 else checksum, I32)
-    return replace(page, header=header)
+    return Page(header, page.payload)
 
 
 def _read_pages(data: bytes, meta: list[Field]) -> list[Page]:
@@ -110,15 +124,18 @@ def _read_pages(data: bytes, meta: list[Field]) -> list[Page]:
     end = start + find(meta, META_PACKED)
     pages = []
     while start < end:
-        header, body = read_struct(data, start)
+        at = start
+        header, body = read_struct(data, at)
         start = body + find(header, PAGE_PACKED)
-        pages.append(Page(header, data[body:start]))
+        pages.append(Page(header, data[body:start], data[at:body]))
     return pages
 
 
 def _place_chunk(meta: list[Field], pages: list[Page], starts: list[int]) -> None:
     put(meta, META_PACKED, starts[-1] - starts[0])
-    put(meta, META_SIZE, sum(_measure(page, ends) for page, ends in zip(pages, pairwise(starts), strict=True)))
+    put(
+        meta, META_SIZE, sum(_measure(page, ends) for page, ends in zip(pages, pairwise(starts), strict=True))
+    )
     kinds = [find(page.header, PAGE_TYPE) for page in pages]
     data_pages = [start for start, kind in zip(starts, kinds, strict=False) if kind != 2]
     put(meta, META_DATA, data_pages[0] if data_pages else starts[0])

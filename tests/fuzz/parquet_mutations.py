@@ -4,7 +4,6 @@ A file that was broken before can't be taken apart; then its bytes are mutated.
 """
 
 import base64
-import binascii
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -36,7 +35,18 @@ from tests.fuzz.parquet_layout import (
     split,
     unpack,
 )
-from tests.fuzz.thrift import BINARY, INTEGERS, LIST, STRUCT, Field, Items, find, list_slots, put, write_varint
+from tests.fuzz.thrift import (
+    BINARY,
+    INTEGERS,
+    LIST,
+    STRUCT,
+    Field,
+    Items,
+    find,
+    list_slots,
+    put,
+    write_varint,
+)
 
 ENCODINGS = range(10)
 """Parquet's numbers of encodings: PLAIN is 0, RLE 3, DELTA_BYTE_ARRAY 7, RLE_DICTIONARY 8, BYTE_STREAM_SPLIT 9."""
@@ -73,7 +83,7 @@ def _on_page(mutate: _MutatePage) -> Mutate:
     def apply(chance: random.Random, layout: Layout) -> None:
         meta, pages = chance.choice([chunk for chunk in layout.chunks if chunk[1]])
         place = chance.randrange(len(pages))
-        pages[place] = mutate(chance, pages[place], meta)
+        pages[place] = mutate(chance, replace(pages[place], written=b""), meta)
 
     return _on_pages(apply)
 
@@ -114,7 +124,9 @@ def _change_group(chance: random.Random, value: Any) -> Any:
         claimed = chance.choice([0, 1, len(value.values) + 1, 1000, 2**24, 2**31 - 1, 2**32 - 1])
         shorter = value.values[: chance.randrange(len(value.values) + 1)]
         longer = value.values * chance.choice([2, 20])
-        return chance.choice([replace(value, claimed=claimed), Items(value.kind, shorter), Items(value.kind, longer)])
+        return chance.choice(
+            [replace(value, claimed=claimed), Items(value.kind, shorter), Items(value.kind, longer)]
+        )
     return list(value)[: chance.randrange(len(value) + 1)] if isinstance(value, list) else value
 
 
@@ -252,7 +264,9 @@ def _mutate_page_content(chance: random.Random, page: Page, meta: list[Field]) -
 def _mutate_start(chance: random.Random, data: bytes) -> bytes:
     """Overwrite or push aside the first bytes, where lengths, bit widths and run lengths stand."""
     number = choose_integer(chance)
-    new = chance.choice([write_varint(abs(number)), bytes([abs(number) & 255]), (number % 2**32).to_bytes(4, "little")])
+    new = chance.choice(
+        [write_varint(abs(number)), bytes([abs(number) & 255]), (number % 2**32).to_bytes(4, "little")]
+    )
     start = chance.choice([0, 0, 1, 2, 4, 5, 6, 8])
     return data[:start] + new + data[start + chance.choice([0, 1, len(new)]) :]
 

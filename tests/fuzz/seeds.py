@@ -11,8 +11,10 @@ import pyarrow as pa
 from tests.unit import review_file_builders as make
 
 _TEXTS = (
-    "A good film.", "Terrible, and far too long.", 'He said "never again", and meant it.', "Zwei Stunden, die niemand zurückgibt 🎬",
-    "Line one\nline two", "So-so; watch it on a plane\tor not.", "<br />Great!<br />", "Not bad", "A good film.", "x" * 300,
+    "A good film.", "Terrible, and far too long.", 'He said "never again", and meant it.',
+    "Zwei Stunden, die niemand zurückgibt 🎬",
+    "Line one\nline two", "So-so; watch it on a plane\tor not.", "<br />Great!<br />", "Not bad",
+    "A good film.", "x" * 300,
 )  # fmt: skip
 _DAY = dt.datetime(2024, 5, 17, 20, 15, tzinfo=dt.UTC)
 
@@ -41,9 +43,18 @@ def make_contents() -> Mapping[str, tuple[bytes, ...]]:
     """Give valid contents by format: 'csv', 'tsv', 'jsonl', 'parquet', 'text'."""
     rows, texts = _rows(), _texts_alone()
     return {
-        "csv": (make.encode_csv(rows), make.encode_csv(texts), make.encode_csv(rows, ";"), make.encode_csv(rows, quoting=1)),
+        "csv": (
+            make.encode_csv(rows),
+            make.encode_csv(texts),
+            make.encode_csv(rows, ";"),
+            make.encode_csv(rows, quoting=1),
+        ),
         "tsv": (make.encode_tsv(rows), make.encode_tsv(texts)),
-        "jsonl": (make.encode_jsonl(rows), make.encode_jsonl(texts), make.encode_jsonl([{**row, "more": {"a": [1, {}]}} for row in rows])),
+        "jsonl": (
+            make.encode_jsonl(rows),
+            make.encode_jsonl(texts),
+            make.encode_jsonl([{**row, "more": {"a": [1, {}]}} for row in rows]),
+        ),
         "parquet": tuple(_make_parquet()),
         "text": (_TEXTS[3].encode(), _TEXTS[4].encode("utf-16")),
     }
@@ -56,21 +67,33 @@ def _make_parquet() -> Iterator[bytes]:
     """Write files of all encodings, codecs, page versions and types that Arrow writes."""
     plain, typed, nested = _plain_table(), _typed_table(), _nested_table()
     for codec in ("none", "snappy", "gzip", "brotli", "zstd", "lz4"):
-        yield make.write_parquet(plain, compression=codec)
+        yield make.write_parquet(plain, compression=codec, write_statistics=codec == "snappy")
         yield make.write_parquet(plain, compression=codec, data_page_version="2.0", use_dictionary=False)
     for text_encoding in ("DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY", "PLAIN"):
         for version in ("1.0", "2.0"):
             yield _write_encoded(plain, text_encoding, data_page_version=version)
-            yield _write_encoded(plain, text_encoding, data_page_version=version, store_schema=False, compression="none")
+            yield _write_encoded(
+                plain, text_encoding, data_page_version=version, store_schema=False, compression="none"
+            )
     for table in (typed, nested):
-        yield make.write_parquet(table, write_page_checksum=True)
-        yield make.write_parquet(table, use_dictionary=False, data_page_version="2.0", compression="none")
+        yield make.write_parquet(table, write_page_checksum=True, write_statistics=False)
+        yield make.write_parquet(
+            table, use_dictionary=False, data_page_version="2.0", compression="none", write_statistics=False
+        )
         yield make.write_parquet(table, store_schema=False, compression="none", write_page_index=True)
-    yield make.write_parquet(plain, row_group_size=3, data_page_size=16, write_batch_size=1)
-    yield make.write_parquet(plain, row_group_size=3, write_page_checksum=True, compression="none", data_page_version="2.0")
-    yield make.write_parquet(typed, use_deprecated_int96_timestamps=True, compression="none")
-    yield make.write_parquet(_split_table(), use_dictionary=False, use_byte_stream_split=list("fdil"), compression="none")
-    yield make.write_parquet(_split_table(), use_dictionary=False, use_byte_stream_split=list("fdil"), data_page_version="2.0")
+    yield make.write_parquet(plain, row_group_size=5, data_page_size=16, write_batch_size=1)
+    yield make.write_parquet(
+        plain, row_group_size=3, write_page_checksum=True, compression="none", data_page_version="2.0"
+    )
+    yield make.write_parquet(
+        typed, use_deprecated_int96_timestamps=True, compression="none", write_statistics=False
+    )
+    yield make.write_parquet(
+        _split_table(), use_dictionary=False, use_byte_stream_split=list("fdil"), compression="none"
+    )
+    yield make.write_parquet(
+        _split_table(), use_dictionary=False, use_byte_stream_split=list("fdil"), data_page_version="2.0"
+    )
 
 
 def _write_encoded(table: pa.Table, text_encoding: str, **settings: Any) -> bytes:
@@ -103,7 +126,9 @@ def _typed_table() -> pa.Table:
         "nothing": pa.nulls(10),
         "view": pa.array(_TEXTS, pa.string_view()),
     }
-    integers = {f"i{kind}": pa.array(numbers, kind) for kind in (pa.int8(), pa.uint16(), pa.uint32(), pa.uint64())}
+    integers = {
+        f"i{kind}": pa.array(numbers, kind) for kind in (pa.int8(), pa.uint16(), pa.uint32(), pa.uint64())
+    }
     return pa.table({**columns, **integers})
 
 
@@ -112,7 +137,9 @@ def _nested_table() -> pa.Table:
     return pa.table(
         {
             "text": pa.array(_TEXTS, pa.large_string()),
-            "tags": pa.array([["a", None, "b"][: number % 4] or None for number in numbers], pa.list_(pa.string())),
+            "tags": pa.array(
+                [["a", None, "b"][: number % 4] or None for number in numbers], pa.list_(pa.string())
+            ),
             "facts": pa.array([{"a": number, "b": {"c": "x"}} for number in numbers]),
             "pairs": pa.array([[("k", number)] for number in numbers], pa.map_(pa.string(), pa.int64())),
             "deep": pa.array([[[{"d": [number]}]] for number in numbers]),
@@ -124,7 +151,9 @@ def _nested_table() -> pa.Table:
 def _split_table() -> pa.Table:
     numbers = range(10)
     columns = {"f": pa.float32(), "d": pa.float64(), "i": pa.int32(), "l": pa.int64()}
-    return pa.table({"text": list(_TEXTS), **{name: pa.array(numbers, kind) for name, kind in columns.items()}})
+    return pa.table(
+        {"text": list(_TEXTS), **{name: pa.array(numbers, kind) for name, kind in columns.items()}}
+    )
 
 
 # What goes around
@@ -149,11 +178,20 @@ def _to_stored_zip(name: str, data: bytes) -> tuple[str, bytes]:
 
 
 def _to_tar(name: str, data: bytes) -> tuple[str, bytes]:
-    return "reviews.tar", make.to_tar({"d/": b"", f"d/{name}": data, "b.jsonl": b'{"text": "A last review."}\n'})
+    return "reviews.tar", make.to_tar(
+        {"d/": b"", f"d/{name}": data, "b.jsonl": b'{"text": "A last review."}\n'}
+    )
 
 
-WRAPS: Mapping[str, Wrap] = {"gz": _to_gz, "zst": _to_zst, "zip": _to_zip, "stored zip": _to_stored_zip, "tar": _to_tar}
+WRAPS: Mapping[str, Wrap] = {
+    "gz": _to_gz,
+    "zst": _to_zst,
+    "zip": _to_zip,
+    "stored zip": _to_stored_zip,
+    "tar": _to_tar,
+}
 WRAPPINGS: tuple[tuple[str, ...], ...] = (
-    (), (), (), ("gz",), ("zst",), ("zip",), ("stored zip",), ("tar",), ("tar", "gz"), ("tar", "zst"), ("gz", "zip"), ("zst", "tar"),
+    (), (), (), ("gz",), ("zst",), ("zip",), ("stored zip",), ("tar",), ("tar", "gz"), ("tar", "zst"),
+    ("gz", "zip"), ("zst", "tar"),
 )  # fmt: skip
 """What a content is put into, innermost first."""

@@ -23,6 +23,9 @@ def write_gzip(data: bytes, flags: int = 0, fields: bytes = b"", level: int = 6)
     return head + fields + packed + struct.pack("<II", zlib.crc32(data), len(data) % 2**32)
 
 
+_MEBIBYTE = write_gzip(bytes(1 << 20))
+
+
 def _unpack_gzip(data: bytes) -> bytes:
     """Unpack as much as can be."""
     try:
@@ -47,7 +50,9 @@ def _gzip_header(chance: random.Random, data: bytes) -> bytes:
 def _gzip_field(chance: random.Random, data: bytes) -> bytes:
     """Change a byte of the header, or the checksum or the length at the end."""
     if chance.random() < 0.5:
-        return overwrite(data, chance.randrange(10), bytes([chance.choice([0, 1, 8, 255, chance.randrange(256)])]))
+        return overwrite(
+            data, chance.randrange(10), bytes([chance.choice([0, 1, 8, 255, chance.randrange(256)])])
+        )
     place = max(len(data) - chance.choice([4, 8]), 0)
     return overwrite(data, place, (choose_integer(chance) % 2**32).to_bytes(4, "little"))
 
@@ -56,7 +61,17 @@ def _gzip_members(chance: random.Random, data: bytes) -> bytes:
     """Put members, or what is none, around or between."""
     content = _unpack_gzip(data)
     cut = chance.randrange(len(content) + 1)
-    other = chance.choice([write_gzip(b""), bytes(20), b"rest", b"\x1f", b"\x1f\x8b\x08", write_gzip(content), write_gzip(bytes(1 << 20))])
+    other = chance.choice(
+        [
+            write_gzip(b""),
+            bytes(20),
+            b"rest",
+            b"\x1f",
+            b"\x1f\x8b\x08",
+            write_gzip(content),
+            _MEBIBYTE,
+        ]
+    )
     split = write_gzip(content[:cut]) + write_gzip(content[cut:])
     return chance.choice([data + other, other + data, split, split + other, write_gzip(b"") * 500 + data])
 
@@ -91,7 +106,9 @@ def _unpack_zstd(data: bytes) -> bytes:
 def _zstd_descriptor(chance: random.Random, data: bytes) -> bytes:
     """Change the frame's descriptor or the field behind it: window, dictionary, content size, checksum flag."""
     place = chance.choice([4, 4, 5, 6, 7])
-    return overwrite(data, place, bytes([chance.choice([0, 0x20, 0x24, 0xFF, 0xF8, 0x58, chance.randrange(256)])]))
+    return overwrite(
+        data, place, bytes([chance.choice([0, 0x20, 0x24, 0xFF, 0xF8, 0x58, chance.randrange(256)])])
+    )
 
 
 def _zstd_blocks(chance: random.Random, data: bytes) -> bytes:
@@ -99,27 +116,49 @@ def _zstd_blocks(chance: random.Random, data: bytes) -> bytes:
     content = _unpack_zstd(data)
     cut = chance.randrange(len(content) + 1)
     between = chance.choice([
-        b"", write_block(1, b" ", last=False, size=chance.choice([1, 1000, 1 << 17, 2**21 - 1])), write_block(0, b"", last=False),
-        write_block(3, b"x", last=False), write_block(2, chance.randbytes(30), last=False), write_block(1, b"\n", last=False, size=1 << 17) * 20,
+        b"", b"", b"",
+        write_block(1, b" ", last=False, size=chance.choice([1, 1000, 1 << 17, 2**21 - 1])),
+        write_block(0, b"", last=False),
+        write_block(3, b"x", last=False), write_block(2, chance.randbytes(30), last=False),
+        write_block(1, b"\n", last=False, size=1 << 17) * 20,
     ])  # fmt: skip
-    body = write_block(0, content[:cut], last=False) + between + write_block(0, content[cut:], last=chance.random() < 0.9)
+    body = (
+        write_block(0, content[:cut], last=False)
+        + between
+        + write_block(0, content[cut:], last=chance.random() < 0.9)
+    )
     window = bytes([chance.choice([0x50, 0x58, 0x70, 0x80, 0xA0, 0xF8, 0xFF, chance.randrange(256)])])
     size = struct.pack("<Q", chance.choice([len(content), choose_integer(chance)]) % 2**64)
     dictionary = struct.pack("<I", choose_integer(chance) % 2**32)
-    heads = [(0, window), (0, window), (0xC0, window + size), (0xE0, size), (3, window + dictionary), (4, window), (8, window)]
+    heads = [
+        (0, b"\x50"),
+        (0, window),
+        (0xC0, window + size),
+        (0xE0, size),
+        (3, window + dictionary),
+        (4, window),
+        (8, window),
+    ]
     return write_zstd(body, *chance.choice(heads))
 
 
 def _zstd_frames(chance: random.Random, data: bytes) -> bytes:
     """Put frames, skippable ones, or what is none, around the frame."""
     other = chance.choice([
-        skip(chance, 0), skip(chance, 100), skip(chance, choose_integer(chance)), bytes(20), b"x", data, ZSTD_MAGIC, ZSTD_MAGIC[:2],
+        skip(chance, 0), skip(chance, 100), skip(chance, choose_integer(chance)), bytes(20), b"x", data,
+        ZSTD_MAGIC, ZSTD_MAGIC[:2],
         write_zstd(write_block(0, b"", last=True), 0, b"\x50"),
     ])  # fmt: skip
     return chance.choice([data + other, other + data, data + other + data, other * 100 + data])
 
 
-GZIP: Mapping[str, Mutate] = {"gzip header": _gzip_header, "gzip field": _gzip_field, "gzip members": _gzip_members}
-ZSTD: Mapping[str, Mutate] = {"zstd descriptor": _zstd_descriptor, "zstd blocks": _zstd_blocks, "zstd frames": _zstd_frames}
-
-
+GZIP: Mapping[str, Mutate] = {
+    "gzip header": _gzip_header,
+    "gzip field": _gzip_field,
+    "gzip members": _gzip_members,
+}
+ZSTD: Mapping[str, Mutate] = {
+    "zstd descriptor": _zstd_descriptor,
+    "zstd blocks": _zstd_blocks,
+    "zstd frames": _zstd_frames,
+}

@@ -101,7 +101,9 @@ def ask(worker: Worker, line: str) -> Iterator[Result]:
     if item:
         yield Result(item, FINDING, _tell_death(worker), worker.errors.read_text("utf-8", "replace")[:6000])
     elif worker.process.wait() != LEFT:
-        raise RuntimeError(f"The worker can't make a case: {worker.errors.read_text('utf-8', 'replace')[-3000:]}")
+        raise RuntimeError(
+            f"The worker can't make a case: {worker.errors.read_text('utf-8', 'replace')[-3000:]}"
+        )
 
 
 def _read_lines(worker: Worker) -> Iterator[str]:

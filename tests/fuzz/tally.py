@@ -37,7 +37,10 @@ def describe(tally: Tally, seed: int) -> str:
 
 
 def _table(what: str, counters: dict[str, Counter[str]]) -> list[str]:
-    head = [f"| {what} | files | rows | bad rows alone | no rows | findings | refused | by |", "| --- |" + " ---: |" * 6 + " --- |"]
+    head = [
+        f"| {what} | files | rows | bad rows alone | no rows | findings | refused | by |",
+        "| --- |" + " ---: |" * 6 + " --- |",
+    ]
     return head + [_row(name, counters[name]) for name in sorted(counters)]
 
 

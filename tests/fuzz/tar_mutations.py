@@ -8,11 +8,34 @@ from tests.fuzz.zip_mutations import NAMES
 
 BLOCK = 512
 _FIELDS = {
-    "name": (0, 100), "mode": (100, 8), "uid": (108, 8), "gid": (116, 8), "size": (124, 12), "mtime": (136, 12), "type": (156, 1),
+    "name": (0, 100), "mode": (100, 8), "uid": (108, 8), "gid": (116, 8), "size": (124, 12),
+    "mtime": (136, 12), "type": (156, 1),
     "link": (157, 100), "magic": (257, 8), "user": (265, 32), "group": (297, 32), "major": (329, 8), "minor": (337, 8),
     "prefix": (345, 155), "sparse": (386, 96), "real size": (483, 12),
 }  # fmt: skip
-_TYPES = (b"0", b"\0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"A", b"D", b"g", b"x", b"K", b"L", b"S", b"X", b"V", b"M", b"N", b"\xff")
+_TYPES = (
+    b"0",
+    b"\0",
+    b"1",
+    b"2",
+    b"3",
+    b"4",
+    b"5",
+    b"6",
+    b"7",
+    b"A",
+    b"D",
+    b"g",
+    b"x",
+    b"K",
+    b"L",
+    b"S",
+    b"X",
+    b"V",
+    b"M",
+    b"N",
+    b"\xff",
+)
 _PAX_KEYS = (
     "size", "path", "linkpath", "mtime", "uid", "gname", "GNU.sparse.map", "GNU.sparse.size", "GNU.sparse.realsize",
     "GNU.sparse.major", "GNU.sparse.minor", "GNU.sparse.name", "GNU.sparse.numblocks", "hdrcharset", "comment", "",
@@ -31,7 +54,9 @@ def write_size(chance: random.Random, size: int) -> bytes:
     """Write a number as octal digits, in base 256 (which may be below zero), or as neither."""
     octal = b"%011o\0" % (abs(size) % 8**11)
     base256 = (b"\x80" if size >= 0 else b"\xff") + (size % 2**88).to_bytes(11, "big")
-    return chance.choice([octal, octal, base256, b" " * 12, b"-0000000001\0", b"1_0", b"0x10", b"9999999999 "])
+    return chance.choice(
+        [octal, octal, base256, b" " * 12, b"-0000000001\0", b"1_0", b"0x10", b"9999999999 "]
+    )
 
 
 def _find_headers(data: bytes) -> list[int]:
@@ -60,7 +85,9 @@ def _on_header(mutate: Callable[[random.Random, bytes], bytes]) -> Mutate:
 def _change_field(chance: random.Random, header: bytes) -> bytes:
     name = chance.choice(list(_FIELDS))
     start, size = _FIELDS[name]
-    value = chance.choice([mutate_bytes(chance, header[start : start + size]), chance.randbytes(size), b"\xff" * size])
+    value = chance.choice(
+        [mutate_bytes(chance, header[start : start + size]), chance.randbytes(size), b"\xff" * size]
+    )
     return set_field(header, name, value)
 
 
@@ -86,7 +113,9 @@ def _add_long_name(chance: random.Random, header: bytes) -> bytes:
     """Put a header of GNU's before, with a long name and a length that need not be its own."""
     name = chance.choice([*NAMES, b"d/" * 400 + b"a.csv", b"a.csv\0"])
     stated = chance.choice([len(name), len(name), choose_integer(chance)])
-    before = set_field(set_field(header, "type", chance.choice([b"L", b"L", b"K"])), "size", write_size(chance, stated))
+    before = set_field(
+        set_field(header, "type", chance.choice([b"L", b"L", b"K"])), "size", write_size(chance, stated)
+    )
     return before + _pad(name) + header
 
 
@@ -105,7 +134,10 @@ def _write_record(chance: random.Random) -> bytes:
     body = b" " + chance.choice(_PAX_KEYS).encode() + b"=" + value + b"\n"
     length = len(body) + len(str(len(body)))
     length += len(str(length)) - len(str(len(body)))
-    return chance.choice([b"%d" % length] * 6 + [b"0", b"3", b"99999999999", b"%d" % (length + 1), b"x", b""]) + body
+    return (
+        chance.choice([b"%d" % length] * 6 + [b"0", b"3", b"99999999999", b"%d" % (length + 1), b"x", b""])
+        + body
+    )
 
 
 def _pad(data: bytes) -> bytes:
@@ -115,13 +147,23 @@ def _pad(data: bytes) -> bytes:
 def _repeat_header(chance: random.Random, header: bytes) -> bytes:
     """Give a header many times, as members without content, as folders or as hidden files."""
     empty = set_field(set_field(header, "size", b"%011o\0" % 0), "type", chance.choice([b"0", b"5"]))
-    return set_field(empty, "name", chance.choice([header[:100], b".h", b"d/"])) * chance.choice([1, 3, 30]) + header
+    return (
+        set_field(empty, "name", chance.choice([header[:100], b".h", b"d/"])) * chance.choice([1, 3, 30])
+        + header
+    )
 
 
 def _change_end(chance: random.Random, data: bytes) -> bytes:
     """Cut the tar at a block, take off its end, join it with itself, or put bytes or zeros behind."""
     block = BLOCK * chance.randrange(len(data) // BLOCK + 1)
-    ends = [data[:block], data.rstrip(b"\0"), data + data, data + b"x", data + bytes(BLOCK * 50), data[:block] + bytes(BLOCK) + data[block:]]
+    ends = [
+        data[:block],
+        data.rstrip(b"\0"),
+        data + data,
+        data + b"x",
+        data + bytes(BLOCK * 50),
+        data[:block] + bytes(BLOCK) + data[block:],
+    ]
     return chance.choice(ends)
 
 

@@ -6,20 +6,49 @@ from collections.abc import Callable, Mapping
 
 from tests.fuzz.byte_mutations import Mutate
 
-_BREAKS = (b"\n", b"\r", b"\r\n", b"\n\r", b"\r\r\n", b"\x0b", b"\x0c", b"\x1c", b"\xc2\x85", b"\xe2\x80\xa8", b"\0")
+_BREAKS = (
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"\n\r",
+    b"\r\r\n",
+    b"\x0b",
+    b"\x0c",
+    b"\x1c",
+    b"\xc2\x85",
+    b"\xe2\x80\xa8",
+    b"\0",
+)
 _PIECES = (
-    b'"', b'""', b'"""', b"'", b",", b"\t", b";", b"\\", b'\\"', b'","', b'"\n"', b"\xef\xbb\xbf", b"\xff\xfe", b"\0", b"\x1a", b"\x80",
-    b"\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\x80", b"\xef\xb7\x90", b"\xef\xb7\x98\xef\xb7\xa0", b"\xef\xbf\xbf", b"\xf0\x9f\x8e\xac",
-    "\ufdd0end of the piece".encode(), b"text,", b"{", b"}", b"[", b"]", b":", b"null", b"NaN", b"-", b"\\u0000", b"\\ud800", b"\\udc00",
+    b'"', b'""', b'"""', b"'", b",", b"\t", b";", b"\\", b'\\"', b'","', b'"\n"', b"\xef\xbb\xbf",
+    b"\xff\xfe", b"\0", b"\x1a", b"\x80",
+    b"\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\x80", b"\xef\xb7\x90",
+    b"\xef\xb7\x98\xef\xb7\xa0", b"\xef\xbf\xbf", b"\xf0\x9f\x8e\xac",
+    "\ufdd0end of the piece".encode(), b"text,", b"{", b"}", b"[", b"]", b":", b"null", b"NaN", b"-",
+    b"\\u0000", b"\\ud800", b"\\udc00",
 )  # fmt: skip
-_ENCODINGS = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be", "latin-1", "cp1252", "utf-8-sig", "utf-7", "cp037")
+_ENCODINGS = (
+    "utf-16",
+    "utf-16-le",
+    "utf-16-be",
+    "utf-32",
+    "utf-32-be",
+    "latin-1",
+    "cp1252",
+    "utf-8-sig",
+    "utf-7",
+    "cp037",
+)
 _CELLS = (
-    b"", b" ", b"NULL", b"nan", b"inf", b"-1", b"1e308", b"1e999", b"9" * 400, b"0x10", b"10/10", b"5/5", b"11", b"0", b"8.", b"pos", b"-1",
-    b"2024-02-30", b"9999-12-31T23:59:59.999999-23:59", b"0001-01-01T00:00:00+23:59", b"99999999999999", b"999999999", b"2024-W01", b"20240131",
+    b"", b" ", b"NULL", b"nan", b"inf", b"-1", b"1e308", b"1e999", b"9" * 400, b"0x10", b"10/10", b"5/5",
+    b"11", b"0", b"8.", b"pos", b"-1",
+    b"2024-02-30", b"9999-12-31T23:59:59.999999-23:59", b"0001-01-01T00:00:00+23:59", b"99999999999999",
+    b"999999999", b"2024-W01", b"20240131",
     b"\xd9\xa3", b"\xc2\xb2", b"true", b"\xff", b"a\0b", b'"', b"x" * 5000,
 )  # fmt: skip
 _NAMES = (
-    b"text", b"Text ", b"TEXT", b"review", b"body", b"id", b"movie", b"date", b"timestamp", b"label", b"stars", b"rating", b"", b" ", b"x\0", b"\xff",
+    b"text", b"Text ", b"TEXT", b"review", b"body", b"id", b"movie", b"date", b"timestamp", b"label",
+    b"stars", b"rating", b"", b" ", b"x\0", b"\xff",
     b"\xef\xbb\xbftext", b"extra", b"row_number", b"column_3", b"a" * 3000, b"\xc4\xb0", b'"', b"text_2",
 )  # fmt: skip
 
@@ -46,14 +75,33 @@ def _change_encoding(chance: random.Random, data: bytes) -> bytes:
     encoding = chance.choice(_ENCODINGS)
     place = chance.choice([0, 0, 0, chance.randrange(len(data) + 1)])
     encoded = data[place:].decode("utf-8", "replace").encode(encoding, "replace")
-    mark = chance.choice([b"", b"", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\xff\xfe\0\0", b"\0\0\xfe\xff"])
+    mark = chance.choice(
+        [b"", b"", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\xff\xfe\0\0", b"\0\0\xfe\xff"]
+    )
     return mark + data[:place] + encoded
 
 
 def _grow(chance: random.Random, data: bytes) -> bytes:
     """Put a very long run somewhere."""
     place = chance.randrange(len(data) + 1)
-    run = chance.choice([b"a", b'"', b",", b"\n", b"\0", b"[", b"{", b" ", b"\xff", b"9", b'{"a":', b"a,", b"\r", b"\xe2\x82\xac"])
+    run = chance.choice(
+        [
+            b"a",
+            b'"',
+            b",",
+            b"\n",
+            b"\0",
+            b"[",
+            b"{",
+            b" ",
+            b"\xff",
+            b"9",
+            b'{"a":',
+            b"a,",
+            b"\r",
+            b"\xe2\x82\xac",
+        ]
+    )
     return data[:place] + run * chance.choice([100, 5000, 70_000, 300_000]) + data[place:]
 
 
@@ -90,7 +138,9 @@ def _change_cell(chance: random.Random, lines: list[bytes]) -> None:
     separator = _separator(lines[place])
     cells = lines[place].split(separator)
     cell = chance.choice(_CELLS)
-    cells[chance.randrange(len(cells))] = chance.choice([cell, b'"' + cell + b'"', b'"' + cell, cell + b'"', cell + b'"x"'])
+    cells[chance.randrange(len(cells))] = chance.choice(
+        [cell, b'"' + cell + b'"', b'"' + cell, cell + b'"', cell + b'"x"']
+    )
     lines[place] = separator.join(cells)
 
 
@@ -100,7 +150,13 @@ def _change_header(chance: random.Random, lines: list[bytes]) -> None:
     names = lines[0].split(separator)
     place = chance.randrange(len(names))
     new = chance.choice(_NAMES)
-    ways = [[new], [names[place], new], [], [names[place], names[place]], [b"c"] * chance.choice([3, 500, 9_999, 10_001])]
+    ways = [
+        [new],
+        [names[place], new],
+        [],
+        [names[place], names[place]],
+        [b"c"] * chance.choice([3, 500, 9_999, 10_001]),
+    ]
     names[place : place + 1] = chance.choice(ways)
     lines[0] = separator.join(names)
 
@@ -125,9 +181,12 @@ def _write_json(chance: random.Random) -> bytes:
     """Write a value that is odd, though a parser may take it."""
     depth = chance.choice([1, 63, 64, 65, 500, 1000, 50_000])
     odd = (
-        b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth, b"9" * 5000, b"-" + b"9" * 4300, b"1e999", b"-1e999", b"NaN",
-        b"-Infinity", b'"\\ud800"', b'"\\udc00\\ud800"', b'"\\ud83c\\udfac"', b'"\xff"', b'"\xed\xa0\x80"', b'"\\u0000"', b"1.0", b"1E400",
-        b"123456789012345678901234567890", b"0.1e-400", b"true", b"null", b'""', b"[]", b"{}", b"01", b"1.", b"'x'", b"undefined", b'"a\nb"', b"[1,]",
+        b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth, b"9" * 5000,
+        b"-" + b"9" * 4300, b"1e999", b"-1e999", b"NaN",
+        b"-Infinity", b'"\\ud800"', b'"\\udc00\\ud800"', b'"\\ud83c\\udfac"', b'"\xff"',
+        b'"\xed\xa0\x80"', b'"\\u0000"', b"1.0", b"1E400",
+        b"123456789012345678901234567890", b"0.1e-400", b"true", b"null", b'""', b"[]", b"{}", b"01",
+        b"1.", b"'x'", b"undefined", b'"a\nb"', b"[1,]",
         b'{"a":1,"a":2}', b'[{"a":NaN}]', b'{"\\ud800":1}', b"1e5", b"-0", b"-0.0", b'{"":""}', b"[" * depth,
     )  # fmt: skip
     return chance.choice(odd)
@@ -152,7 +211,10 @@ def _change_value(chance: random.Random, lines: list[bytes]) -> None:
 def _change_keys(chance: random.Random, lines: list[bytes]) -> None:
     """Rename a key in all lines, or give one line another key or very many."""
     if chance.random() < 0.5:
-        old, new = chance.choice([b'"text"', b'"id"', b'"movie_id"', b'"stars"']), b'"' + chance.choice(_NAMES) + b'"'
+        old, new = (
+            chance.choice([b'"text"', b'"id"', b'"movie_id"', b'"stars"']),
+            b'"' + chance.choice(_NAMES) + b'"',
+        )
         lines[:] = [line.replace(old, new) for line in lines]
         return
     place = chance.randrange(len(lines))
@@ -164,8 +226,10 @@ def _change_document(chance: random.Random, data: bytes) -> bytes:
     """Write all lines as one array, over many lines, side by side, or with something around."""
     lines = data.split(b"\n")
     return chance.choice([
-        b"[" + b",\n".join(lines) + b"]", data.replace(b", ", b",\n"), b" ".join(lines), b"\n".join(b" " + line + b"\t" for line in lines),
-        b"{}\n" * chance.choice([3, 1000]) + data, b"null\n" + data, data + b"{", b"\x1e" + data.replace(b"\n", b"\n\x1e"), b"{\n" + data,
+        b"[" + b",\n".join(lines) + b"]", data.replace(b", ", b",\n"), b" ".join(lines),
+        b"\n".join(b" " + line + b"\t" for line in lines),
+        b"{}\n" * chance.choice([3, 1000]) + data, b"null\n" + data, data + b"{",
+        b"\x1e" + data.replace(b"\n", b"\n\x1e"), b"{\n" + data,
     ])  # fmt: skip
 
 

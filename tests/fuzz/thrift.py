@@ -165,5 +165,9 @@ def _write_value(value: Any, kind: int) -> bytes:
 
 def _write_items(items: Items) -> bytes:
     size = len(items.values) if items.claimed is None else items.claimed
-    head = bytes([size << 4 | items.kind]) if 0 <= size < 15 else bytes([0xF0 | items.kind]) + write_varint(abs(size))
+    head = (
+        bytes([size << 4 | items.kind])
+        if 0 <= size < 15
+        else bytes([0xF0 | items.kind]) + write_varint(abs(size))
+    )
     return head + b"".join(_write_value(value, items.kind) for value in items.values)

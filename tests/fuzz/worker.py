@@ -78,7 +78,9 @@ def read(path: Path) -> dict[str, Any]:
 
 def _name_error(error: BaseException) -> str:
     """Name an error by its type, its place, and of our own assertions the words."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename
+    ]
     words = f" {error}"[:60] if isinstance(error, AssertionError) else ""
     return f"{type(error).__name__} in {Path(frames[-1].filename).name}:{frames[-1].name}{words}"
 

@@ -18,9 +18,12 @@ _END_FORMAT = "<HHHHIIH"
 _UNREADABLE = (ValueError, IndexError, struct.error)
 
 NAMES = (
-    b"../up.csv", b"/etc/reviews.csv", b"a/../../b.csv", b"..\\up.csv", b"C:\\x.csv", b"a\0b.csv", b"", b"/", b".csv", b"a/",
-    b"b\xe4d.csv", b"\xff\xfe.csv", b"a//b.csv", b"./a.csv", b".hidden.csv", b"__MACOSX/a.csv", b"a.zip", b"a.exe", b"a.parquet",
-    b"a.jsonl", b"a.tsv.gz", b"12_9.txt", b"x" * 5000 + b".csv", b"a\nb.csv", b"a.csv ", b"\xed\xa0\x80.csv", b"....csv", b"~/a.csv",
+    b"../up.csv", b"/etc/reviews.csv", b"a/../../b.csv", b"..\\up.csv", b"C:\\x.csv", b"a\0b.csv", b"",
+    b"/", b".csv", b"a/",
+    b"b\xe4d.csv", b"\xff\xfe.csv", b"a//b.csv", b"./a.csv", b".hidden.csv", b"__MACOSX/a.csv", b"a.zip",
+    b"a.exe", b"a.parquet",
+    b"a.jsonl", b"a.tsv.gz", b"12_9.txt", b"x" * 5000 + b".csv", b"a\nb.csv", b"a.csv ",
+    b"\xed\xa0\x80.csv", b"....csv", b"~/a.csv",
 )  # fmt: skip
 
 
@@ -64,9 +67,15 @@ def join(parts: Zip) -> bytes:
     out, directory = bytearray(parts.before), bytearray()
     for entry in parts.entries:
         offset = len(out)
-        out += _write_fields(LOCAL, _LOCAL_FORMAT, _LOCAL_FIELDS, _state_lengths(entry.local, entry.name, entry.extra))
+        out += _write_fields(
+            LOCAL, _LOCAL_FORMAT, _LOCAL_FIELDS, _state_lengths(entry.local, entry.name, entry.extra)
+        )
         out += entry.name + entry.extra + entry.packed + entry.behind
-        fields = {"offset": offset, "comment": 0, **_state_lengths(entry.central, entry.central_name, entry.central_extra)}
+        fields = {
+            "offset": offset,
+            "comment": 0,
+            **_state_lengths(entry.central, entry.central_name, entry.central_extra),
+        }
         directory += _write_fields(CENTRAL, _CENTRAL_FORMAT, _CENTRAL_FIELDS, fields)
         directory += entry.central_name + entry.central_extra
     count, offset = len(parts.entries), len(out)
@@ -82,7 +91,8 @@ def _read_fields(data: bytes, start: int, form: str, names: tuple[str, ...]) -> 
 def _write_fields(magic: bytes, form: str, names: tuple[str, ...], fields: Mapping[str, int]) -> bytes:
     sizes = [struct.calcsize(f"<{letter}") for letter in form[1:]]
     return magic + b"".join(
-        (fields[name] % (1 << 8 * size)).to_bytes(size, "little") for name, size in zip(names, sizes, strict=True)
+        (fields[name] % (1 << 8 * size)).to_bytes(size, "little")
+        for name, size in zip(names, sizes, strict=True)
     )
 
 
@@ -105,7 +115,9 @@ def _read_entry(data: bytes, start: int) -> tuple[Entry, int]:
     drop = {"name", "extra", "offset", "comment"}
     fields = [{key: value for key, value in header.items() if key not in drop} for header in (local, central)]
     central_name = data[names_at:extra_at]
-    return Entry(fields[0], fields[1], name, central_name, b"", data[extra_at : extra_at + central["extra"]], packed), end
+    return Entry(
+        fields[0], fields[1], name, central_name, b"", data[extra_at : extra_at + central["extra"]], packed
+    ), end
 
 
 # Mutations
@@ -134,7 +146,9 @@ def _change_field(chance: random.Random, entry: Entry) -> Entry:
     """Change a field of one header or, to the same value, of both."""
     name = chance.choice(["flags", "method", "crc", "packed", "size", "version", "time", "name", "extra"])
     small = chance.choice([0, 1, 2, 8, 9, 12, 14, 20, 45, 93, 95, 2048, choose_integer(chance)])
-    value = small if name in ("flags", "method", "version") else choose_integer(chance, entry.local.get(name, 0))
+    value = (
+        small if name in ("flags", "method", "version") else choose_integer(chance, entry.local.get(name, 0))
+    )
     where = chance.choice(["local", "central", "both"])
     local = {**entry.local, name: value} if where != "central" else entry.local
     central = {**entry.central, name: value} if where != "local" else entry.central
@@ -142,7 +156,9 @@ def _change_field(chance: random.Random, entry: Entry) -> Entry:
 
 
 def _change_central(chance: random.Random, entry: Entry) -> Entry:
-    name = chance.choice(["offset", "external", "internal", "disk", "made_by", "comment", "size", "packed", "date"])
+    name = chance.choice(
+        ["offset", "external", "internal", "disk", "made_by", "comment", "size", "packed", "date"]
+    )
     modes = (0o120777 << 16, 0o040755 << 16, 0o060644 << 16, 0o100644 << 16, 0o010644 << 16)
     value = chance.choice(modes) if name == "external" else choose_integer(chance, entry.central.get(name, 0))
     return replace(entry, central={**entry.central, name: value})
@@ -152,7 +168,9 @@ def _rename(chance: random.Random, entry: Entry) -> Entry:
     name = chance.choice([*NAMES, mutate_bytes(chance, entry.name)])
     flags = {**entry.central, "flags": chance.choice([0, 0x800])}
     if chance.random() < 0.7:
-        return replace(entry, name=name, central_name=name, central=flags, local={**entry.local, "flags": flags["flags"]})
+        return replace(
+            entry, name=name, central_name=name, central=flags, local={**entry.local, "flags": flags["flags"]}
+        )
     return replace(entry, central_name=name)
 
 
@@ -161,8 +179,12 @@ def _add_extra(chance: random.Random, entry: Entry) -> Entry:
     sizes = struct.pack("<3Q", *(choose_integer(chance, len(entry.packed)) % 2**64 for _ in range(3)))
     length = chance.choice([0, 4, 8, 16, 24, 28, 65535])
     zip64 = struct.pack("<HH", 1, length) + sizes[: chance.choice([length, 8, 24]) % 25]
-    unicode = struct.pack("<HHBI", 0x7075, 5 + 7, 1, zlib.crc32(entry.name)) + chance.choice([b"new.csv", b"..\\..\\x", b"\xff" * 7])
-    extra = chance.choice([zip64, zip64, unicode, chance.randbytes(9), b"\x01\0", struct.pack("<HH", 0x5455, 60000)])
+    unicode = struct.pack("<HHBI", 0x7075, 5 + 7, 1, zlib.crc32(entry.name)) + chance.choice(
+        [b"new.csv", b"..\\..\\x", b"\xff" * 7]
+    )
+    extra = chance.choice(
+        [zip64, zip64, unicode, chance.randbytes(9), b"\x01\0", struct.pack("<HH", 0x5455, 60000)]
+    )
     central = dict(entry.central)
     for name in ("size", "packed"):
         central[name] = chance.choice([0xFFFFFFFF, central[name]])
@@ -190,7 +212,9 @@ def _change_packed(chance: random.Random, entry: Entry) -> Entry:
 def _store(chance: random.Random, entry: Entry) -> Entry:
     """Store mutated content as it is, its checksum right."""
     data = mutate_bytes(chance, entry.packed)
-    return _state(replace(entry, packed=data), packed=len(data), size=len(data), crc=zlib.crc32(data), method=0)
+    return _state(
+        replace(entry, packed=data), packed=len(data), size=len(data), crc=zlib.crc32(data), method=0
+    )
 
 
 def _deflate_more(chance: random.Random, entry: Entry) -> Entry:
@@ -199,7 +223,9 @@ def _deflate_more(chance: random.Random, entry: Entry) -> Entry:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = packer.compress(data) + packer.flush()
     stated = chance.choice([len(data), len(data) - 1, len(data) + 1, 5, choose_integer(chance)])
-    return _state(replace(entry, packed=packed), packed=len(packed), size=stated, crc=zlib.crc32(data), method=8)
+    return _state(
+        replace(entry, packed=packed), packed=len(packed), size=stated, crc=zlib.crc32(data), method=8
+    )
 
 
 def _state(entry: Entry, **fields: int) -> Entry:
@@ -215,7 +241,9 @@ def _repeat(chance: random.Random, parts: Zip) -> Zip:
         return replace(parts, entries=parts.entries[:place] + parts.entries[place + 1 :])
     if way == 1:
         return replace(parts, entries=parts.entries * chance.choice([2, 3]))
-    overlap = replace(entry, central={**entry.central, "offset": chance.choice([0, 1, choose_integer(chance)])})
+    overlap = replace(
+        entry, central={**entry.central, "offset": chance.choice([0, 1, choose_integer(chance)])}
+    )
     return replace(parts, entries=(*parts.entries, *[overlap] * chance.choice([1, 5, 50])))
 
 
@@ -223,7 +251,9 @@ def _change_end(chance: random.Random, parts: Zip) -> Zip:
     """Change the end record, put a comment behind it, or bytes before the first member."""
     way = chance.randrange(4)
     if way == 0:
-        return replace(parts, comment=chance.choice([b"c", END + bytes(18), chance.randbytes(70_000)[:65_535], CENTRAL]))
+        return replace(
+            parts, comment=chance.choice([b"c", END + bytes(18), chance.randbytes(70_000)[:65_535], CENTRAL])
+        )
     if way == 1:
         return replace(parts, before=chance.choice([b"MZ", LOCAL, LOCAL + bytes(40), bytes(100)]))
     name = chance.choice(_END_FIELDS)
@@ -236,7 +266,11 @@ def _add_zip64_end(chance: random.Random, parts: Zip) -> Zip:
     end = b"PK\x06\x06" + struct.pack("<QHHII", 44, 45, 45, 0, 0) + struct.pack("<4Q", *numbers)
     locator = b"PK\x06\x07" + struct.pack("<IQI", 0, choose_integer(chance) % 2**64, 1)
     last = parts.entries[-1]
-    changed = replace(last, central_extra=last.central_extra + end + locator, central={**last.central, "extra": len(last.central_extra)})
+    changed = replace(
+        last,
+        central_extra=last.central_extra + end + locator,
+        central={**last.central, "extra": len(last.central_extra)},
+    )
     fields = {"entries": 0xFFFF, "entries_here": 0xFFFF} if chance.random() < 0.5 else {}
     return replace(parts, entries=(*parts.entries[:-1], changed), end={**parts.end, **fields})
 
