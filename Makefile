@@ -5,7 +5,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test audit docs faults check format lock bench models clean
+MINUTES ?= 60
+.PHONY: help setup demo test audit docs faults fuzz check format lock bench models clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,9 @@ docs: $(STAMP) ## Write the tables and the answers of a new demo into docs/table
 
 faults: $(STAMP) ## Kill commands at every fault point and at 50 random moments, into docs/reliability.md (half an hour)
 	$(BIN)/python -m tests.faults --document
+
+fuzz: $(STAMP) ## Read mutated files of every format until something breaks, for an hour (make fuzz MINUTES=10 SEED=1)
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 check: $(STAMP) ## Check format, lint, strict types and import rules
 	$(BIN)/ruff format --check .

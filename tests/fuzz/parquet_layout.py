@@ -11,7 +11,7 @@ from tests.fuzz.thrift import I32, Field, find, put, read_struct, write_struct
 
 MAGIC = b"PAR1"
 # Fields of Parquet's structures, by the numbers in its Thrift file.
-FILE_SCHEMA, FILE_ROWS, FILE_GROUPS, FILE_FACTS = 2, 3, 4, 5
+FILE_SCHEMA, FILE_ROWS, FILE_GROUPS, FILE_FACTS, FILE_ORDERS = 2, 3, 4, 5, 7
 GROUP_COLUMNS, GROUP_ROWS = 1, 3
 CHUNK_META = 3
 META_CODEC, META_VALUES, META_SIZE, META_PACKED, META_DATA, META_DICTIONARY = 4, 5, 6, 7, 9, 11

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.fuzz.byte_mutations import Mutate, choose_integer, mutate_bytes
+from tests.fuzz.parquet_bombs import bomb
 from tests.fuzz.parquet_layout import (
     CODECS,
     FILE_FACTS,
@@ -338,4 +339,5 @@ PARQUET: Mapping[str, Mutate] = {
     "page type": _on_page(_retype_page),
     "page order": _on_pages(_move_pages),
     "codec": _on_pages(_change_codec),
+    "bomb": bomb,
 }

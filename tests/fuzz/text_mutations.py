@@ -228,7 +228,7 @@ def _change_document(chance: random.Random, data: bytes) -> bytes:
     return chance.choice([
         b"[" + b",\n".join(lines) + b"]", data.replace(b", ", b",\n"), b" ".join(lines),
         b"\n".join(b" " + line + b"\t" for line in lines),
-        b"{}\n" * chance.choice([3, 1000]) + data, b"null\n" + data, data + b"{",
+        b"{}\n" * chance.choice([3, 1000, 1000, 2_000_000]) + data, b"null\n" + data, data + b"{",
         b"\x1e" + data.replace(b"\n", b"\n\x1e"), b"{\n" + data,
     ])  # fmt: skip
 

@@ -244,7 +244,7 @@ def _repeat(chance: random.Random, parts: Zip) -> Zip:
     overlap = replace(
         entry, central={**entry.central, "offset": chance.choice([0, 1, choose_integer(chance)])}
     )
-    return replace(parts, entries=(*parts.entries, *[overlap] * chance.choice([1, 5, 50])))
+    return replace(parts, entries=(*parts.entries, *[overlap] * chance.choice([1, 5, 50, 500])))
 
 
 def _change_end(chance: random.Random, parts: Zip) -> Zip:
