@@ -28,6 +28,8 @@ MUTATIONS: Mapping[str, Mapping[str, Mutate]] = {
 
 BYTES = "bytes"
 _BYTES_SHARE = 0.2
+_MUTATED_BYTES, _MOST_BYTES = 1 << 20, 8 << 20
+"""What is larger is not mutated once more, and nothing gets larger than that."""
 _FORMATS = ("parquet", "parquet", "parquet", "parquet", "csv", "csv", "tsv", "jsonl", "jsonl", "text")
 _ENDINGS = {"csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "parquet": "parquet", "text": "txt"}
 
@@ -98,8 +100,8 @@ def build(plan: Plan) -> tuple[str, bytes]:
 
 def _mutate(plan: Plan, layer: int, data: bytes) -> bytes:
     for mutation in plan.mutations:
-        if mutation.layer == layer:
+        if mutation.layer == layer and len(data) <= _MUTATED_BYTES:
             chance = random.Random(mutation.chance)
             mutate = mutate_bytes if mutation.name == BYTES else MUTATIONS[plan.layers[layer]][mutation.name]
-            data = mutate(chance, data)
+            data = mutate(chance, data)[:_MOST_BYTES]
     return data

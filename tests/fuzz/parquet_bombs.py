@@ -76,8 +76,9 @@ def _keep_text(layout: Layout) -> None:
 def _repeat(chance: random.Random, layout: Layout) -> None:
     meta, pages = layout.chunks[0]
     rows = chance.choice([1, 130, 1000, 1000, 20_000, 20_000, 400_000])
-    length = chance.choice([0, 1, 100, 100, 3000, 100_000])
-    pages[:] = _write_pages(chance, find(meta, META_CODEC), rows, b"a" * length)
+    codec = find(meta, META_CODEC)
+    length = chance.choice([0, 1, 100, 100, 3000, 100_000, 6_000_000 if codec else 300_000])
+    pages[:] = _write_pages(chance, codec, rows, b"a" * length)
     put(meta, META_VALUES, rows)
     put(find(layout.footer, FILE_GROUPS).values[0], GROUP_ROWS, rows)
     put(layout.footer, FILE_ROWS, rows)

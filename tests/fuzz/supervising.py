@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -74,7 +75,9 @@ def is_alive(worker: Worker) -> bool:
 
 def stop_worker(worker: Worker) -> None:
     """End a worker that has nothing to do, or is to do nothing more."""
-    worker.process.kill()
+    for process in reversed(_list_processes(worker)):
+        with suppress(psutil.Error):
+            process.kill()
     worker.process.wait()
     for pipe in (worker.process.stdin, worker.process.stdout):
         if pipe is not None:
@@ -91,12 +94,14 @@ def ask(worker: Worker, line: str) -> Iterator[Result]:
         if said.startswith("> "):
             item = said[2:]
         elif said.startswith("< "):
-            yield Result(item, **json.loads(said[2:]))
+            yield _complete(worker, Result(item, **json.loads(said[2:])))
             item = ""
         elif said.startswith("!"):
+            if not item:
+                raise RuntimeError(f"The worker takes too much to make a case: {said[1:]}.")
             yield Result(item, FINDING, said[1:])
             return
-        else:
+        elif said == "=":
             return
     if item:
         yield Result(item, FINDING, _tell_death(worker), worker.errors.read_text("utf-8", "replace")[:6000])
@@ -106,15 +111,22 @@ def ask(worker: Worker, line: str) -> Iterator[Result]:
         )
 
 
+def _complete(worker: Worker, result: Result) -> Result:
+    """Add to a finding what was written on the standard error, as by a process that the reader started."""
+    if result.outcome != FINDING:
+        return result
+    written = worker.errors.read_text("utf-8", "replace")[-3000:]
+    return replace(result, words=f"{result.words}\n\nOn the standard error:\n{written}")
+
+
 def _read_lines(worker: Worker) -> Iterator[str]:
-    """Give the lines that a worker writes; one that starts with '!' says why it was killed."""
+    """Give the lines that a worker writes; one that starts with '!' says why it must be killed."""
     assert worker.process.stdout is not None
     rest, since, cpu = b"", time.monotonic(), 0.0
     while True:
         if not select.select([worker.process.stdout], [], [], _POLL_SECONDS)[0]:
             cpu = cpu or _measure_cpu(worker)
             if trouble := _find_trouble(worker, since, cpu):
-                worker.process.kill()
                 yield f"!{trouble}"
                 return
             continue
@@ -126,21 +138,35 @@ def _read_lines(worker: Worker) -> Iterator[str]:
         yield from (line.decode() for line in lines)
 
 
-def _measure_cpu(worker: Worker) -> float:
+def _list_processes(worker: Worker) -> list[psutil.Process]:
+    """List a worker and the processes that it started."""
     try:
-        times = psutil.Process(worker.process.pid).cpu_times()
+        process = psutil.Process(worker.process.pid)
+        return [process, *process.children(recursive=True)]
     except psutil.Error:
-        return 0.0
-    return float(times.user + times.system)
+        return []
+
+
+def _measure_cpu(worker: Worker) -> float:
+    seconds = 0.0
+    for process in _list_processes(worker):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            seconds += times.user + times.system
+    return seconds
+
+
+def _measure_memory(worker: Worker) -> int:
+    memory = 0
+    for process in _list_processes(worker):
+        with suppress(psutil.Error):
+            memory += process.memory_info().rss
+    return memory
 
 
 def _find_trouble(worker: Worker, since: float, cpu: float) -> str | None:
     """Tell why a worker that reads one file for some time must be killed."""
-    try:
-        memory = psutil.Process(worker.process.pid).memory_info().rss
-    except psutil.Error:
-        return None
-    if memory > MEMORY_BYTES:
+    if _measure_memory(worker) > MEMORY_BYTES:
         return "memory"
     hangs = _measure_cpu(worker) - cpu > CPU_SECONDS or time.monotonic() - since > WALL_SECONDS
     return "time" if hangs else None

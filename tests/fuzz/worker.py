@@ -6,9 +6,11 @@ writes '> ITEM' before, and after it '< JSON' with what came of it. If it dies, 
 
 import faulthandler
 import json
+import os
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from tests.fuzz.cases import build, plan_case
 from tests.fuzz.judging import judge
 
 MEMORY_BYTES = 3 << 29
-"""1.5 GiB: what reading one file may take, this process included."""
+"""1.5 GiB: what reading one file may take, this process and those that it starts included."""
 FINDING = "finding"
 LEFT = 3
 """The exit status of a worker that took too much memory, and so makes place for another."""
@@ -85,14 +87,26 @@ def _name_error(error: BaseException) -> str:
     return f"{type(error).__name__} in {Path(frames[-1].filename).name}:{frames[-1].name}{words}"
 
 
+def _list_processes() -> list[Path]:
+    """List this process and those that it started, by their folders in /proc."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split()
+    return [Path("/proc/self"), *(Path("/proc") / child for child in children)]
+
+
 def _reset_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")
+    for process in _list_processes():
+        with suppress(OSError):
+            (process / "clear_refs").write_text("5")
 
 
 def measure_peak() -> int:
-    """Give the most bytes that this process held at a time since the last reset."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) << 10
+    """Give the most bytes that this process and those that it started held since the last reset, added up."""
+    peak = 0
+    for process in _list_processes():
+        with suppress(OSError):
+            status = (process / "status").read_text("ascii")
+            peak += int(status.partition("VmHWM:")[2].split()[0]) << 10 if "VmHWM:" in status else 0
+    return peak
 
 
 if __name__ == "__main__":
