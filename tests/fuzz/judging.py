@@ -3,17 +3,23 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES
+from tasks import containers, streams
 from tasks.review_files import ReadOptions, read_review_file
 
 BATCH_BYTES = 64 << 20
 """Of one batch at most: eight times what `ReadOptions` asks for, since one row may be long."""
 DETAIL_CHARACTERS = 20_000
+READ_AGAIN_BYTES, PIECE_BYTES = 1 << 16, 61
+"""Files up to the first are read again in pieces of the second, as if they were long ones."""
+KEPT_BYTES = 8 << 20
+"""Of the rows that are kept to be compared."""
 
 
 def judge(path: Path) -> str:
@@ -21,20 +27,52 @@ def judge(path: Path) -> str:
 
     Raises `AssertionError` where what comes is not as promised, and whatever the reader raises beside a refusal.
     """
+    outcome, rows = _read(path)
+    if path.stat().st_size < READ_AGAIN_BYTES and b"PAR1" not in path.read_bytes():
+        _require_same(path, outcome, rows)
+    return outcome
+
+
+def _read(path: Path) -> tuple[str, list[pa.RecordBatch]]:
+    """Read a file; give the outcome and the rows, of those no more than `KEPT_BYTES`."""
+    kept: list[pa.RecordBatch] = []
+    rules: set[str | None] = set()
+    size = 0
     try:
-        rules = [rule for batch in _read(path) for rule in pc.unique(batch["rule"]).to_pylist()]
+        for batch in _check_batches(path):
+            rules.update(pc.unique(batch["rule"]).to_pylist())
+            size += batch.nbytes
+            if size <= KEPT_BYTES:
+                kept.append(batch)
     except FileRefusedError as error:
         _require_refusal(error)
-        return error.rule
-    return "no rows" if not rules else "rows" if None in rules else "bad rows"
+        return error.rule, []
+    return "no rows" if not rules else "rows" if None in rules else "bad rows", kept
 
 
-def _read(path: Path) -> Iterator[pa.RecordBatch]:
+def _check_batches(path: Path) -> Iterator[pa.RecordBatch]:
     options, next_row = ReadOptions(), 1
     for batch in read_review_file(path, options):
         _require_batch(batch, next_row, options)
         next_row += batch.num_rows
         yield batch
+
+
+def _require_same(path: Path, outcome: str, rows: list[pa.RecordBatch]) -> None:
+    """Read a file once more, in short pieces: the rows must be the same; of two faults either may be met first."""
+    with (
+        patch.object(streams, "CHUNK_BYTES", PIECE_BYTES),
+        patch.object(containers, "CHUNK_BYTES", PIECE_BYTES),
+    ):
+        again, others = _read(path)
+    assert (outcome in FILE_RULES) == (again in FILE_RULES), f"Read in pieces, it is {again}, not {outcome}."
+    same = pa.Table.from_batches(rows, READ_SCHEMA).equals(pa.Table.from_batches(others, READ_SCHEMA))
+    # Where there are more rows than were kept, the batches may end elsewhere.
+    assert same or _measure(rows) > KEPT_BYTES // 2, "Read in pieces, its rows are others."
+
+
+def _measure(rows: list[pa.RecordBatch]) -> int:
+    return sum(batch.nbytes for batch in rows)
 
 
 def _require_refusal(error: FileRefusedError) -> None:

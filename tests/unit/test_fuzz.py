@@ -13,6 +13,7 @@ import pytest
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
+from tasks import streams
 from tests.fuzz import judging, parquet_layout, supervising, zip_mutations
 from tests.fuzz.cases import MUTATIONS, build, plan_case
 from tests.fuzz.judging import judge
@@ -85,7 +86,9 @@ def test_a_zip_taken_apart_is_put_together_as_it_was() -> None:
 
 def found_by(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reader: object) -> dict[str, str]:
     monkeypatch.setattr(judging, "read_review_file", reader)
-    return read(tmp_path / "reviews.csv")
+    path = tmp_path / "reviews.csv"
+    path.write_bytes(b"text\nGood.\n")
+    return read(path)
 
 
 def make_batch(**changes: object) -> pa.RecordBatch:
@@ -127,6 +130,15 @@ def test_rows_that_are_not_as_promised_are_a_finding(
 ) -> None:
     found = found_by(monkeypatch, tmp_path, lambda *_: iter([make_batch(**changes)]))
     assert found["outcome"] == FINDING
+
+
+def test_rows_that_depend_on_where_pieces_end_are_a_finding(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def read_pieces(*_: object) -> Iterator[pa.RecordBatch]:
+        yield make_batch(text=str(streams.CHUNK_BYTES))
+
+    assert found_by(monkeypatch, tmp_path, read_pieces)["outcome"] == FINDING
 
 
 def test_rows_as_promised_are_no_finding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
