@@ -41,6 +41,9 @@ _TAR_HEADERS_WITH_DATA = {
     tarfile.GNUTYPE_LONGLINK,
 }
 _MAX_TAR_HEADER_BYTES = 1 << 20
+_MAX_NAME_CHARACTERS = 4096
+"""As in a file system. Every row of a member has its name, and so has every word about it."""
+_NAME_SHOWN = 100
 _ROOT = re.compile("/|[A-Za-z]:")
 
 _Spend = Callable[[int], None]
@@ -200,6 +203,11 @@ def _count_members(limits: ContainerLimits) -> _Spend:
 def _is_wanted(name: str) -> bool:
     """Refuse a name that leads out of the archive, and tell whether it is one that is read."""
     shown = _show(name)
+    if len(shown) > _MAX_NAME_CHARACTERS:
+        length = f"{len(shown):,} characters where {_MAX_NAME_CHARACTERS:,} may be"
+        raise refusal(
+            "member_name_unsafe", f"a member's name has {length}; it begins with '{shown[:_NAME_SHOWN]}'"
+        )
     if not shown or _ROOT.match(shown) or ".." in shown.split("/"):
         raise refusal("member_name_unsafe", f"a member is called '{shown}'")
     parts = PurePosixPath(shown).parts
@@ -263,7 +271,7 @@ def _require_apart(archive: zipfile.ZipFile) -> None:
     end = archive.start_dir
     for info in sorted(archive.infolist(), key=lambda info: info.header_offset, reverse=True):
         if info.header_offset + zipfile.sizeFileHeader + info.compress_size > end:  # type: ignore[attr-defined]
-            name = _show(info.filename)
+            name = _show(info.filename)[:_NAME_SHOWN]
             raise refusal("bomb_suspected", f"the member '{name}' overlaps another, or the list of members")
         end = info.header_offset
 

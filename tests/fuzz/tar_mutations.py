@@ -129,7 +129,16 @@ def _add_pax(chance: random.Random, header: bytes) -> bytes:
 
 
 def _write_record(chance: random.Random) -> bytes:
-    numbers = [b"%d" % choose_integer(chance), b"1.0", b"0,1,1,2", b"1e400", b"nan", b"-1", b"9" * 5000]
+    numbers = [
+        b"%d" % choose_integer(chance),
+        b"1.0",
+        b"0,1,1,2",
+        b"1e400",
+        b"nan",
+        b"-1",
+        b"9" * 5000,
+        b"n" * 300_000 + b".csv",
+    ]
     value = chance.choice([*NAMES, *numbers, chance.randbytes(8), b"BINARY"])
     body = b" " + chance.choice(_PAX_KEYS).encode() + b"=" + value + b"\n"
     length = len(body) + len(str(len(body)))

@@ -187,6 +187,7 @@ TAR_CASES = [
     bad_file("tar", "csv", "climbing name", "a.tar", make.to_tar({"../a.csv": CSV}), "member_name_unsafe", "'../a.csv'"),
     bad_file("tar", "csv", "absolute name", "a.tar", make.to_tar({"/a.csv": CSV}), "member_name_unsafe", "'/a.csv'"),
     bad_file("tar", "csv", "oversized header", "a.tar", make.to_tar_with_type("x", tarfile.XHDTYPE, 1 << 33), "bomb_suspected", "claims 8,589,934,592 bytes"),
+    bad_file("tar", "csv", "name of 9,004 characters", "a.tar", make.to_tar({"x" * 9000 + ".csv": CSV}), "member_name_unsafe", f"9,004 characters where 4,096 may be; it begins with '{'x' * 100}'"),
     bad_file("tar", "tar", "archive in the archive", "a.tar", make.to_tar({"b.tgz": make.to_gz(TAR)}), "member_nested_archive", "member 'b.tgz'"),
     bad_file("tar", "none", "no member", "a.tar", make.to_tar({}), "archive_empty", "no entry of the tar"),
     bad_file("tar", "csv", "one member too large", "a.tar", make.to_tar({"a.csv": LONG_CSV}), "bomb_suspected", "member 'a.csv'", member_bytes=2000),
