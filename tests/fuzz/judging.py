@@ -18,6 +18,7 @@ BATCH_BYTES = 64 << 20
 DETAIL_CHARACTERS = 20_000
 READ_AGAIN_BYTES, PIECE_BYTES = 1 << 16, 61
 """Files up to the first are read again in pieces of the second, as if they were long ones."""
+PACKED, PACKED_PIECE_BYTES = {".gz", ".zst", ".zip"}, 1 << 16
 KEPT_BYTES = 8 << 20
 """Of the rows that are kept to be compared."""
 
