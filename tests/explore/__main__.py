@@ -1,0 +1,79 @@
+"""`make explore`: rounds of the machine until the time is up or something is found.
+
+    python -m tests.explore --minutes 60          rounds with new seeds
+    python -m tests.explore --seed 123456         one round again
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from hypothesis import HealthCheck, seed, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.explore.machine import HomeMachine, describe
+from tests.explore.models import write_template
+from tests.explore.worker import Worker
+
+HISTORIES, STEPS = 12, 40
+"""Of one round."""
+
+
+def main() -> int:
+    """Run rounds; status 1 where something was found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.explore")
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--seed", type=int, help="run the round of this seed alone")
+    asked = parser.parse_args()
+    started, status, rounds = time.monotonic(), 0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        HomeMachine.template, HomeMachine.worker = Path(folder, "template"), Worker()
+        write_template(HomeMachine.template)
+        while status == 0 and (asked.seed is None or rounds == 0):
+            number = random.randrange(10**6) if asked.seed is None else asked.seed  # noqa: S311
+            rounds += 1
+            status = run_round(number)
+            passed = time.monotonic() - started
+            say(f"seed {number}: {'nothing found' if status == 0 else 'FOUND'}, {passed / 60:.1f} minutes, "
+                f"{HomeMachine.events['steps']:,} steps")
+            if passed > 60 * asked.minutes:
+                break
+        HomeMachine.worker.close()
+    say("\n".join(describe(HomeMachine.events)))
+    return status
+
+
+def run_round(number: int) -> int:
+    """Run the histories of one seed; what is found is made as short as can be and told."""
+    machine = seed(number)(type("HomeMachine", (HomeMachine,), {}))
+    try:
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=HISTORIES,
+                stateful_step_count=STEPS,
+                deadline=None,
+                database=DirectoryBasedExampleDatabase(".hypothesis/explore"),
+                suppress_health_check=list(HealthCheck),
+                print_blob=False,
+            ),
+        )
+    except Exception:
+        traceback.print_exc()
+        say(f"again: make explore SEED={number}")
+        return 1
+    return 0
+
+
+def say(words: str) -> None:
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

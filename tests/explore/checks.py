@@ -1,0 +1,144 @@
+"""What must hold after every step, whatever was done: each check looks at the disk and says what is wrong.
+
+They know the model only where the disk can't tell: which rows a file had, what was forgotten, what was exported.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from tests.explore.observing import find_bytes, observe, read_export
+from tests.explore.world import World
+
+SAME_SCORE = 1e-6
+Key = tuple[str, int, str]
+
+
+def check(world: World) -> None:
+    """Raise `AssertionError` with all that is wrong."""
+    wrong = [f"{name}: {words}" for name, find in CHECKS.items() for words in find(world)]
+    assert not wrong, "\n".join(wrong)
+
+
+def _find_unaccounted(world: World) -> Iterator[str]:
+    database = world.observed.database
+    for (sha, model), rows in world.observed.rows_read.items():
+        if rows != len(world.contents[sha].rows):
+            yield f"{sha[:8]} has {len(world.contents[sha].rows)} rows, {rows} were read"
+        if not database.is_accounted(sha, model, rows):
+            yield f"{sha[:8]} by {model}: {rows} rows are not those scored, set aside and forgotten"
+
+
+def _find_doubled(world: World) -> Iterator[str]:
+    yield from map(str, world.observed.doubled)
+
+
+def _find_orphans(world: World) -> Iterator[str]:
+    """Every score has its text, every text the scores of all models of its file."""
+    database = world.observed.database
+    wanted = {(*key, model) for key in database.texts for model in database.models_of(key[0])}
+    yield from map(str, wanted ^ database.scores)
+
+
+def _find_altered_texts(world: World) -> Iterator[str]:
+    for (sha, number), text in world.observed.texts.items():
+        if text != world.contents[sha].rows[number - 1].text:
+            yield f"{sha[:8]}:{number} is {text!r}"
+
+
+def _find_other_scores(world: World) -> Iterator[str]:
+    """A text gets the same score of a model at all times: an altered model would give another."""
+    for (model, text), scores in world.observed.scores.items():
+        first = world.scores.setdefault((model, text), min(scores))
+        if max(abs(score - first) for score in scores) > SAME_SCORE:
+            yield f"{model} gave {text!r} {first} and {scores}"
+
+
+def _find_unpromoted(world: World) -> Iterator[str]:
+    database = world.observed.database
+    yield from {model for *_, model in database.scores} - database.promoted()
+
+
+def _find_forgotten(world: World) -> Iterator[str]:
+    database = world.observed.database
+    there = database.texts | database.open.keys() | database.released | {score[:2] for score in database.scores}
+    yield from map(str, there & database.forgotten)
+
+
+def _find_unpublished(world: World) -> Iterator[str]:
+    """What is published is what is committed, once a command has ended well."""
+    if not world.is_published:
+        return
+    published = observe(world.settings.published).database
+    for name, value in vars(world.observed.database).items():
+        if getattr(published, name) != value:
+            yield f"{name} differs: {getattr(published, name)} is not {value}"
+
+
+def _find_lost_files(world: World) -> Iterator[str]:
+    """A file that was put in is in the inbox or among the scored ones, as it was."""
+    there = set(world.list_files().values())
+    yield from (f"{sha[:8]} is gone" for sha in world.kept - there)
+    yield from (f"{sha[:8]} has come from nowhere" for sha in there - world.contents.keys())
+
+
+def _find_unscored_files(world: World) -> Iterator[str]:
+    """What lies among the scored files is scored: nobody looks there for new ones."""
+    if not world.is_tidy:
+        return
+    for name, sha in world.list_files().items():
+        if name.startswith("scored/") and not world.observed.database.models_of(sha):
+            yield name
+
+
+def _find_half_made(world: World) -> Iterator[str]:
+    if not world.is_tidy:
+        return
+    home = world.settings.home
+    for pattern in ("parts/*", "published/.*", ".reviews.duckdb.to-rewrite", ".reviews.duckdb.rewriting"):
+        yield from (str(path) for path in home.glob(pattern))
+
+
+def _find_wrong_exports(world: World) -> Iterator[str]:
+    """A row is in an export once, also counting what was taken away."""
+    for folder, export in world.exports.items():
+        rows: Counter[Key] = read_export(folder)
+        if export.is_sure:
+            rows = rows + export.taken
+        yield from (f"{folder.name} has {key} {copies} times" for key, copies in rows.items() if copies > 1)
+
+
+CHECKS: dict[str, Callable[[World], Iterator[str]]] = {
+    "rows read = scored + quarantined + forgotten": _find_unaccounted,
+    "each key once": _find_doubled,
+    "every text has its scores, every score its text": _find_orphans,
+    "texts are those of the files": _find_altered_texts,
+    "a model gives a text one score": _find_other_scores,
+    "an unpromoted model never scores": _find_unpromoted,
+    "forgotten stays forgotten": _find_forgotten,
+    "published = committed": _find_unpublished,
+    "no file is lost": _find_lost_files,
+    "moved files are scored": _find_unscored_files,
+    "nothing half made is left": _find_half_made,
+    "exports hold each row once": _find_wrong_exports,
+}
+
+
+def check_bytes_gone(world: World, marks: list[bytes], said: str) -> None:
+    """Check that what was forgotten is in no file of the home but those that the command named."""
+    named = [line.split("may still hold it: ", 1)[1] for line in said.splitlines() if "may still hold it: " in line]
+    found = [
+        str(path.relative_to(world.folder))
+        for path in find_bytes(world.settings.home, marks)
+        if not any(path.as_posix() == name or path.as_posix().startswith(f"{name}/") for name in named)
+    ]
+    assert not found, f"bytes of forgotten rows are in {found}; named were {named}"
+
+
+def check_export_complete(world: World, before: Counter[Key], name: str) -> None:
+    """Check that an addition has brought all that was published, and nothing that was not."""
+    export, folder = world.exports[world.folder / name], world.folder / name
+    published = Counter(observe(world.settings.published).database.scores)
+    after = read_export(folder)
+    assert not (extra := (after - before) - published), f"{name} was given {extra}"
+    missing = published - after - export.taken
+    assert not missing, f"{name} lacks {missing}"

@@ -1,0 +1,92 @@
+"""Files that are put into the inbox, and what is to become of each of their rows, told without the product's code."""
+
+import csv
+import io
+from dataclasses import dataclass
+from hashlib import sha256
+
+from tests.explore.models import MODELS, RARE_WORD
+
+MAX_CHARACTERS, RAISED_CHARACTERS = 100, 1000
+"""REVIEWS_MAX_TEXT_CHARS as it is, and as someone raises it."""
+MIN_BAD_ROWS, MAX_BAD_SHARE = 2, 0.5
+MOVIES = ("tt1", "tt2", "tt3")
+
+TEXTS = {
+    "good": "good film, the plot {mark}",
+    "bad": "a bad film {mark}",
+    "twin": "a good plot",
+    "rare": RARE_WORD + " {mark}",
+    "blank": "   ",
+    "no words": "!!!",
+    "long": "good film {mark} " + "the plot " * 20,
+    "latin": "good caf\xe9 {mark}",
+}
+"""By kind; `mark` is found in no other row, so that its bytes can be looked for."""
+_RULES = {"blank": "text_blank", "no words": "text_no_words"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a file."""
+
+    number: int
+    kind: str
+    mark: str
+    review_id: str
+    movie_id: str
+
+    @property
+    def text(self) -> str:
+        return TEXTS[self.kind].format(mark=self.mark)
+
+    @property
+    def bytes_(self) -> bytes:
+        return self.text.encode("latin-1")
+
+    def find_rule(self, max_characters: int, encoding: str = "utf-8") -> str | None:
+        """Give the rule that the row breaks by itself."""
+        if self.kind == "latin" and encoding == "utf-8":
+            return "text_encoding"
+        if len(self.text) > max_characters:
+            return "text_too_long"
+        return _RULES.get(self.kind)
+
+    def is_known_to(self, model: str) -> bool:
+        """Tell whether a model knows a word of the text."""
+        return self.kind != "rare" or RARE_WORD in MODELS[model]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file holds; two files of one content are the same to the product."""
+
+    kind: str
+    """'table', 'no text column' or 'empty'."""
+    rows: tuple[Row, ...] = ()
+    label: str = ""
+    """Makes contents without rows differ."""
+
+    @property
+    def bytes_(self) -> bytes:
+        if self.kind == "empty":
+            return b""
+        if self.kind == "no text column":
+            return f"a,b\n1,{self.label}\n".encode()
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["review_id", "movie_id", "text", f"note {self.label}"])
+        writer.writerows([row.review_id, row.movie_id, row.text, ""] for row in self.rows)
+        return stream.getvalue().encode("latin-1")
+
+    @property
+    def sha(self) -> str:
+        return sha256(self.bytes_).hexdigest()
+
+    def find_rule(self, max_characters: int) -> str | None:
+        """Give the rule for which the whole file is refused."""
+        whole = {"empty": "file_empty", "no text column": "text_column_missing"}
+        bad = sum(row.find_rule(max_characters) is not None for row in self.rows)
+        if bad > MIN_BAD_ROWS and bad > MAX_BAD_SHARE * len(self.rows):
+            return "too_many_bad_rows"
+        return whole.get(self.kind)

@@ -1,0 +1,406 @@
+"""The machine that goes on looking: rules that use, kill, damage and mend a home, in any order.
+
+Each rule has the plain model say what may become of the home, has the real command run, and hands both to the
+checks. `tests/explore/__main__.py` runs it for long, `tests/explore/test_explore.py` for moments.
+"""
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from data_contracts.faults import FAULT_POINTS
+from tests.explore import checks, plans
+from tests.explore.content import MOVIES, RAISED_CHARACTERS, TEXTS, MAX_CHARACTERS, Content, Row
+from tests.explore.models import MODELS, mend_bundle
+from tests.explore.observing import list_parts, read_export
+from tests.explore.worker import Worker
+from tests.explore.world import DONE, KILLED, REFUSED, Backup, Export, Kill, World, damage_file
+
+SCORE_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("score: "))
+EXPORT_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("export: "))
+PROMOTE_POINTS = ("train: inside promotion", "score: inside publishing")
+PUBLISH_POINTS = ("score: inside publishing",)
+NAMES = ("a.csv", "b.csv", "c.csv", "d.csv")
+FOLDERS = ("home/exports", "elsewhere")
+LARGEST_FILE = 5
+picks = st.integers(0, 999)
+"""Which of those that there are, by remainder."""
+
+
+def kills(points: tuple[str, ...]) -> st.SearchStrategy[Kill]:
+    """Draw where a command dies: mostly nowhere."""
+    return st.one_of(
+        st.just(Kill()),
+        st.just(Kill()),
+        st.sampled_from(points).map(lambda point: Kill(point=point)),
+        st.integers(1, 40).map(lambda change: Kill(change=change)),
+    )
+
+
+class HomeMachine(RuleBasedStateMachine):
+    """One home from its beginning; the class holds what all histories share."""
+
+    worker: ClassVar[Worker]
+    template: ClassVar[Path]
+    events: ClassVar[Counter[str]] = Counter()
+
+    def __init__(self) -> None:
+        super().__init__()
+        room = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # no disk is waited for
+        self.world = World(
+            self.worker, self.template, Path(tempfile.mkdtemp(prefix="explore-", dir=room)), self.events
+        )
+        self.written = 0
+        self.old_published: bytes | None = None
+
+    def teardown(self) -> None:
+        self.world.close()
+
+    @initialize()
+    def begin(self) -> None:
+        """Promote the first model, without which nothing is scored."""
+        self.promote(0, Kill())
+
+    # What people put in
+
+    @rule(
+        name=st.sampled_from(NAMES),
+        kinds=st.lists(st.sampled_from(tuple(TEXTS)), min_size=0, max_size=LARGEST_FILE),
+        movie=picks,
+    )
+    def put_file(self, name: str, kinds: list[str], movie: int) -> None:
+        """Put a file of new content in, under a new or a known name."""
+        self.written += 1
+        rows = tuple(
+            Row(
+                place + 1,
+                kind,
+                f"mark{self.written}x{place}x",
+                f"r{place}" if place % 2 else f"r{self.written}-{place}",
+                MOVIES[(movie + place) % len(MOVIES)],
+            )
+            for place, kind in enumerate(kinds)
+        )
+        self._put(name, Content("table", rows, str(self.written)))
+
+    @rule(name=st.sampled_from(NAMES), kind=st.sampled_from(["no text column", "empty"]))
+    def put_bad_file(self, name: str, kind: str) -> None:
+        self.written += 1
+        self._put(name, Content(kind, (), str(self.written)))
+
+    @precondition(lambda self: self.world.contents)
+    @rule(name=st.sampled_from(NAMES), which=picks)
+    def put_known_content(self, name: str, which: int) -> None:
+        """Put in, under any name, what was put in before."""
+        known = list(self.world.contents.values())
+        self._put(name, known[which % len(known)])
+
+    def _put(self, name: str, content: Content) -> None:
+        self._count("put")
+        world, path = self.world, self.world.settings.inbox_dir / name
+        path.write_bytes(content.bytes_)
+        # No two files have one time: that two of one size are told apart by.
+        self.written += 1
+        moment = int(world.now.timestamp()) * 10**9 + self.written
+        os.utime(path, ns=(moment, moment))
+        world.contents[content.sha] = content
+        world.kept = set(world.list_files().values())
+
+    # Commands
+
+    @rule(
+        rescore=st.booleans(),
+        named=st.none() | picks,
+        asked=st.none() | st.none() | st.sampled_from(tuple(MODELS)),
+        raised=st.booleans(),
+        move=st.booleans(),
+        kill=kills(SCORE_POINTS),
+    )
+    def score(
+        self, rescore: bool, named: int | None, asked: str | None, raised: bool, move: bool, kill: Kill
+    ) -> None:
+        world = self.world
+        present = sorted(path.name for path in world.settings.inbox_dir.iterdir())
+        files = [present[named % len(present)]] if present and named is not None else []
+        limit = RAISED_CHARACTERS if raised else MAX_CHARACTERS
+        plan = plans.plan_score(world, files, asked, rescore, limit)
+        environment = {
+            "REVIEWS_MAX_TEXT_CHARS": str(limit),
+            "REVIEWS_SCORED_FILES": "move" if move else "keep",
+        }
+        arguments = {"files": files or None, "model_id": asked, "rescore": rescore}
+        before = world.list_files()
+        reply = world.run("score", arguments, plan, kill, **environment)
+        self.events["files moved"] += len(set(world.list_files()) - set(before))
+        if reply.ended == DONE:
+            world.is_tidy = True
+            world.is_published |= world.has_published()
+        elif reply.ended == REFUSED and plan.commits:
+            world.is_published = True
+        if reply.ended != KILLED:
+            self._forget_damaged_parts()
+
+    def _forget_damaged_parts(self) -> None:
+        there = {path.name for path in self.world.settings.parts_dir.glob("*")}
+        self.world.damaged_parts &= there
+
+    @rule(which=st.integers(0, len(MODELS) - 1), kill=kills(PROMOTE_POINTS))
+    def promote(self, which: int, kill: Kill) -> None:
+        name = list(MODELS)[which]
+        plan = plans.plan_promote(self.world, name)
+        reply = self.world.run("promote", {"model": name}, plan, kill)
+        self.world.is_published |= reply.ended == DONE and plan.commits
+
+    @rule(kill=kills(PROMOTE_POINTS))
+    def roll_back(self, kill: Kill) -> None:
+        reply = self.world.run("roll_back", {}, plans.plan_roll_back(self.world), kill)
+        self.world.is_published |= reply.ended == DONE
+
+    @precondition(lambda self: self.world.database.open)
+    @rule(
+        which=st.none() | picks,
+        raised=st.booleans(),
+        encoding=st.sampled_from(["utf-8", "latin-1"]),
+        kill=kills(PUBLISH_POINTS),
+    )
+    def release(self, which: int | None, raised: bool, encoding: str, kill: Kill) -> None:
+        world = self.world
+        keys = sorted(world.database.open)
+        if which is not None:
+            keys = [keys[which % len(keys)]]
+        limit = RAISED_CHARACTERS if raised else MAX_CHARACTERS
+        plan = plans.plan_release(world, keys, limit, encoding)
+        names = [] if which is None else [f"{sha[:12]}:{number}" for sha, number in keys]
+        arguments = {"rows": names, "rule": None, "encoding": encoding}
+        reply = world.run("release", arguments, plan, kill, REVIEWS_MAX_TEXT_CHARS=str(limit))
+        world.is_published |= reply.ended == DONE and plan.commits
+
+    @precondition(lambda self: self.world.database.scored())
+    @rule(
+        kind=st.sampled_from(["review", "row", "row", "file", "movie"]),
+        which=picks,
+        kill=kills(PUBLISH_POINTS),
+    )
+    def forget(self, kind: str, which: int, kill: Kill) -> None:
+        world = self.world
+        rows = [(sha, row) for sha in world.database.scored() for row in world.contents[sha].rows]
+        if not rows:
+            return
+        sha, row = rows[which % len(rows)]
+        name = {"review": row.review_id, "movie": row.movie_id, "file": sha[:12], "row": f"{sha[:12]}:{row.number}"}[kind]
+        plan = plans.plan_forget(world, kind, name)
+        before = world.database
+        reply = world.run("forget", {"name": name, "kind": kind}, plan, kill)
+        if reply.ended != KILLED:
+            self._forget_damaged_parts()
+        if reply.ended == DONE:
+            world.is_published = True
+            marks = [
+                world.contents[of].rows[number - 1].mark.encode()
+                for of, number in world.database.forgotten - before.forgotten
+            ]
+            checks.check_bytes_gone(world, marks, reply.said)
+
+    # Copies
+
+    @precondition(lambda self: self.world.has_published())
+    @rule(
+        folder=st.sampled_from(FOLDERS),
+        only_new=st.sampled_from([True, True, True, False]),
+        today=st.booleans(),
+        kill=kills(EXPORT_POINTS),
+    )
+    def export(self, folder: str, only_new: bool, today: bool, kill: Kill) -> None:
+        world, path = self.world, self.world.folder / folder
+        export = world.exports.setdefault(path, Export())
+        before = read_export(path)
+        refusals = () if world.can_read_published() else plans.WAREHOUSE
+        if only_new and export.after_restore:
+            refusals = (*refusals, *plans.USAGE)
+        since = world.now.date().isoformat() if today else None
+        arguments = {"folder": str(path), "only_new": only_new, "since": since}
+        plan = plans.Plan([world.database], refusals)
+        reply = world.run("export", arguments, plan, kill)
+        if reply.ended == KILLED:
+            export.is_sure &= only_new
+        if reply.ended != DONE:
+            return
+        if not only_new:
+            world.exports[path] = Export()
+        if not today and world.exports[path].is_sure:
+            checks.check_export_complete(world, before if only_new else Counter(), folder)
+        self.events["rows exported"] += sum((read_export(path) - before).values())
+
+    @rule(named=st.booleans(), kill=kills(PUBLISH_POINTS))
+    def back_up(self, named: bool, kill: Kill) -> None:
+        world = self.world
+        folder = world.folder / "home" / "backups" / f"mine-{len(world.backups)}-{self.written}" if named else None
+        there = set(world.settings.backups_dir.glob("*"))
+        plan = plans.Plan([world.database])
+        reply = world.run("back_up", {"folder": str(folder) if folder else None}, plan, kill)
+        whole = {path for path in world.settings.backups_dir.glob("*") if not path.name.startswith(".")}
+        for path in whole - there:
+            world.backups[path] = Backup(world.database, set(world.damaged_bundles))
+        if reply.ended == DONE:
+            assert whole - there, f"a backup was made and is not there: {reply.said}"
+        for path in set(world.backups) - whole:
+            del world.backups[path]
+
+    @precondition(lambda self: self.world.backups)
+    @rule(which=picks, kill=kills(PUBLISH_POINTS))
+    def restore(self, which: int, kill: Kill) -> None:
+        """Restore a backup; where that is killed, whoever did it does it again."""
+        world = self.world
+        folder = sorted(world.backups)[which % len(world.backups)]
+        reply = self._restore(folder, kill)
+        if reply == KILLED:
+            reply = self._restore(folder, Kill())
+        if reply == DONE:
+            world.is_published = True
+            world.damaged_bundles = (world.damaged_bundles & _missing_in(folder)) | world.backups[
+                folder
+            ].damaged_bundles
+            world.damaged_parts.clear()
+
+    def _restore(self, folder: Path, kill: Kill) -> str:
+        world = self.world
+        reply = world.run("restore", {"folder": str(folder)}, plans.plan_restore(world, folder), kill)
+        if reply.ended == DONE or reply.ended == KILLED:
+            for export in world.exports.values():
+                export.after_restore = True
+        return reply.ended
+
+    @rule()
+    def verify(self) -> None:
+        """Have the product prove itself."""
+        world = self.world
+        damaged = world.damaged_bundles & world.database.promoted()
+        refusals = plans.ANY if damaged or not world.is_published else ()
+        plan = plans.Plan([world.database], refusals, must_refuse=bool(damaged))
+        world.run("verify", {}, plan, Kill())
+
+    # Damage and mending
+
+    @precondition(lambda self: set(MODELS) - self.world.damaged_bundles)
+    @rule(which=picks, file=st.sampled_from(["scorer.onnx", "vocabulary.json"]), place=picks)
+    def damage_bundle(self, which: int, file: str, place: int) -> None:
+        self._count("damage a bundle")
+        whole = sorted(set(MODELS) - self.world.damaged_bundles)
+        model = whole[which % len(whole)]
+        damage_file(self.world.settings.bundles_dir / model / file, place)
+        self.world.damaged_bundles.add(model)
+
+    @precondition(lambda self: self.world.damaged_bundles)
+    @rule()
+    def mend_bundles(self) -> None:
+        self._count("mend bundles")
+        for model in self.world.damaged_bundles:
+            mend_bundle(self.template, self.world.settings.bundles_dir, model)
+        self.world.damaged_bundles.clear()
+
+    @precondition(lambda self: self.world.has_waiting_parts())
+    @rule(which=picks, file=st.sampled_from(["scored_reviews", "source_reviews", "scored_files"]))
+    def damage_part(self, which: int, file: str) -> None:
+        """Cut a file of a part that waits."""
+        self._count("damage a part")
+        folder = self.world.settings.parts_dir
+        parts = list_parts(folder, self.world.damaged_parts)
+        name = parts[which % len(parts)][0]
+        path = folder / name / f"{file}.parquet"
+        os.truncate(path, path.stat().st_size // 2)
+        self.world.damaged_parts.add(name)
+
+    @precondition(lambda self: self.world.has_published())
+    @rule(how=st.sampled_from(["cut", "garbage", "gone", "older"]))
+    def damage_published(self, how: str) -> None:
+        self._count("damage the published copy")
+        world, path = self.world, self.world.settings.published
+        content = path.read_bytes()
+        if how == "gone":
+            path.unlink()
+        elif how == "older":
+            path.write_bytes(self.old_published or content)
+            self.old_published = content
+        else:
+            path.write_bytes(content[:5000] if how == "cut" else b"\0" * 5000)
+        world.is_published = False
+
+    @precondition(lambda self: self.world.exports)
+    @rule(which=picks)
+    def take_exported_file(self, which: int) -> None:
+        """Take a file of an export away, as whoever has loaded it does."""
+        world = self.world
+        found = sorted(path for folder in world.exports for path in folder.glob("day=*/reviews-*.parquet"))
+        if not found:
+            return
+        self._count("take an exported file away")
+        path = found[which % len(found)]
+        folder = path.parents[1]
+        before = read_export(folder)
+        path.unlink()
+        world.exports[folder].taken += before - read_export(folder)
+
+    @precondition(lambda self: self.world.exports)
+    @rule(which=picks)
+    def leave_unfinished_export(self, which: int) -> None:
+        """Leave a file half written, as a killed export does."""
+        self._count("leave an unfinished export file")
+        folder = sorted(self.world.exports)[which % len(self.world.exports)] / "day=2026-03-02"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".reviews-000001.parquet.tmp").write_bytes(b"PAR1")
+
+    @precondition(lambda self: any(not each.is_damaged for each in self.world.backups.values()))
+    @rule(which=picks, place=picks)
+    def damage_backup(self, which: int, place: int) -> None:
+        self._count("damage a backup")
+        whole = sorted(path for path, each in self.world.backups.items() if not each.is_damaged)
+        path = whole[which % len(whole)]
+        damage_file(path / "reviews.duckdb", place)
+        self.world.backups[path].is_damaged = True
+
+    @precondition(lambda self: any(not each.is_damaged for each in self.world.backups.values()))
+    @rule(which=picks, kill=kills(PUBLISH_POINTS))
+    def lose_database(self, which: int, kill: Kill) -> None:
+        """Cut the database and restore a backup: what was forgotten since that is not known any more."""
+        self._count("lose the database")
+        world = self.world
+        whole = sorted(path for path, each in world.backups.items() if not each.is_damaged)
+        os.truncate(world.settings.warehouse, 5000)
+        world.settings.warehouse.with_name("reviews.duckdb.wal").unlink(missing_ok=True)
+        world.database_is_lost, world.is_published = True, False
+        self.restore(sorted(world.backups).index(whole[which % len(whole)]), kill)
+        world.database_is_lost = False
+
+    @rule(hours=st.sampled_from([1, 24, 24 * 40, -1, -24, -24 * 40]))
+    def set_clock(self, hours: int) -> None:
+        self._count("set the clock")
+        self.world.now += timedelta(hours=hours)
+
+    def _count(self, what: str) -> None:
+        self.events[what] += 1
+
+    @invariant()
+    def all_holds(self) -> None:
+        """Check everything after every step."""
+        self.events["steps"] += 1
+        checks.check(self.world)
+
+
+def _missing_in(backup: Path) -> set[str]:
+    return set(MODELS) - {path.name for path in (backup / "bundles").glob("*")}
+
+
+def remove_template(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def describe(counted: Counter[str]) -> list[str]:
+    """Say how often each thing happened."""
+    return [f"{times:>8,}  {what}" for what, times in sorted(counted.items())]

@@ -1,0 +1,206 @@
+"""The plain model: what the database must hold, as sets, and what each command may make of it.
+
+A command is told as the states that it goes through, from the one before to the one after: one that ends well ends
+in the last, one that is killed stops in any of them. Nothing here looks at a disk or calls the product.
+"""
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+from tests.explore.content import Content, Row
+
+Key = tuple[str, int]
+"""(sha256 of the file, row number)."""
+Contents = Mapping[str, Content]
+"""By sha256: all that was ever put into the inbox."""
+
+
+@dataclass
+class Database:
+    """What the tables hold."""
+
+    ledger: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(sha256, model) to 'scored', or to the rule for which the file is refused."""
+    texts: set[Key] = field(default_factory=set)
+    scores: set[tuple[str, int, str]] = field(default_factory=set)
+    open: dict[Key, str] = field(default_factory=dict)
+    """Quarantined rows that were not released, with their rule."""
+    released: set[Key] = field(default_factory=set)
+    forgotten: set[Key] = field(default_factory=set)
+    promotions: list[tuple[str, str]] = field(default_factory=list)
+    """('promote' or 'rollback', model)."""
+
+    def copy(self) -> "Database":
+        return deepcopy(self)
+
+    @property
+    def champion(self) -> str | None:
+        return self.promotions[-1][1] if self.promotions else None
+
+    def promoted(self) -> set[str]:
+        return {model for _, model in self.promotions}
+
+    def models_of(self, sha: str) -> list[str]:
+        """Give the models that have scored a file."""
+        return sorted(model for (of, model), status in self.ledger.items() if of == sha and status == "scored")
+
+    def knows(self, sha: str) -> bool:
+        return any(of == sha for of, _ in self.ledger)
+
+    def scored(self) -> list[str]:
+        return sorted({sha for (sha, _), status in self.ledger.items() if status == "scored"})
+
+    def is_accounted(self, sha: str, model: str, rows: int) -> bool:
+        """Tell whether the rows of a file are those scored, those set aside and those forgotten."""
+        scored = sum(of == sha and by == model for of, _, by in self.scores)
+        return rows == scored + sum(of == sha for of, _ in [*self.open, *self.forgotten])
+
+    def standing(self) -> list[str]:
+        """Give the champions that there were, without those that were rolled back from; the present one is last."""
+        found: list[str] = []
+        for action, model in self.promotions:
+            if action == "rollback" and model in found:
+                found = found[: found.index(model) + 1]
+            else:
+                found.append(model)
+        return found
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """What a part holds of one file."""
+
+    sha: str
+    status: str
+    rows: int
+    texts: frozenset[Key] = frozenset()
+    bad: tuple[tuple[Key, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one model made of some files."""
+
+    model: str
+    files: tuple[FileOutcome, ...]
+    is_damaged: bool = False
+
+    @property
+    def name(self) -> tuple[str, frozenset[str]]:
+        return self.model, frozenset(file.sha for file in self.files)
+
+
+def score_new(contents: Contents, shas: Iterable[str], model: str, max_characters: int) -> Part:
+    """Say what a model makes of new files."""
+    return Part(model, tuple(_judge(contents[sha], model, max_characters) for sha in shas))
+
+
+def _judge(content: Content, model: str, max_characters: int) -> FileOutcome:
+    refused = content.find_rule(max_characters)
+    if refused:
+        return FileOutcome(content.sha, refused, len(content.rows))
+    found = {row: _judge_row(row, model, max_characters) for row in content.rows}
+    return FileOutcome(
+        content.sha,
+        "scored",
+        len(content.rows),
+        frozenset((content.sha, row.number) for row, rule in found.items() if rule is None),
+        tuple(((content.sha, row.number), rule) for row, rule in found.items() if rule),
+    )
+
+
+def _judge_row(row: Row, model: str, max_characters: int) -> str | None:
+    return row.find_rule(max_characters) or (None if row.is_known_to(model) else "text_no_known_word")
+
+
+def score_again(database: Database, contents: Contents, shas: Iterable[str], model: str) -> Part:
+    """Say what a model makes of texts that are in the database."""
+    return Part(
+        model,
+        tuple(
+            FileOutcome(
+                sha,
+                "scored",
+                len(contents[sha].rows),
+                frozenset(key for key in database.texts if key[0] == sha),
+            )
+            for sha in shas
+        ),
+    )
+
+
+def commit(database: Database, part: Part) -> Database | None:
+    """Give the database with a part in it; None where the part does not fit it any more."""
+    after = database.copy()
+    for file in part.files:
+        if after.ledger.get((file.sha, part.model)) != "scored":
+            _commit_file(after, part.model, file)
+    fits = all(
+        after.is_accounted(file.sha, part.model, file.rows) for file in part.files if file.status == "scored"
+    )
+    return after if fits else None
+
+
+def _commit_file(after: Database, model: str, file: FileOutcome) -> None:
+    if file.status != "scored":
+        after.ledger[file.sha, model] = file.status
+        return
+    if not after.models_of(file.sha):
+        after.texts |= file.texts - after.forgotten
+        after.open.update({key: rule for key, rule in file.bad if key not in after.forgotten})
+    after.scores |= {(*key, model) for key in file.texts - after.forgotten}
+    for sha, other in list(after.ledger):
+        if sha == file.sha and after.ledger[sha, other] != "scored":
+            del after.ledger[sha, other]
+    after.ledger[file.sha, model] = "scored"
+
+
+def commit_all(database: Database, parts: Iterable[Part]) -> list[Database]:
+    """Give the states while parts are committed one after another, the first one before; what does not fit is dropped."""
+    states = [database]
+    for part in parts:
+        after = commit(states[-1], part)
+        if after is not None and after != states[-1]:
+            states.append(after)
+    return states
+
+
+def promote(database: Database, action: str, model: str) -> Database:
+    after = database.copy()
+    after.promotions.append((action, model))
+    return after
+
+
+def forget(database: Database, keys: Iterable[Key]) -> Database:
+    """Give the database without rows, and with their traces."""
+    after = database.copy()
+    doomed = set(keys)
+    after.forgotten |= doomed
+    after.texts -= doomed
+    after.released -= doomed
+    after.scores = {score for score in after.scores if score[:2] not in doomed}
+    after.open = {key: rule for key, rule in after.open.items() if key not in doomed}
+    return after
+
+
+def release(
+    database: Database, contents: Contents, keys: Iterable[Key], max_characters: int, encoding: str
+) -> Database:
+    """Give the database with those of the rows released that pass now."""
+    after = database.copy()
+    for sha, number in keys:
+        row = contents[sha].rows[number - 1]
+        models = database.models_of(sha)
+        if row.find_rule(max_characters, encoding) or not any(map(row.is_known_to, models)):
+            continue
+        del after.open[sha, number]
+        after.released.add((sha, number))
+        after.texts.add((sha, number))
+        after.scores |= {(sha, number, model) for model in models}
+    return after
+
+
+def restore(database: Database | None, backup: Database) -> Database:
+    """Give a backup without what was forgotten since, as far as the present database can tell."""
+    return forget(backup, database.forgotten) if database else backup.copy()

@@ -1,0 +1,107 @@
+"""Three tiny models, written as bundles without training or TensorFlow, and a home that knows them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from deployments.settings import Settings, load_settings
+from models.bundle import fingerprint_bundle, read_facts
+from models.evaluation import evaluate_scores
+from models.golden import GOLDEN_TEXTS
+from models.onnx_graph import Graph, order_gates, serialize_graph
+from models.scorer import load_scorer, score_texts
+from tasks.model_registry import record_model
+
+SEQUENCE_LENGTH, EMBEDDING, UNITS = 12, 4, 4
+WORDS = ("good", "bad", "film", "the", "a", "plot")
+RARE_WORD = "kino"
+"""The last model alone knows it."""
+MODELS = {"plain-s0-aaaaaaaaaaaa": WORDS, "plain-s1-bbbbbbbbbbbb": WORDS, "plain-s2-cccccccccccc": (*WORDS, RARE_WORD)}
+"""Each model's id and the words that it knows."""
+
+
+def write_template(home: Path) -> Settings:
+    """Make a home whose database knows every model; none is promoted."""
+    settings = load_settings({"REVIEWS_HOME": str(home)})
+    for folder in (settings.home, settings.inbox_dir, settings.bundles_dir):
+        folder.mkdir(parents=True)
+    for seed, (model_id, words) in enumerate(MODELS.items()):
+        record_model(settings.warehouse, read_facts(_write_bundle(settings.bundles_dir / model_id, words, seed)))
+    return settings
+
+
+def _write_bundle(folder: Path, words: tuple[str, ...], seed: int) -> Path:
+    """Write a bundle that loads and scores like one that was trained."""
+    folder.mkdir()
+    (folder / "model.keras").write_bytes(b"not read where there is a graph")
+    (folder / "scorer.onnx").write_bytes(_draw_graph(len(words) + 1, seed))
+    (folder / "vocabulary.json").write_text(json.dumps(words), "utf-8")
+    facts = _describe(folder.name, seed)
+    _write_facts(folder, facts)
+    golden = score_texts(load_scorer(folder), GOLDEN_TEXTS).score
+    facts["golden"] = [
+        {"text": text, "score": float(score)} for text, score in zip(GOLDEN_TEXTS, golden, strict=True)
+    ]
+    _write_facts(folder, facts)
+    facts["fingerprints"]["bundle"] = fingerprint_bundle(folder)
+    _write_facts(folder, facts)
+    return folder
+
+
+def _write_facts(folder: Path, facts: dict[str, object]) -> None:
+    (folder / "bundle.json").write_text(json.dumps(facts), "utf-8")
+
+
+def _draw_graph(words: int, seed: int) -> bytes:
+    """Draw the weights of an embedding, an LSTM and a dense layer, as `models.export` would write them."""
+    from onnx import TensorProto, helper
+
+    random = np.random.default_rng(seed)
+
+    def draw(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        return random.normal(0, 1.5, shape).astype(np.float32)
+
+    graph = Graph()
+    words_in = graph.add("Gather", graph.keep(draw(words, EMBEDDING)), graph.add("Transpose", "ids", perm=[1, 0]))
+    weights = [order_gates(draw(size, 4 * UNITS)).T[None].copy() for size in (EMBEDDING, UNITS)]
+    names = [graph.keep(each) for each in (*weights, np.zeros((1, 8 * UNITS), np.float32))]
+    graph.add("LSTM", words_in, *names, "", "h", "c", outputs=["", "h_out", "c_out"], hidden_size=UNITS)
+    last = graph.add("Squeeze", "h_out", graph.keep(np.array([0])))
+    last = graph.add("Gemm", last, graph.keep(draw(UNITS, 1)), graph.keep(draw(1)))
+    graph.add("Identity", graph.add("Sigmoid", last), outputs=["score"])
+    state = (TensorProto.FLOAT, [1, "n", UNITS])
+    inputs = [helper.make_tensor_value_info("ids", TensorProto.INT32, ["n", "time"])]
+    inputs += [helper.make_tensor_value_info(name, *state) for name in ("h", "c")]
+    outputs = [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["n", 1])]
+    outputs += [helper.make_tensor_value_info(name, *state) for name in ("h_out", "c_out")]
+    return serialize_graph(graph, inputs, outputs, {"sequence_length": SEQUENCE_LENGTH, "reaches": []})
+
+
+def _describe(model_id: str, seed: int) -> dict[str, object]:
+    """Give the facts that a bundle keeps of its training, of which there was none."""
+    evaluation = evaluate_scores(np.array([0.4, 0.6]), np.array([False, True])).to_json()
+    return {
+        "format_version": 2,
+        "model_id": model_id,
+        "variant": "lstm",
+        "hyper_parameters": {"sequence_length": SEQUENCE_LENGTH},
+        "seed": seed,
+        "epochs": 0,
+        "kept_epoch": 0,
+        "history": [],
+        "metrics": dict.fromkeys(("validation", "test", "test_unseen_texts"), evaluation),
+        "baseline": {"test_accuracy": 0.5},
+        "rows": {"train": 0, "validation": 0, "test": 0},
+        "provenance": {"dataset": "sample"},
+        "fingerprints": {"data": "data", "code": "code"},
+        "versions": {},
+        "trained_at": "2026-01-01T00:00:00+00:00",
+    }
+
+
+def mend_bundle(template: Path, bundles_dir: Path, model_id: str) -> None:
+    """Put a bundle back as it was written."""
+    shutil.rmtree(bundles_dir / model_id, ignore_errors=True)
+    shutil.copytree(template / "bundles" / model_id, bundles_dir / model_id)

@@ -1,0 +1,124 @@
+"""What there is: read from the disk by plain SQL and file names, without the product's code."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from tests.explore.model import Database
+
+_LEDGER = "SELECT source_sha256, model_id, CASE status WHEN 'scored' THEN status ELSE rule END, rows_read FROM scored_files"
+_SCORES = """
+SELECT source_sha256, row_number, model_id, text, score FROM scored_reviews
+LEFT JOIN source_reviews USING (source_sha256, row_number)
+"""
+_TEXTS = "SELECT source_sha256, row_number, text FROM source_reviews"
+_QUARANTINE = "SELECT source_sha256, row_number, rule, released_at IS NULL FROM quarantined_rows"
+_FORGOTTEN = "SELECT source_sha256, row_number FROM forgotten_rows"
+_PROMOTIONS = "SELECT action, model_id FROM promotions ORDER BY number"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What a database holds."""
+
+    database: Database
+    rows_read: dict[tuple[str, str], int]
+    """Of each scored file and model."""
+    texts: dict[tuple[str, int], str]
+    scores: dict[tuple[str, str], set[float]]
+    """By model and text."""
+    doubled: tuple[Any, ...]
+    """Keys that are there more than once."""
+
+
+def observe(path: Path) -> Observed:
+    """Read a database that no one has open."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        read = {
+            name: connection.execute(query).fetchall()
+            for name, query in (
+                ("ledger", _LEDGER),
+                ("scores", _SCORES),
+                ("texts", _TEXTS),
+                ("quarantine", _QUARANTINE),
+                ("forgotten", _FORGOTTEN),
+                ("promotions", _PROMOTIONS),
+            )
+        }
+    scores: dict[tuple[str, str], set[float]] = {}
+    for *_, model, text, score in read["scores"]:
+        scores.setdefault((model, text), set()).add(score)
+    return Observed(
+        _make_database(read),
+        {(sha, model): rows for sha, model, status, rows in read["ledger"] if status == "scored"},
+        {(sha, number): text for sha, number, text in read["texts"]},
+        scores,
+        (
+            *_find_doubled([row[:3] for row in read["scores"]]),
+            *_find_doubled([row[:2] for row in read["texts"]]),
+            *_find_doubled([row[:2] for row in read["quarantine"]]),
+        ),
+    )
+
+
+def _make_database(read: dict[str, list[Any]]) -> Database:
+    return Database(
+        ledger={(sha, model): status for sha, model, status, _ in read["ledger"]},
+        texts={(sha, number) for sha, number, _ in read["texts"]},
+        scores={(sha, number, model) for sha, number, model, *_ in read["scores"]},
+        open={(sha, number): rule for sha, number, rule, is_open in read["quarantine"] if is_open},
+        released={(sha, number) for sha, number, _, is_open in read["quarantine"] if not is_open},
+        forgotten=set(read["forgotten"]),
+        promotions=read["promotions"],
+    )
+
+
+def _find_doubled(keys: Sequence[Any]) -> list[Any]:
+    return [key for key, copies in Counter(keys).items() if copies > 1]
+
+
+def list_parts(parts_dir: Path, damaged: Collection[str]) -> list[tuple[str, str, frozenset[str]]]:
+    """Give the parts that wait, but the damaged ones, in the order of their names: name, model and files."""
+    found = []
+    for folder in sorted(parts_dir.glob("*")):
+        if folder.is_dir() and not folder.name.startswith(".") and folder.name not in damaged:
+            rows = pq.read_table(folder / "scored_files.parquet").to_pylist()
+            found.append((folder.name, rows[0]["model_id"], frozenset(row["source_sha256"] for row in rows)))
+    return found
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """Give the sha256 of every file below a folder, by its name there."""
+    return {
+        path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def read_export(folder: Path) -> Counter[tuple[str, int, str]]:
+    """Count the rows of an export by key, as whoever loads the folder sees them."""
+    files = sorted(str(path) for path in folder.glob("day=*/reviews-*.parquet"))
+    if not files:
+        return Counter()
+    query = "SELECT source_sha256, row_number, model_id FROM read_parquet(?)"
+    return Counter(duckdb.execute(query, [files]).fetchall())
+
+
+def find_bytes(home: Path, looked_for: Sequence[bytes]) -> list[Path]:
+    """Give the files of a home in which one of these byte strings is found."""
+    return [
+        path
+        for path in sorted(home.rglob("*"))
+        if path.is_file() and _holds(path.read_bytes(), looked_for)
+    ]
+
+
+def _holds(content: bytes, looked_for: Sequence[bytes]) -> bool:
+    return any(each in content for each in looked_for)

@@ -1,0 +1,171 @@
+"""What the exploring process puts in the product's place: no Prefect server, a clock of its own, a death to order.
+
+Everything else is the real thing. It is for a process that does nothing but run commands, since it changes modules.
+"""
+
+import datetime as clock
+import logging
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import duckdb
+
+_PRODUCT = ("flows", "tasks", "models", "data_contracts", "deployments")
+_FIRST_TICK = clock.timedelta(milliseconds=100)
+"""How far the clock goes on each time that it is asked, so that a run may go past midnight."""
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
+
+def leave_prefect_out() -> None:
+    """Let flows and tasks be the plain functions that they are made of; what they show on pages goes nowhere."""
+    from flows import promoting, recording, score_reviews, scoring_page
+    from models.gate import pass_first_model
+    from prefect import Task
+    from tasks import run_page, score_stages
+
+    for module in (score_stages, score_reviews):
+        for name, value in list(vars(module).items()):
+            if isinstance(value, Task):
+                setattr(module, name, value.fn)
+    for module in (score_stages, scoring_page, run_page):
+        module.get_run_logger = lambda: logging.getLogger("explore")
+    _silence(score_stages, "add_asset_metadata", "tell_drift")
+    _silence(scoring_page, "show_table", "show_lineage", "tell_committed", "tell_refused", "trace_lineage")
+    _silence(run_page, "create_markdown_artifact", "tell_contract_failed")
+    _silence(score_reviews, "name_run")
+    score_reviews.end_completed = lambda message, result: result  # type: ignore[assignment]
+    recording.runtime = SimpleNamespace(flow_run=_FlowRun())  # type: ignore[assignment]
+    # Which of two untrained models is better is no question here.
+    promoting._judge = lambda settings, challenger, present: (pass_first_model(),)
+
+
+class _FlowRun:
+    """Stands for Prefect's run: a new id each time."""
+
+    @property
+    def id(self) -> str:
+        return str(uuid4())
+
+
+def _silence(module: ModuleType, *names: str) -> None:
+    for name in names:
+        getattr(module, name)  # one that is gone is to be noticed
+        setattr(module, name, lambda *args, **kwargs: None)
+
+
+class Clock:
+    """The time that the product sees: as set, going on a little whenever it is asked."""
+
+    def __init__(self) -> None:
+        self.now = clock.datetime.now(clock.UTC)
+
+    def ask(self) -> clock.datetime:
+        self.now += _FIRST_TICK
+        return self.now
+
+
+CLOCK = Clock()
+
+
+class _DateTime(clock.datetime):
+    """`datetime` whose present moment is the clock's."""
+
+    @classmethod
+    def now(cls, tz: clock.tzinfo | None = None) -> "_DateTime":
+        found = CLOCK.ask()
+        return cls.fromtimestamp(found.timestamp(), tz or clock.UTC)
+
+
+class Killer:
+    """Kills this process just before its n-th change of the disk, or has a fault point do it."""
+
+    def __init__(self) -> None:
+        self.home = ""
+        self.passed = 0
+        self.wanted = 0
+
+    def arm(self, home: str, wanted: int) -> None:
+        self.home, self.passed, self.wanted = home, 0, wanted
+
+    def pass_change(self) -> None:
+        self.passed += 1
+        if self.passed == self.wanted:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Be told by Python of what the process is about to do."""
+        if self.home and _changes_disk(event, arguments) and self._is_at_home(arguments[0]):
+            self.pass_change()
+
+    def _is_at_home(self, path: Any) -> bool:
+        # A name without a folder is one within a folder that is being removed.
+        with suppress(TypeError):
+            name = os.fsdecode(path)
+            return name.startswith(self.home) or "/" not in name
+        return False
+
+
+KILLER = Killer()
+_CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.truncate"}
+
+
+def _changes_disk(event: str, arguments: tuple[Any, ...]) -> bool:
+    if event == "open":
+        return isinstance(arguments[0], str | bytes) and bool((arguments[2] or 0) & _WRITING)
+    return event in _CHANGES
+
+
+class _Connection:
+    """A connection to the database whose commits are changes, and whose `now()` is the clock's."""
+
+    def __init__(self, real: duckdb.DuckDBPyConnection) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def __enter__(self) -> "_Connection":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._real.close()
+
+    def commit(self) -> None:
+        KILLER.pass_change()
+        self._real.commit()
+        KILLER.pass_change()
+
+
+def seize_disk_and_clock() -> None:
+    """Let every change of the disk pass the killer, and every look at the time see the clock."""
+    from tasks import warehouse
+
+    connect: Callable[..., duckdb.DuckDBPyConnection] = warehouse._connect
+
+    def connect_and_seize(path: Path, *options: str) -> _Connection:
+        real = connect(path, *options)
+        # A macro of this connection comes before DuckDB's own function.
+        real.execute(f"CREATE TEMP MACRO now() AS (TIMESTAMPTZ '{CLOCK.ask().isoformat()}')")
+        return _Connection(real)
+
+    warehouse._connect = connect_and_seize  # type: ignore[assignment]
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] in _PRODUCT and getattr(module, "datetime", None) is clock.datetime:
+            module.datetime = _DateTime  # type: ignore[attr-defined]
+    sys.addaudithook(KILLER.hear)
+
+
+def forget_passings() -> None:
+    """Let fault points count from one again, as in a new process."""
+    from data_contracts import faults
+
+    assert isinstance(faults._passed, Counter)
+    faults._passed.clear()

@@ -1,0 +1,232 @@
+"""A home under exploration: the real one on the disk, the plain model of it, and what was done to it."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from deployments.settings import Settings, load_settings
+from tests.explore.content import MAX_BAD_SHARE, MAX_CHARACTERS, MIN_BAD_ROWS, Content
+from tests.explore.model import Database, Part
+from tests.explore.observing import Observed, hash_files, list_parts, observe
+from tests.explore.worker import BROKE, DONE, KILLED, REFUSED, Reply, Request, Worker
+
+START = datetime(2026, 3, 1, 23, 59, 50, tzinfo=UTC)
+STEP = timedelta(seconds=3)
+"""How far the clock goes on between two commands."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Where a command dies: at a fault point, or before its n-th change of the disk; nowhere by default."""
+
+    point: str = ""
+    change: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.point or self.change)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command may do: the states that it goes through, and the errors of ours that it may end with."""
+
+    states: Sequence[Database]
+    refusals: tuple[str, ...] = ()
+    must_refuse: bool = False
+    parts: Sequence[Part] = ()
+    """Those that it makes, and that wait if it dies."""
+
+    @property
+    def commits(self) -> bool:
+        return len(self.states) > 1
+
+
+@dataclass
+class Backup:
+    """What a backup holds."""
+
+    database: Database
+    damaged_bundles: set[str]
+    is_damaged: bool = False
+
+
+@dataclass
+class Export:
+    """What is known of an export's folder, beside what lies there."""
+
+    taken: Counter[tuple[str, int, str]] = field(default_factory=Counter)
+    """Rows of files that whoever uses them has taken away."""
+    is_begun: bool = False
+    is_sure: bool = True
+    """Whether it is known what the folder's ledger holds; a killed export of all leaves that open."""
+    after_restore: bool = False
+    """Whether the database was restored since all was exported, so that --new may be refused."""
+
+
+class World:
+    """A home, its model and what the checks need to know; one for each history."""
+
+    def __init__(self, worker: Worker, template: Path, folder: Path, events: Counter[str]) -> None:
+        self.worker, self.template, self.folder, self.events = worker, template, folder, events
+        shutil.copytree(template, folder / "home")
+        self.settings: Settings = load_settings({"REVIEWS_HOME": str(folder / "home")})
+        self.now = START
+        self.database = Database()
+        self.contents: dict[str, Content] = {}
+        self.known_parts: dict[tuple[str, frozenset[str]], Part] = {}
+        self.damaged_parts: set[str] = set()
+        self.damaged_bundles: set[str] = set()
+        self.backups: dict[Path, Backup] = {}
+        self.exports: dict[Path, Export] = {}
+        self.scores: dict[tuple[str, str], float] = {}
+        self.kept: set[str] = set()
+        """Contents that were put in and that no one but the product has touched since."""
+        self.is_published = False
+        """Whether what is published must be what is committed."""
+        self.is_tidy = True
+        """Whether nothing half made may lie about."""
+        self.database_is_lost = False
+        self.observed: Observed = self.look()
+        self.history: list[str] = []
+
+    def look(self) -> Observed:
+        return observe(self.settings.warehouse)
+
+    def list_files(self) -> dict[str, str]:
+        """Give by name in the home what the inbox and the folder of scored files hold."""
+        found = {f"inbox/{name}": sha for name, sha in hash_files(self.settings.inbox_dir).items()}
+        if self.settings.scored_dir.is_dir():
+            found |= {f"scored/{name}": sha for name, sha in hash_files(self.settings.scored_dir).items()}
+        return found
+
+    def waiting_parts(self) -> list[Part]:
+        """Give the parts that wait and can be read, in the order in which they are committed."""
+        return [
+            self.known_parts[model, files]
+            for _, model, files in self._list_readable_parts()
+        ]
+
+    def _list_readable_parts(self) -> list[tuple[str, str, frozenset[str]]]:
+        folder = self.settings.parts_dir
+        return list_parts(folder, self.damaged_parts) if folder.is_dir() else []
+
+    def run(
+        self, command: str, arguments: Mapping[str, Any], plan: Plan, kill: Kill, **environment: str
+    ) -> Reply:
+        """Run a command, hold what it did against the plan, and take over the state in which it left the database."""
+        self.now += STEP
+        reply = self.worker.run(
+            Request(
+                command,
+                arguments,
+                str(self.settings.home),
+                self.now.isoformat(),
+                {
+                    "REVIEWS_MAX_TEXT_CHARS": str(MAX_CHARACTERS),
+                    "REVIEWS_MIN_BAD_ROWS": str(MIN_BAD_ROWS),
+                    "REVIEWS_MAX_BAD_SHARE": str(MAX_BAD_SHARE),
+                    "REVIEWS_KEEP_BACKUPS": "3",
+                    **environment,
+                },
+                kill.point,
+                kill.change,
+            )
+        )
+        self._note(command, kill, reply)
+        assert reply.ended != BROKE, f"{command} ended with {reply.error}:\n{reply.said}"
+        self._take_over(command, plan, reply)
+        if reply.ended == KILLED:
+            self.is_tidy = self.is_published = False
+        return reply
+
+    def _note(self, command: str, kill: Kill, reply: Reply) -> None:
+        self.events[f"{command} {reply.ended}"] += 1
+        if kill.change and reply.ended != KILLED:
+            self.events["kills that came too late"] += 1
+        if reply.ended == KILLED:
+            self.events[f"killed at {kill.point}" if kill.point else "killed at a change of the disk"] += 1
+
+    def _take_over(self, command: str, plan: Plan, reply: Reply) -> None:
+        self.known_parts |= {part.name: part for part in plan.parts}
+        self.observed = self.look()
+        found = self.observed.database
+        if reply.ended == KILLED:
+            assert found in plan.states, describe_difference(command, reply, plan.states, found)
+        else:
+            if reply.ended == REFUSED:
+                assert reply.error in plan.refusals, f"{command} was refused: {reply.error}: {reply.said}"
+            else:
+                assert not plan.must_refuse, f"{command} was to be refused with {plan.refusals}: {reply.said}"
+            # What may be refused and was has changed nothing, unless it must be refused where the plan ends.
+            wanted = plan.states[:1] if reply.ended == REFUSED and not plan.must_refuse else plan.states[-1:]
+            assert found in wanted, describe_difference(command, reply, wanted, found)
+        self._count(found)
+        self.database = found
+
+    def _count(self, found: Database) -> None:
+        """Count what really happened, so that one sees that it did not idle."""
+        self.events["rows scored"] += len(found.scores - self.database.scores)
+        self.events["rows quarantined"] += len(found.open.keys() - self.database.open.keys())
+        self.events["rows forgotten"] += len(found.forgotten - self.database.forgotten)
+        self.events["rows released"] += len(found.released - self.database.released)
+        self.events["files scored or refused"] += len(found.ledger.keys() - self.database.ledger.keys())
+
+    def has_published(self) -> bool:
+        return self.settings.published.is_file()
+
+    def can_read_published(self) -> bool:
+        """Tell whether there is a published copy that is a database."""
+        try:
+            observe(self.settings.published)
+        except duckdb.Error:
+            return False
+        return True
+
+    def has_waiting_parts(self) -> bool:
+        return bool(self._list_readable_parts())
+
+    def close(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def describe_difference(command: str, reply: Reply, wanted: Sequence[Database], found: Database) -> str:
+    """Say how what was found differs from each state that was wanted."""
+    lines = [f"{command} {reply.ended}: the database is none of the {len(wanted)} that it may be. {reply.said}"]
+    for number, state in enumerate(wanted):
+        for name, mine in vars(state).items():
+            other = getattr(found, name)
+            if mine != other:
+                lines.append(f"state {number}, {name}: wanted {_shorten(mine)}, found {_shorten(other)}")
+    return "\n".join(lines)
+
+
+def _shorten(value: Any) -> Any:
+    if isinstance(value, set):
+        return sorted((key[0][:8], *key[1:]) for key in value)
+    if isinstance(value, dict):
+        return {(key[0][:8], *key[1:]): each for key, each in sorted(value.items())}
+    return value
+
+
+def damage_file(path: Path, place: int) -> None:
+    """Change a byte of a file, or cut it off there where `place` is even."""
+    size = path.stat().st_size
+    position = place % max(size, 1)
+    if place % 2 == 0:
+        os.truncate(path, position)
+        return
+    with path.open("r+b") as file:
+        file.seek(position)
+        byte = file.read(1) or b"\0"
+        file.seek(position)
+        file.write(bytes([byte[0] ^ 0xFF]))
+
+
+__all__ = ["DONE", "KILLED", "REFUSED", "Backup", "Export", "Kill", "Plan", "World", "damage_file"]
