@@ -12,7 +12,7 @@ import time
 import traceback
 from pathlib import Path
 
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -20,7 +20,7 @@ from tests.explore.machine import HomeMachine, describe
 from tests.explore.models import write_template
 from tests.explore.worker import Worker
 
-HISTORIES, STEPS = 12, 40
+HISTORIES, STEPS = 8, 30
 """Of one round."""
 
 
@@ -61,6 +61,7 @@ def run_round(number: int) -> int:
                 database=DirectoryBasedExampleDatabase(".hypothesis/explore"),
                 suppress_health_check=list(HealthCheck),
                 print_blob=False,
+                phases=[Phase.reuse, Phase.generate, Phase.shrink],
             ),
         )
     except Exception:

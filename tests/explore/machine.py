@@ -65,8 +65,10 @@ class HomeMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """Promote the first model, without which nothing is scored."""
+        """Promote the first model and score a file, without which there is little to break."""
         self.promote(0, Kill())
+        self.put_file(NAMES[0], ["good", "rare", "long"], 0)
+        self.score(False, None, None, False, False, Kill())
 
     # What people put in
 
@@ -158,6 +160,7 @@ class HomeMachine(RuleBasedStateMachine):
         reply = self.world.run("promote", {"model": name}, plan, kill)
         self.world.is_published |= reply.ended == DONE and plan.commits
 
+    @precondition(lambda self: self.world.database.standing()[1:])
     @rule(kill=kills(PROMOTE_POINTS))
     def roll_back(self, kill: Kill) -> None:
         reply = self.world.run("roll_back", {}, plans.plan_roll_back(self.world), kill)
@@ -277,10 +280,12 @@ class HomeMachine(RuleBasedStateMachine):
                 export.after_restore = True
         return reply.ended
 
+    @precondition(lambda self: self.world.is_unproved)
     @rule()
     def verify(self) -> None:
         """Have the product prove itself."""
         world = self.world
+        world.is_unproved = False
         damaged = world.damaged_bundles & world.database.promoted()
         refusals = plans.ANY if damaged or not world.is_published else ()
         plan = plans.Plan([world.database], refusals, must_refuse=bool(damaged))
@@ -288,7 +293,7 @@ class HomeMachine(RuleBasedStateMachine):
 
     # Damage and mending
 
-    @precondition(lambda self: set(MODELS) - self.world.damaged_bundles)
+    @precondition(lambda self: not self.world.damaged_bundles)
     @rule(which=picks, file=st.sampled_from(["scorer.onnx", "vocabulary.json"]), place=picks)
     def damage_bundle(self, which: int, file: str, place: int) -> None:
         self._count("damage a bundle")
@@ -317,7 +322,7 @@ class HomeMachine(RuleBasedStateMachine):
         os.truncate(path, path.stat().st_size // 2)
         self.world.damaged_parts.add(name)
 
-    @precondition(lambda self: self.world.has_published())
+    @precondition(lambda self: self.world.is_published)
     @rule(how=st.sampled_from(["cut", "garbage", "gone", "older"]))
     def damage_published(self, how: str) -> None:
         self._count("damage the published copy")
@@ -378,6 +383,7 @@ class HomeMachine(RuleBasedStateMachine):
         self.restore(sorted(world.backups).index(whole[which % len(whole)]), kill)
         world.database_is_lost = False
 
+    @precondition(lambda self: self.world.is_unproved)
     @rule(hours=st.sampled_from([1, 24, 24 * 40, -1, -24, -24 * 40]))
     def set_clock(self, hours: int) -> None:
         self._count("set the clock")

@@ -157,6 +157,7 @@ def seize_disk_and_clock() -> None:
         return _Connection(real)
 
     warehouse._connect = connect_and_seize  # type: ignore[assignment]
+    warehouse._CONFIG["threads"] = 1  # enough for some rows
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] in _PRODUCT and getattr(module, "datetime", None) is clock.datetime:
             module.datetime = _DateTime  # type: ignore[attr-defined]

@@ -55,7 +55,13 @@ class Worker:
         command = [sys.executable, "-m", "tests.explore.worker"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("REVIEWS_")}
         self._process = subprocess.Popen(
-            command, cwd=ROOT, env=kept, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            command,
+            cwd=ROOT,
+            env=kept,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
 
     def run(self, request: Request) -> Reply:

@@ -93,6 +93,8 @@ class World:
         self.is_tidy = True
         """Whether nothing half made may lie about."""
         self.database_is_lost = False
+        self.is_unproved = False
+        """Whether a command has ended since the product proved itself."""
         self.observed: Observed = self.look()
         self.history: list[str] = []
 
@@ -122,6 +124,7 @@ class World:
     ) -> Reply:
         """Run a command, hold what it did against the plan, and take over the state in which it left the database."""
         self.now += STEP
+        import time; self.t0=time.monotonic()
         reply = self.worker.run(
             Request(
                 command,
@@ -139,9 +142,12 @@ class World:
                 kill.change,
             )
         )
+        import os,time
+        if os.environ.get("TIMES"): print(f"{command:10} {reply.ended:8} {time.monotonic()-self.t0:.2f} {reply.changes}", flush=True)
         self._note(command, kill, reply)
         assert reply.ended != BROKE, f"{command} ended with {reply.error}:\n{reply.said}"
         self._take_over(command, plan, reply)
+        self.is_unproved = command != "verify"
         if reply.ended == KILLED:
             self.is_tidy = self.is_published = False
         return reply
