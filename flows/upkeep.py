@@ -125,7 +125,7 @@ def forget(
     )
     for path in reports:
         say(f"  removed a report that showed it: {path.name} (anew: reviews report {path.stem})")
-    present = forgetting.list_present(done.files, settings.inbox_dir, settings.scored_dir)
+    present = forgetting.list_present(done, settings.inbox_dir, settings.scored_dir)
     kept = [path for path in sorted(settings.backups_dir.glob("*")) if path.is_dir()]
     aside = sorted(settings.home.glob("reviews.replaced-*.duckdb"))
     exported = [settings.exports_dir] if holds_export(settings.exports_dir) else []

@@ -6,6 +6,7 @@ place. Backups and the files that the rows came from are not ours to change: the
 
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import duckdb
 
 from data_contracts.errors import ContractError, UsageError, WarehouseError
 from tasks.commit import commit_parts
+from tasks.inbox import SourceFile, hash_file, look_into
 from tasks.warehouse import begin_transaction, name_rewrite_mark, open_warehouse, rewrite_warehouse
 
 if TYPE_CHECKING:
@@ -45,6 +47,10 @@ _LIST_FILES = """
 SELECT DISTINCT uri FROM scored_files SEMI JOIN doomed USING (source_sha256)
 UNION SELECT DISTINCT uri FROM inbox_files SEMI JOIN doomed USING (source_sha256) ORDER BY uri
 """
+_LIST_SOURCES = """
+SELECT DISTINCT source_sha256, bytes FROM scored_files SEMI JOIN doomed USING (source_sha256)
+WHERE bytes IS NOT NULL ORDER BY ALL
+"""
 _COUNT_UNNAMED = """
 SELECT count(*) FROM quarantined_rows WHERE review_id IS NULL AND raw IS NOT NULL
 AND contains(lower(raw::VARCHAR), lower(encode($name)::VARCHAR))
@@ -69,6 +75,8 @@ class Forgotten:
     of_those_quarantined: int
     files: tuple[str, ...]
     """The files that the rows came from, by the names under which they were seen."""
+    sources: tuple[tuple[str, int], ...] = ()
+    """Those files by content: sha256 and size in bytes."""
 
 
 def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
@@ -140,12 +148,26 @@ def _count(connection: duckdb.DuckDBPyConnection, kind: str, name: str) -> Forgo
     connection.execute(f"CREATE OR REPLACE TEMP TABLE doomed AS {query}", {"name": name})
     rows, quarantined = connection.execute(_COUNT).fetchall()[0]
     files = tuple(uri for (uri,) in connection.execute(_LIST_FILES).fetchall())
-    return Forgotten(kind, int(rows), int(quarantined), files)
+    sources = tuple(connection.execute(_LIST_SOURCES).fetchall())
+    return Forgotten(kind, int(rows), int(quarantined), files, sources)
 
 
-def list_present(files: tuple[str, ...], inbox: Path, scored_dir: Path) -> list[Path]:
-    """Give those of the files that are still where they were seen, or where scored files go."""
+def list_present(forgotten: Forgotten, inbox: Path, scored_dir: Path) -> list[Path]:
+    """Give the files that rows came from where they were seen or where scored files go, and all copies there."""
     days = sorted(path for path in scored_dir.glob("*") if path.is_dir())
+    named = _list_named(forgotten.files, inbox, days)
+    copies = [path for place in (inbox, *days) for path in _list_copies(forgotten.sources, place)]
+    return list(dict.fromkeys([*named, *copies]))
+
+
+def _list_copies(sources: Sequence[tuple[str, int]], place: Path) -> list[Path]:
+    """Give the files of a folder, under whatever name, that hold what one of the sources held."""
+    sizes, hashes = {size for _, size in sources}, {source for source, _ in sources}
+    alike = [hash_file(file) for file in look_into(place).files if file.size in sizes]
+    return [each.path for each in alike if isinstance(each, SourceFile) and each.source_sha256 in hashes]
+
+
+def _list_named(files: Sequence[str], inbox: Path, days: Sequence[Path]) -> list[Path]:
     places = [inbox, *days]
     named = [place / uri for uri in files for place in places]
     renamed = [

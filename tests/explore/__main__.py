@@ -1,7 +1,7 @@
 """`make explore`: rounds of the machine until the time is up or something is found.
 
-    python -m tests.explore --minutes 60          rounds with new seeds
-    python -m tests.explore --seed 123456         one round again
+python -m tests.explore --minutes 60          rounds with new seeds
+python -m tests.explore --seed 123456         one round again
 """
 
 import argparse
@@ -13,7 +13,6 @@ import traceback
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.explore.machine import HomeMachine, describe
@@ -29,18 +28,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.explore")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, help="run the round of this seed alone")
+    parser.add_argument("--as-found", action="store_true", help="leave what is found as long as it is")
     asked = parser.parse_args()
     started, status, rounds = time.monotonic(), 0, 0
     with tempfile.TemporaryDirectory() as folder:
         HomeMachine.template, HomeMachine.worker = Path(folder, "template"), Worker()
         write_template(HomeMachine.template)
         while status == 0 and (asked.seed is None or rounds == 0):
-            number = random.randrange(10**6) if asked.seed is None else asked.seed  # noqa: S311
+            number = random.randrange(10**6) if asked.seed is None else asked.seed
             rounds += 1
-            status = run_round(number)
+            status = run_round(number, asked.as_found)
             passed = time.monotonic() - started
-            say(f"seed {number}: {'nothing found' if status == 0 else 'FOUND'}, {passed / 60:.1f} minutes, "
-                f"{HomeMachine.events['steps']:,} steps")
+            say(
+                f"seed {number}: {'nothing found' if status == 0 else 'FOUND'}, {passed / 60:.1f} minutes, "
+                f"{HomeMachine.events['steps']:,} steps"
+            )
             if passed > 60 * asked.minutes:
                 break
         HomeMachine.worker.close()
@@ -48,7 +50,7 @@ def main() -> int:
     return status
 
 
-def run_round(number: int) -> int:
+def run_round(number: int, as_found: bool) -> int:
     """Run the histories of one seed; what is found is made as short as can be and told."""
     machine = seed(number)(type("HomeMachine", (HomeMachine,), {}))
     try:
@@ -58,10 +60,10 @@ def run_round(number: int) -> int:
                 max_examples=HISTORIES,
                 stateful_step_count=STEPS,
                 deadline=None,
-                database=DirectoryBasedExampleDatabase(".hypothesis/explore"),
+                database=None,  # a seed says it all
                 suppress_health_check=list(HealthCheck),
                 print_blob=False,
-                phases=[Phase.reuse, Phase.generate, Phase.shrink],
+                phases=[Phase.generate, *([] if as_found else [Phase.shrink])],
             ),
         )
     except Exception:

@@ -60,7 +60,9 @@ def _find_unpromoted(world: World) -> Iterator[str]:
 
 def _find_forgotten(world: World) -> Iterator[str]:
     database = world.observed.database
-    there = database.texts | database.open.keys() | database.released | {score[:2] for score in database.scores}
+    there = (
+        database.texts | database.open.keys() | database.released | {score[:2] for score in database.scores}
+    )
     yield from map(str, there & database.forgotten)
 
 
@@ -125,7 +127,9 @@ CHECKS: dict[str, Callable[[World], Iterator[str]]] = {
 
 def check_bytes_gone(world: World, marks: list[bytes], said: str) -> None:
     """Check that what was forgotten is in no file of the home but those that the command named."""
-    named = [line.split("may still hold it: ", 1)[1] for line in said.splitlines() if "may still hold it: " in line]
+    named = [
+        line.split("may still hold it: ", 1)[1] for line in said.splitlines() if "may still hold it: " in line
+    ]
     found = [
         str(path.relative_to(world.folder))
         for path in find_bytes(world.settings.home, marks)

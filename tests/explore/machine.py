@@ -17,11 +17,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from data_contracts.faults import FAULT_POINTS
 from tests.explore import checks, plans
-from tests.explore.content import MOVIES, RAISED_CHARACTERS, TEXTS, MAX_CHARACTERS, Content, Row
+from tests.explore.content import MAX_CHARACTERS, MOVIES, RAISED_CHARACTERS, TEXTS, Content, Row
 from tests.explore.models import MODELS, mend_bundle
 from tests.explore.observing import list_parts, read_export
 from tests.explore.worker import Worker
-from tests.explore.world import DONE, KILLED, REFUSED, Backup, Export, Kill, World, damage_file
+from tests.explore.world import DONE, KILLED, REFUSED, Backup, Export, Kill, Plan, World, damage_file
 
 SCORE_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("score: "))
 EXPORT_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("export: "))
@@ -166,7 +166,7 @@ class HomeMachine(RuleBasedStateMachine):
         reply = self.world.run("roll_back", {}, plans.plan_roll_back(self.world), kill)
         self.world.is_published |= reply.ended == DONE
 
-    @precondition(lambda self: self.world.database.open)
+    @precondition(lambda self: self.world.database.open and self.world.last != "release refused")
     @rule(
         which=st.none() | picks,
         raised=st.booleans(),
@@ -197,7 +197,12 @@ class HomeMachine(RuleBasedStateMachine):
         if not rows:
             return
         sha, row = rows[which % len(rows)]
-        name = {"review": row.review_id, "movie": row.movie_id, "file": sha[:12], "row": f"{sha[:12]}:{row.number}"}[kind]
+        name = {
+            "review": row.review_id,
+            "movie": row.movie_id,
+            "file": sha[:12],
+            "row": f"{sha[:12]}:{row.number}",
+        }[kind]
         plan = plans.plan_forget(world, kind, name)
         before = world.database
         reply = world.run("forget", {"name": name, "kind": kind}, plan, kill)
@@ -229,7 +234,7 @@ class HomeMachine(RuleBasedStateMachine):
             refusals = (*refusals, *plans.USAGE)
         since = world.now.date().isoformat() if today else None
         arguments = {"folder": str(path), "only_new": only_new, "since": since}
-        plan = plans.Plan([world.database], refusals)
+        plan = Plan([world.database], refusals)
         reply = world.run("export", arguments, plan, kill)
         if reply.ended == KILLED:
             export.is_sure &= only_new
@@ -244,9 +249,11 @@ class HomeMachine(RuleBasedStateMachine):
     @rule(named=st.booleans(), kill=kills(PUBLISH_POINTS))
     def back_up(self, named: bool, kill: Kill) -> None:
         world = self.world
-        folder = world.folder / "home" / "backups" / f"mine-{len(world.backups)}-{self.written}" if named else None
+        folder = (
+            world.folder / "home" / "backups" / f"mine-{len(world.backups)}-{self.written}" if named else None
+        )
         there = set(world.settings.backups_dir.glob("*"))
-        plan = plans.Plan([world.database])
+        plan = Plan([world.database])
         reply = world.run("back_up", {"folder": str(folder) if folder else None}, plan, kill)
         whole = {path for path in world.settings.backups_dir.glob("*") if not path.name.startswith(".")}
         for path in whole - there:
@@ -288,7 +295,7 @@ class HomeMachine(RuleBasedStateMachine):
         world.is_unproved = False
         damaged = world.damaged_bundles & world.database.promoted()
         refusals = plans.ANY if damaged or not world.is_published else ()
-        plan = plans.Plan([world.database], refusals, must_refuse=bool(damaged))
+        plan = Plan([world.database], refusals, must_refuse=bool(damaged))
         world.run("verify", {}, plan, Kill())
 
     # Damage and mending

@@ -43,7 +43,9 @@ class Database:
 
     def models_of(self, sha: str) -> list[str]:
         """Give the models that have scored a file."""
-        return sorted(model for (of, model), status in self.ledger.items() if of == sha and status == "scored")
+        return sorted(
+            model for (of, model), status in self.ledger.items() if of == sha and status == "scored"
+        )
 
     def knows(self, sha: str) -> bool:
         return any(of == sha for of, _ in self.ledger)
@@ -157,7 +159,7 @@ def _commit_file(after: Database, model: str, file: FileOutcome) -> None:
 
 
 def commit_all(database: Database, parts: Iterable[Part]) -> list[Database]:
-    """Give the states while parts are committed one after another, the first one before; what does not fit is dropped."""
+    """Give the states before, between and after the commits of parts; a part that does not fit is dropped."""
     states = [database]
     for part in parts:
         after = commit(states[-1], part)

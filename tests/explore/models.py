@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,11 @@ SEQUENCE_LENGTH, EMBEDDING, UNITS = 12, 4, 4
 WORDS = ("good", "bad", "film", "the", "a", "plot")
 RARE_WORD = "kino"
 """The last model alone knows it."""
-MODELS = {"plain-s0-aaaaaaaaaaaa": WORDS, "plain-s1-bbbbbbbbbbbb": WORDS, "plain-s2-cccccccccccc": (*WORDS, RARE_WORD)}
+MODELS = {
+    "plain-s0-aaaaaaaaaaaa": WORDS,
+    "plain-s1-bbbbbbbbbbbb": WORDS,
+    "plain-s2-cccccccccccc": (*WORDS, RARE_WORD),
+}
 """Each model's id and the words that it knows."""
 
 
@@ -28,7 +33,9 @@ def write_template(home: Path) -> Settings:
     for folder in (settings.home, settings.inbox_dir, settings.bundles_dir):
         folder.mkdir(parents=True)
     for seed, (model_id, words) in enumerate(MODELS.items()):
-        record_model(settings.warehouse, read_facts(_write_bundle(settings.bundles_dir / model_id, words, seed)))
+        record_model(
+            settings.warehouse, read_facts(_write_bundle(settings.bundles_dir / model_id, words, seed))
+        )
     return settings
 
 
@@ -50,7 +57,7 @@ def _write_bundle(folder: Path, words: tuple[str, ...], seed: int) -> Path:
     return folder
 
 
-def _write_facts(folder: Path, facts: dict[str, object]) -> None:
+def _write_facts(folder: Path, facts: dict[str, Any]) -> None:
     (folder / "bundle.json").write_text(json.dumps(facts), "utf-8")
 
 
@@ -64,7 +71,9 @@ def _draw_graph(words: int, seed: int) -> bytes:
         return random.normal(0, 1.5, shape).astype(np.float32)
 
     graph = Graph()
-    words_in = graph.add("Gather", graph.keep(draw(words, EMBEDDING)), graph.add("Transpose", "ids", perm=[1, 0]))
+    words_in = graph.add(
+        "Gather", graph.keep(draw(words, EMBEDDING)), graph.add("Transpose", "ids", perm=[1, 0])
+    )
     weights = [order_gates(draw(size, 4 * UNITS)).T[None].copy() for size in (EMBEDDING, UNITS)]
     names = [graph.keep(each) for each in (*weights, np.zeros((1, 8 * UNITS), np.float32))]
     graph.add("LSTM", words_in, *names, "", "h", "c", outputs=["", "h_out", "c_out"], hidden_size=UNITS)
@@ -79,7 +88,7 @@ def _draw_graph(words: int, seed: int) -> bytes:
     return serialize_graph(graph, inputs, outputs, {"sequence_length": SEQUENCE_LENGTH, "reaches": []})
 
 
-def _describe(model_id: str, seed: int) -> dict[str, object]:
+def _describe(model_id: str, seed: int) -> dict[str, Any]:
     """Give the facts that a bundle keeps of its training, of which there was none."""
     evaluation = evaluate_scores(np.array([0.4, 0.6]), np.array([False, True])).to_json()
     return {

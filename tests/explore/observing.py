@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 
 from tests.explore.model import Database
 
-_LEDGER = "SELECT source_sha256, model_id, CASE status WHEN 'scored' THEN status ELSE rule END, rows_read FROM scored_files"
+_LEDGER = """
+SELECT source_sha256, model_id, CASE status WHEN 'scored' THEN status ELSE rule END, rows_read FROM scored_files
+"""
 _SCORES = """
 SELECT source_sha256, row_number, model_id, text, score FROM scored_reviews
 LEFT JOIN source_reviews USING (source_sha256, row_number)
@@ -114,9 +116,7 @@ def read_export(folder: Path) -> Counter[tuple[str, int, str]]:
 def find_bytes(home: Path, looked_for: Sequence[bytes]) -> list[Path]:
     """Give the files of a home in which one of these byte strings is found."""
     return [
-        path
-        for path in sorted(home.rglob("*"))
-        if path.is_file() and _holds(path.read_bytes(), looked_for)
+        path for path in sorted(home.rglob("*")) if path.is_file() and _holds(path.read_bytes(), looked_for)
     ]
 
 

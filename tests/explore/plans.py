@@ -1,6 +1,6 @@
 """What each command may do to a world, by the plain model: the states that it goes through, and its refusals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.explore import model
@@ -82,15 +82,11 @@ def plan_roll_back(world: World) -> Plan:
     return Plan([before, model.promote(before, "rollback", earlier[-1])])
 
 
-def plan_release(
-    world: World, keys: Sequence[Key], max_characters: int, encoding: str
-) -> Plan:
+def plan_release(world: World, keys: Sequence[Key], max_characters: int, encoding: str) -> Plan:
     before = world.database
     after = model.release(before, world.contents, keys, max_characters, encoding)
     passing = [
-        key
-        for key in keys
-        if not world.contents[key[0]].rows[key[1] - 1].find_rule(max_characters, encoding)
+        key for key in keys if not world.contents[key[0]].rows[key[1] - 1].find_rule(max_characters, encoding)
     ]
     scorers = {name for sha, _ in passing for name in before.models_of(sha)}
     if scorers & world.damaged_bundles:
@@ -112,7 +108,7 @@ def find_meant(world: World, database: Database, kind: str, name: str) -> list[K
     """Give the rows in the tables that a name means."""
     there = sorted(database.texts | database.open.keys() | database.released)
     rows = {key: world.contents[key[0]].rows[key[1] - 1] for key in there}
-    fits = {
+    fits: dict[str, Callable[[Key], bool]] = {
         "review": lambda key: rows[key].review_id == name,
         "movie": lambda key: rows[key].movie_id == name,
         "file": lambda key: key[0].startswith(name),

@@ -26,9 +26,10 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 def leave_prefect_out() -> None:
     """Let flows and tasks be the plain functions that they are made of; what they show on pages goes nowhere."""
+    from prefect import Task
+
     from flows import promoting, recording, score_reviews, scoring_page
     from models.gate import pass_first_model
-    from prefect import Task
     from tasks import run_page, score_stages
 
     for module in (score_stages, score_reviews):
@@ -36,15 +37,15 @@ def leave_prefect_out() -> None:
             if isinstance(value, Task):
                 setattr(module, name, value.fn)
     for module in (score_stages, scoring_page, run_page):
-        module.get_run_logger = lambda: logging.getLogger("explore")
+        _put(module, "get_run_logger", lambda: logging.getLogger("explore"))
     _silence(score_stages, "add_asset_metadata", "tell_drift")
     _silence(scoring_page, "show_table", "show_lineage", "tell_committed", "tell_refused", "trace_lineage")
     _silence(run_page, "create_markdown_artifact", "tell_contract_failed")
     _silence(score_reviews, "name_run")
-    score_reviews.end_completed = lambda message, result: result  # type: ignore[assignment]
-    recording.runtime = SimpleNamespace(flow_run=_FlowRun())  # type: ignore[assignment]
+    _put(score_reviews, "end_completed", lambda message, result: result)
+    _put(recording, "runtime", SimpleNamespace(flow_run=_FlowRun()))
     # Which of two untrained models is better is no question here.
-    promoting._judge = lambda settings, challenger, present: (pass_first_model(),)
+    _put(promoting, "_judge", lambda *contest: (pass_first_model(),))
 
 
 class _FlowRun:
@@ -57,8 +58,12 @@ class _FlowRun:
 
 def _silence(module: ModuleType, *names: str) -> None:
     for name in names:
-        getattr(module, name)  # one that is gone is to be noticed
-        setattr(module, name, lambda *args, **kwargs: None)
+        _put(module, name, lambda *args, **kwargs: None)
+
+
+def _put(module: ModuleType, name: str, stand_in: Any) -> None:
+    getattr(module, name)  # one that is gone is to be noticed
+    setattr(module, name, stand_in)
 
 
 class Clock:

@@ -105,7 +105,6 @@ def _load() -> None:
     """Load all that a command may need, and put in the seams."""
     import onnxruntime  # noqa: F401
 
-    import models.gate
     import tasks.forgetting
     import tasks.report.writing
     import tasks.rescoring

@@ -93,10 +93,11 @@ class World:
         self.is_tidy = True
         """Whether nothing half made may lie about."""
         self.database_is_lost = False
+        self.last = ""
+        """The last command and how it ended."""
         self.is_unproved = False
         """Whether a command has ended since the product proved itself."""
         self.observed: Observed = self.look()
-        self.history: list[str] = []
 
     def look(self) -> Observed:
         return observe(self.settings.warehouse)
@@ -110,10 +111,7 @@ class World:
 
     def waiting_parts(self) -> list[Part]:
         """Give the parts that wait and can be read, in the order in which they are committed."""
-        return [
-            self.known_parts[model, files]
-            for _, model, files in self._list_readable_parts()
-        ]
+        return [self.known_parts[model, files] for _, model, files in self._list_readable_parts()]
 
     def _list_readable_parts(self) -> list[tuple[str, str, frozenset[str]]]:
         folder = self.settings.parts_dir
@@ -124,7 +122,6 @@ class World:
     ) -> Reply:
         """Run a command, hold what it did against the plan, and take over the state in which it left the database."""
         self.now += STEP
-        import time; self.t0=time.monotonic()
         reply = self.worker.run(
             Request(
                 command,
@@ -142,12 +139,11 @@ class World:
                 kill.change,
             )
         )
-        import os,time
-        if os.environ.get("TIMES"): print(f"{command:10} {reply.ended:8} {time.monotonic()-self.t0:.2f} {reply.changes}", flush=True)
         self._note(command, kill, reply)
         assert reply.ended != BROKE, f"{command} ended with {reply.error}:\n{reply.said}"
         self._take_over(command, plan, reply)
         self.is_unproved = command != "verify"
+        self.last = f"{command} {reply.ended}"
         if reply.ended == KILLED:
             self.is_tidy = self.is_published = False
         return reply
@@ -204,7 +200,9 @@ class World:
 
 def describe_difference(command: str, reply: Reply, wanted: Sequence[Database], found: Database) -> str:
     """Say how what was found differs from each state that was wanted."""
-    lines = [f"{command} {reply.ended}: the database is none of the {len(wanted)} that it may be. {reply.said}"]
+    lines = [
+        f"{command} {reply.ended}: the database is none of the {len(wanted)} that it may be. {reply.said}"
+    ]
     for number, state in enumerate(wanted):
         for name, mine in vars(state).items():
             other = getattr(found, name)

@@ -157,3 +157,8 @@ def test_files_that_were_moved_are_named(home: Settings, monkeypatch: pytest.Mon
     monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
     run()
     assert f"may still hold it: {home.scored_dir}" in do_forget(home, "r2")
+
+
+def test_a_copy_that_no_run_has_seen_yet_is_named(home: Settings) -> None:
+    copy = drop(home, "late/copy.csv", (home.inbox_dir / "a.csv").read_bytes())
+    assert f"may still hold it: {copy}\n" in do_forget(home, "r2")
