@@ -385,7 +385,8 @@ def _keep_chunk(job: ScoringJob, chunk: _ScoredChunk, tally: _Tally, write: Writ
     good = chunk.rows
     if chunk.unscored:
         _set_aside(job, good, chunk.unscored, tally, write)
-        good = good.take([position for position in range(len(good)) if position not in chunk.unscored])
+        kept = [position for position in range(len(good)) if position not in chunk.unscored]
+        good = good.take(pa.array(kept, pa.int64()))  # of an empty list Arrow would not know the type
     write("source_reviews", make_source_rows(good))
     write("scored_reviews", chunk.scored)
 

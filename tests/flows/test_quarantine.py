@@ -237,6 +237,12 @@ def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_fil
     run_verify(scoring_home, lambda words: None)
 
 
+def test_a_run_in_which_the_model_knows_no_word_of_any_text_ends_well(scoring_home: Settings) -> None:
+    drop(scoring_home, "a.csv", "text\n見事な映画\n\U0001f60d\n")
+    summary = run()
+    assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (1, 0, 2)
+
+
 def test_each_row_of_a_chunk_is_set_aside_for_its_own_reason(scoring_home: Settings) -> None:
     [bundle] = scoring_home.bundles_dir.iterdir()
     from models.scorer import load_scorer
