@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
 MINUTES ?= 60
-.PHONY: help setup demo test audit docs faults fuzz check format lock bench models clean
+.PHONY: help setup demo test audit docs faults explore fuzz check format lock bench models clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ docs: $(STAMP) ## Write the tables and the answers of a new demo into docs/table
 
 faults: $(STAMP) ## Kill commands at every fault point and at 50 random moments, into docs/reliability.md (half an hour)
 	$(BIN)/python -m tests.faults --document
+
+explore: $(STAMP) ## Use, kill, damage and mend a home at random and check every promise after each step for an hour (make explore MINUTES=10)
+	$(BIN)/python -m tests.explore $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))
 
 fuzz: $(STAMP) ## Read mutated files of every format until something breaks, for an hour (make fuzz MINUTES=10 SEED=1)
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))

@@ -5,7 +5,6 @@ checks. `tests/explore/__main__.py` runs it for long, `tests/explore/test_explor
 """
 
 import os
-import shutil
 import tempfile
 from collections import Counter
 from datetime import timedelta
@@ -427,10 +426,6 @@ class HomeMachine(RuleBasedStateMachine):
 
 def _missing_in(backup: Path) -> set[str]:
     return set(MODELS) - {path.name for path in (backup / "bundles").glob("*")}
-
-
-def remove_template(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def describe(counted: Counter[str]) -> list[str]:

@@ -93,14 +93,21 @@ class World:
         self.is_tidy = True
         """Whether nothing half made may lie about."""
         self.database_is_lost = False
+        self.observed: Observed
         self.last = ""
         """The last command and how it ended."""
         self.is_unproved = False
         """Whether a command has ended since the product proved itself."""
-        self.observed: Observed = self.look()
+        self.observed = self.look()
 
     def look(self) -> Observed:
-        return observe(self.settings.warehouse)
+        """Read the database; one that was lost on purpose may still be so."""
+        try:
+            return observe(self.settings.warehouse)
+        except duckdb.Error:
+            if not self.database_is_lost:
+                raise
+            return self.observed
 
     def list_files(self) -> dict[str, str]:
         """Give by name in the home what the inbox and the folder of scored files hold."""
