@@ -22,6 +22,7 @@ LEFT JOIN source_reviews USING (source_sha256, row_number)
 _TEXTS = "SELECT source_sha256, row_number, text FROM source_reviews"
 _QUARANTINE = "SELECT source_sha256, row_number, rule, released_at IS NULL FROM quarantined_rows"
 _FORGOTTEN = "SELECT source_sha256, row_number FROM forgotten_rows"
+_TABLES = ("source_reviews", "scored_reviews", "quarantined_rows", "scored_files")
 _PROMOTIONS = "SELECT action, model_id FROM promotions ORDER BY number"
 
 
@@ -89,7 +90,9 @@ def list_parts(parts_dir: Path, damaged: Collection[str]) -> list[tuple[str, str
     """Give the parts that wait, but the damaged ones, in the order of their names: name, model and files."""
     found = []
     for folder in sorted(parts_dir.glob("*")):
-        if folder.is_dir() and not folder.name.startswith(".") and folder.name not in damaged:
+        # A part that was committed and whose removal was cut short is none any more.
+        is_whole = all((folder / f"{table}.parquet").is_file() for table in _TABLES)
+        if is_whole and not folder.name.startswith(".") and folder.name not in damaged:
             rows = pq.read_table(folder / "scored_files.parquet").to_pylist()
             found.append((folder.name, rows[0]["model_id"], frozenset(row["source_sha256"] for row in rows)))
     return found
