@@ -46,7 +46,7 @@ docs: $(STAMP) ## Write the tables and the answers of a new demo into docs/table
 faults: $(STAMP) ## Kill commands at every fault point and at 50 random moments, into docs/reliability.md (half an hour)
 	$(BIN)/python -m tests.faults --document
 
-explore: $(STAMP) ## Use, kill, damage and mend a home at random and check every promise after each step for an hour (make explore MINUTES=10)
+explore: $(STAMP) ## Use, kill, damage and mend a home in any order for an hour, every promise checked (make explore MINUTES=10)
 	$(BIN)/python -m tests.explore $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))
 
 fuzz: $(STAMP) ## Read mutated files of every format until something breaks, for an hour (make fuzz MINUTES=10 SEED=1)
