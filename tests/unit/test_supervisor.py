@@ -203,7 +203,10 @@ run.wait()
 """
     started = start_marked(settings.home, worker)
     try:
-        runs = list_run_processes(settings.home)
+        # For a moment after its start the system has no environment of a process to show.
+        deadline = time.monotonic() + 10
+        while not (runs := list_run_processes(settings.home)) and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert [run.ppid() for run in runs] == [started.pid]
         assert find_parents(runs, settings.home) == [psutil.Process(started.pid)]
     finally:
