@@ -34,7 +34,7 @@ from data_contracts.review_files import READ_SCHEMA
 from tasks.containers import ContainerLimits, Member
 from tasks.parquet_files import read_parquet
 from tasks.read_options import ReadOptions
-from tasks.refusals import MOST_MEMORY, refusal, require_memory, tells_of_memory
+from tasks.refusals import MOST_MEMORY, has_memory, refusal, require_memory, tells_of_memory
 from tasks.review_columns import lay_out_rows
 from tasks.streams import count_bytes, hold, meter
 
@@ -167,7 +167,8 @@ def _tell_end(status: int, rows: int) -> Outcome:
     place = f"it can't be read after row {rows:,}"
     if -status == signal.SIGXCPU:
         return _refuse("bomb_suspected", f"{place}: the next rows take more than {SECONDS} seconds")
-    if status >= 0 or -status in _ENDED_FROM_OUTSIDE:
+    # Libraries that get no memory end their process as damaged files do, so a lack of it judges no file here either.
+    if status >= 0 or -status in _ENDED_FROM_OUTSIDE or not has_memory(MOST_MEMORY):
         return {
             "error": f"The process that reads Parquet files ended before its time (status {status}). Was it killed, or "
             "memory short? Next: run it again."

@@ -7,6 +7,7 @@ a file that asks for more than any sound one: which of the two, the memory at ha
 import errno
 import mmap
 import re
+import resource
 import struct
 import tarfile
 import zipfile
@@ -81,10 +82,21 @@ def tells_of_memory(error: BaseException) -> bool:
 def require_memory(error: Exception) -> None:
     """Raise `ReviewsError` where memory is so short that `error` of a decoder says nothing of its file."""
     needed = MOST_MEMORY if tells_of_memory(error) else ENOUGH_MEMORY
-    try:
-        mmap.mmap(-1, needed).close()
-    except (OSError, MemoryError):
+    if not has_memory(needed):
         raise ReviewsError(
             f"There is too little memory to read review files (less than {needed >> 20} MiB are left): {error}. "
             "Next: free some, or raise the limit of this process, and run it again."
         ) from error
+
+
+def has_memory(needed: int) -> bool:
+    """Tell whether this process could have `needed` more bytes of memory of its own, if it set itself no limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+    try:
+        mmap.mmap(-1, needed, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except (OSError, MemoryError):
+        return False
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+    return True

@@ -107,6 +107,34 @@ def test_a_process_that_is_killed_while_it_reads_refuses_no_file(
     assert not isinstance(error.value, FileRefusedError)
 
 
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+from data_contracts.errors import FileRefusedError
+from tasks import parquet_process
+from tasks.review_files import read_review_file
+limit = parquet_process._measure_data() + (int(sys.argv[2]) << 20)
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+try:
+    for _ in read_review_file(Path(sys.argv[1])): pass
+    print("read")
+except FileRefusedError as error:
+    print("refused", error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the memory that a process writes to")
+def test_no_sound_file_is_refused_where_memory_is_short(tmp_path: Path) -> None:
+    path = write(tmp_path, write_parquet(text_table(["A good film. " * 100] * 10_000)))
+    said = []
+    for mebibytes in (0, 16, 48):
+        command = [sys.executable, "-c", SHORT_OF_MEMORY, str(path), str(mebibytes)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+        said.append(done.stdout.strip() or "failed")
+    assert "failed" in said
+    assert not [each for each in said if each.startswith("refused")]
+
+
 MEASURE = """
 import resource, sys
 from pathlib import Path

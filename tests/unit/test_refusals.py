@@ -64,7 +64,7 @@ def test_a_file_is_not_refused_for_a_lack_of_memory(error: str) -> None:
 def test_an_error_that_tells_of_memory_refuses_no_file_where_a_sound_one_might_find_too_little(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def map_memory(number: int, size: int) -> io.BytesIO:
+    def map_memory(number: int, size: int, flags: int) -> io.BytesIO:
         if size > 2 * ENOUGH_MEMORY:
             raise OSError(12, "Cannot allocate memory")
         return io.BytesIO()
