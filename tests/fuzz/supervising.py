@@ -98,7 +98,7 @@ def ask(worker: Worker, line: str) -> Iterator[Result]:
             item = ""
         elif said.startswith("!"):
             if not item:
-                raise RuntimeError(f"The worker takes too much to make a case: {said[1:]}.")
+                return  # it holds on to what earlier cases took, and makes no other one
             yield Result(item, FINDING, said[1:])
             return
         elif said == "=":
@@ -183,13 +183,15 @@ def _tell_death(worker: Worker) -> str:
 def run_cases(folder: Path, seed: int, numbers: range) -> Iterator[Result]:
     """Read cases one after the other; a worker that dies is replaced and goes on behind the case that killed it."""
     while numbers:
-        worker = start_worker(folder)
+        worker, before = start_worker(folder), numbers
         try:
             for result in ask(worker, f"cases {seed} {numbers.start} {numbers.stop} {numbers.step}"):
                 yield result
                 numbers = range(int(result.item.split(":")[1]) + numbers.step, numbers.stop, numbers.step)
         finally:
             stop_worker(worker)
+        if numbers == before:
+            raise RuntimeError(f"A new worker takes too much to make case {seed}:{numbers.start}.")
 
 
 def read_file(folder: Path, path: Path) -> Result:
