@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.faults import FAULT_POINTS, VARIABLE
+from data_contracts.faults import FAULT_POINTS
 from deployments.temporary_server import TemporaryServer, start_server
 from tests.e2e.strangers import REQUESTS, STRANGE, ask_as_stranger, open_websocket
 from tests.faults.harness import (
@@ -15,7 +15,6 @@ from tests.faults.harness import (
     Scenario,
     points_of,
     prepare_scenarios,
-    run_command,
     run_undisturbed,
     try_moment,
     try_point,
@@ -90,10 +89,3 @@ def test_a_scoring_run_killed_at_any_moment_leaves_what_an_undisturbed_one_does(
 
 def test_every_fault_point_belongs_to_a_scenario(scenarios: dict[str, Scenario]) -> None:
     assert sorted(FAULT_POINTS) == sorted(point for name in scenarios for point in points_of(name))
-
-
-def test_an_unknown_fault_point_changes_nothing(
-    scenarios: dict[str, Scenario], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(VARIABLE, "score: nowhere")
-    assert run_command(scenarios["score"].template, ("models",)).returncode == 0

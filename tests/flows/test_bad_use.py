@@ -118,8 +118,12 @@ TABLE = [
     setting("REVIEWS_KEEP_RUNS_DAYS", "0", "REVIEWS_KEEP_RUNS_DAYS must be from 0.1"),
     setting("REVIEWS_KEEP_QUARANTINE_DAYS", "a week", "REVIEWS_KEEP_QUARANTINE_DAYS must be a number"),
     setting("REVIEWS_SCORED_FILES", "burn", "REVIEWS_SCORED_FILES must be keep or move, not 'burn'"),
-    setting("REVIEWS_HOST", "0.0.0.0", "REVIEWS_HOST=0.0.0.0 lets other machines in", command=("up",)),
-    setting("REVIEWS_HOST", "0.0.0.0", "Next: set REVIEWS_ALLOWED_HOSTS to the names", command=("up",)),
+    setting(
+        "REVIEWS_HOST",
+        "0.0.0.0",
+        "REVIEWS_HOST=0.0.0.0 lets other machines in, and no name of this one is set. Next: set REVIEWS_ALLOWED_HOSTS",
+        command=("up",),
+    ),
     setting(
         "REVIEWS_ALLOWED_HOSTS", "*", "REVIEWS_ALLOWED_HOSTS must be names or addresses", command=("up",)
     ),
