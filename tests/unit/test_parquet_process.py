@@ -20,6 +20,9 @@ from tests.unit.review_file_builders import (
 )
 
 ROOT = Path(__file__).parents[2]
+only_linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux bounds the memory that a process writes to"
+)
 ROWS = [{"text": "A good film."}, {"text": "A bad film."}]
 
 
@@ -123,7 +126,7 @@ except FileRefusedError as error:
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the memory that a process writes to")
+@only_linux
 def test_no_sound_file_is_refused_where_memory_is_short(tmp_path: Path) -> None:
     path = write(tmp_path, write_parquet(text_table(["A good film. " * 100] * 10_000)))
     said = []
@@ -147,10 +150,13 @@ except FileRefusedError as error:
     print(error.rule, end=" ")
 from tasks import parquet_process
 parquet_process._end_idle()
-print(sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) >> 10)
+# The system counts what the parent of a process held before its start as its own peak, but not here.
+own = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+print((own + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) >> 10)
 """
 
 
+@only_linux
 def test_texts_that_repeat_the_one_before_are_refused_within_bounded_memory(tmp_path: Path) -> None:
     path = write(tmp_path, write_delta_bytes("x" * (2 << 20), 512))
     assert path.stat().st_size < 10_000
