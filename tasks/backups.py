@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -177,12 +178,20 @@ def _keep(warehouse: Path, held: ExitStack) -> Path:
         raise
     except WarehouseError:
         pass  # it is damaged, which may be why a backup is wanted
-    kept = warehouse.with_name(
-        f"{warehouse.stem}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{warehouse.suffix}"
-    )
+    kept = _name_kept(warehouse)
     os.link(warehouse, kept)
     if name_log(warehouse).exists():
         move_all([(name_log(warehouse), name_log(kept))])
+    return kept
+
+
+def _name_kept(warehouse: Path) -> Path:
+    """Name the database that makes room by the present moment; a number tells those of one moment apart."""
+    name = f"{warehouse.stem}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    for more in chain([""], map("-{}".format, count(2))):
+        kept = warehouse.with_name(f"{name}{more}{warehouse.suffix}")
+        if not os.path.lexists(kept):
+            break
     return kept
 
 

@@ -1,0 +1,39 @@
+"""Backups and restores one after another, by a clock that stands still or is set back."""
+
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+import pytest
+
+from tasks import backups
+from tasks.warehouse import open_warehouse
+
+
+class StoppedClock(datetime):
+    """A clock that shows one moment."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "StoppedClock":
+        return cls(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    path = tmp_path / "home" / "reviews.duckdb"
+    with open_warehouse(path, write=True):
+        return path
+
+
+def test_each_of_several_restores_in_one_second_keeps_the_database_before_it(
+    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backups, "datetime", StoppedClock)
+    (tmp_path / "parts").mkdir()
+    backups.back_up(warehouse, tmp_path / "bundles", tmp_path / "backup")
+    kept = [
+        backups.restore(tmp_path / "backup", warehouse, tmp_path / "bundles", tmp_path / "parts")
+        for _ in range(3)
+    ]
+    assert [path.name for path in kept if path and path.is_file()] == [
+        f"reviews.replaced-20260301T000000Z{more}.duckdb" for more in ("", "-2", "-3")
+    ]
