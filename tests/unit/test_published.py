@@ -151,11 +151,19 @@ def test_what_readers_do_not_see_yet_needs_publishing(
     [
         "INSERT INTO promotions VALUES (2, 'promote', 'model-b', 'better', NULL, now())",
         "UPDATE quarantined_rows SET released_at = now()",
+        # With the clock set back, or after a restore, neither the number of rows nor the newest moment need change.
+        "UPDATE scored_files SET committed_at = committed_at - INTERVAL 1 DAY WHERE status = 'refused'",
+        "UPDATE promotions SET model_id = 'model-b'",
     ],
 )
-def test_a_promotion_and_a_release_need_publishing(warehouse: Path, tmp_path: Path, statement: str) -> None:
-    commit_parts(warehouse, write_part(tmp_path / "part", [PartFile("f.csv", bad_rows=[1])]))
+def test_a_promotion_a_release_and_a_file_tried_again_need_publishing(
+    warehouse: Path, tmp_path: Path, statement: str
+) -> None:
+    files = [PartFile("f.csv", bad_rows=[1]), PartFile("g.csv", status="refused")]
+    commit_parts(warehouse, write_part(tmp_path / "part", files))
     published = tmp_path / "published" / "reviews.duckdb"
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'the first', NULL, now())")
     publish(warehouse, published)
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute(statement)
