@@ -48,16 +48,17 @@ def move_scored(inbox: Path, warehouse: Path, scored_dir: Path) -> list[PassedOv
 
 
 def bring_back(warehouse: Path, scored_dir: Path, inbox: Path) -> int:
-    """Move what the ledger does not hold, since an older database was restored, back to the inbox; give how many."""
+    """Move what no model has scored, since an older database was restored, back to the inbox; give how many."""
     moved: dict[str, list[tuple[Path, Path]]] = {}
     for day in sorted(path for path in scored_dir.glob("*") if path.is_dir()):
         for file in look_into(day).files:
             found = hash_file(file)
             if isinstance(found, SourceFile):
                 moved.setdefault(found.source_sha256, []).append((file.path, inbox / file.uri))
-    unknown = moved.keys() - read_statuses(warehouse, list(moved)).keys()
-    move_all((path, _find_place(target, source)) for source in unknown for path, target in moved[source])
-    return len(unknown)
+    statuses = read_statuses(warehouse, list(moved))
+    unscored = [source for source in moved if statuses.get(source) != "scored"]
+    move_all((path, _find_place(target, source)) for source in unscored for path, target in moved[source])
+    return len(unscored)
 
 
 def _find_place(target: Path, source_sha256: str) -> Path:
