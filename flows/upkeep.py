@@ -159,7 +159,7 @@ def back_up(settings: Settings, target: Path | None, say: Say) -> None:
         f"Backed up {done.bytes / 2**20:,.1f} MiB, the database and {count(done.bundles, 'bundle')}:\n  {done.folder}"
     )
     if target is None:
-        for path in backups.drop_older(settings.backups_dir, settings.keep_backups):
+        for path in backups.drop_older(settings.backups_dir, settings.keep_backups, done.folder):
             say(f"  dropped an older one: {path.name}")
 
 

@@ -100,10 +100,14 @@ def _remove_killed(warehouse: Path) -> None:
             mark.unlink(missing_ok=True)
 
 
-def drop_older(backups_dir: Path, keep: int) -> list[Path]:
-    """Remove half made backups, and all but the newest `keep` of those named by their moment; 0 keeps all."""
+def drop_older(backups_dir: Path, keep: int, made: Path) -> list[Path]:
+    """Remove half made backups, and all but the newest `keep` of those named by their moment; 0 keeps all.
+
+    `made` is the newest, whatever its name: the clock may have been set back.
+    """
     remove_leftovers(backups_dir)
-    found = sorted(path for path in backups_dir.glob(f"{_PREFIX}*T*Z") if (path / MANIFEST).is_file())
+    whole = (path for path in backups_dir.glob(f"{_PREFIX}*T*Z") if (path / MANIFEST).is_file())
+    found = sorted(whole, key=lambda path: (path == made, path.name))
     dropped = found[:-keep] if keep else []
     for path in dropped:
         shutil.rmtree(path)

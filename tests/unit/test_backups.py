@@ -37,3 +37,13 @@ def test_each_of_several_restores_in_one_second_keeps_the_database_before_it(
     assert [path.name for path in kept if path and path.is_file()] == [
         f"reviews.replaced-20260301T000000Z{more}.duckdb" for more in ("", "-2", "-3")
     ]
+
+
+def test_a_backup_made_with_the_clock_set_back_is_not_the_one_that_is_dropped(
+    warehouse: Path, tmp_path: Path
+) -> None:
+    names = ("reviews-20270101T000000Z", "reviews-20270102T000000Z", "reviews-20260101T000000Z")
+    for name in names:
+        made = backups.back_up(warehouse, tmp_path / "bundles", tmp_path / "backups" / name).folder
+    assert [path.name for path in backups.drop_older(tmp_path / "backups", 2, made)] == [names[0]]
+    assert made.is_dir()
