@@ -63,6 +63,7 @@ def run_round(number: int, as_found: bool) -> int:
                 database=None,  # a seed says it all
                 suppress_health_check=list(HealthCheck),
                 print_blob=False,
+                report_multiple_bugs=False,  # the first finding is to be looked at at once
                 phases=[Phase.generate, *([] if as_found else [Phase.shrink])],
             ),
         )
