@@ -5,6 +5,7 @@ goes on reading that one. Asking starts quickly and can't write, reach files or 
 """
 
 import errno
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,7 +54,7 @@ SELECT
 """
 """What readers see, in one row that changes with it, whatever the clock says and whatever was restored before."""
 _SIZE = "SELECT 3 * 4096 + block_size * total_blocks FROM pragma_database_size()"
-"""Bytes that the copy takes, its three headers of 4 KiB included."""
+"""Bytes that a copy says it takes, its three headers of 4 KiB included."""
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _MAKE_ANEW = (
     "move it away and run `reviews score`, which publishes a new copy; the database itself is another file."
@@ -84,6 +85,7 @@ def publish(warehouse: Path, published: Path) -> None:
             with write_whole(published) as building:
                 with building.open("wb") as target:
                     copy_warehouse(warehouse, target)
+                _fill_up(building)
                 pass_fault_point("score: inside publishing")
                 if published.is_dir() and not published.is_symlink():
                     published.rmdir()  # an empty one; others stay, and are named below
@@ -94,6 +96,16 @@ def publish(warehouse: Path, published: Path) -> None:
             f"{published}: can't be published ({error.strerror or error}). The copy before it, if any, stays. "
             f"Next: {_ADVICE.get(error.errno, _ADVICE[None])}; the next run publishes all."
         ) from error
+
+
+def _fill_up(copy: Path) -> None:
+    """Make a copy as long as it says that it is, so that one that is shorter is known to have been cut off.
+
+    DuckDB cuts free blocks off the end of a database after it has written how many blocks there are.
+    """
+    with connect_read_only(copy.absolute(), _CONFIG, READER_WAIT_SECONDS) as connection:
+        [(size,)] = connection.execute(_SIZE).fetchall()
+    os.truncate(copy, max(size, copy.stat().st_size))
 
 
 def needs_publishing(warehouse: Path, published: Path) -> bool:

@@ -176,6 +176,15 @@ def test_a_copy_with_older_views_needs_publishing(warehouse: Path, published: Pa
     assert needs_publishing(warehouse, published)
 
 
+def test_a_database_that_has_shrunk_is_published_once(warehouse: Path, published: Path) -> None:
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("CREATE TABLE large AS SELECT hash(range)::VARCHAR AS words FROM range(200_000)")
+        connection.execute("CHECKPOINT")
+        connection.execute("DROP TABLE large")
+    publish(warehouse, published)
+    assert not needs_publishing(warehouse, published)
+
+
 @pytest.mark.parametrize("content", [None, b"no database" * 1000])
 def test_a_missing_or_damaged_copy_needs_publishing(
     warehouse: Path, tmp_path: Path, content: bytes | None
