@@ -15,7 +15,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.explore.machine import HomeMachine, describe
+from tests.explore.damaging import DamagedHomeMachine
+from tests.explore.machine import describe
 from tests.explore.models import write_template
 from tests.explore.worker import Worker
 
@@ -32,8 +33,8 @@ def main() -> int:
     asked = parser.parse_args()
     started, status, rounds = time.monotonic(), 0, 0
     with tempfile.TemporaryDirectory() as folder:
-        HomeMachine.template, HomeMachine.worker = Path(folder, "template"), Worker()
-        write_template(HomeMachine.template)
+        DamagedHomeMachine.template, DamagedHomeMachine.worker = Path(folder, "template"), Worker()
+        write_template(DamagedHomeMachine.template)
         while status == 0 and (asked.seed is None or rounds == 0):
             number = random.randrange(10**6) if asked.seed is None else asked.seed
             rounds += 1
@@ -41,18 +42,18 @@ def main() -> int:
             passed = time.monotonic() - started
             say(
                 f"seed {number}: {'nothing found' if status == 0 else 'FOUND'}, {passed / 60:.1f} minutes, "
-                f"{HomeMachine.events['steps']:,} steps"
+                f"{DamagedHomeMachine.events['steps']:,} steps"
             )
             if passed > 60 * asked.minutes:
                 break
-        HomeMachine.worker.close()
-    say("\n".join(describe(HomeMachine.events)))
+        DamagedHomeMachine.worker.close()
+    say("\n".join(describe(DamagedHomeMachine.events)))
     return status
 
 
 def run_round(number: int, as_found: bool) -> int:
     """Run the histories of one seed; what is found is made as short as can be and told."""
-    machine = seed(number)(type("HomeMachine", (HomeMachine,), {}))
+    machine = seed(number)(type("DamagedHomeMachine", (DamagedHomeMachine,), {}))
     try:
         run_state_machine_as_test(
             machine,

@@ -17,10 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from data_contracts.faults import FAULT_POINTS
 from tests.explore import checks, plans
 from tests.explore.content import MAX_CHARACTERS, MOVIES, RAISED_CHARACTERS, TEXTS, Content, Row
-from tests.explore.models import MODELS, mend_bundle
-from tests.explore.observing import list_parts, read_export
+from tests.explore.models import MODELS
+from tests.explore.observing import read_export
 from tests.explore.worker import Worker
-from tests.explore.world import DONE, KILLED, REFUSED, Backup, Export, Kill, Plan, World, damage_file
+from tests.explore.world import DONE, KILLED, REFUSED, Backup, Export, Kill, Plan, World
 
 SCORE_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("score: "))
 EXPORT_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("export: "))
@@ -213,7 +213,10 @@ class HomeMachine(RuleBasedStateMachine):
         rows = [(sha, row) for sha in world.database.scored() for row in world.contents[sha].rows]
         if not rows:
             return
-        sha, row = rows[which % len(rows)]
+        self._forget(kind, *rows[which % len(rows)], kill)
+
+    def _forget(self, kind: str, sha: str, row: Row, kill: Kill) -> None:
+        world = self.world
         name = {
             "review": row.review_id,
             "movie": row.movie_id,
@@ -305,6 +308,34 @@ class HomeMachine(RuleBasedStateMachine):
                 export.after_restore = True
         return reply.ended
 
+    @rule(
+        kinds=st.lists(st.sampled_from(tuple(TEXTS)), min_size=2, max_size=LARGEST_FILE),
+        which=picks,
+        folder=st.sampled_from(FOLDERS),
+        forgets=st.booleans(),
+    )
+    def go_back(self, kinds: list[str], which: int, folder: str, forgets: bool) -> None:
+        """Restore the backup from before a file was scored, exported and perhaps forgotten in part; score it anew.
+
+        So many commands are drawn in this order too seldom.
+        """
+        world, there = self.world, set(self.world.backups)
+        self.back_up(True, Kill())
+        [backup] = set(world.backups) - there
+        self.put_and_score(NAMES[0], kinds, 0, False, Kill())
+        if not world.has_published():
+            return
+        self.export(folder, True, False, Kill())
+        scored = {key[:2] for key in world.database.scores} - {
+            key[:2] for key in world.backups[backup].database.scores
+        }
+        if forgets and scored:
+            sha, number = sorted(scored)[which % len(scored)]
+            self._forget("row", sha, world.contents[sha].rows[number - 1], Kill())
+        self.restore(sorted(world.backups).index(backup), Kill())
+        self.score_all()
+        self.export(folder, True, False, Kill())
+
     @precondition(lambda self: self.world.is_unproved and self.world.is_published)
     @rule()
     def verify(self) -> None:
@@ -315,98 +346,6 @@ class HomeMachine(RuleBasedStateMachine):
         refusals = plans.ANY if damaged or not world.is_published else ()
         plan = Plan([world.database], refusals, must_refuse=bool(damaged))
         world.run("verify", {}, plan, Kill())
-
-    # Damage and mending
-
-    @precondition(lambda self: not self.world.damaged_bundles)
-    @rule(which=picks, file=st.sampled_from(["scorer.onnx", "vocabulary.json"]), place=picks)
-    def damage_bundle(self, which: int, file: str, place: int) -> None:
-        self._count("damage a bundle")
-        whole = sorted(set(MODELS) - self.world.damaged_bundles)
-        model = whole[which % len(whole)]
-        damage_file(self.world.settings.bundles_dir / model / file, place)
-        self.world.damaged_bundles.add(model)
-
-    @precondition(lambda self: self.world.damaged_bundles)
-    @rule()
-    def mend_bundles(self) -> None:
-        self._count("mend bundles")
-        for model in self.world.damaged_bundles:
-            mend_bundle(self.template, self.world.settings.bundles_dir, model)
-        self.world.damaged_bundles.clear()
-
-    @precondition(lambda self: self.world.has_waiting_parts())
-    @rule(which=picks, file=st.sampled_from(["scored_reviews", "source_reviews", "scored_files"]))
-    def damage_part(self, which: int, file: str) -> None:
-        """Cut a file of a part that waits."""
-        self._count("damage a part")
-        folder = self.world.settings.parts_dir
-        parts = list_parts(folder, self.world.damaged_parts)
-        name = parts[which % len(parts)][0]
-        path = folder / name / f"{file}.parquet"
-        os.truncate(path, path.stat().st_size // 2)
-        self.world.damaged_parts.add(name)
-
-    @precondition(lambda self: self.world.is_published)
-    @rule(how=st.sampled_from(["cut", "garbage", "gone", "older"]))
-    def damage_published(self, how: str) -> None:
-        self._count("damage the published copy")
-        world, path = self.world, self.world.settings.published
-        content = path.read_bytes()
-        if how == "gone":
-            path.unlink()
-        elif how == "older":
-            path.write_bytes(self.old_published or content)
-            self.old_published = content
-        else:
-            path.write_bytes(content[:5000] if how == "cut" else b"\0" * 5000)
-        world.is_published = False
-
-    @precondition(lambda self: self.world.exports)
-    @rule(which=picks)
-    def take_exported_file(self, which: int) -> None:
-        """Take a file of an export away, as whoever has loaded it does."""
-        world = self.world
-        found = sorted(path for folder in world.exports for path in folder.glob("day=*/reviews-*.parquet"))
-        if not found:
-            return
-        self._count("take an exported file away")
-        path = found[which % len(found)]
-        folder = path.parents[1]
-        before = read_export(folder)
-        path.unlink()
-        world.exports[folder].taken += before - read_export(folder)
-
-    @precondition(lambda self: self.world.exports)
-    @rule(which=picks)
-    def leave_unfinished_export(self, which: int) -> None:
-        """Leave a file half written, as a killed export does."""
-        self._count("leave an unfinished export file")
-        folder = sorted(self.world.exports)[which % len(self.world.exports)] / "day=2026-03-02"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".reviews-000001.parquet.tmp").write_bytes(b"PAR1")
-
-    @precondition(lambda self: any(not each.is_damaged for each in self.world.backups.values()))
-    @rule(which=picks, place=picks)
-    def damage_backup(self, which: int, place: int) -> None:
-        self._count("damage a backup")
-        whole = sorted(path for path, each in self.world.backups.items() if not each.is_damaged)
-        path = whole[which % len(whole)]
-        damage_file(path / "reviews.duckdb", place)
-        self.world.backups[path].is_damaged = True
-
-    @precondition(lambda self: any(not each.is_damaged for each in self.world.backups.values()))
-    @rule(which=picks, kill=kills(PUBLISH_POINTS))
-    def lose_database(self, which: int, kill: Kill) -> None:
-        """Cut the database and restore a backup: what was forgotten since that is not known any more."""
-        self._count("lose the database")
-        world = self.world
-        whole = sorted(path for path, each in world.backups.items() if not each.is_damaged)
-        os.truncate(world.settings.warehouse, 5000)
-        world.settings.warehouse.with_name("reviews.duckdb.wal").unlink(missing_ok=True)
-        world.database_is_lost, world.is_published = True, False
-        self.restore(sorted(world.backups).index(whole[which % len(whole)]), kill)
-        world.database_is_lost = False
 
     @precondition(lambda self: self.world.is_unproved)
     @rule(hours=st.sampled_from([1, 24, 24 * 40, -1, -24, -24 * 40]))

@@ -1,5 +1,6 @@
 """What there is: read from the disk by plain SQL and file names, without the product's code."""
 
+import json
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from tests.explore.model import Database
 
 _LEDGER = """
-SELECT source_sha256, model_id, CASE status WHEN 'scored' THEN status ELSE rule END, rows_read FROM scored_files
+SELECT source_sha256, model_id, CASE status WHEN 'scored' THEN status ELSE rule END, rows_read, run_id FROM scored_files
 """
 _SCORES = """
 SELECT source_sha256, row_number, model_id, text, score FROM scored_reviews
@@ -33,6 +34,8 @@ class Observed:
     database: Database
     rows_read: dict[tuple[str, str], int]
     """Of each scored file and model."""
+    runs: dict[tuple[str, str], str]
+    """By which each was scored."""
     texts: dict[tuple[str, int], str]
     scores: dict[tuple[str, str], set[float]]
     """By model and text."""
@@ -59,7 +62,8 @@ def observe(path: Path) -> Observed:
         scores.setdefault((model, text), set()).add(score)
     return Observed(
         _make_database(read),
-        {(sha, model): rows for sha, model, status, rows in read["ledger"] if status == "scored"},
+        {(sha, model): rows for sha, model, status, rows, _ in read["ledger"] if status == "scored"},
+        {(sha, model): run for sha, model, status, _, run in read["ledger"] if status == "scored"},
         {(sha, number): text for sha, number, text in read["texts"]},
         scores,
         (
@@ -72,7 +76,7 @@ def observe(path: Path) -> Observed:
 
 def _make_database(read: dict[str, list[Any]]) -> Database:
     return Database(
-        ledger={(sha, model): status for sha, model, status, _ in read["ledger"]},
+        ledger={(sha, model): status for sha, model, status, *_ in read["ledger"]},
         texts={(sha, number) for sha, number, _ in read["texts"]},
         scores={(sha, number, model) for sha, number, model, *_ in read["scores"]},
         open={(sha, number): rule for sha, number, rule, is_open in read["quarantine"] if is_open},
@@ -86,15 +90,26 @@ def _find_doubled(keys: Sequence[Any]) -> list[Any]:
     return [key for key, copies in Counter(keys).items() if copies > 1]
 
 
-def list_parts(parts_dir: Path, damaged: Collection[str]) -> list[tuple[str, str, frozenset[str]]]:
-    """Give the parts that wait, but the damaged ones, in the order of their names: name, model and files."""
+@dataclass(frozen=True)
+class WaitingPart:
+    """A part on the disk."""
+
+    name: str
+    model: str
+    files: frozenset[str]
+    run: str
+
+
+def list_parts(parts_dir: Path, damaged: Collection[str]) -> list[WaitingPart]:
+    """Give the parts that wait, but the damaged ones, in the order of their names."""
     found = []
     for folder in sorted(parts_dir.glob("*")):
         # A part that was committed and whose removal was cut short is none any more.
         is_whole = all((folder / f"{table}.parquet").is_file() for table in _TABLES)
         if is_whole and not folder.name.startswith(".") and folder.name not in damaged:
             rows = pq.read_table(folder / "scored_files.parquet").to_pylist()
-            found.append((folder.name, rows[0]["model_id"], frozenset(row["source_sha256"] for row in rows)))
+            files = frozenset(row["source_sha256"] for row in rows)
+            found.append(WaitingPart(folder.name, rows[0]["model_id"], files, rows[0]["run_id"]))
     return found
 
 
@@ -114,6 +129,12 @@ def read_export(folder: Path) -> Counter[tuple[str, int, str]]:
         return Counter()
     query = "SELECT source_sha256, row_number, model_id FROM read_parquet(?)"
     return Counter(duckdb.execute(query, [files]).fetchall())
+
+
+def read_export_number(folder: Path) -> int:
+    """Give the number of the last export that the ledger of a folder knows; 0 where there is no ledger."""
+    ledger = folder / "_exported.json"
+    return int(json.loads(ledger.read_text("utf-8"))["number"]) if ledger.is_file() else 0
 
 
 def find_bytes(home: Path, looked_for: Sequence[bytes]) -> list[Path]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.explore.machine import HomeMachine
+from tests.explore.damaging import DamagedHomeMachine
 from tests.explore.models import write_template
 from tests.explore.worker import Worker
 
@@ -15,15 +15,15 @@ HISTORIES, STEPS = 3, 12
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[type[HomeMachine]]:
+def machine(tmp_path: Path) -> Iterator[type[DamagedHomeMachine]]:
     """The machine with its worker, and a home to begin with."""
-    HomeMachine.template, HomeMachine.worker = tmp_path / "template", Worker()
-    write_template(HomeMachine.template)
-    yield HomeMachine
-    HomeMachine.worker.close()
+    DamagedHomeMachine.template, DamagedHomeMachine.worker = tmp_path / "template", Worker()
+    write_template(DamagedHomeMachine.template)
+    yield DamagedHomeMachine
+    DamagedHomeMachine.worker.close()
 
 
-def test_what_is_promised_holds_after_every_step_of_some_histories(machine: type[HomeMachine]) -> None:
+def test_what_is_promised_holds_after_every_step_of_some_histories(machine: type[DamagedHomeMachine]) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(

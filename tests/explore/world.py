@@ -12,12 +12,15 @@ from typing import Any
 import duckdb
 
 from deployments.settings import Settings, load_settings
+from tests.explore import model
 from tests.explore.content import MAX_BAD_SHARE, MAX_CHARACTERS, MIN_BAD_ROWS, Content
 from tests.explore.model import Database, Part
-from tests.explore.observing import Observed, hash_files, list_parts, observe
+from tests.explore.observing import Observed, WaitingPart, hash_files, list_parts, observe
 from tests.explore.worker import BROKE, DONE, KILLED, REFUSED, Reply, Request, Worker
 
 START = datetime(2026, 3, 1, 23, 59, 50, tzinfo=UTC)
+COMMITTING = ("score", "forget")
+"""The commands that commit the parts that wait."""
 STEP = timedelta(seconds=3)
 """How far the clock goes on between two commands."""
 
@@ -118,9 +121,9 @@ class World:
 
     def waiting_parts(self) -> list[Part]:
         """Give the parts that wait and can be read, in the order in which they are committed."""
-        return [self.known_parts[model, files] for _, model, files in self._list_readable_parts()]
+        return [self.known_parts[part.model, part.files] for part in self._list_readable_parts()]
 
-    def _list_readable_parts(self) -> list[tuple[str, str, frozenset[str]]]:
+    def _list_readable_parts(self) -> list[WaitingPart]:
         folder = self.settings.parts_dir
         return list_parts(folder, self.damaged_parts) if folder.is_dir() else []
 
@@ -129,6 +132,7 @@ class World:
     ) -> Reply:
         """Run a command, hold what it did against the plan, and take over the state in which it left the database."""
         self.now += STEP
+        awaited = self._find_awaited_runs()
         reply = self.worker.run(
             Request(
                 command,
@@ -149,11 +153,25 @@ class World:
         self._note(command, kill, reply)
         assert reply.ended != BROKE, f"{command} ended with {reply.error}:\n{reply.said}"
         self._take_over(command, plan, reply)
+        if reply.ended == DONE and command in COMMITTING:
+            anew = {key: run for key, run in awaited.items() if self.observed.runs.get(key) != run}
+            assert not anew, f"{command} has scored anew, or lost, what parts of killed runs held: {anew}"
         self.is_unproved = command != "verify"
         self.last = f"{command} {reply.ended}"
         if reply.ended == KILLED:
             self.is_tidy = self.is_published = False
         return reply
+
+    def _find_awaited_runs(self) -> dict[tuple[str, str], str]:
+        """Give the runs by which files and models are to be scored once the parts that wait are committed."""
+        awaited: dict[tuple[str, str], str] = {}
+        for part in self._list_readable_parts():
+            known = self.known_parts[part.model, part.files]
+            if model.commit(self.database, known) is not None:
+                new = {file.sha for file in known.files if file.status == "scored"}
+                new -= {sha for sha in new if part.model in self.database.models_of(sha)}
+                awaited |= {(sha, part.model): part.run for sha in new}
+        return awaited
 
     def _note(self, command: str, kill: Kill, reply: Reply) -> None:
         self.events[f"{command} {reply.ended}"] += 1
