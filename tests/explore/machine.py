@@ -23,6 +23,8 @@ from tests.explore.worker import Worker
 from tests.explore.world import DONE, KILLED, REFUSED, Backup, Export, Kill, Plan, World
 
 SCORE_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("score: "))
+PART_POINTS = ("score: part written", "score: inside commit", "score: after commit")
+"""Those that leave a part behind."""
 EXPORT_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("export: "))
 PROMOTE_POINTS = ("train: inside promotion", "score: inside publishing")
 PUBLISH_POINTS = ("score: inside publishing",)
@@ -153,7 +155,7 @@ class HomeMachine(RuleBasedStateMachine):
         kinds=st.lists(st.sampled_from(tuple(TEXTS)), min_size=1, max_size=LARGEST_FILE),
         movie=picks,
         rescore=st.booleans(),
-        kill=kills(SCORE_POINTS),
+        kill=kills(SCORE_POINTS) | st.sampled_from(PART_POINTS).map(Kill),
     )
     def put_and_score(self, name: str, kinds: list[str], movie: int, rescore: bool, kill: Kill) -> None:
         """Score a new file at once, so that most histories have some."""

@@ -104,8 +104,12 @@ def _serve() -> None:
 def _load() -> None:
     """Load all that a command may need, and put in the seams."""
     import onnxruntime  # noqa: F401
+    import pyarrow.dataset
+    import pyarrow.pandas_compat  # noqa: F401
 
+    import tasks.drift
     import tasks.forgetting
+    import tasks.rating_scale
     import tasks.report.writing
     import tasks.rescoring
     import tasks.scoring  # noqa: F401
