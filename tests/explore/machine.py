@@ -310,6 +310,15 @@ class HomeMachine(RuleBasedStateMachine):
                 export.after_restore = True
         return reply.ended
 
+    @precondition(lambda self: self.world.has_published())
+    @rule(which=st.integers(0, len(MODELS) - 1), folder=st.sampled_from(FOLDERS))
+    def export_what_another_model_scored(self, which: int, folder: str) -> None:
+        """Export, have another model score all again, and export what came by that."""
+        self.export(folder, True, False, Kill())
+        self.promote(which, Kill())
+        self.score_all()
+        self.export(folder, True, False, Kill())
+
     @rule(
         kinds=st.lists(st.sampled_from(tuple(TEXTS)), min_size=2, max_size=LARGEST_FILE),
         which=picks,

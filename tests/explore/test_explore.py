@@ -16,17 +16,21 @@ from tests.explore.world import Kill
 
 NOWHERE = Kill()
 HISTORY: tuple[Callable[[DamagedHomeMachine], object], ...] = (
+    lambda home: home.set_clock(1),
     lambda home: home.put_and_score("b.csv", ["good", "bad", "latin"], 0, False, Kill("score: part written")),
+    lambda home: home.score_all(),
+    lambda home: home.export("elsewhere", True, False, NOWHERE),
     lambda home: home.promote(1, NOWHERE),
     lambda home: home.score(True, None, None, False, True, NOWHERE),
     lambda home: home.go_back(["good", "twin", "blank"], 0, "elsewhere", True),
     lambda home: home.release(None, False, "latin-1", NOWHERE),
     lambda home: home.damage_published("cut"),
     lambda home: home.set_clock(-24),
-    lambda home: home.forget("movie", 0, Kill(change=4)),
+    lambda home: home.put_and_score("c.csv", ["bad", "rare"], 1, False, Kill("score: after commit")),
+    lambda home: home.forget("movie", 2, Kill(change=13)),
     lambda home: home.roll_back(NOWHERE),
     lambda home: home.score_all(),
-    lambda home: home.damage_bundle(0, "scorer.onnx", 501),
+    lambda home: home.damage_bundle(0, "scorer.onnx", 451),
     lambda home: home.put_and_score("d.csv", ["good"], 1, True, NOWHERE),
     lambda home: home.mend_bundles(),
     lambda home: home.lose_database(0, NOWHERE),
