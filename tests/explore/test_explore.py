@@ -16,6 +16,7 @@ from tests.explore.world import Kill
 
 NOWHERE = Kill()
 HISTORY: tuple[Callable[[DamagedHomeMachine], object], ...] = (
+    lambda home: home.set_clock(1),
     lambda home: home.promote(0, NOWHERE),
     lambda home: home.put_and_score("a.csv", ["good", "bad", "latin"], 0, False, Kill("score: part written")),
     lambda home: home.promote(1, NOWHERE),
@@ -24,12 +25,12 @@ HISTORY: tuple[Callable[[DamagedHomeMachine], object], ...] = (
     lambda home: home.score_all(),
     lambda home: home.go_back(["good", "twin", "blank"], 0, "elsewhere", True),
     lambda home: home.release(None, False, "latin-1", NOWHERE),
-    lambda home: home.damage_published("cut"),
     lambda home: home.set_clock(-24),
     lambda home: home.put_and_score("c.csv", ["bad", "rare"], 1, False, Kill("score: after commit")),
     # The rows are gone from the tables, and the file of the database is not written anew yet.
     lambda home: home.forget("movie", 1, Kill(change=13)),
     lambda home: home.roll_back(NOWHERE),
+    lambda home: home.damage_published("cut"),
     lambda home: home.score_all(),
     lambda home: home.damage_bundle(0, "scorer.onnx", 451),
     lambda home: home.put_and_score("d.csv", ["good"], 1, True, NOWHERE),
