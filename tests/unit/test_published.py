@@ -163,7 +163,9 @@ def test_a_promotion_a_release_and_a_file_tried_again_need_publishing(
     commit_parts(warehouse, write_part(tmp_path / "part", files))
     published = tmp_path / "published" / "reviews.duckdb"
     with open_warehouse(warehouse, write=True) as connection:
-        connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'the first', NULL, now())")
+        connection.execute(
+            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'the first', NULL, now())"
+        )
     publish(warehouse, published)
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute(statement)
