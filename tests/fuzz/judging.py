@@ -16,10 +16,10 @@ from tasks.review_files import ReadOptions, read_review_file
 BATCH_BYTES = 64 << 20
 """Of one batch at most: eight times what `ReadOptions` asks for, since one row may be long."""
 DETAIL_CHARACTERS = 20_000
-READ_AGAIN_BYTES, PIECE_BYTES = 1 << 16, 61
-"""Files up to the first are read again in pieces of the second, as if they were long ones."""
-PACKED, PACKED_PIECE_BYTES = {".gz", ".zst", ".zip"}, 1 << 16
-"""What these unpack to may be long, so that their pieces are longer: an open quote is tried anew at each."""
+READ_AGAIN_BYTES = 1 << 16
+"""Files up to this size are read again in short pieces, as if they were long ones."""
+PLAIN, PIECE_BYTES, PACKED_PIECE_BYTES = {".csv", ".tsv", ".jsonl", ".txt"}, 61, 1 << 16
+"""What others unpack to may be long, so that their pieces are longer: an open quote is tried anew at each."""
 KEPT_BYTES = 8 << 20
 """Of the rows that are kept to be compared."""
 
@@ -62,7 +62,7 @@ def _check_batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 def _require_same(path: Path, outcome: str, rows: list[pa.RecordBatch]) -> None:
     """Read a file once more, in short pieces: the rows must be the same; of two faults either may be met first."""
-    size = PACKED_PIECE_BYTES if path.suffix in PACKED else PIECE_BYTES
+    size = PIECE_BYTES if path.suffix in PLAIN else PACKED_PIECE_BYTES
     with patch.object(streams, "CHUNK_BYTES", size), patch.object(containers, "CHUNK_BYTES", size):
         again, others = _read(path)
     assert (outcome in FILE_RULES) == (again in FILE_RULES), f"Read in pieces, it is {again}, not {outcome}."
