@@ -1,4 +1,4 @@
-"""A few kills of real commands; `make faults` tries every point and many random moments."""
+"""A few kills of real commands; `make faults` tries every point and many random moments, `make explore` any order."""
 
 import functools
 import random
@@ -25,7 +25,6 @@ POINTS = (
     "train: inside promotion",
     "score: batch scored",
     "score: inside commit",
-    "score: after commit",
     "score: inside publishing",
     "export: before ledger",
     "export: after ledger",

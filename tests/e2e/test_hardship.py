@@ -14,7 +14,8 @@ from tests.e2e.conftest import REVIEWS, Demo, run_reviews
 from tests.e2e.test_demo import ask
 
 ROWS = 20_000
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 25
+"""How long a run with too little memory may take to come to an end; some stand still in a library."""
 TEXT = "a film with a plot that takes its time and an ending that is worth the wait, number {} of many more to come"
 
 
