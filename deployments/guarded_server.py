@@ -22,8 +22,18 @@ if TYPE_CHECKING:
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 REFUSED = "Refused: this request comes from a page of another origin."
-PAGE_RULES = "connect-src 'self'; frame-ancestors 'none'"
-"""The content security policy of Prefect's pages, which would otherwise ask Amplitude for its configuration."""
+PAGE_RULES = "; ".join(
+    (
+        "connect-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+        "base-uri 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+"""The content security policy of Prefect's pages, which would otherwise ask Amplitude for its configuration.
+
+Its page about the API (`/docs`) would run scripts of another server beside the password that the browser keeps.
+"""
 
 
 def protect_server(ui_url: str, password: str) -> dict[str, str]:

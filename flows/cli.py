@@ -236,8 +236,10 @@ def score(
     from flows.grants import grant
     from flows.messages import describe_scoring
     from flows.score_reviews import score_reviews
+    from flows.targets import require_no_own_folder
     from flows.warm_up import warm_up
 
+    require_no_own_folder(load_settings(), files)
     named = [str(path.absolute()) for path in files] or None
     if not dry_run:
         warm_up(load_settings(), named or [])

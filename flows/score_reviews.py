@@ -160,7 +160,11 @@ def _end_run(summary: ScoringSummary, work: stages.Work) -> ScoringSummary:
     refused = work.files("refused")
     name_run(f"score-reviews {did}" + (f" {count(len(refused), 'file')} refused" if refused else ""))
     said = f"{rows} of {count(files, 'file')} scored" if files else "Nothing new"
-    return end_completed(". ".join([said, *([page.name_refused(refused)] if refused else [])]), summary)
+    if bad := work.total("rows_quarantined"):
+        said += f", {count(bad, 'row')} quarantined"
+    further = [f"Drift: {'; '.join(summary.drifted)}"] if summary.drifted else []
+    further += [page.name_refused(refused)] if refused else []
+    return end_completed(". ".join([said, *further]), summary)
 
 
 def _score_outstanding(

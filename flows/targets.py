@@ -1,6 +1,7 @@
-"""Where commands may write: anywhere but into what the home keeps, unless the place is for just that."""
+"""Where commands may write, and what they read as review files: nothing that the home keeps for itself."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from data_contracts.errors import UsageError
@@ -26,6 +27,21 @@ def require_free_target(settings: Settings, target: Path, own: Path, *, or_itsel
             f"{escape_controls(str(target))}: lies {place}, which would be changed. Next: name a place outside the "
             f"home, or a new one right in {escape_controls(str(own))}."
         )
+
+
+def require_no_own_folder(settings: Settings, named: Sequence[Path]) -> None:
+    """Raise `UsageError` if a path named as review files is the home, or what it keeps but for the inbox and `scored/`.
+
+    Its training rows, database and password are no new reviews.
+    """
+    ours = [folder for folder in settings.folders if folder not in (settings.inbox_dir, settings.scored_dir)]
+    for path in named:
+        real = Path(os.path.realpath(path))
+        if _is_among(settings.home, [real]) or any(_is_among(each, [real, *real.parents]) for each in ours):
+            raise UsageError(
+                f"{escape_controls(str(path))}: is what the home keeps for itself, not new reviews. Next: name "
+                f"{escape_controls(str(settings.inbox_dir))}, or files elsewhere."
+            )
 
 
 def _is_among(folder: Path, others: list[Path]) -> bool:

@@ -162,6 +162,8 @@ def _find_named(request: ScoringRequest, inbox: Path) -> dict[Path, Path | None]
 
     All must be there, and where they may be.
     """
+    if nameless := [name for name in request.named if not name.strip() or "\0" in name]:
+        raise UsageError(f"{nameless[0]!r} names no file. Next: give names within the inbox, or whole paths.")
     paths: dict[Path, Path | None] = {inbox / name: None for name in request.named}
     if request.within is not None:
         paths = dict(_place_named(path, (inbox, *request.within)) for path in paths)

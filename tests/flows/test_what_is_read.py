@@ -49,7 +49,7 @@ def test_no_link_and_no_dots_lead_out_of_the_inbox(settings: Settings, outside: 
         find_outstanding(settings.inbox_dir, settings.warehouse, ScoringRequest((name,)), record=False)
 
 
-@pytest.mark.parametrize("name", ["a.csv", "", "deep", "deep/b.csv", "deep/../a.csv"])
+@pytest.mark.parametrize("name", ["a.csv", ".", "deep", "deep/b.csv", "deep/../a.csv"])
 def test_names_within_the_inbox_are_found_under_the_names_that_they_have_there(
     settings: Settings, name: str
 ) -> None:
@@ -60,6 +60,13 @@ def test_names_within_the_inbox_are_found_under_the_names_that_they_have_there(
     whole = find_outstanding(settings.inbox_dir, settings.warehouse, ScoringRequest(), record=False)
     assert found.new
     assert set(found.new) <= set(whole.new)
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\0b"])
+def test_what_can_be_no_name_is_refused(settings: Settings, name: str) -> None:
+    settings.inbox_dir.mkdir(parents=True)
+    with pytest.raises(UsageError, match="names no file"):
+        find_outstanding(settings.inbox_dir, settings.warehouse, ScoringRequest((name,)), record=False)
 
 
 def test_a_command_grants_what_it_names_for_its_own_call_alone() -> None:

@@ -100,9 +100,12 @@ def test_programs_and_our_own_pages_are_let_in(host: str) -> None:
     assert ask([("host", host)], "websocket").reached
 
 
-def test_our_pages_are_shown_in_no_other_and_send_to_no_other_server() -> None:
+def test_our_pages_are_shown_in_no_other_and_run_and_send_nothing_of_other_servers() -> None:
     asked = ask([("host", OWN)])
     assert dict(asked.said[0]["headers"])[b"content-security-policy"] == PAGE_RULES.encode()
+    rules = dict(rule.split(" ", 1) for rule in PAGE_RULES.split("; "))
+    assert rules["connect-src"] == "'self'"
+    assert not [source for source in rules["script-src"].split() if source[0] != "'" and source != "blob:"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from data_contracts.errors import UsageError
 from deployments.settings import Settings, load_settings
-from flows.targets import require_free_target
+from flows.targets import require_free_target, require_no_own_folder
 
 
 @pytest.fixture
@@ -69,3 +69,17 @@ def test_a_folder_of_the_home_that_is_a_link_is_refused_by_its_other_name(
 @pytest.mark.parametrize("name", ["..", "../new", "mine", "mine/new", "exports", "exports/new"])
 def test_what_is_not_kept_may_be_written(home: Settings, name: str) -> None:
     require_free_target(home, home.home / name, home.exports_dir, or_itself=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "bundles", "reviews/train.parquet", "prefect/password", "inbox/../parts"]
+)
+def test_what_the_home_keeps_for_itself_is_not_read_as_reviews(home: Settings, name: str) -> None:
+    with pytest.raises(UsageError, match="not new reviews"):
+        require_no_own_folder(home, [home.home / name])
+
+
+def test_files_of_the_inbox_and_of_elsewhere_are_read_as_reviews(home: Settings, tmp_path: Path) -> None:
+    require_no_own_folder(
+        home, [home.inbox_dir / "a.csv", home.scored_dir, tmp_path / "b.csv", home.home / "mine"]
+    )
