@@ -53,6 +53,15 @@ def test_a_run_of_other_reviews_warns_and_its_scores_stand(judged_home: Settings
     assert ask(judged_home.published, "SELECT count(*) FROM scored_reviews") == [(200,)]
 
 
+def test_the_message_of_a_run_tells_of_drift_and_of_quarantined_rows(judged_home: Settings) -> None:
+    drop_reviews(judged_home, words=10)
+    (judged_home.inbox_dir / "blank.csv").write_text("text\n   \ngood film\n", "utf-8")
+    state: Any = score_reviews(return_state=True)
+    assert state.message.startswith(
+        "201 reviews of 2 files scored, 1 row quarantined. Drift: token_count: PSI "
+    )
+
+
 def test_where_drift_is_an_error_the_run_fails_and_its_scores_stand(
     judged_home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
