@@ -231,18 +231,20 @@ def score(
       reviews score --rescore --since 2026-11-01
       reviews score --rescore --model cnn_lstm-s0-45f69cba155b
     """
-    wait_for_server = _prepare_prefect()
     from deployments.settings import load_settings
+    from flows.targets import require_no_own_folder
+
+    settings = load_settings()
+    require_no_own_folder(settings, files)
+    wait_for_server = _prepare_prefect()
     from flows.grants import grant
     from flows.messages import describe_scoring
     from flows.score_reviews import score_reviews
-    from flows.targets import require_no_own_folder
     from flows.warm_up import warm_up
 
-    require_no_own_folder(load_settings(), files)
     named = [str(path.absolute()) for path in files] or None
     if not dry_run:
-        warm_up(load_settings(), named or [])
+        warm_up(settings, named or [])
     wait_for_server()
     with grant(named or []):
         done = score_reviews(

@@ -122,7 +122,9 @@ def _name_report(path: str | None) -> list[str]:
 
 def _describe_scored(summary: ScoringSummary) -> list[str]:
     if summary.files_scored + summary.files_rescored + len(summary.refused) == 0:
-        return [f"Nothing new: {count(summary.files_found, 'file')} looked at"]
+        # A mistyped home has an empty inbox: whoever reads this sees where it looked.
+        where = f", in {escape_controls(summary.inbox)}" if not summary.files_found else ""
+        return [f"Nothing new: {count(summary.files_found, 'file')} looked at{where}"]
     if summary.files_scored + summary.files_rescored == 0:
         return [f"Nothing scored: {count(len(summary.refused), 'file')} refused"]
     by = f" with {summary.model_id}" if summary.model_id else ""

@@ -11,6 +11,7 @@ from data_contracts.errors import BundleError
 from deployments.settings import Settings
 from flows import cli
 from flows.messages import PLAN_LINES, describe_plan, describe_scoring
+from flows.score_reviews import ScoringSummary
 from tasks.inbox import PassedOver
 from tasks.score_plan import PlannedFile, ScoringPlan
 from tests.flows.scoring_runs import CSV, drop, plan, run
@@ -146,3 +147,8 @@ def test_a_long_plan_is_cut_and_says_so() -> None:
     assert f"  {PLAN_LINES - 1}.csv" in text
     assert f"  {PLAN_LINES}.csv" not in text
     assert "  and 7 more\n  total new: 57 files, 57 rows" in text
+
+
+def test_a_run_that_finds_no_file_says_where_it_looked() -> None:
+    said = describe_scoring(ScoringSummary("typo/inbox", 0, 0, 0, 0, None, (), ()))
+    assert said == "Nothing new: 0 files looked at, in typo/inbox"
