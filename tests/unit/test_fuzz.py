@@ -146,6 +146,20 @@ def test_rows_as_promised_are_no_finding(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert found == {"outcome": "rows"}
 
 
+@pytest.mark.parametrize(("size", "kind"), [(0, "rows"), (256, "memory")])
+def test_memory_is_judged_by_what_a_file_takes_not_by_what_was_held_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: int, kind: str
+) -> None:
+    def take(*_: object) -> Iterator[pa.RecordBatch]:
+        taken.append(b"x" * (size << 20))
+        yield make_batch()
+
+    held, taken = b"x" * (256 << 20), list[bytes]()
+    monkeypatch.setattr("tests.fuzz.worker.MEMORY_BYTES", 128 << 20)
+    found = found_by(monkeypatch, tmp_path, take)
+    assert (found.get("kind", found["outcome"]), len(held)) == (kind, 256 << 20)
+
+
 @pytest.fixture
 def pretended_worker() -> Iterator[list[Worker]]:
     """Holds the workers that `pretend` starts, and ends them."""
