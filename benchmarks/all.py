@@ -19,8 +19,8 @@ from pathlib import Path
 
 from benchmarks.plots import draw
 from deployments.settings import PROJECT_ROOT
-from models.engine import count_cores
-from tasks.model_registry import list_models
+from models.lstm.engine import count_cores
+from tasks.warehouse.model_registry import list_models
 
 DOCUMENT = PROJECT_ROOT / "docs" / "performance.md"
 PLOT = PROJECT_ROOT / "docs" / "images" / "benchmarks.svg"

@@ -22,8 +22,8 @@ import duckdb
 
 from benchmarks.all import describe_machine, write_down
 from data_contracts.queries import list_queries
-from tasks.named_queries import read_values
-from tasks.warehouse import begin_transaction, open_warehouse
+from tasks.queries.named_queries import read_values
+from tasks.warehouse.connection import begin_transaction, open_warehouse
 
 PLACE = "answers"
 CORES = 2

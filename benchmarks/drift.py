@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 
 from data_contracts.warehouse import list_migrations, read_views
-from models.bundle import read_facts
-from models.scorer import ScoredTexts, Scorer, load_scorer, score_texts
-from tasks.model_registry import list_models, record_reference
-from tasks.reviews_parquet import read_split
+from models.bundle.folder import read_facts
+from models.bundle.scorer import ScoredTexts, Scorer, load_scorer, score_texts
+from tasks.archive.reviews_parquet import read_split
+from tasks.warehouse.model_registry import list_models, record_reference
 
 SIZES = (50, 200, 500, 2000)
 KEPT_WORDS = 40

@@ -28,13 +28,13 @@ import pyarrow.parquet as pq
 
 from data_contracts.parts import PART_SCHEMAS
 from deployments.settings import PROJECT_ROOT, Settings
-from models.gate import Decision
-from tasks.commit import commit_parts
-from tasks.inbox import SourceFile, hash_file, look_into
-from tasks.ledger import record_seen
-from tasks.model_registry import keep_decision
-from tasks.published import publish
-from tasks.warehouse import open_warehouse
+from models.evaluation.gate import Decision
+from tasks.inbox.source_files import SourceFile, hash_file, look_into
+from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.ledger import record_seen
+from tasks.warehouse.model_registry import keep_decision
+from tasks.warehouse.published import publish
 
 MODEL_ID = "benchmark"
 IDLE = """

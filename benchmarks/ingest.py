@@ -20,8 +20,8 @@ from benchmarks.ratios import print_sides
 from data_contracts.archive import check_archive
 from data_contracts.expectations import require_success
 from data_contracts.reviews import check_reviews
-from tasks.archive import count_folders, read_archive, resolve_provenance
-from tasks.reviews_parquet import build_tables, write_tables
+from tasks.archive.reader import count_folders, read_archive, resolve_provenance
+from tasks.archive.reviews_parquet import build_tables, write_tables
 
 ROOT = Path(__file__).parents[1]
 OURS = """
@@ -39,7 +39,7 @@ print(json.dumps([perf_counter() - started, peak]))
 KERAS = """
 import json, sys
 from time import perf_counter
-from models.quiet import load_tensorflow
+from models.tensorflow import load_tensorflow
 load_tensorflow()
 import keras
 started = perf_counter()

@@ -29,8 +29,8 @@ from benchmarks.models_plots import draw_all, make_standalone
 from benchmarks.paired import SAMPLES, PairedDifference
 from data_contracts.archive import DATASETS
 from deployments.settings import PROJECT_ROOT
-from models.behaviour import CAPABILITIES, ElsewhereReview, read_elsewhere
-from models.comparison import CONFIDENCE
+from models.evaluation.behaviour import CAPABILITIES, ElsewhereReview, read_elsewhere
+from models.evaluation.comparison import CONFIDENCE
 from tasks.report.charts import Chart
 
 PAGE = PROJECT_ROOT / "docs" / "models.md"

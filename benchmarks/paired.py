@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.comparison import CONFIDENCE, resample_means
+from models.evaluation.comparison import CONFIDENCE, resample_means
 
 SAMPLES = 10_000
 
@@ -17,7 +17,7 @@ class PairedDifference:
 
     difference: float
     low: float
-    """The lower end of the interval that holds `models.comparison.CONFIDENCE` of the bootstrap's differences."""
+    """The lower end of the interval that holds `CONFIDENCE` (models.evaluation.comparison) of the differences."""
     high: float
     p: float
     """Two-sided: how often chance alone would turn the sign; 2 / (`SAMPLES` + 1) at the least, 1 at the most."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tasks.model_registry import list_models
+from tasks.warehouse.model_registry import list_models
 
 FIGURES = {
     "test_accuracy": "accuracy",

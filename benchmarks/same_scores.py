@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from models.bundle import load_model, load_vocabulary, read_facts
-from models.quiet import load_tensorflow
-from models.scorer import load_scorer
-from models.text import EncodedReviews, encode_reviews
+from models.bundle.folder import load_model, load_vocabulary, read_facts
+from models.bundle.scorer import load_scorer
+from models.tensorflow import load_tensorflow
+from models.tokenizer import EncodedReviews, encode_reviews
 
 SEQUENCES, LONGEST = 10_000, 700
 

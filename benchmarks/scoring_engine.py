@@ -25,14 +25,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks.plain_keras import SEED_VARIANTS
-from models.bundle import GRAPH_FILE, load_model, load_vocabulary, read_facts, write_bundle
-from models.engine import Engine, find_inputs, load_engine, open_graph
-from models.export import export_graph
-from models.quiet import load_tensorflow
-from models.scorer import make_scorer, score_texts
-from models.text import EncodedReviews, Vocabulary, encode_reviews
+from models.bundle.folder import GRAPH_FILE, load_model, load_vocabulary, read_facts, write_bundle
+from models.bundle.scorer import make_scorer, score_texts
+from models.lstm.engine import Engine, find_inputs, load_engine, open_graph
+from models.lstm.export import export_graph
+from models.tensorflow import load_tensorflow
+from models.tokenizer import EncodedReviews, Vocabulary, encode_reviews
 from models.variants import find_variant
-from models.window_engine import reads_windows
+from models.wide_lstm.engine import reads_windows
 
 ROOT = Path(__file__).parents[1]
 PREDICT_ROWS = 256
@@ -40,7 +40,7 @@ XLA_ROWS, XLA_STEPS = 512, 50
 """A batch of the XLA side, and what its lengths are rounded up to: each shape is compiled once."""
 START_UP = (
     "import sys, time; started = time.perf_counter(); from pathlib import Path\n"
-    "from models.scorer import load_scorer, score_texts\n"
+    "from models.bundle.scorer import load_scorer, score_texts\n"
     "score_texts(load_scorer(Path(sys.argv[1])), ['a good film'])\n"
     "print(time.perf_counter() - started)"
 )

@@ -36,7 +36,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from deployments.settings import PROJECT_ROOT
-from tasks.sample_archive import write_sample_archive
+from tasks.archive.sample import write_sample_archive
 
 REVIEWS = Path(sys.executable).with_name("reviews")
 DOCUMENT = PROJECT_ROOT / "docs" / "reliability.md"

@@ -37,7 +37,7 @@ PIECES = {
     "+ Great Expectations": "import flows.score_reviews; from data_contracts.expectations import "
     "import_expectations; import_expectations()",
     "+ ONNX Runtime and the scorer": "import flows.score_reviews; from data_contracts.expectations import "
-    "import_expectations; import_expectations(); import tasks.scoring, onnxruntime",
+    "import_expectations; import_expectations(); import tasks.scoring.groups, onnxruntime",
     "TensorFlow alone": "import tensorflow",
 }
 """What is imported, by name: each holds the one before it, the last one but itself."""

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from benchmarks.plain_keras import SEED_VARIANTS, build, load_rows
 from benchmarks.ratios import spread
-from models.quiet import load_tensorflow
-from models.shared_steps import share_steps
+from models.lstm.shared_steps import share_steps
+from models.tensorflow import load_tensorflow
 from models.variants import find_variant
 
 SEED = 0

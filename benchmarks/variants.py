@@ -29,19 +29,19 @@ from benchmarks.plain_keras import SEED_VARIANTS
 from benchmarks.scoring_engine import prepare_predict, read_texts, time_of
 from data_contracts.errors import BundleError
 from deployments.settings import PROJECT_ROOT
-from models.behaviour import (
+from models.bundle.folder import load_model, load_vocabulary, read_facts
+from models.bundle.scorer import Scorer, load_scorer, score_texts
+from models.evaluation.behaviour import (
     list_behaviour_texts,
     rate_behaviour,
     read_behaviour_tests,
     read_elsewhere,
 )
-from models.bundle import load_model, load_vocabulary, read_facts
-from models.quiet import load_tensorflow
-from models.scorer import Scorer, load_scorer, score_texts
-from models.text import encode_reviews
+from models.tensorflow import load_tensorflow
+from models.tokenizer import encode_reviews
 from models.variants import VARIANTS, Variant, find_variant
-from tasks.code_version import fingerprint_code
-from tasks.reviews_parquet import read_provenance
+from tasks.archive.reviews_parquet import read_provenance
+from tasks.support.code_version import fingerprint_code
 
 STOCK_VARIANT = "cnn_lstm"
 """What stock Keras trains beside each seed: times of training are told as ratios to it."""

@@ -205,14 +205,14 @@ def _measure_stages(home: Path, csv: Path, once: bool = False) -> Figures:
 
     from data_contracts.expectations import import_expectations
     from data_contracts.limits import RowLimits
-    from models.scorer import Scorer, load_scorer
-    from models.text import EncodedReviews, encode_reviews
-    from tasks.commit import commit_parts
-    from tasks.inbox import SourceFile, hash_file, look_at_named
-    from tasks.model_registry import find_champion
-    from tasks.published import publish
-    from tasks.read_options import ReadOptions
-    from tasks.scoring import ScoringJob, keep_part, score_group
+    from models.bundle.scorer import Scorer, load_scorer
+    from models.tokenizer import EncodedReviews, encode_reviews
+    from tasks.inbox.source_files import SourceFile, hash_file, look_at_named
+    from tasks.review_files.options import ReadOptions
+    from tasks.scoring.groups import ScoringJob, keep_part, score_group
+    from tasks.warehouse.commit import commit_parts
+    from tasks.warehouse.model_registry import find_champion
+    from tasks.warehouse.published import publish
 
     figures: Figures = {}
     kept: list[EncodedReviews] = []
@@ -275,7 +275,7 @@ def _run_plain_script(home: Path, csv: Path) -> Figures:
     import numpy as np
     import pandas as pd
 
-    from tasks.model_registry import find_champion
+    from tasks.warehouse.model_registry import find_champion
 
     champion = find_champion(home / "reviews.duckdb")
     assert champion is not None

@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks.ratios import spread
-from models.bundle import read_facts
-from models.engine import count_cores
-from models.scorer import load_scorer, score_texts
+from models.bundle.folder import read_facts
+from models.bundle.scorer import load_scorer, score_texts
+from models.lstm.engine import count_cores
 
 Judge = Callable[[], NDArray[np.bool_]]
 

@@ -77,7 +77,7 @@ CONTENT_DIGESTS: Mapping[str, str] = {
     "stanford": "d14eebb4c3d63e05d8629591e86843437e5f98fd292a72997e933c348f61ed9f",
     "sample": "92822e965f47560f976b31d2980c0dc1ab589c7532361ca3647ac435b88a5bfe",
 }
-"""The digest of each known data set's content, as `tasks.archive.read_archive` computes it."""
+"""The digest of each known data set's content, as `tasks.archive.reader.read_archive` computes it."""
 
 DATASETS = {
     "stanford": "the Stanford Large Movie Review Dataset",

@@ -12,7 +12,7 @@ import duckdb
 
 from data_contracts.warehouse import list_migrations, read_views
 from docs.pages import DOCS
-from tasks.warehouse import bring_up_to_date
+from tasks.warehouse.connection import bring_up_to_date
 
 PAGE = DOCS / "tables.md"
 RELATIONS = (

@@ -15,12 +15,12 @@ from data_contracts.faults import pass_fault_point
 from deployments.settings import Settings, load_settings
 from flows.grants import is_granted
 from flows.recording import record_flow_run
-from tasks import ingest_stages as stages
-from tasks.opening import place_within
-from tasks.publish_stage import publish_copy
-from tasks.published import needs_publishing
-from tasks.reviews_parquet import is_up_to_date
-from tasks.run_page import name_run
+from tasks.archive.reviews_parquet import is_up_to_date
+from tasks.inbox.opening import place_within
+from tasks.stages import ingest as stages
+from tasks.stages.publish import publish_copy
+from tasks.stages.run_page import name_run
+from tasks.warehouse.published import needs_publishing
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from prefect import runtime
 
 from data_contracts.errors import ReviewsError
 from deployments.settings import Settings
-from tasks.code_version import name_code_version
-from tasks.run_log import end_run, start_run
+from tasks.support.code_version import name_code_version
+from tasks.warehouse.run_log import end_run, start_run
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,17 @@ from deployments.settings import Settings, load_settings
 from flows import scoring_page as page
 from flows.grants import is_granted
 from flows.recording import RecordedRun, record_flow_run
-from tasks import score_stages as stages
-from tasks.answers import count
-from tasks.inbox import PassedOver, group_files
-from tasks.locking import hold_folder
-from tasks.model_registry import Champion
-from tasks.publish_stage import publish_copy
-from tasks.published import needs_publishing
-from tasks.report_stage import report_run
-from tasks.rescoring import measure_sources
-from tasks.run_page import end_completed, name_run
-from tasks.score_plan import Outstanding, ScoringPlan, ScoringRequest, to_utc
+from tasks.inbox.source_files import PassedOver, group_files
+from tasks.queries.formats import count
+from tasks.scoring.plan import Outstanding, ScoringPlan, ScoringRequest, to_utc
+from tasks.scoring.rescoring import measure_sources
+from tasks.stages import score as stages
+from tasks.stages.publish import publish_copy
+from tasks.stages.report import report_run
+from tasks.stages.run_page import end_completed, name_run
+from tasks.support.locking import hold_folder
+from tasks.warehouse.model_registry import Champion
+from tasks.warehouse.published import needs_publishing
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from typing import Any
 from prefect import get_run_logger
 
 from deployments.settings import Settings
-from tasks.answers import count
-from tasks.commit import CommittedFile
-from tasks.events import tell_committed, tell_refused
-from tasks.lineage import trace_lineage
-from tasks.run_page import show_lineage, show_table
-from tasks.score_plan import ScoringPlan
-from tasks.score_stages import COUNTS, Work
+from tasks.queries.formats import count
+from tasks.scoring.plan import ScoringPlan
+from tasks.stages.events import tell_committed, tell_refused
+from tasks.stages.lineage import trace_lineage
+from tasks.stages.run_page import show_lineage, show_table
+from tasks.stages.score import COUNTS, Work
+from tasks.warehouse.commit import CommittedFile
 
 FILES_NAMED = 5
 """Refused files that a run's message names at most."""

@@ -12,12 +12,12 @@ from pydantic import Field
 from data_contracts.faults import pass_fault_point
 from deployments.settings import load_settings
 from flows.recording import record_flow_run
-from models.gate import GateCheck
+from models.evaluation.gate import GateCheck
 from models.variants import DEFAULT_VARIANT, VARIANTS
-from tasks import train_stages as stages
-from tasks.publish_stage import publish_copy
-from tasks.report_stage import report_run
-from tasks.run_page import name_run
+from tasks.stages import train as stages
+from tasks.stages.publish import publish_copy
+from tasks.stages.report import report_run
+from tasks.stages.run_page import name_run
 
 
 @dataclass(frozen=True)

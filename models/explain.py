@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.text import EncodedReviews
+from models.tokenizer import EncodedReviews
 
 LEFT_OUT = 0
 """The id in the place of a word that is left out: that of words that the model does not know."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.errors import UsageError
-from models.text import SEQUENCE_LENGTH, VOCABULARY_SIZE
+from models.tokenizer import SEQUENCE_LENGTH, VOCABULARY_SIZE
 
 if TYPE_CHECKING:
     import keras
 
-    from models.training import TrainedModel
+    from models.training.fit import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Variant:
     build: Callable[["Variant"], "keras.Model"]
     """Gives a compiled model: int32 ids [n, sequence_length] to P(positive) [n, 1]."""
     recipe: Callable[..., "TrainedModel"] | None = None
-    """Trains it as `models.wide_training.train_wide_lstm` does; None where Keras's `fit` does."""
+    """Trains it as `models.wide_lstm.recipe.train_wide_lstm` does; None where Keras's `fit` does."""
     reads_unlabelled: bool = False
     """Whether reviews without a label are read too, for the vocabulary and by the recipe."""
     vocabulary_size: int = VOCABULARY_SIZE
@@ -102,13 +102,13 @@ def _build_cnn_lstm(variant: Variant) -> "keras.Model":
 
 
 def _build_wide_lstm(variant: Variant) -> "keras.Model":
-    from models.wide_lstm import build_wide_lstm
+    from models.wide_lstm.layers import build_wide_lstm
 
     return build_wide_lstm(variant)
 
 
 def _train_wide_lstm(*arguments: Any, **options: Any) -> "TrainedModel":
-    from models.wide_training import train_wide_lstm
+    from models.wide_lstm.recipe import train_wide_lstm
 
     return train_wide_lstm(*arguments, **options)
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from models.gate import Decision
-from tasks.model_registry import Champion, find_champion, keep_decision
+from models.evaluation.gate import Decision
+from tasks.warehouse.model_registry import Champion, find_champion, keep_decision
 
 
 def promote_model(warehouse: Path, model_id: str, reason: str) -> Champion:

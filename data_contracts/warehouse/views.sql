@@ -96,7 +96,7 @@ summed AS (
         avg(given_rating) AS mean_given_rating,
         min(dated_at) AS first_reviewed_at,
         max(dated_at) AS last_reviewed_at,
-        -- As models/stars.py measures it. A margin of which a part is unknown would be too narrow.
+        -- As models/evaluation/stars.py measures it. A margin of which a part is unknown would be too narrow.
         CASE WHEN count(rating_interval_title + rating_interval_review) = count(*)
             THEN sqrt(avg(rating_interval_title ** 2) + avg(rating_interval_review ** 2) / count(*)) END AS margin,
         -- Three dates at least, over a quarter: a line through fewer says nothing. The error is the slope's own.

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from tasks.answers import count
+from tasks.queries.formats import count
 from tasks.report.charts import Chart, Series, draw_bars, draw_lines
 from tasks.report.runs import Row
 from tasks.report.scoring_facts import LENGTHS_FROM, SCORE_BINS, ScoringFacts

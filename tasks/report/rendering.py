@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from data_contracts.archive import DATASETS
 from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
-from models.stars import INTERVAL_SHARE
-from tasks.answers import count, escape_controls
+from models.evaluation.stars import INTERVAL_SHARE
+from tasks.queries.formats import count, escape_controls
 from tasks.report.pictures import draw_drift, draw_scoring, draw_training
 from tasks.report.runs import Row
 from tasks.report.scoring_facts import FILES_SHOWN, TEXT_CHARACTERS, ScoringFacts

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from data_contracts.errors import UsageError
-from tasks.answers import escape_controls
-from tasks.published import Ask
+from tasks.queries.formats import escape_controls
+from tasks.warehouse.published import Ask
 
 LATEST = "latest"
 SCORING, TRAINING = "score-reviews", "train-model"

@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from data_contracts.errors import BundleError
-from models.bundle import read_facts
-from tasks.published import Ask
+from models.bundle.folder import read_facts
 from tasks.report.runs import Row, Run, sum_up_checks
+from tasks.warehouse.published import Ask
 
 FILES_SHOWN = 100
 REVIEWS_SHOWN = 5

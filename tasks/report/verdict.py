@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from data_contracts.drift import BOUNDARY as DRIFT
 from data_contracts.review_files import BOUNDARY as REVIEW_FILES
-from models.stars import INTERVAL_SHARE
-from tasks.answers import count
+from models.evaluation.stars import INTERVAL_SHARE
+from tasks.queries.formats import count
 from tasks.report.runs import Row, Run
 from tasks.report.scoring_facts import ScoringFacts
 from tasks.report.training_facts import TrainingFacts

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.answers import escape_controls
+from tasks.queries.formats import escape_controls
 
 NOTHING = "–"
 NAME_CHARACTERS = 80
@@ -19,7 +19,7 @@ SLICE_WORDS = {
     "negation": "with a negation",
     "contrast": "with a contrast",
 }
-"""The slices of `models.comparison`, as a report calls them."""
+"""The slices of `models.evaluation.comparison`, as a report calls them."""
 
 
 def name_slice(name: str) -> str:

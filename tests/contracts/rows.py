@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from data_contracts.review_files import READ_SCHEMA
 from data_contracts.scored_reviews import SCORED_SCHEMA, name_sentiments
-from models.stars import rate_stars
+from models.evaluation.stars import rate_stars
 
 
 def make_read_rows(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from data_contracts.archive import EXPECTED_REVIEWS, FOLDERS, RATINGS_BY_LABEL, FolderCount, check_archive
 from data_contracts.errors import ContractError
 from data_contracts.expectations import CheckResult, require_success
-from tasks.archive import count_folders
+from tasks.archive.reader import count_folders
 from tests.unit.small_archive import read_once
 
 RULES = {

@@ -17,7 +17,7 @@ from data_contracts.drift import (
     describe_reference,
 )
 from data_contracts.warehouse import list_migrations, read_views
-from tasks.model_registry import record_reference
+from tasks.warehouse.model_registry import record_reference
 
 Measures = dict[str, NDArray[Any]]
 SAMPLES = 200

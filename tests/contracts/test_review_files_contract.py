@@ -19,7 +19,7 @@ from data_contracts.review_files import (
     measure_rows,
     merge_results,
 )
-from models.text import find_worded, split_words
+from models.tokenizer import find_worded, split_words
 from tests.contracts.rows import make_read_rows
 
 LIMITS = RowLimits(max_text_chars=50)

@@ -19,7 +19,7 @@ from data_contracts.reviews import (
     SPLITS,
     check_reviews,
 )
-from tasks.reviews_parquet import build_tables
+from tasks.archive.reviews_parquet import build_tables
 from tests.unit.small_archive import read_once
 
 DUPLICATE_RULES = {

@@ -170,7 +170,7 @@ def test_ctrl_c_in_a_terminal_ends_a_training_and_all_that_it_started(tmp_path: 
         started = psutil.Process(process.pid)
         deadline = time.monotonic() + 120
         while not (
-            children := [each for each in started.children() if "models.lstm_process" in each.cmdline()]
+            children := [each for each in started.children() if "models.lstm.lstm_process" in each.cmdline()]
         ):
             assert time.monotonic() < deadline
             time.sleep(0.2)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.conftest import REVIEWS, Demo, run_reviews
 
-SERVER = "deployments.temporary_server"
+SERVER = "deployments.local_server.temporary_server"
 
 
 def find_server(parent: psutil.Process) -> psutil.Process | None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from deployments.settings import Settings, load_settings
-from flows import asking, promoting, upkeep
-from tasks.exports import Wish
-from tasks.quarantine import Choice, parse_row_name
+from flows.command import asking, promoting, upkeep
+from tasks.maintenance.quarantine import Choice, parse_row_name
+from tasks.queries.exports import Wish
 
 BY = "explorer"
 Say = Callable[[str], None]

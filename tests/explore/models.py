@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from deployments.settings import Settings, load_settings
-from models.bundle import fingerprint_bundle, read_facts
-from models.evaluation import evaluate_scores
-from models.golden import GOLDEN_TEXTS
-from models.onnx_graph import Graph, order_gates, serialize_graph
-from models.scorer import load_scorer, score_texts
-from tasks.model_registry import record_model
+from models.bundle.folder import fingerprint_bundle, read_facts
+from models.bundle.golden import GOLDEN_TEXTS
+from models.bundle.scorer import load_scorer, score_texts
+from models.evaluation.metrics import evaluate_scores
+from models.graphs.builder import Graph, order_gates, serialize_graph
+from tasks.warehouse.model_registry import record_model
 
 SEQUENCE_LENGTH, EMBEDDING, UNITS = 12, 4, 4
 WORDS = ("good", "bad", "film", "the", "a", "plot")
@@ -62,7 +62,7 @@ def _write_facts(folder: Path, facts: dict[str, Any]) -> None:
 
 
 def _draw_graph(words: int, seed: int) -> bytes:
-    """Draw the weights of an embedding, an LSTM and a dense layer, as `models.export` would write them."""
+    """Draw the weights of an embedding, an LSTM and a dense layer, as `models.lstm.export` would write them."""
     from onnx import TensorProto, helper
 
     random = np.random.default_rng(seed)

@@ -28,9 +28,11 @@ def leave_prefect_out() -> None:
     """Let flows and tasks be the plain functions that they are made of; what they show on pages goes nowhere."""
     from prefect import Task
 
-    from flows import promoting, recording, score_reviews, scoring_page
-    from models.gate import pass_first_model
-    from tasks import run_page, score_stages
+    from flows import recording, score_reviews, scoring_page
+    from flows.command import promoting
+    from models.evaluation.gate import pass_first_model
+    from tasks.stages import run_page
+    from tasks.stages import score as score_stages
 
     for module in (score_stages, score_reviews):
         for name, value in list(vars(module).items()):
@@ -151,7 +153,7 @@ class _Connection:
 
 def seize_disk_and_clock() -> None:
     """Let every change of the disk pass the killer, and every look at the time see the clock."""
-    from tasks import warehouse
+    from tasks.warehouse import connection as warehouse
 
     connect: Callable[..., duckdb.DuckDBPyConnection] = warehouse._connect
 

@@ -107,12 +107,6 @@ def _load() -> None:
     import pyarrow.dataset
     import pyarrow.pandas_compat  # noqa: F401
 
-    import tasks.drift
-    import tasks.forgetting
-    import tasks.rating_scale
-    import tasks.report.writing
-    import tasks.rescoring
-    import tasks.scoring  # noqa: F401
     from data_contracts.expectations import import_expectations
     from tests.explore import commands, seams  # noqa: F401
 
@@ -135,7 +129,7 @@ def _write(replies: int, reply: Reply) -> None:
 
 def _run(request: Request) -> Reply:
     from data_contracts.errors import ReviewsError
-    from tasks import score_stages
+    from tasks.stages import score as score_stages
     from tests.explore.commands import COMMANDS
     from tests.explore.seams import CLOCK, KILLER, forget_passings
 

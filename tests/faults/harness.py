@@ -22,9 +22,9 @@ import pyarrow.parquet as pq
 from data_contracts.archive import EXPECTED_REVIEWS
 from data_contracts.faults import FAULT_POINTS, VARIABLE
 from data_contracts.reviews import SPLITS
-from flows.demo import drop_new_files
-from tasks.reviews_parquet import read_split
-from tasks.sample_archive import write_sample_archive
+from flows.command.demo import drop_new_files
+from tasks.archive.reviews_parquet import read_split
+from tasks.archive.sample import write_sample_archive
 
 REVIEWS = Path(sys.executable).with_name("reviews")
 TEXT_FILES = 600

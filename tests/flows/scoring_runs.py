@@ -6,7 +6,7 @@ from typing import Any
 from deployments.settings import Settings
 from flows.grants import grant
 from flows.score_reviews import ScoringSummary, score_reviews
-from tasks.score_plan import ScoringPlan
+from tasks.scoring.plan import ScoringPlan
 from tests.flows.small_home import ask
 
 CSV = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt1,bad plot,2\nc,tt2,   ,5\n"

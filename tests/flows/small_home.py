@@ -11,12 +11,12 @@ import numpy as np
 from deployments.settings import Settings
 from flows.grants import grant
 from flows.ingest_reviews import IngestSummary, ingest_reviews
-from models.bundle import name_model, read_facts, write_bundle
-from models.evaluation import evaluate_scores
-from models.golden import GOLDEN_TEXTS
-from models.scorer import make_keras_scorer, score_texts
-from models.text import Vocabulary
-from tasks.model_registry import record_model
+from models.bundle.folder import name_model, read_facts, write_bundle
+from models.bundle.golden import GOLDEN_TEXTS
+from models.bundle.scorer import make_keras_scorer, score_texts
+from models.evaluation.metrics import evaluate_scores
+from models.tokenizer import Vocabulary
+from tasks.warehouse.model_registry import record_model
 from tests.models.small import WORDS, make_small_variant
 from tests.promoting import promote_model
 

@@ -11,9 +11,9 @@ import pytest
 
 from data_contracts.errors import ReviewsError, UsageError, WarehouseError
 from deployments.settings import Settings
-from flows.upkeep import back_up, restore, run_verify
-from tasks import backups
-from tasks.warehouse import open_warehouse
+from flows.command.upkeep import back_up, restore, run_verify
+from tasks.maintenance import backups
+from tasks.warehouse.connection import open_warehouse
 from tests.flows.scoring_runs import CSV, count, drop, run
 
 MORE = "review_id,text\nx,good plot\n"

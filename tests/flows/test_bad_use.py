@@ -17,9 +17,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from deployments.settings import Settings, load_settings
-from flows.cli import main
-from models.bundle import fingerprint_bundle
-from tasks.warehouse import open_warehouse
+from flows.command.cli import main
+from models.bundle.folder import fingerprint_bundle
+from tasks.warehouse.connection import open_warehouse
 from tests.flows.scoring_runs import CSV, drop, run
 from tests.flows.small_home import promote_small_model, write_small_bundle
 
@@ -436,7 +436,7 @@ def test_what_a_library_makes_of_ctrl_c_ends_as_ctrl_c(
 ) -> None:
     interrupted = threading.Event()
     interrupted.set()
-    monkeypatch.setattr("tasks.interruption.INTERRUPTED", interrupted)
+    monkeypatch.setattr("tasks.support.interruption.INTERRUPTED", interrupted)
     done = CliRunner().invoke(main, ["--home", str(tmp_path), "sql", "from runs"])
     assert done.exit_code == 130
     assert "Interrupted. What is committed stays" in done.output
@@ -476,8 +476,8 @@ def test_a_home_that_is_a_file_is_wrong_usage(tmp_path: Path) -> None:
 
 def test_commands_that_the_demo_shows_name_its_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWS_HOME", "restored afterwards")
-    monkeypatch.setattr("flows.cli._prepare_prefect", lambda: lambda: None)
-    monkeypatch.setattr("flows.demo.run_demo", lambda say: say("Next: reviews score"))
+    monkeypatch.setattr("flows.command.cli._prepare_prefect", lambda: lambda: None)
+    monkeypatch.setattr("flows.command.demo.run_demo", lambda say: say("Next: reviews score"))
     done = CliRunner().invoke(main, ["demo"])
     assert re.search(r"Next: reviews --home \S+/data/demo score", done.output)
 

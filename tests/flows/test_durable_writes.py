@@ -7,9 +7,9 @@ import pytest
 
 from data_contracts.parts import PART_SCHEMAS
 from deployments.settings import load_settings
-from flows.asking import export
-from flows.upkeep import back_up, forget, restore
-from tasks.exports import Wish
+from flows.command.asking import export
+from flows.command.upkeep import back_up, forget, restore
+from tasks.queries.exports import Wish
 from tests.flows.scoring_runs import CSV, drop, run
 from tests.flows.small_home import promote_small_model
 from tests.flows.test_train_model import ingest_small_archive

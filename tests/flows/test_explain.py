@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from deployments.settings import Settings, load_settings
-from flows.cli import main
-from flows.upkeep import forget
+from flows.command.cli import main
+from flows.command.upkeep import forget
 from tests.conftest import PROJECT_ROOT
 from tests.flows.scoring_runs import drop, run
 from tests.flows.small_home import ask, promote_small_model, write_small_bundle
@@ -143,7 +143,7 @@ def test_what_was_forgotten_is_not_explained(own_home: Settings) -> None:
 
 def test_neither_tensorflow_nor_prefect_is_loaded(home: Settings) -> None:
     script = (
-        "import sys; from flows.cli import main\n"
+        "import sys; from flows.command.cli import main\n"
         "try: main(sys.argv[1:])\n"
         "except SystemExit: pass\n"
         "print('LOADED', sorted({name.split('.')[0] for name in sys.modules}))"

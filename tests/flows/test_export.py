@@ -9,10 +9,10 @@ import pytest
 
 from data_contracts.errors import UsageError
 from deployments.settings import Settings
-from flows.asking import export
-from flows.upkeep import back_up, forget, release, restore
-from tasks.exports import Wish
-from tasks.quarantine import Choice
+from flows.command.asking import export
+from flows.command.upkeep import back_up, forget, release, restore
+from tasks.maintenance.quarantine import Choice
+from tasks.queries.exports import Wish
 from tests.flows.scoring_runs import drop, run
 from tests.flows.small_home import ask, promote_small_model
 

@@ -6,9 +6,10 @@ import pytest
 
 from data_contracts.errors import UsageError
 from deployments.settings import Settings
+from flows.command.upkeep import back_up, forget, restore, run_verify
 from flows.score_reviews import score_reviews
-from flows.upkeep import back_up, forget, restore, run_verify
-from tasks import forgetting, score_stages
+from tasks.maintenance import forgetting
+from tasks.stages import score as score_stages
 from tests.flows.scoring_runs import count, drop, run
 from tests.flows.small_home import ask, promote_small_model
 

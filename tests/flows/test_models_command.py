@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-import flows.promoting
-import tasks.events
-import tasks.model_comparison
+import flows.command.promoting
+import tasks.stages.events
+import tasks.training.model_comparison
 from deployments.settings import Settings
-from flows.cli import main
-from flows.messages import describe_models
-from tasks.model_registry import find_champion, list_models
-from tasks.training import LabelledTexts
+from flows.command.cli import main
+from flows.command.messages import describe_models
+from tasks.training.build_bundle import LabelledTexts
+from tasks.warehouse.model_registry import find_champion, list_models
 from tests.flows.small_home import ask, promote_small_model, write_small_bundle
 from tests.models.test_gate import BETTER, hold_contest, make_scores
 from tests.promoting import promote_model
@@ -36,7 +36,9 @@ def make_validation(rows: int = 40) -> LabelledTexts:
 @pytest.fixture(autouse=True)
 def validation(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every home have the same few validation reviews."""
-    monkeypatch.setattr(flows.promoting, "load_rows", lambda _: SimpleNamespace(validation=make_validation()))
+    monkeypatch.setattr(
+        flows.command.promoting, "load_rows", lambda _: SimpleNamespace(validation=make_validation())
+    )
 
 
 @pytest.fixture
@@ -131,7 +133,7 @@ def test_a_model_from_other_data_is_named(
     champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     present = SimpleNamespace(data_fingerprint="of today")
-    monkeypatch.setattr("tasks.reviews_parquet.read_provenance", lambda _: present)
+    monkeypatch.setattr("tasks.archive.reviews_parquet.read_provenance", lambda _: present)
     assert f"{challenger} was trained on other data" in reviews("compare", challenger).stdout
 
 
@@ -165,7 +167,7 @@ def test_the_first_model_is_promoted_without_a_comparison(settings: Settings, ch
 def test_a_better_model_is_promoted_with_the_reason_given(
     settings: Settings, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks.model_comparison, "hold_contest", lambda *_: BETTER)
+    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: BETTER)
     done = reviews("promote", challenger, "--reason", "it reads long reviews")
     assert done.exit_code == 0, done.output
     query = "select model_id, reason, compared_with from promotions order by number desc limit 1"
@@ -179,7 +181,7 @@ def test_a_better_model_is_promoted_with_the_reason_given(
 def test_a_worse_model_is_refused_with_the_reasons_and_the_next_step(
     settings: Settings, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks.model_comparison, "hold_contest", lambda *_: WORSE)
+    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: WORSE)
     refused = reviews("promote", challenger)
     assert refused.exit_code == 1
     assert "worse than the champion" in refused.stderr
@@ -194,7 +196,7 @@ def test_a_worse_model_is_refused_with_the_reasons_and_the_next_step(
 def test_a_worse_model_that_is_forced_is_promoted_and_the_refusal_is_kept(
     settings: Settings, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks.model_comparison, "hold_contest", lambda *_: WORSE)
+    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: WORSE)
     assert reviews("promote", challenger, "--force", "--reason", "for a trial").exit_code == 0
     [(model_id, reason)] = ask(
         settings.published, "select model_id, reason from promotions order by number desc limit 1"
@@ -269,8 +271,8 @@ def test_a_server_is_told_which_model_scores_from_now_on(
     champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[tuple[str, str, str | None]] = []
-    monkeypatch.setattr(tasks.events, "tell_promoted", lambda *what: told.append(what))
-    monkeypatch.setattr(tasks.model_comparison, "hold_contest", lambda *_: BETTER)
+    monkeypatch.setattr(tasks.stages.events, "tell_promoted", lambda *what: told.append(what))
+    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: BETTER)
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     reviews("promote", challenger, "--reason", "better")
     reviews("rollback", "--reason", "worse")

@@ -9,12 +9,12 @@ import pytest
 
 from data_contracts.errors import BundleError, ReviewsError, UsageError
 from deployments.settings import Settings
-from flows.upkeep import release, run_verify, show_row
-from models.scorer import EncodedTexts, ScoredTexts, Scorer, score_encoded
-from models.text import EncodedReviews
-from tasks import scoring
-from tasks.published import query_published
-from tasks.quarantine import Choice, list_query, parse_row_name
+from flows.command.upkeep import release, run_verify, show_row
+from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, score_encoded
+from models.tokenizer import EncodedReviews
+from tasks.maintenance.quarantine import Choice, list_query, parse_row_name
+from tasks.scoring import groups as scoring
+from tasks.warehouse.published import query_published
 from tests.flows.scoring_runs import CSV, count, drop, run
 from tests.flows.small_home import ask, promote_small_model
 
@@ -188,7 +188,7 @@ def test_a_row_on_which_the_scorer_fails_is_set_aside_alone(
     scoring_home: Settings, answer: Exception | float
 ) -> None:
     [bundle] = scoring_home.bundles_dir.iterdir()
-    from models.scorer import load_scorer
+    from models.bundle.scorer import load_scorer
 
     sound = load_scorer(bundle)
     marked = sound.word_ids["plot"]
@@ -245,7 +245,7 @@ def test_a_run_in_which_the_model_knows_no_word_of_any_text_ends_well(scoring_ho
 
 def test_each_row_of_a_chunk_is_set_aside_for_its_own_reason(scoring_home: Settings) -> None:
     [bundle] = scoring_home.bundles_dir.iterdir()
-    from models.scorer import load_scorer
+    from models.bundle.scorer import load_scorer
 
     sound = load_scorer(bundle)
     texts = ["\U0001f60d", "good film", "bad plot", "映画", "bad film", "a plot", "\U0001f44e"]
@@ -306,7 +306,7 @@ def test_what_a_scorer_makes_of_ctrl_c_is_not_tried_again_in_parts(
         raise RuntimeError("interrupted")
 
     drop(scoring_home, "a.csv", "text\nbad plot\n")
-    monkeypatch.setattr("tasks.interruption.INTERRUPTED", pressed)
+    monkeypatch.setattr("tasks.support.interruption.INTERRUPTED", pressed)
     monkeypatch.setattr(scoring, "score_encoded", press_once)
     with pytest.raises(KeyboardInterrupt):
         run()

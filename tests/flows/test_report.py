@@ -10,9 +10,9 @@ from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import Artifact
 
 from deployments.settings import Settings
-from flows.cli import main
+from flows.command.cli import main
+from flows.command.upkeep import forget
 from flows.score_reviews import score_reviews
-from flows.upkeep import forget
 from tasks.report import writing
 from tests.flows.scoring_runs import CSV, drop, run
 from tests.flows.small_home import ask, promote_small_model

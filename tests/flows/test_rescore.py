@@ -11,14 +11,16 @@ from prefect.settings import PREFECT_API_URL
 
 from data_contracts.errors import BundleError, WarehouseError
 from deployments.settings import Settings
-from flows.messages import describe_scoring
+from flows.command.messages import describe_scoring
 from flows.score_reviews import score_reviews
-from models.scorer import load_scorer, score_texts
-from tasks import inbox, score_stages, scoring
-from tasks.inbox import group_files
-from tasks.model_registry import find_promoted
-from tasks.rescoring import OlderSource, find_older_sources, measure_sources, rescore_group
-from tasks.warehouse import open_warehouse
+from models.bundle.scorer import load_scorer, score_texts
+from tasks.inbox import source_files as inbox
+from tasks.inbox.source_files import group_files
+from tasks.scoring import groups as scoring
+from tasks.scoring.rescoring import OlderSource, find_older_sources, measure_sources, rescore_group
+from tasks.stages import score as score_stages
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.model_registry import find_promoted
 from tests.flows.scoring_runs import CSV, count, drop, run
 from tests.flows.small_home import ask, promote_small_model, write_small_bundle
 
@@ -159,8 +161,8 @@ def test_texts_that_no_reader_can_see_yet_are_scored_again_too(older_home: Setti
 @pytest.mark.parametrize("stage", ["commit_parts", "rescore_group"])
 def test_a_killed_run_is_finished_by_the_next_with_nothing_twice(older_home: Settings, stage: str) -> None:
     script = (
-        "import os, tasks.inbox, tasks.score_stages as stages\n"
-        "tasks.inbox.GROUP_FILES = 1\n"
+        "import os, tasks.inbox.source_files, tasks.stages.score as stages\n"
+        "tasks.inbox.source_files.GROUP_FILES = 1\n"
         f"done, work = [], stages.{stage}\n"
         "def die_at_the_second(*arguments):\n"
         "    done.append(1)\n"

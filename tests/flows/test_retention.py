@@ -5,8 +5,8 @@ import stat
 import pytest
 
 from deployments.settings import Settings
-from flows.upkeep import run_verify
-from tasks.warehouse import open_warehouse
+from flows.command.upkeep import run_verify
+from tasks.warehouse.connection import open_warehouse
 from tests.flows.scoring_runs import CSV, count, drop, run
 from tests.flows.small_home import ask, promote_small_model
 

@@ -8,8 +8,8 @@ from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter
 
-from tasks import run_page
-from tasks.run_page import end_completed, name_run, show_live_progress
+from tasks.stages import run_page
+from tasks.stages.run_page import end_completed, name_run, show_live_progress
 
 
 def list_artifacts(flow_run_id: Any) -> list[Any]:

@@ -9,11 +9,11 @@ from click.testing import CliRunner
 
 from data_contracts.errors import BundleError
 from deployments.settings import Settings
-from flows import cli
-from flows.messages import PLAN_LINES, describe_plan, describe_scoring
+from flows.command import cli
+from flows.command.messages import PLAN_LINES, describe_plan, describe_scoring
 from flows.score_reviews import ScoringSummary
-from tasks.inbox import PassedOver
-from tasks.score_plan import PlannedFile, ScoringPlan
+from tasks.inbox.source_files import PassedOver
+from tasks.scoring.plan import PlannedFile, ScoringPlan
 from tests.flows.scoring_runs import CSV, drop, plan, run
 from tests.flows.small_home import promote_small_model, write_small_bundle
 

@@ -20,9 +20,11 @@ from prefect.settings import PREFECT_API_URL
 from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError, WarehouseError
 from deployments.settings import Settings
 from flows.score_reviews import score_reviews
-from models.scorer import load_scorer, score_texts
-from tasks import inbox, score_stages, scoring
-from tasks.review_files import ReadOptions, read_review_file
+from models.bundle.scorer import load_scorer, score_texts
+from tasks.inbox import source_files as inbox
+from tasks.review_files.reader import ReadOptions, read_review_file
+from tasks.scoring import groups as scoring
+from tasks.stages import score as score_stages
 from tests.flows.scoring_runs import CSV, count, drop, run
 from tests.flows.small_home import ask, promote_small_model, write_small_bundle
 
@@ -164,7 +166,7 @@ def test_a_missing_model_does_no_harm_where_there_is_nothing_new(settings: Setti
 def test_what_a_killed_run_left_scored_is_committed_by_the_next(scoring_home: Settings) -> None:
     drop(scoring_home, "a.csv", CSV)
     script = (
-        "import os, tasks.score_stages as stages\n"
+        "import os, tasks.stages.score as stages\n"
         "stages.commit_parts = lambda *_: os.kill(os.getpid(), 9)\n"
         "from flows.score_reviews import score_reviews\n"
         "score_reviews()"
@@ -384,7 +386,7 @@ def test_what_a_library_makes_of_ctrl_c_does_not_let_the_run_go_on(
     fail_for(monkeypatch, "a.csv", error=OSError("interrupted"))
     interrupted = threading.Event()
     interrupted.set()
-    monkeypatch.setattr("tasks.interruption.INTERRUPTED", interrupted)
+    monkeypatch.setattr("tasks.support.interruption.INTERRUPTED", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run()
     assert count(scoring_home, "scored_reviews") == 0

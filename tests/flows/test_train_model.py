@@ -11,19 +11,19 @@ from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
 from prefect.states import Pending
 
-import tasks.train_stages
-import tasks.training
+import tasks.stages.train
+import tasks.training.build_bundle
 from data_contracts.errors import ContractError, SourceError, WarehouseBusyError
 from deployments.settings import Settings, load_settings
-from flows.messages import describe_training
+from flows.command.messages import describe_training
 from flows.train_model import TrainingSummary, train_model
-from models import bundle
-from models.bundle import find_graph, is_unaltered, read_facts
+from models.bundle import folder as bundle
+from models.bundle.folder import find_graph, is_unaltered, read_facts
 from models.variants import VARIANTS
-from tasks.model_registry import find_champion, record_model
-from tasks.train_stages import decide
-from tasks.training import TrainedBundle, load_rows
-from tasks.warehouse import open_warehouse
+from tasks.stages.train import decide
+from tasks.training.build_bundle import TrainedBundle, load_rows
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.model_registry import find_champion, record_model
 from tests.flows.small_home import ask, ingest
 from tests.models.small import make_small_wide_variant
 from tests.unit.small_archive import RATING, write_archive
@@ -224,7 +224,7 @@ def test_a_training_whose_bundle_is_not_promoted_ends_with_its_figures_and_the_r
         record_model(warehouse, facts)
         (home.bundles_dir / facts["model_id"] / "vocabulary.json").write_text("[]")
 
-    monkeypatch.setattr(tasks.train_stages, "record_model", record_and_damage)
+    monkeypatch.setattr(tasks.stages.train, "record_model", record_and_damage)
     summary = train_model("cnn_lstm", epochs=1, seed=12, promote="always")
     assert (summary.promoted, summary.facts["metrics"]["test"]["accuracy"] >= 0) == (False, True)
     assert "was altered after it was trained" in summary.reason
@@ -257,7 +257,9 @@ def test_training_input_that_breaks_its_contract_stops_the_flow(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = set(home.bundles_dir.glob("*"))
-    monkeypatch.setattr(tasks.training, "hold_out_titles", lambda ids: np.arange(len(ids)) < len(ids) // 2)
+    monkeypatch.setattr(
+        tasks.training.build_bundle, "hold_out_titles", lambda ids: np.arange(len(ids)) < len(ids) // 2
+    )
     with pytest.raises(ContractError, match="titles"):
         train_model("cnn_lstm", epochs=1)
     assert set(home.bundles_dir.glob("*")) == before
@@ -280,10 +282,10 @@ def test_a_run_that_is_retried_does_not_train_again(
         raise AssertionError("it was trained already")
 
     with monkeypatch.context() as patch:
-        patch.setattr(tasks.train_stages, "decide", fail)
+        patch.setattr(tasks.stages.train, "decide", fail)
         failed: Any = run_flow(train_model, parameters=parameters, return_type="state")
     assert failed.is_failed()
-    monkeypatch.setattr(tasks.train_stages, "train_on", train_again)
+    monkeypatch.setattr(tasks.stages.train, "train_on", train_again)
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(failed.state_details.flow_run_id, Pending(), force=True)
         flow_run = client.read_flow_run(failed.state_details.flow_run_id)

@@ -11,9 +11,9 @@ import pytest
 
 from data_contracts.errors import ReviewsError
 from deployments.settings import Settings
-from flows.upkeep import run_verify
-from tasks.published import publish
-from tasks.warehouse import open_warehouse
+from flows.command.upkeep import run_verify
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.published import publish
 from tests.flows.scoring_runs import CSV, drop, run
 from tests.flows.small_home import ingest
 from tests.unit.small_archive import write_archive
@@ -74,7 +74,7 @@ def test_a_corruption_of_the_tables_breaks_its_promise(scored_home: Settings, pr
 
 
 def test_every_promise_of_the_tables_has_its_corruption() -> None:
-    from tasks.verification import PROMISES
+    from tasks.maintenance.verification import PROMISES
 
     assert CORRUPTIONS.keys() == PROMISES.keys()
 

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES
-from tasks import containers, streams
-from tasks.review_files import ReadOptions, read_review_file
+from tasks.containers import members as containers
+from tasks.containers import streams
+from tasks.review_files.reader import ReadOptions, read_review_file
 
 BATCH_BYTES = 64 << 20
 """Of one batch at most: eight times what `ReadOptions` asks for, since one row may be long."""

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from models.ngrams import NgramModel, number_ngrams
-from models.training import LabelledReviews
+from models.training.fit import LabelledReviews
 from models.variants import Variant, find_variant
-from models.wide_lstm import Blend, build_lstm_head, build_reader, join_paths
+from models.wide_lstm.layers import Blend, build_lstm_head, build_reader, join_paths
+from models.wide_lstm.ngrams import NgramModel, number_ngrams
 
 WORDS = ("good", "bad", "film", "the", "a", "plot")
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models import ablation
-from models.ablation import measure_paths
-from models.export import export_graph
-from models.text import EncodedReviews
-from models.window_engine import Logits, load_window_engine, rate_paths
+from models.lstm.export import export_graph
+from models.tokenizer import EncodedReviews
+from models.wide_lstm import ablation
+from models.wide_lstm.ablation import measure_paths
+from models.wide_lstm.engine import Logits, load_window_engine, rate_paths
 from tests.models.small import build_wide_at_random, make_small_variant, make_small_wide_variant
 from tests.models.test_engine import make_reviews
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.baseline import fit_baseline
+from models.evaluation.baseline import fit_baseline
 
 PRAISE = ["a warm and lively film", "warm, lively, funny", "the cast is warm", "so funny, so lively"]
 BLAME = ["a cold and tired film", "cold, tired, dull", "the cast is cold", "so dull, so tired"]

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import ContractError
-from models.behaviour import (
+from models.bundle.golden import GOLDEN_TEXTS
+from models.evaluation.behaviour import (
     BEHAVIOUR_FILE,
     CAPABILITIES,
     ELSEWHERE_FILE,
@@ -27,8 +28,7 @@ from models.behaviour import (
     read_behaviour_tests,
     read_elsewhere,
 )
-from models.golden import GOLDEN_TEXTS
-from models.text import split_words
+from models.tokenizer import split_words
 
 FROZEN = {
     ELSEWHERE_FILE: "ef3514d3a7bdeea3c392b2a018b45139758c8c6c8ab324c12ad88f77572ba7e1",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from data_contracts.errors import BundleError
-from models.bundle import (
+from models.bundle.folder import (
     GRAPH_FILE,
     fingerprint_bundle,
     is_unaltered,
@@ -18,10 +18,10 @@ from models.bundle import (
     require_unaltered,
     write_bundle,
 )
-from models.export import export_graph
-from models.gate import require_same_scores_in_fresh_process
-from models.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
-from models.text import Vocabulary
+from models.bundle.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
+from models.evaluation.gate import require_same_scores_in_fresh_process
+from models.lstm.export import export_graph
+from models.tokenizer import Vocabulary
 from tests.models.small import WORDS, make_small_variant
 
 VOCABULARY = Vocabulary(WORDS)

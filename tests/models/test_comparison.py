@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.behaviour import BehaviourResult, BehaviourTest
-from models.comparison import (
+from models.evaluation.behaviour import BehaviourResult, BehaviourTest
+from models.evaluation.comparison import (
     Interval,
     compare_behaviour,
     compare_scores,
@@ -16,8 +16,8 @@ from models.comparison import (
     holds_negation,
     mark_slices,
 )
-from models.evaluation import evaluate_scores
-from models.text import split_words
+from models.evaluation.metrics import evaluate_scores
+from models.tokenizer import split_words
 
 
 def find_accuracy_interval(

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from data_contracts.errors import BundleError
-from models import engine as engine_module
-from models.bundle import GRAPH_FILE, is_unaltered, name_model, write_bundle
-from models.engine import SAME_SCORE, Reach, count_steps, find_inputs, load_engine, score_reviews
-from models.export import export_graph
-from models.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
-from models.text import EncodedReviews, Vocabulary
+from models.bundle.folder import GRAPH_FILE, is_unaltered, name_model, write_bundle
+from models.bundle.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
+from models.lstm import engine as engine_module
+from models.lstm.engine import SAME_SCORE, Reach, count_steps, find_inputs, load_engine, score_reviews
+from models.lstm.export import export_graph
+from models.tokenizer import EncodedReviews, Vocabulary
 from models.variants import VARIANTS, Variant, find_variant
 from tests.models.small import WORDS, make_small_variant
 
@@ -291,7 +291,7 @@ def test_the_same_model_gives_the_same_graph() -> None:
 def test_a_process_that_only_scores_loads_neither_tensorflow_nor_keras(tmp_path: Path) -> None:
     bundle = save_small_bundle(tmp_path, build_at_random(make_small_variant()))
     script = (
-        "import sys; from pathlib import Path; from models.scorer import load_scorer, score_texts\n"
+        "import sys; from pathlib import Path; from models.bundle.scorer import load_scorer, score_texts\n"
         "print(score_texts(load_scorer(Path(sys.argv[1])), ['good film']).score[0])\n"
         "print(sorted({name.split('.')[0] for name in sys.modules} & {'tensorflow', 'keras', 'onnx', 'sklearn'}))"
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.evaluation import evaluate_lengths, evaluate_scores
+from models.evaluation.metrics import evaluate_lengths, evaluate_scores
 
 SCORES = np.array([0.9, 0.8, 0.5, 0.3, 0.1])
 POSITIVE = np.array([True, False, True, True, False])

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from models.bundle.scorer import make_scorer, score_texts
 from models.explain import explain_review, to_logit
-from models.scorer import make_scorer, score_texts
-from models.text import EncodedReviews, Vocabulary
+from models.tokenizer import EncodedReviews, Vocabulary
 from tests.models.small import WORDS, make_small_variant
 
 LENGTH = 12

@@ -8,9 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from data_contracts.errors import UsageError
-from models.comparison import LENGTH_SLICES, BehaviourChange, Contest, compare_scores
-from models.evaluation import evaluate_scores
-from models.gate import (
+from models.evaluation.comparison import LENGTH_SLICES, BehaviourChange, Contest, compare_scores
+from models.evaluation.gate import (
     LARGEST_COST_RATIO,
     SMALLEST_GAIN,
     SMALLEST_SLICE,
@@ -20,6 +19,7 @@ from models.gate import (
     judge_contest,
     pass_first_model,
 )
+from models.evaluation.metrics import evaluate_scores
 
 REVIEWS = 1000
 POSITIVE = np.arange(REVIEWS) % 2 == 0
@@ -223,7 +223,7 @@ def simulate_contest(seed: int, gain: float = 0.0) -> Contest:
 
 
 def test_chance_alone_seldom_promotes_and_seldom_refuses_for_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.comparison.RESAMPLES", 300)
+    monkeypatch.setattr("models.evaluation.comparison.RESAMPLES", 300)
     decisions = [decide(simulate_contest(seed)) for seed in range(150)]
     assert sum(decision.promote for decision in decisions) <= 9
     of_slices = [any(name.startswith("slice") for name in list_failed(each)) for each in decisions]
@@ -233,5 +233,5 @@ def test_chance_alone_seldom_promotes_and_seldom_refuses_for_a_slice(monkeypatch
 def test_a_model_that_is_a_little_better_everywhere_nearly_always_passes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("models.comparison.RESAMPLES", 300)
+    monkeypatch.setattr("models.evaluation.comparison.RESAMPLES", 300)
     assert sum(decide(simulate_contest(seed, gain=0.2)).promote for seed in range(40)) >= 38

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks.variants import measure_bundle
-from models.behaviour import CAPABILITIES, KIND_WORDS, read_elsewhere
-from models.bundle import write_bundle
-from models.text import Vocabulary
+from models.bundle.folder import write_bundle
+from models.evaluation.behaviour import CAPABILITIES, KIND_WORDS, read_elsewhere
+from models.tokenizer import Vocabulary
 from tests.models.small import WORDS, make_small_variant
 
 EVALUATION = {"reviews": 9, "accuracy": 0.9, "auc": 0.9, "log_loss": 0.3, "calibration_error": 0.1}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from models.ngrams import LONGEST, NgramModel, count_ngrams, fit_ngrams, number_ngrams, rate_ngrams
+from models.wide_lstm.ngrams import LONGEST, NgramModel, count_ngrams, fit_ngrams, number_ngrams, rate_ngrams
 
 WORDS = 5
 IDS = st.tuples(st.integers(0, 4), st.integers(0, 7)).flatmap(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import path_training
+from models.wide_lstm import branch_training as path_training
 from tests.models.test_wide_training import list_equal, train
 
 

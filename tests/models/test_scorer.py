@@ -5,15 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from models.engine import SAME_SCORE
-from models.scorer import (
+from models.bundle.scorer import (
     KERAS_BATCH_ROWS,
     Scorer,
     make_keras_scorer,
     make_scorer,
     score_texts,
 )
-from models.text import encode_reviews
+from models.lstm.engine import SAME_SCORE
+from models.tokenizer import encode_reviews
 from models.variants import VARIANTS, Variant, find_variant
 from tests.models.small import WORDS, make_small_variant
 

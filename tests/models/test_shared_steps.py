@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmarks import plain_keras
-from models.lstm_process import LstmProcesses
-from models.recurrence import find_shared_steps
-from models.shared_steps import share_steps
-from models.training import LabelledReviews, train_variant
+from models.lstm.lstm_process import LstmProcesses
+from models.lstm.recurrence import find_shared_steps
+from models.lstm.shared_steps import share_steps
+from models.training.fit import LabelledReviews, train_variant
 from models.variants import VARIANTS, find_variant
 
 ROOT = Path(__file__).parents[2]
@@ -171,7 +171,7 @@ def test_a_process_that_was_killed_is_named_as_the_cause() -> None:
 
 def test_no_process_outlives_a_training_that_is_killed() -> None:
     code = (
-        "import time, psutil; from models.lstm_process import LstmProcesses; p = LstmProcesses(2)\n"
+        "import time, psutil; from models.lstm.lstm_process import LstmProcesses; p = LstmProcesses(2)\n"
         "print(*[c.pid for c in psutil.Process().children()], flush=True); time.sleep(60)"
     )
     with subprocess.Popen(

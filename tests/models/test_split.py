@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.split import hold_out_titles, mark_first_texts
+from models.training.split import hold_out_titles, mark_first_texts
 
 TITLES = [f"tt{number:07}" for number in range(500)]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.stars import (
+from models.evaluation.stars import (
     LINEAR,
     RatingInterval,
     StarMapping,

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.text import SEPARATORS, build_vocabulary, encode_reviews, find_worded, locate_words, split_words
+from models.tokenizer import (
+    SEPARATORS,
+    build_vocabulary,
+    encode_reviews,
+    find_worded,
+    locate_words,
+    split_words,
+)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from models.evaluation import evaluate_scores
-from models.training import TrainedModel, train_variant
+from models.evaluation.metrics import evaluate_scores
+from models.training.fit import TrainedModel, train_variant
 from tests.models.small import make_reviews, make_small_variant
 
 

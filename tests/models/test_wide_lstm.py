@@ -1,4 +1,4 @@
-"""The wide LSTM as a Keras model: its n-grams are those of `models.ngrams`, and it is the same when loaded again."""
+"""The wide LSTM as a Keras model: its n-grams are those that NumPy computes, and it is the same when loaded again."""
 
 import json
 import zipfile
@@ -13,10 +13,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from models.bundle import MODEL_FILE, load_model
-from models.ngrams import NgramModel, rate_ngrams
-from models.wide_lstm import NGRAM_LOGIT, Blend, build_lstm_head, build_reader, join_paths, make_ngram_layer
-from models.windows import cut_windows
+from models.bundle.folder import MODEL_FILE, load_model
+from models.wide_lstm.layers import (
+    NGRAM_LOGIT,
+    Blend,
+    build_lstm_head,
+    build_reader,
+    join_paths,
+    make_ngram_layer,
+)
+from models.wide_lstm.ngrams import NgramModel, rate_ngrams
+from models.wide_lstm.windows import cut_windows
 from tests.models.small import build_wide_at_random, make_random_ngrams, make_small_wide_variant
 
 WORDS = 6

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import models.training
-from models.bundle import MODEL_FILE, load_model
-from models.export import export_graph
-from models.training import LabelledReviews, TrainedModel, train_variant
+import models.training.fit
+from models.bundle.folder import MODEL_FILE, load_model
+from models.lstm.export import export_graph
+from models.training.fit import LabelledReviews, TrainedModel, train_variant
 from models.variants import Variant
-from models.wide_lstm import NGRAM_LOGIT
+from models.wide_lstm.layers import NGRAM_LOGIT
 from tests.models.small import make_small_wide_variant
 
 ROWS = 120
@@ -81,7 +81,7 @@ def test_progress_adds_up_to_the_rows_of_all_epochs(unlabelled: int, epochs: int
 
 def test_the_fault_point_is_passed_after_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     passed: list[str] = []
-    monkeypatch.setattr(models.training, "pass_fault_point", passed.append)
+    monkeypatch.setattr(models.training.fit, "pass_fault_point", passed.append)
     train(epochs=2)
     assert passed == ["train: after an epoch"] * 2
 

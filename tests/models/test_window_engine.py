@@ -11,15 +11,16 @@ import pytest
 from numpy.typing import NDArray
 
 from data_contracts.errors import BundleError
-from models import engine as engine_module
-from models import wide_lstm, window_engine
-from models.bundle import GRAPH_FILE, load_model, name_model, write_bundle
-from models.engine import SAME_SCORE
-from models.export import export_graph
-from models.scorer import load_predict, load_scorer, make_keras_scorer, make_scorer, score_texts
-from models.text import EncodedReviews, Vocabulary
+from models.bundle.folder import GRAPH_FILE, load_model, name_model, write_bundle
+from models.bundle.scorer import load_predict, load_scorer, make_keras_scorer, make_scorer, score_texts
+from models.lstm import engine as engine_module
+from models.lstm.engine import SAME_SCORE
+from models.lstm.export import export_graph
+from models.tokenizer import EncodedReviews, Vocabulary
 from models.variants import find_variant
-from models.window_engine import WindowEngine, load_window_engine, rate_paths, score_windows
+from models.wide_lstm import engine as window_engine
+from models.wide_lstm import layers as wide_lstm
+from models.wide_lstm.engine import WindowEngine, load_window_engine, rate_paths, score_windows
 from tests.models.small import WORDS, build_wide_at_random, make_small_wide_variant
 from tests.models.test_engine import encode_ids, make_reviews, predict_with_keras
 

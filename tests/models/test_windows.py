@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from models.windows import cut_windows
+from models.wide_lstm.windows import cut_windows
 
 SIZES = st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 5))
 """Reviews, windows of each, and words of a window."""

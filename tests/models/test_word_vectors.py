@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.word_vectors import fit_word_vectors
+from models.wide_lstm.word_vectors import fit_word_vectors
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +36,7 @@ def test_the_same_reviews_and_seed_give_the_same_vectors() -> None:
 
 def test_another_process_gives_the_same_vectors() -> None:
     code = (
-        "import numpy as np; from models.word_vectors import fit_word_vectors\n"
+        "import numpy as np; from models.wide_lstm.word_vectors import fit_word_vectors\n"
         "ids = np.random.default_rng(0).integers(0, 30, (50, 20)).astype(np.int32)\n"
         "print(fit_word_vectors(ids, 30, 6, seed=1).tobytes().hex())"
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from models.behaviour import CAPABILITIES, ElsewhereReview
+from models.evaluation.behaviour import CAPABILITIES, ElsewhereReview
 
 REVIEWS = (
     ElsewhereReview("short-001", "Good | *very* good.", "positive", 9, "short"),

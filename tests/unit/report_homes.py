@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tasks.commit import commit_parts
-from tasks.published import Ask, ask_published, publish
 from tasks.report.runs import find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
-from tasks.run_log import end_run, start_run
-from tasks.warehouse import open_warehouse
+from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.published import Ask, ask_published, publish
+from tasks.warehouse.run_log import end_run, start_run
 from tests.unit.warehouse_parts import PartFile, write_part
 
 RUN = "11111111-1111-4111-8111-111111111111"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from data_contracts.archive import FOLDERS
-from tasks.archive import ArchiveContents, read_archive
+from tasks.archive.reader import ArchiveContents, read_archive
 
 REVIEWS_PER_FOLDER = 3
 RATING = {"neg": 2, "pos": 9, "unsup": 0}

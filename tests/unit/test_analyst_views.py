@@ -12,8 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.warehouse import read_views
-from tasks.answers import escape_controls
-from tasks.quarantine import list_query
+from tasks.maintenance.quarantine import list_query
+from tasks.queries.formats import escape_controls
 from tests.unit.view_tables import (
     add_file,
     add_model,

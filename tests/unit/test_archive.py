@@ -26,7 +26,7 @@ from data_contracts.archive import (
 )
 from data_contracts.errors import SourceError
 from data_contracts.reviews import FORMAT_VERSION
-from tasks.archive import (
+from tasks.archive.reader import (
     ArchiveContents,
     ReviewName,
     count_folders,
@@ -310,13 +310,13 @@ def test_a_hostile_archive_is_refused_by_name(kind: str, tmp_path: Path) -> None
 
 
 def test_a_total_over_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.archive.MAX_TOTAL_BYTES", 10_000)
+    monkeypatch.setattr("tasks.archive.reader.MAX_TOTAL_BYTES", 10_000)
     with pytest.raises(SourceError, match="unpacks to more than"):
         read_archive(write_archive(tmp_path / "a.tar.gz"))
 
 
 def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.archive.MAX_MEMBERS", 5)
+    monkeypatch.setattr("tasks.archive.reader.MAX_MEMBERS", 5)
     with pytest.raises(SourceError, match="more than 5 members"):
         read_archive(write_archive(tmp_path / "a.tar.gz"))
 
@@ -420,7 +420,7 @@ def test_the_data_fingerprint_tells_verified_from_accepted_data(
     contents: ArchiveContents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accepted = resolve_provenance(contents, accept_unverified=True)
-    monkeypatch.setattr("tasks.archive.CONTENT_DIGESTS", {"sample": contents.content_digest})
+    monkeypatch.setattr("tasks.archive.reader.CONTENT_DIGESTS", {"sample": contents.content_digest})
     verified = resolve_provenance(contents)
     assert verified.dataset == "sample"
     assert verified.data_fingerprint != accepted.data_fingerprint

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks import backups
-from tasks.warehouse import open_warehouse
+from tasks.maintenance import backups
+from tasks.warehouse.connection import open_warehouse
 
 
 class StoppedClock(datetime):

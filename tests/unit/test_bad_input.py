@@ -23,9 +23,9 @@ import pytest
 from data_contracts.errors import FileRefusedError
 from data_contracts.limits import RowLimits
 from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES, check_rows, measure_rows
-from models.text import find_worded
-from tasks.containers import ContainerLimits
-from tasks.review_files import ReadOptions, read_review_file
+from models.tokenizer import find_worded
+from tasks.containers.members import ContainerLimits
+from tasks.review_files.reader import ReadOptions, read_review_file
 from tests.unit import review_file_builders as make
 
 GOOD = "A good film."

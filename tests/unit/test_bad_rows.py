@@ -9,10 +9,10 @@ import pytest
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.limits import RowLimits
-from tasks.bad_rows import UNSUSPECTED_BYTES, can_only_be_refused, require_bounded
-from tasks.inbox import SourceFile
-from tasks.review_files import ReadOptions
-from tasks.scoring import ScoringJob, score_group
+from tasks.inbox.source_files import SourceFile
+from tasks.review_files.reader import ReadOptions
+from tasks.scoring.bad_rows import UNSUSPECTED_BYTES, can_only_be_refused, require_bounded
+from tasks.scoring.groups import ScoringJob, score_group
 
 LIMITS, OPTIONS = RowLimits(), ReadOptions()
 

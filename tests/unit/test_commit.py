@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import ContractError
-from tasks.commit import CommitSummary, commit_parts
-from tasks.warehouse import open_warehouse
+from tasks.warehouse.commit import CommitSummary, commit_parts
+from tasks.warehouse.connection import open_warehouse
 from tests.conftest import PROJECT_ROOT
 from tests.unit.warehouse_parts import PartFile, write_large_part, write_part
 
@@ -228,7 +228,7 @@ def test_two_processes_that_commit_one_part_at_once_give_it_once(warehouse: Path
 COMMIT = """
 import sys
 from pathlib import Path
-from tasks.commit import commit_parts
+from tasks.warehouse.commit import commit_parts
 print("ready", flush=True)
 commit_parts(Path(sys.argv[1]), Path(sys.argv[2]))
 print("done", flush=True)

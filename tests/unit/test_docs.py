@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
-from flows.cli import main
-from models.behaviour import CAPABILITIES, KIND_WORDS, read_behaviour_tests, read_elsewhere
+from flows.command.cli import main
+from models.evaluation.behaviour import CAPABILITIES, KIND_WORDS, read_behaviour_tests, read_elsewhere
 from models.variants import VARIANTS
-from tasks.review_columns import COLUMN_NAMES
+from tasks.review_files.columns import COLUMN_NAMES
 
 ROOT = Path(__file__).parents[2]
 EVALUATION_SETS = (ROOT / "docs" / "evaluation-sets.md").read_text("utf-8")

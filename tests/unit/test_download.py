@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from data_contracts.archive import PublishedArchive
 from data_contracts.errors import SourceError
-from tasks.download import FetchedArchive, Patience, fetch_archive
-from tasks.locking import hold_folder
+from tasks.archive.download import FetchedArchive, Patience, fetch_archive
+from tasks.support.locking import hold_folder
 
 DATA = bytes(range(1, 256)) * 2000
 OTHER_DATA = DATA[::-1]
@@ -375,7 +375,7 @@ def test_a_server_that_is_not_there_is_given_up(tmp_path: Path) -> None:
 def test_attempts_begin_anew_while_they_bring_something(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.download.PROGRESS_BYTES", 50_000)
+    monkeypatch.setattr("tasks.archive.download.PROGRESS_BYTES", 50_000)
     site.answers = [send(stop_after=60_000)]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
     assert len(site.requests) > PATIENCE.attempts
@@ -515,7 +515,7 @@ def test_a_promise_of_too_many_bytes_is_refused(site: Site, tmp_path: Path) -> N
 def test_too_many_bytes_without_a_promise_are_refused(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.download.MAX_TOTAL_BYTES", 10_000)
+    monkeypatch.setattr("tasks.archive.download.MAX_TOTAL_BYTES", 10_000)
     site.answers = [send_raw("HTTP/1.1 200 OK\nConnection: close", DATA)]
     with pytest.raises(SourceError, match="the limit"):
         fetch(site, tmp_path)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import UsageError
-from flows import error_words
-from flows.cli import main
-from flows.error_words import describe_error, refuse_undecodable, shorten
-from flows.standard_streams import write_in_utf8
+from flows.command import error_words
+from flows.command.cli import main
+from flows.command.error_words import describe_error, refuse_undecodable, shorten
+from flows.command.standard_streams import write_in_utf8
 from tests.conftest import PROJECT_ROOT
 
 
@@ -106,7 +106,7 @@ def test_output_that_can_not_be_written_ends_with_a_message(
 
 @pytest.mark.parametrize("redirection", [">/dev/full", ">&-", ">/dev/full 2>&-", "2>/dev/full >&-"])
 def test_nothing_is_added_when_the_process_ends(redirection: str) -> None:
-    command = f"{sys.executable} -m flows.cli variants {redirection}"
+    command = f"{sys.executable} -m flows.command.cli variants {redirection}"
     done = subprocess.run(
         ["sh", "-c", command], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
     )

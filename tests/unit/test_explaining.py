@@ -17,13 +17,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from data_contracts.errors import ReviewsError, UsageError, WarehouseError
-from models.scorer import Scorer
-from models.text import EncodedReviews
-from tasks.answers import escape_controls
-from tasks.commit import commit_parts
-from tasks.explained_page import draw_page, write_page
-from tasks.explained_text import describe_score, write_explanation, write_explanation_as_json
-from tasks.explaining import (
+from models.bundle.scorer import Scorer
+from models.tokenizer import EncodedReviews
+from tasks.explain.explanation import (
     Explained,
     FoundText,
     ReadWord,
@@ -34,8 +30,12 @@ from tasks.explaining import (
     find_text,
     write_signed,
 )
-from tasks.published import open_published, publish
-from tasks.warehouse import open_warehouse
+from tasks.explain.page import draw_page, write_page
+from tasks.explain.terminal import describe_score, write_explanation, write_explanation_as_json
+from tasks.queries.formats import escape_controls
+from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.published import open_published, publish
 from tests.unit.warehouse_parts import PartFile, hash_text, write_part
 
 WEIGHTS = {"good": 1.5, "bad": -2.0, "film": 0.1, "the": 0.0}

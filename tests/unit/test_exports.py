@@ -20,15 +20,15 @@ from click.testing import CliRunner
 from data_contracts.errors import ReviewsError, SourceError, UsageError, WarehouseError
 from data_contracts.faults import FAULT_POINTS, VARIABLE
 from deployments.settings import PROJECT_ROOT, Settings
-from flows.asking import export as export_command
-from flows.cli import main
-from tasks import exports
-from tasks.commit import commit_parts
-from tasks.export_ledger import LEDGER, LEDGER_VERSION, Manner
-from tasks.exports import Exported, Wish, export_reviews
-from tasks.locking import hold_folder
-from tasks.published import publish
-from tasks.warehouse import open_warehouse
+from flows.command.asking import export as export_command
+from flows.command.cli import main
+from tasks.queries import exports
+from tasks.queries.export_ledger import LEDGER, LEDGER_VERSION, Manner
+from tasks.queries.exports import Exported, Wish, export_reviews
+from tasks.support.locking import hold_folder
+from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.published import publish
 from tests.unit.warehouse_parts import NOON, PartFile, hash_text, write_part
 
 NEXT_DAY = NOON + timedelta(days=1)
@@ -247,7 +247,7 @@ def test_an_export_that_is_killed_is_completed_by_the_next(
     run(home)
     add(home, "g.csv", [{}, {"scored_at": NEXT_DAY}])
     options = ["--new"] if only_new else []
-    command = [sys.executable, "-m", "flows.cli", "--home", str(home.home), "export", *options]
+    command = [sys.executable, "-m", "flows.command.cli", "--home", str(home.home), "export", *options]
     killed = subprocess.run(
         command, cwd=PROJECT_ROOT, env={**os.environ, VARIABLE: point}, capture_output=True, check=False
     )
@@ -261,7 +261,7 @@ def test_an_export_that_is_killed_is_completed_by_the_next(
 
 def test_a_first_export_that_is_killed_leaves_nothing_that_counts(home: Settings) -> None:
     add(home, "f.csv", [{}])
-    command = [sys.executable, "-m", "flows.cli", "--home", str(home.home), "export"]
+    command = [sys.executable, "-m", "flows.command.cli", "--home", str(home.home), "export"]
     environment = {**os.environ, VARIABLE: "export: before ledger"}
     subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, check=False)
     assert list_files(home) == ["day=2026-03-01/.reviews-000001.parquet.tmp"]

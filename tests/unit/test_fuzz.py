@@ -13,7 +13,7 @@ import pytest
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
-from tasks import streams
+from tasks.containers import streams
 from tests.fuzz import judging, parquet_layout, supervising, zip_mutations
 from tests.fuzz.cases import MUTATIONS, build, plan_case
 from tests.fuzz.judging import judge

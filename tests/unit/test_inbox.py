@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks.inbox import (
+from tasks.inbox.source_files import (
     GROUP_BYTES,
     GROUP_FILES,
     Findings,
@@ -147,7 +147,7 @@ def test_a_folder_whose_name_is_not_utf8_is_named_in_characters_that_can_be_stor
             raise PermissionError(13, "Permission denied", str(path))
         return scan(path)
 
-    monkeypatch.setattr("tasks.inbox.os.scandir", refuse)
+    monkeypatch.setattr("tasks.inbox.source_files.os.scandir", refuse)
     [passed_over] = look_into(tmp_path).passed_over
     assert passed_over.uri.encode().endswith(b"/caf?")
 
@@ -159,7 +159,7 @@ def test_a_file_that_may_not_be_read_is_passed_over(tmp_path: Path, monkeypatch:
     def refuse(path: Path, root: Path | None) -> Any:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("tasks.inbox.open_regular", refuse)
+    monkeypatch.setattr("tasks.inbox.source_files.open_regular", refuse)
     assert hash_file(found) == PassedOver("a.csv", "can't be read: Permission denied")
 
 

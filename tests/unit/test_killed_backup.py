@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from deployments.settings import PROJECT_ROOT
-from tasks.backups import back_up
-from tasks.warehouse import open_warehouse
+from tasks.maintenance.backups import back_up
+from tasks.warehouse.connection import open_warehouse
 
 DIE_WHILE_COPYING = """
 import os, signal, sys
 from pathlib import Path
-from tasks import backups
+from tasks.maintenance import backups
 backups.copy_warehouse = lambda warehouse, file: os.kill(os.getpid(), signal.SIGKILL)
 warehouse, target = map(Path, sys.argv[1:])
 backups.back_up(warehouse, warehouse.parent / "bundles", target)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.commit import commit_parts
-from tasks.inbox import FoundFile, SourceFile
-from tasks.ledger import read_sightings, read_statuses, record_seen
-from tasks.score_plan import pick_new
-from tasks.warehouse import open_warehouse
+from tasks.inbox.source_files import FoundFile, SourceFile
+from tasks.scoring.plan import pick_new
+from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.ledger import read_sightings, read_statuses, record_seen
 from tests.unit.warehouse_parts import PartFile, hash_text, write_part
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from models.gate import decide_promotion
-from models.scorer import Scorer, load_scorer
-from tasks.model_comparison import COST_REPEATS, judge_challenger, time_in_turns
-from tasks.model_registry import Champion
-from tasks.training import LabelledTexts
+from models.bundle.scorer import Scorer, load_scorer
+from models.evaluation.gate import decide_promotion
+from tasks.training.build_bundle import LabelledTexts
+from tasks.training.model_comparison import COST_REPEATS, judge_challenger, time_in_turns
+from tasks.warehouse.model_registry import Champion
 
 CHAMPION = Champion("m1", "lstm", "a fingerprint", 1, "first", datetime(2026, 3, 1, tzinfo=UTC))
 VALIDATION = LabelledTexts(["good"], ["sha"], np.array([True]), np.array([9.0]), ["tt1"])

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from data_contracts.errors import BundleError, UsageError, WarehouseError
-from models.evaluation import Evaluation, RocCurve
-from models.gate import Decision, GateCheck
-from tasks.model_registry import (
+from models.evaluation.gate import Decision, GateCheck
+from models.evaluation.metrics import Evaluation, RocCurve
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.model_registry import (
     find_champion,
     find_model,
     keep_decision,
@@ -17,7 +18,6 @@ from tasks.model_registry import (
     record_model,
     roll_back,
 )
-from tasks.warehouse import open_warehouse
 from tests.promoting import promote_model
 
 

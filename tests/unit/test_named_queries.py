@@ -12,11 +12,11 @@ from click.testing import CliRunner, Result
 
 from data_contracts.errors import UsageError
 from data_contracts.queries import NamedQuery, list_names, list_queries, read_query
-from flows.cli import main
-from tasks.commit import commit_parts
-from tasks.named_queries import describe_queries, find_query, read_values
-from tasks.published import open_published, publish
-from tasks.warehouse import open_warehouse
+from flows.command.cli import main
+from tasks.queries.named_queries import describe_queries, find_query, read_values
+from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.published import open_published, publish
 from tests.unit.warehouse_parts import NOON, PartFile, hash_text, write_part
 
 DAY = timedelta(days=1)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import FileRefusedError
-from tasks.inbox import PassedOver, hash_file, look_into
-from tasks.opening import open_folder_of, open_regular, place_within
-from tasks.review_files import ReadOptions, read_review_file
-from tasks.streams import read_chunks
+from tasks.containers.streams import read_chunks
+from tasks.inbox.opening import open_folder_of, open_regular, place_within
+from tasks.inbox.source_files import PassedOver, hash_file, look_into
+from tasks.review_files.reader import ReadOptions, read_review_file
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_pipe_put_in_place_between_the_look_and_the_opening_is_not_read(
 ) -> None:
     regular = (inbox / "deep" / "a.csv").stat()
     os.mkfifo(inbox / "pipe.csv")
-    monkeypatch.setattr("tasks.opening.os.stat", lambda *_, **__: regular)
+    monkeypatch.setattr("tasks.inbox.opening.os.stat", lambda *_, **__: regular)
     with pytest.raises(OSError, match="a pipe or a device"):
         open_regular(inbox / "pipe.csv")
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from data_contracts.errors import FileRefusedError, ReviewsError
-from tasks import parquet_process
-from tasks.review_files import ReadOptions, read_review_file
+from tasks.review_files import parquet_process
+from tasks.review_files.reader import ReadOptions, read_review_file
 from tests.unit.review_file_builders import (
     encode_parquet,
     text_table,
@@ -114,8 +114,8 @@ SHORT_OF_MEMORY = """
 import resource, sys
 from pathlib import Path
 from data_contracts.errors import FileRefusedError
-from tasks import parquet_process
-from tasks.review_files import read_review_file
+from tasks.review_files import parquet_process
+from tasks.review_files.reader import read_review_file
 limit = parquet_process._measure_data() + (int(sys.argv[2]) << 20)
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 try:
@@ -142,13 +142,13 @@ MEASURE = """
 import resource, sys
 from pathlib import Path
 from data_contracts.errors import FileRefusedError
-from tasks.review_files import read_review_file
+from tasks.review_files.reader import read_review_file
 try:
     for _ in read_review_file(Path(sys.argv[1])): pass
     print("read", end=" ")
 except FileRefusedError as error:
     print(error.rule, end=" ")
-from tasks import parquet_process
+from tasks.review_files import parquet_process
 parquet_process._end_idle()
 # The system counts what the parent of a process held before its start as its own peak, but not here.
 own = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])

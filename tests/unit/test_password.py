@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from deployments.local_server.running import write_running
 from deployments.password import client_file, ensure_password, find_password, password_file, write_client_file
-from deployments.running import write_running
 from deployments.settings import Settings
-from flows.cli import _prepare_prefect
-from tasks.locking import hold_folder
+from flows.command.cli import _prepare_prefect
+from tasks.support.locking import hold_folder
 
 
 @pytest.fixture

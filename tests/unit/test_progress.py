@@ -2,14 +2,14 @@
 
 import pytest
 
-from tasks import progress
+from tasks.support import progress
 
 
 def test_a_log_gets_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = iter([0.0, 10.0, 61.0, 70.0, 122.0])
-    monkeypatch.setattr("tasks.progress.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("tasks.support.progress.time.monotonic", lambda: next(clock))
     tell = progress._write_lines("Training", 10)
     for done in (1, 4, 5, 9):
         tell(done)

@@ -13,9 +13,9 @@ import duckdb
 import pytest
 
 from data_contracts.errors import UsageError, WarehouseError
-from tasks.commit import commit_parts
-from tasks.published import ask_published, needs_publishing, publish, query_published, write_answer
-from tasks.warehouse import open_warehouse
+from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.published import ask_published, needs_publishing, publish, query_published, write_answer
 from tests.conftest import PROJECT_ROOT
 from tests.unit.warehouse_parts import PartFile, write_part
 
@@ -347,7 +347,7 @@ def test_the_last_of_several_statements_is_answered(shared: Path) -> None:
 def test_a_copy_that_someone_opened_for_writing_is_named(
     published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.published.READER_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("tasks.warehouse.published.READER_WAIT_SECONDS", 0.1)
     code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code, str(published)]
     holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -392,7 +392,7 @@ def test_asking_loads_no_heavy_library(shared: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from tasks.published import write_answer
+from tasks.warehouse.published import write_answer
 write_answer(Path(sys.argv[1]), "FROM movie_ratings", sys.argv[2], sys.stdout)
 heavy = {"pandas", "pyarrow", "numpy", "prefect", "tensorflow", "great_expectations"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
@@ -416,7 +416,7 @@ def test_a_query_that_takes_its_time_puts_nothing_but_its_rows_into_the_answer(t
     with open_warehouse(database, write=False):
         pass
     script = (
-        "import sys; from pathlib import Path; from tasks.published import write_answer; "
+        "import sys; from pathlib import Path; from tasks.warehouse.published import write_answer; "
         "write_answer(Path(sys.argv[1]), sys.argv[2], 'csv', sys.stdout)"
     )
     command = [sys.executable, "-c", script, str(database), slow]

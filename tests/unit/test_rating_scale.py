@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from data_contracts.rating_scale import FEWEST_RATINGS
-from tasks.rating_scale import judge_rating_scale
-from tasks.warehouse import open_warehouse
+from tasks.scoring.rating_scale import judge_rating_scale
+from tasks.warehouse.connection import open_warehouse
 from tests.unit.view_tables import add_file
 
 

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 
 from data_contracts.errors import FileRefusedError, ReviewsError
-from tasks.refusals import ENOUGH_MEMORY, MOST_MEMORY, refusing
+from tasks.support.refusals import ENOUGH_MEMORY, MOST_MEMORY, refusing
 
 SHORT_OF_MEMORY = """
 import psutil, resource
 from data_contracts.errors import FileRefusedError, ReviewsError
-from tasks.refusals import refusing
+from tasks.support.refusals import refusing
 
 def read():
     with refusing("csv_broken", lambda: "it is broken"):
@@ -69,7 +69,7 @@ def test_an_error_that_tells_of_memory_refuses_no_file_where_a_sound_one_might_f
             raise OSError(12, "Cannot allocate memory")
         return io.BytesIO()
 
-    monkeypatch.setattr("tasks.refusals.mmap.mmap", map_memory)
+    monkeypatch.setattr("tasks.support.refusals.mmap.mmap", map_memory)
     with pytest.raises(ReviewsError, match="too little memory"), refusing("csv_broken", lambda: "row 7"):
         raise error
     with pytest.raises(ReviewsError, match="too little memory"), refusing("csv_broken", lambda: "row 7"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from data_contracts.errors import UsageError, WarehouseError
 from tasks.report.runs import find_run
 from tasks.report.scoring_facts import ENOUGH_REVIEWS, REVIEWS_SHOWN, TEXT_CHARACTERS, find_moved
-from tasks.run_log import end_run, record_checks, start_run
+from tasks.warehouse.run_log import end_run, record_checks, start_run
 from tests.unit.report_homes import NEXT_RUN, RUN, asking, change, make_run, promote, read_facts_of
 from tests.unit.test_run_page import make_failure
 from tests.unit.warehouse_parts import PartFile
@@ -136,7 +136,7 @@ def test_what_can_be_released_and_the_longest_of_it_are_counted_without_what_was
 
 
 def test_what_a_killed_run_left_behind_belongs_to_the_run_that_committed_it(tmp_path: Path) -> None:
-    from tasks.commit import commit_parts
+    from tasks.warehouse.commit import commit_parts
 
     warehouse = make_run(tmp_path, [PartFile("left.csv", ROWS)], status=None, commit=False)
     start_run(warehouse, NEXT_RUN, "score-reviews", {}, "code")

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from models.gate import Decision, GateCheck
-from tasks.model_registry import keep_decision
+from models.evaluation.gate import Decision, GateCheck
 from tasks.report.rendering import render_scoring, render_training, write_release
 from tasks.report.runs import find_run
 from tasks.report.training_facts import read_training_facts
-from tasks.run_log import end_run, record_checks, start_run
+from tasks.warehouse.model_registry import keep_decision
+from tasks.warehouse.run_log import end_run, record_checks, start_run
 from tests.unit.report_homes import (
     HOSTILE,
     NEXT_RUN,

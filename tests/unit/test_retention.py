@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tasks.commit import commit_parts
-from tasks.retention import bring_back
+from tasks.maintenance.retention import bring_back
+from tasks.warehouse.commit import commit_parts
 from tests.unit.warehouse_parts import PartFile, write_part
 
 

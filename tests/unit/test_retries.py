@@ -11,7 +11,7 @@ from data_contracts.errors import (
     WarehouseBusyError,
     WarehouseError,
 )
-from tasks.retries import WHEN_IT_MAY_PASS, may_pass
+from tasks.stages.retries import WHEN_IT_MAY_PASS, may_pass
 
 
 def fail(error: Exception) -> "State[object]":

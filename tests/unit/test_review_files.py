@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES
-from tasks.review_files import ReadOptions, format_of, read_review_file
+from tasks.review_files.reader import ReadOptions, format_of, read_review_file
 from tests.unit.review_file_builders import (
     COMPRESSORS,
     CONTAINERS,
@@ -460,7 +460,7 @@ def test_batches_have_no_more_rows_and_about_no_more_bytes_than_told(tmp_path: P
 def test_good_and_misshapen_rows_keep_their_order_over_many_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.streams.CHUNK_BYTES", 200)
+    monkeypatch.setattr("tasks.containers.streams.CHUNK_BYTES", 200)
     lines = [f"{number},a" if number % 7 else f"{number}" for number in range(1, 500)]
     data = ("text,tag\n" + "\n".join(lines)).encode()
     rows = read_bytes(tmp_path, "a.csv", data)
@@ -471,7 +471,7 @@ def test_good_and_misshapen_rows_keep_their_order_over_many_blocks(
 def test_a_quoted_text_may_be_longer_than_what_is_read_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.streams.CHUNK_BYTES", 64)
+    monkeypatch.setattr("tasks.containers.streams.CHUNK_BYTES", 64)
     texts = ["line\n" * 100, 'a "word" in it', "short", "x" * 1000]
     rows = read_bytes(tmp_path, "a.csv", encode_csv([{"text": text} for text in texts]))
     assert [row["text"] for row in rows] == texts
@@ -503,7 +503,7 @@ def test_a_csv_is_read_alike_however_much_is_read_at_a_time(
     found = []
     for size in (1 << 20, chunk_bytes):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("tasks.streams.CHUNK_BYTES", size)
+            patch.setattr("tasks.containers.streams.CHUNK_BYTES", size)
             try:
                 found.append(read(path))
             except FileRefusedError as refusal:
@@ -604,7 +604,7 @@ def read_or_refuse(folder: Path, name: str, data: bytes) -> None:
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from tasks.review_files import read_review_file
+from tasks.review_files.reader import read_review_file
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 for _ in read_review_file(Path(sys.argv[1])): pass
 before = peak()

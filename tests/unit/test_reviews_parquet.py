@@ -13,9 +13,8 @@ import pytest
 
 from data_contracts.errors import SourceError
 from data_contracts.reviews import FORMAT_VERSION, PROVENANCE_KEY, REVIEWS_SCHEMA, SPLITS, Provenance
-from tasks.archive import read_archive, resolve_provenance
-from tasks.locking import hold_folder
-from tasks.reviews_parquet import (
+from tasks.archive.reader import read_archive, resolve_provenance
+from tasks.archive.reviews_parquet import (
     build_tables,
     count_rows,
     is_up_to_date,
@@ -23,6 +22,7 @@ from tasks.reviews_parquet import (
     read_split,
     write_tables,
 )
+from tasks.support.locking import hold_folder
 from tests.unit.small_archive import list_files, read_once, write_archive
 
 PROVENANCE = Provenance("other", "accepted_unverified", "5" * 64, "c" * 64, "d" * 64, FORMAT_VERSION)

@@ -8,8 +8,8 @@ import pytest
 
 from data_contracts.errors import WarehouseError
 from data_contracts.expectations import CheckResult
-from tasks.run_log import end_run, record_checks, start_run
-from tasks.warehouse import open_warehouse
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.run_log import end_run, record_checks, start_run
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What stands on a run's page, as text."""
 
 from data_contracts.expectations import CheckResult
-from tasks.run_page import describe_broken_contract
+from tasks.stages.run_page import describe_broken_contract
 
 
 def make_failure(**changed: object) -> CheckResult:

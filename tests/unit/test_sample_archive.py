@@ -12,9 +12,9 @@ import pytest
 
 from data_contracts.archive import CONTENT_DIGESTS, EXPECTED_REVIEWS
 from data_contracts.errors import SourceError
-from models.text import split_words
-from tasks.sample_archive import write_sample_archive
-from tasks.sample_archive.reviews import make_reviews
+from models.tokenizer import split_words
+from tasks.archive.sample import write_sample_archive
+from tasks.archive.sample.reviews import make_reviews
 
 Files = dict[str, bytes]
 """Content by path below `aclImdb/`."""

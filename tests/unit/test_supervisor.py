@@ -18,15 +18,15 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from data_contracts.errors import ReviewsError
-from deployments import status
-from deployments.children import Child, Say, kill_child, start_child
-from deployments.detached import stop_running
-from deployments.health import HUNG_SECONDS, keep_asking, look_after
+from deployments.local_server import status
+from deployments.local_server.children import Child, Say, kill_child, start_child
+from deployments.local_server.detached import stop_running
+from deployments.local_server.health import HUNG_SECONDS, keep_asking, look_after
+from deployments.local_server.running import Running
+from deployments.local_server.stopping import catch_signals, drain
+from deployments.local_server.up_log import keep_saying, open_log, read_last_start
 from deployments.processes import RUN_VARIABLE, find_parents, kill_marked, list_run_processes
-from deployments.running import Running
 from deployments.settings import PROJECT_ROOT, Settings
-from deployments.stopping import catch_signals, drain
-from deployments.up_log import keep_saying, open_log, read_last_start
 from tests.unit.test_up import start_marked
 
 PIPE_BYTES = 65_536
@@ -109,7 +109,7 @@ def test_of_the_log_the_lines_of_the_latest_start_are_shown(tmp_path: Path) -> N
 def test_a_running_up_keeps_its_log_within_bounds_and_goes_on_in_a_new_one(tmp_path: Path) -> None:
     log = tmp_path / "up.log"
     script = (
-        "from pathlib import Path; from deployments.up_log import keep_saying\n"
+        "from pathlib import Path; from deployments.local_server.up_log import keep_saying\n"
         f"say = keep_saying(lambda text: print(text, flush=True), Path({str(log)!r}), most_bytes=1000)\n"
         "for number in range(300): say(f'line {number}')\n"
         "raise SystemExit('the end')"
@@ -233,9 +233,9 @@ PATIENT = """
 import signal, sys, threading
 from datetime import UTC, datetime
 from pathlib import Path
-from deployments.running import forget_running, write_running
+from deployments.local_server.running import forget_running, write_running
 from deployments.settings import Settings
-from tasks.locking import hold_folder
+from tasks.support.locking import hold_folder
 
 settings, stop, caught = Settings(Path({home!r}), port=1), threading.Event(), []
 for each in (signal.SIGTERM, signal.SIGQUIT):

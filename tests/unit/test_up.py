@@ -13,12 +13,12 @@ import psutil
 import pytest
 
 from data_contracts.errors import ReviewsError
-from deployments.detached import require_running, stop_running
+from deployments.local_server.detached import require_running, stop_running
+from deployments.local_server.running import find_running, write_running
+from deployments.local_server.up import build_environment, run_up
 from deployments.processes import MARK, find_marked, stop_marked
-from deployments.running import find_running, write_running
 from deployments.settings import Settings
-from deployments.up import build_environment, run_up
-from tasks.locking import hold_folder
+from tasks.support.locking import hold_folder
 
 STUBBORN = """
 import signal, time

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.stars import RatingInterval
-from tasks.commit import commit_parts
-from tasks.warehouse import open_warehouse
+from models.evaluation.stars import RatingInterval
+from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.connection import open_warehouse
 from tests.unit.view_tables import add_file, add_model, ask, make_tables, promote
 from tests.unit.warehouse_parts import NOON, PartFile, write_part
 

@@ -16,8 +16,8 @@ import pytest
 from data_contracts.errors import WarehouseError
 from data_contracts.parts import PART_SCHEMAS
 from data_contracts.warehouse import Migration, list_migrations, read_views
-from tasks.published import publish
-from tasks.warehouse import begin_transaction, bring_up_to_date, open_warehouse
+from tasks.warehouse.connection import begin_transaction, bring_up_to_date, open_warehouse
+from tasks.warehouse.published import publish
 from tests.conftest import PROJECT_ROOT
 
 TABLES = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.watcher import START_SECONDS, keep_looking, watch_inbox
+from deployments.local_server.watcher import START_SECONDS, keep_looking, watch_inbox
 
 
 @pytest.fixture

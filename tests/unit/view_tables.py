@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from data_contracts.warehouse import list_migrations, read_views
-from tasks.warehouse import bring_up_to_date
+from tasks.warehouse.connection import bring_up_to_date
 from tests.unit.warehouse_parts import NOON
 
 Rows = list[tuple[Any, ...]]

@@ -1,0 +1,84 @@
+"""`reviews status`: what a running Prefect server says of the deployments, for people."""
+
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    FlowRunFilter,
+    WorkerFilter,
+    WorkerFilterStatus,
+)
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from data_contracts.errors import ReviewsError
+from deployments.automations import DEPLOYMENTS
+from deployments.deploy import POOL
+from deployments.local_server.running import Running
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
+ANSWER_SECONDS = 10.0
+NEWEST_FIRST, SOONEST_FIRST = FlowRunSort.END_TIME_DESC, FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC
+KINDS = {
+    "now": (["RUNNING", "PENDING", "CANCELLING"], NEWEST_FIRST),
+    "last": (["COMPLETED", "FAILED", "CRASHED", "CANCELLED"], NEWEST_FIRST),
+    "next": (["SCHEDULED"], SOONEST_FIRST),
+}
+"""The runs shown of each deployment: their states, and which of them comes first."""
+
+
+def describe_status(running: Running) -> str:
+    """Say where it is, whether its worker lives, and each deployment's present, last and next run.
+
+    Raises `ReviewsError` if its server does not answer in `ANSWER_SECONDS`.
+    """
+    impatient = {PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS, PREFECT_CLIENT_MAX_RETRIES: 0}
+    try:
+        with temporary_settings(impatient), get_client(sync_client=True) as client:
+            return "\n".join(_describe(client, running))
+    except (httpx.TransportError, RuntimeError) as error:  # Prefect's client makes a RuntimeError of some
+        raise ReviewsError(
+            f"`reviews up` runs (process {running.pid}), but its server at {running.ui_url} does not answer "
+            f"({type(error).__name__}). Next: wait some minutes, since a server that hangs is restarted by itself; "
+            "else `reviews down` and `reviews up`."
+        ) from error
+
+
+def _describe(client: SyncPrefectClient, running: Running) -> list[str]:
+    online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
+    workers = client.read_workers_for_work_pool(POOL, worker_filter=online)
+    lines = [
+        f"Up: {running.ui_url} (process {running.pid}, since {running.started_at})",
+        *([f"  stopping  {running.doing}"] if running.doing else []),
+        f"  worker  {', '.join(worker.name for worker in workers) or 'none answers yet'}",
+    ]
+    for name in DEPLOYMENTS:
+        lines += [f"  {name}", *_describe_deployment(client, name)]
+    return lines
+
+
+def _describe_deployment(client: SyncPrefectClient, name: str) -> list[str]:
+    lines = []
+    for kind, (states, order) in KINDS.items():
+        runs = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": states}}}),
+            deployment_filter=DeploymentFilter.model_validate({"name": {"any_": [name]}}),
+            sort=order,
+            limit=1,
+        )
+        lines += [f"    {kind:<5} {_describe_run(run)}" for run in runs]
+    return lines or ["    has not run"]
+
+
+def _describe_run(run: "FlowRun") -> str:
+    """Say when a run is or was, how it stands, and what it says of itself."""
+    at = run.end_time or run.start_time or run.expected_start_time
+    when = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else ""
+    state = run.state.name if run.state else "unknown"
+    said = (run.state.message or "").strip().splitlines() if run.state else []
+    return "  ".join(part for part in (when, state, run.name, *said[:1]) if part)

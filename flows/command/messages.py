@@ -1,0 +1,212 @@
+"""What the `reviews` command says at the end of its work: plain text for people, built from the summaries."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from data_contracts.archive import DATASETS
+from data_contracts.errors import BundleError
+from deployments.settings import Settings
+from flows.ingest_reviews import IngestSummary
+from flows.score_reviews import ScoringSummary
+from flows.train_model import TrainingSummary
+from models.bundle.folder import require_unaltered
+from models.evaluation.gate import GateCheck
+from models.evaluation.stars import TITLE_REVIEWS
+from tasks.queries.formats import count, escape_controls
+from tasks.scoring.plan import PlannedFile, ScoringPlan
+
+PLAN_LINES = 50
+"""Files that a plan names at most."""
+
+
+def describe_ingest(summary: IngestSummary) -> str:
+    """Say what lies in the Parquet files and what the contracts found."""
+    done = "Ingested" if summary.changed else "Nothing to do, already ingested:"
+    counts = ", ".join(f"{name} {count:,}" for name, count in summary.reviews.items())
+    lines = [
+        f"{done} {DATASETS[summary.dataset]}",
+        f"  reviews   {counts}",
+        f"  in        {summary.reviews_dir}",
+    ]
+    if summary.changed:
+        lines.append(f"  contracts {summary.checks} checks, {len(summary.warnings)} warnings")
+    lines += [f"  warning   {warning}" for warning in summary.warnings]
+    return "\n".join(lines)
+
+
+def describe_training(summary: TrainingSummary) -> str:
+    """Say how good the model is, beside the linear baseline, and whether it scores from now on."""
+    facts, metrics = summary.facts, summary.facts["metrics"]
+    test, unseen = metrics["test"], metrics["test_unseen_texts"]
+    baseline = facts["baseline"]
+    lines = [
+        f"Trained {summary.model_id} on {DATASETS[facts['provenance']['dataset']]}",
+        f"  validation  accuracy {metrics['validation']['accuracy']:.4f}, log loss "
+        f"{metrics['validation']['log_loss']:.4f} (epoch {facts['kept_epoch']} of {facts['epochs']} kept)",
+        f"  test        accuracy {test['accuracy']:.4f}, AUC {test['auc']:.4f}, log loss "
+        f"{test['log_loss']:.4f}, calibration error {test['calibration_error']:.4f}",
+        *_describe_interval(metrics),
+        f"  test        accuracy {unseen['accuracy']:.4f} without the texts that also stand in train",
+        f"  test        said positive: {test['true_positives']:,} right, {test['false_positives']:,} wrong; "
+        f"said negative: {test['true_negatives']:,} right, {test['false_negatives']:,} wrong",
+        _describe_stars(metrics["rating"]),
+        f"  baseline    accuracy {baseline['test_accuracy']:.4f} ({baseline['name']})",
+        *_describe_behaviour(metrics),
+        *_describe_gate(summary.checks),
+        *(f"  warning     {warning}" for warning in summary.warnings),
+        f"  {'promoted' if summary.promoted else 'not promoted'}: {summary.reason}",
+        *_name_report(summary.report),
+    ]
+    return "\n".join(lines)
+
+
+def _describe_interval(metrics: Mapping[str, Any]) -> list[str]:
+    found = metrics.get("accuracy_interval", {}).get("test")
+    return (
+        [f"  test        accuracy's 95 % interval {found['lower']:.4f} to {found['upper']:.4f}"]
+        if found
+        else []
+    )
+
+
+def _describe_behaviour(metrics: Mapping[str, Any]) -> list[str]:
+    """Say how many behavioural tests were passed, and reviews from elsewhere called right."""
+    if "behaviour" not in metrics:
+        return []
+    rates = [
+        *metrics["behaviour"]["by_test"],
+        {**metrics["elsewhere"]["overall"], "name": "reviews from elsewhere"},
+    ]
+    passed = (f"{rate['name'].replace('_', ' ')} {rate['passed']} of {rate['tests']}" for rate in rates)
+    return [f"  behaviour   {', '.join(passed)}"]
+
+
+def _describe_gate(checks: Sequence[GateCheck]) -> list[str]:
+    """Say how many rules of the gate held, how accurate the model is beside the champion, and what was broken."""
+    accuracy = [f"; {check.detail}" for check in checks if check.name == "accuracy"]
+    broken = [f"  broken      {check.name}: {check.detail}" for check in checks if not check.passed]
+    if not accuracy and not broken:
+        return []
+    held = sum(check.passed for check in checks)
+    return [f"  gate        {held} of {count(len(checks), 'rule')} held{''.join(accuracy)}", *broken]
+
+
+def _describe_stars(rating: Mapping[str, Any]) -> str:
+    words = (
+        f"  stars       off by {rating['mae']:.2f} on the average, rank correlation {rating['spearman']:.2f}"
+    )
+    if rating["titles"] < 2:
+        return words
+    return f"{words}; of {count(rating['titles'], 'title')} with {TITLE_REVIEWS} reviews {rating['title_spearman']:.2f}"
+
+
+def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
+    """Say what was scored and set aside, and name each file that was refused or passed over."""
+    if isinstance(summary, ScoringPlan):
+        return describe_plan(summary)
+    lines = [
+        *_describe_scored(summary),
+        *(f"  unclear     {escape_controls(words)}" for words in summary.unclear),
+        *(f"  drift       {words}" for words in summary.drifted),
+        *(f"  refused     {escape_controls(line)}" for line in summary.refused),
+        *(f"  passed over {escape_controls(each.uri)}: {each.reason}" for each in summary.passed_over),
+        *_name_report(summary.report),
+    ]
+    return "\n".join(lines)
+
+
+def _name_report(path: str | None) -> list[str]:
+    return [f"  report      {path}"] if path else []
+
+
+def _describe_scored(summary: ScoringSummary) -> list[str]:
+    if summary.files_scored + summary.files_rescored + len(summary.refused) == 0:
+        # A mistyped home has an empty inbox: whoever reads this sees where it looked.
+        where = f", in {escape_controls(summary.inbox)}" if not summary.files_found else ""
+        return [f"Nothing new: {count(summary.files_found, 'file')} looked at{where}"]
+    if summary.files_scored + summary.files_rescored == 0:
+        return [f"Nothing scored: {count(len(summary.refused), 'file')} refused"]
+    by = f" with {summary.model_id}" if summary.model_id else ""
+    lines = [f"Scored {count(summary.rows_scored, 'review')} of {count(summary.files_scored, 'file')}{by}"]
+    if summary.files_rescored:
+        lines.append(
+            f"  again       {summary.rows_rescored:,} reviews of {summary.files_rescored:,} files that other "
+            "models had scored"
+        )
+    if summary.rows_quarantined:
+        query = "select uri, row_number, rule, detail from quarantined_rows"
+        lines.append(f'  {summary.rows_quarantined:,} rows quarantined: reviews sql "{query}"')
+    return lines
+
+
+def describe_plan(plan: ScoringPlan) -> str:
+    """Say what a run would score, and why: a table of at most `PLAN_LINES` files, with totals."""
+    by = f"with {plan.model_id}" if plan.model_id else "once a model is promoted: none is yet (reviews train)"
+    if not plan.files:
+        lines = [f"Nothing to score: {count(plan.files_found, 'file')} looked at. Would score {by}."]
+    else:
+        lines = [f"Would score {by}; nothing was changed.", *_tabulate_plan(plan.files)]
+    lines += [f"  passed over {escape_controls(each.uri)}: {each.reason}" for each in plan.passed_over]
+    return "\n".join(lines)
+
+
+def _tabulate_plan(files: Sequence[PlannedFile]) -> list[str]:
+    shown = files[:PLAN_LINES]
+    totals = _total_plan(files)
+    width = max(len("why"), *(len(why) for why in totals))
+    rows = [(file.why, "-" if file.rows is None else f"{file.rows:,}", _name_planned(file)) for file in shown]
+    digits = max(len("rows"), *(len(count) for _, count, _ in rows))
+    lines = [
+        f"  {why:<{width}}  {count:>{digits}}  {name}"
+        for why, count, name in [("why", "rows", "file"), *rows]
+    ]
+    if len(files) > len(shown):
+        lines.append(f"  and {len(files) - len(shown):,} more")
+    return [*lines, *(f"  total {why}: {words}" for why, words in totals.items())]
+
+
+def _name_planned(file: PlannedFile) -> str:
+    return escape_controls(f"{file.uri}  {file.trouble}" if file.trouble else file.uri)
+
+
+def _total_plan(files: Sequence[PlannedFile]) -> dict[str, str]:
+    """Say by reason how many files and rows a plan holds, and how many of the files come to nothing."""
+    totals = {}
+    for why in dict.fromkeys(file.why for file in files):
+        those = [file for file in files if file.why == why]
+        troubled = sum(file.trouble is not None for file in those)
+        rows = sum(file.rows or 0 for file in those)
+        left_out = f", {troubled:,} of the files would not be scored" if troubled else ""
+        totals[why] = f"{len(those):,} files, {rows:,} rows{left_out}"
+    return totals
+
+
+def describe_models(models: Sequence[dict[str, Any]], settings: Settings) -> str:
+    """List the models, newest first, the champion marked."""
+    if not models:
+        return f"There is no model yet in {settings.home}. Next: reviews train"
+    header = f"  {'model':<34} {'dataset':<9} {'validation':>10} {'test':>7}  {'trained at':<16}  gate"
+    rows = [
+        f"{'*' if model['is_champion'] else ' '} {model['model_id']:<34} {model['dataset']:<9} "
+        f"{model['validation_accuracy']:>10.4f} {model['test_accuracy']:>7.4f}  {model['trained_at']:%Y-%m-%d %H:%M}"
+        f"  {_describe_last_decision(model)}"
+        for model in models
+    ]
+    champions = [_describe_champion(model, settings.bundles_dir) for model in models if model["is_champion"]]
+    ends = "Figures are accuracies; gate: its rules that held when it was last asked."
+    return "\n".join([header, *rows, *champions, ends])
+
+
+def _describe_champion(champion: Mapping[str, Any], bundles_dir: Path) -> str:
+    """Say whether the champion scores: its bundle has to be what was promoted."""
+    try:
+        require_unaltered(bundles_dir / champion["model_id"], champion["bundle_fingerprint"])
+    except BundleError as error:
+        return f"* the champion, but it does not score: {error}"
+    return "* the champion: it scores."
+
+
+def _describe_last_decision(model: Mapping[str, Any]) -> str:
+    rules, held = model["gate_rules"], model["gate_rules_held"]
+    return f"{held} of {rules}" if rules else "-"

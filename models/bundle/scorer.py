@@ -1,0 +1,176 @@
+"""The scorer: a bundle and texts in, one score a text out. The same numbers as Keras's `model.predict`.
+
+A bundle with a graph is scored by `models.lstm.engine`, without TensorFlow and Keras; any other by Keras itself.
+
+`python -m models.bundle.scorer BUNDLE CHECK.json` loads the bundle in this fresh process and compares the scores of
+the texts in the file with those that the trained model gave: status 0 when they agree.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from models.bundle.folder import find_graph, load_model, load_vocabulary, read_facts
+from models.evaluation.stars import LINEAR, StarMapping, read_stars
+from models.lstm.engine import SAME_SCORE, load_engine, open_graph, score_reviews
+from models.lstm.export import export_graph
+from models.tensorflow import load_tensorflow
+from models.tokenizer import EncodedReviews, encode_reviews, to_bytes
+from models.wide_lstm.engine import load_window_engine, reads_windows, score_windows
+
+if TYPE_CHECKING:
+    import keras
+
+KERAS_BATCH_ROWS = 256
+
+
+@dataclass(frozen=True)
+class ScoredTexts:
+    """What a model says of n texts, in their order."""
+
+    score: NDArray[np.float64]
+    """[n] P(positive), 0 to 1."""
+    token_count: NDArray[np.int32]
+    """[n] words in the whole text."""
+    oov_rate: NDArray[np.float32]
+    """[n] share of words that the model does not know, 0 to 1."""
+    truncated: NDArray[np.bool_]
+    """[n] whether words at the front were left out."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A loaded model, ready to score."""
+
+    model_id: str
+    sequence_length: int
+    word_ids: Mapping[str, int]
+    predict: Callable[[EncodedReviews], NDArray[np.float64]]
+    """n encoded reviews to [n] scores, in their order."""
+    stars: StarMapping = LINEAR
+    """From a score to the rating that its writer would give."""
+
+
+def load_scorer(bundle_dir: Path) -> Scorer:
+    """Load a bundle for scoring. Whether it may score is the caller's question: see `models.evaluation.gate`."""
+    facts = read_facts(bundle_dir)
+    model_id, length = facts["model_id"], facts["hyper_parameters"]["sequence_length"]
+    word_ids = load_vocabulary(bundle_dir).ids()
+    graph = find_graph(bundle_dir)
+    if graph is None:
+        load_tensorflow()
+        scorer = make_keras_scorer(model_id, load_model(bundle_dir), word_ids, length)
+    else:
+        scorer = _make_engine_scorer(model_id, graph, word_ids, length)
+    return replace(scorer, stars=read_stars(facts))
+
+
+def make_scorer(
+    model_id: str, model: "keras.Model", word_ids: Mapping[str, int], sequence_length: int
+) -> Scorer:
+    """Make the scorer that a bundle of this Keras model would have."""
+    return make_exported_scorer(model_id, model, export_graph(model), word_ids, sequence_length)
+
+
+def make_exported_scorer(
+    model_id: str,
+    model: "keras.Model",
+    graph: bytes | None,
+    word_ids: Mapping[str, int],
+    sequence_length: int,
+) -> Scorer:
+    """Make the same of a model whose graph is at hand: what `export_graph` gave of it."""
+    if graph is None:
+        return make_keras_scorer(model_id, model, word_ids, sequence_length)
+    return _make_engine_scorer(model_id, graph, word_ids, sequence_length)
+
+
+def _make_engine_scorer(
+    model_id: str, graph: Path | bytes, word_ids: Mapping[str, int], sequence_length: int
+) -> Scorer:
+    return Scorer(model_id, sequence_length, word_ids, load_predict(graph))
+
+
+def load_predict(graph: Path | bytes) -> Callable[[EncodedReviews], NDArray[np.float64]]:
+    """Load the engine that runs a graph, by what the graph says of itself."""
+    opened = open_graph(graph)
+    if reads_windows(opened):
+        windows = load_window_engine(opened)
+        return lambda encoded: score_windows(windows, encoded)
+    engine = load_engine(opened)
+    return lambda encoded: score_reviews(engine, encoded)
+
+
+def make_keras_scorer(
+    model_id: str, model: "keras.Model", word_ids: Mapping[str, int], sequence_length: int
+) -> Scorer:
+    """Make a scorer that runs a Keras model in memory, compiled once for one batch shape."""
+    import tensorflow as tf
+
+    shape = tf.TensorSpec((KERAS_BATCH_ROWS, sequence_length), tf.int32)
+    forward = tf.function(lambda ids: model(ids, training=False), input_signature=[shape])
+
+    def predict(encoded: EncodedReviews) -> NDArray[np.float64]:
+        scores = np.empty(len(encoded), dtype=np.float64)
+        for start in range(0, len(scores), KERAS_BATCH_ROWS):
+            rows = np.arange(start, min(start + KERAS_BATCH_ROWS, len(scores)))
+            padded = np.zeros((KERAS_BATCH_ROWS, sequence_length), dtype=np.int32)
+            padded[: len(rows)] = encoded.pad(rows)
+            scores[rows] = forward(padded).numpy()[: len(rows), 0]
+        return scores
+
+    return Scorer(model_id, sequence_length, word_ids, predict)
+
+
+@dataclass(frozen=True)
+class EncodedTexts:
+    """Texts as a model reads them, each distinct one once."""
+
+    distinct: EncodedReviews
+    positions: NDArray[np.integer[Any]]
+    """[n] which of the distinct ones each text is."""
+
+
+def encode_texts(scorer: Scorer, texts: Sequence[str] | pa.Array) -> EncodedTexts:
+    """Find the words of `texts`, in Python or in Arrow. On one core; scoring what was found takes all of them."""
+    distinct = to_bytes(texts).dictionary_encode()
+    encoded = encode_reviews(distinct.dictionary, scorer.word_ids, scorer.sequence_length)
+    return EncodedTexts(encoded, distinct.indices.to_numpy())
+
+
+def score_encoded(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
+    """Score texts whose words are found."""
+    scores, encoded, where = scorer.predict(texts.distinct), texts.distinct, texts.positions
+    return ScoredTexts(
+        scores[where], encoded.token_count[where], encoded.oov_rate[where], encoded.truncated[where]
+    )
+
+
+def score_texts(scorer: Scorer, texts: Sequence[str] | pa.Array) -> ScoredTexts:
+    """Score `texts`, in Python or in Arrow, each distinct text once."""
+    return score_encoded(scorer, encode_texts(scorer, texts))
+
+
+def compare_in_this_process(bundle_dir: Path, expected: Mapping[str, float]) -> float:
+    """Give the largest difference between the bundle's scores and the expected ones, by text."""
+    found = score_texts(load_scorer(bundle_dir), list(expected)).score
+    return float(np.abs(found - np.array(list(expected.values()))).max())
+
+
+def _main(arguments: Sequence[str]) -> int:
+    bundle_dir, check_file = map(Path, arguments)
+    expected: dict[str, Any] = json.loads(check_file.read_text("utf-8"))
+    difference = compare_in_this_process(bundle_dir, expected)
+    sys.stdout.write(f"{difference:.3g}\n")
+    return 0 if difference <= SAME_SCORE else 1
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))

@@ -1,0 +1,271 @@
+"""Two models on the same reviews: how far apart they are, how much of that is chance, and for which reviews.
+
+The bootstrap draws whole titles, since reviews of one movie are right and wrong together: each of `RESAMPLES` draws
+holds as many titles as there are, some twice, some not, and the figures of both models come from the same draw. Needs
+numpy; scipy for McNemar's test.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_contracts.scored_reviews import POSITIVE_FROM
+from models.evaluation.behaviour import BehaviourResult, BehaviourTest
+from models.evaluation.metrics import Evaluation, evaluate_scores, measure_losses
+from models.tokenizer import split_words
+
+RESAMPLES = 2000
+SEED = 20_111
+"""Of the bootstrap: the same scores give the same interval."""
+CONFIDENCE = 0.95
+LENGTH_SLICES = {"short": (0, 150), "medium": (150, 300), "long": (300, math.inf)}
+"""The lengths, each with its fewest words and the first number of words that is too many."""
+UNKNOWN_WORDS_SLICES = ("unknown_words_q1", "unknown_words_q2", "unknown_words_q3", "unknown_words_q4")
+"""Quarters of the reviews by their share of unknown words, the fewest first."""
+# fmt: off
+NEGATIONS = frozenset((
+    "no", "not", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor", "cannot", "without", "hardly",
+    "barely", "scarcely", "dont", "doesnt", "didnt", "isnt", "wasnt", "arent", "werent", "wont", "cant", "couldnt",
+    "wouldnt", "shouldnt", "havent", "hasnt", "hadnt", "aint",
+))
+"""Words that deny; so does every word that ends in n't."""
+CONTRASTS = frozenset((
+    "but", "however", "although", "though", "yet", "despite", "nevertheless", "nonetheless", "whereas",
+))
+"""Words at which a review may turn."""
+# fmt: on
+_DRAWN_AT_ONCE = 2_000_000
+"""Titles that are drawn in one go, over all resamples: bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure, and where it lies with `CONFIDENCE` (or as it says elsewhere) by the bootstrap."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class SliceAccuracy:
+    """One model on the reviews of one kind."""
+
+    name: str
+    reviews: int
+    accuracy: Interval
+
+
+@dataclass(frozen=True)
+class SliceComparison:
+    """The reviews of one kind."""
+
+    name: str
+    reviews: int
+    challenger_accuracy: float
+    champion_accuracy: float
+    gain: Interval
+    """Accuracy of the challenger less that of the champion; with `CONFIDENCE` those of all slices lie so at once."""
+
+
+@dataclass(frozen=True)
+class BehaviourChange:
+    """One type of behavioural tests, by both models."""
+
+    test: str
+    tests: int
+    challenger_passed: int
+    champion_passed: int
+    lost: int
+    """Tests that only the champion passed."""
+    won: int
+    """Tests that only the challenger passed."""
+    p_value: float
+    """How often chance alone, splitting `lost + won` evenly, would lose as many: one-sided exact sign test."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A challenger and a champion on the same reviews; gains are above 0 where the challenger is better."""
+
+    challenger: Evaluation
+    champion: Evaluation
+    accuracy_gain: Interval
+    log_loss_gain: Interval
+    """Nats by which the challenger's log loss is lower."""
+    only_challenger_right: int
+    only_champion_right: int
+    mcnemar_p: float
+    """Of McNemar's exact test, two-sided; it takes reviews for independent, which those of one movie are not."""
+    slices: tuple[SliceComparison, ...]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """All that the gate looks at: a challenger against a champion."""
+
+    scores: Comparison
+    """On the validation rows."""
+    behaviour: tuple[BehaviourChange, ...]
+    challenger_seconds: float
+    """Per review, the best of several times over the same texts, in this process."""
+    champion_seconds: float
+    """Likewise."""
+
+    @property
+    def cost_ratio(self) -> float:
+        """Give how many times as long the challenger takes."""
+        return self.challenger_seconds / max(self.champion_seconds, 1e-12)
+
+
+def compare_scores(
+    challenger: NDArray[np.floating[Any]],
+    champion: NDArray[np.floating[Any]],
+    positive: NDArray[np.bool_],
+    titles: Sequence[str],
+    slices: Mapping[str, NDArray[np.bool_]],
+) -> Comparison:
+    """Compare the scores [n] of two models with the labels `positive` [n]; `slices` mark reviews, [n] each.
+
+    A slice without reviews is left out. n must be at least 1.
+    """
+    right = [(scores >= POSITIVE_FROM) == positive for scores in (challenger, champion)]
+    losses = [measure_losses(scores, positive) for scores in (challenger, champion)]
+    gained = right[0].astype(np.float64) - right[1]
+    chosen = {name: mask for name, mask in slices.items() if mask.any()}
+    masks = [np.ones(len(positive), bool), *chosen.values()]
+    draws = resample_means([losses[1] - losses[0], *[gained] * len(masks)], [masks[0], *masks], titles)
+    only_challenger, only_champion = int((gained > 0).sum()), int((gained < 0).sum())
+    of_all = 1 - (1 - CONFIDENCE) / max(len(chosen), 1)
+    return Comparison(
+        challenger=evaluate_scores(challenger, positive),
+        champion=evaluate_scores(champion, positive),
+        log_loss_gain=_find_interval(float((losses[1] - losses[0]).mean()), draws[:, 0]),
+        accuracy_gain=_find_interval(float(gained.mean()), draws[:, 1]),
+        only_challenger_right=only_challenger,
+        only_champion_right=only_champion,
+        mcnemar_p=find_mcnemar_p(only_challenger, only_champion),
+        slices=tuple(
+            SliceComparison(
+                name=name,
+                reviews=int(mask.sum()),
+                challenger_accuracy=float(right[0][mask].mean()),
+                champion_accuracy=float(right[1][mask].mean()),
+                gain=_find_interval(float(gained[mask].mean()), draws[:, place], of_all),
+            )
+            for place, (name, mask) in enumerate(chosen.items(), start=2)
+        ),
+    )
+
+
+def evaluate_slices(
+    scores: NDArray[np.floating[Any]],
+    positive: NDArray[np.bool_],
+    titles: Sequence[str],
+    slices: Mapping[str, NDArray[np.bool_]],
+) -> tuple[SliceAccuracy, ...]:
+    """Give the accuracy of scores [n] on each slice, [n] marks each, with its bootstrap interval over the titles [n].
+
+    A slice without reviews is left out.
+    """
+    right = ((scores >= POSITIVE_FROM) == positive).astype(np.float64)
+    chosen = {name: mask for name, mask in slices.items() if mask.any()}
+    if not chosen:
+        return ()
+    draws = resample_means([right] * len(chosen), list(chosen.values()), titles)
+    return tuple(
+        SliceAccuracy(name, int(mask.sum()), _find_interval(float(right[mask].mean()), draws[:, place]))
+        for place, (name, mask) in enumerate(chosen.items())
+    )
+
+
+def mark_slices(
+    texts: Sequence[str], token_count: NDArray[np.integer[Any]], oov_rate: NDArray[np.floating[Any]]
+) -> dict[str, NDArray[np.bool_]]:
+    """Mark the reviews [n] of each slice, [n] each: length, share of unknown words, a negation, a contrast.
+
+    `oov_rate` is that of one model, whichever is compared: the champion's, or the only one's.
+    """
+    words = [set(split_words(text)) for text in texts]
+    quarter = np.searchsorted(np.quantile(oov_rate, (0.25, 0.5, 0.75)), oov_rate)
+    return {
+        **{
+            name: (token_count >= fewest) & (token_count < too_many)
+            for name, (fewest, too_many) in LENGTH_SLICES.items()
+        },
+        **{name: quarter == place for place, name in enumerate(UNKNOWN_WORDS_SLICES)},
+        "negation": np.array([holds_negation(each) for each in words], bool),
+        "contrast": np.array([not CONTRASTS.isdisjoint(each) for each in words], bool),
+    }
+
+
+def holds_negation(words: set[str]) -> bool:
+    """Tell whether one of a review's words, as `split_words` gives them, denies."""
+    return not NEGATIONS.isdisjoint(words) or any(word.endswith(("n't", "n\u2019t")) for word in words)
+
+
+def compare_behaviour(
+    tests: Sequence[BehaviourTest], challenger: BehaviourResult, champion: BehaviourResult
+) -> tuple[BehaviourChange, ...]:
+    """Compare which of the same behavioural tests two models pass, by type of test."""
+    failed = [set(result.failed) for result in (challenger, champion)]
+    changes = []
+    for name in dict.fromkeys(test.test for test in tests):
+        those = {test.id for test in tests if test.test == name}
+        lost, won = len((failed[0] - failed[1]) & those), len((failed[1] - failed[0]) & those)
+        mine, others = (len(those - each) for each in failed)
+        changes.append(BehaviourChange(name, len(those), mine, others, lost, won, _find_sign_p(lost, won)))
+    return tuple(changes)
+
+
+def find_mcnemar_p(only_first: int, only_second: int) -> float:
+    """Give the two-sided p-value of McNemar's exact test for two counts of reviews that only one model has right."""
+    from scipy.stats import binomtest
+
+    both = only_first + only_second
+    return float(binomtest(only_first, both).pvalue) if both else 1.0
+
+
+def _find_sign_p(lost: int, won: int) -> float:
+    from scipy.stats import binomtest
+
+    return float(binomtest(lost, lost + won, alternative="greater").pvalue) if lost + won else 1.0
+
+
+def _find_interval(value: float, draws: NDArray[np.float64], confidence: float = CONFIDENCE) -> Interval:
+    """Give the percentile interval; draws without a review are NaN and left out."""
+    tail = (1 - confidence) / 2
+    known = draws[~np.isnan(draws)]
+    lower, upper = np.quantile(known, (tail, 1 - tail)) if len(known) else (math.nan, math.nan)
+    return Interval(value, float(lower), float(upper))
+
+
+def resample_means(
+    values: Sequence[NDArray[np.float64]],
+    masks: Sequence[NDArray[np.bool_]],
+    titles: Sequence[str],
+    resamples: int = RESAMPLES,
+) -> NDArray[np.float64]:
+    """Give the mean of each of k `values` [n] over its mask [n] in every draw of titles: [resamples, k].
+
+    Reviews whose titles [n] are all different are drawn one by one. The same figures give the same draws.
+    """
+    _, title_of = np.unique(np.array(titles, dtype=np.str_), return_inverse=True)
+    count = int(title_of.max()) + 1
+    columns = [value * mask for value, mask in zip(values, masks, strict=True)] + [*map(np.float64, masks)]
+    by_title = np.stack([np.bincount(title_of, column, count) for column in columns], axis=1)
+    random, at_once = np.random.default_rng(SEED), max(1, _DRAWN_AT_ONCE // count)
+    even = np.full(count, 1 / count)
+    totals = np.concatenate(
+        [
+            random.multinomial(count, even, size=min(at_once, resamples - start)) @ by_title
+            for start in range(0, resamples, at_once)
+        ]
+    )
+    sums, reviews = totals[:, : len(values)], totals[:, len(values) :]
+    means: NDArray[np.float64] = np.divide(sums, reviews, out=np.full_like(sums, np.nan), where=reviews > 0)
+    return means

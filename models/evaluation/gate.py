@@ -1,0 +1,247 @@
+"""The gate: which model may score, and which challenger takes the champion's place."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data_contracts.errors import BundleError, UsageError
+from models.bundle.folder import read_facts, require_unaltered
+from models.bundle.scorer import Scorer, load_scorer, score_texts
+from models.evaluation.comparison import BehaviourChange, Comparison, Contest, Interval, SliceComparison
+from models.lstm.engine import SAME_SCORE
+
+PROMOTE_MODES = ("auto", "never", "always")
+SMALLEST_GAIN = 0.001
+"""A challenger's validation log loss must be lower than the champion's by more than this, in nats."""
+SLICE_MARGIN = 0.01
+"""How much lower the accuracy on a slice may be whatever chance says, as a share: one point."""
+SMALLEST_SLICE = 100
+"""Reviews that a slice has at least, to be judged."""
+BEHAVIOUR_ALLOWANCE = 0.05
+"""How much lower a pass rate of behavioural tests may be whatever chance says, as a share."""
+BEHAVIOUR_CHANCE = 0.025
+"""A lower pass rate counts when chance alone would lose so many tests less often than this."""
+LARGEST_COST_RATIO = 10.0
+"""How many times as long as the champion a challenger may take for a review.
+
+`wide_lstm` takes some six times as long as `cnn_lstm` for five points more, which is worth it.
+"""
+
+
+@dataclass(frozen=True)
+class GateCheck:
+    """One rule of the gate: whether the challenger holds it, and by which figures."""
+
+    name: str
+    """'log_loss', 'accuracy', 'slice NAME', 'behaviour TYPE', 'cost'; or why there was nothing to compare."""
+    passed: bool
+    detail: str
+    challenger: float | None = None
+    champion: float | None = None
+    lower: float | None = None
+    """Of the interval of the challenger's gain, where there is one; above 0 is better."""
+    upper: float | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether the challenger is promoted, and why, in words for people."""
+
+    promote: bool
+    reason: str
+    checks: tuple[GateCheck, ...] = ()
+
+
+def decide_promotion(mode: str, checks: Sequence[GateCheck]) -> Decision:
+    """Decide by the checks of `judge_contest`, or by the one that says why there was no contest.
+
+    `auto`: a challenger that holds every rule. `always` and `never` do what they say; the checks are kept all the
+    same.
+    """
+    if mode not in PROMOTE_MODES:
+        raise UsageError(f"--promote is one of {', '.join(PROMOTE_MODES)}, not {mode!r}.")
+    kept = tuple(checks)
+    if mode != "auto":
+        return Decision(mode == "always", f"asked for: --promote {mode}", kept)
+    failed = [check for check in kept if not check.passed]
+    if failed:
+        return Decision(False, _tell_failures(failed), kept)
+    shown = {
+        check.name: f"{check.challenger:.4f} against {check.champion:.4f}"
+        for check in kept
+        if check.name in ("log_loss", "accuracy")
+    }
+    if "log_loss" not in shown:
+        return Decision(True, kept[0].detail, kept)
+    better = f"validation log loss {shown['log_loss']}, accuracy {shown['accuracy']}"
+    return Decision(True, f"better than the champion: {better}", kept)
+
+
+def pass_first_model() -> GateCheck:
+    """Give the check of a model that has no champion beside it."""
+    return GateCheck("first_model", True, "the first model")
+
+
+def judge_contest(contest: Contest) -> tuple[GateCheck, ...]:
+    """Hold a challenger against the champion, rule by rule.
+
+    It has to be better beyond chance on the whole, not clearly worse for any kind of review, not clearly worse in
+    behaviour, and not too slow.
+    """
+    return (
+        _judge_log_loss(contest.scores),
+        _judge_accuracy(contest.scores),
+        *map(_judge_slice, contest.scores.slices),
+        *(_judge_behaviour(change, contest.behaviour) for change in contest.behaviour),
+        _judge_cost(contest),
+    )
+
+
+def _judge_log_loss(scores: Comparison) -> GateCheck:
+    gain, mine, other = scores.log_loss_gain, scores.challenger.log_loss, scores.champion.log_loss
+    detail = (
+        f"validation log loss {mine:.4f} against {other:.4f} (gain {gain.value:+.4f}, "
+        f"95 % interval {gain.lower:+.4f} to {gain.upper:+.4f})"
+    )
+    better = gain.value > SMALLEST_GAIN and gain.lower > 0
+    return GateCheck("log_loss", better, detail, mine, other, gain.lower, gain.upper)
+
+
+def _judge_accuracy(scores: Comparison) -> GateCheck:
+    gain, mine, other = scores.accuracy_gain, scores.challenger.accuracy, scores.champion.accuracy
+    detail = (
+        f"accuracy {mine:.4f} against {other:.4f} ({_write_points(gain)}; of the reviews that one model alone has "
+        f"right, {scores.only_challenger_right:,} against {scores.only_champion_right:,}, McNemar's "
+        f"p {scores.mcnemar_p:.2g})"
+    )
+    return GateCheck("accuracy", mine >= other, detail, mine, other, gain.lower, gain.upper)
+
+
+def _judge_slice(each: SliceComparison) -> GateCheck:
+    """Refuse a loss of more than the margin that chance does not explain, over all slices that are looked at."""
+    few = each.reviews < SMALLEST_SLICE
+    worse = not few and each.gain.value < -SLICE_MARGIN and each.gain.upper < 0
+    detail = (
+        f"accuracy {each.challenger_accuracy:.4f} against {each.champion_accuracy:.4f} on {each.reviews:,} reviews "
+        f"({_write_points(each.gain)} that holds with those of all slices at once"
+        f"{'; too few to judge' if few else ''})"
+    )
+    mine, other = each.challenger_accuracy, each.champion_accuracy
+    return GateCheck(f"slice {each.name}", not worse, detail, mine, other, each.gain.lower, each.gain.upper)
+
+
+def _judge_behaviour(change: BehaviourChange, everything: Sequence[BehaviourChange]) -> GateCheck:
+    """Refuse a lower pass rate of one type, unless all types together are no lower.
+
+    A model that always says the same passes all of invariance and none of direction: one that has learnt something
+    must be able to take its place.
+    """
+    mine, other = change.challenger_passed / change.tests, change.champion_passed / change.tests
+    lower = other - mine > BEHAVIOUR_ALLOWANCE and change.p_value < BEHAVIOUR_CHANCE
+    outweighed = sum(each.challenger_passed - each.champion_passed for each in everything) >= 0
+    detail = (
+        f"{change.challenger_passed} of {change.tests} tests passed against {change.champion_passed}; "
+        f"{change.lost} lost, {change.won} won"
+        f"{', outweighed by the other types' if lower and outweighed else ''}"
+    )
+    return GateCheck(f"behaviour {change.test}", not lower or outweighed, detail, mine, other)
+
+
+def _judge_cost(contest: Contest) -> GateCheck:
+    mine, other = contest.challenger_seconds, contest.champion_seconds
+    detail = (
+        f"{1e6 * mine:,.0f} microseconds a review against {1e6 * other:,.0f}, {contest.cost_ratio:.2g} times as long "
+        f"(at most {LARGEST_COST_RATIO:g})"
+    )
+    return GateCheck("cost", contest.cost_ratio <= LARGEST_COST_RATIO, detail, mine, other)
+
+
+def _write_points(gain: Interval) -> str:
+    """Write a gain in accuracy in points, with its interval."""
+    value, lower, upper = (f"{100 * each:+.2f}" for each in (gain.value, gain.lower, gain.upper))
+    return f"{value} points, 95 % interval {lower} to {upper}"
+
+
+def _tell_failures(failed: Sequence[GateCheck]) -> str:
+    """Say in a sentence which rules are broken; each check has the rest."""
+    said = [_tell_failure(check) for check in failed if check.name in _FAILURES]
+    for kind, words in _FAILURES_OF_KINDS.items():
+        those = [check for check in failed if check.name.startswith(f"{kind} ")]
+        which = ", ".join(f"{check.name.removeprefix(f'{kind} ')} ({_weigh(check)})" for check in those)
+        said += [words.format(which)] if those else []
+    others = [check for check in failed if check.name.split(" ")[0] not in {*_FAILURES, *_FAILURES_OF_KINDS}]
+    return "; ".join([*said, *(check.detail for check in others)])
+
+
+_FAILURES = {
+    "log_loss": "validation log loss {} against {}",
+    "accuracy": "less accurate than the champion: {} against {}",
+    "cost": "too slow: {} seconds a review against {}",
+}
+_FAILURES_OF_KINDS = {
+    "slice": "less accurate than the champion on the slices {}",
+    "behaviour": "passes fewer behavioural tests of the types {}",
+}
+
+
+def _tell_failure(check: GateCheck) -> str:
+    digits = "{:.2g}" if check.name == "cost" else "{:.4f}"
+    words = _FAILURES[check.name].format(*map(digits.format, (check.challenger, check.champion)))
+    if check.name != "log_loss":
+        return words
+    worse = check.upper is not None and check.upper < 0
+    how = "worse than the champion" if worse else "no better than the champion beyond chance"
+    return f"{how}: {words} (95 % interval of the gain {check.lower:+.4f} to {check.upper:+.4f})"
+
+
+def _weigh(check: GateCheck) -> str:
+    """Write how much lower a share is."""
+    return f"{100 * ((check.challenger or 0) - (check.champion or 0)):+.1f} points"
+
+
+def load_blessed_scorer(bundle_dir: Path, expected_fingerprint: str) -> Scorer:
+    """Load a bundle that may score: unaltered, and on this machine with the scores that it was recorded with.
+
+    Whether it was ever promoted is the caller's question. Raises `BundleError` otherwise.
+    """
+    require_unaltered(bundle_dir, expected_fingerprint)
+    scorer = load_scorer(bundle_dir)
+    golden = {each["text"]: each["score"] for each in read_facts(bundle_dir).get("golden", ())}
+    if not golden:
+        raise BundleError(
+            f"{bundle_dir}: has no golden scores, so nothing tells whether it scores here as it did where it was "
+            "trained. It does not score; train again."
+        )
+    found = score_texts(scorer, list(golden)).score
+    difference = float(np.abs(found - np.array(list(golden.values()))).max())
+    if not difference <= SAME_SCORE:
+        raise BundleError(
+            f"{bundle_dir}: its golden texts score differently on this machine (by {difference:.2g}, allowed "
+            f"{SAME_SCORE:g}), so it does not score. Next: install the libraries that requirements.lock names, or "
+            "train on this machine."
+        )
+    return scorer
+
+
+def require_same_scores_in_fresh_process(bundle_dir: Path, expected: Mapping[str, float]) -> None:
+    """Load the bundle in a new process and compare its scores with the trained model's, by text."""
+    with tempfile.TemporaryDirectory() as folder:
+        check_file = Path(folder) / "expected.json"
+        check_file.write_text(json.dumps(dict(expected)), "utf-8")
+        command = [sys.executable, "-m", "models.bundle.scorer", str(bundle_dir.resolve()), str(check_file)]
+        result = subprocess.run(
+            command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+        )
+    if result.returncode != 0:
+        said = (result.stdout or result.stderr).strip().splitlines()
+        raise BundleError(
+            f"{bundle_dir}: a fresh process that loaded it does not give the trained model's scores "
+            f"(largest difference allowed {SAME_SCORE:g}, found {said[-1] if said else 'nothing'}). "
+            "It is not promoted; train again."
+        )

@@ -1,0 +1,1 @@
+"""ONNX graphs of Keras models: how they are built, opened and fed in batches."""

@@ -1,0 +1,180 @@
+"""From a trained Keras model to the graph that `models.lstm.engine` runs: local layers, one LSTM, a head.
+
+The walk is over layers, not over variants: a new variant of the same kinds of layers is exported as it is. A
+model with any other layer is not exported, and is scored by Keras. Needs Keras and ONNX, at training time only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.graphs.builder import Graph, order_gates, serialize_graph
+from models.lstm.engine import Reach
+from models.wide_lstm.export import export_windows
+
+if TYPE_CHECKING:
+    import keras
+
+_WITHOUT_EFFECT = {"InputLayer", "Dropout", "SpatialDropout1D"}
+"""Layers that hand on what they are given when a model scores."""
+_ACTIVATIONS = {"linear": None, "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh"}
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The layers of a model by what the engine does with them."""
+
+    embedding: Any
+    local: Sequence[Any]
+    recurrent: Any
+    head: Sequence[Any]
+
+
+def export_graph(model: "keras.Model") -> bytes | None:
+    """Give the model as an ONNX graph for the engine of its kind; None where it has a layer that is not known.
+
+    The graph takes ids [n, time], the state h and c [1, n, units], and gives score [n, 1] and the state after.
+    """
+    parts = _split_layers(model)
+    if parts is None:
+        return export_windows(model)
+    graph = Graph()
+    words = _add_local(graph, parts)
+    last = _add_lstm(graph, words, parts.recurrent)
+    for layer in parts.head:
+        if _kind(layer) == "Dense":
+            kernel, *bias = (graph.keep(values) for values in layer.get_weights())
+            last = _add_activation(graph, graph.add("Gemm", last, kernel, *bias), layer)
+    graph.add("Identity", last, outputs=["score"])
+    return _serialize(graph, parts, int(model.input_shape[1]))
+
+
+def _split_layers(model: "keras.Model") -> _Parts | None:
+    """Sort the layers into embedding, local ones, the LSTM and the head; None where they are not so."""
+    import keras
+
+    layers = [layer for layer in model.layers if _kind(layer) not in _WITHOUT_EFFECT]
+    places = [place for place, layer in enumerate(layers) if _is_plain_lstm(layer)]
+    if type(model) is not keras.Sequential or len(places) != 1 or places[0] == 0:
+        return None
+    parts = _Parts(layers[0], layers[1 : places[0]], layers[places[0]], layers[places[0] + 1 :])
+    known = (
+        all(_has_plain_weights(layer) for layer in layers)
+        and _is_plain_embedding(parts.embedding)
+        and all(_find_reach(layer) for layer in parts.local)
+        and all(_kind(layer) == "Dense" and _has_known_activation(layer) for layer in parts.head)
+        and len(model.input_shape) == 2
+        and model.input_shape[1] is not None
+        and model.output_shape == (None, 1)
+    )
+    return parts if known else None
+
+
+def _kind(layer: Any) -> str:
+    """Name a layer that is Keras's own; a class derived from it may do anything, so it has no name here."""
+    import keras
+
+    name = type(layer).__name__
+    return name if type(layer) is getattr(keras.layers, name, None) else ""
+
+
+def _name_activation(function: Any) -> str:
+    import keras
+
+    return str(keras.activations.serialize(function))
+
+
+def _has_plain_weights(layer: Any) -> bool:
+    """Tell whether a layer's weights are 32-bit floats, neither quantized nor adapted by other weights."""
+    adapted = getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None)
+    return not adapted and layer.compute_dtype == layer.variable_dtype == "float32"
+
+
+def _has_known_activation(layer: Any) -> bool:
+    return _name_activation(layer.activation) in _ACTIVATIONS
+
+
+def _is_plain_embedding(layer: Any) -> bool:
+    return _kind(layer) == "Embedding" and not layer.mask_zero
+
+
+def _is_plain_lstm(layer: Any) -> bool:
+    """Tell whether a layer is an LSTM of the usual activations that reads forward and gives its last output."""
+    if _kind(layer) != "LSTM":
+        return False
+    activations = (_name_activation(layer.activation), _name_activation(layer.recurrent_activation))
+    unusual = (layer.return_sequences, layer.return_state, layer.go_backwards, layer.stateful)
+    return activations == ("tanh", "sigmoid") and not any(unusual)
+
+
+def _find_reach(layer: Any) -> Reach | None:
+    """Give what a local layer sees; None where it is not one that is known."""
+    if getattr(layer, "data_format", "channels_last") != "channels_last":
+        return None
+    if _kind(layer) == "Conv1D":
+        usual = (layer.padding, layer.strides, layer.dilation_rate, layer.groups) == ("same", (1,), (1,), 1)
+        before = (layer.kernel_size[0] - 1) // 2
+        after = layer.kernel_size[0] - 1 - before
+        return Reach(before, after, 1) if usual and _has_known_activation(layer) else None
+    if (
+        _kind(layer) == "MaxPooling1D"
+        and layer.padding == "valid"
+        and layer.strides == layer.pool_size != (1,)
+    ):
+        return Reach(0, layer.pool_size[0] - 1, layer.pool_size[0])
+    return None
+
+
+def _add_local(graph: Graph, parts: _Parts) -> str:
+    """Append embedding, convolutions and poolings; give the name of the LSTM's input, [time, n, channels]."""
+    table = graph.keep(parts.embedding.get_weights()[0])
+    if not parts.local:
+        return graph.add("Gather", table, graph.add("Transpose", "ids", perm=[1, 0]))
+    last = graph.add("Transpose", graph.add("Gather", table, "ids"), perm=[0, 2, 1])
+    for position, layer in enumerate(parts.local):
+        if _kind(layer) == "MaxPooling1D":
+            size = list(layer.pool_size)
+            last = graph.add("MaxPool", last, kernel_shape=size, strides=size)
+            continue
+        kernel, *bias = layer.get_weights()
+        weights = [graph.keep(values) for values in (kernel.transpose(2, 1, 0), *bias)]
+        padded = graph.add("Pad", last, f"pads_{position}")
+        last = _add_activation(graph, graph.add("Conv", padded, *weights), layer)
+    return graph.add("Transpose", last, perm=[2, 0, 1])
+
+
+def _add_lstm(graph: Graph, words: str, layer: Any) -> str:
+    """Append the LSTM; give the name of its last output, [n, units]."""
+    kernel, recurrent, *bias = (order_gates(values) for values in layer.get_weights())
+    both = np.concatenate([bias[0] if bias else np.zeros(kernel.shape[1], np.float32), 0 * recurrent[0]])
+    weights = [graph.keep(values[None]) for values in (kernel.T, recurrent.T, both)]
+    outputs = ["", "h_out", "c_out"]
+    graph.add("LSTM", words, *weights, "", "h", "c", outputs=outputs, hidden_size=layer.units)
+    return graph.add("Squeeze", "h_out", graph.keep(np.array([0])))
+
+
+def _add_activation(graph: Graph, last: str, layer: Any) -> str:
+    operator = _ACTIVATIONS[_name_activation(layer.activation)]
+    return graph.add(operator, last) if operator else last
+
+
+def _serialize(graph: Graph, parts: _Parts, sequence_length: int) -> bytes:
+    """Give the graph as bytes, with its geometry in its metadata."""
+    from onnx import TensorProto, helper
+
+    state = (TensorProto.FLOAT, [1, "n", parts.recurrent.units])
+    reaches = [_find_reach(layer) or Reach(0, 0, 1) for layer in parts.local]
+    pads = [f"pads_{position}" for position, reach in enumerate(reaches) if reach.stride == 1]
+    inputs = [
+        helper.make_tensor_value_info("ids", TensorProto.INT32, ["n", "time"]),
+        *(helper.make_tensor_value_info(name, TensorProto.INT64, [6]) for name in pads),
+        *(helper.make_tensor_value_info(name, *state) for name in ("h", "c")),
+    ]
+    outputs = [
+        helper.make_tensor_value_info("score", TensorProto.FLOAT, ["n", 1]),
+        *(helper.make_tensor_value_info(name, *state) for name in ("h_out", "c_out")),
+    ]
+    numbers = [[reach.before, reach.after, reach.stride] for reach in reaches]
+    return serialize_graph(graph, inputs, outputs, {"sequence_length": sequence_length, "reaches": numbers})

@@ -1,0 +1,254 @@
+"""Exports a trained wide LSTM to the graph that its engine runs. Needs Keras and ONNX, at training time only.
+
+The vectors and the convolution are folded: for each place in the kernel a table holds what a word at that place adds,
+so that a convolution is a few rows looked up and added. ONNX Runtime makes the tables when it loads the graph, which
+holds what they are products of: a fraction of their size. What is computed outside of the graph (the head, the n-grams,
+the blend) are constants among its outputs.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_contracts.errors import BundleError
+from models.graphs.builder import Graph, order_gates, serialize_graph
+from models.lstm.engine import SAME_SCORE
+from models.variants import find_variant
+from models.wide_lstm.engine import CONSTANTS, load_window_engine, score_frame
+from models.wide_lstm.layers import (
+    BELOW_EVERY_VALUE,
+    LSTM_LOGIT,
+    NGRAM_LOGIT,
+    READER,
+    SCORE,
+    VECTOR_READER,
+    VECTORS,
+    build_wide_lstm,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+_SIZES = {
+    "input_dim",
+    "output_dim",
+    "filters",
+    "kernel_size",
+    "units",
+    "pool_size",
+    "ngrams",
+    "vocabulary_size",
+}
+_SHAPES = {"batch_shape", "input_shape", "newshape", "build_config"}
+_MAY_DIFFER = _SIZES | _SHAPES | {"name", "rate", "seed"}
+"""What Keras says of a layer and is another name, another size, or without effect when a model scores."""
+_TRIAL_ROWS = 32
+
+
+def export_windows(model: "keras.Model") -> bytes | None:
+    """Give a wide LSTM as an ONNX graph; None where the model is not one, or is one with other layers.
+
+    The graph takes ids [w, words], whole steps of them, and states h and c [2, w, units], forwards and backwards; it
+    gives the highest and the summed values [w, 2 units], the steps [w] and the states after them. It is handed out only
+    if it gives the scores of the Keras model on random reviews.
+    """
+    if {READER, LSTM_LOGIT, NGRAM_LOGIT, SCORE} - {layer.name for layer in model.layers}:
+        return None
+    if not _has_known_layers(model):
+        return None
+    try:
+        content = _serialize(model)
+    except ValueError:  # a layer within has another name
+        return None
+    return content if _gives_same_scores(model, content) else None
+
+
+def _has_known_layers(model: "keras.Model") -> bool:
+    """Tell whether a model is made of what `build_wide_lstm` makes one of, whatever the sizes."""
+    ours, known = (sorted(_list_parts(each), key=_name_type) for each in (model, _build_smallest()))
+    if [type(part) for part in ours] != [type(part) for part in known]:
+        return False  # a class derived from a layer may do anything
+    return sorted(map(_describe, ours)) == sorted(map(_describe, known))
+
+
+def _build_smallest() -> "keras.Model":
+    variant = replace(
+        find_variant("wide_lstm"),
+        vocabulary_size=2,
+        sequence_length=1,
+        embedding_size=1,
+        lstm_units=1,
+        filters=1,
+        kernel_size=1,
+        pool_size=1,
+        window=1,
+    )
+    return build_wide_lstm(variant)
+
+
+def _list_parts(part: Any) -> Iterator[Any]:
+    """Give a model, its layers and operations, and those of the models in it."""
+    yield part
+    for inner in getattr(part, "operations", None) or getattr(part, "layers", []):
+        yield from _list_parts(inner)
+
+
+def _name_type(part: Any) -> str:
+    return f"{type(part).__module__}.{type(part).__qualname__}"
+
+
+def _describe(part: Any) -> str:
+    """Write down what a part does beside its sizes; of a model that is in its parts."""
+    import keras
+
+    config = {} if isinstance(part, keras.Model) else _leave_out(part.get_config())
+    return _name_type(part) + json.dumps(config, sort_keys=True, default=str)
+
+
+def _leave_out(config: Any) -> Any:
+    """Give a layer's configuration without what may differ; steps as long as a pool go with its size."""
+    if not isinstance(config, dict):
+        return config
+    skipped = {key for key in config if key in _MAY_DIFFER or key.endswith("_initializer")}
+    if config.get("strides") == config.get("pool_size"):
+        skipped.add("strides")
+    return {
+        key: value if key == "dtype" else _leave_out(value)
+        for key, value in config.items()
+        if key not in skipped
+    }
+
+
+def _gives_same_scores(model: "keras.Model", content: bytes) -> bool:
+    try:
+        engine = load_window_engine(content)
+    except BundleError:
+        return False
+    generator = np.random.default_rng(0)
+    length = model.input_shape[1]
+    frame = generator.integers(0, engine.vocabulary_size, (_TRIAL_ROWS, length), dtype=np.int32)
+    words = np.linspace(0, length, _TRIAL_ROWS).astype(int)
+    frame[np.arange(length)[None] < length - words[:, None]] = 0
+    expected = np.asarray(model(frame, training=False))[:, 0]
+    found = np.concatenate([score_frame(engine, row[None]) for row in frame])  # each without its own padding
+    return bool(np.abs(found - expected).max() < SAME_SCORE)
+
+
+def _serialize(model: "keras.Model") -> bytes:
+    from onnx import TensorProto, helper
+
+    reader, window = model.get_layer(READER), int(model.get_layer(READER).input_shape[1])
+    graph = Graph()
+    vector_reader = reader.get_layer(VECTOR_READER)
+    units = _add_reader(graph, reader.get_layer(VECTORS).get_weights()[0], vector_reader)
+    constants = _list_constants(model)
+    for name, values in constants.items():
+        graph.add("Identity", graph.keep(values), outputs=[name])
+    states = {name: [2, "w", units] for name in ("h", "c", "h_out", "c_out")}
+    inputs = [helper.make_tensor_value_info("ids", TensorProto.INT32, ["w", "words"])]
+    inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, states[name]) for name in ("h", "c")]
+    shapes = {"highest": ["w", 2 * units], "total": ["w", 2 * units], "steps": ["w"]}
+    shapes |= {name: states[name] for name in ("h_out", "c_out")}
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()
+    ]
+    outputs += [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(values.dtype), values.shape)
+        for name, values in constants.items()
+    ]
+    geometry = {
+        "sequence_length": int(model.input_shape[1]),
+        "window": window,
+        "step": _find_pool(vector_reader),
+        "after": int(vector_reader.get_layer("convolution").kernel_size[0]) // 2,
+        "vocabulary_size": int(model.get_layer(NGRAM_LOGIT).vocabulary_size),
+    }
+    return serialize_graph(graph, inputs, outputs, geometry)
+
+
+def _list_constants(model: "keras.Model") -> dict[str, NDArray[Any]]:
+    """Give what is computed outside of the graph, by the names of `CONSTANTS`."""
+    numbers, ratio, weight, ngram_bias = model.get_layer(NGRAM_LOGIT).get_weights()
+    kernel, head_bias = model.get_layer(LSTM_LOGIT).get_layer("dense").get_weights()
+    blend, bias = model.get_layer(SCORE).get_weights()
+    head, biases = kernel[:, 0], np.concatenate([head_bias, ngram_bias, bias])
+    return dict(zip(CONSTANTS, (numbers, ratio, weight, head, blend[:, 0], biases), strict=True))
+
+
+def _add_reader(graph: Graph, vectors: NDArray[np.float32], reader: "keras.Model") -> int:
+    """Append everything from ids to pooled values; give the units of one direction."""
+    lstm, pool = reader.get_layer("lstm"), _find_pool(reader)
+    units, channels = int(lstm.forward_layer.units), int(reader.get_layer("convolution").filters)
+    shape = graph.keep(np.array([0, -1, pool, channels]))  # 0: windows as they come
+    grouped = graph.add("Reshape", _add_convolution(graph, vectors, reader), shape)
+    highest_words = graph.add("ReduceMax", grouped, axes=[2], keepdims=0)
+    pooled = graph.add("Transpose", highest_words, perm=[1, 0, 2])
+    known = _add_known_steps(graph, pool)
+    values = _add_both_directions(graph, pooled, lstm)
+    mask = graph.add("Unsqueeze", known, graph.keep(np.array([1, 3])))
+    off = graph.add(
+        "Mul", _subtract_from_one(graph, mask), graph.keep(np.asarray(np.float32(BELOW_EVERY_VALUE)))
+    )
+    highest = graph.add("ReduceMax", graph.add("Sub", values, off), axes=[0], keepdims=0)
+    first_axis = graph.keep(np.array([0]))
+    total = graph.add("ReduceSum", graph.add("Mul", values, mask), first_axis, keepdims=0)
+    for name, each in (("highest", highest), ("total", total)):
+        rows = graph.add("Transpose", each, perm=[1, 0, 2])
+        graph.add("Reshape", rows, graph.keep(np.array([-1, 2 * units])), outputs=[name])
+    graph.add("ReduceSum", known, first_axis, outputs=["steps"], keepdims=0)
+    return units
+
+
+def _subtract_from_one(graph: Graph, name: str) -> str:
+    return graph.add("Sub", graph.keep(np.asarray(np.float32(1))), name)
+
+
+def _find_pool(reader: "keras.Model") -> int:
+    sizes = {layer.pool_size[0] for layer in reader.layers if type(layer).__name__ == "MaxPooling1D"}
+    (size,) = sizes  # one for words and for what is known of them
+    return int(size)
+
+
+def _add_convolution(graph: Graph, vectors: NDArray[np.float32], reader: "keras.Model") -> str:
+    """Append the convolution as sums of rows looked up, [w, words, channels]."""
+    kernel, bias = reader.get_layer("convolution").get_weights()
+    size = len(kernel)
+    before = (size - 1) // 2
+    padded = graph.add("Pad", "ids", graph.keep(np.array([0, before, 0, size - 1 - before])))
+    of_known = np.arange(len(vectors))[:, None] > 0  # what is unknown or padding adds nothing
+    words, total = graph.keep(vectors * of_known.astype(np.float32)), graph.keep(bias)
+    for place in range(size):
+        stop = place - size + 1 or np.iinfo(np.int64).max
+        ends = [graph.keep(np.array([number])) for number in (place, stop, 1)]
+        table = graph.add("MatMul", words, graph.keep(kernel[place]))
+        total = graph.add("Add", graph.add("Gather", table, graph.add("Slice", padded, *ends)), total)
+    return graph.add("Relu", total)
+
+
+def _add_known_steps(graph: Graph, pool: int) -> str:
+    """Append which steps see a known word: 1 or 0, [steps, w]."""
+    from onnx import TensorProto
+
+    known = graph.add("Greater", "ids", graph.keep(np.asarray(np.int32(0))))
+    numbers = graph.add("Cast", known, to=TensorProto.FLOAT)
+    grouped = graph.add("Reshape", numbers, graph.keep(np.array([0, -1, pool])))
+    return graph.add("Transpose", graph.add("ReduceMax", grouped, axes=[2], keepdims=0), perm=[1, 0])
+
+
+def _add_both_directions(graph: Graph, pooled: str, lstm: Any) -> str:
+    """Append the LSTM in both directions, from h and c on; give all its values, [steps, 2, w, units]."""
+    parts: list[list[NDArray[np.float32]]] = [[], [], []]
+    for layer in (lstm.forward_layer, lstm.backward_layer):
+        kernel, recurrent, bias = (order_gates(values) for values in layer.get_weights())
+        both = np.concatenate([bias, np.zeros_like(bias)])
+        for part, values in zip(parts, (kernel.T, recurrent.T, both), strict=True):
+            part.append(values)
+    weights = [graph.keep(np.stack(part)) for part in parts]
+    inputs = (pooled, *weights, "", "h", "c")  # "" for lengths: all are equally long
+    outputs, hidden = [f"values_{len(graph.nodes)}", "h_out", "c_out"], int(lstm.forward_layer.units)
+    graph.add("LSTM", *inputs, outputs=outputs, hidden_size=hidden, direction="bidirectional")
+    return outputs[0]

@@ -1,0 +1,182 @@
+"""The wide LSTM as a Keras model: a convolution and a bidirectional LSTM over windows of words, beside n-grams.
+
+A review's windows are read one by one; what they say is pooled into one logit: the highest and the mean value of every
+unit, over all steps and over those of the last window, since reviews tend to end with their verdict. For that reason
+n-grams have two logits too: those of the whole review, and those of its last window. The score is a logistic function
+of the three. Needs Keras.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.wide_lstm.ngrams import LONGEST, NgramModel
+
+if TYPE_CHECKING:
+    import keras
+
+    from models.variants import Variant
+
+READER, LSTM_LOGIT, NGRAM_LOGIT, SCORE = "reader", "lstm_logit", "ngram_logit", "score"
+"""Names of the parts of the model."""
+VECTORS, VECTOR_READER = "vectors", "vector_reader"
+"""Names of the parts of the reader."""
+BELOW_EVERY_VALUE = 9.0
+"""Taken off the steps without a known word before the highest is looked for: an LSTM's values lie in -1 to 1."""
+NO_NGRAMS = NgramModel(np.zeros(1, np.int64), np.zeros(1, np.float32), np.zeros(1, np.float32), 0.0)
+"""Holds the number 0, which no n-gram has, since Keras can't look anything up in nothing."""
+
+
+@dataclass(frozen=True)
+class Blend:
+    """What each of the three logits counts in the score's own; of the n-grams' two, the second is the last window's."""
+
+    lstm: float = 1.0
+    ngrams: float = 1.0
+    ending: float = 0.0
+    bias: float = 0.0
+
+
+def build_wide_lstm(variant: "Variant") -> "keras.Model":
+    """Give the untrained model, as `Variant.build` has it; it knows no n-gram yet."""
+    vectors = np.zeros((variant.vocabulary_size, variant.embedding_size), np.float32)
+    return join_paths(variant, build_reader(variant, vectors), build_lstm_head(variant), NO_NGRAMS, Blend())
+
+
+def build_reader(variant: "Variant", vectors: NDArray[np.float32]) -> "keras.Model":
+    """Give what reads windows: int32 ids [w, window] to highest and summed values [w, 2 units], and steps [w, 1].
+
+    Highest and sum are over the steps that see a known word, which are counted in the third output. `vectors`
+    [vocabulary_size, embedding_size] are where the words' vectors start from.
+    """
+    import keras
+    from keras import layers
+
+    ids = keras.Input((variant.window,), dtype="int32", name="window_ids")
+    # Not as an initializer, of which `model.keras` would keep every number in its configuration too.
+    table = layers.Embedding(*vectors.shape, embeddings_initializer="zeros", name=VECTORS)
+    reader = keras.Model(ids, build_vector_reader(variant)([ids, table(ids)]), name=READER)
+    table.set_weights([vectors])
+    return reader
+
+
+def build_vector_reader(variant: "Variant") -> "keras.Model":
+    """Give what reads windows of which the vectors [w, window, embedding_size] are known too; gives what it gives."""
+    import keras
+    from keras import layers, ops
+
+    ids = keras.Input((variant.window,), dtype="int32", name="ids")
+    vectors = keras.Input((variant.window, variant.embedding_size), name="vectors_of_ids")
+    known = ops.expand_dims(ops.cast(ops.greater(ids, 0), "float32"), -1)
+    words = layers.SpatialDropout1D(variant.dropout)(vectors * known)
+    seen = layers.Conv1D(
+        variant.filters, variant.kernel_size, padding="same", activation="relu", name="convolution"
+    )(words)
+    pooled = layers.MaxPooling1D(variant.pool_size)(seen)
+    step_known = layers.MaxPooling1D(variant.pool_size)(known)
+    lstm = layers.LSTM(variant.lstm_units, return_sequences=True)
+    values = layers.Bidirectional(lstm, name="lstm")(pooled)
+    highest = ops.max(values - (1.0 - step_known) * BELOW_EVERY_VALUE, axis=1)
+    total = ops.sum(values * step_known, axis=1)
+    return keras.Model([ids, vectors], [highest, total, ops.sum(step_known, axis=1)], name=VECTOR_READER)
+
+
+def build_lstm_head(variant: "Variant") -> "keras.Model":
+    """Give what makes a logit [n, 1] of pooled values [n, 8 units]: dropout and a dense layer."""
+    import keras
+    from keras import layers
+
+    dropout, dense = layers.Dropout(variant.head_dropout), layers.Dense(1, name="dense")
+    return keras.Sequential([keras.Input((8 * variant.lstm_units,)), dropout, dense], name=LSTM_LOGIT)
+
+
+def join_paths(
+    variant: "Variant", reader: "keras.Model", head: "keras.Model", ngrams: NgramModel, blend: Blend
+) -> "keras.Model":
+    """Give the whole model: int32 ids [n, sequence_length], padded in front, to P(positive) [n, 1].
+
+    The window must divide the sequence length, and pooling the window, else a `ValueError`.
+    """
+    import keras
+    from keras import layers, ops
+
+    if variant.sequence_length % variant.window or variant.window % variant.pool_size:
+        raise ValueError(
+            f"{variant.name}: {variant.sequence_length} words can't be cut into windows of {variant.window}, "
+            f"and these into steps of {variant.pool_size}, without a rest"
+        )
+    if not len(ngrams.numbers):
+        ngrams = replace(NO_NGRAMS, bias=ngrams.bias)
+    ids = keras.Input((variant.sequence_length,), dtype="int32", name="word_ids")
+    count = variant.sequence_length // variant.window
+    parts = reader(ops.reshape(ids, (-1, variant.window)))
+    highest, total, steps = (ops.reshape(part, (-1, count, part.shape[-1])) for part in parts)
+    pooled = [
+        *pool_values(ops.max(highest, axis=1), ops.sum(total, axis=1), ops.sum(steps, axis=1)),
+        *pool_values(highest[:, -1], total[:, -1], steps[:, -1]),
+    ]
+    numbers = make_ngram_layer()(len(ngrams.numbers), variant.vocabulary_size, name=NGRAM_LOGIT)
+    wide = [numbers(ids), numbers(ids[:, -variant.window :])]
+    logits = ops.concatenate([head(ops.concatenate(pooled, axis=-1)), *wide], axis=-1)
+    score = layers.Dense(1, activation="sigmoid", name=SCORE)
+    model = keras.Model(ids, score(logits), name=variant.name)
+    numbers.set_weights([ngrams.numbers, ngrams.ratio, ngrams.weight, np.array([ngrams.bias])])
+    score.set_weights([np.array([[blend.lstm], [blend.ngrams], [blend.ending]]), np.array([blend.bias])])
+    model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def pool_values(highest: Any, total: Any, steps: Any) -> tuple[Any, Any]:
+    """Give highest and mean values; 0 where no step sees a known word."""
+    from keras import ops
+
+    return ops.where(ops.greater(steps, 0), highest, 0.0), total / ops.maximum(steps, 1.0)
+
+
+@cache
+def make_ngram_layer() -> type[Any]:
+    """Make the layer class that computes `rate_ngrams` in Keras, known to Keras under its own name."""
+    import keras
+    from keras import ops
+
+    @keras.saving.register_keras_serializable("review_ratings")
+    class NgramLogit(keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self, ngrams: int, vocabulary_size: int, **options: Any) -> None:
+            super().__init__(**options)
+            self.ngrams, self.vocabulary_size = ngrams, vocabulary_size
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "ngrams": self.ngrams, "vocabulary_size": self.vocabulary_size}
+
+        def build(self, input_shape: Any) -> None:
+            shapes = {"numbers": "int64", "ratio": "float32", "weight": "float32"}
+            for name, dtype in shapes.items():
+                kept = self.add_weight((self.ngrams,), "zeros", dtype, trainable=False, name=name)
+                setattr(self, name, kept)
+            self.bias = self.add_weight((1,), "zeros", "float32", trainable=False, name="bias")
+
+        def call(self, ids: Any) -> Any:
+            ordered = ops.sort(self.number_ngrams(ops.cast(ids, "int64")), axis=-1)
+            repeated = ops.equal(ordered[:, 1:], ordered[:, :-1])
+            first = ops.logical_not(ops.pad(repeated, ((0, 0), (1, 0))))
+            flat = ops.searchsorted(self.numbers, ops.reshape(ordered, (-1,)))
+            place = ops.minimum(ops.reshape(flat, ops.shape(ordered)), self.ngrams - 1)
+            counts = ops.equal(ops.take(self.numbers, place), ordered) & first & ops.greater(ordered, 0)
+            ratio = ops.take(self.ratio, place) * ops.cast(counts, "float32")
+            norm = ops.sqrt(ops.sum(ratio * ratio, axis=-1, keepdims=True))
+            total = ops.sum(ratio * ops.take(self.weight, place), axis=-1, keepdims=True)
+            return total / ops.where(ops.greater(norm, 0), norm, 1.0) + self.bias
+
+        def number_ngrams(self, words: Any) -> Any:
+            found = [words]
+            for size in range(2, LONGEST + 1):
+                shorter, last = found[-1][:, :-1], words[:, size - 1 :]
+                shorter = shorter[:, : last.shape[1]]
+                whole = ops.greater(shorter, 0) & ops.greater(last, 0)
+                found.append(ops.where(whole, shorter * self.vocabulary_size + last, 0))
+            return ops.concatenate(found, axis=-1)
+
+    return NgramLogit

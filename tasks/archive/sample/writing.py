@@ -1,0 +1,126 @@
+"""Writing of the sample archive: which review goes into which file, and the tar around them.
+
+The content, every path and every byte in it, is the same on each machine and Python version; the packed bytes
+may differ with the zlib that packs them.
+"""
+
+import gzip
+import io
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from data_contracts.archive import EXPECTED_REVIEWS, ROOT
+from data_contracts.durable import write_whole
+from data_contracts.errors import SourceError
+from tasks.archive.sample.reviews import Review, make_reviews
+
+SAMPLE_COUNTS = EXPECTED_REVIEWS["sample"]
+"""Reviews by split and label; each split has as many positive as negative ones."""
+_SEEDS = {"train": 1, "test": 2, "unsup": 3}
+_REPEATED_EVERY = 100
+"""Of so many test and unsup reviews one repeats a train review word for word, as in the real archive."""
+_MTIME = 1_577_836_800
+_README = """\
+This is NOT the Stanford Large Movie Review Dataset. It is a generated sample in its layout.
+
+A program wrote every review in here from a list of words and sentence frames. No film, person or place is
+real, the title ids are made up, and nobody holds the opinions. Use it to try the pipeline and to test it;
+accuracy on it says nothing about real reviews.
+
+train/pos, train/neg, test/pos, test/neg   ID_RATING.txt, one review each; neg 1-4 stars, pos 7-10
+train/unsup                                ID_0.txt, reviews without a rating
+urls_pos.txt, urls_neg.txt, urls_unsup.txt line ID (from 0) names the title of review ID
+
+No title is in both train and test. A few reviews say the contrary of their rating, and a few test and
+unsup reviews repeat a train review word for word, as happens in real collections.
+"""
+
+
+def write_sample_archive(path: Path, report: Callable[[int], None] = lambda reviews: None) -> Path:
+    """Write the sample as a .tar.gz at `path`, whole or not at all, and give `path`.
+
+    What stands there is replaced; folders are made as needed. `report` is told of the reviews written since
+    its last call, `sum(SAMPLE_COUNTS.values())` in all. A path that can't be written is a `SourceError`.
+    """
+    try:
+        with write_whole(path) as building:
+            _write_tar(building, _list_members(_make_folders()), report)
+    except OSError as error:
+        raise SourceError(
+            f"{path}: the sample archive can't be written ({error.strerror}). Free the space or name another place."
+        ) from error
+    return path
+
+
+def _make_folders() -> dict[tuple[str, str], list[Review]]:
+    """Make every review, by split and label, in the order of their review numbers."""
+    names_seen: set[str] = set()
+    train = list(make_reviews(_SEEDS["train"], 1, SAMPLE_COUNTS["train", "pos"], names_seen))
+    test = list(make_reviews(_SEEDS["test"], 2_001, SAMPLE_COUNTS["test", "pos"], names_seen))
+    unsup = list(make_reviews(_SEEDS["unsup"], 4_001, SAMPLE_COUNTS["train", "unsup"] // 2, names_seen))
+    test = _repeat_some(test, train)
+    return {
+        ("test", "neg"): [review for review in test if review.sign < 0],
+        ("test", "pos"): [review for review in test if review.sign > 0],
+        ("train", "neg"): [review for review in train if review.sign < 0],
+        ("train", "pos"): [review for review in train if review.sign > 0],
+        ("train", "unsup"): [replace(review, rating=0) for review in _repeat_some(unsup, train)],
+    }
+
+
+def _repeat_some(reviews: Sequence[Review], earlier: Sequence[Review]) -> list[Review]:
+    """Give some reviews the text of an earlier one with the same rating that does not name its title."""
+    reusable = {
+        rating: [
+            review.text
+            for review in earlier
+            if review.rating == rating and review.title.lower() not in review.text.lower()
+        ]
+        for rating in {review.rating for review in reviews}
+    }
+    return [
+        replace(review, text=reusable[review.rating][position % len(reusable[review.rating])])
+        if position % _REPEATED_EVERY == 0
+        else review
+        for position, review in enumerate(reviews)
+    ]
+
+
+def _list_members(folders: Mapping[tuple[str, str], Sequence[Review]]) -> Iterator[tuple[str, str]]:
+    """List path and text of every file, in the order of the published archive; a path with `/` is a folder."""
+    yield f"{ROOT}/", ""
+    yield f"{ROOT}/README", _README
+    for split in ("test", "train"):
+        labels = [label for of_split, label in folders if of_split == split]
+        yield f"{ROOT}/{split}/", ""
+        for label in labels:
+            yield f"{ROOT}/{split}/{label}/", ""
+            for number, review in enumerate(folders[split, label]):
+                yield f"{ROOT}/{split}/{label}/{number}_{review.rating}.txt", review.text
+        for label in labels:
+            lines = [f"http://www.imdb.com/title/{r.movie_id}/usercomments\n" for r in folders[split, label]]
+            yield f"{ROOT}/{split}/urls_{label}.txt", "".join(lines)
+
+
+def _write_tar(path: Path, members: Iterable[tuple[str, str]], report: Callable[[int], None]) -> None:
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        for name, text in members:
+            content = text.encode()
+            tar.addfile(_describe_member(name, len(content)), io.BytesIO(content))
+            if name.endswith(".txt") and "/urls_" not in name:
+                report(1)
+
+
+def _describe_member(name: str, size: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name.rstrip("/"))
+    is_folder = name.endswith("/")
+    member.type = tarfile.DIRTYPE if is_folder else tarfile.REGTYPE
+    member.mode = 0o755 if is_folder else 0o644
+    member.size, member.mtime = size, _MTIME
+    return member

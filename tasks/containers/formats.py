@@ -1,0 +1,77 @@
+"""Which format a review file has: its name decides, its first bytes may contradict."""
+
+from pathlib import Path, PurePosixPath
+
+from tasks.support.refusals import refusal
+
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".txt": "text",
+    ".zip": "zip",
+    ".tar": "tar",
+}
+"""Format by the ending of a name, in lower case."""
+
+COMPRESSIONS = {".gz": "gz", ".zst": "zst"}
+ARCHIVES = {"zip", "tar", "tar.gz", "tar.zst"}
+UNKNOWN = "unknown"
+
+# With archives that are not read, so that one inside another is called what it is.
+_ARCHIVE_SUFFIXES = {".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".7z", ".rar", ".jar", ".xlsx"}
+
+_MAGIC = {
+    b"\x1f\x8b\x08": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"PAR1": "parquet",
+    b"%PDF-": "pdf",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"\xfd7zXZ\x00": "xz",
+    b"BZh9": "bzip2",
+    b"SQLite format 3\x00": "sqlite",
+}
+MAGIC_BYTES = max(map(len, _MAGIC))
+
+_OWN_MAGIC = {"gz": {"gzip"}, "zst": {"zstd"}, "zip": {"zip"}, "parquet": {"parquet"}}
+
+
+def format_of(path: Path | PurePosixPath) -> str:
+    """Name the format of a file or member by its name: 'csv', 'tar', ..., with '.gz' or '.zst' as found.
+
+    Upper and lower case are the same; '.tgz' is 'tar.gz'. 'unknown' where the name says nothing known.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes[-1:] == [".tgz"]:
+        return "tar.gz"
+    compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
+    if compression:
+        suffixes.pop()
+    format_name = FORMATS.get(suffixes[-1]) if suffixes else None
+    # A zip compresses its members itself: compressed once more it could not be read as a stream.
+    if format_name is None or (format_name == "zip" and compression):
+        return UNKNOWN
+    return f"{format_name}.{compression}" if compression else format_name
+
+
+def split_format(format_name: str) -> tuple[str, str | None]:
+    """Split 'csv.gz' into 'csv' and 'gz'; the second is None where nothing is compressed."""
+    base, _, compression = format_name.partition(".")
+    return base, compression or None
+
+
+def is_archive(path: PurePosixPath) -> bool:
+    """Tell whether a member's name is that of an archive, of a kind that is read or of another."""
+    return not _ARCHIVE_SUFFIXES.isdisjoint(suffix.lower() for suffix in path.suffixes[-2:])
+
+
+def require_content(expected: str, head: bytes) -> None:
+    """Refuse content whose first bytes are those of another format than `expected` ('csv', 'gz', ...)."""
+    found = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+    if found and found not in _OWN_MAGIC.get(expected, set()):
+        raise refusal("format_mismatch", f"the name says {expected}, the content begins as {found} data does")

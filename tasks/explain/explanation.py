@@ -1,0 +1,313 @@
+"""What moved a review's score: finds its text in the published copy, or takes one, and asks the model about its words.
+
+Needs ONNX Runtime, by the scorer; TensorFlow only for a bundle without a graph. How it is shown: `terminal` for
+the terminal and programs, `page` as HTML.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from data_contracts.errors import UsageError
+from tasks.maintenance.quarantine import name_row, parse_row_name
+from tasks.queries.formats import escape_controls
+from tasks.warehouse.model_registry import Champion, read_promoted
+from tasks.warehouse.published import fetch_rows, open_published
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from models.bundle.scorer import Scorer
+    from models.explain import WordEffects
+    from models.tokenizer import LocatedWord
+
+NAMES_SHOWN = 5
+"""Names that a message lists at most."""
+NAME_SHOWN = 100
+"""Characters of a name that a message shows at most."""
+NEAR = 0.75
+"""How alike a review_id must be to be told as near a name, 0 to 1 by Jaro and Winkler."""
+SMALLEST_EFFECT = 0.005
+"""Contributions nearer to 0, in logits, are 0.00 as shown: no word of such a one moves the score."""
+LEVELS = (0.1, 0.35, 0.7)
+"""From which share of a text's strongest contribution on a word is marked at level 1, 2 and 3."""
+
+_FIND_REVIEW = """
+SELECT review_id, movie_id, uri, source_sha256, row_number, text FROM latest_scores WHERE review_id = $name
+"""
+_FIND_ROW = """
+SELECT
+    review_id, movie_id,
+    (SELECT min(uri) FROM scored_files WHERE scored_files.source_sha256 = rows.source_sha256) AS uri,
+    source_sha256, row_number, text
+FROM source_reviews AS rows
+WHERE starts_with(source_sha256, $prefix) AND row_number = $number
+ORDER BY source_sha256
+"""
+_FIND_QUARANTINED = """
+SELECT source_sha256, row_number, rule FROM quarantined_rows
+WHERE released_at IS NULL AND (
+    review_id = $name OR starts_with(source_sha256, $prefix) AND row_number = $number
+) ORDER BY ALL LIMIT 1
+"""
+_FIND_NEAR = f"""
+SELECT review_id FROM (
+    SELECT
+        review_id, bool_or(movie_id IS NOT DISTINCT FROM $name) AS is_of_movie,
+        jaro_winkler_similarity(lower(left(review_id, 100)), lower(left($name, 100))) AS likeness
+    FROM source_reviews WHERE review_id IS NOT NULL GROUP BY review_id
+)
+WHERE is_of_movie OR likeness >= {NEAR} ORDER BY is_of_movie DESC, likeness DESC, review_id LIMIT {NAMES_SHOWN}
+"""  # noqa: S608
+_LOOK_UP = (
+    "look it up with `reviews sql \"select review_id, left(source_sha256, 12) || ':' || row_number as row, text from "
+    'latest_scores"`, or give a text with --text.'
+)
+
+
+@dataclass(frozen=True)
+class FoundText:
+    """A text to explain, and where it was found; all but the text are None where it is in no table."""
+
+    text: str
+    review_id: str | None = None
+    movie_id: str | None = None
+    row: str | None = None
+    """As `reviews quarantine list` would name it."""
+    uri: str | None = None
+
+
+@dataclass(frozen=True)
+class ReadWord:
+    """One place in the text that the model reads."""
+
+    start: int
+    """In the text as written, in characters; the end is exclusive."""
+    stop: int
+    word: str
+    is_known: bool
+    contribution: float
+    """In logits, without this occurrence alone; 0 where the model does not know the word."""
+    score_without: float
+    level: int
+    """How strongly it is marked, 0 (not) to 3."""
+
+
+@dataclass(frozen=True)
+class MovingWord:
+    """A word that the model knows, and what all its occurrences together do."""
+
+    word: str
+    times: int
+    contribution: float
+    """In logits."""
+    score_without: float
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What is known of a text's score."""
+
+    source: FoundText
+    model_id: str
+    score: float
+    """P(positive), 0 to 1."""
+    sentiment: str
+    predicted_rating: float
+    """1 to 10 stars."""
+    words_in_text: int
+    unread_stop: int
+    """Where in the text what is not read ends; 0 where all words are read."""
+    read: tuple[ReadWord, ...]
+    moving: tuple[MovingWord, ...]
+    """The words that move the score, the strongest first."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of the text as written: a word that is read, or what lies between two."""
+
+    text: str
+    word: ReadWord | None
+
+
+def explain(
+    published: Path, bundles_dir: Path, name: str | None, text: str | None, model_id: str | None
+) -> Explained:
+    """Explain the review or row of this name or, where there is none, `text`, by the champion or the named model.
+
+    Raises `UsageError` where nothing or more than one row has the name, and where no word is in the text.
+    """
+    with open_published(published) as connection:
+        model = read_promoted(connection, model_id)
+        source = FoundText(text or "") if name is None else find_text(connection, name)
+    return explain_text(load_scorer(bundles_dir, model), source)
+
+
+def load_scorer(bundles_dir: Path, model: Champion) -> "Scorer":
+    """Load the model if its bundle is what was promoted."""
+    from models.evaluation.gate import load_blessed_scorer
+
+    return load_blessed_scorer(bundles_dir / model.model_id, model.bundle_fingerprint)
+
+
+def find_text(connection: duckdb.DuckDBPyConnection, name: str) -> FoundText:
+    """Find the newest row of the review of this name, or the row of this name."""
+    _require_unicode(name)
+    prefix, number = _read_row_name(name)
+    found = fetch_rows(connection, _FIND_REVIEW, {"name": name})
+    if prefix is not None:
+        found += fetch_rows(connection, _FIND_ROW, {"prefix": prefix, "number": number})
+    rows = {(row["source_sha256"], row["row_number"]): row for row in found}
+    if not rows:
+        raise UsageError(_describe_missing(connection, name, prefix, number))
+    if len(rows) > 1:
+        names = "; ".join(
+            f"{sha}:{number} of {row['uri']}" for (sha, number), row in [*rows.items()][:NAMES_SHOWN]
+        )
+        raise UsageError(
+            f"{name[:NAME_SHOWN]!r} names {len(rows):,} rows: {escape_controls(names)}. Next: name one of them so."
+        )
+    [row] = rows.values()
+    return FoundText(
+        row["text"],
+        row["review_id"],
+        row["movie_id"],
+        name_row(row["source_sha256"], row["row_number"]),
+        row["uri"],
+    )
+
+
+def _read_row_name(name: str) -> tuple[str | None, int | None]:
+    """Give the file's first digits and the row's number where `name` has the form of a row's name."""
+    try:
+        return parse_row_name(name)
+    except UsageError:
+        return None, None
+
+
+def _describe_missing(
+    connection: duckdb.DuckDBPyConnection, name: str, prefix: str | None, number: int | None
+) -> str:
+    """Say that no scored row has the name, and what may have been meant."""
+    shown = repr(name[:NAME_SHOWN])  # spells out what a terminal would obey
+    parameters = {"name": name, "prefix": prefix, "number": number}
+    for row in fetch_rows(connection, _FIND_QUARANTINED, parameters):
+        aside = name_row(row["source_sha256"], row["row_number"])
+        return (
+            f"{shown} was set aside ({row['rule']}), so it has no score. Next: reviews quarantine show {aside}; its "
+            "text can be handed to `reviews explain -`."
+        )
+    near = [row["review_id"][:NAME_SHOWN] for row in fetch_rows(connection, _FIND_NEAR, {"name": name})]
+    listed = f" Near it: {escape_controls(', '.join(near))}." if near else ""
+    return f"No scored review or row is named {shown}.{listed} Next: {_LOOK_UP}"
+
+
+def explain_text(scorer: "Scorer", source: FoundText) -> Explained:
+    """Explain a text by a model: the effects of the words that it reads, each at its place in the text."""
+    import numpy as np
+
+    from data_contracts.scored_reviews import name_sentiments
+    from models.evaluation.stars import rate_stars
+    from models.explain import explain_review
+    from models.tokenizer import locate_words
+
+    _require_unicode(source.text)
+    located = locate_words(source.text)
+    if not located:
+        raise UsageError(
+            "The text has no word, so there is nothing to explain. Next: give a text with words."
+        )
+    read = located[-scorer.sequence_length :]
+    ids = np.array([scorer.word_ids.get(each.word, 0) for each in read], np.int32)
+    effects = explain_review(scorer.predict, ids, scorer.sequence_length)
+    score = np.array([effects.score])
+    return Explained(
+        source=source,
+        model_id=scorer.model_id,
+        score=effects.score,
+        sentiment=str(name_sentiments(score)[0]),
+        predicted_rating=float(rate_stars(score, scorer.stars)[0]),
+        words_in_text=len(located),
+        unread_stop=read[0].start if len(read) < len(located) else 0,
+        read=_place_words(read, ids, effects),
+        moving=_rank_words(
+            effects, {int(word_id): each.word for word_id, each in zip(ids, read, strict=True)}
+        ),
+    )
+
+
+def _place_words(
+    read: Sequence["LocatedWord"], ids: "NDArray[np.int32]", effects: "WordEffects"
+) -> tuple[ReadWord, ...]:
+    """Give the effect of each word that is read, at its place."""
+    contributions = effects.contribution.tolist()
+    strongest = max(map(abs, contributions))
+    return tuple(
+        ReadWord(each.start, each.stop, each.word, bool(known), moves, without, find_level(moves, strongest))
+        for each, known, moves, without in zip(
+            read, ids.tolist(), contributions, effects.score_without.tolist(), strict=True
+        )
+    )
+
+
+def _rank_words(effects: "WordEffects", word_of: Mapping[int, str]) -> tuple[MovingWord, ...]:
+    """Give the words that move the score, the strongest first, equal ones in alphabetical order."""
+    columns = (effects.ids, effects.times, effects.joint_contribution, effects.score_without_all)
+    words = [
+        MovingWord(word_of[word_id], times, contribution, without)
+        for word_id, times, contribution, without in zip(*(each.tolist() for each in columns), strict=True)
+        if abs(contribution) >= SMALLEST_EFFECT
+    ]
+    return tuple(sorted(words, key=lambda each: (-abs(each.contribution), each.word)))
+
+
+def _require_unicode(text: str) -> None:
+    """Refuse what the terminal handed over in another encoding than it says."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"The text is not valid in the terminal's encoding (at character {error.start}). Next: hand it over as "
+            "UTF-8."
+        ) from None
+
+
+def decode_text(content: bytes) -> str:
+    """Read a text that was handed over, which must be UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"Standard input is not UTF-8 (at byte {error.start}). Next: convert it, for example with iconv."
+        ) from None
+
+
+def find_level(contribution: float, strongest: float) -> int:
+    """Give how strongly a word is marked beside the strongest one of its text, 0 to 3."""
+    if abs(contribution) < SMALLEST_EFFECT:
+        return 0
+    return sum(abs(contribution) >= share * strongest for share in LEVELS)
+
+
+def cut_pieces(explained: Explained) -> Iterator[Piece]:
+    """Cut what is read of the text into words and what lies between them; together they are the text as written."""
+    text, position = explained.source.text, explained.unread_stop
+    for word in explained.read:
+        if word.start > position:
+            yield Piece(text[position : word.start], None)
+        yield Piece(text[word.start : word.stop], word)
+        position = word.stop
+    if position < len(text):
+        yield Piece(text[position:], None)
+
+
+def write_signed(number: float, digits: int) -> str:
+    """Write a number with its sign; what is 0 as shown has none."""
+    shown = f"{number:+.{digits}f}"
+    return shown if math.isfinite(number) and float(shown) else f"{0:.{digits}f}"

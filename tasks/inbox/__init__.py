@@ -1,0 +1,1 @@
+"""Source files in folders that others write to: finding, identifying and opening them."""

@@ -1,0 +1,1 @@
+"""Upkeep of a home: releases from quarantine, verification, forgetting, backups, retention."""

@@ -1,0 +1,232 @@
+"""Proof in SQL that nothing is lost, doubled or unblessed: each promise as a query for the rows that break it.
+
+The warehouse is checked as it stands; so are the bundles on disk, the reviews Parquet and the published copy.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from data_contracts.errors import BundleError
+from models.bundle.folder import require_unaltered
+from tasks.warehouse.connection import WAIT_SECONDS, connect_read_only, open_warehouse, translate_errors
+from tasks.warehouse.published import needs_publishing
+
+ROWS_SHOWN = 5
+"""Rows that break a promise which are named at most."""
+
+PROMISES = {
+    "every row read is accounted for": """
+        WITH scored AS (SELECT source_sha256, model_id, count(*) AS rows FROM scored_reviews GROUP BY ALL),
+        quarantined AS (
+            SELECT source_sha256, count(*) AS rows FROM quarantined_rows WHERE released_at IS NULL GROUP BY ALL
+        ),
+        forgotten AS (SELECT source_sha256, count(*) AS rows FROM forgotten_rows GROUP BY ALL)
+        SELECT
+            uri, source_sha256, model_id, rows_read, coalesce(scored.rows, 0) AS rows_scored,
+            coalesce(quarantined.rows, 0) AS rows_quarantined, coalesce(forgotten.rows, 0) AS rows_forgotten
+        FROM scored_files LEFT JOIN scored USING (source_sha256, model_id)
+        LEFT JOIN quarantined USING (source_sha256) LEFT JOIN forgotten USING (source_sha256)
+        WHERE status = 'scored' AND rows_read IS DISTINCT FROM rows_scored + rows_quarantined + rows_forgotten
+    """,
+    "no row is scored twice by one model": """
+        SELECT source_sha256, row_number, model_id, count(*) AS copies FROM scored_reviews
+        GROUP BY ALL HAVING copies > 1
+    """,
+    "no text is there twice": """
+        SELECT source_sha256, row_number, count(*) AS copies FROM source_reviews GROUP BY ALL HAVING copies > 1
+    """,
+    "every score has its text": """
+        SELECT source_sha256, row_number, model_id FROM scored_reviews
+        ANTI JOIN source_reviews USING (source_sha256, row_number)
+    """,
+    "every text is scored by each model that scored its file": """
+        SELECT source_sha256, row_number, files.model_id
+        FROM source_reviews JOIN (FROM scored_files WHERE status = 'scored') AS files USING (source_sha256)
+        ANTI JOIN scored_reviews USING (source_sha256, row_number, model_id)
+    """,
+    "every text belongs to a scored file": """
+        SELECT source_sha256, row_number FROM source_reviews
+        ANTI JOIN (FROM scored_files WHERE status = 'scored') USING (source_sha256)
+    """,
+    "every score belongs to a scored file": """
+        SELECT source_sha256, row_number, model_id FROM scored_reviews
+        ANTI JOIN (FROM scored_files WHERE status = 'scored') USING (source_sha256, model_id)
+    """,
+    "no row is scored and set aside": """
+        SELECT source_sha256, row_number, rule FROM quarantined_rows
+        SEMI JOIN source_reviews USING (source_sha256, row_number) WHERE released_at IS NULL
+    """,
+    "every released row is scored, and it is known who released it": """
+        SELECT source_sha256, row_number, released_at, released_by FROM quarantined_rows
+        ANTI JOIN source_reviews USING (source_sha256, row_number)
+        ANTI JOIN forgotten_rows USING (source_sha256, row_number) WHERE released_at IS NOT NULL
+        UNION ALL BY NAME
+        SELECT source_sha256, row_number, released_at, released_by FROM quarantined_rows
+        WHERE (released_at IS NULL) <> (released_by IS NULL)
+    """,
+    "nothing that was forgotten is there": """
+        SELECT source_sha256, row_number FROM forgotten_rows
+        SEMI JOIN (
+            SELECT source_sha256, row_number FROM source_reviews
+            UNION ALL SELECT source_sha256, row_number FROM scored_reviews
+            UNION ALL SELECT source_sha256, row_number FROM quarantined_rows
+        ) USING (source_sha256, row_number)
+    """,
+    "every score is a number from 0 to 1, with its sentiment and rating": """
+        SELECT source_sha256, row_number, model_id, score, sentiment, predicted_rating FROM scored_reviews
+        WHERE NOT coalesce(isfinite(score) AND score BETWEEN 0 AND 1, false)
+        OR sentiment <> CASE WHEN score >= 0.5 THEN 'positive' ELSE 'negative' END
+        OR NOT coalesce(isfinite(predicted_rating) AND predicted_rating BETWEEN 1 AND 10, false)
+    """,
+    "every model that scored is known and was promoted": """
+        SELECT model_id, count(*) AS files, any_value(uri) AS uri FROM scored_files
+        WHERE model_id NOT IN (SELECT model_id FROM promotions SEMI JOIN models USING (model_id)) GROUP BY ALL
+        UNION ALL BY NAME
+        SELECT model_id, count(*) AS rows FROM scored_reviews
+        WHERE model_id NOT IN (SELECT model_id FROM promotions SEMI JOIN models USING (model_id)) GROUP BY ALL
+    """,
+    "every promotion is of a known model, and none is missing": """
+        SELECT number, model_id FROM promotions ANTI JOIN models USING (model_id)
+        UNION ALL BY NAME
+        SELECT number, model_id FROM (FROM promotions SELECT *, row_number() OVER (ORDER BY number) AS place)
+        WHERE number <> place
+    """,
+    "every text is the one that was read": """
+        SELECT source_sha256, row_number FROM source_reviews WHERE sha256(text) <> text_sha256
+    """,
+}
+"""Each promise of the tables, and the query for the rows that break it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One promise, and what breaks it."""
+
+    promise: str
+    broken: int
+    """How many rows, files or bundles break it; 0 where it holds."""
+    examples: tuple[str, ...]
+
+
+def verify(warehouse: Path, published: Path, bundles_dir: Path, reviews_dir: Path) -> Iterator[Finding]:
+    """Check every promise in turn; each `Finding` is given as soon as it is known."""
+    for promise, query in PROMISES.items():
+        yield _ask(warehouse, promise, query)
+    yield _look("every promoted bundle is unaltered", lambda: _find_altered(warehouse, bundles_dir))
+    yield _look(
+        "the reviews Parquet is whole, where there is any",
+        lambda: _find_broken_splits(warehouse, reviews_dir),
+    )
+    yield _look("the published copy is up to date", lambda: _find_stale(warehouse, published))
+
+
+def _ask(warehouse: Path, promise: str, query: str) -> Finding:
+    with open_warehouse(warehouse, write=False) as connection:
+        result = connection.execute(query)
+        names = [column[0] for column in result.description or []]
+        shown = result.fetchmany(ROWS_SHOWN)
+        broken = len(shown) if len(shown) < ROWS_SHOWN else _count(connection, query)
+    return Finding(promise, broken, tuple(_describe(names, row) for row in shown))
+
+
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    (row,) = connection.execute(f"SELECT count(*) FROM ({query})").fetchall()  # noqa: S608 (our own queries)
+    return int(row[0])
+
+
+def _describe(names: Sequence[str], row: Sequence[Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True) if value is not None)
+
+
+def _look(promise: str, find: Callable[[], list[str]]) -> Finding:
+    broken = find()
+    return Finding(promise, len(broken), tuple(broken[:ROWS_SHOWN]))
+
+
+def _find_altered(warehouse: Path, bundles_dir: Path) -> list[str]:
+    """Check the bundle of every model that was ever promoted."""
+    query = (
+        "SELECT model_id, bundle_fingerprint FROM models SEMI JOIN promotions USING (model_id) ORDER BY ALL"
+    )
+    with open_warehouse(warehouse, write=False) as connection:
+        promoted = connection.execute(query).fetchall()
+    broken = []
+    for model_id, fingerprint in promoted:
+        try:
+            require_unaltered(bundles_dir / model_id, fingerprint)
+        except BundleError as error:
+            broken.append(str(error))
+    return broken
+
+
+def _find_broken_splits(warehouse: Path, reviews_dir: Path) -> list[str]:
+    """Read the three splits through, where there are any, and compare their rows with what was ingested."""
+    if not any(reviews_dir.glob("*.parquet")):
+        return []
+    from data_contracts.reviews import SPLITS, check_reviews
+    from tasks.archive.reviews_parquet import read_provenance, read_split
+
+    provenance = read_provenance(reviews_dir)
+    if provenance is None:
+        return [f"{reviews_dir}: a split is missing or damaged, or they are of different archives"]
+    try:
+        tables = {split: read_split(reviews_dir, split) for split in SPLITS}
+        results = check_reviews(tables, provenance.dataset)
+    except Exception as error:  # whatever the reader says of a damaged file
+        return [str(error)]
+    ingested = _read_ingested(warehouse)
+    wrong = [
+        f"{split}: {len(table):,} rows, {ingested[split]:,} were ingested"
+        for split, table in tables.items()
+        if len(table) != ingested.get(split, len(table))
+    ]
+    return wrong + [
+        f"{each.rule}: {each.observed}" for each in results if not each.success and each.severity == "error"
+    ]
+
+
+def _read_ingested(warehouse: Path) -> dict[str, int]:
+    """Give the rows by split of the last ingest that was completed; nothing where there was none here."""
+    query = (
+        "SELECT counts FROM runs WHERE flow = 'ingest-reviews' AND status = 'completed' "
+        "ORDER BY started_at DESC LIMIT 1"
+    )
+    with open_warehouse(warehouse, write=False) as connection:
+        rows = connection.execute(query).fetchall()
+    return dict(json.loads(rows[0][0])) if rows else {}
+
+
+def _find_stale(warehouse: Path, published: Path) -> list[str]:
+    with open_warehouse(warehouse, write=False) as connection:
+        has_rows = connection.execute("SELECT count(*) > 0 FROM scored_files").fetchall() == [(True,)]
+    stale = needs_publishing(warehouse, published)
+    if stale:
+        lacking = has_rows or published.exists()
+        return [f"{published}: the next run publishes what it lacks"] if lacking else []
+    mine, other = _digest_tables(warehouse), _digest_tables(published)
+    return [f"{published}: {table} was changed there" for table in _COPIED if mine[table] != other[table]]
+
+
+_COPIED = (
+    "source_reviews",
+    "scored_reviews",
+    "scored_files",
+    "quarantined_rows",
+    "forgotten_rows",
+    "promotions",
+    "gate_checks",
+)
+
+
+def _digest_tables(path: Path) -> dict[str, Any]:
+    """Give the number of rows of each table that readers see, and a digest of them in any order."""
+    with translate_errors(path), connect_read_only(path.absolute(), {}, WAIT_SECONDS) as connection:
+        return {
+            table: connection.execute(f"SELECT count(*), bit_xor(hash(t)) FROM {table} AS t").fetchall()  # noqa: S608
+            for table in _COPIED
+        }

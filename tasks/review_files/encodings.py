@@ -1,0 +1,167 @@
+"""The decoding rule of review files, and how bytes that are no text are carried through a text parser.
+
+The rule: a byte order mark decides (UTF-8, UTF-16 or UTF-32); without one the text is UTF-8. Nothing is
+guessed: in a Latin-1 or cp1252 file the rows with other than ASCII characters are set aside one by one, and a
+UTF-16 file without its mark is refused. Text under a UTF-16 or UTF-32 mark is transcoded as a stream, and
+refused whole where it is damaged, since what follows can't be trusted.
+"""
+
+import codecs
+import re
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.support.refusals import refusal
+
+# UTF-32 first: its little-endian mark begins as that of UTF-16 does.
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+_MARK_BYTES = max(map(len, _MARKS))
+
+# A byte is written as two of Unicode's 32 noncharacters U+FDD0 to U+FDEF: one of the first 16 for its upper
+# half, one of the last 16 for its lower half. Bytes that are not UTF-8 are 0x80 and above.
+_TO_ESCAPE = re.compile("[\udc80-\udcff\ufdd0-\ufdef]+")
+_ESCAPED = re.compile("[\ufdd8-\ufddf][\ufde0-\ufdef]")
+_NONCHARACTER_START = b"\xef\xb7"
+
+
+def decode_text(data: bytes) -> str:
+    """Decode one whole text by the rule; raises `UnicodeDecodeError` where it is not valid."""
+    mark = _find_mark(data)
+    return data[len(mark) :].decode(_MARKS.get(mark, "utf-8"))
+
+
+def to_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Transcode the text of a file to UTF-8 without a mark; what has no mark is passed on as it is.
+
+    Raises `FileRefusedError`: encoding_broken; encoding_unknown for what looks like UTF-16 without a mark.
+    """
+    head = b""
+    while len(head) < _MARK_BYTES and (more := next(chunks, b"")):
+        head += more
+    mark = _find_mark(head)
+    encoding = _MARKS.get(mark, "utf-8")
+    if not mark and b"\0" in head[:_MARK_BYTES]:
+        raise refusal(
+            "encoding_unknown", "NUL bytes at the very start, as in UTF-16 without a byte order mark"
+        )
+    chunks = chain([head[len(mark) :]], chunks)
+    return chunks if encoding == "utf-8" else _transcode(chunks, encoding)
+
+
+def escape_invalid(chunks: Iterator[bytes], notice: Callable[[], None]) -> Iterator[bytes]:
+    """Make any bytes valid UTF-8, so that a parser carries them; valid text is passed on as it is.
+
+    `notice` is called before the first escape: until then nothing needs to be undone. `restore_bytes` undoes
+    it exactly, for the noncharacters that it uses are escaped, too.
+    """
+    rest = b""
+    for chunk in chunks:
+        text = rest + chunk
+        end = _end_of_whole_characters(text)
+        rest = text[end:]
+        yield _escape(text[:end], notice)
+    yield _escape(rest, notice)
+
+
+def restore_bytes(text: str) -> bytes:
+    """Give the bytes that `escape_invalid` wrote as `text`."""
+    return _ESCAPED.sub(_unescape_one, text).encode("utf-8", "surrogateescape")
+
+
+def restore_column(column: pa.Array) -> tuple[pa.Array, dict[int, bytes]]:
+    """Undo `escape_invalid` in [n] strings: texts that are not valid become null, their bytes come second.
+
+    The second maps positions, 0 to n - 1, to bytes as found.
+    """
+    escaped = pc.match_substring_regex(column, _ESCAPED.pattern)
+    if not pc.any(escaped).as_py():
+        return column, {}
+    found = [None if text is None else restore_bytes(text) for text in column.to_pylist()]
+    return decode_column(pa.array(found, pa.binary()))
+
+
+def decode_column(column: pa.Array) -> tuple[pa.Array, dict[int, bytes]]:
+    """Decode [n] binary values as UTF-8: those that are not valid become null, their bytes come second."""
+    try:
+        return column.cast(pa.string()), {}
+    except pa.ArrowInvalid:
+        values = column.to_pylist()
+    invalid = {position: value for position, value in enumerate(values) if not _is_utf8(value or b"")}
+    valid = [None if position in invalid else value for position, value in enumerate(values)]
+    return pa.array(valid, pa.binary()).cast(pa.string()), invalid
+
+
+def describe_invalid(data: bytes) -> str:
+    """Say where bytes stop being UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return f"byte {error.start + 1:,} (0x{data[error.start]:02x}) is not UTF-8"
+    return "holds half a surrogate pair, which is no character"
+
+
+def _find_mark(data: bytes) -> bytes:
+    return next((mark for mark in _MARKS if data.startswith(mark)), b"")
+
+
+def _transcode(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    done = 0
+    try:
+        for chunk in chunks:
+            yield decoder.decode(chunk).encode()
+            done += len(chunk)
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeDecodeError as error:
+        place = f"the {encoding[:6].upper()} text is not valid, near byte {done + error.start + 1:,}"
+        raise refusal("encoding_broken", place) from error
+
+
+def _end_of_whole_characters(data: bytes) -> int:
+    """Find where to cut so that no UTF-8 character is cut in two."""
+    for back in range(1, min(3, len(data)) + 1):
+        byte = data[-back]
+        if byte >= 0xC0:
+            length = 2 + (byte >= 0xE0) + (byte >= 0xF0)
+            return len(data) - back if length > back else len(data)
+        if byte < 0x80:
+            break
+    return len(data)
+
+
+def _escape(chunk: bytes, notice: Callable[[], None]) -> bytes:
+    # Arrow checks UTF-8, and Python finds a single byte, many times faster than in any other way.
+    may_be_mistaken = _NONCHARACTER_START[:1] in chunk and _NONCHARACTER_START in chunk
+    if not may_be_mistaken and _is_utf8(chunk):
+        return chunk
+    notice()
+    return _TO_ESCAPE.sub(_escape_run, chunk.decode("utf-8", "surrogateescape")).encode()
+
+
+def _escape_run(match: re.Match[str]) -> str:
+    found = match.group().encode("utf-8", "surrogateescape")
+    return "".join(chr(0xFDD0 + (byte >> 4)) + chr(0xFDE0 + (byte & 15)) for byte in found)
+
+
+def _unescape_one(match: re.Match[str]) -> str:
+    upper, lower = map(ord, match.group())
+    return chr(0xDC00 + ((upper - 0xFDD0) << 4 | lower - 0xFDE0))
+
+
+def _is_utf8(data: bytes) -> bool:
+    offsets = pa.array([0, len(data)], pa.int32()).buffers()[1]
+    text = pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(data)])
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True

@@ -1,0 +1,47 @@
+"""Tells of a file that is being read that its bad rows can only refuse it, whatever follows: then no more is read."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.limits import RowLimits, exceeds_bad_rows
+from tasks.inbox.source_files import SourceFile
+from tasks.review_files.options import ReadOptions
+from tasks.review_files.reader import format_of
+from tasks.support.refusals import refusal
+
+LEAST_ROW_BYTES = {"jsonl": 9, "csv": 2, "tsv": 2}
+"""Bytes that a good row takes at least in a file that is not compressed: {"t":"a"}, or a letter and a line break."""
+UNSUSPECTED_BYTES = 64 << 20
+"""Of what is kept of bad rows: up to here the size of the file does not matter."""
+KEPT_PER_BYTE = 10
+"""Bytes that may be kept of a file's bad rows per byte on disk."""
+
+
+def can_only_be_refused(
+    file: SourceFile, rows_read: int, rows_broken: int, limits: RowLimits, options: ReadOptions
+) -> bool:
+    """Tell whether a file has so many bad rows that good ones could not make up for them, were all others good."""
+    most = options.limits.count_rows(file.size)
+    least = LEAST_ROW_BYTES.get(format_of(file.path))
+    if least is not None:
+        most = min(most, rows_read + file.size // least + 1)
+    return exceeds_bad_rows(max(most, rows_read), rows_broken, limits)
+
+
+def require_bounded(file: SourceFile, bytes_kept: int) -> None:
+    """Refuse a file (bomb_suspected) of whose bad rows far more would be kept than it has bytes."""
+    most = max(UNSUSPECTED_BYTES, KEPT_PER_BYTE * file.size)
+    if bytes_kept > most:
+        raise refusal(
+            "bomb_suspected", f"its bad rows alone unpack to more than {most:,} bytes, the limit here"
+        )
+
+
+def measure_kept(rows: pa.Table) -> dict[str, int]:
+    """Give the bytes of rows of the quarantine, by the sha256 of their file."""
+    sizes = pc.add(
+        pc.fill_null(pc.binary_length(rows["raw"]), 0), pc.fill_null(pc.binary_length(rows["extra"]), 0)
+    )
+    table = pa.table({"source": rows["source_sha256"], "size": pc.cast(sizes, pa.int64())})
+    sums = table.group_by("source").aggregate([("size", "sum")])
+    return dict(zip(sums["source"].to_pylist(), sums["size_sum"].to_pylist(), strict=True))

@@ -1,0 +1,166 @@
+"""Scoring again what other models have scored: texts from the published copy to parts like any other.
+
+The files themselves may be gone. The published copy is read, so that the writer's database is not held; memory
+is bounded by a chunk of rows. Old scores stay, since a scored row belongs to its model. Needs ONNX Runtime, by
+the scorer, but not to find out whether there is something to do.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from tasks.warehouse.connection import WAIT_SECONDS, connect_read_only, open_warehouse, translate_errors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tasks.scoring.groups import GroupOutcome, ScoringJob, Write
+
+BATCH_ROWS = 1024
+"""Rows that are taken from the published copy at a time; texts may be long."""
+READER_MEMORY = "256MB"
+"""What DuckDB may keep of the published copy while it is read through."""
+
+_FIND_OLDER = """
+WITH standing AS (SELECT model_id FROM promotions ORDER BY number DESC LIMIT 1),
+chosen AS (SELECT coalesce($model_id, (FROM standing)) AS model_id)
+SELECT
+    source_sha256, arg_max(uri, committed_at) AS uri, arg_max(format, committed_at),
+    arg_max(bytes, committed_at), arg_max(rows_read, committed_at)
+FROM scored_files WHERE status = 'scored' GROUP BY source_sha256
+HAVING NOT bool_or(model_id = (FROM chosen))
+    AND ($since::TIMESTAMPTZ IS NULL OR min(committed_at) >= $since::TIMESTAMPTZ)
+ORDER BY min(committed_at), uri
+"""
+_MEASURE_TEXTS = """
+SELECT source_sha256, sum(strlen(text))::BIGINT FROM source_reviews
+WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
+"""
+_READ_TEXTS = """
+SELECT source_sha256, row_number, text FROM source_reviews
+WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[]))
+"""
+_COUNT_LEFT_OUT = """
+SELECT source_sha256, count(*) FROM (
+    SELECT source_sha256 FROM quarantined_rows WHERE released_at IS NULL
+    UNION ALL SELECT source_sha256 FROM forgotten_rows
+) WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
+"""
+
+
+@dataclass(frozen=True)
+class OlderSource:
+    """A source that some model has scored and the chosen one has not, as the ledger has it."""
+
+    source_sha256: str
+    uri: str
+    format: str | None
+    bytes: int | None
+    rows_read: int
+    size: int = 0
+    """Bytes of its texts, by which sources go in groups; 0 until `measure_sources`."""
+
+
+def find_older_sources(
+    warehouse: Path,
+    model_id: str | None,
+    since: datetime | None = None,
+    among: Collection[str] | None = None,
+) -> list[OlderSource]:
+    """Give the sources that `model_id`, else the champion, has not scored and another model has, oldest first.
+
+    Left out are those first committed before `since`, and those whose sha256 is not in `among` if that is given.
+    Without any promoted model there are none.
+    """
+    if not warehouse.exists():
+        return []
+    with open_warehouse(warehouse, write=False) as connection:
+        asked = {"model_id": model_id, "since": since}
+        rows = connection.execute(_FIND_OLDER, asked).fetchall()
+    return [OlderSource(*row) for row in rows if among is None or row[0] in among]
+
+
+def measure_sources(published: Path, sources: Sequence[OlderSource]) -> list[OlderSource]:
+    """Give the sources, in order, with the bytes of their texts."""
+    with _open_published(published) as connection:
+        asked = [source.source_sha256 for source in sources]
+        sizes = dict(connection.execute(_MEASURE_TEXTS, [asked]).fetchall())
+    return [replace(source, size=sizes.get(source.source_sha256, 0)) for source in sources]
+
+
+def rescore_group(
+    job: "ScoringJob",
+    sources: Sequence[OlderSource],
+    published: Path,
+    report: Callable[[int], None] = lambda size: None,
+) -> "GroupOutcome":
+    """Score the texts of a group of sources into one part; `report` is told of the bytes of text done with.
+
+    As with new files, the caller judges the checks, then calls `keep_part`.
+    """
+    from tasks.scoring.groups import GroupOutcome, check_part, open_part, score_rows, start_part
+
+    building, target = start_part(job, sources)
+    asked = [source.source_sha256 for source in sources]
+    with _open_published(published) as connection, open_part(building) as write:
+        left_out = dict(connection.execute(_COUNT_LEFT_OUT, [asked]).fetchall())
+        for chunk in _read_chunks(connection, asked):
+            write("scored_reviews", score_rows(job, chunk, datetime.now(UTC)))
+            report(chunk["text"].nbytes)
+        _enter_sources(job, sources, write)
+    rows_read = {source.source_sha256: source.rows_read for source in sources}
+    return GroupOutcome(building, target, (), (), tuple(check_part(building, rows_read, left_out)))
+
+
+def _read_chunks(connection: duckdb.DuckDBPyConnection, asked: Sequence[str]) -> Iterator["pa.Table"]:
+    """Read the texts of sources, in any order, as tables of about as many rows as are scored at a time."""
+    import pyarrow as pa
+
+    from tasks.scoring.groups import is_full
+
+    waiting: list[pa.Table] = []
+    batches: Any = connection.sql(_READ_TEXTS, params=[list(asked)]).to_arrow_reader(BATCH_ROWS)
+    for batch in batches:
+        waiting.append(pa.Table.from_batches([batch]))
+        if is_full(waiting):
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def _enter_sources(job: "ScoringJob", sources: Sequence[OlderSource], write: "Write") -> None:
+    """Write the ledger rows of a part, with what the earlier ones say of the files."""
+    import pyarrow as pa
+
+    from data_contracts.parts import LEDGER_SCHEMA
+
+    rows: list[dict[str, Any]] = [
+        {
+            "source_sha256": source.source_sha256,
+            "model_id": job.scorer.model_id,
+            "status": "scored",
+            "uri": source.uri,
+            "format": source.format,
+            "bytes": source.bytes,
+            "rows_read": source.rows_read,
+            "run_id": job.run_id,
+        }
+        for source in sources
+    ]
+    write("scored_files", pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA))
+
+
+@contextmanager
+def _open_published(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with (
+        translate_errors(published),
+        connect_read_only(published.absolute(), {"memory_limit": READER_MEMORY}, WAIT_SECONDS) as connection,
+    ):
+        connection.execute("SET preserve_insertion_order = false")
+        yield connection

@@ -1,0 +1,1 @@
+"""The Prefect tasks, and what they report to Prefect: run page, events, lineage, retries."""

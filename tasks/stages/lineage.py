@@ -1,0 +1,42 @@
+"""Where scores come from: archive → reviews Parquet → bundle → `scored_reviews`, with the rows of each.
+
+The same four are Prefect's assets: the task that makes one is said so by `@materialize` with its key.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.bundle.folder import read_facts
+from tasks.warehouse.connection import open_warehouse
+
+ARCHIVE = "reviews://archive"
+PARQUET = "reviews://parquet"
+BUNDLE = "reviews://bundle"
+INBOX = "reviews://inbox"
+SCORES = "duckdb://reviews/scored_reviews"
+
+
+@dataclass(frozen=True)
+class LineageStep:
+    """One of the four things, from the archive on."""
+
+    step: str
+    what: str
+    rows: int
+    fingerprint: str
+    """Of the content, hex; '-' where there is none."""
+
+
+def trace_lineage(bundles_dir: Path, model_id: str, warehouse: Path) -> list[LineageStep]:
+    """Give the four steps that led to the scores of a model."""
+    facts = read_facts(bundles_dir / model_id)
+    provenance, rows, fingerprints = facts["provenance"], facts["rows"], facts["fingerprints"]
+    query = "SELECT count(*) FROM scored_reviews WHERE model_id = ?"
+    with open_warehouse(warehouse, write=False) as connection:
+        ((scored,),) = connection.execute(query, [model_id]).fetchall()
+    return [
+        LineageStep("archive", provenance["dataset"], 0, provenance.get("source_sha256", "-")),
+        LineageStep("Parquet", "reviews with a label", sum(rows.values()), fingerprints["data"]),
+        LineageStep("bundle", model_id, rows["train"], fingerprints["bundle"]),
+        LineageStep("scored_reviews", f"scored by {model_id}", scored, "-"),
+    ]

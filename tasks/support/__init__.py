@@ -1,0 +1,1 @@
+"""What every package of tasks needs: wording, locks, progress, interruption, code version."""

@@ -1,0 +1,245 @@
+"""Scored parts into the warehouse: everything of a group of files in one transaction, whole or not at all.
+
+A part is a folder of four Parquet files (`data_contracts/parts.py`). The ledger `scored_files` decides what is
+new: a file that it holds for the model is skipped whole, so a part may be committed twice, or by two processes
+at once, and its rows are there once.
+"""
+
+import glob
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from data_contracts.errors import ContractError
+from data_contracts.faults import pass_fault_point
+from data_contracts.parts import PART_SCHEMAS
+from tasks.warehouse.connection import begin_transaction, first_line, open_warehouse, quote
+
+NEXT_STEP = "Nothing of it was committed. Next: delete the folder and score its files again."
+FILES_SHOWN = 5
+"""Files that a message names at most."""
+
+_FIND_ACCEPTED = """
+CREATE TEMP TABLE accepted AS
+SELECT * FROM part_scored_files AS part
+WHERE NOT EXISTS (
+    SELECT 1 FROM scored_files AS known
+    WHERE known.source_sha256 = part.source_sha256 AND known.model_id = part.model_id
+    AND known.status = 'scored'
+)
+"""
+# The texts of a file that another model has scored are there already.
+_FIND_NEW_SOURCES = """
+CREATE TEMP TABLE new_sources AS
+SELECT DISTINCT source_sha256 FROM accepted WHERE status = 'scored'
+AND source_sha256 NOT IN (SELECT source_sha256 FROM scored_files WHERE status = 'scored')
+"""
+_COUNT_RESCORED = """
+WITH again AS (FROM accepted ANTI JOIN new_sources USING (source_sha256) WHERE status = 'scored')
+SELECT
+    (SELECT count(*) FROM again),
+    (SELECT count(*) FROM part_scored_reviews SEMI JOIN again USING (source_sha256, model_id))
+"""
+_LIST_COMMITTED = """
+WITH bad AS (
+    SELECT source_sha256, count(*) AS rows FROM quarantined_rows
+    SEMI JOIN (FROM accepted WHERE status = 'scored') USING (source_sha256)
+    WHERE released_at IS NULL GROUP BY source_sha256
+)
+SELECT uri, model_id, format, status, rule, detail, coalesce(rows_read, 0), coalesce(bad.rows, 0), run_id
+FROM accepted LEFT JOIN bad USING (source_sha256) ORDER BY uri
+"""
+_FORGET_REFUSALS = """
+DELETE FROM scored_files AS known USING accepted
+WHERE known.source_sha256 = accepted.source_sha256 AND known.model_id <> accepted.model_id
+AND known.status = 'refused' AND accepted.status = 'scored'
+"""
+# A refused row of the same key is overwritten in place: deleting and inserting one key in one transaction
+# makes DuckDB see a conflict where there is none.
+_OVERWRITE_REFUSAL = "ON CONFLICT (source_sha256, model_id) DO UPDATE SET"
+_FIND_UNACCOUNTED = """
+WITH files AS (SELECT * FROM accepted WHERE status = 'scored'),
+scored AS (
+    SELECT source_sha256, model_id, count(*) AS rows, count(DISTINCT row_number) AS keys
+    FROM scored_reviews SEMI JOIN files USING (source_sha256, model_id) GROUP BY source_sha256, model_id
+),
+texts AS (
+    SELECT source_sha256, row_number, count(*) AS copies
+    FROM source_reviews SEMI JOIN files USING (source_sha256) GROUP BY source_sha256, row_number
+),
+matched AS (
+    SELECT source_sha256, model_id, count(*) AS rows
+    FROM scored_reviews SEMI JOIN files USING (source_sha256, model_id)
+    JOIN texts USING (source_sha256, row_number) WHERE copies = 1 GROUP BY source_sha256, model_id
+),
+quarantined AS (
+    SELECT source_sha256, count(*) AS rows FROM quarantined_rows SEMI JOIN files USING (source_sha256)
+    WHERE released_at IS NULL GROUP BY source_sha256
+),
+forgotten AS (
+    SELECT source_sha256, count(*) AS rows FROM forgotten_rows SEMI JOIN files USING (source_sha256)
+    GROUP BY source_sha256
+)
+SELECT
+    files.uri, files.rows_read, coalesce(scored.rows, 0) AS rows_scored, coalesce(scored.keys, 0) AS keys,
+    coalesce(matched.rows, 0) AS rows_matched, coalesce(quarantined.rows, 0) AS rows_quarantined,
+    coalesce(forgotten.rows, 0) AS rows_forgotten
+FROM files
+LEFT JOIN scored USING (source_sha256, model_id) LEFT JOIN matched USING (source_sha256, model_id)
+LEFT JOIN quarantined USING (source_sha256) LEFT JOIN forgotten USING (source_sha256)
+WHERE files.rows_read IS DISTINCT FROM rows_scored + rows_quarantined + rows_forgotten
+    OR rows_scored <> coalesce(scored.keys, 0) OR rows_scored <> rows_matched
+ORDER BY files.uri
+"""
+
+
+@dataclass(frozen=True)
+class CommitSummary:
+    """What one commit added; a file is skipped where the ledger had it for the model."""
+
+    files_scored: int
+    files_refused: int
+    files_skipped: int
+    rows_scored: int
+    rows_quarantined: int
+    files_rescored: int = 0
+    """Of the files scored, those that another model had scored before."""
+    rows_rescored: int = 0
+    """Of the rows scored, those of such files."""
+    files: tuple["CommittedFile", ...] = field(default=(), compare=False)
+    """Those scored and those refused, by name; not those skipped."""
+
+
+@dataclass(frozen=True)
+class CommittedFile:
+    """What the ledger holds of one file."""
+
+    uri: str
+    model_id: str
+    format: str | None
+    status: str
+    """'scored' or 'refused'; `rule` and `detail` say why where it is refused."""
+    rule: str | None
+    detail: str | None
+    rows_read: int
+    rows_quarantined: int
+    """Not released since; 0 where the file is refused."""
+    run_id: str | None = None
+    """The run that scored it: an earlier one where that was killed before its commit."""
+
+
+def commit_parts(warehouse: Path, part_dir: Path) -> CommitSummary:
+    """Commit the part in `part_dir` in one transaction; of refused files only the ledger row is kept.
+
+    Raises `ContractError` if the part is broken or if, for any file, rows_read is not the rows scored plus
+    those quarantined and not released; `WarehouseError` if the database fails. Both leave nothing of the part.
+    """
+    with open_warehouse(warehouse, write=True) as connection, _translate_part_errors(part_dir):
+        _open_part(connection, part_dir)
+        with begin_transaction(connection):
+            return _commit(connection, part_dir)
+
+
+def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSummary:
+    connection.execute(_FIND_ACCEPTED)
+    connection.execute(_FIND_NEW_SOURCES)
+    _insert(connection, "source_reviews", "SEMI JOIN new_sources USING (source_sha256)")
+    scored_files = "(SELECT * FROM accepted WHERE status = 'scored') AS files"
+    rows_scored = _insert(
+        connection, "scored_reviews", f"SEMI JOIN {scored_files} USING (source_sha256, model_id)"
+    )
+    rows_quarantined = _insert(connection, "quarantined_rows", "SEMI JOIN new_sources USING (source_sha256)")
+    connection.execute(_FORGET_REFUSALS)
+    _enter_in_ledger(connection)
+    require_accounted(connection, part_dir)
+    pass_fault_point("score: inside commit")
+    return _summarise(connection, rows_scored, rows_quarantined)
+
+
+def _summarise(
+    connection: duckdb.DuckDBPyConnection, rows_scored: int, rows_quarantined: int
+) -> CommitSummary:
+    count = "SELECT count(*) FILTER (status = 'scored'), count(*) FILTER (status = 'refused') FROM accepted"
+    files_scored, files_refused = _fetch_row(connection, count)
+    (files,) = _fetch_row(connection, "SELECT count(*) FROM part_scored_files")
+    files_rescored, rows_rescored = _fetch_row(connection, _COUNT_RESCORED)
+    committed = connection.execute(_LIST_COMMITTED).fetchall()
+    return CommitSummary(
+        files_scored=files_scored,
+        files_refused=files_refused,
+        files_skipped=files - files_scored - files_refused,
+        rows_scored=rows_scored,
+        rows_quarantined=rows_quarantined,
+        files_rescored=files_rescored,
+        rows_rescored=rows_rescored,
+        files=tuple(CommittedFile(*row) for row in committed),
+    )
+
+
+def _open_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
+    """Make each file of the part a view, `part_` and the table's name; all must be there with their columns."""
+    for table, schema in PART_SCHEMAS.items():
+        path = part_dir / f"{table}.parquet"
+        if not path.is_file():
+            raise ContractError(f"{path}: is missing, so the part is not whole. {NEXT_STEP}")
+        pattern = quote(glob.escape(str(path.absolute())))
+        connection.execute(f"CREATE TEMP VIEW part_{table} AS FROM read_parquet({pattern})")
+        found = {name for name, *_ in connection.execute(f"DESCRIBE part_{table}").fetchall()}
+        missing = [name for name in schema.names if name not in found]
+        if missing:
+            raise ContractError(f"{path}: has no column {', '.join(missing)}. {NEXT_STEP}")
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, choice: str) -> int:
+    """Insert the rows of a part's file that `choice` leaves and no one had forgotten; give their number."""
+    columns = ", ".join(PART_SCHEMAS[table].names)
+    # A file that a restored database did not hold yet is scored anew; what was forgotten of it stays out.
+    query = (
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM part_{table} {choice} "  # noqa: S608
+        "ANTI JOIN forgotten_rows USING (source_sha256, row_number)"
+    )
+    return int(_fetch_row(connection, query)[0])
+
+
+def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:
+    names = PART_SCHEMAS["scored_files"].names
+    keys = ("source_sha256", "model_id")
+    renewed = ", ".join(f"{name} = excluded.{name}" for name in (*names, "committed_at") if name not in keys)
+    columns = ", ".join(names)
+    connection.execute(
+        f"INSERT INTO scored_files ({columns}, committed_at) SELECT {columns}, now() FROM accepted "  # noqa: S608
+        f"{_OVERWRITE_REFUSAL} {renewed}"
+    )
+
+
+def require_accounted(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
+    """Refuse a change if a row of the files in `accepted` is lost, doubled, or scored without its text."""
+    broken = connection.execute(_FIND_UNACCOUNTED).fetchall()
+    if not broken:
+        return
+    lines = [
+        f"- {uri}: {read} rows read; {scored} scored ({keys} row numbers, {matched} with one text) "
+        f"and {quarantined} quarantined and not released" + (f", {forgotten} forgotten" if forgotten else "")
+        for uri, read, scored, keys, matched, quarantined, forgotten in broken[:FILES_SHOWN]
+    ]
+    more = [f"- and {len(broken) - FILES_SHOWN} more files"] if len(broken) > FILES_SHOWN else []
+    head = f"{part_dir}: rows_accounted_for is broken: rows read must be rows scored + rows quarantined."
+    raise ContractError("\n".join([head, *lines, *more, NEXT_STEP]))
+
+
+def _fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    (row,) = connection.execute(query).fetchall()
+    return row
+
+
+@contextmanager
+def _translate_part_errors(part_dir: Path) -> Iterator[None]:
+    """Blame the part for what DuckDB finds wrong with its rows or files."""
+    try:
+        yield
+    except (duckdb.DataError, duckdb.ConstraintException, duckdb.InvalidInputException) as error:
+        raise ContractError(f"{part_dir}: is broken ({first_line(error)}). {NEXT_STEP}") from error

@@ -1,0 +1,99 @@
+"""What every flow run was and found: one row in `runs`, and the result of every check in `contract_results`.
+
+Each is written in a transaction of its own, so that a failed run leaves its record behind.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from data_contracts.errors import WarehouseError
+from tasks.warehouse.connection import open_warehouse
+
+if TYPE_CHECKING:
+    from data_contracts.expectations import CheckResult
+
+_START_RUN = """
+INSERT INTO runs (run_id, flow, parameters, code_version, started_at, status)
+VALUES (?, ?, ?, ?, now(), 'running')
+ON CONFLICT (run_id) DO UPDATE SET
+    parameters = excluded.parameters, code_version = excluded.code_version, status = 'running',
+    ended_at = NULL, counts = NULL
+"""
+_CHECKS_SCHEMA = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("boundary", pa.string()),
+        ("source_sha256", pa.string()),
+        ("rule", pa.string()),
+        ("expectation", pa.string()),
+        ("columns", pa.string()),
+        ("severity", pa.string()),
+        ("success", pa.bool_()),
+        ("observed", pa.string()),
+        ("expected", pa.string()),
+        ("unexpected_count", pa.int64()),
+        ("checked_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+def start_run(
+    warehouse: Path, run_id: str, flow: str, parameters: Mapping[str, Any], code_version: str | None
+) -> None:
+    """Record that a flow run began; a run that is retried goes on in its row, from its first start."""
+    row = [run_id, flow, json.dumps(dict(parameters), default=str), code_version]
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute(_START_RUN, row)
+
+
+def end_run(warehouse: Path, run_id: str, status: str, counts: Mapping[str, int | str]) -> None:
+    """Record how a started run ended, 'completed' or 'failed', and what it did, by name."""
+    query = "UPDATE runs SET ended_at = now(), status = ?, counts = ? WHERE run_id = ?"
+    with open_warehouse(warehouse, write=True) as connection:
+        changed = connection.execute(query, [status, json.dumps(dict(counts)), run_id]).fetchall()
+    if changed != [(1,)]:
+        raise WarehouseError(f"{warehouse}: run {run_id!r} was never started, so it can't end.")
+
+
+def list_unclear_fields(
+    warehouse: Path, run_ids: Collection[str], rules: Sequence[str]
+) -> list[tuple[str, str, int]]:
+    """Give the files that these runs scored in which values break one of `rules`: (uri, rule, rows)."""
+    query = """
+        SELECT files.uri, checks.rule, sum(unexpected_count)::BIGINT FROM contract_results AS checks
+        JOIN scored_files AS files USING (source_sha256, run_id)
+        WHERE run_id = ANY($runs::VARCHAR[]) AND checks.rule = ANY($rules::VARCHAR[]) AND NOT success
+        GROUP BY ALL ORDER BY ALL
+    """
+    with open_warehouse(warehouse, write=False) as connection:
+        return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
+
+
+def list_files_without_rows(warehouse: Path, run_ids: Collection[str]) -> list[str]:
+    """Give the uris of the files that these runs scored in which there was no row at all."""
+    query = """
+        SELECT DISTINCT uri FROM scored_files
+        WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND rows_read = 0 ORDER BY uri
+    """
+    with open_warehouse(warehouse, write=False) as connection:
+        return [uri for (uri,) in connection.execute(query, {"runs": list(run_ids)}).fetchall()]
+
+
+def record_checks(warehouse: Path, run_id: str, results: Sequence["CheckResult"]) -> None:
+    """Keep the result of each check, one row each, whatever it said."""
+    if not results:
+        return
+    columns = {
+        name: [getattr(result, name) for result in results]
+        for name in _CHECKS_SCHEMA.names
+        if name not in ("run_id", "checked_at")
+    }
+    constant = {"run_id": [run_id] * len(results), "checked_at": [datetime.now(UTC)] * len(results)}
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.register("checks", pa.table({**columns, **constant}, schema=_CHECKS_SCHEMA))
+        connection.execute("INSERT INTO contract_results BY NAME FROM checks")
