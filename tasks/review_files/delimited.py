@@ -37,6 +37,7 @@ SEPARATORS = {"csv": (",", ";", "\t"), "tsv": ("\t",)}
 HEADER_BYTES = 1 << 20
 ROW_BYTES = 16 << 20
 """Of one row at most, its line breaks included."""
+_COUNTED_BYTES = 1 << 16
 MAX_COLUMNS = 10_000
 
 # A row of these is put behind each piece: where a quote is left open, it does not come out as a row.
@@ -172,14 +173,17 @@ def _find_end_by_counting(data: bytes, separator: str) -> int:
 
     This is wrong where there are quotes in fields that are not quoted themselves.
     """
-    line_break = _choose_line_break(data)
-    quotes, end = np.count_nonzero(np.frombuffer(data, np.uint8) == _QUOTE), len(data)
-    while found := data.rfind(line_break, 0, end) + 1:
-        quotes -= data.count(b'"', found, end)
-        if quotes % 2 == 0:
-            break
-        end = found - 1
-    return found
+    found, line_break = np.frombuffer(data, np.uint8), _choose_line_break(data)[0]
+    quotes = np.count_nonzero(found == _QUOTE)
+    # From the end, for the last piece tends to have one; in pieces, for a file may be all line breaks.
+    for stop in range(len(data), 0, -_COUNTED_BYTES):
+        start = max(0, stop - _COUNTED_BYTES)
+        counted = np.cumsum(found[start:stop] == _QUOTE)
+        quotes -= counted[-1]
+        ends = np.flatnonzero((found[start:stop] == line_break) & ((quotes + counted) % 2 == 0))
+        if len(ends):
+            return start + int(ends[-1]) + 1
+    return 0
 
 
 def _find_end_by_reading(data: bytes, separator: str) -> int:

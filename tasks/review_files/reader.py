@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tasks.containers.files import measure_file, open_members
 from tasks.containers.formats import format_of
-from tasks.containers.members import Member, measure_file, naming_member, open_members, require_rows
+from tasks.containers.members import Member, naming_member, require_rows
 from tasks.containers.streams import group_items
 from tasks.review_files.columns import FoundRows, lay_out_rows
 from tasks.review_files.delimited import read_delimited

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import patch
 
@@ -10,8 +11,7 @@ import pyarrow.compute as pc
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES
-from tasks.containers import members as containers
-from tasks.containers import streams
+from tasks.containers import streams, tar_files, zip_files
 from tasks.review_files.reader import ReadOptions, read_review_file
 
 BATCH_BYTES = 64 << 20
@@ -64,7 +64,9 @@ def _check_batches(path: Path) -> Iterator[pa.RecordBatch]:
 def _require_same(path: Path, outcome: str, rows: list[pa.RecordBatch]) -> None:
     """Read a file once more, in short pieces: the rows must be the same; of two faults either may be met first."""
     size = PIECE_BYTES if path.suffix in PLAIN else PACKED_PIECE_BYTES
-    with patch.object(streams, "CHUNK_BYTES", size), patch.object(containers, "CHUNK_BYTES", size):
+    with ExitStack() as stack:
+        for module in (streams, tar_files, zip_files):
+            stack.enter_context(patch.object(module, "CHUNK_BYTES", size))
         again, others = _read(path)
     assert (outcome in FILE_RULES) == (again in FILE_RULES), f"Read in pieces, it is {again}, not {outcome}."
     same = pa.Table.from_batches(rows, READ_SCHEMA).equals(pa.Table.from_batches(others, READ_SCHEMA))

@@ -198,10 +198,10 @@ def _change_value(chance: random.Random, lines: list[bytes]) -> None:
     try:
         row = json.loads(lines[place])
         key = chance.choice(list(row))
+        value = json.dumps(row[key]).encode()
     except (ValueError, RecursionError, TypeError, IndexError):
         lines[place] = _write_json(chance)
         return
-    value = json.dumps(row[key]).encode()
     written = json.dumps(row).encode()
     new = _write_json(chance)
     doubled = written[:-1] + b", " + json.dumps(key).encode() + b": " + new + b"}"

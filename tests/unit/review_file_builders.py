@@ -146,6 +146,16 @@ def to_tar(members: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
+def to_tar_with_header(
+    name: str, data: bytes, header: bytes, kind: bytes = tarfile.XHDTYPE, times: int = 1
+) -> bytes:
+    """A tar of one member with a further header before it, as it is or many times."""
+    info = tarfile.TarInfo("header")
+    info.type, info.size = kind, len(header)
+    block = info.tobuf(tarfile.USTAR_FORMAT) + header.ljust(-(-len(header) // 512) * 512, b"\0")
+    return block * times + to_tar({name: data})
+
+
 def to_tar_with_type(name: str, kind: bytes, size: int = 0) -> bytes:
     """One header of type `kind` that claims `size` bytes, without content."""
     info = tarfile.TarInfo(name)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES
+from tasks.review_files import delimited
 from tasks.review_files.reader import ReadOptions, format_of, read_review_file
 from tests.unit.review_file_builders import (
     COMPRESSORS,
@@ -490,6 +491,27 @@ def test_any_texts_written_as_csv_are_read_back(tmp_path: Path, texts: list[str]
     rows = [{"text": text, "tag": "a"} for text in texts]
     found = read_bytes(tmp_path, "a.csv", encode_csv(rows, quoting=csv.QUOTE_ALL))
     assert [row["text"] for row in found] == texts
+
+
+@given(st.text('"\n\rab', max_size=60).map(str.encode), st.integers(1, 7))
+def test_a_line_break_with_an_even_number_of_quotes_before_it_is_found_in_pieces_of_any_size(
+    data: bytes, size: int
+) -> None:
+    line_break = b"\n" if b"\n" in data else b"\r"
+    ends = [
+        end
+        for end in range(1, len(data) + 1)
+        if data[end - 1 : end] == line_break and data[:end].count(b'"') % 2 == 0
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delimited, "_COUNTED_BYTES", size)
+        assert delimited._find_end_by_counting(data, ",") == max(ends, default=0)
+
+
+def test_an_open_quote_before_millions_of_line_breaks_refuses_the_file(tmp_path: Path) -> None:
+    data = to_gz(b'text\nGood.\n"' + b"\n" * (5 << 20))
+    with pytest.raises(FileRefusedError, match="quote opened after row 1 is not closed"):
+        read_bytes(tmp_path, "a.csv.gz", data)
 
 
 @given(st.text('",\n\r;ab \ufdd9é', max_size=150), st.integers(1, 40))
