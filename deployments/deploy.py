@@ -9,8 +9,8 @@ import sys
 
 from data_contracts.errors import ReviewsError, UsageError
 from deployments.settings import PROJECT_ROOT, load_settings
+from deployments.work_pool import make_pool, resume_pool
 
-POOL = "reviews"
 LINES_SHOWN = 15
 
 
@@ -41,27 +41,10 @@ def deploy_all() -> None:
         raise ReviewsError(f"The deployments could not be made. Prefect said:\n{tail}")
 
 
-def make_pool() -> None:
-    """Make the pool of processes that the deployments name; one of another type, if it is there, is kept."""
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import WorkPoolCreate
-    from prefect.exceptions import ObjectNotFound
-    from prefect.workers.process import ProcessWorker
-
-    with get_client(sync_client=True) as client:
-        try:
-            client.read_work_pool(POOL)
-        except ObjectNotFound:
-            template = ProcessWorker.get_default_base_job_template()
-            pool = WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template)
-            client.create_work_pool(pool)
-
-
 def _main() -> None:
     """Deploy for `reviews up`, whose settings are the whole truth: without REVIEWS_ALERT_URL there are no alerts."""
     from deployments.abandoned import end_abandoned_runs
     from deployments.automations import drop_alerts
-    from deployments.draining import resume_pool
 
     settings = load_settings()
     try:

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 import httpx
 import psutil
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import State, StateType
 
 from deployments.abandoned import end_left_tasks, read_going_on
-from deployments.deploy import POOL
 from deployments.processes import find_parents, list_run_processes, stop_processes
 from deployments.settings import Settings, load_settings
+from deployments.work_pool import pause_pool
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -48,22 +47,6 @@ def drain(settings: Settings, is_enough: threading.Event) -> None:
         end_left_tasks(client)
         if settings.alert_url and any(_has_failed(client, run) for run in runs):
             time.sleep(ALERT_SECONDS)
-
-
-def pause_pool(client: SyncPrefectClient, settings: Settings) -> None:
-    """Let the worker take no more runs; a pool that a user paused stays so at the next start."""
-    if not client.read_work_pool(POOL).is_paused:
-        _name_mark(settings).touch()
-        client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
-
-
-def resume_pool(settings: Settings) -> None:
-    """Undo what `pause_pool` did, if it did."""
-    mark = _name_mark(settings)
-    if mark.exists():
-        with get_client(sync_client=True) as client:
-            client.update_work_pool(POOL, WorkPoolUpdate(is_paused=False))
-        mark.unlink()
 
 
 def _tell(runs: "Sequence[FlowRun]", seconds: float) -> None:
@@ -118,11 +101,6 @@ def _cancel(client: SyncPrefectClient, runs: "Sequence[FlowRun]", home: Path) ->
 def _has_failed(client: SyncPrefectClient, run: "FlowRun") -> bool:
     state = client.read_flow_run(run.id).state
     return state is not None and (state.is_failed() or state.is_crashed())
-
-
-def _name_mark(settings: Settings) -> Path:
-    """Name the file that says that the pool was paused by this and not by a user."""
-    return settings.prefect_dir / "pool-is-paused"
 
 
 def _main() -> None:

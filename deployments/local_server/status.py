@@ -16,8 +16,8 @@ from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RET
 
 from data_contracts.errors import ReviewsError
 from deployments.automations import DEPLOYMENTS
-from deployments.deploy import POOL
 from deployments.local_server.running import Running
+from deployments.work_pool import POOL
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun

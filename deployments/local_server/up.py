@@ -18,7 +18,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from data_contracts.errors import ReviewsError
-from deployments.deploy import POOL
 from deployments.guarded_server import list_hosts, protect_server
 from deployments.local_server.children import Child, Say, start_child
 from deployments.local_server.health import ANSWER_SECONDS, keep_asking, look_after
@@ -28,6 +27,7 @@ from deployments.local_server.up_log import keep_saying, name_log
 from deployments.password import client_file, ensure_password, password_file, write_client_file
 from deployments.processes import MARK, kill_marked, stop_marked
 from deployments.settings import PROJECT_ROOT, Settings
+from deployments.work_pool import POOL
 from tasks.support.locking import hold_folder
 
 START_SECONDS = 120.0

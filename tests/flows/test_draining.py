@@ -14,9 +14,9 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.states import Completed, Running
 
 from deployments.abandoned import end_abandoned_runs
-from deployments.deploy import POOL, make_pool
-from deployments.draining import MESSAGE, drain, resume_pool
+from deployments.draining import MESSAGE, drain
 from deployments.settings import Settings
+from deployments.work_pool import POOL, make_pool, resume_pool
 
 
 @flow
