@@ -18,7 +18,6 @@ from flows import scoring_page as page
 from flows.grants import is_granted
 from flows.recording import RecordedRun, record_flow_run
 from tasks.inbox.source_files import PassedOver, group_files
-from tasks.queries.formats import count
 from tasks.scoring.plan import Outstanding, ScoringPlan, ScoringRequest, to_utc
 from tasks.scoring.rescoring import measure_sources
 from tasks.stages import score as stages
@@ -26,6 +25,7 @@ from tasks.stages.publish import publish_copy
 from tasks.stages.report import report_run
 from tasks.stages.run_page import end_completed, name_run
 from tasks.support.locking import hold_folder
+from tasks.support.wording import count
 from tasks.warehouse.model_registry import Champion
 from tasks.warehouse.published import needs_publishing
 

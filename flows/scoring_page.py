@@ -6,12 +6,12 @@ from typing import Any
 from prefect import get_run_logger
 
 from deployments.settings import Settings
-from tasks.queries.formats import count
 from tasks.scoring.plan import ScoringPlan
 from tasks.stages.events import tell_committed, tell_refused
 from tasks.stages.lineage import trace_lineage
 from tasks.stages.run_page import show_lineage, show_table
 from tasks.stages.score import COUNTS, Work
+from tasks.support.wording import count
 from tasks.warehouse.commit import CommittedFile
 
 FILES_NAMED = 5

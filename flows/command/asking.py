@@ -9,11 +9,11 @@ from data_contracts.errors import UsageError
 from deployments.settings import Settings
 from flows.command.targets import require_free_target
 from tasks.queries import named_queries
+from tasks.queries.asking import write_answer
 from tasks.queries.exports import Exported, Wish, export_reviews
-from tasks.queries.formats import count
 from tasks.support.progress import show_progress
+from tasks.support.wording import count
 from tasks.warehouse.connection import quote
-from tasks.warehouse.published import write_answer
 
 Say = Callable[[str], None]
 

@@ -487,7 +487,7 @@ def quarantine_list(rule: str | None, uri: str | None, form: str) -> None:
     """List the rows that are set aside, the newest first."""
     from deployments.settings import load_settings
     from tasks.maintenance.quarantine import list_query
-    from tasks.warehouse.published import write_answer
+    from tasks.queries.asking import write_answer
 
     write_answer(load_settings().published, list_query(rule, uri), form, sys.stdout)
 

@@ -19,9 +19,9 @@ from flows.score_reviews import score_reviews
 from flows.train_model import train_model
 from tasks.archive.reviews_parquet import read_provenance, read_split
 from tasks.archive.sample import write_sample_archive
+from tasks.queries.asking import write_answer
 from tasks.support.progress import show_progress
 from tasks.warehouse.model_registry import find_champion
-from tasks.warehouse.published import write_answer
 
 CSV_REVIEWS, JSON_REVIEWS, TEXT_REVIEWS = 400, 100, 5
 FIRST_DAY, DAYS = date(2025, 1, 1), 690

@@ -13,8 +13,8 @@ from flows.train_model import TrainingSummary
 from models.bundle.folder import require_unaltered
 from models.evaluation.gate import GateCheck
 from models.evaluation.stars import TITLE_REVIEWS
-from tasks.queries.formats import count, escape_controls
 from tasks.scoring.plan import PlannedFile, ScoringPlan
+from tasks.support.wording import count, escape_controls
 
 PLAN_LINES = 50
 """Files that a plan names at most."""

@@ -18,8 +18,9 @@ from models.evaluation.gate import (
     judge_contest,
     load_blessed_scorer,
 )
-from tasks.queries.formats import count, escape_controls, format_answer
+from tasks.queries.formats import format_answer
 from tasks.support.progress import show_progress
+from tasks.support.wording import count, escape_controls
 from tasks.training.build_bundle import LabelledTexts, load_rows
 from tasks.training.model_comparison import FIGURE_COLUMNS, hold_contest, judge_challenger, list_figures
 from tasks.warehouse import promotion

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data_contracts.errors import UsageError
 from deployments.settings import Settings
-from tasks.queries.formats import escape_controls
+from tasks.support.wording import escape_controls
 
 
 def require_free_target(settings: Settings, target: Path, own: Path, *, or_itself: bool = False) -> None:

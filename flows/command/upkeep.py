@@ -17,9 +17,9 @@ from flows.command.targets import require_free_target
 from tasks.maintenance import backups, forgetting, quarantine, retention
 from tasks.maintenance.verification import Finding, verify
 from tasks.queries.exports import holds_export
-from tasks.queries.formats import count, escape_controls
 from tasks.support.code_version import name_code_version
 from tasks.support.locking import hold_folder
+from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
 from tasks.warehouse.model_registry import find_promoted
 from tasks.warehouse.published import publish

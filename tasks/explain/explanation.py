@@ -14,9 +14,10 @@ import duckdb
 
 from data_contracts.errors import UsageError
 from tasks.maintenance.quarantine import name_row, parse_row_name
-from tasks.queries.formats import escape_controls
+from tasks.queries.asking import fetch_rows
+from tasks.support.wording import escape_controls
 from tasks.warehouse.model_registry import Champion, read_promoted
-from tasks.warehouse.published import fetch_rows, open_published
+from tasks.warehouse.published import open_published
 
 if TYPE_CHECKING:
     import numpy as np

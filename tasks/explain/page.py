@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tasks.explain.explanation import Explained, MovingWord, Piece, cut_pieces, write_signed
 from tasks.explain.terminal import NOTHING_MOVES, describe_score, name_source
-from tasks.queries.formats import count, escape_controls
+from tasks.support.wording import count, escape_controls
 
 _STYLE = """
 :root { color-scheme: light dark; --page: #fff; --ink: #1a1a1a; --soft: #5f5f5f; --rule: #c8c8c8;

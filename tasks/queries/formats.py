@@ -5,7 +5,6 @@ only a table stops, after `TABLE_ROWS` rows. Starts quickly: it needs the standa
 """
 
 import csv
-import functools
 import io
 import json
 import math
@@ -15,6 +14,8 @@ from decimal import Decimal
 from itertools import chain, islice
 from types import SimpleNamespace
 from typing import Any
+
+from tasks.support.wording import escape_controls, write_json
 
 TABLE_ROWS = 100
 """Rows that a table shows at most."""
@@ -26,10 +27,6 @@ NARROWEST_CELL = 12
 Row = Sequence[Any]
 Rows = Iterator[Sequence[Row]]
 """Batches of rows."""
-
-_CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
-_REORDERING = (0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
-"""Characters that end lines or turn the direction of what follows them."""
 
 
 def format_answer(
@@ -46,29 +43,6 @@ def format_answer(
     if [name for name, _ in columns] == ["explain_key", "explain_value"]:
         return (f"{escape_controls(plan, keep=chr(10))}\n" for batch in rows for _, plan in batch)
     return _format_table(columns, rows, width)
-
-
-def count(number: int, what: str) -> str:
-    """Write a number with what it counts, such as `1 file` or `2,140 reviews`."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
-def escape_controls(text: str, keep: str = "") -> str:
-    """Write control characters (ANSI codes begin with one) as `\\x1b` and the like; `keep` are left as they are."""
-    return text if text.isprintable() else text.translate(_spell_controls(keep))
-
-
-@functools.cache
-def _spell_controls(keep: str) -> dict[int, str]:
-    spelled = {code: f"\\x{code:02x}" for code in _CONTROLS}
-    named = {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
-    everything = {**spelled, **named, **_spell_for_json(_REORDERING)}
-    return {code: word for code, word in everything.items() if chr(code) not in keep}
-
-
-@functools.cache
-def _spell_for_json(codes: tuple[int, ...]) -> dict[int, str]:
-    return {code: f"\\u{code:04x}" for code in codes}
 
 
 def _format_csv(columns: Sequence[tuple[str, str]], rows: Rows) -> Iterator[str]:
@@ -113,13 +87,6 @@ def _tell_apart(names: Sequence[str]) -> list[str]:
 def _write_object(names: Sequence[str], converters: Sequence[Callable[[Any], Any]], row: Row) -> str:
     values = {name: convert(value) for name, convert, value in zip(names, converters, row, strict=True)}
     return write_json(values)
-
-
-def write_json(value: Any) -> str:
-    """Write a value as JSON on one line, without a character that a terminal obeys."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    # JSON itself allows most of them inside a text, terminals obey them.
-    return text if text.isprintable() else text.translate(_spell_for_json(_CONTROLS + _REORDERING))
 
 
 def _read_json(value: Any) -> Any:

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from data_contracts.errors import UsageError
-from tasks.queries.formats import escape_controls
-from tasks.warehouse.published import Ask
+from tasks.queries.asking import Ask
+from tasks.support.wording import escape_controls
 
 LATEST = "latest"
 SCORING, TRAINING = "score-reviews", "train-model"

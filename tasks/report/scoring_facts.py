@@ -8,8 +8,8 @@ from pathlib import Path
 
 from data_contracts.errors import BundleError
 from models.bundle.folder import read_facts
+from tasks.queries.asking import Ask
 from tasks.report.runs import Row, Run, sum_up_checks
-from tasks.warehouse.published import Ask
 
 FILES_SHOWN = 100
 REVIEWS_SHOWN = 5

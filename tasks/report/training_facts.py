@@ -9,8 +9,8 @@ from typing import Any
 
 from data_contracts.errors import BundleError
 from models.bundle.folder import read_facts
+from tasks.queries.asking import Ask
 from tasks.report.runs import Row, Run, sum_up_checks
-from tasks.warehouse.published import Ask
 
 # Runs of before the model was kept in their counts: what was trained in their time.
 _FIND_MODEL = """

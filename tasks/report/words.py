@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.queries.formats import escape_controls
+from tasks.support.wording import escape_controls
 
 NOTHING = "–"
 NAME_CHARACTERS = 80

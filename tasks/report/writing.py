@@ -5,13 +5,13 @@ from pathlib import Path
 
 from data_contracts.durable import make_folder, remove_leftovers, write_whole
 from data_contracts.errors import SourceError, UsageError
-from tasks.queries.formats import escape_controls
+from tasks.queries.asking import Ask, ask_published
 from tasks.report.rendering import render_scoring, render_training
 from tasks.report.runs import LATEST, SCORING, Run, find_run
 from tasks.report.scoring_facts import read_scoring_facts
 from tasks.report.training_facts import read_training_facts
 from tasks.support.locking import hold_folder
-from tasks.warehouse.published import Ask, ask_published
+from tasks.support.wording import escape_controls
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHOWN_ROW = re.compile(r'data-row="([0-9a-f]{12}:[0-9]+)"')

@@ -21,8 +21,8 @@ from tasks.inbox.source_files import (
     look_into,
     name_content,
 )
-from tasks.queries.formats import escape_controls
 from tasks.support.progress import show_progress
+from tasks.support.wording import escape_controls
 from tasks.warehouse.ledger import Sighting, read_sightings, read_statuses, record_seen
 
 NEW, CHANGED, REFUSED_BEFORE, OLDER_MODEL = "new", "changed", "refused before", "older model"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from prefect import task
 
-from tasks.queries.formats import escape_controls
 from tasks.stages.run_page import show_report, warn
+from tasks.support.wording import escape_controls
 
 
 @task(name="write-report")

@@ -21,9 +21,9 @@ from prefect.client.orchestration import get_client
 from prefect.states import Completed
 
 from data_contracts.expectations import SAMPLES_SHOWN, CheckResult, require_success
-from tasks.queries.formats import escape_controls
 from tasks.stages.events import tell_contract_failed
 from tasks.support.progress import show_progress
+from tasks.support.wording import escape_controls
 from tasks.warehouse.run_log import record_checks
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from data_contracts.faults import pass_fault_point
 from data_contracts.limits import FIELD_RULES, FIELD_WORDS, RowLimits
 from tasks.inbox.source_files import PassedOver, SourceFile
 from tasks.maintenance.retention import drop_old_bytes, move_scored
-from tasks.queries.formats import count, escape_controls
 from tasks.scoring.plan import (
     OLDER_MODEL,
     Outstanding,
@@ -33,6 +32,7 @@ from tasks.stages.lineage import BUNDLE, INBOX, SCORES
 from tasks.stages.retries import WHEN_IT_MAY_PASS
 from tasks.stages.run_page import judge_checks, show_live_progress, warn
 from tasks.support.interruption import stop_if_interrupted
+from tasks.support.wording import count, escape_controls
 from tasks.warehouse.commit import CommitSummary, CommittedFile, commit_parts
 from tasks.warehouse.connection import finish_rewriting
 from tasks.warehouse.model_registry import Champion, find_champion, find_promoted, require_promoted

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from deployments.settings import Settings
-from tasks.queries.formats import escape_controls
+from tasks.support.wording import escape_controls
 from tests.flows.scoring_runs import drop, run
 from tests.flows.small_home import ask
 from tests.terminal import Seen, run_in_terminal

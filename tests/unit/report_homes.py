@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tasks.queries.asking import Ask, ask_published
 from tasks.report.runs import find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.published import Ask, ask_published, publish
+from tasks.warehouse.published import publish
 from tasks.warehouse.run_log import end_run, start_run
 from tests.unit.warehouse_parts import PartFile, write_part
 

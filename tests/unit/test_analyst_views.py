@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data_contracts.warehouse import read_views
 from tasks.maintenance.quarantine import list_query
-from tasks.queries.formats import escape_controls
+from tasks.support.wording import escape_controls
 from tests.unit.view_tables import (
     add_file,
     add_model,

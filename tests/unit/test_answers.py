@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tasks.queries.formats import TABLE_ROWS, escape_controls, format_answer
+from tasks.queries.formats import TABLE_ROWS, format_answer
+from tasks.support.wording import escape_controls
 
 
 def write(

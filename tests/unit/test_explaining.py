@@ -32,7 +32,7 @@ from tasks.explain.explanation import (
 )
 from tasks.explain.page import draw_page, write_page
 from tasks.explain.terminal import describe_score, write_explanation, write_explanation_as_json
-from tasks.queries.formats import escape_controls
+from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.published import open_published, publish
