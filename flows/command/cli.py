@@ -527,7 +527,8 @@ def quarantine_release(
     """
     from deployments.settings import load_settings
     from flows.command.upkeep import release
-    from tasks.maintenance.quarantine import Choice, parse_row_name
+    from tasks.maintenance.quarantine import Choice
+    from tasks.warehouse.row_names import parse_row_name
 
     if not (rows or rule or uri or everything):
         raise UsageError("Say which rows: name them, or give --rule, --file or --all.")

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from data_contracts.errors import UsageError
-from tasks.maintenance.quarantine import name_row, parse_row_name
 from tasks.queries.asking import fetch_rows
 from tasks.support.wording import escape_controls
 from tasks.warehouse.model_registry import Champion, read_promoted
 from tasks.warehouse.published import open_published
+from tasks.warehouse.row_names import HAS_PARSED_NAME, name_row, parse_row_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,21 +41,19 @@ LEVELS = (0.1, 0.35, 0.7)
 _FIND_REVIEW = """
 SELECT review_id, movie_id, uri, source_sha256, row_number, text FROM latest_scores WHERE review_id = $name
 """
-_FIND_ROW = """
+_FIND_ROW = f"""
 SELECT
     review_id, movie_id,
     (SELECT min(uri) FROM scored_files WHERE scored_files.source_sha256 = rows.source_sha256) AS uri,
     source_sha256, row_number, text
 FROM source_reviews AS rows
-WHERE starts_with(source_sha256, $prefix) AND row_number = $number
+WHERE {HAS_PARSED_NAME}
 ORDER BY source_sha256
-"""
-_FIND_QUARANTINED = """
+"""  # noqa: S608
+_FIND_QUARANTINED = f"""
 SELECT source_sha256, row_number, rule FROM quarantined_rows
-WHERE released_at IS NULL AND (
-    review_id = $name OR starts_with(source_sha256, $prefix) AND row_number = $number
-) ORDER BY ALL LIMIT 1
-"""
+WHERE released_at IS NULL AND (review_id = $name OR {HAS_PARSED_NAME}) ORDER BY ALL LIMIT 1
+"""  # noqa: S608
 _FIND_NEAR = f"""
 SELECT review_id FROM (
     SELECT

@@ -18,6 +18,7 @@ from data_contracts.errors import ContractError, UsageError, WarehouseError
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import begin_transaction, name_rewrite_mark, open_warehouse, rewrite_warehouse
+from tasks.warehouse.row_names import HAS_NAME
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,8 +28,7 @@ KINDS = {
     "movie": "movie_id = $name",
     "file": "length($name) >= 12 AND starts_with(source_sha256, $name)",
     "text": "text_sha256 = $name",
-    "row": "$name LIKE '____________%:_%' AND starts_with(source_sha256, split_part($name, ':', 1)) "
-    "AND row_number = try_cast(split_part($name, ':', 2) AS BIGINT)",
+    "row": HAS_NAME,
 }
 """What a name may be of, and the rows that it means; a row's name is that of `reviews quarantine list`."""
 _QUARANTINE_HAS_NO = "text"

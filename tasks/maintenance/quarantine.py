@@ -18,6 +18,7 @@ from data_contracts.errors import UsageError
 from data_contracts.limits import RowLimits
 from tasks.warehouse.commit import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote
+from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, name_row, parse_row_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
 SHOWN_TEXTS, SHOWN_CHARACTERS = 3, 60
 NO_TEXTS = ("unicode_escape", "raw_unicode_escape", "utf_7", "idna", "punycode", "undefined")
 """Encodings of Python's that are no encodings of texts in files, or that read any bytes as something."""
-SHORTEST_PREFIX = 6
-"""Digits of a sha256 that are needed to name a file by them."""
-LONGEST_NUMBER = 18
-"""Digits of a row's number: more are none that the database could hold."""
 
 _PICK = """
 released_at IS NULL
@@ -59,14 +56,11 @@ AND quarantined_rows.row_number = released.row_number AND released_at IS NULL
 """
 
 
-_LIST = """
-SELECT left(source_sha256, 12) || ':' || row_number AS "row", uri, member, rule, detail, quarantined_at
-FROM quarantined_rows WHERE released_at IS NULL {narrowed} ORDER BY quarantined_at DESC, uri, row_number
-"""
-_SHOW = """
-SELECT * REPLACE (extra::VARCHAR AS extra) FROM quarantined_rows
-WHERE starts_with(source_sha256, ?) AND row_number = ?
-"""
+_LIST = f"""
+SELECT {ROW_NAME} AS "row", uri, member, rule, detail, quarantined_at
+FROM quarantined_rows WHERE released_at IS NULL {{narrowed}} ORDER BY quarantined_at DESC, uri, row_number
+"""  # noqa: S608
+_SHOW = f"SELECT * REPLACE (extra::VARCHAR AS extra) FROM quarantined_rows WHERE {HAS_PARSED_NAME}"  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -109,23 +103,6 @@ class Release:
     """How the first of the texts begin, so that people see whether they were read right."""
 
 
-def parse_row_name(text: str) -> tuple[str, int]:
-    """Read a row's name as `reviews quarantine list` shows it: the first digits of its file's sha256, its number."""
-    prefix, found, number = text.partition(":")
-    is_prefix = len(prefix) >= SHORTEST_PREFIX and not set(prefix.lower()) - set("0123456789abcdef")
-    is_number = number.isdecimal() and number.isascii() and len(number) <= LONGEST_NUMBER
-    if not (found and is_prefix and is_number):
-        raise UsageError(
-            f"{text!r} names no row. Next: name rows as `reviews quarantine list` shows them, such as 3fa94c12ab07:17."
-        )
-    return prefix.lower(), int(number)
-
-
-def name_row(source_sha256: str, row_number: int) -> str:
-    """Give the name by which people call a row."""
-    return f"{source_sha256[:12]}:{row_number}"
-
-
 def list_query(rule: str | None, uri: str | None) -> str:
     """Give the query for the rows that are set aside, the newest first, of one rule and one file where named."""
     narrowed = "".join(
@@ -138,8 +115,9 @@ def list_query(rule: str | None, uri: str | None) -> str:
 
 def read_row(warehouse: Path, name: str) -> dict[str, Any]:
     """Give all columns of the one row of this name, released or not; raises `UsageError` where there is none."""
+    prefix, number = parse_row_name(name)
     with open_warehouse(warehouse, write=False) as connection:
-        result = connection.execute(_SHOW, list(parse_row_name(name)))
+        result = connection.execute(_SHOW, {"prefix": prefix, "number": number})
         columns = [column[0] for column in result.description or []]
         rows = result.fetchall()
     if len(rows) != 1:

@@ -12,13 +12,14 @@ from tasks.report.scoring_facts import read_scoring_facts
 from tasks.report.training_facts import read_training_facts
 from tasks.support.locking import hold_folder
 from tasks.support.wording import escape_controls
+from tasks.warehouse.row_names import ROW_NAME
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHOWN_ROW = re.compile(r'data-row="([0-9a-f]{12}:[0-9]+)"')
-_FIND_FORGOTTEN = """
-SELECT name FROM (SELECT left(source_sha256, 12) || ':' || row_number AS name FROM forgotten_rows)
+_FIND_FORGOTTEN = f"""
+SELECT name FROM (SELECT {ROW_NAME} AS name FROM forgotten_rows)
 WHERE name IN (SELECT unnest($names::VARCHAR[]))
-"""
+"""  # noqa: S608
 
 
 def write_report(

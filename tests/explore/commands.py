@@ -7,8 +7,9 @@ from typing import Any
 
 from deployments.settings import Settings, load_settings
 from flows.command import asking, promoting, upkeep
-from tasks.maintenance.quarantine import Choice, parse_row_name
+from tasks.maintenance.quarantine import Choice
 from tasks.queries.exports import Wish
+from tasks.warehouse.row_names import parse_row_name
 
 BY = "explorer"
 Say = Callable[[str], None]

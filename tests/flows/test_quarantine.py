@@ -12,9 +12,10 @@ from deployments.settings import Settings
 from flows.command.upkeep import release, run_verify, show_row
 from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, score_encoded
 from models.tokenizer import EncodedReviews
-from tasks.maintenance.quarantine import Choice, list_query, parse_row_name
+from tasks.maintenance.quarantine import Choice, list_query
 from tasks.queries.asking import query_published
 from tasks.scoring import groups as scoring
+from tasks.warehouse.row_names import parse_row_name
 from tests.flows.scoring_runs import CSV, count, drop, run
 from tests.flows.small_home import ask, promote_small_model
 
