@@ -209,7 +209,8 @@ def _measure_stages(home: Path, csv: Path, once: bool = False) -> Figures:
     from models.tokenizer import EncodedReviews, encode_reviews
     from tasks.inbox.source_files import SourceFile, hash_file, look_at_named
     from tasks.review_files.options import ReadOptions
-    from tasks.scoring.groups import ScoringJob, keep_part, score_group
+    from tasks.scoring.groups import ScoringJob, score_group
+    from tasks.scoring.parts import keep_part
     from tasks.warehouse.commit import commit_parts
     from tasks.warehouse.model_registry import find_champion
     from tasks.warehouse.published import publish
@@ -243,7 +244,7 @@ def _measure_stages(home: Path, csv: Path, once: bool = False) -> Figures:
                 ScoringJob(scorer, own / "parts", "run", RowLimits(), ReadOptions()), [file]
             )
         with timed("keep"):
-            part = keep_part(outcome)
+            part = keep_part(outcome.part)
         with timed("commit"):
             commit_parts(own / "reviews.duckdb", part)
         with timed("publish"):

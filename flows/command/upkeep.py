@@ -73,15 +73,11 @@ def show_row(settings: Settings, name: str, say: Say) -> None:
 def release(settings: Settings, choice: quarantine.Choice, encoding: str, by: str | None, say: Say) -> None:
     """Release the chosen rows; raise `ReviewsError` if none could be."""
     require_warehouse(settings.warehouse, "`reviews score`, which sets bad rows aside")
+    released_by = (by or name_user()) + ("" if encoding == "utf-8" else f" (read as {encoding})")
     with _record(settings, "release-rows", {"encoding": encoding, **choice.parameters()}, say) as run_id:
+        request = quarantine.ReleaseRequest(choice, run_id, released_by, settings.limits, encoding)
         done = quarantine.release_rows(
-            settings.warehouse,
-            choice,
-            run_id,
-            (by or name_user()) + ("" if encoding == "utf-8" else f" (read as {encoding})"),
-            lambda model_id: _load(settings, model_id),
-            settings.limits,
-            encoding,
+            settings.warehouse, request, lambda model_id: _load(settings, model_id)
         )
         if done.rows:
             publish(settings.warehouse, settings.published)

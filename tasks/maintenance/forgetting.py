@@ -184,7 +184,7 @@ def commit_waiting(parts_dir: Path, warehouse: Path) -> None:
 
     The caller holds `parts_dir`. The files of what is dropped are scored anew by the next run.
     """
-    from tasks.scoring.groups import find_waiting
+    from tasks.scoring.parts import find_waiting
 
     for part in find_waiting(parts_dir, lambda part, trouble: None):
         with suppress(ContractError):

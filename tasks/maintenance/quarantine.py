@@ -84,6 +84,18 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class ReleaseRequest:
+    """Which rows to release, and how they are checked, scored and marked."""
+
+    choice: Choice
+    run_id: str
+    released_by: str
+    limits: RowLimits
+    encoding: str = "utf-8"
+    """By which the bytes of a text that broke its file's encoding are read."""
+
+
+@dataclass(frozen=True)
 class StillBad:
     """A row that stays where it is, and why."""
 
@@ -125,33 +137,24 @@ def read_row(warehouse: Path, name: str) -> dict[str, Any]:
     return dict(zip(columns, rows[0], strict=True))
 
 
-def release_rows(
-    warehouse: Path,
-    choice: Choice,
-    run_id: str,
-    released_by: str,
-    load: Callable[[str], "Scorer"],
-    limits: RowLimits,
-    encoding: str = "utf-8",
-) -> Release:
+def release_rows(warehouse: Path, request: ReleaseRequest, load: Callable[[str], "Scorer"]) -> Release:
     """Check the chosen rows anew, score those that pass and mark them; the others stay, with the reason.
 
-    `load` gives the scorer of a model id and raises where it may not score: then nothing is released. Of a text
-    whose bytes broke its encoding, `encoding` is what they are read as.
+    `load` gives the scorer of a model id and raises where it may not score: then nothing is released.
     """
-    _require_text_encoding(encoding)
-    _require_known_rule(choice.rule)
-    picked, models = _read(warehouse, choice)
-    still_bad, good = _judge(picked, limits, encoding)
+    _require_text_encoding(request.encoding)
+    _require_known_rule(request.choice.rule)
+    picked, models = _read(warehouse, request.choice)
+    still_bad, good = _judge(picked, request.limits, request.encoding)
     if not len(good):
         return Release(0, (), tuple(still_bad))
     by_model = _group_by_model(good, models)
-    scored = [_score(load(model_id), run_id, rows) for model_id, rows in by_model.items()]
+    scored = [_score(load(model_id), request.run_id, rows) for model_id, rows in by_model.items()]
     unknown, good, scored = _part_unknown(good, scored)
     still_bad += unknown
     if not len(good):
         return Release(0, (), tuple(still_bad))
-    _commit(warehouse, good, scored, released_by)
+    _commit(warehouse, good, scored, request.released_by)
     texts = tuple(text[:SHOWN_CHARACTERS] for text in good["text"].slice(0, SHOWN_TEXTS).to_pylist())
     return Release(len(good), tuple(by_model), tuple(still_bad), texts)
 
@@ -284,9 +287,9 @@ def _group_by_model(good: "pa.Table", models: dict[str, list[str]]) -> dict[str,
 def _score(scorer: "Scorer", run_id: str, rows: "pa.Table") -> "pa.Table":
     from datetime import UTC, datetime
 
-    from tasks.scoring.groups import ScoringJob, score_rows
+    from tasks.scoring.rows import score_rows
 
-    return score_rows(ScoringJob(scorer, Path(), run_id), rows, datetime.now(UTC))
+    return score_rows(scorer, run_id, rows, datetime.now(UTC))
 
 
 def _part_unknown(
@@ -296,7 +299,7 @@ def _part_unknown(
     import pyarrow as pa
 
     from data_contracts.review_files import NO_KNOWN_WORD, SCORING_RULES
-    from tasks.scoring.groups import knows_no_word
+    from tasks.scoring.rows import knows_no_word
 
     known = {
         key
@@ -327,7 +330,7 @@ def _commit(warehouse: Path, good: "pa.Table", scored: Sequence["pa.Table"], rel
     import pyarrow as pa
 
     from data_contracts.scored_reviews import SCORED_SCHEMA
-    from tasks.scoring.groups import make_source_rows
+    from tasks.scoring.rows import make_source_rows
 
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         connection.register("released_texts", make_source_rows(good))

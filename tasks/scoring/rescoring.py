@@ -19,7 +19,7 @@ from tasks.warehouse.connection import WAIT_SECONDS, connect_read_only, open_war
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tasks.scoring.groups import GroupOutcome, ScoringJob, Write
+    from tasks.scoring.groups import GroupOutcome, ScoringJob
 
 BATCH_ROWS = 1024
 """Rows that are taken from the published copy at a time; texts may be long."""
@@ -99,29 +99,32 @@ def rescore_group(
     published: Path,
     report: Callable[[int], None] = lambda size: None,
 ) -> "GroupOutcome":
-    """Score the texts of a group of sources into one part; `report` is told of the bytes of text done with.
+    """Score the texts of a group of sources into one part; `report` gets the bytes of text done with.
 
     As with new files, the caller judges the checks, then calls `keep_part`.
     """
-    from tasks.scoring.groups import GroupOutcome, check_part, open_part, score_rows, start_part
+    from tasks.scoring.groups import GroupOutcome
+    from tasks.scoring.parts import check_part, open_part, start_part
+    from tasks.scoring.rows import make_ledger_rows, score_rows
 
-    building, target = start_part(job, sources)
+    part = start_part(job.parts_dir, job.scorer.model_id, sources)
     asked = [source.source_sha256 for source in sources]
-    with _open_published(published) as connection, open_part(building) as write:
+    with _open_published(published) as connection, open_part(part) as write:
         left_out = dict(connection.execute(_COUNT_LEFT_OUT, [asked]).fetchall())
         for chunk in _read_chunks(connection, asked):
-            write("scored_reviews", score_rows(job, chunk, datetime.now(UTC)))
+            write("scored_reviews", score_rows(job.scorer, job.run_id, chunk, datetime.now(UTC)))
             report(chunk["text"].nbytes)
-        _enter_sources(job, sources, write)
+        entries = map(_describe_source, sources)
+        write("scored_files", make_ledger_rows(entries, job.scorer.model_id, job.run_id))
     rows_read = {source.source_sha256: source.rows_read for source in sources}
-    return GroupOutcome(building, target, (), (), tuple(check_part(building, rows_read, left_out)))
+    return GroupOutcome(part, (), (), tuple(check_part(part, rows_read, left_out)))
 
 
 def _read_chunks(connection: duckdb.DuckDBPyConnection, asked: Sequence[str]) -> Iterator["pa.Table"]:
     """Read the texts of sources, in any order, as tables of about as many rows as are scored at a time."""
     import pyarrow as pa
 
-    from tasks.scoring.groups import is_full
+    from tasks.scoring.chunks import is_full
 
     waiting: list[pa.Table] = []
     batches: Any = connection.sql(_READ_TEXTS, params=[list(asked)]).to_arrow_reader(BATCH_ROWS)
@@ -134,26 +137,16 @@ def _read_chunks(connection: duckdb.DuckDBPyConnection, asked: Sequence[str]) ->
         yield pa.concat_tables(waiting).combine_chunks()
 
 
-def _enter_sources(job: "ScoringJob", sources: Sequence[OlderSource], write: "Write") -> None:
-    """Write the ledger rows of a part, with what the earlier ones say of the files."""
-    import pyarrow as pa
-
-    from data_contracts.parts import LEDGER_SCHEMA
-
-    rows: list[dict[str, Any]] = [
-        {
-            "source_sha256": source.source_sha256,
-            "model_id": job.scorer.model_id,
-            "status": "scored",
-            "uri": source.uri,
-            "format": source.format,
-            "bytes": source.bytes,
-            "rows_read": source.rows_read,
-            "run_id": job.run_id,
-        }
-        for source in sources
-    ]
-    write("scored_files", pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA))
+def _describe_source(source: OlderSource) -> dict[str, Any]:
+    """Give what the ledger keeps of a source, by column, as the earlier rows have it."""
+    return {
+        "source_sha256": source.source_sha256,
+        "status": "scored",
+        "uri": source.uri,
+        "format": source.format,
+        "bytes": source.bytes,
+        "rows_read": source.rows_read,
+    }
 
 
 @contextmanager

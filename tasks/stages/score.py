@@ -158,14 +158,15 @@ def score_files(
 ) -> GroupSummary:
     """Score one group of files into a part on disk; the checks are recorded whatever they say."""
     from tasks.review_files.reader import ReadOptions
-    from tasks.scoring.groups import ScoringJob, keep_part, score_group
+    from tasks.scoring.groups import ScoringJob, score_group
+    from tasks.scoring.parts import keep_part
 
     scorer = _load_scorer_once(bundles_dir / model.model_id, model.bundle_fingerprint)
     job = ScoringJob(scorer, parts_dir, run_id, limits, ReadOptions(text_column=text_column))
     with show_live_progress(f"Scoring {_name_group(files)}", sum(file.size for file in files)) as report:
         outcome = score_group(job, files, report)
     judge_checks(warehouse, run_id, outcome.checks, NEXT_STEP)
-    return GroupSummary(keep_part(outcome), outcome.postponed)
+    return GroupSummary(keep_part(outcome.part), outcome.postponed)
 
 
 @task(name="find-older-scores", **WHEN_IT_MAY_PASS)
@@ -187,7 +188,8 @@ def score_again(
     run_id: str,
 ) -> GroupSummary:
     """Score the texts of sources that only other models have scored into a part, checked like any other."""
-    from tasks.scoring.groups import ScoringJob, keep_part
+    from tasks.scoring.groups import ScoringJob
+    from tasks.scoring.parts import keep_part
 
     scorer = _load_scorer_once(bundles_dir / model.model_id, model.bundle_fingerprint)
     job = ScoringJob(scorer, parts_dir, run_id)
@@ -195,7 +197,7 @@ def score_again(
     with show_live_progress(name, sum(source.size for source in sources)) as report:
         outcome = rescore_group(job, sources, published, report)
     judge_checks(warehouse, run_id, outcome.checks, NEXT_STEP)
-    return GroupSummary(keep_part(outcome), ())
+    return GroupSummary(keep_part(outcome.part), ())
 
 
 @functools.lru_cache(maxsize=1)
@@ -290,7 +292,7 @@ def commit_leftovers(parts_dir: Path, warehouse: Path, work: Work) -> None:
     finish_rewriting(warehouse)
     if not any(parts_dir.iterdir()):
         return  # what reads parts takes a moment to load
-    from tasks.scoring.groups import find_waiting, list_uris
+    from tasks.scoring.parts import find_waiting, list_uris
 
     for part_dir in find_waiting(parts_dir, _tell_dropped):
         with going_on(work, list_uris(part_dir)):

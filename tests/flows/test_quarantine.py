@@ -14,7 +14,7 @@ from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, score_encode
 from models.tokenizer import EncodedReviews
 from tasks.maintenance.quarantine import Choice, list_query
 from tasks.queries.asking import query_published
-from tasks.scoring import groups as scoring
+from tasks.scoring import rows as scored_rows
 from tasks.warehouse.row_names import parse_row_name
 from tests.flows.scoring_runs import CSV, count, drop, run
 from tests.flows.small_home import ask, promote_small_model
@@ -196,7 +196,7 @@ def test_a_row_on_which_the_scorer_fails_is_set_aside_alone(
     lines = "".join(f"good film {number}\n" for number in range(99))
     drop(scoring_home, "a.csv", f"text\n{lines}bad plot\n{lines}")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scoring, "score_encoded", _through(poison(sound, marked, answer)))
+        patch.setattr(scored_rows, "score_encoded", _through(poison(sound, marked, answer)))
         summary = run()
     assert (summary.rows_scored, summary.rows_quarantined) == (198, 1)
     assert ask(scoring_home.published, "select row_number, rule, raw from quarantined_rows") == [
@@ -217,7 +217,7 @@ def test_a_scorer_that_fails_on_everything_stops_its_group_and_sets_nothing_asid
 
     drop(scoring_home, "a.csv", CSV)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scoring, "score_encoded", fail)
+        patch.setattr(scored_rows, "score_encoded", fail)
         with pytest.raises(Exception, match="no such kernel"):
             run()
     assert count(scoring_home, "scored_files") == 0
@@ -253,7 +253,7 @@ def test_each_row_of_a_chunk_is_set_aside_for_its_own_reason(scoring_home: Setti
     drop(scoring_home, "a.csv", "\n".join(["text", *texts]) + "\n")
     failing = poison(sound, sound.word_ids["plot"], RuntimeError("no such kernel"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scoring, "score_encoded", _through(failing))
+        patch.setattr(scored_rows, "score_encoded", _through(failing))
         run()
     found = ask(scoring_home.published, "select row_number, rule from quarantined_rows order by all")
     assert found == [
@@ -286,7 +286,7 @@ def test_a_text_is_released_once_one_of_the_models_knows_a_word_of_it(
         rates = np.where(found.oov_rate == 1, np.arange(len(found.oov_rate)) == 0, found.oov_rate)
         return replace(found, oov_rate=rates.astype(np.float32))
 
-    monkeypatch.setattr(scoring, "score_encoded", know_emoji)
+    monkeypatch.setattr(scored_rows, "score_encoded", know_emoji)
     said = release_all(scoring_home)
     assert said.count("still breaks text_no_known_word") == 1
     assert "Released 20 rows" in said
@@ -308,7 +308,7 @@ def test_what_a_scorer_makes_of_ctrl_c_is_not_tried_again_in_parts(
 
     drop(scoring_home, "a.csv", "text\nbad plot\n")
     monkeypatch.setattr("tasks.support.interruption.INTERRUPTED", pressed)
-    monkeypatch.setattr(scoring, "score_encoded", press_once)
+    monkeypatch.setattr(scored_rows, "score_encoded", press_once)
     with pytest.raises(KeyboardInterrupt):
         run()
     assert (count(scoring_home, "scored_files"), count(scoring_home, "quarantined_rows")) == (0, 0)

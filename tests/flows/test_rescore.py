@@ -16,7 +16,7 @@ from flows.score_reviews import score_reviews
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
 from tasks.inbox.source_files import group_files
-from tasks.scoring import groups as scoring
+from tasks.scoring import chunks
 from tasks.scoring.rescoring import OlderSource, find_older_sources, measure_sources, rescore_group
 from tasks.stages import score as score_stages
 from tasks.warehouse.connection import open_warehouse
@@ -199,7 +199,7 @@ def test_a_group_that_fails_stops_no_other(older_home: Settings, monkeypatch: py
 def test_scores_are_the_same_however_the_rows_are_cut(
     older_home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "CHUNK_ROWS", 1)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 1)
     assert run(rescore=True).rows_rescored == 3
     assert ask(older_home.warehouse, UNACCOUNTED) == []
 

@@ -23,7 +23,8 @@ from flows.score_reviews import score_reviews
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
 from tasks.review_files.reader import ReadOptions, read_review_file
-from tasks.scoring import groups as scoring
+from tasks.scoring import chunks
+from tasks.scoring import rows as scored_rows
 from tasks.stages import score as score_stages
 from tests.flows.scoring_runs import CSV, count, drop, run
 from tests.flows.small_home import ask, promote_small_model, write_small_bundle
@@ -82,7 +83,7 @@ def test_a_refused_file_stops_no_other_and_is_reported_once(scoring_home: Settin
 def test_nothing_of_a_file_is_kept_that_breaks_after_its_first_rows_were_scored(
     scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "CHUNK_ROWS", 1000)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 1000)
     lines = "".join(json.dumps({"text": f"good film {number}"}) + "\n" for number in range(9_000))
     drop(scoring_home, "broken.jsonl.gz", gzip.compress(lines.encode())[:-9])
     assert run().refused
@@ -228,7 +229,7 @@ def test_a_file_that_changes_while_it_is_read_waits_for_the_next_run(
             path.write_text("text\nbad plot\ngood film\n")
 
     with monkeypatch.context() as patch:
-        patch.setattr(scoring, "read_review_file", read_and_change)
+        patch.setattr(chunks, "read_review_file", read_and_change)
         first = run()
     assert (first.rows_scored, [each.uri for each in first.passed_over]) == (2, ["b.csv"])
     assert run().rows_scored == 2
@@ -253,7 +254,7 @@ def test_scores_that_break_their_contract_are_not_committed(
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
     with monkeypatch.context() as patch:
-        patch.setattr(scoring, "rate_stars", lambda score, stars: score + 100)
+        patch.setattr(scored_rows, "rate_stars", lambda score, stars: score + 100)
         with pytest.raises(ContractError, match="predicted_rating_in_range"):
             run()
     assert count(scoring_home, "scored_reviews") == 0
@@ -308,7 +309,7 @@ def fail_for(patch: pytest.MonkeyPatch, *names: str, error: Exception | None = N
             raise error or WarehouseError(f"{path.name} makes trouble.")
         yield from read_review_file(path, options)
 
-    patch.setattr(scoring, "read_review_file", read_or_fail)
+    patch.setattr(chunks, "read_review_file", read_or_fail)
 
 
 def test_a_failing_group_stops_no_other_and_fails_the_run_in_the_end(
@@ -371,7 +372,7 @@ def test_an_interrupted_run_stops_at_once(scoring_home: Settings, monkeypatch: p
         yield
 
     make_groups_of_one(monkeypatch)
-    monkeypatch.setattr(scoring, "read_review_file", interrupt)
+    monkeypatch.setattr(chunks, "read_review_file", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run()
     assert asked == ["a.csv"]

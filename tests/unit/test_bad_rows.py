@@ -54,5 +54,5 @@ def test_a_file_of_bad_rows_is_refused_before_all_of_it_is_read_and_kept(tmp_pat
     scorer: Any = SimpleNamespace(model_id="m")
     outcome = score_group(ScoringJob(scorer, tmp_path / "parts", "run"), [file])
     assert [(each.status, each.rule) for each in outcome.files] == [("refused", "too_many_bad_rows")]
-    kept = pq.read_metadata(outcome.building / "quarantined_rows.parquet").num_rows
+    kept = pq.read_metadata(outcome.part.building / "quarantined_rows.parquet").num_rows
     assert 0 < kept < 45_000

@@ -1,0 +1,95 @@
+"""The rows of a part as Arrow tables: texts, scores, quarantined rows and the ledger's, each in its table's schema.
+
+Needs ONNX Runtime, by the scorer.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from data_contracts.parts import CARRIED_COLUMNS, LEDGER_SCHEMA, QUARANTINE_SCHEMA, SOURCE_SCHEMA
+from data_contracts.scored_reviews import SCORED_SCHEMA, name_sentiments
+from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, encode_texts, score_encoded
+from models.evaluation.stars import rate_stars
+
+
+def make_source_rows(good: pa.Table) -> pa.Table:
+    """Lay read rows out as rows of `SOURCE_SCHEMA`, with the sha256 of each text."""
+    hashes = [sha256(text.as_buffer()).hexdigest() for text in good["text"]]
+    columns = {name: good[name] for name in SOURCE_SCHEMA.names if name != "text_sha256"}
+    return pa.table({**columns, "text_sha256": hashes}).select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA)
+
+
+def score_rows(
+    scorer: Scorer, run_id: str, good: pa.Table, now: datetime, encoded: EncodedTexts | None = None
+) -> pa.Table:
+    """Score rows that have `source_sha256`, `row_number` and `text`, [n] to [n] rows of `SCORED_SCHEMA`.
+
+    `encoded` are their texts where the words are found already.
+    """
+    scored = score_finite(scorer, encoded or encode_texts(scorer, good["text"].combine_chunks()))
+    columns = {
+        "source_sha256": good["source_sha256"],
+        "row_number": good["row_number"],
+        "model_id": [scorer.model_id] * len(good),
+        "score": scored.score,
+        "sentiment": name_sentiments(scored.score).tolist(),
+        "predicted_rating": rate_stars(scored.score, scorer.stars),
+        "token_count": scored.token_count,
+        "oov_rate": scored.oov_rate,
+        "truncated": scored.truncated,
+        "run_id": [run_id] * len(good),
+        "scored_at": [now] * len(good),
+    }
+    return pa.table(columns, schema=SCORED_SCHEMA)
+
+
+def score_finite(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
+    """Score texts whose words are found; a score that is no number is a `ValueError`."""
+    scored = score_encoded(scorer, texts)
+    if not np.isfinite(scored.score).all():
+        raise ValueError("the model gave a score that is not a number")
+    return scored
+
+
+def knows_no_word(scored: pa.Table) -> NDArray[np.bool_]:
+    """Mark the scored rows, [n], of which the model knows not one word: they all get one and the same score."""
+    unknown: NDArray[np.bool_] = scored["oov_rate"].to_numpy() == 1
+    return unknown
+
+
+def make_quarantine_rows(
+    chunk: pa.Table, broken: Mapping[int, tuple[str, str]], run_id: str, now: datetime
+) -> pa.Table:
+    """Lay bad rows out as found: the reader's raw bytes, else the text; and the other columns for a release.
+
+    `broken` has the rule and the detail of each by its position in `chunk`.
+    """
+    positions = sorted(broken)
+    rows = chunk.take(pa.array(positions, pa.int64()))
+    raw = pc.coalesce(rows["raw"], rows["text"].cast(pa.binary()))
+    columns = {
+        **{name: rows[name] for name in ("source_sha256", "row_number", "uri", "member")},
+        **{name: rows[name] for name in CARRIED_COLUMNS},
+        "raw": raw,
+        "rule": [broken[position][0] for position in positions],
+        "detail": [broken[position][1] for position in positions],
+        "run_id": [run_id] * len(positions),
+        "quarantined_at": [now] * len(positions),
+        "raw_is_text": pc.or_(
+            pc.is_valid(rows["text"]), pc.fill_null(pc.equal(rows["rule"], "text_encoding"), False)
+        ),
+    }
+    return pa.table(columns, schema=QUARANTINE_SCHEMA)
+
+
+def make_ledger_rows(files: Iterable[Mapping[str, Any]], model_id: str, run_id: str) -> pa.Table:
+    """Lay out what is known of files, by column of `LEDGER_SCHEMA`, as its rows; columns not given are null."""
+    rows = [{**file, "model_id": model_id, "run_id": run_id} for file in files]
+    return pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)
