@@ -26,14 +26,8 @@ from data_contracts.archive import (
 )
 from data_contracts.errors import SourceError
 from data_contracts.reviews import FORMAT_VERSION
-from tasks.archive.reader import (
-    ArchiveContents,
-    ReviewName,
-    count_folders,
-    parse_review_name,
-    read_archive,
-    resolve_provenance,
-)
+from tasks.archive.reader import ArchiveContents, count_folders, read_archive, resolve_provenance
+from tasks.archive.tar_stream import ReviewName, parse_review_name
 from tests.unit.small_archive import (
     Member,
     list_files,
@@ -310,13 +304,13 @@ def test_a_hostile_archive_is_refused_by_name(kind: str, tmp_path: Path) -> None
 
 
 def test_a_total_over_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.archive.reader.MAX_TOTAL_BYTES", 10_000)
+    monkeypatch.setattr("tasks.archive.tar_stream.MAX_TOTAL_BYTES", 10_000)
     with pytest.raises(SourceError, match="unpacks to more than"):
         read_archive(write_archive(tmp_path / "a.tar.gz"))
 
 
 def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.archive.reader.MAX_MEMBERS", 5)
+    monkeypatch.setattr("tasks.archive.tar_stream.MAX_MEMBERS", 5)
     with pytest.raises(SourceError, match="more than 5 members"):
         read_archive(write_archive(tmp_path / "a.tar.gz"))
 
