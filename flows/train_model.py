@@ -18,6 +18,7 @@ from tasks.stages import train as stages
 from tasks.stages.publish import publish_copy
 from tasks.stages.report import report_run
 from tasks.stages.run_page import name_run
+from tasks.warehouse.promotion import Attempt
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,10 @@ def train_model(
     settings = load_settings()
     parameters = {"variant": variant, "seed": seed, "epochs": epochs, "promote": promote}
     with record_flow_run("train-model", parameters, settings) as run:
-        bundle = stages.train(
-            variant, seed, epochs, settings.reviews_dir, settings.bundles_dir, settings.warehouse, run.run_id
-        )
-        decision = stages.decide(
-            bundle, promote, settings.reviews_dir, settings.bundles_dir, settings.warehouse, run.run_id
-        )
+        request = stages.TrainingRequest(variant, seed, epochs, run.run_id)
+        bundle = stages.train(request, settings.reviews_dir, settings.bundles_dir, settings.warehouse)
+        attempt = Attempt(bundle.model_id, promote, run.run_id)
+        decision = stages.decide(attempt, settings.reviews_dir, settings.bundles_dir, settings.warehouse)
         run.counts.update(bundle.facts["rows"], model_id=bundle.model_id, decision=decision.reason)
     pass_fault_point("train: after promotion")
     publish_copy(settings.warehouse, settings.published)

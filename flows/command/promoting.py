@@ -21,7 +21,7 @@ from models.evaluation.gate import (
 from tasks.queries.formats import format_answer
 from tasks.support.progress import show_progress
 from tasks.support.wording import count, escape_controls
-from tasks.training.build_bundle import LabelledTexts, load_rows
+from tasks.training.dataset import LabelledTexts, load_rows
 from tasks.training.model_comparison import FIGURE_COLUMNS, hold_contest, judge_challenger, list_figures
 from tasks.warehouse import promotion
 from tasks.warehouse.connection import require_warehouse

@@ -1,4 +1,4 @@
-"""From reviews Parquet to a bundle: rows and split, the input contract, training, evaluation, the bundle.
+"""From the dataset of a training to a bundle: training, evaluation, the baseline, the bundle and its facts.
 
 Plain functions over `models/`; needs TensorFlow. The test rows are only ever reported on.
 """
@@ -13,16 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from data_contracts.drift import ReferenceMeasure, describe_reference
 from data_contracts.durable import write_whole
-from data_contracts.errors import SourceError
-from data_contracts.expectations import CheckResult
-from data_contracts.reviews import Provenance
 from data_contracts.scored_reviews import POSITIVE_FROM
-from data_contracts.training_input import TrainingInputSummary, check_training_input
 from models.bundle.folder import name_model, read_facts, write_bundle
 from models.bundle.golden import GOLDEN_TEXTS
 from models.bundle.scorer import make_exported_scorer, make_keras_scorer, score_texts
@@ -39,13 +34,12 @@ from models.evaluation.stars import (
     to_facts,
 )
 from models.lstm.export import export_graph
-from models.tokenizer import EncodedReviews, Vocabulary, build_vocabulary, encode_reviews
+from models.tokenizer import EncodedReviews
 from models.training.fit import LabelledReviews, TrainedModel, train_variant
-from models.training.split import hold_out_titles, mark_first_texts
 from models.variants import Variant
 from models.wide_lstm.ablation import measure_paths
-from tasks.archive.reviews_parquet import read_provenance, read_split
 from tasks.support.code_version import fingerprint_code
+from tasks.training.dataset import EncodedRows, TrainingRows
 from tasks.training.further_metrics import measure_further
 
 BASELINE_FILE = "baseline.json"
@@ -54,43 +48,15 @@ FRESH_CHECK_ROWS = 200
 
 
 @dataclass(frozen=True)
-class LabelledTexts:
-    """Texts with their labels, [n] each."""
+class TrainingJob:
+    """What is trained, on which rows."""
 
-    texts: list[str]
-    text_sha256: list[str]
-    positive: NDArray[np.bool_]
-    rating: NDArray[np.float64]
-    """Given by the writer, 1 to 10 stars."""
-    movie_id: list[str]
-
-    def labels(self) -> list[str]:
-        """Give the labels as Stanford writes them, 'pos' and 'neg'."""
-        return ["pos" if positive else "neg" for positive in self.positive]
-
-
-@dataclass(frozen=True)
-class TrainingRows:
-    """The archive's rows as training takes them: train less the held-out titles, validation, test; see `load_rows`."""
-
-    train: LabelledTexts
-    validation: LabelledTexts
-    test: LabelledTexts
-    unlabelled: list[str]
-    """Texts without a label, each once; none where the variant does not read them."""
-    shared_titles: int
-    provenance: Provenance
-
-
-@dataclass(frozen=True)
-class EncodedRows:
-    """The rows of one training as ids, and the words that gave the ids."""
-
-    vocabulary: Vocabulary
-    train: EncodedReviews
-    validation: EncodedReviews
-    test: EncodedReviews
-    unlabelled: EncodedReviews
+    variant: Variant
+    seed: int
+    epochs: int
+    """Passes over the training rows."""
+    rows: TrainingRows
+    encoded: EncodedRows
 
 
 @dataclass(frozen=True)
@@ -112,6 +78,16 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Figures:
+    """What a bundle's facts say of how good its model is, beside which baseline, and of what it cost."""
+
+    measured: Measured
+    baseline: dict[str, Any]
+    training_seconds: float
+    """Those of `train_on`, by the clock."""
+
+
+@dataclass(frozen=True)
 class TrainedBundle:
     """A bundle on disk with the figures that it was written with."""
 
@@ -122,94 +98,24 @@ class TrainedBundle:
     """What the contract of the training input warned of."""
 
 
-def load_rows(reviews_dir: Path, *, with_unlabelled: bool = False) -> TrainingRows:
-    """Read train and test, and hold a tenth of the training titles out for validation.
-
-    Of rows with the same text one is kept, in train and validation together; test stays as it is. Texts without a
-    label are read where they are wanted, those apart that stand in another split or before.
-    """
-    provenance = read_provenance(reviews_dir)
-    if provenance is None:
-        raise SourceError(f"{reviews_dir}: holds no complete reviews Parquet. Run `reviews ingest` first.")
-    columns = ["label", "movie_id", "rating", "text", "text_sha256"]
-    train, test = (read_split(reviews_dir, split, columns) for split in ("train", "test"))
-    movie_ids = train["movie_id"].to_pylist()
-    if set(test["text_sha256"].to_pylist()) <= set(train["text_sha256"].to_pylist()):
-        raise SourceError(f"{reviews_dir}: every test text is a training text, so nothing could be measured.")
-    held_out = hold_out_titles(movie_ids)
-    first = mark_first_texts(train["text_sha256"].to_pylist(), held_out)
-    titles = np.array(movie_ids, dtype=object)
-    known = {*train["text_sha256"].to_pylist(), *test["text_sha256"].to_pylist()}
-    return TrainingRows(
-        train=_label_texts(train.filter(pa.array(~held_out & first))),
-        validation=_label_texts(train.filter(pa.array(held_out & first))),
-        test=_label_texts(test),
-        unlabelled=_read_unlabelled(reviews_dir, known) if with_unlabelled else [],
-        shared_titles=len(set(titles[held_out]) & set(titles[~held_out])),
-        provenance=provenance,
-    )
-
-
-def _label_texts(table: pa.Table) -> LabelledTexts:
-    positive = np.array([label == "pos" for label in table["label"].to_pylist()], dtype=bool)
-    texts, digests, titles = (table[name].to_pylist() for name in ("text", "text_sha256", "movie_id"))
-    return LabelledTexts(texts, digests, positive, table["rating"].to_numpy().astype(np.float64), titles)
-
-
-def _read_unlabelled(reviews_dir: Path, known: set[str]) -> list[str]:
-    """Read the texts without a label, each once, whose digests are not among the `known` ones."""
-    table = read_split(reviews_dir, "unsup", ["text", "text_sha256"])
-    texts = dict(zip(table["text_sha256"].to_pylist(), table["text"].to_pylist(), strict=True))
-    return [text for digest, text in texts.items() if digest not in known]
-
-
-def encode_rows(rows: TrainingRows, variant: Variant) -> EncodedRows:
-    """Rank the words of the training rows, and of those without a label, and encode all rows with them."""
-    vocabulary = build_vocabulary([*rows.train.texts, *rows.unlabelled], variant.vocabulary_size)
-    word_ids, length = vocabulary.ids(), variant.sequence_length
-    texts = (rows.train.texts, rows.validation.texts, rows.test.texts, rows.unlabelled)
-    return EncodedRows(vocabulary, *(encode_reviews(part, word_ids, length) for part in texts))
-
-
-def check_input(rows: TrainingRows, encoded: EncodedRows) -> list[CheckResult]:
-    """Check what training is about to be given against its contract."""
-    parts = (encoded.train, encoded.validation)
-    truncated = np.concatenate([part.truncated for part in parts])
-    oov_rate = np.concatenate([part.oov_rate for part in parts])
-    summary = TrainingInputSummary(
-        vocabulary_size=len(encoded.vocabulary.words),
-        rows_train=len(rows.train.texts),
-        rows_validation=len(rows.validation.texts),
-        positive_share_train=float(rows.train.positive.mean()),
-        positive_share_validation=float(rows.validation.positive.mean()),
-        oov_rate_train=float(encoded.train.oov_rate.mean()),
-        oov_rate_validation=float(encoded.validation.oov_rate.mean()),
-        truncated_share=float(truncated.mean()),
-        unknown_only_share=float((oov_rate == 1).mean()),
-        shared_titles=rows.shared_titles,
-    )
-    return check_training_input(summary)
-
-
-def train_on(
-    rows: TrainingRows,
-    encoded: EncodedRows,
-    variant: Variant,
-    seed: int,
-    epochs: int,
-    report: Callable[[int], None] = lambda rows: None,
-) -> TrainedModel:
-    """Train on the encoded rows; `report` is told of the rows done since its last call."""
+def train_on(job: TrainingJob, report: Callable[[int], None] = lambda rows: None) -> TrainedModel:
+    """Train on the encoded rows; `report` gets the rows done since its last call."""
+    rows, encoded = job.rows, job.encoded
     train = LabelledReviews(encoded.train.pad(), rows.train.positive.astype(np.float32))
     validation = LabelledReviews(encoded.validation.pad(), rows.validation.positive.astype(np.float32))
     unlabelled = encoded.unlabelled.pad()
-    return train_variant(variant, train, validation, unlabelled, seed=seed, epochs=epochs, report=report)
+    return train_variant(
+        job.variant, train, validation, unlabelled, seed=job.seed, epochs=job.epochs, report=report
+    )
 
 
-def measure_trained(rows: TrainingRows, encoded: EncodedRows, trained: TrainedModel, length: int) -> Measured:
+def measure_trained(job: TrainingJob, trained: TrainedModel) -> Measured:
     """Evaluate a model; fit its ratings, and its reference for drift, on the validation rows."""
+    rows, encoded = job.rows, job.encoded
     graph = export_graph(trained.model)
-    scorer = make_exported_scorer("", trained.model, graph, encoded.vocabulary.ids(), length)
+    scorer = make_exported_scorer(
+        "", trained.model, graph, encoded.vocabulary.ids(), job.variant.sequence_length
+    )
     validation = scorer.predict(encoded.validation)
     test = scorer.predict(encoded.test)
     known = set(rows.train.text_sha256) | set(rows.validation.text_sha256)
@@ -261,32 +167,22 @@ def measure_baseline(reviews_dir: Path, rows: TrainingRows) -> dict[str, Any]:
 
 
 def save_bundle(
-    bundles_dir: Path,
-    rows: TrainingRows,
-    encoded: EncodedRows,
-    trained: TrainedModel,
-    variant: Variant,
-    seed: int,
-    measured: Measured,
-    baseline: dict[str, Any],
-    training_seconds: float,
+    bundles_dir: Path, job: TrainingJob, trained: TrainedModel, figures: Figures
 ) -> TrainedBundle:
-    """Write the bundle whole or not at all, with all that its users will want to know of it.
-
-    `training_seconds` are those of `train_on`, by the clock.
-    """
+    """Write the bundle whole or not at all, with all that its users will need to know of it."""
+    rows, encoded, variant, measured = job.rows, job.encoded, job.variant, figures.measured
     data_fingerprint = rows.provenance.data_fingerprint
-    model_id = name_model(variant.name, seed, trained.model, encoded.vocabulary, data_fingerprint)
+    model_id = name_model(variant.name, job.seed, trained.model, encoded.vocabulary, data_fingerprint)
     scorer = make_keras_scorer(model_id, trained.model, encoded.vocabulary.ids(), variant.sequence_length)
     golden = score_texts(scorer, GOLDEN_TEXTS).score
     facts = {
         "model_id": model_id,
         "variant": variant.name,
         "hyper_parameters": variant.hyper_parameters(),
-        "seed": seed,
+        "seed": job.seed,
         "epochs": len(trained.history),
         "kept_epoch": trained.kept_epoch,
-        "training_seconds": training_seconds,
+        "training_seconds": figures.training_seconds,
         "history": [asdict(epoch) for epoch in trained.history],
         "metrics": {
             **{name: evaluation.to_json() for name, evaluation in measured.evaluations.items()},
@@ -296,7 +192,7 @@ def save_bundle(
         },
         "rating": to_facts(measured.stars, measured.interval),
         "reference": {name: asdict(each) for name, each in measured.reference.items()},
-        "baseline": baseline,
+        "baseline": figures.baseline,
         "golden": [
             {"text": text, "score": float(score)} for text, score in zip(GOLDEN_TEXTS, golden, strict=True)
         ],
@@ -318,10 +214,9 @@ def save_bundle(
     return TrainedBundle(model_id, folder, read_facts(folder))
 
 
-def score_some(
-    trained: TrainedModel, encoded: EncodedRows, rows: TrainingRows, length: int
-) -> dict[str, float]:
+def score_some(job: TrainingJob, trained: TrainedModel) -> dict[str, float]:
     """Score the golden texts and some validation texts with Keras, for a fresh process to match."""
-    scorer = make_keras_scorer("", trained.model, encoded.vocabulary.ids(), length)
-    texts = [*GOLDEN_TEXTS, *rows.validation.texts[:FRESH_CHECK_ROWS]]
+    word_ids, length = job.encoded.vocabulary.ids(), job.variant.sequence_length
+    scorer = make_keras_scorer("", trained.model, word_ids, length)
+    texts = [*GOLDEN_TEXTS, *job.rows.validation.texts[:FRESH_CHECK_ROWS]]
     return dict(zip(texts, score_texts(scorer, texts).score.tolist(), strict=True))

@@ -4,7 +4,7 @@ Only reported: the test reviews and the two frozen sets of `models.evaluation.be
 """
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,12 @@ from models.evaluation.behaviour import (
 )
 from models.evaluation.comparison import CONFIDENCE, SliceAccuracy, evaluate_slices, mark_slices
 from models.tokenizer import EncodedReviews
-
-if TYPE_CHECKING:
-    from tasks.training.build_bundle import LabelledTexts
+from tasks.training.dataset import LabelledTexts
 
 
 def measure_further(
     scorer: Scorer,
-    test: "LabelledTexts",
+    test: LabelledTexts,
     scores: NDArray[np.float64],
     encoded: EncodedReviews,
     unseen: NDArray[np.bool_],

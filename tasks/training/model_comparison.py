@@ -15,7 +15,7 @@ from models.evaluation.gate import Decision, GateCheck, judge_contest, pass_firs
 from tasks.warehouse.model_registry import Champion
 
 if TYPE_CHECKING:
-    from tasks.training.build_bundle import LabelledTexts
+    from tasks.training.dataset import LabelledTexts
 
 COST_REVIEWS = 300
 """Validation reviews that both models are timed on."""

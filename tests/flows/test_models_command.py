@@ -15,7 +15,7 @@ import tasks.training.model_comparison
 from deployments.settings import Settings
 from flows.command.cli import main
 from flows.command.messages import describe_models
-from tasks.training.build_bundle import LabelledTexts
+from tasks.training.dataset import LabelledTexts
 from tasks.warehouse.model_registry import find_champion, list_models
 from tests.flows.small_home import ask, promote_small_model, write_small_bundle
 from tests.models.test_gate import BETTER, hold_contest, make_scores

@@ -12,7 +12,7 @@ from prefect.flow_engine import run_flow
 from prefect.states import Pending
 
 import tasks.stages.train
-import tasks.training.build_bundle
+import tasks.training.dataset
 from data_contracts.errors import ContractError, SourceError, WarehouseBusyError
 from deployments.settings import Settings, load_settings
 from flows.command.messages import describe_training
@@ -21,9 +21,11 @@ from models.bundle import folder as bundle
 from models.bundle.folder import find_graph, is_unaltered, read_facts
 from models.variants import VARIANTS
 from tasks.stages.train import decide
-from tasks.training.build_bundle import TrainedBundle, load_rows
+from tasks.training.build_bundle import TrainedBundle
+from tasks.training.dataset import load_rows
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion, record_model
+from tasks.warehouse.promotion import Attempt
 from tests.flows.small_home import ask, ingest
 from tests.models.small import make_small_wide_variant
 from tests.unit.small_archive import RATING, write_archive
@@ -209,7 +211,9 @@ def test_a_bundle_that_was_changed_since_it_was_written_is_not_promoted_at_the_e
     else:
         change_golden_scores(challenger.folder)
         record_model(home.warehouse, {**read_facts(challenger.folder), "model_id": challenger.model_id})
-    decision = decide.fn(challenger, mode, home.reviews_dir, home.bundles_dir, home.warehouse)
+    decision = decide.fn(
+        Attempt(challenger.model_id, mode), home.reviews_dir, home.bundles_dir, home.warehouse
+    )
     assert not decision.promote
     assert ("was altered" if changed == "words" else "golden texts score differently") in decision.reason
     assert find_champion(home.warehouse) == champion
@@ -241,7 +245,9 @@ def test_beside_an_altered_champion_a_challenger_is_refused_and_the_reason_is_ke
     challenger = record_another(home, first, "another")
     words.write_text("[]")
     try:
-        decision = decide.fn(challenger, "auto", home.reviews_dir, home.bundles_dir, home.warehouse)
+        decision = decide.fn(
+            Attempt(challenger.model_id, "auto"), home.reviews_dir, home.bundles_dir, home.warehouse
+        )
     finally:
         words.write_text(before)
     assert not decision.promote
@@ -258,7 +264,7 @@ def test_training_input_that_breaks_its_contract_stops_the_flow(
 ) -> None:
     before = set(home.bundles_dir.glob("*"))
     monkeypatch.setattr(
-        tasks.training.build_bundle, "hold_out_titles", lambda ids: np.arange(len(ids)) < len(ids) // 2
+        tasks.training.dataset, "hold_out_titles", lambda ids: np.arange(len(ids)) < len(ids) // 2
     )
     with pytest.raises(ContractError, match="titles"):
         train_model("cnn_lstm", epochs=1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.bundle.scorer import Scorer
 from models.evaluation.behaviour import CAPABILITIES, KIND_WORDS, read_behaviour_tests, read_elsewhere
 from models.tokenizer import EncodedReviews, encode_reviews
-from tasks.training.build_bundle import LabelledTexts
+from tasks.training.dataset import LabelledTexts
 from tasks.training.further_metrics import measure_behaviour, measure_elsewhere, measure_further
 
 WORDS = {"good": 1, "bad": 2, "not": 3, "film": 4}

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.bundle.scorer import Scorer, load_scorer
 from models.evaluation.gate import decide_promotion
-from tasks.training.build_bundle import LabelledTexts
+from tasks.training.dataset import LabelledTexts
 from tasks.training.model_comparison import COST_REPEATS, judge_challenger, time_in_turns
 from tasks.warehouse.model_registry import Champion
 

@@ -11,7 +11,8 @@ from data_contracts.reviews import FORMAT_VERSION, Provenance
 from models.variants import find_variant
 from tasks.archive.reader import read_archive
 from tasks.archive.reviews_parquet import build_tables, write_tables
-from tasks.training.build_bundle import BASELINE_FILE, TrainingRows, encode_rows, load_rows, measure_baseline
+from tasks.training.build_bundle import BASELINE_FILE, measure_baseline
+from tasks.training.dataset import TrainingRows, encode_rows, load_rows
 from tests.unit.small_archive import RATING, write_archive
 
 TITLES = 20
