@@ -6,8 +6,10 @@ per home: a second one waits for the first. A group of files that fails stops no
 """
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from prefect import flow
 
@@ -17,9 +19,10 @@ from deployments.settings import Settings, load_settings
 from flows import scoring_page as page
 from flows.grants import is_granted
 from flows.recording import RecordedRun, record_flow_run
-from tasks.inbox.source_files import PassedOver, group_files
+from tasks.inbox.source_files import PassedOver, SourceFile, group_files
+from tasks.scoring.outcome import GroupResult, RunOutcome, require_no_failure
 from tasks.scoring.plan import Outstanding, ScoringPlan, ScoringRequest, to_utc
-from tasks.scoring.rescoring import measure_sources
+from tasks.scoring.rescoring import OlderSource, measure_sources
 from tasks.stages import score as stages
 from tasks.stages.publish import publish_copy
 from tasks.stages.report import report_run
@@ -91,33 +94,36 @@ def score_reviews(
     for folder in (settings.inbox_dir, settings.parts_dir):
         folder.mkdir(parents=True, exist_ok=True)
     parameters = {"files": files, "since": request.since, "model_id": model_id, "rescore": rescore}
-    started, work = time.monotonic(), stages.Work()
+    started = time.monotonic()
+    done: list[GroupResult] = []
     try:
         with (
             hold_folder(settings.parts_dir, stages.announce_wait),
             record_flow_run("score-reviews", {**parameters, "text_column": text_column}, settings) as run,
         ):
-            summary = _score_outstanding(request, settings, work, run)
-            stages.require_no_failure(work)
-            summary = _look_at_what_came(summary, settings, work, run)
+            summary = _score_outstanding(request, settings, run, done)
+            outcome = RunOutcome(tuple(done))
+            require_no_failure(outcome)
+            summary = _look_at_what_came(summary, settings, outcome, run)
     except Exception:
         # What was committed is for readers, whatever became of the rest.
-        if work.has_committed():
-            _make_known(work, settings, run, time.monotonic() - started)
+        outcome = RunOutcome(tuple(done))
+        if outcome.has_committed():
+            _make_known(outcome, settings, run, time.monotonic() - started)
         raise
-    if work.has_committed() or needs_publishing(settings.warehouse, settings.published):
-        report = _make_known(work, settings, run, time.monotonic() - started)
+    if outcome.has_committed() or needs_publishing(settings.warehouse, settings.published):
+        report = _make_known(outcome, settings, run, time.monotonic() - started)
         summary = replace(summary, report=report)
     _tidy_up(settings)
     pass_fault_point("score: before reported")
-    return _end_run(summary, work)
+    return _end_run(summary, outcome)
 
 
 def _look_at_what_came(
-    summary: ScoringSummary, settings: Settings, work: stages.Work, run: RecordedRun
+    summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: RecordedRun
 ) -> ScoringSummary:
     """Say which fields were not understood, and hold what was scored against what its model was judged on."""
-    scored_by = sorted({file.run_id for file in work.files("scored") if file.run_id})
+    scored_by = sorted({file.run_id for file in outcome.files("scored") if file.run_id})
     if not scored_by:
         return summary
     unclear = stages.find_unclear_fields(settings.warehouse, run.run_id, scored_by)
@@ -125,12 +131,12 @@ def _look_at_what_came(
     return replace(summary, unclear=tuple(unclear), drifted=tuple(drifted))
 
 
-def _make_known(work: stages.Work, settings: Settings, run: RecordedRun, seconds: float) -> str | None:
+def _make_known(outcome: RunOutcome, settings: Settings, run: RecordedRun, seconds: float) -> str | None:
     """Publish what was committed, show it on the run's page, tell it, and write its report; give the report's path."""
     publish_copy(settings.warehouse, settings.published)
-    page.show_work(work, seconds)
-    page.show_sources(work, settings)
-    if not (work.has_committed() and settings.write_reports):
+    page.show_outcome(outcome, seconds)
+    page.show_sources(outcome, settings)
+    if not (outcome.has_committed() and settings.write_reports):
         return None
     return report_run(
         settings.published, settings.bundles_dir, settings.reports_dir, run.run_id, settings.keep_reports
@@ -152,15 +158,15 @@ def _end_plan(plan: ScoringPlan) -> ScoringPlan:
     return end_completed(f"A dry run: nothing was changed. It would score {planned}.", plan)
 
 
-def _end_run(summary: ScoringSummary, work: stages.Work) -> ScoringSummary:
+def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:
     """Name the run by what it did, and say so; what was refused is said by name."""
-    files = work.total("files_scored")
-    rows = count(work.total("rows_scored"), "review")
+    files = outcome.total("files_scored")
+    rows = count(outcome.total("rows_scored"), "review")
     did = f"{count(files, 'file')} {rows}" if files else "nothing new"
-    refused = work.files("refused")
+    refused = outcome.files("refused")
     name_run(f"score-reviews {did}" + (f" {count(len(refused), 'file')} refused" if refused else ""))
     said = f"{rows} of {count(files, 'file')} scored" if files else "Nothing new"
-    if bad := work.total("rows_quarantined"):
+    if bad := outcome.total("rows_quarantined"):
         said += f", {count(bad, 'row')} quarantined"
     further = [f"Drift: {'; '.join(summary.drifted)}"] if summary.drifted else []
     further += [page.name_refused(refused)] if refused else []
@@ -168,100 +174,96 @@ def _end_run(summary: ScoringSummary, work: stages.Work) -> ScoringSummary:
 
 
 def _score_outstanding(
-    request: ScoringRequest, settings: Settings, work: stages.Work, run: RecordedRun
+    request: ScoringRequest, settings: Settings, run: RecordedRun, done: list[GroupResult]
 ) -> ScoringSummary:
-    """Finish what an earlier run left scored, score what is new, then what only other models have scored."""
+    """Finish what an earlier run left scored, score what is new, then what only other models have scored.
+
+    The result of each group is collected in `done` as soon as it is there, so that it outlives an error.
+    """
     model = None
     if request.model_id:
         model = stages.choose_model(settings.warehouse, settings.bundles_dir, request.model_id)
-    stages.commit_leftovers(settings.parts_dir, settings.warehouse, work)
+    for result in stages.commit_leftovers(settings.parts_dir, settings.warehouse):
+        done.append(result)
     found = stages.find_new_files(settings.inbox_dir, settings.warehouse, request)
     if found.new:
         model = model or stages.choose_model(settings.warehouse, settings.bundles_dir)
-        _score_new(found, model, request, settings, work, run)
-    if request.rescore:
-        model = _score_older(found, model, request, settings, work, run)
-    summary = _summarise(found, model, settings, work)
-    _count(summary, work, run)
+        for result in _score_new(_make_context(model, request, settings, run), found.new):
+            done.append(result)
+    older = _find_older(found, model, request, settings)
+    if older:
+        model = model or stages.choose_model(settings.warehouse, settings.bundles_dir)
+        for result in _score_older(_make_context(model, request, settings, run), older):
+            done.append(result)
+    outcome = RunOutcome(tuple(done))
+    summary = _summarise(found, model, settings, outcome)
+    _count(summary, outcome, run)
     return summary
 
 
-def _score_new(
-    found: Outstanding,
-    model: Champion,
-    request: ScoringRequest,
-    settings: Settings,
-    work: stages.Work,
-    run: RecordedRun,
-) -> None:
+def _make_context(
+    model: Champion, request: ScoringRequest, settings: Settings, run: RecordedRun
+) -> stages.ScoringContext:
+    return stages.ScoringContext(
+        model=model,
+        bundles_dir=settings.bundles_dir,
+        parts_dir=settings.parts_dir,
+        warehouse=settings.warehouse,
+        published=settings.published,
+        run_id=run.run_id,
+        limits=settings.limits,
+        text_column=request.text_column,
+    )
+
+
+def _score_new(context: stages.ScoringContext, files: Sequence[SourceFile]) -> Iterator[GroupResult]:
     """Score and commit new files, group by group."""
-    for group in group_files(found.new):
-        with stages.going_on(work, [file.uri for file in group]):
-            scored = stages.score_files(
-                group,
-                model,
-                settings.bundles_dir,
-                settings.parts_dir,
-                settings.warehouse,
-                run.run_id,
-                settings.limits,
-                request.text_column,
-            )
-            work.postponed.extend(scored.postponed)
-            work.commits.append(stages.commit(scored.part_dir, settings.warehouse))
+    for group in group_files(files):
+        uris = [file.uri for file in group]
+        score = partial(stages.score_files, context, group)
+        yield stages.score_and_commit(uris, score, context.warehouse)
 
 
-def _score_older(
-    found: Outstanding,
-    model: Champion | None,
-    request: ScoringRequest,
-    settings: Settings,
-    work: stages.Work,
-    run: RecordedRun,
-) -> Champion | None:
-    """Score and commit again what the model has not scored, group by group; give the model, if one was needed."""
+def _find_older(
+    found: Outstanding, model: Champion | None, request: ScoringRequest, settings: Settings
+) -> list[OlderSource]:
+    """Find what other models have scored and the run's has not, where that is asked for."""
+    if not request.rescore:
+        return []
     model_id = model.model_id if model else None
-    older = stages.find_older_scores(settings.warehouse, model_id, request.since, found.named_sources)
-    if not older:
-        return model
-    model = model or stages.choose_model(settings.warehouse, settings.bundles_dir)
+    return stages.find_older_scores(settings.warehouse, model_id, request.since, found.named_sources)
+
+
+def _score_older(context: stages.ScoringContext, older: Sequence[OlderSource]) -> Iterator[GroupResult]:
+    """Score and commit again what the model has not scored, group by group."""
     # The texts are read from the published copy, so they have to be in it.
-    if needs_publishing(settings.warehouse, settings.published):
-        publish_copy(settings.warehouse, settings.published)
-    for group in group_files(measure_sources(settings.published, older)):
-        with stages.going_on(work, [source.uri for source in group]):
-            scored = stages.score_again(
-                group,
-                model,
-                settings.bundles_dir,
-                settings.parts_dir,
-                settings.warehouse,
-                settings.published,
-                run.run_id,
-            )
-            work.commits.append(stages.commit(scored.part_dir, settings.warehouse))
-    return model
+    if needs_publishing(context.warehouse, context.published):
+        publish_copy(context.warehouse, context.published)
+    for group in group_files(measure_sources(context.published, older)):
+        uris = [source.uri for source in group]
+        score = partial(stages.score_again, context, group)
+        yield stages.score_and_commit(uris, score, context.warehouse)
 
 
 def _summarise(
-    found: Outstanding, model: Champion | None, settings: Settings, work: stages.Work
+    found: Outstanding, model: Champion | None, settings: Settings, outcome: RunOutcome
 ) -> ScoringSummary:
-    files_rescored, rows_rescored = work.total("files_rescored"), work.total("rows_rescored")
+    files_rescored, rows_rescored = outcome.total("files_rescored"), outcome.total("rows_rescored")
     return ScoringSummary(
         inbox=str(settings.inbox_dir),
         files_found=found.files_found,
-        files_scored=work.total("files_scored") - files_rescored,
-        rows_scored=work.total("rows_scored") - rows_rescored,
-        rows_quarantined=work.total("rows_quarantined"),
+        files_scored=outcome.total("files_scored") - files_rescored,
+        rows_scored=outcome.total("rows_scored") - rows_rescored,
+        rows_quarantined=outcome.total("rows_quarantined"),
         model_id=model.model_id if model else None,
-        refused=tuple(f"{file.uri}: {file.rule}: {file.detail}" for file in work.files("refused")),
-        passed_over=(*found.passed_over, *work.postponed),
+        refused=tuple(f"{file.uri}: {file.rule}: {file.detail}" for file in outcome.files("refused")),
+        passed_over=(*found.passed_over, *outcome.list_postponed()),
         files_rescored=files_rescored,
         rows_rescored=rows_rescored,
     )
 
 
-def _count(summary: ScoringSummary, work: stages.Work, run: RecordedRun) -> None:
+def _count(summary: ScoringSummary, outcome: RunOutcome, run: RecordedRun) -> None:
     """Keep what the run counted in its row of `runs`."""
     names = (
         "files_found",
@@ -272,5 +274,4 @@ def _count(summary: ScoringSummary, work: stages.Work, run: RecordedRun) -> None
         "rows_rescored",
     )
     run.counts.update({name: getattr(summary, name) for name in names})
-    files_failed = sum(len(failed.uris) for failed in work.failures)
-    run.counts.update(files_refused=len(summary.refused), files_failed=files_failed)
+    run.counts.update(files_refused=len(summary.refused), files_failed=len(outcome.list_failed()))

@@ -6,11 +6,11 @@ from typing import Any
 from prefect import get_run_logger
 
 from deployments.settings import Settings
+from tasks.scoring.outcome import COUNTS, RunOutcome
 from tasks.scoring.plan import ScoringPlan
 from tasks.stages.events import tell_committed, tell_refused
 from tasks.stages.lineage import trace_lineage
 from tasks.stages.run_page import show_lineage, show_table
-from tasks.stages.score import COUNTS, Work
 from tasks.support.wording import count
 from tasks.warehouse.commit import CommittedFile
 
@@ -18,27 +18,27 @@ FILES_NAMED = 5
 """Refused files that a run's message names at most."""
 
 
-def show_work(work: Work, seconds: float) -> None:
+def show_outcome(outcome: RunOutcome, seconds: float) -> None:
     """Show each file that the ledger holds since this run, with the rate, and emit the events of it."""
-    files, refused = work.files(), work.files("refused")
+    files, refused = outcome.files(), outcome.files("refused")
     if files:
-        show_table("scored-files", [_describe_file(file) for file in files], _total(work, seconds))
+        show_table("scored-files", [_describe_file(file) for file in files], _total(outcome, seconds))
     if refused:
         get_run_logger().warning(name_refused(refused))
         tell_refused([file.uri for file in refused], [str(file.rule) for file in refused])
-    for model_id in _list_models(work):
-        tell_committed(model_id, {name: work.total(name) for name in COUNTS})
+    for model_id in _list_models(outcome):
+        tell_committed(model_id, {name: outcome.total(name) for name in COUNTS})
 
 
-def show_sources(work: Work, settings: Settings) -> None:
+def show_sources(outcome: RunOutcome, settings: Settings) -> None:
     """Show where the scores come from that this run added."""
-    for model_id in _list_models(work):
+    for model_id in _list_models(outcome):
         show_lineage(trace_lineage(settings.bundles_dir, model_id, settings.warehouse))
 
 
-def _list_models(work: Work) -> list[str]:
+def _list_models(outcome: RunOutcome) -> list[str]:
     """Give the models whose scores were added: one, or two where an earlier run left some behind."""
-    return list(dict.fromkeys(file.model_id for file in work.files("scored")))
+    return list(dict.fromkeys(file.model_id for file in outcome.files("scored")))
 
 
 def show_plan(plan: ScoringPlan) -> None:
@@ -71,10 +71,10 @@ def _describe_file(file: CommittedFile) -> dict[str, Any]:
     }
 
 
-def _total(work: Work, seconds: float) -> str:
-    rows, bad = work.total("rows_scored"), work.total("rows_quarantined")
+def _total(outcome: RunOutcome, seconds: float) -> str:
+    rows, bad = outcome.total("rows_scored"), outcome.total("rows_quarantined")
     return (
-        f"{count(rows, 'review')} of {count(work.total('files_scored'), 'file')} scored, "
-        f"{count(bad, 'row')} quarantined, {count(len(work.files('refused')), 'file')} refused, "
+        f"{count(rows, 'review')} of {count(outcome.total('files_scored'), 'file')} scored, "
+        f"{count(bad, 'row')} quarantined, {count(len(outcome.files('refused')), 'file')} refused, "
         f"in {seconds:.1f} s, loading the model included ({rows / max(seconds, 0.1):,.0f} reviews/s)."
     )

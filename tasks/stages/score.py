@@ -2,9 +2,8 @@
 
 import functools
 import shutil
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING
 from prefect import get_run_logger, task
 from prefect.assets import add_asset_metadata, materialize
 
-from data_contracts.errors import ContractError, ReviewsError
+from data_contracts.errors import ContractError
 from data_contracts.faults import pass_fault_point
 from data_contracts.limits import FIELD_RULES, FIELD_WORDS, RowLimits
 from tasks.inbox.source_files import PassedOver, SourceFile
 from tasks.maintenance.retention import drop_old_bytes, move_scored
+from tasks.scoring.outcome import COUNTS, GroupResult, name_files
 from tasks.scoring.plan import (
     OLDER_MODEL,
     Outstanding,
@@ -33,12 +33,13 @@ from tasks.stages.retries import WHEN_IT_MAY_PASS
 from tasks.stages.run_page import judge_checks, show_live_progress, warn
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.wording import count, escape_controls
-from tasks.warehouse.commit import CommitSummary, CommittedFile, commit_parts
+from tasks.warehouse.commit import CommitSummary, commit_parts
 from tasks.warehouse.connection import finish_rewriting
 from tasks.warehouse.model_registry import Champion, find_champion, find_promoted, require_promoted
 
 if TYPE_CHECKING:
     from models.bundle.scorer import Scorer
+    from tasks.scoring.groups import GroupOutcome, ScoringJob
 
 NEXT_STEP = "this is a fault of the model or of this program: nothing of the group was committed."
 DRIFT_NEXT_STEP = (
@@ -48,48 +49,28 @@ DRIFT_NEXT_STEP = (
 FIVE_STARS = (
     "look like stars out of five: none is above 5, and 4 or 5 stands with praise. Next: write them as 4/5"
 )
-FAILED_NEXT_STEP = "Next: mend what the message names; the next run tries these files again."
-COUNTS = ("files_scored", "files_refused", "rows_scored", "rows_quarantined")
-"""Of a commit, told as the metadata of the asset `scored_reviews`."""
-FILES_NAMED = 20
-"""Files of a failed group that a message names at most."""
 
 
 @dataclass(frozen=True)
-class GroupSummary:
-    """What became of one group of files, small enough to hand between tasks."""
+class ScoringContext:
+    """What every group of a run is scored with: the model, the home's places and the run's settings."""
+
+    model: Champion
+    bundles_dir: Path
+    parts_dir: Path
+    warehouse: Path
+    published: Path
+    run_id: str
+    limits: RowLimits
+    text_column: str | None
+
+
+@dataclass(frozen=True)
+class ScoredGroup:
+    """A group of files that was scored into a part and waits for its commit; small enough to hand between tasks."""
 
     part_dir: Path
     postponed: tuple[PassedOver, ...]
-
-
-@dataclass(frozen=True)
-class FailedGroup:
-    """Files of which nothing was committed, and why."""
-
-    uris: tuple[str, ...]
-    error: Exception
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a run has done so far, added to group by group."""
-
-    commits: list[CommitSummary] = field(default_factory=list)
-    postponed: list[PassedOver] = field(default_factory=list)
-    failures: list[FailedGroup] = field(default_factory=list)
-
-    def has_committed(self) -> bool:
-        """Tell whether the ledger holds files that it did not hold before."""
-        return any(each.files_scored or each.files_refused for each in self.commits)
-
-    def total(self, name: str) -> int:
-        """Add up one count of all commits."""
-        return sum(getattr(each, name) for each in self.commits)
-
-    def files(self, status: str | None = None) -> list[CommittedFile]:
-        """Give the files that the ledger holds since this run, of one status if it is given."""
-        return [file for each in self.commits for file in each.files if status in (None, file.status)]
 
 
 def announce_wait(folder: Path) -> None:
@@ -146,27 +127,14 @@ def plan_scoring(inbox: Path, warehouse: Path, bundles_dir: Path, request: Scori
 
 
 @task(name="score-files", **WHEN_IT_MAY_PASS)
-def score_files(
-    files: Sequence[SourceFile],
-    model: Champion,
-    bundles_dir: Path,
-    parts_dir: Path,
-    warehouse: Path,
-    run_id: str,
-    limits: RowLimits,
-    text_column: str | None,
-) -> GroupSummary:
+def score_files(context: ScoringContext, files: Sequence[SourceFile]) -> ScoredGroup:
     """Score one group of files into a part on disk; the checks are recorded whatever they say."""
-    from tasks.review_files.reader import ReadOptions
-    from tasks.scoring.groups import ScoringJob, score_group
-    from tasks.scoring.parts import keep_part
+    from tasks.scoring.groups import score_group
 
-    scorer = _load_scorer_once(bundles_dir / model.model_id, model.bundle_fingerprint)
-    job = ScoringJob(scorer, parts_dir, run_id, limits, ReadOptions(text_column=text_column))
+    job = _make_job(context)
     with show_live_progress(f"Scoring {_name_group(files)}", sum(file.size for file in files)) as report:
         outcome = score_group(job, files, report)
-    judge_checks(warehouse, run_id, outcome.checks, NEXT_STEP)
-    return GroupSummary(keep_part(outcome.part), outcome.postponed)
+    return _keep_checked(context, outcome)
 
 
 @task(name="find-older-scores", **WHEN_IT_MAY_PASS)
@@ -178,26 +146,31 @@ def find_older_scores(
 
 
 @task(name="score-again", **WHEN_IT_MAY_PASS)
-def score_again(
-    sources: Sequence[OlderSource],
-    model: Champion,
-    bundles_dir: Path,
-    parts_dir: Path,
-    warehouse: Path,
-    published: Path,
-    run_id: str,
-) -> GroupSummary:
+def score_again(context: ScoringContext, sources: Sequence[OlderSource]) -> ScoredGroup:
     """Score the texts of sources that only other models have scored into a part, checked like any other."""
-    from tasks.scoring.groups import ScoringJob
-    from tasks.scoring.parts import keep_part
-
-    scorer = _load_scorer_once(bundles_dir / model.model_id, model.bundle_fingerprint)
-    job = ScoringJob(scorer, parts_dir, run_id)
+    job = _make_job(context)
     name = f"Scoring {_name_group(sources)} again"
     with show_live_progress(name, sum(source.size for source in sources)) as report:
-        outcome = rescore_group(job, sources, published, report)
-    judge_checks(warehouse, run_id, outcome.checks, NEXT_STEP)
-    return GroupSummary(keep_part(outcome.part), ())
+        outcome = rescore_group(job, sources, context.published, report)
+    return _keep_checked(context, outcome)
+
+
+def _make_job(context: ScoringContext) -> "ScoringJob":
+    from tasks.review_files.reader import ReadOptions
+    from tasks.scoring.groups import ScoringJob
+
+    model = context.model
+    scorer = _load_scorer_once(context.bundles_dir / model.model_id, model.bundle_fingerprint)
+    options = ReadOptions(text_column=context.text_column)
+    return ScoringJob(scorer, context.parts_dir, context.run_id, context.limits, options)
+
+
+def _keep_checked(context: ScoringContext, outcome: "GroupOutcome") -> ScoredGroup:
+    """Record the checks of a group and, where none is broken, keep its part."""
+    from tasks.scoring.parts import keep_part
+
+    judge_checks(context.warehouse, context.run_id, outcome.checks, NEXT_STEP)
+    return ScoredGroup(keep_part(outcome.part), outcome.postponed)
 
 
 @functools.lru_cache(maxsize=1)
@@ -283,8 +256,19 @@ def tidy_up(inbox: Path, warehouse: Path, scored_dir: Path, *, move: bool, quara
     return bool(quarantine_days and drop_old_bytes(warehouse, quarantine_days))
 
 
-def commit_leftovers(parts_dir: Path, warehouse: Path, work: Work) -> None:
-    """Commit the parts that an earlier run scored but did not commit, and remove what it left half made.
+def score_and_commit(uris: Sequence[str], score: Callable[[], ScoredGroup], warehouse: Path) -> GroupResult:
+    """Let a group of files be scored and commit its part; a group fails alone, so what it raises is a result too."""
+    postponed: tuple[PassedOver, ...] = ()
+    try:
+        scored = score()
+        postponed = scored.postponed
+        return GroupResult(tuple(uris), commit(scored.part_dir, warehouse), postponed)
+    except Exception as error:  # whatever it is, the other groups can do without this one
+        return _note_failure(GroupResult(tuple(uris), None, postponed, error), error)
+
+
+def commit_leftovers(parts_dir: Path, warehouse: Path) -> Iterator[GroupResult]:
+    """Commit the parts that an earlier run scored but did not commit, and remove those that it left unfinished.
 
     A part that was damaged since, or breaks its contract, is removed too: its files are not in the ledger, so
     they are scored again.
@@ -294,56 +278,31 @@ def commit_leftovers(parts_dir: Path, warehouse: Path, work: Work) -> None:
         return  # what reads parts takes a moment to load
     from tasks.scoring.parts import find_waiting, list_uris
 
-    for part_dir in find_waiting(parts_dir, _tell_dropped):
-        with going_on(work, list_uris(part_dir)):
-            try:
-                work.commits.append(commit(part_dir, warehouse))
-            except ContractError as error:
-                _tell_dropped(part_dir, f"breaks its contract ({error})")
-                shutil.rmtree(part_dir)
+    for part_dir in find_waiting(parts_dir, _warn_of_dropped):
+        uris = tuple(list_uris(part_dir))
+        try:
+            result = GroupResult(uris, _commit_or_drop(part_dir, warehouse))
+        except Exception as error:
+            result = _note_failure(GroupResult(uris, None, error=error), error)
+        yield result
 
 
-def _tell_dropped(part_dir: Path, trouble: str) -> None:
+def _commit_or_drop(part_dir: Path, warehouse: Path) -> CommitSummary | None:
+    """Commit a part that an earlier run left; one that breaks its contract is removed, and None given."""
+    try:
+        return commit(part_dir, warehouse)
+    except ContractError as error:
+        _warn_of_dropped(part_dir, f"breaks its contract ({error})")
+        shutil.rmtree(part_dir)
+        return None
+
+
+def _warn_of_dropped(part_dir: Path, trouble: str) -> None:
     warn(f"{part_dir}: a part of an earlier run {trouble}; its files are scored anew.")
 
 
-@contextmanager
-def going_on(work: Work, uris: Sequence[str]) -> Iterator[None]:
-    """Let a group of files fail alone: note what the block raises, and go on with the other groups."""
-    try:
-        yield
-    except Exception as error:  # whatever it is, the other groups can do without this one
-        stop_if_interrupted(error)
-        work.failures.append(FailedGroup(tuple(uris), error))
-        warn(f"{_name_files(uris)}: not scored, going on with the others. {error}")
-
-
-def require_no_failure(work: Work) -> None:
-    """Raise what made groups fail, if any did, with the names of their files and what was committed.
-
-    A single error keeps its class, and so the exit status; several become one `ReviewsError`.
-    """
-    if not work.failures:
-        return
-    files, rows = work.total("files_scored"), work.total("rows_scored")
-    done = f"Committed all the same: {files:,} files, {rows:,} reviews. {FAILED_NEXT_STEP}"
-    first = work.failures[0]
-    if len(work.failures) == 1:
-        raise _say_more(first.error, f"Not scored: {_name_files(first.uris)}\n{done}") from first.error
-    lines = [f"- {_name_files(failed.uris)}: {failed.error}" for failed in work.failures]
-    head = f"{len(lines)} groups of files failed:"
-    raise ReviewsError("\n".join([head, *lines, done])) from first.error
-
-
-def _say_more(error: Exception, words: str) -> Exception:
-    """Give an error of the same class with more words; one that takes no plain message gets them as a note."""
-    try:
-        return type(error)(f"{error}\n{words}")
-    except Exception:  # what an error of another library wants to be made of is not known
-        error.add_note(words)
-        return error if not isinstance(error, ReviewsError) else ReviewsError(f"{error}\n{words}")
-
-
-def _name_files(uris: Sequence[str]) -> str:
-    more = f" and {len(uris) - FILES_NAMED:,} more" if len(uris) > FILES_NAMED else ""
-    return ", ".join(map(escape_controls, uris[:FILES_NAMED])) + more
+def _note_failure(result: GroupResult, error: Exception) -> GroupResult:
+    """Warn of a group that failed, unless the whole run is to stop."""
+    stop_if_interrupted(error)
+    warn(f"{name_files(result.uris)}: not scored, going on with the others. {error}")
+    return result
