@@ -35,6 +35,20 @@ class Champion:
     since: datetime
 
 
+@dataclass(frozen=True)
+class KeptDecision:
+    """A decision of the gate on a model, and what it was made for, as it is kept."""
+
+    decision: "Decision"
+    model_id: str
+    compared_with: str | None
+    """The champion that the model was compared with; None where there was none."""
+    mode: str
+    """One of `models.evaluation.gate.PROMOTE_MODES`."""
+    run_id: str | None = None
+    """Of the training that made the model."""
+
+
 _FIND_CHAMPION = """
 SELECT model_id, variant, bundle_fingerprint, number, reason, promotions."at"
 FROM promotions JOIN models USING (model_id) ORDER BY number DESC LIMIT 1
@@ -142,22 +156,13 @@ def require_promoted(model: Champion | None, model_id: str | None) -> Champion:
     )
 
 
-def keep_decision(
-    warehouse: Path,
-    decision: "Decision",
-    model_id: str,
-    compared_with: str | None,
-    mode: str,
-    run_id: str | None = None,
-    reason: str | None = None,
-) -> None:
+def keep_decision(warehouse: Path, kept: KeptDecision) -> None:
     """Keep the checks of a decision and, where it promotes, make the model the champion: all of it or nothing.
 
-    A model that is the champion already is not promoted once more, and nothing is kept.
-
-    `reason` is kept with the promotion in the place of the decision's. Raises `WarehouseError` where another model
-    became the champion since the comparison with `compared_with`.
+    A model that is the champion already is not promoted once more, and nothing is kept. Raises `WarehouseError` where
+    another model became the champion since the comparison.
     """
+    decision, model_id, compared_with = kept.decision, kept.model_id, kept.compared_with
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         _require_model(connection, model_id)
         champion = _read_champion(connection)
@@ -169,24 +174,24 @@ def keep_decision(
                 f"Another model became the champion while {model_id} was compared with {compared_with or 'none'}, so "
                 f"it is not promoted. Next: reviews models promote {model_id}"
             )
-        _add_checks(connection, decision, model_id, compared_with, mode, run_id)
+        _add_checks(connection, kept)
         if decision.promote:
-            _change_champion(connection, "promote", model_id, reason or decision.reason, compared_with)
+            _change_champion(connection, "promote", model_id, decision.reason, compared_with)
 
 
-def _add_checks(
-    connection: duckdb.DuckDBPyConnection,
-    decision: "Decision",
-    model_id: str,
-    compared_with: str | None,
-    mode: str,
-    run_id: str | None,
-) -> None:
+def _add_checks(connection: duckdb.DuckDBPyConnection, kept: KeptDecision) -> None:
     [(last,)] = connection.execute("SELECT coalesce(max(decision), 0) FROM gate_checks").fetchall()
-    of_all = {"decision": last + 1, "model_id": model_id, "compared_with": compared_with, "mode": mode}
-    for check in decision.checks:
+    of_all = {
+        "decision": last + 1,
+        "model_id": kept.model_id,
+        "compared_with": kept.compared_with,
+        "mode": kept.mode,
+        "promoted": kept.decision.promote,
+        "run_id": kept.run_id,
+    }
+    for check in kept.decision.checks:
         figures = {name: _drop_nan(value) for name, value in vars(check).items()}
-        connection.execute(_ADD_CHECK, {**of_all, "promoted": decision.promote, "run_id": run_id, **figures})
+        connection.execute(_ADD_CHECK, {**of_all, **figures})
 
 
 def roll_back(warehouse: Path, reason: str, model_id: str | None = None) -> Champion:

@@ -14,6 +14,7 @@ from models.bundle.scorer import Scorer
 from models.evaluation.gate import Decision, GateCheck, decide_promotion, load_blessed_scorer
 from tasks.warehouse.model_registry import (
     Champion,
+    KeptDecision,
     find_champion,
     find_model,
     find_rollback_target,
@@ -57,7 +58,7 @@ def promote(warehouse: Path, bundles_dir: Path, attempt: Attempt, judge: Judge) 
     except BundleError as error:
         mode, decision = attempt.mode, _refuse(str(error))
     compared_with = present.model_id if present else None
-    keep_decision(warehouse, decision, attempt.model_id, compared_with, mode, attempt.run_id)
+    keep_decision(warehouse, KeptDecision(decision, attempt.model_id, compared_with, mode, attempt.run_id))
     return decision
 
 

@@ -15,7 +15,7 @@ from models.evaluation.gate import Decision, GateCheck
 from tasks.report.rendering import render_scoring, render_training, write_release
 from tasks.report.runs import find_run
 from tasks.report.training_facts import read_training_facts
-from tasks.warehouse.model_registry import keep_decision
+from tasks.warehouse.model_registry import KeptDecision, keep_decision
 from tasks.warehouse.run_log import end_run, record_checks, start_run
 from tests.unit.report_homes import (
     HOSTILE,
@@ -388,9 +388,12 @@ def test_the_rules_that_a_run_asked_are_found_the_broken_ones_first(tmp_path: Pa
         GateCheck("accuracy", False, "lower too"),
         GateCheck("cost", True, "as long"),
     )
-    keep_decision(warehouse, Decision(False, "less accurate", checks), "model-a", "model-b", "auto", RUN)
     keep_decision(
-        warehouse, Decision(False, "of another run", checks), "model-a", "model-b", "auto", NEXT_RUN
+        warehouse, KeptDecision(Decision(False, "less accurate", checks), "model-a", "model-b", "auto", RUN)
+    )
+    keep_decision(
+        warehouse,
+        KeptDecision(Decision(False, "of another run", checks), "model-a", "model-b", "auto", NEXT_RUN),
     )
     end_run(warehouse, RUN, "completed", {"train": 1, "model_id": "model-a"})
     change(warehouse)
