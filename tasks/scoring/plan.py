@@ -21,9 +21,11 @@ from tasks.inbox.source_files import (
     look_into,
     name_content,
 )
+from tasks.scoring.rescoring import find_older_sources
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
 from tasks.warehouse.ledger import Sighting, read_sightings, read_statuses, record_seen
+from tasks.warehouse.model_registry import find_scoring_model
 
 NEW, CHANGED, REFUSED_BEFORE, OLDER_MODEL = "new", "changed", "refused before", "older model"
 """Why a file is to be scored."""
@@ -116,6 +118,27 @@ def find_outstanding(inbox: Path, warehouse: Path, request: ScoringRequest, reco
     )
 
 
+def make_plan(inbox: Path, warehouse: Path, bundles_dir: Path, request: ScoringRequest) -> ScoringPlan:
+    """Find what a run would score; the bundle of its model is checked where there is something to score."""
+    from models.bundle.folder import require_unaltered
+
+    model = find_scoring_model(warehouse, request.model_id)
+    outstanding = find_outstanding(inbox, warehouse, request, record=False)
+    older = []
+    if request.rescore and model is not None:
+        older = find_older_sources(warehouse, model.model_id, request.since, outstanding.named_sources)
+    if model is not None and (outstanding.new or older):
+        require_unaltered(bundles_dir / model.model_id, model.bundle_fingerprint)
+    again = [PlannedFile(source.uri, OLDER_MODEL, source.rows_read) for source in older]
+    return ScoringPlan(
+        inbox=str(inbox),
+        files_found=outstanding.files_found,
+        model_id=model.model_id if model else None,
+        files=(*_plan_new_files(outstanding, request.text_column), *again),
+        passed_over=outstanding.passed_over,
+    )
+
+
 def pick_new(
     files: Sequence[SourceFile], statuses: dict[str, str | None], retry_refused: bool = False
 ) -> list[SourceFile]:
@@ -131,7 +154,7 @@ def pick_new(
     return list(firsts.values())
 
 
-def plan_new_files(outstanding: Outstanding, text_column: str | None) -> list[PlannedFile]:
+def _plan_new_files(outstanding: Outstanding, text_column: str | None) -> list[PlannedFile]:
     """Read the files that are to be scored, count their rows and say which a reader would refuse."""
     if not outstanding.new:
         return []

@@ -18,13 +18,11 @@ from tasks.inbox.source_files import PassedOver, SourceFile
 from tasks.maintenance.retention import drop_old_bytes, move_scored
 from tasks.scoring.outcome import COUNTS, GroupResult, name_files
 from tasks.scoring.plan import (
-    OLDER_MODEL,
     Outstanding,
-    PlannedFile,
     ScoringPlan,
     ScoringRequest,
     find_outstanding,
-    plan_new_files,
+    make_plan,
 )
 from tasks.scoring.rescoring import OlderSource, find_older_sources, rescore_group
 from tasks.stages.events import tell_drift
@@ -35,7 +33,7 @@ from tasks.support.interruption import stop_if_interrupted
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.commit import CommitSummary, commit_parts
 from tasks.warehouse.connection import finish_rewriting
-from tasks.warehouse.model_registry import Champion, find_champion, find_promoted, require_promoted
+from tasks.warehouse.model_registry import Champion, find_scoring_model, require_promoted
 
 if TYPE_CHECKING:
     from models.bundle.scorer import Scorer
@@ -91,39 +89,15 @@ def choose_model(warehouse: Path, bundles_dir: Path, model_id: str | None = None
     """Give the champion, or the named model if it was promoted once, its bundle unaltered; no other scores."""
     from models.bundle.folder import require_unaltered
 
-    model = require_promoted(_find_model(warehouse, model_id), model_id)
+    model = require_promoted(find_scoring_model(warehouse, model_id), model_id)
     require_unaltered(bundles_dir / model.model_id, model.bundle_fingerprint)
     return model
-
-
-def _find_model(warehouse: Path, model_id: str | None) -> Champion | None:
-    """Give the champion if there is one, or the named model, which must have been promoted once."""
-    model = None
-    if warehouse.exists():
-        model = find_champion(warehouse) if model_id is None else find_promoted(warehouse, model_id)
-    return model if model_id is None else require_promoted(model, model_id)
 
 
 @task(name="plan-scoring", **WHEN_IT_MAY_PASS)
 def plan_scoring(inbox: Path, warehouse: Path, bundles_dir: Path, request: ScoringRequest) -> ScoringPlan:
     """Say what a run would do, and change nothing."""
-    from models.bundle.folder import require_unaltered
-
-    model = _find_model(warehouse, request.model_id)
-    outstanding = find_outstanding(inbox, warehouse, request, record=False)
-    older = []
-    if request.rescore and model is not None:
-        older = find_older_sources(warehouse, model.model_id, request.since, outstanding.named_sources)
-    if model is not None and (outstanding.new or older):
-        require_unaltered(bundles_dir / model.model_id, model.bundle_fingerprint)
-    again = [PlannedFile(source.uri, OLDER_MODEL, source.rows_read) for source in older]
-    return ScoringPlan(
-        inbox=str(inbox),
-        files_found=outstanding.files_found,
-        model_id=model.model_id if model else None,
-        files=(*plan_new_files(outstanding, request.text_column), *again),
-        passed_over=outstanding.passed_over,
-    )
+    return make_plan(inbox, warehouse, bundles_dir, request)
 
 
 @task(name="score-files", **WHEN_IT_MAY_PASS)

@@ -142,6 +142,14 @@ def read_promoted(connection: duckdb.DuckDBPyConnection, model_id: str | None) -
     return require_promoted(Champion(*rows[0]) if rows else None, model_id)
 
 
+def find_scoring_model(warehouse: Path, model_id: str | None) -> Champion | None:
+    """Give the champion if there is one, or the named model, which must have been promoted once."""
+    model = None
+    if warehouse.exists():
+        model = find_champion(warehouse) if model_id is None else find_promoted(warehouse, model_id)
+    return model if model_id is None else require_promoted(model, model_id)
+
+
 def require_promoted(model: Champion | None, model_id: str | None) -> Champion:
     """Give the model that was found; where there is none, raise what there is to say of it."""
     if model is not None:
