@@ -1,1 +1,1 @@
-"""The `reviews` command: what a person types, and what it does by hand beside the flows."""
+"""The `reviews` command: its arguments, its commands in groups, and what it prints."""

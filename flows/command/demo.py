@@ -42,7 +42,7 @@ DEMO_VARIANT = "cnn_lstm"
 """Trained in seconds, where the default takes minutes."""
 
 
-def run_demo(say: Callable[[str], None]) -> None:
+def run_demo(echo: Callable[[str], None]) -> None:
     """Ingest, train and score the sample in the home of the settings, then ask three questions.
 
     Run again, it scores nothing twice.
@@ -52,24 +52,24 @@ def run_demo(say: Callable[[str], None]) -> None:
     provenance = read_provenance(settings.reviews_dir)
     if provenance is not None and provenance.dataset != "sample":
         raise UsageError(f"{settings.home} holds real reviews: the demo does not mix its own with them.")
-    say(f"This demo runs on generated reviews, not on real ones. Its home is {settings.home}\n")
+    echo(f"This demo runs on generated reviews, not on real ones. Its home is {settings.home}\n")
     archive = settings.archive_dir / "sample_reviews.tar.gz"
     if not archive.exists():
         with show_progress("Generating the sample", sum(EXPECTED_REVIEWS["sample"].values())) as report:
             write_sample_archive(archive, report)
-    say(describe_ingest(ingest_reviews(archive=str(archive))) + "\n")
+    echo(describe_ingest(ingest_reviews(archive=str(archive))) + "\n")
     champion = find_champion(settings.warehouse)
     if champion is None:
-        say(describe_training(train_model(DEMO_VARIANT)) + "\n")
+        echo(describe_training(train_model(DEMO_VARIANT)) + "\n")
     else:
-        say(f"Trained already: {champion.model_id} (remove {settings.home} to start anew)\n")
+        echo(f"Trained already: {champion.model_id} (remove {settings.home} to start anew)\n")
     drop_new_files(settings.inbox_dir, read_split(settings.reviews_dir, "test").to_pylist())
-    say(describe_scoring(score_reviews()))
+    echo(describe_scoring(score_reviews()))
     for question, query in QUESTIONS.items():
-        say(f"\n{question}")
+        echo(f"\n{question}")
         write_answer(settings.published, query, "table", sys.stdout)
-    say(f'\nAsk more: reviews --home {settings.home} sql "from movie_ratings"')
-    say(f"Both runs as pages to look at and send on: {settings.reports_dir}")
+    echo(f'\nAsk more: reviews --home {settings.home} sql "from movie_ratings"')
+    echo(f"Both runs as pages to look at and send on: {settings.reports_dir}")
 
 
 def drop_new_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:

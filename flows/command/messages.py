@@ -1,4 +1,4 @@
-"""What the `reviews` command says at the end of its work: plain text for people, built from the summaries."""
+"""The messages that commands print at the end of their work: plain text for people, built from the summaries."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,11 +17,11 @@ from tasks.scoring.plan import PlannedFile, ScoringPlan
 from tasks.support.wording import count, escape_controls
 
 PLAN_LINES = 50
-"""Files that a plan names at most."""
+"""Files that the message of a plan names at most."""
 
 
 def describe_ingest(summary: IngestSummary) -> str:
-    """Say what lies in the Parquet files and what the contracts found."""
+    """Describe the reviews that were written as Parquet, and what the contracts found."""
     done = "Ingested" if summary.changed else "Nothing to do, already ingested:"
     counts = ", ".join(f"{name} {count:,}" for name, count in summary.reviews.items())
     lines = [
@@ -36,7 +36,7 @@ def describe_ingest(summary: IngestSummary) -> str:
 
 
 def describe_training(summary: TrainingSummary) -> str:
-    """Say how good the model is, beside the linear baseline, and whether it scores from now on."""
+    """Report the model's metrics beside the linear baseline's, and whether it was promoted."""
     facts, metrics = summary.facts, summary.facts["metrics"]
     test, unseen = metrics["test"], metrics["test_unseen_texts"]
     baseline = facts["baseline"]
@@ -71,7 +71,7 @@ def _describe_interval(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _describe_behaviour(metrics: Mapping[str, Any]) -> list[str]:
-    """Say how many behavioural tests were passed, and reviews from elsewhere called right."""
+    """Count the behavioural tests that were passed, and the reviews from elsewhere that were classified correctly."""
     if "behaviour" not in metrics:
         return []
     rates = [
@@ -83,7 +83,7 @@ def _describe_behaviour(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _describe_gate(checks: Sequence[GateCheck]) -> list[str]:
-    """Say how many rules of the gate held, how accurate the model is beside the champion, and what was broken."""
+    """Count the rules of the gate that held, compare the accuracy with the champion's, name the broken rules."""
     accuracy = [f"; {check.detail}" for check in checks if check.name == "accuracy"]
     broken = [f"  broken      {check.name}: {check.detail}" for check in checks if not check.passed]
     if not accuracy and not broken:
@@ -102,7 +102,7 @@ def _describe_stars(rating: Mapping[str, Any]) -> str:
 
 
 def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
-    """Say what was scored and set aside, and name each file that was refused or passed over."""
+    """Count what was scored and quarantined, and name each file that was refused or skipped."""
     if isinstance(summary, ScoringPlan):
         return describe_plan(summary)
     lines = [
@@ -141,7 +141,7 @@ def _describe_scored(summary: ScoringSummary) -> list[str]:
 
 
 def describe_plan(plan: ScoringPlan) -> str:
-    """Say what a run would score, and why: a table of at most `PLAN_LINES` files, with totals."""
+    """Describe what a run would score, and why: a table of at most `PLAN_LINES` files, with totals."""
     by = f"with {plan.model_id}" if plan.model_id else "once a model is promoted: none is yet (reviews train)"
     if not plan.files:
         lines = [f"Nothing to score: {count(plan.files_found, 'file')} looked at. Would score {by}."]
@@ -171,7 +171,7 @@ def _name_planned(file: PlannedFile) -> str:
 
 
 def _total_plan(files: Sequence[PlannedFile]) -> dict[str, str]:
-    """Say by reason how many files and rows a plan holds, and how many of the files come to nothing."""
+    """Count the files and rows of a plan by reason, and the files that would not be scored."""
     totals = {}
     for why in dict.fromkeys(file.why for file in files):
         those = [file for file in files if file.why == why]
@@ -199,7 +199,7 @@ def describe_models(models: Sequence[dict[str, Any]], settings: Settings) -> str
 
 
 def _describe_champion(champion: Mapping[str, Any], bundles_dir: Path) -> str:
-    """Say whether the champion scores: its bundle has to be what was promoted."""
+    """Describe whether the champion scores: its bundle has to be what was promoted."""
     try:
         require_unaltered(bundles_dir / champion["model_id"], champion["bundle_fingerprint"])
     except BundleError as error:

@@ -1,207 +1,161 @@
-"""What the commands do that look after the database: verify, quarantine, forget, backup and restore.
+"""The commands that check, correct and save what the database holds: verify, quarantine, forget, backup, restore."""
 
-None of them is a flow: people run them by hand, and each is over in moments.
-"""
-
-import getpass
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from datetime import datetime
+import sys
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
-from data_contracts.errors import BundleError, ReviewsError
-from deployments.settings import Settings
-from flows.command.targets import require_free_target
-from tasks.maintenance import backups, forgetting, quarantine, retention
-from tasks.maintenance.verification import Finding, verify
-from tasks.queries.exports import holds_export
-from tasks.support.code_version import name_code_version
-from tasks.support.locking import hold_folder
-from tasks.support.wording import count, escape_controls
-from tasks.warehouse.connection import require_warehouse
-from tasks.warehouse.model_registry import find_promoted
-from tasks.warehouse.published import publish
-from tasks.warehouse.run_log import end_run, start_run
+import click
 
-Say = Callable[[str], None]
-
-_NOTHING_TO_FORGET = "`reviews score`; there is nothing to forget before"
+from data_contracts.errors import UsageError
+from flows.command.arguments import PathName, name_user
+from flows.command.output import echo
 
 
-def run_verify(settings: Settings, say: Say) -> None:
-    """Say of each promise whether it holds; raise `ReviewsError` at the end if one does not."""
-    require_warehouse(settings.warehouse, "`reviews score`, or `reviews restore`")
-    broken = 0
-    with _alone(settings, say):
-        for finding in verify(
-            settings.warehouse, settings.published, settings.bundles_dir, settings.reviews_dir
-        ):
-            say(_describe(finding))
-            broken += bool(finding.broken)
-    if broken:
-        raise ReviewsError(
-            f"{count(broken, 'promise')} broken. Next: mend what is named, or `reviews restore` a backup from before."
-        )
-    say("All holds.")
+@click.command()
+def verify() -> None:
+    """Prove in SQL that nothing is lost, doubled or scored by an unblessed model.
+
+    Exit status 0 if every promise holds; 1 otherwise, with the rows that break it.
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.verify import run_verify
+
+    run_verify(load_settings(), echo)
 
 
-def _describe(finding: Finding) -> str:
-    if not finding.broken:
-        return f"ok      {finding.promise}"
-    more = finding.broken - len(finding.examples)
-    lines = [f"BROKEN  {finding.promise}: {finding.broken:,}"]
-    lines += [f"        - {escape_controls(each)}" for each in finding.examples]
-    lines += [f"        - and {more:,} more"] if more else []
-    return "\n".join(lines)
+@click.group()
+def quarantine() -> None:
+    """Rows that were set aside: list, show and release them.
+
+    \b
+    Examples:
+      reviews quarantine list --rule text_too_long
+      reviews quarantine show 3fa94c12ab07:17
+      REVIEWS_MAX_TEXT_CHARS=200000 reviews quarantine release --rule text_too_long
+    """
 
 
-def show_row(settings: Settings, name: str, say: Say) -> None:
-    """Say all that is known of a row that was set aside, its bytes last."""
-    row = quarantine.read_row(settings.warehouse, name)
-    raw = row.pop("raw")
-    for column, value in row.items():
-        if value is not None:
-            shown = value.isoformat(" ", "seconds") if isinstance(value, datetime) else str(value)
-            say(f"{column:<15} {escape_controls(shown)}")
-    say("raw             " + ("none" if raw is None else f"{len(raw):,} bytes"))
-    if raw is not None:
-        say(escape_controls(raw.decode("utf-8", "backslashreplace"), keep="\n"))
+@quarantine.command("list")
+@click.option("--rule", metavar="RULE", help="Only rows that broke this rule.")
+@click.option("--file", "uri", metavar="NAME", help="Only rows of this file, by its name in the list.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
+)
+def quarantine_list(rule: str | None, uri: str | None, form: str) -> None:
+    """List the rows that are set aside, the newest first."""
+    from deployments.settings import load_settings
+    from tasks.maintenance.quarantine import list_query
+    from tasks.queries.asking import write_answer
+
+    write_answer(load_settings().published, list_query(rule, uri), form, sys.stdout)
 
 
-def release(settings: Settings, choice: quarantine.Choice, encoding: str, by: str | None, say: Say) -> None:
-    """Release the chosen rows; raise `ReviewsError` if none could be."""
-    require_warehouse(settings.warehouse, "`reviews score`, which sets bad rows aside")
-    released_by = (by or name_user()) + ("" if encoding == "utf-8" else f" (read as {encoding})")
-    with _record(settings, "release-rows", {"encoding": encoding, **choice.parameters()}, say) as run_id:
-        request = quarantine.ReleaseRequest(choice, run_id, released_by, settings.limits, encoding)
-        done = quarantine.release_rows(
-            settings.warehouse, request, lambda model_id: _load(settings, model_id)
-        )
-        if done.rows:
-            publish(settings.warehouse, settings.published)
-    for each in done.still_bad:
-        say(f"  stays       {each.name} of {escape_controls(each.uri)}: {escape_controls(each.reason)}")
-    if done.rows:
-        for text in done.texts:
-            say(f"  read as     {escape_controls(text)}")
-        say(f"Released {count(done.rows, 'row')}, scored with {', '.join(done.models)}")
-    elif done.still_bad:
-        raise ReviewsError("No row was released: each still breaks a rule.")
-    else:
-        say("No row is set aside that fits. `reviews quarantine list` shows those that there are.")
+@quarantine.command("show")
+@click.argument("row")
+def quarantine_show(row: str) -> None:
+    """Show all that is known of ROW, as `reviews quarantine list` names it."""
+    from deployments.settings import load_settings
+    from flows.command.actions.quarantine import show_row
+
+    show_row(load_settings(), row, echo)
 
 
-def _load(settings: Settings, model_id: str) -> Any:
-    from models.evaluation.gate import load_blessed_scorer
-
-    model = find_promoted(settings.warehouse, model_id)
-    if model is None:
-        raise BundleError(f"Model {model_id!r} was never promoted, so it does not score.")
-    return load_blessed_scorer(settings.bundles_dir / model_id, model.bundle_fingerprint)
-
-
-def forget(
-    settings: Settings, name: str, kind: str | None, reason: str | None, by: str | None, say: Say
+@quarantine.command("release")
+@click.argument("rows", nargs=-1, metavar="[ROW ...]")
+@click.option("--rule", metavar="RULE", help="Rows that broke this rule.")
+@click.option("--file", "uri", metavar="NAME", help="Rows of this file, by its name in the list.")
+@click.option("--all", "everything", is_flag=True, help="All rows.")
+@click.option(
+    "--encoding", default="utf-8", show_default=True, help="What undecodable texts are to be read as."
+)
+@click.option("--by", metavar="NAME", help="Who releases them. [default: the user that you are]")
+def quarantine_release(
+    rows: tuple[str, ...], rule: str | None, uri: str | None, everything: bool, encoding: str, by: str | None
 ) -> None:
-    """Forget what `name` means, and say where else it may be."""
-    from tasks.report.writing import drop_reports_of_forgotten
+    """Check rows anew, and score those that now pass.
 
-    require_warehouse(settings.warehouse, _NOTHING_TO_FORGET)
-    with _alone(settings, say):
-        forgetting.commit_waiting(settings.parts_dir, settings.warehouse)
-        meant = forgetting.find_forgettable(settings.warehouse, name, kind)
-        done = forgetting.forget(settings.warehouse, name, meant.kind, by or name_user(), reason)
-        publish(settings.warehouse, settings.published)
-        reports = drop_reports_of_forgotten(settings.reports_dir, settings.published)
-    say(
-        f"Forgot {count(done.rows, 'row')} ({done.kind} {escape_controls(name)}), {done.of_those_quarantined:,} of "
-        "them set aside."
-    )
-    for path in reports:
-        say(f"  removed a report that showed it: {path.name} (anew: reviews report {path.stem})")
-    present = forgetting.list_present(done, settings.inbox_dir, settings.scored_dir)
-    kept = [path for path in sorted(settings.backups_dir.glob("*")) if path.is_dir()]
-    aside = sorted(settings.home.glob("reviews.replaced-*.duckdb"))
-    exported = [settings.exports_dir] if holds_export(settings.exports_dir) else []
-    for path in (*present, *kept, *aside, *exported):
-        say(f"  may still hold it: {escape_controls(str(path))}")
-    if exported:
-        say("An export is made anew, without it, by `reviews export` without --new.")
-    if present or kept or aside:
-        say(
-            "Those are yours to edit or remove: files that were scored are not read again unless they change."
-        )
+    For when a setting, a rule or a model was mended. A row that still breaks a rule stays, and is named. A row whose
+    text was not kept whole can only be mended in its file.
+
+    \b
+    Examples:
+      reviews quarantine release 3fa94c12ab07:17
+      reviews quarantine release --file export.csv --encoding cp1252
+      REVIEWS_MAX_TEXT_CHARS=200000 reviews quarantine release --rule text_too_long
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.quarantine import release
+    from tasks.maintenance.quarantine import Choice
+    from tasks.warehouse.row_names import parse_row_name
+
+    if not (rows or rule or uri or everything):
+        raise UsageError("Say which rows: name them, or give --rule, --file or --all.")
+    choice = Choice(tuple(map(parse_row_name, rows)), rule, uri)
+    release(load_settings(), choice, encoding, by or name_user(), echo)
 
 
-def describe_forgettable(settings: Settings, name: str, kind: str | None) -> str:
-    """Say what would be forgotten."""
-    require_warehouse(settings.warehouse, _NOTHING_TO_FORGET)
-    meant = forgetting.find_forgettable(settings.warehouse, name, kind)
-    files = ", ".join(map(escape_controls, meant.files[:3])) + (", ..." if len(meant.files) > 3 else "")
-    rows = f"{count(meant.rows, 'row')} of {count(len(meant.files), 'file')}"
-    return f"{rows} ({files}), by {meant.kind} {escape_controls(name)}"
+@click.command()
+@click.argument("name", metavar="REVIEW_ID|MOVIE_ID|SHA|ROW")
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice(["review", "movie", "file", "text", "row"]),
+    help="What NAME is, if unclear.",
+)
+@click.option("--reason", metavar="TEXT", help="Kept with the trace.")
+@click.option("--by", metavar="NAME", help="Who asks for it. [default: the user that you are]")
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes: bool) -> None:
+    """Delete a review, a movie's reviews, a file's rows, a text or one row, with all scores, for good.
+
+    They leave every table, the published copy and the parts; the database file is written anew. A trace without
+    the text stays in the table forgotten_rows. Backups, exports and the files themselves are named, not changed.
+
+    \b
+    Examples:
+      reviews forget r-10482 --reason "asked by the writer"
+      reviews forget tt0111161 --as movie --yes
+      reviews forget 3fa94c12ab07:17
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions import forget as action
+
+    settings = load_settings()
+    if not yes:
+        click.echo(f"To be forgotten: {action.describe_forgettable(settings, name, kind)}")
+        click.confirm("This can't be undone. Go on?", abort=True)
+    action.forget(settings, action.ForgetRequest(name, kind, by or name_user(), reason), echo)
 
 
-def back_up(settings: Settings, target: Path | None, say: Say) -> None:
-    """Make a backup; one without a name lies in `backups/`, where only the newest are kept."""
-    if target:
-        require_free_target(settings, target, settings.backups_dir)
-    done = backups.back_up(
-        settings.warehouse, settings.bundles_dir, target or backups.name_backup(settings.backups_dir)
-    )
-    say(
-        f"Backed up {done.bytes / 2**20:,.1f} MiB, the database and {count(done.bundles, 'bundle')}:\n  {done.folder}"
-    )
-    if target is None:
-        for path in backups.drop_older(settings.backups_dir, settings.keep_backups, done.folder):
-            say(f"  dropped an older one: {path.name}")
+@click.command()
+@click.argument("path", required=False, type=PathName(path_type=Path))
+def backup(path: Path | None) -> None:
+    """Copy the database and the bundles to the new folder PATH, while scoring goes on.
+
+    Without PATH it is named by the moment in `backups/` of the home, where the newest REVIEWS_KEEP_BACKUPS are kept.
+
+    \b
+    Examples:
+      reviews backup
+      reviews backup /mnt/safe/reviews-2026-11-24
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.backup import back_up
+
+    back_up(load_settings(), path and path.absolute(), echo)
 
 
-def restore(settings: Settings, folder: Path, say: Say) -> None:
-    """Put a backup in place and publish it."""
-    with _alone(settings, say):
-        kept = backups.restore(folder, settings.warehouse, settings.bundles_dir, settings.parts_dir)
-        back = retention.bring_back(settings.warehouse, settings.scored_dir, settings.inbox_dir)
-        publish(settings.warehouse, settings.published)
-    say(f"Restored {folder}")
-    if back:
-        say(f"  {count(back, 'file')} of `scored/` that came after it: back in the inbox")
-    if kept:
-        say(f"  the database before it is kept as {kept.name}")
-    say(
-        "Next: `reviews score` scores what came in after the backup; `reviews verify` proves that all is whole."
-    )
+@click.command()
+@click.argument("path", type=PathName(exists=True, file_okay=False, path_type=Path))
+def restore(path: Path) -> None:
+    """Put the backup in the folder PATH in the place of the database, which is kept beside it.
 
+    What came into the inbox after the backup is scored anew by the next run.
 
-def name_user() -> str:
-    """Name who runs this, as the system knows them."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
+    \b
+    Examples:
+      reviews restore data/backups/reviews-20261124T063000Z
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.backup import restore as put_back
 
-
-@contextmanager
-def _alone(settings: Settings, say: Say) -> Iterator[None]:
-    """Let no scoring run go on while the block runs; one that does is waited for."""
-    settings.make_home()
-    settings.parts_dir.mkdir(parents=True, exist_ok=True)
-    with hold_folder(settings.parts_dir, lambda folder: say("Waiting until a run has ended ...")):
-        yield
-
-
-@contextmanager
-def _record(settings: Settings, name: str, parameters: Mapping[str, Any], say: Say) -> Iterator[str]:
-    """Record a command that changes rows as a run, so that rows can name it; no scoring run goes on meanwhile."""
-    run_id = str(uuid4())
-    with _alone(settings, say):
-        start_run(settings.warehouse, run_id, name, parameters, name_code_version())
-        try:
-            yield run_id
-        except BaseException:
-            with suppress(ReviewsError):  # what went wrong matters more than its record
-                end_run(settings.warehouse, run_id, "failed", {})
-            raise
-        end_run(settings.warehouse, run_id, "completed", {})
+    put_back(load_settings(), path.absolute(), echo)

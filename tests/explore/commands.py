@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from deployments.settings import Settings, load_settings
-from flows.command import asking, promoting, upkeep
+from flows.command.actions import backup, quarantine
+from flows.command.actions import promote as promotion
+from flows.command.actions import verify as verification
+from flows.command.actions.export import export as export_scores
+from flows.command.actions.forget import ForgetRequest
+from flows.command.actions.forget import forget as forget_rows
 from tasks.maintenance.quarantine import Choice
 from tasks.queries.exports import Wish
 from tasks.warehouse.row_names import parse_row_name
@@ -22,38 +27,38 @@ def score(say: Say, **parameters: Any) -> None:
 
 
 def promote(say: Say, model: str) -> None:
-    promoting.promote(_settings(), model, "for a test", True, BY, say, _tell_no_one)
+    request = promotion.PromotionRequest(model, BY, "for a test", force=True)
+    promotion.promote(_settings(), request, say)
 
 
 def roll_back(say: Say, model: str | None = None) -> None:
-    promoting.go_back(_settings(), model, None, BY, say, _tell_no_one)
+    promotion.go_back(_settings(), model, None, BY, say)
 
 
 def release(say: Say, rows: list[str], rule: str | None, encoding: str) -> None:
     choice = Choice(tuple(map(parse_row_name, rows)), rule, None)
-    upkeep.release(_settings(), choice, encoding, BY, say)
+    quarantine.release(_settings(), choice, encoding, BY, say)
 
 
 def forget(say: Say, name: str, kind: str) -> None:
-    upkeep.forget(_settings(), name, kind, "asked for", BY, say)
+    forget_rows(_settings(), ForgetRequest(name, kind, BY, "asked for"), say)
 
 
 def export(say: Say, folder: str, only_new: bool, since: str | None) -> None:
-    asking.export(
-        _settings(), Path(folder), Wish(), date.fromisoformat(since) if since else None, only_new, say
-    )
+    first_day = date.fromisoformat(since) if since else None
+    say(export_scores(_settings(), Path(folder), Wish(), first_day, only_new))
 
 
 def back_up(say: Say, folder: str | None) -> None:
-    upkeep.back_up(_settings(), Path(folder) if folder else None, say)
+    backup.back_up(_settings(), Path(folder) if folder else None, say)
 
 
 def restore(say: Say, folder: str) -> None:
-    upkeep.restore(_settings(), Path(folder), say)
+    backup.restore(_settings(), Path(folder), say)
 
 
 def verify(say: Say) -> None:
-    upkeep.run_verify(_settings(), say)
+    verification.run_verify(_settings(), say)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -64,7 +69,3 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 def _settings() -> Settings:
     return load_settings()
-
-
-def _tell_no_one(*told: object) -> None:
-    pass

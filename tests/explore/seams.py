@@ -29,7 +29,7 @@ def leave_prefect_out() -> None:
     from prefect import Task
 
     from flows import recording, score_reviews, scoring_page
-    from flows.command import promoting
+    from flows.command.actions import promote
     from models.evaluation.gate import pass_first_model
     from tasks.stages import run_page
     from tasks.stages import score as score_stages
@@ -47,7 +47,7 @@ def leave_prefect_out() -> None:
     _put(score_reviews, "end_completed", lambda message, result: result)
     _put(recording, "runtime", SimpleNamespace(flow_run=_FlowRun()))
     # Which of two untrained models is better is no question here.
-    _put(promoting, "_judge", lambda *contest: (pass_first_model(),))
+    _put(promote, "_judge", lambda *contest: (pass_first_model(),))
 
 
 class _FlowRun:

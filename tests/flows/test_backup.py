@@ -11,7 +11,8 @@ import pytest
 
 from data_contracts.errors import ReviewsError, UsageError, WarehouseError
 from deployments.settings import Settings
-from flows.command.upkeep import back_up, restore, run_verify
+from flows.command.actions.backup import back_up, restore
+from flows.command.actions.verify import run_verify
 from tasks.maintenance import backups
 from tasks.warehouse.connection import open_warehouse
 from tests.flows.scoring_runs import CSV, count, drop, run

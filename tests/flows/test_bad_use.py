@@ -336,7 +336,10 @@ def test_bad_use_ends_with_its_status_and_words_of_our_own(home: Settings, use: 
 def list_commands(
     group: click.Group, words: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         yield (*words, name), command
         if isinstance(command, click.Group):
             yield from list_commands(command, (*words, name))
@@ -476,8 +479,8 @@ def test_a_home_that_is_a_file_is_wrong_usage(tmp_path: Path) -> None:
 
 def test_commands_that_the_demo_shows_name_its_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWS_HOME", "restored afterwards")
-    monkeypatch.setattr("flows.command.cli._prepare_prefect", lambda: lambda: None)
-    monkeypatch.setattr("flows.command.demo.run_demo", lambda say: say("Next: reviews score"))
+    monkeypatch.setattr("flows.command.run.prepare_prefect", lambda: lambda: None)
+    monkeypatch.setattr("flows.command.demo.run_demo", lambda echo: echo("Next: reviews score"))
     done = CliRunner().invoke(main, ["demo"])
     assert re.search(r"Next: reviews --home \S+/data/demo score", done.output)
 

@@ -7,8 +7,9 @@ import pytest
 
 from data_contracts.parts import PART_SCHEMAS
 from deployments.settings import load_settings
-from flows.command.asking import export
-from flows.command.upkeep import back_up, forget, restore
+from flows.command.actions.backup import back_up, restore
+from flows.command.actions.export import export
+from flows.command.actions.forget import ForgetRequest, forget
 from tasks.queries.exports import Wish
 from tests.flows.scoring_runs import CSV, drop, run
 from tests.flows.small_home import promote_small_model
@@ -40,9 +41,9 @@ def use_every_command(folder: Path) -> None:
     promote_small_model(settings)
     drop(settings, "a.csv", CSV)
     run()
-    export(settings, None, Wish(), None, True, quiet)
+    export(settings, None, Wish(), None, True)
     back_up(settings, settings.home / "backup", quiet)
-    forget(settings, "a", None, None, "ann", quiet)
+    forget(settings, ForgetRequest("a", None, "ann"), quiet)
     (next(settings.bundles_dir.iterdir()) / "vocabulary.json").unlink()
     restore(settings, settings.home / "backup", quiet)
 

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from deployments.settings import Settings, load_settings
+from flows.command.actions.forget import ForgetRequest, forget
 from flows.command.cli import main
-from flows.command.upkeep import forget
 from tests.conftest import PROJECT_ROOT
 from tests.flows.scoring_runs import drop, run
 from tests.flows.small_home import ask, promote_small_model, write_small_bundle
@@ -137,7 +137,7 @@ def test_an_altered_model_explains_nothing(own_home: Settings) -> None:
 
 
 def test_what_was_forgotten_is_not_explained(own_home: Settings) -> None:
-    forget(own_home, "a", None, None, "ann", lambda said: None)
+    forget(own_home, ForgetRequest("a", None, "ann"), lambda said: None)
     assert "No scored review or row is named 'a'. Next:" in call(own_home, "a").output
 
 

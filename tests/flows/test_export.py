@@ -9,8 +9,10 @@ import pytest
 
 from data_contracts.errors import UsageError
 from deployments.settings import Settings
-from flows.command.asking import export
-from flows.command.upkeep import back_up, forget, release, restore
+from flows.command.actions.backup import back_up, restore
+from flows.command.actions.export import export
+from flows.command.actions.forget import ForgetRequest, forget
+from flows.command.actions.quarantine import release
 from tasks.maintenance.quarantine import Choice
 from tasks.queries.exports import Wish
 from tests.flows.scoring_runs import drop, run
@@ -22,9 +24,7 @@ KEYS = "source_sha256, row_number, model_id, run_id"
 
 
 def do_export(settings: Settings, *, only_new: bool = False) -> str:
-    said: list[str] = []
-    export(settings, None, Wish(), None, only_new, said.append)
-    return said[-1]
+    return export(settings, None, Wish(), None, only_new)
 
 
 def read(settings: Settings) -> list[tuple[Any, ...]]:
@@ -64,7 +64,7 @@ def test_released_rows_and_later_models_scores_come_with_the_next_new_export(hom
 
 def test_forgetting_names_the_export_which_is_then_made_anew_without_it(home: Settings) -> None:
     said: list[str] = []
-    forget(home, "r2", None, None, "ann", said.append)
+    forget(home, ForgetRequest("r2", None, "ann"), said.append)
     assert f"  may still hold it: {home.exports_dir}" in said
     assert any("`reviews export` without --new" in line for line in said)
     assert len(read(home)) == 2
@@ -77,13 +77,13 @@ def test_forgetting_names_no_export_where_there_is_none(home: Settings) -> None:
     for path in sorted(home.exports_dir.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
     said: list[str] = []
-    forget(home, "r2", None, None, "ann", said.append)
+    forget(home, ForgetRequest("r2", None, "ann"), said.append)
     assert not [line for line in said if "export" in line]
 
 
 def test_a_release_after_forgetting_comes_with_the_next_new_export(home: Settings) -> None:
-    forget(home, "r1", None, None, "ann", quiet)
-    forget(home, "r2", None, None, "ann", quiet)
+    forget(home, ForgetRequest("r1", None, "ann"), quiet)
+    forget(home, ForgetRequest("r2", None, "ann"), quiet)
     release(home, Choice(), "utf-8", "ann", quiet)
     assert do_export(home, only_new=True).startswith("Exported 1 scored row ")
 
@@ -98,7 +98,7 @@ def test_after_a_restore_to_before_the_export_a_new_one_is_refused(home: Setting
     run()
     with pytest.raises(UsageError, match="export all anew, without --new"):
         do_export(home, only_new=True)
-    forget(home, "b2", None, None, "ann", quiet)
+    forget(home, ForgetRequest("b2", None, "ann"), quiet)
     with pytest.raises(UsageError, match="export all anew, without --new"):
         do_export(home, only_new=True)
     do_export(home)
@@ -113,7 +113,7 @@ def test_after_forgetting_a_row_and_a_restore_no_other_row_of_its_file_is_export
     run()
     do_export(home, only_new=True)
     exported = read(home)
-    forget(home, "b2", None, None, "ann", quiet)
+    forget(home, ForgetRequest("b2", None, "ann"), quiet)
     restore(home, tmp_path / "backup", quiet)
     assert run().rows_scored == 1
     with pytest.raises(UsageError, match="export all anew, without --new"):
@@ -130,7 +130,7 @@ def test_a_file_of_which_every_row_was_forgotten_stops_no_new_export_after_a_res
     drop(home, "b.csv", "review_id,movie_id,text\nb1,tt9,good plot\nb2,tt9,bad film\n")
     run()
     do_export(home, only_new=True)
-    forget(home, "tt9", None, None, "ann", quiet)
+    forget(home, ForgetRequest("tt9", None, "ann"), quiet)
     restore(home, tmp_path / "backup", quiet)
     drop(home, "c.csv", "text\ngood\n")
     assert run().rows_scored == 1

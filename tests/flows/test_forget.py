@@ -6,7 +6,9 @@ import pytest
 
 from data_contracts.errors import UsageError
 from deployments.settings import Settings
-from flows.command.upkeep import back_up, forget, restore, run_verify
+from flows.command.actions.backup import back_up, restore
+from flows.command.actions.forget import ForgetRequest, forget
+from flows.command.actions.verify import run_verify
 from flows.score_reviews import score_reviews
 from tasks.maintenance import forgetting
 from tasks.stages import score as score_stages
@@ -19,7 +21,7 @@ CSV = f"review_id,movie_id,text\nr1,tt1,good film\nr2,tt2,a bad {SECRET} plot\nr
 
 def do_forget(settings: Settings, name: str, kind: str | None = None) -> str:
     said: list[str] = []
-    forget(settings, name, kind, "asked for", "ann", said.append)
+    forget(settings, ForgetRequest(name, kind, "ann", "asked for"), said.append)
     return "\n".join(said)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-import flows.command.promoting
 import tasks.stages.events
 import tasks.training.model_comparison
 from deployments.settings import Settings
+from flows.command.actions import compare, promote
 from flows.command.cli import main
 from flows.command.messages import describe_models
 from tasks.training.dataset import LabelledTexts
@@ -36,9 +36,8 @@ def make_validation(rows: int = 40) -> LabelledTexts:
 @pytest.fixture(autouse=True)
 def validation(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every home have the same few validation reviews."""
-    monkeypatch.setattr(
-        flows.command.promoting, "load_rows", lambda _: SimpleNamespace(validation=make_validation())
-    )
+    for module in (compare, promote):
+        monkeypatch.setattr(module, "load_rows", lambda _: SimpleNamespace(validation=make_validation()))
 
 
 @pytest.fixture

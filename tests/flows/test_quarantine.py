@@ -9,7 +9,8 @@ import pytest
 
 from data_contracts.errors import BundleError, ReviewsError, UsageError
 from deployments.settings import Settings
-from flows.command.upkeep import release, run_verify, show_row
+from flows.command.actions.quarantine import release, show_row
+from flows.command.actions.verify import run_verify
 from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, score_encoded
 from models.tokenizer import EncodedReviews
 from tasks.maintenance.quarantine import Choice, list_query

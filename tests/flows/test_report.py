@@ -10,8 +10,8 @@ from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import Artifact
 
 from deployments.settings import Settings
+from flows.command.actions.forget import ForgetRequest, forget
 from flows.command.cli import main
-from flows.command.upkeep import forget
 from flows.score_reviews import score_reviews
 from tasks.report import writing
 from tests.flows.scoring_runs import CSV, drop, run
@@ -144,7 +144,7 @@ def test_forgetting_removes_the_reports_that_show_the_text(scoring_home: Setting
     run()
     [report] = list_reports(scoring_home)
     said: list[str] = []
-    forget(scoring_home, "a", "review", None, "ann", said.append)
+    forget(scoring_home, ForgetRequest("a", "review", "ann"), said.append)
     assert list_reports(scoring_home) == []
     assert any(f"removed a report that showed it: {report.name}" in line for line in said)
     assert CliRunner().invoke(main, ["report", report.stem]).exit_code == 0

@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from deployments.settings import Settings
-from flows.command.upkeep import run_verify
+from flows.command.actions.verify import run_verify
 from tasks.warehouse.connection import open_warehouse
 from tests.flows.scoring_runs import CSV, count, drop, run
 from tests.flows.small_home import ask, promote_small_model

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from data_contracts.errors import BundleError
 from deployments.settings import Settings
-from flows.command import cli
+from flows.command import startup
+from flows.command.cli import main
 from flows.command.messages import PLAN_LINES, describe_plan, describe_scoring
 from flows.score_reviews import ScoringSummary
 from tasks.inbox.source_files import PassedOver
@@ -110,11 +111,11 @@ def test_a_model_that_is_not_promoted_is_not_planned_with(settings: Settings) ->
 
 
 def test_the_command_shows_the_plan(scoring_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "PREFECT_DEFAULTS", {})
+    monkeypatch.setattr(startup, "PREFECT_DEFAULTS", {})
     os.utime(drop(scoring_home, "old.csv", CSV), (0, 0))
     drop(scoring_home, "fresh.csv", "text\ngood plot\n")
     command = ["--home", str(scoring_home.home), "score", "--dry-run", "--rescore", "--since", "2020-01-01"]
-    shown = CliRunner().invoke(cli.main, command)
+    shown = CliRunner().invoke(main, command)
     assert (shown.exit_code, "fresh.csv" in shown.stdout, "old.csv" in shown.stdout) == (0, True, False)
 
 

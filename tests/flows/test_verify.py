@@ -11,7 +11,7 @@ import pytest
 
 from data_contracts.errors import ReviewsError
 from deployments.settings import Settings
-from flows.command.upkeep import run_verify
+from flows.command.actions.verify import run_verify
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.published import publish
 from tests.flows.scoring_runs import CSV, drop, run

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from data_contracts.errors import ReviewsError, SourceError, UsageError, WarehouseError
 from data_contracts.faults import FAULT_POINTS, VARIABLE
 from deployments.settings import PROJECT_ROOT, Settings
-from flows.command.asking import export as export_command
+from flows.command.actions.export import export as export_command
 from flows.command.cli import main
 from tasks.queries import exports
 from tasks.queries.export_ledger import LEDGER, LEDGER_VERSION, Manner
@@ -537,18 +537,16 @@ def test_two_exports_to_one_folder_at_a_time_are_refused(home: Settings) -> None
 
 def test_the_command_says_what_is_there_and_how_to_read_it(home: Settings) -> None:
     add(home, "f.csv", [{}, {}])
-    said: list[str] = []
-    export_command(home, None, Wish(), None, False, said.append)
-    assert said[0].startswith("Exported 2 scored rows with their texts (1 file, 0.0 MiB):")
-    query = said[0].split("All that is there: ")[1]
+    exported = export_command(home, None, Wish(), None, False)
+    assert exported.startswith("Exported 2 scored rows with their texts (1 file, 0.0 MiB):")
+    query = exported.split("All that is there: ")[1]
     assert len(duckdb.execute(query).fetchall()) == 2
-    export_command(home, None, Wish(), None, True, said.append)
-    assert said[1] == f"Nothing new to export: {home.exports_dir}"
+    assert export_command(home, None, Wish(), None, True) == f"Nothing new to export: {home.exports_dir}"
 
 
 def test_an_export_does_not_go_into_the_inbox(home: Settings) -> None:
     with pytest.raises(UsageError, match="lies in `inbox/` of the home"):
-        export_command(home, home.inbox_dir / "out", Wish(), None, False, print)
+        export_command(home, home.inbox_dir / "out", Wish(), None, False)
 
 
 @pytest.mark.parametrize(

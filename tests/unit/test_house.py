@@ -27,7 +27,7 @@ HEAVY = {
     "jinja2",
 }
 READ_ENVIRONMENT = {
-    "flows/command/cli.py",
+    "flows/command/startup.py",
     "deployments/settings.py",
     "models/tensorflow.py",
     "models/lstm/lstm_process.py",

@@ -14,7 +14,7 @@ import pytest
 from deployments.local_server.running import write_running
 from deployments.password import client_file, ensure_password, find_password, password_file, write_client_file
 from deployments.settings import Settings
-from flows.command.cli import _prepare_prefect
+from flows.command.startup import prepare_prefect
 from tasks.support.locking import hold_folder
 
 
@@ -103,7 +103,7 @@ def running(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str
 
 
 def test_our_commands_use_it_by_themselves(running: str) -> None:
-    _prepare_prefect(may_start=False)
+    prepare_prefect(may_start=False)
     assert os.environ["PREFECT_API_URL"] == "http://127.0.0.1:4299/api"
     assert os.environ["PREFECT_API_AUTH_STRING"] == running
 
@@ -111,5 +111,5 @@ def test_our_commands_use_it_by_themselves(running: str) -> None:
 def test_a_server_of_another_name_is_not_told_it(running: str) -> None:
     os.environ["PREFECT_API_URL"] = "https://elsewhere.test/api"
     os.environ["PREFECT_SERVER_API_AUTH_STRING"] = running
-    _prepare_prefect(may_start=False)
+    prepare_prefect(may_start=False)
     assert "PREFECT_API_AUTH_STRING" not in os.environ

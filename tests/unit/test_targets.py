@@ -6,7 +6,7 @@ import pytest
 
 from data_contracts.errors import UsageError
 from deployments.settings import Settings, load_settings
-from flows.command.targets import require_free_target, require_no_own_folder
+from flows.command.actions.targets import require_free_target, require_no_own_folder
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import UsageError
-from flows.command import error_words
+from flows.command import output
+from flows.command.arguments import refuse_undecodable
 from flows.command.cli import main
-from flows.command.error_words import describe_error, refuse_undecodable, shorten
-from flows.command.standard_streams import write_in_utf8
+from flows.command.error_messages import describe_error
+from flows.command.output import shorten, write_in_utf8
 from tests.conftest import PROJECT_ROOT
 
 
@@ -78,7 +79,7 @@ def test_a_broken_file_of_prefects_settings_is_named() -> None:
 
 def test_a_message_as_long_as_what_was_typed_is_cut_and_keeps_its_next_step() -> None:
     said = shorten(f"{'x' * 200_000}: is not there. Next: name another.")
-    assert len(said) < error_words.CHARACTERS_SHOWN + 10
+    assert len(said) < output.CHARACTERS_SHOWN + 10
     assert said.endswith("Next: name another.")
 
 

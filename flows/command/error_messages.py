@@ -1,21 +1,16 @@
-"""What the `reviews` command says of errors that are not its own: one message with a next step, never a traceback.
+"""The messages for errors that are not our own: each one message with a next step, never a traceback.
 
-The system's errors are told apart by their number, since "free space" helps no one whose file name is too long.
+The system's errors are distinguished by their number: "free space" helps no one whose file name is too long.
 """
 
 import errno
-import os
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import click
+from flows.command.arguments import is_text
+from flows.command.output import shorten
 
-from data_contracts.errors import UsageError
-
-CHARACTERS_SHOWN = 2000
-"""Of a message at most: what was typed may be as long as a book."""
 _SPACE = "free space on that disk, or raise the quota"
 _RIGHTS = "give yourself the right to do that, or name another place"
 NEXT_STEPS = {
@@ -45,8 +40,11 @@ NEXT_STEPS = {
 _ELSE = "see that it is there, and that you may read and write it, then run it again"
 
 
-def describe_error(error: Exception, environment: Mapping[str, str]) -> str | None:
-    """Say what an error of the system or of Prefect's settings means and what to do; None for all other errors."""
+def describe_error(error: Exception, variables: Collection[str]) -> str | None:
+    """Describe an error of the system or of Prefect's settings and what to do; None for all other errors.
+
+    `variables` are the names of the environment's variables, in which that of a wrong setting is looked up.
+    """
     if isinstance(error, OSError):
         return _describe_system_error(error)
     if isinstance(error, UnicodeError):
@@ -58,34 +56,7 @@ def describe_error(error: Exception, environment: Mapping[str, str]) -> str | No
         )
     if type(error).__name__ == "SettingsError":
         return f"{error}. Next: mend that file, or move it away."
-    return _describe_prefect_settings(error, environment)
-
-
-def shorten(words: str) -> str:
-    """Cut the middle out of what is longer than `CHARACTERS_SHOWN`: the next step stands at the end."""
-    half = CHARACTERS_SHOWN // 2
-    return words if len(words) <= CHARACTERS_SHOWN else f"{words[:half]} … {words[-half:]}"
-
-
-def refuse_undecodable(arguments: Iterable[str]) -> None:
-    """Raise `UsageError` where an argument's bytes are not text: no name of ours and no query can hold them."""
-    for number, argument in enumerate(arguments, 1):
-        if _is_text(argument):
-            continue
-        shown = ascii(os.fsencode(argument) if _has_bytes(argument) else argument).lstrip("b")
-        is_utf8 = sys.getfilesystemencoding() == "utf-8"
-        next_step = "name it in UTF-8; a file can be renamed" if is_utf8 else "set LC_ALL=C.UTF-8"
-        raise UsageError(f"Argument {number} is not UTF-8: {shown}. Next: {next_step}.")
-
-
-class PathName(click.Path):
-    """A path on the command line: an empty one, as an unset variable gives, is not the present folder."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Give the path, or fail as click does."""
-        if not str(value):
-            self.fail("it is empty. Name a path; the present folder is '.'.", param, ctx)
-        return super().convert(value, param, ctx)
+    return _describe_prefect_settings(error, variables)
 
 
 def _describe_system_error(error: OSError) -> str:
@@ -105,39 +76,23 @@ def _describe_encoding_error(error: UnicodeError) -> str:
     )
 
 
-def _describe_prefect_settings(error: Exception, environment: Mapping[str, str]) -> str | None:
-    """Say which settings of Prefect's make no sense; what they are set to may be a secret, so it is not repeated."""
+def _describe_prefect_settings(error: Exception, variables: Collection[str]) -> str | None:
+    """Name the settings of Prefect that are wrong; a value may be a secret, so it is not repeated."""
     if type(error).__name__ != "ValidationError" or not str(getattr(error, "title", "")).endswith("Settings"):
         return None
     faults: list[dict[str, Any]] = error.errors()  # type: ignore[attr-defined]
     wrong = [each for each in faults if each["type"] != "default_factory_not_called"]
-    said = "; ".join(f"{_name_prefect_setting(each, environment)}: {each['msg']}" for each in wrong)
-    return f"Prefect can't be set so: {said}. Next: mend or unset that."
+    named = "; ".join(f"{_name_prefect_setting(each, variables)}: {each['msg']}" for each in wrong)
+    return f"Prefect can't be set so: {named}. Next: mend or unset that."
 
 
-def _name_prefect_setting(fault: dict[str, Any], environment: Mapping[str, str]) -> str:
+def _name_prefect_setting(fault: dict[str, Any], variables: Collection[str]) -> str:
     """Name the variable that was read; one of Prefect's profile or of a file has the same name."""
     end = "_".join(str(part) for part in fault["loc"]).upper()
-    names = [name for name in environment if name.startswith("PREFECT_") and name.endswith(end)]
+    names = [name for name in variables if name.startswith("PREFECT_") and name.endswith(end)]
     return min(names, key=len, default=f"PREFECT_..._{end}")
 
 
 def _show(name: object) -> str:
     text = str(name) if isinstance(name, str | Path) else repr(name)
-    return text if _is_text(text) else ascii(text)
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _has_bytes(text: str) -> bool:
-    try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        return False
-    return True
+    return text if is_text(text) else ascii(text)

@@ -45,12 +45,12 @@ def require_no_own_folder(settings: Settings, named: Sequence[Path]) -> None:
 
 
 def _is_among(folder: Path, others: list[Path]) -> bool:
-    """Tell whether a folder is one of `others`, by its path or by what the system knows it by."""
+    """Return whether a folder is one of `others`, by its path or by what the system knows it by."""
     if Path(os.path.realpath(folder)) in others:
         return True
     return folder.exists() and any(each.exists() and each.samefile(folder) for each in others)
 
 
 def _is_own_name(settings: Settings, name: str) -> bool:
-    """Tell whether what has this name right in the home is ours: the database, what it left, and what is half made."""
+    """Return whether a name right in the home is ours: the database, what it left, and what is half made."""
     return name.startswith((".", f"{settings.warehouse.stem}."))

@@ -1,0 +1,67 @@
+"""What `reviews models compare` does: show two models side by side, and what the gate would decide."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from deployments.settings import Settings
+from models.evaluation.gate import decide_promotion, judge_contest, load_blessed_scorer
+from tasks.queries.formats import format_answer
+from tasks.support.progress import show_progress
+from tasks.support.wording import count
+from tasks.training.dataset import LabelledTexts, load_rows
+from tasks.training.model_comparison import FIGURE_COLUMNS, hold_contest, list_figures
+from tasks.warehouse.model_registry import find_model
+
+CONTEST_STEPS = 4
+
+
+def compare(
+    settings: Settings, challenger: str, champion: str, form: str, echo: Callable[[str], None]
+) -> None:
+    """Show two models side by side on the validation rows, and what the gate would decide; nothing is changed."""
+    mine, other = (find_model(settings.warehouse, name) for name in (challenger, champion))
+    validation = _load_validation(settings)
+    scorers = [
+        load_blessed_scorer(settings.bundles_dir / row["model_id"], row["bundle_fingerprint"])
+        for row in (mine, other)
+    ]
+    with show_progress("Comparing", CONTEST_STEPS) as report:
+        contest = hold_contest(scorers[0], scorers[1], validation, report)
+    checks = judge_contest(contest)
+    decision = decide_promotion("auto", checks)
+    figures = list_figures(contest, checks, decision)
+    if form != "table":
+        _write(FIGURE_COLUMNS, figures, form)
+        return
+    as_if = "" if other["is_champion"] else " (taken for the champion, which it is not)"
+    echo(f"challenger  {mine['model_id']}\nchampion    {other['model_id']}{as_if}")
+    echo(
+        f"on          {count(len(validation.texts), 'validation review')}; a gain above 0 is the challenger's"
+    )
+    for warning in warn_of_other_data((mine, other), settings):
+        echo(warning)
+    _write(FIGURE_COLUMNS[:-1], [row[:-1] for row in figures if row[0] != "gate"], form)
+    echo(f"The gate {'would promote it' if decision.promote else 'would refuse it'}: {decision.reason}.")
+
+
+def warn_of_other_data(rows: Sequence[dict[str, Any]], settings: Settings) -> list[str]:
+    """Name the models that were trained on other data than is present: they may have seen the validation reviews."""
+    from tasks.archive.reviews_parquet import read_provenance
+
+    provenance = read_provenance(settings.reviews_dir)
+    return [
+        f"warning     {row['model_id']} was trained on other data, maybe on some of these reviews"
+        for row in rows
+        if provenance is not None and row["data_fingerprint"] != provenance.data_fingerprint
+    ]
+
+
+def _load_validation(settings: Settings) -> LabelledTexts:
+    with show_progress("Reading reviews", None):
+        return load_rows(settings.reviews_dir).validation
+
+
+def _write(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], form: str) -> None:
+    for piece in format_answer(columns, iter([rows]), form):
+        sys.stdout.write(piece)

@@ -1,0 +1,16 @@
+"""How a command keeps scoring runs out while it changes or checks the database."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from deployments.settings import Settings
+from tasks.support.locking import hold_folder
+
+
+@contextmanager
+def keep_runs_out(settings: Settings, echo: Callable[[str], None]) -> Iterator[None]:
+    """Let no scoring run start while the block runs; wait first for the end of one that is under way."""
+    settings.make_home()
+    settings.parts_dir.mkdir(parents=True, exist_ok=True)
+    with hold_folder(settings.parts_dir, lambda folder: echo("Waiting until a run has ended ...")):
+        yield

@@ -1,0 +1,34 @@
+"""What `reviews export` does: write scored reviews to a folder outside of what the home keeps."""
+
+from datetime import date
+from pathlib import Path
+
+from deployments.settings import Settings
+from flows.command.actions.targets import require_free_target
+from tasks.queries.exports import Exported, Wish, export_reviews
+from tasks.support.progress import show_progress
+from tasks.support.wording import count
+from tasks.warehouse.connection import quote
+
+
+def export(settings: Settings, folder: Path | None, wish: Wish, since: date | None, only_new: bool) -> str:
+    """Export scored reviews to a folder, with a progress bar, and describe what was exported."""
+    target = folder or settings.exports_dir
+    require_free_target(settings, target, settings.exports_dir, or_itself=True)
+    done = export_reviews(
+        settings.published, target, wish, since, only_new, lambda total: show_progress("Exporting", total)
+    )
+    return _describe_export(target, done, only_new)
+
+
+def _describe_export(target: Path, done: Exported, only_new: bool) -> str:
+    if not done.rows:
+        return f"Nothing {'new ' if only_new else ''}to export: {target}"
+    texts = "with their texts" if done.manner.with_text else "without their texts"
+    files = f"{count(done.files, 'file')}, {done.bytes / 2**20:,.1f} MiB"
+    form = done.manner.form
+    everything = quote(f"{target}/**/*.{form}")
+    return (
+        f"Exported {count(done.rows, 'scored row')} {texts} ({files}):\n  {target}\n"
+        f"All that is there: from read_{form}({everything}, hive_partitioning = true)"
+    )

@@ -1,0 +1,110 @@
+"""What `reviews models promote` and `rollback` do: make a model the champion, past the gate or back again.
+
+What they change is published at once.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from data_contracts.errors import BundleError, ReviewsError
+from deployments.settings import Settings
+from flows.command.actions.compare import CONTEST_STEPS, warn_of_other_data
+from models.bundle.scorer import Scorer
+from models.evaluation.gate import Decision, GateCheck, load_blessed_scorer
+from tasks.support.progress import show_progress
+from tasks.support.wording import escape_controls
+from tasks.training.dataset import LabelledTexts, load_rows
+from tasks.training.model_comparison import judge_challenger
+from tasks.warehouse import promotion
+from tasks.warehouse.connection import require_warehouse
+from tasks.warehouse.model_registry import Champion, find_champion, find_model
+from tasks.warehouse.published import publish
+
+_NEXT = "Next: `reviews score --rescore` scores with it what only other models have scored."
+
+
+@dataclass(frozen=True)
+class PromotionRequest:
+    """Which model is to become the champion, and who asks for it."""
+
+    model: str
+    """Its id, or how that begins."""
+    by: str
+    reason: str | None = None
+    force: bool = False
+    """Promote it even where the gate refuses."""
+
+
+@dataclass(frozen=True)
+class NewChampion:
+    """A model that scores from now on."""
+
+    model_id: str
+    reason: str
+    previous: str | None
+    """The champion before it, None where there was none."""
+
+
+def promote(settings: Settings, request: PromotionRequest, echo: Callable[[str], None]) -> NewChampion | None:
+    """Make a model the champion if it passes the gate, or is forced; None where it is the champion already.
+
+    Raises `ReviewsError` with the reasons where the gate refuses it; the refusal is kept like any other decision.
+    """
+    row = find_model(settings.warehouse, request.model)
+    model_id, present = row["model_id"], find_champion(settings.warehouse)
+    if present is not None and present.model_id == model_id:
+        echo(f"{model_id} is the champion already, since {present.since:%Y-%m-%d %H:%M}.")
+        return None
+    for warning in warn_of_other_data((row,), settings):
+        echo(warning)
+    attempt = promotion.Attempt(
+        model_id, reason=request.reason, forced_by=request.by if request.force else None
+    )
+    decision = promotion.promote(
+        settings.warehouse, settings.bundles_dir, attempt, functools.partial(_judge, settings)
+    )
+    publish(settings.warehouse, settings.published)
+    if not decision.promote:
+        raise _describe_refusal(model_id, decision)
+    echo(f"Promoted {model_id}: {escape_controls(decision.reason)}")
+    echo(_NEXT)
+    return NewChampion(model_id, decision.reason, present.model_id if present else None)
+
+
+def _describe_refusal(model_id: str, decision: Decision) -> ReviewsError:
+    refused = f"{model_id} is not promoted: {escape_controls(decision.reason)}"
+    if decision.checks[0].name == promotion.GOLDEN:
+        return BundleError(refused)
+    return ReviewsError(
+        f"{refused}. Next: `reviews models compare {model_id} champion` shows the figures; --force promotes it all the "
+        "same."
+    )
+
+
+def go_back(
+    settings: Settings, name: str | None, reason: str | None, by: str, echo: Callable[[str], None]
+) -> NewChampion:
+    """Make an earlier champion, the one before by default, the champion again; its bundle is checked first."""
+    require_warehouse(settings.warehouse, "`reviews train`; there is no model to go back to before")
+    chosen = find_model(settings.warehouse, name)["model_id"] if name is not None else None
+    present = find_champion(settings.warehouse)
+    back = promotion.go_back(
+        settings.warehouse, settings.bundles_dir, reason or f"rolled back by {by}", chosen
+    )
+    publish(settings.warehouse, settings.published)
+    echo(f"Rolled back to {back.model_id}: it scores from now on. What others scored stays.")
+    echo(_NEXT)
+    return NewChampion(back.model_id, back.reason, present.model_id if present else None)
+
+
+def _judge(settings: Settings, challenger: Scorer, present: Champion | None) -> Sequence[GateCheck]:
+    """Compare the challenger with the champion and return the gate's checks."""
+
+    def load(champion: Champion) -> tuple[Scorer, Scorer, LabelledTexts]:
+        folder = settings.bundles_dir / champion.model_id
+        loaded = load_blessed_scorer(folder, champion.bundle_fingerprint)
+        return challenger, loaded, load_rows(settings.reviews_dir).validation
+
+    with show_progress("Comparing with the champion", CONTEST_STEPS) as report:
+        return judge_challenger(present, load, report)

@@ -1,0 +1,86 @@
+"""What `reviews quarantine` does: show a quarantined row, and release those that now pass."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from data_contracts.errors import BundleError, ReviewsError
+from deployments.settings import Settings
+from flows.command.actions.exclusive import keep_runs_out
+from tasks.maintenance import quarantine
+from tasks.support.code_version import name_code_version
+from tasks.support.wording import count, escape_controls
+from tasks.warehouse.connection import require_warehouse
+from tasks.warehouse.model_registry import find_promoted
+from tasks.warehouse.published import publish
+from tasks.warehouse.run_log import end_run, start_run
+
+
+def show_row(settings: Settings, name: str, echo: Callable[[str], None]) -> None:
+    """Print all that is known of a quarantined row, its bytes last."""
+    row = quarantine.read_row(settings.warehouse, name)
+    raw = row.pop("raw")
+    for column, value in row.items():
+        if value is not None:
+            shown = value.isoformat(" ", "seconds") if isinstance(value, datetime) else str(value)
+            echo(f"{column:<15} {escape_controls(shown)}")
+    echo("raw             " + ("none" if raw is None else f"{len(raw):,} bytes"))
+    if raw is not None:
+        echo(escape_controls(raw.decode("utf-8", "backslashreplace"), keep="\n"))
+
+
+def release(
+    settings: Settings, choice: quarantine.Choice, encoding: str, by: str, echo: Callable[[str], None]
+) -> None:
+    """Release the chosen rows; raise `ReviewsError` if none could be."""
+    require_warehouse(settings.warehouse, "`reviews score`, which sets bad rows aside")
+    released_by = by + ("" if encoding == "utf-8" else f" (read as {encoding})")
+    with _record(settings, "release-rows", {"encoding": encoding, **choice.parameters()}, echo) as run_id:
+        request = quarantine.ReleaseRequest(choice, run_id, released_by, settings.limits, encoding)
+        done = quarantine.release_rows(
+            settings.warehouse, request, lambda model_id: _load(settings, model_id)
+        )
+        if done.rows:
+            publish(settings.warehouse, settings.published)
+    _report(done, echo)
+
+
+def _report(done: quarantine.Release, echo: Callable[[str], None]) -> None:
+    for each in done.still_bad:
+        echo(f"  stays       {each.name} of {escape_controls(each.uri)}: {escape_controls(each.reason)}")
+    if done.rows:
+        for text in done.texts:
+            echo(f"  read as     {escape_controls(text)}")
+        echo(f"Released {count(done.rows, 'row')}, scored with {', '.join(done.models)}")
+    elif done.still_bad:
+        raise ReviewsError("No row was released: each still breaks a rule.")
+    else:
+        echo("No row is set aside that fits. `reviews quarantine list` shows those that there are.")
+
+
+def _load(settings: Settings, model_id: str) -> Any:
+    from models.evaluation.gate import load_blessed_scorer
+
+    model = find_promoted(settings.warehouse, model_id)
+    if model is None:
+        raise BundleError(f"Model {model_id!r} was never promoted, so it does not score.")
+    return load_blessed_scorer(settings.bundles_dir / model_id, model.bundle_fingerprint)
+
+
+@contextmanager
+def _record(
+    settings: Settings, name: str, parameters: Mapping[str, Any], echo: Callable[[str], None]
+) -> Iterator[str]:
+    """Record the block as a run, so that the rows that it changes can name it; keep scoring runs out meanwhile."""
+    run_id = str(uuid4())
+    with keep_runs_out(settings, echo):
+        start_run(settings.warehouse, run_id, name, parameters, name_code_version())
+        try:
+            yield run_id
+        except BaseException:
+            with suppress(ReviewsError):  # what went wrong matters more than its record
+                end_run(settings.warehouse, run_id, "failed", {})
+            raise
+        end_run(settings.warehouse, run_id, "completed", {})

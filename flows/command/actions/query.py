@@ -1,0 +1,28 @@
+"""What `reviews sql` does: answer a query from the published copy, and list the named queries."""
+
+import sys
+from collections.abc import Sequence
+
+from data_contracts.errors import UsageError
+from deployments.settings import Settings
+from tasks.queries import named_queries
+from tasks.queries.asking import write_answer
+
+
+def ask(settings: Settings, query: str, values: Sequence[str], form: str) -> None:
+    """Write the answer of a named query, with values given as `name=value`, or of SQL."""
+    named = named_queries.find_query(query)
+    if named is None and values:
+        raise UsageError("--param belongs to a named query. `reviews sql --list` lists them.")
+    parameters = named_queries.read_values(named, values) if named else None
+    write_answer(settings.published, named.sql if named else query, form, sys.stdout, parameters)
+
+
+def describe_queries(name: str | None) -> str:
+    """List the named queries, or show the SQL of one."""
+    if name is None:
+        return named_queries.describe_queries()
+    named = named_queries.find_query(name)
+    if named is None:
+        raise UsageError("--list takes the name of a query, or none.")
+    return named.sql.rstrip()

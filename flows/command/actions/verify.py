@@ -1,0 +1,37 @@
+"""What `reviews verify` does: check every promise and report the rows that break one."""
+
+from collections.abc import Callable
+
+from data_contracts.errors import ReviewsError
+from deployments.settings import Settings
+from flows.command.actions.exclusive import keep_runs_out
+from tasks.maintenance.verification import Finding, verify
+from tasks.support.wording import count, escape_controls
+from tasks.warehouse.connection import require_warehouse
+
+
+def run_verify(settings: Settings, echo: Callable[[str], None]) -> None:
+    """Report of each promise whether it holds; raise `ReviewsError` at the end if one does not."""
+    require_warehouse(settings.warehouse, "`reviews score`, or `reviews restore`")
+    broken = 0
+    with keep_runs_out(settings, echo):
+        for finding in verify(
+            settings.warehouse, settings.published, settings.bundles_dir, settings.reviews_dir
+        ):
+            echo(_describe(finding))
+            broken += bool(finding.broken)
+    if broken:
+        raise ReviewsError(
+            f"{count(broken, 'promise')} broken. Next: mend what is named, or `reviews restore` a backup from before."
+        )
+    echo("All holds.")
+
+
+def _describe(finding: Finding) -> str:
+    if not finding.broken:
+        return f"ok      {finding.promise}"
+    more = finding.broken - len(finding.examples)
+    lines = [f"BROKEN  {finding.promise}: {finding.broken:,}"]
+    lines += [f"        - {escape_controls(each)}" for each in finding.examples]
+    lines += [f"        - and {more:,} more"] if more else []
+    return "\n".join(lines)

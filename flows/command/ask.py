@@ -1,0 +1,207 @@
+"""The commands that answer from the published copy of the database: sql, export, explain and report."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from data_contracts.errors import UsageError
+from flows.command.arguments import PathName
+from flows.command.output import echo
+
+
+def _complete_query(context: click.Context, argument: click.Parameter, begun: str) -> list[str]:
+    """Give the names of the named queries that begin so, for the shell."""
+    from data_contracts.queries import list_names
+
+    return [name for name in list_names() if name.startswith(begun)]
+
+
+def _complete_value(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
+    """Give the parameters of the named query that stands in the line, for the shell."""
+    from data_contracts.queries import list_queries
+
+    takes: dict[str | None, Any] = {query.name: query.parameters for query in list_queries()}
+    # While the option waits for its value, click has not given the words their names yet.
+    words = [context.params.get("query"), *context.args]
+    names = [f"{each.name}=" for word in words for each in takes.get(word, ())]
+    return [name for name in names if name.startswith(begun)]
+
+
+@click.command()
+@click.argument("query", required=False, metavar="NAME|QUERY", shell_complete=_complete_query)
+@click.option(
+    "--param",
+    "values",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A value that a named query takes; may be given again.",
+    shell_complete=_complete_value,
+)
+@click.option("--list", "listed", is_flag=True, help="List the named queries; with NAME show its SQL.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
+)
+def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> None:
+    """Ask the published copy of the database: a named query, or SQL.
+
+    QUERY - reads the SQL from standard input.
+
+    \b
+    Examples:
+      reviews sql --list
+      reviews sql worst-movies --param since=2026-11-01 --param limit=5
+      reviews sql "from movie_ratings order by reviews desc limit 10"
+      reviews sql --format csv "select review_id, sentiment from latest_scores" > scores.csv
+      reviews sql "show tables"
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.query import ask, describe_queries
+
+    if listed:
+        echo(describe_queries(query))
+    elif query is None:
+        raise UsageError(
+            "Say what to ask: a query in SQL, or the name of one that `reviews sql --list` shows."
+        )
+    else:
+        ask(
+            load_settings(),
+            sys.stdin.buffer.read().decode("utf-8-sig") if query == "-" else query,
+            values,
+            form,
+        )
+
+
+@click.command()
+@click.argument("folder", required=False, type=PathName(file_okay=False, path_type=Path))
+@click.option("--new", "only_new", is_flag=True, help="Add what was not exported to that folder yet.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Leave out what was scored before, in UTC.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["parquet", "csv"]),
+    help="[default: parquet; with --new the folder's]",
+)
+@click.option("--no-text", is_flag=True, help="Leave the texts out.")
+@click.option(
+    "--raw", is_flag=True, help="In CSV leave texts as they are, also those that a spreadsheet would run."
+)
+def export(
+    folder: Path | None, only_new: bool, since: datetime | None, form: str | None, no_text: bool, raw: bool
+) -> None:
+    """Export scored reviews to FOLDER, in a folder a day: `day=2026-11-24/`, the day of scoring in UTC.
+
+    A row is a row of scored_reviews, one per source row per model, with what its file said and the text. Such
+    rows are only ever added, so --new gives each once, however often and whenever it is killed. To have one row per
+    review as in latest_scores, ask `reviews sql --format csv "from latest_scores"`.
+
+    Without FOLDER it is `exports/` of the home. Without --new the export takes the place of the one that is there.
+    Exports are copies: `reviews forget` does not reach them.
+
+    \b
+    Examples:
+      reviews export
+      reviews export --new
+      reviews export /mnt/share/scores --format csv --no-text --since 2026-11-01
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.export import export as write_export
+    from tasks.queries.exports import Wish
+
+    if raw and form != "csv" and not only_new:
+        raise UsageError("--raw is for --format csv: Parquet holds texts as they are.")
+    wish = Wish(form, no_text, raw)
+    echo(write_export(load_settings(), folder and folder.absolute(), wish, since and since.date(), only_new))
+
+
+@click.command()
+@click.argument("name", required=False, metavar="[REVIEW_ID|ROW|-]")
+@click.option("--text", metavar="TEXT", help="Explain this text, which is in no table.")
+@click.option("--model", "model_id", metavar="MODEL_ID", help="Ask this promoted model, not the champion.")
+@click.option("--top", type=click.IntRange(1, 500), default=10, show_default=True, help="Words to list.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--html", "page", type=PathName(dir_okay=False, path_type=Path), help="Also write a page to this file."
+)
+def explain(
+    name: str | None, text: str | None, model_id: str | None, top: int, form: str, page: Path | None
+) -> None:
+    """Show which words moved a review's score most, each left out in turn.
+
+    A review is named by its review_id, or by its row as `reviews quarantine list` names rows; - reads a text from
+    standard input. Leaving words out shows what moves the score, not why: words act together, and what the model has
+    learnt need not be what a reader means.
+
+    \b
+    Examples:
+      reviews explain r-10482
+      reviews explain 3fa94c12ab07:17 --html why.html
+      reviews explain --text "A wonderful film with a dull ending"
+      reviews explain - --format json < review.txt
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.targets import require_free_target
+    from tasks.explain.explanation import decode_text
+    from tasks.explain.explanation import explain as explain_score
+    from tasks.explain.page import write_page
+    from tasks.explain.terminal import write_explanation, write_explanation_as_json
+
+    if (name is None) == (text is None):
+        raise UsageError("Name a review, or give a text: `reviews explain REVIEW_ID`, or --text TEXT.")
+    if name == "-":
+        name, text = None, decode_text(sys.stdin.buffer.read())
+    settings = load_settings()
+    if page:
+        require_free_target(settings, page, settings.reports_dir)
+    explained = explain_score(settings.published, settings.bundles_dir, name, text, model_id)
+    if page:
+        write_page(explained, top, page)
+    write = write_explanation_as_json if form == "json" else write_explanation
+    write(explained, top, sys.stdout)
+    if page:
+        click.echo(f"Wrote {page}", err=True)
+
+
+@click.command()
+@click.argument("run", default="latest", metavar="[RUN|latest]")
+@click.option(
+    "--output",
+    type=PathName(dir_okay=False, path_type=Path),
+    help="Write to this file, not into `reports/` of the home.",
+)
+def report(run: str, output: Path | None) -> None:
+    """Write the report of a scoring or training run as one HTML file that can be sent on.
+
+    RUN is a run_id of the table `runs`, or its beginning; `latest` is the newest that scored, trained or failed. The
+    file holds excerpts of reviews.
+
+    \b
+    Examples:
+      reviews report
+      reviews report 3fa94c12
+      reviews report latest --output today.html
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.targets import require_free_target
+    from tasks.report.writing import write_report
+
+    settings = load_settings()
+    if output:
+        require_free_target(settings, output, settings.reports_dir)
+    path = write_report(
+        settings.published,
+        settings.bundles_dir,
+        settings.reports_dir,
+        run,
+        output and output.absolute(),
+        settings.keep_reports,
+    )
+    echo(f"Wrote {path}")

@@ -1,0 +1,122 @@
+"""The commands about models: `reviews models` with compare, promote and rollback, and variants."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.command.arguments import name_user
+from flows.command.output import echo
+from flows.command.startup import find_api_url, prepare_prefect
+
+if TYPE_CHECKING:
+    from flows.command.actions.promote import NewChampion
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def models(context: click.Context) -> None:
+    """List the trained models, the champion marked; or compare, promote and go back.
+
+    A model is named by its id, by how that begins, or as `champion`.
+
+    \b
+    Examples:
+      reviews models
+      reviews models compare cnn_lstm-s1 champion
+      reviews models promote cnn_lstm-s1
+      reviews models rollback
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from deployments.settings import load_settings
+    from flows.command.messages import describe_models
+    from tasks.warehouse.model_registry import list_models
+
+    settings = load_settings()
+    echo(describe_models(list_models(settings.warehouse), settings))
+
+
+@models.command("compare")
+@click.argument("challenger", metavar="MODEL")
+@click.argument("champion", metavar="[OTHER]", default="champion")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
+)
+def models_compare(challenger: str, champion: str, form: str) -> None:
+    """Hold MODEL against OTHER, the champion by default, and say what the gate would decide.
+
+    Both score the validation rows of the present data and the behavioural tests, and are timed in turns. Gains are
+    above 0 where MODEL is better, with their 95 % interval. Nothing is changed.
+
+    \b
+    Examples:
+      reviews models compare cnn_lstm-s1
+      reviews models compare lstm-s0 cnn_lstm-s0
+      reviews models compare cnn_lstm-s1 champion --format json
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.compare import compare
+
+    compare(load_settings(), challenger, champion, form, echo)
+
+
+@models.command("promote")
+@click.argument("model", metavar="MODEL")
+@click.option("--reason", metavar="TEXT", help="Kept with the promotion.")
+@click.option("--force", is_flag=True, help="Promote it even where the gate refuses.")
+def models_promote(model: str, reason: str | None, force: bool) -> None:
+    """Make MODEL the champion, if it passes the gate against the present one.
+
+    Its bundle has to be unaltered and to give its golden scores here, also with --force. A refusal names the rules
+    that MODEL breaks, and is kept in the table gate_checks.
+
+    \b
+    Examples:
+      reviews models promote cnn_lstm-s1
+      reviews models promote lstm-s0 --force --reason "the cnn_lstm misjudges long reviews"
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.promote import PromotionRequest, promote
+
+    request = PromotionRequest(model, name_user(), reason, force)
+    _notify_promoted(promote(load_settings(), request, echo))
+
+
+@models.command("rollback")
+@click.option("--to", "model", metavar="MODEL", help="An earlier champion. [default: the one before]")
+@click.option("--reason", metavar="TEXT", help="Kept with the rollback.")
+def models_rollback(model: str | None, reason: str | None) -> None:
+    """Make an earlier champion the champion again.
+
+    Repeated, it goes back further. No gate is asked, but its bundle has to be unaltered and to give its golden scores.
+
+    \b
+    Examples:
+      reviews models rollback
+      reviews models rollback --to cnn_lstm-s0 --reason "too many complaints"
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.promote import go_back
+
+    _notify_promoted(go_back(load_settings(), model, reason, name_user(), echo))
+
+
+def _notify_promoted(champion: "NewChampion | None") -> None:
+    """Report to Prefect's server, where there is one, that a model scores from now on."""
+    if champion is None:
+        return
+    prepare_prefect(may_start=False)
+    if find_api_url():
+        from tasks.stages.events import tell_promoted
+
+        tell_promoted(champion.model_id, champion.reason, champion.previous)
+
+
+@click.command()
+def variants() -> None:
+    """List the variants that `reviews train` knows."""
+    from models.variants import DEFAULT_VARIANT, VARIANTS
+
+    for name, variant in VARIANTS.items():
+        default = "  (the default)" if name == DEFAULT_VARIANT else ""
+        click.echo(f"{name:<14} {variant.summary}{default}")

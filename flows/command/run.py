@@ -1,0 +1,157 @@
+"""The commands that run a flow: ingest, train, score and demo."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from flows.command.arguments import PathName
+from flows.command.output import echo
+from flows.command.startup import choose_home, prepare_prefect, warm_up
+
+SINCE_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%z")
+
+
+@click.command()
+@click.option("--archive", metavar="PATH|URL", help="Read this archive instead of REVIEWS_ARCHIVE.")
+@click.option("--accept-unverified", is_flag=True, help="Take an archive whose content is not a known one.")
+def ingest(archive: str | None, accept_unverified: bool) -> None:
+    """Download and check the review archive and convert it to Parquet.
+
+    \b
+    Examples:
+      reviews ingest
+      reviews ingest --archive aclImdb_v1.tar.gz
+      reviews ingest --archive https://mirror.example/aclImdb_v1.tar.gz
+    """
+    wait_for_server = prepare_prefect()
+    from flows.command.messages import describe_ingest
+    from flows.grants import grant
+    from flows.ingest_reviews import ingest_reviews
+
+    wait_for_server()
+    with grant([archive] if archive else []):
+        done = ingest_reviews(archive=archive, accept_unverified=accept_unverified)
+    echo(describe_ingest(done))
+
+
+@click.command()
+@click.option("--variant", metavar="NAME", default=None, help="See `reviews variants`. [default: wide_lstm]")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Random seed.")
+@click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the rows. [default: the variant's]")
+@click.option(
+    "--promote",
+    type=click.Choice(["auto", "never", "always"]),
+    default="auto",
+    show_default=True,
+    help="Let the model score: if it passes the gate, never, or in any case.",
+)
+def train(
+    variant: str | None, seed: int, epochs: int | None, promote: Literal["auto", "never", "always"]
+) -> None:
+    """Train one variant, evaluate it, and promote it if it earns it.
+
+    \b
+    Examples:
+      reviews train
+      reviews train --variant cnn_lstm --seed 3
+      reviews train --variant lstm --epochs 4 --promote never
+    """
+    from models.variants import DEFAULT_VARIANT, find_variant
+
+    chosen = find_variant(DEFAULT_VARIANT if variant is None else variant)
+    wait_for_server = prepare_prefect()
+    from flows.command.messages import describe_training
+    from flows.train_model import train_model
+
+    wait_for_server()
+    echo(describe_training(train_model(variant=chosen.name, seed=seed, epochs=epochs, promote=promote)))
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=PathName(exists=True, path_type=Path))
+@click.option(
+    "--since",
+    type=click.DateTime(SINCE_FORMATS),
+    metavar="DATE",
+    help="Leave out files last changed before, in UTC: 2026-11-24, 2026-11-24T06:30.",
+)
+@click.option(
+    "--model", "model_id", metavar="MODEL_ID", help="Score with this promoted model, not the champion."
+)
+@click.option("--rescore", is_flag=True, help="Also score again what only other models have scored.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; show what would be scored, and why.")
+@click.option(
+    "--text-column", metavar="NAME", help="The column that holds the text, where it has another name."
+)
+def score(
+    files: tuple[Path, ...],
+    since: datetime | None,
+    model_id: str | None,
+    rescore: bool,
+    dry_run: bool,
+    text_column: str | None,
+) -> None:
+    """Score what is new in the inbox, or the FILES and folders named.
+
+    A file that was scored before is known by its content and skipped; one that was refused is tried again
+    when it is named here, or when its content changes. CSV, TSV, JSON lines, Parquet and
+    plain text are read, also as .gz or .zst, and zip or tar files of those.
+
+    With --rescore, what earlier models have scored is scored again from the texts in the database, and with
+    FILES only theirs; the earlier scores stay. --since then also leaves out sources first committed before it.
+
+    \b
+    Examples:
+      reviews score
+      reviews score --dry-run
+      reviews score ~/exports/2026-11-24.csv.gz
+      reviews score --text-column Comment survey.csv
+      reviews score --rescore --since 2026-11-01
+      reviews score --rescore --model cnn_lstm-s0-45f69cba155b
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.targets import require_no_own_folder
+
+    settings = load_settings()
+    require_no_own_folder(settings, files)
+    wait_for_server = prepare_prefect()
+    from flows.command.messages import describe_scoring
+    from flows.grants import grant
+    from flows.score_reviews import score_reviews
+
+    named = [str(path.absolute()) for path in files] or None
+    if not dry_run:
+        warm_up(settings, named or [])
+    wait_for_server()
+    with grant(named or []):
+        done = score_reviews(
+            files=named,
+            since=since,
+            model_id=model_id,
+            rescore=rescore,
+            dry_run=dry_run,
+            text_column=text_column,
+        )
+    echo(describe_scoring(done))
+
+
+@click.command()
+@click.pass_context
+def demo(context: click.Context) -> None:
+    """Run everything on a small generated archive, then show the answers.
+
+    Its home is data/demo, unless --home names another one.
+    """
+    from deployments.settings import PROJECT_ROOT
+
+    # Whatever REVIEWS_HOME says: generated reviews never mix with real ones. And commands that are shown name it.
+    root = context.find_root()
+    root.obj = root.obj or PROJECT_ROOT / "data" / "demo"
+    choose_home(root.obj)
+    wait_for_server = prepare_prefect()
+    from flows.command.demo import run_demo
+
+    wait_for_server()
+    run_demo(echo)

@@ -1,0 +1,141 @@
+"""What a command does before its flow: choose the home, prepare Prefect and Ctrl-C, load libraries meanwhile.
+
+The one module of the command that reads and sets variables of the environment.
+"""
+
+import os
+import shlex
+import signal
+import threading
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from data_contracts.errors import ReviewsError
+from tasks.support.interruption import INTERRUPTED
+
+if TYPE_CHECKING:
+    from deployments.settings import Settings
+
+PREFECT_DEFAULTS = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLI_PROMPT": "false",
+    "DO_NOT_TRACK": "1",
+}
+"""What the command sets before it loads Prefect, unless the environment has another value."""
+
+SECONDS_TO_END = 8.0
+"""How long a command may take to end after Ctrl-C."""
+INTERRUPTED_STATUS = 130
+"""The exit status after Ctrl-C: that of the shells, 128 and the signal's number."""
+
+
+def choose_home(home: Path) -> None:
+    """Let this process and those that it starts use a home, instead of the one that the environment names."""
+    os.environ["REVIEWS_HOME"] = str(home.absolute())
+
+
+def is_encoding_chosen() -> bool:
+    """Return whether the environment chooses the encoding of Python's standard streams."""
+    return "PYTHONIOENCODING" in os.environ
+
+
+def list_variables() -> Collection[str]:
+    """List the names of the environment's variables."""
+    return list(os.environ)
+
+
+def find_api_url() -> str | None:
+    """Return the address of the Prefect server in use, None where there is none."""
+    return os.environ.get("PREFECT_API_URL") or None
+
+
+def prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
+    """Set what Prefect reads when it is loaded: the server of this home's `reviews up`, else a temporary one.
+
+    Returns the function that waits until a temporary server answers; it starts while the caller loads the rest.
+    """
+    from deployments.local_server.running import find_running
+    from deployments.password import find_password
+    from deployments.settings import load_settings, require_prefect_home
+
+    settings = load_settings()
+    require_prefect_home(os.environ)
+    if running := find_running(settings):
+        url = os.environ.setdefault("PREFECT_API_URL", running.api_url)
+        # A server at another address does not get the password.
+        if url == running.api_url and (password := find_password(settings)):
+            os.environ["PREFECT_API_AUTH_STRING"] = password
+    os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(settings.prefect_dir / "storage"))
+    signal.signal(signal.SIGINT, _interrupt)
+    for name, value in PREFECT_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    if may_start:
+        from deployments.local_server.temporary_server import start_where_needed
+
+        if server := start_where_needed():
+            return server.wait_until_ready
+    return lambda: None
+
+
+def make_password_error() -> ReviewsError:
+    """Make the error for a Prefect server that refuses the password, with the next step."""
+    from deployments.password import client_file
+    from deployments.settings import load_settings
+
+    return ReviewsError(
+        f"Prefect's server at {os.environ.get('PREFECT_API_URL')} asks for another password. Next: for that of "
+        f"`reviews up` unset PREFECT_API_URL or type `. {shlex.quote(str(client_file(load_settings())))}`; for one of "
+        "your own set PREFECT_API_AUTH_STRING."
+    )
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Interrupt the command at Ctrl-C, and abort it if that takes too long.
+
+    Prefect tries for minutes to report the interrupted run to its server, which may be gone.
+    """
+    INTERRUPTED.set()
+    signal.signal(number, signal.default_int_handler)
+    timer = threading.Timer(SECONDS_TO_END, _abort)
+    timer.daemon = True
+    timer.start()
+    signal.default_int_handler(number, frame)
+
+
+def _abort() -> None:
+    os.write(2, b"\nAborted!\n")
+    os._exit(INTERRUPTED_STATUS)
+
+
+def warm_up(settings: "Settings", files: Sequence[str]) -> None:
+    """Load the libraries of scoring in another thread, if there seems to be something to score.
+
+    They take seconds, as does the start of Prefect's server, and neither waits for the other.
+    """
+    if files or _has_news(settings):
+        threading.Thread(target=_load_scoring, name="warm-up", daemon=True).start()
+
+
+def _has_news(settings: "Settings") -> bool:
+    """Return whether a file of the inbox was changed after the published copy; no file is read for that."""
+    from tasks.inbox.source_files import look_into
+
+    if not settings.inbox_dir.is_dir():
+        return False
+    published = settings.published.stat().st_mtime_ns if settings.published.is_file() else 0
+    return any(file.mtime_ns > published for file in look_into(settings.inbox_dir).files)
+
+
+def _load_scoring() -> None:
+    # The task that needs what can't be loaded raises the error.
+    with suppress(Exception):
+        import onnxruntime  # noqa: F401
+
+        import tasks.scoring.groups  # noqa: F401
+        from data_contracts.expectations import import_expectations
+
+        import_expectations()
