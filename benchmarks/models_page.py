@@ -1,25 +1,30 @@
-"""Writes `docs/models.md` and its pictures from the kept results, without training or measuring anything.
+"""Writes `docs/models.md`, its pictures and `docs/misjudged.md` from the kept results, without measuring anything.
 
-`benchmarks/variants.py` measures and keeps the results; all words and figures of the page are made here.
+`benchmarks/variants.py` measures and keeps the results; `benchmarks/misjudged_page.py` makes the other page.
 """
 
 import json
 import math
-import re
 import statistics
-import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from benchmarks import misjudged_page
+from benchmarks.markdown import (
+    NOTHING,
+    fill_paragraph,
+    format_percent,
+    format_spread,
+    format_table,
+    join_words,
+)
+from benchmarks.misjudged_page import find_misjudged, make_misjudged_page
 from benchmarks.models_figures import (
     Model,
     Results,
     compare_elsewhere,
     find_best,
-    find_right,
     group_models,
     list_training_ratios,
     list_values,
@@ -36,10 +41,6 @@ from tasks.report.charts import Chart
 PAGE = PROJECT_ROOT / "docs" / "models.md"
 IMAGES = PROJECT_ROOT / "docs" / "images"
 RESULTS = PROJECT_ROOT / "benchmarks" / "results" / "models.json"
-NOTHING = "–"
-
-WIDTH = 118
-"""Characters of a line of prose at most."""
 
 HEAD = """
 The variants of `reviews train`, on {dataset}: {train:,} reviews to learn from, {validation:,} of held-out
@@ -76,6 +77,9 @@ COMPARED = """
 `{best}` beside each seed variant, review by review: the share of seeds that are right, in {samples:,} draws of
 {reviews} reviews with replacement, the same ones for both.
 """
+MISJUDGED = """
+[misjudged.md](misjudged.md) lists the {missed} reviews that most seeds of `{best}` call wrongly, with their texts.
+"""
 BEHAVIOUR = """
 Tests that pass, in per cent, by type and capability ([evaluation-sets.md](evaluation-sets.md)); the mean of the
 seeds.
@@ -94,14 +98,16 @@ agreed to the last digit on seeds 0 to 4: `lstm` 0.847 (0.835 to 0.864), `lstm_d
 """
 
 
-def write_page() -> None:
-    """Write the page and its pictures from what is kept."""
+def write_pages() -> None:
+    """Write both pages and the pictures from what is kept."""
     results = read_results()
     charts = draw_all(results)
     IMAGES.mkdir(parents=True, exist_ok=True)
     for name, chart in charts.items():
         (IMAGES / name).write_text(make_standalone(chart), "utf-8")
-    PAGE.write_text(make_page(results, charts, read_elsewhere()), "utf-8")
+    reviews = read_elsewhere()
+    PAGE.write_text(make_page(results, charts, reviews), "utf-8")
+    misjudged_page.PAGE.write_text(make_misjudged_page(results, reviews), "utf-8")
 
 
 def read_results(path: Path = RESULTS) -> dict[str, Any]:
@@ -114,45 +120,45 @@ def read_results(path: Path = RESULTS) -> dict[str, Any]:
 def make_page(results: Results, charts: Mapping[str, Chart], reviews: Sequence[ElsewhereReview]) -> str:
     """Make the whole page; `reviews` are those whose scores are kept in the results."""
     sections = (
-        _write_head(results, reviews),
-        _write_quality(results, charts),
-        _write_cost(results, charts),
-        _write_elsewhere(results, reviews),
-        _write_failures(results, reviews),
-        _write_behaviour(results),
-        _write_ablations(results),
-        _write_stock(results),
+        _format_head(results, reviews),
+        _format_quality(results, charts),
+        _format_cost(results, charts),
+        _format_elsewhere(results, reviews),
+        _format_misjudged(results, reviews),
+        _format_behaviour(results),
+        _format_ablations(results),
+        _format_stock(results),
     )
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _write_head(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
+def _format_head(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
     best, models = find_best(results), group_models(results)
     accuracy = statistics.median(model["test"]["accuracy"] for model in models[best])
     baseline = results["baseline"]["test_accuracy"]
-    seeds = _join(str(seed) for seed in sorted({model["seed"] for model in results["models"]}))
+    seeds = join_words(str(seed) for seed in sorted({model["seed"] for model in results["models"]}))
     compared = [
-        f"{_write_points(each.difference)} beside `{name}` ({_write_interval(each)})"
+        f"{_format_points(each.difference)} beside `{name}` ({_format_interval(each)})"
         for name, each in compare_elsewhere(results, reviews).items()
     ]
-    said = _fill(
+    said = fill_paragraph(
         BEST,
         best=best,
         accuracy=accuracy,
         baseline=baseline,
-        points=_write_points(accuracy - baseline),
+        points=_format_points(accuracy - baseline),
         reviews=len(reviews),
-        elsewhere=_write_percent(rate_kinds(models[best], reviews)["all"]),
-        beside=f": {_join(compared)}" if compared else "",
+        elsewhere=format_percent(rate_kinds(models[best], reviews)["all"]),
+        beside=f": {join_words(compared)}" if compared else "",
     )
     old = results["of_earlier_code"]
     earlier = f" Of {len(results['models'])} bundles, {old} were trained by earlier code." if old else ""
     dataset = DATASETS[results["dataset"]]
-    head = _fill(HEAD, dataset=dataset, seeds=seeds, earlier=earlier, **results["rows"])
+    head = fill_paragraph(HEAD, dataset=dataset, seeds=seeds, earlier=earlier, **results["rows"])
     return "\n\n".join(["# The models side by side", head, results["machine"], said])
 
 
-def _write_quality(results: Results, charts: Mapping[str, Chart]) -> str:
+def _format_quality(results: Results, charts: Mapping[str, Chart]) -> str:
     figures: dict[str, Callable[[Model], float | None]] = {
         "test accuracy": lambda model: model["test"]["accuracy"],
         "on unseen texts": lambda model: model["test_unseen_texts"]["accuracy"],
@@ -171,7 +177,10 @@ def _write_quality(results: Results, charts: Mapping[str, Chart]) -> str:
     rows = [
         [
             f"`{name}`",
-            *(_spread(list_values(models, pick), digits.get(title, 2)) for title, pick in figures.items()),
+            *(
+                format_spread(list_values(models, pick), digits.get(title, 2))
+                for title, pick in figures.items()
+            ),
         ]
         for name, models in group_models(results).items()
     ]
@@ -184,11 +193,11 @@ def _write_quality(results: Results, charts: Mapping[str, Chart]) -> str:
     return "\n\n".join(
         [
             "## How good they are",
-            _write_image(charts["models-accuracy.svg"]),
-            _write_table(["variant", *figures], rows),
-            _fill(QUALITY, half_width=100 * half_width, level=100 * CONFIDENCE),
-            _write_image(charts["models-length.svg"]),
-            _write_image(charts["models-reliability.svg"]),
+            _format_image(charts["models-accuracy.svg"]),
+            format_table(["variant", *figures], rows),
+            fill_paragraph(QUALITY, half_width=100 * half_width, level=100 * CONFIDENCE),
+            _format_image(charts["models-length.svg"]),
+            _format_image(charts["models-reliability.svg"]),
         ]
     )
 
@@ -198,7 +207,7 @@ def find_half_width(share: float, reviews: int) -> float:
     return statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(share * (1 - share) / reviews)
 
 
-def _write_cost(results: Results, charts: Mapping[str, Chart]) -> str:
+def _format_cost(results: Results, charts: Mapping[str, Chart]) -> str:
     columns = [
         "variant",
         "parameters",
@@ -210,36 +219,36 @@ def _write_cost(results: Results, charts: Mapping[str, Chart]) -> str:
         "the same, words found",
         "reviews/s",
     ]
-    rows = [_write_cost_row(results, name, models) for name, models in group_models(results).items()]
+    rows = [_format_cost_row(results, name, models) for name, models in group_models(results).items()]
     baseline = results["baseline"]
     features, seconds = f"{baseline['features']:,}", f"{baseline['seconds']:.0f}"
     rows.append([f"*{baseline['name']}*", features, NOTHING, seconds, *[NOTHING] * 5])
     return "\n\n".join(
         [
             "## What they cost",
-            _write_table(columns, rows),
-            _fill(COST, stock_speed=next(iter(results["speed"].values()))["stock_reviews_a_second"]),
-            _write_image(charts["models-speed.svg"]),
+            format_table(columns, rows),
+            fill_paragraph(COST, stock_speed=next(iter(results["speed"].values()))["stock_reviews_a_second"]),
+            _format_image(charts["models-speed.svg"]),
         ]
     )
 
 
-def _write_cost_row(results: Results, name: str, models: Sequence[Model]) -> list[str]:
+def _format_cost_row(results: Results, name: str, models: Sequence[Model]) -> list[str]:
     speed = results["speed"].get(name)
     return [
         f"`{name}`",
         _join_values(sorted({model["parameters"] for model in models}), ","),
         f"{statistics.median(model['bytes'] for model in models) / 1e6:.1f}",
-        _spread(list_values(models, lambda model: model["training_seconds"]), 0),
-        _spread(list_training_ratios(results, models), 2),
-        _spread(list_values(models, lambda model: model["command_seconds"]), 0),
+        format_spread(list_values(models, lambda model: model["training_seconds"]), 0),
+        format_spread(list_training_ratios(results, models), 2),
+        format_spread(list_values(models, lambda model: model["command_seconds"]), 0),
         f"{speed['ratio']:.1f} ({speed['low']:.1f} to {speed['high']:.1f})" if speed else NOTHING,
         f"{speed['words_found_ratio']:.1f}" if speed else NOTHING,
         f"{speed['reviews_a_second']:,.0f}" if speed else NOTHING,
     ]
 
 
-def _write_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
+def _format_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
     rates = {name: rate_kinds(models, reviews) for name, models in group_models(results).items()}
     kinds = list(next(iter(rates.values())))
     of_seeds = {
@@ -249,24 +258,24 @@ def _write_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> st
     rows = [
         [
             f"`{name}`",
-            f"{_write_percent(rate['all'])} ({min(of_seeds[name]):.1f} to {max(of_seeds[name]):.1f})",
-            *(_write_percent(rate[kind]) for kind in kinds[1:]),
+            f"{format_percent(rate['all'])} ({min(of_seeds[name]):.1f} to {max(of_seeds[name]):.1f})",
+            *(format_percent(rate[kind]) for kind in kinds[1:]),
         ]
         for name, rate in rates.items()
     ]
     parts = [
         "## Reviews from elsewhere",
-        _fill(ELSEWHERE, reviews=len(reviews)),
-        _write_table(["variant", *kinds], rows),
+        fill_paragraph(ELSEWHERE, reviews=len(reviews)),
+        format_table(["variant", *kinds], rows),
     ]
     compared = compare_elsewhere(results, reviews)
     if compared:
         parts += [
-            _fill(COMPARED, best=find_best(results), samples=SAMPLES, reviews=len(reviews)),
-            _write_table(
+            fill_paragraph(COMPARED, best=find_best(results), samples=SAMPLES, reviews=len(reviews)),
+            format_table(
                 ["beside", "difference", f"{100 * CONFIDENCE:.0f} % of draws", "p"],
                 [
-                    [f"`{name}`", _write_points(each.difference), _write_interval(each), f"{each.p:.4f}"]
+                    [f"`{name}`", _format_points(each.difference), _format_interval(each), f"{each.p:.4f}"]
                     for name, each in compared.items()
                 ],
             ),
@@ -274,43 +283,14 @@ def _write_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> st
     return "\n\n".join(parts)
 
 
-def _write_failures(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
-    best = find_best(results)
-    models = group_models(results)[best]
-    wrong = 1 - find_right(models, reviews)
-    scores = np.median([model["elsewhere_scores"] for model in models], axis=0)
-    missed = [place for place in range(len(reviews)) if wrong[place] > 0.5]
-    rows = [
-        [
-            reviews[place].id,
-            reviews[place].kind,
-            reviews[place].label,
-            f"{scores[place]:.3f}",
-            f"{round(wrong[place] * len(models))} of {len(models)}",
-            escape_markdown(reviews[place].text),
-        ]
-        for place in missed
-    ]
-    if not rows:
+def _format_misjudged(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
+    best, missed = find_best(results), find_misjudged(results, reviews)
+    if not missed:
         return f"Most seeds of `{best}` call all of them rightly."
-    return "\n\n".join(
-        [
-            "<details>",
-            f"<summary>The {len(rows)} reviews that most seeds of <code>{best}</code> call wrongly, with the median "
-            "score</summary>",
-            _write_table(["id", "kind", "label", "score", "seeds wrong", "text"], rows, words=6),
-            "</details>",
-        ]
-    )
+    return fill_paragraph(MISJUDGED, best=best, missed=len(missed))
 
 
-def escape_markdown(text: str) -> str:
-    """Write a text so that it stands in a cell of a Markdown table as it is, on one line."""
-    marked = re.sub(r"([\\`*_\[\]|~$:])", r"\\\1", " ".join(text.split()))
-    return marked.replace("&", "&amp;").replace("<", "&lt;")
-
-
-def _write_behaviour(results: Results) -> str:
+def _format_behaviour(results: Results) -> str:
     models = group_models(results)
     rows = []
     for test, capabilities in CAPABILITIES.items():
@@ -322,19 +302,19 @@ def _write_behaviour(results: Results) -> str:
             ]
             words = name.replace("_", " ")
             label = f"**{words}**" if group == "by_test" else words
-            rows.append([label, *(_write_percent(rate) for rate in rates)])
+            rows.append([label, *(format_percent(rate) for rate in rates)])
     return "\n\n".join(
         [
             "## Behaviour",
-            _fill(BEHAVIOUR),
-            _write_table(["tests", *(f"`{name}`" for name in models)], rows),
+            fill_paragraph(BEHAVIOUR),
+            format_table(["tests", *(f"`{name}`" for name in models)], rows),
         ]
     )
 
 
-def _write_ablations(results: Results) -> str:
+def _format_ablations(results: Results) -> str:
     rows = [
-        [f"`{name}`", part, _spread(accuracies, 4)]
+        [f"`{name}`", part, format_spread(accuracies, 4)]
         for name, models in group_models(results).items()
         for part, accuracies in _list_parts(models)
     ]
@@ -343,8 +323,8 @@ def _write_ablations(results: Results) -> str:
     return "\n\n".join(
         [
             "## What each part does",
-            _fill(ABLATIONS),
-            _write_table(["variant", "part", "test accuracy"], rows, words=2),
+            fill_paragraph(ABLATIONS),
+            format_table(["variant", "part", "test accuracy"], rows, words=2),
         ]
     )
 
@@ -358,7 +338,7 @@ def _list_parts(models: Sequence[Model]) -> list[tuple[str, list[float]]]:
     return [*parts, ("the whole", whole)] if parts else []
 
 
-def _write_stock(results: Results) -> str:
+def _format_stock(results: Results) -> str:
     runs = results["stock"]
     if not runs:
         return ""
@@ -368,53 +348,21 @@ def _write_stock(results: Results) -> str:
         accuracy = ours.get((run["variant"], run["seed"]))
         cells = [f"{run['test_accuracy']:.4f}", NOTHING if accuracy is None else f"{accuracy:.4f}"]
         rows.append([f"`{run['variant']}`", str(run["seed"]), *cells])
-    table = _write_table(["variant", "seed", "plain", "`reviews train`"], rows)
-    return "\n\n".join(["## Beside plain Keras code", _fill(PLAIN_KERAS), table])
+    table = format_table(["variant", "seed", "plain", "`reviews train`"], rows)
+    return "\n\n".join(["## Beside plain Keras code", fill_paragraph(PLAIN_KERAS), table])
 
 
-def _fill(words: str, **figures: Any) -> str:
-    """Put the figures into a paragraph and break it into lines."""
-    text = " ".join(words.format(**figures).split())
-    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
-
-
-def _write_image(chart: Chart) -> str:
-    return f"![{chart.title}](images/{chart.name}.svg)\n\n{_fill('*{title}.* {summary}', **vars(chart))}"
-
-
-def _write_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:
-    """Write a Markdown table; the first columns, as many as `words`, are aligned as words, the others as numbers."""
-    lines = [columns, ["---" if place < words else "---:" for place in range(len(columns))], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _spread(values: Sequence[float], digits: int) -> str:
-    """Write the median with the lowest and the highest of several values."""
-    if not values:
-        return NOTHING
-    median, low, high = (
-        f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values))
-    )
-    return median if len(values) == 1 else f"{median} ({low} to {high})"
+def _format_image(chart: Chart) -> str:
+    return f"![{chart.title}](images/{chart.name}.svg)\n\n{fill_paragraph('*{title}.* {summary}', **vars(chart))}"
 
 
 def _join_values(values: Sequence[float], spec: str) -> str:
-    return _join(format(value, spec) for value in values)
+    return join_words(format(value, spec) for value in values)
 
 
-def _join(words: Iterable[str]) -> str:
-    """Write a list in words."""
-    *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def _write_percent(share: float) -> str:
-    return f"{100 * share:.1f}"
-
-
-def _write_points(share: float) -> str:
+def _format_points(share: float) -> str:
     return f"{100 * share:+.1f} points"
 
 
-def _write_interval(compared: PairedDifference) -> str:
+def _format_interval(compared: PairedDifference) -> str:
     return f"{100 * compared.low:+.1f} to {100 * compared.high:+.1f}"

@@ -8,7 +8,8 @@ seed, data and code are the present ones, the newest of several; `--any-code` ta
 page says so. `--train` ingests where that is not done, and trains what is missing with `reviews train --promote never`,
 each seed after stock Keras `fit` of `cnn_lstm` in plain code, on a machine that does nothing else. How long a command
 took, and what stock Keras reached, is kept in `HOME/benchmarks/variants.jsonl`. All figures go to
-`benchmarks/results/models.json`, which is in git; `--render` writes the page and its pictures from it alone.
+`benchmarks/results/models.json`, which is in git; `--render` writes the page, its pictures and `docs/misjudged.md`
+from it alone.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.all import describe_machine
-from benchmarks.models_page import PAGE, RESULTS, write_page
+from benchmarks.models_page import PAGE, RESULTS, write_pages
 from benchmarks.plain_keras import SEED_VARIANTS
 from benchmarks.scoring_engine import prepare_predict, read_texts, time_of
 from data_contracts.errors import BundleError
@@ -68,7 +69,7 @@ def main() -> None:
             train_missing(home, variants, arguments.seeds, fingerprints, arguments.stock)
         bundles = find_bundles(home / "bundles", variants, arguments.seeds, fingerprints)
         keep_results(measure(home, bundles, arguments.runs))
-    write_page()
+    write_pages()
     print(f"Written: {PAGE.relative_to(PROJECT_ROOT)}")
 
 
