@@ -40,7 +40,7 @@ audit: $(STAMP) ## Look for known weaknesses in the code (bandit) and, where its
 		|| ! grep -q "known vulnerabilit" .venv/audit.txt || (cat .venv/audit.txt; false)
 	@tail -n 2 .venv/audit.txt
 
-docs: $(STAMP) ## Write the tables and the answers of a new demo into docs/tables.md, docs/queries.md and README.md (a minute)
+docs: $(STAMP) ## Write what the pages repeat of the code, and the answers of a new demo, into docs and README.md (a minute)
 	$(BIN)/python -m docs
 
 faults: $(STAMP) ## Kill commands at every fault point and at 50 random moments, into docs/reliability.md (half an hour)

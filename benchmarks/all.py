@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.plots import draw
 from deployments.settings import PROJECT_ROOT
+from docs.pages import Part, write_part
 from models.lstm.engine import count_cores
 from tasks.warehouse.model_registry import list_models
 
@@ -125,13 +126,7 @@ def read_processor() -> str:
 
 def write_down(name: str, text: str) -> None:
     """Put `text` in the document's place of this name, instead of what stood there."""
-    begin, end = f"<!-- make bench: {name} -->", f"<!-- end: {name} -->"
-    document = DOCUMENT.read_text("utf-8")
-    before, found, rest = document.partition(begin)
-    _, ended, after = rest.partition(end)
-    if not (found and ended):
-        raise SystemExit(f"{DOCUMENT}: has no place {begin} ... {end}")
-    DOCUMENT.write_text(f"{before}{begin}\n{text}\n{end}{after}", "utf-8")
+    write_part(Part(DOCUMENT, "make bench", name), text)
 
 
 def read_figures(path: Path) -> dict[str, dict[str, float]]:

@@ -11,14 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import misjudged_page
-from benchmarks.markdown import (
-    NOTHING,
-    fill_paragraph,
-    format_percent,
-    format_spread,
-    format_table,
-    join_words,
-)
 from benchmarks.misjudged_page import find_misjudged, make_misjudged_page
 from benchmarks.models_figures import (
     Model,
@@ -34,6 +26,14 @@ from benchmarks.models_plots import draw_all, make_standalone
 from benchmarks.paired import SAMPLES, PairedDifference
 from data_contracts.archive import DATASETS
 from deployments.settings import PROJECT_ROOT
+from docs.markdown import (
+    NOTHING,
+    fill_paragraph,
+    format_percent,
+    format_spread,
+    format_table,
+    join_words,
+)
 from models.evaluation.behaviour import CAPABILITIES, ElsewhereReview, read_elsewhere
 from models.evaluation.comparison import CONFIDENCE
 from tasks.report.charts import Chart

@@ -36,12 +36,12 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from deployments.settings import PROJECT_ROOT
+from docs.pages import DOCS, Part, write_part
 from tasks.archive.sample import write_sample_archive
 
 REVIEWS = Path(sys.executable).with_name("reviews")
-DOCUMENT = PROJECT_ROOT / "docs" / "reliability.md"
+PART = Part(DOCS / "reliability.md", "python -m benchmarks.soak", "soak")
 CHART = PROJECT_ROOT / "docs" / "images" / "soak.svg"
-BEGIN, END = "<!-- soak -->", "<!-- end: soak -->"
 LOOK_SECONDS = 2.0
 DRAIN_SECONDS = 600.0
 MOST_GROWTH = 0.10
@@ -93,7 +93,7 @@ def main() -> int:
     table = describe(dropped, samples, trouble)
     print(table)
     if arguments.document:
-        write_down(table)
+        write_part(PART, table)
         draw(samples)
     return 1 if trouble else 0
 
@@ -322,13 +322,6 @@ def describe(dropped: Sequence[Dropped], samples: Sequence[Sample], trouble: Seq
     return "\n".join(
         ["| what | figure |", "| --- | ---: |", *(f"| {name} | {figure} |" for name, figure in rows)]
     )
-
-
-def write_down(table: str) -> None:
-    """Put the table in its place in the document."""
-    before, _, rest = DOCUMENT.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", "utf-8")
 
 
 def draw(samples: Sequence[Sample]) -> None:

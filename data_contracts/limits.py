@@ -32,11 +32,11 @@ class RowLimits:
     """How far a row, and a file of rows, may go."""
 
     max_text_chars: int = 100_000
-    """Unicode characters of one text; the longest review of the Stanford archive has 14,282."""
+    """The longest text of a row, in Unicode characters; the longest review of the Stanford archive has 14,282."""
     max_bad_share: float = 0.2
-    """Share of a file's rows, 0 to 1, that may be bad."""
+    """The share of a file's rows, 0 to 1, that may be bad before the file is refused."""
     min_bad_rows: int = 10
-    """Up to this many bad rows never refuse a file, however small it is."""
+    """The number of bad rows that never refuse a file, however small it is."""
 
 
 def exceeds_bad_rows(rows_read: int, rows_bad: int, limits: RowLimits) -> bool:

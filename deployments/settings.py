@@ -31,44 +31,46 @@ class Settings:
     """Where things lie and which limits hold."""
 
     home: Path
-    """REVIEWS_HOME: the folder of all data; default `data/` in the project's root."""
+    """REVIEWS_HOME: the folder of all data."""
     archive: str = PUBLISHED_URL
     """REVIEWS_ARCHIVE: path or URL of the Large Movie Review archive."""
     input_dirs: tuple[Path, ...] = ()
-    """REVIEWS_INPUT_DIRS: folders in which runs of deployments may be told to read files, as in the inbox."""
+    """REVIEWS_INPUT_DIRS: folders in which runs of deployments may read named files, as in the inbox; whole paths with
+    `:` between them."""
     limits: RowLimits = field(default_factory=RowLimits)
-    """REVIEWS_MAX_TEXT_CHARS, REVIEWS_MAX_BAD_SHARE, REVIEWS_MIN_BAD_ROWS."""
+    """How far a row, and a file of rows, may go; a setting each."""
     port: int = 4200
-    """REVIEWS_PORT: where `reviews up` serves Prefect's API and pages."""
+    """REVIEWS_PORT: the port on which `reviews up` serves Prefect's API and pages."""
     host: str = "127.0.0.1"
-    """REVIEWS_HOST: the address that it serves them on."""
+    """REVIEWS_HOST: the address on which it serves them; `0.0.0.0`, every address, needs REVIEWS_ALLOWED_HOSTS too."""
     allowed_hosts: tuple[str, ...] = ()
-    """REVIEWS_ALLOWED_HOSTS: further names or addresses that it answers to, for other machines or a proxy."""
+    """REVIEWS_ALLOWED_HOSTS: further names or addresses that it answers to, for other machines or a proxy; with commas
+    between them."""
     password: str | None = field(default=None, repr=False)
-    """PREFECT_SERVER_API_AUTH_STRING: the password of its server; without, `reviews up` makes one."""
+    """PREFECT_SERVER_API_AUTH_STRING: the password of its server, such as `user:password`."""
     poll_seconds: float = 2
-    """REVIEWS_POLL_SECONDS: how often the worker asks for work, and how often the inbox is looked at if watched."""
+    """REVIEWS_POLL_SECONDS: how often the worker asks for work, and how often a watched inbox is read, in seconds."""
     drain_seconds: float = 60
-    """REVIEWS_DRAIN_SECONDS: how long `reviews up` waits for runs that go on when it is stopped."""
+    """REVIEWS_DRAIN_SECONDS: how long `reviews up` waits for running flows when it is stopped; 0 does not wait."""
     watch_inbox: bool = False
-    """REVIEWS_WATCH_INBOX: let `reviews up` score files as soon as they arrive."""
+    """REVIEWS_WATCH_INBOX: `true` lets `reviews up` score files as soon as they arrive."""
     alert_url: str | None = field(default=None, repr=False)
-    """REVIEWS_ALERT_URL: the webhook that is told of failed runs; a secret, so it is never shown."""
+    """REVIEWS_ALERT_URL: the webhook that receives the alerts; a secret, so it is never shown."""
 
     keep_backups: int = 7
-    """REVIEWS_KEEP_BACKUPS: backups in `backups/` beyond which the oldest go; 0 keeps all."""
+    """REVIEWS_KEEP_BACKUPS: the number of newest backups that stay in `backups/`; 0 keeps all."""
     write_reports: bool = True
-    """REVIEWS_REPORTS: let runs write their report; without, `reviews report` does when asked."""
+    """REVIEWS_REPORTS: `false` leaves out the report that a run writes at its end; `reviews report` still makes it."""
     keep_reports: int = 100
-    """REVIEWS_KEEP_REPORTS: reports in `reports/` beyond which the oldest go; 0 keeps all."""
+    """REVIEWS_KEEP_REPORTS: the number of newest reports that stay in `reports/`; 0 keeps all."""
     keep_runs_days: float = 30
-    """REVIEWS_KEEP_RUNS_DAYS: how long Prefect's server under `reviews up` keeps runs that have ended."""
+    """REVIEWS_KEEP_RUNS_DAYS: how many days Prefect's server under `reviews up` keeps runs that have ended."""
     keep_quarantine_days: float = 0
-    """REVIEWS_KEEP_QUARANTINE_DAYS: after how many days a bad row's bytes are dropped; 0 keeps them."""
+    """REVIEWS_KEEP_QUARANTINE_DAYS: after how many days a quarantined row's bytes are deleted; 0 keeps them."""
     drift: str = "warn"
-    """REVIEWS_DRIFT: 'warn' of drift, or 'error', so that a run which finds it fails; its scores stay."""
+    """REVIEWS_DRIFT: `warn` of drift, or `error`: a run that finds drift fails, and its scores stay."""
     scored_files: str = "keep"
-    """REVIEWS_SCORED_FILES: 'keep' scored files in the inbox, or 'move' them to `scored/`."""
+    """REVIEWS_SCORED_FILES: `keep` scored files in the inbox, or `move` them to `scored/DATE/`."""
 
     @property
     def archive_dir(self) -> Path:

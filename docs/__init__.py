@@ -1,1 +1,1 @@
-"""What makes the pages of this folder that are made: `make docs`."""
+"""The pages for readers, and the code that makes parts of them: `make docs`."""

@@ -1,19 +1,19 @@
 """Make the made parts of the pages anew, with a demo of its own in a temporary home (a minute): `python -m docs`.
 
-`python -m docs tables` makes the page of the tables alone, at once.
+`python -m docs code` makes what repeats the code, without the demo's answers, at once.
 """
 
 import sys
 
-from docs import queries_page, tables_page
-from docs.pages import write_made
+from docs.code_parts import write_code_parts
+from docs.queries_page import renew_answers
 
 
 def main() -> None:
-    """Make the page of the tables, then the answers of the page of queries and the README."""
-    write_made(tables_page.PAGE, tables_page.make_page())
-    if sys.argv[1:] != ["tables"]:
-        queries_page.renew_answers()
+    """Make what repeats the code, then the answers on the page of queries and in the README."""
+    write_code_parts()
+    if sys.argv[1:] != ["code"]:
+        renew_answers()
 
 
 if __name__ == "__main__":

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 import duckdb
 
 from data_contracts.warehouse import list_migrations, read_views
-from docs.pages import DOCS
+from docs.markdown import escape_cell, format_table
 from tasks.warehouse.connection import bring_up_to_date
 
-PAGE = DOCS / "tables.md"
 RELATIONS = (
     ("inbox_files", "}o--o{", "scored_files", "source_sha256"),
     ("scored_files", "}|--o{", "source_reviews", "source_sha256"),
@@ -148,7 +147,7 @@ def _read_view(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 
 def make_page() -> str:
-    """Give the made part of the page."""
+    """Make the drawing of the tables, and a section for each view and table."""
     relations = read_relations()
     tables = [each for each in relations if not each.is_view]
     views = [each for each in relations if each.is_view]
@@ -176,22 +175,19 @@ def _draw(tables: list[Relation]) -> str:
 
 
 def _describe(relation: Relation) -> str:
-    lines = [f"### {relation.name}", "", _escape(relation.grain), ""]
-    if relation.is_view:
-        lines += ["| column | type | meaning |", "| --- | --- | --- |"]
-        lines += [f"| `{each.name}` | {each.type} | {_escape(each.meaning)} |" for each in relation.columns]
-    else:
-        lines += ["| column | type | null | meaning |", "| --- | --- | --- | --- |"]
-        lines += [
-            f"| `{each.name}` | {each.type} | {_say_null(each)} | {_escape(each.meaning)} |"
-            for each in relation.columns
+    columns = ("column", "type", "meaning") if relation.is_view else ("column", "type", "null", "meaning")
+    rows = [
+        [
+            f"`{each.name}`",
+            each.type,
+            *([] if relation.is_view else [_say_null(each)]),
+            escape_cell(each.meaning),
         ]
-    return "\n".join(lines)
+        for each in relation.columns
+    ]
+    table = format_table(columns, rows, words=len(columns))
+    return f"### {relation.name}\n\n{escape_cell(relation.grain)}\n\n{table}"
 
 
 def _say_null(column: Column) -> str:
     return "key" if column.is_key else "no" if column.is_required else "may be"
-
-
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from data_contracts.faults import FAULT_POINTS
-from deployments.settings import PROJECT_ROOT
+from docs.pages import DOCS, Part, write_part
 from tests.faults.harness import (
     Trial,
     points_of,
@@ -22,8 +22,7 @@ from tests.faults.harness import (
     try_point,
 )
 
-DOCUMENT = PROJECT_ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- make faults -->", "<!-- end: faults -->"
+PART = Part(DOCS / "reliability.md", "make faults", "faults")
 
 
 def main() -> int:
@@ -41,7 +40,7 @@ def main() -> int:
     table = describe(trials)
     print(table)
     if arguments.document:
-        write_down(table)
+        write_part(PART, table)
     return 1 if any(trial.trouble for trial in trials) else 0
 
 
@@ -87,14 +86,6 @@ def describe(trials: list[Trial]) -> str:
 def _judge(trials: list[Trial]) -> str:
     broken = sum(bool(trial.trouble) for trial in trials)
     return f"**{broken} of {len(trials)} differ**" if broken else "equal"
-
-
-def write_down(table: str) -> None:
-    """Put the table in its place in the document."""
-    document = DOCUMENT.read_text("utf-8")
-    before, _, rest = document.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", "utf-8")
 
 
 if __name__ == "__main__":

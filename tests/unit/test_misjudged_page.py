@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import misjudged_page, models_page
-from benchmarks.markdown import escape_markdown
 from benchmarks.misjudged_page import make_misjudged_page
+from docs.markdown import escape_markdown
 from models.evaluation.behaviour import read_elsewhere
 from tests.unit.benchmark_results import REVIEWS, RIGHT, WRONG, make_results
 

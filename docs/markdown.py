@@ -1,4 +1,4 @@
-"""Markdown for pages that are written from kept results: paragraphs, tables, and figures as words."""
+"""Markdown for the pages that code writes: paragraphs, tables, and figures as words."""
 
 import re
 import statistics
@@ -23,6 +23,11 @@ def format_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, words
     """Format a Markdown table; the first columns, as many as `words`, are aligned as words, the others as numbers."""
     lines = [columns, ["---" if place < words else "---:" for place in range(len(columns))], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def escape_cell(text: str) -> str:
+    """Escape Markdown of our own for a cell of a table."""
+    return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 def escape_markdown(text: str) -> str:

@@ -1,0 +1,27 @@
+"""The parts of pages that repeat what the code says, each with the function that makes it."""
+
+from collections.abc import Callable
+from functools import partial
+
+from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
+from docs import events_table, package_tree, settings_table, tables_page
+from docs.pages import DOCS, Part, write_part
+from docs.rules_table import make_table as make_rules
+
+MAKER = "make docs"
+
+CODE_PARTS: dict[Part, Callable[[], str]] = {
+    Part(DOCS / "tables.md", MAKER, "tables"): tables_page.make_page,
+    Part(DOCS / "scoring.md", MAKER, "row rules"): partial(make_rules, ROW_RULES),
+    Part(DOCS / "scoring.md", MAKER, "scoring rules"): partial(make_rules, SCORING_RULES),
+    Part(DOCS / "scoring.md", MAKER, "file rules"): partial(make_rules, FILE_RULES),
+    Part(DOCS / "operations.md", MAKER, "events"): events_table.make_table,
+    Part(DOCS / "settings.md", MAKER, "settings"): settings_table.make_table,
+    Part(DOCS / "design.md", MAKER, "packages"): package_tree.make_tree,
+}
+
+
+def write_code_parts() -> None:
+    """Make every part anew."""
+    for part, make in CODE_PARTS.items():
+        write_part(part, make())

@@ -1,0 +1,12 @@
+"""The table of events in docs/operations.md, from the docstring of `tasks/stages/events.py`."""
+
+import ast
+from pathlib import Path
+
+MODULE = Path(__file__).parents[1] / "tasks" / "stages" / "events.py"
+
+
+def make_table() -> str:
+    """Give the table that stands in the module's docstring; the module is read, not imported."""
+    docstring = ast.get_docstring(ast.parse(MODULE.read_text("utf-8"))) or ""
+    return "\n".join(line for line in docstring.splitlines() if line.startswith("|"))

@@ -1,0 +1,13 @@
+"""The tables of rules in docs/scoring.md, from the contract of review files."""
+
+from collections.abc import Mapping
+
+from docs.markdown import escape_cell, format_table
+
+COLUMNS = ("rule", "what is wrong, and what to do")
+
+
+def make_table(rules: Mapping[str, str]) -> str:
+    """Make a table of rules with their words."""
+    rows = [[f"`{rule}`", escape_cell(words)] for rule, words in rules.items()]
+    return format_table(COLUMNS, rows, words=len(COLUMNS))

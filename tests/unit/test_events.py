@@ -1,0 +1,37 @@
+"""The events that flows emit are those that the module's table lists, which the docs show."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from data_contracts.expectations import CheckResult
+from docs.events_table import make_table
+from tasks.stages import events
+
+FAILED = CheckResult("reviews", "a_rule", "expect_it", "column", "error", False, "2", "1", 1)
+EMITTING: list[Callable[[], None]] = [
+    lambda: events.tell_promoted("lstm-s0", "it is the first", None),
+    lambda: events.tell_committed("lstm-s0", {}),
+    lambda: events.tell_contract_failed([FAILED]),
+    lambda: events.tell_drift(["score"], ["it moved"]),
+    lambda: events.tell_refused(["a.csv"], ["file_empty"]),
+    lambda: events.tell_inbox_changed(1),
+]
+
+
+def test_the_table_lists_every_event_with_its_resource_and_payload(monkeypatch: pytest.MonkeyPatch) -> None:
+    emitted = []
+
+    def keep(event: str, *, resource: Mapping[str, str], payload: Mapping[str, Any]) -> None:
+        emitted.append((event, resource["prefect.resource.id"], set(payload)))
+
+    monkeypatch.setattr(events, "emit_event", keep)
+    for emit in EMITTING:
+        emit()
+    listed = []
+    for line in make_table().splitlines()[2:]:
+        event, resource, payload = (cell.strip() for cell in line.strip("|").split("|"))
+        filled = resource.replace("<model_id>", "lstm-s0").replace("<boundary>", "reviews")
+        listed.append((event.strip("`"), filled.strip("`"), set(payload.split("`")[1::2])))
+    assert listed == emitted
