@@ -1,0 +1,82 @@
+"""What the pages name is there: files, modules and what they define, and the places that links lead to."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.pages import list_parts, read_part
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FOLDERS = "flows|tasks|models|data_contracts|deployments|benchmarks|tests|docs"
+MEASURED = ("make bench",)
+"""Makers of parts that keep the names that held when they were measured."""
+
+_PATH = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/[\w./-]*\w")
+_DOTTED = re.compile(rf"`(?:python -m )?((?:{FOLDERS})(?:\.\w+)+)\b")
+_LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def read_prose(page: Path) -> str:
+    """Give a page without the parts that keep old names."""
+    text = page.read_text("utf-8")
+    for part in list_parts(page):
+        if part.maker in MEASURED:
+            text = text.replace(read_part(part), "")
+    return text
+
+
+def list_anchors(page: Path) -> set[str]:
+    """Name the headings of a page as GitHub links them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def is_defined(dotted: str) -> bool:
+    """Tell whether a dotted name is a package, a module, or what a module defines at its top."""
+    parts = dotted.split(".")
+    for end in range(len(parts), 0, -1):
+        path, rest = ROOT.joinpath(*parts[:end]), parts[end:]
+        if path.is_dir():
+            return not rest
+        if path.with_suffix(".py").is_file():
+            return not rest or rest[0] in list_names(path.with_suffix(".py"))
+    return False
+
+
+def list_names(module: Path) -> set[str]:
+    """Name what a module defines at its top."""
+    names = set()
+    for node in ast.parse(module.read_text("utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+    return names
+
+
+@each_page
+def test_every_file_and_folder_that_a_page_names_is_there(page: Path) -> None:
+    named = _PATH.findall(read_prose(page))
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
+@each_page
+def test_every_module_and_function_that_a_page_names_is_there(page: Path) -> None:
+    assert not [dotted for dotted in _DOTTED.findall(read_prose(page)) if not is_defined(dotted)]
+
+
+@each_page
+def test_every_link_to_a_page_or_a_heading_leads_there(page: Path) -> None:
+    broken = []
+    for target, anchor in _LINK.findall(page.read_text("utf-8")):
+        linked = page.parent / target if target else page
+        if not linked.exists() or (anchor and anchor not in list_anchors(linked)):
+            broken.append(f"{target}#{anchor}")
+    assert not broken
