@@ -67,7 +67,6 @@ def list_commands(
         "engine": ("scoring_engine", *named, *test, *every, "--json", str(home / "engine.json")),
         "same-scores": ("same_scores", *folders, *test),
         "without-model": ("without_model", *folders, *test, *every),
-        "training": ("training", str(home), *every),
         "ingest": ("ingest", str(archive), *every),
         "start-up": ("start_up", str(home), *every),
         "flow": ("whole_flow", str(home), *every),

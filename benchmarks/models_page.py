@@ -64,10 +64,12 @@ gave. Beside the spread of seeds, which reviews are tested on moves an accuracy 
 COST = """
 Ratios count; times are of one machine. *Training* is the fit alone, with its look at the validation rows after each
 epoch, and its ratio is to stock Keras `fit` of `cnn_lstm` in plain code, 2 epochs of the same seed in the same run
-(less is faster). *Whole command* is `reviews train`, with reading, evaluating and the fresh process that checks the
-bundle. *Scoring* is from texts to scores, the median and the range of turns, as a multiple of stock `model.predict`
-of `lstm` in the same run ({stock_speed:,.0f} reviews/s), which is spared finding the words (more is faster); *words
-found* is ours spared it too. For the baseline: words and pairs in use; the seconds of counting, fitting and predicting.
+(less is faster); the seed variants' times are of the version that computed their LSTM itself
+([performance.md](performance.md#training)). *Whole command* is `reviews train`, with reading, evaluating and the fresh
+process that checks the bundle. *Scoring* is from texts to scores, the median and the range of turns, as a multiple of
+stock `model.predict` of `lstm` in the same run ({stock_speed:,.0f} reviews/s), which is spared finding the words (more
+is faster); *words found* is ours spared it too. For the baseline: words and pairs in use; the seconds of
+counting, fitting and predicting.
 """
 ELSEWHERE = """
 Accuracy in per cent on {reviews} reviews of our own writing ([evaluation-sets.md](evaluation-sets.md)), all and by
@@ -90,11 +92,11 @@ Test accuracy of a model's parts alone, and of the whole.
 PLAIN_KERAS = """
 *Plain* is `benchmarks/plain_keras.py`, which shares no code with `models/`: the same training rows (a tenth of the
 titles held out), 2 epochs, batches of 64, 5,000 words, 500 long, the epoch with the lower validation loss kept.
-With the same seed it draws the same weights and batches. `reviews train` computes the LSTM itself: the same for a
-batch, to 1e-6 ([performance.md](performance.md#training)); but training is chaotic, so that a seed comes out
-elsewhere in the same range, and the range is what to compare. While training was Keras's own `fit`, both sides
-agreed to the last digit on seeds 0 to 4: `lstm` 0.847 (0.835 to 0.864), `lstm_dropout` 0.840 (0.836 to 0.865),
-`cnn_lstm` 0.881 (0.819 to 0.887).
+With the same seed it draws the same weights and batches. The models on this page were trained by a version that
+computed the LSTM of a seed variant itself: the same for a batch, to 1e-6; but training is chaotic, so that a seed
+comes out elsewhere in the same range, and the range is what to compare. Now `reviews train` is Keras's own `fit`. While
+it was that before, both sides agreed to the last digit on seeds 0 to 4: `lstm` 0.847 (0.835 to 0.864), `lstm_dropout`
+0.840 (0.836 to 0.865), `cnn_lstm` 0.881 (0.819 to 0.887).
 """
 
 

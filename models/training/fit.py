@@ -1,4 +1,4 @@
-"""Training of one variant: Keras's `fit`, with a faster LSTM, the best of its epochs kept. Needs TensorFlow."""
+"""Training of one variant: Keras's `fit`, the best of its epochs kept. Needs TensorFlow."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.faults import pass_fault_point
-from models.lstm.shared_steps import share_steps
 from models.tensorflow import load_tensorflow
 from models.variants import Variant
 
@@ -71,16 +70,15 @@ def train_variant(
     keras.utils.set_random_seed(seed)
     model = variant.build(variant)
     best = _make_best_epoch_keeper()
-    with share_steps(model) as faster:
-        faster.fit(
-            train.ids,
-            train.positive,
-            batch_size=variant.batch_size,
-            epochs=epochs,
-            verbose=0,
-            validation_data=(validation.ids, validation.positive),
-            callbacks=[best, _make_reporter(len(train.ids), variant.batch_size, report)],
-        )
+    model.fit(
+        train.ids,
+        train.positive,
+        batch_size=variant.batch_size,
+        epochs=epochs,
+        verbose=0,
+        validation_data=(validation.ids, validation.positive),
+        callbacks=[best, _make_reporter(len(train.ids), variant.batch_size, report)],
+    )
     model.set_weights(best.weights)
     return TrainedModel(model, tuple(best.history), best.kept_epoch)
 

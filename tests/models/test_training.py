@@ -1,9 +1,13 @@
 """Training: repeatable, honest about its epochs, and able to learn."""
 
+import keras
 import numpy as np
+import pytest
 
+from benchmarks import plain_keras
 from models.evaluation.metrics import evaluate_scores
-from models.training.fit import TrainedModel, train_variant
+from models.training.fit import LabelledReviews, TrainedModel, train_variant
+from models.variants import find_variant
 from tests.models.small import make_reviews, make_small_variant
 
 
@@ -40,3 +44,18 @@ def test_progress_adds_up_to_the_rows_of_all_epochs() -> None:
     told: list[int] = []
     train_small(epochs=3, report=told.append)
     assert sum(told) == 3 * 200
+
+
+@pytest.mark.parametrize("name", plain_keras.SEED_VARIANTS)
+def test_a_seed_variant_gets_the_weights_that_plain_keras_code_gives(name: str) -> None:
+    random = np.random.default_rng(0)
+    ids = random.integers(0, 5000, (70, 500)).astype(np.int32)
+    for row in ids:
+        row[: random.integers(0, 500)] = 0
+    rows = LabelledReviews(ids, (ids[:, -1] % 2).astype(np.float32))
+    ours = train_variant(find_variant(name), rows, rows, seed=5, epochs=1).model
+    keras.utils.set_random_seed(5)
+    plain = plain_keras.build(name)
+    plain.fit(rows.ids, rows.positive, batch_size=64, epochs=1, verbose=0)
+    pairs = zip(ours.get_weights(), plain.get_weights(), strict=True)
+    assert all(np.array_equal(one, other) for one, other in pairs)

@@ -30,7 +30,6 @@ READ_ENVIRONMENT = {
     "flows/command/startup.py",
     "deployments/settings.py",
     "models/tensorflow.py",
-    "models/lstm/lstm_process.py",
     "data_contracts/faults.py",
 }
 RENAMES = {"rename", "renames", "fsync", "fdatasync"}
