@@ -59,7 +59,7 @@ class Scorer:
 
 
 def load_scorer(bundle_dir: Path) -> Scorer:
-    """Load a bundle for scoring. Whether it may score is the caller's question: see `models.evaluation.gate`."""
+    """Load a bundle for scoring. Whether it may score is the caller's question: see `models.bundle.trust`."""
     facts = read_facts(bundle_dir)
     model_id, length = facts["model_id"], facts["hyper_parameters"]["sequence_length"]
     word_ids = load_vocabulary(bundle_dir).ids()
@@ -158,16 +158,16 @@ def score_texts(scorer: Scorer, texts: Sequence[str] | pa.Array) -> ScoredTexts:
     return score_encoded(scorer, encode_texts(scorer, texts))
 
 
-def compare_in_this_process(bundle_dir: Path, expected: Mapping[str, float]) -> float:
-    """Give the largest difference between the bundle's scores and the expected ones, by text."""
-    found = score_texts(load_scorer(bundle_dir), list(expected)).score
+def measure_difference(scorer: Scorer, expected: Mapping[str, float]) -> float:
+    """Give the largest difference between the scores of texts and those expected, by text."""
+    found = score_texts(scorer, list(expected)).score
     return float(np.abs(found - np.array(list(expected.values()))).max())
 
 
 def _main(arguments: Sequence[str]) -> int:
     bundle_dir, check_file = map(Path, arguments)
-    expected: dict[str, Any] = json.loads(check_file.read_text("utf-8"))
-    difference = compare_in_this_process(bundle_dir, expected)
+    expected: dict[str, float] = json.loads(check_file.read_text("utf-8"))
+    difference = measure_difference(load_scorer(bundle_dir), expected)
     sys.stdout.write(f"{difference:.3g}\n")
     return 0 if difference <= SAME_SCORE else 1
 

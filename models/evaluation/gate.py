@@ -1,20 +1,10 @@
-"""The gate: which model may score, and which challenger takes the champion's place."""
+"""The gate: the rules by which a challenger takes the champion's place."""
 
-import json
-import subprocess
-import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
-
-from data_contracts.errors import BundleError, UsageError
-from models.bundle.folder import read_facts, require_unaltered
-from models.bundle.scorer import Scorer, load_scorer, score_texts
+from data_contracts.errors import UsageError
 from models.evaluation.comparison import BehaviourChange, Comparison, Contest, Interval, SliceComparison
-from models.lstm.engine import SAME_SCORE
 
 PROMOTE_MODES = ("auto", "never", "always")
 SMALLEST_GAIN = 0.001
@@ -203,45 +193,3 @@ def _tell_failure(check: GateCheck) -> str:
 def _weigh(check: GateCheck) -> str:
     """Write how much lower a share is."""
     return f"{100 * ((check.challenger or 0) - (check.champion or 0)):+.1f} points"
-
-
-def load_blessed_scorer(bundle_dir: Path, expected_fingerprint: str) -> Scorer:
-    """Load a bundle that may score: unaltered, and on this machine with the scores that it was recorded with.
-
-    Whether it was ever promoted is the caller's question. Raises `BundleError` otherwise.
-    """
-    require_unaltered(bundle_dir, expected_fingerprint)
-    scorer = load_scorer(bundle_dir)
-    golden = {each["text"]: each["score"] for each in read_facts(bundle_dir).get("golden", ())}
-    if not golden:
-        raise BundleError(
-            f"{bundle_dir}: has no golden scores, so nothing tells whether it scores here as it did where it was "
-            "trained. It does not score; train again."
-        )
-    found = score_texts(scorer, list(golden)).score
-    difference = float(np.abs(found - np.array(list(golden.values()))).max())
-    if not difference <= SAME_SCORE:
-        raise BundleError(
-            f"{bundle_dir}: its golden texts score differently on this machine (by {difference:.2g}, allowed "
-            f"{SAME_SCORE:g}), so it does not score. Next: install the libraries that requirements.lock names, or "
-            "train on this machine."
-        )
-    return scorer
-
-
-def require_same_scores_in_fresh_process(bundle_dir: Path, expected: Mapping[str, float]) -> None:
-    """Load the bundle in a new process and compare its scores with the trained model's, by text."""
-    with tempfile.TemporaryDirectory() as folder:
-        check_file = Path(folder) / "expected.json"
-        check_file.write_text(json.dumps(dict(expected)), "utf-8")
-        command = [sys.executable, "-m", "models.bundle.scorer", str(bundle_dir.resolve()), str(check_file)]
-        result = subprocess.run(
-            command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
-        )
-    if result.returncode != 0:
-        said = (result.stdout or result.stderr).strip().splitlines()
-        raise BundleError(
-            f"{bundle_dir}: a fresh process that loaded it does not give the trained model's scores "
-            f"(largest difference allowed {SAME_SCORE:g}, found {said[-1] if said else 'nothing'}). "
-            "It is not promoted; train again."
-        )

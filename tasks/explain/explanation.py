@@ -150,7 +150,7 @@ def explain(
 
 def load_scorer(bundles_dir: Path, model: Champion) -> "Scorer":
     """Load the model if its bundle is what was promoted."""
-    from models.evaluation.gate import load_blessed_scorer
+    from models.bundle.trust import load_blessed_scorer
 
     return load_blessed_scorer(bundles_dir / model.model_id, model.bundle_fingerprint)
 

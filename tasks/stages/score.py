@@ -150,7 +150,7 @@ def _keep_checked(context: ScoringContext, outcome: "GroupOutcome") -> ScoredGro
 @functools.lru_cache(maxsize=1)
 def _load_scorer_once(bundle_dir: Path, fingerprint: str) -> "Scorer":
     """Load the model whose bundle has this fingerprint, once for all groups of a run."""
-    from models.evaluation.gate import load_blessed_scorer
+    from models.bundle.trust import load_blessed_scorer
 
     return load_blessed_scorer(bundle_dir, fingerprint)
 

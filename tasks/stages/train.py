@@ -14,7 +14,8 @@ from data_contracts.expectations import describe_failure
 from data_contracts.faults import pass_fault_point
 from models.bundle.folder import require_unaltered
 from models.bundle.scorer import Scorer, load_scorer
-from models.evaluation.gate import Decision, GateCheck, require_same_scores_in_fresh_process
+from models.bundle.trust import require_same_scores_in_fresh_process
+from models.evaluation.gate import Decision, GateCheck
 from models.tensorflow import load_tensorflow
 from models.variants import find_variant
 from tasks.archive.reviews_parquet import read_provenance

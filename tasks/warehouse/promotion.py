@@ -11,7 +11,8 @@ from pathlib import Path
 from data_contracts.errors import BundleError
 from models.bundle.folder import require_unaltered
 from models.bundle.scorer import Scorer
-from models.evaluation.gate import Decision, GateCheck, decide_promotion, load_blessed_scorer
+from models.bundle.trust import load_blessed_scorer
+from models.evaluation.gate import Decision, GateCheck, decide_promotion
 from tasks.warehouse.model_registry import (
     Champion,
     KeptDecision,

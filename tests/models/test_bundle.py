@@ -19,7 +19,7 @@ from models.bundle.folder import (
     write_bundle,
 )
 from models.bundle.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
-from models.evaluation.gate import require_same_scores_in_fresh_process
+from models.bundle.trust import require_same_scores_in_fresh_process
 from models.lstm.export import export_graph
 from models.tokenizer import Vocabulary
 from tests.models.small import WORDS, make_small_variant

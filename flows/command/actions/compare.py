@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from deployments.settings import Settings
-from models.evaluation.gate import decide_promotion, judge_contest, load_blessed_scorer
+from models.bundle.trust import load_blessed_scorer
+from models.evaluation.gate import decide_promotion, judge_contest
 from tasks.queries.formats import format_answer
 from tasks.support.progress import show_progress
 from tasks.support.wording import count

@@ -11,7 +11,8 @@ from data_contracts.errors import BundleError, ReviewsError
 from deployments.settings import Settings
 from flows.command.actions.compare import CONTEST_STEPS, warn_of_other_data
 from models.bundle.scorer import Scorer
-from models.evaluation.gate import Decision, GateCheck, load_blessed_scorer
+from models.bundle.trust import load_blessed_scorer
+from models.evaluation.gate import Decision, GateCheck
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
 from tasks.training.dataset import LabelledTexts, load_rows

@@ -61,7 +61,7 @@ def _report(done: quarantine.Release, echo: Callable[[str], None]) -> None:
 
 
 def _load(settings: Settings, model_id: str) -> Any:
-    from models.evaluation.gate import load_blessed_scorer
+    from models.bundle.trust import load_blessed_scorer
 
     model = find_promoted(settings.warehouse, model_id)
     if model is None:

@@ -1,0 +1,59 @@
+"""Which bundles may score: unaltered ones that give their recorded scores on this machine and in a fresh process."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from data_contracts.errors import BundleError
+from models.bundle.folder import read_facts, require_unaltered
+from models.bundle.scorer import Scorer, load_scorer, measure_difference
+from models.lstm.engine import SAME_SCORE
+
+
+def load_blessed_scorer(bundle_dir: Path, expected_fingerprint: str) -> Scorer:
+    """Load a bundle that may score: unaltered, and on this machine with the scores that it was recorded with.
+
+    Whether it was ever promoted is the caller's question. Raises `BundleError` otherwise.
+    """
+    require_unaltered(bundle_dir, expected_fingerprint)
+    scorer = load_scorer(bundle_dir)
+    _require_golden_scores(bundle_dir, scorer)
+    return scorer
+
+
+def _require_golden_scores(bundle_dir: Path, scorer: Scorer) -> None:
+    """Raise `BundleError` unless the scorer gives the golden texts the scores that the bundle keeps."""
+    golden = {each["text"]: each["score"] for each in read_facts(bundle_dir).get("golden", ())}
+    if not golden:
+        raise BundleError(
+            f"{bundle_dir}: has no golden scores, so nothing tells whether it scores here as it did where it was "
+            "trained. It does not score; train again."
+        )
+    difference = measure_difference(scorer, golden)
+    if not difference <= SAME_SCORE:
+        raise BundleError(
+            f"{bundle_dir}: its golden texts score differently on this machine (by {difference:.2g}, allowed "
+            f"{SAME_SCORE:g}), so it does not score. Next: install the libraries that requirements.lock names, or "
+            "train on this machine."
+        )
+
+
+def require_same_scores_in_fresh_process(bundle_dir: Path, expected: Mapping[str, float]) -> None:
+    """Load the bundle in a new process and compare its scores with the trained model's, by text."""
+    with tempfile.TemporaryDirectory() as folder:
+        check_file = Path(folder) / "expected.json"
+        check_file.write_text(json.dumps(dict(expected)), "utf-8")
+        command = [sys.executable, "-m", "models.bundle.scorer", str(bundle_dir.resolve()), str(check_file)]
+        result = subprocess.run(
+            command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+        )
+    if result.returncode != 0:
+        said = (result.stdout or result.stderr).strip().splitlines()
+        raise BundleError(
+            f"{bundle_dir}: a fresh process that loaded it does not give the trained model's scores "
+            f"(largest difference allowed {SAME_SCORE:g}, found {said[-1] if said else 'nothing'}). "
+            "It is not promoted; train again."
+        )
