@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.plots import draw
 from deployments.settings import PROJECT_ROOT
 from docs.pages import Part, write_part
-from models.lstm.engine import count_cores
+from models.graphs.batches import count_cores
 from tasks.warehouse.model_registry import list_models
 
 DOCUMENT = PROJECT_ROOT / "docs" / "performance.md"

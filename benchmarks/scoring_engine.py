@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 from benchmarks.plain_keras import SEED_VARIANTS
 from models.bundle.folder import GRAPH_FILE, load_model, load_vocabulary, read_facts, write_bundle
 from models.bundle.scorer import make_scorer, score_texts
-from models.lstm.engine import Engine, find_inputs, load_engine, open_graph
-from models.lstm.export import export_graph
+from models.graphs.session import open_graph
+from models.kinds import export_model
+from models.lstm.engine import LstmEngine, find_inputs, load_lstm_engine
 from models.tensorflow import load_tensorflow
 from models.tokenizer import EncodedReviews, Vocabulary, encode_reviews
 from models.variants import find_variant
-from models.wide_lstm.engine import reads_windows
 
 ROOT = Path(__file__).parents[1]
 PREDICT_ROWS = 256
@@ -121,7 +121,7 @@ def measure(subject: Subject, texts: Sequence[str], runs: int) -> dict[str, floa
     """Let the sides take turns and print their medians; give their ratios by the clock."""
     word_ids, length = subject.vocabulary.ids(), int(subject.model.input_shape[1])
     encoded = encode_reviews(texts, word_ids, length)
-    scorer = make_scorer(subject.name, subject.model, word_ids, length)
+    scorer = make_scorer(subject.name, export_model(subject.model), word_ids, length)
     prepared: dict[str, Score | None] = {
         "`model.predict`, padded": prepare_predict(subject.model, encoded),
         "ONNX Runtime, padded": prepare_padded(subject.model, encoded),
@@ -172,25 +172,24 @@ def prepare_predict(model: Any, encoded: EncodedReviews) -> Score:
     return lambda: model.predict(padded, batch_size=PREDICT_ROWS, verbose=0)[:, 0]
 
 
-def load_whole(model: Any) -> Engine | None:
+def load_whole(model: Any) -> LstmEngine | None:
     """Load the engine that reads a whole sequence; None for a model that reads windows."""
-    opened = open_graph(export_graph(model) or b"")
-    return None if reads_windows(opened) else load_engine(opened)
+    return load_lstm_engine(open_graph(export_model(model).graph or b""))
 
 
 def prepare_padded(model: Any, encoded: EncodedReviews) -> Score | None:
     """Run the same graph over all 500 words on ONNX Runtime's own threads. None for a model that reads windows."""
     import onnxruntime
 
-    graph, padded, engine = export_graph(model), encoded.pad(), load_whole(model)
+    graph, padded, engine = export_model(model).graph, encoded.pad(), load_whole(model)
     if engine is None:
         return None
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    *_, pads = find_inputs(engine.reaches, engine.sequence_length, 0, engine.steps)
+    *_, pads = find_inputs(engine.receptive_fields, engine.sequence_length, 0, engine.steps)
     convolutions = {
         f"pads_{position}": np.array([0, 0, *pads[position][:1], 0, 0, *pads[position][1:]], np.int64)
-        for position, reach in enumerate(engine.reaches)
-        if reach.stride == 1
+        for position, field in enumerate(engine.receptive_fields)
+        if field.stride == 1
     }
     units = engine.pad_h.shape[1]
 
@@ -214,7 +213,7 @@ def prepare_xla(model: Any, encoded: EncodedReviews) -> Score | None:
     import tensorflow as tf
 
     engine = load_whole(model)
-    if engine is None or engine.reaches:
+    if engine is None or engine.receptive_fields:
         return None
     embedding, kernel, recurrent, bias, head, head_bias = (tf.constant(each) for each in model.get_weights())
     table = tf.matmul(embedding, kernel) + bias
@@ -261,7 +260,7 @@ def print_start_up(subject: Subject, runs: int) -> None:
             "fingerprints": {},
         }
         ours, keras = (
-            write_bundle(Path(folder) / name, subject.model, subject.vocabulary, facts)
+            write_bundle(Path(folder) / name, export_model(subject.model), subject.vocabulary, facts)
             for name in ("ours", "keras")
         )
         (keras / GRAPH_FILE).unlink()

@@ -40,7 +40,8 @@ from models.evaluation.behaviour import (
 )
 from models.tensorflow import load_tensorflow
 from models.tokenizer import encode_reviews
-from models.variants import VARIANTS, Variant, find_variant
+from models.training.types import Variant
+from models.variants import find_variant, list_variants
 from tasks.archive.reviews_parquet import read_provenance
 from tasks.support.code_version import fingerprint_code
 
@@ -80,7 +81,7 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--train", action="store_true", help="train what is missing, and stock Keras beside it"
     )
-    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--variants", nargs="+", default=list(list_variants()), choices=list(list_variants()))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--runs", type=int, default=5, help="turns of scoring, for its speed (default: 5)")
     parser.add_argument("--stock", nargs="+", default=[STOCK_VARIANT], choices=SEED_VARIANTS)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from benchmarks.ratios import spread
 from models.bundle.folder import read_facts
 from models.bundle.scorer import load_scorer, score_texts
-from models.lstm.engine import count_cores
+from models.graphs.batches import count_cores
 
 Judge = Callable[[], NDArray[np.bool_]]
 

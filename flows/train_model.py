@@ -13,7 +13,7 @@ from data_contracts.faults import pass_fault_point
 from deployments.settings import load_settings
 from flows.recording import record_flow_run
 from models.evaluation.gate import GateCheck
-from models.variants import DEFAULT_VARIANT, VARIANTS
+from models.variants import DEFAULT_VARIANT, list_variants
 from tasks.stages import train as stages
 from tasks.stages.publish import publish_copy
 from tasks.stages.report import report_run
@@ -36,7 +36,7 @@ class TrainingSummary:
     """Path of the run's report; none where it could not be written."""
 
 
-VariantName = Annotated[str, Field(json_schema_extra={"enum": list(VARIANTS)})]
+VariantName = Annotated[str, Field(json_schema_extra={"enum": list(list_variants())})]
 """The name of a variant; Prefect's run form offers those that there are."""
 
 

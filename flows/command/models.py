@@ -115,8 +115,8 @@ def _notify_promoted(champion: "NewChampion | None") -> None:
 @click.command()
 def variants() -> None:
     """List the variants that `reviews train` knows."""
-    from models.variants import DEFAULT_VARIANT, VARIANTS
+    from models.variants import DEFAULT_VARIANT, list_variants
 
-    for name, variant in VARIANTS.items():
+    for name, variant in list_variants().items():
         default = "  (the default)" if name == DEFAULT_VARIANT else ""
         click.echo(f"{name:<14} {variant.summary}{default}")

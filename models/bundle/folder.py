@@ -1,8 +1,8 @@
 """The bundle: a folder named by its model id that holds all that scoring needs, and how to tell it unaltered.
 
-`model.keras` (Keras's own format, no pickle), `scorer.onnx` (the same model as the engine runs it; not there where
-the engine can't), `vocabulary.json` (words, most frequent first) and `bundle.json` (variant, hyper-parameters, seed,
-metrics, fingerprints, versions, golden scores).
+`model.keras` (Keras's own format, no pickle), `scorer.onnx` (the same model as an engine runs it; not there where none
+can), `vocabulary.json` (words, most frequent first) and `bundle.json` (variant, hyper-parameters, seed, metrics,
+fingerprints, versions, golden scores).
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from data_contracts.durable import build_folder, remove_leftovers
 from data_contracts.errors import BundleError
 from data_contracts.faults import pass_fault_point
-from models.lstm.export import export_graph
+from models.kinds import ExportedModel, register_layers
 from models.tokenizer import Vocabulary
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def name_model(
 
 
 def write_bundle(
-    bundles_dir: Path, model: "keras.Model", vocabulary: Vocabulary, facts: Mapping[str, Any]
+    bundles_dir: Path, exported: ExportedModel, vocabulary: Vocabulary, facts: Mapping[str, Any]
 ) -> Path:
     """Write a bundle whole or not at all; give its folder, `bundles_dir / facts["model_id"]`.
 
@@ -51,10 +51,9 @@ def write_bundle(
         return target
     remove_leftovers(bundles_dir)
     with build_folder(target, replace=True) as building:
-        model.save(building / MODEL_FILE)
-        graph = export_graph(model)
-        if graph is not None:
-            (building / GRAPH_FILE).write_bytes(graph)
+        exported.model.save(building / MODEL_FILE)
+        if exported.graph is not None:
+            (building / GRAPH_FILE).write_bytes(exported.graph)
         pass_fault_point("train: bundle half written")
         (building / VOCABULARY_FILE).write_text(json.dumps(vocabulary.words, ensure_ascii=False), "utf-8")
         _write_facts(building, facts)
@@ -135,7 +134,7 @@ def require_unaltered(folder: Path, expected_fingerprint: str) -> None:
 
 
 def find_graph(folder: Path) -> Path | None:
-    """Find the graph that `models.lstm.engine` runs; None where the bundle has none and Keras scores."""
+    """Find the graph that an engine runs; None where the bundle has none and Keras scores."""
     path = folder / GRAPH_FILE
     return path if path.is_file() else None
 
@@ -144,9 +143,7 @@ def load_model(folder: Path) -> "keras.Model":
     """Load the Keras model of a bundle in safe mode: nothing in the folder is run as code."""
     import keras
 
-    from models.wide_lstm.layers import make_ngram_layer
-
-    make_ngram_layer()  # Keras knows it by name from here on
+    register_layers()
     try:
         return keras.saving.load_model(folder / MODEL_FILE, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises anything from ValueError to KeyError here

@@ -1,6 +1,6 @@
 """The scorer: a bundle and texts in, one score a text out. The same numbers as Keras's `model.predict`.
 
-A bundle with a graph is scored by `models.lstm.engine`, without TensorFlow and Keras; any other by Keras itself.
+A bundle with a graph is scored by the engine of its kind, without TensorFlow and Keras; any other by Keras itself.
 
 `python -m models.bundle.scorer BUNDLE CHECK.json` loads the bundle in this fresh process and compares the scores of
 the texts in the file with those that the trained model gave: status 0 when they agree.
@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 
 from models.bundle.folder import find_graph, load_model, load_vocabulary, read_facts
 from models.evaluation.stars import LINEAR, StarMapping, read_stars
-from models.lstm.engine import SAME_SCORE, load_engine, open_graph, score_reviews
-from models.lstm.export import export_graph
+from models.graphs.engine import SAME_SCORE, Engine
+from models.kinds import ExportedModel, load_engine
 from models.tensorflow import load_tensorflow
 from models.tokenizer import EncodedReviews, encode_reviews, to_bytes
-from models.wide_lstm.engine import load_window_engine, reads_windows, score_windows
 
 if TYPE_CHECKING:
     import keras
@@ -68,44 +67,22 @@ def load_scorer(bundle_dir: Path) -> Scorer:
         load_tensorflow()
         scorer = make_keras_scorer(model_id, load_model(bundle_dir), word_ids, length)
     else:
-        scorer = _make_engine_scorer(model_id, graph, word_ids, length)
+        scorer = make_engine_scorer(model_id, load_engine(graph), word_ids)
     return replace(scorer, stars=read_stars(facts))
 
 
 def make_scorer(
-    model_id: str, model: "keras.Model", word_ids: Mapping[str, int], sequence_length: int
+    model_id: str, exported: ExportedModel, word_ids: Mapping[str, int], sequence_length: int
 ) -> Scorer:
-    """Make the scorer that a bundle of this Keras model would have."""
-    return make_exported_scorer(model_id, model, export_graph(model), word_ids, sequence_length)
+    """Make the scorer that a bundle of this model would have."""
+    if exported.graph is None:
+        return make_keras_scorer(model_id, exported.model, word_ids, sequence_length)
+    return make_engine_scorer(model_id, load_engine(exported.graph), word_ids)
 
 
-def make_exported_scorer(
-    model_id: str,
-    model: "keras.Model",
-    graph: bytes | None,
-    word_ids: Mapping[str, int],
-    sequence_length: int,
-) -> Scorer:
-    """Make the same of a model whose graph is at hand: what `export_graph` gave of it."""
-    if graph is None:
-        return make_keras_scorer(model_id, model, word_ids, sequence_length)
-    return _make_engine_scorer(model_id, graph, word_ids, sequence_length)
-
-
-def _make_engine_scorer(
-    model_id: str, graph: Path | bytes, word_ids: Mapping[str, int], sequence_length: int
-) -> Scorer:
-    return Scorer(model_id, sequence_length, word_ids, load_predict(graph))
-
-
-def load_predict(graph: Path | bytes) -> Callable[[EncodedReviews], NDArray[np.float64]]:
-    """Load the engine that runs a graph, by what the graph says of itself."""
-    opened = open_graph(graph)
-    if reads_windows(opened):
-        windows = load_window_engine(opened)
-        return lambda encoded: score_windows(windows, encoded)
-    engine = load_engine(opened)
-    return lambda encoded: score_reviews(engine, encoded)
+def make_engine_scorer(model_id: str, engine: Engine, word_ids: Mapping[str, int]) -> Scorer:
+    """Make a scorer of an engine."""
+    return Scorer(model_id, engine.sequence_length, word_ids, engine.score)
 
 
 def make_keras_scorer(

@@ -10,7 +10,7 @@ from pathlib import Path
 from data_contracts.errors import BundleError
 from models.bundle.folder import read_facts, require_unaltered
 from models.bundle.scorer import Scorer, load_scorer, measure_difference
-from models.lstm.engine import SAME_SCORE
+from models.graphs.engine import SAME_SCORE
 
 
 def load_blessed_scorer(bundle_dir: Path, expected_fingerprint: str) -> Scorer:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.lstm.engine import GEOMETRY
+from models.graphs.session import GEOMETRY
 
 OPSET, IR_VERSION = 17, 9
 """Old enough for every ONNX Runtime that the project allows."""

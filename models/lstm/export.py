@@ -1,7 +1,7 @@
 """From a trained Keras model to the graph that `models.lstm.engine` runs: local layers, one LSTM, a head.
 
-The walk is over layers, not over variants: a new variant of the same kinds of layers is exported as it is. A
-model with any other layer is not exported, and is scored by Keras. Needs Keras and ONNX, at training time only.
+The walk is over layers, not over variants: a new variant of the same layers is exported as it is. A model with any
+other layer is not exported. Needs Keras and ONNX, at training time only.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.graphs.builder import Graph, order_gates, serialize_graph
-from models.lstm.engine import Reach
-from models.wide_lstm.export import export_windows
+from models.lstm.engine import RECEPTIVE_FIELDS, ReceptiveField
 
 if TYPE_CHECKING:
     import keras
@@ -32,14 +31,14 @@ class _Parts:
     head: Sequence[Any]
 
 
-def export_graph(model: "keras.Model") -> bytes | None:
-    """Give the model as an ONNX graph for the engine of its kind; None where it has a layer that is not known.
+def export_lstm(model: "keras.Model") -> bytes | None:
+    """Give the model as an ONNX graph for `models.lstm.engine`; None where it has a layer that is not known.
 
     The graph takes ids [n, time], the state h and c [1, n, units], and gives score [n, 1] and the state after.
     """
     parts = _split_layers(model)
     if parts is None:
-        return export_windows(model)
+        return None
     graph = Graph()
     words = _add_local(graph, parts)
     last = _add_lstm(graph, words, parts.recurrent)
@@ -63,7 +62,7 @@ def _split_layers(model: "keras.Model") -> _Parts | None:
     known = (
         all(_has_plain_weights(layer) for layer in layers)
         and _is_plain_embedding(parts.embedding)
-        and all(_find_reach(layer) for layer in parts.local)
+        and all(_find_receptive_field(layer) for layer in parts.local)
         and all(_kind(layer) == "Dense" and _has_known_activation(layer) for layer in parts.head)
         and len(model.input_shape) == 2
         and model.input_shape[1] is not None
@@ -109,21 +108,21 @@ def _is_plain_lstm(layer: Any) -> bool:
     return activations == ("tanh", "sigmoid") and not any(unusual)
 
 
-def _find_reach(layer: Any) -> Reach | None:
-    """Give what a local layer sees; None where it is not one that is known."""
+def _find_receptive_field(layer: Any) -> ReceptiveField | None:
+    """Give the receptive field of a local layer; None for a layer that is not known."""
     if getattr(layer, "data_format", "channels_last") != "channels_last":
         return None
     if _kind(layer) == "Conv1D":
         usual = (layer.padding, layer.strides, layer.dilation_rate, layer.groups) == ("same", (1,), (1,), 1)
         before = (layer.kernel_size[0] - 1) // 2
         after = layer.kernel_size[0] - 1 - before
-        return Reach(before, after, 1) if usual and _has_known_activation(layer) else None
+        return ReceptiveField(before, after, 1) if usual and _has_known_activation(layer) else None
     if (
         _kind(layer) == "MaxPooling1D"
         and layer.padding == "valid"
         and layer.strides == layer.pool_size != (1,)
     ):
-        return Reach(0, layer.pool_size[0] - 1, layer.pool_size[0])
+        return ReceptiveField(0, layer.pool_size[0] - 1, layer.pool_size[0])
     return None
 
 
@@ -165,8 +164,8 @@ def _serialize(graph: Graph, parts: _Parts, sequence_length: int) -> bytes:
     from onnx import TensorProto, helper
 
     state = (TensorProto.FLOAT, [1, "n", parts.recurrent.units])
-    reaches = [_find_reach(layer) or Reach(0, 0, 1) for layer in parts.local]
-    pads = [f"pads_{position}" for position, reach in enumerate(reaches) if reach.stride == 1]
+    fields = [_find_receptive_field(layer) or ReceptiveField(0, 0, 1) for layer in parts.local]
+    pads = [f"pads_{position}" for position, field in enumerate(fields) if field.stride == 1]
     inputs = [
         helper.make_tensor_value_info("ids", TensorProto.INT32, ["n", "time"]),
         *(helper.make_tensor_value_info(name, TensorProto.INT64, [6]) for name in pads),
@@ -176,5 +175,8 @@ def _serialize(graph: Graph, parts: _Parts, sequence_length: int) -> bytes:
         helper.make_tensor_value_info("score", TensorProto.FLOAT, ["n", 1]),
         *(helper.make_tensor_value_info(name, *state) for name in ("h_out", "c_out")),
     ]
-    numbers = [[reach.before, reach.after, reach.stride] for reach in reaches]
-    return serialize_graph(graph, inputs, outputs, {"sequence_length": sequence_length, "reaches": numbers})
+    geometry = {
+        "sequence_length": sequence_length,
+        RECEPTIVE_FIELDS: [[field.before, field.after, field.stride] for field in fields],
+    }
+    return serialize_graph(graph, inputs, outputs, geometry)

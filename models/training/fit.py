@@ -1,55 +1,16 @@
 """Training of one variant: Keras's `fit`, the best of its epochs kept. Needs TensorFlow."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from data_contracts.faults import pass_fault_point
 from models.tensorflow import load_tensorflow
-from models.variants import Variant
-
-if TYPE_CHECKING:
-    import keras
-
-
-@dataclass(frozen=True)
-class LabelledReviews:
-    """Encoded reviews with their labels; n is the number of reviews."""
-
-    ids: NDArray[np.int32]
-    """[n, sequence_length] word ids, padded in front with 0."""
-    positive: NDArray[np.float32]
-    """[n] 1 where the review is positive, else 0."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch ended with; losses are binary cross-entropy in nats."""
-
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A trained model, its learning curve and which epoch's weights it holds."""
-
-    model: "keras.Model"
-    history: tuple[Epoch, ...]
-    kept_epoch: int
-    """Counted from 1; by Keras's `fit` the epoch with the lowest validation loss."""
+from models.training.types import Epoch, Recipe, TrainedModel, TrainingReviews, Variant
 
 
 def train_variant(
     variant: Variant,
-    train: LabelledReviews,
-    validation: LabelledReviews,
-    unlabelled: NDArray[np.int32] | None = None,
+    reviews: TrainingReviews,
     *,
     seed: int,
     epochs: int,
@@ -57,16 +18,20 @@ def train_variant(
 ) -> TrainedModel:
     """Train `variant` by its recipe, or by Keras's `fit` with the epoch of the lowest validation loss kept.
 
-    `unlabelled` are the reviews without a label as ids [m, sequence_length], for a variant that reads them.
-    The same seed on the same machine with as many cores gives the same weights. `report` is told of the training
-    rows done since its last call, `epochs * len(train.ids)` in all.
+    The same seed on the same machine with as many cores gives the same weights. `report` is called with the training
+    rows done since its last call, `epochs * len(reviews.train.ids)` in all.
     """
     load_tensorflow()
-    if variant.recipe is not None:
-        others = np.zeros((0, train.ids.shape[1]), np.int32) if unlabelled is None else unlabelled
-        return variant.recipe(variant, train, validation, others, seed=seed, epochs=epochs, report=report)
+    train: Recipe = _fit if variant.recipe is None else variant.recipe
+    return train(variant, reviews, seed=seed, epochs=epochs, report=report)
+
+
+def _fit(
+    variant: Variant, reviews: TrainingReviews, *, seed: int, epochs: int, report: Callable[[int], None]
+) -> TrainedModel:
     import keras
 
+    train, validation = reviews.train, reviews.validation
     keras.utils.set_random_seed(seed)
     model = variant.build(variant)
     best = _make_best_epoch_keeper()
@@ -84,7 +49,7 @@ def train_variant(
 
 
 def pass_epoch() -> None:
-    """Tell that an epoch is over: a recipe calls it after each of its own, for `make faults`."""
+    """Mark the end of an epoch for `make faults`; a recipe calls it after each of its own epochs."""
     pass_fault_point("train: after an epoch")
 
 

@@ -9,32 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.lstm.engine import open_graph
-from models.tokenizer import EncodedReviews
-from models.wide_lstm.engine import Logits, load_window_engine, rate_paths, reads_windows
+from models.graphs.engine import Engine
+from models.training.types import EvaluationReviews
+from models.wide_lstm.engine import Logits, WindowEngine, rate_paths
 from models.wide_lstm.recipe import BLEND_INVERSE_REGULARIZATION
 
 
-def measure_paths(
-    graph: bytes | None,
-    validation: EncodedReviews,
-    validation_positive: NDArray[np.bool_],
-    test: EncodedReviews,
-    test_positive: NDArray[np.bool_],
-) -> dict[str, Any]:
-    """Give the test accuracy of each path alone, `{"lstm": {"test_accuracy": 0.9}, ...}`.
-
-    `graph` is what `models.lstm.export.export_graph` gave of the model; of one that is no wide LSTM there is nothing.
+def measure_paths(engine: Engine, validation: EvaluationReviews, test: EvaluationReviews) -> dict[str, Any]:
+    """Give the test accuracy of each path alone, `{"lstm": {"test_accuracy": 0.9}, ...}`; nothing for another engine.
 
     The whole model's is not among them: it is that of its evaluation.
     """
-    opened = None if graph is None else open_graph(graph)
-    if opened is None or not reads_windows(opened):
+    if not isinstance(engine, WindowEngine):
         return {}
-    engine = load_window_engine(opened)
-    fitted_on, judged_on = (_list_paths(rate_paths(engine, reviews)) for reviews in (validation, test))
+    fitted_on, judged_on = (_list_paths(rate_paths(engine, each.encoded)) for each in (validation, test))
     return {
-        path: {"test_accuracy": _rate_alone(logits, validation_positive, judged_on[path], test_positive)}
+        path: {"test_accuracy": _rate_alone(logits, validation.positive, judged_on[path], test.positive)}
         for path, logits in fitted_on.items()
     }
 

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.fit import Epoch, LabelledReviews, pass_epoch
+from models.training.fit import pass_epoch
+from models.training.types import Epoch, LabelledReviews, TrainingReviews, Variant
 from models.wide_lstm.layers import VECTOR_READER, VECTORS, pool_values
 from models.wide_lstm.windows import cut_windows
 
 if TYPE_CHECKING:
     import keras
-
-    from models.variants import Variant
 
 LEARNING_RATE = 1e-3
 WARM_UP_STEPS = 200
@@ -39,6 +38,7 @@ _RATE_ROWS = 128
 class LstmPath:
     """The LSTM path of a wide LSTM: what reads windows, and what makes a logit of what was read."""
 
+    variant: Variant
     reader: "keras.Model"
     head: "keras.Model"
 
@@ -68,10 +68,11 @@ class LstmPath:
         return [*self.reader.trainable_variables, *self.head.trainable_variables]
 
 
-def make_rate(path: LstmPath, window: int) -> Callable[[NDArray[np.int32]], NDArray[np.float64]]:
-    """Make what gives the logits [n] of reviews as ids [n, length]."""
+def make_rate(path: LstmPath) -> Callable[[NDArray[np.int32]], NDArray[np.float64]]:
+    """Make the function from reviews as ids [n, length] to their logits [n]."""
     import tensorflow as tf
 
+    window = path.variant.window
     compute = tf.function(path.rate, input_signature=_sign(window, tf.TensorSpec((), tf.int32)))
 
     def rate(ids: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -95,21 +96,12 @@ def _lay_out(ids: NDArray[np.int32], window: int) -> tuple[NDArray[np.int32], ND
 
 
 def fit_path(
-    path: LstmPath,
-    variant: "Variant",
-    train: LabelledReviews,
-    validation: LabelledReviews,
-    *,
-    epochs: int,
-    seed: int,
-    report: Callable[[int], None],
+    path: LstmPath, reviews: TrainingReviews, *, epochs: int, seed: int, report: Callable[[int], None]
 ) -> list[Epoch]:
-    """Train the path; labels of `train` may lie between 0 and 1. `report` is told of the rows done since last.
-
-    The same seed on the same machine with as many cores gives the same weights.
-    """
+    """Train the path; labels to train on may lie between 0 and 1. Otherwise as `models.training.types.Recipe`."""
+    train, validation, variant = reviews.train, reviews.validation, path.variant
     generator = np.random.default_rng(seed)
-    rate, step = make_rate(path, variant.window), _make_step(path, variant.window)
+    rate, step = make_rate(path), _make_step(path)
     rates = _plan_rates(epochs * -(-len(train.ids) // variant.batch_size))
     history = []
     for _ in range(epochs):
@@ -127,11 +119,12 @@ def fit_path(
     return history
 
 
-def _make_step(path: LstmPath, window: int) -> Callable[..., Any]:
-    """Make what moves the weights by one batch and gives its mean loss and its logits, both as the batch is."""
+def _make_step(path: LstmPath) -> Callable[..., Any]:
+    """Build the training step: update the weights, return the mean loss and the logits of the clean batch."""
     import keras
     import tensorflow as tf
 
+    window = path.variant.window
     variables = path.weights()
     optimizer = keras.optimizers.Adam()
     optimizer.build(variables)

@@ -5,15 +5,14 @@ front is left out too: the state that it leaves behind is computed once. N-grams
 Needs ONNX Runtime, neither TensorFlow nor Keras. The graph is made by `models.wide_lstm.export`.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.lstm.engine import OpenGraph, count_cores, cut_batches, open_graph, refuse_unusable
+from models.graphs.batches import compute_in_batches
+from models.graphs.session import OpenGraph, refuse_unusable
 from models.tokenizer import EncodedReviews
 from models.wide_lstm.ngrams import NgramModel, rate_ngrams
 from models.wide_lstm.windows import cut_windows
@@ -49,6 +48,10 @@ class WindowEngine:
     head_bias: float
     bias: float
 
+    def score(self, encoded: EncodedReviews) -> NDArray[np.float64]:
+        """Score n encoded reviews, as `models.graphs.engine.Engine` has it."""
+        return _blend(self, rate_paths(self, encoded))
+
 
 @dataclass(frozen=True)
 class Logits:
@@ -65,14 +68,13 @@ class Logits:
         return np.stack([self.lstm, self.ngrams, self.ending], axis=1)
 
 
-def reads_windows(opened: OpenGraph) -> bool:
-    """Tell whether a graph is one of `models.wide_lstm.export`."""
-    return "window" in opened.geometry
+def load_window_engine(opened: OpenGraph) -> WindowEngine | None:
+    """Load the engine of a graph that `models.wide_lstm.export` made; None for a graph of another kind.
 
-
-def load_window_engine(graph: Path | bytes | OpenGraph) -> WindowEngine:
-    """Load a graph that `models.wide_lstm.export` made; one that can't be used is a `BundleError`."""
-    opened = graph if isinstance(graph, OpenGraph) else open_graph(graph)
+    A graph of this kind that can't be used is a `BundleError`.
+    """
+    if "window" not in opened.geometry:
+        return None
     with refuse_unusable(opened.name):
         pad_h, pad_c = _follow_padding(opened)
         nothing = _feed(np.zeros((1, opened.geometry["window"]), np.int32), pad_h[0], pad_c[0])
@@ -110,28 +112,13 @@ def _feed(ids: NDArray[np.int32], h: NDArray[np.float32], c: NDArray[np.float32]
     return {"ids": ids, "h": states[0], "c": states[1]}
 
 
-def score_windows(engine: WindowEngine, encoded: EncodedReviews) -> NDArray[np.float64]:
-    """Score n encoded reviews, [n] P(positive) in their order, on all cores."""
-    return _blend(engine, rate_paths(engine, encoded))
-
-
 def rate_paths(engine: WindowEngine, encoded: EncodedReviews) -> Logits:
-    """Give the logits of n encoded reviews, in their order, on all cores.
+    """Give the logits of n encoded reviews, in their order, on all cores; otherwise as `WindowEngine.score`."""
 
-    They must be encoded with the engine's own sequence length, else a `ValueError`.
-    """
-    if encoded.length != engine.sequence_length:
-        raise ValueError(f"the model reads {engine.sequence_length} words, the reviews have {encoded.length}")
-    logits = Logits(*(np.empty(len(encoded), np.float64) for _ in range(3)))
-    threads, words = count_cores(), np.diff(encoded.offsets)
+    def rate(frame: NDArray[np.int32], words: NDArray[np.int64]) -> NDArray[np.float64]:
+        return _rate_frame(engine, frame).stack()
 
-    def rate_into(rows: NDArray[np.intp]) -> None:
-        found = _rate_frame(engine, encoded.pad(rows))
-        logits.lstm[rows], logits.ngrams[rows], logits.ending[rows] = found.lstm, found.ngrams, found.ending
-
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(rate_into, cut_batches(words, threads)))
-    return logits
+    return Logits(*compute_in_batches(encoded, engine.sequence_length, 3, rate).T)
 
 
 def score_frame(engine: WindowEngine, frame: NDArray[np.int32]) -> NDArray[np.float64]:

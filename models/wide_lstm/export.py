@@ -8,7 +8,6 @@ the blend) are constants among its outputs.
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import BundleError
 from models.graphs.builder import Graph, order_gates, serialize_graph
-from models.lstm.engine import SAME_SCORE
-from models.variants import find_variant
+from models.graphs.engine import SAME_SCORE
+from models.graphs.session import open_graph
+from models.training.types import Variant
 from models.wide_lstm.engine import CONSTANTS, load_window_engine, score_frame
 from models.wide_lstm.layers import (
     BELOW_EVERY_VALUE,
@@ -76,8 +76,10 @@ def _has_known_layers(model: "keras.Model") -> bool:
 
 
 def _build_smallest() -> "keras.Model":
-    variant = replace(
-        find_variant("wide_lstm"),
+    variant = Variant(
+        "smallest",
+        "one unit of everything",
+        build_wide_lstm,
         vocabulary_size=2,
         sequence_length=1,
         embedding_size=1,
@@ -125,8 +127,10 @@ def _leave_out(config: Any) -> Any:
 
 def _gives_same_scores(model: "keras.Model", content: bytes) -> bool:
     try:
-        engine = load_window_engine(content)
+        engine = load_window_engine(open_graph(content))
     except BundleError:
+        return False
+    if engine is None:
         return False
     generator = np.random.default_rng(0)
     length = model.input_shape[1]

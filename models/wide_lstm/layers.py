@@ -18,7 +18,7 @@ from models.wide_lstm.ngrams import LONGEST, NgramModel
 if TYPE_CHECKING:
     import keras
 
-    from models.variants import Variant
+    from models.training.types import Variant
 
 READER, LSTM_LOGIT, NGRAM_LOGIT, SCORE = "reader", "lstm_logit", "ngram_logit", "score"
 """Names of the parts of the model."""

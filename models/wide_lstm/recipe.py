@@ -10,21 +10,18 @@ Needs TensorFlow, gensim, scikit-learn and scipy.
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from threading import Thread
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.fit import LabelledReviews, TrainedModel
+from models.training.types import LabelledReviews, TrainedModel, TrainingReviews, Variant
 from models.wide_lstm.branch_training import LstmPath, fit_path, make_rate
 from models.wide_lstm.layers import Blend, build_lstm_head, build_reader, join_paths
 from models.wide_lstm.ngrams import NgramModel, fit_ngrams, rate_ngrams
 from models.wide_lstm.word_vectors import EPOCHS as VECTOR_EPOCHS
 from models.wide_lstm.word_vectors import fit_word_vectors
-
-if TYPE_CHECKING:
-    from models.variants import Variant
 
 SURE = 0.98
 """What the label of a positive review counts as, so that the model need not become surer than labels are right."""
@@ -34,32 +31,25 @@ BLEND_INVERSE_REGULARIZATION = 100.0
 
 
 def train_wide_lstm(
-    variant: "Variant",
-    train: LabelledReviews,
-    validation: LabelledReviews,
-    unlabelled: NDArray[np.int32],
-    *,
-    seed: int,
-    epochs: int,
-    report: Callable[[int], None] = lambda rows: None,
+    variant: Variant, reviews: TrainingReviews, *, seed: int, epochs: int, report: Callable[[int], None]
 ) -> TrainedModel:
-    """Train on labelled reviews, with word vectors from `unlabelled` [m, sequence_length] too.
-
-    Otherwise as `models.training.fit.train_variant`.
-    """
+    """Train on labelled reviews, with word vectors from unlabelled ones too; see `models.training.types.Recipe`."""
     import keras
 
+    train, validation = reviews.train, reviews.validation
     rows = len(train.ids)
     told = _stretch(report, epochs * rows, (epochs + VECTOR_EPOCHS) * rows)
     begun = _begin(lambda: _fit_views(variant, train))  # word2vec takes one core, the n-grams another
-    every, sizes = np.concatenate([train.ids, unlabelled]), (variant.vocabulary_size, variant.embedding_size)
+    every, sizes = (
+        np.concatenate([train.ids, reviews.unlabelled]),
+        (variant.vocabulary_size, variant.embedding_size),
+    )
     vectors = _scale_vectors(fit_word_vectors(every, *sizes, seed, lambda: told(rows)))
     ngrams = begun.result()
     keras.utils.set_random_seed(seed)
-    path = LstmPath(build_reader(variant, vectors), build_lstm_head(variant))
-    softened = LabelledReviews(train.ids, np.where(train.positive > 0.5, SURE, 1 - SURE).astype(np.float32))
-    history = fit_path(path, variant, softened, validation, epochs=epochs, seed=seed, report=told)
-    blend = _fit_blend(variant, path, ngrams, validation)
+    path = LstmPath(variant, build_reader(variant, vectors), build_lstm_head(variant))
+    history = fit_path(path, _soften_labels(reviews), epochs=epochs, seed=seed, report=told)
+    blend = _fit_blend(path, ngrams, validation)
     model = join_paths(variant, path.reader, path.head, ngrams, blend)
     return TrainedModel(model, tuple(history), kept_epoch=len(history))
 
@@ -92,7 +82,7 @@ def _begin(compute: Callable[[], NgramModel]) -> Future[NgramModel]:
     return future
 
 
-def _fit_views(variant: "Variant", train: LabelledReviews) -> NgramModel:
+def _fit_views(variant: Variant, train: LabelledReviews) -> NgramModel:
     """Fit one n-gram model on every review and on its last window alone: endings weigh more than other words."""
     ending = np.zeros_like(train.ids)
     ending[:, -variant.window :] = train.ids[:, -variant.window :]
@@ -105,12 +95,19 @@ def _scale_vectors(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return vectors * np.float32(VECTOR_SPREAD / spread) if spread > 0 else vectors
 
 
-def _fit_blend(variant: "Variant", path: LstmPath, ngrams: NgramModel, validation: LabelledReviews) -> Blend:
+def _soften_labels(reviews: TrainingReviews) -> TrainingReviews:
+    """Replace the training labels 1 and 0 by `SURE` and its complement."""
+    train = reviews.train
+    softened = np.where(train.positive > 0.5, SURE, 1 - SURE).astype(np.float32)
+    return replace(reviews, train=LabelledReviews(train.ids, softened))
+
+
+def _fit_blend(path: LstmPath, ngrams: NgramModel, validation: LabelledReviews) -> Blend:
     """Fit what each logit counts on the validation rows."""
     from sklearn.linear_model import LogisticRegression
 
-    ids, size = validation.ids, variant.vocabulary_size
-    wide = [rate_ngrams(ngrams, view, size) for view in (ids, ids[:, -variant.window :])]
-    logits = np.stack([make_rate(path, variant.window)(ids), *wide], axis=1)
+    ids, size = validation.ids, path.variant.vocabulary_size
+    wide = [rate_ngrams(ngrams, view, size) for view in (ids, ids[:, -path.variant.window :])]
+    logits = np.stack([make_rate(path)(ids), *wide], axis=1)
     fitted = LogisticRegression(C=BLEND_INVERSE_REGULARIZATION).fit(logits, validation.positive > 0.5)
     return Blend(*(float(weight) for weight in (*fitted.coef_[0], fitted.intercept_[0])))

@@ -16,6 +16,7 @@ from models.bundle.folder import require_unaltered
 from models.bundle.scorer import Scorer, load_scorer
 from models.bundle.trust import require_same_scores_in_fresh_process
 from models.evaluation.gate import Decision, GateCheck
+from models.kinds import export_model
 from models.tensorflow import load_tensorflow
 from models.variants import find_variant
 from tasks.archive.reviews_parquet import read_provenance
@@ -87,8 +88,9 @@ def train(request: TrainingRequest, reviews_dir: Path, bundles_dir: Path, wareho
         trained = train_on(job, report)
         seconds = perf_counter() - started
     with show_progress("Evaluating", None):
-        figures = Figures(measure_trained(job, trained), measure_baseline(reviews_dir, rows), seconds)
-    saved = save_bundle(bundles_dir, job, trained, figures)
+        exported = export_model(trained.model)
+        figures = Figures(measure_trained(job, exported), measure_baseline(reviews_dir, rows), seconds)
+    saved = save_bundle(bundles_dir, job, trained, exported, figures)
     bundle = replace(saved, warnings=tuple(describe_failure(each) for each in checks if not each.success))
     expected = score_some(job, trained)
     require_same_scores_in_fresh_process(bundle.folder, expected)

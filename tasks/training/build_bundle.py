@@ -20,7 +20,7 @@ from data_contracts.durable import write_whole
 from data_contracts.scored_reviews import POSITIVE_FROM
 from models.bundle.folder import name_model, read_facts, write_bundle
 from models.bundle.golden import GOLDEN_TEXTS
-from models.bundle.scorer import make_exported_scorer, make_keras_scorer, score_texts
+from models.bundle.scorer import make_keras_scorer, make_scorer, score_texts
 from models.evaluation.baseline import fit_baseline
 from models.evaluation.metrics import Evaluation, LengthClass, evaluate_lengths, evaluate_scores
 from models.evaluation.stars import (
@@ -33,11 +33,10 @@ from models.evaluation.stars import (
     rate_stars,
     to_facts,
 )
-from models.lstm.export import export_graph
+from models.kinds import ExportedModel, measure_parts
 from models.tokenizer import EncodedReviews
-from models.training.fit import LabelledReviews, TrainedModel, train_variant
-from models.variants import Variant
-from models.wide_lstm.ablation import measure_paths
+from models.training.fit import train_variant
+from models.training.types import EvaluationReviews, LabelledReviews, TrainedModel, TrainingReviews, Variant
 from tasks.support.code_version import fingerprint_code
 from tasks.training.dataset import EncodedRows, TrainingRows
 from tasks.training.further_metrics import measure_further
@@ -74,7 +73,7 @@ class Measured:
     reference: dict[str, ReferenceMeasure]
     """Of the validation rows: what later scores are held against to see drift."""
     further: dict[str, Any]
-    """More metrics by name, as plain JSON values: see `further_metrics` and `models.wide_lstm.ablation`."""
+    """More metrics by name, as plain JSON values: see `further_metrics` and `models.kinds.measure_parts`."""
 
 
 @dataclass(frozen=True)
@@ -103,19 +102,14 @@ def train_on(job: TrainingJob, report: Callable[[int], None] = lambda rows: None
     rows, encoded = job.rows, job.encoded
     train = LabelledReviews(encoded.train.pad(), rows.train.positive.astype(np.float32))
     validation = LabelledReviews(encoded.validation.pad(), rows.validation.positive.astype(np.float32))
-    unlabelled = encoded.unlabelled.pad()
-    return train_variant(
-        job.variant, train, validation, unlabelled, seed=job.seed, epochs=job.epochs, report=report
-    )
+    reviews = TrainingReviews(train, validation, encoded.unlabelled.pad())
+    return train_variant(job.variant, reviews, seed=job.seed, epochs=job.epochs, report=report)
 
 
-def measure_trained(job: TrainingJob, trained: TrainedModel) -> Measured:
+def measure_trained(job: TrainingJob, exported: ExportedModel) -> Measured:
     """Evaluate a model; fit its ratings, and its reference for drift, on the validation rows."""
     rows, encoded = job.rows, job.encoded
-    graph = export_graph(trained.model)
-    scorer = make_exported_scorer(
-        "", trained.model, graph, encoded.vocabulary.ids(), job.variant.sequence_length
-    )
+    scorer = make_scorer("", exported, encoded.vocabulary.ids(), job.variant.sequence_length)
     validation = scorer.predict(encoded.validation)
     test = scorer.predict(encoded.test)
     known = set(rows.train.text_sha256) | set(rows.validation.text_sha256)
@@ -123,7 +117,10 @@ def measure_trained(job: TrainingJob, trained: TrainedModel) -> Measured:
     stars = fit_stars(validation, rows.validation.rating)
     held_out = rows.validation
     interval = fit_interval(rate_stars(validation, stars), held_out.rating, held_out.movie_id)
-    parts = (encoded.validation, held_out.positive, encoded.test, rows.test.positive)
+    parts = (
+        EvaluationReviews(encoded.validation, held_out.positive),
+        EvaluationReviews(encoded.test, rows.test.positive),
+    )
     rated = rate_stars(test, stars)
     right = (test >= POSITIVE_FROM) == rows.test.positive
     return Measured(
@@ -139,7 +136,7 @@ def measure_trained(job: TrainingJob, trained: TrainedModel) -> Measured:
         reference=describe_reference({"score": validation, **_list_measures(encoded.validation)}),
         further={
             **measure_further(scorer, rows.test, test, encoded.test, unseen),
-            "ablations": measure_paths(graph, *parts),
+            "ablations": measure_parts(exported.graph, *parts),
         },
     )
 
@@ -167,7 +164,7 @@ def measure_baseline(reviews_dir: Path, rows: TrainingRows) -> dict[str, Any]:
 
 
 def save_bundle(
-    bundles_dir: Path, job: TrainingJob, trained: TrainedModel, figures: Figures
+    bundles_dir: Path, job: TrainingJob, trained: TrainedModel, exported: ExportedModel, figures: Figures
 ) -> TrainedBundle:
     """Write the bundle whole or not at all, with all that its users will need to know of it."""
     rows, encoded, variant, measured = job.rows, job.encoded, job.variant, figures.measured
@@ -210,7 +207,7 @@ def save_bundle(
         },
         "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    folder = write_bundle(bundles_dir, trained.model, encoded.vocabulary, facts)
+    folder = write_bundle(bundles_dir, exported, encoded.vocabulary, facts)
     return TrainedBundle(model_id, folder, read_facts(folder))
 
 

@@ -13,7 +13,7 @@ from data_contracts.reviews import Provenance
 from data_contracts.training_input import TrainingInputSummary, check_training_input
 from models.tokenizer import EncodedReviews, Vocabulary, build_vocabulary, encode_reviews
 from models.training.split import hold_out_titles, mark_first_texts
-from models.variants import Variant
+from models.training.types import Variant
 from tasks.archive.reviews_parquet import read_provenance, read_split
 
 

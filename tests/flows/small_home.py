@@ -15,6 +15,7 @@ from models.bundle.folder import name_model, read_facts, write_bundle
 from models.bundle.golden import GOLDEN_TEXTS
 from models.bundle.scorer import make_keras_scorer, score_texts
 from models.evaluation.metrics import evaluate_scores
+from models.kinds import export_model
 from models.tokenizer import Vocabulary
 from tasks.warehouse.model_registry import record_model
 from tests.models.small import WORDS, make_small_variant
@@ -55,7 +56,7 @@ def write_small_bundle(
         "trained_at": datetime.now(UTC).isoformat(),
         **(more_facts or {}),
     }
-    folder = write_bundle(settings.bundles_dir, model, vocabulary, facts)
+    folder = write_bundle(settings.bundles_dir, export_model(model), vocabulary, facts)
     record_model(settings.warehouse, read_facts(folder))
     return folder
 

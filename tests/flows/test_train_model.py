@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from data_contracts.errors import ContractError, SourceError, WarehouseBusyError
 from deployments.settings import Settings, load_settings
 from flows.command.messages import describe_training
 from flows.train_model import TrainingSummary, train_model
+from models import kinds
 from models.bundle import folder as bundle
 from models.bundle.folder import find_graph, is_unaltered, read_facts
-from models.variants import VARIANTS
+from models.lstm.kind import LSTM
+from models.wide_lstm.kind import WIDE_LSTM
 from tasks.stages.train import decide
 from tasks.training.build_bundle import TrainedBundle
 from tasks.training.dataset import load_rows
@@ -140,11 +143,22 @@ def test_a_challenger_is_compared_with_the_champion_on_the_present_rows(
 
 
 @pytest.fixture(scope="module")
-def wide(home: Settings, first: TrainingSummary) -> Iterator[TrainingSummary]:
+def exported() -> list[Any]:
+    """The models that were exported while `wide` was trained."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def wide(home: Settings, first: TrainingSummary, exported: list[Any]) -> Iterator[TrainingSummary]:
     """A small wide LSTM of the home, which learns from reviews without a label too."""
+
+    def export(model: Any) -> bytes | None:
+        exported.append(model)
+        return WIDE_LSTM.export(model)
+
     small = make_small_wide_variant(vocabulary_size=200)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(VARIANTS, "wide_lstm", small)
+        patch.setattr(kinds, "KINDS", (LSTM, replace(WIDE_LSTM, variants=(small,), export=export)))
         yield train_model(variant="wide_lstm", epochs=1, promote="never")
 
 
@@ -157,6 +171,10 @@ def test_a_wide_lstm_is_trained_recorded_and_held_against_the_champion(
     recorded = ask(home.published, f"select variant from models where model_id = '{wide.model_id}'")
     assert recorded == [("wide_lstm",)]
     assert {"log_loss", "accuracy", "cost"} <= {check.name for check in wide.checks}
+
+
+def test_a_training_exports_its_model_once(wide: TrainingSummary, exported: list[Any]) -> None:
+    assert len(exported) == 1
 
 
 def test_a_wide_lstm_tells_how_many_reviews_without_a_label_it_read(wide: TrainingSummary) -> None:

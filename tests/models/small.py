@@ -3,9 +3,10 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from models.training.fit import LabelledReviews
-from models.variants import Variant, find_variant
+from models.training.types import LabelledReviews, TrainingReviews, Variant
+from models.variants import find_variant
 from models.wide_lstm.layers import Blend, build_lstm_head, build_reader, join_paths
 from models.wide_lstm.ngrams import NgramModel, number_ngrams
 
@@ -32,6 +33,14 @@ def make_reviews(rows: int, seed: int = 0) -> LabelledReviews:
     positive = random.random(rows) < 0.5
     ids[np.arange(rows), random.integers(0, 12, rows)] = np.where(positive, 1, 2)
     return LabelledReviews(ids, positive.astype(np.float32))
+
+
+def give_reviews(
+    train: LabelledReviews, validation: LabelledReviews, unlabelled: NDArray[np.int32] | None = None
+) -> TrainingReviews:
+    """Give what a training is given, without unlabelled reviews unless there are some."""
+    none = np.zeros((0, train.ids.shape[1]), np.int32)
+    return TrainingReviews(train, validation, none if unlabelled is None else unlabelled)
 
 
 def make_small_wide_variant(**changes: Any) -> Variant:

@@ -20,7 +20,7 @@ from models.bundle.folder import (
 )
 from models.bundle.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
 from models.bundle.trust import require_same_scores_in_fresh_process
-from models.lstm.export import export_graph
+from models.kinds import export_model
 from models.tokenizer import Vocabulary
 from tests.models.small import WORDS, make_small_variant
 
@@ -41,7 +41,7 @@ def bundle(model: Any, tmp_path: Path) -> Path:
         "hyper_parameters": make_small_variant().hyper_parameters(),
         "fingerprints": {"data": "data", "code": "code"},
     }
-    return write_bundle(tmp_path / "bundles", model, VOCABULARY, facts)
+    return write_bundle(tmp_path / "bundles", export_model(model), VOCABULARY, facts)
 
 
 def test_a_bundle_is_named_by_its_model_id(bundle: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_bundle_is_named_by_its_model_id(bundle: Path) -> None:
 
 
 def test_a_bundle_gives_the_same_scores_when_it_is_loaded(bundle: Path, model: Any) -> None:
-    before = score_texts(make_scorer("", model, VOCABULARY.ids(), 12), TEXTS)
+    before = score_texts(make_scorer("", export_model(model), VOCABULARY.ids(), 12), TEXTS)
     assert score_texts(load_scorer(bundle), TEXTS).score.tolist() == before.score.tolist()
 
 
@@ -66,7 +66,7 @@ def test_other_scores_in_a_fresh_process_are_refused(bundle: Path) -> None:
 def test_a_graph_of_another_model_is_refused_in_a_fresh_process(bundle: Path, model: Any) -> None:
     scores = score_texts(make_keras_scorer("", model, VOCABULARY.ids(), 12), TEXTS).score
     variant = make_small_variant()
-    graph = export_graph(variant.build(variant))
+    graph = export_model(variant.build(variant)).graph
     assert graph is not None
     (bundle / GRAPH_FILE).write_bytes(graph)
     with pytest.raises(BundleError, match="does not give the trained model's scores"):
@@ -136,7 +136,7 @@ def test_the_same_model_has_the_same_id_and_another_data_set_another(model: Any)
 def test_writing_a_bundle_again_keeps_the_one_that_is_there(bundle: Path, model: Any) -> None:
     before = fingerprint_bundle(bundle)
     facts = {**read_facts(bundle), "trained_at": "later"}
-    assert write_bundle(bundle.parent, model, VOCABULARY, facts) == bundle
+    assert write_bundle(bundle.parent, export_model(model), VOCABULARY, facts) == bundle
     assert fingerprint_bundle(bundle) == before
 
 

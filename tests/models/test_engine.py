@@ -15,16 +15,20 @@ from numpy.typing import NDArray
 from data_contracts.errors import BundleError
 from models.bundle.folder import GRAPH_FILE, is_unaltered, name_model, write_bundle
 from models.bundle.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
+from models.graphs import batches
+from models.graphs.engine import SAME_SCORE, Engine
+from models.kinds import export_model, load_engine
 from models.lstm import engine as engine_module
-from models.lstm.engine import SAME_SCORE, Reach, count_steps, find_inputs, load_engine, score_reviews
-from models.lstm.export import export_graph
+from models.lstm.engine import ReceptiveField, count_steps, find_inputs
+from models.lstm.export import export_lstm
 from models.tokenizer import EncodedReviews, Vocabulary
-from models.variants import VARIANTS, Variant, find_variant
+from models.training.types import Variant
+from models.variants import find_variant, list_variants
 from tests.models.small import WORDS, make_small_variant
 
 ROOT = Path(__file__).parents[2]
 KNOWN_WORDS = 40
-WHOLE = [name for name, variant in VARIANTS.items() if not variant.window]
+WHOLE = [name for name, variant in list_variants().items() if not variant.window]
 """Variants that read the whole sequence at once; for the others see `test_window_engine`."""
 
 
@@ -68,12 +72,16 @@ def predict_with_keras(model: Any, encoded: EncodedReviews) -> NDArray[np.float3
     return scores
 
 
-def require_same_scores(model: Any, encoded: EncodedReviews) -> None:
-    graph = export_graph(model)
+def load_exported(model: Any) -> Engine:
+    graph = export_lstm(model)
     assert graph is not None
-    expected = predict_with_keras(model, encoded)
+    return load_engine(graph)
+
+
+def require_same_scores(model: Any, encoded: EncodedReviews) -> None:
+    engine, expected = load_exported(model), predict_with_keras(model, encoded)
     assert expected.std() > 1e-3
-    assert np.abs(score_reviews(load_engine(graph), encoded) - expected).max() < SAME_SCORE
+    assert np.abs(engine.score(encoded) - expected).max() < SAME_SCORE
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -131,71 +139,66 @@ def test_leading_words_that_are_not_known_are_like_padding() -> None:
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 17, 300])
 def test_any_number_of_reviews_comes_back_in_order(rows: int) -> None:
-    graph = export_graph(build_at_random(shrink("lstm", sequence_length=40)))
-    assert graph is not None
-    engine = load_engine(graph)
+    engine = load_exported(build_at_random(shrink("lstm", sequence_length=40)))
     counts = np.random.default_rng(rows).integers(0, 45, rows).tolist()
     encoded = make_reviews([*counts, 3], 40)
-    together = score_reviews(engine, encoded)
+    together = engine.score(encoded)
     rows_of = [encoded.word_ids[slice(*encoded.offsets[row : row + 2])] for row in range(rows + 1)]
-    alone = [score_reviews(engine, encode_ids([review], 40))[0] for review in rows_of]
+    alone = [engine.score(encode_ids([review], 40))[0] for review in rows_of]
     assert together.tolist() == pytest.approx(alone, abs=1e-6)
 
 
 def test_no_review_gives_no_score() -> None:
-    graph = export_graph(build_at_random(shrink("lstm", sequence_length=40)))
-    assert graph is not None
+    engine = load_exported(build_at_random(shrink("lstm", sequence_length=40)))
     nothing = np.empty(0, np.int32)
     encoded = EncodedReviews(
         nothing, np.zeros(1, np.int64), 40, nothing, np.empty(0, np.float32), nothing == 1
     )
-    assert len(score_reviews(load_engine(graph), encoded)) == 0
+    assert len(engine.score(encoded)) == 0
 
 
 def test_reviews_of_another_length_are_not_scored() -> None:
-    graph = export_graph(build_at_random(shrink("lstm", sequence_length=40)))
-    assert graph is not None
+    engine = load_exported(build_at_random(shrink("lstm", sequence_length=40)))
     with pytest.raises(ValueError, match="reads 40 words"):
-        score_reviews(load_engine(graph), make_reviews([3], 30))
+        engine.score(make_reviews([3], 30))
 
 
 def test_the_batch_and_the_chunk_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = export_graph(build_at_random(shrink("cnn_lstm", sequence_length=40)))
-    assert graph is not None
-    engine, encoded = load_engine(graph), make_reviews(range(43), 40)
-    usual = score_reviews(engine, encoded)
+    engine = load_exported(build_at_random(shrink("cnn_lstm", sequence_length=40)))
+    encoded = make_reviews(range(43), 40)
+    usual = engine.score(encoded)
     monkeypatch.setattr(engine_module, "CHUNK_STEPS", 3)
-    monkeypatch.setattr(engine_module, "SMALLEST_BATCH_ROWS", 2)
-    assert np.abs(score_reviews(engine, encoded) - usual).max() < 1e-6
+    monkeypatch.setattr(batches, "SMALLEST_BATCH_ROWS", 2)
+    assert np.abs(engine.score(encoded) - usual).max() < 1e-6
 
 
-REACHES = st.one_of(
-    st.builds(Reach, st.integers(0, 3), st.integers(0, 3), st.just(1)),
-    st.integers(2, 4).map(lambda size: Reach(0, size - 1, size)),
+RECEPTIVE_FIELDS = st.one_of(
+    st.builds(ReceptiveField, st.integers(0, 3), st.integers(0, 3), st.just(1)),
+    st.integers(2, 4).map(lambda size: ReceptiveField(0, size - 1, size)),
 )
 
 
 @settings(deadline=None)
-@given(st.lists(REACHES, max_size=3), st.integers(30, 80), st.data())
+@given(st.lists(RECEPTIVE_FIELDS, max_size=3), st.integers(30, 80), st.data())
 def test_steps_before_the_first_one_that_sees_a_word_see_none(
-    reaches: list[Reach], length: int, data: st.DataObject
+    fields: list[ReceptiveField], length: int, data: st.DataObject
 ) -> None:
-    steps = count_steps(reaches, length)
+    steps = count_steps(fields, length)
     if steps < 1:
         return
     position = data.draw(st.integers(0, length - 1))
     first = position
-    for reach in reaches:
-        first = reach.first_output(first)
-    sees = [find_inputs(reaches, length, step, step + 1)[:2] for step in range(steps)]
+    for field in fields:
+        first = field.first_output(first)
+    sees = [find_inputs(fields, length, step, step + 1)[:2] for step in range(steps)]
     assert all(stop <= position for _, stop in sees[:first])
 
 
 def test_no_step_is_computed_that_sees_padding_alone() -> None:
-    reaches = [Reach(1, 1, 1), Reach(0, 1, 2)]
+    fields = [ReceptiveField(1, 1, 1), ReceptiveField(0, 1, 2)]
     for position in range(40):
-        first = reaches[1].first_output(reaches[0].first_output(position))
-        assert find_inputs(reaches, 40, first, first + 1)[1] > position
+        first = fields[1].first_output(fields[0].first_output(position))
+        assert find_inputs(fields, 40, first, first + 1)[1] > position
 
 
 def make_others() -> dict[str, Any]:
@@ -223,10 +226,11 @@ def make_others() -> dict[str, Any]:
 @pytest.mark.parametrize("name", make_others())
 def test_a_model_that_the_engine_does_not_take_is_scored_by_keras(name: str, tmp_path: Path) -> None:
     model = make_others()[name]()
-    assert export_graph(model) is None
+    exported = export_model(model)
+    assert exported.graph is None
     encoded = make_reviews(range(34), 30)
     expected = predict_with_keras(model, encoded)
-    assert np.abs(make_scorer("", model, {}, 30).predict(encoded) - expected).max() < SAME_SCORE
+    assert np.abs(make_scorer("", exported, {}, 30).predict(encoded) - expected).max() < SAME_SCORE
 
 
 def test_a_model_that_masks_padding_is_scored_by_keras() -> None:
@@ -235,14 +239,14 @@ def test_a_model_that_masks_padding_is_scored_by_keras() -> None:
     words = keras.Input((30,), dtype="int32")
     embedding = keras.layers.Embedding(KNOWN_WORDS, 4, mask_zero=True)
     head = [keras.layers.LSTM(4), keras.layers.Dense(1, activation="sigmoid")]
-    assert export_graph(keras.Sequential([words, embedding, *head])) is None
+    assert export_model(keras.Sequential([words, embedding, *head])).graph is None
 
 
 def test_a_model_of_half_precision_is_scored_by_keras() -> None:
     from keras import layers
 
     half = [layers.LSTM(4, dtype="mixed_float16"), layers.Dense(1, activation="sigmoid")]
-    assert export_graph(stack(*half)) is None
+    assert export_model(stack(*half)).graph is None
 
 
 def save_small_bundle(folder: Path, model: Any, sequence_length: int = 12) -> Path:
@@ -251,7 +255,7 @@ def save_small_bundle(folder: Path, model: Any, sequence_length: int = 12) -> Pa
         "hyper_parameters": {"sequence_length": sequence_length},
         "fingerprints": {"data": "data"},
     }
-    return write_bundle(folder, model, Vocabulary(WORDS), facts)
+    return write_bundle(folder, export_model(model), Vocabulary(WORDS), facts)
 
 
 TEXTS = ["good film", "bad film", "the plot", "unknown", "good " * 30, ""]
@@ -285,7 +289,7 @@ def test_a_graph_that_is_none_is_named_in_our_own_words(tmp_path: Path) -> None:
 
 def test_the_same_model_gives_the_same_graph() -> None:
     model = build_at_random(make_small_variant())
-    assert export_graph(model) == export_graph(model)
+    assert export_lstm(model) == export_lstm(model)
 
 
 def test_a_process_that_only_scores_loads_neither_tensorflow_nor_keras(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.bundle.scorer import make_scorer, score_texts
 from models.explain import explain_review, to_logit
+from models.kinds import export_model
 from models.tokenizer import EncodedReviews, Vocabulary
 from tests.models.small import WORDS, make_small_variant
 
@@ -96,7 +97,9 @@ def test_of_a_real_model_the_effects_are_those_of_texts_with_an_unknown_word_ins
 
     keras.utils.set_random_seed(0)
     variant, vocabulary = make_small_variant(), Vocabulary(WORDS)
-    scorer = make_scorer("small", variant.build(variant), vocabulary.ids(), variant.sequence_length)
+    scorer = make_scorer(
+        "small", export_model(variant.build(variant)), vocabulary.ids(), variant.sequence_length
+    )
     read = words.split()
     ids = np.array([vocabulary.ids().get(word, 0) for word in read], np.int32)
     effects = explain_review(scorer.predict, ids, scorer.sequence_length)

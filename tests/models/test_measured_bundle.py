@@ -9,6 +9,7 @@ import pytest
 from benchmarks.variants import measure_bundle
 from models.bundle.folder import write_bundle
 from models.evaluation.behaviour import CAPABILITIES, KIND_WORDS, read_elsewhere
+from models.kinds import export_model
 from models.tokenizer import Vocabulary
 from tests.models.small import WORDS, make_small_variant
 
@@ -35,9 +36,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         },
         "fingerprints": {},
     }
-    return write_bundle(
-        tmp_path_factory.mktemp("bundles"), variant.build(variant), Vocabulary(tuple(WORDS)), facts
-    )
+    exported = export_model(variant.build(variant))
+    return write_bundle(tmp_path_factory.mktemp("bundles"), exported, Vocabulary(tuple(WORDS)), facts)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The scorer gives Keras's own numbers, whatever the batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,16 +13,22 @@ from models.bundle.scorer import (
     make_scorer,
     score_texts,
 )
-from models.lstm.engine import SAME_SCORE
+from models.graphs.engine import SAME_SCORE
+from models.kinds import export_model
 from models.tokenizer import encode_reviews
-from models.variants import VARIANTS, Variant, find_variant
+from models.training.types import Variant
+from models.variants import find_variant, list_variants
 from tests.models.small import WORDS, make_small_variant
 
 WORD_IDS = {word: position for position, word in enumerate(WORDS, start=1)}
 
 
-@pytest.mark.parametrize("make", [make_scorer, make_keras_scorer])
-@pytest.mark.parametrize("name", VARIANTS)
+def make_exported_scorer(model_id: str, model: Any, word_ids: Mapping[str, int], length: int) -> Scorer:
+    return make_scorer(model_id, export_model(model), word_ids, length)
+
+
+@pytest.mark.parametrize("make", [make_exported_scorer, make_keras_scorer])
+@pytest.mark.parametrize("name", list_variants())
 def test_scores_equal_those_of_model_predict(name: str, make: Callable[..., Scorer]) -> None:
     small = {"vocabulary_size": 7, "lstm_units": 8, "embedding_size": 4, "filters": 4}
     variant = Variant(**{**vars(find_variant(name)), **small})
@@ -39,7 +46,7 @@ def test_scores_equal_those_of_model_predict(name: str, make: Callable[..., Scor
 
 def test_scores_come_back_in_the_order_of_the_texts() -> None:
     variant = make_small_variant()
-    scorer = make_scorer("", variant.build(variant), WORD_IDS, 12)
+    scorer = make_exported_scorer("", variant.build(variant), WORD_IDS, 12)
     texts = [f"{WORDS[number % 6]} {WORDS[number % 5]}" for number in range(40)]
     alone = [score_texts(scorer, [text]).score[0] for text in texts]
     assert score_texts(scorer, texts).score.tolist() == pytest.approx(alone, abs=1e-6)
@@ -47,7 +54,9 @@ def test_scores_come_back_in_the_order_of_the_texts() -> None:
 
 def test_the_facts_of_a_text_stand_beside_its_score() -> None:
     variant = make_small_variant()
-    scored = score_texts(make_scorer("", variant.build(variant), WORD_IDS, 12), ["good what", "the " * 20])
+    scored = score_texts(
+        make_exported_scorer("", variant.build(variant), WORD_IDS, 12), ["good what", "the " * 20]
+    )
     assert scored.token_count.tolist() == [2, 20]
     assert scored.oov_rate.tolist() == [0.5, 0]
     assert scored.truncated.tolist() == [False, True]
@@ -55,4 +64,4 @@ def test_the_facts_of_a_text_stand_beside_its_score() -> None:
 
 def test_no_texts_give_no_scores() -> None:
     variant = make_small_variant()
-    assert len(score_texts(make_scorer("", variant.build(variant), WORD_IDS, 12), []).score) == 0
+    assert len(score_texts(make_exported_scorer("", variant.build(variant), WORD_IDS, 12), []).score) == 0

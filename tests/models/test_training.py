@@ -6,14 +6,15 @@ import pytest
 
 from benchmarks import plain_keras
 from models.evaluation.metrics import evaluate_scores
-from models.training.fit import LabelledReviews, TrainedModel, train_variant
+from models.training.fit import train_variant
+from models.training.types import LabelledReviews, TrainedModel
 from models.variants import find_variant
-from tests.models.small import make_reviews, make_small_variant
+from tests.models.small import give_reviews, make_reviews, make_small_variant
 
 
 def train_small(seed: int = 0, epochs: int = 2, **options: object) -> TrainedModel:
-    train, validation = make_reviews(200), make_reviews(50, seed=1)
-    return train_variant(make_small_variant(), train, validation, seed=seed, epochs=epochs, **options)  # type: ignore[arg-type]
+    reviews = give_reviews(make_reviews(200), make_reviews(50, seed=1))
+    return train_variant(make_small_variant(), reviews, seed=seed, epochs=epochs, **options)  # type: ignore[arg-type]
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
@@ -53,7 +54,7 @@ def test_a_seed_variant_gets_the_weights_that_plain_keras_code_gives(name: str) 
     for row in ids:
         row[: random.integers(0, 500)] = 0
     rows = LabelledReviews(ids, (ids[:, -1] % 2).astype(np.float32))
-    ours = train_variant(find_variant(name), rows, rows, seed=5, epochs=1).model
+    ours = train_variant(find_variant(name), give_reviews(rows, rows), seed=5, epochs=1).model
     keras.utils.set_random_seed(5)
     plain = plain_keras.build(name)
     plain.fit(rows.ids, rows.positive, batch_size=64, epochs=1, verbose=0)

@@ -3,7 +3,7 @@
 import pytest
 
 from data_contracts.errors import UsageError
-from models.variants import DEFAULT_VARIANT, VARIANTS, find_variant
+from models.variants import DEFAULT_VARIANT, find_variant, list_variants
 
 EMBEDDING, LSTM, DENSE = ("Embedding", 5000 * 32), ("LSTM", 4 * 100 * (32 + 100 + 1)), ("Dense", 101)
 DROPOUT = ("Dropout", 0)
@@ -24,7 +24,8 @@ def test_a_seed_variant_has_the_layers_of_the_design(name: str) -> None:
 
 
 def test_the_seed_variants_train_in_batches_of_64_for_2_epochs() -> None:
-    assert {(VARIANTS[name].batch_size, VARIANTS[name].epochs) for name in LAYERS} == {(64, 2)}
+    variants = [list_variants()[name] for name in LAYERS]
+    assert {(each.batch_size, each.epochs) for each in variants} == {(64, 2)}
 
 
 def test_dropout_is_a_fifth() -> None:

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 import models.training.fit
 from models.bundle.folder import MODEL_FILE, load_model
-from models.lstm.export import export_graph
-from models.training.fit import LabelledReviews, TrainedModel, train_variant
-from models.variants import Variant
+from models.training.fit import train_variant
+from models.training.types import LabelledReviews, TrainedModel, Variant
+from models.wide_lstm.export import export_windows
 from models.wide_lstm.layers import NGRAM_LOGIT
-from tests.models.small import make_small_wide_variant
+from tests.models.small import give_reviews, make_small_wide_variant
 
 ROWS = 120
 PRAISE, BLAME = 1, 2
@@ -35,9 +35,9 @@ def train(
     variant: Variant | None = None, *, rows: int = ROWS, unlabelled: int = 40, epochs: int = 1, **options: Any
 ) -> TrainedModel:
     others: NDArray[np.int32] | None = make_reviews(unlabelled, seed=2).ids if unlabelled else None
-    parts = make_reviews(rows), make_reviews(60, seed=1)
+    reviews = give_reviews(make_reviews(rows), make_reviews(60, seed=1), others)
     given = {"seed": 0, "epochs": epochs, **options}
-    return train_variant(variant or make_small_wide_variant(), *parts, others, **given)
+    return train_variant(variant or make_small_wide_variant(), reviews, **given)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_what_was_trained_is_saved_and_exported_whole(trained: TrainedModel, tmp
     ids = make_reviews(20, seed=4).ids
     expected = np.asarray(trained.model(ids))
     assert np.asarray(load_model(tmp_path)(ids)).tolist() == expected.tolist()
-    assert export_graph(trained.model) is not None
+    assert export_windows(trained.model) is not None
 
 
 def test_reviews_without_a_label_change_what_is_learnt(trained: TrainedModel) -> None:
@@ -105,7 +105,7 @@ def test_the_lstm_path_learns_without_the_ngrams() -> None:
 def test_reviews_without_a_common_ngram_are_learnt_from_by_the_lstm_alone() -> None:
     ids = np.arange(1, 9, dtype=np.int32)[:, None] * np.eye(1, 24, 23, dtype=np.int32)
     apart = LabelledReviews(ids, np.arange(8, dtype=np.float32) % 2)
-    found = train_variant(make_small_wide_variant(), apart, make_reviews(20), None, seed=0, epochs=1)
+    found = train_variant(make_small_wide_variant(), give_reviews(apart, make_reviews(20)), seed=0, epochs=1)
     assert found.model.get_layer(NGRAM_LOGIT).ngrams == 1
     assert np.isfinite(np.asarray(found.model(apart.ids))).all()
 
@@ -113,6 +113,6 @@ def test_reviews_without_a_common_ngram_are_learnt_from_by_the_lstm_alone() -> N
 def test_inputs_stay_as_they_are() -> None:
     reviews, validation, others = make_reviews(40), make_reviews(20, seed=1), make_reviews(10, seed=2).ids
     before = [part.copy() for part in (reviews.ids, reviews.positive, validation.ids, others)]
-    train_variant(make_small_wide_variant(), reviews, validation, others, seed=0, epochs=1)
+    train_variant(make_small_wide_variant(), give_reviews(reviews, validation, others), seed=0, epochs=1)
     after = (reviews.ids, reviews.positive, validation.ids, others)
     assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import BundleError
 from models.bundle.folder import GRAPH_FILE, load_model, name_model, write_bundle
-from models.bundle.scorer import load_predict, load_scorer, make_keras_scorer, make_scorer, score_texts
-from models.lstm import engine as engine_module
-from models.lstm.engine import SAME_SCORE
-from models.lstm.export import export_graph
+from models.bundle.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
+from models.graphs import batches, session
+from models.graphs.engine import SAME_SCORE
+from models.kinds import export_model, load_engine
 from models.tokenizer import EncodedReviews, Vocabulary
 from models.variants import find_variant
 from models.wide_lstm import engine as window_engine
 from models.wide_lstm import layers as wide_lstm
-from models.wide_lstm.engine import WindowEngine, load_window_engine, rate_paths, score_windows
+from models.wide_lstm.engine import WindowEngine, load_window_engine, rate_paths
+from models.wide_lstm.export import export_windows
 from tests.models.small import WORDS, build_wide_at_random, make_small_wide_variant
 from tests.models.test_engine import encode_ids, make_reviews, predict_with_keras
 
@@ -29,17 +30,19 @@ LENGTH = VARIANT.sequence_length
 
 
 def load_small(seed: int = 0, **changes: Any) -> WindowEngine:
-    graph = export_graph(build_wide_at_random(make_small_wide_variant(**changes), seed))
+    graph = export_windows(build_wide_at_random(make_small_wide_variant(**changes), seed))
     assert graph is not None
-    return load_window_engine(graph)
+    engine = load_window_engine(session.open_graph(graph))
+    assert engine is not None
+    return engine
 
 
 def require_predicted(model: Any, encoded: EncodedReviews) -> None:
-    graph = export_graph(model)
+    graph = export_windows(model)
     assert graph is not None
     expected = predict_with_keras(model, encoded)
     assert expected.std() > 1e-3
-    assert np.abs(load_predict(graph)(encoded) - expected).max() < SAME_SCORE
+    assert np.abs(load_engine(graph).score(encoded) - expected).max() < SAME_SCORE
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -83,12 +86,12 @@ def test_reviews_of_unknown_words_alone_get_the_score_of_keras() -> None:
 def test_a_loaded_model_is_exported_as_the_one_that_was_saved(tmp_path: Path) -> None:
     model = build_wide_at_random(VARIANT)
     model.save(tmp_path / "model.keras")
-    assert export_graph(load_model(tmp_path)) == export_graph(model)
+    assert export_windows(load_model(tmp_path)) == export_windows(model)
 
 
 def test_the_same_model_gives_the_same_graph() -> None:
     model = build_wide_at_random(VARIANT)
-    assert export_graph(model) == export_graph(model)
+    assert export_windows(model) == export_windows(model)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 17, 150])
@@ -96,16 +99,16 @@ def test_any_number_of_reviews_comes_back_in_order(rows: int) -> None:
     engine = load_small()
     encoded = make_reviews(np.random.default_rng(rows).integers(0, 30, rows).tolist(), LENGTH)
     reviews = [encoded.word_ids[slice(*encoded.offsets[row : row + 2])] for row in range(rows)]
-    alone = [score_windows(engine, encode_ids([review], LENGTH))[0] for review in reviews]
-    assert score_windows(engine, encoded).tolist() == pytest.approx(alone, abs=1e-6)
+    alone = [engine.score(encode_ids([review], LENGTH))[0] for review in reviews]
+    assert engine.score(encoded).tolist() == pytest.approx(alone, abs=1e-6)
 
 
 def test_the_batch_and_the_windows_at_once_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     engine, encoded = load_small(), make_reviews(range(30), LENGTH)
-    usual = score_windows(engine, encoded)
-    monkeypatch.setattr(engine_module, "SMALLEST_BATCH_ROWS", 2)
+    usual = engine.score(encoded)
+    monkeypatch.setattr(batches, "SMALLEST_BATCH_ROWS", 2)
     monkeypatch.setattr(window_engine, "WINDOWS_AT_ONCE", 3)
-    assert np.abs(score_windows(engine, encoded) - usual).max() < 1e-6
+    assert np.abs(engine.score(encoded) - usual).max() < 1e-6
 
 
 class CountingSession:
@@ -123,7 +126,7 @@ class CountingSession:
 def test_of_the_padding_in_front_only_what_a_step_sees_is_read(words: int, read: int) -> None:
     engine = load_small()
     counting = CountingSession(engine.session)
-    score_windows(replace(engine, session=counting), make_reviews([words] * 5, LENGTH))
+    replace(engine, session=counting).score(make_reviews([words] * 5, LENGTH))
     assert counting.words == 5 * read
 
 
@@ -132,12 +135,12 @@ def test_no_review_gives_no_score() -> None:
     encoded = EncodedReviews(
         nothing, np.zeros(1, np.int64), LENGTH, nothing, np.empty(0, np.float32), nothing == 1
     )
-    assert len(score_windows(load_small(), encoded)) == 0
+    assert len(load_small().score(encoded)) == 0
 
 
 def test_reviews_of_another_length_are_not_scored() -> None:
     with pytest.raises(ValueError, match=f"reads {LENGTH} words"):
-        score_windows(load_small(), make_reviews([3], 16))
+        load_small().score(make_reviews([3], 16))
 
 
 def test_the_logits_and_the_blend_make_the_score() -> None:
@@ -145,30 +148,30 @@ def test_the_logits_and_the_blend_make_the_score() -> None:
     logits = rate_paths(engine, encoded)
     weighted = zip(engine.blend.tolist(), (logits.lstm, logits.ngrams, logits.ending), strict=True)
     blended = sum(weight * logit for weight, logit in weighted) + engine.bias
-    assert score_windows(engine, encoded) == pytest.approx(1 / (1 + np.exp(-blended)), abs=1e-9)
+    assert engine.score(encoded) == pytest.approx(1 / (1 + np.exp(-blended)), abs=1e-9)
 
 
 def break_geometry(content: bytes, geometry: str) -> bytes:
     import onnx
 
     model = onnx.load_from_string(content)
-    onnx.helper.set_model_props(model, {engine_module.GEOMETRY: geometry})
+    onnx.helper.set_model_props(model, {session.GEOMETRY: geometry})
     return bytes(model.SerializeToString())
 
 
 @pytest.mark.parametrize("geometry", ["", "{}", "5", '{"window": 8}', '{"window": 7, "sequence_length": 24}'])
 def test_a_graph_that_says_something_else_of_itself_is_refused(geometry: str) -> None:
-    graph = export_graph(build_wide_at_random(VARIANT))
+    graph = export_windows(build_wide_at_random(VARIANT))
     assert graph is not None
     with pytest.raises(BundleError, match="the exported graph: can't be used"):
-        load_predict(break_geometry(graph, geometry))
+        load_engine(break_geometry(graph, geometry))
 
 
 def test_a_graph_that_is_cut_short_is_refused() -> None:
-    graph = export_graph(build_wide_at_random(VARIANT))
+    graph = export_windows(build_wide_at_random(VARIANT))
     assert graph is not None
     with pytest.raises(BundleError, match="can't be used"):
-        load_predict(graph[: len(graph) // 2])
+        load_engine(graph[: len(graph) // 2])
 
 
 class OwnConvolution(keras.layers.Conv1D):  # type: ignore[misc]
@@ -247,10 +250,11 @@ OTHERS = {
 def test_another_model_of_those_names_is_scored_by_keras(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = OTHERS[name](monkeypatch)
     encoded = make_reviews(range(LENGTH + 3), LENGTH)
-    assert export_graph(model) is None
+    exported = export_model(model)
+    assert exported.graph is None
     # Not by a call of the model: where a processor computes in half precision, that rounds otherwise.
     expected = model.predict(encoded.pad(), verbose=0)[:, 0]
-    assert np.abs(make_scorer("", model, {}, LENGTH).predict(encoded) - expected).max() < SAME_SCORE
+    assert np.abs(make_scorer("", exported, {}, LENGTH).predict(encoded) - expected).max() < SAME_SCORE
 
 
 TEXTS: Sequence[str] = ["good film", "bad film", "the plot", "unknown", "good " * 40, ""]
@@ -264,7 +268,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "hyper_parameters": VARIANT.hyper_parameters(),
         "fingerprints": {"data": "data"},
     }
-    return write_bundle(tmp_path_factory.mktemp("bundles"), model, Vocabulary(WORDS), facts)
+    return write_bundle(tmp_path_factory.mktemp("bundles"), export_model(model), Vocabulary(WORDS), facts)
 
 
 def score_by_keras(bundle: Path) -> NDArray[np.float64]:

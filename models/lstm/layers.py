@@ -1,0 +1,63 @@
+"""The Keras models of the seed variants, layer by layer as the design has them. Needs Keras."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+    from models.training.types import Variant
+
+
+def build_lstm(variant: "Variant") -> "keras.Model":
+    """Build an embedding, an LSTM and a dense layer."""
+    from keras import layers
+
+    return _compile(
+        variant,
+        [
+            layers.Embedding(variant.vocabulary_size, variant.embedding_size),
+            layers.LSTM(variant.lstm_units),
+            layers.Dense(1, activation="sigmoid"),
+        ],
+    )
+
+
+def build_lstm_dropout(variant: "Variant") -> "keras.Model":
+    """Build the same with dropout before and after the LSTM."""
+    from keras import layers
+
+    return _compile(
+        variant,
+        [
+            layers.Embedding(variant.vocabulary_size, variant.embedding_size),
+            layers.Dropout(variant.dropout),
+            layers.LSTM(variant.lstm_units),
+            layers.Dropout(variant.dropout),
+            layers.Dense(1, activation="sigmoid"),
+        ],
+    )
+
+
+def build_cnn_lstm(variant: "Variant") -> "keras.Model":
+    """Build an embedding, a convolution, a pooling, an LSTM and a dense layer."""
+    from keras import layers
+
+    return _compile(
+        variant,
+        [
+            layers.Embedding(variant.vocabulary_size, variant.embedding_size),
+            layers.Conv1D(variant.filters, variant.kernel_size, padding="same", activation="relu"),
+            layers.MaxPooling1D(variant.pool_size),
+            layers.LSTM(variant.lstm_units),
+            layers.Dense(1, activation="sigmoid"),
+        ],
+    )
+
+
+def _compile(variant: "Variant", layers: list[Any]) -> "keras.Model":
+    import keras
+
+    words = keras.Input((variant.sequence_length,), dtype="int32", name="word_ids")
+    model = keras.Sequential([words, *layers], name=variant.name)
+    model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
+    return model

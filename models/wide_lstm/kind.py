@@ -1,0 +1,36 @@
+"""What the wide LSTM offers: the default variant, its recipe, its layer, its graph, its engine and its ablation."""
+
+from models.training.types import Kind, Variant
+from models.wide_lstm.ablation import measure_paths
+from models.wide_lstm.engine import load_window_engine
+from models.wide_lstm.export import export_windows
+from models.wide_lstm.layers import build_wide_lstm, make_ngram_layer
+from models.wide_lstm.recipe import train_wide_lstm
+
+WIDE_LSTM = Kind(
+    variants=(
+        Variant(
+            "wide_lstm",
+            "convolution and bidirectional LSTM over windows of words, beside n-grams",
+            build_wide_lstm,
+            train_wide_lstm,
+            reads_unlabelled=True,
+            vocabulary_size=30_000,
+            sequence_length=1024,
+            embedding_size=200,
+            lstm_units=96,
+            dropout=0.3,
+            filters=160,
+            kernel_size=5,
+            pool_size=4,
+            head_dropout=0.5,
+            window=64,
+            epochs=3,
+            batch_size=32,
+        ),
+    ),
+    export=export_windows,
+    load_engine=load_window_engine,
+    make_layers=lambda: (make_ngram_layer(),),
+    measure_parts=measure_paths,
+)
