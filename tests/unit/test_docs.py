@@ -1,5 +1,6 @@
 """What the docs list is what the code has."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
 from flows.command.cli import main
 from models.evaluation.behaviour import CAPABILITIES, KIND_WORDS, read_behaviour_tests, read_elsewhere
-from models.variants import VARIANTS
+from models.variants import list_variants
 from tasks.review_files.columns import COLUMN_NAMES
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,7 @@ def test_every_command_stands_in_the_readme(command: str) -> None:
     assert f"`reviews {command}`" in (ROOT / "README.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", list_variants())
 def test_every_variant_stands_in_the_design(variant: str) -> None:
     assert f"`{variant}`" in (ROOT / "docs" / "design.md").read_text("utf-8")
 
@@ -51,3 +52,12 @@ def test_every_type_of_test_stands_in_the_docs_with_its_count_and_capabilities(
     tests = Counter(each.test for each in read_behaviour_tests())[test]
     assert f"| `{test}` | {tests} |" in EVALUATION_SETS
     assert not [name for name in capabilities if f"`{name}`" not in EVALUATION_SETS]
+
+
+def test_the_example_of_a_kind_of_model_is_the_code_that_a_test_runs() -> None:
+    code = (ROOT / "tests" / "models" / "bag_kind.py").read_text("utf-8")
+    *example, _registration = re.findall(
+        "```python\n(.*?)\n```", (ROOT / "docs" / "kinds.md").read_text("utf-8"), re.S
+    )
+    assert example
+    assert not [part for block in example for part in block.split("\n\n\n") if part not in code]

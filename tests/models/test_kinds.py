@@ -1,0 +1,130 @@
+"""A new kind of model is known everywhere by one line; each graph is read by the kind that made it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_contracts.errors import BundleError
+from models import kinds
+from models.bundle.folder import GRAPH_FILE, load_model, name_model, write_bundle
+from models.bundle.scorer import load_scorer, make_keras_scorer, score_texts
+from models.explain import explain_review
+from models.graphs.engine import SAME_SCORE
+from models.graphs.session import open_graph
+from models.kinds import ExportedModel, export_model, load_engine, measure_parts
+from models.tokenizer import Vocabulary, encode_reviews
+from models.training.fit import train_variant
+from models.training.types import EvaluationReviews
+from models.variants import find_variant, list_variants
+from tests.models.bag_kind import BAG, BagVariant, build_bag
+from tests.models.small import (
+    WORDS,
+    build_wide_at_random,
+    give_reviews,
+    make_reviews,
+    make_small_variant,
+    make_small_wide_variant,
+)
+
+LENGTH = 12
+VOCABULARY = Vocabulary(WORDS)
+TEXTS = ["good film", "bad film", "the plot", "unknown", "good " * 30, ""]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def registered() -> Iterator[None]:
+    """The line by which the kind is added."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kinds, "KINDS", (*kinds.KINDS, BAG))
+        yield
+
+
+@pytest.fixture(scope="module")
+def variant() -> BagVariant:
+    found = find_variant("bag")
+    assert isinstance(found, BagVariant)
+    return replace(found, vocabulary_size=len(WORDS) + 1, sequence_length=LENGTH, batch_size=8)
+
+
+@pytest.fixture(scope="module")
+def exported(variant: BagVariant) -> ExportedModel:
+    reviews = give_reviews(make_reviews(200), make_reviews(50, seed=1))
+    return export_model(train_variant(variant, reviews, seed=0, epochs=30).model)
+
+
+@pytest.fixture
+def bundle(variant: BagVariant, exported: ExportedModel, tmp_path: Path) -> Path:
+    facts = {
+        "model_id": name_model("bag", 0, exported.model, VOCABULARY, "data"),
+        "hyper_parameters": variant.hyper_parameters(),
+        "fingerprints": {"data": "data"},
+    }
+    return write_bundle(tmp_path, exported, VOCABULARY, facts)
+
+
+def test_its_variants_stand_in_the_table_after_the_others() -> None:
+    assert list(list_variants())[-1] == "bag"
+
+
+def test_a_number_of_its_own_is_among_its_hyper_parameters(variant: BagVariant) -> None:
+    assert variant.hyper_parameters()["width"] == 8
+
+
+def test_it_learns_a_word_that_decides(exported: ExportedModel) -> None:
+    test = make_reviews(100, seed=2)
+    scores = np.asarray(exported.model(test.ids))[:, 0]
+    assert ((scores > 0.5) == (test.positive > 0.5)).mean() > 0.9
+
+
+def test_its_bundle_is_scored_by_its_engine_as_by_keras(bundle: Path, exported: ExportedModel) -> None:
+    assert (bundle / GRAPH_FILE).exists()
+    expected = score_texts(make_keras_scorer("", exported.model, VOCABULARY.ids(), LENGTH), TEXTS).score
+    assert np.abs(score_texts(load_scorer(bundle), TEXTS).score - expected).max() < SAME_SCORE
+
+
+def test_its_saved_model_is_loaded_with_its_own_layer(bundle: Path, exported: ExportedModel) -> None:
+    ids = make_reviews(20, seed=3).ids
+    assert np.asarray(load_model(bundle)(ids)).tolist() == np.asarray(exported.model(ids)).tolist()
+
+
+def test_its_scores_are_explained(bundle: Path) -> None:
+    scorer, word_ids = load_scorer(bundle), encode_reviews(["good film"], VOCABULARY.ids(), LENGTH).word_ids
+    effects = explain_review(scorer.predict, word_ids, scorer.sequence_length)
+    assert effects.contribution[0] > 0
+
+
+def test_its_parts_are_measured(exported: ExportedModel) -> None:
+    encoded = encode_reviews(["good film", "bad film"], VOCABULARY.ids(), LENGTH)
+    reviews = EvaluationReviews(encoded, np.array([True, True]))
+    assert measure_parts(exported.graph, reviews, reviews) == {"majority": {"test_accuracy": 1.0}}
+
+
+def test_a_graph_of_a_kind_that_is_not_registered_is_refused(
+    exported: ExportedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert exported.graph is not None
+    monkeypatch.setattr(kinds, "KINDS", kinds.KINDS[:-1])
+    with pytest.raises(BundleError, match="of no kind of model that is known"):
+        load_engine(exported.graph)
+
+
+MODELS = {
+    "lstm": lambda: make_small_variant().build(make_small_variant()),
+    "wide lstm": lambda: build_wide_at_random(make_small_wide_variant()),
+    "bag": lambda: build_bag(BagVariant("bag", "", build_bag)),
+}
+"""A model of each kind, in the order of the kinds."""
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_is_exported_and_its_graph_read_by_its_own_kind_alone(name: str) -> None:
+    model = MODELS[name]()
+    own = [each == name for each in MODELS]
+    graphs = [kind.export(model) for kind in kinds.KINDS]
+    assert [graph is not None for graph in graphs] == own
+    opened = open_graph(next(graph for graph in graphs if graph is not None))
+    engines = [kind.load_engine(opened) for kind in kinds.KINDS]
+    assert [engine is not None for engine in engines] == own
