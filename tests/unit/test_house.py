@@ -81,7 +81,7 @@ def find_room(module: str) -> str:
 
 def list_own_imports(module: str) -> set[str]:
     """Name the modules of the house that a module imports, wherever in it, for types alone too."""
-    found = set()
+    found = set[str]()
     for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
