@@ -67,7 +67,7 @@ def load_scorer(bundle_dir: Path) -> Scorer:
         load_tensorflow()
         scorer = make_keras_scorer(model_id, load_model(bundle_dir), word_ids, length)
     else:
-        scorer = make_engine_scorer(model_id, load_engine(graph), word_ids)
+        scorer = _make_engine_scorer(model_id, load_engine(graph), word_ids)
     return replace(scorer, stars=read_stars(facts))
 
 
@@ -77,10 +77,10 @@ def make_scorer(
     """Make the scorer that a bundle of this model would have."""
     if exported.graph is None:
         return make_keras_scorer(model_id, exported.model, word_ids, sequence_length)
-    return make_engine_scorer(model_id, load_engine(exported.graph), word_ids)
+    return _make_engine_scorer(model_id, load_engine(exported.graph), word_ids)
 
 
-def make_engine_scorer(model_id: str, engine: Engine, word_ids: Mapping[str, int]) -> Scorer:
+def _make_engine_scorer(model_id: str, engine: Engine, word_ids: Mapping[str, int]) -> Scorer:
     """Make a scorer of an engine."""
     return Scorer(model_id, engine.sequence_length, word_ids, engine.score)
 
