@@ -18,7 +18,7 @@ from data_contracts.faults import pass_fault_point
 from deployments.settings import Settings, load_settings
 from flows import scoring_page as page
 from flows.grants import is_granted
-from flows.recording import RecordedRun, record_flow_run
+from flows.recording import record_flow_run
 from tasks.inbox.source_files import PassedOver, SourceFile, group_files
 from tasks.scoring.outcome import GroupResult, RunOutcome, require_no_failure
 from tasks.scoring.plan import Outstanding, ScoringPlan, ScoringRequest, to_utc
@@ -31,6 +31,7 @@ from tasks.support.locking import hold_folder
 from tasks.support.wording import count
 from tasks.warehouse.model_registry import Champion
 from tasks.warehouse.published import needs_publishing
+from tasks.warehouse.run_log import RecordedRun
 
 
 @dataclass(frozen=True)

@@ -114,12 +114,12 @@ def export(
     """
     from deployments.settings import load_settings
     from flows.command.actions.export import export as write_export
-    from tasks.queries.exports import Wish
+    from tasks.queries.exports import ExportRequest
 
     if raw and form != "csv" and not only_new:
         raise UsageError("--raw is for --format csv: Parquet holds texts as they are.")
-    wish = Wish(form, no_text, raw)
-    echo(write_export(load_settings(), folder and folder.absolute(), wish, since and since.date(), only_new))
+    request = ExportRequest(form, no_text, raw, since and since.date(), only_new)
+    echo(write_export(load_settings(), folder and folder.absolute(), request))
 
 
 @click.command()

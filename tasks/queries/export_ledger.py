@@ -22,7 +22,7 @@ Key = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
-class Manner:
+class ExportFormat:
     """How rows are written; a folder has one manner."""
 
     form: str = "parquet"
@@ -41,7 +41,7 @@ class Ledger:
     """What a folder holds: the number of its last export, its files, and the keys of their rows."""
 
     number: int
-    manner: Manner
+    manner: ExportFormat
     files: tuple[str, ...]
     """As day=2026-11-24/reviews-000001.parquet."""
     keys: Mapping[Key, str]
@@ -60,7 +60,9 @@ def read_ledger(folder: Path) -> Ledger | None:
                 f"{path}: a newer version made it. Next: update this program, or name another folder."
             )
         keys = dict(map(_read_key, found["keys"]))
-        return Ledger(int(found["number"]), Manner(**found["manner"]), tuple(map(str, found["files"])), keys)
+        return Ledger(
+            int(found["number"]), ExportFormat(**found["manner"]), tuple(map(str, found["files"])), keys
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{path}: is damaged ({error}). Next: remove that export, or name another folder."

@@ -22,7 +22,15 @@ import duckdb
 from data_contracts.durable import make_durable, make_folder, move_all, remove_leftovers
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.faults import pass_fault_point
-from tasks.queries.export_ledger import LEDGER, Key, Ledger, Manner, are_all_among, read_ledger, write_ledger
+from tasks.queries.export_ledger import (
+    LEDGER,
+    ExportFormat,
+    Key,
+    Ledger,
+    are_all_among,
+    read_ledger,
+    write_ledger,
+)
 from tasks.queries.formats import format_answer
 from tasks.support.locking import hold_folder, refuse_to_wait
 from tasks.warehouse.published import open_published, require_published
@@ -94,12 +102,16 @@ Answers = Iterator[duckdb.DuckDBPyRelation]
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What was asked of the manner; what was not asked for is the folder's own, or the default."""
+class ExportRequest:
+    """Which rows to export, and how; a format that is not named is the folder's own, or the default."""
 
     form: str | None = None
     no_text: bool = False
     raw: bool = False
+    since: date | None = None
+    """The first day, in UTC, whose scores are exported."""
+    only_new: bool = False
+    """Add the rows that are not yet there, instead of replacing all that earlier exports wrote."""
 
 
 @dataclass(frozen=True)
@@ -110,31 +122,29 @@ class Exported:
     files: int
     """One a day."""
     bytes: int
-    manner: Manner
+    manner: ExportFormat
 
 
 def export_reviews(
     published: Path,
     folder: Path,
-    wish: Wish,
-    since: date | None = None,
-    only_new: bool = False,
+    request: ExportRequest,
     start_progress: StartProgress = lambda total: nullcontext(lambda amount: None),
 ) -> Exported:
-    """Export the rows scored from `since` on, a day in UTC, to `folder`; those not yet there, if `only_new`.
+    """Export scored rows to `folder`.
 
-    Without `only_new` they take the place of all that earlier exports put there. `start_progress` is given the number
-    of rows and gives what is told of those done with. Raises `UsageError` where the folder can't take them.
+    `start_progress` takes the number of rows and returns the function that is called with those done. Raises
+    `UsageError` where the folder can't take them.
     """
     require_published(published)
     make_folder(folder, mode=0o700)
     with hold_folder(folder, refuse_to_wait):
         before = settle(folder)
-        held = before if only_new and before else None
-        start = Ledger(before.number if before else 0, _choose_manner(folder, wish, held), (), {})
+        held = before if request.only_new and before else None
+        start = Ledger(before.number if before else 0, _choose_format(folder, request, held), (), {})
         start = replace(start, files=held.files, keys=held.keys) if held else start
         try:
-            done, after = _write_files(published, folder, start, since, start_progress)
+            done, after = _write_files(published, folder, start, request.since, start_progress)
             if after.keys != start.keys or not held:
                 pass_fault_point("export: before ledger")
                 write_ledger(folder, after)
@@ -181,12 +191,16 @@ def settle(folder: Path) -> Ledger | None:
     return ledger
 
 
-def _choose_manner(folder: Path, wish: Wish, held: Ledger | None) -> Manner:
-    """Give the manner that is wished for or, for an addition, that of the folder, where the two agree."""
+def _choose_format(folder: Path, request: ExportRequest, held: Ledger | None) -> ExportFormat:
+    """Return the format that is requested or, for an addition, that of the folder, where the two agree."""
     if held is None:
-        return Manner(wish.form or FORMATS[0], not wish.no_text, wish.raw)
+        return ExportFormat(request.form or FORMATS[0], not request.no_text, request.raw)
     manner = held.manner
-    if (wish.form or manner.form, wish.no_text and manner.with_text, wish.raw and not manner.raw) != (
+    if (
+        request.form or manner.form,
+        request.no_text and manner.with_text,
+        request.raw and not manner.raw,
+    ) != (
         manner.form,
         False,
         False,
@@ -267,7 +281,7 @@ def _keep_wanted(connection: duckdb.DuckDBPyConnection, keys: Sequence[Key]) -> 
     connection.execute(_KEEP_WANTED, columns)
 
 
-def _read_day(connection: duckdb.DuckDBPyConnection, day: str, manner: Manner) -> Answers:
+def _read_day(connection: duckdb.DuckDBPyConnection, day: str, manner: ExportFormat) -> Answers:
     """Give the answers that hold a day's rows, one after another, in the order in which they came in."""
     chunks = connection.execute(_LIST_CHUNKS, {"day": day, "rows": CHUNK_ROWS}).fetchall()
     # Dates as text in CSV: they may lie outside the years that Python knows.
@@ -289,7 +303,7 @@ def _name_unfinished(folder: Path, name: str) -> Path:
 
 
 def _write_day(
-    connection: duckdb.DuckDBPyConnection, target: Path, day: str, manner: Manner
+    connection: duckdb.DuckDBPyConnection, target: Path, day: str, manner: ExportFormat
 ) -> Iterator[int]:
     """Write a day's rows to `target`, durably; gives the rows of each chunk once they are written."""
     target.parent.mkdir(exist_ok=True)
@@ -299,7 +313,7 @@ def _write_day(
     make_durable(target.parent)
 
 
-def _write_parquet(answers: Answers, target: Path, manner: Manner) -> Iterator[int]:
+def _write_parquet(answers: Answers, target: Path, manner: ExportFormat) -> Iterator[int]:
     import pyarrow.parquet as pq
 
     schema = _make_schema(with_text=manner.with_text)
@@ -338,7 +352,7 @@ def _make_schema(*, with_text: bool) -> "pa.Schema":
     return pa.schema({**fields, **({"text": pa.string()} if with_text else {})})
 
 
-def _write_csv(answers: Answers, target: Path, manner: Manner) -> Iterator[int]:
+def _write_csv(answers: Answers, target: Path, manner: ExportFormat) -> Iterator[int]:
     with target.open("w", newline="", encoding="utf-8") as stream:
         for position, answer in enumerate(answers):
             columns = [(name, str(kind)) for name, kind in zip(answer.columns, answer.types, strict=True)]

@@ -4,14 +4,17 @@ Each is written in a transaction of its own, so that a failed run leaves its rec
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from data_contracts.errors import WarehouseError
+from data_contracts.errors import ReviewsError, WarehouseError
+from tasks.support.code_version import name_code_version
 from tasks.warehouse.connection import open_warehouse
 
 if TYPE_CHECKING:
@@ -58,6 +61,30 @@ def end_run(warehouse: Path, run_id: str, status: str, counts: Mapping[str, int 
         changed = connection.execute(query, [status, json.dumps(dict(counts)), run_id]).fetchall()
     if changed != [(1,)]:
         raise WarehouseError(f"{warehouse}: run {run_id!r} was never started, so it can't end.")
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A run under way; `counts` is filled by what runs and written at its end."""
+
+    run_id: str
+    counts: dict[str, int | str] = field(default_factory=dict)
+
+
+@contextmanager
+def record_run(
+    warehouse: Path, run_id: str, flow: str, parameters: Mapping[str, Any]
+) -> Iterator[RecordedRun]:
+    """Record the start of a run of this program's code and, when the block ends, how it ended."""
+    run = RecordedRun(run_id)
+    start_run(warehouse, run_id, flow, parameters, name_code_version())
+    try:
+        yield run
+    except BaseException:
+        with suppress(ReviewsError):  # what went wrong matters more than its record
+            end_run(warehouse, run_id, "failed", run.counts)
+        raise
+    end_run(warehouse, run_id, "completed", run.counts)
 
 
 def list_unclear_fields(

@@ -13,7 +13,7 @@ from flows.command.actions.export import export as export_scores
 from flows.command.actions.forget import ForgetRequest
 from flows.command.actions.forget import forget as forget_rows
 from tasks.maintenance.quarantine import Choice
-from tasks.queries.exports import Wish
+from tasks.queries.exports import ExportRequest
 from tasks.warehouse.row_names import parse_row_name
 
 BY = "explorer"
@@ -46,7 +46,7 @@ def forget(say: Say, name: str, kind: str) -> None:
 
 def export(say: Say, folder: str, only_new: bool, since: str | None) -> None:
     first_day = date.fromisoformat(since) if since else None
-    say(export_scores(_settings(), Path(folder), Wish(), first_day, only_new))
+    say(export_scores(_settings(), Path(folder), ExportRequest(since=first_day, only_new=only_new)))
 
 
 def back_up(say: Say, folder: str | None) -> None:

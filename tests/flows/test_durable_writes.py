@@ -10,7 +10,7 @@ from deployments.settings import load_settings
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.export import export
 from flows.command.actions.forget import ForgetRequest, forget
-from tasks.queries.exports import Wish
+from tasks.queries.exports import ExportRequest
 from tests.flows.scoring_runs import CSV, drop, run
 from tests.flows.small_home import promote_small_model
 from tests.flows.test_train_model import ingest_small_archive
@@ -41,7 +41,7 @@ def use_every_command(folder: Path) -> None:
     promote_small_model(settings)
     drop(settings, "a.csv", CSV)
     run()
-    export(settings, None, Wish(), None, True)
+    export(settings, None, ExportRequest(only_new=True))
     back_up(settings, settings.home / "backup", quiet)
     forget(settings, ForgetRequest("a", None, "ann"), quiet)
     (next(settings.bundles_dir.iterdir()) / "vocabulary.json").unlink()

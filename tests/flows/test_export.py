@@ -14,7 +14,7 @@ from flows.command.actions.export import export
 from flows.command.actions.forget import ForgetRequest, forget
 from flows.command.actions.quarantine import release
 from tasks.maintenance.quarantine import Choice
-from tasks.queries.exports import Wish
+from tasks.queries.exports import ExportRequest
 from tests.flows.scoring_runs import drop, run
 from tests.flows.small_home import ask, promote_small_model
 
@@ -24,7 +24,7 @@ KEYS = "source_sha256, row_number, model_id, run_id"
 
 
 def do_export(settings: Settings, *, only_new: bool = False) -> str:
-    return export(settings, None, Wish(), None, only_new)
+    return export(settings, None, ExportRequest(only_new=only_new))
 
 
 def read(settings: Settings) -> list[tuple[Any, ...]]:

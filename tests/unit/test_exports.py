@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ from deployments.settings import PROJECT_ROOT, Settings
 from flows.command.actions.export import export as export_command
 from flows.command.cli import main
 from tasks.queries import exports
-from tasks.queries.export_ledger import LEDGER, LEDGER_VERSION, Manner
-from tasks.queries.exports import Exported, Wish, export_reviews
+from tasks.queries.export_ledger import LEDGER, LEDGER_VERSION, ExportFormat
+from tasks.queries.exports import Exported, ExportRequest, export_reviews
 from tasks.support.locking import hold_folder
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
@@ -32,7 +33,7 @@ from tasks.warehouse.published import publish
 from tests.unit.warehouse_parts import NOON, PartFile, hash_text, write_part
 
 NEXT_DAY = NOON + timedelta(days=1)
-CSV = Wish(form="csv")
+CSV = ExportRequest(form="csv")
 KEYS = "source_sha256, row_number, model_id, run_id, score, text, day"
 HOSTILE = [
     '=HYPERLINK("http://x.example")',
@@ -68,8 +69,12 @@ def change(home: Settings, statement: str) -> None:
     publish(home.warehouse, home.published)
 
 
-def run(home: Settings, wish: Wish | None = None, **choices: Any) -> Exported:
-    return export_reviews(home.published, home.exports_dir, wish or Wish(), **choices)
+def run(
+    home: Settings, request: ExportRequest | None = None, start_progress: Any = None, **changes: Any
+) -> Exported:
+    request = replace(request or ExportRequest(), **changes)
+    further = [start_progress] if start_progress else []
+    return export_reviews(home.published, home.exports_dir, request, *further)
 
 
 def read(home: Settings, form: str = "parquet") -> list[tuple[Any, ...]]:
@@ -151,7 +156,7 @@ def test_a_second_new_export_gives_nothing(home: Settings) -> None:
     add(home, "f.csv", [{}, {}])
     assert run(home, only_new=True).rows == 2
     before = {name: (home.exports_dir / name).stat().st_mtime_ns for name in list_files(home)}
-    assert run(home, only_new=True) == Exported(0, 0, 0, Manner())
+    assert run(home, only_new=True) == Exported(0, 0, 0, ExportFormat())
     assert {name: (home.exports_dir / name).stat().st_mtime_ns for name in list_files(home)} == before
 
 
@@ -213,7 +218,7 @@ def test_rows_are_read_in_chunks_without_loss(home: Settings, monkeypatch: pytes
     for number in range(4):
         add(home, f"{number}.csv", [{}] * 5)
     for form in exports.FORMATS:
-        assert run(home, Wish(form)).rows == 20
+        assert run(home, ExportRequest(form)).rows == 20
         assert read(home, form) == expect(home)
 
 
@@ -333,7 +338,7 @@ def test_texts_that_a_spreadsheet_would_run_are_neutralised_in_csv(home: Setting
 
 def test_raw_csv_has_texts_as_they_are(home: Settings) -> None:
     add(home, "f.csv", [{"text": text} for text in HOSTILE])
-    run(home, Wish("csv", raw=True))
+    run(home, ExportRequest("csv", raw=True))
     assert read_cells(home, "text") == HOSTILE
 
 
@@ -363,12 +368,12 @@ def test_lines_of_csv_end_in_lf(home: Settings) -> None:
 def test_a_date_out_of_this_world_stops_no_export(home: Settings, form: str, moment: str) -> None:
     add(home, "f.csv", [{}])
     change(home, f"UPDATE source_reviews SET reviewed_at = '{moment}'::TIMESTAMPTZ")
-    assert run(home, Wish(form)).rows == 1
+    assert run(home, ExportRequest(form)).rows == 1
 
 
 def test_texts_can_be_left_out(home: Settings) -> None:
     add(home, "f.csv", [{"text": "a secret"}])
-    run(home, Wish(no_text=True))
+    run(home, ExportRequest(no_text=True))
     path = home.exports_dir / "day=2026-03-01" / "reviews-000001.parquet"
     assert "text" not in pq.read_schema(path).names
     assert not [
@@ -378,17 +383,19 @@ def test_texts_can_be_left_out(home: Settings) -> None:
 
 def test_a_new_export_keeps_to_the_manner_of_the_folder(home: Settings) -> None:
     add(home, "f.csv", [{}])
-    run(home, Wish("csv", no_text=True))
+    run(home, ExportRequest("csv", no_text=True))
     add(home, "g.csv", [{}])
-    assert run(home, only_new=True).manner == Manner("csv", with_text=False)
+    assert run(home, only_new=True).manner == ExportFormat("csv", with_text=False)
 
 
-@pytest.mark.parametrize("wish", [Wish("csv"), Wish(no_text=True), Wish(raw=True)])
-def test_a_new_export_in_another_manner_is_refused(home: Settings, wish: Wish) -> None:
+@pytest.mark.parametrize(
+    "request_made", [ExportRequest("csv"), ExportRequest(no_text=True), ExportRequest(raw=True)]
+)
+def test_a_new_export_in_another_manner_is_refused(home: Settings, request_made: ExportRequest) -> None:
     add(home, "f.csv", [{}])
     run(home)
     with pytest.raises(UsageError, match="holds an export made as --format parquet, and --new adds"):
-        run(home, wish, only_new=True)
+        run(home, request_made, only_new=True)
 
 
 def test_an_export_without_its_ledger_is_not_touched(home: Settings) -> None:
@@ -484,7 +491,7 @@ def test_the_numbers_that_an_older_ledger_lacks_are_added_by_the_next_export(hom
     add(home, "f.csv", [{}, {}])
     run(home)
     make_old_ledger(home)
-    assert run(home, only_new=True) == Exported(0, 0, 0, Manner())
+    assert run(home, only_new=True) == Exported(0, 0, 0, ExportFormat())
     ledger = json.loads((home.exports_dir / LEDGER).read_text())
     assert (ledger["version"], [key[4] for key in ledger["keys"]]) == (LEDGER_VERSION, ["1-2"])
 
@@ -537,16 +544,19 @@ def test_two_exports_to_one_folder_at_a_time_are_refused(home: Settings) -> None
 
 def test_the_command_says_what_is_there_and_how_to_read_it(home: Settings) -> None:
     add(home, "f.csv", [{}, {}])
-    exported = export_command(home, None, Wish(), None, False)
+    exported = export_command(home, None, ExportRequest())
     assert exported.startswith("Exported 2 scored rows with their texts (1 file, 0.0 MiB):")
     query = exported.split("All that is there: ")[1]
     assert len(duckdb.execute(query).fetchall()) == 2
-    assert export_command(home, None, Wish(), None, True) == f"Nothing new to export: {home.exports_dir}"
+    assert (
+        export_command(home, None, ExportRequest(only_new=True))
+        == f"Nothing new to export: {home.exports_dir}"
+    )
 
 
 def test_an_export_does_not_go_into_the_inbox(home: Settings) -> None:
     with pytest.raises(UsageError, match="lies in `inbox/` of the home"):
-        export_command(home, home.inbox_dir / "out", Wish(), None, False)
+        export_command(home, home.inbox_dir / "out", ExportRequest())
 
 
 @pytest.mark.parametrize(

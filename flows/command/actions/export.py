@@ -1,24 +1,23 @@
 """What `reviews export` does: write scored reviews to a folder outside of what the home keeps."""
 
-from datetime import date
 from pathlib import Path
 
 from deployments.settings import Settings
 from flows.command.actions.targets import require_free_target
-from tasks.queries.exports import Exported, Wish, export_reviews
+from tasks.queries.exports import Exported, ExportRequest, export_reviews
 from tasks.support.progress import show_progress
 from tasks.support.wording import count
 from tasks.warehouse.connection import quote
 
 
-def export(settings: Settings, folder: Path | None, wish: Wish, since: date | None, only_new: bool) -> str:
+def export(settings: Settings, folder: Path | None, request: ExportRequest) -> str:
     """Export scored reviews to a folder, with a progress bar, and describe what was exported."""
     target = folder or settings.exports_dir
     require_free_target(settings, target, settings.exports_dir, or_itself=True)
     done = export_reviews(
-        settings.published, target, wish, since, only_new, lambda total: show_progress("Exporting", total)
+        settings.published, target, request, lambda total: show_progress("Exporting", total)
     )
-    return _describe_export(target, done, only_new)
+    return _describe_export(target, done, request.only_new)
 
 
 def _describe_export(target: Path, done: Exported, only_new: bool) -> str:

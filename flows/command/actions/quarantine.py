@@ -1,7 +1,6 @@
 """What `reviews quarantine` does: show a quarantined row, and release those that now pass."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -10,12 +9,11 @@ from data_contracts.errors import BundleError, ReviewsError
 from deployments.settings import Settings
 from flows.command.actions.exclusive import keep_runs_out
 from tasks.maintenance import quarantine
-from tasks.support.code_version import name_code_version
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
 from tasks.warehouse.model_registry import find_promoted
 from tasks.warehouse.published import publish
-from tasks.warehouse.run_log import end_run, start_run
+from tasks.warehouse.run_log import record_run
 
 
 def show_row(settings: Settings, name: str, echo: Callable[[str], None]) -> None:
@@ -37,8 +35,12 @@ def release(
     """Release the chosen rows; raise `ReviewsError` if none could be."""
     require_warehouse(settings.warehouse, "`reviews score`, which sets bad rows aside")
     released_by = by + ("" if encoding == "utf-8" else f" (read as {encoding})")
-    with _record(settings, "release-rows", {"encoding": encoding, **choice.parameters()}, echo) as run_id:
-        request = quarantine.ReleaseRequest(choice, run_id, released_by, settings.limits, encoding)
+    parameters = {"encoding": encoding, **choice.parameters()}
+    with (
+        keep_runs_out(settings, echo),
+        record_run(settings.warehouse, str(uuid4()), "release-rows", parameters) as run,
+    ):
+        request = quarantine.ReleaseRequest(choice, run.run_id, released_by, settings.limits, encoding)
         done = quarantine.release_rows(
             settings.warehouse, request, lambda model_id: _load(settings, model_id)
         )
@@ -67,20 +69,3 @@ def _load(settings: Settings, model_id: str) -> Any:
     if model is None:
         raise BundleError(f"Model {model_id!r} was never promoted, so it does not score.")
     return load_blessed_scorer(settings.bundles_dir / model_id, model.bundle_fingerprint)
-
-
-@contextmanager
-def _record(
-    settings: Settings, name: str, parameters: Mapping[str, Any], echo: Callable[[str], None]
-) -> Iterator[str]:
-    """Record the block as a run, so that the rows that it changes can name it; keep scoring runs out meanwhile."""
-    run_id = str(uuid4())
-    with keep_runs_out(settings, echo):
-        start_run(settings.warehouse, run_id, name, parameters, name_code_version())
-        try:
-            yield run_id
-        except BaseException:
-            with suppress(ReviewsError):  # what went wrong matters more than its record
-                end_run(settings.warehouse, run_id, "failed", {})
-            raise
-        end_run(settings.warehouse, run_id, "completed", {})
