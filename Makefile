@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
 MINUTES ?= 60
-.PHONY: help setup demo test audit docs faults explore fuzz check format lock bench models clean
+.PHONY: help setup demo test test-fast audit docs faults explore fuzz check format lock bench models clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,10 +29,16 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## Ingest, train and score a small generated archive, then show the answers
 	@$(BIN)/reviews demo
 
+# What Python compiles is kept, or every process of the tests would compile it anew.
+test test-fast: export PYTHONDONTWRITEBYTECODE =
+
 # A file's tests share costly fixtures, so they stay in one process; files start in order, the slow ones early. Three
 # processes on two cores too, since tests wait for servers and commands.
 test: $(STAMP) ## Run the tests; those on the real archive where it is at hand
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+
+test-fast: $(STAMP) ## Run the tests that start no process, server or browser and train nothing (a minute and a half)
+	$(BIN)/pytest --numprocesses 3 --dist loadfile -m "not (archive or browser or process or server or training)"
 
 audit: $(STAMP) ## Look for known weaknesses in the code (bandit) and, where its data can be reached, in the lock (pip-audit)
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive flows tasks models data_contracts deployments

@@ -1,11 +1,34 @@
 """Fixtures that any test may use."""
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from tasks.warehouse import connection
+from tests.support.databases import copy_tables, create_tables
+from tests.support.once import FOLDER
+
 PROJECT_ROOT = Path(__file__).parents[1]
+FIRST = (
+    "e2e/test_demo.py",
+    "e2e/test_faults.py",
+    "explore/test_explore.py",
+    "e2e/test_up.py",
+    "e2e/",
+    "flows/",
+)
+"""What is started first of a whole run: what takes longest, and of that what does not wait for the demo."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests in the order in which they are started."""
+    items.sort(key=lambda item: _find_turn(item.nodeid.removeprefix("tests/")))
+
+
+def _find_turn(path: str) -> int:
+    return next((turn for turn, first in enumerate(FIRST) if path.startswith(first)), len(FIRST))
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +39,37 @@ def stanford_archive() -> Path:
     if not path.is_file():
         pytest.skip(f"the Stanford archive is not at hand: {path} (set REVIEWS_ARCHIVE to its path)")
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of what is made once for all processes of a session."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER, str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def shared_server(shared_folder: Path) -> Iterator[Mapping[str, str]]:
+    """The environment that names the Prefect server of the session; starting it takes some 8 s."""
+    from tests.support.shared_server import share_server
+
+    with share_server() as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copied_databases(shared_folder: Path) -> Iterator[None]:
+    """Let new databases be copies."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "_create", copy_tables)
+        yield
+
+
+@pytest.fixture
+def new_databases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let databases be made anew, for tests of how that is done."""
+    monkeypatch.setattr(connection, "_create", create_tables)

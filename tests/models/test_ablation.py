@@ -18,6 +18,8 @@ from models.wide_lstm.export import export_windows
 from tests.models.small import build_wide_at_random, make_small_variant, make_small_wide_variant
 from tests.models.test_engine import make_reviews
 
+pytestmark = pytest.mark.training
+
 MODEL = make_small_wide_variant()
 VALIDATION, TEST = make_reviews(range(4, 24), 24), make_reviews(range(1, 41), 24)
 

@@ -292,6 +292,7 @@ def test_the_same_model_gives_the_same_graph() -> None:
     assert export_lstm(model) == export_lstm(model)
 
 
+@pytest.mark.process
 def test_a_process_that_only_scores_loads_neither_tensorflow_nor_keras(tmp_path: Path) -> None:
     bundle = save_small_bundle(tmp_path, build_at_random(make_small_variant()))
     script = (

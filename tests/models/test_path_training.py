@@ -7,6 +7,8 @@ import tensorflow as tf
 from models.wide_lstm import branch_training as path_training
 from tests.models.test_wide_training import list_equal, train
 
+pytestmark = pytest.mark.training
+
 
 def test_the_vectors_of_every_review_are_moved_equally_far_over_all_its_windows() -> None:
     rising = np.random.default_rng(0).normal(size=(5, 4, 3)).astype(np.float32)

@@ -11,6 +11,8 @@ from models.training.types import LabelledReviews, TrainedModel
 from models.variants import find_variant
 from tests.models.small import give_reviews, make_reviews, make_small_variant
 
+pytestmark = pytest.mark.training
+
 
 def train_small(seed: int = 0, epochs: int = 2, **options: object) -> TrainedModel:
     reviews = give_reviews(make_reviews(200), make_reviews(50, seed=1))

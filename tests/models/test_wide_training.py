@@ -15,6 +15,8 @@ from models.wide_lstm.export import export_windows
 from models.wide_lstm.layers import NGRAM_LOGIT
 from tests.models.small import give_reviews, make_small_wide_variant
 
+pytestmark = pytest.mark.training
+
 ROWS = 120
 PRAISE, BLAME = 1, 2
 

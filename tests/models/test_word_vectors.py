@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from models.wide_lstm.word_vectors import fit_word_vectors
+
+pytestmark = pytest.mark.training
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,6 +37,7 @@ def test_the_same_reviews_and_seed_give_the_same_vectors() -> None:
     assert np.array_equal(first, second)
 
 
+@pytest.mark.process
 def test_another_process_gives_the_same_vectors() -> None:
     code = (
         "import numpy as np; from models.wide_lstm.word_vectors import fit_word_vectors\n"

@@ -12,6 +12,7 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.published import publish
 from tasks.warehouse.run_log import end_run, start_run
+from tests.support.once import copy_once
 from tests.unit.warehouse_parts import PartFile, write_part
 
 RUN = "11111111-1111-4111-8111-111111111111"
@@ -40,6 +41,18 @@ def make_run(
 ) -> Path:
     """Record a scoring run that committed the files, publish, and give the warehouse; `status` None kills it."""
     warehouse = home / "reviews.duckdb"
+    if warehouse.exists():
+        _make_run(home, files, run_id, status, commit, model_id)
+    else:
+        key = ("run", tuple(files), run_id, status, commit, model_id)
+        copy_once(key, home, lambda folder: _make_run(folder, files, run_id, status, commit, model_id))
+    return warehouse
+
+
+def _make_run(
+    home: Path, files: Sequence[PartFile], run_id: str, status: str | None, commit: bool, model_id: str
+) -> None:
+    warehouse = home / "reviews.duckdb"
     start_run(warehouse, run_id, "score-reviews", {}, "0.1.0+code")
     part = write_part(
         home / "parts" / f"{run_id}-{model_id}", [name_run(file, run_id) for file in files], model_id
@@ -51,7 +64,6 @@ def make_run(
     if status is not None:
         end_run(warehouse, run_id, status, {"files_scored": len(files)})
     publish(warehouse, home / "published.duckdb")
-    return warehouse
 
 
 def name_run(file: PartFile, run_id: str) -> PartFile:

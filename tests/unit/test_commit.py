@@ -1,8 +1,5 @@
 """Parts are committed whole or not at all, and never twice for one model."""
 
-import multiprocessing
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ import pytest
 from data_contracts.errors import ContractError
 from tasks.warehouse.commit import CommitSummary, commit_parts
 from tasks.warehouse.connection import open_warehouse
-from tests.conftest import PROJECT_ROOT
+from tests.support.forked import make_context, start
 from tests.unit.warehouse_parts import PartFile, write_large_part, write_part
 
 MONDAY = PartFile("monday.csv", [{}, {"review_id": "r1"}], bad_rows=[3])
@@ -31,7 +28,8 @@ def ask(warehouse: Path, query: str) -> list[tuple[Any, ...]]:
 
 def count(warehouse: Path) -> tuple[int, ...]:
     tables = ("source_reviews", "scored_reviews", "quarantined_rows", "scored_files")
-    return tuple(ask(warehouse, f"SELECT count(*) FROM {table}")[0][0] for table in tables)
+    [counts] = ask(warehouse, "SELECT " + ", ".join(f"(SELECT count(*) FROM {table})" for table in tables))
+    return counts
 
 
 def test_a_part_goes_into_its_four_tables(warehouse: Path, tmp_path: Path) -> None:
@@ -216,31 +214,13 @@ def test_a_home_may_have_any_name(tmp_path: Path) -> None:
     assert commit_parts(home / "reviews.duckdb", part).files_scored == 1
 
 
+@pytest.mark.process
 def test_two_processes_that_commit_one_part_at_once_give_it_once(warehouse: Path, tmp_path: Path) -> None:
     part = write_large_part(tmp_path / "part", rows=5000)
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(2) as pool:
+    with make_context().Pool(2) as pool:
         summaries = pool.starmap(commit_parts, [(warehouse, part)] * 2)
     assert sorted(summary.rows_scored for summary in summaries) == [0, 5000]
     assert count(warehouse) == (5000, 5000, 0, 1)
-
-
-COMMIT = """
-import sys
-from pathlib import Path
-from tasks.warehouse.commit import commit_parts
-print("ready", flush=True)
-commit_parts(Path(sys.argv[1]), Path(sys.argv[2]))
-print("done", flush=True)
-"""
-
-
-def start_commit(warehouse: Path, part: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", COMMIT, str(warehouse), str(part)]
-    process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
 
 
 @pytest.fixture(scope="module")
@@ -248,21 +228,21 @@ def large_part(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     """A part that takes a while to commit, and how long it takes in seconds."""
     folder = tmp_path_factory.mktemp("large")
     part = write_large_part(folder / "part", rows=20_000)
-    undisturbed = start_commit(folder / "undisturbed.duckdb", part)
     started = time.monotonic()
-    undisturbed.communicate()
+    start(commit_parts, folder / "undisturbed.duckdb", part).join()
     return part, time.monotonic() - started
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("share", [0.15, 0.3, 0.45, 0.6, 0.75, 0.9])
 def test_a_commit_killed_at_any_moment_leaves_all_or_nothing(
     warehouse: Path, large_part: tuple[Path, float], share: float
 ) -> None:
     part, seconds = large_part
-    process = start_commit(warehouse, part)
+    process = start(commit_parts, warehouse, part)
     time.sleep(share * seconds)
     process.kill()
-    process.communicate()
+    process.join()
     assert count(warehouse) in {(0, 0, 0, 0), (20_000, 20_000, 0, 1)}
     commit_parts(warehouse, part)
     assert count(warehouse) == (20_000, 20_000, 0, 1)

@@ -105,6 +105,7 @@ def test_output_that_can_not_be_written_ends_with_a_message(
     assert said == "reviews: No space left on device. Next: free space on that disk, or raise the quota.\n"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("redirection", [">/dev/full", ">&-", ">/dev/full 2>&-", "2>/dev/full >&-"])
 def test_nothing_is_added_when_the_process_ends(redirection: str) -> None:
     command = f"{sys.executable} -m flows.command.cli variants {redirection}"

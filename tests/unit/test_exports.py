@@ -3,10 +3,6 @@
 import csv
 import errno
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -19,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from data_contracts.errors import ReviewsError, SourceError, UsageError, WarehouseError
-from data_contracts.faults import FAULT_POINTS, VARIABLE
-from deployments.settings import PROJECT_ROOT, Settings
+from data_contracts.faults import FAULT_POINTS
+from deployments.settings import Settings
 from flows.command.actions.export import export as export_command
 from flows.command.cli import main
 from tasks.queries import exports
@@ -30,6 +26,8 @@ from tasks.support.locking import hold_folder
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.published import publish
+from tests.support.forked import run_to_fault
+from tests.support.once import copy_once
 from tests.unit.warehouse_parts import NOON, PartFile, hash_text, write_part
 
 NEXT_DAY = NOON + timedelta(days=1)
@@ -58,14 +56,23 @@ def home(tmp_path: Path) -> Settings:
 
 def add(home: Settings, name: str, rows: Sequence[dict[str, Any]] = ({},), model_id: str = "model-a") -> None:
     """Commit a file as the scorer would have, and publish."""
+    if home.warehouse.exists():
+        commit(home, name, rows, model_id)
+    else:
+        key = ("exports", name, rows, model_id)
+        copy_once(key, home.home, lambda folder: commit(Settings(folder), name, rows, model_id))
+
+
+def commit(home: Settings, name: str, rows: Sequence[dict[str, Any]], model_id: str) -> None:
     folder = home.home / "made" / f"{name} {model_id}"
     commit_parts(home.warehouse, write_part(folder, [PartFile(name, rows)], model_id))
     publish(home.warehouse, home.published)
 
 
-def change(home: Settings, statement: str) -> None:
+def change(home: Settings, *statements: str) -> None:
     with open_warehouse(home.warehouse, write=True) as connection:
-        connection.execute(statement)
+        for statement in statements:
+            connection.execute(statement)
     publish(home.warehouse, home.published)
 
 
@@ -182,8 +189,13 @@ def test_scores_of_another_model_come_with_the_next_new_export(home: Settings) -
 def test_released_rows_come_with_the_next_new_export(home: Settings) -> None:
     add(home, "f.csv", [{}])
     run(home, only_new=True)
-    for table, also in (("source_reviews", ""), ("scored_reviews", ", 'run-2' AS run_id")):
-        change(home, f"INSERT INTO {table} SELECT * REPLACE (2 AS row_number{also}) FROM {table}")
+    change(
+        home,
+        *(
+            f"INSERT INTO {table} SELECT * REPLACE (2 AS row_number{also}) FROM {table}"
+            for table, also in (("source_reviews", ""), ("scored_reviews", ", 'run-2' AS run_id"))
+        ),
+    )
     assert run(home, only_new=True).rows == 1
     assert read(home) == expect(home)
 
@@ -243,6 +255,7 @@ def test_the_progress_is_told_of_all_rows_and_of_each_chunk(
     assert len(told) > 2
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("only_new", [False, True])
 @pytest.mark.parametrize("point", [point for point in FAULT_POINTS if point.startswith("export:")])
 def test_an_export_that_is_killed_is_completed_by_the_next(
@@ -251,24 +264,17 @@ def test_an_export_that_is_killed_is_completed_by_the_next(
     add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
     run(home)
     add(home, "g.csv", [{}, {"scored_at": NEXT_DAY}])
-    options = ["--new"] if only_new else []
-    command = [sys.executable, "-m", "flows.command.cli", "--home", str(home.home), "export", *options]
-    killed = subprocess.run(
-        command, cwd=PROJECT_ROOT, env={**os.environ, VARIABLE: point}, capture_output=True, check=False
-    )
-    assert killed.returncode == -signal.SIGKILL
+    run_to_fault(point, export_command, home, None, Wish(), None, only_new)
     assert len(read(home)) == len(set(read(home)))
-    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
+    export_command(home, None, Wish(), None, only_new)
     assert read(home) == expect(home)
     assert not [name for name in list_files(home) if ".tmp" in name]
 
 
+@pytest.mark.process
 def test_a_first_export_that_is_killed_leaves_nothing_that_counts(home: Settings) -> None:
     add(home, "f.csv", [{}])
-    command = [sys.executable, "-m", "flows.command.cli", "--home", str(home.home), "export"]
-    environment = {**os.environ, VARIABLE: "export: before ledger"}
-    subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, check=False)
+    run_to_fault("export: before ledger", export_command, home, None, Wish(), None, False)
     assert list_files(home) == ["day=2026-03-01/.reviews-000001.parquet.tmp"]
     run(home, only_new=True)
     assert read(home) == expect(home)
@@ -449,9 +455,9 @@ FORGET = "INSERT INTO forgotten_rows VALUES ('{}', {}, false, NULL, 'ann', now()
 
 
 def forget_row(home: Settings, name: str, row: int) -> None:
-    for table in ("source_reviews", "scored_reviews"):
-        change(home, f"DELETE FROM {table} WHERE source_sha256 = '{hash_text(name)}' AND row_number = {row}")
-    change(home, FORGET.format(hash_text(name), row))
+    chosen = f"source_sha256 = '{hash_text(name)}' AND row_number = {row}"
+    deleted = [f"DELETE FROM {table} WHERE {chosen}" for table in ("source_reviews", "scored_reviews")]
+    change(home, *deleted, FORGET.format(hash_text(name), row))
 
 
 def make_old_ledger(home: Settings) -> None:
@@ -478,10 +484,12 @@ def test_rows_scored_anew_after_a_restore_are_not_added_twice_though_others_of_t
     forget_row(home, "f.csv", 3)
     run(home)
     exported = read(home)
-    for row in forgotten:
-        change(home, FORGET.format(hash_text("f.csv"), row) + " ON CONFLICT DO NOTHING")
-    change(home, f"DELETE FROM scored_reviews WHERE row_number IN ({', '.join(map(str, forgotten))})")
-    change(home, "UPDATE scored_reviews SET run_id = 'run-after-restore'")
+    change(
+        home,
+        *(FORGET.format(hash_text("f.csv"), row) + " ON CONFLICT DO NOTHING" for row in forgotten),
+        f"DELETE FROM scored_reviews WHERE row_number IN ({', '.join(map(str, forgotten))})",
+        "UPDATE scored_reviews SET run_id = 'run-after-restore'",
+    )
     with pytest.raises(UsageError, match="restored to before them"):
         run(home, only_new=True)
     assert read(home) == exported
@@ -510,9 +518,12 @@ def test_what_was_forgotten_since_stops_no_new_export(home: Settings) -> None:
     add(home, "f.csv", [{}])
     run(home)
     sha = hash_text("f.csv")
-    change(home, "UPDATE scored_reviews SET row_number = 2, run_id = 'run-of-release'")
-    change(home, "UPDATE source_reviews SET row_number = 2")
-    change(home, f"INSERT INTO forgotten_rows VALUES ('{sha}', 1, false, NULL, 'ann', now())")
+    change(
+        home,
+        "UPDATE scored_reviews SET row_number = 2, run_id = 'run-of-release'",
+        "UPDATE source_reviews SET row_number = 2",
+        f"INSERT INTO forgotten_rows VALUES ('{sha}', 1, false, NULL, 'ann', now())",
+    )
     assert run(home, only_new=True).rows == 1
 
 

@@ -179,12 +179,14 @@ def pretend(workers: list[Worker], folder: Path, then: str) -> Worker:
     return workers[0]
 
 
+@pytest.mark.process
 def test_a_worker_that_crashes_is_a_finding(pretended_worker: list[Worker], tmp_path: Path) -> None:
     worker = pretend(pretended_worker, tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)")
     (result,) = ask(worker, "")
     assert (result.item, result.outcome, result.kind) == ("1:7", FINDING, "SIGSEGV")
 
 
+@pytest.mark.process
 def test_a_file_that_takes_too_long_is_a_finding(
     pretended_worker: list[Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +196,7 @@ def test_a_file_that_takes_too_long_is_a_finding(
     assert (result.item, result.outcome, result.kind) == ("1:7", FINDING, "time")
 
 
+@pytest.mark.process
 def test_a_file_that_takes_too_much_memory_is_a_finding(
     pretended_worker: list[Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -220,6 +220,7 @@ def test_every_module_says_what_it_is_for(package: str) -> None:
     ]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["sql", "select 1"], ["variants"], ["score", "--help"], ["explain", "r-1"]]
 )

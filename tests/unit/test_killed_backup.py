@@ -11,6 +11,8 @@ from deployments.settings import PROJECT_ROOT
 from tasks.maintenance.backups import back_up
 from tasks.warehouse.connection import open_warehouse
 
+pytestmark = pytest.mark.process
+
 DIE_WHILE_COPYING = """
 import os, signal, sys
 from pathlib import Path

@@ -19,6 +19,8 @@ from tests.unit.review_file_builders import (
     write_parquet,
 )
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 only_linux = pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux bounds the memory that a process writes to"

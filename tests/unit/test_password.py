@@ -79,6 +79,7 @@ def test_a_home_without_one_has_none(settings: Settings) -> None:
     assert find_password(settings) is None
 
 
+@pytest.mark.process
 def test_a_shell_reads_the_address_and_the_password_whatever_the_home_is_called(settings: Settings) -> None:
     password = ensure_password(settings)
     write_client_file(settings)

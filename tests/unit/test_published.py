@@ -81,6 +81,7 @@ def test_the_copy_changes_only_by_publishing(warehouse: Path, published: Path, t
     assert [path.name for path in published.parent.iterdir()] == ["reviews.duckdb"]
 
 
+@pytest.mark.process
 def test_a_reader_of_the_old_copy_goes_on_while_a_new_one_is_published(
     warehouse: Path, published: Path, tmp_path: Path
 ) -> None:
@@ -345,6 +346,7 @@ def test_the_last_of_several_statements_is_answered(shared: Path) -> None:
     assert ask(shared, "CREATE TEMP TABLE t AS SELECT 7 AS a; SELECT a FROM t") == "a\n7\n"
 
 
+@pytest.mark.process
 def test_a_copy_that_someone_opened_for_writing_is_named(
     published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -389,6 +391,7 @@ def test_a_large_answer_is_given_in_pieces(shared: Path) -> None:
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.process
 def test_asking_loads_no_heavy_library(shared: Path) -> None:
     code = """
 import sys
@@ -409,6 +412,7 @@ def test_the_copy_can_be_opened_by_anyone_with_duckdb(shared: Path) -> None:
         assert connection.execute("SELECT count(*) FROM latest_scores").fetchall() == [(2,)]
 
 
+@pytest.mark.process
 def test_a_query_that_takes_its_time_puts_nothing_but_its_rows_into_the_answer(tmp_path: Path) -> None:
     database, slow = (
         tmp_path / "reviews.duckdb",

@@ -41,6 +41,7 @@ def read_with(left: int, error: str) -> str:
 ARROW = "__import__('pyarrow')."
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "error", ["MemoryError()", f"{ARROW}ArrowMemoryError('x')", "RuntimeError('thread')"]
 )
@@ -78,6 +79,7 @@ def test_an_error_that_tells_of_memory_refuses_no_file_where_a_sound_one_might_f
         raise ValueError("odd")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("error", "rule"), [("MemoryError()", "bomb_suspected"), ("ValueError('odd')", "csv_broken")]
 )

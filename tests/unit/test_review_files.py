@@ -643,6 +643,7 @@ def measure(small: Path, large: Path) -> tuple[int, int]:
     return int(rows), int(growth)
 
 
+@pytest.mark.process
 def test_memory_does_not_grow_with_the_size_of_a_compressed_csv(tmp_path: Path) -> None:
     block = b"".join(b'%d,"%b"\n' % (number, b"A film, again. " * 90) for number in range(2000))
     header, packed = to_gz(b"id,text\n"), to_gz(block)

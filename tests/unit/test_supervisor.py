@@ -106,6 +106,7 @@ def test_of_the_log_the_lines_of_the_latest_start_are_shown(tmp_path: Path) -> N
     assert read_last_start(log, 2) == "2\n3"
 
 
+@pytest.mark.process
 def test_a_running_up_keeps_its_log_within_bounds_and_goes_on_in_a_new_one(tmp_path: Path) -> None:
     log = tmp_path / "up.log"
     script = (
@@ -194,6 +195,7 @@ def test_a_stop_without_a_run_waits_for_nothing(settings: Settings) -> None:
     assert said == []
 
 
+@pytest.mark.process
 def test_the_processes_of_runs_are_known_and_the_worker_that_started_them(settings: Settings) -> None:
     worker = f"""
 import os, subprocess, sys
@@ -214,6 +216,7 @@ run.wait()
         started.wait()
 
 
+@pytest.mark.process
 def test_what_a_killed_up_left_is_killed_before_it_can_say_anything(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -251,6 +254,7 @@ with hold_folder(settings.prefect_dir):
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("at_once", "caught"), [(False, "SIGTERM"), (True, "SIGQUIT")])
 def test_down_says_what_the_stop_waits_for_and_asks_not_to_wait_with_now(
     settings: Settings, at_once: bool, caught: str

@@ -91,6 +91,7 @@ def test_status_of_a_home_that_is_down_says_what_to_do(settings: Settings) -> No
         require_running(settings)
 
 
+@pytest.mark.process
 def test_status_after_a_killed_up_names_what_it_left_and_how_to_stop_it(settings: Settings) -> None:
     left = start_marked(settings.home, STUBBORN)
     try:
@@ -101,6 +102,7 @@ def test_status_after_a_killed_up_names_what_it_left_and_how_to_stop_it(settings
         left.wait()
 
 
+@pytest.mark.process
 def test_marked_processes_are_stopped_even_if_they_will_not_and_others_are_left(tmp_path: Path) -> None:
     mine, other = start_marked(tmp_path / "mine", STUBBORN), start_marked(tmp_path / "other", STUBBORN)
     assert find_marked(tmp_path / "mine") == [psutil.Process(mine.pid)]

@@ -20,6 +20,8 @@ from tasks.warehouse.connection import begin_transaction, bring_up_to_date, open
 from tasks.warehouse.published import publish
 from tests.conftest import PROJECT_ROOT
 
+pytestmark = pytest.mark.usefixtures("new_databases")
+
 TABLES = {
     "inbox_files",
     "source_reviews",
@@ -105,6 +107,7 @@ def test_the_columns_of_a_part_are_those_of_its_table(warehouse: Path, table: st
         assert column.type == expected, column.name
 
 
+@pytest.mark.process
 def test_the_duckdb_program_reads_every_table_and_view_of_the_published_copy(
     warehouse: Path, tmp_path: Path
 ) -> None:
@@ -272,6 +275,7 @@ def test_a_transaction_that_fails_leaves_nothing(warehouse: Path) -> None:
         assert connection.execute("SELECT count(*) FROM inbox_files").fetchall() == [(0,)]
 
 
+@pytest.mark.process
 def test_it_waits_until_another_process_has_closed_the_database(warehouse: Path) -> None:
     make_tables(warehouse)
     holder = hold(warehouse, 1.0)
@@ -282,6 +286,7 @@ def test_it_waits_until_another_process_has_closed_the_database(warehouse: Path)
     assert 0.3 < waited < 25
 
 
+@pytest.mark.process
 def test_it_gives_up_after_the_time_given_and_names_the_process_that_has_it(warehouse: Path) -> None:
     make_tables(warehouse)
     holder = hold(warehouse, 60)
@@ -294,6 +299,7 @@ def test_it_gives_up_after_the_time_given_and_names_the_process_that_has_it(ware
     end(holder)
 
 
+@pytest.mark.process
 def test_what_a_killed_process_had_committed_is_there(warehouse: Path) -> None:
     make_tables(warehouse)
     code = """
@@ -342,6 +348,7 @@ def add_row(path: Path, uri: str) -> None:
         connection.execute("INSERT INTO inbox_files VALUES (?, 1, 2, 'x', now(), now())", [uri])
 
 
+@pytest.mark.process
 def test_processes_that_make_the_database_at_once_lose_nothing(warehouse: Path) -> None:
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=add_row, args=(warehouse, f"uri-{number}")) for number in range(3)]
@@ -354,6 +361,7 @@ def test_processes_that_make_the_database_at_once_lose_nothing(warehouse: Path) 
         assert connection.execute("SELECT count(*) FROM inbox_files").fetchall() == [(3,)]
 
 
+@pytest.mark.process
 def test_the_ddl_is_part_of_the_package(tmp_path: Path) -> None:
     shutil.copytree(PROJECT_ROOT / "data_contracts", tmp_path / "data_contracts")
     code = "from data_contracts.warehouse import *; print(len(list_migrations()), len(read_views()) > 0)"

@@ -6,8 +6,8 @@ from typing import Any
 
 import duckdb
 
-from data_contracts.warehouse import list_migrations, read_views
-from tasks.warehouse.connection import bring_up_to_date
+from tasks.warehouse.connection import quote
+from tests.support.databases import find_template
 from tests.unit.warehouse_parts import NOON
 
 Rows = list[tuple[Any, ...]]
@@ -17,7 +17,9 @@ def make_tables() -> duckdb.DuckDBPyConnection:
     """Make the present tables and views in memory, with answers in UTC."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    bring_up_to_date(connection, list_migrations(), read_views())
+    connection.execute(f"ATTACH {quote(str(find_template()))} AS template (READ_ONLY)")
+    connection.execute("COPY FROM DATABASE template TO memory")
+    connection.execute("DETACH template")
     return connection
 
 

@@ -1,0 +1,38 @@
+"""Processes that start at once: forks of one that has loaded the libraries, for tests that kill them."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any
+
+from data_contracts.faults import VARIABLE
+
+_LOADED = ["click", "duckdb", "pyarrow.parquet", "tasks.warehouse.commit", "tasks.queries.exports"]
+
+
+def start(function: Callable[..., object], *arguments: Any) -> ForkServerProcess:
+    """Start a process that calls a function of a module that can be imported."""
+    process = make_context().Process(target=function, args=arguments)
+    process.start()
+    return process
+
+
+def make_context() -> ForkServerContext:
+    """Return what makes such processes."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_LOADED)
+    return context
+
+
+def run_to_fault(point: str, function: Callable[..., object], *arguments: Any) -> None:
+    """Call a function in a process that dies at a fault point."""
+    process = start(_run_to_fault, point, function, arguments)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+
+
+def _run_to_fault(point: str, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    os.environ[VARIABLE] = point
+    function(*arguments)
