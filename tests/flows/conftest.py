@@ -1,24 +1,43 @@
-"""A Prefect server of its own for all flow tests, and homes for them to work in."""
+"""Flows without a server or, for tests marked `server`, with one that all share; and homes for them to work in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from deployments.settings import Settings, load_settings
-from tests.flows.small_home import promote_small_model
+from tests.flows.scoring_runs import CSV, copy_scored_home
+from tests.flows.small_home import copy_scoring_home
+from tests.support.prefect_client import use_server
+from tests.support.serverless import run_with_server, run_without_server
 
 
-@pytest.fixture(scope="session", autouse=True)
-def prefect_server() -> Iterator[None]:
-    """One temporary server and database for the session; entering it takes some 8 s."""
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
+@pytest.fixture(scope="package")
+def prefect_server(shared_server: Mapping[str, str]) -> Iterator[None]:
+    """That server, in use."""
+    with use_server(shared_server):
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
+def without_server() -> Iterator[None]:
+    """Run flows as plain functions."""
+    with run_without_server():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run the flows of a test that is marked `server` by Prefect's engine."""
+    if request.node.get_closest_marker("server") is None:
+        yield
+        return
+    request.getfixturevalue("prefect_server")
+    with run_with_server():
+        yield
+
+
+@pytest.fixture(scope="package", autouse=True)
 def no_reports() -> Iterator[None]:
     """Leave the reports of runs out, which take a second each; the tests of reports ask for them."""
     with pytest.MonkeyPatch.context() as patch:
@@ -36,6 +55,10 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 @pytest.fixture
 def scoring_home(settings: Settings) -> Settings:
     """A home with a promoted model and an empty inbox."""
-    settings.inbox_dir.mkdir(parents=True)
-    promote_small_model(settings)
-    return settings
+    return copy_scoring_home(settings)
+
+
+@pytest.fixture
+def scored_home(settings: Settings) -> Settings:
+    """A home in which two good rows and a bad one of `a.csv` were read and scored."""
+    return copy_scored_home(settings, {"a.csv": CSV})

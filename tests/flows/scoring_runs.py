@@ -1,5 +1,7 @@
 """What tests of `score-reviews` do again and again: drop a file, run the flow, count rows."""
 
+from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ from deployments.settings import Settings
 from flows.grants import grant
 from flows.score_reviews import ScoringSummary, score_reviews
 from tasks.scoring.plan import ScoringPlan
-from tests.flows.small_home import ask
+from tests.flows.small_home import ask, copy_home, copy_scoring_home
 
 CSV = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt1,bad plot,2\nc,tt2,   ,5\n"
 """Two good rows and a bad one."""
@@ -40,3 +42,16 @@ def plan(**parameters: Any) -> ScoringPlan:
         found = score_reviews(**parameters, dry_run=True)
     assert isinstance(found, ScoringPlan)
     return found
+
+
+def copy_scored_home(settings: Settings, files: Mapping[str, str | bytes]) -> Settings:
+    """Copy a home in which a run of the small model has scored the files, and return the settings."""
+
+    def fill(made: Settings) -> None:
+        copy_scoring_home(made)
+        for name, content in files.items():
+            drop(made, name, content)
+        run()
+
+    digest = sha256(repr(files).encode()).hexdigest()[:16]
+    return copy_home(settings, f"scored-{digest}", fill)

@@ -1,14 +1,17 @@
 """A home with a champion that took no training, and questions to its database."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
+import pytest
 
-from deployments.settings import Settings
+from deployments.settings import Settings, load_settings
 from flows.grants import grant
 from flows.ingest_reviews import IngestSummary, ingest_reviews
 from models.bundle.folder import name_model, read_facts, write_bundle
@@ -20,12 +23,30 @@ from models.tokenizer import Vocabulary
 from tasks.warehouse.model_registry import record_model
 from tests.models.small import WORDS, make_small_variant
 from tests.promoting import promote_model
+from tests.support.once import make_once
+from tests.support.serverless import run_without_server
+
+TRAINED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def write_small_bundle(
     settings: Settings, seed: int = 0, more_facts: Mapping[str, Any] | None = None, strength: float = 1.0
 ) -> Path:
-    """Write and record the bundle of an untrained small model, its last weights times `strength`; not promoted."""
+    """Copy and record the bundle of an untrained small model, its last weights times `strength`; not promoted."""
+    facts = dict(more_facts or {})
+    digest = sha256(repr((seed, facts, strength)).encode()).hexdigest()[:16]
+    made = make_once(f"bundle-{digest}", lambda folder: build_small_bundle(folder, seed, facts, strength))
+    [bundle] = made.iterdir()
+    folder = settings.bundles_dir / bundle.name
+    shutil.copytree(bundle, folder, dirs_exist_ok=True)
+    record_model(settings.warehouse, read_facts(folder))
+    return folder
+
+
+def build_small_bundle(
+    bundles_dir: Path, seed: int = 0, more_facts: Mapping[str, Any] | None = None, strength: float = 1.0
+) -> Path:
+    """Build an untrained small model and write its bundle; one of a higher seed was trained later."""
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -53,12 +74,32 @@ def write_small_bundle(
         "provenance": {"dataset": "sample"},
         "fingerprints": {"data": "data", "code": "code"},
         "versions": {},
-        "trained_at": datetime.now(UTC).isoformat(),
+        "trained_at": (TRAINED_AT + timedelta(minutes=seed)).isoformat(),
         **(more_facts or {}),
     }
-    folder = write_bundle(settings.bundles_dir, export_model(model), vocabulary, facts)
-    record_model(settings.warehouse, read_facts(folder))
-    return folder
+    return write_bundle(bundles_dir, export_model(model), vocabulary, facts)
+
+
+def copy_home(settings: Settings, name: str, fill: Callable[[Settings], object]) -> Settings:
+    """Copy the home that `fill` makes once a session to where the settings have theirs, and return the settings."""
+
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch, run_without_server():
+            patch.setenv("REVIEWS_HOME", str(folder / "home"))
+            fill(load_settings())
+
+    shutil.copytree(make_once(f"home-{name}", make) / "home", settings.home)
+    return settings
+
+
+def copy_scoring_home(settings: Settings) -> Settings:
+    """Copy a home with a promoted small model and an empty inbox, and return the settings."""
+
+    def fill(made: Settings) -> None:
+        made.inbox_dir.mkdir(parents=True)
+        promote_small_model(made)
+
+    return copy_home(settings, "scoring", fill)
 
 
 def promote_small_model(

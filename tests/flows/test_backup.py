@@ -15,59 +15,62 @@ from flows.command.actions.backup import back_up, restore
 from flows.command.actions.verify import run_verify
 from tasks.maintenance import backups
 from tasks.warehouse.connection import open_warehouse
-from tests.flows.scoring_runs import CSV, count, drop, run
+from tests.flows.scoring_runs import CSV, copy_scored_home, count, drop, run
+from tests.flows.small_home import copy_home
 
 MORE = "review_id,text\nx,good plot\n"
 
 
 @pytest.fixture
-def home(scoring_home: Settings) -> Settings:
-    drop(scoring_home, "a.csv", CSV)
+def home(scored_home: Settings) -> Settings:
+    return scored_home
+
+
+@pytest.fixture
+def later_home(settings: Settings) -> Settings:
+    """A home with a backup, in which another file was scored since."""
+    return copy_home(settings, "backed-up", fill_later_home)
+
+
+def fill_later_home(settings: Settings) -> None:
+    copy_scored_home(settings, {"a.csv": CSV})
+    back_up(settings, settings.home / "backup", quiet)
+    drop(settings, "b.csv", MORE)
     run()
-    return scoring_home
 
 
 def quiet(said: str) -> None:
     pass
 
 
-def test_what_came_in_after_the_backup_is_scored_anew(home: Settings, tmp_path: Path) -> None:
-    back_up(home, tmp_path / "backup", quiet)
-    drop(home, "b.csv", MORE)
+def test_what_came_in_after_the_backup_is_scored_anew(later_home: Settings) -> None:
+    restore(later_home, later_home.home / "backup", quiet)
+    assert count(later_home, "scored_reviews") == 2
     run()
-    restore(home, tmp_path / "backup", quiet)
-    assert count(home, "scored_reviews") == 2
-    run()
-    assert count(home, "scored_reviews") == 3
-    run_verify(home, quiet)
+    assert count(later_home, "scored_reviews") == 3
+    run_verify(later_home, quiet)
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbage", "missing"])
 def test_a_damaged_database_is_named_and_rebuilt_from_backup_and_inbox(
-    home: Settings, tmp_path: Path, damage: str
+    later_home: Settings, damage: str
 ) -> None:
-    back_up(home, tmp_path / "backup", quiet)
-    drop(home, "b.csv", MORE)
-    run()
-    content = home.warehouse.read_bytes()
+    content = later_home.warehouse.read_bytes()
     if damage == "missing":
-        home.warehouse.unlink()
+        later_home.warehouse.unlink()
     else:
-        home.warehouse.write_bytes(content[:5000] if damage == "cut" else b"\0" * len(content))
+        later_home.warehouse.write_bytes(content[:5000] if damage == "cut" else b"\0" * len(content))
         with pytest.raises(WarehouseError, match="reviews restore BACKUP"):
             run()
-    restore(home, tmp_path / "backup", quiet)
+    restore(later_home, later_home.home / "backup", quiet)
     run()
-    assert count(home, "scored_reviews") == 3
-    run_verify(home, quiet)
+    assert count(later_home, "scored_reviews") == 3
+    run_verify(later_home, quiet)
 
 
-def test_the_database_before_it_is_kept(home: Settings, tmp_path: Path) -> None:
-    back_up(home, tmp_path / "backup", quiet)
-    drop(home, "b.csv", MORE)
-    run()
-    restore(home, tmp_path / "backup", quiet)
-    [kept] = home.home.glob("reviews.replaced-*.duckdb")
+def test_the_database_before_it_is_kept(later_home: Settings) -> None:
+    restore(later_home, later_home.home / "backup", quiet)
+    [kept] = later_home.home.glob("reviews.replaced-*.duckdb")
     with duckdb.connect(str(kept), read_only=True) as connection:
         assert connection.sql("select count(*) from scored_reviews").fetchall() == [(3,)]
 

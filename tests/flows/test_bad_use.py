@@ -20,8 +20,8 @@ from deployments.settings import Settings, load_settings
 from flows.command.cli import main
 from models.bundle.folder import fingerprint_bundle
 from tasks.warehouse.connection import open_warehouse
-from tests.flows.scoring_runs import CSV, drop, run
-from tests.flows.small_home import promote_small_model, write_small_bundle
+from tests.flows.scoring_runs import CSV, copy_scored_home, drop
+from tests.flows.small_home import write_small_bundle
 
 FAILED, WRONG = 1, 2
 """The exit statuses: a stage failed, or the use was wrong."""
@@ -296,15 +296,7 @@ TABLE = [
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a champion and a scored file, to be copied."""
-    home = tmp_path_factory.mktemp("bad-use") / "home"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REVIEWS_HOME", str(home))
-        settings = load_settings()
-        settings.inbox_dir.mkdir(parents=True)
-        promote_small_model(settings)
-        drop(settings, "a.csv", CSV)
-        run()
-    return home
+    return copy_scored_home(Settings(tmp_path_factory.mktemp("bad-use") / "home"), {"a.csv": CSV}).home
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from deployments.draining import MESSAGE, drain
 from deployments.settings import Settings
 from deployments.work_pool import POOL, make_pool, resume_pool
 
+pytestmark = pytest.mark.server
+
 
 @flow
 def nothing() -> None:

@@ -8,7 +8,7 @@ import pytest
 from data_contracts.errors import ContractError
 from deployments.settings import Settings, load_settings
 from flows.score_reviews import ScoringSummary, score_reviews
-from tests.flows.small_home import ask, promote_small_model
+from tests.flows.small_home import ask, copy_home, promote_small_model
 
 LONG_REVIEWS = {
     "reviews": 1000,
@@ -20,12 +20,15 @@ LONG_REVIEWS = {
 STARS = {"scores": [0.0, 1.0], "stars": [6.0, 6.5], "interval": {"title": 1.0, "review": 3.0}}
 
 
+def fill_judged_home(settings: Settings) -> None:
+    settings.inbox_dir.mkdir(parents=True)
+    promote_small_model(settings, more_facts={"reference": {"token_count": LONG_REVIEWS}, "rating": STARS})
+
+
 @pytest.fixture
 def judged_home(settings: Settings) -> Settings:
     """A home whose model was judged on reviews of some 200 words."""
-    settings.inbox_dir.mkdir(parents=True)
-    promote_small_model(settings, more_facts={"reference": {"token_count": LONG_REVIEWS}, "rating": STARS})
-    return settings
+    return copy_home(settings, "judged", fill_judged_home)
 
 
 def drop_reviews(settings: Settings, words: int) -> None:
@@ -53,6 +56,7 @@ def test_a_run_of_other_reviews_warns_and_its_scores_stand(judged_home: Settings
     assert ask(judged_home.published, "SELECT count(*) FROM scored_reviews") == [(200,)]
 
 
+@pytest.mark.server
 def test_the_message_of_a_run_tells_of_drift_and_of_quarantined_rows(judged_home: Settings) -> None:
     drop_reviews(judged_home, words=10)
     (judged_home.inbox_dir / "blank.csv").write_text("text\n   \ngood film\n", "utf-8")
@@ -88,7 +92,7 @@ def test_a_model_without_a_reference_is_not_judged(scoring_home: Settings) -> No
 
 
 def test_the_stars_of_a_score_are_those_of_the_bundle(judged_home: Settings) -> None:
-    drop_reviews(judged_home, words=10)
+    (judged_home.inbox_dir / "a.csv").write_text("text\ngood film\n", "utf-8")
     score()
     query = "SELECT max(abs(predicted_rating - (6 + score / 2))) < 1e-9 FROM scored_reviews"
     assert ask(judged_home.published, query) == [(True,)]

@@ -10,10 +10,13 @@ from deployments.settings import load_settings
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.export import export
 from flows.command.actions.forget import ForgetRequest, forget
+from models.bundle.folder import read_facts
 from tasks.queries.exports import ExportRequest
+from tasks.warehouse.model_registry import record_model
 from tests.flows.scoring_runs import CSV, drop, run
-from tests.flows.small_home import promote_small_model
+from tests.flows.small_home import build_small_bundle
 from tests.flows.test_train_model import ingest_small_archive
+from tests.promoting import promote_model
 from tests.system_calls import find_unsynced, read_calls, trace
 
 NAMED = {
@@ -38,7 +41,9 @@ def use_every_command(folder: Path) -> None:
     """Ingest, write a bundle, score, publish, move the file, export, back up, forget and restore, bundle included."""
     settings = load_settings()
     ingest_small_archive(folder)
-    promote_small_model(settings)
+    bundle = build_small_bundle(settings.bundles_dir)
+    record_model(settings.warehouse, read_facts(bundle))
+    promote_model(settings.warehouse, bundle.name, "for a test")
     drop(settings, "a.csv", CSV)
     run()
     export(settings, None, ExportRequest(only_new=True))
@@ -55,6 +60,8 @@ def list_content(path: Path) -> Iterable[Path]:
     return [each.relative_to(path) for each in path.rglob("*")]
 
 
+@pytest.mark.process
+@pytest.mark.usefixtures("new_databases")
 def test_every_command_syncs_what_gets_its_name_and_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from deployments.settings import Settings, load_settings
+from deployments.settings import Settings
 from flows.command.actions.forget import ForgetRequest, forget
 from flows.command.cli import main
 from tests.conftest import PROJECT_ROOT
 from tests.flows.scoring_runs import drop, run
-from tests.flows.small_home import ask, promote_small_model, write_small_bundle
+from tests.flows.small_home import ask, copy_home, promote_small_model, write_small_bundle
 from tests.promoting import promote_model
 from tests.terminal import run_in_terminal
 
@@ -27,24 +27,21 @@ CSV = "review_id,movie_id,text\na,tt1,a good good film\nb,tt1,the bad plot\nc,tt
 @pytest.fixture
 def own_home(settings: Settings) -> Settings:
     """A home that the test may change."""
-    return fill_home(settings)
+    return copy_home(settings, "explained", fill_home)
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A home that tests only ask."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REVIEWS_HOME", str(tmp_path_factory.mktemp("explained") / "home"))
-        return fill_home(load_settings())
+    return copy_home(Settings(tmp_path_factory.mktemp("explained") / "home"), "explained", fill_home)
 
 
-def fill_home(settings: Settings) -> Settings:
+def fill_home(settings: Settings) -> None:
     """Score two reviews and set a row aside."""
     folder = write_small_bundle(settings, strength=STRENGTH)
     promote_model(settings.warehouse, folder.name, "for a test")
     drop(settings, "a.csv", CSV)
     run()
-    return settings
 
 
 def call(settings: Settings, *arguments: str, stdin: str | bytes | None = None) -> Result:
@@ -141,6 +138,7 @@ def test_what_was_forgotten_is_not_explained(own_home: Settings) -> None:
     assert "No scored review or row is named 'a'. Next:" in call(own_home, "a").output
 
 
+@pytest.mark.process
 def test_neither_tensorflow_nor_prefect_is_loaded(home: Settings) -> None:
     script = (
         "import sys; from flows.command.cli import main\n"
@@ -156,6 +154,7 @@ def test_neither_tensorflow_nor_prefect_is_loaded(home: Settings) -> None:
     assert not heavy & set(ast.literal_eval(loaded))
 
 
+@pytest.mark.process
 def test_a_terminal_shows_colours_and_signs(home: Settings) -> None:
     seen = run_in_terminal(home.home, "explain", "b")
     assert seen.status == 0

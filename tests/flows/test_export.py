@@ -16,7 +16,7 @@ from flows.command.actions.quarantine import release
 from tasks.maintenance.quarantine import Choice
 from tasks.queries.exports import ExportRequest
 from tests.flows.scoring_runs import drop, run
-from tests.flows.small_home import ask, promote_small_model
+from tests.flows.small_home import ask, copy_home, copy_scoring_home, promote_small_model
 
 SECRET = "zebrafish"
 ROWS = f"review_id,text\nr1,good film\nr2,a bad {SECRET} plot\nr3,{'bad ' * 40}\n"
@@ -41,15 +41,19 @@ def quiet(said: str) -> None:
 
 
 @pytest.fixture
-def home(scoring_home: Settings) -> Settings:
+def home(settings: Settings) -> Settings:
     """A home with two scored rows, which were exported, and one that was too long; its settings allow it now."""
-    drop(scoring_home, "a.csv", ROWS)
-    strict = replace(scoring_home, limits=replace(scoring_home.limits, max_text_chars=100))
+    return copy_home(settings, "exported", fill)
+
+
+def fill(settings: Settings) -> None:
+    copy_scoring_home(settings)
+    drop(settings, "a.csv", ROWS)
+    strict = replace(settings, limits=replace(settings.limits, max_text_chars=100))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("flows.score_reviews.load_settings", lambda: strict)
         run()
-    assert do_export(scoring_home).startswith("Exported 2 scored rows")
-    return scoring_home
+    assert do_export(settings).startswith("Exported 2 scored rows")
 
 
 def test_released_rows_and_later_models_scores_come_with_the_next_new_export(home: Settings) -> None:

@@ -12,7 +12,7 @@ from flows.command.actions.verify import run_verify
 from flows.score_reviews import score_reviews
 from tasks.maintenance import forgetting
 from tasks.stages import score as score_stages
-from tests.flows.scoring_runs import count, drop, run
+from tests.flows.scoring_runs import copy_scored_home, count, drop, run
 from tests.flows.small_home import ask, promote_small_model
 
 SECRET = "zebrafish"
@@ -26,10 +26,8 @@ def do_forget(settings: Settings, name: str, kind: str | None = None) -> str:
 
 
 @pytest.fixture
-def home(scoring_home: Settings) -> Settings:
-    drop(scoring_home, "a.csv", CSV)
-    run()
-    return scoring_home
+def home(settings: Settings) -> Settings:
+    return copy_scored_home(settings, {"a.csv": CSV})
 
 
 @pytest.mark.parametrize(("name", "kind", "left"), [("r2", None, 1), ("tt2", None, 1), ("r3", None, 2)])

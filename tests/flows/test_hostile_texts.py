@@ -7,9 +7,11 @@ import pytest
 
 from deployments.settings import Settings
 from tasks.support.wording import escape_controls
-from tests.flows.scoring_runs import drop, run
+from tests.flows.scoring_runs import copy_scored_home
 from tests.flows.small_home import ask
 from tests.terminal import Seen, run_in_terminal
+
+pytestmark = pytest.mark.process
 
 MARKUP = (
     "<script>alert(1)</script><img src=x onerror=alert(1)> [bold red]film[/] :smile: {0} %s ${HOME} $(id)"
@@ -29,18 +31,11 @@ WITHOUT_COLOURS = re.compile(r"\x1b\[[0134;]*m")
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A home with a hostile review that is scored and two that were set aside: a megabyte, and one without a word."""
-    from deployments.settings import load_settings
-    from tests.flows.small_home import promote_small_model
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REVIEWS_HOME", str(tmp_path_factory.mktemp("hostile") / "home"))
-        settings = load_settings()
-        settings.inbox_dir.mkdir(parents=True)
-        promote_small_model(settings)
-        rows = [{"review_id": f"id {CODES}", "text": TEXT}, {"review_id": "big", "text": MEGABYTE}]
-        drop(settings, "hostile.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
-        assert run().rows_quarantined == 1
-    return settings
+    rows = [{"review_id": f"id {CODES}", "text": TEXT}, {"review_id": "big", "text": MEGABYTE}]
+    content = "".join(f"{json.dumps(row)}\n" for row in rows)
+    home = copy_scored_home(Settings(tmp_path_factory.mktemp("hostile") / "home"), {"hostile.jsonl": content})
+    assert ask(home.published, "select count(*) from quarantined_rows") == [(1,)]
+    return home
 
 
 def require_harmless(seen: Seen, codes: re.Pattern[str] | None = None) -> str:

@@ -17,8 +17,8 @@ from tasks.maintenance.quarantine import Choice, list_query
 from tasks.queries.asking import query_published
 from tasks.scoring import rows as scored_rows
 from tasks.warehouse.row_names import parse_row_name
-from tests.flows.scoring_runs import CSV, count, drop, run
-from tests.flows.small_home import ask, promote_small_model
+from tests.flows.scoring_runs import CSV, copy_scored_home, count, drop, run
+from tests.flows.small_home import ask, copy_home, copy_scoring_home, promote_small_model
 
 LONG = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt9," + "bad " * 50 + ",2\n"
 EVERY = Choice()
@@ -31,14 +31,18 @@ def release_all(settings: Settings, choice: Choice = EVERY, encoding: str = "utf
 
 
 @pytest.fixture
-def long_row(scoring_home: Settings) -> Settings:
+def long_row(settings: Settings) -> Settings:
     """A home in which a text of 200 characters was too long; its settings allow it now."""
-    drop(scoring_home, "long.csv", LONG)
-    strict = replace(scoring_home, limits=replace(scoring_home.limits, max_text_chars=100))
+    return copy_home(settings, "long-row", fill_long_row)
+
+
+def fill_long_row(settings: Settings) -> None:
+    copy_scoring_home(settings)
+    drop(settings, "long.csv", LONG)
+    strict = replace(settings, limits=replace(settings.limits, max_text_chars=100))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("flows.score_reviews.load_settings", lambda: strict)
         assert run().rows_quarantined == 1
-    return scoring_home
 
 
 def test_a_released_row_is_scored_and_marked_with_who_and_when(long_row: Settings) -> None:
@@ -81,14 +85,12 @@ def test_a_row_is_released_once(long_row: Settings) -> None:
     assert count(long_row, "scored_reviews") == 2
 
 
-def test_a_row_that_still_breaks_a_rule_stays_and_is_named(scoring_home: Settings) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    run()
+def test_a_row_that_still_breaks_a_rule_stays_and_is_named(scored_home: Settings) -> None:
     said: list[str] = []
     with pytest.raises(ReviewsError, match="No row was released"):
-        release(scoring_home, EVERY, "utf-8", "ann", said.append)
+        release(scored_home, EVERY, "utf-8", "ann", said.append)
     assert re.search(r"stays +[0-9a-f]{12}:3 of a\.csv: still breaks text_blank", said[0])
-    assert count(scoring_home, "quarantined_rows where released_at is null") == 1
+    assert count(scored_home, "quarantined_rows where released_at is null") == 1
 
 
 def test_undecodable_texts_are_released_in_the_encoding_that_is_named(scoring_home: Settings) -> None:
@@ -109,11 +111,9 @@ def _try_release(settings: Settings) -> list[str]:
     return said
 
 
-def test_an_encoding_that_is_none_is_wrong_usage(scoring_home: Settings) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    run()
+def test_an_encoding_that_is_none_is_wrong_usage(scored_home: Settings) -> None:
     with pytest.raises(UsageError, match="'klingon' is not an encoding"):
-        release_all(scoring_home, encoding="klingon")
+        release_all(scored_home, encoding="klingon")
 
 
 def test_a_row_whose_text_was_not_kept_whole_is_sent_back_to_its_file(scoring_home: Settings) -> None:
@@ -228,6 +228,12 @@ def test_a_scorer_that_fails_on_everything_stops_its_group_and_sets_nothing_asid
 UNKNOWN = "text,rating\ngood film,9\n見事な映画,9\n" + "\U0001f60d,10\n" * 20
 
 
+@pytest.fixture
+def unknown_home(settings: Settings) -> Settings:
+    """A home in which a file was scored of whose texts the model knows one."""
+    return copy_scored_home(settings, {"a.csv": UNKNOWN})
+
+
 def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_file(
     scoring_home: Settings,
 ) -> None:
@@ -268,19 +274,15 @@ def test_each_row_of_a_chunk_is_set_aside_for_its_own_reason(scoring_home: Setti
     assert ask(scoring_home.published, query) == [(2, "good film"), (5, "bad film")]
 
 
-def test_a_text_without_a_known_word_stays_set_aside_at_a_release(scoring_home: Settings) -> None:
-    drop(scoring_home, "a.csv", UNKNOWN)
-    run()
-    [first, *_] = _try_release(scoring_home)
+def test_a_text_without_a_known_word_stays_set_aside_at_a_release(unknown_home: Settings) -> None:
+    [first, *_] = _try_release(unknown_home)
     assert "still breaks text_no_known_word: The model knows none of the text's words" in first
-    assert count(scoring_home, "quarantined_rows where released_at is null") == 21
+    assert count(unknown_home, "quarantined_rows where released_at is null") == 21
 
 
 def test_a_text_is_released_once_one_of_the_models_knows_a_word_of_it(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+    unknown_home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drop(scoring_home, "a.csv", UNKNOWN)
-    run()
 
     def know_emoji(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
         found = score_encoded(scorer, texts)
@@ -288,12 +290,12 @@ def test_a_text_is_released_once_one_of_the_models_knows_a_word_of_it(
         return replace(found, oov_rate=rates.astype(np.float32))
 
     monkeypatch.setattr(scored_rows, "score_encoded", know_emoji)
-    said = release_all(scoring_home)
+    said = release_all(unknown_home)
     assert said.count("still breaks text_no_known_word") == 1
     assert "Released 20 rows" in said
-    assert count(scoring_home, "quarantined_rows where released_at is null") == 1
-    assert count(scoring_home, "scored_reviews") == 21
-    run_verify(scoring_home, lambda words: None)
+    assert count(unknown_home, "quarantined_rows where released_at is null") == 1
+    assert count(unknown_home, "scored_reviews") == 21
+    run_verify(unknown_home, lambda words: None)
 
 
 def test_what_a_scorer_makes_of_ctrl_c_is_not_tried_again_in_parts(

@@ -15,13 +15,25 @@ from flows.command.cli import main
 from flows.score_reviews import score_reviews
 from tasks.report import writing
 from tests.flows.scoring_runs import CSV, drop, run
-from tests.flows.small_home import ask, promote_small_model
+from tests.flows.small_home import ask, copy_home, copy_scoring_home, promote_small_model
 from tests.unit.report_homes import HOSTILE
 
 
 @pytest.fixture(autouse=True)
 def reports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REVIEWS_REPORTS", raising=False)
+
+
+@pytest.fixture
+def reported_home(settings: Settings) -> Settings:
+    """A home in which a run scored `monday.csv` and wrote its report."""
+    return copy_home(settings, "reported", fill_reported_home)
+
+
+def fill_reported_home(settings: Settings) -> None:
+    copy_scoring_home(settings)
+    drop(settings, "monday.csv", CSV)
+    run()
 
 
 def list_reports(settings: Settings) -> list[Path]:
@@ -39,6 +51,7 @@ def list_artifacts(run_id: str) -> dict[str, Artifact]:
         return {str(artifact.key): artifact for artifact in client.read_artifacts(artifact_filter=chosen)}
 
 
+@pytest.mark.server
 def test_a_run_that_scored_writes_its_report_and_links_it(scoring_home: Settings) -> None:
     drop(scoring_home, "monday.csv", CSV)
     run()
@@ -52,6 +65,7 @@ def test_a_run_that_scored_writes_its_report_and_links_it(scoring_home: Settings
     assert str(report) in str(artifacts["report-file"].data)
 
 
+@pytest.mark.server
 def test_a_report_that_can_not_be_made_fails_no_run(
     scoring_home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,22 +97,18 @@ def test_the_newest_reports_are_kept_as_the_setting_says(
     assert [path.stem for path in list_reports(scoring_home)] == [find_last_run(scoring_home)]
 
 
-def test_the_command_writes_the_latest_report_and_says_where(scoring_home: Settings) -> None:
-    drop(scoring_home, "monday.csv", CSV)
-    run()
-    target = scoring_home.home / "mine.html"
+def test_the_command_writes_the_latest_report_and_says_where(reported_home: Settings) -> None:
+    target = reported_home.home / "mine.html"
     done = CliRunner().invoke(main, ["report", "--output", str(target)])
     assert (done.exit_code, done.output) == (0, f"Wrote {target}\n")
     assert "2 reviews of 1 file scored" in target.read_text("utf-8")
 
 
-def test_the_command_makes_no_folder(scoring_home: Settings) -> None:
-    drop(scoring_home, "monday.csv", CSV)
-    run()
-    done = CliRunner().invoke(main, ["report", "--output", str(scoring_home.home / "none" / "mine.html")])
+def test_the_command_makes_no_folder(reported_home: Settings) -> None:
+    done = CliRunner().invoke(main, ["report", "--output", str(reported_home.home / "none" / "mine.html")])
     assert done.exit_code == 2
     assert "there is no such folder. Next: make it" in done.output
-    assert not (scoring_home.home / "none").exists()
+    assert not (reported_home.home / "none").exists()
 
 
 def test_a_run_that_scores_again_reports_what_it_did(scoring_home: Settings) -> None:
@@ -112,14 +122,13 @@ def test_a_run_that_scores_again_reports_what_it_did(scoring_home: Settings) -> 
     assert "Set aside: 1 of 3 rows" in page
 
 
-def test_the_command_refuses_a_run_that_is_not_there(scoring_home: Settings) -> None:
-    drop(scoring_home, "monday.csv", CSV)
-    run()
+def test_the_command_refuses_a_run_that_is_not_there(reported_home: Settings) -> None:
     done = CliRunner().invoke(main, ["report", "nothing"])
     assert done.exit_code == 2
     assert "No published run has an id that begins with 'nothing'" in done.output
 
 
+@pytest.mark.server
 def test_hostile_texts_and_names_are_words_in_report_artifacts_and_terminal(scoring_home: Settings) -> None:
     nasty = "<img src=x onerror=alert(1)> \x1b[31mred \u202e.csv"
     rows = ["text", *('"' + (text * 3).replace('"', '""') + ' good film"' for text in HOSTILE.values())]
@@ -139,13 +148,11 @@ def test_hostile_texts_and_names_are_words_in_report_artifacts_and_terminal(scor
     assert "<img" not in str(artifacts["report-file"].data)
 
 
-def test_forgetting_removes_the_reports_that_show_the_text(scoring_home: Settings) -> None:
-    drop(scoring_home, "monday.csv", CSV)
-    run()
-    [report] = list_reports(scoring_home)
+def test_forgetting_removes_the_reports_that_show_the_text(reported_home: Settings) -> None:
+    [report] = list_reports(reported_home)
     said: list[str] = []
-    forget(scoring_home, ForgetRequest("a", "review", "ann"), said.append)
-    assert list_reports(scoring_home) == []
+    forget(reported_home, ForgetRequest("a", "review", "ann"), said.append)
+    assert list_reports(reported_home) == []
     assert any(f"removed a report that showed it: {report.name}" in line for line in said)
     assert CliRunner().invoke(main, ["report", report.stem]).exit_code == 0
     assert "good film" not in report.read_text("utf-8")

@@ -1,16 +1,14 @@
 """`score-reviews` with another model: what older models scored is scored again, whole, once, from the database."""
 
-import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_URL
 
 from data_contracts.errors import BundleError, WarehouseError
-from deployments.settings import Settings
+from deployments.settings import PROJECT_ROOT, Settings
 from flows.command.messages import describe_scoring
 from flows.score_reviews import score_reviews
 from models.bundle.scorer import load_scorer, score_texts
@@ -22,7 +20,7 @@ from tasks.stages import score as score_stages
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import find_promoted
 from tests.flows.scoring_runs import CSV, count, drop, run
-from tests.flows.small_home import ask, promote_small_model, write_small_bundle
+from tests.flows.small_home import ask, copy_home, copy_scoring_home, promote_small_model, write_small_bundle
 
 UNACCOUNTED = """
 select uri, model_id from scored_files f where status = 'scored' and rows_read <>
@@ -32,14 +30,29 @@ select uri, model_id from scored_files f where status = 'scored' and rows_read <
 
 
 @pytest.fixture
-def older_home(scoring_home: Settings) -> Settings:
+def older_home(settings: Settings) -> Settings:
     """A home of two sources that the champion before has scored, their files gone, and a new champion."""
-    files = [drop(scoring_home, "a.csv", CSV), drop(scoring_home, "b.csv", "text\ngood plot\n")]
+    return copy_home(settings, "older-scores", fill_older_home)
+
+
+def fill_older_home(settings: Settings) -> None:
+    copy_scoring_home(settings)
+    files = [drop(settings, "a.csv", CSV), drop(settings, "b.csv", "text\ngood plot\n")]
     run()
     for path in files:
         path.unlink()
-    promote_small_model(scoring_home, seed=1)
-    return scoring_home
+    promote_small_model(settings, seed=1)
+
+
+@pytest.fixture
+def rescored_home(settings: Settings) -> Settings:
+    """That home after the new champion has scored everything again."""
+
+    def fill(made: Settings) -> None:
+        fill_older_home(made)
+        run(rescore=True)
+
+    return copy_home(settings, "scored-again", fill)
 
 
 def find_champion_id(settings: Settings) -> str:
@@ -61,16 +74,16 @@ def test_every_source_is_scored_again_and_the_old_scores_stay(older_home: Settin
     assert (count(older_home, "source_reviews"), count(older_home, "quarantined_rows")) == (3, 1)
 
 
-def test_everything_that_depends_on_the_model_is_the_new_models(older_home: Settings) -> None:
-    model_id = str(run(rescore=True).model_id)
+def test_everything_that_depends_on_the_model_is_the_new_models(rescored_home: Settings) -> None:
+    model_id = find_champion_id(rescored_home)
     columns = "score, sentiment, predicted_rating, token_count, oov_rate, truncated"
     rows = ask(
-        older_home.warehouse,
+        rescored_home.warehouse,
         f"select text, {columns} from scored_reviews join source_reviews using (source_sha256, row_number) "
         f"where model_id = '{model_id}'",
     )
     texts = [row[0] for row in rows]
-    expected = score_texts(load_scorer(older_home.bundles_dir / model_id), texts)
+    expected = score_texts(load_scorer(rescored_home.bundles_dir / model_id), texts)
     assert [row[1] for row in rows] == pytest.approx(expected.score.tolist(), abs=1e-6)
     assert [row[3] for row in rows] == pytest.approx((1 + 9 * expected.score).tolist(), abs=1e-6)
     assert [row[2] == "positive" for row in rows] == (expected.score >= 0.5).tolist()
@@ -78,16 +91,14 @@ def test_everything_that_depends_on_the_model_is_the_new_models(older_home: Sett
     assert [row[5] for row in rows] == pytest.approx(expected.oov_rate.tolist())
 
 
-def test_the_ledger_has_of_the_new_model_what_it_had_of_the_old(older_home: Settings) -> None:
-    run(rescore=True)
+def test_the_ledger_has_of_the_new_model_what_it_had_of_the_old(rescored_home: Settings) -> None:
     same = "select distinct source_sha256, status, rule, uri, format, bytes, rows_read from scored_files"
-    assert len(ask(older_home.warehouse, same)) == 2
-    assert count(older_home, "scored_files") == 4
+    assert len(ask(rescored_home.warehouse, same)) == 2
+    assert count(rescored_home, "scored_files") == 4
 
 
-def test_rows_read_are_rows_scored_plus_quarantined_for_every_model(older_home: Settings) -> None:
-    run(rescore=True)
-    assert ask(older_home.warehouse, UNACCOUNTED) == []
+def test_rows_read_are_rows_scored_plus_quarantined_for_every_model(rescored_home: Settings) -> None:
+    assert ask(rescored_home.warehouse, UNACCOUNTED) == []
 
 
 def test_a_released_row_is_scored_again_like_any_other(older_home: Settings) -> None:
@@ -105,10 +116,9 @@ def test_a_released_row_is_scored_again_like_any_other(older_home: Settings) -> 
     assert ask(older_home.warehouse, UNACCOUNTED) == []
 
 
-def test_a_second_run_scores_nothing_again(older_home: Settings) -> None:
-    run(rescore=True)
+def test_a_second_run_scores_nothing_again(rescored_home: Settings) -> None:
     assert run(rescore=True).files_rescored == 0
-    assert count(older_home, "scored_reviews") == 6
+    assert count(rescored_home, "scored_reviews") == 6
 
 
 def test_new_files_are_scored_first_and_once(older_home: Settings) -> None:
@@ -158,6 +168,7 @@ def test_texts_that_no_reader_can_see_yet_are_scored_again_too(older_home: Setti
     assert run(rescore=True).files_rescored == 2
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("stage", ["commit_parts", "rescore_group"])
 def test_a_killed_run_is_finished_by_the_next_with_nothing_twice(older_home: Settings, stage: str) -> None:
     script = (
@@ -169,10 +180,10 @@ def test_a_killed_run_is_finished_by_the_next_with_nothing_twice(older_home: Set
         "    return os.kill(os.getpid(), 9) if len(done) == 2 else work(*arguments)\n"
         f"stages.{stage} = die_at_the_second\n"
         "from flows.score_reviews import score_reviews\n"
-        "score_reviews(rescore=True)"
+        "from tests.support.serverless import run_without_server\n"
+        "with run_without_server(): score_reviews(rescore=True)"
     )
-    server = {"PREFECT_API_URL": PREFECT_API_URL.value() or ""}
-    killed = subprocess.run([sys.executable, "-c", script], env={**os.environ, **server}, check=False)
+    killed = subprocess.run([sys.executable, "-c", script], cwd=PROJECT_ROOT, check=False)
     assert killed.returncode == -9
     assert count(older_home, "scored_files") == 3
     assert run(rescore=True).files_rescored == 1

@@ -7,8 +7,8 @@ import pytest
 from deployments.settings import Settings
 from flows.command.actions.verify import run_verify
 from tasks.warehouse.connection import open_warehouse
-from tests.flows.scoring_runs import CSV, count, drop, run
-from tests.flows.small_home import ask, promote_small_model
+from tests.flows.scoring_runs import CSV, copy_scored_home, count, drop, run
+from tests.flows.small_home import ask, copy_home, promote_small_model
 
 
 @pytest.fixture
@@ -23,10 +23,20 @@ def list_moved(settings: Settings) -> list[str]:
     )
 
 
-def test_scored_files_stay_where_they_are_unless_asked(scoring_home: Settings) -> None:
-    path = drop(scoring_home, "a.csv", CSV)
+@pytest.fixture
+def moved_home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A home whose scored file `a.csv` was moved."""
+    monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
+    return copy_home(settings, "moved", fill_moved_home)
+
+
+def fill_moved_home(settings: Settings) -> None:
+    copy_scored_home(settings, {"a.csv": CSV})
     run()
-    assert path.exists()
+
+
+def test_scored_files_stay_where_they_are_unless_asked(scored_home: Settings) -> None:
+    assert (scored_home.inbox_dir / "a.csv").exists()
 
 
 def test_scored_files_go_to_a_folder_of_the_day_and_refused_ones_stay(moving: Settings) -> None:
@@ -37,12 +47,10 @@ def test_scored_files_go_to_a_folder_of_the_day_and_refused_ones_stay(moving: Se
     assert refused.exists()
 
 
-def test_a_file_of_a_name_that_is_taken_goes_under_another(moving: Settings) -> None:
-    drop(moving, "a.csv", CSV)
+def test_a_file_of_a_name_that_is_taken_goes_under_another(moved_home: Settings) -> None:
+    drop(moved_home, "a.csv", "text\ngood plot\n")
     run()
-    drop(moving, "a.csv", "text\ngood plot\n")
-    run()
-    assert len(list_moved(moving)) == 2
+    assert len(list_moved(moved_home)) == 2
 
 
 def test_a_name_that_is_taken_and_as_long_as_names_may_be_is_cut(moving: Settings) -> None:
@@ -61,21 +69,17 @@ def test_a_file_that_cannot_be_moved_stays_and_fails_no_run(moving: Settings) ->
     assert path.exists()
 
 
-def test_a_moved_file_is_scored_again_by_a_later_model_all_the_same(moving: Settings) -> None:
-    drop(moving, "a.csv", CSV)
-    run()
-    promote_small_model(moving, seed=1)
+def test_a_moved_file_is_scored_again_by_a_later_model_all_the_same(moved_home: Settings) -> None:
+    promote_small_model(moved_home, seed=1)
     assert run(rescore=True).rows_rescored == 2
 
 
 def test_what_a_killed_run_did_not_move_the_next_one_does(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scored_home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    run()
     monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
     assert run().files_scored == 0
-    assert len(list_moved(scoring_home)) == 1
+    assert len(list_moved(scored_home)) == 1
 
 
 def test_the_bytes_of_old_bad_rows_go_and_that_they_were_stays(

@@ -11,6 +11,8 @@ from prefect.client.schemas.filters import ArtifactFilter
 from tasks.stages import run_page
 from tasks.stages.run_page import end_completed, name_run, show_live_progress
 
+pytestmark = pytest.mark.server
+
 
 def list_artifacts(flow_run_id: Any) -> list[Any]:
     """Give the artifacts of a flow run."""

@@ -76,21 +76,17 @@ def test_a_refused_file_that_is_named_is_planned_again(scoring_home: Settings) -
     )
 
 
-def test_nothing_at_all_is_changed(scoring_home: Settings) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    run()
-    promote_small_model(scoring_home, seed=1)
-    drop(scoring_home, "b.csv", "text\ngood plot\n")
-    before = picture(scoring_home.home)
+def test_nothing_at_all_is_changed(scored_home: Settings) -> None:
+    promote_small_model(scored_home, seed=1)
+    drop(scored_home, "b.csv", "text\ngood plot\n")
+    before = picture(scored_home.home)
     plan(rescore=True)
-    assert picture(scoring_home.home) == before
+    assert picture(scored_home.home) == before
 
 
-def test_a_run_does_what_its_plan_said(scoring_home: Settings) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    run()
-    promote_small_model(scoring_home, seed=1)
-    drop(scoring_home, "b.csv", "text\ngood plot\n")
+def test_a_run_does_what_its_plan_said(scored_home: Settings) -> None:
+    promote_small_model(scored_home, seed=1)
+    drop(scored_home, "b.csv", "text\ngood plot\n")
     planned = plan(rescore=True)
     summary = run(rescore=True)
     assert summary.model_id == planned.model_id

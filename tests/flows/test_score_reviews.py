@@ -15,10 +15,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from prefect.settings import PREFECT_API_URL
 
 from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError, WarehouseError
-from deployments.settings import Settings
+from deployments.settings import PROJECT_ROOT, Settings
 from flows.score_reviews import score_reviews
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
@@ -30,6 +29,7 @@ from tests.flows.scoring_runs import CSV, count, drop, run
 from tests.flows.small_home import ask, promote_small_model, write_small_bundle
 
 
+@pytest.mark.server
 def test_new_rows_are_scored_and_bad_ones_quarantined(scoring_home: Settings) -> None:
     drop(scoring_home, "a.csv", CSV)
     summary = run()
@@ -38,24 +38,18 @@ def test_new_rows_are_scored_and_bad_ones_quarantined(scoring_home: Settings) ->
     assert quarantined == [(3, "text_blank", b"   ")]
 
 
-def test_scores_in_the_database_are_the_models_own(scoring_home: Settings) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    run()
-    rows = ask(scoring_home.published, "select text, score from latest_scores order by review_id")
-    bundle = next(scoring_home.bundles_dir.iterdir())
+def test_scores_in_the_database_are_the_models_own(scored_home: Settings) -> None:
+    rows = ask(scored_home.published, "select text, score from latest_scores order by review_id")
+    bundle = next(scored_home.bundles_dir.iterdir())
     expected = score_texts(load_scorer(bundle), [text for text, _ in rows]).score.tolist()
     assert [score for _, score in rows] == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_second_run_adds_no_row(scoring_home: Settings) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    run()
-    before = [
-        count(scoring_home, table) for table in ("scored_reviews", "source_reviews", "quarantined_rows")
-    ]
+def test_a_second_run_adds_no_row(scored_home: Settings) -> None:
+    before = [count(scored_home, table) for table in ("scored_reviews", "source_reviews", "quarantined_rows")]
     assert run().files_scored == 0
     assert [
-        count(scoring_home, table) for table in ("scored_reviews", "source_reviews", "quarantined_rows")
+        count(scored_home, table) for table in ("scored_reviews", "source_reviews", "quarantined_rows")
     ] == before
 
 
@@ -107,29 +101,23 @@ def test_too_large_a_share_of_bad_rows_refuses_the_file(scoring_home: Settings) 
     assert count(scoring_home, "quarantined_rows") == 0
 
 
-def test_rows_read_are_rows_scored_plus_rows_quarantined(scoring_home: Settings) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    run()
-    assert ask(scoring_home.warehouse, "select rows_read from scored_files") == [(3,)]
-    assert count(scoring_home, "scored_reviews") + count(scoring_home, "quarantined_rows") == 3
+def test_rows_read_are_rows_scored_plus_rows_quarantined(scored_home: Settings) -> None:
+    assert ask(scored_home.warehouse, "select rows_read from scored_files") == [(3,)]
+    assert count(scored_home, "scored_reviews") + count(scored_home, "quarantined_rows") == 3
 
 
-def test_every_check_is_recorded_by_file(scoring_home: Settings) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    run()
+def test_every_check_is_recorded_by_file(scored_home: Settings) -> None:
     failed = ask(
-        scoring_home.warehouse,
+        scored_home.warehouse,
         "select boundary, rule, severity, unexpected_count from contract_results where not success",
     )
     assert failed == [("review_files", "text_blank", "warning", 1)]
-    boundaries = ask(scoring_home.warehouse, "select distinct boundary from contract_results order by 1")
+    boundaries = ask(scored_home.warehouse, "select distinct boundary from contract_results order by 1")
     assert boundaries == [("review_files",), ("scored_reviews",)]
 
 
-def test_the_run_is_recorded_with_what_it_counted(scoring_home: Settings) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    run()
-    [(flow, status, counts)] = ask(scoring_home.warehouse, "select flow, status, counts from runs")
+def test_the_run_is_recorded_with_what_it_counted(scored_home: Settings) -> None:
+    [(flow, status, counts)] = ask(scored_home.warehouse, "select flow, status, counts from runs")
     assert (flow, status) == ("score-reviews", "completed")
     assert json.loads(counts)["rows_scored"] == 2
 
@@ -164,16 +152,17 @@ def test_a_missing_model_does_no_harm_where_there_is_nothing_new(settings: Setti
     assert run().files_found == 0
 
 
+@pytest.mark.process
 def test_what_a_killed_run_left_scored_is_committed_by_the_next(scoring_home: Settings) -> None:
     drop(scoring_home, "a.csv", CSV)
     script = (
         "import os, tasks.stages.score as stages\n"
         "stages.commit_parts = lambda *_: os.kill(os.getpid(), 9)\n"
         "from flows.score_reviews import score_reviews\n"
-        "score_reviews()"
+        "from tests.support.serverless import run_without_server\n"
+        "with run_without_server(): score_reviews()"
     )
-    server = {"PREFECT_API_URL": PREFECT_API_URL.value() or ""}
-    killed = subprocess.run([sys.executable, "-c", script], env={**os.environ, **server}, check=False)
+    killed = subprocess.run([sys.executable, "-c", script], cwd=PROJECT_ROOT, check=False)
     assert killed.returncode == -9
     assert count(scoring_home, "scored_reviews") == 0
     assert run().rows_scored == 2
@@ -235,18 +224,14 @@ def test_a_file_that_changes_while_it_is_read_waits_for_the_next_run(
     assert run().rows_scored == 2
 
 
-def test_the_published_copy_shows_the_run_as_completed(scoring_home: Settings) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    run()
-    assert ask(scoring_home.published, "select status from runs") == [("completed",)]
+def test_the_published_copy_shows_the_run_as_completed(scored_home: Settings) -> None:
+    assert ask(scored_home.published, "select status from runs") == [("completed",)]
 
 
-def test_readers_get_what_a_run_committed_that_was_killed_before_it_published(scoring_home: Settings) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    run()
-    scoring_home.published.unlink()
+def test_readers_get_what_a_run_committed_that_was_killed_before_it_published(scored_home: Settings) -> None:
+    scored_home.published.unlink()
     assert run().files_scored == 0
-    assert ask(scoring_home.published, "select count(*) from latest_scores") == [(2,)]
+    assert ask(scored_home.published, "select count(*) from latest_scores") == [(2,)]
 
 
 def test_scores_that_break_their_contract_are_not_committed(
@@ -312,6 +297,7 @@ def fail_for(patch: pytest.MonkeyPatch, *names: str, error: Exception | None = N
     patch.setattr(chunks, "read_review_file", read_or_fail)
 
 
+@pytest.mark.server
 def test_a_failing_group_stops_no_other_and_fails_the_run_in_the_end(
     scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -343,6 +329,7 @@ def test_several_failing_groups_are_one_error_that_names_all_files(
         run()
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("error", "raised"),
     [
@@ -361,6 +348,7 @@ def test_the_error_of_one_failing_group_keeps_its_class(
     assert "a.csv" in "".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
 
 
+@pytest.mark.server
 def test_an_interrupted_run_stops_at_once(scoring_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     drop(scoring_home, "a.csv", CSV)
     drop(scoring_home, "b.csv", "text\ngood plot\n")
@@ -437,59 +425,45 @@ def test_a_time_without_a_zone_is_utc(scoring_home: Settings, monkeypatch: pytes
         time.tzset()
 
 
-IDLE_RUN = """
-import os, pathlib, sys
-if sys.argv[1:] == ["forbid reading"]:
-    def forbid(event, arguments):
-        if event == "open" and str(arguments[0]).endswith(".csv"):
-            os.write(2, f"READ {arguments[0]}\\n".encode())
-            os._exit(3)
-    sys.addaudithook(forbid)
+IDLE_RUNS = """
+import sys
+read = set()
+def note_reading(event, arguments):
+    if event == "open" and str(arguments[0]).endswith(".csv"):
+        read.add(str(arguments[0]).rpartition("/")[2])
+sys.addaudithook(note_reading)
 from flows.score_reviews import score_reviews
-summary = score_reviews(rescore=True)
-heavy = {"tensorflow", "keras", "great_expectations", "pandas", "sklearn"}
-heavy = (heavy | {"matplotlib", "jinja2", "tasks.report.writing"}) & sys.modules.keys()
-print("FOUND", summary.files_found, summary.files_scored, sorted(heavy))
+from tests.support.serverless import run_without_server
+for _ in range(2):
+    with run_without_server():
+        summary = score_reviews(rescore=True)
+    heavy = {"tensorflow", "keras", "great_expectations", "pandas", "sklearn"}
+    heavy = (heavy | {"matplotlib", "jinja2", "tasks.report.writing"}) & sys.modules.keys()
+    print("FOUND", summary.files_found, summary.files_scored, sorted(read), sorted(heavy))
+    read.clear()
 """
 
 
-def run_in_a_fresh_process(*arguments: str) -> str:
-    environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value() or ""}
-    command = [sys.executable, "-c", IDLE_RUN, *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_a_run_that_finds_nothing_new_reads_no_file_and_loads_nothing_heavy(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.process
+def test_a_run_that_finds_nothing_new_reads_a_file_whose_time_changed_once_and_loads_nothing_heavy(
+    scored_home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REVIEWS_REPORTS", "true")
-    drop(scoring_home, "a.csv", CSV)
-    drop(scoring_home, "copy.csv", CSV)
-    drop(scoring_home, "refused.csv", "")
+    drop(scored_home, "copy.csv", CSV)
+    drop(scored_home, "refused.csv", "")
     run()
-    reports = list(scoring_home.reports_dir.iterdir())
-    assert "FOUND 3 0 []" in run_in_a_fresh_process("forbid reading")
-    assert list(scoring_home.reports_dir.iterdir()) == reports
+    reports = list(scored_home.reports_dir.iterdir())
+    os.utime(scored_home.inbox_dir / "a.csv", (1, 1))
+    command = [sys.executable, "-c", IDLE_RUNS]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["FOUND 3 0 ['a.csv'] []", "FOUND 3 0 [] []"], done.stderr
+    assert list(scored_home.reports_dir.iterdir()) == reports
 
 
-def test_a_run_that_finds_nothing_new_writes_no_row_of_inbox_files(scoring_home: Settings) -> None:
-    drop(scoring_home, "a.csv", CSV)
+def test_a_run_that_finds_nothing_new_writes_no_row_of_inbox_files(scored_home: Settings) -> None:
+    before = ask(scored_home.warehouse, "select last_seen from inbox_files")
     run()
-    before = ask(scoring_home.warehouse, "select last_seen from inbox_files")
-    run()
-    assert ask(scoring_home.warehouse, "select last_seen from inbox_files") == before
-
-
-def test_a_file_whose_time_changed_is_read_once_more(scoring_home: Settings) -> None:
-    path = drop(scoring_home, "a.csv", CSV)
-    run()
-    os.utime(path, (1, 1))
-    with pytest.raises(AssertionError, match=r"READ .*a\.csv"):
-        run_in_a_fresh_process("forbid reading")
-    assert "FOUND 1 0 []" in run_in_a_fresh_process()
-    assert "FOUND 1 0 []" in run_in_a_fresh_process("forbid reading")
+    assert ask(scored_home.warehouse, "select last_seen from inbox_files") == before
 
 
 def test_ratings_that_look_like_stars_out_of_five_are_named_by_file_and_recorded(

@@ -33,6 +33,8 @@ from tests.flows.small_home import ask, ingest
 from tests.models.small import make_small_wide_variant
 from tests.unit.small_archive import RATING, write_archive
 
+pytestmark = pytest.mark.training
+
 TITLES = 30
 
 
@@ -294,6 +296,7 @@ def test_without_reviews_there_is_a_next_step(settings: Settings) -> None:
         train_model("cnn_lstm")
 
 
+@pytest.mark.server
 def test_a_run_that_is_retried_does_not_train_again(
     home: Settings, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,6 @@ from deployments.settings import Settings
 from flows.command.actions.verify import run_verify
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.published import publish
-from tests.flows.scoring_runs import CSV, drop, run
 from tests.flows.small_home import ingest
 from tests.unit.small_archive import write_archive
 
@@ -29,14 +28,6 @@ def verify(settings: Settings) -> list[str]:
         return [line for line in said if line.startswith("BROKEN")]
     assert said[-1] == "All holds."
     return []
-
-
-@pytest.fixture
-def scored_home(scoring_home: Settings) -> Settings:
-    """A home in which a file was scored, one of its rows set aside."""
-    drop(scoring_home, "a.csv", CSV)
-    run()
-    return scoring_home
 
 
 def test_it_holds_after_a_run(scored_home: Settings) -> None:
