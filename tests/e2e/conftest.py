@@ -1,19 +1,21 @@
 """The demo, run once as a user would run it: its home serves every end-to-end test."""
 
-import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
 from deployments.settings import PROJECT_ROOT
+from flows.command.cli import main
+from tests.support.once import make_once
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -42,12 +44,22 @@ class Finished:
     err: str
 
 
-def run_reviews(home: Path, *arguments: str | Path, prefect_home: Path | None = None) -> Finished:
-    """Run the real `reviews` command in a process of its own, away from the project's folder."""
+def call_reviews(home: Path, *arguments: str | Path) -> Finished:
+    """Run the `reviews` command in this process, as one that only asks can be."""
+    done = CliRunner().invoke(main, [*map(str, arguments)], env={"REVIEWS_HOME": str(home)})
+    return Finished(done.exit_code, done.stdout, done.stderr)
+
+
+def run_reviews(home: Path, *arguments: str | Path, server: Mapping[str, str] | None = None) -> Finished:
+    """Run the real `reviews` command in a process of its own, away from the project's folder.
+
+    `server` is the environment that names a Prefect server; without one the command starts its own.
+    """
     environment = {
         **os.environ,
         "REVIEWS_HOME": str(home),
-        "PREFECT_HOME": str(prefect_home or home / "prefect"),
+        "PREFECT_HOME": str(home / "prefect"),
+        **(server or {}),
     }
     command = [str(REVIEWS), *map(str, arguments)]
     result = subprocess.run(
@@ -68,19 +80,18 @@ class Demo:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """Run `reviews --home … demo`; of several processes with tests the first does, and each has a copy of the home."""
     assert REVIEWS.exists(), f"run `make setup` first: {REVIEWS} is missing ({PROJECT_ROOT})"
-    own = tmp_path_factory.getbasetemp()
-    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared-demo"
-    shared.mkdir(exist_ok=True)
-    said = shared / "said.json"
-    with (shared / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not said.exists():
-            (shared / "home").mkdir()
-            finished = run_reviews(shared / "home", "--home", shared / "home", "demo")
-            said.write_text(json.dumps(asdict(finished)), "utf-8")
+    shared = make_once("demo", run_demo)
     home = tmp_path_factory.mktemp("demo") / "home"
     shutil.copytree(shared / "home", home)
-    return Demo(home, Finished(**json.loads(said.read_text("utf-8"))))
+    return Demo(home, Finished(**json.loads((shared / "said.json").read_text("utf-8"))))
+
+
+def run_demo(folder: Path) -> None:
+    """Run the demo in `folder`, and keep what it said beside its home."""
+    home = folder / "home"
+    home.mkdir()
+    finished = run_reviews(home, "--home", home, "demo")
+    (folder / "said.json").write_text(json.dumps(asdict(finished)), "utf-8")
 
 
 @pytest.fixture(scope="module")

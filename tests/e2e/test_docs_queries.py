@@ -6,7 +6,9 @@ import pytest
 
 from deployments.settings import PROJECT_ROOT
 from docs.queries_page import Question, read_questions
-from tests.e2e.conftest import Demo, run_reviews
+from tests.e2e.conftest import Demo, call_reviews, run_reviews
+
+pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
 QUESTIONS = read_questions()
 
@@ -17,7 +19,7 @@ def test_the_page_has_twenty_questions() -> None:
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.asks)
 def test_a_question_of_the_page_gives_what_stands_there(demo: Demo, question: Question) -> None:
-    done = run_reviews(demo.home, *question.arguments)
+    done = call_reviews(demo.home, *question.arguments)
     assert done.status == 0, done.err
     given, shown = done.out.splitlines(), question.answer.splitlines()
     assert re.findall(r"\w+", given[1]) == re.findall(r"\w+", shown[1])

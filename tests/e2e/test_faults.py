@@ -20,6 +20,8 @@ from tests.faults.harness import (
     try_point,
 )
 
+pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
+
 POINTS = (
     "ingest: between splits",
     "train: inside promotion",

@@ -10,6 +10,8 @@ from tests.e2e.conftest import Demo
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.server, pytest.mark.training]
+
 WIDTHS = (390, 1440)
 GRAVE = ("serious", "critical")
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.e2e.conftest import REVIEWS, Demo, run_reviews
 
+pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
+
 SERVER = "deployments.local_server.temporary_server"
 
 

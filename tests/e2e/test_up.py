@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import pytest
 from deployments.automations import DEPLOYMENTS
 from deployments.draining import MESSAGE as STOPPED
 from deployments.processes import find_marked
-from tests.e2e.conftest import REVIEWS, Demo
+from tests.e2e.conftest import REVIEWS, Demo, call_reviews, run_reviews
 from tests.e2e.deployed import (
     Deployed,
     Hook,
@@ -46,8 +47,10 @@ from tests.unit.small_archive import list_files, write_archive
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
+
 README = Path(__file__).parents[2] / "README.md"
-MANY = 20_000
+MANY = 10_000
 """Reviews that take so long to score that there is time to kill something."""
 
 
@@ -74,7 +77,7 @@ def count_rows(up: Deployed, name: str) -> list[tuple[int, int]]:
 
 def wait_until_scoring(up: Deployed) -> None:
     """Wait until a run has begun to write a part."""
-    wait_until(lambda: list((up.home / "parts").glob(".*.tmp/scored_reviews.parquet")), 90)
+    wait_until(lambda: list((up.home / "parts").glob(".*.tmp/scored_reviews.parquet")), 90, 0.02)
 
 
 def test_the_recipe_of_the_readme_scores_a_new_file_and_leaves_no_process(demo: Demo, tmp_path: Path) -> None:
@@ -127,6 +130,7 @@ def test_a_websocket_is_for_pages_of_its_own(up: Deployed) -> None:
     assert open_websocket(up.api_url, f"http://127.0.0.1:{up.port}") == 101
 
 
+@pytest.mark.browser
 def test_a_web_page_of_another_origin_can_neither_read_nor_make_anything(
     up: Deployed, browser: "Browser"
 ) -> None:
@@ -138,6 +142,7 @@ def test_a_web_page_of_another_origin_can_neither_read_nor_make_anything(
     assert read_by_rebinding(browser, up.port) == "Invalid host header"
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_the_pages_show_the_deployments_to_whoever_has_the_password(
     up: Deployed, browser: "Browser", host: str
@@ -192,32 +197,47 @@ def test_two_runs_started_together_score_every_row_once(up: Deployed) -> None:
     assert told["rows_scored"] == 50
 
 
-def test_a_run_commits_while_a_long_query_reads(up: Deployed) -> None:
+@dataclass(frozen=True)
+class DailyRun:
+    """A run that scored a file and refused another while a query read the published copy."""
+
+    run_id: str
+    is_still_read: bool
+    """Whether the query was still reading when the run had ended."""
+
+
+@pytest.fixture(scope="module")
+def daily_run(up: Deployed) -> DailyRun:
     slow = "select count(*) from range(40_000_000) a, range(1_000) b where a.range + b.range = 7"
     command = [str(REVIEWS), "--home", str(up.home), "sql", slow]
     reader = subprocess.Popen(command, env=up.environment, cwd="/", stdout=subprocess.DEVNULL)
-    write_reviews(up.home / "inbox" / "meanwhile.csv", 20, "meanwhile")
-    assert up.run_deployment() == "COMPLETED"
-    still_reading = reader.poll() is None
-    reader.kill()
-    reader.wait()
-    assert still_reading
-    assert count_rows(up, "meanwhile") == [(20, 20)]
-
-
-def test_a_run_that_refused_a_file_is_completed_and_says_so(up: Deployed, hook: Hook) -> None:
     (up.home / "inbox" / "broken.parquet").write_bytes(b"PAR1 cut off")
     write_reviews(up.home / "inbox" / "beside-broken.csv", 4, "fine")
     run_id = up.start_deployment()
-    assert up.wait_for_end(run_id) == "COMPLETED"
+    up.wait_for_end(run_id)
+    is_still_read = reader.poll() is None
+    reader.kill()
+    reader.wait()
+    return DailyRun(run_id, is_still_read)
+
+
+def test_a_run_commits_while_a_long_query_reads(up: Deployed, daily_run: DailyRun) -> None:
+    assert daily_run.is_still_read
+    assert count_rows(up, "fine") == [(4, 4)]
+
+
+def test_a_run_that_refused_a_file_is_completed_and_says_so(
+    up: Deployed, hook: Hook, daily_run: DailyRun
+) -> None:
+    run_id = daily_run.run_id
     run = up.read_run(run_id)
+    assert run["state_type"] == "COMPLETED"
     assert "broken.parquet" in run["state"]["message"]
     pages = {page["key"]: page["data"] for page in up.list_artifacts(run_id)}
     assert {"beside-broken.csv", "broken.parquet"} <= {
         row["file"] for row in json.loads(pages["scored-files"])
     }
     assert "scored_reviews" in pages["lineage"]
-    assert count_rows(up, "fine") == [(4, 4)]
     alert = wait_until(lambda: [each for each in hook.received if "refused" in each["event"]], 30)[0]
     assert "broken.parquet" in alert["text"]
     told = wait_for_told(up, "reviews.scores.committed", run_id)
@@ -225,7 +245,9 @@ def test_a_run_that_refused_a_file_is_completed_and_says_so(up: Deployed, hook: 
     assert alert["url"].endswith(run_id)
 
 
-def test_a_broken_contract_fails_the_run_shows_why_and_alerts(up: Deployed, hook: Hook) -> None:
+@pytest.fixture(scope="module")
+def broken_run(up: Deployed) -> str:
+    """A run whose archive breaks its contract."""
     files = list_files()
     files["aclImdb/train/pos/0_3.txt"] = files.pop("aclImdb/train/pos/0_9.txt")
     archive = write_archive(up.home / "archive" / "wrong.tar.gz", files)
@@ -233,6 +255,13 @@ def test_a_broken_contract_fails_the_run_shows_why_and_alerts(up: Deployed, hook
         "ingest-reviews/ingest-reviews", archive=str(archive), accept_unverified=True
     )
     assert up.wait_for_end(run_id) == "FAILED"
+    return run_id
+
+
+def test_a_broken_contract_fails_the_run_shows_why_and_alerts(
+    up: Deployed, hook: Hook, broken_run: str
+) -> None:
+    run_id = broken_run
     page = next(each for each in up.list_artifacts(run_id) if each["key"] == "broken-contract")
     assert "lowest_rating_fits_label" in page["data"]
     alert = wait_until(lambda: [each for each in hook.received if "contract" in each["event"]], 30)[0]
@@ -257,7 +286,7 @@ def test_training_on_the_server_promotes_and_scores_again_by_itself(up: Deployed
 
 
 def test_the_password_stands_in_its_file_alone(up: Deployed) -> None:
-    assert up.run_deployment() == "COMPLETED"
+    assert up.list_runs("COMPLETED") or up.run_deployment() == "COMPLETED"
     arguments = [word for process in find_marked(up.home) for word in process.cmdline()]
     assert any("guarded_server" in word for word in arguments)
     assert not [word for word in arguments if up.password in word]
@@ -289,17 +318,24 @@ def test_a_run_killed_with_its_worker_is_marked_alerted_and_completed_by_the_nex
     assert [path.name for path in (up.home / "parts").iterdir()] == []
 
 
-def test_a_failed_run_that_is_retried_ends_well_and_what_was_made_is_told_with_its_rows(up: Deployed) -> None:
-    archive = up.home / "archive" / "small.tar.gz"
-    run_id = up.start_deployment(
-        "ingest-reviews/ingest-reviews", archive=str(archive), accept_unverified=True
-    )
-    assert up.wait_for_end(run_id) == "FAILED"
+def test_a_failed_run_that_is_retried_ends_well_and_what_was_made_is_told_with_its_rows(
+    up: Deployed, broken_run: str
+) -> None:
+    run_id, archive = broken_run, up.home / "archive" / "wrong.tar.gz"
     write_archive(archive)
     assert up.prefect("flow-run", "retry", run_id).returncode == 0
     assert up.wait_for_state(run_id, ["COMPLETED"], 120)
     assert wait_for_asset(up, "reviews://archive", run_id)["bytes"] == archive.stat().st_size
     assert wait_for_asset(up, "reviews://parquet", run_id)["train"] == 6
+
+
+def test_what_a_killed_up_leaves_behind_is_stopped_by_down(up: Deployed) -> None:
+    """The last of those that use `up`: afterwards it is down."""
+    up.process.kill()
+    up.process.wait()
+    assert find_marked(up.home)
+    assert "processes that were left" in up.reviews("down").stdout
+    assert find_marked(up.home) == []
 
 
 def wait_for_asset(up: Deployed, key: str, run_id: str) -> dict[str, Any]:
@@ -343,18 +379,6 @@ def test_arriving_files_are_scored_at_once_and_a_stop_waits_for_the_run_that_goe
     assert psutil.wait_procs(left, timeout=0)[1] == []
 
 
-def test_what_a_killed_up_leaves_behind_is_stopped_by_down(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    with bring_up(home) as up:
-        up.process.kill()
-        up.process.wait()
-        assert find_marked(home)
-        said = up.reviews("down")
-    assert "processes that were left" in said.stdout
-    assert find_marked(home) == []
-
-
 def test_runs_of_an_up_that_was_killed_are_ended_and_alerted_of_once_and_a_stop_cancels_what_does_not_end(
     demo: Demo, hook: Hook, tmp_path: Path
 ) -> None:
@@ -387,12 +411,14 @@ def find_alerts(hook: Hook, run_id: str) -> list[dict[str, Any]]:
     return [each for each in hook.received if each.get("flow_run_id") == run_id]
 
 
-def test_deploying_to_no_server_and_to_one_that_is_away_says_what_to_do(tmp_path: Path) -> None:
-    environment = make_environment(tmp_path, find_free_port())
-    command = [str(REVIEWS), "--home", str(tmp_path), "deploy"]
-    away = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (away.returncode, away.stderr.count("\n")) == (1, 1)
-    assert f"{environment.pop('PREFECT_API_URL')} does not answer" in away.stderr
-    nowhere = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert nowhere.returncode == 2
-    assert f"No Prefect server is named. Next: `reviews --home {tmp_path} up`" in nowhere.stderr
+def test_deploying_to_no_server_and_to_one_that_is_away_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    nowhere = call_reviews(tmp_path, "--home", tmp_path, "deploy")
+    assert nowhere.status == 2
+    assert f"No Prefect server is named. Next: `reviews --home {tmp_path} up`" in nowhere.err
+    url = f"http://127.0.0.1:{find_free_port()}/api"
+    away = run_reviews(tmp_path / "home", "deploy", server={"PREFECT_API_URL": url})
+    assert (away.status, away.err.count("\n")) == (1, 1)
+    assert f"{url} does not answer" in away.err

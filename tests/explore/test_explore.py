@@ -14,6 +14,8 @@ from tests.explore.models import write_template
 from tests.explore.worker import Worker
 from tests.explore.world import Kill
 
+pytestmark = pytest.mark.process
+
 NOWHERE = Kill()
 HISTORY: tuple[Callable[[DamagedHomeMachine], object], ...] = (
     lambda home: home.set_clock(1),
