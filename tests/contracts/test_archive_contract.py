@@ -13,7 +13,7 @@ from data_contracts.archive import EXPECTED_REVIEWS, FOLDERS, RATINGS_BY_LABEL, 
 from data_contracts.errors import ContractError
 from data_contracts.expectations import CheckResult, require_success
 from tasks.archive.reader import count_folders
-from tests.unit.small_archive import read_once
+from tests.support.small_archive import read_once
 
 RULES = {
     "folders_unique",

@@ -20,7 +20,7 @@ from data_contracts.reviews import (
     check_reviews,
 )
 from tasks.archive.reviews_parquet import build_tables
-from tests.unit.small_archive import read_once
+from tests.support.small_archive import read_once
 
 DUPLICATE_RULES = {
     "duplicates_within_train",

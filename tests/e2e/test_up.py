@@ -42,7 +42,7 @@ from tests.e2e.strangers import (
     open_websocket,
     read_by_rebinding,
 )
-from tests.unit.small_archive import list_files, write_archive
+from tests.support.small_archive import list_files, write_archive
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

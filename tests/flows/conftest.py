@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from deployments.settings import Settings, load_settings
-from tests.flows.scoring_runs import CSV, copy_scored_home
-from tests.flows.small_home import copy_scoring_home
 from tests.support.prefect_client import use_server
+from tests.support.scoring_runs import CSV, copy_scored_home
 from tests.support.serverless import run_with_server, run_without_server
+from tests.support.small_home import copy_scoring_home
 
 
 @pytest.fixture(scope="package")

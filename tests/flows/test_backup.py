@@ -15,8 +15,8 @@ from flows.command.actions.backup import back_up, restore
 from flows.command.actions.verify import run_verify
 from tasks.maintenance import backups
 from tasks.warehouse.connection import open_warehouse
-from tests.flows.scoring_runs import CSV, copy_scored_home, count, drop, run
-from tests.flows.small_home import copy_home
+from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run
+from tests.support.small_home import copy_home
 
 MORE = "review_id,text\nx,good plot\n"
 

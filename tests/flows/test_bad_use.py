@@ -20,8 +20,8 @@ from deployments.settings import Settings, load_settings
 from flows.command.cli import main
 from models.bundle.folder import fingerprint_bundle
 from tasks.warehouse.connection import open_warehouse
-from tests.flows.scoring_runs import CSV, copy_scored_home, drop
-from tests.flows.small_home import write_small_bundle
+from tests.support.scoring_runs import CSV, copy_scored_home, drop
+from tests.support.small_home import write_small_bundle
 
 FAILED, WRONG = 1, 2
 """The exit statuses: a stage failed, or the use was wrong."""

@@ -8,7 +8,7 @@ import pytest
 from data_contracts.errors import ContractError
 from deployments.settings import Settings, load_settings
 from flows.score_reviews import ScoringSummary, score_reviews
-from tests.flows.small_home import ask, copy_home, promote_small_model
+from tests.support.small_home import ask, copy_home, promote_small_model
 
 LONG_REVIEWS = {
     "reviews": 1000,

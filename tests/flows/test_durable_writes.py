@@ -13,11 +13,11 @@ from flows.command.actions.forget import ForgetRequest, forget
 from models.bundle.folder import read_facts
 from tasks.queries.exports import ExportRequest
 from tasks.warehouse.model_registry import record_model
-from tests.flows.scoring_runs import CSV, drop, run
-from tests.flows.small_home import build_small_bundle
 from tests.flows.test_train_model import ingest_small_archive
-from tests.promoting import promote_model
-from tests.system_calls import find_unsynced, read_calls, trace
+from tests.support.promoting import promote_model
+from tests.support.scoring_runs import CSV, drop, run
+from tests.support.small_home import build_small_bundle
+from tests.support.system_calls import find_unsynced, read_calls, trace
 
 NAMED = {
     "backup",

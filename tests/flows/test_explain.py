@@ -14,10 +14,10 @@ from deployments.settings import Settings
 from flows.command.actions.forget import ForgetRequest, forget
 from flows.command.cli import main
 from tests.conftest import PROJECT_ROOT
-from tests.flows.scoring_runs import drop, run
-from tests.flows.small_home import ask, copy_home, promote_small_model, write_small_bundle
-from tests.promoting import promote_model
-from tests.terminal import run_in_terminal
+from tests.support.promoting import promote_model
+from tests.support.scoring_runs import drop, run
+from tests.support.small_home import ask, copy_home, promote_small_model, write_small_bundle
+from tests.support.terminal import run_in_terminal
 
 STRENGTH = 300.0
 """Of the model's last weights: untrained, no word of it would move a score visibly."""

@@ -15,8 +15,8 @@ from flows.command.actions.forget import ForgetRequest, forget
 from flows.command.actions.quarantine import release
 from tasks.maintenance.quarantine import Choice
 from tasks.queries.exports import ExportRequest
-from tests.flows.scoring_runs import drop, run
-from tests.flows.small_home import ask, copy_home, copy_scoring_home, promote_small_model
+from tests.support.scoring_runs import drop, run
+from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
 
 SECRET = "zebrafish"
 ROWS = f"review_id,text\nr1,good film\nr2,a bad {SECRET} plot\nr3,{'bad ' * 40}\n"

@@ -12,8 +12,8 @@ from flows.command.actions.verify import run_verify
 from flows.score_reviews import score_reviews
 from tasks.maintenance import forgetting
 from tasks.stages import score as score_stages
-from tests.flows.scoring_runs import copy_scored_home, count, drop, run
-from tests.flows.small_home import ask, promote_small_model
+from tests.support.scoring_runs import copy_scored_home, count, drop, run
+from tests.support.small_home import ask, promote_small_model
 
 SECRET = "zebrafish"
 CSV = f"review_id,movie_id,text\nr1,tt1,good film\nr2,tt2,a bad {SECRET} plot\nr3,tt2,...\n"

@@ -7,9 +7,9 @@ import pytest
 
 from deployments.settings import Settings
 from tasks.support.wording import escape_controls
-from tests.flows.scoring_runs import copy_scored_home
-from tests.flows.small_home import ask
-from tests.terminal import Seen, run_in_terminal
+from tests.support.scoring_runs import copy_scored_home
+from tests.support.small_home import ask
+from tests.support.terminal import Seen, run_in_terminal
 
 pytestmark = pytest.mark.process
 

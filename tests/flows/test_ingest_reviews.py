@@ -7,8 +7,8 @@ import pytest
 
 from data_contracts.errors import ContractError, SourceError
 from deployments.settings import Settings
-from tests.flows.small_home import ask, ingest
-from tests.unit.small_archive import list_files, write_archive
+from tests.support.small_archive import list_files, write_archive
+from tests.support.small_home import ask, ingest
 
 
 def test_an_unknown_archive_is_refused_unless_it_is_accepted(settings: Settings, tmp_path: Path) -> None:

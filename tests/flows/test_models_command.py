@@ -17,9 +17,9 @@ from flows.command.cli import main
 from flows.command.messages import describe_models
 from tasks.training.dataset import LabelledTexts
 from tasks.warehouse.model_registry import find_champion, list_models
-from tests.flows.small_home import ask, promote_small_model, write_small_bundle
 from tests.models.test_gate import BETTER, hold_contest, make_scores
-from tests.promoting import promote_model
+from tests.support.promoting import promote_model
+from tests.support.small_home import ask, promote_small_model, write_small_bundle
 
 WORSE = hold_contest(make_scores(0.7), make_scores(0.8))
 

@@ -17,8 +17,8 @@ from tasks.maintenance.quarantine import Choice, list_query
 from tasks.queries.asking import query_published
 from tasks.scoring import rows as scored_rows
 from tasks.warehouse.row_names import parse_row_name
-from tests.flows.scoring_runs import CSV, copy_scored_home, count, drop, run
-from tests.flows.small_home import ask, copy_home, copy_scoring_home, promote_small_model
+from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run
+from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
 
 LONG = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt9," + "bad " * 50 + ",2\n"
 EVERY = Choice()

@@ -14,9 +14,9 @@ from flows.command.actions.forget import ForgetRequest, forget
 from flows.command.cli import main
 from flows.score_reviews import score_reviews
 from tasks.report import writing
-from tests.flows.scoring_runs import CSV, drop, run
-from tests.flows.small_home import ask, copy_home, copy_scoring_home, promote_small_model
-from tests.unit.report_homes import HOSTILE
+from tests.support.report_homes import HOSTILE
+from tests.support.scoring_runs import CSV, drop, run
+from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
 
 
 @pytest.fixture(autouse=True)

@@ -19,8 +19,14 @@ from tasks.scoring.rescoring import OlderSource, find_older_sources, measure_sou
 from tasks.stages import score as score_stages
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import find_promoted
-from tests.flows.scoring_runs import CSV, count, drop, run
-from tests.flows.small_home import ask, copy_home, copy_scoring_home, promote_small_model, write_small_bundle
+from tests.support.scoring_runs import CSV, count, drop, run
+from tests.support.small_home import (
+    ask,
+    copy_home,
+    copy_scoring_home,
+    promote_small_model,
+    write_small_bundle,
+)
 
 UNACCOUNTED = """
 select uri, model_id from scored_files f where status = 'scored' and rows_read <>

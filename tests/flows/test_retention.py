@@ -7,8 +7,8 @@ import pytest
 from deployments.settings import Settings
 from flows.command.actions.verify import run_verify
 from tasks.warehouse.connection import open_warehouse
-from tests.flows.scoring_runs import CSV, copy_scored_home, count, drop, run
-from tests.flows.small_home import ask, copy_home, promote_small_model
+from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run
+from tests.support.small_home import ask, copy_home, promote_small_model
 
 
 @pytest.fixture

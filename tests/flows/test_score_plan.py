@@ -15,8 +15,8 @@ from flows.command.messages import PLAN_LINES, describe_plan, describe_scoring
 from flows.score_reviews import ScoringSummary
 from tasks.inbox.source_files import PassedOver
 from tasks.scoring.plan import PlannedFile, ScoringPlan
-from tests.flows.scoring_runs import CSV, drop, plan, run
-from tests.flows.small_home import promote_small_model, write_small_bundle
+from tests.support.scoring_runs import CSV, drop, plan, run
+from tests.support.small_home import promote_small_model, write_small_bundle
 
 
 def picture(folder: Path) -> dict[str, tuple[int, str]]:

@@ -25,8 +25,8 @@ from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
 from tasks.scoring import rows as scored_rows
 from tasks.stages import score as score_stages
-from tests.flows.scoring_runs import CSV, count, drop, run
-from tests.flows.small_home import ask, promote_small_model, write_small_bundle
+from tests.support.scoring_runs import CSV, count, drop, run
+from tests.support.small_home import ask, promote_small_model, write_small_bundle
 
 
 @pytest.mark.server

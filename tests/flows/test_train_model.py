@@ -29,9 +29,9 @@ from tasks.training.dataset import load_rows
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion, record_model
 from tasks.warehouse.promotion import Attempt
-from tests.flows.small_home import ask, ingest
-from tests.models.small import make_small_wide_variant
-from tests.unit.small_archive import RATING, write_archive
+from tests.support.small_archive import RATING, write_archive
+from tests.support.small_home import ask, ingest
+from tests.support.small_models import make_small_wide_variant
 
 pytestmark = pytest.mark.training
 

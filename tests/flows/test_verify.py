@@ -14,8 +14,8 @@ from deployments.settings import Settings
 from flows.command.actions.verify import run_verify
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.published import publish
-from tests.flows.small_home import ingest
-from tests.unit.small_archive import write_archive
+from tests.support.small_archive import write_archive
+from tests.support.small_home import ingest
 
 SOURCE = "(select source_sha256 from scored_files limit 1)"
 

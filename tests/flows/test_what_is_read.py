@@ -10,9 +10,9 @@ from flows.grants import grant, is_granted
 from flows.ingest_reviews import ingest_reviews
 from flows.score_reviews import score_reviews
 from tasks.scoring.plan import ScoringRequest, find_outstanding
-from tests.flows.scoring_runs import drop, run
-from tests.flows.small_home import ask
-from tests.unit.odd_files import TEXT, deep_tree, write_odd_files, write_odd_things
+from tests.support.odd_files import TEXT, deep_tree, write_odd_files, write_odd_things
+from tests.support.scoring_runs import drop, run
+from tests.support.small_home import ask
 
 
 @pytest.fixture

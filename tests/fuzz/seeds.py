@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tests.unit import review_file_builders as make
+from tests.support import review_file_builders as make
 
 _TEXTS = (
     "A good film.", "Terrible, and far too long.", 'He said "never again", and meant it.',

@@ -22,7 +22,7 @@ from models.bundle.scorer import load_scorer, make_keras_scorer, make_scorer, sc
 from models.bundle.trust import require_same_scores_in_fresh_process
 from models.kinds import export_model
 from models.tokenizer import Vocabulary
-from tests.models.small import WORDS, make_small_variant
+from tests.support.small_models import WORDS, make_small_variant
 
 VOCABULARY = Vocabulary(WORDS)
 TEXTS = ["good film", "bad film", "the plot", "unknown", "good " * 30, ""]

@@ -24,7 +24,7 @@ from models.lstm.export import export_lstm
 from models.tokenizer import EncodedReviews, Vocabulary
 from models.training.types import Variant
 from models.variants import find_variant, list_variants
-from tests.models.small import WORDS, make_small_variant
+from tests.support.small_models import WORDS, make_small_variant
 
 ROOT = Path(__file__).parents[2]
 KNOWN_WORDS = 40

@@ -10,7 +10,7 @@ from models.bundle.scorer import make_scorer, score_texts
 from models.explain import explain_review, to_logit
 from models.kinds import export_model
 from models.tokenizer import EncodedReviews, Vocabulary
-from tests.models.small import WORDS, make_small_variant
+from tests.support.small_models import WORDS, make_small_variant
 
 LENGTH = 12
 WEIGHTS = np.array([0, 0.8, -0.5, 0.3, -1.1, 0.05])

@@ -20,7 +20,7 @@ from models.training.fit import train_variant
 from models.training.types import EvaluationReviews
 from models.variants import find_variant, list_variants
 from tests.models.bag_kind import BAG, BagVariant, build_bag
-from tests.models.small import (
+from tests.support.small_models import (
     WORDS,
     build_wide_at_random,
     give_reviews,

@@ -11,7 +11,7 @@ from models.bundle.folder import write_bundle
 from models.evaluation.behaviour import CAPABILITIES, KIND_WORDS, read_elsewhere
 from models.kinds import export_model
 from models.tokenizer import Vocabulary
-from tests.models.small import WORDS, make_small_variant
+from tests.support.small_models import WORDS, make_small_variant
 
 EVALUATION = {"reviews": 9, "accuracy": 0.9, "auc": 0.9, "log_loss": 0.3, "calibration_error": 0.1}
 

@@ -18,7 +18,7 @@ from models.kinds import export_model
 from models.tokenizer import encode_reviews
 from models.training.types import Variant
 from models.variants import find_variant, list_variants
-from tests.models.small import WORDS, make_small_variant
+from tests.support.small_models import WORDS, make_small_variant
 
 WORD_IDS = {word: position for position, word in enumerate(WORDS, start=1)}
 

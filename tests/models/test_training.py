@@ -9,7 +9,7 @@ from models.evaluation.metrics import evaluate_scores
 from models.training.fit import train_variant
 from models.training.types import LabelledReviews, TrainedModel
 from models.variants import find_variant
-from tests.models.small import give_reviews, make_reviews, make_small_variant
+from tests.support.small_models import give_reviews, make_reviews, make_small_variant
 
 pytestmark = pytest.mark.training
 

@@ -24,7 +24,7 @@ from models.wide_lstm.layers import (
 )
 from models.wide_lstm.ngrams import NgramModel, rate_ngrams
 from models.wide_lstm.windows import cut_windows
-from tests.models.small import build_wide_at_random, make_random_ngrams, make_small_wide_variant
+from tests.support.small_models import build_wide_at_random, make_random_ngrams, make_small_wide_variant
 
 WORDS = 6
 VARIANT = make_small_wide_variant()

@@ -13,7 +13,7 @@ from models.training.fit import train_variant
 from models.training.types import LabelledReviews, TrainedModel, Variant
 from models.wide_lstm.export import export_windows
 from models.wide_lstm.layers import NGRAM_LOGIT
-from tests.models.small import give_reviews, make_small_wide_variant
+from tests.support.small_models import give_reviews, make_small_wide_variant
 
 pytestmark = pytest.mark.training
 

@@ -22,8 +22,8 @@ from models.wide_lstm import engine as window_engine
 from models.wide_lstm import layers as wide_lstm
 from models.wide_lstm.engine import WindowEngine, load_window_engine, rate_paths
 from models.wide_lstm.export import export_windows
-from tests.models.small import WORDS, build_wide_at_random, make_small_wide_variant
 from tests.models.test_engine import encode_ids, make_reviews, predict_with_keras
+from tests.support.small_models import WORDS, build_wide_at_random, make_small_wide_variant
 
 VARIANT = make_small_wide_variant()
 LENGTH = VARIANT.sequence_length
@@ -207,7 +207,7 @@ def change_head(*layers: Callable[[], Any]) -> Callable[[pytest.MonkeyPatch], An
         return keras.Sequential([pooled, *(make() for make in layers)], name=wide_lstm.LSTM_LOGIT)
 
     def build(patch: pytest.MonkeyPatch) -> Any:
-        patch.setattr("tests.models.small.build_lstm_head", build_lstm_head)
+        patch.setattr("tests.support.small_models.build_lstm_head", build_lstm_head)
         return build_wide_at_random(VARIANT)
 
     return build

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from data_contracts.warehouse import read_views
 from tasks.maintenance.quarantine import list_query
 from tasks.support.wording import escape_controls
+from tests.support.warehouse_parts import NOON, hash_text
 from tests.unit.view_tables import (
     add_file,
     add_model,
@@ -24,7 +25,6 @@ from tests.unit.view_tables import (
     make_tables,
     promote,
 )
-from tests.unit.warehouse_parts import NOON, hash_text
 
 VIEWS = re.findall(r"CREATE OR REPLACE VIEW (\w+)", read_views())
 MIDNIGHT = NOON + timedelta(hours=12)

@@ -28,7 +28,7 @@ from data_contracts.errors import SourceError
 from data_contracts.reviews import FORMAT_VERSION
 from tasks.archive.reader import ArchiveContents, count_folders, read_archive, resolve_provenance
 from tasks.archive.tar_stream import ReviewName, parse_review_name
-from tests.unit.small_archive import (
+from tests.support.small_archive import (
     Member,
     list_files,
     make_member,

@@ -26,7 +26,7 @@ from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES, chec
 from models.tokenizer import find_worded
 from tasks.containers.members import ContainerLimits
 from tasks.review_files.reader import ReadOptions, read_review_file
-from tests.unit import review_file_builders as make
+from tests.support import review_file_builders as make
 
 GOOD = "A good film."
 TOO_LONG = "word " * (RowLimits().max_text_chars // 5 + 1)

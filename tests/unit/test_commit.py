@@ -11,7 +11,7 @@ from data_contracts.errors import ContractError
 from tasks.warehouse.commit import CommitSummary, commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tests.support.forked import make_context, start
-from tests.unit.warehouse_parts import PartFile, write_large_part, write_part
+from tests.support.warehouse_parts import PartFile, write_large_part, write_part
 
 MONDAY = PartFile("monday.csv", [{}, {"review_id": "r1"}], bad_rows=[3])
 
@@ -142,7 +142,7 @@ def test_a_broken_part_is_refused_whole(
 ) -> None:
     ledger, row, message = BROKEN[defect]
     # The writer of parts would not write these: the schema has to let them through.
-    monkeypatch.setattr("tests.unit.warehouse_parts.PART_SCHEMAS", loosen_schemas())
+    monkeypatch.setattr("tests.support.warehouse_parts.PART_SCHEMAS", loosen_schemas())
     bad = PartFile("bad.csv", [{}, row], ledger=ledger)
     part = write_part(tmp_path / "part", [MONDAY, bad])
     with pytest.raises(ContractError, match=message) as caught:

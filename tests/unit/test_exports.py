@@ -28,7 +28,7 @@ from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.published import publish
 from tests.support.forked import run_to_fault
 from tests.support.once import copy_once
-from tests.unit.warehouse_parts import NOON, PartFile, hash_text, write_part
+from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
 
 NEXT_DAY = NOON + timedelta(days=1)
 CSV = ExportRequest(form="csv")

@@ -22,7 +22,7 @@ from tasks.inbox.source_files import (
     look_at_named,
     look_into,
 )
-from tests.unit.odd_files import deep_tree
+from tests.support.odd_files import deep_tree
 
 
 def write(path: Path, content: bytes = b"text") -> Path:

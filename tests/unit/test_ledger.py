@@ -10,7 +10,7 @@ from tasks.scoring.plan import pick_new
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.ledger import read_sightings, read_statuses, record_seen
-from tests.unit.warehouse_parts import PartFile, hash_text, write_part
+from tests.support.warehouse_parts import PartFile, hash_text, write_part
 
 
 @pytest.fixture

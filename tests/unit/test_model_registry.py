@@ -19,7 +19,7 @@ from tasks.warehouse.model_registry import (
     record_model,
     roll_back,
 )
-from tests.promoting import promote_model
+from tests.support.promoting import promote_model
 
 
 @pytest.fixture

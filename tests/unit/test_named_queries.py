@@ -17,7 +17,7 @@ from tasks.queries.named_queries import describe_queries, find_query, read_value
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.published import open_published, publish
-from tests.unit.warehouse_parts import NOON, PartFile, hash_text, write_part
+from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
 
 DAY = timedelta(days=1)
 MONDAY, TUESDAY = hash_text("monday.csv"), hash_text("tuesday.csv")

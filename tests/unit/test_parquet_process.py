@@ -11,7 +11,7 @@ import pytest
 from data_contracts.errors import FileRefusedError, ReviewsError
 from tasks.review_files import parquet_process
 from tasks.review_files.reader import ReadOptions, read_review_file
-from tests.unit.review_file_builders import (
+from tests.support.review_file_builders import (
     encode_parquet,
     text_table,
     to_zip,

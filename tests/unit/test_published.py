@@ -18,7 +18,7 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.published import needs_publishing, publish
 from tests.conftest import PROJECT_ROOT
-from tests.unit.warehouse_parts import PartFile, write_part
+from tests.support.warehouse_parts import PartFile, write_part
 
 HOSTILE = "\x1b[31mred\x1b[0m"
 

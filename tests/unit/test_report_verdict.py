@@ -10,7 +10,7 @@ from tasks.report.runs import Run
 from tasks.report.scoring_facts import ScoringFacts
 from tasks.report.training_facts import TrainingFacts
 from tasks.report.verdict import BAD, CARE, GOOD, judge_scoring, judge_training
-from tests.unit.report_homes import RUN, make_bundle_facts
+from tests.support.report_homes import RUN, make_bundle_facts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DONE = Run(RUN, "score-reviews", {}, "code", NOW, NOW, "completed", {})

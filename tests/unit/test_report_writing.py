@@ -8,8 +8,8 @@ import pytest
 from data_contracts.errors import SourceError, UsageError
 from tasks.report import writing
 from tasks.report.writing import drop_older, drop_reports_of_forgotten, name_report, write_report
-from tests.unit.report_homes import NEXT_RUN, RUN, change, make_run
-from tests.unit.warehouse_parts import PartFile, hash_text
+from tests.support.report_homes import NEXT_RUN, RUN, change, make_run
+from tests.support.warehouse_parts import PartFile, hash_text
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tasks.maintenance.retention import bring_back
 from tasks.warehouse.commit import commit_parts
-from tests.unit.warehouse_parts import PartFile, write_part
+from tests.support.warehouse_parts import PartFile, write_part
 
 
 def test_a_moved_file_that_the_restored_database_has_as_refused_goes_back_to_the_inbox(

@@ -19,7 +19,7 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES
 from tasks.review_files import delimited
 from tasks.review_files.reader import ReadOptions, format_of, read_review_file
-from tests.unit.review_file_builders import (
+from tests.support.review_file_builders import (
     COMPRESSORS,
     CONTAINERS,
     ENCODERS,

@@ -23,7 +23,7 @@ from tasks.archive.reviews_parquet import (
     write_tables,
 )
 from tasks.support.locking import hold_folder
-from tests.unit.small_archive import list_files, read_once, write_archive
+from tests.support.small_archive import list_files, read_once, write_archive
 
 PROVENANCE = Provenance("other", "accepted_unverified", "5" * 64, "c" * 64, "d" * 64, FORMAT_VERSION)
 Tables = dict[str, pa.Table]

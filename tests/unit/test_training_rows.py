@@ -13,7 +13,7 @@ from tasks.archive.reader import read_archive
 from tasks.archive.reviews_parquet import build_tables, write_tables
 from tasks.training.build_bundle import BASELINE_FILE, measure_baseline
 from tasks.training.dataset import TrainingRows, encode_rows, load_rows
-from tests.unit.small_archive import RATING, write_archive
+from tests.support.small_archive import RATING, write_archive
 
 TITLES = 20
 PROVENANCE = Provenance("other", "accepted_unverified", "5" * 64, "c" * 64, "d" * 64, FORMAT_VERSION)

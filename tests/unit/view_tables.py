@@ -8,7 +8,7 @@ import duckdb
 
 from tasks.warehouse.connection import quote
 from tests.support.databases import find_template
-from tests.unit.warehouse_parts import NOON
+from tests.support.warehouse_parts import NOON
 
 Rows = list[tuple[Any, ...]]
 

@@ -21,10 +21,10 @@ from models.evaluation.metrics import evaluate_scores
 from models.kinds import export_model
 from models.tokenizer import Vocabulary
 from tasks.warehouse.model_registry import record_model
-from tests.models.small import WORDS, make_small_variant
-from tests.promoting import promote_model
 from tests.support.once import make_once
+from tests.support.promoting import promote_model
 from tests.support.serverless import run_without_server
+from tests.support.small_models import WORDS, make_small_variant
 
 TRAINED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 

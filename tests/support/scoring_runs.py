@@ -9,7 +9,7 @@ from deployments.settings import Settings
 from flows.grants import grant
 from flows.score_reviews import ScoringSummary, score_reviews
 from tasks.scoring.plan import ScoringPlan
-from tests.flows.small_home import ask, copy_home, copy_scoring_home
+from tests.support.small_home import ask, copy_home, copy_scoring_home
 
 CSV = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt1,bad plot,2\nc,tt2,   ,5\n"
 """Two good rows and a bad one."""

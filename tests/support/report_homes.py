@@ -13,7 +13,7 @@ from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.published import publish
 from tasks.warehouse.run_log import end_run, start_run
 from tests.support.once import copy_once
-from tests.unit.warehouse_parts import PartFile, write_part
+from tests.support.warehouse_parts import PartFile, write_part
 
 RUN = "11111111-1111-4111-8111-111111111111"
 NEXT_RUN = "22222222-2222-4222-8222-222222222222"
