@@ -264,9 +264,9 @@ def test_an_export_that_is_killed_is_completed_by_the_next(
     add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
     run(home)
     add(home, "g.csv", [{}, {"scored_at": NEXT_DAY}])
-    run_to_fault(point, export_command, home, None, Wish(), None, only_new)
+    run_to_fault(point, export_command, home, None, ExportRequest(only_new=only_new))
     assert len(read(home)) == len(set(read(home)))
-    export_command(home, None, Wish(), None, only_new)
+    export_command(home, None, ExportRequest(only_new=only_new))
     assert read(home) == expect(home)
     assert not [name for name in list_files(home) if ".tmp" in name]
 
@@ -274,7 +274,7 @@ def test_an_export_that_is_killed_is_completed_by_the_next(
 @pytest.mark.process
 def test_a_first_export_that_is_killed_leaves_nothing_that_counts(home: Settings) -> None:
     add(home, "f.csv", [{}])
-    run_to_fault("export: before ledger", export_command, home, None, Wish(), None, False)
+    run_to_fault("export: before ledger", export_command, home, None, ExportRequest())
     assert list_files(home) == ["day=2026-03-01/.reviews-000001.parquet.tmp"]
     run(home, only_new=True)
     assert read(home) == expect(home)
