@@ -6,10 +6,11 @@ per home: a second one waits for the first. A group of files that fails stops no
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from prefect import flow
 
@@ -83,24 +84,33 @@ def score_reviews(
         raise UsageError(
             "--text-column is for files that you name: reviews score --text-column NAME FILE ..."
         )
-    settings = load_settings()
-    named = tuple(files or ())
+    settings, named = load_settings(), tuple(files or ())
     within = None if is_granted(named) else settings.input_dirs
     request = ScoringRequest(named, to_utc(since), model_id, rescore, text_column, within)
     if dry_run:
         return _end_plan(
             stages.plan_scoring(settings.inbox_dir, settings.warehouse, settings.bundles_dir, request)
         )
+    parameters = {"files": files, "since": request.since, "model_id": model_id, "rescore": rescore}
+    summary, outcome = _run(request, settings, {**parameters, "text_column": text_column})
+    _tidy_up(settings)
+    pass_fault_point("score: before reported")
+    return _end_run(summary, outcome)
+
+
+def _run(
+    request: ScoringRequest, settings: Settings, parameters: Mapping[str, Any]
+) -> tuple[ScoringSummary, RunOutcome]:
+    """Score what is outstanding, alone in the home, and make known what was committed, whatever fails."""
     settings.make_home()
     for folder in (settings.inbox_dir, settings.parts_dir):
         folder.mkdir(parents=True, exist_ok=True)
-    parameters = {"files": files, "since": request.since, "model_id": model_id, "rescore": rescore}
     started = time.monotonic()
     done: list[GroupResult] = []
     try:
         with (
             hold_folder(settings.parts_dir, stages.announce_wait),
-            record_flow_run("score-reviews", {**parameters, "text_column": text_column}, settings) as run,
+            record_flow_run("score-reviews", parameters, settings) as run,
         ):
             summary = _score_outstanding(request, settings, run, done)
             outcome = RunOutcome(tuple(done))
@@ -115,9 +125,7 @@ def score_reviews(
     if outcome.has_committed() or needs_publishing(settings.warehouse, settings.published):
         report = _make_known(outcome, settings, run, time.monotonic() - started)
         summary = replace(summary, report=report)
-    _tidy_up(settings)
-    pass_fault_point("score: before reported")
-    return _end_run(summary, outcome)
+    return summary, outcome
 
 
 def _look_at_what_came(

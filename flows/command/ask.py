@@ -191,17 +191,11 @@ def report(run: str, output: Path | None) -> None:
     """
     from deployments.settings import load_settings
     from flows.command.actions.targets import require_free_target
-    from tasks.report.writing import write_report
+    from tasks.report.writing import ReportFolder, write_report
 
     settings = load_settings()
     if output:
         require_free_target(settings, output, settings.reports_dir)
-    path = write_report(
-        settings.published,
-        settings.bundles_dir,
-        settings.reports_dir,
-        run,
-        output and output.absolute(),
-        settings.keep_reports,
-    )
+    reports = ReportFolder(settings.reports_dir, settings.keep_reports)
+    path = write_report(settings.published, settings.bundles_dir, reports, run, output and output.absolute())
     echo(f"Wrote {path}")

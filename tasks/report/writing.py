@@ -1,6 +1,7 @@
 """Reports on disk: one file a run, whole or not at all, and only the newest are kept."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from data_contracts.durable import make_folder, remove_leftovers, write_whole
@@ -22,19 +23,21 @@ WHERE name IN (SELECT unnest($names::VARCHAR[]))
 """  # noqa: S608
 
 
-def write_report(
-    published: Path,
-    bundles_dir: Path,
-    reports_dir: Path,
-    name: str = LATEST,
-    output: Path | None = None,
-    keep: int = 0,
-) -> Path:
-    """Write the report of a run to `reports_dir`, or to `output`, and give its path.
+@dataclass(frozen=True)
+class ReportFolder:
+    """The folder of a home's reports; the newest `keep` of them stay, 0 keeps all."""
 
-    `name` is a run id, the beginning of one, or 'latest'. Of the reports in `reports_dir` the newest `keep` stay; 0
-    keeps all. Raises `UsageError` where no run is meant or the folder of `output` is not there, `WarehouseError` where
-    nothing is published.
+    path: Path
+    keep: int = 0
+
+
+def write_report(
+    published: Path, bundles_dir: Path, reports: ReportFolder, name: str = LATEST, output: Path | None = None
+) -> Path:
+    """Write the report of a run into the folder `reports`, or to `output`, and return its path.
+
+    `name` is a run id, the beginning of one, or 'latest'. Raises `UsageError` where no run is meant or the folder of
+    `output` is not there, `WarehouseError` where nothing is published.
     """
     if output is not None and not output.parent.is_dir():
         raise UsageError(
@@ -47,10 +50,10 @@ def write_report(
     with ask_published(published) as ask:
         run = find_run(ask, name)
         page = make_page(ask, run, bundles_dir)
-    path = output or reports_dir / name_report(run.run_id)
+    path = output or reports.path / name_report(run.run_id)
     _write_page(path, page)
-    if output is None and keep:
-        drop_older(reports_dir, keep)
+    if output is None and reports.keep:
+        drop_older(reports.path, reports.keep)
     return path
 
 

@@ -7,7 +7,13 @@ import pytest
 
 from data_contracts.errors import SourceError, UsageError
 from tasks.report import writing
-from tasks.report.writing import drop_older, drop_reports_of_forgotten, name_report, write_report
+from tasks.report.writing import (
+    ReportFolder,
+    drop_older,
+    drop_reports_of_forgotten,
+    name_report,
+    write_report,
+)
 from tests.support.report_homes import NEXT_RUN, RUN, change, make_run
 from tests.support.warehouse_parts import PartFile, hash_text
 
@@ -20,7 +26,8 @@ def home(tmp_path: Path) -> Path:
 
 
 def write(home: Path, name: str = "latest", output: Path | None = None, keep: int = 0) -> Path:
-    return write_report(home / "published.duckdb", home / "bundles", home / "reports", name, output, keep)
+    reports = ReportFolder(home / "reports", keep)
+    return write_report(home / "published.duckdb", home / "bundles", reports, name, output)
 
 
 def test_a_report_is_named_by_its_run(home: Path) -> None:
@@ -99,5 +106,5 @@ def test_a_report_does_not_take_the_place_of_a_pipe_or_device(tmp_path: Path) ->
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(UsageError, match="is no regular file"):
-        write_report(tmp_path / "none.duckdb", tmp_path, tmp_path, output=pipe)
+        write_report(tmp_path / "none.duckdb", tmp_path, ReportFolder(tmp_path), output=pipe)
     assert pipe.is_fifo()
