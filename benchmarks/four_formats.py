@@ -68,11 +68,11 @@ def compare_formats(database: Path) -> list[dict[str, Any]]:
 def main() -> None:
     """Score the four files in a copy of the home, twice, and say what came out."""
     settings = load_settings()
-    rows = pq.read_table(settings.reviews_dir / "test.parquet", columns=COLUMNS).to_pylist()
+    rows = pq.read_table(settings.home.reviews / "test.parquet", columns=COLUMNS).to_pylist()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         for name in ("bundles", "reviews.duckdb"):
-            source = settings.home / name
+            source = settings.home.folder / name
             (shutil.copytree if source.is_dir() else shutil.copy)(source, _made(home) / name)
         write_formats(rows, home / "inbox" / "four-formats")
         command = [str(Path(sys.executable).with_name("reviews")), "--home", str(home), "score"]

@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_contracts.parts import PART_SCHEMAS
+from data_contracts.storage.home import Home
 from deployments.settings import PROJECT_ROOT, Settings
 from models.evaluation.gate import Decision
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
@@ -53,10 +54,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="idle-run-") as folder:
-        settings = Settings(home=Path(folder, "home"))
+        settings = Settings(Home(Path(folder, "home")))
         fill_home(settings, arguments.files)
         with start_server(Path(folder, "prefect")) as environment:
-            environment["REVIEWS_HOME"] = str(settings.home)
+            environment["REVIEWS_HOME"] = str(settings.home.folder)
             report(time_all(name_scripts(arguments.files), environment, arguments.runs))
 
 
@@ -101,15 +102,15 @@ def time_script(script: str, environment: Mapping[str, str]) -> float:
 
 def fill_home(settings: Settings, files: int) -> None:
     """Make an inbox of so many small files, each known and scored by a promoted model."""
-    settings.inbox_dir.mkdir(parents=True)
+    settings.home.inbox.mkdir(parents=True)
     for number in range(files):
-        (settings.inbox_dir / f"{number:06}.txt").write_text(f"a good film, number {number}")
-    hashed = map(hash_file, look_into(settings.inbox_dir).files)
+        (settings.home.inbox / f"{number:06}.txt").write_text(f"a good film, number {number}")
+    hashed = map(hash_file, look_into(settings.home.inbox).files)
     sources = [each for each in hashed if isinstance(each, SourceFile)]
-    record_seen(settings.warehouse, sources)
-    promote(settings.warehouse)
-    commit_parts(settings.warehouse, write_part(settings.home / "part", sources))
-    publish(settings.warehouse, settings.published)
+    record_seen(settings.home.warehouse, sources)
+    promote(settings.home.warehouse)
+    commit_parts(settings.home.warehouse, write_part(settings.home.folder / "part", sources))
+    publish(settings.home)
 
 
 def promote(warehouse: Path) -> None:

@@ -204,16 +204,16 @@ def _measure_stages(home: Path, csv: Path, once: bool = False) -> Figures:
     from pyarrow.csv import ParseOptions, read_csv
 
     from data_contracts.expectations import import_expectations
-    from data_contracts.limits import RowLimits
+    from data_contracts.storage.home import Home
     from models.bundle.scorer import Scorer, load_scorer
     from models.tokenizer import EncodedReviews, encode_reviews
     from tasks.inbox.source_files import SourceFile, hash_file, look_at_named
-    from tasks.review_files.options import ReadOptions
     from tasks.scoring.groups import ScoringJob, score_group
     from tasks.scoring.parts import keep_part
     from tasks.warehouse.commit import commit_parts
     from tasks.warehouse.model_registry import find_champion
     from tasks.warehouse.published import publish
+    from tasks.warehouse.run_log import Run
 
     figures: Figures = {}
     kept: list[EncodedReviews] = []
@@ -240,15 +240,13 @@ def _measure_stages(home: Path, csv: Path, once: bool = False) -> Figures:
             file = hash_file(look_at_named([csv], own / "inbox").files[0])
         assert isinstance(file, SourceFile)
         with timed("score"):
-            outcome = score_group(
-                ScoringJob(scorer, own / "parts", "run", RowLimits(), ReadOptions()), [file]
-            )
+            outcome = score_group(ScoringJob(Run(Home(own), "run"), lambda: scorer), [file])
         with timed("keep"):
             part = keep_part(outcome.part)
         with timed("commit"):
             commit_parts(own / "reviews.duckdb", part)
         with timed("publish"):
-            publish(own / "reviews.duckdb", own / "published" / "reviews.duckdb")
+            publish(Home(own))
         figures["total"] = perf_counter() - started
         figures["peak GiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         if once:

@@ -43,7 +43,7 @@ def drain(settings: Settings, is_enough: threading.Event) -> None:
         if runs and not is_enough.is_set():
             _tell(runs, settings.drain_seconds)
         left = _wait(client, runs, settings, is_enough)
-        _cancel(client, left, settings.home)
+        _cancel(client, left, settings.home.folder)
         end_left_tasks(client)
         if settings.alert_url and any(_has_failed(client, run) for run in runs):
             time.sleep(ALERT_SECONDS)
@@ -70,7 +70,7 @@ def _wait(
             return runs
         with suppress(httpx.TransportError):  # the server is being started again
             runs = read_going_on(client)
-    _wait_for_processes(settings.home, LEAVE_SECONDS)
+    _wait_for_processes(settings.home.folder, LEAVE_SECONDS)
     return []
 
 

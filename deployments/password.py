@@ -8,7 +8,7 @@ import secrets
 import shlex
 from pathlib import Path
 
-from data_contracts.durable import write_whole
+from data_contracts.storage.durable import write_whole
 from deployments.settings import Settings
 
 RANDOM_BYTES = 32
@@ -48,12 +48,12 @@ def write_client_file(settings: Settings) -> None:
 
 def password_file(settings: Settings) -> Path:
     """Name the file that holds the password and nothing else."""
-    return settings.prefect_dir / "password"
+    return settings.home.prefect / "password"
 
 
 def client_file(settings: Settings) -> Path:
     """Name the file that a shell reads."""
-    return settings.prefect_dir / "client.env"
+    return settings.home.prefect / "client.env"
 
 
 def _is_private(path: Path) -> bool:

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
-from data_contracts.faults import VARIABLE, require_known
 from data_contracts.limits import DRIFT_SEVERITIES, RowLimits
+from data_contracts.storage.faults import VARIABLE, require_known
+from data_contracts.storage.home import Home
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (a setting's value, not where anything listens)
@@ -30,7 +31,7 @@ SWITCHES = {"0": False, "false": False, "no": False, "1": True, "true": True, "y
 class Settings:
     """Where things lie and which limits hold."""
 
-    home: Path
+    home: Home
     """REVIEWS_HOME: the folder of all data."""
     archive: str = PUBLISHED_URL
     """REVIEWS_ARCHIVE: path or URL of the Large Movie Review archive."""
@@ -73,83 +74,6 @@ class Settings:
     """REVIEWS_SCORED_FILES: `keep` scored files in the inbox, or `move` them to `scored/DATE/`."""
 
     @property
-    def archive_dir(self) -> Path:
-        """Downloaded archives."""
-        return self.home / "archive"
-
-    @property
-    def reviews_dir(self) -> Path:
-        """The archive as Parquet: train, test and unsup."""
-        return self.home / "reviews"
-
-    @property
-    def bundles_dir(self) -> Path:
-        """One folder a trained model, named by its model id."""
-        return self.home / "bundles"
-
-    @property
-    def inbox_dir(self) -> Path:
-        """Where new review files are dropped."""
-        return self.home / "inbox"
-
-    @property
-    def parts_dir(self) -> Path:
-        """Scored parts that wait for their commit."""
-        return self.home / "parts"
-
-    @property
-    def backups_dir(self) -> Path:
-        """What `reviews backup` makes."""
-        return self.home / "backups"
-
-    @property
-    def exports_dir(self) -> Path:
-        """Where `reviews export` writes, unless another folder is named."""
-        return self.home / "exports"
-
-    @property
-    def reports_dir(self) -> Path:
-        """What `reviews report` and the flows write: one page a run."""
-        return self.home / "reports"
-
-    @property
-    def scored_dir(self) -> Path:
-        """Where scored files of the inbox go, if they are moved."""
-        return self.home / "scored"
-
-    @property
-    def warehouse(self) -> Path:
-        """The database that flows write; readers use `published`."""
-        return self.home / "reviews.duckdb"
-
-    @property
-    def published(self) -> Path:
-        """The copy that readers open."""
-        return self.home / "published" / "reviews.duckdb"
-
-    @property
-    def prefect_dir(self) -> Path:
-        """What `reviews up` keeps: Prefect's database and results, its log and what is running."""
-        return self.home / "prefect"
-
-    @property
-    def folders(self) -> tuple[Path, ...]:
-        """Every folder of the home that this program keeps."""
-        return (
-            self.archive_dir,
-            self.reviews_dir,
-            self.bundles_dir,
-            self.inbox_dir,
-            self.parts_dir,
-            self.backups_dir,
-            self.exports_dir,
-            self.reports_dir,
-            self.scored_dir,
-            self.published.parent,
-            self.prefect_dir,
-        )
-
-    @property
     def api_url(self) -> str:
         """The Prefect API that `reviews up` serves."""
         return f"{self.ui_url}/api"
@@ -159,10 +83,6 @@ class Settings:
         """Prefect's pages as `reviews up` serves them."""
         host = "127.0.0.1" if self.host in EVERY_ADDRESS else self.host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
-
-    def make_home(self) -> None:
-        """Make the home where there is none, closed to other users of the machine."""
-        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -177,7 +97,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         min_bad_rows=_read_whole(values, "REVIEWS_MIN_BAD_ROWS", default.min_bad_rows, 0, 10**9),
     )
     return Settings(
-        home=_read_home(values),
+        home=Home(_read_home(values)),
         archive=values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL,
         input_dirs=_read_folders(values, "REVIEWS_INPUT_DIRS"),
         limits=limits,

@@ -50,4 +50,4 @@ def resume_pool(settings: Settings) -> None:
 
 def _name_mark(settings: Settings) -> Path:
     """Name the file that says that the pool was paused by this and not by a user."""
-    return settings.prefect_dir / "pool-is-paused"
+    return settings.home.prefect / "pool-is-paused"

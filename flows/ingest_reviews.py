@@ -11,7 +11,7 @@ from prefect import flow
 from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
 from data_contracts.expectations import describe_failure
-from data_contracts.faults import pass_fault_point
+from data_contracts.storage.faults import pass_fault_point
 from deployments.settings import Settings, load_settings
 from flows.grants import is_granted
 from flows.recording import record_flow_run
@@ -48,7 +48,7 @@ def _choose_source(archive: str | None, settings: Settings) -> str:
         return archive
     placed = None
     if "://" not in archive:
-        placed = place_within(Path(archive).absolute(), (settings.archive_dir, *settings.input_dirs))
+        placed = place_within(Path(archive).absolute(), (settings.home.archive, *settings.input_dirs))
     if placed is None:
         raise UsageError(
             "A run of a deployment takes the archive of REVIEWS_ARCHIVE or Stanford's, or one in `archive/` of the "
@@ -67,21 +67,20 @@ def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) 
         accept_unverified: take an archive whose content is not a known one; the data's fingerprint says so.
     """
     settings = load_settings()
+    home = settings.home
     source = _choose_source(archive, settings)
     parameters = {"archive": source, "accept_unverified": accept_unverified}
     with record_flow_run("ingest-reviews", parameters, settings) as run:
-        fetched = stages.fetch(source, settings.archive_dir)
-        changed = not is_up_to_date(settings.reviews_dir, fetched.sha256, accept_unverified)
+        fetched = stages.fetch(source, home)
+        changed = not is_up_to_date(home.reviews, fetched.sha256, accept_unverified)
         checks = []
         if changed:
-            checks = stages.convert(
-                fetched, settings.reviews_dir, settings.warehouse, run.run_id, accept_unverified
-            )
-        provenance, reviews = stages.describe_reviews(settings.reviews_dir)
+            checks = stages.convert(run, fetched, accept_unverified)
+        provenance, reviews = stages.describe_reviews(home)
         run.counts.update(reviews)
     pass_fault_point("ingest: before published")
-    if changed or needs_publishing(settings.warehouse, settings.published):
-        publish_copy(settings.warehouse, settings.published)
+    if changed or needs_publishing(home):
+        publish_copy(home)
     done = f"{sum(reviews.values()):,} reviews" if changed else "nothing new"
     name_run(f"ingest-reviews {provenance.dataset} {done}")
     return IngestSummary(
@@ -89,7 +88,7 @@ def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) 
         dataset=provenance.dataset,
         verification=provenance.verification,
         reviews=reviews,
-        reviews_dir=str(settings.reviews_dir),
+        reviews_dir=str(home.reviews),
         changed=changed,
         checks=len(checks),
         warnings=tuple(describe_failure(check) for check in checks if not check.success),

@@ -7,12 +7,12 @@ from typing import Any
 from prefect import runtime
 
 from deployments.settings import Settings
-from tasks.warehouse.run_log import RecordedRun, record_run
+from tasks.warehouse.run_log import Run, record_run
 
 
 def record_flow_run(
     flow: str, parameters: Mapping[str, Any], settings: Settings
-) -> AbstractContextManager[RecordedRun]:
+) -> AbstractContextManager[Run]:
     """Record the start of the present flow run and, when the block ends, how it ended."""
-    settings.make_home()
-    return record_run(settings.warehouse, runtime.flow_run.id, flow, parameters)
+    settings.home.make()
+    return record_run(settings.home, runtime.flow_run.id, flow, parameters)

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 
 from data_contracts.errors import UsageError
-from data_contracts.faults import pass_fault_point
+from data_contracts.storage.faults import pass_fault_point
+from data_contracts.storage.home import Home
 from deployments.settings import Settings, load_settings
 from flows import scoring_page as page
 from flows.grants import is_granted
@@ -32,7 +34,10 @@ from tasks.support.locking import hold_folder
 from tasks.support.wording import count
 from tasks.warehouse.model_registry import Champion
 from tasks.warehouse.published import needs_publishing
-from tasks.warehouse.run_log import RecordedRun
+from tasks.warehouse.run_log import Run
+
+if TYPE_CHECKING:
+    from tasks.scoring.groups import ScoringJob
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,7 @@ def score_reviews(
     within = None if is_granted(named) else settings.input_dirs
     request = ScoringRequest(named, to_utc(since), model_id, rescore, text_column, within)
     if dry_run:
-        return _end_plan(
-            stages.plan_scoring(settings.inbox_dir, settings.warehouse, settings.bundles_dir, request)
-        )
+        return _end_plan(stages.plan_scoring(settings.home, request))
     parameters = {"files": files, "since": request.since, "model_id": model_id, "rescore": rescore}
     summary, outcome = _run(request, settings, {**parameters, "text_column": text_column})
     _tidy_up(settings)
@@ -102,14 +105,15 @@ def _run(
     request: ScoringRequest, settings: Settings, parameters: Mapping[str, Any]
 ) -> tuple[ScoringSummary, RunOutcome]:
     """Score what is outstanding, alone in the home, and make known what was committed, whatever fails."""
-    settings.make_home()
-    for folder in (settings.inbox_dir, settings.parts_dir):
+    home = settings.home
+    home.make()
+    for folder in (home.inbox, home.parts):
         folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     done: list[GroupResult] = []
     try:
         with (
-            hold_folder(settings.parts_dir, stages.announce_wait),
+            hold_folder(home.parts, stages.announce_wait),
             record_flow_run("score-reviews", parameters, settings) as run,
         ):
             summary = _score_outstanding(request, settings, run, done)
@@ -122,42 +126,38 @@ def _run(
         if outcome.has_committed():
             _make_known(outcome, settings, run, time.monotonic() - started)
         raise
-    if outcome.has_committed() or needs_publishing(settings.warehouse, settings.published):
+    if outcome.has_committed() or needs_publishing(home):
         report = _make_known(outcome, settings, run, time.monotonic() - started)
         summary = replace(summary, report=report)
     return summary, outcome
 
 
 def _look_at_what_came(
-    summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: RecordedRun
+    summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: Run
 ) -> ScoringSummary:
     """Say which fields were not understood, and hold what was scored against what its model was judged on."""
     scored_by = sorted({file.run_id for file in outcome.files("scored") if file.run_id})
     if not scored_by:
         return summary
-    unclear = stages.find_unclear_fields(settings.warehouse, run.run_id, scored_by)
-    drifted = stages.judge_drift(settings.warehouse, run.run_id, scored_by, settings.drift)
+    unclear = stages.find_unclear_fields(run, scored_by)
+    drifted = stages.judge_drift(run, scored_by, settings.drift)
     return replace(summary, unclear=tuple(unclear), drifted=tuple(drifted))
 
 
-def _make_known(outcome: RunOutcome, settings: Settings, run: RecordedRun, seconds: float) -> str | None:
+def _make_known(outcome: RunOutcome, settings: Settings, run: Run, seconds: float) -> str | None:
     """Publish what was committed, show it on the run's page, tell it, and write its report; give the report's path."""
-    publish_copy(settings.warehouse, settings.published)
+    publish_copy(settings.home)
     page.show_outcome(outcome, seconds)
-    page.show_sources(outcome, settings)
+    page.show_sources(outcome, settings.home)
     if not (outcome.has_committed() and settings.write_reports):
         return None
-    return report_run(
-        settings.published, settings.bundles_dir, settings.reports_dir, run.run_id, settings.keep_reports
-    )
+    return report_run(run, settings.keep_reports)
 
 
 def _tidy_up(settings: Settings) -> None:
     move, days = settings.scored_files == "move", settings.keep_quarantine_days
-    if (move or days) and stages.tidy_up(
-        settings.inbox_dir, settings.warehouse, settings.scored_dir, move=move, quarantine_days=days
-    ):
-        publish_copy(settings.warehouse, settings.published)
+    if (move or days) and stages.tidy_up(settings.home, move=move, quarantine_days=days):
+        publish_copy(settings.home)
 
 
 def _end_plan(plan: ScoringPlan) -> ScoringPlan:
@@ -183,83 +183,64 @@ def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:
 
 
 def _score_outstanding(
-    request: ScoringRequest, settings: Settings, run: RecordedRun, done: list[GroupResult]
+    request: ScoringRequest, settings: Settings, run: Run, done: list[GroupResult]
 ) -> ScoringSummary:
     """Finish what an earlier run left scored, score what is new, then what only other models have scored.
 
     The result of each group is collected in `done` as soon as it is there, so that it outlives an error.
     """
-    model = None
-    if request.model_id:
-        model = stages.choose_model(settings.warehouse, settings.bundles_dir, request.model_id)
-    for result in stages.commit_leftovers(settings.parts_dir, settings.warehouse):
+    home = settings.home
+    model = stages.choose_model(home, request.model_id) if request.model_id else None
+    for result in stages.commit_leftovers(home):
         done.append(result)
-    found = stages.find_new_files(settings.inbox_dir, settings.warehouse, request)
+    found = stages.find_new_files(home, request)
     if found.new:
-        model = model or stages.choose_model(settings.warehouse, settings.bundles_dir)
-        for result in _score_new(_make_context(model, request, settings, run), found.new):
+        model = model or stages.choose_model(home)
+    older = _find_older(found, model, request, home)
+    if found.new or older:
+        model = model or stages.choose_model(home)
+        job = stages.make_job(run, model, settings.limits, request.text_column)
+        for result in chain(_score_new(job, found.new), _score_older(job, older)):
             done.append(result)
-    older = _find_older(found, model, request, settings)
-    if older:
-        model = model or stages.choose_model(settings.warehouse, settings.bundles_dir)
-        for result in _score_older(_make_context(model, request, settings, run), older):
-            done.append(result)
-    outcome = RunOutcome(tuple(done))
-    summary = _summarise(found, model, settings, outcome)
-    _count(summary, outcome, run)
+    summary = _summarise(found, model, home, RunOutcome(tuple(done)))
+    _count(summary, RunOutcome(tuple(done)), run)
     return summary
 
 
-def _make_context(
-    model: Champion, request: ScoringRequest, settings: Settings, run: RecordedRun
-) -> stages.ScoringContext:
-    return stages.ScoringContext(
-        model=model,
-        bundles_dir=settings.bundles_dir,
-        parts_dir=settings.parts_dir,
-        warehouse=settings.warehouse,
-        published=settings.published,
-        run_id=run.run_id,
-        limits=settings.limits,
-        text_column=request.text_column,
-    )
-
-
-def _score_new(context: stages.ScoringContext, files: Sequence[SourceFile]) -> Iterator[GroupResult]:
+def _score_new(job: "ScoringJob", files: Sequence[SourceFile]) -> Iterator[GroupResult]:
     """Score and commit new files, group by group."""
     for group in group_files(files):
         uris = [file.uri for file in group]
-        score = partial(stages.score_files, context, group)
-        yield stages.score_and_commit(uris, score, context.warehouse)
+        yield stages.score_and_commit(job.run.home, uris, partial(stages.score_files, job, group))
 
 
 def _find_older(
-    found: Outstanding, model: Champion | None, request: ScoringRequest, settings: Settings
+    found: Outstanding, model: Champion | None, request: ScoringRequest, home: Home
 ) -> list[OlderSource]:
     """Find what other models have scored and the run's has not, where that is asked for."""
     if not request.rescore:
         return []
     model_id = model.model_id if model else None
-    return stages.find_older_scores(settings.warehouse, model_id, request.since, found.named_sources)
+    return stages.find_older_scores(home, model_id, request.since, found.named_sources)
 
 
-def _score_older(context: stages.ScoringContext, older: Sequence[OlderSource]) -> Iterator[GroupResult]:
+def _score_older(job: "ScoringJob", older: Sequence[OlderSource]) -> Iterator[GroupResult]:
     """Score and commit again what the model has not scored, group by group."""
+    home = job.run.home
+    if not older:
+        return
     # The texts are read from the published copy, so they have to be in it.
-    if needs_publishing(context.warehouse, context.published):
-        publish_copy(context.warehouse, context.published)
-    for group in group_files(measure_sources(context.published, older)):
+    if needs_publishing(home):
+        publish_copy(home)
+    for group in group_files(measure_sources(home.published, older)):
         uris = [source.uri for source in group]
-        score = partial(stages.score_again, context, group)
-        yield stages.score_and_commit(uris, score, context.warehouse)
+        yield stages.score_and_commit(home, uris, partial(stages.score_again, job, group))
 
 
-def _summarise(
-    found: Outstanding, model: Champion | None, settings: Settings, outcome: RunOutcome
-) -> ScoringSummary:
+def _summarise(found: Outstanding, model: Champion | None, home: Home, outcome: RunOutcome) -> ScoringSummary:
     files_rescored, rows_rescored = outcome.total("files_rescored"), outcome.total("rows_rescored")
     return ScoringSummary(
-        inbox=str(settings.inbox_dir),
+        inbox=str(home.inbox),
         files_found=found.files_found,
         files_scored=outcome.total("files_scored") - files_rescored,
         rows_scored=outcome.total("rows_scored") - rows_rescored,
@@ -272,7 +253,7 @@ def _summarise(
     )
 
 
-def _count(summary: ScoringSummary, outcome: RunOutcome, run: RecordedRun) -> None:
+def _count(summary: ScoringSummary, outcome: RunOutcome, run: Run) -> None:
     """Keep what the run counted in its row of `runs`."""
     names = (
         "files_found",

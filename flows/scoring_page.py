@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect import get_run_logger
 
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from tasks.scoring.outcome import COUNTS, RunOutcome
 from tasks.scoring.plan import ScoringPlan
 from tasks.stages.events import tell_committed, tell_refused
@@ -30,10 +30,10 @@ def show_outcome(outcome: RunOutcome, seconds: float) -> None:
         tell_committed(model_id, {name: outcome.total(name) for name in COUNTS})
 
 
-def show_sources(outcome: RunOutcome, settings: Settings) -> None:
+def show_sources(outcome: RunOutcome, home: Home) -> None:
     """Show where the scores come from that this run added."""
     for model_id in _list_models(outcome):
-        show_lineage(trace_lineage(settings.bundles_dir, model_id, settings.warehouse))
+        show_lineage(trace_lineage(home, model_id))
 
 
 def _list_models(outcome: RunOutcome) -> list[str]:

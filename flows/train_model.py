@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from prefect import flow
 from pydantic import Field
 
-from data_contracts.faults import pass_fault_point
+from data_contracts.storage.faults import pass_fault_point
 from deployments.settings import load_settings
 from flows.recording import record_flow_run
 from models.evaluation.gate import GateCheck
@@ -58,18 +58,14 @@ def train_model(
     settings = load_settings()
     parameters = {"variant": variant, "seed": seed, "epochs": epochs, "promote": promote}
     with record_flow_run("train-model", parameters, settings) as run:
-        request = stages.TrainingRequest(variant, seed, epochs, run.run_id)
-        bundle = stages.train(request, settings.reviews_dir, settings.bundles_dir, settings.warehouse)
+        request = stages.TrainingRequest(variant, seed, epochs)
+        bundle = stages.train(run, request)
         attempt = Attempt(bundle.model_id, promote, run.run_id)
-        decision = stages.decide(attempt, settings.reviews_dir, settings.bundles_dir, settings.warehouse)
+        decision = stages.decide(attempt, settings.home)
         run.counts.update(bundle.facts["rows"], model_id=bundle.model_id, decision=decision.reason)
     pass_fault_point("train: after promotion")
-    publish_copy(settings.warehouse, settings.published)
-    report = None
-    if settings.write_reports:
-        report = report_run(
-            settings.published, settings.bundles_dir, settings.reports_dir, run.run_id, settings.keep_reports
-        )
+    publish_copy(settings.home)
+    report = report_run(run, settings.keep_reports) if settings.write_reports else None
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     promoted = "promoted" if decision.promote else "not promoted"
     name_run(f"train-model {variant} seed {seed} accuracy {accuracy:.4f} {promoted}")

@@ -26,13 +26,13 @@ def start_detached(settings: Settings, say: Callable[[str], None]) -> None:
         if running.ui_url != settings.ui_url:
             raise ReviewsError(
                 f"It is up already, on another port: {running.ui_url} (process {running.pid}). Next: use that one, or "
-                f"`reviews --home {settings.home} down` first."
+                f"`reviews --home {settings.home.folder} down` first."
             )
         say(f"It is up already: {running.ui_url} (process {running.pid})")
         return
-    settings.prefect_dir.mkdir(parents=True, exist_ok=True)
+    settings.home.prefect.mkdir(parents=True, exist_ok=True)
     log = name_log(settings)
-    command = [sys.executable, "-m", "flows.command.cli", "--home", str(settings.home), "up"]
+    command = [sys.executable, "-m", "flows.command.cli", "--home", str(settings.home.folder), "up"]
     environment = {
         **os.environ,
         "REVIEWS_PORT": str(settings.port),
@@ -63,12 +63,12 @@ def stop_running(settings: Settings, say: Callable[[str], None], *, at_once: boo
         with suppress(ProcessLookupError):
             os.kill(running.pid, signal.SIGQUIT if at_once else signal.SIGTERM)
         _wait_until_down(settings, STOPPING_SECONDS + (0 if at_once else running.drain_seconds), say)
-        if settings.prefect_dir.is_dir() and is_held(settings.prefect_dir):
+        if settings.home.prefect.is_dir() and is_held(settings.home.prefect):
             raise ReviewsError(
                 f"Process {running.pid} did not end in time. Next: look at {name_log(settings)}, "
                 f"then `kill -9 {running.pid}` and `reviews down` again."
             )
-    left = kill_marked(settings.home)
+    left = kill_marked(settings.home.folder)
     if running is None:
         return f"It was not up; stopped {left} processes that were left." if left else "It was not up."
     return "Down: everything is stopped."
@@ -78,21 +78,21 @@ def require_running(settings: Settings) -> Running:
     """Give the `reviews up` of this home; raises `ReviewsError` where there is none."""
     running = find_running(settings)
     if running is None:
-        command = f"`reviews --home {settings.home}"
-        if left := find_marked(settings.home):
+        command = f"`reviews --home {settings.home.folder}"
+        if left := find_marked(settings.home.folder):
             numbers = ", ".join(str(process.pid) for process in left)
             raise ReviewsError(
                 f"Down: `reviews up` was killed, but what it started still runs (processes {numbers}). Next: "
                 f"{command} down`, which stops them, or {command} up`, which starts anew."
             )
-        raise ReviewsError(f"Down: nothing is up for {settings.home}. Next: {command} up --detach`.")
+        raise ReviewsError(f"Down: nothing is up for {settings.home.folder}. Next: {command} up --detach`.")
     return running
 
 
 def _wait_until_down(settings: Settings, seconds: float, say: Callable[[str], None]) -> None:
     """Wait until `reviews up` has ended, no longer than `seconds`, and say what it waits for."""
     deadline, said = time.monotonic() + seconds, ""
-    while is_held(settings.prefect_dir) and time.monotonic() < deadline:
+    while is_held(settings.home.prefect) and time.monotonic() < deadline:
         running = find_running(settings)
         if running is not None and running.doing not in ("", said):
             said = running.doing

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from data_contracts.durable import write_whole
+from data_contracts.storage.durable import write_whole
 from deployments.settings import PROJECT_ROOT, Settings
 from tasks.support.locking import is_held
 
@@ -36,7 +36,7 @@ class Running:
 
 def find_running(settings: Settings) -> Running | None:
     """Give the `reviews up` that runs for this home, None where there is none or it has only just begun."""
-    if not settings.prefect_dir.is_dir() or not is_held(settings.prefect_dir):
+    if not settings.home.prefect.is_dir() or not is_held(settings.home.prefect):
         return None
     try:
         return Running(**json.loads(_state_file(settings).read_text("utf-8")))
@@ -66,4 +66,4 @@ def forget_running(settings: Settings) -> None:
 
 
 def _state_file(settings: Settings) -> Path:
-    return settings.prefect_dir / "up.json"
+    return settings.home.prefect / "up.json"

@@ -66,7 +66,7 @@ def drain(
 
     `deployments/draining.py` does it, in a process of its own; `look_after` is called while it does.
     """
-    if not list_run_processes(settings.home):
+    if not list_run_processes(settings.home.folder):
         return
     process = _start_draining(environment, say)
     deadline = time.monotonic() + settings.drain_seconds + ENDING_SECONDS
@@ -100,5 +100,5 @@ def _start_draining(environment: Mapping[str, str], say: Say) -> subprocess.Pope
 def stop_all_but(server: Child, settings: Settings) -> None:
     """Stop the worker and what is left of its runs, while the server still notes what they say."""
     stop_processes(
-        [each for each in find_marked(settings.home) if not is_in_session(each, server.process.pid)]
+        [each for each in find_marked(settings.home.folder) if not is_in_session(each, server.process.pid)]
     )

@@ -46,11 +46,11 @@ def run_up(settings: Settings, say: Say) -> None:
     """
     list_hosts(settings)  # before anything is made: they may make no sense
     say = keep_saying(say, name_log(settings))
-    settings.make_home()
-    for folder in (settings.prefect_dir, settings.inbox_dir):
+    settings.home.make()
+    for folder in (settings.home.prefect, settings.home.inbox):
         folder.mkdir(parents=True, exist_ok=True)
-    with hold_folder(settings.prefect_dir, lambda folder: _refuse_second(settings)), catch_signals() as stop:
-        if stopped := kill_marked(settings.home):
+    with hold_folder(settings.home.prefect, lambda folder: _refuse_second(settings)), catch_signals() as stop:
+        if stopped := kill_marked(settings.home.folder):
             say(f"Stopped {stopped} processes that an earlier `reviews up` left behind.")
         _require_port(settings)
         started_at = datetime.now(UTC)
@@ -59,7 +59,7 @@ def run_up(settings: Settings, say: Say) -> None:
             _run(settings, say, stop, started_at)
         finally:
             say("Stopping ...")
-            stop_marked(settings.home)
+            stop_marked(settings.home.folder)
             forget_running(settings)
             say("All stopped.")
 
@@ -69,10 +69,10 @@ def build_environment(settings: Settings, environment: Mapping[str, str]) -> dic
     kept = {name: value for name, value in environment.items() if name not in NOT_OURS}
     return {
         **kept,
-        MARK: str(settings.home),
-        "REVIEWS_HOME": str(settings.home),
+        MARK: str(settings.home.folder),
+        "REVIEWS_HOME": str(settings.home.folder),
         "REVIEWS_PORT": str(settings.port),
-        "PREFECT_HOME": str(settings.prefect_dir),
+        "PREFECT_HOME": str(settings.home.prefect),
         "PREFECT_API_URL": settings.api_url,
         "PREFECT_UI_URL": settings.ui_url,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -96,12 +96,12 @@ def describe_up(settings: Settings) -> str:
         [
             f"Up: {settings.ui_url}",
             f"  pages  ask for the password in {password_file(settings)}",
-            f"  inbox  {settings.inbox_dir} (what arrives is scored {looked_at})",
+            f"  inbox  {settings.home.inbox} (what arrives is scored {looked_at})",
             "Next, in another terminal:",
             f"  . {shlex.quote(str(client_file(settings)))}",
             "  prefect deployment run score-reviews/score-reviews --watch",
-            f"  reviews --home {settings.home} status",
-            f"  reviews --home {settings.home} down",
+            f"  reviews --home {settings.home.folder} status",
+            f"  reviews --home {settings.home.folder} down",
         ]
     )
 
@@ -198,7 +198,7 @@ def _watch(settings: Settings, environment: Mapping[str, str], stop: threading.E
     os.environ.pop(MARK)
     from deployments.local_server.watcher import is_scoring, keep_looking, tell_change, watch_inbox
 
-    look = watch_inbox(settings.inbox_dir, is_scoring, tell_change)
+    look = watch_inbox(settings.home.inbox, is_scoring, tell_change)
     arguments = (look, settings.poll_seconds, stop, say)
     threading.Thread(target=keep_looking, args=arguments, daemon=True).start()
 
@@ -207,7 +207,7 @@ def _refuse_second(settings: Settings) -> None:
     running = find_running(settings)
     where = f": {running.ui_url} (process {running.pid})" if running else ""
     raise ReviewsError(
-        f"It is up already for {settings.home}{where}. Next: `reviews --home {settings.home} status`, or `down`."
+        f"It is up already for {settings.home.folder}{where}. Next: `reviews --home {settings.home} status`, or `down`."
     )
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from data_contracts.durable import move_all
+from data_contracts.storage.durable import move_all
 from deployments.local_server.children import Say
 from deployments.settings import Settings
 
@@ -21,7 +21,7 @@ HEADING = "===== reviews up, "
 
 def name_log(settings: Settings) -> Path:
     """Name the file that a detached `reviews up` writes to."""
-    return settings.prefect_dir / "up.log"
+    return settings.home.prefect / "up.log"
 
 
 def open_log(log: Path, most_bytes: int = LOG_BYTES) -> IO[str]:

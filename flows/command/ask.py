@@ -68,7 +68,7 @@ def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> 
         )
     else:
         ask(
-            load_settings(),
+            load_settings().home,
             sys.stdin.buffer.read().decode("utf-8-sig") if query == "-" else query,
             values,
             form,
@@ -119,7 +119,7 @@ def export(
     if raw and form != "csv" and not only_new:
         raise UsageError("--raw is for --format csv: Parquet holds texts as they are.")
     request = ExportRequest(form, no_text, raw, since and since.date(), only_new)
-    echo(write_export(load_settings(), folder and folder.absolute(), request))
+    echo(write_export(load_settings().home, folder and folder.absolute(), request))
 
 
 @click.command()
@@ -160,8 +160,8 @@ def explain(
         name, text = None, decode_text(sys.stdin.buffer.read())
     settings = load_settings()
     if page:
-        require_free_target(settings, page, settings.reports_dir)
-    explained = explain_score(settings.published, settings.bundles_dir, name, text, model_id)
+        require_free_target(settings.home, page, settings.home.reports)
+    explained = explain_score(settings.home, name, text, model_id)
     if page:
         write_page(explained, top, page)
     write = write_explanation_as_json if form == "json" else write_explanation
@@ -191,11 +191,10 @@ def report(run: str, output: Path | None) -> None:
     """
     from deployments.settings import load_settings
     from flows.command.actions.targets import require_free_target
-    from tasks.report.writing import ReportFolder, write_report
+    from tasks.report.writing import write_report
 
     settings = load_settings()
     if output:
-        require_free_target(settings, output, settings.reports_dir)
-    reports = ReportFolder(settings.reports_dir, settings.keep_reports)
-    path = write_report(settings.published, settings.bundles_dir, reports, run, output and output.absolute())
+        require_free_target(settings.home, output, settings.home.reports)
+    path = write_report(settings.home, run, output and output.absolute(), settings.keep_reports)
     echo(f"Wrote {path}")

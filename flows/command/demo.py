@@ -48,28 +48,30 @@ def run_demo(echo: Callable[[str], None]) -> None:
     Run again, it scores nothing twice.
     """
     settings = load_settings()
-    settings.make_home()
-    provenance = read_provenance(settings.reviews_dir)
+    settings.home.make()
+    provenance = read_provenance(settings.home.reviews)
     if provenance is not None and provenance.dataset != "sample":
-        raise UsageError(f"{settings.home} holds real reviews: the demo does not mix its own with them.")
-    echo(f"This demo runs on generated reviews, not on real ones. Its home is {settings.home}\n")
-    archive = settings.archive_dir / "sample_reviews.tar.gz"
+        raise UsageError(
+            f"{settings.home.folder} holds real reviews: the demo does not mix its own with them."
+        )
+    echo(f"This demo runs on generated reviews, not on real ones. Its home is {settings.home.folder}\n")
+    archive = settings.home.archive / "sample_reviews.tar.gz"
     if not archive.exists():
         with show_progress("Generating the sample", sum(EXPECTED_REVIEWS["sample"].values())) as report:
             write_sample_archive(archive, report)
     echo(describe_ingest(ingest_reviews(archive=str(archive))) + "\n")
-    champion = find_champion(settings.warehouse)
+    champion = find_champion(settings.home.warehouse)
     if champion is None:
         echo(describe_training(train_model(DEMO_VARIANT)) + "\n")
     else:
-        echo(f"Trained already: {champion.model_id} (remove {settings.home} to start anew)\n")
-    drop_new_files(settings.inbox_dir, read_split(settings.reviews_dir, "test").to_pylist())
+        echo(f"Trained already: {champion.model_id} (remove {settings.home.folder} to start anew)\n")
+    drop_new_files(settings.home.inbox, read_split(settings.home.reviews, "test").to_pylist())
     echo(describe_scoring(score_reviews()))
     for question, query in QUESTIONS.items():
         echo(f"\n{question}")
-        write_answer(settings.published, query, "table", sys.stdout)
-    echo(f'\nAsk more: reviews --home {settings.home} sql "from movie_ratings"')
-    echo(f"Both runs as pages to look at and send on: {settings.reports_dir}")
+        write_answer(settings.home.published, query, "table", sys.stdout)
+    echo(f'\nAsk more: reviews --home {settings.home.folder} sql "from movie_ratings"')
+    echo(f"Both runs as pages to look at and send on: {settings.home.reports}")
 
 
 def drop_new_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from data_contracts.archive import DATASETS
 from data_contracts.errors import BundleError
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
 from flows.train_model import TrainingSummary
@@ -182,10 +182,10 @@ def _total_plan(files: Sequence[PlannedFile]) -> dict[str, str]:
     return totals
 
 
-def describe_models(models: Sequence[dict[str, Any]], settings: Settings) -> str:
+def describe_models(models: Sequence[dict[str, Any]], home: Home) -> str:
     """List the models, newest first, the champion marked."""
     if not models:
-        return f"There is no model yet in {settings.home}. Next: reviews train"
+        return f"There is no model yet in {home.folder}. Next: reviews train"
     header = f"  {'model':<34} {'dataset':<9} {'validation':>10} {'test':>7}  {'trained at':<16}  gate"
     rows = [
         f"{'*' if model['is_champion'] else ' '} {model['model_id']:<34} {model['dataset']:<9} "
@@ -193,7 +193,7 @@ def describe_models(models: Sequence[dict[str, Any]], settings: Settings) -> str
         f"  {_describe_last_decision(model)}"
         for model in models
     ]
-    champions = [_describe_champion(model, settings.bundles_dir) for model in models if model["is_champion"]]
+    champions = [_describe_champion(model, home.bundles) for model in models if model["is_champion"]]
     ends = "Figures are accuracies; gate: its rules that held when it was last asked."
     return "\n".join([header, *rows, *champions, ends])
 

@@ -32,8 +32,8 @@ def models(context: click.Context) -> None:
     from flows.command.messages import describe_models
     from tasks.warehouse.model_registry import list_models
 
-    settings = load_settings()
-    echo(describe_models(list_models(settings.warehouse), settings))
+    home = load_settings().home
+    echo(describe_models(list_models(home.warehouse), home))
 
 
 @models.command("compare")
@@ -57,7 +57,7 @@ def models_compare(challenger: str, champion: str, form: str) -> None:
     from deployments.settings import load_settings
     from flows.command.actions.compare import compare
 
-    compare(load_settings(), challenger, champion, form, echo)
+    compare(load_settings().home, challenger, champion, form, echo)
 
 
 @models.command("promote")
@@ -79,7 +79,7 @@ def models_promote(model: str, reason: str | None, force: bool) -> None:
     from flows.command.actions.promote import PromotionRequest, promote
 
     request = PromotionRequest(model, name_user(), reason, force)
-    _notify_promoted(promote(load_settings(), request, echo))
+    _notify_promoted(promote(load_settings().home, request, echo))
 
 
 @models.command("rollback")
@@ -98,7 +98,7 @@ def models_rollback(model: str | None, reason: str | None) -> None:
     from deployments.settings import load_settings
     from flows.command.actions.promote import go_back
 
-    _notify_promoted(go_back(load_settings(), model, reason, name_user(), echo))
+    _notify_promoted(go_back(load_settings().home, model, reason, name_user(), echo))
 
 
 def _notify_promoted(champion: "NewChampion | None") -> None:

@@ -115,7 +115,7 @@ def score(
     from flows.command.actions.targets import require_no_own_folder
 
     settings = load_settings()
-    require_no_own_folder(settings, files)
+    require_no_own_folder(settings.home, files)
     wait_for_server = prepare_prefect()
     from flows.command.messages import describe_scoring
     from flows.grants import grant

@@ -69,7 +69,7 @@ def prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
         # A server at another address does not get the password.
         if url == running.api_url and (password := find_password(settings)):
             os.environ["PREFECT_API_AUTH_STRING"] = password
-    os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(settings.prefect_dir / "storage"))
+    os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(settings.home.prefect / "storage"))
     signal.signal(signal.SIGINT, _interrupt)
     for name, value in PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -124,10 +124,10 @@ def _has_news(settings: "Settings") -> bool:
     """Return whether a file of the inbox was changed after the published copy; no file is read for that."""
     from tasks.inbox.source_files import look_into
 
-    if not settings.inbox_dir.is_dir():
+    if not settings.home.inbox.is_dir():
         return False
-    published = settings.published.stat().st_mtime_ns if settings.published.is_file() else 0
-    return any(file.mtime_ns > published for file in look_into(settings.inbox_dir).files)
+    published = settings.home.published.stat().st_mtime_ns if settings.home.published.is_file() else 0
+    return any(file.mtime_ns > published for file in look_into(settings.home.inbox).files)
 
 
 def _load_scoring() -> None:

@@ -19,7 +19,7 @@ def verify() -> None:
     from deployments.settings import load_settings
     from flows.command.actions.verify import run_verify
 
-    run_verify(load_settings(), echo)
+    run_verify(load_settings().home, echo)
 
 
 @click.group()
@@ -46,7 +46,7 @@ def quarantine_list(rule: str | None, uri: str | None, form: str) -> None:
     from tasks.maintenance.quarantine import list_query
     from tasks.queries.asking import write_answer
 
-    write_answer(load_settings().published, list_query(rule, uri), form, sys.stdout)
+    write_answer(load_settings().home.published, list_query(rule, uri), form, sys.stdout)
 
 
 @quarantine.command("show")
@@ -56,7 +56,7 @@ def quarantine_show(row: str) -> None:
     from deployments.settings import load_settings
     from flows.command.actions.quarantine import show_row
 
-    show_row(load_settings(), row, echo)
+    show_row(load_settings().home, row, echo)
 
 
 @quarantine.command("release")
@@ -119,11 +119,11 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
     from deployments.settings import load_settings
     from flows.command.actions import forget as action
 
-    settings = load_settings()
+    home = load_settings().home
     if not yes:
-        click.echo(f"To be forgotten: {action.describe_forgettable(settings, name, kind)}")
+        click.echo(f"To be forgotten: {action.describe_forgettable(home, name, kind)}")
         click.confirm("This can't be undone. Go on?", abort=True)
-    action.forget(settings, action.ForgetRequest(name, kind, by or name_user(), reason), echo)
+    action.forget(home, action.ForgetRequest(name, kind, by or name_user(), reason), echo)
 
 
 @click.command()
@@ -141,7 +141,8 @@ def backup(path: Path | None) -> None:
     from deployments.settings import load_settings
     from flows.command.actions.backup import back_up
 
-    back_up(load_settings(), path and path.absolute(), echo)
+    settings = load_settings()
+    back_up(settings.home, path and path.absolute(), echo, settings.keep_backups)
 
 
 @click.command()
@@ -158,4 +159,4 @@ def restore(path: Path) -> None:
     from deployments.settings import load_settings
     from flows.command.actions.backup import restore as put_back
 
-    put_back(load_settings(), path.absolute(), echo)
+    put_back(load_settings().home, path.absolute(), echo)

@@ -11,9 +11,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_contracts.durable import build_folder, remove_leftovers
 from data_contracts.errors import BundleError
-from data_contracts.faults import pass_fault_point
+from data_contracts.storage.durable import build_folder, remove_leftovers
+from data_contracts.storage.faults import pass_fault_point
 from models.kinds import ExportedModel, register_layers
 from models.tokenizer import Vocabulary
 

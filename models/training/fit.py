@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from data_contracts.faults import pass_fault_point
+from data_contracts.storage.faults import pass_fault_point
 from models.tensorflow import load_tensorflow
 from models.training.types import Epoch, Recipe, TrainedModel, TrainingReviews, Variant
 

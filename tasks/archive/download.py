@@ -19,7 +19,8 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from data_contracts.archive import MAX_TOTAL_BYTES, MEBIBYTE, PUBLISHED, PublishedArchive
-from data_contracts.durable import (
+from data_contracts.errors import SourceError, SourceUnreachableError
+from data_contracts.storage.durable import (
     make_durable,
     make_folder,
     move_all,
@@ -27,7 +28,6 @@ from data_contracts.durable import (
     remove_leftovers,
     write_whole,
 )
-from data_contracts.errors import SourceError, SourceUnreachableError
 from tasks.support.locking import hold_folder, refuse_to_wait
 
 PROGRESS_BYTES = MEBIBYTE

@@ -13,9 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_contracts.durable import make_durable, make_folder, name_temporary, put_in_place, remove_leftovers
 from data_contracts.errors import SourceError
-from data_contracts.faults import pass_fault_point
 from data_contracts.reviews import (
     FORMAT_VERSION,
     PROVENANCE_KEY,
@@ -24,6 +22,14 @@ from data_contracts.reviews import (
     Provenance,
     name_split,
 )
+from data_contracts.storage.durable import (
+    make_durable,
+    make_folder,
+    name_temporary,
+    put_in_place,
+    remove_leftovers,
+)
+from data_contracts.storage.faults import pass_fault_point
 from tasks.archive.reader import ArchiveContents, FolderContents
 from tasks.support.locking import hold_folder, refuse_to_wait
 

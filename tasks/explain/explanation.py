@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from data_contracts.errors import UsageError
+from data_contracts.storage.home import Home
 from tasks.queries.asking import fetch_rows
 from tasks.support.wording import escape_controls
 from tasks.warehouse.model_registry import Champion, read_promoted
@@ -135,17 +136,15 @@ class Piece:
     word: ReadWord | None
 
 
-def explain(
-    published: Path, bundles_dir: Path, name: str | None, text: str | None, model_id: str | None
-) -> Explained:
+def explain(home: Home, name: str | None, text: str | None, model_id: str | None) -> Explained:
     """Explain the review or row of this name or, where there is none, `text`, by the champion or the named model.
 
     Raises `UsageError` where nothing or more than one row has the name, and where no word is in the text.
     """
-    with open_published(published) as connection:
+    with open_published(home.published) as connection:
         model = read_promoted(connection, model_id)
         source = FoundText(text or "") if name is None else find_text(connection, name)
-    return explain_text(load_scorer(bundles_dir, model), source)
+    return explain_text(load_scorer(home.bundles, model), source)
 
 
 def load_scorer(bundles_dir: Path, model: Champion) -> "Scorer":

@@ -16,8 +16,9 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from data_contracts.durable import build_folder, is_running, move_all, remove_leftovers, write_whole
 from data_contracts.errors import ReviewsError, UsageError, WarehouseBusyError, WarehouseError
+from data_contracts.storage.durable import build_folder, is_running, move_all, remove_leftovers, write_whole
+from data_contracts.storage.home import Home
 from tasks.maintenance.forgetting import forget_again, read_traces
 from tasks.warehouse.connection import copy_warehouse, name_log, open_warehouse, require_warehouse
 
@@ -43,27 +44,27 @@ def name_backup(backups_dir: Path) -> Path:
     return backups_dir / f"{_PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
 
-def back_up(warehouse: Path, bundles_dir: Path, target: Path) -> Backup:
+def back_up(home: Home, target: Path) -> Backup:
     """Copy the database as it stands between two transactions, and the bundles of its models, to a new folder."""
-    require_warehouse(warehouse, "`reviews score`; there is nothing to back up before")
+    require_warehouse(home.warehouse, "`reviews score`; there is nothing to back up before")
     if target.exists():
         raise UsageError(f"{target}: is there already. Next: name a folder that is not.")
     try:
-        _remove_killed(warehouse)
-        with _keep_mark(warehouse, target), build_folder(target, mode=0o700) as building:
-            return replace(_fill(building, warehouse, bundles_dir), folder=target)
+        _remove_killed(home)
+        with _keep_mark(home, target), build_folder(target, mode=0o700) as building:
+            return replace(_fill(building, home), folder=target)
     except OSError as error:
         raise ReviewsError(
             f"{target}: can't be written ({error.strerror or error}). Next: free space there, or name another folder."
         ) from error
 
 
-def _fill(building: Path, warehouse: Path, bundles_dir: Path) -> Backup:
+def _fill(building: Path, home: Home) -> Backup:
     """Write a backup into an empty folder."""
     with (building / DATABASE).open("wb") as file:
-        copy_warehouse(warehouse, file)
+        copy_warehouse(home.warehouse, file)
     (building / BUNDLES).mkdir()
-    bundles = [path for path in sorted(bundles_dir.glob("*")) if path.is_dir() and path.name[0] != "."]
+    bundles = [path for path in sorted(home.bundles.glob("*")) if path.is_dir() and path.name[0] != "."]
     for bundle in bundles:
         shutil.copytree(bundle, building / BUNDLES / bundle.name)
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -74,9 +75,9 @@ def _fill(building: Path, warehouse: Path, bundles_dir: Path) -> Backup:
 
 
 @contextmanager
-def _keep_mark(warehouse: Path, target: Path) -> Iterator[None]:
+def _keep_mark(home: Home, target: Path) -> Iterator[None]:
     """Keep a file beside the database, while the block runs, that says where this process makes a backup."""
-    mark = warehouse.with_name(f"{_MARK}{os.getpid()}")
+    mark = home.folder / f"{_MARK}{os.getpid()}"
     with write_whole(mark) as building:
         building.write_bytes(os.fsencode(target.absolute()))
     try:
@@ -85,12 +86,12 @@ def _keep_mark(warehouse: Path, target: Path) -> Iterator[None]:
         mark.unlink(missing_ok=True)
 
 
-def _remove_killed(warehouse: Path) -> None:
+def _remove_killed(home: Home) -> None:
     """Remove what backups left half made that were killed, wherever they were to go.
 
     Where that folder is not to be had now, the mark stays for the next backup.
     """
-    for mark in warehouse.parent.glob(f"{_MARK}*"):
+    for mark in home.folder.glob(f"{_MARK}*"):
         process = mark.name.removeprefix(_MARK)
         if not process.isdecimal() or (int(process) != os.getpid() and is_running(int(process))):
             continue
@@ -133,15 +134,16 @@ def check_backup(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def restore(folder: Path, warehouse: Path, bundles_dir: Path, parts_dir: Path) -> Path | None:
+def restore(folder: Path, home: Home) -> Path | None:
     """Put a backup's database and bundles in place; give where the database before it was kept, if there was one.
 
-    The caller holds `parts_dir`. What was forgotten since stays forgotten, as far as the present database can be read.
-    What came in after the backup is scored anew by the next run.
+    The caller holds the folder of parts. What was forgotten since stays forgotten, as far as the present database can
+    be read. What came in after the backup is scored anew by the next run.
     """
     check_backup(folder)
+    warehouse = home.warehouse
     traces = read_traces(warehouse) if warehouse.exists() else None
-    remove_leftovers(warehouse.parent)
+    remove_leftovers(home.folder)
     try:
         with ExitStack() as held, write_whole(warehouse) as building:
             shutil.copyfile(folder / DATABASE, building)
@@ -150,9 +152,9 @@ def restore(folder: Path, warehouse: Path, bundles_dir: Path, parts_dir: Path) -
             if traces is not None:
                 forget_again(building, traces)
             for bundle in sorted((folder / BUNDLES).glob("*")):
-                _put_bundle(bundle, bundles_dir)
+                _put_bundle(bundle, home.bundles)
             # Parts that wait were scored by the database that goes: their files are scored anew.
-            for part in parts_dir.iterdir():
+            for part in home.parts.iterdir():
                 shutil.rmtree(part, ignore_errors=True)
             return _keep(warehouse, held) if warehouse.exists() else None
     except OSError as error:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from data_contracts.errors import ContractError, UsageError, WarehouseError
+from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import begin_transaction, name_rewrite_mark, open_warehouse, rewrite_warehouse
@@ -152,11 +153,11 @@ def _count(connection: duckdb.DuckDBPyConnection, kind: str, name: str) -> Forgo
     return Forgotten(kind, int(rows), int(quarantined), files, sources)
 
 
-def list_present(forgotten: Forgotten, inbox: Path, scored_dir: Path) -> list[Path]:
+def list_present(forgotten: Forgotten, home: Home) -> list[Path]:
     """Give the files that rows came from where they were seen or where scored files go, and all copies there."""
-    days = sorted(path for path in scored_dir.glob("*") if path.is_dir())
-    named = _list_named(forgotten.files, inbox, days)
-    copies = [path for place in (inbox, *days) for path in _list_copies(forgotten.sources, place)]
+    days = sorted(path for path in home.scored.glob("*") if path.is_dir())
+    named = _list_named(forgotten.files, home.inbox, days)
+    copies = [path for place in (home.inbox, *days) for path in _list_copies(forgotten.sources, place)]
     return list(dict.fromkeys([*named, *copies]))
 
 
@@ -179,14 +180,14 @@ def _list_named(files: Sequence[str], inbox: Path, days: Sequence[Path]) -> list
     return [path for path in (*named, *renamed) if os.path.lexists(path)]
 
 
-def commit_waiting(parts_dir: Path, warehouse: Path) -> None:
+def commit_waiting(home: Home) -> None:
     """Commit the parts that a killed run left, so that what is in them can be forgotten too; drop broken ones.
 
-    The caller holds `parts_dir`. The files of what is dropped are scored anew by the next run.
+    The caller holds the folder of parts. The files of what is dropped are scored anew by the next run.
     """
     from tasks.scoring.parts import find_waiting
 
-    for part in find_waiting(parts_dir, lambda part, trouble: None):
+    for part in find_waiting(home.parts, lambda part, trouble: None):
         with suppress(ContractError):
-            commit_parts(warehouse, part)
+            commit_parts(home.warehouse, part)
         shutil.rmtree(part)

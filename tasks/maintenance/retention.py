@@ -7,7 +7,8 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from data_contracts.durable import make_folder, move_all, sync_after_renames
+from data_contracts.storage.durable import make_folder, move_all, sync_after_renames
+from data_contracts.storage.home import Home
 from tasks.inbox.opening import open_folder_of
 from tasks.inbox.source_files import PassedOver, SourceFile, hash_file, look_into
 from tasks.warehouse.connection import open_warehouse
@@ -22,19 +23,19 @@ _NAME_BYTES = 255
 """Of a file's name at most, on the usual file systems."""
 
 
-def move_scored(inbox: Path, warehouse: Path, scored_dir: Path) -> list[PassedOver]:
+def move_scored(home: Home) -> list[PassedOver]:
     """Move the inbox's files that some model has scored, unchanged since, to a folder of the day.
 
     Gives those that can't be moved: they stay, and the next run tries again.
     """
-    files = look_into(inbox).files if inbox.is_dir() else ()
-    known = read_sightings(warehouse, files)
+    files = look_into(home.inbox).files if home.inbox.is_dir() else ()
+    known = read_sightings(home.warehouse, files)
     done = [
         file
         for file in files
         if (seen := known.get(file.uri)) and seen.is_unchanged and seen.status == "scored"
     ]
-    day, stay = scored_dir / f"{datetime.now(UTC):%Y-%m-%d}", []
+    day, stay = home.scored / f"{datetime.now(UTC):%Y-%m-%d}", []
     with sync_after_renames() as rename:
         for file in done:
             try:
@@ -43,19 +44,19 @@ def move_scored(inbox: Path, warehouse: Path, scored_dir: Path) -> list[PassedOv
                 with open_folder_of(file.path, file.root) as folder:
                     rename(file.path, target, folder)
             except OSError as error:
-                stay.append(PassedOver(file.uri, f"can't be moved to {scored_dir}: {error.strerror}"))
+                stay.append(PassedOver(file.uri, f"can't be moved to {home.scored}: {error.strerror}"))
     return stay
 
 
-def bring_back(warehouse: Path, scored_dir: Path, inbox: Path) -> int:
+def bring_back(home: Home) -> int:
     """Move what no model has scored, since an older database was restored, back to the inbox; give how many."""
     moved: dict[str, list[tuple[Path, Path]]] = {}
-    for day in sorted(path for path in scored_dir.glob("*") if path.is_dir()):
+    for day in sorted(path for path in home.scored.glob("*") if path.is_dir()):
         for file in look_into(day).files:
             found = hash_file(file)
             if isinstance(found, SourceFile):
-                moved.setdefault(found.source_sha256, []).append((file.path, inbox / file.uri))
-    statuses = read_statuses(warehouse, list(moved))
+                moved.setdefault(found.source_sha256, []).append((file.path, home.inbox / file.uri))
+    statuses = read_statuses(home.warehouse, list(moved))
     unscored = [source for source in moved if statuses.get(source) != "scored"]
     move_all((path, _find_place(target, source)) for source in unscored for path, target in moved[source])
     return len(unscored)

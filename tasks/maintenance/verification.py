@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from data_contracts.errors import BundleError
+from data_contracts.storage.home import Home
 from models.bundle.folder import require_unaltered
 from tasks.warehouse.connection import WAIT_SECONDS, connect_read_only, open_warehouse, translate_errors
 from tasks.warehouse.published import needs_publishing
@@ -113,16 +114,16 @@ class Finding:
     examples: tuple[str, ...]
 
 
-def verify(warehouse: Path, published: Path, bundles_dir: Path, reviews_dir: Path) -> Iterator[Finding]:
+def verify(home: Home) -> Iterator[Finding]:
     """Check every promise in turn; each `Finding` is given as soon as it is known."""
     for promise, query in PROMISES.items():
-        yield _ask(warehouse, promise, query)
-    yield _look("every promoted bundle is unaltered", lambda: _find_altered(warehouse, bundles_dir))
+        yield _ask(home.warehouse, promise, query)
+    yield _look("every promoted bundle is unaltered", lambda: _find_altered(home))
     yield _look(
         "the reviews Parquet is whole, where there is any",
-        lambda: _find_broken_splits(warehouse, reviews_dir),
+        lambda: _find_broken_splits(home),
     )
-    yield _look("the published copy is up to date", lambda: _find_stale(warehouse, published))
+    yield _look("the published copy is up to date", lambda: _find_stale(home))
 
 
 def _ask(warehouse: Path, promise: str, query: str) -> Finding:
@@ -148,38 +149,38 @@ def _look(promise: str, find: Callable[[], list[str]]) -> Finding:
     return Finding(promise, len(broken), tuple(broken[:ROWS_SHOWN]))
 
 
-def _find_altered(warehouse: Path, bundles_dir: Path) -> list[str]:
+def _find_altered(home: Home) -> list[str]:
     """Check the bundle of every model that was ever promoted."""
     query = (
         "SELECT model_id, bundle_fingerprint FROM models SEMI JOIN promotions USING (model_id) ORDER BY ALL"
     )
-    with open_warehouse(warehouse, write=False) as connection:
+    with open_warehouse(home.warehouse, write=False) as connection:
         promoted = connection.execute(query).fetchall()
     broken = []
     for model_id, fingerprint in promoted:
         try:
-            require_unaltered(bundles_dir / model_id, fingerprint)
+            require_unaltered(home.bundles / model_id, fingerprint)
         except BundleError as error:
             broken.append(str(error))
     return broken
 
 
-def _find_broken_splits(warehouse: Path, reviews_dir: Path) -> list[str]:
+def _find_broken_splits(home: Home) -> list[str]:
     """Read the three splits through, where there are any, and compare their rows with what was ingested."""
-    if not any(reviews_dir.glob("*.parquet")):
+    if not any(home.reviews.glob("*.parquet")):
         return []
     from data_contracts.reviews import SPLITS, check_reviews
     from tasks.archive.reviews_parquet import read_provenance, read_split
 
-    provenance = read_provenance(reviews_dir)
+    provenance = read_provenance(home.reviews)
     if provenance is None:
-        return [f"{reviews_dir}: a split is missing or damaged, or they are of different archives"]
+        return [f"{home.reviews}: a split is missing or damaged, or they are of different archives"]
     try:
-        tables = {split: read_split(reviews_dir, split) for split in SPLITS}
+        tables = {split: read_split(home.reviews, split) for split in SPLITS}
         results = check_reviews(tables, provenance.dataset)
     except Exception as error:  # whatever the reader says of a damaged file
         return [str(error)]
-    ingested = _read_ingested(warehouse)
+    ingested = _read_ingested(home.warehouse)
     wrong = [
         f"{split}: {len(table):,} rows, {ingested[split]:,} were ingested"
         for split, table in tables.items()
@@ -201,14 +202,15 @@ def _read_ingested(warehouse: Path) -> dict[str, int]:
     return dict(json.loads(rows[0][0])) if rows else {}
 
 
-def _find_stale(warehouse: Path, published: Path) -> list[str]:
-    with open_warehouse(warehouse, write=False) as connection:
+def _find_stale(home: Home) -> list[str]:
+    published = home.published
+    with open_warehouse(home.warehouse, write=False) as connection:
         has_rows = connection.execute("SELECT count(*) > 0 FROM scored_files").fetchall() == [(True,)]
-    stale = needs_publishing(warehouse, published)
+    stale = needs_publishing(home)
     if stale:
         lacking = has_rows or published.exists()
         return [f"{published}: the next run publishes what it lacks"] if lacking else []
-    mine, other = _digest_tables(warehouse), _digest_tables(published)
+    mine, other = _digest_tables(home.warehouse), _digest_tables(published)
     return [f"{published}: {table} was changed there" for table in _COPIED if mine[table] != other[table]]
 
 

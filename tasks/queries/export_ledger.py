@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from data_contracts.durable import write_whole
 from data_contracts.errors import UsageError
-from data_contracts.faults import pass_fault_point
+from data_contracts.storage.durable import write_whole
+from data_contracts.storage.faults import pass_fault_point
 
 LEDGER = "_exported.json"
 """The underscore keeps it away from those who read folders of data, as it does for Spark and Hive."""

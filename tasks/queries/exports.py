@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from data_contracts.durable import make_durable, make_folder, move_all, remove_leftovers
 from data_contracts.errors import ReviewsError, UsageError
-from data_contracts.faults import pass_fault_point
+from data_contracts.storage.durable import make_durable, make_folder, move_all, remove_leftovers
+from data_contracts.storage.faults import pass_fault_point
 from tasks.queries.export_ledger import (
     LEDGER,
     ExportFormat,

@@ -1,11 +1,11 @@
 """Reports on disk: one file a run, whole or not at all, and only the newest are kept."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
-from data_contracts.durable import make_folder, remove_leftovers, write_whole
 from data_contracts.errors import SourceError, UsageError
+from data_contracts.storage.durable import make_folder, remove_leftovers, write_whole
+from data_contracts.storage.home import Home
 from tasks.queries.asking import Ask, ask_published
 from tasks.report.rendering import render_scoring, render_training
 from tasks.report.runs import LATEST, SCORING, Run, find_run
@@ -23,21 +23,12 @@ WHERE name IN (SELECT unnest($names::VARCHAR[]))
 """  # noqa: S608
 
 
-@dataclass(frozen=True)
-class ReportFolder:
-    """The folder of a home's reports; the newest `keep` of them stay, 0 keeps all."""
+def write_report(home: Home, name: str = LATEST, output: Path | None = None, keep: int = 0) -> Path:
+    """Write the report of a run into the home, or to `output`, and return its path.
 
-    path: Path
-    keep: int = 0
-
-
-def write_report(
-    published: Path, bundles_dir: Path, reports: ReportFolder, name: str = LATEST, output: Path | None = None
-) -> Path:
-    """Write the report of a run into the folder `reports`, or to `output`, and return its path.
-
-    `name` is a run id, the beginning of one, or 'latest'. Raises `UsageError` where no run is meant or the folder of
-    `output` is not there, `WarehouseError` where nothing is published.
+    `name` is a run id, the beginning of one, or 'latest'. The newest `keep` reports of the home stay, 0 keeps all.
+    Raises `UsageError` where no run is meant or the folder of `output` is not there, `WarehouseError` where nothing is
+    published.
     """
     if output is not None and not output.parent.is_dir():
         raise UsageError(
@@ -47,13 +38,13 @@ def write_report(
     if output is not None and output.exists() and not output.is_file():
         # The page is renamed into its place: a device or a pipe would be gone.
         raise UsageError(f"{escape_controls(str(output))}: is no regular file. Next: name another file.")
-    with ask_published(published) as ask:
+    with ask_published(home.published) as ask:
         run = find_run(ask, name)
-        page = make_page(ask, run, bundles_dir)
-    path = output or reports.path / name_report(run.run_id)
+        page = make_page(ask, run, home.bundles)
+    path = output or home.reports / name_report(run.run_id)
     _write_page(path, page)
-    if output is None and reports.keep:
-        drop_older(reports.path, reports.keep)
+    if output is None and keep:
+        drop_older(home.reports, keep)
     return path
 
 
@@ -93,15 +84,15 @@ def drop_older(reports_dir: Path, keep: int) -> list[Path]:
     return older
 
 
-def drop_reports_of_forgotten(reports_dir: Path, published: Path) -> list[Path]:
+def drop_reports_of_forgotten(home: Home) -> list[Path]:
     """Remove the reports that show a text which was forgotten since, and give them; each can be written anew."""
     shown = {
-        path: _SHOWN_ROW.findall(path.read_text("utf-8", "replace")) for path in reports_dir.glob("*.html")
+        path: _SHOWN_ROW.findall(path.read_text("utf-8", "replace")) for path in home.reports.glob("*.html")
     }
     names = sorted({name for each in shown.values() for name in each})
     if not names:
         return []
-    with ask_published(published) as ask:
+    with ask_published(home.published) as ask:
         forgotten = {row["name"] for row in ask(_FIND_FORGOTTEN, {"names": names})}
     dropped = sorted(path for path, each in shown.items() if forgotten.intersection(each))
     for path in dropped:

@@ -6,7 +6,6 @@ Nothing here opens the database. Needs ONNX Runtime, by the scorer.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.expectations import CheckResult
-from data_contracts.faults import pass_fault_point
 from data_contracts.limits import RowLimits
 from data_contracts.review_files import NO_KNOWN_WORD, check_rows, measure_rows, merge_results
+from data_contracts.storage.faults import pass_fault_point
 from models.bundle.scorer import Scorer
 from models.tokenizer import find_worded
 from tasks.inbox.source_files import PassedOver, SourceFile
@@ -27,15 +26,16 @@ from tasks.scoring.chunks import read_chunks
 from tasks.scoring.parts import Part, Write, check_part, open_part, start_part
 from tasks.scoring.rows import make_ledger_rows, make_quarantine_rows, make_source_rows
 from tasks.scoring.tally import FileOutcome, Tally, close_file
+from tasks.warehouse.run_log import Run
 
 
 @dataclass(frozen=True)
 class ScoringJob:
     """What is the same for every group of one run."""
 
-    scorer: Scorer
-    parts_dir: Path
-    run_id: str
+    run: Run
+    load_scorer: Callable[[], Scorer]
+    """Loads the model at the first call, and returns the same one from then on."""
     limits: RowLimits = field(default_factory=RowLimits)
     options: ReadOptions = field(default_factory=ReadOptions)
 
@@ -58,18 +58,17 @@ def score_group(
 
     A bad file is an outcome, not an error. The caller judges the checks, then calls `keep_part`.
     """
-    part = start_part(job.parts_dir, job.scorer.model_id, files)
+    scorer, run_id = job.load_scorer(), job.run.run_id
+    part = start_part(job.run.home.parts, scorer.model_id, files)
     tally = Tally()
     with open_part(part) as write:
-        for chunk in score_in_background(
-            job.scorer, job.run_id, _read_good(job, files, tally, write, report)
-        ):
+        for chunk in score_in_background(scorer, run_id, _read_good(job, files, tally, write, report)):
             _keep_chunk(job, chunk, tally, write)
         pass_fault_point("score: part half written")
         done = [file for file in files if file.source_sha256 not in tally.postponed]
         outcomes = tuple(close_file(file, tally, job.limits) for file in done)
         entries = map(_describe_file, outcomes)
-        write("scored_files", make_ledger_rows(entries, job.scorer.model_id, job.run_id))
+        write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
     checks = (*merge_results(tally.checks), *_check_scored(part, outcomes))
     return GroupOutcome(part, outcomes, tuple(tally.postponed.values()), checks)
 
@@ -117,7 +116,7 @@ def _quarantine(
 ) -> None:
     """Write bad rows, by position to (rule, detail), to the quarantine, and count them."""
     if broken:
-        rows = make_quarantine_rows(chunk, broken, job.run_id, datetime.now(UTC))
+        rows = make_quarantine_rows(chunk, broken, job.run.run_id, datetime.now(UTC))
         write("quarantined_rows", rows)
         tally.bytes_kept.update(measure_kept(rows))
     sources, numbers = chunk["source_sha256"], chunk["row_number"]

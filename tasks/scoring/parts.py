@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data_contracts.durable import put_in_place, remove_leftovers, start_folder
 from data_contracts.expectations import CheckResult
-from data_contracts.faults import pass_fault_point
 from data_contracts.parts import PART_SCHEMAS
 from data_contracts.scored_reviews import check_scored_rows
+from data_contracts.storage.durable import put_in_place, remove_leftovers, start_folder
+from data_contracts.storage.faults import pass_fault_point
 
 _REPEATED = ["source_sha256", "uri", "member", "model_id", "run_id", "sentiment"]
 """Columns of a part with few values, which are written once."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from data_contracts.errors import FileRefusedError, UsageError
+from data_contracts.storage.home import Home
 from tasks.inbox.opening import place_within
 from tasks.inbox.source_files import (
     Findings,
@@ -96,18 +97,18 @@ def to_utc(moment: datetime | None) -> datetime | None:
         ) from None
 
 
-def find_outstanding(inbox: Path, warehouse: Path, request: ScoringRequest, record: bool) -> Outstanding:
+def find_outstanding(home: Home, request: ScoringRequest, record: bool) -> Outstanding:
     """Find the files to score; a known file is not read, a copy of a known one is recognised by content.
 
     With `record`, what was seen is kept in the warehouse, so that it need not be read again.
     """
-    findings = _look(inbox, request)
-    sightings = read_sightings(warehouse, findings.files)
+    findings = _look(home.inbox, request)
+    sightings = read_sightings(home.warehouse, findings.files)
     known, unread = _hash_unknown(findings.files, sightings)
     if record:
-        record_seen(warehouse, [file for file in known if _is_news(file, sightings.get(file.uri))])
+        record_seen(home.warehouse, [file for file in known if _is_news(file, sightings.get(file.uri))])
     statuses = {seen.source_sha256: seen.status for seen in sightings.values()}
-    statuses.update(read_statuses(warehouse, {file.source_sha256 for file in known} - statuses.keys()))
+    statuses.update(read_statuses(home.warehouse, {file.source_sha256 for file in known} - statuses.keys()))
     new = pick_new(known, statuses, retry_refused=bool(request.named))
     return Outstanding(
         files_found=len(findings.files),
@@ -118,20 +119,20 @@ def find_outstanding(inbox: Path, warehouse: Path, request: ScoringRequest, reco
     )
 
 
-def make_plan(inbox: Path, warehouse: Path, bundles_dir: Path, request: ScoringRequest) -> ScoringPlan:
+def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
     """Find what a run would score; the bundle of its model is checked where there is something to score."""
     from models.bundle.folder import require_unaltered
 
-    model = find_scoring_model(warehouse, request.model_id)
-    outstanding = find_outstanding(inbox, warehouse, request, record=False)
+    model = find_scoring_model(home.warehouse, request.model_id)
+    outstanding = find_outstanding(home, request, record=False)
     older = []
     if request.rescore and model is not None:
-        older = find_older_sources(warehouse, model.model_id, request.since, outstanding.named_sources)
+        older = find_older_sources(home.warehouse, model.model_id, request.since, outstanding.named_sources)
     if model is not None and (outstanding.new or older):
-        require_unaltered(bundles_dir / model.model_id, model.bundle_fingerprint)
+        require_unaltered(home.bundles / model.model_id, model.bundle_fingerprint)
     again = [PlannedFile(source.uri, OLDER_MODEL, source.rows_read) for source in older]
     return ScoringPlan(
-        inbox=str(inbox),
+        inbox=str(home.inbox),
         files_found=outstanding.files_found,
         model_id=model.model_id if model else None,
         files=(*_plan_new_files(outstanding, request.text_column), *again),

@@ -96,7 +96,6 @@ def measure_sources(published: Path, sources: Sequence[OlderSource]) -> list[Old
 def rescore_group(
     job: "ScoringJob",
     sources: Sequence[OlderSource],
-    published: Path,
     report: Callable[[int], None] = lambda size: None,
 ) -> "GroupOutcome":
     """Score the texts of a group of sources into one part; `report` gets the bytes of text done with.
@@ -107,15 +106,16 @@ def rescore_group(
     from tasks.scoring.parts import check_part, open_part, start_part
     from tasks.scoring.rows import make_ledger_rows, score_rows
 
-    part = start_part(job.parts_dir, job.scorer.model_id, sources)
+    scorer, run_id = job.load_scorer(), job.run.run_id
+    part = start_part(job.run.home.parts, scorer.model_id, sources)
     asked = [source.source_sha256 for source in sources]
-    with _open_published(published) as connection, open_part(part) as write:
+    with _open_published(job.run.home.published) as connection, open_part(part) as write:
         left_out = dict(connection.execute(_COUNT_LEFT_OUT, [asked]).fetchall())
         for chunk in _read_chunks(connection, asked):
-            write("scored_reviews", score_rows(job.scorer, job.run_id, chunk, datetime.now(UTC)))
+            write("scored_reviews", score_rows(scorer, run_id, chunk, datetime.now(UTC)))
             report(chunk["text"].nbytes)
         entries = map(_describe_source, sources)
-        write("scored_files", make_ledger_rows(entries, job.scorer.model_id, job.run_id))
+        write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
     rows_read = {source.source_sha256: source.rows_read for source in sources}
     return GroupOutcome(part, (), (), tuple(check_part(part, rows_read, left_out)))
 

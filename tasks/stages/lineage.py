@@ -4,8 +4,8 @@ The same four are Prefect's assets: the task that makes one is said so by `@mate
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from data_contracts.storage.home import Home
 from models.bundle.folder import read_facts
 from tasks.warehouse.connection import open_warehouse
 
@@ -27,12 +27,12 @@ class LineageStep:
     """Of the content, hex; '-' where there is none."""
 
 
-def trace_lineage(bundles_dir: Path, model_id: str, warehouse: Path) -> list[LineageStep]:
+def trace_lineage(home: Home, model_id: str) -> list[LineageStep]:
     """Give the four steps that led to the scores of a model."""
-    facts = read_facts(bundles_dir / model_id)
+    facts = read_facts(home.bundles / model_id)
     provenance, rows, fingerprints = facts["provenance"], facts["rows"], facts["fingerprints"]
     query = "SELECT count(*) FROM scored_reviews WHERE model_id = ?"
-    with open_warehouse(warehouse, write=False) as connection:
+    with open_warehouse(home.warehouse, write=False) as connection:
         ((scored,),) = connection.execute(query, [model_id]).fetchall()
     return [
         LineageStep("archive", provenance["dataset"], 0, provenance.get("source_sha256", "-")),

@@ -24,7 +24,7 @@ from data_contracts.expectations import SAMPLES_SHOWN, CheckResult, require_succ
 from tasks.stages.events import tell_contract_failed
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.warehouse.run_log import record_checks
+from tasks.warehouse.run_log import Run, record_checks
 
 if TYPE_CHECKING:
     from tasks.stages.lineage import LineageStep
@@ -88,9 +88,9 @@ def warn(message: str) -> None:
     sys.stderr.write(f"{message}\n")  # the command keeps Prefect's log off the terminal
 
 
-def judge_checks(warehouse: Path, run_id: str, checks: Sequence[CheckResult], next_step: str) -> None:
+def judge_checks(run: Run, checks: Sequence[CheckResult], next_step: str) -> None:
     """Record what the checks found; a broken promise is shown and told, then raised as a `ContractError`."""
-    record_checks(warehouse, run_id, checks)
+    record_checks(run, checks)
     failed = [check for check in checks if not check.success and check.severity == "error"]
     if failed:
         tell_contract_failed(failed)

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,9 @@ from prefect import get_run_logger, task
 from prefect.assets import add_asset_metadata, materialize
 
 from data_contracts.errors import ContractError
-from data_contracts.faults import pass_fault_point
 from data_contracts.limits import FIELD_RULES, FIELD_WORDS, RowLimits
+from data_contracts.storage.faults import pass_fault_point
+from data_contracts.storage.home import Home
 from tasks.inbox.source_files import PassedOver, SourceFile
 from tasks.maintenance.retention import drop_old_bytes, move_scored
 from tasks.scoring.outcome import COUNTS, GroupResult, name_files
@@ -34,9 +36,9 @@ from tasks.support.wording import count, escape_controls
 from tasks.warehouse.commit import CommitSummary, commit_parts
 from tasks.warehouse.connection import finish_rewriting
 from tasks.warehouse.model_registry import Champion, find_scoring_model, require_promoted
+from tasks.warehouse.run_log import Run
 
 if TYPE_CHECKING:
-    from models.bundle.scorer import Scorer
     from tasks.scoring.groups import GroupOutcome, ScoringJob
 
 NEXT_STEP = "this is a fault of the model or of this program: nothing of the group was committed."
@@ -47,20 +49,6 @@ DRIFT_NEXT_STEP = (
 FIVE_STARS = (
     "look like stars out of five: none is above 5, and 4 or 5 stands with praise. Next: write them as 4/5"
 )
-
-
-@dataclass(frozen=True)
-class ScoringContext:
-    """What every group of a run is scored with: the model, the home's places and the run's settings."""
-
-    model: Champion
-    bundles_dir: Path
-    parts_dir: Path
-    warehouse: Path
-    published: Path
-    run_id: str
-    limits: RowLimits
-    text_column: str | None
 
 
 @dataclass(frozen=True)
@@ -77,82 +65,73 @@ def announce_wait(folder: Path) -> None:
 
 
 @task(name="find-new-files", **WHEN_IT_MAY_PASS)
-def find_new_files(inbox: Path, warehouse: Path, request: ScoringRequest) -> Outstanding:
+def find_new_files(home: Home, request: ScoringRequest) -> Outstanding:
     """Find the files to score, and keep what was seen, so that a known file is not read again."""
-    found = find_outstanding(inbox, warehouse, request, record=True)
+    found = find_outstanding(home, request, record=True)
     pass_fault_point("score: files seen")
     return found
 
 
 @task(name="choose-model", **WHEN_IT_MAY_PASS)
-def choose_model(warehouse: Path, bundles_dir: Path, model_id: str | None = None) -> Champion:
+def choose_model(home: Home, model_id: str | None = None) -> Champion:
     """Give the champion, or the named model if it was promoted once, its bundle unaltered; no other scores."""
     from models.bundle.folder import require_unaltered
 
-    model = require_promoted(find_scoring_model(warehouse, model_id), model_id)
-    require_unaltered(bundles_dir / model.model_id, model.bundle_fingerprint)
+    model = require_promoted(find_scoring_model(home.warehouse, model_id), model_id)
+    require_unaltered(home.bundles / model.model_id, model.bundle_fingerprint)
     return model
 
 
 @task(name="plan-scoring", **WHEN_IT_MAY_PASS)
-def plan_scoring(inbox: Path, warehouse: Path, bundles_dir: Path, request: ScoringRequest) -> ScoringPlan:
+def plan_scoring(home: Home, request: ScoringRequest) -> ScoringPlan:
     """Say what a run would do, and change nothing."""
-    return make_plan(inbox, warehouse, bundles_dir, request)
+    return make_plan(home, request)
 
 
 @task(name="score-files", **WHEN_IT_MAY_PASS)
-def score_files(context: ScoringContext, files: Sequence[SourceFile]) -> ScoredGroup:
+def score_files(job: "ScoringJob", files: Sequence[SourceFile]) -> ScoredGroup:
     """Score one group of files into a part on disk; the checks are recorded whatever they say."""
     from tasks.scoring.groups import score_group
 
-    job = _make_job(context)
     with show_live_progress(f"Scoring {_name_group(files)}", sum(file.size for file in files)) as report:
         outcome = score_group(job, files, report)
-    return _keep_checked(context, outcome)
+    return _keep_checked(job.run, outcome)
 
 
 @task(name="find-older-scores", **WHEN_IT_MAY_PASS)
 def find_older_scores(
-    warehouse: Path, model_id: str | None, since: datetime | None, among: Collection[str] | None
+    home: Home, model_id: str | None, since: datetime | None, among: Collection[str] | None
 ) -> list[OlderSource]:
     """Find the sources that other models have scored and `model_id`, else the champion, has not."""
-    return find_older_sources(warehouse, model_id, since, among)
+    return find_older_sources(home.warehouse, model_id, since, among)
 
 
 @task(name="score-again", **WHEN_IT_MAY_PASS)
-def score_again(context: ScoringContext, sources: Sequence[OlderSource]) -> ScoredGroup:
+def score_again(job: "ScoringJob", sources: Sequence[OlderSource]) -> ScoredGroup:
     """Score the texts of sources that only other models have scored into a part, checked like any other."""
-    job = _make_job(context)
     name = f"Scoring {_name_group(sources)} again"
     with show_live_progress(name, sum(source.size for source in sources)) as report:
-        outcome = rescore_group(job, sources, context.published, report)
-    return _keep_checked(context, outcome)
+        outcome = rescore_group(job, sources, report)
+    return _keep_checked(job.run, outcome)
 
 
-def _make_job(context: ScoringContext) -> "ScoringJob":
+def make_job(run: Run, model: Champion, limits: RowLimits, text_column: str | None) -> "ScoringJob":
+    """Say what every group of a run is scored with; the model is loaded once, when the first group needs it."""
+    from models.bundle.trust import load_blessed_scorer
     from tasks.review_files.reader import ReadOptions
     from tasks.scoring.groups import ScoringJob
 
-    model = context.model
-    scorer = _load_scorer_once(context.bundles_dir / model.model_id, model.bundle_fingerprint)
-    options = ReadOptions(text_column=context.text_column)
-    return ScoringJob(scorer, context.parts_dir, context.run_id, context.limits, options)
+    folder = run.home.bundles / model.model_id
+    load = functools.cache(partial(load_blessed_scorer, folder, model.bundle_fingerprint))
+    return ScoringJob(run, load, limits, ReadOptions(text_column=text_column))
 
 
-def _keep_checked(context: ScoringContext, outcome: "GroupOutcome") -> ScoredGroup:
+def _keep_checked(run: Run, outcome: "GroupOutcome") -> ScoredGroup:
     """Record the checks of a group and, where none is broken, keep its part."""
     from tasks.scoring.parts import keep_part
 
-    judge_checks(context.warehouse, context.run_id, outcome.checks, NEXT_STEP)
+    judge_checks(run, outcome.checks, NEXT_STEP)
     return ScoredGroup(keep_part(outcome.part), outcome.postponed)
-
-
-@functools.lru_cache(maxsize=1)
-def _load_scorer_once(bundle_dir: Path, fingerprint: str) -> "Scorer":
-    """Load the model whose bundle has this fingerprint, once for all groups of a run."""
-    from models.bundle.trust import load_blessed_scorer
-
-    return load_blessed_scorer(bundle_dir, fingerprint)
 
 
 def _name_group(files: Sequence[SourceFile] | Sequence[OlderSource]) -> str:
@@ -170,39 +149,40 @@ def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
 
 
 @task(name="judge-drift", **WHEN_IT_MAY_PASS)
-def judge_drift(warehouse: Path, run_id: str, scored_by: Collection[str], severity: str) -> list[str]:
+def judge_drift(run: Run, scored_by: Collection[str], severity: str) -> list[str]:
     """Compare what the runs `scored_by` scored with the models' held-out reviews; give what has drifted, in words.
 
-    The results are recorded as those of `run_id`. Raises `ContractError` where `severity` is 'error'.
+    The results are recorded as those of `run`. Raises `ContractError` where `severity` is 'error'.
     """
     from tasks.scoring.drift import judge_drift as judge
     from tasks.scoring.drift import name_drifted
 
-    results = judge(warehouse, scored_by, severity)
+    results = judge(run.home.warehouse, scored_by, severity)
     drifted = name_drifted(results)
     if drifted and severity == "warn":
         for words in drifted:
             get_run_logger().warning(f"Drift in {words}")
         tell_drift([result.columns for result in results if not result.success], drifted)
-    judge_checks(warehouse, run_id, results, DRIFT_NEXT_STEP)
+    judge_checks(run, results, DRIFT_NEXT_STEP)
     return drifted
 
 
 @task(name="find-unclear-fields", **WHEN_IT_MAY_PASS)
-def find_unclear_fields(warehouse: Path, run_id: str, scored_by: Collection[str]) -> list[str]:
+def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
     """Say which dates, labels and ratings of the files scored by the runs `scored_by` were not understood, or wrongly.
 
-    Files without a row are named too. What the scale of ratings was checked for is recorded as results of `run_id`.
+    Files without a row are named too. What the scale of ratings was checked for is recorded as results of `run`.
     """
     from tasks.scoring.rating_scale import judge_rating_scale
     from tasks.warehouse.run_log import list_files_without_rows, list_unclear_fields, record_checks
 
+    warehouse = run.home.warehouse
     found = [
         f"{uri}: {count(rows, FIELD_WORDS[rule][0])}, {FIELD_WORDS[rule][1]}"
         for uri, rule, rows in list_unclear_fields(warehouse, scored_by, list(FIELD_RULES))
     ]
     scales = judge_rating_scale(warehouse, scored_by)
-    record_checks(warehouse, run_id, [result for _, result in scales])
+    record_checks(run, [result for _, result in scales])
     found += [
         f"{file.uri}: {count(file.ratings, 'rating')}, taken for stars out of ten, {FIVE_STARS}"
         for file, result in scales
@@ -217,45 +197,45 @@ def find_unclear_fields(warehouse: Path, run_id: str, scored_by: Collection[str]
 
 
 @task(name="tidy-up", **WHEN_IT_MAY_PASS)
-def tidy_up(inbox: Path, warehouse: Path, scored_dir: Path, *, move: bool, quarantine_days: float) -> bool:
+def tidy_up(home: Home, *, move: bool, quarantine_days: float) -> bool:
     """Move scored files out of the inbox and drop the bytes of old bad rows, as far as the settings ask for it.
 
     Tells whether the database has changed.
     """
     if move:
-        for stays in move_scored(inbox, warehouse, scored_dir):
+        for stays in move_scored(home):
             warn(
                 f"{escape_controls(stays.uri)}: {stays.reason}. It stays in the inbox; the next run tries again."
             )
-    return bool(quarantine_days and drop_old_bytes(warehouse, quarantine_days))
+    return bool(quarantine_days and drop_old_bytes(home.warehouse, quarantine_days))
 
 
-def score_and_commit(uris: Sequence[str], score: Callable[[], ScoredGroup], warehouse: Path) -> GroupResult:
+def score_and_commit(home: Home, uris: Sequence[str], score: Callable[[], ScoredGroup]) -> GroupResult:
     """Let a group of files be scored and commit its part; a group fails alone, so what it raises is a result too."""
     postponed: tuple[PassedOver, ...] = ()
     try:
         scored = score()
         postponed = scored.postponed
-        return GroupResult(tuple(uris), commit(scored.part_dir, warehouse), postponed)
+        return GroupResult(tuple(uris), commit(scored.part_dir, home.warehouse), postponed)
     except Exception as error:  # whatever it is, the other groups can do without this one
         return _note_failure(GroupResult(tuple(uris), None, postponed, error), error)
 
 
-def commit_leftovers(parts_dir: Path, warehouse: Path) -> Iterator[GroupResult]:
+def commit_leftovers(home: Home) -> Iterator[GroupResult]:
     """Commit the parts that an earlier run scored but did not commit, and remove those that it left unfinished.
 
     A part that was damaged since, or breaks its contract, is removed too: its files are not in the ledger, so
     they are scored again.
     """
-    finish_rewriting(warehouse)
-    if not any(parts_dir.iterdir()):
+    finish_rewriting(home.warehouse)
+    if not any(home.parts.iterdir()):
         return  # what reads parts takes a moment to load
     from tasks.scoring.parts import find_waiting, list_uris
 
-    for part_dir in find_waiting(parts_dir, _warn_of_dropped):
+    for part_dir in find_waiting(home.parts, _warn_of_dropped):
         uris = tuple(list_uris(part_dir))
         try:
-            result = GroupResult(uris, _commit_or_drop(part_dir, warehouse))
+            result = GroupResult(uris, _commit_or_drop(part_dir, home.warehouse))
         except Exception as error:
             result = _note_failure(GroupResult(uris, None, error=error), error)
         yield result

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -11,7 +10,8 @@ from prefect import task
 from prefect.assets import add_asset_metadata, materialize
 
 from data_contracts.expectations import describe_failure
-from data_contracts.faults import pass_fault_point
+from data_contracts.storage.faults import pass_fault_point
+from data_contracts.storage.home import Home
 from models.bundle.folder import require_unaltered
 from models.bundle.scorer import Scorer, load_scorer
 from models.bundle.trust import require_same_scores_in_fresh_process
@@ -40,6 +40,7 @@ from tasks.training.dataset import LabelledTexts, check_input, encode_rows, load
 from tasks.training.model_comparison import judge_challenger
 from tasks.warehouse.model_registry import Champion, find_champion, record_model
 from tasks.warehouse.promotion import Attempt, promote
+from tasks.warehouse.run_log import Run
 
 NEXT_STEP = "look at the reviews Parquet, or run `reviews ingest` again; nothing was trained."
 
@@ -52,14 +53,14 @@ class TrainingRequest:
     seed: int
     epochs: int | None
     """Without it the variant's own number."""
-    run_id: str
 
 
 def name_training(context: Any, parameters: Mapping[str, Any]) -> str:
     """Name a training by all that it depends on, and by its run: a run that is retried does not train twice."""
-    provenance = read_provenance(parameters["reviews_dir"])
+    run: Run = parameters["run"]
     request: TrainingRequest = parameters["request"]
-    parts = [request.variant_name, request.seed, request.epochs, parameters["bundles_dir"], request.run_id]
+    provenance = read_provenance(run.home.reviews)
+    parts = [request.variant_name, request.seed, request.epochs, run.home.bundles, run.run_id]
     code = fingerprint_code(("models", "data_contracts", "tasks"))
     return sha256(repr([*map(str, parts), provenance, code]).encode()).hexdigest()
 
@@ -73,13 +74,13 @@ def name_training(context: Any, parameters: Mapping[str, Any]) -> str:
     result_serializer="json",
     **WHEN_IT_MAY_PASS,
 )
-def train(request: TrainingRequest, reviews_dir: Path, bundles_dir: Path, warehouse: Path) -> TrainedBundle:
+def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     """Train one variant and write its bundle; a fresh process must then give the same scores."""
-    variant = find_variant(request.variant_name)
-    rows = load_rows(reviews_dir, with_unlabelled=variant.reads_unlabelled)
+    variant, home = find_variant(request.variant_name), run.home
+    rows = load_rows(home.reviews, with_unlabelled=variant.reads_unlabelled)
     encoded = encode_rows(rows, variant)
     checks = check_input(rows, encoded)
-    judge_checks(warehouse, request.run_id, checks, NEXT_STEP)
+    judge_checks(run, checks, NEXT_STEP)
     epochs = variant.epochs if request.epochs is None else request.epochs
     job = TrainingJob(variant, request.seed, epochs, rows, encoded)
     with show_live_progress(f"Training {variant.name}", epochs * len(rows.train.texts)) as report:
@@ -89,12 +90,12 @@ def train(request: TrainingRequest, reviews_dir: Path, bundles_dir: Path, wareho
         seconds = perf_counter() - started
     with show_progress("Evaluating", None):
         exported = export_model(trained.model)
-        figures = Figures(measure_trained(job, exported), measure_baseline(reviews_dir, rows), seconds)
-    saved = save_bundle(bundles_dir, job, trained, exported, figures)
+        figures = Figures(measure_trained(job, exported), measure_baseline(home.reviews, rows), seconds)
+    saved = save_bundle(home.bundles, job, trained, exported, figures)
     bundle = replace(saved, warnings=tuple(describe_failure(each) for each in checks if not each.success))
     expected = score_some(job, trained)
     require_same_scores_in_fresh_process(bundle.folder, expected)
-    record_model(warehouse, bundle.facts)
+    record_model(home.warehouse, bundle.facts)
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     add_asset_metadata(
         BUNDLE, {"model_id": bundle.model_id, "test_accuracy": accuracy, **bundle.facts["rows"]}
@@ -103,26 +104,26 @@ def train(request: TrainingRequest, reviews_dir: Path, bundles_dir: Path, wareho
 
 
 @task(name="decide-promotion", **WHEN_IT_MAY_PASS)
-def decide(attempt: Attempt, reviews_dir: Path, bundles_dir: Path, warehouse: Path) -> Decision:
+def decide(attempt: Attempt, home: Home) -> Decision:
     """Hold the new model against the champion on the present validation rows, and promote it if it earns it.
 
     One whose bundle may not score is refused, whatever the mode.
     """
     pass_fault_point("train: before promotion")
-    champion = find_champion(warehouse)
+    champion = find_champion(home.warehouse)
     if champion is not None and champion.model_id == attempt.model_id:
         return Decision(False, "it is the champion already")
 
     def judge(challenger: Scorer, present: Champion | None) -> Sequence[GateCheck]:
         def load(champion: Champion) -> tuple[Scorer, Scorer, LabelledTexts]:
-            champion_dir = bundles_dir / champion.model_id
+            champion_dir = home.bundles / champion.model_id
             require_unaltered(champion_dir, champion.bundle_fingerprint)
-            return challenger, load_scorer(champion_dir), load_rows(reviews_dir).validation
+            return challenger, load_scorer(champion_dir), load_rows(home.reviews).validation
 
         return judge_challenger(present, load)
 
     with show_progress("Comparing with the champion", None):
-        decision = promote(warehouse, bundles_dir, attempt, judge)
+        decision = promote(home, attempt, judge)
     if decision.promote:
         tell_promoted(attempt.model_id, decision.reason, champion.model_id if champion else None)
     return decision

@@ -15,8 +15,8 @@ from typing import Any
 import duckdb
 
 from data_contracts.errors import ContractError
-from data_contracts.faults import pass_fault_point
 from data_contracts.parts import PART_SCHEMAS
+from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.connection import begin_transaction, first_line, open_warehouse, quote
 
 NEXT_STEP = "Nothing of it was committed. Next: delete the folder and score its files again."

@@ -16,8 +16,8 @@ from typing import BinaryIO
 
 import duckdb
 
-from data_contracts.durable import make_folder, remove_leftovers, write_whole
 from data_contracts.errors import WarehouseBusyError, WarehouseError
+from data_contracts.storage.durable import make_folder, remove_leftovers, write_whole
 from data_contracts.warehouse import Migration, list_migrations, read_views
 from tasks.support.locking import hold_folder
 

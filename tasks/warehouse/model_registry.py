@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from data_contracts.errors import BundleError, UsageError, WarehouseError
-from data_contracts.faults import pass_fault_point
+from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.connection import begin_transaction, open_warehouse
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ models promote`, forced or not, or a rollback. `tests/unit/test_house.py` holds 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from data_contracts.errors import BundleError
+from data_contracts.storage.home import Home
 from models.bundle.folder import require_unaltered
 from models.bundle.scorer import Scorer
 from models.bundle.trust import load_blessed_scorer
@@ -44,14 +44,14 @@ class Attempt:
     """Who promotes it where the gate refuses, if anyone does."""
 
 
-def promote(warehouse: Path, bundles_dir: Path, attempt: Attempt, judge: Judge) -> Decision:
+def promote(home: Home, attempt: Attempt, judge: Judge) -> Decision:
     """Make a recorded model the champion if its bundle may score and the gate lets it pass; give the decision, kept.
 
     Raises `WarehouseError` where another model becomes the champion meanwhile.
     """
-    present = find_champion(warehouse)
-    folder = bundles_dir / attempt.model_id
-    fingerprint = find_model(warehouse, attempt.model_id)["bundle_fingerprint"]
+    present = find_champion(home.warehouse)
+    folder = home.bundles / attempt.model_id
+    fingerprint = find_model(home.warehouse, attempt.model_id)["bundle_fingerprint"]
     try:
         checks = judge(load_blessed_scorer(folder, fingerprint), present)
         require_unaltered(folder, fingerprint)  # still: to compare takes a while
@@ -59,7 +59,9 @@ def promote(warehouse: Path, bundles_dir: Path, attempt: Attempt, judge: Judge) 
     except BundleError as error:
         mode, decision = attempt.mode, _refuse(str(error))
     compared_with = present.model_id if present else None
-    keep_decision(warehouse, KeptDecision(decision, attempt.model_id, compared_with, mode, attempt.run_id))
+    keep_decision(
+        home.warehouse, KeptDecision(decision, attempt.model_id, compared_with, mode, attempt.run_id)
+    )
     return decision
 
 
@@ -78,11 +80,11 @@ def _refuse(reason: str) -> Decision:
     return Decision(False, reason, (GateCheck(GOLDEN, False, reason),))
 
 
-def go_back(warehouse: Path, bundles_dir: Path, reason: str, model_id: str | None = None) -> Champion:
+def go_back(home: Home, reason: str, model_id: str | None = None) -> Champion:
     """Make `model_id`, else the champion before the present one, the champion again; give it.
 
     Raises `BundleError` where its bundle may not score, `WarehouseError` where there is none to go back to.
     """
-    target = find_rollback_target(warehouse, model_id)
-    load_blessed_scorer(bundles_dir / target.model_id, target.bundle_fingerprint)
-    return roll_back(warehouse, reason, target.model_id)
+    target = find_rollback_target(home.warehouse, model_id)
+    load_blessed_scorer(home.bundles / target.model_id, target.bundle_fingerprint)
+    return roll_back(home.warehouse, reason, target.model_id)

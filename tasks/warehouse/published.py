@@ -12,9 +12,10 @@ from pathlib import Path
 
 import duckdb
 
-from data_contracts.durable import make_folder, remove_leftovers, write_whole
 from data_contracts.errors import WarehouseError
-from data_contracts.faults import pass_fault_point
+from data_contracts.storage.durable import make_folder, remove_leftovers, write_whole
+from data_contracts.storage.faults import pass_fault_point
+from data_contracts.storage.home import Home
 from tasks.support.locking import hold_folder
 from tasks.warehouse.connection import (
     ConfigValue,
@@ -58,15 +59,16 @@ _ADVICE = {
 """What to do where a copy can't be put in place, by the system's number of the error."""
 
 
-def publish(warehouse: Path, published: Path) -> None:
+def publish(home: Home) -> None:
     """Put a copy of everything that was committed in the place of the published one, whole or not at all."""
+    published = home.published
     try:
         make_folder(published.parent)
         with hold_folder(published.parent):
             remove_leftovers(published.parent, held=True)
             with write_whole(published) as building:
                 with building.open("wb") as target:
-                    copy_warehouse(warehouse, target)
+                    copy_warehouse(home.warehouse, target)
                 _fill_up(building)
                 pass_fault_point("score: inside publishing")
                 if published.is_dir() and not published.is_symlink():
@@ -90,16 +92,16 @@ def _fill_up(copy: Path) -> None:
     os.truncate(copy, max(size, copy.stat().st_size))
 
 
-def needs_publishing(warehouse: Path, published: Path) -> bool:
+def needs_publishing(home: Home) -> bool:
     """Tell whether readers of the published copy miss a file, promotion, decision, release or table; or have none.
 
     A run that was killed between its commit and its publishing leaves such a copy behind.
     """
-    with open_warehouse(warehouse, write=False) as connection:
+    with open_warehouse(home.warehouse, write=False) as connection:
         newest = connection.execute(_STATE).fetchall()
     try:
-        with open_published(published) as connection:
-            if connection.execute(_SIZE).fetchall()[0][0] > published.stat().st_size:
+        with open_published(home.published) as connection:
+            if connection.execute(_SIZE).fetchall()[0][0] > home.published.stat().st_size:
                 return True  # cut off: what is left may still answer
             return connection.execute(_STATE).fetchall() != newest
     except WarehouseError:

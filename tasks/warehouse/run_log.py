@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from data_contracts.errors import ReviewsError, WarehouseError
+from data_contracts.storage.home import Home
 from tasks.support.code_version import name_code_version
 from tasks.warehouse.connection import open_warehouse
 
@@ -64,27 +65,26 @@ def end_run(warehouse: Path, run_id: str, status: str, counts: Mapping[str, int 
 
 
 @dataclass(frozen=True)
-class RecordedRun:
-    """A run under way; `counts` is filled by what runs and written at its end."""
+class Run:
+    """A run under way in a home; `counts` is filled by what runs and recorded at its end."""
 
+    home: Home
     run_id: str
     counts: dict[str, int | str] = field(default_factory=dict)
 
 
 @contextmanager
-def record_run(
-    warehouse: Path, run_id: str, flow: str, parameters: Mapping[str, Any]
-) -> Iterator[RecordedRun]:
+def record_run(home: Home, run_id: str, flow: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
     """Record the start of a run of this program's code and, when the block ends, how it ended."""
-    run = RecordedRun(run_id)
-    start_run(warehouse, run_id, flow, parameters, name_code_version())
+    run = Run(home, run_id)
+    start_run(home.warehouse, run_id, flow, parameters, name_code_version())
     try:
         yield run
     except BaseException:
         with suppress(ReviewsError):  # what went wrong matters more than its record
-            end_run(warehouse, run_id, "failed", run.counts)
+            end_run(home.warehouse, run_id, "failed", run.counts)
         raise
-    end_run(warehouse, run_id, "completed", run.counts)
+    end_run(home.warehouse, run_id, "completed", run.counts)
 
 
 def list_unclear_fields(
@@ -111,7 +111,7 @@ def list_files_without_rows(warehouse: Path, run_ids: Collection[str]) -> list[s
         return [uri for (uri,) in connection.execute(query, {"runs": list(run_ids)}).fetchall()]
 
 
-def record_checks(warehouse: Path, run_id: str, results: Sequence["CheckResult"]) -> None:
+def record_checks(run: Run, results: Sequence["CheckResult"]) -> None:
     """Keep the result of each check, one row each, whatever it said."""
     if not results:
         return
@@ -120,7 +120,7 @@ def record_checks(warehouse: Path, run_id: str, results: Sequence["CheckResult"]
         for name in _CHECKS_SCHEMA.names
         if name not in ("run_id", "checked_at")
     }
-    constant = {"run_id": [run_id] * len(results), "checked_at": [datetime.now(UTC)] * len(results)}
-    with open_warehouse(warehouse, write=True) as connection:
+    constant = {"run_id": [run.run_id] * len(results), "checked_at": [datetime.now(UTC)] * len(results)}
+    with open_warehouse(run.home.warehouse, write=True) as connection:
         connection.register("checks", pa.table({**columns, **constant}, schema=_CHECKS_SCHEMA))
         connection.execute("INSERT INTO contract_results BY NAME FROM checks")

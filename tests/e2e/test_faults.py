@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.faults import FAULT_POINTS
+from data_contracts.storage.faults import FAULT_POINTS
 from deployments.local_server.temporary_server import TemporaryServer, start_server
 from tests.e2e.strangers import REQUESTS, STRANGE, ask_as_stranger, open_websocket
 from tests.faults.harness import (

@@ -70,7 +70,7 @@ def _find_unpublished(world: World) -> Iterator[str]:
     """What is published is what is committed, once a command has ended well."""
     if not world.is_published:
         return
-    published = observe(world.settings.published).database
+    published = observe(world.settings.home.published).database
     for name, value in vars(world.observed.database).items():
         if getattr(published, name) != value:
             yield f"{name} differs: {getattr(published, name)} is not {value}"
@@ -95,7 +95,7 @@ def _find_unscored_files(world: World) -> Iterator[str]:
 def _find_half_made(world: World) -> Iterator[str]:
     if not world.is_tidy:
         return
-    home = world.settings.home
+    home = world.settings.home.folder
     for pattern in ("parts/*", "published/.*", ".reviews.duckdb.to-rewrite", ".reviews.duckdb.rewriting"):
         yield from (str(path) for path in home.glob(pattern))
 
@@ -132,7 +132,7 @@ def check_bytes_gone(world: World, marks: list[bytes], said: str) -> None:
     ]
     found = [
         str(path.relative_to(world.folder))
-        for path in find_bytes(world.settings.home, marks)
+        for path in find_bytes(world.settings.home.folder, marks)
         if not any(path.as_posix() == name or path.as_posix().startswith(f"{name}/") for name in named)
     ]
     assert not found, f"bytes of forgotten rows are in {found}; named were {named}"
@@ -141,7 +141,7 @@ def check_bytes_gone(world: World, marks: list[bytes], said: str) -> None:
 def check_export_complete(world: World, before: Counter[Key], name: str) -> None:
     """Check that an addition has brought all that was published, and nothing that was not."""
     export, folder = world.exports[world.folder / name], world.folder / name
-    published = Counter(observe(world.settings.published).database.scores)
+    published = Counter(observe(world.settings.home.published).database.scores)
     after = read_export(folder)
     assert not (extra := (after - before) - published), f"{name} was given {extra}"
     missing = published - after - export.taken

@@ -28,11 +28,11 @@ def score(say: Say, **parameters: Any) -> None:
 
 def promote(say: Say, model: str) -> None:
     request = promotion.PromotionRequest(model, BY, "for a test", force=True)
-    promotion.promote(_settings(), request, say)
+    promotion.promote(_settings().home, request, say)
 
 
 def roll_back(say: Say, model: str | None = None) -> None:
-    promotion.go_back(_settings(), model, None, BY, say)
+    promotion.go_back(_settings().home, model, None, BY, say)
 
 
 def release(say: Say, rows: list[str], rule: str | None, encoding: str) -> None:
@@ -41,24 +41,24 @@ def release(say: Say, rows: list[str], rule: str | None, encoding: str) -> None:
 
 
 def forget(say: Say, name: str, kind: str) -> None:
-    forget_rows(_settings(), ForgetRequest(name, kind, BY, "asked for"), say)
+    forget_rows(_settings().home, ForgetRequest(name, kind, BY, "asked for"), say)
 
 
 def export(say: Say, folder: str, only_new: bool, since: str | None) -> None:
     first_day = date.fromisoformat(since) if since else None
-    say(export_scores(_settings(), Path(folder), ExportRequest(since=first_day, only_new=only_new)))
+    say(export_scores(_settings().home, Path(folder), ExportRequest(since=first_day, only_new=only_new)))
 
 
 def back_up(say: Say, folder: str | None) -> None:
-    backup.back_up(_settings(), Path(folder) if folder else None, say)
+    backup.back_up(_settings().home, Path(folder) if folder else None, say)
 
 
 def restore(say: Say, folder: str) -> None:
-    backup.restore(_settings(), Path(folder), say)
+    backup.restore(_settings().home, Path(folder), say)
 
 
 def verify(say: Say) -> None:
-    verification.run_verify(_settings(), say)
+    verification.run_verify(_settings().home, say)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -20,7 +20,7 @@ class DamagedHomeMachine(HomeMachine):
         self._count("damage a bundle")
         whole = sorted(set(MODELS) - self.world.damaged_bundles)
         model = whole[which % len(whole)]
-        damage_file(self.world.settings.bundles_dir / model / file, place)
+        damage_file(self.world.settings.home.bundles / model / file, place)
         self.world.damaged_bundles.add(model)
 
     @precondition(lambda self: self.world.damaged_bundles)
@@ -28,7 +28,7 @@ class DamagedHomeMachine(HomeMachine):
     def mend_bundles(self) -> None:
         self._count("mend bundles")
         for model in self.world.damaged_bundles:
-            mend_bundle(self.template, self.world.settings.bundles_dir, model)
+            mend_bundle(self.template, self.world.settings.home.bundles, model)
         self.world.damaged_bundles.clear()
 
     @precondition(lambda self: self.world.has_waiting_parts())
@@ -36,7 +36,7 @@ class DamagedHomeMachine(HomeMachine):
     def damage_part(self, which: int, file: str) -> None:
         """Cut a file of a part that waits."""
         self._count("damage a part")
-        folder = self.world.settings.parts_dir
+        folder = self.world.settings.home.parts
         parts = list_parts(folder, self.world.damaged_parts)
         name = parts[which % len(parts)].name
         path = folder / name / f"{file}.parquet"
@@ -47,7 +47,7 @@ class DamagedHomeMachine(HomeMachine):
     @rule(how=st.sampled_from(["cut", "garbage", "gone", "older"]))
     def damage_published(self, how: str) -> None:
         self._count("damage the published copy")
-        world, path = self.world, self.world.settings.published
+        world, path = self.world, self.world.settings.home.published
         content = path.read_bytes()
         if how == "gone":
             path.unlink()
@@ -100,8 +100,8 @@ class DamagedHomeMachine(HomeMachine):
         self._count("lose the database")
         world = self.world
         whole = sorted(path for path, each in world.backups.items() if not each.is_damaged)
-        os.truncate(world.settings.warehouse, 5000)
-        world.settings.warehouse.with_name("reviews.duckdb.wal").unlink(missing_ok=True)
+        os.truncate(world.settings.home.warehouse, 5000)
+        world.settings.home.warehouse.with_name("reviews.duckdb.wal").unlink(missing_ok=True)
         world.database_is_lost, world.is_published = True, False
         self.restore(sorted(world.backups).index(whole[which % len(whole)]), kill)
         world.database_is_lost = False

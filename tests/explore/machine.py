@@ -14,7 +14,7 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from data_contracts.faults import FAULT_POINTS
+from data_contracts.storage.faults import FAULT_POINTS
 from tests.explore import checks, plans
 from tests.explore.content import MAX_CHARACTERS, MOVIES, RAISED_CHARACTERS, TEXTS, Content, Row
 from tests.explore.models import MODELS
@@ -107,7 +107,7 @@ class HomeMachine(RuleBasedStateMachine):
 
     def _put(self, name: str, content: Content) -> None:
         self._count("put")
-        world, path = self.world, self.world.settings.inbox_dir / name
+        world, path = self.world, self.world.settings.home.inbox / name
         path.write_bytes(content.bytes_)
         # No two files have one time: that two of one size are told apart by.
         self.written += 1
@@ -130,7 +130,7 @@ class HomeMachine(RuleBasedStateMachine):
         self, rescore: bool, named: int | None, asked: str | None, raised: bool, move: bool, kill: Kill
     ) -> None:
         world = self.world
-        present = sorted(path.name for path in world.settings.inbox_dir.iterdir())
+        present = sorted(path.name for path in world.settings.home.inbox.iterdir())
         files = [present[named % len(present)]] if present and named is not None else []
         limit = RAISED_CHARACTERS if raised else MAX_CHARACTERS
         plan = plans.plan_score(world, files, asked, rescore, limit)
@@ -168,7 +168,7 @@ class HomeMachine(RuleBasedStateMachine):
         self.score(True, None, None, False, False, Kill())
 
     def _forget_damaged_parts(self) -> None:
-        there = {path.name for path in self.world.settings.parts_dir.glob("*")}
+        there = {path.name for path in self.world.settings.home.parts.glob("*")}
         self.world.damaged_parts &= there
 
     @precondition(lambda self: not self.world.last.startswith("promote"))
@@ -275,10 +275,10 @@ class HomeMachine(RuleBasedStateMachine):
         folder = (
             world.folder / "home" / "backups" / f"mine-{len(world.backups)}-{self.written}" if named else None
         )
-        there = set(world.settings.backups_dir.glob("*"))
+        there = set(world.settings.home.backups.glob("*"))
         plan = Plan([world.database])
         reply = world.run("back_up", {"folder": str(folder) if folder else None}, plan, kill)
-        whole = {path for path in world.settings.backups_dir.glob("*") if not path.name.startswith(".")}
+        whole = {path for path in world.settings.home.backups.glob("*") if not path.name.startswith(".")}
         for path in whole - there:
             world.backups[path] = Backup(world.database, set(world.damaged_bundles))
         if reply.ended == DONE:

@@ -30,11 +30,11 @@ MODELS = {
 def write_template(home: Path) -> Settings:
     """Make a home whose database knows every model; none is promoted."""
     settings = load_settings({"REVIEWS_HOME": str(home)})
-    for folder in (settings.home, settings.inbox_dir, settings.bundles_dir):
+    for folder in (settings.home.folder, settings.home.inbox, settings.home.bundles):
         folder.mkdir(parents=True)
     for seed, (model_id, words) in enumerate(MODELS.items()):
         record_model(
-            settings.warehouse, read_facts(_write_bundle(settings.bundles_dir / model_id, words, seed))
+            settings.home.warehouse, read_facts(_write_bundle(settings.home.bundles / model_id, words, seed))
         )
     return settings
 

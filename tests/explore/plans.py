@@ -42,7 +42,7 @@ def _may_score(world: World, database: Database, chosen: str | None) -> bool:
 
 def _list_found(world: World, named: Sequence[str]) -> list[str]:
     """Give the contents that a run looks at, copies once."""
-    found = hash_files(world.settings.inbox_dir)
+    found = hash_files(world.settings.home.inbox)
     return list(dict.fromkeys(found[name] for name in named or found))
 
 

@@ -173,7 +173,7 @@ def seize_disk_and_clock() -> None:
 
 def forget_passings() -> None:
     """Let fault points count from one again, as in a new process."""
-    from data_contracts import faults
+    from data_contracts.storage import faults
 
     assert isinstance(faults._passed, Counter)
     faults._passed.clear()

@@ -129,7 +129,6 @@ def _write(replies: int, reply: Reply) -> None:
 
 def _run(request: Request) -> Reply:
     from data_contracts.errors import ReviewsError
-    from tasks.stages import score as score_stages
     from tests.explore.commands import COMMANDS
     from tests.explore.seams import CLOCK, KILLER, forget_passings
 
@@ -144,7 +143,6 @@ def _run(request: Request) -> Reply:
         del os.environ[name]
     os.environ.update(settings)
     CLOCK.now = datetime.fromisoformat(request.now)
-    score_stages._load_scorer_once.cache_clear()
     forget_passings()
     KILLER.arm(str(Path(request.home).parent), request.change)
     ended, error_class = DONE, ""

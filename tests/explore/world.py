@@ -106,7 +106,7 @@ class World:
     def look(self) -> Observed:
         """Read the database; one that was lost on purpose may still be so."""
         try:
-            return observe(self.settings.warehouse)
+            return observe(self.settings.home.warehouse)
         except duckdb.Error:
             if not self.database_is_lost:
                 raise
@@ -114,9 +114,9 @@ class World:
 
     def list_files(self) -> dict[str, str]:
         """Give by name in the home what the inbox and the folder of scored files hold."""
-        found = {f"inbox/{name}": sha for name, sha in hash_files(self.settings.inbox_dir).items()}
-        if self.settings.scored_dir.is_dir():
-            found |= {f"scored/{name}": sha for name, sha in hash_files(self.settings.scored_dir).items()}
+        found = {f"inbox/{name}": sha for name, sha in hash_files(self.settings.home.inbox).items()}
+        if self.settings.home.scored.is_dir():
+            found |= {f"scored/{name}": sha for name, sha in hash_files(self.settings.home.scored).items()}
         return found
 
     def waiting_parts(self) -> list[Part]:
@@ -124,7 +124,7 @@ class World:
         return [self.known_parts[part.model, part.files] for part in self._list_readable_parts()]
 
     def _list_readable_parts(self) -> list[WaitingPart]:
-        folder = self.settings.parts_dir
+        folder = self.settings.home.parts
         return list_parts(folder, self.damaged_parts) if folder.is_dir() else []
 
     def run(
@@ -137,7 +137,7 @@ class World:
             Request(
                 command,
                 arguments,
-                str(self.settings.home),
+                str(self.settings.home.folder),
                 self.now.isoformat(),
                 {
                     "REVIEWS_MAX_TEXT_CHARS": str(MAX_CHARACTERS),
@@ -206,12 +206,12 @@ class World:
         self.events["files scored or refused"] += len(found.ledger.keys() - self.database.ledger.keys())
 
     def has_published(self) -> bool:
-        return self.settings.published.is_file()
+        return self.settings.home.published.is_file()
 
     def can_read_published(self) -> bool:
         """Tell whether there is a published copy that is a database."""
         try:
-            observe(self.settings.published)
+            observe(self.settings.home.published)
         except duckdb.Error:
             return False
         return True

@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from data_contracts.faults import FAULT_POINTS
+from data_contracts.storage.faults import FAULT_POINTS
 from docs.pages import DOCS, Part, write_part
 from tests.faults.harness import (
     Trial,

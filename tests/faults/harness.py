@@ -20,8 +20,8 @@ import duckdb
 import pyarrow.parquet as pq
 
 from data_contracts.archive import EXPECTED_REVIEWS
-from data_contracts.faults import FAULT_POINTS, VARIABLE
 from data_contracts.reviews import SPLITS
+from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
 from flows.command.demo import drop_new_files
 from tasks.archive.reviews_parquet import read_split
 from tasks.archive.sample import write_sample_archive

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from data_contracts.storage.home import Home
 from deployments.settings import Settings, load_settings
 from tests.support.prefect_client import use_server
 from tests.support.scoring_runs import CSV, copy_scored_home
@@ -53,12 +54,24 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture
-def scoring_home(settings: Settings) -> Settings:
-    """A home with a promoted model and an empty inbox."""
-    return copy_scoring_home(settings)
+def empty_home(settings: Settings) -> Home:
+    """An empty home; flows read where it is from the environment."""
+    return settings.home
 
 
 @pytest.fixture
-def scored_home(settings: Settings) -> Settings:
+def home(empty_home: Home) -> Home:
+    """An empty home, unless a module of tests has another one under this name."""
+    return empty_home
+
+
+@pytest.fixture
+def scoring_home(empty_home: Home) -> Home:
+    """A home with a promoted model and an empty inbox."""
+    return copy_scoring_home(empty_home)
+
+
+@pytest.fixture
+def scored_home(empty_home: Home) -> Home:
     """A home in which two good rows and a bad one of `a.csv` were read and scored."""
-    return copy_scored_home(settings, {"a.csv": CSV})
+    return copy_scored_home(empty_home, {"a.csv": CSV})

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from data_contracts.errors import ReviewsError, UsageError, WarehouseError
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.verify import run_verify
 from tasks.maintenance import backups
@@ -22,20 +22,20 @@ MORE = "review_id,text\nx,good plot\n"
 
 
 @pytest.fixture
-def home(scored_home: Settings) -> Settings:
+def home(scored_home: Home) -> Home:
     return scored_home
 
 
 @pytest.fixture
-def later_home(settings: Settings) -> Settings:
+def later_home(empty_home: Home) -> Home:
     """A home with a backup, in which another file was scored since."""
-    return copy_home(settings, "backed-up", fill_later_home)
+    return copy_home(empty_home, "backed-up", fill_later_home)
 
 
-def fill_later_home(settings: Settings) -> None:
-    copy_scored_home(settings, {"a.csv": CSV})
-    back_up(settings, settings.home / "backup", quiet)
-    drop(settings, "b.csv", MORE)
+def fill_later_home(home: Home) -> None:
+    copy_scored_home(home, {"a.csv": CSV})
+    back_up(home, home.folder / "backup", quiet)
+    drop(home, "b.csv", MORE)
     run()
 
 
@@ -43,8 +43,8 @@ def quiet(said: str) -> None:
     pass
 
 
-def test_what_came_in_after_the_backup_is_scored_anew(later_home: Settings) -> None:
-    restore(later_home, later_home.home / "backup", quiet)
+def test_what_came_in_after_the_backup_is_scored_anew(later_home: Home) -> None:
+    restore(later_home, later_home.folder / "backup", quiet)
     assert count(later_home, "scored_reviews") == 2
     run()
     assert count(later_home, "scored_reviews") == 3
@@ -52,9 +52,7 @@ def test_what_came_in_after_the_backup_is_scored_anew(later_home: Settings) -> N
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbage", "missing"])
-def test_a_damaged_database_is_named_and_rebuilt_from_backup_and_inbox(
-    later_home: Settings, damage: str
-) -> None:
+def test_a_damaged_database_is_named_and_rebuilt_from_backup_and_inbox(later_home: Home, damage: str) -> None:
     content = later_home.warehouse.read_bytes()
     if damage == "missing":
         later_home.warehouse.unlink()
@@ -62,29 +60,29 @@ def test_a_damaged_database_is_named_and_rebuilt_from_backup_and_inbox(
         later_home.warehouse.write_bytes(content[:5000] if damage == "cut" else b"\0" * len(content))
         with pytest.raises(WarehouseError, match="reviews restore BACKUP"):
             run()
-    restore(later_home, later_home.home / "backup", quiet)
+    restore(later_home, later_home.folder / "backup", quiet)
     run()
     assert count(later_home, "scored_reviews") == 3
     run_verify(later_home, quiet)
 
 
-def test_the_database_before_it_is_kept(later_home: Settings) -> None:
-    restore(later_home, later_home.home / "backup", quiet)
-    [kept] = later_home.home.glob("reviews.replaced-*.duckdb")
+def test_the_database_before_it_is_kept(later_home: Home) -> None:
+    restore(later_home, later_home.folder / "backup", quiet)
+    [kept] = later_home.folder.glob("reviews.replaced-*.duckdb")
     with duckdb.connect(str(kept), read_only=True) as connection:
         assert connection.sql("select count(*) from scored_reviews").fetchall() == [(3,)]
 
 
-def test_a_bundle_that_was_lost_comes_back(home: Settings, tmp_path: Path) -> None:
+def test_a_bundle_that_was_lost_comes_back(home: Home, tmp_path: Path) -> None:
     back_up(home, tmp_path / "backup", quiet)
-    [bundle] = home.bundles_dir.iterdir()
+    [bundle] = home.bundles.iterdir()
     (bundle / "vocabulary.json").unlink()
     restore(home, tmp_path / "backup", quiet)
     drop(home, "b.csv", MORE)
     assert run().rows_scored == 1
 
 
-def test_a_backup_is_consistent_while_others_write(home: Settings, tmp_path: Path) -> None:
+def test_a_backup_is_consistent_while_others_write(home: Home, tmp_path: Path) -> None:
     stop = threading.Event()
 
     def write() -> None:
@@ -115,7 +113,7 @@ def test_a_backup_is_consistent_while_others_write(home: Settings, tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["reviews.duckdb", "manifest.json"])
-def test_a_damaged_backup_is_refused_and_changes_nothing(home: Settings, tmp_path: Path, name: str) -> None:
+def test_a_damaged_backup_is_refused_and_changes_nothing(home: Home, tmp_path: Path, name: str) -> None:
     back_up(home, tmp_path / "backup", quiet)
     with (tmp_path / "backup" / name).open("r+b") as file:
         file.seek(100)
@@ -126,19 +124,19 @@ def test_a_damaged_backup_is_refused_and_changes_nothing(home: Settings, tmp_pat
     assert home.warehouse.read_bytes() == before
 
 
-def test_a_backup_that_lacks_a_file_is_refused(home: Settings, tmp_path: Path) -> None:
+def test_a_backup_that_lacks_a_file_is_refused(home: Home, tmp_path: Path) -> None:
     back_up(home, tmp_path / "backup", quiet)
     next((tmp_path / "backup").rglob("vocabulary.json")).unlink()
     with pytest.raises(ReviewsError, match=r"vocabulary\.json is missing"):
         restore(home, tmp_path / "backup", quiet)
 
 
-def test_a_folder_that_is_no_backup_is_refused(home: Settings, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_backup_is_refused(home: Home, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no backup"):
         restore(home, tmp_path, quiet)
 
 
-def test_a_backup_of_a_newer_version_is_refused_and_changes_nothing(home: Settings, tmp_path: Path) -> None:
+def test_a_backup_of_a_newer_version_is_refused_and_changes_nothing(home: Home, tmp_path: Path) -> None:
     back_up(home, tmp_path / "backup", quiet)
     with duckdb.connect(str(tmp_path / "backup" / "reviews.duckdb")) as connection:
         connection.execute("insert into schema_migrations values (999, 'from the future', now(), null)")
@@ -151,24 +149,24 @@ def test_a_backup_of_a_newer_version_is_refused_and_changes_nothing(home: Settin
     assert home.warehouse.read_bytes() == before
 
 
-def test_an_existing_folder_is_not_written_into(home: Settings, tmp_path: Path) -> None:
+def test_an_existing_folder_is_not_written_into(home: Home, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is there already"):
         back_up(home, tmp_path, quiet)
 
 
-def test_the_oldest_of_the_backups_go(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_of_the_backups_go(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     for day in range(1, 10):
         monkeypatch.setattr(
             backups, "name_backup", lambda folder, day=day: folder / f"reviews-2026110{day}T000000Z"
         )
-        back_up(home, None, quiet)
-    assert [path.name[8:16] for path in sorted(home.backups_dir.iterdir())] == [
+        back_up(home, None, quiet, keep=7)
+    assert [path.name[8:16] for path in sorted(home.backups.iterdir())] == [
         f"2026110{day}" for day in range(3, 10)
     ]
 
 
 def test_files_that_were_moved_after_the_backup_are_scored_anew(
-    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     back_up(home, tmp_path / "backup", quiet)
     monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
@@ -181,19 +179,17 @@ def test_files_that_were_moved_after_the_backup_are_scored_anew(
     assert count(home, "scored_reviews") == 3
 
 
-def test_a_backup_does_not_go_into_the_inbox(home: Settings) -> None:
+def test_a_backup_does_not_go_into_the_inbox(home: Home) -> None:
     with pytest.raises(UsageError, match="lies in `inbox/` of the home"):
-        back_up(home, home.inbox_dir / "backup", quiet)
+        back_up(home, home.inbox / "backup", quiet)
 
 
-def test_a_backup_is_closed_to_other_users(home: Settings, tmp_path: Path) -> None:
+def test_a_backup_is_closed_to_other_users(home: Home, tmp_path: Path) -> None:
     back_up(home, tmp_path / "backup", quiet)
     assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
 
 
-def test_what_a_killed_backup_left_is_removed_and_one_that_goes_on_is_not(
-    home: Settings, tmp_path: Path
-) -> None:
+def test_what_a_killed_backup_left_is_removed_and_one_that_goes_on_is_not(home: Home, tmp_path: Path) -> None:
     gone, going_on = tmp_path / ".backup.999999999.tmp", tmp_path / f".backup.{os.getppid()}.tmp"
     strange = tmp_path / ".other.999999999.tmp"
     for folder in (gone, going_on, strange):

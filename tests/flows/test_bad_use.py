@@ -1,4 +1,4 @@
-"""The bad use table: settings, parameters, SQL and bundles x defect, and the words and exit status that each gets.
+"""The bad use table: home, parameters, SQL and bundles x defect, and the words and exit status that each gets.
 
 Bad files, rows and archives have tables of their own: tests/unit/test_bad_input.py and tests/unit/test_archive.py.
 """
@@ -16,7 +16,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from deployments.settings import Settings, load_settings
+from data_contracts.storage.home import Home
 from flows.command.cli import main
 from models.bundle.folder import fingerprint_bundle
 from tasks.warehouse.connection import open_warehouse
@@ -37,7 +37,7 @@ class Use:
     says: str
     status: int = WRONG
     environment: dict[str, str] = field(default_factory=dict)
-    prepare: Callable[[Settings], object] = lambda settings: None
+    prepare: Callable[[Home], object] = lambda home: None
 
 
 def setting(name: str, value: str, says: str, *, command: tuple[str, ...] = ("models",), **more: str) -> Use:
@@ -52,48 +52,48 @@ def sql(defect: str, query: str, says: str, status: int = FAILED) -> Use:
     return Use("sql", defect, ("sql", query), says, status)
 
 
-def bundle(defect: str, prepare: Callable[[Settings], object], says: str) -> Use:
+def bundle(defect: str, prepare: Callable[[Home], object], says: str) -> Use:
     return Use("bundle", defect, ("score",), says, FAILED, {}, prepare)
 
 
-def champion(settings: Settings) -> Path:
-    [folder] = settings.bundles_dir.iterdir()
+def champion(home: Home) -> Path:
+    [folder] = home.bundles.iterdir()
     return folder
 
 
 def change_facts(
     change: Callable[[dict[str, object]], object], *, bless: bool = False
-) -> Callable[[Settings], None]:
+) -> Callable[[Home], None]:
     """Change a bundle's description; with `bless` so that fingerprints fit, as a forger would."""
 
-    def prepare(settings: Settings) -> None:
-        path = champion(settings) / "bundle.json"
+    def prepare(home: Home) -> None:
+        path = champion(home) / "bundle.json"
         facts = json.loads(path.read_text())
         change(facts)
         path.write_text(json.dumps(facts))
         if bless:
-            bless_bundle(settings)
+            bless_bundle(home)
 
     return prepare
 
 
-def bless_bundle(settings: Settings) -> None:
-    with open_warehouse(settings.warehouse, write=True) as connection:
-        fingerprint = fingerprint_bundle(champion(settings))
+def bless_bundle(home: Home) -> None:
+    with open_warehouse(home.warehouse, write=True) as connection:
+        fingerprint = fingerprint_bundle(champion(home))
         connection.execute("update models set bundle_fingerprint = ?", [fingerprint]).fetchall()
 
 
-def overwrite(name: str, content: bytes, *, bless: bool = False) -> Callable[[Settings], None]:
-    def prepare(settings: Settings) -> None:
-        (champion(settings) / name).write_bytes(content)
+def overwrite(name: str, content: bytes, *, bless: bool = False) -> Callable[[Home], None]:
+    def prepare(home: Home) -> None:
+        (champion(home) / name).write_bytes(content)
         if bless:
-            bless_bundle(settings)
+            bless_bundle(home)
 
     return prepare
 
 
-def unpromote(settings: Settings) -> None:
-    with open_warehouse(settings.warehouse, write=True) as connection:
+def unpromote(home: Home) -> None:
+    with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute("delete from promotions").fetchall()
 
 
@@ -255,7 +255,7 @@ TABLE = [
     sql("a function that is none", "select sentiment_of('good')", "does not exist"),
     sql("a number out of range", "select 1::tinyint * 1000::tinyint", "The query failed: Conversion Error"),
     sql("a text that is no date", "select 'yesterday'::date", "The query failed: Conversion Error"),
-    bundle("folder gone", lambda settings: shutil.rmtree(champion(settings)), "there is no such bundle"),
+    bundle("folder gone", lambda home: shutil.rmtree(champion(home)), "there is no such bundle"),
     bundle("weights altered", overwrite("model.keras", b"other"), "was altered after it was trained"),
     bundle("graph altered", overwrite("scorer.onnx", b"other"), "was altered"),
     bundle("words altered", overwrite("vocabulary.json", b"[]"), "was altered"),
@@ -296,15 +296,15 @@ TABLE = [
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a champion and a scored file, to be copied."""
-    return copy_scored_home(Settings(tmp_path_factory.mktemp("bad-use") / "home"), {"a.csv": CSV}).home
+    return copy_scored_home(Home(tmp_path_factory.mktemp("bad-use") / "home"), {"a.csv": CSV}).folder
 
 
 @pytest.fixture
-def home(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def home(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     shutil.copytree(template, tmp_path / "home")
     monkeypatch.setenv("REVIEWS_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    return load_settings()
+    return Home(tmp_path / "home")
 
 
 def call(use: Use) -> Result:
@@ -312,7 +312,7 @@ def call(use: Use) -> Result:
 
 
 @pytest.mark.parametrize("use", TABLE, ids=lambda use: f"{use.what}: {use.defect}")
-def test_bad_use_ends_with_its_status_and_words_of_our_own(home: Settings, use: Use) -> None:
+def test_bad_use_ends_with_its_status_and_words_of_our_own(home: Home, use: Use) -> None:
     use.prepare(home)
     if use.what == "bundle":
         drop(home, "new.csv", "text\ngood plot\n")
@@ -407,7 +407,7 @@ def test_a_setting_that_there_is_not_is_told_once_on_standard_error() -> None:
 
 
 @pytest.mark.parametrize("use", [use for use in TABLE if use.what == "bundle"], ids=lambda use: use.defect)
-def test_a_refused_bundle_scores_nothing(home: Settings, use: Use) -> None:
+def test_a_refused_bundle_scores_nothing(home: Home, use: Use) -> None:
     use.prepare(home)
     drop(home, "new.csv", "text\ngood plot\n")
     call(use)
@@ -419,7 +419,7 @@ def test_no_two_rows_of_the_table_are_alike() -> None:
     assert len({(use.what, use.defect) for use in TABLE}) == len(TABLE)
 
 
-def test_a_model_that_was_trained_and_not_promoted_does_not_score(home: Settings) -> None:
+def test_a_model_that_was_trained_and_not_promoted_does_not_score(home: Home) -> None:
     folder = write_small_bundle(home, seed=5)
     drop(home, "new.csv", "text\ngood plot\n")
     result = CliRunner().invoke(main, ("score", "--model", folder.name))

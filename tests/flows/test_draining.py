@@ -38,16 +38,16 @@ def client() -> Iterator[SyncPrefectClient]:
 
 
 @pytest.fixture
-def home(settings: Settings, client: SyncPrefectClient) -> Settings:
+def stopped(settings: Settings, client: SyncPrefectClient) -> Settings:
     """A home whose `reviews up` is stopped, with the pool; it does not wait."""
-    settings.prefect_dir.mkdir(parents=True)
+    settings.home.prefect.mkdir(parents=True)
     make_pool()
     client.update_work_pool(POOL, WorkPoolUpdate(is_paused=False))
     return replace(settings, drain_seconds=0)
 
 
 @pytest.fixture
-def run_id(home: Settings, client: SyncPrefectClient) -> UUID:
+def run_id(stopped: Settings, client: SyncPrefectClient) -> UUID:
     """A run of a deployment that goes on, with a task run that does too."""
     flow_id = client.create_flow(nothing)
     deployment_id = client.create_deployment(flow_id, "train-model", work_pool_name=POOL)
@@ -69,7 +69,7 @@ def read_states(client: SyncPrefectClient, run_id: UUID) -> tuple[State[object],
 
 
 def test_a_stop_waits_for_the_run_that_goes_on_and_says_so(
-    home: Settings, client: SyncPrefectClient, run_id: UUID, capsys: pytest.CaptureFixture[str]
+    stopped: Settings, client: SyncPrefectClient, run_id: UUID, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def complete() -> None:
         with get_client(sync_client=True) as own:
@@ -77,46 +77,48 @@ def test_a_stop_waits_for_the_run_that_goes_on_and_says_so(
 
     timer = threading.Timer(1, complete)
     timer.start()
-    drain(replace(home, drain_seconds=60), threading.Event())
+    drain(replace(stopped, drain_seconds=60), threading.Event())
     timer.join()
     assert read_states(client, run_id)[0].type is StateType.COMPLETED
     assert "Waiting up to 60 s for" in capsys.readouterr().out
 
 
 def test_a_run_that_does_not_end_in_time_is_cancelled_with_the_reason_and_its_task_runs_end(
-    home: Settings, client: SyncPrefectClient, run_id: UUID
+    stopped: Settings, client: SyncPrefectClient, run_id: UUID
 ) -> None:
-    drain(home, threading.Event())
+    drain(stopped, threading.Event())
     state, task_states = read_states(client, run_id)
     assert (state.type, state.message) == (StateType.CANCELLED, MESSAGE)
     assert task_states == ["CRASHED"]
 
 
-def test_a_stop_that_is_not_to_wait_does_not(home: Settings, client: SyncPrefectClient, run_id: UUID) -> None:
+def test_a_stop_that_is_not_to_wait_does_not(
+    stopped: Settings, client: SyncPrefectClient, run_id: UUID
+) -> None:
     is_enough = threading.Event()
     is_enough.set()
-    drain(replace(home, drain_seconds=3600), is_enough)
+    drain(replace(stopped, drain_seconds=3600), is_enough)
     assert read_states(client, run_id)[0].type is StateType.CANCELLED
 
 
 def test_the_worker_gets_no_runs_after_a_stop_until_the_next_start(
-    home: Settings, client: SyncPrefectClient
+    stopped: Settings, client: SyncPrefectClient
 ) -> None:
-    drain(home, threading.Event())
+    drain(stopped, threading.Event())
     assert client.read_work_pool(POOL).is_paused
-    resume_pool(home)
+    resume_pool(stopped)
     assert not client.read_work_pool(POOL).is_paused
 
 
-def test_a_pool_that_a_user_paused_stays_so(home: Settings, client: SyncPrefectClient) -> None:
+def test_a_pool_that_a_user_paused_stays_so(stopped: Settings, client: SyncPrefectClient) -> None:
     client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
-    drain(home, threading.Event())
-    resume_pool(home)
+    drain(stopped, threading.Event())
+    resume_pool(stopped)
     assert client.read_work_pool(POOL).is_paused
 
 
 def test_an_abandoned_run_is_ended_once_and_its_task_runs_with_it(
-    home: Settings, client: SyncPrefectClient, run_id: UUID
+    stopped: Settings, client: SyncPrefectClient, run_id: UUID
 ) -> None:
     assert (end_abandoned_runs(), end_abandoned_runs()) == (1, 0)
     state, task_states = read_states(client, run_id)

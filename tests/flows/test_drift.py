@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from data_contracts.errors import ContractError
-from deployments.settings import Settings, load_settings
+from data_contracts.storage.home import Home
+from deployments.settings import load_settings
 from flows.score_reviews import ScoringSummary, score_reviews
 from tests.support.small_home import ask, copy_home, promote_small_model
 
@@ -20,21 +21,21 @@ LONG_REVIEWS = {
 STARS = {"scores": [0.0, 1.0], "stars": [6.0, 6.5], "interval": {"title": 1.0, "review": 3.0}}
 
 
-def fill_judged_home(settings: Settings) -> None:
-    settings.inbox_dir.mkdir(parents=True)
-    promote_small_model(settings, more_facts={"reference": {"token_count": LONG_REVIEWS}, "rating": STARS})
+def fill_judged_home(home: Home) -> None:
+    home.inbox.mkdir(parents=True)
+    promote_small_model(home, more_facts={"reference": {"token_count": LONG_REVIEWS}, "rating": STARS})
 
 
 @pytest.fixture
-def judged_home(settings: Settings) -> Settings:
+def judged_home(home: Home) -> Home:
     """A home whose model was judged on reviews of some 200 words."""
-    return copy_home(settings, "judged", fill_judged_home)
+    return copy_home(home, "judged", fill_judged_home)
 
 
-def drop_reviews(settings: Settings, words: int) -> None:
+def drop_reviews(home: Home, words: int) -> None:
     rows = [{"review_id": str(number), "text": f"good {number} " * (words // 2)} for number in range(200)]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (settings.inbox_dir / f"{words}.jsonl").write_text(lines, "utf-8")
+    (home.inbox / f"{words}.jsonl").write_text(lines, "utf-8")
 
 
 def score() -> ScoringSummary:
@@ -43,12 +44,12 @@ def score() -> ScoringSummary:
     return summary
 
 
-def list_results(settings: Settings) -> list[tuple[Any, ...]]:
+def list_results(home: Home) -> list[tuple[Any, ...]]:
     query = "SELECT rule, severity, success FROM contract_results WHERE boundary = 'drift'"
-    return ask(settings.published, query)
+    return ask(home.published, query)
 
 
-def test_a_run_of_other_reviews_warns_and_its_scores_stand(judged_home: Settings) -> None:
+def test_a_run_of_other_reviews_warns_and_its_scores_stand(judged_home: Home) -> None:
     drop_reviews(judged_home, words=10)
     (words,) = score().drifted
     assert words.startswith("token_count: PSI ")
@@ -57,9 +58,9 @@ def test_a_run_of_other_reviews_warns_and_its_scores_stand(judged_home: Settings
 
 
 @pytest.mark.server
-def test_the_message_of_a_run_tells_of_drift_and_of_quarantined_rows(judged_home: Settings) -> None:
+def test_the_message_of_a_run_tells_of_drift_and_of_quarantined_rows(judged_home: Home) -> None:
     drop_reviews(judged_home, words=10)
-    (judged_home.inbox_dir / "blank.csv").write_text("text\n   \ngood film\n", "utf-8")
+    (judged_home.inbox / "blank.csv").write_text("text\n   \ngood film\n", "utf-8")
     state: Any = score_reviews(return_state=True)
     assert state.message.startswith(
         "201 reviews of 2 files scored, 1 row quarantined. Drift: token_count: PSI "
@@ -67,7 +68,7 @@ def test_the_message_of_a_run_tells_of_drift_and_of_quarantined_rows(judged_home
 
 
 def test_where_drift_is_an_error_the_run_fails_and_its_scores_stand(
-    judged_home: Settings, monkeypatch: pytest.MonkeyPatch
+    judged_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REVIEWS_DRIFT", "error")
     drop_reviews(judged_home, words=10)
@@ -78,21 +79,21 @@ def test_where_drift_is_an_error_the_run_fails_and_its_scores_stand(
     assert score().rows_scored == 0
 
 
-def test_a_run_of_like_reviews_says_nothing(judged_home: Settings) -> None:
+def test_a_run_of_like_reviews_says_nothing(judged_home: Home) -> None:
     drop_reviews(judged_home, words=190)
     drop_reviews(judged_home, words=210)
     assert score().drifted == ()
     assert list_results(judged_home) == [("token_count_like_held_out", "warning", True)]
 
 
-def test_a_model_without_a_reference_is_not_judged(scoring_home: Settings) -> None:
+def test_a_model_without_a_reference_is_not_judged(scoring_home: Home) -> None:
     drop_reviews(scoring_home, words=10)
     assert score().drifted == ()
     assert list_results(scoring_home) == []
 
 
-def test_the_stars_of_a_score_are_those_of_the_bundle(judged_home: Settings) -> None:
-    (judged_home.inbox_dir / "a.csv").write_text("text\ngood film\n", "utf-8")
+def test_the_stars_of_a_score_are_those_of_the_bundle(judged_home: Home) -> None:
+    (judged_home.inbox / "a.csv").write_text("text\ngood film\n", "utf-8")
     score()
     query = "SELECT max(abs(predicted_rating - (6 + score / 2))) < 1e-9 FROM scored_reviews"
     assert ask(judged_home.published, query) == [(True,)]

@@ -39,18 +39,18 @@ def quiet(said: str) -> None:
 
 def use_every_command(folder: Path) -> None:
     """Ingest, write a bundle, score, publish, move the file, export, back up, forget and restore, bundle included."""
-    settings = load_settings()
+    home = load_settings().home
     ingest_small_archive(folder)
-    bundle = build_small_bundle(settings.bundles_dir)
-    record_model(settings.warehouse, read_facts(bundle))
-    promote_model(settings.warehouse, bundle.name, "for a test")
-    drop(settings, "a.csv", CSV)
+    bundle = build_small_bundle(home.bundles)
+    record_model(home.warehouse, read_facts(bundle))
+    promote_model(home.warehouse, bundle.name, "for a test")
+    drop(home, "a.csv", CSV)
     run()
-    export(settings, None, ExportRequest(only_new=True))
-    back_up(settings, settings.home / "backup", quiet)
-    forget(settings, ForgetRequest("a", None, "ann"), quiet)
-    (next(settings.bundles_dir.iterdir()) / "vocabulary.json").unlink()
-    restore(settings, settings.home / "backup", quiet)
+    export(home, None, ExportRequest(only_new=True))
+    back_up(home, home.folder / "backup", quiet)
+    forget(home, ForgetRequest("a", None, "ann"), quiet)
+    (next(home.bundles.iterdir()) / "vocabulary.json").unlink()
+    restore(home, home.folder / "backup", quiet)
 
 
 def list_content(path: Path) -> Iterable[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.command.actions.forget import ForgetRequest, forget
 from flows.command.cli import main
 from tests.conftest import PROJECT_ROOT
@@ -25,31 +25,31 @@ CSV = "review_id,movie_id,text\na,tt1,a good good film\nb,tt1,the bad plot\nc,tt
 
 
 @pytest.fixture
-def own_home(settings: Settings) -> Settings:
+def own_home(empty_home: Home) -> Home:
     """A home that the test may change."""
-    return copy_home(settings, "explained", fill_home)
+    return copy_home(empty_home, "explained", fill_home)
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home that tests only ask."""
-    return copy_home(Settings(tmp_path_factory.mktemp("explained") / "home"), "explained", fill_home)
+    return copy_home(Home(tmp_path_factory.mktemp("explained") / "home"), "explained", fill_home)
 
 
-def fill_home(settings: Settings) -> None:
+def fill_home(home: Home) -> None:
     """Score two reviews and set a row aside."""
-    folder = write_small_bundle(settings, strength=STRENGTH)
-    promote_model(settings.warehouse, folder.name, "for a test")
-    drop(settings, "a.csv", CSV)
+    folder = write_small_bundle(home, strength=STRENGTH)
+    promote_model(home.warehouse, folder.name, "for a test")
+    drop(home, "a.csv", CSV)
     run()
 
 
-def call(settings: Settings, *arguments: str, stdin: str | bytes | None = None) -> Result:
-    environment = {"REVIEWS_HOME": str(settings.home)}
+def call(home: Home, *arguments: str, stdin: str | bytes | None = None) -> Result:
+    environment = {"REVIEWS_HOME": str(home.folder)}
     return CliRunner().invoke(main, ["explain", *arguments], input=stdin, env=environment)
 
 
-def test_a_review_is_explained_with_the_score_that_the_database_has(home: Settings) -> None:
+def test_a_review_is_explained_with_the_score_that_the_database_has(home: Home) -> None:
     found = json.loads(call(home, "a", "--format", "json").stdout)
     [(score, model_id)] = ask(
         home.published, "select score, model_id from latest_scores where review_id = 'a'"
@@ -58,19 +58,19 @@ def test_a_review_is_explained_with_the_score_that_the_database_has(home: Settin
     assert (found["model_id"], found["text"], found["words_read"]) == (model_id, "a good good film", 4)
 
 
-def test_a_row_is_explained_by_its_name(home: Settings) -> None:
+def test_a_row_is_explained_by_its_name(home: Home) -> None:
     [(sha,)] = ask(home.published, "select distinct source_sha256 from source_reviews")
     assert f"Review b of movie tt1, row {sha[:12]}:2 of a.csv" in call(home, f"{sha[:8]}:2").stdout
 
 
-def test_a_text_from_the_command_line_and_one_from_standard_input_are_explained_alike(home: Settings) -> None:
+def test_a_text_from_the_command_line_and_one_from_standard_input_are_explained_alike(home: Home) -> None:
     given, read = call(home, "--text", "a good film"), call(home, "-", stdin="a good film")
     assert (given.exit_code, read.exit_code) == (0, 0)
     assert given.stdout == read.stdout
     assert "A text that is in no table" in given.stdout
 
 
-def test_another_promoted_model_can_be_asked(own_home: Settings) -> None:
+def test_another_promoted_model_can_be_asked(own_home: Home) -> None:
     [(first,)] = ask(own_home.published, "select model_id from promotions")
     second = promote_small_model(own_home, seed=1).name
     drop(own_home, "b.csv", "text\na film\n")
@@ -79,7 +79,7 @@ def test_another_promoted_model_can_be_asked(own_home: Settings) -> None:
     assert f"by {first}" in call(own_home, "a", "--model", first).stdout
 
 
-def test_a_page_is_written_beside_the_answer(home: Settings, tmp_path: Path) -> None:
+def test_a_page_is_written_beside_the_answer(home: Home, tmp_path: Path) -> None:
     result = call(home, "a", "--html", str(tmp_path / "why.html"), "--format", "json")
     assert json.loads(result.stdout)["words"]
     assert f"Wrote {tmp_path / 'why.html'}" in result.stderr
@@ -101,52 +101,50 @@ def test_a_page_is_written_beside_the_answer(home: Settings, tmp_path: Path) -> 
         (["a", "--format", "xml"], "'xml' is not one of", 2),
     ],
 )
-def test_bad_use_is_named_with_its_status(
-    home: Settings, arguments: list[str], says: str, status: int
-) -> None:
+def test_bad_use_is_named_with_its_status(home: Home, arguments: list[str], says: str, status: int) -> None:
     result = call(home, *arguments)
     assert says in result.output
     assert (result.exit_code, "Traceback" in result.output) == (status, False)
 
 
-def test_standard_input_that_is_not_utf_8_is_wrong_usage(home: Settings) -> None:
+def test_standard_input_that_is_not_utf_8_is_wrong_usage(home: Home) -> None:
     result = call(home, "-", stdin=b"caf\xe9")
     assert (result.exit_code, "not UTF-8 (at byte 3)" in result.output) == (2, True)
 
 
-def test_before_anything_is_published_the_next_step_is_named(settings: Settings) -> None:
-    result = call(settings, "a")
+def test_before_anything_is_published_the_next_step_is_named(empty_home: Home) -> None:
+    result = call(empty_home, "a")
     assert (result.exit_code, "nothing has been published yet" in result.output) == (1, True)
-    assert not settings.home.exists()
+    assert not empty_home.folder.exists()
 
 
-def test_a_model_that_was_never_promoted_explains_nothing(own_home: Settings) -> None:
+def test_a_model_that_was_never_promoted_explains_nothing(own_home: Home) -> None:
     other = write_small_bundle(own_home, seed=1).name
     result = call(own_home, "a", "--model", other)
     assert (result.exit_code, "was never promoted" in result.output) == (1, True)
 
 
-def test_an_altered_model_explains_nothing(own_home: Settings) -> None:
-    [bundle] = own_home.bundles_dir.iterdir()
+def test_an_altered_model_explains_nothing(own_home: Home) -> None:
+    [bundle] = own_home.bundles.iterdir()
     (bundle / "vocabulary.json").write_text("[]")
     result = call(own_home, "a")
     assert (result.exit_code, "was altered after it was trained" in result.output) == (1, True)
 
 
-def test_what_was_forgotten_is_not_explained(own_home: Settings) -> None:
+def test_what_was_forgotten_is_not_explained(own_home: Home) -> None:
     forget(own_home, ForgetRequest("a", None, "ann"), lambda said: None)
     assert "No scored review or row is named 'a'. Next:" in call(own_home, "a").output
 
 
 @pytest.mark.process
-def test_neither_tensorflow_nor_prefect_is_loaded(home: Settings) -> None:
+def test_neither_tensorflow_nor_prefect_is_loaded(home: Home) -> None:
     script = (
         "import sys; from flows.command.cli import main\n"
         "try: main(sys.argv[1:])\n"
         "except SystemExit: pass\n"
         "print('LOADED', sorted({name.split('.')[0] for name in sys.modules}))"
     )
-    command = [sys.executable, "-c", script, "--home", str(home.home), "explain", "a"]
+    command = [sys.executable, "-c", script, "--home", str(home.folder), "explain", "a"]
     result = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
     said, loaded = result.stdout.split("LOADED ")
     assert "Review a of movie tt1" in said
@@ -155,12 +153,12 @@ def test_neither_tensorflow_nor_prefect_is_loaded(home: Settings) -> None:
 
 
 @pytest.mark.process
-def test_a_terminal_shows_colours_and_signs(home: Settings) -> None:
-    seen = run_in_terminal(home.home, "explain", "b")
+def test_a_terminal_shows_colours_and_signs(home: Home) -> None:
+    seen = run_in_terminal(home.folder, "explain", "b")
     assert seen.status == 0
     assert re.search(r"\x1b\[[0-9;]*38;5;", seen.text)
     plain = re.sub(r"\x1b\[[0-9;]*m", "", seen.text)
-    without = run_in_terminal(home.home, "explain", "b", environment={"NO_COLOR": "1"}).text
+    without = run_in_terminal(home.folder, "explain", "b", environment={"NO_COLOR": "1"}).text
     assert not re.search(r"\x1b\[[0-9;]*38", without)
     assert re.sub(r"\x1b\[[0-9;]*m", "", without) == plain
     assert re.search(r"[a-z]+\[[+-]\d\.\d\d\]", plain)

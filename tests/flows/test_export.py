@@ -8,7 +8,8 @@ import duckdb
 import pytest
 
 from data_contracts.errors import UsageError
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
+from deployments.settings import load_settings
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.export import export
 from flows.command.actions.forget import ForgetRequest, forget
@@ -23,17 +24,17 @@ ROWS = f"review_id,text\nr1,good film\nr2,a bad {SECRET} plot\nr3,{'bad ' * 40}\
 KEYS = "source_sha256, row_number, model_id, run_id"
 
 
-def do_export(settings: Settings, *, only_new: bool = False) -> str:
-    return export(settings, None, ExportRequest(only_new=only_new))
+def do_export(home: Home, *, only_new: bool = False) -> str:
+    return export(home, None, ExportRequest(only_new=only_new))
 
 
-def read(settings: Settings) -> list[tuple[Any, ...]]:
-    files = f"read_parquet('{settings.exports_dir}/**/*.parquet', hive_partitioning = true)"
+def read(home: Home) -> list[tuple[Any, ...]]:
+    files = f"read_parquet('{home.exports}/**/*.parquet', hive_partitioning = true)"
     return duckdb.execute(f"select {KEYS} from {files} order by all").fetchall()
 
 
-def expect(settings: Settings) -> list[tuple[Any, ...]]:
-    return ask(settings.published, f"select {KEYS} from scored_reviews order by all")
+def expect(home: Home) -> list[tuple[Any, ...]]:
+    return ask(home.published, f"select {KEYS} from scored_reviews order by all")
 
 
 def quiet(said: str) -> None:
@@ -41,23 +42,24 @@ def quiet(said: str) -> None:
 
 
 @pytest.fixture
-def home(settings: Settings) -> Settings:
+def home(home: Home) -> Home:
     """A home with two scored rows, which were exported, and one that was too long; its settings allow it now."""
-    return copy_home(settings, "exported", fill)
+    return copy_home(home, "exported", fill)
 
 
-def fill(settings: Settings) -> None:
-    copy_scoring_home(settings)
-    drop(settings, "a.csv", ROWS)
+def fill(home: Home) -> None:
+    copy_scoring_home(home)
+    drop(home, "a.csv", ROWS)
+    settings = load_settings()
     strict = replace(settings, limits=replace(settings.limits, max_text_chars=100))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("flows.score_reviews.load_settings", lambda: strict)
         run()
-    assert do_export(settings).startswith("Exported 2 scored rows")
+    assert do_export(home).startswith("Exported 2 scored rows")
 
 
-def test_released_rows_and_later_models_scores_come_with_the_next_new_export(home: Settings) -> None:
-    release(home, Choice(), "utf-8", "ann", quiet)
+def test_released_rows_and_later_models_scores_come_with_the_next_new_export(home: Home) -> None:
+    release(load_settings(), Choice(), "utf-8", "ann", quiet)
     assert do_export(home, only_new=True).startswith("Exported 1 scored row ")
     promote_small_model(home, seed=1)
     run(rescore=True)
@@ -66,10 +68,10 @@ def test_released_rows_and_later_models_scores_come_with_the_next_new_export(hom
     assert read(home) == expect(home)
 
 
-def test_forgetting_names_the_export_which_is_then_made_anew_without_it(home: Settings) -> None:
+def test_forgetting_names_the_export_which_is_then_made_anew_without_it(home: Home) -> None:
     said: list[str] = []
     forget(home, ForgetRequest("r2", None, "ann"), said.append)
-    assert f"  may still hold it: {home.exports_dir}" in said
+    assert f"  may still hold it: {home.exports}" in said
     assert any("`reviews export` without --new" in line for line in said)
     assert len(read(home)) == 2
     do_export(home)
@@ -77,22 +79,22 @@ def test_forgetting_names_the_export_which_is_then_made_anew_without_it(home: Se
     assert len(read(home)) == 1
 
 
-def test_forgetting_names_no_export_where_there_is_none(home: Settings) -> None:
-    for path in sorted(home.exports_dir.rglob("*"), reverse=True):
+def test_forgetting_names_no_export_where_there_is_none(home: Home) -> None:
+    for path in sorted(home.exports.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
     said: list[str] = []
     forget(home, ForgetRequest("r2", None, "ann"), said.append)
     assert not [line for line in said if "export" in line]
 
 
-def test_a_release_after_forgetting_comes_with_the_next_new_export(home: Settings) -> None:
+def test_a_release_after_forgetting_comes_with_the_next_new_export(home: Home) -> None:
     forget(home, ForgetRequest("r1", None, "ann"), quiet)
     forget(home, ForgetRequest("r2", None, "ann"), quiet)
-    release(home, Choice(), "utf-8", "ann", quiet)
+    release(load_settings(), Choice(), "utf-8", "ann", quiet)
     assert do_export(home, only_new=True).startswith("Exported 1 scored row ")
 
 
-def test_after_a_restore_to_before_the_export_a_new_one_is_refused(home: Settings, tmp_path: Path) -> None:
+def test_after_a_restore_to_before_the_export_a_new_one_is_refused(home: Home, tmp_path: Path) -> None:
     back_up(home, tmp_path / "backup", quiet)
     drop(home, "b.csv", "review_id,text\nb1,good plot\nb2,bad film\n")
     run()
@@ -110,7 +112,7 @@ def test_after_a_restore_to_before_the_export_a_new_one_is_refused(home: Setting
 
 
 def test_after_forgetting_a_row_and_a_restore_no_other_row_of_its_file_is_exported_twice(
-    home: Settings, tmp_path: Path
+    home: Home, tmp_path: Path
 ) -> None:
     back_up(home, tmp_path / "backup", quiet)
     drop(home, "b.csv", "review_id,text\nb1,good plot\nb2,bad film\n")
@@ -128,7 +130,7 @@ def test_after_forgetting_a_row_and_a_restore_no_other_row_of_its_file_is_export
 
 
 def test_a_file_of_which_every_row_was_forgotten_stops_no_new_export_after_a_restore(
-    home: Settings, tmp_path: Path
+    home: Home, tmp_path: Path
 ) -> None:
     back_up(home, tmp_path / "backup", quiet)
     drop(home, "b.csv", "review_id,movie_id,text\nb1,tt9,good plot\nb2,tt9,bad film\n")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import UsageError
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.forget import ForgetRequest, forget
 from flows.command.actions.verify import run_verify
@@ -19,19 +19,19 @@ SECRET = "zebrafish"
 CSV = f"review_id,movie_id,text\nr1,tt1,good film\nr2,tt2,a bad {SECRET} plot\nr3,tt2,...\n"
 
 
-def do_forget(settings: Settings, name: str, kind: str | None = None) -> str:
+def do_forget(home: Home, name: str, kind: str | None = None) -> str:
     said: list[str] = []
-    forget(settings, ForgetRequest(name, kind, "ann", "asked for"), said.append)
+    forget(home, ForgetRequest(name, kind, "ann", "asked for"), said.append)
     return "\n".join(said)
 
 
 @pytest.fixture
-def home(settings: Settings) -> Settings:
-    return copy_scored_home(settings, {"a.csv": CSV})
+def home(home: Home) -> Home:
+    return copy_scored_home(home, {"a.csv": CSV})
 
 
 @pytest.mark.parametrize(("name", "kind", "left"), [("r2", None, 1), ("tt2", None, 1), ("r3", None, 2)])
-def test_rows_leave_every_table_and_the_copy(home: Settings, name: str, kind: str | None, left: int) -> None:
+def test_rows_leave_every_table_and_the_copy(home: Home, name: str, kind: str | None, left: int) -> None:
     do_forget(home, name, kind)
     for database in (home.warehouse, home.published):
         assert ask(database, "select count(*) from source_reviews") == [(left,)]
@@ -39,20 +39,20 @@ def test_rows_leave_every_table_and_the_copy(home: Settings, name: str, kind: st
     run_verify(home, lambda said: None)
 
 
-def test_a_trace_without_the_text_stays(home: Settings) -> None:
+def test_a_trace_without_the_text_stays(home: Home) -> None:
     do_forget(home, "r2")
     columns = "row_number, was_quarantined, reason, forgotten_by"
     assert ask(home.published, f"select {columns} from forgotten_rows") == [(2, False, "asked for", "ann")]
 
 
-def test_no_byte_of_it_is_left_in_the_databases(home: Settings) -> None:
+def test_no_byte_of_it_is_left_in_the_databases(home: Home) -> None:
     text = SECRET.encode()
     assert text in home.warehouse.read_bytes() or text in home.published.read_bytes()
     do_forget(home, "r2")
-    assert not [path for path in home.home.rglob("*.duckdb*") if text in path.read_bytes()]
+    assert not [path for path in home.folder.rglob("*.duckdb*") if text in path.read_bytes()]
 
 
-def test_a_file_is_forgotten_by_its_sha_and_is_not_scored_again(home: Settings) -> None:
+def test_a_file_is_forgotten_by_its_sha_and_is_not_scored_again(home: Home) -> None:
     [(sha,)] = ask(home.warehouse, "select source_sha256 from scored_files")
     assert "Forgot 3 rows (file" in do_forget(home, sha)
     assert run().files_scored == 0
@@ -60,26 +60,26 @@ def test_a_file_is_forgotten_by_its_sha_and_is_not_scored_again(home: Settings) 
     run_verify(home, lambda said: None)
 
 
-def test_what_was_forgotten_is_not_scored_by_a_later_model(home: Settings) -> None:
+def test_what_was_forgotten_is_not_scored_by_a_later_model(home: Home) -> None:
     do_forget(home, "r2")
     promote_small_model(home, seed=1)
     assert run(rescore=True).rows_rescored == 1
     run_verify(home, lambda said: None)
 
 
-def test_files_and_backups_that_may_still_hold_it_are_named(home: Settings, tmp_path: Path) -> None:
+def test_files_and_backups_that_may_still_hold_it_are_named(home: Home, tmp_path: Path) -> None:
     back_up(home, None, lambda said: None)
     said = do_forget(home, "r2")
-    assert f"may still hold it: {home.inbox_dir / 'a.csv'}" in said
-    assert f"may still hold it: {home.backups_dir}" in said
+    assert f"may still hold it: {home.inbox / 'a.csv'}" in said
+    assert f"may still hold it: {home.backups}" in said
 
 
-def test_a_name_that_nothing_has_is_wrong_usage(home: Settings) -> None:
+def test_a_name_that_nothing_has_is_wrong_usage(home: Home) -> None:
     with pytest.raises(UsageError, match="no row has it as review or movie or file or text or row"):
         do_forget(home, "r99")
 
 
-def test_a_name_of_two_kinds_has_to_be_told_apart(home: Settings) -> None:
+def test_a_name_of_two_kinds_has_to_be_told_apart(home: Home) -> None:
     drop(home, "b.csv", "review_id,movie_id,text\ntt2,tt5,good film\n")
     run()
     with pytest.raises(UsageError, match="review and movie"):
@@ -87,7 +87,7 @@ def test_a_name_of_two_kinds_has_to_be_told_apart(home: Settings) -> None:
     assert "Forgot 1 row (review" in do_forget(home, "tt2", "review")
 
 
-def test_a_part_that_waits_for_its_commit_is_forgotten_too(home: Settings) -> None:
+def test_a_part_that_waits_for_its_commit_is_forgotten_too(home: Home) -> None:
     def die(part_dir: Path, warehouse: Path) -> None:
         raise KeyboardInterrupt
 
@@ -96,15 +96,15 @@ def test_a_part_that_waits_for_its_commit_is_forgotten_too(home: Settings) -> No
         patch.setattr(score_stages, "commit_parts", die)
         with pytest.raises(KeyboardInterrupt):
             score_reviews()
-    assert list(home.parts_dir.iterdir())
+    assert list(home.parts.iterdir())
     do_forget(home, "r9")
-    assert not list(home.parts_dir.iterdir())
+    assert not list(home.parts.iterdir())
     run()
     assert count(home, "source_reviews where review_id = 'r9'") == 0
 
 
 def test_a_command_that_is_killed_before_the_file_is_written_anew_is_finished_by_the_next_run(
-    home: Settings,
+    home: Home,
 ) -> None:
     def die(path: Path) -> None:
         raise KeyboardInterrupt
@@ -114,52 +114,52 @@ def test_a_command_that_is_killed_before_the_file_is_written_anew_is_finished_by
         with pytest.raises(KeyboardInterrupt):
             do_forget(home, "r2")
     run()
-    assert not list(home.home.glob(".*.to-rewrite"))
+    assert not list(home.folder.glob(".*.to-rewrite"))
     assert SECRET.encode() not in home.warehouse.read_bytes()
 
 
-def test_one_row_is_forgotten_by_its_name(home: Settings) -> None:
+def test_one_row_is_forgotten_by_its_name(home: Home) -> None:
     [(sha,)] = ask(home.warehouse, "select source_sha256 from scored_files")
     assert "Forgot 1 row (row" in do_forget(home, f"{sha[:12]}:3")
     assert count(home, "quarantined_rows") == 0
     run_verify(home, lambda said: None)
 
 
-def test_rows_without_an_id_that_hold_the_name_are_pointed_out(home: Settings) -> None:
+def test_rows_without_an_id_that_hold_the_name_are_pointed_out(home: Home) -> None:
     drop(home, "shape.csv", "review_id,text\nr7,good film\nr8,too,many,fields\n")
     run()
     with pytest.raises(UsageError, match="1 of the rows that were set aside have no id and hold it"):
         do_forget(home, "r8")
 
 
-def test_what_was_forgotten_stays_so_after_a_restore(home: Settings) -> None:
-    back_up(home, home.home / "backup", lambda said: None)
+def test_what_was_forgotten_stays_so_after_a_restore(home: Home) -> None:
+    back_up(home, home.folder / "backup", lambda said: None)
     do_forget(home, "r2")
-    restore(home, home.home / "backup", lambda said: None)
+    restore(home, home.folder / "backup", lambda said: None)
     assert count(home, "source_reviews where review_id = 'r2'") == 0
     assert count(home, "forgotten_rows") == 1
     assert SECRET.encode() not in home.warehouse.read_bytes() + home.published.read_bytes()
     run_verify(home, lambda said: None)
 
 
-def test_what_was_forgotten_is_left_out_when_its_file_is_scored_anew_after_a_restore(home: Settings) -> None:
-    back_up(home, home.home / "backup", lambda said: None)
+def test_what_was_forgotten_is_left_out_when_its_file_is_scored_anew_after_a_restore(home: Home) -> None:
+    back_up(home, home.folder / "backup", lambda said: None)
     drop(home, "later.csv", f"review_id,text\nr8,good film\nr9,the {SECRET} film\n")
     run()
     do_forget(home, "r9")
-    restore(home, home.home / "backup", lambda said: None)
+    restore(home, home.folder / "backup", lambda said: None)
     assert run().rows_scored == 1
     assert count(home, "source_reviews where review_id = 'r8'") == 1
     assert count(home, "source_reviews where review_id = 'r9'") == 0
     run_verify(home, lambda said: None)
 
 
-def test_files_that_were_moved_are_named(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_were_moved_are_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
     run()
-    assert f"may still hold it: {home.scored_dir}" in do_forget(home, "r2")
+    assert f"may still hold it: {home.scored}" in do_forget(home, "r2")
 
 
-def test_a_copy_that_no_run_has_seen_yet_is_named(home: Settings) -> None:
-    copy = drop(home, "late/copy.csv", (home.inbox_dir / "a.csv").read_bytes())
+def test_a_copy_that_no_run_has_seen_yet_is_named(home: Home) -> None:
+    copy = drop(home, "late/copy.csv", (home.inbox / "a.csv").read_bytes())
     assert f"may still hold it: {copy}\n" in do_forget(home, "r2")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from tasks.support.wording import escape_controls
 from tests.support.scoring_runs import copy_scored_home
 from tests.support.small_home import ask
@@ -29,11 +29,11 @@ WITHOUT_COLOURS = re.compile(r"\x1b\[[0134;]*m")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home with a hostile review that is scored and two that were set aside: a megabyte, and one without a word."""
     rows = [{"review_id": f"id {CODES}", "text": TEXT}, {"review_id": "big", "text": MEGABYTE}]
     content = "".join(f"{json.dumps(row)}\n" for row in rows)
-    home = copy_scored_home(Settings(tmp_path_factory.mktemp("hostile") / "home"), {"hostile.jsonl": content})
+    home = copy_scored_home(Home(tmp_path_factory.mktemp("hostile") / "home"), {"hostile.jsonl": content})
     assert ask(home.published, "select count(*) from quarantined_rows") == [(1,)]
     return home
 
@@ -47,64 +47,64 @@ def require_harmless(seen: Seen, codes: re.Pattern[str] | None = None) -> str:
     return text
 
 
-def name_row(settings: Settings, table: str) -> str:
-    [(row,)] = ask(settings.published, f"select left(source_sha256, 12) || ':' || row_number from {table}")
+def name_row(home: Home, table: str) -> str:
+    [(row,)] = ask(home.published, f"select left(source_sha256, 12) || ':' || row_number from {table}")
     return str(row)
 
 
-def test_sql_shows_a_hostile_review_as_text(home: Settings) -> None:
+def test_sql_shows_a_hostile_review_as_text(home: Home) -> None:
     query = "select * exclude (text), left(text, 70) as text from latest_scores"
     for form in ("table", "csv", "json"):
-        require_harmless(run_in_terminal(home.home, "sql", "--format", form, query))
-    seen = run_in_terminal(home.home, "sql", "--format", "csv", "select text from source_reviews")
+        require_harmless(run_in_terminal(home.folder, "sql", "--format", form, query))
+    seen = run_in_terminal(home.folder, "sql", "--format", "csv", "select text from source_reviews")
     text = require_harmless(seen)
     assert MARKUP in text
     assert SQL in text
     assert escape_controls(CODES) in text
 
 
-def test_sql_shows_a_megabyte_as_text(home: Settings) -> None:
+def test_sql_shows_a_megabyte_as_text(home: Home) -> None:
     query = "select raw::varchar as raw from quarantined_rows"
-    assert len(require_harmless(run_in_terminal(home.home, "sql", query))) < 1000
-    whole = require_harmless(run_in_terminal(home.home, "sql", "--format", "csv", query))
+    assert len(require_harmless(run_in_terminal(home.folder, "sql", query))) < 1000
+    whole = require_harmless(run_in_terminal(home.folder, "sql", "--format", "csv", query))
     assert whole.count("bad film") == 87_000
 
 
-def test_quarantine_show_shows_a_megabyte_as_text(home: Settings) -> None:
-    seen = run_in_terminal(home.home, "quarantine", "show", name_row(home, "quarantined_rows"))
+def test_quarantine_show_shows_a_megabyte_as_text(home: Home) -> None:
+    seen = run_in_terminal(home.folder, "quarantine", "show", name_row(home, "quarantined_rows"))
     text = require_harmless(seen)
     assert "text_too_long" in text
     assert text.count("bad film") == 87_000
 
 
-def test_quarantine_list_shows_hostile_names_as_text(home: Settings) -> None:
-    assert "text_too_long" in require_harmless(run_in_terminal(home.home, "quarantine", "list"))
+def test_quarantine_list_shows_hostile_names_as_text(home: Home) -> None:
+    assert "text_too_long" in require_harmless(run_in_terminal(home.folder, "quarantine", "list"))
 
 
-def test_explain_shows_a_hostile_review_as_text(home: Settings) -> None:
+def test_explain_shows_a_hostile_review_as_text(home: Home) -> None:
     name = name_row(home, "source_reviews")
-    text = require_harmless(run_in_terminal(home.home, "explain", name), OUR_CODES)
+    text = require_harmless(run_in_terminal(home.folder, "explain", name), OUR_CODES)
     assert "Review id \\x1b[31mred" in text
-    text = require_harmless(run_in_terminal(home.home, "explain", name, "--format", "json"))
+    text = require_harmless(run_in_terminal(home.folder, "explain", name, "--format", "json"))
     assert json.loads(text)["text"] == TEXT
 
 
-def test_explain_obeys_no_code_of_a_review_without_colours(home: Settings) -> None:
+def test_explain_obeys_no_code_of_a_review_without_colours(home: Home) -> None:
     seen = run_in_terminal(
-        home.home, "explain", name_row(home, "source_reviews"), environment={"NO_COLOR": "1"}
+        home.folder, "explain", name_row(home, "source_reviews"), environment={"NO_COLOR": "1"}
     )
     require_harmless(seen, WITHOUT_COLOURS)
 
 
-def test_explain_cuts_a_megabyte_to_what_is_read(home: Settings) -> None:
-    seen = run_in_terminal(home.home, "explain", "-", stdin=MEGABYTE.encode())
+def test_explain_cuts_a_megabyte_to_what_is_read(home: Home) -> None:
+    seen = run_in_terminal(home.folder, "explain", "-", stdin=MEGABYTE.encode())
     text = require_harmless(seen, OUR_CODES)
     assert "the last 12 read" in text
     assert len(text) < 3000
 
 
-def test_explain_shows_a_hostile_unknown_name_as_text(home: Settings) -> None:
-    seen = run_in_terminal(home.home, "explain", f"{SQL}{CODES}")
+def test_explain_shows_a_hostile_unknown_name_as_text(home: Home) -> None:
+    seen = run_in_terminal(home.folder, "explain", f"{SQL}{CODES}")
     assert seen.status == 2
     assert escape_controls(seen.text, keep="\n") == seen.text
     assert ask(home.published, "select count(*) from source_reviews") == [(1,)]

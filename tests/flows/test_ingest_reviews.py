@@ -6,12 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import ContractError, SourceError
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from tests.support.small_archive import list_files, write_archive
 from tests.support.small_home import ask, ingest
 
 
-def test_an_unknown_archive_is_refused_unless_it_is_accepted(settings: Settings, tmp_path: Path) -> None:
+def test_an_unknown_archive_is_refused_unless_it_is_accepted(home: Home, tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "mine.tar.gz")
     with pytest.raises(SourceError, match="--accept-unverified"):
         ingest(archive)
@@ -20,47 +20,45 @@ def test_an_unknown_archive_is_refused_unless_it_is_accepted(settings: Settings,
     assert summary.reviews == {"train": 6, "test": 6, "unsup": 3}
 
 
-def test_a_second_run_with_the_same_source_changes_nothing(settings: Settings, tmp_path: Path) -> None:
+def test_a_second_run_with_the_same_source_changes_nothing(home: Home, tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "mine.tar.gz")
     ingest(archive, accept_unverified=True)
-    before = (settings.reviews_dir / "train.parquet").stat().st_mtime_ns
+    before = (home.reviews / "train.parquet").stat().st_mtime_ns
     assert not ingest(archive, accept_unverified=True).changed
-    assert (settings.reviews_dir / "train.parquet").stat().st_mtime_ns == before
+    assert (home.reviews / "train.parquet").stat().st_mtime_ns == before
 
 
 def test_an_archive_that_breaks_its_contract_stops_the_flow_and_is_recorded(
-    settings: Settings, tmp_path: Path
+    home: Home, tmp_path: Path
 ) -> None:
     files = list_files()
     files["aclImdb/train/pos/0_2.txt"] = files.pop("aclImdb/train/pos/0_9.txt")
     archive = write_archive(tmp_path / "wrong.tar.gz", files)
     with pytest.raises(ContractError, match="expected"):
         ingest(archive, accept_unverified=True)
-    assert not list(settings.reviews_dir.glob("*.parquet"))
-    failed = ask(settings.warehouse, "select distinct boundary from contract_results where not success")
+    assert not list(home.reviews.glob("*.parquet"))
+    failed = ask(home.warehouse, "select distinct boundary from contract_results where not success")
     assert failed == [("archive",)]
-    assert ask(settings.warehouse, "select status from runs") == [("failed",)]
+    assert ask(home.warehouse, "select status from runs") == [("failed",)]
 
 
-def test_a_missing_archive_is_named(settings: Settings, tmp_path: Path) -> None:
+def test_a_missing_archive_is_named(home: Home, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"nothing\.tar\.gz"):
         ingest(tmp_path / "nothing.tar.gz")
 
 
-def test_the_real_archive_gives_its_known_rows_and_duplicates(
-    settings: Settings, stanford_archive: Path
-) -> None:
+def test_the_real_archive_gives_its_known_rows_and_duplicates(home: Home, stanford_archive: Path) -> None:
     summary = ingest(stanford_archive)
     assert summary.reviews == {"train": 25_000, "test": 25_000, "unsup": 50_000}
     assert summary.dataset == "stanford"
     duplicates = dict(
         ask(
-            settings.warehouse,
+            home.warehouse,
             "select rule, observed::int from contract_results where boundary = 'reviews' and not success",
         )
     )
     assert duplicates["texts_in_train_and_test"] == 123
-    train = pq.read_table(settings.reviews_dir / "train.parquet", columns=["label", "rating"])
+    train = pq.read_table(home.reviews / "train.parquet", columns=["label", "rating"])
     assert set(zip(*train.to_pydict().values(), strict=True)) == {
         (label, rating)
         for label, ratings in (("neg", range(1, 5)), ("pos", range(7, 11)))

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 import tasks.stages.events
 import tasks.training.model_comparison
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.command.actions import compare, promote
 from flows.command.cli import main
 from flows.command.messages import describe_models
@@ -41,36 +41,36 @@ def validation(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def champion(settings: Settings) -> str:
-    return promote_small_model(settings, seed=0).name
+def champion(home: Home) -> str:
+    return promote_small_model(home, seed=0).name
 
 
 @pytest.fixture
-def challenger(settings: Settings) -> str:
-    return write_small_bundle(settings, seed=1).name
+def challenger(home: Home) -> str:
+    return write_small_bundle(home, seed=1).name
 
 
 def reviews(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["models", *arguments])
 
 
-def test_without_a_command_the_models_are_listed(settings: Settings, champion: str, challenger: str) -> None:
+def test_without_a_command_the_models_are_listed(home: Home, champion: str, challenger: str) -> None:
     listed = reviews()
     assert listed.exit_code == 0
-    assert listed.stdout == f"{describe_models(list_models(settings.warehouse), settings)}\n"
+    assert listed.stdout == f"{describe_models(list_models(home.warehouse), home)}\n"
     assert f"* {champion}" in listed.stdout
     assert f"  {challenger}" in listed.stdout
 
 
-def test_a_list_of_models_makes_no_database(settings: Settings) -> None:
+def test_a_list_of_models_makes_no_database(home: Home) -> None:
     listed = reviews()
     assert (listed.exit_code, "There is no model yet" in listed.stdout) == (0, True)
-    assert not settings.home.exists()
+    assert not home.folder.exists()
 
 
-def test_a_champion_whose_bundle_was_altered_is_not_said_to_score(settings: Settings, champion: str) -> None:
+def test_a_champion_whose_bundle_was_altered_is_not_said_to_score(home: Home, champion: str) -> None:
     assert "* the champion: it scores." in reviews().stdout
-    with (settings.bundles_dir / champion / "vocabulary.json").open("a") as vocabulary:
+    with (home.bundles / champion / "vocabulary.json").open("a") as vocabulary:
         vocabulary.write(" ")
     listed = reviews()
     assert "* the champion, but it does not score" in listed.stdout
@@ -105,10 +105,10 @@ def test_two_models_are_compared_with_what_the_gate_would_decide(champion: str, 
     assert "The gate would " in shown.stdout
 
 
-def test_a_comparison_changes_nothing(settings: Settings, champion: str, challenger: str) -> None:
+def test_a_comparison_changes_nothing(home: Home, champion: str, challenger: str) -> None:
     reviews("compare", challenger)
-    assert ask(settings.warehouse, "select count(*) from gate_checks") == [(0,)]
-    assert ask(settings.warehouse, "select count(*) from promotions") == [(1,)]
+    assert ask(home.warehouse, "select count(*) from gate_checks") == [(0,)]
+    assert ask(home.warehouse, "select count(*) from promotions") == [(1,)]
 
 
 def test_a_comparison_as_json_and_csv_holds_the_same_figures(champion: str, challenger: str) -> None:
@@ -157,107 +157,102 @@ def test_before_the_first_promotion_there_is_no_champion_to_name(challenger: str
     assert "reviews models promote MODEL" in refused.stderr
 
 
-def test_the_first_model_is_promoted_without_a_comparison(settings: Settings, challenger: str) -> None:
+def test_the_first_model_is_promoted_without_a_comparison(home: Home, challenger: str) -> None:
     assert reviews("promote", challenger[:13]).exit_code == 0
     query = "select name, passed, promoted, compared_with, detail from gate_checks"
-    assert ask(settings.published, query) == [("first_model", True, True, None, "the first model")]
+    assert ask(home.published, query) == [("first_model", True, True, None, "the first model")]
 
 
 def test_a_better_model_is_promoted_with_the_reason_given(
-    settings: Settings, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
+    home: Home, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: BETTER)
     done = reviews("promote", challenger, "--reason", "it reads long reviews")
     assert done.exit_code == 0, done.output
     query = "select model_id, reason, compared_with from promotions order by number desc limit 1"
-    assert ask(settings.published, query) == [(challenger, "it reads long reviews", champion)]
+    assert ask(home.published, query) == [(challenger, "it reads long reviews", champion)]
     of_all = (
         "select distinct decision, model_id, compared_with, mode, promoted, passed, run_id from gate_checks"
     )
-    assert ask(settings.published, of_all) == [(1, challenger, champion, "auto", True, True, None)]
+    assert ask(home.published, of_all) == [(1, challenger, champion, "auto", True, True, None)]
 
 
 def test_a_worse_model_is_refused_with_the_reasons_and_the_next_step(
-    settings: Settings, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
+    home: Home, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: WORSE)
     refused = reviews("promote", challenger)
     assert refused.exit_code == 1
     assert "worse than the champion" in refused.stderr
     assert f"`reviews models compare {challenger} champion`" in refused.stderr
-    kept = find_champion(settings.warehouse)
+    kept = find_champion(home.warehouse)
     assert kept is not None
     assert kept.model_id == champion
     query = "select name, promoted from gate_checks where not passed"
-    assert ask(settings.published, query) == [("log_loss", False)]
+    assert ask(home.published, query) == [("log_loss", False)]
 
 
 def test_a_worse_model_that_is_forced_is_promoted_and_the_refusal_is_kept(
-    settings: Settings, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
+    home: Home, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: WORSE)
     assert reviews("promote", challenger, "--force", "--reason", "for a trial").exit_code == 0
     [(model_id, reason)] = ask(
-        settings.published, "select model_id, reason from promotions order by number desc limit 1"
+        home.published, "select model_id, reason from promotions order by number desc limit 1"
     )
     assert model_id == challenger
     assert reason.startswith("for a trial (the gate refused it: worse than the champion")
     query = "select mode, promoted, passed from gate_checks where name = 'log_loss'"
-    assert ask(settings.published, query) == [("always", True, False)]
+    assert ask(home.published, query) == [("always", True, False)]
 
 
 def test_force_takes_the_place_of_a_champion_that_is_altered(
-    settings: Settings, champion: str, challenger: str
+    home: Home, champion: str, challenger: str
 ) -> None:
-    (settings.bundles_dir / champion / "vocabulary.json").write_text("[]")
+    (home.bundles / champion / "vocabulary.json").write_text("[]")
     refused = reviews("promote", challenger)
     assert refused.exit_code == 1
     assert "could not be compared with the champion" in refused.stderr
     assert "--force promotes it all the same" in refused.stderr
     assert reviews("promote", challenger, "--force").exit_code == 0
     kept = "select name, passed, promoted from gate_checks order by decision"
-    assert ask(settings.published, kept) == [("not_compared", False, False), ("not_compared", False, True)]
+    assert ask(home.published, kept) == [
+        ("not_compared", False, False),
+        ("not_compared", False, True),
+    ]
 
 
-def test_an_altered_model_is_not_promoted_by_force(
-    settings: Settings, champion: str, challenger: str
-) -> None:
-    (settings.bundles_dir / challenger / "vocabulary.json").write_text("[]")
+def test_an_altered_model_is_not_promoted_by_force(home: Home, champion: str, challenger: str) -> None:
+    (home.bundles / challenger / "vocabulary.json").write_text("[]")
     refused = reviews("promote", challenger, "--force")
     assert refused.exit_code == 1
     assert "was altered" in refused.stderr
 
 
-def test_promoting_the_champion_says_so_and_adds_nothing(settings: Settings, champion: str) -> None:
+def test_promoting_the_champion_says_so_and_adds_nothing(home: Home, champion: str) -> None:
     assert "is the champion already" in reviews("promote", "champion").stdout
-    assert ask(settings.warehouse, "select count(*) from promotions") == [(1,)]
+    assert ask(home.warehouse, "select count(*) from promotions") == [(1,)]
 
 
-def test_a_rollback_makes_the_champion_before_score_again(
-    settings: Settings, champion: str, challenger: str
-) -> None:
-    promote_model(settings.warehouse, challenger, "better")
+def test_a_rollback_makes_the_champion_before_score_again(home: Home, champion: str, challenger: str) -> None:
+    promote_model(home.warehouse, challenger, "better")
     done = reviews("rollback", "--reason", "complaints")
     assert done.exit_code == 0, done.output
     query = "select action, model_id, reason, compared_with from promotions order by number desc limit 1"
-    assert ask(settings.published, query) == [("rollback", champion, "complaints", challenger)]
+    assert ask(home.published, query) == [("rollback", champion, "complaints", challenger)]
 
 
-def test_a_rollback_goes_to_the_model_that_is_named(
-    settings: Settings, champion: str, challenger: str
-) -> None:
-    promote_model(settings.warehouse, challenger, "better")
+def test_a_rollback_goes_to_the_model_that_is_named(home: Home, champion: str, challenger: str) -> None:
+    promote_model(home.warehouse, challenger, "better")
     assert reviews("rollback", "--to", champion[:13]).exit_code == 0
-    assert ask(settings.published, "select arg_max(model_id, number) from promotions") == [(champion,)]
+    assert ask(home.published, "select arg_max(model_id, number) from promotions") == [(champion,)]
 
 
-def test_a_rollback_to_an_altered_model_changes_nothing(
-    settings: Settings, champion: str, challenger: str
-) -> None:
-    promote_model(settings.warehouse, challenger, "better")
-    (settings.bundles_dir / champion / "vocabulary.json").write_text("[]")
+def test_a_rollback_to_an_altered_model_changes_nothing(home: Home, champion: str, challenger: str) -> None:
+    promote_model(home.warehouse, challenger, "better")
+    (home.bundles / champion / "vocabulary.json").write_text("[]")
     assert reviews("rollback").exit_code == 1
-    assert ask(settings.warehouse, "select count(*) from promotions") == [(2,)]
+    assert ask(home.warehouse, "select count(*) from promotions") == [(2,)]
 
 
 def test_without_an_earlier_champion_a_rollback_says_what_to_do(champion: str) -> None:
@@ -278,11 +273,9 @@ def test_a_server_is_told_which_model_scores_from_now_on(
     assert told == [(challenger, "better", champion), (champion, "worse", challenger)]
 
 
-def test_a_rollback_to_an_empty_name_changes_nothing(
-    settings: Settings, champion: str, challenger: str
-) -> None:
-    promote_model(settings.warehouse, challenger, "better")
+def test_a_rollback_to_an_empty_name_changes_nothing(home: Home, champion: str, challenger: str) -> None:
+    promote_model(home.warehouse, challenger, "better")
     assert reviews("rollback", "--to", "").exit_code == 2
-    kept = find_champion(settings.warehouse)
+    kept = find_champion(home.warehouse)
     assert kept is not None
     assert kept.model_id == challenger

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import BundleError, ReviewsError, UsageError
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
+from deployments.settings import load_settings
 from flows.command.actions.quarantine import release, show_row
 from flows.command.actions.verify import run_verify
 from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, score_encoded
@@ -24,28 +25,29 @@ LONG = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt9," + "bad " * 50
 EVERY = Choice()
 
 
-def release_all(settings: Settings, choice: Choice = EVERY, encoding: str = "utf-8") -> str:
+def release_all(home: Home, choice: Choice = EVERY, encoding: str = "utf-8") -> str:
     said: list[str] = []
-    release(settings, choice, encoding, "ann", said.append)
+    release(load_settings(), choice, encoding, "ann", said.append)
     return "\n".join(said)
 
 
 @pytest.fixture
-def long_row(settings: Settings) -> Settings:
+def long_row(home: Home) -> Home:
     """A home in which a text of 200 characters was too long; its settings allow it now."""
-    return copy_home(settings, "long-row", fill_long_row)
+    return copy_home(home, "long-row", fill_long_row)
 
 
-def fill_long_row(settings: Settings) -> None:
-    copy_scoring_home(settings)
-    drop(settings, "long.csv", LONG)
+def fill_long_row(home: Home) -> None:
+    copy_scoring_home(home)
+    drop(home, "long.csv", LONG)
+    settings = load_settings()
     strict = replace(settings, limits=replace(settings.limits, max_text_chars=100))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("flows.score_reviews.load_settings", lambda: strict)
         assert run().rows_quarantined == 1
 
 
-def test_a_released_row_is_scored_and_marked_with_who_and_when(long_row: Settings) -> None:
+def test_a_released_row_is_scored_and_marked_with_who_and_when(long_row: Home) -> None:
     assert "Released 1 row" in release_all(long_row)
     [(by, age)] = ask(
         long_row.published, "select released_by, epoch(now() - released_at) from quarantined_rows"
@@ -55,7 +57,7 @@ def test_a_released_row_is_scored_and_marked_with_who_and_when(long_row: Setting
     assert count(long_row, "scored_reviews") == 2
 
 
-def test_a_released_row_keeps_what_its_file_says_of_it(long_row: Settings) -> None:
+def test_a_released_row_keeps_what_its_file_says_of_it(long_row: Home) -> None:
     release_all(long_row)
     found = ask(
         long_row.published,
@@ -64,7 +66,7 @@ def test_a_released_row_keeps_what_its_file_says_of_it(long_row: Settings) -> No
     assert found == [("b", "tt9", 2.0, 2)]
 
 
-def test_a_released_row_is_scored_by_every_model_that_scored_its_file(long_row: Settings) -> None:
+def test_a_released_row_is_scored_by_every_model_that_scored_its_file(long_row: Home) -> None:
     promote_small_model(long_row, seed=1)
     run(rescore=True)
     release_all(long_row)
@@ -72,28 +74,28 @@ def test_a_released_row_is_scored_by_every_model_that_scored_its_file(long_row: 
     run_verify(long_row, lambda said: None)
 
 
-def test_a_later_model_scores_released_rows_too(long_row: Settings) -> None:
+def test_a_later_model_scores_released_rows_too(long_row: Home) -> None:
     release_all(long_row)
     promote_small_model(long_row, seed=1)
     assert run(rescore=True).rows_rescored == 2
     run_verify(long_row, lambda said: None)
 
 
-def test_a_row_is_released_once(long_row: Settings) -> None:
+def test_a_row_is_released_once(long_row: Home) -> None:
     release_all(long_row)
     assert "No row is set aside that fits" in release_all(long_row)
     assert count(long_row, "scored_reviews") == 2
 
 
-def test_a_row_that_still_breaks_a_rule_stays_and_is_named(scored_home: Settings) -> None:
+def test_a_row_that_still_breaks_a_rule_stays_and_is_named(scored_home: Home) -> None:
     said: list[str] = []
     with pytest.raises(ReviewsError, match="No row was released"):
-        release(scored_home, EVERY, "utf-8", "ann", said.append)
+        release(load_settings(), EVERY, "utf-8", "ann", said.append)
     assert re.search(r"stays +[0-9a-f]{12}:3 of a\.csv: still breaks text_blank", said[0])
     assert count(scored_home, "quarantined_rows where released_at is null") == 1
 
 
-def test_undecodable_texts_are_released_in_the_encoding_that_is_named(scoring_home: Settings) -> None:
+def test_undecodable_texts_are_released_in_the_encoding_that_is_named(scoring_home: Home) -> None:
     content = '{"text": "good film"}\n{"text": "a good F\xfcller", "review_id": "u"}\n'
     drop(scoring_home, "a.jsonl", content.encode("latin-1"))
     run()
@@ -104,25 +106,25 @@ def test_undecodable_texts_are_released_in_the_encoding_that_is_named(scoring_ho
     ]
 
 
-def _try_release(settings: Settings) -> list[str]:
+def _try_release(home: Home) -> list[str]:
     said: list[str] = []
     with pytest.raises(ReviewsError):
-        release(settings, EVERY, "utf-8", "ann", said.append)
+        release(load_settings(), EVERY, "utf-8", "ann", said.append)
     return said
 
 
-def test_an_encoding_that_is_none_is_wrong_usage(scored_home: Settings) -> None:
+def test_an_encoding_that_is_none_is_wrong_usage(scored_home: Home) -> None:
     with pytest.raises(UsageError, match="'klingon' is not an encoding"):
         release_all(scored_home, encoding="klingon")
 
 
-def test_a_row_whose_text_was_not_kept_whole_is_sent_back_to_its_file(scoring_home: Settings) -> None:
+def test_a_row_whose_text_was_not_kept_whole_is_sent_back_to_its_file(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", "text,movie_id\ngood film,tt1\nbad,tt1,more,fields\n")
     run()
     assert "mend its file" in "\n".join(_try_release(scoring_home))
 
 
-def test_rows_are_chosen_by_rule_file_and_name(long_row: Settings) -> None:
+def test_rows_are_chosen_by_rule_file_and_name(long_row: Home) -> None:
     drop(long_row, "blank.csv", CSV)
     run()
     for choice in (Choice(rule="text_blank"), Choice(uri="blank.csv")):
@@ -142,13 +144,13 @@ def test_what_names_no_row_is_wrong_usage(name: str) -> None:
         parse_row_name(name)
 
 
-def test_a_name_of_no_open_row_is_wrong_usage(long_row: Settings) -> None:
+def test_a_name_of_no_open_row_is_wrong_usage(long_row: Home) -> None:
     with pytest.raises(UsageError, match="no open row has this name"):
         release_all(long_row, Choice(rows=(("0" * 12, 2),)))
 
 
-def test_an_altered_model_releases_nothing(long_row: Settings) -> None:
-    [bundle] = long_row.bundles_dir.iterdir()
+def test_an_altered_model_releases_nothing(long_row: Home) -> None:
+    [bundle] = long_row.bundles.iterdir()
     (bundle / "vocabulary.json").write_text("[]")
     with pytest.raises(BundleError, match="altered"):
         release_all(long_row)
@@ -156,7 +158,7 @@ def test_an_altered_model_releases_nothing(long_row: Settings) -> None:
     assert count(long_row, "scored_reviews") == 1
 
 
-def test_the_list_names_rows_as_the_other_commands_take_them(long_row: Settings) -> None:
+def test_the_list_names_rows_as_the_other_commands_take_them(long_row: Home) -> None:
     listed = "".join(query_published(long_row.published, list_query("text_too_long", None), "csv"))
     name = listed.splitlines()[1].split(",")[0]
     said: list[str] = []
@@ -187,9 +189,9 @@ def poison(scorer: Scorer, marked: int, answer: Exception | float) -> Scorer:
 
 @pytest.mark.parametrize("answer", [RuntimeError("no such kernel"), float("nan")])
 def test_a_row_on_which_the_scorer_fails_is_set_aside_alone(
-    scoring_home: Settings, answer: Exception | float
+    scoring_home: Home, answer: Exception | float
 ) -> None:
-    [bundle] = scoring_home.bundles_dir.iterdir()
+    [bundle] = scoring_home.bundles.iterdir()
     from models.bundle.scorer import load_scorer
 
     sound = load_scorer(bundle)
@@ -211,7 +213,7 @@ def _through(scorer: Scorer):  # type: ignore[no-untyped-def]  # noqa: ANN202
 
 
 def test_a_scorer_that_fails_on_everything_stops_its_group_and_sets_nothing_aside(
-    scoring_home: Settings,
+    scoring_home: Home,
 ) -> None:
     def fail(scorer: Scorer, texts: object) -> None:
         raise RuntimeError("no such kernel")
@@ -229,13 +231,13 @@ UNKNOWN = "text,rating\ngood film,9\n見事な映画,9\n" + "\U0001f60d,10\n" * 
 
 
 @pytest.fixture
-def unknown_home(settings: Settings) -> Settings:
+def unknown_home(home: Home) -> Home:
     """A home in which a file was scored of whose texts the model knows one."""
-    return copy_scored_home(settings, {"a.csv": UNKNOWN})
+    return copy_scored_home(home, {"a.csv": UNKNOWN})
 
 
 def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_file(
-    scoring_home: Settings,
+    scoring_home: Home,
 ) -> None:
     drop(scoring_home, "a.csv", UNKNOWN)
     summary = run()
@@ -245,14 +247,14 @@ def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_fil
     run_verify(scoring_home, lambda words: None)
 
 
-def test_a_run_in_which_the_model_knows_no_word_of_any_text_ends_well(scoring_home: Settings) -> None:
+def test_a_run_in_which_the_model_knows_no_word_of_any_text_ends_well(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", "text\n見事な映画\n\U0001f60d\n")
     summary = run()
     assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (1, 0, 2)
 
 
-def test_each_row_of_a_chunk_is_set_aside_for_its_own_reason(scoring_home: Settings) -> None:
-    [bundle] = scoring_home.bundles_dir.iterdir()
+def test_each_row_of_a_chunk_is_set_aside_for_its_own_reason(scoring_home: Home) -> None:
+    [bundle] = scoring_home.bundles.iterdir()
     from models.bundle.scorer import load_scorer
 
     sound = load_scorer(bundle)
@@ -274,14 +276,14 @@ def test_each_row_of_a_chunk_is_set_aside_for_its_own_reason(scoring_home: Setti
     assert ask(scoring_home.published, query) == [(2, "good film"), (5, "bad film")]
 
 
-def test_a_text_without_a_known_word_stays_set_aside_at_a_release(unknown_home: Settings) -> None:
+def test_a_text_without_a_known_word_stays_set_aside_at_a_release(unknown_home: Home) -> None:
     [first, *_] = _try_release(unknown_home)
     assert "still breaks text_no_known_word: The model knows none of the text's words" in first
     assert count(unknown_home, "quarantined_rows where released_at is null") == 21
 
 
 def test_a_text_is_released_once_one_of_the_models_knows_a_word_of_it(
-    unknown_home: Settings, monkeypatch: pytest.MonkeyPatch
+    unknown_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
     def know_emoji(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
@@ -299,7 +301,7 @@ def test_a_text_is_released_once_one_of_the_models_knows_a_word_of_it(
 
 
 def test_what_a_scorer_makes_of_ctrl_c_is_not_tried_again_in_parts(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pressed = threading.Event()
 

@@ -9,7 +9,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import Artifact
 
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.command.actions.forget import ForgetRequest, forget
 from flows.command.cli import main
 from flows.score_reviews import score_reviews
@@ -25,23 +25,23 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def reported_home(settings: Settings) -> Settings:
+def reported_home(home: Home) -> Home:
     """A home in which a run scored `monday.csv` and wrote its report."""
-    return copy_home(settings, "reported", fill_reported_home)
+    return copy_home(home, "reported", fill_reported_home)
 
 
-def fill_reported_home(settings: Settings) -> None:
-    copy_scoring_home(settings)
-    drop(settings, "monday.csv", CSV)
+def fill_reported_home(home: Home) -> None:
+    copy_scoring_home(home)
+    drop(home, "monday.csv", CSV)
     run()
 
 
-def list_reports(settings: Settings) -> list[Path]:
-    return sorted(settings.reports_dir.glob("*")) if settings.reports_dir.exists() else []
+def list_reports(home: Home) -> list[Path]:
+    return sorted(home.reports.glob("*")) if home.reports.exists() else []
 
 
-def find_last_run(settings: Settings) -> str:
-    [(run_id,)] = ask(settings.warehouse, "select arg_max(run_id, started_at) from runs")
+def find_last_run(home: Home) -> str:
+    [(run_id,)] = ask(home.warehouse, "select arg_max(run_id, started_at) from runs")
     return str(run_id)
 
 
@@ -52,7 +52,7 @@ def list_artifacts(run_id: str) -> dict[str, Artifact]:
 
 
 @pytest.mark.server
-def test_a_run_that_scored_writes_its_report_and_links_it(scoring_home: Settings) -> None:
+def test_a_run_that_scored_writes_its_report_and_links_it(scoring_home: Home) -> None:
     drop(scoring_home, "monday.csv", CSV)
     run()
     run_id = find_last_run(scoring_home)
@@ -67,7 +67,7 @@ def test_a_run_that_scored_writes_its_report_and_links_it(scoring_home: Settings
 
 @pytest.mark.server
 def test_a_report_that_can_not_be_made_fails_no_run(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*arguments: object, **named: object) -> None:
         raise ValueError("no picture \x1b[31m")
@@ -80,7 +80,7 @@ def test_a_report_that_can_not_be_made_fails_no_run(
     assert "The report was not written (no picture \\x1b[31m). Next: reviews report" in said
 
 
-def test_without_reports_a_run_writes_none(scoring_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_reports_a_run_writes_none(scoring_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWS_REPORTS", "false")
     drop(scoring_home, "monday.csv", CSV)
     run()
@@ -88,7 +88,7 @@ def test_without_reports_a_run_writes_none(scoring_home: Settings, monkeypatch: 
 
 
 def test_the_newest_reports_are_kept_as_the_setting_says(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REVIEWS_KEEP_REPORTS", "1")
     for name in ("one", "two"):
@@ -97,39 +97,39 @@ def test_the_newest_reports_are_kept_as_the_setting_says(
     assert [path.stem for path in list_reports(scoring_home)] == [find_last_run(scoring_home)]
 
 
-def test_the_command_writes_the_latest_report_and_says_where(reported_home: Settings) -> None:
-    target = reported_home.home / "mine.html"
+def test_the_command_writes_the_latest_report_and_says_where(reported_home: Home) -> None:
+    target = reported_home.folder / "mine.html"
     done = CliRunner().invoke(main, ["report", "--output", str(target)])
     assert (done.exit_code, done.output) == (0, f"Wrote {target}\n")
     assert "2 reviews of 1 file scored" in target.read_text("utf-8")
 
 
-def test_the_command_makes_no_folder(reported_home: Settings) -> None:
-    done = CliRunner().invoke(main, ["report", "--output", str(reported_home.home / "none" / "mine.html")])
+def test_the_command_makes_no_folder(reported_home: Home) -> None:
+    done = CliRunner().invoke(main, ["report", "--output", str(reported_home.folder / "none" / "mine.html")])
     assert done.exit_code == 2
     assert "there is no such folder. Next: make it" in done.output
-    assert not (reported_home.home / "none").exists()
+    assert not (reported_home.folder / "none").exists()
 
 
-def test_a_run_that_scores_again_reports_what_it_did(scoring_home: Settings) -> None:
+def test_a_run_that_scores_again_reports_what_it_did(scoring_home: Home) -> None:
     drop(scoring_home, "monday.csv", CSV)
     run()
     promote_small_model(scoring_home, seed=1)
     run(rescore=True)
-    page = (scoring_home.reports_dir / f"{find_last_run(scoring_home)}.html").read_text("utf-8")
+    page = (scoring_home.reports / f"{find_last_run(scoring_home)}.html").read_text("utf-8")
     assert "2 reviews of 1 file scored again" in page
     assert "1 file with 3 rows that another model had scored before." in page
     assert "Set aside: 1 of 3 rows" in page
 
 
-def test_the_command_refuses_a_run_that_is_not_there(reported_home: Settings) -> None:
+def test_the_command_refuses_a_run_that_is_not_there(reported_home: Home) -> None:
     done = CliRunner().invoke(main, ["report", "nothing"])
     assert done.exit_code == 2
     assert "No published run has an id that begins with 'nothing'" in done.output
 
 
 @pytest.mark.server
-def test_hostile_texts_and_names_are_words_in_report_artifacts_and_terminal(scoring_home: Settings) -> None:
+def test_hostile_texts_and_names_are_words_in_report_artifacts_and_terminal(scoring_home: Home) -> None:
     nasty = "<img src=x onerror=alert(1)> \x1b[31mred \u202e.csv"
     rows = ["text", *('"' + (text * 3).replace('"', '""') + ' good film"' for text in HOSTILE.values())]
     drop(scoring_home, nasty, "\n".join([*rows, f'"{"long " * 15_000}"']))
@@ -148,7 +148,7 @@ def test_hostile_texts_and_names_are_words_in_report_artifacts_and_terminal(scor
     assert "<img" not in str(artifacts["report-file"].data)
 
 
-def test_forgetting_removes_the_reports_that_show_the_text(reported_home: Settings) -> None:
+def test_forgetting_removes_the_reports_that_show_the_text(reported_home: Home) -> None:
     [report] = list_reports(reported_home)
     said: list[str] = []
     forget(reported_home, ForgetRequest("a", "review", "ann"), said.append)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import BundleError, WarehouseError
-from deployments.settings import PROJECT_ROOT, Settings
+from data_contracts.storage.home import Home
+from deployments.settings import PROJECT_ROOT
 from flows.command.messages import describe_scoring
 from flows.score_reviews import score_reviews
 from models.bundle.scorer import load_scorer, score_texts
@@ -36,41 +37,41 @@ select uri, model_id from scored_files f where status = 'scored' and rows_read <
 
 
 @pytest.fixture
-def older_home(settings: Settings) -> Settings:
+def older_home(home: Home) -> Home:
     """A home of two sources that the champion before has scored, their files gone, and a new champion."""
-    return copy_home(settings, "older-scores", fill_older_home)
+    return copy_home(home, "older-scores", fill_older_home)
 
 
-def fill_older_home(settings: Settings) -> None:
-    copy_scoring_home(settings)
-    files = [drop(settings, "a.csv", CSV), drop(settings, "b.csv", "text\ngood plot\n")]
+def fill_older_home(home: Home) -> None:
+    copy_scoring_home(home)
+    files = [drop(home, "a.csv", CSV), drop(home, "b.csv", "text\ngood plot\n")]
     run()
     for path in files:
         path.unlink()
-    promote_small_model(settings, seed=1)
+    promote_small_model(home, seed=1)
 
 
 @pytest.fixture
-def rescored_home(settings: Settings) -> Settings:
+def rescored_home(home: Home) -> Home:
     """That home after the new champion has scored everything again."""
 
-    def fill(made: Settings) -> None:
+    def fill(made: Home) -> None:
         fill_older_home(made)
         run(rescore=True)
 
-    return copy_home(settings, "scored-again", fill)
+    return copy_home(home, "scored-again", fill)
 
 
-def find_champion_id(settings: Settings) -> str:
-    return str(ask(settings.warehouse, "select model_id from promotions order by number desc limit 1")[0][0])
+def find_champion_id(home: Home) -> str:
+    return str(ask(home.warehouse, "select model_id from promotions order by number desc limit 1")[0][0])
 
 
-def test_without_being_asked_nothing_is_scored_again(older_home: Settings) -> None:
+def test_without_being_asked_nothing_is_scored_again(older_home: Home) -> None:
     assert run().files_rescored == 0
     assert count(older_home, "scored_reviews") == 3
 
 
-def test_every_source_is_scored_again_and_the_old_scores_stay(older_home: Settings) -> None:
+def test_every_source_is_scored_again_and_the_old_scores_stay(older_home: Home) -> None:
     summary = run(rescore=True)
     assert (summary.files_rescored, summary.rows_rescored) == (2, 3)
     assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (0, 0, 0)
@@ -80,7 +81,7 @@ def test_every_source_is_scored_again_and_the_old_scores_stay(older_home: Settin
     assert (count(older_home, "source_reviews"), count(older_home, "quarantined_rows")) == (3, 1)
 
 
-def test_everything_that_depends_on_the_model_is_the_new_models(rescored_home: Settings) -> None:
+def test_everything_that_depends_on_the_model_is_the_new_models(rescored_home: Home) -> None:
     model_id = find_champion_id(rescored_home)
     columns = "score, sentiment, predicted_rating, token_count, oov_rate, truncated"
     rows = ask(
@@ -89,7 +90,7 @@ def test_everything_that_depends_on_the_model_is_the_new_models(rescored_home: S
         f"where model_id = '{model_id}'",
     )
     texts = [row[0] for row in rows]
-    expected = score_texts(load_scorer(rescored_home.bundles_dir / model_id), texts)
+    expected = score_texts(load_scorer(rescored_home.bundles / model_id), texts)
     assert [row[1] for row in rows] == pytest.approx(expected.score.tolist(), abs=1e-6)
     assert [row[3] for row in rows] == pytest.approx((1 + 9 * expected.score).tolist(), abs=1e-6)
     assert [row[2] == "positive" for row in rows] == (expected.score >= 0.5).tolist()
@@ -97,17 +98,17 @@ def test_everything_that_depends_on_the_model_is_the_new_models(rescored_home: S
     assert [row[5] for row in rows] == pytest.approx(expected.oov_rate.tolist())
 
 
-def test_the_ledger_has_of_the_new_model_what_it_had_of_the_old(rescored_home: Settings) -> None:
+def test_the_ledger_has_of_the_new_model_what_it_had_of_the_old(rescored_home: Home) -> None:
     same = "select distinct source_sha256, status, rule, uri, format, bytes, rows_read from scored_files"
     assert len(ask(rescored_home.warehouse, same)) == 2
     assert count(rescored_home, "scored_files") == 4
 
 
-def test_rows_read_are_rows_scored_plus_quarantined_for_every_model(rescored_home: Settings) -> None:
+def test_rows_read_are_rows_scored_plus_quarantined_for_every_model(rescored_home: Home) -> None:
     assert ask(rescored_home.warehouse, UNACCOUNTED) == []
 
 
-def test_a_released_row_is_scored_again_like_any_other(older_home: Settings) -> None:
+def test_a_released_row_is_scored_again_like_any_other(older_home: Home) -> None:
     with open_warehouse(older_home.warehouse, write=True) as connection:
         released = (
             "update quarantined_rows set released_at = now(), released_by = 'x'",
@@ -122,12 +123,12 @@ def test_a_released_row_is_scored_again_like_any_other(older_home: Settings) -> 
     assert ask(older_home.warehouse, UNACCOUNTED) == []
 
 
-def test_a_second_run_scores_nothing_again(rescored_home: Settings) -> None:
+def test_a_second_run_scores_nothing_again(rescored_home: Home) -> None:
     assert run(rescore=True).files_rescored == 0
     assert count(rescored_home, "scored_reviews") == 6
 
 
-def test_new_files_are_scored_first_and_once(older_home: Settings) -> None:
+def test_new_files_are_scored_first_and_once(older_home: Home) -> None:
     drop(older_home, "new.csv", "text\nbad film\n")
     summary = run(rescore=True)
     assert (summary.files_scored, summary.files_rescored) == (1, 2)
@@ -137,7 +138,7 @@ def test_new_files_are_scored_first_and_once(older_home: Settings) -> None:
     )
 
 
-def test_a_source_of_bad_rows_alone_is_done_with(scoring_home: Settings) -> None:
+def test_a_source_of_bad_rows_alone_is_done_with(scoring_home: Home) -> None:
     drop(scoring_home, "bad.csv", "text\n...\n")
     run()
     promote_small_model(scoring_home, seed=1)
@@ -145,7 +146,7 @@ def test_a_source_of_bad_rows_alone_is_done_with(scoring_home: Settings) -> None
     assert run(rescore=True).files_rescored == 0
 
 
-def test_what_was_refused_for_the_earlier_model_stays_refused(scoring_home: Settings) -> None:
+def test_what_was_refused_for_the_earlier_model_stays_refused(scoring_home: Home) -> None:
     drop(scoring_home, "empty.csv", "")
     drop(scoring_home, "a.csv", CSV)
     run()
@@ -154,7 +155,7 @@ def test_what_was_refused_for_the_earlier_model_stays_refused(scoring_home: Sett
     assert (summary.refused, summary.files_rescored) == ((), 1)
 
 
-def test_sources_first_committed_before_since_are_left_out(older_home: Settings) -> None:
+def test_sources_first_committed_before_since_are_left_out(older_home: Home) -> None:
     with open_warehouse(older_home.warehouse, write=True) as connection:
         connection.execute(
             "update scored_files set committed_at = committed_at - interval 2 days where uri = 'a.csv'"
@@ -164,19 +165,19 @@ def test_sources_first_committed_before_since_are_left_out(older_home: Settings)
     assert run(rescore=True).rows_rescored == 2
 
 
-def test_with_named_files_only_theirs_are_scored_again(older_home: Settings) -> None:
+def test_with_named_files_only_theirs_are_scored_again(older_home: Home) -> None:
     path = drop(older_home, "copy-of-a.csv", CSV)
     assert run(files=[str(path)], rescore=True).rows_rescored == 2
 
 
-def test_texts_that_no_reader_can_see_yet_are_scored_again_too(older_home: Settings) -> None:
+def test_texts_that_no_reader_can_see_yet_are_scored_again_too(older_home: Home) -> None:
     older_home.published.unlink()
     assert run(rescore=True).files_rescored == 2
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("stage", ["commit_parts", "rescore_group"])
-def test_a_killed_run_is_finished_by_the_next_with_nothing_twice(older_home: Settings, stage: str) -> None:
+def test_a_killed_run_is_finished_by_the_next_with_nothing_twice(older_home: Home, stage: str) -> None:
     script = (
         "import os, tasks.inbox.source_files, tasks.stages.score as stages\n"
         "tasks.inbox.source_files.GROUP_FILES = 1\n"
@@ -196,10 +197,10 @@ def test_a_killed_run_is_finished_by_the_next_with_nothing_twice(older_home: Set
     assert count(older_home, "(select distinct source_sha256, row_number, model_id from scored_reviews)") == 6
     assert count(older_home, "scored_reviews") == 6
     assert ask(older_home.warehouse, UNACCOUNTED) == []
-    assert not any(older_home.parts_dir.iterdir())
+    assert not any(older_home.parts.iterdir())
 
 
-def test_a_group_that_fails_stops_no_other(older_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_that_fails_stops_no_other(older_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "GROUP_FILES", 1)
 
     def rescore_or_fail(job: object, sources: list[OlderSource], *others: object) -> object:
@@ -214,14 +215,14 @@ def test_a_group_that_fails_stops_no_other(older_home: Settings, monkeypatch: py
 
 
 def test_scores_are_the_same_however_the_rows_are_cut(
-    older_home: Settings, monkeypatch: pytest.MonkeyPatch
+    older_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 1)
     assert run(rescore=True).rows_rescored == 3
     assert ask(older_home.warehouse, UNACCOUNTED) == []
 
 
-def test_a_named_model_scores_instead_of_the_champion(older_home: Settings) -> None:
+def test_a_named_model_scores_instead_of_the_champion(older_home: Home) -> None:
     champion = find_champion_id(older_home)
     earlier = ask(older_home.warehouse, "select model_id from promotions order by number")[0][0]
     drop(older_home, "new.csv", "text\nbad film\n")
@@ -229,20 +230,20 @@ def test_a_named_model_scores_instead_of_the_champion(older_home: Settings) -> N
     assert run(model_id=earlier, rescore=True).files_rescored == 0
 
 
-def test_a_model_that_was_never_promoted_never_scores(scoring_home: Settings) -> None:
+def test_a_model_that_was_never_promoted_never_scores(scoring_home: Home) -> None:
     unblessed = write_small_bundle(scoring_home, seed=5).name
     drop(scoring_home, "a.csv", CSV)
     for dry_run in (False, True):
         with pytest.raises(BundleError, match=rf"'{unblessed}' was never promoted.*Next"):
-            score_stages.choose_model.fn(scoring_home.warehouse, scoring_home.bundles_dir, unblessed)
+            score_stages.choose_model.fn(scoring_home, unblessed)
         with pytest.raises(BundleError, match="was never promoted"):
             score_reviews(model_id=unblessed, dry_run=dry_run)
     assert count(scoring_home, "scored_reviews") == 0
 
 
-def test_an_altered_bundle_of_a_named_model_does_not_score(older_home: Settings) -> None:
+def test_an_altered_bundle_of_a_named_model_does_not_score(older_home: Home) -> None:
     earlier = ask(older_home.warehouse, "select model_id from promotions order by number")[0][0]
-    (older_home.bundles_dir / earlier / "vocabulary.json").write_text('["film"]')
+    (older_home.bundles / earlier / "vocabulary.json").write_text('["film"]')
     drop(older_home, "new.csv", "text\nbad film\n")
     with pytest.raises(BundleError, match="was altered"):
         run(model_id=earlier)
@@ -255,7 +256,7 @@ def test_without_a_promoted_model_there_is_nothing_older(tmp_path: Path) -> None
     assert not warehouse.exists()
 
 
-def test_sources_go_in_groups_by_the_bytes_of_their_texts(older_home: Settings) -> None:
+def test_sources_go_in_groups_by_the_bytes_of_their_texts(older_home: Home) -> None:
     older = find_older_sources(older_home.warehouse, None)
     measured = measure_sources(older_home.published, older)
     assert [(source.uri, source.size) for source in measured] == [("a.csv", 17), ("b.csv", 9)]

@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.command.actions.verify import run_verify
 from tasks.warehouse.connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run
@@ -12,34 +12,32 @@ from tests.support.small_home import ask, copy_home, promote_small_model
 
 
 @pytest.fixture
-def moving(scoring_home: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def moving(scoring_home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
     return scoring_home
 
 
-def list_moved(settings: Settings) -> list[str]:
-    return sorted(
-        path.relative_to(settings.scored_dir).as_posix() for path in settings.scored_dir.rglob("*.csv")
-    )
+def list_moved(home: Home) -> list[str]:
+    return sorted(path.relative_to(home.scored).as_posix() for path in home.scored.rglob("*.csv"))
 
 
 @pytest.fixture
-def moved_home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def moved_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     """A home whose scored file `a.csv` was moved."""
     monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
-    return copy_home(settings, "moved", fill_moved_home)
+    return copy_home(home, "moved", fill_moved_home)
 
 
-def fill_moved_home(settings: Settings) -> None:
-    copy_scored_home(settings, {"a.csv": CSV})
+def fill_moved_home(home: Home) -> None:
+    copy_scored_home(home, {"a.csv": CSV})
     run()
 
 
-def test_scored_files_stay_where_they_are_unless_asked(scored_home: Settings) -> None:
-    assert (scored_home.inbox_dir / "a.csv").exists()
+def test_scored_files_stay_where_they_are_unless_asked(scored_home: Home) -> None:
+    assert (scored_home.inbox / "a.csv").exists()
 
 
-def test_scored_files_go_to_a_folder_of_the_day_and_refused_ones_stay(moving: Settings) -> None:
+def test_scored_files_go_to_a_folder_of_the_day_and_refused_ones_stay(moving: Home) -> None:
     drop(moving, "deep/a.csv", CSV)
     refused = drop(moving, "bad.csv", "no,thing\n1,2\n")
     run()
@@ -47,13 +45,13 @@ def test_scored_files_go_to_a_folder_of_the_day_and_refused_ones_stay(moving: Se
     assert refused.exists()
 
 
-def test_a_file_of_a_name_that_is_taken_goes_under_another(moved_home: Settings) -> None:
+def test_a_file_of_a_name_that_is_taken_goes_under_another(moved_home: Home) -> None:
     drop(moved_home, "a.csv", "text\ngood plot\n")
     run()
     assert len(list_moved(moved_home)) == 2
 
 
-def test_a_name_that_is_taken_and_as_long_as_names_may_be_is_cut(moving: Settings) -> None:
+def test_a_name_that_is_taken_and_as_long_as_names_may_be_is_cut(moving: Home) -> None:
     name = f"{'n' * 251}.csv"
     drop(moving, name, CSV)
     run()
@@ -62,20 +60,20 @@ def test_a_name_that_is_taken_and_as_long_as_names_may_be_is_cut(moving: Setting
     assert len(list_moved(moving)) == 2
 
 
-def test_a_file_that_cannot_be_moved_stays_and_fails_no_run(moving: Settings) -> None:
-    moving.scored_dir.write_text("in the way")
+def test_a_file_that_cannot_be_moved_stays_and_fails_no_run(moving: Home) -> None:
+    moving.scored.write_text("in the way")
     path = drop(moving, "a.csv", CSV)
     assert run().rows_scored == 2
     assert path.exists()
 
 
-def test_a_moved_file_is_scored_again_by_a_later_model_all_the_same(moved_home: Settings) -> None:
+def test_a_moved_file_is_scored_again_by_a_later_model_all_the_same(moved_home: Home) -> None:
     promote_small_model(moved_home, seed=1)
     assert run(rescore=True).rows_rescored == 2
 
 
 def test_what_a_killed_run_did_not_move_the_next_one_does(
-    scored_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scored_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
     assert run().files_scored == 0
@@ -83,7 +81,7 @@ def test_what_a_killed_run_did_not_move_the_next_one_does(
 
 
 def test_the_bytes_of_old_bad_rows_go_and_that_they_were_stays(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
     drop(scoring_home, "b.csv", "text\ngood\n??\n")
@@ -100,6 +98,6 @@ def test_the_bytes_of_old_bad_rows_go_and_that_they_were_stays(
     run_verify(scoring_home, lambda said: None)
 
 
-def test_a_new_home_is_closed_to_other_users(settings: Settings) -> None:
-    settings.make_home()
-    assert stat.S_IMODE(settings.home.stat().st_mode) == 0o700
+def test_a_new_home_is_closed_to_other_users(home: Home) -> None:
+    home.make()
+    assert stat.S_IMODE(home.folder.stat().st_mode) == 0o700

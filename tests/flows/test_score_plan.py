@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from data_contracts.errors import BundleError
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.command import startup
 from flows.command.cli import main
 from flows.command.messages import PLAN_LINES, describe_plan, describe_scoring
@@ -27,22 +27,22 @@ def picture(folder: Path) -> dict[str, tuple[int, str]]:
     }
 
 
-def test_an_empty_home_stays_without_a_database(settings: Settings) -> None:
+def test_an_empty_home_stays_without_a_database(home: Home) -> None:
     found = plan(rescore=True)
     assert (found.model_id, found.files_found, found.files) == (None, 0, ())
-    assert not settings.home.exists()
+    assert not home.folder.exists()
 
 
-def test_a_home_without_a_model_has_a_plan_that_says_so(settings: Settings) -> None:
-    drop(settings, "a.csv", CSV)
-    before = picture(settings.home)
+def test_a_home_without_a_model_has_a_plan_that_says_so(home: Home) -> None:
+    drop(home, "a.csv", CSV)
+    before = picture(home.folder)
     found = plan()
     assert (found.model_id, found.files) == (None, (PlannedFile("a.csv", "new", 3),))
     assert "none is yet (reviews train)" in describe_plan(found)
-    assert picture(settings.home) == before
+    assert picture(home.folder) == before
 
 
-def test_every_reason_is_told_with_its_rows(scoring_home: Settings) -> None:
+def test_every_reason_is_told_with_its_rows(scoring_home: Home) -> None:
     drop(scoring_home, "kept.csv", CSV)
     drop(scoring_home, "changes.csv", "text\ngood plot\n")
     run()
@@ -61,13 +61,13 @@ def test_every_reason_is_told_with_its_rows(scoring_home: Settings) -> None:
     assert {file.why for file in plan().files} == {"new", "changed"}
 
 
-def test_a_file_that_a_reader_refuses_is_told_with_its_rule(scoring_home: Settings) -> None:
+def test_a_file_that_a_reader_refuses_is_told_with_its_rule(scoring_home: Home) -> None:
     drop(scoring_home, "odd.csv", "Comments\ngood film\n")
     (file,) = plan().files
     assert (file.rows, str(file.trouble).startswith("would be refused: text_column_missing")) == (None, True)
 
 
-def test_a_refused_file_that_is_named_is_planned_again(scoring_home: Settings) -> None:
+def test_a_refused_file_that_is_named_is_planned_again(scoring_home: Home) -> None:
     path = drop(scoring_home, "odd.csv", "Comments\ngood film\n")
     run()
     assert plan().files == ()
@@ -76,15 +76,15 @@ def test_a_refused_file_that_is_named_is_planned_again(scoring_home: Settings) -
     )
 
 
-def test_nothing_at_all_is_changed(scored_home: Settings) -> None:
+def test_nothing_at_all_is_changed(scored_home: Home) -> None:
     promote_small_model(scored_home, seed=1)
     drop(scored_home, "b.csv", "text\ngood plot\n")
-    before = picture(scored_home.home)
+    before = picture(scored_home.folder)
     plan(rescore=True)
-    assert picture(scored_home.home) == before
+    assert picture(scored_home.folder) == before
 
 
-def test_a_run_does_what_its_plan_said(scored_home: Settings) -> None:
+def test_a_run_does_what_its_plan_said(scored_home: Home) -> None:
     promote_small_model(scored_home, seed=1)
     drop(scored_home, "b.csv", "text\ngood plot\n")
     planned = plan(rescore=True)
@@ -94,23 +94,31 @@ def test_a_run_does_what_its_plan_said(scored_home: Settings) -> None:
     assert sum(file.rows or 0 for file in planned.files) == 4
 
 
-def test_an_altered_bundle_is_told_before_a_run(scoring_home: Settings) -> None:
-    (next(scoring_home.bundles_dir.iterdir()) / "vocabulary.json").write_text('["film"]')
+def test_an_altered_bundle_is_told_before_a_run(scoring_home: Home) -> None:
+    (next(scoring_home.bundles.iterdir()) / "vocabulary.json").write_text('["film"]')
     drop(scoring_home, "a.csv", CSV)
     with pytest.raises(BundleError, match="was altered"):
         plan()
 
 
-def test_a_model_that_is_not_promoted_is_not_planned_with(settings: Settings) -> None:
-    write_small_bundle(settings)
+def test_a_model_that_is_not_promoted_is_not_planned_with(home: Home) -> None:
+    write_small_bundle(home)
     assert plan().model_id is None
 
 
-def test_the_command_shows_the_plan(scoring_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_shows_the_plan(scoring_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(startup, "PREFECT_DEFAULTS", {})
     os.utime(drop(scoring_home, "old.csv", CSV), (0, 0))
     drop(scoring_home, "fresh.csv", "text\ngood plot\n")
-    command = ["--home", str(scoring_home.home), "score", "--dry-run", "--rescore", "--since", "2020-01-01"]
+    command = [
+        "--home",
+        str(scoring_home.folder),
+        "score",
+        "--dry-run",
+        "--rescore",
+        "--since",
+        "2020-01-01",
+    ]
     shown = CliRunner().invoke(main, command)
     assert (shown.exit_code, "fresh.csv" in shown.stdout, "old.csv" in shown.stdout) == (0, True, False)
 

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError, WarehouseError
-from deployments.settings import PROJECT_ROOT, Settings
+from data_contracts.storage.home import Home
+from deployments.settings import PROJECT_ROOT
 from flows.score_reviews import score_reviews
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
@@ -30,7 +31,7 @@ from tests.support.small_home import ask, promote_small_model, write_small_bundl
 
 
 @pytest.mark.server
-def test_new_rows_are_scored_and_bad_ones_quarantined(scoring_home: Settings) -> None:
+def test_new_rows_are_scored_and_bad_ones_quarantined(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", CSV)
     summary = run()
     assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (1, 2, 1)
@@ -38,14 +39,14 @@ def test_new_rows_are_scored_and_bad_ones_quarantined(scoring_home: Settings) ->
     assert quarantined == [(3, "text_blank", b"   ")]
 
 
-def test_scores_in_the_database_are_the_models_own(scored_home: Settings) -> None:
+def test_scores_in_the_database_are_the_models_own(scored_home: Home) -> None:
     rows = ask(scored_home.published, "select text, score from latest_scores order by review_id")
-    bundle = next(scored_home.bundles_dir.iterdir())
+    bundle = next(scored_home.bundles.iterdir())
     expected = score_texts(load_scorer(bundle), [text for text, _ in rows]).score.tolist()
     assert [score for _, score in rows] == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_second_run_adds_no_row(scored_home: Settings) -> None:
+def test_a_second_run_adds_no_row(scored_home: Home) -> None:
     before = [count(scored_home, table) for table in ("scored_reviews", "source_reviews", "quarantined_rows")]
     assert run().files_scored == 0
     assert [
@@ -53,16 +54,16 @@ def test_a_second_run_adds_no_row(scored_home: Settings) -> None:
     ] == before
 
 
-def test_a_copy_under_another_name_is_recognised_by_content(scoring_home: Settings) -> None:
+def test_a_copy_under_another_name_is_recognised_by_content(scoring_home: Home) -> None:
     original = drop(scoring_home, "a.csv", CSV)
     drop(scoring_home, "same-run-copy.csv", CSV)
     assert run().files_scored == 1
-    shutil.copy(original, scoring_home.inbox_dir / "later-copy.csv")
+    shutil.copy(original, scoring_home.inbox / "later-copy.csv")
     assert run().files_scored == 0
     assert count(scoring_home, "inbox_files") == 3
 
 
-def test_a_refused_file_stops_no_other_and_is_reported_once(scoring_home: Settings) -> None:
+def test_a_refused_file_stops_no_other_and_is_reported_once(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", CSV)
     drop(scoring_home, "broken.csv.gz", gzip.compress(CSV.encode())[:-9])
     drop(scoring_home, "c.jsonl", json.dumps({"text": "good plot"}))
@@ -75,7 +76,7 @@ def test_a_refused_file_stops_no_other_and_is_reported_once(scoring_home: Settin
 
 
 def test_nothing_of_a_file_is_kept_that_breaks_after_its_first_rows_were_scored(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 1000)
     lines = "".join(json.dumps({"text": f"good film {number}"}) + "\n" for number in range(9_000))
@@ -84,14 +85,14 @@ def test_nothing_of_a_file_is_kept_that_breaks_after_its_first_rows_were_scored(
     assert (count(scoring_home, "scored_reviews"), count(scoring_home, "source_reviews")) == (0, 0)
 
 
-def test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do(scoring_home: Settings) -> None:
+def test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", "text\n" + "good,bad\n" * 12 + "good\n" * 20 + "...\n" * 3)
     [said] = run().refused
     assert "15 of 35 rows are bad (row_shape 12, text_no_words 3), the first is row 1: row_shape, " in said
     assert "where the header has 1. Too large a share of the rows is bad; look at their rules" in said
 
 
-def test_too_large_a_share_of_bad_rows_refuses_the_file(scoring_home: Settings) -> None:
+def test_too_large_a_share_of_bad_rows_refuses_the_file(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", "text\n" + "good\n" * 20 + "...\n" * 11)
     summary = run()
     assert (
@@ -101,12 +102,12 @@ def test_too_large_a_share_of_bad_rows_refuses_the_file(scoring_home: Settings) 
     assert count(scoring_home, "quarantined_rows") == 0
 
 
-def test_rows_read_are_rows_scored_plus_rows_quarantined(scored_home: Settings) -> None:
+def test_rows_read_are_rows_scored_plus_rows_quarantined(scored_home: Home) -> None:
     assert ask(scored_home.warehouse, "select rows_read from scored_files") == [(3,)]
     assert count(scored_home, "scored_reviews") + count(scored_home, "quarantined_rows") == 3
 
 
-def test_every_check_is_recorded_by_file(scored_home: Settings) -> None:
+def test_every_check_is_recorded_by_file(scored_home: Home) -> None:
     failed = ask(
         scored_home.warehouse,
         "select boundary, rule, severity, unexpected_count from contract_results where not success",
@@ -116,13 +117,13 @@ def test_every_check_is_recorded_by_file(scored_home: Settings) -> None:
     assert boundaries == [("review_files",), ("scored_reviews",)]
 
 
-def test_the_run_is_recorded_with_what_it_counted(scored_home: Settings) -> None:
+def test_the_run_is_recorded_with_what_it_counted(scored_home: Home) -> None:
     [(flow, status, counts)] = ask(scored_home.warehouse, "select flow, status, counts from runs")
     assert (flow, status) == ("score-reviews", "completed")
     assert json.loads(counts)["rows_scored"] == 2
 
 
-def test_the_same_review_in_two_daily_exports_is_one_review(scoring_home: Settings) -> None:
+def test_the_same_review_in_two_daily_exports_is_one_review(scoring_home: Home) -> None:
     drop(scoring_home, "monday.csv", "review_id,text,date\nx,good film,2026-11-23\n")
     run()
     drop(scoring_home, "tuesday.csv", "review_id,text,date\nx,bad film,2026-11-24\n")
@@ -130,17 +131,17 @@ def test_the_same_review_in_two_daily_exports_is_one_review(scoring_home: Settin
     assert ask(scoring_home.published, "select review_id, text from latest_scores") == [("x", "bad film")]
 
 
-def test_without_a_promoted_model_nothing_scores(settings: Settings) -> None:
-    write_small_bundle(settings)
-    drop(settings, "a.csv", CSV)
+def test_without_a_promoted_model_nothing_scores(home: Home) -> None:
+    write_small_bundle(home)
+    drop(home, "a.csv", CSV)
     with pytest.raises(BundleError, match="No model has been promoted"):
         run()
-    assert count(settings, "scored_reviews") == 0
-    assert ask(settings.warehouse, "select status from runs") == [("failed",)]
+    assert count(home, "scored_reviews") == 0
+    assert ask(home.warehouse, "select status from runs") == [("failed",)]
 
 
-def test_an_altered_bundle_does_not_score(scoring_home: Settings) -> None:
-    bundle = next(scoring_home.bundles_dir.iterdir())
+def test_an_altered_bundle_does_not_score(scoring_home: Home) -> None:
+    bundle = next(scoring_home.bundles.iterdir())
     (bundle / "vocabulary.json").write_text('["film", "good"]')
     drop(scoring_home, "a.csv", CSV)
     with pytest.raises(BundleError, match="was altered"):
@@ -148,12 +149,12 @@ def test_an_altered_bundle_does_not_score(scoring_home: Settings) -> None:
     assert count(scoring_home, "scored_reviews") == 0
 
 
-def test_a_missing_model_does_no_harm_where_there_is_nothing_new(settings: Settings) -> None:
+def test_a_missing_model_does_no_harm_where_there_is_nothing_new(home: Home) -> None:
     assert run().files_found == 0
 
 
 @pytest.mark.process
-def test_what_a_killed_run_left_scored_is_committed_by_the_next(scoring_home: Settings) -> None:
+def test_what_a_killed_run_left_scored_is_committed_by_the_next(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", CSV)
     script = (
         "import os, tasks.stages.score as stages\n"
@@ -166,10 +167,10 @@ def test_what_a_killed_run_left_scored_is_committed_by_the_next(scoring_home: Se
     assert killed.returncode == -9
     assert count(scoring_home, "scored_reviews") == 0
     assert run().rows_scored == 2
-    assert not any(scoring_home.parts_dir.iterdir())
+    assert not any(scoring_home.parts.iterdir())
 
 
-def leave_part(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
+def leave_part(home: Home, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Run until a part is scored, and fail before it is committed; give the part."""
 
     def fail(*arguments: object) -> None:
@@ -179,11 +180,11 @@ def leave_part(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
         patch.setattr(score_stages, "commit_parts", fail)
         with pytest.raises(RuntimeError):
             run()
-    return next(settings.parts_dir.iterdir())
+    return next(home.parts.iterdir())
 
 
 def test_a_damaged_part_of_an_earlier_run_is_scored_anew(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
     left = leave_part(scoring_home, monkeypatch) / "scored_reviews.parquet"
@@ -191,23 +192,23 @@ def test_a_damaged_part_of_an_earlier_run_is_scored_anew(
     content[60] ^= 1
     left.write_bytes(content)
     assert run().rows_scored == 2
-    assert not any(scoring_home.parts_dir.iterdir())
+    assert not any(scoring_home.parts.iterdir())
 
 
-def test_a_refused_file_is_tried_again_when_it_is_named(scoring_home: Settings) -> None:
+def test_a_refused_file_is_tried_again_when_it_is_named(scoring_home: Home) -> None:
     path = drop(scoring_home, "survey.csv", "Comments\ngood film\n")
     assert "text_column_missing" in run().refused[0]
     assert run().refused == ()
     assert run(files=[str(path)], text_column="Comments").rows_scored == 1
 
 
-def test_a_text_column_is_for_named_files_alone(scoring_home: Settings) -> None:
+def test_a_text_column_is_for_named_files_alone(scoring_home: Home) -> None:
     with pytest.raises(UsageError, match="files that you name"):
         score_reviews(text_column="Comments")
 
 
 def test_a_file_that_changes_while_it_is_read_waits_for_the_next_run(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
     path = drop(scoring_home, "b.csv", "text\ngood plot\n")
@@ -224,18 +225,18 @@ def test_a_file_that_changes_while_it_is_read_waits_for_the_next_run(
     assert run().rows_scored == 2
 
 
-def test_the_published_copy_shows_the_run_as_completed(scored_home: Settings) -> None:
+def test_the_published_copy_shows_the_run_as_completed(scored_home: Home) -> None:
     assert ask(scored_home.published, "select status from runs") == [("completed",)]
 
 
-def test_readers_get_what_a_run_committed_that_was_killed_before_it_published(scored_home: Settings) -> None:
+def test_readers_get_what_a_run_committed_that_was_killed_before_it_published(scored_home: Home) -> None:
     scored_home.published.unlink()
     assert run().files_scored == 0
     assert ask(scored_home.published, "select count(*) from latest_scores") == [(2,)]
 
 
 def test_scores_that_break_their_contract_are_not_committed(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
     with monkeypatch.context() as patch:
@@ -251,29 +252,29 @@ def test_scores_that_break_their_contract_are_not_committed(
     assert ask(scoring_home.warehouse, recorded) == [(1,)]
 
 
-def test_a_relative_name_is_one_within_the_inbox(scoring_home: Settings) -> None:
-    (scoring_home.inbox_dir / "one.txt").write_text("a good film")
-    (scoring_home.inbox_dir / "other.txt").write_text("a bad film")
+def test_a_relative_name_is_one_within_the_inbox(scoring_home: Home) -> None:
+    (scoring_home.inbox / "one.txt").write_text("a good film")
+    (scoring_home.inbox / "other.txt").write_text("a bad film")
     assert run(files=["one.txt"]).files_scored == 1
 
 
 def test_a_named_file_that_is_not_there_fails_the_run_before_anything_is_scored(
-    scoring_home: Settings,
+    scoring_home: Home,
 ) -> None:
-    (scoring_home.inbox_dir / "one.txt").write_text("a good film")
+    (scoring_home.inbox / "one.txt").write_text("a good film")
     with pytest.raises(UsageError, match=r"Not there: .*inbox/nosuch\.csv\. Next: give the whole path"):
         run(files=["one.txt", "nosuch.csv"])
     assert run().files_scored == 1
 
 
-def test_named_files_are_scored_wherever_they_lie(scoring_home: Settings, tmp_path: Path) -> None:
+def test_named_files_are_scored_wherever_they_lie(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     path.write_text("Comment\ngood film\n")
     summary = run(files=[str(path)], text_column="Comment")
     assert summary.rows_scored == 1
 
 
-def test_a_new_champion_scores_what_is_new_from_then_on(scoring_home: Settings) -> None:
+def test_a_new_champion_scores_what_is_new_from_then_on(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", CSV)
     first = run().model_id
     promote_small_model(scoring_home, seed=1)
@@ -299,7 +300,7 @@ def fail_for(patch: pytest.MonkeyPatch, *names: str, error: Exception | None = N
 
 @pytest.mark.server
 def test_a_failing_group_stops_no_other_and_fails_the_run_in_the_end(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a.csv", "b.csv", "c.csv"):
         drop(scoring_home, name, f"text\ngood film {name}\n")
@@ -317,7 +318,7 @@ def test_a_failing_group_stops_no_other_and_fails_the_run_in_the_end(
 
 
 def test_several_failing_groups_are_one_error_that_names_all_files(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a.csv", "b.csv", "c.csv"):
         drop(scoring_home, name, f"text\ngood film {name}\n")
@@ -339,7 +340,7 @@ def test_several_failing_groups_are_one_error_that_names_all_files(
     ],
 )
 def test_the_error_of_one_failing_group_keeps_its_class(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception, raised: type[Exception]
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch, error: Exception, raised: type[Exception]
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
     fail_for(monkeypatch, "a.csv", error=error)
@@ -349,7 +350,7 @@ def test_the_error_of_one_failing_group_keeps_its_class(
 
 
 @pytest.mark.server
-def test_an_interrupted_run_stops_at_once(scoring_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_stops_at_once(scoring_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     drop(scoring_home, "a.csv", CSV)
     drop(scoring_home, "b.csv", "text\ngood plot\n")
     asked: list[str] = []
@@ -367,7 +368,7 @@ def test_an_interrupted_run_stops_at_once(scoring_home: Settings, monkeypatch: p
 
 
 def test_what_a_library_makes_of_ctrl_c_does_not_let_the_run_go_on(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
     drop(scoring_home, "b.csv", "text\ngood plot\n")
@@ -382,7 +383,7 @@ def test_what_a_library_makes_of_ctrl_c_does_not_let_the_run_go_on(
 
 
 def test_files_that_were_refused_before_a_run_was_killed_are_reported_by_the_next(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
     drop(scoring_home, "empty.csv", "")
@@ -392,16 +393,16 @@ def test_files_that_were_refused_before_a_run_was_killed_are_reported_by_the_nex
 
 
 def test_a_leftover_that_breaks_its_contract_is_scored_anew(
-    scoring_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
     left = leave_part(scoring_home, monkeypatch) / "scored_reviews.parquet"
     pq.write_table(pq.read_table(left).slice(1), left)
     assert run().rows_scored == 2
-    assert not any(scoring_home.parts_dir.iterdir())
+    assert not any(scoring_home.parts.iterdir())
 
 
-def test_files_older_than_since_are_left_out_and_stay_new(scoring_home: Settings) -> None:
+def test_files_older_than_since_are_left_out_and_stay_new(scoring_home: Home) -> None:
     old = drop(scoring_home, "old.csv", CSV)
     os.utime(old, (0, 0))
     drop(scoring_home, "fresh.csv", "text\ngood plot\n")
@@ -411,7 +412,7 @@ def test_files_older_than_since_are_left_out_and_stay_new(scoring_home: Settings
     assert run().files_scored == 1
 
 
-def test_a_time_without_a_zone_is_utc(scoring_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_time_without_a_zone_is_utc(scoring_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     path = drop(scoring_home, "a.csv", CSV)
     os.utime(path, (noon.timestamp(), noon.timestamp()))
@@ -446,28 +447,28 @@ for _ in range(2):
 
 @pytest.mark.process
 def test_a_run_that_finds_nothing_new_reads_a_file_whose_time_changed_once_and_loads_nothing_heavy(
-    scored_home: Settings, monkeypatch: pytest.MonkeyPatch
+    scored_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REVIEWS_REPORTS", "true")
     drop(scored_home, "copy.csv", CSV)
     drop(scored_home, "refused.csv", "")
     run()
-    reports = list(scored_home.reports_dir.iterdir())
-    os.utime(scored_home.inbox_dir / "a.csv", (1, 1))
+    reports = list(scored_home.reports.iterdir())
+    os.utime(scored_home.inbox / "a.csv", (1, 1))
     command = [sys.executable, "-c", IDLE_RUNS]
     done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == ["FOUND 3 0 ['a.csv'] []", "FOUND 3 0 [] []"], done.stderr
-    assert list(scored_home.reports_dir.iterdir()) == reports
+    assert list(scored_home.reports.iterdir()) == reports
 
 
-def test_a_run_that_finds_nothing_new_writes_no_row_of_inbox_files(scored_home: Settings) -> None:
+def test_a_run_that_finds_nothing_new_writes_no_row_of_inbox_files(scored_home: Home) -> None:
     before = ask(scored_home.warehouse, "select last_seen from inbox_files")
     run()
     assert ask(scored_home.warehouse, "select last_seen from inbox_files") == before
 
 
 def test_ratings_that_look_like_stars_out_of_five_are_named_by_file_and_recorded(
-    scoring_home: Settings,
+    scoring_home: Home,
 ) -> None:
     rows = ["rating,review", *(f"5,good film {number}" for number in range(24))]
     drop(scoring_home, "shop.csv", "\n".join(rows) + "\n")
@@ -479,7 +480,7 @@ def test_ratings_that_look_like_stars_out_of_five_are_named_by_file_and_recorded
     assert ask(scoring_home.warehouse, query) == [("warning", False, 24)]
 
 
-def test_a_file_without_rows_is_named(scoring_home: Settings) -> None:
+def test_a_file_without_rows_is_named(scoring_home: Home) -> None:
     drop(scoring_home, "empty.csv", "review,date\n")
     drop(scoring_home, "blank.jsonl", "\n\n")
     drop(scoring_home, "a.csv", CSV)
@@ -488,7 +489,7 @@ def test_a_file_without_rows_is_named(scoring_home: Settings) -> None:
     assert summary.files_scored == 3
 
 
-def test_dates_and_ratings_that_are_not_understood_are_named_by_file(scoring_home: Settings) -> None:
+def test_dates_and_ratings_that_are_not_understood_are_named_by_file(scoring_home: Home) -> None:
     rows = ["11/2/2026,4 stars,good film", "2026-11-02,8,good plot", "11/3/2026,9,bad film"]
     drop(scoring_home, "shop.csv", "\n".join(["date,rating,review", *rows]) + "\n")
     summary = run()

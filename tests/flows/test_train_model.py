@@ -15,7 +15,8 @@ from prefect.states import Pending
 import tasks.stages.train
 import tasks.training.dataset
 from data_contracts.errors import ContractError, SourceError, WarehouseBusyError
-from deployments.settings import Settings, load_settings
+from data_contracts.storage.home import Home
+from deployments.settings import load_settings
 from flows.command.messages import describe_training
 from flows.train_model import TrainingSummary, train_model
 from models import kinds
@@ -60,25 +61,25 @@ def ingest_small_archive(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home with the small archive, for all tests of this module: training takes its time."""
     folder = tmp_path_factory.mktemp("training")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REVIEWS_HOME", str(folder / "home"))
         patch.setenv("REVIEWS_REPORTS", "true")
         ingest_small_archive(folder)
-        yield load_settings()
+        yield load_settings().home
 
 
 @pytest.fixture(scope="module")
-def first(home: Settings) -> TrainingSummary:
+def first(home: Home) -> TrainingSummary:
     """The first model of the home."""
     return train_model("cnn_lstm", epochs=1, seed=7)
 
 
-def test_the_first_model_is_trained_recorded_and_promoted(home: Settings, first: TrainingSummary) -> None:
+def test_the_first_model_is_trained_recorded_and_promoted(home: Home, first: TrainingSummary) -> None:
     assert (first.promoted, first.reason) == (True, "the first model")
-    assert is_unaltered(home.bundles_dir / first.model_id)
+    assert is_unaltered(home.bundles / first.model_id)
     recorded = ask(home.published, f"select dataset, variant from models where model_id = '{first.model_id}'")
     assert recorded == [("other", "cnn_lstm")]
 
@@ -87,36 +88,36 @@ def test_a_bundle_keeps_the_seconds_that_its_training_took(first: TrainingSummar
     assert first.facts["training_seconds"] > 0
 
 
-def test_a_text_that_is_there_twice_is_learnt_from_once(home: Settings, first: TrainingSummary) -> None:
+def test_a_text_that_is_there_twice_is_learnt_from_once(home: Home, first: TrainingSummary) -> None:
     rows = first.facts["rows"]
     assert rows["train"] + rows["validation"] == 2 * TITLES - 1
-    loaded = load_rows(home.reviews_dir)
+    loaded = load_rows(home.reviews)
     assert (len(loaded.train.texts), len(loaded.validation.texts)) == (rows["train"], rows["validation"])
     assert len({*loaded.train.texts, *loaded.validation.texts}) == 2 * TITLES - 1
 
 
 def test_a_training_keeps_its_model_and_decision_in_its_run_and_writes_its_report(
-    home: Settings, first: TrainingSummary
+    home: Home, first: TrainingSummary
 ) -> None:
     kept_by_run = "select run_id, counts->>'model_id', counts->>'decision' from runs"
     run_id, *kept = ask(home.published, f"{kept_by_run} where flow = 'train-model' order by started_at")[0]
     assert kept == [first.model_id, "the first model"]
-    page = (home.reports_dir / f"{run_id}.html").read_text("utf-8")
+    page = (home.reports / f"{run_id}.html").read_text("utf-8")
     assert f"cnn_lstm, seed {7}" in page
     assert "It was promoted: the first model." in page
 
 
-def test_a_model_trained_again_is_that_of_its_second_run_too(home: Settings, first: TrainingSummary) -> None:
+def test_a_model_trained_again_is_that_of_its_second_run_too(home: Home, first: TrainingSummary) -> None:
     assert train_model("cnn_lstm", epochs=1, seed=7).model_id == first.model_id
     newest = "select arg_max(run_id, started_at) from runs where flow = 'train-model'"
     [(run_id,)] = ask(home.warehouse, newest)
-    page = (home.reports_dir / f"{run_id}.html").read_text("utf-8")
+    page = (home.reports / f"{run_id}.html").read_text("utf-8")
     assert first.model_id in page
     assert "This run did not promote it: it is the champion already." in page
 
 
 def test_the_same_seed_gives_the_same_model_and_no_second_promotion(
-    home: Settings, first: TrainingSummary
+    home: Home, first: TrainingSummary
 ) -> None:
     second = train_model("cnn_lstm", epochs=1, seed=7)
     assert first.model_id == second.model_id
@@ -124,7 +125,7 @@ def test_the_same_seed_gives_the_same_model_and_no_second_promotion(
     assert ask(home.warehouse, "select count(*) from promotions") == [(1,)]
 
 
-def test_never_leaves_the_model_unpromoted(home: Settings, first: TrainingSummary) -> None:
+def test_never_leaves_the_model_unpromoted(home: Home, first: TrainingSummary) -> None:
     summary = train_model("cnn_lstm", epochs=1, seed=8, promote="never")
     assert not summary.promoted
     promoted = ask(home.warehouse, "select model_id from promotions")
@@ -132,7 +133,7 @@ def test_never_leaves_the_model_unpromoted(home: Settings, first: TrainingSummar
 
 
 def test_a_challenger_is_compared_with_the_champion_on_the_present_rows(
-    home: Settings, first: TrainingSummary
+    home: Home, first: TrainingSummary
 ) -> None:
     summary = train_model("cnn_lstm", epochs=1, seed=9)
     assert "against" in summary.reason
@@ -151,7 +152,7 @@ def exported() -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def wide(home: Settings, first: TrainingSummary, exported: list[Any]) -> Iterator[TrainingSummary]:
+def wide(home: Home, first: TrainingSummary, exported: list[Any]) -> Iterator[TrainingSummary]:
     """A small wide LSTM of the home, which learns from reviews without a label too."""
 
     def export(model: Any) -> bytes | None:
@@ -165,9 +166,9 @@ def wide(home: Settings, first: TrainingSummary, exported: list[Any]) -> Iterato
 
 
 def test_a_wide_lstm_is_trained_recorded_and_held_against_the_champion(
-    home: Settings, wide: TrainingSummary
+    home: Home, wide: TrainingSummary
 ) -> None:
-    bundle = home.bundles_dir / wide.model_id
+    bundle = home.bundles / wide.model_id
     assert is_unaltered(bundle)
     assert find_graph(bundle)
     recorded = ask(home.published, f"select variant from models where model_id = '{wide.model_id}'")
@@ -194,7 +195,7 @@ def test_the_other_variants_read_no_review_without_a_label(first: TrainingSummar
 
 
 def test_the_rules_that_a_training_was_held_against_stand_in_its_report(
-    home: Settings, first: TrainingSummary
+    home: Home, first: TrainingSummary
 ) -> None:
     summary = train_model("cnn_lstm", epochs=1, seed=10, promote="never")
     assert summary.report is not None
@@ -204,10 +205,10 @@ def test_the_rules_that_a_training_was_held_against_stand_in_its_report(
     assert '(<span class="id">never</span>)' in page
 
 
-def record_another(home: Settings, first: TrainingSummary, model_id: str) -> TrainedBundle:
+def record_another(home: Home, first: TrainingSummary, model_id: str) -> TrainedBundle:
     """Copy and record a bundle as if it were that of another model."""
-    folder = home.bundles_dir / model_id
-    shutil.copytree(home.bundles_dir / first.model_id, folder)
+    folder = home.bundles / model_id
+    shutil.copytree(home.bundles / first.model_id, folder)
     record_model(home.warehouse, {**first.facts, "model_id": model_id})
     return TrainedBundle(model_id, folder, first.facts)
 
@@ -222,7 +223,7 @@ def change_golden_scores(folder: Path) -> None:
 @pytest.mark.parametrize("mode", ["auto", "always"])
 @pytest.mark.parametrize("changed", ["words", "golden scores"])
 def test_a_bundle_that_was_changed_since_it_was_written_is_not_promoted_at_the_end_of_its_training(
-    home: Settings, first: TrainingSummary, mode: str, changed: str
+    home: Home, first: TrainingSummary, mode: str, changed: str
 ) -> None:
     champion = find_champion(home.warehouse)
     challenger = record_another(home, first, f"{changed} {mode}")
@@ -231,9 +232,7 @@ def test_a_bundle_that_was_changed_since_it_was_written_is_not_promoted_at_the_e
     else:
         change_golden_scores(challenger.folder)
         record_model(home.warehouse, {**read_facts(challenger.folder), "model_id": challenger.model_id})
-    decision = decide.fn(
-        Attempt(challenger.model_id, mode), home.reviews_dir, home.bundles_dir, home.warehouse
-    )
+    decision = decide.fn(Attempt(challenger.model_id, mode), home)
     assert not decision.promote
     assert ("was altered" if changed == "words" else "golden texts score differently") in decision.reason
     assert find_champion(home.warehouse) == champion
@@ -242,11 +241,11 @@ def test_a_bundle_that_was_changed_since_it_was_written_is_not_promoted_at_the_e
 
 
 def test_a_training_whose_bundle_is_not_promoted_ends_with_its_figures_and_the_reason(
-    home: Settings, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch
+    home: Home, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def record_and_damage(warehouse: Path, facts: Any) -> None:
         record_model(warehouse, facts)
-        (home.bundles_dir / facts["model_id"] / "vocabulary.json").write_text("[]")
+        (home.bundles / facts["model_id"] / "vocabulary.json").write_text("[]")
 
     monkeypatch.setattr(tasks.stages.train, "record_model", record_and_damage)
     summary = train_model("cnn_lstm", epochs=1, seed=12, promote="always")
@@ -256,18 +255,16 @@ def test_a_training_whose_bundle_is_not_promoted_ends_with_its_figures_and_the_r
 
 
 def test_beside_an_altered_champion_a_challenger_is_refused_and_the_reason_is_kept(
-    home: Settings, first: TrainingSummary
+    home: Home, first: TrainingSummary
 ) -> None:
     champion = find_champion(home.warehouse)
     assert champion
-    words = home.bundles_dir / champion.model_id / "vocabulary.json"
+    words = home.bundles / champion.model_id / "vocabulary.json"
     before = words.read_text()
     challenger = record_another(home, first, "another")
     words.write_text("[]")
     try:
-        decision = decide.fn(
-            Attempt(challenger.model_id, "auto"), home.reviews_dir, home.bundles_dir, home.warehouse
-        )
+        decision = decide.fn(Attempt(challenger.model_id, "auto"), home)
     finally:
         words.write_text(before)
     assert not decision.promote
@@ -280,25 +277,25 @@ def test_beside_an_altered_champion_a_challenger_is_refused_and_the_reason_is_ke
 
 
 def test_training_input_that_breaks_its_contract_stops_the_flow(
-    home: Settings, monkeypatch: pytest.MonkeyPatch
+    home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = set(home.bundles_dir.glob("*"))
+    before = set(home.bundles.glob("*"))
     monkeypatch.setattr(
         tasks.training.dataset, "hold_out_titles", lambda ids: np.arange(len(ids)) < len(ids) // 2
     )
     with pytest.raises(ContractError, match="titles"):
         train_model("cnn_lstm", epochs=1)
-    assert set(home.bundles_dir.glob("*")) == before
+    assert set(home.bundles.glob("*")) == before
 
 
-def test_without_reviews_there_is_a_next_step(settings: Settings) -> None:
+def test_without_reviews_there_is_a_next_step(empty_home: Home) -> None:
     with pytest.raises(SourceError, match="reviews ingest"):
         train_model("cnn_lstm")
 
 
 @pytest.mark.server
 def test_a_run_that_is_retried_does_not_train_again(
-    home: Settings, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch
+    home: Home, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parameters = {"variant": "cnn_lstm", "seed": 11, "epochs": 1, "promote": "never"}
 

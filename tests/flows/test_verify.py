@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import ReviewsError
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.command.actions.verify import run_verify
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.published import publish
@@ -20,17 +20,17 @@ from tests.support.small_home import ingest
 SOURCE = "(select source_sha256 from scored_files limit 1)"
 
 
-def verify(settings: Settings) -> list[str]:
+def verify(home: Home) -> list[str]:
     said: list[str] = []
     try:
-        run_verify(settings, said.append)
+        run_verify(home, said.append)
     except ReviewsError:
         return [line for line in said if line.startswith("BROKEN")]
     assert said[-1] == "All holds."
     return []
 
 
-def test_it_holds_after_a_run(scored_home: Settings) -> None:
+def test_it_holds_after_a_run(scored_home: Home) -> None:
     assert verify(scored_home) == []
 
 
@@ -56,10 +56,10 @@ CORRUPTIONS = {
 
 
 @pytest.mark.parametrize("promise", CORRUPTIONS)
-def test_a_corruption_of_the_tables_breaks_its_promise(scored_home: Settings, promise: str) -> None:
+def test_a_corruption_of_the_tables_breaks_its_promise(scored_home: Home, promise: str) -> None:
     with open_warehouse(scored_home.warehouse, write=True) as connection:
         connection.execute(CORRUPTIONS[promise]).fetchall()
-    publish(scored_home.warehouse, scored_home.published)
+    publish(scored_home)
     broken = verify(scored_home)
     assert any(line.startswith(f"BROKEN  {promise}: ") for line in broken), broken
 
@@ -70,25 +70,25 @@ def test_every_promise_of_the_tables_has_its_corruption() -> None:
     assert CORRUPTIONS.keys() == PROMISES.keys()
 
 
-def _alter_bundle(settings: Settings) -> None:
-    [bundle] = settings.bundles_dir.iterdir()
+def _alter_bundle(home: Home) -> None:
+    [bundle] = home.bundles.iterdir()
     (bundle / "vocabulary.json").write_text(json.dumps(["other", "words"]))
 
 
-def _remove_bundle(settings: Settings) -> None:
-    [bundle] = settings.bundles_dir.iterdir()
+def _remove_bundle(home: Home) -> None:
+    [bundle] = home.bundles.iterdir()
     shutil.rmtree(bundle)
 
 
-def _change_copy(settings: Settings) -> None:
-    with duckdb.connect(str(settings.published)) as connection:
+def _change_copy(home: Home) -> None:
+    with duckdb.connect(str(home.published)) as connection:
         connection.execute(
             "update scored_reviews set score = 0.9, sentiment = 'positive', predicted_rating = 9.1"
         )
 
 
-def _outdate_copy(settings: Settings) -> None:
-    with open_warehouse(settings.warehouse, write=True) as connection:
+def _outdate_copy(home: Home) -> None:
+    with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute("update scored_files set committed_at = now()").fetchall()
 
 
@@ -99,21 +99,21 @@ def _outdate_copy(settings: Settings) -> None:
         (_remove_bundle, "every promoted bundle is unaltered"),
         (_outdate_copy, "the published copy is up to date"),
         (_change_copy, "the published copy is up to date"),
-        (lambda settings: settings.published.unlink(), "the published copy is up to date"),
+        (lambda home: home.published.unlink(), "the published copy is up to date"),
     ],
 )
 def test_a_corruption_beside_the_tables_breaks_its_promise(
-    scored_home: Settings, corrupt: Callable[[Settings], None], promise: str
+    scored_home: Home, corrupt: Callable[[Home], None], promise: str
 ) -> None:
     corrupt(scored_home)
     assert [line for line in verify(scored_home) if promise in line]
 
 
-def test_a_lost_row_of_the_parquet_is_found(scoring_home: Settings) -> None:
-    archive = write_archive(scoring_home.home / "small.tar.gz")
+def test_a_lost_row_of_the_parquet_is_found(scoring_home: Home) -> None:
+    archive = write_archive(scoring_home.folder / "small.tar.gz")
     ingest(archive, accept_unverified=True)
     assert verify(scoring_home) == []
-    path = scoring_home.reviews_dir / "train.parquet"
+    path = scoring_home.reviews / "train.parquet"
     table: pa.Table = pq.read_table(path)
     pq.write_table(table.slice(1), path)
     assert verify(scoring_home)

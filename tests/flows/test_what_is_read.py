@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import UsageError
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.grants import grant, is_granted
 from flows.ingest_reviews import ingest_reviews
 from flows.score_reviews import score_reviews
@@ -25,14 +25,14 @@ def outside(tmp_path: Path) -> Path:
 
 
 def test_a_run_that_no_command_started_reads_no_file_outside_the_inbox(
-    scoring_home: Settings, outside: Path
+    scoring_home: Home, outside: Path
 ) -> None:
     with pytest.raises(UsageError, match="a run of a deployment reads the inbox and the folders of"):
         score_reviews(files=[str(outside)])
 
 
 def test_a_run_that_no_command_started_reads_a_folder_of_the_settings(
-    scoring_home: Settings, outside: Path, monkeypatch: pytest.MonkeyPatch
+    scoring_home: Home, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REVIEWS_INPUT_DIRS", f"/nowhere:{outside.parent}")
     assert getattr(score_reviews(files=[str(outside)]), "rows_scored", 0) == 1
@@ -41,32 +41,30 @@ def test_a_run_that_no_command_started_reads_a_folder_of_the_settings(
 @pytest.mark.parametrize(
     "name", ["../../outside", "link.csv", "link", "link/creds.csv", "/etc/hostname", "/nosuch"]
 )
-def test_no_link_and_no_dots_lead_out_of_the_inbox(settings: Settings, outside: Path, name: str) -> None:
-    settings.inbox_dir.mkdir(parents=True)
-    (settings.inbox_dir / "link.csv").symlink_to(outside)
-    (settings.inbox_dir / "link").symlink_to(outside.parent)
+def test_no_link_and_no_dots_lead_out_of_the_inbox(home: Home, outside: Path, name: str) -> None:
+    home.inbox.mkdir(parents=True)
+    (home.inbox / "link.csv").symlink_to(outside)
+    (home.inbox / "link").symlink_to(outside.parent)
     with pytest.raises(UsageError, match="follows no link out of them"):
-        find_outstanding(settings.inbox_dir, settings.warehouse, ScoringRequest((name,)), record=False)
+        find_outstanding(home, ScoringRequest((name,)), record=False)
 
 
 @pytest.mark.parametrize("name", ["a.csv", ".", "deep", "deep/b.csv", "deep/../a.csv"])
-def test_names_within_the_inbox_are_found_under_the_names_that_they_have_there(
-    settings: Settings, name: str
-) -> None:
-    settings.inbox_dir.mkdir(parents=True)
-    drop(settings, "a.csv", TEXT)
-    drop(settings, "deep/b.csv", "text\na bad film\n")
-    found = find_outstanding(settings.inbox_dir, settings.warehouse, ScoringRequest((name,)), record=False)
-    whole = find_outstanding(settings.inbox_dir, settings.warehouse, ScoringRequest(), record=False)
+def test_names_within_the_inbox_are_found_under_the_names_that_they_have_there(home: Home, name: str) -> None:
+    home.inbox.mkdir(parents=True)
+    drop(home, "a.csv", TEXT)
+    drop(home, "deep/b.csv", "text\na bad film\n")
+    found = find_outstanding(home, ScoringRequest((name,)), record=False)
+    whole = find_outstanding(home, ScoringRequest(), record=False)
     assert found.new
     assert set(found.new) <= set(whole.new)
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\0b"])
-def test_what_can_be_no_name_is_refused(settings: Settings, name: str) -> None:
-    settings.inbox_dir.mkdir(parents=True)
+def test_what_can_be_no_name_is_refused(home: Home, name: str) -> None:
+    home.inbox.mkdir(parents=True)
     with pytest.raises(UsageError, match="names no file"):
-        find_outstanding(settings.inbox_dir, settings.warehouse, ScoringRequest((name,)), record=False)
+        find_outstanding(home, ScoringRequest((name,)), record=False)
 
 
 def test_a_command_grants_what_it_names_for_its_own_call_alone() -> None:
@@ -77,17 +75,15 @@ def test_a_command_grants_what_it_names_for_its_own_call_alone() -> None:
 
 
 @pytest.mark.parametrize("archive", ["http://127.0.0.1:9/latest/meta-data", "/etc/passwd", "creds.csv"])
-def test_a_run_that_no_command_started_fetches_no_archive_from_elsewhere(
-    settings: Settings, archive: str
-) -> None:
+def test_a_run_that_no_command_started_fetches_no_archive_from_elsewhere(home: Home, archive: str) -> None:
     with pytest.raises(UsageError, match="takes the archive of REVIEWS_ARCHIVE or Stanford's"):
         ingest_reviews(archive=archive, accept_unverified=True)
 
 
-def test_odd_files_are_scored_or_passed_over_by_name_and_known_the_next_time(scoring_home: Settings) -> None:
-    names = write_odd_files(scoring_home.inbox_dir)
-    passed_over = write_odd_things(scoring_home.inbox_dir)
-    with deep_tree(scoring_home.inbox_dir / "deep", 1_100):
+def test_odd_files_are_scored_or_passed_over_by_name_and_known_the_next_time(scoring_home: Home) -> None:
+    names = write_odd_files(scoring_home.inbox)
+    passed_over = write_odd_things(scoring_home.inbox)
+    with deep_tree(scoring_home.inbox / "deep", 1_100):
         first, second = run(), run()
     assert ask(scoring_home.warehouse, "select uri from scored_files order by uri") == [
         (name,) for name in sorted(names)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from data_contracts.durable import write_whole
+from data_contracts.storage.durable import write_whole
 from data_contracts.warehouse import Migration, list_migrations, read_views
 from tasks.warehouse import connection
 from tests.support.once import make_once

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
 
-from data_contracts.faults import VARIABLE
+from data_contracts.storage.faults import VARIABLE
 
 _LOADED = ["click", "duckdb", "pyarrow.parquet", "tasks.warehouse.commit", "tasks.queries.exports"]
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from data_contracts.storage.home import Home
 from tasks.queries.asking import Ask, ask_published
 from tasks.report.runs import find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
@@ -63,7 +64,7 @@ def _make_run(
             connection.execute("UPDATE quarantined_rows SET run_id = ? WHERE run_id = 'run-1'", [run_id])
     if status is not None:
         end_run(warehouse, run_id, status, {"files_scored": len(files)})
-    publish(warehouse, home / "published.duckdb")
+    publish(Home(home))
 
 
 def name_run(file: PartFile, run_id: str) -> PartFile:
@@ -77,7 +78,7 @@ def change(warehouse: Path, *statements: str) -> None:
     with open_warehouse(warehouse, write=True) as connection:
         for statement in statements:
             connection.execute(statement)
-    publish(warehouse, warehouse.parent / "published.duckdb")
+    publish(Home(warehouse.parent))
 
 
 def promote(warehouse: Path, model_id: str = "model-a") -> None:
@@ -93,7 +94,7 @@ def promote(warehouse: Path, model_id: str = "model-a") -> None:
 @contextmanager
 def asking(home: Path) -> Iterator[Ask]:
     """Ask the published copy of a home."""
-    with ask_published(home / "published.duckdb") as ask:
+    with ask_published(Home(home).published) as ask:
         yield ask
 
 

@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.grants import grant
 from flows.score_reviews import ScoringSummary, score_reviews
 from tasks.scoring.plan import ScoringPlan
@@ -15,17 +15,17 @@ CSV = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt1,bad plot,2\nc,tt
 """Two good rows and a bad one."""
 
 
-def drop(settings: Settings, name: str, content: str | bytes) -> Path:
+def drop(home: Home, name: str, content: str | bytes) -> Path:
     """Put a file into the inbox."""
-    path = settings.inbox_dir / name
+    path = home.inbox / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
 
 
-def count(settings: Settings, table: str) -> int:
+def count(home: Home, table: str) -> int:
     """Count the rows of a table, or of what stands behind `from`."""
-    return int(ask(settings.warehouse, f"select count(*) from {table}")[0][0])
+    return int(ask(home.warehouse, f"select count(*) from {table}")[0][0])
 
 
 def run(**parameters: Any) -> ScoringSummary:
@@ -44,14 +44,14 @@ def plan(**parameters: Any) -> ScoringPlan:
     return found
 
 
-def copy_scored_home(settings: Settings, files: Mapping[str, str | bytes]) -> Settings:
-    """Copy a home in which a run of the small model has scored the files, and return the settings."""
+def copy_scored_home(home: Home, files: Mapping[str, str | bytes]) -> Home:
+    """Copy a home in which a run of the small model has scored the files, and return it."""
 
-    def fill(made: Settings) -> None:
+    def fill(made: Home) -> None:
         copy_scoring_home(made)
         for name, content in files.items():
             drop(made, name, content)
         run()
 
     digest = sha256(repr(files).encode()).hexdigest()[:16]
-    return copy_home(settings, f"scored-{digest}", fill)
+    return copy_home(home, f"scored-{digest}", fill)

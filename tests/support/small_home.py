@@ -11,7 +11,8 @@ import duckdb
 import numpy as np
 import pytest
 
-from deployments.settings import Settings, load_settings
+from data_contracts.storage.home import Home
+from deployments.settings import load_settings
 from flows.grants import grant
 from flows.ingest_reviews import IngestSummary, ingest_reviews
 from models.bundle.folder import name_model, read_facts, write_bundle
@@ -30,16 +31,16 @@ TRAINED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def write_small_bundle(
-    settings: Settings, seed: int = 0, more_facts: Mapping[str, Any] | None = None, strength: float = 1.0
+    home: Home, seed: int = 0, more_facts: Mapping[str, Any] | None = None, strength: float = 1.0
 ) -> Path:
     """Copy and record the bundle of an untrained small model, its last weights times `strength`; not promoted."""
     facts = dict(more_facts or {})
     digest = sha256(repr((seed, facts, strength)).encode()).hexdigest()[:16]
     made = make_once(f"bundle-{digest}", lambda folder: build_small_bundle(folder, seed, facts, strength))
     [bundle] = made.iterdir()
-    folder = settings.bundles_dir / bundle.name
+    folder = home.bundles / bundle.name
     shutil.copytree(bundle, folder, dirs_exist_ok=True)
-    record_model(settings.warehouse, read_facts(folder))
+    record_model(home.warehouse, read_facts(folder))
     return folder
 
 
@@ -80,34 +81,32 @@ def build_small_bundle(
     return write_bundle(bundles_dir, export_model(model), vocabulary, facts)
 
 
-def copy_home(settings: Settings, name: str, fill: Callable[[Settings], object]) -> Settings:
-    """Copy the home that `fill` makes once a session to where the settings have theirs, and return the settings."""
+def copy_home(home: Home, name: str, fill: Callable[[Home], object]) -> Home:
+    """Copy the home that `fill` makes once a session to where `home` is, and return it."""
 
     def make(folder: Path) -> None:
         with pytest.MonkeyPatch.context() as patch, run_without_server():
             patch.setenv("REVIEWS_HOME", str(folder / "home"))
-            fill(load_settings())
+            fill(load_settings().home)
 
-    shutil.copytree(make_once(f"home-{name}", make) / "home", settings.home)
-    return settings
+    shutil.copytree(make_once(f"home-{name}", make) / "home", home.folder)
+    return home
 
 
-def copy_scoring_home(settings: Settings) -> Settings:
-    """Copy a home with a promoted small model and an empty inbox, and return the settings."""
+def copy_scoring_home(home: Home) -> Home:
+    """Copy a home with a promoted small model and an empty inbox, and return it."""
 
-    def fill(made: Settings) -> None:
-        made.inbox_dir.mkdir(parents=True)
+    def fill(made: Home) -> None:
+        made.inbox.mkdir(parents=True)
         promote_small_model(made)
 
-    return copy_home(settings, "scoring", fill)
+    return copy_home(home, "scoring", fill)
 
 
-def promote_small_model(
-    settings: Settings, seed: int = 0, more_facts: Mapping[str, Any] | None = None
-) -> Path:
+def promote_small_model(home: Home, seed: int = 0, more_facts: Mapping[str, Any] | None = None) -> Path:
     """Write a small bundle and make it the champion."""
-    folder = write_small_bundle(settings, seed, more_facts)
-    promote_model(settings.warehouse, folder.name, "for a test")
+    folder = write_small_bundle(home, seed, more_facts)
+    promote_model(home.warehouse, folder.name, "for a test")
     return folder
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from data_contracts.storage.home import Home
 from tasks.maintenance import backups
 from tasks.warehouse.connection import open_warehouse
 
@@ -28,12 +29,10 @@ def test_each_of_several_restores_in_one_second_keeps_the_database_before_it(
     warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backups, "datetime", StoppedClock)
-    (tmp_path / "parts").mkdir()
-    backups.back_up(warehouse, tmp_path / "bundles", tmp_path / "backup")
-    kept = [
-        backups.restore(tmp_path / "backup", warehouse, tmp_path / "bundles", tmp_path / "parts")
-        for _ in range(3)
-    ]
+    home = Home(warehouse.parent)
+    home.parts.mkdir()
+    backups.back_up(home, tmp_path / "backup")
+    kept = [backups.restore(tmp_path / "backup", home) for _ in range(3)]
     assert [path.name for path in kept if path and path.is_file()] == [
         f"reviews.replaced-20260301T000000Z{more}.duckdb" for more in ("", "-2", "-3")
     ]
@@ -44,6 +43,6 @@ def test_a_backup_made_with_the_clock_set_back_is_not_the_one_that_is_dropped(
 ) -> None:
     names = ("reviews-20270101T000000Z", "reviews-20270102T000000Z", "reviews-20260101T000000Z")
     for name in names:
-        made = backups.back_up(warehouse, tmp_path / "bundles", tmp_path / "backups" / name).folder
+        made = backups.back_up(Home(warehouse.parent), tmp_path / "backups" / name).folder
     assert [path.name for path in backups.drop_older(tmp_path / "backups", 2, made)] == [names[0]]
     assert made.is_dir()

@@ -9,10 +9,12 @@ import pytest
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.limits import RowLimits
+from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SourceFile
 from tasks.review_files.reader import ReadOptions
 from tasks.scoring.bad_rows import UNSUSPECTED_BYTES, can_only_be_refused, require_bounded
 from tasks.scoring.groups import ScoringJob, score_group
+from tasks.warehouse.run_log import Run
 
 LIMITS, OPTIONS = RowLimits(), ReadOptions()
 
@@ -52,7 +54,7 @@ def test_a_file_of_bad_rows_is_refused_before_all_of_it_is_read_and_kept(tmp_pat
     status = path.stat()
     file = SourceFile("a.csv", path, status.st_size, status.st_mtime_ns, "0" * 64)
     scorer: Any = SimpleNamespace(model_id="m")
-    outcome = score_group(ScoringJob(scorer, tmp_path / "parts", "run"), [file])
+    outcome = score_group(ScoringJob(Run(Home(tmp_path), "run"), lambda: scorer), [file])
     assert [(each.status, each.rule) for each in outcome.files] == [("refused", "too_many_bad_rows")]
     kept = pq.read_metadata(outcome.part.building / "quarantined_rows.parquet").num_rows
     assert 0 < kept < 45_000

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts import durable
-from data_contracts.durable import (
+from data_contracts.storage import durable
+from data_contracts.storage.durable import (
     build_folder,
     make_durable,
     make_folder,

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from data_contracts.errors import ReviewsError, UsageError, WarehouseError
+from data_contracts.storage.home import Home
 from models.bundle.scorer import Scorer
 from models.tokenizer import EncodedReviews
 from tasks.explain.explanation import (
@@ -284,7 +285,7 @@ def test_an_undecodable_argument_is_wrong_usage() -> None:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A published copy in which names of all kinds can be looked up."""
     folder = tmp_path_factory.mktemp("explaining")
-    warehouse = folder / "home" / "reviews.duckdb"
+    home = Home(folder / "home")
     sha = hash_text("a.csv")
     rows: list[dict[str, Any]] = [
         {"review_id": "r-1001", "movie_id": "tt1", "text": "good film"},
@@ -294,11 +295,11 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"review_id": f"{sha[:12]}:1", "text": "named like a row"},
         {"review_id": "it's", "text": "quoted"},
     ]
-    commit_parts(warehouse, write_part(folder / "part", [PartFile("a.csv", rows, bad_rows=[7])]))
-    with open_warehouse(warehouse, write=True) as connection:
+    commit_parts(home.warehouse, write_part(folder / "part", [PartFile("a.csv", rows, bad_rows=[7])]))
+    with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now())")
-    publish(warehouse, folder / "published.duckdb")
-    return folder / "published.duckdb"
+    publish(home)
+    return home.published
 
 
 def find(published: Path, name: str) -> FoundText:

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from data_contracts.errors import ReviewsError, SourceError, UsageError, WarehouseError
-from data_contracts.faults import FAULT_POINTS
-from deployments.settings import Settings
+from data_contracts.storage.faults import FAULT_POINTS
+from data_contracts.storage.home import Home
 from flows.command.actions.export import export as export_command
 from flows.command.cli import main
 from tasks.queries import exports
@@ -50,47 +50,47 @@ HOSTILE = [
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Settings:
-    return Settings(tmp_path / "home")
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
 
 
-def add(home: Settings, name: str, rows: Sequence[dict[str, Any]] = ({},), model_id: str = "model-a") -> None:
+def add(home: Home, name: str, rows: Sequence[dict[str, Any]] = ({},), model_id: str = "model-a") -> None:
     """Commit a file as the scorer would have, and publish."""
     if home.warehouse.exists():
         commit(home, name, rows, model_id)
     else:
         key = ("exports", name, rows, model_id)
-        copy_once(key, home.home, lambda folder: commit(Settings(folder), name, rows, model_id))
+        copy_once(key, home.folder, lambda folder: commit(Home(folder), name, rows, model_id))
 
 
-def commit(home: Settings, name: str, rows: Sequence[dict[str, Any]], model_id: str) -> None:
-    folder = home.home / "made" / f"{name} {model_id}"
+def commit(home: Home, name: str, rows: Sequence[dict[str, Any]], model_id: str) -> None:
+    folder = home.folder / "made" / f"{name} {model_id}"
     commit_parts(home.warehouse, write_part(folder, [PartFile(name, rows)], model_id))
-    publish(home.warehouse, home.published)
+    publish(home)
 
 
-def change(home: Settings, *statements: str) -> None:
+def change(home: Home, *statements: str) -> None:
     with open_warehouse(home.warehouse, write=True) as connection:
         for statement in statements:
             connection.execute(statement)
-    publish(home.warehouse, home.published)
+    publish(home)
 
 
 def run(
-    home: Settings, request: ExportRequest | None = None, start_progress: Any = None, **changes: Any
+    home: Home, request: ExportRequest | None = None, start_progress: Any = None, **changes: Any
 ) -> Exported:
     request = replace(request or ExportRequest(), **changes)
     further = [start_progress] if start_progress else []
-    return export_reviews(home.published, home.exports_dir, request, *further)
+    return export_reviews(home.published, home.exports, request, *further)
 
 
-def read(home: Settings, form: str = "parquet") -> list[tuple[Any, ...]]:
+def read(home: Home, form: str = "parquet") -> list[tuple[Any, ...]]:
     """Read all that was exported as an analyst would."""
-    source = f"read_{form}('{home.exports_dir}/**/*.{form}', hive_partitioning = true)"
+    source = f"read_{form}('{home.exports}/**/*.{form}', hive_partitioning = true)"
     return duckdb.execute(f"SELECT {KEYS} FROM {source} ORDER BY ALL").fetchall()
 
 
-def expect(home: Settings) -> list[tuple[Any, ...]]:
+def expect(home: Home) -> list[tuple[Any, ...]]:
     """Give what the database holds of it."""
     with duckdb.connect(str(home.published), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -99,15 +99,13 @@ def expect(home: Settings) -> list[tuple[Any, ...]]:
         return connection.execute(f"SELECT {KEYS.replace('day', day)} FROM {joined} ORDER BY ALL").fetchall()
 
 
-def list_files(home: Settings) -> list[str]:
+def list_files(home: Home) -> list[str]:
     return sorted(
-        path.relative_to(home.exports_dir).as_posix()
-        for path in home.exports_dir.rglob("*")
-        if path.is_file()
+        path.relative_to(home.exports).as_posix() for path in home.exports.rglob("*") if path.is_file()
     )
 
 
-def test_every_scored_row_is_there_in_the_folder_of_its_day(home: Settings) -> None:
+def test_every_scored_row_is_there_in_the_folder_of_its_day(home: Home) -> None:
     add(home, "monday.csv", [{"review_id": "r1"}, {"review_id": "r2", "scored_at": NEXT_DAY}])
     done = run(home)
     assert (done.rows, done.files) == (2, 2)
@@ -120,18 +118,18 @@ def test_every_scored_row_is_there_in_the_folder_of_its_day(home: Settings) -> N
     ]
 
 
-def test_a_day_is_that_of_utc(home: Settings) -> None:
+def test_a_day_is_that_of_utc(home: Home) -> None:
     last = datetime.fromisoformat("2026-03-01T23:59:59.999999+00:00")
     add(home, "f.csv", [{"scored_at": last}, {"scored_at": last + timedelta(microseconds=1)}])
     run(home)
     assert [row[-1] for row in read(home)] == [date(2026, 3, 1), date(2026, 3, 2)]
 
 
-def test_a_row_has_what_its_file_said_and_what_the_model_found(home: Settings) -> None:
+def test_a_row_has_what_its_file_said_and_what_the_model_found(home: Home) -> None:
     given = {"review_id": "r1", "movie_id": "tt1", "reviewed_at": NOON, "given_label": "positive"}
     add(home, "f.csv", [{**given, "given_rating": 8.0, "score": 0.75, "text": "fine"}])
     run(home)
-    path = home.exports_dir / "day=2026-03-01" / "reviews-000001.parquet"
+    path = home.exports / "day=2026-03-01" / "reviews-000001.parquet"
     [row] = pq.ParquetFile(path).read().to_pylist()
     assert row == {
         **given,
@@ -153,24 +151,24 @@ def test_a_row_has_what_its_file_said_and_what_the_model_found(home: Settings) -
     }
 
 
-def test_csv_is_read_by_duckdb_with_its_days(home: Settings) -> None:
+def test_csv_is_read_by_duckdb_with_its_days(home: Home) -> None:
     add(home, "f.csv", [{"text": "good"}, {"text": "bad", "scored_at": NEXT_DAY}])
     run(home, CSV)
     assert read(home, "csv") == expect(home)
 
 
-def test_a_second_new_export_gives_nothing(home: Settings) -> None:
+def test_a_second_new_export_gives_nothing(home: Home) -> None:
     add(home, "f.csv", [{}, {}])
     assert run(home, only_new=True).rows == 2
-    before = {name: (home.exports_dir / name).stat().st_mtime_ns for name in list_files(home)}
+    before = {name: (home.exports / name).stat().st_mtime_ns for name in list_files(home)}
     assert run(home, only_new=True) == Exported(0, 0, 0, ExportFormat())
-    assert {name: (home.exports_dir / name).stat().st_mtime_ns for name in list_files(home)} == before
+    assert {name: (home.exports / name).stat().st_mtime_ns for name in list_files(home)} == before
 
 
-def test_a_new_export_adds_what_came_in_and_leaves_the_rest(home: Settings) -> None:
+def test_a_new_export_adds_what_came_in_and_leaves_the_rest(home: Home) -> None:
     add(home, "f.csv", [{}, {}])
     run(home)
-    first = home.exports_dir / "day=2026-03-01" / "reviews-000001.parquet"
+    first = home.exports / "day=2026-03-01" / "reviews-000001.parquet"
     before = first.read_bytes()
     add(home, "g.csv", [{}])
     assert run(home, only_new=True).rows == 1
@@ -178,7 +176,7 @@ def test_a_new_export_adds_what_came_in_and_leaves_the_rest(home: Settings) -> N
     assert read(home) == expect(home)
 
 
-def test_scores_of_another_model_come_with_the_next_new_export(home: Settings) -> None:
+def test_scores_of_another_model_come_with_the_next_new_export(home: Home) -> None:
     add(home, "f.csv", [{}, {}])
     run(home, only_new=True)
     add(home, "f.csv", [{"score": 0.1}, {}], model_id="model-b")
@@ -186,7 +184,7 @@ def test_scores_of_another_model_come_with_the_next_new_export(home: Settings) -
     assert read(home) == expect(home)
 
 
-def test_released_rows_come_with_the_next_new_export(home: Settings) -> None:
+def test_released_rows_come_with_the_next_new_export(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home, only_new=True)
     change(
@@ -200,13 +198,13 @@ def test_released_rows_come_with_the_next_new_export(home: Settings) -> None:
     assert read(home) == expect(home)
 
 
-def test_a_row_without_a_run_is_exported_once(home: Settings) -> None:
+def test_a_row_without_a_run_is_exported_once(home: Home) -> None:
     add(home, "f.csv", [{}])
     change(home, "UPDATE scored_reviews SET run_id = NULL")
     assert [run(home, only_new=True).rows for _ in range(2)] == [1, 0]
 
 
-def test_since_leaves_out_days_which_a_later_new_export_brings(home: Settings) -> None:
+def test_since_leaves_out_days_which_a_later_new_export_brings(home: Home) -> None:
     add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
     assert run(home, since=NEXT_DAY.date()).rows == 1
     assert [row[-1] for row in read(home)] == [NEXT_DAY.date()]
@@ -215,17 +213,17 @@ def test_since_leaves_out_days_which_a_later_new_export_brings(home: Settings) -
     assert read(home) == expect(home)
 
 
-def test_an_export_of_everything_takes_the_place_of_the_one_before(home: Settings) -> None:
+def test_an_export_of_everything_takes_the_place_of_the_one_before(home: Home) -> None:
     add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
     run(home)
     change(home, "DELETE FROM scored_reviews WHERE row_number = 1")
     run(home, CSV)
     assert read(home, "csv") == expect(home)
     assert list_files(home) == [LEDGER, "day=2026-03-02/reviews-000002.csv"]
-    assert not (home.exports_dir / "day=2026-03-01").exists()
+    assert not (home.exports / "day=2026-03-01").exists()
 
 
-def test_rows_are_read_in_chunks_without_loss(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_read_in_chunks_without_loss(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "CHUNK_ROWS", 3)
     for number in range(4):
         add(home, f"{number}.csv", [{}] * 5)
@@ -235,7 +233,7 @@ def test_rows_are_read_in_chunks_without_loss(home: Settings, monkeypatch: pytes
 
 
 def test_the_progress_is_told_of_all_rows_and_of_each_chunk(
-    home: Settings, monkeypatch: pytest.MonkeyPatch
+    home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exports, "CHUNK_ROWS", 2)
     add(home, "f.csv", [{}] * 3)
@@ -258,9 +256,7 @@ def test_the_progress_is_told_of_all_rows_and_of_each_chunk(
 @pytest.mark.process
 @pytest.mark.parametrize("only_new", [False, True])
 @pytest.mark.parametrize("point", [point for point in FAULT_POINTS if point.startswith("export:")])
-def test_an_export_that_is_killed_is_completed_by_the_next(
-    home: Settings, point: str, only_new: bool
-) -> None:
+def test_an_export_that_is_killed_is_completed_by_the_next(home: Home, point: str, only_new: bool) -> None:
     add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
     run(home)
     add(home, "g.csv", [{}, {"scored_at": NEXT_DAY}])
@@ -272,7 +268,7 @@ def test_an_export_that_is_killed_is_completed_by_the_next(
 
 
 @pytest.mark.process
-def test_a_first_export_that_is_killed_leaves_nothing_that_counts(home: Settings) -> None:
+def test_a_first_export_that_is_killed_leaves_nothing_that_counts(home: Home) -> None:
     add(home, "f.csv", [{}])
     run_to_fault("export: before ledger", export_command, home, None, ExportRequest())
     assert list_files(home) == ["day=2026-03-01/.reviews-000001.parquet.tmp"]
@@ -282,7 +278,7 @@ def test_a_first_export_that_is_killed_leaves_nothing_that_counts(home: Settings
 
 @pytest.mark.parametrize("step", ["write_ledger", "make_durable"])
 def test_a_full_disk_leaves_the_export_before_it(
-    home: Settings, monkeypatch: pytest.MonkeyPatch, step: str
+    home: Home, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     add(home, "f.csv", [{}])
     run(home)
@@ -302,18 +298,18 @@ def test_a_full_disk_leaves_the_export_before_it(
     assert read(home) == expect(home)
 
 
-def test_files_that_were_taken_away_are_not_exported_again(home: Settings) -> None:
+def test_files_that_were_taken_away_are_not_exported_again(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home, only_new=True)
-    (home.exports_dir / "day=2026-03-01" / "reviews-000001.parquet").unlink()
+    (home.exports / "day=2026-03-01" / "reviews-000001.parquet").unlink()
     add(home, "g.csv", [{}])
     assert run(home, only_new=True).rows == 1
     assert [row[0] for row in read(home)] == [hash_text("g.csv")]
 
 
-def test_files_of_others_are_left_alone(home: Settings) -> None:
+def test_files_of_others_are_left_alone(home: Home) -> None:
     add(home, "f.csv", [{}])
-    kept = [home.exports_dir / "notes.txt", home.exports_dir / "day=2026-03-01" / "mine.parquet"]
+    kept = [home.exports / "notes.txt", home.exports / "day=2026-03-01" / "mine.parquet"]
     for path in kept:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("mine")
@@ -322,19 +318,19 @@ def test_files_of_others_are_left_alone(home: Settings) -> None:
     assert [path.read_text() for path in kept] == ["mine", "mine"]
 
 
-def test_hostile_texts_are_whole_in_parquet(home: Settings) -> None:
+def test_hostile_texts_are_whole_in_parquet(home: Home) -> None:
     add(home, "f.csv", [{"text": text} for text in HOSTILE])
     run(home)
     assert [row[5] for row in read(home)] == HOSTILE
 
 
-def read_cells(home: Settings, column: str) -> list[str]:
-    [path] = home.exports_dir.glob("*/*.csv")
+def read_cells(home: Home, column: str) -> list[str]:
+    [path] = home.exports.glob("*/*.csv")
     with path.open(newline="", encoding="utf-8") as stream:
         return [row[column] for row in csv.DictReader(stream, strict=True)]
 
 
-def test_texts_that_a_spreadsheet_would_run_are_neutralised_in_csv(home: Settings) -> None:
+def test_texts_that_a_spreadsheet_would_run_are_neutralised_in_csv(home: Home) -> None:
     add(home, "=f.csv", [{"text": text, "review_id": text} for text in HOSTILE])
     run(home, CSV)
     safe = [f"'{text}" if text[0] in "=+-@\t\r" else text for text in HOSTILE]
@@ -342,13 +338,13 @@ def test_texts_that_a_spreadsheet_would_run_are_neutralised_in_csv(home: Setting
     assert set(read_cells(home, "uri")) == {"'=f.csv"}
 
 
-def test_raw_csv_has_texts_as_they_are(home: Settings) -> None:
+def test_raw_csv_has_texts_as_they_are(home: Home) -> None:
     add(home, "f.csv", [{"text": text} for text in HOSTILE])
     run(home, ExportRequest("csv", raw=True))
     assert read_cells(home, "text") == HOSTILE
 
 
-def test_numbers_stay_numbers_in_csv(home: Settings) -> None:
+def test_numbers_stay_numbers_in_csv(home: Home) -> None:
     add(home, "f.csv", [{"given_rating": 8.0, "score": 0.1}])
     change(home, "UPDATE scored_reviews SET predicted_rating = -1.5")
     run(home, CSV)
@@ -362,32 +358,32 @@ def test_numbers_stay_numbers_in_csv(home: Settings) -> None:
     ]
 
 
-def test_lines_of_csv_end_in_lf(home: Settings) -> None:
+def test_lines_of_csv_end_in_lf(home: Home) -> None:
     add(home, "f.csv", [{"text": "plain"}])
     run(home, CSV)
-    [path] = home.exports_dir.glob("*/*.csv")
+    [path] = home.exports.glob("*/*.csv")
     assert (path.read_bytes().count(b"\r"), path.read_bytes().count(b"\n")) == (0, 2)
 
 
 @pytest.mark.parametrize("moment", ["infinity", "-infinity", "290000-01-01"])
 @pytest.mark.parametrize("form", exports.FORMATS)
-def test_a_date_out_of_this_world_stops_no_export(home: Settings, form: str, moment: str) -> None:
+def test_a_date_out_of_this_world_stops_no_export(home: Home, form: str, moment: str) -> None:
     add(home, "f.csv", [{}])
     change(home, f"UPDATE source_reviews SET reviewed_at = '{moment}'::TIMESTAMPTZ")
     assert run(home, ExportRequest(form)).rows == 1
 
 
-def test_texts_can_be_left_out(home: Settings) -> None:
+def test_texts_can_be_left_out(home: Home) -> None:
     add(home, "f.csv", [{"text": "a secret"}])
     run(home, ExportRequest(no_text=True))
-    path = home.exports_dir / "day=2026-03-01" / "reviews-000001.parquet"
+    path = home.exports / "day=2026-03-01" / "reviews-000001.parquet"
     assert "text" not in pq.read_schema(path).names
     assert not [
-        each for each in home.exports_dir.rglob("*") if each.is_file() and b"a secret" in each.read_bytes()
+        each for each in home.exports.rglob("*") if each.is_file() and b"a secret" in each.read_bytes()
     ]
 
 
-def test_a_new_export_keeps_to_the_manner_of_the_folder(home: Settings) -> None:
+def test_a_new_export_keeps_to_the_manner_of_the_folder(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home, ExportRequest("csv", no_text=True))
     add(home, "g.csv", [{}])
@@ -397,17 +393,17 @@ def test_a_new_export_keeps_to_the_manner_of_the_folder(home: Settings) -> None:
 @pytest.mark.parametrize(
     "request_made", [ExportRequest("csv"), ExportRequest(no_text=True), ExportRequest(raw=True)]
 )
-def test_a_new_export_in_another_manner_is_refused(home: Settings, request_made: ExportRequest) -> None:
+def test_a_new_export_in_another_manner_is_refused(home: Home, request_made: ExportRequest) -> None:
     add(home, "f.csv", [{}])
     run(home)
     with pytest.raises(UsageError, match="holds an export made as --format parquet, and --new adds"):
         run(home, request_made, only_new=True)
 
 
-def test_an_export_without_its_ledger_is_not_touched(home: Settings) -> None:
+def test_an_export_without_its_ledger_is_not_touched(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home)
-    (home.exports_dir / LEDGER).unlink()
+    (home.exports / LEDGER).unlink()
     with pytest.raises(UsageError, match=f"is of an export whose {LEDGER} is gone"):
         run(home)
     assert read(home) == expect(home)
@@ -425,23 +421,23 @@ def test_an_export_without_its_ledger_is_not_touched(home: Settings) -> None:
         ),
     ],
 )
-def test_a_ledger_that_can_not_be_read_is_named(home: Settings, content: str, message: str) -> None:
+def test_a_ledger_that_can_not_be_read_is_named(home: Home, content: str, message: str) -> None:
     add(home, "f.csv", [{}])
     run(home)
-    (home.exports_dir / LEDGER).write_text(content)
+    (home.exports / LEDGER).write_text(content)
     with pytest.raises(UsageError, match=message):
         run(home)
 
 
-def test_the_ledger_holds_keys_alone(home: Settings) -> None:
+def test_the_ledger_holds_keys_alone(home: Home) -> None:
     add(home, "f.csv", [{"review_id": "r1", "text": "a secret"}])
     run(home)
-    ledger = json.loads((home.exports_dir / LEDGER).read_text())
+    ledger = json.loads((home.exports / LEDGER).read_text())
     assert ledger["keys"] == [["2026-03-01", hash_text("f.csv"), "model-a", "run-1", "1"]]
     assert ledger["files"] == ["day=2026-03-01/reviews-000001.parquet"]
 
 
-def test_after_a_restore_rows_scored_anew_are_not_added_twice(home: Settings) -> None:
+def test_after_a_restore_rows_scored_anew_are_not_added_twice(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home)
     change(home, "UPDATE scored_reviews SET run_id = 'run-after-restore'")
@@ -454,31 +450,31 @@ def test_after_a_restore_rows_scored_anew_are_not_added_twice(home: Settings) ->
 FORGET = "INSERT INTO forgotten_rows VALUES ('{}', {}, false, NULL, 'ann', now())"
 
 
-def forget_row(home: Settings, name: str, row: int) -> None:
+def forget_row(home: Home, name: str, row: int) -> None:
     chosen = f"source_sha256 = '{hash_text(name)}' AND row_number = {row}"
     deleted = [f"DELETE FROM {table} WHERE {chosen}" for table in ("source_reviews", "scored_reviews")]
     change(home, *deleted, FORGET.format(hash_text(name), row))
 
 
-def make_old_ledger(home: Settings) -> None:
+def make_old_ledger(home: Home) -> None:
     """Let the ledger be one of version 1, which did not keep the numbers of rows."""
-    path = home.exports_dir / LEDGER
+    path = home.exports / LEDGER
     content = json.loads(path.read_text())
     path.write_text(json.dumps({**content, "version": 1, "keys": [key[:4] for key in content["keys"]]}))
 
 
-def test_the_numbers_of_exported_rows_are_kept_as_ranges(home: Settings) -> None:
+def test_the_numbers_of_exported_rows_are_kept_as_ranges(home: Home) -> None:
     add(home, "f.csv", [{}] * 6)
     for row in (2, 6):
         forget_row(home, "f.csv", row)
     run(home)
-    [key] = json.loads((home.exports_dir / LEDGER).read_text())["keys"]
+    [key] = json.loads((home.exports / LEDGER).read_text())["keys"]
     assert key[4] == "1,3-5"
 
 
 @pytest.mark.parametrize("forgotten", [[2], [2, 3, 4]])
 def test_rows_scored_anew_after_a_restore_are_not_added_twice_though_others_of_their_file_were_forgotten(
-    home: Settings, forgotten: list[int]
+    home: Home, forgotten: list[int]
 ) -> None:
     add(home, "f.csv", [{}] * 3)
     forget_row(home, "f.csv", 3)
@@ -495,16 +491,16 @@ def test_rows_scored_anew_after_a_restore_are_not_added_twice_though_others_of_t
     assert read(home) == exported
 
 
-def test_the_numbers_that_an_older_ledger_lacks_are_added_by_the_next_export(home: Settings) -> None:
+def test_the_numbers_that_an_older_ledger_lacks_are_added_by_the_next_export(home: Home) -> None:
     add(home, "f.csv", [{}, {}])
     run(home)
     make_old_ledger(home)
     assert run(home, only_new=True) == Exported(0, 0, 0, ExportFormat())
-    ledger = json.loads((home.exports_dir / LEDGER).read_text())
+    ledger = json.loads((home.exports / LEDGER).read_text())
     assert (ledger["version"], [key[4] for key in ledger["keys"]]) == (LEDGER_VERSION, ["1-2"])
 
 
-def test_beside_rows_of_an_older_ledger_that_are_gone_the_same_rows_are_not_added(home: Settings) -> None:
+def test_beside_rows_of_an_older_ledger_that_are_gone_the_same_rows_are_not_added(home: Home) -> None:
     add(home, "f.csv", [{}, {}])
     run(home)
     make_old_ledger(home)
@@ -514,7 +510,7 @@ def test_beside_rows_of_an_older_ledger_that_are_gone_the_same_rows_are_not_adde
         run(home, only_new=True)
 
 
-def test_what_was_forgotten_since_stops_no_new_export(home: Settings) -> None:
+def test_what_was_forgotten_since_stops_no_new_export(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home)
     sha = hash_text("f.csv")
@@ -527,7 +523,7 @@ def test_what_was_forgotten_since_stops_no_new_export(home: Settings) -> None:
     assert run(home, only_new=True).rows == 1
 
 
-def test_a_score_without_its_text_is_told_and_nothing_is_exported(home: Settings) -> None:
+def test_a_score_without_its_text_is_told_and_nothing_is_exported(home: Home) -> None:
     add(home, "f.csv", [{}, {}])
     change(home, "DELETE FROM source_reviews WHERE row_number = 1")
     with pytest.raises(ReviewsError, match="1 rows were read, 2 are there"):
@@ -535,55 +531,52 @@ def test_a_score_without_its_text_is_told_and_nothing_is_exported(home: Settings
     assert list_files(home) == []
 
 
-def test_an_empty_database_gives_an_empty_export(home: Settings) -> None:
-    publish(home.warehouse, home.published)
+def test_an_empty_database_gives_an_empty_export(home: Home) -> None:
+    publish(home)
     assert run(home).rows == 0
     assert list_files(home) == [LEDGER]
 
 
-def test_without_a_published_copy_the_next_step_is_named(home: Settings) -> None:
+def test_without_a_published_copy_the_next_step_is_named(home: Home) -> None:
     with pytest.raises(WarehouseError, match="nothing has been published yet"):
         run(home)
 
 
-def test_two_exports_to_one_folder_at_a_time_are_refused(home: Settings) -> None:
+def test_two_exports_to_one_folder_at_a_time_are_refused(home: Home) -> None:
     add(home, "f.csv", [{}])
-    home.exports_dir.mkdir()
-    with hold_folder(home.exports_dir), pytest.raises(SourceError, match="another run is writing there"):
+    home.exports.mkdir()
+    with hold_folder(home.exports), pytest.raises(SourceError, match="another run is writing there"):
         run(home)
 
 
-def test_the_command_says_what_is_there_and_how_to_read_it(home: Settings) -> None:
+def test_the_command_says_what_is_there_and_how_to_read_it(home: Home) -> None:
     add(home, "f.csv", [{}, {}])
     exported = export_command(home, None, ExportRequest())
     assert exported.startswith("Exported 2 scored rows with their texts (1 file, 0.0 MiB):")
     query = exported.split("All that is there: ")[1]
     assert len(duckdb.execute(query).fetchall()) == 2
     assert (
-        export_command(home, None, ExportRequest(only_new=True))
-        == f"Nothing new to export: {home.exports_dir}"
+        export_command(home, None, ExportRequest(only_new=True)) == f"Nothing new to export: {home.exports}"
     )
 
 
-def test_an_export_does_not_go_into_the_inbox(home: Settings) -> None:
+def test_an_export_does_not_go_into_the_inbox(home: Home) -> None:
     with pytest.raises(UsageError, match="lies in `inbox/` of the home"):
-        export_command(home, home.inbox_dir / "out", ExportRequest())
+        export_command(home, home.inbox / "out", ExportRequest())
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [(["--raw"], "--raw is for --format csv"), (["--since", "yesterday"], "does not match the format")],
 )
-def test_wrong_usage_of_the_command_ends_with_status_2(
-    home: Settings, options: list[str], message: str
-) -> None:
-    done = CliRunner().invoke(main, ["export", *options], env={"REVIEWS_HOME": str(home.home)})
+def test_wrong_usage_of_the_command_ends_with_status_2(home: Home, options: list[str], message: str) -> None:
+    done = CliRunner().invoke(main, ["export", *options], env={"REVIEWS_HOME": str(home.folder)})
     assert (done.exit_code, message in done.stderr) == (2, True)
 
 
-def test_the_command_writes_to_a_folder_that_is_named(home: Settings, tmp_path: Path) -> None:
+def test_the_command_writes_to_a_folder_that_is_named(home: Home, tmp_path: Path) -> None:
     add(home, "f.csv", [{}])
     command = ["export", str(tmp_path / "share"), "--format", "csv", "--no-text", "--since", "2026-03-01"]
-    done = CliRunner().invoke(main, command, env={"REVIEWS_HOME": str(home.home)})
+    done = CliRunner().invoke(main, command, env={"REVIEWS_HOME": str(home.folder)})
     assert done.exit_code == 0
     assert (tmp_path / "share" / "day=2026-03-01" / "reviews-000001.csv").is_file()

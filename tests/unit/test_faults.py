@@ -2,7 +2,7 @@
 
 import re
 
-from data_contracts.faults import FAULT_POINTS
+from data_contracts.storage.faults import FAULT_POINTS
 from deployments.settings import PROJECT_ROOT
 
 PACKAGES = ("flows", "tasks", "models", "data_contracts", "deployments")

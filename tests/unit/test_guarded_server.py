@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from data_contracts.errors import UsageError
+from data_contracts.storage.home import Home
 from deployments.guarded_server import LOOPBACK_NAMES, PAGE_RULES, guard, list_hosts, protect_server
 from deployments.settings import Settings, load_settings
 
@@ -128,9 +129,9 @@ def test_it_answers_to_its_address_and_to_the_names_that_are_set(
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_every_address_wants_the_names_by_which_it_is_reached(host: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="REVIEWS_ALLOWED_HOSTS"):
-        list_hosts(Settings(tmp_path, host=host))
+        list_hosts(Settings(Home(tmp_path), host=host))
     assert "reviews.example.org" in list_hosts(
-        Settings(tmp_path, host=host, allowed_hosts=("reviews.example.org",))
+        Settings(Home(tmp_path), host=host, allowed_hosts=("reviews.example.org",))
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from data_contracts.storage.home import Home
 from deployments.settings import PROJECT_ROOT
 from tasks.maintenance.backups import back_up
 from tasks.warehouse.connection import open_warehouse
@@ -16,10 +17,11 @@ pytestmark = pytest.mark.process
 DIE_WHILE_COPYING = """
 import os, signal, sys
 from pathlib import Path
+from data_contracts.storage.home import Home
 from tasks.maintenance import backups
 backups.copy_warehouse = lambda warehouse, file: os.kill(os.getpid(), signal.SIGKILL)
 warehouse, target = map(Path, sys.argv[1:])
-backups.back_up(warehouse, warehouse.parent / "bundles", target)
+backups.back_up(Home(warehouse.parent), target)
 """
 
 
@@ -44,7 +46,7 @@ def test_what_a_killed_backup_left_is_removed_by_the_next_of_any_name(
     warehouse: Path, tmp_path: Path
 ) -> None:
     left = kill_backup(warehouse, tmp_path / "usb" / "once")
-    back_up(warehouse, tmp_path / "bundles", tmp_path / "elsewhere" / "another")
+    back_up(Home(warehouse.parent), tmp_path / "elsewhere" / "another")
     assert not left.exists()
     assert list(warehouse.parent.iterdir()) == [warehouse]
 
@@ -54,7 +56,7 @@ def test_what_a_killed_backup_left_on_a_disk_that_is_away_goes_once_it_is_back(
 ) -> None:
     kill_backup(warehouse, tmp_path / "usb" / "once")
     (tmp_path / "usb").rename(tmp_path / "away")
-    back_up(warehouse, tmp_path / "bundles", tmp_path / "first")
+    back_up(Home(warehouse.parent), tmp_path / "first")
     (tmp_path / "away").rename(tmp_path / "usb")
-    back_up(warehouse, tmp_path / "bundles", tmp_path / "second")
+    back_up(Home(warehouse.parent), tmp_path / "second")
     assert list((tmp_path / "usb").iterdir()) == []

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from data_contracts.errors import UsageError
 from data_contracts.queries import NamedQuery, list_names, list_queries, read_query
+from data_contracts.storage.home import Home
 from flows.command.cli import main
 from tasks.queries.named_queries import describe_queries, find_query, read_values
 from tasks.warehouse.commit import commit_parts
@@ -161,7 +162,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         commit_parts(warehouse, part)
     with open_warehouse(warehouse, write=True) as connection:
         _add_facts(connection)
-    publish(warehouse, folder / "published" / "reviews.duckdb")
+    publish(Home(warehouse.parent))
     return folder / "published" / "reviews.duckdb"
 
 
@@ -195,7 +196,7 @@ def _add_facts(connection: duckdb.DuckDBPyConnection) -> None:
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("empty")
-    publish(folder / "reviews.duckdb", folder / "published" / "reviews.duckdb")
+    publish(Home(folder))
     return folder / "published" / "reviews.duckdb"
 
 
@@ -226,9 +227,9 @@ def test_movies_that_moved_are_those_whose_trend_is_beyond_chance(tmp_path: Path
     commit_parts(tmp_path / "reviews.duckdb", write_part(tmp_path / "part", [PartFile("dated.csv", rows)]))
     with open_warehouse(tmp_path / "reviews.duckdb", write=True) as connection:
         connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now())")
-    publish(tmp_path / "reviews.duckdb", tmp_path / "published.duckdb")
+    publish(Home(tmp_path))
     query = find("movies-that-moved")
-    moved = ask(tmp_path / "published.duckdb", query, read_values(query, ["at_least=4"]))
+    moved = ask(Home(tmp_path).published, query, read_values(query, ["at_least=4"]))
     assert [(row[0], row[1], row[2]) for row in moved] == [("tt3", 4, pytest.approx(1.94, abs=0.01))]
 
 

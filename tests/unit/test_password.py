@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from data_contracts.storage.home import Home
 from deployments.local_server.running import write_running
 from deployments.password import client_file, ensure_password, find_password, password_file, write_client_file
 from deployments.settings import Settings
@@ -20,8 +21,8 @@ from tasks.support.locking import hold_folder
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    settings = Settings(tmp_path / "it's a home", port=4299)
-    settings.prefect_dir.mkdir(parents=True)
+    settings = Settings(Home(tmp_path / "it's a home"), port=4299)
+    settings.home.prefect.mkdir(parents=True)
     return settings
 
 
@@ -41,8 +42,8 @@ def test_it_is_made_at_random_and_used_again(settings: Settings, tmp_path: Path)
     first = ensure_password(settings)
     assert len(first) > 40
     assert ensure_password(settings) == find_password(settings) == first
-    other = Settings(tmp_path / "other")
-    other.prefect_dir.mkdir(parents=True)
+    other = Settings(Home(tmp_path / "other"))
+    other.home.prefect.mkdir(parents=True)
     assert ensure_password(other) != first
 
 
@@ -59,7 +60,7 @@ def test_others_can_read_it_at_no_moment(settings: Settings, monkeypatch: pytest
     write_client_file(settings)
     assert seen == {"0o600", "folder"}
     assert (mode(password_file(settings)), mode(client_file(settings))) == (0o600, 0o600)
-    assert sorted(path.name for path in settings.prefect_dir.iterdir()) == ["client.env", "password"]
+    assert sorted(path.name for path in settings.home.prefect.iterdir()) == ["client.env", "password"]
 
 
 def test_one_that_others_could_read_is_not_used_again(settings: Settings) -> None:
@@ -95,9 +96,9 @@ def test_a_shell_reads_the_address_and_the_password_whatever_the_home_is_called(
 def running(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A home whose `reviews up` runs, and an environment of its own; gives its password."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    monkeypatch.setattr(os, "environ", {**kept, "REVIEWS_HOME": str(settings.home)})
+    monkeypatch.setattr(os, "environ", {**kept, "REVIEWS_HOME": str(settings.home.folder)})
     interrupt = signal.getsignal(signal.SIGINT)
-    with hold_folder(settings.prefect_dir):
+    with hold_folder(settings.home.prefect):
         write_running(settings, is_ready=True, started_at=datetime.now(UTC))
         yield ensure_password(settings)
     signal.signal(signal.SIGINT, interrupt)

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from data_contracts.errors import UsageError, WarehouseError
+from data_contracts.storage.home import Home
 from tasks.queries.asking import ask_published, query_published, write_answer
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
@@ -47,9 +48,9 @@ def make_copy(warehouse: Path, folder: Path) -> Path:
     commit_parts(warehouse, write_part(folder / "part", [PartFile("f.csv", rows)]))
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now())")
-    path = warehouse.parent / "published" / "reviews.duckdb"
-    publish(warehouse, path)
-    return path
+    home = Home(warehouse.parent)
+    publish(home)
+    return home.published
 
 
 def ask(path: Path, sql: str, form: str = "csv") -> str:
@@ -76,7 +77,7 @@ def test_the_extra_columns_of_a_row_are_values_in_json(shared: Path) -> None:
 def test_the_copy_changes_only_by_publishing(warehouse: Path, published: Path, tmp_path: Path) -> None:
     commit_parts(warehouse, write_part(tmp_path / "next", [PartFile("g.csv", [{}])]))
     assert count_sources(published) == "2"
-    publish(warehouse, published)
+    publish(Home(warehouse.parent))
     assert count_sources(published) == "3"
     assert [path.name for path in published.parent.iterdir()] == ["reviews.duckdb"]
 
@@ -98,7 +99,7 @@ print(connection.execute("SELECT count(*), min(text) FROM source_reviews").fetch
     assert reader.stdout is not None
     assert reader.stdout.readline() == "2\n"
     commit_parts(warehouse, write_part(tmp_path / "next", [PartFile("g.csv", [{}])]))
-    publish(warehouse, published)
+    publish(Home(warehouse.parent))
     assert count_sources(published) == "3"
     answer, _ = reader.communicate("\n")
     assert answer == "2\n"
@@ -121,7 +122,7 @@ def test_every_copy_is_whole_while_others_commit_and_publish(
         for number in range(4):
             part = write_part(tmp_path / f"part-{number}", [PartFile(f"{number}.csv", [{}, {}])])
             commit_parts(warehouse, part)
-            publish(warehouse, published)
+            publish(Home(warehouse.parent))
 
     worker = threading.Thread(target=work)
     worker.start()
@@ -138,14 +139,14 @@ def test_every_copy_is_whole_while_others_commit_and_publish(
 def test_what_readers_do_not_see_yet_needs_publishing(
     warehouse: Path, published: Path, tmp_path: Path
 ) -> None:
-    assert not needs_publishing(warehouse, published)
+    assert not needs_publishing(Home(warehouse.parent))
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute("INSERT INTO inbox_files VALUES ('a', 1, 2, 'x', now(), now())")
-    assert not needs_publishing(warehouse, published)
+    assert not needs_publishing(Home(warehouse.parent))
     commit_parts(warehouse, write_part(tmp_path / "next", [PartFile("g.csv", [{}])]))
-    assert needs_publishing(warehouse, published)
-    publish(warehouse, published)
-    assert not needs_publishing(warehouse, published)
+    assert needs_publishing(Home(warehouse.parent))
+    publish(Home(warehouse.parent))
+    assert not needs_publishing(Home(warehouse.parent))
 
 
 @pytest.mark.parametrize(
@@ -163,21 +164,20 @@ def test_a_promotion_a_release_and_a_file_tried_again_need_publishing(
 ) -> None:
     files = [PartFile("f.csv", bad_rows=[1]), PartFile("g.csv", status="refused")]
     commit_parts(warehouse, write_part(tmp_path / "part", files))
-    published = tmp_path / "published" / "reviews.duckdb"
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute(
             "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'the first', NULL, now())"
         )
-    publish(warehouse, published)
+    publish(Home(warehouse.parent))
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute(statement)
-    assert needs_publishing(warehouse, published)
+    assert needs_publishing(Home(warehouse.parent))
 
 
 def test_a_copy_with_older_views_needs_publishing(warehouse: Path, published: Path) -> None:
     with duckdb.connect(str(published)) as connection:
         connection.execute("UPDATE schema_migrations SET views_sha256 = 'of an older version'")
-    assert needs_publishing(warehouse, published)
+    assert needs_publishing(Home(warehouse.parent))
 
 
 def test_a_database_that_has_shrunk_is_published_once(warehouse: Path, published: Path) -> None:
@@ -185,31 +185,30 @@ def test_a_database_that_has_shrunk_is_published_once(warehouse: Path, published
         connection.execute("CREATE TABLE large AS SELECT hash(range)::VARCHAR AS words FROM range(200_000)")
         connection.execute("CHECKPOINT")
         connection.execute("DROP TABLE large")
-    publish(warehouse, published)
-    assert not needs_publishing(warehouse, published)
+    publish(Home(warehouse.parent))
+    assert not needs_publishing(Home(warehouse.parent))
 
 
 @pytest.mark.parametrize("content", [None, b"no database" * 1000])
-def test_a_missing_or_damaged_copy_needs_publishing(
-    warehouse: Path, tmp_path: Path, content: bytes | None
-) -> None:
-    published = tmp_path / "published.duckdb"
+def test_a_missing_or_damaged_copy_needs_publishing(warehouse: Path, content: bytes | None) -> None:
+    home = Home(warehouse.parent)
     if content is not None:
-        published.write_bytes(content)
-    assert needs_publishing(warehouse, published)
+        home.published.parent.mkdir(parents=True)
+        home.published.write_bytes(content)
+    assert needs_publishing(Home(warehouse.parent))
 
 
 def test_what_lies_around_of_an_older_copy_does_no_harm(warehouse: Path, published: Path) -> None:
     published.with_name(".reviews.duckdb.999999999.tmp").write_bytes(b"half a copy")
     published.with_name("reviews.duckdb.wal").write_bytes(b"written into the old copy by someone")
-    publish(warehouse, published)
+    publish(Home(warehouse.parent))
     assert count_sources(published) == "2"
 
 
-def test_publishing_into_a_place_that_can_not_be_written_is_named(warehouse: Path, tmp_path: Path) -> None:
+def test_publishing_into_a_place_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "published").write_text("a file stands here")
     with pytest.raises(WarehouseError, match=r"published/reviews\.duckdb: can't be published"):
-        publish(warehouse, tmp_path / "published" / "reviews.duckdb")
+        publish(Home(tmp_path))
 
 
 def test_before_the_first_publishing_the_message_says_what_to_do(tmp_path: Path) -> None:
@@ -239,9 +238,9 @@ def test_the_next_publishing_heals_a_broken_copy(warehouse: Path, published: Pat
         published.write_bytes(left[damage])
     else:
         published.mkdir()
-    assert needs_publishing(warehouse, published)
-    publish(warehouse, published)
-    assert not needs_publishing(warehouse, published)
+    assert needs_publishing(Home(warehouse.parent))
+    publish(Home(warehouse.parent))
+    assert not needs_publishing(Home(warehouse.parent))
     assert count_sources(published) == "2"
 
 
@@ -256,7 +255,7 @@ def test_a_folder_with_files_in_the_place_of_the_copy_is_left_alone(warehouse: P
     published.unlink()
     (published / "more").mkdir(parents=True)
     with pytest.raises(WarehouseError, match="move that folder away"):
-        publish(warehouse, published)
+        publish(Home(warehouse.parent))
     assert (published / "more").is_dir()
 
 
@@ -435,7 +434,7 @@ def test_several_questions_get_rows_as_values_from_one_state(
     with ask_published(published) as ask_it:
         ask_it("CREATE TEMP TABLE mine AS SELECT review_id FROM source_reviews")
         commit_parts(warehouse, write_part(tmp_path / "next", [PartFile("g.csv", [{}])]))
-        publish(warehouse, published)
+        publish(Home(warehouse.parent))
         assert ask_it("SELECT count(*) AS rows FROM source_reviews") == [{"rows": 2}]
         assert ask_it("FROM mine WHERE review_id = $name", {"name": "r1"}) == [{"review_id": "r1"}]
         with pytest.raises(WarehouseError, match="The published copy can only be read"):

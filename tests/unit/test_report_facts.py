@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import UsageError, WarehouseError
+from data_contracts.storage.home import Home
 from tasks.report.runs import find_run
 from tasks.report.scoring_facts import ENOUGH_REVIEWS, REVIEWS_SHOWN, TEXT_CHARACTERS, find_moved
-from tasks.warehouse.run_log import end_run, record_checks, start_run
+from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 from tests.support.report_homes import NEXT_RUN, RUN, asking, change, make_run, promote, read_facts_of
 from tests.support.warehouse_parts import PartFile
 from tests.unit.test_run_page import make_failure
@@ -73,7 +74,8 @@ def test_a_run_has_its_own_files_rows_and_checks(tmp_path: Path) -> None:
     make_run(tmp_path, [PartFile("f.csv", ROWS, bad_rows=[11, 12]), PartFile("bad.csv", status="refused")])
     warehouse = make_run(tmp_path, [PartFile("g.csv", ROWS[:3])], NEXT_RUN)
     record_checks(
-        warehouse, RUN, [make_failure(severity="warning", boundary="review_files", rule="text_blank")]
+        Run(Home(warehouse.parent), RUN),
+        [make_failure(severity="warning", boundary="review_files", rule="text_blank")],
     )
     promote(warehouse)
     first, second = read_facts_of(tmp_path), read_facts_of(tmp_path, NEXT_RUN)

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from data_contracts.storage.home import Home
 from models.evaluation.gate import Decision, GateCheck
 from tasks.report.rendering import render_scoring, render_training, write_release
 from tasks.report.runs import find_run
 from tasks.report.training_facts import read_training_facts
 from tasks.warehouse.model_registry import KeptDecision, keep_decision
-from tasks.warehouse.run_log import end_run, record_checks, start_run
+from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 from tests.support.report_homes import (
     HOSTILE,
     NEXT_RUN,
@@ -110,7 +111,8 @@ def scoring_page(tmp_path_factory: pytest.TempPathFactory) -> str:
     files = [PartFile(nasty, rows, bad_rows=[len(rows) + 1]), refused]
     warehouse = make_run(home, files, NEXT_RUN)
     record_checks(
-        warehouse, NEXT_RUN, [make_failure(observed=nasty, expected=nasty), make_failure(success=True)]
+        Run(Home(warehouse.parent), NEXT_RUN),
+        [make_failure(observed=nasty, expected=nasty), make_failure(success=True)],
     )
     change(warehouse, DRIFT, "UPDATE quarantined_rows SET raw_is_text = true")
     return render_scoring(read_facts_of(home, NEXT_RUN))

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import SourceError, UsageError
+from data_contracts.storage.home import Home
 from tasks.report import writing
 from tasks.report.writing import (
-    ReportFolder,
     drop_older,
     drop_reports_of_forgotten,
     name_report,
@@ -26,8 +26,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def write(home: Path, name: str = "latest", output: Path | None = None, keep: int = 0) -> Path:
-    reports = ReportFolder(home / "reports", keep)
-    return write_report(home / "published.duckdb", home / "bundles", reports, name, output)
+    return write_report(Home(home), name, output, keep)
 
 
 def test_a_report_is_named_by_its_run(home: Path) -> None:
@@ -90,15 +89,15 @@ def test_the_report_just_written_is_among_those_kept(home: Path) -> None:
 def test_a_report_that_shows_a_forgotten_row_is_removed_and_no_other(home: Path) -> None:
     make_run(home, [PartFile("g.csv", [{"score": 0.5}])], NEXT_RUN)
     kept, gone = write(home, NEXT_RUN), write(home, RUN)
-    assert drop_reports_of_forgotten(home / "reports", home / "published.duckdb") == []
+    assert drop_reports_of_forgotten(Home(home)) == []
     trace = f"INSERT INTO forgotten_rows VALUES ('{hash_text('f.csv')}', 2, false, NULL, 'ann', now())"
     change(home / "reviews.duckdb", trace)
-    assert drop_reports_of_forgotten(home / "reports", home / "published.duckdb") == [gone]
+    assert drop_reports_of_forgotten(Home(home)) == [gone]
     assert list((home / "reports").iterdir()) == [kept]
 
 
 def test_before_any_report_there_is_nothing_to_remove(tmp_path: Path) -> None:
-    assert drop_reports_of_forgotten(tmp_path / "reports", tmp_path / "nothing.duckdb") == []
+    assert drop_reports_of_forgotten(Home(tmp_path)) == []
     assert writing._SHOWN_ROW.findall('<article data-row="3fa94c12ab07:17">') == ["3fa94c12ab07:17"]
 
 
@@ -106,5 +105,5 @@ def test_a_report_does_not_take_the_place_of_a_pipe_or_device(tmp_path: Path) ->
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(UsageError, match="is no regular file"):
-        write_report(tmp_path / "none.duckdb", tmp_path, ReportFolder(tmp_path), output=pipe)
+        write_report(Home(tmp_path), output=pipe)
     assert pipe.is_fifo()

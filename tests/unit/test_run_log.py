@@ -8,8 +8,9 @@ import pytest
 
 from data_contracts.errors import WarehouseError
 from data_contracts.expectations import CheckResult
+from data_contracts.storage.home import Home
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.run_log import end_run, record_checks, start_run
+from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 
 
 @pytest.fixture
@@ -69,8 +70,8 @@ def test_every_check_leaves_a_row(warehouse: Path) -> None:
         (1, 2),
         "s1",
     )
-    record_checks(warehouse, "run-1", [passed, failed])
-    record_checks(warehouse, "run-1", [])
+    record_checks(Run(Home(warehouse.parent), "run-1"), [passed, failed])
+    record_checks(Run(Home(warehouse.parent), "run-1"), [])
     query = "SELECT run_id, rule, source_sha256, severity, success, unexpected_count, checked_at IS NOT NULL"
     assert ask(warehouse, f"{query} FROM contract_results ORDER BY boundary") == [
         ("run-1", "counts_fit", None, "error", True, 0, True),

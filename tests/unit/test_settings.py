@@ -15,12 +15,12 @@ def test_the_home_is_data_in_the_projects_root_wherever_one_stands(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert load_settings({}).home == PROJECT_ROOT / "data"
+    assert load_settings({}).home.folder == PROJECT_ROOT / "data"
 
 
 def test_a_relative_home_is_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert load_settings({"REVIEWS_HOME": "mine"}).home == tmp_path / "mine"
+    assert load_settings({"REVIEWS_HOME": "mine"}).home.folder == tmp_path / "mine"
 
 
 def test_the_archive_is_stanfords_unless_named() -> None:
@@ -32,7 +32,7 @@ def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch,
     (tmp_path / ".env").write_text("REVIEWS_HOME=/from/file\nREVIEWS_ARCHIVE=file.tar.gz\n")
     monkeypatch.setattr(module, "PROJECT_ROOT", tmp_path)
     found = load_settings({"REVIEWS_HOME": "/from/environment"})
-    assert (found.home, found.archive) == (Path("/from/environment"), "file.tar.gz")
+    assert (found.home.folder, found.archive) == (Path("/from/environment"), "file.tar.gz")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from data_contracts.errors import ReviewsError
+from data_contracts.storage.home import Home
 from deployments.local_server import status
 from deployments.local_server.children import Child, Say, kill_child, start_child
 from deployments.local_server.detached import stop_running
@@ -36,7 +37,7 @@ SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(tmp_path / "home", port=1)
+    return Settings(Home(tmp_path / "home"), port=1)
 
 
 @contextmanager
@@ -203,16 +204,16 @@ run = subprocess.Popen({SLEEP!r}, env={{**os.environ, {RUN_VARIABLE!r}: "a run"}
 print("ready", flush=True)
 run.wait()
 """
-    started = start_marked(settings.home, worker)
+    started = start_marked(settings.home.folder, worker)
     try:
         # For a moment after its start the system has no environment of a process to show.
         deadline = time.monotonic() + 10
-        while not (runs := list_run_processes(settings.home)) and time.monotonic() < deadline:
+        while not (runs := list_run_processes(settings.home.folder)) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert [run.ppid() for run in runs] == [started.pid]
-        assert find_parents(runs, settings.home) == [psutil.Process(started.pid)]
+        assert find_parents(runs, settings.home.folder) == [psutil.Process(started.pid)]
     finally:
-        assert kill_marked(settings.home) == 2
+        assert kill_marked(settings.home.folder) == 2
         started.wait()
 
 
@@ -226,7 +227,7 @@ signal.signal(signal.SIGTERM, lambda number, frame: pathlib.Path({str(tmp_path /
 print("ready", flush=True)
 time.sleep(60)
 """
-    left = start_marked(settings.home, last_words)
+    left = start_marked(settings.home.folder, last_words)
     assert stop_running(settings, print) == "It was not up; stopped 1 processes that were left."
     left.wait()
     assert not (tmp_path / "said").exists()
@@ -236,20 +237,21 @@ PATIENT = """
 import signal, sys, threading
 from datetime import UTC, datetime
 from pathlib import Path
+from data_contracts.storage.home import Home
 from deployments.local_server.running import forget_running, write_running
 from deployments.settings import Settings
 from tasks.support.locking import hold_folder
 
-settings, stop, caught = Settings(Path({home!r}), port=1), threading.Event(), []
+settings, stop, caught = Settings(Home(Path({home!r})), port=1), threading.Event(), []
 for each in (signal.SIGTERM, signal.SIGQUIT):
     signal.signal(each, lambda number, frame: (caught.append(number), stop.set()))
-with hold_folder(settings.prefect_dir):
+with hold_folder(settings.home.prefect):
     write_running(settings, is_ready=True, started_at=datetime.now(UTC))
     print("ready", flush=True)
     stop.wait()
     write_running(settings, is_ready=True, started_at=datetime.now(UTC), doing="Waiting up to 60 s for a run.")
     threading.Event().wait(1)
-    (settings.home / "caught").write_text(signal.Signals(caught[0]).name)
+    (settings.home.folder / "caught").write_text(signal.Signals(caught[0]).name)
     forget_running(settings)
 """
 
@@ -259,15 +261,15 @@ with hold_folder(settings.prefect_dir):
 def test_down_says_what_the_stop_waits_for_and_asks_not_to_wait_with_now(
     settings: Settings, at_once: bool, caught: str
 ) -> None:
-    settings.prefect_dir.mkdir(parents=True)
+    settings.home.prefect.mkdir(parents=True)
     said: list[str] = []
-    command = [sys.executable, "-c", PATIENT.format(home=str(settings.home))]
+    command = [sys.executable, "-c", PATIENT.format(home=str(settings.home.folder))]
     with subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True) as up:
         assert up.stdout is not None
         assert up.stdout.readline() == "ready\n"
         assert stop_running(settings, said.append, at_once=at_once) == "Down: everything is stopped."
     assert said == ["Waiting up to 60 s for a run."]
-    assert (settings.home / "caught").read_text() == caught
+    assert (settings.home.folder / "caught").read_text() == caught
 
 
 def test_status_of_a_server_that_does_not_answer_says_so_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

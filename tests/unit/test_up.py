@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from data_contracts.errors import ReviewsError
+from data_contracts.storage.home import Home
 from deployments.local_server.detached import require_running, stop_running
 from deployments.local_server.running import find_running, write_running
 from deployments.local_server.up import build_environment, run_up
@@ -30,7 +31,7 @@ time.sleep(60)
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(tmp_path / "home", port=1)
+    return Settings(Home(tmp_path / "home"), port=1)
 
 
 def start_marked(home: Path, code: str) -> subprocess.Popen[str]:
@@ -50,7 +51,7 @@ def test_our_processes_get_this_home_and_nothing_that_leads_elsewhere(settings: 
     )
     assert "secret" not in environment.values()
     assert environment["PREFECT_API_URL"] == "http://127.0.0.1:1/api"
-    assert environment["REVIEWS_HOME"] == str(settings.home)
+    assert environment["REVIEWS_HOME"] == str(settings.home.folder)
     assert environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
 
 
@@ -64,14 +65,14 @@ def test_a_taken_port_is_named_with_what_to_do(settings: Settings) -> None:
 
 
 def test_a_home_that_is_held_is_up_already(settings: Settings) -> None:
-    settings.prefect_dir.mkdir(parents=True)
-    with hold_folder(settings.prefect_dir), pytest.raises(ReviewsError, match="It is up already for"):
+    settings.home.prefect.mkdir(parents=True)
+    with hold_folder(settings.home.prefect), pytest.raises(ReviewsError, match="It is up already for"):
         run_up(settings, lambda line: None)
 
 
 def test_what_runs_is_found_only_while_it_holds_the_home(settings: Settings) -> None:
-    settings.prefect_dir.mkdir(parents=True)
-    with hold_folder(settings.prefect_dir):
+    settings.home.prefect.mkdir(parents=True)
+    with hold_folder(settings.home.prefect):
         write_running(settings, is_ready=True, started_at=datetime.now(UTC))
         found = find_running(settings)
     assert found is not None
@@ -80,9 +81,9 @@ def test_what_runs_is_found_only_while_it_holds_the_home(settings: Settings) -> 
 
 
 def test_a_state_that_cannot_be_read_is_no_state(settings: Settings) -> None:
-    settings.prefect_dir.mkdir(parents=True)
-    (settings.prefect_dir / "up.json").write_text(json.dumps({"pid": 1}))
-    with hold_folder(settings.prefect_dir):
+    settings.home.prefect.mkdir(parents=True)
+    (settings.home.prefect / "up.json").write_text(json.dumps({"pid": 1}))
+    with hold_folder(settings.home.prefect):
         assert find_running(settings) is None
 
 
@@ -93,7 +94,7 @@ def test_status_of_a_home_that_is_down_says_what_to_do(settings: Settings) -> No
 
 @pytest.mark.process
 def test_status_after_a_killed_up_names_what_it_left_and_how_to_stop_it(settings: Settings) -> None:
-    left = start_marked(settings.home, STUBBORN)
+    left = start_marked(settings.home.folder, STUBBORN)
     try:
         with pytest.raises(ReviewsError, match=rf"processes {left.pid}\).*reviews --home .* down"):
             require_running(settings)

@@ -15,6 +15,7 @@ import pytest
 
 from data_contracts.errors import WarehouseError
 from data_contracts.parts import PART_SCHEMAS
+from data_contracts.storage.home import Home
 from data_contracts.warehouse import Migration, list_migrations, read_views
 from tasks.warehouse.connection import begin_transaction, bring_up_to_date, open_warehouse
 from tasks.warehouse.published import publish
@@ -114,10 +115,10 @@ def test_the_duckdb_program_reads_every_table_and_view_of_the_published_copy(
     program = Path(sys.executable).with_name("duckdb")
     if not program.is_file():
         pytest.skip("the duckdb program is not installed beside Python")
-    published = tmp_path / "published" / "reviews.duckdb"
-    publish(warehouse, published)
+    home = Home(warehouse.parent)
+    publish(home)
     query = "; ".join(f"SELECT count(*) FROM {name}" for name in sorted(TABLES | VIEWS))
-    command = [str(program), "-readonly", "-csv", "-noheader", str(published), query]
+    command = [str(program), "-readonly", "-csv", "-noheader", str(home.published), query]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     assert answer.stdout.split() == [
         str(LATEST * (name == "schema_migrations")) for name in sorted(TABLES | VIEWS)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import decide_promotion, judge_contest
 from tasks.queries.formats import format_answer
@@ -17,14 +17,12 @@ from tasks.warehouse.model_registry import find_model
 CONTEST_STEPS = 4
 
 
-def compare(
-    settings: Settings, challenger: str, champion: str, form: str, echo: Callable[[str], None]
-) -> None:
+def compare(home: Home, challenger: str, champion: str, form: str, echo: Callable[[str], None]) -> None:
     """Show two models side by side on the validation rows, and what the gate would decide; nothing is changed."""
-    mine, other = (find_model(settings.warehouse, name) for name in (challenger, champion))
-    validation = _load_validation(settings)
+    mine, other = (find_model(home.warehouse, name) for name in (challenger, champion))
+    validation = _load_validation(home)
     scorers = [
-        load_blessed_scorer(settings.bundles_dir / row["model_id"], row["bundle_fingerprint"])
+        load_blessed_scorer(home.bundles / row["model_id"], row["bundle_fingerprint"])
         for row in (mine, other)
     ]
     with show_progress("Comparing", CONTEST_STEPS) as report:
@@ -40,17 +38,17 @@ def compare(
     echo(
         f"on          {count(len(validation.texts), 'validation review')}; a gain above 0 is the challenger's"
     )
-    for warning in warn_of_other_data((mine, other), settings):
+    for warning in warn_of_other_data((mine, other), home):
         echo(warning)
     _write(FIGURE_COLUMNS[:-1], [row[:-1] for row in figures if row[0] != "gate"], form)
     echo(f"The gate {'would promote it' if decision.promote else 'would refuse it'}: {decision.reason}.")
 
 
-def warn_of_other_data(rows: Sequence[dict[str, Any]], settings: Settings) -> list[str]:
+def warn_of_other_data(rows: Sequence[dict[str, Any]], home: Home) -> list[str]:
     """Name the models that were trained on other data than is present: they may have seen the validation reviews."""
     from tasks.archive.reviews_parquet import read_provenance
 
-    provenance = read_provenance(settings.reviews_dir)
+    provenance = read_provenance(home.reviews)
     return [
         f"warning     {row['model_id']} was trained on other data, maybe on some of these reviews"
         for row in rows
@@ -58,9 +56,9 @@ def warn_of_other_data(rows: Sequence[dict[str, Any]], settings: Settings) -> li
     ]
 
 
-def _load_validation(settings: Settings) -> LabelledTexts:
+def _load_validation(home: Home) -> LabelledTexts:
     with show_progress("Reading reviews", None):
-        return load_rows(settings.reviews_dir).validation
+        return load_rows(home.reviews).validation
 
 
 def _write(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], form: str) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.command.actions.targets import require_free_target
 from tasks.queries.exports import Exported, ExportRequest, export_reviews
 from tasks.support.progress import show_progress
@@ -10,13 +10,11 @@ from tasks.support.wording import count
 from tasks.warehouse.connection import quote
 
 
-def export(settings: Settings, folder: Path | None, request: ExportRequest) -> str:
+def export(home: Home, folder: Path | None, request: ExportRequest) -> str:
     """Export scored reviews to a folder, with a progress bar, and describe what was exported."""
-    target = folder or settings.exports_dir
-    require_free_target(settings, target, settings.exports_dir, or_itself=True)
-    done = export_reviews(
-        settings.published, target, request, lambda total: show_progress("Exporting", total)
-    )
+    target = folder or home.exports
+    require_free_target(home, target, home.exports, or_itself=True)
+    done = export_reviews(home.published, target, request, lambda total: show_progress("Exporting", total))
     return _describe_export(target, done, request.only_new)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.command.actions.exclusive import keep_runs_out
 from tasks.maintenance import forgetting
 from tasks.queries.exports import holds_export
@@ -28,32 +28,32 @@ class ForgetRequest:
     reason: str | None = None
 
 
-def forget(settings: Settings, request: ForgetRequest, echo: Callable[[str], None]) -> None:
+def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None]) -> None:
     """Delete the rows that are meant from the database, the copy, the parts and the reports; report what is left."""
     from tasks.report.writing import drop_reports_of_forgotten
 
-    require_warehouse(settings.warehouse, _NOTHING_TO_FORGET)
+    require_warehouse(home.warehouse, _NOTHING_TO_FORGET)
     name = request.name
-    with keep_runs_out(settings, echo):
-        forgetting.commit_waiting(settings.parts_dir, settings.warehouse)
-        meant = forgetting.find_forgettable(settings.warehouse, name, request.kind)
-        done = forgetting.forget(settings.warehouse, name, meant.kind, request.by, request.reason)
-        publish(settings.warehouse, settings.published)
-        reports = drop_reports_of_forgotten(settings.reports_dir, settings.published)
+    with keep_runs_out(home, echo):
+        forgetting.commit_waiting(home)
+        meant = forgetting.find_forgettable(home.warehouse, name, request.kind)
+        done = forgetting.forget(home.warehouse, name, meant.kind, request.by, request.reason)
+        publish(home)
+        reports = drop_reports_of_forgotten(home)
     echo(
         f"Forgot {count(done.rows, 'row')} ({done.kind} {escape_controls(name)}), {done.of_those_quarantined:,} of "
         "them set aside."
     )
     for path in reports:
         echo(f"  removed a report that showed it: {path.name} (anew: reviews report {path.stem})")
-    _report_copies(settings, forgetting.list_present(done, settings.inbox_dir, settings.scored_dir), echo)
+    _report_copies(home, forgetting.list_present(done, home), echo)
 
 
-def _report_copies(settings: Settings, present: list[Path], echo: Callable[[str], None]) -> None:
+def _report_copies(home: Home, present: list[Path], echo: Callable[[str], None]) -> None:
     """Name the files that may still hold what was forgotten: `present` ones, backups, replaced databases, exports."""
-    kept = [path for path in sorted(settings.backups_dir.glob("*")) if path.is_dir()]
-    aside = sorted(settings.home.glob("reviews.replaced-*.duckdb"))
-    exported = [settings.exports_dir] if holds_export(settings.exports_dir) else []
+    kept = [path for path in sorted(home.backups.glob("*")) if path.is_dir()]
+    aside = sorted(home.folder.glob("reviews.replaced-*.duckdb"))
+    exported = [home.exports] if holds_export(home.exports) else []
     for path in (*present, *kept, *aside, *exported):
         echo(f"  may still hold it: {escape_controls(str(path))}")
     if exported:
@@ -64,10 +64,10 @@ def _report_copies(settings: Settings, present: list[Path], echo: Callable[[str]
         )
 
 
-def describe_forgettable(settings: Settings, name: str, kind: str | None) -> str:
+def describe_forgettable(home: Home, name: str, kind: str | None) -> str:
     """Describe the rows that would be forgotten."""
-    require_warehouse(settings.warehouse, _NOTHING_TO_FORGET)
-    meant = forgetting.find_forgettable(settings.warehouse, name, kind)
+    require_warehouse(home.warehouse, _NOTHING_TO_FORGET)
+    meant = forgetting.find_forgettable(home.warehouse, name, kind)
     files = ", ".join(map(escape_controls, meant.files[:3])) + (", ..." if len(meant.files) > 3 else "")
     rows = f"{count(meant.rows, 'row')} of {count(len(meant.files), 'file')}"
     return f"{rows} ({files}), by {meant.kind} {escape_controls(name)}"

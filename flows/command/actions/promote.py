@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from data_contracts.errors import BundleError, ReviewsError
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.command.actions.compare import CONTEST_STEPS, warn_of_other_data
 from models.bundle.scorer import Scorer
 from models.bundle.trust import load_blessed_scorer
@@ -47,25 +47,23 @@ class NewChampion:
     """The champion before it, None where there was none."""
 
 
-def promote(settings: Settings, request: PromotionRequest, echo: Callable[[str], None]) -> NewChampion | None:
+def promote(home: Home, request: PromotionRequest, echo: Callable[[str], None]) -> NewChampion | None:
     """Make a model the champion if it passes the gate, or is forced; None where it is the champion already.
 
     Raises `ReviewsError` with the reasons where the gate refuses it; the refusal is kept like any other decision.
     """
-    row = find_model(settings.warehouse, request.model)
-    model_id, present = row["model_id"], find_champion(settings.warehouse)
+    row = find_model(home.warehouse, request.model)
+    model_id, present = row["model_id"], find_champion(home.warehouse)
     if present is not None and present.model_id == model_id:
         echo(f"{model_id} is the champion already, since {present.since:%Y-%m-%d %H:%M}.")
         return None
-    for warning in warn_of_other_data((row,), settings):
+    for warning in warn_of_other_data((row,), home):
         echo(warning)
     attempt = promotion.Attempt(
         model_id, reason=request.reason, forced_by=request.by if request.force else None
     )
-    decision = promotion.promote(
-        settings.warehouse, settings.bundles_dir, attempt, functools.partial(_judge, settings)
-    )
-    publish(settings.warehouse, settings.published)
+    decision = promotion.promote(home, attempt, functools.partial(_judge, home))
+    publish(home)
     if not decision.promote:
         raise _describe_refusal(model_id, decision)
     echo(f"Promoted {model_id}: {escape_controls(decision.reason)}")
@@ -84,28 +82,26 @@ def _describe_refusal(model_id: str, decision: Decision) -> ReviewsError:
 
 
 def go_back(
-    settings: Settings, name: str | None, reason: str | None, by: str, echo: Callable[[str], None]
+    home: Home, name: str | None, reason: str | None, by: str, echo: Callable[[str], None]
 ) -> NewChampion:
     """Make an earlier champion, the one before by default, the champion again; its bundle is checked first."""
-    require_warehouse(settings.warehouse, "`reviews train`; there is no model to go back to before")
-    chosen = find_model(settings.warehouse, name)["model_id"] if name is not None else None
-    present = find_champion(settings.warehouse)
-    back = promotion.go_back(
-        settings.warehouse, settings.bundles_dir, reason or f"rolled back by {by}", chosen
-    )
-    publish(settings.warehouse, settings.published)
+    require_warehouse(home.warehouse, "`reviews train`; there is no model to go back to before")
+    chosen = find_model(home.warehouse, name)["model_id"] if name is not None else None
+    present = find_champion(home.warehouse)
+    back = promotion.go_back(home, reason or f"rolled back by {by}", chosen)
+    publish(home)
     echo(f"Rolled back to {back.model_id}: it scores from now on. What others scored stays.")
     echo(_NEXT)
     return NewChampion(back.model_id, back.reason, present.model_id if present else None)
 
 
-def _judge(settings: Settings, challenger: Scorer, present: Champion | None) -> Sequence[GateCheck]:
+def _judge(home: Home, challenger: Scorer, present: Champion | None) -> Sequence[GateCheck]:
     """Compare the challenger with the champion and return the gate's checks."""
 
     def load(champion: Champion) -> tuple[Scorer, Scorer, LabelledTexts]:
-        folder = settings.bundles_dir / champion.model_id
+        folder = home.bundles / champion.model_id
         loaded = load_blessed_scorer(folder, champion.bundle_fingerprint)
-        return challenger, loaded, load_rows(settings.reviews_dir).validation
+        return challenger, loaded, load_rows(home.reviews).validation
 
     with show_progress("Comparing with the champion", CONTEST_STEPS) as report:
         return judge_challenger(present, load, report)

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from data_contracts.errors import BundleError, ReviewsError
+from data_contracts.storage.home import Home
 from deployments.settings import Settings
 from flows.command.actions.exclusive import keep_runs_out
 from tasks.maintenance import quarantine
@@ -16,9 +17,9 @@ from tasks.warehouse.published import publish
 from tasks.warehouse.run_log import record_run
 
 
-def show_row(settings: Settings, name: str, echo: Callable[[str], None]) -> None:
+def show_row(home: Home, name: str, echo: Callable[[str], None]) -> None:
     """Print all that is known of a quarantined row, its bytes last."""
-    row = quarantine.read_row(settings.warehouse, name)
+    row = quarantine.read_row(home.warehouse, name)
     raw = row.pop("raw")
     for column, value in row.items():
         if value is not None:
@@ -33,19 +34,19 @@ def release(
     settings: Settings, choice: quarantine.Choice, encoding: str, by: str, echo: Callable[[str], None]
 ) -> None:
     """Release the chosen rows; raise `ReviewsError` if none could be."""
-    require_warehouse(settings.warehouse, "`reviews score`, which sets bad rows aside")
+    require_warehouse(settings.home.warehouse, "`reviews score`, which sets bad rows aside")
     released_by = by + ("" if encoding == "utf-8" else f" (read as {encoding})")
     parameters = {"encoding": encoding, **choice.parameters()}
     with (
-        keep_runs_out(settings, echo),
-        record_run(settings.warehouse, str(uuid4()), "release-rows", parameters) as run,
+        keep_runs_out(settings.home, echo),
+        record_run(settings.home, str(uuid4()), "release-rows", parameters) as run,
     ):
         request = quarantine.ReleaseRequest(choice, run.run_id, released_by, settings.limits, encoding)
         done = quarantine.release_rows(
-            settings.warehouse, request, lambda model_id: _load(settings, model_id)
+            settings.home.warehouse, request, lambda model_id: _load(settings, model_id)
         )
         if done.rows:
-            publish(settings.warehouse, settings.published)
+            publish(settings.home)
     _report(done, echo)
 
 
@@ -65,7 +66,7 @@ def _report(done: quarantine.Release, echo: Callable[[str], None]) -> None:
 def _load(settings: Settings, model_id: str) -> Any:
     from models.bundle.trust import load_blessed_scorer
 
-    model = find_promoted(settings.warehouse, model_id)
+    model = find_promoted(settings.home.warehouse, model_id)
     if model is None:
         raise BundleError(f"Model {model_id!r} was never promoted, so it does not score.")
-    return load_blessed_scorer(settings.bundles_dir / model_id, model.bundle_fingerprint)
+    return load_blessed_scorer(settings.home.bundles / model_id, model.bundle_fingerprint)

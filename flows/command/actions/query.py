@@ -4,18 +4,18 @@ import sys
 from collections.abc import Sequence
 
 from data_contracts.errors import UsageError
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from tasks.queries import named_queries
 from tasks.queries.asking import write_answer
 
 
-def ask(settings: Settings, query: str, values: Sequence[str], form: str) -> None:
+def ask(home: Home, query: str, values: Sequence[str], form: str) -> None:
     """Write the answer of a named query, with values given as `name=value`, or of SQL."""
     named = named_queries.find_query(query)
     if named is None and values:
         raise UsageError("--param belongs to a named query. `reviews sql --list` lists them.")
     parameters = named_queries.read_values(named, values) if named else None
-    write_answer(settings.published, named.sql if named else query, form, sys.stdout, parameters)
+    write_answer(home.published, named.sql if named else query, form, sys.stdout, parameters)
 
 
 def describe_queries(name: str | None) -> str:

@@ -3,21 +3,19 @@
 from collections.abc import Callable
 
 from data_contracts.errors import ReviewsError
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.command.actions.exclusive import keep_runs_out
 from tasks.maintenance.verification import Finding, verify
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
 
 
-def run_verify(settings: Settings, echo: Callable[[str], None]) -> None:
+def run_verify(home: Home, echo: Callable[[str], None]) -> None:
     """Report of each promise whether it holds; raise `ReviewsError` at the end if one does not."""
-    require_warehouse(settings.warehouse, "`reviews score`, or `reviews restore`")
+    require_warehouse(home.warehouse, "`reviews score`, or `reviews restore`")
     broken = 0
-    with keep_runs_out(settings, echo):
-        for finding in verify(
-            settings.warehouse, settings.published, settings.bundles_dir, settings.reviews_dir
-        ):
+    with keep_runs_out(home, echo):
+        for finding in verify(home):
             echo(_describe(finding))
             broken += bool(finding.broken)
     if broken:

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from data_contracts.archive import EXPECTED_REVIEWS, ROOT
-from data_contracts.durable import write_whole
 from data_contracts.errors import SourceError
+from data_contracts.storage.durable import write_whole
 from tasks.archive.sample.reviews import Review, make_reviews
 
 SAMPLE_COUNTS = EXPECTED_REVIEWS["sample"]

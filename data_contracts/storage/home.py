@@ -1,0 +1,92 @@
+"""The home: the one folder that holds all data, and where everything lies in it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of all data. Handed on whole; nothing else knows the name of anything in it."""
+
+    folder: Path
+
+    @property
+    def archive(self) -> Path:
+        """The folder of downloaded archives."""
+        return self.folder / "archive"
+
+    @property
+    def reviews(self) -> Path:
+        """The folder of the archive as Parquet: train, test and unsup."""
+        return self.folder / "reviews"
+
+    @property
+    def bundles(self) -> Path:
+        """The folder of trained models: one folder a model, named by its model id."""
+        return self.folder / "bundles"
+
+    @property
+    def inbox(self) -> Path:
+        """The folder where new review files are dropped."""
+        return self.folder / "inbox"
+
+    @property
+    def parts(self) -> Path:
+        """The folder of scored parts that wait for their commit."""
+        return self.folder / "parts"
+
+    @property
+    def backups(self) -> Path:
+        """The folder of what `reviews backup` makes."""
+        return self.folder / "backups"
+
+    @property
+    def exports(self) -> Path:
+        """The folder where `reviews export` writes, unless another one is named."""
+        return self.folder / "exports"
+
+    @property
+    def reports(self) -> Path:
+        """The folder of the pages that `reviews report` and the flows write: one a run."""
+        return self.folder / "reports"
+
+    @property
+    def scored(self) -> Path:
+        """The folder where scored files of the inbox go, if they are moved."""
+        return self.folder / "scored"
+
+    @property
+    def warehouse(self) -> Path:
+        """The database file that flows write; readers use `published`."""
+        return self.folder / "reviews.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """The copy of the database that readers open."""
+        return self.folder / "published" / "reviews.duckdb"
+
+    @property
+    def prefect(self) -> Path:
+        """The folder of what `reviews up` keeps: Prefect's database and results, its log and what is running."""
+        return self.folder / "prefect"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Every folder of the home that this program keeps."""
+        return (
+            self.archive,
+            self.reviews,
+            self.bundles,
+            self.inbox,
+            self.parts,
+            self.backups,
+            self.exports,
+            self.reports,
+            self.scored,
+            self.published.parent,
+            self.prefect,
+        )
+
+    def make(self) -> None:
+        """Make the folder where there is none, closed to other users of the machine."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
