@@ -9,14 +9,11 @@ process: start-up, imports, the flow, its end. Prints each run, both medians, th
 
 import argparse
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,6 +25,7 @@ import pyarrow.parquet as pq
 
 from data_contracts.parts import PART_SCHEMAS
 from data_contracts.storage.home import Home
+from deployments.local_server.temporary_server import run_server
 from deployments.settings import PROJECT_ROOT, Settings
 from models.evaluation.gate import Decision
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
@@ -44,7 +42,6 @@ summary = score_reviews(rescore={rescore})
 assert (summary.files_found, summary.files_scored + summary.files_rescored) == ({files}, 0), summary
 """
 EMPTY = "from prefect import flow; flow(name='empty')(lambda: None)()"
-SERVER_SECONDS = 120
 
 
 def main() -> None:
@@ -56,7 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="idle-run-") as folder:
         settings = Settings(Home(Path(folder, "home")))
         fill_home(settings, arguments.files)
-        with start_server(Path(folder, "prefect")) as environment:
+        with serve_benchmark(Path(folder, "prefect")) as environment:
             environment["REVIEWS_HOME"] = str(settings.home.folder)
             report(time_all(name_scripts(arguments.files), environment, arguments.runs))
 
@@ -158,42 +155,17 @@ def _hash(row: Mapping[str, object]) -> str:
 
 
 @contextmanager
-def start_server(prefect_home: Path) -> Iterator[dict[str, str]]:
-    """Run a Prefect server while the block runs; give the environment of its clients."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def serve_benchmark(prefect_home: Path) -> Iterator[dict[str, str]]:
+    """Run a Prefect server, with its schedules and pages, while the block runs; give the environment of its clients."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    api = f"http://127.0.0.1:{port}/api"
     environment = {
         **own,
         "PREFECT_HOME": str(prefect_home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }
-    prefect = Path(sys.executable).with_name("prefect")
-    command = [str(prefect), "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    server = subprocess.Popen(
-        command, env=environment, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        wait_for(f"{api}/health", server)
-        yield {**environment, "PREFECT_API_URL": api}
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
-    """Wait until the server answers."""
-    deadline = time.monotonic() + SERVER_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise SystemExit(f"The Prefect server does not answer at {url}.")
+    with run_server(environment) as server:
+        yield {**environment, **server.environment}
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.idle_run import start_server
+from benchmarks.idle_run import serve_benchmark
 from benchmarks.ratios import print_sides
 from benchmarks.whole_flow import REVIEWS, ROOT, copy_home, run_command
 
@@ -55,7 +55,7 @@ def main() -> None:
         file.write_text(
             "review\n" + "".join(f"a good film with a plot, number {n}\n" for n in range(10)), "utf-8"
         )
-        with start_server(Path(folder) / "prefect") as environment:
+        with serve_benchmark(Path(folder) / "prefect") as environment:
             for _ in range(arguments.runs):
                 sides = {
                     "TensorFlow, Prefect, an empty flow": time_python(EMPTY, environment),

@@ -26,7 +26,7 @@ from types import MappingProxyType
 
 import duckdb
 
-from benchmarks.idle_run import start_server
+from benchmarks.idle_run import serve_benchmark
 from benchmarks.ratios import spread
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +58,7 @@ def compare_sides(home: Path, folder: Path, rows: int, runs: int) -> None:
     csv = folder / "reviews.csv"
     write_csv(home, csv, rows)
     taken: list[dict[str, Figures]] = []
-    with start_server(folder / "prefect") as environment:
+    with serve_benchmark(folder / "prefect") as environment:
         sides: dict[str, Callable[[], Figures]] = {
             "ours": lambda: time_command(home, csv),
             "with a server": lambda: time_command(home, csv, environment),

@@ -4,22 +4,30 @@ Whoever can make a deployment can run code, and any web page that the user opens
 request is refused by its headers, before Prefect sees any of it, if its `Host` is none of ours (DNS rebinding keeps
 the foreign name) or if it comes from a page of another origin. Prefect itself then asks for the password.
 
-`python -m deployments.guarded_server` is the server of `reviews up`; its settings and password are in the environment.
+`python -m deployments.guarded_server FD HOST...` is the server, on the listening socket of that number, under the names
+HOST; its settings and password are in the environment (`deployments/local_server/server.py` starts it).
 """
 
 import ipaddress
+import os
+import socket
+import stat
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import UsageError
-from deployments.settings import Settings, load_settings
+from deployments.settings import Settings
 
 if TYPE_CHECKING:
     import uvicorn
     from starlette.datastructures import Headers
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+STOP_SECONDS = 5.0
+"""How long the server may take to write down what it was told last."""
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 REFUSED = "Refused: this request comes from a page of another origin."
 PAGE_RULES = "; ".join(
@@ -112,19 +120,18 @@ def _is_own(headers: "Headers") -> bool:
     return all(origin in own for origin in headers.getlist("origin"))
 
 
-def _configure(settings: Settings) -> "uvicorn.Config":
+def _configure(hosts: Sequence[str]) -> "uvicorn.Config":
     """Configure the web server as `prefect server start` does."""
     import uvicorn
     from prefect.settings import get_current_settings
 
     server = get_current_settings().server
     if not server.api.auth_string:
-        raise UsageError("The server has no password. Next: let `reviews up` start it.")
+        sys.exit("The server has no password. Next: let a `reviews` command start it.")
     return uvicorn.Config(
-        make_app(list_hosts(settings)),
+        make_app(hosts),
         factory=True,
-        host=settings.host,
-        port=settings.port,
+        lifespan="on",
         log_level=server.logging_level.lower(),
         timeout_keep_alive=server.api.keepalive_timeout,
         ws_ping_interval=server.api.websocket_ping_interval,
@@ -132,16 +139,26 @@ def _configure(settings: Settings) -> "uvicorn.Config":
     )
 
 
-def _main() -> None:
+def _serve(listening: socket.socket, hosts: Sequence[str]) -> None:
+    """Serve until told to stop; where standard input is a pipe, until it ends, as it does with whoever started this."""
     import uvicorn
 
-    try:
-        server = uvicorn.Server(_configure(load_settings()))
-    except UsageError as error:
-        sys.exit(str(error))
-    server.run()
-    sys.exit(0 if server.started else 1)
+    server = uvicorn.Server(_configure(hosts))
+
+    def end_with_the_pipe() -> None:
+        while os.read(sys.stdin.fileno(), 1):
+            pass
+        server.should_exit = True
+        time.sleep(STOP_SECONDS)
+        os._exit(0)
+
+    if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+        threading.Thread(target=end_with_the_pipe, daemon=True).start()
+    server.run(sockets=[listening])
+    sys.stderr.flush()
+    # All is written down, and Python would take another second to forget what it loaded.
+    os._exit(0 if server.started else 1)
 
 
 if __name__ == "__main__":
-    _main()
+    _serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

@@ -21,10 +21,15 @@ def ensure_password(settings: Settings) -> str:
     """
     path = password_file(settings)
     kept = find_password(settings) if _is_private(path) else None
-    password = settings.password or kept or f"reviews:{secrets.token_urlsafe(RANDOM_BYTES)}"
+    password = settings.password or kept or make_password()
     if password != kept:
         _write_private(path, password + "\n")
     return password
+
+
+def make_password() -> str:
+    """Make a password that nobody can guess, with the name that Prefect wants before it."""
+    return f"reviews:{secrets.token_urlsafe(RANDOM_BYTES)}"
 
 
 def find_password(settings: Settings) -> str | None:

@@ -10,8 +10,9 @@ from contextlib import suppress
 
 from data_contracts.errors import ReviewsError
 from deployments.local_server.running import Running, find_running
+from deployments.local_server.server import START_SECONDS
 from deployments.local_server.stopping import STOPPING_SECONDS
-from deployments.local_server.up import START_SECONDS, describe_up
+from deployments.local_server.up import describe_up
 from deployments.local_server.up_log import name_log, open_log, read_last_start
 from deployments.processes import find_marked, kill_marked
 from deployments.settings import PROJECT_ROOT, Settings

@@ -1,7 +1,6 @@
 """How `reviews up` stops in order: no new runs, a while for those that go on, then the worker, and the server last."""
 
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -10,15 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from deployments.local_server.children import Child, Say, pass_on
+from deployments.local_server.children import Child, Program, Say, start_process
 from deployments.processes import find_marked, is_in_session, list_run_processes, stop_processes
-from deployments.settings import PROJECT_ROOT, Settings
+from deployments.settings import Settings
 
 LOOK_SECONDS = 0.2
 ENDING_SECONDS = 40.0
 """How long it may take to end the runs that were waited for in vain, and to write down that they ended."""
 STOPPING_SECONDS = ENDING_SECONDS + 20
 """How long all of a stop may take beside the wait."""
+DRAINING = Program("draining", (sys.executable, "-m", "deployments.draining"), ends_with_us=True)
+"""Waits for the runs that go on, until the end of its standard input tells it not to."""
 IMPATIENT = {"PREFECT_API_REQUEST_TIMEOUT": "10", "PREFECT_CLIENT_MAX_RETRIES": "1"}
 """For Prefect's client: at a stop the server may be the one that hangs."""
 
@@ -68,7 +69,7 @@ def drain(
     """
     if not list_run_processes(settings.home.folder):
         return
-    process = _start_draining(environment, say)
+    process, _ = start_process(DRAINING, {**environment, **IMPATIENT}, say)
     deadline = time.monotonic() + settings.drain_seconds + ENDING_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if at_once.is_set() and process.stdin is not None and not process.stdin.closed:
@@ -78,23 +79,6 @@ def drain(
         time.sleep(LOOK_SECONDS)
     process.kill()
     process.wait()
-
-
-def _start_draining(environment: Mapping[str, str], say: Say) -> subprocess.Popen[str]:
-    """Start the process that waits for the runs, until the end of its standard input tells it not to."""
-    process = subprocess.Popen(
-        (sys.executable, "-m", "deployments.draining"),
-        cwd=PROJECT_ROOT,
-        env={**environment, **IMPATIENT},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    threading.Thread(target=pass_on, args=(process.stdout, say), daemon=True).start()
-    return process
 
 
 def stop_all_but(server: Child, settings: Settings) -> None:

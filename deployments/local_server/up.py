@@ -10,18 +10,22 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from data_contracts.errors import ReviewsError
 from deployments.guarded_server import list_hosts, protect_server
-from deployments.local_server.children import Child, Say, start_child
+from deployments.local_server.children import Child, Program, Say, start_child
 from deployments.local_server.health import ANSWER_SECONDS, keep_asking, look_after
 from deployments.local_server.running import find_running, forget_running, write_running
+from deployments.local_server.server import (
+    LINES_SHOWN,
+    is_answering,
+    open_port,
+    start_server,
+    wait_for_server,
+)
 from deployments.local_server.stopping import Stop, catch_signals, drain, stop_all_but
 from deployments.local_server.up_log import keep_saying, name_log
 from deployments.password import client_file, ensure_password, password_file, write_client_file
@@ -30,12 +34,11 @@ from deployments.settings import PROJECT_ROOT, Settings
 from deployments.work_pool import POOL
 from tasks.support.locking import hold_folder
 
-START_SECONDS = 120.0
-"""How long the server may take to answer."""
 LOOK_SECONDS = 0.5
-LINES_SHOWN = 15
 WORKER_LIMIT = 4
 """Runs at a time: one of each deployment, and one to spare."""
+WORKER_COMMAND = (sys.executable, "-m", "prefect", "worker", "start")
+WORKER_OPTIONS = ("--pool", POOL, "--type", "process", "--name", "reviews-up", "--limit", str(WORKER_LIMIT))
 NOT_OURS = ("PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_API_DATABASE_CONNECTION_URL")
 
 
@@ -52,16 +55,16 @@ def run_up(settings: Settings, say: Say) -> None:
     with hold_folder(settings.home.prefect, lambda folder: _refuse_second(settings)), catch_signals() as stop:
         if stopped := kill_marked(settings.home.folder):
             say(f"Stopped {stopped} processes that an earlier `reviews up` left behind.")
-        _require_port(settings)
-        started_at = datetime.now(UTC)
-        write_running(settings, is_ready=False, started_at=started_at)
-        try:
-            _run(settings, say, stop, started_at)
-        finally:
-            say("Stopping ...")
-            stop_marked(settings.home.folder)
-            forget_running(settings)
-            say("All stopped.")
+        with open_port(settings.host, settings.port) as listening:
+            started_at = datetime.now(UTC)
+            write_running(settings, is_ready=False, started_at=started_at)
+            try:
+                _run(settings, listening, say, stop, started_at)
+            finally:
+                say("Stopping ...")
+                stop_marked(settings.home.folder)
+                forget_running(settings)
+                say("All stopped.")
 
 
 def build_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
@@ -106,17 +109,17 @@ def describe_up(settings: Settings) -> str:
     )
 
 
-def _run(settings: Settings, say: Say, stop: Stop, started_at: datetime) -> None:
+def _run(settings: Settings, listening: socket.socket, say: Say, stop: Stop, started_at: datetime) -> None:
     protection = protect_server(settings.ui_url, ensure_password(settings))
     write_client_file(settings)
     environment = build_environment(settings, os.environ) | protection
-    children = _start_all(settings, environment, say, stop.asked)
+    children = _start_all(settings, listening, environment, say, stop.asked)
     if not stop.asked.is_set():
         write_running(settings, is_ready=True, started_at=started_at)
         say(describe_up(settings))
     _watch(settings, environment, stop.asked, say)
     over = threading.Event()
-    answered = keep_asking(lambda: is_answering(settings, ANSWER_SECONDS), over)
+    answered = keep_asking(lambda: is_answering(settings.api_url, ANSWER_SECONDS), over)
     look = look_after(children, answered, environment, say)
     while not stop.asked.wait(LOOK_SECONDS):
         look()
@@ -133,49 +136,24 @@ def _run(settings: Settings, say: Say, stop: Stop, started_at: datetime) -> None
 
 
 def _start_all(
-    settings: Settings, environment: Mapping[str, str], say: Say, stop: threading.Event
+    settings: Settings,
+    listening: socket.socket,
+    environment: Mapping[str, str],
+    say: Say,
+    stop: threading.Event,
 ) -> list[Child]:
     """Start the server, make the deployments and start the worker; no more of it once `stop` is set."""
-    server = (sys.executable, "-m", "deployments.guarded_server")
-    prefect = (sys.executable, "-m", "prefect")
-    worker = (*prefect, "worker", "start", "--pool", POOL, "--type", "process", "--name", "reviews-up")
     say(f"Starting Prefect's server on {settings.ui_url} ...")
-    children = [start_child("server", server, environment, say, is_quiet=True)]
-    _wait_for_server(settings, children[0], stop)
-    children[0].is_quiet.clear()
+    server = start_server(listening, list_hosts(settings), environment, say)
+    wait_for_server(server, settings.api_url, "then `reviews up` again.", stop)
+    server.is_quiet.clear()
     if not stop.is_set():
         say("Making the deployments ...")
         _deploy(environment, say)
-    if not stop.is_set():
-        children.append(start_child("worker", (*worker, "--limit", str(WORKER_LIMIT)), environment, say))
-    return children
-
-
-def _wait_for_server(settings: Settings, server: Child, stop: threading.Event) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not stop.wait(0.2):
-        if server.process.poll() is not None:
-            said = "\n".join(server.first_lines[-LINES_SHOWN:])
-            raise ReviewsError(
-                f"Prefect's server ended with status {server.process.returncode} before it answered. It said:\n"
-                f"{said}\nNext: mend that, then `reviews up` again."
-            )
-        if is_answering(settings):
-            return
-        if time.monotonic() > deadline:
-            raise ReviewsError(
-                f"Prefect's server did not answer on {settings.api_url} within {START_SECONDS:g} s. "
-                "Next: see what else the machine does, then `reviews up` again."
-            )
-
-
-def is_answering(settings: Settings, seconds: float = 2) -> bool:
-    """Tell whether a Prefect server answers where this home's should, within `seconds`."""
-    try:
-        with urllib.request.urlopen(f"{settings.api_url}/health", timeout=seconds) as answer:  # noqa: S310 (our own)
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError, ValueError):
-        return False
+    if stop.is_set():
+        return [server]
+    worker = Program("worker", (*WORKER_COMMAND, *WORKER_OPTIONS))
+    return [server, start_child(worker, environment, say)]
 
 
 def _deploy(environment: Mapping[str, str], say: Say) -> None:
@@ -209,16 +187,3 @@ def _refuse_second(settings: Settings) -> None:
     raise ReviewsError(
         f"It is up already for {settings.home.folder}{where}. Next: `reviews --home {settings.home} status`, or `down`."
     )
-
-
-def _require_port(settings: Settings) -> None:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise ReviewsError(
-                f"Port {settings.port} of {settings.host} can't be used ({error.strerror}): another program has it. "
-                "Next: stop that one, or choose another port: `reviews up --port 4201`, or REVIEWS_PORT."
-            ) from error

@@ -1,6 +1,7 @@
 """A few kills of real commands; `make faults` tries every point and many random moments, `make explore` any order."""
 
 import functools
+import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from data_contracts.storage.faults import FAULT_POINTS
-from deployments.local_server.temporary_server import TemporaryServer, start_server
+from deployments.local_server.temporary_server import EPHEMERAL, TemporaryServer, run_server
 from tests.e2e.strangers import REQUESTS, STRANGE, ask_as_stranger, open_websocket
 from tests.faults.harness import (
     Reference,
@@ -42,12 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(folder: Path) -> Iterator[TemporaryServer]:
     """One Prefect server for all the commands: what is killed here is what uses it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(folder / "prefect"))
-        server = start_server()
-    server.wait_until_ready()
-    yield server
-    server.stop()
+    with run_server({**os.environ, **EPHEMERAL, "PREFECT_HOME": str(folder / "prefect")}) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

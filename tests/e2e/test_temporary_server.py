@@ -14,7 +14,7 @@ from tests.e2e.conftest import REVIEWS, Demo, run_reviews
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
-SERVER = "deployments.local_server.temporary_server"
+SERVER = "deployments.guarded_server"
 
 
 def find_server(parent: psutil.Process) -> psutil.Process | None:
@@ -73,7 +73,7 @@ def test_a_server_that_cannot_start_says_why(demo: Demo, monkeypatch: pytest.Mon
     )
     found = run_reviews(demo.home, "score")
     assert found.status == 1
-    assert "temporary server ended with status" in found.err
+    assert "server ended with status" in found.err
     assert "unable to open database file" in found.err
 
 

@@ -5,12 +5,10 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pytest
-
-from deployments.local_server.temporary_server import TemporaryServer, start_server
+from deployments.local_server.temporary_server import EPHEMERAL, run_server
 from tests.support.once import FOLDER
 
 POLL_SECONDS = 0.1
@@ -20,36 +18,29 @@ POLL_SECONDS = 0.1
 def share_server() -> Iterator[Mapping[str, str]]:
     """Yield the environment that names the server. The first process starts it, and stops it when no other uses it."""
     folder = Path(os.environ[FOLDER]) / "server"
-    user = folder / "users" / str(os.getpid())
+    address, user = _address(folder), folder / "users" / str(os.getpid())
     user.parent.mkdir(parents=True, exist_ok=True)
-    with _hold(folder):
-        started = None if _address(folder).exists() else _start(folder)
-        user.touch()
-    try:
-        yield json.loads(_address(folder).read_text())
-    finally:
-        user.unlink()
-        if started is not None:
-            _stop_after_all(started, folder)
+    with ExitStack() as started:
+        with _hold(folder):
+            if not address.exists():
+                own = {"PREFECT_HOME": str(folder / "prefect")}
+                server = started.enter_context(run_server({**os.environ, **EPHEMERAL, **own}))
+                started.callback(_wait_for_all, folder)
+                address.write_text(json.dumps(server.environment))
+            user.touch()
+        try:
+            yield json.loads(address.read_text())
+        finally:
+            user.unlink()
 
 
 def _address(folder: Path) -> Path:
     return folder / "environment.json"
 
 
-def _start(folder: Path) -> TemporaryServer:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(folder / "prefect"))
-        server = start_server()
-    server.wait_until_ready()
-    _address(folder).write_text(json.dumps(server.environment))
-    return server
-
-
-def _stop_after_all(server: TemporaryServer, folder: Path) -> None:
+def _wait_for_all(folder: Path) -> None:
     while not _leave(folder):
         time.sleep(POLL_SECONDS)
-    server.stop()
 
 
 def _leave(folder: Path) -> bool:

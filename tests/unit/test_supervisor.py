@@ -20,7 +20,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from deployments.local_server import status
-from deployments.local_server.children import Child, Say, kill_child, start_child
+from deployments.local_server.children import Child, Program, Say, kill_child, start_child
 from deployments.local_server.detached import stop_running
 from deployments.local_server.health import HUNG_SECONDS, keep_asking, look_after
 from deployments.local_server.running import Running
@@ -42,7 +42,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @contextmanager
 def start(command: tuple[str, ...], say: Say = print) -> Iterator[Child]:
-    child = start_child("server", command, os.environ, say)
+    child = start_child(Program("server", command), os.environ, say)
     try:
         yield child
     finally:
