@@ -22,8 +22,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from benchmarks.all import describe_machine
 from benchmarks.models_page import PAGE, RESULTS, write_pages
 from benchmarks.plain_keras import SEED_VARIANTS
@@ -44,6 +42,7 @@ from models.training.types import Variant
 from models.variants import find_variant, list_variants
 from tasks.archive.reviews_parquet import read_provenance
 from tasks.support.code_version import fingerprint_code
+from tasks.support.wording import drop_nan
 
 STOCK_VARIANT = "cnn_lstm"
 """What stock Keras trains beside each seed: times of training are told as ratios to it."""
@@ -322,18 +321,16 @@ def _compare_turns(turns: Sequence[Mapping[str, float]], name: str) -> dict[str,
 def keep_results(results: Mapping[str, Any]) -> None:
     """Write the figures where the page is made from, in the same order and digits each time."""
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(_round(results), indent=1, allow_nan=False) + "\n", "utf-8")
+    RESULTS.write_text(json.dumps(_round(drop_nan(results)), indent=1, allow_nan=False) + "\n", "utf-8")
 
 
 def _round(value: Any) -> Any:
-    """Leave six digits of every number, which no figure of the page shows all of; none of what is no number."""
+    """Leave six digits of every number, which no figure of the page shows all of."""
     if isinstance(value, Mapping):
         return {name: _round(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_round(each) for each in value]
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if np.isfinite(value) else None
-    return value
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

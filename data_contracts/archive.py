@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.expectations import CheckResult, import_expectations, run_checks
+from data_contracts.limits import NEGATIVE_STARS, POSITIVE_STARS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,11 @@ FOLDERS: tuple[Folder, ...] = (
     ("train", "unsup"),
 )
 ROOT = "aclImdb"
-RATINGS_BY_LABEL: Mapping[str, tuple[int, int]] = {"neg": (1, 4), "pos": (7, 10), "unsup": (0, 0)}
+RATINGS_BY_LABEL: Mapping[str, tuple[int, int]] = {
+    "neg": NEGATIVE_STARS,
+    "pos": POSITIVE_STARS,
+    "unsup": (0, 0),
+}
 """The lowest and the highest rating, in stars, of each label; 0 stands for unknown."""
 
 TITLE_ID = "tt[0-9]{5,10}"

@@ -1,6 +1,13 @@
-"""How far a review file may go before a row or the whole file is refused. Light: settings read it."""
+"""What ratings and scores mean, and how far a review file may go before a row or the file is refused. Light."""
 
 from dataclasses import dataclass
+
+POSITIVE_FROM = 0.5
+"""The lowest score that is called positive."""
+LOWEST_STARS, HIGHEST_STARS = 1, 10
+"""The bounds of a rating."""
+NEGATIVE_STARS, POSITIVE_STARS = (LOWEST_STARS, 4), (7, HIGHEST_STARS)
+"""The lowest and the highest rating that say each sentiment, as in the archive; those between say neither."""
 
 DRIFT_SEVERITIES = ("warn", "error")
 """What REVIEWS_DRIFT can be: tell of drift, or let the run fail; the first is the default."""
@@ -25,6 +32,13 @@ FIELD_WORDS = {
     ),
 }
 """What breaks each, as the run counts it, and where it is."""
+
+
+def name_rated_sentiment(stars: float | None) -> str | None:
+    """Name the sentiment that a rating says, None where it says neither."""
+    if stars is None or NEGATIVE_STARS[1] < stars < POSITIVE_STARS[0]:
+        return None
+    return "positive" if stars >= POSITIVE_STARS[0] else "negative"
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,9 @@ PROVENANCE_KEY = b"reviews"
 BROKEN_ROWS: Mapping[str, str] = {
     "split_as_filed": "every row's split is that of its file",
     "label_fits_split": "label 'neg' or 'pos' in train and test, none in unsup",
-    "rating_fits_label": "rating 1 to 4 where neg, 7 to 10 where pos, none in unsup",
+    "rating_fits_label": "rating {} to {} where neg, {} to {} where pos, none in unsup".format(
+        *RATINGS_BY_LABEL["neg"], *RATINGS_BY_LABEL["pos"]
+    ),
     "review_number_valid": "a review number of 0 or more in every row",
     "key_unique": "one row for each split, label and review number",
     "rows_in_order": "rows sorted by label, then by review number",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import ContractError
 from data_contracts.expectations import CheckResult, import_expectations, run_checks, split_by_source
+from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,11 +44,6 @@ SCORED_SCHEMA = pa.schema(
 whole text, `oov_rate` is the share of them outside the vocabulary, 0 to 1; `truncated` says whether there are
 more words than the model reads.
 """
-
-POSITIVE_FROM = 0.5
-"""The lowest score that is called positive."""
-
-LOWEST_STARS, HIGHEST_STARS = 1.0, 10.0
 
 
 def name_sentiments(score: NDArray[np.float64]) -> NDArray[np.str_]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.errors import ContractError
-from data_contracts.scored_reviews import POSITIVE_FROM
+from data_contracts.limits import NEGATIVE_STARS, POSITIVE_FROM, POSITIVE_STARS
 from models.tokenizer import split_words
 
 SETS_DIR = Path(__file__).with_name("evaluation_sets")
@@ -29,7 +29,10 @@ KIND_WORDS = {
     "sarcastic": (15, 200),
 }
 """The kinds of reviews from elsewhere, each with the fewest and the most words that its reviews have."""
-LABEL_RATINGS = {"positive": range(7, 11), "negative": range(1, 5)}
+LABEL_RATINGS = {
+    name: range(lowest, highest + 1)
+    for name, (lowest, highest) in {"positive": POSITIVE_STARS, "negative": NEGATIVE_STARS}.items()
+}
 """The labels, each with the ratings that go with it, in stars."""
 CAPABILITIES = {
     "minimum_functionality": (

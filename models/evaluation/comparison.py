@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_contracts.scored_reviews import POSITIVE_FROM
+from data_contracts.limits import POSITIVE_FROM
 from models.evaluation.behaviour import BehaviourResult, BehaviourTest
 from models.evaluation.metrics import Evaluation, evaluate_scores, measure_losses
 from models.tokenizer import split_words

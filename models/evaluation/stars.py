@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_contracts.scored_reviews import HIGHEST_STARS, LOWEST_STARS
+from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS
 
 TITLE_REVIEWS = 10
 """Reviews that a title must have for its mean rating to be compared with the given one."""
@@ -29,7 +29,7 @@ class StarMapping:
     """From 1 to 10."""
 
 
-LINEAR = StarMapping((0.0, 1.0), (LOWEST_STARS, HIGHEST_STARS))
+LINEAR = StarMapping((0.0, 1.0), (float(LOWEST_STARS), float(HIGHEST_STARS)))
 """What is used where nothing was fitted."""
 
 

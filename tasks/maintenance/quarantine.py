@@ -16,7 +16,7 @@ import duckdb
 
 from data_contracts.errors import UsageError
 from data_contracts.limits import RowLimits
-from tasks.warehouse.commit import require_accounted
+from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote
 from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, name_row, parse_row_name
 
@@ -343,7 +343,7 @@ def _commit(warehouse: Path, good: "pa.Table", scored: Sequence["pa.Table"], rel
             "CREATE TEMP TABLE accepted AS SELECT * FROM scored_files "
             "SEMI JOIN released_texts USING (source_sha256) WHERE status = 'scored'"
         )
-        require_accounted(connection, warehouse)
+        require_accounted(connection, "accepted", warehouse)
 
 
 def _require_open(connection: duckdb.DuckDBPyConnection, rows: int) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 import duckdb
 
 from data_contracts.errors import BundleError
+from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 from data_contracts.storage.home import Home
 from models.bundle.folder import require_unaltered
+from tasks.warehouse.accounting import IS_ACCOUNTED, count_rows
 from tasks.warehouse.connection import WAIT_SECONDS, connect_read_only, open_warehouse, translate_errors
 from tasks.warehouse.published import needs_publishing
 
@@ -21,18 +23,8 @@ ROWS_SHOWN = 5
 """Rows that break a promise which are named at most."""
 
 PROMISES = {
-    "every row read is accounted for": """
-        WITH scored AS (SELECT source_sha256, model_id, count(*) AS rows FROM scored_reviews GROUP BY ALL),
-        quarantined AS (
-            SELECT source_sha256, count(*) AS rows FROM quarantined_rows WHERE released_at IS NULL GROUP BY ALL
-        ),
-        forgotten AS (SELECT source_sha256, count(*) AS rows FROM forgotten_rows GROUP BY ALL)
-        SELECT
-            uri, source_sha256, model_id, rows_read, coalesce(scored.rows, 0) AS rows_scored,
-            coalesce(quarantined.rows, 0) AS rows_quarantined, coalesce(forgotten.rows, 0) AS rows_forgotten
-        FROM scored_files LEFT JOIN scored USING (source_sha256, model_id)
-        LEFT JOIN quarantined USING (source_sha256) LEFT JOIN forgotten USING (source_sha256)
-        WHERE status = 'scored' AND rows_read IS DISTINCT FROM rows_scored + rows_quarantined + rows_forgotten
+    "every row read is accounted for": f"""
+        FROM ({count_rows("scored_files")}) WHERE NOT {IS_ACCOUNTED}
     """,
     "no row is scored twice by one model": """
         SELECT source_sha256, row_number, model_id, count(*) AS copies FROM scored_reviews
@@ -78,12 +70,14 @@ PROMISES = {
             UNION ALL SELECT source_sha256, row_number FROM quarantined_rows
         ) USING (source_sha256, row_number)
     """,
-    "every score is a number from 0 to 1, with its sentiment and rating": """
+    "every score is a number from 0 to 1, with its sentiment and rating": f"""
         SELECT source_sha256, row_number, model_id, score, sentiment, predicted_rating FROM scored_reviews
         WHERE NOT coalesce(isfinite(score) AND score BETWEEN 0 AND 1, false)
-        OR sentiment <> CASE WHEN score >= 0.5 THEN 'positive' ELSE 'negative' END
-        OR NOT coalesce(isfinite(predicted_rating) AND predicted_rating BETWEEN 1 AND 10, false)
-    """,
+        OR sentiment <> CASE WHEN score >= {POSITIVE_FROM} THEN 'positive' ELSE 'negative' END
+        OR NOT coalesce(
+            isfinite(predicted_rating) AND predicted_rating BETWEEN {LOWEST_STARS} AND {HIGHEST_STARS}, false
+        )
+    """,  # noqa: S608 (our own bounds)
     "every model that scored is known and was promoted": """
         SELECT model_id, count(*) AS files, any_value(uri) AS uri FROM scored_files
         WHERE model_id NOT IN (SELECT model_id FROM promotions SEMI JOIN models USING (model_id)) GROUP BY ALL

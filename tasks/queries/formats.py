@@ -7,7 +7,6 @@ only a table stops, after `TABLE_ROWS` rows. Starts quickly: it needs the standa
 import csv
 import io
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -15,7 +14,7 @@ from itertools import chain, islice
 from types import SimpleNamespace
 from typing import Any
 
-from tasks.support.wording import escape_controls, write_json
+from tasks.support.wording import drop_nan, escape_controls, write_json
 
 TABLE_ROWS = 100
 """Rows that a table shows at most."""
@@ -98,7 +97,7 @@ def _to_json(value: Any) -> Any:
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float | Decimal):
-        return float(value) if math.isfinite(value) else None
+        return drop_nan(float(value))
     if isinstance(value, Mapping):
         return {_to_text(name): _to_json(each) for name, each in value.items()}
     if isinstance(value, list | tuple):

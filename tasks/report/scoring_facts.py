@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from data_contracts.errors import BundleError
+from data_contracts.limits import NEGATIVE_STARS, POSITIVE_STARS
 from models.bundle.folder import read_facts
 from tasks.queries.asking import Ask
 from tasks.report.runs import Row, Run, sum_up_checks
@@ -78,20 +79,22 @@ SELECT
     avg(truncated::INTEGER) AS share_truncated, avg(oov_rate) AS mean_oov_rate
 FROM run_scores GROUP BY model_id ORDER BY reviews DESC, model_id
 """
-# A rating of 7 and up says positive, of 4 and down negative, as in the archive; between them neither.
-_COMPARE_WITH_GIVEN = """
+_RATED_SENTIMENT = (
+    f"CASE WHEN given_rating >= {POSITIVE_STARS[0]} THEN 'positive' "
+    f"WHEN given_rating <= {NEGATIVE_STARS[1]} THEN 'negative' END"
+)
+_COMPARE_WITH_GIVEN = f"""
 WITH given AS (
     SELECT
         sentiment, predicted_rating, given_rating,
-        coalesce(given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END)
-            AS label
+        coalesce(given_label, {_RATED_SENTIMENT}) AS label
     FROM run_scores JOIN source_reviews USING (source_sha256, row_number)
 )
 SELECT
     count(label) AS labelled, avg((label = sentiment)::INTEGER) AS share_agreeing,
     count(given_rating) AS rated, avg(abs(predicted_rating - given_rating)) AS rating_mae
 FROM given
-"""
+"""  # noqa: S608 (our own words)
 _COUNT_SCORES = """
 SELECT least(floor(score * $bins), $bins - 1)::INTEGER AS bin, count(*) AS reviews FROM run_scores GROUP BY bin
 """

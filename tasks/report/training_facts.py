@@ -1,8 +1,7 @@
 """What there is to say of a training run: the figures of its bundle, and the models that it stands beside."""
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from data_contracts.errors import BundleError
 from models.bundle.folder import read_facts
 from tasks.queries.asking import Ask
 from tasks.report.runs import Row, Run, sum_up_checks
+from tasks.support.wording import drop_nan
 
 # Runs of before the model was kept in their counts: what was trained in their time.
 _FIND_MODEL = """
@@ -125,13 +125,4 @@ def _read_bundle(model: Row, bundles_dir: Path) -> dict[str, Any]:
             "rows": {name: model[f"{name}_rows"] for name in ("train", "validation", "test")},
             "versions": json.loads(model["versions"] or "{}"),
         }
-    return dict(_drop_nan(facts))
-
-
-def _drop_nan(value: Any) -> Any:
-    """Put None in the place of every number that is not finite."""
-    if isinstance(value, Mapping):
-        return {name: _drop_nan(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_drop_nan(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return dict(drop_nan(facts))

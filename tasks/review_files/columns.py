@@ -19,10 +19,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.limits import UNREADABLE_COLUMNS
+from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, UNREADABLE_COLUMNS
 from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files.encodings import describe_invalid
 from tasks.support.refusals import refusal
+from tasks.support.wording import drop_nan
 
 COLUMN_NAMES = {
     "text": ("text", "review", "content", "body", "comment"),
@@ -45,8 +46,6 @@ LABELS = {
     "unsup": None,
 }
 """What a label means; -1 and unsup say that there is none."""
-
-LOWEST_RATING, HIGHEST_RATING = 1.0, 10.0
 
 _RATING = re.compile(r"\s*(\d{1,3}(?:\.\d*)?)\s*(?:/\s*(5|10))?\s*", re.ASCII)
 # Fewer digits are a date such as 20240131, or nothing; epochs of 9 digits begin in 1973.
@@ -190,7 +189,7 @@ def parse_rating(text: str) -> float | None:
     if match is None and not text.strip():
         return None
     stars = float(match[1]) * (2 if match[2] == "5" else 1) if match else math.nan
-    if not LOWEST_RATING <= stars <= HIGHEST_RATING:
+    if not LOWEST_STARS <= stars <= HIGHEST_STARS:
         raise ValueError("not a rating")
     return stars
 
@@ -332,16 +331,7 @@ def _dump(row: dict[str, Any]) -> str | None:
     try:
         return json.dumps(row, ensure_ascii=False, allow_nan=False, default=str)
     except ValueError:
-        return json.dumps(_without_nan(row), ensure_ascii=False, default=str)
-
-
-def _without_nan(value: Any) -> Any:
-    """JSON has neither NaN nor infinity: they become null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _without_nan(each) for key, each in value.items()}
-    return [_without_nan(each) for each in value] if isinstance(value, (list, tuple)) else value
+        return json.dumps(drop_nan(row), ensure_ascii=False, default=str)
 
 
 def _tell_defects(defects: Mapping[int, Defect], texts: pa.Array) -> dict[str, pa.Array]:

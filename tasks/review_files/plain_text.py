@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from data_contracts.limits import name_rated_sentiment
 from tasks.containers.members import Member, naming_member
 from tasks.review_files.columns import Defect, FoundRows
 from tasks.review_files.encodings import decode_text
 from tasks.review_files.options import KEPT_BYTES
-
-POSITIVE_FROM_STARS = 7
-NEGATIVE_UP_TO_STARS = 4
 
 _STANFORD_NAME = re.compile(r"\d+_(\d|10)\.txt(?:\.gz|\.zst)?", re.ASCII | re.IGNORECASE)
 
@@ -60,7 +58,7 @@ def find_text_rows(files: Sequence[TextFile], first_row: int, longest: int) -> F
     known = {
         "text": pa.array(texts, pa.string()),
         "given_rating": pa.array([None if each is None else str(each) for each in stars], pa.string()),
-        "given_label": pa.array([_name_label(each) for each in stars], pa.string()),
+        "given_label": pa.array([name_rated_sentiment(each) for each in stars], pa.string()),
     }
     numbers = pa.array(range(first_row, first_row + len(files)), pa.int64())
     return FoundRows(numbers, known, None, defects)
@@ -80,9 +78,3 @@ def _decode(file: TextFile, longest: int) -> tuple[str | None, Defect | None]:
 def _read_stars(file_name: str) -> int | None:
     match = _STANFORD_NAME.fullmatch(file_name)
     return (int(match[1]) or None) if match else None
-
-
-def _name_label(stars: int | None) -> str | None:
-    if stars is None or NEGATIVE_UP_TO_STARS < stars < POSITIVE_FROM_STARS:
-        return None
-    return "positive" if stars >= POSITIVE_FROM_STARS else "negative"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from tasks.warehouse.accounting import ROWS_LEFT_OUT
 from tasks.warehouse.connection import WAIT_SECONDS, connect_read_only, open_warehouse, translate_errors
 
 if TYPE_CHECKING:
@@ -45,12 +46,10 @@ _READ_TEXTS = """
 SELECT source_sha256, row_number, text FROM source_reviews
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[]))
 """
-_COUNT_LEFT_OUT = """
-SELECT source_sha256, count(*) FROM (
-    SELECT source_sha256 FROM quarantined_rows WHERE released_at IS NULL
-    UNION ALL SELECT source_sha256 FROM forgotten_rows
-) WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
-"""
+_COUNT_LEFT_OUT = f"""
+SELECT source_sha256, count(*) FROM ({ROWS_LEFT_OUT})
+WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
+"""  # noqa: S608 (our own words)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ Starts quickly: it needs the standard library alone.
 
 import functools
 import json
+import math
+from collections.abc import Mapping
 from typing import Any
 
 _CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
@@ -27,6 +29,15 @@ def write_json(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     # JSON itself allows most of them inside a text, terminals obey them.
     return text if text.isprintable() else text.translate(_spell_for_json(_CONTROLS + _REORDERING))
+
+
+def drop_nan(value: Any) -> Any:
+    """Put None in the place of every number that JSON has no word for: NaN and the infinities."""
+    if isinstance(value, Mapping):
+        return {name: drop_nan(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [drop_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @functools.cache

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.drift import ReferenceMeasure, describe_reference
-from data_contracts.scored_reviews import POSITIVE_FROM
+from data_contracts.limits import POSITIVE_FROM
 from data_contracts.storage.durable import write_whole
 from models.bundle.folder import name_model, read_facts, write_bundle
 from models.bundle.golden import GOLDEN_TEXTS

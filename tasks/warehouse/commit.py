@@ -17,11 +17,8 @@ import duckdb
 from data_contracts.errors import ContractError
 from data_contracts.parts import PART_SCHEMAS
 from data_contracts.storage.faults import pass_fault_point
+from tasks.warehouse.accounting import NEXT_STEP, require_accounted
 from tasks.warehouse.connection import begin_transaction, first_line, open_warehouse, quote
-
-NEXT_STEP = "Nothing of it was committed. Next: delete the folder and score its files again."
-FILES_SHOWN = 5
-"""Files that a message names at most."""
 
 _FIND_ACCEPTED = """
 CREATE TEMP TABLE accepted AS
@@ -61,40 +58,6 @@ AND known.status = 'refused' AND accepted.status = 'scored'
 # A refused row of the same key is overwritten in place: deleting and inserting one key in one transaction
 # makes DuckDB see a conflict where there is none.
 _OVERWRITE_REFUSAL = "ON CONFLICT (source_sha256, model_id) DO UPDATE SET"
-_FIND_UNACCOUNTED = """
-WITH files AS (SELECT * FROM accepted WHERE status = 'scored'),
-scored AS (
-    SELECT source_sha256, model_id, count(*) AS rows, count(DISTINCT row_number) AS keys
-    FROM scored_reviews SEMI JOIN files USING (source_sha256, model_id) GROUP BY source_sha256, model_id
-),
-texts AS (
-    SELECT source_sha256, row_number, count(*) AS copies
-    FROM source_reviews SEMI JOIN files USING (source_sha256) GROUP BY source_sha256, row_number
-),
-matched AS (
-    SELECT source_sha256, model_id, count(*) AS rows
-    FROM scored_reviews SEMI JOIN files USING (source_sha256, model_id)
-    JOIN texts USING (source_sha256, row_number) WHERE copies = 1 GROUP BY source_sha256, model_id
-),
-quarantined AS (
-    SELECT source_sha256, count(*) AS rows FROM quarantined_rows SEMI JOIN files USING (source_sha256)
-    WHERE released_at IS NULL GROUP BY source_sha256
-),
-forgotten AS (
-    SELECT source_sha256, count(*) AS rows FROM forgotten_rows SEMI JOIN files USING (source_sha256)
-    GROUP BY source_sha256
-)
-SELECT
-    files.uri, files.rows_read, coalesce(scored.rows, 0) AS rows_scored, coalesce(scored.keys, 0) AS keys,
-    coalesce(matched.rows, 0) AS rows_matched, coalesce(quarantined.rows, 0) AS rows_quarantined,
-    coalesce(forgotten.rows, 0) AS rows_forgotten
-FROM files
-LEFT JOIN scored USING (source_sha256, model_id) LEFT JOIN matched USING (source_sha256, model_id)
-LEFT JOIN quarantined USING (source_sha256) LEFT JOIN forgotten USING (source_sha256)
-WHERE files.rows_read IS DISTINCT FROM rows_scored + rows_quarantined + rows_forgotten
-    OR rows_scored <> coalesce(scored.keys, 0) OR rows_scored <> rows_matched
-ORDER BY files.uri
-"""
 
 
 @dataclass(frozen=True)
@@ -135,8 +98,8 @@ class CommittedFile:
 def commit_parts(warehouse: Path, part_dir: Path) -> CommitSummary:
     """Commit the part in `part_dir` in one transaction; of refused files only the ledger row is kept.
 
-    Raises `ContractError` if the part is broken or if, for any file, rows_read is not the rows scored plus
-    those quarantined and not released; `WarehouseError` if the database fails. Both leave nothing of the part.
+    Raises `ContractError` if the part is broken or if the rows of any file are not accounted for
+    (`tasks/warehouse/accounting.py`); `WarehouseError` if the database fails. Both leave nothing of the part.
     """
     with open_warehouse(warehouse, write=True) as connection, _translate_part_errors(part_dir):
         _open_part(connection, part_dir)
@@ -155,7 +118,7 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     rows_quarantined = _insert(connection, "quarantined_rows", "SEMI JOIN new_sources USING (source_sha256)")
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)
-    require_accounted(connection, part_dir)
+    require_accounted(connection, "accepted", part_dir)
     pass_fault_point("score: inside commit")
     return _summarise(connection, rows_scored, rows_quarantined)
 
@@ -214,21 +177,6 @@ def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:
         f"INSERT INTO scored_files ({columns}, committed_at) SELECT {columns}, now() FROM accepted "  # noqa: S608
         f"{_OVERWRITE_REFUSAL} {renewed}"
     )
-
-
-def require_accounted(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
-    """Refuse a change if a row of the files in `accepted` is lost, doubled, or scored without its text."""
-    broken = connection.execute(_FIND_UNACCOUNTED).fetchall()
-    if not broken:
-        return
-    lines = [
-        f"- {uri}: {read} rows read; {scored} scored ({keys} row numbers, {matched} with one text) "
-        f"and {quarantined} quarantined and not released" + (f", {forgotten} forgotten" if forgotten else "")
-        for uri, read, scored, keys, matched, quarantined, forgotten in broken[:FILES_SHOWN]
-    ]
-    more = [f"- and {len(broken) - FILES_SHOWN} more files"] if len(broken) > FILES_SHOWN else []
-    head = f"{part_dir}: rows_accounted_for is broken: rows read must be rows scored + rows quarantined."
-    raise ContractError("\n".join([head, *lines, *more, NEXT_STEP]))
 
 
 def _fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:

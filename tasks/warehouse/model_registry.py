@@ -16,6 +16,7 @@ import duckdb
 
 from data_contracts.errors import BundleError, UsageError, WarehouseError
 from data_contracts.storage.faults import pass_fault_point
+from tasks.support.wording import drop_nan
 from tasks.warehouse.connection import begin_transaction, open_warehouse
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _add_checks(connection: duckdb.DuckDBPyConnection, kept: KeptDecision) -> No
         "run_id": kept.run_id,
     }
     for check in kept.decision.checks:
-        figures = {name: _drop_nan(value) for name, value in vars(check).items()}
+        figures = {name: drop_nan(value) for name, value in vars(check).items()}
         connection.execute(_ADD_CHECK, {**of_all, **figures})
 
 
@@ -340,7 +341,7 @@ def _pick_ratings(facts: Mapping[str, Any]) -> dict[str, float | None]:
         **{f"test_rating_{name}": found.get(name) for name in ("mae", "rmse", "spearman")},
         **{f"test_{name}": found.get(name) for name in ("title_spearman", "title_pearson")},
     }
-    return {name: _drop_nan(value) for name, value in figures.items()}
+    return {name: drop_nan(value) for name, value in figures.items()}
 
 
 def _pick_metrics(split: str, evaluation: Mapping[str, Any]) -> dict[str, float | None]:
@@ -350,17 +351,8 @@ def _pick_metrics(split: str, evaluation: Mapping[str, Any]) -> dict[str, float 
         "log_loss": evaluation["log_loss"],
         "ece": evaluation["calibration_error"],
     }
-    return {f"{split}_{name}": _drop_nan(value) for name, value in figures.items()}
+    return {f"{split}_{name}": drop_nan(value) for name, value in figures.items()}
 
 
 def _write_json(value: Any) -> str:
-    return json.dumps(_drop_nan(value), allow_nan=False)
-
-
-def _drop_nan(value: Any) -> Any:
-    """Put None in the place of every number that JSON has no word for."""
-    if isinstance(value, Mapping):
-        return {name: _drop_nan(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_drop_nan(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.dumps(drop_nan(value), allow_nan=False)

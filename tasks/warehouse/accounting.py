@@ -1,0 +1,81 @@
+"""The sum that proves that no row vanished, file by file: what was read is scored, quarantined or forgotten.
+
+A quarantined row that was released since is a scored one.
+"""
+
+from pathlib import Path
+
+import duckdb
+
+from data_contracts.errors import ContractError
+
+IS_ACCOUNTED = "(rows_read IS NOT DISTINCT FROM rows_scored + rows_quarantined + rows_forgotten)"
+"""The sum, over the columns of `count_rows`."""
+ROWS_LEFT_OUT = """
+SELECT source_sha256, 1 AS quarantined, 0 AS forgotten FROM quarantined_rows WHERE released_at IS NULL
+UNION ALL SELECT source_sha256, 0, 1 FROM forgotten_rows
+"""
+"""The rows of scored files that have no score: one row each."""
+NEXT_STEP = "Nothing of it was committed. Next: delete the folder and score its files again."
+FILES_SHOWN = 5
+"""Files that a message names at most."""
+
+
+def count_rows(files: str) -> str:
+    """Write the query that gives the scored files of a table like `scored_files`, with what became of their rows."""
+    return f"""
+WITH files AS (FROM {files} WHERE status = 'scored'),
+scored AS (
+    SELECT source_sha256, model_id, count(*) AS rows
+    FROM scored_reviews SEMI JOIN files USING (source_sha256, model_id) GROUP BY ALL
+),
+left_out AS (
+    SELECT source_sha256, sum(quarantined)::BIGINT AS quarantined, sum(forgotten)::BIGINT AS forgotten
+    FROM ({ROWS_LEFT_OUT}) SEMI JOIN files USING (source_sha256) GROUP BY ALL
+)
+SELECT
+    uri, source_sha256, model_id, rows_read, coalesce(scored.rows, 0) AS rows_scored,
+    coalesce(quarantined, 0) AS rows_quarantined, coalesce(forgotten, 0) AS rows_forgotten
+FROM files LEFT JOIN scored USING (source_sha256, model_id) LEFT JOIN left_out USING (source_sha256)
+"""  # noqa: S608 (our own names)
+
+
+def require_accounted(connection: duckdb.DuckDBPyConnection, files: str, place: Path) -> None:
+    """Refuse a change if a row of the scored files in the table `files` is lost, doubled, or has a score but no text.
+
+    The message begins with `place`.
+    """
+    broken = connection.execute(_find_unaccounted(files)).fetchall()
+    if not broken:
+        return
+    lines = [
+        f"- {uri}: {read} rows read; {scored} scored ({numbers} row numbers, {matched} with one text) "
+        f"and {quarantined} quarantined and not released" + (f", {forgotten} forgotten" if forgotten else "")
+        for uri, read, scored, numbers, matched, quarantined, forgotten in broken[:FILES_SHOWN]
+    ]
+    more = [f"- and {len(broken) - FILES_SHOWN} more files"] if len(broken) > FILES_SHOWN else []
+    head = f"{place}: rows_accounted_for is broken: rows read must be rows scored + rows quarantined."
+    raise ContractError("\n".join([head, *lines, *more, NEXT_STEP]))
+
+
+def _find_unaccounted(files: str) -> str:
+    return f"""
+WITH counted AS MATERIALIZED ({count_rows(files)}),
+texts AS (
+    SELECT source_sha256, row_number, count(*) AS copies
+    FROM source_reviews SEMI JOIN counted USING (source_sha256) GROUP BY ALL
+),
+matched AS (
+    SELECT
+        source_sha256, model_id, count(DISTINCT row_number) AS row_numbers,
+        count(*) FILTER (copies = 1) AS rows_matched
+    FROM scored_reviews SEMI JOIN counted USING (source_sha256, model_id)
+    LEFT JOIN texts USING (source_sha256, row_number) GROUP BY ALL
+)
+SELECT
+    uri, rows_read, rows_scored, coalesce(row_numbers, 0), coalesce(rows_matched, 0), rows_quarantined,
+    rows_forgotten
+FROM counted LEFT JOIN matched USING (source_sha256, model_id)
+WHERE NOT {IS_ACCOUNTED} OR rows_scored <> coalesce(row_numbers, 0) OR rows_scored <> coalesce(rows_matched, 0)
+ORDER BY uri
+"""  # noqa: S608 (our own names)

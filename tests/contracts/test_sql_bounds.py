@@ -1,0 +1,24 @@
+"""SQL files can't read a constant of the code: the bounds of ratings that they repeat are those of the code."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import data_contracts
+from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, NEGATIVE_STARS, POSITIVE_STARS
+from data_contracts.warehouse import read_views
+
+
+def find_repeated(pattern: str) -> Iterator[tuple[str, str]]:
+    for path in Path(data_contracts.__path__[0]).rglob("*.sql"):
+        yield from re.findall(pattern, path.read_text("utf-8"))
+
+
+def test_a_rating_says_the_same_sentiment_in_every_query() -> None:
+    bounds = {(">=", str(POSITIVE_STARS[0])), ("<=", str(NEGATIVE_STARS[1]))}
+    assert set(find_repeated(r"given_rating ([<>]=?) (\d+)")) == bounds
+
+
+def test_the_interval_of_a_mean_rating_ends_where_ratings_do() -> None:
+    found = re.findall(r"(greatest|least)\((\d+), mean_predicted_rating", read_views())
+    assert found == [("greatest", str(LOWEST_STARS)), ("least", str(HIGHEST_STARS))]
