@@ -52,7 +52,7 @@ def name_sentiments(score: NDArray[np.float64]) -> NDArray[np.str_]:
 
 
 def check_scored_rows(
-    scored: pa.Table, rows_read: int | Mapping[str, int], rows_quarantined: int | Mapping[str, int]
+    scored: pa.Table, rows_read: int | Mapping[str, int], rows_left_out: int | Mapping[str, int]
 ) -> list[CheckResult]:
     """Check scored rows of `SCORED_SCHEMA`, of one model, against the rows that their sources had.
 
@@ -64,7 +64,7 @@ def check_scored_rows(
     results = run_checks(BOUNDARY, _measure_rows(scored), _expect_rows())
     sources = _list_names(scored["source_sha256"])
     by_row = split_by_source(results, sources, scored["row_number"].to_pylist())
-    return by_row + _check_counts(sources, rows_read, rows_quarantined)
+    return by_row + _check_counts(sources, rows_read, rows_left_out)
 
 
 def _require_schema(scored: pa.Table) -> None:
@@ -132,18 +132,18 @@ def _expect_rows() -> list[Any]:
 
 
 def _check_counts(
-    sources: Sequence[str], rows_read: int | Mapping[str, int], rows_quarantined: int | Mapping[str, int]
+    sources: Sequence[str], rows_read: int | Mapping[str, int], rows_left_out: int | Mapping[str, int]
 ) -> list[CheckResult]:
-    """Check of each source that every row read was either scored or quarantined."""
+    """Check of each source that every row read was scored or left out: quarantined, or forgotten since."""
     import pandas as pd
 
-    read, quarantined = _name_source(rows_read, sources), _name_source(rows_quarantined, sources)
+    read, left_out = _name_source(rows_read, sources), _name_source(rows_left_out, sources)
     scored: Counter[str | None] = Counter(sources)
-    named = list(dict.fromkeys([*read, *quarantined, *scored]))
+    named = list(dict.fromkeys([*read, *left_out, *scored]))
     counts = pd.DataFrame(
         {
             "rows_read": [read.get(source, 0) for source in named],
-            "rows_accounted": [scored[source] + quarantined.get(source, 0) for source in named],
+            "rows_accounted": [scored[source] + left_out.get(source, 0) for source in named],
         }
     )
     expectation = import_expectations().ExpectColumnPairValuesToBeEqual(
@@ -153,7 +153,7 @@ def _check_counts(
     return [
         replace(
             result,
-            observed=f"{scored[source]} scored + {quarantined.get(source, 0)} quarantined",
+            observed=f"{scored[source]} scored + {left_out.get(source, 0)} quarantined or forgotten",
             expected=f"{read.get(source, 0)} rows read",
             unexpected_rows=(),
         )
@@ -167,5 +167,5 @@ def _name_source(rows: int | Mapping[str, int], sources: Sequence[str]) -> dict[
         return {source: count for source, count in rows.items()}  # noqa: C416 (widens the key's type)
     found = set(sources)
     if len(found) > 1:
-        raise ValueError("Give rows_read and rows_quarantined by source: the table has several sources.")
+        raise ValueError("Give rows_read and rows_left_out by source: the table has several sources.")
     return {next(iter(found), None): rows}

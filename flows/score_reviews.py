@@ -23,7 +23,7 @@ from flows import scoring_page as page
 from flows.grants import is_granted
 from flows.recording import record_flow_run
 from tasks.inbox.source_files import PassedOver, SourceFile, group_files
-from tasks.scoring.outcome import GroupResult, RunOutcome, require_no_failure
+from tasks.scoring.outcome import FILES, ROWS, GroupResult, RunOutcome, require_no_failure
 from tasks.scoring.plan import Outstanding, ScoringPlan, ScoringRequest, to_utc
 from tasks.scoring.rescoring import OlderSource, measure_sources
 from tasks.stages import score as stages
@@ -169,8 +169,8 @@ def _end_plan(plan: ScoringPlan) -> ScoringPlan:
 
 def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:
     """Name the run by what it did, and say so; what was refused is said by name."""
-    files = outcome.total("files_scored")
-    rows = count(outcome.total("rows_scored"), "review")
+    files = outcome.total(*FILES)
+    rows = count(outcome.total(*ROWS), "review")
     did = f"{count(files, 'file')} {rows}" if files else "nothing new"
     refused = outcome.files("refused")
     name_run(f"score-reviews {did}" + (f" {count(len(refused), 'file')} refused" if refused else ""))
@@ -202,9 +202,10 @@ def _score_outstanding(
         job = stages.make_job(run, model, settings.limits, request.text_column)
         for result in chain(_score_new(job, found.new), _score_older(job, older)):
             done.append(result)
-    summary = _summarise(found, model, home, RunOutcome(tuple(done)))
-    _count(summary, RunOutcome(tuple(done)), run)
-    return summary
+    outcome = RunOutcome(tuple(done))
+    failed = len(outcome.list_failed())
+    run.counts.update({"files_found": found.files_found, **outcome.count(), "files_failed": failed})
+    return _summarise(found, model, home, outcome)
 
 
 def _score_new(job: "ScoringJob", files: Sequence[SourceFile]) -> Iterator[GroupResult]:
@@ -238,30 +239,15 @@ def _score_older(job: "ScoringJob", older: Sequence[OlderSource]) -> Iterator[Gr
 
 
 def _summarise(found: Outstanding, model: Champion | None, home: Home, outcome: RunOutcome) -> ScoringSummary:
-    files_rescored, rows_rescored = outcome.total("files_rescored"), outcome.total("rows_rescored")
     return ScoringSummary(
         inbox=str(home.inbox),
         files_found=found.files_found,
-        files_scored=outcome.total("files_scored") - files_rescored,
-        rows_scored=outcome.total("rows_scored") - rows_rescored,
+        files_scored=outcome.total("files_scored"),
+        rows_scored=outcome.total("rows_scored"),
         rows_quarantined=outcome.total("rows_quarantined"),
         model_id=model.model_id if model else None,
         refused=tuple(f"{file.uri}: {file.rule}: {file.detail}" for file in outcome.files("refused")),
         passed_over=(*found.passed_over, *outcome.list_postponed()),
-        files_rescored=files_rescored,
-        rows_rescored=rows_rescored,
+        files_rescored=outcome.total("files_rescored"),
+        rows_rescored=outcome.total("rows_rescored"),
     )
-
-
-def _count(summary: ScoringSummary, outcome: RunOutcome, run: Run) -> None:
-    """Keep what the run counted in its row of `runs`."""
-    names = (
-        "files_found",
-        "files_scored",
-        "rows_scored",
-        "rows_quarantined",
-        "files_rescored",
-        "rows_rescored",
-    )
-    run.counts.update({name: getattr(summary, name) for name in names})
-    run.counts.update(files_refused=len(summary.refused), files_failed=len(outcome.list_failed()))

@@ -6,7 +6,7 @@ from typing import Any
 from prefect import get_run_logger
 
 from data_contracts.storage.home import Home
-from tasks.scoring.outcome import COUNTS, RunOutcome
+from tasks.scoring.outcome import FILES, ROWS, RunOutcome
 from tasks.scoring.plan import ScoringPlan
 from tasks.stages.events import tell_committed, tell_refused
 from tasks.stages.lineage import trace_lineage
@@ -27,7 +27,7 @@ def show_outcome(outcome: RunOutcome, seconds: float) -> None:
         get_run_logger().warning(name_refused(refused))
         tell_refused([file.uri for file in refused], [str(file.rule) for file in refused])
     for model_id in _list_models(outcome):
-        tell_committed(model_id, {name: outcome.total(name) for name in COUNTS})
+        tell_committed(model_id, outcome.count())
 
 
 def show_sources(outcome: RunOutcome, home: Home) -> None:
@@ -58,12 +58,11 @@ def name_refused(refused: Sequence[CommittedFile]) -> str:
 
 
 def _describe_file(file: CommittedFile) -> dict[str, Any]:
-    scored = file.rows_read - file.rows_quarantined if file.status == "scored" else 0
     return {
         "file": file.uri,
         "format": file.format,
         "rows": file.rows_read,
-        "scored": scored,
+        "scored": file.rows_scored,
         "quarantined": file.rows_quarantined,
         "status": file.status,
         "rule": file.rule or "",
@@ -72,9 +71,9 @@ def _describe_file(file: CommittedFile) -> dict[str, Any]:
 
 
 def _total(outcome: RunOutcome, seconds: float) -> str:
-    rows, bad = outcome.total("rows_scored"), outcome.total("rows_quarantined")
+    rows, bad = outcome.total(*ROWS), outcome.total("rows_quarantined")
     return (
-        f"{count(rows, 'review')} of {count(outcome.total('files_scored'), 'file')} scored, "
+        f"{count(rows, 'review')} of {count(outcome.total(*FILES), 'file')} scored, "
         f"{count(bad, 'row')} quarantined, {count(len(outcome.files('refused')), 'file')} refused, "
         f"in {seconds:.1f} s, loading the model included ({rows / max(seconds, 0.1):,.0f} reviews/s)."
     )

@@ -8,19 +8,19 @@ WITH sources AS (
     FROM scored_files GROUP BY source_sha256
 ),
 accepted AS (SELECT source_sha256, count(*) AS reviews FROM source_reviews GROUP BY source_sha256),
-set_aside AS (
-    SELECT source_sha256, count(*) AS rows_set_aside
+quarantined AS (
+    SELECT source_sha256, count(*) AS rows_quarantined
     FROM quarantined_rows WHERE released_at IS NULL GROUP BY source_sha256
 )
 SELECT
     day,
     count(*) FILTER (is_scored) AS files,
-    count(*) FILTER (NOT is_scored) AS refused_files,
+    count(*) FILTER (NOT is_scored) AS files_refused,
     coalesce(sum(reviews), 0)::BIGINT AS reviews,
-    coalesce(sum(rows_set_aside), 0)::BIGINT AS rows_set_aside
+    coalesce(sum(rows_quarantined), 0)::BIGINT AS rows_quarantined
 FROM sources
 LEFT JOIN accepted USING (source_sha256)
-LEFT JOIN set_aside USING (source_sha256)
+LEFT JOIN quarantined USING (source_sha256)
 WHERE $since IS NULL OR day >= $since
 GROUP BY day
 ORDER BY day;

@@ -102,7 +102,7 @@ def _describe_stars(rating: Mapping[str, Any]) -> str:
 
 
 def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
-    """Count what was scored and quarantined, and name each file that was refused or skipped."""
+    """Count what was scored and quarantined, and name each file that was refused or passed over."""
     if isinstance(summary, ScoringPlan):
         return describe_plan(summary)
     lines = [

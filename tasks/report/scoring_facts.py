@@ -57,7 +57,7 @@ _COUNT_FILES = """
 SELECT
     count(*) AS files, count(*) FILTER (status = 'refused') AS files_refused,
     count(*) FILTER (is_rescored) AS files_rescored,
-    coalesce(sum(rows_read) FILTER (is_rescored), 0)::BIGINT AS rows_rescored,
+    coalesce(sum(rows_read) FILTER (is_rescored), 0)::BIGINT AS rows_read_again,
     coalesce(sum(rows_read) FILTER (status = 'scored'), 0)::BIGINT AS rows_read,
     (SELECT count(*) FROM run_bad_rows) AS rows_quarantined
 FROM run_files
@@ -225,7 +225,7 @@ class ScoringFacts:
 
     run: Run
     totals: Row
-    """files, files_refused, rows_read, rows_quarantined; files_rescored and rows_rescored of these, with bad rows."""
+    """files, files_refused, rows_read, rows_quarantined; files_rescored and rows_read_again of these."""
     files: Sequence[Row]
     """At most `FILES_SHOWN`, refused ones first."""
     refused: Sequence[Row]

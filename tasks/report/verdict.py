@@ -164,10 +164,10 @@ def _judge_refused(totals: Row) -> Reason:
 def _judge_quarantined(totals: Row) -> Reason:
     bad, read = totals["rows_quarantined"], totals["rows_read"]
     share = bad / max(read, 1)
-    words = f"Set aside: {bad:,} of {count(read, 'row')} ({write_share(share)})."
+    words = f"Quarantined: {bad:,} of {count(read, 'row')} ({write_share(share)})."
     if share > MUCH_QUARANTINED:
-        return Reason(CARE, f"{write_share(share)} of the rows were set aside", words)
-    return Reason(GOOD, "hardly a row was set aside" if bad else "no row was set aside", words)
+        return Reason(CARE, f"{write_share(share)} of the rows were quarantined", words)
+    return Reason(GOOD, "hardly a row was quarantined" if bad else "no row was quarantined", words)
 
 
 def _judge_drift(facts: ScoringFacts) -> list[Reason]:

@@ -9,8 +9,17 @@ from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import CommitSummary, CommittedFile
 
 FAILED_NEXT_STEP = "Next: mend what the message names; the next run tries these files again."
-COUNTS = ("files_scored", "files_refused", "rows_scored", "rows_quarantined")
-"""Counts of a commit that events and assets carry; `RunOutcome.total` adds them up."""
+COUNTS = (
+    "files_scored",
+    "rows_scored",
+    "rows_quarantined",
+    "files_rescored",
+    "rows_rescored",
+    "files_refused",
+)
+"""The counts of a commit, by the names that the run log, events and assets carry them under."""
+FILES, ROWS = ("files_scored", "files_rescored"), ("rows_scored", "rows_rescored")
+"""What makes up all files and rows to which a run gave scores."""
 FILES_NAMED = 20
 """Files of a failed group that a message names at most."""
 
@@ -34,7 +43,7 @@ class RunOutcome:
 
     def has_committed(self) -> bool:
         """Whether the ledger holds files that it did not hold before."""
-        return any(each.files_scored or each.files_refused for each in self.list_commits())
+        return bool(self.files())
 
     def list_commits(self) -> list[CommitSummary]:
         """Give the commits in their order."""
@@ -48,9 +57,13 @@ class RunOutcome:
         """Name the files of the groups that failed."""
         return [uri for group in self.groups if group.error is not None for uri in group.uris]
 
-    def total(self, name: str) -> int:
-        """Add up one count of all commits."""
-        return sum(getattr(each, name) for each in self.list_commits())
+    def total(self, *names: str) -> int:
+        """Add up counts of all commits."""
+        return sum(getattr(each, name) for each in self.list_commits() for name in names)
+
+    def count(self) -> dict[str, int]:
+        """Give each of `COUNTS` of the whole run."""
+        return {name: self.total(name) for name in COUNTS}
 
     def files(self, status: str | None = None) -> list[CommittedFile]:
         """Give the files that the ledger holds since this run, of one status if it is given."""
@@ -65,7 +78,7 @@ def require_no_failure(outcome: RunOutcome) -> None:
     failed = [(group.uris, group.error) for group in outcome.groups if group.error is not None]
     if not failed:
         return
-    files, rows = outcome.total("files_scored"), outcome.total("rows_scored")
+    files, rows = outcome.total(*FILES), outcome.total(*ROWS)
     done = f"Committed all the same: {files:,} files, {rows:,} reviews. {FAILED_NEXT_STEP}"
     uris, first = failed[0]
     if len(failed) == 1:

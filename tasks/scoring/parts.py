@@ -73,14 +73,14 @@ def open_part(part: Part) -> Iterator[Write]:
 
 
 def check_part(
-    part: Part, rows_read: Mapping[str, int], rows_quarantined: Mapping[str, int]
+    part: Part, rows_read: Mapping[str, int], rows_left_out: Mapping[str, int]
 ) -> list[CheckResult]:
     """Check the scores of a part against their contract, of the sources in `rows_read` alone."""
     if not rows_read:
         return []
     scored = pq.read_table(part.building / "scored_reviews.parquet")
     of_those = pc.is_in(scored["source_sha256"], value_set=pa.array(list(rows_read), pa.string()))
-    return check_scored_rows(scored.filter(of_those), rows_read, rows_quarantined)
+    return check_scored_rows(scored.filter(of_those), rows_read, rows_left_out)
 
 
 def keep_part(part: Part) -> Path:

@@ -3,12 +3,12 @@
 | event | resource | payload |
 | --- | --- | --- |
 | `reviews.model.promoted` | `reviews.model.<model_id>` | `model_id`, `reason`, `compared_with` |
-| `reviews.scores.committed` | `reviews.scored_reviews` | `model_id`, and the run's counts of files and rows |
+| `reviews.scores.committed` | `reviews.scored_reviews` | `model_id`, and of the run `files_scored`, `files_rescored`, `files_refused`, `rows_scored`, `rows_rescored`, `rows_quarantined` |
 | `reviews.contract.failed` | `reviews.contract.<boundary>` | `boundary`, `rules`, `failed_checks`, `unexpected_rows` |
 | `reviews.drift.found` | `reviews.scored_reviews` | `measures`, `findings` (in words) |
 | `reviews.files.refused` | `reviews.inbox` | `files`, `uris` (ten at most), `rules` |
 | `reviews.inbox.changed` | `reviews.inbox` | `files` |
-"""
+"""  # noqa: E501 (rows of a table)
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

@@ -1,12 +1,12 @@
 """Scored parts into the warehouse: everything of a group of files in one transaction, whole or not at all.
 
 A part is a folder of four Parquet files (`data_contracts/parts.py`). The ledger `scored_files` decides what is
-new: a file that it holds for the model is skipped whole, so a part may be committed twice, or by two processes
+new: a file that it holds for the model is left out whole, so a part may be committed twice, or by two processes
 at once, and its rows are there once.
 """
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ import duckdb
 from data_contracts.errors import ContractError
 from data_contracts.parts import PART_SCHEMAS
 from data_contracts.storage.faults import pass_fault_point
-from tasks.warehouse.accounting import NEXT_STEP, require_accounted
+from tasks.warehouse.accounting import NEXT_STEP, count_rows, require_accounted
 from tasks.warehouse.connection import begin_transaction, first_line, open_warehouse, quote
 
 _FIND_ACCEPTED = """
@@ -35,21 +35,13 @@ CREATE TEMP TABLE new_sources AS
 SELECT DISTINCT source_sha256 FROM accepted WHERE status = 'scored'
 AND source_sha256 NOT IN (SELECT source_sha256 FROM scored_files WHERE status = 'scored')
 """
-_COUNT_RESCORED = """
-WITH again AS (FROM accepted ANTI JOIN new_sources USING (source_sha256) WHERE status = 'scored')
+_LIST_COMMITTED = f"""
+WITH counted AS ({count_rows("accepted")})
 SELECT
-    (SELECT count(*) FROM again),
-    (SELECT count(*) FROM part_scored_reviews SEMI JOIN again USING (source_sha256, model_id))
-"""
-_LIST_COMMITTED = """
-WITH bad AS (
-    SELECT source_sha256, count(*) AS rows FROM quarantined_rows
-    SEMI JOIN (FROM accepted WHERE status = 'scored') USING (source_sha256)
-    WHERE released_at IS NULL GROUP BY source_sha256
-)
-SELECT uri, model_id, format, status, rule, detail, coalesce(rows_read, 0), coalesce(bad.rows, 0), run_id
-FROM accepted LEFT JOIN bad USING (source_sha256) ORDER BY uri
-"""
+    accepted.uri, model_id, format, status, rule, detail, coalesce(accepted.rows_read, 0), coalesce(rows_scored, 0),
+    coalesce(rows_quarantined, 0), status = 'scored' AND source_sha256 NOT IN (FROM new_sources), run_id
+FROM accepted LEFT JOIN counted USING (source_sha256, model_id) ORDER BY accepted.uri
+"""  # noqa: S608 (our own words)
 _FORGET_REFUSALS = """
 DELETE FROM scored_files AS known USING accepted
 WHERE known.source_sha256 = accepted.source_sha256 AND known.model_id <> accepted.model_id
@@ -62,19 +54,20 @@ _OVERWRITE_REFUSAL = "ON CONFLICT (source_sha256, model_id) DO UPDATE SET"
 
 @dataclass(frozen=True)
 class CommitSummary:
-    """What one commit added; a file is skipped where the ledger had it for the model."""
+    """What one commit added."""
 
     files_scored: int
+    """Those that no model had scored before; likewise the rows scored and quarantined."""
     files_refused: int
-    files_skipped: int
+    files_known: int
+    """Those that the ledger had for the model, of which nothing was added."""
     rows_scored: int
     rows_quarantined: int
     files_rescored: int = 0
-    """Of the files scored, those that another model had scored before."""
+    """Those that another model had scored before; likewise the rows."""
     rows_rescored: int = 0
-    """Of the rows scored, those of such files."""
     files: tuple["CommittedFile", ...] = field(default=(), compare=False)
-    """Those scored and those refused, by name; not those skipped."""
+    """Those scored, scored again and refused, by name."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +82,11 @@ class CommittedFile:
     rule: str | None
     detail: str | None
     rows_read: int
+    rows_scored: int
     rows_quarantined: int
-    """Not released since; 0 where the file is refused."""
+    """Not released since; 0 where the file is refused, as the rows scored."""
+    is_rescored: bool
+    """Whether another model had scored it before."""
     run_id: str | None = None
     """The run that scored it: an earlier one where that was killed before its commit."""
 
@@ -112,34 +108,30 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     connection.execute(_FIND_NEW_SOURCES)
     _insert(connection, "source_reviews", "SEMI JOIN new_sources USING (source_sha256)")
     scored_files = "(SELECT * FROM accepted WHERE status = 'scored') AS files"
-    rows_scored = _insert(
-        connection, "scored_reviews", f"SEMI JOIN {scored_files} USING (source_sha256, model_id)"
-    )
-    rows_quarantined = _insert(connection, "quarantined_rows", "SEMI JOIN new_sources USING (source_sha256)")
+    _insert(connection, "scored_reviews", f"SEMI JOIN {scored_files} USING (source_sha256, model_id)")
+    _insert(connection, "quarantined_rows", "SEMI JOIN new_sources USING (source_sha256)")
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)
     require_accounted(connection, "accepted", part_dir)
     pass_fault_point("score: inside commit")
-    return _summarise(connection, rows_scored, rows_quarantined)
-
-
-def _summarise(
-    connection: duckdb.DuckDBPyConnection, rows_scored: int, rows_quarantined: int
-) -> CommitSummary:
-    count = "SELECT count(*) FILTER (status = 'scored'), count(*) FILTER (status = 'refused') FROM accepted"
-    files_scored, files_refused = _fetch_row(connection, count)
-    (files,) = _fetch_row(connection, "SELECT count(*) FROM part_scored_files")
-    files_rescored, rows_rescored = _fetch_row(connection, _COUNT_RESCORED)
+    (in_part,) = _fetch_row(connection, "SELECT count(*) FROM part_scored_files")
     committed = connection.execute(_LIST_COMMITTED).fetchall()
+    return _summarise([CommittedFile(*row) for row in committed], in_part)
+
+
+def _summarise(files: Sequence[CommittedFile], in_part: int) -> CommitSummary:
+    """Add up what became of the files of a part; those that are not among `files` were known."""
+    first = [file for file in files if file.status == "scored" and not file.is_rescored]
+    again = [file for file in files if file.is_rescored]
     return CommitSummary(
-        files_scored=files_scored,
-        files_refused=files_refused,
-        files_skipped=files - files_scored - files_refused,
-        rows_scored=rows_scored,
-        rows_quarantined=rows_quarantined,
-        files_rescored=files_rescored,
-        rows_rescored=rows_rescored,
-        files=tuple(CommittedFile(*row) for row in committed),
+        files_scored=len(first),
+        files_refused=len(files) - len(first) - len(again),
+        files_known=in_part - len(files),
+        rows_scored=sum(file.rows_scored for file in first),
+        rows_quarantined=sum(file.rows_quarantined for file in first),
+        files_rescored=len(again),
+        rows_rescored=sum(file.rows_scored for file in again),
+        files=tuple(files),
     )
 
 
@@ -157,15 +149,15 @@ def _open_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
             raise ContractError(f"{path}: has no column {', '.join(missing)}. {NEXT_STEP}")
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, choice: str) -> int:
-    """Insert the rows of a part's file that `choice` leaves and no one had forgotten; give their number."""
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, choice: str) -> None:
+    """Insert the rows of a part's file that `choice` leaves and no one had forgotten."""
     columns = ", ".join(PART_SCHEMAS[table].names)
     # A file that a restored database did not hold yet is scored anew; what was forgotten of it stays out.
     query = (
         f"INSERT INTO {table} ({columns}) SELECT {columns} FROM part_{table} {choice} "  # noqa: S608
         "ANTI JOIN forgotten_rows USING (source_sha256, row_number)"
     )
-    return int(_fetch_row(connection, query)[0])
+    connection.execute(query)
 
 
 def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:

@@ -119,7 +119,7 @@ def test_a_run_that_scores_again_reports_what_it_did(scoring_home: Home) -> None
     page = (scoring_home.reports / f"{find_last_run(scoring_home)}.html").read_text("utf-8")
     assert "2 reviews of 1 file scored again" in page
     assert "1 file with 3 rows that another model had scored before." in page
-    assert "Set aside: 1 of 3 rows" in page
+    assert "Quarantined: 1 of 3 rows" in page
 
 
 def test_the_command_refuses_a_run_that_is_not_there(reported_home: Home) -> None:

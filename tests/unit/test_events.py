@@ -7,12 +7,13 @@ import pytest
 
 from data_contracts.expectations import CheckResult
 from docs.events_table import make_table
+from tasks.scoring.outcome import COUNTS
 from tasks.stages import events
 
 FAILED = CheckResult("reviews", "a_rule", "expect_it", "column", "error", False, "2", "1", 1)
 EMITTING: list[Callable[[], None]] = [
     lambda: events.tell_promoted("lstm-s0", "it is the first", None),
-    lambda: events.tell_committed("lstm-s0", {}),
+    lambda: events.tell_committed("lstm-s0", dict.fromkeys(COUNTS, 0)),
     lambda: events.tell_contract_failed([FAILED]),
     lambda: events.tell_drift(["score"], ["it moved"]),
     lambda: events.tell_refused(["a.csv"], ["file_empty"]),

@@ -84,7 +84,7 @@ def test_a_run_has_its_own_files_rows_and_checks(tmp_path: Path) -> None:
         "files_refused": 1,
         "files_rescored": 0,
         "rows_read": 12,
-        "rows_rescored": 0,
+        "rows_read_again": 0,
         "rows_quarantined": 2,
     }
     assert [(row["uri"], row["rule"]) for row in first.refused] == [("bad.csv", "csv_broken")]
@@ -113,7 +113,7 @@ def test_files_that_another_model_had_scored_are_scored_again_with_what_is_still
         "files_refused": 0,
         "files_rescored": 1,
         "rows_read": 14,
-        "rows_rescored": 11,
+        "rows_read_again": 11,
         "rows_quarantined": 1,
     }
     shown = [(row["uri"], row["is_rescored"], row["rows_quarantined"]) for row in second.files]

@@ -231,7 +231,7 @@ def test_every_section_of_a_scoring_run_is_there(scoring_page: str) -> None:
     for heading in (
         "What came in",
         "What was refused, and why",
-        "What was set aside, and how it is released",
+        "What was quarantined, and how it is released",
         "What was scored",
         "Drift",
         "The most positive",
@@ -273,7 +273,7 @@ def test_a_run_that_scored_again_says_so(tmp_path: Path) -> None:
     text = Page(render_scoring(read_facts_of(tmp_path, NEXT_RUN))).text
     assert "2 reviews of 1 file scored again" in text
     assert "1 file with 3 rows that another model had scored before." in text
-    assert "Set aside: 1 of 3 rows (33.3\u00a0%)." in text
+    assert "Quarantined: 1 of 3 rows (33.3\u00a0%)." in text
     assert "What came in" not in text
 
 

@@ -23,7 +23,7 @@ SOUND = ScoringFacts(
         "files_refused": 0,
         "files_rescored": 0,
         "rows_read": 200,
-        "rows_rescored": 0,
+        "rows_read_again": 0,
         "rows_quarantined": 0,
     },
     files=[],
@@ -57,7 +57,7 @@ def test_a_run_against_which_nothing_speaks_can_be_trusted() -> None:
     verdict = judge_scoring(SOUND)
     assert verdict.weight == GOOD
     assert verdict.sentence == (
-        "These scores can be trusted: no contract is broken, no file was refused, no row was set aside, "
+        "These scores can be trusted: no contract is broken, no file was refused, no row was quarantined, "
         "nothing drifted and the writers agree as in the test."
     )
 
@@ -70,7 +70,11 @@ def test_a_run_against_which_nothing_speaks_can_be_trusted() -> None:
         ({"checks": [{**CHECK, "passed": 2, "is_broken": True}]}, BAD, "a contract is broken"),
         ({"checks": [{**CHECK, "severity": "warning", "is_broken": True}]}, CARE, "a contract warned"),
         ({"totals": {**SOUND.totals, "files_refused": 1}}, CARE, "1 file was refused"),
-        ({"totals": {**SOUND.totals, "rows_quarantined": 3}}, CARE, "1.5\u00a0% of the rows were set aside"),
+        (
+            {"totals": {**SOUND.totals, "rows_quarantined": 3}},
+            CARE,
+            "1.5\u00a0% of the rows were quarantined",
+        ),
         ({"drift": []}, CARE, "drift was not measured"),
         ({"forced": [{"model_id": "m", "rules": "cost"}]}, CARE, "the gate had refused the model"),
         (
