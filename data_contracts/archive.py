@@ -18,7 +18,6 @@ BOUNDARY = "archive"
 PUBLISHED_URL = "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 PUBLISHED_BYTES = 84_125_825
 PUBLISHED_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
-PUBLISHED_MD5 = "7c2ac02c03563afcf9b574c7e56c153a"
 
 
 @dataclass(frozen=True)

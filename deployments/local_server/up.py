@@ -174,9 +174,10 @@ def _watch(settings: Settings, environment: Mapping[str, str], stop: threading.E
         return
     os.environ.update(environment)  # for Prefect's client, which is loaded next
     os.environ.pop(MARK)
-    from deployments.local_server.watcher import is_scoring, keep_looking, tell_change, watch_inbox
+    from deployments.local_server.watcher import is_scoring, keep_looking, watch_inbox
+    from tasks.stages.events import tell_inbox_changed
 
-    look = watch_inbox(settings.home.inbox, is_scoring, tell_change)
+    look = watch_inbox(settings.home.inbox, is_scoring, tell_inbox_changed)
     arguments = (look, settings.poll_seconds, stop, say)
     threading.Thread(target=keep_looking, args=arguments, daemon=True).start()
 

@@ -87,12 +87,3 @@ def is_scoring() -> bool:
             )
             for wanted in (begun, due)
         )
-
-
-def tell_change(files: int) -> None:
-    """Emit the event that starts a run."""
-    from prefect.events import emit_event
-
-    emit_event(
-        "reviews.inbox.changed", resource={"prefect.resource.id": "reviews.inbox"}, payload={"files": files}
-    )

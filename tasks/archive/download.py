@@ -45,8 +45,6 @@ class FetchedArchive:
     path: Path
     sha256: str
     """Of its bytes, hex."""
-    is_published: bool
-    """Whether these are the published archive's bytes; if not, its content is still to be verified."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def fetch_archive(
     Raises `SourceError`, with the next step, if the source can't be had or is not what was published.
     """
     if "://" not in source:
-        return _use_where_it_lies(Path(source).expanduser(), published)
+        return _use_where_it_lies(Path(source).expanduser())
     _require_address(source)
     target = archive_dir / _name_file(source)
     try:
@@ -108,7 +106,7 @@ def fetch_archive(
         ) from error
 
 
-def _use_where_it_lies(path: Path, published: PublishedArchive) -> FetchedArchive:
+def _use_where_it_lies(path: Path) -> FetchedArchive:
     try:
         if not path.is_file():
             what = "it is no file" if path.exists() else "there is no such file"
@@ -116,7 +114,7 @@ def _use_where_it_lies(path: Path, published: PublishedArchive) -> FetchedArchiv
         digest = _hash_file(path)
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror or error}. {USE_ANOTHER}") from error
-    return FetchedArchive(path, digest, digest == published.sha256)
+    return FetchedArchive(path, digest)
 
 
 def _require_address(url: str) -> None:
@@ -168,7 +166,7 @@ def _find_whole(url: str, target: Path, published: PublishedArchive) -> FetchedA
     digest = _hash_file(target)
     noted = _read_json(_beside(target)).get(_hash_url(url))
     if digest == (published.sha256 if url == published.url else noted):
-        return FetchedArchive(target, digest, digest == published.sha256)
+        return FetchedArchive(target, digest)
     if url == published.url:
         _set_aside(target, target, digest)
     return None
@@ -189,7 +187,7 @@ def _keep_whole(url: str, target: Path, published: PublishedArchive) -> FetchedA
     put_in_place(part, target)
     if url != published.url:
         _write_json(_beside(target), {_hash_url(url): digest})
-    return FetchedArchive(target, digest, digest == published.sha256)
+    return FetchedArchive(target, digest)
 
 
 def _set_aside(path: Path, target: Path, digest: str) -> Path:

@@ -57,7 +57,7 @@ def tell_refused(uris: Sequence[str], rules: Sequence[str]) -> None:
 
 
 def tell_inbox_changed(files: int) -> None:
-    """Tell how many files are new or changed in the inbox."""
+    """Tell how many files are new or changed in the inbox, which starts a run."""
     _emit("reviews.inbox.changed", "reviews.inbox", {"files": files})
 
 

@@ -34,7 +34,6 @@ Result = TypeVar("Result")
 UPDATE_SECONDS = 2.0
 """Between two updates of a progress artifact; work that takes less has none."""
 ROWS_SHOWN = 200
-FINGERPRINT_SHOWN = 16
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -54,13 +53,11 @@ _OVERWRITE_REFUSAL = "ON CONFLICT (source_sha256, model_id) DO UPDATE SET"
 
 @dataclass(frozen=True)
 class CommitSummary:
-    """What one commit added."""
+    """What one commit added: nothing of a file that the ledger had for the model."""
 
     files_scored: int
     """Those that no model had scored before; likewise the rows scored and quarantined."""
     files_refused: int
-    files_known: int
-    """Those that the ledger had for the model, of which nothing was added."""
     rows_scored: int
     rows_quarantined: int
     files_rescored: int = 0
@@ -114,19 +111,17 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     _enter_in_ledger(connection)
     require_accounted(connection, "accepted", part_dir)
     pass_fault_point("score: inside commit")
-    (in_part,) = _fetch_row(connection, "SELECT count(*) FROM part_scored_files")
     committed = connection.execute(_LIST_COMMITTED).fetchall()
-    return _summarise([CommittedFile(*row) for row in committed], in_part)
+    return _summarise([CommittedFile(*row) for row in committed])
 
 
-def _summarise(files: Sequence[CommittedFile], in_part: int) -> CommitSummary:
-    """Add up what became of the files of a part; those that are not among `files` were known."""
+def _summarise(files: Sequence[CommittedFile]) -> CommitSummary:
+    """Add up what became of files."""
     first = [file for file in files if file.status == "scored" and not file.is_rescored]
     again = [file for file in files if file.is_rescored]
     return CommitSummary(
         files_scored=len(first),
         files_refused=len(files) - len(first) - len(again),
-        files_known=in_part - len(files),
         rows_scored=sum(file.rows_scored for file in first),
         rows_quarantined=sum(file.rows_quarantined for file in first),
         files_rescored=len(again),
@@ -169,11 +164,6 @@ def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:
         f"INSERT INTO scored_files ({columns}, committed_at) SELECT {columns}, now() FROM accepted "  # noqa: S608
         f"{_OVERWRITE_REFUSAL} {renewed}"
     )
-
-
-def _fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
-    (row,) = connection.execute(query).fetchall()
-    return row
 
 
 @contextmanager

@@ -1,10 +1,11 @@
-"""SQL files can't read a constant of the code: the bounds of ratings that they repeat are those of the code."""
+"""SQL files can't read a constant of the code: the bounds that they repeat are those of the code."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import data_contracts
+from data_contracts.drift import SMALLEST_PSI
 from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, NEGATIVE_STARS, POSITIVE_STARS
 from data_contracts.warehouse import read_views
 
@@ -22,3 +23,7 @@ def test_a_rating_says_the_same_sentiment_in_every_query() -> None:
 def test_the_interval_of_a_mean_rating_ends_where_ratings_do() -> None:
     found = re.findall(r"(greatest|least)\((\d+), mean_predicted_rating", read_views())
     assert found == [("greatest", str(LOWEST_STARS)), ("least", str(HIGHEST_STARS))]
+
+
+def test_the_lowest_threshold_of_drift_is_that_of_the_code() -> None:
+    assert re.findall(r"greatest\(([\d.]+), critical_value", read_views()) == [str(SMALLEST_PSI)]

@@ -34,7 +34,7 @@ def count(warehouse: Path) -> tuple[int, ...]:
 
 def test_a_part_goes_into_its_four_tables(warehouse: Path, tmp_path: Path) -> None:
     part = write_part(tmp_path / "part", [MONDAY, PartFile("tuesday.csv", [{}])])
-    assert commit_parts(warehouse, part) == CommitSummary(2, 0, 0, 3, 1)
+    assert commit_parts(warehouse, part) == CommitSummary(2, 0, 3, 1)
     assert count(warehouse) == (3, 3, 1, 2)
     assert ask(warehouse, "SELECT raw, released_at FROM quarantined_rows") == [(b"\xff", None)]
     query = "SELECT uri, rows_read, committed_at > scored_at FROM scored_files JOIN scored_reviews "
@@ -54,28 +54,28 @@ def test_a_commit_names_each_file_with_what_became_of_it(warehouse: Path, tmp_pa
 def test_a_second_commit_of_a_part_adds_nothing(warehouse: Path, tmp_path: Path) -> None:
     part = write_part(tmp_path / "part", [MONDAY])
     commit_parts(warehouse, part)
-    assert commit_parts(warehouse, part) == CommitSummary(0, 0, 1, 0, 0)
+    assert commit_parts(warehouse, part) == CommitSummary(0, 0, 0, 0)
     assert count(warehouse) == (2, 2, 1, 1)
 
 
 def test_of_a_part_only_the_files_that_are_new_are_taken(warehouse: Path, tmp_path: Path) -> None:
     commit_parts(warehouse, write_part(tmp_path / "first", [MONDAY]))
     both = write_part(tmp_path / "second", [MONDAY, PartFile("tuesday.csv", [{}], bad_rows=[2])])
-    assert commit_parts(warehouse, both) == CommitSummary(1, 0, 1, 1, 1)
+    assert commit_parts(warehouse, both) == CommitSummary(1, 0, 1, 1)
     assert count(warehouse) == (3, 3, 2, 2)
 
 
 def test_a_second_model_adds_scores_and_no_texts(warehouse: Path, tmp_path: Path) -> None:
     commit_parts(warehouse, write_part(tmp_path / "a", [MONDAY], "model-a"))
     added = commit_parts(warehouse, write_part(tmp_path / "b", [MONDAY], "model-b"))
-    assert added == CommitSummary(0, 0, 0, 0, 0, files_rescored=1, rows_rescored=2)
+    assert added == CommitSummary(0, 0, 0, 0, files_rescored=1, rows_rescored=2)
     assert count(warehouse) == (2, 4, 1, 2)
 
 
 def test_of_a_refused_file_only_its_ledger_row_is_kept(warehouse: Path, tmp_path: Path) -> None:
     refused = PartFile("broken.csv", [{}, {}], bad_rows=[3], status="refused")
     part = write_part(tmp_path / "part", [refused, MONDAY])
-    assert commit_parts(warehouse, part) == CommitSummary(1, 1, 0, 2, 1)
+    assert commit_parts(warehouse, part) == CommitSummary(1, 1, 2, 1)
     assert count(warehouse) == (2, 2, 1, 2)
     query = "SELECT uri, rule, detail FROM scored_files WHERE status = 'refused'"
     assert ask(warehouse, query) == [("broken.csv", "csv_broken", "line 3")]
@@ -87,7 +87,7 @@ def test_a_refused_file_that_is_scored_later_loses_its_refusal(
 ) -> None:
     commit_parts(warehouse, write_part(tmp_path / "a", [PartFile("f.csv", status="refused")], "model-a"))
     scored = write_part(tmp_path / "b", [PartFile("f.csv", [{}])], model_id)
-    assert commit_parts(warehouse, scored) == CommitSummary(1, 0, 0, 1, 0)
+    assert commit_parts(warehouse, scored) == CommitSummary(1, 0, 1, 0)
     assert ask(warehouse, "SELECT model_id, status, rule FROM scored_files") == [(model_id, "scored", None)]
 
 
@@ -101,13 +101,13 @@ def test_a_file_that_is_refused_again_has_its_last_refusal(warehouse: Path, tmp_
 def test_a_refusal_does_not_undo_scores(warehouse: Path, tmp_path: Path) -> None:
     commit_parts(warehouse, write_part(tmp_path / "a", [PartFile("f.csv", [{}])]))
     refused = write_part(tmp_path / "b", [PartFile("f.csv", status="refused")])
-    assert commit_parts(warehouse, refused) == CommitSummary(0, 0, 1, 0, 0)
+    assert commit_parts(warehouse, refused) == CommitSummary(0, 0, 0, 0)
     assert ask(warehouse, "SELECT status FROM scored_files") == [("scored",)]
 
 
 def test_a_file_of_bad_rows_alone_is_in_the_ledger(warehouse: Path, tmp_path: Path) -> None:
     part = write_part(tmp_path / "part", [PartFile("f.csv", bad_rows=[1, 2])])
-    assert commit_parts(warehouse, part) == CommitSummary(1, 0, 0, 0, 2)
+    assert commit_parts(warehouse, part) == CommitSummary(1, 0, 0, 2)
 
 
 def test_a_released_row_is_counted_as_scored_when_another_model_scores_its_file(

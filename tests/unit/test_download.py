@@ -157,7 +157,7 @@ def test_a_path_is_used_where_it_lies(tmp_path: Path) -> None:
     path = tmp_path / "mine.tar.gz"
     path.write_bytes(DATA)
     fetched = fetch_archive(str(path), tmp_path / "archive")
-    assert fetched == FetchedArchive(path, sha256(DATA).hexdigest(), is_published=False)
+    assert fetched == FetchedArchive(path, sha256(DATA).hexdigest())
     assert not (tmp_path / "archive").exists()
 
 
@@ -188,7 +188,7 @@ def test_an_address_that_can_not_be_fetched_is_refused(address: str, tmp_path: P
 def test_a_download_is_kept_whole_and_nothing_else(site: Site, tmp_path: Path) -> None:
     site.answers = [send()]
     fetched = fetch(site, tmp_path)
-    assert fetched == FetchedArchive(tmp_path / "reviews.tar.gz", sha256(DATA).hexdigest(), is_published=True)
+    assert fetched == FetchedArchive(tmp_path / "reviews.tar.gz", sha256(DATA).hexdigest())
     assert fetched.path.read_bytes() == DATA
     assert list_names(tmp_path) == ["reviews.tar.gz"]
 
@@ -453,7 +453,7 @@ def test_a_wrong_file_is_set_aside_with_both_checksums(site: Site, tmp_path: Pat
 
 def test_a_file_that_is_there_and_fits_is_not_downloaded_again(site: Site, tmp_path: Path) -> None:
     (tmp_path / "reviews.tar.gz").write_bytes(DATA)
-    assert fetch(site, tmp_path).is_published
+    assert fetch(site, tmp_path).sha256 == sha256(DATA).hexdigest()
     assert site.requests == []
 
 
@@ -468,7 +468,7 @@ def test_a_file_that_is_there_and_does_not_fit_is_set_aside_and_replaced(site: S
 def test_another_address_is_kept_without_a_published_checksum(site: Site, tmp_path: Path) -> None:
     site.answers = [send(OTHER_DATA)]
     fetched = fetch_archive(site.url("mirror.tar.gz"), tmp_path, published=publish(site), patience=PATIENCE)
-    assert fetched == FetchedArchive(tmp_path / "mirror.tar.gz", sha256(OTHER_DATA).hexdigest(), False)
+    assert fetched == FetchedArchive(tmp_path / "mirror.tar.gz", sha256(OTHER_DATA).hexdigest())
 
 
 def test_another_address_is_not_downloaded_again_while_its_file_is_unchanged(
@@ -488,12 +488,6 @@ def test_two_addresses_with_files_of_one_name_do_not_pass_for_each_other(site: S
     fetch_archive(site.url("a/mirror.tar.gz"), tmp_path, patience=PATIENCE)
     second = fetch_archive(site.url("b/mirror.tar.gz"), tmp_path, patience=PATIENCE)
     assert second.path.read_bytes() == DATA
-
-
-def test_the_published_bytes_are_known_wherever_they_come_from(site: Site, tmp_path: Path) -> None:
-    site.answers = [send()]
-    fetched = fetch_archive(site.url("mirror.tar.gz"), tmp_path, published=publish(site), patience=PATIENCE)
-    assert fetched.is_published
 
 
 def test_messages_and_notes_keep_passwords_to_themselves(site: Site, tmp_path: Path) -> None:
@@ -553,7 +547,7 @@ def test_a_folder_in_use_by_another_run_is_left_alone(site: Site, tmp_path: Path
     with hold_folder(tmp_path), pytest.raises(SourceError, match="another run is writing there"):
         fetch(site, tmp_path)
     site.answers = [send()]
-    assert fetch(site, tmp_path).is_published
+    assert fetch(site, tmp_path).sha256 == sha256(DATA).hexdigest()
 
 
 @given(st.text(max_size=40))
