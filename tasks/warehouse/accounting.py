@@ -16,6 +16,25 @@ SELECT source_sha256, 1 AS quarantined, 0 AS forgotten FROM quarantined_rows WHE
 UNION ALL SELECT source_sha256, 0, 1 FROM forgotten_rows
 """
 """The rows of scored files that have no score: one row each."""
+_FIND_UNACCOUNTED = f"""
+WITH texts AS (
+    SELECT source_sha256, row_number, count(*) AS copies
+    FROM source_reviews SEMI JOIN counted USING (source_sha256) GROUP BY ALL
+),
+matched AS (
+    SELECT
+        source_sha256, model_id, count(DISTINCT row_number) AS row_numbers,
+        count(*) FILTER (copies = 1) AS rows_matched
+    FROM scored_reviews SEMI JOIN counted USING (source_sha256, model_id)
+    LEFT JOIN texts USING (source_sha256, row_number) GROUP BY ALL
+)
+SELECT
+    uri, rows_read, rows_scored, coalesce(row_numbers, 0), coalesce(rows_matched, 0), rows_quarantined,
+    rows_forgotten
+FROM counted LEFT JOIN matched USING (source_sha256, model_id)
+WHERE NOT {IS_ACCOUNTED} OR rows_scored <> coalesce(row_numbers, 0) OR rows_scored <> coalesce(rows_matched, 0)
+ORDER BY uri
+"""  # noqa: S608 (our own names)
 NEXT_STEP = "Nothing of it was committed. Next: delete the folder and score its files again."
 FILES_SHOWN = 5
 """Files that a message names at most."""
@@ -43,9 +62,10 @@ FROM files LEFT JOIN scored USING (source_sha256, model_id) LEFT JOIN left_out U
 def require_accounted(connection: duckdb.DuckDBPyConnection, files: str, place: Path) -> None:
     """Refuse a change if a row of the scored files in the table `files` is lost, doubled, or has a score but no text.
 
-    The message begins with `place`.
+    The message begins with `place`. What was counted stays in the temporary table `counted`.
     """
-    broken = connection.execute(_find_unaccounted(files)).fetchall()
+    connection.execute(f"CREATE TEMP TABLE counted AS {count_rows(files)}")
+    broken = connection.execute(_FIND_UNACCOUNTED).fetchall()
     if not broken:
         return
     lines = [
@@ -56,26 +76,3 @@ def require_accounted(connection: duckdb.DuckDBPyConnection, files: str, place: 
     more = [f"- and {len(broken) - FILES_SHOWN} more files"] if len(broken) > FILES_SHOWN else []
     head = f"{place}: rows_accounted_for is broken: rows read must be rows scored + rows quarantined."
     raise ContractError("\n".join([head, *lines, *more, NEXT_STEP]))
-
-
-def _find_unaccounted(files: str) -> str:
-    return f"""
-WITH counted AS MATERIALIZED ({count_rows(files)}),
-texts AS (
-    SELECT source_sha256, row_number, count(*) AS copies
-    FROM source_reviews SEMI JOIN counted USING (source_sha256) GROUP BY ALL
-),
-matched AS (
-    SELECT
-        source_sha256, model_id, count(DISTINCT row_number) AS row_numbers,
-        count(*) FILTER (copies = 1) AS rows_matched
-    FROM scored_reviews SEMI JOIN counted USING (source_sha256, model_id)
-    LEFT JOIN texts USING (source_sha256, row_number) GROUP BY ALL
-)
-SELECT
-    uri, rows_read, rows_scored, coalesce(row_numbers, 0), coalesce(rows_matched, 0), rows_quarantined,
-    rows_forgotten
-FROM counted LEFT JOIN matched USING (source_sha256, model_id)
-WHERE NOT {IS_ACCOUNTED} OR rows_scored <> coalesce(row_numbers, 0) OR rows_scored <> coalesce(rows_matched, 0)
-ORDER BY uri
-"""  # noqa: S608 (our own names)

@@ -16,7 +16,7 @@ import duckdb
 from data_contracts.errors import ContractError
 from data_contracts.parts import PART_SCHEMAS
 from data_contracts.storage.faults import pass_fault_point
-from tasks.warehouse.accounting import NEXT_STEP, count_rows, require_accounted
+from tasks.warehouse.accounting import NEXT_STEP, require_accounted
 from tasks.warehouse.connection import begin_transaction, first_line, open_warehouse, quote
 
 _FIND_ACCEPTED = """
@@ -34,13 +34,12 @@ CREATE TEMP TABLE new_sources AS
 SELECT DISTINCT source_sha256 FROM accepted WHERE status = 'scored'
 AND source_sha256 NOT IN (SELECT source_sha256 FROM scored_files WHERE status = 'scored')
 """
-_LIST_COMMITTED = f"""
-WITH counted AS ({count_rows("accepted")})
+_LIST_COMMITTED = """
 SELECT
     accepted.uri, model_id, format, status, rule, detail, coalesce(accepted.rows_read, 0), coalesce(rows_scored, 0),
     coalesce(rows_quarantined, 0), status = 'scored' AND source_sha256 NOT IN (FROM new_sources), run_id
 FROM accepted LEFT JOIN counted USING (source_sha256, model_id) ORDER BY accepted.uri
-"""  # noqa: S608 (our own words)
+"""
 _FORGET_REFUSALS = """
 DELETE FROM scored_files AS known USING accepted
 WHERE known.source_sha256 = accepted.source_sha256 AND known.model_id <> accepted.model_id
