@@ -1,14 +1,14 @@
 """Reads Parquet as Arrow batches, whatever the types of its columns: in a process of its own (`parquet_process`).
 
 A file of some kilobytes may repeat one long text a million times, so few rows are decoded at a time: as few
-as stay within `DECODED_BYTES` even if each were the whole dictionary of its column. What else may grow a thousandfold,
+as stay within `DECODED_BYTES` even if each held the whole dictionary of its column. What else may grow a thousandfold,
 by other encodings, by lists, by what the file states of itself, the memory of the process bounds. Checksums are
 checked where there are any. Values of further columns that are bytes and no text are kept as base64.
 """
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 import pyarrow as pa
@@ -28,10 +28,6 @@ DECODED_BYTES = 256 << 20
 DECODED_ROWS = 512
 """Rows that are decoded at a time at most; they are put together to batches afterwards."""
 MAX_COLUMNS = 10_000
-
-_DICTIONARY_PAGE = 2
-_PAGE_HEADER_BYTES = 32
-_THRIFT_NEXT_INTEGER = 0x15
 
 _Column = tuple[pa.Array, dict[int, bytes]]  # [n] values, and by position what is not UTF-8.
 
@@ -63,9 +59,11 @@ def read_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> Itera
             raise refusal("parquet_broken", f"it states {parquet.metadata.num_rows:,} rows and has others")
 
 
-def _open_parquet(file: IO[bytes]) -> Any:
+def _open_parquet(file: IO[bytes], metadata: Any = None, read_dictionary: Sequence[int] = ()) -> Any:
     return pq.ParquetFile(
         file,
+        metadata=metadata,
+        read_dictionary=read_dictionary,
         pre_buffer=False,
         buffer_size=BUFFER_BYTES,
         page_checksum_verification=True,
@@ -101,13 +99,11 @@ def _decode_rows(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterato
     limits, metadata = options.limits, parquet.metadata
     allowed = max(limits.unsuspected_bytes, limits.ratio * file.seek(0, io.SEEK_END))
     spend = count_bytes(min(limits.member_bytes, allowed), "the Parquet file")
+    # Columns are named by their places, since two may have one name.
+    packed = _open_parquet(file, metadata, range(metadata.num_columns))
     for group in range(metadata.num_row_groups):
-        # Damaged facts about a column end the process when they are asked for, unless Arrow has read by them
-        # before: that raises an error.
-        next(parquet.iter_batches(1, row_groups=[group], use_threads=False), None)
+        longest_row = _measure_longest_row(packed, group)
         facts = metadata.row_group(group)
-        chunks = [facts.column(place) for place in range(facts.num_columns)]
-        longest_row = sum(_measure_dictionary(file, chunk) for chunk in chunks)
         mean_row = facts.total_byte_size // max(facts.num_rows, 1)
         most = min(DECODED_BYTES // max(longest_row, 1), options.batch_bytes // max(mean_row, 1))
         rows = min(max(most, 1), DECODED_ROWS, options.batch_rows)
@@ -118,33 +114,22 @@ def _decode_rows(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterato
             yield from (laid_out.slice(start, step) for start in range(0, len(laid_out), step))
 
 
-def _measure_dictionary(file: IO[bytes], chunk: Any) -> int:
-    """Give the bytes of a column chunk's dictionary, 0 if it has none.
+def _measure_longest_row(packed: Any, group: int) -> int:
+    """Give the bytes of a row that holds the whole dictionary of each column, or what the first row has there.
 
-    They stand in the chunk's first page header, in Thrift's compact form: the page's type, then its size. If
-    that can't be read, the whole chunk may be a dictionary.
+    `packed` is the file with dictionaries kept: the first row comes with them whole. Columns are read one by one,
+    since Arrow does so for none in a delta encoding, which has no dictionary.
     """
-    starts = (chunk.dictionary_page_offset, chunk.data_page_offset)
-    file.seek(min(start for start in starts if start))
-    header = iter(file.read(_PAGE_HEADER_BYTES))
-    try:
-        page_type, size = _read_integer(header), _read_integer(header)
-    except (StopIteration, ValueError):
-        return int(chunk.total_uncompressed_size)
-    return size if page_type == _DICTIONARY_PAGE else 0
-
-
-def _read_integer(header: Iterator[int]) -> int:
-    """Read the next field of a Thrift structure, which must be a 32-bit integer: seven bits a byte, zigzag."""
-    if next(header) != _THRIFT_NEXT_INTEGER:
-        raise ValueError("another field")
-    value = shift = 0
-    while True:
-        byte = next(header)
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return (value >> 1) ^ -(value & 1)
+    longest = 0
+    for name in {packed.schema.column(place).path for place in range(packed.metadata.num_columns)}:
+        try:
+            rows = packed.iter_batches(1, row_groups=[group], columns=[name], use_threads=False)
+            longest += next((row.nbytes for row in rows), 0)
+        except MemoryError:  # Keeping a dictionary takes twice the memory of reading by it.
+            longest += DECODED_BYTES
+        except OSError:
+            continue
+    return longest
 
 
 def _lay_out(array: pa.Array) -> pa.Array:

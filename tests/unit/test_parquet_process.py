@@ -178,3 +178,9 @@ def test_one_row_of_a_list_that_holds_a_long_text_many_times_is_refused(tmp_path
     assert path.stat().st_size < 100_000
     with pytest.raises(FileRefusedError, match="bomb_suspected"):
         count(path)
+
+
+def test_a_dictionary_that_takes_much_of_the_memory_is_read(tmp_path: Path) -> None:
+    texts = [f"{number} {'x' * (1 << 20)}" for number in range(180)]
+    path = write(tmp_path, write_parquet(text_table(texts), dictionary_pagesize_limit=1 << 30))
+    assert count(path) == len(texts)

@@ -2,6 +2,7 @@
 
 import csv
 import gc
+import io
 import json
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES
-from tasks.review_files import delimited
+from tasks.review_files import delimited, parquet
 from tasks.review_files.reader import ReadOptions, format_of, read_review_file
 from tests.support.review_file_builders import (
     COMPRESSORS,
@@ -321,6 +322,38 @@ def test_a_further_value_that_can_not_be_read_is_left_out_and_its_column_named(t
         {"tag": "y", "unreadable_columns": ["days"]},
         {"tag": "z"},
     ]
+
+
+LONG = "x" * 100_000
+LONG_TEXTS = {
+    "texts": pa.array([LONG] * 400),
+    "large texts": pa.array([LONG] * 400, pa.large_string()),
+    "bytes": pa.array([LONG.encode()] * 400),
+    "a dictionary": pa.array([LONG] * 400).dictionary_encode(),
+    "texts, the first one missing": pa.array([None, *[LONG] * 399]),
+    "structs": pa.array([{"inner": LONG}] * 400),
+    "lists": pa.array([[LONG]] * 400),
+    "bytes of one length": pa.array([LONG.encode()] * 400, pa.binary(len(LONG))),
+}
+
+
+@pytest.mark.parametrize("column", LONG_TEXTS.values(), ids=LONG_TEXTS)
+def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
+    column: pa.Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+    monkeypatch.setattr(parquet, "DECODED_BYTES", 1 << 20)
+    monkeypatch.setattr(parquet, "count_bytes", lambda allowed, what: decoded.append)
+    texts = pa.array(["A good film."] * len(column))
+    data = write_parquet(
+        pa.Table.from_arrays([texts, column, column], ["text", "more", "more"]),
+        use_dictionary=["more", "more.inner", "more.list.element"],
+        column_encoding={"text": "DELTA_BYTE_ARRAY"},
+    )
+    assert len(data) < 100_000
+    rows = sum(len(found.row_numbers) for found in parquet.read_parquet(io.BytesIO(data), 1, ReadOptions()))
+    assert rows == len(column)
+    assert max(decoded) <= 1 << 20
 
 
 def test_text_columns_of_every_parquet_type_for_texts_are_read(tmp_path: Path) -> None:
