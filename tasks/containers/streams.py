@@ -6,6 +6,7 @@ and zstd several frames; whatever follows the last one, zeros too, refuses the f
 
 import io
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,28 @@ def decompress(chunks: Iterator[bytes], compression: str) -> Iterator[bytes]:
         while chunk := stream.read(CHUNK_BYTES):
             done += len(chunk)
             yield chunk
+
+
+def gunzip_padded(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Undo gzip as `decompress` does, but let zeros follow: some tapes and mirrors pad a file with them."""
+    unzip, packed = zlib.decompressobj(wbits=31), 0
+    with refusing(
+        "compression_broken", lambda: f"the gzip data is damaged within its first {packed:,} bytes"
+    ):
+        for chunk in chunks:
+            packed += len(chunk)
+            left = chunk
+            while left:
+                if unzip.eof:
+                    left = left.lstrip(b"\0")
+                    if not left:
+                        break
+                    unzip = zlib.decompressobj(wbits=31)
+                if piece := unzip.decompress(left, CHUNK_BYTES):
+                    yield piece
+                left = unzip.unconsumed_tail or unzip.unused_data
+    if not unzip.eof:
+        raise refusal("compression_broken", f"the gzip data is cut off after {packed:,} bytes")
 
 
 def count_bytes(allowed: int, what: str) -> Callable[[int], None]:

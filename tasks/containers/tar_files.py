@@ -7,7 +7,7 @@ read. Of members with the same name each is read.
 import re
 import tarfile
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 from data_contracts.errors import FileRefusedError
 from tasks.containers.members import (
@@ -19,7 +19,7 @@ from tasks.containers.members import (
     open_member,
     show_name,
 )
-from tasks.containers.streams import CHUNK_BYTES, open_stream
+from tasks.containers.streams import CHUNK_BYTES
 from tasks.support.refusals import refusal, refusing
 
 _TAR_HEADERS_WITH_DATA = {
@@ -37,19 +37,47 @@ _MANY_DIGITS = re.compile(rb"[0-9]{256}")
 _LINE_FEED = 0x0A
 
 
-class _ReadAgain:
-    """A stream of which the next bytes were read already: gives those first."""
+class _ForwardFile:
+    """The file that tarfile needs, over chunks that come only once: it never goes back."""
 
-    def __init__(self, stream: Any, data: bytes) -> None:
-        self._stream, self._data = stream, data
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._chunk = b""
+        self._used = 0
+        self._position = 0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int) -> None:
+        """Go forward to `offset`, or to the end if that comes first."""
+        if offset < self._position:
+            raise tarfile.ReadError("a member that begins before the end of the one before it")
+        while offset - self._position > len(self._chunk) - self._used:
+            self._position += len(self._chunk) - self._used
+            self._chunk, self._used = next(self._chunks, b""), 0
+            if not self._chunk:
+                return
+        self._used += offset - self._position
+        self._position = offset
+
+    def peek(self, size: int) -> bytes:
+        """Give the next `size` bytes, fewer at the end, and stay before them."""
+        while len(self._chunk) - self._used < size and (more := next(self._chunks, b"")):
+            self._chunk, self._used = self._chunk[self._used :] + more, 0
+        return self._chunk[self._used : self._used + size]
 
     def read(self, size: int) -> bytes:
-        """Give the bytes that were read, all at once, then those that follow."""
-        data, self._data = self._data, b""
-        return data or bytes(self._stream.read(size))
+        """Read `size` bytes, fewer at the end."""
+        data = self.peek(size)
+        self._used += len(data)
+        self._position += len(data)
+        return data
+
+    def drain(self) -> Iterator[bytes]:
+        """Give all that is left."""
+        yield self._chunk[self._used :]
+        yield from self._chunks
 
 
 class _StrictTarInfo(tarfile.TarInfo):
@@ -58,16 +86,15 @@ class _StrictTarInfo(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_StrictTarInfo":
         """Read one header block of 512 bytes."""
-        is_end_mark = len(buf) == tarfile.BLOCKSIZE and not any(buf)
         try:
             info = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
-            if is_end_mark:
+            if len(buf) == tarfile.BLOCKSIZE and not any(buf):  # The end mark.
                 raise
             raise refusal(
                 "archive_broken", "the tar ends, or a header is damaged, before its end mark"
             ) from error
-        if info.type in _TAR_HEADERS_WITH_DATA and info.size > _MAX_TAR_HEADER_BYTES:
+        if info.size < 0 or (info.type in _TAR_HEADERS_WITH_DATA and info.size > _MAX_TAR_HEADER_BYTES):
             raise refusal("bomb_suspected", f"a header in the tar claims {info.size:,} bytes")
         if info.type == tarfile.GNUTYPE_SPARSE:
             raise _refuse_kind(info.name)
@@ -75,18 +102,13 @@ class _StrictTarInfo(tarfile.TarInfo):
 
     def _proc_pax(self, archive: Any) -> tarfile.TarInfo:
         """Check the records of a further header before tarfile reads them."""
-        stream = archive.fileobj
-        data = stream.read(-(-self.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE)
-        _require_records(data[: self.size].rstrip(b"\0"))
+        data = archive.fileobj.peek(self.size)
+        _require_records(data.rstrip(b"\0"))
         if len(archive.pax_headers) > _MAX_GLOBAL_RECORDS:
             raise refusal(
                 "bomb_suspected", f"the tar sets more than {_MAX_GLOBAL_RECORDS} fields for all members"
             )
-        archive.fileobj = _ReadAgain(stream, data)
-        try:
-            return super()._proc_pax(archive)  # type: ignore[misc, no-any-return]
-        finally:
-            archive.fileobj = stream
+        return super()._proc_pax(archive)  # type: ignore[misc, no-any-return]
 
 
 def _require_records(data: bytes) -> None:
@@ -113,21 +135,42 @@ def _refuse_kind(name: str) -> FileRefusedError:
 
 def iterate_tar(chunks: Iterator[bytes], limits: ContainerLimits, spend: Spend) -> Iterator[Member]:
     """Give the members of a tar that are review files; `spend` counts the bytes that they unpack to."""
-    count, found = count_members(limits), False
-    with (
-        refusing("archive_broken", lambda: "the tar is damaged or cut off"),
-        tarfile.open(fileobj=open_stream(chunks), mode="r|", tarinfo=_StrictTarInfo) as archive,
-    ):
+    found = False
+    for info, content in walk_tar(chunks, limits):
+        if _is_tar_member(info):
+            found = True
+            yield open_member(info.name, info.size, content, limits, spend)
+    if not found:
+        raise refusal("archive_empty", "no entry of the tar is a review file")
+
+
+def walk_tar(
+    chunks: Iterator[bytes], limits: ContainerLimits
+) -> Iterator[tuple[tarfile.TarInfo, Iterator[bytes]]]:
+    """Give each entry of a tar and its content, which can be taken until the next entry is.
+
+    Raises `FileRefusedError`: archive_broken, bomb_suspected, member_not_a_file (for sparse files alone).
+    """
+    count, stream = count_members(limits), _ForwardFile(chunks)
+    with refusing("archive_broken", lambda: "the tar is damaged or cut off"):
+        archive = tarfile.TarFile(fileobj=stream, tarinfo=_StrictTarInfo)  # type: ignore[arg-type]
         while (info := archive.next()) is not None:
             count(1)
             # It remembers every member: memory would grow with their number.
             archive.members.clear()  # type: ignore[attr-defined]
-            if _is_tar_member(info) and (content := archive.extractfile(info)) is not None:
-                found = True
-                yield open_member(info.name, info.size, _read_tar_member(content), limits, spend)
-        _require_end(archive)
-    if not found:
-        raise refusal("archive_empty", "no entry of the tar is a review file")
+            yield info, _read_content(stream, info.size)
+        # This checks the last checksum of a .tar.gz, too.
+        if any(rest.strip(b"\0") for rest in stream.drain()):
+            raise refusal("archive_broken", "more follows its end mark, as where two tars were joined")
+
+
+def _read_content(stream: _ForwardFile, left: int) -> Iterator[bytes]:
+    while left > 0:
+        chunk = stream.read(min(left, CHUNK_BYTES))
+        if not chunk:
+            raise refusal("archive_broken", "the tar ends in the middle of it")
+        left -= len(chunk)
+        yield chunk
 
 
 def _is_tar_member(info: tarfile.TarInfo) -> bool:
@@ -136,17 +179,3 @@ def _is_tar_member(info: tarfile.TarInfo) -> bool:
     if not info.isdir() and (not info.isreg() or info.issparse()):
         raise _refuse_kind(info.name)
     return wanted and not info.isdir()
-
-
-def _read_tar_member(content: IO[bytes]) -> Iterator[bytes]:
-    with refusing("archive_broken", lambda: "the tar ends in the middle of it"):
-        while chunk := content.read(CHUNK_BYTES):
-            yield chunk
-
-
-def _require_end(archive: tarfile.TarFile) -> None:
-    """Read on after the end mark: only zeros may follow. This checks the last checksum of a .tar.gz, too."""
-    stream = archive.fileobj
-    while stream is not None and (padding := stream.read(CHUNK_BYTES)):
-        if padding.count(0) != len(padding):
-            raise refusal("archive_broken", "more follows its end mark, as where two tars were joined")

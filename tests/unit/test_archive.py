@@ -26,8 +26,8 @@ from data_contracts.archive import (
 )
 from data_contracts.errors import SourceError
 from data_contracts.reviews import FORMAT_VERSION
+from tasks.archive.layout import ReviewName, parse_review_name
 from tasks.archive.reader import ArchiveContents, count_folders, read_archive, resolve_provenance
-from tasks.archive.tar_stream import ReviewName, parse_review_name
 from tests.support.small_archive import (
     Member,
     list_files,
@@ -210,7 +210,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "a block device": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.BLKTYPE)), "is a device"),
     "a named pipe": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.FIFOTYPE)), "a named pipe"),
     "a member of no known kind": (lambda: _with(make_member(NEW_REVIEW, kind=b"Z")), "a special member"),
-    "a sparse file": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.GNUTYPE_SPARSE)), "special member"),
+    "a sparse file": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.GNUTYPE_SPARSE)), "sparse file"),
     "another root": (lambda: _with_file("imdb/train/pos/1_8.txt"), "not in the root folder 'aclImdb'"),
     "a file beside the root": (lambda: _with_file("notes.txt"), "not in the root folder 'aclImdb'"),
     "an unknown folder": (
@@ -262,31 +262,37 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _claim("aclImdb/train/unsupBow.feat", MAX_SKIPPED_BYTES + 1),
         "claims 268435457 bytes",
     ),
-    "a negative size": (lambda: _claim(NEW_REVIEW, -1024), "claims -1024 bytes"),
-    "an extended header of 3 GiB": (lambda: _claim_header(3 << 30), "a header that claims 3221225472 bytes"),
+    "a negative size": (lambda: _claim(NEW_REVIEW, -1024), "claims -1,024 bytes"),
+    "an extended header of 3 GiB": (
+        lambda: _claim_header(3 << 30),
+        "a header in the tar claims 3,221,225,472 bytes",
+    ),
     "a chain of headers": (lambda: _with()[:TWO_MEMBERS] + _chain_long_names(3000), "damaged"),
-    "a tar cut off within a member": (lambda: _with()[: TWO_MEMBERS - 500], "cut off within"),
-    "a tar cut off within a header": (lambda: _with()[: TWO_MEMBERS + 100], "cut off"),
-    "a tar cut off between members": (lambda: _with()[:TWO_MEMBERS], "cut off"),
-    "a damaged header": (lambda: _flip(_with(), TWO_MEMBERS + 5), "damaged near its byte"),
-    "bytes after the end": (lambda: _with() + b"more", "goes on after its end"),
+    "a tar cut off within a member": (
+        lambda: _with()[: TWO_MEMBERS - 500],
+        "_2.txt': the tar ends in the middle",
+    ),
+    "a tar cut off within a header": (lambda: _with()[: TWO_MEMBERS + 100], "the tar ends"),
+    "a tar cut off between members": (lambda: _with()[:TWO_MEMBERS], "the tar ends"),
+    "a damaged header": (lambda: _flip(_with(), TWO_MEMBERS + 5), "a header is damaged"),
+    "bytes after the end": (lambda: _with() + b"more", "more follows its end mark"),
     "no members": (lambda: pack_tar([]), "is missing"),
     "an empty file": (lambda: b"", "the file is empty"),
     "a web page": (lambda: b"<!DOCTYPE html><html>Please log in</html>" * 40, "looks like a web page"),
     "a zip file": (_zip, "looks like a zip file"),
     "a bzip2 file": (lambda: bz2.compress(_with()), "looks like a bzip2 file"),
-    "text": (lambda: b"just some words\n" * 100, "no .tar.gz or .tar archive"),
+    "text": (lambda: b"just some words\n" * 100, "can't be read as .tar.gz or .tar"),
     "a gzipped web page": (lambda: gzip.compress(b"<html>" * 200), "looks like a web page"),
-    "a gzipped nothing": (lambda: gzip.compress(b""), "no .tar.gz or .tar archive"),
+    "a gzipped nothing": (lambda: gzip.compress(b""), "can't be read as .tar.gz or .tar"),
     "a truncated gzip": (lambda: gzip.compress(_with())[:-300], "cut off"),
-    "a gzip without its checksum": (lambda: gzip.compress(_with())[:-8], "gzip file is cut off"),
+    "a gzip without its checksum": (lambda: gzip.compress(_with())[:-8], "gzip data is cut off"),
     "a gzip with another checksum": (
         lambda: _flip(gzip.compress(_with()), len(gzip.compress(_with())) - 6),
-        "gzip file is damaged",
+        "gzip data is damaged",
     ),
     "a gzip damaged in its middle": (lambda: _flip(gzip.compress(_with()), 200), "damaged"),
-    "bytes after the gzip": (lambda: gzip.compress(_with()) + b"more", "gzip file is damaged"),
-    "a bomb": (lambda: gzip.compress(_with() + bytes(40 << 20)), "a bomb"),
+    "bytes after the gzip": (lambda: gzip.compress(_with()) + b"more", "gzip data is damaged"),
+    "a bomb": (lambda: gzip.compress(_with() + bytes(40 << 20)), "unpacks to more than 16,777,216 bytes"),
 }
 
 
@@ -304,13 +310,13 @@ def test_a_hostile_archive_is_refused_by_name(kind: str, tmp_path: Path) -> None
 
 
 def test_a_total_over_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.archive.tar_stream.MAX_TOTAL_BYTES", 10_000)
+    monkeypatch.setattr("tasks.archive.layout.MAX_TOTAL_BYTES", 10_000)
     with pytest.raises(SourceError, match="unpacks to more than"):
         read_archive(write_archive(tmp_path / "a.tar.gz"))
 
 
 def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.archive.tar_stream.MAX_MEMBERS", 5)
+    monkeypatch.setattr("tasks.archive.layout.MAX_MEMBERS", 5)
     with pytest.raises(SourceError, match="more than 5 members"):
         read_archive(write_archive(tmp_path / "a.tar.gz"))
 
