@@ -6,7 +6,6 @@ They are drawn as the report's charts are, and have the same words for those who
 import re
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmarks.models_figures import (
@@ -17,11 +16,12 @@ from benchmarks.models_figures import (
     list_rivals,
     pool_reliability,
 )
+from tasks.pages.rendering import TEMPLATES
 from tasks.report import charts
 from tasks.report.charts import INK, MARKERS, MUTED, PAPER, SERIES, Chart, Series
 from tasks.report.words import write_ranges
 
-STYLE = Path(charts.__file__).with_name("templates") / "style.css"
+STYLE = TEMPLATES / "style.css"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif"
 LABEL_GAP = 0.075
 """How far apart two names beside points stand at least, as a share of the picture's height."""

@@ -151,8 +151,9 @@ def explain(
     from flows.command.actions.targets import require_free_target
     from tasks.explain.explanation import decode_text
     from tasks.explain.explanation import explain as explain_score
-    from tasks.explain.page import write_page
+    from tasks.explain.page import draw_page
     from tasks.explain.terminal import write_explanation, write_explanation_as_json
+    from tasks.pages.writing import require_page_place, write_page
 
     if (name is None) == (text is None):
         raise UsageError("Name a review, or give a text: `reviews explain REVIEW_ID`, or --text TEXT.")
@@ -161,9 +162,10 @@ def explain(
     settings = load_settings()
     if page:
         require_free_target(settings.home, page, settings.home.reports)
+        require_page_place(page)
     explained = explain_score(settings.home, name, text, model_id)
     if page:
-        write_page(explained, top, page)
+        write_page(page, draw_page(explained, top))
     write = write_explanation_as_json if form == "json" else write_explanation
     write(explained, top, sys.stdout)
     if page:

@@ -1,4 +1,4 @@
-"""From facts to a page: Jinja with everything escaped, control characters and turned directions spelled out."""
+"""From the facts of a run to its page."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from data_contracts.archive import DATASETS
 from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
 from models.evaluation.stars import INTERVAL_SHARE
+from tasks.pages.rendering import make_environment
 from tasks.report.pictures import draw_drift, draw_scoring, draw_training
 from tasks.report.runs import Row
 from tasks.report.scoring_facts import FILES_SHOWN, TEXT_CHARACTERS, ScoringFacts
 from tasks.report.training_facts import TrainingFacts
 from tasks.report.verdict import judge_scoring, judge_training, name_measure
-from tasks.report.words import NOTHING, cut_name, name_rule, name_slice, write_share
-from tasks.support.wording import count, escape_controls
+from tasks.report.words import name_rule, name_slice
 
 if TYPE_CHECKING:
     import jinja2
@@ -65,43 +65,19 @@ def _find_lowest_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:
 
 
 def _render(template: str, **values: Any) -> str:
-    page = make_environment().get_template(template)
+    page = make_report_environment().get_template(template)
     return page.render(written_at=datetime.now(UTC), datasets=DATASETS, **values)
 
 
-def make_environment() -> "jinja2.Environment":
-    """Give the templates' environment: every value is escaped, and a name that is not there is an error."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_write_value,
-    )
-    environment.filters.update(
-        number=_write_number,
-        share=write_share,
-        name=cut_name,
+def make_report_environment() -> "jinja2.Environment":
+    """Give the environment of the reports' templates."""
+    return make_environment(
+        Path(__file__).parent / "templates",
         release=write_release,
-        counted=count,
         measure=name_measure,
         rule=name_rule,
         slice_name=name_slice,
-        moment=_write_moment,
-        size=_write_size,
     )
-    return environment
-
-
-def _write_value(value: Any) -> Any:
-    """Write what a template puts into the page: nothing is a dash, and no text steers the page or its reader."""
-    if value is None:
-        return NOTHING
-    # Markup is text of the templates' own.
-    return escape_controls(value, keep="\n") if type(value) is str else value
 
 
 def write_release(row: Row) -> str | None:
@@ -116,22 +92,3 @@ def _round_up(number: int) -> int:
     """Give the next number with two digits and zeros for the rest."""
     step = int("1" + "0" * max(len(str(number)) - 2, 0))
     return -(-number // step) * step
-
-
-def _write_number(value: float | None, digits: int = 0) -> str:
-    return NOTHING if value is None else f"{value:,.{digits}f}".replace("-", "−")
-
-
-def _write_moment(moment: datetime | None) -> str:
-    return NOTHING if moment is None else f"{moment.astimezone(UTC):%d %B %Y, %H:%M} UTC".removeprefix("0")
-
-
-def _write_size(size: float | None) -> str:
-    """Write bytes as people do."""
-    if size is None:
-        return NOTHING
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
-        size /= 1024
-    return f"{size:,.1f} GiB"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from data_contracts.drift import BOUNDARY as DRIFT
 from data_contracts.review_files import BOUNDARY as REVIEW_FILES
 from models.evaluation.stars import INTERVAL_SHARE
+from tasks.pages.words import write_share
 from tasks.report.runs import Row, Run
 from tasks.report.scoring_facts import ScoringFacts
 from tasks.report.training_facts import TrainingFacts
-from tasks.report.words import write_share
 from tasks.support.wording import count
 
 GOOD, CARE, BAD = WEIGHTS = ("good", "care", "bad")

@@ -1,12 +1,6 @@
-"""How a report writes what it shows everywhere alike: shares, ranges of lengths, names that may be endless."""
+"""How a report names rules, slices and ranges of lengths."""
 
 from collections.abc import Sequence
-
-from tasks.support.wording import escape_controls
-
-NOTHING = "–"
-NAME_CHARACTERS = 80
-"""Of an id or a file's name, where it is shown."""
 
 SLICE_WORDS = {
     "short": "short, under 150 words",
@@ -33,17 +27,6 @@ def name_rule(name: str) -> str:
     if kind == "slice":
         return f"reviews: {name_slice(which)}"
     return name.replace("_", " ") if not which else f"behaviour: {which.replace('_', ' ')}"
-
-
-def write_share(value: float | None) -> str:
-    """Write a share, 0 to 1, as a percentage with one decimal."""
-    return NOTHING if value is None else f"{100 * value:.1f}\u00a0%"
-
-
-def cut_name(name: str, longest: int = NAME_CHARACTERS) -> str:
-    """Shorten a name that someone else chose; what a terminal or a page would obey is spelt out."""
-    shown = escape_controls(name)
-    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
 def write_ranges(starts: Sequence[int]) -> list[str]:

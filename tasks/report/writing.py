@@ -3,16 +3,15 @@
 import re
 from pathlib import Path
 
-from data_contracts.errors import SourceError, UsageError
-from data_contracts.storage.durable import make_folder, remove_leftovers, write_whole
+from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.home import Home
+from tasks.pages.writing import require_page_place, write_page
 from tasks.queries.asking import Ask, ask_published
 from tasks.report.rendering import render_scoring, render_training
 from tasks.report.runs import LATEST, SCORING, Run, find_run
 from tasks.report.scoring_facts import read_scoring_facts
 from tasks.report.training_facts import read_training_facts
 from tasks.support.locking import hold_folder
-from tasks.support.wording import escape_controls
 from tasks.warehouse.row_names import ROW_NAME
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -30,19 +29,13 @@ def write_report(home: Home, name: str = LATEST, output: Path | None = None, kee
     Raises `UsageError` where no run is meant or the folder of `output` is not there, `WarehouseError` where nothing is
     published.
     """
-    if output is not None and not output.parent.is_dir():
-        raise UsageError(
-            f"{escape_controls(str(output.parent))}: there is no such folder. Next: make it, or name another file with "
-            "--output."
-        )
-    if output is not None and output.exists() and not output.is_file():
-        # The page is renamed into its place: a device or a pipe would be gone.
-        raise UsageError(f"{escape_controls(str(output))}: is no regular file. Next: name another file.")
+    if output is not None:
+        require_page_place(output)
     with ask_published(home.published) as ask:
         run = find_run(ask, name)
         page = make_page(ask, run, home.bundles)
     path = output or home.reports / name_report(run.run_id)
-    _write_page(path, page)
+    write_page(path, page)
     if output is None and keep:
         drop_older(home.reports, keep)
     return path
@@ -58,19 +51,6 @@ def make_page(ask: Ask, run: Run, bundles_dir: Path) -> str:
 def name_report(run_id: str) -> str:
     """Name the file of a run's report."""
     return f"{re.sub(r'[^0-9A-Za-z_-]', '_', run_id)}.html"
-
-
-def _write_page(path: Path, page: str) -> None:
-    """Write a page whole or not at all, while nobody else writes into its folder."""
-    try:
-        make_folder(path.parent)
-        with hold_folder(path.parent), write_whole(path) as building:
-            building.write_bytes(page.encode("utf-8", "replace"))
-    except OSError as error:
-        raise SourceError(
-            f"{path}: the report can't be written ({error.strerror or error}). Next: free space, mend the folder's "
-            "permissions, or name another file with --output."
-        ) from error
 
 
 def drop_older(reports_dir: Path, keep: int) -> list[Path]:

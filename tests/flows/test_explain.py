@@ -94,7 +94,7 @@ def test_a_page_is_written_beside_the_answer(home: Home, tmp_path: Path) -> None
         (["c"], "was set aside (text_no_words)", 2),
         (["a", "--model", "nonesuch"], "was never promoted, or is not known", 1),
         (["--text", "..."], "has no word", 2),
-        (["a", "--html", "no/such/folder.html"], "No such file or directory", 1),
+        (["a", "--html", "no/such/folder.html"], "there is no such folder. Next: make it", 2),
         ([], "Name a review, or give a text", 2),
         (["a", "--text", "b"], "Name a review, or give a text", 2),
         (["a", "--top", "0"], "0 is not in the range", 2),

@@ -16,7 +16,7 @@ ORDER = (
     "deployments.local_server", "deployments",
     "tasks.stages", "tasks.training", "tasks.explain", "tasks.report", "tasks.maintenance", "tasks.scoring",
     "tasks.queries", "tasks.warehouse", "tasks.review_files", "tasks.archive", "tasks.archive.sample",
-    "tasks.containers", "tasks.inbox", "tasks.support",
+    "tasks.containers", "tasks.inbox", "tasks.pages", "tasks.support",
     "models.explain", "models.bundle", "models.variants", "models.kinds", "models.evaluation",
     "models.wide_lstm", "models.lstm", "models.training", "models.graphs", "models.tokenizer", "models.tensorflow",
     "data_contracts.queries", "data_contracts.warehouse", "data_contracts.storage", "data_contracts",

@@ -1,0 +1,1 @@
+"""HTML pages that a person would send on: how each is rendered, looks and is written."""
