@@ -22,9 +22,9 @@ from deployments.settings import Settings, load_settings
 from flows import scoring_page as page
 from flows.grants import is_granted
 from flows.recording import record_flow_run
-from tasks.inbox.source_files import PassedOver, SourceFile, group_files
+from tasks.inbox.source_files import SkippedFile, SourceFile, group_files
 from tasks.scoring.outcome import FILES, ROWS, GroupResult, RunOutcome, require_no_failure
-from tasks.scoring.plan import Outstanding, ScoringPlan, ScoringRequest, to_utc
+from tasks.scoring.plan import PendingFiles, ScoringPlan, ScoringRequest, to_utc
 from tasks.scoring.rescoring import OlderSource, measure_sources
 from tasks.stages import score as stages
 from tasks.stages.publish import publish_copy
@@ -32,7 +32,7 @@ from tasks.stages.report import report_run
 from tasks.stages.run_page import end_completed, name_run
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
-from tasks.warehouse.model_registry import Champion
+from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.published import needs_publishing
 from tasks.warehouse.run_log import Run
 
@@ -51,7 +51,7 @@ class ScoringSummary:
     rows_quarantined: int
     model_id: str | None
     refused: tuple[str, ...]
-    passed_over: tuple[PassedOver, ...]
+    skipped: tuple[SkippedFile, ...]
     files_rescored: int = 0
     """Sources that another model had scored before; not among `files_scored`."""
     rows_rescored: int = 0
@@ -104,7 +104,7 @@ def score_reviews(
 def _run(
     request: ScoringRequest, settings: Settings, parameters: Mapping[str, Any]
 ) -> tuple[ScoringSummary, RunOutcome]:
-    """Score what is outstanding, alone in the home, and make known what was committed, whatever fails."""
+    """Score what is pending, alone in the home, and make known what was committed, whatever fails."""
     home = settings.home
     home.make()
     for folder in (home.inbox, home.parts):
@@ -116,7 +116,7 @@ def _run(
             hold_folder(home.parts, stages.announce_wait),
             record_flow_run("score-reviews", parameters, settings) as run,
         ):
-            summary = _score_outstanding(request, settings, run, done)
+            summary = _score_pending(request, settings, run, done)
             outcome = RunOutcome(tuple(done))
             require_no_failure(outcome)
             summary = _look_at_what_came(summary, settings, outcome, run)
@@ -182,7 +182,7 @@ def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:
     return end_completed(". ".join([said, *further]), summary)
 
 
-def _score_outstanding(
+def _score_pending(
     request: ScoringRequest, settings: Settings, run: Run, done: list[GroupResult]
 ) -> ScoringSummary:
     """Finish what an earlier run left scored, score what is new, then what only other models have scored.
@@ -216,7 +216,7 @@ def _score_new(job: "ScoringJob", files: Sequence[SourceFile]) -> Iterator[Group
 
 
 def _find_older(
-    found: Outstanding, model: Champion | None, request: ScoringRequest, home: Home
+    found: PendingFiles, model: PromotedModel | None, request: ScoringRequest, home: Home
 ) -> list[OlderSource]:
     """Find what other models have scored and the run's has not, where that is asked for."""
     if not request.rescore:
@@ -238,7 +238,9 @@ def _score_older(job: "ScoringJob", older: Sequence[OlderSource]) -> Iterator[Gr
         yield stages.score_and_commit(home, uris, partial(stages.score_again, job, group))
 
 
-def _summarise(found: Outstanding, model: Champion | None, home: Home, outcome: RunOutcome) -> ScoringSummary:
+def _summarise(
+    found: PendingFiles, model: PromotedModel | None, home: Home, outcome: RunOutcome
+) -> ScoringSummary:
     return ScoringSummary(
         inbox=str(home.inbox),
         files_found=found.files_found,
@@ -247,7 +249,7 @@ def _summarise(found: Outstanding, model: Champion | None, home: Home, outcome: 
         rows_quarantined=outcome.total("rows_quarantined"),
         model_id=model.model_id if model else None,
         refused=tuple(f"{file.uri}: {file.rule}: {file.detail}" for file in outcome.files("refused")),
-        passed_over=(*found.passed_over, *outcome.list_postponed()),
+        skipped=(*found.skipped, *outcome.list_postponed()),
         files_rescored=outcome.total("files_rescored"),
         rows_rescored=outcome.total("rows_rescored"),
     )

@@ -8,7 +8,7 @@ from prefect import get_run_logger
 from data_contracts.storage.home import Home
 from tasks.scoring.outcome import FILES, ROWS, RunOutcome
 from tasks.scoring.plan import ScoringPlan
-from tasks.stages.events import tell_committed, tell_refused
+from tasks.stages.events import emit_committed, emit_refused
 from tasks.stages.lineage import trace_lineage
 from tasks.stages.run_page import show_lineage, show_table
 from tasks.support.wording import count
@@ -25,9 +25,9 @@ def show_outcome(outcome: RunOutcome, seconds: float) -> None:
         show_table("scored-files", [_describe_file(file) for file in files], _total(outcome, seconds))
     if refused:
         get_run_logger().warning(name_refused(refused))
-        tell_refused([file.uri for file in refused], [str(file.rule) for file in refused])
+        emit_refused([file.uri for file in refused], [str(file.rule) for file in refused])
     for model_id in _list_models(outcome):
-        tell_committed(model_id, outcome.count())
+        emit_committed(model_id, outcome.count())
 
 
 def show_sources(outcome: RunOutcome, home: Home) -> None:

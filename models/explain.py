@@ -20,7 +20,7 @@ from models.tokenizer import EncodedReviews
 
 LEFT_OUT = 0
 """The id in the place of a word that is left out: that of words that the model does not know."""
-NEAREST_TO_SURE = 1e-7
+NEAREST_TO_CERTAIN = 1e-7
 """How near to 0 and 1 scores are told apart: a model computes them with 24 bits."""
 
 
@@ -93,6 +93,6 @@ def _leave_out(word_ids: NDArray[np.int32], left_out: NDArray[np.bool_], length:
 
 
 def to_logit(score: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Give the logits of scores from 0 to 1, those beyond `NEAREST_TO_SURE` as if they were there."""
-    told = np.clip(score.astype(np.float64), NEAREST_TO_SURE, 1 - NEAREST_TO_SURE)
+    """Give the logits of scores from 0 to 1, those beyond `NEAREST_TO_CERTAIN` as if they were there."""
+    told = np.clip(score.astype(np.float64), NEAREST_TO_CERTAIN, 1 - NEAREST_TO_CERTAIN)
     return np.log(told / (1 - told))

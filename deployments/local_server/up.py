@@ -175,9 +175,9 @@ def _watch(settings: Settings, environment: Mapping[str, str], stop: threading.E
     os.environ.update(environment)  # for Prefect's client, which is loaded next
     os.environ.pop(MARK)
     from deployments.local_server.watcher import is_scoring, keep_looking, watch_inbox
-    from tasks.stages.events import tell_inbox_changed
+    from tasks.stages.events import emit_inbox_changed
 
-    look = watch_inbox(settings.home.inbox, is_scoring, tell_inbox_changed)
+    look = watch_inbox(settings.home.inbox, is_scoring, emit_inbox_changed)
     arguments = (look, settings.poll_seconds, stop, say)
     threading.Thread(target=keep_looking, args=arguments, daemon=True).start()
 

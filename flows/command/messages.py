@@ -102,7 +102,7 @@ def _describe_stars(rating: Mapping[str, Any]) -> str:
 
 
 def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
-    """Count what was scored and quarantined, and name each file that was refused or passed over."""
+    """Count what was scored and quarantined, and name each file that was refused or skipped."""
     if isinstance(summary, ScoringPlan):
         return describe_plan(summary)
     lines = [
@@ -110,7 +110,7 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
         *(f"  unclear     {escape_controls(words)}" for words in summary.unclear),
         *(f"  drift       {words}" for words in summary.drifted),
         *(f"  refused     {escape_controls(line)}" for line in summary.refused),
-        *(f"  passed over {escape_controls(each.uri)}: {each.reason}" for each in summary.passed_over),
+        *(f"  skipped {escape_controls(each.uri)}: {each.reason}" for each in summary.skipped),
         *_name_report(summary.report),
     ]
     return "\n".join(lines)
@@ -147,7 +147,7 @@ def describe_plan(plan: ScoringPlan) -> str:
         lines = [f"Nothing to score: {count(plan.files_found, 'file')} looked at. Would score {by}."]
     else:
         lines = [f"Would score {by}; nothing was changed.", *_tabulate_plan(plan.files)]
-    lines += [f"  passed over {escape_controls(each.uri)}: {each.reason}" for each in plan.passed_over]
+    lines += [f"  skipped {escape_controls(each.uri)}: {each.reason}" for each in plan.skipped]
     return "\n".join(lines)
 
 

@@ -107,9 +107,9 @@ def _notify_promoted(champion: "NewChampion | None") -> None:
         return
     prepare_prefect(may_start=False)
     if find_api_url():
-        from tasks.stages.events import tell_promoted
+        from tasks.stages.events import emit_promoted
 
-        tell_promoted(champion.model_id, champion.reason, champion.previous)
+        emit_promoted(champion.model_id, champion.reason, champion.previous)
 
 
 @click.command()

@@ -23,7 +23,7 @@ from models.wide_lstm.ngrams import NgramModel, fit_ngrams, rate_ngrams
 from models.wide_lstm.word_vectors import EPOCHS as VECTOR_EPOCHS
 from models.wide_lstm.word_vectors import fit_word_vectors
 
-SURE = 0.98
+SMOOTHED_LABEL = 0.98
 """What the label of a positive review counts as, so that the model need not become surer than labels are right."""
 VECTOR_SPREAD = 0.3
 """Standard deviation of the values that the words' vectors start from."""
@@ -48,7 +48,7 @@ def train_wide_lstm(
     ngrams = begun.result()
     keras.utils.set_random_seed(seed)
     path = LstmPath(variant, build_reader(variant, vectors), build_lstm_head(variant))
-    history = fit_path(path, _soften_labels(reviews), epochs=epochs, seed=seed, report=told)
+    history = fit_path(path, _smooth_labels(reviews), epochs=epochs, seed=seed, report=told)
     blend = _fit_blend(path, ngrams, validation)
     model = join_paths(variant, path.reader, path.head, ngrams, blend)
     return TrainedModel(model, tuple(history), kept_epoch=len(history))
@@ -95,10 +95,10 @@ def _scale_vectors(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return vectors * np.float32(VECTOR_SPREAD / spread) if spread > 0 else vectors
 
 
-def _soften_labels(reviews: TrainingReviews) -> TrainingReviews:
-    """Replace the training labels 1 and 0 by `SURE` and its complement."""
+def _smooth_labels(reviews: TrainingReviews) -> TrainingReviews:
+    """Replace the training labels 1 and 0 by `SMOOTHED_LABEL` and its complement."""
     train = reviews.train
-    softened = np.where(train.positive > 0.5, SURE, 1 - SURE).astype(np.float32)
+    softened = np.where(train.positive > 0.5, SMOOTHED_LABEL, 1 - SMOOTHED_LABEL).astype(np.float32)
     return replace(reviews, train=LabelledReviews(train.ids, softened))
 
 

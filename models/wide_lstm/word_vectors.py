@@ -13,7 +13,7 @@ CONTEXT = 8
 NEGATIVES = 5
 EPOCHS = 3
 SUBSAMPLING = 1e-4
-"""Words more frequent than this share are passed over now and then, the more frequent the more often."""
+"""Words more frequent than this share are skipped now and then, the more frequent the more often."""
 
 
 def fit_word_vectors(

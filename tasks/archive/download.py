@@ -48,7 +48,7 @@ class FetchedArchive:
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long a download keeps trying; pauses and time-outs in seconds."""
 
     attempts: int = 8
@@ -76,7 +76,7 @@ def fetch_archive(
     report: Callable[[int], None] = lambda amount: None,
     *,
     published: PublishedArchive = PUBLISHED,
-    patience: Patience | None = None,
+    policy: RetryPolicy | None = None,
 ) -> FetchedArchive:
     """Bring `source`, a path or an http(s) URL, to this machine; a path is used where it lies.
 
@@ -95,7 +95,7 @@ def fetch_archive(
             remove_leftovers(archive_dir)
             fetched = _find_whole(source, target, published)
             if fetched is None:
-                _download(source, _part_of(target), report, patience or Patience())
+                _download(source, _part_of(target), report, policy or RetryPolicy())
                 fetched = _keep_whole(source, target, published)
             return fetched
     except OSError as error:
@@ -213,11 +213,11 @@ def _write_json(path: Path, note: dict[str, Any]) -> None:
 # The download: attempts, and what one attempt does
 
 
-def _download(url: str, part: Path, report: Callable[[int], None], patience: Patience) -> None:
+def _download(url: str, part: Path, report: Callable[[int], None], policy: RetryPolicy) -> None:
     """Bring `part` to its full size, in as many attempts as it takes while they bring something new."""
     report(_measure(part))
     mark, failures = _measure(part), 0
-    with httpx.Client(follow_redirects=True, timeout=patience.timeout) as client:
+    with httpx.Client(follow_redirects=True, timeout=policy.timeout) as client:
         while True:
             try:
                 return _attempt(client, url, part, report)
@@ -229,9 +229,9 @@ def _download(url: str, part: Path, report: Callable[[int], None], patience: Pat
                 if _measure(part) >= mark + PROGRESS_BYTES:
                     mark, failures = _measure(part), 0
                 failures += 1
-                if failures >= patience.attempts:
+                if failures >= policy.attempts:
                     raise _give_up(url, part, failures, error) from error
-                time.sleep(_choose_pause(failures, error, patience))
+                time.sleep(_choose_pause(failures, error, policy))
             except httpx.RequestError as error:
                 raise SourceError(f"{_show(url)}: can't be fetched ({error}). {USE_ANOTHER}") from error
 
@@ -245,12 +245,12 @@ def _give_up(url: str, part: Path, failures: int, error: Exception) -> SourceUnr
     )
 
 
-def _choose_pause(failures: int, error: Exception, patience: Patience) -> float:
+def _choose_pause(failures: int, error: Exception, policy: RetryPolicy) -> float:
     """Give the seconds to wait: longer each time, never the same for two clients, as long as asked for."""
-    grown = patience.first_pause * patience.growth ** (failures - 1)
+    grown = policy.first_pause * policy.growth ** (failures - 1)
     asked = error.wait if isinstance(error, _BrokenOffError) else 0.0
-    jitter = 1 + patience.jitter * random.random()  # noqa: S311 - no secret
-    return min(max(grown, asked), patience.longest_pause) * jitter
+    jitter = 1 + policy.jitter * random.random()  # noqa: S311 - no secret
+    return min(max(grown, asked), policy.longest_pause) * jitter
 
 
 def _attempt(client: httpx.Client, url: str, part: Path, report: Callable[[int], None]) -> None:

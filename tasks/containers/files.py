@@ -25,7 +25,7 @@ def open_members(path: Path, limits: ContainerLimits, root: Path | None = None) 
 
     No link is followed below the folder `root`, by default the file's own.
 
-    Folders, hidden members and __MACOSX are passed over. Raises `FileRefusedError`, possibly after some
+    Folders, hidden members and __MACOSX are skipped. Raises `FileRefusedError`, possibly after some
     members, on anything else that is no review file and on unsafe, damaged or oversized containers.
     """
     format_name = format_of(path)

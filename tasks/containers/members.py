@@ -117,7 +117,7 @@ def limit_member(limits: ContainerLimits) -> Spend:
 
 
 def count_members(limits: ContainerLimits) -> Spend:
-    """Make the function that is told of members, those passed over too."""
+    """Make the function that is told of members, skipped ones too."""
     seen = 0
 
     def count(amount: int) -> None:

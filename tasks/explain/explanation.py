@@ -16,7 +16,7 @@ from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from tasks.queries.asking import fetch_rows
 from tasks.support.wording import escape_controls
-from tasks.warehouse.model_registry import Champion, read_promoted
+from tasks.warehouse.model_registry import PromotedModel, read_promoted
 from tasks.warehouse.published import open_published
 from tasks.warehouse.row_names import HAS_PARSED_NAME, name_row, parse_row_name
 
@@ -147,7 +147,7 @@ def explain(home: Home, name: str | None, text: str | None, model_id: str | None
     return explain_text(load_scorer(home.bundles, model), source)
 
 
-def load_scorer(bundles_dir: Path, model: Champion) -> "Scorer":
+def load_scorer(bundles_dir: Path, model: PromotedModel) -> "Scorer":
     """Load the model if its bundle is what was promoted."""
     from models.bundle.trust import load_blessed_scorer
 

@@ -17,7 +17,7 @@ MAX_FILE_BYTES = 64 << 30
 MAX_DEPTH = 100
 """Folders within folders that are looked into."""
 HIDDEN = "is a hidden or unfinished file"
-"""Why a file is passed over that is not told of, unless it was named."""
+"""Why a file is skipped that is not told of, unless it was named."""
 GROUP_BYTES = 32 * 2**20
 GROUP_FILES = 500
 _HASHED_BYTES = 1 << 20
@@ -59,7 +59,7 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
-class PassedOver:
+class SkippedFile:
     """Something in the inbox that is not read, and why."""
 
     uri: str
@@ -71,21 +71,21 @@ class Findings:
     """What one look at the inbox gave, in the order of the names."""
 
     files: tuple[FoundFile, ...]
-    passed_over: tuple[PassedOver, ...]
+    skipped: tuple[SkippedFile, ...]
 
 
 def look_into(inbox: Path) -> Findings:
-    """Find every file below `inbox`; hidden and unfinished ones, links and whatever can't be read are passed over."""
+    """Find every file below `inbox`; hidden and unfinished ones, links and whatever can't be read are skipped."""
     return _sort_out(each for each in _look_below(inbox, inbox, inbox) if not _is_hidden(each))
 
 
 def look_at_named(paths: Sequence[Path], inbox: Path, roots: Mapping[Path, Path] | None = None) -> Findings:
-    """Find the files that were named, folders included; a name that is not there is passed over.
+    """Find the files that were named, folders included; a name that is not there is skipped.
 
     `roots` has folders by the paths that lie in them: below those no link is followed. Elsewhere none is below a
     named folder.
     """
-    found: dict[str, FoundFile | PassedOver] = {}
+    found: dict[str, FoundFile | SkippedFile] = {}
     for path in (named.absolute() for named in paths):
         root = (roots or {}).get(path)
         if path.is_dir():
@@ -95,28 +95,28 @@ def look_at_named(paths: Sequence[Path], inbox: Path, roots: Mapping[Path, Path]
     return _sort_out(found.values())
 
 
-def _sort_out(looked_at: Iterable[FoundFile | PassedOver]) -> Findings:
-    """Tell files from what is passed over."""
+def _sort_out(looked_at: Iterable[FoundFile | SkippedFile]) -> Findings:
+    """Tell files from what is skipped."""
     files: list[FoundFile] = []
-    passed_over: list[PassedOver] = []
+    skipped: list[SkippedFile] = []
     for each in looked_at:
         if isinstance(each, FoundFile):
             files.append(each)
         else:
-            passed_over.append(each)
-    return Findings(tuple(files), tuple(passed_over))
+            skipped.append(each)
+    return Findings(tuple(files), tuple(skipped))
 
 
-def _is_hidden(found: FoundFile | PassedOver) -> bool:
-    return isinstance(found, PassedOver) and found.reason == HIDDEN
+def _is_hidden(found: FoundFile | SkippedFile) -> bool:
+    return isinstance(found, SkippedFile) and found.reason == HIDDEN
 
 
-def _look_below(folder: Path, inbox: Path, root: Path) -> Iterator[FoundFile | PassedOver]:
+def _look_below(folder: Path, inbox: Path, root: Path) -> Iterator[FoundFile | SkippedFile]:
     for found in _walk(folder):
-        yield found if isinstance(found, PassedOver) else _look_at(found, inbox, root)
+        yield found if isinstance(found, SkippedFile) else _look_at(found, inbox, root)
 
 
-def _walk(top: Path) -> Iterator[Path | PassedOver]:
+def _walk(top: Path) -> Iterator[Path | SkippedFile]:
     """Give all that is no folder below `top`, in the order of the names, and the folders that can't be looked into.
 
     It does not call itself: a tree may be deeper than Python's stack.
@@ -143,12 +143,12 @@ def _name(path: Path, inbox: Path) -> str:
     return str(path).removeprefix(f"{inbox}/")
 
 
-def _pass_over(uri: str, reason: str) -> PassedOver:
+def _pass_over(uri: str, reason: str) -> SkippedFile:
     """Name what is not read, in characters that can be stored and shown whatever its name is made of."""
-    return PassedOver(uri.encode(errors="replace").decode(), reason)
+    return SkippedFile(uri.encode(errors="replace").decode(), reason)
 
 
-def _look_at(path: Path, inbox: Path, root: Path) -> FoundFile | PassedOver:
+def _look_at(path: Path, inbox: Path, root: Path) -> FoundFile | SkippedFile:
     """Give the file, or why it is not read."""
     uri = _name(path, inbox)
     if path.name.startswith((".", "~")) or path.name.lower().endswith(UNFINISHED_SUFFIXES):
@@ -169,7 +169,7 @@ def _look_at(path: Path, inbox: Path, root: Path) -> FoundFile | PassedOver:
     return FoundFile(uri, path, status.st_size, status.st_mtime_ns, root, status.st_ctime_ns)
 
 
-def hash_file(found: FoundFile) -> SourceFile | PassedOver:
+def hash_file(found: FoundFile) -> SourceFile | SkippedFile:
     """Read a file's sha256; one that changes or can't be read meanwhile waits for the next run."""
     try:
         with open_regular(found.path, found.root) as stream:
@@ -177,9 +177,9 @@ def hash_file(found: FoundFile) -> SourceFile | PassedOver:
             digest = _hash(stream, found.size) if still_it else ""
         still_it = still_it and _is_still(found, found.path.lstat())
     except OSError as error:
-        return PassedOver(found.uri, f"can't be read: {error.strerror}")
+        return SkippedFile(found.uri, f"can't be read: {error.strerror}")
     if not still_it:
-        return PassedOver(found.uri, "is being written: it waits for the next run")
+        return SkippedFile(found.uri, "is being written: it waits for the next run")
     return name_content(found, digest)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from data_contracts.storage.durable import make_folder, move_all, sync_after_renames
 from data_contracts.storage.home import Home
 from tasks.inbox.opening import open_folder_of
-from tasks.inbox.source_files import PassedOver, SourceFile, hash_file, look_into
+from tasks.inbox.source_files import SkippedFile, SourceFile, hash_file, look_into
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.ledger import read_sightings, read_statuses
+from tasks.warehouse.ledger import read_seen_files, read_statuses
 
 _DROP_BYTES = """
 UPDATE quarantined_rows SET raw = NULL, raw_is_text = false
@@ -23,13 +23,13 @@ _NAME_BYTES = 255
 """Of a file's name at most, on the usual file systems."""
 
 
-def move_scored(home: Home) -> list[PassedOver]:
+def move_scored(home: Home) -> list[SkippedFile]:
     """Move the inbox's files that some model has scored, unchanged since, to a folder of the day.
 
     Gives those that can't be moved: they stay, and the next run tries again.
     """
     files = look_into(home.inbox).files if home.inbox.is_dir() else ()
-    known = read_sightings(home.warehouse, files)
+    known = read_seen_files(home.warehouse, files)
     done = [
         file
         for file in files
@@ -44,7 +44,7 @@ def move_scored(home: Home) -> list[PassedOver]:
                 with open_folder_of(file.path, file.root) as folder:
                     rename(file.path, target, folder)
             except OSError as error:
-                stay.append(PassedOver(file.uri, f"can't be moved to {home.scored}: {error.strerror}"))
+                stay.append(SkippedFile(file.uri, f"can't be moved to {home.scored}: {error.strerror}"))
     return stay
 
 

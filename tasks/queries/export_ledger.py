@@ -23,7 +23,7 @@ Key = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """How rows are written; a folder has one manner."""
+    """How rows are written; all exports to a folder have one format."""
 
     form: str = "parquet"
     """'parquet' or 'csv'."""
@@ -41,7 +41,7 @@ class Ledger:
     """What a folder holds: the number of its last export, its files, and the keys of their rows."""
 
     number: int
-    manner: ExportFormat
+    export_format: ExportFormat
     files: tuple[str, ...]
     """As day=2026-11-24/reviews-000001.parquet."""
     keys: Mapping[Key, str]
@@ -81,7 +81,7 @@ def write_ledger(folder: Path, ledger: Ledger) -> None:
     content = {
         "version": LEDGER_VERSION,
         "number": ledger.number,
-        "manner": asdict(ledger.manner),
+        "manner": asdict(ledger.export_format),
         "files": ledger.files,
         "keys": sorted([*key, rows] for key, rows in ledger.keys.items()),
     }

@@ -122,7 +122,7 @@ class Exported:
     files: int
     """One a day."""
     bytes: int
-    manner: ExportFormat
+    export_format: ExportFormat
 
 
 def export_reviews(
@@ -195,28 +195,28 @@ def _choose_format(folder: Path, request: ExportRequest, held: Ledger | None) ->
     """Return the format that is requested or, for an addition, that of the folder, where the two agree."""
     if held is None:
         return ExportFormat(request.form or FORMATS[0], not request.no_text, request.raw)
-    manner = held.manner
+    export_format = held.export_format
     if (
-        request.form or manner.form,
-        request.no_text and manner.with_text,
-        request.raw and not manner.raw,
+        request.form or export_format.form,
+        request.no_text and export_format.with_text,
+        request.raw and not export_format.raw,
     ) != (
-        manner.form,
+        export_format.form,
         False,
         False,
     ):
         raise UsageError(
-            f"{folder}: holds an export made as {manner.describe()}, and --new adds to it in the same manner. Next: "
-            "leave out what differs, name another folder, or export all anew without --new."
+            f"{folder}: holds an export made as {export_format.describe()}, and --new adds to it in the same format. "
+            "Next: leave out the options that differ, name another folder, or export everything again without --new."
         )
-    return manner
+    return export_format
 
 
 def _write_files(
     published: Path, folder: Path, start: Ledger, since: date | None, start_progress: StartProgress
 ) -> tuple[Exported, Ledger]:
     """Write what `start` has not got under temporary names; give what that is, and the ledger that knows it."""
-    number, manner = start.number + 1, start.manner
+    number, export_format = start.number + 1, start.export_format
     with open_published(published) as connection:
         found: dict[Key, int] = {
             (day, source, model, run): rows
@@ -232,8 +232,8 @@ def _write_files(
         names, done, total = [], 0, sum(wanted.values())
         with start_progress(total) if total else nullcontext(lambda amount: None) as report:
             for day in sorted({day for day, *_ in wanted}):
-                names.append(f"day={day}/reviews-{number:06}.{manner.form}")
-                for rows in _write_day(connection, _name_unfinished(folder, names[-1]), day, manner):
+                names.append(f"day={day}/reviews-{number:06}.{export_format.form}")
+                for rows in _write_day(connection, _name_unfinished(folder, names[-1]), day, export_format):
                     done += rows
                     report(rows)
                 pass_fault_point("export: a day written")
@@ -243,8 +243,8 @@ def _write_files(
             f"{folder}: {done:,} rows were read, {total:,} are there to be exported, so nothing of it is "
             "kept. Next: `reviews verify` says what is wrong with the database."
         )
-    after = Ledger(number, manner, (*start.files, *names), {**start.keys, **numbers})
-    return Exported(done, len(names), size, manner), after
+    after = Ledger(number, export_format, (*start.files, *names), {**start.keys, **numbers})
+    return Exported(done, len(names), size, export_format), after
 
 
 def _refuse_after_restore(
@@ -281,15 +281,15 @@ def _keep_wanted(connection: duckdb.DuckDBPyConnection, keys: Sequence[Key]) -> 
     connection.execute(_KEEP_WANTED, columns)
 
 
-def _read_day(connection: duckdb.DuckDBPyConnection, day: str, manner: ExportFormat) -> Answers:
+def _read_day(connection: duckdb.DuckDBPyConnection, day: str, export_format: ExportFormat) -> Answers:
     """Give the answers that hold a day's rows, one after another, in the order in which they came in."""
     chunks = connection.execute(_LIST_CHUNKS, {"day": day, "rows": CHUNK_ROWS}).fetchall()
     # Dates as text in CSV: they may lie outside the years that Python knows.
-    moment = "scored.{0}" if manner.form == "parquet" else "scored.{0}::VARCHAR"
+    moment = "scored.{0}" if export_format.form == "parquet" else "scored.{0}::VARCHAR"
     query = _READ_CHUNK.format(
         reviewed_at=moment.format("reviewed_at").replace("scored", "review"),
         scored_at=moment.format("scored_at"),
-        text=", review.text" if manner.with_text else "",
+        text=", review.text" if export_format.with_text else "",
     )
     for (chunk,) in chunks:
         bounds = {"first": chunk * CHUNK_ROWS, "last": (chunk + 1) * CHUNK_ROWS - 1}
@@ -303,20 +303,22 @@ def _name_unfinished(folder: Path, name: str) -> Path:
 
 
 def _write_day(
-    connection: duckdb.DuckDBPyConnection, target: Path, day: str, manner: ExportFormat
+    connection: duckdb.DuckDBPyConnection, target: Path, day: str, export_format: ExportFormat
 ) -> Iterator[int]:
     """Write a day's rows to `target`, durably; gives the rows of each chunk once they are written."""
     target.parent.mkdir(exist_ok=True)
-    answers = _read_day(connection, day, manner)
-    yield from (_write_parquet if manner.form == "parquet" else _write_csv)(answers, target, manner)
+    answers = _read_day(connection, day, export_format)
+    yield from (_write_parquet if export_format.form == "parquet" else _write_csv)(
+        answers, target, export_format
+    )
     make_durable(target)
     make_durable(target.parent)
 
 
-def _write_parquet(answers: Answers, target: Path, manner: ExportFormat) -> Iterator[int]:
+def _write_parquet(answers: Answers, target: Path, export_format: ExportFormat) -> Iterator[int]:
     import pyarrow.parquet as pq
 
-    schema = _make_schema(with_text=manner.with_text)
+    schema = _make_schema(with_text=export_format.with_text)
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         for answer in answers:
             table = answer.to_arrow_table().cast(schema)
@@ -352,11 +354,11 @@ def _make_schema(*, with_text: bool) -> "pa.Schema":
     return pa.schema({**fields, **({"text": pa.string()} if with_text else {})})
 
 
-def _write_csv(answers: Answers, target: Path, manner: ExportFormat) -> Iterator[int]:
+def _write_csv(answers: Answers, target: Path, export_format: ExportFormat) -> Iterator[int]:
     with target.open("w", newline="", encoding="utf-8") as stream:
         for position, answer in enumerate(answers):
             columns = [(name, str(kind)) for name, kind in zip(answer.columns, answer.types, strict=True)]
-            rows = [row if manner.raw else _neutralise(row) for row in answer.fetchall()]
+            rows = [row if export_format.raw else _neutralise(row) for row in answer.fetchall()]
             header, lines = format_answer(columns, iter([rows]), "csv")
             stream.write(lines if position else header + lines)
             yield len(rows)

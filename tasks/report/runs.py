@@ -41,7 +41,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Run:
+class LoggedRun:
     """One row of the table `runs`."""
 
     run_id: str
@@ -56,7 +56,7 @@ class Run:
     """What it did, by name; empty until it ended."""
 
 
-def find_run(ask: Ask, name: str) -> Run:
+def find_run(ask: Ask, name: str) -> LoggedRun:
     """Find the run whose id is or begins with `name`, or the 'latest' one; raises `UsageError` if it is not one."""
     found = ask(_FIND_LATEST) if name == LATEST else ask(_FIND, {"name": name})
     if not found:
@@ -83,6 +83,6 @@ def sum_up_checks(ask: Ask, run_ids: Sequence[str]) -> list[Row]:
     return list(ask(_SUM_UP_CHECKS, {"run_ids": list(run_ids)}))
 
 
-def _read_run(row: dict[str, Any]) -> Run:
+def _read_run(row: dict[str, Any]) -> LoggedRun:
     parsed = {name: json.loads(row[name] or "{}") for name in ("parameters", "counts")}
-    return Run(**{**{name: row[name] for name in Run.__dataclass_fields__}, **parsed})
+    return LoggedRun(**{**{name: row[name] for name in LoggedRun.__dataclass_fields__}, **parsed})

@@ -10,7 +10,7 @@ from data_contracts.errors import BundleError
 from data_contracts.limits import NEGATIVE_STARS, POSITIVE_STARS
 from models.bundle.folder import read_facts
 from tasks.queries.asking import Ask
-from tasks.report.runs import Row, Run, sum_up_checks
+from tasks.report.runs import LoggedRun, Row, sum_up_checks
 
 FILES_SHOWN = 100
 REVIEWS_SHOWN = 5
@@ -223,7 +223,7 @@ class MovedMovie:
 class ScoringFacts:
     """All that a scoring run's report shows; rows are by column."""
 
-    run: Run
+    run: LoggedRun
     totals: Row
     """files, files_refused, rows_read, rows_quarantined; files_rescored and rows_read_again of these."""
     files: Sequence[Row]
@@ -264,7 +264,7 @@ class ScoringFacts:
         return sum(row["reviews"] for row in self.models)
 
 
-def read_scoring_facts(ask: Ask, run: Run, bundles_dir: Path) -> ScoringFacts:
+def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFacts:
     """Ask all that the report of a scoring run shows; makes temporary tables and views, so once a connection."""
     ended_at = run.ended_at or run.started_at
     between = {"started_at": run.started_at, "ended_at": ended_at}

@@ -9,7 +9,7 @@ from typing import Any
 from data_contracts.errors import BundleError
 from models.bundle.folder import read_facts
 from tasks.queries.asking import Ask
-from tasks.report.runs import Row, Run, sum_up_checks
+from tasks.report.runs import LoggedRun, Row, sum_up_checks
 from tasks.support.wording import drop_nan
 
 # Runs of before the model was kept in their counts: what was trained in their time.
@@ -43,7 +43,7 @@ ORDER BY test_accuracy DESC NULLS LAST, variant
 class TrainingFacts:
     """All that a training run's report shows."""
 
-    run: Run
+    run: LoggedRun
     model: Row
     """The row of `models`; empty where the run made none."""
     bundle: Row
@@ -83,7 +83,7 @@ class TrainingFacts:
         return dict(self.bundle.get("baseline") or {})
 
 
-def read_training_facts(ask: Ask, run: Run, bundles_dir: Path) -> TrainingFacts:
+def read_training_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> TrainingFacts:
     """Ask all that the report of a training run shows."""
     ended_at = run.ended_at or run.started_at
     between = {"started_at": run.started_at, "ended_at": ended_at}

@@ -7,7 +7,7 @@ from data_contracts.drift import BOUNDARY as DRIFT
 from data_contracts.review_files import BOUNDARY as REVIEW_FILES
 from models.evaluation.stars import INTERVAL_SHARE
 from tasks.pages.words import write_share
-from tasks.report.runs import Row, Run
+from tasks.report.runs import LoggedRun, Row
 from tasks.report.scoring_facts import ScoringFacts
 from tasks.report.training_facts import TrainingFacts
 from tasks.support.wording import count
@@ -111,7 +111,7 @@ def _join(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
-def _judge_end(run: Run) -> list[Reason]:
+def _judge_end(run: LoggedRun) -> list[Reason]:
     if run.status == "completed":
         return []
     if run.status == "failed":

@@ -8,7 +8,7 @@ from data_contracts.storage.home import Home
 from tasks.pages.writing import require_page_place, write_page
 from tasks.queries.asking import Ask, ask_published
 from tasks.report.rendering import render_scoring, render_training
-from tasks.report.runs import LATEST, SCORING, Run, find_run
+from tasks.report.runs import LATEST, SCORING, LoggedRun, find_run
 from tasks.report.scoring_facts import read_scoring_facts
 from tasks.report.training_facts import read_training_facts
 from tasks.support.locking import hold_folder
@@ -41,7 +41,7 @@ def write_report(home: Home, name: str = LATEST, output: Path | None = None, kee
     return path
 
 
-def make_page(ask: Ask, run: Run, bundles_dir: Path) -> str:
+def make_page(ask: Ask, run: LoggedRun, bundles_dir: Path) -> str:
     """Make the page of a run of either kind."""
     if run.flow == SCORING:
         return render_scoring(read_scoring_facts(ask, run, bundles_dir))

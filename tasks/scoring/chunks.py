@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.limits import RowLimits
-from tasks.inbox.source_files import PassedOver, SourceFile, has_changed
+from tasks.inbox.source_files import SkippedFile, SourceFile, has_changed
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring.bad_rows import can_only_be_refused, require_bounded
 from tasks.scoring.tally import Tally, note_refusal
@@ -54,7 +54,7 @@ def read_chunks(
         except FileRefusedError as error:
             note_refusal(file, error, tally)
         if has_changed(file):
-            tally.postponed[file.source_sha256] = PassedOver(file.uri, "changed while it was read: next run")
+            tally.postponed[file.source_sha256] = SkippedFile(file.uri, "changed while it was read: next run")
         if tally.leaves_out(file):
             waiting = [table for table in waiting if table["uri"][0].as_py() != file.uri]
         report(file.size - reported)

@@ -18,7 +18,7 @@ from data_contracts.review_files import NO_KNOWN_WORD, check_rows, measure_rows,
 from data_contracts.storage.faults import pass_fault_point
 from models.bundle.scorer import Scorer
 from models.tokenizer import find_worded
-from tasks.inbox.source_files import PassedOver, SourceFile
+from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.review_files.reader import ReadOptions, format_of
 from tasks.scoring.bad_rows import measure_kept
 from tasks.scoring.chunk_scores import ScoredChunk, score_in_background
@@ -46,7 +46,7 @@ class GroupOutcome:
 
     part: Part
     files: tuple[FileOutcome, ...]
-    postponed: tuple[PassedOver, ...]
+    postponed: tuple[SkippedFile, ...]
     """Files that could not be read or changed meanwhile: nothing of them is in the part."""
     checks: tuple[CheckResult, ...]
 

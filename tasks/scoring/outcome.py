@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data_contracts.errors import ReviewsError
-from tasks.inbox.source_files import PassedOver
+from tasks.inbox.source_files import SkippedFile
 from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import CommitSummary, CommittedFile
 
@@ -30,7 +30,7 @@ class GroupResult:
 
     uris: tuple[str, ...]
     committed: CommitSummary | None
-    postponed: tuple[PassedOver, ...] = ()
+    postponed: tuple[SkippedFile, ...] = ()
     """Files that could not be read or changed meanwhile: the next run tries them again."""
     error: Exception | None = None
 
@@ -49,7 +49,7 @@ class RunOutcome:
         """Give the commits in their order."""
         return [group.committed for group in self.groups if group.committed is not None]
 
-    def list_postponed(self) -> list[PassedOver]:
+    def list_postponed(self) -> list[SkippedFile]:
         """Give the files that the next run tries again."""
         return [file for group in self.groups for file in group.postponed]
 

@@ -15,7 +15,7 @@ from tasks.inbox.opening import place_within
 from tasks.inbox.source_files import (
     Findings,
     FoundFile,
-    PassedOver,
+    SkippedFile,
     SourceFile,
     hash_file,
     look_at_named,
@@ -25,7 +25,7 @@ from tasks.inbox.source_files import (
 from tasks.scoring.rescoring import find_older_sources
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.warehouse.ledger import Sighting, read_sightings, read_statuses, record_seen
+from tasks.warehouse.ledger import SeenFile, read_seen_files, read_statuses, record_seen
 from tasks.warehouse.model_registry import find_scoring_model
 
 NEW, CHANGED, REFUSED_BEFORE, OLDER_MODEL = "new", "changed", "refused before", "older model"
@@ -50,14 +50,14 @@ class ScoringRequest:
 
 
 @dataclass(frozen=True)
-class Outstanding:
+class PendingFiles:
     """What a look at the inbox gave: the files whose content is to be scored, and why each is."""
 
     files_found: int
     new: tuple[SourceFile, ...]
     why: tuple[str, ...]
     """[n] for each of `new`: new, changed, or refused before."""
-    passed_over: tuple[PassedOver, ...]
+    skipped: tuple[SkippedFile, ...]
     named_sources: frozenset[str] | None
     """The contents of the files that were named; None where the inbox was looked at."""
 
@@ -82,7 +82,7 @@ class ScoringPlan:
     files_found: int
     model_id: str | None
     files: tuple[PlannedFile, ...]
-    passed_over: tuple[PassedOver, ...]
+    skipped: tuple[SkippedFile, ...]
 
 
 def to_utc(moment: datetime | None) -> datetime | None:
@@ -97,24 +97,24 @@ def to_utc(moment: datetime | None) -> datetime | None:
         ) from None
 
 
-def find_outstanding(home: Home, request: ScoringRequest, record: bool) -> Outstanding:
+def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> PendingFiles:
     """Find the files to score; a known file is not read, a copy of a known one is recognised by content.
 
     With `record`, what was seen is kept in the warehouse, so that it need not be read again.
     """
     findings = _look(home.inbox, request)
-    sightings = read_sightings(home.warehouse, findings.files)
-    known, unread = _hash_unknown(findings.files, sightings)
+    seen_files = read_seen_files(home.warehouse, findings.files)
+    known, unread = _hash_unknown(findings.files, seen_files)
     if record:
-        record_seen(home.warehouse, [file for file in known if _is_news(file, sightings.get(file.uri))])
-    statuses = {seen.source_sha256: seen.status for seen in sightings.values()}
+        record_seen(home.warehouse, [file for file in known if _is_news(file, seen_files.get(file.uri))])
+    statuses = {seen.source_sha256: seen.status for seen in seen_files.values()}
     statuses.update(read_statuses(home.warehouse, {file.source_sha256 for file in known} - statuses.keys()))
     new = pick_new(known, statuses, retry_refused=bool(request.named))
-    return Outstanding(
+    return PendingFiles(
         files_found=len(findings.files),
         new=tuple(new),
-        why=tuple(_tell_why(file, sightings.get(file.uri), statuses) for file in new),
-        passed_over=(*findings.passed_over, *unread),
+        why=tuple(_tell_why(file, seen_files.get(file.uri), statuses) for file in new),
+        skipped=(*findings.skipped, *unread),
         named_sources=frozenset(file.source_sha256 for file in known) if request.named else None,
     )
 
@@ -124,19 +124,19 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
     from models.bundle.folder import require_unaltered
 
     model = find_scoring_model(home.warehouse, request.model_id)
-    outstanding = find_outstanding(home, request, record=False)
+    pending = find_pending_files(home, request, record=False)
     older = []
     if request.rescore and model is not None:
-        older = find_older_sources(home.warehouse, model.model_id, request.since, outstanding.named_sources)
-    if model is not None and (outstanding.new or older):
+        older = find_older_sources(home.warehouse, model.model_id, request.since, pending.named_sources)
+    if model is not None and (pending.new or older):
         require_unaltered(home.bundles / model.model_id, model.bundle_fingerprint)
     again = [PlannedFile(source.uri, OLDER_MODEL, source.rows_read) for source in older]
     return ScoringPlan(
         inbox=str(home.inbox),
-        files_found=outstanding.files_found,
+        files_found=pending.files_found,
         model_id=model.model_id if model else None,
-        files=(*_plan_new_files(outstanding, request.text_column), *again),
-        passed_over=outstanding.passed_over,
+        files=(*_plan_new_files(pending, request.text_column), *again),
+        skipped=pending.skipped,
     )
 
 
@@ -155,14 +155,14 @@ def pick_new(
     return list(firsts.values())
 
 
-def _plan_new_files(outstanding: Outstanding, text_column: str | None) -> list[PlannedFile]:
+def _plan_new_files(pending: PendingFiles, text_column: str | None) -> list[PlannedFile]:
     """Read the files that are to be scored, count their rows and say which a reader would refuse."""
-    if not outstanding.new:
+    if not pending.new:
         return []
-    with show_progress("Reading new files", sum(file.size for file in outstanding.new)) as report:
+    with show_progress("Reading new files", sum(file.size for file in pending.new)) as report:
         return [
             _plan_file(file, why, text_column, report)
-            for file, why in zip(outstanding.new, outstanding.why, strict=True)
+            for file, why in zip(pending.new, pending.why, strict=True)
         ]
 
 
@@ -176,9 +176,7 @@ def _look(inbox: Path, request: ScoringRequest) -> Findings:
     if request.since is None:
         return findings
     earliest_ns = int(request.since.timestamp() * 1_000_000) * 1000
-    return Findings(
-        tuple(file for file in findings.files if file.mtime_ns >= earliest_ns), findings.passed_over
-    )
+    return Findings(tuple(file for file in findings.files if file.mtime_ns >= earliest_ns), findings.skipped)
 
 
 def _find_named(request: ScoringRequest, inbox: Path) -> dict[Path, Path | None]:
@@ -214,18 +212,18 @@ def _place_named(path: Path, folders: Sequence[Path]) -> tuple[Path, Path]:
 
 
 def _hash_unknown(
-    files: Sequence[FoundFile], sightings: dict[str, Sighting]
-) -> tuple[list[SourceFile], list[PassedOver]]:
+    files: Sequence[FoundFile], seen_files: dict[str, SeenFile]
+) -> tuple[list[SourceFile], list[SkippedFile]]:
     """Give every file with its sha256, read anew only where name, size or time are not those known."""
     known = {
-        uri: name_content(file, sightings[uri].source_sha256)
+        uri: name_content(file, seen_files[uri].source_sha256)
         for uri, file in ((file.uri, file) for file in files)
-        if uri in sightings and sightings[uri].is_unchanged
+        if uri in seen_files and seen_files[uri].is_unchanged
     }
     unknown = [file for file in files if file.uri not in known]
     if not unknown:
         return list(known.values()), []
-    hashed: dict[str, SourceFile | PassedOver] = {}
+    hashed: dict[str, SourceFile | SkippedFile] = {}
     with show_progress("Looking at new files", sum(file.size for file in unknown)) as report:
         for found in unknown:
             hashed[found.uri] = hash_file(found)
@@ -233,16 +231,16 @@ def _hash_unknown(
     looked_at = [known.get(file.uri) or hashed[file.uri] for file in files]
     return (
         [each for each in looked_at if isinstance(each, SourceFile)],
-        [each for each in looked_at if isinstance(each, PassedOver)],
+        [each for each in looked_at if isinstance(each, SkippedFile)],
     )
 
 
-def _is_news(file: SourceFile, seen: Sighting | None) -> bool:
+def _is_news(file: SourceFile, seen: SeenFile | None) -> bool:
     """Tell whether the row of a file in `inbox_files` is missing, wrong or old."""
     return seen is None or not seen.is_unchanged or seen.is_stale
 
 
-def _tell_why(file: SourceFile, seen: Sighting | None, statuses: dict[str, str | None]) -> str:
+def _tell_why(file: SourceFile, seen: SeenFile | None, statuses: dict[str, str | None]) -> str:
     if statuses.get(file.source_sha256) == "refused":
         return REFUSED_BEFORE
     return CHANGED if seen and seen.source_sha256 != file.source_sha256 else NEW

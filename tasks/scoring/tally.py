@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
 from data_contracts.limits import RowLimits, exceeds_bad_rows
-from tasks.inbox.source_files import PassedOver, SourceFile
+from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.support.refusals import refusal
 
 
@@ -22,7 +22,7 @@ class Tally:
     """Of the bad rows, in the quarantine."""
     first_bad: dict[str, str] = field(default_factory=dict)
     refused: dict[str, FileRefusedError] = field(default_factory=dict)
-    postponed: dict[str, PassedOver] = field(default_factory=dict)
+    postponed: dict[str, SkippedFile] = field(default_factory=dict)
     checks: list[CheckResult] = field(default_factory=list)
 
     def leaves_out(self, file: SourceFile) -> bool:
@@ -46,7 +46,7 @@ class FileOutcome:
 def note_refusal(file: SourceFile, refusal: FileRefusedError, tally: Tally) -> None:
     """Keep why a file is refused; one that could not be read says nothing of its content, so it waits."""
     if refusal.rule == "file_unreadable":
-        tally.postponed[file.source_sha256] = PassedOver(
+        tally.postponed[file.source_sha256] = SkippedFile(
             file.uri, f"{refusal.detail} It waits for the next run."
         )
     else:

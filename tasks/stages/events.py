@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 NAMES_TOLD = 10
 
 
-def tell_promoted(model_id: str, reason: str, compared_with: str | None) -> None:
+def emit_promoted(model_id: str, reason: str, compared_with: str | None) -> None:
     """Tell that a model scores from now on."""
     payload = {"model_id": model_id, "reason": reason, "compared_with": compared_with}
     _emit("reviews.model.promoted", f"reviews.model.{model_id}", payload)
 
 
-def tell_committed(model_id: str | None, counts: Mapping[str, int]) -> None:
+def emit_committed(model_id: str | None, counts: Mapping[str, int]) -> None:
     """Tell what a run added to the database."""
     _emit("reviews.scores.committed", "reviews.scored_reviews", {"model_id": model_id, **counts})
 
 
-def tell_contract_failed(failed: Sequence["CheckResult"]) -> None:
+def emit_contract_failed(failed: Sequence["CheckResult"]) -> None:
     """Tell which promises of one boundary are broken."""
     boundary = failed[0].boundary
     payload = {
@@ -44,19 +44,19 @@ def tell_contract_failed(failed: Sequence["CheckResult"]) -> None:
     _emit("reviews.contract.failed", f"reviews.contract.{boundary}", payload)
 
 
-def tell_drift(measures: Sequence[str], findings: Sequence[str]) -> None:
+def emit_drift(measures: Sequence[str], findings: Sequence[str]) -> None:
     """Tell that what a run scored is unlike the model's held-out reviews, and in which measures."""
     payload = {"measures": sorted(set(measures)), "findings": list(findings[:NAMES_TOLD])}
     _emit("reviews.drift.found", "reviews.scored_reviews", payload)
 
 
-def tell_refused(uris: Sequence[str], rules: Sequence[str]) -> None:
+def emit_refused(uris: Sequence[str], rules: Sequence[str]) -> None:
     """Tell which files were refused whole, and by which rules."""
     payload = {"files": len(uris), "uris": list(uris[:NAMES_TOLD]), "rules": sorted(set(rules))}
     _emit("reviews.files.refused", "reviews.inbox", payload)
 
 
-def tell_inbox_changed(files: int) -> None:
+def emit_inbox_changed(files: int) -> None:
     """Tell how many files are new or changed in the inbox, which starts a run."""
     _emit("reviews.inbox.changed", "reviews.inbox", {"files": files})
 

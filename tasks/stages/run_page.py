@@ -21,7 +21,7 @@ from prefect.client.orchestration import get_client
 from prefect.states import Completed
 
 from data_contracts.expectations import SAMPLES_SHOWN, CheckResult, require_success
-from tasks.stages.events import tell_contract_failed
+from tasks.stages.events import emit_contract_failed
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
 from tasks.warehouse.run_log import Run, record_checks
@@ -92,7 +92,7 @@ def judge_checks(run: Run, checks: Sequence[CheckResult], next_step: str) -> Non
     record_checks(run, checks)
     failed = [check for check in checks if not check.success and check.severity == "error"]
     if failed:
-        tell_contract_failed(failed)
+        emit_contract_failed(failed)
         create_markdown_artifact(
             describe_broken_contract(failed, next_step),
             key="broken-contract",

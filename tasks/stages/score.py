@@ -16,18 +16,18 @@ from data_contracts.errors import ContractError
 from data_contracts.limits import FIELD_RULES, FIELD_WORDS, RowLimits
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
-from tasks.inbox.source_files import PassedOver, SourceFile
+from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.maintenance.retention import drop_old_bytes, move_scored
 from tasks.scoring.outcome import COUNTS, GroupResult, name_files
 from tasks.scoring.plan import (
-    Outstanding,
+    PendingFiles,
     ScoringPlan,
     ScoringRequest,
-    find_outstanding,
+    find_pending_files,
     make_plan,
 )
 from tasks.scoring.rescoring import OlderSource, find_older_sources, rescore_group
-from tasks.stages.events import tell_drift
+from tasks.stages.events import emit_drift
 from tasks.stages.lineage import BUNDLE, INBOX, SCORES
 from tasks.stages.retries import WHEN_IT_MAY_PASS
 from tasks.stages.run_page import judge_checks, show_live_progress, warn
@@ -35,7 +35,7 @@ from tasks.support.interruption import stop_if_interrupted
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.commit import CommitSummary, commit_parts
 from tasks.warehouse.connection import finish_rewriting
-from tasks.warehouse.model_registry import Champion, find_scoring_model, require_promoted
+from tasks.warehouse.model_registry import PromotedModel, find_scoring_model, require_promoted
 from tasks.warehouse.run_log import Run
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class ScoredGroup:
     """A group of files that was scored into a part and waits for its commit; small enough to hand between tasks."""
 
     part_dir: Path
-    postponed: tuple[PassedOver, ...]
+    postponed: tuple[SkippedFile, ...]
 
 
 def announce_wait(folder: Path) -> None:
@@ -65,15 +65,15 @@ def announce_wait(folder: Path) -> None:
 
 
 @task(name="find-new-files", **WHEN_IT_MAY_PASS)
-def find_new_files(home: Home, request: ScoringRequest) -> Outstanding:
+def find_new_files(home: Home, request: ScoringRequest) -> PendingFiles:
     """Find the files to score, and keep what was seen, so that a known file is not read again."""
-    found = find_outstanding(home, request, record=True)
+    found = find_pending_files(home, request, record=True)
     pass_fault_point("score: files seen")
     return found
 
 
 @task(name="choose-model", **WHEN_IT_MAY_PASS)
-def choose_model(home: Home, model_id: str | None = None) -> Champion:
+def choose_model(home: Home, model_id: str | None = None) -> PromotedModel:
     """Give the champion, or the named model if it was promoted once, its bundle unaltered; no other scores."""
     from models.bundle.folder import require_unaltered
 
@@ -115,7 +115,7 @@ def score_again(job: "ScoringJob", sources: Sequence[OlderSource]) -> ScoredGrou
     return _keep_checked(job.run, outcome)
 
 
-def make_job(run: Run, model: Champion, limits: RowLimits, text_column: str | None) -> "ScoringJob":
+def make_job(run: Run, model: PromotedModel, limits: RowLimits, text_column: str | None) -> "ScoringJob":
     """Say what every group of a run is scored with; the model is loaded once, when the first group needs it."""
     from models.bundle.trust import load_blessed_scorer
     from tasks.review_files.reader import ReadOptions
@@ -162,7 +162,7 @@ def judge_drift(run: Run, scored_by: Collection[str], severity: str) -> list[str
     if drifted and severity == "warn":
         for words in drifted:
             get_run_logger().warning(f"Drift in {words}")
-        tell_drift([result.columns for result in results if not result.success], drifted)
+        emit_drift([result.columns for result in results if not result.success], drifted)
     judge_checks(run, results, DRIFT_NEXT_STEP)
     return drifted
 
@@ -212,7 +212,7 @@ def tidy_up(home: Home, *, move: bool, quarantine_days: float) -> bool:
 
 def score_and_commit(home: Home, uris: Sequence[str], score: Callable[[], ScoredGroup]) -> GroupResult:
     """Let a group of files be scored and commit its part; a group fails alone, so what it raises is a result too."""
-    postponed: tuple[PassedOver, ...] = ()
+    postponed: tuple[SkippedFile, ...] = ()
     try:
         scored = score()
         postponed = scored.postponed

@@ -20,7 +20,7 @@ from models.kinds import export_model
 from models.tensorflow import load_tensorflow
 from models.variants import find_variant
 from tasks.archive.reviews_parquet import read_provenance
-from tasks.stages.events import tell_promoted
+from tasks.stages.events import emit_promoted
 from tasks.stages.lineage import BUNDLE, PARQUET
 from tasks.stages.retries import WHEN_IT_MAY_PASS
 from tasks.stages.run_page import judge_checks, show_live_progress
@@ -38,7 +38,7 @@ from tasks.training.build_bundle import (
 )
 from tasks.training.dataset import LabelledTexts, check_input, encode_rows, load_rows
 from tasks.training.model_comparison import judge_challenger
-from tasks.warehouse.model_registry import Champion, find_champion, record_model
+from tasks.warehouse.model_registry import PromotedModel, find_champion, record_model
 from tasks.warehouse.promotion import Attempt, promote
 from tasks.warehouse.run_log import Run
 
@@ -114,8 +114,8 @@ def decide(attempt: Attempt, home: Home) -> Decision:
     if champion is not None and champion.model_id == attempt.model_id:
         return Decision(False, "it is the champion already")
 
-    def judge(challenger: Scorer, present: Champion | None) -> Sequence[GateCheck]:
-        def load(champion: Champion) -> tuple[Scorer, Scorer, LabelledTexts]:
+    def judge(challenger: Scorer, present: PromotedModel | None) -> Sequence[GateCheck]:
+        def load(champion: PromotedModel) -> tuple[Scorer, Scorer, LabelledTexts]:
             champion_dir = home.bundles / champion.model_id
             require_unaltered(champion_dir, champion.bundle_fingerprint)
             return challenger, load_scorer(champion_dir), load_rows(home.reviews).validation
@@ -125,5 +125,5 @@ def decide(attempt: Attempt, home: Home) -> Decision:
     with show_progress("Comparing with the champion", None):
         decision = promote(home, attempt, judge)
     if decision.promote:
-        tell_promoted(attempt.model_id, decision.reason, champion.model_id if champion else None)
+        emit_promoted(attempt.model_id, decision.reason, champion.model_id if champion else None)
     return decision

@@ -12,7 +12,7 @@ from models.bundle.scorer import Scorer, score_texts
 from models.evaluation.behaviour import list_behaviour_texts, rate_behaviour, read_behaviour_tests
 from models.evaluation.comparison import Contest, compare_behaviour, compare_scores, mark_slices
 from models.evaluation.gate import Decision, GateCheck, judge_contest, pass_first_model
-from tasks.warehouse.model_registry import Champion
+from tasks.warehouse.model_registry import PromotedModel
 
 if TYPE_CHECKING:
     from tasks.training.dataset import LabelledTexts
@@ -36,8 +36,8 @@ FIGURE_COLUMNS = (
 
 
 def judge_challenger(
-    champion: Champion | None,
-    load: Callable[[Champion], "tuple[Scorer, Scorer, LabelledTexts]"],
+    champion: PromotedModel | None,
+    load: Callable[[PromotedModel], "tuple[Scorer, Scorer, LabelledTexts]"],
     tell: Callable[[int], None] = lambda _: None,
 ) -> tuple[GateCheck, ...]:
     """Give the gate's checks of a challenger against the champion.

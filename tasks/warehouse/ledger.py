@@ -39,7 +39,7 @@ ON CONFLICT (uri) DO UPDATE SET
 
 
 @dataclass(frozen=True)
-class Sighting:
+class SeenFile:
     """What is known of a file's name: what lay there when it was last looked at."""
 
     source_sha256: str
@@ -51,13 +51,13 @@ class Sighting:
     """'scored' where some model has scored the content, else 'refused' or None."""
 
 
-def read_sightings(warehouse: Path, files: Sequence[FoundFile]) -> dict[str, Sighting]:
+def read_seen_files(warehouse: Path, files: Sequence[FoundFile]) -> dict[str, SeenFile]:
     """Give by uri what is known of those `files` whose names were seen before."""
     if not files or not warehouse.exists():
         return {}
     with open_warehouse(warehouse, write=False) as connection:
         rows = connection.execute(_READ_SIGHTINGS, _list_columns(files)).fetchall()
-    return {uri: Sighting(*known) for uri, *known in rows}
+    return {uri: SeenFile(*known) for uri, *known in rows}
 
 
 def read_statuses(warehouse: Path, sources: Collection[str]) -> dict[str, str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Champion:
+class PromotedModel:
     """The model that scores, and since when and why it does."""
 
     model_id: str
@@ -119,20 +119,20 @@ def record_reference(
             )
 
 
-def find_champion(warehouse: Path) -> Champion | None:
+def find_champion(warehouse: Path) -> PromotedModel | None:
     """Give the model of the last promotion or rollback, None before the first."""
     with open_warehouse(warehouse, write=False) as connection:
         return _read_champion(connection)
 
 
-def find_promoted(warehouse: Path, model_id: str) -> Champion | None:
+def find_promoted(warehouse: Path, model_id: str) -> PromotedModel | None:
     """Give the last promotion or rollback that made a model the champion, None if there never was one."""
     with open_warehouse(warehouse, write=False) as connection:
         rows = connection.execute(_FIND_PROMOTED, [model_id]).fetchall()
-    return Champion(*rows[0]) if rows else None
+    return PromotedModel(*rows[0]) if rows else None
 
 
-def read_promoted(connection: duckdb.DuckDBPyConnection, model_id: str | None) -> Champion:
+def read_promoted(connection: duckdb.DuckDBPyConnection, model_id: str | None) -> PromotedModel:
     """Give the model that is to score, by an open connection: the named one, else the champion.
 
     Raises `BundleError` where it was never promoted, or none was.
@@ -140,10 +140,10 @@ def read_promoted(connection: duckdb.DuckDBPyConnection, model_id: str | None) -
     if model_id is None:
         return require_promoted(_read_champion(connection), model_id)
     rows = connection.execute(_FIND_PROMOTED, [model_id]).fetchall()
-    return require_promoted(Champion(*rows[0]) if rows else None, model_id)
+    return require_promoted(PromotedModel(*rows[0]) if rows else None, model_id)
 
 
-def find_scoring_model(warehouse: Path, model_id: str | None) -> Champion | None:
+def find_scoring_model(warehouse: Path, model_id: str | None) -> PromotedModel | None:
     """Give the champion if there is one, or the named model, which must have been promoted once."""
     model = None
     if warehouse.exists():
@@ -151,7 +151,7 @@ def find_scoring_model(warehouse: Path, model_id: str | None) -> Champion | None
     return model if model_id is None else require_promoted(model, model_id)
 
 
-def require_promoted(model: Champion | None, model_id: str | None) -> Champion:
+def require_promoted(model: PromotedModel | None, model_id: str | None) -> PromotedModel:
     """Give the model that was found; where there is none, raise what there is to say of it."""
     if model is not None:
         return model
@@ -203,7 +203,7 @@ def _add_checks(connection: duckdb.DuckDBPyConnection, kept: KeptDecision) -> No
         connection.execute(_ADD_CHECK, {**of_all, **figures})
 
 
-def roll_back(warehouse: Path, reason: str, model_id: str | None = None) -> Champion:
+def roll_back(warehouse: Path, reason: str, model_id: str | None = None) -> PromotedModel:
     """Make `model_id`, else the champion before the present one, the champion again.
 
     Repeated, it goes back further: what was rolled back from does not come back by itself.
@@ -213,11 +213,11 @@ def roll_back(warehouse: Path, reason: str, model_id: str | None = None) -> Cham
         return _change_champion(connection, "rollback", target, reason, present)
 
 
-def find_rollback_target(warehouse: Path, model_id: str | None = None) -> Champion:
+def find_rollback_target(warehouse: Path, model_id: str | None = None) -> PromotedModel:
     """Give the model that `roll_back` would make the champion, as of its last promotion; raises as that does."""
     with open_warehouse(warehouse, write=False) as connection:
         target, _ = _choose_earlier(connection, model_id)
-        return Champion(*connection.execute(_FIND_PROMOTED, [target]).fetchall()[0])
+        return PromotedModel(*connection.execute(_FIND_PROMOTED, [target]).fetchall()[0])
 
 
 def find_model(warehouse: Path, name: str) -> dict[str, Any]:
@@ -278,7 +278,7 @@ def _require_model(connection: duckdb.DuckDBPyConnection, model_id: str) -> None
 
 def _change_champion(
     connection: duckdb.DuckDBPyConnection, action: str, model_id: str, reason: str, compared_with: str | None
-) -> Champion:
+) -> PromotedModel:
     row = {"action": action, "model_id": model_id, "reason": reason, "compared_with": compared_with}
     connection.execute(_ADD_PROMOTION, row)
     pass_fault_point("train: inside promotion")
@@ -288,9 +288,9 @@ def _change_champion(
     return champion
 
 
-def _read_champion(connection: duckdb.DuckDBPyConnection) -> Champion | None:
+def _read_champion(connection: duckdb.DuckDBPyConnection) -> PromotedModel | None:
     rows = connection.execute(_FIND_CHAMPION).fetchall()
-    return Champion(*rows[0]) if rows else None
+    return PromotedModel(*rows[0]) if rows else None
 
 
 def _list_standing(connection: duckdb.DuckDBPyConnection) -> list[str]:

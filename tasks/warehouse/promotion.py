@@ -14,8 +14,8 @@ from models.bundle.scorer import Scorer
 from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Decision, GateCheck, decide_promotion
 from tasks.warehouse.model_registry import (
-    Champion,
     KeptDecision,
+    PromotedModel,
     find_champion,
     find_model,
     find_rollback_target,
@@ -25,7 +25,7 @@ from tasks.warehouse.model_registry import (
 
 GOLDEN = "golden_scores"
 """The rule that stands alone where a bundle may not score: it is compared with no one."""
-Judge = Callable[[Scorer, Champion | None], Sequence[GateCheck]]
+Judge = Callable[[Scorer, PromotedModel | None], Sequence[GateCheck]]
 """Takes the challenger and the champion, if there is one, and gives the gate's checks."""
 
 
@@ -80,7 +80,7 @@ def _refuse(reason: str) -> Decision:
     return Decision(False, reason, (GateCheck(GOLDEN, False, reason),))
 
 
-def go_back(home: Home, reason: str, model_id: str | None = None) -> Champion:
+def go_back(home: Home, reason: str, model_id: str | None = None) -> PromotedModel:
     """Make `model_id`, else the champion before the present one, the champion again; give it.
 
     Raises `BundleError` where its bundle may not score, `WarehouseError` where there is none to go back to.

@@ -164,7 +164,7 @@ class HomeMachine(RuleBasedStateMachine):
 
     @rule()
     def score_all(self) -> None:
-        """Score all that is outstanding, undisturbed, as the next scheduled run does."""
+        """Score all that is pending, undisturbed, as the next scheduled run does."""
         self.score(True, None, None, False, False, Kill())
 
     def _forget_damaged_parts(self) -> None:

@@ -40,9 +40,9 @@ def leave_prefect_out() -> None:
                 setattr(module, name, value.fn)
     for module in (score_stages, scoring_page, run_page):
         _put(module, "get_run_logger", lambda: logging.getLogger("explore"))
-    _silence(score_stages, "add_asset_metadata", "tell_drift")
-    _silence(scoring_page, "show_table", "show_lineage", "tell_committed", "tell_refused", "trace_lineage")
-    _silence(run_page, "create_markdown_artifact", "tell_contract_failed")
+    _silence(score_stages, "add_asset_metadata", "emit_drift")
+    _silence(scoring_page, "show_table", "show_lineage", "emit_committed", "emit_refused", "trace_lineage")
+    _silence(run_page, "create_markdown_artifact", "emit_contract_failed")
     _silence(score_reviews, "name_run")
     _put(score_reviews, "end_completed", lambda message, result: result)
     _put(recording, "runtime", SimpleNamespace(flow_run=_FlowRun()))

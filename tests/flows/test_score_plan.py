@@ -13,7 +13,7 @@ from flows.command import startup
 from flows.command.cli import main
 from flows.command.messages import PLAN_LINES, describe_plan, describe_scoring
 from flows.score_reviews import ScoringSummary
-from tasks.inbox.source_files import PassedOver
+from tasks.inbox.source_files import SkippedFile
 from tasks.scoring.plan import PlannedFile, ScoringPlan
 from tests.support.scoring_runs import CSV, drop, plan, run
 from tests.support.small_home import promote_small_model, write_small_bundle
@@ -124,7 +124,7 @@ def test_the_command_shows_the_plan(scoring_home: Home, monkeypatch: pytest.Monk
 
 
 def make_plan(*files: PlannedFile) -> ScoringPlan:
-    return ScoringPlan("/inbox", len(files), "model-a", files, (PassedOver("link.csv", "is a link"),))
+    return ScoringPlan("/inbox", len(files), "model-a", files, (SkippedFile("link.csv", "is a link"),))
 
 
 def test_a_plan_is_an_aligned_table_with_totals() -> None:
@@ -143,7 +143,7 @@ def test_a_plan_is_an_aligned_table_with_totals() -> None:
         "  new              -  c.csv  would be refused: file_empty: it is empty",
         "  total new: 2 files, 1,200 rows, 1 of the files would not be scored",
         "  total older model: 1 files, 5 rows",
-        "  passed over link.csv: is a link",
+        "  skipped link.csv: is a link",
     ]
 
 

@@ -221,7 +221,7 @@ def test_a_file_that_changes_while_it_is_read_waits_for_the_next_run(
     with monkeypatch.context() as patch:
         patch.setattr(chunks, "read_review_file", read_and_change)
         first = run()
-    assert (first.rows_scored, [each.uri for each in first.passed_over]) == (2, ["b.csv"])
+    assert (first.rows_scored, [each.uri for each in first.skipped]) == (2, ["b.csv"])
     assert run().rows_scored == 2
 
 

@@ -9,7 +9,7 @@ from data_contracts.storage.home import Home
 from flows.grants import grant, is_granted
 from flows.ingest_reviews import ingest_reviews
 from flows.score_reviews import score_reviews
-from tasks.scoring.plan import ScoringRequest, find_outstanding
+from tasks.scoring.plan import ScoringRequest, find_pending_files
 from tests.support.odd_files import TEXT, deep_tree, write_odd_files, write_odd_things
 from tests.support.scoring_runs import drop, run
 from tests.support.small_home import ask
@@ -46,7 +46,7 @@ def test_no_link_and_no_dots_lead_out_of_the_inbox(home: Home, outside: Path, na
     (home.inbox / "link.csv").symlink_to(outside)
     (home.inbox / "link").symlink_to(outside.parent)
     with pytest.raises(UsageError, match="follows no link out of them"):
-        find_outstanding(home, ScoringRequest((name,)), record=False)
+        find_pending_files(home, ScoringRequest((name,)), record=False)
 
 
 @pytest.mark.parametrize("name", ["a.csv", ".", "deep", "deep/b.csv", "deep/../a.csv"])
@@ -54,8 +54,8 @@ def test_names_within_the_inbox_are_found_under_the_names_that_they_have_there(h
     home.inbox.mkdir(parents=True)
     drop(home, "a.csv", TEXT)
     drop(home, "deep/b.csv", "text\na bad film\n")
-    found = find_outstanding(home, ScoringRequest((name,)), record=False)
-    whole = find_outstanding(home, ScoringRequest(), record=False)
+    found = find_pending_files(home, ScoringRequest((name,)), record=False)
+    whole = find_pending_files(home, ScoringRequest(), record=False)
     assert found.new
     assert set(found.new) <= set(whole.new)
 
@@ -64,7 +64,7 @@ def test_names_within_the_inbox_are_found_under_the_names_that_they_have_there(h
 def test_what_can_be_no_name_is_refused(home: Home, name: str) -> None:
     home.inbox.mkdir(parents=True)
     with pytest.raises(UsageError, match="names no file"):
-        find_outstanding(home, ScoringRequest((name,)), record=False)
+        find_pending_files(home, ScoringRequest((name,)), record=False)
 
 
 def test_a_command_grants_what_it_names_for_its_own_call_alone() -> None:
@@ -82,11 +82,11 @@ def test_a_run_that_no_command_started_fetches_no_archive_from_elsewhere(home: H
 
 def test_odd_files_are_scored_or_passed_over_by_name_and_known_the_next_time(scoring_home: Home) -> None:
     names = write_odd_files(scoring_home.inbox)
-    passed_over = write_odd_things(scoring_home.inbox)
+    skipped = write_odd_things(scoring_home.inbox)
     with deep_tree(scoring_home.inbox / "deep", 1_100):
         first, second = run(), run()
     assert ask(scoring_home.warehouse, "select uri from scored_files order by uri") == [
         (name,) for name in sorted(names)
     ]
-    assert (first.rows_scored, len(first.passed_over)) == (len(names), passed_over + 1)
-    assert (second.rows_scored, second.passed_over) == (0, first.passed_over)
+    assert (first.rows_scored, len(first.skipped)) == (len(names), skipped + 1)
+    assert (second.rows_scored, second.skipped) == (0, first.skipped)

@@ -45,7 +45,7 @@ def write_odd_files(folder: Path) -> list[str]:
 
 
 def write_odd_things(folder: Path) -> int:
-    """Put things into a folder that are no files to be read; give how many are to be passed over."""
+    """Put things into a folder that are no files to be read; give how many are to be skipped."""
     os.mkfifo(folder / "pipe.csv")
     with socket.socket(socket.AF_UNIX) as listener:
         here = os.open(folder, os.O_RDONLY)

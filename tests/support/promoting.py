@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from models.evaluation.gate import Decision
-from tasks.warehouse.model_registry import Champion, KeptDecision, find_champion, keep_decision
+from tasks.warehouse.model_registry import KeptDecision, PromotedModel, find_champion, keep_decision
 
 
-def promote_model(warehouse: Path, model_id: str, reason: str) -> Champion:
+def promote_model(warehouse: Path, model_id: str, reason: str) -> PromotedModel:
     """Make a recorded model the champion, whichever is, and give it."""
     present = find_champion(warehouse)
     compared_with = present.model_id if present else None

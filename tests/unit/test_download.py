@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from data_contracts.archive import PublishedArchive
 from data_contracts.errors import SourceError
-from tasks.archive.download import FetchedArchive, Patience, fetch_archive
+from tasks.archive.download import FetchedArchive, RetryPolicy, fetch_archive
 from tasks.support.locking import hold_folder
 
 DATA = bytes(range(1, 256)) * 2000
 OTHER_DATA = DATA[::-1]
-PATIENCE = Patience(attempts=3, first_pause=0.001, longest_pause=0.01, timeout=0.3)
+POLICY = RetryPolicy(attempts=3, first_pause=0.001, longest_pause=0.01, timeout=0.3)
 
 Answer = Callable[["Handler"], None]
 
@@ -145,7 +145,7 @@ def publish(site: Site, data: bytes = DATA) -> PublishedArchive:
 
 
 def fetch(site: Site, folder: Path, **changes: Any) -> FetchedArchive:
-    arguments = {"published": publish(site), "patience": PATIENCE, **changes}
+    arguments = {"published": publish(site), "policy": POLICY, **changes}
     return fetch_archive(site.url(), folder, **arguments)
 
 
@@ -182,7 +182,7 @@ def test_a_name_that_no_file_system_takes_is_refused(tmp_path: Path) -> None:
 )
 def test_an_address_that_can_not_be_fetched_is_refused(address: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="Next: "):
-        fetch_archive(address, tmp_path, patience=PATIENCE)
+        fetch_archive(address, tmp_path, policy=POLICY)
 
 
 def test_a_download_is_kept_whole_and_nothing_else(site: Site, tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_a_range_that_can_not_be_satisfied_makes_it_begin_anew(site: Site, tmp_p
 def test_a_part_of_another_address_is_not_gone_on_with(site: Site, tmp_path: Path) -> None:
     site.answers = [send(OTHER_DATA, stop_after=1000), refuse(404)]
     with pytest.raises(SourceError):
-        fetch_archive(site.url("other/reviews.tar.gz"), tmp_path, patience=PATIENCE)
+        fetch_archive(site.url("other/reviews.tar.gz"), tmp_path, policy=POLICY)
     site.answers = [send()]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
     assert site.ranges()[-1] is None
@@ -339,8 +339,8 @@ def test_pauses_grow_and_heed_the_server_up_to_a_limit(
     monkeypatch.setattr("time.sleep", pauses.append)
     busy = [refuse(503) for _ in range(4)]
     site.answers = [*busy, refuse(429, Retry_After="7"), refuse(429, Retry_After="9999"), send()]
-    patience = Patience(attempts=9, first_pause=0.5, growth=2, longest_pause=20, jitter=0, timeout=5)
-    fetch(site, tmp_path, patience=patience)
+    policy = RetryPolicy(attempts=9, first_pause=0.5, growth=2, longest_pause=20, jitter=0, timeout=5)
+    fetch(site, tmp_path, policy=policy)
     assert pauses == [0.5, 1, 2, 4, 8, 20]
 
 
@@ -348,8 +348,8 @@ def test_pauses_are_jittered(site: Site, tmp_path: Path, monkeypatch: pytest.Mon
     pauses: list[float] = []
     monkeypatch.setattr("time.sleep", pauses.append)
     site.answers = [*[refuse(503) for _ in range(6)], send()]
-    patience = Patience(attempts=9, first_pause=1, growth=1, longest_pause=20, jitter=0.5, timeout=5)
-    fetch(site, tmp_path, patience=patience)
+    policy = RetryPolicy(attempts=9, first_pause=1, growth=1, longest_pause=20, jitter=0.5, timeout=5)
+    fetch(site, tmp_path, policy=policy)
     assert all(1 <= pause <= 1.5 for pause in pauses)
     assert len(set(pauses)) > 1
 
@@ -357,19 +357,19 @@ def test_pauses_are_jittered(site: Site, tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_server_that_stalls_is_given_up_and_says_where_to_go_on(site: Site, tmp_path: Path) -> None:
     site.answers = [stall]
     with pytest.raises(SourceError, match=r"gave up after 2 attempts.*Next: run it again"):
-        fetch(site, tmp_path, patience=Patience(attempts=2, first_pause=0.001, timeout=0.1))
+        fetch(site, tmp_path, policy=RetryPolicy(attempts=2, first_pause=0.001, timeout=0.1))
 
 
 def test_a_server_that_stalls_once_is_asked_again(site: Site, tmp_path: Path) -> None:
     site.answers = [stall, send()]
-    assert fetch(site, tmp_path, patience=Patience(first_pause=0.001, timeout=0.1)).path.read_bytes() == DATA
+    assert fetch(site, tmp_path, policy=RetryPolicy(first_pause=0.001, timeout=0.1)).path.read_bytes() == DATA
 
 
 def test_a_server_that_is_not_there_is_given_up(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         port = server.server_port
     with pytest.raises(SourceError, match="gave up after 3 attempts"):
-        fetch_archive(f"http://127.0.0.1:{port}/reviews.tar.gz", tmp_path, patience=PATIENCE)
+        fetch_archive(f"http://127.0.0.1:{port}/reviews.tar.gz", tmp_path, policy=POLICY)
 
 
 def test_attempts_begin_anew_while_they_bring_something(
@@ -378,7 +378,7 @@ def test_attempts_begin_anew_while_they_bring_something(
     monkeypatch.setattr("tasks.archive.download.PROGRESS_BYTES", 50_000)
     site.answers = [send(stop_after=60_000)]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert len(site.requests) > PATIENCE.attempts
+    assert len(site.requests) > POLICY.attempts
 
 
 def test_attempts_that_bring_next_to_nothing_are_given_up(site: Site, tmp_path: Path) -> None:
@@ -467,7 +467,7 @@ def test_a_file_that_is_there_and_does_not_fit_is_set_aside_and_replaced(site: S
 
 def test_another_address_is_kept_without_a_published_checksum(site: Site, tmp_path: Path) -> None:
     site.answers = [send(OTHER_DATA)]
-    fetched = fetch_archive(site.url("mirror.tar.gz"), tmp_path, published=publish(site), patience=PATIENCE)
+    fetched = fetch_archive(site.url("mirror.tar.gz"), tmp_path, published=publish(site), policy=POLICY)
     assert fetched == FetchedArchive(tmp_path / "mirror.tar.gz", sha256(OTHER_DATA).hexdigest())
 
 
@@ -475,18 +475,18 @@ def test_another_address_is_not_downloaded_again_while_its_file_is_unchanged(
     site: Site, tmp_path: Path
 ) -> None:
     site.answers = [send(OTHER_DATA)]
-    first = fetch_archive(site.url("mirror.tar.gz"), tmp_path, patience=PATIENCE)
-    assert fetch_archive(site.url("mirror.tar.gz"), tmp_path, patience=PATIENCE) == first
+    first = fetch_archive(site.url("mirror.tar.gz"), tmp_path, policy=POLICY)
+    assert fetch_archive(site.url("mirror.tar.gz"), tmp_path, policy=POLICY) == first
     assert len(site.requests) == 1
     first.path.write_bytes(b"changed")
-    assert fetch_archive(site.url("mirror.tar.gz"), tmp_path, patience=PATIENCE) == first
+    assert fetch_archive(site.url("mirror.tar.gz"), tmp_path, policy=POLICY) == first
     assert len(site.requests) == 2
 
 
 def test_two_addresses_with_files_of_one_name_do_not_pass_for_each_other(site: Site, tmp_path: Path) -> None:
     site.answers = [send(OTHER_DATA), send(DATA)]
-    fetch_archive(site.url("a/mirror.tar.gz"), tmp_path, patience=PATIENCE)
-    second = fetch_archive(site.url("b/mirror.tar.gz"), tmp_path, patience=PATIENCE)
+    fetch_archive(site.url("a/mirror.tar.gz"), tmp_path, policy=POLICY)
+    second = fetch_archive(site.url("b/mirror.tar.gz"), tmp_path, policy=POLICY)
     assert second.path.read_bytes() == DATA
 
 
@@ -494,7 +494,7 @@ def test_messages_and_notes_keep_passwords_to_themselves(site: Site, tmp_path: P
     site.answers = [send(stop_after=1000), refuse(404)]
     address = site.url("a.tar.gz?token=hidden").replace("http://", "http://user:secret@")
     with pytest.raises(SourceError) as refusal:
-        fetch_archive(address, tmp_path, patience=PATIENCE)
+        fetch_archive(address, tmp_path, policy=POLICY)
     written = str(refusal.value) + "".join(path.read_text("latin-1") for path in tmp_path.glob("*.json"))
     assert "secret" not in written
     assert "hidden" not in written
@@ -553,4 +553,4 @@ def test_a_folder_in_use_by_another_run_is_left_alone(site: Site, tmp_path: Path
 @given(st.text(max_size=40))
 def test_any_address_is_refused_or_given_up_but_never_a_raw_error(rest: str) -> None:
     with pytest.raises(SourceError, match="Next: "):
-        fetch_archive(f"ftp://{rest}", Path("never-made"), patience=PATIENCE)
+        fetch_archive(f"ftp://{rest}", Path("never-made"), policy=POLICY)

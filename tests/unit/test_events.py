@@ -12,12 +12,12 @@ from tasks.stages import events
 
 FAILED = CheckResult("reviews", "a_rule", "expect_it", "column", "error", False, "2", "1", 1)
 EMITTING: list[Callable[[], None]] = [
-    lambda: events.tell_promoted("lstm-s0", "it is the first", None),
-    lambda: events.tell_committed("lstm-s0", dict.fromkeys(COUNTS, 0)),
-    lambda: events.tell_contract_failed([FAILED]),
-    lambda: events.tell_drift(["score"], ["it moved"]),
-    lambda: events.tell_refused(["a.csv"], ["file_empty"]),
-    lambda: events.tell_inbox_changed(1),
+    lambda: events.emit_promoted("lstm-s0", "it is the first", None),
+    lambda: events.emit_committed("lstm-s0", dict.fromkeys(COUNTS, 0)),
+    lambda: events.emit_contract_failed([FAILED]),
+    lambda: events.emit_drift(["score"], ["it moved"]),
+    lambda: events.emit_refused(["a.csv"], ["file_empty"]),
+    lambda: events.emit_inbox_changed(1),
 ]
 
 

@@ -387,7 +387,7 @@ def test_a_new_export_keeps_to_the_manner_of_the_folder(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home, ExportRequest("csv", no_text=True))
     add(home, "g.csv", [{}])
-    assert run(home, only_new=True).manner == ExportFormat("csv", with_text=False)
+    assert run(home, only_new=True).export_format == ExportFormat("csv", with_text=False)
 
 
 @pytest.mark.parametrize(

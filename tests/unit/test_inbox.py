@@ -1,4 +1,4 @@
-"""What is found in the inbox, what is passed over and why, and how files go in groups."""
+"""What is found in the inbox, what is skipped and why, and how files go in groups."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ from tasks.inbox.source_files import (
     GROUP_FILES,
     Findings,
     FoundFile,
-    PassedOver,
+    SkippedFile,
     SourceFile,
     group_files,
     has_changed,
@@ -55,7 +55,7 @@ def test_links_are_not_followed_and_said(tmp_path: Path) -> None:
     (inbox / "folder").symlink_to(outside.parent)
     findings = look_into(inbox)
     assert not findings.files
-    assert [(each.uri, "link" in each.reason) for each in findings.passed_over] == [
+    assert [(each.uri, "link" in each.reason) for each in findings.skipped] == [
         ("file.csv", True),
         ("folder", True),
     ]
@@ -66,19 +66,19 @@ def test_a_name_that_is_not_utf8_is_passed_over_and_said(tmp_path: Path) -> None
     write(tmp_path / "good.csv")
     findings = look_into(tmp_path)
     assert [file.uri for file in findings.files] == ["good.csv"]
-    assert "not UTF-8" in findings.passed_over[0].reason
+    assert "not UTF-8" in findings.skipped[0].reason
 
 
 def test_a_pipe_is_passed_over(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
-    assert [each.reason for each in look_into(tmp_path).passed_over] == ["is not a regular file"]
+    assert [each.reason for each in look_into(tmp_path).skipped] == ["is not a regular file"]
 
 
 def test_a_named_folder_is_looked_through_and_a_missing_name_is_said(tmp_path: Path) -> None:
     write(tmp_path / "exports" / "a.csv")
     findings = look_at_named([tmp_path / "exports", tmp_path / "missing.csv"], tmp_path / "inbox")
     assert [file.uri for file in findings.files] == [str(tmp_path / "exports" / "a.csv")]
-    assert "can't be looked at" in findings.passed_over[0].reason
+    assert "can't be looked at" in findings.skipped[0].reason
 
 
 def test_a_named_file_in_the_inbox_has_the_name_it_has_there(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_file_of_any_size_that_holds_nothing_is_not_read(tmp_path: Path) -> No
         file.truncate(2**40)
     findings = look_into(tmp_path)
     assert not findings.files
-    assert [each.reason for each in findings.passed_over] == ["is larger than 64 GiB, the limit: split it"]
+    assert [each.reason for each in findings.skipped] == ["is larger than 64 GiB, the limit: split it"]
 
 
 def test_a_tree_deeper_than_pythons_stack_is_passed_over_and_stops_no_other_file(tmp_path: Path) -> None:
@@ -126,13 +126,13 @@ def test_a_tree_deeper_than_pythons_stack_is_passed_over_and_stops_no_other_file
     with deep_tree(tmp_path / "deep", sys.getrecursionlimit() + 100):
         findings = look_into(tmp_path)
     assert [file.uri for file in findings.files] == ["good.csv"]
-    assert [each.reason for each in findings.passed_over] == ["lies more than 100 folders deep: move it up"]
+    assert [each.reason for each in findings.skipped] == ["lies more than 100 folders deep: move it up"]
 
 
 def test_a_folder_that_is_no_more_or_became_a_file_is_passed_over(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv")
     for top in (path, tmp_path / "gone"):
-        assert "can't be looked into" in look_into(top).passed_over[0].reason
+        assert "can't be looked into" in look_into(top).skipped[0].reason
 
 
 def test_a_folder_whose_name_is_not_utf8_is_named_in_characters_that_can_be_stored(
@@ -148,8 +148,8 @@ def test_a_folder_whose_name_is_not_utf8_is_named_in_characters_that_can_be_stor
         return scan(path)
 
     monkeypatch.setattr("tasks.inbox.source_files.os.scandir", refuse)
-    [passed_over] = look_into(tmp_path).passed_over
-    assert passed_over.uri.encode().endswith(b"/caf?")
+    [skipped] = look_into(tmp_path).skipped
+    assert skipped.uri.encode().endswith(b"/caf?")
 
 
 def test_a_file_that_may_not_be_read_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +160,7 @@ def test_a_file_that_may_not_be_read_is_passed_over(tmp_path: Path, monkeypatch:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("tasks.inbox.source_files.open_regular", refuse)
-    assert hash_file(found) == PassedOver("a.csv", "can't be read: Permission denied")
+    assert hash_file(found) == SkippedFile("a.csv", "can't be read: Permission denied")
 
 
 def test_small_files_go_together_and_a_large_one_alone() -> None:

@@ -9,7 +9,7 @@ from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.scoring.plan import pick_new
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.ledger import read_sightings, read_statuses, record_seen
+from tasks.warehouse.ledger import read_seen_files, read_statuses, record_seen
 from tests.support.warehouse_parts import PartFile, hash_text, write_part
 
 
@@ -28,14 +28,14 @@ def find(source: SourceFile) -> FoundFile:
 
 def is_known(warehouse: Path, source: SourceFile) -> bool:
     """Tell whether the file need not be read to know its content."""
-    sighting = read_sightings(warehouse, [find(source)]).get(source.uri)
+    sighting = read_seen_files(warehouse, [find(source)]).get(source.uri)
     return sighting is not None and sighting.is_unchanged
 
 
 def test_a_file_seen_before_is_known_by_name_size_and_time(warehouse: Path) -> None:
     source = make_source("a.csv")
     record_seen(warehouse, [source])
-    assert read_sightings(warehouse, [find(source)])["a.csv"].source_sha256 == source.source_sha256
+    assert read_seen_files(warehouse, [find(source)])["a.csv"].source_sha256 == source.source_sha256
     assert is_known(warehouse, source)
     for changed in (replace(source, uri="b.csv"), replace(source, size=11), replace(source, mtime_ns=21)):
         assert not is_known(warehouse, changed)
@@ -54,7 +54,7 @@ def test_a_file_that_changed_is_known_by_what_it_is_now(warehouse: Path) -> None
     record_seen(warehouse, [make_source("a.csv")])
     changed = replace(make_source("a.csv", "new content"), size=30)
     record_seen(warehouse, [changed])
-    assert read_sightings(warehouse, [find(changed)])["a.csv"].source_sha256 == hash_text("new content")
+    assert read_seen_files(warehouse, [find(changed)])["a.csv"].source_sha256 == hash_text("new content")
     with open_warehouse(warehouse, write=False) as connection:
         query = "SELECT count(*), any_value(first_seen < last_seen) FROM inbox_files"
         assert connection.execute(query).fetchall() == [(1, True)]
@@ -69,29 +69,29 @@ def test_names_may_hold_anything(warehouse: Path) -> None:
 def test_a_sighting_is_renewed_after_an_hour_only(warehouse: Path) -> None:
     source = make_source("a.csv")
     record_seen(warehouse, [source])
-    assert not read_sightings(warehouse, [find(source)])["a.csv"].is_stale
+    assert not read_seen_files(warehouse, [find(source)])["a.csv"].is_stale
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute("UPDATE inbox_files SET last_seen = last_seen - INTERVAL 61 MINUTES").fetchall()
-    assert read_sightings(warehouse, [find(source)])["a.csv"].is_stale
+    assert read_seen_files(warehouse, [find(source)])["a.csv"].is_stale
 
 
 def test_thousands_of_files_are_one_quick_question(warehouse: Path) -> None:
     sources = [make_source(f"{number}.csv") for number in range(10_000)]
     record_seen(warehouse, sources)
     record_seen(warehouse, sources)
-    assert len(read_sightings(warehouse, [find(source) for source in sources])) == 10_000
+    assert len(read_seen_files(warehouse, [find(source) for source in sources])) == 10_000
     assert read_statuses(warehouse, [source.source_sha256 for source in sources]) == {}
 
 
 def test_no_files_are_no_question(warehouse: Path) -> None:
     record_seen(warehouse, [])
-    assert (read_sightings(warehouse, []), read_statuses(warehouse, [])) == ({}, {})
+    assert (read_seen_files(warehouse, []), read_statuses(warehouse, [])) == ({}, {})
     assert not warehouse.exists()
 
 
 def test_a_warehouse_that_is_not_there_knows_nothing_and_is_not_made(warehouse: Path) -> None:
     source = make_source("a.csv")
-    assert read_sightings(warehouse, [find(source)]) == {}
+    assert read_seen_files(warehouse, [find(source)]) == {}
     assert read_statuses(warehouse, [source.source_sha256]) == {}
     assert not warehouse.exists()
 
@@ -101,7 +101,7 @@ def test_a_content_has_its_status_under_every_name(warehouse: Path, tmp_path: Pa
     commit_parts(warehouse, write_part(tmp_path / "part", files))
     copies = [make_source("copy-1.csv", "scored.csv"), make_source("copy-2.csv", "refused.csv")]
     record_seen(warehouse, copies)
-    found = read_sightings(warehouse, [find(copy) for copy in copies])
+    found = read_seen_files(warehouse, [find(copy) for copy in copies])
     assert {uri: sighting.status for uri, sighting in found.items()} == {
         "copy-1.csv": "scored",
         "copy-2.csv": "refused",

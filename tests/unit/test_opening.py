@@ -9,7 +9,7 @@ import pytest
 from data_contracts.errors import FileRefusedError
 from tasks.containers.streams import read_chunks
 from tasks.inbox.opening import open_folder_of, open_regular, place_within
-from tasks.inbox.source_files import PassedOver, hash_file, look_into
+from tasks.inbox.source_files import SkippedFile, hash_file, look_into
 from tasks.review_files.reader import ReadOptions, read_review_file
 
 
@@ -38,7 +38,7 @@ def test_a_pipe_in_the_place_of_a_found_file_is_passed_over(inbox: Path) -> None
     [found] = look_into(inbox).files
     found.path.unlink()
     os.mkfifo(found.path)
-    assert hash_file(found) == PassedOver("deep/a.csv", "can't be read: it is a folder, a pipe or a device")
+    assert hash_file(found) == SkippedFile("deep/a.csv", "can't be read: it is a folder, a pipe or a device")
 
 
 def test_a_pipe_put_in_place_between_the_look_and_the_opening_is_not_read(
@@ -60,7 +60,7 @@ def test_a_device_a_folder_and_a_link_are_not_opened(path: str) -> None:
 def test_a_link_in_the_place_of_a_folder_leads_to_nothing_that_is_hashed(inbox: Path) -> None:
     [found] = look_into(inbox).files
     swap_for_link(inbox)
-    assert isinstance(hash_file(found), PassedOver)
+    assert isinstance(hash_file(found), SkippedFile)
 
 
 def test_a_link_in_the_place_of_a_folder_leads_to_nothing_that_is_read(inbox: Path) -> None:

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tasks.report.runs import Run
+from tasks.report.runs import LoggedRun
 from tasks.report.scoring_facts import ScoringFacts
 from tasks.report.training_facts import TrainingFacts
 from tasks.report.verdict import BAD, CARE, GOOD, judge_scoring, judge_training
 from tests.support.report_homes import RUN, make_bundle_facts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-DONE = Run(RUN, "score-reviews", {}, "code", NOW, NOW, "completed", {})
+DONE = LoggedRun(RUN, "score-reviews", {}, "code", NOW, NOW, "completed", {})
 CHECK = {"boundary": "scored_reviews", "rule": "score_range", "severity": "error", "checks": 3, "passed": 3}
 DRIFT = {"model_id": "m", "measure": "score", "psi": 0.01, "threshold": 0.1, "drifted": False}
 SOUND = ScoringFacts(

@@ -21,9 +21,9 @@ def export(home: Home, folder: Path | None, request: ExportRequest) -> str:
 def _describe_export(target: Path, done: Exported, only_new: bool) -> str:
     if not done.rows:
         return f"Nothing {'new ' if only_new else ''}to export: {target}"
-    texts = "with their texts" if done.manner.with_text else "without their texts"
+    texts = "with their texts" if done.export_format.with_text else "without their texts"
     files = f"{count(done.files, 'file')}, {done.bytes / 2**20:,.1f} MiB"
-    form = done.manner.form
+    form = done.export_format.form
     everything = quote(f"{target}/**/*.{form}")
     return (
         f"Exported {count(done.rows, 'scored row')} {texts} ({files}):\n  {target}\n"

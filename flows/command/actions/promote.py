@@ -19,7 +19,7 @@ from tasks.training.dataset import LabelledTexts, load_rows
 from tasks.training.model_comparison import judge_challenger
 from tasks.warehouse import promotion
 from tasks.warehouse.connection import require_warehouse
-from tasks.warehouse.model_registry import Champion, find_champion, find_model
+from tasks.warehouse.model_registry import PromotedModel, find_champion, find_model
 from tasks.warehouse.published import publish
 
 _NEXT = "Next: `reviews score --rescore` scores with it what only other models have scored."
@@ -95,10 +95,10 @@ def go_back(
     return NewChampion(back.model_id, back.reason, present.model_id if present else None)
 
 
-def _judge(home: Home, challenger: Scorer, present: Champion | None) -> Sequence[GateCheck]:
+def _judge(home: Home, challenger: Scorer, present: PromotedModel | None) -> Sequence[GateCheck]:
     """Compare the challenger with the champion and return the gate's checks."""
 
-    def load(champion: Champion) -> tuple[Scorer, Scorer, LabelledTexts]:
+    def load(champion: PromotedModel) -> tuple[Scorer, Scorer, LabelledTexts]:
         folder = home.bundles / champion.model_id
         loaded = load_blessed_scorer(folder, champion.bundle_fingerprint)
         return challenger, loaded, load_rows(home.reviews).validation
