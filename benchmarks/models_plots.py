@@ -18,7 +18,7 @@ from benchmarks.models_figures import (
 )
 from tasks.pages.rendering import TEMPLATES
 from tasks.report import charts
-from tasks.report.charts import INK, MARKERS, MUTED, PAPER, SERIES, Chart, Series
+from tasks.report.charts import INK, MARKERS, MUTED, PAPER, SERIES, Caption, Chart, Series
 from tasks.report.words import write_ranges
 
 STYLE = TEMPLATES / "style.css"
@@ -70,7 +70,7 @@ def draw_accuracy(results: Results) -> Chart:
     said = ", ".join(f"{name} {value:.3f}" for name, value in medians.items())
     summary = f"A point a seed, a diamond their median: {said}; the linear baseline {baseline:.3f}."
     title = "Test accuracy by variant"
-    return _make(draw, "models-accuracy", title, summary, ("test accuracy", ""))
+    return _make(draw, Caption("models-accuracy", title, summary, ("test accuracy", "")))
 
 
 def draw_reliability(results: Results) -> Chart:
@@ -82,9 +82,8 @@ def draw_reliability(results: Results) -> Chart:
     summary = f"The score of {best} is off by {widest:.2f} at most, in tenths of the score, seeds together."
     names, series = ("mean score", "share positive"), [Series(best, true, said)]
     title = "Calibration of the best variant"
-    return charts.draw_lines(
-        "models-reliability", title, summary, series, names, names, (), diagonal="a perfect score"
-    )
+    style = charts.LineStyle(diagonal="a perfect score")
+    return charts.draw_lines(Caption("models-reliability", title, summary, names), series, names, (), style)
 
 
 def draw_by_length(results: Results) -> Chart:
@@ -109,7 +108,9 @@ def draw_by_length(results: Results) -> Chart:
     least = dict(zip(words, labels, strict=True)).get(worst, "no").replace("-", " to ")
     summary = f"Medians of the seeds: {shown[0]} does worst on reviews of {least} words."
     title = "Test accuracy by length"
-    return _make(draw, "models-length", title, summary, ("words, from", "test accuracy"), legend=True)
+    return _make(
+        draw, Caption("models-length", title, summary, ("words, from", "test accuracy")), legend=True
+    )
 
 
 def draw_speed(results: Results) -> Chart:
@@ -136,7 +137,7 @@ def draw_speed(results: Results) -> Chart:
     said = ", ".join(f"{name} {accuracies[name]:.3f} at {speeds[name]:.1f}" for name in accuracies)
     summary = f"Median test accuracy at so many times the speed of model.predict of lstm: {said}."
     names = ("reviews/s, as a multiple of model.predict of lstm", "test accuracy")
-    return _make(draw, "models-speed", "Accuracy and speed of scoring", summary, names)
+    return _make(draw, Caption("models-speed", "Accuracy and speed of scoring", summary, names))
 
 
 def spread_labels(heights: Sequence[float], gap: float) -> list[float]:
@@ -147,11 +148,9 @@ def spread_labels(heights: Sequence[float], gap: float) -> list[float]:
     return moved
 
 
-def _make(
-    draw: Any, name: str, title: str, summary: str, axes_names: tuple[str, str], *, legend: bool = False
-) -> Chart:
-    svg = charts.draw_picture(name, title, summary, draw, axes_names, legend=legend)
-    return Chart(name, title, summary, svg, (), ())
+def _make(draw: Any, caption: Caption, *, legend: bool = False) -> Chart:
+    svg = charts.draw_picture(caption, draw, legend=legend)
+    return Chart(caption.name, caption.title, caption.summary, svg, (), ())
 
 
 def make_standalone(chart: Chart) -> str:

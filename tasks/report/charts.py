@@ -8,7 +8,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 WIDTH, HEIGHT = 4.0, 2.6
@@ -56,20 +56,42 @@ class Series:
     at: Sequence[float] = ()
 
 
+@dataclass(frozen=True)
+class Caption:
+    """The words of a chart."""
+
+    name: str
+    title: str
+    summary: str
+    axes: tuple[str, str]
+    """The names of the x axis and the y axis; of bars, those of the labels and the values."""
+
+
+@dataclass(frozen=True)
+class LineStyle:
+    """How the lines of a chart look."""
+
+    diagonal: str = ""
+    """The label of a line from corner to corner of the unit square; without it there is none."""
+    markers: bool = True
+    whole_steps: bool = False
+    """Mark only whole numbers on the x axis."""
+
+
+PLAIN_LINES = LineStyle()
+
+
 def draw_bars(
-    name: str,
-    title: str,
-    summary: str,
+    caption: Caption,
     labels: Sequence[str],
     series: Sequence[Series],
-    axes_names: tuple[str, str],
     write: Callable[[float], str],
     *,
     lying: bool = False,
 ) -> Chart:
-    """Draw bars, [n] a series, side by side; `write` gives a value as text for the table.
+    """Draw the bars of each series, [n] values, side by side; `write` formats a value for the table.
 
-    `axes_names` are of the labels and the values. Where bars are `lying`, one below the other, no label is left out.
+    `lying` bars are one below the other, each with its label; of upright bars, some labels may be left out.
     """
 
     def draw(axes: Any) -> None:
@@ -90,32 +112,23 @@ def draw_bars(
         axes.grid(axis="x" if lying else "y")
 
     rows = [(label, *(write(each.values[place]) for each in series)) for place, label in enumerate(labels)]
-    drawn_names = axes_names[::-1] if lying else axes_names
-    svg = draw_picture(name, title, summary, draw, drawn_names, legend=len(series) > 1)
-    return Chart(name, title, summary, svg, (axes_names[0], *(each.label for each in series)), tuple(rows))
+    drawn = replace(caption, axes=caption.axes[::-1]) if lying else caption
+    svg = draw_picture(drawn, draw, legend=len(series) > 1)
+    return _make_chart(caption, svg, (caption.axes[0], *(each.label for each in series)), rows)
 
 
 def draw_lines(
-    name: str,
-    title: str,
-    summary: str,
+    caption: Caption,
     series: Sequence[Series],
-    axes_names: tuple[str, str],
     columns: tuple[str, ...],
     rows: Sequence[tuple[str, ...]],
-    *,
-    diagonal: str = "",
-    markers: bool = True,
-    whole_steps: bool = False,
+    style: LineStyle = PLAIN_LINES,
 ) -> Chart:
-    """Draw lines through points; `diagonal` names a line from corner to corner of the unit square.
-
-    `whole_steps` marks whole numbers alone on the x axis.
-    """
+    """Draw a line through the points of each series; `columns` and `rows` are the table of its figures."""
 
     def draw(axes: Any) -> None:
-        if diagonal:
-            axes.plot([0, 1], [0, 1], color=MUTED, linestyle=":", linewidth=1.2, label=diagonal)
+        if style.diagonal:
+            axes.plot([0, 1], [0, 1], color=MUTED, linestyle=":", linewidth=1.2, label=style.diagonal)
         for number, each in enumerate(series):
             axes.plot(
                 each.at,
@@ -123,47 +136,45 @@ def draw_lines(
                 label=each.label,
                 color=SERIES[number],
                 linestyle=_DASHES[number],
-                marker=MARKERS[number] if markers else "",
+                marker=MARKERS[number] if style.markers else "",
                 markersize=5,
                 linewidth=2,
             )
-        if whole_steps:
+        if style.whole_steps:
             axes.set_xticks(sorted({int(place) for each in series for place in each.at}))
         axes.grid()
 
-    svg = draw_picture(name, title, summary, draw, axes_names, legend=len(series) > 1 or bool(diagonal))
-    return Chart(name, title, summary, svg, columns, tuple(rows))
+    svg = draw_picture(caption, draw, legend=len(series) > 1 or bool(style.diagonal))
+    return _make_chart(caption, svg, columns, rows)
 
 
-def draw_picture(
-    name: str,
-    title: str,
-    summary: str,
-    draw: Callable[[Any], None],
-    axes_names: tuple[str, str],
-    *,
-    legend: bool,
-) -> str:
-    """Draw on empty axes and give the picture as SVG."""
+def _make_chart(
+    caption: Caption, svg: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]
+) -> Chart:
+    return Chart(caption.name, caption.title, caption.summary, svg, columns, tuple(rows))
+
+
+def draw_picture(caption: Caption, draw: Callable[[Any], None], *, legend: bool) -> str:
+    """Call `draw` with empty axes and return the picture as SVG."""
     import logging
 
-    # It tells of its font cache, which is no one's business here.
+    # Matplotlib logs that it builds its font cache.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_look(name)):
+    with mpl.rc_context(_look(caption.name)):
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         axes = figure.subplots()
         draw(axes)
         axes.set_axisbelow(True)
-        axes.set_xlabel(axes_names[0])
-        axes.set_ylabel(axes_names[1])
+        axes.set_xlabel(caption.axes[0])
+        axes.set_ylabel(caption.axes[1])
         if legend:
             figure.legend(loc="outside upper left", ncols=3, frameon=False, borderaxespad=0.1)
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata=_NO_METADATA)
-    return fit_into_page(out.getvalue(), name, title, summary)
+    return _fit_into_page(out.getvalue(), caption)
 
 
 def _look(name: str) -> dict[str, Any]:
@@ -192,10 +203,11 @@ def _look(name: str) -> dict[str, Any]:
     }
 
 
-def fit_into_page(svg: str, name: str, title: str, summary: str) -> str:
+def _fit_into_page(svg: str, caption: Caption) -> str:
     """Make a picture of matplotlib's part of a page: its ids unique, its fonts and colours the page's, no address."""
     from html import escape
 
+    name, title, summary = caption.name, escape(caption.title), escape(caption.summary)
     found = re.search(r'viewBox="([\d. ]+)"', svg)
     box = found.group(1) if found else f"0 0 {72 * WIDTH:g} {72 * HEIGHT:g}"
     body = svg[svg.index(">", svg.index("<svg")) + 1 :]
@@ -209,6 +221,6 @@ def fit_into_page(svg: str, name: str, title: str, summary: str) -> str:
         body = body.replace(colour, stands_for)
     head = (
         f'<svg viewBox="{box}" role="img" aria-labelledby="{name}-title {name}-summary">'
-        f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-summary">{escape(summary)}</desc>'
+        f'<title id="{name}-title">{title}</title><desc id="{name}-summary">{summary}</desc>'
     )
     return head + re.sub(r"\s*\n\s*", "\n", body)

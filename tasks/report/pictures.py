@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from tasks.pages.words import write_share
-from tasks.report.charts import Chart, Series, draw_bars, draw_lines
+from tasks.report.charts import Caption, Chart, LineStyle, Series, draw_bars, draw_lines
 from tasks.report.runs import Row
 from tasks.report.scoring_facts import LENGTHS_FROM, SCORE_BINS, ScoringFacts
 from tasks.report.training_facts import TrainingFacts
@@ -31,7 +31,9 @@ def _draw_scores(facts: ScoringFacts) -> Chart:
         f"{positive:,} of {facts.reviews_scored:,} reviews have a score of 0.5 or more, which is positive."
     )
     series = [Series("reviews", facts.scores)]
-    return draw_bars("scores", "Scores", summary, labels, series, ("score, from", "reviews"), _write_count)
+    return draw_bars(
+        Caption("scores", "Scores", summary, ("score, from", "reviews")), labels, series, _write_count
+    )
 
 
 def _draw_ratings(facts: ScoringFacts) -> Chart:
@@ -45,7 +47,7 @@ def _draw_ratings(facts: ScoringFacts) -> Chart:
         f"{sum(given):,} writers gave one themselves."
     )
     labels, names = [str(stars) for stars in STARS], ("stars, rounded", "reviews")
-    return draw_bars("ratings", "Ratings", summary, labels, series, names, _write_count)
+    return draw_bars(Caption("ratings", "Ratings", summary, names), labels, series, _write_count)
 
 
 def _draw_lengths(facts: ScoringFacts) -> Chart:
@@ -56,7 +58,7 @@ def _draw_lengths(facts: ScoringFacts) -> Chart:
         f"The most common length is {labels[most].replace('-', ' to ')} words, with {values[most]:,} reviews."
     )
     series = [Series("reviews", values)]
-    return draw_bars("lengths", "Lengths", summary, labels, series, names, _write_count, lying=True)
+    return draw_bars(Caption("lengths", "Lengths", summary, names), labels, series, _write_count, lying=True)
 
 
 def draw_drift(facts: ScoringFacts) -> tuple[Chart, ...]:
@@ -70,8 +72,8 @@ def _draw_measure(row: Row, number: int) -> Chart:
     summary = f"The {what} {said}: PSI {row['psi']:.3f}, threshold {row['threshold']:.3f}."
     series = [Series("this run", row["shares"]), Series("reference", row["reference_shares"])]
     labels, name = _name_bins(row)
-    names = (name, "share of the reviews")
-    return draw_bars(f"drift-{number}", what.capitalize(), summary, labels, series, names, write_share)
+    caption = Caption(f"drift-{number}", what.capitalize(), summary, (name, "share of the reviews"))
+    return draw_bars(caption, labels, series, write_share)
 
 
 def _name_bins(row: Row) -> tuple[list[str], str]:
@@ -109,10 +111,11 @@ def _draw_learning(history: Sequence[Row]) -> tuple[Chart, ...]:
         series = [Series("training", trained, epochs), Series("validation", validated, epochs)]
         rows = [(str(n), f"{a:.4f}", f"{b:.4f}") for n, a, b in zip(epochs, trained, validated, strict=True)]
         summary = f"Validation {name} ends at {validated[-1]:.4f} after {count(len(epochs), 'epoch')}."
-        names, columns = ("epoch", unit), ("epoch", "training", "validation")
-        charts.append(
-            draw_lines(name, title, summary, series, names, columns, rows, whole_steps=len(epochs) < 10)
+        caption, style = (
+            Caption(name, title, summary, ("epoch", unit)),
+            LineStyle(whole_steps=len(epochs) < 10),
         )
+        charts.append(draw_lines(caption, series, ("epoch", "training", "validation"), rows, style))
     return tuple(charts)
 
 
@@ -125,18 +128,9 @@ def _draw_roc(roc: Row, auc: float | None) -> tuple[Chart, ...]:
     rows = [(f"{x:.4f}", f"{y:.4f}") for x, y in list(zip(false, true, strict=True))[::step]]
     series = [Series("this model", true, false)]
     names = ("negative reviews called positive", "positive ones called so")
-    chart = draw_lines(
-        "roc",
-        "ROC curve",
-        f"How many positive reviews are found at the price of how many false ones{area}.",
-        series,
-        names,
-        names,
-        rows,
-        diagonal="by chance",
-        markers=False,
-    )
-    return (chart,)
+    summary = f"How many positive reviews are found at the price of how many false ones{area}."
+    style = LineStyle(diagonal="by chance", markers=False)
+    return (draw_lines(Caption("roc", "ROC curve", summary, names), series, names, rows, style),)
 
 
 def _draw_reliability(bins: Sequence[Row]) -> tuple[Chart, ...]:
@@ -147,17 +141,14 @@ def _draw_reliability(bins: Sequence[Row]) -> tuple[Chart, ...]:
         (f"{row['mean_score']:.3f}", f"{row['share_positive']:.3f}", f"{row['reviews']:,}") for row in bins
     ]
     widest = max(abs(a - b) for a, b in zip(said, true, strict=True))
-    chart = draw_lines(
-        "calibration",
-        "Calibration",
-        f"The score is off by {widest:.2f} at most, in tenths of the score.",
-        [Series("this model", true, said)],
-        ("mean score", "share positive"),
-        ("mean score", "share positive", "reviews"),
-        rows,
-        diagonal="a perfect score",
+    names = ("mean score", "share positive")
+    summary = f"The score is off by {widest:.2f} at most, in tenths of the score."
+    series, style = [Series("this model", true, said)], LineStyle(diagonal="a perfect score")
+    return (
+        draw_lines(
+            Caption("calibration", "Calibration", summary, names), series, (*names, "reviews"), rows, style
+        ),
     )
-    return (chart,)
 
 
 def _draw_by_length(rows: Sequence[Row]) -> tuple[Chart, ...]:
@@ -175,8 +166,8 @@ def _draw_by_length(rows: Sequence[Row]) -> tuple[Chart, ...]:
         numbers = [float(value) for value in values if value is not None]
         worst = labels[numbers.index((min if key == "accuracy" else max)(numbers))]
         summary = f"Worst for reviews of {worst.replace('-', ' to ')} words."
-        names, series = ("words", unit), [Series(unit, numbers)]
-        charts.append(draw_bars(f"length-{key}", title, summary, labels, series, names, write, lying=True))
+        caption = Caption(f"length-{key}", title, summary, ("words", unit))
+        charts.append(draw_bars(caption, labels, [Series(unit, numbers)], write, lying=True))
     return tuple(charts)
 
 
@@ -187,17 +178,9 @@ def _draw_mapping(rating: Row) -> tuple[Chart, ...]:
     step = max(1, (len(scores) - 1) // (POINTS_LISTED - 1))
     rows = [(f"{x:.3f}", f"{y:.2f}") for x, y in list(zip(scores, stars, strict=True))[::step]]
     summary = f"Scores from 0 to 1 become {min(stars):.1f} to {max(stars):.1f} stars."
-    chart = draw_lines(
-        "mapping",
-        "From score to stars",
-        summary,
-        [Series("stars", stars, scores)],
-        ("score", "stars"),
-        ("score", "stars"),
-        rows,
-        markers=False,
-    )
-    return (chart,)
+    names = ("score", "stars")
+    caption = Caption("mapping", "From score to stars", summary, names)
+    return (draw_lines(caption, [Series("stars", stars, scores)], names, rows, LineStyle(markers=False)),)
 
 
 def _write_count(value: float) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from tasks.report.charts import Chart, Series, draw_bars, draw_lines
+from tasks.report.charts import Caption, Chart, Series, draw_bars, draw_lines
 from tasks.report.words import write_ranges
 
 LABELS = ["a", "b <c> & d"]
@@ -10,7 +10,7 @@ LABELS = ["a", "b <c> & d"]
 
 def draw(name: str = "scores", series: int = 2) -> Chart:
     bars = [Series(f"series {number}", [1.0, float(number)]) for number in range(series)]
-    return draw_bars(name, "Title & more", "Says <this>.", LABELS, bars, ("x", "y"), str)
+    return draw_bars(Caption(name, "Title & more", "Says <this>.", ("x", "y")), LABELS, bars, str)
 
 
 def test_a_chart_has_the_pages_colours_and_no_others() -> None:
@@ -50,16 +50,15 @@ def test_series_differ_by_more_than_colour() -> None:
     assert "<pattern" in draw().svg
     assert "<pattern" not in draw(series=1).svg
     lines = [Series(name, [0.1, 0.2], [1, 2]) for name in ("training", "validation")]
-    svg = draw_lines("loss", "Loss", "Falls.", lines, ("epoch", "nats"), ("epoch",), []).svg
+    svg = draw_lines(Caption("loss", "Loss", "Falls.", ("epoch", "nats")), lines, ("epoch",), []).svg
     assert "stroke-dasharray" in svg
 
 
 def test_lying_bars_leave_no_label_out() -> None:
     labels = [f"{number},000 to {number},999" for number in range(9)]
     values = [Series("reviews", [1.0] * 9)]
-    chart = draw_bars(
-        "lengths", "Lengths", "Says this.", labels, values, ("words", "reviews"), str, lying=True
-    )
+    caption = Caption("lengths", "Lengths", "Says this.", ("words", "reviews"))
+    chart = draw_bars(caption, labels, values, str, lying=True)
     assert set(labels) <= set(re.findall(r">([^<>]+)</text>", chart.svg))
     assert chart.columns == ("words", "reviews")
 
