@@ -186,5 +186,6 @@ def _refuse_second(settings: Settings) -> None:
     running = find_running(settings)
     where = f": {running.ui_url} (process {running.pid})" if running else ""
     raise ReviewsError(
-        f"It is up already for {settings.home.folder}{where}. Next: `reviews --home {settings.home} status`, or `down`."
+        f"It is up already for {settings.home.folder}{where}. "
+        f"Next: `reviews --home {settings.home.folder} status`, or `down`."
     )
