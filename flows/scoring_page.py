@@ -27,7 +27,7 @@ def show_outcome(outcome: RunOutcome, seconds: float) -> None:
         get_run_logger().warning(name_refused(refused))
         emit_refused([file.uri for file in refused], [str(file.rule) for file in refused])
     for model_id in _list_models(outcome):
-        emit_committed(model_id, outcome.count())
+        emit_committed(model_id, outcome.of_model(model_id).count())
 
 
 def show_sources(outcome: RunOutcome, home: Home) -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from models.bundle.scorer import Scorer
 
 SHOWN_TEXTS, SHOWN_CHARACTERS = 3, 60
+NEXT_STEP = (
+    "No row was released. Next: `reviews verify` names what is broken; restore a backup from before it."
+)
 NO_TEXTS = ("unicode_escape", "raw_unicode_escape", "utf_7", "idna", "punycode", "undefined")
 """Encodings of Python's that are no encodings of texts in files, or that read any bytes as something."""
 
@@ -343,7 +346,7 @@ def _commit(warehouse: Path, good: "pa.Table", scored: Sequence["pa.Table"], rel
             "CREATE TEMP TABLE accepted AS SELECT * FROM scored_files "
             "SEMI JOIN released_texts USING (source_sha256) WHERE status = 'scored'"
         )
-        require_accounted(connection, "accepted", warehouse)
+        require_accounted(connection, "accepted", warehouse, NEXT_STEP)
 
 
 def _require_open(connection: duckdb.DuckDBPyConnection, rows: int) -> None:

@@ -57,6 +57,15 @@ class RunOutcome:
         """Name the files of the groups that failed."""
         return [uri for group in self.groups if group.error is not None for uri in group.uris]
 
+    def of_model(self, model_id: str) -> "RunOutcome":
+        """Return the outcome of the groups that this model scored; a group is of one model."""
+        groups = [
+            group
+            for group in self.groups
+            if group.committed and group.committed.files[:1] and group.committed.files[0].model_id == model_id
+        ]
+        return RunOutcome(tuple(groups))
+
     def total(self, *names: str) -> int:
         """Add up counts of all commits."""
         return sum(getattr(each, name) for each in self.list_commits() for name in names)

@@ -35,7 +35,6 @@ FROM counted LEFT JOIN matched USING (source_sha256, model_id)
 WHERE NOT {IS_ACCOUNTED} OR rows_scored <> coalesce(row_numbers, 0) OR rows_scored <> coalesce(rows_matched, 0)
 ORDER BY uri
 """  # noqa: S608 (our own names)
-NEXT_STEP = "Nothing of it was committed. Next: delete the folder and score its files again."
 FILES_SHOWN = 5
 """Files that a message names at most."""
 
@@ -59,10 +58,10 @@ FROM files LEFT JOIN scored USING (source_sha256, model_id) LEFT JOIN left_out U
 """  # noqa: S608 (our own names)
 
 
-def require_accounted(connection: duckdb.DuckDBPyConnection, files: str, place: Path) -> None:
+def require_accounted(connection: duckdb.DuckDBPyConnection, files: str, place: Path, next_step: str) -> None:
     """Refuse a change if a row of the scored files in the table `files` is lost, doubled, or has a score but no text.
 
-    The message begins with `place`. What was counted stays in the temporary table `counted`.
+    The message begins with `place` and ends with `next_step`. What was counted stays in the temporary table `counted`.
     """
     connection.execute(f"CREATE TEMP TABLE counted AS {count_rows(files)}")
     broken = connection.execute(_FIND_UNACCOUNTED).fetchall()
@@ -75,4 +74,4 @@ def require_accounted(connection: duckdb.DuckDBPyConnection, files: str, place: 
     ]
     more = [f"- and {len(broken) - FILES_SHOWN} more files"] if len(broken) > FILES_SHOWN else []
     head = f"{place}: rows_accounted_for is broken: rows read must be rows scored + rows quarantined."
-    raise ContractError("\n".join([head, *lines, *more, NEXT_STEP]))
+    raise ContractError("\n".join([head, *lines, *more, next_step]))

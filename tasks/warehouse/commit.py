@@ -16,7 +16,7 @@ import duckdb
 from data_contracts.errors import ContractError
 from data_contracts.parts import PART_SCHEMAS
 from data_contracts.storage.faults import pass_fault_point
-from tasks.warehouse.accounting import NEXT_STEP, require_accounted
+from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, first_line, open_warehouse, quote
 
 _FIND_ACCEPTED = """
@@ -48,6 +48,9 @@ AND known.status = 'refused' AND accepted.status = 'scored'
 # A refused row of the same key is overwritten in place: deleting and inserting one key in one transaction
 # makes DuckDB see a conflict where there is none.
 _OVERWRITE_REFUSAL = "ON CONFLICT (source_sha256, model_id) DO UPDATE SET"
+
+
+NEXT_STEP = "Nothing of it was committed. Next: delete the folder and score its files again."
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     _insert(connection, "quarantined_rows", "SEMI JOIN new_sources USING (source_sha256)")
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)
-    require_accounted(connection, "accepted", part_dir)
+    require_accounted(connection, "accepted", part_dir, NEXT_STEP)
     pass_fault_point("score: inside commit")
     committed = connection.execute(_LIST_COMMITTED).fetchall()
     return _summarise([CommittedFile(*row) for row in committed])

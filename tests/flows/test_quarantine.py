@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data_contracts.errors import BundleError, ReviewsError, UsageError
+from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from flows.command.actions.quarantine import release, show_row
@@ -17,6 +17,7 @@ from models.tokenizer import EncodedReviews
 from tasks.maintenance.quarantine import Choice, list_query
 from tasks.queries.asking import query_published
 from tasks.scoring import rows as scored_rows
+from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.row_names import parse_row_name
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
@@ -79,6 +80,15 @@ def test_a_later_model_scores_released_rows_too(long_row: Home) -> None:
     promote_small_model(long_row, seed=1)
     assert run(rescore=True).rows_rescored == 2
     run_verify(long_row, lambda said: None)
+
+
+def test_a_file_that_lost_a_score_releases_nothing_and_its_next_step_deletes_nothing(long_row: Home) -> None:
+    with open_warehouse(long_row.warehouse, write=True) as connection:
+        connection.execute("DELETE FROM scored_reviews")
+    with pytest.raises(ContractError, match=r"No row was released\. Next: `reviews verify`") as caught:
+        release_all(long_row)
+    assert "delete" not in str(caught.value)
+    assert count(long_row, "quarantined_rows where released_at is null") == 1
 
 
 def test_a_row_is_released_once(long_row: Home) -> None:

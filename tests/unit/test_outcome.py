@@ -1,0 +1,17 @@
+"""The outcome of a scoring run: what its groups of files come to, together and by model."""
+
+from tasks.scoring.outcome import GroupResult, RunOutcome
+from tasks.warehouse.commit import CommitSummary, CommittedFile
+
+
+def commit(uri: str, model_id: str, rows: int) -> GroupResult:
+    file = CommittedFile(uri, model_id, "csv", "scored", None, None, rows, rows, 0, is_rescored=False)
+    return GroupResult((uri,), CommitSummary(1, 0, rows, 0, files=(file,)))
+
+
+def test_the_counts_of_a_model_are_those_of_its_own_groups() -> None:
+    dropped = GroupResult(("c.csv",), None)
+    outcome = RunOutcome((commit("a.csv", "earlier", 2), commit("b.csv", "later", 5), dropped))
+    assert outcome.total("rows_scored") == 7
+    assert outcome.of_model("earlier").count()["rows_scored"] == 2
+    assert outcome.of_model("later").count()["rows_scored"] == 5
