@@ -1,7 +1,7 @@
 """Review files as chunks: tables of about as many rows as are checked and scored at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -20,6 +20,14 @@ PROGRESS_BEFORE_END = 0.9
 """Progress reported before the end of a file is capped at this share of its size."""
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A table and its bytes, which Arrow takes a while to count."""
+
+    table: pa.Table
+    bytes: int
+
+
 def read_chunks(
     files: Sequence[SourceFile],
     options: ReadOptions,
@@ -32,7 +40,7 @@ def read_chunks(
     Rows of a file that turns out bad or changed are dropped here as far as they were not handed on; the commit
     leaves out the others. `report` gets the bytes of files done with.
     """
-    waiting: list[pa.Table] = []
+    waiting: list[Measured] = []
     for file in files:
         reported = 0
         try:
@@ -44,9 +52,9 @@ def read_chunks(
                     break  # which `close_file` will find, too
                 if len(batch) == 0:
                     continue
-                waiting.append(_name_source(batch, file))
+                waiting.append(measure(_name_source(batch, file)))
                 if is_full(waiting):
-                    yield pa.concat_tables(waiting)
+                    yield join(waiting)
                     # Compressed files hold more than their size: they stand still near the end instead.
                     step = min(_size(waiting), int(file.size * PROGRESS_BEFORE_END) - reported)
                     report(max(step, 0))
@@ -56,19 +64,29 @@ def read_chunks(
         if has_changed(file):
             tally.postponed[file.source_sha256] = SkippedFile(file.uri, "changed while it was read: next run")
         if tally.leaves_out(file):
-            waiting = [table for table in waiting if table["uri"][0].as_py() != file.uri]
+            waiting = [each for each in waiting if each.table["uri"][0].as_py() != file.uri]
         report(file.size - reported)
     if waiting:
-        yield pa.concat_tables(waiting)
+        yield join(waiting)
 
 
-def is_full(waiting: Sequence[pa.Table]) -> bool:
+def measure(table: pa.Table) -> Measured:
+    """Count the bytes of a table."""
+    return Measured(table, table.nbytes)
+
+
+def is_full(waiting: Sequence[Measured]) -> bool:
     """Whether tables that wait are a chunk, by rows or by bytes."""
-    return sum(len(table) for table in waiting) >= CHUNK_ROWS or _size(waiting) >= CHUNK_BYTES
+    return sum(len(each.table) for each in waiting) >= CHUNK_ROWS or _size(waiting) >= CHUNK_BYTES
 
 
-def _size(waiting: Sequence[pa.Table]) -> int:
-    return sum(table.nbytes for table in waiting)
+def join(waiting: Sequence[Measured]) -> pa.Table:
+    """Make one table of those that wait."""
+    return pa.concat_tables([each.table for each in waiting])
+
+
+def _size(waiting: Sequence[Measured]) -> int:
+    return sum(each.bytes for each in waiting)
 
 
 def _name_source(batch: pa.RecordBatch, file: SourceFile) -> pa.Table:

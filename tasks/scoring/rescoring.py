@@ -123,17 +123,17 @@ def _read_chunks(connection: duckdb.DuckDBPyConnection, asked: Sequence[str]) ->
     """Read the texts of sources, in any order, as tables of about as many rows as are scored at a time."""
     import pyarrow as pa
 
-    from tasks.scoring.chunks import is_full
+    from tasks.scoring.chunks import Measured, is_full, join, measure
 
-    waiting: list[pa.Table] = []
+    waiting: list[Measured] = []
     batches: Any = connection.sql(_READ_TEXTS, params=[list(asked)]).to_arrow_reader(BATCH_ROWS)
     for batch in batches:
-        waiting.append(pa.Table.from_batches([batch]))
+        waiting.append(measure(pa.Table.from_batches([batch])))
         if is_full(waiting):
-            yield pa.concat_tables(waiting).combine_chunks()
+            yield join(waiting).combine_chunks()
             waiting = []
     if waiting:
-        yield pa.concat_tables(waiting).combine_chunks()
+        yield join(waiting).combine_chunks()
 
 
 def _describe_source(source: OlderSource) -> dict[str, Any]:
