@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from deployments.settings import PROJECT_ROOT
 from flows.command.cli import main
+from tests.support.command import PATIENCE_SECONDS, Call, Command, Finished, start_command
 from tests.support.once import make_once
 
 if TYPE_CHECKING:
@@ -35,15 +36,6 @@ ARGUMENTS = (
 """The last is a foreign name that leads here, as DNS rebinding makes one."""
 
 
-@dataclass(frozen=True)
-class Finished:
-    """What a command gave."""
-
-    status: int
-    out: str
-    err: str
-
-
 def call_reviews(home: Path, *arguments: str | Path) -> Finished:
     """Run the `reviews` command in this process, as one that only asks can be."""
     done = CliRunner().invoke(main, [*map(str, arguments)], env={"REVIEWS_HOME": str(home)})
@@ -51,21 +43,37 @@ def call_reviews(home: Path, *arguments: str | Path) -> Finished:
 
 
 def run_reviews(home: Path, *arguments: str | Path, server: Mapping[str, str] | None = None) -> Finished:
-    """Run the real `reviews` command in a process of its own, away from the project's folder.
+    """Run the `reviews` command in a process of its own, away from the project's folder.
 
     `server` is the environment that names a Prefect server; without one the command starts its own.
     """
-    environment = {
-        **os.environ,
-        "REVIEWS_HOME": str(home),
-        "PREFECT_HOME": str(home / "prefect"),
-        **(server or {}),
-    }
-    command = [str(REVIEWS), *map(str, arguments)]
-    result = subprocess.run(
-        command, cwd=home.parent, env=environment, capture_output=True, text=True, check=False, timeout=280
+    return start_reviews(home, *arguments, server=server).wait()
+
+
+def start_reviews(home: Path, *arguments: str | Path, server: Mapping[str, str] | None = None) -> Command:
+    """Start what `run_reviews` runs."""
+    environment = make_environment(home, server)
+    return start_command(Call(tuple(map(str, arguments)), environment, home.parent))
+
+
+def run_installed(home: Path, *arguments: str | Path) -> Finished:
+    """Run the `reviews` program as it was installed, with all that its start takes."""
+    done = subprocess.run(
+        [str(REVIEWS), *map(str, arguments)],
+        cwd=home.parent,
+        env=make_environment(home),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
     )
-    return Finished(result.returncode, result.stdout, result.stderr)
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def make_environment(home: Path, server: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give the environment of a command on a home, and on a server where one is named."""
+    own = {"REVIEWS_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
+    return {**os.environ, **own, **(server or {})}
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ def run_demo(folder: Path) -> None:
     """Run the demo in `folder`, and keep what it said beside its home."""
     home = folder / "home"
     home.mkdir()
-    finished = run_reviews(home, "--home", home, "demo")
+    finished = run_installed(home, "--home", home, "demo")
     (folder / "said.json").write_text(json.dumps(asdict(finished)), "utf-8")
 
 

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from deployments.settings import PROJECT_ROOT
-from tests.e2e.conftest import REVIEWS, Demo, call_reviews, run_reviews
+from tests.e2e.conftest import Demo, call_reviews, run_reviews, start_reviews
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
@@ -124,13 +124,12 @@ def test_a_run_killed_while_it_scores_is_completed_by_the_next(
     with (home / "inbox" / "wednesday.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([["text"], *([text] for text in texts)])
     before = count_rows(home)
-    environment = {**os.environ, "REVIEWS_HOME": str(home), **shared_server}
-    running = subprocess.Popen([str(REVIEWS), "score"], env=environment, start_new_session=True)
+    running = start_reviews(home, "score", server=shared_server)
     deadline = time.monotonic() + 120
     while not list((home / "parts").glob(".*.tmp")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.killpg(running.pid, signal.SIGKILL)
-    assert running.wait() == -signal.SIGKILL
+    running.process.kill()
+    assert running.wait().status == -signal.SIGKILL
     assert run_reviews(home, "score", server=shared_server).status == 0
     after = count_rows(home)
     assert after["scored_reviews"] - before["scored_reviews"] == len(texts)
@@ -169,18 +168,18 @@ def has_loaded_tensorflow(process: psutil.Process) -> bool:
     return any("libtensorflow" in each.path for each in process.memory_maps())
 
 
-def test_ctrl_c_in_a_terminal_ends_a_training_and_all_that_it_started(tmp_path: Path) -> None:
-    command = [str(REVIEWS), "--home", str(tmp_path / "home"), "demo"]
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        started = psutil.Process(process.pid)
-        deadline = time.monotonic() + 120
-        while not has_loaded_tensorflow(started):
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        children = started.children(recursive=True)
-        os.killpg(process.pid, signal.SIGINT)  # a terminal interrupts all of them
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
+def test_ctrl_c_in_a_terminal_ends_a_training_and_all_that_it_started(demo: Demo, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(demo.home, home)
+    running = start_reviews(home, "train", "--variant", "lstm")
+    started = psutil.Process(running.process.pid)
+    deadline = time.monotonic() + 120
+    while not has_loaded_tensorflow(started):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    children = started.children(recursive=True)
+    assert children
+    os.killpg(started.pid, signal.SIGINT)  # a terminal interrupts all of them
+    finished = running.wait(60)
+    assert finished.status == 130, finished.err
     assert not psutil.wait_procs(children, timeout=20)[1]

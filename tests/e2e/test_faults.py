@@ -1,15 +1,13 @@
 """A few kills of real commands; `make faults` tries every point and many random moments, `make explore` any order."""
 
 import functools
-import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from data_contracts.storage.faults import FAULT_POINTS
-from deployments.local_server.temporary_server import EPHEMERAL, TemporaryServer, run_server
 from tests.e2e.strangers import REQUESTS, STRANGE, ask_as_stranger, open_websocket
 from tests.faults.harness import (
     Reference,
@@ -41,15 +39,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(folder: Path) -> Iterator[TemporaryServer]:
-    """One Prefect server for all the commands: what is killed here is what uses it."""
-    with run_server({**os.environ, **EPHEMERAL, "PREFECT_HOME": str(folder / "prefect")}) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def scenarios(folder: Path, server: TemporaryServer) -> dict[str, Scenario]:
-    return prepare_scenarios(folder, server.environment)
+def scenarios(folder: Path, shared_server: Mapping[str, str]) -> dict[str, Scenario]:
+    return prepare_scenarios(folder, shared_server)
 
 
 @pytest.fixture(scope="session")
@@ -59,13 +50,15 @@ def find_reference(scenarios: dict[str, Scenario], folder: Path) -> Callable[[st
 
 
 @pytest.mark.parametrize("stranger", REQUESTS)
-def test_the_server_of_a_command_refuses_strangers(server: TemporaryServer, stranger: str) -> None:
-    answer = ask_as_stranger(server.api_url.removesuffix("/api"), stranger)
+def test_the_server_of_a_command_refuses_strangers(shared_server: Mapping[str, str], stranger: str) -> None:
+    answer = ask_as_stranger(shared_server["PREFECT_API_URL"].removesuffix("/api"), stranger)
     assert answer.status_code == REQUESTS[stranger][-1]
 
 
-def test_the_server_of_a_command_opens_no_websocket_for_a_page(server: TemporaryServer) -> None:
-    assert open_websocket(server.api_url, STRANGE) == 403
+def test_the_server_of_a_command_opens_no_websocket_for_a_page(
+    shared_server: Mapping[str, str],
+) -> None:
+    assert open_websocket(shared_server["PREFECT_API_URL"], STRANGE) == 403
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -81,7 +74,7 @@ def test_a_scoring_run_killed_at_any_moment_leaves_what_an_undisturbed_one_does(
     number: int, scenarios: dict[str, Scenario], find_reference: Callable[[str], Reference], folder: Path
 ) -> None:
     reference = find_reference("score")
-    seconds = random.Random(number).uniform(1, reference.seconds)
+    seconds = random.Random(number).uniform(0.2, reference.seconds)
     assert try_moment(scenarios["score"], reference, seconds, folder).trouble == ()
 
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.conftest import REVIEWS, Demo, run_reviews
+from tests.e2e.conftest import Demo, run_reviews, start_reviews
+from tests.support.command import Command
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
@@ -25,45 +25,47 @@ def find_server(parent: psutil.Process) -> psutil.Process | None:
 
 
 @pytest.fixture
-def scoring(demo: Demo, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def scoring(demo: Demo, tmp_path: Path) -> Iterator[Command]:
     """A `reviews score` that has only just started its server."""
     file = tmp_path / "new.csv"
     file.write_text("review\n" + "".join(f"a film like number {n}\n" for n in range(20)), "utf-8")
-    environment = {**os.environ, "REVIEWS_HOME": str(demo.home), "PREFECT_HOME": str(demo.home / "prefect")}
-    environment.pop("PREFECT_API_URL", None)
-    with subprocess.Popen([str(REVIEWS), "score", str(file)], env=environment) as process:
-        yield process
+    command = start_reviews(demo.home, "score", file)
+    yield command
+    command.process.kill()
+    command.process.join()
 
 
-def await_server(process: subprocess.Popen[bytes]) -> psutil.Process:
+def await_server(command: Command) -> psutil.Process:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        assert process.poll() is None, "the command ended before"
-        if server := find_server(psutil.Process(process.pid)):
+        assert command.process.exitcode is None, "the command ended before"
+        if server := find_server(psutil.Process(command.process.pid)):
             return server
         time.sleep(0.05)
     raise AssertionError("no server was started")
 
 
-def test_it_ends_when_its_command_is_killed(scoring: subprocess.Popen[bytes]) -> None:
+def test_it_ends_when_its_command_is_killed(scoring: Command) -> None:
     server = await_server(scoring)
-    scoring.kill()
-    scoring.wait()
+    scoring.process.kill()
+    assert scoring.wait().status == -signal.SIGKILL
     server.wait(timeout=30)
     assert not server.is_running()
 
 
-def test_it_ends_with_its_command(scoring: subprocess.Popen[bytes]) -> None:
+def test_it_ends_with_its_command(scoring: Command) -> None:
     server = await_server(scoring)
-    assert scoring.wait(timeout=120) == 0
+    assert scoring.wait().status == 0
     assert not server.is_running()
 
 
-def test_ctrl_c_is_for_the_command_alone(scoring: subprocess.Popen[bytes]) -> None:
+def test_ctrl_c_is_for_the_command_alone(scoring: Command) -> None:
     server = await_server(scoring)
-    assert os.getsid(server.pid) != os.getsid(scoring.pid)
-    scoring.send_signal(signal.SIGINT)
-    assert scoring.wait(timeout=60) == 130
+    own = scoring.process.pid
+    assert own is not None
+    assert os.getsid(server.pid) != os.getsid(own)
+    os.kill(own, signal.SIGINT)
+    assert scoring.wait().status == 130
     server.wait(timeout=30)
 
 

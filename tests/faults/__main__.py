@@ -5,6 +5,7 @@ undisturbed run does.
 """
 
 import argparse
+import os
 import random
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from tests.faults.harness import (
     try_moment,
     try_point,
 )
+from tests.support.once import FOLDER
 
 PART = Part(DOCS / "reliability.md", "make faults", "faults")
 
@@ -34,6 +36,7 @@ def main() -> int:
     parser.add_argument("--document", action="store_true", help="write the table into docs/reliability.md")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
+        os.environ[FOLDER] = name
         trials = try_all(
             Path(name), arguments.kills, random.Random(arguments.seed), with_points=not arguments.moments_only
         )

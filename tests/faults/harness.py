@@ -7,8 +7,6 @@ import csv
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,18 +17,17 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from data_contracts.archive import EXPECTED_REVIEWS
 from data_contracts.reviews import SPLITS
 from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
+from deployments.settings import Settings
 from flows.command.demo import drop_new_files
-from tasks.archive.reviews_parquet import read_split
-from tasks.archive.sample import write_sample_archive
+from tests.support.command import PATIENCE_SECONDS, Call, Finished, start_command
+from tests.support.small_archive import list_learnable_files, write_archive
+from tests.support.small_home import promote_small_model
 
-REVIEWS = Path(sys.executable).with_name("reviews")
 TEXT_FILES = 600
 """So that scoring takes two groups of files, and a kill may fall between two commits."""
 SAME_SCORE = 1e-6
-SLOWEST_SECONDS = 300
 _EXPORTED = """
 SELECT source_sha256, row_number, model_id, sentiment, text
 FROM read_parquet('{home}/exports/**/*.parquet', hive_partitioning = true) ORDER BY ALL
@@ -63,9 +60,7 @@ class Scenario:
     server: Mapping[str, str] | None = None
     """The environment that names the Prefect server of all its runs; without one every run starts its own."""
 
-    def run(
-        self, home: Path, fault: str | None = None, kill_after: float | None = None
-    ) -> subprocess.CompletedProcess[bytes]:
+    def run(self, home: Path, fault: str = "", kill_after: float = PATIENCE_SECONDS) -> Finished:
         """Run the command in a home, as `run_command` does."""
         return run_command(home, self.command, self.server, fault, kill_after)
 
@@ -89,42 +84,42 @@ class Trial:
 
 
 def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> dict[str, Scenario]:
-    """Make the homes: an empty one, then with the sample ingested, with a champion and a full inbox, and all scored.
+    """Make the homes: an empty one, then one with reviews, a champion and a full inbox, then with all scored.
 
     `server` is the environment that names a Prefect server for all runs.
     """
-    archive = folder / "sample_reviews.tar.gz"
-    write_sample_archive(archive)
-    empty, ingested, trained, scored = (folder / name for name in ("empty", "ingested", "trained", "scored"))
-    ingest = ("ingest", "--archive", str(archive))
+    archive = write_archive(folder / "small.tar.gz", list_learnable_files())
+    empty, filled, scored = (folder / name for name in ("empty", "filled", "scored"))
+    ingest = ("ingest", "--archive", str(archive), "--accept-unverified")
     train = ("train", "--variant", "cnn_lstm", "--epochs", "1", "--promote", "always")
     empty.mkdir()
-    shutil.copytree(empty, ingested)
-    _require_success(run_command(ingested, ingest, server))
-    shutil.copytree(ingested, trained)
-    _require_success(run_command(trained, (*train, "--seed", "1"), server))
-    _fill_inbox(trained)
-    shutil.copytree(trained, scored)
+    shutil.copytree(empty, filled)
+    _require_success(run_command(filled, ingest, server))
+    promote_small_model(Settings(filled))
+    _fill_inbox(filled / "inbox")
+    shutil.copytree(filled, scored)
     _require_success(run_command(scored, ("score",), server))
     scenarios = (
         Scenario("ingest", ingest, empty, server),
-        Scenario("train", (*train, "--seed", "2"), trained, server),
-        Scenario("score", ("score",), trained, server),
+        Scenario("train", train, filled, server),
+        Scenario("score", ("score",), filled, server),
         Scenario("export", ("export", "--new"), scored, server),
     )
     return {scenario.name: scenario for scenario in scenarios}
 
 
-def _fill_inbox(home: Path) -> None:
+def _fill_inbox(inbox: Path) -> None:
     """Put in what the demo drops, hundreds of plain texts, and a file that is to be refused."""
-    reviews = read_split(home / "reviews", "test").to_pylist()
-    assert len(reviews) == sum(n for (split, *_), n in EXPECTED_REVIEWS["sample"].items() if split == "test")
-    drop_new_files(home / "inbox", reviews)
-    texts = home / "inbox" / "texts"
-    texts.mkdir()
-    for number in range(TEXT_FILES):
-        (texts / f"{number:04}.txt").write_text(f"{number} {reviews[number]['text']}", "utf-8")
-    with (home / "inbox" / "bad.csv").open("w", newline="", encoding="utf-8") as stream:
+    texts = [f"a {'good' if number % 2 else 'bad'} film, the plot {number}" for number in range(TEXT_FILES)]
+    rows = [
+        {"text": text, "movie_id": f"tt{number % 50:07}", "rating": 9 if number % 2 else 2}
+        for number, text in enumerate(texts)
+    ]
+    drop_new_files(inbox, rows)
+    (inbox / "texts").mkdir()
+    for number, text in enumerate(texts):
+        (inbox / "texts" / f"{number:04}.txt").write_text(f"{number} {text}", "utf-8")
+    with (inbox / "bad.csv").open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([["review"], *[[" "]] * 40, *[["a good film"]] * 10])
 
 
@@ -132,33 +127,24 @@ def run_command(
     home: Path,
     command: tuple[str, ...],
     server: Mapping[str, str] | None = None,
-    fault: str | None = None,
-    kill_after: float | None = None,
-) -> subprocess.CompletedProcess[bytes]:
+    fault: str = "",
+    kill_after: float = PATIENCE_SECONDS,
+) -> Finished:
     """Run `reviews` in a home, to its end or until it dies at a fault point or after some seconds."""
     environment = {
         **{name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"},
         "REVIEWS_HOME": str(home),
         "REVIEWS_REPORTS": "false",  # named by their runs, so they are not compared
         "PREFECT_HOME": str(home / "prefect"),
+        VARIABLE: fault,
+        **(server or {}),
     }
-    environment.update(server or {})
-    if fault:
-        environment[VARIABLE] = fault
-    process = subprocess.Popen(
-        [str(REVIEWS), *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    try:
-        said, _ = process.communicate(timeout=kill_after or SLOWEST_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        said, _ = process.communicate()
-    return subprocess.CompletedProcess(command, process.returncode, said)
+    return start_command(Call(command, environment, home.parent)).wait(kill_after)
 
 
-def _require_success(done: subprocess.CompletedProcess[bytes]) -> None:
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(done.args)} ended with {done.returncode}:\n{done.stdout.decode()}")
+def _require_success(done: Finished) -> None:
+    if done.status != 0:
+        raise RuntimeError(f"A command ended with {done.status}:\n{done.out}{done.err}")
 
 
 def run_undisturbed(scenario: Scenario, folder: Path) -> Reference:
@@ -183,9 +169,9 @@ def try_point(scenario: Scenario, reference: Reference, point: str, folder: Path
 def try_moment(scenario: Scenario, reference: Reference, seconds: float, folder: Path) -> Trial:
     """Kill a run after some seconds, earlier where it ended before that, run it again, and compare."""
 
-    def kill(home: Path) -> subprocess.CompletedProcess[bytes]:
+    def kill(home: Path) -> Finished:
         killed, moment = scenario.run(home, kill_after=seconds), seconds
-        while killed.returncode != -signal.SIGKILL:
+        while killed.status != -signal.SIGKILL:
             moment /= 2
             shutil.rmtree(home)
             shutil.copytree(scenario.template, home)
@@ -200,7 +186,7 @@ def _try(
     reference: Reference,
     name: str,
     folder: Path,
-    kill: Callable[[Path], subprocess.CompletedProcess[bytes]],
+    kill: Callable[[Path], Finished],
 ) -> Trial:
     home = folder / "trial"
     shutil.rmtree(home, ignore_errors=True)
@@ -208,13 +194,13 @@ def _try(
     killed = kill(home)
     again = scenario.run(home)
     trouble = []
-    if again.returncode != 0:
-        trouble.append(f"the second run ended with {again.returncode}: {again.stdout.decode()[-2000:]}")
+    if again.status != 0:
+        trouble.append(f"the second run ended with {again.status}: {(again.out + again.err)[-2000:]}")
     trouble += compare(reference.state, read_state(home))
     proof = run_command(home, ("verify",)) if (home / "reviews.duckdb").exists() else None
-    if proof is not None and proof.returncode != 0:
-        trouble.append(f"reviews verify: {proof.stdout.decode()}")
-    return Trial(scenario.name, name, killed.returncode == -signal.SIGKILL, tuple(trouble))
+    if proof is not None and proof.status != 0:
+        trouble.append(f"reviews verify: {proof.out}")
+    return Trial(scenario.name, name, killed.status == -signal.SIGKILL, tuple(trouble))
 
 
 def read_state(home: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from data_contracts.storage.faults import VARIABLE
 
-_LOADED = ["click", "duckdb", "pyarrow.parquet", "tasks.warehouse.commit", "tasks.queries.exports"]
+_LOADED = ["tests.support.loaded"]
 
 
 def start(function: Callable[..., object], *arguments: Any) -> ForkServerProcess:

@@ -34,6 +34,21 @@ def list_files() -> dict[str, bytes]:
     return files
 
 
+def list_learnable_files(titles: int = 30) -> dict[str, bytes]:
+    """Give the files of an archive of a few reviews that are easy to tell apart, one of each title in each folder."""
+    files = {}
+    for split, label in FOLDERS:
+        first = titles if split == "test" else 0
+        word = {"pos": "good", "neg": "bad", "unsup": "some"}[label]
+        for number in range(titles):
+            others = " ".join(f"word{(number * 7 + step) % 90}" for step in range(12))
+            text = f"A {word} film number {number} in {split} {label}, with {others}"
+            files[f"aclImdb/{split}/{label}/{number}_{RATING[label]}.txt"] = text.encode()
+        urls = [f"http://www.imdb.com/title/tt{first + number:07}/usercomments" for number in range(titles)]
+        files[f"aclImdb/{split}/urls_{label}.txt"] = ("\n".join(urls) + "\n").encode()
+    return files
+
+
 def make_member(name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, link: str = "") -> Member:
     """Make one member of any kind."""
     member = tarfile.TarInfo(name)

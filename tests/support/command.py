@@ -1,0 +1,93 @@
+"""The `reviews` command as a process that starts at once: a fork of one that has loaded the libraries.
+
+It is a process of its own, which can be killed. Only its start differs from that of the installed command.
+"""
+
+import atexit
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from tests.support.forked import start
+
+PATIENCE_SECONDS = 280
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command gave."""
+
+    status: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of `reviews`: its arguments, whole environment and working folder."""
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that was started, and the folder of what it says."""
+
+    process: ForkServerProcess
+    said: tempfile.TemporaryDirectory[str]
+
+    def wait(self, seconds: float = PATIENCE_SECONDS) -> Finished:
+        """Wait for its end, kill it where that takes longer, and give what it gave."""
+        self.process.join(seconds)
+        self.process.kill()
+        self.process.join()
+        with self.said as folder:
+            out, err = (Path(folder, name).read_text("utf-8") for name in ("out", "err"))
+        assert self.process.exitcode is not None
+        return Finished(self.process.exitcode, out, err)
+
+
+def start_command(call: Call) -> Command:
+    """Start a command."""
+    said = tempfile.TemporaryDirectory()
+    for name in ("out", "err"):
+        Path(said.name, name).touch()
+    return Command(start(_run, call, Path(said.name)), said)
+
+
+def _run(call: Call, said: Path) -> None:
+    os.setsid()
+    os.chdir(call.folder)
+    for stream, name in enumerate(("out", "err"), start=1):
+        os.dup2(os.open(said / name, os.O_WRONLY | os.O_APPEND), stream)
+    os.environ.clear()
+    os.environ.update(call.environment)
+    _prepare_prefect()
+    sys.argv = ["reviews", *call.arguments]
+    from flows.command.cli import main
+
+    try:
+        main(call.arguments, prog_name="reviews")
+    finally:
+        atexit._run_exitfuncs()
+
+
+def _prepare_prefect() -> None:
+    """Set what a command sets before it loads Prefect, which is loaded already."""
+    from prefect.context import refresh_global_settings_context
+
+    from deployments.settings import load_settings
+    from flows.command.startup import PREFECT_DEFAULTS
+
+    for name, value in PREFECT_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    with suppress(Exception):  # the command says what is wrong with the settings
+        os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(load_settings().prefect_dir / "storage"))
+    refresh_global_settings_context()
