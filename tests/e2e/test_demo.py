@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from deployments.settings import PROJECT_ROOT
-from tests.e2e.conftest import Demo, call_reviews, run_reviews, start_reviews
+from tests.e2e.conftest import Demo, call_reviews, run_installed, run_reviews, start_reviews
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
@@ -62,10 +62,10 @@ def test_nothing_native_or_of_prefects_log_reaches_the_terminal(demo: Demo) -> N
 
 
 def test_what_looks_after_the_database_says_nothing_but_its_own_words(demo: Demo) -> None:
-    proof = run_reviews(demo.home, "verify")
+    proof = run_installed(demo.home, "verify")
     assert (proof.status, proof.err) == (0, "")
     assert "All holds." in proof.out
-    refused = run_reviews(demo.home, "quarantine", "release", "--all")
+    refused = run_installed(demo.home, "quarantine", "release", "--all")
     assert refused.err == "reviews: No row was released: each still breaks a rule.\n"
 
 

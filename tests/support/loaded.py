@@ -1,15 +1,24 @@
-"""Loads what commands use, once for all processes that are forked from the one that loads it; none of it runs."""
+"""Loads what commands use, once for all processes that are forked from the one that imports this; none of it runs."""
 
-import onnxruntime  # noqa: F401
-import prefect.main  # noqa: F401
-import pyarrow.dataset
-import pyarrow.pandas_compat  # noqa: F401
+import os
+from importlib import import_module
 
-import flows.command.cli
-import flows.command.messages
-import flows.train_model  # noqa: F401
-import tasks.queries.exports
-import tasks.scoring.groups  # noqa: F401
 from data_contracts.expectations import import_expectations
+from flows.command.startup import PREFECT_DEFAULTS
 
+MODULES = (
+    "flows.command.cli",
+    "flows.command.messages",
+    "flows.train_model",
+    "onnxruntime",
+    "prefect.main",
+    "pyarrow.dataset",
+    "pyarrow.pandas_compat",
+    "tasks.queries.exports",
+    "tasks.scoring.groups",
+)
+
+os.environ.update(PREFECT_DEFAULTS)  # Prefect sets up its logging when it is loaded
+for _name in MODULES:
+    import_module(_name)
 import_expectations()
