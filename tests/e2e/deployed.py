@@ -22,8 +22,13 @@ import duckdb
 import httpx
 import psutil
 
+from data_contracts.storage.home import Home
 from deployments.processes import find_marked
 from tests.e2e.conftest import REVIEWS
+from tests.support import small_home
+from tests.support.command import Call, Command, Finished, start_command
+from tests.support.small_archive import list_learnable_files, write_archive
+from tests.support.small_home import copy_scoring_home, ingest
 
 PREFECT = Path(sys.executable).with_name("prefect")
 START_SECONDS = 120
@@ -57,9 +62,13 @@ class Deployed:
         """Run the `prefect` command against this server."""
         return run([str(PREFECT), *arguments], self.environment)
 
-    def reviews(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def reviews(self, *arguments: str) -> Finished:
         """Run the `reviews` command for this home."""
-        return run([str(REVIEWS), "--home", str(self.home), *arguments], self.environment)
+        return self.start_reviews(*arguments).wait()
+
+    def start_reviews(self, *arguments: str) -> Command:
+        """Start what `reviews` runs."""
+        return start_command(Call(("--home", str(self.home), *arguments), self.environment, Path("/")))
 
     def run_deployment(self, name: str = SCORE, **parameters: Any) -> str:
         """Have the worker run a deployment to its end and give the state that it came to."""
@@ -260,6 +269,18 @@ def wait_until(look: Callable[[], Found], seconds: float, pause: float = 0.2) ->
         assert time.monotonic() < deadline, f"nothing within {seconds} s"
         time.sleep(pause)
     return found
+
+
+def make_home(home: Path) -> Path:
+    """Make a home with a few reviews to learn from and a promoted small model, which scores in no time."""
+
+    def fill(made: Home) -> None:
+        copy_scoring_home(made)
+        made.archive.mkdir()
+        few = write_archive(made.archive / "few.tar.gz", list_learnable_files())
+        ingest(few, accept_unverified=True)
+
+    return small_home.copy_home(Home(home), "up", fill).folder
 
 
 def copy_home(home: Path, to: Path) -> Path:

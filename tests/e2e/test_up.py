@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import pytest
 
 from deployments.automations import DEPLOYMENTS
 from deployments.draining import MESSAGE as STOPPED
-from deployments.processes import find_marked
+from deployments.processes import find_marked, list_run_processes
 from tests.e2e.conftest import REVIEWS, Demo, call_reviews, run_reviews
 from tests.e2e.deployed import (
     Deployed,
@@ -26,6 +27,7 @@ from tests.e2e.deployed import (
     find_watch,
     list_deployed,
     make_environment,
+    make_home,
     read_ended_state,
     read_ended_tasks,
     read_recipe,
@@ -61,8 +63,8 @@ def hook() -> Iterator[Hook]:
 
 
 @pytest.fixture(scope="module")
-def up(demo: Demo, hook: Hook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    home = copy_home(demo.home, tmp_path_factory.mktemp("up") / "home")
+def up(hook: Hook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    home = make_home(tmp_path_factory.mktemp("up") / "home")
     with bring_up(home, REVIEWS_ALERT_URL=hook.url) as deployed:
         yield deployed
 
@@ -73,6 +75,18 @@ def count_rows(up: Deployed, name: str) -> list[tuple[int, int]]:
         "select count(*), count(distinct row_number) from scored_reviews join source_reviews "
         f"using (source_sha256, row_number) where review_id like '{name}%'"
     )
+
+
+@contextmanager
+def hold_run(home: Path) -> Iterator[None]:
+    """Let the processes of runs stand still while the block runs."""
+    runs = list_run_processes(home)
+    assert runs
+    for run in runs:
+        run.suspend()
+    yield
+    for run in runs:
+        run.resume()
 
 
 def wait_until_scoring(up: Deployed) -> None:
@@ -102,18 +116,18 @@ def test_the_recipe_of_the_readme_scores_a_new_file_and_leaves_no_process(demo: 
 
 def test_a_second_up_says_where_the_first_one_is(up: Deployed) -> None:
     second = up.reviews("up")
-    assert second.returncode == 1
-    assert f"It is up already for {up.home}: http://127.0.0.1:{up.port}" in second.stderr
+    assert second.status == 1
+    assert f"It is up already for {up.home}: http://127.0.0.1:{up.port}" in second.err
 
 
 def test_an_up_on_a_taken_port_says_so(up: Deployed, tmp_path: Path) -> None:
     second = up.reviews("--home", str(tmp_path), "up")
-    assert second.returncode == 1
-    assert f"Port {up.port} of 127.0.0.1 can't be used" in second.stderr
+    assert second.status == 1
+    assert f"Port {up.port} of 127.0.0.1 can't be used" in second.err
 
 
 def test_status_says_what_runs_and_when_next(up: Deployed) -> None:
-    said = up.reviews("status").stdout
+    said = up.reviews("status").out
     assert f"Up: http://127.0.0.1:{up.port}" in said
     assert all(f"\n  {name}" in said for name in DEPLOYMENTS)
 
@@ -208,16 +222,18 @@ class DailyRun:
 
 @pytest.fixture(scope="module")
 def daily_run(up: Deployed) -> DailyRun:
-    slow = "select count(*) from range(40_000_000) a, range(1_000) b where a.range + b.range = 7"
-    command = [str(REVIEWS), "--home", str(up.home), "sql", slow]
-    reader = subprocess.Popen(command, env=up.environment, cwd="/", stdout=subprocess.DEVNULL)
+    many = "select text from source_reviews, range(1_000_000)"
+    command = [str(REVIEWS), "--home", str(up.home), "sql", "--format", "csv", many]
+    reader = subprocess.Popen(command, env=up.environment, cwd="/", stdout=subprocess.PIPE)
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == b"text\n"  # it goes on only as far as somebody reads what it writes
     (up.home / "inbox" / "broken.parquet").write_bytes(b"PAR1 cut off")
     write_reviews(up.home / "inbox" / "beside-broken.csv", 4, "fine")
     run_id = up.start_deployment()
     up.wait_for_end(run_id)
     is_still_read = reader.poll() is None
     reader.kill()
-    reader.wait()
+    reader.communicate()
     return DailyRun(run_id, is_still_read)
 
 
@@ -273,9 +289,9 @@ def test_a_broken_contract_fails_the_run_shows_why_and_alerts(
 
 def test_training_on_the_server_promotes_and_scores_again_by_itself(up: Deployed) -> None:
     scored = up.ask("select count(*) from scored_reviews")[0][0]
-    training = up.start_deployment("train-model/train-model", variant="lstm", epochs=1, promote="always")
+    training = up.start_deployment("train-model/train-model", variant="cnn_lstm", epochs=1, promote="always")
     assert up.wait_for_end(training, 200) == "COMPLETED"
-    assert up.read_run(training)["name"].startswith("train-model lstm seed 0 accuracy 0.")
+    assert up.read_run(training)["name"].startswith("train-model cnn_lstm seed 0 accuracy 0.")
     assert wait_for_asset(up, "reviews://bundle", training)["train"] > 0
     wait_until(lambda: up.ask("select count(*) from scored_reviews")[0][0] == 2 * scored, 120)
     up.wait_until_idle()
@@ -297,8 +313,9 @@ def test_a_run_goes_on_when_the_server_is_killed_under_it(up: Deployed) -> None:
     write_reviews(up.home / "inbox" / "server.csv", MANY, "server")
     run_id = up.start_deployment()
     wait_until_scoring(up)
-    (server,) = up.find_processes("guarded_server")
-    server.kill()
+    with hold_run(up.home):
+        (server,) = up.find_processes("guarded_server")
+        server.kill()
     assert up.wait_for_end(run_id) == "COMPLETED"
     assert count_rows(up, "server") == [(MANY, MANY)]
 
@@ -334,7 +351,7 @@ def test_what_a_killed_up_leaves_behind_is_stopped_by_down(up: Deployed) -> None
     up.process.kill()
     up.process.wait()
     assert find_marked(up.home)
-    assert "processes that were left" in up.reviews("down").stdout
+    assert "processes that were left" in up.reviews("down").out
     assert find_marked(up.home) == []
 
 
@@ -357,9 +374,9 @@ def wait_for_told(up: Deployed, event: str, run_id: str, resource: str = "") -> 
 
 
 def test_arriving_files_are_scored_at_once_and_a_stop_waits_for_the_run_that_goes_on(
-    demo: Demo, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    home = copy_home(demo.home, tmp_path / "home")
+    home = make_home(tmp_path / "home")
     with bring_up(home, "--watch-inbox", REVIEWS_DRAIN_SECONDS="200") as up:
         write_reviews(home / "inbox" / "arrived.csv", 5, "arrived")
         wait_until(lambda: count_rows(up, "arrived") == [(5, 5)], 90)
@@ -367,12 +384,15 @@ def test_arriving_files_are_scored_at_once_and_a_stop_waits_for_the_run_that_goe
         write_reviews(home / "inbox" / "late.csv", MANY, "late")
         wait_until_scoring(up)
         (run_id,) = up.list_runs("RUNNING")
-        left = find_marked(home)
-        down = up.reviews("down")
+        with hold_run(home):
+            left = find_marked(home)
+            going_down = up.start_reviews("down")
+            wait_until(lambda: "Waiting up to 200 s" in up.log.read_text(), 90)
+        down = going_down.wait()
         assert up.process.wait(10) == 0
-    assert (down.returncode, down.stderr) == (0, "")
+    assert (down.status, down.err) == (0, "")
     assert re.match(
-        r"Waiting up to 200 s for score-reviews.*Down: everything is stopped", down.stdout, re.DOTALL
+        r"Waiting up to 200 s for score-reviews.*Down: everything is stopped", down.out, re.DOTALL
     )
     assert read_ended_state(home, run_id)[0] == "COMPLETED"
     assert count_rows(up, "late") == [(MANY, MANY)]
@@ -380,9 +400,9 @@ def test_arriving_files_are_scored_at_once_and_a_stop_waits_for_the_run_that_goe
 
 
 def test_runs_of_an_up_that_was_killed_are_ended_and_alerted_of_once_and_a_stop_cancels_what_does_not_end(
-    demo: Demo, hook: Hook, tmp_path: Path
+    hook: Hook, tmp_path: Path
 ) -> None:
-    home = copy_home(demo.home, tmp_path / "home")
+    home = make_home(tmp_path / "home")
     with bring_up(home) as up:
         write_reviews(home / "inbox" / "torn.csv", MANY, "torn")
         killed = up.start_deployment()
@@ -398,11 +418,14 @@ def test_runs_of_an_up_that_was_killed_are_ended_and_alerted_of_once_and_a_stop_
         write_reviews(home / "inbox" / "stopped.csv", MANY, "stopped")
         stopped = up.start_deployment()
         wait_until_scoring(up)
-        down = up.reviews("down", "--now")
+        with hold_run(home):
+            going_down = up.start_reviews("down", "--now")
+            wait_until(lambda: "Ending score-reviews" in up.log.read_text(), 90)
+        down = going_down.wait()
         assert up.process.wait(10) == 0
     assert count_rows(up, "torn") == [(MANY, MANY)]
     assert len(find_alerts(hook, killed)) == 1
-    assert "Ending score-reviews" in down.stdout
+    assert "Ending score-reviews" in down.out
     assert read_ended_state(home, stopped) == ("CANCELLED", STOPPED)
     assert "RUNNING" not in read_ended_tasks(home, stopped)
 

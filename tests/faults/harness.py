@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from data_contracts.reviews import SPLITS
 from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
-from deployments.settings import Settings
+from data_contracts.storage.home import Home
 from flows.command.demo import drop_new_files
 from tests.support.command import PATIENCE_SECONDS, Call, Finished, start_command
 from tests.support.small_archive import list_learnable_files, write_archive
@@ -95,7 +95,7 @@ def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> 
     empty.mkdir()
     shutil.copytree(empty, filled)
     _require_success(run_command(filled, ingest, server))
-    promote_small_model(Settings(filled))
+    promote_small_model(Home(filled))
     _fill_inbox(filled / "inbox")
     shutil.copytree(filled, scored)
     _require_success(run_command(scored, ("score",), server))

@@ -89,5 +89,5 @@ def _prepare_prefect() -> None:
     for name, value in PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
     with suppress(Exception):  # the command says what is wrong with the settings
-        os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(load_settings().prefect_dir / "storage"))
+        os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(load_settings().home.prefect / "storage"))
     refresh_global_settings_context()
