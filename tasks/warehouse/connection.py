@@ -4,6 +4,7 @@ One process at a time has the file, whether it reads or writes, so whoever opens
 once. Readers that may take long open the published copy instead (`tasks/warehouse/published.py`).
 """
 
+import os
 import random
 import shutil
 import threading
@@ -33,6 +34,8 @@ ROW_GROUP_ROWS = 16_384
 """Rows that are written as one. Full ones are compressed on all cores and go to their place at once; with DuckDB's
 own 122,880 most commits would fill none, and write their rows to the log first, then compress them on one core."""
 COPY_BYTES = 2**22
+SMALL_BYTES = 2**24
+"""A larger database has a DuckDB of its own each time it is opened, since a DuckDB keeps the memory that it took."""
 
 ConfigValue = str | bool | int | float | list[str]
 _CONFIG: dict[str, ConfigValue] = {
@@ -51,6 +54,9 @@ _RESTORE = "`reviews restore BACKUP`, then `reviews score`, which scores what ca
 
 # The system's file locks don't hold between the threads of one process.
 _ONE_AT_A_TIME = threading.Lock()
+# Starting DuckDB takes several times as long as opening a file in it. A fork has to start its own, since the threads
+# of its parent's are not in it.
+_ENGINES: dict[int, duckdb.DuckDBPyConnection] = {}
 
 
 def require_warehouse(path: Path, next_step: str) -> None:
@@ -194,9 +200,24 @@ def _connect_when_free(
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
+@contextmanager
+def _attach(path: Path, *options: str, wait_seconds: float = 0) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Connect to the database as soon as no other process has it, and let go of its file when the block ends."""
+    try:
+        with _connect_when_free(path, lambda: _connect(path, *options), wait_seconds) as connection:
+            yield connection
+        _find_engine().execute("DETACH warehouse")
+        if path.stat().st_size > SMALL_BYTES:
+            _stop_engine()
+    except BaseException:
+        # What failed may have left the engine unusable, or files open in it.
+        _stop_engine()
+        raise
+
+
 def _connect(path: Path, *options: str) -> duckdb.DuckDBPyConnection:
     """Connect to the database by `ATTACH`, which alone takes `options`."""
-    connection = duckdb.connect(config=_CONFIG)
+    connection = _find_engine().cursor()
     try:
         connection.execute(f"ATTACH {quote(str(path))} AS warehouse ({', '.join(options)})")
         connection.execute("USE warehouse")
@@ -204,6 +225,21 @@ def _connect(path: Path, *options: str) -> duckdb.DuckDBPyConnection:
         connection.close()
         raise
     return connection
+
+
+def _find_engine() -> duckdb.DuckDBPyConnection:
+    """Return the DuckDB of this process, started on first use."""
+    process = os.getpid()
+    if process not in _ENGINES:
+        _ENGINES[process] = duckdb.connect(config=_CONFIG)
+    return _ENGINES[process]
+
+
+def _stop_engine() -> None:
+    """Stop the DuckDB of this process; the next use starts another."""
+    engine = _ENGINES.pop(os.getpid(), None)
+    if engine is not None:
+        engine.close()
 
 
 @contextmanager
@@ -227,11 +263,11 @@ def _open_up_to_date(path: Path, write: bool, wait_seconds: float) -> Iterator[d
         )
     _create_if_missing(path, migrations, views)
     if not write:
-        with _connect_when_free(path, lambda: _connect(path, "READ_ONLY"), wait_seconds) as connection:
+        with _attach(path, "READ_ONLY", wait_seconds=wait_seconds) as connection:
             if _read_state(connection) == (migrations[-1].version, _digest(views)):
                 yield connection
                 return
-    with _connect_when_free(path, lambda: _connect(path, _ROW_GROUPS), wait_seconds) as connection:
+    with _attach(path, _ROW_GROUPS, wait_seconds=wait_seconds) as connection:
         bring_up_to_date(connection, migrations, views)
         yield connection
 
@@ -256,7 +292,7 @@ def _create(path: Path, migrations: Sequence[Migration], views: str) -> None:
     name_log(path).unlink(missing_ok=True)
     with (
         write_whole(path) as building,
-        _connect(building, f"STORAGE_VERSION '{STORAGE_VERSION}'") as connection,
+        _attach(building, f"STORAGE_VERSION '{STORAGE_VERSION}'") as connection,
     ):
         bring_up_to_date(connection, migrations, views)
 
