@@ -1,8 +1,11 @@
 """Fixtures that any test may use."""
 
 import os
+import subprocess
 from collections.abc import Iterator, Mapping
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -22,8 +25,16 @@ FIRST = (
 """What is started first of a whole run: what takes longest, and of that what does not wait for the demo."""
 
 
+OF_ITS_OWN = ("archive", "browser", "process", "server", "training")
+"""Markers of tests that may start processes."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests in the order in which they are started."""
+    """Mark the tests on the real archive, and put all in the order in which they are started."""
+    for item in items:
+        if "stanford_archive" in getattr(item, "fixturenames", ()):
+            item.add_marker("archive")
     items.sort(key=lambda item: _find_turn(item.nodeid.removeprefix("tests/")))
 
 
@@ -50,6 +61,19 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER, str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def no_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test start no process unless it is marked as one that may."""
+    if any(request.node.get_closest_marker(name) for name in OF_ITS_OWN):
+        return
+
+    def refuse(*arguments: object, **named: object) -> NoReturn:
+        pytest.fail("This test starts a process: mark it with @pytest.mark.process.")
+
+    for owner, name in ((subprocess.Popen, "__init__"), (BaseProcess, "start"), (os, "fork")):
+        monkeypatch.setattr(owner, name, refuse)
 
 
 @pytest.fixture(scope="session")

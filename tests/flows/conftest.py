@@ -7,6 +7,7 @@ import pytest
 
 from data_contracts.storage.home import Home
 from deployments.settings import Settings, load_settings
+from tests.support.known_checks import keep_found
 from tests.support.prefect_client import use_server
 from tests.support.scoring_runs import CSV, copy_scored_home
 from tests.support.serverless import run_with_server, run_without_server
@@ -43,6 +44,13 @@ def no_reports() -> Iterator[None]:
     """Leave the reports of runs out, which take a second each; the tests of reports ask for them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REVIEWS_REPORTS", "false")
+        yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def known_checks() -> Iterator[None]:
+    """Check what was checked before by what was found then."""
+    with keep_found():
         yield
 
 

@@ -13,7 +13,7 @@ from flows.command.actions.forget import ForgetRequest, forget
 from models.bundle.folder import read_facts
 from tasks.queries.exports import ExportRequest
 from tasks.warehouse.model_registry import record_model
-from tests.flows.test_train_model import ingest_small_archive
+from tests.support.ingested import ingest_small_archive
 from tests.support.promoting import promote_model
 from tests.support.scoring_runs import CSV, drop, run
 from tests.support.small_home import build_small_bundle

@@ -17,11 +17,9 @@ from flows.command.cli import main
 from flows.command.messages import describe_models
 from tasks.training.dataset import LabelledTexts
 from tasks.warehouse.model_registry import find_champion, list_models
-from tests.models.test_gate import BETTER, hold_contest, make_scores
+from tests.support.contests import hold_better, hold_worse
 from tests.support.promoting import promote_model
 from tests.support.small_home import ask, promote_small_model, write_small_bundle
-
-WORSE = hold_contest(make_scores(0.7), make_scores(0.8))
 
 
 def make_validation(rows: int = 40) -> LabelledTexts:
@@ -166,7 +164,7 @@ def test_the_first_model_is_promoted_without_a_comparison(home: Home, challenger
 def test_a_better_model_is_promoted_with_the_reason_given(
     home: Home, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: BETTER)
+    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: hold_better())
     done = reviews("promote", challenger, "--reason", "it reads long reviews")
     assert done.exit_code == 0, done.output
     query = "select model_id, reason, compared_with from promotions order by number desc limit 1"
@@ -180,7 +178,7 @@ def test_a_better_model_is_promoted_with_the_reason_given(
 def test_a_worse_model_is_refused_with_the_reasons_and_the_next_step(
     home: Home, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: WORSE)
+    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: hold_worse())
     refused = reviews("promote", challenger)
     assert refused.exit_code == 1
     assert "worse than the champion" in refused.stderr
@@ -195,7 +193,7 @@ def test_a_worse_model_is_refused_with_the_reasons_and_the_next_step(
 def test_a_worse_model_that_is_forced_is_promoted_and_the_refusal_is_kept(
     home: Home, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: WORSE)
+    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: hold_worse())
     assert reviews("promote", challenger, "--force", "--reason", "for a trial").exit_code == 0
     [(model_id, reason)] = ask(
         home.published, "select model_id, reason from promotions order by number desc limit 1"
@@ -266,7 +264,7 @@ def test_a_server_is_told_which_model_scores_from_now_on(
 ) -> None:
     told: list[tuple[str, str, str | None]] = []
     monkeypatch.setattr(tasks.stages.events, "emit_promoted", lambda *what: told.append(what))
-    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: BETTER)
+    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: hold_better())
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     reviews("promote", challenger, "--reason", "better")
     reviews("rollback", "--reason", "worse")

@@ -15,7 +15,7 @@ from models.training.types import EvaluationReviews
 from models.wide_lstm import ablation
 from models.wide_lstm.engine import Logits, load_window_engine, rate_paths
 from models.wide_lstm.export import export_windows
-from tests.models.test_engine import make_reviews
+from tests.support.encoded_reviews import make_reviews
 from tests.support.small_models import build_wide_at_random, make_small_variant, make_small_wide_variant
 
 pytestmark = pytest.mark.training

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from data_contracts.errors import BundleError
 from models.bundle.folder import GRAPH_FILE, is_unaltered, name_model, write_bundle
@@ -24,10 +22,10 @@ from models.lstm.export import export_lstm
 from models.tokenizer import EncodedReviews, Vocabulary
 from models.training.types import Variant
 from models.variants import find_variant, list_variants
+from tests.support.encoded_reviews import KNOWN_WORDS, encode_ids, make_reviews, predict_with_keras
 from tests.support.small_models import WORDS, make_small_variant
 
 ROOT = Path(__file__).parents[2]
-KNOWN_WORDS = 40
 WHOLE = [name for name, variant in list_variants().items() if not variant.window]
 """Variants that read the whole sequence at once; for the others see `test_window_engine`."""
 
@@ -49,27 +47,6 @@ def shake(model: Any, seed: int = 0) -> Any:
 def shrink(name: str, **changes: int) -> Variant:
     small = {"vocabulary_size": KNOWN_WORDS, "embedding_size": 4, "lstm_units": 6, "filters": 5}
     return Variant(**{**vars(find_variant(name)), **small, **changes})
-
-
-def encode_ids(reviews: Sequence[NDArray[np.int32]], length: int) -> EncodedReviews:
-    """Give ids the shape in which `encode_reviews` would have given them."""
-    counts = np.array([len(review) for review in reviews], np.int32)
-    kept = [review[-length:] if len(review) else review for review in reviews]
-    offsets = np.concatenate([[0], np.cumsum([len(review) for review in kept])]).astype(np.int64)
-    nothing = np.zeros(len(counts), np.float32)
-    return EncodedReviews(
-        np.concatenate(kept).astype(np.int32), offsets, length, counts, nothing, counts > length
-    )
-
-
-def make_reviews(counts: Sequence[int], length: int, words: int = KNOWN_WORDS) -> EncodedReviews:
-    random = np.random.default_rng(1)
-    return encode_ids([random.integers(0, words, count).astype(np.int32) for count in counts], length)
-
-
-def predict_with_keras(model: Any, encoded: EncodedReviews) -> NDArray[np.float32]:
-    scores: NDArray[np.float32] = model.predict(encoded.pad(), batch_size=256, verbose=0)[:, 0]
-    return scores
 
 
 def load_exported(model: Any) -> Engine:

@@ -1,11 +1,9 @@
 """The gate's rules: who is promoted, and why."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from data_contracts.errors import UsageError
 from models.evaluation.comparison import LENGTH_SLICES, BehaviourChange, Contest, compare_scores
@@ -20,41 +18,7 @@ from models.evaluation.gate import (
     pass_first_model,
 )
 from models.evaluation.metrics import evaluate_scores
-
-REVIEWS = 1000
-POSITIVE = np.arange(REVIEWS) % 2 == 0
-SAME_BEHAVIOUR = (
-    BehaviourChange("minimum_functionality", 100, 80, 80, 0, 0, 1.0),
-    BehaviourChange("invariance", 48, 40, 40, 0, 0, 1.0),
-    BehaviourChange("direction", 66, 50, 50, 0, 0, 1.0),
-)
-
-
-def make_scores(right_score: float, wrong: slice = slice(0, 0)) -> NDArray[np.float64]:
-    scores = np.where(POSITIVE, right_score, 1 - right_score)
-    scores[wrong] = 1 - scores[wrong]
-    return scores
-
-
-def hold_contest(
-    challenger: NDArray[np.float64], champion: NDArray[np.float64], small_slice: int = 0, **other: Any
-) -> Contest:
-    titles = [str(number // 5) for number in range(REVIEWS)]
-    slices = {
-        "first": np.arange(REVIEWS) < 200,
-        "rest": np.arange(REVIEWS) >= 200,
-        "few": np.arange(REVIEWS) < small_slice,
-    }
-    scores = compare_scores(challenger, champion, POSITIVE, titles, slices)
-    return Contest(
-        **{
-            "scores": scores,
-            "behaviour": SAME_BEHAVIOUR,
-            "challenger_seconds": 1e-4,
-            "champion_seconds": 1e-4,
-            **other,
-        }
-    )
+from tests.support.contests import POSITIVE, REVIEWS, SAME_BEHAVIOUR, hold_better, hold_contest, make_scores
 
 
 def decide(contest: Contest, mode: str = "auto") -> Decision:
@@ -65,16 +29,13 @@ def list_failed(decision: Decision) -> list[str]:
     return [check.name for check in decision.checks if not check.passed]
 
 
-BETTER = hold_contest(make_scores(0.9), make_scores(0.8))
-
-
 def test_the_first_model_is_promoted() -> None:
     decision = decide_promotion("auto", [pass_first_model()])
     assert (decision.promote, decision.reason) == (True, "the first model")
 
 
 def test_a_better_model_is_promoted_with_its_figures() -> None:
-    decision = decide(BETTER)
+    decision = decide(hold_better())
     assert decision.promote
     assert "0.1054 against 0.2231" in decision.reason
     assert list_failed(decision) == []
@@ -137,7 +98,7 @@ def test_a_loss_of_one_review_on_a_slice_is_put_down_to_chance() -> None:
 
 def test_a_model_that_fails_clearly_more_behavioural_tests_is_refused() -> None:
     lost = BehaviourChange("direction", 66, 30, 50, 22, 2, 1e-5)
-    decision = decide(replace(BETTER, behaviour=(*SAME_BEHAVIOUR[:2], lost)))
+    decision = decide(replace(hold_better(), behaviour=(*SAME_BEHAVIOUR[:2], lost)))
     assert list_failed(decision) == ["behaviour direction"]
     assert decision.reason == "passes fewer behavioural tests of the types direction (-30.3 points)"
 
@@ -150,7 +111,7 @@ def test_a_model_that_fails_clearly_more_behavioural_tests_is_refused() -> None:
     ],
 )
 def test_a_few_behavioural_tests_lost_refuse_no_one(change: BehaviourChange) -> None:
-    assert decide(replace(BETTER, behaviour=(*SAME_BEHAVIOUR[:2], change))).promote
+    assert decide(replace(hold_better(), behaviour=(*SAME_BEHAVIOUR[:2], change))).promote
 
 
 def test_a_champion_that_always_says_the_same_keeps_no_one_out_by_its_invariance() -> None:
@@ -159,19 +120,19 @@ def test_a_champion_that_always_says_the_same_keeps_no_one_out_by_its_invariance
         BehaviourChange("invariance", 48, 30, 48, 18, 0, 4e-6),
         BehaviourChange("direction", 66, 50, 0, 0, 50, 1.0),
     )
-    decision = decide(replace(BETTER, behaviour=behaviour))
+    decision = decide(replace(hold_better(), behaviour=behaviour))
     assert decision.promote
     assert any("outweighed by the other types" in check.detail for check in decision.checks)
 
 
 def test_a_model_that_costs_too_much_is_refused() -> None:
-    decision = decide(replace(BETTER, challenger_seconds=1.01e-4 * LARGEST_COST_RATIO))
+    decision = decide(replace(hold_better(), challenger_seconds=1.01e-4 * LARGEST_COST_RATIO))
     assert list_failed(decision) == ["cost"]
     assert decision.reason == "too slow: 0.001 seconds a review against 0.0001"
 
 
 def test_a_model_within_its_budget_is_not_refused_for_its_cost() -> None:
-    assert decide(replace(BETTER, challenger_seconds=0.99e-4 * LARGEST_COST_RATIO)).promote
+    assert decide(replace(hold_better(), challenger_seconds=0.99e-4 * LARGEST_COST_RATIO)).promote
 
 
 def test_every_rule_that_is_broken_is_told() -> None:
@@ -219,9 +180,10 @@ def simulate_contest(seed: int, gain: float = 0.0) -> Contest:
         "contrast": random.random(rows) < 0.8,
     }
     titles = [str(each) for each in title]
-    return replace(BETTER, scores=compare_scores(scores[0], scores[1], positive, titles, slices))
+    return replace(hold_better(), scores=compare_scores(scores[0], scores[1], positive, titles, slices))
 
 
+@pytest.mark.training  # a simulation of many trainings
 def test_chance_alone_seldom_promotes_and_seldom_refuses_for_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.evaluation.comparison.RESAMPLES", 300)
     decisions = [decide(simulate_contest(seed)) for seed in range(150)]
@@ -230,6 +192,7 @@ def test_chance_alone_seldom_promotes_and_seldom_refuses_for_a_slice(monkeypatch
     assert sum(of_slices) <= 12
 
 
+@pytest.mark.training  # a simulation of many trainings
 def test_a_model_that_is_a_little_better_everywhere_nearly_always_passes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

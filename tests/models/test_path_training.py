@@ -2,15 +2,16 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from models.wide_lstm import branch_training as path_training
-from tests.models.test_wide_training import list_equal, train
+from tests.support.wide_trainings import list_equal, train
 
 pytestmark = pytest.mark.training
 
 
 def test_the_vectors_of_every_review_are_moved_equally_far_over_all_its_windows() -> None:
+    import tensorflow as tf
+
     rising = np.random.default_rng(0).normal(size=(5, 4, 3)).astype(np.float32)
     review = np.array([0, 0, 1, 2, 2])
     rising[3:] *= 1000
@@ -21,6 +22,8 @@ def test_the_vectors_of_every_review_are_moved_equally_far_over_all_its_windows(
 
 
 def test_a_review_whose_vectors_change_nothing_stays_where_it_is() -> None:
+    import tensorflow as tf
+
     moved = path_training._scale_reviews(tf.zeros((2, 4, 3)), tf.constant([0, 1]), 2, 0.7)
     assert moved.numpy().tolist() == np.zeros((2, 4, 3)).tolist()
 

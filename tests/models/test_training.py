@@ -1,6 +1,5 @@
 """Training: repeatable, honest about its epochs, and able to learn."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -57,6 +56,8 @@ def test_a_seed_variant_gets_the_weights_that_plain_keras_code_gives(name: str) 
         row[: random.integers(0, 500)] = 0
     rows = LabelledReviews(ids, (ids[:, -1] % 2).astype(np.float32))
     ours = train_variant(find_variant(name), give_reviews(rows, rows), seed=5, epochs=1).model
+    import keras
+
     keras.utils.set_random_seed(5)
     plain = plain_keras.build(name)
     plain.fit(rows.ids, rows.positive, batch_size=64, epochs=1, verbose=0)

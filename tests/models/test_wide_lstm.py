@@ -5,7 +5,6 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -140,5 +139,7 @@ def test_the_variant_builds_the_model_that_its_recipe_fills() -> None:
     assert shapes[0] == shapes[1]
     assert built.input_shape == (None, VARIANT.sequence_length)
     assert built.output_shape == (None, 1)
+    import keras
+
     assert isinstance(built, keras.Model)
     assert built.get_layer(NGRAM_LOGIT).vocabulary_size == VARIANT.vocabulary_size

@@ -1,55 +1,25 @@
 """The recipe of the wide LSTM: repeatable, honest about its rows, able to learn, and glad of unlabelled reviews."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import models.training.fit
 from models.bundle.folder import MODEL_FILE, load_model
 from models.training.fit import train_variant
-from models.training.types import LabelledReviews, TrainedModel, Variant
+from models.training.types import LabelledReviews, TrainedModel
 from models.wide_lstm.export import export_windows
 from models.wide_lstm.layers import NGRAM_LOGIT
 from tests.support.small_models import give_reviews, make_small_wide_variant
+from tests.support.wide_trainings import ROWS, list_equal, make_praise_or_blame, train
 
 pytestmark = pytest.mark.training
-
-ROWS = 120
-PRAISE, BLAME = 1, 2
-
-
-def make_reviews(rows: int, seed: int = 0) -> LabelledReviews:
-    """Make reviews of 5 to 24 words in which one word is praise or blame."""
-    random = np.random.default_rng(seed)
-    ids = random.integers(3, 40, (rows, 24)).astype(np.int32)
-    positive = random.random(rows) < 0.5
-    for row, words in enumerate(ids):
-        count = random.integers(5, 25)
-        words[: 24 - count] = 0
-        words[24 - random.integers(1, count + 1)] = PRAISE if positive[row] else BLAME
-    return LabelledReviews(ids, positive.astype(np.float32))
-
-
-def train(
-    variant: Variant | None = None, *, rows: int = ROWS, unlabelled: int = 40, epochs: int = 1, **options: Any
-) -> TrainedModel:
-    others: NDArray[np.int32] | None = make_reviews(unlabelled, seed=2).ids if unlabelled else None
-    reviews = give_reviews(make_reviews(rows), make_reviews(60, seed=1), others)
-    given = {"seed": 0, "epochs": epochs, **options}
-    return train_variant(variant or make_small_wide_variant(), reviews, **given)
 
 
 @pytest.fixture(scope="module")
 def trained() -> TrainedModel:
     return train()
-
-
-def list_equal(one: TrainedModel, other: TrainedModel) -> list[bool]:
-    pairs = zip(one.model.get_weights(), other.model.get_weights(), strict=True)
-    return [bool(np.array_equal(first, second)) for first, second in pairs]
 
 
 def test_the_same_seed_gives_the_same_weights(trained: TrainedModel) -> None:
@@ -62,7 +32,7 @@ def test_another_seed_gives_other_weights(trained: TrainedModel) -> None:
 
 def test_what_was_trained_is_saved_and_exported_whole(trained: TrainedModel, tmp_path: Path) -> None:
     trained.model.save(tmp_path / MODEL_FILE)
-    ids = make_reviews(20, seed=4).ids
+    ids = make_praise_or_blame(20, seed=4).ids
     expected = np.asarray(trained.model(ids))
     assert np.asarray(load_model(tmp_path)(ids)).tolist() == expected.tolist()
     assert export_windows(trained.model) is not None
@@ -92,7 +62,7 @@ def test_the_fault_point_is_passed_after_every_epoch(monkeypatch: pytest.MonkeyP
 def test_training_learns_a_word_that_decides(unlabelled: int) -> None:
     variant = make_small_wide_variant(dropout=0.0, head_dropout=0.0, batch_size=8)
     found = train(variant, rows=400, unlabelled=unlabelled, epochs=3)
-    test = make_reviews(200, seed=3)
+    test = make_praise_or_blame(200, seed=3)
     scores = np.asarray(found.model(test.ids))[:, 0]
     assert ((scores > 0.5) == (test.positive > 0.5)).mean() > 0.95
 
@@ -107,13 +77,19 @@ def test_the_lstm_path_learns_without_the_ngrams() -> None:
 def test_reviews_without_a_common_ngram_are_learnt_from_by_the_lstm_alone() -> None:
     ids = np.arange(1, 9, dtype=np.int32)[:, None] * np.eye(1, 24, 23, dtype=np.int32)
     apart = LabelledReviews(ids, np.arange(8, dtype=np.float32) % 2)
-    found = train_variant(make_small_wide_variant(), give_reviews(apart, make_reviews(20)), seed=0, epochs=1)
+    found = train_variant(
+        make_small_wide_variant(), give_reviews(apart, make_praise_or_blame(20)), seed=0, epochs=1
+    )
     assert found.model.get_layer(NGRAM_LOGIT).ngrams == 1
     assert np.isfinite(np.asarray(found.model(apart.ids))).all()
 
 
 def test_inputs_stay_as_they_are() -> None:
-    reviews, validation, others = make_reviews(40), make_reviews(20, seed=1), make_reviews(10, seed=2).ids
+    reviews, validation, others = (
+        make_praise_or_blame(40),
+        make_praise_or_blame(20, seed=1),
+        make_praise_or_blame(10, seed=2).ids,
+    )
     before = [part.copy() for part in (reviews.ids, reviews.positive, validation.ids, others)]
     train_variant(make_small_wide_variant(), give_reviews(reviews, validation, others), seed=0, epochs=1)
     after = (reviews.ids, reviews.positive, validation.ids, others)

@@ -213,6 +213,17 @@ def test_there_is_one_way_into_the_champions_place(package: str) -> None:
     assert found == ({"tasks/warehouse/promotion.py"} if package == "tasks" else set())
 
 
+def test_no_module_of_tests_is_imported_by_another() -> None:
+    """What several of them need lies in `tests/support/`, or in another module without tests."""
+    assert not [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in list_modules("tests")
+        for name in re.findall(
+            r"^\s*(?:from|import) (tests\.\S*\btest_\w+)", path.read_text("utf-8"), re.MULTILINE
+        )
+    ]
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_module_says_what_it_is_for(package: str) -> None:
     assert not [

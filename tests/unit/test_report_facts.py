@@ -12,9 +12,9 @@ from data_contracts.storage.home import Home
 from tasks.report.runs import find_run
 from tasks.report.scoring_facts import ENOUGH_REVIEWS, REVIEWS_SHOWN, TEXT_CHARACTERS, find_moved
 from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
+from tests.support.failures import make_failure
 from tests.support.report_homes import NEXT_RUN, RUN, asking, change, make_run, promote, read_facts_of
 from tests.support.warehouse_parts import PartFile
-from tests.unit.test_run_page import make_failure
 
 ROWS: list[dict[str, Any]] = [
     {"review_id": f"r{number}", "movie_id": "tt1", "score": number / 10, "given_rating": float(number + 1)}

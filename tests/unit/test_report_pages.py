@@ -18,6 +18,7 @@ from tasks.report.runs import find_run
 from tasks.report.training_facts import read_training_facts
 from tasks.warehouse.model_registry import KeptDecision, keep_decision
 from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
+from tests.support.failures import make_failure
 from tests.support.report_homes import (
     HOSTILE,
     NEXT_RUN,
@@ -29,9 +30,8 @@ from tests.support.report_homes import (
     promote,
     read_facts_of,
 )
+from tests.support.run_facts import TRAINED
 from tests.support.warehouse_parts import PartFile
-from tests.unit.test_report_verdict import TRAINED
-from tests.unit.test_run_page import make_failure
 
 VOID = {"meta", "link", "br", "img", "use", "path"}
 DRIFT = """

@@ -1,19 +1,15 @@
 """Whether a run can be trusted: the sentence, its weight, and each reason."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tasks.report.runs import LoggedRun
 from tasks.report.scoring_facts import ScoringFacts
-from tasks.report.training_facts import TrainingFacts
 from tasks.report.verdict import BAD, CARE, GOOD, judge_scoring, judge_training
-from tests.support.report_homes import RUN, make_bundle_facts
+from tests.support.report_homes import make_bundle_facts
+from tests.support.run_facts import DONE, TRAINED
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-DONE = LoggedRun(RUN, "score-reviews", {}, "code", NOW, NOW, "completed", {})
 CHECK = {"boundary": "scored_reviews", "rule": "score_range", "severity": "error", "checks": 3, "passed": 3}
 DRIFT = {"model_id": "m", "measure": "score", "psi": 0.01, "threshold": 0.1, "drifted": False}
 SOUND = ScoringFacts(
@@ -40,16 +36,6 @@ SOUND = ScoringFacts(
     moved=[],
     lineage=[{"model_id": "m", "dataset": "stanford", "test_accuracy": 0.8}],
     forced=[],
-)
-TRAINED = TrainingFacts(
-    run=replace(DONE, flow="train-model"),
-    model={"model_id": "model-a"},
-    bundle=make_bundle_facts(),
-    decision="the first model",
-    promotion={"number": 1, "at": NOW, "reason": "the first model", "compared_with": None},
-    is_champion=True,
-    variants=[],
-    checks=[],
 )
 
 

@@ -1,23 +1,7 @@
 """What stands on a run's page, as text."""
 
-from data_contracts.expectations import CheckResult
 from tasks.stages.run_page import describe_broken_contract
-
-
-def make_failure(**changed: object) -> CheckResult:
-    facts = {
-        "boundary": "archive",
-        "rule": "urls_match_reviews",
-        "expectation": "expect_column_pair_values_to_be_equal",
-        "columns": "urls",
-        "severity": "error",
-        "success": False,
-        "observed": "2 | 3",
-        "expected": "as long as\nits folder",
-        "unexpected_count": 1200,
-        "unexpected_rows": (("train", "pos"), ("test", "neg")),
-    }
-    return CheckResult(**{**facts, **changed})  # type: ignore[arg-type]
+from tests.support.failures import make_failure
 
 
 def test_a_broken_contract_is_shown_with_rule_observed_expected_samples_and_next_step() -> None:

@@ -28,7 +28,7 @@ from deployments.local_server.stopping import catch_signals, drain
 from deployments.local_server.up_log import keep_saying, open_log, read_last_start
 from deployments.processes import RUN_VARIABLE, find_parents, kill_marked, list_run_processes
 from deployments.settings import PROJECT_ROOT, Settings
-from tests.unit.test_up import start_marked
+from tests.support.marked import start_marked
 
 PIPE_BYTES = 65_536
 """What a pipe holds: a process that writes more waits until someone reads."""

@@ -3,8 +3,6 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +15,10 @@ from data_contracts.storage.home import Home
 from deployments.local_server.detached import require_running, stop_running
 from deployments.local_server.running import find_running, write_running
 from deployments.local_server.up import build_environment, run_up
-from deployments.processes import MARK, find_marked, stop_marked
+from deployments.processes import find_marked, stop_marked
 from deployments.settings import Settings
 from tasks.support.locking import hold_folder
+from tests.support.marked import start_marked
 
 STUBBORN = """
 import signal, time
@@ -32,17 +31,6 @@ time.sleep(60)
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(Home(tmp_path / "home"), port=1)
-
-
-def start_marked(home: Path, code: str) -> subprocess.Popen[str]:
-    """Start a process as `reviews up` of this home would, and wait for its first word."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], env={**os.environ, MARK: str(home)}, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    with process.stdout as said:
-        assert said.readline() == "ready\n"
-    return process
 
 
 def test_our_processes_get_this_home_and_nothing_that_leads_elsewhere(settings: Settings) -> None:

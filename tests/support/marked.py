@@ -1,0 +1,19 @@
+"""Processes that bear the mark of a home."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from deployments.processes import MARK
+
+
+def start_marked(home: Path, code: str) -> subprocess.Popen[str]:
+    """Start a process as `reviews up` of this home would, and wait for its first word."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, MARK: str(home)}, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    with process.stdout as said:
+        assert said.readline() == "ready\n"
+    return process

@@ -1,0 +1,41 @@
+"""Trainings of a small wide LSTM."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.training.fit import train_variant
+from models.training.types import LabelledReviews, TrainedModel, Variant
+from tests.support.small_models import give_reviews, make_small_wide_variant
+
+ROWS = 120
+PRAISE, BLAME = 1, 2
+
+
+def make_praise_or_blame(rows: int, seed: int = 0) -> LabelledReviews:
+    """Make reviews of 5 to 24 words in which one word is praise or blame."""
+    random = np.random.default_rng(seed)
+    ids = random.integers(3, 40, (rows, 24)).astype(np.int32)
+    positive = random.random(rows) < 0.5
+    for row, words in enumerate(ids):
+        count = random.integers(5, 25)
+        words[: 24 - count] = 0
+        words[24 - random.integers(1, count + 1)] = PRAISE if positive[row] else BLAME
+    return LabelledReviews(ids, positive.astype(np.float32))
+
+
+def train(
+    variant: Variant | None = None, *, rows: int = ROWS, unlabelled: int = 40, epochs: int = 1, **options: Any
+) -> TrainedModel:
+    """Train a small wide LSTM, on `rows` reviews with a label and some without."""
+    others: NDArray[np.int32] | None = make_praise_or_blame(unlabelled, seed=2).ids if unlabelled else None
+    reviews = give_reviews(make_praise_or_blame(rows), make_praise_or_blame(60, seed=1), others)
+    given = {"seed": 0, "epochs": epochs, **options}
+    return train_variant(variant or make_small_wide_variant(), reviews, **given)
+
+
+def list_equal(one: TrainedModel, other: TrainedModel) -> list[bool]:
+    """Tell of each tensor of weights whether two models have the same."""
+    pairs = zip(one.model.get_weights(), other.model.get_weights(), strict=True)
+    return [bool(np.array_equal(first, second)) for first, second in pairs]
