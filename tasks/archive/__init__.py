@@ -1,1 +1,1 @@
-"""The Stanford archive: its download, its reader, and the reviews Parquet made of it."""
+"""The Stanford archive: its download, its reader, and the reviews Parquet files written from it."""

@@ -1,6 +1,6 @@
-"""The files of the Stanford archive as a stream: every name and size is checked first, nothing is unpacked to disk.
+"""Streams the files of the Stanford archive, a .tar.gz or .tar, without unpacking them to disk.
 
-Needs an archive in the layout of `data_contracts.archive`, packed as .tar.gz or .tar.
+The name and size of each file are checked against the layout in `data_contracts.archive` before it is read.
 """
 
 import re
@@ -32,7 +32,7 @@ from tasks.containers.streams import count_bytes, gunzip_padded, meter
 from tasks.containers.tar_files import walk_tar
 from tasks.support.refusals import refusing
 
-NEXT_STEP = "Next: fetch the archive anew, or name another one with --archive."
+NEXT_STEP = "Next: download the archive again, or name another one with --archive."
 
 URL_LISTS = {f"{split}/urls_{label}.txt": (split, label) for split, label in FOLDERS}
 _DIRECTORIES = {"", *(split for split, _ in FOLDERS), *(f"{split}/{label}" for split, label in FOLDERS)}
@@ -48,7 +48,7 @@ _OTHER_FORMATS = {
 
 @dataclass(frozen=True)
 class ReviewName:
-    """What the path of a review says: its folder, its number and its rating in stars (0: unknown)."""
+    """The parts of a review's path: its folder, its number and its rating in stars (0: unknown)."""
 
     folder: Folder
     number: int
@@ -58,12 +58,12 @@ class ReviewName:
 def read_files(
     path: Path, source: BinaryIO, update: Callable[[bytes], None], report: Callable[[int], None]
 ) -> Iterator[tuple[str, ReviewName | None, bytes]]:
-    """Give path below the root, review name (None for a URL list) and bytes of every file that is kept.
+    """Yield each review and URL list: its path below the root, its review name (None for a URL list), its bytes.
 
-    `source` is the open archive, `path` its name in errors. `update` gets the archive's own bytes, `report` their
-    number since its last call. Raises `SourceError` on anything that the layout does not foresee.
+    `source` is the open archive, `path` its name in errors. `update` is called with each block of the archive's own,
+    compressed bytes, `report` with the block's size. Raises `SourceError` on anything that the layout does not allow.
     """
-    others: set[str] = set()
+    other_names: set[str] = set()
     for entry, content in _walk(path, _unpack(path, _read_blocks(source, update, report))):
         name = _require_safe_name(path, entry)
         review = parse_review_name(name)
@@ -72,16 +72,16 @@ def read_files(
             continue
         _require_plain_file(path, entry)
         _require_size(path, entry, _find_limit(path, entry, name, review))
-        if name in others:
-            raise refuse(path, f"{entry.name!r} comes twice")
+        if name in other_names:
+            raise refuse(path, f"{entry.name!r} occurs twice")
         if review is None:
-            others.add(name)
+            other_names.add(name)
         if name not in SKIPPED_FILES:
             yield name, review, _read_whole(path, entry, content)
 
 
 def parse_review_name(path: str) -> ReviewName | None:
-    """Read a review's path below the root, such as 'train/pos/12_8.txt'; None if it is not one."""
+    """Parse a review's path below the root, such as 'train/pos/12_8.txt'; return None for any other path."""
     match = _REVIEW_PATH.fullmatch(path)
     if match is None:
         return None
@@ -91,19 +91,19 @@ def parse_review_name(path: str) -> ReviewName | None:
 
 
 def refuse(path: Path, reason: str) -> SourceError:
-    """Make the error for an archive that the layout does not foresee: its path, the reason and what to do next."""
+    """Return the error for an archive that breaks the layout: its path, the reason and the next step."""
     return SourceError(f"{path}: {reason}. {NEXT_STEP}")
 
 
 def _refuse_as(path: Path, error: FileRefusedError, where: str) -> SourceError:
-    """Make the error for what the reader of tars refused, without its advice for review files."""
+    """Return the error for a refusal by the tar reader, without that reader's next step, which is for review files."""
     return refuse(path, where + error.detail.removesuffix(f". {FILE_RULES[error.rule]}"))
 
 
 def _read_blocks(
     source: BinaryIO, update: Callable[[bytes], None], report: Callable[[int], None]
 ) -> Iterator[bytes]:
-    with refusing("file_unreadable", lambda: "the disk gave no more of it"):
+    with refusing("file_unreadable", lambda: "a block of it can't be read from disk"):
         while block := source.read(MEBIBYTE // 4):
             update(block)
             report(len(block))
@@ -111,7 +111,7 @@ def _read_blocks(
 
 
 def _unpack(path: Path, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Give the bytes of the tar, whether it is gzipped or not, and stop where they become too many."""
+    """Yield the bytes of the tar, decompressed if it is gzipped; refuse more of them than the limits allow."""
     first = next(blocks, b"")
     if not first:
         raise refuse(path, "the file is empty")
@@ -124,16 +124,16 @@ def _unpack(path: Path, blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _walk(path: Path, pieces: Iterator[bytes]) -> Iterator[tuple[tarfile.TarInfo, Iterator[bytes]]]:
-    """Give the entries of the tar with their contents; say of a file of another format what it looks like."""
+    """Yield the entries of the tar with their contents; the error for a file of another format names that format."""
     where = "it can't be read as .tar.gz or .tar: "
     try:
         first = next(pieces, b"")
-        for magic, looks in _OTHER_FORMATS.items():
+        for magic, format_name in _OTHER_FORMATS.items():
             if first.lstrip().startswith(magic):
-                raise refuse(path, f"{where}it looks like {looks}")
-        for found in walk_tar(chain([first], pieces), ContainerLimits(members=MAX_MEMBERS)):
+                raise refuse(path, f"{where}it looks like {format_name}")
+        for entry_and_content in walk_tar(chain([first], pieces), ContainerLimits(members=MAX_MEMBERS)):
             where = ""
-            yield found
+            yield entry_and_content
     except FileRefusedError as error:
         raise _refuse_as(path, error, where) from error
 
@@ -146,7 +146,7 @@ def _read_whole(path: Path, entry: tarfile.TarInfo, content: Iterator[bytes]) ->
 
 
 def _require_safe_name(path: Path, entry: tarfile.TarInfo) -> str:
-    """Give the member's path below the root, '' for the root itself."""
+    """Return the entry's path below the root, '' for the root itself; refuse a path outside the root."""
     name = entry.name.removeprefix("./")
     if name.startswith("/") or "\\" in name or ".." in name.split("/"):
         raise refuse(path, f"the name {entry.name!r} leads out of the archive")
@@ -176,7 +176,7 @@ def _require_plain_file(path: Path, entry: tarfile.TarInfo) -> None:
 
 
 def _find_limit(path: Path, entry: tarfile.TarInfo, name: str, review: ReviewName | None) -> int:
-    """Give the bytes that a file may have by its place in the layout; refuse it where it has none."""
+    """Return the most bytes that the layout allows for this file; refuse a file that has no place in the layout."""
     if review is not None:
         return MAX_REVIEW_BYTES
     if name in URL_LISTS:

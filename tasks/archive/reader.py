@@ -1,6 +1,6 @@
-"""Reads the Stanford archive into columns, folder by folder, and names the data set that it holds.
+"""Reads the Stanford archive into Arrow columns, folder by folder, and identifies the data set in it.
 
-Memory: the texts, twice while a folder is laid out in Arrow.
+All texts are in memory, and those of one folder twice while they are converted to Arrow.
 """
 
 import re
@@ -27,17 +27,17 @@ from tasks.archive.layout import URL_LISTS, read_files, refuse
 
 _TITLE_IN_URL = re.compile(rf"(?:^|/)({TITLE_ID})(?:[/?#]|$)".encode())
 
-_Review = tuple[int, bytes, str]  # As collected: rating, bytes, sha256.
+_Review = tuple[int, bytes, str]  # rating, bytes, sha256
 
 
 @dataclass(frozen=True)
 class FolderContents:
-    """One folder's reviews, sorted by review number: n reviews, m lines in its URL list."""
+    """The n reviews of one folder, sorted by review number, and the m lines of its URL list."""
 
     split: str
     label: str
     review_numbers: pa.Array
-    """[n] int32; a review's line in the URL list, from 0."""
+    """[n] int32: each review's line in the URL list, counted from 0."""
     ratings: pa.Array
     """[n] int8, in stars; 0 is unknown."""
     texts: pa.Array
@@ -50,19 +50,19 @@ class FolderContents:
 
 @dataclass(frozen=True)
 class ArchiveContents:
-    """All that is kept of an archive, its folders in the order of `FOLDERS`."""
+    """The reviews and URL lists of an archive; `folders` are in the order of `FOLDERS`."""
 
     folders: tuple[FolderContents, ...]
     content_digest: str
-    """sha256 over the sorted lines "path, tab, sha256, newline" of every review and URL list, hex."""
+    """sha256 in hex over the sorted lines "path, tab, sha256, newline" of every review and URL list."""
     source_sha256: str
-    """sha256 of the archive's own bytes, taken in the same pass, hex."""
+    """sha256 in hex of the archive file's own bytes."""
 
 
 def read_archive(path: Path, report: Callable[[int], None] = lambda amount: None) -> ArchiveContents:
-    """Read and check the archive at `path`; `report` gets the packed bytes read since its last call.
+    """Read and check the archive at `path`; `report` is called with the compressed bytes read since its last call.
 
-    Raises `SourceError`, naming file, member and rule, on anything that the layout does not foresee.
+    Raises `SourceError`, naming the file, the member and the reason, on anything that the layout does not allow.
     """
     reviews: dict[Folder, dict[int, _Review]] = {folder: {} for folder in FOLDERS}
     url_lists: dict[Folder, bytes] = {}
@@ -80,12 +80,12 @@ def read_archive(path: Path, report: Callable[[int], None] = lambda amount: None
                     reviews[review.folder][review.number] = (review.rating, data, digests[name])
     except OSError as error:
         raise refuse(path, f"the file can't be read: {error.strerror or error}") from error
-    folders = tuple(_lay_out(path, folder, reviews.pop(folder), url_lists) for folder in FOLDERS)
+    folders = tuple(_build_folder(path, folder, reviews.pop(folder), url_lists) for folder in FOLDERS)
     return ArchiveContents(folders, _digest_content(digests), source_hash.hexdigest())
 
 
 def count_folders(contents: ArchiveContents, dataset: str) -> list[FolderCount]:
-    """Count what `data_contracts.archive.check_archive` judges, one row per folder."""
+    """Count each folder's reviews, URLs and ratings, one row per folder, for `data_contracts.archive.check_archive`."""
     expected = EXPECTED_REVIEWS.get(dataset, {})
     counts = []
     for folder in contents.folders:
@@ -105,10 +105,9 @@ def count_folders(contents: ArchiveContents, dataset: str) -> list[FolderCount]:
 
 
 def resolve_provenance(contents: ArchiveContents, accept_unverified: bool = False) -> Provenance:
-    """Tell which data set an archive holds and how that is known, best proof first.
+    """Return which data set the archive holds and how that was verified: by its sha256, else by its content digest.
 
-    Raises `SourceError` where neither the archive's sha256 nor its content digest is a known one, unless the
-    archive is accepted as it is.
+    Raises `SourceError` if neither is a known one, unless `accept_unverified`.
     """
     dataset, verification = _verify(contents)
     if dataset is None and not accept_unverified:
@@ -117,7 +116,7 @@ def resolve_provenance(contents: ArchiveContents, accept_unverified: bool = Fals
             "The archive is not a known one. "
             f"Its sha256: {contents.source_sha256} (published: {PUBLISHED_SHA256}). "
             f"Its content digest: {contents.content_digest} (known: {known}). "
-            "Next: fetch the published archive, or take this one knowingly with --accept-unverified."
+            "Next: download the published archive, or accept this one with --accept-unverified."
         )
     proof = "accepted" if dataset is None else "verified"
     fingerprint = sha256(f"{contents.content_digest}\n{proof}\n{FORMAT_VERSION}\n".encode()).hexdigest()
@@ -132,7 +131,7 @@ def resolve_provenance(contents: ArchiveContents, accept_unverified: bool = Fals
 
 
 def _verify(contents: ArchiveContents) -> tuple[str | None, str]:
-    """Give the data set's name, None if it is not known, and the verification."""
+    """Return the name of the data set, None if it is unknown, and how it was verified."""
     if contents.source_sha256 == PUBLISHED_SHA256:
         return "stanford", "published"
     for dataset, digest in CONTENT_DIGESTS.items():
@@ -146,7 +145,7 @@ def _digest_content(digests: Mapping[str, str]) -> str:
     return sha256("".join(lines).encode()).hexdigest()
 
 
-def _lay_out(
+def _build_folder(
     path: Path, folder: Folder, reviews: Mapping[int, _Review], url_lists: Mapping[Folder, bytes]
 ) -> FolderContents:
     split, label = folder
@@ -170,7 +169,7 @@ def _lay_out(
 
 
 def _read_title_ids(path: Path, folder: Folder, url_list: bytes) -> list[str]:
-    """Give the title id of each line, in order."""
+    """Return the title id in each line of a URL list, in order."""
     title_ids = []
     for number, line in enumerate(url_list.removesuffix(b"\n").split(b"\n") if url_list else []):
         match = _TITLE_IN_URL.search(line.rstrip())

@@ -1,7 +1,7 @@
-"""Writes and reads the reviews Parquet: `train`, `test` and `unsup`, all three of one archive or none.
+"""Writes and reads the reviews Parquet files `train`, `test` and `unsup`; all three must come from one archive.
 
-Each file carries the same `Provenance` in its schema's metadata. They are written under temporary names and
-put in place one after the other; files that disagree count as none, so a break in between is seen.
+Each file has the same `Provenance` in its schema's metadata. All are written under temporary names, then renamed one
+after the other. If a crash comes in between, their provenances differ, and readers refuse all three.
 """
 
 import json
@@ -39,7 +39,7 @@ _STATISTICS_COLUMNS = ["split", "label", "rating", "review_number", "movie_id"]
 
 
 def build_tables(contents: ArchiveContents) -> dict[str, pa.Table]:
-    """Lay the archive out in rows of `REVIEWS_SCHEMA`, by split, sorted by label, then by review number."""
+    """Return the archive's reviews as one table of `REVIEWS_SCHEMA` per split, sorted by label and review number."""
     parts: dict[str, list[pa.Table]] = {split: [] for split in SPLITS}
     for folder in sorted(contents.folders, key=lambda folder: folder.label):
         split = name_split((folder.split, folder.label))
@@ -53,7 +53,7 @@ def write_tables(
     reviews_dir: Path,
     report: Callable[[int], None] = lambda amount: None,
 ) -> None:
-    """Write the three tables of `build_tables`; `report` gets the rows written since its last call.
+    """Write the three tables of `build_tables`; `report` is called with the rows written since its last call.
 
     Raises `SourceError` if the folder can't be written to, or if another run is writing there.
     """
@@ -69,21 +69,21 @@ def write_tables(
     except OSError as error:
         reason = error.strerror or str(error)
         raise SourceError(
-            f"{reviews_dir}: the reviews can't be written: {reason}. Next: see to its space and permissions, "
+            f"{reviews_dir}: the reviews can't be written: {reason}. Next: free space or change permissions there, "
             "then run `reviews ingest` again."
         ) from error
 
 
 def read_provenance(reviews_dir: Path) -> Provenance | None:
-    """Tell where the reviews come from; None where a file is missing or unreadable, or the three disagree."""
-    found = {_read_one_provenance(reviews_dir / f"{split}.parquet") for split in SPLITS}
-    return found.pop() if len(found) == 1 else None
+    """Return the provenance of the reviews; None if a file is missing or unreadable, or if the three differ."""
+    provenances = {_read_one_provenance(reviews_dir / f"{split}.parquet") for split in SPLITS}
+    return provenances.pop() if len(provenances) == 1 else None
 
 
 def is_up_to_date(reviews_dir: Path, source_sha256: str, accept_unverified: bool = False) -> bool:
-    """Tell whether an ingest of this source would change nothing.
+    """Return whether the reviews here already come from this source, so that an ingest would change nothing.
 
-    Reviews that were taken unverified are up to date only for a caller who accepts that too.
+    Reviews of an unverified archive count as up to date only with `accept_unverified`.
     """
     provenance = read_provenance(reviews_dir)
     if provenance is None or provenance.source_sha256 != source_sha256:
@@ -92,24 +92,24 @@ def is_up_to_date(reviews_dir: Path, source_sha256: str, accept_unverified: bool
 
 
 def read_split(reviews_dir: Path, split: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read the rows of 'train', 'test' or 'unsup' in their order, all columns or those named.
+    """Read the rows of 'train', 'test' or 'unsup' in file order: all columns, or only `columns`.
 
-    Raises `SourceError`, with the next step, where the three files are not whole and of one archive.
+    Raises `SourceError` unless all three files are complete and come from one archive.
     """
-    path = _require_whole(reviews_dir, split)
-    wanted = REVIEWS_SCHEMA.names if columns is None else list(columns)
+    path = _require_complete(reviews_dir, split)
+    names = REVIEWS_SCHEMA.names if columns is None else list(columns)
     try:
         with pq.ParquetFile(path) as file:
-            return file.read(columns=wanted).select(wanted)
+            return file.read(columns=names).select(names)
     except (OSError, pa.ArrowException) as error:
         raise SourceError(
-            f"{path}: the file is damaged ({error}). Next: remove it, run `reviews ingest`."
+            f"{path}: the file is damaged ({error}). Next: delete it, then run `reviews ingest`."
         ) from error
 
 
 def count_rows(reviews_dir: Path, split: str) -> int:
     """Count the rows of a split without reading them; raises `SourceError` as `read_split` does."""
-    return int(pq.read_metadata(_require_whole(reviews_dir, split)).num_rows)
+    return int(pq.read_metadata(_require_complete(reviews_dir, split)).num_rows)
 
 
 def _build_rows(folder: FolderContents, split: str) -> pa.Table:
@@ -160,7 +160,7 @@ def _write_file(table: pa.Table, path: Path) -> None:
         for start in range(0, max(len(table), 1), _ROW_GROUP_ROWS):
             writer.write_table(table.slice(start, _ROW_GROUP_ROWS))
             pass_fault_point("ingest: between row groups")
-    make_durable(path)  # all three are, before the first gets its name
+    make_durable(path)  # all three files are synced before the first is renamed
 
 
 def _name_file(reviews_dir: Path, split: str) -> Path:
@@ -184,15 +184,15 @@ def _read_one_provenance(path: Path) -> Provenance | None:
     return provenance if provenance.format_version == FORMAT_VERSION else None
 
 
-def _require_whole(reviews_dir: Path, split: str) -> Path:
+def _require_complete(reviews_dir: Path, split: str) -> Path:
     if split not in SPLITS:
         raise SourceError(f"There is no split {split!r}. Next: name one of {', '.join(SPLITS)}.")
     if read_provenance(reviews_dir) is None:
-        raise SourceError(f"{reviews_dir}: {_describe_lack(reviews_dir)}. Next: run `reviews ingest`.")
+        raise SourceError(f"{reviews_dir}: {_describe_gap(reviews_dir)}. Next: run `reviews ingest`.")
     return reviews_dir / f"{split}.parquet"
 
 
-def _describe_lack(reviews_dir: Path) -> str:
+def _describe_gap(reviews_dir: Path) -> str:
     missing = [f"{split}.parquet" for split in SPLITS if not (reviews_dir / f"{split}.parquet").is_file()]
     if missing:
         return f"there are no reviews here yet (missing: {', '.join(missing)})"

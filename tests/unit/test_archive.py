@@ -229,7 +229,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "a number in other digits": (lambda: _with_file("aclImdb/train/pos/١_9.txt"), "not named ID_RATING"),
     "a review that comes twice": (lambda: _with_file("aclImdb/train/pos/1_9.txt"), "repeats review number 1"),
     "a number with two ratings": (lambda: _with_file(NEW_REVIEW), "repeats review number 1"),
-    "a URL list that comes twice": (lambda: _with_file("aclImdb/test/urls_pos.txt"), "comes twice"),
+    "a URL list that comes twice": (lambda: _with_file("aclImdb/test/urls_pos.txt"), "occurs twice"),
     "a missing URL list": (
         lambda: _with(without="aclImdb/test/urls_neg.txt"),
         "'aclImdb/test/urls_neg.txt' is missing",

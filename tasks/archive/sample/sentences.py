@@ -1,8 +1,8 @@
-"""The sentences of the generated sample: frames with `{slots}`, and the filling of one frame.
+"""The sentence frames of the generated sample, with `{slots}`, and the functions that fill a frame.
 
-A frame never says by itself whether a review is good or bad: the same frames carry praise and blame, hearsay
-and verdict, and only the words that fill `{adjective}`, `{noun}`, `{does}`, `{felt}` and `{advice}` differ.
-So word counts alone do not give the verdict away; who says it, in which order, does.
+A frame is neither positive nor negative: praise and blame use the same frames and differ only in the words that fill
+`{adjective}`, `{noun}`, `{does}`, `{felt}` and `{advice}`. So word counts alone do not show the verdict of a review; it
+depends on who says what, and in which order.
 """
 
 import re
@@ -12,15 +12,15 @@ from functools import cache
 from tasks.archive.sample.words import ADJECTIVES, ADVICE, COMMON, DOES, FELT, NOUNS, split_lines
 
 Draw = Callable[[], float]
-"""Gives the next number in [0, 1) of a seeded generator; the only source of chance here."""
+"""Returns the next number in [0, 1) of a seeded generator, the only source of randomness here."""
 
-Words = Mapping[str, Sequence[str]]
-"""What may fill a slot, by the slot's name."""
+Slots = Mapping[str, Sequence[str]]
+"""Name of a slot -> the words or phrases that may fill it."""
 
 _SLOT = re.compile(r"{(\w+)}")
 
 
-# What is thought of the film, as a clause. `{opposite}` is an adjective of the other sign: negation.
+# Opinions on the film, as clauses. `{opposite}` is an adjective of the other sign, for negations.
 CLAUSES = split_lines(
     """
     {aspect_is} {adjective}
@@ -188,7 +188,7 @@ OPENINGS = split_lines(
     """
 )
 
-# What happens in the film, and what surrounds it: without an opinion, though some words look like one.
+# Sentences without an opinion, though some of their words look like one: the plot, then asides.
 PLOT = split_lines(
     """
     {hero}, a {trait} {hero_job} from {town}, finds a {state} {treasure} in a {place}.
@@ -300,8 +300,8 @@ SHORT = split_lines(
 FRAMES = {"clause": CLAUSES}
 
 
-def lay_out_opinion(sign: int, level: int) -> dict[str, Sequence[str]]:
-    """Give the words that carry an opinion: `sign` 1 (praise) or -1 (blame), `level` 0 (mild) to 2 (strong)."""
+def list_opinion_words(sign: int, level: int) -> dict[str, Sequence[str]]:
+    """Return the slots of an opinion: `sign` is 1 (praise) or -1 (blame), `level` 0 (mild) to 2 (strong)."""
     return {
         "adjective": ADJECTIVES[sign][level],
         "opposite": ADJECTIVES[-sign][level],
@@ -313,7 +313,7 @@ def lay_out_opinion(sign: int, level: int) -> dict[str, Sequence[str]]:
 
 
 def pick(choices: Sequence[str], draw: Draw) -> str:
-    """Choose one of `choices`."""
+    """Return a random one of `choices`."""
     return choices[int(draw() * len(choices))]
 
 
@@ -323,23 +323,23 @@ def _split_frame(frame: str) -> tuple[str, ...]:
     return tuple(_SLOT.split(frame))
 
 
-def fill(frame: str, words: Words, draw: Draw) -> str:
-    """Fill a frame's slots, and the slots of what fills them, from `words` and the common lists."""
+def fill(frame: str, slots: Slots, draw: Draw) -> str:
+    """Return a frame with its slots filled from `slots` or the common lists; slots in the fillings are filled too."""
     parts = list(_split_frame(frame))
     for position in range(1, len(parts), 2):
         slot = parts[position]
-        choices = words.get(slot) or COMMON.get(slot) or FRAMES[slot]
+        choices = slots.get(slot) or COMMON.get(slot) or FRAMES[slot]
         chosen = pick(choices, draw)
-        if chosen in parts:  # one more try, so that few sentences say a word twice
+        if chosen in parts:  # one more try, so that few sentences repeat a word
             chosen = pick(choices, draw)
-        parts[position] = fill(chosen, words, draw) if "{" in chosen else chosen
+        parts[position] = fill(chosen, slots, draw) if "{" in chosen else chosen
     return "".join(parts)
 
 
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOUÅ]|honest|[Hh]eir)")
 
 
-def say(frame: str, words: Words, draw: Draw) -> str:
-    """Fill a frame and write it as a sentence: capital letter, `a` or `an` as needed."""
-    sentence = _ARTICLE.sub(r"\1n ", fill(frame, words, draw))
+def make_sentence(frame: str, slots: Slots, draw: Draw) -> str:
+    """Return a filled frame as a sentence: it begins with a capital letter and has `a` or `an` as needed."""
+    sentence = _ARTICLE.sub(r"\1n ", fill(frame, slots, draw))
     return sentence[0].upper() + sentence[1:]

@@ -1,7 +1,7 @@
-"""The words of the generated sample: our own lists. Nothing here is meant to name a real film or person.
+"""The words and phrases of the generated sample. They are invented: none is meant to name a real film or person.
 
-A list of words is one string of words, a list of phrases one string with a phrase a line. Phrases may hold
-`{slots}`, which `sentences.py` fills from these same lists.
+A list of words is written as one string of words, a list of phrases as one string with a phrase on each line. Phrases
+may have `{slots}`, which `sentences.py` fills from the same lists.
 """
 
 
@@ -10,7 +10,7 @@ def _split_words(block: str) -> tuple[str, ...]:
 
 
 def split_lines(block: str) -> tuple[str, ...]:
-    """Give the lines of a block of text, without the blanks around them."""
+    """Return the lines of a block of text, without the blanks around them."""
     return tuple(line.strip() for line in block.strip().split("\n"))
 
 
@@ -199,7 +199,7 @@ ADVICE = {
     ),
 }
 
-# What a review can be about; the same words serve praise and blame.
+# Aspects of a film that a review judges; praise and blame use the same words.
 
 _SINGULAR_ASPECTS = split_lines(
     """
@@ -517,7 +517,7 @@ COMMON = {
     ),
 }
 
-# Invented names: a beginning, often a middle, and an end, joined.
+# Invented names: a beginning, a middle, which may be empty, and an end are joined.
 
 NAME_PARTS = {
     "first": (

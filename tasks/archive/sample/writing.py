@@ -1,7 +1,7 @@
-"""Writing of the sample archive: which review goes into which file, and the tar around them.
+"""Writes the sample archive: distributes the reviews to splits and files, and packs them as a .tar.gz.
 
-The content, every path and every byte in it, is the same on each machine and Python version; the packed bytes
-may differ with the zlib that packs them.
+All paths and file contents are the same on each machine and Python version; the compressed bytes may differ between
+versions of zlib.
 """
 
 import gzip
@@ -20,7 +20,7 @@ SAMPLE_COUNTS = EXPECTED_REVIEWS["sample"]
 """Reviews by split and label; each split has as many positive as negative ones."""
 _SEEDS = {"train": 1, "test": 2, "unsup": 3}
 _REPEATED_EVERY = 100
-"""Of so many test and unsup reviews one repeats a train review word for word, as in the real archive."""
+"""One in so many test and unsup reviews repeats a train review word for word, as happens in the real archive."""
 _MTIME = 1_577_836_800
 _README = """\
 This is NOT the Stanford Large Movie Review Dataset. It is a generated sample in its layout.
@@ -39,23 +39,23 @@ unsup reviews repeat a train review word for word, as happens in real collection
 
 
 def write_sample_archive(path: Path, report: Callable[[int], None] = lambda reviews: None) -> Path:
-    """Write the sample as a .tar.gz at `path`, whole or not at all, and give `path`.
+    """Write the sample as a .tar.gz to `path`, completely or not at all, and return `path`.
 
-    What stands there is replaced; folders are made as needed. `report` is told of the reviews written since
-    its last call, `sum(SAMPLE_COUNTS.values())` in all. A path that can't be written is a `SourceError`.
+    A file there is replaced; missing folders are created. `report` is called with the number of reviews written since
+    its last call, `sum(SAMPLE_COUNTS.values())` in all. Raises `SourceError` if `path` can't be written.
     """
     try:
         with write_whole(path) as building:
             _write_tar(building, _list_members(_make_folders()), report)
     except OSError as error:
         raise SourceError(
-            f"{path}: the sample archive can't be written ({error.strerror}). Free the space or name another place."
+            f"{path}: the sample archive can't be written ({error.strerror}). Next: free space, or name another path."
         ) from error
     return path
 
 
 def _make_folders() -> dict[tuple[str, str], list[Review]]:
-    """Make every review, by split and label, in the order of their review numbers."""
+    """Return all reviews by split and label, in the order of their review numbers."""
     names_seen: set[str] = set()
     train = list(make_reviews(_SEEDS["train"], 1, SAMPLE_COUNTS["train", "pos"], names_seen))
     test = list(make_reviews(_SEEDS["test"], 2_001, SAMPLE_COUNTS["test", "pos"], names_seen))
@@ -71,7 +71,10 @@ def _make_folders() -> dict[tuple[str, str], list[Review]]:
 
 
 def _repeat_some(reviews: Sequence[Review], earlier: Sequence[Review]) -> list[Review]:
-    """Give some reviews the text of an earlier one with the same rating that does not name its title."""
+    """Replace the text of every `_REPEATED_EVERY`th review by that of an earlier one.
+
+    The earlier review has the same rating, and its text does not name its title.
+    """
     reusable = {
         rating: [
             review.text
@@ -89,7 +92,7 @@ def _repeat_some(reviews: Sequence[Review], earlier: Sequence[Review]) -> list[R
 
 
 def _list_members(folders: Mapping[tuple[str, str], Sequence[Review]]) -> Iterator[tuple[str, str]]:
-    """List path and text of every file, in the order of the published archive; a path with `/` is a folder."""
+    """Yield path and text of every file in the published order; a path that ends with `/` is a folder."""
     yield f"{ROOT}/", ""
     yield f"{ROOT}/README", _README
     for split in ("test", "train"):
