@@ -28,7 +28,7 @@ from data_contracts.archive import (
 from data_contracts.errors import FileRefusedError, SourceError
 from data_contracts.review_files import FILE_RULES
 from tasks.containers.members import ContainerLimits
-from tasks.containers.streams import count_bytes, gunzip_padded, meter
+from tasks.containers.streams import gunzip_padded, limit_bytes, meter
 from tasks.containers.tar_files import walk_tar
 from tasks.support.refusals import refusing
 
@@ -119,7 +119,7 @@ def _unpack(path: Path, blocks: Iterator[bytes]) -> Iterator[bytes]:
     allowed = max(UNSUSPECTED_BYTES, MAX_COMPRESSION_RATIO * path.stat().st_size)
     return meter(
         gunzip_padded(pieces) if first.startswith(b"\x1f\x8b") else pieces,
-        count_bytes(min(MAX_TOTAL_BYTES, allowed), "it"),
+        limit_bytes(min(MAX_TOTAL_BYTES, allowed), "it"),
     )
 
 

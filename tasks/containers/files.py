@@ -1,4 +1,4 @@
-"""Opens review files, plain, compressed or in a zip or tar, as streams of their members."""
+"""Opens a review file, plain, compressed, zip or tar, as a stream of members."""
 
 import stat
 from collections.abc import Iterator
@@ -9,50 +9,49 @@ from tasks.containers.formats import ARCHIVES, MAGIC_BYTES, UNKNOWN, format_of, 
 from tasks.containers.members import (
     ContainerLimits,
     Member,
-    begin_member,
-    limit_member,
-    show_name,
+    check_first_bytes,
+    limit_member_bytes,
+    to_storable,
     unpack,
 )
-from tasks.containers.streams import count_bytes, open_file, read_chunks
+from tasks.containers.streams import limit_bytes, open_file, read_chunks
 from tasks.containers.tar_files import iterate_tar
 from tasks.containers.zip_files import iterate_zip
 from tasks.support.refusals import refusal, refusing
 
 
 def open_members(path: Path, limits: ContainerLimits, root: Path | None = None) -> Iterator[Member]:
-    """Give the review files that `path` holds, in order: itself, or the members of the zip or tar.
+    """Yield the review files in `path`, in order: the members of a zip or tar, else the file itself.
 
-    No link is followed below the folder `root`, by default the file's own.
-
-    Folders, hidden members and __MACOSX are skipped. Raises `FileRefusedError`, possibly after some
-    members, on anything else that is no review file and on unsafe, damaged or oversized containers.
+    Below the folder `root`, by default the file's own, no link is followed. Folders, hidden members and __MACOSX are
+    skipped. Raises `FileRefusedError`, possibly after some members, if any other member is not a review file, or if the
+    container is unsafe, damaged or too large.
     """
     format_name = format_of(path)
     if format_name == UNKNOWN:
-        raise refusal("format_unknown", f"'{show_name(path.name)}' has no known ending")
+        raise refusal("format_unknown", f"'{to_storable(path.name)}' has no known ending")
     size = measure_file(path)
-    spend = count_bytes(
+    guard = limit_bytes(
         min(limits.total_bytes, max(limits.unsuspected_bytes, limits.ratio * size)), "the file"
     )
     limits = replace(limits, members=min(limits.members, limits.count_rows(size)))
     base, compression = split_format(format_name)
     with open_file(path, root) as file:
-        with refusing("file_unreadable", lambda: "the disk does not give its first bytes"):
+        with refusing("file_unreadable", lambda: "its first bytes can't be read from disk"):
             head = file.peek(MAGIC_BYTES)
         require_content(compression or base, head)
         if format_name == "zip":
-            yield from iterate_zip(file, limits, spend)
+            yield from iterate_zip(file, limits, guard)
         elif format_name in ARCHIVES:
-            chunks = unpack(read_chunks(file, size), compression, spend)
-            yield from iterate_tar(chunks, limits, spend)
+            chunks = unpack(read_chunks(file, size), compression, guard)
+            yield from iterate_tar(chunks, limits, guard)
         else:
-            chunks = unpack(read_chunks(file, size), compression, spend, limit_member(limits))
-            yield begin_member(Member(None, base, chunks, path.name, None if compression else file))
+            chunks = unpack(read_chunks(file, size), compression, guard, limit_member_bytes(limits))
+            yield check_first_bytes(Member(None, base, chunks, path.name, None if compression else file))
 
 
 def measure_file(path: Path) -> int:
-    """Give the size in bytes of what is to be opened; a pipe would block, a link may lead anywhere."""
+    """Return the size of a regular file in bytes; refuse links, other kinds of file, and empty or missing files."""
     with refusing("file_unreadable", lambda: "the file is not there, or its folder can't be read"):
         status = path.lstat()
     if stat.S_ISLNK(status.st_mode):

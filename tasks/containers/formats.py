@@ -1,4 +1,4 @@
-"""Which format a review file has: its name decides, its first bytes may contradict."""
+"""Finds the format of a review file by its name, and refuses content whose first bytes contradict it."""
 
 from pathlib import Path, PurePosixPath
 
@@ -15,13 +15,13 @@ FORMATS = {
     ".zip": "zip",
     ".tar": "tar",
 }
-"""Format by the ending of a name, in lower case."""
+"""Ending of a name, in lower case -> format."""
 
 COMPRESSIONS = {".gz": "gz", ".zst": "zst"}
 ARCHIVES = {"zip", "tar", "tar.gz", "tar.zst"}
 UNKNOWN = "unknown"
 
-# With archives that are not read, so that one inside another is called what it is.
+# Formats that are not read are here too, so that such a member is refused as an archive, not as an unknown format.
 _ARCHIVE_SUFFIXES = {".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".7z", ".rar", ".jar", ".xlsx"}
 
 _MAGIC = {
@@ -42,9 +42,9 @@ _OWN_MAGIC = {"gz": {"gzip"}, "zst": {"zstd"}, "zip": {"zip"}, "parquet": {"parq
 
 
 def format_of(path: Path | PurePosixPath) -> str:
-    """Name the format of a file or member by its name: 'csv', 'tar', ..., with '.gz' or '.zst' as found.
+    """Return the format of a file or member by its name: 'csv', 'tar', ..., with '.gz' or '.zst' if compressed.
 
-    Upper and lower case are the same; '.tgz' is 'tar.gz'. 'unknown' where the name says nothing known.
+    Case does not matter; '.tgz' is 'tar.gz'. Returns 'unknown' for any other ending.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".tgz"]:
@@ -60,13 +60,13 @@ def format_of(path: Path | PurePosixPath) -> str:
 
 
 def split_format(format_name: str) -> tuple[str, str | None]:
-    """Split 'csv.gz' into 'csv' and 'gz'; the second is None where nothing is compressed."""
+    """Split 'csv.gz' into 'csv' and 'gz'; the second is None if the format has no compression."""
     base, _, compression = format_name.partition(".")
     return base, compression or None
 
 
 def is_archive(path: PurePosixPath) -> bool:
-    """Tell whether a member's name is that of an archive, of a kind that is read or of another."""
+    """Return whether a member's name is that of an archive, whether or not its format can be read."""
     return not _ARCHIVE_SUFFIXES.isdisjoint(suffix.lower() for suffix in path.suffixes[-2:])
 
 

@@ -1,7 +1,7 @@
-"""Streams of byte chunks: read from disk, decompressed, counted against a limit, or held where they must be.
+"""Iterators of byte chunks: read from disk, decompressed, counted against a limit, or held as a seekable file.
 
-Everything is an iterator of chunks, so memory does not grow with a file's size. Gzip may have several members
-and zstd several frames; whatever follows the last one, zeros too, refuses the file.
+Only a chunk is in memory at a time, so memory does not grow with a file's size. Gzip data may have several members and
+zstd data several frames; a file with any other bytes after the last one, zeros too, is refused.
 """
 
 import io
@@ -26,34 +26,34 @@ _CODECS = {"gz": "gzip", "zst": "zstd"}
 
 
 def open_file(path: Path, root: Path | None = None) -> io.BufferedReader:
-    """Open a file of the disk, following no link below `root`; raises `FileRefusedError` (file_unreadable)."""
+    """Open a file for reading, following no link below `root`; raises `FileRefusedError` (file_unreadable)."""
     with refusing("file_unreadable", lambda: "the file can't be opened"):
         return open_regular(path, root)
 
 
 def read_chunks(file: IO[bytes], size: int) -> Iterator[bytes]:
-    """Give the first `size` bytes of a file, which may grow meanwhile; raises `FileRefusedError` (file_unreadable)."""
+    """Yield the first `size` bytes of a file, which may be growing; raises `FileRefusedError` (file_unreadable)."""
     done = 0
-    with refusing("file_unreadable", lambda: f"the disk gave no more after {done:,} bytes"):
+    with refusing("file_unreadable", lambda: f"it can't be read from disk after {done:,} bytes"):
         while chunk := file.read(min(CHUNK_BYTES, size - done)):
             done += len(chunk)
             yield chunk
 
 
 def decompress(chunks: Iterator[bytes], compression: str) -> Iterator[bytes]:
-    """Undo 'gz' or 'zst' and check its checksums; raises `FileRefusedError` (compression_broken)."""
+    """Decompress 'gz' or 'zst' data and check its checksums; raises `FileRefusedError` (compression_broken)."""
     codec, done = _CODECS[compression], 0
     with refusing(
         "compression_broken", lambda: f"the {codec} data is not valid somewhere after {done:,} unpacked bytes"
     ):
-        stream = pa.CompressedInputStream(pa.PythonFile(open_stream(chunks), mode="r"), codec)
+        stream = pa.CompressedInputStream(pa.PythonFile(wrap_chunks(chunks), mode="r"), codec)
         while chunk := stream.read(CHUNK_BYTES):
             done += len(chunk)
             yield chunk
 
 
 def gunzip_padded(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Undo gzip as `decompress` does, but let zeros follow: some tapes and mirrors pad a file with them."""
+    """Decompress gzip data that may be padded with zeros, as by some tapes and mirrors; else like `decompress`."""
     unzip, packed = zlib.decompressobj(wbits=31), 0
     with refusing(
         "compression_broken", lambda: f"the gzip data is damaged within its first {packed:,} bytes"
@@ -74,48 +74,51 @@ def gunzip_padded(chunks: Iterator[bytes]) -> Iterator[bytes]:
         raise refusal("compression_broken", f"the gzip data is cut off after {packed:,} bytes")
 
 
-def count_bytes(allowed: int, what: str) -> Callable[[int], None]:
-    """Make the function that is told of unpacked bytes and refuses (bomb_suspected) too many of them."""
-    used = 0
+def limit_bytes(allowed: int, what: str) -> Callable[[int], None]:
+    """Return a guard to call with each number of unpacked bytes; it raises `bomb_suspected` above `allowed` bytes.
 
-    def spend(amount: int) -> None:
-        nonlocal used
-        used += amount
-        if used > allowed:
+    `what` names the file in the message.
+    """
+    total = 0
+
+    def guard(amount: int) -> None:
+        nonlocal total
+        total += amount
+        if total > allowed:
             raise refusal("bomb_suspected", f"{what} unpacks to more than {allowed:,} bytes, the limit here")
 
-    return spend
+    return guard
 
 
-def meter(chunks: Iterator[bytes], *spends: Callable[[int], None]) -> Iterator[bytes]:
-    """Pass chunks on and tell each of `spends` how many bytes they are."""
+def meter(chunks: Iterator[bytes], *guards: Callable[[int], None]) -> Iterator[bytes]:
+    """Yield the chunks; call each guard with the size of a chunk before it is yielded."""
     for chunk in chunks:
-        for spend in spends:
-            spend(len(chunk))
+        for guard in guards:
+            guard(len(chunk))
         yield chunk
 
 
-def open_stream(chunks: Iterator[bytes]) -> io.RawIOBase:
-    """Make chunks into the binary file that a library asks for; it can't go back, and may read short."""
+def wrap_chunks(chunks: Iterator[bytes]) -> io.RawIOBase:
+    """Return chunks as a binary file for Arrow; it can't seek, and may read fewer bytes than asked for."""
     return _ChunkFile(chunks)
 
 
 @contextmanager
-def hold(chunks: Iterator[bytes]) -> Iterator[IO[bytes]]:
-    """Hold a whole content as a file that can go back: in memory up to `HELD_IN_MEMORY_BYTES`, then on disk.
+def hold_content(chunks: Iterator[bytes]) -> Iterator[IO[bytes]]:
+    """Copy all chunks into a seekable file: in memory up to `HELD_IN_MEMORY_BYTES`, beyond that on disk.
 
-    The file on disk has no name and vanishes when it is closed, or with the process.
+    The file on disk has no name; it is deleted when it is closed or the process ends.
     """
     with tempfile.SpooledTemporaryFile(HELD_IN_MEMORY_BYTES) as held:
         for chunk in chunks:
-            with refusing("file_unreadable", lambda: "there is no room to hold it while it is read"):
+            with refusing("file_unreadable", lambda: "there is no space for a temporary copy of it"):
                 held.write(chunk)
         held.seek(0)
         yield held
 
 
 class _ChunkFile(io.RawIOBase):
-    """What Arrow and tarfile want, a file, over chunks that come only once."""
+    """A file over an iterator of chunks: it can be read once, from start to end."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         super().__init__()
@@ -124,11 +127,11 @@ class _ChunkFile(io.RawIOBase):
         self._used = 0
 
     def readable(self) -> bool:
-        """Say so to the library that asks."""
+        """Return True: the file can be read."""
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Give what is left of the present chunk, at most `size` bytes; nothing at the end."""
+        """Return the rest of the present chunk, at most `size` bytes; b"" at the end."""
         while self._used == len(self._chunk):
             chunk = next(self._chunks, None)
             if chunk is None:
@@ -143,7 +146,7 @@ class _ChunkFile(io.RawIOBase):
 def group_items(
     items: Iterable[Item], size_of: Callable[[Item], int], most: int, most_bytes: int
 ) -> Iterator[list[Item]]:
-    """Put items together in order: `most` of them at most, and no more bytes than `most_bytes` and one item."""
+    """Yield the items in order in groups; a group is full at `most` items or at `most_bytes` bytes."""
     group: list[Item] = []
     size = 0
     for item in items:

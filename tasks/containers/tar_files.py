@@ -1,7 +1,7 @@
-"""Walks through a tar: it must have its end mark, and nothing but zeros after it.
+"""Reads a tar as a stream; it must have its end mark, with nothing but zeros after it.
 
-Its headers are a stranger's: one that Python's tarfile would take hours or all memory for is refused before it is
-read. Of members with the same name each is read.
+The sender of a file is not trusted: a header that would cost Python's tarfile hours or all memory is refused before
+tarfile reads it. If several members have the same name, each is read.
 """
 
 import re
@@ -12,12 +12,12 @@ from typing import Any
 from data_contracts.errors import FileRefusedError
 from tasks.containers.members import (
     ContainerLimits,
+    Guard,
     Member,
-    Spend,
-    count_members,
-    is_wanted,
+    is_visible,
+    limit_members,
     open_member,
-    show_name,
+    to_storable,
 )
 from tasks.containers.streams import CHUNK_BYTES
 from tasks.support.refusals import refusal, refusing
@@ -33,12 +33,12 @@ _MAX_TAR_HEADER_BYTES = 1 << 20
 _MAX_GLOBAL_RECORDS = 100
 _RECORD = re.compile(rb"([0-9]{1,7}) ([^=\n]+)=")
 _MANY_DIGITS = re.compile(rb"[0-9]{256}")
-"""More than a file's name can have."""
+"""A file name has at most 255 characters, so it can't match."""
 _LINE_FEED = 0x0A
 
 
 class _ForwardFile:
-    """The file that tarfile needs, over chunks that come only once: it never goes back."""
+    """A file for tarfile over an iterator of chunks: it can only be read forward."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
@@ -50,7 +50,7 @@ class _ForwardFile:
         return self._position
 
     def seek(self, offset: int) -> None:
-        """Go forward to `offset`, or to the end if that comes first."""
+        """Skip forward to `offset`, or to the end if that comes first."""
         if offset < self._position:
             raise tarfile.ReadError("a member that begins before the end of the one before it")
         while offset - self._position > len(self._chunk) - self._used:
@@ -62,30 +62,30 @@ class _ForwardFile:
         self._position = offset
 
     def peek(self, size: int) -> bytes:
-        """Give the next `size` bytes, fewer at the end, and stay before them."""
+        """Return the next `size` bytes, fewer at the end, without moving on."""
         while len(self._chunk) - self._used < size and (more := next(self._chunks, b"")):
             self._chunk, self._used = self._chunk[self._used :] + more, 0
         return self._chunk[self._used : self._used + size]
 
     def read(self, size: int) -> bytes:
-        """Read `size` bytes, fewer at the end."""
+        """Read and return `size` bytes, fewer at the end."""
         data = self.peek(size)
         self._used += len(data)
         self._position += len(data)
         return data
 
     def drain(self) -> Iterator[bytes]:
-        """Give all that is left."""
+        """Yield all bytes that are left."""
         yield self._chunk[self._used :]
         yield from self._chunks
 
 
 class _StrictTarInfo(tarfile.TarInfo):
-    """Refuses a header that is damaged, cut off or oversized, which tarfile alone would take for the end."""
+    """Refuses damaged, truncated or oversized headers, some of which tarfile would take for the end of the tar."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_StrictTarInfo":
-        """Read one header block of 512 bytes."""
+        """Parse one header block of 512 bytes."""
         try:
             info = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
@@ -101,7 +101,7 @@ class _StrictTarInfo(tarfile.TarInfo):
         return info
 
     def _proc_pax(self, archive: Any) -> tarfile.TarInfo:
-        """Check the records of a further header before tarfile reads them."""
+        """Check the records of an extended (pax) header before tarfile reads them."""
         data = archive.fileobj.peek(self.size)
         _require_records(data.rstrip(b"\0"))
         if len(archive.pax_headers) > _MAX_GLOBAL_RECORDS:
@@ -112,51 +112,51 @@ class _StrictTarInfo(tarfile.TarInfo):
 
 
 def _require_records(data: bytes) -> None:
-    """Refuse a further header that is not one `LENGTH KEY=VALUE` after the other, or that is of a sparse file.
+    """Refuse an extended header that belongs to a sparse file, or is not a sequence of records `LENGTH KEY=VALUE`.
 
-    Where records overlap, or have many digits, tarfile takes time by the square of the header's size.
+    On overlapping records and numbers of many digits, tarfile's time grows with the square of the header's size.
     """
     start = 0
     while start < len(data):
         record = _RECORD.match(data, start)
         stop = start + int(record[1]) if record else 0
         if record is None or not record.end() < stop <= len(data) or data[stop - 1] != _LINE_FEED:
-            raise refusal("archive_broken", "a further header of the tar is damaged")
+            raise refusal("archive_broken", "an extended header of the tar is damaged")
         if record[2].startswith(b"GNU.sparse."):
             raise _refuse_kind("a member")
         start = stop
     if _MANY_DIGITS.search(data):
-        raise refusal("bomb_suspected", "a further header of the tar has a number of more than 255 digits")
+        raise refusal("bomb_suspected", "an extended header of the tar has a number of more than 255 digits")
 
 
 def _refuse_kind(name: str) -> FileRefusedError:
-    return refusal("member_not_a_file", f"'{show_name(name)}' is a link, a device or a sparse file")
+    return refusal("member_not_a_file", f"'{to_storable(name)}' is a link, a device or a sparse file")
 
 
-def iterate_tar(chunks: Iterator[bytes], limits: ContainerLimits, spend: Spend) -> Iterator[Member]:
-    """Give the members of a tar that are review files; `spend` counts the bytes that they unpack to."""
-    found = False
+def iterate_tar(chunks: Iterator[bytes], limits: ContainerLimits, guard: Guard) -> Iterator[Member]:
+    """Yield the review files of a tar; `guard` is called with the bytes of compressed members as they are unpacked."""
+    is_empty = True
     for info, content in walk_tar(chunks, limits):
-        if _is_tar_member(info):
-            found = True
-            yield open_member(info.name, info.size, content, limits, spend)
-    if not found:
+        if _is_review_file(info):
+            is_empty = False
+            yield open_member(info.name, info.size, content, limits, guard)
+    if is_empty:
         raise refusal("archive_empty", "no entry of the tar is a review file")
 
 
 def walk_tar(
     chunks: Iterator[bytes], limits: ContainerLimits
 ) -> Iterator[tuple[tarfile.TarInfo, Iterator[bytes]]]:
-    """Give each entry of a tar and its content, which can be taken until the next entry is.
+    """Yield each entry of a tar with its content, which must be read before the next entry is.
 
-    Raises `FileRefusedError`: archive_broken, bomb_suspected, member_not_a_file (for sparse files alone).
+    Raises `FileRefusedError`: archive_broken, bomb_suspected, member_not_a_file (only for sparse files).
     """
-    count, stream = count_members(limits), _ForwardFile(chunks)
+    count, stream = limit_members(limits), _ForwardFile(chunks)
     with refusing("archive_broken", lambda: "the tar is damaged or cut off"):
         archive = tarfile.TarFile(fileobj=stream, tarinfo=_StrictTarInfo)  # type: ignore[arg-type]
         while (info := archive.next()) is not None:
             count(1)
-            # It remembers every member: memory would grow with their number.
+            # tarfile keeps every member: memory would grow with their number.
             archive.members.clear()  # type: ignore[attr-defined]
             yield info, _read_content(stream, info.size)
         # This checks the last checksum of a .tar.gz, too.
@@ -173,9 +173,9 @@ def _read_content(stream: _ForwardFile, left: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _is_tar_member(info: tarfile.TarInfo) -> bool:
-    """Refuse what may not be in a tar, and tell whether this member is one that is read."""
-    wanted = is_wanted(info.name)
+def _is_review_file(info: tarfile.TarInfo) -> bool:
+    """Return False for folders and hidden members; refuse links, devices, sparse files and unsafe names."""
+    visible = is_visible(info.name)
     if not info.isdir() and (not info.isreg() or info.issparse()):
         raise _refuse_kind(info.name)
-    return wanted and not info.isdir()
+    return visible and not info.isdir()

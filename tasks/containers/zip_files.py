@@ -1,6 +1,7 @@
-"""Walks through a zip: its methods are stored and deflate alone, and its members may not overlap.
+"""Reads a zip; only the methods stored and deflate are allowed, and its members may not overlap.
 
-Of members that overlap, a few bytes would be read a thousand times. Of members with the same name each is read.
+With overlapping members, a few bytes could be read a thousand times. If several members have the same name, each is
+read.
 """
 
 import io
@@ -12,13 +13,13 @@ from typing import IO
 from tasks.containers.members import (
     NAME_SHOWN,
     ContainerLimits,
+    Guard,
     Member,
-    Spend,
-    count_members,
-    is_wanted,
+    is_visible,
+    limit_members,
     naming_member,
     open_member,
-    show_name,
+    to_storable,
 )
 from tasks.containers.streams import CHUNK_BYTES
 from tasks.support.refusals import refusal, refusing
@@ -29,26 +30,29 @@ _ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
 
 
 class _ZipSource(io.RawIOBase):
-    """What zipfile reads from: refuses a list of members that would fill the memory before it is looked at."""
+    """The file that zipfile reads from; it refuses a list of members that would fill the memory before it is read."""
 
-    def __init__(self, file: IO[bytes], count: Spend) -> None:
+    def __init__(self, file: IO[bytes], count: Guard) -> None:
         super().__init__()
         self._file, self._count = file, count
 
     def seekable(self) -> bool:
-        """Say so to zipfile."""
+        """Return True: the file can seek."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go where zipfile asks."""
+        """Move to a position and return it."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """Tell the place."""
+        """Return the position."""
         return self._file.tell()
 
     def read(self, size: int = -1) -> bytes:
-        """Read as asked; only the list of members is more than a chunk, and is asked for in one piece."""
+        """Read `size` bytes; refuse a list of members that is too large or has too many members.
+
+        zipfile reads the list of members at once; all its other reads are small.
+        """
         if size > _MAX_ZIP_LIST_BYTES:
             raise refusal("bomb_suspected", f"the zip's list of members claims {size:,} bytes")
         data = self._file.read(size)
@@ -57,51 +61,51 @@ class _ZipSource(io.RawIOBase):
         return data
 
 
-def iterate_zip(file: IO[bytes], limits: ContainerLimits, spend: Spend) -> Iterator[Member]:
-    """Give the members of a zip that are review files; `spend` counts the bytes that they unpack to."""
+def iterate_zip(file: IO[bytes], limits: ContainerLimits, guard: Guard) -> Iterator[Member]:
+    """Yield the review files of a zip; `guard` is called with the bytes that they unpack to."""
     with refusing("archive_broken", lambda: "the zip's list of members can't be read"):
-        archive = zipfile.ZipFile(_ZipSource(file, count_members(limits)))
+        archive = zipfile.ZipFile(_ZipSource(file, limit_members(limits)))
     infos = archive.infolist()
-    _require_apart(archive)
-    wanted = [info for info in infos if _is_zip_member(info)]
-    if not wanted:
+    _require_no_overlap(archive)
+    review_files = [info for info in infos if _is_review_file(info)]
+    if not review_files:
         raise refusal("archive_empty", f"none of its {len(infos):,} entries is a review file")
-    # zipfile gives no more bytes than a member's stated size, so the stated sizes are the ones to judge.
-    spend(sum(info.file_size for info in wanted))
-    for info in wanted:
-        chunks = _read_zip_member(archive, info)
-        yield open_member(info.filename, info.file_size, chunks, limits, spend)
+    # zipfile returns no more bytes than a member's stated size, so the stated sizes can be checked beforehand.
+    guard(sum(info.file_size for info in review_files))
+    for info in review_files:
+        chunks = _read_content(archive, info)
+        yield open_member(info.filename, info.file_size, chunks, limits, guard)
 
 
-def _require_apart(archive: zipfile.ZipFile) -> None:
-    """Refuse a zip of which one part is the content of several members, or of the list of members too."""
+def _require_no_overlap(archive: zipfile.ZipFile) -> None:
+    """Refuse a zip in which a member overlaps another one or the list of members."""
     end = archive.start_dir
     for info in sorted(archive.infolist(), key=lambda info: info.header_offset, reverse=True):
         if info.header_offset + zipfile.sizeFileHeader + info.compress_size > end:  # type: ignore[attr-defined]
-            name = show_name(info.filename)[:NAME_SHOWN]
+            name = to_storable(info.filename)[:NAME_SHOWN]
             raise refusal("bomb_suspected", f"the member '{name}' overlaps another, or the list of members")
         end = info.header_offset
 
 
-def _is_zip_member(info: zipfile.ZipInfo) -> bool:
-    """Refuse what may not be in a zip, and tell whether this member is one that is read."""
-    wanted = is_wanted(info.filename)
-    with naming_member(show_name(info.filename)):
+def _is_review_file(info: zipfile.ZipInfo) -> bool:
+    """Return False for folders and hidden members; refuse links, devices, encrypted members and other methods."""
+    visible = is_visible(info.filename)
+    with naming_member(to_storable(info.filename)):
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise refusal("member_not_a_file", "it is a link or a device")
-        if info.is_dir() or not wanted:
+        if info.is_dir() or not visible:
             return False
         if info.flag_bits & _ENCRYPTED_FLAGS:
             raise refusal("archive_encrypted", "it is encrypted")
         if info.compress_type not in _ZIP_METHODS:
             raise refusal(
-                "archive_broken", f"it is packed by method {info.compress_type}, not stored or deflate"
+                "archive_broken", f"its compression method is {info.compress_type}, not stored or deflate"
             )
     return True
 
 
-def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Give a member's content; its checksum and its size are checked at the end."""
+def _read_content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Yield a member's content; check its checksum and its size at the end."""
     done = 0
     with (
         refusing("archive_broken", lambda: f"its data is damaged or cut off somewhere after {done:,} bytes"),

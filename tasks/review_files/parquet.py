@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tasks.containers.members import require_rows
-from tasks.containers.streams import count_bytes, group_items
+from tasks.containers.streams import group_items, limit_bytes
 from tasks.review_files.columns import Columns, FoundRows, find_rows, require_text, select_columns
 from tasks.review_files.encodings import decode_column
 from tasks.review_files.options import ReadOptions
@@ -98,7 +98,7 @@ def _read_batches(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterat
 def _decode_rows(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterator[pa.RecordBatch]:
     limits, metadata = options.limits, parquet.metadata
     allowed = max(limits.unsuspected_bytes, limits.ratio * file.seek(0, io.SEEK_END))
-    spend = count_bytes(min(limits.member_bytes, allowed), "the Parquet file")
+    spend = limit_bytes(min(limits.member_bytes, allowed), "the Parquet file")
     # Columns are named by their places, since two may have one name.
     packed = _open_parquet(file, metadata, range(metadata.num_columns))
     for group in range(metadata.num_row_groups):

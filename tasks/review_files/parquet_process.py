@@ -32,7 +32,7 @@ import pyarrow as pa
 from data_contracts.errors import FileRefusedError, ReviewsError
 from data_contracts.review_files import READ_SCHEMA
 from tasks.containers.members import ContainerLimits, Member
-from tasks.containers.streams import count_bytes, hold, meter
+from tasks.containers.streams import hold_content, limit_bytes, meter
 from tasks.review_files.columns import lay_out_rows
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.parquet import read_parquet
@@ -74,8 +74,8 @@ def _open_seekable(member: Member, options: ReadOptions) -> Iterator[IO[bytes]]:
         member.on_disk.seek(0)
         yield member.on_disk
         return
-    spend = count_bytes(options.limits.held_bytes, "a Parquet file that must be held whole")
-    with hold(meter(member.chunks, spend)) as file:
+    spend = limit_bytes(options.limits.held_bytes, "a Parquet file that must be held whole")
+    with hold_content(meter(member.chunks, spend)) as file:
         yield file
 
 

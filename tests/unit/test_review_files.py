@@ -343,7 +343,7 @@ def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
 ) -> None:
     decoded: list[int] = []
     monkeypatch.setattr(parquet, "DECODED_BYTES", 1 << 20)
-    monkeypatch.setattr(parquet, "count_bytes", lambda allowed, what: decoded.append)
+    monkeypatch.setattr(parquet, "limit_bytes", lambda allowed, what: decoded.append)
     texts = pa.array(["A good film."] * len(column))
     data = write_parquet(
         pa.Table.from_arrays([texts, column, column], ["text", "more", "more"]),
