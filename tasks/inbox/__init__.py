@@ -1,1 +1,1 @@
-"""Source files in folders that others write to: finding, identifying and opening them."""
+"""Source files in folders that other programs write to: how they are found, identified and opened."""

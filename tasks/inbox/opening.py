@@ -1,8 +1,7 @@
-"""Opens files of folders that others write to: no link is followed, nothing that could block is opened.
+"""Opens files in folders that other programs write to: follows no link, and opens nothing that could block.
 
-Between the look at a folder and the opening of a file in it, someone may put a pipe in the file's place, or a link
-in that of a folder above it. So the way to the file is walked folder by folder from a trusted one, and what was
-opened is looked at again.
+After a file was found and before it is opened, someone may replace it by a pipe, or a folder above it by a link. So the
+path is opened folder by folder from a trusted folder on, and the type of the file is checked again after it was opened.
 """
 
 import errno
@@ -13,19 +12,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-# With O_PATH, where there is one, a folder that may be passed but not listed will do.
+# O_PATH, where the system has it, opens folders that this process may pass through but not list.
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def open_regular(path: Path, root: Path | None = None) -> io.BufferedReader:
-    """Open a regular file for reading; links are followed up to the folder `root`, which holds it, and not below.
+    """Open a regular file for reading; links may lead to the folder `root` above it, but are not followed below.
 
-    Without `root` it is the file's own folder. Raises `OSError` where the file is a link, a pipe, a device or a
-    folder, or where a folder on the way is a link.
+    The default of `root` is the file's own folder. Raises `OSError` if the file is a link, a pipe, a device or a
+    folder, or if a folder between `root` and the file is a link.
     """
     with open_folder_of(path, root) as folder:
-        # Opening a device may do something, so that it is not even tried.
+        # Checked before, too, since opening a device may have effects.
         _require_regular(os.stat(path.name, dir_fd=folder, follow_symlinks=False), path)
         descriptor = os.open(path.name, _FILE, dir_fd=folder)
     try:
@@ -37,9 +36,9 @@ def open_regular(path: Path, root: Path | None = None) -> io.BufferedReader:
 
 
 def place_within(path: Path, folders: Sequence[Path]) -> tuple[Path, Path] | None:
-    """Give the one of `folders` in which a path lies once links and `..` are resolved, and the path below it.
+    """Resolve links and `..` in a path; return the first of `folders` that contains it, and the path within it.
 
-    The path that is given has no link below the folder. None: it lies in none of them.
+    The returned path starts with that folder and has no link below it. Returns None if no folder contains the path.
     """
     real = Path(os.path.realpath(path))
     for folder in folders:
@@ -51,7 +50,10 @@ def place_within(path: Path, folders: Sequence[Path]) -> tuple[Path, Path] | Non
 
 @contextmanager
 def open_folder_of(path: Path, root: Path | None = None) -> Iterator[int]:
-    """Open the folder in which `path` lies, below `root`, and give its descriptor; raises `OSError`."""
+    """Open the folder that contains `path`, following no link below `root`; yield its descriptor.
+
+    The default of `root` is that folder itself. Raises `OSError`.
+    """
     root = path.parent if root is None else root
     inner_folders = path.relative_to(root).parts[:-1]
     if ".." in inner_folders:

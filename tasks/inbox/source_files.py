@@ -1,4 +1,4 @@
-"""What lies in the inbox: which files there are, what they hold by content, and how they go in groups."""
+"""Finds the files in the inbox, identifies them by their content, and groups them for scoring."""
 
 import hashlib
 import os
@@ -11,16 +11,17 @@ from typing import BinaryIO, Protocol, TypeVar
 from tasks.inbox.opening import open_regular
 
 UNFINISHED_SUFFIXES = (".part", ".tmp", ".crdownload", ".partial", ".swp")
-"""Names that programs give to files that they are still writing."""
+"""Endings that programs give to files that they are still writing."""
 MAX_FILE_BYTES = 64 << 30
-"""Size beyond which a file is not read: a sparse one of a terabyte costs its sender nothing, and a run an hour."""
+"""Larger files are skipped: a sparse file of a terabyte costs its sender nothing, but a run an hour."""
 MAX_DEPTH = 100
-"""Folders within folders that are looked into."""
+"""Most levels of folders below the inbox that are searched."""
 HIDDEN = "is a hidden or unfinished file"
-"""Why a file is skipped that is not told of, unless it was named."""
+"""Reason for skipping a file. Such a file is reported only if it, or its folder, was named."""
 GROUP_BYTES = 32 * 2**20
 GROUP_FILES = 500
 _HASHED_BYTES = 1 << 20
+"""Bytes that are read and hashed at a time."""
 
 
 class _HasSize(Protocol):
@@ -33,16 +34,16 @@ _AnyFile = TypeVar("_AnyFile", bound=_HasSize)
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A regular file as found; `uri` is its name relative to the inbox, or its whole path outside it."""
+    """A regular file that was found; `uri` is its path relative to the inbox, or its absolute path if it is outside."""
 
     uri: str
     path: Path
     size: int
     mtime_ns: int
     root: Path | None = field(default=None, compare=False)
-    """The folder that was looked into: no link is followed below it. None: the file's own folder."""
+    """The folder below which no link is followed when the file is opened. None: the file's own folder."""
     ctime_ns: int | None = field(default=None, compare=False)
-    """When the system last noted a change; nobody can set it, as they can the file's own time."""
+    """Time of the last change by the system's record. Unlike `mtime_ns`, no program can set it."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class SkippedFile:
-    """Something in the inbox that is not read, and why."""
+    """A file or folder that is not read, and the reason."""
 
     uri: str
     reason: str
@@ -68,38 +69,38 @@ class SkippedFile:
 
 @dataclass(frozen=True)
 class Findings:
-    """What one look at the inbox gave, in the order of the names."""
+    """The files that a search found and those that it skipped, both in the order of their names."""
 
     files: tuple[FoundFile, ...]
     skipped: tuple[SkippedFile, ...]
 
 
 def look_into(inbox: Path) -> Findings:
-    """Find every file below `inbox`; hidden and unfinished ones, links and whatever can't be read are skipped."""
-    return _sort_out(each for each in _look_below(inbox, inbox, inbox) if not _is_hidden(each))
+    """Find every regular file below `inbox`; report links and unreadable files as skipped, but not hidden files."""
+    return _separate(each for each in _inspect_below(inbox, inbox, inbox) if not _is_hidden(each))
 
 
 def look_at_named(paths: Sequence[Path], inbox: Path, roots: Mapping[Path, Path] | None = None) -> Findings:
-    """Find the files that were named, folders included; a name that is not there is skipped.
+    """Find the files at `paths` and all files below folders in `paths`; report missing ones as skipped.
 
-    `roots` has folders by the paths that lie in them: below those no link is followed. Elsewhere none is below a
-    named folder.
+    `roots` maps a path to the folder above it below which no link is followed; the default is a named folder itself,
+    and the folder of a named file.
     """
     found: dict[str, FoundFile | SkippedFile] = {}
     for path in (named.absolute() for named in paths):
         root = (roots or {}).get(path)
         if path.is_dir():
-            found.update((each.uri, each) for each in _look_below(path, inbox, root or path))
+            found.update((each.uri, each) for each in _inspect_below(path, inbox, root or path))
         else:
-            found[_name(path, inbox)] = _look_at(path, inbox, root or path.parent)
-    return _sort_out(found.values())
+            found[_name_uri(path, inbox)] = _inspect(path, inbox, root or path.parent)
+    return _separate(found.values())
 
 
-def _sort_out(looked_at: Iterable[FoundFile | SkippedFile]) -> Findings:
-    """Tell files from what is skipped."""
+def _separate(found: Iterable[FoundFile | SkippedFile]) -> Findings:
+    """Separate files from skipped ones."""
     files: list[FoundFile] = []
     skipped: list[SkippedFile] = []
-    for each in looked_at:
+    for each in found:
         if isinstance(each, FoundFile):
             files.append(each)
         else:
@@ -111,87 +112,88 @@ def _is_hidden(found: FoundFile | SkippedFile) -> bool:
     return isinstance(found, SkippedFile) and found.reason == HIDDEN
 
 
-def _look_below(folder: Path, inbox: Path, root: Path) -> Iterator[FoundFile | SkippedFile]:
-    for found in _walk(folder):
-        yield found if isinstance(found, SkippedFile) else _look_at(found, inbox, root)
+def _inspect_below(folder: Path, inbox: Path, root: Path) -> Iterator[FoundFile | SkippedFile]:
+    for path in _walk(folder):
+        yield path if isinstance(path, SkippedFile) else _inspect(path, inbox, root)
 
 
 def _walk(top: Path) -> Iterator[Path | SkippedFile]:
-    """Give all that is no folder below `top`, in the order of the names, and the folders that can't be looked into.
+    """Yield the paths of all files below `top` in the order of their names, and the folders that can't be listed.
 
-    It does not call itself: a tree may be deeper than Python's stack.
+    Hidden folders are ignored. The walk is a loop, not a recursion, since folders may be nested deeper than Python's
+    stack.
     """
     waiting = [(top, 0)]
     while waiting:
         folder, depth = waiting.pop()
         if depth > MAX_DEPTH:
-            yield _pass_over(str(folder), f"lies more than {MAX_DEPTH} folders deep: move it up")
+            yield _skip(str(folder), f"lies more than {MAX_DEPTH} folders deep: move it up")
             continue
         try:
-            with os.scandir(folder) as found:
-                entries = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in found)
+            with os.scandir(folder) as scanned:
+                entries = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in scanned)
         except OSError as error:
-            yield _pass_over(str(folder), f"can't be looked into: {error.strerror}")
+            yield _skip(str(folder), f"can't be listed: {error.strerror}")
             continue
         yield from (folder / name for name, is_folder in entries if not is_folder)
         inner = [name for name, is_folder in entries if is_folder and not name.startswith(".")]
         waiting.extend((folder / name, depth + 1) for name in reversed(inner))
 
 
-def _name(path: Path, inbox: Path) -> str:
-    """Give the name within the inbox, or the whole path outside it."""
+def _name_uri(path: Path, inbox: Path) -> str:
+    """Return the path relative to the inbox, or the whole path if it is outside."""
     return str(path).removeprefix(f"{inbox}/")
 
 
-def _pass_over(uri: str, reason: str) -> SkippedFile:
-    """Name what is not read, in characters that can be stored and shown whatever its name is made of."""
+def _skip(uri: str, reason: str) -> SkippedFile:
+    """Return a skipped file; bytes of its name that are not UTF-8 are replaced, so that it can be stored and shown."""
     return SkippedFile(uri.encode(errors="replace").decode(), reason)
 
 
-def _look_at(path: Path, inbox: Path, root: Path) -> FoundFile | SkippedFile:
-    """Give the file, or why it is not read."""
-    uri = _name(path, inbox)
+def _inspect(path: Path, inbox: Path, root: Path) -> FoundFile | SkippedFile:
+    """Return a path as a found file, or as a skipped one with the reason."""
+    uri = _name_uri(path, inbox)
     if path.name.startswith((".", "~")) or path.name.lower().endswith(UNFINISHED_SUFFIXES):
-        return _pass_over(uri, HIDDEN)
+        return _skip(uri, HIDDEN)
     try:
         uri.encode()
         status = path.lstat()
     except UnicodeEncodeError:
-        return _pass_over(uri, "its name is not UTF-8: rename it")
+        return _skip(uri, "its name is not UTF-8: rename it")
     except OSError as error:
-        return _pass_over(uri, f"can't be looked at: {error.strerror}")
+        return _skip(uri, f"can't be accessed: {error.strerror}")
     if stat.S_ISLNK(status.st_mode):
-        return _pass_over(uri, "is a link: links are not followed, copy the file itself")
+        return _skip(uri, "is a link: links are not followed, copy the file itself")
     if not stat.S_ISREG(status.st_mode):
-        return _pass_over(uri, "is not a regular file")
+        return _skip(uri, "is not a regular file")
     if status.st_size > MAX_FILE_BYTES:
-        return _pass_over(uri, f"is larger than {MAX_FILE_BYTES >> 30} GiB, the limit: split it")
+        return _skip(uri, f"is larger than {MAX_FILE_BYTES >> 30} GiB, the limit: split it")
     return FoundFile(uri, path, status.st_size, status.st_mtime_ns, root, status.st_ctime_ns)
 
 
 def hash_file(found: FoundFile) -> SourceFile | SkippedFile:
-    """Read a file's sha256; one that changes or can't be read meanwhile waits for the next run."""
+    """Compute the sha256 of a file's content; skip the file if it can't be read or has changed since it was found."""
     try:
         with open_regular(found.path, found.root) as stream:
-            still_it = _is_still(found, os.fstat(stream.fileno()))
-            digest = _hash(stream, found.size) if still_it else ""
-        still_it = still_it and _is_still(found, found.path.lstat())
+            unchanged = _is_unchanged(found, os.fstat(stream.fileno()))
+            digest = _hash(stream, found.size) if unchanged else ""
+        unchanged = unchanged and _is_unchanged(found, found.path.lstat())
     except OSError as error:
         return SkippedFile(found.uri, f"can't be read: {error.strerror}")
-    if not still_it:
+    if not unchanged:
         return SkippedFile(found.uri, "is being written: it waits for the next run")
-    return name_content(found, digest)
+    return make_source_file(found, digest)
 
 
-def name_content(found: FoundFile, source_sha256: str) -> SourceFile:
-    """Give a found file as one whose content is known."""
+def make_source_file(found: FoundFile, source_sha256: str) -> SourceFile:
+    """Return a found file together with the sha256 of its content."""
     return SourceFile(
         found.uri, found.path, found.size, found.mtime_ns, source_sha256, found.root, found.ctime_ns
     )
 
 
 def _hash(stream: BinaryIO, size: int) -> str:
-    """Give the sha256 of the first `size` bytes: a file may grow as fast as it is read."""
+    """Return the sha256 of the first `size` bytes: a file may grow as fast as it is read."""
     digest = hashlib.sha256()
     while size > 0 and (chunk := stream.read(min(size, _HASHED_BYTES))):
         digest.update(chunk)
@@ -200,14 +202,14 @@ def _hash(stream: BinaryIO, size: int) -> str:
 
 
 def has_changed(file: SourceFile) -> bool:
-    """Tell whether a file is no longer the one that was hashed, by its size and times."""
+    """Return whether a file's size or times differ from when it was hashed, or the file is gone."""
     try:
-        return not _is_still(file, file.path.lstat())
+        return not _is_unchanged(file, file.path.lstat())
     except OSError:
         return True
 
 
-def _is_still(file: FoundFile | SourceFile, status: os.stat_result) -> bool:
+def _is_unchanged(file: FoundFile | SourceFile, status: os.stat_result) -> bool:
     return (
         stat.S_ISREG(status.st_mode)
         and (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns)
@@ -216,7 +218,10 @@ def _is_still(file: FoundFile | SourceFile, status: os.stat_result) -> bool:
 
 
 def group_files(files: Sequence[_AnyFile]) -> list[tuple[_AnyFile, ...]]:
-    """Put small files together, in order, so that thousands of them cost a few tasks; a large one is alone."""
+    """Group files in order, at most `GROUP_FILES` and `GROUP_BYTES` in a group; a larger file is a group of its own.
+
+    So thousands of small files cost a few tasks.
+    """
     groups: list[list[_AnyFile]] = []
     for file in files:
         last = groups[-1] if groups else []

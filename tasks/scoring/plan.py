@@ -20,7 +20,7 @@ from tasks.inbox.source_files import (
     hash_file,
     look_at_named,
     look_into,
-    name_content,
+    make_source_file,
 )
 from tasks.scoring.rescoring import find_older_sources
 from tasks.support.progress import show_progress
@@ -216,7 +216,7 @@ def _hash_unknown(
 ) -> tuple[list[SourceFile], list[SkippedFile]]:
     """Give every file with its sha256, read anew only where name, size or time are not those known."""
     known = {
-        uri: name_content(file, seen_files[uri].source_sha256)
+        uri: make_source_file(file, seen_files[uri].source_sha256)
         for uri, file in ((file.uri, file) for file in files)
         if uri in seen_files and seen_files[uri].is_unchanged
     }

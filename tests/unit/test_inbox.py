@@ -78,7 +78,7 @@ def test_a_named_folder_is_looked_through_and_a_missing_name_is_said(tmp_path: P
     write(tmp_path / "exports" / "a.csv")
     findings = look_at_named([tmp_path / "exports", tmp_path / "missing.csv"], tmp_path / "inbox")
     assert [file.uri for file in findings.files] == [str(tmp_path / "exports" / "a.csv")]
-    assert "can't be looked at" in findings.skipped[0].reason
+    assert "can't be accessed" in findings.skipped[0].reason
 
 
 def test_a_named_file_in_the_inbox_has_the_name_it_has_there(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_tree_deeper_than_pythons_stack_is_passed_over_and_stops_no_other_file
 def test_a_folder_that_is_no_more_or_became_a_file_is_passed_over(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv")
     for top in (path, tmp_path / "gone"):
-        assert "can't be looked into" in look_into(top).skipped[0].reason
+        assert "can't be listed" in look_into(top).skipped[0].reason
 
 
 def test_a_folder_whose_name_is_not_utf8_is_named_in_characters_that_can_be_stored(
