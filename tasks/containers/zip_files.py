@@ -99,7 +99,7 @@ def _is_review_file(info: zipfile.ZipInfo) -> bool:
             raise refusal("archive_encrypted", "it is encrypted")
         if info.compress_type not in _ZIP_METHODS:
             raise refusal(
-                "archive_broken", f"its compression method is {info.compress_type}, not stored or deflate"
+                "archive_broken", f"it is compressed by method {info.compress_type}, not stored or deflate"
             )
     return True
 
