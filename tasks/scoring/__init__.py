@@ -1,1 +1,1 @@
-"""Groups of files to parts: the plan of a run, the scored and quarantined rows, the checks on both."""
+"""Scoring groups of files into parts: the plan of a run, the scored and quarantined rows, and their checks."""

@@ -1,4 +1,4 @@
-"""Tells of a file that is being read that its bad rows can only refuse it, whatever follows: then no more is read."""
+"""Decides while a file is read whether its bad rows must refuse it, whatever its other rows are; then reading stops."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,17 +10,17 @@ from tasks.review_files.reader import format_of
 from tasks.support.refusals import refusal
 
 LEAST_ROW_BYTES = {"jsonl": 9, "csv": 2, "tsv": 2}
-"""Bytes that a good row takes at least in a file that is not compressed: {"t":"a"}, or a letter and a line break."""
+"""Least bytes of a good row in an uncompressed file, by format: {"t":"a"}, or a letter and a line break."""
 UNSUSPECTED_BYTES = 64 << 20
-"""Of what is kept of bad rows: up to here the size of the file does not matter."""
+"""Bytes of quarantined rows up to which the size of their file does not matter."""
 KEPT_PER_BYTE = 10
-"""Bytes that may be kept of a file's bad rows per byte on disk."""
+"""Most bytes of quarantined rows per byte of their file on disk."""
 
 
 def can_only_be_refused(
     file: SourceFile, rows_read: int, rows_broken: int, limits: RowLimits, options: ReadOptions
 ) -> bool:
-    """Tell whether a file has so many bad rows that good ones could not make up for them, were all others good."""
+    """Return whether a file has too many bad rows even if all its other rows, as many as it can have, are good."""
     most = options.limits.count_rows(file.size)
     least = LEAST_ROW_BYTES.get(format_of(file.path))
     if least is not None:
@@ -29,7 +29,7 @@ def can_only_be_refused(
 
 
 def require_bounded(file: SourceFile, bytes_kept: int) -> None:
-    """Refuse a file (bomb_suspected) of whose bad rows far more would be kept than it has bytes."""
+    """Refuse a file (bomb_suspected) if its quarantined rows, `bytes_kept` so far, are far larger than the file."""
     most = max(UNSUSPECTED_BYTES, KEPT_PER_BYTE * file.size)
     if bytes_kept > most:
         raise refusal(
@@ -38,7 +38,7 @@ def require_bounded(file: SourceFile, bytes_kept: int) -> None:
 
 
 def measure_kept(rows: pa.Table) -> dict[str, int]:
-    """Give the bytes of rows of the quarantine, by the sha256 of their file."""
+    """Return the bytes of the columns `raw` and `extra` of quarantined rows, summed by the sha256 of their file."""
     sizes = pc.add(
         pc.fill_null(pc.binary_length(rows["raw"]), 0), pc.fill_null(pc.binary_length(rows["extra"]), 0)
     )

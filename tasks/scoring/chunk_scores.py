@@ -1,6 +1,6 @@
-"""The scores of chunks, in threads of their own; rows that can't be scored are named with the reason.
+"""Scores chunks in background threads, and reports the rows that can't be scored with a rule and detail.
 
-Needs ONNX Runtime, by the scorer.
+The scorer needs ONNX Runtime.
 """
 
 from collections import deque
@@ -19,45 +19,49 @@ from tasks.scoring.rows import knows_no_word, score_finite, score_rows
 from tasks.support.interruption import stop_if_interrupted
 
 CHUNKS_AHEAD = 2
-"""Chunks whose words are being found or that are being scored, while the next one is read."""
+"""Chunks that are being encoded or scored while the next one is read."""
 MOST_FAILED_ROWS = 16
-"""Rows of a chunk on which the scorer may fail; where it fails on more, the rows are not the cause."""
+"""Most rows of a chunk on which the scorer may fail; if it fails on more, the rows are not the cause."""
 
 
 @dataclass(frozen=True)
 class ScoredChunk:
-    """Rows that passed their contract, the scores of those that can be scored, and why the others can't."""
+    """A chunk of rows that passed their contract, with the scores of those that can be scored."""
 
     rows: pa.Table
     scored: pa.Table
+    """Rows of `SCORED_SCHEMA` in the order of `rows`, without the unscored ones."""
     unscored: dict[int, tuple[str, str]]
-    """By position in `rows`: rule and detail."""
+    """Position in `rows` -> rule and detail of a row that can't be scored."""
 
 
 def score_in_background(scorer: Scorer, run_id: str, chunks: Iterable[pa.Table]) -> Iterator[ScoredChunk]:
-    """Score chunks in order, in threads of their own: one finds words, while the one before it is scored.
+    """Yield the scored chunks in order; one thread encodes a chunk while another scores the chunk before it.
 
-    Meanwhile the caller reads and checks the chunk after those.
+    Meanwhile the caller's thread reads the next chunk from `chunks`. Empty chunks are skipped.
     """
     waiting: deque[Future[ScoredChunk]] = deque()
-    with ThreadPoolExecutor(1) as finding, ThreadPoolExecutor(1) as scoring:
+    with ThreadPoolExecutor(1) as encoding, ThreadPoolExecutor(1) as scoring:
         for chunk in chunks:
             if len(waiting) == CHUNKS_AHEAD:
                 yield waiting.popleft().result()
             if len(chunk):
-                found = finding.submit(encode_texts, scorer, chunk["text"].combine_chunks())
+                encoded = encoding.submit(encode_texts, scorer, chunk["text"].combine_chunks())
                 now = datetime.now(UTC)
-                waiting.append(scoring.submit(_score_chunk, scorer, run_id, chunk, found, now))
+                waiting.append(scoring.submit(_score_chunk, scorer, run_id, chunk, encoded, now))
         while waiting:
             yield waiting.popleft().result()
 
 
 def _score_chunk(
-    scorer: Scorer, run_id: str, good: pa.Table, found: "Future[EncodedTexts]", now: datetime
+    scorer: Scorer, run_id: str, good: pa.Table, encoded: "Future[EncodedTexts]", now: datetime
 ) -> ScoredChunk:
-    """Score a chunk; where the scorer fails on it, split it until the rows on which it fails are alone."""
+    """Score a chunk; if the scorer fails on it, split it again and again until each failing row is found.
+
+    Raises the first error if the rows are not its cause: if more than `MOST_FAILED_ROWS` fail, or a plain text too.
+    """
     try:
-        return _part_unknown(good, score_rows(scorer, run_id, good, now, found.result()), {})
+        return _exclude_unknown(good, score_rows(scorer, run_id, good, now, encoded.result()), {})
     except Exception as error:  # whatever the libraries raise, a row may be the cause
         stop_if_interrupted(error)
         first = error
@@ -80,22 +84,25 @@ def _score_chunk(
             )
             if len(failed) > MOST_FAILED_ROWS:
                 raise first from None
-    return _part_unknown(good, pa.concat_tables([SCORED_SCHEMA.empty_table(), *scored]), failed)
+    return _exclude_unknown(good, pa.concat_tables([SCORED_SCHEMA.empty_table(), *scored]), failed)
 
 
-def _part_unknown(good: pa.Table, scored: pa.Table, failed: dict[int, tuple[str, str]]) -> ScoredChunk:
-    """Take out the rows of whose text the model knows no word; `scored` has all of `good` but the failed ones."""
+def _exclude_unknown(good: pa.Table, scored: pa.Table, failed: dict[int, tuple[str, str]]) -> ScoredChunk:
+    """Return the chunk without scores for rows in which the model knows no word.
+
+    `scored` has the rows of `good` except those in `failed`, positions in `good` with rule and detail.
+    """
     unknown = knows_no_word(scored)
     if not unknown.any():
         return ScoredChunk(good, scored, failed)
     positions = np.array([position for position in range(len(good)) if position not in failed])
-    why = (NO_KNOWN_WORD, SCORING_RULES[NO_KNOWN_WORD])
-    unscored = failed | dict.fromkeys(positions[unknown].tolist(), why)
+    reason = (NO_KNOWN_WORD, SCORING_RULES[NO_KNOWN_WORD])
+    unscored = failed | dict.fromkeys(positions[unknown].tolist(), reason)
     return ScoredChunk(good, scored.filter(pa.array(~unknown)), unscored)
 
 
 def _require_working(scorer: Scorer, first: Exception) -> None:
-    """Raise `first` where the scorer fails on a plain text too: then the row is not the cause."""
+    """Raise `first` if the scorer fails on a plain text too: then the row is not the cause."""
     try:
         score_finite(scorer, encode_texts(scorer, ["a good film"]))
     except Exception:

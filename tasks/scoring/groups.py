@@ -1,6 +1,6 @@
-"""A group of review files to a scored part: read, check row by row, score the good rows, quarantine the bad ones.
+"""Turns a group of review files into a part: reads and checks the rows, scores the good ones, quarantines the bad ones.
 
-Nothing here opens the database. Needs ONNX Runtime, by the scorer.
+Nothing here opens the database. The scorer needs ONNX Runtime.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ from tasks.scoring.chunk_scores import ScoredChunk, score_in_background
 from tasks.scoring.chunks import read_chunks
 from tasks.scoring.parts import Part, Write, check_part, open_part, start_part
 from tasks.scoring.rows import make_ledger_rows, make_quarantine_rows, make_source_rows
-from tasks.scoring.tally import FileOutcome, Tally, close_file
+from tasks.scoring.tally import FileOutcome, Tally, judge_file
 from tasks.warehouse.run_log import Run
 
 
@@ -35,28 +35,28 @@ class ScoringJob:
 
     run: Run
     load_scorer: Callable[[], Scorer]
-    """Loads the model at the first call, and returns the same one from then on."""
+    """Loads the scorer at the first call; later calls return the same one."""
     limits: RowLimits = field(default_factory=RowLimits)
     options: ReadOptions = field(default_factory=ReadOptions)
 
 
 @dataclass(frozen=True)
 class GroupOutcome:
-    """What became of a group of files, and every check that was made."""
+    """The part of a group, the outcome of each file, and the results of all checks."""
 
     part: Part
     files: tuple[FileOutcome, ...]
     postponed: tuple[SkippedFile, ...]
-    """Files that could not be read or changed meanwhile: nothing of them is in the part."""
+    """Files that could not be read or that changed while they were read. The ledger gets no row for them."""
     checks: tuple[CheckResult, ...]
 
 
 def score_group(
     job: ScoringJob, files: Sequence[SourceFile], report: Callable[[int], None] = lambda size: None
 ) -> GroupOutcome:
-    """Read, check and score a group of files into one part; `report` gets the bytes of files done with.
+    """Read, check and score a group of files into one part; `report` is called with the bytes of files read.
 
-    A bad file is an outcome, not an error. The caller judges the checks, then calls `keep_part`.
+    A refused file is an outcome, not an error. The caller judges the checks, then calls `keep_part`.
     """
     scorer, run_id = job.load_scorer(), job.run.run_id
     part = start_part(job.run.home.parts, scorer.model_id, files)
@@ -65,9 +65,9 @@ def score_group(
         for chunk in score_in_background(scorer, run_id, _read_good(job, files, tally, write, report)):
             _keep_chunk(job, chunk, tally, write)
         pass_fault_point("score: part half written")
-        done = [file for file in files if file.source_sha256 not in tally.postponed]
-        outcomes = tuple(close_file(file, tally, job.limits) for file in done)
-        entries = map(_describe_file, outcomes)
+        read = [file for file in files if file.source_sha256 not in tally.postponed]
+        outcomes = tuple(judge_file(file, tally, job.limits) for file in read)
+        entries = map(_make_ledger_entry, outcomes)
         write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
     checks = (*merge_results(tally.checks), *_check_scored(part, outcomes))
     return GroupOutcome(part, outcomes, tuple(tally.postponed.values()), checks)
@@ -80,13 +80,13 @@ def _read_good(
     write: Write,
     report: Callable[[int], None],
 ) -> Iterator[pa.Table]:
-    """Read the files chunk by chunk; give the good rows of each, the bad ones are written to the quarantine."""
+    """Yield the good rows of each chunk of the files; write the bad ones to the quarantine."""
     for chunk in read_chunks(files, job.options, job.limits, tally, report):
         yield _check_chunk(job, chunk, tally, write)
 
 
 def _check_chunk(job: ScoringJob, chunk: pa.Table, tally: Tally, write: Write) -> pa.Table:
-    """Check one chunk and write its bad rows to the quarantine; give the good ones."""
+    """Check one chunk, write its bad rows to the quarantine, and return the good ones."""
     chunk = chunk.combine_chunks()
     measures = measure_rows(chunk, find_worded(chunk["text"]))
     checks, broken = check_rows(measures, job.limits)
@@ -100,13 +100,13 @@ def _check_chunk(job: ScoringJob, chunk: pa.Table, tally: Tally, write: Write) -
 
 
 def _keep_chunk(job: ScoringJob, chunk: ScoredChunk, tally: Tally, write: Write) -> None:
-    """Write the texts and scores of a chunk; rows that can't be scored go to the quarantine."""
+    """Write the texts and scores of a chunk; write the rows that can't be scored to the quarantine."""
     pass_fault_point("score: batch scored")
     good = chunk.rows
     if chunk.unscored:
         _quarantine(job, good, chunk.unscored, tally, write)
         kept = [position for position in range(len(good)) if position not in chunk.unscored]
-        good = good.take(pa.array(kept, pa.int64()))  # of an empty list Arrow would not know the type
+        good = good.take(pa.array(kept, pa.int64()))  # Arrow can't infer the type of an empty list
     write("source_reviews", make_source_rows(good))
     write("scored_reviews", chunk.scored)
 
@@ -114,7 +114,7 @@ def _keep_chunk(job: ScoringJob, chunk: ScoredChunk, tally: Tally, write: Write)
 def _quarantine(
     job: ScoringJob, chunk: pa.Table, broken: Mapping[int, tuple[str, str]], tally: Tally, write: Write
 ) -> None:
-    """Write bad rows, by position to (rule, detail), to the quarantine, and count them."""
+    """Write bad rows to the quarantine and count them; `broken` maps positions in `chunk` to rule and detail."""
     if broken:
         rows = make_quarantine_rows(chunk, broken, job.run.run_id, datetime.now(UTC))
         write("quarantined_rows", rows)
@@ -129,8 +129,8 @@ def _quarantine(
         tally.first_bad.setdefault(source, f"row {numbers[position].as_py()}: {rule}, {detail}")
 
 
-def _describe_file(outcome: FileOutcome) -> dict[str, Any]:
-    """Give what the ledger keeps of a file, by column."""
+def _make_ledger_entry(outcome: FileOutcome) -> dict[str, Any]:
+    """Return a file's values for the ledger, by column."""
     return {
         "source_sha256": outcome.source.source_sha256,
         "status": outcome.status,
@@ -144,7 +144,7 @@ def _describe_file(outcome: FileOutcome) -> dict[str, Any]:
 
 
 def _check_scored(part: Part, outcomes: Sequence[FileOutcome]) -> list[CheckResult]:
-    """Check the scores of the files that were not refused against their contract."""
+    """Check the scores of all files that were not refused against the contract `scored_reviews`."""
     scored = [each for each in outcomes if each.status == "scored"]
     rows_read = {each.source.source_sha256: each.rows_read for each in scored}
     rows_quarantined = {each.source.source_sha256: each.rows_quarantined for each in scored}

@@ -1,4 +1,4 @@
-"""What a scoring run did, group of files by group of files: the counts of its commits, and the error of what failed."""
+"""The results of a scoring run, group by group: the counts of its commits, and the errors of groups that failed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,44 +17,44 @@ COUNTS = (
     "rows_rescored",
     "files_refused",
 )
-"""The counts of a commit, by the names that the run log, events and assets carry them under."""
+"""The counts of a commit. The run log, events and assets use the same names."""
 FILES, ROWS = ("files_scored", "files_rescored"), ("rows_scored", "rows_rescored")
-"""What makes up all files and rows to which a run gave scores."""
+"""The counts whose sum is the number of files, or rows, to which a run gave scores."""
 FILES_NAMED = 20
-"""Files of a failed group that a message names at most."""
+"""Most files of a failed group that a message names."""
 
 
 @dataclass(frozen=True)
 class GroupResult:
-    """What became of one group of files: committed, or nothing of it, since it failed or its part was dropped."""
+    """The result of one group of files; `committed` is None if the group failed or its part was dropped."""
 
     uris: tuple[str, ...]
     committed: CommitSummary | None
     postponed: tuple[SkippedFile, ...] = ()
-    """Files that could not be read or changed meanwhile: the next run tries them again."""
+    """Files that could not be read, or that changed while they were read; the next run tries them again."""
     error: Exception | None = None
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What a run has done with its groups of files so far."""
+    """The results of a run's groups so far."""
 
     groups: tuple[GroupResult, ...] = ()
 
     def has_committed(self) -> bool:
-        """Whether the ledger holds files that it did not hold before."""
+        """Return whether the run has added files to the ledger."""
         return bool(self.files())
 
     def list_commits(self) -> list[CommitSummary]:
-        """Give the commits in their order."""
+        """Return the commits in their order."""
         return [group.committed for group in self.groups if group.committed is not None]
 
     def list_postponed(self) -> list[SkippedFile]:
-        """Give the files that the next run tries again."""
+        """Return the files that the next run tries again."""
         return [file for group in self.groups for file in group.postponed]
 
     def list_failed(self) -> list[str]:
-        """Name the files of the groups that failed."""
+        """Return the names of the files in groups that failed."""
         return [uri for group in self.groups if group.error is not None for uri in group.uris]
 
     def of_model(self, model_id: str) -> "RunOutcome":
@@ -67,22 +67,22 @@ class RunOutcome:
         return RunOutcome(tuple(groups))
 
     def total(self, *names: str) -> int:
-        """Add up counts of all commits."""
+        """Return the sum of the named counts over all commits."""
         return sum(getattr(each, name) for each in self.list_commits() for name in names)
 
     def count(self) -> dict[str, int]:
-        """Give each of `COUNTS` of the whole run."""
+        """Return each of `COUNTS` for the whole run."""
         return {name: self.total(name) for name in COUNTS}
 
     def files(self, status: str | None = None) -> list[CommittedFile]:
-        """Give the files that the ledger holds since this run, of one status if it is given."""
+        """Return the files that the run has added to the ledger: all, or those with `status`."""
         return [file for each in self.list_commits() for file in each.files if status in (None, file.status)]
 
 
 def require_no_failure(outcome: RunOutcome) -> None:
-    """Raise what made groups fail, if any did, with the names of their files and what was committed.
+    """Raise an error if any group failed; its message names the files that failed and counts what was committed.
 
-    A single error keeps its class, and so the exit status; several become one `ReviewsError`.
+    The error of a single failed group keeps its class, and so the exit status; several become one `ReviewsError`.
     """
     failed = [(group.uris, group.error) for group in outcome.groups if group.error is not None]
     if not failed:
@@ -91,22 +91,26 @@ def require_no_failure(outcome: RunOutcome) -> None:
     done = f"Committed all the same: {files:,} files, {rows:,} reviews. {FAILED_NEXT_STEP}"
     uris, first = failed[0]
     if len(failed) == 1:
-        raise _add_words(first, f"Not scored: {name_files(uris)}\n{done}") from first
+        raise _extend_message(first, f"Not scored: {name_files(uris)}\n{done}") from first
     lines = [f"- {name_files(uris)}: {error}" for uris, error in failed]
     head = f"{len(lines)} groups of files failed:"
     raise ReviewsError("\n".join([head, *lines, done])) from first
 
 
 def name_files(uris: Sequence[str]) -> str:
-    """Name the first files in one line, and count the others."""
+    """Return the names of the first `FILES_NAMED` files in one line, with the number of the others."""
     more = f" and {len(uris) - FILES_NAMED:,} more" if len(uris) > FILES_NAMED else ""
     return ", ".join(map(escape_controls, uris[:FILES_NAMED])) + more
 
 
-def _add_words(error: Exception, words: str) -> Exception:
-    """Make an error of the same class with more words; one that takes no plain message gets them as a note."""
+def _extend_message(error: Exception, addition: str) -> Exception:
+    """Return an error of the same class with `addition` after its message.
+
+    If the class can't be constructed from one message, the addition becomes a note; a `ReviewsError` of such a subclass
+    becomes a plain one.
+    """
     try:
-        return type(error)(f"{error}\n{words}")
-    except Exception:  # how an error of another library is made is not known
-        error.add_note(words)
-        return error if not isinstance(error, ReviewsError) else ReviewsError(f"{error}\n{words}")
+        return type(error)(f"{error}\n{addition}")
+    except Exception:  # the constructors of other libraries' errors are not known
+        error.add_note(addition)
+        return error if not isinstance(error, ReviewsError) else ReviewsError(f"{error}\n{addition}")

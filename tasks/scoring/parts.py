@@ -1,7 +1,7 @@
-"""Parts: folders of four Parquet files, named like the tables that they go into, that wait to be committed.
+"""Writes and checks parts: folders of four Parquet files, named like the tables that a commit adds them to.
 
-A part is made under a temporary name and renamed when it is whole and checked, so a part that is there may be
-committed. Nothing here opens the database: parts are independent of each other, only the commit is not.
+A part is built under a temporary name, and renamed when it is complete and checked. So any folder with the name of a
+part may be committed. Nothing here opens the database, so several parts can be built at the same time.
 """
 
 import shutil
@@ -23,14 +23,14 @@ from data_contracts.storage.durable import put_in_place, remove_leftovers, start
 from data_contracts.storage.faults import pass_fault_point
 
 _REPEATED = ["source_sha256", "uri", "member", "model_id", "run_id", "sentiment"]
-"""Columns of a part with few values, which are written once."""
+"""Columns with few different values, which are dictionary-encoded."""
 
 Write = Callable[[str, pa.Table], None]
-"""Appends rows to the file of a part that has this table's name."""
+"""Called with a table's name and rows: appends the rows to the file of that name in a part."""
 
 
 class HasContent(Protocol):
-    """Something that is known by the sha256 of the bytes of its source file."""
+    """A source file that is identified by the sha256 of its bytes."""
 
     @property
     def source_sha256(self) -> str:
@@ -39,31 +39,31 @@ class HasContent(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """The two places of a part."""
+    """The two paths of a part."""
 
     building: Path
-    """Where it lies until `keep_part` is called; what is left there is removed by the next run."""
+    """The temporary folder, until `keep_part` is called; the next run deletes one that is left over."""
     folder: Path
-    """Where it lies from then on."""
+    """The folder from then on."""
 
 
 def name_part(model_id: str, files: Sequence[HasContent]) -> str:
-    """Name a part by what it holds: the model and the content of its files."""
+    """Return the name of a part: a digest of the model and the content of its files."""
     content = "\n".join([model_id, *(file.source_sha256 for file in files)])
     return sha256(content.encode()).hexdigest()[:24]
 
 
 def start_part(parts_dir: Path, model_id: str, files: Sequence[HasContent]) -> Part:
-    """Make the empty folder in which the part of these files is built."""
+    """Create the empty temporary folder in which the part of these files is built."""
     folder = parts_dir / name_part(model_id, files)
     return Part(start_folder(folder), folder)
 
 
 @contextmanager
 def open_part(part: Part) -> Iterator[Write]:
-    """Open the four files of a part and give the function that appends rows to one of them."""
+    """Open the four files of a part for writing; yield the function that appends rows to one of them."""
     with ExitStack() as stack:
-        # Read once, and soon: to pack the texts would cost more than to write and read them as they are.
+        # A part is read only once, so compressing the texts would cost more than it saves.
         options = {"compression": "none", "use_dictionary": _REPEATED, "write_page_checksum": True}
         writers = {
             name: stack.enter_context(pq.ParquetWriter(part.building / f"{name}.parquet", schema, **options))
@@ -75,23 +75,26 @@ def open_part(part: Part) -> Iterator[Write]:
 def check_part(
     part: Part, rows_read: Mapping[str, int], rows_left_out: Mapping[str, int]
 ) -> list[CheckResult]:
-    """Check the scores of a part against their contract, of the sources in `rows_read` alone."""
+    """Check the scores of the sources in `rows_read` against the contract `scored_reviews`.
+
+    `rows_read` and `rows_left_out` count, by source sha256, the rows that were read and those without a score.
+    """
     if not rows_read:
         return []
     scored = pq.read_table(part.building / "scored_reviews.parquet")
-    of_those = pc.is_in(scored["source_sha256"], value_set=pa.array(list(rows_read), pa.string()))
-    return check_scored_rows(scored.filter(of_those), rows_read, rows_left_out)
+    is_checked = pc.is_in(scored["source_sha256"], value_set=pa.array(list(rows_read), pa.string()))
+    return check_scored_rows(scored.filter(is_checked), rows_read, rows_left_out)
 
 
 def keep_part(part: Part) -> Path:
-    """Give a part whose checks hold its name: from here on it is one that will be committed."""
+    """Rename a part that passed its checks to its final name, and return that path; the part may then be committed."""
     put_in_place(part.building, part.folder, replace=True)
     pass_fault_point("score: part written")
     return part.folder
 
 
 def is_undamaged(part_dir: Path) -> bool:
-    """Check that every page of a part's files still has the checksum that it was written with."""
+    """Return whether the files of a part can be read and every page has its checksum."""
     try:
         for name in PART_SCHEMAS:
             with pq.ParquetFile(part_dir / f"{name}.parquet", page_checksum_verification=True) as file:
@@ -103,9 +106,9 @@ def is_undamaged(part_dir: Path) -> bool:
 
 
 def find_waiting(parts_dir: Path, report: Callable[[Path, str], object]) -> Iterator[Path]:
-    """Yield the whole parts that a killed run left; delete unfinished and damaged ones, reporting the damaged.
+    """Yield complete leftover parts; delete unfinished and damaged ones, and report the damaged ones.
 
-    The caller holds `parts_dir`.
+    The caller must hold the lock of `parts_dir`.
     """
     remove_leftovers(parts_dir, held=True)
     for part_dir in sorted(path for path in parts_dir.glob("*") if path.is_dir()):
@@ -117,6 +120,6 @@ def find_waiting(parts_dir: Path, report: Callable[[Path, str], object]) -> Iter
 
 
 def list_uris(part_dir: Path) -> list[str]:
-    """Name the files that a part is of."""
+    """Return the names of the files of a part."""
     names: list[str] = pq.read_table(part_dir / "scored_files.parquet", columns=["uri"])["uri"].to_pylist()
     return names

@@ -1,6 +1,7 @@
-"""What a scoring run has to do: which files are new by content, and the plan that a dry run shows.
+"""Finds what a scoring run has to do: the files with new content, and the plan that a dry run shows.
 
-Nothing here changes anything but `record_seen`, which a dry run does not call. Known files are not read.
+Files that are known by name, size and time are not read again. Only `find_pending_files` with `record` writes to the
+database; a dry run writes nothing.
 """
 
 import os
@@ -34,32 +35,32 @@ NEW, CHANGED, REFUSED_BEFORE, OLDER_MODEL = "new", "changed", "refused before", 
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """What a run is asked to do."""
+    """The parameters of a scoring run."""
 
     named: tuple[str, ...] = ()
-    """Files and folders to look at instead of the inbox; refused ones are tried again."""
+    """Files and folders to score instead of the inbox; refused files among them are tried again."""
     since: datetime | None = None
-    """Leave out files last changed before, and for rescoring sources first committed before."""
+    """Ignore files last changed before this moment, and when rescoring, sources first committed before it."""
     model_id: str | None = None
     """Score with this model instead of the champion."""
     rescore: bool = False
-    """Score again what other models have scored and this one has not."""
+    """Also score the sources that other models have scored and this one has not."""
     text_column: str | None = None
     within: tuple[Path, ...] | None = ()
-    """Folders in which named files must lie, if not in the inbox; None: anywhere."""
+    """Folders besides the inbox in which named files may be; None: named files may be anywhere."""
 
 
 @dataclass(frozen=True)
 class PendingFiles:
-    """What a look at the inbox gave: the files whose content is to be scored, and why each is."""
+    """The files to score, and the reason for each."""
 
     files_found: int
     new: tuple[SourceFile, ...]
     why: tuple[str, ...]
-    """[n] for each of `new`: new, changed, or refused before."""
+    """The reason for each file of `new`: new, changed, or refused before."""
     skipped: tuple[SkippedFile, ...]
     named_sources: frozenset[str] | None
-    """The contents of the files that were named; None where the inbox was looked at."""
+    """The sha256 of each file that was named; None if the inbox was searched."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,14 @@ class PlannedFile:
     uri: str
     why: str
     rows: int | None
-    """Rows as read, bad ones too; None where the file can't be read to its end."""
+    """Number of rows, bad ones included; None if the file can't be read to its end."""
     trouble: str | None = None
-    """Why nothing of it would be scored."""
+    """Why no row of the file would be scored."""
 
 
 @dataclass(frozen=True)
 class ScoringPlan:
-    """What a run would do; `model_id` is None where no model has been promoted yet."""
+    """What a run would do; `model_id` is None if no model has been promoted yet."""
 
     inbox: str
     files_found: int
@@ -86,7 +87,7 @@ class ScoringPlan:
 
 
 def to_utc(moment: datetime | None) -> datetime | None:
-    """Give a moment in UTC; one that names no time zone is in UTC. Raises `UsageError` where UTC has no such year."""
+    """Convert a moment to UTC; one without a time zone is in UTC. Raises `UsageError` outside the years 1 to 9999."""
     if moment is None:
         return None
     try:
@@ -98,29 +99,30 @@ def to_utc(moment: datetime | None) -> datetime | None:
 
 
 def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> PendingFiles:
-    """Find the files to score; a known file is not read, a copy of a known one is recognised by content.
+    """Find the files to score: those whose content is not in the ledger yet.
 
-    With `record`, what was seen is kept in the warehouse, so that it need not be read again.
+    A file that is known by name, size and time is not read; a copy of a known file is recognised by its sha256. With
+    `record`, each new sha256 is stored in the warehouse, so that later runs need not read these files.
     """
-    findings = _look(home.inbox, request)
+    findings = _find_files(home.inbox, request)
     seen_files = read_seen_files(home.warehouse, findings.files)
     known, unread = _hash_unknown(findings.files, seen_files)
     if record:
-        record_seen(home.warehouse, [file for file in known if _is_news(file, seen_files.get(file.uri))])
+        record_seen(home.warehouse, [file for file in known if _is_unrecorded(seen_files.get(file.uri))])
     statuses = {seen.source_sha256: seen.status for seen in seen_files.values()}
     statuses.update(read_statuses(home.warehouse, {file.source_sha256 for file in known} - statuses.keys()))
     new = pick_new(known, statuses, retry_refused=bool(request.named))
     return PendingFiles(
         files_found=len(findings.files),
         new=tuple(new),
-        why=tuple(_tell_why(file, seen_files.get(file.uri), statuses) for file in new),
+        why=tuple(_find_reason(file, seen_files.get(file.uri), statuses) for file in new),
         skipped=(*findings.skipped, *unread),
         named_sources=frozenset(file.source_sha256 for file in known) if request.named else None,
     )
 
 
 def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
-    """Find what a run would score; the bundle of its model is checked where there is something to score."""
+    """Find what a run would score; if there is anything, check that the model's bundle is unaltered."""
     from models.bundle.folder import require_unaltered
 
     model = find_scoring_model(home.warehouse, request.model_id)
@@ -143,9 +145,9 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
 def pick_new(
     files: Sequence[SourceFile], statuses: dict[str, str | None], retry_refused: bool = False
 ) -> list[SourceFile]:
-    """Give the files, in order, whose content no model has scored and no rule refused; of copies, the first.
+    """Return the files, in order, whose content is not yet scored or refused; of several copies only the first.
 
-    `statuses` are those of the ledger by sha256. With `retry_refused`, refused contents are given too.
+    `statuses` are those of the ledger by sha256. With `retry_refused`, refused files are returned too.
     """
     done = {"scored"} if retry_refused else {"scored", "refused"}
     firsts: dict[str, SourceFile] = {}
@@ -156,7 +158,7 @@ def pick_new(
 
 
 def _plan_new_files(pending: PendingFiles, text_column: str | None) -> list[PlannedFile]:
-    """Read the files that are to be scored, count their rows and say which a reader would refuse."""
+    """Read the new files; count the rows of each, or find out why it would be refused."""
     if not pending.new:
         return []
     with show_progress("Reading new files", sum(file.size for file in pending.new)) as report:
@@ -166,10 +168,10 @@ def _plan_new_files(pending: PendingFiles, text_column: str | None) -> list[Plan
         ]
 
 
-def _look(inbox: Path, request: ScoringRequest) -> Findings:
-    """Look at the inbox or the named files; those last changed before `since` are left out."""
+def _find_files(inbox: Path, request: ScoringRequest) -> Findings:
+    """Find the files of the inbox, or the named files; ignore those last changed before `since`."""
     if request.named:
-        named = _find_named(request, inbox)
+        named = _resolve_named(request, inbox)
         findings = look_at_named(list(named), inbox, {path: root for path, root in named.items() if root})
     else:
         findings = look_into(inbox) if inbox.exists() else Findings((), ())
@@ -179,10 +181,10 @@ def _look(inbox: Path, request: ScoringRequest) -> Findings:
     return Findings(tuple(file for file in findings.files if file.mtime_ns >= earliest_ns), findings.skipped)
 
 
-def _find_named(request: ScoringRequest, inbox: Path) -> dict[Path, Path | None]:
-    """Give the paths that were named, relative ones within the inbox, each with the folder that must hold it.
+def _resolve_named(request: ScoringRequest, inbox: Path) -> dict[Path, Path | None]:
+    """Return each named path, with the folder below which no link may be followed; None if links are allowed.
 
-    All must be there, and where they may be.
+    Names are relative to the inbox or absolute. Raises `UsageError` if a path does not exist or may not be read.
     """
     if nameless := [name for name in request.named if not name.strip() or "\0" in name]:
         raise UsageError(f"{nameless[0]!r} names no file. Next: give names within the inbox, or whole paths.")
@@ -199,13 +201,13 @@ def _find_named(request: ScoringRequest, inbox: Path) -> dict[Path, Path | None]
 
 
 def _place_named(path: Path, folders: Sequence[Path]) -> tuple[Path, Path]:
-    """Give a path without links, and the folder that holds it; what is elsewhere is not even looked at."""
+    """Return the path without links and the one of `folders` that contains it; raise `UsageError` if none does."""
     placed = place_within(path, folders)
     if placed is None:
         raise UsageError(
             f"{escape_controls(str(path))}: a run of a deployment reads the inbox and the folders of "
-            "REVIEWS_INPUT_DIRS alone, and follows no link out of them. Next: put it into the inbox, let "
-            "REVIEWS_INPUT_DIRS name its folder, or run `reviews score` with it."
+            "REVIEWS_INPUT_DIRS alone, and follows no link out of them. Next: put it into the inbox, add its folder "
+            "to REVIEWS_INPUT_DIRS, or run `reviews score` with it."
         )
     root, real = placed
     return real, root
@@ -214,7 +216,7 @@ def _place_named(path: Path, folders: Sequence[Path]) -> tuple[Path, Path]:
 def _hash_unknown(
     files: Sequence[FoundFile], seen_files: dict[str, SeenFile]
 ) -> tuple[list[SourceFile], list[SkippedFile]]:
-    """Give every file with its sha256, read anew only where name, size or time are not those known."""
+    """Return the files with their sha256, and the skipped ones; hash only files whose name, size or time is new."""
     known = {
         uri: make_source_file(file, seen_files[uri].source_sha256)
         for uri, file in ((file.uri, file) for file in files)
@@ -228,19 +230,19 @@ def _hash_unknown(
         for found in unknown:
             hashed[found.uri] = hash_file(found)
             report(found.size)
-    looked_at = [known.get(file.uri) or hashed[file.uri] for file in files]
+    all_files = [known.get(file.uri) or hashed[file.uri] for file in files]
     return (
-        [each for each in looked_at if isinstance(each, SourceFile)],
-        [each for each in looked_at if isinstance(each, SkippedFile)],
+        [each for each in all_files if isinstance(each, SourceFile)],
+        [each for each in all_files if isinstance(each, SkippedFile)],
     )
 
 
-def _is_news(file: SourceFile, seen: SeenFile | None) -> bool:
-    """Tell whether the row of a file in `inbox_files` is missing, wrong or old."""
+def _is_unrecorded(seen: SeenFile | None) -> bool:
+    """Return whether the row of a file in `inbox_files` is missing, wrong or old."""
     return seen is None or not seen.is_unchanged or seen.is_stale
 
 
-def _tell_why(file: SourceFile, seen: SeenFile | None, statuses: dict[str, str | None]) -> str:
+def _find_reason(file: SourceFile, seen: SeenFile | None, statuses: dict[str, str | None]) -> str:
     if statuses.get(file.source_sha256) == "refused":
         return REFUSED_BEFORE
     return CHANGED if seen and seen.source_sha256 != file.source_sha256 else NEW
@@ -249,20 +251,20 @@ def _tell_why(file: SourceFile, seen: SeenFile | None, statuses: dict[str, str |
 def _plan_file(
     file: SourceFile, why: str, text_column: str | None, report: Callable[[int], None]
 ) -> PlannedFile:
-    """Count the rows of a file; `report` is told of its bytes, as well as the rows read tell."""
+    """Count the rows of a file; `report` is called with an estimate of the bytes read, `file.size` in all."""
     from tasks.review_files.reader import ReadOptions, read_review_file
 
-    rows, left = 0, file.size
+    rows, unreported = 0, file.size
     try:
         for batch in read_review_file(file.path, ReadOptions(text_column=text_column, root=file.root)):
             rows += batch.num_rows
-            step = min(batch.nbytes, left)
+            step = min(batch.nbytes, unreported)
             report(step)
-            left -= step
+            unreported -= step
     except FileRefusedError as refusal:
         waits = refusal.rule == "file_unreadable"
         trouble = f"would {'wait' if waits else 'be refused'}: {refusal.rule}: {refusal.detail}"
         return PlannedFile(file.uri, why, None, trouble)
     finally:
-        report(left)
+        report(unreported)
     return PlannedFile(file.uri, why, rows)

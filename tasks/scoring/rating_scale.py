@@ -1,4 +1,4 @@
-"""Whether the ratings of scored files are out of ten: read from the scores, judged as a contract."""
+"""Checks the contract that the ratings in scored files are out of ten, not out of five, by the scores of their rows."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -21,14 +21,14 @@ ORDER BY ALL
 
 
 def find_low_ratings(warehouse: Path, run_ids: Collection[str]) -> list[LowRatings]:
-    """Count the ratings of the files that these runs scored, those files alone where none is above 5."""
+    """Count the ratings of each file that these runs scored and that has no rating above 5."""
     values = {"runs": list(run_ids), "good": GOOD_OF_FIVE, "highest": HIGHEST_OF_FIVE}
     with open_warehouse(warehouse, write=False) as connection:
-        found = connection.execute(_FIND_LOW_RATINGS, values).fetchall()
-    return [LowRatings(*row) for row in found]
+        rows = connection.execute(_FIND_LOW_RATINGS, values).fetchall()
+    return [LowRatings(*row) for row in rows]
 
 
 def judge_rating_scale(warehouse: Path, run_ids: Collection[str]) -> list[tuple[LowRatings, CheckResult]]:
-    """Check each file that these runs scored whose low ratings are enough to tell their scale."""
+    """Check each file of these runs that has no rating above 5 and enough ratings to recognise their scale."""
     found = find_low_ratings(warehouse, run_ids)
     return [(file, check_rating_scale(file)) for file in found if file.can_be_judged()]

@@ -1,8 +1,8 @@
-"""Scoring again what other models have scored: texts from the published copy to parts like any other.
+"""Rescores sources that other models have scored: reads their texts from the published copy and writes parts.
 
-The files themselves may be gone. The published copy is read, so that the writer's database is not held; memory
-is bounded by a chunk of rows. Old scores stay, since a scored row belongs to its model. Needs ONNX Runtime, by
-the scorer, but not to find out whether there is something to do.
+The source files may be gone, so their texts come from the database: from its published copy, so that the database is
+not locked meanwhile. One chunk of rows is in memory at a time. Older scores stay: a scored row belongs to one model.
+The scorer needs ONNX Runtime; finding the sources does not.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from tasks.scoring.groups import GroupOutcome, ScoringJob
 
 BATCH_ROWS = 1024
-"""Rows that are taken from the published copy at a time; texts may be long."""
+"""Rows that are read from the published copy at a time; texts may be long."""
 READER_MEMORY = "256MB"
-"""What DuckDB may keep of the published copy while it is read through."""
+"""DuckDB's memory limit while it reads the published copy."""
 
 _FIND_OLDER = """
 WITH standing AS (SELECT model_id FROM promotions ORDER BY number DESC LIMIT 1),
@@ -49,12 +49,12 @@ WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[]))
 _COUNT_LEFT_OUT = f"""
 SELECT source_sha256, count(*) FROM ({ROWS_LEFT_OUT})
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
-"""  # noqa: S608 (our own words)
+"""  # noqa: S608 (no outside text in it)
 
 
 @dataclass(frozen=True)
 class OlderSource:
-    """A source that some model has scored and the chosen one has not, as the ledger has it."""
+    """A row of the ledger on a source that another model has scored and the chosen one has not."""
 
     source_sha256: str
     uri: str
@@ -62,7 +62,7 @@ class OlderSource:
     bytes: int | None
     rows_read: int
     size: int = 0
-    """Bytes of its texts, by which sources go in groups; 0 until `measure_sources`."""
+    """Bytes of its texts, used to group sources; 0 before `measure_sources`."""
 
 
 def find_older_sources(
@@ -71,24 +71,24 @@ def find_older_sources(
     since: datetime | None = None,
     among: Collection[str] | None = None,
 ) -> list[OlderSource]:
-    """Give the sources that `model_id`, else the champion, has not scored and another model has, oldest first.
+    """Return the sources, oldest first, that another model has scored and `model_id` (None: the champion) has not.
 
-    Left out are those first committed before `since`, and those whose sha256 is not in `among` if that is given.
-    Without any promoted model there are none.
+    With `since`, only sources first committed at or after it; with `among`, only sources whose sha256 is in it. Empty
+    if there is no database, or no champion where `model_id` is None.
     """
     if not warehouse.exists():
         return []
     with open_warehouse(warehouse, write=False) as connection:
-        asked = {"model_id": model_id, "since": since}
-        rows = connection.execute(_FIND_OLDER, asked).fetchall()
+        values = {"model_id": model_id, "since": since}
+        rows = connection.execute(_FIND_OLDER, values).fetchall()
     return [OlderSource(*row) for row in rows if among is None or row[0] in among]
 
 
 def measure_sources(published: Path, sources: Sequence[OlderSource]) -> list[OlderSource]:
-    """Give the sources, in order, with the bytes of their texts."""
+    """Return the sources in the same order, with the bytes of their texts as `size`."""
     with _open_published(published) as connection:
-        asked = [source.source_sha256 for source in sources]
-        sizes = dict(connection.execute(_MEASURE_TEXTS, [asked]).fetchall())
+        digests = [source.source_sha256 for source in sources]
+        sizes = dict(connection.execute(_MEASURE_TEXTS, [digests]).fetchall())
     return [replace(source, size=sizes.get(source.source_sha256, 0)) for source in sources]
 
 
@@ -97,7 +97,7 @@ def rescore_group(
     sources: Sequence[OlderSource],
     report: Callable[[int], None] = lambda size: None,
 ) -> "GroupOutcome":
-    """Score the texts of a group of sources into one part; `report` gets the bytes of text done with.
+    """Score the texts of a group of sources into one part; `report` is called with the bytes of text scored.
 
     As with new files, the caller judges the checks, then calls `keep_part`.
     """
@@ -107,26 +107,26 @@ def rescore_group(
 
     scorer, run_id = job.load_scorer(), job.run.run_id
     part = start_part(job.run.home.parts, scorer.model_id, sources)
-    asked = [source.source_sha256 for source in sources]
+    digests = [source.source_sha256 for source in sources]
     with _open_published(job.run.home.published) as connection, open_part(part) as write:
-        left_out = dict(connection.execute(_COUNT_LEFT_OUT, [asked]).fetchall())
-        for chunk in _read_chunks(connection, asked):
+        left_out = dict(connection.execute(_COUNT_LEFT_OUT, [digests]).fetchall())
+        for chunk in _read_chunks(connection, digests):
             write("scored_reviews", score_rows(scorer, run_id, chunk, datetime.now(UTC)))
             report(chunk["text"].nbytes)
-        entries = map(_describe_source, sources)
+        entries = map(_make_ledger_entry, sources)
         write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
     rows_read = {source.source_sha256: source.rows_read for source in sources}
     return GroupOutcome(part, (), (), tuple(check_part(part, rows_read, left_out)))
 
 
-def _read_chunks(connection: duckdb.DuckDBPyConnection, asked: Sequence[str]) -> Iterator["pa.Table"]:
-    """Read the texts of sources, in any order, as tables of about as many rows as are scored at a time."""
+def _read_chunks(connection: duckdb.DuckDBPyConnection, digests: Sequence[str]) -> Iterator["pa.Table"]:
+    """Yield the texts of the sources with these sha256 digests in chunks; the rows are in no particular order."""
     import pyarrow as pa
 
     from tasks.scoring.chunks import Measured, is_full, join, measure
 
     waiting: list[Measured] = []
-    batches: Any = connection.sql(_READ_TEXTS, params=[list(asked)]).to_arrow_reader(BATCH_ROWS)
+    batches: Any = connection.sql(_READ_TEXTS, params=[list(digests)]).to_arrow_reader(BATCH_ROWS)
     for batch in batches:
         waiting.append(measure(pa.Table.from_batches([batch])))
         if is_full(waiting):
@@ -136,8 +136,8 @@ def _read_chunks(connection: duckdb.DuckDBPyConnection, asked: Sequence[str]) ->
         yield join(waiting).combine_chunks()
 
 
-def _describe_source(source: OlderSource) -> dict[str, Any]:
-    """Give what the ledger keeps of a source, by column, as the earlier rows have it."""
+def _make_ledger_entry(source: OlderSource) -> dict[str, Any]:
+    """Return a source's values for the ledger, by column, copied from its earlier rows."""
     return {
         "source_sha256": source.source_sha256,
         "status": "scored",

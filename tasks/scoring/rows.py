@@ -1,6 +1,6 @@
-"""The rows of a part as Arrow tables: texts, scores, quarantined rows and the ledger's, each in its table's schema.
+"""Builds the rows of a part: texts, scores, quarantined rows and ledger rows, as Arrow tables in their tables' schemas.
 
-Needs ONNX Runtime, by the scorer.
+The scorer needs ONNX Runtime.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ from models.evaluation.stars import rate_stars
 
 
 def make_source_rows(good: pa.Table) -> pa.Table:
-    """Lay read rows out as rows of `SOURCE_SCHEMA`, with the sha256 of each text."""
+    """Return good rows as rows of `SOURCE_SCHEMA`, with the sha256 of each text."""
     hashes = [sha256(text.as_buffer()).hexdigest() for text in good["text"]]
     columns = {name: good[name] for name in SOURCE_SCHEMA.names if name != "text_sha256"}
     return pa.table({**columns, "text_sha256": hashes}).select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA)
@@ -29,9 +29,9 @@ def make_source_rows(good: pa.Table) -> pa.Table:
 def score_rows(
     scorer: Scorer, run_id: str, good: pa.Table, now: datetime, encoded: EncodedTexts | None = None
 ) -> pa.Table:
-    """Score rows that have `source_sha256`, `row_number` and `text`, [n] to [n] rows of `SCORED_SCHEMA`.
+    """Score [n] rows with `source_sha256`, `row_number` and `text`; return [n] rows of `SCORED_SCHEMA`.
 
-    `encoded` are their texts where the words are found already.
+    `encoded` are the encoded texts of these rows if the caller has them already.
     """
     scored = score_finite(scorer, encoded or encode_texts(scorer, good["text"].combine_chunks()))
     columns = {
@@ -51,7 +51,7 @@ def score_rows(
 
 
 def score_finite(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
-    """Score texts whose words are found; a score that is no number is a `ValueError`."""
+    """Score encoded texts; raise `ValueError` if a score is NaN or infinite."""
     scored = score_encoded(scorer, texts)
     if not np.isfinite(scored.score).all():
         raise ValueError("the model gave a score that is not a number")
@@ -59,7 +59,7 @@ def score_finite(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
 
 
 def knows_no_word(scored: pa.Table) -> NDArray[np.bool_]:
-    """Mark the scored rows, [n], of which the model knows not one word: they all get one and the same score."""
+    """Return a mask [n] of the scored rows in which the model knows no word; all such rows get the same score."""
     unknown: NDArray[np.bool_] = scored["oov_rate"].to_numpy() == 1
     return unknown
 
@@ -67,9 +67,9 @@ def knows_no_word(scored: pa.Table) -> NDArray[np.bool_]:
 def make_quarantine_rows(
     chunk: pa.Table, broken: Mapping[int, tuple[str, str]], run_id: str, now: datetime
 ) -> pa.Table:
-    """Lay bad rows out as found: the reader's raw bytes, else the text; and the other columns for a release.
+    """Return bad rows as rows of `QUARANTINE_SCHEMA`; `broken` maps positions in `chunk` to rule and detail.
 
-    `broken` has the rule and the detail of each by its position in `chunk`.
+    `raw` is the reader's raw bytes if there are any, else the text. The other columns are kept for a later release.
     """
     positions = sorted(broken)
     rows = chunk.take(pa.array(positions, pa.int64()))
@@ -90,6 +90,6 @@ def make_quarantine_rows(
 
 
 def make_ledger_rows(files: Iterable[Mapping[str, Any]], model_id: str, run_id: str) -> pa.Table:
-    """Lay out what is known of files, by column of `LEDGER_SCHEMA`, as its rows; columns not given are null."""
+    """Return the values of files, by column of `LEDGER_SCHEMA`, as its rows; missing columns are null."""
     rows = [{**file, "model_id": model_id, "run_id": run_id} for file in files]
     return pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)

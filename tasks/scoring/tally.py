@@ -1,4 +1,4 @@
-"""What is counted of the files of a group while they are read, and the judgement of each file at its end."""
+"""Counts the rows of each file of a group while it is read, and decides at the end whether the file is refused."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -12,27 +12,29 @@ from tasks.support.refusals import refusal
 
 @dataclass(frozen=True)
 class Tally:
-    """What was counted so far, by source sha256; whoever reads or checks rows adds to it."""
+    """The counts so far, by source sha256; the functions that read and check rows add to them."""
 
     rows_read: Counter[str] = field(default_factory=Counter)
     rows_quarantined: Counter[str] = field(default_factory=Counter)
     rows_broken: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    """Of the quarantined rows, those that speak against their file, by rule."""
+    """Quarantined rows by rule, without those that say nothing against their file."""
     bytes_kept: Counter[str] = field(default_factory=Counter)
-    """Of the bad rows, in the quarantine."""
+    """Bytes of the quarantined rows."""
     first_bad: dict[str, str] = field(default_factory=dict)
+    """The first bad row of a file: its number, rule and detail."""
     refused: dict[str, FileRefusedError] = field(default_factory=dict)
     postponed: dict[str, SkippedFile] = field(default_factory=dict)
+    """Files that wait for the next run."""
     checks: list[CheckResult] = field(default_factory=list)
 
-    def leaves_out(self, file: SourceFile) -> bool:
-        """Whether no row of a file goes into the part any more, since it is refused or waits for the next run."""
+    def excludes(self, file: SourceFile) -> bool:
+        """Return whether no more rows of a file go into the part, since it is refused or postponed."""
         return file.source_sha256 in self.refused or file.source_sha256 in self.postponed
 
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """What became of one source file; `rule` and `detail` say why where its status is 'refused'."""
+    """The outcome of one source file: its status, 'scored' or 'refused', with rule and detail if it is refused."""
 
     source: SourceFile
     status: str
@@ -40,11 +42,11 @@ class FileOutcome:
     detail: str | None
     rows_read: int
     rows_quarantined: int
-    """In the part; the commit leaves out those of a refused file."""
+    """Quarantined rows in the part; the commit ignores those of a refused file."""
 
 
-def note_refusal(file: SourceFile, refusal: FileRefusedError, tally: Tally) -> None:
-    """Keep why a file is refused; one that could not be read says nothing of its content, so it waits."""
+def record_refusal(file: SourceFile, refusal: FileRefusedError, tally: Tally) -> None:
+    """Record that a file is refused; postpone it if it could not be read, since that says nothing of its content."""
     if refusal.rule == "file_unreadable":
         tally.postponed[file.source_sha256] = SkippedFile(
             file.uri, f"{refusal.detail} It waits for the next run."
@@ -53,8 +55,8 @@ def note_refusal(file: SourceFile, refusal: FileRefusedError, tally: Tally) -> N
         tally.refused[file.source_sha256] = refusal
 
 
-def close_file(file: SourceFile, tally: Tally, limits: RowLimits) -> FileOutcome:
-    """Judge one file when all of it was read: scored, or refused for what it is or for its bad rows."""
+def judge_file(file: SourceFile, tally: Tally, limits: RowLimits) -> FileOutcome:
+    """Decide the outcome of a file that was read: refused by the reader or for its bad rows, else scored."""
     source = file.source_sha256
     counts = (tally.rows_read[source], tally.rows_quarantined[source])
     refused = tally.refused.get(source) or _refuse_for_bad_rows(source, tally, limits)

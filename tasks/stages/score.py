@@ -154,11 +154,11 @@ def judge_drift(run: Run, scored_by: Collection[str], severity: str) -> list[str
 
     The results are recorded as those of `run`. Raises `ContractError` where `severity` is 'error'.
     """
+    from tasks.scoring.drift import describe_drifted
     from tasks.scoring.drift import judge_drift as judge
-    from tasks.scoring.drift import name_drifted
 
     results = judge(run.home.warehouse, scored_by, severity)
-    drifted = name_drifted(results)
+    drifted = describe_drifted(results)
     if drifted and severity == "warn":
         for words in drifted:
             get_run_logger().warning(f"Drift in {words}")
