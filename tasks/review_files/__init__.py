@@ -1,1 +1,1 @@
-"""New review files of any format, read as one table of rows, or refused by a rule."""
+"""Reading of review files: rows of one schema from any format, or the refusal of the file by a rule."""

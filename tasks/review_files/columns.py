@@ -1,9 +1,8 @@
-"""Which column of a review file is what, and what its values mean: from columns as found to `READ_SCHEMA`.
+"""Maps the columns of a review file to those of `READ_SCHEMA` by their names, and parses their values.
 
-Names are compared without regard to case, surrounding spaces and a byte order mark. Of several names for one
-thing the first in `COLUMN_NAMES` counts, the others are further columns. Further columns are kept as JSON,
-nulls and empty texts left out, and so is, under our own name for it, a date, label or rating that is not
-understood.
+Names are compared without case, surrounding spaces and a byte order mark. If several columns match one of ours, the
+name that comes first in `COLUMN_NAMES` wins. All unmatched columns are further columns: they are kept as JSON, without
+nulls and empty texts. A date, label or rating that can't be parsed is kept there too, under our name of its column.
 """
 
 import json
@@ -33,7 +32,7 @@ COLUMN_NAMES = {
     "given_label": ("given_label", "label", "sentiment"),
     "given_rating": ("given_rating", "rating", "stars"),
 }
-"""Our column -> the names it has in review files. `score` is not a rating: it may be a model's own."""
+"""Our column -> its names in review files. `score` is not a name of a rating: it may be the score of a model."""
 
 LABELS = {
     "pos": "positive",
@@ -45,10 +44,10 @@ LABELS = {
     "-1": None,
     "unsup": None,
 }
-"""What a label means; -1 and unsup say that there is none."""
+"""Label in a review file -> our label; None: the review has no label."""
 
 _RATING = re.compile(r"\s*(\d{1,3}(?:\.\d*)?)\s*(?:/\s*(5|10))?\s*", re.ASCII)
-# Fewer digits are a date such as 20240131, or nothing; epochs of 9 digits begin in 1973.
+# A number of up to 8 digits may be a date such as 20240131. Epoch seconds have 9 digits since 1973.
 _EPOCH = re.compile(r"\s*(\d{9,14})(\.\d*)?\s*", re.ASCII)
 _EPOCH_IN_MILLISECONDS_FROM = 10**11
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,19 +57,19 @@ _UNREADABLE = (ArithmeticError, LookupError, ValueError, pa.ArrowException)
 
 @dataclass(frozen=True)
 class Columns:
-    """Where the columns of a file are: positions from 0."""
+    """The positions, from 0, of the columns of a file."""
 
     known: Mapping[str, int]
-    """Our column -> position; 'text' is not there where there is none."""
+    """Our column -> position; without 'text' if the file has no text column."""
     further: Mapping[str, int]
-    """Any other column: its name, made unique, -> position."""
+    """Name of any other column, made unique -> position."""
     doubled: bool
-    """Whether several columns have the name of the text column."""
+    """True if several columns have the name of the text column."""
 
 
 @dataclass(frozen=True)
 class Defect:
-    """What a reader knows to be broken in one row: a row rule, words, and the bytes as found."""
+    """A row rule that a reader found broken in one row, with a detail and the row's original bytes."""
 
     rule: str
     detail: str
@@ -78,94 +77,95 @@ class Defect:
 
 
 @dataclass(frozen=True)
-class FoundRows:
-    """n rows as found, their values not understood yet; one row per source row."""
+class RawRows:
+    """n rows of a file before their dates, labels and ratings are parsed; one per source row."""
 
     row_numbers: pa.Array
     """[n] int64."""
     known: Mapping[str, pa.Array]
-    """Our column -> [n] strings; columns that the file does not have are left out."""
+    """Our column -> [n] strings; only for columns that the file has."""
     further: Sequence[dict[str, Any]] | None = None
-    """[n] objects of the other columns, or None where there are none."""
+    """[n] objects with the values of the further columns; None if there are none."""
     defects: Mapping[int, Defect] = field(default_factory=dict)
-    """Position, 0 to n - 1 -> what is broken there; such a row has no text."""
+    """Position, 0 to n - 1 -> defect; a row with a defect has no text."""
 
 
 def select_columns(names: Sequence[str], text_column: str | None = None) -> Columns:
-    """Tell what each column is by its name; `text_column` overrules the names for the text."""
-    plain = [_simplify(name) for name in names]
-    text, doubled = _find_text(names, plain, text_column)
+    """Map columns to ours by their names; `text_column` replaces the known names of the text column."""
+    normalized = [_normalize(name) for name in names]
+    text, doubled = _find_text(names, normalized, text_column)
     known = {} if text is None else {"text": text}
     for ours, candidates in COLUMN_NAMES.items():
         if ours != "text":
-            found = (plain.index(name) for name in candidates if name in plain)
-            position = next((each for each in found if each != text), None)
+            positions = (normalized.index(name) for name in candidates if name in normalized)
+            position = next((each for each in positions if each != text), None)
             known |= {} if position is None else {ours: position}
     return Columns(known, _name_further(names, set(known.values())), doubled)
 
 
 def require_text(columns: Columns, names: Sequence[str], text_column: str | None = None) -> None:
-    """Refuse a file that has no text column (text_column_missing), or two (text_column_doubled)."""
+    """Refuse a file without a text column (text_column_missing) or with several (text_column_doubled)."""
     if "text" not in columns.known:
         shown = ", ".join(f"'{name[:40]}'" for name in names[:_NAMES_SHOWN])
         more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-        wanted = "is the text" if text_column is None else f"is called '{text_column}'"
-        raise refusal("text_column_missing", f"none of the columns {shown}{more} {wanted}")
+        expected = "is the text" if text_column is None else f"is called '{text_column}'"
+        raise refusal("text_column_missing", f"none of the columns {shown}{more} {expected}")
     if columns.doubled:
         name = names[columns.known["text"]][:40]
         raise refusal("text_column_doubled", f"several columns are called '{name}'")
 
 
-def find_rows(
+def make_raw_rows(
     names: Sequence[str],
     columns: Columns,
-    found: Sequence[tuple[pa.Array, Mapping[int, bytes]]],
+    decoded: Sequence[tuple[pa.Array, Mapping[int, bytes]]],
     row_numbers: pa.Array,
     defects: Mapping[int, Defect],
-) -> FoundRows:
-    """Sort n rows of columns as found by what they are.
+) -> RawRows:
+    """Build n raw rows from the columns of a file; add a defect to each row with bytes that are not UTF-8.
 
-    `found` has each column's [n] values, null where they are not text, and those bytes by position. A row
-    with such bytes is set aside whole (text_encoding), with the bytes of its text as found.
+    `decoded` has, for each column, [n] values, null if they are not UTF-8, and the bytes of those by position. The
+    defect (text_encoding) keeps the original bytes of the row's text. `defects` are those already known.
     """
-    arrays = [array for array, _ in found]
+    arrays = [array for array, _ in decoded]
     all_defects = dict(defects)
     text = columns.known["text"]
-    for position, (_, invalid) in enumerate(found):
+    for position, (_, invalid) in enumerate(decoded):
         for row, data in invalid.items():
-            raw = found[text][1].get(row) or (arrays[text][row].as_py() or "").encode()
-            words = f"column '{names[position]}': {describe_invalid(data)}"
-            all_defects.setdefault(row, Defect("text_encoding", words, raw))
+            raw = decoded[text][1].get(row) or (arrays[text][row].as_py() or "").encode()
+            detail = f"column '{names[position]}': {describe_invalid(data)}"
+            all_defects.setdefault(row, Defect("text_encoding", detail, raw))
     known = {ours: arrays[position] for ours, position in columns.known.items()}
     if all_defects:
         usable = np.ones(len(row_numbers), dtype=bool)
         usable[list(all_defects)] = False
         known["text"] = pc.if_else(pa.array(usable), known["text"], None)
     further = {name: arrays[position] for name, position in columns.further.items()}
-    return FoundRows(row_numbers, known, _list_further(further), all_defects)
+    return RawRows(row_numbers, known, _list_further(further), all_defects)
 
 
-def lay_out_rows(found: FoundRows, members: pa.Array) -> pa.RecordBatch:
-    """Understand the values of n rows as found, from [n] members: [n] of `READ_SCHEMA`.
+def parse_rows(raw: RawRows, members: pa.Array) -> pa.RecordBatch:
+    """Parse the values of n raw rows; return them as [n] rows of `READ_SCHEMA`.
 
-    Blank ids are null. A row without text and without another defect breaks text_missing.
+    `members` [n] are the names of their members, null for a file that is no archive. Blank ids become null. A row
+    without text and without a defect breaks the rule text_missing.
     """
-    size = len(found.row_numbers)
+    size = len(raw.row_numbers)
     columns = {
-        "row_number": found.row_numbers,
+        "row_number": raw.row_numbers,
         "member": members,
-        "text": found.known.get("text", pa.nulls(size, pa.string())),
+        "text": raw.known.get("text", pa.nulls(size, pa.string())),
     }
     for name in ("review_id", "movie_id"):
-        if name in found.known:
-            columns[name] = _drop_blank(found.known[name])
-    further = found.further
-    for name, (understand, kind) in _UNDERSTOOD.items():
-        if name in found.known:
-            columns[name], unclear = _understand(found.known[name], understand, kind)
-            further = _keep(further, name, found.known[name], unclear)
-    columns["extra"] = _write_json(further, size)
-    columns |= _tell_defects(found.defects, columns["text"])
+        if name in raw.known:
+            columns[name] = _drop_blank(raw.known[name])
+    further = raw.further
+    for name, (parse, kind) in _PARSERS.items():
+        if name in raw.known:
+            columns[name], unparsed = _parse_column(raw.known[name], parse, kind)
+            further = _add_unparsed(further, name, raw.known[name], unparsed)
+    columns["extra"] = _format_json(further, size)
+    columns |= _make_defect_columns(raw.defects, columns["text"])
     absent = {name: pa.nulls(size, READ_SCHEMA.field(name).type) for name in READ_SCHEMA.names}
     return pa.RecordBatch.from_arrays(
         [columns.get(name, absent[name]) for name in READ_SCHEMA.names], schema=READ_SCHEMA
@@ -173,7 +173,7 @@ def lay_out_rows(found: FoundRows, members: pa.Array) -> pa.RecordBatch:
 
 
 def parse_label(text: str) -> str | None:
-    """Read a label: 'positive', 'negative', or None where it says that there is none; else `ValueError`."""
+    """Parse a label; return 'positive', 'negative', or None for no label. Raises `ValueError` for anything else."""
     label = text.strip().lower()
     if label and label not in LABELS:
         raise ValueError("not a label")
@@ -181,9 +181,9 @@ def parse_label(text: str) -> str | None:
 
 
 def parse_rating(text: str) -> float | None:
-    """Read a rating from 1 to 10 stars, as found ('8', '7.5', '8/10'); None if blank; else `ValueError`.
+    """Parse a rating from 1 to 10 stars, such as '8', '7.5' or '8/10'; None if blank, else raise `ValueError`.
 
-    Stars out of five count twice: '4/5' is 8.
+    Ratings out of five are doubled: '4/5' is 8.
     """
     match = _RATING.fullmatch(text)
     if match is None and not text.strip():
@@ -195,9 +195,9 @@ def parse_rating(text: str) -> float | None:
 
 
 def parse_moment(text: str) -> datetime | None:
-    """Read an ISO 8601 date or time, or an epoch in seconds or milliseconds; None if blank.
+    """Parse an ISO 8601 date or time, or an epoch in seconds or milliseconds; None if blank.
 
-    Without a zone it is UTC; a date is its first moment. Raises `ValueError` on anything else.
+    A time without a time zone is in UTC; a date becomes the start of that day. Raises `ValueError` for anything else.
     """
     if not text.strip():
         return None
@@ -214,7 +214,7 @@ def parse_moment(text: str) -> datetime | None:
         raise ValueError("not in the years 1 to 9999") from error
 
 
-_UNDERSTOOD: Mapping[str, tuple[Callable[[str], Any], pa.DataType]] = {
+_PARSERS: Mapping[str, tuple[Callable[[str], Any], pa.DataType]] = {
     "reviewed_at": (parse_moment, READ_SCHEMA.field("reviewed_at").type),
     "given_label": (parse_label, READ_SCHEMA.field("given_label").type),
     "given_rating": (parse_rating, READ_SCHEMA.field("given_rating").type),
@@ -222,23 +222,23 @@ _UNDERSTOOD: Mapping[str, tuple[Callable[[str], Any], pa.DataType]] = {
 
 
 def _find_text(
-    names: Sequence[str], plain: Sequence[str], text_column: str | None
+    names: Sequence[str], normalized: Sequence[str], text_column: str | None
 ) -> tuple[int | None, bool]:
-    """Find the text's position, and whether other columns have the same name."""
+    """Return the position of the text column, None if there is none, and whether other columns have its name."""
     if text_column is not None and list(names).count(text_column) == 1:
-        # Named letter by letter: a column that differs in case only is another one.
+        # An exact match wins over columns that differ only in case.
         return list(names).index(text_column), False
-    wanted = COLUMN_NAMES["text"] if text_column is None else (_simplify(text_column),)
-    name = next((name for name in wanted if name in plain), None)
-    return (None, False) if name is None else (plain.index(name), plain.count(name) > 1)
+    candidates = COLUMN_NAMES["text"] if text_column is None else (_normalize(text_column),)
+    name = next((name for name in candidates if name in normalized), None)
+    return (None, False) if name is None else (normalized.index(name), normalized.count(name) > 1)
 
 
-def _simplify(name: str) -> str:
+def _normalize(name: str) -> str:
     return name.strip().lstrip("\ufeff").strip().casefold()
 
 
 def _name_further(names: Sequence[str], taken: set[int]) -> dict[str, int]:
-    """Give each further column its own name: 'column_3' for a blank one, 'tag_2' for the second 'tag'."""
+    """Return a unique name for each further column: 'column_3' for a blank one, 'tag_2' for the second 'tag'."""
     further: dict[str, int] = {}
     seen: Counter[str] = Counter()
     for position, name in enumerate(names):
@@ -252,11 +252,14 @@ def _name_further(names: Sequence[str], taken: set[int]) -> dict[str, int]:
 
 
 def _list_further(further: Mapping[str, pa.Array]) -> list[dict[str, Any]] | None:
-    """Turn columns of n values into n objects; a value that can't be read is left out, and its column named there."""
+    """Return columns of n values as n objects.
+
+    A value that Python can't represent is null; the key `UNREADABLE_COLUMNS` of its object lists such columns.
+    """
     if not further:
         return None
     columns = {name: _read_values(array) for name, array in further.items()}
-    values = [found for found, _ in columns.values()]
+    values = [column for column, _ in columns.values()]
     rows = [dict(zip(further, row, strict=True)) for row in zip(*values, strict=True)]
     for name, (_, unreadable) in columns.items():
         for position in unreadable:
@@ -265,7 +268,7 @@ def _list_further(further: Mapping[str, pa.Array]) -> list[dict[str, Any]] | Non
 
 
 def _read_values(array: pa.Array) -> tuple[list[Any], list[int]]:
-    """Give [n] values as Python's, and the positions of those that Python can't hold, as a date in the year 20000."""
+    """Return [n] Python values, and the positions of those that Python can't represent, such as a date in 20000."""
     try:
         return array.to_pylist(), []
     except _UNREADABLE:
@@ -285,31 +288,31 @@ def _drop_blank(ids: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
 
 
-def _understand(
-    column: pa.Array, understand: Callable[[str], Any], kind: pa.DataType
+def _parse_column(
+    column: pa.Array, parse: Callable[[str], Any], kind: pa.DataType
 ) -> tuple[pa.Array, list[int]]:
-    """Read [n] strings, each distinct value once; also gives the positions of those not understood."""
+    """Parse [n] strings, each distinct value once; return [n] values and the positions that can't be parsed."""
     encoded = column.dictionary_encode()
     values: list[Any] = []
-    unclear: list[bool] = []
+    failed: list[bool] = []
     for text in encoded.dictionary.to_pylist():
         try:
-            value, is_unclear = understand(text), False
+            value, has_failed = parse(text), False
         except ValueError:
-            value, is_unclear = None, True
+            value, has_failed = None, True
         values.append(value)
-        unclear.append(is_unclear)
+        failed.append(has_failed)
     positions: list[int] = []
-    if any(unclear):
-        mask = pc.fill_null(pa.array(unclear, pa.bool_()).take(encoded.indices), False)
+    if any(failed):
+        mask = pc.fill_null(pa.array(failed, pa.bool_()).take(encoded.indices), False)
         positions = pc.indices_nonzero(mask).to_pylist()
     return pa.array(values, kind).take(encoded.indices), positions
 
 
-def _keep(
+def _add_unparsed(
     further: Sequence[dict[str, Any]] | None, name: str, column: pa.Array, positions: Sequence[int]
 ) -> Sequence[dict[str, Any]] | None:
-    """Add to the further columns the values that were not understood, under our name for them."""
+    """Return the further columns with the values of `column` at `positions` added, under `name`."""
     if not positions:
         return further
     kept = [dict(row) for row in further] if further is not None else [{} for _ in range(len(column))]
@@ -318,13 +321,13 @@ def _keep(
     return kept
 
 
-def _write_json(rows: Sequence[dict[str, Any]] | None, size: int) -> pa.Array:
+def _format_json(rows: Sequence[dict[str, Any]] | None, size: int) -> pa.Array:
     if rows is None:
         return pa.nulls(size, pa.string())
-    return pa.array([_dump(row) for row in rows], pa.string())
+    return pa.array([_format_row(row) for row in rows], pa.string())
 
 
-def _dump(row: dict[str, Any]) -> str | None:
+def _format_row(row: dict[str, Any]) -> str | None:
     row = {name: value for name, value in row.items() if value is not None and value != ""}
     if not row:
         return None
@@ -334,7 +337,7 @@ def _dump(row: dict[str, Any]) -> str | None:
         return json.dumps(drop_nan(row), ensure_ascii=False, default=str)
 
 
-def _tell_defects(defects: Mapping[int, Defect], texts: pa.Array) -> dict[str, pa.Array]:
+def _make_defect_columns(defects: Mapping[int, Defect], texts: pa.Array) -> dict[str, pa.Array]:
     missing = pc.if_else(pc.is_null(texts), "text_missing", pa.scalar(None, pa.string()))
     if not defects:
         return {"rule": missing}

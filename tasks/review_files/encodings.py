@@ -1,9 +1,9 @@
-"""The decoding rule of review files, and how bytes that are no text are carried through a text parser.
+"""Decodes review files, and escapes invalid bytes so that a text parser can process them.
 
-The rule: a byte order mark decides (UTF-8, UTF-16 or UTF-32); without one the text is UTF-8. Nothing is
-guessed: in a Latin-1 or cp1252 file the rows with other than ASCII characters are set aside one by one, and a
-UTF-16 file without its mark is refused. Text under a UTF-16 or UTF-32 mark is transcoded as a stream, and
-refused whole where it is damaged, since what follows can't be trusted.
+A byte order mark decides the encoding (UTF-8, UTF-16 or UTF-32); without one it is UTF-8. No encoding is guessed: in a
+Latin-1 or cp1252 file each row with a non-ASCII character is quarantined, and a UTF-16 file without a mark is refused.
+UTF-16 and UTF-32 are transcoded as a stream; a file with an error in them is refused, since the rest of it can't be
+trusted.
 """
 
 import codecs
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from tasks.support.refusals import refusal
 
-# UTF-32 first: its little-endian mark begins as that of UTF-16 does.
+# UTF-32 comes first: its little-endian mark begins with that of UTF-16.
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -26,23 +26,23 @@ _MARKS = {
 }
 _MARK_BYTES = max(map(len, _MARKS))
 
-# A byte is written as two of Unicode's 32 noncharacters U+FDD0 to U+FDEF: one of the first 16 for its upper
-# half, one of the last 16 for its lower half. Bytes that are not UTF-8 are 0x80 and above.
+# A byte is escaped as two of Unicode's 32 noncharacters U+FDD0 to U+FDEF: one of the first 16 for its upper four bits,
+# one of the last 16 for its lower four. Bytes that are not UTF-8 are 0x80 and above.
 _TO_ESCAPE = re.compile("[\udc80-\udcff\ufdd0-\ufdef]+")
 _ESCAPED = re.compile("[\ufdd8-\ufddf][\ufde0-\ufdef]")
 _NONCHARACTER_START = b"\xef\xb7"
 
 
 def decode_text(data: bytes) -> str:
-    """Decode one whole text by the rule; raises `UnicodeDecodeError` where it is not valid."""
+    """Decode one complete text by its byte order mark, else as UTF-8; raises `UnicodeDecodeError` if it is invalid."""
     mark = _find_mark(data)
     return data[len(mark) :].decode(_MARKS.get(mark, "utf-8"))
 
 
 def to_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Transcode the text of a file to UTF-8 without a mark; what has no mark is passed on as it is.
+    """Transcode the text of a file to UTF-8 without a byte order mark; text without a mark is passed on unchanged.
 
-    Raises `FileRefusedError`: encoding_broken; encoding_unknown for what looks like UTF-16 without a mark.
+    Raises `FileRefusedError`: encoding_broken, or encoding_unknown for text that looks like UTF-16 without a mark.
     """
     head = b""
     while len(head) < _MARK_BYTES and (more := next(chunks, b"")):
@@ -58,10 +58,10 @@ def to_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def escape_invalid(chunks: Iterator[bytes], notice: Callable[[], None]) -> Iterator[bytes]:
-    """Make any bytes valid UTF-8, so that a parser carries them; valid text is passed on as it is.
+    """Escape bytes that are not UTF-8, so that a parser accepts all chunks; valid text is passed on unchanged.
 
-    `notice` is called before the first escape: until then nothing needs to be undone. `restore_bytes` undoes
-    it exactly, for the noncharacters that it uses are escaped, too.
+    `notice` is called before each chunk with escapes is yielded; before that nothing needs to be restored. The
+    noncharacters used for escapes are escaped too, so `restore_bytes` returns exactly the original bytes.
     """
     rest = b""
     for chunk in chunks:
@@ -73,24 +73,24 @@ def escape_invalid(chunks: Iterator[bytes], notice: Callable[[], None]) -> Itera
 
 
 def restore_bytes(text: str) -> bytes:
-    """Give the bytes that `escape_invalid` wrote as `text`."""
+    """Return the original bytes of a text from `escape_invalid`."""
     return _ESCAPED.sub(_unescape_one, text).encode("utf-8", "surrogateescape")
 
 
 def restore_column(column: pa.Array) -> tuple[pa.Array, dict[int, bytes]]:
-    """Undo `escape_invalid` in [n] strings: texts that are not valid become null, their bytes come second.
+    """Undo `escape_invalid` in [n] strings; return them with null for texts that are not UTF-8.
 
-    The second maps positions, 0 to n - 1, to bytes as found.
+    The second value maps the positions of those, 0 to n - 1, to their original bytes.
     """
     escaped = pc.match_substring_regex(column, _ESCAPED.pattern)
     if not pc.any(escaped).as_py():
         return column, {}
-    found = [None if text is None else restore_bytes(text) for text in column.to_pylist()]
-    return decode_column(pa.array(found, pa.binary()))
+    restored = [None if text is None else restore_bytes(text) for text in column.to_pylist()]
+    return decode_column(pa.array(restored, pa.binary()))
 
 
 def decode_column(column: pa.Array) -> tuple[pa.Array, dict[int, bytes]]:
-    """Decode [n] binary values as UTF-8: those that are not valid become null, their bytes come second."""
+    """Decode [n] binary values as UTF-8; return them with null for invalid ones, and the bytes of those by position."""
     try:
         return column.cast(pa.string()), {}
     except pa.ArrowInvalid:
@@ -101,7 +101,7 @@ def decode_column(column: pa.Array) -> tuple[pa.Array, dict[int, bytes]]:
 
 
 def describe_invalid(data: bytes) -> str:
-    """Say where bytes stop being UTF-8."""
+    """Describe the first byte that is not UTF-8."""
     try:
         data.decode()
     except UnicodeDecodeError as error:
@@ -127,7 +127,7 @@ def _transcode(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def _end_of_whole_characters(data: bytes) -> int:
-    """Find where to cut so that no UTF-8 character is cut in two."""
+    """Return the length of `data` without an incomplete UTF-8 character at its end."""
     for back in range(1, min(3, len(data)) + 1):
         byte = data[-back]
         if byte >= 0xC0:
@@ -139,7 +139,7 @@ def _end_of_whole_characters(data: bytes) -> int:
 
 
 def _escape(chunk: bytes, notice: Callable[[], None]) -> bytes:
-    # Arrow checks UTF-8, and Python finds a single byte, many times faster than in any other way.
+    # The fastest ways to search for a single byte (Python) and to check UTF-8 (Arrow), by far.
     may_be_mistaken = _NONCHARACTER_START[:1] in chunk and _NONCHARACTER_START in chunk
     if not may_be_mistaken and _is_utf8(chunk):
         return chunk
@@ -148,8 +148,8 @@ def _escape(chunk: bytes, notice: Callable[[], None]) -> bytes:
 
 
 def _escape_run(match: re.Match[str]) -> str:
-    found = match.group().encode("utf-8", "surrogateescape")
-    return "".join(chr(0xFDD0 + (byte >> 4)) + chr(0xFDE0 + (byte & 15)) for byte in found)
+    run = match.group().encode("utf-8", "surrogateescape")
+    return "".join(chr(0xFDD0 + (byte >> 4)) + chr(0xFDE0 + (byte & 15)) for byte in run)
 
 
 def _unescape_one(match: re.Match[str]) -> str:

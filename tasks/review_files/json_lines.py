@@ -1,8 +1,9 @@
-"""Reads JSON lines: one object a line, its keys are the columns of that row.
+"""Reads the rows of JSON lines files: each line is an object, whose keys are the columns of its row.
 
-Lines end with LF or CRLF; empty lines are no rows. Keys may differ from line to line, and of a key given twice
-the last counts. NaN and Infinity, which some programs write, are null. A line that is no object, or holds
-bytes that are not UTF-8, is set aside alone. One JSON array or one object over many lines refuses the file.
+Lines end with LF or CRLF; empty lines are ignored. Keys may differ between lines; if a key is repeated, its last value
+counts. NaN and Infinity, which some programs write, become null. A line that is not an object, or has bytes that are
+not UTF-8, is reported with a defect, and the other lines are read. A file that is a JSON array, or has an object over
+several lines, is refused.
 """
 
 import json
@@ -14,21 +15,21 @@ import pyarrow as pa
 
 from tasks.containers.members import require_rows
 from tasks.containers.streams import group_items
-from tasks.review_files.columns import COLUMN_NAMES, Columns, Defect, FoundRows, require_text, select_columns
+from tasks.review_files.columns import COLUMN_NAMES, Columns, Defect, RawRows, require_text, select_columns
 from tasks.review_files.encodings import to_utf8
 from tasks.review_files.options import KEPT_BYTES, ReadOptions
 from tasks.support.refusals import refusal
 
 MAX_DEPTH = 64
-"""Objects and lists within each other."""
+"""Most levels of nested objects and lists."""
 MAX_KEYS = 10_000
-"""Keys of one object, as columns of a CSV."""
+"""Most keys of one object, the same limit as for the columns of a CSV."""
 MAX_KEY_SETS = 1000
-"""Different sets of keys that are remembered at a time."""
-REMEMBERED_KEYS = 100
-"""Of one set that is remembered."""
+"""Different sets of keys whose columns are cached."""
+CACHED_KEYS = 100
+"""Most keys of a set that is cached."""
 
-# How JSON escapes half of a surrogate pair, \\ud800 to \\udfff.
+# The beginning of JSON's escape of half a surrogate pair, \\ud800 to \\udfff.
 _HALF_PAIRS = (b"\\ud", b"\\uD")
 _DECODER = json.JSONDecoder(parse_constant=lambda name: None)
 _TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
@@ -38,17 +39,17 @@ _Row = tuple[dict[str, Any], Defect | None]
 _Select = Callable[[tuple[str, ...]], Columns]
 
 
-def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOptions) -> Iterator[FoundRows]:
-    """Read the rows of JSON lines; the first one gets the number `first_row`.
+def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of a JSON lines file; the first one gets the number `first_row`.
 
-    Raises `FileRefusedError`: json_broken, text_column_missing where none of the first batch has a text, and
-    what `to_utf8` raises.
+    Raises `FileRefusedError`: json_broken, text_column_missing if no row of the first batch has a text, and the rules
+    of `to_utf8`.
     """
     longest = options.batch_bytes
     most = options.most_rows - first_row + 1
-    found = _split_lines(to_utf8(chunks), longest, most)
-    lines = (line for line in found if line[0] and not line[0].isspace())
-    select = _remember_columns(options.text_column)
+    all_lines = _split_lines(to_utf8(chunks), longest, most)
+    lines = (line for line in all_lines if line[0] and not line[0].isspace())
+    select = _cache_columns(options.text_column)
     next_row = first_row
     for group in group_items(lines, lambda line: len(line[0]), options.batch_rows, options.batch_bytes):
         if next_row == first_row:
@@ -56,20 +57,21 @@ def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOption
         rows = [_parse_line(line, length, longest, select) for line, length in group]
         if next_row == first_row:
             _require_text(rows, select, options.text_column)
-        yield _find_rows(rows, select, next_row)
+        yield _make_rows(rows, select, next_row)
         next_row += len(rows)
 
 
-def _remember_columns(text_column: str | None) -> _Select:
-    """Make the function that tells what the keys of a line are; it remembers sets of keys that are not large."""
-    remember = lru_cache(MAX_KEY_SETS)(lambda names: select_columns(names, text_column))
-    return lambda names: (remember if len(names) <= REMEMBERED_KEYS else remember.__wrapped__)(names)
+def _cache_columns(text_column: str | None) -> _Select:
+    """Return a function from the keys of a line to its columns; it caches the columns of small sets of keys."""
+    cached = lru_cache(MAX_KEY_SETS)(lambda names: select_columns(names, text_column))
+    return lambda names: (cached if len(names) <= CACHED_KEYS else cached.__wrapped__)(names)
 
 
 def _split_lines(chunks: Iterator[bytes], longest: int, most: int) -> Iterator[_Line]:
-    """Give the lines of a file, of those with more than `longest` bytes only the start.
+    """Yield the lines of a file with their lengths; of lines with more than `longest` bytes only the start.
 
-    More than `most` lines refuse it (bomb_suspected): empty ones are no rows, but take their time all the same.
+    A file with more than `most` lines is refused (bomb_suspected). Empty lines count too: they are no rows, but take
+    time.
     """
     start, length, lines = b"", 0, 0
     for chunk in chunks:
@@ -89,23 +91,23 @@ def _split_lines(chunks: Iterator[bytes], longest: int, most: int) -> Iterator[_
 
 def _require_lines(first_line: bytes) -> None:
     if first_line.lstrip().startswith(b"["):
-        raise refusal("json_broken", "this is a JSON array, not one object a line; jq -c '.[]' would turn it")
+        raise refusal("json_broken", "this is a JSON array, not one object a line; jq -c '.[]' converts it")
     if first_line.strip() == b"{":
-        raise refusal("json_broken", "its first object goes over many lines; jq -c . would put it on one")
+        raise refusal("json_broken", "its first object goes over many lines; jq -c . puts it on one")
 
 
 def _require_text(rows: Sequence[_Row], select: _Select, text_column: str | None) -> None:
-    """Refuse a file where lines are objects, but none has a text."""
+    """Refuse a file if some of `rows` are objects, but none has a text column."""
     names = [tuple(row) for row, defect in rows if defect is None]
     if names and not any("text" in select(each).known for each in names):
         require_text(select(names[0]), names[0], text_column)
 
 
 def _parse_line(line: bytes, length: int, longest: int, select: _Select) -> _Row:
-    """Read one line as an object; with a defect, it has the columns that are usable all the same."""
+    """Parse one line; return its object and None, or the usable columns and the defect."""
     if length > longest:
-        words = f"a line of {length:,} bytes; one may have {longest:,}"
-        return {}, Defect("text_too_long", words, line[:KEPT_BYTES])
+        detail = f"a line of {length:,} bytes, the limit is {longest:,}"
+        return {}, Defect("text_too_long", detail, line[:KEPT_BYTES])
     text, is_utf8 = _decode(line)
     try:
         row = _DECODER.decode(text)
@@ -116,16 +118,16 @@ def _parse_line(line: bytes, length: int, longest: int, select: _Select) -> _Row
     if not isinstance(row, dict):
         return {}, Defect("row_shape", f"{_TYPE_NAMES.get(type(row), 'a text or null')}, not an object", line)
     if len(row) > MAX_KEYS:
-        return {}, Defect("row_shape", f"an object of {len(row):,} keys; one may have {MAX_KEYS:,}", line)
+        return {}, Defect("row_shape", f"an object of {len(row):,} keys, the limit is {MAX_KEYS:,}", line)
     if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _is_deeper(row, MAX_DEPTH):
         return {}, Defect("row_shape", f"objects or lists more than {MAX_DEPTH} deep in each other", line)
     if is_utf8 and not any(half in line for half in _HALF_PAIRS):
         return row, None
-    return _set_undecodable_aside(row, line, select)
+    return _drop_invalid(row, line, select)
 
 
 def _decode(line: bytes) -> tuple[str, bool]:
-    """Decode a line, and tell whether it is UTF-8; bytes that are not become lone surrogates."""
+    """Decode a line and return whether it is UTF-8; bytes that are not UTF-8 become lone surrogates."""
     try:
         return line.decode(), True
     except UnicodeDecodeError:
@@ -133,25 +135,25 @@ def _decode(line: bytes) -> tuple[str, bool]:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Tell whether `value` has more than `levels` of lists and objects in each other."""
+    """Return whether `value` has more than `levels` levels of nested lists and objects."""
     if not isinstance(value, (dict, list)):
         return False
     children = value.values() if isinstance(value, dict) else value
     return levels == 0 or any(_is_deeper(child, levels - 1) for child in children)
 
 
-def _set_undecodable_aside(row: dict[str, Any], line: bytes, select: _Select) -> _Row:
-    """Keep the columns that are valid text; if all are, the row is as good as any other."""
+def _drop_invalid(row: dict[str, Any], line: bytes, select: _Select) -> _Row:
+    """Return the columns of a row that are valid text, and a text_encoding defect if any column is not."""
     invalid = [name for name, value in row.items() if not (_is_valid(name) and _is_valid(value))]
     if not invalid:
         return row, None
     place = select(tuple(row)).known.get("text")
     text = None if place is None else list(row.values())[place]
-    raw = _encode_as_found(text) if isinstance(text, str) else line
+    raw = _restore_bytes(text) if isinstance(text, str) else line
     name = invalid[0].encode("utf-8", "replace").decode()
-    words = f"column '{name}' holds bytes that are not UTF-8, or half a surrogate pair"
+    detail = f"column '{name}' holds bytes that are not UTF-8, or half a surrogate pair"
     kept = {name: value for name, value in row.items() if name not in invalid}
-    return kept, Defect("text_encoding", words, raw)
+    return kept, Defect("text_encoding", detail, raw)
 
 
 def _is_valid(value: Any) -> bool:
@@ -162,36 +164,36 @@ def _is_valid(value: Any) -> bool:
     return True
 
 
-def _encode_as_found(text: str) -> bytes:
+def _restore_bytes(text: str) -> bytes:
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return text.encode("utf-8", "surrogatepass")
 
 
-def _find_rows(rows: Sequence[_Row], select: _Select, next_row: int) -> FoundRows:
-    """Sort the values of n rows by what they are."""
+def _make_rows(rows: Sequence[_Row], select: _Select, next_row: int) -> RawRows:
+    """Build the raw rows of n parsed lines."""
     known: dict[str, list[str | None]] = {ours: [] for ours in COLUMN_NAMES}
     further: list[dict[str, Any]] = []
     defects: dict[int, Defect] = {}
     for position, (row, defect) in enumerate(rows):
         columns, values = select(tuple(row)), list(row.values())
-        found = {ours: values[place] for ours, place in columns.known.items()}
-        defect = defect or _find_defect(found.get("text"), columns)
+        own_values = {ours: values[place] for ours, place in columns.known.items()}
+        defect = defect or _find_defect(own_values.get("text"), columns)
         if defect is not None:
             defects[position] = defect
-            found["text"] = None
+            own_values["text"] = None
         for ours, column in known.items():
-            column.append(_write_value(found.get(ours)))
+            column.append(_format_value(own_values.get(ours)))
         further.append({name: values[place] for name, place in columns.further.items()})
     arrays = {ours: pa.array(column, pa.string()) for ours, column in known.items()}
     numbers = pa.array(range(next_row, next_row + len(rows)), pa.int64())
-    return FoundRows(numbers, arrays, further, defects)
+    return RawRows(numbers, arrays, further, defects)
 
 
 def _find_defect(text: Any, columns: Columns) -> Defect | None:
     if columns.doubled:
-        return Defect("row_shape", "several keys are the name of the text", _dump(text))
+        return Defect("row_shape", "several keys have the name of the text column", _dump(text))
     if text is None or isinstance(text, str):
         return None
     return Defect("text_type", f"{_TYPE_NAMES[type(text)]}, not a text", _dump(text))
@@ -201,8 +203,8 @@ def _dump(value: Any) -> bytes:
     return value.encode() if isinstance(value, str) else json.dumps(value, ensure_ascii=False).encode()
 
 
-def _write_value(value: Any) -> str | None:
-    """Write an id, a date, a label or a rating as other formats have it: whole numbers without a point."""
+def _format_value(value: Any) -> str | None:
+    """Format an id, date, label or rating as in the other file formats: whole numbers without a decimal point."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:

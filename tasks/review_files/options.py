@@ -1,4 +1,4 @@
-"""How review files are read: what every format's reader is told."""
+"""The options of reading review files, which all formats share."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,21 +6,21 @@ from pathlib import Path
 from tasks.containers.members import ContainerLimits
 
 KEPT_BYTES = 1 << 16
-"""What the quarantine keeps of a row that is too long to be held."""
+"""Bytes that the quarantine keeps of a row that is too long."""
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What to read as the text, how much at a time, and how far a container may unpack."""
+    """The text column, the size of batches, and the limits of containers."""
 
     text_column: str | None = None
-    """The name of the text column where it is none of the known ones."""
+    """The name of the text column; None: one of the known names."""
     batch_rows: int = 8192
-    """Rows of a batch at most."""
+    """Most rows of a batch."""
     batch_bytes: int = 8 << 20
-    """Bytes of a batch, about; of one JSON line or one text file at most."""
+    """Approximate bytes of a batch, and most bytes of one JSON line or text file."""
     limits: ContainerLimits = field(default_factory=ContainerLimits)
     most_rows: int = 1 << 62
-    """Rows of the file at most, all members together: set for each file by its size."""
+    """Most rows of the file, all members together. `read_review_file` sets it by the file's size."""
     root: Path | None = None
-    """The folder below which no link is followed on the way to the file; without it, the file's own."""
+    """The folder below which no link is followed to the file; None: the file's own folder."""

@@ -1,9 +1,9 @@
-"""Reads Parquet as Arrow batches, whatever the types of its columns: in a process of its own (`parquet_process`).
+"""Reads the rows of Parquet files with columns of any type; runs in a process of its own (`parquet_process`).
 
-A file of some kilobytes may repeat one long text a million times, so few rows are decoded at a time: as few
-as stay within `DECODED_BYTES` even if each held the whole dictionary of its column. What else may grow a thousandfold,
-by other encodings, by lists, by what the file states of itself, the memory of the process bounds. Checksums are
-checked where there are any. Values of further columns that are bytes and no text are kept as base64.
+A file of a few kilobytes may repeat one long text a million times. So only as many rows are decoded at a time as fit
+into `DECODED_BYTES` even if each had the whole dictionary of every column. Other encodings, lists and wrong metadata
+may also expand a thousandfold; against these the memory limit of the process protects. Page checksums are verified if
+the file has them. Binary values of further columns that are not UTF-8 are kept as base64.
 """
 
 import base64
@@ -18,7 +18,7 @@ import pyarrow.types as pt
 
 from tasks.containers.members import require_rows
 from tasks.containers.streams import group_items, limit_bytes
-from tasks.review_files.columns import Columns, FoundRows, find_rows, require_text, select_columns
+from tasks.review_files.columns import Columns, RawRows, make_raw_rows, require_text, select_columns
 from tasks.review_files.encodings import decode_column
 from tasks.review_files.options import ReadOptions
 from tasks.support.refusals import refusal, refusing
@@ -26,14 +26,14 @@ from tasks.support.refusals import refusal, refusing
 BUFFER_BYTES = 1 << 20
 DECODED_BYTES = 256 << 20
 DECODED_ROWS = 512
-"""Rows that are decoded at a time at most; they are put together to batches afterwards."""
+"""Most rows that are decoded at a time; they are combined into batches afterwards."""
 MAX_COLUMNS = 10_000
 
-_Column = tuple[pa.Array, dict[int, bytes]]  # [n] values, and by position what is not UTF-8.
+_Column = tuple[pa.Array, dict[int, bytes]]  # [n] values; position -> bytes that are not UTF-8
 
 
-def read_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[FoundRows]:
-    """Read the rows of a Parquet file; the first one gets the number `first_row`.
+def read_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of a Parquet file; the first one gets the number `first_row`.
 
     Raises `FileRefusedError`: parquet_broken, text_column_missing, text_column_doubled, text_column_type,
     bomb_suspected.
@@ -49,14 +49,17 @@ def read_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> Itera
         for batch in _read_batches(parquet, file, options):
             numbers = pa.array(range(next_row, next_row + batch.num_rows), pa.int64())
             known = set(columns.known.values())
-            found = [
-                _read_known(array) if position in known else _read_further(array)
+            decoded = [
+                _convert_known(array) if position in known else _convert_further(array)
                 for position, array in enumerate(batch.columns)
             ]
             next_row += batch.num_rows
-            yield find_rows(schema.names, columns, found, numbers, {})
+            yield make_raw_rows(schema.names, columns, decoded, numbers, {})
         if next_row - first_row != parquet.metadata.num_rows:
-            raise refusal("parquet_broken", f"it states {parquet.metadata.num_rows:,} rows and has others")
+            raise refusal(
+                "parquet_broken",
+                f"it states {parquet.metadata.num_rows:,} rows and has {next_row - first_row:,}",
+            )
 
 
 def _open_parquet(file: IO[bytes], metadata: Any = None, read_dictionary: Sequence[int] = ()) -> Any:
@@ -72,7 +75,10 @@ def _open_parquet(file: IO[bytes], metadata: Any = None, read_dictionary: Sequen
 
 
 def _select_columns(schema: pa.Schema, text_column: str | None) -> Columns:
-    """Tell what the columns are by their names, where their types allow it."""
+    """Map columns to ours by their names; a column whose type does not fit is a further column.
+
+    Refuses a file whose text column does not have texts (text_column_type).
+    """
     columns = select_columns(schema.names, text_column)
     require_text(columns, schema.names, text_column)
     text_type = schema.field(columns.known["text"]).type
@@ -85,7 +91,7 @@ def _select_columns(schema: pa.Schema, text_column: str | None) -> Columns:
 
 
 def _read_batches(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    """Give batches of at most `batch_rows` rows and about `batch_bytes` bytes, dictionaries laid out."""
+    """Yield batches of at most `batch_rows` rows and about `batch_bytes` bytes, with dictionaries decoded."""
     for rows in group_items(
         _decode_rows(parquet, file, options),
         lambda part: part.nbytes,
@@ -98,53 +104,53 @@ def _read_batches(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterat
 def _decode_rows(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterator[pa.RecordBatch]:
     limits, metadata = options.limits, parquet.metadata
     allowed = max(limits.unsuspected_bytes, limits.ratio * file.seek(0, io.SEEK_END))
-    spend = limit_bytes(min(limits.member_bytes, allowed), "the Parquet file")
-    # Columns are named by their places, since two may have one name.
-    packed = _open_parquet(file, metadata, range(metadata.num_columns))
+    guard = limit_bytes(min(limits.member_bytes, allowed), "the Parquet file")
+    # Columns by position, since several may have the same name.
+    encoded = _open_parquet(file, metadata, range(metadata.num_columns))
     for group in range(metadata.num_row_groups):
-        longest_row = _measure_longest_row(packed, group)
-        facts = metadata.row_group(group)
-        mean_row = facts.total_byte_size // max(facts.num_rows, 1)
+        longest_row = _measure_longest_row(encoded, group)
+        group_metadata = metadata.row_group(group)
+        mean_row = group_metadata.total_byte_size // max(group_metadata.num_rows, 1)
         most = min(DECODED_BYTES // max(longest_row, 1), options.batch_bytes // max(mean_row, 1))
         rows = min(max(most, 1), DECODED_ROWS, options.batch_rows)
         for batch in parquet.iter_batches(rows, row_groups=[group], use_threads=False):
-            laid_out = pa.RecordBatch.from_arrays(list(map(_lay_out, batch.columns)), batch.schema.names)
-            spend(laid_out.nbytes)
-            step = max(len(laid_out) * options.batch_bytes // max(laid_out.nbytes, 1), 1)
-            yield from (laid_out.slice(start, step) for start in range(0, len(laid_out), step))
+            decoded = pa.RecordBatch.from_arrays(list(map(_decode, batch.columns)), batch.schema.names)
+            guard(decoded.nbytes)
+            step = max(len(decoded) * options.batch_bytes // max(decoded.nbytes, 1), 1)
+            yield from (decoded.slice(start, step) for start in range(0, len(decoded), step))
 
 
-def _measure_longest_row(packed: Any, group: int) -> int:
-    """Give the bytes of a row that holds the whole dictionary of each column, or what the first row has there.
+def _measure_longest_row(encoded: Any, group: int) -> int:
+    """Return the bytes of a row that has, in each column, the complete dictionary, or the first value if there is none.
 
-    `packed` is the file with dictionaries kept: the first row comes with them whole. Columns are read one by one,
-    since Arrow does so for none in a delta encoding, which has no dictionary.
+    `encoded` is the file opened with dictionaries kept: its first row comes with the complete dictionaries. Columns are
+    read one by one, since a column with a delta encoding, which has no dictionary, makes Arrow fail for all.
     """
     longest = 0
-    for name in {packed.schema.column(place).path for place in range(packed.metadata.num_columns)}:
+    for name in {encoded.schema.column(place).path for place in range(encoded.metadata.num_columns)}:
         try:
-            rows = packed.iter_batches(1, row_groups=[group], columns=[name], use_threads=False)
+            rows = encoded.iter_batches(1, row_groups=[group], columns=[name], use_threads=False)
             longest += next((row.nbytes for row in rows), 0)
-        except MemoryError:  # Keeping a dictionary takes twice the memory of reading by it.
+        except MemoryError:  # keeping a dictionary takes twice the memory of decoding by it
             longest += DECODED_BYTES
         except OSError:
             continue
     return longest
 
 
-def _lay_out(array: pa.Array) -> pa.Array:
+def _decode(array: pa.Array) -> pa.Array:
     return array.dictionary_decode() if pt.is_dictionary(array.type) else array
 
 
-def _read_known(array: pa.Array) -> _Column:
-    """Write the values of a column as texts: whole numbers without a point, times in UTC."""
+def _convert_known(array: pa.Array) -> _Column:
+    """Return the values of one of our columns as texts: whole numbers without a decimal point, times in UTC."""
     if _is_textual(array.type):
         return decode_column(array.cast(pa.binary()))
     return _simplify(array).cast(pa.string()), {}
 
 
-def _read_further(array: pa.Array) -> _Column:
-    """Give the values of a column as what JSON can hold."""
+def _convert_further(array: pa.Array) -> _Column:
+    """Return the values of a further column as types that JSON has."""
     if _is_text(array.type):
         return decode_column(array.cast(pa.binary()))
     if _is_bytes(array.type):
@@ -157,7 +163,7 @@ def _read_further(array: pa.Array) -> _Column:
 
 
 def _simplify(array: pa.Array) -> pa.Array:
-    """Take what has no text of its own out of numbers and times: NaN, infinity and zones."""
+    """Return numbers with null for NaN and infinity, and times with a time zone in UTC."""
     if pt.is_timestamp(array.type) and array.type.tz is not None:
         return array.cast(pa.timestamp(array.type.unit, "UTC"))
     if pt.is_floating(array.type):
@@ -176,13 +182,13 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 
 def _is_textual(kind: pa.DataType) -> bool:
-    """Tell whether a column of this type can hold texts, be they in a dictionary or stored as bytes."""
+    """Return whether a column of this type can have texts, also in a dictionary or as bytes."""
     value = kind.value_type if pt.is_dictionary(kind) else kind
     return _is_text(value) or (_is_bytes(value) and not pt.is_fixed_size_binary(value))
 
 
 def _is_plain(kind: pa.DataType) -> bool:
-    """Tell whether a column of this type can be an id, a date, a label or a rating."""
+    """Return whether a column of this type can have ids, dates, labels or ratings."""
     value = kind.value_type if pt.is_dictionary(kind) else kind
     tests = (pt.is_null, pt.is_boolean, pt.is_integer, pt.is_floating, pt.is_decimal)
     times = (pt.is_date, pt.is_time, pt.is_timestamp)

@@ -1,14 +1,14 @@
-"""Reads Parquet files in a process of its own, which may take so much memory and no more.
+"""Reads Parquet files in a separate process with limited memory and time.
 
-Some hundred bytes of Parquet may hold gigabytes: texts that each repeat the one before, dictionaries, lists, packed
-pages, and what the file states of itself is written by whoever sent it. Arrow decodes whole values and rows, so that no
-way of reading with it is bounded for every encoding, and on damaged files it may end its process. So every file is read
-in a process of which the system bounds the memory and the time: what does not fit is a bomb (bomb_suspected). The
-process goes on to the next file, so a run starts it once; it decodes while the run checks and scores what came before.
+A few hundred bytes of Parquet may expand to gigabytes, by delta encodings, dictionaries, lists or compressed pages, and
+the metadata may be wrong on purpose. Arrow decodes whole values and rows, so no way of reading bounds its memory for
+every encoding, and some damaged files crash it. So the system limits the memory and time of the process; a file that
+exceeds them is refused (bomb_suspected). A run starts the process once and uses it for file after file; it decodes rows
+while the run checks and scores the rows before.
 
-It is `python -m tasks.review_files.parquet_process SOCKET`. A request is JSON, then the open file; answers are record
-batches of `READ_SCHEMA`, then JSON. What comes from there was made from a stranger's file and is never unpickled.
-The bound of the memory is Linux's (RLIMIT_DATA); elsewhere it is not held.
+The command is `python -m tasks.review_files.parquet_process SOCKET`. A request is JSON, followed by the open file's
+descriptor; the answer is record batches of `READ_SCHEMA`, followed by JSON. Nothing from the process is unpickled,
+since it was made from an untrusted file. The memory limit (RLIMIT_DATA) works on Linux only.
 """
 
 import atexit
@@ -33,30 +33,29 @@ from data_contracts.errors import FileRefusedError, ReviewsError
 from data_contracts.review_files import READ_SCHEMA
 from tasks.containers.members import ContainerLimits, Member
 from tasks.containers.streams import hold_content, limit_bytes, meter
-from tasks.review_files.columns import lay_out_rows
+from tasks.review_files.columns import parse_rows
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.parquet import read_parquet
 from tasks.support.refusals import MOST_MEMORY, has_memory, refusal, require_memory, tells_of_memory
 
 SECONDS = 15
-"""Of a processor, for one batch of rows."""
+"""Most seconds of processor time for one batch of rows."""
 ROW_BYTES = 64 << 20
-"""Of one row at most; a batch has `batch_bytes` and one row more, at most."""
+"""Most bytes of one row; a batch has at most `batch_bytes` and one more row."""
 
 _ENDED_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT}
 
 Outcome = dict[str, str]
-"""Why a file was not read whole: 'rule' and 'detail', or 'error' if that is not the file's fault; empty if it was."""
+"""Empty if the file was read to its end; else 'rule' and 'detail' of its refusal, or 'error' for another cause."""
 
 
-# In the run
+# In the process of the run
 
 
-def read_parquet_apart(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    """Read the rows of a Parquet file as batches of `READ_SCHEMA`; the first one gets the number `first_row`.
+def read_parquet_in_process(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a Parquet file as batches of `READ_SCHEMA`; the first row gets the number `first_row`.
 
-    Raises `FileRefusedError` as `read_parquet` does, and `ReviewsError` where the process could not read on for reasons
-    that are not the file's.
+    Raises `FileRefusedError` as `read_parquet` does, and `ReviewsError` if the cause is not the file.
     """
     request = {"member": member.name, "first_row": first_row, "options": asdict(replace(options, root=None))}
     with _open_seekable(member, options) as file, _borrow_process() as process:
@@ -69,13 +68,13 @@ def read_parquet_apart(member: Member, first_row: int, options: ReadOptions) -> 
 
 @contextmanager
 def _open_seekable(member: Member, options: ReadOptions) -> Iterator[IO[bytes]]:
-    """Open a Parquet file of the disk; one that is compressed or in an archive is held on disk first."""
+    """Yield a Parquet file as a seekable file; one that is compressed or in an archive is unpacked first."""
     if member.on_disk is not None:
         member.on_disk.seek(0)
         yield member.on_disk
         return
-    spend = limit_bytes(options.limits.held_bytes, "a Parquet file that must be held whole")
-    with hold_content(meter(member.chunks, spend)) as file:
+    guard = limit_bytes(options.limits.held_bytes, "a Parquet file that must be held whole")
+    with hold_content(meter(member.chunks, guard)) as file:
         yield file
 
 
@@ -85,36 +84,35 @@ class _Process:
     connection: Connection
 
     def read(self, file: IO[bytes], request: dict[str, Any]) -> Generator[pa.RecordBatch, None, Outcome]:
-        """Give the batches of a file, and the outcome as the value of the generator."""
+        """Yield the batches of a file; the generator returns the outcome."""
         rows = 0
         try:
             self.connection.send_bytes(json.dumps(request).encode())
             send_handle(self.connection, file.fileno(), self.process.pid)
-            # A batch comes after its size.
+            # Each batch follows a message with its size.
             while not (message := self.connection.recv_bytes()).startswith(b"{"):
                 batch = pa.ipc.read_record_batch(self._receive(int(message)), READ_SCHEMA)
                 rows += batch.num_rows
                 yield batch
         except (EOFError, OSError):
-            return _tell_end(
-                self.process.wait(), rows
-            )  # its end of the connection is closed when it has ended
+            # The connection was closed, so the process has ended or is about to.
+            return _judge_end(self.process.wait(), rows)
         outcome: Outcome = json.loads(message)
         return outcome
 
     def _receive(self, size: int) -> pa.Buffer:
-        """Read so many bytes straight to where they stay: many times faster than `recv_bytes`."""
-        held = pa.allocate_buffer(size)
-        left = memoryview(held)
+        """Read `size` bytes directly into Arrow's memory: many times faster than `recv_bytes`."""
+        buffer = pa.allocate_buffer(size)
+        left = memoryview(buffer)
         while left:
             done = os.readv(self.connection.fileno(), [left])
             if not done:
                 raise EOFError
             left = left[done:]
-        return held
+        return buffer
 
     def end(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process and wait until it has ended."""
         self.connection.close()
         self.process.kill()
         self.process.wait()
@@ -125,7 +123,7 @@ _idle: list[_Process] = []
 
 @contextmanager
 def _borrow_process() -> Iterator[_Process]:
-    """Give a process that reads nothing else meanwhile; one that has not read to the end is given up."""
+    """Yield a process for the use of one caller; kill it if the caller did not read its file to the end."""
     process = _idle.pop() if _idle else _start_process()
     if process.process.poll() is not None:
         process.end()
@@ -145,7 +143,7 @@ def _start_process() -> _Process:
     ours, theirs = Pipe()
     with theirs:
         command = [sys.executable, "-m", "tasks.review_files.parquet_process", str(theirs.fileno())]
-        # Where the package is, whatever folder the run stands in.
+        # The process must find this package whatever the current folder of the run is.
         process = subprocess.Popen(
             command,
             pass_fds=[theirs.fileno()],
@@ -162,18 +160,18 @@ def _end_idle() -> None:
         _idle.pop().end()
 
 
-def _tell_end(status: int, rows: int) -> Outcome:
-    """Say of a process that ended with `status`, negative for a signal, what it says of the file."""
+def _judge_end(status: int, rows: int) -> Outcome:
+    """Return the outcome for a file whose process ended with `status`, negative for a signal, after `rows` rows."""
     place = f"it can't be read after row {rows:,}"
     if -status == signal.SIGXCPU:
         return _refuse("bomb_suspected", f"{place}: the next rows take more than {SECONDS} seconds")
-    # Libraries that get no memory end their process as damaged files do, so a lack of it judges no file here either.
+    # Without memory, libraries end their process just as with damaged files, so the file can't be judged then.
     if status >= 0 or -status in _ENDED_FROM_OUTSIDE or not has_memory(MOST_MEMORY):
         return {
             "error": f"The process that reads Parquet files ended before its time (status {status}). Was it killed, or "
             "memory short? Next: run it again."
         }
-    # What is left are faults of memory or arithmetic: Arrow's checks do not hold on every damaged file.
+    # The remaining signals are crashes, such as segmentation faults: Arrow does not detect every damage.
     return _refuse("parquet_broken", place)
 
 
@@ -182,13 +180,13 @@ def _refuse(rule: str, found: str) -> Outcome:
     return {"rule": error.rule, "detail": error.detail}
 
 
-# In the process of its own
+# In the separate process
 
 
 def serve(connection: Connection) -> None:
-    """Read file after file until the other side is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, whose end is ours
-    # The C library's gives back what is no longer used, and asks for no more than it needs.
+    """Read file after file until the run closes the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles Ctrl-C, and this process ends with it
+    # The memory pool of the C library returns unused memory and reserves no more than it needs.
     pa.set_memory_pool(pa.system_memory_pool())
     _bound(resource.RLIMIT_CORE, 0)
     _bound(resource.RLIMIT_DATA, _measure_data() + MOST_MEMORY)
@@ -203,15 +201,15 @@ def serve(connection: Connection) -> None:
 def _read(
     connection: Connection, file: IO[bytes], member: str | None, first_row: int, options: dict[str, Any]
 ) -> Outcome:
-    """Send the rows of a file; give the outcome."""
-    chosen = ReadOptions(**options | {"limits": ContainerLimits(**options["limits"])})
+    """Send the rows of a file in batches, and return the outcome."""
+    read_options = ReadOptions(**options | {"limits": ContainerLimits(**options["limits"])})
     rows = 0
     try:
         _renew_time()
-        for found in read_parquet(file, first_row, chosen):
-            members = pa.repeat(pa.scalar(member, pa.string()), len(found.row_numbers))
-            batch = lay_out_rows(found, members)
-            if batch.nbytes > chosen.batch_bytes + ROW_BYTES:
+        for raw in read_parquet(file, first_row, read_options):
+            members = pa.repeat(pa.scalar(member, pa.string()), len(raw.row_numbers))
+            batch = parse_rows(raw, members)
+            if batch.nbytes > read_options.batch_bytes + ROW_BYTES:
                 return _refuse(
                     "bomb_suspected", f"after row {rows:,} a row has more than {ROW_BYTES:,} bytes"
                 )
@@ -249,13 +247,13 @@ def _renew_time() -> None:
 
 
 def _bound(what: int, most: int) -> None:
-    """Set a limit of this process, as far as one from outside allows."""
+    """Set a resource limit of this process, to at most the hard limit that it was started with."""
     _, hard = resource.getrlimit(what)
     resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _measure_data() -> int:
-    """Give the bytes of memory that this process may write to by now, as the limit counts them."""
+    """Return the bytes of this process's data memory, roughly as RLIMIT_DATA counts them."""
     with suppress(OSError):
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[5])
         return pages * resource.getpagesize()

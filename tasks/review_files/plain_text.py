@@ -1,8 +1,8 @@
-"""Reads plain text files: one file is one review, whatever its line breaks, just as it is.
+"""Reads plain text files: each file is one review, and its text is the unchanged content.
 
-A name as in the Stanford archive, ID_RATING.txt, gives the rating and from it the label; 0 stars are none.
-Its ID is no review id, since the same ones occur in each folder. A file is one row, so what is wrong with its
-text sets aside that row alone.
+A name as in the Stanford archive, ID_RATING.txt, gives the rating, and the rating gives the label; 0 stars mean no
+rating. The ID is not used as review id, since each folder of that archive has the same ones. A file is one row, so an
+invalid text is a defect of its row, not a refusal.
 """
 
 import re
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from data_contracts.limits import name_rated_sentiment
 from tasks.containers.members import Member, naming_member
-from tasks.review_files.columns import Defect, FoundRows
+from tasks.review_files.columns import Defect, RawRows
 from tasks.review_files.encodings import decode_text
 from tasks.review_files.options import KEPT_BYTES
 
@@ -27,13 +27,13 @@ class TextFile:
     member: str | None
     file_name: str
     data: bytes
-    """The bytes as found, of a file that is too long only the start."""
+    """The original bytes; of a file that is too long only the start."""
     size: int
-    """Bytes of the whole file."""
+    """Bytes of the complete file."""
 
 
 def read_text_file(member: Member, longest: int) -> TextFile:
-    """Read a whole text file, but hold no more of it than `longest` bytes."""
+    """Read a text file to its end, but keep about `longest` bytes of it at most."""
     held, size = bytearray(), 0
     with naming_member(member.name):
         for chunk in member.chunks:
@@ -45,8 +45,8 @@ def read_text_file(member: Member, longest: int) -> TextFile:
     return TextFile(member.name, member.file_name, bytes(held), size)
 
 
-def find_text_rows(files: Sequence[TextFile], first_row: int, longest: int) -> FoundRows:
-    """Make n text files into n rows; the first one gets the number `first_row`."""
+def make_text_rows(files: Sequence[TextFile], first_row: int, longest: int) -> RawRows:
+    """Return n text files as n rows; the first one gets the number `first_row`."""
     texts: list[str | None] = []
     defects: dict[int, Defect] = {}
     for position, file in enumerate(files):
@@ -61,18 +61,18 @@ def find_text_rows(files: Sequence[TextFile], first_row: int, longest: int) -> F
         "given_label": pa.array([name_rated_sentiment(each) for each in stars], pa.string()),
     }
     numbers = pa.array(range(first_row, first_row + len(files)), pa.int64())
-    return FoundRows(numbers, known, None, defects)
+    return RawRows(numbers, known, None, defects)
 
 
 def _decode(file: TextFile, longest: int) -> tuple[str | None, Defect | None]:
     if file.size > longest:
-        words = f"a file of {file.size:,} bytes; one may have {longest:,}"
-        return None, Defect("text_too_long", words, file.data[:KEPT_BYTES])
+        detail = f"a file of {file.size:,} bytes, the limit is {longest:,}"
+        return None, Defect("text_too_long", detail, file.data[:KEPT_BYTES])
     try:
         return decode_text(file.data), None
     except UnicodeDecodeError as error:
-        words = f"byte {error.start + 1:,} is not valid {error.encoding.upper()}"
-        return None, Defect("text_encoding", words, file.data)
+        detail = f"byte {error.start + 1:,} is not valid {error.encoding.upper()}"
+        return None, Defect("text_encoding", detail, file.data)
 
 
 def _read_stars(file_name: str) -> int | None:

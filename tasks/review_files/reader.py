@@ -1,10 +1,10 @@
-"""Reads new review files of any format as Arrow batches: `read_review_file` is all that others call.
+"""Reads review files of any format as Arrow batches; other packages call only `read_review_file`.
 
-Formats: CSV, TSV, JSON lines, Parquet and plain text (one review a file), each also as .gz or .zst, and zip or
-tar of those. The name says the format; content that contradicts it refuses the file. What is read as text is
-decided by `encodings`, what the columns are by `columns`. Memory does not grow with a file's size, and a compressed
-file has no more rows than a plain one of its size could have. A row that can't be read is handed on with the rule
-it breaks; a file that can't be read is refused, in words that say where and what to do.
+Formats: CSV, TSV, JSON lines, Parquet and plain text (one review per file), each also as .gz or .zst, and zips or tars
+of these. The name decides the format; a file whose content contradicts it is refused. `encodings` decodes the text,
+`columns` maps and parses the columns. Memory does not grow with a file's size, and a compressed file may have no more
+rows than an uncompressed one of its size could have. A row that can't be read is yielded with the rule that it breaks;
+a file that can't be read is refused with a message on where and what to do.
 """
 
 from collections.abc import Iterator
@@ -18,21 +18,21 @@ from tasks.containers.files import measure_file, open_members
 from tasks.containers.formats import format_of
 from tasks.containers.members import Member, naming_member, require_rows
 from tasks.containers.streams import group_items
-from tasks.review_files.columns import FoundRows, lay_out_rows
+from tasks.review_files.columns import RawRows, parse_rows
 from tasks.review_files.delimited import read_delimited
 from tasks.review_files.json_lines import read_json_lines
 from tasks.review_files.options import ReadOptions
-from tasks.review_files.parquet_process import read_parquet_apart
-from tasks.review_files.plain_text import find_text_rows, read_text_file
+from tasks.review_files.parquet_process import read_parquet_in_process
+from tasks.review_files.plain_text import make_text_rows, read_text_file
 
 __all__ = ["ReadOptions", "format_of", "read_review_file"]
 
 
 def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator[pa.RecordBatch]:
-    """Give the rows of a review file as batches of `READ_SCHEMA`, in order, numbered from 1.
+    """Yield the rows of a review file in order, numbered from 1, as batches of `READ_SCHEMA`.
 
-    In an archive the rows count on from member to member. Raises `FileRefusedError`, possibly after some
-    batches: then none of the file is to be used. Without `options`, those of `ReadOptions()`.
+    In an archive the numbers continue from member to member. Raises `FileRefusedError`, possibly after some batches;
+    the caller must then discard all rows of the file.
     """
     options = options or ReadOptions()
     options = replace(options, most_rows=options.limits.count_rows(measure_file(path)))
@@ -48,17 +48,17 @@ def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator
 
 
 def _read_texts(members: Iterator[Member], first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    """Read text files that follow each other: many in one batch."""
+    """Read consecutive text files, many in one batch."""
     next_row, longest = first_row, options.batch_bytes
     files = (read_text_file(member, longest) for member in members)
     for group in group_items(files, lambda file: len(file.data), options.batch_rows, longest):
         names = pa.array([file.member for file in group], pa.string())
-        yield lay_out_rows(find_text_rows(group, next_row, longest), names)
+        yield parse_rows(make_text_rows(group, next_row, longest), names)
         next_row += len(group)
 
 
 def _read_tables(members: Iterator[Member], first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    """Read files of many rows, one after the other."""
+    """Read files with many rows, one after the other."""
     next_row = first_row
     for member in members:
         with naming_member(member.name):
@@ -69,14 +69,14 @@ def _read_tables(members: Iterator[Member], first_row: int, options: ReadOptions
 
 def _read_table(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
     if member.format == "parquet":
-        yield from read_parquet_apart(member, first_row, options)
+        yield from read_parquet_in_process(member, first_row, options)
         return
-    for found in _find_rows(member, first_row, options):
-        names = pa.repeat(pa.scalar(member.name, pa.string()), len(found.row_numbers))
-        yield lay_out_rows(found, names)
+    for raw in _read_rows(member, first_row, options):
+        names = pa.repeat(pa.scalar(member.name, pa.string()), len(raw.row_numbers))
+        yield parse_rows(raw, names)
 
 
-def _find_rows(member: Member, first_row: int, options: ReadOptions) -> Iterator[FoundRows]:
+def _read_rows(member: Member, first_row: int, options: ReadOptions) -> Iterator[RawRows]:
     if member.format == "jsonl":
         return read_json_lines(member.chunks, first_row, options)
     return read_delimited(member.chunks, member.format, first_row, options)
