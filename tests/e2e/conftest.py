@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
@@ -40,6 +40,13 @@ def call_reviews(home: Path, *arguments: str | Path) -> Finished:
     """Run the `reviews` command in this process, as one that only asks can be."""
     done = CliRunner().invoke(main, [*map(str, arguments)], env={"REVIEWS_HOME": str(home)})
     return Finished(done.exit_code, done.stdout, done.stderr)
+
+
+def ask(home: Path, query: str) -> list[dict[str, Any]]:
+    """Ask through `reviews sql`."""
+    found = call_reviews(home, "sql", "--format", "json", query)
+    assert found.status == 0, found.err
+    return list(json.loads(found.out))
 
 
 def run_reviews(home: Path, *arguments: str | Path, server: Mapping[str, str] | None = None) -> Finished:

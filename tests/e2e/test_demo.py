@@ -12,26 +12,18 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pyarrow.parquet as pq
 import pytest
 
 from deployments.settings import PROJECT_ROOT
-from tests.e2e.conftest import Demo, call_reviews, run_installed, run_reviews, start_reviews
+from tests.e2e.conftest import Demo, ask, call_reviews, run_installed, run_reviews, start_reviews
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
 TABLES = ("source_reviews", "scored_reviews", "quarantined_rows")
 DUCKDB = Path(sys.executable).with_name("duckdb")
-
-
-def ask(home: Path, query: str) -> list[dict[str, Any]]:
-    """Ask through `reviews sql`."""
-    found = call_reviews(home, "sql", "--format", "json", query)
-    assert found.status == 0, found.err
-    return list(json.loads(found.out))
 
 
 def count_rows(home: Path) -> dict[str, int]:

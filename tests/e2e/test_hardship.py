@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import REVIEWS, Demo, call_reviews, run_reviews
-from tests.e2e.test_demo import ask
+from tests.e2e.conftest import REVIEWS, Demo, ask, call_reviews, run_reviews
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
