@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from tasks.explain.explanation import Explained, FoundText, cut_pieces, write_signed
 from tasks.pages.words import cut_name
-from tasks.support.wording import count, escape_controls, write_json
+from tasks.support.wording import count, escape_controls, format_json
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -144,7 +144,7 @@ def _shorten(text: str, longest: int) -> str:
 
 def write_explanation_as_json(explained: Explained, top: int, out: TextIO) -> None:
     """Write one object: the score, the `top` words that moved it most, and each word that is read at its place."""
-    out.write(f"{write_json(_lay_out(explained, top))}\n")
+    out.write(f"{format_json(_lay_out(explained, top))}\n")
 
 
 def _lay_out(explained: Explained, top: int) -> dict[str, Any]:

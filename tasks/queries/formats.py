@@ -14,7 +14,7 @@ from itertools import chain, islice
 from types import SimpleNamespace
 from typing import Any
 
-from tasks.support.wording import drop_nan, escape_controls, write_json
+from tasks.support.wording import drop_nan, escape_controls, format_json
 
 TABLE_ROWS = 100
 """Rows that a table shows at most."""
@@ -85,7 +85,7 @@ def _tell_apart(names: Sequence[str]) -> list[str]:
 
 def _write_object(names: Sequence[str], converters: Sequence[Callable[[Any], Any]], row: Row) -> str:
     values = {name: convert(value) for name, convert, value in zip(names, converters, row, strict=True)}
-    return write_json(values)
+    return format_json(values)
 
 
 def _read_json(value: Any) -> Any:

@@ -36,7 +36,7 @@ from tasks.containers.streams import hold_content, limit_bytes, meter
 from tasks.review_files.columns import parse_rows
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.parquet import read_parquet
-from tasks.support.refusals import MOST_MEMORY, has_memory, refusal, require_memory, tells_of_memory
+from tasks.support.refusals import MOST_MEMORY, has_memory, is_memory_error, refusal, require_memory
 
 SECONDS = 15
 """Most seconds of processor time for one batch of rows."""
@@ -221,7 +221,7 @@ def _read(
     except ReviewsError as error:
         return {"error": str(error)}
     except Exception as error:
-        if not tells_of_memory(error):
+        if not is_memory_error(error):
             raise
         return _judge_memory(error, rows)
     return {}

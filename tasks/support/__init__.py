@@ -1,1 +1,1 @@
-"""What every package of tasks needs: wording, locks, progress, interruption, code version."""
+"""Helpers for all packages of tasks: text formatting, locks, progress bars, Ctrl-C, refusals and the code version."""

@@ -1,4 +1,4 @@
-"""Which code ran: a version for people and a fingerprint of the source for comparison. Needs no git."""
+"""The version of the running code: a short one for people, and a fingerprint of the source to compare. Needs no git."""
 
 from hashlib import sha256
 from importlib.metadata import version
@@ -9,7 +9,7 @@ PACKAGES = ("flows", "tasks", "models", "data_contracts", "deployments")
 
 
 def fingerprint_code(packages: tuple[str, ...] = PACKAGES) -> str:
-    """Give the sha256 over the Python and SQL files of `packages`, names and bytes."""
+    """Return the sha256 over the names and bytes of all Python and SQL files of `packages`."""
     digest = sha256()
     for package in packages:
         for path in sorted((PROJECT_ROOT / package).rglob("*")):
@@ -20,5 +20,5 @@ def fingerprint_code(packages: tuple[str, ...] = PACKAGES) -> str:
 
 
 def name_code_version() -> str:
-    """Give the version with the start of the fingerprint, such as `0.1.0+3f2a9c1b`."""
+    """Return the installed version with the start of the fingerprint, such as `0.1.0+3f2a9c1b`."""
     return f"{version('review-ratings')}+{fingerprint_code()[:8]}"

@@ -1,12 +1,12 @@
-"""Ctrl-C inside a library may come out as an error of that library: here it becomes Ctrl-C again."""
+"""Turns an error that a library raised because of Ctrl-C back into `KeyboardInterrupt`."""
 
 from threading import Event
 
 INTERRUPTED = Event()
-"""Set by the command when Ctrl-C was pressed."""
+"""Set by the signal handler of the `reviews` command when Ctrl-C is pressed."""
 
 
 def stop_if_interrupted(error: Exception) -> None:
-    """Raise `KeyboardInterrupt` where Ctrl-C was pressed: `error` is not to be taken for a failure then."""
+    """Raise `KeyboardInterrupt` from `error` if Ctrl-C was pressed: `error` is then not a failure of its own."""
     if INTERRUPTED.is_set():
         raise KeyboardInterrupt from error

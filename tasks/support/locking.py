@@ -1,4 +1,4 @@
-"""One at a time: a lock on a folder that the system itself frees when its holder ends, however it ends."""
+"""A lock on a folder, for one process at a time. The system frees it when its holder ends, even when it is killed."""
 
 import fcntl
 import os
@@ -10,15 +10,15 @@ from data_contracts.errors import SourceError
 
 
 def refuse_to_wait(folder: Path) -> None:
-    """Be the answer of a caller for whom another run is reason enough to stop: a `SourceError`."""
+    """Raise a `SourceError`: a `when_held` for callers of `hold_folder` that fail instead of waiting."""
     raise SourceError(f"{folder}: another run is writing there. Next: wait until it has ended.")
 
 
 @contextmanager
 def hold_folder(folder: Path, when_held: Callable[[Path], object] = lambda folder: None) -> Iterator[None]:
-    """Hold `folder` while the block runs, against other processes that do the same; leaves no file.
+    """Hold an exclusive lock on `folder` while the block runs. Creates no lock file.
 
-    Where another process has it, `when_held` is told, which may raise; else this one waits.
+    If another process holds the lock, call `when_held` with the folder, then wait. `when_held` may raise instead.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -33,7 +33,7 @@ def hold_folder(folder: Path, when_held: Callable[[Path], object] = lambda folde
 
 
 def is_held(folder: Path) -> bool:
-    """Tell whether a process holds `folder` at this moment."""
+    """Return whether a process holds the lock on `folder` at this moment."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Progress bars on standard error, with the time left, for work that takes more than a moment."""
+"""Progress bars on standard error, with the time left; in a log, a line a minute."""
 
 import sys
 import time
@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 LINE_SECONDS = 60.0
-"""Between two lines in a log, which has no bar."""
+"""Seconds between two progress lines where standard error is not a terminal."""
 
 
 @contextmanager
 def show_progress(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Draw a bar while the block runs and give the function that moves it on by an amount.
+    """Draw a progress bar while the block runs; yield a function that advances it by an amount.
 
-    Where standard error is not a terminal, a line a minute is written, and one at the end.
+    If standard error is not a terminal, print a line a minute (if `total` is known) and a final line instead.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -21,25 +21,27 @@ def show_progress(description: str, total: int | None) -> Iterator[Callable[[int
 
     columns = (TextColumn("{task.description:<28}"), BarColumn(), TaskProgressColumn(), Elapsed())
     console = Console(stderr=True)
-    tell = (lambda done: None) if console.is_terminal or not total else _write_lines(description, total)
+    print_line = (
+        (lambda done: None) if console.is_terminal or not total else _make_printer(description, total)
+    )
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
         bar = progress.add_task(description, total=total)
 
-        def move(amount: int) -> None:
+        def advance(amount: int) -> None:
             progress.advance(bar, amount)
-            tell(progress.tasks[bar].completed)
+            print_line(progress.tasks[bar].completed)
 
-        yield move
+        yield advance
 
 
-def _write_lines(description: str, total: int) -> Callable[[float], None]:
-    """Give the function that is told how much is done and writes it down now and then."""
+def _make_printer(description: str, total: int) -> Callable[[float], None]:
+    """Return a function to call with the amount done; it prints the share done, at most once per `LINE_SECONDS`."""
     last = time.monotonic()
 
-    def tell(done: float) -> None:
+    def print_line(done: float) -> None:
         nonlocal last
         if (now := time.monotonic()) - last >= LINE_SECONDS:
             last = now
             sys.stderr.write(f"{description}: {done / total:.0%}\n")
 
-    return tell
+    return print_line

@@ -1,6 +1,6 @@
-"""Values as text that people and programs can read safely: counted things, texts without controls, lines of JSON.
+"""Formats values as text: numbers with nouns, texts with control characters escaped, JSON on one line.
 
-Starts quickly: it needs the standard library alone.
+Imports only the standard library, so that light commands start fast.
 """
 
 import functools
@@ -11,28 +11,28 @@ from typing import Any
 
 _CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
 _REORDERING = (0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
-"""Characters that end lines or turn the direction of what follows them."""
+"""Code points of characters that end lines or change the direction of the text after them."""
 
 
 def count(number: int, what: str) -> str:
-    """Write a number with what it counts, such as `1 file` or `2,140 reviews`."""
+    """Return a number with its noun, such as `1 file` or `2,140 reviews`; `what` is the noun in the singular."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def escape_controls(text: str, keep: str = "") -> str:
-    """Write control characters (ANSI codes begin with one) as `\\x1b` and the like; `keep` are left as they are."""
-    return text if text.isprintable() else text.translate(_spell_controls(keep))
+    """Return `text` with control characters, ANSI codes too, as `\\x1b` and the like, except those in `keep`."""
+    return text if text.isprintable() else text.translate(_map_to_escapes(keep))
 
 
-def write_json(value: Any) -> str:
-    """Write a value as JSON on one line, without a character that a terminal obeys."""
+def format_json(value: Any) -> str:
+    """Return a value as JSON on one line, without control characters."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    # JSON itself allows most of them inside a text, terminals obey them.
-    return text if text.isprintable() else text.translate(_spell_for_json(_CONTROLS + _REORDERING))
+    # JSON allows most control characters inside a string, but terminals act on them.
+    return text if text.isprintable() else text.translate(_map_to_json_escapes(_CONTROLS + _REORDERING))
 
 
 def drop_nan(value: Any) -> Any:
-    """Put None in the place of every number that JSON has no word for: NaN and the infinities."""
+    """Return `value` with None for every NaN and infinity, for which JSON has no notation."""
     if isinstance(value, Mapping):
         return {name: drop_nan(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
@@ -41,13 +41,13 @@ def drop_nan(value: Any) -> Any:
 
 
 @functools.cache
-def _spell_controls(keep: str) -> dict[int, str]:
-    spelled = {code: f"\\x{code:02x}" for code in _CONTROLS}
-    named = {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
-    everything = {**spelled, **named, **_spell_for_json(_REORDERING)}
-    return {code: word for code, word in everything.items() if chr(code) not in keep}
+def _map_to_escapes(keep: str) -> dict[int, str]:
+    controls = {code: f"\\x{code:02x}" for code in _CONTROLS}
+    white_space = {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
+    escapes = {**controls, **white_space, **_map_to_json_escapes(_REORDERING)}
+    return {code: escape for code, escape in escapes.items() if chr(code) not in keep}
 
 
 @functools.cache
-def _spell_for_json(codes: tuple[int, ...]) -> dict[int, str]:
+def _map_to_json_escapes(codes: tuple[int, ...]) -> dict[int, str]:
     return {code: f"\\u{code:04x}" for code in codes}

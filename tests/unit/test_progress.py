@@ -10,9 +10,9 @@ def test_a_log_gets_a_line_now_and_then(
 ) -> None:
     clock = iter([0.0, 10.0, 61.0, 70.0, 122.0])
     monkeypatch.setattr("tasks.support.progress.time.monotonic", lambda: next(clock))
-    tell = progress._write_lines("Training", 10)
+    print_line = progress._make_printer("Training", 10)
     for done in (1, 4, 5, 9):
-        tell(done)
+        print_line(done)
     assert capsys.readouterr().err == "Training: 40%\nTraining: 90%\n"
 
 
