@@ -32,7 +32,7 @@ from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.ledger import record_seen
-from tasks.warehouse.model_registry import KeptDecision, keep_decision
+from tasks.warehouse.model_registry import DecisionRecord, record_decision
 from tasks.warehouse.published import publish
 
 MODEL_ID = "benchmark"
@@ -118,7 +118,7 @@ def promote(warehouse: Path) -> None:
         connection.execute(
             f"INSERT INTO models ({names}, trained_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values
         )
-    keep_decision(warehouse, KeptDecision(Decision(True, "for a benchmark"), MODEL_ID, None, "always"))
+    record_decision(warehouse, DecisionRecord(Decision(True, "for a benchmark"), MODEL_ID, None, "always"))
 
 
 def write_part(folder: Path, sources: Sequence[SourceFile]) -> Path:

@@ -17,7 +17,7 @@ import duckdb
 from data_contracts.errors import UsageError
 from data_contracts.limits import RowLimits
 from tasks.warehouse.accounting import require_accounted
-from tasks.warehouse.connection import begin_transaction, open_warehouse, quote
+from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
 from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, name_row, parse_row_name
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Release:
 def list_query(rule: str | None, uri: str | None) -> str:
     """Give the query for the rows that are set aside, the newest first, of one rule and one file where named."""
     narrowed = "".join(
-        f" AND {column} = {quote(value)}"
+        f" AND {column} = {quote_sql(value)}"
         for column, value in (("rule", rule), ("uri", uri))
         if value is not None
     )

@@ -15,7 +15,7 @@ from data_contracts.errors import BundleError
 from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 from data_contracts.storage.home import Home
 from models.bundle.folder import require_unaltered
-from tasks.warehouse.accounting import IS_ACCOUNTED, count_rows
+from tasks.warehouse.accounting import IS_ACCOUNTED, build_row_counts_query
 from tasks.warehouse.connection import WAIT_SECONDS, connect_read_only, open_warehouse, translate_errors
 from tasks.warehouse.published import needs_publishing
 
@@ -24,7 +24,7 @@ ROWS_SHOWN = 5
 
 PROMISES = {
     "every row read is accounted for": f"""
-        FROM ({count_rows("scored_files")}) WHERE NOT {IS_ACCOUNTED}
+        FROM ({build_row_counts_query("scored_files")}) WHERE NOT {IS_ACCOUNTED}
     """,
     "no row is scored twice by one model": """
         SELECT source_sha256, row_number, model_id, count(*) AS copies FROM scored_reviews

@@ -15,8 +15,8 @@ import duckdb
 from data_contracts.errors import UsageError, WarehouseError
 from tasks.queries.formats import format_answer
 from tasks.support.wording import escape_controls
-from tasks.warehouse.connection import first_line
-from tasks.warehouse.published import MAKE_ANEW, open_published
+from tasks.warehouse.connection import shorten_error
+from tasks.warehouse.published import REPUBLISH_ADVICE, open_published
 
 FORMATS = ("table", "csv", "json")
 BATCH_ROWS = 2000
@@ -28,7 +28,7 @@ _EXPLANATIONS = {
     "read-only mode": "The published copy can only be read; rows come into it through `reviews score`.",
     "Permission Error": "A query reaches the published tables alone, no files, extensions or other databases.",
     "configuration has been locked": "Settings can't be changed here.",
-    "checksum": f"The published copy is damaged. Next: {MAKE_ANEW}",
+    "checksum": f"The published copy is damaged. Next: {REPUBLISH_ADVICE}",
 }
 """What there is to say of an error, by words in DuckDB's own message."""
 
@@ -115,5 +115,5 @@ def _explain_errors() -> Iterator[None]:
         said = str(error)
         hints = [line for line in said.split("\n")[1:] if line.startswith(("Did you mean", "Candidate"))]
         known = [words for mark, words in _EXPLANATIONS.items() if mark in said]
-        lines = [f"The query failed: {first_line(error)}.", *hints, *known]
+        lines = [f"The query failed: {shorten_error(error)}.", *hints, *known]
         raise WarehouseError("\n".join(map(escape_controls, lines))) from error

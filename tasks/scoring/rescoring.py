@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from tasks.warehouse.accounting import ROWS_LEFT_OUT
+from tasks.warehouse.accounting import ROWS_WITHOUT_SCORE
 from tasks.warehouse.connection import WAIT_SECONDS, connect_read_only, open_warehouse, translate_errors
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ SELECT source_sha256, row_number, text FROM source_reviews
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[]))
 """
 _COUNT_LEFT_OUT = f"""
-SELECT source_sha256, count(*) FROM ({ROWS_LEFT_OUT})
+SELECT source_sha256, count(*) FROM ({ROWS_WITHOUT_SCORE})
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """  # noqa: S608 (no outside text in it)
 

@@ -1,6 +1,6 @@
-"""The sum that proves that no row vanished, file by file: what was read is scored, quarantined or forgotten.
+"""Checks for every file that no row was lost: rows read = rows scored + rows quarantined + rows forgotten.
 
-A quarantined row that was released since is a scored one.
+A quarantined row that was released counts as scored.
 """
 
 from pathlib import Path
@@ -10,12 +10,12 @@ import duckdb
 from data_contracts.errors import ContractError
 
 IS_ACCOUNTED = "(rows_read IS NOT DISTINCT FROM rows_scored + rows_quarantined + rows_forgotten)"
-"""The sum, over the columns of `count_rows`."""
-ROWS_LEFT_OUT = """
+"""SQL: whether the sum holds for a row of `build_row_counts_query`."""
+ROWS_WITHOUT_SCORE = """
 SELECT source_sha256, 1 AS quarantined, 0 AS forgotten FROM quarantined_rows WHERE released_at IS NULL
 UNION ALL SELECT source_sha256, 0, 1 FROM forgotten_rows
 """
-"""The rows of scored files that have no score: one row each."""
+"""SQL: the quarantined and the forgotten rows, one row each, which have no score though their file is scored."""
 _FIND_UNACCOUNTED = f"""
 WITH texts AS (
     SELECT source_sha256, row_number, count(*) AS copies
@@ -36,34 +36,39 @@ WHERE NOT {IS_ACCOUNTED} OR rows_scored <> coalesce(row_numbers, 0) OR rows_scor
 ORDER BY uri
 """  # noqa: S608 (our own names)
 FILES_SHOWN = 5
-"""Files that a message names at most."""
+"""Largest number of files that a message names."""
 
 
-def count_rows(files: str) -> str:
-    """Write the query that gives the scored files of a table like `scored_files`, with what became of their rows."""
+def build_row_counts_query(files: str) -> str:
+    """Return a query for the row counts of each scored file and model of `files`.
+
+    `files` is the name of a table with the columns of `scored_files`. The counts are of rows read, scored,
+    quarantined and forgotten.
+    """
     return f"""
 WITH files AS (FROM {files} WHERE status = 'scored'),
 scored AS (
     SELECT source_sha256, model_id, count(*) AS rows
     FROM scored_reviews SEMI JOIN files USING (source_sha256, model_id) GROUP BY ALL
 ),
-left_out AS (
+without_score AS (
     SELECT source_sha256, sum(quarantined)::BIGINT AS quarantined, sum(forgotten)::BIGINT AS forgotten
-    FROM ({ROWS_LEFT_OUT}) SEMI JOIN files USING (source_sha256) GROUP BY ALL
+    FROM ({ROWS_WITHOUT_SCORE}) SEMI JOIN files USING (source_sha256) GROUP BY ALL
 )
 SELECT
     uri, source_sha256, model_id, rows_read, coalesce(scored.rows, 0) AS rows_scored,
     coalesce(quarantined, 0) AS rows_quarantined, coalesce(forgotten, 0) AS rows_forgotten
-FROM files LEFT JOIN scored USING (source_sha256, model_id) LEFT JOIN left_out USING (source_sha256)
+FROM files LEFT JOIN scored USING (source_sha256, model_id) LEFT JOIN without_score USING (source_sha256)
 """  # noqa: S608 (our own names)
 
 
 def require_accounted(connection: duckdb.DuckDBPyConnection, files: str, place: Path, next_step: str) -> None:
-    """Refuse a change if a row of the scored files in the table `files` is lost, doubled, or has a score but no text.
+    """Raise `ContractError` if a row of the scored files in the table `files` is lost, doubled, or scored without text.
 
-    The message begins with `place` and ends with `next_step`. What was counted stays in the temporary table `counted`.
+    The message begins with `place` and ends with `next_step`. Leaves the row counts of the files in the temporary
+    table `counted`.
     """
-    connection.execute(f"CREATE TEMP TABLE counted AS {count_rows(files)}")
+    connection.execute(f"CREATE TEMP TABLE counted AS {build_row_counts_query(files)}")
     broken = connection.execute(_FIND_UNACCOUNTED).fetchall()
     if not broken:
         return

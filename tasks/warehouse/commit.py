@@ -1,8 +1,8 @@
-"""Scored parts into the warehouse: everything of a group of files in one transaction, whole or not at all.
+"""Commits scored parts to the warehouse, each in one transaction, completely or not at all.
 
-A part is a folder of four Parquet files (`data_contracts/parts.py`). The ledger `scored_files` decides what is
-new: a file that it holds for the model is left out whole, so a part may be committed twice, or by two processes
-at once, and its rows are there once.
+A part is a folder of four Parquet files (`data_contracts/parts.py`). The ledger `scored_files` decides which files
+are new: a file that the model has scored already is skipped as a whole. So each row is stored once, even if a part is
+committed twice, or by two processes at the same time.
 """
 
 import glob
@@ -17,7 +17,7 @@ from data_contracts.errors import ContractError
 from data_contracts.parts import PART_SCHEMAS
 from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.accounting import require_accounted
-from tasks.warehouse.connection import begin_transaction, first_line, open_warehouse, quote
+from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql, shorten_error
 
 _FIND_ACCEPTED = """
 CREATE TEMP TABLE accepted AS
@@ -28,7 +28,7 @@ WHERE NOT EXISTS (
     AND known.status = 'scored'
 )
 """
-# The texts of a file that another model has scored are there already.
+# The texts of a file that another model has scored are stored already.
 _FIND_NEW_SOURCES = """
 CREATE TEMP TABLE new_sources AS
 SELECT DISTINCT source_sha256 FROM accepted WHERE status = 'scored'
@@ -45,8 +45,8 @@ DELETE FROM scored_files AS known USING accepted
 WHERE known.source_sha256 = accepted.source_sha256 AND known.model_id <> accepted.model_id
 AND known.status = 'refused' AND accepted.status = 'scored'
 """
-# A refused row of the same key is overwritten in place: deleting and inserting one key in one transaction
-# makes DuckDB see a conflict where there is none.
+# A ledger row of a refused file with the same key is overwritten in place: DuckDB reports a conflict if one
+# transaction deletes a key and inserts it again.
 _OVERWRITE_REFUSAL = "ON CONFLICT (source_sha256, model_id) DO UPDATE SET"
 
 
@@ -55,46 +55,46 @@ NEXT_STEP = "Nothing of it was committed. Next: delete the folder and score its 
 
 @dataclass(frozen=True)
 class CommitSummary:
-    """What one commit added: nothing of a file that the ledger had for the model."""
+    """Counts of what one commit added. A file that the model had scored already adds nothing."""
 
     files_scored: int
-    """Those that no model had scored before; likewise the rows scored and quarantined."""
+    """Files that no model had scored before; `rows_scored` and `rows_quarantined` are of these files."""
     files_refused: int
     rows_scored: int
     rows_quarantined: int
     files_rescored: int = 0
-    """Those that another model had scored before; likewise the rows."""
+    """Files that another model had scored before; `rows_rescored` is of these files."""
     rows_rescored: int = 0
     files: tuple["CommittedFile", ...] = field(default=(), compare=False)
-    """Those scored, scored again and refused, by name."""
+    """The files that were scored, scored again or refused, sorted by uri."""
 
 
 @dataclass(frozen=True)
 class CommittedFile:
-    """What the ledger holds of one file."""
+    """The ledger row of one file, with its row counts."""
 
     uri: str
     model_id: str
     format: str | None
     status: str
-    """'scored' or 'refused'; `rule` and `detail` say why where it is refused."""
+    """'scored' or 'refused'; `rule` and `detail` give the reason of a refusal."""
     rule: str | None
     detail: str | None
     rows_read: int
     rows_scored: int
     rows_quarantined: int
-    """Not released since; 0 where the file is refused, as the rows scored."""
+    """Rows in quarantine, without released ones. It is 0 for a refused file, and so is `rows_scored`."""
     is_rescored: bool
     """Whether another model had scored it before."""
     run_id: str | None = None
-    """The run that scored it: an earlier one where that was killed before its commit."""
+    """The run that scored the file: an earlier one if that run was killed before its commit."""
 
 
 def commit_parts(warehouse: Path, part_dir: Path) -> CommitSummary:
-    """Commit the part in `part_dir` in one transaction; of refused files only the ledger row is kept.
+    """Commit the part in `part_dir` in one transaction; store only the ledger row of refused files.
 
-    Raises `ContractError` if the part is broken or if the rows of any file are not accounted for
-    (`tasks/warehouse/accounting.py`); `WarehouseError` if the database fails. Both leave nothing of the part.
+    Raises `ContractError` if the part is broken or if the rows of a file are not accounted for
+    (`tasks/warehouse/accounting.py`), `WarehouseError` if the database fails. Either way nothing is committed.
     """
     with open_warehouse(warehouse, write=True) as connection, _translate_part_errors(part_dir):
         _open_part(connection, part_dir)
@@ -118,7 +118,7 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
 
 
 def _summarise(files: Sequence[CommittedFile]) -> CommitSummary:
-    """Add up what became of files."""
+    """Return the counts of the committed `files`."""
     first = [file for file in files if file.status == "scored" and not file.is_rescored]
     again = [file for file in files if file.is_rescored]
     return CommitSummary(
@@ -133,12 +133,15 @@ def _summarise(files: Sequence[CommittedFile]) -> CommitSummary:
 
 
 def _open_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
-    """Make each file of the part a view, `part_` and the table's name; all must be there with their columns."""
+    """Create a temporary view `part_TABLE` for each Parquet file of the part.
+
+    Raises `ContractError` if a file or a column is missing.
+    """
     for table, schema in PART_SCHEMAS.items():
         path = part_dir / f"{table}.parquet"
         if not path.is_file():
-            raise ContractError(f"{path}: is missing, so the part is not whole. {NEXT_STEP}")
-        pattern = quote(glob.escape(str(path.absolute())))
+            raise ContractError(f"{path}: is missing, so the part is incomplete. {NEXT_STEP}")
+        pattern = quote_sql(glob.escape(str(path.absolute())))
         connection.execute(f"CREATE TEMP VIEW part_{table} AS FROM read_parquet({pattern})")
         found = {name for name, *_ in connection.execute(f"DESCRIBE part_{table}").fetchall()}
         missing = [name for name in schema.names if name not in found]
@@ -146,12 +149,12 @@ def _open_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
             raise ContractError(f"{path}: has no column {', '.join(missing)}. {NEXT_STEP}")
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, choice: str) -> None:
-    """Insert the rows of a part's file that `choice` leaves and no one had forgotten."""
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, join: str) -> None:
+    """Insert the rows of the part's file for `table` that pass `join` (SQL) and were not forgotten."""
     columns = ", ".join(PART_SCHEMAS[table].names)
-    # A file that a restored database did not hold yet is scored anew; what was forgotten of it stays out.
+    # After the restore of an older backup a file may be scored again; its forgotten rows stay forgotten.
     query = (
-        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM part_{table} {choice} "  # noqa: S608
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM part_{table} {join} "  # noqa: S608
         "ANTI JOIN forgotten_rows USING (source_sha256, row_number)"
     )
     connection.execute(query)
@@ -160,18 +163,18 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, choice: str) -> N
 def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:
     names = PART_SCHEMAS["scored_files"].names
     keys = ("source_sha256", "model_id")
-    renewed = ", ".join(f"{name} = excluded.{name}" for name in (*names, "committed_at") if name not in keys)
+    updates = ", ".join(f"{name} = excluded.{name}" for name in (*names, "committed_at") if name not in keys)
     columns = ", ".join(names)
     connection.execute(
         f"INSERT INTO scored_files ({columns}, committed_at) SELECT {columns}, now() FROM accepted "  # noqa: S608
-        f"{_OVERWRITE_REFUSAL} {renewed}"
+        f"{_OVERWRITE_REFUSAL} {updates}"
     )
 
 
 @contextmanager
 def _translate_part_errors(part_dir: Path) -> Iterator[None]:
-    """Blame the part for what DuckDB finds wrong with its rows or files."""
+    """Turn DuckDB's errors about the part's rows or files into a `ContractError` that names the part."""
     try:
         yield
     except (duckdb.DataError, duckdb.ConstraintException, duckdb.InvalidInputException) as error:
-        raise ContractError(f"{part_dir}: is broken ({first_line(error)}). {NEXT_STEP}") from error
+        raise ContractError(f"{part_dir}: is broken ({shorten_error(error)}). {NEXT_STEP}") from error

@@ -1,7 +1,7 @@
-"""Opens the warehouse: waits for its turn, brings the tables up to date, and leaves no raw database error.
+"""Opens the warehouse: waits for other processes, applies migrations, and translates DuckDB's errors.
 
-One process at a time has the file, whether it reads or writes, so whoever opens it does little and closes at
-once. Readers that may take long open the published copy instead (`tasks/warehouse/published.py`).
+Only one process at a time can have the file open, for reading or writing, so every user of it closes it soon.
+Readers that may take long open the published copy instead (`tasks/warehouse/published.py`).
 """
 
 import os
@@ -23,24 +23,26 @@ from data_contracts.warehouse import Migration, list_migrations, read_views
 from tasks.support.locking import hold_folder
 
 WAIT_SECONDS = 60.0
-"""How long to wait for other processes before giving up."""
+"""Longest wait for other processes."""
 MEMORY_LIMIT = "1GB"
-"""What DuckDB may take: enough to commit a million reviews at once."""
+"""Memory that DuckDB may use: enough to commit a million reviews in one transaction."""
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
 STORAGE_VERSION = "v1.4.0"
-"""The oldest DuckDB that can read the file."""
+"""The oldest DuckDB version that can read the file."""
 ROW_GROUP_ROWS = 16_384
-"""Rows that are written as one. Full ones are compressed on all cores and go to their place at once; with DuckDB's
-own 122,880 most commits would fill none, and write their rows to the log first, then compress them on one core."""
+"""Rows of a row group. DuckDB compresses full row groups on all cores and writes them straight to the database file.
+With DuckDB's default of 122,880 most commits would fill none: DuckDB would write their rows to the log first, then
+compress them on one core."""
 COPY_BYTES = 2**22
+"""Bytes that are copied at a time."""
 SMALL_BYTES = 2**24
-"""A larger database has a DuckDB of its own each time it is opened, since a DuckDB keeps the memory that it took."""
+"""Size above which a database is opened in a DuckDB engine of its own, since an engine keeps the memory that it took."""
 
 ConfigValue = str | bool | int | float | list[str]
 _CONFIG: dict[str, ConfigValue] = {
     "memory_limit": MEMORY_LIMIT,
-    # Rows are found by their keys: keeping the order of a million texts doubles the memory.
+    # No query depends on the order of insertion, and keeping it for a million texts doubles the memory.
     "preserve_insertion_order": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -49,18 +51,20 @@ _CONFIG: dict[str, ConfigValue] = {
 
 _ROW_GROUPS = f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
 
-_RESTORE = "`reviews restore BACKUP`, then `reviews score`, which scores what came after it; or move it away."
-"""What to do about a damaged database."""
+_RESTORE_ADVICE = (
+    "`reviews restore BACKUP`, then `reviews score` for what came after it; or move this file away."
+)
+"""The next step of a user whose database is damaged."""
 
-# The system's file locks don't hold between the threads of one process.
-_ONE_AT_A_TIME = threading.Lock()
-# Starting DuckDB takes several times as long as opening a file in it. A fork has to start its own, since the threads
-# of its parent's are not in it.
+# The system's file locks keep out other processes, but not other threads of this process.
+_THREAD_LOCK = threading.Lock()
 _ENGINES: dict[int, duckdb.DuckDBPyConnection] = {}
+"""The DuckDB engine of this process, by its id. Starting an engine takes several times as long as opening a database
+in it. A forked process starts its own, since it lacks the threads of its parent's engine."""
 
 
 def require_warehouse(path: Path, next_step: str) -> None:
-    """Raise a `WarehouseError` that names `next_step` where there is no database yet."""
+    """Raise a `WarehouseError` that ends with `next_step` if there is no database at `path` yet."""
     if not path.exists():
         raise WarehouseError(f"{path}: there is no database yet. Next: {next_step}.")
 
@@ -69,22 +73,21 @@ def require_warehouse(path: Path, next_step: str) -> None:
 def open_warehouse(
     path: Path, write: bool, wait_seconds: float = WAIT_SECONDS
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the database at `path` with its tables up to date, and close it when the block ends.
+    """Open the database at `path`, migrated to the latest version, and close it when the block ends.
 
-    A missing database is made. While another process has it, waits with growing pauses up to `wait_seconds`.
-    Everything that DuckDB raises, in the block too, comes out as a `WarehouseError`. The block must not open
-    the database again.
+    Creates a missing database. While another process has it open, retries with growing pauses for `wait_seconds`.
+    Every DuckDB error, in the block too, is raised as a `WarehouseError`. The block must not open the database again.
     """
     with _take_turn(path, wait_seconds), _open_up_to_date(path.absolute(), write, wait_seconds) as connection:
         yield connection
 
 
 def copy_warehouse(path: Path, target: BinaryIO, wait_seconds: float = WAIT_SECONDS) -> None:
-    """Copy the database's bytes, everything committed in them, to `target`; no one writes meanwhile."""
+    """Copy the bytes of the database file, with everything committed, to `target`. Writers wait in the meantime."""
     with (
         _take_turn(path, wait_seconds),
-        # The system gives up the database's lock as soon as this process closes any handle of the file: the
-        # handle that is read from has to outlive the connection.
+        # The system releases the database's lock as soon as this process closes any handle of the file, so the
+        # handle that the copy reads must be closed after the connection.
         ExitStack() as after,
         _open_up_to_date(path.absolute(), True, wait_seconds) as connection,
     ):
@@ -93,29 +96,32 @@ def copy_warehouse(path: Path, target: BinaryIO, wait_seconds: float = WAIT_SECO
 
 
 def rewrite_warehouse(path: Path, wait_seconds: float = WAIT_SECONDS) -> None:
-    """Write the database's file anew and put it in place: of what was deleted, no byte is left in it."""
+    """Rewrite the database into a new file and replace the old one, so that no byte of deleted rows remains."""
     with (
         _take_turn(path, wait_seconds),
-        # While this connection has the old file, no one else does; whoever comes next opens the new one.
+        # No other process can open the old file while this connection has it; the next one opens the new file.
         _open_up_to_date(path.absolute(), True, wait_seconds) as connection,
         write_whole(path.absolute()) as building,
     ):
         connection.execute("CHECKPOINT")
         connection.execute(
-            f"ATTACH {quote(str(building))} AS anew (STORAGE_VERSION '{STORAGE_VERSION}', {_ROW_GROUPS})"
+            f"ATTACH {quote_sql(str(building))} AS rewritten (STORAGE_VERSION '{STORAGE_VERSION}', {_ROW_GROUPS})"
         )
-        connection.execute("COPY FROM DATABASE warehouse TO anew")
-        connection.execute("DETACH anew")
+        connection.execute("COPY FROM DATABASE warehouse TO rewritten")
+        connection.execute("DETACH rewritten")
     name_rewrite_mark(path).unlink(missing_ok=True)
 
 
 def name_rewrite_mark(path: Path) -> Path:
-    """Name the file that says that the database at `path` is to be written anew, whatever happens meanwhile."""
+    """Return the path of the file whose presence says that the database at `path` must still be rewritten."""
     return path.with_name(f".{path.name}.to-rewrite")
 
 
 def finish_rewriting(path: Path) -> bool:
-    """Write the database anew if a killed command was to, and remove what it left; tell whether that was so."""
+    """Rewrite the database if a killed command did not finish that, and return whether it was so.
+
+    Also removes temporary files that killed commands left beside the database.
+    """
     remove_leftovers(path.parent)
     if not name_rewrite_mark(path).exists():
         return False
@@ -125,13 +131,13 @@ def finish_rewriting(path: Path) -> bool:
 
 @contextmanager
 def begin_transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Commit what the block does if it ends well, else leave nothing of it."""
+    """Run the block in a transaction: commit at its end, roll back if it raises."""
     connection.begin()
     try:
         yield
         connection.commit()
     except BaseException:
-        # After some errors there is no transaction left to end.
+        # Some errors have ended the transaction already.
         with suppress(duckdb.Error):
             connection.rollback()
         raise
@@ -140,16 +146,16 @@ def begin_transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 def bring_up_to_date(
     connection: duckdb.DuckDBPyConnection, migrations: Sequence[Migration], views: str
 ) -> None:
-    """Apply the migrations that the database lacks, each in a transaction, and make changed views anew.
+    """Apply the missing migrations, each in a transaction, and recreate the views if their SQL has changed.
 
-    Raises `WarehouseError` if the database was made by a newer set of migrations, or by another program.
+    Raises `WarehouseError` if a newer version of this program, or another program, made the database.
     """
     version, views_sha256 = _read_state(connection)
     latest = migrations[-1].version
     if version > latest:
         raise WarehouseError(
-            f"The database has tables of version {version}, this program knows {latest}: a newer version made "
-            "it. Next: update this program, or `reviews restore BACKUP` from before."
+            f"The database has tables of version {version}, this program knows {latest} at most: a newer version "
+            "made them. Next: update this program, or `reviews restore` an older backup."
         )
     for migration in migrations:
         if migration.version > version:
@@ -165,14 +171,14 @@ def bring_up_to_date(
 
 
 def name_log(path: Path) -> Path:
-    """Name the file in which DuckDB keeps what is not in the database at `path` yet."""
+    """Return the path of DuckDB's write-ahead log of the database at `path`."""
     return path.with_name(f"{path.name}.wal")
 
 
 def connect_read_only(
     path: Path, config: dict[str, ConfigValue], wait_seconds: float
 ) -> duckdb.DuckDBPyConnection:
-    """Connect to a copy of the database that no one writes to, as soon as no other process keeps it."""
+    """Connect read-only to the database file at `path`, as soon as no other process has locked it."""
     return _connect_when_free(
         path, lambda: duckdb.connect(str(path), read_only=True, config=config), wait_seconds
     )
@@ -181,7 +187,10 @@ def connect_read_only(
 def _connect_when_free(
     path: Path, connect: Callable[[], duckdb.DuckDBPyConnection], wait_seconds: float
 ) -> duckdb.DuckDBPyConnection:
-    """Connect as soon as no other process has the file, in UTC; the pauses grow, with jitter."""
+    """Retry `connect`, with growing, random pauses, until no other process has locked the file; set UTC.
+
+    Raises `WarehouseBusyError` after `wait_seconds`.
+    """
     deadline, pause = time.monotonic() + wait_seconds, FIRST_PAUSE_SECONDS
     while True:
         try:
@@ -190,10 +199,10 @@ def _connect_when_free(
             if "Could not set lock" not in str(error):
                 raise
             if time.monotonic() + pause > deadline:
-                raise WarehouseBusyError(_describe_wait(path, wait_seconds, first_line(error))) from error
+                raise WarehouseBusyError(_describe_wait(path, wait_seconds, shorten_error(error))) from error
         else:
             connection.execute("SET TimeZone = 'UTC'")
-            # It would go to standard output, into the midst of an answer.
+            # DuckDB would draw its progress bar on standard output, amid the result of a query.
             connection.execute("SET enable_progress_bar = false")
             return connection
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (not for secrets)
@@ -202,7 +211,7 @@ def _connect_when_free(
 
 @contextmanager
 def _attach(path: Path, *options: str, wait_seconds: float = 0) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Connect to the database as soon as no other process has it, and let go of its file when the block ends."""
+    """Connect to the database as soon as no other process has it, and release its file when the block ends."""
     try:
         with _connect_when_free(path, lambda: _connect(path, *options), wait_seconds) as connection:
             yield connection
@@ -210,16 +219,16 @@ def _attach(path: Path, *options: str, wait_seconds: float = 0) -> Iterator[duck
         if path.stat().st_size > SMALL_BYTES:
             _stop_engine()
     except BaseException:
-        # What failed may have left the engine unusable, or files open in it.
+        # The error may have left the engine unusable, or files open in it.
         _stop_engine()
         raise
 
 
 def _connect(path: Path, *options: str) -> duckdb.DuckDBPyConnection:
-    """Connect to the database by `ATTACH`, which alone takes `options`."""
+    """Connect to the database by `ATTACH`, since only that accepts `options`."""
     connection = _find_engine().cursor()
     try:
-        connection.execute(f"ATTACH {quote(str(path))} AS warehouse ({', '.join(options)})")
+        connection.execute(f"ATTACH {quote_sql(str(path))} AS warehouse ({', '.join(options)})")
         connection.execute("USE warehouse")
     except duckdb.Error:
         connection.close()
@@ -228,7 +237,7 @@ def _connect(path: Path, *options: str) -> duckdb.DuckDBPyConnection:
 
 
 def _find_engine() -> duckdb.DuckDBPyConnection:
-    """Return the DuckDB of this process, started on first use."""
+    """Return the DuckDB engine of this process, started on first use."""
     process = os.getpid()
     if process not in _ENGINES:
         _ENGINES[process] = duckdb.connect(config=_CONFIG)
@@ -236,7 +245,7 @@ def _find_engine() -> duckdb.DuckDBPyConnection:
 
 
 def _stop_engine() -> None:
-    """Stop the DuckDB of this process; the next use starts another."""
+    """Stop the DuckDB engine of this process; the next use starts another."""
     engine = _ENGINES.pop(os.getpid(), None)
     if engine is not None:
         engine.close()
@@ -244,14 +253,14 @@ def _stop_engine() -> None:
 
 @contextmanager
 def _take_turn(path: Path, wait_seconds: float) -> Iterator[None]:
-    """Keep this process's other threads out while the block runs, and translate what it raises."""
-    if not _ONE_AT_A_TIME.acquire(timeout=wait_seconds):
+    """Keep other threads of this process out while the block runs, and translate DuckDB's errors."""
+    if not _THREAD_LOCK.acquire(timeout=wait_seconds):
         raise WarehouseBusyError(_describe_wait(path, wait_seconds, "another thread of this process has it"))
     try:
         with translate_errors(path):
             yield
     finally:
-        _ONE_AT_A_TIME.release()
+        _THREAD_LOCK.release()
 
 
 @contextmanager
@@ -259,7 +268,7 @@ def _open_up_to_date(path: Path, write: bool, wait_seconds: float) -> Iterator[d
     migrations, views = list_migrations(), read_views()
     if "?" in str(path):
         raise WarehouseError(
-            f"{path}: DuckDB can't keep files under a name with a question mark. Next: rename it."
+            f"{path}: DuckDB can't open a path with a question mark. Next: rename the folder that has it."
         )
     _create_if_missing(path, migrations, views)
     if not write:
@@ -273,7 +282,7 @@ def _open_up_to_date(path: Path, write: bool, wait_seconds: float) -> Iterator[d
 
 
 def _create_if_missing(path: Path, migrations: Sequence[Migration], views: str) -> None:
-    """Make the database under another name and rename it when it is whole, one process at a time."""
+    """Create the database under a temporary name and rename it when it is complete, one process at a time."""
     if path.exists():
         return
     try:
@@ -283,12 +292,12 @@ def _create_if_missing(path: Path, migrations: Sequence[Migration], views: str) 
                 _create(path, migrations, views)
     except OSError as error:
         raise WarehouseError(
-            f"{path}: can't be made ({error.strerror or error}). Next: see that its folder can be written."
+            f"{path}: can't be created ({error.strerror or error}). Next: make its folder writable."
         ) from error
 
 
 def _create(path: Path, migrations: Sequence[Migration], views: str) -> None:
-    # A log without its database is of no use, and would be taken for the new one's.
+    # DuckDB would apply a log that is left of an earlier database to the new one.
     name_log(path).unlink(missing_ok=True)
     with (
         write_whole(path) as building,
@@ -298,15 +307,18 @@ def _create(path: Path, migrations: Sequence[Migration], views: str) -> None:
 
 
 def _read_state(connection: duckdb.DuckDBPyConnection) -> tuple[int, str | None]:
-    """Give the database's version, 0 if it is empty, and the digest of the views that it has."""
+    """Return the version of the last migration, 0 for an empty database, and the digest of the SQL of its views.
+
+    Raises `WarehouseError` if another program made the database.
+    """
     query = "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary"
     tables = {name for (name,) in connection.execute(query).fetchall()}
     if not tables:
         return 0, None
     if "schema_migrations" not in tables:
         raise WarehouseError(
-            f"The database has tables but no schema_migrations ({', '.join(sorted(tables)[:5])}): another "
-            "program made it. Next: move it elsewhere; a new one is made in its place."
+            f"The database has tables ({', '.join(sorted(tables)[:5])}) but no table schema_migrations: another "
+            "program made it. Next: move it elsewhere; a new one is created in its place."
         )
     query = "SELECT version, views_sha256 FROM schema_migrations ORDER BY version DESC LIMIT 1"
     return (connection.execute(query).fetchall() or [(0, None)])[0]
@@ -317,23 +329,26 @@ def _digest(views: str) -> str:
 
 
 @contextmanager
-def translate_errors(path: Path, when_damaged: str = _RESTORE) -> Iterator[None]:
-    """Turn what DuckDB raises into a `WarehouseError` that names the file and a next step."""
+def translate_errors(path: Path, when_damaged: str = _RESTORE_ADVICE) -> Iterator[None]:
+    """Turn DuckDB's errors into a `WarehouseError` that names the file and a next step.
+
+    `when_damaged` is the next step if the file is damaged.
+    """
     try:
         yield
     except duckdb.Error as error:
         raise WarehouseError(
-            f"{path}: {first_line(error)}. Next: {_choose_next_step(error, when_damaged)}"
+            f"{path}: {shorten_error(error)}. Next: {_choose_next_step(error, when_damaged)}"
         ) from error
 
 
-def quote(text: str) -> str:
-    """Write a text as SQL does, where no parameter can stand."""
+def quote_sql(text: str) -> str:
+    """Return a text as an SQL string literal, for places that accept no parameter."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def first_line(error: Exception) -> str:
-    """Give the first line of an error's text, without the mark at its end."""
+def shorten_error(error: Exception) -> str:
+    """Return the first line of an error's text, without its final punctuation; the type's name if it has no text."""
     return str(error).strip().split("\n")[0].rstrip(".!") or type(error).__name__
 
 
@@ -344,16 +359,21 @@ def _choose_next_step(error: duckdb.Error, when_damaged: str) -> str:
     ):
         return f"the file is damaged: {when_damaged}"
     if "version number" in text:
-        return "the file was made by a newer DuckDB: update this program, or `reviews restore BACKUP` from before."
+        return (
+            "the file was made by a newer DuckDB: update this program, or `reviews restore` an older backup."
+        )
     if isinstance(error, duckdb.CatalogException):
         return "a table or view is missing: `reviews restore BACKUP`."
     if isinstance(error, duckdb.OutOfMemoryException):
-        return f"free disk space beside the database: more than {MEMORY_LIMIT} of memory was needed."
-    return "see that the disk is not full and the folder can be written, then run the command again."
+        return (
+            f"free disk space beside the database: DuckDB needed more than {MEMORY_LIMIT} of memory, and "
+            "could not write the rest to disk."
+        )
+    return "check that the disk is not full and the folder is writable, then run the command again."
 
 
 def _describe_wait(path: Path, wait_seconds: float, reason: str) -> str:
     return (
-        f"{path}: is in use for more than {wait_seconds:g} s ({reason}). Next: close the program that has it "
+        f"{path}: was in use for more than {wait_seconds:g} s ({reason}). Next: close the program that has it "
         "open; programs that only read should open the published copy, and open it read-only."
     )

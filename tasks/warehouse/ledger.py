@@ -1,7 +1,7 @@
-"""What is known of files: where each was seen with which content, and which contents were scored or refused.
+"""Reads and records which files were seen, with which content, and which contents were scored or refused.
 
-Each function opens the warehouse once and closes it; thousands of files cost one query. A warehouse that is not
-there knows nothing, and is not made. Lists go in as parameters: an Arrow table would make DuckDB load pandas.
+Each function opens the warehouse once and runs one query for all files. The readers return nothing, and create
+nothing, if there is no warehouse yet. Lists are passed as parameters: an Arrow table would make DuckDB load pandas.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,7 +12,7 @@ from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.warehouse.connection import open_warehouse
 
 SEEN_EVERY = "INTERVAL 1 HOUR"
-"""How far `last_seen` may lag behind, so that a run that finds nothing new does not rewrite every row."""
+"""Largest age of `last_seen` before it is updated: a run that finds nothing new should not rewrite every row."""
 
 _READ_SIGHTINGS = f"""
 WITH found AS (
@@ -24,7 +24,7 @@ SELECT
     last_seen < now() - {SEEN_EVERY}, ledger.status
 FROM found JOIN inbox_files AS seen USING (uri) LEFT JOIN ledger USING (source_sha256)
 """  # noqa: S608
-# Of the two words 'scored' is the greater, so that one model that scored a content outweighs refusals.
+# max() prefers 'scored' to 'refused': a content counts as scored if at least one model has scored it.
 _READ_STATUSES = """
 SELECT source_sha256, max(status) FROM scored_files
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
@@ -40,19 +40,19 @@ ON CONFLICT (uri) DO UPDATE SET
 
 @dataclass(frozen=True)
 class SeenFile:
-    """What is known of a file's name: what lay there when it was last looked at."""
+    """What the warehouse recorded when it last saw a file of this name."""
 
     source_sha256: str
     is_unchanged: bool
-    """Whether size and time are still those, so that the content need not be read."""
+    """Whether size and modification time are still the same, so that the content need not be read."""
     is_stale: bool
-    """Whether `last_seen` is to be renewed."""
+    """Whether `last_seen` is older than `SEEN_EVERY` and must be updated."""
     status: str | None
-    """'scored' where some model has scored the content, else 'refused' or None."""
+    """'scored' if some model has scored the content, else 'refused', or None if it was neither."""
 
 
 def read_seen_files(warehouse: Path, files: Sequence[FoundFile]) -> dict[str, SeenFile]:
-    """Give by uri what is known of those `files` whose names were seen before."""
+    """Return by uri what is recorded of those of `files` whose uris were seen before."""
     if not files or not warehouse.exists():
         return {}
     with open_warehouse(warehouse, write=False) as connection:
@@ -61,7 +61,10 @@ def read_seen_files(warehouse: Path, files: Sequence[FoundFile]) -> dict[str, Se
 
 
 def read_statuses(warehouse: Path, sources: Collection[str]) -> dict[str, str]:
-    """Give by sha256 'scored' for the `sources` that some model has scored, 'refused' for those refused only."""
+    """Return, by sha256 of `sources`, 'scored' if some model has scored the content and 'refused' if all refused it.
+
+    Contents that were neither scored nor refused are missing from the result.
+    """
     if not sources or not warehouse.exists():
         return {}
     with open_warehouse(warehouse, write=False) as connection:
@@ -69,7 +72,7 @@ def read_statuses(warehouse: Path, sources: Collection[str]) -> dict[str, str]:
 
 
 def record_seen(warehouse: Path, files: Sequence[SourceFile]) -> None:
-    """Keep where each file was seen just now, with which size, time and content; one row per uri."""
+    """Record size, modification time and content of each file, seen just now; one row per uri."""
     if not files:
         return
     hashes = [file.source_sha256 for file in files]
@@ -86,8 +89,8 @@ def _list_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> list[lis
 
 
 def _wrap(mtime_ns: int) -> int:
-    """Give a time as 64 bits with a sign, which hold the years 1678 to 2262; others come round again.
+    """Return a time in nanoseconds, wrapped around to a signed 64-bit number, which holds the years 1678 to 2262.
 
-    So two times are equal only where they are the same, or 584 years apart: a changed file is noticed.
+    Only times that are a multiple of 584 years apart become equal, so that a changed file is still noticed.
     """
     return (mtime_ns + 2**63) % 2**64 - 2**63

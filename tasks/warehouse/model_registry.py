@@ -1,7 +1,7 @@
-"""The models that were trained, and which of them is the champion.
+"""Records and finds trained models, their promotions and the decisions of the gate.
 
-`models` has one row per bundle, `promotions` one per change of champion: nothing is ever taken back there, a
-rollback is a row more. `gate_checks` has the rules by which the gate decided.
+`models` has one row per bundle. `promotions` has one row per change of champion and only grows: a rollback adds a row.
+`gate_checks` has one row per rule of each decision.
 """
 
 import json
@@ -25,29 +25,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PromotedModel:
-    """The model that scores, and since when and why it does."""
+    """A model that is or was the champion, with its last promotion."""
 
     model_id: str
     variant: str
     bundle_fingerprint: str
     number: int
-    """Of the promotion or rollback that made it the champion."""
+    """The number of the promotion or rollback that made it the champion."""
     reason: str
     since: datetime
 
 
 @dataclass(frozen=True)
-class KeptDecision:
-    """A decision of the gate on a model, and what it was made for, as it is kept."""
+class DecisionRecord:
+    """A decision of the gate on a model, as it is recorded."""
 
     decision: "Decision"
     model_id: str
     compared_with: str | None
-    """The champion that the model was compared with; None where there was none."""
+    """The champion that the model was compared with; None if there was none."""
     mode: str
     """One of `models.evaluation.gate.PROMOTE_MODES`."""
     run_id: str | None = None
-    """Of the training that made the model."""
+    """The training run that made the model."""
 
 
 _FIND_CHAMPION = """
@@ -81,7 +81,7 @@ FROM models LEFT JOIN promoted USING (model_id) LEFT JOIN judged USING (model_id
 
 
 def record_model(warehouse: Path, facts: Mapping[str, Any]) -> None:
-    """Keep one row of a bundle's facts, as they stand in its `bundle.json`; a bundle written anew renews it.
+    """Record the facts of a bundle, as in its `bundle.json`, in one row; update the row of a rewritten bundle.
 
     Raises `BundleError` if a fact is missing.
     """
@@ -89,13 +89,13 @@ def record_model(warehouse: Path, facts: Mapping[str, Any]) -> None:
         row = _pick_columns(facts)
     except (KeyError, TypeError) as error:
         raise BundleError(
-            f"The facts of bundle {facts.get('model_id')!r} lack {error}: it can't be recorded. Next: train again."
+            f"The facts of bundle {facts.get('model_id')!r} lack {error}, so it can't be recorded. Next: train again."
         ) from error
     names = list(row)
-    renewed = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
+    updates = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
     query = (
         f"INSERT INTO models ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "  # noqa: S608
-        f"ON CONFLICT (model_id) DO UPDATE SET {renewed}"
+        f"ON CONFLICT (model_id) DO UPDATE SET {updates}"
     )
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         connection.execute(query, list(row.values()))
@@ -105,14 +105,17 @@ def record_model(warehouse: Path, facts: Mapping[str, Any]) -> None:
 def record_reference(
     connection: duckdb.DuckDBPyConnection, model_id: str, reference: Mapping[str, Any]
 ) -> None:
-    """Keep what a run's scores are held against; a model's never changes, so what is there stays."""
-    for measure, found in reference.items():
-        whole = [model_id, measure, found["reviews"], found["mean"], found["critical_value"]]
+    """Record the reference of a model, by measure, that drift is measured against.
+
+    A model's reference never changes, so existing rows are kept.
+    """
+    for measure, facts in reference.items():
+        row = [model_id, measure, facts["reviews"], facts["mean"], facts["critical_value"]]
         connection.execute(
-            "INSERT INTO reference_measures VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", whole
+            "INSERT INTO reference_measures VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row
         )
-        for number, reviews in enumerate(found["counts"], start=1):
-            lower = found["lower"][number - 2] if number > 1 else -math.inf
+        for number, reviews in enumerate(facts["counts"], start=1):
+            lower = facts["lower"][number - 2] if number > 1 else -math.inf
             connection.execute(
                 "INSERT INTO reference_bins VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [model_id, measure, number, lower, reviews],
@@ -120,22 +123,22 @@ def record_reference(
 
 
 def find_champion(warehouse: Path) -> PromotedModel | None:
-    """Give the model of the last promotion or rollback, None before the first."""
+    """Return the model of the last promotion or rollback, None before the first promotion."""
     with open_warehouse(warehouse, write=False) as connection:
         return _read_champion(connection)
 
 
 def find_promoted(warehouse: Path, model_id: str) -> PromotedModel | None:
-    """Give the last promotion or rollback that made a model the champion, None if there never was one."""
+    """Return a model with its last promotion or rollback, None if it was never promoted."""
     with open_warehouse(warehouse, write=False) as connection:
         rows = connection.execute(_FIND_PROMOTED, [model_id]).fetchall()
     return PromotedModel(*rows[0]) if rows else None
 
 
 def read_promoted(connection: duckdb.DuckDBPyConnection, model_id: str | None) -> PromotedModel:
-    """Give the model that is to score, by an open connection: the named one, else the champion.
+    """Return the model `model_id`, or the champion if that is None, read through an open connection.
 
-    Raises `BundleError` where it was never promoted, or none was.
+    Raises `BundleError` if `model_id` was never promoted, or if there is no champion.
     """
     if model_id is None:
         return require_promoted(_read_champion(connection), model_id)
@@ -144,7 +147,10 @@ def read_promoted(connection: duckdb.DuckDBPyConnection, model_id: str | None) -
 
 
 def find_scoring_model(warehouse: Path, model_id: str | None) -> PromotedModel | None:
-    """Give the champion if there is one, or the named model, which must have been promoted once."""
+    """Return the model `model_id`, or the champion if that is None; None if there is no champion yet.
+
+    Raises `BundleError` if `model_id` was never promoted.
+    """
     model = None
     if warehouse.exists():
         model = find_champion(warehouse) if model_id is None else find_promoted(warehouse, model_id)
@@ -152,26 +158,26 @@ def find_scoring_model(warehouse: Path, model_id: str | None) -> PromotedModel |
 
 
 def require_promoted(model: PromotedModel | None, model_id: str | None) -> PromotedModel:
-    """Give the model that was found; where there is none, raise what there is to say of it."""
+    """Return `model`; if it is None, raise a `BundleError` for `model_id`, or for the missing champion."""
     if model is not None:
         return model
     if model_id is None:
         raise BundleError(
-            "No model has been promoted yet, so nothing can be scored. Run `reviews train` first."
+            "No model has been promoted yet, so nothing can be scored. Next: run `reviews train`."
         )
     raise BundleError(
-        f"Model {model_id!r} was never promoted, or is not known (whole ids alone are), so it does not score. Next: "
-        "name one that `reviews models` lists and that was promoted, or promote it: `reviews models promote MODEL`."
+        f"Model {model_id!r} is unknown or was never promoted, so it may not score. (Write the whole id.) Next: name a "
+        "promoted model that `reviews models` lists, or promote this one: `reviews models promote MODEL`."
     )
 
 
-def keep_decision(warehouse: Path, kept: KeptDecision) -> None:
-    """Keep the checks of a decision and, where it promotes, make the model the champion: all of it or nothing.
+def record_decision(warehouse: Path, record: DecisionRecord) -> None:
+    """Record the checks of a decision and, if it promotes, make the model the champion, in one transaction.
 
-    A model that is the champion already is not promoted once more, and nothing is kept. Raises `WarehouseError` where
-    another model became the champion since the comparison.
+    Does nothing if the decision promotes the present champion. Raises `WarehouseError` if another model became the
+    champion since the comparison.
     """
-    decision, model_id, compared_with = kept.decision, kept.model_id, kept.compared_with
+    decision, model_id, compared_with = record.decision, record.model_id, record.compared_with
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         _require_model(connection, model_id)
         champion = _read_champion(connection)
@@ -183,70 +189,70 @@ def keep_decision(warehouse: Path, kept: KeptDecision) -> None:
                 f"Another model became the champion while {model_id} was compared with {compared_with or 'none'}, so "
                 f"it is not promoted. Next: reviews models promote {model_id}"
             )
-        _add_checks(connection, kept)
+        _add_checks(connection, record)
         if decision.promote:
             _change_champion(connection, "promote", model_id, decision.reason, compared_with)
 
 
-def _add_checks(connection: duckdb.DuckDBPyConnection, kept: KeptDecision) -> None:
+def _add_checks(connection: duckdb.DuckDBPyConnection, record: DecisionRecord) -> None:
     [(last,)] = connection.execute("SELECT coalesce(max(decision), 0) FROM gate_checks").fetchall()
-    of_all = {
+    common = {
         "decision": last + 1,
-        "model_id": kept.model_id,
-        "compared_with": kept.compared_with,
-        "mode": kept.mode,
-        "promoted": kept.decision.promote,
-        "run_id": kept.run_id,
+        "model_id": record.model_id,
+        "compared_with": record.compared_with,
+        "mode": record.mode,
+        "promoted": record.decision.promote,
+        "run_id": record.run_id,
     }
-    for check in kept.decision.checks:
+    for check in record.decision.checks:
         figures = {name: drop_nan(value) for name, value in vars(check).items()}
-        connection.execute(_ADD_CHECK, {**of_all, **figures})
+        connection.execute(_ADD_CHECK, {**common, **figures})
 
 
 def roll_back(warehouse: Path, reason: str, model_id: str | None = None) -> PromotedModel:
-    """Make `model_id`, else the champion before the present one, the champion again.
+    """Make `model_id` the champion again, by default the champion before the present one, and return it.
 
-    Repeated, it goes back further: what was rolled back from does not come back by itself.
+    Each further call goes back one more: a champion that was rolled back is no longer an earlier champion.
     """
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
-        target, present = _choose_earlier(connection, model_id)
+        target, present = _choose_rollback(connection, model_id)
         return _change_champion(connection, "rollback", target, reason, present)
 
 
 def find_rollback_target(warehouse: Path, model_id: str | None = None) -> PromotedModel:
-    """Give the model that `roll_back` would make the champion, as of its last promotion; raises as that does."""
+    """Return the model that `roll_back` would make the champion, with its last promotion; raise the same errors."""
     with open_warehouse(warehouse, write=False) as connection:
-        target, _ = _choose_earlier(connection, model_id)
+        target, _ = _choose_rollback(connection, model_id)
         return PromotedModel(*connection.execute(_FIND_PROMOTED, [target]).fetchall()[0])
 
 
 def find_model(warehouse: Path, name: str) -> dict[str, Any]:
-    """Give the row of `list_models` that `name` means: a model_id, how one alone begins, or 'champion'.
+    """Return the row of `list_models` for `name`: a model id, the unique beginning of one, or 'champion'.
 
-    Raises `UsageError` where it means none or several.
+    Raises `UsageError` if no model or several models match.
     """
     rows = list_models(warehouse)
     if name == "champion":
-        found = [row for row in rows if row["is_champion"]]
+        matches = [row for row in rows if row["is_champion"]]
     else:
-        found = [row for row in rows if row["model_id"] == name] or [
+        matches = [row for row in rows if row["model_id"] == name] or [
             row for row in rows if name and row["model_id"].startswith(name)
         ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(row["model_id"] for row in found)
-        raise UsageError(f"{name!r} begins the ids of several models: {names}. Next: write more of it.")
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        names = ", ".join(row["model_id"] for row in matches)
+        raise UsageError(f"{name!r} begins the ids of several models: {names}. Next: write more of the id.")
     if name == "champion":
         raise UsageError("No model has been promoted yet. Next: reviews models promote MODEL")
-    raise UsageError(f"No model {name!r} is known. `reviews models` lists those that are.")
+    raise UsageError(f"No model {name!r} is known. `reviews models` lists the known models.")
 
 
 def list_models(warehouse: Path) -> list[dict[str, Any]]:
-    """Give every model, the newest first, by column; with is_champion, promoted_at and promotion_reason.
+    """Return the row of every model by column, the newest first; no rows if there is no database, which is not created.
 
-    And with the rules of the gate in its last decision on the model, and how many held: gate_rules, gate_rules_held.
-    Without a database there are none, and none is made.
+    Adds is_champion, promoted_at, promotion_reason, and of the gate's last decision on the model the number of its
+    rules, gate_rules, and of the rules that held, gate_rules_held.
     """
     if not warehouse.exists():
         return []
@@ -256,14 +262,17 @@ def list_models(warehouse: Path) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _choose_earlier(connection: duckdb.DuckDBPyConnection, model_id: str | None) -> tuple[str, str]:
-    """Give the champion to go back to, the named one or the one before, and the present one."""
-    *earlier, present = _list_standing(connection) or [""]
+def _choose_rollback(connection: duckdb.DuckDBPyConnection, model_id: str | None) -> tuple[str, str]:
+    """Return the ids of the champion to go back to (`model_id`, by default the previous one) and of the present one.
+
+    Raises `WarehouseError` if there is no such earlier champion.
+    """
+    *earlier, present = _list_champions(connection) or [""]
     target = model_id or (earlier[-1] if earlier else None)
     if target is None or target not in earlier:
         raise WarehouseError(
-            f"There is no earlier champion{f' {model_id}' if model_id else ''} to go back to. "
-            "(What was rolled back from is none.) Next: promote a model instead; `reviews models` lists them."
+            f"There is no earlier champion{f' {model_id}' if model_id else ''} to go back to. (A champion that was "
+            "rolled back does not count.) Next: promote a model instead; `reviews models` lists them."
         )
     return target, present
 
@@ -272,7 +281,7 @@ def _require_model(connection: duckdb.DuckDBPyConnection, model_id: str) -> None
     if not connection.execute("SELECT 1 FROM models WHERE model_id = ?", [model_id]).fetchall():
         raise WarehouseError(
             f"No model {model_id!r} is recorded, so it can't be the champion. "
-            "Next: choose one that `reviews models` lists, or train it."
+            "Next: choose a model that `reviews models` lists, or train this one."
         )
 
 
@@ -284,7 +293,7 @@ def _change_champion(
     pass_fault_point("train: inside promotion")
     champion = _read_champion(connection)
     if champion is None:
-        raise WarehouseError(f"The {action} of {model_id!r} was not kept. Next: try again.")
+        raise WarehouseError(f"The {action} of {model_id!r} was not recorded. Next: try again.")
     return champion
 
 
@@ -293,21 +302,21 @@ def _read_champion(connection: duckdb.DuckDBPyConnection) -> PromotedModel | Non
     return PromotedModel(*rows[0]) if rows else None
 
 
-def _list_standing(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Give the champions that a rollback can go back to, the present one last."""
-    standing: list[str] = []
+def _list_champions(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the ids of the champions in order of promotion, the present one last, without those rolled back."""
+    champions: list[str] = []
     query = "SELECT action, model_id FROM promotions ORDER BY number"
     for action, model_id in connection.execute(query).fetchall():
-        if action == "rollback" and model_id in standing:
-            while standing[-1] != model_id:
-                standing.pop()
+        if action == "rollback" and model_id in champions:
+            while champions[-1] != model_id:
+                champions.pop()
         else:
-            standing.append(model_id)
-    return standing
+            champions.append(model_id)
+    return champions
 
 
 def _pick_columns(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay a bundle's facts out as the columns of `models`, its key first."""
+    """Return the columns of `models` from the facts of a bundle, the key first."""
     prints, metrics, rows = facts["fingerprints"], facts["metrics"], facts["rows"]
     everything = {"evaluations": metrics, "history": facts["history"], "baseline": facts["baseline"]}
     return {
@@ -326,20 +335,20 @@ def _pick_columns(facts: Mapping[str, Any]) -> dict[str, Any]:
         "test_accuracy_unseen_texts": metrics["test_unseen_texts"]["accuracy"],
         "baseline_test_accuracy": facts["baseline"]["test_accuracy"],
         **_pick_ratings(facts),
-        "hyper_parameters": _write_json(facts["hyper_parameters"]),
-        "metrics": _write_json(everything),
-        "versions": _write_json(facts["versions"]),
+        "hyper_parameters": _format_json(facts["hyper_parameters"]),
+        "metrics": _format_json(everything),
+        "versions": _format_json(facts["versions"]),
         "trained_at": facts["trained_at"],
     }
 
 
 def _pick_ratings(facts: Mapping[str, Any]) -> dict[str, float | None]:
-    """Give how well the stars fit; a bundle from before they were fitted has none of it."""
-    found, interval = facts["metrics"].get("rating", {}), facts.get("rating", {}).get("interval", {})
+    """Return the measures of the predicted ratings; all are None in bundles made before star ratings were fitted."""
+    measures, interval = facts["metrics"].get("rating", {}), facts.get("rating", {}).get("interval", {})
     figures = {
         **{f"rating_interval_{name}": interval.get(name) for name in ("title", "review")},
-        **{f"test_rating_{name}": found.get(name) for name in ("mae", "rmse", "spearman")},
-        **{f"test_{name}": found.get(name) for name in ("title_spearman", "title_pearson")},
+        **{f"test_rating_{name}": measures.get(name) for name in ("mae", "rmse", "spearman")},
+        **{f"test_{name}": measures.get(name) for name in ("title_spearman", "title_pearson")},
     }
     return {name: drop_nan(value) for name, value in figures.items()}
 
@@ -354,5 +363,5 @@ def _pick_metrics(split: str, evaluation: Mapping[str, Any]) -> dict[str, float 
     return {f"{split}_{name}": drop_nan(value) for name, value in figures.items()}
 
 
-def _write_json(value: Any) -> str:
+def _format_json(value: Any) -> str:
     return json.dumps(drop_nan(value), allow_nan=False)

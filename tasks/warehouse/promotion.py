@@ -1,7 +1,7 @@
-"""The one way into the champion's place: first the bundle shows on this machine that it may score.
+"""Makes a model the champion, after checking its bundle on this machine. No other module changes the champion.
 
-It must be unaltered and give its golden texts the scores that it was recorded with, whoever asks: a training, `reviews
-models promote`, forced or not, or a rollback. `tests/unit/test_house.py` holds that nothing else changes the champion.
+A bundle must be unaltered and must give its golden texts their recorded scores. That holds for a training, for
+`reviews models promote`, forced or not, and for a rollback. `tests/unit/test_house.py` checks that no other way exists.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,59 +14,59 @@ from models.bundle.scorer import Scorer
 from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Decision, GateCheck, decide_promotion
 from tasks.warehouse.model_registry import (
-    KeptDecision,
+    DecisionRecord,
     PromotedModel,
     find_champion,
     find_model,
     find_rollback_target,
-    keep_decision,
+    record_decision,
     roll_back,
 )
 
 GOLDEN = "golden_scores"
-"""The rule that stands alone where a bundle may not score: it is compared with no one."""
+"""The only rule in the decision on a bundle that may not score: no comparison is made then."""
 Judge = Callable[[Scorer, PromotedModel | None], Sequence[GateCheck]]
-"""Takes the challenger and the champion, if there is one, and gives the gate's checks."""
+"""Compares a challenger with the champion, if there is one, and returns the gate's checks."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt to make a model the champion, as it is kept."""
+    """A request to make a model the champion."""
 
     model_id: str
     mode: str = "auto"
     """One of `models.evaluation.gate.PROMOTE_MODES`."""
     run_id: str | None = None
-    """Of the training that made it."""
+    """The training run that made the model."""
     reason: str | None = None
-    """In the words of whoever asked; kept with the promotion in the place of the gate's."""
+    """The user's reason, recorded with the promotion instead of the gate's."""
     forced_by: str | None = None
-    """Who promotes it where the gate refuses, if anyone does."""
+    """The user who promotes the model even if the gate refuses it; None to obey the gate."""
 
 
 def promote(home: Home, attempt: Attempt, judge: Judge) -> Decision:
-    """Make a recorded model the champion if its bundle may score and the gate lets it pass; give the decision, kept.
+    """Make a recorded model the champion if its bundle may score and the gate passes; record and return the decision.
 
-    Raises `WarehouseError` where another model becomes the champion meanwhile.
+    Raises `WarehouseError` if another model becomes the champion in the meantime.
     """
     present = find_champion(home.warehouse)
     folder = home.bundles / attempt.model_id
     fingerprint = find_model(home.warehouse, attempt.model_id)["bundle_fingerprint"]
     try:
         checks = judge(load_blessed_scorer(folder, fingerprint), present)
-        require_unaltered(folder, fingerprint)  # still: to compare takes a while
+        require_unaltered(folder, fingerprint)  # once more, since the comparison takes minutes
         mode, decision = _decide(attempt, checks)
     except BundleError as error:
         mode, decision = attempt.mode, _refuse(str(error))
     compared_with = present.model_id if present else None
-    keep_decision(
-        home.warehouse, KeptDecision(decision, attempt.model_id, compared_with, mode, attempt.run_id)
+    record_decision(
+        home.warehouse, DecisionRecord(decision, attempt.model_id, compared_with, mode, attempt.run_id)
     )
     return decision
 
 
 def _decide(attempt: Attempt, checks: Sequence[GateCheck]) -> tuple[str, Decision]:
-    """Give the mode and the decision as they are kept: the reason of a promotion is that of whoever asked for it."""
+    """Return the mode and the decision to record; the user's reason replaces that of the gate."""
     decision = decide_promotion(attempt.mode, checks)
     if decision.promote:
         return attempt.mode, replace(decision, reason=attempt.reason or decision.reason)
@@ -81,9 +81,9 @@ def _refuse(reason: str) -> Decision:
 
 
 def go_back(home: Home, reason: str, model_id: str | None = None) -> PromotedModel:
-    """Make `model_id`, else the champion before the present one, the champion again; give it.
+    """Make `model_id` the champion again, by default the champion before the present one, and return it.
 
-    Raises `BundleError` where its bundle may not score, `WarehouseError` where there is none to go back to.
+    Raises `BundleError` if its bundle may not score, `WarehouseError` if there is no such earlier champion.
     """
     target = find_rollback_target(home.warehouse, model_id)
     load_blessed_scorer(home.bundles / target.model_id, target.bundle_fingerprint)

@@ -1,7 +1,7 @@
-"""The published copy of the warehouse: made after a run that committed, and opened by everyone who reads.
+"""Writes and opens the published copy of the warehouse, which is replaced after every run that committed.
 
-Readers never touch the warehouse itself, so none of them locks a writer out. Whoever has an older copy open
-goes on reading that one. A reader's connection can't write, reach files or load extensions.
+Readers open only the copy, never the warehouse itself, so they can't block a writer. A reader that has an older copy
+open keeps reading that one. A reader's connection can't write, access files or load extensions.
 """
 
 import errno
@@ -43,24 +43,30 @@ SELECT
     (SELECT count(*) FROM forgotten_rows),
     (SELECT arg_max((version, views_sha256), version) FROM schema_migrations)::VARCHAR
 """
-"""What readers see, in one row that changes with it, whatever the clock says and whatever was restored before."""
-_SIZE = "SELECT 3 * 4096 + block_size * total_blocks FROM pragma_database_size()"
-"""Bytes that a copy says it takes, its three headers of 4 KiB included."""
-MAKE_ANEW = (
+"""SQL: one row that differs between two databases if their readers would see different data.
+
+It depends on no timestamp of the copy, so it is also right after a clock change or the restore of a backup.
+"""
+_DECLARED_SIZE = "SELECT 3 * 4096 + block_size * total_blocks FROM pragma_database_size()"
+"""SQL: the bytes that a database file should have by its headers, with the three headers of 4 KiB."""
+REPUBLISH_ADVICE = (
     "move it away and run `reviews score`, which publishes a new copy; the database itself is another file."
 )
-"""What to do about a published copy that is damaged."""
-_ADVICE = {
+"""The next step of a user whose published copy is damaged."""
+_ADVICE_BY_ERRNO = {
     errno.ENOTEMPTY: "move that folder away",
     errno.ENOSPC: "free space on that disk",
     errno.EDQUOT: "free space on that disk",
     None: "see that its folder can be written",
 }
-"""What to do where a copy can't be put in place, by the system's number of the error."""
+"""The next step of a user whose copy can't be published, by the error number; None for all other numbers."""
 
 
 def publish(home: Home) -> None:
-    """Put a copy of everything that was committed in the place of the published one, whole or not at all."""
+    """Replace the published copy by a copy of the warehouse, completely or not at all.
+
+    Raises `WarehouseError` if the copy can't be written or renamed.
+    """
     published = home.published
     try:
         make_folder(published.parent)
@@ -69,49 +75,51 @@ def publish(home: Home) -> None:
             with write_whole(published) as building:
                 with building.open("wb") as target:
                     copy_warehouse(home.warehouse, target)
-                _fill_up(building)
+                _pad_to_declared_size(building)
                 pass_fault_point("score: inside publishing")
                 if published.is_dir() and not published.is_symlink():
-                    published.rmdir()  # an empty one; others stay, and are named below
-                # Left by someone who wrote into the old copy: it does not belong to the new one.
+                    published.rmdir()  # succeeds only for an empty folder; another one is an error
+                # A log was left by a program that wrote into the old copy; it does not belong to the new one.
                 name_log(published).unlink(missing_ok=True)
     except OSError as error:
         raise WarehouseError(
             f"{published}: can't be published ({error.strerror or error}). The copy before it, if any, stays. "
-            f"Next: {_ADVICE.get(error.errno, _ADVICE[None])}; the next run publishes all."
+            f"Next: {_ADVICE_BY_ERRNO.get(error.errno, _ADVICE_BY_ERRNO[None])}; the next run publishes all."
         ) from error
 
 
-def _fill_up(copy: Path) -> None:
-    """Make a copy as long as it says that it is, so that one that is shorter is known to have been cut off.
+def _pad_to_declared_size(copy: Path) -> None:
+    """Extend the file of a copy to the size in its headers, so that a shorter file is known to be truncated.
 
-    DuckDB cuts free blocks off the end of a database after it has written how many blocks there are.
+    DuckDB may write the number of blocks first and then cut free blocks off the end of the file.
     """
     with connect_read_only(copy.absolute(), _CONFIG, READER_WAIT_SECONDS) as connection:
-        [(size,)] = connection.execute(_SIZE).fetchall()
+        [(size,)] = connection.execute(_DECLARED_SIZE).fetchall()
     os.truncate(copy, max(size, copy.stat().st_size))
 
 
 def needs_publishing(home: Home) -> bool:
-    """Tell whether readers of the published copy miss a file, promotion, decision, release or table; or have none.
+    """Return whether the published copy is missing, damaged, or behind the warehouse.
 
-    A run that was killed between its commit and its publishing leaves such a copy behind.
+    A run that was killed between its commit and its publishing leaves an outdated copy behind.
     """
     with open_warehouse(home.warehouse, write=False) as connection:
         newest = connection.execute(_STATE).fetchall()
     try:
         with open_published(home.published) as connection:
-            if connection.execute(_SIZE).fetchall()[0][0] > home.published.stat().st_size:
-                return True  # cut off: what is left may still answer
+            if connection.execute(_DECLARED_SIZE).fetchall()[0][0] > home.published.stat().st_size:
+                return True  # a truncated file, which DuckDB may still open
             return connection.execute(_STATE).fetchall() != newest
     except WarehouseError:
         return True
 
 
 def require_published(path: Path) -> None:
-    """Raise a `WarehouseError` where there is no published copy yet."""
+    """Raise a `WarehouseError` if there is no published copy at `path`."""
     if path.is_dir():
-        raise WarehouseError(f"{path}: is a folder, where the published copy should be. Next: {MAKE_ANEW}")
+        raise WarehouseError(
+            f"{path}: is a folder; the published copy should be here. Next: {REPUBLISH_ADVICE}"
+        )
     if not path.is_file():
         raise WarehouseError(
             f"{path}: nothing has been published yet. Next: put review files into the inbox and run "
@@ -121,14 +129,14 @@ def require_published(path: Path) -> None:
 
 @contextmanager
 def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the published copy at `path` to read it: no files, extensions or settings are within its reach.
+    """Open the published copy at `path` read-only, without access to files, extensions or settings.
 
-    It is in UTC, and everything that DuckDB raises, in the block too, comes out as a `WarehouseError`.
-    What comes from users goes into its queries as parameters, never as text.
+    Times are in UTC. Every DuckDB error, in the block too, is raised as a `WarehouseError`. Pass values that come from
+    users to queries as parameters, never as part of the SQL.
     """
     require_published(path)
     with (
-        translate_errors(path, MAKE_ANEW),
+        translate_errors(path, REPUBLISH_ADVICE),
         connect_read_only(path.absolute(), _CONFIG, READER_WAIT_SECONDS) as connection,
     ):
         connection.execute("SET lock_configuration = true")

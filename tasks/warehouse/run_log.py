@@ -1,6 +1,6 @@
-"""What every flow run was and found: one row in `runs`, and the result of every check in `contract_results`.
+"""Records every flow run: one row in `runs`, and the result of every check in `contract_results`.
 
-Each is written in a transaction of its own, so that a failed run leaves its record behind.
+Each is committed by itself, so that the records of a failed run remain.
 """
 
 import json
@@ -49,14 +49,17 @@ _CHECKS_SCHEMA = pa.schema(
 def start_run(
     warehouse: Path, run_id: str, flow: str, parameters: Mapping[str, Any], code_version: str | None
 ) -> None:
-    """Record that a flow run began; a run that is retried goes on in its row, from its first start."""
+    """Record that a flow run started. A retried run updates its row and keeps its first start time."""
     row = [run_id, flow, json.dumps(dict(parameters), default=str), code_version]
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute(_START_RUN, row)
 
 
 def end_run(warehouse: Path, run_id: str, status: str, counts: Mapping[str, int | str]) -> None:
-    """Record how a started run ended, 'completed' or 'failed', and what it did, by name."""
+    """Record the status of a started run at its end, 'completed' or 'failed', and its `counts` by name.
+
+    Raises `WarehouseError` if the run was never started.
+    """
     query = "UPDATE runs SET ended_at = now(), status = ?, counts = ? WHERE run_id = ?"
     with open_warehouse(warehouse, write=True) as connection:
         changed = connection.execute(query, [status, json.dumps(dict(counts)), run_id]).fetchall()
@@ -66,7 +69,7 @@ def end_run(warehouse: Path, run_id: str, status: str, counts: Mapping[str, int 
 
 @dataclass(frozen=True)
 class Run:
-    """A run under way in a home; `counts` is filled by what runs and recorded at its end."""
+    """A run in progress. The code of the run fills `counts`, which are recorded at its end."""
 
     home: Home
     run_id: str
@@ -75,13 +78,13 @@ class Run:
 
 @contextmanager
 def record_run(home: Home, run_id: str, flow: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
-    """Record the start of a run of this program's code and, when the block ends, how it ended."""
+    """Record the start of a run, yield it, and record at the end of the block whether it completed or failed."""
     run = Run(home, run_id)
     start_run(home.warehouse, run_id, flow, parameters, name_code_version())
     try:
         yield run
     except BaseException:
-        with suppress(ReviewsError):  # what went wrong matters more than its record
+        with suppress(ReviewsError):  # the error of the block must not be hidden by an error of its record
             end_run(home.warehouse, run_id, "failed", run.counts)
         raise
     end_run(home.warehouse, run_id, "completed", run.counts)
@@ -90,7 +93,7 @@ def record_run(home: Home, run_id: str, flow: str, parameters: Mapping[str, Any]
 def list_unclear_fields(
     warehouse: Path, run_ids: Collection[str], rules: Sequence[str]
 ) -> list[tuple[str, str, int]]:
-    """Give the files that these runs scored in which values break one of `rules`: (uri, rule, rows)."""
+    """Return (uri, rule, rows) for each file that these runs scored and each of `rules` that some rows of it broke."""
     query = """
         SELECT files.uri, checks.rule, sum(unexpected_count)::BIGINT FROM contract_results AS checks
         JOIN scored_files AS files USING (source_sha256, run_id)
@@ -102,7 +105,7 @@ def list_unclear_fields(
 
 
 def list_files_without_rows(warehouse: Path, run_ids: Collection[str]) -> list[str]:
-    """Give the uris of the files that these runs scored in which there was no row at all."""
+    """Return the uris of the files without any row that these runs scored."""
     query = """
         SELECT DISTINCT uri FROM scored_files
         WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND rows_read = 0 ORDER BY uri
@@ -112,7 +115,7 @@ def list_files_without_rows(warehouse: Path, run_ids: Collection[str]) -> list[s
 
 
 def record_checks(run: Run, results: Sequence["CheckResult"]) -> None:
-    """Keep the result of each check, one row each, whatever it said."""
+    """Record the result of each check, passed or not, one row each."""
     if not results:
         return
     columns = {

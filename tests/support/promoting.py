@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from models.evaluation.gate import Decision
-from tasks.warehouse.model_registry import KeptDecision, PromotedModel, find_champion, keep_decision
+from tasks.warehouse.model_registry import DecisionRecord, PromotedModel, find_champion, record_decision
 
 
 def promote_model(warehouse: Path, model_id: str, reason: str) -> PromotedModel:
     """Make a recorded model the champion, whichever is, and give it."""
     present = find_champion(warehouse)
     compared_with = present.model_id if present else None
-    keep_decision(warehouse, KeptDecision(Decision(True, reason), model_id, compared_with, "always"))
+    record_decision(warehouse, DecisionRecord(Decision(True, reason), model_id, compared_with, "always"))
     champion = find_champion(warehouse)
     assert champion is not None
     return champion

@@ -202,7 +202,7 @@ def test_only_durable_writes_rename_into_place(package: str) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_there_is_one_way_into_the_champions_place(package: str) -> None:
-    changing = {"keep_decision", "roll_back"}
+    changing = {"record_decision", "roll_back"}
     found = {
         path.relative_to(ROOT).as_posix()
         for path in list_modules(package)

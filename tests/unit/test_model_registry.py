@@ -11,11 +11,11 @@ from models.evaluation.gate import Decision, GateCheck
 from models.evaluation.metrics import Evaluation, RocCurve
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import (
-    KeptDecision,
+    DecisionRecord,
     find_champion,
     find_model,
-    keep_decision,
     list_models,
+    record_decision,
     record_model,
     roll_back,
 )
@@ -170,8 +170,10 @@ def test_the_checks_of_a_decision_are_kept_row_by_row(warehouse: Path) -> None:
         GateCheck("log_loss", False, "higher", 0.4, 0.3, -0.2, float("nan")),
         GateCheck("cost", True, "as long"),
     )
-    keep_decision(warehouse, KeptDecision(Decision(False, "no better", checks), "m2", "m1", "auto", "run 1"))
-    keep_decision(warehouse, KeptDecision(Decision(False, "no better", checks[1:]), "m2", "m1", "never"))
+    record_decision(
+        warehouse, DecisionRecord(Decision(False, "no better", checks), "m2", "m1", "auto", "run 1")
+    )
+    record_decision(warehouse, DecisionRecord(Decision(False, "no better", checks[1:]), "m2", "m1", "never"))
     same = ("m2", "m1")
     assert read_checks(warehouse) == [
         (1, "cost", *same, "auto", False, True, "as long", None, None, None, None, "run 1"),
@@ -183,7 +185,7 @@ def test_the_checks_of_a_decision_are_kept_row_by_row(warehouse: Path) -> None:
 
 def test_a_decision_that_promotes_makes_the_champion(warehouse: Path) -> None:
     record(warehouse, "m1")
-    keep_decision(warehouse, KeptDecision(Decision(True, "the first model", ()), "m1", None, "auto"))
+    record_decision(warehouse, DecisionRecord(Decision(True, "the first model", ()), "m1", None, "auto"))
     assert read_promotions(warehouse) == [(1, "promote", "m1", None)]
 
 
@@ -193,7 +195,7 @@ def test_a_decision_against_a_champion_of_before_promotes_no_one(warehouse: Path
     promote_model(warehouse, "m2", "meanwhile")
     decision = Decision(True, "better", (GateCheck("cost", True, "as long"),))
     with pytest.raises(WarehouseError, match=r"Another model became the champion.*reviews models promote m3"):
-        keep_decision(warehouse, KeptDecision(decision, "m3", "m1", "auto"))
+        record_decision(warehouse, DecisionRecord(decision, "m3", "m1", "auto"))
     assert read_checks(warehouse) == []
 
 

@@ -16,7 +16,7 @@ from models.evaluation.gate import Decision, GateCheck
 from tasks.report.rendering import render_scoring, render_training, write_release
 from tasks.report.runs import find_run
 from tasks.report.training_facts import read_training_facts
-from tasks.warehouse.model_registry import KeptDecision, keep_decision
+from tasks.warehouse.model_registry import DecisionRecord, record_decision
 from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 from tests.support.failures import make_failure
 from tests.support.report_homes import (
@@ -390,12 +390,12 @@ def test_the_rules_that_a_run_asked_are_found_the_broken_ones_first(tmp_path: Pa
         GateCheck("accuracy", False, "lower too"),
         GateCheck("cost", True, "as long"),
     )
-    keep_decision(
-        warehouse, KeptDecision(Decision(False, "less accurate", checks), "model-a", "model-b", "auto", RUN)
+    record_decision(
+        warehouse, DecisionRecord(Decision(False, "less accurate", checks), "model-a", "model-b", "auto", RUN)
     )
-    keep_decision(
+    record_decision(
         warehouse,
-        KeptDecision(Decision(False, "of another run", checks), "model-a", "model-b", "auto", NEXT_RUN),
+        DecisionRecord(Decision(False, "of another run", checks), "model-a", "model-b", "auto", NEXT_RUN),
     )
     end_run(warehouse, RUN, "completed", {"train": 1, "model_id": "model-a"})
     change(warehouse)

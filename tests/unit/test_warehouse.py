@@ -241,7 +241,7 @@ def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file stands here")
     path = tmp_path / "home" / "reviews.duckdb"
     with (
-        pytest.raises(WarehouseError, match=r"home/reviews\.duckdb.*can't be made"),
+        pytest.raises(WarehouseError, match=r"home/reviews\.duckdb.*can't be created"),
         open_warehouse(path, True),
     ):
         pass

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from tasks.warehouse.connection import quote
+from tasks.warehouse.connection import quote_sql
 from tests.support.databases import find_template
 from tests.support.warehouse_parts import NOON
 
@@ -17,7 +17,7 @@ def make_tables() -> duckdb.DuckDBPyConnection:
     """Make the present tables and views in memory, with answers in UTC."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"ATTACH {quote(str(find_template()))} AS template (READ_ONLY)")
+    connection.execute(f"ATTACH {quote_sql(str(find_template()))} AS template (READ_ONLY)")
     connection.execute("COPY FROM DATABASE template TO memory")
     connection.execute("DETACH template")
     return connection

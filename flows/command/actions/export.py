@@ -7,7 +7,7 @@ from flows.command.actions.targets import require_free_target
 from tasks.queries.exports import Exported, ExportRequest, export_reviews
 from tasks.support.progress import show_progress
 from tasks.support.wording import count
-from tasks.warehouse.connection import quote
+from tasks.warehouse.connection import quote_sql
 
 
 def export(home: Home, folder: Path | None, request: ExportRequest) -> str:
@@ -24,7 +24,7 @@ def _describe_export(target: Path, done: Exported, only_new: bool) -> str:
     texts = "with their texts" if done.export_format.with_text else "without their texts"
     files = f"{count(done.files, 'file')}, {done.bytes / 2**20:,.1f} MiB"
     form = done.export_format.form
-    everything = quote(f"{target}/**/*.{form}")
+    everything = quote_sql(f"{target}/**/*.{form}")
     return (
         f"Exported {count(done.rows, 'scored row')} {texts} ({files}):\n  {target}\n"
         f"All that is there: from read_{form}({everything}, hive_partitioning = true)"
