@@ -1,1 +1,1 @@
-"""Upkeep of a home: releases from quarantine, verification, forgetting, backups, retention."""
+"""Maintenance of a home: release from quarantine, verification, deletion on request, backups and retention."""

@@ -1,7 +1,7 @@
-"""Backups: the database and the bundles that its scores need, as a folder with a manifest; and the way back.
+"""Makes, checks and restores backups: folders with the database, the bundles and a manifest of checksums.
 
-A backup is made while scoring runs: the database is copied between two transactions, and bundles never change.
-It is a folder under a temporary name until it is whole.
+A backup can be made while scoring runs: the database is copied between two transactions, and bundles never change.
+Its folder has a temporary name until it is complete.
 """
 
 import hashlib
@@ -26,12 +26,12 @@ DATABASE, BUNDLES, MANIFEST = "reviews.duckdb", "bundles", "manifest.json"
 FORMAT = 1
 _PREFIX = "reviews-"
 _MARK = ".backing-up."
-"""With the number of a process: the file that says where it makes a backup."""
+"""Followed by a process id: the name of the file that says where that process is making a backup."""
 
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup that is whole."""
+    """A complete backup."""
 
     folder: Path
     bytes: int
@@ -40,17 +40,20 @@ class Backup:
 
 
 def name_backup(backups_dir: Path) -> Path:
-    """Name a backup by the present moment, in UTC."""
+    """Return the path of a backup made now, named by the present time in UTC."""
     return backups_dir / f"{_PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def back_up(home: Home, target: Path) -> Backup:
-    """Copy the database as it stands between two transactions, and the bundles of its models, to a new folder."""
+    """Copy the database, between two transactions, and all bundles to the new folder `target`.
+
+    Raises `UsageError` if `target` exists, `ReviewsError` if it can't be written.
+    """
     require_warehouse(home.warehouse, "`reviews score`; there is nothing to back up before")
     if target.exists():
-        raise UsageError(f"{target}: is there already. Next: name a folder that is not.")
+        raise UsageError(f"{target}: exists already. Next: name a folder that does not exist.")
     try:
-        _remove_killed(home)
+        _remove_unfinished(home)
         with _keep_mark(home, target), build_folder(target, mode=0o700) as building:
             return replace(_fill(building, home), folder=target)
     except OSError as error:
@@ -76,7 +79,7 @@ def _fill(building: Path, home: Home) -> Backup:
 
 @contextmanager
 def _keep_mark(home: Home, target: Path) -> Iterator[None]:
-    """Keep a file beside the database, while the block runs, that says where this process makes a backup."""
+    """Keep a file in the home, while the block runs, that says where this process is making a backup."""
     mark = home.folder / f"{_MARK}{os.getpid()}"
     with write_whole(mark) as building:
         building.write_bytes(os.fsencode(target.absolute()))
@@ -86,10 +89,10 @@ def _keep_mark(home: Home, target: Path) -> Iterator[None]:
         mark.unlink(missing_ok=True)
 
 
-def _remove_killed(home: Home) -> None:
-    """Remove what backups left half made that were killed, wherever they were to go.
+def _remove_unfinished(home: Home) -> None:
+    """Remove the unfinished backups of killed processes, wherever they lie.
 
-    Where that folder is not to be had now, the mark stays for the next backup.
+    If the folder of one can't be reached now, its mark stays for the next backup.
     """
     for mark in home.folder.glob(f"{_MARK}*"):
         process = mark.name.removeprefix(_MARK)
@@ -102,43 +105,52 @@ def _remove_killed(home: Home) -> None:
 
 
 def drop_older(backups_dir: Path, keep: int, made: Path) -> list[Path]:
-    """Remove half made backups, and all but the newest `keep` of those named by their moment; 0 keeps all.
+    """Delete unfinished backups, and all but the newest `keep` backups that are named by their time; 0 keeps all.
 
-    `made` is the newest, whatever its name: the clock may have been set back.
+    `made` counts as the newest, whatever its name, since the clock may have been set back. Return the deleted backups.
     """
     remove_leftovers(backups_dir)
-    whole = (path for path in backups_dir.glob(f"{_PREFIX}*T*Z") if (path / MANIFEST).is_file())
-    found = sorted(whole, key=lambda path: (path == made, path.name))
-    dropped = found[:-keep] if keep else []
+    complete = (path for path in backups_dir.glob(f"{_PREFIX}*T*Z") if (path / MANIFEST).is_file())
+    oldest_first = sorted(complete, key=lambda path: (path == made, path.name))
+    dropped = oldest_first[:-keep] if keep else []
     for path in dropped:
         shutil.rmtree(path)
     return dropped
 
 
 def check_backup(folder: Path) -> dict[str, Any]:
-    """Give a backup's manifest; raises `ReviewsError` if a file of it is missing or has changed."""
+    """Return a backup's manifest after checking every file by its checksum.
+
+    Raises `UsageError` if `folder` is no backup, `ReviewsError` if a file is missing or has changed, or if another
+    version of this program made the backup.
+    """
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
         files: Mapping[str, Mapping[str, Any]] = manifest["files"]
         version, has_database = manifest["format"], DATABASE in files
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{folder}: is no backup: it has no {MANIFEST} that can be read.") from error
+        raise UsageError(
+            f"{folder}: is no backup: it has no readable {MANIFEST}. Next: name a folder that `reviews backup` made."
+        ) from error
     if version != FORMAT or not has_database:
-        raise ReviewsError(f"{folder}: was made by another version of this program (format {version}).")
-    found = dict(_list_files(folder))
+        raise ReviewsError(
+            f"{folder}: was made by another version of this program (format {version}). Next: restore it with that "
+            "version."
+        )
+    present = dict(_list_files(folder))
     for name, facts in files.items():
-        if name not in found:
+        if name not in present:
             raise ReviewsError(f"{folder}: is damaged: {name} is missing. Next: restore another backup.")
-        if found[name]["sha256"] != facts["sha256"]:
+        if present[name]["sha256"] != facts["sha256"]:
             raise ReviewsError(f"{folder}: is damaged: {name} has changed. Next: restore another backup.")
     return manifest
 
 
 def restore(folder: Path, home: Home) -> Path | None:
-    """Put a backup's database and bundles in place; give where the database before it was kept, if there was one.
+    """Replace the database and the bundles by those of a backup; return where the replaced database was kept, if any.
 
-    The caller holds the folder of parts. What was forgotten since stays forgotten, as far as the present database can
-    be read. What came in after the backup is scored anew by the next run.
+    The caller must hold the lock on the folder of parts. Rows that were forgotten after the backup stay forgotten, if
+    the present database can be read. The next run scores again the files that came after the backup.
     """
     check_backup(folder)
     warehouse = home.warehouse
@@ -148,24 +160,24 @@ def restore(folder: Path, home: Home) -> Path | None:
         with ExitStack() as held, write_whole(warehouse) as building:
             shutil.copyfile(folder / DATABASE, building)
             with open_warehouse(building, write=True):
-                pass  # a database of a newer version is refused here, an older one brought up to date
+                pass  # opening applies migrations, and raises if a newer version made the database
             if traces is not None:
                 forget_again(building, traces)
             for bundle in sorted((folder / BUNDLES).glob("*")):
                 _put_bundle(bundle, home.bundles)
-            # Parts that wait were scored by the database that goes: their files are scored anew.
+            # Leftover parts belong to the replaced database: the next run scores their files again.
             for part in home.parts.iterdir():
                 shutil.rmtree(part, ignore_errors=True)
-            return _keep(warehouse, held) if warehouse.exists() else None
+            return _keep_replaced(warehouse, held) if warehouse.exists() else None
     except OSError as error:
         raise ReviewsError(
-            f"{warehouse}: can't be restored ({error.strerror or error}). The database before it is untouched. "
-            "Next: see to space and permissions."
+            f"{warehouse}: can't be restored ({error.strerror or error}). The present database is unchanged. "
+            "Next: check disk space and permissions."
         ) from error
 
 
 def _put_bundle(bundle: Path, bundles_dir: Path) -> None:
-    """Put a bundle in place under its name, whole or not at all; an altered one of that name makes room."""
+    """Copy a bundle to `bundles_dir` under its name, completely or not at all, replacing an altered one."""
     target = bundles_dir / bundle.name
     if target.is_dir() and dict(_list_files(target)) == dict(_list_files(bundle)):
         return
@@ -173,36 +185,37 @@ def _put_bundle(bundle: Path, bundles_dir: Path) -> None:
         shutil.copytree(bundle, building, dirs_exist_ok=True)
 
 
-def _keep(warehouse: Path, held: ExitStack) -> Path:
-    """Give the present database a second name, and its log with it.
+def _keep_replaced(warehouse: Path, held: ExitStack) -> Path:
+    """Link the present database to a second name, move its log there too, and return the name.
 
-    It is held as long as `held` is open, so that nobody writes into what is about to go; a damaged one can't be.
+    The database stays open until `held` closes, so that no process writes to it before it is replaced. A damaged one
+    can't be opened and is only linked.
     """
     try:
         held.enter_context(open_warehouse(warehouse, write=True)).execute("CHECKPOINT")
     except WarehouseBusyError:
         raise
     except WarehouseError:
-        pass  # it is damaged, which may be why a backup is wanted
-    kept = _name_kept(warehouse)
+        pass  # damaged, which may be the reason for the restore
+    kept = _name_replaced(warehouse)
     os.link(warehouse, kept)
     if name_log(warehouse).exists():
         move_all([(name_log(warehouse), name_log(kept))])
     return kept
 
 
-def _name_kept(warehouse: Path) -> Path:
-    """Name the database that makes room by the present moment; a number tells those of one moment apart."""
+def _name_replaced(warehouse: Path) -> Path:
+    """Return an unused path for the replaced database, with the present time and, if that is taken, a number."""
     name = f"{warehouse.stem}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    for more in chain([""], map("-{}".format, count(2))):
-        kept = warehouse.with_name(f"{name}{more}{warehouse.suffix}")
+    for ending in chain([""], map("-{}".format, count(2))):
+        kept = warehouse.with_name(f"{name}{ending}{warehouse.suffix}")
         if not os.path.lexists(kept):
             break
     return kept
 
 
 def _list_files(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give each file's name, size and sha256, the manifest apart."""
+    """Yield the name and {sha256, bytes} of each file in `folder`, except the manifest."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name != MANIFEST:

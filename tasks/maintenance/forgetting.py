@@ -1,7 +1,7 @@
-"""Forgetting: a writer's text and scores leave the database, its copy and the waiting parts; a trace stays.
+"""Forgets rows: deletes their texts and scores from the database and records in `forgotten_rows` that they existed.
 
-The database file is written anew, since a deleted row's bytes would stay in it until something else needs their
-place. Backups and the files that the rows came from are not ours to change: the answer names them.
+The database file is rewritten, since the bytes of deleted rows would stay in it until they are overwritten. Backups
+and source files are not changed. `list_present` finds the source files, so that the user can delete them.
 """
 
 import os
@@ -17,6 +17,7 @@ import duckdb
 from data_contracts.errors import ContractError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
+from tasks.support.wording import count
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import begin_transaction, name_rewrite_mark, open_warehouse, rewrite_warehouse
 from tasks.warehouse.row_names import HAS_NAME
@@ -31,8 +32,9 @@ KINDS = {
     "text": "text_sha256 = $name",
     "row": HAS_NAME,
 }
-"""What a name may be of, and the rows that it means; a row's name is that of `reviews quarantine list`."""
-_QUARANTINE_HAS_NO = "text"
+"""The kinds of names, and the SQL condition that selects the rows named `$name`; `row` is the row name."""
+_NOT_IN_QUARANTINE = "text"
+"""The kind by which quarantined rows can't be named: they have no `text_sha256`."""
 
 _FIND = """
 SELECT source_sha256, row_number, false AS was_quarantined FROM source_reviews WHERE {condition}
@@ -42,72 +44,77 @@ UNION ALL SELECT source_sha256, row_number, released_at IS NULL FROM quarantined
 """
 _COUNT = """
 SELECT count(*), count(*) FILTER (was_quarantined) FROM
-(SELECT source_sha256, row_number, bool_or(was_quarantined) AS was_quarantined FROM doomed GROUP BY ALL)
+(SELECT source_sha256, row_number, bool_or(was_quarantined) AS was_quarantined FROM rows_to_forget GROUP BY ALL)
 """
 _LIST_FILES = """
-SELECT DISTINCT uri FROM scored_files SEMI JOIN doomed USING (source_sha256)
-UNION SELECT DISTINCT uri FROM inbox_files SEMI JOIN doomed USING (source_sha256) ORDER BY uri
+SELECT DISTINCT uri FROM scored_files SEMI JOIN rows_to_forget USING (source_sha256)
+UNION SELECT DISTINCT uri FROM inbox_files SEMI JOIN rows_to_forget USING (source_sha256) ORDER BY uri
 """
 _LIST_SOURCES = """
-SELECT DISTINCT source_sha256, bytes FROM scored_files SEMI JOIN doomed USING (source_sha256)
+SELECT DISTINCT source_sha256, bytes FROM scored_files SEMI JOIN rows_to_forget USING (source_sha256)
 WHERE bytes IS NOT NULL ORDER BY ALL
 """
 _COUNT_UNNAMED = """
 SELECT count(*) FROM quarantined_rows WHERE review_id IS NULL AND raw IS NOT NULL
 AND contains(lower(raw::VARCHAR), lower(encode($name)::VARCHAR))
 """
-# What was forgotten in one database, in another that was made before.
-_FORGET_AGAIN = """
+_COPY_TRACES = """
 INSERT INTO forgotten_rows SELECT * FROM traces ON CONFLICT DO NOTHING
 """
-_TRACE = """
+_ADD_TRACE = """
 INSERT INTO forgotten_rows
-SELECT source_sha256, row_number, bool_or(was_quarantined), $reason, $by, now() FROM doomed GROUP BY ALL
+SELECT source_sha256, row_number, bool_or(was_quarantined), $reason, $by, now() FROM rows_to_forget GROUP BY ALL
 ON CONFLICT DO NOTHING
 """
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What is, or would be, forgotten."""
+    """The rows that were forgotten, or that would be."""
 
     kind: str
+    """One of `KINDS`."""
     rows: int
-    of_those_quarantined: int
+    rows_quarantined: int
+    """Those of `rows` that were quarantined and not released."""
     files: tuple[str, ...]
-    """The files that the rows came from, by the names under which they were seen."""
+    """The uris under which the source files of the rows were seen."""
     sources: tuple[tuple[str, int], ...] = ()
-    """Those files by content: sha256 and size in bytes."""
+    """(sha256, size in bytes) of those source files."""
 
 
 def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
-    """Tell what `name` means and how much there is of it; raises `UsageError` where it means nothing, or several."""
+    """Return the rows that `name` selects, as a name of `kind` or, if that is None, of the only kind that matches.
+
+    Raises `UsageError` if it selects no rows, or rows of several kinds.
+    """
     with open_warehouse(warehouse, write=False) as connection:
-        found = {each: _count(connection, each, name) for each in ([kind] if kind else KINDS)}
-    fitting = [each for each in found.values() if each.rows]
-    if not fitting:
+        by_kind = {each: _select_rows(connection, each, name) for each in ([kind] if kind else KINDS)}
+    matches = [each for each in by_kind.values() if each.rows]
+    if not matches:
         with open_warehouse(warehouse, write=False) as connection:
             [(unnamed,)] = connection.execute(_COUNT_UNNAMED, {"name": name}).fetchall()
         advice = "look it up with `reviews sql`, in source_reviews"
         if unnamed:
             advice = (
-                f"{unnamed:,} of the rows that were set aside have no id and hold it in their bytes: look at them with "
-                "`reviews quarantine list` and forget them by their names there, such as 3fa94c12ab07:17"
+                "look at `reviews quarantine list`, since the bytes of "
+                f"{count(unnamed, 'quarantined row')} without a review id contain it, and forget such rows by their "
+                "row names, such as 3fa94c12ab07:17"
             )
-        raise UsageError(f"{name!r}: no row has it as {' or '.join(found)}. Next: {advice}.")
-    if len(fitting) > 1:
-        kinds = " and ".join(each.kind for each in fitting)
-        raise UsageError(f"{name!r} is the name of a {kinds}. Next: say which with --as.")
-    return fitting[0]
+        raise UsageError(f"{name!r}: no row has it as {' or '.join(by_kind)}. Next: {advice}.")
+    if len(matches) > 1:
+        kinds = " and of a ".join(each.kind for each in matches)
+        raise UsageError(f"{name!r} is the name of a {kinds}. Next: choose one with --as.")
+    return matches[0]
 
 
 def forget(warehouse: Path, name: str, kind: str, forgotten_by: str, reason: str | None) -> Forgotten:
-    """Delete every row that `name` means in one transaction, leave its trace, and write the database file anew."""
+    """Delete every row that `name` selects, record its trace in the same transaction, and rewrite the database file."""
     name_rewrite_mark(warehouse).touch()
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
-        forgotten = _count(connection, kind, name)
-        connection.execute(_TRACE, {"reason": reason, "by": forgotten_by})
-        _delete(connection, "doomed")
+        forgotten = _select_rows(connection, kind, name)
+        connection.execute(_ADD_TRACE, {"reason": reason, "by": forgotten_by})
+        _delete(connection, "rows_to_forget")
     rewrite_warehouse(warehouse)
     return forgotten
 
@@ -122,7 +129,7 @@ def _delete(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
 
 
 def read_traces(warehouse: Path) -> "pa.Table | None":
-    """Read what was forgotten; None where the database can't tell any more."""
+    """Return the table `forgotten_rows`, or None if the database can't be read."""
     try:
         with open_warehouse(warehouse, write=False) as connection:
             return connection.sql("FROM forgotten_rows").to_arrow_table()
@@ -131,22 +138,22 @@ def read_traces(warehouse: Path) -> "pa.Table | None":
 
 
 def forget_again(warehouse: Path, traces: "pa.Table") -> None:
-    """Forget in an older copy of the database what was forgotten since."""
+    """Forget the rows of `traces`, a table like `forgotten_rows`, in an older copy of the database."""
     if not len(traces):
         return
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         connection.register("traces", traces)
-        connection.execute(_FORGET_AGAIN).fetchall()
+        connection.execute(_COPY_TRACES).fetchall()
         _delete(connection, "traces")
     rewrite_warehouse(warehouse)
 
 
-def _count(connection: duckdb.DuckDBPyConnection, kind: str, name: str) -> Forgotten:
-    """Find the rows that `name` means and keep their keys in the temporary table `doomed`."""
+def _select_rows(connection: duckdb.DuckDBPyConnection, kind: str, name: str) -> Forgotten:
+    """Count the rows that `name` selects, and store their keys in the temporary table `rows_to_forget`."""
     query = _FIND.format(condition=KINDS[kind])
-    if kind != _QUARANTINE_HAS_NO:
+    if kind != _NOT_IN_QUARANTINE:
         query += _FIND_QUARANTINED.format(condition=KINDS[kind])
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE doomed AS {query}", {"name": name})
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE rows_to_forget AS {query}", {"name": name})
     rows, quarantined = connection.execute(_COUNT).fetchall()[0]
     files = tuple(uri for (uri,) in connection.execute(_LIST_FILES).fetchall())
     sources = tuple(connection.execute(_LIST_SOURCES).fetchall())
@@ -154,7 +161,7 @@ def _count(connection: duckdb.DuckDBPyConnection, kind: str, name: str) -> Forgo
 
 
 def list_present(forgotten: Forgotten, home: Home) -> list[Path]:
-    """Give the files that rows came from where they were seen or where scored files go, and all copies there."""
+    """Return the source files of forgotten rows, and copies of them, in the inbox and the folders of scored files."""
     days = sorted(path for path in home.scored.glob("*") if path.is_dir())
     named = _list_named(forgotten.files, home.inbox, days)
     copies = [path for place in (home.inbox, *days) for path in _list_copies(forgotten.sources, place)]
@@ -162,13 +169,14 @@ def list_present(forgotten: Forgotten, home: Home) -> list[Path]:
 
 
 def _list_copies(sources: Sequence[tuple[str, int]], place: Path) -> list[Path]:
-    """Give the files of a folder, under whatever name, that hold what one of the sources held."""
+    """Return the files of the folder `place` with the content of one of `sources`, whatever their names."""
     sizes, hashes = {size for _, size in sources}, {source for source, _ in sources}
-    alike = [hash_file(file) for file in look_into(place).files if file.size in sizes]
-    return [each.path for each in alike if isinstance(each, SourceFile) and each.source_sha256 in hashes]
+    candidates = [hash_file(file) for file in look_into(place).files if file.size in sizes]
+    return [each.path for each in candidates if isinstance(each, SourceFile) and each.source_sha256 in hashes]
 
 
 def _list_named(files: Sequence[str], inbox: Path, days: Sequence[Path]) -> list[Path]:
+    """Return the paths in `inbox` and `days` with these uris, also those that were renamed when they were moved."""
     places = [inbox, *days]
     named = [place / uri for uri in files for place in places]
     renamed = [
@@ -181,9 +189,9 @@ def _list_named(files: Sequence[str], inbox: Path, days: Sequence[Path]) -> list
 
 
 def commit_waiting(home: Home) -> None:
-    """Commit the parts that a killed run left, so that what is in them can be forgotten too; drop broken ones.
+    """Commit the leftover parts of a killed run, so that their rows can be forgotten too; delete broken parts.
 
-    The caller holds the folder of parts. The files of what is dropped are scored anew by the next run.
+    The caller must hold the lock on the folder of parts. The next run scores the files of deleted parts again.
     """
     from tasks.scoring.parts import find_waiting
 

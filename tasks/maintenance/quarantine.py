@@ -1,8 +1,8 @@
-"""Rows that were set aside: which there are, and their release once a rule, a setting or a model was mended.
+"""Lists quarantined rows, and releases them after a rule, a setting or a model was corrected.
 
-A released row is checked anew, scored by every model that has scored its file, and marked with who released it
-and when; all of it in one transaction, so that for each file and model the rows read stay the rows scored plus
-those still set aside. Needs ONNX Runtime, by the scorer, for a release alone.
+A released row is checked again, scored by every model that has scored its file, and marked with who released it and
+when. All of that is one transaction, so that for each file and model, rows read = rows scored + rows in quarantine
+still holds. Only a release needs ONNX Runtime.
 """
 
 import codecs
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from models.bundle.scorer import Scorer
 
 SHOWN_TEXTS, SHOWN_CHARACTERS = 3, 60
+"""How many released texts are shown, and how many characters of each."""
 NEXT_STEP = (
     "No row was released. Next: `reviews verify` names what is broken; restore a backup from before it."
 )
 NO_TEXTS = ("unicode_escape", "raw_unicode_escape", "utf_7", "idna", "punycode", "undefined")
-"""Encodings of Python's that are no encodings of texts in files, or that read any bytes as something."""
+"""Codecs of Python that are not used for text files, or that decode any bytes without an error."""
 
-_PICK = """
+_IS_CHOSEN = """
 released_at IS NULL
 AND ($rule IS NULL OR rule = $rule)
 AND ($uri IS NULL OR uri = $uri)
@@ -41,11 +42,11 @@ AND (NOT $named OR EXISTS (
     WHERE starts_with(source_sha256, prefix) AND row_number = number
 ))
 """
-_READ_PICKED = f"""
+_READ_CHOSEN = f"""
 SELECT
     source_sha256, row_number, uri, member, review_id, movie_id, reviewed_at, given_label, given_rating,
     extra::VARCHAR AS extra, raw, rule, detail, coalesce(raw_is_text, false) AS raw_is_text
-FROM quarantined_rows WHERE {_PICK} ORDER BY uri, row_number
+FROM quarantined_rows WHERE {_IS_CHOSEN} ORDER BY uri, row_number
 """  # noqa: S608
 _FIND_MODELS = """
 SELECT source_sha256, model_id FROM scored_files
@@ -61,22 +62,22 @@ AND quarantined_rows.row_number = released.row_number AND released_at IS NULL
 
 _LIST = f"""
 SELECT {ROW_NAME} AS "row", uri, member, rule, detail, quarantined_at
-FROM quarantined_rows WHERE released_at IS NULL {{narrowed}} ORDER BY quarantined_at DESC, uri, row_number
+FROM quarantined_rows WHERE released_at IS NULL {{filters}} ORDER BY quarantined_at DESC, uri, row_number
 """  # noqa: S608
 _SHOW = f"SELECT * REPLACE (extra::VARCHAR AS extra) FROM quarantined_rows WHERE {HAS_PARSED_NAME}"  # noqa: S608
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which open rows are meant: those named, of one rule, of one file; all of them where nothing is given."""
+    """A choice of open rows (quarantined and not released): by name, rule and file. A default chooses all rows."""
 
     rows: tuple[tuple[str, int], ...] = ()
-    """(the first digits of the file's sha256, row number)."""
+    """(first digits of the file's sha256, row number) of each named row."""
     rule: str | None = None
     uri: str | None = None
 
     def parameters(self) -> dict[str, Any]:
-        """Give the values that the queries here take."""
+        """Return the parameters of `_READ_CHOSEN`."""
         return {
             "named": bool(self.rows),
             "prefixes": [prefix for prefix, _ in self.rows],
@@ -95,12 +96,12 @@ class ReleaseRequest:
     released_by: str
     limits: RowLimits
     encoding: str = "utf-8"
-    """By which the bytes of a text that broke its file's encoding are read."""
+    """The encoding to decode the kept bytes of the texts with."""
 
 
 @dataclass(frozen=True)
 class StillBad:
-    """A row that stays where it is, and why."""
+    """A row that stays in quarantine, and why."""
 
     name: str
     uri: str
@@ -109,69 +110,73 @@ class StillBad:
 
 @dataclass(frozen=True)
 class Release:
-    """What a release did."""
+    """The result of a release."""
 
     rows: int
     models: tuple[str, ...]
     still_bad: tuple[StillBad, ...]
     texts: tuple[str, ...] = ()
-    """How the first of the texts begin, so that people see whether they were read right."""
+    """The beginnings of the first texts, so that people see whether they were decoded correctly."""
 
 
 def list_query(rule: str | None, uri: str | None) -> str:
-    """Give the query for the rows that are set aside, the newest first, of one rule and one file where named."""
-    narrowed = "".join(
+    """Return a query for the open rows, the newest first; only those of one rule or one file if these are given."""
+    filters = "".join(
         f" AND {column} = {quote_sql(value)}"
         for column, value in (("rule", rule), ("uri", uri))
         if value is not None
     )
-    return _LIST.format(narrowed=narrowed)
+    return _LIST.format(filters=filters)
 
 
 def read_row(warehouse: Path, name: str) -> dict[str, Any]:
-    """Give all columns of the one row of this name, released or not; raises `UsageError` where there is none."""
+    """Return all columns of the row with this name, released or not; raise `UsageError` unless it is exactly one."""
     prefix, number = parse_row_name(name)
     with open_warehouse(warehouse, write=False) as connection:
         result = connection.execute(_SHOW, {"prefix": prefix, "number": number})
         columns = [column[0] for column in result.description or []]
         rows = result.fetchall()
     if len(rows) != 1:
-        raise UsageError(f"{name}: {len(rows)} rows of this name. Next: `reviews quarantine list`.")
+        raise UsageError(
+            f"{name}: {len(rows)} rows have this name. Next: choose a name that `reviews quarantine list` shows."
+        )
     return dict(zip(columns, rows[0], strict=True))
 
 
 def release_rows(warehouse: Path, request: ReleaseRequest, load: Callable[[str], "Scorer"]) -> Release:
-    """Check the chosen rows anew, score those that pass and mark them; the others stay, with the reason.
+    """Check the chosen rows again, score those that pass and mark them as released; the others stay in quarantine.
 
-    `load` gives the scorer of a model id and raises where it may not score: then nothing is released.
+    `load` returns the scorer of a model id. If it raises because a model may not score, nothing is released.
     """
     _require_text_encoding(request.encoding)
     _require_known_rule(request.choice.rule)
-    picked, models = _read(warehouse, request.choice)
-    still_bad, good = _judge(picked, request.limits, request.encoding)
+    chosen, models = _read_chosen(warehouse, request.choice)
+    still_bad, good = _check_again(chosen, request.limits, request.encoding)
     if not len(good):
         return Release(0, (), tuple(still_bad))
     by_model = _group_by_model(good, models)
-    scored = [_score(load(model_id), request.run_id, rows) for model_id, rows in by_model.items()]
-    unknown, good, scored = _part_unknown(good, scored)
+    scored = [_score_now(load(model_id), request.run_id, rows) for model_id, rows in by_model.items()]
+    unknown, good, scored = _split_off_unknown(good, scored)
     still_bad += unknown
     if not len(good):
         return Release(0, (), tuple(still_bad))
-    _commit(warehouse, good, scored, request.released_by)
+    _commit_release(warehouse, good, scored, request.released_by)
     texts = tuple(text[:SHOWN_CHARACTERS] for text in good["text"].slice(0, SHOWN_TEXTS).to_pylist())
     return Release(len(good), tuple(by_model), tuple(still_bad), texts)
 
 
 def _require_text_encoding(encoding: str) -> None:
-    """Refuse what Python knows no encoding of texts by."""
+    """Raise `UsageError` unless Python knows `encoding` as an encoding of text files."""
     try:
-        is_one = codecs.lookup(encoding).name.replace("-", "_") not in NO_TEXTS
+        is_for_texts = codecs.lookup(encoding).name.replace("-", "_") not in NO_TEXTS
         with suppress(UnicodeDecodeError):
-            b"a".decode(encoding)
+            b"a".decode(encoding)  # raises LookupError for codecs of bytes to bytes
     except LookupError:
-        is_one = False
-    if not is_one:
-        raise UsageError(f"--encoding: {encoding!r} is not an encoding. Next: such as latin-1 or cp1252.")
+        is_for_texts = False
+    if not is_for_texts:
+        raise UsageError(
+            f"--encoding: {encoding!r} is not an encoding of texts. Next: name one, such as latin-1 or cp1252."
+        )
 
 
 def _require_known_rule(rule: str | None) -> None:
@@ -179,47 +184,45 @@ def _require_known_rule(rule: str | None) -> None:
 
     known = [*ROW_RULES, *SCORING_RULES]
     if rule is not None and rule not in known:
-        raise UsageError(f"--rule: there is no row rule {rule!r}. Next: one of {', '.join(known)}.")
+        raise UsageError(f"--rule: there is no row rule {rule!r}. Next: name one of {', '.join(known)}.")
 
 
-def _read(warehouse: Path, choice: Choice) -> tuple["pa.Table", dict[str, list[str]]]:
-    """Read the chosen rows, and which models have scored their files."""
+def _read_chosen(warehouse: Path, choice: Choice) -> tuple["pa.Table", dict[str, list[str]]]:
+    """Return the chosen rows, and the ids of the models that have scored each file, by its sha256."""
     with open_warehouse(warehouse, write=False) as connection:
-        picked: pa.Table = connection.sql(_READ_PICKED, params=choice.parameters()).to_arrow_table()
-        _require_found(picked, choice)
+        chosen: pa.Table = connection.sql(_READ_CHOSEN, params=choice.parameters()).to_arrow_table()
+        _require_named_rows(chosen, choice)
         models: dict[str, list[str]] = {}
-        sources = sorted(set(picked["source_sha256"].to_pylist()))
+        sources = sorted(set(chosen["source_sha256"].to_pylist()))
         for source, model_id in connection.execute(_FIND_MODELS, [sources]).fetchall():
             models.setdefault(source, []).append(model_id)
-    return picked, models
+    return chosen, models
 
 
-def _require_found(picked: "pa.Table", choice: Choice) -> None:
-    """Refuse names that fit no open row, or rows of several files."""
+def _require_named_rows(chosen: "pa.Table", choice: Choice) -> None:
+    """Raise `UsageError` for a name of no chosen row, or of rows of several files."""
     for prefix, number in choice.rows:
-        fitting = {
+        sources = {
             source
             for source, row in zip(
-                picked["source_sha256"].to_pylist(), picked["row_number"].to_pylist(), strict=True
+                chosen["source_sha256"].to_pylist(), chosen["row_number"].to_pylist(), strict=True
             )
             if source.startswith(prefix) and row == number
         }
-        if len(fitting) != 1:
-            asked = (
-                " and breaks the rule or is of the file that you named" if choice.rule or choice.uri else ""
-            )
-            what = (
-                f"no open row has this name{asked}"
-                if not fitting
-                else f"rows of {len(fitting)} files have this name"
+        if len(sources) != 1:
+            filters = " with the rule and file that you named" if choice.rule or choice.uri else ""
+            problem = (
+                f"rows of {len(sources)} files have this name"
+                if sources
+                else f"no open row has this name{filters}"
             )
             raise UsageError(
-                f"{prefix}:{number}: {what}. Next: `reviews quarantine list` names those that are open."
+                f"{prefix}:{number}: {problem}. Next: `reviews quarantine list` names the open rows."
             )
 
 
-def _judge(picked: "pa.Table", limits: RowLimits, encoding: str) -> tuple[list[StillBad], "pa.Table"]:
-    """Split the rows into those that still break a rule, with the reason, and those that pass, with their texts."""
+def _check_again(chosen: "pa.Table", limits: RowLimits, encoding: str) -> tuple[list[StillBad], "pa.Table"]:
+    """Return the rows that still break a rule, with the reason, and a table of the rows that pass, with their texts."""
     import pyarrow as pa
 
     from data_contracts.review_files import READ_SCHEMA, check_rows, measure_rows
@@ -227,27 +230,27 @@ def _judge(picked: "pa.Table", limits: RowLimits, encoding: str) -> tuple[list[S
 
     reasons: dict[int, str] = {}
     texts: list[str | None] = []
-    for position, row in enumerate(picked.select(["raw", "rule", "detail", "raw_is_text"]).to_pylist()):
+    for position, row in enumerate(chosen.select(["raw", "rule", "detail", "raw_is_text"]).to_pylist()):
         text, reason = _decode(row, encoding)
         texts.append(text)
         if reason:
             reasons[position] = reason
-    unjudged = {
+    replaced = {
         "text": texts,
-        "rule": pa.nulls(len(picked), pa.string()),
-        "detail": pa.nulls(len(picked), pa.string()),
+        "rule": pa.nulls(len(chosen), pa.string()),
+        "detail": pa.nulls(len(chosen), pa.string()),
     }
-    carried = {name: picked[name] for name in READ_SCHEMA.names if name not in unjudged}
-    rows = pa.table({**carried, **unjudged}).select(READ_SCHEMA.names).cast(_without_required(READ_SCHEMA))
-    rows = rows.append_column("source_sha256", picked["source_sha256"]).append_column("uri", picked["uri"])
+    kept = {name: chosen[name] for name in READ_SCHEMA.names if name not in replaced}
+    rows = pa.table({**kept, **replaced}).select(READ_SCHEMA.names).cast(_make_nullable(READ_SCHEMA))
+    rows = rows.append_column("source_sha256", chosen["source_sha256"]).append_column("uri", chosen["uri"])
     if len(rows):
         _, broken = check_rows(measure_rows(rows, find_worded(rows["text"])), limits)
         for position, (rule, detail) in broken.items():
             reasons.setdefault(position, f"still breaks {rule}: {detail}")
     still_bad = [
         StillBad(
-            name_row(picked["source_sha256"][position].as_py(), picked["row_number"][position].as_py()),
-            picked["uri"][position].as_py() or "",
+            name_row(chosen["source_sha256"][position].as_py(), chosen["row_number"][position].as_py()),
+            chosen["uri"][position].as_py() or "",
             reason,
         )
         for position, reason in sorted(reasons.items())
@@ -255,25 +258,30 @@ def _judge(picked: "pa.Table", limits: RowLimits, encoding: str) -> tuple[list[S
     return still_bad, rows.take(pa.array([p for p in range(len(rows)) if p not in reasons], pa.int64()))
 
 
-def _without_required(schema: "pa.Schema") -> "pa.Schema":
+def _make_nullable(schema: "pa.Schema") -> "pa.Schema":
     import pyarrow as pa
 
     return pa.schema([field.with_nullable(True) for field in schema])
 
 
 def _decode(row: dict[str, Any], encoding: str) -> tuple[str | None, str | None]:
-    """Give a row's text, or why there is none to score."""
+    """Return the text of a quarantined row and None, or None and the reason why there is no text."""
     if row["raw"] is None or not row["raw_is_text"]:
-        return None, f"its text was not kept whole ({row['rule']}): mend its file and put that into the inbox"
+        return None, (
+            f"its text was not kept completely ({row['rule']}): correct it in its file and put that into the inbox"
+        )
     try:
         raw: bytes = row["raw"]
         return raw.decode(encoding), None
     except UnicodeDecodeError as error:
-        return None, f"byte {error.start + 1:,} is not valid {encoding}: name its encoding with --encoding"
+        return (
+            None,
+            f"byte {error.start + 1:,} is not valid {encoding}: name the text's encoding with --encoding",
+        )
 
 
 def _group_by_model(good: "pa.Table", models: dict[str, list[str]]) -> dict[str, "pa.Table"]:
-    """Give to each model the rows of the files that it has scored."""
+    """Return, by model id, the rows of the files that the model has scored."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -287,7 +295,7 @@ def _group_by_model(good: "pa.Table", models: dict[str, list[str]]) -> dict[str,
     }
 
 
-def _score(scorer: "Scorer", run_id: str, rows: "pa.Table") -> "pa.Table":
+def _score_now(scorer: "Scorer", run_id: str, rows: "pa.Table") -> "pa.Table":
     from datetime import UTC, datetime
 
     from tasks.scoring.rows import score_rows
@@ -295,10 +303,10 @@ def _score(scorer: "Scorer", run_id: str, rows: "pa.Table") -> "pa.Table":
     return score_rows(scorer, run_id, rows, datetime.now(UTC))
 
 
-def _part_unknown(
+def _split_off_unknown(
     good: "pa.Table", scored: Sequence["pa.Table"]
 ) -> tuple[list[StillBad], "pa.Table", list["pa.Table"]]:
-    """Take out the rows of whose text none of the models knows a word; the others stay in their order."""
+    """Split off the rows of whose text no model knows a word; return them, and both inputs without them."""
     import pyarrow as pa
 
     from data_contracts.review_files import NO_KNOWN_WORD, SCORING_RULES
@@ -324,12 +332,14 @@ def _part_unknown(
 
 
 def _list_keys(rows: "pa.Table") -> list[tuple[str, int]]:
-    """Give the key of each row: the sha256 of its file, and its number there."""
+    """Return the key of each row: the sha256 of its file, and its row number."""
     return list(zip(rows["source_sha256"].to_pylist(), rows["row_number"].to_pylist(), strict=True))
 
 
-def _commit(warehouse: Path, good: "pa.Table", scored: Sequence["pa.Table"], released_by: str) -> None:
-    """Enter the texts and scores and mark the rows, all in one transaction."""
+def _commit_release(
+    warehouse: Path, good: "pa.Table", scored: Sequence["pa.Table"], released_by: str
+) -> None:
+    """Insert the texts and scores and mark the rows as released, in one transaction."""
     import pyarrow as pa
 
     from data_contracts.scored_reviews import SCORED_SCHEMA
@@ -350,12 +360,12 @@ def _commit(warehouse: Path, good: "pa.Table", scored: Sequence["pa.Table"], rel
 
 
 def _require_open(connection: duckdb.DuckDBPyConnection, rows: int) -> None:
-    """Refuse to go on where another release was faster: the rows would be there twice."""
+    """Raise `UsageError` unless all `rows` are still open: a row that was released twice would be stored twice."""
     query = (
         "SELECT count(*) FROM quarantined_rows SEMI JOIN released_texts USING (source_sha256, row_number) "
         "WHERE released_at IS NULL"
     )
     if connection.execute(query).fetchall() != [(rows,)]:
         raise UsageError(
-            "Another command has released or forgotten some of these rows meanwhile. Next: list them again."
+            "Another command has released or forgotten some of these rows in the meantime. Next: list them again."
         )

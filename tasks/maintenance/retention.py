@@ -1,6 +1,6 @@
-"""What does not stay for ever: scored files that leave the inbox, and the bytes of rows set aside long ago.
+"""Moves scored files out of the inbox and deletes the bytes of old quarantined rows, if the settings ask for it.
 
-Both are asked for in the settings. Whatever a killed run left undone, the next one does.
+The next run completes what a killed run did not finish.
 """
 
 import os
@@ -20,63 +20,66 @@ WHERE raw IS NOT NULL AND quarantined_at < now() - to_seconds(?)
 """
 _DAY_SECONDS = 86_400
 _NAME_BYTES = 255
-"""Of a file's name at most, on the usual file systems."""
+"""Longest file name, in bytes, on common file systems."""
 
 
 def move_scored(home: Home) -> list[SkippedFile]:
-    """Move the inbox's files that some model has scored, unchanged since, to a folder of the day.
+    """Move the unchanged files of the inbox that some model has scored to a folder named by today's date.
 
-    Gives those that can't be moved: they stay, and the next run tries again.
+    Return the files that can't be moved. They stay in the inbox, and the next run tries again.
     """
     files = look_into(home.inbox).files if home.inbox.is_dir() else ()
     known = read_seen_files(home.warehouse, files)
-    done = [
+    scored = [
         file
         for file in files
         if (seen := known.get(file.uri)) and seen.is_unchanged and seen.status == "scored"
     ]
-    day, stay = home.scored / f"{datetime.now(UTC):%Y-%m-%d}", []
+    day, unmoved = home.scored / f"{datetime.now(UTC):%Y-%m-%d}", []
     with sync_after_renames() as rename:
-        for file in done:
+        for file in scored:
             try:
-                target = _find_place(day / file.uri, known[file.uri].source_sha256)
-                # Whoever puts a link in the place of a folder of the inbox moves nothing from elsewhere.
+                target = _choose_target(day / file.uri, known[file.uri].source_sha256)
+                # Opened without following links, so that a link in place of a folder can't move files from elsewhere.
                 with open_folder_of(file.path, file.root) as folder:
                     rename(file.path, target, folder)
             except OSError as error:
-                stay.append(SkippedFile(file.uri, f"can't be moved to {home.scored}: {error.strerror}"))
-    return stay
+                unmoved.append(SkippedFile(file.uri, f"can't be moved to {home.scored}: {error.strerror}"))
+    return unmoved
 
 
 def bring_back(home: Home) -> int:
-    """Move what no model has scored, since an older database was restored, back to the inbox; give how many."""
+    """Move files that no model has scored, after an older database was restored, back to the inbox.
+
+    Return the number of different contents moved.
+    """
     moved: dict[str, list[tuple[Path, Path]]] = {}
     for day in sorted(path for path in home.scored.glob("*") if path.is_dir()):
         for file in look_into(day).files:
-            found = hash_file(file)
-            if isinstance(found, SourceFile):
-                moved.setdefault(found.source_sha256, []).append((file.path, home.inbox / file.uri))
+            hashed = hash_file(file)
+            if isinstance(hashed, SourceFile):
+                moved.setdefault(hashed.source_sha256, []).append((file.path, home.inbox / file.uri))
     statuses = read_statuses(home.warehouse, list(moved))
     unscored = [source for source in moved if statuses.get(source) != "scored"]
-    move_all((path, _find_place(target, source)) for source in unscored for path, target in moved[source])
+    move_all((path, _choose_target(target, source)) for source in unscored for path, target in moved[source])
     return len(unscored)
 
 
-def _find_place(target: Path, source_sha256: str) -> Path:
-    """Give where a file may go, in a folder that is made: its own name, or one beside it where that is taken."""
+def _choose_target(target: Path, source_sha256: str) -> Path:
+    """Return `target`, or another name in its folder if that is taken; create the folder."""
     make_folder(target.parent)
     return _name_beside(target, source_sha256) if os.path.lexists(target) else target
 
 
 def _name_beside(target: Path, source_sha256: str) -> Path:
-    """Give a name with digits of the content's sha256 before it, the file's own cut where it would be too long."""
+    """Return `target` with digits of the content's sha256 before its name, whose start is cut if it gets too long."""
     prefix = f"{source_sha256[:12]}-"
     name = target.name.encode()[-(_NAME_BYTES - len(prefix)) :].decode(errors="ignore")
     return target.with_name(prefix + name)
 
 
 def drop_old_bytes(warehouse: Path, days: float) -> int:
-    """Drop the bytes of rows that were set aside longer ago than `days`; that they were stays. Give how many."""
+    """Delete the bytes of rows that were quarantined more than `days` ago, but not the rows; return how many."""
     with open_warehouse(warehouse, write=True) as connection:
         (row,) = connection.execute(_DROP_BYTES, [days * _DAY_SECONDS]).fetchall()
     return int(row[0])

@@ -1,6 +1,7 @@
-"""Proof in SQL that nothing is lost, doubled or unblessed: each promise as a query for the rows that break it.
+"""Checks every promise on the data of a home: no row is lost, doubled, or scored by a model that was never promoted.
 
-The warehouse is checked as it stands; so are the bundles on disk, the reviews Parquet and the published copy.
+A promise on the tables is a query for the rows that break it. The promoted bundles, the reviews Parquet and the
+published copy are checked too.
 """
 
 import json
@@ -20,7 +21,7 @@ from tasks.warehouse.connection import WAIT_SECONDS, connect_read_only, open_war
 from tasks.warehouse.published import needs_publishing
 
 ROWS_SHOWN = 5
-"""Rows that break a promise which are named at most."""
+"""Largest number of examples in a finding."""
 
 PROMISES = {
     "every row read is accounted for": f"""
@@ -30,7 +31,7 @@ PROMISES = {
         SELECT source_sha256, row_number, model_id, count(*) AS copies FROM scored_reviews
         GROUP BY ALL HAVING copies > 1
     """,
-    "no text is there twice": """
+    "no text is stored twice": """
         SELECT source_sha256, row_number, count(*) AS copies FROM source_reviews GROUP BY ALL HAVING copies > 1
     """,
     "every score has its text": """
@@ -50,11 +51,11 @@ PROMISES = {
         SELECT source_sha256, row_number, model_id FROM scored_reviews
         ANTI JOIN (FROM scored_files WHERE status = 'scored') USING (source_sha256, model_id)
     """,
-    "no row is scored and set aside": """
+    "no row is both scored and quarantined": """
         SELECT source_sha256, row_number, rule FROM quarantined_rows
         SEMI JOIN source_reviews USING (source_sha256, row_number) WHERE released_at IS NULL
     """,
-    "every released row is scored, and it is known who released it": """
+    "every released row is scored, and has who released it": """
         SELECT source_sha256, row_number, released_at, released_by FROM quarantined_rows
         ANTI JOIN source_reviews USING (source_sha256, row_number)
         ANTI JOIN forgotten_rows USING (source_sha256, row_number) WHERE released_at IS NOT NULL
@@ -62,7 +63,7 @@ PROMISES = {
         SELECT source_sha256, row_number, released_at, released_by FROM quarantined_rows
         WHERE (released_at IS NULL) <> (released_by IS NULL)
     """,
-    "nothing that was forgotten is there": """
+    "no forgotten row is stored": """
         SELECT source_sha256, row_number FROM forgotten_rows
         SEMI JOIN (
             SELECT source_sha256, row_number FROM source_reviews
@@ -91,16 +92,16 @@ PROMISES = {
         SELECT number, model_id FROM (FROM promotions SELECT *, row_number() OVER (ORDER BY number) AS place)
         WHERE number <> place
     """,
-    "every text is the one that was read": """
+    "every text has the sha256 recorded for it": """
         SELECT source_sha256, row_number FROM source_reviews WHERE sha256(text) <> text_sha256
     """,
 }
-"""Each promise of the tables, and the query for the rows that break it."""
+"""Each promise on the tables, with the query for the rows that break it."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One promise, and what breaks it."""
+    """One promise, with the number and examples of what breaks it."""
 
     promise: str
     broken: int
@@ -109,18 +110,15 @@ class Finding:
 
 
 def verify(home: Home) -> Iterator[Finding]:
-    """Check every promise in turn; each `Finding` is given as soon as it is known."""
+    """Check every promise in turn; yield each `Finding` as soon as it is known."""
     for promise, query in PROMISES.items():
-        yield _ask(home.warehouse, promise, query)
-    yield _look("every promoted bundle is unaltered", lambda: _find_altered(home))
-    yield _look(
-        "the reviews Parquet is whole, where there is any",
-        lambda: _find_broken_splits(home),
-    )
-    yield _look("the published copy is up to date", lambda: _find_stale(home))
+        yield _check_tables(home.warehouse, promise, query)
+    yield _check_files("every promoted bundle is unaltered", lambda: _find_altered_bundles(home))
+    yield _check_files("the reviews Parquet is complete, if there is any", lambda: _find_broken_splits(home))
+    yield _check_files("the published copy is up to date", lambda: _find_outdated_copy(home))
 
 
-def _ask(warehouse: Path, promise: str, query: str) -> Finding:
+def _check_tables(warehouse: Path, promise: str, query: str) -> Finding:
     with open_warehouse(warehouse, write=False) as connection:
         result = connection.execute(query)
         names = [column[0] for column in result.description or []]
@@ -138,13 +136,13 @@ def _describe(names: Sequence[str], row: Sequence[Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True) if value is not None)
 
 
-def _look(promise: str, find: Callable[[], list[str]]) -> Finding:
-    broken = find()
+def _check_files(promise: str, find_broken: Callable[[], list[str]]) -> Finding:
+    broken = find_broken()
     return Finding(promise, len(broken), tuple(broken[:ROWS_SHOWN]))
 
 
-def _find_altered(home: Home) -> list[str]:
-    """Check the bundle of every model that was ever promoted."""
+def _find_altered_bundles(home: Home) -> list[str]:
+    """Return a message for each missing or altered bundle of a model that was ever promoted."""
     query = (
         "SELECT model_id, bundle_fingerprint FROM models SEMI JOIN promotions USING (model_id) ORDER BY ALL"
     )
@@ -160,7 +158,7 @@ def _find_altered(home: Home) -> list[str]:
 
 
 def _find_broken_splits(home: Home) -> list[str]:
-    """Read the three splits through, where there are any, and compare their rows with what was ingested."""
+    """Return a message for each fault of the Parquet splits, if there are any: damage, wrong row count, broken rule."""
     if not any(home.reviews.glob("*.parquet")):
         return []
     from data_contracts.reviews import SPLITS, check_reviews
@@ -168,15 +166,15 @@ def _find_broken_splits(home: Home) -> list[str]:
 
     provenance = read_provenance(home.reviews)
     if provenance is None:
-        return [f"{home.reviews}: a split is missing or damaged, or they are of different archives"]
+        return [f"{home.reviews}: a split is missing or damaged, or the splits come from different archives"]
     try:
         tables = {split: read_split(home.reviews, split) for split in SPLITS}
         results = check_reviews(tables, provenance.dataset)
-    except Exception as error:  # whatever the reader says of a damaged file
+    except Exception as error:  # readers raise many types on a damaged file, each of which is a finding
         return [str(error)]
-    ingested = _read_ingested(home.warehouse)
+    ingested = _read_ingested_rows(home.warehouse)
     wrong = [
-        f"{split}: {len(table):,} rows, {ingested[split]:,} were ingested"
+        f"{split}: {len(table):,} rows, but {ingested[split]:,} were ingested"
         for split, table in tables.items()
         if len(table) != ingested.get(split, len(table))
     ]
@@ -185,8 +183,8 @@ def _find_broken_splits(home: Home) -> list[str]:
     ]
 
 
-def _read_ingested(warehouse: Path) -> dict[str, int]:
-    """Give the rows by split of the last ingest that was completed; nothing where there was none here."""
+def _read_ingested_rows(warehouse: Path) -> dict[str, int]:
+    """Return the row count by split of the last completed ingest; empty if there was none in this home."""
     query = (
         "SELECT counts FROM runs WHERE flow = 'ingest-reviews' AND status = 'completed' "
         "ORDER BY started_at DESC LIMIT 1"
@@ -196,19 +194,28 @@ def _read_ingested(warehouse: Path) -> dict[str, int]:
     return dict(json.loads(rows[0][0])) if rows else {}
 
 
-def _find_stale(home: Home) -> list[str]:
+def _find_outdated_copy(home: Home) -> list[str]:
+    """Return a message if the published copy is behind the warehouse, or for each of its tables that differs.
+
+    A copy may be missing as long as no file has been scored.
+    """
     published = home.published
     with open_warehouse(home.warehouse, write=False) as connection:
         has_rows = connection.execute("SELECT count(*) > 0 FROM scored_files").fetchall() == [(True,)]
-    stale = needs_publishing(home)
-    if stale:
-        lacking = has_rows or published.exists()
-        return [f"{published}: the next run publishes what it lacks"] if lacking else []
-    mine, other = _digest_tables(home.warehouse), _digest_tables(published)
-    return [f"{published}: {table} was changed there" for table in _COPIED if mine[table] != other[table]]
+    if needs_publishing(home):
+        is_expected = has_rows or published.exists()
+        return (
+            [f"{published}: is missing or not up to date; the next run publishes it"] if is_expected else []
+        )
+    original, copy = _digest_tables(home.warehouse), _digest_tables(published)
+    return [
+        f"{published}: its table {table} was changed"
+        for table in _TABLES_COMPARED
+        if original[table] != copy[table]
+    ]
 
 
-_COPIED = (
+_TABLES_COMPARED = (
     "source_reviews",
     "scored_reviews",
     "scored_files",
@@ -220,9 +227,9 @@ _COPIED = (
 
 
 def _digest_tables(path: Path) -> dict[str, Any]:
-    """Give the number of rows of each table that readers see, and a digest of them in any order."""
+    """Return, for each compared table, its number of rows and a digest that does not depend on their order."""
     with translate_errors(path), connect_read_only(path.absolute(), {}, WAIT_SECONDS) as connection:
         return {
             table: connection.execute(f"SELECT count(*), bit_xor(hash(t)) FROM {table} AS t").fetchall()  # noqa: S608
-            for table in _COPIED
+            for table in _TABLES_COMPARED
         }

@@ -150,7 +150,7 @@ def test_a_backup_of_a_newer_version_is_refused_and_changes_nothing(home: Home, 
 
 
 def test_an_existing_folder_is_not_written_into(home: Home, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         back_up(home, tmp_path, quiet)
 
 

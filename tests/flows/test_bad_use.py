@@ -213,7 +213,7 @@ TABLE = [
     parameter(
         "unknown kind to forget", "forget", "--yes", "--as", "person", "x", says="'person' is not one of"
     ),
-    parameter("backup over a folder", "backup", ".", says="is there already"),
+    parameter("backup over a folder", "backup", ".", says="exists already"),
     parameter("backup into the parts", "backup", "home/parts/x", says="lies in `parts/` of the home"),
     parameter("export into a bundle", "export", "home/bundles/x", says="lies in `bundles/` of the home"),
     parameter(

@@ -128,7 +128,7 @@ def test_one_row_is_forgotten_by_its_name(home: Home) -> None:
 def test_rows_without_an_id_that_hold_the_name_are_pointed_out(home: Home) -> None:
     drop(home, "shape.csv", "review_id,text\nr7,good film\nr8,too,many,fields\n")
     run()
-    with pytest.raises(UsageError, match="1 of the rows that were set aside have no id and hold it"):
+    with pytest.raises(UsageError, match="1 quarantined row without a review id"):
         do_forget(home, "r8")
 
 

@@ -37,20 +37,19 @@ def test_it_holds_after_a_run(scored_home: Home) -> None:
 CORRUPTIONS = {
     "every row read is accounted for": "delete from quarantined_rows",
     "no row is scored twice by one model": "insert into scored_reviews from scored_reviews where row_number = 1",
-    "no text is there twice": "insert into source_reviews from source_reviews where row_number = 1",
+    "no text is stored twice": "insert into source_reviews from source_reviews where row_number = 1",
     "every score has its text": "delete from source_reviews where row_number = 1",
     "every text is scored by each model that scored its file": "delete from scored_reviews where row_number = 2",
     "every text belongs to a scored file": "update scored_files set status = 'refused'",
     "every score belongs to a scored file": "delete from scored_files",
-    "no row is scored and set aside": "update quarantined_rows set row_number = 1",
-    "every released row is scored, and it is known who released it": "update quarantined_rows set released_at = now()",
-    "nothing that was forgotten is there": "insert into forgotten_rows "
-    f"select {SOURCE}, 1, false, null, 'ann', now()",
+    "no row is both scored and quarantined": "update quarantined_rows set row_number = 1",
+    "every released row is scored, and has who released it": "update quarantined_rows set released_at = now()",
+    "no forgotten row is stored": f"insert into forgotten_rows select {SOURCE}, 1, false, null, 'ann', now()",
     "every score is a number from 0 to 1, with its sentiment and rating": "update scored_reviews "
     "set predicted_rating = 'nan'",
     "every model that scored is known and was promoted": "delete from promotions",
     "every promotion is of a known model, and none is missing": "update promotions set number = 7",
-    "every text is the one that was read": "update source_reviews set text = text || '!'",
+    "every text has the sha256 recorded for it": "update source_reviews set text = text || '!'",
 }
 """A corruption of the tables for each promise of theirs."""
 

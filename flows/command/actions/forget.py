@@ -41,7 +41,7 @@ def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None]) -> N
         publish(home)
         reports = drop_reports_of_forgotten(home)
     echo(
-        f"Forgot {count(done.rows, 'row')} ({done.kind} {escape_controls(name)}), {done.of_those_quarantined:,} of "
+        f"Forgot {count(done.rows, 'row')} ({done.kind} {escape_controls(name)}), {done.rows_quarantined:,} of "
         "them set aside."
     )
     for path in reports:
