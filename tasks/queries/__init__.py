@@ -1,1 +1,1 @@
-"""Answers from the published copy: SQL, named queries, output formats and exports."""
+"""Queries of the published copy: SQL, named queries, output formats and exports."""

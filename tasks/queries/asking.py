@@ -1,6 +1,6 @@
-"""Questions to the published copy: answers as text for people and programs, or as rows for the code that asks.
+"""Queries the published copy; returns results as text, or as rows for the code that asks.
 
-Asking starts quickly, and what DuckDB finds wrong with a query comes out as one message with what to do next.
+DuckDB's errors are raised as one message with the next step. No heavy library is loaded: `reviews sql` starts fast.
 """
 
 import re
@@ -20,31 +20,34 @@ from tasks.warehouse.published import REPUBLISH_ADVICE, open_published
 
 FORMATS = ("table", "csv", "json")
 BATCH_ROWS = 2000
-"""Rows that are in memory at a time."""
+"""Rows in memory at a time."""
 Ask = Callable[..., list[dict[str, Any]]]
-"""Takes SQL and its parameters by name; gives the rows by column, as Python values."""
+"""Runs SQL with parameters by name; returns each row as a dict from column to Python value."""
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _EXPLANATIONS = {
-    "read-only mode": "The published copy can only be read; rows come into it through `reviews score`.",
+    "read-only mode": "The published copy can only be read; `reviews score` adds rows to it.",
     "Permission Error": "A query reaches the published tables alone, no files, extensions or other databases.",
-    "configuration has been locked": "Settings can't be changed here.",
+    "configuration has been locked": "DuckDB's settings can't be changed here.",
     "checksum": f"The published copy is damaged. Next: {REPUBLISH_ADVICE}",
 }
-"""What there is to say of an error, by words in DuckDB's own message."""
+"""Our explanation of an error, by words in DuckDB's message."""
 
 
 def write_answer(
     path: Path, sql: str, form: str, out: TextIO, parameters: Mapping[str, Any] | None = None
 ) -> None:
-    """Ask the published copy at `path` and write the answer to `out`, fitted to it where it is a terminal."""
+    """Query the published copy at `path` and write the result to `out`.
+
+    If `out` is a terminal, fit tables to its width and escape control characters. See `query_published`.
+    """
     is_terminal = out.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
     for piece in query_published(path, sql, form, width, parameters):
-        out.write(_make_harmless(piece) if is_terminal else piece)
+        out.write(_escape_for_terminal(piece) if is_terminal else piece)
 
 
-def _make_harmless(piece: str) -> str:
-    """Leave line ends alone of what a terminal would obey; a carriage return without one would overwrite its line."""
+def _escape_for_terminal(piece: str) -> str:
+    """Escape control characters except line ends; a carriage return without a line feed would overwrite its line."""
     return escape_controls(_LONE_RETURN.sub(r"\\r", piece), keep="\r\n")
 
 
@@ -55,11 +58,11 @@ def query_published(
     width: int | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
-    """Ask the published copy at `path` and give the answer's text piece by piece.
+    """Query the published copy at `path` and yield the result's text piece by piece.
 
-    `format` is 'table', 'csv' or 'json', `width` the terminal's; `parameters` are the values of `$name` in the
-    query. Of several statements the last one's answer is given. Raises `UsageError` for an empty query or unknown
-    format, `WarehouseError` for all else that fails.
+    `format` is one of `FORMATS`, `width` the terminal's, None for any length of line; `parameters` are the values of
+    `$name` in the query. If `sql` has several statements, yield the result of the last. Raises `UsageError` for an
+    empty query or an unknown format, `WarehouseError` for every other failure.
     """
     if format not in FORMATS:
         raise UsageError(f"--format is one of {', '.join(FORMATS)}, not {format!r}.")
@@ -75,7 +78,7 @@ def query_published(
 def fetch_rows(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Give the rows of a prepared query by column; `parameters` are the values of its `$name`s."""
+    """Run `sql` and return each row as a dict by column; `parameters` are the values of `$name` in it."""
     result = connection.execute(sql, dict(parameters))
     names = [column[0] for column in result.description or []]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
@@ -83,9 +86,9 @@ def fetch_rows(
 
 @contextmanager
 def ask_published(path: Path) -> Iterator[Ask]:
-    """Open the published copy at `path` for several questions, all of one state of it.
+    """Open the published copy at `path` and yield a function that queries it; all queries see the same copy.
 
-    For answers that fit into memory. Raises `WarehouseError` for a missing copy and for a query that fails.
+    For results that fit into memory. Raises `WarehouseError` for a missing copy and for a query that fails.
     """
     with open_published(path) as connection:
 
@@ -102,18 +105,18 @@ def _fetch_batches(connection: duckdb.DuckDBPyConnection) -> Iterator[Sequence[t
             yield batch
     except (OverflowError, ValueError) as error:
         raise WarehouseError(
-            f"A value of the answer can't be shown ({error}). Next: cast it to text in the query."
+            f"A value of the result can't be shown ({error}). Next: cast it to text in the query."
         ) from error
 
 
 @contextmanager
 def _explain_errors() -> Iterator[None]:
-    """Turn what DuckDB says of a query into one message: its first line, its hint, and what we know of it."""
+    """Turn an error of DuckDB into a `WarehouseError`: its first line, its hints and our explanation."""
     try:
         yield
     except duckdb.Error as error:
-        said = str(error)
-        hints = [line for line in said.split("\n")[1:] if line.startswith(("Did you mean", "Candidate"))]
-        known = [words for mark, words in _EXPLANATIONS.items() if mark in said]
-        lines = [f"The query failed: {shorten_error(error)}.", *hints, *known]
+        message = str(error)
+        hints = [line for line in message.split("\n")[1:] if line.startswith(("Did you mean", "Candidate"))]
+        explanations = [text for words, text in _EXPLANATIONS.items() if words in message]
+        lines = [f"The query failed: {shorten_error(error)}.", *hints, *explanations]
         raise WarehouseError("\n".join(map(escape_controls, lines))) from error

@@ -1,7 +1,7 @@
-"""The ledger of an export: what its folder holds, so that no row comes into it twice.
+"""Reads and writes the ledger of an export folder, which records what was exported, so that no row is exported twice.
 
-It has the keys of all rows that were exported, with the numbers of the rows, and the names of the files that belong
-into the folder. Writing it commits an export. Version 1, without the numbers of the rows, is still read.
+The ledger has the keys and row numbers of all exported rows and the names of the folder's files. Writing it commits an
+export. Version 1, which has no row numbers, can still be read.
 """
 
 import json
@@ -14,11 +14,11 @@ from data_contracts.storage.durable import write_whole
 from data_contracts.storage.faults import pass_fault_point
 
 LEDGER = "_exported.json"
-"""The underscore keeps it away from those who read folders of data, as it does for Spark and Hive."""
+"""Readers of data folders, such as Spark and Hive, ignore names that begin with an underscore."""
 LEDGER_VERSION = 2
 
 Key = tuple[str, str, str, str]
-"""(day, source_sha256, model_id, run_id): its rows are exported all, or not at all."""
+"""(day, source_sha256, model_id, run_id). Either all rows of a key are exported, or none."""
 
 
 @dataclass(frozen=True)
@@ -29,55 +29,56 @@ class ExportFormat:
     """'parquet' or 'csv'."""
     with_text: bool = True
     raw: bool = False
-    """CSV with cells as they are, also those that a spreadsheet would run."""
+    """Whether CSV cells that a spreadsheet would run as formulas are written unchanged."""
 
     def describe(self) -> str:
-        """Say it in the words of the command's options."""
+        """Return the command line options that choose this format."""
         return f"--format {self.form}{'' if self.with_text else ' --no-text'}{' --raw' if self.raw else ''}"
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What a folder holds: the number of its last export, its files, and the keys of their rows."""
+    """The contents of an export folder: the number of the last export, the files, and the keys of their rows."""
 
     number: int
     export_format: ExportFormat
     files: tuple[str, ...]
-    """As day=2026-11-24/reviews-000001.parquet."""
+    """Relative paths such as day=2026-11-24/reviews-000001.parquet."""
     keys: Mapping[Key, str]
-    """With the numbers of the rows, as '1-400,402'; '' where version 1 did not keep them."""
+    """The row numbers by key, such as '1-400,402'; '' if unknown, in a ledger of version 1."""
 
 
 def read_ledger(folder: Path) -> Ledger | None:
-    """Read the ledger of a folder, None where there is none; raises `UsageError` where it can't be read."""
+    """Return the ledger of a folder, None if there is none; raise `UsageError` if it can't be read."""
     path = folder / LEDGER
     if not path.exists():
         return None
     try:
-        found = json.loads(path.read_text("utf-8"))
-        if found["version"] > LEDGER_VERSION:
+        content = json.loads(path.read_text("utf-8"))
+        if content["version"] > LEDGER_VERSION:
             raise UsageError(
-                f"{path}: a newer version made it. Next: update this program, or name another folder."
+                f"{path}: a newer version of this program made it. Next: update this program, or name another folder."
             )
-        keys = dict(map(_read_key, found["keys"]))
+        keys = dict(map(_parse_key, content["keys"]))
         return Ledger(
-            int(found["number"]), ExportFormat(**found["manner"]), tuple(map(str, found["files"])), keys
+            int(content["number"]), ExportFormat(**content["manner"]), tuple(map(str, content["files"])), keys
         )
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{path}: is damaged ({error}). Next: remove that export, or name another folder."
+            f"{path}: is damaged ({error}). Next: delete that export, or name another folder."
         ) from error
 
 
-def _read_key(entry: list[str]) -> tuple[Key, str]:
+def _parse_key(entry: list[str]) -> tuple[Key, str]:
+    """Return the key and the row numbers of an entry; raise `ValueError` if the numbers are malformed."""
     day, source, model, run, *rows = map(str, entry)
     numbers = rows[0] if rows else ""
-    list(list_numbers(numbers))  # raises where they can't be read
+    list(parse_ranges(numbers))
     return (day, source, model, run), numbers
 
 
 def write_ledger(folder: Path, ledger: Ledger) -> None:
-    """Put the ledger in place, whole or not at all: this commits the export."""
+    """Write the ledger, completely or not at all, which commits the export."""
     content = {
         "version": LEDGER_VERSION,
         "number": ledger.number,
@@ -90,13 +91,13 @@ def write_ledger(folder: Path, ledger: Ledger) -> None:
     pass_fault_point("export: after ledger")
 
 
-def list_numbers(rows: str) -> Iterator[range]:
-    """Give the ranges of row numbers that '1-400,402' means."""
+def parse_ranges(rows: str) -> Iterator[range]:
+    """Yield the ranges of row numbers in a text such as '1-400,402'."""
     for each in filter(None, rows.split(",")):
         first, _, last = each.partition("-")
         yield range(int(first), int(last or first) + 1)
 
 
 def are_all_among(rows: str, others: Collection[int]) -> bool:
-    """Tell whether all rows of a key are among `others`; where they are not known, nothing tells that they are."""
-    return bool(rows) and all(number in others for each in list_numbers(rows) for number in each)
+    """Return whether all row numbers in `rows`, such as '1-400,402', are in `others`; False if `rows` is ''."""
+    return bool(rows) and all(number in others for each in parse_ranges(rows) for number in each)

@@ -1,7 +1,7 @@
-"""Rows of an answer as text: a table for people, CSV (RFC 4180, but LF) or JSON (one array of objects) for programs.
+"""Formats the rows of a result: a table for people, CSV (RFC 4180, but LF) or JSON (one array of objects) for programs.
 
-All three take their rows in batches and give text piece by piece, so that memory does not grow with the answer;
-only a table stops, after `TABLE_ROWS` rows. Starts quickly: it needs the standard library and Rich's widths.
+All three take rows in batches and yield text piece by piece, so that memory does not grow with the result. A table
+shows at most `TABLE_ROWS` rows. Imports the standard library and a part of Rich only, so that commands start fast.
 """
 
 import csv
@@ -17,11 +17,11 @@ from typing import Any
 from tasks.support.wording import drop_nan, escape_controls, format_json
 
 TABLE_ROWS = 100
-"""Rows that a table shows at most."""
+"""Most rows of a table."""
 CELL_WIDTH = 80
-"""Widest cell of a table, in columns of the terminal; longer ones are cut."""
+"""Width of the widest cell of a table, in terminal columns; longer values are cut."""
 NARROWEST_CELL = 12
-"""How far a cell is narrowed to fit the terminal, before columns are left out."""
+"""Columns are narrowed to this width at most; if the table is still too wide, its last columns are dropped."""
 
 Row = Sequence[Any]
 Rows = Iterator[Sequence[Row]]
@@ -31,9 +31,10 @@ Rows = Iterator[Sequence[Row]]
 def format_answer(
     columns: Sequence[tuple[str, str]], rows: Rows, form: str, width: int | None = None
 ) -> Iterator[str]:
-    """Give the text of an answer, `form` being 'table', 'csv' or 'json', piece by piece.
+    """Yield the text of a result piece by piece; `form` is 'table', 'csv' or 'json'.
 
-    `columns` are names and DuckDB's types; `width` is the terminal's, None where a line may have any length.
+    `columns` are (name, DuckDB type); `width` is that of the terminal, None for any length of line. The plan of an
+    EXPLAIN is yielded as it is in place of a table.
     """
     if form == "csv":
         return _format_csv(columns, rows)
@@ -45,12 +46,12 @@ def format_answer(
 
 
 def _format_csv(columns: Sequence[tuple[str, str]], rows: Rows) -> Iterator[str]:
-    """Give a header line, then a line per row; null is an empty field, dates are ISO 8601, nested values JSON.
+    """Yield a header line, then a line per row; null is an empty field, dates are ISO 8601, nested values JSON.
 
-    Lines end in LF, as the tools of Unix have it; a line end inside a text stays as it is, quoted.
+    Lines end in LF, as Unix tools expect; a line end inside a text is kept, in quotes.
     """
     buffer = io.StringIO(newline="")
-    # Written with CRLF, by which csv knows that a text with a CR is to be quoted; given with LF.
+    # The csv module quotes a text with a CR only if lines end in CRLF; the CRLF becomes LF here.
     lines = SimpleNamespace(write=lambda line: buffer.write(f"{line[:-2]}\n"))
     writer = csv.writer(lines, lineterminator="\r\n")
     for batch in chain([[[name for name, _ in columns]]], rows):
@@ -61,39 +62,39 @@ def _format_csv(columns: Sequence[tuple[str, str]], rows: Rows) -> Iterator[str]
 
 
 def _format_json(columns: Sequence[tuple[str, str]], rows: Rows) -> Iterator[str]:
-    """Give one array of an object per row; NaN and infinities are null, columns of JSON are values."""
-    names = _tell_apart([name for name, _ in columns])
-    converters = [_read_json if kind == "JSON" else _to_json for _, kind in columns]
+    """Yield one array with an object per row; NaN and infinities are null, columns of type JSON are parsed."""
+    names = _make_unique([name for name, _ in columns])
+    converters = [_parse_json if kind == "JSON" else _to_json for _, kind in columns]
     separator = "[\n"
     for batch in rows:
-        yield separator + ",\n".join(_write_object(names, converters, row) for row in batch)
+        yield separator + ",\n".join(_format_object(names, converters, row) for row in batch)
         separator = ",\n"
     yield "[]\n" if separator == "[\n" else "\n]\n"
 
 
-def _tell_apart(names: Sequence[str]) -> list[str]:
-    """Number the later ones of equal names: `a`, `a_1`, since an object has a name once."""
-    told: list[str] = []
+def _make_unique(names: Sequence[str]) -> list[str]:
+    """Return `names` with a number after repeated ones, such as `a`, `a_1`: keys of a JSON object are unique."""
+    unique: list[str] = []
     for name in names:
         number, candidate = 0, name
-        while candidate in told:
+        while candidate in unique:
             number += 1
             candidate = f"{name}_{number}"
-        told.append(candidate)
-    return told
+        unique.append(candidate)
+    return unique
 
 
-def _write_object(names: Sequence[str], converters: Sequence[Callable[[Any], Any]], row: Row) -> str:
+def _format_object(names: Sequence[str], converters: Sequence[Callable[[Any], Any]], row: Row) -> str:
     values = {name: convert(value) for name, convert, value in zip(names, converters, row, strict=True)}
     return format_json(values)
 
 
-def _read_json(value: Any) -> Any:
+def _parse_json(value: Any) -> Any:
     return None if value is None else _to_json(json.loads(value))
 
 
 def _to_json(value: Any) -> Any:
-    """Give a value as JSON has it."""
+    """Return a value as one that `json` can write: numbers become floats, other types text."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float | Decimal):
@@ -106,7 +107,7 @@ def _to_json(value: Any) -> Any:
 
 
 def _to_text(value: Any) -> str:
-    """Give a value as one text, without loss; null is empty."""
+    """Return a value as text, without loss; null becomes an empty text."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -123,7 +124,7 @@ def _to_text(value: Any) -> str:
 
 
 def _format_table(columns: Sequence[tuple[str, str]], rows: Rows, width: int | None) -> Iterator[str]:
-    """Draw the first rows in a box, numbers to the right, and say what is left out."""
+    """Yield a table of the first rows, with numbers aligned right, and a line about the rows and columns not shown."""
     all_rows = chain.from_iterable(rows)
     shown = list(islice(all_rows, TABLE_ROWS))
     is_more = next(all_rows, None) is not None
@@ -132,7 +133,7 @@ def _format_table(columns: Sequence[tuple[str, str]], rows: Rows, width: int | N
     is_number = [_holds_numbers(row[place] for row in shown) for place in range(len(widths))]
     header, *body = [_draw_row(row, widths, is_number) for row in grid]
     lines = [_draw_rule("┌┬┐", widths), header, _draw_rule("├┼┤", widths), *body, _draw_rule("└┴┘", widths)]
-    yield "\n".join([*lines, _describe_rest(len(shown), is_more, len(widths), len(columns))]) + "\n"
+    yield "\n".join([*lines, _describe_size(len(shown), is_more, len(widths), len(columns))]) + "\n"
 
 
 def _to_cell(value: Any) -> str:
@@ -157,7 +158,7 @@ def _measure_column(cells: Iterable[str]) -> int:
 
 
 def _fit_widths(widths: Sequence[int], terminal: int | None) -> list[int]:
-    """Narrow the widest columns, then leave out the last ones, until a line fits the terminal."""
+    """Return column widths with which a line fits the terminal; the last columns are dropped if they can't fit."""
     fitted = list(widths)
     if terminal is None:
         return fitted
@@ -186,7 +187,8 @@ def _draw_rule(corners: str, widths: Sequence[int]) -> str:
     return corners[0] + corners[1].join("─" * (width + 2) for width in widths) + corners[2]
 
 
-def _describe_rest(rows: int, is_more: bool, columns_shown: int, columns: int) -> str:
+def _describe_size(rows: int, is_more: bool, columns_shown: int, columns: int) -> str:
+    """Return the number of rows and, if some rows or columns are not shown, how to see all of them."""
     counted = f"the first {rows} rows" if is_more else f"{rows} row{'' if rows == 1 else 's'}"
     cut = f", {columns_shown} of {columns} columns" if columns_shown < columns else ""
-    return f"({counted}{cut}: --format csv gives all)" if is_more or cut else f"({counted})"
+    return f"({counted}{cut}: --format csv shows all)" if is_more or cut else f"({counted})"

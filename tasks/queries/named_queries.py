@@ -1,6 +1,6 @@
-"""Named queries as people call them: found by name, given values of the right type, and listed.
+"""Finds named queries, parses the values of their parameters, and describes them.
 
-Values go to DuckDB as those of a prepared statement, never into the text of a query.
+Values are passed to DuckDB as parameters of a prepared statement, never as part of the SQL.
 """
 
 import difflib
@@ -17,22 +17,23 @@ from data_contracts.errors import UsageError
 from data_contracts.queries import KINDS, NONE, NamedQuery, Parameter, list_names, list_queries, read_named
 
 LARGEST_COUNT = 2**63 - 1
+"""The largest BIGINT."""
 _ONE_WORD = re.compile(r"[\w-]+")
-_LINE = 110
+_LINE_CHARACTERS = 110
 
 
 def find_query(text: str) -> NamedQuery | None:
-    """Give the query of that name, None where `text` is SQL; raises `UsageError` where it is neither."""
+    """Return the query named `text`, None if `text` is SQL; raise `UsageError` if it is neither."""
     names = list_names()
     if text in names:
         return read_named(text)
     if not _ONE_WORD.fullmatch(text) or _is_sql(text):
         return None
     near = difflib.get_close_matches(text.lower().replace("_", "-"), names, n=3)
-    meant = f"Did you mean {' or '.join(near)}? " if near else ""
+    suggestion = f"Did you mean {' or '.join(near)}? " if near else ""
     raise UsageError(
-        f"{text!r} is no named query and no SQL. {meant}`reviews sql --list` lists the named queries; a table is asked "
-        'as in `reviews sql "from movie_ratings"`.'
+        f"{text!r} is neither a named query nor SQL. {suggestion}Next: `reviews sql --list` lists the named queries; "
+        'to show a table: `reviews sql "from movie_ratings"`.'
     )
 
 
@@ -44,10 +45,10 @@ def _is_sql(text: str) -> bool:
 
 
 def read_values(query: NamedQuery, given: Iterable[str]) -> dict[str, Any]:
-    """Read values given as `name=value` for each parameter of the query; those not given have their defaults.
+    """Parse values given as `name=value`; return a value for each parameter of the query, by default its default.
 
-    Dates come as `date`, counts as `int`, numbers as `float`, texts as `str`. Raises `UsageError`, with the
-    parameters that there are, for a name that there is not, one given twice or not at all, or a wrong value.
+    Dates become `date`, counts `int`, numbers `float`, texts `str`. Raises `UsageError`, which lists the parameters,
+    for an unknown name, a name given twice, a missing value or a wrong value.
     """
     texts = _split(query, given)
     values = {}
@@ -58,16 +59,17 @@ def read_values(query: NamedQuery, given: Iterable[str]) -> dict[str, Any]:
                 f"{query.name} needs --param {parameter.name}={parameter.kind}.\n{list_parameters(query)}"
             )
         is_default = parameter.name not in texts
-        values[parameter.name] = None if is_default and text == NONE else _read_value(query, parameter, text)
+        values[parameter.name] = None if is_default and text == NONE else _parse_value(query, parameter, text)
     return values
 
 
 def _split(query: NamedQuery, given: Iterable[str]) -> Mapping[str, str]:
+    """Return the value, as text, of each parameter in `given`."""
     known = {parameter.name for parameter in query.parameters}
     texts: dict[str, str] = {}
     for each in given:
-        name, found, text = each.partition("=")
-        if not found:
+        name, sign, text = each.partition("=")
+        if not sign:
             raise UsageError(f"--param is written name=value, not {each!r}.\n{list_parameters(query)}")
         if name not in known:
             raise UsageError(f"{query.name} has no parameter {name!r}.\n{list_parameters(query)}")
@@ -77,7 +79,7 @@ def _split(query: NamedQuery, given: Iterable[str]) -> Mapping[str, str]:
     return texts
 
 
-def _read_value(query: NamedQuery, parameter: Parameter, text: str) -> Any:
+def _parse_value(query: NamedQuery, parameter: Parameter, text: str) -> Any:
     try:
         if parameter.kind == "date":
             return date.fromisoformat(text)
@@ -86,19 +88,21 @@ def _read_value(query: NamedQuery, parameter: Parameter, text: str) -> Any:
         if parameter.kind == "number":
             return _require(float(text), math.isfinite(float(text)))
     except ValueError:
-        wanted = KINDS[parameter.kind]
-        raise UsageError(f"{parameter.name} is {wanted}, not {text!r}.\n{list_parameters(query)}") from None
+        expected = KINDS[parameter.kind]
+        raise UsageError(
+            f"{parameter.name} must be {expected}, not {text!r}.\n{list_parameters(query)}"
+        ) from None
     return text
 
 
-def _require(value: Any, holds: bool) -> Any:
-    if not holds:
+def _require(value: Any, is_valid: bool) -> Any:
+    if not is_valid:
         raise ValueError(value)
     return value
 
 
 def list_parameters(query: NamedQuery) -> str:
-    """List what the query takes, a line a parameter."""
+    """Return a list of the query's parameters, one line each."""
     if not query.parameters:
         return f"{query.name} takes no parameters."
     lines = [f"  {_describe(parameter)}" for parameter in query.parameters]
@@ -111,13 +115,13 @@ def _describe(parameter: Parameter) -> str:
 
 
 def describe_queries() -> str:
-    """List the named queries: what each answers, and what it takes."""
+    """Return a list of the named queries, each with the question that it answers and its parameters."""
     return "\n".join(
         line
         for query in list_queries()
         for line in (
             query.name,
-            *textwrap.wrap(query.answers, _LINE, initial_indent="  ", subsequent_indent="  "),
+            *textwrap.wrap(query.answers, _LINE_CHARACTERS, initial_indent="  ", subsequent_indent="  "),
             *(f"    {_describe(parameter)}" for parameter in query.parameters),
         )
     )

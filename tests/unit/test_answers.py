@@ -64,13 +64,13 @@ def test_a_table_fits_the_terminal() -> None:
 
 def test_a_table_says_which_columns_did_not_fit() -> None:
     text = write([["a wide value of some length"] * 9], "table", width=60)
-    assert "(1 row, 3 of 9 columns: --format csv gives all)" in text
+    assert "(1 row, 3 of 9 columns: --format csv shows all)" in text
 
 
 def test_a_table_stops_after_some_rows_and_says_so() -> None:
     text = write([[number] for number in range(TABLE_ROWS + 1)], "table")
     assert text.count("\n") == TABLE_ROWS + 5
-    assert f"(the first {TABLE_ROWS} rows: --format csv gives all)" in text
+    assert f"(the first {TABLE_ROWS} rows: --format csv shows all)" in text
 
 
 def test_an_empty_answer_has_its_columns_in_every_form() -> None:

@@ -404,7 +404,7 @@ def test_an_export_without_its_ledger_is_not_touched(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home)
     (home.exports / LEDGER).unlink()
-    with pytest.raises(UsageError, match=f"is of an export whose {LEDGER} is gone"):
+    with pytest.raises(UsageError, match=f"belongs to an export whose {LEDGER} is missing"):
         run(home)
     assert read(home) == expect(home)
 
