@@ -151,7 +151,7 @@ def explain(
     from flows.command.actions.targets import require_free_target
     from tasks.explain.explanation import decode_text
     from tasks.explain.explanation import explain as explain_score
-    from tasks.explain.page import draw_page
+    from tasks.explain.page import render_page
     from tasks.explain.terminal import write_explanation, write_explanation_as_json
     from tasks.pages.writing import require_page_place, write_page
 
@@ -165,7 +165,7 @@ def explain(
         require_page_place(page)
     explained = explain_score(settings.home, name, text, model_id)
     if page:
-        write_page(page, draw_page(explained, top))
+        write_page(page, render_page(explained, top))
     write = write_explanation_as_json if form == "json" else write_explanation
     write(explained, top, sys.stdout)
     if page:

@@ -1,1 +1,1 @@
-"""Which words moved a score, shown in a terminal or on a page."""
+"""Explanations of scores: which words moved a score, shown in a terminal or on an HTML page."""

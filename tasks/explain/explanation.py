@@ -1,7 +1,7 @@
-"""What moved a review's score: finds its text in the published copy, or takes one, and asks the model about its words.
+"""Explains the score of a text: how much each of its words moves it, by scoring the text again without the word.
 
-Needs ONNX Runtime, by the scorer; TensorFlow only for a bundle without a graph. How it is shown: `terminal` for
-the terminal and programs, `page` as HTML.
+The text is given, or found in the published copy. The scorer needs ONNX Runtime, or TensorFlow for a bundle without a
+graph. `terminal` formats an explanation for the terminal and as JSON, `page` as HTML.
 """
 
 import math
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from models.tokenizer import LocatedWord
 
 NAMES_SHOWN = 5
-"""Names that a message lists at most."""
+"""Most names that a message lists."""
 NAME_SHOWN = 100
-"""Characters of a name that a message shows at most."""
+"""Most characters of a name that a message shows."""
 NEAR = 0.75
-"""How alike a review_id must be to be told as near a name, 0 to 1 by Jaro and Winkler."""
+"""Least Jaro-Winkler similarity, 0 to 1, of a review_id that a message suggests for a wrong name."""
 SMALLEST_EFFECT = 0.005
-"""Contributions nearer to 0, in logits, are 0.00 as shown: no word of such a one moves the score."""
+"""Contributions nearer to 0, in logits, are shown as 0.00, so their words count as not moving the score."""
 LEVELS = (0.1, 0.35, 0.7)
-"""From which share of a text's strongest contribution on a word is marked at level 1, 2 and 3."""
+"""Shares of the strongest contribution in a text from which a word is marked at level 1, 2 and 3."""
 
 _FIND_REVIEW = """
 SELECT review_id, movie_id, uri, source_sha256, row_number, text FROM latest_scores WHERE review_id = $name
@@ -72,46 +72,47 @@ _LOOK_UP = (
 
 @dataclass(frozen=True)
 class FoundText:
-    """A text to explain, and where it was found; all but the text are None where it is in no table."""
+    """A text to explain, and where it was found; all fields but the text are None if it is in no table."""
 
     text: str
     review_id: str | None = None
     movie_id: str | None = None
     row: str | None = None
-    """As `reviews quarantine list` would name it."""
+    """The row name, such as 3fa94c12ab07:17."""
     uri: str | None = None
 
 
 @dataclass(frozen=True)
 class ReadWord:
-    """One place in the text that the model reads."""
+    """One occurrence of a word that the model reads."""
 
     start: int
-    """In the text as written, in characters; the end is exclusive."""
+    """The word is `text[start:stop]` of the text as written."""
     stop: int
     word: str
     is_known: bool
     contribution: float
-    """In logits, without this occurrence alone; 0 where the model does not know the word."""
+    """The score with this occurrence minus the score without it, in logits; 0 for a word unknown to the model."""
     score_without: float
     level: int
-    """How strongly it is marked, 0 (not) to 3."""
+    """How strongly the word is marked, 0 (not marked) to 3."""
 
 
 @dataclass(frozen=True)
 class MovingWord:
-    """A word that the model knows, and what all its occurrences together do."""
+    """A known word that moves the score, with the effect of all its occurrences together."""
 
     word: str
     times: int
     contribution: float
     """In logits."""
     score_without: float
+    """The score without any occurrence of the word."""
 
 
 @dataclass(frozen=True)
 class Explained:
-    """What is known of a text's score."""
+    """A text's score and its explanation."""
 
     source: FoundText
     model_id: str
@@ -122,7 +123,7 @@ class Explained:
     """1 to 10 stars."""
     words_in_text: int
     unread_stop: int
-    """Where in the text what is not read ends; 0 where all words are read."""
+    """The end of the beginning that the model does not read, in characters; 0 if it reads all words."""
     read: tuple[ReadWord, ...]
     moving: tuple[MovingWord, ...]
     """The words that move the score, the strongest first."""
@@ -130,16 +131,17 @@ class Explained:
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of the text as written: a word that is read, or what lies between two."""
+    """A piece of the text as written: a word that the model reads, or the characters between two words."""
 
     text: str
     word: ReadWord | None
 
 
 def explain(home: Home, name: str | None, text: str | None, model_id: str | None) -> Explained:
-    """Explain the review or row of this name or, where there is none, `text`, by the champion or the named model.
+    """Explain the score of the review or row called `name` or, if that is None, of `text`.
 
-    Raises `UsageError` where nothing or more than one row has the name, and where no word is in the text.
+    The model is `model_id`, by default the champion. Raises `UsageError` if no row or several rows have the name, or if
+    the text has no word.
     """
     with open_published(home.published) as connection:
         model = read_promoted(connection, model_id)
@@ -148,16 +150,19 @@ def explain(home: Home, name: str | None, text: str | None, model_id: str | None
 
 
 def load_scorer(bundles_dir: Path, model: PromotedModel) -> "Scorer":
-    """Load the model if its bundle is what was promoted."""
+    """Load the scorer of a model; raise `BundleError` if its bundle is not the one that was promoted."""
     from models.bundle.trust import load_blessed_scorer
 
     return load_blessed_scorer(bundles_dir / model.model_id, model.bundle_fingerprint)
 
 
 def find_text(connection: duckdb.DuckDBPyConnection, name: str) -> FoundText:
-    """Find the newest row of the review of this name, or the row of this name."""
+    """Return the text of the newest row with this review_id, or of the row with this row name.
+
+    Raises `UsageError` if no row or several rows match.
+    """
     _require_unicode(name)
-    prefix, number = _read_row_name(name)
+    prefix, number = _parse_row_name(name)
     found = fetch_rows(connection, _FIND_REVIEW, {"name": name})
     if prefix is not None:
         found += fetch_rows(connection, _FIND_ROW, {"prefix": prefix, "number": number})
@@ -169,7 +174,8 @@ def find_text(connection: duckdb.DuckDBPyConnection, name: str) -> FoundText:
             f"{sha}:{number} of {row['uri']}" for (sha, number), row in [*rows.items()][:NAMES_SHOWN]
         )
         raise UsageError(
-            f"{name[:NAME_SHOWN]!r} names {len(rows):,} rows: {escape_controls(names)}. Next: name one of them so."
+            f"{name[:NAME_SHOWN]!r} names {len(rows):,} rows: {escape_controls(names)}. Next: give one of these row "
+            "names."
         )
     [row] = rows.values()
     return FoundText(
@@ -181,8 +187,8 @@ def find_text(connection: duckdb.DuckDBPyConnection, name: str) -> FoundText:
     )
 
 
-def _read_row_name(name: str) -> tuple[str | None, int | None]:
-    """Give the file's first digits and the row's number where `name` has the form of a row's name."""
+def _parse_row_name(name: str) -> tuple[str | None, int | None]:
+    """Return the first digits of the file's sha256 and the row number if `name` is a row name, else None twice."""
     try:
         return parse_row_name(name)
     except UsageError:
@@ -192,22 +198,25 @@ def _read_row_name(name: str) -> tuple[str | None, int | None]:
 def _describe_missing(
     connection: duckdb.DuckDBPyConnection, name: str, prefix: str | None, number: int | None
 ) -> str:
-    """Say that no scored row has the name, and what may have been meant."""
-    shown = repr(name[:NAME_SHOWN])  # spells out what a terminal would obey
+    """Return a message that no scored row has this name, with the quarantined row or the review ids like it."""
+    shown = repr(name[:NAME_SHOWN])  # repr escapes control characters
     parameters = {"name": name, "prefix": prefix, "number": number}
     for row in fetch_rows(connection, _FIND_QUARANTINED, parameters):
-        aside = name_row(row["source_sha256"], row["row_number"])
+        row_name = name_row(row["source_sha256"], row["row_number"])
         return (
-            f"{shown} was set aside ({row['rule']}), so it has no score. Next: reviews quarantine show {aside}; its "
-            "text can be handed to `reviews explain -`."
+            f"{shown} was quarantined ({row['rule']}), so it has no score. Next: reviews quarantine show {row_name}; "
+            "to explain its text, pipe it into `reviews explain -`."
         )
     near = [row["review_id"][:NAME_SHOWN] for row in fetch_rows(connection, _FIND_NEAR, {"name": name})]
-    listed = f" Near it: {escape_controls(', '.join(near))}." if near else ""
+    listed = f" Possible reviews: {escape_controls(', '.join(near))}." if near else ""
     return f"No scored review or row is named {shown}.{listed} Next: {_LOOK_UP}"
 
 
 def explain_text(scorer: "Scorer", source: FoundText) -> Explained:
-    """Explain a text by a model: the effects of the words that it reads, each at its place in the text."""
+    """Explain the score that a model gives a text: the effect of each word that it reads.
+
+    Raises `UsageError` if the text has no word.
+    """
     import numpy as np
 
     from data_contracts.scored_reviews import name_sentiments
@@ -243,7 +252,7 @@ def explain_text(scorer: "Scorer", source: FoundText) -> Explained:
 def _place_words(
     read: Sequence["LocatedWord"], ids: "NDArray[np.int32]", effects: "WordEffects"
 ) -> tuple[ReadWord, ...]:
-    """Give the effect of each word that is read, at its place."""
+    """Return the words that the model reads, in the order of the text, with their effects."""
     contributions = effects.contribution.tolist()
     strongest = max(map(abs, contributions))
     return tuple(
@@ -255,7 +264,7 @@ def _place_words(
 
 
 def _rank_words(effects: "WordEffects", word_of: Mapping[int, str]) -> tuple[MovingWord, ...]:
-    """Give the words that move the score, the strongest first, equal ones in alphabetical order."""
+    """Return the words that move the score, the strongest first, equally strong ones in alphabetical order."""
     columns = (effects.ids, effects.times, effects.joint_contribution, effects.score_without_all)
     words = [
         MovingWord(word_of[word_id], times, contribution, without)
@@ -266,18 +275,17 @@ def _rank_words(effects: "WordEffects", word_of: Mapping[int, str]) -> tuple[Mov
 
 
 def _require_unicode(text: str) -> None:
-    """Refuse what the terminal handed over in another encoding than it says."""
+    """Raise `UsageError` if `text` has characters that Python could not decode by the terminal's encoding."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise UsageError(
-            f"The text is not valid in the terminal's encoding (at character {error.start}). Next: hand it over as "
-            "UTF-8."
+            f"The text is not valid in the terminal's encoding (at character {error.start}). Next: give it in UTF-8."
         ) from None
 
 
 def decode_text(content: bytes) -> str:
-    """Read a text that was handed over, which must be UTF-8."""
+    """Decode a text from standard input; raise `UsageError` if it is not UTF-8."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -287,14 +295,14 @@ def decode_text(content: bytes) -> str:
 
 
 def find_level(contribution: float, strongest: float) -> int:
-    """Give how strongly a word is marked beside the strongest one of its text, 0 to 3."""
+    """Return the level, 0 to 3, at which a word is marked, relative to the strongest contribution in its text."""
     if abs(contribution) < SMALLEST_EFFECT:
         return 0
     return sum(abs(contribution) >= share * strongest for share in LEVELS)
 
 
 def cut_pieces(explained: Explained) -> Iterator[Piece]:
-    """Cut what is read of the text into words and what lies between them; together they are the text as written."""
+    """Yield the words that the model reads and the text between them: all of the text from `unread_stop` on."""
     text, position = explained.source.text, explained.unread_stop
     for word in explained.read:
         if word.start > position:
@@ -305,7 +313,7 @@ def cut_pieces(explained: Explained) -> Iterator[Piece]:
         yield Piece(text[position:], None)
 
 
-def write_signed(number: float, digits: int) -> str:
-    """Write a number with its sign; what is 0 as shown has none."""
+def format_signed(number: float, digits: int) -> str:
+    """Return a number with its sign; a number that rounds to 0, or is not finite, becomes 0 without a sign."""
     shown = f"{number:+.{digits}f}"
     return shown if math.isfinite(number) and float(shown) else f"{0:.{digits}f}"

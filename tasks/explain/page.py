@@ -1,9 +1,9 @@
-"""What moved a score, as one HTML page that needs nothing else: no script, no font, no picture, no network.
+"""Renders an explanation as one self-contained HTML page: no script, no font, no picture, no network.
 
-Whatever a review holds is text there: it is escaped, characters that turn the direction of text are spelt out, and the
-page's own policy lets a browser run and load nothing. What raises the score is blue on a straight line, what lowers it
-orange on a wavy one, thicker and bolder the more it does, so that it reads in print and without colours too; the table
-has the figures.
+The text of a review is escaped, characters that change the direction of text too, and the page's content security
+policy lets a browser run and load nothing. Words that raise the score are blue with a straight line, words that lower
+it orange with a wavy line; the stronger the effect, the thicker the line and the bolder the word. So the page can be
+read in print and without colours too. The table has the figures.
 """
 
 import re
@@ -11,19 +11,19 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from tasks.explain.explanation import Explained, cut_pieces, write_signed
+from tasks.explain.explanation import Explained, cut_pieces, format_signed
 from tasks.explain.terminal import NOTHING_MOVES, describe_score, name_source
 from tasks.pages.rendering import make_environment
-from tasks.pages.words import write_text
+from tasks.pages.words import format_text
 
 _BREAK = re.compile(r"&lt;br[ \t\n]*/?&gt;", re.IGNORECASE)
-"""As it stands in an escaped text."""
+"""The tag `<br>` in a text after escaping."""
 
 
-def draw_page(explained: Explained, top: int) -> str:
-    """Give the page with the `top` words that moved the score most, as HTML."""
+def render_page(explained: Explained, top: int) -> str:
+    """Return the HTML page, with a table of the `top` words that moved the score most."""
     templates = Path(__file__).parent / "templates"
-    environment = make_environment(templates, contribution=_write_contribution, lines=_write_lines)
+    environment = make_environment(templates, contribution=_format_contribution, lines=_format_lines)
     return environment.get_template("explain.html").render(
         source=name_source(explained.source),
         facts=[fact.strip() for fact in describe_score(explained)[1:]],
@@ -36,10 +36,10 @@ def draw_page(explained: Explained, top: int) -> str:
     )
 
 
-def _write_contribution(logits: float) -> str:
-    return write_signed(logits, 2).replace("-", "−")
+def _format_contribution(logits: float) -> str:
+    return format_signed(logits, 2).replace("-", "−")
 
 
-def _write_lines(text: str) -> Markup:
-    """Write a text; the one element of HTML that archives leave in texts, `<br />`, breaks the line."""
-    return Markup(_BREAK.sub("<br>", write_text(text)))  # noqa: S704 - the text is escaped
+def _format_lines(text: str) -> Markup:
+    """Return a text as HTML; a `<br />` in it, which archives leave in their texts, becomes a line break."""
+    return Markup(_BREAK.sub("<br>", format_text(text)))  # noqa: S704 - the text is escaped

@@ -1,14 +1,14 @@
-"""What moved a score, for the terminal and, as JSON, for programs.
+"""Prints an explanation in the terminal, or as JSON for programs.
 
-Colours are never alone: what raises the score has a plus, what lowers it a minus. Rich leaves colours out where the
-output is no terminal or NO_COLOR is set. No character of a review reaches the terminal that it would obey.
+Colours are never the only mark: words that raise the score have a plus, words that lower it a minus. Rich prints no
+colours if the output is no terminal or NO_COLOR is set. Control characters of a review are escaped.
 """
 
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tasks.explain.explanation import Explained, FoundText, cut_pieces, write_signed
+from tasks.explain.explanation import Explained, FoundText, cut_pieces, format_signed
 from tasks.pages.words import cut_name
 from tasks.support.wording import count, escape_controls, format_json
 
@@ -16,26 +16,29 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 WIDTH_OF_FILES = 100
-"""Columns of a line where the output is no terminal."""
+"""Columns of a line if the output is no terminal."""
 NARROWEST = 20
-"""Columns that a line may have at least, however narrow the terminal is."""
+"""Fewest columns of a line, even if the terminal is narrower."""
 LONGEST_WORD, LONGEST_GAP, LONGEST_UNREAD = 60, 60, 300
-"""Characters of a word, of what lies between two, and of what is not read; more are cut in the middle."""
+"""Most characters of a word, of the text between two words, and of the unread text; longer ones lose their middle."""
 RAISES, LOWERS, DIMMED = "#3b82f6", "#d97706", "bright_black"
+"""The colours of words that raise the score, of words that lower it, and of text that does not count."""
 SIGNED_FROM = 2
-"""The level from which a word has its sign, in colour, without being one of the strongest."""
+"""The level from which a word is coloured and has its sign even if it is not one of the strongest words."""
 _STRENGTHS = ("", "", "bold", "bold underline")
-"""By level."""
+"""Rich styles by level."""
 LIMITS = (
     "Leave-one-out shows what moves the score, not why: each word was replaced by an unknown one and the text scored "
     "again. Words act together, so the figures do not add up."
 )
 
-NOTHING_MOVES = "No word alone moves the score: the model knows none that it reads, or none counts by itself."
+NOTHING_MOVES = (
+    "No word alone moves the score: the model knows none of the words, or none has an effect by itself."
+)
 
 
 def write_explanation(explained: Explained, top: int, out: TextIO) -> None:
-    """Write the score, the `top` words that moved it most, and the text with them marked."""
+    """Print the score, the `top` words that moved it most, and the text with the moving words marked."""
     from rich.console import Console
     from rich.text import Text
 
@@ -47,7 +50,7 @@ def write_explanation(explained: Explained, top: int, out: TextIO) -> None:
 
 
 def _draw(explained: Explained, top: int) -> Iterator[tuple["Text", int]]:
-    """Give the parts of what is shown, with the columns that each is indented by."""
+    """Yield the parts of the output, each with the number of columns to indent it by."""
     from rich.text import Text
 
     yield Text("\n".join(describe_score(explained))), 0
@@ -68,20 +71,20 @@ def _draw(explained: Explained, top: int) -> Iterator[tuple["Text", int]]:
 
 
 def describe_score(explained: Explained) -> list[str]:
-    """Say which text it is, its score, and how much of it the model reads and knows."""
+    """Return three lines: which text it is, its score, and how many of its words the model reads and knows."""
     read, unknown = len(explained.read), sum(not word.is_known for word in explained.read)
-    much = "all read" if read == explained.words_in_text else f"the last {read:,} read"
-    nothing = ", so the score says nothing of the text" if unknown == read else ""
-    said = f"{explained.score:.4f}, {explained.sentiment}, {explained.predicted_rating:.1f} stars"
+    extent = "all read" if read == explained.words_in_text else f"the last {read:,} read"
+    warning = ", so the score says nothing about the text" if unknown == read else ""
+    rating = f"{explained.score:.4f}, {explained.sentiment}, {explained.predicted_rating:.1f} stars"
     return [
         name_source(explained.source),
-        f"  score  {said}, by {explained.model_id}",
-        f"  words  {explained.words_in_text:,}, {much}; {unknown:,} of those not known to the model{nothing}",
+        f"  score  {rating}, by {explained.model_id}",
+        f"  words  {explained.words_in_text:,}, {extent}; {unknown:,} of those not known to the model{warning}",
     ]
 
 
 def name_source(source: FoundText) -> str:
-    """Name a text by its review, row and file; harmless in a terminal."""
+    """Return a name for a text, with its review, movie, row and file, safe to print in a terminal."""
     if source.row is None:
         return "A text that is in no table"
     review = "A review without an id" if source.review_id is None else f"Review {cut_name(source.review_id)}"
@@ -101,14 +104,14 @@ def _draw_words(explained: Explained, top: int) -> "Text":
     for word in shown:
         name = _shorten(word.word, LONGEST_WORD)
         drawn.append(
-            f"\n{write_signed(word.contribution, 2):>9}   {word.score_without:>13.4f}   {word.times:>5,}   {name}",
+            f"\n{format_signed(word.contribution, 2):>9}   {word.score_without:>13.4f}   {word.times:>5,}   {name}",
             _choose_style(word.contribution, 2),
         )
     return drawn
 
 
 def _draw_text(explained: Explained, top: int) -> "Text":
-    """Draw what is read; the `top` strongest places with their figures, others that are strong with their signs."""
+    """Return the text that the model reads, with contributions at the `top` strongest words, signs at other strong ones."""
     from rich.text import Text
 
     marked = [word for word in explained.read if word.level]
@@ -121,7 +124,7 @@ def _draw_text(explained: Explained, top: int) -> "Text":
         elif not word.is_known:
             drawn.append(_shorten(piece.text, LONGEST_WORD), f"italic {DIMMED}")
         elif word in named or word.level >= SIGNED_FROM:
-            figure = write_signed(word.contribution, 2)
+            figure = format_signed(word.contribution, 2)
             shown = f"{_shorten(piece.text, LONGEST_WORD)}[{figure if word in named else figure[0]}]"
             drawn.append(shown, _choose_style(word.contribution, word.level))
         else:
@@ -134,7 +137,7 @@ def _choose_style(contribution: float, level: int) -> str:
 
 
 def _shorten(text: str, longest: int) -> str:
-    """Cut a stretch of text in the middle, and write what a terminal would obey as it is spelt."""
+    """Return a text without its middle if it is longer than `longest`, with control characters escaped."""
     if len(text) > longest:
         head, tail = longest // 2, longest // 4
         text = f"{text[:head]}[… {len(text) - head - tail:,} characters …]{text[len(text) - tail :]}"
@@ -143,11 +146,11 @@ def _shorten(text: str, longest: int) -> str:
 
 
 def write_explanation_as_json(explained: Explained, top: int, out: TextIO) -> None:
-    """Write one object: the score, the `top` words that moved it most, and each word that is read at its place."""
-    out.write(f"{format_json(_lay_out(explained, top))}\n")
+    """Write one JSON object: the score, the `top` words that moved it most, and each word read, with its position."""
+    out.write(f"{format_json(_make_object(explained, top))}\n")
 
 
-def _lay_out(explained: Explained, top: int) -> dict[str, Any]:
+def _make_object(explained: Explained, top: int) -> dict[str, Any]:
     source = explained.source
     return {
         "review_id": source.review_id,

@@ -1,1 +1,1 @@
-"""HTML pages that a person would send on: how each is rendered, looks and is written."""
+"""What all HTML pages share: the base template and style, the formatting of values, and writing to disk."""

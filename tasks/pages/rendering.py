@@ -1,4 +1,4 @@
-"""Templates to pages: Jinja with everything escaped, control characters and turned directions spelled out."""
+"""Sets up Jinja for pages: every value is escaped, control characters and characters that change direction too."""
 
 import base64
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.pages.words import (
-    NOTHING,
+    NO_VALUE,
     cut_name,
-    write_moment,
-    write_number,
-    write_share,
-    write_size,
-    write_text,
+    format_moment,
+    format_number,
+    format_share,
+    format_size,
+    format_text,
 )
 from tasks.support.wording import count, escape_controls
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     import jinja2
 
 TEMPLATES = Path(__file__).parent / "templates"
-"""What all pages are made of."""
+"""The templates that all pages use."""
 
 
 def make_environment(templates: Path, **filters: Callable[..., Any]) -> "jinja2.Environment":
-    """Give the environment of a folder of templates: every value is escaped, and a name that is not there is an error.
+    """Return a Jinja environment for a folder of templates, which extend `base.html`.
 
-    They extend `base.html`, and have `filters` beside those of all pages.
+    Every value is escaped, and an undefined name is an error. Templates can use `filters` and the filters of all pages.
     """
     import jinja2
 
@@ -37,30 +37,30 @@ def make_environment(templates: Path, **filters: Callable[..., Any]) -> "jinja2.
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_write_value,
+        finalize=_format_value,
     )
     environment.filters.update(
-        number=write_number,
-        share=write_share,
+        number=format_number,
+        share=format_share,
         name=cut_name,
         counted=count,
-        moment=write_moment,
-        size=write_size,
-        text=write_text,
+        moment=format_moment,
+        size=format_size,
+        text=format_text,
         digest=_digest,
         **filters,
     )
     return environment
 
 
-def _write_value(value: Any) -> Any:
-    """Write what a template puts into the page: nothing is a dash, and no text steers the page or its reader."""
+def _format_value(value: Any) -> Any:
+    """Return a value as a template inserts it: a dash for None, and texts with control characters escaped."""
     if value is None:
-        return NOTHING
-    # Markup is text of the templates' own.
+        return NO_VALUE
+    # Markup, a subclass of str, comes from our own code and is inserted unchanged.
     return escape_controls(value, keep="\n") if type(value) is str else value
 
 
 def _digest(style: str) -> str:
-    """Give the sha256 of a style as a page's policy names it."""
+    """Return the sha256 of a style in base64, for the content security policy of a page."""
     return base64.b64encode(sha256(style.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""How a page writes values: numbers, shares, moments, sizes, names that may be endless, and the text of a stranger."""
+"""Formats values for pages: numbers, shares, times, sizes, names of any length, and texts of reviews."""
 
 from datetime import UTC, datetime
 
@@ -6,36 +6,37 @@ from markupsafe import Markup, escape
 
 from tasks.support.wording import escape_controls
 
-NOTHING = "–"
+NO_VALUE = "–"
+"""Shown for a missing value."""
 NAME_CHARACTERS = 80
-"""Of an id or a file's name, where it is shown."""
+"""Most characters of an id or a file name that are shown."""
 
 
-def write_share(value: float | None) -> str:
-    """Write a share, 0 to 1, as a percentage with one decimal."""
-    return NOTHING if value is None else f"{100 * value:.1f}\u00a0%"
+def format_share(value: float | None) -> str:
+    """Return a share, 0 to 1, as a percentage with one decimal."""
+    return NO_VALUE if value is None else f"{100 * value:.1f}\u00a0%"
 
 
 def cut_name(name: str, longest: int = NAME_CHARACTERS) -> str:
-    """Shorten a name that someone else chose; what a terminal or a page would obey is spelt out."""
+    """Return a name from outside with control characters escaped, cut to `longest` characters."""
     shown = escape_controls(name)
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
-def write_number(value: float | None, digits: int = 0) -> str:
-    """Write a number with commas, and a minus that is one."""
-    return NOTHING if value is None else f"{value:,.{digits}f}".replace("-", "−")
+def format_number(value: float | None, digits: int = 0) -> str:
+    """Return a number with thousands separators and a typographic minus."""
+    return NO_VALUE if value is None else f"{value:,.{digits}f}".replace("-", "−")
 
 
-def write_moment(moment: datetime | None) -> str:
-    """Write a moment in UTC, to the minute."""
-    return NOTHING if moment is None else f"{moment.astimezone(UTC):%d %B %Y, %H:%M} UTC".removeprefix("0")
+def format_moment(moment: datetime | None) -> str:
+    """Return a time in UTC, to the minute."""
+    return NO_VALUE if moment is None else f"{moment.astimezone(UTC):%d %B %Y, %H:%M} UTC".removeprefix("0")
 
 
-def write_size(size: float | None) -> str:
-    """Write bytes as people do."""
+def format_size(size: float | None) -> str:
+    """Return a number of bytes with a unit, B to GiB."""
     if size is None:
-        return NOTHING
+        return NO_VALUE
     for unit in ("B", "KiB", "MiB"):
         if size < 1024:
             return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
@@ -43,6 +44,6 @@ def write_size(size: float | None) -> str:
     return f"{size:,.1f} GiB"
 
 
-def write_text(text: str) -> Markup:
-    """Write a text as its writer did, nothing in it obeyed; line ends and tabs stay."""
+def format_text(text: str) -> Markup:
+    """Return a text with HTML and control characters escaped, except line ends and tabs."""
     return escape(escape_controls(text.replace("\r\n", "\n"), keep="\n\t"))

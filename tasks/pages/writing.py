@@ -1,4 +1,4 @@
-"""Pages on disk: each whole or not at all."""
+"""Writes pages to disk, each completely or not at all."""
 
 from pathlib import Path
 
@@ -9,24 +9,27 @@ from tasks.support.wording import escape_controls
 
 
 def require_page_place(path: Path) -> None:
-    """Raise `UsageError` where a page that a user named can't be written: no folder is there, or no regular file is."""
+    """Raise `UsageError` if a page can't be written to `path`: its folder is missing, or it is not a regular file."""
     if not path.parent.is_dir():
         raise UsageError(
             f"{escape_controls(str(path.parent))}: there is no such folder. Next: make it, or name another file."
         )
     if path.exists() and not path.is_file():
-        # The page is renamed into its place: a device or a pipe would be gone.
+        # The page replaces the file by a rename, which would delete a device or a pipe.
         raise UsageError(f"{escape_controls(str(path))}: is no regular file. Next: name another file.")
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page whole or not at all, while nobody else writes into its folder."""
+    """Write a page to `path`, completely or not at all, while holding the lock on its folder.
+
+    Raises `SourceError` if it can't be written.
+    """
     try:
         make_folder(path.parent)
         with hold_folder(path.parent), write_whole(path) as building:
             building.write_bytes(page.encode("utf-8", "replace"))
     except OSError as error:
         raise SourceError(
-            f"{path}: the page can't be written ({error.strerror or error}). Next: free space, mend the folder's "
-            "permissions, or name another file."
+            f"{path}: the page can't be written ({error.strerror or error}). Next: free disk space, make the folder "
+            "writable, or name another file."
         ) from error

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from tasks.pages.words import write_share
+from tasks.pages.words import format_share
 from tasks.report.charts import Caption, Chart, LineStyle, Series, draw_bars, draw_lines
 from tasks.report.runs import Row
 from tasks.report.scoring_facts import LENGTHS_FROM, SCORE_BINS, ScoringFacts
@@ -73,7 +73,7 @@ def _draw_measure(row: Row, number: int) -> Chart:
     series = [Series("this run", row["shares"]), Series("reference", row["reference_shares"])]
     labels, name = _name_bins(row)
     caption = Caption(f"drift-{number}", what.capitalize(), summary, (name, "share of the reviews"))
-    return draw_bars(caption, labels, series, write_share)
+    return draw_bars(caption, labels, series, format_share)
 
 
 def _name_bins(row: Row) -> tuple[list[str], str]:
@@ -157,7 +157,7 @@ def _draw_by_length(rows: Sequence[Row]) -> tuple[Chart, ...]:
     labels = write_ranges([row["from_words"] for row in rows])
     charts = []
     for key, title, unit, write in (
-        ("accuracy", "Accuracy by length", "share right", write_share),
+        ("accuracy", "Accuracy by length", "share right", format_share),
         ("rating_mae", "Error of the stars by length", "stars", _write_stars),
     ):
         values = [row.get(key) for row in rows]

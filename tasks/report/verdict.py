@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from data_contracts.drift import BOUNDARY as DRIFT
 from data_contracts.review_files import BOUNDARY as REVIEW_FILES
 from models.evaluation.stars import INTERVAL_SHARE
-from tasks.pages.words import write_share
+from tasks.pages.words import format_share
 from tasks.report.runs import LoggedRun, Row
 from tasks.report.scoring_facts import ScoringFacts
 from tasks.report.training_facts import TrainingFacts
@@ -164,9 +164,9 @@ def _judge_refused(totals: Row) -> Reason:
 def _judge_quarantined(totals: Row) -> Reason:
     bad, read = totals["rows_quarantined"], totals["rows_read"]
     share = bad / max(read, 1)
-    words = f"Quarantined: {bad:,} of {count(read, 'row')} ({write_share(share)})."
+    words = f"Quarantined: {bad:,} of {count(read, 'row')} ({format_share(share)})."
     if share > MUCH_QUARANTINED:
-        return Reason(CARE, f"{write_share(share)} of the rows were quarantined", words)
+        return Reason(CARE, f"{format_share(share)} of the rows were quarantined", words)
     return Reason(GOOD, "hardly a row was quarantined" if bad else "no row was quarantined", words)
 
 
@@ -196,8 +196,8 @@ def _judge_given(facts: ScoringFacts) -> list[Reason]:
     if labelled < ENOUGH_GIVEN or not known:
         return []
     words = (
-        f"Of {labelled:,} reviews with a label or rating of their writer, {write_share(agreeing)} are called right; "
-        f"in the test it was {write_share(known[0])}."
+        f"Of {labelled:,} reviews with a label or rating of their writer, {format_share(agreeing)} are called right; "
+        f"in the test it was {format_share(known[0])}."
     )
     if agreeing < known[0] - MUCH_WORSE:
         return [Reason(CARE, "fewer writers agree than in the test", words)]
@@ -254,8 +254,8 @@ def _describe_loss(facts: TrainingFacts) -> str:
     if loss <= loss_before and accuracy >= accuracy_before:
         return ""
     return (
-        f"validation log loss {loss:.4f} against {loss_before:.4f}, accuracy {write_share(accuracy)} against "
-        f"{write_share(accuracy_before)}"
+        f"validation log loss {loss:.4f} against {loss_before:.4f}, accuracy {format_share(accuracy)} against "
+        f"{format_share(accuracy_before)}"
     )
 
 
@@ -264,8 +264,8 @@ def _judge_baseline(facts: TrainingFacts) -> list[Reason]:
     if accuracy is None or baseline is None:
         return []
     words = (
-        f"Accuracy {write_share(accuracy)} on the test reviews; counting words and pairs gives "
-        f"{write_share(baseline)}."
+        f"Accuracy {format_share(accuracy)} on the test reviews; counting words and pairs gives "
+        f"{format_share(baseline)}."
     )
     if accuracy <= baseline:
         return [Reason(CARE, "a linear model is no worse", words)]
@@ -287,9 +287,7 @@ def _judge_intervals(facts: TrainingFacts) -> list[Reason]:
     inside = (facts.metrics.get("rating") or {}).get("interval_coverage")
     if inside is None:
         return []
-    words = (
-        f"Intervals of movie ratings: aimed at {100 * INTERVAL_SHARE:.0f}\u00a0%, held {write_share(inside)}."
-    )
+    words = f"Intervals of movie ratings: aimed at {100 * INTERVAL_SHARE:.0f}\u00a0%, held {format_share(inside)}."
     if inside < ENOUGH_INSIDE:
         return [Reason(CARE, "its intervals are too narrow", words)]
     return [Reason(GOOD, "", words)]

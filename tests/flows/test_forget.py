@@ -82,7 +82,7 @@ def test_a_name_that_nothing_has_is_wrong_usage(home: Home) -> None:
 def test_a_name_of_two_kinds_has_to_be_told_apart(home: Home) -> None:
     drop(home, "b.csv", "review_id,movie_id,text\ntt2,tt5,good film\n")
     run()
-    with pytest.raises(UsageError, match="review and movie"):
+    with pytest.raises(UsageError, match="review and of a movie"):
         do_forget(home, "tt2")
     assert "Forgot 1 row (review" in do_forget(home, "tt2", "review")
 

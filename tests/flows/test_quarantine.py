@@ -131,7 +131,7 @@ def test_an_encoding_that_is_none_is_wrong_usage(scored_home: Home) -> None:
 def test_a_row_whose_text_was_not_kept_whole_is_sent_back_to_its_file(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", "text,movie_id\ngood film,tt1\nbad,tt1,more,fields\n")
     run()
-    assert "mend its file" in "\n".join(_try_release(scoring_home))
+    assert "correct it in its file" in "\n".join(_try_release(scoring_home))
 
 
 def test_rows_are_chosen_by_rule_file_and_name(long_row: Home) -> None:

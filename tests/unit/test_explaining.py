@@ -29,9 +29,9 @@ from tasks.explain.explanation import (
     explain_text,
     find_level,
     find_text,
-    write_signed,
+    format_signed,
 )
-from tasks.explain.page import draw_page
+from tasks.explain.page import render_page
 from tasks.explain.terminal import describe_score, write_explanation, write_explanation_as_json
 from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import commit_parts
@@ -129,7 +129,7 @@ def test_a_text_of_unknown_words_alone_says_that_nothing_moves_the_score() -> No
     explained = explain("zebra crossing")
     assert explained.moving == ()
     assert "No word alone moves the score" in show(explained)
-    assert "No word alone moves the score" in draw_page(explained, 10)
+    assert "No word alone moves the score" in render_page(explained, 10)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_where_nothing_moves_the_score_nothing_is_marked() -> None:
     ("number", "shown"), [(0.614, "+0.61"), (-2.0, "-2.00"), (0.001, "0.00"), (-0.004, "0.00")]
 )
 def test_what_is_0_as_shown_has_no_sign(number: float, shown: str) -> None:
-    assert write_signed(number, 2) == shown
+    assert format_signed(number, 2) == shown
 
 
 def test_the_terminal_shows_signs_without_any_colour() -> None:
@@ -201,13 +201,13 @@ def test_json_gives_the_text_back_and_each_word_at_its_place() -> None:
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=60))
 def test_the_page_shows_any_text_as_text(text: str) -> None:
     full = f"good {text} bad"
-    page = _Page(draw_page(explain(full, length=500), 10))
+    page = _Page(render_page(explain(full, length=500), 10))
     assert page.review == escape_controls(full.replace("\r\n", "\n"), keep="\n\t")
 
 
 def test_the_page_holds_no_element_of_the_review() -> None:
-    expected = {tag for tag, _ in _Page(draw_page(explain("good film", length=500), 10)).tags}
-    found = _Page(draw_page(explain(HOSTILE, length=500), 10))
+    expected = {tag for tag, _ in _Page(render_page(explain("good film", length=500), 10)).tags}
+    found = _Page(render_page(explain(HOSTILE, length=500), 10))
     assert {tag for tag, _ in found.tags} == expected
     assert not expected & {"script", "img", "iframe", "object", "form"}
     assert not [
@@ -216,7 +216,7 @@ def test_the_page_holds_no_element_of_the_review() -> None:
 
 
 def test_a_browser_may_load_nothing_but_the_style_of_the_page() -> None:
-    page = draw_page(explain("good film"), 10)
+    page = render_page(explain("good film"), 10)
     style = re.search("<style>(.*?)</style>", page, re.DOTALL)
     assert style
     digest = base64.b64encode(sha256(style[1].encode()).digest()).decode()
@@ -227,14 +227,14 @@ def test_a_browser_may_load_nothing_but_the_style_of_the_page() -> None:
 
 
 def test_the_page_has_a_language_a_title_headings_and_a_table_with_headers() -> None:
-    tags = _Page(draw_page(explain("good film"), 10)).tags
+    tags = _Page(render_page(explain("good film"), 10)).tags
     assert ("html", {"lang": "en"}) in tags
     assert {"title", "main", "h1", "h2", "caption"} <= {tag for tag, _ in tags}
     assert {attributes.get("scope") for tag, attributes in tags if tag == "th"} == {"col", "row"}
 
 
 def test_the_page_tells_direction_by_more_than_colour() -> None:
-    page = draw_page(explain("good bad zebra"), 10)
+    page = render_page(explain("good bad zebra"), 10)
     assert '<span class="r r3" title="+1.50">good</span> <span class="l l3" title="−2.00">bad</span>' in page
     assert '<span class="unknown" title="not known to the model">zebra</span>' in page
     assert "underline solid" in page
@@ -243,13 +243,13 @@ def test_the_page_tells_direction_by_more_than_colour() -> None:
 
 
 def test_the_page_shows_what_is_not_read_apart() -> None:
-    page = draw_page(explain("<b>one</b> two good bad", length=2), 10)
+    page = render_page(explain("<b>one</b> two good bad", length=2), 10)
     assert "<h3>Not read, the first 4 words</h3>" in page
     assert "&lt;b&gt;one&lt;/b&gt; two </p>" in page
 
 
 def test_a_line_break_of_html_breaks_the_line_and_nothing_else_of_the_review_is_html() -> None:
-    page = draw_page(explain("<BR>one two<br />good &lt;br&gt; <br\n/> <b>bad</b><br", length=3), 10)
+    page = render_page(explain("<BR>one two<br />good &lt;br&gt; <br\n/> <b>bad</b><br", length=3), 10)
     assert page.count("<br>") == 3
     assert "&amp;lt;br&amp;gt; <br> &lt;b&gt;" in page
     assert page.endswith("</html>")
@@ -259,14 +259,14 @@ def test_the_page_names_a_review_shortly_below_a_short_heading() -> None:
     source = FoundText("good film", "r" * 5000, "m" * 5000, "3fa94c12ab07:1", "u" * 5000)
     explained = explain_text(make_scorer(), source)
     named = f"Review {'r' * 79}… of movie {'m' * 79}…, row 3fa94c12ab07:1 of {'u' * 79}…"
-    page = draw_page(explained, 10)
+    page = render_page(explained, 10)
     assert f'<h1>What moved the score</h1>\n<p class="meta">{named}</p>' in page
     assert "r" * 80 not in page
     assert show(explained).replace("\n", " ").count("u" * 40) <= 2
 
 
 def test_a_page_of_a_megabyte_holds_all_of_it() -> None:
-    assert _Page(draw_page(explain("good <br /> " * 100_000), 10)).review.count("good") == 100_000
+    assert _Page(render_page(explain("good <br /> " * 100_000), 10)).review.count("good") == 100_000
 
 
 @pytest.mark.parametrize("content", [b"caf\xe9", b"\xff\xfeg\x00"])
@@ -331,19 +331,19 @@ def test_a_name_of_two_rows_lists_both(published: Path) -> None:
 
 def test_an_unknown_name_tells_those_near_it_and_a_next_step(published: Path) -> None:
     with pytest.raises(
-        ReviewsError, match=r"No scored review or row.*Near it: r-1001, .*Next: look it up"
+        ReviewsError, match=r"No scored review or row.*Possible reviews: r-1001, .*Next: look it up"
     ) as raised:
         find(published, "r-1003")
     assert raised.value.exit_status == 2
 
 
 def test_the_name_of_a_movie_tells_its_reviews(published: Path) -> None:
-    with pytest.raises(ReviewsError, match=r"Near it: r-1001\. Next"):
+    with pytest.raises(ReviewsError, match=r"Possible reviews: r-1001\. Next"):
         find(published, "tt1")
 
 
 def test_a_row_that_was_set_aside_is_said_to_be(published: Path) -> None:
-    with pytest.raises(ReviewsError, match=r"was set aside \(.*reviews quarantine show"):
+    with pytest.raises(ReviewsError, match=r"was quarantined \(.*reviews quarantine show"):
         find(published, f"{hash_text('a.csv')[:12]}:7")
 
 
@@ -376,7 +376,7 @@ def test_of_a_text_without_a_known_word_it_is_said_that_its_score_says_nothing()
     unknown = ReadWord(0, 1, "x", False, 0.0, 0.4, 0)
     explained = Explained(FoundText("x"), "m", 0.4, "negative", 3.0, 1, 0, (unknown,), ())
     assert describe_score(explained)[-1].endswith(
-        "not known to the model, so the score says nothing of the text"
+        "not known to the model, so the score says nothing about the text"
     )
     known = replace(explained, read=(replace(unknown, is_known=True),))
     assert describe_score(known)[-1].endswith("0 of those not known to the model")
