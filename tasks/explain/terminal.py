@@ -111,7 +111,7 @@ def _draw_words(explained: Explained, top: int) -> "Text":
 
 
 def _draw_text(explained: Explained, top: int) -> "Text":
-    """Return the text that the model reads, with contributions at the `top` strongest words, signs at other strong ones."""
+    """Return the text that the model reads, with the contributions of the `top` strongest words and signs of others."""
     from rich.text import Text
 
     marked = [word for word in explained.read if word.level]

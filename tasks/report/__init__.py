@@ -1,4 +1,4 @@
-"""The report of a run: one self-contained page that a person would send on. `writing` is the way in.
+"""The report of a run: one self-contained HTML page. The entry point is `writing`.
 
-Needs matplotlib and Jinja, which are loaded when a report is made; reads the published copy and the bundles.
+Reads the published copy and the bundles. Matplotlib and Jinja are imported only when a report is made.
 """

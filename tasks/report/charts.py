@@ -1,7 +1,8 @@
-"""Charts as inline SVG that takes the page's own colours, by matplotlib; with a title and a table of the figures.
+"""Draws charts by matplotlib as inline SVG in the colours of the page, each with a title and a table of its figures.
 
-What is drawn gets placeholder colours, which become `currentColor` and CSS variables: so one picture follows light
-and dark mode and print. Series differ by colour (Okabe and Ito's, for the colour-blind), and by hatch, line or marker.
+Matplotlib draws with placeholder colours, which are replaced by `currentColor` and CSS variables, so that one picture
+suits light mode, dark mode and print. Series differ by colour (Okabe and Ito's palette, for colour-blind readers), and
+by hatch, line or marker.
 """
 
 import io
@@ -15,11 +16,11 @@ WIDTH, HEIGHT = 4.0, 2.6
 """Inches of 72 units each; the page stretches the picture to its column."""
 FONT_SIZE = 10
 LABEL_CHARACTERS = 42
-"""What the labels under the bars may have together, with two of room each; where they have more, some are left out."""
+"""Most characters of all labels under upright bars, with two more for each; if there are more, labels are omitted."""
 
 INK, MUTED, _LINE, PAPER = "#010101", "#010102", "#010103", "#010104"
 SERIES = ("#010105", "#010106", "#010107")
-_STANDS_FOR = {
+_PAGE_COLOURS = {
     INK: "currentColor",
     MUTED: "var(--muted)",
     _LINE: "var(--line)",
@@ -34,10 +35,10 @@ _NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture with what it says, for those who see it and those who don't."""
+    """A picture with a title, a summary and a table of its figures, for readers who can't see it too."""
 
     name: str
-    """Its id on the page, which no other chart has."""
+    """Its id, unique on the page."""
     title: str
     summary: str
     """What the picture shows, in a sentence."""
@@ -49,7 +50,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Series:
-    """Values with one look; `at` are their places where they are points of a line."""
+    """The values of one set of bars or of one line; `at` are the x values of a line's points."""
 
     label: str
     values: Sequence[float]
@@ -58,21 +59,21 @@ class Series:
 
 @dataclass(frozen=True)
 class Caption:
-    """The words of a chart."""
+    """The texts of a chart."""
 
     name: str
     title: str
     summary: str
     axes: tuple[str, str]
-    """The names of the x axis and the y axis; of bars, those of the labels and the values."""
+    """The names of the x axis and the y axis; for bars, of the labels and of the values."""
 
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How the lines of a chart look."""
+    """The style of the lines of a chart."""
 
     diagonal: str = ""
-    """The label of a line from corner to corner of the unit square; without it there is none."""
+    """The label of a diagonal line through the unit square; '' for no such line."""
     markers: bool = True
     whole_steps: bool = False
     """Mark only whole numbers on the x axis."""
@@ -85,13 +86,13 @@ def draw_bars(
     caption: Caption,
     labels: Sequence[str],
     series: Sequence[Series],
-    write: Callable[[float], str],
+    format_value: Callable[[float], str],
     *,
-    lying: bool = False,
+    horizontal: bool = False,
 ) -> Chart:
-    """Draw the bars of each series, [n] values, side by side; `write` formats a value for the table.
+    """Draw the bars of each series, [n] values, side by side; `format_value` formats a value for the table.
 
-    `lying` bars are one below the other, each with its label; of upright bars, some labels may be left out.
+    Each of the `horizontal` bars has its label; some labels of upright bars may be omitted.
     """
 
     def draw(axes: Any) -> None:
@@ -99,21 +100,23 @@ def draw_bars(
         for number, each in enumerate(series):
             places = [place + (number - (len(series) - 1) / 2) * width for place in range(len(labels))]
             look = {"label": each.label, "color": SERIES[number], "edgecolor": PAPER, "linewidth": 0.8}
-            bars = (axes.barh if lying else axes.bar)(places, each.values, width, **look)
+            bars = (axes.barh if horizontal else axes.bar)(places, each.values, width, **look)
             for bar in bars:
                 bar.set_hatch(_HATCHES[number])
-        if lying:
+        if horizontal:
             axes.set_yticks(range(len(labels)), labels)
             axes.invert_yaxis()
             axes.locator_params(axis="x", nbins=5)
         else:
             step = math.ceil(sum(len(label) + 2 for label in labels) / LABEL_CHARACTERS)
             axes.set_xticks(range(0, len(labels), step), labels[::step])
-        axes.grid(axis="x" if lying else "y")
+        axes.grid(axis="x" if horizontal else "y")
 
-    rows = [(label, *(write(each.values[place]) for each in series)) for place, label in enumerate(labels)]
-    drawn = replace(caption, axes=caption.axes[::-1]) if lying else caption
-    svg = draw_picture(drawn, draw, legend=len(series) > 1)
+    rows = [
+        (label, *(format_value(each.values[place]) for each in series)) for place, label in enumerate(labels)
+    ]
+    x_y_caption = replace(caption, axes=caption.axes[::-1]) if horizontal else caption
+    svg = draw_picture(x_y_caption, draw, legend=len(series) > 1)
     return _make_chart(caption, svg, (caption.axes[0], *(each.label for each in series)), rows)
 
 
@@ -124,7 +127,7 @@ def draw_lines(
     rows: Sequence[tuple[str, ...]],
     style: LineStyle = PLAIN_LINES,
 ) -> Chart:
-    """Draw a line through the points of each series; `columns` and `rows` are the table of its figures."""
+    """Draw a line through the points of each series; `columns` and `rows` are the table of the chart's figures."""
 
     def draw(axes: Any) -> None:
         if style.diagonal:
@@ -158,12 +161,12 @@ def draw_picture(caption: Caption, draw: Callable[[Any], None], *, legend: bool)
     """Call `draw` with empty axes and return the picture as SVG."""
     import logging
 
-    # Matplotlib logs that it builds its font cache.
+    # Matplotlib logs a warning when it builds its font cache.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_look(caption.name)):
+    with mpl.rc_context(_make_settings(caption.name)):
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         axes = figure.subplots()
         draw(axes)
@@ -177,7 +180,8 @@ def draw_picture(caption: Caption, draw: Callable[[Any], None], *, legend: bool)
     return _fit_into_page(out.getvalue(), caption)
 
 
-def _look(name: str) -> dict[str, Any]:
+def _make_settings(name: str) -> dict[str, Any]:
+    """Return matplotlib's settings for a chart; its name makes the ids in its SVG reproducible."""
     return {
         "svg.fonttype": "none",
         "svg.hashsalt": name,
@@ -204,12 +208,12 @@ def _look(name: str) -> dict[str, Any]:
 
 
 def _fit_into_page(svg: str, caption: Caption) -> str:
-    """Make a picture of matplotlib's part of a page: its ids unique, its fonts and colours the page's, no address."""
+    """Return matplotlib's SVG adapted to a page: unique ids, the page's fonts and colours, no metadata or addresses."""
     from html import escape
 
     name, title, summary = caption.name, escape(caption.title), escape(caption.summary)
-    found = re.search(r'viewBox="([\d. ]+)"', svg)
-    box = found.group(1) if found else f"0 0 {72 * WIDTH:g} {72 * HEIGHT:g}"
+    view_box = re.search(r'viewBox="([\d. ]+)"', svg)
+    box = view_box.group(1) if view_box else f"0 0 {72 * WIDTH:g} {72 * HEIGHT:g}"
     body = svg[svg.index(">", svg.index("<svg")) + 1 :]
     body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", body, flags=re.DOTALL)
     body = re.sub(r'\bid="', f'id="{name}-', body)
@@ -217,8 +221,8 @@ def _fit_into_page(svg: str, caption: Caption) -> str:
     body = body.replace("url(#", f"url(#{name}-")
     body = re.sub(r"font: ?(?:[\w.]+ )*?([\d.]+)px [^;\"]*", r"font-size: \1px", body)
     body = re.sub(r"font-family: ?[^;\"]*;? ?", "", body)
-    for colour, stands_for in _STANDS_FOR.items():
-        body = body.replace(colour, stands_for)
+    for placeholder, colour in _PAGE_COLOURS.items():
+        body = body.replace(placeholder, colour)
     head = (
         f'<svg viewBox="{box}" role="img" aria-labelledby="{name}-title {name}-summary">'
         f'<title id="{name}-title">{title}</title><desc id="{name}-summary">{summary}</desc>'

@@ -1,4 +1,4 @@
-"""Which charts a report has: from the facts of a run to pictures with their titles and figures."""
+"""Draws the charts of a report from the facts of a run, each with its title, summary and figures."""
 
 import math
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from tasks.report.runs import Row
 from tasks.report.scoring_facts import LENGTHS_FROM, SCORE_BINS, ScoringFacts
 from tasks.report.training_facts import TrainingFacts
 from tasks.report.verdict import name_measure
-from tasks.report.words import write_ranges
+from tasks.report.words import format_ranges
 from tasks.support.wording import count
 
 STARS = range(1, 11)
 POINTS_LISTED = 21
-"""Of a curve, in the table of its figures."""
+"""About how many points of a curve are in the table of its figures."""
 
 
 def draw_scoring(facts: ScoringFacts) -> tuple[Chart, ...]:
@@ -32,7 +32,7 @@ def _draw_scores(facts: ScoringFacts) -> Chart:
     )
     series = [Series("reviews", facts.scores)]
     return draw_bars(
-        Caption("scores", "Scores", summary, ("score, from", "reviews")), labels, series, _write_count
+        Caption("scores", "Scores", summary, ("score, from", "reviews")), labels, series, _format_count
     )
 
 
@@ -47,37 +47,39 @@ def _draw_ratings(facts: ScoringFacts) -> Chart:
         f"{sum(given):,} writers gave one themselves."
     )
     labels, names = [str(stars) for stars in STARS], ("stars, rounded", "reviews")
-    return draw_bars(Caption("ratings", "Ratings", summary, names), labels, series, _write_count)
+    return draw_bars(Caption("ratings", "Ratings", summary, names), labels, series, _format_count)
 
 
 def _draw_lengths(facts: ScoringFacts) -> Chart:
     values = [facts.lengths.get(words, 0) for words in LENGTHS_FROM]
     most = max(range(len(values)), key=values.__getitem__)
-    labels, names = write_ranges(LENGTHS_FROM), ("words", "reviews")
+    labels, names = format_ranges(LENGTHS_FROM), ("words", "reviews")
     summary = (
         f"The most common length is {labels[most].replace('-', ' to ')} words, with {values[most]:,} reviews."
     )
     series = [Series("reviews", values)]
-    return draw_bars(Caption("lengths", "Lengths", summary, names), labels, series, _write_count, lying=True)
+    return draw_bars(
+        Caption("lengths", "Lengths", summary, names), labels, series, _format_count, horizontal=True
+    )
 
 
 def draw_drift(facts: ScoringFacts) -> tuple[Chart, ...]:
-    """Draw, by model and measure, this run's shares beside those of the model's held-out reviews."""
+    """Draw a chart for each model and measure: the run's shares beside those of the model's held-out reviews."""
     return tuple(_draw_measure(row, number) for number, row in enumerate(facts.drift, start=1))
 
 
 def _draw_measure(row: Row, number: int) -> Chart:
-    what = name_measure(row["measure"])
-    said = "drifted" if row["drifted"] else "did not drift"
-    summary = f"The {what} {said}: PSI {row['psi']:.3f}, threshold {row['threshold']:.3f}."
+    measure = name_measure(row["measure"])
+    result = "drifted" if row["drifted"] else "did not drift"
+    summary = f"The {measure} {result}: PSI {row['psi']:.3f}, threshold {row['threshold']:.3f}."
     series = [Series("this run", row["shares"]), Series("reference", row["reference_shares"])]
     labels, name = _name_bins(row)
-    caption = Caption(f"drift-{number}", what.capitalize(), summary, (name, "share of the reviews"))
+    caption = Caption(f"drift-{number}", measure.capitalize(), summary, (name, "share of the reviews"))
     return draw_bars(caption, labels, series, format_share)
 
 
 def _name_bins(row: Row) -> tuple[list[str], str]:
-    """Name the bins of a measure, and what they are of."""
+    """Return the labels of a measure's bins, and the name of their axis."""
     if row["measure"] == "truncated":
         return ["cut" if lower > 0 else "read whole" for lower in row["bins_from"]], "texts"
     labels = ["below" if math.isinf(lower) else f"{lower:.3g}" for lower in row["bins_from"]]
@@ -85,7 +87,7 @@ def _name_bins(row: Row) -> tuple[list[str], str]:
 
 
 def draw_training(facts: TrainingFacts) -> dict[str, tuple[Chart, ...]]:
-    """Draw the curves of a training by the section that they stand in; a section without figures has none."""
+    """Draw the charts of a training, by the section of the report; a section has none if its figures are missing."""
     test = facts.test
     metrics, rating = facts.metrics, facts.bundle.get("rating") or {}
     return {
@@ -107,7 +109,7 @@ def _draw_learning(history: Sequence[Row]) -> tuple[Chart, ...]:
     for name, title, unit in (("loss", "Loss", "nats"), ("accuracy", "Accuracy", "share right")):
         trained, validated = ([epoch[key] for epoch in history] for key in (name, f"validation_{name}"))
         if None in (*trained, *validated):
-            continue  # a training that went astray has losses that are not finite
+            continue  # the losses of a diverged training are not finite, and None here
         series = [Series("training", trained, epochs), Series("validation", validated, epochs)]
         rows = [(str(n), f"{a:.4f}", f"{b:.4f}") for n, a, b in zip(epochs, trained, validated, strict=True)]
         summary = f"Validation {name} ends at {validated[-1]:.4f} after {count(len(epochs), 'epoch')}."
@@ -136,14 +138,14 @@ def _draw_roc(roc: Row, auc: float | None) -> tuple[Chart, ...]:
 def _draw_reliability(bins: Sequence[Row]) -> tuple[Chart, ...]:
     if not bins:
         return ()
-    said, true = [row["mean_score"] for row in bins], [row["share_positive"] for row in bins]
+    scores, shares = [row["mean_score"] for row in bins], [row["share_positive"] for row in bins]
     rows = [
         (f"{row['mean_score']:.3f}", f"{row['share_positive']:.3f}", f"{row['reviews']:,}") for row in bins
     ]
-    widest = max(abs(a - b) for a, b in zip(said, true, strict=True))
+    widest = max(abs(a - b) for a, b in zip(scores, shares, strict=True))
     names = ("mean score", "share positive")
     summary = f"The score is off by {widest:.2f} at most, in tenths of the score."
-    series, style = [Series("this model", true, said)], LineStyle(diagonal="a perfect score")
+    series, style = [Series("this model", shares, scores)], LineStyle(diagonal="a perfect score")
     return (
         draw_lines(
             Caption("calibration", "Calibration", summary, names), series, (*names, "reviews"), rows, style
@@ -154,11 +156,11 @@ def _draw_reliability(bins: Sequence[Row]) -> tuple[Chart, ...]:
 def _draw_by_length(rows: Sequence[Row]) -> tuple[Chart, ...]:
     if not rows:
         return ()
-    labels = write_ranges([row["from_words"] for row in rows])
+    labels = format_ranges([row["from_words"] for row in rows])
     charts = []
-    for key, title, unit, write in (
+    for key, title, unit, format_value in (
         ("accuracy", "Accuracy by length", "share right", format_share),
-        ("rating_mae", "Error of the stars by length", "stars", _write_stars),
+        ("rating_mae", "Error of the stars by length", "stars", _format_stars),
     ):
         values = [row.get(key) for row in rows]
         if any(value is None for value in values):
@@ -167,7 +169,7 @@ def _draw_by_length(rows: Sequence[Row]) -> tuple[Chart, ...]:
         worst = labels[numbers.index((min if key == "accuracy" else max)(numbers))]
         summary = f"Worst for reviews of {worst.replace('-', ' to ')} words."
         caption = Caption(f"length-{key}", title, summary, ("words", unit))
-        charts.append(draw_bars(caption, labels, [Series(unit, numbers)], write, lying=True))
+        charts.append(draw_bars(caption, labels, [Series(unit, numbers)], format_value, horizontal=True))
     return tuple(charts)
 
 
@@ -183,9 +185,9 @@ def _draw_mapping(rating: Row) -> tuple[Chart, ...]:
     return (draw_lines(caption, [Series("stars", stars, scores)], names, rows, LineStyle(markers=False)),)
 
 
-def _write_count(value: float) -> str:
+def _format_count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def _write_stars(value: float) -> str:
+def _format_stars(value: float) -> str:
     return f"{value:.2f}"

@@ -1,4 +1,4 @@
-"""From the facts of a run to its page."""
+"""Renders the report page of a run from its facts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     import jinja2
 
 TEXT_SHOWN = 320
-"""Characters of a review before one has to ask for more."""
-WORDS_FOR_RELEASE = {
+"""Characters of a review that are shown before the reader opens the rest."""
+RELEASE_COMMANDS = {
     "text_too_long": "REVIEWS_MAX_TEXT_CHARS={limit} reviews quarantine release --rule text_too_long",
     "text_encoding": "reviews quarantine release --rule text_encoding --encoding cp1252",
     "scorer_failed": "reviews quarantine release --rule scorer_failed",
 }
-"""How the rows of a rule are released; those of other rules are mended in their file."""
+"""The command that releases the rows of a rule; rows of other rules must be corrected in their file."""
 HIGHEST_LIMIT = 10**7
-"""Characters that REVIEWS_MAX_TEXT_CHARS may allow."""
+"""The largest value of REVIEWS_MAX_TEXT_CHARS."""
 
 
 def render_scoring(facts: ScoringFacts) -> str:
-    """Write the page of a scoring run."""
+    """Return the report of a scoring run as HTML."""
     return _render(
         "scoring.html",
         facts=facts,
@@ -47,7 +47,7 @@ def render_scoring(facts: ScoringFacts) -> str:
 
 
 def render_training(facts: TrainingFacts) -> str:
-    """Write the page of a training run."""
+    """Return the report of a training run as HTML."""
     return _render(
         "training.html",
         facts=facts,
@@ -59,7 +59,7 @@ def render_training(facts: TrainingFacts) -> str:
 
 
 def _find_lowest_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:
-    """Give the epoch with the lowest validation loss, counted from 1; None where none has one."""
+    """Return the epoch with the lowest validation loss, counted from 1; None if no epoch has a loss."""
     losses = [(epoch["validation_loss"], number) for number, epoch in enumerate(history, start=1)]
     return min((each for each in losses if each[0] is not None), default=(0, None))[1]
 
@@ -70,25 +70,25 @@ def _render(template: str, **values: Any) -> str:
 
 
 def make_report_environment() -> "jinja2.Environment":
-    """Give the environment of the reports' templates."""
+    """Return the Jinja environment of the reports' templates."""
     return make_environment(
         Path(__file__).parent / "templates",
-        release=write_release,
+        release=format_release,
         measure=name_measure,
         rule=name_rule,
         slice_name=name_slice,
     )
 
 
-def write_release(row: Row) -> str | None:
-    """Write the command that releases the rows of a rule; None where they are to be mended in their file."""
-    words = WORDS_FOR_RELEASE.get(row["rule"])
-    if words is None or not row["releasable"] or row["longest"] > HIGHEST_LIMIT:
+def format_release(row: Row) -> str | None:
+    """Return the command that releases the rows of a rule; None if they must be corrected in their file."""
+    command = RELEASE_COMMANDS.get(row["rule"])
+    if command is None or not row["releasable"] or row["longest"] > HIGHEST_LIMIT:
         return None
-    return words.format(limit=min(_round_up(row["longest"]), HIGHEST_LIMIT))
+    return command.format(limit=min(_round_up(row["longest"]), HIGHEST_LIMIT))
 
 
 def _round_up(number: int) -> int:
-    """Give the next number with two digits and zeros for the rest."""
+    """Return `number` rounded up to two significant digits."""
     step = int("1" + "0" * max(len(str(number)) - 2, 0))
     return -(-number // step) * step

@@ -1,4 +1,4 @@
-"""Which run a report is of: by its id, a prefix of it, or the newest that did something."""
+"""Finds the run to report on, by its id, the beginning of its id, or as the newest run that did something."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ SCORING, TRAINING = "score-reviews", "train-model"
 """The flows whose runs have a report."""
 _LIST_RUNS = 'reviews sql "from runs order by started_at desc"'
 RUNS_NAMED = 5
-"""Runs that a message names at most."""
+"""Most runs that a message names."""
 
 _FIND = "SELECT * FROM runs WHERE starts_with(run_id, $name) ORDER BY started_at DESC"
-# Most scheduled runs find nothing new: those come last.
+# Runs that found nothing new, as most scheduled runs do, come last.
 _FIND_LATEST = f"""
 SELECT * FROM runs WHERE flow IN ('{SCORING}', '{TRAINING}')
 ORDER BY
@@ -50,39 +50,44 @@ class LoggedRun:
     code_version: str | None
     started_at: datetime
     ended_at: datetime | None
-    """None while it runs, or where it was killed."""
+    """None while the run goes on, and if it was killed."""
     status: str
     counts: dict[str, Any]
-    """What it did, by name; empty until it ended."""
+    """Counts and other results by name; empty until the run has ended."""
 
 
 def find_run(ask: Ask, name: str) -> LoggedRun:
-    """Find the run whose id is or begins with `name`, or the 'latest' one; raises `UsageError` if it is not one."""
-    found = ask(_FIND_LATEST) if name == LATEST else ask(_FIND, {"name": name})
-    if not found:
+    """Return the run whose id is or begins with `name`, or the latest run for 'latest'.
+
+    Raises `UsageError` if no run or several runs match, or if it is a run of a flow without a report.
+    """
+    matches = ask(_FIND_LATEST) if name == LATEST else ask(_FIND, {"name": name})
+    if not matches:
         raise UsageError(
             "No scoring or training run has been published yet. Next: `reviews train`, then `reviews score`."
             if name == LATEST
             else f"No published run has an id that begins with {escape_controls(name)!r}. Next: {_LIST_RUNS}"
         )
-    exact = [row for row in found if row["run_id"] == name] or found
+    exact = [row for row in matches if row["run_id"] == name] or matches
     if len(exact) > 1:
         named = ", ".join(row["run_id"] for row in exact[:RUNS_NAMED])
         more = ", ..." if len(exact) > RUNS_NAMED else ""
         raise UsageError(
-            f"{escape_controls(name)!r} begins several run ids: {named}{more}. Next: give more of it."
+            f"{escape_controls(name)!r} begins several run ids: {named}{more}. Next: give more of the id."
         )
-    run = _read_run(exact[0])
+    run = _parse_run(exact[0])
     if run.flow not in (SCORING, TRAINING):
-        raise UsageError(f"Run {run.run_id} is of {run.flow}: only scoring and training runs have a report.")
+        raise UsageError(
+            f"Run {run.run_id} is of {run.flow}: only scoring and training runs have a report. Next: {_LIST_RUNS}"
+        )
     return run
 
 
 def sum_up_checks(ask: Ask, run_ids: Sequence[str]) -> list[Row]:
-    """Give what the contracts found in some runs, by boundary, rule and severity; broken ones first."""
+    """Return the summed results of the contract checks of some runs, by boundary, rule and severity; broken first."""
     return list(ask(_SUM_UP_CHECKS, {"run_ids": list(run_ids)}))
 
 
-def _read_run(row: dict[str, Any]) -> LoggedRun:
+def _parse_run(row: dict[str, Any]) -> LoggedRun:
     parsed = {name: json.loads(row[name] or "{}") for name in ("parameters", "counts")}
     return LoggedRun(**{**{name: row[name] for name in LoggedRun.__dataclass_fields__}, **parsed})

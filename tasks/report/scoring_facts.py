@@ -1,4 +1,4 @@
-"""What there is to say of a scoring run, asked of the published copy. Texts come shortened, numbers as they are."""
+"""Reads the facts for the report of a scoring run from the published copy. Texts are shortened, numbers unformatted."""
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,17 @@ from tasks.report.runs import LoggedRun, Row, sum_up_checks
 
 FILES_SHOWN = 100
 REVIEWS_SHOWN = 5
-"""Most positive, most negative and least certain reviews, each."""
+"""Reviews in each of the lists: most positive, most negative and least certain."""
 TEXT_CHARACTERS = 2000
-"""Of a review's text; what comes after them is left out."""
+"""Most characters of a review's text in a report."""
 MOVIES_SHOWN = 10
 ENOUGH_REVIEWS = 5
-"""Reviews that a movie has before and after a run, for its mean to be compared."""
+"""Fewest reviews of a movie, both before and after a run, for its mean ratings to be compared."""
 SCORE_BINS = 20
 LENGTHS_FROM = (0, 50, 100, 150, 200, 300, 400, 600, 1000)
-"""Words from which each bar of the lengths counts; all are multiples of the second."""
+"""The lowest number of words in each bin of lengths; all are multiples of the second."""
 
-# Also what an earlier run scored and this one committed, since that one was killed or failed in between.
+# The run's own files, and leftover files that an earlier run scored and this one committed.
 _MAKE_RUN_FILES = """
 CREATE TEMP TABLE run_files AS
 SELECT files.*, files.status = 'scored' AND EXISTS (
@@ -42,7 +42,7 @@ CREATE TEMP VIEW run_scores AS
 SELECT * FROM scored_reviews SEMI JOIN (FROM run_files WHERE status = 'scored')
 USING (source_sha256, model_id, run_id)
 """
-# Those that the run set aside, and those that still were when it scored their files again.
+# The rows that the run quarantined, and those still in quarantine when the run scored their files again.
 _MAKE_RUN_BAD_ROWS = """
 CREATE TEMP VIEW run_bad_rows AS
 SELECT * FROM quarantined_rows AS bad WHERE EXISTS (
@@ -119,8 +119,8 @@ SELECT
 FROM run_bad_rows GROUP BY rule ORDER BY rows DESC, rule
 """
 _LIST_SCORERS = "SELECT DISTINCT run_id FROM run_files WHERE run_id IS NOT NULL ORDER BY run_id"
-_COUNT_NAMED = """
-SELECT count(*) AS found FROM (
+_COUNT_RELATIONS = """
+SELECT count(*) AS relations FROM (
     SELECT view_name AS name FROM duckdb_views() UNION ALL SELECT table_name FROM duckdb_tables()
 ) WHERE name = $name
 """
@@ -152,7 +152,7 @@ CREATE TEMP TABLE touched_movies AS
 SELECT DISTINCT movie_id FROM source_reviews SEMI JOIN run_scores USING (source_sha256, row_number)
 WHERE movie_id IS NOT NULL
 """
-# What the view movie_ratings said at a moment, of the touched movies: by what was committed and promoted by then.
+# The view movie_ratings as it was at a moment, for the touched movies: from what was committed and promoted by then.
 _RATE_MOVIES_AT = """
 WITH files AS (FROM scored_files WHERE status = 'scored' AND committed_at <= $moment),
 sources AS (
@@ -192,7 +192,7 @@ SELECT
 FROM models WHERE model_id IN (SELECT model_id FROM run_files) ORDER BY model_id
 """
 
-# By the newest decision up to a moment that let a model score.
+# The newest decision that promoted the model, up to a moment.
 _LIST_FORCED = """
 SELECT model_id, string_agg(name, ', ' ORDER BY name) AS rules
 FROM gate_checks AS kept
@@ -215,57 +215,61 @@ class MovedMovie:
 
     @property
     def change(self) -> float:
-        """Stars gained, negative where lost."""
+        """The change of the mean, in stars."""
         return self.after - self.before
 
 
 @dataclass(frozen=True)
 class ScoringFacts:
-    """All that a scoring run's report shows; rows are by column."""
+    """Everything that the report of a scoring run shows. A `Row` maps columns to values."""
 
     run: LoggedRun
     totals: Row
-    """files, files_refused, rows_read, rows_quarantined; files_rescored and rows_read_again of these."""
+    """files, files_refused, rows_read and rows_quarantined; of these, files_rescored and rows_read_again."""
     files: Sequence[Row]
-    """At most `FILES_SHOWN`, refused ones first."""
+    """At most `FILES_SHOWN` files, refused ones first."""
     refused: Sequence[Row]
     models: Sequence[Row]
-    """What each model scored in this run."""
+    """The number and means of the scores of each model in this run."""
     given: Row
-    """How the scores agree with the labels and ratings that the sources gave."""
+    """The agreement of the scores with the labels and ratings given by the sources."""
     scores: tuple[int, ...]
-    """Reviews by twentieth of the score."""
+    """The number of reviews in each of `SCORE_BINS` bins of the score."""
     ratings: Mapping[int, tuple[int, int]]
-    """By whole stars, 1 to 10: reviews predicted and given so."""
+    """(reviews predicted, reviews given) by whole stars, 1 to 10."""
     lengths: Mapping[int, int]
-    """Reviews by `LENGTHS_FROM`."""
+    """The number of reviews by `LENGTHS_FROM`."""
     quarantined: Sequence[Row]
-    """By rule: rows, released since, files, releasable (open, their text kept whole), longest of these, characters."""
+    """By rule: rows, released, files, releasable (open rows with complete texts), longest (characters of these)."""
     checks: Sequence[Row]
-    """By boundary, rule and severity; those that did not hold first."""
+    """By boundary, rule and severity; failed checks first."""
     drift: Sequence[Row]
-    """By model and measure; empty where the model has no reference."""
+    """By model and measure; empty if the model has no reference."""
     reviews: Mapping[str, Sequence[Row]]
+    """The reviews shown, by the name of their list."""
     moved: Sequence[MovedMovie]
-    """Those that moved most first."""
+    """The movies whose mean rating changed most, the largest change first."""
     lineage: Sequence[Row]
-    """By model: what it learnt from."""
+    """By model: its training data."""
     forced: Sequence[Row]
-    """By model that scores although the gate refused it: the rules that it broke, in one text."""
+    """For each model that scores although the gate refused it: the rules that it broke, in one text."""
 
     @property
     def only_rescored(self) -> bool:
-        """Whether nothing came in and all was scored again, which another model had scored before."""
+        """Whether the run scored only files that another model had scored before."""
         return bool(0 < self.totals["files"] == self.totals["files_rescored"])
 
     @property
     def reviews_scored(self) -> int:
-        """Reviews that this run's scores are of."""
+        """The number of scores of this run."""
         return sum(row["reviews"] for row in self.models)
 
 
 def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFacts:
-    """Ask all that the report of a scoring run shows; makes temporary tables and views, so once a connection."""
+    """Read everything that the report of a scoring run shows.
+
+    Creates temporary tables and views, so it can be called only once for a connection.
+    """
     ended_at = run.ended_at or run.started_at
     between = {"started_at": run.started_at, "ended_at": ended_at}
     ask(_MAKE_RUN_FILES, {"run_id": run.run_id, **between})
@@ -289,31 +293,31 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
         drift=_read_drift(ask, scorers),
         reviews={name: _pick_reviews(ask, order) for name, order in _ORDERS.items()},
         moved=find_moved(ask, run.started_at, ended_at),
-        lineage=[_trace(row, bundles_dir) for row in ask(_READ_MODELS)],
+        lineage=[_add_archive(row, bundles_dir) for row in ask(_READ_MODELS)],
         forced=_list_forced(ask, ended_at),
     )
 
 
 def _read_drift(ask: Ask, run_ids: Sequence[str]) -> list[Row]:
-    """Read how far from their models' held-out reviews some runs are; nothing where an older copy can't tell."""
-    if not _has(ask, "drift"):
+    """Return the drift of some runs; nothing if the published copy is too old to have the view."""
+    if not _has_relation(ask, "drift"):
         return []
-    # One run at a time: a value that is known beforehand keeps the view from measuring all runs.
+    # One run at a time: only with a constant run id does DuckDB compute the view for that run alone.
     return [row for run_id in run_ids for row in ask(_READ_DRIFT, {"run_id": run_id})]
 
 
 def _list_forced(ask: Ask, moment: datetime) -> list[Row]:
-    """List the models that scored against the gate; nothing where an older copy can't tell."""
-    return list(ask(_LIST_FORCED, {"moment": moment})) if _has(ask, "gate_checks") else []
+    """Return the models that were promoted against the gate; nothing if the published copy is too old for that."""
+    return list(ask(_LIST_FORCED, {"moment": moment})) if _has_relation(ask, "gate_checks") else []
 
 
-def _has(ask: Ask, name: str) -> bool:
-    """Tell whether the published copy has a table or view: one of an earlier version may not."""
-    return bool(ask(_COUNT_NAMED, {"name": name})[0]["found"])
+def _has_relation(ask: Ask, name: str) -> bool:
+    """Return whether the published copy, which an older version may have made, has a table or view of this name."""
+    return bool(ask(_COUNT_RELATIONS, {"name": name})[0]["relations"])
 
 
 def _count_lengths(ask: Ask) -> dict[int, int]:
-    """Count the reviews from each of `LENGTHS_FROM` words up to the next."""
+    """Return the number of reviews in each bin of lengths, by `LENGTHS_FROM`."""
     counted = dict.fromkeys(LENGTHS_FROM, 0)
     for row in ask(_COUNT_LENGTHS, {"longest": LENGTHS_FROM[-1], "step": LENGTHS_FROM[1]}):
         counted[LENGTHS_FROM[bisect_right(LENGTHS_FROM, row["words"]) - 1]] += row["reviews"]
@@ -321,16 +325,16 @@ def _count_lengths(ask: Ask) -> dict[int, int]:
 
 
 def _pick_reviews(ask: Ask, order: str) -> Sequence[Row]:
-    """Give the first reviews in an order, each text once."""
-    # Copies of one text lie side by side: a few more are asked for than are shown.
+    """Return the first `REVIEWS_SHOWN` reviews in an order (SQL), each text once."""
+    # Copies of a text have the same score and are next to each other, so more rows are read than shown.
     parameters = {"limit": 5 * REVIEWS_SHOWN, "characters": TEXT_CHARACTERS}
-    found = ask(_PICK_REVIEWS.format(order=order), parameters)
-    once = {row["text_sha256"]: row for row in reversed(found)}
-    return [row for row in found if once[row["text_sha256"]] is row][:REVIEWS_SHOWN]
+    rows = ask(_PICK_REVIEWS.format(order=order), parameters)
+    first = {row["text_sha256"]: row for row in reversed(rows)}
+    return [row for row in rows if first[row["text_sha256"]] is row][:REVIEWS_SHOWN]
 
 
 def find_moved(ask: Ask, started_at: datetime, ended_at: datetime) -> list[MovedMovie]:
-    """Compare the touched movies' ratings before and after a run; those with enough reviews at both moments."""
+    """Return the movies whose mean rating a run changed most, of those with enough reviews before and after it."""
     before, after = (
         {row["movie_id"]: row for row in ask(_RATE_MOVIES_AT, {"moment": moment})}
         for moment in (started_at, ended_at)
@@ -343,8 +347,8 @@ def find_moved(ask: Ask, started_at: datetime, ended_at: datetime) -> list[Moved
     return sorted(moved, key=lambda movie: (-abs(movie.change), movie.movie_id))[:MOVIES_SHOWN]
 
 
-def _trace(model: Row, bundles_dir: Path) -> Row:
-    """Add to a model's row where its training data came from, as far as its bundle is there to tell."""
+def _add_archive(model: Row, bundles_dir: Path) -> Row:
+    """Return a model's row with the `archive_sha256` of its training data, which is None if its bundle is missing."""
     try:
         provenance = read_facts(bundles_dir / model["model_id"]).get("provenance", {})
     except BundleError:

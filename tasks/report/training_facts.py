@@ -1,4 +1,4 @@
-"""What there is to say of a training run: the figures of its bundle, and the models that it stands beside."""
+"""Reads the facts for the report of a training run: the figures of its bundle, its promotion, and other models."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from tasks.queries.asking import Ask
 from tasks.report.runs import LoggedRun, Row, sum_up_checks
 from tasks.support.wording import drop_nan
 
-# Runs of before the model was kept in their counts: what was trained in their time.
+# Older runs have no model id in their counts: then it is the model that was trained while they ran.
 _FIND_MODEL = """
 SELECT * FROM models
 WHERE model_id = $model_id OR ($model_id IS NULL AND variant = $variant AND seed = $seed
@@ -25,7 +25,7 @@ WHERE model_id = $model_id AND "at" BETWEEN $started_at AND $ended_at ORDER BY n
 """
 _FIND_REPLACED = "SELECT * FROM models WHERE model_id = $model_id"
 _FIND_CHAMPION = "SELECT arg_max(model_id, number) AS model_id FROM promotions"
-# The rules that were broken come first, each kind in the gate's own order.
+# Broken rules first, then in the gate's own order.
 _LIST_GATE = """
 SELECT name, passed, detail, challenger, champion, gain_lower, gain_upper, compared_with, mode
 FROM gate_checks WHERE run_id = $run_id
@@ -41,26 +41,26 @@ ORDER BY test_accuracy DESC NULLS LAST, variant
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """All that a training run's report shows."""
+    """Everything that the report of a training run shows. A `Row` maps columns to values."""
 
     run: LoggedRun
     model: Row
-    """The row of `models`; empty where the run made none."""
+    """The row of `models`; empty if the run trained no model."""
     bundle: Row
-    """The facts of `bundle.json`, as far as they are known; numbers that are not finite are None."""
+    """The known facts of `bundle.json`; numbers that are not finite are None."""
     decision: str | None
-    """Why the gate decided as it did; None where that was not kept."""
+    """The reason of the gate's decision; None if it was not recorded."""
     promotion: Row | None
     """The row of `promotions` that this run added."""
     is_champion: bool
-    """Whether the model scores as the report is made, whichever run or hand promoted it."""
+    """Whether the model is the champion now, whoever promoted it."""
     variants: Sequence[Row]
     """The newest model of each variant, the most accurate first."""
     checks: Sequence[Row]
     replaced: Row | None = None
     """The row of `models` of the champion that this run's promotion replaced."""
     gate: Sequence[Row] = ()
-    """What the gate looked at, by rule, the broken ones first; none where it was asked nothing."""
+    """The gate's checks by rule, broken ones first; none if the gate was not used."""
 
     @property
     def promoted(self) -> bool:
@@ -79,17 +79,17 @@ class TrainingFacts:
 
     @property
     def baseline(self) -> Row:
-        """What the linear baseline reached."""
+        """The figures of the linear baseline."""
         return dict(self.bundle.get("baseline") or {})
 
 
 def read_training_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> TrainingFacts:
-    """Ask all that the report of a training run shows."""
+    """Read everything that the report of a training run shows."""
     ended_at = run.ended_at or run.started_at
     between = {"started_at": run.started_at, "ended_at": ended_at}
-    wanted = {name: run.parameters.get(name) for name in ("variant", "seed")}
-    found = ask(_FIND_MODEL, {"model_id": run.counts.get("model_id"), **wanted, **between})
-    model = found[0] if found else {}
+    requested = {name: run.parameters.get(name) for name in ("variant", "seed")}
+    models = ask(_FIND_MODEL, {"model_id": run.counts.get("model_id"), **requested, **between})
+    model = models[0] if models else {}
     model_id = model.get("model_id")
     promotions = ask(_FIND_PROMOTION, {"model_id": model_id, **between})
     promotion = promotions[0] if promotions else None
@@ -110,16 +110,16 @@ def read_training_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> Training
 
 
 def _read_bundle(model: Row, bundles_dir: Path) -> dict[str, Any]:
-    """Give the facts of the model's bundle; where that is gone, what the table `models` keeps of them."""
+    """Return the facts of the model's bundle or, if that is missing, those that the table `models` has."""
     try:
         facts = read_facts(bundles_dir / model["model_id"])
     except BundleError:
-        kept = json.loads(model["metrics"] or "{}")
+        recorded = json.loads(model["metrics"] or "{}")
         facts = {
             **{name: model[name] for name in ("model_id", "variant", "seed", "epochs", "kept_epoch")},
-            "metrics": kept.get("evaluations"),
-            "history": kept.get("history"),
-            "baseline": kept.get("baseline"),
+            "metrics": recorded.get("evaluations"),
+            "history": recorded.get("history"),
+            "baseline": recorded.get("baseline"),
             "hyper_parameters": json.loads(model["hyper_parameters"] or "{}"),
             "provenance": {"dataset": model["dataset"]},
             "rows": {name: model[f"{name}_rows"] for name in ("train", "validation", "test")},

@@ -1,4 +1,4 @@
-"""Can a run be trusted? One sentence, and each reason for it in its own words and weight."""
+"""Judges whether a run can be trusted: a verdict in one sentence, and its reasons, each with a weight."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,42 +13,43 @@ from tasks.report.training_facts import TrainingFacts
 from tasks.support.wording import count
 
 GOOD, CARE, BAD = WEIGHTS = ("good", "care", "bad")
-"""The weights of a reason, from the lightest on."""
+"""The weights of a reason, in increasing order."""
 MUCH_QUARANTINED = 0.01
-"""Share of a run's rows beyond which what was set aside is reason for care."""
+"""Share of a run's rows in quarantine above which the verdict asks for care."""
 ENOUGH_GIVEN = 100
-"""Labels that the sources gave, for their agreement to say anything."""
+"""Fewest labels given by the sources for the share of agreement to be judged."""
 MUCH_WORSE = 0.03
-"""How far below the model's test accuracy that agreement may lie."""
+"""How far that share may be below the model's test accuracy."""
 BADLY_CALIBRATED = 0.05
-"""Expected calibration error beyond which scores are no probabilities."""
+"""Expected calibration error above which the verdict asks for care."""
 ENOUGH_INSIDE = 0.85
-"""Share of the test titles inside their interval below which intervals say too much."""
+"""Share of test titles inside their interval below which the verdict asks for care."""
 MEASURES = {
     "score": "score",
     "token_count": "length in words",
     "oov_rate": "unknown words",
     "truncated": "cut texts",
 }
-"""What drift is measured of, in words."""
-_DRIFTED = {**MEASURES, "score": "scores", "token_count": "lengths"}
-"""The same as the subject of a sentence."""
+"""The measures of drift, in words."""
+_MEASURES_PLURAL = {**MEASURES, "score": "scores", "token_count": "lengths"}
+"""The same, in the plural, for 'the ... drifted'."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One thing that speaks for a run, or against it."""
+    """A reason to trust a run, or not to."""
 
     weight: str
+    """One of `WEIGHTS`."""
     brief: str
-    """Part of the verdict's sentence; '' where that says it already."""
+    """A clause for the verdict's sentence; '' if the sentence says it already."""
     words: str
-    """The whole of it, as a sentence."""
+    """The reason with its figures, as a sentence."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What to make of a run; its weight is that of its heaviest reason."""
+    """The verdict on a run; its weight is that of its heaviest reason."""
 
     weight: str
     sentence: str
@@ -57,7 +58,7 @@ class Verdict:
 
 
 def judge_scoring(facts: ScoringFacts) -> Verdict:
-    """Judge a scoring run by its end, contracts, files, bad rows, drift, given labels, and its models."""
+    """Judge a scoring run by its end, contracts, files, quarantined rows, drift, given labels and models."""
     reasons = [
         *_judge_end(facts.run),
         *_judge_checks(facts.checks),
@@ -77,7 +78,7 @@ def judge_scoring(facts: ScoringFacts) -> Verdict:
 
 
 def judge_training(facts: TrainingFacts) -> Verdict:
-    """Judge a training by its end, contracts, gate, linear baseline, calibration, intervals, data."""
+    """Judge a training run by its end, contracts, gate, linear baseline, calibration, intervals and data."""
     reasons = [*_judge_end(facts.run), *_judge_checks(facts.checks)]
     if facts.bundle:
         reasons += [
@@ -93,7 +94,7 @@ def judge_training(facts: TrainingFacts) -> Verdict:
 
 
 def name_measure(measure: str) -> str:
-    """Say in words what drift is measured of."""
+    """Return the name of a measure of drift in words."""
     return MEASURES.get(measure, measure)
 
 
@@ -107,7 +108,7 @@ def _conclude(leads: Mapping[str, str], reasons: Iterable[Reason]) -> Verdict:
 
 
 def _join(words: Sequence[str]) -> str:
-    """Write words as people list them: `a, b and c`."""
+    """Return words as a list in a sentence: `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
@@ -126,7 +127,7 @@ def _judge_end(run: LoggedRun) -> list[Reason]:
 def _judge_checks(checks: Sequence[Row]) -> list[Reason]:
     total, held = (sum(row[name] for row in checks) for name in ("checks", "passed"))
     failed = [row for row in checks if row["is_broken"] and row["severity"] == "error"]
-    # The row contract warns of rows that are set aside, and that of drift of drift: both are judged by their figures.
+    # Warnings about quarantined rows and about drift are judged by their figures, in functions of their own.
     warned = [
         row
         for row in checks
@@ -153,9 +154,9 @@ def _judge_refused(totals: Row) -> Reason:
     refused, again = totals["files_refused"], totals["files_rescored"]
     files = totals["files"] - again
     if not refused:
-        told = [f"{count(files, 'file')} came in"] if files or not again else ["nothing came in"]
-        told += [f"{count(again, 'file')} {'was' if again == 1 else 'were'} scored again"] if again else []
-        return Reason(GOOD, "no file was refused", f"No file was refused: {_join(told)}.")
+        parts = [f"{count(files, 'file')} came in"] if files or not again else ["nothing came in"]
+        parts += [f"{count(again, 'file')} {'was' if again == 1 else 'were'} scored again"] if again else []
+        return Reason(GOOD, "no file was refused", f"No file was refused: {_join(parts)}.")
     were, them = ("was", "it") if refused == 1 else ("were", "them")
     words = f"{refused:,} of {count(files, 'file')} {were} refused: nothing of {them} is scored."
     return Reason(CARE, f"{count(refused, 'file')} {were} refused", words)
@@ -180,7 +181,7 @@ def _judge_drift(facts: ScoringFacts) -> list[Reason]:
     if not drifted:
         return [Reason(GOOD, "nothing drifted", "Scores and texts are like the model's held-out reviews.")]
     names = _join(
-        list(dict.fromkeys(_DRIFTED.get(str(row["measure"]), str(row["measure"])) for row in drifted))
+        list(dict.fromkeys(_MEASURES_PLURAL.get(str(row["measure"]), str(row["measure"])) for row in drifted))
     )
     figures = ", ".join(
         f"{name_measure(row['measure'])}: PSI {row['psi']:.3f}, threshold {row['threshold']:.3f}"
@@ -190,7 +191,7 @@ def _judge_drift(facts: ScoringFacts) -> list[Reason]:
 
 
 def _judge_given(facts: ScoringFacts) -> list[Reason]:
-    """Hold the scores against the labels that the sources gave, where there are enough of them."""
+    """Compare the scores with the labels given by the sources, if there are enough of them."""
     labelled, agreeing = facts.given["labelled"], facts.given["share_agreeing"]
     known = [row["test_accuracy"] for row in facts.lineage if row["test_accuracy"] is not None]
     if labelled < ENOUGH_GIVEN or not known:
@@ -205,13 +206,13 @@ def _judge_given(facts: ScoringFacts) -> list[Reason]:
 
 
 def _judge_promotion(facts: ScoringFacts) -> list[Reason]:
-    """Tell of models that were made to score although the gate refused them."""
+    """Report the models that were promoted although the gate refused them."""
     if not facts.forced:
         return []
-    told = "; ".join(f"{row['model_id']} ({row['rules']})" for row in facts.forced)
+    models = "; ".join(f"{row['model_id']} ({row['rules']})" for row in facts.forced)
     return [
         Reason(
-            CARE, "the gate had refused the model", f"Promoted although it broke rules of the gate: {told}."
+            CARE, "the gate had refused the model", f"Promoted although it broke rules of the gate: {models}."
         )
     ]
 
@@ -242,8 +243,8 @@ def _judge_gate(facts: TrainingFacts) -> Reason:
 
 
 def _describe_loss(facts: TrainingFacts) -> str:
-    """Say by how much a model that was promoted on request is worse than the champion before; '' where it is not."""
-    # By itself the gate promotes what is better on the present data, where it evaluates the champion anew.
+    """Describe how a model promoted on request is worse than the champion that it replaced; '' if it is not worse."""
+    # In the mode 'auto' the gate promotes only a better model, after evaluating the champion on the present data again.
     if not facts.replaced or facts.run.parameters.get("promote") == "auto":
         return ""
     old, new = facts.replaced, facts.model
@@ -283,7 +284,7 @@ def _judge_calibration(facts: TrainingFacts) -> list[Reason]:
 
 
 def _judge_intervals(facts: TrainingFacts) -> list[Reason]:
-    """Hold the share of test titles inside their interval against what intervals are made for."""
+    """Compare the share of test titles inside their interval with the share that intervals aim at."""
     inside = (facts.metrics.get("rating") or {}).get("interval_coverage")
     if inside is None:
         return []

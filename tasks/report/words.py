@@ -1,4 +1,4 @@
-"""How a report names rules, slices and ranges of lengths."""
+"""Names for the rules, slices and length ranges in a report."""
 
 from collections.abc import Sequence
 
@@ -13,23 +13,26 @@ SLICE_WORDS = {
     "negation": "with a negation",
     "contrast": "with a contrast",
 }
-"""The slices of `models.evaluation.comparison`, as a report calls them."""
+"""The names in a report of the slices of `models.evaluation.comparison`."""
 
 
 def name_slice(name: str) -> str:
-    """Say which reviews are in a slice."""
+    """Return the description of a slice, by its name."""
     return SLICE_WORDS.get(name, name)
 
 
 def name_rule(name: str) -> str:
-    """Say in words which rule of the gate `name` is."""
+    """Return the description of a rule of the gate, by its name."""
     kind, _, which = name.partition(" ")
     if kind == "slice":
         return f"reviews: {name_slice(which)}"
     return name.replace("_", " ") if not which else f"behaviour: {which.replace('_', ' ')}"
 
 
-def write_ranges(starts: Sequence[int]) -> list[str]:
-    """Write the ranges of words that begin at `starts`, [n]: `1-49`, ..., `1,000 and more`; no text has 0 words."""
+def format_ranges(starts: Sequence[int]) -> list[str]:
+    """Return the ranges of words that begin at `starts`, [n]: `1-49`, ..., `1,000 and more`.
+
+    A range that begins at 0 is shown from 1, since no scored text has 0 words.
+    """
     ends = [f"-{after - 1:,}" for after in starts[1:]]
     return [f"{max(start, 1):,}{end}" for start, end in zip(starts, [*ends, " and more"], strict=True)]

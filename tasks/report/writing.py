@@ -1,4 +1,4 @@
-"""Reports on disk: one file a run, whole or not at all, and only the newest are kept."""
+"""Writes reports to disk, one file per run, and deletes old ones."""
 
 import re
 from pathlib import Path
@@ -23,11 +23,11 @@ WHERE name IN (SELECT unnest($names::VARCHAR[]))
 
 
 def write_report(home: Home, name: str = LATEST, output: Path | None = None, keep: int = 0) -> Path:
-    """Write the report of a run into the home, or to `output`, and return its path.
+    """Write the report of a run to the home, or to `output`, and return its path.
 
-    `name` is a run id, the beginning of one, or 'latest'. The newest `keep` reports of the home stay, 0 keeps all.
-    Raises `UsageError` where no run is meant or the folder of `output` is not there, `WarehouseError` where nothing is
-    published.
+    `name` is a run id, the beginning of one, or 'latest'. Only the newest `keep` reports of the home are kept; 0 keeps
+    all. Raises `UsageError` if no run matches or the folder of `output` is missing, `WarehouseError` if nothing has
+    been published.
     """
     if output is not None:
         require_page_place(output)
@@ -42,21 +42,21 @@ def write_report(home: Home, name: str = LATEST, output: Path | None = None, kee
 
 
 def make_page(ask: Ask, run: LoggedRun, bundles_dir: Path) -> str:
-    """Make the page of a run of either kind."""
+    """Return the report of a scoring or training run as HTML."""
     if run.flow == SCORING:
         return render_scoring(read_scoring_facts(ask, run, bundles_dir))
     return render_training(read_training_facts(ask, run, bundles_dir))
 
 
 def name_report(run_id: str) -> str:
-    """Name the file of a run's report."""
+    """Return the file name of a run's report."""
     return f"{re.sub(r'[^0-9A-Za-z_-]', '_', run_id)}.html"
 
 
 def drop_older(reports_dir: Path, keep: int) -> list[Path]:
-    """Remove the reports of runs beyond the newest `keep`, and what was left half written; give the former."""
-    found = [path for path in reports_dir.glob("*.html") if _RUN_ID.fullmatch(path.stem)]
-    older = sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)[keep:]
+    """Delete all but the newest `keep` reports of runs, and unfinished files; return the deleted reports."""
+    reports = [path for path in reports_dir.glob("*.html") if _RUN_ID.fullmatch(path.stem)]
+    older = sorted(reports, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)[keep:]
     with hold_folder(reports_dir):
         remove_leftovers(reports_dir, held=True)
         for path in older:
@@ -65,7 +65,7 @@ def drop_older(reports_dir: Path, keep: int) -> list[Path]:
 
 
 def drop_reports_of_forgotten(home: Home) -> list[Path]:
-    """Remove the reports that show a text which was forgotten since, and give them; each can be written anew."""
+    """Delete and return the reports that show the text of a forgotten row. They can be written again."""
     shown = {
         path: _SHOWN_ROW.findall(path.read_text("utf-8", "replace")) for path in home.reports.glob("*.html")
     }

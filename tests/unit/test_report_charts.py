@@ -3,7 +3,7 @@
 import re
 
 from tasks.report.charts import Caption, Chart, Series, draw_bars, draw_lines
-from tasks.report.words import write_ranges
+from tasks.report.words import format_ranges
 
 LABELS = ["a", "b <c> & d"]
 
@@ -58,13 +58,13 @@ def test_lying_bars_leave_no_label_out() -> None:
     labels = [f"{number},000 to {number},999" for number in range(9)]
     values = [Series("reviews", [1.0] * 9)]
     caption = Caption("lengths", "Lengths", "Says this.", ("words", "reviews"))
-    chart = draw_bars(caption, labels, values, str, lying=True)
+    chart = draw_bars(caption, labels, values, str, horizontal=True)
     assert set(labels) <= set(re.findall(r">([^<>]+)</text>", chart.svg))
     assert chart.columns == ("words", "reviews")
 
 
 def test_lengths_are_ranges() -> None:
-    assert write_ranges((0, 50, 1000)) == ["1-49", "50-999", "1,000 and more"]
+    assert format_ranges((0, 50, 1000)) == ["1-49", "50-999", "1,000 and more"]
 
 
 def test_every_figure_stands_in_the_table() -> None:

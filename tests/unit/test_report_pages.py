@@ -13,7 +13,7 @@ import pytest
 
 from data_contracts.storage.home import Home
 from models.evaluation.gate import Decision, GateCheck
-from tasks.report.rendering import render_scoring, render_training, write_release
+from tasks.report.rendering import format_release, render_scoring, render_training
 from tasks.report.runs import find_run
 from tasks.report.training_facts import read_training_facts
 from tasks.warehouse.model_registry import DecisionRecord, record_decision
@@ -287,13 +287,13 @@ def test_refused_files_are_not_counted_among_those_read_to_the_end(scoring_page:
 def test_the_limit_to_release_long_texts_is_that_of_the_longest_rounded_up(longest: int, limit: int) -> None:
     row = {"rule": "text_too_long", "releasable": 2, "longest": longest}
     command = f"REVIEWS_MAX_TEXT_CHARS={limit} reviews quarantine release --rule text_too_long"
-    assert write_release(row) == command
+    assert format_release(row) == command
 
 
 def test_what_can_not_be_released_has_no_command() -> None:
-    assert write_release({"rule": "text_too_long", "releasable": 0, "longest": None}) is None
-    assert write_release({"rule": "text_too_long", "releasable": 1, "longest": 10**7 + 1}) is None
-    assert write_release({"rule": "text_blank", "releasable": 1, "longest": 1}) is None
+    assert format_release({"rule": "text_too_long", "releasable": 0, "longest": None}) is None
+    assert format_release({"rule": "text_too_long", "releasable": 1, "longest": 10**7 + 1}) is None
+    assert format_release({"rule": "text_blank", "releasable": 1, "longest": 1}) is None
 
 
 def test_rules_whose_rows_were_all_released_are_left_out(tmp_path: Path) -> None:
