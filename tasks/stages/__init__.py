@@ -1,1 +1,1 @@
-"""The Prefect tasks, and what they report to Prefect: run page, events, lineage, retries."""
+"""The stages of the flows as Prefect tasks, and what they report to Prefect: run page, events, lineage and retries."""

@@ -1,4 +1,4 @@
-"""What the flows tell the world: Prefect events, for the triggers in `prefect.yaml` and anyone's automations.
+"""Emits the flows' Prefect events, for the triggers in `prefect.yaml` and for automations of users.
 
 | event | resource | payload |
 | --- | --- | --- |
@@ -18,22 +18,23 @@ from prefect.events import emit_event
 if TYPE_CHECKING:
     from data_contracts.expectations import CheckResult
 
-NAMES_TOLD = 10
+NAMES_LISTED = 10
+"""Most names in the payload of an event."""
 
 
 def emit_promoted(model_id: str, reason: str, compared_with: str | None) -> None:
-    """Tell that a model scores from now on."""
+    """Emit that a model became the champion."""
     payload = {"model_id": model_id, "reason": reason, "compared_with": compared_with}
     _emit("reviews.model.promoted", f"reviews.model.{model_id}", payload)
 
 
 def emit_committed(model_id: str | None, counts: Mapping[str, int]) -> None:
-    """Tell what a run added to the database."""
+    """Emit the counts of what a run added to the database."""
     _emit("reviews.scores.committed", "reviews.scored_reviews", {"model_id": model_id, **counts})
 
 
 def emit_contract_failed(failed: Sequence["CheckResult"]) -> None:
-    """Tell which promises of one boundary are broken."""
+    """Emit which rules of one boundary are broken; `failed` are its failed checks."""
     boundary = failed[0].boundary
     payload = {
         "boundary": boundary,
@@ -45,19 +46,19 @@ def emit_contract_failed(failed: Sequence["CheckResult"]) -> None:
 
 
 def emit_drift(measures: Sequence[str], findings: Sequence[str]) -> None:
-    """Tell that what a run scored is unlike the model's held-out reviews, and in which measures."""
-    payload = {"measures": sorted(set(measures)), "findings": list(findings[:NAMES_TOLD])}
+    """Emit that the reviews of a run differ from the model's held-out reviews, and in which measures."""
+    payload = {"measures": sorted(set(measures)), "findings": list(findings[:NAMES_LISTED])}
     _emit("reviews.drift.found", "reviews.scored_reviews", payload)
 
 
 def emit_refused(uris: Sequence[str], rules: Sequence[str]) -> None:
-    """Tell which files were refused whole, and by which rules."""
-    payload = {"files": len(uris), "uris": list(uris[:NAMES_TOLD]), "rules": sorted(set(rules))}
+    """Emit which files were refused, and by which rules."""
+    payload = {"files": len(uris), "uris": list(uris[:NAMES_LISTED]), "rules": sorted(set(rules))}
     _emit("reviews.files.refused", "reviews.inbox", payload)
 
 
 def emit_inbox_changed(files: int) -> None:
-    """Tell how many files are new or changed in the inbox, which starts a run."""
+    """Emit the number of new or changed files in the inbox. The event starts a scoring run."""
     _emit("reviews.inbox.changed", "reviews.inbox", {"files": files})
 
 

@@ -1,4 +1,4 @@
-"""The stages of `ingest-reviews` as Prefect tasks: each shows its progress and records its checks."""
+"""The stages of `ingest-reviews` as Prefect tasks. Each shows its progress and records its checks."""
 
 from prefect.assets import add_asset_metadata, materialize
 
@@ -17,17 +17,17 @@ from tasks.archive.reviews_parquet import (
     write_tables,
 )
 from tasks.stages.lineage import ARCHIVE, PARQUET
-from tasks.stages.retries import WHEN_IT_MAY_PASS
+from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import judge_checks, show_live_progress
 from tasks.support.progress import show_progress
 from tasks.warehouse.run_log import Run
 
-NEXT_STEP = "get the archive anew, or name another one with --archive; nothing was written."
+NEXT_STEP = "download the archive again, or name another one with --archive; nothing was written."
 
 
-@materialize(ARCHIVE, name="fetch-archive", **WHEN_IT_MAY_PASS)
+@materialize(ARCHIVE, name="fetch-archive", **RETRY_TRANSIENT)
 def fetch(source: str, home: Home) -> FetchedArchive:
-    """Give the archive as it lies on this machine: as named, or downloaded, resumed and checked."""
+    """Return the archive on this machine: the file `source`, or a checked download from the address `source`."""
     with show_progress("Fetching the archive", None) as report:
         fetched = fetch_archive(source, home.archive, report=report)
     add_asset_metadata(ARCHIVE, {"sha256": fetched.sha256, "bytes": fetched.path.stat().st_size})
@@ -35,11 +35,11 @@ def fetch(source: str, home: Home) -> FetchedArchive:
     return fetched
 
 
-@materialize(PARQUET, asset_deps=[ARCHIVE], name="convert-archive", **WHEN_IT_MAY_PASS)
+@materialize(PARQUET, asset_deps=[ARCHIVE], name="convert-archive", **RETRY_TRANSIENT)
 def convert(run: Run, archive: FetchedArchive, accept_unverified: bool) -> list[CheckResult]:
-    """Read the archive as a stream, check it, check the rows that it gives, and only then write them.
+    """Convert the archive to the reviews Parquet, which is written only after the archive and all rows were checked.
 
-    Gives every check that was made; a broken contract is recorded before it raises.
+    Return every check. A broken contract is recorded, then raised as a `ContractError`.
     """
     with show_live_progress("Reading the archive", archive.path.stat().st_size) as report:
         contents = read_archive(archive.path, report=report)
@@ -59,8 +59,10 @@ def convert(run: Run, archive: FetchedArchive, accept_unverified: bool) -> list[
 
 
 def describe_reviews(home: Home) -> tuple[Provenance, dict[str, int]]:
-    """Give where the reviews come from and how many there are by split."""
+    """Return the provenance of the ingested reviews and their number by split."""
     provenance = read_provenance(home.reviews)
     if provenance is None:
-        raise SourceError(f"{home.reviews}: holds no complete reviews Parquet. Run `reviews ingest` again.")
+        raise SourceError(
+            f"{home.reviews}: holds no complete reviews Parquet. Next: run `reviews ingest` again."
+        )
     return provenance, {split: count_rows(home.reviews, split) for split in SPLITS}

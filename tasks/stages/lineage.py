@@ -1,6 +1,6 @@
-"""Where scores come from: archive → reviews Parquet → bundle → `scored_reviews`, with the rows of each.
+"""The lineage of scores: archive → reviews Parquet → bundle → `scored_reviews`, with the rows of each.
 
-The same four are Prefect's assets: the task that makes one is said so by `@materialize` with its key.
+The same four are assets in Prefect: `@materialize` with the key of an asset marks the task that makes it.
 """
 
 from dataclasses import dataclass
@@ -18,17 +18,18 @@ SCORES = "duckdb://reviews/scored_reviews"
 
 @dataclass(frozen=True)
 class LineageStep:
-    """One of the four things, from the archive on."""
+    """One of the four steps from the archive to the scores."""
 
     step: str
     what: str
     rows: int
+    """0 for the archive, whose rows are not counted."""
     fingerprint: str
-    """Of the content, hex; '-' where there is none."""
+    """Hex digest of the content; '-' if there is none."""
 
 
 def trace_lineage(home: Home, model_id: str) -> list[LineageStep]:
-    """Give the four steps that led to the scores of a model."""
+    """Return the four steps that led to the scores of a model."""
     facts = read_facts(home.bundles / model_id)
     provenance, rows, fingerprints = facts["provenance"], facts["rows"], facts["fingerprints"]
     query = "SELECT count(*) FROM scored_reviews WHERE model_id = ?"

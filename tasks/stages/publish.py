@@ -1,13 +1,13 @@
-"""The stage that every flow ends with which changed what readers see, as a Prefect task."""
+"""The Prefect task that publishes a copy of the database, after a flow that changed what readers see."""
 
 from prefect import task
 
 from data_contracts.storage.home import Home
-from tasks.stages.retries import WHEN_IT_MAY_PASS
+from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.warehouse.published import publish
 
 
-@task(name="publish", **WHEN_IT_MAY_PASS)
+@task(name="publish", **RETRY_TRANSIENT)
 def publish_copy(home: Home) -> None:
-    """Swap in a copy of the database for those who read."""
+    """Replace the published copy by a new copy of the database."""
     publish(home)

@@ -1,4 +1,4 @@
-"""The last stage of a run of which readers see something, as a Prefect task: its report. It never fails a run."""
+"""The Prefect task that writes the report of a run. It is the last stage, and its failure does not fail the run."""
 
 from prefect import task
 
@@ -9,14 +9,16 @@ from tasks.warehouse.run_log import Run
 
 @task(name="write-report")
 def report_run(run: Run, keep: int) -> str | None:
-    """Write the report of a run, link it on the run's page and return its path; where that fails, only warn."""
+    """Write the report of a run, link it on the run's page and return its path; if that fails, warn and return None."""
     try:
-        # Takes a moment to load, and most runs have nothing new.
+        # Imported here since it is slow to import and most runs, which find nothing new, write no report.
         from tasks.report.writing import write_report
 
         path = write_report(run.home, run.run_id, keep=keep)
         show_report(path, run.run_id)
-    except Exception as error:  # scores and models are there, whatever becomes of the report
+    except (
+        Exception
+    ) as error:  # the scores or the model are committed and published, so the run has not failed
         warn(f"The report was not written ({escape_controls(str(error))}). Next: reviews report {run.run_id}")
         return None
     return str(path)

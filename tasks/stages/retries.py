@@ -1,7 +1,7 @@
-"""What is tried again by itself: in a scheduled run, what may pass, such as a network that fails or a busy database.
+"""The retry policy of all stages: scheduled runs retry transient errors, such as a failed network or a busy database.
 
-A broken contract, bad input or a wrong parameter is never tried again: it would fail the same way. Nor is anything
-in a run that a person started from a terminal, who is told at once; each stage has waited for its own by then.
+A broken contract, bad input or a wrong parameter is never retried, since it would fail again. Runs from a terminal
+retry nothing, so that the user sees an error at once; the stages themselves have waited for busy resources by then.
 """
 
 from typing import Any, TypedDict
@@ -12,7 +12,7 @@ from data_contracts.errors import ReviewsError
 
 
 class Retries(TypedDict):
-    """Options of a Prefect task."""
+    """The options of a Prefect task for its retries."""
 
     retries: int
     retry_delay_seconds: list[float]
@@ -20,13 +20,16 @@ class Retries(TypedDict):
     retry_condition_fn: Any
 
 
-def may_pass(task: Any, task_run: Any, state: Any) -> bool:
-    """Tell whether a failed task of a scheduled run is worth another try."""
+def is_transient(task: Any, task_run: Any, state: Any) -> bool:
+    """Return whether a failed task should be retried: it belongs to a scheduled run and its error may pass.
+
+    Prefect calls this as `retry_condition_fn`.
+    """
     error = state.result(raise_on_failure=False)
     return isinstance(error, ReviewsError) and error.can_pass and bool(runtime.deployment.id)
 
 
-WHEN_IT_MAY_PASS = Retries(
-    retries=3, retry_delay_seconds=[5, 30, 120], retry_jitter_factor=0.5, retry_condition_fn=may_pass
+RETRY_TRANSIENT = Retries(
+    retries=3, retry_delay_seconds=[5, 30, 120], retry_jitter_factor=0.5, retry_condition_fn=is_transient
 )
-"""Three more tries, each after a longer pause of seconds with up to half as much again by chance."""
+"""Retry three times, after 5, 30 and 120 seconds, each pause randomly longer by up to a half."""

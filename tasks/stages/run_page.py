@@ -1,4 +1,4 @@
-"""What a person sees on a run's page in Prefect: a name that says something, live progress, tables, reasons."""
+"""Fills a run's page in Prefect: the run's name, live progress, tables, warnings and broken contracts."""
 
 import html
 import sys
@@ -32,28 +32,32 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 UPDATE_SECONDS = 2.0
-"""Between two updates of a progress artifact; work that takes less has none."""
+"""Seconds between two updates of a progress artifact; work that takes less has no artifact."""
 ROWS_SHOWN = 200
+"""Most rows of a table artifact."""
 
 
 @contextmanager
 def show_live_progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show progress in the terminal and, where it takes a while, on the run's page; give what moves it on."""
-    with show_progress(description, total) as report_here, _show_on_page(description, total) as report_there:
+    """Show progress in the terminal and, if the work is long, on the run's page; yield a function to advance it."""
+    with (
+        show_progress(description, total) as advance_bar,
+        _show_on_page(description, total) as advance_artifact,
+    ):
 
-        def report(amount: int) -> None:
-            report_here(amount)
-            report_there(amount)
+        def advance(amount: int) -> None:
+            advance_bar(amount)
+            advance_artifact(amount)
 
-        yield report
+        yield advance
 
 
 @contextmanager
 def _show_on_page(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    artifact: Any = None  # its id, once there is one
+    artifact: Any = None  # the artifact's id, None before it is created
     done, next_update = 0, time.monotonic() + UPDATE_SECONDS
 
-    def report(amount: int) -> None:
+    def advance(amount: int) -> None:
         nonlocal artifact, done, next_update
         done += amount
         if time.monotonic() < next_update:
@@ -65,30 +69,30 @@ def _show_on_page(description: str, total: int) -> Iterator[Callable[[int], None
         else:
             update_progress_artifact(artifact, percent)
 
-    yield report
+    yield advance
     if artifact is not None:
         update_progress_artifact(artifact, 100.0)
 
 
 def end_completed(message: str, result: Result) -> Result:
-    """End the present flow run as Completed with a message; to be returned by a flow, whose caller gets `result`."""
+    """Return a Completed state with a message, for a flow to return; the caller of the flow gets `result`."""
     return cast(Result, Completed(message=message, data=result))
 
 
 def name_run(name: str) -> None:
-    """Give the present flow run a name that says what it did."""
+    """Rename the present flow run, so that its name says what it did."""
     with get_client(sync_client=True) as client:
         client.update_flow_run(UUID(runtime.flow_run.id), name=name)
 
 
 def warn(message: str) -> None:
-    """Say what people should know of, in the run's log and in the terminal."""
+    """Log a warning in the run's log and print it in the terminal."""
     get_run_logger().warning(message)
-    sys.stderr.write(f"{message}\n")  # the command keeps Prefect's log off the terminal
+    sys.stderr.write(f"{message}\n")  # the `reviews` command hides Prefect's log in the terminal
 
 
 def judge_checks(run: Run, checks: Sequence[CheckResult], next_step: str) -> None:
-    """Record what the checks found; a broken promise is shown and told, then raised as a `ContractError`."""
+    """Record the results of checks. Show and emit a broken contract, then raise it as a `ContractError`."""
     record_checks(run, checks)
     failed = [check for check in checks if not check.success and check.severity == "error"]
     if failed:
@@ -102,7 +106,7 @@ def judge_checks(run: Run, checks: Sequence[CheckResult], next_step: str) -> Non
 
 
 def describe_broken_contract(failed: Sequence[CheckResult], next_step: str) -> str:
-    """Write what is broken as Markdown: by rule what was observed and expected, sample rows; and the next step."""
+    """Return Markdown about failed checks: what each rule observed and expected, sample rows, and the next step."""
     return "\n\n".join(
         [
             f"# The contract `{failed[0].boundary}` is broken",
@@ -121,24 +125,24 @@ def _describe_broken_rule(check: CheckResult) -> str:
         "expected": check.expected,
         "rows": f"{check.unexpected_count:,}" + (f", such as {samples}" if samples else ""),
     }
-    cells = [_write_row([name, words]) for name, words in facts.items()]
-    return "\n".join([f"## {check.rule}", "", _write_row(["", ""]), _write_row(["---", "---"]), *cells])
+    rows = [_format_row([name, words]) for name, words in facts.items()]
+    return "\n".join([f"## {check.rule}", "", _format_row(["", ""]), _format_row(["---", "---"]), *rows])
 
 
 def show_table(key: str, rows: Sequence[dict[str, Any]], description: str) -> None:
-    """Keep a table on the run's page; of a long one its first rows."""
-    shown = [{name: _make_plain(value) for name, value in row.items()} for row in rows[:ROWS_SHOWN]]
+    """Show a table on the run's page, its first `ROWS_SHOWN` rows if it is longer."""
+    shown = [{name: _escape(value) for name, value in row.items()} for row in rows[:ROWS_SHOWN]]
     more = f" The first {ROWS_SHOWN} of {len(rows):,} are shown." if len(rows) > ROWS_SHOWN else ""
     create_table_artifact(shown, key=key, description=f"{description}{more}")
 
 
 def show_lineage(steps: Sequence["LineageStep"]) -> None:
-    """Show where the scores come from, step by step, with the rows of each."""
+    """Show the lineage of scores on the run's page, with the rows of each step."""
     head = ["step", "what", "rows", "fingerprint"]
     rows = [
         [step.step, step.what, f"{step.rows:,}" if step.rows else "-", step.fingerprint] for step in steps
     ]
-    lines = [_write_row(head), _write_row(["---"] * len(head)), *map(_write_row, rows)]
+    lines = [_format_row(head), _format_row(["---"] * len(head)), *map(_format_row, rows)]
     title = "archive → Parquet → bundle → `scored_reviews`"
     create_markdown_artifact(
         "\n".join([f"# {title}", "", *lines]), key="lineage", description="Where the scores come from."
@@ -146,25 +150,27 @@ def show_lineage(steps: Sequence["LineageStep"]) -> None:
 
 
 def show_report(path: Path, run_id: str) -> None:
-    """Link the run's report, and say how to write it anew."""
+    """Link the run's report on its page, with the command that writes it again."""
     create_link_artifact(
         path.as_uri(), link_text=path.name, key="report", description="The report of this run."
     )
-    text = f"The report of this run is `{_make_plain(str(path))}`.\n\nTo write it anew: `reviews report {run_id}`"
+    text = (
+        f"The report of this run is `{_escape(str(path))}`.\n\nTo write it again: `reviews report {run_id}`"
+    )
     create_markdown_artifact(
-        text, key="report-file", description="Where the report is, and how to write it anew."
+        text, key="report-file", description="Where the report is, and how to write it again."
     )
 
 
-def _make_plain(value: Any) -> Any:
-    """Spell out what would steer a terminal or turn the direction of what follows it."""
+def _escape(value: Any) -> Any:
+    """Return a value with the control characters of a text escaped, and characters that change its direction."""
     return escape_controls(value) if isinstance(value, str) else value
 
 
-def _write_row(cells: Sequence[str]) -> str:
-    """Write a row of a Markdown table; what would end a cell, or be HTML or Markdown in it, is escaped."""
-    kept = (_escape_cell(cell) for cell in cells)
-    return f"| {' | '.join(kept)} |"
+def _format_row(cells: Sequence[str]) -> str:
+    """Return a row of a Markdown table, with HTML and Markdown in its cells escaped."""
+    escaped = (_escape_cell(cell) for cell in cells)
+    return f"| {' | '.join(escaped)} |"
 
 
 def _escape_cell(cell: str) -> str:

@@ -1,4 +1,4 @@
-"""The stages of `score-reviews` as Prefect tasks. The model is loaded only where there is something to score."""
+"""The stages of `score-reviews` as Prefect tasks. The model is loaded only if there is something to score."""
 
 import functools
 import shutil
@@ -29,7 +29,7 @@ from tasks.scoring.plan import (
 from tasks.scoring.rescoring import OlderSource, find_older_sources, rescore_group
 from tasks.stages.events import emit_drift
 from tasks.stages.lineage import BUNDLE, INBOX, SCORES
-from tasks.stages.retries import WHEN_IT_MAY_PASS
+from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import judge_checks, show_live_progress, warn
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.wording import count, escape_controls
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 NEXT_STEP = "this is a fault of the model or of this program: nothing of the group was committed."
 DRIFT_NEXT_STEP = (
-    'the scores are committed and stay; look at what came in: reviews sql "from drift where drifted". Train anew if '
-    "such reviews will go on coming, or set REVIEWS_DRIFT=warn."
+    'look at the drift: reviews sql "from drift where drifted". The scores are committed and stay. If such reviews '
+    "will keep coming, train again, or set REVIEWS_DRIFT=warn."
 )
 FIVE_STARS = (
     "look like stars out of five: none is above 5, and 4 or 5 stands with praise. Next: write them as 4/5"
@@ -53,28 +53,31 @@ FIVE_STARS = (
 
 @dataclass(frozen=True)
 class ScoredGroup:
-    """A group of files that was scored into a part and waits for its commit; small enough to hand between tasks."""
+    """A group of files that was scored into a part and not committed yet."""
 
     part_dir: Path
     postponed: tuple[SkippedFile, ...]
 
 
 def announce_wait(folder: Path) -> None:
-    """Say that this run waits for another one, which scores into the same folder."""
+    """Warn that this run waits for another run, which scores into the same folder."""
     warn(f"Another run is scoring into {folder}: waiting until it has ended.")
 
 
-@task(name="find-new-files", **WHEN_IT_MAY_PASS)
+@task(name="find-new-files", **RETRY_TRANSIENT)
 def find_new_files(home: Home, request: ScoringRequest) -> PendingFiles:
-    """Find the files to score, and keep what was seen, so that a known file is not read again."""
-    found = find_pending_files(home, request, record=True)
+    """Find the files to score, and record all files seen, so that the next run need not read unchanged files."""
+    pending = find_pending_files(home, request, record=True)
     pass_fault_point("score: files seen")
-    return found
+    return pending
 
 
-@task(name="choose-model", **WHEN_IT_MAY_PASS)
+@task(name="choose-model", **RETRY_TRANSIENT)
 def choose_model(home: Home, model_id: str | None = None) -> PromotedModel:
-    """Give the champion, or the named model if it was promoted once, its bundle unaltered; no other scores."""
+    """Return the model that scores: `model_id`, by default the champion.
+
+    Raises `BundleError` if it was never promoted or its bundle was altered.
+    """
     from models.bundle.folder import require_unaltered
 
     model = require_promoted(find_scoring_model(home.warehouse, model_id), model_id)
@@ -82,15 +85,15 @@ def choose_model(home: Home, model_id: str | None = None) -> PromotedModel:
     return model
 
 
-@task(name="plan-scoring", **WHEN_IT_MAY_PASS)
+@task(name="plan-scoring", **RETRY_TRANSIENT)
 def plan_scoring(home: Home, request: ScoringRequest) -> ScoringPlan:
-    """Say what a run would do, and change nothing."""
+    """Return what a scoring run would do, without changing anything."""
     return make_plan(home, request)
 
 
-@task(name="score-files", **WHEN_IT_MAY_PASS)
+@task(name="score-files", **RETRY_TRANSIENT)
 def score_files(job: "ScoringJob", files: Sequence[SourceFile]) -> ScoredGroup:
-    """Score one group of files into a part on disk; the checks are recorded whatever they say."""
+    """Score one group of files into a part on disk, and record its checks."""
     from tasks.scoring.groups import score_group
 
     with show_live_progress(f"Scoring {_name_group(files)}", sum(file.size for file in files)) as report:
@@ -98,17 +101,17 @@ def score_files(job: "ScoringJob", files: Sequence[SourceFile]) -> ScoredGroup:
     return _keep_checked(job.run, outcome)
 
 
-@task(name="find-older-scores", **WHEN_IT_MAY_PASS)
+@task(name="find-older-scores", **RETRY_TRANSIENT)
 def find_older_scores(
     home: Home, model_id: str | None, since: datetime | None, among: Collection[str] | None
 ) -> list[OlderSource]:
-    """Find the sources that other models have scored and `model_id`, else the champion, has not."""
+    """Find the sources that other models have scored and `model_id`, by default the champion, has not."""
     return find_older_sources(home.warehouse, model_id, since, among)
 
 
-@task(name="score-again", **WHEN_IT_MAY_PASS)
+@task(name="score-again", **RETRY_TRANSIENT)
 def score_again(job: "ScoringJob", sources: Sequence[OlderSource]) -> ScoredGroup:
-    """Score the texts of sources that only other models have scored into a part, checked like any other."""
+    """Score the texts of sources that only other models have scored into a part on disk, and record its checks."""
     name = f"Scoring {_name_group(sources)} again"
     with show_live_progress(name, sum(source.size for source in sources)) as report:
         outcome = rescore_group(job, sources, report)
@@ -116,7 +119,7 @@ def score_again(job: "ScoringJob", sources: Sequence[OlderSource]) -> ScoredGrou
 
 
 def make_job(run: Run, model: PromotedModel, limits: RowLimits, text_column: str | None) -> "ScoringJob":
-    """Say what every group of a run is scored with; the model is loaded once, when the first group needs it."""
+    """Return what every group of a run is scored with. The model is loaded once, when the first group needs it."""
     from models.bundle.trust import load_blessed_scorer
     from tasks.review_files.reader import ReadOptions
     from tasks.scoring.groups import ScoringJob
@@ -127,7 +130,7 @@ def make_job(run: Run, model: PromotedModel, limits: RowLimits, text_column: str
 
 
 def _keep_checked(run: Run, outcome: "GroupOutcome") -> ScoredGroup:
-    """Record the checks of a group and, where none is broken, keep its part."""
+    """Record the checks of a group and, unless one has failed, give its part its final name."""
     from tasks.scoring.parts import keep_part
 
     judge_checks(run, outcome.checks, NEXT_STEP)
@@ -138,9 +141,9 @@ def _name_group(files: Sequence[SourceFile] | Sequence[OlderSource]) -> str:
     return Path(files[0].uri).name if len(files) == 1 else f"{len(files)} files"
 
 
-@materialize(SCORES, asset_deps=[BUNDLE, INBOX], name="commit-part", **WHEN_IT_MAY_PASS)
+@materialize(SCORES, asset_deps=[BUNDLE, INBOX], name="commit-part", **RETRY_TRANSIENT)
 def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
-    """Commit one part in one transaction; then it is no longer needed."""
+    """Commit one part in one transaction, and delete its folder."""
     summary = commit_parts(warehouse, part_dir)
     pass_fault_point("score: after commit")
     shutil.rmtree(part_dir)
@@ -148,11 +151,12 @@ def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
     return summary
 
 
-@task(name="judge-drift", **WHEN_IT_MAY_PASS)
+@task(name="judge-drift", **RETRY_TRANSIENT)
 def judge_drift(run: Run, scored_by: Collection[str], severity: str) -> list[str]:
-    """Compare what the runs `scored_by` scored with the models' held-out reviews; give what has drifted, in words.
+    """Compare the reviews that the runs `scored_by` scored with the models' held-out reviews.
 
-    The results are recorded as those of `run`. Raises `ContractError` where `severity` is 'error'.
+    Return a description of each measure that has drifted. The results are recorded for `run`. Raises `ContractError`
+    for drift if `severity` is 'error'.
     """
     from tasks.scoring.drift import describe_drifted
     from tasks.scoring.drift import judge_drift as judge
@@ -160,76 +164,77 @@ def judge_drift(run: Run, scored_by: Collection[str], severity: str) -> list[str
     results = judge(run.home.warehouse, scored_by, severity)
     drifted = describe_drifted(results)
     if drifted and severity == "warn":
-        for words in drifted:
-            get_run_logger().warning(f"Drift in {words}")
+        for description in drifted:
+            get_run_logger().warning(f"Drift in {description}")
         emit_drift([result.columns for result in results if not result.success], drifted)
     judge_checks(run, results, DRIFT_NEXT_STEP)
     return drifted
 
 
-@task(name="find-unclear-fields", **WHEN_IT_MAY_PASS)
+@task(name="find-unclear-fields", **RETRY_TRANSIENT)
 def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
-    """Say which dates, labels and ratings of the files scored by the runs `scored_by` were not understood, or wrongly.
+    """Return a description of the dates, labels and ratings that could not be read, or were perhaps read wrongly.
 
-    Files without a row are named too. What the scale of ratings was checked for is recorded as results of `run`.
+    They are those of the files scored by the runs `scored_by`, of which files without a row are described too. The
+    checks of the rating scale are recorded for `run`.
     """
     from tasks.scoring.rating_scale import judge_rating_scale
     from tasks.warehouse.run_log import list_files_without_rows, list_unclear_fields, record_checks
 
     warehouse = run.home.warehouse
-    found = [
+    unclear = [
         f"{uri}: {count(rows, FIELD_WORDS[rule][0])}, {FIELD_WORDS[rule][1]}"
         for uri, rule, rows in list_unclear_fields(warehouse, scored_by, list(FIELD_RULES))
     ]
     scales = judge_rating_scale(warehouse, scored_by)
     record_checks(run, [result for _, result in scales])
-    found += [
-        f"{file.uri}: {count(file.ratings, 'rating')}, taken for stars out of ten, {FIVE_STARS}"
+    unclear += [
+        f"{file.uri}: {count(file.ratings, 'rating')}, read as stars out of ten, {FIVE_STARS}"
         for file, result in scales
         if not result.success
     ]
-    for words in found:
-        get_run_logger().warning(f"Not understood in {words}")
+    for description in unclear:
+        get_run_logger().warning(f"Not understood in {description}")
     without_rows = [f"{uri}: it has no rows" for uri in list_files_without_rows(warehouse, scored_by)]
-    for words in without_rows:
-        get_run_logger().warning(f"Nothing to score in {words}")
-    return found + without_rows
+    for description in without_rows:
+        get_run_logger().warning(f"Nothing to score in {description}")
+    return unclear + without_rows
 
 
-@task(name="tidy-up", **WHEN_IT_MAY_PASS)
+@task(name="tidy-up", **RETRY_TRANSIENT)
 def tidy_up(home: Home, *, move: bool, quarantine_days: float) -> bool:
-    """Move scored files out of the inbox and drop the bytes of old bad rows, as far as the settings ask for it.
+    """Move scored files out of the inbox and delete the bytes of old quarantined rows, if the settings ask for it.
 
-    Tells whether the database has changed.
+    Return whether the database has changed.
     """
     if move:
-        for stays in move_scored(home):
+        for file in move_scored(home):
             warn(
-                f"{escape_controls(stays.uri)}: {stays.reason}. It stays in the inbox; the next run tries again."
+                f"{escape_controls(file.uri)}: {file.reason}. It stays in the inbox; the next run tries again."
             )
     return bool(quarantine_days and drop_old_bytes(home.warehouse, quarantine_days))
 
 
 def score_and_commit(home: Home, uris: Sequence[str], score: Callable[[], ScoredGroup]) -> GroupResult:
-    """Let a group of files be scored and commit its part; a group fails alone, so what it raises is a result too."""
+    """Score a group of files by `score` and commit its part; return an error as a result, so that others go on."""
     postponed: tuple[SkippedFile, ...] = ()
     try:
         scored = score()
         postponed = scored.postponed
         return GroupResult(tuple(uris), commit(scored.part_dir, home.warehouse), postponed)
-    except Exception as error:  # whatever it is, the other groups can do without this one
-        return _note_failure(GroupResult(tuple(uris), None, postponed, error), error)
+    except Exception as error:  # no error of one group may stop the others
+        return _warn_of_failure(GroupResult(tuple(uris), None, postponed, error), error)
 
 
 def commit_leftovers(home: Home) -> Iterator[GroupResult]:
-    """Commit the parts that an earlier run scored but did not commit, and remove those that it left unfinished.
+    """Commit the leftover parts of an earlier run, yielding the result of each; delete its unfinished parts.
 
-    A part that was damaged since, or breaks its contract, is removed too: its files are not in the ledger, so
-    they are scored again.
+    A part that is damaged or breaks its contract is deleted too. Its files are not in the ledger, so they are scored
+    again.
     """
     finish_rewriting(home.warehouse)
     if not any(home.parts.iterdir()):
-        return  # what reads parts takes a moment to load
+        return  # saves the import below, which is slow
     from tasks.scoring.parts import find_waiting, list_uris
 
     for part_dir in find_waiting(home.parts, _warn_of_dropped):
@@ -237,12 +242,12 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
         try:
             result = GroupResult(uris, _commit_or_drop(part_dir, home.warehouse))
         except Exception as error:
-            result = _note_failure(GroupResult(uris, None, error=error), error)
+            result = _warn_of_failure(GroupResult(uris, None, error=error), error)
         yield result
 
 
 def _commit_or_drop(part_dir: Path, warehouse: Path) -> CommitSummary | None:
-    """Commit a part that an earlier run left; one that breaks its contract is removed, and None given."""
+    """Commit a leftover part; if it breaks its contract, delete it and return None."""
     try:
         return commit(part_dir, warehouse)
     except ContractError as error:
@@ -251,12 +256,12 @@ def _commit_or_drop(part_dir: Path, warehouse: Path) -> CommitSummary | None:
         return None
 
 
-def _warn_of_dropped(part_dir: Path, trouble: str) -> None:
-    warn(f"{part_dir}: a part of an earlier run {trouble}; its files are scored anew.")
+def _warn_of_dropped(part_dir: Path, problem: str) -> None:
+    warn(f"{part_dir}: a part of an earlier run {problem}; its files are scored again.")
 
 
-def _note_failure(result: GroupResult, error: Exception) -> GroupResult:
-    """Warn of a group that failed, unless the whole run is to stop."""
+def _warn_of_failure(result: GroupResult, error: Exception) -> GroupResult:
+    """Warn of a failed group and return its result; raise `KeyboardInterrupt` if Ctrl-C was pressed."""
     stop_if_interrupted(error)
     warn(f"{name_files(result.uris)}: not scored, going on with the others. {error}")
     return result

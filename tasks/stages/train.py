@@ -1,4 +1,4 @@
-"""The stages of `train-model` as Prefect tasks: each shows its progress and records its checks."""
+"""The stages of `train-model` as Prefect tasks. Each shows its progress and records its checks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from models.variants import find_variant
 from tasks.archive.reviews_parquet import read_provenance
 from tasks.stages.events import emit_promoted
 from tasks.stages.lineage import BUNDLE, PARQUET
-from tasks.stages.retries import WHEN_IT_MAY_PASS
+from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import judge_checks, show_live_progress
 from tasks.support.code_version import fingerprint_code
 from tasks.support.progress import show_progress
@@ -47,16 +47,16 @@ NEXT_STEP = "look at the reviews Parquet, or run `reviews ingest` again; nothing
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What a run is asked to train."""
+    """What a run should train."""
 
     variant_name: str
     seed: int
     epochs: int | None
-    """Without it the variant's own number."""
+    """None for the variant's own number of epochs."""
 
 
 def name_training(context: Any, parameters: Mapping[str, Any]) -> str:
-    """Name a training by all that it depends on, and by its run: a run that is retried does not train twice."""
+    """Return a cache key over all that a training depends on, and its run: only a retry of the run finds the result."""
     run: Run = parameters["run"]
     request: TrainingRequest = parameters["request"]
     provenance = read_provenance(run.home.reviews)
@@ -72,7 +72,7 @@ def name_training(context: Any, parameters: Mapping[str, Any]) -> str:
     cache_key_fn=name_training,
     persist_result=True,
     result_serializer="json",
-    **WHEN_IT_MAY_PASS,
+    **RETRY_TRANSIENT,
 )
 def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     """Train one variant and write its bundle; a fresh process must then give the same scores."""
@@ -84,7 +84,7 @@ def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     epochs = variant.epochs if request.epochs is None else request.epochs
     job = TrainingJob(variant, request.seed, epochs, rows, encoded)
     with show_live_progress(f"Training {variant.name}", epochs * len(rows.train.texts)) as report:
-        load_tensorflow()  # before the clock starts
+        load_tensorflow()  # so that its import does not count as training time
         started = perf_counter()
         trained = train_on(job, report)
         seconds = perf_counter() - started
@@ -103,11 +103,11 @@ def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     return bundle
 
 
-@task(name="decide-promotion", **WHEN_IT_MAY_PASS)
+@task(name="decide-promotion", **RETRY_TRANSIENT)
 def decide(attempt: Attempt, home: Home) -> Decision:
-    """Hold the new model against the champion on the present validation rows, and promote it if it earns it.
+    """Compare the new model with the champion on the present validation rows, and promote it if the gate passes.
 
-    One whose bundle may not score is refused, whatever the mode.
+    A model whose bundle may not score is refused in every mode.
     """
     pass_fault_point("train: before promotion")
     champion = find_champion(home.warehouse)

@@ -1,1 +1,1 @@
-"""From the reviews Parquet to a bundle with its metrics, and two models beside each other."""
+"""Training: from the reviews Parquet to a bundle with its metrics, and the comparison of two models."""

@@ -1,6 +1,7 @@
-"""From the dataset of a training to a bundle: training, evaluation, the baseline, the bundle and its facts.
+"""Trains a model on a dataset, evaluates it beside the linear baseline, and writes its bundle.
 
-Plain functions over `models/`; needs TensorFlow. The test rows are only ever reported on.
+Plain functions over `models/`, without Prefect; needs TensorFlow. The test rows only give figures to report: no choice
+depends on them.
 """
 
 import json
@@ -43,12 +44,12 @@ from tasks.training.further_metrics import measure_further
 
 BASELINE_FILE = "baseline.json"
 FRESH_CHECK_ROWS = 200
-"""Validation texts that a fresh process scores beside the golden ones."""
+"""Number of validation texts that a fresh process scores, besides the golden texts."""
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What is trained, on which rows."""
+    """A variant to train, and the rows to train it on."""
 
     variant: Variant
     seed: int
@@ -60,45 +61,46 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class Measured:
-    """How good a trained model is, and what was fitted on the validation rows for those who use it."""
+    """The metrics of a trained model, and what was fitted on its validation rows."""
 
     evaluations: dict[str, Evaluation]
-    """Of validation, of test, and of the test texts that do not stand in the training split too."""
+    """'validation', 'test', and 'test_unseen_texts': the test texts that are not also training texts."""
     stars: StarMapping
     interval: RatingInterval
     rating: RatingEvaluation
-    """Of test."""
+    """On the test rows."""
     by_length: tuple[LengthClass, ...]
-    """Of test."""
+    """On the test rows."""
     reference: dict[str, ReferenceMeasure]
-    """Of the validation rows: what later scores are held against to see drift."""
+    """Distributions of the validation rows by measure; the drift of later reviews is measured against them."""
     further: dict[str, Any]
     """More metrics by name, as plain JSON values: see `further_metrics` and `models.kinds.measure_parts`."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What a bundle's facts say of how good its model is, beside which baseline, and of what it cost."""
+    """The figures of a model for its bundle: metrics, baseline and training time."""
 
     measured: Measured
     baseline: dict[str, Any]
     training_seconds: float
-    """Those of `train_on`, by the clock."""
+    """Elapsed time of `train_on`."""
 
 
 @dataclass(frozen=True)
 class TrainedBundle:
-    """A bundle on disk with the figures that it was written with."""
+    """A bundle on disk, with its facts."""
 
     model_id: str
     folder: Path
     facts: dict[str, Any]
+    """The content of `bundle.json`."""
     warnings: tuple[str, ...] = ()
-    """What the contract of the training input warned of."""
+    """The warnings of the contract on the training input."""
 
 
 def train_on(job: TrainingJob, report: Callable[[int], None] = lambda rows: None) -> TrainedModel:
-    """Train on the encoded rows; `report` gets the rows done since its last call."""
+    """Train a variant on the encoded rows; `report` is called with the number of rows done since its last call."""
     rows, encoded = job.rows, job.encoded
     train = LabelledReviews(encoded.train.pad(), rows.train.positive.astype(np.float32))
     validation = LabelledReviews(encoded.validation.pad(), rows.validation.positive.astype(np.float32))
@@ -107,7 +109,7 @@ def train_on(job: TrainingJob, report: Callable[[int], None] = lambda rows: None
 
 
 def measure_trained(job: TrainingJob, exported: ExportedModel) -> Measured:
-    """Evaluate a model; fit its ratings, and its reference for drift, on the validation rows."""
+    """Evaluate a model; fit its star ratings, and compute its reference for drift, on the validation rows."""
     rows, encoded = job.rows, job.encoded
     scorer = make_scorer("", exported, encoded.vocabulary.ids(), job.variant.sequence_length)
     validation = scorer.predict(encoded.validation)
@@ -146,16 +148,16 @@ def _list_measures(encoded: EncodedReviews) -> dict[str, NDArray[Any]]:
 
 
 def measure_baseline(reviews_dir: Path, rows: TrainingRows) -> dict[str, Any]:
-    """Give the linear baseline's figures on these rows; they are computed once and kept beside the Parquet."""
+    """Return the figures of the linear baseline on these rows; compute them once and keep them beside the Parquet."""
     path = reviews_dir / BASELINE_FILE
     train, test = rows.train, rows.test
     these_rows = {"data_fingerprint": rows.provenance.data_fingerprint, "train_reviews": len(train.texts)}
     try:
-        kept = json.loads(path.read_text("utf-8"))
-        if kept == {**kept, **these_rows}:
-            return dict(kept)
+        saved = json.loads(path.read_text("utf-8"))
+        if saved == {**saved, **these_rows}:
+            return dict(saved)
     except (OSError, ValueError, TypeError):
-        pass  # not measured yet on these rows
+        pass  # missing or damaged, so measured below
     result = fit_baseline(train.texts, train.labels(), test.texts, test.labels())
     figures = {**asdict(result), **these_rows}
     with write_whole(path) as building:
@@ -166,7 +168,7 @@ def measure_baseline(reviews_dir: Path, rows: TrainingRows) -> dict[str, Any]:
 def save_bundle(
     bundles_dir: Path, job: TrainingJob, trained: TrainedModel, exported: ExportedModel, figures: Figures
 ) -> TrainedBundle:
-    """Write the bundle whole or not at all, with all that its users will need to know of it."""
+    """Write the bundle of a trained model, with all its facts, completely or not at all."""
     rows, encoded, variant, measured = job.rows, job.encoded, job.variant, figures.measured
     data_fingerprint = rows.provenance.data_fingerprint
     model_id = name_model(variant.name, job.seed, trained.model, encoded.vocabulary, data_fingerprint)
@@ -212,7 +214,7 @@ def save_bundle(
 
 
 def score_some(job: TrainingJob, trained: TrainedModel) -> dict[str, float]:
-    """Score the golden texts and some validation texts with Keras, for a fresh process to match."""
+    """Return Keras's scores, by text, of the golden and some validation texts, which a fresh process must match."""
     word_ids, length = job.encoded.vocabulary.ids(), job.variant.sequence_length
     scorer = make_keras_scorer("", trained.model, word_ids, length)
     texts = [*GOLDEN_TEXTS, *job.rows.validation.texts[:FRESH_CHECK_ROWS]]

@@ -1,4 +1,4 @@
-"""The dataset of a training: the rows of the reviews Parquet, their split, their encoding, and the input contract."""
+"""Loads the dataset of a training from the reviews Parquet: splits, encodes and checks its rows."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,26 +29,27 @@ class LabelledTexts:
     movie_id: list[str]
 
     def labels(self) -> list[str]:
-        """Give the labels as Stanford writes them, 'pos' and 'neg'."""
+        """Return the labels in Stanford's notation, 'pos' and 'neg'."""
         return ["pos" if positive else "neg" for positive in self.positive]
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """The archive's rows for training: train without the held-out titles, validation, test; see `load_rows`."""
+    """The archive's rows, split for training: validation has the held-out titles, train the others. See `load_rows`."""
 
     train: LabelledTexts
     validation: LabelledTexts
     test: LabelledTexts
     unlabelled: list[str]
-    """Unlabelled texts, each once; none where the variant does not read them."""
+    """Unlabelled texts without duplicates; empty if the variant does not read them."""
     shared_titles: int
+    """Number of titles in both train and validation, which must be 0."""
     provenance: Provenance
 
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """The rows of one training as ids, and the words that gave the ids."""
+    """The rows of a training, encoded as word ids, and the vocabulary of the encoding."""
 
     vocabulary: Vocabulary
     train: EncodedReviews
@@ -58,19 +59,22 @@ class EncodedRows:
 
 
 def load_rows(reviews_dir: Path, *, with_unlabelled: bool = False) -> TrainingRows:
-    """Read train and test, and hold a tenth of the training titles out for validation.
+    """Load the train and test rows, and hold out a tenth of the training titles for validation.
 
-    Of rows with the same text one is kept, in train and validation together; test stays as it is. Unlabelled texts are
-    read on request, without duplicates and texts of the other splits.
+    Duplicate texts within train and validation are dropped; test is unchanged. Load unlabelled texts on request,
+    without duplicates and texts of the other splits. Raises `SourceError` if the reviews Parquet is incomplete.
     """
     provenance = read_provenance(reviews_dir)
     if provenance is None:
-        raise SourceError(f"{reviews_dir}: holds no complete reviews Parquet. Run `reviews ingest` first.")
+        raise SourceError(f"{reviews_dir}: holds no complete reviews Parquet. Next: run `reviews ingest`.")
     columns = ["label", "movie_id", "rating", "text", "text_sha256"]
     train, test = (read_split(reviews_dir, split, columns) for split in ("train", "test"))
     movie_ids = train["movie_id"].to_pylist()
     if set(test["text_sha256"].to_pylist()) <= set(train["text_sha256"].to_pylist()):
-        raise SourceError(f"{reviews_dir}: every test text is a training text, so nothing could be measured.")
+        raise SourceError(
+            f"{reviews_dir}: every test text is a training text too, so nothing could be measured. Next: ingest "
+            "another archive."
+        )
     held_out = hold_out_titles(movie_ids)
     first = mark_first_texts(train["text_sha256"].to_pylist(), held_out)
     titles = np.array(movie_ids, dtype=object)
@@ -92,14 +96,14 @@ def _label_texts(table: pa.Table) -> LabelledTexts:
 
 
 def _read_unlabelled(reviews_dir: Path, known: set[str]) -> list[str]:
-    """Read the texts without a label, each once, whose digests are not among the `known` ones."""
+    """Return the unlabelled texts, without duplicates and texts whose sha256 is in `known`."""
     table = read_split(reviews_dir, "unsup", ["text", "text_sha256"])
     texts = dict(zip(table["text_sha256"].to_pylist(), table["text"].to_pylist(), strict=True))
     return [text for digest, text in texts.items() if digest not in known]
 
 
 def encode_rows(rows: TrainingRows, variant: Variant) -> EncodedRows:
-    """Rank the words of the training rows, and of those without a label, and encode all rows with them."""
+    """Build the vocabulary from the training and unlabelled texts, and encode all rows with it."""
     vocabulary = build_vocabulary([*rows.train.texts, *rows.unlabelled], variant.vocabulary_size)
     word_ids, length = vocabulary.ids(), variant.sequence_length
     texts = (rows.train.texts, rows.validation.texts, rows.test.texts, rows.unlabelled)
@@ -107,7 +111,7 @@ def encode_rows(rows: TrainingRows, variant: Variant) -> EncodedRows:
 
 
 def check_input(rows: TrainingRows, encoded: EncodedRows) -> list[CheckResult]:
-    """Check what training is about to be given against its contract."""
+    """Check the input of a training against its contract."""
     parts = (encoded.train, encoded.validation)
     truncated = np.concatenate([part.truncated for part in parts])
     oov_rate = np.concatenate([part.oov_rate for part in parts])

@@ -1,6 +1,7 @@
-"""What a bundle's facts say of a model beside its evaluations: how sure they are, for which reviews, how it behaves.
+"""Computes more metrics for a bundle's facts: intervals, accuracy by slice, behavioural tests, other reviews.
 
-Only reported: the test reviews and the two frozen sets of `models.evaluation.behaviour` drive no choice in a training.
+They are only reported: no choice in a training depends on the test reviews or on the two fixed sets of
+`models.evaluation.behaviour`.
 """
 
 from dataclasses import asdict
@@ -30,28 +31,28 @@ def measure_further(
     encoded: EncodedReviews,
     unseen: NDArray[np.bool_],
 ) -> dict[str, Any]:
-    """Give `accuracy_interval` and `slices` of the test scores [n], `behaviour` and `elsewhere`, as plain JSON values.
+    """Return `accuracy_interval` and `slices` of the test `scores` [n], `behaviour` and `elsewhere`, as JSON values.
 
-    `unseen` marks the test texts that do not stand in the training split too.
+    `unseen` [n] marks the test texts that are not also training texts.
     """
     everything = {"test": np.ones(len(scores), bool), "test_unseen_texts": unseen}
     slices = mark_slices(test.texts, encoded.token_count, encoded.oov_rate)
-    found = evaluate_slices(scores, test.positive, test.movie_id, {**everything, **slices})
-    by_name = {each.name: each for each in found}
+    accuracies = evaluate_slices(scores, test.positive, test.movie_id, {**everything, **slices})
+    by_name = {each.name: each for each in accuracies}
     return {
         "accuracy_interval": {
             name: {"confidence": CONFIDENCE, **asdict(by_name[name].accuracy)}
             for name in everything
             if name in by_name
         },
-        "slices": [_list_slice(each) for each in found if each.name in slices],
+        "slices": [_list_slice(each) for each in accuracies if each.name in slices],
         "behaviour": measure_behaviour(scorer),
         "elsewhere": measure_elsewhere(scorer),
     }
 
 
 def measure_behaviour(scorer: Scorer) -> dict[str, Any]:
-    """Give the pass rates on the behavioural tests, by type and by capability."""
+    """Return the pass rates on the behavioural tests, by test and by capability."""
     tests = read_behaviour_tests()
     result = rate_behaviour(tests, score_texts(scorer, list_behaviour_texts(tests)).score)
     return {
@@ -61,7 +62,7 @@ def measure_behaviour(scorer: Scorer) -> dict[str, Any]:
 
 
 def measure_elsewhere(scorer: Scorer) -> dict[str, Any]:
-    """Give the shares of reviews from elsewhere that are called right: of all, by kind and by label."""
+    """Return the shares of reviews from other sources that are classified correctly: of all, by kind and by label."""
     reviews = read_elsewhere()
     result = rate_elsewhere(reviews, score_texts(scorer, [review.text for review in reviews]).score)
     return {
@@ -71,11 +72,11 @@ def measure_elsewhere(scorer: Scorer) -> dict[str, Any]:
     }
 
 
-def _list_slice(found: SliceAccuracy) -> dict[str, Any]:
-    accuracy = found.accuracy
+def _list_slice(each: SliceAccuracy) -> dict[str, Any]:
+    accuracy = each.accuracy
     return {
-        "name": found.name,
-        "reviews": found.reviews,
+        "name": each.name,
+        "reviews": each.reviews,
         "accuracy": accuracy.value,
         "lower": accuracy.lower,
         "upper": accuracy.upper,

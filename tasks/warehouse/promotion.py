@@ -54,7 +54,7 @@ def promote(home: Home, attempt: Attempt, judge: Judge) -> Decision:
     fingerprint = find_model(home.warehouse, attempt.model_id)["bundle_fingerprint"]
     try:
         checks = judge(load_blessed_scorer(folder, fingerprint), present)
-        require_unaltered(folder, fingerprint)  # once more, since the comparison takes minutes
+        require_unaltered(folder, fingerprint)  # once more, since the comparison takes a while
         mode, decision = _decide(attempt, checks)
     except BundleError as error:
         mode, decision = attempt.mode, _refuse(str(error))

@@ -473,7 +473,7 @@ def test_ratings_that_look_like_stars_out_of_five_are_named_by_file_and_recorded
     rows = ["rating,review", *(f"5,good film {number}" for number in range(24))]
     drop(scoring_home, "shop.csv", "\n".join(rows) + "\n")
     [words] = run().unclear
-    assert words.startswith("shop.csv: 24 ratings, taken for stars out of ten, look like stars out of five")
+    assert words.startswith("shop.csv: 24 ratings, read as stars out of ten, look like stars out of five")
     query = (
         "select severity, success, unexpected_count from contract_results where rule = 'ratings_out_of_ten'"
     )

@@ -11,7 +11,7 @@ from data_contracts.errors import (
     WarehouseBusyError,
     WarehouseError,
 )
-from tasks.stages.retries import WHEN_IT_MAY_PASS, may_pass
+from tasks.stages.retries import RETRY_TRANSIENT, is_transient
 
 
 def fail(error: Exception) -> "State[object]":
@@ -27,7 +27,7 @@ def scheduled(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("scheduled")
 @pytest.mark.parametrize("error", [WarehouseBusyError("held"), SourceUnreachableError("no network")])
 def test_a_busy_database_and_a_failing_network_are_tried_again(error: Exception) -> None:
-    assert may_pass(None, None, fail(error))
+    assert is_transient(None, None, fail(error))
 
 
 @pytest.mark.usefixtures("scheduled")
@@ -42,15 +42,15 @@ def test_a_busy_database_and_a_failing_network_are_tried_again(error: Exception)
     ],
 )
 def test_what_would_fail_the_same_way_is_not_tried_again(error: Exception) -> None:
-    assert not may_pass(None, None, fail(error))
+    assert not is_transient(None, None, fail(error))
 
 
 def test_a_run_from_a_terminal_is_told_at_once() -> None:
-    assert not may_pass(None, None, fail(WarehouseBusyError("held")))
+    assert not is_transient(None, None, fail(WarehouseBusyError("held")))
 
 
 def test_the_pauses_grow_and_vary() -> None:
-    pauses = WHEN_IT_MAY_PASS["retry_delay_seconds"]
+    pauses = RETRY_TRANSIENT["retry_delay_seconds"]
     assert pauses == sorted(set(pauses))
-    assert len(pauses) == WHEN_IT_MAY_PASS["retries"]
-    assert WHEN_IT_MAY_PASS["retry_jitter_factor"] > 0
+    assert len(pauses) == RETRY_TRANSIENT["retries"]
+    assert RETRY_TRANSIENT["retry_jitter_factor"] > 0
