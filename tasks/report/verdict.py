@@ -141,7 +141,9 @@ def _judge_checks(checks: Sequence[Row]) -> list[Reason]:
         names = ", ".join(f"{row['boundary']}: {row['rule']}" for row in warned)
         reasons.append(Reason(CARE, "a contract warned", f"Contracts warned ({names})."))
     if total and not failed and not warned:
-        others = "; the others warned of what is told here" if held < total else ""
+        others = (
+            "; the others warned of drift or quarantined rows, which are listed here" if held < total else ""
+        )
         reasons.append(
             Reason(
                 GOOD, "no contract is broken", f"{held:,} of {count(total, 'contract check')} held{others}."
@@ -175,7 +177,7 @@ def _judge_drift(facts: ScoringFacts) -> list[Reason]:
     if not facts.models:
         return []
     if not facts.drift:
-        words = "Drift was not measured: the model has no reference to hold this run against."
+        words = "Drift was not measured: the model has no reference to compare this run with."
         return [Reason(CARE, "drift was not measured", words)]
     drifted = [row for row in facts.drift if row["drifted"]]
     if not drifted:
@@ -221,7 +223,7 @@ def _judge_data(models: Sequence[Row]) -> list[Reason]:
     datasets = {row.get("dataset") for row in models}
     reasons = []
     if "sample" in datasets:
-        words = "The model learnt from generated reviews, not from real ones: good for a demo alone."
+        words = "The model learnt from generated reviews, not from real ones, so it is only good for a demo."
         reasons.append(Reason(CARE, "the model learnt from generated reviews", words))
     if "other" in datasets:
         words = "The model learnt from an archive of unknown content, accepted unverified."
