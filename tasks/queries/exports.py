@@ -249,8 +249,8 @@ def _write_files(
         size = sum(_name_unfinished(folder, name).stat().st_size for name in names)
     if done != total:
         raise ReviewsError(
-            f"{folder}: {done:,} of {total:,} rows could be read, so nothing was exported. Next: `reviews verify` "
-            "shows what is wrong with the database."
+            f"{folder}: {done:,} rows were read, but the database counts {total:,}, so nothing was exported. Next: "
+            "`reviews verify` shows what is wrong with the database."
         )
     after = Ledger(number, export_format, (*start.files, *names), {**start.keys, **numbers})
     return Exported(done, len(names), size, export_format), after

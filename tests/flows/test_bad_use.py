@@ -166,7 +166,7 @@ TABLE = [
         "score",
         "--model",
         "lstm-s0-000000000000",
-        says="was never promoted, or is not known",
+        says="is unknown or was never promoted",
         status=FAILED,
     ),
     parameter("no query", "sql", says="Say what to ask: a query in SQL"),

@@ -92,7 +92,7 @@ def test_a_page_is_written_beside_the_answer(home: Home, tmp_path: Path) -> None
         (["zz"], "No scored review or row is named 'zz'. Next: look it up", 2),
         (["tt1"], "named 'tt1'. Possible reviews: a, b. Next: look it up", 2),
         (["c"], "was quarantined (text_no_words)", 2),
-        (["a", "--model", "nonesuch"], "was never promoted, or is not known", 1),
+        (["a", "--model", "nonesuch"], "is unknown or was never promoted", 1),
         (["--text", "..."], "has no word", 2),
         (["a", "--html", "no/such/folder.html"], "there is no such folder. Next: make it", 2),
         ([], "Name a review, or give a text", 2),

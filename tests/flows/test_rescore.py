@@ -234,7 +234,7 @@ def test_a_model_that_was_never_promoted_never_scores(scoring_home: Home) -> Non
     unblessed = write_small_bundle(scoring_home, seed=5).name
     drop(scoring_home, "a.csv", CSV)
     for dry_run in (False, True):
-        with pytest.raises(BundleError, match=rf"'{unblessed}' was never promoted.*Next"):
+        with pytest.raises(BundleError, match=rf"'{unblessed}' is unknown or was never promoted.*Next"):
             score_stages.choose_model.fn(scoring_home, unblessed)
         with pytest.raises(BundleError, match="was never promoted"):
             score_reviews(model_id=unblessed, dry_run=dry_run)

@@ -441,7 +441,7 @@ def test_after_a_restore_rows_scored_anew_are_not_added_twice(home: Home) -> Non
     add(home, "f.csv", [{}])
     run(home)
     change(home, "UPDATE scored_reviews SET run_id = 'run-after-restore'")
-    with pytest.raises(UsageError, match="restored to before them"):
+    with pytest.raises(UsageError, match="an older backup was restored"):
         run(home, only_new=True)
     run(home)
     assert read(home) == expect(home)
@@ -486,7 +486,7 @@ def test_rows_scored_anew_after_a_restore_are_not_added_twice_though_others_of_t
         f"DELETE FROM scored_reviews WHERE row_number IN ({', '.join(map(str, forgotten))})",
         "UPDATE scored_reviews SET run_id = 'run-after-restore'",
     )
-    with pytest.raises(UsageError, match="restored to before them"):
+    with pytest.raises(UsageError, match="an older backup was restored"):
         run(home, only_new=True)
     assert read(home) == exported
 
@@ -506,7 +506,7 @@ def test_beside_rows_of_an_older_ledger_that_are_gone_the_same_rows_are_not_adde
     make_old_ledger(home)
     forget_row(home, "f.csv", 1)
     change(home, "UPDATE scored_reviews SET run_id = 'run-after-restore'")
-    with pytest.raises(UsageError, match="export all anew"):
+    with pytest.raises(UsageError, match="export everything again"):
         run(home, only_new=True)
 
 
@@ -526,7 +526,7 @@ def test_what_was_forgotten_since_stops_no_new_export(home: Home) -> None:
 def test_a_score_without_its_text_is_told_and_nothing_is_exported(home: Home) -> None:
     add(home, "f.csv", [{}, {}])
     change(home, "DELETE FROM source_reviews WHERE row_number = 1")
-    with pytest.raises(ReviewsError, match="1 rows were read, 2 are there"):
+    with pytest.raises(ReviewsError, match="1 rows were read, but the database counts 2"):
         run(home)
     assert list_files(home) == []
 
