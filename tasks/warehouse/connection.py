@@ -37,7 +37,7 @@ compress them on one core."""
 COPY_BYTES = 2**22
 """Bytes that are copied at a time."""
 SMALL_BYTES = 2**24
-"""Size above which a database is opened in a DuckDB engine of its own, since an engine keeps the memory that it took."""
+"""Size of a database above which the engine is stopped after use, since it keeps the memory that it has taken."""
 
 ConfigValue = str | bool | int | float | list[str]
 _CONFIG: dict[str, ConfigValue] = {
