@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from prefect import get_run_logger, task
 from prefect.assets import add_asset_metadata, materialize
+from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import ContractError
 from data_contracts.limits import FIELD_RULES, FIELD_WORDS, RowLimits
@@ -91,7 +92,7 @@ def plan_scoring(home: Home, request: ScoringRequest) -> ScoringPlan:
     return make_plan(home, request)
 
 
-@task(name="score-files", **RETRY_TRANSIENT)
+@task(name="score-files", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
 def score_files(job: "ScoringJob", files: Sequence[SourceFile]) -> ScoredGroup:
     """Score one group of files into a part on disk, and record its checks."""
     from tasks.scoring.groups import score_group
@@ -109,7 +110,7 @@ def find_older_scores(
     return find_older_sources(home.warehouse, model_id, since, among)
 
 
-@task(name="score-again", **RETRY_TRANSIENT)
+@task(name="score-again", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
 def score_again(job: "ScoringJob", sources: Sequence[OlderSource]) -> ScoredGroup:
     """Score the texts of sources that only other models have scored into a part on disk, and record its checks."""
     name = f"Scoring {_name_group(sources)} again"
