@@ -207,7 +207,7 @@ TABLE = [
         says="'klingon' is not an encoding",
     ),
     parameter(
-        "row to show that is not there", "quarantine", "show", "3fa94c12ab07:1", says="0 rows of this name"
+        "row to show that is not there", "quarantine", "show", "3fa94c12ab07:1", says="0 rows have this name"
     ),
     parameter("unknown thing to forget", "forget", "--yes", "r-99", says="no row has it as review"),
     parameter(
@@ -249,9 +249,9 @@ TABLE = [
     sql("attach a database", "attach '/tmp/other.duckdb'", "no files, extensions"),
     sql("install an extension", "install httpfs", "no files, extensions"),
     sql("load an extension", "load httpfs", "no files, extensions"),
-    sql("open the doors again", "set enable_external_access = true", "Settings can't be changed here"),
-    sql("unlock the settings", "set lock_configuration = false", "Settings can't be changed here"),
-    sql("take more memory", "pragma memory_limit = '1TB'", "Settings can't be changed here"),
+    sql("open the doors again", "set enable_external_access = true", "settings can't be changed here"),
+    sql("unlock the settings", "set lock_configuration = false", "settings can't be changed here"),
+    sql("take more memory", "pragma memory_limit = '1TB'", "settings can't be changed here"),
     sql("a function that is none", "select sentiment_of('good')", "does not exist"),
     sql("a number out of range", "select 1::tinyint * 1000::tinyint", "The query failed: Conversion Error"),
     sql("a text that is no date", "select 'yesterday'::date", "The query failed: Conversion Error"),
