@@ -1,6 +1,7 @@
 """Fixtures that any test may use."""
 
 import os
+import platform
 import subprocess
 from collections.abc import Iterator, Mapping
 from multiprocessing.process import BaseProcess
@@ -30,6 +31,11 @@ OF_ITS_OWN = ("archive", "browser", "process", "server", "training")
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_configure() -> None:
+    """Find out the processor, which starts a process the first time: Keras asks for it when it is imported."""
+    platform.processor()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests on the real archive, and put all in the order in which they are started."""
     for item in items:
