@@ -4,6 +4,7 @@ Bad files, rows and archives have tables of their own: tests/unit/test_bad_input
 """
 
 import json
+import math
 import re
 import shutil
 import threading
@@ -283,6 +284,11 @@ TABLE = [
         "other golden scores",
         change_facts(lambda facts: facts.update(golden=[{"text": "good", "score": 0.123}]), bless=True),
         "its golden texts score differently on this machine",
+    ),
+    bundle(
+        "golden scores that are no numbers",
+        change_facts(lambda facts: facts.update(golden=[{"text": "good", "score": math.nan}]), bless=True),
+        "its golden texts score differently on this machine (by nan",
     ),
     bundle(
         "no golden scores",

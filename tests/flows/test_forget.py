@@ -79,6 +79,12 @@ def test_a_name_that_nothing_has_is_wrong_usage(home: Home) -> None:
         do_forget(home, "r99")
 
 
+def test_fewer_than_twelve_digits_of_a_sha_name_no_file(home: Home) -> None:
+    [(sha,)] = ask(home.warehouse, "select source_sha256 from scored_files")
+    with pytest.raises(UsageError, match="no row has it"):
+        do_forget(home, sha[:11])
+
+
 def test_a_name_of_two_kinds_has_to_be_told_apart(home: Home) -> None:
     drop(home, "b.csv", "review_id,movie_id,text\ntt2,tt5,good film\n")
     run()

@@ -15,6 +15,7 @@ from data_contracts.storage.home import Home
 from flows.command.actions import compare, promote
 from flows.command.cli import main
 from flows.command.messages import describe_models
+from models.evaluation.comparison import Contest
 from tasks.training.dataset import LabelledTexts
 from tasks.warehouse.model_registry import find_champion, list_models
 from tests.support.contests import hold_better, hold_worse
@@ -223,6 +224,19 @@ def test_force_takes_the_place_of_a_champion_that_is_altered(
 def test_an_altered_model_is_not_promoted_by_force(home: Home, champion: str, challenger: str) -> None:
     (home.bundles / challenger / "vocabulary.json").write_text("[]")
     refused = reviews("promote", challenger, "--force")
+    assert refused.exit_code == 1
+    assert "was altered" in refused.stderr
+
+
+def test_a_model_that_is_altered_while_it_is_compared_is_not_promoted(
+    home: Home, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def alter(*_: object) -> Contest:
+        (home.bundles / challenger / "vocabulary.json").write_text("[]")
+        return BETTER
+
+    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", alter)
+    refused = reviews("promote", challenger)
     assert refused.exit_code == 1
     assert "was altered" in refused.stderr
 

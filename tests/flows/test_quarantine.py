@@ -146,6 +146,14 @@ def test_rows_are_chosen_by_rule_file_and_name(long_row: Home) -> None:
     assert "Released 1 row" in release_all(long_row, Choice(rows=(parse_row_name(f"{sha[:12]}:2"),)))
 
 
+def test_of_a_file_only_the_row_that_is_named_is_released(scoring_home: Home) -> None:
+    drop(scoring_home, "a.jsonl", '{"text": "good F\xfcller"}\n{"text": "bad F\xfcller"}\n'.encode("latin-1"))
+    run()
+    [(sha,)] = ask(scoring_home.warehouse, "select distinct source_sha256 from quarantined_rows")
+    assert "Released 1 row" in release_all(scoring_home, Choice(rows=((sha[:12], 2),)), "latin-1")
+    assert ask(scoring_home.published, "select row_number from source_reviews") == [(2,)]
+
+
 @pytest.mark.parametrize(
     "name", ["3fa94c12ab07", "abc:1", "3fa94c12ab07:x", "zzzzzzzz:1", ":1", "3fa94c12ab07:-1"]
 )

@@ -75,14 +75,26 @@ def test_a_refused_file_stops_no_other_and_is_reported_once(scoring_home: Home) 
     assert ledger == [("refused", "compression_broken")]
 
 
+def drop_broken_end(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drop a file that is found broken at its end only, when its first rows are scored."""
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 1000)
+    drop(home, "broken.csv", "text\n" + "good film\n" * 9_000 + '"a quote that stays open\n')
+
+
 def test_nothing_of_a_file_is_kept_that_breaks_after_its_first_rows_were_scored(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "CHUNK_ROWS", 1000)
-    lines = "".join(json.dumps({"text": f"good film {number}"}) + "\n" for number in range(9_000))
-    drop(scoring_home, "broken.jsonl.gz", gzip.compress(lines.encode())[:-9])
-    assert run().refused
+    drop_broken_end(scoring_home, monkeypatch)
+    assert "csv_broken" in run().refused[0]
     assert (count(scoring_home, "scored_reviews"), count(scoring_home, "source_reviews")) == (0, 0)
+
+
+def test_a_file_that_breaks_after_its_first_rows_were_scored_stops_no_other(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_broken_end(scoring_home, monkeypatch)
+    drop(scoring_home, "a.csv", CSV)
+    assert run().rows_scored == 2
 
 
 def test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do(scoring_home: Home) -> None:

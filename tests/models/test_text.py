@@ -54,6 +54,10 @@ def test_a_vocabulary_of_n_ids_holds_n_minus_1_words() -> None:
     assert build_vocabulary(["a a a b b c"], size=3).words == ("a", "b")
 
 
+def test_words_of_one_frequency_are_ranked_in_alphabetical_order() -> None:
+    assert build_vocabulary(["b c a c", "a b d d d"]).words == ("d", "a", "b", "c")
+
+
 def test_short_reviews_are_padded_in_front_and_unknown_words_are_0() -> None:
     encoded = encode_reviews(["b what a"], {"a": 1, "b": 2}, length=5)
     assert encoded.pad().tolist() == [[0, 0, 2, 0, 1]]

@@ -91,6 +91,17 @@ def test_a_refused_file_that_is_scored_later_loses_its_refusal(
     assert ask(warehouse, "SELECT model_id, status, rule FROM scored_files") == [(model_id, "scored", None)]
 
 
+def test_a_refused_file_that_is_scored_later_has_the_time_of_its_scoring(
+    warehouse: Path, tmp_path: Path
+) -> None:
+    times = []
+    for number, file in enumerate((PartFile("f.csv", status="refused"), PartFile("f.csv", [{}]))):
+        commit_parts(warehouse, write_part(tmp_path / f"part-{number}", [file]))
+        times += ask(warehouse, "SELECT committed_at FROM scored_files")
+    refused_at, scored_at = times
+    assert scored_at > refused_at
+
+
 def test_a_file_that_is_refused_again_has_its_last_refusal(warehouse: Path, tmp_path: Path) -> None:
     for number in (1, 2):
         refused = PartFile("f.csv", status="refused", ledger={"detail": f"line {number}"})

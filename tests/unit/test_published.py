@@ -82,6 +82,14 @@ def test_the_copy_changes_only_by_publishing(warehouse: Path, published: Path, t
     assert [path.name for path in published.parent.iterdir()] == ["reviews.duckdb"]
 
 
+def test_a_copy_has_what_a_killed_command_left_in_the_log(warehouse: Path, published: Path) -> None:
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        connection.execute("DELETE FROM source_reviews WHERE review_id = 'r1'")
+    publish(Home(warehouse.parent))
+    assert count_sources(published) == "1"
+
+
 @pytest.mark.process
 def test_a_reader_of_the_old_copy_goes_on_while_a_new_one_is_published(
     warehouse: Path, published: Path, tmp_path: Path
@@ -174,6 +182,13 @@ def test_a_promotion_a_release_and_a_file_tried_again_need_publishing(
     assert needs_publishing(Home(warehouse.parent))
 
 
+def test_a_copy_that_holds_what_was_forgotten_needs_publishing(warehouse: Path, published: Path) -> None:
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("INSERT INTO forgotten_rows VALUES ('f', 1, false, 'asked for', 'ann', now())")
+        connection.execute("DELETE FROM source_reviews WHERE row_number = 1")
+    assert needs_publishing(Home(warehouse.parent))
+
+
 def test_a_copy_with_older_views_needs_publishing(warehouse: Path, published: Path) -> None:
     with duckdb.connect(str(published)) as connection:
         connection.execute("UPDATE schema_migrations SET views_sha256 = 'of an older version'")
@@ -202,6 +217,17 @@ def test_what_lies_around_of_an_older_copy_does_no_harm(warehouse: Path, publish
     published.with_name(".reviews.duckdb.999999999.tmp").write_bytes(b"half a copy")
     published.with_name("reviews.duckdb.wal").write_bytes(b"written into the old copy by someone")
     publish(Home(warehouse.parent))
+    assert count_sources(published) == "2"
+
+
+def test_the_log_of_an_older_copy_is_not_taken_for_that_of_the_new_one(
+    warehouse: Path, published: Path
+) -> None:
+    with duckdb.connect(str(published)) as connection:
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        connection.execute("DELETE FROM source_reviews")
+    publish(Home(warehouse.parent))
+    assert [path.name for path in published.parent.iterdir()] == ["reviews.duckdb"]
     assert count_sources(published) == "2"
 
 
