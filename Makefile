@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
 MINUTES ?= 60
-.PHONY: help setup demo test test-fast audit docs faults explore fuzz check format lock bench models clean
+.PHONY: help setup demo test test-fast audit docs faults mutations explore fuzz check format lock bench models clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ docs: $(STAMP) ## Write what the pages repeat of the code, and the answers of a 
 
 faults: $(STAMP) ## Kill commands at every fault point and at 50 random moments, into docs/reliability.md (half an hour)
 	$(BIN)/python -m tests.faults --document
+
+mutations: $(STAMP) ## Put small faults into a copy and see which tests catch them, into docs/mutations.md (half an hour)
+	$(BIN)/python -m tests.mutations --document
 
 explore: $(STAMP) ## Use, kill, damage and mend a home in any order for an hour, every promise checked (make explore MINUTES=10)
 	$(BIN)/python -m tests.explore $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))

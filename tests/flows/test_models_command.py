@@ -233,7 +233,7 @@ def test_a_model_that_is_altered_while_it_is_compared_is_not_promoted(
 ) -> None:
     def alter(*_: object) -> Contest:
         (home.bundles / challenger / "vocabulary.json").write_text("[]")
-        return BETTER
+        return hold_better()
 
     monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", alter)
     refused = reviews("promote", challenger)

@@ -1,0 +1,137 @@
+"""Puts faults into a copy of the checkout, one at a time, and tells which tests catch them.
+
+`python -m tests.mutations [--area AREA]`. Exit status 1 if a fault is missed. With --document the table goes into
+docs/mutations.md.
+"""
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from docs.markdown import NOTHING, format_table
+from docs.pages import DOCS, Part, write_part
+from tests.mutations.copies import NOTHING_FAILED, Copy, open_copy
+from tests.mutations.faults import AREAS, COMMIT, FAULTS, Fault
+from tests.mutations.flat import translate
+
+ROOT = Path(__file__).parents[2]
+PART = Part(DOCS / "mutations.md", "make mutations", "mutations")
+BEFORE = Path(__file__).with_name("before.json")
+"""By fault, the test that caught it before the packages; see `tests.mutations.flat`."""
+MISSED = "missed"
+FOLDERS = ("tests/unit", "tests/contracts", "tests/models", "tests/flows")
+
+
+def main() -> int:
+    """Try the faults and print what came out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--checkout", type=Path, default=ROOT, help="another one, with a .venv of its own")
+    parser.add_argument("--area", help="faults of one area alone")
+    parser.add_argument("--record", type=Path, help="keep results in this file, and go on from those in it")
+    parser.add_argument("--document", action="store_true", help="write the table into docs/mutations.md")
+    arguments = parser.parse_args()
+    faults = [fault for fault in FAULTS if arguments.area in (None, fault.area)]
+    caught = try_all(arguments.checkout.resolve(), faults, arguments.record)
+    table = describe(faults, json.loads(BEFORE.read_text("utf-8")), caught)
+    print(table)
+    if arguments.document:
+        write_part(PART, table)
+    return 1 if MISSED in caught.values() else 0
+
+
+def try_all(checkout: Path, faults: Sequence[Fault], record: Path | None) -> dict[str, str]:
+    """Try faults in a copy of the checkout; give by name the test that caught each, or 'missed'."""
+    caught: dict[str, str] = json.loads(record.read_text("utf-8")) if record and record.exists() else {}
+    with tempfile.TemporaryDirectory(prefix="mutations-") as name, open_copy(checkout, Path(name)) as copy:
+        for fault, wider in [(each, wider) for wider in (False, True) for each in faults]:
+            if caught.get(fault.name, MISSED) == MISSED:
+                caught[fault.name] = try_fault(copy, fault, wider=wider)
+                print(f"{fault.name}: {caught[fault.name]}", file=sys.stderr, flush=True)
+            if record:
+                record.write_text(json.dumps(caught, indent=1) + "\n", "utf-8")
+        require_sound(copy, {caught[fault.name] for fault in faults} - {MISSED})
+    return caught
+
+
+def try_fault(copy: Copy, fault: Fault, *, wider: bool) -> str:
+    """Give the test that catches a fault, of those that should or else of all that touch its module."""
+    if not (copy.folder / COMMIT).exists():
+        fault = translate(fault)
+    with copy.change(fault.file, fault.old, fault.new):
+        tests = list_wider(copy.folder, fault) if wider else list_own(copy.folder, fault)
+        ended = copy.run(tests) if tests else None
+    return MISSED if ended is None or ended.status in NOTHING_FAILED else ended.failed or "too slow"
+
+
+def list_own(folder: Path, fault: Fault) -> list[str]:
+    """Give what should catch a fault, as far as a checkout has it."""
+    named = [(test, *test.split("::")) for test in fault.tests]
+    return [
+        test
+        for test, file, *names in named
+        if (folder / file).is_file() and all(name in (folder / file).read_text("utf-8") for name in names)
+    ]
+
+
+def list_wider(folder: Path, fault: Fault) -> list[str]:
+    """Give the test files that name a module, and those of the flows and commands that its area is at work in."""
+    package, _, module = fault.file.removesuffix(".py").replace("/", ".").rpartition(".")
+    naming = re.compile(rf"{re.escape(package)}(\.{module}\b| import .*\b{module}\b)")
+    paths = [path for each in FOLDERS for path in sorted((folder / each).glob("test_*.py"))]
+    names = [path.relative_to(folder).as_posix() for path in paths if naming.search(path.read_text("utf-8"))]
+    return [name for name in dict.fromkeys((*names, *AREAS[fault.area])) if name not in fault.tests]
+
+
+def require_sound(copy: Copy, tests: Iterable[str]) -> None:
+    """Raise `RuntimeError` where a test that caught a fault fails without one."""
+    ended = copy.run(sorted(test for test in tests if "::" in test))
+    if ended.status != 0:
+        raise RuntimeError(f"{ended.failed} fails without a fault")
+
+
+def describe(faults: Sequence[Fault], before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Lay out the totals by area, then a row a fault."""
+    areas = {fault.area: [each for each in faults if each.area == fault.area] for fault in faults}
+    totals = [
+        (area, str(len(chosen)), *(str(count_caught(chosen, each)) for each in (before, now)))
+        for area, chosen in {**areas, "all": faults}.items()
+    ]
+    rows = [
+        (
+            fault.area,
+            fault.name,
+            tell(before.get(fault.name)),
+            tell(now[fault.name]),
+            show_test(now[fault.name]),
+        )
+        for fault in faults
+    ]
+    return "\n\n".join(
+        [
+            format_table(("area", "faults", "caught before the packages", "caught now"), totals),
+            format_table(("area", "fault", "before the packages", "now", "by"), rows, words=5),
+        ]
+    )
+
+
+def count_caught(faults: Iterable[Fault], caught: Mapping[str, str]) -> int:
+    """Count the faults that some test caught."""
+    return sum(caught.get(fault.name, MISSED) != MISSED for fault in faults)
+
+
+def tell(caught: str | None) -> str:
+    """Tell what became of a fault."""
+    return NOTHING if caught is None else MISSED if caught == MISSED else "caught"
+
+
+def show_test(caught: str) -> str:
+    """Write the test that caught a fault, without the values that it was given."""
+    return NOTHING if caught == MISSED else f"`{caught.removeprefix('tests/').partition('[')[0]}`"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,635 @@
+"""The faults: small changes of the core, each of which some test should catch."""
+
+from dataclasses import dataclass
+
+COMMIT = "tasks/warehouse/commit.py"
+ACCOUNTING = "tasks/warehouse/accounting.py"
+LEDGER = "tasks/warehouse/ledger.py"
+PLAN = "tasks/scoring/plan.py"
+GATE = "models/evaluation/gate.py"
+PROMOTION = "tasks/warehouse/promotion.py"
+REGISTRY = "tasks/warehouse/model_registry.py"
+TRUST = "models/bundle/trust.py"
+QUARANTINE = "tasks/maintenance/quarantine.py"
+ROWS = "tasks/scoring/rows.py"
+FORGETTING = "tasks/maintenance/forgetting.py"
+EXPORTS = "tasks/queries/exports.py"
+EXPORT_LEDGER = "tasks/queries/export_ledger.py"
+TOKENIZER = "models/tokenizer.py"
+BUILDER = "models/graphs/builder.py"
+BATCHES = "models/graphs/batches.py"
+LSTM_ENGINE = "models/lstm/engine.py"
+WIDE_ENGINE = "models/wide_lstm/engine.py"
+NGRAMS = "models/wide_lstm/ngrams.py"
+WINDOWS = "models/wide_lstm/windows.py"
+PUBLISHED = "tasks/warehouse/published.py"
+CONNECTION = "tasks/warehouse/connection.py"
+PARTS = "tasks/scoring/parts.py"
+CHUNKS = "tasks/scoring/chunks.py"
+DURABLE = "data_contracts/storage/durable.py"
+TALLY = "tasks/scoring/tally.py"
+GROUPS = "tasks/scoring/groups.py"
+LIMITS = "data_contracts/limits.py"
+BAD_ROWS = "tasks/scoring/bad_rows.py"
+
+TEST_COMMIT = "tests/unit/test_commit.py"
+TEST_LEDGER = "tests/unit/test_ledger.py"
+TEST_GATE = "tests/models/test_gate.py"
+TEST_REGISTRY = "tests/unit/test_model_registry.py"
+TEST_MODELS_COMMAND = "tests/flows/test_models_command.py"
+TEST_EXPORTS = "tests/unit/test_exports.py"
+TEST_TEXT = "tests/models/test_text.py"
+TEST_ENGINE = "tests/models/test_engine.py"
+TEST_WINDOW_ENGINE = "tests/models/test_window_engine.py"
+TEST_NGRAMS = "tests/models/test_ngrams.py"
+TEST_PUBLISHED = "tests/unit/test_published.py"
+TEST_DURABLE = "tests/unit/test_durable.py"
+TEST_BAD_ROWS = "tests/unit/test_bad_rows.py"
+
+
+AREAS = {
+    "commit": ("tests/flows/test_score_reviews.py", "tests/flows/test_rescore.py"),
+    "ledger": ("tests/flows/test_score_reviews.py", "tests/flows/test_what_is_read.py"),
+    "gate and promotion": ("tests/flows/test_models_command.py",),
+    "quarantine and release": ("tests/flows/test_quarantine.py",),
+    "forgetting": ("tests/flows/test_forget.py",),
+    "exports": ("tests/flows/test_export.py",),
+    "tokenizer": ("tests/models/test_scorer.py",),
+    "engines and graphs": ("tests/models/test_scorer.py", "tests/models/test_bundle.py"),
+    "published copy": ("tests/flows/test_forget.py", "tests/flows/test_verify.py"),
+    "parts": ("tests/flows/test_score_reviews.py", "tests/flows/test_rescore.py"),
+    "tally": ("tests/flows/test_score_reviews.py", "tests/flows/test_quarantine.py"),
+}
+"""The parts of the core, each with the flows and commands in whose tests it is at work."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One change of one file; `old` occurs there once."""
+
+    name: str
+    """What goes wrong, in words."""
+    area: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    """What should catch it, the cheapest first: test files, or single tests of slow ones."""
+
+
+FAULTS = (
+    Fault(
+        "a file that was refused is never scored",
+        "commit",
+        COMMIT,
+        "AND known.model_id = part.model_id\n    AND known.status = 'scored'\n",
+        "AND known.model_id = part.model_id\n",
+        (TEST_COMMIT,),
+    ),
+    Fault(
+        "a second model's commit inserts the texts again",
+        "commit",
+        COMMIT,
+        "AND source_sha256 NOT IN (SELECT source_sha256 FROM scored_files WHERE status = 'scored')\n",
+        "",
+        (TEST_COMMIT,),
+    ),
+    Fault(
+        "a commit does not check that every row is accounted for",
+        "commit",
+        COMMIT,
+        '    require_accounted(connection, "accepted", part_dir, NEXT_STEP)\n',
+        "",
+        (TEST_COMMIT,),
+    ),
+    Fault(
+        "released rows count as quarantined too",
+        "commit",
+        ACCOUNTING,
+        "FROM quarantined_rows WHERE released_at IS NULL\nUNION",
+        "FROM quarantined_rows\nUNION",
+        (TEST_COMMIT,),
+    ),
+    Fault(
+        "a commit brings back what was forgotten",
+        "commit",
+        COMMIT,
+        '"ANTI JOIN forgotten_rows USING (source_sha256, row_number)"',
+        '""',
+        (
+            "tests/flows/test_forget.py::test_what_was_forgotten_is_left_out_when_its_file_is_scored_anew_after_a_restore",
+        ),
+    ),
+    Fault(
+        "scores of refused files are inserted",
+        "commit",
+        COMMIT,
+        "\"(SELECT * FROM accepted WHERE status = 'scored') AS files\"",
+        '"accepted AS files"',
+        (TEST_COMMIT,),
+    ),
+    Fault(
+        "a file that is scored after a refusal keeps the refusal's time of commit",
+        "ledger",
+        COMMIT,
+        'for name in (*names, "committed_at") if name not in keys',
+        "for name in names if name not in keys",
+        (TEST_COMMIT,),
+    ),
+    Fault(
+        "a changed file of the same size is taken for the old one",
+        "ledger",
+        LEDGER,
+        "seen.size = found.size AND seen.mtime_ns = found.mtime_ns",
+        "seen.size = found.size",
+        (TEST_LEDGER,),
+    ),
+    Fault(
+        "a refusal outweighs a model that scored the content",
+        "ledger",
+        LEDGER,
+        "SELECT source_sha256, max(status) FROM scored_files",
+        "SELECT source_sha256, min(status) FROM scored_files",
+        (TEST_LEDGER,),
+    ),
+    Fault(
+        "a sighting is renewed within the hour and never after it",
+        "ledger",
+        LEDGER,
+        "last_seen < now()",
+        "last_seen > now()",
+        (TEST_LEDGER,),
+    ),
+    Fault(
+        "the new content of a known name is not kept",
+        "ledger",
+        LEDGER,
+        "mtime_ns = excluded.mtime_ns, source_sha256 = excluded.source_sha256,",
+        "mtime_ns = excluded.mtime_ns,",
+        (TEST_LEDGER,),
+    ),
+    Fault(
+        "refused files are tried again unless they are named",
+        "ledger",
+        PLAN,
+        'done = {"scored"} if retry_refused else',
+        'done = {"scored"} if not retry_refused else',
+        (TEST_LEDGER,),
+    ),
+    Fault(
+        "a better log loss by chance is enough for the gate",
+        "gate and promotion",
+        GATE,
+        "gain.value > SMALLEST_GAIN and gain.lower > 0",
+        "gain.value > SMALLEST_GAIN or gain.lower > 0",
+        (TEST_GATE,),
+    ),
+    Fault(
+        "a challenger of the same accuracy is refused",
+        "gate and promotion",
+        GATE,
+        'GateCheck("accuracy", mine >= other,',
+        'GateCheck("accuracy", mine > other,',
+        (TEST_GATE,),
+    ),
+    Fault(
+        "a loss on a slice that chance explains is refused",
+        "gate and promotion",
+        GATE,
+        "and each.gain.upper < 0",
+        "and each.gain.lower < 0",
+        (TEST_GATE,),
+    ),
+    Fault(
+        "a lower pass rate is refused though other types of tests outweigh it",
+        "gate and promotion",
+        GATE,
+        "not lower or outweighed",
+        "not lower",
+        (TEST_GATE,),
+    ),
+    Fault(
+        "a bundle altered during the comparison is promoted",
+        "gate and promotion",
+        PROMOTION,
+        "        require_unaltered(folder, fingerprint)",
+        "        pass",
+        (
+            "tests/flows/test_models_command.py::test_a_model_that_is_altered_while_it_is_compared_is_not_promoted",
+        ),
+    ),
+    Fault(
+        "a rollback does not check the bundle",
+        "gate and promotion",
+        PROMOTION,
+        "    load_blessed_scorer(home.bundles / target.model_id, target.bundle_fingerprint)\n",
+        "",
+        ("tests/flows/test_models_command.py::test_a_rollback_to_an_altered_model_changes_nothing",),
+    ),
+    Fault(
+        "a model compared with a former champion is promoted",
+        "gate and promotion",
+        REGISTRY,
+        "if decision.promote and present != compared_with:",
+        "if decision.promote and present != compared_with and present is None:",
+        (TEST_REGISTRY,),
+    ),
+    Fault(
+        "a released row can be released again",
+        "quarantine and release",
+        QUARANTINE,
+        '_PICK = """\nreleased_at IS NULL\nAND (',
+        '_PICK = """\n(',
+        ("tests/flows/test_quarantine.py::test_a_row_is_released_once",),
+    ),
+    Fault(
+        "naming one row releases all of its file",
+        "quarantine and release",
+        QUARANTINE,
+        "WHERE starts_with(source_sha256, prefix) AND row_number = number",
+        "WHERE starts_with(source_sha256, prefix)",
+        ("tests/flows/test_quarantine.py::test_of_a_file_only_the_row_that_is_named_is_released",),
+    ),
+    Fault(
+        "a text that was not kept whole is released",
+        "quarantine and release",
+        QUARANTINE,
+        'if row["raw"] is None or not row["raw_is_text"]:',
+        'if row["raw"] is None:',
+        (
+            "tests/flows/test_quarantine.py::test_a_row_whose_text_was_not_kept_whole_is_sent_back_to_its_file",
+        ),
+    ),
+    Fault(
+        "a released row is scored by one model alone",
+        "quarantine and release",
+        QUARANTINE,
+        "models.get(source, []):",
+        "models.get(source, [])[:1]:",
+        (
+            "tests/flows/test_quarantine.py::test_a_released_row_is_scored_by_every_model_that_scored_its_file",
+        ),
+    ),
+    Fault(
+        "of the released rows those without a known word are scored, not the others",
+        "quarantine and release",
+        QUARANTINE,
+        "        if not unknown\n",
+        "        if unknown\n",
+        ("tests/flows/test_quarantine.py::test_a_text_without_a_known_word_stays_set_aside_at_a_release",),
+    ),
+    Fault(
+        "a row that was quarantined for its encoding can't be released",
+        "quarantine and release",
+        ROWS,
+        'pc.equal(rows["rule"], "text_encoding")',
+        'pc.equal(rows["rule"], "text_blank")',
+        (
+            "tests/flows/test_quarantine.py::test_undecodable_texts_are_released_in_the_encoding_that_is_named",
+        ),
+    ),
+    Fault(
+        "quarantined rows are not forgotten",
+        "forgetting",
+        FORGETTING,
+        '("source_reviews", "scored_reviews", "quarantined_rows")',
+        '("source_reviews", "scored_reviews")',
+        ("tests/flows/test_forget.py::test_one_row_is_forgotten_by_its_name",),
+    ),
+    Fault(
+        "the bytes of what was forgotten stay in the database",
+        "forgetting",
+        FORGETTING,
+        "    rewrite_warehouse(warehouse)\n    return forgotten",
+        "    return forgotten",
+        ("tests/flows/test_forget.py::test_no_byte_of_it_is_left_in_the_databases",),
+    ),
+    Fault(
+        "forgetting a row deletes all of its file",
+        "forgetting",
+        FORGETTING,
+        '"AND rows.row_number = keys.row_number"',
+        '""',
+        ("tests/flows/test_forget.py::test_rows_leave_every_table_and_the_copy",),
+    ),
+    Fault(
+        "a few digits name a file to be forgotten",
+        "forgetting",
+        FORGETTING,
+        '"length($name) >= 12 AND starts_with(source_sha256, $name)"',
+        '"starts_with(source_sha256, $name)"',
+        ("tests/flows/test_forget.py::test_fewer_than_twelve_digits_of_a_sha_name_no_file",),
+    ),
+    Fault(
+        "a killed forgetting is not finished by the next command",
+        "forgetting",
+        FORGETTING,
+        "    name_rewrite_mark(warehouse).touch()\n",
+        "",
+        (
+            "tests/flows/test_forget.py::test_a_command_that_is_killed_before_the_file_is_written_anew_is_finished_by_the_next_run",
+        ),
+    ),
+    Fault(
+        "a restore brings back what was forgotten since",
+        "forgetting",
+        FORGETTING,
+        '        _delete(connection, "traces")\n',
+        "",
+        ("tests/flows/test_forget.py::test_what_was_forgotten_stays_so_after_a_restore",),
+    ),
+    Fault(
+        "the first day that is asked for is not exported",
+        "exports",
+        EXPORTS,
+        "key not in start.keys and key[0] >= first_day",
+        "key not in start.keys and key[0] > first_day",
+        (TEST_EXPORTS,),
+    ),
+    Fault(
+        "the scores of every model are exported for each model",
+        "exports",
+        EXPORTS,
+        "AND wanted.model_id = scored.model_id AND wanted.run_id",
+        "AND wanted.run_id",
+        (TEST_EXPORTS,),
+    ),
+    Fault(
+        "an addition forgets what was exported before",
+        "exports",
+        EXPORTS,
+        "{**start.keys, **numbers}",
+        "numbers",
+        (TEST_EXPORTS,),
+    ),
+    Fault(
+        "an addition writes over the files before it",
+        "exports",
+        EXPORTS,
+        "start.number + 1, start.export_format",
+        "start.number, start.export_format",
+        (TEST_EXPORTS,),
+    ),
+    Fault(
+        "a CSV file keeps a formula that begins with @",
+        "exports",
+        EXPORTS,
+        '("=", "+", "-", "@", "\\t", "\\r")',
+        '("=", "+", "-", "\\t", "\\r")',
+        (TEST_EXPORTS,),
+    ),
+    Fault(
+        "the last row of a range is lost in the ledger of exports",
+        "exports",
+        EXPORT_LEDGER,
+        "int(last or first) + 1",
+        "int(last or first)",
+        (TEST_EXPORTS,),
+    ),
+    Fault(
+        "the first words of a long review are read, not the last",
+        "tokenizer",
+        TOKENIZER,
+        "np.repeat(first_words[1:], token_count) - np.arange(len(ids))",
+        "np.arange(len(ids)) - np.repeat(first_words[:-1], token_count) + 1",
+        (TEST_TEXT,),
+    ),
+    Fault(
+        "a long review loses one word more",
+        "tokenizer",
+        TOKENIZER,
+        "ids = ids[words_after <= length]",
+        "ids = ids[words_after < length]",
+        (TEST_TEXT,),
+    ),
+    Fault(
+        "the vocabulary has one word too many",
+        "tokenizer",
+        TOKENIZER,
+        "ranked[: size - 1]",
+        "ranked[:size]",
+        (TEST_TEXT,),
+    ),
+    Fault(
+        "words of one frequency are ranked as they come",
+        "tokenizer",
+        TOKENIZER,
+        "(-counts[word], word)",
+        "-counts[word]",
+        (TEST_TEXT,),
+    ),
+    Fault(
+        "a review of exactly the words that are read counts as cut",
+        "tokenizer",
+        TOKENIZER,
+        "oov_rate, token_count > length)",
+        "oov_rate, token_count >= length)",
+        (TEST_TEXT,),
+    ),
+    Fault(
+        "reviews are padded behind",
+        "tokenizer",
+        TOKENIZER,
+        "padded[row, start - stop :]",
+        "padded[row, : stop - start]",
+        (TEST_TEXT,),
+    ),
+    Fault(
+        "the gates of an LSTM are exported in another order",
+        "engines and graphs",
+        BUILDER,
+        "np.concatenate([i, o, f, c], axis=-1)",
+        "np.concatenate([i, f, o, c], axis=-1)",
+        (TEST_ENGINE,),
+    ),
+    Fault(
+        "a step is left out that sees the first word of a review",
+        "engines and graphs",
+        LSTM_ENGINE,
+        "-((self.after - position) // self.stride)",
+        "-(-position // self.stride)",
+        (TEST_ENGINE,),
+    ),
+    Fault(
+        "words after a step's own are left out with the padding",
+        "engines and graphs",
+        WIDE_ENGINE,
+        "(rest + 1 + engine.after)",
+        "(rest + 1)",
+        (TEST_WINDOW_ENGINE,),
+    ),
+    Fault(
+        "the first window counts as the ending",
+        "engines and graphs",
+        WIDE_ENGINE,
+        "frame[:, -engine.window :]",
+        "frame[:, : engine.window]",
+        (TEST_WINDOW_ENGINE,),
+    ),
+    Fault(
+        "a review without a known word has no window",
+        "engines and graphs",
+        WINDOWS,
+        "    read[:, -1] = True\n",
+        "",
+        ("tests/models/test_windows.py",),
+    ),
+    Fault(
+        "golden scores that are no numbers are let through",
+        "engines and graphs",
+        TRUST,
+        "if not difference <= SAME_SCORE:",
+        "if difference > SAME_SCORE:",
+        ("tests/flows/test_bad_use.py",),
+    ),
+    Fault(
+        "a copy is shorter than it says",
+        "published copy",
+        PUBLISHED,
+        "                _fill_up(building)\n",
+        "",
+        (TEST_PUBLISHED,),
+    ),
+    Fault(
+        "a copy lacks what was committed last",
+        "published copy",
+        CONNECTION,
+        '        connection.execute("CHECKPOINT")\n        shutil.copyfileobj',
+        "        shutil.copyfileobj",
+        (TEST_PUBLISHED,),
+    ),
+    Fault(
+        "what was forgotten stays in the copy",
+        "published copy",
+        PUBLISHED,
+        "    (SELECT count(*) FROM forgotten_rows),\n",
+        "",
+        (TEST_PUBLISHED,),
+    ),
+    Fault(
+        "a release is not published",
+        "published copy",
+        PUBLISHED,
+        "    (SELECT (count(released_at), max(released_at)) FROM quarantined_rows)::VARCHAR,\n",
+        "",
+        (TEST_PUBLISHED,),
+    ),
+    Fault(
+        "a query reads files of the machine",
+        "published copy",
+        PUBLISHED,
+        '"enable_external_access": False',
+        '"enable_external_access": True',
+        (TEST_PUBLISHED,),
+    ),
+    Fault(
+        "the log of an older copy stays beside the new one",
+        "published copy",
+        PUBLISHED,
+        "                name_log(published).unlink(missing_ok=True)\n",
+        "",
+        (TEST_PUBLISHED,),
+    ),
+    Fault(
+        "a damaged part stays",
+        "parts",
+        PARTS,
+        '"was damaged")\n            shutil.rmtree(part_dir)\n',
+        '"was damaged")\n',
+        ("tests/unit/test_parts.py",),
+    ),
+    Fault(
+        "a damaged part is committed",
+        "parts",
+        PARTS,
+        "page_checksum_verification=True",
+        "page_checksum_verification=False",
+        ("tests/unit/test_parts.py",),
+    ),
+    Fault(
+        "scores of a refused file are held against their contract",
+        "parts",
+        PARTS,
+        "check_scored_rows(scored.filter(of_those),",
+        "check_scored_rows(scored,",
+        (
+            "tests/flows/test_score_reviews.py::test_a_file_that_breaks_after_its_first_rows_were_scored_stops_no_other",
+        ),
+    ),
+    Fault(
+        "of a refused file its rows stay and those of others go",
+        "parts",
+        CHUNKS,
+        'if table["uri"][0].as_py() != file.uri]',
+        'if table["uri"][0].as_py() == file.uri]',
+        ("tests/flows/test_score_reviews.py::test_a_refused_file_stops_no_other_and_is_reported_once",),
+    ),
+    Fault(
+        "the files of a folder are not synced before it gets its name",
+        "parts",
+        DURABLE,
+        '(*temporary.rglob("*"), temporary)',
+        "(temporary,)",
+        (TEST_DURABLE,),
+    ),
+    Fault(
+        "a folder is not synced after a file in it got its name",
+        "parts",
+        DURABLE,
+        "    temporary.replace(path)\n    make_durable(path.parent)\n",
+        "    temporary.replace(path)\n",
+        (TEST_DURABLE,),
+    ),
+    Fault(
+        "the smallest number of bad rows refuses a file",
+        "tally",
+        LIMITS,
+        "rows_bad > limits.min_bad_rows and",
+        "rows_bad >= limits.min_bad_rows and",
+        ("tests/contracts/test_review_files_contract.py",),
+    ),
+    Fault(
+        "exactly the largest share of bad rows refuses a file",
+        "tally",
+        LIMITS,
+        "rows_bad > limits.max_bad_share * rows_read",
+        "rows_bad >= limits.max_bad_share * rows_read",
+        ("tests/contracts/test_review_files_contract.py",),
+    ),
+    Fault(
+        "texts in other languages refuse their file",
+        "tally",
+        GROUPS,
+        "            continue  # a review in another language",
+        "            pass  # a review in another language",
+        (
+            "tests/flows/test_quarantine.py::test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_file",
+        ),
+    ),
+    Fault(
+        "the row that a refusal names is the last bad one",
+        "tally",
+        GROUPS,
+        'tally.first_bad.setdefault(source, f"row {numbers[position].as_py()}: {rule}, {detail}")',
+        'tally.first_bad[source] = f"row {numbers[position].as_py()}: {rule}, {detail}"',
+        (
+            "tests/flows/test_score_reviews.py::test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do",
+        ),
+    ),
+    Fault(
+        "a file that could not be read is refused and the broken ones wait",
+        "tally",
+        TALLY,
+        'if refusal.rule == "file_unreadable":',
+        'if refusal.rule != "file_unreadable":',
+        ("tests/flows/test_score_reviews.py::test_a_refused_file_stops_no_other_and_is_reported_once",),
+    ),
+    Fault(
+        "a small file's bad rows may not unpack to much",
+        "tally",
+        BAD_ROWS,
+        "most = max(UNSUSPECTED_BYTES, KEPT_PER_BYTE * file.size)",
+        "most = min(UNSUSPECTED_BYTES, KEPT_PER_BYTE * file.size)",
+        (TEST_BAD_ROWS,),
+    ),
+)

@@ -1,0 +1,66 @@
+"""Where the faults lie in a checkout from before the packages, when all modules of `tasks` and `models` lay flat.
+
+`python -m tests.mutations --checkout PATH` needs it for such a checkout alone, of the commit c8b73b6.
+"""
+
+from dataclasses import replace
+
+from tests.mutations import faults as at
+
+FILES = {
+    at.COMMIT: "tasks/commit.py",
+    at.ACCOUNTING: "tasks/commit.py",
+    at.LEDGER: "tasks/ledger.py",
+    at.PLAN: "tasks/score_plan.py",
+    at.GATE: "models/gate.py",
+    at.PROMOTION: "tasks/promotion.py",
+    at.REGISTRY: "tasks/model_registry.py",
+    at.TRUST: "models/gate.py",
+    at.QUARANTINE: "tasks/quarantine.py",
+    at.ROWS: "tasks/scoring.py",
+    at.FORGETTING: "tasks/forgetting.py",
+    at.EXPORTS: "tasks/exports.py",
+    at.EXPORT_LEDGER: "tasks/export_ledger.py",
+    at.TOKENIZER: "models/text.py",
+    at.BUILDER: "models/onnx_graph.py",
+    at.BATCHES: "models/engine.py",
+    at.LSTM_ENGINE: "models/engine.py",
+    at.WIDE_ENGINE: "models/window_engine.py",
+    at.NGRAMS: "models/ngrams.py",
+    at.WINDOWS: "models/windows.py",
+    at.PUBLISHED: "tasks/published.py",
+    at.CONNECTION: "tasks/warehouse.py",
+    at.PARTS: "tasks/scoring.py",
+    at.CHUNKS: "tasks/scoring.py",
+    at.DURABLE: "data_contracts/durable.py",
+    at.TALLY: "tasks/scoring.py",
+    at.GROUPS: "tasks/scoring.py",
+    at.LIMITS: "data_contracts/limits.py",
+    at.BAD_ROWS: "tasks/bad_rows.py",
+}
+
+TEXTS = {
+    "an addition writes over the files before it": (
+        "start.number + 1, start.manner",
+        "start.number, start.manner",
+    ),
+    "a commit does not check that every row is accounted for": (
+        "    require_accounted(connection, part_dir)\n    pass_fault_point",
+        "    pass_fault_point",
+    ),
+    "released rows count as quarantined too": (
+        "    WHERE released_at IS NULL GROUP BY source_sha256\n),\nforgotten",
+        "    GROUP BY source_sha256\n),\nforgotten",
+    ),
+    "a rollback does not check the bundle": (
+        "    load_blessed_scorer(bundles_dir / target.model_id, target.bundle_fingerprint)\n",
+        "",
+    ),
+}
+"""By fault, the text there and what takes its place, where it is another."""
+
+
+def translate(fault: at.Fault) -> at.Fault:
+    """Give the same fault for the flat modules."""
+    old, new = TEXTS.get(fault.name, (fault.old, fault.new))
+    return replace(fault, file=FILES[fault.file], old=old, new=new)

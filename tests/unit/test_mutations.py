@@ -1,0 +1,33 @@
+"""The list of faults fits the code that they are put into, and the page that shows them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from docs.pages import read_part
+from tests.mutations.__main__ import PART
+from tests.mutations.faults import FAULTS, Fault
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_changes_a_text_that_stands_in_its_file_once(fault: Fault) -> None:
+    content = (ROOT / fault.file).read_text("utf-8")
+    assert content.count(fault.old) == 1
+    assert ast.dump(ast.parse(content.replace(fault.old, fault.new))) != ast.dump(ast.parse(content))
+
+
+def test_every_fault_has_a_name_of_its_own() -> None:
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+
+
+def test_what_should_catch_a_fault_is_there() -> None:
+    for file, _, test in (each.partition("::") for fault in FAULTS for each in fault.tests):
+        assert f"def {test}" in (ROOT / file).read_text("utf-8")
+
+
+def test_the_page_shows_every_fault_of_the_list() -> None:
+    table = read_part(PART)
+    assert not [fault.name for fault in FAULTS if f"| {fault.area} | {fault.name} |" not in table]
