@@ -97,7 +97,7 @@ def describe(faults: Sequence[Fault], before: Mapping[str, str], now: Mapping[st
     """Lay out the totals by area, then a row a fault."""
     areas = {fault.area: [each for each in faults if each.area == fault.area] for fault in faults}
     totals = [
-        (area, str(len(chosen)), *(str(count_caught(chosen, each)) for each in (before, now)))
+        (area, *(count_caught(chosen, each) for each in (before, now)))
         for area, chosen in {**areas, "all": faults}.items()
     ]
     rows = [
@@ -112,15 +112,16 @@ def describe(faults: Sequence[Fault], before: Mapping[str, str], now: Mapping[st
     ]
     return "\n\n".join(
         [
-            format_table(("area", "faults", "caught before the packages", "caught now"), totals),
+            format_table(("area", "caught before the packages", "caught now"), totals),
             format_table(("area", "fault", "before the packages", "now", "by"), rows, words=5),
         ]
     )
 
 
-def count_caught(faults: Iterable[Fault], caught: Mapping[str, str]) -> int:
-    """Count the faults that some test caught."""
-    return sum(caught.get(fault.name, MISSED) != MISSED for fault in faults)
+def count_caught(faults: Iterable[Fault], caught: Mapping[str, str]) -> str:
+    """Write how many of the faults that were tried some test caught."""
+    tried = [caught[fault.name] for fault in faults if fault.name in caught]
+    return f"{len(tried) - tried.count(MISSED)} of {len(tried)}"
 
 
 def tell(caught: str | None) -> str:
