@@ -40,6 +40,11 @@ FILES = {
 }
 
 TEXTS = {
+    "the scores of every model are exported for each model": (
+        "AND wanted.model_id = scored.model_id AND wanted.run_id",
+        "AND wanted.run_id",
+    ),
+    "a copy is shorter than it says": ("                _fill_up(building)\n", ""),
     "an addition writes over the files before it": (
         "start.number + 1, start.manner",
         "start.number, start.manner",
