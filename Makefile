@@ -38,7 +38,7 @@ test: $(STAMP) ## Run the tests; those on the real archive where it is at hand
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(STAMP) ## Run the tests that start no process, server or browser and train nothing (five minutes on two cores)
-	$(BIN)/pytest --numprocesses 3 --dist loadfile -m "not (archive or browser or process or server or training)"
+	$(BIN)/pytest --numprocesses logical --dist loadfile -m "not (archive or browser or process or server or training)"
 
 audit: $(STAMP) ## Look for known weaknesses in the code (bandit) and, where its data can be reached, in the lock (pip-audit)
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive flows tasks models data_contracts deployments

@@ -30,12 +30,12 @@ OF_ITS_OWN = ("archive", "browser", "process", "server", "training")
 """Markers of tests that may start processes."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_configure() -> None:
     """Find out the processor, which starts a process the first time: Keras asks for it when it is imported."""
     platform.processor()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests on the real archive, and put all in the order in which they are started."""
     for item in items:

@@ -80,6 +80,7 @@ def test_a_run_that_no_command_started_fetches_no_archive_from_elsewhere(home: H
         ingest_reviews(archive=archive, accept_unverified=True)
 
 
+@pytest.mark.process
 def test_odd_files_are_scored_or_passed_over_by_name_and_known_the_next_time(scoring_home: Home) -> None:
     names = write_odd_files(scoring_home.inbox)
     skipped = write_odd_things(scoring_home.inbox)

@@ -53,16 +53,19 @@ def test_a_bundle_gives_the_same_scores_when_it_is_loaded(bundle: Path, model: A
     assert score_texts(load_scorer(bundle), TEXTS).score.tolist() == before.score.tolist()
 
 
+@pytest.mark.process
 def test_a_fresh_process_gives_the_same_scores(bundle: Path, model: Any) -> None:
     scores = score_texts(make_keras_scorer("", model, VOCABULARY.ids(), 12), TEXTS).score
     require_same_scores_in_fresh_process(bundle, dict(zip(TEXTS, scores.tolist(), strict=True)))
 
 
+@pytest.mark.process
 def test_other_scores_in_a_fresh_process_are_refused(bundle: Path) -> None:
     with pytest.raises(BundleError, match="does not give the trained model's scores"):
         require_same_scores_in_fresh_process(bundle, {"good film": 0.123})
 
 
+@pytest.mark.process
 def test_a_graph_of_another_model_is_refused_in_a_fresh_process(bundle: Path, model: Any) -> None:
     scores = score_texts(make_keras_scorer("", model, VOCABULARY.ids(), 12), TEXTS).score
     variant = make_small_variant()

@@ -315,7 +315,14 @@ def test_no_two_rows_of_the_table_are_alike() -> None:
     assert len({name_case(case) for case in cases}) == len(cases)
 
 
-@pytest.mark.parametrize("case", FILE_CASES, ids=name_case)
+def mark_case(case: Case) -> Any:
+    """Name a case, and mark it if its file is read in a process of its own."""
+    return pytest.param(
+        case, id=name_case(case), marks=[pytest.mark.process] if case.encoding == "parquet" else []
+    )
+
+
+@pytest.mark.parametrize("case", [mark_case(case) for case in FILE_CASES])
 def test_a_bad_file_is_refused_in_words_of_our_own(tmp_path: Path, case: Case) -> None:
     with pytest.raises(FileRefusedError) as refusal:
         read_case(tmp_path, case)

@@ -26,6 +26,7 @@ SEED, CASES = 18, 250
 ENDINGS = {"text": "txt"}
 
 
+@pytest.mark.process
 def test_mutated_files_are_read_or_refused_by_a_known_rule(tmp_path: Path) -> None:
     results = list(run_cases(tmp_path, SEED, range(CASES)))
     assert [result.item for result in results] == [f"{SEED}:{number}" for number in range(CASES)]

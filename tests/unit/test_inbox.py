@@ -121,6 +121,7 @@ def test_a_file_of_any_size_that_holds_nothing_is_not_read(tmp_path: Path) -> No
     assert [each.reason for each in findings.skipped] == ["is larger than 64 GiB, the limit: split it"]
 
 
+@pytest.mark.process
 def test_a_tree_deeper_than_pythons_stack_is_passed_over_and_stops_no_other_file(tmp_path: Path) -> None:
     write(tmp_path / "good.csv")
     with deep_tree(tmp_path / "deep", sys.getrecursionlimit() + 100):

@@ -102,7 +102,10 @@ def read_one(folder: Path, row: dict[str, Any], **options: Any) -> dict[str, Any
 
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("compression", COMPRESSORS)
-@pytest.mark.parametrize("format_name", ENCODERS)
+@pytest.mark.parametrize(
+    "format_name",
+    [pytest.param(name, marks=[pytest.mark.process] if name == "parquet" else []) for name in ENCODERS],
+)
 def test_every_format_compression_and_container_gives_the_same_rows(
     tmp_path: Path, format_name: str, compression: str, container: str
 ) -> None:
@@ -129,6 +132,7 @@ def test_the_kaggle_csv_works_as_it_is(tmp_path: Path) -> None:
     assert [row["extra"] for row in rows] == [None, None]
 
 
+@pytest.mark.process
 def test_the_hugging_face_parquet_works_as_it_is(tmp_path: Path) -> None:
     features = {"info": {"features": {"text": {"dtype": "string"}, "label": {"names": ["neg", "pos"]}}}}
     schema = pa.schema([("text", pa.string()), ("label", pa.int64())], {"huggingface": json.dumps(features)})
@@ -283,6 +287,7 @@ def test_a_score_is_no_rating_for_it_may_be_that_of_a_model(tmp_path: Path) -> N
     assert (row["given_rating"], json.loads(row["extra"])) == (None, {"score": 1})
 
 
+@pytest.mark.process
 def test_parquet_columns_of_any_type_are_read(tmp_path: Path) -> None:
     moment = datetime(2024, 2, 3, 4, 5, 6)
     table = pa.table(
@@ -312,6 +317,7 @@ def test_parquet_columns_of_any_type_are_read(tmp_path: Path) -> None:
     assert extras[2] == {"place": {"lat": None}, "given_rating": "11.0", "day": "2024-02-03"}
 
 
+@pytest.mark.process
 def test_a_further_value_that_can_not_be_read_is_left_out_and_its_column_named(tmp_path: Path) -> None:
     days = pa.array([[0], [2**31 - 1], None], pa.list_(pa.int32())).cast(pa.list_(pa.date32()))
     table = pa.table({"text": ["a", "b", "c"], "days": days, "tag": ["x", "y", "z"]})
@@ -356,6 +362,7 @@ def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
     assert max(decoded) <= 1 << 20
 
 
+@pytest.mark.process
 def test_text_columns_of_every_parquet_type_for_texts_are_read(tmp_path: Path) -> None:
     for kind in (pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary()):
         rows = read_bytes(tmp_path, "a.parquet", write_parquet(text_table(["é", "b"], kind)))
@@ -407,6 +414,7 @@ def test_gzip_members_and_zstd_frames_are_read_one_after_the_other(tmp_path: Pat
         assert [row["text"] for row in read_bytes(tmp_path, name, data)] == ["a", "b", "c"]
 
 
+@pytest.mark.process
 def test_rows_count_on_from_member_to_member_bad_ones_too(tmp_path: Path) -> None:
     members = {
         "b/one.csv": b"text,id\nfirst,1\nshort\nthird,3\n",
@@ -468,6 +476,7 @@ def test_json_lines_of_blank_lines_only_have_no_rows(tmp_path: Path) -> None:
     assert read_bytes(tmp_path, "a.jsonl", b"\n \n") == []
 
 
+@pytest.mark.process
 def test_a_parquet_file_without_rows_has_none(tmp_path: Path) -> None:
     assert read_bytes(tmp_path, "a.parquet", write_parquet(text_table([], pa.string()))) == []
 
@@ -477,6 +486,7 @@ def test_a_csv_of_one_column_keeps_quoted_empty_texts_and_skips_empty_lines(tmp_
     assert [row["text"] for row in rows] == ["a", "", "b"]
 
 
+@pytest.mark.process
 def test_batches_have_no_more_rows_and_about_no_more_bytes_than_told(tmp_path: Path) -> None:
     rows = [{"text": "x" * 1000, "tag": str(number % 3)} for number in range(300)]
     for name, encode in ENCODERS.items():
@@ -566,6 +576,7 @@ def test_a_csv_is_read_alike_however_much_is_read_at_a_time(
     assert found[0] == found[1]
 
 
+@pytest.mark.process
 @given(TEXTS)
 @JUNK
 def test_any_texts_written_as_json_lines_or_parquet_are_read_back(tmp_path: Path, texts: list[str]) -> None:
@@ -612,6 +623,7 @@ SNIPPETS = st.sampled_from(
 )
 
 
+@pytest.mark.process
 @given(st.sampled_from(NAMES), st.lists(SNIPPETS | st.binary(max_size=20), max_size=20).map(b"".join))
 @settings(JUNK, max_examples=300)
 def test_any_bytes_under_any_name_give_rows_or_a_refusal(tmp_path: Path, name: str, data: bytes) -> None:
@@ -630,6 +642,7 @@ GOOD_FILES = {
 }
 
 
+@pytest.mark.process
 @given(st.sampled_from(list(GOOD_FILES)), st.data())
 @settings(JUNK, max_examples=300)
 def test_a_damaged_file_gives_rows_or_a_refusal(tmp_path: Path, name: str, data: st.DataObject) -> None:

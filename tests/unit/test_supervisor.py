@@ -58,6 +58,7 @@ def end(child: Child) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.process
 def test_a_process_can_write_on_when_the_disk_of_the_log_is_full(tmp_path: Path) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     talkative = (sys.executable, "-c", f"print('a line\\n' * {PIPE_BYTES})")
@@ -125,6 +126,7 @@ def test_a_running_up_keeps_its_log_within_bounds_and_goes_on_in_a_new_one(tmp_p
     assert lines == [f"line {number}" for number in range(301 - len(lines), 300)] + ["the end"]
 
 
+@pytest.mark.process
 def test_a_server_that_hangs_is_killed_and_started_again() -> None:
     said: list[str] = []
     with start(SLEEP) as hung:
@@ -139,6 +141,7 @@ def test_a_server_that_hangs_is_killed_and_started_again() -> None:
     assert "server gave no answer for 120 s" in said[0]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("started", "answered"), [(0, 2 * HUNG_SECONDS), (2 * HUNG_SECONDS, 1)], ids=["fresh", "slow"]
 )
