@@ -1,7 +1,8 @@
-"""What each path of a wide LSTM reaches alone: the LSTM over windows, and the n-grams. Only reported.
+"""Measures the test accuracy of each branch of a wide LSTM alone: the LSTM over windows, and the n-grams.
 
-A path alone weighs its logits, of which the n-grams have two, in a way of its own; this is fitted on the validation
-rows as the blend of all is. Needs ONNX Runtime and scikit-learn, at training time only.
+The figures are only reported. The LSTM has one logit and the n-grams have two, so the weights of a single branch are
+fitted again, on the validation rows, as the weights of the whole model are. Needs ONNX Runtime and scikit-learn, at
+training time only.
 """
 
 from typing import Any
@@ -11,37 +12,43 @@ from numpy.typing import NDArray
 
 from models.graphs.engine import Engine
 from models.training.types import EvaluationReviews
-from models.wide_lstm.engine import Logits, WindowEngine, rate_paths
+from models.wide_lstm.engine import Logits, WindowEngine, compute_logits
 from models.wide_lstm.recipe import BLEND_INVERSE_REGULARIZATION
 
 
-def measure_paths(engine: Engine, validation: EvaluationReviews, test: EvaluationReviews) -> dict[str, Any]:
-    """Give the test accuracy of each path alone, `{"lstm": {"test_accuracy": 0.9}, ...}`; nothing for another engine.
+def measure_branches(
+    engine: Engine, validation: EvaluationReviews, test: EvaluationReviews
+) -> dict[str, Any]:
+    """Return the test accuracy of each branch alone, as `{"lstm": {"test_accuracy": 0.9}, ...}`.
 
-    The whole model's is not among them: it is that of its evaluation.
+    The whole model's accuracy is not included, since the evaluation measures it. Empty for an engine of another kind.
     """
     if not isinstance(engine, WindowEngine):
         return {}
-    fitted_on, judged_on = (_list_paths(rate_paths(engine, each.encoded)) for each in (validation, test))
+    on_validation, on_test = (
+        _list_branches(compute_logits(engine, reviews.encoded)) for reviews in (validation, test)
+    )
     return {
-        path: {"test_accuracy": _rate_alone(logits, validation.positive, judged_on[path], test.positive)}
-        for path, logits in fitted_on.items()
+        branch: {
+            "test_accuracy": _measure_accuracy(logits, validation.positive, on_test[branch], test.positive)
+        }
+        for branch, logits in on_validation.items()
     }
 
 
-def _list_paths(logits: Logits) -> dict[str, NDArray[np.float64]]:
-    """Give the logits of each path, [n, those that it has]."""
+def _list_branches(logits: Logits) -> dict[str, NDArray[np.float64]]:
+    """Return the logits of each branch by its name: [n, 1] of the LSTM, [n, 2] of the n-grams."""
     return {"lstm": logits.lstm[:, None], "ngrams": np.stack([logits.ngrams, logits.ending], axis=1)}
 
 
-def _rate_alone(
-    fitted_on: NDArray[np.float64],
-    positive: NDArray[np.bool_],
-    judged_on: NDArray[np.float64],
-    judged_positive: NDArray[np.bool_],
+def _measure_accuracy(
+    validation_logits: NDArray[np.float64],
+    validation_positive: NDArray[np.bool_],
+    test_logits: NDArray[np.float64],
+    test_positive: NDArray[np.bool_],
 ) -> float:
-    """Fit how the logits [n, k] of a path make a label, and give the share of `judged_on` [m, k] called rightly."""
+    """Fit the weights of a branch's logits on validation reviews [n, k]; return the accuracy on test reviews [m, k]."""
     from sklearn.linear_model import LogisticRegression
 
-    fitted = LogisticRegression(C=BLEND_INVERSE_REGULARIZATION).fit(fitted_on, positive)
-    return float((fitted.predict(judged_on) == judged_positive).mean())
+    model = LogisticRegression(C=BLEND_INVERSE_REGULARIZATION).fit(validation_logits, validation_positive)
+    return float((model.predict(test_logits) == test_positive).mean())

@@ -1,8 +1,9 @@
-"""Training of the LSTM path of the wide LSTM on windows of words. Needs TensorFlow.
+"""Trains the LSTM branch of the wide LSTM on windows of words. Needs TensorFlow.
 
-A batch holds some reviews with all their windows side by side, so that nothing but the ends of windows is padding.
-Training is adversarial (Miyato, Dai and Goodfellow, 2017): every batch is learnt twice at once, as it is and with its
-words' vectors moved a little to where the loss rises most, so that the path does not hang on single words.
+A batch holds some reviews, with all their windows side by side: windows without a known word are not in it, so little
+of it is padding. Training is adversarial (Miyato, Dai and Goodfellow, 2017): each step averages the gradients of the
+clean batch and of the same batch with its word vectors moved a little in the direction in which the loss rises most.
+So the branch does not depend on single words.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,32 +23,33 @@ if TYPE_CHECKING:
 
 LEARNING_RATE = 1e-3
 WARM_UP_STEPS = 200
-"""Steps in which the learning rate rises from 0, or a tenth of all where that is less.
+"""Steps of warm-up, in which the learning rate rises from 0; at most a tenth of all steps.
 
-All the while it falls to 0 along half a cosine.
+The rate is also multiplied by half a cosine, from 1 at the first step to 0 after the last.
 """
 PERTURBATION_NORM = 0.7
-"""Euclidean norm of what is added to the vectors of a review, all together: the paper's epsilon.
+"""Euclidean norm of the perturbation of all word vectors of a review together: the paper's epsilon.
 
 The vectors' values have a standard deviation of 0.3 (`models.wide_lstm.recipe.VECTOR_SPREAD`).
 """
-_RATE_ROWS = 128
+_BATCH_ROWS = 128
+"""Reviews in one call when logits are computed without training."""
 
 
 @dataclass(frozen=True)
-class LstmPath:
-    """The LSTM path of a wide LSTM: what reads windows, and what makes a logit of what was read."""
+class LstmBranch:
+    """The LSTM branch of a wide LSTM: the reader of single windows, and the head that makes a logit of a review."""
 
     variant: Variant
     reader: "keras.Model"
     head: "keras.Model"
 
-    def rate(self, windows: Any, review: Any, count: Any) -> Any:
-        """Give the logits [count] of reviews whose windows are [w, window], `review` [w] telling whose each is."""
-        return self.judge(self.reader(windows, training=False), review, count, training=False)
+    def compute_logits(self, windows: Any, review: Any, count: Any) -> Any:
+        """Return the logits [count] of reviews cut into `windows` [w, window]; `review` [w] is the review of each."""
+        return self.apply_head(self.reader(windows, training=False), review, count, training=False)
 
-    def judge(self, read: Any, review: Any, count: Any, *, training: bool) -> Any:
-        """Give the logits [count] of reviews of whose windows the reader gave `read`."""
+    def apply_head(self, read: Any, review: Any, count: Any, *, training: bool) -> Any:
+        """Return the logits [count] of reviews from `read`, the reader's outputs for their windows."""
         import tensorflow as tf
 
         highest, total, steps = read
@@ -63,80 +65,83 @@ class LstmPath:
         pooled = [part for view in views for part in pool_values(*view)]
         return self.head(tf.concat(pooled, axis=-1), training=training)[:, 0]
 
-    def weights(self) -> list[Any]:
-        """Give the variables that training moves."""
+    def list_variables(self) -> list[Any]:
+        """Return the variables that training updates."""
         return [*self.reader.trainable_variables, *self.head.trainable_variables]
 
 
-def make_rate(path: LstmPath) -> Callable[[NDArray[np.int32]], NDArray[np.float64]]:
-    """Make the function from reviews as ids [n, length] to their logits [n]."""
+def compile_branch(branch: LstmBranch) -> Callable[[NDArray[np.int32]], NDArray[np.float64]]:
+    """Return a compiled function from reviews, as ids [n, length], to their logits [n]."""
     import tensorflow as tf
 
-    window = path.variant.window
-    compute = tf.function(path.rate, input_signature=_sign(window, tf.TensorSpec((), tf.int32)))
+    window = branch.variant.window
+    signature = _list_inputs(window, tf.TensorSpec((), tf.int32))
+    compute = tf.function(branch.compute_logits, input_signature=signature)
 
-    def rate(ids: NDArray[np.int32]) -> NDArray[np.float64]:
-        parts = [ids[start : start + _RATE_ROWS] for start in range(0, len(ids), _RATE_ROWS)]
-        return np.concatenate([compute(*_lay_out(part, window), len(part)).numpy() for part in parts]).astype(
-            float
-        )
+    def compute_all(ids: NDArray[np.int32]) -> NDArray[np.float64]:
+        parts = [ids[start : start + _BATCH_ROWS] for start in range(0, len(ids), _BATCH_ROWS)]
+        logits = [compute(*_cut_batch(part, window), len(part)).numpy() for part in parts]
+        return np.concatenate(logits).astype(float)
 
-    return rate
+    return compute_all
 
 
-def _sign(window: int, *more: Any) -> list[Any]:
+def _list_inputs(window: int, *more: Any) -> list[Any]:
+    """Return the input signature of a batch, windows [w, window] and review [w], followed by `more`."""
     import tensorflow as tf
 
     return [tf.TensorSpec((None, window), tf.int32), tf.TensorSpec((None,), tf.int32), *more]
 
 
-def _lay_out(ids: NDArray[np.int32], window: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _cut_batch(ids: NDArray[np.int32], window: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     windows, review = cut_windows(ids, window)
     return windows, review.astype(np.int32)
 
 
-def fit_path(
-    path: LstmPath, reviews: TrainingReviews, *, epochs: int, seed: int, report: Callable[[int], None]
+def fit_branch(
+    branch: LstmBranch, reviews: TrainingReviews, *, epochs: int, seed: int, report: Callable[[int], None]
 ) -> list[Epoch]:
-    """Train the path; labels to train on may lie between 0 and 1. Otherwise as `models.training.types.Recipe`."""
-    train, validation, variant = reviews.train, reviews.validation, path.variant
+    """Train the branch and return the figures of each epoch; see `models.training.types.Recipe`.
+
+    Training labels may lie between 0 and 1.
+    """
+    train, validation, variant = reviews.train, reviews.validation, branch.variant
     generator = np.random.default_rng(seed)
-    rate, step = make_rate(path), _make_step(path)
+    compute_logits, step = compile_branch(branch), _make_step(branch)
     rates = _plan_rates(epochs * -(-len(train.ids) // variant.batch_size))
     history = []
     for _ in range(epochs):
         losses, right = 0.0, 0
         for rows in _shuffle(len(train.ids), variant.batch_size, generator):
             positive = train.positive[rows]
-            loss, logit = step(*_lay_out(train.ids[rows], variant.window), positive, next(rates))
+            loss, logit = step(*_cut_batch(train.ids[rows], variant.window), positive, next(rates))
             losses += float(loss) * len(rows)
             right += int(((logit.numpy() > 0) == (positive > 0.5)).sum())
             report(len(rows))
-        history.append(
-            _judge(losses / len(train.ids), right / len(train.ids), rate(validation.ids), validation)
-        )
+        loss, accuracy = losses / len(train.ids), right / len(train.ids)
+        history.append(_evaluate_epoch(loss, accuracy, compute_logits(validation.ids), validation))
         pass_epoch()
     return history
 
 
-def _make_step(path: LstmPath) -> Callable[..., Any]:
+def _make_step(branch: LstmBranch) -> Callable[..., Any]:
     """Build the training step: update the weights, return the mean loss and the logits of the clean batch."""
     import keras
     import tensorflow as tf
 
-    window = path.variant.window
-    variables = path.weights()
+    window = branch.variant.window
+    variables = branch.list_variables()
     optimizer = keras.optimizers.Adam()
     optimizer.build(variables)
-    table, read_vectors = (path.reader.get_layer(name) for name in (VECTORS, VECTOR_READER))
+    table, read_vectors = (branch.reader.get_layer(name) for name in (VECTORS, VECTOR_READER))
 
     def find_loss(windows: Any, vectors: Any, review: Any, positive: Any) -> Any:
         read = read_vectors([windows, vectors], training=True)
-        logit = path.judge(read, review, tf.shape(positive)[0], training=True)
+        logit = branch.apply_head(read, review, tf.shape(positive)[0], training=True)
         return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(positive, logit)), logit
 
     @tf.function(
-        input_signature=_sign(window, *(tf.TensorSpec(shape, tf.float32) for shape in ((None,), ())))
+        input_signature=_list_inputs(window, *(tf.TensorSpec(shape, tf.float32) for shape in ((None,), ())))
     )  # type: ignore[untyped-decorator]
     def step(windows: Any, review: Any, positive: Any, learning_rate: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -155,7 +160,7 @@ def _make_step(path: LstmPath) -> Callable[..., Any]:
 
 
 def _scale_reviews(values: Any, review: Any, count: Any, norm: float) -> Any:
-    """Scale values [w, words, size] so that those of all windows of a review have this norm, where it isn't 0."""
+    """Scale `values` [w, words, size] so that all values of a review together have this norm; zeros stay zeros."""
     import tensorflow as tf
 
     squares = tf.math.unsorted_segment_sum(tf.reduce_sum(values * values, (1, 2)), review, count)
@@ -164,7 +169,7 @@ def _scale_reviews(values: Any, review: Any, count: Any, norm: float) -> Any:
 
 
 def _plan_rates(steps: int) -> Iterator[np.float32]:
-    """Give the learning rate of each step."""
+    """Yield the learning rate of each step."""
     rising = min(WARM_UP_STEPS, 1 + steps // 10)
     for step in range(steps):
         warm_up = min(1.0, (step + 1) / rising)
@@ -176,6 +181,8 @@ def _shuffle(count: int, size: int, generator: np.random.Generator) -> list[NDAr
     return [order[start : start + size] for start in range(0, count, size)]
 
 
-def _judge(loss: float, accuracy: float, logit: NDArray[np.float64], validation: LabelledReviews) -> Epoch:
+def _evaluate_epoch(
+    loss: float, accuracy: float, logit: NDArray[np.float64], validation: LabelledReviews
+) -> Epoch:
     signed = np.where(validation.positive > 0.5, logit, -logit)
     return Epoch(loss, accuracy, float(np.logaddexp(0, -signed).mean()), float((signed > 0).mean()))

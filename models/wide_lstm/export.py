@@ -1,9 +1,10 @@
 """Exports a trained wide LSTM to the graph that its engine runs. Needs Keras and ONNX, at training time only.
 
-The vectors and the convolution are folded: for each place in the kernel a table holds what a word at that place adds,
-so that a convolution is a few rows looked up and added. ONNX Runtime makes the tables when it loads the graph, which
-holds what they are products of: a fraction of their size. What is computed outside of the graph (the head, the n-grams,
-the blend) are constants among its outputs.
+Embedding and convolution are folded into tables: one table for each position in the kernel holds what a word at that
+position adds to the convolution, so a convolution is a sum of rows that are looked up. A table is the product of the
+word vectors and a slice of the kernel. The graph holds only these factors, a fraction of the tables' size, and ONNX
+Runtime multiplies them when it loads the graph. What is computed outside of the graph (the head, the n-grams, the
+blend) needs weights; the graph returns them as constant outputs.
 """
 
 import json
@@ -45,16 +46,17 @@ _SIZES = {
 }
 _SHAPES = {"batch_shape", "input_shape", "newshape", "build_config"}
 _MAY_DIFFER = _SIZES | _SHAPES | {"name", "rate", "seed"}
-"""What Keras says of a layer and is another name, another size, or without effect when a model scores."""
+"""Keys of a layer's configuration that may differ: names, sizes, and options without effect when a model scores."""
 _TRIAL_ROWS = 32
+"""Random reviews on which the graph must give the scores of the Keras model."""
 
 
 def export_windows(model: "keras.Model") -> bytes | None:
-    """Give a wide LSTM as an ONNX graph; None where the model is not one, or is one with other layers.
+    """Export a wide LSTM as an ONNX graph; return None for any other model, or for one with other layers.
 
-    The graph takes ids [w, words], whole steps of them, and states h and c [2, w, units], forwards and backwards; it
-    gives the highest and the summed values [w, 2 units], the steps [w] and the states after them. It is handed out only
-    if it gives the scores of the Keras model on random reviews.
+    The graph maps ids [w, words], a whole number of steps, and the states h and c [2, w, units], forwards and
+    backwards, to the highest and the summed values [w, 2 units], the steps [w] and the states after them. It is also
+    None where it does not give the scores of the Keras model on random reviews.
     """
     if {READER, LSTM_LOGIT, NGRAM_LOGIT, SCORE} - {layer.name for layer in model.layers}:
         return None
@@ -62,17 +64,17 @@ def export_windows(model: "keras.Model") -> bytes | None:
         return None
     try:
         content = _serialize(model)
-    except ValueError:  # a layer within has another name
+    except ValueError:  # an inner layer has another name
         return None
     return content if _gives_same_scores(model, content) else None
 
 
 def _has_known_layers(model: "keras.Model") -> bool:
-    """Tell whether a model is made of what `build_wide_lstm` makes one of, whatever the sizes."""
-    ours, known = (sorted(_list_parts(each), key=_name_type) for each in (model, _build_smallest()))
-    if [type(part) for part in ours] != [type(part) for part in known]:
+    """Return whether a model has the same layers as one that `build_wide_lstm` builds, whatever their sizes."""
+    given, known = (sorted(_list_parts(each), key=_name_type) for each in (model, _build_smallest()))
+    if [type(part) for part in given] != [type(part) for part in known]:
         return False  # a class derived from a layer may do anything
-    return sorted(map(_describe, ours)) == sorted(map(_describe, known))
+    return sorted(map(_describe, given)) == sorted(map(_describe, known))
 
 
 def _build_smallest() -> "keras.Model":
@@ -93,7 +95,7 @@ def _build_smallest() -> "keras.Model":
 
 
 def _list_parts(part: Any) -> Iterator[Any]:
-    """Give a model, its layers and operations, and those of the models in it."""
+    """Yield a model, its layers and operations, and recursively those of the models in it."""
     yield part
     for inner in getattr(part, "operations", None) or getattr(part, "layers", []):
         yield from _list_parts(inner)
@@ -104,22 +106,22 @@ def _name_type(part: Any) -> str:
 
 
 def _describe(part: Any) -> str:
-    """Write down what a part does beside its sizes; of a model that is in its parts."""
+    """Return a part's type and configuration, without its sizes; for a model the type alone, since its parts follow."""
     import keras
 
-    config = {} if isinstance(part, keras.Model) else _leave_out(part.get_config())
+    config = {} if isinstance(part, keras.Model) else _drop_sizes(part.get_config())
     return _name_type(part) + json.dumps(config, sort_keys=True, default=str)
 
 
-def _leave_out(config: Any) -> Any:
-    """Give a layer's configuration without what may differ; steps as long as a pool go with its size."""
+def _drop_sizes(config: Any) -> Any:
+    """Return a layer's configuration without what may differ; strides equal to the pool size are a size too."""
     if not isinstance(config, dict):
         return config
     skipped = {key for key in config if key in _MAY_DIFFER or key.endswith("_initializer")}
     if config.get("strides") == config.get("pool_size"):
         skipped.add("strides")
     return {
-        key: value if key == "dtype" else _leave_out(value)
+        key: value if key == "dtype" else _drop_sizes(value)
         for key, value in config.items()
         if key not in skipped
     }
@@ -138,8 +140,9 @@ def _gives_same_scores(model: "keras.Model", content: bytes) -> bool:
     words = np.linspace(0, length, _TRIAL_ROWS).astype(int)
     frame[np.arange(length)[None] < length - words[:, None]] = 0
     expected = np.asarray(model(frame, training=False))[:, 0]
-    found = np.concatenate([score_frame(engine, row[None]) for row in frame])  # each without its own padding
-    return bool(np.abs(found - expected).max() < SAME_SCORE)
+    # One by one, so that each is scored without its own padding.
+    scores = np.concatenate([score_frame(engine, row[None]) for row in frame])
+    return bool(np.abs(scores - expected).max() < SAME_SCORE)
 
 
 def _serialize(model: "keras.Model") -> bytes:
@@ -175,7 +178,7 @@ def _serialize(model: "keras.Model") -> bytes:
 
 
 def _list_constants(model: "keras.Model") -> dict[str, NDArray[Any]]:
-    """Give what is computed outside of the graph, by the names of `CONSTANTS`."""
+    """Return the weights of what is computed outside of the graph, by the names of `CONSTANTS`."""
     numbers, ratio, weight, ngram_bias = model.get_layer(NGRAM_LOGIT).get_weights()
     kernel, head_bias = model.get_layer(LSTM_LOGIT).get_layer("dense").get_weights()
     blend, bias = model.get_layer(SCORE).get_weights()
@@ -184,10 +187,10 @@ def _list_constants(model: "keras.Model") -> dict[str, NDArray[Any]]:
 
 
 def _add_reader(graph: Graph, vectors: NDArray[np.float32], reader: "keras.Model") -> int:
-    """Append everything from ids to pooled values; give the units of one direction."""
+    """Append the operators from ids to pooled values; return the units of one direction."""
     lstm, pool = reader.get_layer("lstm"), _find_pool(reader)
     units, channels = int(lstm.forward_layer.units), int(reader.get_layer("convolution").filters)
-    shape = graph.keep(np.array([0, -1, pool, channels]))  # 0: windows as they come
+    shape = graph.keep(np.array([0, -1, pool, channels]))  # 0: the number of windows stays
     grouped = graph.add("Reshape", _add_convolution(graph, vectors, reader), shape)
     highest_words = graph.add("ReduceMax", grouped, axes=[2], keepdims=0)
     pooled = graph.add("Transpose", highest_words, perm=[1, 0, 2])
@@ -213,18 +216,18 @@ def _subtract_from_one(graph: Graph, name: str) -> str:
 
 def _find_pool(reader: "keras.Model") -> int:
     sizes = {layer.pool_size[0] for layer in reader.layers if type(layer).__name__ == "MaxPooling1D"}
-    (size,) = sizes  # one for words and for what is known of them
+    (size,) = sizes  # the same for values and for which words are known
     return int(size)
 
 
 def _add_convolution(graph: Graph, vectors: NDArray[np.float32], reader: "keras.Model") -> str:
-    """Append the convolution as sums of rows looked up, [w, words, channels]."""
+    """Append the convolution as a sum of rows that are looked up; return its name, [w, words, channels]."""
     kernel, bias = reader.get_layer("convolution").get_weights()
     size = len(kernel)
     before = (size - 1) // 2
     padded = graph.add("Pad", "ids", graph.keep(np.array([0, before, 0, size - 1 - before])))
-    of_known = np.arange(len(vectors))[:, None] > 0  # what is unknown or padding adds nothing
-    words, total = graph.keep(vectors * of_known.astype(np.float32)), graph.keep(bias)
+    is_known = np.arange(len(vectors))[:, None] > 0  # id 0, unknown or padding, adds nothing
+    words, total = graph.keep(vectors * is_known.astype(np.float32)), graph.keep(bias)
     for place in range(size):
         stop = place - size + 1 or np.iinfo(np.int64).max
         ends = [graph.keep(np.array([number])) for number in (place, stop, 1)]
@@ -234,7 +237,7 @@ def _add_convolution(graph: Graph, vectors: NDArray[np.float32], reader: "keras.
 
 
 def _add_known_steps(graph: Graph, pool: int) -> str:
-    """Append which steps see a known word: 1 or 0, [steps, w]."""
+    """Append whether each step reads a known word, 1 or 0; return the name, [steps, w]."""
     from onnx import TensorProto
 
     known = graph.add("Greater", "ids", graph.keep(np.asarray(np.int32(0))))
@@ -244,7 +247,7 @@ def _add_known_steps(graph: Graph, pool: int) -> str:
 
 
 def _add_both_directions(graph: Graph, pooled: str, lstm: Any) -> str:
-    """Append the LSTM in both directions, from h and c on; give all its values, [steps, 2, w, units]."""
+    """Append the LSTM in both directions, from states h and c; return the name of its values, [steps, 2, w, units]."""
     parts: list[list[NDArray[np.float32]]] = [[], [], []]
     for layer in (lstm.forward_layer, lstm.backward_layer):
         kernel, recurrent, bias = (order_gates(values) for values in layer.get_weights())

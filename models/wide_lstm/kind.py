@@ -1,7 +1,7 @@
-"""What the wide LSTM offers: the default variant, its recipe, its layer, its graph, its engine and its ablation."""
+"""The kind `WIDE_LSTM`: the default variant with its recipe, layer class, export, engine and ablation."""
 
 from models.training.types import Kind, Variant
-from models.wide_lstm.ablation import measure_paths
+from models.wide_lstm.ablation import measure_branches
 from models.wide_lstm.engine import load_window_engine
 from models.wide_lstm.export import export_windows
 from models.wide_lstm.layers import build_wide_lstm, make_ngram_layer
@@ -32,5 +32,5 @@ WIDE_LSTM = Kind(
     export=export_windows,
     load_engine=load_window_engine,
     make_layers=lambda: (make_ngram_layer(),),
-    measure_parts=measure_paths,
+    measure_parts=measure_branches,
 )

@@ -1,9 +1,9 @@
 """The wide LSTM as a Keras model: a convolution and a bidirectional LSTM over windows of words, beside n-grams.
 
-A review's windows are read one by one; what they say is pooled into one logit: the highest and the mean value of every
-unit, over all steps and over those of the last window, since reviews tend to end with their verdict. For that reason
-n-grams have two logits too: those of the whole review, and those of its last window. The score is a logistic function
-of the three. Needs Keras.
+The LSTM branch reads each window of a review on its own and pools its outputs into one logit: the highest and the mean
+value of every unit, over all steps and over the steps of the last window, since reviews tend to end with their verdict.
+For the same reason the n-gram branch has two logits: one of the whole review, one of its last window. The score is a
+logistic function of the three logits. Needs Keras.
 """
 
 from dataclasses import dataclass, replace
@@ -21,42 +21,46 @@ if TYPE_CHECKING:
     from models.training.types import Variant
 
 READER, LSTM_LOGIT, NGRAM_LOGIT, SCORE = "reader", "lstm_logit", "ngram_logit", "score"
-"""Names of the parts of the model."""
+"""Names of the model's layers; saved models contain them."""
 VECTORS, VECTOR_READER = "vectors", "vector_reader"
-"""Names of the parts of the reader."""
+"""Names of the reader's layers; saved models contain them."""
 BELOW_EVERY_VALUE = 9.0
-"""Taken off the steps without a known word before the highest is looked for: an LSTM's values lie in -1 to 1."""
+"""Subtracted from steps without a known word, so that none is the highest: an LSTM's values lie in -1 to 1."""
 NO_NGRAMS = NgramModel(np.zeros(1, np.int64), np.zeros(1, np.float32), np.zeros(1, np.float32), 0.0)
-"""Holds the number 0, which no n-gram has, since Keras can't look anything up in nothing."""
+"""A model without n-grams. It holds the number 0, which no n-gram has, since Keras can't search an empty table."""
 
 
 @dataclass(frozen=True)
 class Blend:
-    """What each of the three logits counts in the score's own; of the n-grams' two, the second is the last window's."""
+    """Weights of the three logits in the logit of the score, and its bias."""
 
     lstm: float = 1.0
     ngrams: float = 1.0
+    """Of the logit that the n-grams of the whole review have."""
     ending: float = 0.0
+    """Of the logit that the n-grams of the last window have."""
     bias: float = 0.0
 
 
 def build_wide_lstm(variant: "Variant") -> "keras.Model":
-    """Give the untrained model, as `Variant.build` has it; it knows no n-gram yet."""
+    """Build the untrained model, for `Variant.build`; it knows no n-gram yet."""
     vectors = np.zeros((variant.vocabulary_size, variant.embedding_size), np.float32)
-    return join_paths(variant, build_reader(variant, vectors), build_lstm_head(variant), NO_NGRAMS, Blend())
+    return join_branches(
+        variant, build_reader(variant, vectors), build_lstm_head(variant), NO_NGRAMS, Blend()
+    )
 
 
 def build_reader(variant: "Variant", vectors: NDArray[np.float32]) -> "keras.Model":
-    """Give what reads windows: int32 ids [w, window] to highest and summed values [w, 2 units], and steps [w, 1].
+    """Build the reader of windows: int32 ids [w, window] to highest and summed values [w, 2 units] and steps [w, 1].
 
-    Highest and sum are over the steps that see a known word, which are counted in the third output. `vectors`
-    [vocabulary_size, embedding_size] are where the words' vectors start from.
+    Highest and sum are over the steps that read a known word; the third output counts these steps. `vectors`
+    [vocabulary_size, embedding_size] are the initial word vectors.
     """
     import keras
     from keras import layers
 
     ids = keras.Input((variant.window,), dtype="int32", name="window_ids")
-    # Not as an initializer, of which `model.keras` would keep every number in its configuration too.
+    # Set after building: `model.keras` would also keep an initializer, with every number, in its configuration.
     table = layers.Embedding(*vectors.shape, embeddings_initializer="zeros", name=VECTORS)
     reader = keras.Model(ids, build_vector_reader(variant)([ids, table(ids)]), name=READER)
     table.set_weights([vectors])
@@ -64,7 +68,10 @@ def build_reader(variant: "Variant", vectors: NDArray[np.float32]) -> "keras.Mod
 
 
 def build_vector_reader(variant: "Variant") -> "keras.Model":
-    """Give what reads windows of which the vectors [w, window, embedding_size] are known too; gives what it gives."""
+    """Build the reader without its embedding: it takes ids and their vectors, and has the outputs of `build_reader`.
+
+    Ids are [w, window], vectors [w, window, embedding_size]; an id above 0 is a known word.
+    """
     import keras
     from keras import layers, ops
 
@@ -85,7 +92,7 @@ def build_vector_reader(variant: "Variant") -> "keras.Model":
 
 
 def build_lstm_head(variant: "Variant") -> "keras.Model":
-    """Give what makes a logit [n, 1] of pooled values [n, 8 units]: dropout and a dense layer."""
+    """Build the head, dropout and a dense layer: pooled values [n, 8 units] to a logit [n, 1]."""
     import keras
     from keras import layers
 
@@ -93,12 +100,12 @@ def build_lstm_head(variant: "Variant") -> "keras.Model":
     return keras.Sequential([keras.Input((8 * variant.lstm_units,)), dropout, dense], name=LSTM_LOGIT)
 
 
-def join_paths(
+def join_branches(
     variant: "Variant", reader: "keras.Model", head: "keras.Model", ngrams: NgramModel, blend: Blend
 ) -> "keras.Model":
-    """Give the whole model: int32 ids [n, sequence_length], padded in front, to P(positive) [n, 1].
+    """Build the whole model: int32 ids [n, sequence_length], padded in front, to P(positive) [n, 1].
 
-    The window must divide the sequence length, and pooling the window, else a `ValueError`.
+    Raises `ValueError` unless the window divides the sequence length and the pool size divides the window.
     """
     import keras
     from keras import layers, ops
@@ -106,7 +113,7 @@ def join_paths(
     if variant.sequence_length % variant.window or variant.window % variant.pool_size:
         raise ValueError(
             f"{variant.name}: {variant.sequence_length} words can't be cut into windows of {variant.window}, "
-            f"and these into steps of {variant.pool_size}, without a rest"
+            f"and these into steps of {variant.pool_size}, without a remainder"
         )
     if not len(ngrams.numbers):
         ngrams = replace(NO_NGRAMS, bias=ngrams.bias)
@@ -130,7 +137,7 @@ def join_paths(
 
 
 def pool_values(highest: Any, total: Any, steps: Any) -> tuple[Any, Any]:
-    """Give highest and mean values; 0 where no step sees a known word."""
+    """Return highest and mean values; 0 where no step reads a known word."""
     from keras import ops
 
     return ops.where(ops.greater(steps, 0), highest, 0.0), total / ops.maximum(steps, 1.0)
@@ -138,7 +145,7 @@ def pool_values(highest: Any, total: Any, steps: Any) -> tuple[Any, Any]:
 
 @cache
 def make_ngram_layer() -> type[Any]:
-    """Make the layer class that computes `rate_ngrams` in Keras, known to Keras under its own name."""
+    """Return the Keras layer class that computes `compute_ngram_logits`, registered with Keras under its own name."""
     import keras
     from keras import ops
 
@@ -154,8 +161,8 @@ def make_ngram_layer() -> type[Any]:
         def build(self, input_shape: Any) -> None:
             shapes = {"numbers": "int64", "ratio": "float32", "weight": "float32"}
             for name, dtype in shapes.items():
-                kept = self.add_weight((self.ngrams,), "zeros", dtype, trainable=False, name=name)
-                setattr(self, name, kept)
+                weights = self.add_weight((self.ngrams,), "zeros", dtype, trainable=False, name=name)
+                setattr(self, name, weights)
             self.bias = self.add_weight((1,), "zeros", "float32", trainable=False, name="bias")
 
         def call(self, ids: Any) -> Any:
@@ -171,12 +178,12 @@ def make_ngram_layer() -> type[Any]:
             return total / ops.where(ops.greater(norm, 0), norm, 1.0) + self.bias
 
         def number_ngrams(self, words: Any) -> Any:
-            found = [words]
+            numbers = [words]
             for size in range(2, LONGEST + 1):
-                shorter, last = found[-1][:, :-1], words[:, size - 1 :]
+                shorter, last = numbers[-1][:, :-1], words[:, size - 1 :]
                 shorter = shorter[:, : last.shape[1]]
-                whole = ops.greater(shorter, 0) & ops.greater(last, 0)
-                found.append(ops.where(whole, shorter * self.vocabulary_size + last, 0))
-            return ops.concatenate(found, axis=-1)
+                is_known = ops.greater(shorter, 0) & ops.greater(last, 0)
+                numbers.append(ops.where(is_known, shorter * self.vocabulary_size + last, 0))
+            return ops.concatenate(numbers, axis=-1)
 
     return NgramLogit

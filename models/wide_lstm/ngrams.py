@@ -1,7 +1,7 @@
 """A linear model over n-grams of words, weighted by naive Bayes log ratios (Wang and Manning, 2012).
 
-An n-gram counts once in a review, however often it stands there. Every review's vector has length 1. N-grams are
-told apart by one number each, so finding them takes numpy alone; fitting needs scikit-learn and scipy.
+An n-gram counts once in a review, however often it occurs. Every review's feature vector has length 1. Each n-gram is
+identified by a number, so finding n-grams takes numpy alone; fitting needs scikit-learn and scipy.
 """
 
 from collections.abc import Iterator
@@ -17,49 +17,52 @@ if TYPE_CHECKING:
 LONGEST = 3
 """Words in the longest n-gram."""
 SMALLEST_REVIEW_COUNT = 5
-"""An n-gram counts when at least this many reviews hold it."""
+"""An n-gram is a feature when at least this many reviews contain it."""
 SMOOTHING = 1.0
-"""Reviews of either label that every n-gram is counted in beforehand."""
+"""Added to the number of reviews of each label that contain an n-gram."""
 INVERSE_REGULARIZATION = 10.0
+"""Of the logistic regression: `C` of scikit-learn."""
 _REVIEWS_AT_ONCE = 2048
 _MAX_ITERATIONS = 200
 _TOLERANCE = 1e-6
-"""Of the fit: at scikit-learn's own, 1e-4, it ends before the weights are settled."""
+"""Of the fit: with scikit-learn's default, 1e-4, it ends before the weights have converged."""
 
 
 @dataclass(frozen=True)
 class NgramModel:
-    """A fitted model over g n-grams; its logit is `sum(ratio * weight) / norm(ratio) + bias` over a review's own."""
+    """A fitted model of g n-grams; a review's logit is `sum(ratio * weight) / norm(ratio) + bias` over its n-grams."""
 
     numbers: NDArray[np.int64]
-    """[g] the n-grams that count, by their numbers, rising."""
+    """[g] the numbers of the n-grams that are features, rising; see `number_ngrams`."""
     ratio: NDArray[np.float32]
-    """[g] log of how much more often an n-gram stands in positive reviews than in negative ones."""
+    """[g] log of how much more often an n-gram occurs in positive reviews than in negative ones."""
     weight: NDArray[np.float32]
-    """[g] what was learnt on top of that."""
+    """[g] weights of the logistic regression."""
     bias: float
 
 
 def number_ngrams(ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.int64]:
-    """Give the numbers of all n-grams of reviews [n, length], [n, LONGEST * length].
+    """Return the numbers of all n-grams of reviews [n, length], [n, LONGEST * length].
 
-    The words of an n-gram are the digits of its number in base `vocabulary_size`. 0 stands where there is none:
-    across the end, and where one of its words is unknown or padding.
+    The word ids of an n-gram are the digits of its number in base `vocabulary_size`. The number is 0 where there is no
+    n-gram: where it would exceed the end, or one of its words is unknown or padding.
     """
     words = ids.astype(np.int64)
-    found = [words]
+    numbers = [words]
     for size in range(2, LONGEST + 1):
-        shorter, last = found[-1][:, :-1], words[:, size - 1 :]
+        shorter, last = numbers[-1][:, :-1], words[:, size - 1 :]
         longer = np.zeros_like(words)
         width = words.shape[1] - size + 1
         shorter = shorter[:, :width]
         longer[:, :width] = np.where((shorter > 0) & (last > 0), shorter * vocabulary_size + last, 0)
-        found.append(longer)
-    return np.concatenate(found, axis=1)
+        numbers.append(longer)
+    return np.concatenate(numbers, axis=1)
 
 
-def rate_ngrams(model: NgramModel, ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.float64]:
-    """Give the logits [n] that the n-grams of reviews [n, length] have together."""
+def compute_ngram_logits(
+    model: NgramModel, ids: NDArray[np.int32], vocabulary_size: int
+) -> NDArray[np.float64]:
+    """Return the logits [n] of reviews [n, length] by their n-grams."""
     row, place = _find_ngrams(model.numbers, ids, vocabulary_size)
     ratio = model.ratio[place].astype(np.float64)
     total = np.bincount(row, ratio * model.weight[place], minlength=len(ids))
@@ -70,7 +73,7 @@ def rate_ngrams(model: NgramModel, ids: NDArray[np.int32], vocabulary_size: int)
 def _find_ngrams(
     numbers: NDArray[np.int64], ids: NDArray[np.int32], vocabulary_size: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Give the review and the place in `numbers` of each n-gram that counts, once a review."""
+    """Return the review and the place in `numbers` of each n-gram that is a feature, once per review."""
     row, number = _list_distinct(ids, vocabulary_size)
     place = np.minimum(np.searchsorted(numbers, number), max(len(numbers) - 1, 0))
     hit = numbers[place] == number if len(numbers) else np.zeros(len(number), bool)
@@ -80,7 +83,7 @@ def _find_ngrams(
 def _list_distinct(
     ids: NDArray[np.int32], vocabulary_size: int
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Give the review and the number of each n-gram, once a review, rising within it."""
+    """Return the review and the number of each n-gram, once per review, numbers rising within a review."""
     ordered = np.sort(number_ngrams(ids, vocabulary_size), axis=1)
     first = ordered > 0
     first[:, 1:] &= ordered[:, 1:] != ordered[:, :-1]
@@ -89,9 +92,9 @@ def _list_distinct(
 
 
 def fit_ngrams(ids: NDArray[np.int32], positive: NDArray[np.bool_], vocabulary_size: int) -> NgramModel:
-    """Fit on n reviews [n, length] and which of them are positive, [n]. The same reviews give the same model.
+    """Fit the model on reviews [n, length] and their labels `positive` [n]. The same reviews give the same model.
 
-    Both labels must be among them, else a `ValueError`. Without an n-gram that counts, the bias is the log odds.
+    Raises `ValueError` unless both labels occur. Where no n-gram is a feature, the bias is the log odds.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -99,8 +102,8 @@ def fit_ngrams(ids: NDArray[np.int32], positive: NDArray[np.bool_], vocabulary_s
         raise ValueError("n-grams are fitted on positive and negative reviews, and one kind is missing")
     numbers = count_ngrams(ids, vocabulary_size)
     if not len(numbers):
-        nothing = np.zeros(0, np.float32)
-        return NgramModel(numbers, nothing, nothing, float(np.log(positive.sum() / (~positive).sum())))
+        empty = np.zeros(0, np.float32)
+        return NgramModel(numbers, empty, empty, float(np.log(positive.sum() / (~positive).sum())))
     present = _make_matrix(numbers, ids, vocabulary_size)
     ratio = _compare_labels(present, positive)
     fitted = LogisticRegression(C=INVERSE_REGULARIZATION, tol=_TOLERANCE, max_iter=_MAX_ITERATIONS).fit(
@@ -110,18 +113,18 @@ def fit_ngrams(ids: NDArray[np.int32], positive: NDArray[np.bool_], vocabulary_s
 
 
 def count_ngrams(ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.int64]:
-    """Give the numbers of the n-grams that stand in `SMALLEST_REVIEW_COUNT` reviews or more, rising."""
+    """Return the numbers of the n-grams in at least `SMALLEST_REVIEW_COUNT` reviews, rising."""
     numbers = [_list_distinct(part, vocabulary_size)[1] for _, part in _cut(ids)]
     every = np.concatenate([np.zeros(0, np.int64), *numbers])
     every.sort()
     starts = np.flatnonzero(np.diff(every, prepend=-1))
     counts = np.diff(starts, append=len(every))
-    found: NDArray[np.int64] = every[starts[counts >= SMALLEST_REVIEW_COUNT]]
-    return found
+    frequent: NDArray[np.int64] = every[starts[counts >= SMALLEST_REVIEW_COUNT]]
+    return frequent
 
 
 def _cut(ids: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.int32]]]:
-    """Give some reviews at a time, with the place of the first of them: all at once take much memory."""
+    """Yield batches of reviews, each with the position of its first review, to bound the memory."""
     for start in range(0, len(ids), _REVIEWS_AT_ONCE):
         yield start, ids[start : start + _REVIEWS_AT_ONCE]
 
@@ -129,7 +132,7 @@ def _cut(ids: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.int32]]]:
 def _make_matrix(
     numbers: NDArray[np.int64], ids: NDArray[np.int32], vocabulary_size: int
 ) -> "scipy.sparse.csr_matrix":
-    """Give [n, g]: 1 where a review holds an n-gram."""
+    """Return a matrix [n, g] with 1 where a review contains an n-gram."""
     import scipy.sparse
 
     rows, places = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
@@ -143,7 +146,7 @@ def _make_matrix(
 
 
 def _compare_labels(present: "scipy.sparse.csr_matrix", positive: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Give the log of how much more often each n-gram stands in positive reviews, [g]."""
+    """Return the log of how much more often each n-gram occurs in positive reviews than in negative ones, [g]."""
     shares = []
     for label in (positive, ~positive):
         counts = present.T @ label.astype(np.float64) + SMOOTHING
@@ -153,7 +156,7 @@ def _compare_labels(present: "scipy.sparse.csr_matrix", positive: NDArray[np.boo
 
 
 def _scale(present: "scipy.sparse.csr_matrix", ratio: NDArray[np.float32]) -> "scipy.sparse.csr_matrix":
-    """Put the ratio in the place of each 1 and make every row's length 1."""
+    """Replace each 1 by the ratio of its n-gram, and scale every row to length 1."""
     scaled = present.copy()
     scaled.data = ratio[present.indices]
     squares = present @ (ratio.astype(np.float64) ** 2)

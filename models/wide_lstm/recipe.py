@@ -1,8 +1,8 @@
-"""Training of the wide LSTM: word vectors of all reviews, the two paths apart, and a blend of what they say.
+"""Trains the wide LSTM: word vectors, then each branch by itself, then a blend of their logits.
 
-1. Word vectors from all reviews, those without a label too; beside it the n-gram model from the labelled ones, each
-   taken twice: whole, and its last window.
-2. The LSTM path from the labelled reviews, beginning with those vectors, by adversarial training.
+1. Word vectors are learnt from all reviews, also those without a label. At the same time the n-gram model is fitted on
+   the labelled reviews, each used twice: the whole review, and its last window.
+2. The LSTM branch is trained on the labelled reviews, from those word vectors, by adversarial training.
 3. The logits are blended by a logistic regression on the validation rows, which also sets the temperature.
 
 Needs TensorFlow, gensim, scikit-learn and scipy.
@@ -17,17 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training.types import LabelledReviews, TrainedModel, TrainingReviews, Variant
-from models.wide_lstm.branch_training import LstmPath, fit_path, make_rate
-from models.wide_lstm.layers import Blend, build_lstm_head, build_reader, join_paths
-from models.wide_lstm.ngrams import NgramModel, fit_ngrams, rate_ngrams
+from models.wide_lstm.branch_training import LstmBranch, compile_branch, fit_branch
+from models.wide_lstm.layers import Blend, build_lstm_head, build_reader, join_branches
+from models.wide_lstm.ngrams import NgramModel, compute_ngram_logits, fit_ngrams
 from models.wide_lstm.word_vectors import EPOCHS as VECTOR_EPOCHS
 from models.wide_lstm.word_vectors import fit_word_vectors
 
 SMOOTHED_LABEL = 0.98
-"""What the label of a positive review counts as, so that the model need not become surer than labels are right."""
+"""Training target of a positive review instead of 1, since some labels are wrong."""
 VECTOR_SPREAD = 0.3
-"""Standard deviation of the values that the words' vectors start from."""
+"""Standard deviation of the initial values of the word vectors."""
 BLEND_INVERSE_REGULARIZATION = 100.0
+"""Of the logistic regression that blends the logits: `C` of scikit-learn."""
 
 
 def train_wide_lstm(
@@ -38,38 +39,41 @@ def train_wide_lstm(
 
     train, validation = reviews.train, reviews.validation
     rows = len(train.ids)
-    told = _stretch(report, epochs * rows, (epochs + VECTOR_EPOCHS) * rows)
-    begun = _begin(lambda: _fit_views(variant, train))  # word2vec takes one core, the n-grams another
-    every, sizes = (
-        np.concatenate([train.ids, reviews.unlabelled]),
-        (variant.vocabulary_size, variant.embedding_size),
-    )
-    vectors = _scale_vectors(fit_word_vectors(every, *sizes, seed, lambda: told(rows)))
-    ngrams = begun.result()
+    report_work = _scale_progress(report, epochs * rows, (epochs + VECTOR_EPOCHS) * rows)
+    ngram_model = _start(
+        lambda: _fit_ngram_model(variant, train)
+    )  # word2vec takes one core, the n-grams another
+    all_ids = np.concatenate([train.ids, reviews.unlabelled])
+    sizes = variant.vocabulary_size, variant.embedding_size
+    vectors = _scale_vectors(fit_word_vectors(all_ids, *sizes, seed, lambda: report_work(rows)))
+    ngrams = ngram_model.result()
     keras.utils.set_random_seed(seed)
-    path = LstmPath(variant, build_reader(variant, vectors), build_lstm_head(variant))
-    history = fit_path(path, _smooth_labels(reviews), epochs=epochs, seed=seed, report=told)
-    blend = _fit_blend(path, ngrams, validation)
-    model = join_paths(variant, path.reader, path.head, ngrams, blend)
+    branch = LstmBranch(variant, build_reader(variant, vectors), build_lstm_head(variant))
+    history = fit_branch(branch, _smooth_labels(reviews), epochs=epochs, seed=seed, report=report_work)
+    blend = _fit_blend(branch, ngrams, validation)
+    model = join_branches(variant, branch.reader, branch.head, ngrams, blend)
     return TrainedModel(model, tuple(history), kept_epoch=len(history))
 
 
-def _stretch(report: Callable[[int], None], promised: int, work: int) -> Callable[[int], None]:
-    """Make what tells `report` of `promised` rows in all while `work` rows are done: those of word2vec count too."""
-    done = told = 0
+def _scale_progress(report: Callable[[int], None], promised: int, work: int) -> Callable[[int], None]:
+    """Return a progress function for `work` rows in all, which calls `report` with `promised` rows in all.
 
-    def tell(rows: int) -> None:
-        nonlocal done, told
+    The rows of word2vec are work too, but the caller expects only those of the epochs.
+    """
+    done = reported = 0
+
+    def report_work(rows: int) -> None:
+        nonlocal done, reported
         done += rows
         due = done * promised // work
-        report(due - told)
-        told = due
+        report(due - reported)
+        reported = due
 
-    return tell
+    return report_work
 
 
-def _begin(compute: Callable[[], NgramModel]) -> Future[NgramModel]:
-    """Compute in a thread that ends with the process: Ctrl-C must not wait for it, as it does for a pool's."""
+def _start(compute: Callable[[], NgramModel]) -> Future[NgramModel]:
+    """Run `compute` in a daemon thread: Ctrl-C must not wait for it, as it would for a thread of a pool."""
     future: Future[NgramModel] = Future()
 
     def fill() -> None:
@@ -82,8 +86,8 @@ def _begin(compute: Callable[[], NgramModel]) -> Future[NgramModel]:
     return future
 
 
-def _fit_views(variant: Variant, train: LabelledReviews) -> NgramModel:
-    """Fit one n-gram model on every review and on its last window alone: endings weigh more than other words."""
+def _fit_ngram_model(variant: Variant, train: LabelledReviews) -> NgramModel:
+    """Fit one n-gram model on every whole review and on its last window, so that endings weigh more."""
     ending = np.zeros_like(train.ids)
     ending[:, -variant.window :] = train.ids[:, -variant.window :]
     both = np.concatenate([train.ids, ending])
@@ -96,18 +100,20 @@ def _scale_vectors(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _smooth_labels(reviews: TrainingReviews) -> TrainingReviews:
-    """Replace the training labels 1 and 0 by `SMOOTHED_LABEL` and its complement."""
+    """Replace the training labels 1 and 0 by `SMOOTHED_LABEL` and `1 - SMOOTHED_LABEL`."""
     train = reviews.train
-    softened = np.where(train.positive > 0.5, SMOOTHED_LABEL, 1 - SMOOTHED_LABEL).astype(np.float32)
-    return replace(reviews, train=LabelledReviews(train.ids, softened))
+    smoothed = np.where(train.positive > 0.5, SMOOTHED_LABEL, 1 - SMOOTHED_LABEL).astype(np.float32)
+    return replace(reviews, train=LabelledReviews(train.ids, smoothed))
 
 
-def _fit_blend(path: LstmPath, ngrams: NgramModel, validation: LabelledReviews) -> Blend:
-    """Fit what each logit counts on the validation rows."""
+def _fit_blend(branch: LstmBranch, ngrams: NgramModel, validation: LabelledReviews) -> Blend:
+    """Fit the weight of each logit on the validation rows."""
     from sklearn.linear_model import LogisticRegression
 
-    ids, size = validation.ids, path.variant.vocabulary_size
-    wide = [rate_ngrams(ngrams, view, size) for view in (ids, ids[:, -path.variant.window :])]
-    logits = np.stack([make_rate(path)(ids), *wide], axis=1)
+    ids, size = validation.ids, branch.variant.vocabulary_size
+    ngram_logits = [
+        compute_ngram_logits(ngrams, view, size) for view in (ids, ids[:, -branch.variant.window :])
+    ]
+    logits = np.stack([compile_branch(branch)(ids), *ngram_logits], axis=1)
     fitted = LogisticRegression(C=BLEND_INVERSE_REGULARIZATION).fit(logits, validation.positive > 0.5)
     return Blend(*(float(weight) for weight in (*fitted.coef_[0], fitted.intercept_[0])))

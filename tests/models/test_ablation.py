@@ -1,4 +1,4 @@
-"""Each path of a wide LSTM alone: fitted on the validation rows, judged on the test rows."""
+"""Each branch of a wide LSTM alone: fitted on the validation rows, judged on the test rows."""
 
 import json
 from dataclasses import replace
@@ -13,7 +13,7 @@ from models.kinds import export_model, measure_parts
 from models.tokenizer import EncodedReviews
 from models.training.types import EvaluationReviews
 from models.wide_lstm import ablation
-from models.wide_lstm.engine import Logits, load_window_engine, rate_paths
+from models.wide_lstm.engine import Logits, compute_logits, load_window_engine
 from models.wide_lstm.export import export_windows
 from tests.support.encoded_reviews import make_reviews
 from tests.support.small_models import build_wide_at_random, make_small_variant, make_small_wide_variant
@@ -38,27 +38,27 @@ def measure(validation: NDArray[np.bool_], test: NDArray[np.bool_]) -> dict[str,
 def rate(encoded: EncodedReviews) -> Logits:
     engine = load_window_engine(open_graph(export()))
     assert engine is not None
-    return rate_paths(engine, encoded)
+    return compute_logits(engine, encoded)
 
 
-def label(encoded: EncodedReviews, path: str) -> NDArray[np.bool_]:
-    """Call the half positive of which a path's logit is lower: its scale must turn to see it."""
-    logit = getattr(rate(encoded), path)
-    return np.asarray(logit < np.median(getattr(rate(VALIDATION), path)))
+def label(encoded: EncodedReviews, branch: str) -> NDArray[np.bool_]:
+    """Call the half positive of which a branch's logit is lower: its scale must turn to see it."""
+    logit = getattr(rate(encoded), branch)
+    return np.asarray(logit < np.median(getattr(rate(VALIDATION), branch)))
 
 
-@pytest.mark.parametrize("path", ["lstm", "ngrams"])
-def test_a_path_that_tells_the_labels_has_them_right_with_a_scale_of_its_own(path: str) -> None:
-    found = measure(label(VALIDATION, path), label(TEST, path))
+@pytest.mark.parametrize("branch", ["lstm", "ngrams"])
+def test_a_branch_that_tells_the_labels_has_them_right_with_a_scale_of_its_own(branch: str) -> None:
+    found = measure(label(VALIDATION, branch), label(TEST, branch))
     assert list(found) == ["lstm", "ngrams"]
-    assert found[path]["test_accuracy"] > 0.9
-    other = "lstm" if path == "ngrams" else "ngrams"
-    assert found[other]["test_accuracy"] < found[path]["test_accuracy"]
+    assert found[branch]["test_accuracy"] > 0.9
+    other = "lstm" if branch == "ngrams" else "ngrams"
+    assert found[other]["test_accuracy"] < found[branch]["test_accuracy"]
 
 
 def test_the_test_labels_do_not_move_what_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     logit = np.array([-3.0, -1.0, 1.0, 3.0])
-    monkeypatch.setattr(ablation, "rate_paths", lambda engine, encoded: Logits(logit, -logit, logit))
+    monkeypatch.setattr(ablation, "compute_logits", lambda engine, encoded: Logits(logit, -logit, logit))
     positive = logit > 0
     right, wrong = measure(positive, positive), measure(positive, ~positive)
     assert [each["test_accuracy"] for each in right.values()] == [1, 1]

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from models.wide_lstm.ngrams import LONGEST, NgramModel, count_ngrams, fit_ngrams, number_ngrams, rate_ngrams
+from models.wide_lstm.ngrams import (
+    LONGEST,
+    NgramModel,
+    compute_ngram_logits,
+    count_ngrams,
+    fit_ngrams,
+    number_ngrams,
+)
 
 WORDS = 5
 IDS = st.tuples(st.integers(0, 4), st.integers(0, 7)).flatmap(
@@ -59,7 +66,7 @@ def test_a_logit_is_that_of_the_formula(ids: NDArray[np.int32], seed: int) -> No
         held = [place[ngram] for ngram in set(list_ngrams(words)) if ngram in place]
         norm = np.sqrt(sum(float(ratio[at]) ** 2 for at in held)) or 1.0
         expected.append(sum(float(ratio[at]) * float(weight[at]) for at in held) / norm + 0.5)
-    found = rate_ngrams(NgramModel(numbers, ratio, weight, 0.5), ids, WORDS)
+    found = compute_ngram_logits(NgramModel(numbers, ratio, weight, 0.5), ids, WORDS)
     assert found.tolist() == pytest.approx(expected, abs=1e-9)
 
 
@@ -69,28 +76,28 @@ TOLD = NgramModel(
 
 
 def test_a_logit_computed_by_hand() -> None:
-    (logit,) = rate_ngrams(TOLD, np.array([[0, 1, 2]], np.int32), WORDS)
+    (logit,) = compute_ngram_logits(TOLD, np.array([[0, 1, 2]], np.int32), WORDS)
     assert logit == pytest.approx((3 * 1 + 1 * 2 - 4) / np.sqrt(9 + 1 + 16) + 0.5)
 
 
 def test_an_ngram_counts_once_however_often_it_stands_there() -> None:
-    logits = rate_ngrams(TOLD, np.array([[0, 0, 0, 1], [1, 3, 1, 1]], np.int32), WORDS)
+    logits = compute_ngram_logits(TOLD, np.array([[0, 0, 0, 1], [1, 3, 1, 1]], np.int32), WORDS)
     assert logits.tolist() == pytest.approx([1.5, 1.5])
 
 
 def test_a_review_without_a_known_ngram_has_the_bias() -> None:
-    logits = rate_ngrams(TOLD, np.array([[0, 0, 0], [0, 3, 4]], np.int32), WORDS)
+    logits = compute_ngram_logits(TOLD, np.array([[0, 0, 0], [0, 3, 4]], np.int32), WORDS)
     assert logits.tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (0, 0), (2, 0), (2, 1), (2, 2)])
 def test_reviews_shorter_than_an_ngram_and_none_at_all_are_rated(shape: tuple[int, int]) -> None:
-    assert rate_ngrams(TOLD, np.ones(shape, np.int32), WORDS).shape == (shape[0],)
+    assert compute_ngram_logits(TOLD, np.ones(shape, np.int32), WORDS).shape == (shape[0],)
 
 
 def test_a_model_of_no_ngram_gives_the_bias() -> None:
     nothing = NgramModel(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32), 0.75)
-    assert rate_ngrams(nothing, np.ones((2, 4), np.int32), WORDS).tolist() == [0.75, 0.75]
+    assert compute_ngram_logits(nothing, np.ones((2, 4), np.int32), WORDS).tolist() == [0.75, 0.75]
 
 
 def test_ngrams_count_from_five_reviews_on() -> None:
@@ -118,7 +125,7 @@ def fit(ids: NDArray[np.int32], positive: NDArray[np.bool_]) -> NgramModel:
 def test_a_pair_is_learnt_that_tells_the_label_where_its_words_do_not() -> None:
     model = fit(*make_pairs(200))
     ids, positive = make_pairs(100, seed=1)
-    assert ((rate_ngrams(model, ids, 8) > 0) == positive).mean() > 0.95
+    assert ((compute_ngram_logits(model, ids, 8) > 0) == positive).mean() > 0.95
     strongest = model.numbers[np.argmax(model.ratio * (model.numbers < 64))]
     assert strongest == 1 * 8 + 2
 

@@ -18,10 +18,10 @@ from models.wide_lstm.layers import (
     Blend,
     build_lstm_head,
     build_reader,
-    join_paths,
+    join_branches,
     make_ngram_layer,
 )
-from models.wide_lstm.ngrams import NgramModel, rate_ngrams
+from models.wide_lstm.ngrams import NgramModel, compute_ngram_logits
 from models.wide_lstm.windows import cut_windows
 from tests.support.small_models import build_wide_at_random, make_random_ngrams, make_small_wide_variant
 
@@ -50,7 +50,7 @@ def test_the_layer_gives_the_logits_of_the_ngram_model(ids: NDArray[np.int32], s
     layer = make_ngram_layer()(len(ngrams.numbers), WORDS)
     layer.build(ids.shape)
     layer.set_weights([ngrams.numbers, ngrams.ratio, ngrams.weight, np.array([ngrams.bias])])
-    assert np.abs(np.asarray(layer(ids))[:, 0] - rate_ngrams(ngrams, ids, WORDS)).max() < 1e-5
+    assert np.abs(np.asarray(layer(ids))[:, 0] - compute_ngram_logits(ngrams, ids, WORDS)).max() < 1e-5
 
 
 @pytest.mark.parametrize("row", [0, 17])
@@ -89,7 +89,7 @@ def test_the_vector_of_word_0_is_not_read() -> None:
 def test_the_lstm_reads_what_was_cut_into_windows() -> None:
     vectors = np.random.default_rng(0).normal(size=(VARIANT.vocabulary_size, VARIANT.embedding_size))
     reader, head = build_reader(VARIANT, vectors.astype(np.float32)), build_lstm_head(VARIANT)
-    model = join_paths(VARIANT, reader, head, make_random_ngrams(40), Blend(ngrams=0.0))
+    model = join_branches(VARIANT, reader, head, make_random_ngrams(40), Blend(ngrams=0.0))
     ids = make_ids()
     windows, review = cut_windows(ids, VARIANT.window)
     highest, total, steps = (np.asarray(part) for part in reader(windows))
@@ -122,7 +122,7 @@ def test_a_saved_model_has_its_numbers_among_its_weights_alone(tmp_path: Path) -
 def test_a_model_without_ngrams_has_their_bias_in_its_scores() -> None:
     nothing = NgramModel(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32), 2.0)
     reader = build_reader(VARIANT, np.zeros((40, 4), np.float32))
-    model = join_paths(VARIANT, reader, build_lstm_head(VARIANT), nothing, Blend(lstm=0.0))
+    model = join_branches(VARIANT, reader, build_lstm_head(VARIANT), nothing, Blend(lstm=0.0))
     assert np.asarray(model(make_ids())) == pytest.approx(1 / (1 + np.exp(-2.0)), abs=1e-6)
 
 

@@ -67,7 +67,7 @@ def test_training_learns_a_word_that_decides(unlabelled: int) -> None:
     assert ((scores > 0.5) == (test.positive > 0.5)).mean() > 0.95
 
 
-def test_the_lstm_path_learns_without_the_ngrams() -> None:
+def test_the_lstm_branch_learns_without_the_ngrams() -> None:
     variant = make_small_wide_variant(dropout=0.0, head_dropout=0.0, batch_size=4, lstm_units=8, filters=8)
     found = train(variant, rows=800, unlabelled=0, epochs=8)
     assert found.history[-1].validation_accuracy > 0.85

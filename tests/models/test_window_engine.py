@@ -20,7 +20,7 @@ from models.tokenizer import EncodedReviews, Vocabulary
 from models.variants import find_variant
 from models.wide_lstm import engine as window_engine
 from models.wide_lstm import layers as wide_lstm
-from models.wide_lstm.engine import WindowEngine, load_window_engine, rate_paths
+from models.wide_lstm.engine import WindowEngine, compute_logits, load_window_engine
 from models.wide_lstm.export import export_windows
 from tests.support.encoded_reviews import encode_ids, make_reviews, predict_with_keras
 from tests.support.small_models import WORDS, build_wide_at_random, make_small_wide_variant
@@ -149,7 +149,7 @@ def test_reviews_of_another_length_are_not_scored() -> None:
 
 def test_the_logits_and_the_blend_make_the_score() -> None:
     engine, encoded = load_small(), make_reviews(range(30), LENGTH)
-    logits = rate_paths(engine, encoded)
+    logits = compute_logits(engine, encoded)
     weighted = zip(engine.blend.tolist(), (logits.lstm, logits.ngrams, logits.ending), strict=True)
     blended = sum(weight * logit for weight, logit in weighted) + engine.bias
     assert engine.score(encoded) == pytest.approx(1 / (1 + np.exp(-blended)), abs=1e-9)
@@ -209,7 +209,7 @@ def with_options(layer: str, **options: Any) -> Build:
 
 
 def change_head(make: Callable[[Any], Sequence[Any]]) -> Build:
-    """Make what builds a wide LSTM whose LSTM path has these layers at its end."""
+    """Make what builds a wide LSTM whose LSTM branch has these layers at its end."""
 
     def build_lstm_head(variant: Any) -> Any:
         import keras

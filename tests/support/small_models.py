@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from models.training.types import LabelledReviews, TrainingReviews, Variant
 from models.variants import find_variant
-from models.wide_lstm.layers import Blend, build_lstm_head, build_reader, join_paths
+from models.wide_lstm.layers import Blend, build_lstm_head, build_reader, join_branches
 from models.wide_lstm.ngrams import NgramModel, number_ngrams
 
 WORDS = ("good", "bad", "film", "the", "a", "plot")
@@ -66,7 +66,7 @@ def build_wide_at_random(variant: Variant, seed: int = 0) -> Any:
     head = build_lstm_head(variant)
     for part in (reader, head):
         part.set_weights([random.normal(0, 0.5, weights.shape) for weights in part.get_weights()])
-    return join_paths(
+    return join_branches(
         variant, reader, head, make_random_ngrams(variant.vocabulary_size, seed), Blend(0.8, 0.6, 0.4, 0.1)
     )
 

@@ -362,7 +362,7 @@ def test_the_curves_of_a_model_of_several_paths_are_said_to_be_of_one(
     bundle = {**facts, "metrics": {**facts["metrics"], "ablations": parts}, "rating": None}
     model = {**dict.fromkeys(MODEL_COLUMNS), "dataset": "x"}
     text = Page(render_training(replace(TRAINED, bundle=bundle, model=model))).text
-    assert ("The curves are of its LSTM path alone." in text) == said
+    assert ("The curves are of its LSTM branch alone." in text) == said
 
 
 def test_the_rules_of_the_gate_are_counted_and_each_says_whether_it_held() -> None:
