@@ -1,1 +1,1 @@
-"""What is learnt: text to ids, the variants, training, evaluation, the bundle and the scorer."""
+"""The models: tokenizer, variants, training, evaluation, bundles and the scorer."""

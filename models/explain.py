@@ -1,12 +1,12 @@
-"""Which words move a model's score of one review: leave-one-out over the words that it reads.
+"""Finds which words move a model's score of one review: leave-one-out over the words that the model reads.
 
-A word is left out by putting 0, the id of every unknown word, in its place. Deleting it would do more than leave it
-out: all words on one side move by a step, so other pairs are pooled and other words are neighbours, and in a review
-that is cut one more word comes in at the front. With 0 every other word stays where it is, the model has met 0 in the
-place of rare words throughout its training, and an unknown word contributes nothing at all.
+A word is left out by replacing its id with 0, the id of every unknown word. Deleting the word would change more: all
+words on one side would move by a step, so other words would be pooled together and become neighbours, and a truncated
+review would gain one more word at the front. With 0 every other word stays where it is. The model has met 0 in place of
+rare words throughout its training, and an unknown word contributes nothing.
 
-It shows what moves the score, not why. Words act together: contributions do not add up to the score, and of two words
-that say the same each may seem to count for little. So all occurrences of a word are also left out together.
+The result shows what moves the score, not why. Words act together: contributions do not add up to the score, and two
+words that say the same may each seem to count for little. So all occurrences of a word are also left out together.
 """
 
 from collections.abc import Callable
@@ -19,48 +19,49 @@ from numpy.typing import NDArray
 from models.tokenizer import EncodedReviews
 
 LEFT_OUT = 0
-"""The id in the place of a word that is left out: that of words that the model does not know."""
+"""The id that replaces a word that is left out: the id of all unknown words."""
 NEAREST_TO_CERTAIN = 1e-7
-"""How near to 0 and 1 scores are told apart: a model computes them with 24 bits."""
+"""Scores nearer than this to 0 or 1 count as this near: a model computes scores with 24 bits."""
 
 
 @dataclass(frozen=True)
 class WordEffects:
-    """What leaving out words does to a score; n words are read, d of them are distinct and known.
+    """How a score changes when words are left out; the model reads n words, with d distinct known ones among them.
 
-    Contributions are in logits: that of the score minus that of the score without. Above 0, the word raises it.
+    A contribution is the logit of the score minus the logit of the score without the word; above 0 the word raises
+    the score.
     """
 
     score: float
     """P(positive) of the review as it is, 0 to 1."""
     score_without: NDArray[np.float64]
-    """[n] the score without the word at this place; the score itself where the model does not know the word."""
+    """[n] the score without the word at this position; for an unknown word, the score itself."""
     contribution: NDArray[np.float64]
-    """[n] of the word at this place, 0 where the model does not know it."""
+    """[n] contribution of the word at this position; 0 for an unknown word."""
     ids: NDArray[np.int32]
-    """[d] the known words, in rising order of their ids."""
+    """[d] ids of the known words, rising."""
     times: NDArray[np.int64]
-    """[d] how often each of them is read."""
+    """[d] occurrences of each known word."""
     score_without_all: NDArray[np.float64]
     """[d] the score without all occurrences of the word."""
     joint_contribution: NDArray[np.float64]
-    """[d] of all occurrences together."""
+    """[d] contribution of all occurrences together."""
 
 
 def explain_review(
     predict: Callable[[EncodedReviews], NDArray[np.float64]], word_ids: NDArray[np.int32], length: int
 ) -> WordEffects:
-    """Leave out each known word of a review in turn, and each distinct one wholly; scored in one call.
+    """Measure how the score of a review changes without each known word, and without all occurrences of each.
 
-    `word_ids` are the [n] ids that the model reads, at most `length`; `predict` is a `Scorer`'s.
+    `word_ids` [n] are the ids that the model reads, at most `length`; `predict` is that of a `Scorer`, called once.
     """
     known = np.flatnonzero(word_ids != LEFT_OUT)
     ids, first, times = np.unique(word_ids[known], return_index=True, return_counts=True)
     repeated = np.flatnonzero(times > 1)
-    nothing = np.zeros((1, len(word_ids)), np.bool_)
+    none = np.zeros((1, len(word_ids)), np.bool_)
     one_each = np.arange(len(word_ids)) == known[:, None]
     all_of_one = word_ids == ids[repeated][:, None]
-    scores = predict(_leave_out(word_ids, np.concatenate([nothing, one_each, all_of_one]), length))
+    scores = predict(_leave_out(word_ids, np.concatenate([none, one_each, all_of_one]), length))
     score, without_one, without_repeated = np.split(scores, [1, 1 + len(known)])
     score_without = np.full(len(word_ids), score[0])
     score_without[known] = without_one
@@ -78,7 +79,7 @@ def explain_review(
 
 
 def _leave_out(word_ids: NDArray[np.int32], left_out: NDArray[np.bool_], length: int) -> EncodedReviews:
-    """Give one review a row of `left_out` [m, n], without the words that it marks."""
+    """Return m copies of a review, each without the words that its row of `left_out` [m, n] marks."""
     variants = np.where(left_out, np.int32(LEFT_OUT), word_ids)
     rows, words = variants.shape
     unknown = (variants == LEFT_OUT).sum(axis=1) / words if words else np.ones(rows)
@@ -93,6 +94,6 @@ def _leave_out(word_ids: NDArray[np.int32], left_out: NDArray[np.bool_], length:
 
 
 def to_logit(score: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Give the logits of scores from 0 to 1, those beyond `NEAREST_TO_CERTAIN` as if they were there."""
-    told = np.clip(score.astype(np.float64), NEAREST_TO_CERTAIN, 1 - NEAREST_TO_CERTAIN)
-    return np.log(told / (1 - told))
+    """Return the logits of scores from 0 to 1, after clipping scores to `NEAREST_TO_CERTAIN` from 0 and 1."""
+    clipped = np.clip(score.astype(np.float64), NEAREST_TO_CERTAIN, 1 - NEAREST_TO_CERTAIN)
+    return np.log(clipped / (1 - clipped))

@@ -1,6 +1,6 @@
-"""The kinds of model: a line each. Training, bundles and scoring ask here, and know no kind by its name.
+"""The list of all kinds of model. Training, bundles and scoring use this list and know no kind by its name.
 
-A kind is a package that offers a `Kind`; docs/kinds.md shows how one is added.
+A kind is a package with a `Kind`; docs/kinds.md shows how one is added.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ KINDS: tuple[Kind, ...] = (
     LSTM,
     WIDE_LSTM,
 )
-"""Asked in this order; their variants are listed in it."""
+"""The order in which kinds are tried and their variants are listed."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,18 @@ class ExportedModel:
 
 
 def export_model(model: "keras.Model") -> ExportedModel:
-    """Export a trained model by the first kind that can; by its layers, whatever its variant is called."""
+    """Export a trained model by the first kind that can, which depends on its layers, not on its variant's name."""
     graphs = (kind.export(model) for kind in KINDS)
     return ExportedModel(model, next((graph for graph in graphs if graph is not None), None))
 
 
 def load_engine(graph: Path | bytes) -> Engine:
-    """Load the engine that runs an exported graph; one that can't be used is a `BundleError`."""
+    """Load the engine that runs an exported graph; raise `BundleError` where no kind can use the graph."""
     opened = open_graph(graph)
     engines = (kind.load_engine(opened) for kind in KINDS)
     engine = next((engine for engine in engines if engine is not None), None)
     if engine is None:
-        raise BundleError(f"{opened.name}: can't be used (it is of no kind of model that is known).")
+        raise BundleError(f"{opened.name}: can't be used (it is of no known kind of model).")
     return engine
 
 
@@ -58,7 +58,7 @@ def register_layers() -> None:
 def measure_parts(
     graph: bytes | None, validation: EvaluationReviews, test: EvaluationReviews
 ) -> dict[str, Any]:
-    """Measure the parts of an exported model alone, by part: see `Kind.measure_parts`. None has no parts."""
+    """Measure each part of an exported model alone, by part: see `Kind.measure_parts`. Empty without a graph."""
     if graph is None:
         return {}
     engine = load_engine(graph)

@@ -1,4 +1,4 @@
-"""Loads TensorFlow without the lines that its native code writes about devices that are not there."""
+"""Loads TensorFlow and hides the messages of its native code about missing devices."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow and look for devices; what its native code says is shown only if that fails."""
+    """Import TensorFlow and list its devices; show the messages of its native code only if that fails."""
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -20,17 +20,17 @@ def load_tensorflow() -> None:
 
 @contextmanager
 def _hold_back_native_messages() -> Iterator[None]:
-    """Send file descriptor 2 to a temporary file; give its content back if the block raises."""
+    """Redirect file descriptor 2 to a temporary file; write its content to stderr if the block raises."""
     sys.stderr.flush()
-    kept = os.dup(2)
+    stderr = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
         except BaseException:
             held.seek(0)
-            os.write(kept, held.read())
+            os.write(stderr, held.read())
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)

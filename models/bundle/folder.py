@@ -1,8 +1,8 @@
-"""The bundle: a folder named by its model id that holds all that scoring needs, and how to tell it unaltered.
+"""The bundle: a folder, named by its model id, that holds all that scoring needs and a fingerprint of itself.
 
-`model.keras` (Keras's own format, no pickle), `scorer.onnx` (the same model as an engine runs it; not there where none
-can), `vocabulary.json` (words, most frequent first) and `bundle.json` (variant, hyper-parameters, seed, metrics,
-fingerprints, versions, golden scores).
+Its files are `model.keras` (Keras's own format, no pickle), `scorer.onnx` (the same model as the graph that an engine
+runs; missing where no engine can), `vocabulary.json` (words, most frequent first) and `bundle.json` (variant,
+hyper-parameters, seed, metrics, fingerprints, versions, golden scores).
 """
 
 import json
@@ -31,7 +31,7 @@ _ID_DIGITS = 12
 def name_model(
     variant: str, seed: int, model: "keras.Model", vocabulary: Vocabulary, data_fingerprint: str
 ) -> str:
-    """Name a model by what it learnt: the same weights, words and data give the same id."""
+    """Return the id of a model; the same variant, seed, weights, vocabulary and data give the same id."""
     digest = sha256(data_fingerprint.encode())
     digest.update(json.dumps(vocabulary.words).encode())
     for weights in model.get_weights():
@@ -42,9 +42,9 @@ def name_model(
 def write_bundle(
     bundles_dir: Path, exported: ExportedModel, vocabulary: Vocabulary, facts: Mapping[str, Any]
 ) -> Path:
-    """Write a bundle whole or not at all; give its folder, `bundles_dir / facts["model_id"]`.
+    """Write a bundle, all of it or nothing, and return its folder, `bundles_dir / facts["model_id"]`.
 
-    A bundle of that id that is already there and unaltered is kept: it is the same model.
+    An unaltered bundle of that id is kept: it is the same model. `facts` are the content of `bundle.json`.
     """
     target = bundles_dir / str(facts["model_id"])
     if target.exists() and is_unaltered(target):
@@ -62,7 +62,7 @@ def write_bundle(
 
 
 def _write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Write `bundle.json`, then again with the fingerprint of the whole."""
+    """Write `bundle.json`, then write it again with the fingerprint of the whole bundle."""
     path = folder / FACTS_FILE
     body = {"format_version": FORMAT_VERSION, **facts}
     path.write_text(json.dumps(body, indent=1, ensure_ascii=False), "utf-8")
@@ -71,7 +71,7 @@ def _write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
 
 
 def fingerprint_bundle(folder: Path) -> str:
-    """Give the sha256 over every file of a bundle, names and bytes, its own record of this value apart."""
+    """Return the sha256 over names and bytes of all files of a bundle, without the fingerprint that it records."""
     digest = sha256()
     for path in sorted(folder.rglob("*")):
         content = _facts_without_fingerprint(path) if path.name == FACTS_FILE else path
@@ -101,7 +101,7 @@ def _parse_facts(path: Path) -> dict[str, Any]:
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
-    """Read `bundle.json`; a missing, broken or newer one is a `BundleError`."""
+    """Read `bundle.json`; raise `BundleError` where it is missing, broken or of a newer format."""
     if not folder.is_dir():
         raise BundleError(f"{folder}: there is no such bundle. `reviews models` lists those that are known.")
     facts = _parse_facts(folder / FACTS_FILE)
@@ -115,7 +115,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 
 def is_unaltered(folder: Path) -> bool:
-    """Tell whether a bundle still is what was written: its own fingerprint fits."""
+    """Return whether a bundle is as it was written: its content has the fingerprint that it records."""
     try:
         return bool(read_facts(folder)["fingerprints"].get("bundle") == fingerprint_bundle(folder))
     except BundleError:
@@ -123,24 +123,24 @@ def is_unaltered(folder: Path) -> bool:
 
 
 def require_unaltered(folder: Path, expected_fingerprint: str) -> None:
-    """Refuse a bundle of which any byte differs from the one that was recorded."""
+    """Raise `BundleError` unless the bundle's content has the expected fingerprint."""
     read_facts(folder)
-    found = fingerprint_bundle(folder)
-    if found != expected_fingerprint:
+    fingerprint = fingerprint_bundle(folder)
+    if fingerprint != expected_fingerprint:
         raise BundleError(
-            f"{folder}: was altered after it was trained (fingerprint {found[:16]}…, recorded "
+            f"{folder}: was altered after it was trained (fingerprint {fingerprint[:16]}…, recorded "
             f"{expected_fingerprint[:16]}…), so it does not score. Restore the folder, or train again."
         )
 
 
 def find_graph(folder: Path) -> Path | None:
-    """Find the graph that an engine runs; None where the bundle has none and Keras scores."""
+    """Return the path of the bundle's graph; None where it has none, so that Keras scores."""
     path = folder / GRAPH_FILE
     return path if path.is_file() else None
 
 
 def load_model(folder: Path) -> "keras.Model":
-    """Load the Keras model of a bundle in safe mode: nothing in the folder is run as code."""
+    """Load the Keras model of a bundle in safe mode, which runs nothing in the folder as code."""
     import keras
 
     register_layers()

@@ -1,4 +1,4 @@
-"""A few fixed texts of our own: a bundle keeps the scores it gave them, so any machine can check itself."""
+"""The golden texts: a bundle records their scores, so that any machine can check that it gives the same scores."""
 
 GOLDEN_TEXTS = (
     "A warm and funny film with a perfect cast; I would happily watch it again tonight.",

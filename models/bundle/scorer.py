@@ -1,9 +1,9 @@
-"""The scorer: a bundle and texts in, one score a text out. The same numbers as Keras's `model.predict`.
+"""The scorer: gives texts the scores of a bundle's model, the same as Keras's `model.predict`.
 
-A bundle with a graph is scored by the engine of its kind, without TensorFlow and Keras; any other by Keras itself.
+The engine of its kind scores a bundle with a graph, without TensorFlow and Keras; Keras scores a bundle without one.
 
-`python -m models.bundle.scorer BUNDLE CHECK.json` loads the bundle in this fresh process and compares the scores of
-the texts in the file with those that the trained model gave: status 0 when they agree.
+`python -m models.bundle.scorer BUNDLE CHECK.json` loads the bundle in a fresh process and compares its scores with
+those in the file, an object of scores by text. It prints the largest difference and ends with status 0 if they agree.
 """
 
 import json
@@ -32,16 +32,16 @@ KERAS_BATCH_ROWS = 256
 
 @dataclass(frozen=True)
 class ScoredTexts:
-    """What a model says of n texts, in their order."""
+    """The scores of n texts, in their order, and what the model reads of each text."""
 
     score: NDArray[np.float64]
     """[n] P(positive), 0 to 1."""
     token_count: NDArray[np.int32]
     """[n] words in the whole text."""
     oov_rate: NDArray[np.float32]
-    """[n] share of words that the model does not know, 0 to 1."""
+    """[n] share of words outside the vocabulary, 0 to 1."""
     truncated: NDArray[np.bool_]
-    """[n] whether words at the front were left out."""
+    """[n] whether the text has more words than the model reads, so that the first ones are ignored."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class Scorer:
     sequence_length: int
     word_ids: Mapping[str, int]
     predict: Callable[[EncodedReviews], NDArray[np.float64]]
-    """n encoded reviews to [n] scores, in their order."""
+    """Maps n encoded reviews to scores [n], in their order."""
     stars: StarMapping = LINEAR
-    """From a score to the rating that its writer would give."""
+    """Maps a score to the rating that the review's writer would give."""
 
 
 def load_scorer(bundle_dir: Path) -> Scorer:
-    """Load a bundle for scoring. Whether it may score is the caller's question: see `models.bundle.trust`."""
+    """Load a bundle for scoring, without checking whether it may score: see `models.bundle.trust`."""
     facts = read_facts(bundle_dir)
     model_id, length = facts["model_id"], facts["hyper_parameters"]["sequence_length"]
     word_ids = load_vocabulary(bundle_dir).ids()
@@ -74,21 +74,21 @@ def load_scorer(bundle_dir: Path) -> Scorer:
 def make_scorer(
     model_id: str, exported: ExportedModel, word_ids: Mapping[str, int], sequence_length: int
 ) -> Scorer:
-    """Make the scorer that a bundle of this model would have."""
+    """Return the scorer that a bundle of this model would have."""
     if exported.graph is None:
         return make_keras_scorer(model_id, exported.model, word_ids, sequence_length)
     return _make_engine_scorer(model_id, load_engine(exported.graph), word_ids)
 
 
 def _make_engine_scorer(model_id: str, engine: Engine, word_ids: Mapping[str, int]) -> Scorer:
-    """Make a scorer of an engine."""
+    """Return a scorer that runs an engine."""
     return Scorer(model_id, engine.sequence_length, word_ids, engine.score)
 
 
 def make_keras_scorer(
     model_id: str, model: "keras.Model", word_ids: Mapping[str, int], sequence_length: int
 ) -> Scorer:
-    """Make a scorer that runs a Keras model in memory, compiled once for one batch shape."""
+    """Return a scorer that runs a Keras model in memory, compiled for batches of one shape."""
     import tensorflow as tf
 
     shape = tf.TensorSpec((KERAS_BATCH_ROWS, sequence_length), tf.int32)
@@ -108,22 +108,22 @@ def make_keras_scorer(
 
 @dataclass(frozen=True)
 class EncodedTexts:
-    """Texts as a model reads them, each distinct one once."""
+    """Texts as a model reads them: each distinct text encoded once."""
 
     distinct: EncodedReviews
     positions: NDArray[np.integer[Any]]
-    """[n] which of the distinct ones each text is."""
+    """[n] the position of each text in `distinct`."""
 
 
 def encode_texts(scorer: Scorer, texts: Sequence[str] | pa.Array) -> EncodedTexts:
-    """Find the words of `texts`, in Python or in Arrow. On one core; scoring what was found takes all of them."""
+    """Encode texts, in Python or in Arrow, as word ids. It uses one core; scoring them uses all cores."""
     distinct = to_bytes(texts).dictionary_encode()
     encoded = encode_reviews(distinct.dictionary, scorer.word_ids, scorer.sequence_length)
     return EncodedTexts(encoded, distinct.indices.to_numpy())
 
 
 def score_encoded(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
-    """Score texts whose words are found."""
+    """Score encoded texts; the result is in the order of the texts, repeated ones included."""
     scores, encoded, where = scorer.predict(texts.distinct), texts.distinct, texts.positions
     return ScoredTexts(
         scores[where], encoded.token_count[where], encoded.oov_rate[where], encoded.truncated[where]
@@ -131,14 +131,14 @@ def score_encoded(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
 
 
 def score_texts(scorer: Scorer, texts: Sequence[str] | pa.Array) -> ScoredTexts:
-    """Score `texts`, in Python or in Arrow, each distinct text once."""
+    """Score texts, in Python or in Arrow; the model reads each distinct text once."""
     return score_encoded(scorer, encode_texts(scorer, texts))
 
 
 def measure_difference(scorer: Scorer, expected: Mapping[str, float]) -> float:
-    """Give the largest difference between the scores of texts and those expected, by text."""
-    found = score_texts(scorer, list(expected)).score
-    return float(np.abs(found - np.array(list(expected.values()))).max())
+    """Return the largest difference between the scores of texts and their `expected` scores, by text."""
+    scores = score_texts(scorer, list(expected)).score
+    return float(np.abs(scores - np.array(list(expected.values()))).max())
 
 
 def _main(arguments: Sequence[str]) -> int:

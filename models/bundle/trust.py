@@ -1,4 +1,4 @@
-"""Which bundles may score: unaltered ones that give their recorded scores on this machine and in a fresh process."""
+"""Checks whether a bundle may score: it is unaltered and gives its recorded scores here and in a fresh process."""
 
 import json
 import subprocess
@@ -14,9 +14,9 @@ from models.graphs.engine import SAME_SCORE
 
 
 def load_blessed_scorer(bundle_dir: Path, expected_fingerprint: str) -> Scorer:
-    """Load a bundle that may score: unaltered, and on this machine with the scores that it was recorded with.
+    """Load the scorer of an unaltered bundle that gives its golden texts the recorded scores on this machine.
 
-    Whether it was ever promoted is the caller's question. Raises `BundleError` otherwise.
+    Raises `BundleError` for any other bundle. The caller checks whether the model was promoted.
     """
     require_unaltered(bundle_dir, expected_fingerprint)
     scorer = load_scorer(bundle_dir)
@@ -25,7 +25,7 @@ def load_blessed_scorer(bundle_dir: Path, expected_fingerprint: str) -> Scorer:
 
 
 def _require_golden_scores(bundle_dir: Path, scorer: Scorer) -> None:
-    """Raise `BundleError` unless the scorer gives the golden texts the scores that the bundle keeps."""
+    """Raise `BundleError` unless the scorer gives the golden texts the scores that the bundle records."""
     golden = {each["text"]: each["score"] for each in read_facts(bundle_dir).get("golden", ())}
     if not golden:
         raise BundleError(
@@ -42,7 +42,7 @@ def _require_golden_scores(bundle_dir: Path, scorer: Scorer) -> None:
 
 
 def require_same_scores_in_fresh_process(bundle_dir: Path, expected: Mapping[str, float]) -> None:
-    """Load the bundle in a new process and compare its scores with the trained model's, by text."""
+    """Raise `BundleError` unless a new process that loads the bundle gives the `expected` scores, by text."""
     with tempfile.TemporaryDirectory() as folder:
         check_file = Path(folder) / "expected.json"
         check_file.write_text(json.dumps(dict(expected)), "utf-8")
@@ -51,9 +51,9 @@ def require_same_scores_in_fresh_process(bundle_dir: Path, expected: Mapping[str
             command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
         )
     if result.returncode != 0:
-        said = (result.stdout or result.stderr).strip().splitlines()
+        output = (result.stdout or result.stderr).strip().splitlines()
         raise BundleError(
             f"{bundle_dir}: a fresh process that loaded it does not give the trained model's scores "
-            f"(largest difference allowed {SAME_SCORE:g}, found {said[-1] if said else 'nothing'}). "
+            f"(largest difference allowed {SAME_SCORE:g}, found {output[-1] if output else 'nothing'}). "
             "It is not promoted; train again."
         )

@@ -1,1 +1,1 @@
-"""ONNX graphs of Keras models: how they are built, opened and fed in batches."""
+"""ONNX graphs of Keras models: building them, opening them, and running them in batches."""

@@ -1,6 +1,6 @@
-"""An ONNX graph as it grows: operators and constants that are given names in order, then the whole as bytes.
+"""Builds an ONNX graph: adds operators and constants, naming them in order, and serializes the graph.
 
-What every export shares. Needs ONNX, at training time only.
+Used by the exports of all kinds of model. Needs ONNX, at training time only.
 """
 
 import json
@@ -19,13 +19,13 @@ OPSET, IR_VERSION = 17, 9
 
 @dataclass(frozen=True)
 class Graph:
-    """A graph as it grows; names are given in order."""
+    """A graph under construction, to which operators and constants are appended."""
 
     nodes: list[Any] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
 
     def add(self, operator: str, *inputs: str, outputs: Sequence[str] = (), **attributes: Any) -> str:
-        """Append one operator and give the name of its last output."""
+        """Append an operator and return the name of its last output."""
         from onnx import helper
 
         names = list(outputs) or [f"{operator.lower()}_{len(self.nodes)}"]
@@ -33,7 +33,7 @@ class Graph:
         return names[-1]
 
     def keep(self, values: NDArray[Any]) -> str:
-        """Append a constant and give its name."""
+        """Append a constant and return its name."""
         from onnx import numpy_helper
 
         name = f"constant_{len(self.constants)}"
@@ -42,7 +42,7 @@ class Graph:
 
 
 def order_gates(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Keras has the gates as input, forget, cell, output along the last axis; ONNX wants i, o, f, c."""
+    """Reorder LSTM gates on the last axis from Keras's order (input, forget, cell, output) to ONNX's (i, o, f, c)."""
     i, f, c, o = np.split(values, 4, axis=-1)
     return np.concatenate([i, o, f, c], axis=-1)
 
@@ -50,15 +50,15 @@ def order_gates(values: NDArray[np.float32]) -> NDArray[np.float32]:
 def serialize_graph(
     graph: Graph, inputs: Sequence[Any], outputs: Sequence[Any], geometry: Mapping[str, Any]
 ) -> bytes:
-    """Give a graph with its inputs and outputs as bytes, checked, with its geometry in its metadata."""
+    """Check a graph with these inputs and outputs and return it as bytes, with its geometry in the metadata."""
     from onnx import checker, helper
 
-    made = helper.make_model(
+    model = helper.make_model(
         helper.make_graph(graph.nodes, "scorer", list(inputs), list(outputs), graph.constants),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
     )
-    helper.set_model_props(made, {GEOMETRY: json.dumps(geometry)})
-    checker.check_model(made)
-    content: bytes = made.SerializeToString()
+    helper.set_model_props(model, {GEOMETRY: json.dumps(geometry)})
+    checker.check_model(model)
+    content: bytes = model.SerializeToString()
     return content

@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 from models.tokenizer import EncodedReviews
 
 SAME_SCORE = 1e-5
-"""Two scores of one text by one model differ by less than this, whatever computed them."""
+"""Two scores of one text by one model count as the same when they differ by less than this."""
 
 
 class Engine(Protocol):
-    """A model that is ready to score. Scoring, and explaining a score, need nothing else of it."""
+    """A loaded model. Scoring and explaining a score use nothing else of it."""
 
     @property
     def sequence_length(self) -> int:
-        """Words that the model reads of a review."""
+        """Number of words that the model reads of a review."""
 
     def score(self, encoded: EncodedReviews) -> NDArray[np.float64]:
-        """Score n encoded reviews, [n] P(positive) in their order, on all cores.
+        """Score n encoded reviews on all cores; return P(positive) [n] in their order.
 
         Raises `ValueError` for reviews that were encoded with another sequence length.
         """

@@ -10,12 +10,12 @@ from typing import Any
 from data_contracts.errors import BundleError
 
 GEOMETRY = "geometry"
-"""The key of a graph's metadata under which its sizes are, as JSON; which sizes depends on the kind of model."""
+"""The key of a graph's metadata that holds its sizes as JSON; which sizes depends on the kind of model."""
 
 
 @dataclass(frozen=True)
 class OpenGraph:
-    """An exported graph in ONNX Runtime, with the sizes that its metadata has."""
+    """An exported graph in ONNX Runtime, with the sizes from its metadata."""
 
     name: str
     session: Any
@@ -23,7 +23,7 @@ class OpenGraph:
 
 
 def open_graph(graph: Path | bytes) -> OpenGraph:
-    """Open an exported graph of any kind of model; one that can't be opened is a `BundleError`."""
+    """Open an exported graph of any kind of model; raise `BundleError` where it can't be opened."""
     name = str(graph) if isinstance(graph, Path) else "the exported graph"
     with refuse_unusable(name):
         session = _open_session(graph.read_bytes() if isinstance(graph, Path) else graph)
@@ -33,7 +33,7 @@ def open_graph(graph: Path | bytes) -> OpenGraph:
 
 @contextmanager
 def refuse_unusable(name: str) -> Iterator[None]:
-    """Raise a `BundleError` that names the graph for whatever goes wrong inside."""
+    """Turn any error of the block into a `BundleError` that names the graph."""
     try:
         yield
     except Exception as error:  # ONNX Runtime raises its own classes, one a status
@@ -45,7 +45,7 @@ def _open_session(content: bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # the batches are what runs in parallel
-    options.enable_mem_pattern = False  # it is for shapes that stay the same
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # batches run in parallel instead
+    options.enable_mem_pattern = False  # it helps only where shapes stay the same
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -1,1 +1,1 @@
-"""What every kind of model is trained with: types, the split, and Keras's own loop."""
+"""What every kind of model is trained with: types, the validation split, and Keras's `fit`."""

@@ -129,7 +129,7 @@ def test_a_model_without_ngrams_has_their_bias_in_its_scores() -> None:
 @pytest.mark.parametrize("sizes", [{"window": 7}, {"pool_size": 3}])
 def test_sizes_that_leave_a_rest_are_refused(sizes: dict[str, int]) -> None:
     variant = replace(VARIANT, **sizes)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="without a rest"):
+    with pytest.raises(ValueError, match="without a remainder"):
         variant.build(variant)
 
 
