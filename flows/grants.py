@@ -1,8 +1,8 @@
-"""What a run may read beside the inbox: whoever starts a run of a deployment names less than who runs a command.
+"""Which paths and addresses a flow may read besides the inbox: a command may read any, a deployment's run may not.
 
-A command reads as its user, who can read the file anyway. A run of a deployment reads as the worker, for whoever can
-reach Prefect's API, so it is limited to what the worker's settings name. Which of the two it is, only the command's
-own process can say: nothing that comes with a run, neither a parameter nor a variable, opens more.
+A command reads with the rights of its user, who can read the file anyway. A run of a deployment reads with the rights
+of the worker, on behalf of anyone who can reach Prefect's API, so it may read only what the worker's settings name.
+The command grants the access within its own process: no parameter and no variable of a run can extend it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ _GRANTED: ContextVar[frozenset[str]] = ContextVar("granted", default=frozenset()
 
 @contextmanager
 def grant(names: Iterable[str]) -> Iterator[None]:
-    """Let flows that this thread calls within the block read these paths or addresses, wherever they are."""
+    """Allow flows that this thread calls within the block to read these paths or addresses, wherever they are."""
     token = _GRANTED.set(_GRANTED.get() | frozenset(names))
     try:
         yield
@@ -23,5 +23,5 @@ def grant(names: Iterable[str]) -> Iterator[None]:
 
 
 def is_granted(names: Iterable[str]) -> bool:
-    """Tell whether the command that called this flow named all of `names` itself."""
+    """Return whether the command that called this flow granted access to all of `names`."""
     return _GRANTED.get().issuperset(names)

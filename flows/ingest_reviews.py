@@ -1,6 +1,6 @@
 """The flow `ingest-reviews`: archive → contracts → reviews Parquet.
 
-A second run with the same source does nothing. Needs the archive, or the way to it; see `docs/ingest.md`.
+A second run with the same source does nothing. The archive is a local file or is downloaded; see `docs/ingest.md`.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from tasks.warehouse.published import needs_publishing
 
 @dataclass(frozen=True)
 class IngestSummary:
-    """What a run did: reviews by split, and where they come from."""
+    """What a run did: the number of reviews in each split, their source, and the results of the contracts."""
 
     archive: str
     dataset: str
@@ -38,9 +38,9 @@ class IngestSummary:
 
 
 def _choose_source(archive: str | None, settings: Settings) -> str:
-    """Give where the archive is to be had; raises `UsageError` where a run of a deployment may not ask for it.
+    """Return the path or URL of the archive; raise `UsageError` if a run of a deployment may not read it.
 
-    Its address would have the worker's machine fetch from the network around it, and tell what answers.
+    An arbitrary URL would let anyone who can start runs make the worker send requests into its own network.
     """
     if not archive:
         return settings.archive
@@ -51,8 +51,9 @@ def _choose_source(archive: str | None, settings: Settings) -> str:
         placed = place_within(Path(archive).absolute(), (settings.home.archive, *settings.input_dirs))
     if placed is None:
         raise UsageError(
-            "A run of a deployment takes the archive of REVIEWS_ARCHIVE or Stanford's, or one in `archive/` of the "
-            "home or in a folder of REVIEWS_INPUT_DIRS. Next: put it there, or run `reviews ingest --archive` with it."
+            "A run of a deployment reads only the archive that REVIEWS_ARCHIVE names, Stanford's, or one in `archive/` "
+            "of the home or a folder of REVIEWS_INPUT_DIRS. Next: put the archive there, or run `reviews ingest "
+            "--archive PATH`."
         )
     return str(placed[1])
 
@@ -62,9 +63,9 @@ def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) 
     """Download and check the review archive and convert it to Parquet.
 
     Args:
-        archive: path or URL of the archive; without it the setting REVIEWS_ARCHIVE, else Stanford's address. A path
-            lies in `archive/` of the home or in a folder of the setting REVIEWS_INPUT_DIRS.
-        accept_unverified: take an archive whose content is not a known one; the data's fingerprint says so.
+        archive: path or URL of the archive. The default is the setting REVIEWS_ARCHIVE, else Stanford's address. A
+            path must be in `archive/` of the home or in a folder of the setting REVIEWS_INPUT_DIRS.
+        accept_unverified: accept an archive whose content is not a known one; its reviews are recorded as unverified.
     """
     settings = load_settings()
     home = settings.home

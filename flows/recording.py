@@ -1,4 +1,4 @@
-"""Keeps the `runs` table: one row per flow run, from its start to whatever end it comes to."""
+"""Records flow runs in the table `runs`: one row per run, written at its start and updated at its end."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -13,6 +13,6 @@ from tasks.warehouse.run_log import Run, record_run
 def record_flow_run(
     flow: str, parameters: Mapping[str, Any], settings: Settings
 ) -> AbstractContextManager[Run]:
-    """Record the start of the present flow run and, when the block ends, how it ended."""
+    """Record the start of the current flow run and, when the block ends, its outcome."""
     settings.home.make()
     return record_run(settings.home, runtime.flow_run.id, flow, parameters)

@@ -1,8 +1,9 @@
 """The flow `score-reviews`: new review files → contract → scored parts → one transaction a group → DuckDB.
 
-Scores what is new by content; a second run scores nothing. On request scores again what other models have scored,
-or only says what it would do. Needs a promoted model only where there is something to score. One run at a time
-per home: a second one waits for the first. A group of files that fails stops no other; the run fails at its end.
+It scores the files whose content is new, so a second run scores nothing. With `rescore` it also scores again what
+other models have scored; with `dry_run` it only returns its plan. It needs a promoted model only if there is something
+to score. One run at a time per home: a second one waits for the first. If a group of files fails, the run goes on with
+the others and fails at its end.
 """
 
 import time
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScoringSummary:
-    """What a run did; `refused` and `passed_over` name what people should look at."""
+    """What a run did; `refused` and `skipped` name the files that somebody should look at."""
 
     inbox: str
     files_found: int
@@ -53,14 +54,14 @@ class ScoringSummary:
     refused: tuple[str, ...]
     skipped: tuple[SkippedFile, ...]
     files_rescored: int = 0
-    """Sources that another model had scored before; not among `files_scored`."""
+    """Source files that another model had scored before; not counted in `files_scored`."""
     rows_rescored: int = 0
     drifted: tuple[str, ...] = ()
-    """In what the scored reviews are unlike those that the model was judged on, in words."""
+    """The measures in which the scored reviews differ from the model's held-out reviews: a phrase for each."""
     unclear: tuple[str, ...] = ()
-    """Dates, labels and ratings that were not understood, by file, in words."""
+    """Dates, labels and ratings that could not be read or seem wrong, and files without rows: a phrase for each."""
     report: str | None = None
-    """Path of the run's report; none where nothing was committed."""
+    """Path of the run's report; None if nothing was committed or reports are switched off."""
 
 
 @flow(name="score-reviews", flow_run_name="score-reviews")
@@ -75,15 +76,15 @@ def score_reviews(
     """Score the review files that are new by content.
 
     Args:
-        files: Files or folders to look at instead of the whole inbox: names within the inbox, or whole paths in it or
-            in a folder of the setting REVIEWS_INPUT_DIRS. Refused ones are tried again.
-        since: Leave out files that were last changed before this moment; they stay new. With `rescore`, leave out
-            sources that were first committed before it. Without a time zone it is UTC.
+        files: Files or folders to read instead of the whole inbox: names within the inbox, or absolute paths in it or
+            in a folder of the setting REVIEWS_INPUT_DIRS. Files that were refused before are tried again.
+        since: Ignore files that were last changed before this moment; a later run can still score them. With
+            `rescore`, also ignore source files that were first committed before it. Without a time zone it is UTC.
         model_id: Score with this model instead of the champion. It must have been promoted at some time.
-        rescore: Also score again every source that some model has scored and the chosen one has not; with `files`,
-            those files' alone. The older scores stay.
-        dry_run: Change nothing; give the plan of what would be scored, why, and with which model.
-        text_column: Name of the column that holds the text, where it is not a known one; for named files alone.
+        rescore: Also score again every source file that another model has scored and this one has not; with `files`,
+            only those files. The older scores stay.
+        dry_run: Change nothing; return the plan: which files would be scored, why, and with which model.
+        text_column: Name of the column that holds the text, if its name is not a known one; only for named files.
     """
     if text_column and not files:
         raise UsageError(
@@ -104,7 +105,7 @@ def score_reviews(
 def _run(
     request: ScoringRequest, settings: Settings, parameters: Mapping[str, Any]
 ) -> tuple[ScoringSummary, RunOutcome]:
-    """Score what is pending, alone in the home, and make known what was committed, whatever fails."""
+    """Score all pending files while no other run does, and publish what was committed, even if a group fails."""
     home = settings.home
     home.make()
     for folder in (home.inbox, home.parts):
@@ -119,23 +120,23 @@ def _run(
             summary = _score_pending(request, settings, run, done)
             outcome = RunOutcome(tuple(done))
             require_no_failure(outcome)
-            summary = _look_at_what_came(summary, settings, outcome, run)
+            summary = _check_outcome(summary, settings, outcome, run)
     except Exception:
-        # What was committed is for readers, whatever became of the rest.
+        # Readers get what was committed, even though the run failed.
         outcome = RunOutcome(tuple(done))
         if outcome.has_committed():
-            _make_known(outcome, settings, run, time.monotonic() - started)
+            _publish_outcome(outcome, settings, run, time.monotonic() - started)
         raise
     if outcome.has_committed() or needs_publishing(home):
-        report = _make_known(outcome, settings, run, time.monotonic() - started)
+        report = _publish_outcome(outcome, settings, run, time.monotonic() - started)
         summary = replace(summary, report=report)
     return summary, outcome
 
 
-def _look_at_what_came(
+def _check_outcome(
     summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: Run
 ) -> ScoringSummary:
-    """Say which fields were not understood, and hold what was scored against what its model was judged on."""
+    """Add to the summary which fields could not be read, and how the scored reviews drifted from the held-out ones."""
     scored_by = sorted({file.run_id for file in outcome.files("scored") if file.run_id})
     if not scored_by:
         return summary
@@ -144,8 +145,8 @@ def _look_at_what_came(
     return replace(summary, unclear=tuple(unclear), drifted=tuple(drifted))
 
 
-def _make_known(outcome: RunOutcome, settings: Settings, run: Run, seconds: float) -> str | None:
-    """Publish what was committed, show it on the run's page, tell it, and write its report; give the report's path."""
+def _publish_outcome(outcome: RunOutcome, settings: Settings, run: Run, seconds: float) -> str | None:
+    """Publish what was committed, show it on the run's page, emit its events and write its report; return its path."""
     publish_copy(settings.home)
     page.show_outcome(outcome, seconds)
     page.show_sources(outcome, settings.home)
@@ -155,6 +156,7 @@ def _make_known(outcome: RunOutcome, settings: Settings, run: Run, seconds: floa
 
 
 def _tidy_up(settings: Settings) -> None:
+    """Move scored files out of the inbox and delete the bytes of old quarantined rows, if the settings ask for it."""
     move, days = settings.scored_files == "move", settings.keep_quarantine_days
     if (move or days) and stages.tidy_up(settings.home, move=move, quarantine_days=days):
         publish_copy(settings.home)
@@ -168,26 +170,26 @@ def _end_plan(plan: ScoringPlan) -> ScoringPlan:
 
 
 def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:
-    """Name the run by what it did, and say so; what was refused is said by name."""
+    """Name the run after its outcome, and complete it with a message that names the refused files."""
     files = outcome.total(*FILES)
     rows = count(outcome.total(*ROWS), "review")
     did = f"{count(files, 'file')} {rows}" if files else "nothing new"
     refused = outcome.files("refused")
     name_run(f"score-reviews {did}" + (f" {count(len(refused), 'file')} refused" if refused else ""))
-    said = f"{rows} of {count(files, 'file')} scored" if files else "Nothing new"
-    if bad := outcome.total("rows_quarantined"):
-        said += f", {count(bad, 'row')} quarantined"
-    further = [f"Drift: {'; '.join(summary.drifted)}"] if summary.drifted else []
-    further += [page.name_refused(refused)] if refused else []
-    return end_completed(". ".join([said, *further]), summary)
+    message = f"{rows} of {count(files, 'file')} scored" if files else "Nothing new"
+    if quarantined := outcome.total("rows_quarantined"):
+        message += f", {count(quarantined, 'row')} quarantined"
+    warnings = [f"Drift: {'; '.join(summary.drifted)}"] if summary.drifted else []
+    warnings += [page.name_refused(refused)] if refused else []
+    return end_completed(". ".join([message, *warnings]), summary)
 
 
 def _score_pending(
     request: ScoringRequest, settings: Settings, run: Run, done: list[GroupResult]
 ) -> ScoringSummary:
-    """Finish what an earlier run left scored, score what is new, then what only other models have scored.
+    """Commit the leftover parts of earlier runs, score new files, then the files that only other models have scored.
 
-    The result of each group is collected in `done` as soon as it is there, so that it outlives an error.
+    The result of each group is appended to `done` at once, so that the caller has it even if a later group fails.
     """
     home = settings.home
     model = stages.choose_model(home, request.model_id) if request.model_id else None
@@ -218,7 +220,7 @@ def _score_new(job: "ScoringJob", files: Sequence[SourceFile]) -> Iterator[Group
 def _find_older(
     found: PendingFiles, model: PromotedModel | None, request: ScoringRequest, home: Home
 ) -> list[OlderSource]:
-    """Find what other models have scored and the run's has not, where that is asked for."""
+    """Find the source files that other models have scored and `model` has not; none unless `rescore` is set."""
     if not request.rescore:
         return []
     model_id = model.model_id if model else None
@@ -226,7 +228,7 @@ def _find_older(
 
 
 def _score_older(job: "ScoringJob", older: Sequence[OlderSource]) -> Iterator[GroupResult]:
-    """Score and commit again what the model has not scored, group by group."""
+    """Score and commit again source files that other models have scored, group by group."""
     home = job.run.home
     if not older:
         return

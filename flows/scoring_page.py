@@ -1,4 +1,4 @@
-"""What a scoring run shows on its page in Prefect, and tells the world, of what it did."""
+"""What a scoring run shows on its page in Prefect, and the events that it emits."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,14 +15,19 @@ from tasks.support.wording import count
 from tasks.warehouse.commit import CommittedFile
 
 FILES_NAMED = 5
-"""Refused files that a run's message names at most."""
+"""The largest number of refused files that a run's message names."""
 
 
 def show_outcome(outcome: RunOutcome, seconds: float) -> None:
-    """Show each file that the ledger holds since this run, with the rate, and emit the events of it."""
+    """Show a table of the files that this run added to the ledger, log the refused ones, and emit the events.
+
+    `seconds` is the duration of the run, for the rate above the table.
+    """
     files, refused = outcome.files(), outcome.files("refused")
     if files:
-        show_table("scored-files", [_describe_file(file) for file in files], _total(outcome, seconds))
+        show_table(
+            "scored-files", [_describe_file(file) for file in files], _describe_total(outcome, seconds)
+        )
     if refused:
         get_run_logger().warning(name_refused(refused))
         emit_refused([file.uri for file in refused], [str(file.rule) for file in refused])
@@ -31,18 +36,18 @@ def show_outcome(outcome: RunOutcome, seconds: float) -> None:
 
 
 def show_sources(outcome: RunOutcome, home: Home) -> None:
-    """Show where the scores come from that this run added."""
+    """Show the lineage of the scores that this run added: the model and its data."""
     for model_id in _list_models(outcome):
         show_lineage(trace_lineage(home, model_id))
 
 
 def _list_models(outcome: RunOutcome) -> list[str]:
-    """Give the models whose scores were added: one, or two where an earlier run left some behind."""
+    """List the models whose scores were added: more than one if leftover parts are of another model."""
     return list(dict.fromkeys(file.model_id for file in outcome.files("scored")))
 
 
 def show_plan(plan: ScoringPlan) -> None:
-    """Show what a run would do."""
+    """Show the plan of a dry run as a table."""
     rows = [
         {"file": file.uri, "why": file.why, "rows": file.rows, "trouble": file.trouble} for file in plan.files
     ]
@@ -51,7 +56,7 @@ def show_plan(plan: ScoringPlan) -> None:
 
 
 def name_refused(refused: Sequence[CommittedFile]) -> str:
-    """Say in one line which files were refused, and by which rules."""
+    """Describe in one line which files were refused, and by which rules."""
     named = ", ".join(f"{file.uri} ({file.rule})" for file in refused[:FILES_NAMED])
     more = f" and {len(refused) - FILES_NAMED:,} more" if len(refused) > FILES_NAMED else ""
     return f"{count(len(refused), 'file')} refused: {named}{more}"
@@ -70,10 +75,10 @@ def _describe_file(file: CommittedFile) -> dict[str, Any]:
     }
 
 
-def _total(outcome: RunOutcome, seconds: float) -> str:
-    rows, bad = outcome.total(*ROWS), outcome.total("rows_quarantined")
+def _describe_total(outcome: RunOutcome, seconds: float) -> str:
+    rows, quarantined = outcome.total(*ROWS), outcome.total("rows_quarantined")
     return (
         f"{count(rows, 'review')} of {count(outcome.total(*FILES), 'file')} scored, "
-        f"{count(bad, 'row')} quarantined, {count(len(outcome.files('refused')), 'file')} refused, "
+        f"{count(quarantined, 'row')} quarantined, {count(len(outcome.files('refused')), 'file')} refused, "
         f"in {seconds:.1f} s, loading the model included ({rows / max(seconds, 0.1):,.0f} reviews/s)."
     )

@@ -1,6 +1,6 @@
 """The flow `train-model`: reviews Parquet → contract → bundle → gate → champion.
 
-Needs `ingest-reviews` to have run. The same variant and seed on the same data give the same model.
+It reads what `ingest-reviews` wrote. The same variant and seed on the same data and machine give the same model.
 """
 
 from dataclasses import dataclass
@@ -23,21 +23,21 @@ from tasks.warehouse.promotion import Attempt
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """What a run trained, how good it is, and whether it scores from now on."""
+    """Which model a run trained, its metrics, and whether it became the champion."""
 
     model_id: str
     facts: dict[str, Any]
     promoted: bool
     reason: str
     checks: tuple[GateCheck, ...]
-    """What the gate looked at; none where the model was the champion already."""
+    """The gate's checks; empty if the model was the champion already."""
     warnings: tuple[str, ...]
     report: str | None = None
-    """Path of the run's report; none where it could not be written."""
+    """Path of the run's report; None if reports are switched off or it could not be written."""
 
 
 VariantName = Annotated[str, Field(json_schema_extra={"enum": list(list_variants())})]
-"""The name of a variant; Prefect's run form offers those that there are."""
+"""The name of a variant; Prefect's run form offers all variants for selection."""
 
 
 @flow(name="train-model", flow_run_name="train-model {variant} seed {seed}")
@@ -47,13 +47,14 @@ def train_model(
     epochs: Annotated[int, Field(ge=1, le=1000)] | None = None,
     promote: Literal["auto", "never", "always"] = "auto",
 ) -> TrainingSummary:
-    """Train one variant, evaluate it, and promote it if it earns it.
+    """Train one variant, evaluate it, and promote it if it passes the gate.
 
     Args:
         variant: name of the variant, as `reviews variants` lists them.
         seed: random seed; the same seed on the same machine gives the same weights.
-        epochs: passes over the training rows; without it the variant's own number.
-        promote: 'auto' promotes the first model and any that passes the gate, 'always' and 'never' do as they say.
+        epochs: passes over the training rows. The default is the variant's own number.
+        promote: 'auto' promotes the first model, and others if they pass the gate; 'always' ignores the gate's refusal;
+            'never' does not promote.
     """
     settings = load_settings()
     parameters = {"variant": variant, "seed": seed, "epochs": epochs, "promote": promote}

@@ -1,4 +1,4 @@
-"""What the command line accepts: arguments that are text, paths that are not empty, and who runs the command."""
+"""Checks of command-line arguments (valid text, no empty paths), and the name of the user."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from data_contracts.errors import UsageError
 
 
 def refuse_undecodable(arguments: Iterable[str]) -> None:
-    """Raise `UsageError` where an argument's bytes are not text: no name of ours and no query can hold them."""
+    """Raise `UsageError` if the bytes of an argument are not valid text: names and queries must be text."""
     for number, argument in enumerate(arguments, 1):
         if is_text(argument):
             continue
@@ -22,17 +22,17 @@ def refuse_undecodable(arguments: Iterable[str]) -> None:
 
 
 class PathName(click.Path):
-    """A path on the command line: an empty one, as an unset variable gives, is not the present folder."""
+    """A path on the command line that must not be empty: an unset shell variable must not mean the current folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Give the path, or fail as click does."""
+        """Return the path; fail with click's own usage error if it is empty or unsuitable."""
         if not str(value):
-            self.fail("it is empty. Name a path; the present folder is '.'.", param, ctx)
+            self.fail("it is empty. Name a path; the current folder is '.'.", param, ctx)
         return super().convert(value, param, ctx)
 
 
 def is_text(text: str) -> bool:
-    """Return whether a string has a form in UTF-8."""
+    """Return whether a string can be encoded in UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -41,7 +41,7 @@ def is_text(text: str) -> bool:
 
 
 def name_user() -> str:
-    """Name the user that runs this, as the system does."""
+    """Return the login name of the current user, 'unknown' if there is none."""
     import getpass
 
     try:

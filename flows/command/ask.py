@@ -13,20 +13,20 @@ from flows.command.output import echo
 
 
 def _complete_query(context: click.Context, argument: click.Parameter, begun: str) -> list[str]:
-    """Give the names of the named queries that begin so, for the shell."""
+    """Return the named queries that begin with `begun`, for the shell's completion."""
     from data_contracts.queries import list_names
 
     return [name for name in list_names() if name.startswith(begun)]
 
 
 def _complete_value(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
-    """Give the parameters of the named query that stands in the line, for the shell."""
+    """Return the parameters of the named query on the command line, as `name=`, for the shell's completion."""
     from data_contracts.queries import list_queries
 
-    takes: dict[str | None, Any] = {query.name: query.parameters for query in list_queries()}
-    # While the option waits for its value, click has not given the words their names yet.
+    parameters: dict[str | None, Any] = {query.name: query.parameters for query in list_queries()}
+    # While click completes an option's value, the query may still be among the words that it has not parsed.
     words = [context.params.get("query"), *context.args]
-    names = [f"{each.name}=" for word in words for each in takes.get(word, ())]
+    names = [f"{each.name}=" for word in words for each in parameters.get(word, ())]
     return [name for name in names if name.startswith(begun)]
 
 
@@ -37,17 +37,19 @@ def _complete_value(context: click.Context, option: click.Parameter, begun: str)
     "values",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A value that a named query takes; may be given again.",
+    help="The value of a parameter of a named query; can be repeated.",
     shell_complete=_complete_value,
 )
-@click.option("--list", "listed", is_flag=True, help="List the named queries; with NAME show its SQL.")
+@click.option(
+    "--list", "listed", is_flag=True, help="List the named queries; with NAME, show the SQL of that query."
+)
 @click.option(
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
 )
 def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> None:
-    """Ask the published copy of the database: a named query, or SQL.
+    """Answer a named query, or SQL, from the published copy of the database.
 
-    QUERY - reads the SQL from standard input.
+    With - in place of QUERY, the SQL is read from standard input.
 
     \b
     Examples:
@@ -63,9 +65,7 @@ def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> 
     if listed:
         echo(describe_queries(query))
     elif query is None:
-        raise UsageError(
-            "Say what to ask: a query in SQL, or the name of one that `reviews sql --list` shows."
-        )
+        raise UsageError("The query is missing. Next: give SQL, or a name that `reviews sql --list` shows.")
     else:
         ask(
             load_settings().home,
@@ -77,34 +77,34 @@ def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> 
 
 @click.command()
 @click.argument("folder", required=False, type=PathName(file_okay=False, path_type=Path))
-@click.option("--new", "only_new", is_flag=True, help="Add what was not exported to that folder yet.")
+@click.option("--new", "only_new", is_flag=True, help="Add only rows that FOLDER does not have yet.")
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d"]),
     metavar="DATE",
-    help="Leave out what was scored before, in UTC.",
+    help="Export only what was scored on this day (UTC) or later.",
 )
 @click.option(
     "--format",
     "form",
     type=click.Choice(["parquet", "csv"]),
-    help="[default: parquet; with --new the folder's]",
+    help="[default: parquet; with --new, the format that FOLDER has]",
 )
-@click.option("--no-text", is_flag=True, help="Leave the texts out.")
+@click.option("--no-text", is_flag=True, help="Export without the texts.")
 @click.option(
-    "--raw", is_flag=True, help="In CSV leave texts as they are, also those that a spreadsheet would run."
+    "--raw", is_flag=True, help="In CSV, do not escape texts that a spreadsheet would run as formulas."
 )
 def export(
     folder: Path | None, only_new: bool, since: datetime | None, form: str | None, no_text: bool, raw: bool
 ) -> None:
-    """Export scored reviews to FOLDER, in a folder a day: `day=2026-11-24/`, the day of scoring in UTC.
+    """Export scored reviews to FOLDER, one subfolder per day of scoring (UTC), such as `day=2026-11-24/`.
 
-    A row is a row of scored_reviews, one per source row per model, with what its file said and the text. Such
-    rows are only ever added, so --new gives each once, however often and whenever it is killed. To have one row per
-    review as in latest_scores, ask `reviews sql --format csv "from latest_scores"`.
+    A row is a row of scored_reviews: one per source row and model, with the fields of its file and the text. With
+    --new, each row is exported exactly once, even if an export is killed and repeated. For one row per review, as in
+    latest_scores, use `reviews sql --format csv "from latest_scores"`.
 
-    Without FOLDER it is `exports/` of the home. Without --new the export takes the place of the one that is there.
-    Exports are copies: `reviews forget` does not reach them.
+    The default FOLDER is `exports/` of the home. Without --new the export replaces the one that is there. Exports are
+    copies: `reviews forget` does not change them.
 
     \b
     Examples:
@@ -117,15 +117,15 @@ def export(
     from tasks.queries.exports import ExportRequest
 
     if raw and form != "csv" and not only_new:
-        raise UsageError("--raw is for --format csv: Parquet holds texts as they are.")
+        raise UsageError("--raw needs --format csv: Parquet holds texts unchanged anyway.")
     request = ExportRequest(form, no_text, raw, since and since.date(), only_new)
     echo(write_export(load_settings().home, folder and folder.absolute(), request))
 
 
 @click.command()
 @click.argument("name", required=False, metavar="[REVIEW_ID|ROW|-]")
-@click.option("--text", metavar="TEXT", help="Explain this text, which is in no table.")
-@click.option("--model", "model_id", metavar="MODEL_ID", help="Ask this promoted model, not the champion.")
+@click.option("--text", metavar="TEXT", help="Explain this text instead of a scored review.")
+@click.option("--model", "model_id", metavar="MODEL_ID", help="Use this promoted model, not the champion.")
 @click.option("--top", type=click.IntRange(1, 500), default=10, show_default=True, help="Words to list.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option(
@@ -134,11 +134,11 @@ def export(
 def explain(
     name: str | None, text: str | None, model_id: str | None, top: int, form: str, page: Path | None
 ) -> None:
-    """Show which words moved a review's score most, each left out in turn.
+    """Show which words moved a review's score most, by removing each word in turn.
 
-    A review is named by its review_id, or by its row as `reviews quarantine list` names rows; - reads a text from
-    standard input. Leaving words out shows what moves the score, not why: words act together, and what the model has
-    learnt need not be what a reader means.
+    Name a review by its review_id, or by the name of its row, such as 3fa94c12ab07:17; - reads a text from standard
+    input. Removing words shows what moves the score, not why: words act together, and what the model has learnt may
+    differ from what a reader understands.
 
     \b
     Examples:
@@ -156,7 +156,7 @@ def explain(
     from tasks.pages.writing import require_page_place, write_page
 
     if (name is None) == (text is None):
-        raise UsageError("Name a review, or give a text: `reviews explain REVIEW_ID`, or --text TEXT.")
+        raise UsageError("Name either a review or a text: `reviews explain REVIEW_ID`, or --text TEXT.")
     if name == "-":
         name, text = None, decode_text(sys.stdin.buffer.read())
     settings = load_settings()
@@ -177,13 +177,13 @@ def explain(
 @click.option(
     "--output",
     type=PathName(dir_okay=False, path_type=Path),
-    help="Write to this file, not into `reports/` of the home.",
+    help="Write to this file instead of `reports/` of the home.",
 )
 def report(run: str, output: Path | None) -> None:
-    """Write the report of a scoring or training run as one HTML file that can be sent on.
+    """Write the report of a scoring or training run as one self-contained HTML file.
 
-    RUN is a run_id of the table `runs`, or its beginning; `latest` is the newest that scored, trained or failed. The
-    file holds excerpts of reviews.
+    RUN is a run_id of the table `runs`, or its beginning; `latest` is the newest run that scored, trained or failed.
+    The file contains excerpts of reviews.
 
     \b
     Examples:

@@ -1,7 +1,7 @@
-"""The `reviews` command: its global options, and how it ends at an error.
+"""The `reviews` command: its global options, and its messages and exit status after an error.
 
-A module of commands is imported when one of its commands is called, and each command imports what it needs when it
-runs, so that help answers at once.
+A module of commands is imported when one of its commands is called, and each command imports its libraries when it
+runs, so that `--help` prints at once.
 """
 
 import sys
@@ -32,19 +32,19 @@ MODULES = {
     "upkeep": ("verify", "quarantine", "forget", "backup", "restore"),
     "serve": ("up", "down", "status", "deploy"),
 }
-"""The modules of this package that hold commands; a command has the name of its function."""
+"""The commands in each module of this package; a command has the name of its function."""
 _MODULE_OF = {command: module for module, commands in MODULES.items() for command in commands}
 
 
 class _ReviewsGroup(click.Group):
-    """Loads commands by name, and turns errors into a message and an exit status, in one place for all commands."""
+    """Loads commands by name, and turns the errors of all commands into a message and an exit status."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the names of all commands, loaded or not."""
         return sorted(_MODULE_OF)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command; for a name that none has load all, among which click looks for one like it."""
+        """Load a command; for an unknown name load all commands, so that click can suggest a similar one."""
         for name in {cmd_name} & _MODULE_OF.keys() or _MODULE_OF:
             if name not in self.commands:
                 module = import_module(f"flows.command.{_MODULE_OF[name]}")
@@ -52,7 +52,7 @@ class _ReviewsGroup(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Do as click does; an output that can't be written is reported as any other error is."""
+        """Run the command as click does, and report an output that can't be written like any other error."""
         try:
             open_closed_streams()
             if not is_encoding_chosen():
@@ -62,9 +62,9 @@ class _ReviewsGroup(click.Group):
             finally:
                 sys.stdout.flush()
         except BrokenPipeError:
-            flush_or_give_up()  # the reader of a pipe has gone, and needs no message
+            flush_or_give_up()  # the reader of the pipe has ended, and expects no message
         except (OSError, UnicodeError) as error:
-            with suppress(OSError):  # standard error can't be written either
+            with suppress(OSError):  # standard error may not be writable either
                 echo_error(describe_error(error, list_variables()) or str(error))
         sys.exit(1)
 
@@ -82,10 +82,12 @@ class _ReviewsGroup(click.Group):
             echo_error(str(error))
             ctx.exit(error.exit_status)
         except KeyboardInterrupt:
-            click.echo("\nInterrupted. What is committed stays; run it again for the rest.", err=True)
+            click.echo(
+                "\nInterrupted. What was committed stays. Next: run the command again for the rest.", err=True
+            )
             ctx.exit(INTERRUPTED_STATUS)
         except BrokenPipeError:
-            raise  # `main` ends it without a message
+            raise  # `main` ends the command without a message
         except Exception as error:
             if (message := describe_error(error, list_variables())) is None:
                 raise
@@ -115,13 +117,13 @@ def main(context: click.Context, home: Path | None) -> None:
 
     \b
     First steps:
-      reviews demo                     everything on a small generated archive
-      reviews ingest                   the Stanford archive, checked and as Parquet
+      reviews demo                     run everything on a small generated archive
+      reviews ingest                   download and check the Stanford archive
       reviews train                    train the default variant and promote it
-      cp new-reviews.csv data/inbox/   then:
-      reviews score                    score what is new
-      reviews sql "from movie_ratings" ask
-      reviews up                       and from now on by itself
+      cp new-reviews.csv data/inbox/   put a review file into the inbox
+      reviews score                    score the new files
+      reviews sql "from movie_ratings" query the results
+      reviews up                       score new files on a schedule
 
     Exit status: 0 done, 1 a stage failed, 2 wrong usage, 130 interrupted.
     """

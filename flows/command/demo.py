@@ -25,7 +25,7 @@ from tasks.warehouse.model_registry import find_champion
 
 CSV_REVIEWS, JSON_REVIEWS, TEXT_REVIEWS = 400, 100, 5
 FIRST_DAY, DAYS = date(2025, 1, 1), 690
-"""When the reviews are made to be written; plain texts have no date."""
+"""The dates given to the demo's reviews: from this day on, spread over so many days. Plain texts have no date."""
 
 QUESTIONS = {
     "Which reviews are the most positive?": """
@@ -35,7 +35,7 @@ QUESTIONS = {
     "What do the reviews say of each movie?": """
         select movie_id, reviews, round(mean_predicted_rating, 2) as stars, round(share_positive, 2) as positive
         from movie_ratings order by reviews desc, movie_id limit 8""",
-    "What was set aside, and why?": "select uri, row_number, rule, detail from quarantined_rows",
+    "Which rows were quarantined, and why?": "select uri, row_number, rule, detail from quarantined_rows",
 }
 
 DEMO_VARIANT = "cnn_lstm"
@@ -43,16 +43,17 @@ DEMO_VARIANT = "cnn_lstm"
 
 
 def run_demo(echo: Callable[[str], None]) -> None:
-    """Ingest, train and score the sample in the home of the settings, then ask three questions.
+    """Ingest, train and score the sample archive in the home of the settings, then print the answers to `QUESTIONS`.
 
-    Run again, it scores nothing twice.
+    Run again, it scores nothing twice. Raises `UsageError` if the home holds real reviews.
     """
     settings = load_settings()
     settings.home.make()
     provenance = read_provenance(settings.home.reviews)
     if provenance is not None and provenance.dataset != "sample":
         raise UsageError(
-            f"{settings.home.folder} holds real reviews: the demo does not mix its own with them."
+            f"{settings.home.folder} holds real reviews; the demo would mix generated reviews with them. Next: name "
+            "another folder: `reviews --home FOLDER demo`."
         )
     echo(f"This demo runs on generated reviews, not on real ones. Its home is {settings.home.folder}\n")
     archive = settings.home.archive / "sample_reviews.tar.gz"
@@ -64,21 +65,21 @@ def run_demo(echo: Callable[[str], None]) -> None:
     if champion is None:
         echo(describe_training(train_model(DEMO_VARIANT)) + "\n")
     else:
-        echo(f"Trained already: {champion.model_id} (remove {settings.home.folder} to start anew)\n")
+        echo(f"Trained already: {champion.model_id} (remove {settings.home.folder} to start again)\n")
     drop_new_files(settings.home.inbox, read_split(settings.home.reviews, "test").to_pylist())
     echo(describe_scoring(score_reviews()))
     for question, query in QUESTIONS.items():
         echo(f"\n{question}")
         write_answer(settings.home.published, query, "table", sys.stdout)
     echo(f'\nAsk more: reviews --home {settings.home.folder} sql "from movie_ratings"')
-    echo(f"Both runs as pages to look at and send on: {settings.home.reports}")
+    echo(f"The reports of both runs: {settings.home.reports}")
 
 
 def drop_new_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:
-    """Put files into the inbox as they might arrive: a CSV with two bad rows, JSON lines, plain texts."""
+    """Write a CSV file with two bad rows, a JSON lines file and plain texts into the inbox, from `reviews`."""
     inbox.mkdir(parents=True, exist_ok=True)
-    wanted = min(len(reviews), CSV_REVIEWS + JSON_REVIEWS + TEXT_REVIEWS)
-    chosen = random.Random(0).sample(reviews, wanted)  # noqa: S311 (not for secrets)
+    size = min(len(reviews), CSV_REVIEWS + JSON_REVIEWS + TEXT_REVIEWS)
+    chosen = random.Random(0).sample(reviews, size)  # noqa: S311 (not for secrets)
     rows = [
         {
             "review_id": f"r{position:05}",

@@ -1,6 +1,6 @@
-"""The messages for errors that are not our own: each one message with a next step, never a traceback.
+"""Messages for errors of the system and of Prefect: each names a next step and shows no traceback.
 
-The system's errors are distinguished by their number: "free space" helps no one whose file name is too long.
+The next step depends on the number of a system error: "free space" does not help if a file name is too long.
 """
 
 import errno
@@ -16,34 +16,34 @@ _RIGHTS = "give yourself the right to do that, or name another place"
 NEXT_STEPS = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
-    errno.EFBIG: "name a place on a file system that takes larger files",
+    errno.EFBIG: "name a place on a file system that allows larger files",
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
     errno.EROFS: "name a place that can be written",
-    errno.ENOENT: "make its folder, or name another",
-    errno.ENOTDIR: "make its folder, or name another",
+    errno.ENOENT: "create its folder, or name another",
+    errno.ENOTDIR: "create its folder, or name another",
     errno.EISDIR: "that is a folder: name a file",
     errno.EEXIST: "name another, or move away what is there",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EILSEQ: "choose a name in UTF-8",
-    errno.EINVAL: "choose a name that the file system takes",
-    errno.ELOOP: "mend the links there, which lead in a circle",
+    errno.EINVAL: "choose a name that the file system allows",
+    errno.ELOOP: "repair the links there, which form a circle",
     errno.EMFILE: "raise the limit of open files: `ulimit -n`",
     errno.ENFILE: "close other programs: the machine has no open file left",
     errno.ENOMEM: "free memory, then run it again",
-    errno.EIO: "see to the disk: it does not read or write as it should",
-    errno.ESTALE: "see to the network file system, then run it again",
-    errno.ETXTBSY: "wait until no other program has it, then run it again",
-    errno.EBUSY: "wait until no other program has it, then run it again",
+    errno.EIO: "check the disk: reading or writing failed",
+    errno.ESTALE: "check the network file system, then run it again",
+    errno.ETXTBSY: "wait until no other program uses it, then run it again",
+    errno.EBUSY: "wait until no other program uses it, then run it again",
 }
-"""What to do about an error of the system, by its number."""
-_ELSE = "see that it is there, and that you may read and write it, then run it again"
+"""The next step after an error of the system, by its number."""
+_DEFAULT_STEP = "check that it exists, and that you may read and write it, then run it again"
 
 
 def describe_error(error: Exception, variables: Collection[str]) -> str | None:
-    """Describe an error of the system or of Prefect's settings and what to do; None for all other errors.
+    """Describe an error of the system or of Prefect, with the next step; return None for all other errors.
 
-    `variables` are the names of the environment's variables, in which that of a wrong setting is looked up.
+    `variables` are the names of the environment's variables; the message names the one that holds a wrong setting.
     """
     if isinstance(error, OSError):
         return _describe_system_error(error)
@@ -55,20 +55,20 @@ def describe_error(error: Exception, variables: Collection[str]) -> str | None:
             "without one."
         )
     if type(error).__name__ == "SettingsError":
-        return f"{error}. Next: mend that file, or move it away."
+        return f"{error}. Next: correct that file, or move it away."
     return _describe_prefect_settings(error, variables)
 
 
 def _describe_system_error(error: OSError) -> str:
     where = f"{_show(error.filename)}: " if error.filename else ""
     if error.errno == errno.EBADF:
-        return f"{error.strerror}. Next: send it to a file, or to /dev/null."
-    return f"{where}{error.strerror or error}. Next: {NEXT_STEPS.get(error.errno or 0, _ELSE)}."
+        return f"{error.strerror}. Next: redirect it to a file, or to /dev/null."
+    return f"{where}{error.strerror or error}. Next: {NEXT_STEPS.get(error.errno or 0, _DEFAULT_STEP)}."
 
 
 def _describe_encoding_error(error: UnicodeError) -> str:
     if isinstance(error, UnicodeEncodeError) and error.encoding not in ("utf-8", "utf8"):
-        return f"What is to be shown has no form in {error.encoding}. Next: set PYTHONIOENCODING=utf-8."
+        return f"The output can't be encoded in {error.encoding}. Next: set PYTHONIOENCODING=utf-8."
     held = getattr(error, "object", "")
     held = held if isinstance(held, bytes) else str(held)
     return (
@@ -77,17 +77,20 @@ def _describe_encoding_error(error: UnicodeError) -> str:
 
 
 def _describe_prefect_settings(error: Exception, variables: Collection[str]) -> str | None:
-    """Name the settings of Prefect that are wrong; a value may be a secret, so it is not repeated."""
+    """Describe which settings of Prefect are invalid, but no values, as they may be secret; None for other errors."""
     if type(error).__name__ != "ValidationError" or not str(getattr(error, "title", "")).endswith("Settings"):
         return None
     faults: list[dict[str, Any]] = error.errors()  # type: ignore[attr-defined]
     wrong = [each for each in faults if each["type"] != "default_factory_not_called"]
     named = "; ".join(f"{_name_prefect_setting(each, variables)}: {each['msg']}" for each in wrong)
-    return f"Prefect can't be set so: {named}. Next: mend or unset that."
+    return f"Prefect refuses its settings: {named}. Next: correct or unset them."
 
 
 def _name_prefect_setting(fault: dict[str, Any], variables: Collection[str]) -> str:
-    """Name the variable that was read; one of Prefect's profile or of a file has the same name."""
+    """Return the name of the environment variable that holds a wrong setting.
+
+    A setting in Prefect's profile or in a file has the same name as the variable, so the name is right in each case.
+    """
     end = "_".join(str(part) for part in fault["loc"]).upper()
     names = [name for name in variables if name.startswith("PREFECT_") and name.endswith(end)]
     return min(names, key=len, default=f"PREFECT_..._{end}")

@@ -1,4 +1,4 @@
-"""The messages that commands print at the end of their work: plain text for people, built from the summaries."""
+"""The messages that commands print when they have finished, built from the summaries of the flows."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,11 +17,11 @@ from tasks.scoring.plan import PlannedFile, ScoringPlan
 from tasks.support.wording import count, escape_controls
 
 PLAN_LINES = 50
-"""Files that the message of a plan names at most."""
+"""The largest number of files that the message of a plan lists."""
 
 
 def describe_ingest(summary: IngestSummary) -> str:
-    """Describe the reviews that were written as Parquet, and what the contracts found."""
+    """Describe the reviews that were written as Parquet, and the results of the contracts."""
     done = "Ingested" if summary.changed else "Nothing to do, already ingested:"
     counts = ", ".join(f"{name} {count:,}" for name, count in summary.reviews.items())
     lines = [
@@ -36,7 +36,7 @@ def describe_ingest(summary: IngestSummary) -> str:
 
 
 def describe_training(summary: TrainingSummary) -> str:
-    """Report the model's metrics beside the linear baseline's, and whether it was promoted."""
+    """Describe the model's metrics, those of the linear baseline, the gate's checks, and whether it was promoted."""
     facts, metrics = summary.facts, summary.facts["metrics"]
     test, unseen = metrics["test"], metrics["test_unseen_texts"]
     baseline = facts["baseline"]
@@ -48,8 +48,8 @@ def describe_training(summary: TrainingSummary) -> str:
         f"{test['log_loss']:.4f}, calibration error {test['calibration_error']:.4f}",
         *_describe_interval(metrics),
         f"  test        accuracy {unseen['accuracy']:.4f} without the texts that also stand in train",
-        f"  test        said positive: {test['true_positives']:,} right, {test['false_positives']:,} wrong; "
-        f"said negative: {test['true_negatives']:,} right, {test['false_negatives']:,} wrong",
+        f"  test        scored positive: {test['true_positives']:,} right, {test['false_positives']:,} wrong; "
+        f"scored negative: {test['true_negatives']:,} right, {test['false_negatives']:,} wrong",
         _describe_stars(metrics["rating"]),
         f"  baseline    accuracy {baseline['test_accuracy']:.4f} ({baseline['name']})",
         *_describe_behaviour(metrics),
@@ -62,16 +62,14 @@ def describe_training(summary: TrainingSummary) -> str:
 
 
 def _describe_interval(metrics: Mapping[str, Any]) -> list[str]:
-    found = metrics.get("accuracy_interval", {}).get("test")
-    return (
-        [f"  test        accuracy's 95 % interval {found['lower']:.4f} to {found['upper']:.4f}"]
-        if found
-        else []
-    )
+    interval = metrics.get("accuracy_interval", {}).get("test")
+    if not interval:
+        return []
+    return [f"  test        accuracy's 95 % interval {interval['lower']:.4f} to {interval['upper']:.4f}"]
 
 
 def _describe_behaviour(metrics: Mapping[str, Any]) -> list[str]:
-    """Count the behavioural tests that were passed, and the reviews from elsewhere that were classified correctly."""
+    """Count the passed behavioural tests, and the correctly classified reviews of other sources than Stanford."""
     if "behaviour" not in metrics:
         return []
     rates = [
@@ -83,7 +81,7 @@ def _describe_behaviour(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _describe_gate(checks: Sequence[GateCheck]) -> list[str]:
-    """Count the rules of the gate that held, compare the accuracy with the champion's, name the broken rules."""
+    """Describe how many rules of the gate held, the accuracy beside the champion's, and each broken rule."""
     accuracy = [f"; {check.detail}" for check in checks if check.name == "accuracy"]
     broken = [f"  broken      {check.name}: {check.detail}" for check in checks if not check.passed]
     if not accuracy and not broken:
@@ -93,16 +91,14 @@ def _describe_gate(checks: Sequence[GateCheck]) -> list[str]:
 
 
 def _describe_stars(rating: Mapping[str, Any]) -> str:
-    words = (
-        f"  stars       off by {rating['mae']:.2f} on the average, rank correlation {rating['spearman']:.2f}"
-    )
+    words = f"  stars       off by {rating['mae']:.2f} on average, rank correlation {rating['spearman']:.2f}"
     if rating["titles"] < 2:
         return words
     return f"{words}; of {count(rating['titles'], 'title')} with {TITLE_REVIEWS} reviews {rating['title_spearman']:.2f}"
 
 
 def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
-    """Count what was scored and quarantined, and name each file that was refused or skipped."""
+    """Describe how much was scored and quarantined, and each file that was refused or skipped; or describe a plan."""
     if isinstance(summary, ScoringPlan):
         return describe_plan(summary)
     lines = [
@@ -122,7 +118,7 @@ def _name_report(path: str | None) -> list[str]:
 
 def _describe_scored(summary: ScoringSummary) -> list[str]:
     if summary.files_scored + summary.files_rescored + len(summary.refused) == 0:
-        # A mistyped home has an empty inbox: whoever reads this sees where it looked.
+        # A mistyped home has an empty inbox, so the message names the inbox.
         where = f", in {escape_controls(summary.inbox)}" if not summary.files_found else ""
         return [f"Nothing new: {count(summary.files_found, 'file')} looked at{where}"]
     if summary.files_scored + summary.files_rescored == 0:
@@ -141,7 +137,7 @@ def _describe_scored(summary: ScoringSummary) -> list[str]:
 
 
 def describe_plan(plan: ScoringPlan) -> str:
-    """Describe what a run would score, and why: a table of at most `PLAN_LINES` files, with totals."""
+    """Describe what a run would score, and why: a table of at most `PLAN_LINES` files, then the totals."""
     by = f"with {plan.model_id}" if plan.model_id else "once a model is promoted: none is yet (reviews train)"
     if not plan.files:
         lines = [f"Nothing to score: {count(plan.files_found, 'file')} looked at. Would score {by}."]
@@ -171,19 +167,19 @@ def _name_planned(file: PlannedFile) -> str:
 
 
 def _total_plan(files: Sequence[PlannedFile]) -> dict[str, str]:
-    """Count the files and rows of a plan by reason, and the files that would not be scored."""
+    """Count files and rows for each reason of a plan, and the files that a run would refuse; words by reason."""
     totals = {}
     for why in dict.fromkeys(file.why for file in files):
         those = [file for file in files if file.why == why]
         troubled = sum(file.trouble is not None for file in those)
         rows = sum(file.rows or 0 for file in those)
-        left_out = f", {troubled:,} of the files would not be scored" if troubled else ""
-        totals[why] = f"{len(those):,} files, {rows:,} rows{left_out}"
+        unscored = f", {troubled:,} of the files would not be scored" if troubled else ""
+        totals[why] = f"{len(those):,} files, {rows:,} rows{unscored}"
     return totals
 
 
 def describe_models(models: Sequence[dict[str, Any]], home: Home) -> str:
-    """List the models, newest first, the champion marked."""
+    """Format the models as a table, in their order, with a star before the champion."""
     if not models:
         return f"There is no model yet in {home.folder}. Next: reviews train"
     header = f"  {'model':<34} {'dataset':<9} {'validation':>10} {'test':>7}  {'trained at':<16}  gate"
@@ -194,12 +190,12 @@ def describe_models(models: Sequence[dict[str, Any]], home: Home) -> str:
         for model in models
     ]
     champions = [_describe_champion(model, home.bundles) for model in models if model["is_champion"]]
-    ends = "Figures are accuracies; gate: its rules that held when it was last asked."
-    return "\n".join([header, *rows, *champions, ends])
+    legend = "Figures are accuracies. gate: how many of its rules held at the model's last check."
+    return "\n".join([header, *rows, *champions, legend])
 
 
 def _describe_champion(champion: Mapping[str, Any], bundles_dir: Path) -> str:
-    """Describe whether the champion scores: its bundle has to be what was promoted."""
+    """Describe whether the champion can score: its bundle must be unaltered since its promotion."""
     try:
         require_unaltered(bundles_dir / champion["model_id"], champion["bundle_fingerprint"])
     except BundleError as error:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def models(context: click.Context) -> None:
-    """List the trained models, the champion marked; or compare, promote and go back.
+    """List the trained models, with a star before the champion; or compare, promote and roll back.
 
-    A model is named by its id, by how that begins, or as `champion`.
+    Name a model by its id, by the beginning of its id, or as `champion`.
 
     \b
     Examples:
@@ -43,10 +43,10 @@ def models(context: click.Context) -> None:
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
 )
 def models_compare(challenger: str, champion: str, form: str) -> None:
-    """Hold MODEL against OTHER, the champion by default, and say what the gate would decide.
+    """Compare MODEL with OTHER, by default the champion, and show what the gate would decide.
 
-    Both score the validation rows of the present data and the behavioural tests, and are timed in turns. Gains are
-    above 0 where MODEL is better, with their 95 % interval. Nothing is changed.
+    Both score the validation rows of the current data and the behavioural tests, and are timed in turns. A gain above 0
+    means that MODEL is better; each has a 95 % interval. Nothing is changed.
 
     \b
     Examples:
@@ -63,12 +63,12 @@ def models_compare(challenger: str, champion: str, form: str) -> None:
 @models.command("promote")
 @click.argument("model", metavar="MODEL")
 @click.option("--reason", metavar="TEXT", help="Kept with the promotion.")
-@click.option("--force", is_flag=True, help="Promote it even where the gate refuses.")
+@click.option("--force", is_flag=True, help="Promote it even if the gate refuses.")
 def models_promote(model: str, reason: str | None, force: bool) -> None:
-    """Make MODEL the champion, if it passes the gate against the present one.
+    """Make MODEL the champion if it passes the gate against the current one.
 
-    Its bundle has to be unaltered and to give its golden scores here, also with --force. A refusal names the rules
-    that MODEL breaks, and is kept in the table gate_checks.
+    Even with --force, its bundle must be unaltered and give its golden scores on this machine. A refusal names the
+    rules that MODEL breaks, and is recorded in the table gate_checks.
 
     \b
     Examples:
@@ -88,7 +88,8 @@ def models_promote(model: str, reason: str | None, force: bool) -> None:
 def models_rollback(model: str | None, reason: str | None) -> None:
     """Make an earlier champion the champion again.
 
-    Repeated, it goes back further. No gate is asked, but its bundle has to be unaltered and to give its golden scores.
+    A second rollback goes one champion further back. The gate is not asked, but the bundle must be unaltered and
+    give its golden scores.
 
     \b
     Examples:
@@ -102,7 +103,7 @@ def models_rollback(model: str | None, reason: str | None) -> None:
 
 
 def _notify_promoted(champion: "NewChampion | None") -> None:
-    """Report to Prefect's server, where there is one, that a model scores from now on."""
+    """Emit the event of a promotion if a Prefect server is in use."""
     if champion is None:
         return
     prepare_prefect(may_start=False)

@@ -1,6 +1,6 @@
-"""The command's standard streams and how it prints to them.
+"""The command's standard streams: they are open, in UTF-8, and discarded once writing to them fails.
 
-The streams are open, in UTF-8, and given up once where they fail; commands that a message names work as they stand.
+Where a message names a command, it adds the --home that the user gave, so that the command can be copied.
 """
 
 import errno
@@ -14,57 +14,57 @@ from typing import cast
 import click
 
 CHARACTERS_SHOWN = 2000
-"""Of an error's message at most: what was typed may be as long as a book."""
+"""The longest message of an error, in characters: it may repeat what the user typed."""
 
 
 def echo(text: str) -> None:
-    """Print a message on standard output; the commands that it names get the --home that was given."""
+    """Print a message on standard output; add the --home that the user gave to the commands that it names."""
     click.echo(_name_home(text))
 
 
 def echo_error(text: str) -> None:
-    """Print an error's message on standard error; what was to be printed before comes first, or nowhere."""
+    """Print an error's message on standard error, after flushing standard output."""
     flush_or_give_up()
     click.echo(f"reviews: {shorten(_name_home(text))}", err=True)
 
 
 def shorten(text: str) -> str:
-    """Cut the middle out of what is longer than `CHARACTERS_SHOWN`: the next step stands at the end."""
+    """Cut the middle out of a text longer than `CHARACTERS_SHOWN`; a message's next step is at its end."""
     half = CHARACTERS_SHOWN // 2
     return text if len(text) <= CHARACTERS_SHOWN else f"{text[:half]} … {text[-half:]}"
 
 
 def open_closed_streams() -> None:
-    """Open /dev/null in the place of standard streams that the caller closed: no file of ours may get their numbers.
+    """Open /dev/null for each standard stream that the caller closed, so that no other file gets its descriptor.
 
-    A database under number 1 would take what is printed. Raises `OSError` where nothing could be answered.
+    A database opened as descriptor 1 would receive what is printed. Raises `OSError` if standard output was closed.
     """
-    is_answered = sys.stdout is not None
+    has_output = sys.stdout is not None
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             _open_nothing(number)
             stream = open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
-    if not is_answered:
-        raise OSError(errno.EBADF, "Standard output is closed, so nothing could be answered")
+    if not has_output:
+        raise OSError(errno.EBADF, "Standard output is closed, so no answer could be printed")
 
 
 def write_in_utf8() -> None:
-    """Let answers to files and pipes be UTF-8, whatever the locale; a terminal gets what it can show."""
+    """Write to files and pipes in UTF-8, whatever the locale; a terminal keeps its own encoding."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            # What is no text, such as a name that is not UTF-8, is spelled out.
+            # What can't be encoded, such as a file name that is not UTF-8, is written as backslash escapes.
             stream.reconfigure(
                 encoding=stream.encoding if stream.isatty() else "utf-8", errors="backslashreplace"
             )
 
 
 def flush_or_give_up() -> None:
-    """Print what is still to be printed, or nowhere if that fails: Python would fail at it once more at its end."""
+    """Flush standard output; if that fails, replace it by /dev/null, or Python would fail again when it exits."""
     try:
         sys.stdout.flush()
     except OSError:
-        with suppress(OSError, ValueError):  # a stream without a number, in a test
+        with suppress(OSError, ValueError):  # in a test, a stream without a descriptor
             _open_nothing(sys.stdout.fileno())
 
 
@@ -77,7 +77,7 @@ def _open_nothing(number: int) -> None:
 
 
 def _name_home(text: str) -> str:
-    """Add --home to the commands that a message names, so that they work as they stand, where it was given."""
+    """Add the --home that the user gave to the `reviews` commands in a message, so that they can be copied."""
     context = click.get_current_context(silent=True)
     root = context.find_root() if context else None
     if root is None or root.obj is None:

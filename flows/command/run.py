@@ -15,7 +15,7 @@ SINCE_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H
 
 @click.command()
 @click.option("--archive", metavar="PATH|URL", help="Read this archive instead of REVIEWS_ARCHIVE.")
-@click.option("--accept-unverified", is_flag=True, help="Take an archive whose content is not a known one.")
+@click.option("--accept-unverified", is_flag=True, help="Accept an archive whose content is not a known one.")
 def ingest(archive: str | None, accept_unverified: bool) -> None:
     """Download and check the review archive and convert it to Parquet.
 
@@ -45,12 +45,12 @@ def ingest(archive: str | None, accept_unverified: bool) -> None:
     type=click.Choice(["auto", "never", "always"]),
     default="auto",
     show_default=True,
-    help="Let the model score: if it passes the gate, never, or in any case.",
+    help="Make the model the champion: if it passes the gate, never, or always.",
 )
 def train(
     variant: str | None, seed: int, epochs: int | None, promote: Literal["auto", "never", "always"]
 ) -> None:
-    """Train one variant, evaluate it, and promote it if it earns it.
+    """Train one variant, evaluate it, and promote it if it passes the gate.
 
     \b
     Examples:
@@ -75,7 +75,7 @@ def train(
     "--since",
     type=click.DateTime(SINCE_FORMATS),
     metavar="DATE",
-    help="Leave out files last changed before, in UTC: 2026-11-24, 2026-11-24T06:30.",
+    help="Ignore files last changed before this date (UTC): 2026-11-24, 2026-11-24T06:30.",
 )
 @click.option(
     "--model", "model_id", metavar="MODEL_ID", help="Score with this promoted model, not the champion."
@@ -83,7 +83,7 @@ def train(
 @click.option("--rescore", is_flag=True, help="Also score again what only other models have scored.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would be scored, and why.")
 @click.option(
-    "--text-column", metavar="NAME", help="The column that holds the text, where it has another name."
+    "--text-column", metavar="NAME", help="The column that holds the text, if its name is not a known one."
 )
 def score(
     files: tuple[Path, ...],
@@ -93,14 +93,15 @@ def score(
     dry_run: bool,
     text_column: str | None,
 ) -> None:
-    """Score what is new in the inbox, or the FILES and folders named.
+    """Score the new files in the inbox, or the FILES and folders that you name.
 
-    A file that was scored before is known by its content and skipped; one that was refused is tried again
-    when it is named here, or when its content changes. CSV, TSV, JSON lines, Parquet and
-    plain text are read, also as .gz or .zst, and zip or tar files of those.
+    A file that was scored before is recognised by its content and skipped. A file that was refused is tried again when
+    you name it, or when its content changes. The formats are CSV, TSV, JSON lines, Parquet and plain text, also as
+    .gz or .zst, and zip or tar archives of these.
 
-    With --rescore, what earlier models have scored is scored again from the texts in the database, and with
-    FILES only theirs; the earlier scores stay. --since then also leaves out sources first committed before it.
+    With --rescore, reviews that only other models have scored are scored again from the texts in the database; with
+    FILES, only the reviews of these files. The earlier scores stay. --since then also ignores files whose first scores
+    were committed before it.
 
     \b
     Examples:
@@ -140,13 +141,13 @@ def score(
 @click.command()
 @click.pass_context
 def demo(context: click.Context) -> None:
-    """Run everything on a small generated archive, then show the answers.
+    """Ingest, train and score a small generated archive, then answer three questions.
 
     Its home is data/demo, unless --home names another one.
     """
     from deployments.settings import PROJECT_ROOT
 
-    # Whatever REVIEWS_HOME says: generated reviews never mix with real ones. And commands that are shown name it.
+    # REVIEWS_HOME is ignored, so that generated reviews never mix with real ones; printed commands get the home.
     root = context.find_root()
     root.obj = root.obj or PROJECT_ROOT / "data" / "demo"
     choose_home(root.obj)

@@ -7,14 +7,18 @@ from flows.command.startup import prepare_prefect
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65535), help="Instead of REVIEWS_PORT. [default: 4200]")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="The port to use instead of REVIEWS_PORT. [default: 4200]"
+)
 @click.option("--watch-inbox", is_flag=True, help="Score files as soon as they arrive.")
-@click.option("--detach", is_flag=True, help="Come back when it is up; `reviews down` stops it.")
+@click.option(
+    "--detach", is_flag=True, help="Run in the background; return when it is ready. `reviews down` stops it."
+)
 def up(port: int | None, watch_inbox: bool, detach: bool) -> None:
     """Start a Prefect server on 127.0.0.1, the deployments and a worker.
 
-    Stays in the foreground until Ctrl-C, unless detached. New files in the inbox are scored every 15 minutes
-    (see prefect.yaml), or at once with --watch-inbox.
+    They run in the foreground until Ctrl-C, unless --detach is given. New files in the inbox are scored every 15
+    minutes (see prefect.yaml), or at once with --watch-inbox.
 
     \b
     Examples:
@@ -37,12 +41,12 @@ def up(port: int | None, watch_inbox: bool, detach: bool) -> None:
 
 
 @click.command()
-@click.option("--now", is_flag=True, help="Do not wait for runs that go on: end them.")
+@click.option("--now", is_flag=True, help="End active runs at once instead of waiting for them.")
 def down(now: bool) -> None:
-    """Stop what `reviews up` started, or left behind when it was killed.
+    """Stop what `reviews up` started, also what it left behind if it was killed.
 
-    Runs that go on may end first, for REVIEWS_DRAIN_SECONDS (60); one that does not is cancelled, and the next run
-    goes on where it stopped.
+    Active runs get REVIEWS_DRAIN_SECONDS (60) to end, and are then cancelled. The next run continues where a cancelled
+    one stopped.
     """
     from deployments.local_server.detached import stop_running
     from deployments.settings import load_settings
@@ -52,9 +56,9 @@ def down(now: bool) -> None:
 
 @click.command()
 def status() -> None:
-    """Say whether `reviews up` runs, and what its deployments did last and do next.
+    """Show whether `reviews up` runs, and the current, last and next run of each deployment.
 
-    Exit status 0 if it is up, 1 if it is not.
+    The exit status is 0 if it is up, 1 if it is not.
     """
     from deployments.local_server.detached import require_running
     from deployments.settings import load_settings
@@ -68,10 +72,10 @@ def status() -> None:
 
 @click.command()
 def deploy() -> None:
-    """Make the work pool and all deployments on the Prefect server that PREFECT_API_URL names.
+    """Create or update the work pool and all deployments on the Prefect server that PREFECT_API_URL names.
 
-    `reviews up` does this by itself; this is for a server of your own, or Prefect Cloud. The same as
-    `prefect --no-prompt deploy --all` in the project's folder, with the work pool made first.
+    Use it for a server of your own, or Prefect Cloud; `reviews up` does this by itself. It creates the work pool, then
+    runs `prefect --no-prompt deploy --all` in the project's folder.
     """
     prepare_prefect(may_start=False)
     from deployments.deploy import deploy_all

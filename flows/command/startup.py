@@ -1,6 +1,6 @@
-"""What a command does before its flow: choose the home, prepare Prefect and Ctrl-C, load libraries meanwhile.
+"""What a command does before its flow: choose the home, configure Prefect, handle Ctrl-C, and preload libraries.
 
-The one module of the command that reads and sets variables of the environment.
+No other module of the command reads or sets environment variables.
 """
 
 import os
@@ -25,16 +25,16 @@ PREFECT_DEFAULTS = {
     "PREFECT_CLI_PROMPT": "false",
     "DO_NOT_TRACK": "1",
 }
-"""What the command sets before it loads Prefect, unless the environment has another value."""
+"""Variables that the command sets before it loads Prefect, unless the environment sets them."""
 
 SECONDS_TO_END = 8.0
 """How long a command may take to end after Ctrl-C."""
 INTERRUPTED_STATUS = 130
-"""The exit status after Ctrl-C: that of the shells, 128 and the signal's number."""
+"""The exit status after Ctrl-C, by the convention of shells: 128 plus the signal's number."""
 
 
 def choose_home(home: Path) -> None:
-    """Let this process and those that it starts use a home, instead of the one that the environment names."""
+    """Set the home of this process and of those that it starts, in place of the environment's REVIEWS_HOME."""
     os.environ["REVIEWS_HOME"] = str(home.absolute())
 
 
@@ -49,14 +49,15 @@ def list_variables() -> Collection[str]:
 
 
 def find_api_url() -> str | None:
-    """Return the address of the Prefect server in use, None where there is none."""
+    """Return the address of the Prefect API in use, None if there is none."""
     return os.environ.get("PREFECT_API_URL") or None
 
 
 def prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
-    """Set what Prefect reads when it is loaded: the server of this home's `reviews up`, else a temporary one.
+    """Configure Prefect before it is loaded: use the server of this home's `reviews up`, else start a temporary one.
 
-    Returns the function that waits until a temporary server answers; it starts while the caller loads the rest.
+    Returns a function that waits until the temporary server answers. The server starts while the caller loads its
+    libraries. With `may_start` false no server is started.
     """
     from deployments.local_server.running import find_running
     from deployments.password import find_password
@@ -66,7 +67,7 @@ def prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
     require_prefect_home(os.environ)
     if running := find_running(settings):
         url = os.environ.setdefault("PREFECT_API_URL", running.api_url)
-        # A server at another address does not get the password.
+        # A server at another address must not get the password.
         if url == running.api_url and (password := find_password(settings)):
             os.environ["PREFECT_API_AUTH_STRING"] = password
     os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(settings.home.prefect / "storage"))
@@ -82,21 +83,21 @@ def prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
 
 
 def make_password_error() -> ReviewsError:
-    """Make the error for a Prefect server that refuses the password, with the next step."""
+    """Return the error for a Prefect server that refuses the password, with the next step."""
     from deployments.password import client_file
     from deployments.settings import load_settings
 
     return ReviewsError(
-        f"Prefect's server at {os.environ.get('PREFECT_API_URL')} asks for another password. Next: for that of "
-        f"`reviews up` unset PREFECT_API_URL or type `. {shlex.quote(str(client_file(load_settings())))}`; for one of "
-        "your own set PREFECT_API_AUTH_STRING."
+        f"Prefect's server at {os.environ.get('PREFECT_API_URL')} asks for another password. Next: to use the server "
+        f"of `reviews up`, unset PREFECT_API_URL or type `. {shlex.quote(str(client_file(load_settings())))}`; for a "
+        "server of your own, set PREFECT_API_AUTH_STRING."
     )
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Interrupt the command at Ctrl-C, and abort it if that takes too long.
+    """Interrupt the command at Ctrl-C, and abort it if it has not ended after `SECONDS_TO_END`.
 
-    Prefect tries for minutes to report the interrupted run to its server, which may be gone.
+    Prefect would try for minutes to report the interrupted run to its server, which may have stopped.
     """
     INTERRUPTED.set()
     signal.signal(number, signal.default_int_handler)
@@ -112,16 +113,16 @@ def _abort() -> None:
 
 
 def warm_up(settings: "Settings", files: Sequence[str]) -> None:
-    """Load the libraries of scoring in another thread, if there seems to be something to score.
+    """Load the libraries of scoring in another thread if there seems to be something to score.
 
-    They take seconds, as does the start of Prefect's server, and neither waits for the other.
+    Loading takes seconds, and so does the start of Prefect's server: this way both happen at the same time.
     """
-    if files or _has_news(settings):
+    if files or _has_new_files(settings):
         threading.Thread(target=_load_scoring, name="warm-up", daemon=True).start()
 
 
-def _has_news(settings: "Settings") -> bool:
-    """Return whether a file of the inbox was changed after the published copy; no file is read for that."""
+def _has_new_files(settings: "Settings") -> bool:
+    """Return whether a file of the inbox was changed after the published copy, by the times of the files."""
     from tasks.inbox.source_files import look_into
 
     if not settings.home.inbox.is_dir():
@@ -131,7 +132,7 @@ def _has_news(settings: "Settings") -> bool:
 
 
 def _load_scoring() -> None:
-    # The task that needs what can't be loaded raises the error.
+    # A library that can't be loaded raises its error again in the task that needs it.
     with suppress(Exception):
         import onnxruntime  # noqa: F401
 

@@ -1,4 +1,4 @@
-"""The commands that check, correct and save what the database holds: verify, quarantine, forget, backup, restore."""
+"""The commands that check, correct and back up the database: verify, quarantine, forget, backup, restore."""
 
 import sys
 from pathlib import Path
@@ -12,9 +12,9 @@ from flows.command.output import echo
 
 @click.command()
 def verify() -> None:
-    """Prove in SQL that nothing is lost, doubled or scored by an unblessed model.
+    """Prove in SQL that no row is lost, doubled or scored by a model that was never promoted.
 
-    Exit status 0 if every promise holds; 1 otherwise, with the rows that break it.
+    The exit status is 0 if every promise holds, else 1; the output then has the rows that break a promise.
     """
     from deployments.settings import load_settings
     from flows.command.actions.verify import run_verify
@@ -24,7 +24,7 @@ def verify() -> None:
 
 @click.group()
 def quarantine() -> None:
-    """Rows that were set aside: list, show and release them.
+    """List, show and release quarantined rows.
 
     \b
     Examples:
@@ -41,7 +41,7 @@ def quarantine() -> None:
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
 )
 def quarantine_list(rule: str | None, uri: str | None, form: str) -> None:
-    """List the rows that are set aside, the newest first."""
+    """List the quarantined rows, newest first."""
     from deployments.settings import load_settings
     from tasks.maintenance.quarantine import list_query
     from tasks.queries.asking import write_answer
@@ -52,7 +52,7 @@ def quarantine_list(rule: str | None, uri: str | None, form: str) -> None:
 @quarantine.command("show")
 @click.argument("row")
 def quarantine_show(row: str) -> None:
-    """Show all that is known of ROW, as `reviews quarantine list` names it."""
+    """Show every field and the bytes of ROW, named as in `reviews quarantine list`."""
     from deployments.settings import load_settings
     from flows.command.actions.quarantine import show_row
 
@@ -61,20 +61,20 @@ def quarantine_show(row: str) -> None:
 
 @quarantine.command("release")
 @click.argument("rows", nargs=-1, metavar="[ROW ...]")
-@click.option("--rule", metavar="RULE", help="Rows that broke this rule.")
-@click.option("--file", "uri", metavar="NAME", help="Rows of this file, by its name in the list.")
-@click.option("--all", "everything", is_flag=True, help="All rows.")
+@click.option("--rule", metavar="RULE", help="Release the rows that broke this rule.")
+@click.option("--file", "uri", metavar="NAME", help="Release the rows of this file, by its name in the list.")
+@click.option("--all", "everything", is_flag=True, help="Release all rows.")
 @click.option(
-    "--encoding", default="utf-8", show_default=True, help="What undecodable texts are to be read as."
+    "--encoding", default="utf-8", show_default=True, help="The encoding in which to read undecodable texts."
 )
-@click.option("--by", metavar="NAME", help="Who releases them. [default: the user that you are]")
+@click.option("--by", metavar="NAME", help="Who releases them. [default: your user name]")
 def quarantine_release(
     rows: tuple[str, ...], rule: str | None, uri: str | None, everything: bool, encoding: str, by: str | None
 ) -> None:
-    """Check rows anew, and score those that now pass.
+    """Check quarantined rows again, and score those that now pass.
 
-    For when a setting, a rule or a model was mended. A row that still breaks a rule stays, and is named. A row whose
-    text was not kept whole can only be mended in its file.
+    Use it after a change of a setting, a rule or a model. A row that still breaks a rule stays quarantined, and is
+    named. A row whose text was not kept whole can only be corrected in its file.
 
     \b
     Examples:
@@ -88,7 +88,7 @@ def quarantine_release(
     from tasks.warehouse.row_names import parse_row_name
 
     if not (rows or rule or uri or everything):
-        raise UsageError("Say which rows: name them, or give --rule, --file or --all.")
+        raise UsageError("No rows are chosen. Next: name them, or give --rule, --file or --all.")
     choice = Choice(tuple(map(parse_row_name, rows)), rule, uri)
     release(load_settings(), choice, encoding, by or name_user(), echo)
 
@@ -99,16 +99,17 @@ def quarantine_release(
     "--as",
     "kind",
     type=click.Choice(["review", "movie", "file", "text", "row"]),
-    help="What NAME is, if unclear.",
+    help="What NAME is, if it could be several things.",
 )
-@click.option("--reason", metavar="TEXT", help="Kept with the trace.")
-@click.option("--by", metavar="NAME", help="Who asks for it. [default: the user that you are]")
-@click.option("--yes", is_flag=True, help="Do it without asking.")
+@click.option("--reason", metavar="TEXT", help="Recorded in the table forgotten_rows.")
+@click.option("--by", metavar="NAME", help="Who asks for it. [default: your user name]")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes: bool) -> None:
     """Delete a review, a movie's reviews, a file's rows, a text or one row, with all scores, for good.
 
-    They leave every table, the published copy and the parts; the database file is written anew. A trace without
-    the text stays in the table forgotten_rows. Backups, exports and the files themselves are named, not changed.
+    The rows are deleted from every table, the published copy and the parts, and the database file is rewritten without
+    them. The table forgotten_rows records that they existed, without the text. Backups, exports and the source files
+    may still hold them: they are listed, not changed.
 
     \b
     Examples:
@@ -131,7 +132,8 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
 def backup(path: Path | None) -> None:
     """Copy the database and the bundles to the new folder PATH, while scoring goes on.
 
-    Without PATH it is named by the moment in `backups/` of the home, where the newest REVIEWS_KEEP_BACKUPS are kept.
+    The default PATH is in `backups/` of the home, named by the date and time; only the newest REVIEWS_KEEP_BACKUPS stay
+    there.
 
     \b
     Examples:
@@ -148,9 +150,9 @@ def backup(path: Path | None) -> None:
 @click.command()
 @click.argument("path", type=PathName(exists=True, file_okay=False, path_type=Path))
 def restore(path: Path) -> None:
-    """Put the backup in the folder PATH in the place of the database, which is kept beside it.
+    """Replace the database by the backup in the folder PATH, and keep the replaced database in the home.
 
-    What came into the inbox after the backup is scored anew by the next run.
+    The next run scores again the files that arrived after the backup.
 
     \b
     Examples:

@@ -170,7 +170,7 @@ TABLE = [
         says="is unknown or was never promoted",
         status=FAILED,
     ),
-    parameter("no query", "sql", says="Say what to ask: a query in SQL"),
+    parameter("no query", "sql", says="The query is missing"),
     parameter("unknown format", "sql", "--format", "xml", "from runs", says="'xml' is not one of"),
     parameter("port out of range", "up", "--port", "0", says="0 is not in the range"),
     parameter(
@@ -189,7 +189,7 @@ TABLE = [
         says="gopher://host/a",
         status=FAILED,
     ),
-    parameter("no rows named", "quarantine", "release", says="Say which rows"),
+    parameter("no rows named", "quarantine", "release", says="No rows are chosen"),
     parameter("row name without a number", "quarantine", "release", "3fa94c12ab07", says="names no row"),
     parameter(
         "row that is not set aside",
@@ -440,7 +440,7 @@ def test_what_a_library_makes_of_ctrl_c_ends_as_ctrl_c(
     monkeypatch.setattr("tasks.support.interruption.INTERRUPTED", interrupted)
     done = CliRunner().invoke(main, ["--home", str(tmp_path), "sql", "from runs"])
     assert done.exit_code == 130
-    assert "Interrupted. What is committed stays" in done.output
+    assert "Interrupted. What was committed stays" in done.output
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_a_file_that_lost_a_score_releases_nothing_and_its_next_step_deletes_not
 
 def test_a_row_is_released_once(long_row: Home) -> None:
     release_all(long_row)
-    assert "No row is set aside that fits" in release_all(long_row)
+    assert "No quarantined row matches" in release_all(long_row)
     assert count(long_row, "scored_reviews") == 2
 
 

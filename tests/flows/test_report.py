@@ -153,6 +153,6 @@ def test_forgetting_removes_the_reports_that_show_the_text(reported_home: Home) 
     said: list[str] = []
     forget(reported_home, ForgetRequest("a", "review", "ann"), said.append)
     assert list_reports(reported_home) == []
-    assert any(f"removed a report that showed it: {report.name}" in line for line in said)
+    assert any(f"deleted a report that showed it: {report.name}" in line for line in said)
     assert CliRunner().invoke(main, ["report", report.stem]).exit_code == 0
     assert "good film" not in report.read_text("utf-8")

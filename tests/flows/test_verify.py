@@ -26,7 +26,7 @@ def verify(home: Home) -> list[str]:
         run_verify(home, said.append)
     except ReviewsError:
         return [line for line in said if line.startswith("BROKEN")]
-    assert said[-1] == "All holds."
+    assert said[-1] == "All promises hold."
     return []
 
 

@@ -76,7 +76,7 @@ def test_a_command_grants_what_it_names_for_its_own_call_alone() -> None:
 
 @pytest.mark.parametrize("archive", ["http://127.0.0.1:9/latest/meta-data", "/etc/passwd", "creds.csv"])
 def test_a_run_that_no_command_started_fetches_no_archive_from_elsewhere(home: Home, archive: str) -> None:
-    with pytest.raises(UsageError, match="takes the archive of REVIEWS_ARCHIVE or Stanford's"):
+    with pytest.raises(UsageError, match="reads only the archive that REVIEWS_ARCHIVE names, Stanford's"):
         ingest_reviews(archive=archive, accept_unverified=True)
 
 

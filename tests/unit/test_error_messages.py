@@ -24,12 +24,12 @@ from tests.conftest import PROJECT_ROOT
         (errno.EDQUOT, "raise the quota"),
         (errno.EACCES, "give yourself the right"),
         (errno.EROFS, "name a place that can be written"),
-        (errno.ENOENT, "make its folder, or name another"),
+        (errno.ENOENT, "create its folder, or name another"),
         (errno.EISDIR, "name a file"),
         (errno.ENAMETOOLONG, "choose a shorter name"),
         (errno.EILSEQ, "choose a name in UTF-8"),
         (errno.EMFILE, "ulimit -n"),
-        (errno.EIO, "see to the disk"),
+        (errno.EIO, "check the disk"),
         (errno.ECONNRESET, "run it again"),
     ],
     ids=lambda value: errno.errorcode[value] if isinstance(value, int) else "",
@@ -74,7 +74,7 @@ def test_a_broken_file_of_prefects_settings_is_named() -> None:
         SettingsError("Failed to load Prefect settings from prefect.toml: invalid TOML"), {}
     )
     assert said is not None
-    assert said.endswith("from prefect.toml: invalid TOML. Next: mend that file, or move it away.")
+    assert said.endswith("from prefect.toml: invalid TOML. Next: correct that file, or move it away.")
 
 
 def test_a_message_as_long_as_what_was_typed_is_cut_and_keeps_its_next_step() -> None:

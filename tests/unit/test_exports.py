@@ -553,7 +553,7 @@ def test_the_command_says_what_is_there_and_how_to_read_it(home: Home) -> None:
     add(home, "f.csv", [{}, {}])
     exported = export_command(home, None, ExportRequest())
     assert exported.startswith("Exported 2 scored rows with their texts (1 file, 0.0 MiB):")
-    query = exported.split("All that is there: ")[1]
+    query = exported.split("To read the whole folder in SQL: ")[1]
     assert len(duckdb.execute(query).fetchall()) == 2
     assert (
         export_command(home, None, ExportRequest(only_new=True)) == f"Nothing new to export: {home.exports}"
@@ -567,7 +567,7 @@ def test_an_export_does_not_go_into_the_inbox(home: Home) -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(["--raw"], "--raw is for --format csv"), (["--since", "yesterday"], "does not match the format")],
+    [(["--raw"], "--raw needs --format csv"), (["--since", "yesterday"], "does not match the format")],
 )
 def test_wrong_usage_of_the_command_ends_with_status_2(home: Home, options: list[str], message: str) -> None:
     done = CliRunner().invoke(main, ["export", *options], env={"REVIEWS_HOME": str(home.folder)})

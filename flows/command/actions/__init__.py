@@ -1,1 +1,1 @@
-"""What the commands do that run no flow: functions of the settings, which know nothing of the command line."""
+"""The work of commands that run no flow: functions that take the settings and know nothing of the command line."""

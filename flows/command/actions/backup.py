@@ -12,7 +12,7 @@ from tasks.warehouse.published import publish
 
 
 def back_up(home: Home, target: Path | None, echo: Callable[[str], None], keep: int = 0) -> None:
-    """Make a backup; one without a name lies in `backups/`, where the newest `keep` stay, 0 keeps all."""
+    """Write a backup to `target`, by default to `backups/`, where only the newest `keep` then stay; 0 keeps all."""
     if target:
         require_free_target(home, target, home.backups)
     done = backups.back_up(home, target or backups.name_backup(home.backups))
@@ -21,20 +21,22 @@ def back_up(home: Home, target: Path | None, echo: Callable[[str], None], keep: 
     )
     if target is None:
         for path in backups.drop_older(home.backups, keep, done.folder):
-            echo(f"  dropped an older one: {path.name}")
+            echo(f"  deleted an older backup: {path.name}")
 
 
 def restore(home: Home, folder: Path, echo: Callable[[str], None]) -> None:
-    """Put a backup in place and publish it."""
+    """Replace the database by a backup, move scored files that it does not have to the inbox, and publish it."""
     with keep_runs_out(home, echo):
-        kept = backups.restore(folder, home)
-        back = retention.bring_back(home)
+        replaced = backups.restore(folder, home)
+        returned = retention.bring_back(home)
         publish(home)
     echo(f"Restored {folder}")
-    if back:
-        echo(f"  {count(back, 'file')} of `scored/` that came after it: back in the inbox")
-    if kept:
-        echo(f"  the database before it is kept as {kept.name}")
+    if returned:
+        echo(
+            f"  {count(returned, 'file')} of `scored/` that the backup does not have: moved back to the inbox"
+        )
+    if replaced:
+        echo(f"  the replaced database is kept as {replaced.name}")
     echo(
-        "Next: `reviews score` scores what came in after the backup; `reviews verify` proves that all is whole."
+        "Next: `reviews score` scores the files that arrived after the backup; `reviews verify` checks the database."
     )

@@ -15,10 +15,11 @@ from tasks.training.model_comparison import FIGURE_COLUMNS, hold_contest, list_f
 from tasks.warehouse.model_registry import find_model
 
 CONTEST_STEPS = 4
+"""The steps of `hold_contest` that the progress bar counts."""
 
 
 def compare(home: Home, challenger: str, champion: str, form: str, echo: Callable[[str], None]) -> None:
-    """Show two models side by side on the validation rows, and what the gate would decide; nothing is changed."""
+    """Print the figures of two models on the validation rows, and what the gate would decide; nothing is changed."""
     mine, other = (find_model(home.warehouse, name) for name in (challenger, champion))
     validation = _load_validation(home)
     scorers = [
@@ -33,10 +34,11 @@ def compare(home: Home, challenger: str, champion: str, form: str, echo: Callabl
     if form != "table":
         _write(FIGURE_COLUMNS, figures, form)
         return
-    as_if = "" if other["is_champion"] else " (taken for the champion, which it is not)"
+    as_if = "" if other["is_champion"] else " (compared as if it were the champion)"
     echo(f"challenger  {mine['model_id']}\nchampion    {other['model_id']}{as_if}")
     echo(
-        f"on          {count(len(validation.texts), 'validation review')}; a gain above 0 is the challenger's"
+        f"on          {count(len(validation.texts), 'validation review')}; "
+        "a gain above 0 means that the challenger is better"
     )
     for warning in warn_of_other_data((mine, other), home):
         echo(warning)
@@ -45,12 +47,12 @@ def compare(home: Home, challenger: str, champion: str, form: str, echo: Callabl
 
 
 def warn_of_other_data(rows: Sequence[dict[str, Any]], home: Home) -> list[str]:
-    """Name the models that were trained on other data than is present: they may have seen the validation reviews."""
+    """Return a warning for each model trained on other data: it may have learnt from the validation reviews."""
     from tasks.archive.reviews_parquet import read_provenance
 
     provenance = read_provenance(home.reviews)
     return [
-        f"warning     {row['model_id']} was trained on other data, maybe on some of these reviews"
+        f"warning     {row['model_id']} was trained on other data, perhaps on some of these reviews"
         for row in rows
         if provenance is not None and row["data_fingerprint"] != provenance.data_fingerprint
     ]

@@ -1,4 +1,4 @@
-"""What `reviews export` does: write scored reviews to a folder outside of what the home keeps."""
+"""What `reviews export` does: write scored reviews to a folder that holds nothing else of the home."""
 
 from pathlib import Path
 
@@ -27,5 +27,5 @@ def _describe_export(target: Path, done: Exported, only_new: bool) -> str:
     everything = quote_sql(f"{target}/**/*.{form}")
     return (
         f"Exported {count(done.rows, 'scored row')} {texts} ({files}):\n  {target}\n"
-        f"All that is there: from read_{form}({everything}, hive_partitioning = true)"
+        f"To read the whole folder in SQL: from read_{form}({everything}, hive_partitioning = true)"
     )

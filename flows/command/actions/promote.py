@@ -1,6 +1,6 @@
-"""What `reviews models promote` and `rollback` do: make a model the champion, past the gate or back again.
+"""What `reviews models promote` and `reviews models rollback` do: change the champion.
 
-What they change is published at once.
+Both update the published copy at once.
 """
 
 import functools
@@ -22,7 +22,7 @@ from tasks.warehouse.connection import require_warehouse
 from tasks.warehouse.model_registry import PromotedModel, find_champion, find_model
 from tasks.warehouse.published import publish
 
-_NEXT = "Next: `reviews score --rescore` scores with it what only other models have scored."
+_NEXT = "Next: `reviews score --rescore` scores with it the reviews that only other models have scored."
 
 
 @dataclass(frozen=True)
@@ -30,27 +30,27 @@ class PromotionRequest:
     """Which model is to become the champion, and who asks for it."""
 
     model: str
-    """Its id, or how that begins."""
+    """Its id, or the beginning of its id."""
     by: str
     reason: str | None = None
     force: bool = False
-    """Promote it even where the gate refuses."""
+    """Promote it even if the gate refuses."""
 
 
 @dataclass(frozen=True)
 class NewChampion:
-    """A model that scores from now on."""
+    """A model that has just become the champion."""
 
     model_id: str
     reason: str
     previous: str | None
-    """The champion before it, None where there was none."""
+    """The champion before it, None if there was none."""
 
 
 def promote(home: Home, request: PromotionRequest, echo: Callable[[str], None]) -> NewChampion | None:
-    """Make a model the champion if it passes the gate, or is forced; None where it is the champion already.
+    """Make a model the champion if it passes the gate or is forced; return None if it is the champion already.
 
-    Raises `ReviewsError` with the reasons where the gate refuses it; the refusal is kept like any other decision.
+    Raises `ReviewsError` with the reasons if the gate refuses it; the refusal is recorded like any other decision.
     """
     row = find_model(home.warehouse, request.model)
     model_id, present = row["model_id"], find_champion(home.warehouse)
@@ -76,21 +76,21 @@ def _describe_refusal(model_id: str, decision: Decision) -> ReviewsError:
     if decision.checks[0].name == promotion.GOLDEN:
         return BundleError(refused)
     return ReviewsError(
-        f"{refused}. Next: `reviews models compare {model_id} champion` shows the figures; --force promotes it all the "
-        "same."
+        f"{refused}. Next: `reviews models compare {model_id} champion` shows the figures; --force promotes it "
+        "anyway."
     )
 
 
 def go_back(
     home: Home, name: str | None, reason: str | None, by: str, echo: Callable[[str], None]
 ) -> NewChampion:
-    """Make an earlier champion, the one before by default, the champion again; its bundle is checked first."""
-    require_warehouse(home.warehouse, "`reviews train`; there is no model to go back to before")
+    """Make an earlier champion the champion again, by default the previous one; its bundle is checked first."""
+    require_warehouse(home.warehouse, "`reviews train`; before that there is no model to go back to")
     chosen = find_model(home.warehouse, name)["model_id"] if name is not None else None
     present = find_champion(home.warehouse)
     back = promotion.go_back(home, reason or f"rolled back by {by}", chosen)
     publish(home)
-    echo(f"Rolled back to {back.model_id}: it scores from now on. What others scored stays.")
+    echo(f"Rolled back to {back.model_id}: it scores from now on. The scores of other models stay.")
     echo(_NEXT)
     return NewChampion(back.model_id, back.reason, present.model_id if present else None)
 

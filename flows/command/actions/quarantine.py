@@ -1,4 +1,4 @@
-"""What `reviews quarantine` does: show a quarantined row, and release those that now pass."""
+"""What `reviews quarantine` does: show a quarantined row, and release rows that now pass their checks."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -18,7 +18,7 @@ from tasks.warehouse.run_log import record_run
 
 
 def show_row(home: Home, name: str, echo: Callable[[str], None]) -> None:
-    """Print all that is known of a quarantined row, its bytes last."""
+    """Print every field of a quarantined row, then its bytes as text."""
     row = quarantine.read_row(home.warehouse, name)
     raw = row.pop("raw")
     for column, value in row.items():
@@ -33,8 +33,8 @@ def show_row(home: Home, name: str, echo: Callable[[str], None]) -> None:
 def release(
     settings: Settings, choice: quarantine.Choice, encoding: str, by: str, echo: Callable[[str], None]
 ) -> None:
-    """Release the chosen rows; raise `ReviewsError` if none could be."""
-    require_warehouse(settings.home.warehouse, "`reviews score`, which sets bad rows aside")
+    """Release the chosen rows that now pass, and report the others; raise `ReviewsError` if every row still fails."""
+    require_warehouse(settings.home.warehouse, "`reviews score`, which quarantines bad rows")
     released_by = by + ("" if encoding == "utf-8" else f" (read as {encoding})")
     parameters = {"encoding": encoding, **choice.parameters()}
     with (
@@ -60,7 +60,7 @@ def _report(done: quarantine.Release, echo: Callable[[str], None]) -> None:
     elif done.still_bad:
         raise ReviewsError("No row was released: each still breaks a rule.")
     else:
-        echo("No row is set aside that fits. `reviews quarantine list` shows those that there are.")
+        echo("No quarantined row matches. Next: `reviews quarantine list` lists all of them.")
 
 
 def _load(settings: Settings, model_id: str) -> Any:

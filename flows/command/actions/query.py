@@ -10,16 +10,19 @@ from tasks.queries.asking import write_answer
 
 
 def ask(home: Home, query: str, values: Sequence[str], form: str) -> None:
-    """Write the answer of a named query, with values given as `name=value`, or of SQL."""
+    """Print the answer of a named query or of SQL.
+
+    `values` are parameters of a named query, each as `name=value`; `form` is table, csv or json.
+    """
     named = named_queries.find_query(query)
     if named is None and values:
-        raise UsageError("--param belongs to a named query. `reviews sql --list` lists them.")
+        raise UsageError("--param works only with a named query. `reviews sql --list` lists them.")
     parameters = named_queries.read_values(named, values) if named else None
     write_answer(home.published, named.sql if named else query, form, sys.stdout, parameters)
 
 
 def describe_queries(name: str | None) -> str:
-    """List the named queries, or show the SQL of one."""
+    """Return the list of named queries, or the SQL of the one named."""
     if name is None:
         return named_queries.describe_queries()
     named = named_queries.find_query(name)

@@ -1,4 +1,4 @@
-"""What `reviews verify` does: check every promise and report the rows that break one."""
+"""What `reviews verify` does: check every promise, and print the rows that break one."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from tasks.warehouse.connection import require_warehouse
 
 
 def run_verify(home: Home, echo: Callable[[str], None]) -> None:
-    """Report of each promise whether it holds; raise `ReviewsError` at the end if one does not."""
+    """Print for each promise whether it holds; raise `ReviewsError` at the end if one does not."""
     require_warehouse(home.warehouse, "`reviews score`, or `reviews restore`")
     broken = 0
     with keep_runs_out(home, echo):
@@ -20,9 +20,9 @@ def run_verify(home: Home, echo: Callable[[str], None]) -> None:
             broken += bool(finding.broken)
     if broken:
         raise ReviewsError(
-            f"{count(broken, 'promise')} broken. Next: mend what is named, or `reviews restore` a backup from before."
+            f"{count(broken, 'promise')} broken. Next: correct the rows named above, or `reviews restore` a backup."
         )
-    echo("All holds.")
+    echo("All promises hold.")
 
 
 def _describe(finding: Finding) -> str:
