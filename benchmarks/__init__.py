@@ -1,1 +1,1 @@
-"""What it costs and what it reaches, side by side with what a user would pick instead."""
+"""Measurements of speed, cost and quality, side by side with the tools that a user might pick instead."""

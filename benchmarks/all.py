@@ -1,10 +1,10 @@
-"""All benchmarks of `make bench`, one after the other; their tables and plot go into `docs/performance.md`.
+"""Runs all benchmarks of `make bench` in order, and writes their tables and plot into `docs/performance.md`.
 
     python -m benchmarks.all [--archive PATH] [--home data/bench] [--runs 5] [--only NAME ...]
 
-Needs the archive (REVIEWS_ARCHIVE or --archive) and an hour or two of a machine that does nothing else. The home is
-made once: the archive ingested, `lstm` trained and promoted, `cnn_lstm` trained. Each table replaces the one of its
-name in the document as soon as it is there, with the machine and the commit that it was measured on.
+Needs the archive (REVIEWS_ARCHIVE or --archive), and one to two hours on a machine that does nothing else. The home is
+prepared once: the archive is ingested, `lstm` trained and promoted, `cnn_lstm` trained. Each benchmark's table replaces
+the one of its name in the document as soon as it is measured, with the machine and the commit.
 """
 
 import argparse
@@ -29,7 +29,7 @@ SIZES = ("1000", "10000", "100000", "1000000")
 
 
 def main() -> None:
-    """Run the benchmarks that were asked for and write down what they print."""
+    """Run the chosen benchmarks, by default all, and write their output into the document."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--archive", type=Path, default=os.environ.get("REVIEWS_ARCHIVE"))
     parser.add_argument("--home", type=Path, default=PROJECT_ROOT / "data" / "bench")
@@ -39,7 +39,7 @@ def main() -> None:
     if arguments.archive is None:
         parser.error("name the archive: --archive PATH, or REVIEWS_ARCHIVE=PATH")
     home, archive = arguments.home.absolute(), Path(arguments.archive).absolute()
-    bundles = make_home(home, archive)
+    bundles = prepare_home(home, archive)
     commands = list_commands(home, archive, bundles, arguments.runs)
     for name in arguments.only or commands:
         print(f"{name} ...", flush=True)
@@ -59,7 +59,7 @@ def main() -> None:
 def list_commands(
     home: Path, archive: Path, bundles: dict[str, Path], runs: int
 ) -> dict[str, tuple[str, ...]]:
-    """Give each benchmark's module and options, by the name of its place in the document."""
+    """Return each benchmark's module and options, by the name of its part of the document."""
     test, every = ("--reviews", str(home / "reviews" / "test.parquet")), ("--runs", str(runs))
     folders = tuple(str(folder) for folder in bundles.values())
     named = tuple(option for folder in folders for option in ("--bundle", folder))
@@ -85,8 +85,8 @@ def list_commands(
     }
 
 
-def make_home(home: Path, archive: Path) -> dict[str, Path]:
-    """Ingest and train where that is not done yet; give the bundles of `lstm`, the champion, and `cnn_lstm`."""
+def prepare_home(home: Path, archive: Path) -> dict[str, Path]:
+    """Ingest and train if that is not done yet; return the newest bundle of each variant (`lstm` is the champion)."""
     reviews = [str(Path(sys.executable).with_name("reviews")), "--home", str(home)]
     subprocess.run([*reviews, "ingest", "--archive", str(archive)], check=True)
     for variant, promote in (("lstm", "always"), ("cnn_lstm", "never")):
@@ -96,13 +96,13 @@ def make_home(home: Path, archive: Path) -> dict[str, Path]:
 
 
 def find_bundles(home: Path) -> dict[str, Path]:
-    """Give the newest bundle of each variant."""
+    """Return the newest bundle of each variant."""
     models = list_models(home / "reviews.duckdb")
     return {model["variant"]: home / "bundles" / model["model_id"] for model in reversed(models)}
 
 
 def describe_machine() -> str:
-    """Say what was measured where, in one line."""
+    """Describe the machine, the Python version, the commit and the date in one line."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -114,7 +114,7 @@ def describe_machine() -> str:
 
 
 def read_processor() -> str:
-    """Give the processor's name, and whether it has the wide registers that decide most."""
+    """Return the processor's name, and whether it has AVX-512, which changes the speed most."""
     try:
         facts = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:
@@ -124,12 +124,12 @@ def read_processor() -> str:
 
 
 def write_down(name: str, text: str) -> None:
-    """Put `text` in the document's place of this name, instead of what stood there."""
+    """Replace the part `name` of the document by `text`."""
     write_part(Part(DOCUMENT, "make bench", name), text)
 
 
 def read_figures(path: Path) -> dict[str, dict[str, float]]:
-    """Read what a benchmark wrote for the plot; nothing where it has not run yet."""
+    """Return the figures that a benchmark wrote for the plot; empty if it has not run yet."""
     figures: dict[str, dict[str, float]] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     return figures
 

@@ -1,11 +1,11 @@
-"""What every view of the warehouse takes to answer, beside a plain join of its two big tables.
+"""How long queries of every view and all named queries take, beside a plain join of the two largest tables.
 
     python -m benchmarks.answers [--scores 1000000] [--runs 5] [--document]
 
-Needs no archive: a database of so many scored rows is generated in a temporary folder (a minute; 2,000 files, 5,000
-movies, two models for half of the reviews, a label and a rating for a third). Each query is asked by a new connection
-on two cores, as `reviews sql` asks, all of them in turn; named queries with their defaults. Prints a Markdown table of
-the medians; with --document it goes into docs/performance.md too.
+Needs no archive: a database with that many scored rows is generated in a temporary folder (a minute; 2,000 files,
+5,000 movies, two models for half of the reviews, a label and a rating for a third). All queries run in turns, each in a
+new connection on two cores, like `reviews sql`; named queries run with their defaults. Prints a Markdown table of the
+medians; with --document also writes it into docs/performance.md.
 """
 
 import argparse
@@ -31,7 +31,7 @@ FILES, FILES_A_COMMIT, MOVIES = 2000, 100, 5000
 PLAIN = (
     "SELECT count(*), avg(score) FROM scored_reviews JOIN source_reviews USING (source_sha256, row_number)"
 )
-"""What all others are compared with."""
+"""The query with which all others are compared."""
 ASKED = {
     "latest_scores": (
         "SELECT count(*), avg(score) FROM latest_scores",
@@ -49,7 +49,7 @@ ASKED = {
         "FROM lineage WHERE review_id = 'r1001'",
     ),
 }
-"""What is asked of a view; of one that is not here, all of it."""
+"""The queries of a view; a view that is not listed is queried as a whole."""
 GIVEN = {"movie": "tt2531", "review": "r1001", "words": "dull story really"}
 """Values of the parameters of named queries that have no default."""
 
@@ -178,16 +178,16 @@ _FILL_REST = (
 
 @dataclass(frozen=True)
 class Asked:
-    """What a query gave once, and took."""
+    """The rows and the times of one run of a query."""
 
     rows: int
     seconds: float
     processor: float
-    """Seconds of both cores together: where other work runs beside, they say more than the clock."""
+    """CPU seconds of both cores together; other work on the machine changes them less than `seconds`."""
 
 
 def main() -> None:
-    """Make the database, ask it, and print what came out."""
+    """Generate the database, time all queries and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scores", type=int, default=1_000_000, help="scored rows that the database has")
     parser.add_argument("--runs", type=int, default=5)
@@ -203,7 +203,7 @@ def main() -> None:
 
 
 def fill(warehouse: Path, scores: int) -> None:
-    """Make a database with at least so many scored rows; it grows in commits of some files, as a real one does."""
+    """Create a database with at least `scores` scored rows, in commits of several files like a real one."""
     # Every other file is scored by two models.
     size = {"rows": math.ceil(scores * 2 / (3 * FILES))}
     with open_warehouse(warehouse, write=True) as connection:
@@ -220,12 +220,12 @@ def fill(warehouse: Path, scores: int) -> None:
 
 
 def _pick(statement: str, values: Mapping[str, object]) -> dict[str, object]:
-    """Give the values that a statement names: DuckDB takes no others."""
+    """Return the values that a statement uses: DuckDB refuses others."""
     return {name: value for name, value in values.items() if f"${name}" in statement}
 
 
 def make_table(warehouse: Path, runs: int) -> str:
-    """Ask each query so many times, all in turn, and give the Markdown table of the medians."""
+    """Run each query `runs` times, all in turns, and return the Markdown table of the medians."""
     queries = {**list_asked(warehouse), **list_named()}
     turns = [{name: ask(warehouse, *query) for name, query in queries.items()} for _ in range(runs)]
     lines = [
@@ -242,7 +242,7 @@ def make_table(warehouse: Path, runs: int) -> str:
 
 
 def list_asked(warehouse: Path) -> dict[str, Query]:
-    """Give the plain join, then what is asked of each view of the database, each under its own words."""
+    """Return the plain join, then the queries of each view in the database, each by its own SQL."""
     find = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_name"
     with connect(warehouse) as connection:
         views = [view for (view,) in connection.execute(find).fetchall()]
@@ -251,7 +251,7 @@ def list_asked(warehouse: Path) -> dict[str, Query]:
 
 
 def list_named() -> dict[str, Query]:
-    """Give every named query under its name."""
+    """Return every named query by its name."""
     named: dict[str, Query] = {}
     for query in list_queries():
         needed = [each.name for each in query.parameters if each.default is None]
@@ -260,7 +260,7 @@ def list_named() -> dict[str, Query]:
 
 
 def describe_database(warehouse: Path) -> str:
-    """Say how large the database is."""
+    """Describe the size of the database."""
     count = "SELECT (SELECT count(*) FROM scored_reviews), (SELECT count(*) FROM source_reviews)"
     with connect(warehouse) as connection:
         [(scores, reviews)] = connection.execute(count).fetchall()
@@ -268,7 +268,7 @@ def describe_database(warehouse: Path) -> str:
 
 
 def ask(warehouse: Path, query: str, values: Mapping[str, Any]) -> Asked:
-    """Open the database and ask it once; opening it is counted."""
+    """Run a query once in a new connection; the times include opening the database."""
     started, processor = perf_counter(), process_time()
     with connect(warehouse) as connection:
         rows = len(connection.execute(query, dict(values)).fetchall())
@@ -276,7 +276,7 @@ def ask(warehouse: Path, query: str, values: Mapping[str, Any]) -> Asked:
 
 
 def connect(warehouse: Path) -> duckdb.DuckDBPyConnection:
-    """Open the database to read."""
+    """Open the database read-only, with `CORES` threads."""
     return duckdb.connect(str(warehouse), read_only=True, config={"threads": CORES})
 
 

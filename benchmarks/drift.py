@@ -1,10 +1,10 @@
-"""Whether drift is found where it is and not where it is not, on the real archive's test split.
+"""How often drift is reported for runs with drift and for runs without, on the real archive's test split.
 
     python -m benchmarks.drift HOME [--model MODEL_ID] [--samples 200]
 
-HOME has the reviews that `reviews ingest` wrote and a model. Random samples of the test split are runs that should
-raise no alarm; four kinds of other runs should raise one: reviews of kettles, German reviews, positive reviews alone,
-and reviews of which only the first 40 words came through. Prints a Markdown table of the share of runs flagged.
+HOME has the reviews that `reviews ingest` wrote, and a model. Random samples of the test split stand for runs without
+drift, which should not be flagged. Four kinds of runs should be flagged: reviews of kettles, German reviews, only
+positive reviews, and reviews cut to their first 40 words. Prints a Markdown table of the share of flagged runs.
 """
 
 import argparse
@@ -59,10 +59,10 @@ Choose = Callable[[np.random.Generator, int], list[str]]
 
 
 def main() -> None:
-    """Score samples of each kind and print how many of them are flagged."""
+    """Score samples of each kind and print the share that is flagged."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("home", type=Path)
-    parser.add_argument("--model", help="instead of the newest with a reference")
+    parser.add_argument("--model", help="the model to use [default: the newest that has a reference]")
     parser.add_argument("--samples", type=int, default=200)
     arguments = parser.parse_args()
     home = arguments.home.absolute()
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def list_kinds(texts: Sequence[str], labels: Sequence[str]) -> dict[str, Choose]:
-    """Give by name how the texts of one run are chosen."""
+    """Return the functions that draw the texts of one run, by the name of the kind."""
     positive = [text for text, label in zip(texts, labels, strict=True) if label == "pos"]
     cut = [" ".join(text.split()[:KEPT_WORDS]) for text in texts]
 
@@ -110,12 +110,12 @@ def list_kinds(texts: Sequence[str], labels: Sequence[str]) -> dict[str, Choose]
 
 
 def score_all(scorer: Scorer, runs: Sequence[Sequence[str]]) -> ScoredTexts:
-    """Score the texts of all runs, one run after the other; each distinct text once."""
+    """Score the texts of all runs as one sequence; each distinct text is computed once."""
     return score_texts(scorer, [text for run in runs for text in run])
 
 
 def measure_flagged(model_id: str, reference: Mapping[str, Any], scored: ScoredTexts, size: int) -> float:
-    """Give the share of runs, `size` of the scored texts each, that the view `drift` flags in any measure."""
+    """Return the share of runs, of `size` scored texts each, that the view `drift` flags in any measure."""
     rows = len(scored.score)
     table = pa.table(
         {

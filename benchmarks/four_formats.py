@@ -1,10 +1,10 @@
-"""The test reviews as CSV, JSON lines, Parquet and a zip of texts: four files, the same scores.
+"""Checks that the same reviews get the same scores as CSV, JSON lines, Parquet and a zip of texts.
 
     python -m benchmarks.four_formats
 
-Writes the test split of the home's reviews Parquet in four formats, scores them with the home's champion in a
-copy of the home, and prints what each gave; status 1 where they differ. Needs `reviews ingest` and
-`reviews train` to have run.
+Writes the test split of the home's reviews Parquet in four formats, scores the files twice with the home's champion in
+a copy of the home, and prints the results. The exit status is 1 if they differ or the second run adds rows. Run
+`reviews ingest` and `reviews train` first.
 """
 
 import csv
@@ -45,7 +45,7 @@ from scored group by uri order by uri
 
 
 def write_formats(rows: Sequence[dict[str, Any]], folder: Path) -> None:
-    """Write `rows` (text, label 'pos' or 'neg', rating in stars) four times into `folder`."""
+    """Write `rows` (text, label 'pos' or 'neg', rating in stars) into `folder` in four formats."""
     folder.mkdir(parents=True)
     with (folder / "reviews.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, COLUMNS)
@@ -60,20 +60,20 @@ def write_formats(rows: Sequence[dict[str, Any]], folder: Path) -> None:
 
 
 def compare_formats(database: Path) -> list[dict[str, Any]]:
-    """Give what was scored of each file: reviews, accuracy, and the largest difference between two scores."""
+    """Return for each file its reviews, their accuracy, and the largest difference of two scores of the same text."""
     with duckdb.connect(str(database), read_only=True) as connection:
         return list(connection.sql(COMPARISON).to_arrow_table().to_pylist())
 
 
 def main() -> None:
-    """Score the four files in a copy of the home, twice, and say what came out."""
+    """Score the four files twice in a copy of the home, print the results, and exit with 1 if they differ."""
     settings = load_settings()
     rows = pq.read_table(settings.home.reviews / "test.parquet", columns=COLUMNS).to_pylist()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         for name in ("bundles", "reviews.duckdb"):
             source = settings.home.folder / name
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, _made(home) / name)
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, _make_folder(home) / name)
         write_formats(rows, home / "inbox" / "four-formats")
         command = [str(Path(sys.executable).with_name("reviews")), "--home", str(home), "score"]
         found = []
@@ -89,10 +89,10 @@ def main() -> None:
     same = len({line["accuracy"] for line in found[0]}) == 1 and found[0] == found[1] and len(found[0]) == 4
     whole = all(line["reviews"] == len(rows) and line["largest_difference"] < 1e-6 for line in found[0])
     if not (same and whole):
-        sys.exit("The four files did not give the same, or a second run added rows.")
+        sys.exit("The four files have different results, or the second run added rows.")
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

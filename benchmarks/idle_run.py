@@ -1,10 +1,10 @@
-"""A scoring run that finds nothing new beside an empty Prefect flow, alternating in one run.
+"""How long a scoring run without new files takes, beside an empty Prefect flow, measured in turns.
 
     python -m benchmarks.idle_run [--files 10000] [--runs 5]
 
-Both run as fresh processes against a Prefect server that is started for it on a free port of 127.0.0.1, with all
-of its data in a temporary folder. Every file of the inbox is known: seen, and in the ledger. Counts the whole
-process: start-up, imports, the flow, its end. Prints each run, both medians, their difference and their ratio.
+Each run is a new process that uses a Prefect server started for the benchmark, with all of its data in a temporary
+folder. Every file in the inbox is in the ledger. The time is that of the whole process, with its start and imports.
+Prints each run, then the medians, with the difference and the ratio to the empty flow.
 """
 
 import argparse
@@ -45,7 +45,7 @@ EMPTY = "from prefect import flow; flow(name='empty')(lambda: None)()"
 
 
 def main() -> None:
-    """Make a home of known files, start a server, time the three in turn and print what came out."""
+    """Create a home of scored files, start a server, time the scripts in turns and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=5)
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def name_scripts(files: int) -> dict[str, str]:
-    """Give what is timed, by name; the idle ones fail if they find anything to do."""
+    """Return the timed scripts by name; those of idle runs fail if they find a file to score."""
     return {
         "empty flow": EMPTY,
         "idle run": IDLE.format(rescore=False, files=files),
@@ -68,7 +68,7 @@ def name_scripts(files: int) -> dict[str, str]:
 
 
 def report(seconds: Mapping[str, Sequence[float]]) -> None:
-    """Print the medians, and each against that of the empty flow."""
+    """Print the medians, and the difference and ratio of each to that of the empty flow."""
     medians = {name: statistics.median(each) for name, each in seconds.items()}
     empty = medians["empty flow"]
     for name, median in medians.items():
@@ -76,7 +76,7 @@ def report(seconds: Mapping[str, Sequence[float]]) -> None:
 
 
 def time_all(scripts: Mapping[str, str], environment: Mapping[str, str], runs: int) -> dict[str, list[float]]:
-    """Time fresh processes, alternating, after one of each that does not count."""
+    """Time each script `runs` times in turns, after one untimed run of each; return the seconds by script."""
     seconds: dict[str, list[float]] = {name: [] for name in scripts}
     for number in range(-1, runs):
         for name, script in scripts.items():
@@ -89,7 +89,7 @@ def time_all(scripts: Mapping[str, str], environment: Mapping[str, str], runs: i
 
 
 def time_script(script: str, environment: Mapping[str, str]) -> float:
-    """Give the seconds that a fresh process takes to run a script."""
+    """Return the seconds that a new process takes to run a script."""
     started = time.perf_counter()
     subprocess.run(
         [sys.executable, "-c", script], cwd=PROJECT_ROOT, env=environment, capture_output=True, check=True
@@ -98,7 +98,7 @@ def time_script(script: str, environment: Mapping[str, str]) -> float:
 
 
 def fill_home(settings: Settings, files: int) -> None:
-    """Make an inbox of so many small files, each known and scored by a promoted model."""
+    """Create an inbox of `files` small files that are all scored by a promoted model."""
     settings.home.inbox.mkdir(parents=True)
     for number in range(files):
         (settings.home.inbox / f"{number:06}.txt").write_text(f"a good film, number {number}")
@@ -111,7 +111,7 @@ def fill_home(settings: Settings, files: int) -> None:
 
 
 def promote(warehouse: Path) -> None:
-    """Record a model that has no bundle, and make it the champion."""
+    """Record a model without a bundle, and make it the champion."""
     with open_warehouse(warehouse, write=True) as connection:
         names = "model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, bundle_fingerprint"
         values = [MODEL_ID, "none", 0, "other", "", "", "", datetime.now(UTC)]
@@ -122,7 +122,7 @@ def promote(warehouse: Path) -> None:
 
 
 def write_part(folder: Path, sources: Sequence[SourceFile]) -> Path:
-    """Write a part in which each source has one review."""
+    """Write a part in which each source file has one review; return its folder."""
     folder.mkdir()
     now = datetime.now(UTC)
     key = [{"source_sha256": source.source_sha256, "row_number": 1} for source in sources]
@@ -156,7 +156,7 @@ def _hash(row: Mapping[str, object]) -> str:
 
 @contextmanager
 def serve_benchmark(prefect_home: Path) -> Iterator[dict[str, str]]:
-    """Run a Prefect server, with its schedules and pages, while the block runs; give the environment of its clients."""
+    """Run a Prefect server, with schedules and pages, while the block runs; yield the environment for its clients."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment = {
         **own,

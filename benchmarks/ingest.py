@@ -1,9 +1,9 @@
-"""Ingest of the archive beside what else reads it: gzip, tar, and Keras's reader of folders of texts.
+"""How long ingesting the archive takes, beside gzip, tar, and Keras's reader of folders of texts.
 
     python -m benchmarks.ingest ARCHIVE [--runs 5]
 
-Ours counts reading, contracts and writing Parquet, not the start-up (imports of Arrow and Great Expectations) and
-not Prefect. The sides take turns in one run. Prints a Markdown table and the peak memory of our side.
+Our time includes reading, contracts and writing Parquet, without Prefect and the imports of Arrow and Great
+Expectations. All are measured in turns. Prints a Markdown table and the peak memory of our ingest.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from pathlib import Path
 from time import perf_counter
 from benchmarks.ingest import ingest
 archive = Path(sys.argv[1])
-ingest(archive)  # loads what is loaded once a process
+ingest(archive)  # loads the libraries
 started = perf_counter()
 ingest(archive)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -55,7 +55,7 @@ print(json.dumps([perf_counter() - started, read]))
 
 
 def main() -> None:
-    """Time all sides in turn and print what came out."""
+    """Time all programs in turns and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path)
     parser.add_argument("--runs", type=int, default=5)
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def run_python(code: str, argument: Path) -> list[float]:
-    """Run code in a process of its own; give the numbers that it prints."""
+    """Run code in a process of its own; return the JSON list of numbers that it prints."""
     command = [sys.executable, "-c", code, str(argument)]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     numbers: list[float] = json.loads(done.stdout.splitlines()[-1])
@@ -89,19 +89,19 @@ def run_python(code: str, argument: Path) -> list[float]:
 
 
 def time_command(*command: str) -> float:
-    """Give the seconds that a command takes; what it writes to its output is thrown away."""
+    """Return the seconds that a command takes; its standard output is discarded."""
     return time_of(lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True))
 
 
 def time_of(work: Callable[[], object]) -> float:
-    """Give the seconds that `work` takes."""
+    """Return the seconds that `work` takes."""
     started = perf_counter()
     work()
     return perf_counter() - started
 
 
 def ingest(archive: Path) -> None:
-    """Read, check and write the archive, as the flow does."""
+    """Read, check and write the archive like the flow `ingest-reviews`."""
     contents = read_archive(archive)
     provenance = resolve_provenance(contents, accept_unverified=True)
     checks = check_archive(count_folders(contents, provenance.dataset))

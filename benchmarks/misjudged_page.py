@@ -1,4 +1,4 @@
-"""Makes `docs/misjudged.md` from the kept results: the reviews from elsewhere that the best variant calls wrongly."""
+"""Generates `docs/misjudged.md` from the stored results: the reviews that the best variant classifies wrongly."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ to 1 for positive. Made by code from trained bundles (`make models`).
 
 
 def find_misjudged(results: Results, reviews: Sequence[ElsewhereReview]) -> list[int]:
-    """Find the reviews that more than half of the best variant's seeds call wrongly, by their places."""
+    """Return the positions of the reviews that more than half of the best variant's seeds classify wrongly."""
     right = find_right(group_models(results)[find_best(results)], reviews)
     return [place for place in range(len(reviews)) if right[place] < 0.5]
 
 
 def make_misjudged_page(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
-    """Make the whole page; `reviews` are those whose scores are kept in the results."""
+    """Return the whole page; `reviews` must be those whose scores are in the results."""
     best, missed = find_best(results), find_misjudged(results, reviews)
     if not missed:
         return f"{TITLE}\n\nMost seeds of `{best}` call all of them rightly.\n"

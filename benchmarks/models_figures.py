@@ -1,4 +1,4 @@
-"""What the page of the models says in figures, from the kept results: medians over seeds, the best, comparisons."""
+"""Computes the figures of `docs/models.md` from the stored results: medians over seeds, best variant, comparisons."""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -16,17 +16,17 @@ Results = Mapping[str, Any]
 Model = Mapping[str, Any]
 
 REVIEWS_OF_A_LENGTH = 50
-"""A class of length with fewer reviews than this is not drawn: chance would move its accuracy by too much."""
+"""A class of length with fewer reviews is not drawn: chance would change its accuracy too much."""
 
 
 def group_models(results: Results) -> dict[str, list[Model]]:
-    """Give each variant's models, by seed, in the order of the variants."""
+    """Return the models of each variant, sorted by seed, in the order of the variants."""
     models = sorted(results["models"], key=lambda model: model["seed"])
     return {name: [model for model in models if model["variant"] == name] for name in results["variants"]}
 
 
 def find_best(results: Results) -> str:
-    """Give the variant with the lowest median log loss on the validation rows, which is what promotion asks."""
+    """Return the variant with the lowest median log loss on the validation rows, which the gate compares too."""
     losses = {
         name: statistics.median(model["validation"]["log_loss"] for model in models)
         for name, models in group_models(results).items()
@@ -35,18 +35,18 @@ def find_best(results: Results) -> str:
 
 
 def list_rivals(results: Results) -> list[str]:
-    """Give the seed variants that the best variant is compared with."""
+    """Return the seed variants with which the best variant is compared."""
     best = find_best(results)
     return [name for name in results["variants"] if name in SEED_VARIANTS and name != best]
 
 
 def list_values(models: Sequence[Model], pick: Callable[[Model], float | None]) -> list[float]:
-    """Give a figure of each model, of those that have it."""
+    """Return a figure of each model, without models that do not have it."""
     return [value for model in models if (value := pick(model)) is not None]
 
 
 def list_training_ratios(results: Results, models: Sequence[Model]) -> list[float]:
-    """Give how long each training took, beside stock Keras's of the same seed in the same run."""
+    """Return the ratio of each training's time to that of stock Keras with the same seed."""
     stock = {run["seed"]: run["seconds"] for run in results["stock"] if run["variant"] == "cnn_lstm"}
     return [
         model["training_seconds"] / stock[model["seed"]]
@@ -56,23 +56,25 @@ def list_training_ratios(results: Results, models: Sequence[Model]) -> list[floa
 
 
 def find_right(models: Sequence[Model], reviews: Sequence[ElsewhereReview]) -> NDArray[np.float64]:
-    """Give the share of seeds that call each review from elsewhere rightly, [n]."""
+    """Return the share of seeds that classify each of the n reviews from elsewhere correctly, [n]."""
     scores = np.array([model["elsewhere_scores"] for model in models])
     if scores.shape[1] != len(reviews):
-        raise ValueError("the kept scores are not of this evaluation set: measure again")
+        raise ValueError(
+            "the stored scores are of another evaluation set. Next: python -m benchmarks.variants"
+        )
     right: NDArray[np.float64] = ((scores >= POSITIVE_FROM) == find_positive(reviews)).mean(axis=0)
     return right
 
 
 def compare_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> dict[str, PairedDifference]:
-    """Compare the best variant with each seed variant, review by review, seeds averaged."""
+    """Compare the best variant with each seed variant, by each review's share of seeds that are right."""
     models = group_models(results)
     ours = find_right(models[find_best(results)], reviews)
     return {name: compare_pairs(ours, find_right(models[name], reviews)) for name in list_rivals(results)}
 
 
 def rate_kinds(models: Sequence[Model], reviews: Sequence[ElsewhereReview]) -> dict[str, float]:
-    """Give the accuracy on all reviews from elsewhere and on each kind, the mean of the seeds."""
+    """Return the accuracy on all reviews from elsewhere and on each kind of them, as the mean of the seeds."""
     right = find_right(models, reviews)
     kinds = np.array([review.kind for review in reviews])
     return {"all": float(right.mean())} | {
@@ -81,30 +83,30 @@ def rate_kinds(models: Sequence[Model], reviews: Sequence[ElsewhereReview]) -> d
 
 
 def pool_reliability(models: Sequence[Model]) -> list[dict[str, float]]:
-    """Give the tenths of the score over all seeds' test reviews: mean score, share positive, reviews."""
+    """Return the ten bins of the score over the test reviews of all seeds: mean score, share positive, reviews."""
     bins: dict[float, list[Model]] = {}
     for model in models:
         for each in model["reliability"]:
             bins.setdefault(each["lower"], []).append(each)
     return [
         {
-            "reviews": float(sum(each["reviews"] for each in found)),
+            "reviews": float(sum(each["reviews"] for each in pooled)),
             **{
                 name: float(
-                    np.average([each[name] for each in found], weights=[each["reviews"] for each in found])
+                    np.average([each[name] for each in pooled], weights=[each["reviews"] for each in pooled])
                 )
                 for name in ("mean_score", "share_positive")
             },
         }
-        for _, found in sorted(bins.items())
+        for _, pooled in sorted(bins.items())
     ]
 
 
 def find_lengths(models: Sequence[Model]) -> dict[int, float]:
-    """Give the median accuracy by the fewest words of each class of length that has reviews enough."""
+    """Return the median accuracy of each class of length with enough reviews, by the fewest words of the class."""
     classes: dict[int, list[float]] = {}
     for model in models:
         for each in model["by_length"]:
             if each["reviews"] >= REVIEWS_OF_A_LENGTH:
                 classes.setdefault(each["from_words"], []).append(each["accuracy"])
-    return {words: statistics.median(found) for words, found in sorted(classes.items())}
+    return {words: statistics.median(accuracies) for words, accuracies in sorted(classes.items())}

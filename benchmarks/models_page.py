@@ -1,6 +1,6 @@
-"""Writes `docs/models.md`, its pictures and `docs/misjudged.md` from the kept results, without measuring anything.
+"""Writes `docs/models.md`, its pictures and `docs/misjudged.md` from the stored results; it measures nothing.
 
-`benchmarks/variants.py` measures and keeps the results; `benchmarks/misjudged_page.py` makes the other page.
+`benchmarks/variants.py` measures and stores the results; `benchmarks/misjudged_page.py` generates the second page.
 """
 
 import json
@@ -101,7 +101,7 @@ it was that before, both sides agreed to the last digit on seeds 0 to 4: `lstm` 
 
 
 def write_pages() -> None:
-    """Write both pages and the pictures from what is kept."""
+    """Write both pages and the pictures from the stored results."""
     results = read_results()
     charts = draw_all(results)
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -113,14 +113,14 @@ def write_pages() -> None:
 
 
 def read_results(path: Path = RESULTS) -> dict[str, Any]:
-    """Read the kept results; leave with the next step where there are none."""
+    """Return the stored results; exit with the next step if there are none."""
     if not path.is_file():
-        raise SystemExit("Nothing is kept yet. Measure first: python -m benchmarks.variants --home HOME")
+        raise SystemExit("There are no results yet. Next: python -m benchmarks.variants --home HOME")
     return dict(json.loads(path.read_text("utf-8")))
 
 
 def make_page(results: Results, charts: Mapping[str, Chart], reviews: Sequence[ElsewhereReview]) -> str:
-    """Make the whole page; `reviews` are those whose scores are kept in the results."""
+    """Return the whole page; `reviews` must be those whose scores are in the results."""
     sections = (
         _format_head(results, reviews),
         _format_quality(results, charts),
@@ -143,7 +143,7 @@ def _format_head(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
         f"{_format_points(each.difference)} beside `{name}` ({_format_interval(each)})"
         for name, each in compare_elsewhere(results, reviews).items()
     ]
-    said = fill_paragraph(
+    verdict = fill_paragraph(
         BEST,
         best=best,
         accuracy=accuracy,
@@ -157,7 +157,7 @@ def _format_head(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
     earlier = f" Of {len(results['models'])} bundles, {old} were trained by earlier code." if old else ""
     dataset = DATASETS[results["dataset"]]
     head = fill_paragraph(HEAD, dataset=dataset, seeds=seeds, earlier=earlier, **results["rows"])
-    return "\n\n".join(["# The models side by side", head, results["machine"], said])
+    return "\n\n".join(["# The models side by side", head, results["machine"], verdict])
 
 
 def _format_quality(results: Results, charts: Mapping[str, Chart]) -> str:
@@ -205,7 +205,7 @@ def _format_quality(results: Results, charts: Mapping[str, Chart]) -> str:
 
 
 def find_half_width(share: float, reviews: int) -> float:
-    """Give half the normal interval of a share that was measured on that many reviews."""
+    """Return half the width of the normal confidence interval of a share that was measured on `reviews` reviews."""
     return statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(share * (1 - share) / reviews)
 
 

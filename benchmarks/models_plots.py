@@ -1,6 +1,6 @@
-"""The pictures of `docs/models.md`, as SVG files of their own that follow light and dark mode. Needs matplotlib.
+"""Draws the pictures of `docs/models.md` as SVG files that follow light and dark mode. Needs matplotlib.
 
-They are drawn as the report's charts are, and have the same words for those who don't see them.
+They are drawn like the charts of a report, with the same kind of text for readers who don't see them.
 """
 
 import re
@@ -24,17 +24,17 @@ from tasks.report.words import format_ranges
 STYLE = TEMPLATES / "style.css"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif"
 LABEL_GAP = 0.075
-"""How far apart two names beside points stand at least, as a share of the picture's height."""
+"""The smallest distance of two labels beside points, as a share of the picture's height."""
 MARGIN = 10
-"""Around a picture, in its own units of 1/72 inch."""
+"""The margin around a picture, in its units of 1/72 inch."""
 SCALE = 1.6
-"""Pixels of a page that a unit takes."""
+"""Pixels on a page for each unit."""
 SIDES_DRAWN = 3
-"""As many series as the report's charts can tell apart."""
+"""The number of series that the charts of a report can distinguish."""
 
 
 def draw_all(results: Results) -> dict[str, Chart]:
-    """Draw each picture, by the name of its file."""
+    """Draw all pictures; return them by file name."""
     pictures = (
         draw_accuracy(results),
         draw_reliability(results),
@@ -45,7 +45,7 @@ def draw_all(results: Results) -> dict[str, Chart]:
 
 
 def draw_accuracy(results: Results) -> Chart:
-    """Draw each variant's test accuracies: a point a seed, the median, and the baseline as a line."""
+    """Draw each variant's test accuracies: a point for each seed, the median, and the baseline as a line."""
     accuracies = {
         name: [model["test"]["accuracy"] for model in models]
         for name, models in group_models(results).items()
@@ -74,7 +74,7 @@ def draw_accuracy(results: Results) -> Chart:
 
 
 def draw_reliability(results: Results) -> Chart:
-    """Draw how often reviews of some score are positive, of the best variant, its seeds together."""
+    """Draw the share of positive reviews over the mean score, for all seeds of the best variant together."""
     best = find_best(results)
     bins = pool_reliability(group_models(results)[best])
     said, true = [each["mean_score"] for each in bins], [each["share_positive"] for each in bins]
@@ -87,7 +87,7 @@ def draw_reliability(results: Results) -> Chart:
 
 
 def draw_by_length(results: Results) -> Chart:
-    """Draw test accuracy by length, of the best variant beside seed variants."""
+    """Draw test accuracy by length of review, for the best variant and seed variants."""
     shown = [find_best(results), *reversed(list_rivals(results))][:SIDES_DRAWN]
     models = group_models(results)
     found = {name: find_lengths(models[name]) for name in shown}
@@ -154,7 +154,7 @@ def _make(draw: Any, caption: Caption, *, legend: bool = False) -> Chart:
 
 
 def make_standalone(chart: Chart) -> str:
-    """Make a chart, which takes colours and font from its page, a file of its own that has them in light and dark."""
+    """Return a chart as an SVG file with its own colours, for light and dark mode, and font, which a page would set."""
     palette = re.sub(r"\s*\n\s*", "\n", STYLE.read_text("utf-8").partition("*,")[0].strip())
     style = f"{palette}\nsvg {{ color: var(--ink); background: var(--paper); font-family: {FONT}; }}"
     opening, rest = chart.svg.split(">", 1)
@@ -164,7 +164,7 @@ def make_standalone(chart: Chart) -> str:
 
 
 def _widen(box: re.Match[str]) -> str:
-    """Leave a margin around what is drawn, and say how large it is shown where no page says so."""
+    """Return the attributes of an SVG with a margin around its view box, and a default size."""
     left, top, width, height = (float(number) for number in box[1].split())
     sides = (left - MARGIN, top - MARGIN, width + 2 * MARGIN, height + 2 * MARGIN)
     size = f'width="{SCALE * sides[2]:g}" height="{SCALE * sides[3]:g}"'

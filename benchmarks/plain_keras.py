@@ -1,9 +1,9 @@
-"""The peer: the seed variants in plain Keras code, as a user would write them; no code of `models/` is used.
+"""The seed variants in plain Keras code, as a user would write them, for comparison; it uses no code of `models/`.
 
     python -m benchmarks.plain_keras REVIEWS VARIANT SEED
 
-Trains one with stock `fit` on the Parquet files in REVIEWS, which `reviews ingest` writes, and prints as JSON what it
-took and reached; `benchmarks/variants.py` calls it.
+Trains one variant with stock `fit` on the Parquet files of `reviews ingest` in the folder REVIEWS, and prints its
+seconds and accuracy as JSON. `benchmarks/variants.py` calls it.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def tokenize(text: str) -> list[str]:
-    """Lower case, HTML breaks as spaces, Keras's filter, and its split at spaces alone."""
+    """Split a text into lower-case words: HTML breaks and Keras's filter characters count as spaces."""
     text = re.sub("<br */?>", " ", text.lower())
     for character in '!"#$%&()*+,-./:;<=>?@[\\]^_{|}~`\t\n':
         text = text.replace(character, " ")
@@ -41,7 +41,10 @@ def tokenize(text: str) -> list[str]:
 
 
 def load_rows(parquet: Path) -> dict[str, Any]:
-    """Encode the archive: 5,000 words, the last 500 of a review, a tenth of the titles for validation."""
+    """Load and encode the reviews: 5,000 words, the last 500 of a review, a tenth of the titles for validation.
+
+    Returns ids [n, 500] and labels [n] for each split.
+    """
     train = pq.read_table(parquet / "train.parquet").to_pydict()
     test = pq.read_table(parquet / "test.parquet").to_pydict()
     titles = sorted(set(train["movie_id"]), key=lambda title: sha256(title.encode()).digest())
@@ -75,7 +78,7 @@ def load_rows(parquet: Path) -> dict[str, Any]:
 
 
 def build(variant: str) -> Any:
-    """Stack the layers of a seed variant, as the design has them."""
+    """Build and compile the layers of a seed variant, as in docs/design.md."""
     import keras
     from keras import layers
 
@@ -94,7 +97,7 @@ def build(variant: str) -> Any:
 
 
 def run(variant: str, seed: int, rows: dict[str, Any], epochs: int = 2) -> dict[str, Any]:
-    """Train one variant with `fit`, keep the epoch with the lower validation loss, give its test accuracy."""
+    """Train one variant with `fit`, keep the epoch with the lowest validation loss, and return its figures."""
     import keras
 
     keras.utils.set_random_seed(seed)

@@ -1,4 +1,4 @@
-"""The plot of `make bench`, as SVG: scoring beside its peers, and what a review costs as files grow."""
+"""Draws the plot of `make bench` as SVG: the speed of scoring engines, and the time for a review by file size."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import Any
 from benchmarks.whole_flow import STAGES
 
 COLOURS = ("#0072b2", "#56b4e9", "#009e73", "#e69f00", "#cc79a7", "#d55e00")
-"""Told apart by the colour-blind too (Okabe and Ito)."""
+"""Colours that colour-blind readers can distinguish too (Okabe and Ito)."""
 BASE_ROWS = "100000"
 
 Figures = Mapping[str, Mapping[str, float]]
 
 
 def draw(engine: Figures, sizes: Figures, path: Path) -> None:
-    """Draw ratios to `model.predict` by variant and way, and by size the time of each stage for a review."""
+    """Draw the speed as ratios to `model.predict`, and for each size of file the time for a review by stage."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

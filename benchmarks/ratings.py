@@ -1,9 +1,9 @@
-"""How well the stars fit on the real archive: the models of a home, by variant, over their seeds.
+"""How well predicted ratings fit the writers' on the real archive, for each variant over its seeds.
 
     python -m benchmarks.ratings HOME
 
-HOME has models that `reviews train --variant NAME --seed N` made. Prints a Markdown table with the medians on the
-test split, and the worst and best seed.
+HOME has models that `reviews train --variant NAME --seed N` trained. Prints a Markdown table with the median, lowest
+and highest figures on the test split.
 """
 
 import argparse
@@ -25,7 +25,7 @@ FIGURES = {
 
 
 def main() -> None:
-    """Read the models of a home and print how well their stars fit."""
+    """Read the models of a home and print the figures of their predicted ratings."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("home", type=Path)
     home = parser.parse_args().home.absolute()

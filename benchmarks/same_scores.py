@@ -1,9 +1,9 @@
-"""How far the engine's scores are from `model.predict`: on reviews, and on random ids of every length.
+"""How much the engine's scores differ from those of `model.predict`, on reviews and on random ids of every length.
 
     python -m benchmarks.same_scores BUNDLE [BUNDLE ...] --reviews test.parquet
 
-Stock `model.predict(batch_size=256)`, padded to 500, is the truth. Scores all reviews of the file, then 10,000 random
-sequences of ids whose lengths go through 0 to 700 again and again (the last 500 count). Prints a Markdown table.
+The reference is stock `model.predict(batch_size=256)` with padding to 500 words. Scores all reviews of the file, then
+10,000 random sequences of ids, whose lengths cycle from 0 to 700 (the last 500 ids count). Prints a Markdown table.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SEQUENCES, LONGEST = 10_000, 700
 
 
 def main() -> None:
-    """Compare each bundle's two scorers on both sets and print the largest differences."""
+    """Compare the engine with Keras for each bundle on both sets, and print the largest differences."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle", type=Path, nargs="+")
     parser.add_argument("--reviews", type=Path, required=True)
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def make_sequences(vocabulary_size: int, length: int) -> EncodedReviews:
-    """Make random ids, unknown words (0) among them, of every length in turn."""
+    """Return random sequences of ids, with unknown words (0), whose lengths cycle from 0 to `LONGEST`."""
     random = np.random.default_rng(0)
     count = np.arange(SEQUENCES, dtype=np.int32) % (LONGEST + 1)
     kept = np.minimum(count, length)
@@ -55,7 +55,7 @@ def make_sequences(vocabulary_size: int, length: int) -> EncodedReviews:
 
 
 def find_difference(model: Any, scorer: Any, encoded: EncodedReviews) -> float:
-    """Give the largest difference of a score from stock Keras's."""
+    """Return the largest absolute difference between the engine's scores and Keras's."""
     expected = model.predict(encoded.pad(), batch_size=256, verbose=0)[:, 0]
     return float(np.abs(scorer.predict(encoded) - expected).max())
 

@@ -1,10 +1,10 @@
-"""The scoring engine beside `model.predict` and what else a user would pick, on the same reviews.
+"""How fast the scoring engine is, beside `model.predict` and other ways to run the same model on the same reviews.
 
     python -m benchmarks.scoring_engine [--bundle FOLDER ...] [--reviews PARQUET] [--rows 4096] [--runs 5]
 
-Without bundles it builds the seed variants with random weights; without Parquet it makes reviews of random words
-with lengths like those of the archive. The sides take turns in one process and their medians are compared, so that
-a busy machine slows all of them. Prints Markdown tables.
+Without bundles it builds the seed variants with random weights; without Parquet it generates reviews of random words,
+with lengths like those of the archive. All run in turns in one process, so that a busy machine slows all of them, and
+their medians are compared. Prints Markdown tables.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from models.variants import find_variant
 ROOT = Path(__file__).parents[1]
 PREDICT_ROWS = 256
 XLA_ROWS, XLA_STEPS = 512, 50
-"""A batch of the XLA side, and what its lengths are rounded up to: each shape is compiled once."""
+"""The batch size for XLA, and the multiple to which lengths are rounded up, as XLA compiles each shape once."""
 START_UP = (
     "import sys, time; started = time.perf_counter(); from pathlib import Path\n"
     "from models.bundle.scorer import load_scorer, score_texts\n"
@@ -50,7 +50,7 @@ Score = Callable[[], NDArray[Any]]
 
 @dataclass(frozen=True)
 class Subject:
-    """A model and the words that it knows."""
+    """A model and its vocabulary."""
 
     name: str
     model: Any
@@ -59,7 +59,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Times:
-    """What one run took, in seconds by the clock and of all cores together."""
+    """The time of one run in seconds: by the clock, and CPU time of all cores together."""
 
     wall: float
     processor: float
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def read_texts(path: Path, rows: int) -> list[str]:
-    """Read `rows` texts, chosen at random but the same each time."""
+    """Return `rows` texts, chosen at random with a fixed seed."""
     column = pq.read_table(path, columns=["text"])["text"]
     chosen = np.random.default_rng(0).permutation(len(column))[:rows]
     texts: list[str] = column.take(chosen).to_pylist()
@@ -96,7 +96,7 @@ def read_texts(path: Path, rows: int) -> list[str]:
 
 
 def make_texts(rows: int) -> list[str]:
-    """Make texts of random words, some frequent; their lengths spread as those of the archive's reviews do."""
+    """Return texts of random words, some of them frequent, with lengths distributed like the archive's reviews."""
     random = np.random.default_rng(0)
     counts = np.clip(random.lognormal(5.2, 0.65, rows), 10, 1500).astype(int)
     words = (6000 * random.random(counts.sum()) ** 3).astype(int)
@@ -105,7 +105,7 @@ def make_texts(rows: int) -> list[str]:
 
 
 def build_subjects(texts: Sequence[str], known: set[str]) -> list[Subject]:
-    """Build the seed variants that no bundle is of, with weights that tell reviews apart."""
+    """Build the seed variants that are not in `known`, with random weights large enough for different scores."""
     random = np.random.default_rng(0)
     vocabulary = Vocabulary(tuple(sorted({word for text in texts for word in text.lower().split()})[:4999]))
     subjects = [
@@ -118,7 +118,7 @@ def build_subjects(texts: Sequence[str], known: set[str]) -> list[Subject]:
 
 
 def measure(subject: Subject, texts: Sequence[str], runs: int) -> dict[str, float]:
-    """Let the sides take turns and print their medians; give their ratios by the clock."""
+    """Run all ways to score in turns and print their medians; return their ratios by the clock."""
     word_ids, length = subject.vocabulary.ids(), int(subject.model.input_shape[1])
     encoded = encode_reviews(texts, word_ids, length)
     scorer = make_scorer(subject.name, export_model(subject.model), word_ids, length)
@@ -139,7 +139,7 @@ def measure(subject: Subject, texts: Sequence[str], runs: int) -> dict[str, floa
 
 
 def time_of(score: Score) -> Times:
-    """Time one call by the clock and by the processor."""
+    """Return the time of one call, by the clock and by the processor."""
     wall, processor = perf_counter(), process_time()
     score()
     return Times(perf_counter() - wall, process_time() - processor)
@@ -148,7 +148,7 @@ def time_of(score: Score) -> Times:
 def print_table(
     subject: Subject, rows: int, times: dict[str, list[Times]], scores: dict[str, NDArray[Any]]
 ) -> dict[str, float]:
-    """Print by side what it reached, as a ratio to the first side too, and the largest difference from it."""
+    """Print each way's speed, its ratio to the first way, and the largest difference of scores; return the ratios."""
     print(f"\n`{subject.name}`, {rows:,} reviews\n")
     print("| how | reviews/s | ratio | reviews a CPU second | ratio | largest difference |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
@@ -167,18 +167,18 @@ def print_table(
 
 
 def prepare_predict(model: Any, encoded: EncodedReviews) -> Score:
-    """Stock Keras."""
+    """Prepare stock Keras: `model.predict` on padded ids."""
     padded = encoded.pad()
     return lambda: model.predict(padded, batch_size=PREDICT_ROWS, verbose=0)[:, 0]
 
 
 def load_whole(model: Any) -> LstmEngine | None:
-    """Load the engine that reads a whole sequence; None for a model that reads windows."""
+    """Load the engine of a model that reads whole sequences; return None for a model that reads windows."""
     return load_lstm_engine(open_graph(export_model(model).graph or b""))
 
 
 def prepare_padded(model: Any, encoded: EncodedReviews) -> Score | None:
-    """Run the same graph over all 500 words on ONNX Runtime's own threads. None for a model that reads windows."""
+    """Prepare the model's graph on ONNX Runtime's own threads, on padded ids; None for a model that reads windows."""
     import onnxruntime
 
     graph, padded, engine = export_model(model).graph, encoded.pad(), load_whole(model)
@@ -206,9 +206,9 @@ def prepare_padded(model: Any, encoded: EncodedReviews) -> Score | None:
 
 
 def prepare_xla(model: Any, encoded: EncodedReviews) -> Score | None:
-    """Compile the recurrence with XLA: table lookups for input products, sorted batches, two threads.
+    """Prepare the recurrence compiled with XLA: table lookups for input products, sorted batches, two threads.
 
-    Starts from the states that padding leaves behind, as the engine does. None where there are convolutions or windows.
+    It starts from the states after the padding, like the engine. Returns None for a model with convolutions or windows.
     """
     import tensorflow as tf
 
@@ -252,7 +252,7 @@ def prepare_xla(model: Any, encoded: EncodedReviews) -> Score | None:
 
 
 def print_start_up(subject: Subject, runs: int) -> None:
-    """Print the seconds from the start of the imports to the first score in a new process, by who scores."""
+    """Print the seconds from the first import to the first score in a new process, for the engine and for Keras."""
     with tempfile.TemporaryDirectory() as folder:
         facts = {
             "model_id": subject.name,

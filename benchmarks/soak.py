@@ -1,11 +1,12 @@
-"""An hour's worth of files, compressed into minutes, through the deployed server and worker; nothing may be lost.
+"""Sends an hour's worth of files through a deployed server and worker within minutes, and checks that none is lost.
 
     python -m benchmarks.soak [--files 3000] [--minutes 12] [--document]
 
-Makes a home of its own with the sample's model, starts `reviews up --watch-inbox` on a free port, and drops files of
-every format into the inbox, one in fifty of them bad. Meanwhile looks at memory, open files and both databases. At the
-end every file must be in the ledger, each row once, and `reviews verify` must hold. Prints a Markdown table; with
---document it goes into docs/reliability.md, with a chart. Exit status 1 if anything was lost, doubled or grew.
+Creates a home with a model of the sample, starts `reviews up --watch-inbox` on a free port, and puts files of every
+format into the inbox, one in fifty of them bad. Meanwhile it measures memory, open files and both databases. At the end
+every file must be in the ledger, each row once, and `reviews verify` must pass. Prints a Markdown table; with
+--document also writes it into docs/reliability.md, with a chart. The exit status is 1 if rows were lost or doubled, or
+memory grew.
 """
 
 import argparse
@@ -45,7 +46,7 @@ CHART = PROJECT_ROOT / "docs" / "images" / "soak.svg"
 LOOK_SECONDS = 2.0
 DRAIN_SECONDS = 600.0
 MOST_GROWTH = 0.10
-"""The last quarter's memory may differ from the second quarter's by this share."""
+"""The share by which the memory of the last quarter may differ from that of the second quarter."""
 LINE = (
     "take {number}: a good film with a plot that nobody would call bad, and {number} reasons to see it again"
 )
@@ -55,12 +56,12 @@ Rows = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Sample:
-    """What was seen at one moment; memory and files are those of the processes that stay: server, worker, up."""
+    """Measurements at one moment; memory and open files are those of the server, the worker and `reviews up`."""
 
     seconds: float
     memory_mib: float
     run_mib: float
-    """Of the scoring run that is going on, 0 where none is."""
+    """The memory of the active scoring run, 0 if there is none."""
     open_files: int
     warehouse_mib: float
     server_mib: float
@@ -70,7 +71,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Dropped:
-    """A file that was put into the inbox, and what must become of it."""
+    """A file that was put into the inbox, with the status and rows that the ledger must have for it."""
 
     name: str
     status: str
@@ -78,7 +79,7 @@ class Dropped:
 
 
 def main() -> int:
-    """Run the soak and print what came out."""
+    """Run the soak test and print the table; return 1 if a check failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=3000)
     parser.add_argument("--minutes", type=float, default=12)
@@ -99,7 +100,7 @@ def main() -> int:
 
 
 def prepare(home: Path, archive: Path) -> None:
-    """Make a home with a champion."""
+    """Create a home with a champion that is trained on the sample archive."""
     write_sample_archive(archive)
     for command in (("ingest", "--archive", str(archive)), ("train", "--epochs", "1")):
         subprocess.run([REVIEWS, "--home", home, *command], check=True, stdout=subprocess.DEVNULL)
@@ -131,7 +132,7 @@ def serving(home: Path) -> Iterator[psutil.Process]:
 def soak(
     home: Path, process: psutil.Process, files: int, seconds: float
 ) -> tuple[list[Dropped], list[Sample]]:
-    """Drop the files evenly over the time, and go on looking until all are in the ledger."""
+    """Put the files into the inbox evenly over `seconds`, and take samples until all are in the ledger."""
     dropped: list[Dropped] = []
     samples: list[Sample] = []
     started = time.monotonic()
@@ -148,7 +149,7 @@ def soak(
 
 
 def drop(inbox: Path, number: int) -> Dropped:
-    """Put one file into the inbox, whole at once: of the next format, and bad every fiftieth time."""
+    """Put one complete file into the inbox, of the next format; every fiftieth file is bad."""
     chance = random.Random(number)
     rows = [
         {
@@ -219,7 +220,7 @@ FORMATS: dict[str, Callable[[Rows], bytes]] = {
 
 
 def look(home: Path, up: psutil.Process, seconds: float, dropped: int) -> Sample:
-    """Measure the processes and the files at this moment."""
+    """Measure the processes and the databases once."""
     staying, passing, files = 0.0, 0.0, 0
     for process in [up, *up.children(recursive=True)]:
         with suppress(psutil.Error):
@@ -242,12 +243,12 @@ def look(home: Path, up: psutil.Process, seconds: float, dropped: int) -> Sample
 
 
 def measure(path: Path) -> float:
-    """Give a file's size in MiB, 0 where there is none."""
+    """Return a file's size in MiB, 0 if it does not exist."""
     return path.stat().st_size / 2**20 if path.exists() else 0.0
 
 
 def count_done(home: Path) -> int:
-    """Count the files in the ledger, by the published copy."""
+    """Return the number of files in the ledger of the published copy, 0 if it can't be read."""
     with (
         suppress(duckdb.Error),
         duckdb.connect(str(home / "published" / "reviews.duckdb"), read_only=True) as database,
@@ -257,7 +258,7 @@ def count_done(home: Path) -> int:
 
 
 def judge(home: Path, dropped: Sequence[Dropped], samples: Sequence[Sample]) -> list[str]:
-    """Say what was lost or doubled, and whether memory grew."""
+    """Return a message for each failed check: files, rows, `reviews verify`, and the growth of memory."""
     with duckdb.connect(str(home / "reviews.duckdb"), read_only=True) as database:
         ledger = {
             uri: (status, rows)
@@ -268,11 +269,11 @@ def judge(home: Path, dropped: Sequence[Dropped], samples: Sequence[Sample]) -> 
         scored = database.sql(
             "SELECT count(*), count(DISTINCT (source_sha256, row_number)) FROM scored_reviews"
         ).fetchall()
-    wanted = {file.name: (file.status, file.rows) for file in dropped}
+    expected = {file.name: (file.status, file.rows) for file in dropped}
     trouble = [
-        f"{name}: {ledger.get(name)}, not {wanted[name]}"
-        for name in wanted
-        if ledger.get(name) != wanted[name]
+        f"{name}: {ledger.get(name)}, not {expected[name]}"
+        for name in expected
+        if ledger.get(name) != expected[name]
     ]
     rows = sum(file.rows for file in dropped)
     if scored != [(rows, rows)]:
@@ -289,7 +290,7 @@ def judge(home: Path, dropped: Sequence[Dropped], samples: Sequence[Sample]) -> 
 
 
 def quarters(samples: Sequence[Sample]) -> tuple[float, float]:
-    """Give the median memory of the second and of the last quarter, MiB."""
+    """Return the median memory of the second and of the last quarter of the samples, in MiB."""
     size = max(len(samples) // 4, 1)
     second, last = samples[size : 2 * size] or samples, samples[-size:]
     return (
@@ -299,7 +300,7 @@ def quarters(samples: Sequence[Sample]) -> tuple[float, float]:
 
 
 def describe(dropped: Sequence[Dropped], samples: Sequence[Sample], trouble: Sequence[str]) -> str:
-    """Lay the outcome out as a table."""
+    """Return the results as a Markdown table."""
     second, last = quarters(samples)
     bad = sum(file.status == "refused" for file in dropped)
     rows = [
@@ -325,7 +326,7 @@ def describe(dropped: Sequence[Dropped], samples: Sequence[Sample], trouble: Seq
 
 
 def draw(samples: Sequence[Sample]) -> None:
-    """Draw memory, databases and files over time."""
+    """Draw memory, databases and files over time into `CHART`."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

@@ -1,10 +1,10 @@
-"""Ten reviews in one file, from the start of the process to committed rows, beside what any such program needs.
+"""How long `reviews score` takes for ten reviews, beside the start-up that any program with these libraries needs.
 
     python -m benchmarks.start_up HOME [--runs 5]
 
-HOME has a promoted model. The peer is a process that imports TensorFlow and Prefect and runs an empty flow. Both run
-against a Prefect server that is started for it on a free port of 127.0.0.1, in turn; then our command once more
-without a running server. Prints a Markdown table, and where our start-up goes.
+HOME has a promoted model. The other program imports TensorFlow and Prefect and runs an empty flow. Both run in turns
+and use a Prefect server that is started for the benchmark; our command also runs without a running server. Prints a
+Markdown table, and how long each group of imports takes.
 """
 
 import argparse
@@ -40,11 +40,11 @@ PIECES = {
     "import_expectations; import_expectations(); import tasks.scoring.groups, onnxruntime",
     "TensorFlow alone": "import tensorflow",
 }
-"""What is imported, by name: each holds the one before it, the last one but itself."""
+"""Code that imports libraries, by its name on the page; each but the last includes the imports before it."""
 
 
 def main() -> None:
-    """Let the sides take turns and print their medians."""
+    """Time the programs in turns and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("home", type=Path)
     parser.add_argument("--runs", type=int, default=5)
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def time_python(code: str, environment: Mapping[str, str]) -> float:
-    """Time a Python process from its start to its end, s."""
+    """Return the seconds of a Python process from its start to its end."""
     started = perf_counter()
     subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=dict(environment), check=True, capture_output=True
@@ -84,17 +84,17 @@ def time_python(code: str, environment: Mapping[str, str]) -> float:
 
 
 def time_score(home: Path, file: Path, environment: Mapping[str, str]) -> float:
-    """Time `reviews score FILE` in a home of its own, from the start of its process to its end, s."""
+    """Return the seconds of a process of `reviews score FILE`, in a copy of the home."""
     with copy_home(home) as own:
         started = perf_counter()
-        # The report is written when the rows are committed and published.
+        # Without the report, which is written after the rows are committed and published.
         settings = {"REVIEWS_HOME": str(own), "REVIEWS_REPORTS": "false"}
         run_command([str(REVIEWS), "score", str(file)], {**environment, **settings})
         return perf_counter() - started
 
 
 def without_server(environment: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment of a terminal in which no server is named."""
+    """Return the environment without the address of a Prefect server."""
     return {name: value for name, value in environment.items() if name != "PREFECT_API_URL"}
 
 

@@ -1,15 +1,15 @@
-"""All variants side by side, from trained bundles: measures them, keeps the figures and writes `docs/models.md`.
+"""Measures trained bundles of all variants, stores the figures, and writes `docs/models.md`.
 
     python -m benchmarks.variants [--home HOME] [--train] [--variants NAME ...] [--seeds 0 1 2] [--runs 5]
     python -m benchmarks.variants --render
 
-HOME has the archive ingested; it is that of `make bench` unless another is named. A bundle is taken when its variant,
-seed, data and code are the present ones, the newest of several; `--any-code` takes those of earlier code too, and the
-page says so. `--train` ingests where that is not done, and trains what is missing with `reviews train --promote never`,
-each seed after stock Keras `fit` of `cnn_lstm` in plain code, on a machine that does nothing else. How long a command
-took, and what stock Keras reached, is kept in `HOME/benchmarks/variants.jsonl`. All figures go to
-`benchmarks/results/models.json`, which is in git; `--render` writes the page, its pictures and `docs/misjudged.md`
-from it alone.
+The archive must be ingested in HOME, by default the home of `make bench`. For each variant and seed, the newest bundle
+of the current data and code is measured; with `--any-code` also bundles of earlier code, which the page then mentions.
+`--train` ingests if necessary, and trains missing bundles with `reviews train --promote never`; before each seed it
+trains `cnn_lstm` with stock Keras in plain code. The machine should do nothing else. The time of each command and the
+results of stock Keras are stored in `HOME/benchmarks/variants.jsonl`. All figures are stored in
+`benchmarks/results/models.json`, which is in git; `--render` only writes the page, its pictures and `docs/misjudged.md`
+from these figures.
 """
 
 import argparse
@@ -45,19 +45,19 @@ from tasks.support.code_version import fingerprint_code
 from tasks.support.wording import drop_nan
 
 STOCK_VARIANT = "cnn_lstm"
-"""What stock Keras trains beside each seed: times of training are told as ratios to it."""
+"""The variant that stock Keras trains for each seed; times of training are ratios to its time."""
 SPEED_VARIANT = "lstm"
-"""Whose `model.predict` the speeds of scoring are told as ratios to."""
+"""The variant whose `model.predict` is the reference for speeds of scoring."""
 SPEED_ROWS = 4096
 ENGINE = "from words"
-"""The side of a variant that is spared finding the words, as `model.predict` is."""
+"""The suffix of a measurement that starts from encoded words, as `model.predict` does, not from texts."""
 SCORE_DIGITS = 5
 
 Run = dict[str, Any]
 
 
 def main() -> None:
-    """Train what is missing where that is asked for, measure, keep the figures and write the page."""
+    """Train missing bundles with `--train`, measure, store the figures and write the pages."""
     arguments = parse_arguments()
     if not arguments.render:
         home = arguments.home.absolute()
@@ -74,18 +74,20 @@ def main() -> None:
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line, or the words given."""
+    """Parse `words`, by default the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--home", type=Path, default=PROJECT_ROOT / "data" / "bench")
     parser.add_argument(
-        "--train", action="store_true", help="train what is missing, and stock Keras beside it"
+        "--train", action="store_true", help="train missing bundles, and stock Keras for comparison"
     )
     parser.add_argument("--variants", nargs="+", default=list(list_variants()), choices=list(list_variants()))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--runs", type=int, default=5, help="turns of scoring, for its speed (default: 5)")
+    parser.add_argument("--runs", type=int, default=5, help="how often to time scoring (default: 5)")
     parser.add_argument("--stock", nargs="+", default=[STOCK_VARIANT], choices=SEED_VARIANTS)
-    parser.add_argument("--any-code", action="store_true", help="take bundles that earlier code trained, too")
-    parser.add_argument("--render", action="store_true", help="write the page from the kept figures alone")
+    parser.add_argument(
+        "--any-code", action="store_true", help="also measure bundles that earlier code trained"
+    )
+    parser.add_argument("--render", action="store_true", help="only write the pages from the stored figures")
     arguments = parser.parse_args(words)
     if SPEED_VARIANT not in arguments.variants:
         parser.error(f"{SPEED_VARIANT} must be among the variants: speeds are ratios to its model.predict")
@@ -93,7 +95,7 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def read_fingerprints(home: Path, *, any_code: bool = False) -> dict[str, str]:
-    """Give the fingerprints that a bundle must have: those of the present data and, unless any will do, code."""
+    """Return the fingerprints that a bundle must have: of the current data and, unless `any_code`, the current code."""
     provenance = read_provenance(home / "reviews")
     if provenance is None:
         raise SystemExit(
@@ -107,7 +109,7 @@ def _fingerprint_models() -> str:
 
 
 def find_bundle(bundles: Path, variant: Variant, seed: int, fingerprints: Mapping[str, str]) -> Path | None:
-    """Find the newest bundle of a variant, trained as the variant says, from this seed, data and code."""
+    """Return the newest bundle of a variant and seed with these fingerprints and the variant's numbers, or None."""
     found = [
         (facts["trained_at"], folder)
         for folder, facts in _read_bundles(bundles)
@@ -123,20 +125,20 @@ def _read_bundles(bundles: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         try:
             yield folder, read_facts(folder)
         except BundleError:
-            continue  # half written, or of another version
+            continue  # unfinished, or of another version
 
 
 def find_bundles(
     bundles: Path, variants: Sequence[Variant], seeds: Sequence[int], fingerprints: Mapping[str, str]
 ) -> dict[tuple[str, int], Path]:
-    """Find the bundle of each variant and seed; leave with a list of what is missing, if anything is."""
-    wanted = [(variant, seed) for variant in variants for seed in seeds]
-    found = {(each.name, seed): find_bundle(bundles, each, seed, fingerprints) for each, seed in wanted}
+    """Return the bundle of each variant and seed; exit with a list of the missing ones if there are any."""
+    pairs = [(variant, seed) for variant in variants for seed in seeds]
+    found = {(each.name, seed): find_bundle(bundles, each, seed, fingerprints) for each, seed in pairs}
     missing = [f"{name} seed {seed}" for (name, seed), folder in found.items() if folder is None]
     if missing:
         raise SystemExit(
-            f"{bundles}: no bundle of the present code and data for {', '.join(missing)}. Train with --train. "
-            "(A training that gives the same weights as an older bundle keeps that: move older ones away first.)"
+            f"{bundles}: no bundle of the current code and data for {', '.join(missing)}. Next: train with --train. "
+            "(A training with the same weights as an older bundle keeps the older one: move older bundles away first.)"
         )
     return {key: folder for key, folder in found.items() if folder is not None}
 
@@ -148,7 +150,7 @@ def train_missing(
     fingerprints: Mapping[str, str],
     stock: Sequence[str],
 ) -> None:
-    """Train what has no bundle yet, seed by seed, each seed after stock Keras: so that both meet the same machine."""
+    """Train the missing bundles seed by seed, stock Keras first, so that both run under the same conditions."""
     log = home / "benchmarks" / "variants.jsonl"
     trained_with = {"data": fingerprints["data"], "code": _fingerprint_models()}
     for seed in seeds:
@@ -164,7 +166,7 @@ def train_missing(
 
 
 def run_stock(home: Path, variant: str, seed: int) -> Run:
-    """Train a seed variant with stock `fit`, in a process of its own; give its seconds and test accuracy."""
+    """Train a seed variant with stock `fit` in a process of its own; return its seconds and test accuracy."""
     command = [sys.executable, "-m", "benchmarks.plain_keras", str(home / "reviews"), variant, str(seed)]
     done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -173,7 +175,7 @@ def run_stock(home: Path, variant: str, seed: int) -> Run:
 
 
 def run_training(home: Path, variant: str, seed: int) -> Run:
-    """Train a variant as a user would, and give the seconds that the whole command took."""
+    """Train a variant with `reviews train`; return the seconds of the whole command."""
     started = perf_counter()
     options = ["--variant", variant, "--seed", str(seed), "--promote", "never"]
     subprocess.run([*_name_command(home), "train", *options], check=True)
@@ -185,7 +187,7 @@ def _name_command(home: Path) -> list[str]:
 
 
 def read_runs(log: Path, who: str, data: str) -> list[Run]:
-    """Read the runs of one side on these data, the newest last."""
+    """Return the logged runs on data with fingerprint `data` of `who` ('stock' or 'ours'), newest last."""
     lines = log.read_text("utf-8").splitlines() if log.exists() else []
     runs = [json.loads(line) for line in lines]
     return [run for run in runs if (run["who"], run["data"]) == (who, data)]
@@ -199,7 +201,7 @@ def _keep_run(log: Path, run: Run) -> None:
 
 
 def measure(home: Path, bundles: Mapping[tuple[str, int], Path], runs: int) -> dict[str, Any]:
-    """Give all figures of the page as plain JSON values: those of the bundles, and what is measured of them now."""
+    """Return all figures of the page as JSON values: facts of the bundles, and what is measured now."""
     facts = {key: read_facts(folder) for key, folder in bundles.items()}
     first = next(iter(facts.values()))
     codes = {key: each["fingerprints"]["code"] for key, each in facts.items()}
@@ -225,7 +227,7 @@ def measure(home: Path, bundles: Mapping[tuple[str, int], Path], runs: int) -> d
 
 
 def measure_bundle(folder: Path, command: Run | None) -> dict[str, Any]:
-    """Give a bundle's figures: its facts, its size, and how it does on the two sets of our own writing."""
+    """Return a bundle's figures: its facts, its size, and its results on the two evaluation sets of our own."""
     load_tensorflow()
     facts, scorer = read_facts(folder), load_scorer(folder)
     metrics = facts["metrics"]
@@ -253,7 +255,7 @@ def _pick_evaluation(evaluation: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def measure_behaviour(scorer: Scorer) -> dict[str, dict[str, float]]:
-    """Give the share of behavioural tests that pass, by type and by capability."""
+    """Return the share of passed behavioural tests, by type and by capability."""
     tests = read_behaviour_tests()
     result = rate_behaviour(tests, score_texts(scorer, list_behaviour_texts(tests)).score)
     return {
@@ -265,10 +267,10 @@ def measure_behaviour(scorer: Scorer) -> dict[str, dict[str, float]]:
 def measure_speed(
     home: Path, bundles: Mapping[tuple[str, int], Path], runs: int
 ) -> dict[str, dict[str, float]]:
-    """Let each variant's first seed score test reviews in turns with `model.predict` of the plain LSTM.
+    """Time the scoring of test reviews by each variant's first seed, in turns with `model.predict` of `lstm`.
 
-    `model.predict` is spared finding the words; ours starts from texts, and once more from words found too. One bundle
-    must be of `lstm`. Gives ratios by variant, and reviews a second from texts.
+    `model.predict` starts from encoded words. Our scorers start from texts, and in a second measurement from encoded
+    words too. One bundle must be of `lstm`. Returns ratios by variant, and reviews per second.
     """
     of_variant: dict[str, Path] = {}
     for (name, _), folder in bundles.items():
@@ -319,13 +321,13 @@ def _compare_turns(turns: Sequence[Mapping[str, float]], name: str) -> dict[str,
 
 
 def keep_results(results: Mapping[str, Any]) -> None:
-    """Write the figures where the page is made from, in the same order and digits each time."""
+    """Write the figures to `RESULTS`, always in the same order and with the same number of digits."""
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(_round(drop_nan(results)), indent=1, allow_nan=False) + "\n", "utf-8")
 
 
 def _round(value: Any) -> Any:
-    """Leave six digits of every number, which no figure of the page shows all of."""
+    """Round every number to six significant digits, more than the page shows."""
     if isinstance(value, Mapping):
         return {name: _round(each) for name, each in value.items()}
     if isinstance(value, list | tuple):

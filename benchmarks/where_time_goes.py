@@ -1,10 +1,10 @@
-"""Where the time of a large run goes, by py-spy: the share of each part of the program, over all threads.
+"""Profiles a large scoring run with py-spy: the share of time in each function, over all threads.
 
     python -m benchmarks.where_time_goes HOME [--rows 100000]
 
 HOME has the archive's Parquet and a promoted model. Samples `score_group`, the commit and the publishing in a process
-without Prefect, threads that wait aside. A sample counts for the innermost function of ours that was on the stack,
-with what it called. Prints a Markdown table.
+without Prefect, without threads that wait. A sample counts for the innermost function of this project on the stack,
+including the library code that it called. Prints a Markdown table.
 """
 
 import argparse
@@ -22,7 +22,7 @@ RATE = 100
 OURS = re.compile(r"(\w+) \(((?:models|tasks|data_contracts)/\S+\.py)(?::\d+)?\)")
 SHOWN = 14
 WORK = re.compile(r"(hash_file|score_group|keep_part|commit_parts|publish|_worker) \(")
-"""Functions under which all work is done; imports are not under them."""
+"""The functions that do all the work; samples outside of them, such as imports, don't count."""
 CODE = """
 from functools import partial
 from benchmarks.whole_flow import _measure_stages, main_of
@@ -31,7 +31,7 @@ main_of(partial(_measure_stages, once=True))
 
 
 def main() -> None:
-    """Profile one run and print where its samples fell."""
+    """Profile one run and print the share of samples by function."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("home", type=Path)
     parser.add_argument("--rows", type=int, default=100_000)
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def count_samples(raw: str) -> Counter[str]:
-    """Count the samples by innermost function of ours."""
+    """Count the samples of py-spy's raw output by the innermost function of this project."""
     found: Counter[str] = Counter()
     for line in raw.splitlines():
         stack, _, count = line.rpartition(" ")

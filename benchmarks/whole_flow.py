@@ -1,12 +1,12 @@
-"""`reviews score` of large CSVs beside a plain script with pandas and Keras, on the same file and model.
+"""How long `reviews score` takes for large CSVs, beside a plain script with pandas and Keras.
 
     python -m benchmarks.whole_flow HOME [--rows 100000] [--runs 5]
     python -m benchmarks.whole_flow HOME --sizes 1000 10000 100000 1000000 [--runs 3] [--json FILE]
 
-HOME has the archive's Parquet (`reviews ingest`) and a promoted model. The file has all its reviews, unlabelled ones
-too, repeated with a counter where more rows are asked for. The sides take turns, each run in new processes; the
-plain script is the program that a user would write: `pandas.read_csv`, words to ids, `model.predict`, `to_parquet`.
-With `--sizes` only our side runs, for each size in turn. Prints Markdown tables.
+HOME has the archive's Parquet (`reviews ingest`) and a promoted model. The file has all reviews of the archive, also
+unlabelled ones, repeated with a counter if more rows are needed. Both run in turns, in new processes. The plain script
+is what a user would write: `pandas.read_csv`, words to ids, `model.predict`, `to_parquet`. With `--sizes` only our
+command runs, for each size in turn. Prints Markdown tables.
 """
 
 import argparse
@@ -38,7 +38,7 @@ Figures = dict[str, float]
 
 
 def main() -> None:
-    """Make the files, time the sides in turn, and print what came out."""
+    """Write the files, time the programs in turns, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("home", type=Path)
     parser.add_argument("--rows", type=int, default=100_000)
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def compare_sides(home: Path, folder: Path, rows: int, runs: int) -> None:
-    """Time our command and its stages beside the plain script and pandas alone."""
+    """Time our command and its stages, the plain script, and pandas alone; print the table."""
     csv = folder / "reviews.csv"
     write_csv(home, csv, rows)
     taken: list[dict[str, Figures]] = []
@@ -90,7 +90,7 @@ def compare_sides(home: Path, folder: Path, rows: int, runs: int) -> None:
 
 
 def measure_sizes(home: Path, folder: Path, sizes: Sequence[int], runs: int, out: Path | None) -> None:
-    """Time our command at each size in turn, and its stages once."""
+    """Time our command at each size in turns, and its stages once; print the table."""
     files = {size: folder / f"{size}.csv" for size in sizes}
     for size, csv in files.items():
         # In a process of its own: a child's largest memory is never less than its parent's was.
@@ -120,11 +120,11 @@ def measure_sizes(home: Path, folder: Path, sizes: Sequence[int], runs: int, out
 
 
 def write_csv(home: Path, path: Path, rows: int) -> None:
-    """Write the archive's reviews as one CSV, with a counter in the texts that repeat."""
+    """Write `rows` reviews of the archive as one CSV; repeated texts get a counter."""
     files = ", ".join(f"'{home}/reviews/{split}.parquet'" for split in SPLITS)
     texts = f"SELECT text, movie_id, row_number() OVER () - 1 AS number FROM read_parquet([{files}])"
     again = f"SELECT count(*) FROM ({texts})"
-    duckdb.execute("SET enable_progress_bar = false")  # its place is not in the table
+    duckdb.execute("SET enable_progress_bar = false")  # it would be printed into the table
     duckdb.sql(
         f"COPY (SELECT 'r' || (number + copy * total) AS review_id, movie_id, "
         f"CASE WHEN copy = 0 THEN text ELSE text || ' ' || copy END AS review "
@@ -134,7 +134,7 @@ def write_csv(home: Path, path: Path, rows: int) -> None:
 
 
 def run_python(function: str, home: Path, csv: Path) -> Figures:
-    """Run a function of this module in a process of its own; give its figures and the whole time, s."""
+    """Run a function of this module in a process of its own; return its figures and the seconds of the process."""
     code = f"from benchmarks.whole_flow import {function}, main_of; main_of({function})"
     started = perf_counter()
     command = [sys.executable, "-c", code, str(home), str(csv)]
@@ -151,9 +151,9 @@ def main_of(function: Callable[[Path, Path], Figures]) -> None:
 
 
 def time_command(home: Path, csv: Path, server: Mapping[str, str] = MappingProxyType({})) -> Figures:
-    """Time `reviews score FILE` from the start of its process to its end, and its flow by the `runs` table.
+    """Return the seconds of the process of `reviews score FILE`, and those of its flow by the table `runs`.
 
-    With the environment of a Prefect server that runs already, or with the command's own temporary one.
+    `server` is the environment of a running Prefect server; without it the command starts a temporary one.
     """
     with copy_home(home) as own:
         environment = {
@@ -174,19 +174,19 @@ def time_command(home: Path, csv: Path, server: Mapping[str, str] = MappingProxy
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str]) -> float:
-    """Run a command to its end; give the largest memory of it, GiB."""
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, env=dict(environment), stdout=said, stderr=said)
+    """Run a command to its end; return its peak memory in GiB."""
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, env=dict(environment), stdout=output, stderr=output)
         _, status, usage = os.wait4(process.pid, 0)
         if status:
-            said.seek(0)
-            raise RuntimeError(f"{' '.join(command)} failed:\n{said.read().decode()}")
+            output.seek(0)
+            raise RuntimeError(f"{' '.join(command)} failed:\n{output.read().decode()}")
     return usage.ru_maxrss / 2**20
 
 
 @contextmanager
 def copy_home(home: Path) -> Iterator[Path]:
-    """Give a home with the same champion and nothing scored."""
+    """Yield a temporary copy of a home: the same bundles and database, without its other files."""
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "home"
         own.mkdir()
@@ -196,10 +196,10 @@ def copy_home(home: Path) -> Iterator[Path]:
 
 
 def _measure_stages(home: Path, csv: Path, once: bool = False) -> Figures:
-    """Time each stage of scoring in this process, without Prefect, and the engine once more alone, unless `once`.
+    """Time each stage of scoring in this process, without Prefect, then the engine alone, unless `once`.
 
-    The engine works while the next rows are read and checked, so what is outside of it is what the whole takes
-    longer than the engine alone takes for the same reviews.
+    The engine works while the next rows are read and checked. So the time outside the engine is the total time without
+    the time that the engine alone takes for the same reviews.
     """
     from pyarrow.csv import ParseOptions, read_csv
 
@@ -268,7 +268,7 @@ def _measure_stages(home: Path, csv: Path, once: bool = False) -> Figures:
 
 
 def _run_plain_script(home: Path, csv: Path) -> Figures:
-    """Do what a user would write; give the seconds after the imports and of each step."""
+    """Run the plain script; return the seconds of each step and of all after the imports."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
     import numpy as np
@@ -300,7 +300,7 @@ def _run_plain_script(home: Path, csv: Path) -> Figures:
 
 
 def _run_pandas(home: Path, csv: Path) -> Figures:
-    """Only read the CSV and write it as Parquet."""
+    """Read the CSV and write it as Parquet with pandas; return the seconds."""
     import pandas as pd
 
     pd.DataFrame({"a": [1]}).to_parquet(csv.with_suffix(".warm-up"))

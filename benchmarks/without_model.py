@@ -1,10 +1,9 @@
-"""The engine beside what people use when they want no model: VADER and TextBlob, in speed and in accuracy.
+"""How fast and accurate the engine is, beside the rule-based tools VADER and TextBlob, which need no training.
 
     python -m benchmarks.without_model BUNDLE [BUNDLE ...] --reviews test.parquet [--rows 2000] [--runs 5]
 
-All score the same reviews of the archive's test split, chosen at random but the same each time, on texts as they are;
-line breaks in HTML are taken out first. The rule-based ones run on one core, so they are given one process a core.
-The sides take turns. Prints a Markdown table.
+All score the same reviews of the archive's test split, chosen at random with a fixed seed, without HTML line breaks.
+The rule-based tools use one core, so each runs in one process per core. All run in turns. Prints a Markdown table.
 """
 
 import argparse
@@ -28,7 +27,7 @@ Judge = Callable[[], NDArray[np.bool_]]
 
 
 def main() -> None:
-    """Let the sides take turns and print their medians."""
+    """Time all tools in turns and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle", type=Path, nargs="+")
     parser.add_argument("--reviews", type=Path, required=True)
@@ -45,7 +44,7 @@ def main() -> None:
             sides[f"the engine, `{read_facts(folder)['variant']}`"] = partial(
                 judge_with_model, load_scorer(folder), texts
             )
-        found = {name: judge() for name, judge in sides.items()}  # loads what is loaded once a process
+        found = {name: judge() for name, judge in sides.items()}  # also loads the libraries
         seconds: dict[str, list[float]] = {name: [] for name in sides}
         for _ in range(arguments.runs):
             for name, judge in sides.items():
@@ -64,7 +63,7 @@ def main() -> None:
 
 
 def read_reviews(path: Path, rows: int) -> tuple[list[str], NDArray[np.bool_]]:
-    """Read `rows` texts with their labels."""
+    """Return `rows` texts, chosen with a fixed seed, and whether each is positive."""
     table = pq.read_table(path, columns=["text", "label"])
     table = table.take(np.random.default_rng(0).permutation(len(table))[:rows])
     texts: list[str] = [text.replace("<br />", " ") for text in table["text"].to_pylist()]
@@ -72,19 +71,19 @@ def read_reviews(path: Path, rows: int) -> tuple[list[str], NDArray[np.bool_]]:
 
 
 def judge_with_model(scorer: Any, texts: Sequence[str]) -> NDArray[np.bool_]:
-    """Say of each text whether the model calls it positive."""
+    """Return for each text whether the model classifies it as positive."""
     return score_texts(scorer, texts).score >= 0.5
 
 
 def judge_in_pool(
     pool: ProcessPoolExecutor, judge: Callable[[str], bool], texts: Sequence[str]
 ) -> NDArray[np.bool_]:
-    """Say of each text whether `judge` calls it positive, with a process on each core."""
+    """Return for each text whether `judge` classifies it as positive, computed by the processes of `pool`."""
     return np.array(list(pool.map(judge, texts, chunksize=50)))
 
 
 def judge_with_vader(text: str) -> bool:
-    """Call a text positive where VADER's compound score is not negative."""
+    """Return whether VADER's compound score of a text is not negative."""
     return bool(_load_vader().polarity_scores(text)["compound"] >= 0)
 
 
@@ -96,7 +95,7 @@ def _load_vader() -> Any:
 
 
 def judge_with_textblob(text: str) -> bool:
-    """Call a text positive where TextBlob's polarity is not negative."""
+    """Return whether TextBlob's polarity of a text is not negative."""
     from textblob import TextBlob
 
     return bool(TextBlob(text).sentiment.polarity >= 0)

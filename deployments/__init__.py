@@ -1,1 +1,1 @@
-"""Where and when it runs: settings and deployments."""
+"""Settings, and how the flows are deployed: Prefect servers, schedules, workers and alerts."""

@@ -1,7 +1,7 @@
-"""Runs that end without a word of their own: their server is told, so that nothing is shown as running for ever.
+"""Marks runs as ended on Prefect's server if their process is gone and can't report its end itself.
 
-A killed `reviews up` leaves runs of which no process is about any more. While the server thinks that they go on, each
-new run of the same deployment is cancelled.
+A killed `reviews up` leaves such runs. While the server believes that they are active, it cancels each new run of the
+same deployment.
 """
 
 from contextlib import suppress
@@ -19,40 +19,42 @@ from deployments.processes import RUN_VARIABLE
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
-GOING_ON = ["PENDING", "RUNNING", "CANCELLING"]
-ENDED_EARLY = ["FAILED", "CRASHED", "CANCELLED"]
-MESSAGE = "Its process is gone: `reviews up` was killed or its machine stopped. The next run goes on where it stopped."
+ACTIVE_STATES = ["PENDING", "RUNNING", "CANCELLING"]
+ENDED_STATES = ["FAILED", "CRASHED", "CANCELLED"]
+MESSAGE = (
+    "Its process is gone: `reviews up` was killed or its machine stopped. The next run continues its work."
+)
 TASK_MESSAGE = "The run that it belongs to has ended."
 
 
 def end_abandoned_runs() -> int:
-    """End the runs of our deployments that no process of this machine is about; give how many.
+    """Mark active runs of our deployments that have no process on this machine as ended; return how many.
 
-    This is for a server whose only worker is not started yet. The server refuses to crash a run that has ended
-    meanwhile, so each is told of once.
+    Call it only before the server's only worker is started. The server rejects the new state of a run that has ended
+    in the meantime, so each run is counted once.
     """
-    alive = _find_alive()
+    alive = _find_runs_with_process()
     with get_client(sync_client=True) as client:
-        abandoned = [run for run in read_going_on(client) if str(run.id) not in alive]
+        abandoned = [run for run in read_active_runs(client) if str(run.id) not in alive]
         answers = [client.set_flow_run_state(run.id, _end(run)) for run in abandoned]
-        end_left_tasks(client)
+        end_orphaned_tasks(client)
     return sum(answer.status is SetStateStatus.ACCEPT for answer in answers)
 
 
-def read_going_on(client: SyncPrefectClient) -> "list[FlowRun]":
-    """Read the runs of our deployments that have begun and not ended."""
+def read_active_runs(client: SyncPrefectClient) -> "list[FlowRun]":
+    """Return the runs of our deployments that have begun and not ended."""
     return client.read_flow_runs(
-        flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": GOING_ON}}}),
+        flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ACTIVE_STATES}}}),
         deployment_filter=DeploymentFilter.model_validate({"name": {"any_": list(DEPLOYMENTS)}}),
     )
 
 
-def end_left_tasks(client: SyncPrefectClient) -> None:
-    """End the task runs that still go on in runs of our deployments that have not."""
-    going_on = {"state": {"type": {"any_": [*GOING_ON, "SCHEDULED"]}}}
+def end_orphaned_tasks(client: SyncPrefectClient) -> None:
+    """Mark task runs as crashed that are still active although the flow run of our deployments has ended."""
+    unfinished = {"state": {"type": {"any_": [*ACTIVE_STATES, "SCHEDULED"]}}}
     for task_run in client.read_task_runs(
-        task_run_filter=TaskRunFilter.model_validate(going_on),
-        flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ENDED_EARLY}}}),
+        task_run_filter=TaskRunFilter.model_validate(unfinished),
+        flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ENDED_STATES}}}),
         deployment_filter=DeploymentFilter.model_validate({"name": {"any_": list(DEPLOYMENTS)}}),
     ):
         state: State[None] = State(type=StateType.CRASHED, message=TASK_MESSAGE)
@@ -60,15 +62,15 @@ def end_left_tasks(client: SyncPrefectClient) -> None:
 
 
 def _end(run: "FlowRun") -> State[None]:
-    """Give the state that an abandoned run comes to: cancelled where someone wanted it so, else crashed."""
+    """Return the final state of an abandoned run: cancelled if somebody was cancelling it, else crashed."""
     is_cancelling = run.state is not None and run.state.type is StateType.CANCELLING
     return State(type=StateType.CANCELLED if is_cancelling else StateType.CRASHED, message=MESSAGE)
 
 
-def _find_alive() -> set[str]:
-    """Give the ids of the runs that have a process."""
-    found = set()
+def _find_runs_with_process() -> set[str]:
+    """Return the ids of the runs that have a process on this machine."""
+    run_ids = set()
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            found.add(process.environ().get(RUN_VARIABLE, ""))
-    return found
+            run_ids.add(process.environ().get(RUN_VARIABLE, ""))
+    return run_ids

@@ -1,7 +1,7 @@
-"""What a Prefect server does by itself for our deployments, beside the triggers in `prefect.yaml`.
+"""The automations of a Prefect server for our deployments: crash runs that are silent, and send alerts.
 
-`keep_automations` is a build step of `prefect.yaml`, so every `prefect deploy` makes them, once each, on whatever
-server or workspace it deploys to.
+`prefect.yaml` has the triggers of single deployments. It calls `keep_automations` as a build step, so every `prefect
+deploy` creates or updates these automations on the server or workspace to which it deploys.
 """
 
 import asyncio
@@ -25,11 +25,21 @@ from deployments.settings import load_settings
 
 DEPLOYMENTS = ("ingest-reviews", "train-model", "score-reviews")
 SILENCE = timedelta(seconds=90)
-"""A run tells every 30 s that it lives (`prefect.yaml`); one that was silent for this long has crashed."""
+"""A run sends a heartbeat every 30 s (`prefect.yaml`); after this long without one it counts as crashed."""
 WEBHOOK = "reviews-alerts"
 """The block that holds REVIEWS_ALERT_URL, encrypted."""
-ENDED = ("Completed", "Failed", "Crashed", "Cancelled", "Cancelling", "Paused", "Suspended", "Scheduled")
-OURS: dict[str, str | list[str]] = {
+EXPECTED_STATES = (
+    "Completed",
+    "Failed",
+    "Crashed",
+    "Cancelled",
+    "Cancelling",
+    "Paused",
+    "Suspended",
+    "Scheduled",
+)
+"""States after which a run need not send heartbeats."""
+OUR_DEPLOYMENTS: dict[str, str | list[str]] = {
     "prefect.resource.role": "deployment",
     "prefect.resource.name": list(DEPLOYMENTS),
 }
@@ -50,46 +60,46 @@ ALERTS = {
         "and put them into the inbox again.",
     ),
 }
-"""Each alert's events and what it says of the run, by the automation's name."""
+"""The events of each alert and the template of its message after the run's name, by the automation's name."""
 
 
 def keep_automations() -> None:
-    """Make the automations, or bring those that are there up to date; alerts only where REVIEWS_ALERT_URL is set.
+    """Create or update the automations; the alerts only if REVIEWS_ALERT_URL is set.
 
-    Where it is not set, alerts that are there stay: whoever deploys from another terminal may not know the address.
+    If it is not set, existing alerts stay: somebody may deploy from a terminal that does not know the address.
     """
-    _keep(_crash_silent_runs())
+    _save(_crash_silent_runs())
     alert_url = load_settings().alert_url
     if alert_url is None:
         return
     webhook = Webhook(url=SecretStr(alert_url), headers=SecretDict({"Content-Type": "application/json"}))
     block_id = asyncio.run(webhook.asave(WEBHOOK, overwrite=True))
     is_slack = (urlsplit(alert_url).hostname or "").endswith("slack.com")
-    for name, (events, said) in ALERTS.items():
-        _keep(_alert(name, events, said, block_id, is_slack))
+    for name, (events, message) in ALERTS.items():
+        _save(_alert(name, events, message, block_id, is_slack))
 
 
 def drop_alerts() -> None:
-    """Remove the alerts and the address that they go to."""
+    """Delete the alerts and the block that holds their address."""
     with get_client(sync_client=True) as client:
         for name in ALERTS:
             for automation in client.read_automations_by_name(name):
                 client.delete_automation(automation.id)
-    with suppress(ValueError):  # there is none
+    with suppress(ValueError):  # the block does not exist
         asyncio.run(Webhook.adelete(WEBHOOK))
 
 
 def _crash_silent_runs() -> AutomationCore:
-    """Mark a run as crashed whose process and worker ended without a word."""
-    states = {f"prefect.flow-run.{state}" for state in ENDED}
+    """Return the automation that marks a run as crashed after `SILENCE` without a heartbeat."""
+    states = {f"prefect.flow-run.{state}" for state in EXPECTED_STATES}
     return AutomationCore(
         name="reviews: mark silent runs as crashed",
-        description="A run that was killed with its worker can't say so: it stops sending heartbeats.",
+        description="A run that was killed with its worker can't report that: it stops sending heartbeats.",
         trigger=EventTrigger(
             after={"prefect.flow-run.heartbeat", "prefect.flow-run.Running", "prefect.flow-run.Pending"},
             expect={"prefect.flow-run.heartbeat", "prefect.flow-run.Running", *states},
             match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
-            match_related=ResourceSpecification(OURS),
+            match_related=ResourceSpecification(OUR_DEPLOYMENTS),
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
@@ -100,55 +110,56 @@ def _crash_silent_runs() -> AutomationCore:
                 name="Crashed",
                 state=StateType.CRASHED,
                 force=False,
-                message=f"No sign of life for {SILENCE.seconds} s: its process was killed, or its machine stopped. "
-                "The next run goes on where it stopped.",
+                message=f"No heartbeat for {SILENCE.seconds} s: its process was killed, or its machine stopped. "
+                "The next run continues its work.",
             )
         ],
     )
 
 
-def _alert(name: str, events: Sequence[str], said: str, block_id: UUID, is_slack: bool) -> AutomationCore:
+def _alert(name: str, events: Sequence[str], message: str, block_id: UUID, is_slack: bool) -> AutomationCore:
+    """Return the automation that calls the webhook block `block_id` on any of `events`."""
     return AutomationCore(
         name=name,
-        description="Tells the webhook of REVIEWS_ALERT_URL.",
+        description="Calls the webhook of REVIEWS_ALERT_URL.",
         trigger=EventTrigger(
             expect=set(events),
-            match_related=ResourceSpecification(OURS),
+            match_related=ResourceSpecification(OUR_DEPLOYMENTS),
             posture=Posture.Reactive,
             threshold=1,
         ),
-        actions=[CallWebhook(block_document_id=block_id, payload=write_payload(said, is_slack))],
+        actions=[CallWebhook(block_document_id=block_id, payload=format_payload(message, is_slack))],
     )
 
 
-def write_payload(said: str, is_slack: bool) -> str:
-    """Give the template of the JSON that is sent: for Slack its text alone, else the facts beside it."""
-    facts = {"text": 'text ~ "\\n" ~ (flow_run | ui_url)'}
+def format_payload(message: str, is_slack: bool) -> str:
+    """Return the Jinja template of the JSON that is sent: the text, and for webhooks other than Slack's more fields."""
+    values = {"text": 'text ~ "\\n" ~ (flow_run | ui_url)'}
     if not is_slack:
-        facts |= {
+        values |= {
             "event": "event.event",
             "flow_run": "flow_run.name",
             "flow_run_id": "flow_run.id | string",
             "url": "flow_run | ui_url",
         }
-    fields = ", ".join(f'"{name}": {{{{ ({value}) | tojson }}}}' for name, value in facts.items())
-    return "{% set text %}{{ flow_run.name }} " + said + "{% endset %}{" + fields + "}"
+    fields = ", ".join(f'"{name}": {{{{ ({value}) | tojson }}}}' for name, value in values.items())
+    return "{% set text %}{{ flow_run.name }} " + message + "{% endset %}{" + fields + "}"
 
 
-def _keep(automation: AutomationCore) -> None:
-    """Create the automation, or update the one of its name; where there are more of that name, drop those."""
+def _save(automation: AutomationCore) -> None:
+    """Create the automation, or update the one with its name; delete further ones with that name."""
     with get_client(sync_client=True) as client:
         same = client.read_automations_by_name(automation.name)
         if not same:
             client.create_automation(automation)
         for first in same[:1]:
-            # An update would forget the runs that are being watched.
-            if _tell(first) != _tell(automation):
+            # An update would make the server forget which runs it watches, so an equal automation stays as it is.
+            if _read_definition(first) != _read_definition(automation):
                 client.update_automation(first.id, automation)
-        for double in same[1:]:
-            client.delete_automation(double.id)
+        for duplicate in same[1:]:
+            client.delete_automation(duplicate.id)
 
 
-def _tell(automation: AutomationCore) -> dict[str, Any]:
-    """Give what an automation says, without the number that the server gives it."""
+def _read_definition(automation: AutomationCore) -> dict[str, Any]:
+    """Return the fields of an automation without the id that the server assigns."""
     return automation.model_dump(include=set(AutomationCore.model_fields))

@@ -1,7 +1,8 @@
-"""`python -m deployments.draining`: let the runs of this home end before its `reviews up` does, or end them.
+"""`python -m deployments.draining`: wait for the active runs of this home when `reviews up` stops, then cancel them.
 
-The worker is given no new runs: its pool is paused, and the next `reviews up` resumes it. The end of standard input
-ends the wait. Runs that go on after it are cancelled as a user would cancel them, so that their process can clear up.
+The worker's pool is paused, so it gets no new runs; the next `reviews up` resumes it. The wait ends early when
+standard input ends. Runs that are still active are then cancelled as a user would do it, so that their processes can
+clean up.
 """
 
 import sys
@@ -17,7 +18,7 @@ import psutil
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State, StateType
 
-from deployments.abandoned import end_left_tasks, read_going_on
+from deployments.abandoned import end_orphaned_tasks, read_active_runs
 from deployments.processes import find_parents, list_run_processes, stop_processes
 from deployments.settings import Settings, load_settings
 from deployments.work_pool import pause_pool
@@ -27,49 +28,50 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.5
 LEAVE_SECONDS = 5.0
-"""How long the process of a run may live on when the run has ended."""
+"""How long the process of a run may take to exit after the run has ended."""
 CANCEL_SECONDS = 15.0
-"""How long a run may take to end when it is cancelled."""
+"""How long a run may take to end after it is cancelled."""
 ALERT_SECONDS = 3.0
-"""How long the server needs to tell the webhook of a run that has failed."""
-MESSAGE = "`reviews up` was stopped before it ended; the next run goes on where it stopped."
+"""How long the server needs to call the webhook after a run has failed."""
+MESSAGE = "`reviews up` was stopped before the run ended. The next run continues its work."
 
 
-def drain(settings: Settings, is_enough: threading.Event) -> None:
-    """Pause the pool, wait for the runs that go on, and cancel those that have not ended in time."""
+def drain(settings: Settings, stop_waiting: threading.Event) -> None:
+    """Pause the pool, wait for active runs until the time is up or `stop_waiting` is set, and cancel the rest."""
     with get_client(sync_client=True) as client:
         pause_pool(client, settings)
-        runs = read_going_on(client)
-        if runs and not is_enough.is_set():
-            _tell(runs, settings.drain_seconds)
-        left = _wait(client, runs, settings, is_enough)
-        _cancel(client, left, settings.home.folder)
-        end_left_tasks(client)
+        runs = read_active_runs(client)
+        if runs and not stop_waiting.is_set():
+            _announce_wait(runs, settings.drain_seconds)
+        remaining = _wait(client, runs, settings, stop_waiting)
+        _cancel(client, remaining, settings.home.folder)
+        end_orphaned_tasks(client)
         if settings.alert_url and any(_has_failed(client, run) for run in runs):
             time.sleep(ALERT_SECONDS)
 
 
-def _tell(runs: "Sequence[FlowRun]", seconds: float) -> None:
+def _announce_wait(runs: "Sequence[FlowRun]", seconds: float) -> None:
     names = ", ".join(run.name for run in runs)
-    how = "A second Ctrl-C, or `reviews down --now`, does not wait."
-    _say(f"Waiting up to {seconds:g} s for {names}. {how}")
+    _echo(
+        f"Waiting up to {seconds:g} s for {names}. To stop at once: press Ctrl-C again, or `reviews down --now`."
+    )
 
 
-def _say(text: str) -> None:
+def _echo(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def _wait(
-    client: SyncPrefectClient, runs: "Sequence[FlowRun]", settings: Settings, is_enough: threading.Event
+    client: SyncPrefectClient, runs: "Sequence[FlowRun]", settings: Settings, stop_waiting: threading.Event
 ) -> "Sequence[FlowRun]":
-    """Wait until no run goes on and their processes have ended; give the runs that did not in time."""
+    """Wait until all runs and their processes have ended; return the runs that are still active when the time is up."""
     deadline = time.monotonic() + settings.drain_seconds
     while runs:
-        if is_enough.wait(LOOK_SECONDS) or time.monotonic() > deadline:
+        if stop_waiting.wait(LOOK_SECONDS) or time.monotonic() > deadline:
             return runs
-        with suppress(httpx.TransportError):  # the server is being started again
-            runs = read_going_on(client)
+        with suppress(httpx.TransportError):  # the server may be restarting
+            runs = read_active_runs(client)
     _wait_for_processes(settings.home.folder, LEAVE_SECONDS)
     return []
 
@@ -81,16 +83,16 @@ def _wait_for_processes(home: Path, seconds: float) -> None:
 
 
 def _cancel(client: SyncPrefectClient, runs: "Sequence[FlowRun]", home: Path) -> None:
-    """Cancel runs, kill those that do not end for that, and say why unless they came to an end of their own."""
+    """Cancel runs, kill the processes that remain, and record the reason for runs that did not end by themselves."""
     if not runs:
         return
-    _say(f"Ending {', '.join(run.name for run in runs)}.")
+    _echo(f"Ending {', '.join(run.name for run in runs)}.")
     processes = list_run_processes(home)
     workers = find_parents(processes, home)
     for run in runs:
         client.set_flow_run_state(run.id, State(type=StateType.CANCELLING, message=MESSAGE))
     psutil.wait_procs(processes, timeout=CANCEL_SECONDS)
-    # The worker, which is to end anyway, would load the flow again to see what is to be done after a cancellation.
+    # The worker would load the flow again to look for its cancellation hooks; it must end anyway, so it is stopped too.
     stop_processes([*workers, *list_run_processes(home)], grace_seconds=0)
     for run in runs:
         state = client.read_flow_run(run.id).state
@@ -104,17 +106,17 @@ def _has_failed(client: SyncPrefectClient, run: "FlowRun") -> bool:
 
 
 def _main() -> None:
-    is_enough = threading.Event()
+    stop_waiting = threading.Event()
 
     def wait_for_end_of_input() -> None:
         sys.stdin.read()
-        is_enough.set()
+        stop_waiting.set()
 
     threading.Thread(target=wait_for_end_of_input, daemon=True).start()
     try:
-        drain(load_settings(), is_enough)
-    except Exception as error:  # whatever it is, the stop goes on without it
-        sys.exit(f"The runs that go on can't be waited for: {type(error).__name__}: {error}")
+        drain(load_settings(), stop_waiting)
+    except Exception as error:  # `reviews up` stops without the wait then
+        sys.exit(f"Waiting for active runs failed: {type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Prefect's server for this machine's own user: it refuses other hosts, pages of other origins, and no password.
+"""Prefect's server with access control: it refuses unknown hosts, web pages of other origins, and wrong passwords.
 
-Whoever can make a deployment can run code, and any web page that the user opens can send requests to 127.0.0.1. So a
-request is refused by its headers, before Prefect sees any of it, if its `Host` is none of ours (DNS rebinding keeps
-the foreign name) or if it comes from a page of another origin. Prefect itself then asks for the password.
+Anyone who can create a deployment can run code, and any web page that the user opens can send requests to 127.0.0.1.
+So a request is refused by its headers, before Prefect handles it, if its `Host` is not one of the server's names (after
+DNS rebinding it is the attacker's name) or if it comes from a page of another origin. Prefect then checks the password.
 
-`python -m deployments.guarded_server FD HOST...` is the server, on the listening socket of that number, under the names
-HOST; its settings and password are in the environment (`deployments/local_server/server.py` starts it).
+`python -m deployments.guarded_server FD HOST...` serves on the listening socket with the descriptor FD, under the names
+HOST. Its settings and password are in the environment; `deployments/local_server/server.py` starts it.
 """
 
 import ipaddress
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 STOP_SECONDS = 5.0
-"""How long the server may take to write down what it was told last."""
+"""How long the server may take to store its last events when it stops."""
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 REFUSED = "Refused: this request comes from a page of another origin."
 PAGE_RULES = "; ".join(
@@ -38,16 +38,18 @@ PAGE_RULES = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""The content security policy of Prefect's pages, which would otherwise ask Amplitude for its configuration.
+"""The content security policy of Prefect's pages.
 
-Its page about the API (`/docs`) would run scripts of another server beside the password that the browser keeps.
+Without it they would connect to Amplitude, and the page of the API (`/docs`) would run scripts of another server, which
+could use the password that the browser keeps.
 """
 
 
 def protect_server(ui_url: str, password: str) -> dict[str, str]:
-    """Give the environment of a guarded server and of those who use it.
+    """Return the environment variables of a guarded server and of its clients.
 
-    The pages find the API where they came from, so that they work under each of the server's names.
+    Prefect's pages use the API at the address from which they were loaded, so they work under each of the server's
+    names.
     """
     return {
         "PREFECT_SERVER_API_AUTH_STRING": password,
@@ -60,9 +62,9 @@ def protect_server(ui_url: str, password: str) -> dict[str, str]:
 
 
 def list_hosts(settings: Settings) -> list[str]:
-    """Give the names that `reviews up` answers to, as a `Host` header has them without the port.
+    """Return the host names that `reviews up` answers to, as in a `Host` header without the port.
 
-    Raises `UsageError` if REVIEWS_HOST is no address, or is every address and no name to reach it by is set.
+    Raises `UsageError` if REVIEWS_HOST is not an address, or is every address and REVIEWS_ALLOWED_HOSTS is not set.
     """
     try:
         address = ipaddress.ip_address(settings.host)
@@ -72,17 +74,17 @@ def list_hosts(settings: Settings) -> list[str]:
         ) from None
     if address.is_unspecified and not settings.allowed_hosts:
         raise UsageError(
-            f"REVIEWS_HOST={settings.host} lets other machines in, and no name of this one is set. Next: set "
-            "REVIEWS_ALLOWED_HOSTS to the names or addresses that they use, such as reviews.example.org,192.0.2.7."
+            f"REVIEWS_HOST={settings.host} lets other machines in, but REVIEWS_ALLOWED_HOSTS is not set. Next: set it "
+            "to the names or addresses under which they reach this one, such as reviews.example.org,192.0.2.7."
         )
     own = f"[{address}]" if address.version == 6 else str(address)
     return list(dict.fromkeys((*LOOPBACK_NAMES, own, *settings.allowed_hosts)))
 
 
 def guard(app: "ASGIApp", hosts: Sequence[str]) -> "ASGIApp":
-    """Wrap an app so that it never sees a request or websocket of another host (400) or origin (403).
+    """Wrap an app: refuse requests and websockets of another host (400) or origin (403).
 
-    Its pages are shown within no other page, and send to no other server.
+    The content security policy is added to every response, so no other page can embed the app's pages.
     """
     from starlette.datastructures import Headers, MutableHeaders
     from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -103,7 +105,7 @@ def guard(app: "ASGIApp", hosts: Sequence[str]) -> "ASGIApp":
 
 
 def make_app(hosts: Sequence[str]) -> Callable[[], "ASGIApp"]:
-    """Give the function that loads Prefect's server, which takes seconds, and gives it guarded."""
+    """Return a function that loads Prefect's server, which takes seconds, and returns it wrapped by `guard`."""
 
     def load() -> "ASGIApp":
         from prefect.server.api.server import create_app
@@ -114,20 +116,20 @@ def make_app(hosts: Sequence[str]) -> Callable[[], "ASGIApp"]:
 
 
 def _is_own(headers: "Headers") -> bool:
-    """Tell whether a request comes from no page, or from a page that this server gave under the same name."""
+    """Return whether a request comes from no web page, or from a page of this server under the same host name."""
     host = headers.get("host", "")
-    own = (f"http://{host}", f"https://{host}")  # the latter behind a proxy that speaks TLS
+    own = (f"http://{host}", f"https://{host}")  # https: behind a proxy with TLS
     return all(origin in own for origin in headers.getlist("origin"))
 
 
 def _configure(hosts: Sequence[str]) -> "uvicorn.Config":
-    """Configure the web server as `prefect server start` does."""
+    """Configure the web server as `prefect server start` does; exit if there is no password."""
     import uvicorn
     from prefect.settings import get_current_settings
 
     server = get_current_settings().server
     if not server.api.auth_string:
-        sys.exit("The server has no password. Next: let a `reviews` command start it.")
+        sys.exit("The server has no password. Next: start it with a `reviews` command.")
     return uvicorn.Config(
         make_app(hosts),
         factory=True,
@@ -140,7 +142,7 @@ def _configure(hosts: Sequence[str]) -> "uvicorn.Config":
 
 
 def _serve(listening: socket.socket, hosts: Sequence[str]) -> None:
-    """Serve until told to stop; where standard input is a pipe, until it ends, as it does with whoever started this."""
+    """Serve until a signal, or, if standard input is a pipe, until the process at its other end has ended."""
     import uvicorn
 
     server = uvicorn.Server(_configure(hosts))
@@ -156,7 +158,7 @@ def _serve(listening: socket.socket, hosts: Sequence[str]) -> None:
         threading.Thread(target=end_with_the_pipe, daemon=True).start()
     server.run(sockets=[listening])
     sys.stderr.flush()
-    # All is written down, and Python would take another second to forget what it loaded.
+    # Everything is stored; a normal exit would take another second to unload the libraries.
     os._exit(0 if server.started else 1)
 
 

@@ -1,6 +1,6 @@
-"""The password of the server that `reviews up` starts: made once, kept in the home, for its user's eyes alone.
+"""The password of the server that `reviews up` starts: generated once, kept in a file that only its user can read.
 
-It is handed on in environments only, which other users cannot read: never as an argument, which they can.
+It is passed to processes in the environment, which other users cannot read, and never as an argument, which they can.
 """
 
 import os
@@ -15,9 +15,9 @@ RANDOM_BYTES = 32
 
 
 def ensure_password(settings: Settings) -> str:
-    """Give the password of the next server, and keep it: the settings' one, the one kept before, or a new one.
+    """Return the password for a new server and keep it: the one in the settings, the kept one, or a new one.
 
-    One that others could read, whoever let them, is not used again.
+    A kept password is not used again if other users could read its file.
     """
     path = password_file(settings)
     kept = find_password(settings) if _is_private(path) else None
@@ -28,12 +28,12 @@ def ensure_password(settings: Settings) -> str:
 
 
 def make_password() -> str:
-    """Make a password that nobody can guess, with the name that Prefect wants before it."""
+    """Return a random password, with the user name that Prefect requires before it."""
     return f"reviews:{secrets.token_urlsafe(RANDOM_BYTES)}"
 
 
 def find_password(settings: Settings) -> str | None:
-    """Give the password of this home's server, None where none was made or it is not ours to read."""
+    """Return the password of this home's server, None if there is none or this user may not read it."""
     try:
         return password_file(settings).read_text("utf-8").strip() or None
     except OSError:
@@ -41,10 +41,10 @@ def find_password(settings: Settings) -> str | None:
 
 
 def write_client_file(settings: Settings) -> None:
-    """Write what a shell reads so that `prefect` finds the server and its password."""
+    """Write the file for a shell to read, so that the `prefect` command finds the server and its password."""
     kept = shlex.quote(str(password_file(settings)))
     lines = (
-        "# For a shell, so that `prefect` finds the server of `reviews up`.",
+        "# Read this file in a shell, so that `prefect` finds the server of `reviews up`.",
         f"export PREFECT_API_URL={settings.api_url}",
         f'export PREFECT_API_AUTH_STRING="$(cat {kept})"',
     )
@@ -52,25 +52,25 @@ def write_client_file(settings: Settings) -> None:
 
 
 def password_file(settings: Settings) -> Path:
-    """Name the file that holds the password and nothing else."""
+    """Return the path of the file that holds only the password."""
     return settings.home.prefect / "password"
 
 
 def client_file(settings: Settings) -> Path:
-    """Name the file that a shell reads."""
+    """Return the path of the file for a shell to read."""
     return settings.home.prefect / "client.env"
 
 
 def _is_private(path: Path) -> bool:
     try:
-        found = path.lstat()
+        status = path.lstat()
     except OSError:
         return False
-    return found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return status.st_uid == os.getuid() and not status.st_mode & 0o077
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Put a file in its place whole; at no moment can others read it."""
+    """Write a file durably; other users can't read it at any moment."""
     with write_whole(path) as building:
         number = os.open(building, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(number, "w", encoding="utf-8") as stream:

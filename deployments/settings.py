@@ -1,6 +1,6 @@
-"""The one place where settings are read: the environment, then `.env` in the project's root, then defaults.
+"""Reads all settings: from the environment, else from `.env` in the project's root, else their defaults.
 
-Flows read them once and pass values down; nothing below them looks at the environment.
+Flows read the settings once and pass the values on; the code that they call does not read the environment.
 """
 
 import ipaddress
@@ -19,74 +19,76 @@ from data_contracts.storage.home import Home
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (a setting's value, not where anything listens)
-NAMES_OF_THEIR_OWN = ("REVIEWS_REPORTS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
-"""Variables that are not named as the field that they set; the last is the mark of the processes of `reviews up`."""
+OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
+"""Variables whose names differ from the field that they set, or that set no field, such as the mark of processes."""
 SHOWN = 80
-"""Characters of a wrong value that are repeated."""
+"""The largest number of characters of a wrong value that a message repeats."""
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 SWITCHES = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where things lie and which limits hold."""
+    """Paths, limits and options; each field's docstring is its text on the page of settings."""
 
     home: Home
     """REVIEWS_HOME: the folder of all data."""
     archive: str = PUBLISHED_URL
     """REVIEWS_ARCHIVE: path or URL of the Large Movie Review archive."""
     input_dirs: tuple[Path, ...] = ()
-    """REVIEWS_INPUT_DIRS: folders in which runs of deployments may read named files, as in the inbox; whole paths with
-    `:` between them."""
+    """REVIEWS_INPUT_DIRS: folders besides the inbox from which a run of a deployment may read the files that it names;
+    absolute paths, separated by `:`."""
     limits: RowLimits = field(default_factory=RowLimits)
-    """How far a row, and a file of rows, may go; a setting each."""
+    """Limits of rows and files, each a setting of its own."""
     port: int = 4200
     """REVIEWS_PORT: the port on which `reviews up` serves Prefect's API and pages."""
     host: str = "127.0.0.1"
-    """REVIEWS_HOST: the address on which it serves them; `0.0.0.0`, every address, needs REVIEWS_ALLOWED_HOSTS too."""
+    """REVIEWS_HOST: the address on which `reviews up` serves them; `0.0.0.0` (every address) also needs
+    REVIEWS_ALLOWED_HOSTS."""
     allowed_hosts: tuple[str, ...] = ()
-    """REVIEWS_ALLOWED_HOSTS: further names or addresses that it answers to, for other machines or a proxy; with commas
-    between them."""
+    """REVIEWS_ALLOWED_HOSTS: further names or addresses under which other machines or a proxy reach `reviews up`;
+    separated by commas."""
     password: str | None = field(default=None, repr=False)
-    """PREFECT_SERVER_API_AUTH_STRING: the password of its server, such as `user:password`."""
+    """PREFECT_SERVER_API_AUTH_STRING: the password of the server of `reviews up`, such as `user:password`."""
     poll_seconds: float = 2
-    """REVIEWS_POLL_SECONDS: how often the worker asks for work, and how often a watched inbox is read, in seconds."""
+    """REVIEWS_POLL_SECONDS: the seconds between two requests of the worker for runs, and between two reads of a watched
+    inbox."""
     drain_seconds: float = 60
-    """REVIEWS_DRAIN_SECONDS: how long `reviews up` waits for running flows when it is stopped; 0 does not wait."""
+    """REVIEWS_DRAIN_SECONDS: the seconds that `reviews up` waits for active runs when it stops; 0 does not wait."""
     watch_inbox: bool = False
-    """REVIEWS_WATCH_INBOX: `true` lets `reviews up` score files as soon as they arrive."""
+    """REVIEWS_WATCH_INBOX: with `true`, `reviews up` scores files as soon as they arrive."""
     alert_url: str | None = field(default=None, repr=False)
-    """REVIEWS_ALERT_URL: the webhook that receives the alerts; a secret, so it is never shown."""
+    """REVIEWS_ALERT_URL: the URL of the webhook that receives the alerts; a secret that is never shown."""
 
     keep_backups: int = 7
-    """REVIEWS_KEEP_BACKUPS: the number of newest backups that stay in `backups/`; 0 keeps all."""
+    """REVIEWS_KEEP_BACKUPS: how many of the newest backups stay in `backups/`; 0 keeps all."""
     write_reports: bool = True
-    """REVIEWS_REPORTS: `false` leaves out the report that a run writes at its end; `reviews report` still makes it."""
+    """REVIEWS_REPORTS: with `false`, runs write no report at their end; `reviews report` can still write it."""
     keep_reports: int = 100
-    """REVIEWS_KEEP_REPORTS: the number of newest reports that stay in `reports/`; 0 keeps all."""
+    """REVIEWS_KEEP_REPORTS: how many of the newest reports stay in `reports/`; 0 keeps all."""
     keep_runs_days: float = 30
-    """REVIEWS_KEEP_RUNS_DAYS: how many days Prefect's server under `reviews up` keeps runs that have ended."""
+    """REVIEWS_KEEP_RUNS_DAYS: for how many days the server of `reviews up` keeps runs that have ended."""
     keep_quarantine_days: float = 0
     """REVIEWS_KEEP_QUARANTINE_DAYS: after how many days a quarantined row's bytes are deleted; 0 keeps them."""
     drift: str = "warn"
-    """REVIEWS_DRIFT: `warn` of drift, or `error`: a run that finds drift fails, and its scores stay."""
+    """REVIEWS_DRIFT: with `warn`, a run that finds drift warns; with `error` it fails. Its scores stay in both cases."""
     scored_files: str = "keep"
     """REVIEWS_SCORED_FILES: `keep` scored files in the inbox, or `move` them to `scored/DATE/`."""
 
     @property
     def api_url(self) -> str:
-        """The Prefect API that `reviews up` serves."""
+        """The URL of the Prefect API that `reviews up` serves."""
         return f"{self.ui_url}/api"
 
     @property
     def ui_url(self) -> str:
-        """Prefect's pages as `reviews up` serves them."""
+        """The URL of the Prefect pages that `reviews up` serves."""
         host = "127.0.0.1" if self.host in EVERY_ADDRESS else self.host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings; a value that makes no sense is a `UsageError` that names it."""
+    """Return the settings; raise `UsageError` that names the first setting with an invalid value."""
     values = {**_read_env_file(), **(os.environ if environment is None else environment)}
     _refuse_undecodable(values)
     require_known(values.get(VARIABLE, ""))
@@ -130,13 +132,13 @@ def _read_env_file() -> dict[str, str]:
     try:
         return {key: value for key, value in dotenv_values(path).items() if value is not None}
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: is not UTF-8. Next: write it anew in UTF-8.") from None
+        raise UsageError(f"{path}: is not UTF-8. Next: save it in UTF-8.") from None
 
 
 def find_unknown(environment: Mapping[str, str] | None = None) -> list[str]:
-    """Say of each variable that begins as ours do and sets nothing what it may have been meant to be."""
+    """Return a warning for each variable that begins with REVIEWS_ but is no setting, with the name probably meant."""
     known = {f"REVIEWS_{each.name.upper()}" for kind in (Settings, RowLimits) for each in fields(kind)}
-    known.update(NAMES_OF_THEIR_OWN)
+    known.update(OTHER_VARIABLES)
     values = {**_read_env_file(), **(os.environ if environment is None else environment)}
     unknown = sorted(name for name in values if name.startswith("REVIEWS_") and name not in known)
     return [f"{_show(name)} sets nothing.{_suggest(name, known)}" for name in unknown]
@@ -150,23 +152,23 @@ def _suggest(name: str, known: Collection[str]) -> str:
 
 
 def require_prefect_home(environment: Mapping[str, str]) -> None:
-    """Raise `UsageError` where PREFECT_HOME names a folder that can't be made or written."""
+    """Raise `UsageError` if PREFECT_HOME is empty or names a folder that can't be created."""
     named = environment.get("PREFECT_HOME")
     if named is None:
         return
-    if not named:  # it would be the present folder
+    if not named:  # Prefect would use the current folder
         raise UsageError("PREFECT_HOME is empty. Next: unset it, or name a folder.")
     try:
         Path(named).expanduser().mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:
         raise UsageError(
-            f"PREFECT_HOME={_show(named)}: can't be made ({getattr(error, 'strerror', None) or error}). Next: unset "
+            f"PREFECT_HOME={_show(named)}: can't be created ({getattr(error, 'strerror', None) or error}). Next: unset "
             "it, or name a folder that can be written."
         ) from None
 
 
 def _refuse_undecodable(values: Mapping[str, str]) -> None:
-    """Raise `UsageError` where a setting of ours holds bytes that are no text; it may be a secret: only its name."""
+    """Raise `UsageError` if a setting is not valid text; the message has only its name, as the value may be secret."""
     for name, value in values.items():
         if name.startswith("REVIEWS_") and value.encode(errors="ignore").decode() != value:
             raise UsageError(
@@ -175,7 +177,7 @@ def _refuse_undecodable(values: Mapping[str, str]) -> None:
 
 
 def _read_home(values: Mapping[str, str]) -> Path:
-    """Give the folder of all data; the database's path has to be text, and `~name` a user of this machine."""
+    """Return the absolute path of the home; raise `UsageError` if DuckDB can't use it or it is not a folder."""
     text = values.get("REVIEWS_HOME") or str(PROJECT_ROOT / "data")
     try:
         home = Path(text).expanduser().absolute()
@@ -188,9 +190,9 @@ def _read_home(values: Mapping[str, str]) -> Path:
         raise UsageError(
             f"REVIEWS_HOME={_show(text)}: its path is not UTF-8. Next: rename the folder."
         ) from None
-    if "?" in str(home):  # it takes what follows for options
+    if "?" in str(home):  # DuckDB reads what follows as options
         raise UsageError(
-            f"REVIEWS_HOME={_show(text)}: DuckDB reads no path with a question mark. Next: rename it."
+            f"REVIEWS_HOME={_show(text)}: DuckDB can't open a path with a question mark. Next: rename the folder."
         )
     if home.exists() and not home.is_dir():
         raise UsageError(f"REVIEWS_HOME={_show(text)}: is a file. Next: name a folder.")
@@ -222,15 +224,15 @@ def _read_number(
 
 
 def _read_folders(values: Mapping[str, str], name: str) -> tuple[Path, ...]:
-    """Give folders by their whole paths, set apart as those of PATH are (`:`)."""
+    """Return the absolute paths of a list of folders that is separated as in PATH (`:`)."""
     folders = [Path(text) for text in values.get(name, "").split(os.pathsep) if text.strip()]
     if relative := [str(folder) for folder in folders if not folder.is_absolute()]:
-        raise UsageError(f"{name} must name folders by their whole paths, not {relative[0]!r}.")
+        raise UsageError(f"{name} must have absolute paths of folders, not {relative[0]!r}.")
     return tuple(folders)
 
 
 def _read_choice(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
-    """Give one of the words in `choices`, the first where none is set."""
+    """Return the value, which must be one of `choices`; the first of them is the default."""
     text = values.get(name, "").strip().lower() or choices[0]
     if text not in choices:
         raise UsageError(f"{name} must be {' or '.join(choices)}, not {_show(text)}.")
@@ -245,8 +247,8 @@ def _read_switch(values: Mapping[str, str], name: str, default: bool = False) ->
 
 
 def _read_hosts(values: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """Give host names and addresses, set apart by commas, as a `Host` header has them."""
-    found = []
+    """Return comma-separated host names and addresses in the form that they have in a `Host` header."""
+    hosts = []
     for text in filter(None, (each.strip().lower() for each in values.get(name, "").split(","))):
         try:
             address = ipaddress.ip_address(text.strip("[]"))
@@ -256,20 +258,20 @@ def _read_hosts(values: Mapping[str, str], name: str) -> tuple[str, ...]:
                     f"{name} must be names or addresses without a port, such as reviews.example.org,192.0.2.7, "
                     f"not {text!r}."
                 ) from None
-            found.append(text)
+            hosts.append(text)
         else:
-            found.append(f"[{address}]" if address.version == 6 else str(address))
-    return tuple(found)
+            hosts.append(f"[{address}]" if address.version == 6 else str(address))
+    return tuple(hosts)
 
 
 def _read_web_address(values: Mapping[str, str], name: str) -> str | None:
-    """Give an http address; it may hold a secret, so a wrong one is not repeated."""
+    """Return an http(s) URL, None if it is not set; messages don't repeat the value, which may be secret."""
     text = values.get(name, "").strip()
     if text and not text.lower().startswith(("http://", "https://")):
         raise UsageError(f"{name} must start with http:// or https://.")
     if text and not _names_host(text):
         raise UsageError(
-            f"{name} names no host, or no port that there is. It looks like http://host:8080/path."
+            f"{name} has no host, or an invalid port. A valid one looks like http://host:8080/path."
         )
     return text or None
 

@@ -1,4 +1,4 @@
-"""The work pool of the deployments: made where it is missing, paused while runs end, resumed at the next start."""
+"""The work pool of the deployments: created if missing, paused when `reviews up` stops, resumed at its next start."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ POOL = "reviews"
 
 
 def make_pool() -> None:
-    """Make the pool of processes that the deployments name; one of another type, if it is there, is kept."""
+    """Create the work pool that the deployments name, of type process; keep an existing pool of any type."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectNotFound
@@ -28,7 +28,7 @@ def make_pool() -> None:
 
 
 def pause_pool(client: "SyncPrefectClient", settings: Settings) -> None:
-    """Let the worker take no more runs; a pool that a user paused stays so at the next start."""
+    """Pause the pool, so that the worker starts no more runs; remember that this was not done by a user."""
     from prefect.client.schemas.actions import WorkPoolUpdate
 
     if not client.read_work_pool(POOL).is_paused:
@@ -37,7 +37,7 @@ def pause_pool(client: "SyncPrefectClient", settings: Settings) -> None:
 
 
 def resume_pool(settings: Settings) -> None:
-    """Undo what `pause_pool` did, if it did."""
+    """Resume the pool if `pause_pool` paused it; a pool that a user paused stays paused."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolUpdate
 
@@ -49,5 +49,5 @@ def resume_pool(settings: Settings) -> None:
 
 
 def _name_mark(settings: Settings) -> Path:
-    """Name the file that says that the pool was paused by this and not by a user."""
+    """Return the path of the file that marks that `pause_pool`, not a user, paused the pool."""
     return settings.home.prefect / "pool-is-paused"

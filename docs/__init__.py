@@ -1,1 +1,1 @@
-"""The pages for readers, and the code that makes parts of them: `make docs`."""
+"""The documentation pages, and the code that generates parts of them: `make docs`."""

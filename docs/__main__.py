@@ -1,6 +1,6 @@
-"""Make the made parts of the pages anew, with a demo of its own in a temporary home (a minute): `python -m docs`.
+"""`python -m docs`: generate all generated parts of the pages, with the answers of a new demo (takes a minute).
 
-`python -m docs code` makes what repeats the code, without the demo's answers, at once.
+`python -m docs code` generates only the parts that repeat the code, which takes a second and needs no demo.
 """
 
 import sys
@@ -10,7 +10,7 @@ from docs.queries_page import renew_answers
 
 
 def main() -> None:
-    """Make what repeats the code, then the answers on the page of queries and in the README."""
+    """Write the parts that repeat the code, then the answers in docs/queries.md and README.md."""
     write_code_parts()
     if sys.argv[1:] != ["code"]:
         renew_answers()

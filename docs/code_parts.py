@@ -1,4 +1,4 @@
-"""The parts of pages that repeat what the code says, each with the function that makes it."""
+"""The generated parts of pages that repeat the code, each with the function that generates it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +22,6 @@ CODE_PARTS: dict[Part, Callable[[], str]] = {
 
 
 def write_code_parts() -> None:
-    """Make every part anew."""
+    """Generate every part and write it into its page."""
     for part, make in CODE_PARTS.items():
         write_part(part, make())

@@ -7,6 +7,6 @@ MODULE = Path(__file__).parents[1] / "tasks" / "stages" / "events.py"
 
 
 def make_table() -> str:
-    """Give the table that stands in the module's docstring; the module is read, not imported."""
+    """Return the table in the module's docstring, which is parsed without importing the module."""
     docstring = ast.get_docstring(ast.parse(MODULE.read_text("utf-8"))) or ""
     return "\n".join(line for line in docstring.splitlines() if line.startswith("|"))

@@ -1,4 +1,4 @@
-"""Markdown for the pages that code writes: paragraphs, tables, and figures as words."""
+"""Formats Markdown for generated pages: paragraphs, tables and figures."""
 
 import re
 import statistics
@@ -7,37 +7,37 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 NOTHING = "–"
-"""The cell of a figure that there is not."""
+"""The cell of a missing figure."""
 
 WIDTH = 118
-"""Characters of a line of prose at most."""
+"""The largest number of characters in a line of prose."""
 
 
 def fill_paragraph(words: str, **figures: Any) -> str:
-    """Put the figures into a paragraph and break it into lines."""
+    """Insert figures into the template of a paragraph, as by `str.format`, and break it into lines."""
     text = " ".join(words.format(**figures).split())
     return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def format_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:
-    """Format a Markdown table; the first columns, as many as `words`, are aligned as words, the others as numbers."""
+    """Format a Markdown table: the first `words` columns are aligned left, the others, which have numbers, right."""
     lines = [columns, ["---" if place < words else "---:" for place in range(len(columns))], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def escape_cell(text: str) -> str:
-    """Escape Markdown of our own for a cell of a table."""
+    """Escape `|` and `<` in Markdown that stands in a cell of a table; its other markup stays."""
     return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 def escape_markdown(text: str) -> str:
-    """Escape a text for a cell of a Markdown table, so that it is shown as it is, on one line."""
+    """Escape all markup of a text for a cell of a Markdown table, and put it on one line."""
     marked = re.sub(r"([\\`*_\[\]|~$:])", r"\\\1", " ".join(text.split()))
     return marked.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def format_spread(values: Sequence[float], digits: int) -> str:
-    """Format the median with the lowest and the highest of several values."""
+    """Format values as their median with the lowest and highest: `0.5 (0.4 to 0.6)`; one value alone as itself."""
     if not values:
         return NOTHING
     median, low, high = (
@@ -47,7 +47,7 @@ def format_spread(values: Sequence[float], digits: int) -> str:
 
 
 def format_percent(share: float) -> str:
-    """Format a share as per cent, without the sign."""
+    """Format a share as a percentage with one decimal, without the percent sign."""
     return f"{100 * share:.1f}"
 
 

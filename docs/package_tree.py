@@ -1,4 +1,4 @@
-"""The tree of packages in docs/design.md: what each is for, in the first line of its `__init__.py`."""
+"""Generates the tree of packages in docs/design.md from the first docstring line of each `__init__.py`."""
 
 import ast
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("flows", "deployments", "tasks", "models", "data_contracts", "benchmarks", "docs")
-"""In the order in which they may import each other, from above to below; the last two are beside the program."""
+"""In the order of imports: a package imports only those after it. The last two are not part of the program."""
 
 
 def make_tree() -> str:
-    """Make a list of the packages, those within a package below it."""
+    """Return a nested Markdown list of the packages."""
     return "\n".join(line for package in PACKAGES for line in _list_package(ROOT / package))
 
 

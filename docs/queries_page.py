@@ -1,6 +1,6 @@
-"""docs/queries.md and README.md: questions with their SQL or named query, and the answers that the demo gives to them.
+"""Updates the answers in docs/queries.md and README.md: it runs the queries of the pages on a new demo.
 
-The pages themselves hold the questions; `renew_answers` asks them anew of a demo and puts the answers in their places.
+The pages themselves hold the questions and queries; `renew_answers` replaces only the answers.
 """
 
 import re
@@ -17,7 +17,7 @@ from docs.pages import DOCS
 PAGE, README = DOCS / "queries.md", DOCS.parent / "README.md"
 REVIEWS = Path(sys.executable).with_name("reviews")
 SAME = "<!-- the same on every machine -->"
-"""The mark of answers in which no score has a part; the others may differ in scores, order and times."""
+"""Marks an answer that contains no scores; other answers differ between machines in scores, order and times."""
 _QUESTION = re.compile(
     r"\*\*(?P<asks>[^\n]+\?)\*\*\n(?P<before>(?:(?!```|\*\*)[^\n]*\n)*)"
     r"```(?P<kind>sql|sh)\n(?P<query>.*?)\n```\n```\n(?P<answer>.*?)```",
@@ -27,17 +27,17 @@ _QUESTION = re.compile(
 
 @dataclass(frozen=True)
 class Question:
-    """A question of the page; `arguments` are those of `reviews` that ask it."""
+    """A question of a page with its answer; `arguments` are the arguments of `reviews` that answer it."""
 
     asks: str
     arguments: tuple[str, ...]
     answer: str
     is_same: bool
-    """The answer is the same on every machine."""
+    """Whether the answer is the same on every machine."""
 
 
 def read_questions(page: Path = PAGE) -> list[Question]:
-    """Read the questions of a page in their order."""
+    """Return the questions of a page in their order."""
     return [_read(found) for found in _QUESTION.finditer(page.read_text("utf-8"))]
 
 
@@ -46,12 +46,12 @@ def _read(found: re.Match[str]) -> Question:
         return Question(found["asks"], ("sql", found["query"]), found["answer"], SAME in found["before"])
     reviews, *arguments = shlex.split(found["query"])
     if reviews != "reviews":
-        raise ValueError(f"{found['query']!r} is no call of `reviews`")
+        raise ValueError(f"{found['query']!r} is not a `reviews` command")
     return Question(found["asks"], tuple(arguments), found["answer"], SAME in found["before"])
 
 
 def renew_answers() -> None:
-    """Run the demo in a temporary home, ask it every question of both pages, and write the answers down."""
+    """Run the demo in a temporary home, run every query of both pages on it, and write the answers into the pages."""
     with tempfile.TemporaryDirectory(prefix="docs-") as name:
         home = Path(name) / "home"
         ask(home, ("demo",))
@@ -63,7 +63,7 @@ def renew_answers() -> None:
 
 
 def ask(home: Path, arguments: tuple[str, ...]) -> str:
-    """Give what `reviews` says in a home."""
+    """Run `reviews` with arguments in a home, and return its output; raise `RuntimeError` if it fails."""
     command = [str(REVIEWS), "--home", str(home), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:

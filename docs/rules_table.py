@@ -1,4 +1,4 @@
-"""The tables of rules in docs/scoring.md, from the contract of review files."""
+"""Generates the tables of rules in docs/scoring.md from the contract of review files."""
 
 from collections.abc import Mapping
 
@@ -8,6 +8,6 @@ COLUMNS = ("rule", "what is wrong, and what to do")
 
 
 def make_table(rules: Mapping[str, str]) -> str:
-    """Make a table of rules with their words."""
+    """Return a Markdown table of rules with their explanations."""
     rows = [[f"`{rule}`", escape_cell(words)] for rule, words in rules.items()]
     return format_table(COLUMNS, rows, words=len(COLUMNS))

@@ -1,7 +1,7 @@
-"""The table in docs/settings.md: every setting with its default and meaning, from the classes that hold them.
+"""Generates the table in docs/settings.md: every setting with its default and meaning, from the classes of settings.
 
-The docstring under a field is what the table says of it. It begins with the name of the variable; where it does not,
-the variable has the name of the field.
+The meaning is the docstring under a field. The docstring begins with the name of the variable; otherwise the name is
+REVIEWS_ and the name of the field in capitals.
 """
 
 import ast
@@ -23,12 +23,12 @@ DEFAULTS = {
     "archive": f"[Stanford's address]({PUBLISHED_URL})",
     "password": "`reviews up` makes one",
 }
-"""The defaults that are no plain values, by field."""
+"""Descriptions of defaults that are computed, by field."""
 _NAMED = re.compile(r"([A-Z_]{5,}): (.*)", re.DOTALL)
 
 
 def make_table() -> str:
-    """Make the table; the fields of `RowLimits` stand where `Settings` has its limits."""
+    """Return the Markdown table; the fields of `RowLimits` take the place of the field `limits` of `Settings`."""
     return format_table(COLUMNS, list(_list_rows(Settings)), words=len(COLUMNS))
 
 
@@ -43,14 +43,14 @@ def _list_rows(kind: type) -> Iterator[list[str]]:
 
 
 def _read_name(field: str, docstring: str) -> tuple[str, str]:
-    """Split a field's docstring into the variable's name and its meaning, which begins with a capital."""
+    """Split a field's docstring into the name of the variable and the meaning, which then begins with a capital."""
     found = _NAMED.fullmatch(docstring)
     name, meaning = (found[1], found[2]) if found else (f"REVIEWS_{field.upper()}", docstring)
     return name, meaning[0].upper() + meaning[1:]
 
 
 def _read_meanings(kind: type) -> dict[str, str]:
-    """Read the docstring under each field of a class, each on one line."""
+    """Return the docstring under each field of a class, on one line, by the name of the field."""
     [body] = [node.body for node in ast.parse(inspect.getsource(kind)).body if isinstance(node, ast.ClassDef)]
     return {
         field.target.id: " ".join(below.value.value.split())

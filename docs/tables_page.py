@@ -1,7 +1,7 @@
-"""docs/tables.md: every table and view with its grain and columns, read from the DDL and its comments.
+"""Generates docs/tables.md: every table and view with its grain and columns, from the DDL and its comments.
 
-Names and types are those of a database that the DDL has made; what the columns mean is what their comments say. A
-view's column without a comment means what it does where it comes from.
+Names and types are read from a database that the DDL has created; the meanings are the comments in the DDL. A view's
+column without a comment has the meaning of the column from which it is taken.
 """
 
 import re
@@ -30,10 +30,10 @@ RELATIONS = (
     ("runs", "||--o{", "contract_results", "run_id"),
     ("runs", "||--o{", "gate_checks", "run_id"),
 )
-"""Which columns lead from table to table; the database itself keeps no foreign keys."""
+"""Which columns join two tables, with their cardinality in Mermaid's notation; the database has no foreign keys."""
 
 SOURCES_OF_MEANING = ("latest_scores", "source_reviews", "scored_reviews")
-"""Where a view's column without a comment has its meaning from, the first first."""
+"""Where to look for the meaning of a view's column without a comment, in this order."""
 
 _CREATE_TABLE = re.compile(r"CREATE TABLE (\w+) \(")
 _CREATE_VIEW = re.compile(r"CREATE OR REPLACE VIEW (\w+) AS")
@@ -62,7 +62,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Relation:
-    """A table or view; `grain` says what a row is."""
+    """A table or view; `grain` describes what one row is."""
 
     name: str
     is_view: bool
@@ -72,7 +72,7 @@ class Relation:
 
 @dataclass
 class _Comments:
-    """What the DDL's comments say of one table or view."""
+    """The comments in the DDL of one table or view: its grain, and the meaning of each column."""
 
     is_view: bool
     grain: str
@@ -80,7 +80,7 @@ class _Comments:
 
 
 def read_relations() -> tuple[Relation, ...]:
-    """Read the tables, then the views, each in the order of the DDL."""
+    """Return the tables, then the views, each in the order of the DDL."""
     comments = _read_comments()
     meanings: dict[str, str] = {}
     for name in reversed(SOURCES_OF_MEANING):
@@ -92,24 +92,26 @@ def read_relations() -> tuple[Relation, ...]:
     return tuple(
         Relation(
             name,
-            said.is_view,
-            said.grain,
+            comment.is_view,
+            comment.grain,
             tuple(
-                Column(column, kind, required, (name, column) in keys, _find_meaning(said, column, meanings))
+                Column(
+                    column, kind, required, (name, column) in keys, _find_meaning(comment, column, meanings)
+                )
                 for table, column, kind, required in rows
                 if table == name
             ),
         )
-        for name, said in comments.items()
+        for name, comment in comments.items()
     )
 
 
-def _find_meaning(said: _Comments, column: str, meanings: Mapping[str, str]) -> str:
-    return said.columns.get(column) or (meanings.get(column, "") if said.is_view else "")
+def _find_meaning(comment: _Comments, column: str, meanings: Mapping[str, str]) -> str:
+    return comment.columns.get(column) or (meanings.get(column, "") if comment.is_view else "")
 
 
 def _read_comments() -> dict[str, _Comments]:
-    """Read the comments of all DDL files; columns that a later migration adds come after the earlier ones."""
+    """Return the comments of all DDL files by table or view; columns added by later migrations come last."""
     comments: dict[str, _Comments] = {}
     for sql in (*(migration.sql for migration in list_migrations()), read_views()):
         above: list[str] = []
@@ -126,7 +128,7 @@ def _read_comments() -> dict[str, _Comments]:
 
 
 def _read_table(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """Give each column of a table with its comment, up to the table's end."""
+    """Yield each column of a table with its comment, until the end of the table's DDL."""
     for line in lines:
         if line.startswith(")"):
             return
@@ -135,7 +137,7 @@ def _read_table(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 
 def _read_view(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """Give each commented column of a view's outer SELECT, up to the view's end."""
+    """Yield each commented column of a view's outer SELECT, until the end of the view's DDL."""
     is_outer = False
     for line in lines:
         if not line.startswith((" ", "--")):
@@ -147,7 +149,7 @@ def _read_view(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 
 def make_page() -> str:
-    """Make the drawing of the tables, and a section for each view and table."""
+    """Return the page: a diagram of the tables, and a section for each view and table."""
     relations = read_relations()
     tables = [each for each in relations if not each.is_view]
     views = [each for each in relations if each.is_view]
@@ -156,10 +158,10 @@ def make_page() -> str:
 
 
 def _draw(tables: list[Relation]) -> str:
-    """Draw the tables with the columns that lead from one to another."""
+    """Draw a Mermaid diagram of the tables with their keys and the columns that join them."""
     lines = ["```mermaid", "erDiagram"]
     lines += [f'    {left} {ends} {right} : "{by}"' for left, ends, right, by in RELATIONS]
-    leading = {
+    joining = {
         (table, name)
         for left, _, right, by in RELATIONS
         for name in by.split(", ")
@@ -168,7 +170,7 @@ def _draw(tables: list[Relation]) -> str:
     for table in tables:
         lines.append(f"    {table.name} {{")
         for column in table.columns:
-            if column.is_key or (table.name, column.name) in leading:
+            if column.is_key or (table.name, column.name) in joining:
                 lines.append(f"        {column.type} {column.name}{' PK' if column.is_key else ''}")
         lines.append("    }")
     return "\n".join([*lines, "```"])
@@ -180,7 +182,7 @@ def _describe(relation: Relation) -> str:
         [
             f"`{each.name}`",
             each.type,
-            *([] if relation.is_view else [_say_null(each)]),
+            *([] if relation.is_view else [_describe_null(each)]),
             escape_cell(each.meaning),
         ]
         for each in relation.columns
@@ -189,5 +191,5 @@ def _describe(relation: Relation) -> str:
     return f"### {relation.name}\n\n{escape_cell(relation.grain)}\n\n{table}"
 
 
-def _say_null(column: Column) -> str:
+def _describe_null(column: Column) -> str:
     return "key" if column.is_key else "no" if column.is_required else "may be"

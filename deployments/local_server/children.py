@@ -1,4 +1,4 @@
-"""The server and the worker of `reviews up`: started, their output passed on, and started again when they end."""
+"""Starts the server and the worker of `reviews up`, passes on their output, and restarts them when they end."""
 
 import os
 import signal
@@ -13,51 +13,55 @@ from typing import IO
 from deployments.settings import PROJECT_ROOT
 
 LONGEST_PAUSE_SECONDS = 30.0
-"""Between two starts of a process that keeps ending."""
+"""The longest pause before a process that keeps ending is started again."""
 STEADY_SECONDS = 60.0
-"""A process that ran for so long is started again at once."""
+"""A process that ran longer than this is restarted without a pause."""
 STOP_SECONDS = 10.0
-"""How long a process may take to end after its pipe has."""
+"""How long a process may take to end after its standard input has ended."""
 KILL_SECONDS = 5.0
-"""How long a killed process may stay in the system."""
+"""How long to wait for a killed process to disappear."""
 
-Say = Callable[[str], None]
+Echo = Callable[[str], None]
+"""Prints a line for the user."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """What a process runs, and what it shares with us."""
+    """A command to run as a process, and what it shares with this process."""
 
     name: str
     command: tuple[str, ...]
     inherited: tuple[int, ...] = ()
-    """The descriptors of our open files that it gets."""
+    """Descriptors of open files of this process that it inherits."""
     ends_with_us: bool = False
-    """Whether its standard input is a pipe that ends when we do, which is how it knows."""
+    """Whether its standard input is a pipe from this process: its end tells the program to end."""
 
 
 @dataclass(frozen=True)
 class Child:
-    """A process under our care."""
+    """A running process that this process supervises."""
 
     program: Program
     process: subprocess.Popen[str]
     reader: threading.Thread
-    """Reads what it says, until its end."""
+    """Reads the output of the process until it ends."""
     first_lines: list[str]
-    """What it said before `is_quiet` was cleared."""
+    """The lines of its output before `is_quiet` was cleared."""
     is_quiet: threading.Event
-    """Cleared once what it says is shown: a server's greeting is of no use to people."""
+    """While set, the output is kept in `first_lines` and not printed: users need no greeting of a server."""
     started: float = field(default_factory=time.monotonic)
-    """On the monotonic clock, s."""
+    """When it was started, in s on the monotonic clock."""
     pause: float = 1
-    """Before the next start, s."""
+    """How long it must have run before a restart, in s."""
 
 
 def start_child(
-    program: Program, environment: Mapping[str, str], say: Say, *, is_quiet: bool = False
+    program: Program, environment: Mapping[str, str], echo: Echo, *, is_quiet: bool = False
 ) -> Child:
-    """Start a process, keep what it says while `is_quiet` is set, and show it under its name from then on."""
+    """Start a process whose output is printed with its name before each line.
+
+    With `is_quiet`, the output is kept in `first_lines` until the child's event `is_quiet` is cleared.
+    """
     first_lines: list[str] = []
     quiet = threading.Event()
     if is_quiet:
@@ -67,18 +71,19 @@ def start_child(
         if quiet.is_set():
             first_lines.append(line)
         else:
-            say(f"{program.name:<6} | {line}")
+            echo(f"{program.name:<6} | {line}")
 
     process, reader = start_process(program, environment, show)
     return Child(program, process, reader, first_lines, quiet)
 
 
 def start_process(
-    program: Program, environment: Mapping[str, str], say: Say
+    program: Program, environment: Mapping[str, str], echo: Echo
 ) -> tuple[subprocess.Popen[str], threading.Thread]:
-    """Start a process out of reach of the terminal's Ctrl-C, which is for us; a thread says each line that it says.
+    """Start a process in a session of its own, and a thread that passes each line of its output to the callback.
 
-    `say` must not fail, or the process would wait.
+    Ctrl-C in the terminal does not reach the process. The callback must not fail: the thread would stop reading, and
+    the process would block on its next output.
     """
     process = subprocess.Popen(
         program.command,
@@ -92,13 +97,16 @@ def start_process(
         pass_fds=program.inherited,
         start_new_session=True,
     )
-    reader = threading.Thread(target=_pass_on, args=(process.stdout, say), daemon=True)
+    reader = threading.Thread(target=_pass_on, args=(process.stdout, echo), daemon=True)
     reader.start()
     return process, reader
 
 
-def keep_running(child: Child, environment: Mapping[str, str], say: Say) -> Child:
-    """Start a process that has ended again, after a pause that grows while it keeps ending."""
+def keep_running(child: Child, environment: Mapping[str, str], echo: Echo) -> Child:
+    """Return the child, or a new one in its place if it has ended and its pause is over.
+
+    The pause doubles with each restart, up to `LONGEST_PAUSE_SECONDS`, while the process keeps ending.
+    """
     status = child.process.poll()
     if status is None:
         return child
@@ -106,13 +114,13 @@ def keep_running(child: Child, environment: Mapping[str, str], say: Say) -> Chil
     pause = 1 if ran > STEADY_SECONDS else child.pause
     if ran < child.pause:
         return child
-    say(f"{child.program.name} ended with status {status} after {ran:.0f} s: starting it again.")
-    again = start_child(child.program, environment, say)
+    echo(f"{child.program.name} ended with status {status} after {ran:.0f} s: restarting it.")
+    again = start_child(child.program, environment, echo)
     return replace(again, pause=min(2 * pause, LONGEST_PAUSE_SECONDS))
 
 
 def stop_child(child: Child) -> None:
-    """End a process that ends with us: its pipe ends, and it is killed if it takes too long."""
+    """Close the standard input of a process that ends with it, and kill the process if it takes too long."""
     with suppress(OSError):
         if child.process.stdin is not None:
             child.process.stdin.close()
@@ -123,15 +131,15 @@ def stop_child(child: Child) -> None:
 
 
 def kill_child(child: Child) -> None:
-    """Kill a process and those of its session: one that hangs hears no other signal."""
+    """Kill a process and its process group with SIGKILL, which also ends a process that hangs."""
     with suppress(ProcessLookupError):
         os.killpg(child.process.pid, signal.SIGKILL)
     with suppress(subprocess.TimeoutExpired):
         child.process.wait(KILL_SECONDS)
 
 
-def _pass_on(lines: IO[str], say: Say) -> None:
-    """Say every line that is not empty, until there are no more."""
+def _pass_on(lines: IO[str], echo: Echo) -> None:
+    """Pass every line that is not blank to the callback, until the output ends."""
     with lines:
         for line in filter(str.strip, lines):
-            say(line.rstrip())
+            echo(line.rstrip())

@@ -1,57 +1,61 @@
-"""Whether the server of `reviews up` answers: a thread asks it, so that a server that hangs holds nobody up."""
+"""Checks whether the server of `reviews up` answers, in a thread, so that a server that hangs blocks nothing else."""
 
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from deployments.local_server.children import Child, Say, keep_running, kill_child
+from deployments.local_server.children import Child, Echo, keep_running, kill_child
 
 ASK_SECONDS = 10.0
-"""Between two questions."""
+"""The pause between two health checks."""
 ANSWER_SECONDS = 10.0
-"""How long the server may take to answer one."""
+"""How long the server may take to answer one health check."""
 HUNG_SECONDS = 120.0
-"""A server that gave no answer for so long, and was started as long ago, hangs."""
+"""A server counts as hung if its last answer and its start are longer ago than this."""
 
 
-def keep_asking(
-    answers: Callable[[], bool], stop: threading.Event, pause_seconds: float = ASK_SECONDS
+def start_health_checks(
+    is_answering: Callable[[], bool], stop: threading.Event, pause_seconds: float = ASK_SECONDS
 ) -> Callable[[], float]:
-    """Ask the server again and again until `stop`; give the function that says when it last answered.
+    """Start a thread that checks the server until `stop`; return a function that returns the time of its last answer.
 
-    Times are on the monotonic clock, in s; the start of this counts as an answer.
+    Times are in s on the monotonic clock. The start of the thread counts as an answer.
     """
     last = time.monotonic()
 
-    def ask() -> None:
+    def check() -> None:
         nonlocal last
         while not stop.wait(pause_seconds):
-            with suppress(Exception):  # whatever it is, it is no answer
-                if answers():
+            with suppress(Exception):  # an error counts as no answer
+                if is_answering():
                     last = time.monotonic()
 
-    threading.Thread(target=ask, daemon=True).start()
+    threading.Thread(target=check, daemon=True).start()
     return lambda: last
 
 
 def is_hung(server: Child, answered: float, now: float, patience_seconds: float = HUNG_SECONDS) -> bool:
-    """Tell whether a server that runs has been silent for too long; a fresh one has as long to start."""
+    """Return whether a running server has given no answer for `patience_seconds`, counted from its start at the latest.
+
+    `answered` is the time of its last answer; times are in s on the monotonic clock.
+    """
     return server.process.poll() is None and now - max(answered, server.started) > patience_seconds
 
 
-def look_after(
-    children: list[Child], answered: Callable[[], float], environment: Mapping[str, str], say: Say
+def build_supervisor(
+    children: list[Child], answered: Callable[[], float], environment: Mapping[str, str], echo: Echo
 ) -> Callable[[], None]:
-    """Give the function to call again and again: it starts what has ended, and kills the server where it hangs.
+    """Return a function to call repeatedly: it restarts children that have ended, and kills the server if it hangs.
 
-    `children` has the server first; each that is started again takes the place of the one that ended.
+    `children` has the server first; a restarted child replaces the ended one in this list. `answered` returns the time
+    of the server's last answer.
     """
 
-    def look() -> None:
+    def supervise() -> None:
         if is_hung(children[0], answered(), time.monotonic()):
-            say(f"server gave no answer for {HUNG_SECONDS:g} s: it is killed.")
+            echo(f"server gave no answer for {HUNG_SECONDS:g} s: killing it.")
             kill_child(children[0])
-        children[:] = [keep_running(child, environment, say) for child in children]
+        children[:] = [keep_running(child, environment, echo) for child in children]
 
-    return look
+    return supervise

@@ -1,7 +1,7 @@
-"""What is known of a `reviews up` from outside: whether it runs for a home, and where its server is.
+"""The state of `reviews up` for other processes: whether it runs for a home, and the address of its server.
 
-The running one holds a lock on `prefect/` in the home, which the system frees when it ends, however it ends; what it
-says of itself lies beside, in `up.json`.
+It holds a lock on `prefect/` in the home, which the operating system frees when the process ends for any reason, and
+writes its state to `prefect/up.json`.
 """
 
 import json
@@ -17,25 +17,25 @@ from tasks.support.locking import is_held
 
 @dataclass(frozen=True)
 class Running:
-    """A `reviews up` of a home."""
+    """The state of the `reviews up` of a home, as in `up.json`."""
 
     pid: int
     ui_url: str
     api_url: str
     started_at: str
-    """In UTC, as ISO 8601."""
+    """When it was started: UTC, ISO 8601."""
     checkout: str
     """The project folder that it runs from."""
     is_ready: bool
-    """Whether the deployments are made and the worker started."""
+    """Whether the deployments are created and the worker is started."""
     drain_seconds: float = 0
-    """How long it waits for runs that go on when it is stopped."""
+    """How long it waits for active runs when it is stopped."""
     doing: str = ""
-    """What it waits for when it is being stopped, in words."""
+    """What it waits for while it stops, as a message; empty otherwise."""
 
 
 def find_running(settings: Settings) -> Running | None:
-    """Give the `reviews up` that runs for this home, None where there is none or it has only just begun."""
+    """Return the state of this home's `reviews up`; None if it does not run or has not written its state yet."""
     if not settings.home.prefect.is_dir() or not is_held(settings.home.prefect):
         return None
     try:
@@ -45,7 +45,7 @@ def find_running(settings: Settings) -> Running | None:
 
 
 def write_running(settings: Settings, *, is_ready: bool, started_at: datetime, doing: str = "") -> None:
-    """Say of this process that it is the `reviews up` of this home."""
+    """Write the state of this process, which is the `reviews up` of this home."""
     state = Running(
         pid=os.getpid(),
         ui_url=settings.ui_url,
@@ -60,8 +60,8 @@ def write_running(settings: Settings, *, is_ready: bool, started_at: datetime, d
         building.write_text(json.dumps(asdict(state), indent=2) + "\n", "utf-8")
 
 
-def forget_running(settings: Settings) -> None:
-    """Remove what `write_running` wrote."""
+def delete_running(settings: Settings) -> None:
+    """Delete the file that `write_running` wrote."""
     _state_file(settings).unlink(missing_ok=True)
 
 

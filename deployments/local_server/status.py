@@ -1,4 +1,4 @@
-"""`reviews status`: what a running Prefect server says of the deployments, for people."""
+"""`reviews status`: describes the worker and the deployments of a running Prefect server."""
 
 from datetime import UTC
 from typing import TYPE_CHECKING
@@ -29,11 +29,11 @@ KINDS = {
     "last": (["COMPLETED", "FAILED", "CRASHED", "CANCELLED"], NEWEST_FIRST),
     "next": (["SCHEDULED"], SOONEST_FIRST),
 }
-"""The runs shown of each deployment: their states, and which of them comes first."""
+"""The runs shown for each deployment: their states, and the order whose first run is shown."""
 
 
 def describe_status(running: Running) -> str:
-    """Say where it is, whether its worker lives, and each deployment's present, last and next run.
+    """Describe the server's address, the online workers, and the current, last and next run of each deployment.
 
     Raises `ReviewsError` if its server does not answer in `ANSWER_SECONDS`.
     """
@@ -41,11 +41,11 @@ def describe_status(running: Running) -> str:
     try:
         with temporary_settings(impatient), get_client(sync_client=True) as client:
             return "\n".join(_describe(client, running))
-    except (httpx.TransportError, RuntimeError) as error:  # Prefect's client makes a RuntimeError of some
+    except (httpx.TransportError, RuntimeError) as error:  # Prefect's client raises some as RuntimeError
         raise ReviewsError(
             f"`reviews up` runs (process {running.pid}), but its server at {running.ui_url} does not answer "
-            f"({type(error).__name__}). Next: wait some minutes, since a server that hangs is restarted by itself; "
-            "else `reviews down` and `reviews up`."
+            f"({type(error).__name__}). Next: wait a few minutes, since `reviews up` restarts a server that hangs; "
+            "if that does not help, `reviews down` and `reviews up`."
         ) from error
 
 
@@ -76,9 +76,9 @@ def _describe_deployment(client: SyncPrefectClient, name: str) -> list[str]:
 
 
 def _describe_run(run: "FlowRun") -> str:
-    """Say when a run is or was, how it stands, and what it says of itself."""
+    """Describe a run in a line: its time, state, name and the first line of its message."""
     at = run.end_time or run.start_time or run.expected_start_time
     when = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else ""
     state = run.state.name if run.state else "unknown"
-    said = (run.state.message or "").strip().splitlines() if run.state else []
-    return "  ".join(part for part in (when, state, run.name, *said[:1]) if part)
+    message = (run.state.message or "").strip().splitlines() if run.state else []
+    return "  ".join(part for part in (when, state, run.name, *message[:1]) if part)

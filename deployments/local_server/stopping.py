@@ -1,4 +1,4 @@
-"""How `reviews up` stops in order: no new runs, a while for those that go on, then the worker, and the server last."""
+"""Stops `reviews up` in order: start no new runs, wait for active ones, then stop the worker, and the server last."""
 
 import signal
 import sys
@@ -9,36 +9,37 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from deployments.local_server.children import Child, Program, Say, start_process
+from deployments.local_server.children import Child, Echo, Program, start_process
 from deployments.processes import find_marked, is_in_session, list_run_processes, stop_processes
 from deployments.settings import Settings
 
 LOOK_SECONDS = 0.2
 ENDING_SECONDS = 40.0
-"""How long it may take to end the runs that were waited for in vain, and to write down that they ended."""
+"""How long it may take to cancel the remaining runs and to record their end on the server."""
 STOPPING_SECONDS = ENDING_SECONDS + 20
-"""How long all of a stop may take beside the wait."""
+"""How long the whole stop may take, without the wait for active runs."""
 DRAINING = Program("draining", (sys.executable, "-m", "deployments.draining"), ends_with_us=True)
-"""Waits for the runs that go on, until the end of its standard input tells it not to."""
+"""Waits for active runs, until its standard input ends."""
 IMPATIENT = {"PREFECT_API_REQUEST_TIMEOUT": "10", "PREFECT_CLIENT_MAX_RETRIES": "1"}
-"""For Prefect's client: at a stop the server may be the one that hangs."""
+"""Short timeouts for Prefect's client: the server may hang when it is stopped."""
 
 
 @dataclass(frozen=True)
 class Stop:
-    """What was asked of this process by signals."""
+    """What signals have asked of this process."""
 
     asked: threading.Event
-    """Stop, and wait for the runs that go on."""
+    """Stop, after waiting for active runs."""
     at_once: threading.Event
-    """Do not wait."""
+    """Stop without waiting."""
 
 
 @contextmanager
 def catch_signals() -> Iterator[Stop]:
-    """Give what SIGTERM, SIGHUP, Ctrl-C and SIGQUIT ask while the block runs.
+    """Handle SIGTERM, SIGHUP, Ctrl-C and SIGQUIT while the block runs; yield the events that they set.
 
-    SIGQUIT and a second Ctrl-C ask not to wait. A second SIGTERM does not: two programs may ask for a stop.
+    Each signal asks to stop. SIGQUIT and a second Ctrl-C ask not to wait; a second SIGTERM does not, as two programs
+    may send one.
     """
     stop = Stop(threading.Event(), threading.Event())
 
@@ -59,30 +60,31 @@ def catch_signals() -> Iterator[Stop]:
 def drain(
     settings: Settings,
     environment: Mapping[str, str],
-    say: Say,
+    echo: Echo,
     at_once: threading.Event,
-    look_after: Callable[[], None],
+    supervise: Callable[[], None],
 ) -> None:
-    """Let the runs that go on end, and end those that have not after REVIEWS_DRAIN_SECONDS; nothing where none does.
+    """Wait REVIEWS_DRAIN_SECONDS for active runs, then cancel the rest; do nothing if no run is active.
 
-    `deployments/draining.py` does it, in a process of its own; `look_after` is called while it does.
+    `deployments/draining.py` does this in a process of its own. Meanwhile `supervise` is called, which restarts the
+    server if it ends. Setting `at_once` ends the wait.
     """
     if not list_run_processes(settings.home.folder):
         return
-    process, _ = start_process(DRAINING, {**environment, **IMPATIENT}, say)
+    process, _ = start_process(DRAINING, {**environment, **IMPATIENT}, echo)
     deadline = time.monotonic() + settings.drain_seconds + ENDING_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if at_once.is_set() and process.stdin is not None and not process.stdin.closed:
             process.stdin.close()
             deadline = time.monotonic() + ENDING_SECONDS
-        look_after()
+        supervise()
         time.sleep(LOOK_SECONDS)
     process.kill()
     process.wait()
 
 
 def stop_all_but(server: Child, settings: Settings) -> None:
-    """Stop the worker and what is left of its runs, while the server still notes what they say."""
+    """Stop the worker and the remaining runs, while the server can still record what they report."""
     stop_processes(
         [each for each in find_marked(settings.home.folder) if not is_in_session(each, server.process.pid)]
     )

@@ -1,8 +1,8 @@
-"""A Prefect server for one command, where none is configured: started first, so that it starts while the rest loads.
+"""A temporary Prefect server for one command, if none is configured; it starts while the command loads its libraries.
 
-Prefect would start one by itself, but only when its first call is made, after loading the whole server into the
-caller too. This one listens on a free port of 127.0.0.1 from the outset, is out of reach of the terminal's Ctrl-C,
-and ends when the command does, however that ends. It is guarded as that of `reviews up` is, with a password of its own.
+Prefect would start one by itself, but only at its first call, and it would load the whole server into the command's
+process too. This server listens on a free port of 127.0.0.1 at once, does not receive the terminal's Ctrl-C, and ends
+when the command ends for any reason. It is guarded like the server of `reviews up`, with a password of its own.
 """
 
 import atexit
@@ -22,12 +22,12 @@ EPHEMERAL = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
 }
-"""What Prefect gives its own temporary server, so no pages and no schedules; and that it says why it does not start."""
+"""The settings of Prefect's own temporary server (no pages, no schedules), and logging of errors."""
 
 
 @dataclass(frozen=True)
 class TemporaryServer:
-    """A server that has been started and may not answer yet."""
+    """A temporary server that is started and may not answer yet."""
 
     child: Child
     api_url: str
@@ -35,21 +35,24 @@ class TemporaryServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What Prefect's client needs to use it."""
+        """The variables that Prefect's client needs to use it."""
         return {"PREFECT_API_URL": self.api_url, "PREFECT_API_AUTH_STRING": self.password}
 
     def wait_until_ready(self) -> None:
-        """Wait for its first answer; raise `ReviewsError` if it ends before that, or takes too long."""
+        """Wait for its first answer; raise `ReviewsError` if it ends or takes too long."""
         next_step = "then try again; or name a server of your own in PREFECT_API_URL."
         wait_for_server(self.child, self.api_url, next_step)
 
     def stop(self) -> None:
-        """Let it write down what it was told, and end."""
+        """Stop it, after it has stored what it received."""
         stop_child(self.child)
 
 
 def start_where_needed() -> TemporaryServer | None:
-    """Start one and let Prefect's client use it, unless a server is configured; it is stopped at exit."""
+    """Start a temporary server for this process unless a server is configured; return it, or None.
+
+    Prefect's client is set to use it. It is stopped when the process exits.
+    """
     from prefect.context import refresh_global_settings_context
     from prefect.settings import get_current_settings
 
@@ -57,7 +60,7 @@ def start_where_needed() -> TemporaryServer | None:
     if settings.api.url or not settings.server.ephemeral.enabled:
         return None
     server = start_temporary_server({**os.environ, **EPHEMERAL})
-    # The first to be registered is the last to be called: Prefect's client says its last words before.
+    # The first registered function is called last, so Prefect's client can send its last events before.
     atexit.register(server.stop)
     os.environ.update(server.environment)
     refresh_global_settings_context()
@@ -65,7 +68,7 @@ def start_where_needed() -> TemporaryServer | None:
 
 
 def start_temporary_server(environment: Mapping[str, str]) -> TemporaryServer:
-    """Start one, whatever is configured; whoever asked for it waits until it answers, and stops it."""
+    """Start a temporary server, whatever is configured. The caller waits until it answers, and stops it."""
     password = make_password()
     with open_port("127.0.0.1", 0) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -76,7 +79,7 @@ def start_temporary_server(environment: Mapping[str, str]) -> TemporaryServer:
 
 @contextmanager
 def run_server(environment: Mapping[str, str]) -> Iterator[TemporaryServer]:
-    """Give a server that answers while the block runs."""
+    """Start a temporary server, yield it once it answers, and stop it at the end of the block."""
     server = start_temporary_server(environment)
     try:
         server.wait_until_ready()

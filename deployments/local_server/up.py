@@ -1,7 +1,7 @@
 """`reviews up`: a Prefect server on 127.0.0.1, the deployments, and a worker, as one command.
 
-This process starts the others, shows what they say, starts them again if they end, and stops them all when it is
-told to. Everything that Prefect keeps lies in `prefect/` of the home, so that two homes never meet.
+This process starts the others, prints their output, restarts them if they end, and stops all of them on a signal. All
+data of Prefect is in `prefect/` of the home, so two homes are independent of each other.
 """
 
 import os
@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 
 from data_contracts.errors import ReviewsError
 from deployments.guarded_server import list_hosts, protect_server
-from deployments.local_server.children import Child, Program, Say, start_child
-from deployments.local_server.health import ANSWER_SECONDS, keep_asking, look_after
-from deployments.local_server.running import find_running, forget_running, write_running
+from deployments.local_server.children import Child, Echo, Program, start_child
+from deployments.local_server.health import ANSWER_SECONDS, build_supervisor, start_health_checks
+from deployments.local_server.running import delete_running, find_running, write_running
 from deployments.local_server.server import (
     LINES_SHOWN,
     is_answering,
@@ -27,7 +27,7 @@ from deployments.local_server.server import (
     wait_for_server,
 )
 from deployments.local_server.stopping import Stop, catch_signals, drain, stop_all_but
-from deployments.local_server.up_log import keep_saying, name_log
+from deployments.local_server.up_log import make_safe_echo, name_log
 from deployments.password import client_file, ensure_password, password_file, write_client_file
 from deployments.processes import MARK, kill_marked, stop_marked
 from deployments.settings import PROJECT_ROOT, Settings
@@ -36,39 +36,40 @@ from tasks.support.locking import hold_folder
 
 LOOK_SECONDS = 0.5
 WORKER_LIMIT = 4
-"""Runs at a time: one of each deployment, and one to spare."""
+"""The largest number of runs at a time: one of each deployment, and one in reserve."""
 WORKER_COMMAND = (sys.executable, "-m", "prefect", "worker", "start")
 WORKER_OPTIONS = ("--pool", POOL, "--type", "process", "--name", "reviews-up", "--limit", str(WORKER_LIMIT))
 NOT_OURS = ("PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_API_DATABASE_CONNECTION_URL")
+"""Variables of another server that the processes of `reviews up` must not inherit."""
 
 
-def run_up(settings: Settings, say: Say) -> None:
-    """Start everything and look after it until SIGTERM or Ctrl-C, then stop it all.
+def run_up(settings: Settings, echo: Echo) -> None:
+    """Start the server, the deployments and the worker, supervise them until SIGTERM or Ctrl-C, then stop them.
 
-    Raises `ReviewsError` if it is up already, the port is taken, or the server or the deployments fail.
+    Raises `ReviewsError` if it is up already, the port is in use, or the server or the deployments fail.
     """
-    list_hosts(settings)  # before anything is made: they may make no sense
-    say = keep_saying(say, name_log(settings))
+    list_hosts(settings)  # raises an error for invalid settings before anything is started
+    echo = make_safe_echo(echo, name_log(settings))
     settings.home.make()
     for folder in (settings.home.prefect, settings.home.inbox):
         folder.mkdir(parents=True, exist_ok=True)
     with hold_folder(settings.home.prefect, lambda folder: _refuse_second(settings)), catch_signals() as stop:
         if stopped := kill_marked(settings.home.folder):
-            say(f"Stopped {stopped} processes that an earlier `reviews up` left behind.")
+            echo(f"Stopped {stopped} processes that an earlier `reviews up` left behind.")
         with open_port(settings.host, settings.port) as listening:
             started_at = datetime.now(UTC)
             write_running(settings, is_ready=False, started_at=started_at)
             try:
-                _run(settings, listening, say, stop, started_at)
+                _run(settings, listening, echo, stop, started_at)
             finally:
-                say("Stopping ...")
+                echo("Stopping ...")
                 stop_marked(settings.home.folder)
-                forget_running(settings)
-                say("All stopped.")
+                delete_running(settings)
+                echo("All stopped.")
 
 
 def build_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment of our processes: this home, its own server, nothing that leaves this machine."""
+    """Return the environment of the processes of `reviews up`: this home, its own server, and no telemetry."""
     kept = {name: value for name, value in environment.items() if name not in NOT_OURS}
     return {
         **kept,
@@ -93,13 +94,13 @@ def build_environment(settings: Settings, environment: Mapping[str, str]) -> dic
 
 
 def describe_up(settings: Settings) -> str:
-    """Say where everything is and what to do next."""
-    looked_at = "at once" if settings.watch_inbox else "every 15 minutes"
+    """Describe the address, the password file, the inbox, and the next commands."""
+    when = "at once" if settings.watch_inbox else "every 15 minutes"
     return "\n".join(
         [
             f"Up: {settings.ui_url}",
             f"  pages  ask for the password in {password_file(settings)}",
-            f"  inbox  {settings.home.inbox} (what arrives is scored {looked_at})",
+            f"  inbox  {settings.home.inbox} (new files are scored {when})",
             "Next, in another terminal:",
             f"  . {shlex.quote(str(client_file(settings)))}",
             "  prefect deployment run score-reviews/score-reviews --watch",
@@ -109,29 +110,29 @@ def describe_up(settings: Settings) -> str:
     )
 
 
-def _run(settings: Settings, listening: socket.socket, say: Say, stop: Stop, started_at: datetime) -> None:
+def _run(settings: Settings, listening: socket.socket, echo: Echo, stop: Stop, started_at: datetime) -> None:
     protection = protect_server(settings.ui_url, ensure_password(settings))
     write_client_file(settings)
     environment = build_environment(settings, os.environ) | protection
-    children = _start_all(settings, listening, environment, say, stop.asked)
+    children = _start_all(settings, listening, environment, echo, stop.asked)
     if not stop.asked.is_set():
         write_running(settings, is_ready=True, started_at=started_at)
-        say(describe_up(settings))
-    _watch(settings, environment, stop.asked, say)
-    over = threading.Event()
-    answered = keep_asking(lambda: is_answering(settings.api_url, ANSWER_SECONDS), over)
-    look = look_after(children, answered, environment, say)
+        echo(describe_up(settings))
+    _watch(settings, environment, stop.asked, echo)
+    stopped = threading.Event()
+    last_answer = start_health_checks(lambda: is_answering(settings.api_url, ANSWER_SECONDS), stopped)
+    supervise = build_supervisor(children, last_answer, environment, echo)
     while not stop.asked.wait(LOOK_SECONDS):
-        look()
+        supervise()
 
-    def say_to_down(text: str) -> None:
-        say(text)
+    def echo_to_down(text: str) -> None:
+        echo(text)
         with suppress(OSError):
             write_running(settings, is_ready=True, started_at=started_at, doing=text)
 
-    del children[1:]  # at a stop the server alone is started again
-    drain(settings, environment, say_to_down, stop.at_once, look)
-    over.set()
+    del children[1:]  # while it stops, only the server is restarted
+    drain(settings, environment, echo_to_down, stop.at_once, supervise)
+    stopped.set()
     stop_all_but(children[0], settings)
 
 
@@ -139,47 +140,47 @@ def _start_all(
     settings: Settings,
     listening: socket.socket,
     environment: Mapping[str, str],
-    say: Say,
+    echo: Echo,
     stop: threading.Event,
 ) -> list[Child]:
-    """Start the server, make the deployments and start the worker; no more of it once `stop` is set."""
-    say(f"Starting Prefect's server on {settings.ui_url} ...")
-    server = start_server(listening, list_hosts(settings), environment, say)
+    """Start the server, deploy, and start the worker; skip the remaining steps once `stop` is set."""
+    echo(f"Starting Prefect's server on {settings.ui_url} ...")
+    server = start_server(listening, list_hosts(settings), environment, echo)
     wait_for_server(server, settings.api_url, "then `reviews up` again.", stop)
     server.is_quiet.clear()
     if not stop.is_set():
-        say("Making the deployments ...")
-        _deploy(environment, say)
+        echo("Creating the deployments ...")
+        _deploy(environment, echo)
     if stop.is_set():
         return [server]
     worker = Program("worker", (*WORKER_COMMAND, *WORKER_OPTIONS))
-    return [server, start_child(worker, environment, say)]
+    return [server, start_child(worker, environment, echo)]
 
 
-def _deploy(environment: Mapping[str, str], say: Say) -> None:
+def _deploy(environment: Mapping[str, str], echo: Echo) -> None:
     command = [sys.executable, "-m", "deployments.deploy"]
     done = subprocess.run(
         command, cwd=PROJECT_ROOT, env=dict(environment), capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         tail = "\n".join(done.stderr.strip().splitlines()[-LINES_SHOWN:])
-        raise ReviewsError(tail or "The deployments could not be made.")
+        raise ReviewsError(tail or "The deployments could not be created.")
     if done.stdout.strip():
-        say(done.stdout.strip())
+        echo(done.stdout.strip())
 
 
-def _watch(settings: Settings, environment: Mapping[str, str], stop: threading.Event, say: Say) -> None:
-    """Let a thread look at the inbox until `stop`, if the settings say so: the server may keep it waiting."""
+def _watch(settings: Settings, environment: Mapping[str, str], stop: threading.Event, echo: Echo) -> None:
+    """Watch the inbox in a thread until `stop`, if the settings ask for it: a slow server must not block this one."""
     if not settings.watch_inbox:
         return
-    os.environ.update(environment)  # for Prefect's client, which is loaded next
+    os.environ.update(environment)  # Prefect's client, which is loaded next, reads it
     os.environ.pop(MARK)
-    from deployments.local_server.watcher import is_scoring, keep_looking, watch_inbox
+    from deployments.local_server.watcher import check_repeatedly, is_scoring, make_inbox_check
     from tasks.stages.events import emit_inbox_changed
 
-    look = watch_inbox(settings.home.inbox, is_scoring, emit_inbox_changed)
-    arguments = (look, settings.poll_seconds, stop, say)
-    threading.Thread(target=keep_looking, args=arguments, daemon=True).start()
+    check = make_inbox_check(settings.home.inbox, is_scoring, emit_inbox_changed)
+    arguments = (check, settings.poll_seconds, stop, echo)
+    threading.Thread(target=check_repeatedly, args=arguments, daemon=True).start()
 
 
 def _refuse_second(settings: Settings) -> None:

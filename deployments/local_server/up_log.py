@@ -1,6 +1,6 @@
-"""What `reviews up` says, and the log that it is kept in when no terminal holds it: bounded, and never a reason to end.
+"""The log of a detached `reviews up`: limited in size, and errors of writing it never end the process.
 
-The log is appended to. Once it is larger than `LOG_BYTES` it becomes `up.log.1`, in the place of the one before.
+The log is appended to. Once it is larger than `LOG_BYTES`, it is renamed to `up.log.1`, which replaces an older one.
 """
 
 import os
@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import IO
 
 from data_contracts.storage.durable import move_all
-from deployments.local_server.children import Say
+from deployments.local_server.children import Echo
 from deployments.settings import Settings
 
 LOG_BYTES = 10_000_000
 HEADING = "===== reviews up, "
-"""What the first line of each start begins with."""
+"""The beginning of the first line that each start writes."""
 
 
 def name_log(settings: Settings) -> Path:
-    """Name the file that a detached `reviews up` writes to."""
+    """Return the path of the log of a detached `reviews up`."""
     return settings.home.prefect / "up.log"
 
 
 def open_log(log: Path, most_bytes: int = LOG_BYTES) -> IO[str]:
-    """Open the log to append to it, an old one put aside where it is large, and write the heading of a new start."""
+    """Open the log for appending, after renaming it if it is too large, and write the heading of a new start."""
     if log.exists() and log.stat().st_size > most_bytes:
         move_all([(log, _name_old(log))])
     out = log.open("a", encoding="utf-8")
@@ -35,52 +35,53 @@ def open_log(log: Path, most_bytes: int = LOG_BYTES) -> IO[str]:
 
 
 def read_last_start(log: Path, most_lines: int) -> str:
-    """Give the last lines that the latest start wrote; nothing where the log can't be read."""
+    """Return the last lines that the latest start wrote, at most `most_lines`; empty if the log can't be read."""
     try:
         lines = log.read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     starts = [number for number, line in enumerate(lines) if line.startswith(HEADING)]
-    own = lines[starts[-1] + 1 :] if starts else lines
-    return "\n".join(own[-most_lines:])
+    latest = lines[starts[-1] + 1 :] if starts else lines
+    return "\n".join(latest[-most_lines:])
 
 
-def keep_saying(say: Say, log: Path, most_bytes: int = LOG_BYTES) -> Say:
-    """Give a `say` for any thread that never fails: what can't be written is dropped, and told once writing works.
+def make_safe_echo(echo: Echo, log: Path, most_bytes: int = LOG_BYTES) -> Echo:
+    """Wrap a callback so that it never fails, in any thread: it drops what can't be written, and reports the loss.
 
-    Output may go to a full disk or a closed terminal, and whoever passes on the output of a process must not stop.
+    The output may be a full disk or a closed terminal, and the threads that pass on the output of processes must not
+    stop. The wrapper also starts a new log once the present one is larger than `most_bytes`.
     """
-    lock, lost, why = threading.Lock(), 0, ""
+    lock, lost, reason = threading.Lock(), 0, ""
 
-    def say_or_drop(text: str) -> None:
-        nonlocal lost, why
+    def echo_or_drop(text: str) -> None:
+        nonlocal lost, reason
         with lock:
             try:
                 if lost:
-                    say(f"({lost} messages could not be written here: {why})")
+                    echo(f"({lost} messages could not be written here: {reason})")
                     lost = 0
-                say(text)
+                echo(text)
             except (OSError, ValueError) as error:  # a closed file is a ValueError
-                lost, why = lost + 1, str(error)
+                lost, reason = lost + 1, str(error)
             with suppress(OSError):
-                _begin_anew_if_large(log, most_bytes)
+                _rotate_if_large(log, most_bytes)
 
-    return say_or_drop
+    return echo_or_drop
 
 
-def _begin_anew_if_large(log: Path, most_bytes: int) -> None:
-    """Put the log aside and go on in a new one, where it is this process's output and too large."""
+def _rotate_if_large(log: Path, most_bytes: int) -> None:
+    """Rename the log and continue in a new one, if it is this process's standard output and too large."""
     if os.fstat(1).st_size <= most_bytes or not log.exists() or not os.path.samestat(os.fstat(1), log.stat()):
         return
     building = log.with_suffix(".tmp")
-    anew = os.open(building, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o644)
+    new_log = os.open(building, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o644)
     try:
-        ours = [output for output in (1, 2) if os.path.samestat(os.fstat(output), log.stat())]
+        redirected = [output for output in (1, 2) if os.path.samestat(os.fstat(output), log.stat())]
         move_all([(log, _name_old(log)), (building, log)])
-        for output in ours:
-            os.dup2(anew, output)
+        for output in redirected:
+            os.dup2(new_log, output)
     finally:
-        os.close(anew)
+        os.close(new_log)
 
 
 def _name_old(log: Path) -> Path:

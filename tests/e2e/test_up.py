@@ -351,7 +351,7 @@ def test_what_a_killed_up_leaves_behind_is_stopped_by_down(up: Deployed) -> None
     up.process.kill()
     up.process.wait()
     assert find_marked(up.home)
-    assert "processes that were left" in up.reviews("down").out
+    assert "processes that were left behind" in up.reviews("down").out
     assert find_marked(up.home) == []
 
 

@@ -174,7 +174,7 @@ def test_files_that_were_moved_after_the_backup_are_scored_anew(
     run()
     said: list[str] = []
     restore(home, tmp_path / "backup", said.append)
-    assert "back in the inbox" in "".join(said)
+    assert "moved back to the inbox" in "".join(said)
     assert run().rows_scored == 1
     assert count(home, "scored_reviews") == 3
 

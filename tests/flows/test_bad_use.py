@@ -113,7 +113,7 @@ TABLE = [
         "ftp://user:secret@host",
         "REVIEWS_ALERT_URL must start with http:// or https://.",
     ),
-    setting("REVIEWS_ALERT_URL", "http://", "REVIEWS_ALERT_URL names no host"),
+    setting("REVIEWS_ALERT_URL", "http://", "REVIEWS_ALERT_URL has no host"),
     setting("REVIEWS_FAULT", "nonsense", "REVIEWS_FAULT kills the command at a fault point, and 'nonsense'"),
     setting("REVIEWS_KEEP_BACKUPS", "-1", "REVIEWS_KEEP_BACKUPS must be from 0"),
     setting("REVIEWS_KEEP_RUNS_DAYS", "0", "REVIEWS_KEEP_RUNS_DAYS must be from 0.1"),
@@ -122,7 +122,7 @@ TABLE = [
     setting(
         "REVIEWS_HOST",
         "0.0.0.0",
-        "REVIEWS_HOST=0.0.0.0 lets other machines in, and no name of this one is set. Next: set REVIEWS_ALLOWED_HOSTS",
+        "REVIEWS_HOST=0.0.0.0 lets other machines in, but REVIEWS_ALLOWED_HOSTS is not set. Next: set it to the names",
         command=("up",),
     ),
     setting(

@@ -10,7 +10,7 @@ import yaml
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
-from deployments.automations import ALERTS, DEPLOYMENTS, write_payload
+from deployments.automations import ALERTS, DEPLOYMENTS, format_payload
 
 ROOT = Path(__file__).parents[2]
 DECLARED = {each["name"]: each for each in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
@@ -67,7 +67,7 @@ def render(said: str, is_slack: bool) -> dict[str, Any]:
     hard = 'score "quoted"\nname'
     run = {"name": hard, "id": "1", "state": {"name": "Failed", "message": hard}}
     payload = {"rules": [hard], "files": 2, "uris": [hard]}
-    text = environment.from_string(write_payload(said, is_slack)).render(
+    text = environment.from_string(format_payload(said, is_slack)).render(
         flow_run=run, event={"event": "e", "payload": payload}
     )
     found: dict[str, Any] = json.loads(text)

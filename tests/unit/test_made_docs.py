@@ -37,7 +37,7 @@ def test_a_part_is_written_between_its_marks_alone(tmp_path: Path) -> None:
 def test_a_page_without_the_marks_of_a_part_is_left_as_it_is(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("no marks\n")
-    with pytest.raises(ValueError, match="has no place <!-- make docs: a -->"):
+    with pytest.raises(ValueError, match="has no part <!-- make docs: a -->"):
         write_part(Part(page, MAKER, "a"), "new")
     assert page.read_text() == "no marks\n"
 

@@ -43,7 +43,7 @@ def test_the_other_way_round_is_the_same_with_the_other_sign(pairs: list[tuple[f
 
 @pytest.mark.parametrize(("ours", "others"), [(0, 0), (2, 3)])
 def test_reviews_that_are_not_the_same_are_refused(ours: int, others: int) -> None:
-    with pytest.raises(ValueError, match="the same reviews, and some"):
+    with pytest.raises(ValueError, match="the same shape and not be empty"):
         compare_pairs(np.zeros(ours), np.zeros(others))
 
 

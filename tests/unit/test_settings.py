@@ -64,7 +64,7 @@ def test_input_folders_are_whole_paths_set_apart_like_those_of_path() -> None:
         Path("/srv/b c"),
     )
     with pytest.raises(
-        UsageError, match="REVIEWS_INPUT_DIRS must name folders by their whole paths, not 'exports'"
+        UsageError, match="REVIEWS_INPUT_DIRS must have absolute paths of folders, not 'exports'"
     ):
         load_settings({"REVIEWS_INPUT_DIRS": "/srv/a:exports"})
 
@@ -81,7 +81,7 @@ def test_input_folders_are_whole_paths_set_apart_like_those_of_path() -> None:
         ("REVIEWS_HOME", "/tmp/\udcff", "is not UTF-8"),
         ("REVIEWS_ARCHIVE", "/tmp/\udcff", "is not UTF-8"),
         ("REVIEWS_HOME", "/dev/null", "is a file"),
-        ("REVIEWS_HOME", "/tmp/my home?", "DuckDB reads no path with a question mark"),
+        ("REVIEWS_HOME", "/tmp/my home?", "DuckDB can't open a path with a question mark"),
         ("REVIEWS_FAULT", "nonsense", "'nonsense' is none.*score: files seen"),
         ("REVIEWS_FAULT", "score: files seen#0", "is none"),
         ("REVIEWS_FAULT", "score: files seen#", "is none"),
@@ -98,7 +98,7 @@ def test_a_setting_that_makes_no_sense_is_named_with_what_it_may_be(name: str, v
     ["http://", "https:///path", "http://:80/", "http://host:99999", "http://[::1/x", "http://host:0"],
 )
 def test_an_address_without_a_host_is_refused_and_not_repeated(address: str) -> None:
-    with pytest.raises(UsageError, match="REVIEWS_ALERT_URL names no host") as caught:
+    with pytest.raises(UsageError, match="REVIEWS_ALERT_URL has no host") as caught:
         load_settings({"REVIEWS_ALERT_URL": f"{address}?secret"})
     assert "secret" not in str(caught.value)
 
@@ -134,7 +134,7 @@ def test_every_setting_that_the_program_reads_is_known() -> None:
 
 
 def test_a_home_of_prefect_that_can_not_be_made_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"PREFECT_HOME='/proc/x': can't be made .*Next: unset it"):
+    with pytest.raises(UsageError, match=r"PREFECT_HOME='/proc/x': can't be created .*Next: unset it"):
         require_prefect_home({"PREFECT_HOME": "/proc/x"})
     with pytest.raises(UsageError, match="PREFECT_HOME is empty"):
         require_prefect_home({"PREFECT_HOME": ""})

@@ -20,12 +20,12 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from deployments.local_server import status
-from deployments.local_server.children import Child, Program, Say, kill_child, start_child
+from deployments.local_server.children import Child, Echo, Program, kill_child, start_child
 from deployments.local_server.detached import stop_running
-from deployments.local_server.health import HUNG_SECONDS, keep_asking, look_after
+from deployments.local_server.health import HUNG_SECONDS, build_supervisor, start_health_checks
 from deployments.local_server.running import Running
 from deployments.local_server.stopping import catch_signals, drain
-from deployments.local_server.up_log import keep_saying, open_log, read_last_start
+from deployments.local_server.up_log import make_safe_echo, open_log, read_last_start
 from deployments.processes import RUN_VARIABLE, find_parents, kill_marked, list_run_processes
 from deployments.settings import PROJECT_ROOT, Settings
 from tests.support.marked import start_marked
@@ -41,8 +41,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @contextmanager
-def start(command: tuple[str, ...], say: Say = print) -> Iterator[Child]:
-    child = start_child(Program("server", command), os.environ, say)
+def start(command: tuple[str, ...], echo: Echo = print) -> Iterator[Child]:
+    child = start_child(Program("server", command), os.environ, echo)
     try:
         yield child
     finally:
@@ -62,8 +62,8 @@ def end(child: Child) -> None:
 def test_a_process_can_write_on_when_the_disk_of_the_log_is_full(tmp_path: Path) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     talkative = (sys.executable, "-c", f"print('a line\\n' * {PIPE_BYTES})")
-    say = keep_saying(lambda text: print(os.write(full, text.encode())), tmp_path / "up.log")
-    with start(talkative, say) as child:
+    echo = make_safe_echo(lambda text: print(os.write(full, text.encode())), tmp_path / "up.log")
+    with start(talkative, echo) as child:
         assert child.process.wait(60) == 0
     os.close(full)
 
@@ -72,15 +72,15 @@ def test_what_a_full_disk_swallowed_is_counted_once_there_is_space_again(tmp_pat
     said: list[str] = []
     is_full = True
 
-    def say(text: str) -> None:
+    def echo(text: str) -> None:
         if is_full:
             raise OSError(errno.ENOSPC, "No space left on device")
         said.append(text)
 
-    say_or_drop = keep_saying(say, tmp_path / "up.log")
-    say_or_drop("one"), say_or_drop("two")
+    echo_or_drop = make_safe_echo(echo, tmp_path / "up.log")
+    echo_or_drop("one"), echo_or_drop("two")
     is_full = False
-    say_or_drop("three"), say_or_drop("four")
+    echo_or_drop("three"), echo_or_drop("four")
     assert said[1:] == ["three", "four"]
     assert said[0].startswith("(2 messages could not be written here: ")
     assert "No space left" in said[0]
@@ -112,9 +112,9 @@ def test_of_the_log_the_lines_of_the_latest_start_are_shown(tmp_path: Path) -> N
 def test_a_running_up_keeps_its_log_within_bounds_and_goes_on_in_a_new_one(tmp_path: Path) -> None:
     log = tmp_path / "up.log"
     script = (
-        "from pathlib import Path; from deployments.local_server.up_log import keep_saying\n"
-        f"say = keep_saying(lambda text: print(text, flush=True), Path({str(log)!r}), most_bytes=1000)\n"
-        "for number in range(300): say(f'line {number}')\n"
+        "from pathlib import Path; from deployments.local_server.up_log import make_safe_echo\n"
+        f"echo = make_safe_echo(lambda text: print(text, flush=True), Path({str(log)!r}), most_bytes=1000)\n"
+        "for number in range(300): echo(f'line {number}')\n"
         "raise SystemExit('the end')"
     )
     with log.open("a") as out:
@@ -131,7 +131,7 @@ def test_a_server_that_hangs_is_killed_and_started_again() -> None:
     said: list[str] = []
     with start(SLEEP) as hung:
         children = [replace(hung, started=time.monotonic() - 2 * HUNG_SECONDS)]
-        look_after(children, lambda: time.monotonic() - 2 * HUNG_SECONDS, os.environ, said.append)()
+        build_supervisor(children, lambda: time.monotonic() - 2 * HUNG_SECONDS, os.environ, said.append)()
         try:
             assert hung.process.returncode == -signal.SIGKILL
             assert children[0].process.poll() is None
@@ -151,7 +151,7 @@ def test_a_server_that_was_just_started_or_answered_a_moment_ago_is_left(
     now = time.monotonic()
     with start(SLEEP) as server:
         children = [replace(server, started=now - started)]
-        look_after(children, lambda: now - answered, os.environ, print)()
+        build_supervisor(children, lambda: now - answered, os.environ, print)()
         assert children[0].process is server.process
         assert server.process.poll() is None
 
@@ -169,7 +169,7 @@ def test_an_answer_moves_the_time_of_the_last_one_and_an_error_is_none() -> None
             raise ValueError(said)
         return said == "yes"
 
-    answered = keep_asking(answer, over, pause_seconds=0.01)
+    answered = start_health_checks(answer, over, pause_seconds=0.01)
     assert asked.wait(30)
     over.set()
     assert answered() > started + 0.02
@@ -231,7 +231,7 @@ print("ready", flush=True)
 time.sleep(60)
 """
     left = start_marked(settings.home.folder, last_words)
-    assert stop_running(settings, print) == "It was not up; stopped 1 processes that were left."
+    assert stop_running(settings, print) == "It was not up; stopped 1 processes that were left behind."
     left.wait()
     assert not (tmp_path / "said").exists()
 
@@ -241,7 +241,7 @@ import signal, sys, threading
 from datetime import UTC, datetime
 from pathlib import Path
 from data_contracts.storage.home import Home
-from deployments.local_server.running import forget_running, write_running
+from deployments.local_server.running import delete_running, write_running
 from deployments.settings import Settings
 from tasks.support.locking import hold_folder
 
@@ -255,7 +255,7 @@ with hold_folder(settings.home.prefect):
     write_running(settings, is_ready=True, started_at=datetime.now(UTC), doing="Waiting up to 60 s for a run.")
     threading.Event().wait(1)
     (settings.home.folder / "caught").write_text(signal.Signals(caught[0]).name)
-    forget_running(settings)
+    delete_running(settings)
 """
 
 

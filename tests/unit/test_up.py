@@ -48,7 +48,7 @@ def test_a_taken_port_is_named_with_what_to_do(settings: Settings) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(ReviewsError, match=rf"Port {port} .* another program has it.*REVIEWS_PORT"):
+        with pytest.raises(ReviewsError, match=rf"Port {port} .* another program uses it.*REVIEWS_PORT"):
             run_up(replace(settings, port=port), lambda line: None)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.local_server.watcher import START_SECONDS, keep_looking, watch_inbox
+from deployments.local_server.watcher import START_SECONDS, check_repeatedly, make_inbox_check
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def time() -> list[float]:
 @pytest.fixture
 def look(tmp_path: Path, told: list[int], time: list[float]) -> Callable[[], None]:
     """Look at `tmp_path`, so long after the look before that a run which was told has ended."""
-    watch = watch_inbox(tmp_path, lambda: False, told.append, lambda: time[0])
+    watch = make_inbox_check(tmp_path, lambda: False, told.append, lambda: time[0])
 
     def look() -> None:
         time[0] += START_SECONDS
@@ -76,7 +76,7 @@ def test_a_file_that_changed_is_told_again(tmp_path: Path, told: list[int], look
 
 def test_nothing_is_told_while_a_run_goes_on_and_all_of_it_after(tmp_path: Path, told: list[int]) -> None:
     busy = [True]
-    look = watch_inbox(tmp_path, lambda: busy[0], told.append)
+    look = make_inbox_check(tmp_path, lambda: busy[0], told.append)
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text("text")
         look(), look()
@@ -90,7 +90,7 @@ def test_nothing_more_is_told_until_the_run_that_was_told_is_seen_or_does_not_co
     tmp_path: Path, told: list[int], time: list[float]
 ) -> None:
     busy = [False]
-    look = watch_inbox(tmp_path, lambda: busy[0], told.append, lambda: time[0])
+    look = make_inbox_check(tmp_path, lambda: busy[0], told.append, lambda: time[0])
     (tmp_path / "a.csv").write_text("text")
     look(), look()
     (tmp_path / "b.csv").write_text("text")
@@ -122,7 +122,7 @@ def test_a_file_that_was_taken_away_is_nothing_to_tell(
 
 
 def test_an_inbox_that_is_not_there_yet_is_empty(tmp_path: Path, told: list[int]) -> None:
-    look = watch_inbox(tmp_path / "inbox", lambda: False, told.append)
+    look = make_inbox_check(tmp_path / "inbox", lambda: False, told.append)
     look(), look()
     assert told == []
 
@@ -139,7 +139,7 @@ def test_a_look_that_fails_is_said_once_and_the_next_one_is_made() -> None:
             stop.set()
         raise ConnectionError("no server")
 
-    keep_looking(look, 0.001, stop, said.append)
+    check_repeatedly(look, 0.001, stop, said.append)
     assert looks == 3
     assert len(said) == 1
     assert "ConnectionError: no server" in said[0]
