@@ -71,7 +71,7 @@ class Settings:
     keep_quarantine_days: float = 0
     """REVIEWS_KEEP_QUARANTINE_DAYS: after how many days a quarantined row's bytes are deleted; 0 keeps them."""
     drift: str = "warn"
-    """REVIEWS_DRIFT: with `warn`, a run that finds drift warns; with `error` it fails. Its scores stay in both cases."""
+    """REVIEWS_DRIFT: with `warn`, a run that finds drift warns; with `error` it fails. Its scores stay either way."""
     scored_files: str = "keep"
     """REVIEWS_SCORED_FILES: `keep` scored files in the inbox, or `move` them to `scored/DATE/`."""
 
