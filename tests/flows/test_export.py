@@ -102,10 +102,10 @@ def test_after_a_restore_to_before_the_export_a_new_one_is_refused(home: Home, t
     restore(home, tmp_path / "backup", quiet)
     assert do_export(home, only_new=True).startswith("Nothing new")
     run()
-    with pytest.raises(UsageError, match="export all anew, without --new"):
+    with pytest.raises(UsageError, match="export everything again, without --new"):
         do_export(home, only_new=True)
     forget(home, ForgetRequest("b2", None, "ann"), quiet)
-    with pytest.raises(UsageError, match="export all anew, without --new"):
+    with pytest.raises(UsageError, match="export everything again, without --new"):
         do_export(home, only_new=True)
     do_export(home)
     assert read(home) == expect(home)
@@ -122,7 +122,7 @@ def test_after_forgetting_a_row_and_a_restore_no_other_row_of_its_file_is_export
     forget(home, ForgetRequest("b2", None, "ann"), quiet)
     restore(home, tmp_path / "backup", quiet)
     assert run().rows_scored == 1
-    with pytest.raises(UsageError, match="export all anew, without --new"):
+    with pytest.raises(UsageError, match="export everything again, without --new"):
         do_export(home, only_new=True)
     assert read(home) == exported
     do_export(home)

@@ -96,6 +96,11 @@ def test_a_loss_of_one_review_on_a_slice_is_put_down_to_chance() -> None:
     assert decision.promote
 
 
+def test_a_loss_of_one_title_on_a_slice_is_put_down_to_chance_though_it_is_above_the_margin() -> None:
+    decision = decide(hold_contest(make_scores(0.9, slice(0, 5)), make_scores(0.8, slice(200, 230))))
+    assert decision.promote
+
+
 def test_a_model_that_fails_clearly_more_behavioural_tests_is_refused() -> None:
     lost = BehaviourChange("direction", 66, 30, 50, 22, 2, 1e-5)
     decision = decide(replace(hold_better(), behaviour=(*SAME_BEHAVIOUR[:2], lost)))

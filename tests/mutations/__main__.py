@@ -131,7 +131,7 @@ def tell(caught: str | None) -> str:
 
 def show_test(caught: str) -> str:
     """Write the test that caught a fault, without the values that it was given."""
-    return NOTHING if caught == MISSED else f"`{caught.removeprefix('tests/').partition('[')[0]}`"
+    return NOTHING if caught == MISSED else f"`{caught.partition('[')[0]}`"
 
 
 if __name__ == "__main__":

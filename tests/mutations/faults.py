@@ -470,7 +470,7 @@ FAULTS = (
         "a review without a known word has no window",
         "engines and graphs",
         WINDOWS,
-        "    read[:, -1] = True\n",
+        "    kept[:, -1] = True\n",
         "",
         ("tests/models/test_windows.py",),
     ),
@@ -550,7 +550,7 @@ FAULTS = (
         "scores of a refused file are held against their contract",
         "parts",
         PARTS,
-        "check_scored_rows(scored.filter(of_those),",
+        "check_scored_rows(scored.filter(is_checked),",
         "check_scored_rows(scored,",
         (
             "tests/flows/test_score_reviews.py::test_a_file_that_breaks_after_its_first_rows_were_scored_stops_no_other",
@@ -560,8 +560,8 @@ FAULTS = (
         "of a refused file its rows stay and those of others go",
         "parts",
         CHUNKS,
-        'if table["uri"][0].as_py() != file.uri]',
-        'if table["uri"][0].as_py() == file.uri]',
+        '["uri"][0].as_py() != file.uri]',
+        '["uri"][0].as_py() == file.uri]',
         ("tests/flows/test_score_reviews.py::test_a_refused_file_stops_no_other_and_is_reported_once",),
     ),
     Fault(

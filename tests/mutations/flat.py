@@ -40,6 +40,11 @@ FILES = {
 }
 
 TEXTS = {
+    "a review without a known word has no window": ("    read[:, -1] = True\n", ""),
+    "scores of a refused file are held against their contract": (
+        "check_scored_rows(scored.filter(of_those),",
+        "check_scored_rows(scored,",
+    ),
     "the scores of every model are exported for each model": (
         "AND wanted.model_id = scored.model_id AND wanted.run_id",
         "AND wanted.run_id",
