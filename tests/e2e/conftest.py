@@ -63,12 +63,12 @@ def start_reviews(home: Path, *arguments: str | Path, server: Mapping[str, str] 
     return start_command(Call(tuple(map(str, arguments)), environment, home.parent))
 
 
-def run_installed(home: Path, *arguments: str | Path) -> Finished:
+def run_installed(home: Path, *arguments: str | Path, server: Mapping[str, str] | None = None) -> Finished:
     """Run the `reviews` program as it was installed, with all that its start takes."""
     done = subprocess.run(
         [str(REVIEWS), *map(str, arguments)],
         cwd=home.parent,
-        env=make_environment(home),
+        env=make_environment(home, server),
         capture_output=True,
         text=True,
         check=False,

@@ -15,7 +15,7 @@ import pytest
 from deployments.automations import DEPLOYMENTS
 from deployments.draining import MESSAGE as STOPPED
 from deployments.processes import find_marked, list_run_processes
-from tests.e2e.conftest import REVIEWS, Demo, call_reviews, run_reviews
+from tests.e2e.conftest import REVIEWS, Demo, call_reviews, run_installed
 from tests.e2e.deployed import (
     Deployed,
     Hook,
@@ -442,6 +442,6 @@ def test_deploying_to_no_server_and_to_one_that_is_away_says_what_to_do(
     assert nowhere.status == 2
     assert f"No Prefect server is named. Next: `reviews --home {tmp_path} up`" in nowhere.err
     url = f"http://127.0.0.1:{find_free_port()}/api"
-    away = run_reviews(tmp_path / "home", "deploy", server={"PREFECT_API_URL": url})
+    away = run_installed(tmp_path / "home", "deploy", server={"PREFECT_API_URL": url})
     assert (away.status, away.err.count("\n")) == (1, 1)
     assert f"{url} does not answer" in away.err
