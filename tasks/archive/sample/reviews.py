@@ -47,6 +47,16 @@ that begins with hearsay, otherwise one that begins with concessions."""
 
 
 @dataclass(frozen=True)
+class Opinion:
+    """An opinion of a movie."""
+
+    sign: int
+    """1 if it is positive, -1 if it is negative."""
+    strength: int
+    """0 to 3."""
+
+
+@dataclass(frozen=True)
 class Review:
     """One review: `sign` is 1 if it is rated positive, -1 if negative; `rating` is 1 to 10 stars."""
 
@@ -152,9 +162,10 @@ def _draw_strength(title: Title, sign: int, draw: Draw) -> int:
 def _compose(sign: int, strength: int, slots: Slots, draw: Draw) -> list[str]:
     """Compose the sentences of one review; its sign is that of the writer's verdict, near the end."""
     if draw() < SHORT_SHARE:
-        return _make_opinions(SHORT, 1, sign, strength, slots, draw)
+        return _make_opinions(_choose(SHORT, 1, draw), Opinion(sign, strength), slots, draw)
     before, turn = _make_preface(sign, strength, slots, draw)
-    verdict = _make_opinions(VERDICTS, 3 + int(draw() * 3), sign, strength, slots, draw, turn)
+    verdicts = _choose(VERDICTS, 3 + int(draw() * 3), draw)
+    verdict = _make_opinions(verdicts, Opinion(sign, strength), slots, draw, turn)
     story = _make_story(_draw_story_length(draw), slots, draw)
     split_at = max(1, int(len(story) * (0.7 + 0.3 * draw())))
     closing = [make_sentence(pick(CLOSINGS, draw), slots, draw)] if draw() < CLOSING_SHARE else []
@@ -168,28 +179,35 @@ def _make_preface(sign: int, strength: int, slots: Slots, draw: Draw) -> tuple[l
     if shape < straight_below:
         return [], ""
     if shape >= hearsay_below:
-        return _make_opinions(CONCESSIONS, count, -sign, level, slots, draw), pick(TURNS, draw)
-    if draw() < AGREEING_SHARE:
-        return _make_opinions(HEARSAY, count, sign, level, slots, draw), pick(AGREEMENTS, draw)
-    return _make_opinions(HEARSAY, count, -sign, level, slots, draw), pick(TURNS, draw)
+        concessions = _choose(CONCESSIONS, count, draw)
+        return _make_opinions(concessions, Opinion(-sign, level), slots, draw), pick(TURNS, draw)
+    agrees = draw() < AGREEING_SHARE
+    opinion = Opinion(sign if agrees else -sign, level)
+    hearsay = _make_opinions(_choose(HEARSAY, count, draw), opinion, slots, draw)
+    return hearsay, pick(AGREEMENTS if agrees else TURNS, draw)
 
 
 def _make_opinions(
-    frames: Sequence[str], count: int, sign: int, strength: int, slots: Slots, draw: Draw, turn: str = ""
+    frames: Sequence[str], opinion: Opinion, slots: Slots, draw: Draw, turn: str = ""
 ) -> list[str]:
-    """Return `count` sentences of one opinion, each of another frame.
+    """Return a sentence of one opinion for each frame.
 
     `turn` introduces them: as a sentence of its own if it ends with a full stop, else at the start of the first one.
     """
-    mild_below, plain_below = _LEVEL_LIMITS[strength]
+    mild_below, plain_below = _LEVEL_LIMITS[opinion.strength]
     sentences, turn = ([turn], "") if turn.endswith(".") else ([], turn)
-    for frame in _shuffle(frames, draw)[:count]:
+    for frame in frames:
         chance = draw()
         level = 0 if chance < mild_below else 1 if chance < plain_below else 2
-        opinion = {**slots, **list_opinion_words(sign, level)}
-        sentences.append(make_sentence(f"{turn} {frame}" if turn else frame, opinion, draw))
+        filled = {**slots, **list_opinion_words(opinion.sign, level)}
+        sentences.append(make_sentence(f"{turn} {frame}" if turn else frame, filled, draw))
         turn = ""
     return sentences
+
+
+def _choose(frames: Sequence[str], count: int, draw: Draw) -> Sequence[str]:
+    """Draw `count` different frames."""
+    return _shuffle(frames, draw)[:count]
 
 
 def _make_story(least_words: int, slots: Slots, draw: Draw) -> list[str]:
