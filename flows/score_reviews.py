@@ -24,9 +24,9 @@ from flows import scoring_page as page
 from flows.grants import is_granted
 from flows.recording import record_flow_run
 from tasks.inbox.source_files import SkippedFile, SourceFile, group_files
-from tasks.scoring.outcome import FILES, ROWS, GroupResult, RunOutcome, require_no_failure
 from tasks.scoring.plan import PendingFiles, ScoringPlan, ScoringRequest, to_utc
 from tasks.scoring.rescoring import OlderSource, measure_sources
+from tasks.scoring.run_outcome import FILES, ROWS, GroupResult, RunOutcome, require_no_failure
 from tasks.stages import score as stages
 from tasks.stages.publish import publish_copy
 from tasks.stages.report import report_run

@@ -6,8 +6,8 @@ from typing import Any
 from prefect import get_run_logger
 
 from data_contracts.storage.home import Home
-from tasks.scoring.outcome import FILES, ROWS, RunOutcome
 from tasks.scoring.plan import ScoringPlan
+from tasks.scoring.run_outcome import FILES, ROWS, RunOutcome
 from tasks.stages.events import emit_committed, emit_refused
 from tasks.stages.lineage import trace_lineage
 from tasks.stages.run_page import show_lineage, show_table

@@ -10,7 +10,7 @@ from data_contracts.limits import RowLimits
 from tasks.inbox.source_files import SkippedFile, SourceFile, has_changed
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring.bad_rows import can_only_be_refused, require_bounded
-from tasks.scoring.tally import Tally, record_refusal
+from tasks.scoring.file_outcomes import Tally, record_refusal
 
 CHUNK_ROWS = 16_384
 """Rows that are checked and scored at a time; a chunk may have rows of several files."""

@@ -23,9 +23,9 @@ from tasks.review_files.reader import ReadOptions, format_of
 from tasks.scoring.bad_rows import measure_kept
 from tasks.scoring.chunk_scores import ScoredChunk, score_in_background
 from tasks.scoring.chunks import read_chunks
+from tasks.scoring.file_outcomes import FileOutcome, Tally, judge_file
 from tasks.scoring.parts import Part, Write, check_part, open_part, start_part
 from tasks.scoring.rows import make_ledger_rows, make_quarantine_rows, make_source_rows
-from tasks.scoring.tally import FileOutcome, Tally, judge_file
 from tasks.warehouse.run_log import Run
 
 

@@ -19,7 +19,6 @@ from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.maintenance.retention import drop_old_bytes, move_scored
-from tasks.scoring.outcome import COUNTS, GroupResult, name_files
 from tasks.scoring.plan import (
     PendingFiles,
     ScoringPlan,
@@ -28,6 +27,7 @@ from tasks.scoring.plan import (
     make_plan,
 )
 from tasks.scoring.rescoring import OlderSource, find_older_sources, rescore_group
+from tasks.scoring.run_outcome import COUNTS, GroupResult, name_files
 from tasks.stages.events import emit_drift
 from tasks.stages.lineage import BUNDLE, INBOX, SCORES
 from tasks.stages.retries import RETRY_TRANSIENT

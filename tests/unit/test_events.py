@@ -7,7 +7,7 @@ import pytest
 
 from data_contracts.expectations import CheckResult
 from docs.events_table import make_table
-from tasks.scoring.outcome import COUNTS
+from tasks.scoring.run_outcome import COUNTS
 from tasks.stages import events
 
 FAILED = CheckResult("reviews", "a_rule", "expect_it", "column", "error", False, "2", "1", 1)

@@ -1,6 +1,6 @@
 """The outcome of a scoring run: what its groups of files come to, together and by model."""
 
-from tasks.scoring.outcome import GroupResult, RunOutcome
+from tasks.scoring.run_outcome import GroupResult, RunOutcome
 from tasks.warehouse.commit import CommitSummary, CommittedFile
 
 
