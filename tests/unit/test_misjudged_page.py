@@ -41,7 +41,7 @@ def test_a_review_that_one_seed_of_two_calls_wrongly_is_not_misjudged() -> None:
 
 
 def test_scores_of_another_evaluation_set_are_refused() -> None:
-    with pytest.raises(ValueError, match="not of this evaluation set"):
+    with pytest.raises(ValueError, match="are of another evaluation set"):
         make_misjudged_page(make_results(), REVIEWS[:2])
 
 

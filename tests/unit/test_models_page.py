@@ -131,7 +131,7 @@ def test_bundles_of_earlier_code_are_told() -> None:
 
 def test_scores_of_another_evaluation_set_are_refused() -> None:
     results = make_results()
-    with pytest.raises(ValueError, match="not of this evaluation set"):
+    with pytest.raises(ValueError, match="are of another evaluation set"):
         make_page(results, draw_all(results), REVIEWS[:2])
 
 

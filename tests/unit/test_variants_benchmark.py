@@ -81,7 +81,7 @@ def test_what_is_half_written_or_broken_is_passed_over(tmp_path: Path) -> None:
 def test_missing_bundles_are_named_with_the_next_step(tmp_path: Path) -> None:
     put_bundle(tmp_path, "only")
     with pytest.raises(
-        SystemExit, match=r"lstm seed 1, cnn_lstm seed 0, cnn_lstm seed 1\. Train with --train"
+        SystemExit, match=r"lstm seed 1, cnn_lstm seed 0, cnn_lstm seed 1\. Next: train with --train"
     ):
         find_bundles(tmp_path, [LSTM, CNN_LSTM], [0, 1], PRESENT)
 
@@ -152,7 +152,7 @@ def test_kept_results_are_plain_json_of_six_digits(tmp_path: Path, monkeypatch: 
 
 
 def test_without_kept_results_there_is_a_next_step(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="Measure first"):
+    with pytest.raises(SystemExit, match="There are no results yet"):
         models_page.read_results(tmp_path / "models.json")
 
 
