@@ -1,1 +1,1 @@
-"""What is promised at each boundary, one module a boundary; knows nothing of Prefect."""
+"""The data contracts: one module for each boundary where data is checked. Nothing here imports Prefect."""

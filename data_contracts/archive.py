@@ -1,6 +1,6 @@
-"""The boundary of the archive: its identity, layout and limits, and what its folders promise.
+"""The contract of the archive: its identity, layout, limits, and the rules of its folders.
 
-Source: the Stanford Large Movie Review Dataset v1.0. Needs Great Expectations for `check_archive` alone.
+Source: the Stanford Large Movie Review Dataset v1.0. Only `check_archive` starts Great Expectations.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ PUBLISHED_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d16
 
 @dataclass(frozen=True)
 class PublishedArchive:
-    """An archive that is known before it is fetched: its address, size in bytes and sha256 (hex)."""
+    """An archive whose address, size in bytes and SHA-256 (hex) are known before it is fetched."""
 
     url: str
     size: int
@@ -62,20 +62,20 @@ SKIPPED_FILES = frozenset(
         "test/labeledBow.feat",
     }
 )
-"""The published archive's other files, by path below the root: known, and not read."""
+"""The other files of the published archive, by path below the root. They are skipped."""
 
 MEBIBYTE = 1024 * 1024
 MAX_REVIEW_BYTES = MEBIBYTE
 MAX_URL_LIST_BYTES = 16 * MEBIBYTE
 MAX_SKIPPED_BYTES = 256 * MEBIBYTE
 MAX_TOTAL_BYTES = 2048 * MEBIBYTE
-"""Bytes of the whole archive, unpacked; the Stanford reviews come to 206 MiB as a tar."""
+"""Bytes of the whole archive, unpacked; the Stanford archive has 206 MiB as a tar."""
 MAX_MEMBERS = 500_000
 """Files and folders in the archive; the Stanford data set has 100,000 reviews and some 20 others."""
 MAX_COMPRESSION_RATIO = 100
-"""Unpacked bytes for each packed one; about 4 for reviews."""
+"""Unpacked bytes per packed byte; about 4 for reviews."""
 UNSUSPECTED_BYTES = 16 * MEBIBYTE
-"""Unpacked bytes up to which the ratio is not looked at."""
+"""Unpacked bytes up to which the compression ratio is not checked."""
 
 CONTENT_DIGESTS: Mapping[str, str] = {
     "stanford": "d14eebb4c3d63e05d8629591e86843437e5f98fd292a72997e933c348f61ed9f",
@@ -88,7 +88,7 @@ DATASETS = {
     "sample": "the generated sample (made-up reviews, not real ones)",
     "other": "an archive of unknown content, accepted unverified",
 }
-"""What each `dataset` is called where people read of it."""
+"""The name of each `dataset` in texts for people."""
 EXPECTED_REVIEWS: Mapping[str, Mapping[Folder, int]] = {
     "stanford": {
         ("train", "neg"): 12_500,
@@ -105,12 +105,12 @@ EXPECTED_REVIEWS: Mapping[str, Mapping[Folder, int]] = {
         ("train", "unsup"): 1_000,
     },
 }
-"""Reviews in each folder of each known data set; a folder that is not named needs at least one."""
+"""Reviews in each folder of each known data set. Folders of an unknown data set need at least one."""
 
 
 @dataclass(frozen=True)
 class FolderCount:
-    """What was counted in one folder of an archive; one row per folder."""
+    """The counts of one folder of an archive."""
 
     split: str
     label: str
@@ -120,17 +120,17 @@ class FolderCount:
     """In stars; None where the folder is empty."""
     highest_rating: int | None
     expected_reviews: int | None
-    """None where the data set is not known: then one review is enough."""
+    """None for an unknown data set, where one review is enough."""
 
 
 def check_archive(folders: Sequence[FolderCount]) -> list[CheckResult]:
-    """Check the counts of an archive's folders; failed rows are named as (split, label)."""
+    """Check the counts of an archive's folders; return one result per expectation, failed rows as (split, label)."""
     expectations = [*_expect_folders(), *_expect_ratings()]
     return run_checks(BOUNDARY, _frame_folders(folders), expectations, ("split", "label"))
 
 
 def _frame_folders(folders: Sequence[FolderCount]) -> "pd.DataFrame":
-    """Lay the counts out, one row per folder, with the ratings that its label allows beside them."""
+    """Return the counts, one row per folder, and the ratings that the folder's label allows."""
     import pandas as pd
 
     rows = []
@@ -185,7 +185,7 @@ def _expect_ratings() -> list[Any]:
 
 
 def expect_review_counts() -> list[Any]:
-    """Expect of each folder, in columns `reviews` and `expected_reviews`, some reviews and as many as published."""
+    """Return the expectations that each folder has at least one review, and as many `reviews` as `expected_reviews`."""
     gx = import_expectations()
     return [
         gx.ExpectColumnValuesToBeBetween(

@@ -1,13 +1,12 @@
-"""What a run's scores promise: to look like those of the held-out reviews that the model was judged on.
+"""The contract of a run's scores: they are distributed like those of the held-out reviews that tested the model.
 
-Measured is how far the distribution of each measure has moved, by the population stability index (PSI): the sum
-over bins of (p - q) ln(p / q), p being the run's share of a bin, q the reference's. The arithmetic is that of the
-view `drift`; here are the reference that it compares with and the verdict. Needs numpy; the reference needs SciPy,
-the verdict starts the engine.
+The population stability index (PSI) measures how far the distribution of a measure has moved: the sum over bins
+of (p - q) ln(p / q), where p is the run's share of a bin and q the reference's. The view `drift` computes it. This
+module computes the reference, which needs SciPy, and checks the result, which starts Great Expectations.
 
 The PSI of n random reviews against m others is about (1/n + 1/m) times chi-squared with one degree of freedom less
-than bins, so a fixed threshold raises false alarms on small runs. The threshold is what random reviews exceed once in
-1 / `FALSE_ALARMS` times, and at least `SMALLEST_PSI`, the usual one of a shift that matters.
+than bins, so a fixed threshold raises false alarms on small runs. The threshold is therefore the PSI that random
+reviews exceed with probability `FALSE_ALARMS`, and at least `SMALLEST_PSI`, the usual threshold of a relevant shift.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,26 +20,26 @@ from data_contracts.expectations import CheckResult, import_expectations, run_ch
 
 BOUNDARY = "drift"
 MEASURES = ("score", "token_count", "oov_rate", "truncated")
-"""The columns of `scored_reviews` that are looked at."""
+"""The columns of `scored_reviews` that are checked for drift."""
 BINS = 10
 FALSE_ALARMS = 0.0005
-"""How often random reviews may exceed the threshold of one measure."""
+"""The probability that random reviews exceed the threshold of one measure."""
 SMALLEST_PSI = 0.1
-"""The lowest threshold, whatever the number of reviews; the view `drift` has the same."""
+"""The lowest threshold, whatever the number of reviews. The view `drift` repeats this number."""
 
 
 @dataclass(frozen=True)
 class ReferenceMeasure:
-    """One measure of the held-out reviews, in bins that hold about as many of them each."""
+    """One measure of the held-out reviews, in bins of about equal counts."""
 
     reviews: int
     mean: float
     critical_value: float
-    """What chi-squared of so many bins exceeds with the chance `FALSE_ALARMS`; 0 where there is one bin."""
+    """The value that chi-squared for these bins exceeds with probability `FALSE_ALARMS`; 0 for a single bin."""
     lower: tuple[float, ...]
-    """Where the second bin begins, the third, and so on; the first has no lower end."""
+    """The lower ends of the second bin, the third, and so on; the first bin has none."""
     counts: tuple[int, ...]
-    """Held-out reviews in each bin, one more than `lower`."""
+    """Held-out reviews in each bin; one entry more than `lower`."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class MeasuredDrift:
 
 
 def describe_reference(measures: Mapping[str, NDArray[Any]]) -> dict[str, ReferenceMeasure]:
-    """Put the held-out reviews' measures, [n] each by name, into bins; n must be at least 1."""
+    """Bin the measures of the held-out reviews, arrays of shape [n] by name; n must be at least 1."""
     return {name: _describe_measure(np.asarray(measures[name], dtype=np.float64)) for name in MEASURES}
 
 
@@ -67,7 +66,7 @@ def _describe_measure(values: NDArray[np.float64]) -> ReferenceMeasure:
     quantiles = np.unique(np.quantile(values, np.arange(1, BINS) / BINS, method="higher"))
     lower = quantiles[quantiles > values.min()]
     if len(lower) == 0 and values.min() < values.max():
-        lower = np.array([values.max()])  # a rare value is all there is to tell apart, such as 'truncated'
+        lower = np.array([values.max()])  # quantiles miss a rare value, such as true in 'truncated'
     counts = np.bincount(np.searchsorted(lower, values, side="right"), minlength=len(lower) + 1)
     return ReferenceMeasure(
         reviews=len(values),
@@ -79,7 +78,7 @@ def _describe_measure(values: NDArray[np.float64]) -> ReferenceMeasure:
 
 
 def check_drift(found: Sequence[MeasuredDrift], severity: str) -> list[CheckResult]:
-    """Judge what the view `drift` says of one run; one result per model and measure.
+    """Check the rows of the view `drift` of one run; return one result per model and measure.
 
     `severity` is one of `DRIFT_SEVERITIES`.
     """

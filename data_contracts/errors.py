@@ -1,4 +1,4 @@
-"""The errors that a user may see. Each says what happened, to which file or row, by which rule, and what next."""
+"""The errors that a user may see. Each message names what happened, the file or row, the rule, and the next step."""
 
 
 class ReviewsError(Exception):
@@ -6,7 +6,7 @@ class ReviewsError(Exception):
 
     exit_status = 1
     can_pass = False
-    """Whether it may go away by itself, so that trying again later is worth it."""
+    """Whether the cause may go away by itself, so that a later retry can succeed."""
 
 
 class UsageError(ReviewsError):
@@ -16,11 +16,11 @@ class UsageError(ReviewsError):
 
 
 class SourceError(ReviewsError):
-    """The archive, or the way to it, is not what it should be."""
+    """The archive is invalid or can't be fetched."""
 
 
 class SourceUnreachableError(SourceError):
-    """The way to the archive failed for now: a network or a server that did not answer."""
+    """The archive could not be fetched for now: the network failed or the server did not answer."""
 
     can_pass = True
 
@@ -30,7 +30,7 @@ class ContractError(ReviewsError):
 
 
 class BundleError(ReviewsError):
-    """A bundle is missing, altered, unpromoted or made by something newer: it does not score."""
+    """A bundle can't score: it is missing, altered, not promoted or written by a newer version."""
 
 
 class WarehouseError(ReviewsError):
@@ -38,13 +38,13 @@ class WarehouseError(ReviewsError):
 
 
 class WarehouseBusyError(WarehouseError):
-    """Another process held the database for longer than we waited."""
+    """Another process kept the database locked beyond the waiting time."""
 
     can_pass = True
 
 
 class FileRefusedError(ReviewsError):
-    """A review file is refused whole: `rule` names the promise it broke, `detail` says where and how."""
+    """A whole review file is refused: `rule` names the broken file rule, `detail` says where and how it was broken."""
 
     def __init__(self, rule: str, detail: str) -> None:
         super().__init__(f"{rule}: {detail}")

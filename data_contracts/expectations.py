@@ -1,9 +1,9 @@
-"""The engine of the contracts: runs Great Expectations on a frame in memory and gives plain results.
+"""The engine of the contracts: runs Great Expectations on a frame in memory and returns plain results.
 
-Every boundary checks through `run_checks`; what a boundary promises is written in its own module. The library
-is started once per process, on first use (about 4 s), and writes no files and no progress bars. Expectations
-are made from `import_expectations()`, so that its warnings at import stay out of the user's sight.
-A run costs some 10 ms per expectation and hardly grows with the rows: hand in small frames of ready-made
+Every boundary checks through `run_checks`; the rules of a boundary are in its own module. The library starts
+once per process, on first use (about 4 s), and writes no files and no progress bars. Create expectations
+from `import_expectations()`, which hides the library's warnings at import from the user.
+A run costs some 10 ms per expectation and hardly more for more rows. Pass small frames of computed
 numbers and booleans, not texts.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
 SAMPLES_SHOWN = 5
-"""Rows and values that a message names at most."""
+"""The most rows or values that a message names."""
 
 _VALUE_CHARACTERS = 40
 _TEXT_CHARACTERS = 300
@@ -35,35 +35,35 @@ _ONE_AT_A_TIME = threading.Lock()
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one expectation found in one frame, or for one source file where `source_sha256` is given."""
+    """The result of one expectation for one frame, or for one source file if `source_sha256` is given."""
 
     boundary: str
     rule: str
-    """Our short name of the promise, such as `score_in_range`."""
+    """The project's short name of the rule, such as `score_in_range`."""
     expectation: str
     """The expectation's type, such as `expect_column_values_to_be_between`."""
     columns: str
     severity: str
-    """'error' stops or refuses, 'warning' is recorded and shown."""
+    """'error' stops the run or refuses the data; 'warning' is recorded and shown."""
     success: bool
     observed: str
     expected: str
     unexpected_count: int
     unexpected_rows: tuple[Any, ...] = ()
-    """Where it failed: values of the index columns, tuples where there are several, in the frame's order."""
+    """The failed rows: their values of the index column, or tuples for several columns, in the frame's order."""
     source_sha256: str | None = None
 
 
 @functools.cache
 def import_expectations() -> Any:
-    """Give the module `great_expectations.expectations`, imported without its deprecation warnings."""
+    """Return the module `great_expectations.expectations`, imported without its deprecation warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations.expectations as expectations
 
-        # The library sends every warning of the process to its log: give them back.
+        # The library redirects every warning of the process to the log: undo that.
         logging.captureWarnings(False)
-        # It tells of its temporary folders, which no one asked about.
+        # Hide its messages about temporary folders.
         logging.getLogger("great_expectations").setLevel(logging.WARNING)
     return expectations
 
@@ -74,12 +74,12 @@ def run_checks(
     expectations: Sequence["Expectation"],
     index_columns: Sequence[str] = (),
 ) -> list[CheckResult]:
-    """Check `frame` and give one result per expectation, in their order.
+    """Check `frame` and return one result per expectation, in their order.
 
-    Each expectation carries `meta={"rule": name}` and, where the library's own words would not do,
-    `"expected": words`; severity "warning" makes it a warning, any other an error. Failed rows are named by
-    their values in `index_columns`, by their position from 0 where none are given. An expectation that raises
-    is a failed error whose `observed` is the exception's text.
+    Each expectation has `meta={"rule": name}` and, where the generated description is unclear,
+    `"expected": words`. Severity "warning" makes it a warning, any other an error. Failed rows are named by
+    their values in `index_columns`, or by position from 0 without index columns. An expectation that raises
+    an exception is a failed error whose `observed` has the exception's text.
     """
     placed = [_place(expectation, position) for position, expectation in enumerate(expectations)]
     positioned = frame.reset_index(drop=True)
@@ -98,7 +98,7 @@ def require_success(results: Sequence[CheckResult], next_step: str) -> None:
 
 
 def describe_failure(result: CheckResult) -> str:
-    """Say in one line what broke: boundary, source, rule, observed, expected, and the first rows."""
+    """Describe a failed result in one line: boundary, source, rule, observed, expected, and the first rows."""
     of_source = f" of source {result.source_sha256}" if result.source_sha256 else ""
     columns = f" [{result.columns}]" if result.columns else ""
     rows = ", ".join(map(str, result.unexpected_rows[:SAMPLES_SHOWN]))
@@ -111,10 +111,10 @@ def describe_failure(result: CheckResult) -> str:
 def split_by_source(
     results: Sequence[CheckResult], sources: Sequence[str | None], row_names: Sequence[Any]
 ) -> list[CheckResult]:
-    """Split the results of one frame over its sources: one result per source and expectation.
+    """Split the results of one frame by source: return one result per source and expectation.
 
-    `results` name their failed rows by position; `sources` and `row_names` say of each row of the frame, [n],
-    which source it is of and what to call it. A result that failed without naming rows fails for each source.
+    `results` name their failed rows by position. `sources` and `row_names`, [n] each, have the source and the name of
+    each row of the frame. A result that failed without naming rows fails for each source.
     """
     broken: dict[tuple[str | None, int], list[Any]] = {}
     for order, result in enumerate(results):
@@ -129,7 +129,7 @@ def split_by_source(
 
 
 def count_rows(result: CheckResult, rows: tuple[Any, ...]) -> CheckResult:
-    """Give `result` as it is when exactly `rows` break its rule."""
+    """Return a copy of `result` in which exactly `rows` break its rule."""
     observed = f"{len(rows)} broken"
     return replace(
         result, success=not rows, observed=observed, unexpected_count=len(rows), unexpected_rows=rows
@@ -137,7 +137,7 @@ def count_rows(result: CheckResult, rows: tuple[Any, ...]) -> CheckResult:
 
 
 def _narrow(result: CheckResult, rows: tuple[Any, ...], source: str | None, alone: bool) -> CheckResult:
-    # The words of a result that is of one source only hold as they are, and show the values.
+    # For a single source the original `observed` is still right, and it shows the values.
     whole = alone or (not result.success and not result.unexpected_rows)
     narrowed = replace(result, unexpected_rows=rows) if whole else count_rows(result, rows)
     return replace(narrowed, source_sha256=source)
@@ -145,7 +145,7 @@ def _narrow(result: CheckResult, rows: tuple[Any, ...], source: str | None, alon
 
 @functools.cache
 def _open_batches() -> Any:
-    """Start the library in memory; give the definition that turns a frame into a batch."""
+    """Start the library in memory; return the batch definition that turns a frame into a batch."""
     import_expectations()
     import great_expectations
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -158,25 +158,25 @@ def _open_batches() -> Any:
 
 
 def _place(expectation: "Expectation", position: int) -> "Expectation":
-    """Copy an expectation with its position in its meta: results come back in another order."""
+    """Copy an expectation with its position in its meta, because results come back in another order."""
     return expectation.copy(update={"meta": {**expectation.meta, "position": position}})
 
 
 def _validate(frame: "pd.DataFrame", placed: Sequence["Expectation"]) -> dict[int, Any]:
-    """Run the expectations; give each one's raw result by its position."""
+    """Run the expectations; return each raw result by the position of its expectation."""
     batches = _open_batches()
     import great_expectations
 
     suite = great_expectations.ExpectationSuite(name="checks", expectations=list(placed))
     batch = batches.get_batch({"dataframe": frame})
-    # Without index columns the library gives positions, 100 times faster than values of columns.
+    # Without index columns the library returns positions, 100 times faster than values of columns.
     result_format = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
     report = batch.validate(suite, result_format=result_format)
     return {result.expectation_config.meta["position"]: result for result in report.results}
 
 
 def _index_keys(frame: "pd.DataFrame", index_columns: Sequence[str]) -> list[Any]:
-    """Name each row by its value in the one index column, by a tuple of several, else by its position."""
+    """Return each row's name: its value in a single index column, a tuple for several, its position for none."""
     if not index_columns:
         return list(range(len(frame)))
     columns = [frame[name].tolist() for name in index_columns]
@@ -202,7 +202,7 @@ def _read_result(boundary: str, raw: Any, keys: Sequence[Any]) -> CheckResult:
 
 
 def _find_exception(info: Mapping[str, Any]) -> str:
-    """Give the text of the exception that an expectation raised, '' if none; it comes in two shapes."""
+    """Return the text of the exception that an expectation raised, '' if none. The library has two shapes of `info`."""
     if not info:
         return ""
     entries = [info] if "raised_exception" in info else list(info.values())
@@ -228,7 +228,7 @@ def _describe_observed(found: Mapping[str, Any]) -> str:
 
 
 def _describe_expected(expectation: str, kwargs: Mapping[str, Any]) -> str:
-    """Put an expectation's arguments into words; without any, its type says it."""
+    """Describe an expectation's arguments, or its type if it has none."""
     words = [_describe_range(kwargs)]
     words += [
         f"{key} {_to_words(value)}" for key, value in kwargs.items() if key not in _TOLD_APART and value
@@ -256,7 +256,7 @@ def _describe_condition(condition: Any) -> str:
 
 
 def _to_words(value: Any) -> str:
-    """Write a value as a reader would: no numpy types, no `.0` on whole numbers."""
+    """Format a value for a reader: without numpy types, and without `.0` on whole numbers."""
     if isinstance(value, tuple | list):
         return f"[{', '.join(map(_to_words, value))}]"
     plain = value.item() if hasattr(value, "item") else value

@@ -1,4 +1,4 @@
-"""What ratings and scores mean, and how far a review file may go before a row or the file is refused. Light."""
+"""The meaning of ratings and scores, and the limits beyond which a row or a file is refused. Imports no library."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ POSITIVE_FROM = 0.5
 LOWEST_STARS, HIGHEST_STARS = 1, 10
 """The bounds of a rating."""
 NEGATIVE_STARS, POSITIVE_STARS = (LOWEST_STARS, 4), (7, HIGHEST_STARS)
-"""The lowest and the highest rating that say each sentiment, as in the archive; those between say neither."""
+"""The lowest and the highest rating of each sentiment, as in the archive. Ratings in between have no sentiment."""
 
 DRIFT_SEVERITIES = ("warn", "error")
-"""What REVIEWS_DRIFT can be: tell of drift, or let the run fail; the first is the default."""
+"""The values of REVIEWS_DRIFT: on drift, `warn` reports it and `error` fails the run. The first is the default."""
 
 UNREADABLE_COLUMNS = "unreadable_columns"
-"""What `extra` calls the names of further columns whose values in this row can't be read."""
+"""The key in `extra` that lists further columns whose values in this row can't be read."""
 
 FIELD_RULES = {
     "date_understood": "reviewed_at",
@@ -21,7 +21,7 @@ FIELD_RULES = {
     "rating_understood": "given_rating",
     "further_columns_readable": UNREADABLE_COLUMNS,
 }
-"""Rules of what stands beside a text: the name under which `extra` keeps what breaks each."""
+"""The rules of the fields other than the text, each with the key under which `extra` keeps an invalid value."""
 FIELD_WORDS = {
     "date_understood": ("date", "kept in `extra`"),
     "label_understood": ("label", "kept in `extra`"),
@@ -31,11 +31,11 @@ FIELD_WORDS = {
         "whose `unreadable_columns` in `extra` names columns that are left out",
     ),
 }
-"""What breaks each, as the run counts it, and where it is."""
+"""For each field rule, the noun for what the run counts as invalid, and the words that say where it is kept."""
 
 
 def name_rated_sentiment(stars: float | None) -> str | None:
-    """Name the sentiment that a rating says, None where it says neither."""
+    """Return the sentiment of a rating in stars, or None for a missing rating or one between the two sentiments."""
     if stars is None or NEGATIVE_STARS[1] < stars < POSITIVE_STARS[0]:
         return None
     return "positive" if stars >= POSITIVE_STARS[0] else "negative"
@@ -43,16 +43,16 @@ def name_rated_sentiment(stars: float | None) -> str | None:
 
 @dataclass(frozen=True)
 class RowLimits:
-    """How far a row, and a file of rows, may go."""
+    """The limits of a row and of the bad rows in a file."""
 
     max_text_chars: int = 100_000
     """The longest text of a row, in Unicode characters; the longest review of the Stanford archive has 14,282."""
     max_bad_share: float = 0.2
-    """The share of a file's rows, 0 to 1, that may be bad before the file is refused."""
+    """The largest share of a file's rows, 0 to 1, that may be bad without the file being refused."""
     min_bad_rows: int = 10
-    """The number of bad rows that never refuse a file, however small it is."""
+    """Up to this number of bad rows a file is never refused, however small it is."""
 
 
 def exceeds_bad_rows(rows_read: int, rows_bad: int, limits: RowLimits) -> bool:
-    """Tell whether a file is to be refused by `too_many_bad_rows`: by number and by share."""
+    """Return whether the bad rows exceed both limits, the number and the share, so that `too_many_bad_rows` applies."""
     return rows_bad > limits.min_bad_rows and rows_bad > limits.max_bad_share * rows_read

@@ -1,4 +1,4 @@
-"""What a scored part holds: four Parquet files, each with the columns of the table that it is committed to."""
+"""The content of a scored part: four Parquet files, each with columns of the table into which it is committed."""
 
 import pyarrow as pa
 
@@ -46,7 +46,7 @@ QUARANTINE_SCHEMA = pa.schema(
 """One row per source row that broke a row rule."""
 
 CARRIED_COLUMNS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "extra")
-"""What a row says beside its text; a quarantined row keeps it for its release."""
+"""The columns of a source row besides its text. A quarantined row keeps them for its release."""
 
 LEDGER_SCHEMA = pa.schema(
     [
@@ -62,7 +62,7 @@ LEDGER_SCHEMA = pa.schema(
         ("run_id", pa.string()),
     ]
 )
-"""One row per source file; rows of a file whose status is 'refused' are not committed."""
+"""One row per source file. The rows of a file with status 'refused' are not committed."""
 
 PART_SCHEMAS = {
     "source_reviews": SOURCE_SCHEMA,

@@ -1,7 +1,8 @@
-"""What the ratings of a scored file promise: to be stars out of ten, as `given_rating` has them.
+"""The contract of the ratings of a scored file: they are stars out of ten, as `given_rating` requires.
 
-A file of ratings out of five reads as one of bad films: its 5 means the best, not the middle. Told by the scores: where
-no rating is above 5, those from 4 up must not stand with praise. Judging starts the engine.
+Ratings out of five would look like ratings of bad films, because their 5 means the best and not the middle. The model's
+scores reveal the scale: if no rating is above 5, reviews rated 4 or 5 must mostly be scored negative.
+The check starts Great Expectations.
 """
 
 from dataclasses import dataclass, replace
@@ -11,33 +12,33 @@ from data_contracts.expectations import CheckResult, import_expectations, run_ch
 BOUNDARY = "rating_scale"
 RULE = "ratings_out_of_ten"
 FEWEST_RATINGS = 20
-"""Ratings of a file from which on their scale is judged."""
+"""The fewest ratings of a file for which their scale is checked."""
 HIGHEST_OF_FIVE = 5
 GOOD_OF_FIVE = 4
-"""The lowest rating that says praise, if it is out of five."""
+"""The lowest rating that is praise on a scale of five."""
 MOST_PRAISE = 0.5
-"""The share of the reviews with such a rating that may read as praise."""
+"""The largest share, 0 to 1, of the reviews rated `GOOD_OF_FIVE` or more that may be scored positive."""
 
 
 @dataclass(frozen=True)
 class LowRatings:
-    """The ratings of one scored file of which none is above `HIGHEST_OF_FIVE`."""
+    """The counts of one scored file in which no rating is above `HIGHEST_OF_FIVE`."""
 
     source_sha256: str
     uri: str
     ratings: int
     good: int
-    """Those from `GOOD_OF_FIVE` up."""
+    """Ratings of `GOOD_OF_FIVE` or more."""
     praise: int
-    """Reviews of those whose sentiment is positive."""
+    """Reviews rated `GOOD_OF_FIVE` or more whose predicted sentiment is positive."""
 
     def can_be_judged(self) -> bool:
-        """Tell whether the ratings are enough, with a good one among them, to tell their scale."""
+        """Return whether there are enough ratings, and at least one of `GOOD_OF_FIVE` or more, to check their scale."""
         return self.ratings >= FEWEST_RATINGS and self.good > 0
 
 
 def check_rating_scale(found: LowRatings) -> CheckResult:
-    """Judge the ratings of one file, which must be such as can be judged; at worst the result is a warning."""
+    """Check the rating scale of one file for which `can_be_judged` is true. A failure is a warning."""
     import pandas as pd
 
     expectation = import_expectations().ExpectColumnValuesToBeBetween(

@@ -1,9 +1,9 @@
-"""What a new review file must be: the rules of its rows and of the whole file, and the check of the rows.
+"""The contract of a new review file: the rules of its rows and of the whole file, and the check of the rows.
 
-A bad row is quarantined with its rule and its file goes on; a bad file is refused whole. Readers judge what
-only they can see (broken lines, bytes that are no text) and name the rule; the rest is measured here in Arrow
-and decided row by row by Great Expectations, which sees booleans and lengths, never the texts.
-Needs Arrow only; the engine is started by `check_rows`.
+A bad row is quarantined with its rule and the rest of its file is scored; a bad file is refused whole. Readers check
+what only they can see (broken lines, undecodable bytes) and name the rule. Arrow measures the rest here, and Great
+Expectations checks it row by row; it sees booleans and lengths, never the texts.
+Imports only Arrow; `check_rows` starts Great Expectations.
 """
 
 import json
@@ -46,9 +46,9 @@ READ_SCHEMA = pa.schema(
 """What a reader yields: one row per source row, good or bad.
 
 `row_number` counts every data row of the source from 1. `text` is null where it is missing or unusable; `raw`
-then holds the bytes as found (the whole line where the row's shape is broken). `given_label` is 'positive',
+then holds the original bytes (the whole line where the row's shape is broken). `given_label` is 'positive',
 'negative' or null, `given_rating` is in stars from 1 to 10, `extra` is a JSON object of the other columns.
-`rule` is the row rule that the reader already knows to be broken, `detail` its words.
+`rule` is the row rule that the reader found broken, `detail` its explanation; both are null for other rows.
 """
 
 ROW_RULES = {
@@ -61,7 +61,7 @@ ROW_RULES = {
     "text_nul": "The text holds NUL characters, so it is probably binary or UTF-16; save the file as UTF-8.",
     "text_no_words": "The text is only punctuation or HTML line breaks, so there is nothing to score.",
 }
-"""Each row rule, what is wrong and what to do; of several broken rules the first in this order counts."""
+"""Each row rule with its problem and next step. A row that breaks several rules counts for the first in this order."""
 
 SCORER_FAILED = "scorer_failed"
 NO_KNOWN_WORD = "text_no_known_word"
@@ -69,7 +69,7 @@ SCORING_RULES = {
     NO_KNOWN_WORD: "The model knows none of the text's words, so its score would say nothing; is it in English?",
     SCORER_FAILED: "The model failed on this text alone; release the row when the model or this program is mended.",
 }
-"""Rules that a row can only break while it is scored, when it has passed all others: they depend on the model."""
+"""Rules that depend on the model: a row can break them only during scoring, after it has passed all others."""
 
 FILE_RULES = {
     "file_empty": "The file is empty; export it again.",
@@ -96,7 +96,7 @@ FILE_RULES = {
     "too_many_bad_rows": "Too large a share of the rows is bad; look at their rules, then mend the file.",
     "link_refused": "The file is a link, and links are not followed; put the file itself there.",
 }
-"""Each rule that refuses a file whole, what is wrong and what to do."""
+"""Each rule by which a whole file is refused, with its problem and next step."""
 
 _FACTS = {
     "row_shape": "well_shaped",
@@ -108,24 +108,24 @@ _FACTS = {
     "text_nul": "free_of_nul",
     "text_no_words": "has_word",
 }
-"""The measure that each row rule looks at."""
+"""The measure that each row rule checks."""
 
 _FIELDS_EXPECTED = {"further_columns_readable": "further columns with values that can be read"}
-"""What is expected of a field, where it is not the same for all."""
+"""The expectation in words of field rules that differ from the usual one."""
 
-# Anything but Unicode's separators, control and format characters (zero-width ones too) and the letters that
-# draw as nothing. NUL has a rule of its own.
+# Any character except Unicode's separators, control and format characters (also zero-width ones) and letters without
+# a glyph. NUL counts as visible here because it has a rule of its own.
 _VISIBLE = r"[^\p{Z}\p{Cc}\p{Cf}\x{115F}\x{1160}\x{2800}\x{3164}\x{FFA0}]|\x00"
 
-# What a text is taken to measure when the reader gave it up for its length.
+# Stands for the length of a text that the reader stopped reading because it was too long.
 _ENDLESS = 2**31 - 1
 
 
 def measure_rows(batch: pa.RecordBatch | pa.Table, worded: pa.Array | pa.ChunkedArray) -> pa.Table:
-    """Measure rows of `READ_SCHEMA`, [n] to [n], in Arrow alone; `worded` tells which texts have a word.
+    """Measure n rows of `READ_SCHEMA` in Arrow; return a table of n rows. `worded`, [n], marks texts with a word.
 
-    The result has the row number, the reader's rule and detail, a `source_sha256` if `batch` has one, and one
-    fact per row rule, never null. The reader's verdict is final: a row that it judged breaks that one rule.
+    The result has the row number, the reader's rule and detail, `source_sha256` if `batch` has it, and one measure
+    per row rule and per field rule, never null. The reader's rule is final: such a row breaks that rule and no other.
     """
     text, rule = batch["text"], batch["rule"]
     measured = {
@@ -141,25 +141,25 @@ def measure_rows(batch: pa.RecordBatch | pa.Table, worded: pa.Array | pa.Chunked
         name for name in ("source_sha256", "row_number", "rule", "detail") if name in batch.schema.names
     ]
     columns = {name: batch[name] for name in carried}
-    # Of a row that its reader set aside nothing more is said.
+    # Field rules are not checked for a row that its reader already marked as bad.
     extra = pc.if_else(pc.is_null(rule), batch["extra"], None)
     fields = {name: pa.array(~_find_unclear(extra, column)) for name, column in FIELD_RULES.items()}
     return pa.table(columns | {_FACTS[name]: fact for name, fact in facts.items()} | fields)
 
 
 def check_rows(measures: pa.Table, limits: RowLimits) -> tuple[list[CheckResult], dict[int, tuple[str, str]]]:
-    """Judge the rows that `measure_rows` measured, of one or several sources in one run.
+    """Check the rows that `measure_rows` measured, of one or several sources at once.
 
-    Gives one result per source and row rule, in the order of `ROW_RULES`, with the row numbers of those that
-    break this rule and none before it, then one per source and rule of `FIELD_RULES`; severity is 'warning', since
-    neither a bad row nor a field stops anything. Also gives the bad rows, which are not those with a bad field:
-    position in `measures` from 0 to (rule, detail). Raises `ContractError` if a check itself fails.
+    Returns first the results: per source, one per row rule in the order of `ROW_RULES`, with the row numbers for
+    which it is the first broken rule, then one per rule of `FIELD_RULES`. All are warnings, since neither a bad row
+    nor a bad field stops the run. Returns second the bad rows: position in `measures`, from 0, to (rule, detail).
+    A row with only a bad field is not a bad row. Raises `ContractError` if a check itself fails.
     """
     _require_known_rules(measures["rule"])
     frame = measures.select([*_FACTS.values(), *FIELD_RULES]).to_pandas()
     found = run_checks(BOUNDARY, frame, [*_expect_rows(limits), *_expect_fields()])
     results, fields = found[: len(_FACTS)], found[len(_FACTS) :]
-    # Only a check that itself failed is an error here.
+    # All expectations are warnings, so only a check that raised an exception is an error here.
     require_success(found, "report this as a fault of the row contract; no row was judged.")
     first = {position: result.rule for result in reversed(results) for position in result.unexpected_rows}
     bad = {position: first[position] for position in sorted(first)}
@@ -171,7 +171,7 @@ def check_rows(measures: pa.Table, limits: RowLimits) -> tuple[list[CheckResult]
 
 
 def merge_results(results: Iterable[CheckResult]) -> list[CheckResult]:
-    """Add up the results of several batches: one per source and row rule, in the order first seen."""
+    """Merge the results of several batches into one per source and rule, in the order first seen."""
     merged: dict[tuple[str | None, str, str], CheckResult] = {}
     for result in results:
         key = (result.source_sha256, result.rule, result.expectation)
@@ -187,7 +187,7 @@ def _pick_rows(bad: Mapping[int, str], rule: str) -> tuple[int, ...]:
 def _tell_details(
     bad: Mapping[int, str], measures: pa.Table, limits: RowLimits
 ) -> dict[int, tuple[str, str]]:
-    """Add to each bad row's rule the words of whoever judged it: the reader's, else ours."""
+    """Return each bad row's rule and detail: the reader's detail if there is one, else the rule's own text."""
     found = measures.select(["detail", "characters"]).take(pa.array(list(bad), pa.int64())).to_pylist()
     told = {}
     for (position, rule), row in zip(bad.items(), found, strict=True):
@@ -199,7 +199,7 @@ def _tell_details(
 
 
 def _expect_rows(limits: RowLimits) -> list[Any]:
-    """Write the row contract down: one expectation per row rule, in the order of `ROW_RULES`."""
+    """Return the row contract: one expectation per row rule, in the order of `ROW_RULES`."""
     expect = import_expectations()
     expectations = []
     for rule, fact in _FACTS.items():
@@ -231,7 +231,7 @@ def _expect_fields() -> list[Any]:
 
 
 def _find_unclear(extra: pa.Array | pa.ChunkedArray, column: str) -> NDArray[np.bool_]:
-    """Find the rows, [n], whose value of `column` was not understood: readers keep it in `extra` under that name."""
+    """Mark the rows, [n], with an invalid value of `column`: readers keep such a value in `extra` under that name."""
     unclear = np.zeros(len(extra), dtype=bool)
     for position in pc.indices_nonzero(pc.match_substring(extra, f'"{column}"')).to_pylist():
         unclear[position] = column in json.loads(extra[position].as_py())
@@ -247,11 +247,11 @@ def _require_known_rules(rules: pa.ChunkedArray) -> None:
 
 
 def _judge(rule: pa.Array, name: str, measured: pa.Array) -> pa.Array:
-    """Give the fact behind row rule `name`: the reader's verdict if there is one, else what was measured."""
+    """Return whether each row keeps rule `name`: by the reader's rule if it named one, else as measured."""
     return pc.if_else(pc.is_null(rule), pc.fill_null(measured, True), pc.not_equal(rule, name))
 
 
 def _judge_length(rule: pa.Array, characters: pa.Array) -> pa.Array:
-    """Give each text's length in characters; 0 where the reader found another rule broken."""
+    """Return each text's length in characters: 0 where the reader named another rule, `_ENDLESS` where it gave up."""
     given_up = pc.if_else(pc.equal(rule, "text_too_long"), _ENDLESS, 0)
     return pc.cast(pc.if_else(pc.is_null(rule), pc.fill_null(characters, 0), given_up), pa.int32())

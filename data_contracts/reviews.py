@@ -1,7 +1,7 @@
-"""The boundary of the reviews Parquet: its schema, its provenance, and what its rows promise.
+"""The contract of the reviews Parquet files: their schema, their provenance and the rules of their rows.
 
-Grain: one row per review, keyed by (split, label, review_number). All arithmetic over the rows is done in
-Arrow; Great Expectations judges one row of counts per folder.
+Grain: one row per review, keyed by (split, label, review_number). Arrow computes all measures over the rows;
+Great Expectations checks one row of counts per folder.
 """
 
 import itertools
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 BOUNDARY = "reviews"
 SPLITS = ("train", "test", "unsup")
 FORMAT_VERSION = 1
-"""Raised whenever the same archive would give other rows: older files are then written anew."""
+"""Increase it whenever the same archive would yield other rows; older files are then written again."""
 
 MAX_REVIEW_CHARACTERS = 100_000
 """The longest review of the Stanford data set has 14,282 characters."""
 POSITIVE_SHARE = (0.45, 0.55)
-"""The share of positive reviews among the labelled ones of a split."""
+"""The lowest and the highest share of positive reviews in a labelled split."""
 
 REVIEWS_SCHEMA = pa.schema(
     [
@@ -63,38 +63,38 @@ BROKEN_ROWS: Mapping[str, str] = {
     "text_without_nul": "no text with a NUL character",
     "text_sha256_valid": "64 lower-case hexadecimal digits in every row",
 }
-"""Rules that are judged by their number of broken rows, and what each promises."""
+"""The row rules, which are checked by their number of broken rows, and what each requires."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the reviews come from; the same in all three files."""
+    """The origin of the reviews, the same in all three files."""
 
     dataset: str
     """'stanford', 'sample' or 'other'."""
     verification: str
     """'published' (the archive's bytes), 'content' (a pinned digest) or 'accepted_unverified'."""
     source_sha256: str
-    """Of the archive's bytes, hex."""
+    """The SHA-256 of the archive's bytes, in hex."""
     content_digest: str
-    """Of the reviews and URL lists in the archive, hex."""
+    """The digest of the reviews and URL lists in the archive, in hex."""
     data_fingerprint: str
-    """What models and runs name their data by, hex: content, verified or not, and format version."""
+    """The id, in hex, by which models and runs name their data. Covers content, verification and format version."""
     format_version: int
 
 
 def name_split(folder: Folder) -> str:
-    """Give the split that a folder's reviews go to: unlabelled ones have a split of their own."""
+    """Return the split of a folder's reviews: 'unsup' for unlabelled reviews, else the folder's own."""
     split, label = folder
     return label if label == "unsup" else split
 
 
 def check_reviews(tables: Mapping[str, pa.Table], dataset: str) -> list[CheckResult]:
-    """Check the three tables by split; `dataset` tells how many rows to expect.
+    """Check the three tables, keyed by split; `dataset` decides how many rows to expect.
 
-    Errors name the first broken rows as (split, label, review_number). Warnings carry counts of exact
+    Errors name the first broken rows as (split, label, review_number). Warnings report the number of exact
     duplicates, by text_sha256: within a split the rows beyond the first of each text (rows less distinct
-    texts), across two splits the distinct texts that stand in both. The Stanford data set has 96 in train,
+    texts), across two splits the distinct texts that are in both. The Stanford data set has 96 in train,
     199 in test, 493 in unsup, 123 in train and test, 354 in train and unsup, 266 in test and unsup.
     """
     schemas = run_checks(BOUNDARY, _frame_schemas(tables), _expect_schemas(), ("split",))
@@ -114,7 +114,7 @@ def check_reviews(tables: Mapping[str, pa.Table], dataset: str) -> list[CheckRes
 
 
 def _frame_schemas(tables: Mapping[str, pa.Table]) -> "pd.DataFrame":
-    """One row per split: what its schema has that it should not, or lacks; '' where it is as declared."""
+    """Return one row per split: how its schema differs from the declared one, '' where it does not."""
     import pandas as pd
 
     differences = [_describe_schema(tables[split].schema if split in tables else None) for split in SPLITS]
@@ -133,7 +133,7 @@ def _describe_schema(schema: pa.Schema | None) -> str:
 
 
 def _measure_rows(table: pa.Table, split: str) -> pa.Table:
-    """Turn one split into keys, characters, and one boolean a rule: whether the row breaks it; never null."""
+    """Return each row's key and text length, and per rule whether the row breaks it, never null."""
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     label, text = pc.fill_null(columns["label"], "unsup"), columns["text"]
     characters = pc.fill_null(pc.utf8_length(text), 0)
@@ -170,7 +170,7 @@ def _mismatches(values: pa.Array, pattern: str) -> pa.Array:
 
 
 def _misfits(label: pa.Array, rating: pa.Array) -> pa.Array:
-    """Mark ratings outside their label's range; an unlabelled review has none, every other one has."""
+    """Mark rows whose rating does not fit: null or out of range if labelled, or any rating if unlabelled."""
     fits = pc.and_(pc.equal(label, "unsup"), pc.is_null(rating))
     for name, (lowest, highest) in RATINGS_BY_LABEL.items():
         if name != "unsup":
@@ -180,14 +180,14 @@ def _misfits(label: pa.Array, rating: pa.Array) -> pa.Array:
 
 
 def _key_rows(label: pa.Array, review_number: pa.Array) -> pa.Array:
-    """Give each row a whole number that orders a split by label, then by review number."""
+    """Return one integer per row that sorts a split by label, then by review number."""
     label_rank = pc.fill_null(pc.index_in(label, pa.array(sorted(RATINGS_BY_LABEL))), len(RATINGS_BY_LABEL))
     number = pc.fill_null(review_number, -1).cast(pa.int64())
     return pc.add(pc.multiply(label_rank.cast(pa.int64()), 1 << 32), number)
 
 
 def _repeats(keys: pa.Array) -> pa.Array:
-    """Mark every row whose key another row has too."""
+    """Mark every row whose key also occurs in another row."""
     counts = pc.value_counts(keys)
     doubled = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
     return pc.is_in(keys, doubled)
@@ -202,7 +202,7 @@ def _falls(keys: pa.Array) -> pa.Array:
 
 
 def _frame_folders(rows: pa.Table, dataset: str) -> "pd.DataFrame":
-    """One row per folder: reviews, expected reviews, shortest and longest text, broken rows of each rule."""
+    """Return one row per folder: reviews, expected reviews, shortest and longest text, broken rows of each rule."""
     measures = {
         "reviews": ("characters", "count"),
         "shortest": ("characters", "min"),
@@ -258,7 +258,7 @@ def _expect_folders() -> list[Any]:
 
 
 def _name_broken_rows(result: CheckResult, rows: pa.Table) -> CheckResult:
-    """Put the keys of the first broken reviews in the place of the folders that a failed check named."""
+    """Replace the folders that a failed check named by the keys of the first broken reviews."""
     if result.success or result.rule not in rows.column_names:
         return result
     broken = rows.filter(rows[result.rule])
@@ -268,7 +268,7 @@ def _name_broken_rows(result: CheckResult, rows: pa.Table) -> CheckResult:
 
 
 def _frame_shares(rows: pa.Table) -> "pd.DataFrame":
-    """One row per labelled split: its share of positive reviews, null where it has no review."""
+    """Return one row per labelled split: its share of positive reviews, null where it has no reviews."""
     import pandas as pd
 
     splits = [split for split in SPLITS if split != "unsup"]
@@ -278,7 +278,7 @@ def _frame_shares(rows: pa.Table) -> "pd.DataFrame":
 
 
 def _expect_balance(dataset: str) -> list[Any]:
-    """Balance is a promise of the known data sets; any other one may have its own, and is told."""
+    """Expect balanced labels: an error for a known data set, only a warning for any other."""
     gx = import_expectations()
     lowest, highest = POSITIVE_SHARE
     return [
@@ -293,7 +293,7 @@ def _expect_balance(dataset: str) -> list[Any]:
 
 
 def _count_duplicates(tables: Mapping[str, pa.Table]) -> dict[str, int]:
-    """Count exact duplicates by rule: repeated rows within each split, shared texts of each two splits."""
+    """Count exact duplicates by rule: repeated rows within each split, shared texts of each pair of splits."""
     distinct = {split: pc.unique(tables[split]["text_sha256"]) for split in SPLITS}
     within = {
         f"duplicates_within_{split}": len(tables[split]) - len(texts) for split, texts in distinct.items()

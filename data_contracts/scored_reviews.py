@@ -1,7 +1,7 @@
-"""What a scored row promises, and the check of every scored part before it is committed.
+"""The contract of scored rows, and the check of every scored part before it is committed.
 
-Grain of a scored row: one per accepted source row per model. This is our own output: a broken promise is an
-error and nothing of the part is committed. Needs Arrow and numpy; `check_scored_rows` starts the engine.
+Grain: one scored row per accepted source row per model. This is the project's own output: a broken rule is an
+error, and nothing of the part is committed. Imports Arrow and numpy; `check_scored_rows` starts Great Expectations.
 """
 
 from collections import Counter
@@ -41,24 +41,24 @@ SCORED_SCHEMA = pa.schema(
 """A scored row; its key is source_sha256, row_number, model_id.
 
 `score` is P(positive), 0 to 1; `predicted_rating` is in stars, 1 to 10; `token_count` counts the words of the
-whole text, `oov_rate` is the share of them outside the vocabulary, 0 to 1; `truncated` says whether there are
+whole text, `oov_rate` is the share of them outside the vocabulary, 0 to 1; `truncated` is true if there are
 more words than the model reads.
 """
 
 
 def name_sentiments(score: NDArray[np.float64]) -> NDArray[np.str_]:
-    """Call each score, [n] from 0 to 1, 'positive' or 'negative'."""
+    """Return the sentiment, 'positive' or 'negative', of each score, [n], 0 to 1."""
     return np.where(score >= POSITIVE_FROM, "positive", "negative")
 
 
 def check_scored_rows(
     scored: pa.Table, rows_read: int | Mapping[str, int], rows_left_out: int | Mapping[str, int]
 ) -> list[CheckResult]:
-    """Check scored rows of `SCORED_SCHEMA`, of one model, against the rows that their sources had.
+    """Check one model's scored rows, and that they account for all rows of their sources.
 
-    The counts are of the table's one source, or by source_sha256 where there are several. Gives one result
-    per source and expectation, failed rows by row number. Raises `ContractError` if a column is missing or
-    of another type, `ValueError` if plain counts come with several sources.
+    `rows_read` and `rows_left_out` (quarantined, or forgotten since) are counts of the table's one source, or counts
+    by source_sha256 for several. Returns one result per source and expectation, failed rows by row number. Raises
+    `ContractError` if a column is missing or of another type, `ValueError` if plain counts come with several sources.
     """
     _require_schema(scored)
     results = run_checks(BOUNDARY, _measure_rows(scored), _expect_rows())
@@ -79,14 +79,14 @@ def _require_schema(scored: pa.Table) -> None:
 
 
 def _list_names(names: pa.ChunkedArray) -> list[str]:
-    """Give a column of few distinct strings as a list that holds each of them once in memory."""
+    """Return a column with few distinct strings as a list that keeps each string once in memory."""
     distinct = pc.unique(names)
     listed = distinct.to_pylist()
     return [listed[code] for code in pc.index_in(names, distinct).to_pylist()]
 
 
 def _measure_rows(scored: pa.Table) -> "pd.DataFrame":
-    """Measure scored rows, [n] to [n] numbers and booleans: strings become codes, nulls are counted."""
+    """Return n rows of numbers and booleans for n scored rows: strings become codes, nulls are counted."""
     score = scored["score"].to_numpy().astype(np.float64)
     named = pc.equal(scored["sentiment"], pa.array(name_sentiments(score)))
     missing = sum(
@@ -109,7 +109,7 @@ def _measure_rows(scored: pa.Table) -> "pd.DataFrame":
 
 
 def _expect_rows() -> list[Any]:
-    """Write the promises of a scored row down."""
+    """Return the expectations of scored rows."""
     expect = import_expectations()
     between, among = expect.ExpectColumnValuesToBeBetween, expect.ExpectColumnValuesToBeInSet
     stars = {"min_value": LOWEST_STARS, "max_value": HIGHEST_STARS}
@@ -134,7 +134,7 @@ def _expect_rows() -> list[Any]:
 def _check_counts(
     sources: Sequence[str], rows_read: int | Mapping[str, int], rows_left_out: int | Mapping[str, int]
 ) -> list[CheckResult]:
-    """Check of each source that every row read was scored or left out: quarantined, or forgotten since."""
+    """Check for each source that every row read was scored, quarantined, or forgotten since."""
     import pandas as pd
 
     read, left_out = _name_source(rows_read, sources), _name_source(rows_left_out, sources)
@@ -162,7 +162,7 @@ def _check_counts(
 
 
 def _name_source(rows: int | Mapping[str, int], sources: Sequence[str]) -> dict[str | None, int]:
-    """Give rows by source; a plain count is that of the one source, or of None where nothing was scored."""
+    """Return counts by source. A plain count belongs to the one source, or to None if nothing was scored."""
     if not isinstance(rows, int):
         return {source: count for source, count in rows.items()}  # noqa: C416 (widens the key's type)
     found = set(sources)

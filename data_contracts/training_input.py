@@ -1,8 +1,8 @@
-"""What the rows that a model trains on promise, checked on a handful of numbers before the first batch.
+"""The contract of the training input, checked on a few summary numbers before the first batch.
 
 The caller computes the numbers while it encodes the texts; the check costs the same for any number of rows.
-Errors stop the training, warnings are recorded and shown. The thresholds hold for the Stanford archive (4,999
-words, 9 % of a review's words unknown in the mean, 8 % of the reviews cut) and for a small generated sample.
+Errors stop the training; warnings are recorded and shown. The thresholds hold for the Stanford archive (4,999
+words, on average 9 % of a review's words unknown, 8 % of the reviews truncated) and for a small generated sample.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ BOUNDARY = "training_input"
 
 @dataclass(frozen=True)
 class TrainingInputSummary:
-    """The training input in numbers; all shares are from 0 to 1."""
+    """The summary numbers of the training input. All shares and rates are 0 to 1."""
 
     vocabulary_size: int
     """Words with an id of their own."""
@@ -36,7 +36,7 @@ class TrainingInputSummary:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one number of the summary may be, both ends included, None for no bound."""
+    """The allowed range of one number of the summary, both ends included; None means no bound."""
 
     rule: str
     column: str
@@ -70,7 +70,7 @@ BOUNDS = (
 
 
 def check_training_input(summary: TrainingInputSummary) -> list[CheckResult]:
-    """Check the summary against `BOUNDS`: one result per bound, in their order, the number as `observed`.
+    """Check the summary against `BOUNDS`: return one result per bound, in their order, with the number as `observed`.
 
     A number that is NaN breaks its bounds.
     """
@@ -81,7 +81,7 @@ def check_training_input(summary: TrainingInputSummary) -> list[CheckResult]:
 
 
 def _expect(bounds: Bounds) -> Any:
-    # The largest of one row is the number itself, which the result then shows.
+    # The frame has one row, so its maximum is the number itself; unlike row checks, this result shows the value.
     return import_expectations().ExpectColumnMaxToBeBetween(
         column=bounds.column,
         min_value=bounds.lowest,

@@ -1,7 +1,7 @@
-"""Named queries: a question and its SQL in a file beside this one, `worst-movies.sql` and so on.
+"""Named queries: a question and its SQL, one file per query in this folder, such as `worst-movies.sql`.
 
-A file begins with comment lines: what it answers, then a line a parameter, `-- $limit count = 20: rows at most`.
-Without a default a value must be given; the default `none` is SQL's NULL. Nothing in them is newer than DuckDB 1.4.
+A file begins with comment lines: the question, then one line per parameter, `-- $limit count = 20: rows at most`.
+A parameter without a default is required; the default `none` means NULL. The SQL must run on DuckDB 1.4.
 """
 
 import re
@@ -18,7 +18,7 @@ KINDS = {
     "number": "a number",
     "text": "any text",
 }
-"""What the value of a parameter may be."""
+"""The kinds of parameters, each with a description of its values."""
 NONE = "none"
 """The default that stands for SQL's NULL."""
 _PARAMETER = re.compile(rf"\$(\w+) ({'|'.join(KINDS)})(?: = ([^:]+))?: (.+)")
@@ -26,7 +26,7 @@ _PARAMETER = re.compile(rf"\$(\w+) ({'|'.join(KINDS)})(?: = ([^:]+))?: (.+)")
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a query takes: `kind` is one of `KINDS`, `default` None where a value must be given."""
+    """A parameter of a query: `kind` is one of `KINDS`, `default` is None if a value is required."""
 
     name: str
     kind: str
@@ -36,7 +36,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class NamedQuery:
-    """A question with its SQL, one prepared statement with the named parameters `$name`."""
+    """A question and its SQL, one statement to prepare with the named parameters `$name`."""
 
     name: str
     answers: str
@@ -50,17 +50,17 @@ def list_queries() -> tuple[NamedQuery, ...]:
 
 
 def list_names() -> list[str]:
-    """Give the names alone, without reading the queries."""
+    """Return the names of the queries in order, without reading their files."""
     return sorted(path.stem for path in Path(__file__).parent.glob("*.sql"))
 
 
 def read_named(name: str) -> NamedQuery:
-    """Read the query of a name that `list_names` gives."""
+    """Read the query of a name from `list_names`."""
     return read_query(Path(__file__).with_name(f"{name}.sql"))
 
 
 def read_query(path: Path) -> NamedQuery:
-    """Read one file; raises `UsageError` where its head is not as it should be."""
+    """Read one query file. Raises `UsageError` if its leading comment lines are invalid."""
     text = path.read_text("utf-8")
     answers, *lines = [line.removeprefix("-- ") for line in _read_head(text)] or [""]
     if not answers:

@@ -1,4 +1,4 @@
--- Which model scored from when on, and how good is it?
+-- Which model was the champion from when on, and how good is it?
 SELECT
     promotions."at",
     action,

@@ -1,5 +1,5 @@
--- Which promises were broken at which boundary, the latest first?
--- $since date = none: leaves out what was checked before this day, in UTC
+-- Which contract rules were broken at which boundary, the latest first?
+-- $since date = none: leaves out checks before this day, in UTC
 WITH files AS (SELECT source_sha256, min(uri) AS uri FROM scored_files GROUP BY source_sha256)
 SELECT
     checked_at,

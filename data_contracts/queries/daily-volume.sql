@@ -1,4 +1,4 @@
--- How much came in, by the UTC day on which a file was first taken up?
+-- How many files and reviews came in, by the UTC day on which a file was first committed?
 -- $since date = none: leaves out the days before
 WITH sources AS (
     SELECT

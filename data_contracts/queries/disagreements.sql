@@ -1,8 +1,8 @@
--- Which reviews does the model judge otherwise than their writers, the surest errors first?
+-- For which reviews do the model and the writer disagree, the most certain scores first?
 -- $since date = none: leaves out reviews written (where undated: scored) before this day, in UTC
 -- $limit count = 20: rows at most
 WITH judged AS (
-    -- A writer's judgement is the label or, where there is none, the rating: positive from 7 stars up, negative to 4.
+    -- The writer's sentiment is the label, else from the rating: 7 stars or more positive, 4 or fewer negative.
     SELECT *, coalesce(
         given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
     ) AS given_sentiment

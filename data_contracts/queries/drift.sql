@@ -1,4 +1,4 @@
--- Are the reviews that came in unlike those on which the model was tested, the latest runs first?
+-- Do the scored reviews differ from those on which the model was tested, the latest runs first?
 -- $measure text = none: only this one: score, token_count, oov_rate or truncated
 -- $limit count = 20: rows at most
 SELECT
@@ -8,7 +8,7 @@ SELECT
     reviews,
     round(mean, 3) AS mean,
     round(reference_mean, 3) AS reference_mean, -- over the held-out reviews
-    round(psi, 3) AS psi, -- population stability index: 0 where they are alike
+    round(psi, 3) AS psi, -- population stability index: 0 where they are equal
     round(threshold, 3) AS threshold, -- of the psi
     drifted,
     drift.run_id

@@ -1,5 +1,5 @@
--- Where do these words stand, in a text or as its review_id?
--- $words text: as they stand there, in upper or lower case
+-- Which reviews contain these words, or have them as review_id?
+-- $words text: the exact words; upper and lower case are the same in a text
 -- $limit count = 20: rows at most
 SELECT
     review_id,

@@ -3,8 +3,8 @@
 SELECT
     any_value(gate_checks."at") AS "at",
     any_value(model_id) AS model_id,
-    any_value(compared_with) AS compared_with, -- the champion of that moment
-    any_value(mode) AS mode, -- as it was asked for: auto, never or always
+    any_value(compared_with) AS compared_with, -- the champion at that time
+    any_value(mode) AS mode, -- as requested: auto, never or always
     any_value(promoted) AS promoted,
     count(*) AS rules,
     count_if(passed) AS held,

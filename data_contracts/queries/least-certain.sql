@@ -1,4 +1,4 @@
--- Which reviews is the model least sure of?
+-- About which reviews is the model least certain?
 -- $since date = none: leaves out reviews written (where undated: scored) before this day, in UTC
 -- $limit count = 20: rows at most
 SELECT

@@ -1,4 +1,4 @@
--- How long are the reviews, and does the judgement hang on it?
+-- How long are the reviews, and do the scores depend on the length?
 -- $step count = 100: words from one class to the next
 SELECT
     token_count // greatest($step, 1) * greatest($step, 1) AS words_from,

@@ -1,8 +1,8 @@
--- How often does each model judge as the writers did, in the files that came in?
--- $since date = none: leaves out what was scored before this day, in UTC
+-- How often does each model agree with the writers of the scored reviews?
+-- $since date = none: leaves out rows scored before this day, in UTC
 SELECT
     model_id,
-    sum(labelled_reviews)::BIGINT AS judged_reviews, -- source rows with a label, or a rating that says one
+    sum(labelled_reviews)::BIGINT AS judged_reviews, -- source rows with a label, or a rating that implies one
     round(sum(accuracy * labelled_reviews) / sum(labelled_reviews), 3) AS accuracy,
     sum(rated_reviews)::BIGINT AS rated_reviews,
     round(sum(rating_mae * rated_reviews) / sum(rated_reviews), 2) AS mean_error -- stars

@@ -1,5 +1,5 @@
--- Which reviews does the model that counts judge otherwise than another model did, the largest changes first?
--- $model text = none: the other model's model_id; any other where none is named
+-- Which reviews get another sentiment from another model than in latest_scores, the largest changes first?
+-- $model text = none: the other model's model_id; without it all other models
 -- $limit count = 20: rows at most
 SELECT
     latest.review_id,

@@ -1,6 +1,6 @@
--- Of which movies do later reviews say otherwise than earlier ones, beyond chance?
+-- For which movies do ratings rise or fall over time by more than chance?
 -- $at_least count = 10: leaves out movies with fewer reviews
--- $errors number = 3: leaves out trends of fewer standard errors, which chance gives too
+-- $errors number = 3: leaves out trends of fewer standard errors, which may be chance
 -- $limit count = 20: rows at most
 SELECT
     movie_id,

@@ -1,5 +1,5 @@
--- Which rules did the rows break that are set aside now?
--- $since date = none: leaves out those set aside before this day, in UTC
+-- Which rules do the rows in quarantine break?
+-- $since date = none: leaves out rows quarantined before this day, in UTC
 SELECT
     rule,
     count(*) AS rows_set_aside,

@@ -1,5 +1,5 @@
 -- Which files were refused whole, and why?
--- $since date = none: leaves out those refused before this day, in UTC
+-- $since date = none: leaves out files refused before this day, in UTC
 SELECT
     uri,
     rule,

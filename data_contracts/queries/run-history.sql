@@ -1,4 +1,4 @@
--- What ran, how long, and what came of it, the latest first?
+-- Which flows ran, how long, and with what result, the latest first?
 -- $flow text = none: only this flow, such as score-reviews
 -- $limit count = 20: rows at most
 SELECT

@@ -1,1 +1,1 @@
-"""The home: where everything lies in it, and how files are written so that a kill at any point loses nothing."""
+"""The home folder: its layout, and durable writes that lose nothing when the process is killed at any point."""

@@ -1,8 +1,8 @@
-"""Durable writes: a file or a folder gets its name when it is whole, and is still there after a power cut.
+"""Durable writes: a file or a folder gets its final name only when it is complete, and then survives a power cut.
 
-Until then it lies beside its place as `.NAME.PID.tmp`. It is synced with everything in it, renamed into place, and
-the folder around it is synced. What a killed process leaves is removed by whoever writes the same name next, and by
-`remove_leftovers`. Nothing else in the project renames or syncs a file, DuckDB apart, which syncs its own.
+Until then its name is `.NAME.PID.tmp`, in the same parent folder. It is synced with all its content, renamed, and
+the parent folder is synced. Temporary files of a killed process are removed by the next write of the same name and by
+`remove_leftovers`. Nothing else in the project renames or syncs files, except DuckDB, which syncs its own.
 """
 
 import errno
@@ -14,16 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<process>[0-9]+)\.tmp(?:\.\w+)?", re.DOTALL)
-"""What libraries put beside a file, such as DuckDB's log, goes with it."""
+"""Also matches a library's files for the temporary file, such as DuckDB's log, which have one more ending."""
 _NOT_FOR_FOLDERS = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES}
-"""How some network file systems answer to the sync of a folder, which they do by themselves."""
+"""Errors of network file systems that reject the sync of a folder because they sync folders themselves."""
 
 
 @contextmanager
 def write_whole(path: Path) -> Iterator[Path]:
-    """Give the path of a temporary file to write; it takes the place of `path` if the block ends well.
+    """Yield the path of a temporary file to write; rename it to `path` if the block succeeds.
 
-    Folders above are made. If the block fails, what was at `path` stays and the temporary file is removed.
+    Creates missing parent folders. If the block fails, an old file at `path` stays and the temporary file is removed.
     """
     make_folder(path.parent)
     remove_leftovers(path.parent, path.name)
@@ -37,9 +37,9 @@ def write_whole(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def build_folder(path: Path, *, mode: int = 0o777, replace: bool = False) -> Iterator[Path]:
-    """Give an empty temporary folder to fill; it gets the name `path` if the block ends well, else it is removed.
+    """Yield an empty temporary folder to fill; rename it to `path` if the block succeeds, else remove it.
 
-    `replace`: a folder that is there makes room; without it only an empty one does.
+    `replace`: remove an existing folder at `path` first; without it only an empty folder is replaced.
     """
     temporary = start_folder(path, mode)
     try:
@@ -50,7 +50,7 @@ def build_folder(path: Path, *, mode: int = 0o777, replace: bool = False) -> Ite
 
 
 def start_folder(path: Path, mode: int = 0o777) -> Path:
-    """Make the empty temporary folder of `path`, for `put_in_place`; folders above are made."""
+    """Create the empty temporary folder of `path`, to be passed to `put_in_place`, and missing parent folders."""
     make_folder(path.parent)
     remove_leftovers(path.parent, path.name)
     temporary = name_temporary(path)
@@ -59,9 +59,9 @@ def start_folder(path: Path, mode: int = 0o777) -> Path:
 
 
 def put_in_place(temporary: Path, path: Path, *, replace: bool = False) -> None:
-    """Sync what was written, a file or a folder with all that is in it, and give it the name `path`.
+    """Sync a temporary file, or a temporary folder with all its content, and rename it to `path`.
 
-    `replace`: a folder that is there makes room; a file always does.
+    `replace`: remove an existing folder at `path` first. An existing file is always replaced.
     """
     for each in (*temporary.rglob("*"), temporary):
         make_durable(each)
@@ -72,9 +72,9 @@ def put_in_place(temporary: Path, path: Path, *, replace: bool = False) -> None:
 
 
 def move_all(pairs: Iterable[tuple[Path, Path]]) -> None:
-    """Rename files that were whole before, from each first path to the second, then sync their folders.
+    """Rename already complete files, given as (source, target) pairs, then sync their folders.
 
-    `pairs` is read one by one, so that it may look at what is there.
+    `pairs` is consumed one pair at a time, so a generator may look at the folders between renames.
     """
     with sync_after_renames() as rename:
         for source, target in pairs:
@@ -83,9 +83,10 @@ def move_all(pairs: Iterable[tuple[Path, Path]]) -> None:
 
 @contextmanager
 def sync_after_renames() -> Iterator[Callable[[Path, Path, int | None], None]]:
-    """Give the function that renames a file from one path to another, and sync the folders when the block ends.
+    """Yield a function that renames a file from one path to another; sync the folders when the block ends.
 
-    Its third argument is the descriptor of the source's folder, where that path could be swapped for another.
+    Its third argument is the descriptor of the source's folder, needed where somebody could replace that folder
+    meanwhile, else None.
     """
     folders: set[Path] = set()
 
@@ -105,7 +106,7 @@ def sync_after_renames() -> Iterator[Callable[[Path, Path, int | None], None]]:
 
 
 def make_folder(path: Path, mode: int = 0o777) -> None:
-    """Make a folder if it is not there, and those above it, so that they survive a power cut."""
+    """Create a folder and its parents where they are missing, so that they survive a power cut."""
     if path.is_dir():
         return
     make_folder(path.parent)
@@ -114,7 +115,7 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
 
 
 def make_durable(path: Path) -> None:
-    """Let the content of a file, or the names in a folder, survive a power cut."""
+    """Sync a file's content, or the names in a folder, to disk, so that it survives a power cut."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -127,14 +128,15 @@ def make_durable(path: Path) -> None:
 
 
 def name_temporary(path: Path) -> Path:
-    """Name where this process writes what is to be `path`."""
+    """Return the temporary path at which this process writes the future `path`."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def remove_leftovers(folder: Path, name: str | None = None, *, held: bool = False) -> None:
-    """Remove what was left half written in `folder`, of all names or one, by this process or one that is gone.
+    """Remove temporary files and folders in `folder` that this process or an ended one left.
 
-    `held`: the caller keeps all other writers out of the folder, so that whatever is half written was left there.
+    `name` limits this to the leftovers of one final name. `held`: the caller holds a lock against all other
+    writers, so leftovers are removed whatever process number they carry.
     """
     for path in folder.glob(".*.tmp*"):
         found = _LEFTOVER.fullmatch(path.name)
@@ -146,7 +148,7 @@ def remove_leftovers(folder: Path, name: str | None = None, *, held: bool = Fals
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it as far as that can be; none is fine."""
+    """Remove a file, or a folder and as much of its content as possible. A missing path is no error."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -154,7 +156,7 @@ def remove(path: Path) -> None:
 
 
 def is_running(process: int) -> bool:
-    """Tell whether there is a process of this number on the machine."""
+    """Return whether a process with this id runs on the machine."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

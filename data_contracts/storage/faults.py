@@ -1,7 +1,7 @@
 """Fault points: named places at which a test may kill the process, as a power cut would.
 
-Set REVIEWS_FAULT to a point's name to die there by SIGKILL, or to `name#n` to die at its n-th passing. Nothing
-happens without it. Every name stands in `FAULT_POINTS`, so that a test can try them all.
+Set REVIEWS_FAULT to a point's name to kill the process there by SIGKILL, or to `name#n` to kill it at the n-th
+passing. Without the variable nothing happens. `FAULT_POINTS` lists every name, so that a test can try them all.
 """
 
 import os
@@ -37,13 +37,13 @@ FAULT_POINTS = {
     "export: after ledger": "the ledger knows the files, and none has its name",
     "export: a file in place": "the first file has its name",
 }
-"""Each point, and what there is when the process dies there."""
+"""Each fault point, and the state on disk and in the database when the process dies there."""
 
 _passed: Counter[str] = Counter()
 
 
 def require_known(asked: str) -> None:
-    """Raise `UsageError` unless `asked`, the variable's value, is empty or names a point, with a passing from 1 on."""
+    """Raise `UsageError` unless `asked`, the variable's value, is empty, a fault point, or one with `#n`, n from 1."""
     name, mark, passing = asked.partition("#")
     if asked and (name not in FAULT_POINTS or (mark and not (passing.isdecimal() and int(passing)))):
         raise UsageError(
@@ -53,7 +53,7 @@ def require_known(asked: str) -> None:
 
 
 def pass_fault_point(name: str) -> None:
-    """Die here if a test asked for it; `name` is one of `FAULT_POINTS`."""
+    """Kill the process by SIGKILL if REVIEWS_FAULT names this point and passing; `name` is one of `FAULT_POINTS`."""
     asked, _, passing = os.environ.get(VARIABLE, "").partition("#")
     if asked != name:
         return

@@ -1,4 +1,4 @@
-"""The home: the one folder that holds all data, and where everything lies in it."""
+"""The home: the one folder that holds all data, and the paths in it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Home:
-    """The folder of all data. Handed on whole; nothing else knows the name of anything in it."""
+    """The folder of all data. Callers pass this object on; only this class knows the names of its files and folders."""
 
     folder: Path
 
@@ -22,7 +22,7 @@ class Home:
 
     @property
     def bundles(self) -> Path:
-        """The folder of trained models: one folder a model, named by its model id."""
+        """The folder of trained models: one folder per model, named by its model id."""
         return self.folder / "bundles"
 
     @property
@@ -37,22 +37,22 @@ class Home:
 
     @property
     def backups(self) -> Path:
-        """The folder of what `reviews backup` makes."""
+        """The folder of backups, which `reviews backup` writes."""
         return self.folder / "backups"
 
     @property
     def exports(self) -> Path:
-        """The folder where `reviews export` writes, unless another one is named."""
+        """The default output folder of `reviews export`."""
         return self.folder / "exports"
 
     @property
     def reports(self) -> Path:
-        """The folder of the pages that `reviews report` and the flows write: one a run."""
+        """The folder of report pages, one per run, which `reviews report` and the flows write."""
         return self.folder / "reports"
 
     @property
     def scored(self) -> Path:
-        """The folder where scored files of the inbox go, if they are moved."""
+        """The folder into which scored files of the inbox are moved, if they are moved at all."""
         return self.folder / "scored"
 
     @property
@@ -67,7 +67,7 @@ class Home:
 
     @property
     def prefect(self) -> Path:
-        """The folder of what `reviews up` keeps: Prefect's database and results, its log and what is running."""
+        """The folder of `reviews up`: Prefect's database and results, its log and its record of running processes."""
         return self.folder / "prefect"
 
     @property
@@ -88,5 +88,5 @@ class Home:
         )
 
     def make(self) -> None:
-        """Make the folder where there is none, closed to other users of the machine."""
+        """Create the home folder if it is missing, without access for other users of the machine."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,38 +1,38 @@
 -- The tables of the warehouse, each with its grain.
 -- Instants are TIMESTAMP WITH TIME ZONE: the same moment in every reader's time zone. Hashes are in hex.
--- The two big tables have no key, since one makes loading twice as slow and the file three times as large:
--- the ledger `scored_files` has the key, and the commit lets a file in once.
+-- The two large tables have no key, because a key makes loading twice as slow and the file three times as large.
+-- The ledger `scored_files` has the key instead, and a commit adds each file only once.
 
 -- One row per numbered migration applied.
 CREATE TABLE schema_migrations (
     version INTEGER PRIMARY KEY, -- from 1
-    name VARCHAR NOT NULL, -- of its file
+    name VARCHAR NOT NULL, -- its file's name without .sql
     applied_at TIMESTAMPTZ NOT NULL, -- when it was applied
-    views_sha256 VARCHAR -- of the views as last made under this version; null before that
+    views_sha256 VARCHAR -- of the views as last created under this version; null before that
 );
 
--- One row per uri: what was seen where, so that a known file is not hashed again.
+-- One row per uri: the file last found there, so that an unchanged file is not hashed again.
 CREATE TABLE inbox_files (
     uri VARCHAR PRIMARY KEY, -- the name relative to the inbox, or the whole path outside it
     size BIGINT NOT NULL, -- bytes
-    mtime_ns BIGINT NOT NULL, -- nanoseconds since 1970, as the file system says
-    source_sha256 VARCHAR NOT NULL, -- of the bytes as last found
+    mtime_ns BIGINT NOT NULL, -- nanoseconds since 1970, the modification time in the file system
+    source_sha256 VARCHAR NOT NULL, -- of the file's bytes when it was last hashed
     first_seen TIMESTAMPTZ NOT NULL, -- when it was first found
     last_seen TIMESTAMPTZ NOT NULL -- up to an hour late where the file is still the same
 );
 
 -- One row per accepted source row: source_sha256, row_number.
 CREATE TABLE source_reviews (
-    source_sha256 VARCHAR NOT NULL, -- the file: of its bytes as found
-    row_number BIGINT NOT NULL, -- from 1; bad rows count too, members of an archive count on
+    source_sha256 VARCHAR NOT NULL, -- of the file's original bytes
+    row_number BIGINT NOT NULL, -- from 1; counts bad rows too, and continues through the members of an archive
     member VARCHAR, -- name inside a zip or tar; null elsewhere
     review_id VARCHAR, -- null where the source names none
     movie_id VARCHAR, -- null where the source names none
     reviewed_at TIMESTAMPTZ, -- null where the source gives none
-    text VARCHAR USING COMPRESSION zstd NOT NULL, -- as found; zstd suits long texts, and no other is looked for
+    text VARCHAR USING COMPRESSION zstd NOT NULL, -- the original text; zstd suits long texts
     text_sha256 VARCHAR NOT NULL, -- of the text's UTF-8 bytes
-    given_label VARCHAR, -- 'positive' or 'negative' as the source says; null where it does not
-    given_rating DOUBLE, -- 1 to 10 stars as the source says; null where it does not
+    given_label VARCHAR, -- 'positive' or 'negative' by the source; null where it gives none
+    given_rating DOUBLE, -- 1 to 10 stars by the source; null where it gives none
     extra JSON -- the source's other columns; null where there are none
 );
 
@@ -48,22 +48,22 @@ CREATE TABLE scored_reviews (
     oov_rate FLOAT NOT NULL, -- share of them that the model does not know, 0 to 1
     truncated BOOLEAN NOT NULL, -- more words than the model reads
     run_id VARCHAR, -- the run that scored it; a release is a run of its own
-    scored_at TIMESTAMPTZ NOT NULL -- when
+    scored_at TIMESTAMPTZ NOT NULL -- when the row was scored
 );
 
--- One row per source file per model: the ledger. A file is in it whole, or not at all.
+-- One row per source file per model: the ledger. A file is committed whole or not at all.
 CREATE TABLE scored_files (
     source_sha256 VARCHAR, -- the file: of its bytes as found
     model_id VARCHAR, -- the model that scored it
     status VARCHAR NOT NULL CHECK (status IN ('scored', 'refused')), -- 'refused': none of its rows is kept
     rule VARCHAR, -- the file rule that it broke; null where scored
     detail VARCHAR, -- where and how it broke it; null where scored
-    uri VARCHAR NOT NULL, -- the name under which it was read; copies have others, see inbox_files
+    uri VARCHAR NOT NULL, -- the name under which it was read; for names of copies see inbox_files
     format VARCHAR, -- such as csv.gz; null where unknown
     bytes BIGINT, -- its size as found
     rows_read BIGINT, -- scored rows + quarantined rows not released; up to the refusal where refused
     run_id VARCHAR, -- the run that scored or refused it
-    committed_at TIMESTAMPTZ NOT NULL, -- when
+    committed_at TIMESTAMPTZ NOT NULL, -- when the file was committed
     PRIMARY KEY (source_sha256, model_id)
 );
 
@@ -73,11 +73,11 @@ CREATE TABLE quarantined_rows (
     row_number BIGINT, -- from 1, counted as in source_reviews
     uri VARCHAR, -- the name under which the file was read
     member VARCHAR, -- name inside a zip or tar; null elsewhere
-    raw BLOB, -- the row's bytes as found; null where the row has none
+    raw BLOB, -- the row's original bytes; null where the row has none
     rule VARCHAR NOT NULL, -- the row rule that it broke
     detail VARCHAR, -- where and how
-    run_id VARCHAR, -- the run that set it aside
-    quarantined_at TIMESTAMPTZ NOT NULL, -- when
+    run_id VARCHAR, -- the run that quarantined it
+    quarantined_at TIMESTAMPTZ NOT NULL, -- when the row was quarantined
     released_at TIMESTAMPTZ, -- null until released; from then on the row is among the scored ones
     released_by VARCHAR, -- null until released
     PRIMARY KEY (source_sha256, row_number)
@@ -85,15 +85,15 @@ CREATE TABLE quarantined_rows (
 
 -- One row per bundle. Shares and areas are 0 to 1, log losses are in nats; null where not measured.
 CREATE TABLE models (
-    model_id VARCHAR PRIMARY KEY, -- variant, seed and a digest of what it learnt
+    model_id VARCHAR PRIMARY KEY, -- variant, seed and a digest of what it learned
     variant VARCHAR NOT NULL, -- see `reviews variants`
     seed BIGINT NOT NULL, -- of its random numbers
-    epochs INTEGER, -- trained
-    kept_epoch INTEGER, -- the one whose weights were kept, from 1
+    epochs INTEGER, -- number of epochs trained
+    kept_epoch INTEGER, -- the epoch whose weights were kept, from 1
     dataset VARCHAR NOT NULL, -- 'stanford', 'sample' or 'other'
-    data_fingerprint VARCHAR NOT NULL, -- of the reviews that it learnt from
+    data_fingerprint VARCHAR NOT NULL, -- of the reviews that it was trained on
     code_fingerprint VARCHAR NOT NULL, -- of the code that trained it
-    bundle_fingerprint VARCHAR NOT NULL, -- a bundle with another one was altered and does not score
+    bundle_fingerprint VARCHAR NOT NULL, -- a bundle with another fingerprint was altered and can't score
     train_rows BIGINT, -- reviews
     validation_rows BIGINT, -- reviews, of titles that are not in train
     test_rows BIGINT, -- reviews
@@ -105,12 +105,12 @@ CREATE TABLE models (
     test_auc DOUBLE, -- area under the ROC curve
     test_log_loss DOUBLE, -- nats a review
     test_ece DOUBLE, -- expected calibration error
-    test_accuracy_unseen_texts DOUBLE, -- without the test texts that also stand in train
+    test_accuracy_unseen_texts DOUBLE, -- without the test texts that are also in train
     baseline_test_accuracy DOUBLE, -- of the linear baseline on the same rows
     hyper_parameters JSON, -- of the variant, by name
     metrics JSON, -- every figure: confusion, reliability bins, history by epoch, baseline
     versions JSON, -- of Python and the libraries
-    trained_at TIMESTAMPTZ NOT NULL -- when
+    trained_at TIMESTAMPTZ NOT NULL -- when the model was trained
 );
 
 -- One row per promotion or rollback, append-only; the model of the last one is the champion.
@@ -127,12 +127,12 @@ CREATE TABLE promotions (
 CREATE TABLE runs (
     run_id VARCHAR PRIMARY KEY, -- as in the tables that it wrote
     flow VARCHAR NOT NULL, -- such as score-reviews
-    parameters JSON, -- that it was called with, by name
+    parameters JSON, -- the run's parameters, by name
     code_version VARCHAR, -- of the program
-    started_at TIMESTAMPTZ NOT NULL, -- when
+    started_at TIMESTAMPTZ NOT NULL, -- when the run started
     ended_at TIMESTAMPTZ, -- null while it runs, or where it was killed
     status VARCHAR NOT NULL, -- 'running', 'completed' or 'failed'
-    counts JSON -- what it did, by name; null until it ended
+    counts JSON -- the run's counts, by name; null until it ended
 );
 
 -- One row per expectation per file or stage per run.
@@ -140,13 +140,13 @@ CREATE TABLE contract_results (
     run_id VARCHAR, -- the run that checked
     boundary VARCHAR NOT NULL, -- where: the contract's name
     source_sha256 VARCHAR, -- null where the check is of a stage
-    rule VARCHAR NOT NULL, -- our short name of the promise
+    rule VARCHAR NOT NULL, -- the project's short name of the rule
     expectation VARCHAR NOT NULL, -- of Great Expectations
     columns VARCHAR NOT NULL, -- '' where it is of no column
     severity VARCHAR NOT NULL, -- 'error' or 'warning'
-    success BOOLEAN NOT NULL, -- the promise held
+    success BOOLEAN NOT NULL, -- whether the rule was kept
     observed VARCHAR NOT NULL, -- what was found
-    expected VARCHAR NOT NULL, -- what was promised
+    expected VARCHAR NOT NULL, -- what the rule requires
     unexpected_count BIGINT NOT NULL, -- rows or values that broke it
-    checked_at TIMESTAMPTZ NOT NULL -- when
+    checked_at TIMESTAMPTZ NOT NULL -- when the check ran
 );

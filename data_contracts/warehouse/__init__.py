@@ -1,6 +1,6 @@
-"""The warehouse's DDL, in SQL files beside this one: numbered migrations, each applied once, and the views.
+"""The warehouse's DDL, in SQL files in this folder: numbered migrations, each applied once, and the views.
 
-A table changes by a new migration, `0002_what_it_does.sql` and so on; those that were released stay as they are.
+To change a table, add a migration, `0002_what_it_does.sql` and so on. Statements of released migrations never change.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ VIEWS_FILE = "views.sql"
 
 @dataclass(frozen=True)
 class Migration:
-    """One numbered step from an empty database to the present tables."""
+    """One numbered step from an empty database to the current tables."""
 
     version: int
     name: str
@@ -27,5 +27,5 @@ def list_migrations() -> tuple[Migration, ...]:
 
 
 def read_views() -> str:
-    """Read the statements that make every view, or make it anew."""
+    """Read the statements that create or replace every view."""
     return Path(__file__).with_name(VIEWS_FILE).read_text("utf-8")

@@ -1,7 +1,8 @@
 -- The views, in the order in which they build on each other. Nothing in them is newer than DuckDB 1.4.
--- They are made anew whenever this file differs from the one that made them.
--- Above each stands its grain. Its last SELECT has a column a line, each with a comment: docs are made of these.
--- Days are of UTC in every reader's time zone, so they are counted from 1970 and not cast.
+-- They are created again whenever this file has changed since they were created.
+-- The comment above each view states its grain. The last SELECT has one column per line, each with a comment;
+-- the docs are generated from these comments.
+-- Days are UTC days in every reader's time zone: make_timestamp(epoch_us(...)) ignores the session's time zone.
 
 -- One row per review: the newest source row of a review_id or, where there is none, of a text, and movie_id;
 -- with the champion's score or, where it has not scored it, that of the newest promoted model that has.
@@ -9,7 +10,7 @@ CREATE OR REPLACE VIEW latest_scores AS
 WITH model_ranks AS (
     SELECT model_id, max(number) AS model_rank FROM promotions GROUP BY model_id
 ),
--- Files in the order in which they first came in; those of one moment by name, as dated exports are named.
+-- Files in the order of their first commit; files of the same commit by name, because dated exports sort by name.
 -- The number leaves room for 2^36 rows of each, so that number + row_number is a row's own number: joining and
 -- comparing numbers takes half the time of joining hashes and comparing structs.
 sources AS (
@@ -23,12 +24,12 @@ sources AS (
         FROM scored_files WHERE status = 'scored' GROUP BY source_sha256
     )
 ),
--- A row without a date counts as of when its file came in; ties go to the later file, then the later row.
+-- A row without a date gets the time of its file's first commit; ties go to the later file, then the later row.
 recencies AS (
     SELECT
         review_id,
         CASE WHEN review_id IS NULL THEN text_sha256 END AS unnamed_text,
-        movie_id, -- two movies' reviews are two reviews, though sources number them alike
+        movie_id, -- reviews of two movies are distinct even if their review_ids are equal
         source_reviews.rowid AS position,
         source_number + row_number AS row_id,
         epoch_us(CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE seen_at END)::HUGEINT
@@ -53,14 +54,14 @@ best AS (
 SELECT
     newest.review_id, -- null where the source names none
     review.movie_id, -- null where the source names none
-    review.text, -- as the source has it
+    review.text, -- the source's text
     best.score, -- P(positive), 0 to 1
     best.sentiment, -- 'positive' or 'negative'
     best.predicted_rating, -- 1 to 10 stars: the mean that writers of such scores gave; may be low where just positive
-    review.given_label, -- what the source said, null where it did not
-    review.given_rating, -- 1 to 10 stars as the source said, null where it did not
+    review.given_label, -- 'positive' or 'negative' by the source; null where it gives none
+    review.given_rating, -- 1 to 10 stars by the source; null where it gives none
     best.model_id, -- of the model that gave the score
-    sources.uri, -- the name under which its file first came in
+    sources.uri, -- the name under which its file was first committed
     review.source_sha256, -- of that file's bytes
     review.row_number, -- in that file, from 1
     review.reviewed_at, -- null where the source gives none
@@ -68,10 +69,10 @@ SELECT
 FROM newest
 JOIN source_reviews AS review ON review.rowid = newest.position
 JOIN best ON best.row_id = newest.row_id
--- Every row has its source: LEFT only keeps DuckDB 1.4 from a plan that takes twice as long.
+-- Every row has a source. LEFT only prevents a plan of DuckDB 1.4 that takes twice as long.
 LEFT JOIN sources ON sources.source_sha256 = review.source_sha256;
 
--- One row per movie_id, over the reviews of latest_scores; reviews of no named movie are left out.
+-- One row per movie_id, over the reviews of latest_scores, without reviews whose movie_id is null.
 CREATE OR REPLACE VIEW movie_ratings AS
 WITH reviews_of_movies AS (
     SELECT
@@ -81,7 +82,7 @@ WITH reviews_of_movies AS (
         given_rating,
         rating_interval_title,
         rating_interval_review,
-        -- Before there was film, or after it was scored, no one wrote of one: such dates are slips.
+        -- Dates before the first film (1888) or more than a day after scoring are errors and are ignored.
         CASE WHEN reviewed_at BETWEEN '1888-01-01' AND scored_at + INTERVAL 1 DAY THEN reviewed_at END AS dated_at
     FROM latest_scores LEFT JOIN models USING (model_id)
     WHERE movie_id IS NOT NULL
@@ -96,10 +97,11 @@ summed AS (
         avg(given_rating) AS mean_given_rating,
         min(dated_at) AS first_reviewed_at,
         max(dated_at) AS last_reviewed_at,
-        -- As models/evaluation/stars.py measures it. A margin of which a part is unknown would be too narrow.
+        -- As models/evaluation/stars.py measures it. Null if any review's part is unknown, which would make the
+        -- margin too narrow.
         CASE WHEN count(rating_interval_title + rating_interval_review) = count(*)
             THEN sqrt(avg(rating_interval_title ** 2) + avg(rating_interval_review ** 2) / count(*)) END AS margin,
-        -- Three dates at least, over a quarter: a line through fewer says nothing. The error is the slope's own.
+        -- A trend needs at least three dates over 90 days. Its error is the standard error of the slope.
         count(dated_at) >= 3 AND epoch(max(dated_at)) - epoch(min(dated_at)) >= 90 * 86400 AS has_trend,
         regr_slope(predicted_rating, epoch(dated_at) / (365.25 * 86400)) AS slope,
         regr_sxx(predicted_rating, epoch(dated_at) / (365.25 * 86400)) AS sxx,
@@ -110,7 +112,7 @@ summed AS (
 bounded AS (
     SELECT
         *,
-        -- greatest and least pass over a null.
+        -- greatest and least ignore nulls, so null margins are handled explicitly.
         CASE WHEN margin IS NOT NULL THEN greatest(1, mean_predicted_rating - margin) END AS rating_low,
         CASE WHEN margin IS NOT NULL THEN least(10, mean_predicted_rating + margin) END AS rating_high,
         CASE WHEN has_trend THEN slope END AS trend,
@@ -118,7 +120,7 @@ bounded AS (
     FROM summed
 )
 SELECT
-    movie_id, -- as the sources name it
+    movie_id, -- the movie's id in the sources
     reviews, -- of latest_scores
     mean_predicted_rating, -- 1 to 10 stars
     rating_low, -- 1 to 10 stars; to rating_high an interval that held nine in ten of the held-out movies' given means
@@ -132,9 +134,9 @@ SELECT
     last_reviewed_at -- null where no review has a date
 FROM bounded;
 
--- One row per UTC day of scoring and model, over every row that the model scored on that day. A review that came in
--- several files counts in each of them, and on the day of each model that scored it: what the model did, not what
--- the movies are worth.
+-- One row per UTC day of scoring and model, over every row that the model scored on that day. A review in several
+-- files counts once per file, and once per model that scored it: this view describes what the model did, not how
+-- good the movies are.
 CREATE OR REPLACE VIEW daily_scores AS
 SELECT
     make_timestamp(epoch_us(scored_at))::DATE AS day, -- of scored_at, in UTC
@@ -149,8 +151,8 @@ FROM scored_reviews
 GROUP BY ALL;
 
 -- One row per UTC day of scoring and model, over the rows scored on that day whose source gives a label or a rating;
--- days without any are left out. A label that is not given is taken from a rating: 7 stars and more are positive, 4 and
--- less are negative, those between say neither.
+-- days without such rows are omitted. A missing label is taken from the rating: 7 stars or more are positive, 4 or
+-- fewer are negative, ratings in between give no label.
 CREATE OR REPLACE VIEW live_accuracy AS
 WITH sources AS (
     -- As in latest_scores: source_number + row_number is a row's own number, which joins faster than its key.
@@ -180,7 +182,7 @@ judged AS (
 SELECT
     day, -- of scored_at, in UTC
     model_id, -- of the model that scored
-    count(label) AS labelled_reviews, -- rows whose source gives a label, or a rating that says one
+    count(label) AS labelled_reviews, -- rows whose source gives a label, or a rating that implies one
     avg(is_right::INTEGER) AS accuracy, -- share of those whose sentiment is the label, 0 to 1; null without any
     count(given_rating) AS rated_reviews, -- rows whose source gives a rating
     avg(abs(predicted_rating - given_rating)) AS rating_mae, -- stars, mean absolute error over those; null without any
@@ -189,8 +191,8 @@ SELECT
 FROM judged
 GROUP BY day, model_id;
 
--- One row per pair of models that scored the same source rows, over those rows. model_a was promoted before model_b,
--- for the first time; models that never were come last, as they first scored.
+-- One row per pair of models that scored the same source rows, over those rows. model_a is the model
+-- that was promoted first; models that were never promoted come last, in the order in which they first scored.
 CREATE OR REPLACE VIEW model_comparison AS
 WITH model_places AS (
     SELECT model_id, row_number() OVER (ORDER BY min(number) NULLS LAST, min(committed_at), model_id) AS place
@@ -223,7 +225,7 @@ named AS (
         model_a.model_id AS model_a,
         model_b.model_id AS model_b,
         1 - flips / reviews AS share_agreement,
-        -- NaN where one of them is the same everywhere.
+        -- The correlation is NaN where all scores of one model are equal.
         CASE WHEN isfinite(correlation) THEN correlation END AS known_correlation
     FROM pairs
     JOIN model_places AS model_a ON model_a.place = place_a
@@ -233,11 +235,11 @@ SELECT
     model_a, -- the earlier one
     model_b, -- the later one
     reviews, -- rows of source_reviews that both scored
-    flips, -- those of them to which the two give another sentiment
-    share_agreement, -- of those to which both give the same, 0 to 1
+    flips, -- rows for which the two models give different sentiments
+    share_agreement, -- share of the rows with the same sentiment from both models, 0 to 1
     mean_score_shift, -- score of model_b minus that of model_a, -1 to 1
     mean_rating_shift, -- stars, predicted_rating of model_b minus that of model_a
-    known_correlation AS correlation -- of the two scores, -1 to 1; null where all of one model's are the same
+    known_correlation AS correlation -- of the two scores, -1 to 1; null where all scores of one model are equal
 FROM named;
 
 -- One row per scored row (source_sha256, row_number, model_id): where its score comes from.
@@ -252,7 +254,7 @@ WITH checks AS (
         count(*) FILTER (NOT success AND severity = 'warning') AS warned
     FROM contract_results WHERE source_sha256 IS NOT NULL GROUP BY run_id, source_sha256
 ),
--- From when until when each promotion is its model's last one: a score has the one under which it was given.
+-- The interval in which each promotion is its model's latest: a score belongs to the one in force when it was given.
 standings AS (
     SELECT
         model_id,
@@ -262,7 +264,7 @@ standings AS (
     FROM promotions
 )
 SELECT
-    scored.source_sha256, -- of the bytes of the file that the row is of
+    scored.source_sha256, -- of the bytes of the row's file
     scored.row_number, -- in that file, from 1
     scored.model_id, -- of the model that gave the score
     review.review_id, -- null where the source names none
@@ -273,25 +275,25 @@ SELECT
     scored.scored_at, -- when the model gave it
     file.uri, -- the file's name when this model scored it
     file.format, -- such as csv.gz; null where unknown
-    file.bytes, -- size of the file as found
+    file.bytes, -- original size of the file
     review.member, -- the row's file inside a zip or tar; null elsewhere
-    released.released_at, -- when the row was released from the quarantine; null where it was never in it
+    released.released_at, -- when the row was released from quarantine; null where it was never quarantined
     coalesce(checks.made, 0) AS checks_made, -- of the file by contracts, in the run that scored the row; 0 in a release
     coalesce(checks.failed, 0) AS checks_failed, -- those that failed as errors
     coalesce(checks.warned, 0) AS checks_warned, -- those that failed as warnings
     models.variant, -- the kind of model
     models.seed, -- of the model's random numbers
-    models.dataset, -- that the model was trained on: 'stanford', 'sample' or 'other'
+    models.dataset, -- the model's training data: 'stanford', 'sample' or 'other'
     models.data_fingerprint, -- of the rows that the model was trained on
     models.test_accuracy, -- of the model, on the test split, 0 to 1
     models.bundle_fingerprint, -- of every byte of the model's bundle
     standings.number AS promotion, -- number of the model's last promotion or rollback before it scored
     standings.promoted_at, -- when that promotion or rollback was
     scored.run_id, -- of the run that scored the row
-    runs.flow, -- what that run was of; 'release-rows' for a released row
+    runs.flow, -- the flow of that run; 'release-rows' for a released row
     runs.started_at, -- when that run began
     runs.status, -- 'completed', 'failed' or 'running', also where it was killed
-    runs.code_version -- of the program that it ran
+    runs.code_version -- the program's version in that run
 FROM scored_reviews AS scored
 JOIN source_reviews AS review USING (source_sha256, row_number)
 LEFT JOIN scored_files AS file
@@ -304,12 +306,12 @@ LEFT JOIN standings
     ON standings.model_id = scored.model_id AND promoted_at <= scored.scored_at AND scored.scored_at < until
 LEFT JOIN runs ON runs.run_id = scored.run_id;
 
--- One row per row that is set aside: source_sha256, row_number; those that were released are left out.
+-- One row per quarantined row that has not been released: source_sha256, row_number.
 CREATE OR REPLACE VIEW open_quarantine AS
 WITH begun AS (
     SELECT
         *,
-        -- Without its last bytes where they are a part of a letter; as escaped bytes where it is no UTF-8.
+        -- Drops up to three last bytes if they cut a character; shows escaped bytes if the row is not UTF-8.
         coalesce(
             try(decode(raw[1:240])),
             try(decode(raw[1:239])),
@@ -324,26 +326,26 @@ shown AS (
         *,
         left(source_sha256, 12) || ':' || row_number AS row_name,
         floor((epoch(now()) - epoch(quarantined_at)) / 86400)::BIGINT AS days_waiting,
-        -- Controls, marks that turn the direction of writing, and line ends, each run of them as one space.
+        -- Replaces each run of control characters, text-direction marks and white space by one space.
         left(trim(regexp_replace(beginning, '[\p{C}\p{Z}]+', ' ', 'g')), 60) AS text_preview
     FROM begun
 )
 SELECT
-    row_name, -- by which `reviews quarantine show` and `release` take it
-    uri, -- of the file that the row is of
+    row_name, -- the name for `reviews quarantine show` and `release`
+    uri, -- of the row's file
     source_sha256, -- of that file's bytes
     row_number, -- in that file, from 1
     member, -- the row's file inside a zip or tar; null elsewhere
     rule, -- the row rule that it broke
     detail, -- where and how it broke it
-    quarantined_at, -- when it was set aside
-    days_waiting, -- whole days since it was set aside
-    octet_length(raw) AS bytes, -- of the row as found; null where it has none, or they were dropped
-    text_preview -- how the row begins: 60 characters at most, all safe on a terminal; null where bytes is
+    quarantined_at, -- when it was quarantined
+    days_waiting, -- whole days since it was quarantined
+    octet_length(raw) AS bytes, -- size of the original row; null where it has no bytes, or they were deleted
+    text_preview -- the start of the row: at most 60 characters, all safe on a terminal; null where bytes is null
 FROM shown;
 
 -- One row per run, model and measure: how far the rows that the run scored are from the model's held-out reviews.
--- Models that were trained before a reference was kept are left out.
+-- Models without a reference, from older versions of the program, are omitted.
 CREATE OR REPLACE VIEW drift AS
 WITH bins AS (
     SELECT
@@ -371,7 +373,7 @@ totals AS (
     SELECT run_id, model_id, measure, sum(reviews)::BIGINT AS reviews, sum(total) / sum(reviews) AS mean
     FROM counted GROUP BY run_id, model_id, measure
 ),
--- Half a review more in every bin, so that an empty one has a logarithm.
+-- Adds half a review to every bin, so that the logarithm of an empty bin is defined.
 shares AS (
     SELECT
         totals.*,
@@ -404,11 +406,11 @@ SELECT
     compared.model_id, -- of the model that it scored with
     compared.measure, -- 'score', 'token_count', 'oov_rate' or 'truncated', as in scored_reviews
     compared.reviews, -- rows that the run scored with the model
-    compared.mean, -- of the measure over those; of 'truncated' the share, 0 to 1
+    compared.mean, -- of the measure over those rows; for 'truncated' the share, 0 to 1
     reference.mean AS reference_mean, -- over the held-out reviews
-    compared.psi, -- population stability index, with half a review more in every bin; 0 where the shares are the same
+    compared.psi, -- population stability index, with half a review added to every bin; 0 where the shares are equal
     greatest(0.1, critical_value * (1 / compared.reviews + 1 / reference.reviews)) AS threshold, -- of the psi
-    psi > threshold AS drifted, -- whether the rows are unlike the held-out reviews, beyond chance
+    psi > threshold AS drifted, -- whether the rows differ from the held-out reviews by more than chance
     compared.bins_from, -- the lowest value of each bin; of the first, minus infinity
     compared.shares, -- of the run's rows in each bin, 0 to 1
     compared.reference_shares -- of the held-out reviews, likewise
