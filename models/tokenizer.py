@@ -1,8 +1,8 @@
-"""Text to word ids: the one function that training and scoring share.
+"""Splits texts into words and encodes them as ids, in the same way for training and scoring.
 
 The rules are those of `keras.preprocessing.text.Tokenizer`: lower case, a fixed set of separators, words
-ranked by frequency. Two things differ on purpose: every word outside the vocabulary becomes 0, which is the
-padding id too, and there is neither a start nor an unknown marker.
+ranked by frequency. HTML line breaks and carriage returns separate words too. Every word outside the vocabulary
+becomes 0, which is also the padding id; there is neither a start marker nor an unknown-word marker.
 """
 
 import re
@@ -20,18 +20,18 @@ VOCABULARY_SIZE = 5000
 """Ids in use: 0 for padding and unknown words, 1 to 4,999 for the most frequent words."""
 
 SEQUENCE_LENGTH = 500
-"""Words that a model reads: the last 500 of a review."""
+"""Number of words that a model reads: the last 500 of a review."""
 
 SEPARATORS = '!"#$%&()*+,-./:;<=>?@[\\]^_{|}~`\t\n\r'
 """Keras's own filter, and the carriage return that Windows puts before a newline."""
 
-# Spelt out, since `\s` is Unicode's in Python and ASCII's in Arrow.
+# The spaces are listed, since `\s` matches Unicode spaces in Python and only ASCII spaces in Arrow.
 _BREAK = re.compile(r"<br[ \t\n\r\f]*/?>")
 _WORD = "[^ " + re.escape(SEPARATORS) + "]"
 _FIRST_CHARACTERS = 64
 _TO_SPACE = str.maketrans(dict.fromkeys(SEPARATORS, " "))
 
-# The same over the UTF-8 bytes of many texts, with a byte between them that no UTF-8 has.
+# For the UTF-8 bytes of many texts joined by a byte that never occurs in UTF-8.
 _BREAK_BYTES = re.compile(_BREAK.pattern.encode())
 _BORDER = b"\xff"
 _BETWEEN_WORDS = SEPARATORS.encode() + b" " + _BORDER
@@ -40,14 +40,14 @@ _TEXTS_AT_ONCE = 512
 
 
 def split_words(text: str) -> list[str]:
-    """Split one review into lower-case words, in order; HTML line breaks and separators are spaces."""
+    """Split one review into lower-case words, in order; HTML line breaks and separators count as spaces."""
     lowered = _BREAK.sub(" ", text.lower()).translate(_TO_SPACE)
     return [word for word in lowered.split(" ") if word]
 
 
 @dataclass(frozen=True)
 class LocatedWord:
-    """A word as the vocabulary has it, and where it stands in the text as written: `text[start:stop]`."""
+    """A lower-case word, and its place in the original text: `text[start:stop]`."""
 
     word: str
     start: int
@@ -55,9 +55,9 @@ class LocatedWord:
 
 
 def locate_words(text: str) -> list[LocatedWord]:
-    """Find the words of `split_words`, in order, in the text as it was written."""
+    """Return the words of `split_words`, in order, with their places in the original text."""
     lowered = text.lower()
-    # A break keeps its length here; `split_words` needs none.
+    # Breaks become as many spaces as they have characters, so that positions stay the same.
     spaced = _BREAK.sub(lambda found: " " * len(found[0]), lowered)
     positions = _follow_lowering(text, lowered)
     return [
@@ -67,17 +67,17 @@ def locate_words(text: str) -> list[LocatedWord]:
 
 
 def _follow_lowering(text: str, lowered: str) -> Sequence[int]:
-    """Give the position in `text` that each character of `lowered` came from, and the end's."""
+    """Return the position in `text` of each character of `lowered`, and at the end the length of `text`."""
     if len(lowered) == len(text):
         return range(len(text) + 1)
-    # Of some characters, such as the Turkish dotted capital I, lowering makes two.
+    # Some characters, such as the Turkish dotted capital I, become two in lower case.
     return [*(place for place, letter in enumerate(text) for _ in letter.lower()), len(text)]
 
 
 def find_worded(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Tell which texts have at least one word: [n] strings to [n] booleans, null where the text is null.
+    """Return which texts have at least one word: [n] strings to [n] booleans, null where the text is null.
 
-    The first characters tell of nearly all texts; only the others are read to their end.
+    For speed, only texts without a word in their first characters, or with a possible break there, are searched whole.
     """
     texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     starts = pc.utf8_slice_codeunits(texts, 0, _FIRST_CHARACTERS)
@@ -110,27 +110,27 @@ def build_vocabulary(texts: Iterable[str], size: int = VOCABULARY_SIZE) -> Vocab
 
 @dataclass(frozen=True)
 class EncodedReviews:
-    """Reviews as a model reads them, with what their encoding lost; n is the number of reviews."""
+    """Reviews encoded as word ids, with what the encoding lost; n is the number of reviews."""
 
     word_ids: NDArray[np.int32]
     """[offsets[n]] the ids of the last `length` words of each review, one review after the other."""
     offsets: NDArray[np.int64]
-    """[n + 1] where the ids of each review begin, and where the last one's end."""
+    """[n + 1] where the ids of each review begin in `word_ids`, and where those of the last review end."""
     length: int
-    """Words that the model reads."""
+    """Number of words that the model reads of a review."""
     token_count: NDArray[np.int32]
-    """[n] words in the whole text."""
+    """[n] number of words in the whole text."""
     oov_rate: NDArray[np.float32]
-    """[n] share of the text's words outside the vocabulary, 0 to 1; 1 where there is no word."""
+    """[n] share of the text's words outside the vocabulary, 0 to 1; 1 if the text has no word."""
     truncated: NDArray[np.bool_]
     """[n] whether the text has more words than the model reads."""
 
     def __len__(self) -> int:
-        """Give n."""
+        """Return n, the number of reviews."""
         return len(self.token_count)
 
     def pad(self, rows: NDArray[np.integer[Any]] | None = None) -> NDArray[np.int32]:
-        """Give the reviews at the positions `rows` (all by default) as ids [rows, length], padded in front with 0."""
+        """Return the reviews at the positions `rows` (all by default) as ids [rows, length], padded in front with 0."""
         chosen = np.arange(len(self)) if rows is None else rows
         padded = np.zeros((len(chosen), self.length), dtype=np.int32)
         for row, (start, stop) in enumerate(
@@ -144,14 +144,14 @@ class EncodedReviews:
 def encode_reviews(
     texts: Sequence[str] | pa.Array, word_ids: Mapping[str, int], length: int = SEQUENCE_LENGTH
 ) -> EncodedReviews:
-    """Encode `texts`, in Python or in Arrow: the last `length` words of each, in order.
+    """Encode the last `length` words of each of `texts`, in order.
 
-    `word_ids` is `Vocabulary.ids()`; a word outside it becomes 0. The words are those of `split_words`, found in
-    the bytes of many texts at once.
+    `word_ids` is `Vocabulary.ids()`; a word outside it becomes 0. The words are those of `split_words`; for speed, they
+    are found in the bytes of many texts at once.
     """
     texts = to_bytes(texts)
     known = to_bytes(list(word_ids))
-    id_of = np.array([*word_ids.values(), 0], dtype=np.int32)  # the last one is of every other word
+    id_of = np.array([*word_ids.values(), 0], dtype=np.int32)  # the last entry is for unknown words
     parts = [
         _encode_part(texts.slice(start, _TEXTS_AT_ONCE).to_pylist(), known, id_of, length)
         for start in range(0, max(len(texts), 1), _TEXTS_AT_ONCE)
@@ -163,14 +163,14 @@ def encode_reviews(
 
 
 def to_bytes(texts: Sequence[str] | pa.Array) -> pa.Array:
-    """Give texts, [n], as their UTF-8 bytes in Arrow; a lone surrogate counts as a character."""
+    """Convert texts, [n], to an Arrow array of their UTF-8 bytes; a lone surrogate is encoded like a character."""
     if isinstance(texts, pa.Array):
         return texts.cast(pa.large_binary())
     return pa.array([text.encode("utf-8", "surrogatepass") for text in texts], pa.large_binary())
 
 
 def _lower(text: bytes) -> bytes:
-    """Lower all letters but those of plain ASCII texts, whose turn comes when the texts are joined."""
+    """Lower-case a text; return plain ASCII as it is, since `_find_words` lower-cases ASCII letters of all texts."""
     if text.isascii():
         return text
     return text.decode("utf-8", "surrogatepass").lower().encode("utf-8", "surrogatepass")
@@ -179,7 +179,10 @@ def _lower(text: bytes) -> bytes:
 def _encode_part(
     texts: Sequence[bytes], known: pa.Array, id_of: NDArray[np.int32], length: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """Give the ids of the words that are kept, and the words and the unknown words of each text."""
+    """Return the ids of the last `length` words of all texts, and the counts of words and unknown words of each text.
+
+    `id_of` has the id of each word of `known`, then that of unknown words.
+    """
     words, first_words = _find_words(texts)
     positions = pc.index_in(words, value_set=known).fill_null(len(known)).to_numpy(zero_copy_only=False)
     ids = id_of[positions]
@@ -193,7 +196,7 @@ def _encode_part(
 
 
 def _find_words(texts: Sequence[bytes]) -> tuple[pa.Array, NDArray[np.int64]]:
-    """Give the words of n texts as bytes, and which is the first of each text, [n + 1] with their count."""
+    """Return the words of n texts as bytes, and the position of each text's first word: [n + 1], their count last."""
     joined = _BREAK_BYTES.sub(b" ", _BORDER.join([b"", *map(_lower, texts), b""]).lower())
     characters = np.frombuffer(joined, np.uint8)
     in_word = np.frombuffer(joined.translate(_IS_LETTER), np.bool_)

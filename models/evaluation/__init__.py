@@ -1,1 +1,1 @@
-"""How good a model is: metrics, baseline, comparison, behaviour, star ratings and the promotion gate."""
+"""Evaluation of models: metrics, baseline, comparison, behaviour, star ratings and the promotion gate."""

@@ -1,7 +1,7 @@
-"""The linear baseline that is shown beside every model: TF-IDF of words and word pairs, logistic regression.
+"""The linear baseline that is reported beside every model: TF-IDF of words and word pairs, logistic regression.
 
-It is fitted on the words that the models read (`models.tokenizer.split_words`), reported and never promoted: a
-variant that does not beat it learns nothing that counting words would not. Needs scikit-learn.
+It splits texts as the models do (`models.tokenizer.split_words`) and is never promoted. A variant that is not more
+accurate has learnt nothing beyond word counts. Needs scikit-learn.
 """
 
 import time
@@ -15,23 +15,23 @@ from models.tokenizer import split_words
 
 BASELINE_NAME = "TF-IDF 1-2-grams + logistic regression"
 SMALLEST_DOCUMENT_COUNT = 2
-"""A word or pair counts when at least this many training reviews hold it."""
+"""A word or pair is a feature if at least this many training reviews contain it."""
 INVERSE_REGULARIZATION = 10.0
 
 
 @dataclass(frozen=True)
 class BaselineResult:
-    """What the baseline reached on the test reviews, and at what cost."""
+    """Accuracy of the baseline on the test reviews, its time and its size."""
 
     name: str
     test_accuracy: float
-    """Share of the test reviews whose label was hit, 0 to 1."""
+    """Share of the test reviews whose label was predicted correctly, 0 to 1."""
     seconds: float
-    """Counting, fitting and predicting together."""
+    """Time of counting, fitting and predicting together."""
     train_reviews: int
     test_reviews: int
     features: int
-    """Words and word pairs in use."""
+    """Number of words and word pairs in use."""
 
 
 def fit_baseline(
@@ -40,10 +40,10 @@ def fit_baseline(
     test_texts: Sequence[str],
     test_labels: Sequence[str],
 ) -> BaselineResult:
-    """Fit on the training reviews and measure on the test reviews; labels are 'pos' and 'neg'.
+    """Fit the baseline on the training reviews and measure it on the test reviews; labels are 'pos' and 'neg'.
 
-    The same texts give the same accuracy. Labels must be as many as texts, with both kinds among the
-    training labels, else a `ValueError`.
+    The same texts give the same accuracy. Raises `ValueError` unless each text has one label, the training reviews
+    have both labels, and there is a test review.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression

@@ -1,7 +1,8 @@
-"""The two evaluation sets of our own writing, and how many of their promises scores keep.
+"""Reads the project's own two evaluation sets and computes accuracy and pass rates from scores.
 
-`elsewhere` holds reviews as people write them outside of the archive, `behaviour` tests in the sense of CheckList
-(Ribeiro et al., 2020). Both are frozen: docs/evaluation-sets.md. Needs numpy; the scores come in as plain arrays.
+`elsewhere` holds invented reviews, written as people write them outside the archive. `behaviour` holds behavioural
+tests in the sense of CheckList (Ribeiro et al., 2020). Both sets are frozen: docs/evaluation-sets.md. Needs numpy;
+scores are plain arrays.
 """
 
 import json
@@ -28,12 +29,12 @@ KIND_WORDS = {
     "mixed": (30, 200),
     "sarcastic": (15, 200),
 }
-"""The kinds of reviews from elsewhere, each with the fewest and the most words that its reviews have."""
+"""The kinds of reviews in `elsewhere`, each with the smallest and the largest number of words of its reviews."""
 LABEL_RATINGS = {
     name: range(lowest, highest + 1)
     for name, (lowest, highest) in {"positive": POSITIVE_STARS, "negative": NEGATIVE_STARS}.items()
 }
-"""The labels, each with the ratings that go with it, in stars."""
+"""The labels, each with the ratings that a review with this label may have, in stars."""
 CAPABILITIES = {
     "minimum_functionality": (
         "simple_adjective",
@@ -59,15 +60,15 @@ CAPABILITIES = {
     ),
     "direction": ("negation", "added_blame", "added_praise", "stronger", "weaker"),
 }
-"""The types of tests, each with its capabilities; no two capabilities have the same name."""
+"""The types of tests, each with the capabilities that it tests; no two capabilities have the same name."""
 EXPECTATIONS = {
     "minimum_functionality": ("positive", "negative"),
     "invariance": ("same",),
     "direction": ("up", "down"),
 }
-"""The types of tests, each with what its tests may expect."""
+"""The types of tests, each with the allowed values of `BehaviourTest.expect`."""
 SAME_WITHIN = 0.1
-"""How far apart two scores may be that an invariance test calls the same."""
+"""Largest difference of the two scores with which an invariance test passes."""
 
 _REVIEW_FIELDS: dict[str, type] = {"id": str, "text": str, "label": str, "rating": int, "kind": str}
 _TEST_FIELDS: dict[str, type] = {"id": str, "test": str, "capability": str, "text": str, "expect": str}
@@ -75,7 +76,7 @@ _TEST_FIELDS: dict[str, type] = {"id": str, "test": str, "capability": str, "tex
 
 @dataclass(frozen=True)
 class ElsewhereReview:
-    """One invented review: what a line of `elsewhere.jsonl` holds."""
+    """One invented review: a line of `elsewhere.jsonl`."""
 
     id: str
     text: str
@@ -89,7 +90,7 @@ class ElsewhereReview:
 
 @dataclass(frozen=True)
 class BehaviourTest:
-    """One test: what a line of `behaviour.jsonl` holds."""
+    """One behavioural test: a line of `behaviour.jsonl`."""
 
     id: str
     test: str
@@ -97,35 +98,35 @@ class BehaviourTest:
     capability: str
     text: str
     expect: str
-    """The sentiment of `text`; or how the score of `other` is beside that of `text`: 'same', 'up' or 'down'."""
+    """The sentiment of `text`; in a pair, how the score changes from `text` to `other`: 'same', 'up' or 'down'."""
     other: str | None = None
-    """The second text of a pair; none in a test of minimum functionality."""
+    """The second text of a pair; None in a test of minimum functionality."""
 
 
 @dataclass(frozen=True)
 class PassRate:
-    """How many of some tests (or reviews) were passed (or called right)."""
+    """How many tests of a group were passed, or how many of its reviews were classified correctly."""
 
     name: str
-    """The type of tests, the capability or the kind; 'all' for all of them."""
+    """The type of tests, the capability, the kind or the label of reviews; 'all' for all reviews."""
     tests: int
     passed: int
 
     @property
     def rate(self) -> float:
-        """Give the share that was passed, 0 to 1; NaN of no tests."""
+        """Return the share that was passed, 0 to 1; NaN if there are no tests."""
         return self.passed / self.tests if self.tests else float("nan")
 
 
 @dataclass(frozen=True)
 class ElsewhereResult:
-    """Accuracy on the reviews from elsewhere: each `rate` is a share of labels that the score's sentiment hits."""
+    """Accuracy on the reviews of `elsewhere`: each `rate` is the share of reviews with the predicted label right."""
 
     overall: PassRate
     by_kind: tuple[PassRate, ...]
     by_label: tuple[PassRate, ...]
     missed: tuple[str, ...]
-    """Ids of the reviews that were called wrongly, in the set's order."""
+    """Ids of the reviews that were classified wrongly, in the order of the set."""
 
 
 @dataclass(frozen=True)
@@ -135,14 +136,14 @@ class BehaviourResult:
     by_test: tuple[PassRate, ...]
     by_capability: tuple[PassRate, ...]
     failed: tuple[str, ...]
-    """Ids of the tests that failed, in the set's order."""
+    """Ids of the tests that failed, in the order of the set."""
 
 
 def read_elsewhere(path: Path = ELSEWHERE_FILE) -> tuple[ElsewhereReview, ...]:
-    """Read and check the reviews from elsewhere, in the file's order.
+    """Read and check the reviews of `elsewhere`, in the order of the file.
 
-    Raises `ContractError`, with the line and the rule, where a line is not as `ElsewhereReview` says, a text has
-    more or fewer words than its kind, or an id or a text stands there twice.
+    Raises `ContractError` with the line and the rule for a line that is not an `ElsewhereReview`, or whose text has
+    more or fewer words than its kind allows; with the file and the rule for an id or a text that occurs twice.
     """
     reviews = tuple(_parse_review(row, where) for row, where in _read_rows(path))
     _require_distinct(path, "id", [review.id for review in reviews])
@@ -151,10 +152,10 @@ def read_elsewhere(path: Path = ELSEWHERE_FILE) -> tuple[ElsewhereReview, ...]:
 
 
 def read_behaviour_tests(path: Path = BEHAVIOUR_FILE) -> tuple[BehaviourTest, ...]:
-    """Read and check the behavioural tests, in the file's order.
+    """Read and check the behavioural tests, in the order of the file.
 
-    Raises `ContractError`, with the line and the rule, where a line is not as `BehaviourTest` says, or an id or
-    a text stands there twice.
+    Raises `ContractError` with the line and the rule for a line that is not a `BehaviourTest`; with the file and the
+    rule for an id or a text that occurs twice.
     """
     tests = tuple(_parse_test(row, where) for row, where in _read_rows(path))
     _require_distinct(path, "id", [test.id for test in tests])
@@ -163,12 +164,12 @@ def read_behaviour_tests(path: Path = BEHAVIOUR_FILE) -> tuple[BehaviourTest, ..
 
 
 def list_behaviour_texts(tests: Sequence[BehaviourTest]) -> list[str]:
-    """List what is to be scored for `rate_behaviour`: each test's `text`, then the `other` of each pair, in order."""
+    """Return the texts to score for `rate_behaviour`: each test's `text`, then the `other` of each pair, in order."""
     return [test.text for test in tests] + [test.other for test in tests if test.other is not None]
 
 
 def find_positive(reviews: Sequence[ElsewhereReview]) -> NDArray[np.bool_]:
-    """Tell which reviews are labelled positive, [n], as `evaluate_scores` wants them."""
+    """Return whether each review is labelled positive, [n]: the labels for `evaluate_scores`."""
     return np.array([review.label == "positive" for review in reviews], dtype=np.bool_)
 
 
@@ -185,11 +186,11 @@ def rate_elsewhere(reviews: Sequence[ElsewhereReview], scores: NDArray[np.floati
 
 
 def rate_behaviour(tests: Sequence[BehaviourTest], scores: NDArray[np.floating[Any]]) -> BehaviourResult:
-    """Judge every test by `scores` [m], from 0 to 1, of the m texts of `list_behaviour_texts(tests)`.
+    """Compute pass rates from `scores` [m], from 0 to 1, of the m texts of `list_behaviour_texts(tests)`.
 
-    Minimum functionality: the score has the expected sentiment. Invariance: both scores have the same sentiment
-    and are at most `SAME_WITHIN` apart. Direction: the score of `other` is above ('up') or below ('down') that
-    of `text`, by however little.
+    A test of minimum functionality passes if the score has the expected sentiment. A test of invariance passes if
+    both scores have the same sentiment and differ by at most `SAME_WITHIN`. A test of direction passes if the score
+    of `other` is above ('up') or below ('down') that of `text`, however small the difference.
     """
     _require_scores(scores, len(list_behaviour_texts(tests)))
     exact = scores.astype(np.float64)
@@ -226,7 +227,7 @@ _PASSES: dict[str, Callable[[float, float], bool]] = {
 def _count_passed(
     groups: Sequence[str], passed: NDArray[np.bool_], names: Iterable[str]
 ) -> tuple[PassRate, ...]:
-    """Count by group, in the order of `names`; groups without a test are left out."""
+    """Count the tests and the passed tests of each group, in the order of `names`; skip groups without a test."""
     group_of = np.array(groups, dtype=np.str_)
     return tuple(
         PassRate(name, int(chosen.sum()), int(passed[chosen].sum()))
@@ -243,7 +244,7 @@ def _require_scores(scores: NDArray[np.floating[Any]], texts: int) -> None:
 
 
 def _read_rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    """Give each line of JSON lines, with the words that name it in an error."""
+    """Yield each line of a JSON Lines file as a dictionary, with its file and line number for error messages."""
     with path.open(encoding="utf-8", newline="\n") as lines:
         for number, line in enumerate(lines, start=1):
             where = f"{path.name}, line {number}"
@@ -286,7 +287,7 @@ def _parse_test(row: dict[str, Any], where: str) -> BehaviourTest:
 def _require_fields(row: dict[str, Any], fields: Mapping[str, type], where: str) -> None:
     _require(row.keys() == fields.keys(), where, f"must have the fields {', '.join(fields)}, no other")
     for field, type_ in fields.items():
-        # `type`, since True is an int too.
+        # `type` instead of `isinstance`, since True is an int too.
         _require(
             type(row[field]) is type_ and row[field] != "",
             where,

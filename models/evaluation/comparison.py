@@ -1,8 +1,8 @@
-"""Two models on the same reviews: how far apart they are, how much of that is chance, and for which reviews.
+"""Compares two models on the same reviews, overall and by slice, with bootstrap intervals and exact tests.
 
-The bootstrap draws whole titles, since reviews of one movie are right and wrong together: each of `RESAMPLES` draws
-holds as many titles as there are, some twice, some not, and the figures of both models come from the same draw. Needs
-numpy; scipy for McNemar's test.
+The bootstrap draws whole titles, since the errors on reviews of one movie are correlated. Each of `RESAMPLES` draws
+takes as many titles as there are, with replacement. The figures of both models come from the same draw. Needs numpy,
+and SciPy for the exact tests.
 """
 
 import math
@@ -20,31 +20,31 @@ from models.tokenizer import split_words
 
 RESAMPLES = 2000
 SEED = 20_111
-"""Of the bootstrap: the same scores give the same interval."""
+"""Seed of the bootstrap, fixed so that the same scores give the same interval."""
 CONFIDENCE = 0.95
 LENGTH_SLICES = {"short": (0, 150), "medium": (150, 300), "long": (300, math.inf)}
-"""The lengths, each with its fewest words and the first number of words that is too many."""
+"""The slices by length, each with its smallest number of words and the number that it must stay below."""
 UNKNOWN_WORDS_SLICES = ("unknown_words_q1", "unknown_words_q2", "unknown_words_q3", "unknown_words_q4")
-"""Quarters of the reviews by their share of unknown words, the fewest first."""
+"""Quarters of the reviews by their share of unknown words, smallest share first."""
 # fmt: off
 NEGATIONS = frozenset((
     "no", "not", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor", "cannot", "without", "hardly",
     "barely", "scarcely", "dont", "doesnt", "didnt", "isnt", "wasnt", "arent", "werent", "wont", "cant", "couldnt",
     "wouldnt", "shouldnt", "havent", "hasnt", "hadnt", "aint",
 ))
-"""Words that deny; so does every word that ends in n't."""
+"""Negating words; every word that ends in n't is one too."""
 CONTRASTS = frozenset((
     "but", "however", "although", "though", "yet", "despite", "nevertheless", "nonetheless", "whereas",
 ))
-"""Words at which a review may turn."""
+"""Words that may introduce a contrast in a review."""
 # fmt: on
 _DRAWN_AT_ONCE = 2_000_000
-"""Titles that are drawn in one go, over all resamples: bounds the memory."""
+"""Titles times resamples drawn at a time; limits the memory."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure, and where it lies with `CONFIDENCE` (or as it says elsewhere) by the bootstrap."""
+    """A figure with its bootstrap interval of confidence `CONFIDENCE`, unless the field states another confidence."""
 
     value: float
     lower: float
@@ -53,7 +53,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class SliceAccuracy:
-    """One model on the reviews of one kind."""
+    """Accuracy of one model on one slice of the reviews."""
 
     name: str
     reviews: int
@@ -62,19 +62,22 @@ class SliceAccuracy:
 
 @dataclass(frozen=True)
 class SliceComparison:
-    """The reviews of one kind."""
+    """Accuracy of two models on one slice of the reviews."""
 
     name: str
     reviews: int
     challenger_accuracy: float
     champion_accuracy: float
     gain: Interval
-    """Accuracy of the challenger less that of the champion; with `CONFIDENCE` those of all slices lie so at once."""
+    """Accuracy of the challenger minus that of the champion.
+
+    The interval is Bonferroni-corrected: those of all slices hold together with confidence `CONFIDENCE`.
+    """
 
 
 @dataclass(frozen=True)
 class BehaviourChange:
-    """One type of behavioural tests, by both models."""
+    """Results of both models on one type of behavioural tests."""
 
     test: str
     tests: int
@@ -85,12 +88,12 @@ class BehaviourChange:
     won: int
     """Tests that only the challenger passed."""
     p_value: float
-    """How often chance alone, splitting `lost + won` evenly, would lose as many: one-sided exact sign test."""
+    """One-sided exact sign test: the probability of at least `lost` losses if each of `lost + won` were a coin toss."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A challenger and a champion on the same reviews; gains are above 0 where the challenger is better."""
+    """A challenger and a champion on the same reviews; a gain is above 0 if the challenger is better."""
 
     challenger: Evaluation
     champion: Evaluation
@@ -100,25 +103,28 @@ class Comparison:
     only_challenger_right: int
     only_champion_right: int
     mcnemar_p: float
-    """Of McNemar's exact test, two-sided; it takes reviews for independent, which those of one movie are not."""
+    """Two-sided p-value of McNemar's exact test.
+
+    The test assumes independent reviews, which reviews of one movie are not.
+    """
     slices: tuple[SliceComparison, ...]
 
 
 @dataclass(frozen=True)
 class Contest:
-    """All that the gate looks at: a challenger against a champion."""
+    """All figures that the gate judges: a challenger compared with the champion."""
 
     scores: Comparison
     """On the validation rows."""
     behaviour: tuple[BehaviourChange, ...]
     challenger_seconds: float
-    """Per review, the best of several times over the same texts, in this process."""
+    """Scoring time per review in this process: the shortest of several times over the same texts."""
     champion_seconds: float
-    """Likewise."""
+    """Measured in the same way."""
 
     @property
     def cost_ratio(self) -> float:
-        """Give how many times as long the challenger takes."""
+        """Return the challenger's time per review divided by the champion's."""
         return self.challenger_seconds / max(self.champion_seconds, 1e-12)
 
 
@@ -129,9 +135,9 @@ def compare_scores(
     titles: Sequence[str],
     slices: Mapping[str, NDArray[np.bool_]],
 ) -> Comparison:
-    """Compare the scores [n] of two models with the labels `positive` [n]; `slices` mark reviews, [n] each.
+    """Compare the scores [n] of two models with the labels `positive` [n], overall and by slice.
 
-    A slice without reviews is left out. n must be at least 1.
+    Each of `slices` is a mask over the reviews, [n]; slices without reviews are skipped. n must be at least 1.
     """
     right = [(scores >= POSITIVE_FROM) == positive for scores in (challenger, champion)]
     losses = [measure_losses(scores, positive) for scores in (challenger, champion)]
@@ -168,9 +174,9 @@ def evaluate_slices(
     titles: Sequence[str],
     slices: Mapping[str, NDArray[np.bool_]],
 ) -> tuple[SliceAccuracy, ...]:
-    """Give the accuracy of scores [n] on each slice, [n] marks each, with its bootstrap interval over the titles [n].
+    """Return the accuracy of scores [n] on each slice, with its bootstrap interval over the titles [n].
 
-    A slice without reviews is left out.
+    Each of `slices` is a mask over the reviews, [n]; slices without reviews are skipped.
     """
     right = ((scores >= POSITIVE_FROM) == positive).astype(np.float64)
     chosen = {name: mask for name, mask in slices.items() if mask.any()}
@@ -186,9 +192,9 @@ def evaluate_slices(
 def mark_slices(
     texts: Sequence[str], token_count: NDArray[np.integer[Any]], oov_rate: NDArray[np.floating[Any]]
 ) -> dict[str, NDArray[np.bool_]]:
-    """Mark the reviews [n] of each slice, [n] each: length, share of unknown words, a negation, a contrast.
+    """Return a mask [n] over the reviews for each slice: by length, share of unknown words, negation and contrast.
 
-    `oov_rate` is that of one model, whichever is compared: the champion's, or the only one's.
+    `token_count` [n] and `oov_rate` [n] come from one model: from the champion where two models are compared.
     """
     words = [set(split_words(text)) for text in texts]
     quarter = np.searchsorted(np.quantile(oov_rate, (0.25, 0.5, 0.75)), oov_rate)
@@ -204,14 +210,14 @@ def mark_slices(
 
 
 def holds_negation(words: set[str]) -> bool:
-    """Tell whether one of a review's words, as `split_words` gives them, denies."""
+    """Return whether a review has a negating word; `words` are its words as `split_words` returns them."""
     return not NEGATIONS.isdisjoint(words) or any(word.endswith(("n't", "n\u2019t")) for word in words)
 
 
 def compare_behaviour(
     tests: Sequence[BehaviourTest], challenger: BehaviourResult, champion: BehaviourResult
 ) -> tuple[BehaviourChange, ...]:
-    """Compare which of the same behavioural tests two models pass, by type of test."""
+    """Compare two models on the same behavioural tests, by type of test."""
     failed = [set(result.failed) for result in (challenger, champion)]
     changes = []
     for name in dict.fromkeys(test.test for test in tests):
@@ -223,7 +229,10 @@ def compare_behaviour(
 
 
 def find_mcnemar_p(only_first: int, only_second: int) -> float:
-    """Give the two-sided p-value of McNemar's exact test for two counts of reviews that only one model has right."""
+    """Return the two-sided p-value of McNemar's exact test; 1 where both counts are 0.
+
+    The counts are the reviews that only the first and only the second model classifies correctly.
+    """
     from scipy.stats import binomtest
 
     both = only_first + only_second
@@ -237,7 +246,7 @@ def _find_sign_p(lost: int, won: int) -> float:
 
 
 def _find_interval(value: float, draws: NDArray[np.float64], confidence: float = CONFIDENCE) -> Interval:
-    """Give the percentile interval; draws without a review are NaN and left out."""
+    """Return the percentile interval of the draws; ignore draws without a review, which are NaN."""
     tail = (1 - confidence) / 2
     known = draws[~np.isnan(draws)]
     lower, upper = np.quantile(known, (tail, 1 - tail)) if len(known) else (math.nan, math.nan)
@@ -250,9 +259,10 @@ def resample_means(
     titles: Sequence[str],
     resamples: int = RESAMPLES,
 ) -> NDArray[np.float64]:
-    """Give the mean of each of k `values` [n] over its mask [n] in every draw of titles: [resamples, k].
+    """Return the mean of each of k `values` [n] over its mask [n] in every draw of titles: [resamples, k].
 
-    Reviews whose titles [n] are all different are drawn one by one. The same figures give the same draws.
+    `titles` [n] names the title of each review; if all are different, reviews are drawn one by one. A mean is NaN
+    where a draw has no review of the mask. The same arguments give the same means.
     """
     _, title_of = np.unique(np.array(titles, dtype=np.str_), return_inverse=True)
     count = int(title_of.max()) + 1

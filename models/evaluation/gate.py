@@ -1,4 +1,4 @@
-"""The gate: the rules by which a challenger takes the champion's place."""
+"""The gate: the rules that a challenger must pass to replace the champion."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,38 +10,38 @@ PROMOTE_MODES = ("auto", "never", "always")
 SMALLEST_GAIN = 0.001
 """A challenger's validation log loss must be lower than the champion's by more than this, in nats."""
 SLICE_MARGIN = 0.01
-"""How much lower the accuracy on a slice may be whatever chance says, as a share: one point."""
+"""Loss of accuracy on a slice that is allowed even if it is beyond chance, as a share: one point."""
 SMALLEST_SLICE = 100
-"""Reviews that a slice has at least, to be judged."""
+"""A slice with fewer reviews than this passes without being judged."""
 BEHAVIOUR_ALLOWANCE = 0.05
-"""How much lower a pass rate of behavioural tests may be whatever chance says, as a share."""
+"""Loss of a pass rate of behavioural tests that is allowed even if it is beyond chance, as a share."""
 BEHAVIOUR_CHANCE = 0.025
-"""A lower pass rate counts when chance alone would lose so many tests less often than this."""
+"""A lower pass rate is beyond chance if the p-value of its sign test is below this."""
 LARGEST_COST_RATIO = 10.0
 """How many times as long as the champion a challenger may take for a review.
 
-`wide_lstm` takes some six times as long as `cnn_lstm` for five points more, which is worth it.
+`wide_lstm` takes about six times as long as `cnn_lstm`; its accuracy, five points higher, is worth it.
 """
 
 
 @dataclass(frozen=True)
 class GateCheck:
-    """One rule of the gate: whether the challenger holds it, and by which figures."""
+    """The result of one rule of the gate, with the figures that decided it."""
 
     name: str
-    """'log_loss', 'accuracy', 'slice NAME', 'behaviour TYPE', 'cost'; or why there was nothing to compare."""
+    """'log_loss', 'accuracy', 'slice NAME', 'behaviour TYPE' or 'cost'; else the reason that nothing was compared."""
     passed: bool
     detail: str
     challenger: float | None = None
     champion: float | None = None
     lower: float | None = None
-    """Of the interval of the challenger's gain, where there is one; above 0 is better."""
+    """Lower bound of the interval of the challenger's gain, if there is one; a gain above 0 is better."""
     upper: float | None = None
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether the challenger is promoted, and why, in words for people."""
+    """Whether the challenger is promoted, with the reason in words and the checks."""
 
     promote: bool
     reason: str
@@ -49,10 +49,11 @@ class Decision:
 
 
 def decide_promotion(mode: str, checks: Sequence[GateCheck]) -> Decision:
-    """Decide by the checks of `judge_contest`, or by the one that says why there was no contest.
+    """Decide whether the challenger is promoted.
 
-    `auto`: a challenger that holds every rule. `always` and `never` do what they say; the checks are kept all the
-    same.
+    `checks` are those of `judge_contest`, or the single check that states why nothing was compared. The mode `auto`
+    promotes a challenger that passes all of them; `always` and `never` ignore them. The decision keeps the checks in
+    every mode. Raises `UsageError` for an unknown mode.
     """
     if mode not in PROMOTE_MODES:
         raise UsageError(f"--promote is one of {', '.join(PROMOTE_MODES)}, not {mode!r}.")
@@ -74,15 +75,15 @@ def decide_promotion(mode: str, checks: Sequence[GateCheck]) -> Decision:
 
 
 def pass_first_model() -> GateCheck:
-    """Give the check of a model that has no champion beside it."""
+    """Return the passed check of a model that has no champion to be compared with."""
     return GateCheck("first_model", True, "the first model")
 
 
 def judge_contest(contest: Contest) -> tuple[GateCheck, ...]:
-    """Hold a challenger against the champion, rule by rule.
+    """Judge a challenger by each rule of the gate; return one check for each rule.
 
-    It has to be better beyond chance on the whole, not clearly worse for any kind of review, not clearly worse in
-    behaviour, and not too slow.
+    The challenger must have a lower log loss beyond chance and at least the champion's accuracy. It must not be clearly
+    worse on any slice or type of behavioural tests, nor too slow.
     """
     return (
         _judge_log_loss(contest.scores),
@@ -114,7 +115,7 @@ def _judge_accuracy(scores: Comparison) -> GateCheck:
 
 
 def _judge_slice(each: SliceComparison) -> GateCheck:
-    """Refuse a loss of more than the margin that chance does not explain, over all slices that are looked at."""
+    """Fail a loss of accuracy above `SLICE_MARGIN` that is beyond chance, corrected for the number of slices."""
     few = each.reviews < SMALLEST_SLICE
     worse = not few and each.gain.value < -SLICE_MARGIN and each.gain.upper < 0
     detail = (
@@ -127,10 +128,10 @@ def _judge_slice(each: SliceComparison) -> GateCheck:
 
 
 def _judge_behaviour(change: BehaviourChange, everything: Sequence[BehaviourChange]) -> GateCheck:
-    """Refuse a lower pass rate of one type, unless all types together are no lower.
+    """Fail a clearly lower pass rate of one type of tests, unless as many tests of all types together are passed.
 
-    A model that always says the same passes all of invariance and none of direction: one that has learnt something
-    must be able to take its place.
+    A champion that gives every text the same score passes all tests of invariance and none of direction. A model that
+    has learnt something must be able to replace it.
     """
     mine, other = change.challenger_passed / change.tests, change.champion_passed / change.tests
     lower = other - mine > BEHAVIOUR_ALLOWANCE and change.p_value < BEHAVIOUR_CHANCE
@@ -153,13 +154,13 @@ def _judge_cost(contest: Contest) -> GateCheck:
 
 
 def _write_points(gain: Interval) -> str:
-    """Write a gain in accuracy in points, with its interval."""
+    """Format a gain in accuracy in percentage points, with its interval."""
     value, lower, upper = (f"{100 * each:+.2f}" for each in (gain.value, gain.lower, gain.upper))
     return f"{value} points, 95 % interval {lower} to {upper}"
 
 
 def _tell_failures(failed: Sequence[GateCheck]) -> str:
-    """Say in a sentence which rules are broken; each check has the rest."""
+    """Describe in one sentence which checks failed; the details are in the checks."""
     said = [_tell_failure(check) for check in failed if check.name in _FAILURES]
     for kind, words in _FAILURES_OF_KINDS.items():
         those = [check for check in failed if check.name.startswith(f"{kind} ")]
@@ -191,5 +192,5 @@ def _tell_failure(check: GateCheck) -> str:
 
 
 def _weigh(check: GateCheck) -> str:
-    """Write how much lower a share is."""
+    """Format the challenger's share minus the champion's, in percentage points."""
     return f"{100 * ((check.challenger or 0) - (check.champion or 0)):+.1f} points"

@@ -1,4 +1,4 @@
-"""How good scores are against known labels: the figures that the gate compares and that `models` keeps.
+"""Metrics of scores against known labels, which the gate compares and the table `models` keeps.
 
 Needs scikit-learn for the area under the ROC curve; the rest is arithmetic on two arrays.
 """
@@ -13,16 +13,16 @@ from data_contracts.limits import POSITIVE_FROM
 
 RELIABILITY_BINS = 10
 ROC_POINTS = 100
-"""Points of the ROC curve that are kept at most."""
+"""Largest number of points of the ROC curve that are kept."""
 LENGTHS_FROM = (1, 50, 100, 150, 200, 300, 500, 1000)
-"""Words from which on a review is of the next class of length."""
+"""The smallest number of words in each class of length."""
 _SMALLEST = 1e-7
-"""Scores are kept this far from 0 and 1 in the log loss, as Keras does."""
+"""The log loss clips scores to at least this distance from 0 and 1, as Keras does."""
 
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The reviews whose score falls in one tenth of [0, 1]."""
+    """The reviews whose score is in one tenth of [0, 1]."""
 
     lower: float
     upper: float
@@ -33,7 +33,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class RocCurve:
-    """Points of the ROC curve in rising order, from (0, 0) to (1, 1); none where only one label is present."""
+    """Points of the ROC curve in rising order, from (0, 0) to (1, 1); empty if only one label is present."""
 
     false_positive_rate: tuple[float, ...]
     true_positive_rate: tuple[float, ...]
@@ -41,7 +41,7 @@ class RocCurve:
 
 @dataclass(frozen=True)
 class LengthClass:
-    """The reviews of some lengths, in words."""
+    """The reviews of one class of length, in words."""
 
     from_words: int
     reviews: int
@@ -52,12 +52,12 @@ class LengthClass:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores against labels over one set of reviews."""
+    """Metrics of scores against the labels of one set of reviews."""
 
     reviews: int
     accuracy: float
     auc: float
-    """Area under the ROC curve; NaN where only one label is present."""
+    """Area under the ROC curve; NaN if only one label is present."""
     log_loss: float
     """Mean binary cross-entropy, in nats."""
     calibration_error: float
@@ -70,12 +70,15 @@ class Evaluation:
     roc: RocCurve
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures as plain JSON values."""
+        """Return the metrics as a dictionary of plain Python values."""
         return asdict(self)
 
 
 def evaluate_scores(scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_]) -> Evaluation:
-    """Compare `scores` [n] in [0, 1] with the labels `positive` [n]; n must be at least 1."""
+    """Compute the metrics of `scores` [n] in [0, 1] against the labels `positive` [n].
+
+    Raises `ValueError` if n is 0 or there are not as many labels as scores.
+    """
     if len(scores) == 0 or len(scores) != len(positive):
         raise ValueError(f"scores and labels must be as many, and some: {len(scores)} and {len(positive)}")
     exact = np.asarray(scores, dtype=np.float64)
@@ -99,7 +102,7 @@ def evaluate_scores(scores: NDArray[np.floating[Any]], positive: NDArray[np.bool
 
 
 def measure_losses(scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Give the binary cross-entropy of each review, [n] nats, for scores [n] and labels [n]."""
+    """Return the binary cross-entropy of each review, [n] in nats, for scores [n] and labels [n]."""
     clipped = np.clip(np.asarray(scores, dtype=np.float64), _SMALLEST, 1 - _SMALLEST)
     return np.asarray(-np.log(np.where(positive, clipped, 1 - clipped)), dtype=np.float64)
 
@@ -107,7 +110,11 @@ def measure_losses(scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_
 def evaluate_lengths(
     words: NDArray[np.integer[Any]], right: NDArray[np.bool_], rating_error: NDArray[np.float64]
 ) -> tuple[LengthClass, ...]:
-    """Give accuracy and error by length: `words` of each review, whether its label was hit, and stars off, [n] each."""
+    """Return accuracy and rating error by class of length; classes without reviews are skipped.
+
+    The arguments, [n] each, are the number of words of each review, whether its predicted label is right, and its
+    predicted rating minus the given one, in stars (only the size counts).
+    """
     class_of = np.searchsorted(LENGTHS_FROM, words, side="right")
     return tuple(
         LengthClass(
@@ -135,14 +142,14 @@ def _trace_roc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> RocC
     if positive.all() or not positive.any():
         return RocCurve((), ())
     wrong, right, _ = roc_curve(positive, scores)
-    # Evenly spaced along the curve's own length, so that its steep part keeps its shape.
+    # Evenly spaced along the curve instead of along its x axis, so that the steep part keeps its shape.
     along = np.concatenate([[0], np.cumsum(np.abs(np.diff(wrong)) + np.abs(np.diff(right)))])
     points = np.linspace(0, along[-1], ROC_POINTS)
     return RocCurve(*(tuple(np.round(np.interp(points, along, rate), 5).tolist()) for rate in (wrong, right)))
 
 
 def _bin_reliability(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:
-    """Group the reviews by tenths of the score; empty bins are left out."""
+    """Group the reviews by tenths of the score; skip empty bins."""
     bin_of = np.minimum((scores * RELIABILITY_BINS).astype(int), RELIABILITY_BINS - 1)
     return tuple(
         ReliabilityBin(

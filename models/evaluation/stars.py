@@ -1,6 +1,6 @@
-"""From a score to the rating that its writer would give: a rising line through points, fitted on held-out reviews.
+"""Predicts star ratings from scores by a non-decreasing, piecewise linear function fitted on held-out reviews.
 
-A bundle keeps the points as plain numbers. Needs numpy; fitting needs scikit-learn, measuring needs SciPy.
+A bundle keeps the points of the function as plain numbers. Needs numpy; fitting needs scikit-learn, evaluating SciPy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS
 
 TITLE_REVIEWS = 10
-"""Reviews that a title must have for its mean rating to be compared with the given one."""
+"""Smallest number of reviews of a title whose mean predicted and mean given rating are correlated."""
 INTERVAL_SHARE = 0.9
-"""Share of titles whose mean given rating lies within the interval around the predicted one."""
+"""Share of titles whose mean given rating is inside the interval around the mean predicted one."""
 _DECIMALS = 6
 
 
 @dataclass(frozen=True)
 class StarMapping:
-    """Points of a line that never falls: the rating at each of some rising scores; straight between them."""
+    """Points of a non-decreasing function from scores, in rising order, to ratings; linear between the points."""
 
     scores: tuple[float, ...]
     """From 0 to 1."""
@@ -30,26 +30,32 @@ class StarMapping:
 
 
 LINEAR = StarMapping((0.0, 1.0), (float(LOWEST_STARS), float(HIGHEST_STARS)))
-"""What is used where nothing was fitted."""
+"""The mapping that is used if none was fitted."""
 
 
 @dataclass(frozen=True)
 class RatingInterval:
-    """How well the mean rating of n reviews of a title is known: to within sqrt(title^2 + review^2 / n), in stars."""
+    """The interval around the mean predicted rating of a title, in stars.
+
+    Its half width for n reviews is sqrt(title^2 + review^2 / n).
+    """
 
     title: float
-    """What more reviews do not take away: a title's reviews are liked or disliked beyond what their scores say."""
+    """The part that does not shrink with more reviews: titles are rated higher or lower than their scores predict."""
     review: float
-    """What one review brings."""
+    """The part that each single review contributes."""
 
     def measure_half_width(self, reviews: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give the half width, in stars, of the interval around the mean of so many reviews, [n] to [n]."""
+        """Return the half width of the interval, in stars, for each number of reviews: [n] to [n]."""
         return np.sqrt(self.title**2 + self.review**2 / reviews)
 
 
 @dataclass(frozen=True)
 class RatingEvaluation:
-    """Predicted against given ratings, in stars; a correlation is NaN where either side is the same throughout."""
+    """Errors, in stars, and correlations of predicted ratings against given ones.
+
+    A correlation is NaN if there are fewer than two values or all values of one side are equal.
+    """
 
     reviews: int
     mae: float
@@ -62,22 +68,22 @@ class RatingEvaluation:
     title_spearman: float
     title_pearson: float
     interval_coverage: float
-    """Share of all titles, of however few reviews, whose mean given rating is inside its interval."""
+    """Share of all titles, even those with one review, whose mean given rating is inside the interval."""
 
 
 def read_stars(facts: Mapping[str, Any]) -> StarMapping:
-    """Give the mapping that a bundle's facts hold, `LINEAR` where they hold none."""
+    """Return the mapping in a bundle's facts; `LINEAR` if they have none."""
     kept = facts.get("rating")
     return StarMapping(tuple(kept["scores"]), tuple(kept["stars"])) if kept else LINEAR
 
 
 def rate_stars(score: NDArray[np.float64], mapping: StarMapping = LINEAR) -> NDArray[np.float64]:
-    """Give the expected rating, [n] from 1 to 10, of each score, [n] from 0 to 1."""
+    """Return the expected rating, [n] from 1 to 10, of each score, [n] from 0 to 1."""
     return np.interp(score, mapping.scores, mapping.stars)
 
 
 def fit_stars(scores: NDArray[np.float64], given: NDArray[np.float64]) -> StarMapping:
-    """Fit by isotonic regression of the `given` ratings, [n] from 1 to 10, on `scores`, [n] from 0 to 1."""
+    """Fit the mapping by isotonic regression of the `given` ratings, [n] from 1 to 10, on `scores`, [n] from 0 to 1."""
     from sklearn.isotonic import IsotonicRegression
 
     fitted = IsotonicRegression(y_min=LOWEST_STARS, y_max=HIGHEST_STARS, out_of_bounds="clip").fit(
@@ -90,9 +96,9 @@ def fit_stars(scores: NDArray[np.float64], given: NDArray[np.float64]) -> StarMa
 def fit_interval(
     predicted: NDArray[np.float64], given: NDArray[np.float64], titles: Sequence[str]
 ) -> RatingInterval:
-    """Fit to held-out reviews, [n] each: so wide that `INTERVAL_SHARE` of their titles lie inside.
+    """Fit the interval so that it contains `INTERVAL_SHARE` of the titles of held-out reviews, [n] each.
 
-    What belongs to titles is told from what belongs to reviews by analysis of variance (one-way, random effects).
+    A one-way analysis of variance with random effects separates the variance between titles from that between reviews.
     """
     means = _average_titles(predicted, given, titles, 1)
     off, reviews = means.given - means.predicted, means.reviews
@@ -113,7 +119,10 @@ def evaluate_ratings(
     titles: Sequence[str],
     interval: RatingInterval,
 ) -> RatingEvaluation:
-    """Compare ratings, [n] each, by review and by the means of `titles`, [n]; n must be at least 1."""
+    """Compare predicted with given ratings, [n] each, by review and by the means of `titles`, [n].
+
+    n must be at least 1.
+    """
     by_title = _average_titles(predicted, given, titles, TITLE_REVIEWS)
     every = _average_titles(predicted, given, titles, 1)
     inside = np.abs(every.predicted - every.given) <= interval.measure_half_width(every.reviews)
@@ -130,7 +139,7 @@ def evaluate_ratings(
 
 
 def to_facts(mapping: StarMapping, interval: RatingInterval) -> dict[str, Any]:
-    """Lay a mapping out as plain numbers, as `read_stars` reads it."""
+    """Return the mapping and its interval as plain values, the form in which `read_stars` reads the mapping."""
     return {**asdict(mapping), "interval": asdict(interval)}
 
 
@@ -144,7 +153,7 @@ class _TitleMeans:
 def _average_titles(
     predicted: NDArray[np.float64], given: NDArray[np.float64], titles: Sequence[str], at_least: int
 ) -> _TitleMeans:
-    """Average the ratings of each title that has at least so many reviews, [number of such titles] each."""
+    """Average the ratings of each title with at least `at_least` reviews: [number of these titles] each."""
     _, title_of, reviews = np.unique(np.asarray(titles), return_inverse=True, return_counts=True)
     enough = reviews >= at_least
     means = [np.bincount(title_of, values, len(reviews)) / reviews for values in (predicted, given)]

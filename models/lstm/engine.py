@@ -1,9 +1,9 @@
-"""The engine of the LSTM kind: an exported graph and encoded reviews in, Keras's own scores out, only real words read.
+"""The engine of the LSTM kind: computes Keras's scores of encoded reviews from an exported graph, without padding.
 
-Reviews are padded in front with 0 and nothing is masked, so n padded steps leave the same state behind in every
-review. Those states are computed once; a review starts from the one that its own padding leaves. Steps are
-computed a few at a time, reviews of like length together; a shorter one joins where its words begin. Needs ONNX
-Runtime, neither TensorFlow nor Keras. The graph is made by `models.lstm.export`.
+Reviews are padded in front with 0 and nothing is masked, so n padded steps lead to the same state in every review.
+The engine computes these states once and starts each review from the state after its padding. It computes a few steps
+at a time for reviews of similar length together; a shorter review joins at its first word. Needs ONNX Runtime, neither
+TensorFlow nor Keras. `models.lstm.export` makes the graph.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,9 +20,9 @@ from models.graphs.session import OpenGraph, refuse_unusable
 from models.tokenizer import EncodedReviews
 
 CHUNK_STEPS = 24
-"""Steps of the recurrent layer in one call: their inputs stay in the cache of a core (2.5 MB with 100 units)."""
+"""Steps of the recurrent layer in one call: few enough that their inputs fit a core's cache (2.5 MB at 100 units)."""
 RECEPTIVE_FIELDS = "reaches"
-"""The key of the graph's geometry under which its receptive fields are; every graph of this kind has it."""
+"""The key of the receptive fields in the graph's geometry; every graph of this kind has it."""
 
 State = tuple[NDArray[np.float32], NDArray[np.float32]]
 """The recurrent layer's h and c, [1, n, units] each."""
@@ -30,9 +30,10 @@ State = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """The inputs of a layer before the recurrent one: its output t reads t * stride - before .. t * stride + after.
+    """Which inputs each output of a layer before the recurrent one reads.
 
-    Beyond the ends of the sequence it reads zero vectors.
+    Output t reads the inputs t * stride - before to t * stride + after. Beyond the ends of the sequence it reads zero
+    vectors.
     """
 
     before: int
@@ -40,41 +41,42 @@ class ReceptiveField:
     stride: int
 
     def input_range(self, start: int, stop: int) -> tuple[int, int]:
-        """Give the inputs that the outputs `start` to `stop` (exclusive) read, beyond the ends too."""
+        """Return the range of inputs that the outputs `start` to `stop` (exclusive) read; may exceed the sequence."""
         return start * self.stride - self.before, (stop - 1) * self.stride + self.after + 1
 
     def first_output(self, position: int) -> int:
-        """Give the first output that reads the input at `position`."""
+        """Return the first output that reads the input at `position`."""
         return max(0, -((self.after - position) // self.stride))
 
 
 @dataclass(frozen=True)
 class LstmEngine:
-    """A graph that is ready to run, with the states that padding leaves behind."""
+    """A graph that is ready to run, with the states after each number of padded steps."""
 
     session: Any
-    """ids [n, time], padding of each convolution, h and c [1, n, units] to score [n, 1], h and c."""
+    """Maps ids [n, time], the padding of each convolution, h and c [1, n, units] to score [n, 1], h and c."""
     sequence_length: int
     receptive_fields: tuple[ReceptiveField, ...]
-    """Of the layers before the recurrent one, in their order."""
+    """One for each layer before the recurrent one, in order."""
     pad_h: NDArray[np.float32]
-    """[steps, units] the state before each step of a review that is all padding."""
+    """[steps, units] the h before each step of a review that is all padding."""
     pad_c: NDArray[np.float32]
+    """[steps, units] likewise the c."""
 
     @property
     def steps(self) -> int:
-        """Steps of the recurrent layer in a whole review."""
+        """Number of steps of the recurrent layer in a whole review."""
         return len(self.pad_h)
 
     def score(self, encoded: EncodedReviews) -> NDArray[np.float64]:
-        """Score n encoded reviews, as `models.graphs.engine.Engine` has it."""
+        """Score n encoded reviews; see `models.graphs.engine.Engine.score`."""
         return compute_in_batches(encoded, self.sequence_length, 1, partial(_score_batch, self))[:, 0]
 
 
 def load_lstm_engine(opened: OpenGraph) -> LstmEngine | None:
-    """Load the engine of a graph that `models.lstm.export` made; None for a graph of another kind.
+    """Load the engine of a graph that `models.lstm.export` made; return None for a graph of another kind.
 
-    A graph of this kind that can't be used is a `BundleError`.
+    Raises `BundleError` for a graph of this kind that can't be used.
     """
     if RECEPTIVE_FIELDS not in opened.geometry:
         return None
@@ -94,7 +96,7 @@ def count_steps(fields: Sequence[ReceptiveField], length: int) -> int:
 
 
 def _follow_padding(engine: LstmEngine) -> LstmEngine:
-    """Give the engine with the state before each step of a review that is all padding."""
+    """Return the engine with `pad_h` and `pad_c` computed, by running a review that is all padding."""
     pad_h, pad_c = engine.pad_h.copy(), engine.pad_c.copy()
     state: State = (pad_h[None, :1], pad_c[None, :1])
     frame = np.zeros((1, engine.sequence_length), np.int32)
@@ -107,7 +109,10 @@ def _follow_padding(engine: LstmEngine) -> LstmEngine:
 def _score_batch(
     engine: LstmEngine, frame: NDArray[np.int32], words: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Score `frame` [n, length], ids padded in front, of which `words` [n] at the end count, longest first: [n, 1]."""
+    """Score reviews given as ids, `frame` [n, length], padded in front; return P(positive) [n, 1].
+
+    `words` [n] is the number of ids at the end of each row that are not padding; the longest review comes first.
+    """
     first_steps = np.array([_find_first_step(engine, int(count)) for count in words])
     nothing = np.empty((1, 0, engine.pad_h.shape[1]), np.float32)
     state: State = (nothing, nothing)
@@ -120,7 +125,7 @@ def _score_batch(
 
 
 def _find_first_step(engine: LstmEngine, words: int) -> int:
-    """Give the first step that reads one of the last `words` ids; the last step where none does."""
+    """Return the first step that reads one of the last `words` ids; the last step if none does."""
     position = engine.sequence_length - words
     for field in engine.receptive_fields:
         position = field.first_output(position)
@@ -135,7 +140,10 @@ def _cut_steps(start: int, stop: int) -> Iterator[tuple[int, int]]:
 
 
 def _join(part: NDArray[np.float32], pad_part: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
-    """Append to h or c the reviews whose words begin now, as their padding left them, up to `rows` in all."""
+    """Append to h or c the reviews whose first word is read now, up to `rows` in all.
+
+    `pad_part` [units] is their state: h or c after the padding.
+    """
     joining = rows - part.shape[1]
     if not joining:
         return part
@@ -145,7 +153,7 @@ def _join(part: NDArray[np.float32], pad_part: NDArray[np.float32], rows: int) -
 def _run_steps(
     engine: LstmEngine, frame: NDArray[np.int32], start: int, stop: int, state: State
 ) -> tuple[NDArray[np.float32], State]:
-    """Run the steps `start` to `stop` of the recurrent layer from a state; give the scores [n, 1] and the state."""
+    """Run the steps `start` to `stop` (exclusive) from a state; return the scores [n, 1] and the new state."""
     begin, end, pads = find_inputs(engine.receptive_fields, engine.sequence_length, start, stop)
     feeds = {"ids": np.ascontiguousarray(frame[:, begin:end]), "h": state[0], "c": state[1]}
     for position, (field, (left, right)) in enumerate(zip(engine.receptive_fields, pads, strict=True)):
@@ -158,9 +166,10 @@ def _run_steps(
 def find_inputs(
     fields: Sequence[ReceptiveField], length: int, start: int, stop: int
 ) -> tuple[int, int, list[tuple[int, int]]]:
-    """Find the ids that the steps `start` to `stop` read: their range, and the zero vectors that each layer adds.
+    """Return the range of ids that the steps `start` to `stop` (exclusive) read, and the padding of each layer.
 
-    The zero vectors, (before, after) by layer, stand for what lies beyond the ends of the whole sequence.
+    The padding of a layer is its number of zero vectors (before, after), which stand for inputs beyond the ends of the
+    whole sequence.
     """
     lengths = [length]
     for field in fields:

@@ -1,7 +1,7 @@
-"""From a trained Keras model to the graph that `models.lstm.engine` runs: local layers, one LSTM, a head.
+"""Exports a trained Keras model as the graph that `models.lstm.engine` runs: local layers, one LSTM, a head.
 
-The walk is over layers, not over variants: a new variant of the same layers is exported as it is. A model with any
-other layer is not exported. Needs Keras and ONNX, at training time only.
+The export follows the layers of the model, so it needs no change for a new variant of the same layers. A model with
+any other layer is not exported. Needs Keras and ONNX, at training time only.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import keras
 
 _WITHOUT_EFFECT = {"InputLayer", "Dropout", "SpatialDropout1D"}
-"""Layers that hand on what they are given when a model scores."""
+"""Layers that return their input unchanged when a model scores."""
 _ACTIVATIONS = {"linear": None, "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh"}
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """The layers of a model by what the engine does with them."""
+    """The layers of a model by their part in the graph."""
 
     embedding: Any
     local: Sequence[Any]
@@ -32,9 +32,10 @@ class _Parts:
 
 
 def export_lstm(model: "keras.Model") -> bytes | None:
-    """Give the model as an ONNX graph for `models.lstm.engine`; None where it has a layer that is not known.
+    """Return the model as an ONNX graph for `models.lstm.engine`; None if it has an unsupported layer.
 
-    The graph takes ids [n, time], the state h and c [1, n, units], and gives score [n, 1] and the state after.
+    The graph maps ids [n, time], the padding of each convolution, and the state h and c [1, n, units] to the score
+    [n, 1] and the new state.
     """
     parts = _split_layers(model)
     if parts is None:
@@ -51,7 +52,7 @@ def export_lstm(model: "keras.Model") -> bytes | None:
 
 
 def _split_layers(model: "keras.Model") -> _Parts | None:
-    """Sort the layers into embedding, local ones, the LSTM and the head; None where they are not so."""
+    """Split the layers into embedding, local layers, LSTM and head; return None if the model is built otherwise."""
     import keras
 
     layers = [layer for layer in model.layers if _kind(layer) not in _WITHOUT_EFFECT]
@@ -72,7 +73,7 @@ def _split_layers(model: "keras.Model") -> _Parts | None:
 
 
 def _kind(layer: Any) -> str:
-    """Name a layer that is Keras's own; a class derived from it may do anything, so it has no name here."""
+    """Return the class name of one of Keras's own layers; '' for any other class, even one derived from Keras's."""
     import keras
 
     name = type(layer).__name__
@@ -86,7 +87,7 @@ def _name_activation(function: Any) -> str:
 
 
 def _has_plain_weights(layer: Any) -> bool:
-    """Tell whether a layer's weights are 32-bit floats, neither quantized nor adapted by other weights."""
+    """Return whether a layer's weights are 32-bit floats, neither quantized nor adapted (LoRA)."""
     adapted = getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None)
     return not adapted and layer.compute_dtype == layer.variable_dtype == "float32"
 
@@ -100,7 +101,7 @@ def _is_plain_embedding(layer: Any) -> bool:
 
 
 def _is_plain_lstm(layer: Any) -> bool:
-    """Tell whether a layer is an LSTM of the usual activations that reads forward and gives its last output."""
+    """Return whether a layer is an LSTM with default activations that reads forward and returns its last output."""
     if _kind(layer) != "LSTM":
         return False
     activations = (_name_activation(layer.activation), _name_activation(layer.recurrent_activation))
@@ -109,7 +110,7 @@ def _is_plain_lstm(layer: Any) -> bool:
 
 
 def _find_receptive_field(layer: Any) -> ReceptiveField | None:
-    """Give the receptive field of a local layer; None for a layer that is not known."""
+    """Return the receptive field of a local layer; None for an unsupported layer."""
     if getattr(layer, "data_format", "channels_last") != "channels_last":
         return None
     if _kind(layer) == "Conv1D":
@@ -127,7 +128,7 @@ def _find_receptive_field(layer: Any) -> ReceptiveField | None:
 
 
 def _add_local(graph: Graph, parts: _Parts) -> str:
-    """Append embedding, convolutions and poolings; give the name of the LSTM's input, [time, n, channels]."""
+    """Append embedding, convolutions and poolings; return the name of the LSTM's input, [time, n, channels]."""
     table = graph.keep(parts.embedding.get_weights()[0])
     if not parts.local:
         return graph.add("Gather", table, graph.add("Transpose", "ids", perm=[1, 0]))
@@ -145,7 +146,7 @@ def _add_local(graph: Graph, parts: _Parts) -> str:
 
 
 def _add_lstm(graph: Graph, words: str, layer: Any) -> str:
-    """Append the LSTM; give the name of its last output, [n, units]."""
+    """Append the LSTM; return the name of its last output, [n, units]."""
     kernel, recurrent, *bias = (order_gates(values) for values in layer.get_weights())
     both = np.concatenate([bias[0] if bias else np.zeros(kernel.shape[1], np.float32), 0 * recurrent[0]])
     weights = [graph.keep(values[None]) for values in (kernel.T, recurrent.T, both)]
@@ -160,7 +161,7 @@ def _add_activation(graph: Graph, last: str, layer: Any) -> str:
 
 
 def _serialize(graph: Graph, parts: _Parts, sequence_length: int) -> bytes:
-    """Give the graph as bytes, with its geometry in its metadata."""
+    """Serialize the graph to bytes, with its geometry in the metadata."""
     from onnx import TensorProto, helper
 
     state = (TensorProto.FLOAT, [1, "n", parts.recurrent.units])

@@ -1,4 +1,4 @@
-"""What the LSTM kind offers: the three seed variants, which `docs/design.md` fixes, their graph and their engine."""
+"""The kind `LSTM`: the three seed variants, which `docs/design.md` fixes, with their export and engine."""
 
 from models.lstm.engine import load_lstm_engine
 from models.lstm.export import export_lstm

@@ -1,4 +1,4 @@
-"""The Keras models of the seed variants, layer by layer as the design has them. Needs Keras."""
+"""Builds the Keras models of the seed variants, as `docs/design.md` specifies them. Needs Keras."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def build_lstm(variant: "Variant") -> "keras.Model":
-    """Build an embedding, an LSTM and a dense layer."""
+    """Build the compiled model: embedding, LSTM, dense layer."""
     from keras import layers
 
     return _compile(
@@ -23,7 +23,7 @@ def build_lstm(variant: "Variant") -> "keras.Model":
 
 
 def build_lstm_dropout(variant: "Variant") -> "keras.Model":
-    """Build the same with dropout before and after the LSTM."""
+    """Build the compiled model of `build_lstm` with dropout before and after the LSTM."""
     from keras import layers
 
     return _compile(
@@ -39,7 +39,7 @@ def build_lstm_dropout(variant: "Variant") -> "keras.Model":
 
 
 def build_cnn_lstm(variant: "Variant") -> "keras.Model":
-    """Build an embedding, a convolution, a pooling, an LSTM and a dense layer."""
+    """Build the compiled model: embedding, convolution, pooling, LSTM, dense layer."""
     from keras import layers
 
     return _compile(

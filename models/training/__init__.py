@@ -1,1 +1,1 @@
-"""What every kind of model is trained with: types, the validation split, and Keras's `fit`."""
+"""Training shared by all kinds of model: types, the validation split, and Keras's `fit`."""

@@ -1,4 +1,4 @@
-"""Training of one variant: Keras's `fit`, the best of its epochs kept. Needs TensorFlow."""
+"""Trains one variant, by default with Keras's `fit`, keeping the best epoch. Needs TensorFlow."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,10 +16,10 @@ def train_variant(
     epochs: int,
     report: Callable[[int], None] = lambda rows: None,
 ) -> TrainedModel:
-    """Train `variant` by its recipe, or by Keras's `fit` with the epoch of the lowest validation loss kept.
+    """Train `variant` by its recipe; without one, by Keras's `fit`, keeping the epoch of the lowest validation loss.
 
-    The same seed on the same machine with as many cores gives the same weights. `report` is called with the training
-    rows done since its last call, `epochs * len(reviews.train.ids)` in all.
+    The same seed on the same machine with the same number of cores gives the same weights. `report` is called with the
+    number of training rows processed since its last call; they add up to `epochs * len(reviews.train.ids)`.
     """
     load_tensorflow()
     train: Recipe = _fit if variant.recipe is None else variant.recipe
@@ -49,12 +49,12 @@ def _fit(
 
 
 def pass_epoch() -> None:
-    """Mark the end of an epoch for `make faults`; a recipe calls it after each of its own epochs."""
+    """Pass the fault point at the end of an epoch; a recipe calls this after each of its epochs."""
     pass_fault_point("train: after an epoch")
 
 
 def _make_best_epoch_keeper() -> Any:
-    """Make the callback that remembers each epoch's figures and the weights of the best."""
+    """Build the Keras callback that keeps the figures of each epoch and the weights of the best one."""
     import keras
 
     class KeepBestEpoch(keras.callbacks.Callback):  # type: ignore[misc]

@@ -1,6 +1,7 @@
-"""Which training rows are held out for validation: a tenth of the titles, so no movie is on both sides.
+"""Splits the training rows into training and validation, and marks duplicate texts.
 
-And which rows count: a text that stands there more than once is learnt or validated on once.
+A tenth of the titles is held out for validation, so that no movie is in both parts. A text that occurs more than once
+is used once.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ VALIDATION_SHARE = 0.1
 
 
 def hold_out_titles(movie_ids: Sequence[str]) -> NDArray[np.bool_]:
-    """Mark the validation rows, [n] bool; the choice depends on the set of titles alone.
+    """Return a mask [n] of the validation rows; it depends only on the set of titles.
 
     The titles are ordered by the sha256 of their id and the first tenth is held out, so that every seed,
     model and run validates on the same movies.
@@ -24,9 +25,9 @@ def hold_out_titles(movie_ids: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def mark_first_texts(text_sha256: Sequence[str], held_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark one row of each text, [n] bool: its first held-out row, else its first row.
+    """Return a mask [n] with one row of each text: its first held-out row, or its first row if none is held out.
 
-    So no text is weighted twice, and none that validates is learnt from under another title.
+    So no text has double weight, and no validation text is also trained on under another title.
     """
     order = np.argsort(~held_out, kind="stable")
     _, first = np.unique(np.array(text_sha256, dtype=np.str_)[order], return_index=True)

@@ -1,4 +1,4 @@
-"""What trainings and kinds of model are described by: variants, the reviews of a training, what comes out, a kind."""
+"""Types that describe a training and a kind of model: variants, the reviews, the trained model, the kind."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,18 +27,18 @@ class LabelledReviews:
 
 @dataclass(frozen=True)
 class TrainingReviews:
-    """The reviews that one training is given; it never sees a test review."""
+    """The reviews of one training; test reviews are never among them."""
 
     train: LabelledReviews
     validation: LabelledReviews
-    """Of held-out titles: an epoch, and other choices of a training, are chosen by them."""
+    """Reviews of held-out titles, on which the training chooses the epoch and its other settings."""
     unlabelled: NDArray[np.int32]
-    """[m, sequence_length] reviews without a label, like `LabelledReviews.ids`; m is 0 where the variant reads none."""
+    """[m, sequence_length] reviews without a label, like `LabelledReviews.ids`; m is 0 if the variant reads none."""
 
 
 @dataclass(frozen=True)
 class EvaluationReviews:
-    """Encoded reviews with their labels, on which a trained model is evaluated."""
+    """Encoded reviews with their labels, for the evaluation of a trained model."""
 
     encoded: EncodedReviews
     positive: NDArray[np.bool_]
@@ -47,7 +47,7 @@ class EvaluationReviews:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch ended with; losses are binary cross-entropy in nats."""
+    """Figures at the end of one epoch; losses are binary cross-entropy in nats."""
 
     loss: float
     accuracy: float
@@ -57,20 +57,20 @@ class Epoch:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained model, its learning curve and which epoch's weights it holds."""
+    """A trained model, its learning curve and the epoch that its weights come from."""
 
     model: "keras.Model"
-    """int32 ids [n, sequence_length] to P(positive) [n, 1]."""
+    """Maps int32 ids [n, sequence_length] to P(positive) [n, 1]."""
     history: tuple[Epoch, ...]
     kept_epoch: int
-    """Counted from 1; by Keras's `fit` the epoch with the lowest validation loss."""
+    """Number of the epoch, from 1; with Keras's `fit` the one with the lowest validation loss."""
 
 
 class Recipe(Protocol):
-    """Trains a variant in its own way; the same seed on the same machine gives the same weights.
+    """A function that trains a variant; the same seed on the same machine gives the same weights.
 
-    `report` is called with the training rows done since its last call, `epochs * len(reviews.train.ids)` in all, and
-    `models.training.fit.pass_epoch` after each epoch.
+    It calls `report` with the number of training rows processed since the last call, which add up to
+    `epochs * len(reviews.train.ids)`, and `models.training.fit.pass_epoch` after each epoch.
     """
 
     def __call__(
@@ -87,16 +87,16 @@ class Recipe(Protocol):
 
 @dataclass(frozen=True)
 class Variant:
-    """One architecture and how it is trained. A kind with other numbers derives a frozen dataclass from it."""
+    """One architecture and how it is trained. A kind with further numbers derives a frozen dataclass from it."""
 
     name: str
     summary: str
     build: Callable[[Any], "keras.Model"]
-    """Builds the compiled, untrained model of the variant that it is given; see `TrainedModel.model`."""
+    """Builds the compiled, untrained model of the given variant; see `TrainedModel.model`."""
     recipe: Recipe | None = None
-    """None where Keras's `fit` trains it."""
+    """None if Keras's `fit` trains the variant."""
     reads_unlabelled: bool = False
-    """Whether reviews without a label are read too, for the vocabulary and by the recipe."""
+    """Whether the vocabulary and the recipe use reviews without a label too."""
     vocabulary_size: int = VOCABULARY_SIZE
     sequence_length: int = SEQUENCE_LENGTH
     embedding_size: int = 32
@@ -109,10 +109,10 @@ class Variant:
     batch_size: int = 64
     head_dropout: float = 0.0
     window: int = 0
-    """Words that are read at a time; 0 where the whole sequence is read at once."""
+    """Words that are read at a time; 0 if the whole sequence is read at once."""
 
     def hyper_parameters(self) -> dict[str, Any]:
-        """Give the numbers that define the variant, for its bundle."""
+        """Return the numbers that define the variant, for its bundle."""
         skipped = {"name", "summary", "build", "recipe"}
         return {key: value for key, value in vars(self).items() if key not in skipped}
 
@@ -120,23 +120,24 @@ class Variant:
 def measure_no_parts(
     engine: Engine, validation: EvaluationReviews, test: EvaluationReviews
 ) -> dict[str, Any]:
-    """Give no further metrics: for a kind whose models are measured as a whole alone."""
+    """Return no metrics: the default for a kind that does not measure parts of its models."""
     return {}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of model and what it offers; `models.kinds` lists all of them."""
+    """A kind of model: its variants and the functions that export, load and measure its models; see `models.kinds`."""
 
     variants: tuple[Variant, ...]
     export: Callable[["keras.Model"], bytes | None]
-    """Exports a trained model as an ONNX graph; None for a model that the kind's engine can't run."""
+    """Exports a trained model as an ONNX graph; returns None for a model that the kind's engine can't run."""
     load_engine: Callable[[OpenGraph], Engine | None]
-    """Loads the engine of a graph; None for a graph of another kind."""
+    """Loads the engine of a graph; returns None for a graph of another kind."""
     make_layers: Callable[[], tuple[type[Any], ...]] = tuple
-    """Makes the kind's own Keras layer classes, registered with Keras, which a saved model needs to be loaded."""
+    """Makes and registers the kind's own Keras layer classes; Keras needs them to load a saved model."""
     measure_parts: Callable[[Engine, EvaluationReviews, EvaluationReviews], dict[str, Any]] = measure_no_parts
-    """Measures parts of a model alone, fitted on the first reviews and tested on the second; by part, as JSON values.
+    """Measures each part of a model alone, fitted on the first reviews and tested on the second.
 
-    They are `metrics.ablations` of a bundle. Empty for an engine of another kind.
+    Returns the metrics by part, as JSON values; empty for an engine of another kind. A bundle keeps them as
+    `metrics.ablations`.
     """
