@@ -61,7 +61,7 @@ def test_columns_that_later_migrations_add_stand_with_their_table() -> None:
     [models] = [each for each in tables_page.read_relations() if each.name == "models"]
     meanings = {column.name: column.meaning for column in models.columns}
     assert meanings["test_rating_rmse"] == "stars"
-    assert meanings["rating_interval_title"].startswith("A mean rating of n reviews")
+    assert meanings["rating_interval_title"].startswith("The 90 % interval of a movie's mean rating")
 
 
 def test_the_drawing_names_columns_that_there_are() -> None:
