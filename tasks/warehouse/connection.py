@@ -216,7 +216,8 @@ def _attach(path: Path, *options: str, wait_seconds: float = 0) -> Iterator[duck
         with _connect_when_free(path, lambda: _connect(path, *options), wait_seconds) as connection:
             yield connection
         _find_engine().execute("DETACH warehouse")
-        if path.stat().st_size > SMALL_BYTES:
+        # Whoever deleted the database meanwhile has left nothing to measure.
+        if not path.exists() or path.stat().st_size > SMALL_BYTES:
             _stop_engine()
     except BaseException:
         # The error may have left the engine unusable, or files open in it.
