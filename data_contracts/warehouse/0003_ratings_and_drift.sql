@@ -7,7 +7,7 @@ ALTER TABLE models ADD COLUMN rating_interval_review DOUBLE; -- stars; the error
 ALTER TABLE models ADD COLUMN test_rating_mae DOUBLE; -- stars, mean absolute error of predicted_rating
 ALTER TABLE models ADD COLUMN test_rating_rmse DOUBLE; -- stars
 ALTER TABLE models ADD COLUMN test_rating_spearman DOUBLE; -- of predicted and given ratings, review by review
-ALTER TABLE models ADD COLUMN test_title_spearman DOUBLE; -- of mean predicted and mean given ratings, over titles with ten or more reviews
+ALTER TABLE models ADD COLUMN test_title_spearman DOUBLE; -- of mean ratings, over titles with 10 reviews or more
 ALTER TABLE models ADD COLUMN test_title_pearson DOUBLE; -- likewise
 
 -- One row per model and measure of its held-out reviews: model_id, measure.
