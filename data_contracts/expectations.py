@@ -26,7 +26,7 @@ SAMPLES_SHOWN = 5
 
 _VALUE_CHARACTERS = 40
 _TEXT_CHARACTERS = 300
-_TOLD_APART = frozenset(
+_DESCRIBED_ELSEWHERE = frozenset(
     ["column", "column_A", "column_B", "column_list", "batch_id", "min_value", "max_value", "row_condition"]
 )
 # The context holds one frame at a time, and flows run tasks in threads.
@@ -231,10 +231,12 @@ def _describe_expected(expectation: str, kwargs: Mapping[str, Any]) -> str:
     """Describe an expectation's arguments, or its type if it has none."""
     words = [_describe_range(kwargs)]
     words += [
-        f"{key} {_to_words(value)}" for key, value in kwargs.items() if key not in _TOLD_APART and value
+        f"{key} {_to_words(value)}"
+        for key, value in kwargs.items()
+        if key not in _DESCRIBED_ELSEWHERE and value
     ]
-    told = ", ".join(filter(None, words)) or expectation.removeprefix("expect_").replace("_", " ")
-    return _shorten(told + _describe_condition(kwargs.get("row_condition")), _TEXT_CHARACTERS)
+    described = ", ".join(filter(None, words)) or expectation.removeprefix("expect_").replace("_", " ")
+    return _shorten(described + _describe_condition(kwargs.get("row_condition")), _TEXT_CHARACTERS)
 
 
 def _describe_range(kwargs: Mapping[str, Any]) -> str:

@@ -48,9 +48,9 @@ def check_rating_scale(found: LowRatings) -> CheckResult:
     return replace(
         result,
         columns="given_rating",
-        observed=f"{found.ratings:,} ratings, none above {HIGHEST_OF_FIVE}; of {found.good:,} from {GOOD_OF_FIVE} up "
-        f"{found.praise:,} stand with praise",
-        expected="stars out of ten, of which such ones mostly stand with blame",
+        observed=f"{found.ratings:,} ratings, none above {HIGHEST_OF_FIVE}; "
+        f"{found.praise:,} of {found.good:,} reviews rated {GOOD_OF_FIVE} or more are scored positive",
+        expected="stars out of ten, where most reviews with such ratings are scored negative",
         unexpected_count=0 if result.success else found.ratings,
         unexpected_rows=(),
         source_sha256=found.source_sha256,

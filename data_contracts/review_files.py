@@ -53,12 +53,12 @@ then holds the original bytes (the whole line where the row's shape is broken). 
 
 ROW_RULES = {
     "row_shape": "The row does not have the shape of its file; mend the line and resubmit the file.",
-    "text_missing": "The row has no text; fill the text column in.",
+    "text_missing": "The row has no text; fill in the text column.",
     "text_blank": "The text is only spaces, line breaks or invisible characters; fill it in.",
     "text_encoding": "The text's bytes are not valid in the file's encoding; save the file as UTF-8.",
-    "text_type": "The text is a number, a list or another thing that is not a text; put it in quotes.",
+    "text_type": "The text is a number, a list or another value that is not a string; put it in quotes.",
     "text_too_long": "The text is longer than a review may be; check for a missing quote, or shorten it.",
-    "text_nul": "The text holds NUL characters, so it is probably binary or UTF-16; save the file as UTF-8.",
+    "text_nul": "The text contains NUL characters, so it is probably binary or UTF-16; save the file as UTF-8.",
     "text_no_words": "The text is only punctuation or HTML line breaks, so there is nothing to score.",
 }
 """Each row rule with its problem and next step. A row that breaks several rules counts for the first in this order."""
@@ -66,35 +66,35 @@ ROW_RULES = {
 SCORER_FAILED = "scorer_failed"
 NO_KNOWN_WORD = "text_no_known_word"
 SCORING_RULES = {
-    NO_KNOWN_WORD: "The model knows none of the text's words, so its score would say nothing; is it in English?",
-    SCORER_FAILED: "The model failed on this text alone; release the row when the model or this program is mended.",
+    NO_KNOWN_WORD: "The model knows none of the text's words, so a score would mean nothing; is the text in English?",
+    SCORER_FAILED: "The model failed on this text alone; release the row when the model or this program is fixed.",
 }
 """Rules that depend on the model: a row can break them only during scoring, after it has passed all others."""
 
 FILE_RULES = {
     "file_empty": "The file is empty; export it again.",
     "file_unreadable": "The file can't be opened or read; check its permissions and the disk.",
-    "format_unknown": "The file is of no known kind; use csv, tsv, jsonl, parquet, txt, a zip or a tar.",
-    "format_mismatch": "The content is not what the name says; give the file the ending of what it is.",
-    "compression_broken": "The compressed data is cut off or damaged; copy the file again.",
-    "archive_broken": "The zip or tar is cut off or damaged; pack it again.",
-    "archive_empty": "The archive holds no review file; pack at least one into it.",
+    "format_unknown": "The file's format is not supported; use csv, tsv, jsonl, parquet, txt, a zip or a tar.",
+    "format_mismatch": "The content is not of the format that the name's ending states; correct the ending.",
+    "compression_broken": "The compressed data is truncated or damaged; copy the file again.",
+    "archive_broken": "The zip or tar is truncated or damaged; pack it again.",
+    "archive_empty": "The archive contains no review file; pack at least one into it.",
     "archive_encrypted": "The zip is protected by a password; pack it without one.",
-    "member_name_unsafe": "A member's name would lead out of the archive; pack it with plain relative names.",
-    "member_not_a_file": "The archive holds a link, a device or another thing that is no file; leave it out.",
-    "member_nested_archive": "The archive holds another archive; unpack that one first.",
-    "bomb_suspected": "The file unpacks to far more than its size allows; split it if it really is so large.",
-    "csv_broken": "The CSV can't be split into rows from some byte on; check its quotes and separators.",
-    "json_broken": "The JSON can't be read as one object a line; write it as JSON lines.",
-    "parquet_broken": "The Parquet file is cut off or damaged; write it again.",
-    "header_broken": "The first line gives no usable column names; put one distinct name over each column.",
-    "text_column_missing": "No column is the text; call it `text` or `review`, or give --text-column.",
-    "text_column_doubled": "Several columns could hold the text; name the right one with --text-column.",
-    "text_column_type": "The text column does not hold texts; name the right one with --text-column.",
-    "encoding_broken": "The text is cut off or damaged in its own encoding; save the file again, as UTF-8.",
-    "encoding_unknown": "The file's encoding is not one that is read; save the file as UTF-8.",
-    "too_many_bad_rows": "Too large a share of the rows is bad; look at their rules, then mend the file.",
-    "link_refused": "The file is a link, and links are not followed; put the file itself there.",
+    "member_name_unsafe": "A member's path leads out of the archive; pack it with plain relative paths.",
+    "member_not_a_file": "The archive contains a link, a device or another special member; pack only regular files.",
+    "member_nested_archive": "The archive contains another archive; unpack the inner one first.",
+    "bomb_suspected": "The file unpacks to far more than its size allows; split it if it really is that large.",
+    "csv_broken": "From some byte on, the CSV can't be split into rows; check its quotes and separators.",
+    "json_broken": "The JSON can't be read as one object per line; write it as JSON lines.",
+    "parquet_broken": "The Parquet file is truncated or damaged; write it again.",
+    "header_broken": "The first line is not a usable header; give each column a name of its own.",
+    "text_column_missing": "No column is recognized as the text; name it `text` or `review`, or give --text-column.",
+    "text_column_doubled": "Several columns could be the text; name the right one with --text-column.",
+    "text_column_type": "The values of the text column are not strings; name the right column with --text-column.",
+    "encoding_broken": "The text is truncated or invalid in the file's encoding; save the file again, as UTF-8.",
+    "encoding_unknown": "The file's encoding is not supported; save the file as UTF-8.",
+    "too_many_bad_rows": "Too large a share of the rows is bad; look at their rules, then correct the file.",
+    "link_refused": "The file is a link, and links are not followed; replace it by the file itself.",
 }
 """Each rule by which a whole file is refused, with its problem and next step."""
 
@@ -117,12 +117,12 @@ _FIELDS_EXPECTED = {"further_columns_readable": "further columns with values tha
 # a glyph. NUL counts as visible here because it has a rule of its own.
 _VISIBLE = r"[^\p{Z}\p{Cc}\p{Cf}\x{115F}\x{1160}\x{2800}\x{3164}\x{FFA0}]|\x00"
 
-# Stands for the length of a text that the reader stopped reading because it was too long.
+# Replaces the length of a text that the reader stopped reading because it was too long.
 _ENDLESS = 2**31 - 1
 
 
-def measure_rows(batch: pa.RecordBatch | pa.Table, worded: pa.Array | pa.ChunkedArray) -> pa.Table:
-    """Measure n rows of `READ_SCHEMA` in Arrow; return a table of n rows. `worded`, [n], marks texts with a word.
+def measure_rows(batch: pa.RecordBatch | pa.Table, has_word: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Measure n rows of `READ_SCHEMA` in Arrow; return a table of n rows. `has_word`, [n], marks texts with a word.
 
     The result has the row number, the reader's rule and detail, `source_sha256` if `batch` has it, and one measure
     per row rule and per field rule, never null. The reader's rule is final: such a row breaks that rule and no other.
@@ -132,7 +132,7 @@ def measure_rows(batch: pa.RecordBatch | pa.Table, worded: pa.Array | pa.Chunked
         "text_missing": pc.is_valid(text),
         "text_blank": pc.match_substring_regex(text, _VISIBLE),
         "text_nul": pc.invert(pc.match_substring_regex(text, r"\x00")),
-        "text_no_words": worded,
+        "text_no_words": has_word,
     }
     unmeasured = pa.repeat(pa.scalar(True), batch.num_rows)
     facts = {name: _judge(rule, name, measured.get(name, unmeasured)) for name in ROW_RULES}
@@ -160,14 +160,14 @@ def check_rows(measures: pa.Table, limits: RowLimits) -> tuple[list[CheckResult]
     found = run_checks(BOUNDARY, frame, [*_expect_rows(limits), *_expect_fields()])
     results, fields = found[: len(_FACTS)], found[len(_FACTS) :]
     # All expectations are warnings, so only a check that raised an exception is an error here.
-    require_success(found, "report this as a fault of the row contract; no row was judged.")
+    require_success(found, "report this as a fault of the row contract; no row was checked.")
     first = {position: result.rule for result in reversed(results) for position in result.unexpected_rows}
     bad = {position: first[position] for position in sorted(first)}
     sources = measures["source_sha256"] if "source_sha256" in measures.column_names else pa.nulls(len(frame))
     once = [count_rows(result, _pick_rows(bad, result.rule)) for result in results]
     once += [count_rows(result, result.unexpected_rows) for result in fields]
     split = split_by_source(once, sources.to_pylist(), measures["row_number"].to_pylist())
-    return split, _tell_details(bad, measures, limits)
+    return split, _add_details(bad, measures, limits)
 
 
 def merge_results(results: Iterable[CheckResult]) -> list[CheckResult]:
@@ -184,18 +184,16 @@ def _pick_rows(bad: Mapping[int, str], rule: str) -> tuple[int, ...]:
     return tuple(position for position, first in bad.items() if first == rule)
 
 
-def _tell_details(
-    bad: Mapping[int, str], measures: pa.Table, limits: RowLimits
-) -> dict[int, tuple[str, str]]:
+def _add_details(bad: Mapping[int, str], measures: pa.Table, limits: RowLimits) -> dict[int, tuple[str, str]]:
     """Return each bad row's rule and detail: the reader's detail if there is one, else the rule's own text."""
     found = measures.select(["detail", "characters"]).take(pa.array(list(bad), pa.int64())).to_pylist()
-    told = {}
+    details = {}
     for (position, rule), row in zip(bad.items(), found, strict=True):
         own = ROW_RULES[rule]
         if limits.max_text_chars < row["characters"] < _ENDLESS:
             own = f"{row['characters']:,} characters; a text may have {limits.max_text_chars:,}."
-        told[position] = (rule, row["detail"] or own)
-    return told
+        details[position] = (rule, row["detail"] or own)
+    return details
 
 
 def _expect_rows(limits: RowLimits) -> list[Any]:

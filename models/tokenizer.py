@@ -74,7 +74,7 @@ def _follow_lowering(text: str, lowered: str) -> Sequence[int]:
     return [*(place for place, letter in enumerate(text) for _ in letter.lower()), len(text)]
 
 
-def find_worded(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
+def mark_texts_with_words(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return which texts have at least one word: [n] strings to [n] booleans, null where the text is null.
 
     For speed, only texts without a word in their first characters, or with a possible break there, are searched whole.
@@ -82,10 +82,10 @@ def find_worded(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     starts = pc.utf8_slice_codeunits(texts, 0, _FIRST_CHARACTERS)
     may_hold_break = pc.match_substring(starts, "<")
-    worded = pc.and_(pc.match_substring_regex(starts, _WORD), pc.invert(may_hold_break))
-    unsure = pc.invert(pc.fill_null(worded, True))
+    has_word = pc.and_(pc.match_substring_regex(starts, _WORD), pc.invert(may_hold_break))
+    unsure = pc.invert(pc.fill_null(has_word, True))
     whole = pc.replace_substring_regex(texts.filter(unsure), "(?i)" + _BREAK.pattern, " ")
-    return pc.replace_with_mask(worded, unsure, pc.match_substring_regex(whole, _WORD))
+    return pc.replace_with_mask(has_word, unsure, pc.match_substring_regex(whole, _WORD))
 
 
 @dataclass(frozen=True)

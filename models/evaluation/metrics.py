@@ -80,22 +80,24 @@ def evaluate_scores(scores: NDArray[np.floating[Any]], positive: NDArray[np.bool
     Raises `ValueError` if n is 0 or there are not as many labels as scores.
     """
     if len(scores) == 0 or len(scores) != len(positive):
-        raise ValueError(f"scores and labels must be as many, and some: {len(scores)} and {len(positive)}")
+        raise ValueError(
+            f"there must be at least one score, and one label per score: {len(scores)} scores, {len(positive)} labels"
+        )
     exact = np.asarray(scores, dtype=np.float64)
-    said_positive = exact >= POSITIVE_FROM
+    predicted_positive = exact >= POSITIVE_FROM
     reliability = _bin_reliability(exact, positive)
     return Evaluation(
         reviews=len(scores),
-        accuracy=float((said_positive == positive).mean()),
+        accuracy=float((predicted_positive == positive).mean()),
         auc=_area_under_roc(exact, positive),
         log_loss=float(measure_losses(exact, positive).mean()),
         calibration_error=sum(
             abs(bin_.mean_score - bin_.share_positive) * bin_.reviews / len(scores) for bin_ in reliability
         ),
-        true_positives=int((said_positive & positive).sum()),
-        false_positives=int((said_positive & ~positive).sum()),
-        true_negatives=int((~said_positive & ~positive).sum()),
-        false_negatives=int((~said_positive & positive).sum()),
+        true_positives=int((predicted_positive & positive).sum()),
+        false_positives=int((predicted_positive & ~positive).sum()),
+        true_negatives=int((~predicted_positive & ~positive).sum()),
+        false_negatives=int((~predicted_positive & positive).sum()),
         reliability=reliability,
         roc=_trace_roc(exact, positive),
     )

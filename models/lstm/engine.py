@@ -114,8 +114,8 @@ def _score_batch(
     `words` [n] is the number of ids at the end of each row that are not padding; the longest review comes first.
     """
     first_steps = np.array([_find_first_step(engine, int(count)) for count in words])
-    nothing = np.empty((1, 0, engine.pad_h.shape[1]), np.float32)
-    state: State = (nothing, nothing)
+    no_reviews = np.empty((1, 0, engine.pad_h.shape[1]), np.float32)
+    state: State = (no_reviews, no_reviews)
     score = np.empty((0, 1), np.float32)
     for start, stop in _cut_steps(int(first_steps[0]), engine.steps):
         rows = int(np.searchsorted(first_steps, stop, side="left"))
@@ -168,7 +168,7 @@ def find_inputs(
 ) -> tuple[int, int, list[tuple[int, int]]]:
     """Return the range of ids that the steps `start` to `stop` (exclusive) read, and the padding of each layer.
 
-    The padding of a layer is its number of zero vectors (before, after), which stand for inputs beyond the ends of the
+    The padding of a layer is its number of zero vectors (before, after), which replace inputs beyond the ends of the
     whole sequence.
     """
     lengths = [length]
@@ -176,7 +176,7 @@ def find_inputs(
         lengths.append(lengths[-1] // field.stride)
     pads: list[tuple[int, int]] = []
     for field, size in zip(reversed(fields), reversed(lengths[:-1]), strict=True):
-        wanted_start, wanted_stop = field.input_range(start, stop)
-        start, stop = max(wanted_start, 0), min(wanted_stop, size)
-        pads.append((start - wanted_start, wanted_stop - stop))
+        first, end = field.input_range(start, stop)
+        start, stop = max(first, 0), min(end, size)
+        pads.append((start - first, end - stop))
     return start, stop, pads[::-1]

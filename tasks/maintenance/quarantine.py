@@ -226,7 +226,7 @@ def _check_again(chosen: "pa.Table", limits: RowLimits, encoding: str) -> tuple[
     import pyarrow as pa
 
     from data_contracts.review_files import READ_SCHEMA, check_rows, measure_rows
-    from models.tokenizer import find_worded
+    from models.tokenizer import mark_texts_with_words
 
     reasons: dict[int, str] = {}
     texts: list[str | None] = []
@@ -244,7 +244,7 @@ def _check_again(chosen: "pa.Table", limits: RowLimits, encoding: str) -> tuple[
     rows = pa.table({**kept, **replaced}).select(READ_SCHEMA.names).cast(_make_nullable(READ_SCHEMA))
     rows = rows.append_column("source_sha256", chosen["source_sha256"]).append_column("uri", chosen["uri"])
     if len(rows):
-        _, broken = check_rows(measure_rows(rows, find_worded(rows["text"])), limits)
+        _, broken = check_rows(measure_rows(rows, mark_texts_with_words(rows["text"])), limits)
         for position, (rule, detail) in broken.items():
             reasons.setdefault(position, f"still breaks {rule}: {detail}")
     still_bad = [

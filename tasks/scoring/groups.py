@@ -17,7 +17,7 @@ from data_contracts.limits import RowLimits
 from data_contracts.review_files import NO_KNOWN_WORD, check_rows, measure_rows, merge_results
 from data_contracts.storage.faults import pass_fault_point
 from models.bundle.scorer import Scorer
-from models.tokenizer import find_worded
+from models.tokenizer import mark_texts_with_words
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.review_files.reader import ReadOptions, format_of
 from tasks.scoring.bad_rows import measure_kept
@@ -88,7 +88,7 @@ def _read_good(
 def _check_chunk(job: ScoringJob, chunk: pa.Table, tally: Tally, write: Write) -> pa.Table:
     """Check one chunk, write its bad rows to the quarantine, and return the good ones."""
     chunk = chunk.combine_chunks()
-    measures = measure_rows(chunk, find_worded(chunk["text"]))
+    measures = measure_rows(chunk, mark_texts_with_words(chunk["text"]))
     checks, broken = check_rows(measures, job.limits)
     tally.checks.extend(checks)
     bad = np.zeros(len(chunk), dtype=bool)

@@ -19,7 +19,7 @@ from data_contracts.review_files import (
     measure_rows,
     merge_results,
 )
-from models.tokenizer import find_worded, split_words
+from models.tokenizer import mark_texts_with_words, split_words
 from tests.contracts.rows import make_read_rows
 
 LIMITS = RowLimits(max_text_chars=50)
@@ -48,7 +48,7 @@ BROKEN: dict[str, tuple[str | None, str | None]] = {
 
 
 def check_table(rows: pa.Table | pa.RecordBatch) -> tuple[list[CheckResult], dict[int, tuple[str, str]]]:
-    return check_rows(measure_rows(rows, find_worded(rows["text"])), LIMITS)
+    return check_rows(measure_rows(rows, mark_texts_with_words(rows["text"])), LIMITS)
 
 
 def find_rules(texts: list[str | None], **columns: Any) -> dict[int, str]:
@@ -133,7 +133,7 @@ def test_a_record_batch_and_a_table_in_chunks_are_judged_alike() -> None:
 
 def test_measures_hold_no_text() -> None:
     rows = make_read_rows([GOOD], sources=["x"])
-    measures = measure_rows(rows, find_worded(rows["text"]))
+    measures = measure_rows(rows, mark_texts_with_words(rows["text"]))
     assert "text" not in measures.column_names
     assert measures.column_names[:4] == ["source_sha256", "row_number", "rule", "detail"]
 
@@ -182,7 +182,7 @@ def test_a_row_rule_that_no_one_knows_is_the_readers_fault() -> None:
 
 def test_rows_that_cannot_be_judged_stop_the_flow_rather_than_pass() -> None:
     rows = make_read_rows([GOOD])
-    measures = measure_rows(rows, find_worded(rows["text"]))
+    measures = measure_rows(rows, mark_texts_with_words(rows["text"]))
     odd = measures.set_column(measures.column_names.index("characters"), "characters", pa.array(["many"]))
     with pytest.raises(ContractError, match="text_too_long"):
         check_rows(odd, LIMITS)
@@ -197,7 +197,7 @@ def test_every_rule_says_in_one_sentence_what_is_wrong_and_what_to_do() -> None:
 
 def test_50_000_rows_are_measured_and_checked_in_little_time() -> None:
     rows = make_read_rows([GOOD * 20, ""] * 25_000)
-    worded = find_worded(rows["text"])
+    worded = mark_texts_with_words(rows["text"])
     start = time.process_time()
     _, bad = check_rows(measure_rows(rows, worded), RowLimits())
     assert time.process_time() - start < 2.0

@@ -76,5 +76,5 @@ def test_classes_of_length_hold_their_own_reviews() -> None:
 
 
 def test_no_reviews_can_not_be_evaluated() -> None:
-    with pytest.raises(ValueError, match="as many, and some"):
+    with pytest.raises(ValueError, match="at least one score"):
         evaluate_scores(np.array([]), np.array([], dtype=bool))

@@ -10,8 +10,8 @@ from models.tokenizer import (
     SEPARATORS,
     build_vocabulary,
     encode_reviews,
-    find_worded,
     locate_words,
+    mark_texts_with_words,
     split_words,
 )
 
@@ -41,7 +41,7 @@ def test_no_word_holds_a_separator_or_a_space(text: str) -> None:
 @settings(deadline=None)  # the first call of an Arrow function is slow
 @given(st.lists(st.text(), min_size=1))
 def test_worded_agrees_with_the_words(texts: list[str]) -> None:
-    worded = find_worded(pa.array(texts, pa.string())).to_pylist()
+    worded = mark_texts_with_words(pa.array(texts, pa.string())).to_pylist()
     assert worded == [bool(split_words(text)) for text in texts]
 
 

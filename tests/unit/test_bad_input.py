@@ -23,7 +23,7 @@ import pytest
 from data_contracts.errors import FileRefusedError
 from data_contracts.limits import RowLimits
 from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES, check_rows, measure_rows
-from models.tokenizer import find_worded
+from models.tokenizer import mark_texts_with_words
 from tasks.containers.members import ContainerLimits
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tests.support import review_file_builders as make
@@ -337,7 +337,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str
     """Every row of `ROW_CASES` as the row contract judges it: (rule, detail) by the case's name."""
     tables = {name_case(case): read_case(tmp_path_factory.mktemp("rows"), case) for case in ROW_CASES}
     rows = pa.concat_tables(tables.values()).combine_chunks()
-    _, bad = check_rows(measure_rows(rows, find_worded(rows["text"])), RowLimits())
+    _, bad = check_rows(measure_rows(rows, mark_texts_with_words(rows["text"])), RowLimits())
     verdicts = iter([bad.get(position, (None, None)) for position in range(len(rows))])
     return {name: [next(verdicts) for _ in range(len(table))] for name, table in tables.items()}
 

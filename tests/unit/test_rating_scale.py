@@ -41,4 +41,4 @@ def test_a_broken_scale_says_what_was_counted_and_is_a_warning(tmp_path: Path) -
         add_file(connection, "a.csv", rows, run_id="run-1")
     [(file, result)] = judge_rating_scale(warehouse, ["run-1"])
     assert (file.uri, result.severity, result.unexpected_count) == ("a.csv", "warning", 20)
-    assert result.observed == "20 ratings, none above 5; of 15 from 4 up 10 stand with praise"
+    assert result.observed == "20 ratings, none above 5; 10 of 15 reviews rated 4 or more are scored positive"
