@@ -16,8 +16,8 @@ from tasks.warehouse.model_registry import list_models
 
 FIGURES = {
     "test_accuracy": "accuracy",
-    "test_rating_mae": "stars off, mean",
-    "test_rating_rmse": "stars off, root mean square",
+    "test_rating_mae": "mean absolute error, stars",
+    "test_rating_rmse": "root mean square error, stars",
     "test_rating_spearman": "Spearman, by review",
     "test_title_spearman": "Spearman, by title",
     "test_title_pearson": "Pearson, by title",
