@@ -43,60 +43,59 @@ IMAGES = PROJECT_ROOT / "docs" / "images"
 RESULTS = PROJECT_ROOT / "benchmarks" / "results" / "models.json"
 
 HEAD = """
-The variants of `reviews train`, on {dataset}: {train:,} reviews to learn from, {validation:,} of held-out
-titles to choose an epoch by, {test:,} to test on; seeds {seeds}. A figure is the median of the seeds, in brackets
-the lowest and the highest. Made by code from trained bundles (`make models`); the figures are kept in
+The variants of `reviews train`, on {dataset}: {train:,} training reviews, {validation:,} reviews of held-out titles to
+choose an epoch, {test:,} test reviews; seeds {seeds}. A figure is the median of the seeds, with the lowest and the
+highest in brackets. `make models` generates this page from trained bundles and keeps the figures in
 `benchmarks/results/models.json`.{earlier}
 """
 BEST = """
-**The best is `{best}`**: it has the lowest log loss on the validation rows, which is what promotion asks; no test
-figure had a part in the choice. Its test accuracy is {accuracy:.4f}, the linear baseline's {baseline:.4f}
-({points}). On {reviews} reviews from elsewhere it is right in {elsewhere} % of cases{beside}.
+**The best is `{best}`**: it has the lowest log loss on the validation rows, by which the gate decides; test figures
+were not used for this choice. Its test accuracy is {accuracy:.4f}, the linear baseline's {baseline:.4f} ({points}). Of
+{reviews} reviews from elsewhere it classifies {elsewhere} % correctly{beside}.
 """
 QUALITY = """
 The last row is the linear baseline: it counts words and pairs of words, is fitted on the same reviews, and is never
-promoted, so nothing is scored by it. *Unseen texts* are the test texts that stand in no training review, word for
-word. Log loss is in nats, the calibration error that of ten bins, *stars off* the mean absolute error in stars of
-10; *Spearman by title* is the rank correlation of the movies' mean predicted ratings with those that the writers
-gave. Beside the spread of seeds, which reviews are tested on moves an accuracy by ±{half_width:.1f} points
-({level:.0f} %).
+promoted, so it never scores. *Unseen texts* are the test texts that are not also training texts. Log loss is in nats,
+the calibration error is over ten bins, *rating error* is the mean absolute error in stars, from 1 to 10; *Spearman by
+title* is the rank correlation of the movies' mean predicted and mean given ratings. In addition to the spread of
+seeds, the choice of test reviews changes an accuracy by ±{half_width:.1f} points ({level:.0f} %).
 """
 COST = """
-Ratios count; times are of one machine. *Training* is the fit alone, with its look at the validation rows after each
-epoch, and its ratio is to stock Keras `fit` of `cnn_lstm` in plain code, 2 epochs of the same seed in the same run
-(less is faster); the seed variants' times are of the version that computed their LSTM itself
+Only ratios are comparable; times are of one machine. *Training* is only the fit, with the validation after each epoch;
+its ratio is to stock Keras `fit` of `cnn_lstm` in plain code, 2 epochs of the same seed in the same run (less is
+faster). The seed variants' times are of the version that computed their LSTM itself
 ([performance.md](performance.md#training)). *Whole command* is `reviews train`, with reading, evaluating and the fresh
-process that checks the bundle. *Scoring* is from texts to scores, the median and the range of turns, as a multiple of
-stock `model.predict` of `lstm` in the same run ({stock_speed:,.0f} reviews/s), which is spared finding the words (more
-is faster); *words found* is ours spared it too. For the baseline: words and pairs in use; the seconds of
-counting, fitting and predicting.
+process that checks the bundle. *Scoring* is from texts to scores, the median and the range of alternating runs, as a
+multiple of the speed of stock `model.predict` of `lstm` in the same run ({stock_speed:,.0f} reviews/s), which starts
+from ids (more is faster); *from ids* is our scoring measured from ids too. For the baseline: words and pairs in use;
+the seconds of counting, fitting and predicting.
 """
 ELSEWHERE = """
-Accuracy in per cent on {reviews} reviews of our own writing ([evaluation-sets.md](evaluation-sets.md)), all and by
-kind: the mean of the seeds, and for all the lowest and the highest.
+Accuracy in per cent on {reviews} reviews of our own ([evaluation-sets.md](evaluation-sets.md)), all and by kind: the
+mean of the seeds, and for all the lowest and the highest.
 """
 COMPARED = """
-`{best}` beside each seed variant, review by review: the share of seeds that are right, in {samples:,} draws of
-{reviews} reviews with replacement, the same ones for both.
+`{best}` compared with each seed variant, review by review: the difference in the share of seeds that are right, with
+{samples:,} draws of {reviews} reviews with replacement, the same draws for both.
 """
 MISJUDGED = """
-[misjudged.md](misjudged.md) lists the {missed} reviews that most seeds of `{best}` call wrongly, with their texts.
+[misjudged.md](misjudged.md) lists the {missed} reviews that most seeds of `{best}` misjudge, with their texts.
 """
 BEHAVIOUR = """
-Tests that pass, in per cent, by type and capability ([evaluation-sets.md](evaluation-sets.md)); the mean of the
-seeds.
+Behavioural tests that pass, in per cent, by type and capability ([evaluation-sets.md](evaluation-sets.md)); the mean
+of the seeds.
 """
 ABLATIONS = """
-Test accuracy of a model's parts alone, and of the whole.
+Test accuracy of each part of a model alone, and of the whole model.
 """
 PLAIN_KERAS = """
 *Plain* is `benchmarks/plain_keras.py`, which shares no code with `models/`: the same training rows (a tenth of the
-titles held out), 2 epochs, batches of 64, 5,000 words, 500 long, the epoch with the lower validation loss kept.
+titles held out), 2 epochs, batches of 64, 5,000 words, sequences of 500, the epoch with the lower validation loss kept.
 With the same seed it draws the same weights and batches. The models on this page were trained by a version that
-computed the LSTM of a seed variant itself: the same for a batch, to 1e-6; but training is chaotic, so that a seed
-comes out elsewhere in the same range, and the range is what to compare. Now `reviews train` is Keras's own `fit`. While
-it was that before, both sides agreed to the last digit on seeds 0 to 4: `lstm` 0.847 (0.835 to 0.864), `lstm_dropout`
-0.840 (0.836 to 0.865), `cnn_lstm` 0.881 (0.819 to 0.887).
+computed the LSTM of the seed variants itself: for one batch equal to 1e-6; but training is chaotic, so the same seed
+leads to another result in the same range, and only the ranges are comparable. Now `reviews train` uses Keras's own
+`fit`. When it did so before, both agreed to the last digit on seeds 0 to 4: `lstm` 0.847 (0.835 to 0.864),
+`lstm_dropout` 0.840 (0.836 to 0.865), `cnn_lstm` 0.881 (0.819 to 0.887).
 """
 
 
@@ -140,7 +139,7 @@ def _format_head(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
     baseline = results["baseline"]["test_accuracy"]
     seeds = join_words(str(seed) for seed in sorted({model["seed"] for model in results["models"]}))
     compared = [
-        f"{_format_points(each.difference)} beside `{name}` ({_format_interval(each)})"
+        f"{_format_points(each.difference)} compared with `{name}` ({_format_interval(each)})"
         for name, each in compare_elsewhere(results, reviews).items()
     ]
     verdict = fill_paragraph(
@@ -157,7 +156,7 @@ def _format_head(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
     earlier = f" Of {len(results['models'])} bundles, {old} were trained by earlier code." if old else ""
     dataset = DATASETS[results["dataset"]]
     head = fill_paragraph(HEAD, dataset=dataset, seeds=seeds, earlier=earlier, **results["rows"])
-    return "\n\n".join(["# The models side by side", head, results["machine"], verdict])
+    return "\n\n".join(["# Comparison of the models", head, results["machine"], verdict])
 
 
 def _format_quality(results: Results, charts: Mapping[str, Chart]) -> str:
@@ -166,7 +165,7 @@ def _format_quality(results: Results, charts: Mapping[str, Chart]) -> str:
         "on unseen texts": lambda model: model["test_unseen_texts"]["accuracy"],
         "log loss": lambda model: model["test"]["log_loss"],
         "calibration error": lambda model: model["test"]["calibration_error"],
-        "stars off": lambda model: model["rating"]["mae"],
+        "rating error": lambda model: model["rating"]["mae"],
         "Spearman by title": lambda model: model["rating"]["title_spearman"],
     }
     digits = {
@@ -215,10 +214,10 @@ def _format_cost(results: Results, charts: Mapping[str, Chart]) -> str:
         "parameters",
         "bundle, MB",
         "training, s",
-        "beside stock Keras",
+        "ratio to stock Keras",
         "whole command, s",
-        "scoring, beside stock Keras",
-        "the same, words found",
+        "scoring, ratio to stock Keras",
+        "the same, from ids",
         "reviews/s",
     ]
     rows = [_format_cost_row(results, name, models) for name, models in group_models(results).items()]
@@ -275,7 +274,7 @@ def _format_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> s
         parts += [
             fill_paragraph(COMPARED, best=find_best(results), samples=SAMPLES, reviews=len(reviews)),
             format_table(
-                ["beside", "difference", f"{100 * CONFIDENCE:.0f} % of draws", "p"],
+                ["compared with", "difference", f"{100 * CONFIDENCE:.0f} % of draws", "p"],
                 [
                     [f"`{name}`", _format_points(each.difference), _format_interval(each), f"{each.p:.4f}"]
                     for name, each in compared.items()
@@ -288,7 +287,7 @@ def _format_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> s
 def _format_misjudged(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
     best, missed = find_best(results), find_misjudged(results, reviews)
     if not missed:
-        return f"Most seeds of `{best}` call all of them rightly."
+        return f"Most seeds of `{best}` classify all of them correctly."
     return fill_paragraph(MISJUDGED, best=best, missed=len(missed))
 
 
@@ -351,7 +350,7 @@ def _format_stock(results: Results) -> str:
         cells = [f"{run['test_accuracy']:.4f}", NOTHING if accuracy is None else f"{accuracy:.4f}"]
         rows.append([f"`{run['variant']}`", str(run["seed"]), *cells])
     table = format_table(["variant", "seed", "plain", "`reviews train`"], rows)
-    return "\n\n".join(["## Beside plain Keras code", fill_paragraph(PLAIN_KERAS), table])
+    return "\n\n".join(["## Compared with plain Keras code", fill_paragraph(PLAIN_KERAS), table])
 
 
 def _format_image(chart: Chart) -> str:

@@ -67,8 +67,10 @@ def draw_accuracy(results: Results) -> Chart:
         axes.locator_params(axis="x", nbins=6)
         axes.grid(axis="x")
 
-    said = ", ".join(f"{name} {value:.3f}" for name, value in medians.items())
-    summary = f"A point a seed, a diamond their median: {said}; the linear baseline {baseline:.3f}."
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in medians.items())
+    summary = (
+        f"One point per seed, a diamond for their median: {figures}; the linear baseline {baseline:.3f}."
+    )
     title = "Test accuracy by variant"
     return _make(draw, Caption("models-accuracy", title, summary, ("test accuracy", "")))
 
@@ -77,10 +79,12 @@ def draw_reliability(results: Results) -> Chart:
     """Draw the share of positive reviews over the mean score, for all seeds of the best variant together."""
     best = find_best(results)
     bins = pool_reliability(group_models(results)[best])
-    said, true = [each["mean_score"] for each in bins], [each["share_positive"] for each in bins]
-    widest = max(abs(a - b) for a, b in zip(said, true, strict=True))
-    summary = f"The score of {best} is off by {widest:.2f} at most, in tenths of the score, seeds together."
-    names, series = ("mean score", "share positive"), [Series(best, true, said)]
+    mean_scores, shares = [each["mean_score"] for each in bins], [each["share_positive"] for each in bins]
+    widest = max(abs(a - b) for a, b in zip(mean_scores, shares, strict=True))
+    summary = (
+        f"In tenths of the score of {best}, mean score and share of positives differ by at most {widest:.2f}."
+    )
+    names, series = ("mean score", "share positive"), [Series(best, shares, mean_scores)]
     title = "Calibration of the best variant"
     style = charts.LineStyle(diagonal="a perfect score")
     return charts.draw_lines(Caption("models-reliability", title, summary, names), series, names, (), style)
@@ -106,7 +110,7 @@ def draw_by_length(results: Results) -> Chart:
         axes.grid(axis="y")
 
     least = dict(zip(words, labels, strict=True)).get(worst, "no").replace("-", " to ")
-    summary = f"Medians of the seeds: {shown[0]} does worst on reviews of {least} words."
+    summary = f"Medians of the seeds: {shown[0]} is least accurate on reviews of {least} words."
     title = "Test accuracy by length"
     return _make(
         draw, Caption("models-length", title, summary, ("words, from", "test accuracy")), legend=True
@@ -134,8 +138,8 @@ def draw_speed(results: Results) -> Chart:
             axes.annotate(name, (speed, height), color=INK, **place)
         axes.grid()
 
-    said = ", ".join(f"{name} {accuracies[name]:.3f} at {speeds[name]:.1f}" for name in accuracies)
-    summary = f"Median test accuracy at so many times the speed of model.predict of lstm: {said}."
+    figures = ", ".join(f"{name} {accuracies[name]:.3f} at {speeds[name]:.1f}" for name in accuracies)
+    summary = f"Median test accuracy by speed, as a multiple of model.predict of lstm: {figures}."
     names = ("reviews/s, as a multiple of model.predict of lstm", "test accuracy")
     return _make(draw, Caption("models-speed", "Accuracy and speed of scoring", summary, names))
 

@@ -17,7 +17,7 @@ from models.training.types import EvaluationReviews, Kind, Variant
 
 @dataclass(frozen=True)
 class BagVariant(Variant):
-    """A variant with a number of its own."""
+    """A variant with a hyper-parameter of its own."""
 
     width: int = 4
     """Values in the vector of a word."""
@@ -25,7 +25,7 @@ class BagVariant(Variant):
 
 @cache
 def make_mean_layer() -> type[Any]:
-    """Make the layer class that gives the mean of the words' vectors, known to Keras under its own name."""
+    """Return the layer class that computes the mean of the word vectors, registered with Keras."""
     import keras
 
     @keras.saving.register_keras_serializable("tests")
@@ -48,7 +48,7 @@ def build_bag(variant: BagVariant) -> Any:
 
 
 def export_bag(model: Any) -> bytes | None:
-    """Give the model as an ONNX graph; None for a model of other layers."""
+    """Return the model as an ONNX graph; None for a model of other layers."""
     from onnx import TensorProto, helper
 
     if [type(layer).__name__ for layer in model.layers] != ["Embedding", "WordMean", "Dense"]:
@@ -72,7 +72,7 @@ class BagEngine:
     sequence_length: int
 
     def score(self, encoded: EncodedReviews) -> NDArray[np.float64]:
-        """Score n encoded reviews, as `models.graphs.engine.Engine` has it."""
+        """Score n encoded reviews; see `models.graphs.engine.Engine.score`."""
         return compute_in_batches(encoded, self.sequence_length, 1, self._score_batch)[:, 0]
 
     def _score_batch(self, ids: NDArray[np.int32], words: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -94,7 +94,7 @@ def test_accuracy_elsewhere_is_the_mean_of_the_seeds_with_the_lowest_and_the_hig
 
 def test_the_page_names_how_many_reviews_the_best_misjudges_and_links_them() -> None:
     results = make_results()
-    assert "Most seeds of `new` call all of them rightly." in make(results)
+    assert "Most seeds of `new` classify all of them correctly." in make(results)
     for model in results["models"]:
         model["elsewhere_scores"] = WRONG if model["variant"] == "new" else RIGHT
     assert "[misjudged.md](misjudged.md) lists the 4 reviews that most seeds of `new`" in make(results)
@@ -119,7 +119,7 @@ def test_parts_of_a_model_stand_beside_the_whole_where_they_were_measured() -> N
 def test_plain_keras_stands_beside_ours_seed_by_seed() -> None:
     results = make_results()
     assert "| `cnn_lstm` | 1 | 0.8300 | 0.8200 |" in make(results)
-    assert "## Beside plain Keras code" not in make({**results, "stock": []})
+    assert "## Compared with plain Keras code" not in make({**results, "stock": []})
 
 
 def test_bundles_of_earlier_code_are_told() -> None:
@@ -154,7 +154,7 @@ def test_results_without_lengths_have_a_page_too() -> None:
     results = make_results()
     for model in results["models"]:
         model["by_length"] = []
-    assert "new does worst on reviews of no words" in make(results)
+    assert "new is least accurate on reviews of no words" in make(results)
 
 
 def test_reliability_is_that_of_all_seeds_reviews_together() -> None:
