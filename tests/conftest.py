@@ -1,4 +1,4 @@
-"""Fixtures that any test may use."""
+"""Fixtures and hooks for all tests."""
 
 import os
 import platform
@@ -31,13 +31,13 @@ OF_ITS_OWN = ("archive", "browser", "process", "server", "training")
 
 
 def pytest_configure() -> None:
-    """Find out the processor, which starts a process the first time: Keras asks for it when it is imported."""
+    """Read the processor's name before tests start: the first read, by Keras's import, would start a process."""
     platform.processor()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests on the real archive, and put all in the order in which they are started."""
+    """Mark the tests on the real archive, and sort all tests into the order in which they start."""
     for item in items:
         if "stanford_archive" in getattr(item, "fixturenames", ()):
             item.add_marker("archive")
@@ -50,7 +50,7 @@ def _find_turn(path: str) -> int:
 
 @pytest.fixture(scope="session")
 def stanford_archive() -> Path:
-    """The real archive; the test is skipped, saying so, where there is none."""
+    """Path of the real archive; skips the test with a message if there is none."""
     named = os.environ.get("REVIEWS_ARCHIVE", "")
     path = Path(named) if named else PROJECT_ROOT.parent / "shared" / "data" / "aclImdb_v1.tar.gz"
     if not path.is_file():
@@ -60,7 +60,7 @@ def stanford_archive() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of what is made once for all processes of a session."""
+    """The folder with the files that all test processes of a session share."""
     own = tmp_path_factory.getbasetemp()
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
     folder.mkdir(exist_ok=True)
@@ -71,7 +71,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def no_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a test start no process unless it is marked as one that may."""
+    """Make a test fail if it starts a process without the mark that allows it."""
     if any(request.node.get_closest_marker(name) for name in OF_ITS_OWN):
         return
 
@@ -84,7 +84,7 @@ def no_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture(scope="session")
 def shared_server(shared_folder: Path) -> Iterator[Mapping[str, str]]:
-    """The environment that names the Prefect server of the session; starting it takes some 8 s."""
+    """Environment variables that name the session's Prefect server, which takes about 8 s to start."""
     from tests.support.shared_server import share_server
 
     with share_server() as environment:
@@ -93,7 +93,7 @@ def shared_server(shared_folder: Path) -> Iterator[Mapping[str, str]]:
 
 @pytest.fixture(scope="session", autouse=True)
 def copied_databases(shared_folder: Path) -> Iterator[None]:
-    """Let new databases be copies."""
+    """Create new databases as copies of a template."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "_create", copy_tables)
         yield
@@ -101,5 +101,5 @@ def copied_databases(shared_folder: Path) -> Iterator[None]:
 
 @pytest.fixture
 def new_databases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let databases be made anew, for tests of how that is done."""
+    """Create databases without the template, for tests of their creation."""
     monkeypatch.setattr(connection, "_create", create_tables)

@@ -1,4 +1,4 @@
-"""Rows in the shape of the contracts, good unless a test says otherwise."""
+"""Builds rows with the schemas of the contracts; they keep every rule unless a test replaces columns."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from models.evaluation.stars import rate_stars
 def make_read_rows(
     texts: Sequence[str | None], sources: Sequence[str] | None = None, **columns: Any
 ) -> pa.Table:
-    """Rows of `READ_SCHEMA` as a reader yields them, numbered from 1; `columns` replace whole columns."""
+    """Return rows of `READ_SCHEMA` as a reader yields them, numbered from 1; `columns` replaces whole columns."""
     values = {"row_number": range(1, len(texts) + 1), "text": texts} | columns
     arrays = [
         pa.array(values[field.name], field.type) if field.name in values else pa.nulls(len(texts), field.type)
@@ -26,7 +26,7 @@ def make_read_rows(
 
 
 def make_scored_rows(scores: Sequence[float], source: str = "a" * 64, **columns: Any) -> pa.Table:
-    """Rows of `SCORED_SCHEMA` that keep their contract; `columns` replace whole columns."""
+    """Return rows of `SCORED_SCHEMA` that keep their contract; `columns` replaces whole columns."""
     rows = len(scores)
     score = np.array(scores, dtype=np.float64)
     values: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Each promise about the archive's folders holds for a right count and fails for a wrong one."""
+"""Tests that each rule of the archive contract passes for correct counts and fails for wrong ones."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The contract of drift: random reviews keep it, reviews of another kind break it; the view does the arithmetic."""
+"""Tests of the drift contract and its view: random reviews pass, reviews of another kind fail."""
 
 import math
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ FOUND = MeasuredDrift("m", "score", 500, 0.9, 0.5, 0.31, 0.1)
 
 
 def draw_reviews(generator: np.random.Generator, number: int) -> Measures:
-    """Draw measures as reviews have them: scores near 0 and 1, lengths with a long tail, few texts cut."""
+    """Draw realistic measures of reviews: scores near 0 and 1, lengths with a long tail, few cut texts."""
     words = generator.lognormal(5.1, 0.65, number).astype(int) + 10
     return {
         "score": generator.beta(0.35, 0.35, number),

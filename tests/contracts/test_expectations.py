@@ -1,4 +1,4 @@
-"""The engine: what a check gives back, whatever Great Expectations does inside."""
+"""Tests of `run_checks`: the results, also where Great Expectations raises an exception."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The row contract of new review files: which rows are good, and which one rule each bad row breaks."""
+"""Tests of the row contract of review files: good rows pass, and each bad row gets one rule."""
 
 import json
 import time
@@ -52,7 +52,7 @@ def check_table(rows: pa.Table | pa.RecordBatch) -> tuple[list[CheckResult], dic
 
 
 def find_rules(texts: list[str | None], **columns: Any) -> dict[int, str]:
-    """The rule of each bad row, by position."""
+    """Return the rule of each bad row by its position."""
     _, bad = check_table(make_read_rows(texts, **columns))
     return {position: rule for position, (rule, _) in bad.items()}
 

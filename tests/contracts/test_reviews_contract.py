@@ -1,4 +1,4 @@
-"""Each promise about the reviews' rows holds for right tables and fails for wrong ones."""
+"""Tests that each rule of the reviews contract passes for correct tables and fails for wrong ones."""
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""The scored output: what a part must hold before any of it is committed."""
+"""Tests of the contract that scored rows must keep before their part is committed."""
 
 import time
 from typing import Any
@@ -26,7 +26,7 @@ RULES = [
 
 
 def find_broken(scores: list[float] = SCORES, **columns: Any) -> dict[str, tuple[Any, ...]]:
-    """The rows that break each rule, by row number."""
+    """Return the numbers of the rows that break each rule."""
     results = check_scored_rows(make_scored_rows(scores, **columns), len(scores), 0)
     return {result.rule: result.unexpected_rows for result in results if not result.success}
 

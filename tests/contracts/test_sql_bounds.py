@@ -1,4 +1,4 @@
-"""SQL files can't read a constant of the code: the bounds that they repeat are those of the code."""
+"""Tests that bounds repeated in SQL files equal the constants of the code."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The training input: every bound holds up to its end and no further."""
+"""Tests that each bound of the training input includes its ends and excludes values beyond them."""
 
 from dataclasses import replace
 

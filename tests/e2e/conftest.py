@@ -1,4 +1,4 @@
-"""The demo, run once as a user would run it: its home serves every end-to-end test."""
+"""Fixtures of the end-to-end tests: one run of the demo, whose home all tests share, and ways to run commands."""
 
 import json
 import os
@@ -37,20 +37,20 @@ ARGUMENTS = (
 
 
 def call_reviews(home: Path, *arguments: str | Path) -> Finished:
-    """Run the `reviews` command in this process, as one that only asks can be."""
+    """Run a read-only `reviews` command in this process."""
     done = CliRunner().invoke(main, [*map(str, arguments)], env={"REVIEWS_HOME": str(home)})
     return Finished(done.exit_code, done.stdout, done.stderr)
 
 
 def ask(home: Path, query: str) -> list[dict[str, Any]]:
-    """Ask through `reviews sql`."""
+    """Run a query by `reviews sql`; return its rows."""
     found = call_reviews(home, "sql", "--format", "json", query)
     assert found.status == 0, found.err
     return list(json.loads(found.out))
 
 
 def run_reviews(home: Path, *arguments: str | Path, server: Mapping[str, str] | None = None) -> Finished:
-    """Run the `reviews` command in a process of its own, away from the project's folder.
+    """Run the `reviews` command in its own process, outside the project's folder.
 
     `server` is the environment that names a Prefect server; without one the command starts its own.
     """
@@ -58,13 +58,13 @@ def run_reviews(home: Path, *arguments: str | Path, server: Mapping[str, str] | 
 
 
 def start_reviews(home: Path, *arguments: str | Path, server: Mapping[str, str] | None = None) -> Command:
-    """Start what `run_reviews` runs."""
+    """Start the process of `run_reviews` without waiting for it."""
     environment = make_environment(home, server)
     return start_command(Call(tuple(map(str, arguments)), environment, home.parent))
 
 
 def run_installed(home: Path, *arguments: str | Path, server: Mapping[str, str] | None = None) -> Finished:
-    """Run the `reviews` program as it was installed, with all that its start takes."""
+    """Run the installed `reviews` program, including its whole start-up."""
     done = subprocess.run(
         [str(REVIEWS), *map(str, arguments)],
         cwd=home.parent,
@@ -78,14 +78,14 @@ def run_installed(home: Path, *arguments: str | Path, server: Mapping[str, str] 
 
 
 def make_environment(home: Path, server: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give the environment of a command on a home, and on a server where one is named."""
+    """Return the environment of a command for a home, and for a Prefect server if one is given."""
     own = {"REVIEWS_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
     return {**os.environ, **own, **(server or {})}
 
 
 @dataclass(frozen=True)
 class Demo:
-    """The demo's home, and what the demo said."""
+    """The demo's home, and the demo's output."""
 
     home: Path
     said: Finished
@@ -93,7 +93,7 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """Run `reviews --home … demo`; of several processes with tests the first does, and each has a copy of the home."""
+    """Run `reviews --home … demo` once per session; each test process uses its own copy of the home."""
     assert REVIEWS.exists(), f"run `make setup` first: {REVIEWS} is missing ({PROJECT_ROOT})"
     shared = make_once("demo", run_demo)
     home = tmp_path_factory.mktemp("demo") / "home"
@@ -102,7 +102,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 
 def run_demo(folder: Path) -> None:
-    """Run the demo in `folder`, and keep what it said beside its home."""
+    """Run the demo in `folder`, and save its output beside its home."""
     home = folder / "home"
     home.mkdir()
     finished = run_installed(home, "--home", home, "demo")
@@ -111,7 +111,7 @@ def run_demo(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """Debian's Chromium, without a window, in a profile of its own."""
+    """Debian's Chromium, headless, with a new profile."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         pytest.skip("there is no Chromium here: apt-get install chromium")

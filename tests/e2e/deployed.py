@@ -1,4 +1,4 @@
-"""A real `reviews up` for a test: its server, its worker, and the commands that a user would type beside it."""
+"""Runs a real `reviews up` for tests, with its server and worker, and the commands that a user would run."""
 
 import base64
 import json
@@ -67,15 +67,15 @@ class Deployed:
         return self.start_reviews(*arguments).wait()
 
     def start_reviews(self, *arguments: str) -> Command:
-        """Start what `reviews` runs."""
+        """Start the process of `reviews` without waiting for it."""
         return start_command(Call(("--home", str(self.home), *arguments), self.environment, Path("/")))
 
     def run_deployment(self, name: str = SCORE, **parameters: Any) -> str:
-        """Have the worker run a deployment to its end and give the state that it came to."""
+        """Run a deployment to its end by the worker; return its final state."""
         return self.wait_for_end(self.start_deployment(name, **parameters))
 
     def start_deployment(self, name: str = SCORE, **parameters: Any) -> str:
-        """Have the worker run a deployment and give the flow run's id."""
+        """Start a run of a deployment by the worker; return the flow run's id."""
         deployment = self.ask_server("GET", f"deployments/name/{name}")
         asked = {"parameters": {**deployment["parameters"], **parameters}}
         run = self.ask_server("POST", f"deployments/{deployment['id']}/create_flow_run", asked)
@@ -86,12 +86,12 @@ class Deployed:
         return run
 
     def list_runs(self, state: str) -> list[str]:
-        """Give the ids of the flow runs in a state."""
+        """Return the ids of the flow runs in a state."""
         wanted = {"flow_runs": {"state": {"type": {"any_": [state]}}}}
         return [each["id"] for each in self.ask_server("POST", "flow_runs/filter", wanted)]
 
     def list_task_states(self, run_id: str) -> list[str]:
-        """Give the states of the task runs of a flow run."""
+        """Return the states of the task runs of a flow run."""
         task_runs = self.ask_server("POST", "task_runs/filter", {"flow_runs": {"id": {"any_": [run_id]}}})
         return [each["state_type"] for each in task_runs]
 
@@ -104,23 +104,23 @@ class Deployed:
         return self.wait_for_state(run_id, ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"], seconds)
 
     def wait_until_idle(self) -> None:
-        """Wait until no run goes on, one that an automation started neither: beside it a new one would be cancelled."""
+        """Wait until no run is active, not even one of an automation: a new run would be cancelled."""
         going = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}}
         wait_until(lambda: not self.ask_server("POST", "flow_runs/filter", going), 60)
 
     def list_artifacts(self, run_id: str) -> list[dict[str, Any]]:
-        """Give the artifacts of a flow run."""
+        """Return the artifacts of a flow run."""
         filters = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
         found: list[dict[str, Any]] = self.ask_server("POST", "artifacts/filter", filters)
         return found
 
     def list_events(self, prefix: str) -> list[dict[str, Any]]:
-        """Give the events whose names start so, the newest first."""
+        """Return the events whose names start with a prefix, the newest first."""
         filters = {"filter": {"event": {"prefix": [prefix]}}, "limit": 50}
         return list(self.ask_server("POST", "events/filter", filters)["events"])
 
     def ask_server(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask the API, again and again while it is being started or is busy, as Prefect's own client does."""
+        """Send a request to the API, with retries while it is starting or busy, as Prefect's client does."""
         return wait_until(lambda: self._try_server(method, path, body), 60)[0]
 
     def _try_server(self, method: str, path: str, body: Any) -> list[Any]:
@@ -142,32 +142,32 @@ class Deployed:
         return [answer.json() if answer.raise_for_status().content else None]
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
-        """Ask the published copy."""
+        """Query the published copy; return its rows."""
         with duckdb.connect(str(self.home / "published" / "reviews.duckdb"), read_only=True) as connection:
             return connection.sql(query).fetchall()
 
     def find_processes(self, words: str) -> list[psutil.Process]:
-        """Find the processes of this `up` whose command line holds these words."""
+        """Find the processes of this `up` whose command line contains these words."""
         return [each for each in find_marked(self.home) if words in " ".join(each.cmdline())]
 
 
 @dataclass(frozen=True)
 class Hook:
-    """A web server that keeps what is posted to it."""
+    """A web server that stores the requests posted to it."""
 
     url: str
     received: list[dict[str, Any]] = field(default_factory=list)
 
 
 def read_ended_state(home: Path, run_id: str) -> tuple[str, str]:
-    """Read the state of a run, and what it says, from the database of a server that is down."""
+    """Read the state of a run and its message from the database of a stopped server."""
     query = "select state.type, state.message from flow_run join flow_run_state state on state.id = state_id"
     ((kind, message),) = _read_ended(home, f"{query} where flow_run.id = ?", run_id)
     return kind, message
 
 
 def read_ended_tasks(home: Path, run_id: str) -> list[str]:
-    """Read the states of a run's task runs from the database of a server that is down."""
+    """Read the states of a run's task runs from the database of a stopped server."""
     return [
         kind for (kind,) in _read_ended(home, "select state_type from task_run where flow_run_id = ?", run_id)
     ]
@@ -179,7 +179,7 @@ def _read_ended(home: Path, query: str, run_id: str) -> list[Any]:
 
 
 def make_environment(home: Path, port: int) -> dict[str, str]:
-    """Give the environment of a user's terminal: nothing of the tests' own Prefect in it."""
+    """Return the environment of a user's terminal, without the Prefect settings of the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     own = {"REVIEWS_HOME": str(home), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
     return {**kept, **own, "PREFECT_HOME": str(home / "prefect"), "REVIEWS_PORT": str(port), "NO_COLOR": "1"}
@@ -193,7 +193,7 @@ def run(command: list[str], environment: dict[str, str]) -> subprocess.Completed
 
 @contextmanager
 def bring_up(home: Path, *options: str, **settings: str) -> Iterator[Deployed]:
-    """Run `reviews up` in the foreground until the block ends, then stop it as Ctrl-C or systemd would."""
+    """Run `reviews up` in the foreground until the block ends, then stop it as Ctrl-C or systemd does."""
     port, log = find_free_port(), home / "up.log"
     environment = {**make_environment(home, port), "REVIEWS_DRAIN_SECONDS": "5", **settings}
     environment.pop("PREFECT_API_URL")
@@ -212,7 +212,7 @@ def bring_up(home: Path, *options: str, **settings: str) -> Iterator[Deployed]:
 
 
 def pause_schedules(deployed: Deployed) -> None:
-    """Keep the clock out of a test: a scheduled run would cancel the test's own."""
+    """Pause the schedules: a scheduled run would cancel the test's own run."""
     deployment = deployed.ask_server("GET", f"deployments/name/{SCORE}")
     for schedule in deployment["schedules"]:
         path = f"deployments/{deployment['id']}/schedules/{schedule['id']}"
@@ -220,18 +220,18 @@ def pause_schedules(deployed: Deployed) -> None:
 
 
 def authorize(password: str) -> dict[str, str]:
-    """Give the header that lets a request in."""
+    """Return the header that authorizes a request."""
     return {"Authorization": f"Basic {base64.b64encode(password.encode()).decode()}"}
 
 
 def find_watch(deployed: Deployed) -> dict[str, Any]:
-    """Give the automation that watches the runs: an update of it would forget those that go on."""
+    """Return the automation that watches the runs; an update of it would lose the active runs."""
     automations = deployed.ask_server("POST", "automations/filter", {})
     return next(each for each in automations if each["name"] == "reviews: mark silent runs as crashed")
 
 
 def list_deployed(deployed: Deployed) -> tuple[list[str], list[str], list[str]]:
-    """Give the names of all deployments, schedules and automations of the server."""
+    """Return the names of all deployments, schedules and automations of the server."""
     deployments = deployed.ask_server("POST", "deployments/filter", {})
     automations = deployed.ask_server("POST", "automations/filter", {})
     schedules = [schedule["slug"] for each in deployments for schedule in each["schedules"]]
@@ -244,7 +244,7 @@ def list_deployed(deployed: Deployed) -> tuple[list[str], list[str], list[str]]:
 
 @contextmanager
 def catch_posts() -> Iterator[Hook]:
-    """Run a web server on a free port that keeps what is posted to it."""
+    """Run a web server on a free port that stores the requests posted to it."""
 
     class Keep(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -263,7 +263,7 @@ def catch_posts() -> Iterator[Hook]:
 
 
 def wait_until(look: Callable[[], Found], seconds: float, pause: float = 0.2) -> Found:
-    """Look again and again until there is something, and give it."""
+    """Poll until there is a result, and return it."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"nothing within {seconds} s"
@@ -272,7 +272,7 @@ def wait_until(look: Callable[[], Found], seconds: float, pause: float = 0.2) ->
 
 
 def make_home(home: Path) -> Path:
-    """Make a home with a few reviews to learn from and a promoted small model, which scores in no time."""
+    """Create a home with a few training reviews and a promoted small model, which scores quickly."""
 
     def fill(made: Home) -> None:
         copy_scoring_home(made)
@@ -284,13 +284,13 @@ def make_home(home: Path) -> Path:
 
 
 def copy_home(home: Path, to: Path) -> Path:
-    """Give a test a home of its own with a champion, without what is not needed."""
+    """Copy the home with a champion for one test, without the files that tests don't need."""
     shutil.copytree(home, to, ignore=shutil.ignore_patterns("prefect"))
     return to
 
 
 def write_reviews(path: Path, rows: int, name: str = "r") -> None:
-    """Drop a file of reviews into an inbox whole, as a careful program would; no two texts are equal."""
+    """Put a complete file of reviews, all different, into an inbox by a rename."""
     lines = ["review_id,movie_id,review"]
     filler = "a film with a plot and some people in it who walk about and talk " * 8
     lines += [
@@ -309,7 +309,7 @@ def find_free_port() -> int:
 
 
 def read_recipe(readme: str, heading: str) -> str:
-    """Give the commands of the first code block under a heading of the README."""
+    """Return the commands of the first code block under a heading of the README."""
     match = re.search(rf"^## {re.escape(heading)}$.*?^```\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     assert match, f"the README has no code block under {heading!r}"
     return match[1]

@@ -1,4 +1,4 @@
-"""Those who must not get in: raw requests of strangers, and a web page of another origin in a real browser."""
+"""Attacks that the guarded server must reject: raw requests, and a page of another origin in a real browser."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -64,7 +64,7 @@ def ask_as_stranger(url: str, name: str) -> httpx.Response:
 
 
 def open_websocket(api_url: str, origin: str) -> int:
-    """Open a websocket as a page of an origin would, and give the status; 101 is open."""
+    """Open a websocket as a page of an origin does; return the status, 101 if it is open."""
     try:
         url, known = f"{api_url.replace('http', 'ws')}/events/in", [Subprotocol("prefect")]
         with connect(url, origin=Origin(origin), subprotocols=known):
@@ -75,7 +75,7 @@ def open_websocket(api_url: str, origin: str) -> int:
 
 @contextmanager
 def serve_page() -> Iterator[str]:
-    """Serve an empty page on a free port, which is another origin than that of any other server here."""
+    """Serve an empty page on a free port, which makes it a different origin from all other servers here."""
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -94,7 +94,7 @@ def serve_page() -> Iterator[str]:
 
 
 def attack_from_page(browser: "Browser", api_url: str, authorization: str) -> dict[str, str]:
-    """Open a page of another origin, let it try everything, and give what came of each attempt."""
+    """Open a page of another origin and run every attack from it; return the result of each."""
     with serve_page() as strange:
         page = browser.new_page()
         page.goto(strange)
@@ -104,7 +104,7 @@ def attack_from_page(browser: "Browser", api_url: str, authorization: str) -> di
 
 
 def read_by_rebinding(browser: "Browser", port: int) -> str:
-    """Open the server under a foreign name that leads to it, and give what is to be seen."""
+    """Open the server under a foreign name that resolves to it; return the visible text."""
     page = browser.new_page()
     page.goto(f"http://rebound.test:{port}/api/health")
     seen = page.inner_text("body")
@@ -113,7 +113,7 @@ def read_by_rebinding(browser: "Browser", port: int) -> str:
 
 
 def log_in(browser: "Browser", url: str, password: str) -> list[str]:
-    """Log in to the pages as a user does, and give the names of the deployments that they then show."""
+    """Log in to the pages as a user does; return the names of the deployments shown."""
     page = browser.new_page()
     page.goto(f"{url}/deployments")
     page.get_by_placeholder("admin:pass").fill(password)
@@ -127,7 +127,7 @@ def log_in(browser: "Browser", url: str, password: str) -> list[str]:
 
 
 def find_holders(folder: Path, secret: str) -> list[Path]:
-    """Give the files that hold a secret; one that goes meanwhile holds nothing."""
+    """Return the files that contain a secret; skip files that are deleted meanwhile."""
     found = []
     for path in filter(Path.is_file, folder.rglob("*")):
         with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""The demo as a user sees it, and what can be done in its home afterwards."""
+"""Tests of the demo as a user sees it, and of commands in its home afterwards."""
 
 import csv
 import io
@@ -156,7 +156,7 @@ def test_help_lists_every_command_with_examples(demo: Demo) -> None:
 
 
 def has_loaded_tensorflow(process: psutil.Process) -> bool:
-    """Report whether the training has begun: no other stage loads TensorFlow."""
+    """Return whether the training has begun: no other stage loads TensorFlow."""
     return any("libtensorflow" in each.path for each in process.memory_maps())
 
 

@@ -1,4 +1,4 @@
-"""docs/queries.md: what it asks can be asked of a new demo, with the columns and rows that stand there."""
+"""Tests that every query of docs/queries.md has the same columns and number of rows on a new demo."""
 
 import re
 

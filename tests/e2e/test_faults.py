@@ -1,4 +1,4 @@
-"""A few kills of real commands; `make faults` tries every point and many random moments, `make explore` any order."""
+"""Tests a few kills of real commands; `make faults` tries all points and random moments, `make explore` any order."""
 
 import functools
 import random
@@ -45,7 +45,7 @@ def scenarios(folder: Path, shared_server: Mapping[str, str]) -> dict[str, Scena
 
 @pytest.fixture(scope="session")
 def find_reference(scenarios: dict[str, Scenario], folder: Path) -> Callable[[str], Reference]:
-    """Give what an undisturbed run of a scenario leaves; each is run once, by the first test that asks."""
+    """Return the result of an undisturbed run of a scenario; the first caller runs it."""
     return functools.cache(lambda name: run_undisturbed(scenarios[name], folder))
 
 

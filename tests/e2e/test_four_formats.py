@@ -1,4 +1,4 @@
-"""The test split written in four formats gives the same scores four times, those that the model was measured by."""
+"""Tests that the test split, written in four formats, gets the scores of the model's own evaluation each time."""
 
 import shutil
 from collections.abc import Mapping

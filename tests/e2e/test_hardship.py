@@ -1,4 +1,4 @@
-"""A disk that is full, a home that can't be written, too little memory: nothing is lost, and the next run goes on."""
+"""Tests that with a full disk, a read-only home or too little memory no row is lost and the next run continues."""
 
 import os
 import resource
@@ -31,7 +31,7 @@ def count_scored(home: Path) -> int:
 
 
 def require_whole(home: Path, before: int, server: Mapping[str, str]) -> None:
-    """Score what is left, then nothing may be missing or there twice."""
+    """Score the remaining files; then require each row exactly once."""
     again = run_reviews(home, "score", server=server)
     assert again.status == 0, again.err
     assert count_scored(home) == before + ROWS
@@ -77,7 +77,7 @@ def limit(memory: int) -> None:
 
 
 def run_with_little_memory(home: Path, memory: int, server: Mapping[str, str]) -> None:
-    """Score with so many bytes of address space: to whatever end that comes to, since any library may fail then."""
+    """Score with a limited address space, with any exit status, since any library may fail then."""
     environment = {**os.environ, "REVIEWS_HOME": str(home), **server}
     with (
         suppress(subprocess.TimeoutExpired),

@@ -1,4 +1,4 @@
-"""The demo's two reports in a real browser with its network off: nothing asked for, nothing amiss, for everyone."""
+"""Tests the demo's two reports in a real offline browser: no requests, no errors, accessible."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +18,13 @@ GRAVE = ("serious", "critical")
 
 @pytest.fixture(params=["Scoring run", "Training run"])
 def report(request: pytest.FixtureRequest, demo: Demo) -> Path:
-    """Either report that the demo's runs wrote."""
+    """Each of the two reports that the demo's runs wrote."""
     found = (demo.home / "reports").glob("*.html")
     return next(path for path in found if f'<p class="eyebrow">{request.param}' in path.read_text("utf-8"))
 
 
 def open_report(browser: "Browser", report: Path, width: int, scheme: str) -> tuple["Page", list[str]]:
-    """Open a report, offline, with everything unfolded; give the page and what it asked for or complained of."""
+    """Open a report offline, with all details expanded; return the page, its requests and its errors."""
     context = browser.new_context(
         offline=True,
         color_scheme="dark" if scheme == "dark" else "light",

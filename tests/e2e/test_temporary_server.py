@@ -1,4 +1,4 @@
-"""A command's own Prefect server, where none is configured: it ends with the command, however that ends."""
+"""Tests that a command's temporary Prefect server ends with the command, however it ends."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def find_server(parent: psutil.Process) -> psutil.Process | None:
 
 @pytest.fixture
 def scoring(demo: Demo, tmp_path: Path) -> Iterator[Command]:
-    """A `reviews score` that has only just started its server."""
+    """A `reviews score` that has just started its server."""
     file = tmp_path / "new.csv"
     file.write_text("review\n" + "".join(f"a film like number {n}\n" for n in range(20)), "utf-8")
     command = start_reviews(demo.home, "score", file)

@@ -1,4 +1,4 @@
-"""`make explore`: rounds of the machine until the time is up or something is found.
+"""`make explore`: runs rounds of the state machine until the time is up or a check fails.
 
 python -m tests.explore --minutes 60          rounds with new seeds
 python -m tests.explore --seed 123456         one round again
@@ -25,7 +25,7 @@ HISTORIES, STEPS = 8, 30
 
 
 def main() -> int:
-    """Run rounds; status 1 where something was found."""
+    """Run rounds; return exit status 1 if a check failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.explore")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, help="run the round of this seed alone")
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def run_round(number: int, as_found: bool) -> int:
-    """Run the histories of one seed; what is found is made as short as can be and told."""
+    """Run the histories of one seed; shrink and print a failing one."""
     machine = seed(number)(type("DamagedHomeMachine", (DamagedHomeMachine,), {}))
     try:
         run_state_machine_as_test(

@@ -1,6 +1,6 @@
-"""What must hold after every step, whatever was done: each check looks at the disk and says what is wrong.
+"""Checks that must pass after every step: each reads the disk and describes what is wrong.
 
-They know the model only where the disk can't tell: which rows a file had, what was forgotten, what was exported.
+They use the model only for facts that the disk lacks: rows of files, forgotten rows, exported rows.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ Key = tuple[str, int, str]
 
 
 def check(world: World) -> None:
-    """Raise `AssertionError` with all that is wrong."""
+    """Run all checks; raise `AssertionError` with every failure."""
     wrong = [f"{name}: {words}" for name, find in CHECKS.items() for words in find(world)]
     assert not wrong, "\n".join(wrong)
 
@@ -33,7 +33,7 @@ def _find_doubled(world: World) -> Iterator[str]:
 
 
 def _find_orphans(world: World) -> Iterator[str]:
-    """Every score has its text, every text the scores of all models of its file."""
+    """Find scores without a text, and texts without the scores of all models of their file."""
     database = world.observed.database
     wanted = {(*key, model) for key in database.texts for model in database.models_of(key[0])}
     yield from map(str, wanted ^ database.scores)
@@ -46,7 +46,7 @@ def _find_altered_texts(world: World) -> Iterator[str]:
 
 
 def _find_other_scores(world: World) -> Iterator[str]:
-    """A text gets the same score of a model at all times: an altered model would give another."""
+    """Find texts to which a model gave another score than before, as an altered model would."""
     for (model, text), scores in world.observed.scores.items():
         first = world.scores.setdefault((model, text), min(scores))
         if max(abs(score - first) for score in scores) > SAME_SCORE:
@@ -67,7 +67,7 @@ def _find_forgotten(world: World) -> Iterator[str]:
 
 
 def _find_unpublished(world: World) -> Iterator[str]:
-    """What is published is what is committed, once a command has ended well."""
+    """Find differences between the published copy and the database after a successful command."""
     if not world.is_published:
         return
     published = observe(world.settings.home.published).database
@@ -77,14 +77,14 @@ def _find_unpublished(world: World) -> Iterator[str]:
 
 
 def _find_lost_files(world: World) -> Iterator[str]:
-    """A file that was put in is in the inbox or among the scored ones, as it was."""
+    """Find files that are neither in the inbox nor in `scored/` with their content."""
     there = set(world.list_files().values())
     yield from (f"{sha[:8]} is gone" for sha in world.kept - there)
     yield from (f"{sha[:8]} has come from nowhere" for sha in there - world.contents.keys())
 
 
 def _find_unscored_files(world: World) -> Iterator[str]:
-    """What lies among the scored files is scored: nobody looks there for new ones."""
+    """Find unscored files in `scored/`, where no run looks for new files."""
     if not world.is_tidy:
         return
     for name, sha in world.list_files().items():
@@ -101,7 +101,7 @@ def _find_half_made(world: World) -> Iterator[str]:
 
 
 def _find_wrong_exports(world: World) -> Iterator[str]:
-    """A row is in an export once, also counting what was taken away."""
+    """Find rows that are in an export more than once, including files that were taken away."""
     for folder, export in world.exports.items():
         rows: Counter[Key] = read_export(folder)
         if export.is_sure:
@@ -126,7 +126,7 @@ CHECKS: dict[str, Callable[[World], Iterator[str]]] = {
 
 
 def check_bytes_gone(world: World, marks: list[bytes], said: str) -> None:
-    """Check that what was forgotten is in no file of the home but those that the command named."""
+    """Check that the bytes of forgotten rows are in no file of the home except those that `forget` named."""
     named = [
         line.split("may still hold it: ", 1)[1] for line in said.splitlines() if "may still hold it: " in line
     ]
@@ -139,7 +139,7 @@ def check_bytes_gone(world: World, marks: list[bytes], said: str) -> None:
 
 
 def check_export_complete(world: World, before: Counter[Key], name: str) -> None:
-    """Check that an addition has brought all that was published, and nothing that was not."""
+    """Check that after an addition an export has exactly the published rows."""
     export, folder = world.exports[world.folder / name], world.folder / name
     published = Counter(observe(world.settings.home.published).database.scores)
     after = read_export(folder)

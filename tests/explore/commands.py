@@ -1,4 +1,4 @@
-"""The real commands' functions by name, each as the command line would call it on the home of the settings."""
+"""Calls the functions of the real commands by name, as the command line does, on the home of the settings."""
 
 from collections.abc import Callable
 from datetime import date

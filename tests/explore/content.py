@@ -1,4 +1,4 @@
-"""Files that are put into the inbox, and what is to become of each of their rows, told without the product's code."""
+"""Generates files for the inbox, with the expected outcome of each row, computed without the program's code."""
 
 import csv
 import io
@@ -45,7 +45,7 @@ class Row:
         return self.text.encode("latin-1")
 
     def find_rule(self, max_characters: int, encoding: str = "utf-8") -> str | None:
-        """Give the rule that the row breaks by itself."""
+        """Return the row rule that the row breaks, independent of the model."""
         if self.kind == "latin" and encoding == "utf-8":
             return "text_encoding"
         if len(self.text) > max_characters:
@@ -53,13 +53,13 @@ class Row:
         return _RULES.get(self.kind)
 
     def is_known_to(self, model: str) -> bool:
-        """Tell whether a model knows a word of the text."""
+        """Return whether a model knows a word of the text."""
         return self.kind != "rare" or RARE_WORD in MODELS[model]
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds; two files of one content are the same to the product."""
+    """The content of a file; the program treats two files with the same content as one."""
 
     kind: str
     """'table', 'no text column' or 'empty'."""
@@ -84,7 +84,7 @@ class Content:
         return sha256(self.bytes_).hexdigest()
 
     def find_rule(self, max_characters: int) -> str | None:
-        """Give the rule for which the whole file is refused."""
+        """Return the rule that refuses the whole file."""
         whole = {"empty": "file_empty", "no text column": "text_column_missing"}
         bad = sum(row.find_rule(max_characters) is not None for row in self.rows)
         if bad > MIN_BAD_ROWS and bad > MAX_BAD_SHARE * len(self.rows):

@@ -1,4 +1,4 @@
-"""The machine with a hostile world beside it: rules that damage, lose, take away and mend what a home holds."""
+"""Extends the state machine by rules that damage, lose, remove and repair files of a home."""
 
 import os
 
@@ -12,7 +12,7 @@ from tests.explore.world import Kill, damage_file
 
 
 class DamagedHomeMachine(HomeMachine):
-    """A home that is used and damaged."""
+    """The state machine of a home that is used and damaged."""
 
     @precondition(lambda self: not self.world.damaged_bundles)
     @rule(which=picks, file=st.sampled_from(["scorer.onnx", "vocabulary.json"]), place=picks)
@@ -34,7 +34,7 @@ class DamagedHomeMachine(HomeMachine):
     @precondition(lambda self: self.world.has_waiting_parts())
     @rule(which=picks, file=st.sampled_from(["scored_reviews", "source_reviews", "scored_files"]))
     def damage_part(self, which: int, file: str) -> None:
-        """Cut a file of a part that waits."""
+        """Truncate a file of an uncommitted part."""
         self._count("damage a part")
         folder = self.world.settings.home.parts
         parts = list_parts(folder, self.world.damaged_parts)
@@ -61,7 +61,7 @@ class DamagedHomeMachine(HomeMachine):
     @precondition(lambda self: self.world.exports)
     @rule(which=picks)
     def take_exported_file(self, which: int) -> None:
-        """Take a file of an export away, as whoever has loaded it does."""
+        """Move an exported file away, as a user who has loaded it does."""
         world = self.world
         found = sorted(path for folder in world.exports for path in folder.glob("day=*/reviews-*.parquet"))
         if not found:
@@ -76,7 +76,7 @@ class DamagedHomeMachine(HomeMachine):
     @precondition(lambda self: self.world.exports)
     @rule(which=picks)
     def leave_unfinished_export(self, which: int) -> None:
-        """Leave a file half written, as a killed export does."""
+        """Leave a partly written file, as a killed export does."""
         self._count("leave an unfinished export file")
         export = sorted(self.world.exports)[which % len(self.world.exports)]
         folder = export / "day=2026-03-02"
@@ -96,7 +96,7 @@ class DamagedHomeMachine(HomeMachine):
     @precondition(lambda self: any(not each.is_damaged for each in self.world.backups.values()))
     @rule(which=picks, kill=kills(PUBLISH_POINTS))
     def lose_database(self, which: int, kill: Kill) -> None:
-        """Cut the database and restore a backup: what was forgotten since that is not known any more."""
+        """Truncate the database and restore a backup; later deletions by `forget` are then unknown."""
         self._count("lose the database")
         world = self.world
         whole = sorted(path for path, each in world.backups.items() if not each.is_damaged)

@@ -1,7 +1,7 @@
-"""The machine that goes on looking: rules that use, kill, damage and mend a home, in any order.
+"""The state machine of `make explore`: rules that use, kill, damage and repair a home, in any order.
 
-Each rule has the plain model say what may become of the home, has the real command run, and hands both to the
-checks. `tests/explore/__main__.py` runs it for long, `tests/explore/test_explore.py` for moments.
+Each rule asks the simple model for the allowed states, runs the real command, and passes both to the checks.
+`tests/explore/__main__.py` runs it for long, `tests/explore/test_explore.py` for moments.
 """
 
 import os
@@ -46,7 +46,7 @@ def kills(points: tuple[str, ...]) -> st.SearchStrategy[Kill]:
 
 
 class HomeMachine(RuleBasedStateMachine):
-    """One home from its beginning; the class holds what all histories share."""
+    """The state machine of one home; class attributes are shared by all histories."""
 
     worker: ClassVar[Worker]
     template: ClassVar[Path]
@@ -66,7 +66,7 @@ class HomeMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """Promote the first model and score a file, without which there is little to break."""
+        """Promote the first model and score a file, so that there is data to break."""
         self.promote(0, Kill())
         self.put_file(NAMES[0], ["good", "rare", "long"], 0)
         self.score(False, None, None, False, False, Kill())
@@ -79,7 +79,7 @@ class HomeMachine(RuleBasedStateMachine):
         movie=picks,
     )
     def put_file(self, name: str, kinds: list[str], movie: int) -> None:
-        """Put a file of new content in, under a new or a known name."""
+        """Put a file with new content into the inbox, under a new or a known name."""
         self.written += 1
         rows = tuple(
             Row(
@@ -101,7 +101,7 @@ class HomeMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.contents)
     @rule(name=st.sampled_from(NAMES), which=picks)
     def put_known_content(self, name: str, which: int) -> None:
-        """Put in, under any name, what was put in before."""
+        """Put known content into the inbox, under any name."""
         known = list(self.world.contents.values())
         self._put(name, known[which % len(known)])
 
@@ -158,13 +158,13 @@ class HomeMachine(RuleBasedStateMachine):
         kill=kills(SCORE_POINTS) | st.sampled_from(PART_POINTS).map(Kill),
     )
     def put_and_score(self, name: str, kinds: list[str], movie: int, rescore: bool, kill: Kill) -> None:
-        """Score a new file at once, so that most histories have some."""
+        """Put in and score a new file, so that most histories have scored files."""
         self.put_file(name, kinds, movie)
         self.score(rescore, None, None, False, False, kill)
 
     @rule()
     def score_all(self) -> None:
-        """Score all that is pending, undisturbed, as the next scheduled run does."""
+        """Score all pending files without a kill, as the next scheduled run does."""
         self.score(True, None, None, False, False, Kill())
 
     def _forget_damaged_parts(self) -> None:
@@ -289,7 +289,7 @@ class HomeMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.backups)
     @rule(which=picks, kill=kills(PUBLISH_POINTS))
     def restore(self, which: int, kill: Kill) -> None:
-        """Restore a backup; where that is killed, whoever did it does it again."""
+        """Restore a backup; repeat it if it was killed."""
         world = self.world
         folder = sorted(world.backups)[which % len(world.backups)]
         reply = self._restore(folder, kill)
@@ -313,7 +313,7 @@ class HomeMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.has_published())
     @rule(which=st.integers(0, len(MODELS) - 1), folder=st.sampled_from(FOLDERS))
     def export_what_another_model_scored(self, which: int, folder: str) -> None:
-        """Export, have another model score all again, and export what came by that."""
+        """Export, rescore everything with another model, and export the new rows."""
         self.export(folder, True, False, Kill())
         self.promote(which, Kill())
         self.score_all()
@@ -326,9 +326,9 @@ class HomeMachine(RuleBasedStateMachine):
         forgets=st.booleans(),
     )
     def go_back(self, kinds: list[str], which: int, folder: str, forgets: bool) -> None:
-        """Restore the backup from before a file was scored, exported and perhaps forgotten in part; score it anew.
+        """Restore a backup older than a file that was scored, exported and perhaps partly forgotten; score it again.
 
-        So many commands are drawn in this order too seldom.
+        hypothesis would draw so long a sequence too rarely.
         """
         world, there = self.world, set(self.world.backups)
         self.back_up(True, Kill())
@@ -350,7 +350,7 @@ class HomeMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.is_unproved and self.world.is_published)
     @rule()
     def verify(self) -> None:
-        """Have the product prove itself."""
+        """Run `reviews verify`."""
         world = self.world
         world.is_unproved = False
         damaged = world.damaged_bundles & world.database.promoted()
@@ -369,7 +369,7 @@ class HomeMachine(RuleBasedStateMachine):
 
     @invariant()
     def all_holds(self) -> None:
-        """Check everything after every step."""
+        """Run all checks after every step."""
         self.events["steps"] += 1
         checks.check(self.world)
 
@@ -379,5 +379,5 @@ def _missing_in(backup: Path) -> set[str]:
 
 
 def describe(counted: Counter[str]) -> list[str]:
-    """Say how often each thing happened."""
+    """Describe how often each operation took effect."""
     return [f"{times:>8,}  {what}" for what, times in sorted(counted.items())]

@@ -1,7 +1,7 @@
-"""The plain model: what the database must hold, as sets, and what each command may make of it.
+"""The simple model: the expected content of the database, as sets, and the states each command may leave.
 
-A command is told as the states that it goes through, from the one before to the one after: one that ends well ends
-in the last, one that is killed stops in any of them. Nothing here looks at a disk or calls the product.
+A command is modelled as its sequence of states: a successful one ends in the last, a killed one in any of them.
+Nothing here reads a disk or calls the program.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ Contents = Mapping[str, Content]
 
 @dataclass
 class Database:
-    """What the tables hold."""
+    """The content of the tables."""
 
     ledger: dict[tuple[str, str], str] = field(default_factory=dict)
     """(sha256, model) to 'scored', or to the rule for which the file is refused."""
@@ -42,7 +42,7 @@ class Database:
         return {model for _, model in self.promotions}
 
     def models_of(self, sha: str) -> list[str]:
-        """Give the models that have scored a file."""
+        """Return the models that have scored a file."""
         return sorted(
             model for (of, model), status in self.ledger.items() if of == sha and status == "scored"
         )
@@ -54,12 +54,12 @@ class Database:
         return sorted({sha for (sha, _), status in self.ledger.items() if status == "scored"})
 
     def is_accounted(self, sha: str, model: str, rows: int) -> bool:
-        """Tell whether the rows of a file are those scored, those set aside and those forgotten."""
+        """Return whether all rows of a file are scored, quarantined or forgotten."""
         scored = sum(of == sha and by == model for of, _, by in self.scores)
         return rows == scored + sum(of == sha for of, _ in [*self.open, *self.forgotten])
 
     def standing(self) -> list[str]:
-        """Give the champions that there were, without those that were rolled back from; the present one is last."""
+        """Return the past champions without rolled-back ones; the present one is last."""
         found: list[str] = []
         for action, model in self.promotions:
             if action == "rollback" and model in found:
@@ -71,7 +71,7 @@ class Database:
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """What a part holds of one file."""
+    """The rows of one file in a part."""
 
     sha: str
     status: str
@@ -82,7 +82,7 @@ class FileOutcome:
 
 @dataclass(frozen=True)
 class Part:
-    """What one model made of some files."""
+    """The rows that one model scored and quarantined for some files."""
 
     model: str
     files: tuple[FileOutcome, ...]
@@ -94,7 +94,7 @@ class Part:
 
 
 def score_new(contents: Contents, shas: Iterable[str], model: str, max_characters: int) -> Part:
-    """Say what a model makes of new files."""
+    """Return the part that a model makes of new files."""
     return Part(model, tuple(_judge(contents[sha], model, max_characters) for sha in shas))
 
 
@@ -117,7 +117,7 @@ def _judge_row(row: Row, model: str, max_characters: int) -> str | None:
 
 
 def score_again(database: Database, contents: Contents, shas: Iterable[str], model: str) -> Part:
-    """Say what a model makes of texts that are in the database."""
+    """Return the part that a model makes of texts in the database."""
     return Part(
         model,
         tuple(
@@ -133,7 +133,7 @@ def score_again(database: Database, contents: Contents, shas: Iterable[str], mod
 
 
 def commit(database: Database, part: Part) -> Database | None:
-    """Give the database with a part in it; None where the part does not fit it any more."""
+    """Return the database with a part committed; None if the part no longer fits."""
     after = database.copy()
     for file in part.files:
         if after.ledger.get((file.sha, part.model)) != "scored":
@@ -159,7 +159,7 @@ def _commit_file(after: Database, model: str, file: FileOutcome) -> None:
 
 
 def commit_all(database: Database, parts: Iterable[Part]) -> list[Database]:
-    """Give the states before, between and after the commits of parts; a part that does not fit is dropped."""
+    """Return the states before, between and after the commits of parts; skip parts that do not fit."""
     states = [database]
     for part in parts:
         after = commit(states[-1], part)
@@ -175,7 +175,7 @@ def promote(database: Database, action: str, model: str) -> Database:
 
 
 def forget(database: Database, keys: Iterable[Key]) -> Database:
-    """Give the database without rows, and with their traces."""
+    """Return the database without the rows, with their entries in `forgotten_rows`."""
     after = database.copy()
     doomed = set(keys)
     after.forgotten |= doomed
@@ -189,7 +189,7 @@ def forget(database: Database, keys: Iterable[Key]) -> Database:
 def release(
     database: Database, contents: Contents, keys: Iterable[Key], max_characters: int, encoding: str
 ) -> Database:
-    """Give the database with those of the rows released that pass now."""
+    """Return the database with those of the rows released that now pass."""
     after = database.copy()
     for sha, number in keys:
         row = contents[sha].rows[number - 1]
@@ -204,5 +204,5 @@ def release(
 
 
 def restore(database: Database | None, backup: Database) -> Database:
-    """Give a backup without what was forgotten since, as far as the present database can tell."""
+    """Return a backup without the rows forgotten since, as far as the present database records them."""
     return forget(backup, database.forgotten) if database else backup.copy()

@@ -1,4 +1,4 @@
-"""Three tiny models, written as bundles without training or TensorFlow, and a home that knows them."""
+"""Writes three tiny models as bundles, without training or TensorFlow, and a home that records them."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ MODELS = {
 
 
 def write_template(home: Path) -> Settings:
-    """Make a home whose database knows every model; none is promoted."""
+    """Create a home whose database records every model; none is promoted."""
     settings = load_settings({"REVIEWS_HOME": str(home)})
     for folder in (settings.home.folder, settings.home.inbox, settings.home.bundles):
         folder.mkdir(parents=True)
@@ -40,7 +40,7 @@ def write_template(home: Path) -> Settings:
 
 
 def _write_bundle(folder: Path, words: tuple[str, ...], seed: int) -> Path:
-    """Write a bundle that loads and scores like one that was trained."""
+    """Write a bundle that loads and scores like a trained one."""
     folder.mkdir()
     (folder / "model.keras").write_bytes(b"not read where there is a graph")
     (folder / "scorer.onnx").write_bytes(_draw_graph(len(words) + 1, seed))
@@ -62,7 +62,7 @@ def _write_facts(folder: Path, facts: dict[str, Any]) -> None:
 
 
 def _draw_graph(words: int, seed: int) -> bytes:
-    """Draw the weights of an embedding, an LSTM and a dense layer, as `models.lstm.export` would write them."""
+    """Return a graph as `models.lstm.export` writes it: an embedding, an LSTM and a dense layer with random weights."""
     from onnx import TensorProto, helper
 
     random = np.random.default_rng(seed)
@@ -89,7 +89,7 @@ def _draw_graph(words: int, seed: int) -> bytes:
 
 
 def _describe(model_id: str, seed: int) -> dict[str, Any]:
-    """Give the facts that a bundle keeps of its training, of which there was none."""
+    """Return the facts of a bundle about a training that never ran."""
     evaluation = evaluate_scores(np.array([0.4, 0.6]), np.array([False, True])).to_json()
     return {
         "format_version": 2,
@@ -111,6 +111,6 @@ def _describe(model_id: str, seed: int) -> dict[str, Any]:
 
 
 def mend_bundle(template: Path, bundles_dir: Path, model_id: str) -> None:
-    """Put a bundle back as it was written."""
+    """Restore the files of a bundle."""
     shutil.rmtree(bundles_dir / model_id, ignore_errors=True)
     shutil.copytree(template / "bundles" / model_id, bundles_dir / model_id)

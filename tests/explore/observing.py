@@ -1,4 +1,4 @@
-"""What there is: read from the disk by plain SQL and file names, without the product's code."""
+"""Reads the state of a home from the disk by plain SQL and file names, without the program's code."""
 
 import json
 from collections import Counter
@@ -29,7 +29,7 @@ _PROMOTIONS = "SELECT action, model_id FROM promotions ORDER BY number"
 
 @dataclass(frozen=True)
 class Observed:
-    """What a database holds."""
+    """The content of a database."""
 
     database: Database
     rows_read: dict[tuple[str, str], int]
@@ -44,7 +44,7 @@ class Observed:
 
 
 def observe(path: Path) -> Observed:
-    """Read a database that no one has open."""
+    """Read a database that no process has open."""
     with duckdb.connect(str(path), read_only=True) as connection:
         read = {
             name: connection.execute(query).fetchall()
@@ -92,7 +92,7 @@ def _find_doubled(keys: Sequence[Any]) -> list[Any]:
 
 @dataclass(frozen=True)
 class WaitingPart:
-    """A part on the disk."""
+    """An uncommitted part on disk."""
 
     name: str
     model: str
@@ -101,7 +101,7 @@ class WaitingPart:
 
 
 def list_parts(parts_dir: Path, damaged: Collection[str]) -> list[WaitingPart]:
-    """Give the parts that wait, but the damaged ones, in the order of their names."""
+    """Return the uncommitted parts, except damaged ones, in the order of their names."""
     found = []
     for folder in sorted(parts_dir.glob("*")):
         # A part that was committed and whose removal was cut short is none any more.
@@ -114,7 +114,7 @@ def list_parts(parts_dir: Path, damaged: Collection[str]) -> list[WaitingPart]:
 
 
 def hash_files(folder: Path) -> dict[str, str]:
-    """Give the sha256 of every file below a folder, by its name there."""
+    """Return the sha256 of every file below a folder, by relative path."""
     return {
         path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -123,7 +123,7 @@ def hash_files(folder: Path) -> dict[str, str]:
 
 
 def read_export(folder: Path) -> Counter[tuple[str, int, str]]:
-    """Count the rows of an export by key, as whoever loads the folder sees them."""
+    """Count the rows of an export by key, as a user who loads the folder sees them."""
     files = sorted(str(path) for path in folder.glob("day=*/reviews-*.parquet"))
     if not files:
         return Counter()
@@ -132,13 +132,13 @@ def read_export(folder: Path) -> Counter[tuple[str, int, str]]:
 
 
 def read_export_number(folder: Path) -> int:
-    """Give the number of the last export that the ledger of a folder knows; 0 where there is no ledger."""
+    """Return the number of the last export in a folder's ledger; 0 if there is no ledger."""
     ledger = folder / "_exported.json"
     return int(json.loads(ledger.read_text("utf-8"))["number"]) if ledger.is_file() else 0
 
 
 def find_bytes(home: Path, looked_for: Sequence[bytes]) -> list[Path]:
-    """Give the files of a home in which one of these byte strings is found."""
+    """Return the files of a home that contain one of these byte strings."""
     return [
         path for path in sorted(home.rglob("*")) if path.is_file() and _holds(path.read_bytes(), looked_for)
     ]

@@ -1,4 +1,4 @@
-"""What each command may do to a world, by the plain model: the states that it goes through, and its refusals."""
+"""Plans each command with the simple model: the states that it goes through, and the errors that it may raise."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ BUNDLE, USAGE, WAREHOUSE, ANY = ("BundleError",), ("UsageError",), ("WarehouseEr
 def plan_score(
     world: World, named: Sequence[str], asked: str | None, rescore: bool, max_characters: int
 ) -> Plan:
-    """Plan a run: parts that wait, then what is new, then what only other models have scored."""
+    """Plan a scoring run: uncommitted parts, then new files, then files that only other models have scored."""
     states = [world.database]
     if asked and not _may_score(world, world.database, asked):
         return Plan(states, BUNDLE, must_refuse=True)
@@ -41,7 +41,7 @@ def _may_score(world: World, database: Database, chosen: str | None) -> bool:
 
 
 def _list_found(world: World, named: Sequence[str]) -> list[str]:
-    """Give the contents that a run looks at, copies once."""
+    """Return the contents that a run reads, without duplicates."""
     found = hash_files(world.settings.home.inbox)
     return list(dict.fromkeys(found[name] for name in named or found))
 
@@ -105,7 +105,7 @@ def plan_forget(world: World, kind: str, name: str) -> Plan:
 
 
 def find_meant(world: World, database: Database, kind: str, name: str) -> list[Key]:
-    """Give the rows in the tables that a name means."""
+    """Return the rows in the tables that match a name."""
     there = sorted(database.texts | database.open.keys() | database.released)
     rows = {key: world.contents[key[0]].rows[key[1] - 1] for key in there}
     fits: dict[str, Callable[[Key], bool]] = {

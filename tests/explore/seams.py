@@ -1,6 +1,6 @@
-"""What the exploring process puts in the product's place: no Prefect server, a clock of its own, a death to order.
+"""Replacements in the exploring process: no Prefect server, a controlled clock, and kills at chosen points.
 
-Everything else is the real thing. It is for a process that does nothing but run commands, since it changes modules.
+All other code is the program's own. Only for a process that does nothing but run commands: it patches modules.
 """
 
 import datetime as clock
@@ -25,7 +25,7 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
 def leave_prefect_out() -> None:
-    """Let flows and tasks be the plain functions that they are made of; what they show on pages goes nowhere."""
+    """Replace flows and tasks by their plain functions, and discard what they show on Prefect's pages."""
     from prefect import Task
 
     from flows import recording, score_reviews, scoring_page
@@ -51,7 +51,7 @@ def leave_prefect_out() -> None:
 
 
 class _FlowRun:
-    """Stands for Prefect's run: a new id each time."""
+    """Replaces Prefect's run: a new id each time."""
 
     @property
     def id(self) -> str:
@@ -69,7 +69,7 @@ def _put(module: ModuleType, name: str, stand_in: Any) -> None:
 
 
 class Clock:
-    """The time that the product sees: as set, going on a little whenever it is asked."""
+    """The clock that the program reads: it shows the time set, and advances a little at each read."""
 
     def __init__(self) -> None:
         self.now = clock.datetime.now(clock.UTC)
@@ -83,7 +83,7 @@ CLOCK = Clock()
 
 
 class _DateTime(clock.datetime):
-    """`datetime` whose present moment is the clock's."""
+    """A `datetime` that takes the present time from the clock."""
 
     @classmethod
     def now(cls, tz: clock.tzinfo | None = None) -> "_DateTime":
@@ -92,7 +92,7 @@ class _DateTime(clock.datetime):
 
 
 class Killer:
-    """Kills this process just before its n-th change of the disk, or has a fault point do it."""
+    """Kills this process just before its n-th change of the disk, or at a fault point."""
 
     def __init__(self) -> None:
         self.home = ""
@@ -108,7 +108,7 @@ class Killer:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Be told by Python of what the process is about to do."""
+        """Audit hook: receive each operation before the process runs it."""
         if self.home and _changes_disk(event, arguments) and self._is_at_home(arguments[0]):
             self.pass_change()
 
@@ -131,7 +131,7 @@ def _changes_disk(event: str, arguments: tuple[Any, ...]) -> bool:
 
 
 class _Connection:
-    """A connection to the database whose commits are changes, and whose `now()` is the clock's."""
+    """A database connection whose commits count as changes, and whose `now()` is the clock's."""
 
     def __init__(self, real: duckdb.DuckDBPyConnection) -> None:
         self._real = real
@@ -152,7 +152,7 @@ class _Connection:
 
 
 def seize_disk_and_clock() -> None:
-    """Let every change of the disk pass the killer, and every look at the time see the clock."""
+    """Pass every change of the disk to the killer, and every read of the time to the clock."""
     from tasks.warehouse import connection as warehouse
 
     connect: Callable[..., duckdb.DuckDBPyConnection] = warehouse._connect
@@ -172,7 +172,7 @@ def seize_disk_and_clock() -> None:
 
 
 def forget_passings() -> None:
-    """Let fault points count from one again, as in a new process."""
+    """Reset the counts of fault points, as in a new process."""
     from data_contracts.storage import faults
 
     assert isinstance(faults._passed, Counter)

@@ -1,6 +1,6 @@
-"""The short form of the machine that goes on looking: one history that is written down, with something of all there is.
+"""Runs one fixed history of the state machine, which contains every kind of operation.
 
-Those that hypothesis draws first are the simplest that there are, in which hardly anything happens.
+The first histories that hypothesis draws are the simplest, with hardly any operations.
 """
 
 from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ HISTORY: tuple[Callable[[DamagedHomeMachine], object], ...] = (
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[DamagedHomeMachine]]:
-    """The machine with its worker, and a home to begin with."""
+    """The state machine with its worker and an initial home."""
     DamagedHomeMachine.template = tmp_path_factory.mktemp("explore") / "template"
     DamagedHomeMachine.worker = Worker()
     write_template(DamagedHomeMachine.template)

@@ -1,7 +1,7 @@
-"""The process in which commands run and are killed, and the way to it.
+"""Runs commands in a process that may be killed, and sends them to it.
 
-`python -m tests.explore.worker` loads the product once and forks; the child runs one command after another until it
-is killed, then the next child takes its place in milliseconds. Requests and replies are lines of JSON.
+`python -m tests.explore.worker` loads the program once and forks; the child runs one command after another until it
+is killed, then the next child replaces it within milliseconds. Requests and replies are lines of JSON.
 """
 
 import json
@@ -21,7 +21,7 @@ DONE, REFUSED, BROKE, KILLED = "done", "refused", "broke", "killed"
 
 @dataclass(frozen=True)
 class Request:
-    """A command, where and when it runs, and where it dies, if it is to."""
+    """A command, where and when it runs, and the point at which it is killed, if any."""
 
     command: str
     arguments: Mapping[str, Any]
@@ -49,7 +49,7 @@ class Reply:
 
 
 class Worker:
-    """The other side of the process."""
+    """The client of the process."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.explore.worker"]
@@ -102,7 +102,7 @@ def _serve() -> None:
 
 
 def _load() -> None:
-    """Load all that a command may need, and put in the seams."""
+    """Load all modules that a command may need, and install the replacements."""
     import onnxruntime  # noqa: F401
     import pyarrow.dataset
     import pyarrow.pandas_compat  # noqa: F401

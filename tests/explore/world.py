@@ -1,4 +1,4 @@
-"""A home under exploration: the real one on the disk, the plain model of it, and what was done to it."""
+"""A home under exploration: the real one on disk, its simple model, and its history."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ STEP = timedelta(seconds=3)
 
 @dataclass(frozen=True)
 class Kill:
-    """Where a command dies: at a fault point, or before its n-th change of the disk; nowhere by default."""
+    """Where a command is killed: at a fault point, or before its n-th change of the disk; nowhere by default."""
 
     point: str = ""
     change: int = 0
@@ -38,7 +38,7 @@ class Kill:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a command may do: the states that it goes through, and the errors of ours that it may end with."""
+    """The states that a command may go through, and the errors that it may raise."""
 
     states: Sequence[Database]
     refusals: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Plan:
 
 @dataclass
 class Backup:
-    """What a backup holds."""
+    """The content of a backup."""
 
     database: Database
     damaged_bundles: set[str]
@@ -62,7 +62,7 @@ class Backup:
 
 @dataclass
 class Export:
-    """What is known of an export's folder, beside what lies there."""
+    """Facts about an export's folder that its files do not contain."""
 
     taken: Counter[tuple[str, int, str]] = field(default_factory=Counter)
     """Rows of files that whoever uses them has taken away."""
@@ -74,7 +74,7 @@ class Export:
 
 
 class World:
-    """A home, its model and what the checks need to know; one for each history."""
+    """A home, its model and the facts that the checks need; one for each history."""
 
     def __init__(self, worker: Worker, template: Path, folder: Path, events: Counter[str]) -> None:
         self.worker, self.template, self.folder, self.events = worker, template, folder, events
@@ -104,7 +104,7 @@ class World:
         self.observed = self.look()
 
     def look(self) -> Observed:
-        """Read the database; one that was lost on purpose may still be so."""
+        """Read the database; it may be missing if a rule deleted it."""
         try:
             return observe(self.settings.home.warehouse)
         except duckdb.Error:
@@ -113,14 +113,14 @@ class World:
             return self.observed
 
     def list_files(self) -> dict[str, str]:
-        """Give by name in the home what the inbox and the folder of scored files hold."""
+        """Return the contents of the inbox and of `scored/`, by path in the home."""
         found = {f"inbox/{name}": sha for name, sha in hash_files(self.settings.home.inbox).items()}
         if self.settings.home.scored.is_dir():
             found |= {f"scored/{name}": sha for name, sha in hash_files(self.settings.home.scored).items()}
         return found
 
     def waiting_parts(self) -> list[Part]:
-        """Give the parts that wait and can be read, in the order in which they are committed."""
+        """Return the readable uncommitted parts, in the order of their commits."""
         return [self.known_parts[part.model, part.files] for part in self._list_readable_parts()]
 
     def _list_readable_parts(self) -> list[WaitingPart]:
@@ -130,7 +130,7 @@ class World:
     def run(
         self, command: str, arguments: Mapping[str, Any], plan: Plan, kill: Kill, **environment: str
     ) -> Reply:
-        """Run a command, hold what it did against the plan, and take over the state in which it left the database."""
+        """Run a command, compare the result with the plan, and continue from the state of the database."""
         self.now += STEP
         awaited = self._find_awaited_runs()
         reply = self.worker.run(
@@ -163,7 +163,7 @@ class World:
         return reply
 
     def _find_awaited_runs(self) -> dict[tuple[str, str], str]:
-        """Give the runs by which files and models are to be scored once the parts that wait are committed."""
+        """Return the expected run of each file and model once the uncommitted parts are committed."""
         awaited: dict[tuple[str, str], str] = {}
         for part in self._list_readable_parts():
             known = self.known_parts[part.model, part.files]
@@ -198,7 +198,7 @@ class World:
         self.database = found
 
     def _count(self, found: Database) -> None:
-        """Count what really happened, so that one sees that it did not idle."""
+        """Count the operations that took effect, to show that the exploration is not idle."""
         self.events["rows scored"] += len(found.scores - self.database.scores)
         self.events["rows quarantined"] += len(found.open.keys() - self.database.open.keys())
         self.events["rows forgotten"] += len(found.forgotten - self.database.forgotten)
@@ -209,7 +209,7 @@ class World:
         return self.settings.home.published.is_file()
 
     def can_read_published(self) -> bool:
-        """Tell whether there is a published copy that is a database."""
+        """Return whether the published copy is a readable database."""
         try:
             observe(self.settings.home.published)
         except duckdb.Error:
@@ -224,7 +224,7 @@ class World:
 
 
 def describe_difference(command: str, reply: Reply, wanted: Sequence[Database], found: Database) -> str:
-    """Say how what was found differs from each state that was wanted."""
+    """Describe how the observed state differs from each expected one."""
     lines = [
         f"{command} {reply.ended}: the database is none of the {len(wanted)} that it may be. {reply.said}"
     ]
@@ -245,7 +245,7 @@ def _shorten(value: Any) -> Any:
 
 
 def damage_file(path: Path, place: int) -> None:
-    """Change a byte of a file, or cut it off there where `place` is even."""
+    """Change a byte of a file, or truncate the file there if `place` is even."""
     size = path.stat().st_size
     position = place % max(size, 1)
     if place % 2 == 0:

@@ -1,7 +1,7 @@
-"""Every fault point and many random kills, as a Markdown table: `python -m tests.faults [--kills 50] [--seed 0]`.
+"""Kills commands at all fault points and random moments: `python -m tests.faults [--kills 50] [--seed 0]`.
 
-With --document the table goes into docs/reliability.md. Exit status 1 if any trial left anything else than an
-undisturbed run does.
+Prints a Markdown table; --document writes it into docs/reliability.md. Exit status 1 if the result of any trial
+differs from that of an undisturbed run.
 """
 
 import argparse
@@ -28,7 +28,7 @@ PART = Part(DOCS / "reliability.md", "make faults", "faults")
 
 
 def main() -> int:
-    """Try everything and print what came out."""
+    """Run all trials and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50, help="random kills, over all scenarios")
     parser.add_argument("--seed", type=int, default=0)
@@ -63,14 +63,14 @@ def try_all(folder: Path, kills: int, chance: random.Random, *, with_points: boo
 
 
 def tell(trial: Trial) -> Trial:
-    """Say on the standard error how a trial went, as soon as it is over."""
+    """Print the result of a trial to standard error, as soon as it ends."""
     words = "equal" if not trial.trouble else "; ".join(trial.trouble)
     print(f"{trial.scenario}: {trial.killed_at}: {words}", file=sys.stderr, flush=True)
     return trial
 
 
 def describe(trials: list[Trial]) -> str:
-    """Lay the trials out: a row a point, and a row a scenario for its random kills."""
+    """Format the trials as a table: one row per point, and one per scenario for its random kills."""
     rows = ["| killed at | what there was then | died | after the next run |", "| --- | --- | --- | --- |"]
     for trial in trials:
         if trial.killed_at in FAULT_POINTS:

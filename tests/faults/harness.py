@@ -1,6 +1,6 @@
-"""Kills real commands and runs them again: what is there afterwards must equal what an undisturbed run leaves.
+"""Kills real commands and runs them again; the result must equal that of an undisturbed run.
 
-A scenario is one command on a home that is prepared once; each trial is a copy of that home.
+A scenario is one command on a home that is prepared once; each trial uses a copy of that home.
 """
 
 import csv
@@ -52,7 +52,7 @@ _QUERIES = {
 
 @dataclass(frozen=True)
 class Scenario:
-    """A command, and the home that it starts from."""
+    """A command, and the home on which it starts."""
 
     name: str
     command: tuple[str, ...]
@@ -67,7 +67,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Reference:
-    """What an undisturbed run took and left."""
+    """The time and the result of an undisturbed run."""
 
     seconds: float
     state: Mapping[str, Any]
@@ -75,7 +75,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of one kill; `trouble` is empty where all is as it should be."""
+    """The result of one kill; `trouble` lists the differences, none if all is correct."""
 
     scenario: str
     killed_at: str
@@ -84,7 +84,7 @@ class Trial:
 
 
 def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> dict[str, Scenario]:
-    """Make the homes: an empty one, then one with reviews, a champion and a full inbox, then with all scored.
+    """Create the homes: an empty one, one with reviews, a champion and a full inbox, one with all files scored.
 
     `server` is the environment that names a Prefect server for all runs.
     """
@@ -109,7 +109,7 @@ def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> 
 
 
 def _fill_inbox(inbox: Path) -> None:
-    """Put in what the demo drops, hundreds of plain texts, and a file that is to be refused."""
+    """Fill the inbox with the demo's files, hundreds of plain texts, and a file that will be refused."""
     texts = [f"a {'good' if number % 2 else 'bad'} film, the plot {number}" for number in range(TEXT_FILES)]
     rows = [
         {"text": text, "movie_id": f"tt{number % 50:07}", "rating": 9 if number % 2 else 2}
@@ -130,7 +130,7 @@ def run_command(
     fault: str = "",
     kill_after: float = PATIENCE_SECONDS,
 ) -> Finished:
-    """Run `reviews` in a home, to its end or until it dies at a fault point or after some seconds."""
+    """Run `reviews` in a home to its end, or until it is killed at a fault point or after some seconds."""
     environment = {
         **{name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"},
         "REVIEWS_HOME": str(home),
@@ -159,7 +159,7 @@ def run_undisturbed(scenario: Scenario, folder: Path) -> Reference:
 
 
 def try_point(scenario: Scenario, reference: Reference, point: str, folder: Path) -> Trial:
-    """Let a run die at a fault point, run it again, and compare."""
+    """Kill a run at a fault point, run it again, and compare."""
     trial = _try(scenario, reference, point, folder, lambda home: scenario.run(home, fault=point))
     if not trial.was_killed:
         return Trial(scenario.name, point, False, (*trial.trouble, "the run did not come to this point"))
@@ -167,7 +167,7 @@ def try_point(scenario: Scenario, reference: Reference, point: str, folder: Path
 
 
 def try_moment(scenario: Scenario, reference: Reference, seconds: float, folder: Path) -> Trial:
-    """Kill a run after some seconds, earlier where it ended before that, run it again, and compare."""
+    """Kill a run after some seconds, or earlier if it ends before that; run it again, and compare."""
 
     def kill(home: Path) -> Finished:
         killed, moment = scenario.run(home, kill_after=seconds), seconds
@@ -204,7 +204,7 @@ def _try(
 
 
 def read_state(home: Path) -> dict[str, Any]:
-    """Read all that a run leaves: tables, scores, the published copy, the Parquet, bundles, and every file's name."""
+    """Read the result of a run: tables, scores, the published copy, the Parquet, bundles, and all file names."""
     state: dict[str, Any] = {"files": _list_files(home)}
     for name, path in (
         ("warehouse", home / "reviews.duckdb"),
@@ -235,7 +235,7 @@ def _list_files(home: Path) -> list[str]:
 
 
 def compare(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """Say what differs, in words."""
+    """Describe the differences in words."""
     trouble = []
     for name in sorted(wanted.keys() | found.keys()):
         mine, other = wanted.get(name), found.get(name)
@@ -261,5 +261,5 @@ def _describe_difference(wanted: Any, found: Any) -> str:
 
 
 def points_of(scenario: str) -> list[str]:
-    """Give the fault points of a scenario, by the first word of their names."""
+    """Return the fault points of a scenario, by the first word of their names."""
     return [point for point in FAULT_POINTS if point.startswith(f"{scenario}:")]

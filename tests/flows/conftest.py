@@ -1,4 +1,4 @@
-"""Flows without a server or, for tests marked `server`, with one that all share; and homes for them to work in."""
+"""Fixtures that run flows without a server or, for tests marked `server`, with a shared one; and their homes."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.support.small_home import copy_scoring_home
 
 @pytest.fixture(scope="package")
 def prefect_server(shared_server: Mapping[str, str]) -> Iterator[None]:
-    """That server, in use."""
+    """The shared server, as the server that Prefect's client uses."""
     with use_server(shared_server):
         yield
 
@@ -41,7 +41,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="package", autouse=True)
 def no_reports() -> Iterator[None]:
-    """Leave the reports of runs out, which take a second each; the tests of reports ask for them."""
+    """Switch reports off, which take a second each; the tests of reports switch them on."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REVIEWS_REPORTS", "false")
         yield
@@ -49,27 +49,27 @@ def no_reports() -> Iterator[None]:
 
 @pytest.fixture(scope="package", autouse=True)
 def known_checks() -> Iterator[None]:
-    """Check what was checked before by what was found then."""
+    """Reuse the results of contract checks that ran before on the same frame."""
     with keep_found():
         yield
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """An empty home; flows read it from the environment."""
+    """The settings of an empty home, which flows read from the environment."""
     monkeypatch.setenv("REVIEWS_HOME", str(tmp_path / "home"))
     return load_settings()
 
 
 @pytest.fixture
 def empty_home(settings: Settings) -> Home:
-    """An empty home; flows read where it is from the environment."""
+    """An empty home, whose path flows read from the environment."""
     return settings.home
 
 
 @pytest.fixture
 def home(empty_home: Home) -> Home:
-    """An empty home, unless a module of tests has another one under this name."""
+    """An empty home, unless a test module overrides this fixture."""
     return empty_home
 
 
@@ -81,5 +81,5 @@ def scoring_home(empty_home: Home) -> Home:
 
 @pytest.fixture
 def scored_home(empty_home: Home) -> Home:
-    """A home in which two good rows and a bad one of `a.csv` were read and scored."""
+    """A home in which `a.csv`, with two good rows and a bad one, was scored."""
     return copy_scored_home(empty_home, {"a.csv": CSV})

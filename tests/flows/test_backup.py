@@ -1,4 +1,4 @@
-"""`reviews backup` and `reviews restore`: a whole copy or none, and the way back to it."""
+"""Tests of `reviews backup` and `reviews restore`: a complete copy or none, and its restoration."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def home(scored_home: Home) -> Home:
 
 @pytest.fixture
 def later_home(empty_home: Home) -> Home:
-    """A home with a backup, in which another file was scored since."""
+    """A home with a backup and a file that was scored after it."""
     return copy_home(empty_home, "backed-up", fill_later_home)
 
 

@@ -1,6 +1,6 @@
-"""The bad use table: home, parameters, SQL and bundles x defect, and the words and exit status that each gets.
+"""Tests wrong use of homes, parameters, SQL and bundles by a table: the message and exit status for each defect.
 
-Bad files, rows and archives have tables of their own: tests/unit/test_bad_input.py and tests/unit/test_archive.py.
+Bad files, rows and archives are tested in tests/unit/test_bad_input.py and tests/unit/test_archive.py.
 """
 
 import json
@@ -30,7 +30,7 @@ FAILED, WRONG = 1, 2
 
 @dataclass(frozen=True)
 class Use:
-    """One row of the table: what is called, on what, and what must be said."""
+    """One row of the table: a call, its target, and the expected message."""
 
     what: str
     defect: str
@@ -65,7 +65,7 @@ def champion(home: Home) -> Path:
 def change_facts(
     change: Callable[[dict[str, object]], object], *, bless: bool = False
 ) -> Callable[[Home], None]:
-    """Change a bundle's description; with `bless` so that fingerprints fit, as a forger would."""
+    """Change the facts of a bundle; with `bless`, update the fingerprints too, as a forger would."""
 
     def prepare(home: Home) -> None:
         path = champion(home) / "bundle.json"

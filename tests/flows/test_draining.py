@@ -1,4 +1,4 @@
-"""What an orderly stop does to the runs that go on, and a start to those that a killed `reviews up` left."""
+"""Tests what an orderly stop does to active runs, and a start to the runs that a killed `reviews up` left."""
 
 import threading
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ pytestmark = pytest.mark.server
 
 @flow
 def nothing() -> None:
-    """Be the flow of the runs here, which no process is about."""
+    """The flow of the runs in these tests; no process runs it."""
 
 
 @task
 def stage() -> None:
-    """Be their task."""
+    """The task of these runs."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def client() -> Iterator[SyncPrefectClient]:
 
 @pytest.fixture
 def stopped(settings: Settings, client: SyncPrefectClient) -> Settings:
-    """A home whose `reviews up` is stopped, with the pool; it does not wait."""
+    """A home whose `reviews up` is being stopped without waiting for runs, and its work pool."""
     settings.home.prefect.mkdir(parents=True)
     make_pool()
     client.update_work_pool(POOL, WorkPoolUpdate(is_paused=False))
@@ -48,7 +48,7 @@ def stopped(settings: Settings, client: SyncPrefectClient) -> Settings:
 
 @pytest.fixture
 def run_id(stopped: Settings, client: SyncPrefectClient) -> UUID:
-    """A run of a deployment that goes on, with a task run that does too."""
+    """An active run of a deployment, with an active task run."""
     flow_id = client.create_flow(nothing)
     deployment_id = client.create_deployment(flow_id, "train-model", work_pool_name=POOL)
     run = client.create_flow_run_from_deployment(deployment_id, state=Running())
@@ -59,7 +59,7 @@ def run_id(stopped: Settings, client: SyncPrefectClient) -> UUID:
 
 
 def read_states(client: SyncPrefectClient, run_id: UUID) -> tuple[State[object], list[str]]:
-    """Read the state of a run, and the kinds of state of its task runs."""
+    """Read the state of a run, and the state types of its task runs."""
     task_runs = client.read_task_runs(
         flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": [str(run_id)]}})
     )

@@ -1,4 +1,4 @@
-"""What a scoring run does when its reviews are unlike those that the model was judged on."""
+"""Tests of scoring runs whose reviews differ from the held-out reviews of the model."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ def fill_judged_home(home: Home) -> None:
 
 @pytest.fixture
 def judged_home(home: Home) -> Home:
-    """A home whose model was judged on reviews of some 200 words."""
+    """A home whose model has held-out reviews of about 200 words."""
     return copy_home(home, "judged", fill_judged_home)
 
 

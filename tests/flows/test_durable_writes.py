@@ -1,4 +1,4 @@
-"""What survives a power cut: every command syncs what it writes before that gets its name, and its folder after."""
+"""Tests that every command syncs its files before it renames them, and their folder afterwards."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,7 +38,7 @@ def quiet(said: str) -> None:
 
 
 def use_every_command(folder: Path) -> None:
-    """Ingest, write a bundle, score, publish, move the file, export, back up, forget and restore, bundle included."""
+    """Ingest, write a bundle, score, publish, move the file, export, back up, forget and restore (with the bundle)."""
     home = load_settings().home
     ingest_small_archive(folder)
     bundle = build_small_bundle(home.bundles)
@@ -54,7 +54,7 @@ def use_every_command(folder: Path) -> None:
 
 
 def list_content(path: Path) -> Iterable[Path]:
-    """Give what is in a folder; parts are gone after their commit."""
+    """Return the content of a folder; parts are deleted after their commit."""
     if path.parent.name == "parts":
         return [Path(f"{name}.parquet") for name in PART_SCHEMAS]
     return [each.relative_to(path) for each in path.rglob("*")]

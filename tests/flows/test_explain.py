@@ -1,4 +1,4 @@
-"""`reviews explain`: the real command on a home with a small model, in and out of a terminal."""
+"""Tests of `reviews explain` on a home with a small model, in a terminal and in a pipe."""
 
 import ast
 import json
@@ -32,12 +32,12 @@ def own_home(empty_home: Home) -> Home:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home that tests only ask."""
+    """A home that tests only read."""
     return copy_home(Home(tmp_path_factory.mktemp("explained") / "home"), "explained", fill_home)
 
 
 def fill_home(home: Home) -> None:
-    """Score two reviews and set a row aside."""
+    """Score two reviews and quarantine a row."""
     folder = write_small_bundle(home, strength=STRENGTH)
     promote_model(home.warehouse, folder.name, "for a test")
     drop(home, "a.csv", CSV)

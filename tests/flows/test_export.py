@@ -1,4 +1,4 @@
-"""`reviews export` beside what changes the database: releases, later models, forgetting, restores."""
+"""Tests of `reviews export` after changes of the database: releases, later models, forgetting, restores."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +43,7 @@ def quiet(said: str) -> None:
 
 @pytest.fixture
 def home(home: Home) -> Home:
-    """A home with two scored rows, which were exported, and one that was too long; its settings allow it now."""
+    """A home with two scored and exported rows, and a quarantined long one that the settings now allow."""
     return copy_home(home, "exported", fill)
 
 

@@ -1,4 +1,4 @@
-"""`reviews forget`: the text and the scores are gone from everywhere that is ours, and a trace stays."""
+"""Tests that `reviews forget` deletes text and scores from all of the home's own files, and keeps a record."""
 
 from pathlib import Path
 

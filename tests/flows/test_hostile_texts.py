@@ -1,4 +1,4 @@
-"""Whatever a review holds is text: HTML, scripts, SQL, terminal codes and a megabyte of it, in a real terminal."""
+"""Tests that HTML, scripts, SQL, terminal codes and huge texts in reviews do no harm, in a real terminal."""
 
 import json
 import re
@@ -30,7 +30,7 @@ WITHOUT_COLOURS = re.compile(r"\x1b\[[0134;]*m")
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home with a hostile review that is scored and two that were set aside: a megabyte, and one without a word."""
+    """A home with a scored hostile review and two quarantined ones: one of a megabyte, one without a word."""
     rows = [{"review_id": f"id {CODES}", "text": TEXT}, {"review_id": "big", "text": MEGABYTE}]
     content = "".join(f"{json.dumps(row)}\n" for row in rows)
     home = copy_scored_home(Home(tmp_path_factory.mktemp("hostile") / "home"), {"hostile.jsonl": content})
@@ -39,7 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 def require_harmless(seen: Seen, codes: re.Pattern[str] | None = None) -> str:
-    """Give what was seen without the `codes` that are ours; nothing else may be obeyed by a terminal."""
+    """Return the output without our own `codes`; require that no other control code is left."""
     assert seen.status == 0, seen.text
     text = codes.sub("", seen.text) if codes else seen.text
     lines = text.split("\n")

@@ -1,4 +1,4 @@
-"""`ingest-reviews`: whole or not at all, once, and only what is known or knowingly accepted."""
+"""Tests of `ingest-reviews`: complete or not at all, once, and only known or explicitly accepted archives."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`reviews models`: what it lists, compares, promotes, refuses and goes back to."""
+"""Tests of `reviews models`: list, compare, promote, refuse and roll back."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ def make_validation(rows: int = 40) -> LabelledTexts:
 
 @pytest.fixture(autouse=True)
 def validation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every home have the same few validation reviews."""
+    """Give every home the same few validation reviews."""
     for module in (compare, promote):
         monkeypatch.setattr(module, "load_rows", lambda _: SimpleNamespace(validation=make_validation()))
 

@@ -1,4 +1,4 @@
-"""Rows that were set aside: what fails alone is set aside alone, and what was mended is released and scored."""
+"""Tests of quarantined rows: only failing rows are quarantined; they are released once the cause is fixed."""
 
 import re
 import threading
@@ -34,7 +34,7 @@ def release_all(home: Home, choice: Choice = EVERY, encoding: str = "utf-8") -> 
 
 @pytest.fixture
 def long_row(home: Home) -> Home:
-    """A home in which a text of 200 characters was too long; its settings allow it now."""
+    """A home with a text of 200 characters quarantined as too long, which the settings now allow."""
     return copy_home(home, "long-row", fill_long_row)
 
 
@@ -190,7 +190,7 @@ def test_the_list_names_rows_as_the_other_commands_take_them(long_row: Home) -> 
 
 
 def poison(scorer: Scorer, marked: int, answer: Exception | float) -> Scorer:
-    """Give a scorer that raises, or answers wrongly, where the id `marked` stands in a batch."""
+    """Return a scorer that raises, or returns wrong scores, for batches with the id `marked`."""
 
     def predict(encoded: EncodedReviews) -> np.ndarray:
         scores = scorer.predict(encoded)
@@ -250,7 +250,7 @@ UNKNOWN = "text,rating\ngood film,9\n見事な映画,9\n" + "\U0001f60d,10\n" * 
 
 @pytest.fixture
 def unknown_home(home: Home) -> Home:
-    """A home in which a file was scored of whose texts the model knows one."""
+    """A home with a scored file; the model knows words of only one of its texts."""
     return copy_scored_home(home, {"a.csv": UNKNOWN})
 
 

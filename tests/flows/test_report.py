@@ -1,4 +1,4 @@
-"""Runs write their reports: after a commit or a training, linked on the run's page, and never at a run's cost."""
+"""Tests that runs write reports after a commit or a training, link them, and never fail because of them."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""`score-reviews` with another model: what older models scored is scored again, whole, once, from the database."""
+"""Tests of rescoring: reviews of older models are scored again, completely and once, from the database."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ select uri, model_id from scored_files f where status = 'scored' and rows_read <
 
 @pytest.fixture
 def older_home(home: Home) -> Home:
-    """A home of two sources that the champion before has scored, their files gone, and a new champion."""
+    """A home with two sources scored by the previous champion, their files deleted, and a new champion."""
     return copy_home(home, "older-scores", fill_older_home)
 
 
@@ -53,7 +53,7 @@ def fill_older_home(home: Home) -> None:
 
 @pytest.fixture
 def rescored_home(home: Home) -> Home:
-    """That home after the new champion has scored everything again."""
+    """The older home after the new champion has rescored everything."""
 
     def fill(made: Home) -> None:
         fill_older_home(made)

@@ -1,4 +1,4 @@
-"""What goes by itself, as far as the settings ask for it: scored files and the bytes of old bad rows."""
+"""Tests of what the settings have runs move or delete: scored files, and the bytes of old quarantined rows."""
 
 import stat
 

@@ -1,4 +1,4 @@
-"""What a run keeps on its page while it works."""
+"""Tests of the artifacts on a run's page during its work."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ pytestmark = pytest.mark.server
 
 
 def list_artifacts(flow_run_id: Any) -> list[Any]:
-    """Give the artifacts of a flow run."""
+    """Return the artifacts of a flow run."""
     chosen = ArtifactFilter.model_validate({"flow_run_id": {"any_": [str(flow_run_id)]}})
     with get_client(sync_client=True) as client:
         return client.read_artifacts(artifact_filter=chosen)
 
 
 def run_work(steps: int) -> Any:
-    """Run a flow whose task tells of so many steps of ten; give its last state."""
+    """Run a flow whose task reports some of ten steps; return its final state."""
 
     @task
     def work() -> None:

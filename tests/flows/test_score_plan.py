@@ -1,4 +1,4 @@
-"""A dry run of `score-reviews`: it says what would be scored and why, and changes nothing at all."""
+"""Tests that a dry run of `score-reviews` reports what would be scored and why, and changes no file."""
 
 import os
 from hashlib import sha256
@@ -20,7 +20,7 @@ from tests.support.small_home import promote_small_model, write_small_bundle
 
 
 def picture(folder: Path) -> dict[str, tuple[int, str]]:
-    """Give time and content of everything below a folder."""
+    """Return the times and contents of all files below a folder."""
     return {
         str(path): (path.stat().st_mtime_ns, sha256(path.read_bytes()).hexdigest() if path.is_file() else "")
         for path in sorted(folder.rglob("*"))

@@ -1,4 +1,4 @@
-"""`score-reviews`: what is new is scored once and whole, what is bad is named, and only the blessed scores."""
+"""Tests of `score-reviews`: new files are scored once, bad ones are reported, only promoted models score."""
 
 import gzip
 import json
@@ -76,7 +76,7 @@ def test_a_refused_file_stops_no_other_and_is_reported_once(scoring_home: Home) 
 
 
 def drop_broken_end(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drop a file that is found broken at its end only, when its first rows are scored."""
+    """Put in a file whose defect is found only at its end, after its first rows were scored."""
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 1000)
     drop(home, "broken.csv", "text\n" + "good film\n" * 9_000 + '"a quote that stays open\n')
 
@@ -183,7 +183,7 @@ def test_what_a_killed_run_left_scored_is_committed_by_the_next(scoring_home: Ho
 
 
 def leave_part(home: Home, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Run until a part is scored, and fail before it is committed; give the part."""
+    """Run until a part is scored, and fail before its commit; return the part."""
 
     def fail(*arguments: object) -> None:
         raise RuntimeError("stopped before the commit")
@@ -300,7 +300,7 @@ def make_groups_of_one(patch: pytest.MonkeyPatch) -> None:
 
 
 def fail_for(patch: pytest.MonkeyPatch, *names: str, error: Exception | None = None) -> None:
-    """Let the reading of these files raise."""
+    """Make the reading of these files raise an error."""
 
     def read_or_fail(path: Path, options: ReadOptions) -> Iterator[pa.RecordBatch]:
         if path.name in names:

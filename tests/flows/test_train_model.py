@@ -1,4 +1,4 @@
-"""`train-model`: from Parquet to a promoted bundle, by the rule."""
+"""Tests of `train-model`: from Parquet to a promoted bundle."""
 
 import shutil
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.training
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A home with the small archive, for all tests of this module: training takes its time."""
+    """A home with the small archive, shared by this module since training is slow."""
     folder = tmp_path_factory.mktemp("training")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REVIEWS_HOME", str(folder / "home"))
@@ -130,7 +130,7 @@ def exported() -> list[Any]:
 
 @pytest.fixture(scope="module")
 def wide(home: Home, first: TrainingSummary, exported: list[Any]) -> Iterator[TrainingSummary]:
-    """A small wide LSTM of the home, which learns from reviews without a label too."""
+    """A small wide LSTM of the home, trained with unlabelled reviews too."""
 
     def export(model: Any) -> bytes | None:
         exported.append(model)
@@ -183,7 +183,7 @@ def test_the_rules_that_a_training_was_held_against_stand_in_its_report(
 
 
 def record_another(home: Home, first: TrainingSummary, model_id: str) -> TrainedBundle:
-    """Copy and record a bundle as if it were that of another model."""
+    """Copy and record a bundle under another model's id."""
     folder = home.bundles / model_id
     shutil.copytree(home.bundles / first.model_id, folder)
     record_model(home.warehouse, {**first.facts, "model_id": model_id})
@@ -191,7 +191,7 @@ def record_another(home: Home, first: TrainingSummary, model_id: str) -> Trained
 
 
 def change_golden_scores(folder: Path) -> None:
-    """Let a bundle have other golden scores and be unaltered by its own account."""
+    """Change a bundle's golden scores and update its fingerprint to match."""
     facts = read_facts(folder)
     golden = [{**each, "score": each["score"] + 0.01} for each in facts["golden"]]
     bundle._write_facts(folder, {**facts, "golden": golden})

@@ -1,4 +1,4 @@
-"""`reviews verify`: it holds for what runs leave, and names what breaks each promise."""
+"""Tests that `reviews verify` passes after normal runs, and names each kind of violation."""
 
 import json
 import shutil

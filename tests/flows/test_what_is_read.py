@@ -1,4 +1,4 @@
-"""What runs may read, and that a file, however odd, stops no other."""
+"""Tests which files runs may read, and that no odd file stops the others."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tests.support.small_home import ask
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A file that lies outside the inbox."""
+    """A file outside the inbox."""
     path = tmp_path / "outside" / "creds.csv"
     path.parent.mkdir()
     path.write_text(TEXT)

@@ -1,6 +1,6 @@
 """Fuzzes the readers: `python -m tests.fuzz [--minutes 60] [--seed N]`, or `--case SEED:NUMBER`, or `--file PATH`.
 
-Each finding is saved, made small, beside a note that says what happened and how to see it again. Exit status 1 if
+Each finding is minimized and saved, with a note of the failure and the command that reproduces it. Exit status 1 if
 there is any.
 """
 
@@ -30,7 +30,7 @@ _FAST = Path("/dev/shm")
 
 
 def main() -> int:
-    """Fuzz, and print what came out."""
+    """Fuzz, and print the results."""
     arguments = _parse_arguments()
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_FAST if _FAST.is_dir() else None) as name:
         if arguments.file or arguments.case:
@@ -82,7 +82,7 @@ def _run(folder: Path, seed: int, minutes: float, cases: int | None) -> Iterator
 
 
 def _note(result: Result, tally: Tally, findings: Path, folder: Path) -> None:
-    """Count a result, and save it if it is a finding of a kind not seen too often."""
+    """Count a result; save a finding unless enough of its kind are saved."""
     plan = plan_case(*map(int, result.item.split(":")))
     tally.add(plan, result.outcome)
     if result.outcome == FINDING:

@@ -1,4 +1,4 @@
-"""Mutations of any bytes, and the numbers that break arithmetic."""
+"""Mutations of arbitrary bytes, and integers that are likely to break arithmetic."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ INTERESTING = (
 
 
 def choose_integer(chance: random.Random, before: int = 0) -> int:
-    """Give an integer that is interesting in itself, or beside what was there before."""
+    """Return an integer that is a boundary value, or near the previous value."""
     beside = (
         before - 1,
         before + 1,
@@ -43,12 +43,12 @@ def choose_span(chance: random.Random, data: bytes) -> tuple[int, int]:
 
 
 def mutate_bytes(chance: random.Random, data: bytes) -> bytes:
-    """Apply one of the mutations that need to know nothing of the format."""
+    """Apply one of the mutations that are independent of the format."""
     return chance.choice(PLAIN)(chance, data)
 
 
 def overwrite(data: bytes, start: int, value: bytes) -> bytes:
-    """Put bytes in the place of as many others."""
+    """Overwrite bytes; the length stays the same."""
     return data[:start] + value + data[start + len(value) :]
 
 

@@ -1,4 +1,4 @@
-"""Makes a mutated file out of a seed and a number: the same one each time."""
+"""Makes a mutated file from a seed and a number, deterministically."""
 
 import random
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _ENDINGS = {"csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "parquet": "parquet", 
 
 @dataclass(frozen=True)
 class Mutation:
-    """One change: at which layer (0 is the content, 1 what is around it), which, and its own chance."""
+    """One mutation: its layer (0 is the content, 1 the container around it), its kind, and its random seed."""
 
     layer: int
     name: str
@@ -45,7 +45,7 @@ class Mutation:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a file is made: a valid content, what goes around it, and what is changed."""
+    """How a file is made: its valid content, the containers around it, and the mutations."""
 
     format: str
     content: int
@@ -62,7 +62,7 @@ class Plan:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The format and what goes around it, innermost first."""
+        """The format and the containers around it, innermost first."""
         return (self.format, *self.wrapping)
 
 

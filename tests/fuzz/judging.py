@@ -1,4 +1,4 @@
-"""What must hold of any file whatever: rows in good order, or a refusal by a known rule."""
+"""Checks the result of reading any file: valid rows, or a refusal by a known rule."""
 
 import json
 from collections.abc import Iterator
@@ -26,9 +26,9 @@ KEPT_BYTES = 8 << 20
 
 
 def judge(path: Path) -> str:
-    """Read a file to its end, and tell what came of it: 'rows', 'bad rows', 'no rows' or the rule that refused it.
+    """Read a file to its end; return the outcome: 'rows', 'bad rows', 'no rows' or the rule that refused it.
 
-    Raises `AssertionError` where what comes is not as promised, and whatever the reader raises beside a refusal.
+    Raises `AssertionError` for an invalid result, and any error of the reader except a refusal.
     """
     outcome, rows, size = _read(path)
     is_small = path.stat().st_size < READ_AGAIN_BYTES and size <= KEPT_BYTES
@@ -38,7 +38,7 @@ def judge(path: Path) -> str:
 
 
 def _read(path: Path) -> tuple[str, list[pa.RecordBatch], int]:
-    """Read a file; give the outcome, the rows, of those no more than `KEPT_BYTES`, and the bytes of all."""
+    """Read a file; return the outcome, the rows up to `KEPT_BYTES`, and the bytes of all rows."""
     kept: list[pa.RecordBatch] = []
     rules: set[str | None] = set()
     size = 0
@@ -63,7 +63,7 @@ def _check_batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def _require_same(path: Path, outcome: str, rows: list[pa.RecordBatch]) -> None:
-    """Read a file once more, in short pieces: the rows must be the same; of two faults either may be met first."""
+    """Read a file again in short pieces and require the same rows; of two defects, either may be found first."""
     size = PIECE_BYTES if path.suffix in PLAIN else PACKED_PIECE_BYTES
     with ExitStack() as stack:
         for module in (streams, tar_files, zip_files):

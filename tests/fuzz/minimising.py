@@ -1,4 +1,4 @@
-"""Makes a file that a fault was found by as small as it goes: fewer mutations, then fewer bytes."""
+"""Minimizes a file that causes a failure: fewer mutations, then fewer bytes."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ Check = Callable[[str, bytes], bool]
 
 
 def minimise(plan: Plan, check: Check, seconds: float) -> tuple[Plan, bytes]:
-    """Give the plan with the fewest mutations, and the fewest bytes, that meet the fault; as far as time allows."""
+    """Return the plan with the fewest mutations, and the fewest bytes, that still fail, as far as time allows."""
     until = time.monotonic() + seconds
     for mutation in plan.mutations:
         fewer = replace(plan, mutations=tuple(each for each in plan.mutations if each != mutation))
@@ -25,7 +25,7 @@ def minimise(plan: Plan, check: Check, seconds: float) -> tuple[Plan, bytes]:
 
 
 def shrink(data: bytes, check: Callable[[bytes], bool], until: float) -> bytes:
-    """Take ever shorter pieces out of the data as long as `check` holds, until that moment of the clock."""
+    """Remove ever shorter pieces of the data while `check` is true, until a time limit."""
     size = len(data) // 2
     while size and time.monotonic() < until:
         start = 0
@@ -41,7 +41,7 @@ def shrink(data: bytes, check: Callable[[bytes], bool], until: float) -> bytes:
 
 @contextmanager
 def checking(folder: Path, kind: str) -> Iterator[Check]:
-    """Make the check for one kind of finding: its worker reads on until it dies, and is replaced then."""
+    """Return the check for one kind of finding; its worker is replaced when it dies."""
     workers: list[Worker] = []
 
     def check(name: str, data: bytes) -> bool:

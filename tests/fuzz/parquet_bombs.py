@@ -1,4 +1,4 @@
-"""Parquet files in which few bytes say very many: sound ones, so that only what they unpack to is wrong."""
+"""Parquet files of few bytes that unpack to very many; they are valid except for that."""
 
 import random
 
@@ -49,7 +49,7 @@ def write_deltas(first: int, second: int, count: int) -> bytes:
 
 
 def bomb(chance: random.Random, data: bytes) -> bytes:
-    """Let the text column be one text very many times, or nothing very many times, in a file of that column alone."""
+    """Replace the file by its text column alone, with one text, or null, repeated very many times."""
     try:
         layout = split(data)
         _keep_text(layout)
@@ -60,7 +60,7 @@ def bomb(chance: random.Random, data: bytes) -> bytes:
 
 
 def _keep_text(layout: Layout) -> None:
-    """Leave the first row group, and in it the first column, which must be an optional one of texts."""
+    """Keep only the first column of the first row group, which must be an optional string column."""
     elements = find(layout.footer, FILE_SCHEMA).values
     if (find(elements[1], 1), find(elements[1], 3)) != (_BYTE_ARRAY, _OPTIONAL):
         raise ValueError("The first column is no text.")

@@ -1,4 +1,4 @@
-"""A Parquet file taken apart into its footer and the pages of its column chunks, and put together again."""
+"""Splits a Parquet file into its footer and the pages of its column chunks, and joins them again."""
 
 import struct
 import zlib
@@ -32,7 +32,7 @@ _MOST_UNPACKED = 1 << 22
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a column: its header and its bytes as they stand in the file."""
+    """A page of a column: its header and its bytes as stored."""
 
     header: list[Field]
     payload: bytes
@@ -42,14 +42,14 @@ class Page:
 
 @dataclass(frozen=True)
 class Layout:
-    """A file: its footer, and for each column chunk what the footer says of it and its pages."""
+    """A file: its footer, and for each column chunk its metadata and its pages."""
 
     footer: list[Field]
     chunks: list[tuple[list[Field], list[Page]]]
 
 
 def split(data: bytes) -> Layout:
-    """Take a file apart; what it raises on one that is not valid is in `UNREADABLE`."""
+    """Split a file; raises one of `UNREADABLE` for an invalid one."""
     (size,) = struct.unpack("<I", data[-8:-4])
     footer, _ = read_struct(data[-8 - size : -8], 0)
     metas = [
@@ -64,7 +64,7 @@ UNREADABLE = (AttributeError, IndexError, TypeError, ValueError, struct.error, O
 
 
 def join(layout: Layout) -> bytes:
-    """Put a file together, the offsets and sizes in its footer made right."""
+    """Join a file, with correct offsets and sizes in its footer."""
     out = bytearray(MAGIC)
     for meta, pages in layout.chunks:
         starts = [len(out)]
@@ -76,19 +76,19 @@ def join(layout: Layout) -> bytes:
 
 
 def join_footer(body: bytes, footer: list[Field]) -> bytes:
-    """Put a footer behind the pages."""
+    """Append a footer to the pages."""
     written = write_struct(footer)
     return body + written + struct.pack("<I", len(written)) + MAGIC
 
 
 def cut_footer(data: bytes) -> tuple[bytes, list[Field]]:
-    """Split a file into all before its footer, and its footer."""
+    """Split a file into its footer and everything before it."""
     (size,) = struct.unpack("<I", data[-8:-4])
     return data[: -8 - size], read_struct(data[-8 - size : -8], 0)[0]
 
 
 def unpack(page: Page, codec: int) -> tuple[bytes, bytes]:
-    """Give the part of a page that is never compressed (the levels of a page of version 2), and the rest unpacked."""
+    """Return the part of a page that is never compressed (levels in version 2), and the rest decompressed."""
     levels = _measure_levels(page)
     packed = page.payload[levels:]
     if codec not in CODECS or not packed or not _is_packed(page):
@@ -100,7 +100,7 @@ def unpack(page: Page, codec: int) -> tuple[bytes, bytes]:
 
 
 def pack(page: Page, codec: int, levels: bytes, rest: bytes) -> Page:
-    """Make a page of unpacked bytes; sizes and, if the page has one, checksum are right."""
+    """Compress bytes into a page, with correct sizes and, if the page has one, checksum."""
     packs = codec in CODECS and _is_packed(page)
     packed = bytes(pa.Codec(CODECS[codec]).compress(rest, asbytes=True)) if packs else rest
     header = list(page.header)
@@ -110,7 +110,7 @@ def pack(page: Page, codec: int, levels: bytes, rest: bytes) -> Page:
 
 
 def renew_checksum(page: Page) -> Page:
-    """Make a page's checksum right, if it has one."""
+    """Correct a page's checksum, if it has one."""
     header = list(page.header)
     if find(header, PAGE_CHECKSUM) is not None:
         checksum = zlib.crc32(page.payload)
@@ -148,7 +148,7 @@ def _measure(page: Page, ends: tuple[int, int]) -> int:
 
 
 def _is_packed(page: Page) -> bool:
-    """Tell whether a page is compressed by its column's codec: one of version 2 may say that it is not."""
+    """Return whether a page is compressed by its column's codec; in version 2 its header may deny that."""
     return find(find(page.header, PAGE_DATA_2) or [], 7) is not False
 
 

@@ -1,6 +1,6 @@
-"""Mutations of Parquet files that go past the first look: fields of footers and page headers, and unpacked pages.
+"""Mutations of Parquet files that pass the first checks: fields of footers and page headers, and unpacked pages.
 
-A file that was broken before can't be taken apart; then its bytes are mutated.
+If a file was already broken and can't be split, its bytes are mutated.
 """
 
 import base64
@@ -136,7 +136,7 @@ def _mutate_field(chance: random.Random, footer: list[Field]) -> None:
 
 
 def _mutate_schema(chance: random.Random, footer: list[Field]) -> None:
-    """Change what the schema says: types, repetition, number of children, names, nesting."""
+    """Change the schema: types, repetition, number of children, names, nesting."""
     elements = find(footer, FILE_SCHEMA).values
     if chance.random() < 0.2:
         return _nest(chance, elements)
@@ -161,14 +161,14 @@ def _mutate_logical_type(chance: random.Random, element: list[Field]) -> None:
 
 
 def _nest(chance: random.Random, elements: list[list[Field]]) -> None:
-    """Put groups within groups around a column, some or very many."""
+    """Nest a column in a few or very many groups."""
     place = chance.randrange(1, len(elements))
     group = [Field(3, 5, chance.choice([0, 1, 2])), Field(4, BINARY, b"g"), Field(5, 5, 1)]
     elements[place:place] = [list(group) for _ in range(chance.choice([1, 2, 5, 100, 2000, 20_000]))]
 
 
 def _mutate_counts(chance: random.Random, footer: list[Field]) -> None:
-    """Let the file, its row groups and its columns state the same wrong number of rows."""
+    """Set the same wrong number of rows in the file, its row groups and its columns."""
     rows = choose_integer(chance, find(footer, FILE_ROWS))
     levels = chance.randrange(1, 8)
     if levels & 1:
@@ -181,7 +181,7 @@ def _mutate_counts(chance: random.Random, footer: list[Field]) -> None:
 
 
 def _mutate_chunk(chance: random.Random, footer: list[Field]) -> None:
-    """Change what the footer says of one column chunk: type, encodings, codec, counts, offsets."""
+    """Change the metadata of one column chunk: type, encodings, codec, counts, offsets."""
     group = chance.choice(find(footer, FILE_GROUPS).values)
     column = chance.choice(find(group, GROUP_COLUMNS).values)
     if chance.random() < 0.2:
@@ -198,7 +198,7 @@ def _mutate_chunk(chance: random.Random, footer: list[Field]) -> None:
 
 
 def _swap_groups(chance: random.Random, footer: list[Field]) -> None:
-    """Give row groups or column chunks twice, not at all, or each other's place."""
+    """Duplicate, remove or swap row groups or column chunks."""
     groups = find(footer, FILE_GROUPS).values
     items = chance.choice([groups, find(chance.choice(groups), GROUP_COLUMNS).values])
     place = chance.randrange(len(items))
@@ -213,7 +213,7 @@ def _swap_groups(chance: random.Random, footer: list[Field]) -> None:
 
 
 def _mutate_arrow_schema(chance: random.Random, footer: list[Field]) -> None:
-    """Change the schema that Arrow keeps beside Parquet's own, a flatbuffer in base64."""
+    """Change the Arrow schema in the metadata, a flatbuffer in base64."""
     for fact in find(footer, FILE_FACTS).values:
         if find(fact, 1) == b"ARROW:schema":
             data = base64.b64decode(find(fact, 2))
@@ -251,7 +251,7 @@ def _mutate_page_encoding(chance: random.Random, page: Page, meta: list[Field]) 
 
 
 def _mutate_page_content(chance: random.Random, page: Page, meta: list[Field]) -> Page:
-    """Mutate what is in a page, unpacked, and pack it again."""
+    """Mutate the decompressed content of a page, and compress it again."""
     codec = find(meta, META_CODEC)
     levels, rest = unpack(page, codec)
     for _ in range(chance.choice([1, 1, 2, 4])):
@@ -263,7 +263,7 @@ def _mutate_page_content(chance: random.Random, page: Page, meta: list[Field]) -
 
 
 def _mutate_start(chance: random.Random, data: bytes) -> bytes:
-    """Overwrite or push aside the first bytes, where lengths, bit widths and run lengths stand."""
+    """Overwrite or shift the first bytes, which contain lengths, bit widths and run lengths."""
     number = choose_integer(chance)
     new = chance.choice(
         [write_varint(abs(number)), bytes([abs(number) & 255]), (number % 2**32).to_bytes(4, "little")]
@@ -273,7 +273,7 @@ def _mutate_start(chance: random.Random, data: bytes) -> bytes:
 
 
 def _mutate_lengths(chance: random.Random, data: bytes) -> bytes:
-    """Change what may be the length of a text: four bytes of which the upper two are zeros."""
+    """Change a possible length of a text: four bytes of which the upper two are zeros."""
     places = [place for place in range(len(data) - 4) if data[place + 2 : place + 4] == b"\0\0"]
     if not places:
         return mutate_bytes(chance, data)
@@ -283,7 +283,7 @@ def _mutate_lengths(chance: random.Random, data: bytes) -> bytes:
 
 
 def _mutate_packed(chance: random.Random, page: Page, meta: list[Field]) -> Page:
-    """Mutate a page as it is packed, its checksum made right: the decompressor meets it."""
+    """Mutate the compressed bytes of a page and correct its checksum, to test the decompressor."""
     return renew_checksum(replace(page, payload=mutate_bytes(chance, page.payload)))
 
 
@@ -294,7 +294,7 @@ def _mutate_sizes(chance: random.Random, page: Page, meta: list[Field]) -> Page:
 
 
 def _change_codec(chance: random.Random, layout: Layout) -> None:
-    """Pack a column chunk by another codec."""
+    """Compress a column chunk by another codec."""
     meta, pages = chance.choice(layout.chunks)
     before, after = find(meta, META_CODEC), chance.choice([0, *CODECS])
     pages[:] = [pack(page, after, *unpack(page, before)) for page in pages]
@@ -302,7 +302,7 @@ def _change_codec(chance: random.Random, layout: Layout) -> None:
 
 
 def _move_pages(chance: random.Random, layout: Layout) -> None:
-    """Give pages twice, not at all, in another order or in another column."""
+    """Duplicate, remove or reorder pages, or move them to another column."""
     _, pages = chance.choice([chunk for chunk in layout.chunks if chunk[1]])
     _, others = chance.choice(layout.chunks)
     place = chance.randrange(len(pages))

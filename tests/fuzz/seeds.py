@@ -1,4 +1,4 @@
-"""Valid files, small and of every format, that the mutations start from: the same in every process."""
+"""Small valid files of every format, the input of the mutations; the same in every process."""
 
 import datetime as dt
 import decimal
@@ -40,7 +40,7 @@ def _texts_alone() -> list[dict[str, Any]]:
 
 @lru_cache
 def make_contents() -> Mapping[str, tuple[bytes, ...]]:
-    """Give valid contents by format: 'csv', 'tsv', 'jsonl', 'parquet', 'text'."""
+    """Return valid contents by format: 'csv', 'tsv', 'jsonl', 'parquet', 'text'."""
     rows, texts = _rows(), _texts_alone()
     return {
         "csv": (
@@ -107,7 +107,7 @@ def _plain_table() -> pa.Table:
 
 
 def _typed_table() -> pa.Table:
-    """A column of every type that is not nested."""
+    """Return a table with a column of every type that is not nested."""
     numbers = range(10)
     columns: dict[str, pa.Array] = {
         "text": pa.array(_TEXTS).dictionary_encode(),

@@ -1,4 +1,4 @@
-"""Mutations of gzip members and zstd frames: headers, blocks, checksums, and several one after the other."""
+"""Mutations of gzip members and zstd frames: headers, blocks, checksums, and concatenations."""
 
 import random
 import struct
@@ -16,7 +16,7 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
 def write_gzip(data: bytes, flags: int = 0, fields: bytes = b"", level: int = 6) -> bytes:
-    """Write a gzip member with any flags and the fields that they announce."""
+    """Write a gzip member with any flags and the fields that these require."""
     packer = zlib.compressobj(level, zlib.DEFLATED, -15)
     packed = packer.compress(data) + packer.flush()
     head = struct.pack("<BBBBIBB", 0x1F, 0x8B, 8, flags % 256, 0, 0, 255)
@@ -27,7 +27,7 @@ _MEBIBYTE = write_gzip(bytes(1 << 20))
 
 
 def _unpack_gzip(data: bytes) -> bytes:
-    """Unpack as much as can be."""
+    """Decompress as much as possible."""
     try:
         return zlib.decompressobj(31).decompress(data, 1 << 20)
     except zlib.error:
@@ -35,7 +35,7 @@ def _unpack_gzip(data: bytes) -> bytes:
 
 
 def _gzip_header(chance: random.Random, data: bytes) -> bytes:
-    """Write the member anew with optional fields, right or not as their flags say."""
+    """Rewrite the member with optional fields that may or may not match the flags."""
     fields = {
         4: struct.pack("<H", chance.choice([3, 3, 0, 65535])) + b"abc",
         8: chance.choice([b"name.csv\0", b"\0", b"no end", b"n" * 70_000 + b"\0"]),
@@ -58,7 +58,7 @@ def _gzip_field(chance: random.Random, data: bytes) -> bytes:
 
 
 def _gzip_members(chance: random.Random, data: bytes) -> bytes:
-    """Put members, or what is none, around or between."""
+    """Insert members, or other bytes, around or between."""
     content = _unpack_gzip(data)
     cut = chance.randrange(len(content) + 1)
     other = chance.choice(
@@ -80,12 +80,12 @@ def _gzip_members(chance: random.Random, data: bytes) -> bytes:
 
 
 def write_zstd(blocks: bytes, descriptor: int = 0x20, fields: bytes = b"\0") -> bytes:
-    """Write a zstd frame of ready blocks under any descriptor, with the fields that stand behind it."""
+    """Write a zstd frame of given blocks with any descriptor and the fields that follow it."""
     return ZSTD_MAGIC + bytes([descriptor % 256]) + fields + blocks
 
 
 def write_block(kind: int, data: bytes, *, last: bool, size: int | None = None) -> bytes:
-    """Write a block: kind 0 is raw, 1 one byte `size` times, 2 compressed, 3 none that may be."""
+    """Write a block: kind 0 is raw, 1 one byte `size` times, 2 compressed, 3 invalid."""
     stated = len(data) if size is None else size
     return ((stated << 3 | kind << 1 | last) % 2**24).to_bytes(3, "little") + data
 
@@ -104,7 +104,7 @@ def _unpack_zstd(data: bytes) -> bytes:
 
 
 def _zstd_descriptor(chance: random.Random, data: bytes) -> bytes:
-    """Change the frame's descriptor or the field behind it: window, dictionary, content size, checksum flag."""
+    """Change the frame's descriptor or the fields after it: window, dictionary, content size, checksum flag."""
     place = chance.choice([4, 4, 5, 6, 7])
     return overwrite(
         data, place, bytes([chance.choice([0, 0x20, 0x24, 0xFF, 0xF8, 0x58, chance.randrange(256)])])
@@ -112,7 +112,7 @@ def _zstd_descriptor(chance: random.Random, data: bytes) -> bytes:
 
 
 def _zstd_blocks(chance: random.Random, data: bytes) -> bytes:
-    """Write the content anew as raw blocks and repeated bytes, under a header that may lie."""
+    """Rewrite the content as raw blocks and repeated bytes, with a header that may be wrong."""
     content = _unpack_zstd(data)
     cut = chance.randrange(len(content) + 1)
     between = chance.choice([
@@ -143,7 +143,7 @@ def _zstd_blocks(chance: random.Random, data: bytes) -> bytes:
 
 
 def _zstd_frames(chance: random.Random, data: bytes) -> bytes:
-    """Put frames, skippable ones, or what is none, around the frame."""
+    """Insert frames, skippable frames or other bytes around the frame."""
     other = chance.choice([
         skip(chance, 0), skip(chance, 100), skip(chance, choose_integer(chance)), bytes(20), b"x", data,
         ZSTD_MAGIC, ZSTD_MAGIC[:2],

@@ -1,4 +1,4 @@
-"""Starts workers, watches what they read, and tells when one dies, hangs or takes too much memory."""
+"""Starts workers, monitors them, and reports when one dies, hangs or uses too much memory."""
 
 import json
 import os
@@ -30,7 +30,7 @@ _PLACE = re.compile(r'File "[^"]*/(?:tasks|data_contracts)/([^"/]+)", line \d+ i
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one file."""
+    """The result of one file."""
 
     item: str
     outcome: str
@@ -48,7 +48,7 @@ class Worker:
 
     @property
     def errors(self) -> Path:
-        """Where its standard error goes."""
+        """The file with its standard error."""
         return self.folder / "errors.txt"
 
 
@@ -67,7 +67,7 @@ def start_worker(folder: Path) -> Worker:
 
 
 def is_alive(worker: Worker) -> bool:
-    """Tell whether a worker can be asked again: one that took too much memory for a file, or died of it, can't."""
+    """Return whether a worker can read another file; not if it died or exceeded its memory."""
     try:
         worker.process.wait(0.02)
     except subprocess.TimeoutExpired:
@@ -76,7 +76,7 @@ def is_alive(worker: Worker) -> bool:
 
 
 def stop_worker(worker: Worker) -> None:
-    """End a worker that has nothing to do, or is to do nothing more."""
+    """Stop a worker."""
     for process in reversed(_list_processes(worker)):
         with suppress(psutil.Error):
             process.kill()
@@ -87,7 +87,7 @@ def stop_worker(worker: Worker) -> None:
 
 
 def ask(worker: Worker, line: str) -> Iterator[Result]:
-    """Have a worker read what `line` says, and give each result; after a worker's death the last is about that."""
+    """Send `line` to a worker and yield each result; after a worker's death, the last one describes it."""
     assert worker.process.stdin is not None
     worker.process.stdin.write(line.encode() + b"\n")
     worker.process.stdin.flush()
@@ -114,7 +114,7 @@ def ask(worker: Worker, line: str) -> Iterator[Result]:
 
 
 def _complete(worker: Worker, result: Result) -> Result:
-    """Add to a finding what was written on the standard error, as by a process that the reader started."""
+    """Add the worker's standard error, with that of the reader's processes, to a finding."""
     if result.outcome != FINDING:
         return result
     written = worker.errors.read_text("utf-8", "replace")[-3000:]
@@ -122,7 +122,7 @@ def _complete(worker: Worker, result: Result) -> Result:
 
 
 def _read_lines(worker: Worker) -> Iterator[str]:
-    """Give the lines that a worker writes; one that starts with '!' says why it must be killed."""
+    """Yield the lines that a worker writes; a line with a leading '!' is the reason to kill it."""
     assert worker.process.stdout is not None
     rest, since, cpu = b"", time.monotonic(), 0.0
     while True:
@@ -167,7 +167,7 @@ def _measure_memory(worker: Worker) -> int:
 
 
 def _find_trouble(worker: Worker, since: float, cpu: float) -> str | None:
-    """Tell why a worker that reads one file for some time must be killed."""
+    """Return the reason to kill a worker that has read one file for some time, if there is one."""
     if _measure_memory(worker) > MEMORY_BYTES:
         return "memory"
     hangs = _measure_cpu(worker) - cpu > CPU_SECONDS or time.monotonic() - since > WALL_SECONDS
@@ -175,7 +175,7 @@ def _find_trouble(worker: Worker, since: float, cpu: float) -> str | None:
 
 
 def _tell_death(worker: Worker) -> str:
-    """Say by which signal a worker died, and where in our code it was then."""
+    """Describe the signal by which a worker died, and its position in our code."""
     status = worker.process.wait()
     place = _PLACE.search(worker.errors.read_text("utf-8", "replace"))
     name = signal.Signals(-status).name if status < 0 else f"status {status}"
@@ -183,7 +183,7 @@ def _tell_death(worker: Worker) -> str:
 
 
 def run_cases(folder: Path, seed: int, numbers: range) -> Iterator[Result]:
-    """Read cases one after the other; a worker that dies is replaced and goes on behind the case that killed it."""
+    """Read cases one after the other; a dead worker is replaced and continues after the case that killed it."""
     while numbers:
         worker, before = start_worker(folder), numbers
         try:

@@ -1,4 +1,4 @@
-"""Counts what came of the files, by format and by mutation: so one sees how deep the mutations get."""
+"""Counts the outcomes of the files by format and by mutation, to show how deep the mutations get."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class Tally:
 
 
 def describe(tally: Tally, seed: int) -> str:
-    """Lay a tally out as Markdown."""
+    """Format a tally as Markdown."""
     files = sum(sum(counter.values()) for counter in tally.formats.values())
     findings = [f"- {kind}: {number:,}" for kind, number in tally.findings.most_common()]
     lines = [f"Seed {seed}: {files:,} files, {sum(tally.findings.values()):,} findings.", *findings, ""]

@@ -1,4 +1,4 @@
-"""Mutations of tars: the fields of their headers with the checksum made right, further headers, and the end."""
+"""Mutations of tars: fields of headers with corrected checksums, further headers, and the end."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ _PAX_KEYS = (
 
 
 def set_field(header: bytes, name: str, value: bytes) -> bytes:
-    """Set a field of a header and make its checksum right."""
+    """Set a field of a header and correct its checksum."""
     start, size = _FIELDS[name]
     changed = overwrite(header, start, value[:size].ljust(size, b"\0"))
     blank = overwrite(changed, 148, b" " * 8)
@@ -51,7 +51,7 @@ def set_field(header: bytes, name: str, value: bytes) -> bytes:
 
 
 def write_size(chance: random.Random, size: int) -> bytes:
-    """Write a number as octal digits, in base 256 (which may be below zero), or as neither."""
+    """Write a number as octal digits, in base 256 (which may be negative), or invalidly."""
     octal = b"%011o\0" % (abs(size) % 8**11)
     base256 = (b"\x80" if size >= 0 else b"\xff") + (size % 2**88).to_bytes(11, "big")
     return chance.choice(
@@ -60,7 +60,7 @@ def write_size(chance: random.Random, size: int) -> bytes:
 
 
 def _find_headers(data: bytes) -> list[int]:
-    """Find where members' headers start, as far as their sizes can be followed."""
+    """Find the offsets of the members' headers, as far as their sizes lead to them."""
     starts, start = [], 0
     while start + BLOCK <= len(data) and any(data[start : start + BLOCK]):
         starts.append(start)
@@ -70,7 +70,7 @@ def _find_headers(data: bytes) -> list[int]:
 
 
 def _on_header(mutate: Callable[[random.Random, bytes], bytes]) -> Mutate:
-    """Change one header, or put others before it: what `mutate` gives comes in its place."""
+    """Replace one header by the result of `mutate`: a changed header, or several."""
 
     def apply(chance: random.Random, data: bytes) -> bytes:
         try:
@@ -110,7 +110,7 @@ def _change_number(chance: random.Random, header: bytes) -> bytes:
 
 
 def _add_long_name(chance: random.Random, header: bytes) -> bytes:
-    """Put a header of GNU's before, with a long name and a length that need not be its own."""
+    """Insert a GNU header with a long name and a length that may be wrong."""
     name = chance.choice([*NAMES, b"d/" * 400 + b"a.csv", b"a.csv\0"])
     stated = chance.choice([len(name), len(name), choose_integer(chance)])
     before = set_field(
@@ -120,7 +120,7 @@ def _add_long_name(chance: random.Random, header: bytes) -> bytes:
 
 
 def _add_pax(chance: random.Random, header: bytes) -> bytes:
-    """Put a pax header before, for this member or for all, with records that may be malformed."""
+    """Insert a pax header, for this member or for all, with records that may be malformed."""
     records = b"".join(_write_record(chance) for _ in range(chance.choice([1, 1, 2, 50])))
     stated = chance.choice([len(records), len(records), len(records), choose_integer(chance)])
     size = b"%011o\0" % (abs(stated) % 8**11)
@@ -154,7 +154,7 @@ def _pad(data: bytes) -> bytes:
 
 
 def _repeat_header(chance: random.Random, header: bytes) -> bytes:
-    """Give a header many times, as members without content, as folders or as hidden files."""
+    """Repeat a header many times, as members without content, as folders or as hidden files."""
     empty = set_field(set_field(header, "size", b"%011o\0" % 0), "type", chance.choice([b"0", b"5"]))
     return (
         set_field(empty, "name", chance.choice([header[:100], b".h", b"d/"])) * chance.choice([1, 3, 30])
@@ -163,7 +163,7 @@ def _repeat_header(chance: random.Random, header: bytes) -> bytes:
 
 
 def _change_end(chance: random.Random, data: bytes) -> bytes:
-    """Cut the tar at a block, take off its end, join it with itself, or put bytes or zeros behind."""
+    """Truncate the tar at a block, remove its end, concatenate it with itself, or append bytes or zeros."""
     block = BLOCK * chance.randrange(len(data) // BLOCK + 1)
     ends = [
         data[:block],

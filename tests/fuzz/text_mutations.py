@@ -61,7 +61,7 @@ def _insert_pieces(chance: random.Random, data: bytes) -> bytes:
 
 
 def _change_breaks(chance: random.Random, data: bytes) -> bytes:
-    """Write all line breaks, or one, in another way, or take the last away."""
+    """Replace all line breaks, or one, by another kind, or remove the last."""
     new = chance.choice(_BREAKS)
     if chance.random() < 0.5:
         return data.replace(b"\n", new)
@@ -71,7 +71,7 @@ def _change_breaks(chance: random.Random, data: bytes) -> bytes:
 
 
 def _change_encoding(chance: random.Random, data: bytes) -> bytes:
-    """Write the text, or from some place on, in another encoding, under a mark or none."""
+    """Write the text, or its rest from some position, in another encoding, with or without a byte order mark."""
     encoding = chance.choice(_ENCODINGS)
     place = chance.choice([0, 0, 0, chance.randrange(len(data) + 1)])
     encoded = data[place:].decode("utf-8", "replace").encode(encoding, "replace")
@@ -82,7 +82,7 @@ def _change_encoding(chance: random.Random, data: bytes) -> bytes:
 
 
 def _grow(chance: random.Random, data: bytes) -> bytes:
-    """Put a very long run somewhere."""
+    """Insert a very long run of characters."""
     place = chance.randrange(len(data) + 1)
     run = chance.choice(
         [
@@ -145,7 +145,7 @@ def _change_cell(chance: random.Random, lines: list[bytes]) -> None:
 
 
 def _change_header(chance: random.Random, lines: list[bytes]) -> None:
-    """Rename, double, add or drop columns in the first row."""
+    """Rename, duplicate, add or remove columns in the first row."""
     separator = _separator(lines[0])
     names = lines[0].split(separator)
     place = chance.randrange(len(names))
@@ -166,7 +166,7 @@ def _change_separator(chance: random.Random, data: bytes) -> bytes:
 
 
 def _add_columns(chance: random.Random, lines: list[bytes]) -> None:
-    """Give every row many columns more."""
+    """Add many columns to every row."""
     separator = _separator(lines[0])
     count = chance.choice([5, 300, 3000])
     more = separator + separator.join([chance.choice([b"", b"x", b'"y"'])] * count)
@@ -178,7 +178,7 @@ def _add_columns(chance: random.Random, lines: list[bytes]) -> None:
 
 
 def _write_json(chance: random.Random) -> bytes:
-    """Write a value that is odd, though a parser may take it."""
+    """Write an odd value that a parser may accept."""
     depth = chance.choice([1, 63, 64, 65, 500, 1000, 50_000])
     odd = (
         b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth, b"9" * 5000,
@@ -209,7 +209,7 @@ def _change_value(chance: random.Random, lines: list[bytes]) -> None:
 
 
 def _change_keys(chance: random.Random, lines: list[bytes]) -> None:
-    """Rename a key in all lines, or give one line another key or very many."""
+    """Rename a key in all lines, or add another key, or very many, to one line."""
     if chance.random() < 0.5:
         old, new = (
             chance.choice([b'"text"', b'"id"', b'"movie_id"', b'"stars"']),
@@ -223,7 +223,7 @@ def _change_keys(chance: random.Random, lines: list[bytes]) -> None:
 
 
 def _change_document(chance: random.Random, data: bytes) -> bytes:
-    """Write all lines as one array, over many lines, side by side, or with something around."""
+    """Write all lines as one array, over many lines, on one line, or with other bytes around."""
     lines = data.split(b"\n")
     return chance.choice([
         b"[" + b",\n".join(lines) + b"]", data.replace(b", ", b",\n"), b" ".join(lines),

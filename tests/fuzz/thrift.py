@@ -1,6 +1,6 @@
-"""Thrift's compact protocol as a tree that can be changed: what Parquet writes its footers and page headers in.
+"""Reads and writes Thrift's compact protocol, the format of Parquet's footers and page headers, as a mutable tree.
 
-A structure is a list of fields, so that a field may be there twice or with a type that it must not have.
+A structure is a list of fields, so that a field may be duplicated or have a forbidden type.
 """
 
 import struct
@@ -23,7 +23,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Items:
-    """A list: the type of its items, the items, and how many it claims to have (None for the truth)."""
+    """A list: the type of its items, the items, and the number that it claims (None for the true one)."""
 
     kind: int
     values: list[Any]
@@ -31,12 +31,12 @@ class Items:
 
 
 def find(fields: list[Field], number: int) -> Any:
-    """Give the value of a field, None if it is not there."""
+    """Return the value of a field; None if it is missing."""
     return next((field.value for field in fields if field.number == number), None)
 
 
 def put(fields: list[Field], number: int, value: Any, kind: int = I64) -> None:
-    """Set a field's value in place; `kind` is for one that was not there."""
+    """Set a field's value in place; `kind` is the type of a new field."""
     for place, field in enumerate(fields):
         if field.number == number:
             fields[place] = Field(number, field.kind, value)
@@ -46,7 +46,7 @@ def put(fields: list[Field], number: int, value: Any, kind: int = I64) -> None:
 
 
 def list_slots(fields: list[Field]) -> list[tuple[list[Any], int]]:
-    """List every field and every item at any depth, each as the list that it is in and its place there."""
+    """List every field and item at any depth, each as its containing list and its index."""
     slots: list[tuple[list[Any], int]] = []
     for place, field in enumerate(fields):
         slots.append((fields, place))
@@ -63,7 +63,7 @@ def list_slots(fields: list[Field]) -> list[tuple[list[Any], int]]:
 
 
 def read_struct(data: bytes, start: int) -> tuple[list[Field], int]:
-    """Read a structure, and give where it ends; raises `ValueError`, `IndexError` or `struct.error` on others."""
+    """Read a structure and its end offset; raises `ValueError`, `IndexError` or `struct.error` for invalid bytes."""
     fields: list[Field] = []
     number = 0
     while (head := data[start]) != 0:
@@ -126,7 +126,7 @@ def _unzigzag(value: int) -> int:
 
 
 def write_struct(fields: list[Field]) -> bytes:
-    """Write a structure, however wrong."""
+    """Write a structure, even an invalid one."""
     out, number = bytearray(), 0
     for field in fields:
         delta = field.number - number

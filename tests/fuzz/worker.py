@@ -1,7 +1,7 @@
-"""A process that reads mutated files one after the other and says on its output what came of each.
+"""A process that reads mutated files one after the other and writes the result of each to its output.
 
-It takes lines: 'cases SEED START STOP STEP' makes and reads those cases, 'file PATH' reads one file. For each file it
-writes '> ITEM' before, and after it '< JSON' with what came of it. If it dies, the last item is the culprit.
+Its input has lines: 'cases SEED START STOP STEP' makes and reads those cases, 'file PATH' reads one file. For each
+file it writes '> ITEM' before, and '< JSON' with the result after. If it dies, the last item is the cause.
 """
 
 import faulthandler
@@ -25,7 +25,7 @@ LEFT = 3
 
 
 def main() -> None:
-    """Serve until the input ends; the folder to write files to is the argument."""
+    """Serve until the input ends; the argument is the folder to write files to."""
     faulthandler.enable()
     folder = Path(sys.argv[1])
     for line in sys.stdin:
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def say(line: str) -> None:
-    """Write a line at once: the process may die at the next file."""
+    """Write a line and flush it: the process may die at the next file."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
@@ -67,7 +67,7 @@ def _write_case(folder: Path, item: str) -> Path:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read a file and tell its outcome, and of a finding what it is (its kind, and where)."""
+    """Read a file; return its outcome, and for a finding its kind and position."""
     _reset_peak()
     held = measure_peak()
     try:
@@ -80,7 +80,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _name_error(error: BaseException) -> str:
-    """Name an error by its type, its place, and of our own assertions the words."""
+    """Return an error's type, its position and, for our own assertions, the message."""
     frames = [
         frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename
     ]
@@ -101,7 +101,7 @@ def _reset_peak() -> None:
 
 
 def measure_peak() -> int:
-    """Give the most bytes that this process and those that it started held since the last reset, added up."""
+    """Return the peak memory in bytes of this process and its children since the last reset, added up."""
     peak = 0
     for process in _list_processes():
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Mutations of zips: their local headers, central directory and end, together or against each other."""
+"""Mutations of zips: local headers, central directory and end record, consistently or not."""
 
 import random
 import struct
@@ -29,7 +29,7 @@ NAMES = (
 
 @dataclass(frozen=True)
 class Entry:
-    """One member: the fields of its two headers, and its bytes as packed."""
+    """One member: the fields of its two headers, and its compressed bytes."""
 
     local: Mapping[str, int]
     central: Mapping[str, int]
@@ -44,7 +44,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Zip:
-    """All members, and what of the end and of the offsets is not as it should be."""
+    """All members, and the deviations in the end record and the offsets."""
 
     entries: tuple[Entry, ...]
     end: Mapping[str, int]
@@ -53,7 +53,7 @@ class Zip:
 
 
 def split(data: bytes) -> Zip:
-    """Take a zip apart; what is wrong with it raises `ValueError`, `IndexError` or `struct.error`."""
+    """Split a zip; raises `ValueError`, `IndexError` or `struct.error` for an invalid one."""
     end = _read_fields(data, data.rindex(END), _END_FORMAT, _END_FIELDS)
     start, entries = end["offset"], []
     for _ in range(end["entries"]):
@@ -63,7 +63,7 @@ def split(data: bytes) -> Zip:
 
 
 def join(parts: Zip) -> bytes:
-    """Put a zip together; offsets, lengths and counts are right but for those that were set."""
+    """Join a zip; offsets, lengths and counts are correct except those that were set."""
     out, directory = bytearray(parts.before), bytearray()
     for entry in parts.entries:
         offset = len(out)
@@ -97,7 +97,7 @@ def _write_fields(magic: bytes, form: str, names: tuple[str, ...], fields: Mappi
 
 
 def _state_lengths(fields: Mapping[str, int], name: bytes, extra: bytes) -> dict[str, int]:
-    """Give a header's fields with the lengths of its name and extra field, unless those were set."""
+    """Return a header's fields with the lengths of its name and extra field, unless these were set."""
     return {"name": len(name), "extra": len(extra), **fields}
 
 
@@ -175,7 +175,7 @@ def _rename(chance: random.Random, entry: Entry) -> Entry:
 
 
 def _add_extra(chance: random.Random, entry: Entry) -> Entry:
-    """Add extra fields: zip64 with the sizes or without, Unicode names, and what is no field at all."""
+    """Add extra fields: zip64 with or without the sizes, Unicode names, and invalid fields."""
     sizes = struct.pack("<3Q", *(choose_integer(chance, len(entry.packed)) % 2**64 for _ in range(3)))
     length = chance.choice([0, 4, 8, 16, 24, 28, 65535])
     zip64 = struct.pack("<HH", 1, length) + sizes[: chance.choice([length, 8, 24]) % 25]
@@ -192,7 +192,7 @@ def _add_extra(chance: random.Random, entry: Entry) -> Entry:
 
 
 def _add_descriptor(chance: random.Random, entry: Entry) -> Entry:
-    """Let sizes and checksum stand behind the content, true or not."""
+    """Move sizes and checksum, correct or not, into a descriptor after the content."""
     facts = [entry.central["crc"], entry.central["packed"], entry.central["size"]]
     if chance.random() < 0.5:
         facts[chance.randrange(3)] = choose_integer(chance) % 2**32
@@ -203,14 +203,14 @@ def _add_descriptor(chance: random.Random, entry: Entry) -> Entry:
 
 
 def _change_packed(chance: random.Random, entry: Entry) -> Entry:
-    """Change the compressed bytes and, mostly, state their new length."""
+    """Change the compressed bytes and, mostly, update their length."""
     packed = mutate_bytes(chance, entry.packed)
     size = len(packed) if chance.random() < 0.8 else entry.central["packed"]
     return _state(replace(entry, packed=packed), packed=size)
 
 
 def _store(chance: random.Random, entry: Entry) -> Entry:
-    """Store mutated content as it is, its checksum right."""
+    """Store mutated content uncompressed, with a correct checksum."""
     data = mutate_bytes(chance, entry.packed)
     return _state(
         replace(entry, packed=data), packed=len(data), size=len(data), crc=zlib.crc32(data), method=0
@@ -218,7 +218,7 @@ def _store(chance: random.Random, entry: Entry) -> Entry:
 
 
 def _deflate_more(chance: random.Random, entry: Entry) -> Entry:
-    """Pack something that grows a thousand times, or ends before or after its stated size."""
+    """Compress content that unpacks to a thousand times its size, or to more or less than its stated size."""
     data = chance.choice([bytes(1 << 20), b"text\n" + b"good film\n" * 100_000, b"text\nx\n"])
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = packer.compress(data) + packer.flush()
@@ -233,7 +233,7 @@ def _state(entry: Entry, **fields: int) -> Entry:
 
 
 def _repeat(chance: random.Random, parts: Zip) -> Zip:
-    """Give entries twice, not at all, or many that share one content."""
+    """Duplicate or remove entries, or add many that share one content."""
     place = chance.randrange(len(parts.entries))
     entry = parts.entries[place]
     way = chance.randrange(4)
@@ -248,7 +248,7 @@ def _repeat(chance: random.Random, parts: Zip) -> Zip:
 
 
 def _change_end(chance: random.Random, parts: Zip) -> Zip:
-    """Change the end record, put a comment behind it, or bytes before the first member."""
+    """Change the end record, append a comment, or insert bytes before the first member."""
     way = chance.randrange(4)
     if way == 0:
         return replace(
@@ -261,7 +261,7 @@ def _change_end(chance: random.Random, parts: Zip) -> Zip:
 
 
 def _add_zip64_end(chance: random.Random, parts: Zip) -> Zip:
-    """Put a zip64 end and its locator before the end record, with numbers of any kind."""
+    """Insert a zip64 end record and its locator before the end record, with arbitrary numbers."""
     numbers = [chance.choice([len(parts.entries), choose_integer(chance)]) % 2**64 for _ in range(4)]
     end = b"PK\x06\x06" + struct.pack("<QHHII", 44, 45, 45, 0, 0) + struct.pack("<4Q", *numbers)
     locator = b"PK\x06\x07" + struct.pack("<IQI", 0, choose_integer(chance) % 2**64, 1)

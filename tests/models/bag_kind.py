@@ -91,7 +91,7 @@ def load_bag_engine(opened: OpenGraph) -> BagEngine | None:
 def measure_majority(
     engine: Engine, validation: EvaluationReviews, test: EvaluationReviews
 ) -> dict[str, Any]:
-    """Give the test accuracy of the more frequent label alone."""
+    """Return the test accuracy of always predicting the more frequent label."""
     if not isinstance(engine, BagEngine):
         return {}
     majority = validation.positive.mean() >= 0.5

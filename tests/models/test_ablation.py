@@ -1,4 +1,4 @@
-"""Each branch of a wide LSTM alone: fitted on the validation rows, judged on the test rows."""
+"""Tests of each branch of a wide LSTM alone: fitted on the validation rows, evaluated on the test rows."""
 
 import json
 from dataclasses import replace
@@ -31,7 +31,7 @@ def export() -> bytes:
 
 
 def measure(validation: NDArray[np.bool_], test: NDArray[np.bool_]) -> dict[str, Any]:
-    """Measure the parts by these labels of the validation and the test reviews."""
+    """Measure the parts with these labels of the validation and the test reviews."""
     return measure_parts(export(), EvaluationReviews(VALIDATION, validation), EvaluationReviews(TEST, test))
 
 
@@ -42,7 +42,7 @@ def rate(encoded: EncodedReviews) -> Logits:
 
 
 def label(encoded: EncodedReviews, branch: str) -> NDArray[np.bool_]:
-    """Call the half positive of which a branch's logit is lower: its scale must turn to see it."""
+    """Label the half with a branch's lower logits positive: the fitted scale must be negative."""
     logit = getattr(rate(encoded), branch)
     return np.asarray(logit < np.median(getattr(rate(VALIDATION), branch)))
 

@@ -1,4 +1,4 @@
-"""The linear baseline: it learns from words and pairs, and gives the same figures each time."""
+"""Tests that the linear baseline learns from words and pairs, and is deterministic."""
 
 import pytest
 

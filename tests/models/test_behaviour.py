@@ -1,4 +1,4 @@
-"""What the two frozen evaluation sets promise, and pass rates worked out by hand."""
+"""Tests of the two frozen evaluation sets, and of pass rates against hand-computed values."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Adversarial training: what moves a review's vectors is a promise of its own."""
+"""Tests of the adversarial training of the LSTM branch and its perturbations."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Bundles: whole, unaltered, and the same model when they are loaded again."""
+"""Tests that bundles are complete and unaltered, and load as the same model."""
 
 import json
 from pathlib import Path

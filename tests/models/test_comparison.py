@@ -1,4 +1,4 @@
-"""Two models on the same reviews: what is measured, and how sure it is."""
+"""Tests of the comparison of two models on the same reviews: its figures and their intervals."""
 
 import numpy as np
 import pytest

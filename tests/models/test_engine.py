@@ -1,4 +1,4 @@
-"""The engine gives Keras's own scores, whatever the layers, their sizes and the length of a review."""
+"""Tests that the engine gives Keras's scores for any supported layers, sizes and lengths of reviews."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ WHOLE = [name for name, variant in list_variants().items() if not variant.window
 
 
 def build_at_random(variant: Variant, seed: int = 0) -> Any:
-    """Build a variant with weights that tell reviews apart; biases are not 0."""
+    """Build a variant with random weights that give different scores; biases are not 0."""
     return shake(variant.build(variant), seed)
 
 
@@ -179,7 +179,7 @@ def test_no_step_is_computed_that_sees_padding_alone() -> None:
 
 
 def make_others() -> dict[str, Any]:
-    """Give models with a layer that the engine does not take."""
+    """Return models with a layer that the engine does not support."""
     from keras import layers
 
     dense = layers.Dense

@@ -1,4 +1,4 @@
-"""Metrics against answers worked out by hand."""
+"""Tests of the metrics against hand-computed values."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Leave-one-out: the effects of words on a scorer whose answers are known, and on a small real one."""
+"""Tests of leave-one-out effects of words, with a scorer of known results and a small real one."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def score_linearly(encoded: EncodedReviews) -> NDArray[np.float64]:
 
 
 def score_by_pairs(encoded: EncodedReviews) -> NDArray[np.float64]:
-    """Score by which words follow which, so that places matter."""
+    """Score by pairs of adjacent words, so that positions matter."""
     ids = encoded.pad().astype(np.float64)
     return np.asarray(1 / (1 + np.exp(-np.sin(ids[:, :-1] * 3 + ids[:, 1:]).sum(axis=1) / 4)))
 

@@ -1,4 +1,4 @@
-"""The gate's rules: who is promoted, and why."""
+"""Tests of the gate's rules and reasons."""
 
 from dataclasses import replace
 
@@ -170,7 +170,7 @@ def test_another_mode_is_wrong_usage() -> None:
 
 
 def simulate_contest(seed: int, gain: float = 0.0) -> Contest:
-    """Give two models of 90 % accuracy that err alike but not the same, over titles; the challenger's logits gain."""
+    """Simulate two models of 90 % accuracy with correlated errors; `gain` raises the challenger's correct logits."""
     random, rows = np.random.default_rng(seed), 2500
     positive, title = random.random(rows) < 0.5, random.integers(0, 300, rows)
     ease = 2 + random.normal(0, 0.5, 300)[title] + random.normal(0, 1.2, rows)

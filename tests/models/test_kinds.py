@@ -1,4 +1,4 @@
-"""A new kind of model is known everywhere by one line; each graph is read by the kind that made it."""
+"""Tests that one line registers a new kind of model, and that the kind that made a graph reads it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -36,7 +36,7 @@ TEXTS = ["good film", "bad film", "the plot", "unknown", "good " * 30, ""]
 
 @pytest.fixture(autouse=True, scope="module")
 def registered() -> Iterator[None]:
-    """The line by which the kind is added."""
+    """Register the kind, as its line in `KINDS` would."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kinds, "KINDS", (*kinds.KINDS, BAG))
         yield

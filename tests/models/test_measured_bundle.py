@@ -1,4 +1,4 @@
-"""What the benchmark of variants reads of a bundle: its facts, its size and its scores on our own evaluation sets."""
+"""Tests what the benchmark of variants measures of a bundle: facts, size and scores on our own evaluation sets."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ EVALUATION = {"reviews": 9, "accuracy": 0.9, "auc": 0.9, "log_loss": 0.3, "calib
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of a small model that learnt nothing."""
+    """A bundle of an untrained small model."""
     variant = make_small_variant()
     splits = ("validation", "test", "test_unseen_texts")
     facts = {
@@ -42,7 +42,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def measured(bundle: Path) -> dict[str, Any]:
-    """What was measured of it, by a command of 12 seconds."""
+    """The measurements of that bundle, with a command time of 12 seconds."""
     return measure_bundle(bundle, {"command_seconds": 12.0})
 
 

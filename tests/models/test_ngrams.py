@@ -1,4 +1,4 @@
-"""N-grams: told apart, counted once a review, weighted as Wang and Manning have it."""
+"""Tests that n-grams are distinguished, counted once per review, and weighted as in Wang and Manning."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ IDS = st.tuples(st.integers(0, 4), st.integers(0, 7)).flatmap(
 
 
 def list_ngrams(words: list[int]) -> list[tuple[int, ...]]:
-    """List the n-grams of a review as they are read by eye, those with an unknown word left out."""
+    """List the n-grams of a review in plain Python, without those with an unknown word."""
     found = [
         tuple(words[start : start + size])
         for size in range(1, LONGEST + 1)
@@ -33,7 +33,7 @@ def list_ngrams(words: list[int]) -> list[tuple[int, ...]]:
 
 
 def read_number(number: int) -> tuple[int, ...]:
-    """Give the words of an n-gram back from its number."""
+    """Return the words of an n-gram from its number."""
     digits = []
     while number:
         number, digit = divmod(number, WORDS)
@@ -110,7 +110,7 @@ def test_no_review_has_no_ngram() -> None:
 
 
 def make_pairs(rows: int, seed: int = 0) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Make reviews that hold 1 and 2 alike, in the order 1 2 where they are positive, else in the order 2 1."""
+    """Make reviews with words 1 and 2, in the order 1 2 if they are positive, else 2 1."""
     random = np.random.default_rng(seed)
     positive = random.integers(0, 2, rows) == 1
     ids = random.integers(3, 8, (rows, 8)).astype(np.int32)

@@ -1,4 +1,4 @@
-"""The scorer gives Keras's own numbers, whatever the batch."""
+"""Tests that the scorer gives Keras's scores for any batch."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

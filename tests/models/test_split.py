@@ -1,4 +1,4 @@
-"""The validation split: a tenth of the titles, the same whatever the order of the rows."""
+"""Tests that the validation split is a tenth of the titles, independent of the order of the rows."""
 
 import numpy as np
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""From scores to stars: a rising line, and how well it fits, against answers worked out by hand."""
+"""Tests of the function from scores to stars and of its errors, against hand-computed values."""
 
 import json
 import math

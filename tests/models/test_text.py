@@ -1,4 +1,4 @@
-"""Text to ids: the rules of the design, word by word."""
+"""Tests of the tokenizer: texts to ids by the rules of the design."""
 
 import numpy as np
 import pyarrow as pa
@@ -89,7 +89,7 @@ def test_each_review_is_encoded_on_its_own(texts: list[str], length: int) -> Non
 def encode_one_by_one(
     texts: list[str], word_ids: dict[str, int], length: int
 ) -> tuple[list[list[int]], list[int], list[int]]:
-    """Encode word by word in plain Python: padded ids, words, and unknown words of each text."""
+    """Encode word by word in plain Python; return padded ids, words and unknown words of each text."""
     reviews = [[word_ids.get(word, 0) for word in split_words(text)] for text in texts]
     padded = [([0] * length + review)[-length:] for review in reviews]
     return padded, [len(review) for review in reviews], [review.count(0) for review in reviews]

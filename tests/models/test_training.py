@@ -1,4 +1,4 @@
-"""Training: repeatable, honest about its epochs, and able to learn."""
+"""Tests that training is deterministic, reports its epochs correctly, and learns."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The seed variants, layer by layer as the design has them."""
+"""Tests that the seed variants have the layers of the design."""
 
 import pytest
 

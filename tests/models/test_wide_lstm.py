@@ -1,4 +1,4 @@
-"""The wide LSTM as a Keras model: its n-grams are those that NumPy computes, and it is the same when loaded again."""
+"""Tests of the wide LSTM as a Keras model: its n-grams equal NumPy's, and it is unchanged when loaded again."""
 
 import json
 import zipfile

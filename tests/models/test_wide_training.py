@@ -1,4 +1,4 @@
-"""The recipe of the wide LSTM: repeatable, honest about its rows, able to learn, and glad of unlabelled reviews."""
+"""Tests that the wide LSTM's recipe is deterministic, reports its rows, learns, and gains from unlabelled reviews."""
 
 from pathlib import Path
 

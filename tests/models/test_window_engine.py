@@ -1,4 +1,4 @@
-"""The window engine gives Keras's own scores, for the wide LSTM alone."""
+"""Tests that the window engine gives Keras's scores, and supports only the wide LSTM."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -179,7 +179,7 @@ Build = Callable[[pytest.MonkeyPatch], Any]
 
 
 def make_own(layer: str) -> Any:
-    """Make someone's own layer, which may compute anything."""
+    """Return a custom layer class, which may compute anything."""
     import keras
 
     return keras.saving.register_keras_serializable("tests")(
@@ -188,7 +188,7 @@ def make_own(layer: str) -> Any:
 
 
 def put_instead(layer: str, find_other: Callable[[Any], Callable[..., Any]]) -> Build:
-    """Make what builds a wide LSTM in which another one stands for a layer of Keras."""
+    """Return a builder of a wide LSTM with one Keras layer replaced by another."""
 
     def build(patch: pytest.MonkeyPatch) -> Any:
         from keras import layers
@@ -209,7 +209,7 @@ def with_options(layer: str, **options: Any) -> Build:
 
 
 def change_head(make: Callable[[Any], Sequence[Any]]) -> Build:
-    """Make what builds a wide LSTM whose LSTM branch has these layers at its end."""
+    """Return a builder of a wide LSTM whose LSTM branch ends with these layers."""
 
     def build_lstm_head(variant: Any) -> Any:
         import keras

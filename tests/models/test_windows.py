@@ -1,4 +1,4 @@
-"""Windows: every known word is read once, and every review is read."""
+"""Tests that the windows contain every known word once, and every review."""
 
 import numpy as np
 import pytest

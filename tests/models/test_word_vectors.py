@@ -1,4 +1,4 @@
-"""Word vectors: repeatable, and alike for words that stand in the same places."""
+"""Tests that word vectors are deterministic, and similar for words in the same contexts."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def make_reviews(rows: int) -> NDArray[np.int32]:
-    """Make reviews of two kinds of words, 1 to 3 and 4 to 6, that never stand together; 7 stands nowhere."""
+    """Make reviews of words 1 to 3 or of words 4 to 6, never mixed; word 7 does not occur."""
     random = np.random.default_rng(0)
     kind = random.integers(0, 2, (rows, 1))
     ids = (random.integers(1, 4, (rows, 20)) + 3 * kind).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Puts faults into a copy of the checkout, one at a time, and tells which tests catch them.
+"""Puts faults into a copy of the checkout, one at a time, and reports which tests catch them.
 
 `python -m tests.mutations [--area AREA]`. Exit status 1 if a fault is missed. With --document the table goes into
 docs/mutations.md.
@@ -27,7 +27,7 @@ FOLDERS = ("tests/unit", "tests/contracts", "tests/models", "tests/flows")
 
 
 def main() -> int:
-    """Try the faults and print what came out."""
+    """Try the faults and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkout", type=Path, default=ROOT, help="another one, with a .venv of its own")
     parser.add_argument("--area", help="faults of one area alone")
@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def try_all(checkout: Path, faults: Sequence[Fault], record: Path | None) -> dict[str, str]:
-    """Try faults in a copy of the checkout; give by name the test that caught each, or 'missed'."""
+    """Try faults in a copy of the checkout; return by name the test that caught each, or 'missed'."""
     caught: dict[str, str] = json.loads(record.read_text("utf-8")) if record and record.exists() else {}
     with tempfile.TemporaryDirectory(prefix="mutations-") as name, open_copy(checkout, Path(name)) as copy:
         for fault, wider in [(each, wider) for wider in (False, True) for each in faults]:
@@ -58,7 +58,7 @@ def try_all(checkout: Path, faults: Sequence[Fault], record: Path | None) -> dic
 
 
 def try_fault(copy: Copy, fault: Fault, *, wider: bool) -> str:
-    """Give the test that catches a fault, of those that should or else of all that touch its module."""
+    """Return the test that catches a fault: of the expected tests, or else of all that touch its module."""
     if not (copy.folder / COMMIT).exists():
         fault = translate(fault)
     with copy.change(fault.file, fault.old, fault.new):
@@ -68,7 +68,7 @@ def try_fault(copy: Copy, fault: Fault, *, wider: bool) -> str:
 
 
 def list_own(folder: Path, fault: Fault) -> list[str]:
-    """Give what should catch a fault, as far as a checkout has it."""
+    """Return the tests that should catch a fault, as far as the checkout has them."""
     named = [(test, *test.split("::")) for test in fault.tests]
     return [
         test
@@ -78,7 +78,7 @@ def list_own(folder: Path, fault: Fault) -> list[str]:
 
 
 def list_wider(folder: Path, fault: Fault) -> list[str]:
-    """Give the test files that name a module, and those of the flows and commands that its area is at work in."""
+    """Return the test files that name a module, and those of the flows and commands that use its area."""
     package, _, module = fault.file.removesuffix(".py").replace("/", ".").rpartition(".")
     naming = re.compile(rf"{re.escape(package)}(\.{module}\b| import .*\b{module}\b)")
     paths = [path for each in FOLDERS for path in sorted((folder / each).glob("test_*.py"))]
@@ -87,14 +87,14 @@ def list_wider(folder: Path, fault: Fault) -> list[str]:
 
 
 def require_sound(copy: Copy, tests: Iterable[str]) -> None:
-    """Raise `RuntimeError` where a test that caught a fault fails without one."""
+    """Raise `RuntimeError` if a test that caught a fault also fails without one."""
     ended = copy.run(sorted(test for test in tests if "::" in test))
     if ended.status != 0:
         raise RuntimeError(f"{ended.failed} fails without a fault")
 
 
 def describe(faults: Sequence[Fault], before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """Lay out the totals by area, then a row a fault."""
+    """Format the totals by area, then one row per fault."""
     areas = {fault.area: [each for each in faults if each.area == fault.area] for fault in faults}
     totals = [
         (area, *(count_caught(chosen, each) for each in (before, now)))
@@ -119,18 +119,18 @@ def describe(faults: Sequence[Fault], before: Mapping[str, str], now: Mapping[st
 
 
 def count_caught(faults: Iterable[Fault], caught: Mapping[str, str]) -> str:
-    """Write how many of the faults that were tried some test caught."""
+    """Format how many of the tried faults were caught."""
     tried = [caught[fault.name] for fault in faults if fault.name in caught]
     return f"{len(tried) - tried.count(MISSED)} of {len(tried)}"
 
 
 def tell(caught: str | None) -> str:
-    """Tell what became of a fault."""
+    """Describe the result of a fault."""
     return NOTHING if caught is None else MISSED if caught == MISSED else "caught"
 
 
 def show_test(caught: str) -> str:
-    """Write the test that caught a fault, without the values that it was given."""
+    """Format the test that caught a fault, without its parameters."""
     return NOTHING if caught == MISSED else f"`{caught.partition('[')[0]}`"
 
 

@@ -1,4 +1,4 @@
-"""A copy of a checkout in which faults are put, one at a time, and a host that runs its tests."""
+"""Makes a copy of a checkout, puts faults into it, one at a time, and runs its tests in a host process."""
 
 import importlib.util
 import json
@@ -40,7 +40,7 @@ class Copy:
     host: "subprocess.Popen[str]"
 
     def run(self, tests: Sequence[str]) -> Ended:
-        """Run tests until one fails; raises `RuntimeError` where modules were loaded from elsewhere."""
+        """Run tests until one fails; raises `RuntimeError` if modules were loaded from elsewhere."""
         if self.host.stdin is None or self.host.stdout is None:
             raise RuntimeError("the host has no pipes")
         known = (self.folder / "pyproject.toml").read_text("utf-8")
@@ -57,7 +57,7 @@ class Copy:
 
     @contextmanager
     def change(self, file: str, old: str, new: str) -> Iterator[None]:
-        """Put `new` in the place of `old` while the block runs; raises `ValueError` unless `old` is there once."""
+        """Replace `old` by `new` while the block runs; raises `ValueError` unless `old` occurs once."""
         path = self.folder / file
         content = path.read_text("utf-8")
         if content.count(old) != 1:
@@ -70,7 +70,7 @@ class Copy:
 
 
 def write_module(path: Path, content: str) -> None:
-    """Write a module and remove what Python has compiled of it, which it may take for that of the new text."""
+    """Write a module and remove its bytecode, which Python might use for the new text too."""
     path.write_text(content, "utf-8")
     if path.suffix == ".py":
         Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
@@ -78,7 +78,7 @@ def write_module(path: Path, content: str) -> None:
 
 @contextmanager
 def open_copy(checkout: Path, folder: Path) -> Iterator[Copy]:
-    """Copy what git tracks of a checkout to a folder and start a host in it, by the checkout's own Python."""
+    """Copy a checkout's tracked files to a folder, and start a host in it by the checkout's own Python."""
     listed = subprocess.run(
         ["git", "-C", str(checkout), "ls-files", "-z"], capture_output=True, text=True, check=True
     )

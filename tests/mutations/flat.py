@@ -1,6 +1,6 @@
-"""Where the faults lie in a checkout from before the packages, when all modules of `tasks` and `models` lay flat.
+"""Maps the faults to a checkout before the subpackages, when `tasks` and `models` had all modules at the top level.
 
-`python -m tests.mutations --checkout PATH` needs it for such a checkout alone, of the commit c8b73b6.
+Only `python -m tests.mutations --checkout PATH` for such a checkout needs it, of the commit c8b73b6.
 """
 
 from dataclasses import replace
@@ -71,6 +71,6 @@ TEXTS = {
 
 
 def translate(fault: at.Fault) -> at.Fault:
-    """Give the same fault for the flat modules."""
+    """Return the same fault for the flat modules."""
     old, new = TEXTS.get(fault.name, (fault.old, fault.new))
     return replace(fault, file=FILES[fault.file], old=old, new=new)

@@ -1,7 +1,7 @@
 """Runs pytest in forks of one process that has the large libraries loaded; `python host.py PACKAGE...` in a checkout.
 
-A line of its input is a JSON object, `arguments` of pytest and `seconds` that it may take. The line that it answers has
-the `status`, the first test that `failed`, and the `strays`: modules of the packages from outside the working folder.
+Each line of input is a JSON object: `arguments` of pytest and its time limit, `seconds`. Each line of output has the
+`status`, the first test that `failed`, and the `strays`: modules of the packages from outside the working folder.
 """
 
 import importlib
@@ -34,12 +34,12 @@ class FirstFailure:
     test: str | None = None
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Keep a test that failed, or whose fixtures did."""
+        """Record a test that failed, or whose fixtures failed."""
         if report.failed:
             self.test = self.test or report.nodeid
 
     def pytest_collectreport(self, report: Any) -> None:
-        """Keep a file that could not be loaded."""
+        """Record a file that could not be loaded."""
         if report.failed:
             self.test = self.test or report.nodeid
 
@@ -84,7 +84,7 @@ def run_in_fork(arguments: list[str], seconds: float, packages: list[str]) -> di
 
 
 def wait(child: int, seconds: float) -> bool:
-    """Wait for a process; tell whether it still runs after so many seconds."""
+    """Wait for a process; return whether it still runs after some seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if os.waitpid(child, os.WNOHANG) != (0, 0):
@@ -94,7 +94,7 @@ def wait(child: int, seconds: float) -> bool:
 
 
 def main() -> None:
-    """Load the libraries, then answer line by line."""
+    """Load the libraries, then answer each line of input."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for name in LARGE:

@@ -1,4 +1,4 @@
-"""The `reviews` command as a process that starts at once: a fork of one that has loaded the libraries.
+"""Runs the `reviews` command in a process that starts quickly: a fork of one that has loaded the libraries.
 
 It is a process of its own, which can be killed. Only its start differs from that of the installed command.
 """
@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 280
 
 @dataclass(frozen=True)
 class Finished:
-    """What a command gave."""
+    """The exit status and output of a command."""
 
     status: int
     out: str
@@ -38,13 +38,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Command:
-    """A command that was started, and the folder of what it says."""
+    """A started command, and the folder of its output."""
 
     process: ForkServerProcess
     said: tempfile.TemporaryDirectory[str]
 
     def wait(self, seconds: float = PATIENCE_SECONDS) -> Finished:
-        """Wait for its end, kill it where that takes longer, and give what it gave."""
+        """Wait for its end, kill it at a time limit, and return its result."""
         self.process.join(seconds)
         self.process.kill()
         self.process.join()
@@ -80,7 +80,7 @@ def _run(call: Call, said: Path) -> None:
 
 
 def _prepare_prefect() -> None:
-    """Set what a command sets before it loads Prefect, which is loaded already."""
+    """Apply the settings that a command makes before it imports Prefect, which is already imported here."""
     from prefect.context import refresh_global_settings_context
 
     from deployments.settings import load_settings

@@ -1,4 +1,4 @@
-"""Contests of two models, as the gate judges them."""
+"""Builds contests of two models for tests of the gate."""
 
 import functools
 from typing import Any
@@ -18,7 +18,7 @@ SAME_BEHAVIOUR = (
 
 
 def make_scores(right_score: float, wrong: slice = slice(0, 0)) -> NDArray[np.float64]:
-    """Give every review a score that is right, but those of `wrong`."""
+    """Return correct scores for all reviews except those of `wrong`."""
     scores = np.where(POSITIVE, right_score, 1 - right_score)
     scores[wrong] = 1 - scores[wrong]
     return scores
@@ -27,7 +27,7 @@ def make_scores(right_score: float, wrong: slice = slice(0, 0)) -> NDArray[np.fl
 def hold_contest(
     challenger: NDArray[np.float64], champion: NDArray[np.float64], small_slice: int = 0, **other: Any
 ) -> Contest:
-    """Compare two models by their scores; they behave and cost the same."""
+    """Compare two models by their scores, with equal behaviour and cost."""
     titles = [str(number // 5) for number in range(REVIEWS)]
     slices = {
         "first": np.arange(REVIEWS) < 200,

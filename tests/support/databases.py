@@ -1,4 +1,4 @@
-"""New databases for tests: copies of one that was made before, since making the tables takes a tenth of a second."""
+"""Creates databases for tests as copies of a template, since creating the tables takes a tenth of a second."""
 
 import shutil
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ create_tables = connection._create
 
 
 def find_template() -> Path:
-    """Return an empty database with the present tables and views, to be copied or read."""
+    """Return the path of an empty database with the present tables and views, to be copied or read."""
     return _make_template(list_migrations(), read_views())
 
 
 def copy_tables(path: Path, migrations: Sequence[Migration], views: str) -> None:
-    """Put a copy of an empty database at `path`, as whole and durable as a new one."""
+    """Copy the empty database to `path`, as durably as a new one is written."""
     connection.name_log(path).unlink(missing_ok=True)
     with write_whole(path) as building:
         shutil.copyfile(_make_template(migrations, views), building)

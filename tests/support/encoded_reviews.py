@@ -1,4 +1,4 @@
-"""Encoded reviews of words at random, and the scores that Keras gives them."""
+"""Makes encoded reviews of random words, and Keras's scores of them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ KNOWN_WORDS = 40
 
 
 def encode_ids(reviews: Sequence[NDArray[np.int32]], length: int) -> EncodedReviews:
-    """Give ids the shape in which `encode_reviews` would have given them."""
+    """Return ids as the `EncodedReviews` that `encode_reviews` would return."""
     counts = np.array([len(review) for review in reviews], np.int32)
     kept = [review[-length:] if len(review) else review for review in reviews]
     offsets = np.concatenate([[0], np.cumsum([len(review) for review in kept])]).astype(np.int64)
@@ -23,12 +23,12 @@ def encode_ids(reviews: Sequence[NDArray[np.int32]], length: int) -> EncodedRevi
 
 
 def make_reviews(counts: Sequence[int], length: int, words: int = KNOWN_WORDS) -> EncodedReviews:
-    """Make reviews of so many words each."""
+    """Make reviews with these numbers of words."""
     random = np.random.default_rng(1)
     return encode_ids([random.integers(0, words, count).astype(np.int32) for count in counts], length)
 
 
 def predict_with_keras(model: Any, encoded: EncodedReviews) -> NDArray[np.float32]:
-    """Give the scores of the model as Keras computes them."""
+    """Return the scores that Keras computes."""
     scores: NDArray[np.float32] = model.predict(encoded.pad(), batch_size=256, verbose=0)[:, 0]
     return scores

@@ -1,10 +1,10 @@
-"""What a failed check found."""
+"""Makes the result of a failed check."""
 
 from data_contracts.expectations import CheckResult
 
 
 def make_failure(**changed: object) -> CheckResult:
-    """Make what a check of the archive found that failed."""
+    """Return the result of a failed check of the archive."""
     facts = {
         "boundary": "archive",
         "rule": "urls_match_reviews",

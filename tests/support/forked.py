@@ -1,4 +1,4 @@
-"""Processes that start at once: forks of one that has loaded the libraries, for tests that kill them."""
+"""Starts processes quickly, as forks of one that has loaded the libraries, for tests that kill them."""
 
 import multiprocessing
 import os
@@ -20,14 +20,14 @@ def start(function: Callable[..., object], *arguments: Any) -> ForkServerProcess
 
 
 def make_context() -> ForkServerContext:
-    """Return what makes such processes."""
+    """Return the multiprocessing context that makes such processes."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_LOADED)
     return context
 
 
 def run_to_fault(point: str, function: Callable[..., object], *arguments: Any) -> None:
-    """Call a function in a process that dies at a fault point."""
+    """Call a function in a process that is killed at a fault point."""
     process = start(_run_to_fault, point, function, arguments)
     process.join()
     assert process.exitcode == -signal.SIGKILL

@@ -1,4 +1,4 @@
-"""A home with the reviews of a small archive that can be learnt."""
+"""Ingests a small archive with reviews that are easy to learn."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ TITLES = 30
 
 
 def ingest_small_archive(folder: Path) -> None:
-    """Ingest a few reviews that are easy to tell apart, one of them twice, into the home that the environment names."""
+    """Ingest a few reviews that are easy to classify, one of them twice, into the home that the environment names."""
     files: dict[str, bytes] = {}
     for split, label, word in (
         ("train", "pos", "good"),

@@ -1,6 +1,6 @@
-"""Keeps what Great Expectations found: the same checks of the same frame are run once in a process.
+"""Caches the results of Great Expectations: equal checks of equal frames run once per process.
 
-That is what a scoring run takes the most time for. Tests of the contracts themselves run each check.
+A scoring run spends most of its time on them. Tests of the contracts themselves run each check.
 """
 
 import pickle
@@ -18,7 +18,7 @@ _FOUND: dict[bytes, Mapping[int, Any]] = {}
 
 @contextmanager
 def keep_found() -> Iterator[None]:
-    """Run no check a second time while the block runs."""
+    """Cache the results of checks while the block runs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(expectations, "_validate", _validate_once)
         yield

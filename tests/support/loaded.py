@@ -1,4 +1,4 @@
-"""Loads what commands use, once for all processes that are forked from the one that imports this; none of it runs."""
+"""Imports the modules that commands use, once for all processes forked from the one that imports this."""
 
 import os
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Processes that bear the mark of a home."""
+"""Starts processes with the mark of a home, by which `reviews up` finds its own."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from deployments.processes import MARK
 
 
 def start_marked(home: Path, code: str) -> subprocess.Popen[str]:
-    """Start a process as `reviews up` of this home would, and wait for its first word."""
+    """Start a process as `reviews up` of this home does, and wait for its first output."""
     process = subprocess.Popen(
         [sys.executable, "-c", code], env={**os.environ, MARK: str(home)}, stdout=subprocess.PIPE, text=True
     )

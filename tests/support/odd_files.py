@@ -1,4 +1,4 @@
-"""Files and folders that few programs make, and that stop no run."""
+"""Makes unusual files and folders, which must not stop a run."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ TEXT = "text\na good film\n"
 
 @contextmanager
 def deep_tree(top: Path, depth: int) -> Iterator[None]:
-    """Make folders within folders and remove them: what Python has for that calls itself, and gives up."""
+    """Make deeply nested folders and remove them; Python's own functions for that exceed its recursion limit."""
     top.mkdir()
     below = os.open(top, os.O_RDONLY)
     for _ in range(depth):
@@ -28,7 +28,7 @@ def deep_tree(top: Path, depth: int) -> Iterator[None]:
 
 
 def write_odd_files(folder: Path) -> list[str]:
-    """Write files with odd names and times, and give the names of those that can be scored: each has one row."""
+    """Write files with odd names and times; return the names of those that can be scored, with one row each."""
     names = {
         "2300.csv": 2300,
         "1900.csv": 1900,
@@ -45,7 +45,7 @@ def write_odd_files(folder: Path) -> list[str]:
 
 
 def write_odd_things(folder: Path) -> int:
-    """Put things into a folder that are no files to be read; give how many are to be skipped."""
+    """Put things that are not regular files into a folder; return how many will be skipped."""
     os.mkfifo(folder / "pipe.csv")
     with socket.socket(socket.AF_UNIX) as listener:
         here = os.open(folder, os.O_RDONLY)

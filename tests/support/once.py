@@ -1,4 +1,4 @@
-"""What is made once a session, by whichever process of the tests asks first, and copied by all that need it."""
+"""Makes folders once per session, in the first test process that needs them, and copies them for the others."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ FOLDER = "TESTS_SHARED_FOLDER"
 
 
 def make_once(name: str, make: Callable[[Path], object]) -> Path:
-    """Return the folder that `make` filled; processes that ask meanwhile wait for it. No one may change it."""
+    """Return the read-only folder that `make` fills once; other processes wait for it."""
     shared = Path(os.environ[FOLDER])
     made, building = shared / name, shared / f".{name}"
     with (shared / f"{name}.lock").open("w") as lock:
@@ -26,6 +26,6 @@ def make_once(name: str, make: Callable[[Path], object]) -> Path:
 
 
 def copy_once(key: object, target: Path, make: Callable[[Path], object]) -> None:
-    """Copy what `make` fills a folder with into the folder `target`; keys of one `repr` share what is made."""
+    """Copy the folder that `make` fills to `target`; keys with the same `repr` share one folder."""
     made = make_once(sha256(repr(key).encode()).hexdigest()[:20], make)
     shutil.copytree(made, target, dirs_exist_ok=True)

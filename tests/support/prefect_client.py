@@ -11,7 +11,7 @@ from prefect.logging.handlers import APILogWorker
 
 @contextmanager
 def use_server(environment: Mapping[str, str]) -> Iterator[None]:
-    """Run flows on the server that `environment` names while the block runs; at its end all is told to it."""
+    """Run flows on the server that `environment` names while the block runs; send all events at its end."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""Makes a model the champion without a gate, for tests that need one."""
+"""Makes a model the champion without the gate."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tasks.warehouse.model_registry import DecisionRecord, PromotedModel, find_c
 
 
 def promote_model(warehouse: Path, model_id: str, reason: str) -> PromotedModel:
-    """Make a recorded model the champion, whichever is, and give it."""
+    """Make a recorded model the champion, and return it."""
     present = find_champion(warehouse)
     compared_with = present.model_id if present else None
     record_decision(warehouse, DecisionRecord(Decision(True, reason), model_id, compared_with, "always"))

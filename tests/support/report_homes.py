@@ -1,4 +1,4 @@
-"""Small published databases for tests of the report: one scoring run of a few files, and facts of a training."""
+"""Makes small published databases with one scoring run, and facts of a training, for tests of the report."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ def make_run(
     commit: bool = True,
     model_id: str = "model-a",
 ) -> Path:
-    """Record a scoring run that committed the files, publish, and give the warehouse; `status` None kills it."""
+    """Record a scoring run of the files, publish, and return the warehouse; a run of `status` None never ended."""
     warehouse = home / "reviews.duckdb"
     if warehouse.exists():
         _make_run(home, files, run_id, status, commit, model_id)
@@ -68,13 +68,13 @@ def _make_run(
 
 
 def name_run(file: PartFile, run_id: str) -> PartFile:
-    """Say of a file, and of its rows, which run scored them."""
+    """Set the run that scored a file and its rows."""
     rows = [{**row, "run_id": run_id} for row in file.rows]
     return PartFile(file.name, rows, file.bad_rows, file.status, {"run_id": run_id, **file.ledger})
 
 
 def change(warehouse: Path, *statements: str) -> None:
-    """Change a warehouse by hand and publish it."""
+    """Run SQL on a warehouse and publish it."""
     with open_warehouse(warehouse, write=True) as connection:
         for statement in statements:
             connection.execute(statement)
@@ -93,19 +93,19 @@ def promote(warehouse: Path, model_id: str = "model-a") -> None:
 
 @contextmanager
 def asking(home: Path) -> Iterator[Ask]:
-    """Ask the published copy of a home."""
+    """Open the published copy of a home for queries."""
     with ask_published(Home(home).published) as ask:
         yield ask
 
 
 def read_facts_of(home: Path, run_id: str = RUN) -> ScoringFacts:
-    """Read what a scoring run's report shows."""
+    """Read the facts of a scoring run's report."""
     with asking(home) as ask:
         return read_scoring_facts(ask, find_run(ask, run_id), home / "bundles")
 
 
 def make_bundle_facts(**changed: Any) -> dict[str, Any]:
-    """Give the facts of a bundle as a training leaves them, with all that may be there."""
+    """Return the facts of a bundle as a training writes them, with all optional fields."""
     evaluation = {
         "reviews": 100,
         "accuracy": 0.9,

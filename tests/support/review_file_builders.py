@@ -1,4 +1,4 @@
-"""Makes the bytes of review files, good and broken, for the tests of the readers."""
+"""Builds the bytes of valid and broken review files for the tests of the readers."""
 
 import csv
 import gzip
@@ -46,7 +46,7 @@ def write_parquet(table: pa.Table, **settings: Any) -> bytes:
 
 
 def write_delta_bytes(text: str, rows: int, rows_at_a_time: int = 32) -> bytes:
-    """Write one text many times, each time as 'the same as the one before'."""
+    """Write one text many times, each one encoded as equal to the previous."""
     stream = io.BytesIO()
     batch = pa.record_batch({"text": [text] * rows_at_a_time})
     with pq.ParquetWriter(
@@ -78,7 +78,7 @@ def to_zst(data: bytes) -> bytes:
 
 
 def to_zst_with_wrong_checksum(data: bytes) -> bytes:
-    """One frame with one raw block, and a checksum of zeros."""
+    """Return one frame with one raw block, and a checksum of zeros."""
     header = b"\x28\xb5\x2f\xfd" + bytes([0b0010_0100, len(data)])
     return header + (len(data) << 3 | 1).to_bytes(3, "little") + data + bytes(4)
 
@@ -98,7 +98,7 @@ def to_zip(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> 
 
 
 def to_zip_with_mode(name: str, data: bytes, mode: int) -> bytes:
-    """One member with the Unix file mode `mode`."""
+    """Return a zip with one member of the Unix file mode `mode`."""
     stream = io.BytesIO()
     info = zipfile.ZipInfo(name)
     info.external_attr = mode << 16
@@ -114,17 +114,17 @@ def change_zip_directory(data: bytes, offset: int, value: bytes) -> bytes:
 
 
 def encrypt_in_name(data: bytes) -> bytes:
-    """Set the flag that says that the first member is encrypted."""
+    """Set the encryption flag of the first member."""
     return change_zip_directory(data, 8, struct.pack("<H", 1))
 
 
 def state_size(data: bytes, size: int) -> bytes:
-    """Let a zip's directory state another unpacked size for its first member."""
+    """Set another unpacked size of the first member in a zip's directory."""
     return change_zip_directory(data, 24, struct.pack("<I", size))
 
 
 def overlap_members(name: str, data: bytes, entries: int) -> bytes:
-    """A zip of one member that its list of members names many times."""
+    """Return a zip of one member that its directory lists many times."""
     zipped = to_zip({name: data})
     start, end = zipped.index(b"PK\x01\x02"), zipped.index(b"PK\x05\x06")
     listed = zipped[start:end] * entries
@@ -149,7 +149,7 @@ def to_tar(members: Mapping[str, bytes]) -> bytes:
 def to_tar_with_header(
     name: str, data: bytes, header: bytes, kind: bytes = tarfile.XHDTYPE, times: int = 1
 ) -> bytes:
-    """A tar of one member with a further header before it, as it is or many times."""
+    """Return a tar of one member with a further header before it, once or many times."""
     info = tarfile.TarInfo("header")
     info.type, info.size = kind, len(header)
     block = info.tobuf(tarfile.USTAR_FORMAT) + header.ljust(-(-len(header) // 512) * 512, b"\0")
@@ -157,7 +157,7 @@ def to_tar_with_header(
 
 
 def to_tar_with_type(name: str, kind: bytes, size: int = 0) -> bytes:
-    """One header of type `kind` that claims `size` bytes, without content."""
+    """Return one header of type `kind` that claims `size` bytes, without content."""
     info = tarfile.TarInfo(name)
     info.type, info.size, info.linkname = kind, size, "elsewhere"
     return info.tobuf(tarfile.GNU_FORMAT) + bytes(1024)
@@ -193,6 +193,6 @@ def text_table(texts: Sequence[Any], kind: Any = None) -> pa.Table:
 
 
 def invalid_strings(values: Sequence[bytes]) -> pa.Array:
-    """A string array that lies about being UTF-8."""
+    """Return a string array with bytes that are not valid UTF-8."""
     binary = pa.array(values, pa.binary())
     return pa.Array.from_buffers(pa.string(), len(binary), binary.buffers())

@@ -1,4 +1,4 @@
-"""Facts of a run as its report is given them."""
+"""Makes the facts of a run for its report."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

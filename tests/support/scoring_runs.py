@@ -1,4 +1,4 @@
-"""What tests of `score-reviews` do again and again: drop a file, run the flow, count rows."""
+"""Helpers of the tests of `score-reviews`: put in a file, run the flow, count rows."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -24,12 +24,12 @@ def drop(home: Home, name: str, content: str | bytes) -> Path:
 
 
 def count(home: Home, table: str) -> int:
-    """Count the rows of a table, or of what stands behind `from`."""
+    """Count the rows of a table, or of any SQL after `from`."""
     return int(ask(home.warehouse, f"select count(*) from {table}")[0][0])
 
 
 def run(**parameters: Any) -> ScoringSummary:
-    """Run the flow as the command does, which may name any file."""
+    """Run the flow as the command does, with any files."""
     with grant(parameters.get("files") or ()):
         summary = score_reviews(**parameters)
     assert isinstance(summary, ScoringSummary)
@@ -37,7 +37,7 @@ def run(**parameters: Any) -> ScoringSummary:
 
 
 def plan(**parameters: Any) -> ScoringPlan:
-    """Run the flow dry."""
+    """Run the flow as a dry run; return the plan."""
     with grant(parameters.get("files") or ()):
         found = score_reviews(**parameters, dry_run=True)
     assert isinstance(found, ScoringPlan)

@@ -1,7 +1,7 @@
-"""Runs flows without a Prefect server: their functions in the contexts of a run, in the order of their code.
+"""Runs flows without a Prefect server: their plain functions, in the contexts of a run.
 
-What Prefect's engine adds is left out: states, retries, results that are kept, logs and events. A flow that ends with
-a state returns what the state holds. Tests of what the engine does are marked `server`.
+The features of Prefect's engine are missing: states, retries, cached results, logs and events. A flow that ends with
+a state returns the state's data. Tests that need the engine are marked `server`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,13 +26,13 @@ from tests.support.prefect_client import use_server
 
 @dataclass(frozen=True)
 class Artifact:
-    """An artifact as a server would keep it."""
+    """An artifact as a server stores it."""
 
     id: UUID = field(default_factory=uuid4)
 
 
 class Client:
-    """A client whose server takes everything and keeps nothing."""
+    """A client whose server accepts and discards everything."""
 
     def __enter__(self) -> "Client":
         return self
@@ -83,7 +83,7 @@ _ORIGINALS = tuple((owner, name, getattr(owner, name)) for owner, name, _ in _CH
 
 @contextmanager
 def run_without_server() -> Iterator[None]:
-    """Run flows as plain functions while the block runs; what asks for a server all the same fails."""
+    """Run flows as plain functions while the block runs; any use of a server fails."""
     with use_server({"PREFECT_SERVER_EPHEMERAL_ENABLED": "false"}), _change(_CHANGES):
         yield
 

@@ -1,4 +1,4 @@
-"""One Prefect server for all tests of a session that do not need one of their own, whichever process runs them."""
+"""Shares one Prefect server among all test processes of a session, for tests that do not need their own."""
 
 import fcntl
 import json

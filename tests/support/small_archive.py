@@ -1,4 +1,4 @@
-"""Small archives in Stanford's layout, for tests: correct ones, and the means to make them wrong."""
+"""Builds small archives in Stanford's layout, correct or broken."""
 
 import functools
 import gzip
@@ -18,12 +18,12 @@ Member = tuple[tarfile.TarInfo, bytes]
 
 @functools.lru_cache(maxsize=1)
 def read_once(path: Path) -> ArchiveContents:
-    """Read the real archive once for all tests that only look at it (140 MB, several seconds)."""
+    """Read the real archive once for all tests that do not change it (140 MB, several seconds)."""
     return read_archive(path)
 
 
 def list_files() -> dict[str, bytes]:
-    """Give the files of a correct archive, by path: three reviews and URLs in each folder."""
+    """Return the files of a correct archive, by path: three reviews and URLs in each folder."""
     files = {}
     for split, label in FOLDERS:
         for number in range(REVIEWS_PER_FOLDER):
@@ -35,7 +35,7 @@ def list_files() -> dict[str, bytes]:
 
 
 def list_learnable_files(titles: int = 30) -> dict[str, bytes]:
-    """Give the files of an archive of a few reviews that are easy to tell apart, one of each title in each folder."""
+    """Return the files of an archive of a few reviews that are easy to classify, one of each title in each folder."""
     files = {}
     for split, label in FOLDERS:
         first = titles if split == "test" else 0
@@ -57,12 +57,12 @@ def make_member(name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, lin
 
 
 def make_members(files: dict[str, bytes]) -> list[Member]:
-    """Make a plain file of each entry, in their order."""
+    """Make a regular-file member of each entry, in order."""
     return [make_member(name, data) for name, data in files.items()]
 
 
 def pack_tar(members: Iterable[Member]) -> bytes:
-    """Pack members into a tar, their headers as given."""
+    """Pack members into a tar with the given headers."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for member, data in members:

@@ -1,4 +1,4 @@
-"""A home with a champion that took no training, and questions to its database."""
+"""Makes homes with an untrained champion, and queries their databases."""
 
 import functools
 import os
@@ -35,7 +35,7 @@ TRAINED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 def write_small_bundle(
     home: Home, seed: int = 0, more_facts: Mapping[str, Any] | None = None, strength: float = 1.0
 ) -> Path:
-    """Copy and record the bundle of an untrained small model, its last weights times `strength`; not promoted."""
+    """Copy and record the bundle of an untrained small model, its last weights times `strength`, without promotion."""
     facts = dict(more_facts or {})
     digest = sha256(repr((seed, facts, strength)).encode()).hexdigest()[:16]
     made = make_once(f"bundle-{digest}", lambda folder: build_small_bundle(folder, seed, facts, strength))
@@ -84,7 +84,7 @@ def build_small_bundle(
 
 
 def copy_home(home: Home, name: str, fill: Callable[[Home], object]) -> Home:
-    """Copy the home that `fill` makes once a session to where `home` is, and return it."""
+    """Copy the home that `fill` makes once per session to the path of `home`, and return it."""
 
     def make(folder: Path) -> None:
         with pytest.MonkeyPatch.context() as patch, run_without_server():
@@ -113,13 +113,13 @@ def promote_small_model(home: Home, seed: int = 0, more_facts: Mapping[str, Any]
 
 
 def ingest(archive: Path, *, accept_unverified: bool = False) -> IngestSummary:
-    """Run `ingest-reviews` as the command does, which may name any archive."""
+    """Run `ingest-reviews` as the command does, with any archive."""
     with grant([str(archive)]):
         return ingest_reviews(archive=str(archive), accept_unverified=accept_unverified)
 
 
 def ask(database: Path, query: str) -> list[tuple[Any, ...]]:
-    """Ask a database that no one else has open."""
+    """Query a database that no other process has open; return its rows."""
     with _start_duckdb(os.getpid()).cursor() as connection:
         connection.execute(f"ATTACH '{database}' AS asked (READ_ONLY)")
         try:
@@ -132,5 +132,5 @@ def ask(database: Path, query: str) -> list[tuple[Any, ...]]:
 
 @functools.cache
 def _start_duckdb(process: int) -> duckdb.DuckDBPyConnection:
-    """Start the DuckDB of a process, since that takes longer than most questions."""
+    """Start DuckDB in this process, since that takes longer than most queries."""
     return duckdb.connect()

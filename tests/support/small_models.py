@@ -1,4 +1,4 @@
-"""Models small enough to train in a test, and reviews that they can learn."""
+"""Makes models that are small enough to train in a test, and reviews that they can learn."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ WORDS = ("good", "bad", "film", "the", "a", "plot")
 
 
 def make_small_variant() -> Variant:
-    """Give `cnn_lstm` cut down to short reviews and few units."""
+    """Return `cnn_lstm` reduced to short reviews and few units."""
     seed = find_variant("cnn_lstm")
     smaller = {
         "vocabulary_size": 7,
@@ -38,13 +38,13 @@ def make_reviews(rows: int, seed: int = 0) -> LabelledReviews:
 def give_reviews(
     train: LabelledReviews, validation: LabelledReviews, unlabelled: NDArray[np.int32] | None = None
 ) -> TrainingReviews:
-    """Give what a training is given, without unlabelled reviews unless there are some."""
+    """Return the `TrainingReviews` of a training, without unlabelled reviews unless given."""
     none = np.zeros((0, train.ids.shape[1]), np.int32)
     return TrainingReviews(train, validation, none if unlabelled is None else unlabelled)
 
 
 def make_small_wide_variant(**changes: Any) -> Variant:
-    """Give `wide_lstm` cut down to a few words, three short windows and few units."""
+    """Return `wide_lstm` reduced to a few words, three short windows and few units."""
     smaller = {
         "vocabulary_size": 40,
         "sequence_length": 24,
@@ -60,7 +60,7 @@ def make_small_wide_variant(**changes: Any) -> Variant:
 
 
 def build_wide_at_random(variant: Variant, seed: int = 0) -> Any:
-    """Build a wide LSTM with weights, and n-grams, that tell reviews apart; the vector of word 0 is not 0."""
+    """Build a wide LSTM with random weights and n-grams that give different scores; word 0's vector is not 0."""
     random = np.random.default_rng(seed)
     reader = build_reader(variant, np.zeros((variant.vocabulary_size, variant.embedding_size), np.float32))
     head = build_lstm_head(variant)
@@ -72,7 +72,7 @@ def build_wide_at_random(variant: Variant, seed: int = 0) -> Any:
 
 
 def make_random_ngrams(words: int, seed: int = 0) -> NgramModel:
-    """Make a model of n-grams that random reviews of `words` words hold some of."""
+    """Make a model of n-grams, some of which occur in random reviews of `words` words."""
     random = np.random.default_rng(seed)
     numbers = np.unique(number_ngrams(random.integers(1, words, (9, 12)).astype(np.int32), words))
     counted = random.permutation(numbers[numbers > 0])[:100]

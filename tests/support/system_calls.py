@@ -1,4 +1,4 @@
-"""The system calls that rename and sync files, seen by strace, and whether they make durable what gets its name."""
+"""Traces the system calls that rename and sync files, by strace, and finds renames that were not durable."""
 
 import os
 import re
@@ -24,7 +24,7 @@ _SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Call:
-    """A call that ended well."""
+    """A successful call."""
 
     thread: str
     is_rename: bool
@@ -34,9 +34,9 @@ class Call:
 
 @contextmanager
 def trace(log: Path) -> Iterator[None]:
-    """Let strace write to `log` what this process, all threads of it, renames and syncs while the block runs.
+    """Trace the renames and syncs of all threads of this process by strace into `log` while the block runs.
 
-    Skips the test where there is no strace or it may not look.
+    Skips the test if strace is missing or not permitted.
     """
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
@@ -68,7 +68,7 @@ def _is_traced(task: Path) -> bool:
 
 
 def read_calls(log: Path) -> list[Call]:
-    """Read the calls that ended well, in the order in which they ended."""
+    """Read the successful calls, in the order in which they ended."""
     begun: dict[str, str] = {}
     calls = []
     for line in log.read_text().splitlines():
@@ -87,9 +87,9 @@ def read_calls(log: Path) -> list[Call]:
 def find_unsynced(
     calls: Sequence[Call], folder: Path, list_content: Callable[[Path], Iterable[Path]]
 ) -> list[str]:
-    """Say what under `folder` got its name without being synced, or whose folder was not synced after it.
+    """List the paths under `folder` that were renamed without a sync before, or without a sync of the folder after.
 
-    `list_content` names what is in a folder that got its name, relative to that. What was whole before it was renamed
+    `list_content` lists the content of a renamed folder, by relative path. A file that was complete before its rename
     need not be synced: it has no temporary name.
     """
     broken: list[str] = []
@@ -112,7 +112,7 @@ def find_unsynced(
 
 
 def _list_synced_after(calls: Sequence[Call]) -> set[Path]:
-    """Give what is synced after a rename, and others that follow it at once, before the next one of its thread."""
+    """Return the paths synced after a rename and those that follow directly, before the thread's next rename."""
     synced: set[Path] = set()
     for call in calls:
         if call.thread != calls[0].thread:

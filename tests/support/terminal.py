@@ -1,4 +1,4 @@
-"""The real `reviews` command in a pseudo-terminal: what a person would see, as a text."""
+"""Runs the real `reviews` command in a pseudo-terminal, and returns what the user would see."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 120
 
 @dataclass(frozen=True)
 class Seen:
-    """What a command left on the screen."""
+    """The screen content that a command left."""
 
     status: int
     text: str
@@ -55,7 +55,7 @@ def _hand_over(process: "subprocess.Popen[bytes]", content: bytes) -> None:
 
 
 def _read_all(controller: int) -> bytes:
-    """Read until the terminal's other end is closed, which Linux tells by an error."""
+    """Read until the terminal's other end is closed, which Linux reports as an error."""
     chunks = []
     with os.fdopen(controller, "rb", buffering=0) as screen:
         try:

@@ -1,4 +1,4 @@
-"""Parts on disk for tests of the warehouse: what the scorer would have written of a few files."""
+"""Writes parts to disk for tests of the warehouse, as the scorer would for a few files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class PartFile:
-    """One source file of a part; `rows` hold what differs from an ordinary row, in order from row 1."""
+    """One source file of a part; `rows` holds the differences from an ordinary row, in order from row 1."""
 
     name: str
     rows: Sequence[dict[str, Any]] = ()
@@ -28,12 +28,12 @@ class PartFile:
 
 
 def hash_text(text: str) -> str:
-    """Give the sha256 of a text in hex."""
+    """Return the sha256 of a text in hex."""
     return sha256(text.encode()).hexdigest()
 
 
 def write_part(folder: Path, files: Sequence[PartFile], model_id: str = "model-a") -> Path:
-    """Write the four Parquet files of a part into `folder` and give it."""
+    """Write the four Parquet files of a part into `folder`, and return it."""
     folder.mkdir(parents=True)
     tables = {
         "source_reviews": [row for file in files for row in _source_rows(file)],
@@ -47,7 +47,7 @@ def write_part(folder: Path, files: Sequence[PartFile], model_id: str = "model-a
 
 
 def write_large_part(folder: Path, rows: int, model_id: str = "model-a", files: int = 1) -> Path:
-    """Write a part of so many rows a file, each text some 700 characters and unlike the others."""
+    """Write a part with this many rows per file; each text has about 700 characters and differs from the others."""
     words = [hash_text(str(number)) for number in range(1000)]
     large = [
         PartFile(

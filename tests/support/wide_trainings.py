@@ -1,4 +1,4 @@
-"""Trainings of a small wide LSTM."""
+"""Trains a small wide LSTM for tests."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def make_praise_or_blame(rows: int, seed: int = 0) -> LabelledReviews:
 def train(
     variant: Variant | None = None, *, rows: int = ROWS, unlabelled: int = 40, epochs: int = 1, **options: Any
 ) -> TrainedModel:
-    """Train a small wide LSTM, on `rows` reviews with a label and some without."""
+    """Train a small wide LSTM on `rows` labelled reviews and some unlabelled ones."""
     others: NDArray[np.int32] | None = make_praise_or_blame(unlabelled, seed=2).ids if unlabelled else None
     reviews = give_reviews(make_praise_or_blame(rows), make_praise_or_blame(60, seed=1), others)
     given = {"seed": 0, "epochs": epochs, **options}
@@ -36,6 +36,6 @@ def train(
 
 
 def list_equal(one: TrainedModel, other: TrainedModel) -> list[bool]:
-    """Tell of each tensor of weights whether two models have the same."""
+    """Return for each tensor of weights whether two models have equal values."""
     pairs = zip(one.model.get_weights(), other.model.get_weights(), strict=True)
     return [bool(np.array_equal(first, second)) for first, second in pairs]

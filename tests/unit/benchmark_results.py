@@ -1,4 +1,4 @@
-"""Kept results of the benchmark of variants, made up, with figures that are easy to know."""
+"""Makes invented results of the benchmark of variants, with figures that are easy to recognize."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ RIGHT, WRONG = [0.9, 0.1, 0.8, 0.2], [0.2, 0.9, 0.1, 0.8]
 
 
 def make_results() -> dict[str, Any]:
-    """Give three variants of two seeds: `new` is the best by validation, `lstm` by test."""
+    """Return results of three variants with two seeds: `new` is the best by validation, `lstm` by test."""
     return {
         "machine": "*A machine.*",
         "dataset": "sample",
@@ -56,7 +56,7 @@ def make_results() -> dict[str, Any]:
 
 
 def make_model(name: str, seed: int, *, accuracy: float, loss: float, scores: list[float]) -> dict[str, Any]:
-    """Give the figures of one bundle; training it took 5 seconds."""
+    """Return the figures of one bundle; its training took 5 seconds."""
     figures = {
         "reviews": 2500,
         "accuracy": accuracy,

@@ -1,4 +1,4 @@
-"""The analysts' views: what was scored each day, how models differ, where scores come from, what is set aside."""
+"""Tests of the analysts' views: daily scores, differences of models, lineage, quarantined rows."""
 
 import re
 import statistics
@@ -39,7 +39,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, view: str) -> int:
-    """Count a view's rows with every column of them computed."""
+    """Count a view's rows, with every column computed."""
     connection.execute(f"CREATE OR REPLACE TEMP TABLE whole AS FROM {view}")
     ((rows,),) = ask(connection, "SELECT count(*) FROM whole")
     return int(rows)
@@ -69,7 +69,7 @@ def test_a_review_with_a_date_out_of_this_world_stays_in_every_view(
 
 
 def parse_views() -> dict[str, tuple[str, list[tuple[str, str]]]]:
-    """Read of each view its grain, and its columns with their comments, from the SQL itself."""
+    """Read the grain of each view, and its columns with their comments, from the SQL."""
     parsed = {}
     for grain, view, body in re.findall(
         r"((?:^--[^\n]*\n)*)^CREATE OR REPLACE VIEW (\w+) AS\n(.*?);$", read_views(), re.MULTILINE | re.DOTALL
@@ -139,7 +139,7 @@ def test_a_released_row_counts_on_the_day_of_its_release(connection: duckdb.Duck
 def release_row(
     connection: duckdb.DuckDBPyConnection, name: str, number: int, moment: datetime, *models: str
 ) -> None:
-    """Add a row that was set aside, and released and scored at a moment."""
+    """Add a row that was quarantined, then released and scored at a given time."""
     add_quarantined(connection, name, number, released_at=moment, released_by="ann")
     add_source_row(connection, name, number)
     for model_id in models or ("model-a",):

@@ -1,4 +1,4 @@
-"""Answers come out whole as CSV and JSON, and harmless and readable as a table."""
+"""Tests that answers are complete as CSV and JSON, and harmless and readable as a table."""
 
 import csv
 import io

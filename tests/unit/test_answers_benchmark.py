@@ -1,4 +1,4 @@
-"""The database of `benchmarks/answers.py` is one that every view has something to say of."""
+"""Tests that every view has rows in the database of `benchmarks/answers.py`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The archive is read whole and right, or refused by name."""
+"""Tests that an archive is read completely and correctly, or refused with the name of the bad member."""
 
 import bz2
 import dataclasses
@@ -163,14 +163,14 @@ def _with_file(name: str, data: bytes = b"text") -> bytes:
 
 
 def _claim(name: str, size: int) -> bytes:
-    """A tar whose first member claims more bytes than it has."""
+    """Return a tar whose first member claims more bytes than it has."""
     member = tarfile.TarInfo(name)
     member.size = size
     return member.tobuf(tarfile.GNU_FORMAT) + _with()
 
 
 def _claim_header(size: int) -> bytes:
-    """An extended header that claims `size` bytes, after one good member."""
+    """Return a tar with an extended header that claims `size` bytes, after one good member."""
     header = tarfile.TarInfo("././@PaxHeader")
     header.type, header.size = tarfile.XHDTYPE, size
     return _with()[:TWO_MEMBERS] + header.tobuf(tarfile.GNU_FORMAT) + bytes(10240)

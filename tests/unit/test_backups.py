@@ -1,4 +1,4 @@
-"""Backups and restores one after another, by a clock that stands still or is set back."""
+"""Tests of successive backups and restores with a clock that is stopped or set back."""
 
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -11,7 +11,7 @@ from tasks.warehouse.connection import open_warehouse
 
 
 class StoppedClock(datetime):
-    """A clock that shows one moment."""
+    """A clock that always shows one time."""
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> "StoppedClock":

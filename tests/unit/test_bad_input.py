@@ -1,7 +1,7 @@
-"""The bad input table: container x encoding x defect, and the rule that each gets.
+"""Tests bad input by a table: container x encoding x defect, and the expected rule.
 
-A defect of a row sets that row aside and lets its neighbours through; a defect of a file refuses it whole. Row
-rules are those that the reader and the row contract give together.
+A defect of a row quarantines only that row; a defect of a file refuses the whole file. Row rules come from the
+reader and the row contract together.
 """
 
 # The table has one case a line, however long: that is how it is read.
@@ -39,7 +39,7 @@ Data = bytes | Callable[[], bytes]
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table: what is in the file, and what must come of it."""
+    """One row of the table: the content of the file, and the expected result."""
 
     container: str
     encoding: str
@@ -76,7 +76,7 @@ def choose(text_column: str | None = None, batch_bytes: int = 8 << 20, **limits:
 
 
 def csv_with(bad: bytes | str, separator: str = ",", encoding: str = "utf-8") -> bytes:
-    """A good row, a bad line and a good row, with the columns text and id."""
+    """Return a CSV of a good row, a bad line and a good row, with the columns text and id."""
     if isinstance(bad, str):
         lines = [separator.join(("text", "id")), f"{GOOD}{separator}1", bad, f"{GOOD}{separator}3"]
         return ("\n".join(lines) + "\n").encode(encoding)
@@ -316,7 +316,7 @@ def test_no_two_rows_of_the_table_are_alike() -> None:
 
 
 def mark_case(case: Case) -> Any:
-    """Name a case, and mark it if its file is read in a process of its own."""
+    """Name a case, and mark it if its file is read in a separate process."""
     return pytest.param(
         case, id=name_case(case), marks=[pytest.mark.process] if case.encoding == "parquet" else []
     )
@@ -334,7 +334,7 @@ def test_a_bad_file_is_refused_in_words_of_our_own(tmp_path: Path, case: Case) -
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str | None, str | None]]]:
-    """Every row of `ROW_CASES` as the row contract judges it: (rule, detail) by the case's name."""
+    """The result of the row contract for every row of `ROW_CASES`: (rule, detail) by the case's name."""
     tables = {name_case(case): read_case(tmp_path_factory.mktemp("rows"), case) for case in ROW_CASES}
     rows = pa.concat_tables(tables.values()).combine_chunks()
     _, bad = check_rows(measure_rows(rows, mark_texts_with_words(rows["text"])), RowLimits())

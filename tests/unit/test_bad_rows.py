@@ -1,4 +1,4 @@
-"""A file that its bad rows can only refuse is read no further."""
+"""Tests that reading stops as soon as a file has too many bad rows to be accepted."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Parts are committed whole or not at all, and never twice for one model."""
+"""Tests that parts are committed completely or not at all, and only once per model."""
 
 import time
 from pathlib import Path
@@ -236,7 +236,7 @@ def test_two_processes_that_commit_one_part_at_once_give_it_once(warehouse: Path
 
 @pytest.fixture(scope="module")
 def large_part(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    """A part that takes a while to commit, and how long it takes in seconds."""
+    """A part with a slow commit, and the time of the commit in seconds."""
     folder = tmp_path_factory.mktemp("large")
     part = write_large_part(folder / "part", rows=20_000)
     started = time.monotonic()

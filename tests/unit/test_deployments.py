@@ -1,4 +1,4 @@
-"""What `prefect.yaml` and the automations promise, read without a server."""
+"""Tests of `prefect.yaml` and the automations, without a server."""
 
 import json
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_an_alert_is_valid_json_whatever_the_run_says(name: str, is_slack: bool)
 
 
 def render(said: str, is_slack: bool) -> dict[str, Any]:
-    """Render an alert as the server would, with a run whose words are hard to quote."""
+    """Render an alert as the server does, for a run whose text needs escaping."""
     environment = jinja2.Environment()
     environment.filters["ui_url"] = lambda run: "http://pages/run"
     hard = 'score "quoted"\nname'

@@ -1,4 +1,4 @@
-"""What the pages name is there: files, modules and what they define, and the places that links lead to."""
+"""Tests that the files, modules, names and link targets on the pages exist."""
 
 import ast
 import re
@@ -24,7 +24,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
 def read_prose(page: Path) -> str:
-    """Give a page without the parts that keep old names."""
+    """Return a page without the generated parts that may contain old names."""
     text = page.read_text("utf-8")
     for part in list_parts(page):
         if part.maker in MEASURED:
@@ -33,13 +33,13 @@ def read_prose(page: Path) -> str:
 
 
 def list_anchors(page: Path) -> set[str]:
-    """Name the headings of a page as GitHub links them."""
+    """Return the anchors that GitHub makes of a page's headings."""
     headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def is_defined(dotted: str) -> bool:
-    """Tell whether a dotted name is a package, a module, or what a module defines at its top."""
+    """Return whether a dotted name is a package, a module, or a name defined at the top of a module."""
     parts = dotted.split(".")
     for end in range(len(parts), 0, -1):
         path, rest = ROOT.joinpath(*parts[:end]), parts[end:]
@@ -51,7 +51,7 @@ def is_defined(dotted: str) -> bool:
 
 
 def list_names(module: Path) -> set[str]:
-    """Name what a module defines at its top."""
+    """Return the names defined at the top of a module."""
     names = set()
     for node in ast.parse(module.read_text("utf-8")).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):

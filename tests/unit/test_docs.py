@@ -1,4 +1,4 @@
-"""What the docs list is what the code has."""
+"""Tests that the lists on the pages agree with the code."""
 
 import re
 from collections import Counter

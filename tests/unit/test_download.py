@@ -1,4 +1,4 @@
-"""The archive comes in whole and as published, whatever the server does on the way."""
+"""Tests that the archive is downloaded completely and as published, whatever the server does."""
 
 import resource
 import threading
@@ -28,7 +28,7 @@ Answer = Callable[["Handler"], None]
 
 @dataclass
 class Site:
-    """A server that gives one answer after the other, the last one again and again."""
+    """A server that gives one answer after the other, and then repeats the last one."""
 
     address: str = ""
     answers: list[Answer] = field(default_factory=list)
@@ -52,14 +52,14 @@ class Handler(BaseHTTPRequestHandler):
         (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Keep the tests' output clean."""
+        """Log nothing, to keep the tests' output clean."""
 
 
 class QuietServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is what these tests are about."""
+        """Ignore errors of closed connections, which these tests cause."""
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def send(
     stop_after: int | None = None,
     headers: dict[str, str] | None = None,
 ) -> Answer:
-    """Answer as a good server would; with `stop_after`, break off after so many bytes of the body."""
+    """Answer correctly; with `stop_after`, close the connection after that many bytes of the body."""
 
     def answer(handler: Handler) -> None:
         start = _find_start(handler, data, etag) if ranges else 0
@@ -111,7 +111,7 @@ def _find_start(handler: Handler, data: bytes, etag: str | None) -> int:
 
 
 def send_raw(head: str, body: bytes = b"") -> Answer:
-    """Answer word for word, and close."""
+    """Send an answer byte for byte, and close."""
 
     def answer(handler: Handler) -> None:
         handler.wfile.write(head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
@@ -524,7 +524,7 @@ def test_a_folder_that_can_not_be_made_is_a_source_error(site: Site, tmp_path: P
 
 @contextmanager
 def limit_file_size(size: int) -> Iterator[None]:
-    """Let the system refuse files over `size` bytes, as it does when a disk is full."""
+    """Make the system refuse files over `size` bytes, as a full disk does."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

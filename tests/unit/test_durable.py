@@ -1,4 +1,4 @@
-"""Durable writes: synced before they get their name, the folder after it; whole or not at all; no leftover stays."""
+"""Tests of durable writes: synced before the rename, the folder after it; complete or not at all; no leftovers."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ GONE = 999_999_999
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is synced and renamed, in order, by the names of the paths."""
+    """The recorded syncs and renames, in order, by the names of the paths."""
     made: list[str] = []
     sync, replace = os.fsync, os.replace
 
@@ -149,7 +149,7 @@ def test_a_folder_whose_file_system_syncs_no_folders_is_no_error(
 
 
 def leave(folder: Path) -> dict[str, Path]:
-    """Leave half written files of this, another and a process that is gone, and what is none of ours."""
+    """Leave unfinished files of this, of another and of an ended process, and files of other programs."""
     names = {
         "own": f".a.{os.getpid()}.tmp",
         "other": f".a.{os.getppid()}.tmp",

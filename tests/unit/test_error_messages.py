@@ -1,4 +1,4 @@
-"""What the command says of errors that are not its own, and what becomes of its output where it can't be written."""
+"""Tests of messages for errors of other code, and of output that can't be written."""
 
 import errno
 import os

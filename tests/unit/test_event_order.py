@@ -1,4 +1,4 @@
-"""The server of `reviews up` holds back no event that follows one which an earlier server has seen."""
+"""Tests that the server of `reviews up` does not delay events that follow one that an earlier server received."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -13,12 +13,12 @@ from deployments.event_order import STARTED_MS, CausalOrdering, is_of_an_earlier
 
 
 def make_id(milliseconds: int) -> UUID:
-    """Make an id such as Prefect gives the states of runs: UUID version 7."""
+    """Make an id like those of run states in Prefect: UUID version 7."""
     return UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62)
 
 
 async def take(follows: UUID) -> bool:
-    """Let the triggers take an event at once; raises `EventArrivedEarly` if it has to wait."""
+    """Pass an event to the triggers at once; raises `EventArrivedEarly` if it has to wait."""
     event = ReceivedEvent.model_validate(
         {
             "id": make_id(STARTED_MS + 5000),

@@ -1,4 +1,4 @@
-"""The events that flows emit are those that the module's table lists, which the docs show."""
+"""Tests that flows emit exactly the events of the module's table, which the docs show."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What moved a score: found by name, shown as written, and harmless whatever a review holds."""
+"""Tests of explanations: found by name, shown as written, and harmless whatever a review contains."""
 
 import base64
 import io
@@ -282,7 +282,7 @@ def test_an_undecodable_argument_is_wrong_usage() -> None:
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A published copy in which names of all kinds can be looked up."""
+    """A published copy with reviews, rows and movies to look up by name."""
     folder = tmp_path_factory.mktemp("explaining")
     home = Home(folder / "home")
     sha = hash_text("a.csv")

@@ -1,4 +1,4 @@
-"""Exports: every scored row once, in a folder a day, whatever comes between; and texts that no spreadsheet runs."""
+"""Tests of exports: every scored row once, in a folder per day, after any kills; and no formulas in spreadsheets."""
 
 import csv
 import errno
@@ -55,7 +55,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def add(home: Home, name: str, rows: Sequence[dict[str, Any]] = ({},), model_id: str = "model-a") -> None:
-    """Commit a file as the scorer would have, and publish."""
+    """Commit a file as the scorer does, and publish."""
     if home.warehouse.exists():
         commit(home, name, rows, model_id)
     else:
@@ -85,13 +85,13 @@ def run(
 
 
 def read(home: Home, form: str = "parquet") -> list[tuple[Any, ...]]:
-    """Read all that was exported as an analyst would."""
+    """Read all exported rows as an analyst does."""
     source = f"read_{form}('{home.exports}/**/*.{form}', hive_partitioning = true)"
     return duckdb.execute(f"SELECT {KEYS} FROM {source} ORDER BY ALL").fetchall()
 
 
 def expect(home: Home) -> list[tuple[Any, ...]]:
-    """Give what the database holds of it."""
+    """Return the rows of the database that an export should have."""
     with duckdb.connect(str(home.published), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         day = "scored_at::DATE AS day"
@@ -457,7 +457,7 @@ def forget_row(home: Home, name: str, row: int) -> None:
 
 
 def make_old_ledger(home: Home) -> None:
-    """Let the ledger be one of version 1, which did not keep the numbers of rows."""
+    """Change the ledger to version 1, which had no numbers of rows."""
     path = home.exports / LEDGER
     content = json.loads(path.read_text())
     path.write_text(json.dumps({**content, "version": 1, "keys": [key[:4] for key in content["keys"]]}))

@@ -1,4 +1,4 @@
-"""Fault points: each name in the code is known, and each known name is in the code."""
+"""Tests that the fault points in the code are exactly those in `FAULT_POINTS`."""
 
 import re
 

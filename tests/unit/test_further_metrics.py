@@ -1,4 +1,4 @@
-"""What the facts of a bundle say of a model beside its evaluations."""
+"""Tests of the facts of a bundle other than its evaluations."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ WORDS = {"good": 1, "bad": 2, "not": 3, "film": 4}
 
 
 def predict(encoded: EncodedReviews) -> NDArray[np.float64]:
-    """Call every review positive that has the word good and not the word bad."""
+    """Score reviews with the word good and without the word bad positive."""
     ids = encoded.pad()
     good, bad = ((ids == word).any(axis=1) for word in (1, 2))
     return np.where(good & ~bad, 0.9, 0.2)

@@ -1,4 +1,4 @@
-"""The fuzzing of the readers: a short form of it, and that it would find what it looks for."""
+"""Tests a short run of the fuzzer, and that the fuzzer finds known failures."""
 
 import random
 import subprocess
@@ -163,7 +163,7 @@ def test_memory_is_judged_by_what_a_file_takes_not_by_what_was_held_before(
 
 @pytest.fixture
 def pretended_worker() -> Iterator[list[Worker]]:
-    """Holds the workers that `pretend` starts, and ends them."""
+    """Collect the workers that `pretend` starts, and stop them."""
     workers: list[Worker] = []
     yield workers
     for worker in workers:
@@ -171,7 +171,7 @@ def pretended_worker() -> Iterator[list[Worker]]:
 
 
 def pretend(workers: list[Worker], folder: Path, then: str) -> Worker:
-    """Start a worker that says that it reads a file, and then does something else."""
+    """Start a worker that reports reading a file, but runs other code."""
     (folder / "errors.txt").touch()
     script = f"import os, signal; input(); print('> 1:7', flush=True); {then}"
     command = [sys.executable, "-c", script]

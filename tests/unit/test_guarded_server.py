@@ -1,4 +1,4 @@
-"""The guard of Prefect's server: what is refused before the app hears of it, and which names it answers to."""
+"""Tests of the guard of Prefect's server: requests refused before the app, and accepted host names."""
 
 import asyncio
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ OWN = "127.0.0.1:4200"
 
 @dataclass(frozen=True)
 class Asked:
-    """What came of a request: what was answered, and whether the app heard of it and its body was read."""
+    """The result of a request: the answer, whether it reached the app, and whether its body was read."""
 
     said: list[dict[str, Any]]
     reached: bool
@@ -28,7 +28,7 @@ class Asked:
 
 
 def ask(headers: list[tuple[str, str]], kind: str = "http", method: str = "GET") -> Asked:
-    """Send a request or open a websocket to a guarded app that answers all with 200."""
+    """Send a request, or open a websocket, to a guarded app that answers everything with 200."""
     said: list[dict[str, Any]] = []
     heard: list[str] = []
 

@@ -1,4 +1,4 @@
-"""The rules of the house, checked by reading the syntax tree: who may import whom, and what is light."""
+"""Checks the rules of the code by its syntax trees: allowed imports, and modules that must load quickly."""
 
 import ast
 import re
@@ -80,7 +80,7 @@ def find_room(module: str) -> str:
 
 
 def list_own_imports(module: str) -> set[str]:
-    """Name the modules of the house that a module imports, wherever in it, for types alone too."""
+    """Return the project's modules that a module imports, anywhere in it, also only for types."""
     found = set[str]()
     for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -179,7 +179,7 @@ def test_no_flow_module_shadows_a_package(path: Path) -> None:
 
 
 def list_renames(path: Path) -> Iterator[str]:
-    """Name the calls that rename or sync a file; those of texts, dates and rows have the same names, not arguments."""
+    """Return the calls that rename or sync a file; methods of texts, dates and rows differ in their arguments."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module in ("os", "shutil"):
             yield from (alias.name for alias in node.names if alias.name in {*RENAMES, "replace", "move"})
@@ -214,7 +214,7 @@ def test_there_is_one_way_into_the_champions_place(package: str) -> None:
 
 
 def test_no_module_of_tests_is_imported_by_another() -> None:
-    """What several of them need lies in `tests/support/`, or in another module without tests."""
+    """Shared helpers are in `tests/support/`, or in another module without tests."""
     assert not [
         f"{path.relative_to(ROOT)}: {name}"
         for path in list_modules("tests")

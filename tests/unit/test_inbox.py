@@ -1,4 +1,4 @@
-"""What is found in the inbox, what is skipped and why, and how files go in groups."""
+"""Tests which files of the inbox are found or skipped, and how files are grouped."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""A backup that was killed: what it left is removed by the next one, whichever name that has."""
+"""Tests that the next backup, of any name, removes the files of a killed one."""
 
 import signal
 import subprocess
@@ -33,7 +33,7 @@ def warehouse(tmp_path: Path) -> Path:
 
 
 def kill_backup(warehouse: Path, target: Path) -> Path:
-    """Kill a backup in its midst and give the folder that it leaves."""
+    """Kill a backup while it writes; return the folder that it leaves."""
     command = [sys.executable, "-c", DIE_WHILE_COPYING, str(warehouse), str(target)]
     killed = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr

@@ -1,4 +1,4 @@
-"""Files that are known are not read again, and contents that were scored or refused are not scored again."""
+"""Tests that known files are not read again, and that scored or refused contents are not scored again."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ def find(source: SourceFile) -> FoundFile:
 
 
 def is_known(warehouse: Path, source: SourceFile) -> bool:
-    """Tell whether the file need not be read to know its content."""
+    """Return whether the content of the file is known without reading it."""
     sighting = read_seen_files(warehouse, [find(source)]).get(source.uri)
     return sighting is not None and sighting.is_unchanged
 

@@ -1,4 +1,4 @@
-"""Pages that are made from code are what the code says: the tables, the named queries, the links between pages."""
+"""Tests that generated parts of pages agree with the code: tables, named queries, links between pages."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The page of misjudged reviews says what the kept results say, and the one in git is made from those in git."""
+"""Tests that the page of misjudged reviews agrees with the stored results, also in git."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Two models are timed in turns, and beside a champion that can't be compared with no one passes the gate."""
+"""Tests that two models are timed alternately, and that no model passes the gate if the champion can't be loaded."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ VALIDATION = LabelledTexts(["good"], ["sha"], np.array([True]), np.array([9.0]),
 
 
 def load_from(folder: Path) -> Callable[[PromotedModel], tuple[Scorer, Scorer, LabelledTexts]]:
-    """Make what loads bundles from a folder that holds none."""
+    """Return a loader of bundles for a folder without bundles."""
     return lambda champion: (load_scorer(folder / "new"), load_scorer(folder / champion.model_id), VALIDATION)
 
 

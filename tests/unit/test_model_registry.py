@@ -1,4 +1,4 @@
-"""Models are kept with their figures, and the last promotion says which one scores."""
+"""Tests that models are recorded with their figures, and that the last promotion determines the champion."""
 
 import json
 from pathlib import Path

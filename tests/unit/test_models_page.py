@@ -1,4 +1,4 @@
-"""The page of the models says what the kept results say, and the one in git is made from those in git."""
+"""Tests that the page of the models agrees with the stored results, also in git."""
 
 import re
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""The list of faults fits the code that they are put into, and the page that shows them."""
+"""Tests that the list of faults matches the code and the page that shows them."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Named queries: each gives the known answer of known data, none on an empty database, and takes typed values."""
+"""Tests of named queries: known answers for known data, no rows from an empty database, and typed parameters."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -167,7 +167,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _add_facts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Add what flows and trainings leave, and set the moments."""
+    """Add rows of flows and trainings, with fixed times."""
     times = {"noon": NOON, "later": NOON + DAY, "end": NOON + timedelta(seconds=90)}
     for statement in (
         "UPDATE scored_files SET committed_at = CASE WHEN uri = 'monday.csv' THEN $noon ELSE $later END",
@@ -212,7 +212,7 @@ def find(name: str) -> NamedQuery:
 
 
 def test_movies_that_moved_are_those_whose_trend_is_beyond_chance(tmp_path: Path) -> None:
-    """Of tt3 each year adds 2 stars, give or take; of tt4 nothing but scatter."""
+    """tt3 gains about 2 stars a year; tt4 has only scatter."""
     scores = {"tt3": (0.1, 0.3, 0.5, 0.75), "tt4": (0.2, 0.9, 0.1, 0.8)}
     rows = [
         {

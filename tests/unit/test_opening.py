@@ -1,4 +1,4 @@
-"""What is opened is a regular file below its folder, whatever was put in its place since it was found."""
+"""Tests that only regular files below the folder are opened, even if a file was replaced after it was found."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ from tasks.review_files.reader import ReadOptions, read_review_file
 
 @pytest.fixture
 def inbox(tmp_path: Path) -> Path:
-    """An inbox with a file in a folder, and a secret of the same name outside."""
+    """An inbox with a file in a folder, and a secret file of the same name outside."""
     for folder in ("inbox/deep", "outside"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "a.csv").write_text("text\na good film\n")
@@ -23,7 +23,7 @@ def inbox(tmp_path: Path) -> Path:
 
 
 def swap_for_link(inbox: Path) -> Path:
-    """Put a link to the folder outside in the place of a folder of the inbox; give the path of the file below."""
+    """Replace a folder of the inbox by a link to the folder outside; return the path of the file below."""
     (inbox / "deep").rename(inbox / ".before")
     (inbox / "deep").symlink_to(inbox.parent / "outside")
     return inbox / "deep" / "a.csv"

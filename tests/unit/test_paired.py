@@ -1,4 +1,4 @@
-"""The paired bootstrap gives what is known of it beforehand."""
+"""Tests of the paired bootstrap against known results."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Parquet is read in a process of its own: what becomes of its end, of its memory, and of a file left in the middle."""
+"""Tests of the process that reads Parquet: its end, its memory, and a file that is closed early."""
 
 import signal
 import subprocess

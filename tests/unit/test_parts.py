@@ -1,4 +1,4 @@
-"""A part that a killed run left is committed only where not a byte of it was changed."""
+"""Tests that a leftover part is committed only if it is unaltered."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ TEXT = "a good film"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A whole part of one row, in a folder of parts."""
+    """A complete part of one row, in a folder of parts."""
     part = start_part(tmp_path / "parts", "model-a", [SimpleNamespace(source_sha256="f" * 64)])
     row = {"source_sha256": "f" * 64, "row_number": 1, "text": TEXT, "text_sha256": "e" * 64}
     with open_part(part) as write:

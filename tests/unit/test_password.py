@@ -1,4 +1,4 @@
-"""The password of the server: made once, kept for its owner's eyes alone, and handed to a shell and our commands."""
+"""Tests that the server's password is made once, readable only by its owner, and passed to shells and our commands."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def no_umask() -> Iterator[None]:
-    """Let files be made with all the permissions that they are asked for."""
+    """Set the umask to 0, so that files get all requested permissions."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -94,7 +94,7 @@ def test_a_shell_reads_the_address_and_the_password_whatever_the_home_is_called(
 
 @pytest.fixture
 def running(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A home whose `reviews up` runs, and an environment of its own; gives its password."""
+    """A home whose `reviews up` runs, with its own environment; returns the password."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     monkeypatch.setattr(os, "environ", {**kept, "REVIEWS_HOME": str(settings.home.folder)})
     interrupt = signal.getsignal(signal.SIGINT)

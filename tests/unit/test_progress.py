@@ -1,4 +1,4 @@
-"""Progress of long work where standard error is no terminal: a log has no bar, and is not silent for minutes."""
+"""Tests of progress in logs, where standard error is not a terminal: no bar, but regular lines."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The published copy: swapped in whole, read by anyone, and nothing but read."""
+"""Tests of the published copy: replaced atomically, readable at any time, and read-only."""
 
 import csv
 import io
@@ -31,13 +31,13 @@ def warehouse(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def published(warehouse: Path, tmp_path: Path) -> Path:
-    """A published copy of the test's own."""
+    """A published copy for one test."""
     return make_copy(warehouse, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A published copy that tests only ask."""
+    """A published copy that tests only read."""
     folder = tmp_path_factory.mktemp("shared")
     return make_copy(folder / "home" / "reviews.duckdb", folder)
 
@@ -387,10 +387,10 @@ def test_a_copy_that_someone_opened_for_writing_is_named(
 
 
 class Terminal(io.StringIO):
-    """Says that it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
-        """Tell so."""
+        """Return True."""
         return True
 
 

@@ -1,4 +1,4 @@
-"""What a decoder raises: a refusal of the file, unless it is the machine's fault."""
+"""Tests that errors of decoders become refusals of the file, unless the machine caused them."""
 
 import io
 import subprocess
@@ -32,7 +32,7 @@ except ReviewsError as error:
 
 
 def read_with(left: int, error: str) -> str:
-    """Let a decoder raise where so many bytes of memory are left; give what comes of it."""
+    """Make a decoder raise with a given amount of free memory; return the resulting error."""
     program = SHORT_OF_MEMORY.format(left=left, error=error)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return done.stdout

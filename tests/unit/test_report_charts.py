@@ -1,4 +1,4 @@
-"""Charts: part of the page in colour and font, told apart without colour, with every figure in a table."""
+"""Tests of charts: colours and font of the page, series distinguishable without colour, every figure in a table."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a report is told: which run is meant, and what belongs to a scoring run."""
+"""Tests of the facts of a report: the run that a name means, and the facts of a scoring run."""
 
 from pathlib import Path
 from typing import Any

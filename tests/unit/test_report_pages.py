@@ -1,4 +1,4 @@
-"""The pages of a report as a browser would take them: whole, harmless, and with a way in for everyone."""
+"""Tests of the HTML of reports: self-contained, harmless and accessible."""
 
 import json
 import re
@@ -44,7 +44,7 @@ FROM (SELECT DISTINCT run_id, model_id FROM scored_reviews), (SELECT unnest(['tr
 
 
 class Page(HTMLParser):
-    """What stands in a page: its elements with their attributes, and its text outside of styles."""
+    """A parsed page: its elements with their attributes, and its text outside of styles."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -55,13 +55,13 @@ class Page(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep an element."""
+        """Record an element."""
         self.elements.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep an element without content."""
+        """Record an element without content."""
         self.elements.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
@@ -70,7 +70,7 @@ class Page(HTMLParser):
             assert self.open.pop() == tag, tag
 
     def handle_data(self, data: str) -> None:
-        """Keep text that is shown."""
+        """Record visible text."""
         if self.open and self.open[-1] != "style":
             self.words.append(data)
 
@@ -79,18 +79,18 @@ class Page(HTMLParser):
         return sum(name == tag for name, _ in self.elements)
 
     def values(self, attribute: str) -> list[str]:
-        """Give all values of an attribute."""
+        """Return all values of an attribute."""
         return [str(attributes[attribute]) for _, attributes in self.elements if attribute in attributes]
 
     @property
     def text(self) -> str:
-        """All text that is shown."""
+        """All visible text."""
         return "".join(self.words)
 
 
 @pytest.fixture(scope="module")
 def scoring_page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The page of a scoring run with something in every section, and hostile words wherever words come from files."""
+    """The page of a scoring run with content in every section, and hostile text wherever it comes from files."""
     home = tmp_path_factory.mktemp("home")
     nasty = HOSTILE["html"] + HOSTILE["ansi"]
     before = [{"movie_id": nasty, "text": f"before {number}", "score": 0.2} for number in range(5)]
@@ -120,7 +120,7 @@ def scoring_page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def training_page() -> str:
-    """The page of a training with something in every section."""
+    """Make a check of the gate as the report reads it."""
     model: dict[str, Any] = {f"{split}_rows": 10 for split in ("train", "validation", "test")}
     model = {
         **model,
@@ -150,7 +150,7 @@ def training_page() -> str:
 
 
 def make_check(detail: str, **changed: Any) -> dict[str, Any]:
-    """Give a rule of the gate as the report reads it."""
+    """Return a rule of the gate as the report reads it."""
     figures = {"challenger": 0.9, "champion": 0.8, "gain_lower": 0.05, "gain_upper": 0.15}
     check = {"name": "slice unknown_words_q4", "passed": False, "detail": detail, **figures}
     return {**check, "compared_with": "model-b", "mode": "auto", **changed}
@@ -158,7 +158,7 @@ def make_check(detail: str, **changed: Any) -> dict[str, Any]:
 
 @pytest.fixture(params=["scoring_page", "training_page"])
 def page(request: pytest.FixtureRequest) -> str:
-    """Either page."""
+    """Each of the two pages."""
     return str(request.getfixturevalue(request.param))
 
 

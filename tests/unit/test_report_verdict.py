@@ -1,4 +1,4 @@
-"""Whether a run can be trusted: the sentence, its weight, and each reason."""
+"""Tests of the verdict on a run: its sentence, its weight, and each reason."""
 
 from dataclasses import replace
 from typing import Any

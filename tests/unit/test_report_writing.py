@@ -1,4 +1,4 @@
-"""Reports on disk: whole or not at all, the newest kept, and none with a text that was forgotten."""
+"""Tests of report files: complete or not at all, the newest are kept, none has a forgotten text."""
 
 import os
 from pathlib import Path

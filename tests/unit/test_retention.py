@@ -1,4 +1,4 @@
-"""Files that were moved as scored, and what becomes of them when the database is put back to before that."""
+"""Tests of files moved to `scored/`, also after a restore of an older database."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Only what may pass by itself is tried again, and only in runs that no person waits for."""
+"""Tests that only transient errors are retried, and only in runs of deployments."""
 
 import pytest
 from prefect.client.schemas.objects import State, StateType
@@ -20,7 +20,7 @@ def fail(error: Exception) -> "State[object]":
 
 @pytest.fixture
 def scheduled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the code believe that it runs as a deployment."""
+    """Make the code detect a run of a deployment."""
     monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "some-deployment")
 
 

@@ -1,4 +1,4 @@
-"""Good review files of every format, compression and container are read as they are."""
+"""Tests that valid review files of every format, compression and container are read correctly."""
 
 import csv
 import gc
@@ -562,7 +562,7 @@ def test_an_open_quote_before_millions_of_line_breaks_refuses_the_file(tmp_path:
 def test_a_csv_is_read_alike_however_much_is_read_at_a_time(
     tmp_path: Path, content: str, chunk_bytes: int
 ) -> None:
-    """Well-formed or not: quotes in the middle of a field and open ones too."""
+    """Also for malformed CSV: quotes in the middle of a field, and unclosed ones."""
     path = tmp_path / "a.csv"
     path.write_bytes(b"text,b\n" + content.encode().replace("é".encode(), b"\xe9"))
     found = []
@@ -654,7 +654,7 @@ def test_a_damaged_file_gives_rows_or_a_refusal(tmp_path: Path, name: str, data:
 
 
 def read_or_refuse(folder: Path, name: str, data: bytes) -> None:
-    """Nothing but `FileRefusedError`, in our own words, may come out of a reader."""
+    """Read a file or return its refusal: a reader may raise only `FileRefusedError`, with our own message."""
     refusals: list[FileRefusedError] = []
     rows: list[dict[str, Any]] = []
     try:
@@ -682,7 +682,7 @@ print(rows, peak() - before)
 
 
 def measure(small: Path, large: Path) -> tuple[int, int]:
-    """Give the rows of `large`, and by how many MiB the peak grew beyond that of reading `small`."""
+    """Return the rows of `large`, and by how many MiB its peak memory exceeds that of reading `small`."""
     command = [sys.executable, "-c", MEASURE, str(small), str(large)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     rows, growth = done.stdout.split()

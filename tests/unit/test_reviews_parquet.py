@@ -1,4 +1,4 @@
-"""The three Parquet files hold the archive's reviews, all of one archive or none."""
+"""Tests that the three Parquet files contain the archive's reviews, all of one archive or none."""
 
 import dataclasses
 import json
@@ -36,7 +36,7 @@ def tables(tmp_path: Path) -> Tables:
 
 @pytest.fixture
 def reviews_dir(tmp_path: Path, tables: Tables) -> Path:
-    """A folder with whole reviews in it."""
+    """A folder with complete reviews Parquet files."""
     write_tables(tables, PROVENANCE, tmp_path / "reviews")
     return tmp_path / "reviews"
 

@@ -1,4 +1,4 @@
-"""Every run and every check leaves a row, whatever became of them."""
+"""Tests that every run and every check is recorded, whatever its result."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The outcome of a scoring run: what its groups of files come to, together and by model."""
+"""Tests of the outcome of a scoring run: totals of its groups, overall and by model."""
 
 from tasks.scoring.run_outcome import GroupResult, RunOutcome
 from tasks.warehouse.commit import CommitSummary, CommittedFile

@@ -1,4 +1,4 @@
-"""What stands on a run's page, as text."""
+"""Tests of the text on a run's page."""
 
 from tasks.stages.run_page import describe_broken_contract
 from tests.support.failures import make_failure

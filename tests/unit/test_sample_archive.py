@@ -1,4 +1,4 @@
-"""The sample archive: Stanford's layout, the same content each time, and plainly a sample."""
+"""Tests of the sample archive: Stanford's layout, deterministic content, recognizable as a sample."""
 
 import re
 import tarfile
@@ -174,7 +174,7 @@ def test_strong_ratings_are_told_in_strong_words(files: Files) -> None:
 
 
 def _share_strong(files: Files, rating: int) -> float:
-    """Give the share of the short reviews of one rating that have a strong word of its sign."""
+    """Return the share of the short reviews of one rating that have a strong word of its sentiment."""
     strong = {"superb", "brilliant", "glorious"} if rating > 5 else {"terrible", "awful", "hideous"}
     texts = [text for *_, of_rating, text in _list_reviews(files) if of_rating == rating and len(text) < 600]
     return sum(bool(strong & set(split_words(text))) for text in texts) / len(texts)

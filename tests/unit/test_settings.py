@@ -1,4 +1,4 @@
-"""Settings: defaults, what the environment changes, and what is refused."""
+"""Tests of settings: defaults, environment variables, and invalid values."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How `reviews up` cares for its processes: their output, its log, a server that hangs, and an orderly stop."""
+"""Tests how `reviews up` supervises its processes: their output, its log, a hanging server, an orderly stop."""
 
 import errno
 import os
@@ -50,7 +50,7 @@ def start(command: tuple[str, ...], echo: Echo = print) -> Iterator[Child]:
 
 
 def end(child: Child) -> None:
-    """Kill a process and wait until all that it said is passed on."""
+    """Kill a process and wait until all of its output is passed on."""
     kill_child(child)
     deadline = time.monotonic() + 30
     while child.process.stdout is not None and not child.process.stdout.closed:

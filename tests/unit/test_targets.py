@@ -1,4 +1,4 @@
-"""Commands write anywhere but into what the home keeps."""
+"""Tests that commands refuse to write into the home's own files."""
 
 from pathlib import Path
 

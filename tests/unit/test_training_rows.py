@@ -1,4 +1,4 @@
-"""The rows of a training: which reviews without a label are read, and what they are for."""
+"""Tests of the rows of a training: which unlabelled reviews are read, and their use."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ PROVENANCE = Provenance("other", "accepted_unverified", "5" * 64, "c" * 64, "d" 
 
 
 def write_reviews(folder: Path, unlabelled: Sequence[str]) -> Path:
-    """Write the Parquet of 20 titles' reviews and these reviews without a label; give its folder."""
+    """Write the Parquet of 20 titles' reviews and these unlabelled reviews; return its folder."""
     texts = {
         (split, label): [f"A {label} review of title {number} in {split}" for number in range(TITLES)]
         for split in ("train", "test")
@@ -39,7 +39,7 @@ def write_reviews(folder: Path, unlabelled: Sequence[str]) -> Path:
 
 @pytest.fixture
 def plain(tmp_path: Path) -> TrainingRows:
-    """Rows beside which one review has no label."""
+    """Training rows with one further, unlabelled review."""
     folder = tmp_path / "plain"
     folder.mkdir()
     return load_rows(write_reviews(folder, ["A review that nobody labelled"]), with_unlabelled=True)

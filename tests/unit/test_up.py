@@ -1,4 +1,4 @@
-"""The parts of `reviews up` that need no server: environment, port, marks, the state that others read."""
+"""Tests of the parts of `reviews up` that need no server: environment, port, marks, the published state."""
 
 import json
 import os

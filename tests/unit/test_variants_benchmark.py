@@ -1,4 +1,4 @@
-"""`benchmarks/variants.py` takes the bundles that it should, and trains what is missing beside stock Keras."""
+"""Tests that `benchmarks/variants.py` selects the right bundles and trains missing ones and stock Keras."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ PRESENT = {"data": "these reviews", "code": "this code"}
 
 
 def put_bundle(bundles: Path, name: str, **changed: Any) -> Path:
-    """Put a bundle of `lstm`, seed 0, of the present data and code there, but for what is changed."""
+    """Write a bundle of `lstm`, seed 0, of the present data and code, with some facts changed."""
     facts = {
         "format_version": FORMAT_VERSION,
         "model_id": name,
@@ -88,7 +88,7 @@ def test_missing_bundles_are_named_with_the_next_step(tmp_path: Path) -> None:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Train nothing; give the list of what would have been trained, in order."""
+    """Replace training; return the list of trainings requested, in order."""
     done: list[str] = []
 
     def run(who: str, home: Path, variant: str, seed: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`latest_scores` has one row per review with the score that counts; `movie_ratings` sums them up."""
+"""Tests that `latest_scores` has one row per review with its valid score, and `movie_ratings` aggregates them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The warehouse opens in turn, up to date, and never with a raw database error."""
+"""Tests that the warehouse is opened by one process at a time, migrated, and never with a raw database error."""
 
 import multiprocessing
 import shutil

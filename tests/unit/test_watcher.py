@@ -1,4 +1,4 @@
-"""The watcher tells of each file that has arrived whole, once, and never while a run goes on."""
+"""Tests that the watcher reports each completely arrived file once, and never during a run."""
 
 import threading
 from collections.abc import Callable
@@ -16,13 +16,13 @@ def told() -> list[int]:
 
 @pytest.fixture
 def time() -> list[float]:
-    """The clock of the watcher, in s."""
+    """The clock of the watcher, in seconds."""
     return [0.0]
 
 
 @pytest.fixture
 def look(tmp_path: Path, told: list[int], time: list[float]) -> Callable[[], None]:
-    """Look at `tmp_path`, so long after the look before that a run which was told has ended."""
+    """Check `tmp_path`, long enough after the previous check that a requested run has ended."""
     watch = make_inbox_check(tmp_path, lambda: False, told.append, lambda: time[0])
 
     def look() -> None:

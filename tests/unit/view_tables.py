@@ -1,4 +1,4 @@
-"""Small tables for tests of the views: a warehouse in memory, and rows of which only what matters is said."""
+"""Makes small tables in memory for tests of the views; rows need only the columns that matter."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,7 +14,7 @@ Rows = list[tuple[Any, ...]]
 
 
 def make_tables() -> duckdb.DuckDBPyConnection:
-    """Make the present tables and views in memory, with answers in UTC."""
+    """Create the present tables and views in memory, with times in UTC."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"ATTACH {quote_sql(str(find_template()))} AS template (READ_ONLY)")
@@ -28,7 +28,7 @@ def ask(connection: duckdb.DuckDBPyConnection, query: str) -> Rows:
 
 
 def add_row(connection: duckdb.DuckDBPyConnection, table: str, **values: Any) -> None:
-    """Insert one row; what is not given is null."""
+    """Insert one row; missing columns are null."""
     names, places = ", ".join(f'"{name}"' for name in values), ", ".join("?" * len(values))
     connection.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", list(values.values()))
 
@@ -36,13 +36,13 @@ def add_row(connection: duckdb.DuckDBPyConnection, table: str, **values: Any) ->
 def promote(
     connection: duckdb.DuckDBPyConnection, model_id: str, action: str = "promote", day: int = 0
 ) -> None:
-    """Make a model the champion, so many days after noon."""
+    """Make a model the champion, some days after the base time (noon)."""
     query = "INSERT INTO promotions SELECT count(*) + 1, ?, ?, 'a reason', NULL, ? FROM promotions"
     connection.execute(query, [action, model_id, NOON + timedelta(days=day)])
 
 
 def add_model(connection: duckdb.DuckDBPyConnection, model_id: str, **facts: Any) -> None:
-    """Add a row of `models`; `facts` are what differs from an ordinary one."""
+    """Add a row of `models`; `facts` replaces ordinary values."""
     same = {"variant": "lstm", "seed": 0, "dataset": "sample", "trained_at": NOON}
     prints = {f"{what}_fingerprint": f"{what} of {model_id}" for what in ("data", "code", "bundle")}
     add_row(connection, "models", **{"model_id": model_id, **same, **prints, **facts})
@@ -56,9 +56,9 @@ def add_file(
     model_id: str = "model-a",
     run_id: str = "run",
 ) -> None:
-    """Add a file, committed so many days after noon, with the source rows and the scores of one model.
+    """Add a file, committed some days after the base time (noon), with the source rows and the scores of one model.
 
-    The source rows of a file that is there already stay as they are. Rows are scored at noon.
+    Existing source rows of a file are kept. Rows are scored at the base time.
     """
     is_first = not connection.execute("FROM scored_files WHERE source_sha256 = ?", [name]).fetchall()
     ledger = {"status": "scored", "uri": name, "format": "csv", "bytes": 1, "rows_read": len(rows)}
