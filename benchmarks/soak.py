@@ -318,7 +318,7 @@ def describe(dropped: Sequence[Dropped], samples: Sequence[Sample], trouble: Seq
         ),
         ("`reviews.duckdb` at the end", f"{samples[-1].warehouse_mib:.1f} MiB"),
         ("Prefect's database at the end", f"{samples[-1].server_mib:.1f} MiB"),
-        ("lost, doubled or not proved by `reviews verify`", "; ".join(trouble[:5]) or "nothing"),
+        ("lost, doubled, or failed in `reviews verify`", "; ".join(trouble[:5]) or "none"),
     ]
     return "\n".join(
         ["| what | figure |", "| --- | ---: |", *(f"| {name} | {figure} |" for name, figure in rows)]

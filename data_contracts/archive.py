@@ -47,7 +47,7 @@ RATINGS_BY_LABEL: Mapping[str, tuple[int, int]] = {
     "pos": POSITIVE_STARS,
     "unsup": (0, 0),
 }
-"""The lowest and the highest rating, in stars, of each label; 0 stands for unknown."""
+"""The lowest and the highest rating, in stars, of each label; 0 means unknown."""
 
 TITLE_ID = "tt[0-9]{5,10}"
 """The pattern of an IMDb title id."""

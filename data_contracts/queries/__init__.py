@@ -20,7 +20,7 @@ KINDS = {
 }
 """The kinds of parameters, each with a description of its values."""
 NONE = "none"
-"""The default that stands for SQL's NULL."""
+"""The default that means SQL's NULL."""
 _PARAMETER = re.compile(rf"\$(\w+) ({'|'.join(KINDS)})(?: = ([^:]+))?: (.+)")
 
 

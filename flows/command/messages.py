@@ -47,7 +47,7 @@ def describe_training(summary: TrainingSummary) -> str:
         f"  test        accuracy {test['accuracy']:.4f}, AUC {test['auc']:.4f}, log loss "
         f"{test['log_loss']:.4f}, calibration error {test['calibration_error']:.4f}",
         *_describe_interval(metrics),
-        f"  test        accuracy {unseen['accuracy']:.4f} without the texts that also stand in train",
+        f"  test        accuracy {unseen['accuracy']:.4f} without the texts that are also in train",
         f"  test        scored positive: {test['true_positives']:,} right, {test['false_positives']:,} wrong; "
         f"scored negative: {test['true_negatives']:,} right, {test['false_negatives']:,} wrong",
         _describe_stars(metrics["rating"]),

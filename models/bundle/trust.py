@@ -29,8 +29,8 @@ def _require_golden_scores(bundle_dir: Path, scorer: Scorer) -> None:
     golden = {each["text"]: each["score"] for each in read_facts(bundle_dir).get("golden", ())}
     if not golden:
         raise BundleError(
-            f"{bundle_dir}: has no golden scores, so nothing tells whether it scores here as it did where it was "
-            "trained. It does not score; train again."
+            f"{bundle_dir}: has no golden scores, so it can't be checked that it scores here as where it was "
+            "trained. It does not score. Next: train again."
         )
     difference = measure_difference(scorer, golden)
     if not difference <= SAME_SCORE:

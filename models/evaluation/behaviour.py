@@ -297,7 +297,7 @@ def _require_fields(row: dict[str, Any], fields: Mapping[str, type], where: str)
 
 def _require_distinct(path: Path, field: str, values: Sequence[str]) -> None:
     twice = sorted({value for value in values if values.count(value) > 1})
-    _require(not twice, path.name, f"each {field} must stand there once, not {twice[:1]}")
+    _require(not twice, path.name, f"each {field} must occur once, but {twice[:1]} is repeated")
 
 
 def _require(holds: bool, where: str, rule: str) -> None:

@@ -48,7 +48,8 @@ DRIFT_NEXT_STEP = (
     "will keep coming, train again, or set REVIEWS_DRIFT=warn."
 )
 FIVE_STARS = (
-    "look like stars out of five: none is above 5, and 4 or 5 stands with praise. Next: write them as 4/5"
+    "look like stars out of five: none is above 5, and most reviews rated 4 or 5 are scored positive. Next: write them "
+    "as 4/5"
 )
 
 

@@ -40,14 +40,14 @@ def main() -> int:
             rounds += 1
             status = run_round(number, asked.as_found)
             passed = time.monotonic() - started
-            say(
+            write_line(
                 f"seed {number}: {'nothing found' if status == 0 else 'FOUND'}, {passed / 60:.1f} minutes, "
                 f"{DamagedHomeMachine.events['steps']:,} steps"
             )
             if passed > 60 * asked.minutes:
                 break
         DamagedHomeMachine.worker.close()
-    say("\n".join(describe(DamagedHomeMachine.events)))
+    write_line("\n".join(describe(DamagedHomeMachine.events)))
     return status
 
 
@@ -70,13 +70,13 @@ def run_round(number: int, as_found: bool) -> int:
         )
     except Exception:
         traceback.print_exc()
-        say(f"again: make explore SEED={number}")
+        write_line(f"again: make explore SEED={number}")
         return 1
     return 0
 
 
-def say(words: str) -> None:
-    sys.stdout.write(f"{words}\n")
+def write_line(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 

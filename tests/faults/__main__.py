@@ -54,15 +54,15 @@ def try_all(folder: Path, kills: int, chance: random.Random, *, with_points: boo
     trials = []
     for name, scenario in scenarios.items():
         for point in points_of(name) if with_points else ():
-            trials.append(tell(try_point(scenario, references[name], point, folder)))
+            trials.append(report_trial(try_point(scenario, references[name], point, folder)))
     for number in range(kills):
         name = list(scenarios)[number % len(scenarios)]
         seconds = chance.uniform(0.3, references[name].seconds)
-        trials.append(tell(try_moment(scenarios[name], references[name], seconds, folder)))
+        trials.append(report_trial(try_moment(scenarios[name], references[name], seconds, folder)))
     return trials
 
 
-def tell(trial: Trial) -> Trial:
+def report_trial(trial: Trial) -> Trial:
     """Print the result of a trial to standard error, as soon as it ends."""
     words = "equal" if not trial.trouble else "; ".join(trial.trouble)
     print(f"{trial.scenario}: {trial.killed_at}: {words}", file=sys.stderr, flush=True)

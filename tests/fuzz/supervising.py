@@ -106,7 +106,9 @@ def ask(worker: Worker, line: str) -> Iterator[Result]:
         elif said == "=":
             return
     if item:
-        yield Result(item, FINDING, _tell_death(worker), worker.errors.read_text("utf-8", "replace")[:6000])
+        yield Result(
+            item, FINDING, _describe_death(worker), worker.errors.read_text("utf-8", "replace")[:6000]
+        )
     elif worker.process.wait() != LEFT:
         raise RuntimeError(
             f"The worker can't make a case: {worker.errors.read_text('utf-8', 'replace')[-3000:]}"
@@ -174,7 +176,7 @@ def _find_trouble(worker: Worker, since: float, cpu: float) -> str | None:
     return "time" if hangs else None
 
 
-def _tell_death(worker: Worker) -> str:
+def _describe_death(worker: Worker) -> str:
     """Describe the signal by which a worker died, and its position in our code."""
     status = worker.process.wait()
     place = _PLACE.search(worker.errors.read_text("utf-8", "replace"))

@@ -33,10 +33,10 @@ def main() -> None:
         items = [rest] if kind == "file" else _name_cases(rest)
         for item in items:
             _serve(folder, kind, item)
-        say("=")
+        write_line("=")
 
 
-def say(line: str) -> None:
+def write_line(line: str) -> None:
     """Write a line and flush it: the process may die at the next file."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -49,9 +49,9 @@ def _name_cases(words: str) -> Iterator[str]:
 
 def _serve(folder: Path, kind: str, item: str) -> None:
     path = Path(item) if kind == "file" else _write_case(folder, item)
-    say(f"> {item}")
+    write_line(f"> {item}")
     outcome = read(path)
-    say("< " + json.dumps(outcome))
+    write_line("< " + json.dumps(outcome))
     if outcome.get("kind") == "memory":
         sys.exit(LEFT)
     if kind != "file":

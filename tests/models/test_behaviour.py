@@ -199,7 +199,7 @@ def test_a_review_that_breaks_a_rule_is_refused_with_its_line(
 def test_an_id_or_a_text_that_stands_there_twice_is_refused(
     tmp_path: Path, field: str, other: dict[str, Any]
 ) -> None:
-    with pytest.raises(ContractError, match=f"each {field} must stand there once"):
+    with pytest.raises(ContractError, match=f"each {field} must occur once"):
         read_elsewhere(write_rows(tmp_path / "some.jsonl", REVIEW, {**REVIEW, **other}))
 
 
@@ -221,7 +221,7 @@ def test_a_test_that_breaks_a_rule_is_refused_with_its_line(
 
 
 def test_a_pair_of_one_text_with_itself_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match="each text must stand there once"):
+    with pytest.raises(ContractError, match="each text must occur once"):
         read_behaviour_tests(write_rows(tmp_path / "some.jsonl", {**PAIR, "other": PAIR["text"]}))
 
 

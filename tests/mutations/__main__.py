@@ -104,8 +104,8 @@ def describe(faults: Sequence[Fault], before: Mapping[str, str], now: Mapping[st
         (
             fault.area,
             fault.name,
-            tell(before.get(fault.name)),
-            tell(now[fault.name]),
+            describe_result(before.get(fault.name)),
+            describe_result(now[fault.name]),
             show_test(now[fault.name]),
         )
         for fault in faults
@@ -124,7 +124,7 @@ def count_caught(faults: Iterable[Fault], caught: Mapping[str, str]) -> str:
     return f"{len(tried) - tried.count(MISSED)} of {len(tried)}"
 
 
-def tell(caught: str | None) -> str:
+def describe_result(caught: str | None) -> str:
     """Describe the result of a fault."""
     return NOTHING if caught is None else MISSED if caught == MISSED else "caught"
 
