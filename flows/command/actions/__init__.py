@@ -1,1 +1,1 @@
-"""The work of commands that run no flow: functions that take the settings and know nothing of the command line."""
+"""The work of commands that run no flow: functions of the settings, independent of the command line."""
