@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.errors import ContractError
+from data_contracts.loading import pause_collection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,7 @@ class CheckResult:
 @functools.cache
 def import_expectations() -> Any:
     """Return the module `great_expectations.expectations`, imported without its deprecation warnings."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), pause_collection():
         warnings.simplefilter("ignore")
         import great_expectations.expectations as expectations
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import UsageError
+from data_contracts.loading import pause_collection
 from deployments.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,9 +109,11 @@ def make_app(hosts: Sequence[str]) -> Callable[[], "ASGIApp"]:
     """Return a function that loads Prefect's server, which takes seconds, and returns it wrapped by `guard`."""
 
     def load() -> "ASGIApp":
-        from prefect.server.api.server import create_app
+        with pause_collection():
+            from prefect.server.api.server import create_app
 
-        return guard(create_app(final=True), hosts)
+            app = create_app(final=True)
+        return guard(app, hosts)
 
     return load
 
