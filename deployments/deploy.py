@@ -9,7 +9,7 @@ import sys
 
 from data_contracts.errors import ReviewsError, UsageError
 from deployments.settings import PROJECT_ROOT, load_settings
-from deployments.work_pool import make_pool, resume_pool
+from deployments.work_pool import choose_engine, make_pool, resume_pool
 
 LINES_SHOWN = 15
 """The last lines of Prefect's output that an error message has."""
@@ -43,7 +43,7 @@ def deploy_all() -> None:
 
 
 def _main() -> None:
-    """Deploy for `reviews up`, mark abandoned runs as ended, and resume the pool.
+    """Deploy for `reviews up`, choose how runs start, mark abandoned runs as ended, and resume the pool.
 
     The alerts are deleted if the settings have no REVIEWS_ALERT_URL.
     """
@@ -53,6 +53,7 @@ def _main() -> None:
     settings = load_settings()
     try:
         deploy_all()
+        choose_engine()
         if settings.alert_url is None:
             drop_alerts()
         # After the alerts are set up, since each of these runs causes an alert.

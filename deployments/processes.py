@@ -1,7 +1,7 @@
 """Finds and stops the processes of `reviews up`: each has the home that it serves in its environment.
 
-The worker starts the process of a run in a session of its own, so the process outlives a killed worker; its
-environment still shows the home. A process whose environment the system hides belongs to another user.
+The process of a run outlives a killed worker; its environment still shows the home. A process whose environment the
+system hides belongs to another user.
 """
 
 import os

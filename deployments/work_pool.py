@@ -1,5 +1,7 @@
 """The work pool of the deployments: created if missing, paused when `reviews up` stops, resumed at its next start."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 POOL = "reviews"
+_ENGINE = "-m prefect.engine"
+"""The end of the command by which a run starts."""
 
 
 def make_pool() -> None:
@@ -25,6 +29,26 @@ def make_pool() -> None:
             template = ProcessWorker.get_default_base_job_template()
             pool = WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template)
             client.create_work_pool(pool)
+
+
+def choose_engine() -> None:
+    """Let the workers of the pool start each run by this Python, unless the pool names another command or type.
+
+    Without a command Prefect's worker first starts a process that looks for the code of the flow, which imports Prefect
+    too. Call it only where the worker runs on this machine; at every start, since the path of this Python may change.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolUpdate
+    from prefect.workers.process import ProcessWorker
+
+    with get_client(sync_client=True) as client:
+        pool = client.read_work_pool(POOL)
+        template = pool.base_job_template
+        command = template.get("variables", {}).get("properties", {}).get("command", {})
+        is_ours = (command.get("default") or _ENGINE).endswith(_ENGINE)
+        if pool.type == ProcessWorker.type and command and is_ours:
+            command["default"] = f"{shlex.quote(sys.executable)} {_ENGINE}"
+            client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
 
 
 def pause_pool(client: "SyncPrefectClient", settings: Settings) -> None:
