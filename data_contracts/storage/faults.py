@@ -1,7 +1,8 @@
 """Fault points: named places at which a test may kill the process, as a power cut would.
 
 Set REVIEWS_FAULT to a point's name to kill the process there by SIGKILL, or to `name#n` to kill it at the n-th
-passing. Without the variable nothing happens. `FAULT_POINTS` lists every name, so that a test can try them all.
+passing. `halt name` stops the process instead, until it gets SIGCONT: a test can then do something else meanwhile.
+Without the variable nothing happens. `FAULT_POINTS` lists every name, so that a test can try them all.
 """
 
 import os
@@ -11,6 +12,8 @@ from collections import Counter
 from data_contracts.errors import UsageError
 
 VARIABLE = "REVIEWS_FAULT"
+HALT = "halt "
+"""What stands before the name of a point at which the process is stopped instead of killed."""
 
 FAULT_POINTS = {
     "ingest: archive fetched": "the archive is on disk and checked, but not read",
@@ -43,8 +46,11 @@ _passed: Counter[str] = Counter()
 
 
 def require_known(asked: str) -> None:
-    """Raise `UsageError` unless `asked`, the variable's value, is empty, a fault point, or one with `#n`, n from 1."""
-    name, mark, passing = asked.partition("#")
+    """Raise `UsageError` unless `asked`, the variable's value, is empty or a fault point.
+
+    `halt ` may stand before its name, and `#n` after it, n from 1.
+    """
+    name, mark, passing = asked.removeprefix(HALT).partition("#")
     if asked and (name not in FAULT_POINTS or (mark and not (passing.isdecimal() and int(passing)))):
         raise UsageError(
             f"{VARIABLE} kills the command at a fault point, and {asked[:80]!r} is none. Next: unset it, or choose "
@@ -53,10 +59,11 @@ def require_known(asked: str) -> None:
 
 
 def pass_fault_point(name: str) -> None:
-    """Kill the process by SIGKILL if REVIEWS_FAULT names this point and passing; `name` is one of `FAULT_POINTS`."""
-    asked, _, passing = os.environ.get(VARIABLE, "").partition("#")
+    """Kill or stop the process if REVIEWS_FAULT names this point and passing; `name` is one of `FAULT_POINTS`."""
+    value = os.environ.get(VARIABLE, "")
+    asked, _, passing = value.removeprefix(HALT).partition("#")
     if asked != name:
         return
     _passed[name] += 1
     if _passed[name] == int(passing or 1):
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGSTOP if value.startswith(HALT) else signal.SIGKILL)

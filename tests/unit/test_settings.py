@@ -85,6 +85,7 @@ def test_input_folders_are_whole_paths_set_apart_like_those_of_path() -> None:
         ("REVIEWS_FAULT", "nonsense", "'nonsense' is none.*score: files seen"),
         ("REVIEWS_FAULT", "score: files seen#0", "is none"),
         ("REVIEWS_FAULT", "score: files seen#", "is none"),
+        ("REVIEWS_FAULT", "halt nonsense", "'halt nonsense' is none"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named_with_what_it_may_be(name: str, value: str, says: str) -> None:
@@ -103,10 +104,9 @@ def test_an_address_without_a_host_is_refused_and_not_repeated(address: str) -> 
     assert "secret" not in str(caught.value)
 
 
-def test_addresses_and_fault_points_that_there_are_pass() -> None:
-    settings = load_settings(
-        {"REVIEWS_ALERT_URL": "HTTP://[::1]:80/x", "REVIEWS_FAULT": "score: files seen#2"}
-    )
+@pytest.mark.parametrize("fault", ["score: files seen#2", "halt score: files seen"])
+def test_addresses_and_fault_points_that_there_are_pass(fault: str) -> None:
+    settings = load_settings({"REVIEWS_ALERT_URL": "HTTP://[::1]:80/x", "REVIEWS_FAULT": fault})
     assert settings.alert_url == "HTTP://[::1]:80/x"
 
 
