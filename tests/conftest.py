@@ -16,10 +16,10 @@ from tests.support.once import FOLDER
 
 PROJECT_ROOT = Path(__file__).parents[1]
 FIRST = (
+    "e2e/test_up.py",
     "e2e/test_demo.py",
     "e2e/test_faults.py",
     "explore/test_explore.py",
-    "e2e/test_up.py",
     "e2e/",
     "flows/",
 )

@@ -8,12 +8,12 @@ import shutil
 import socket
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,17 +22,18 @@ import duckdb
 import httpx
 import psutil
 
+from data_contracts.storage.faults import HALT, VARIABLE
 from data_contracts.storage.home import Home
-from deployments.processes import find_marked
+from deployments.processes import RUN_VARIABLE, find_marked, list_run_processes
 from tests.e2e.conftest import REVIEWS
 from tests.support import small_home
 from tests.support.command import Call, Command, Finished, start_command
 from tests.support.small_archive import list_learnable_files, write_archive
 from tests.support.small_home import copy_scoring_home, ingest
 
-PREFECT = Path(sys.executable).with_name("prefect")
 START_SECONDS = 120
 SCORE = "score-reviews/score-reviews"
+INGEST = "ingest-reviews/ingest-reviews"
 
 Found = TypeVar("Found")
 
@@ -58,9 +59,9 @@ class Deployed:
     def environment(self) -> dict[str, str]:
         return {**make_environment(self.home, self.port), "PREFECT_API_AUTH_STRING": self.password}
 
-    def prefect(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def prefect(self, *arguments: str) -> Finished:
         """Run the `prefect` command against this server."""
-        return run([str(PREFECT), *arguments], self.environment)
+        return start_command(Call(arguments, self.environment, Path("/"), "prefect")).wait()
 
     def reviews(self, *arguments: str) -> Finished:
         """Run the `reviews` command for this home."""
@@ -74,12 +75,29 @@ class Deployed:
         """Run a deployment to its end by the worker; return its final state."""
         return self.wait_for_end(self.start_deployment(name, **parameters))
 
-    def start_deployment(self, name: str = SCORE, **parameters: Any) -> str:
-        """Start a run of a deployment by the worker; return the flow run's id."""
+    def start_deployment(self, name: str = SCORE, halt_at: str = "", **parameters: Any) -> str:
+        """Have the worker run a deployment and give the flow run's id; it stands still at the fault point `halt_at`."""
         deployment = self.ask_server("GET", f"deployments/name/{name}")
-        asked = {"parameters": {**deployment["parameters"], **parameters}}
+        asked = {
+            "parameters": {**deployment["parameters"], **parameters},
+            "job_variables": {"env": {VARIABLE: f"{HALT}{halt_at}"}} if halt_at else {},
+        }
         run = self.ask_server("POST", f"deployments/{deployment['id']}/create_flow_run", asked)
         return str(run["id"])
+
+    def wait_for_halt(self, run_id: str) -> psutil.Process:
+        """Wait until a run stands still at a fault point, and give its process."""
+        halted = wait_until(lambda: self._find_halted(run_id), 90, 0.5)
+        assert halted is not None
+        return halted
+
+    def _find_halted(self, run_id: str) -> psutil.Process | None:
+        for process in list_run_processes(self.home):
+            with suppress(psutil.Error):
+                is_halted = process.status() == psutil.STATUS_STOPPED
+                if is_halted and process.environ()[RUN_VARIABLE] == run_id:
+                    return process
+        return None
 
     def read_run(self, run_id: str) -> dict[str, Any]:
         run: dict[str, Any] = self.ask_server("GET", f"flow_runs/{run_id}")
@@ -97,7 +115,7 @@ class Deployed:
 
     def wait_for_state(self, run_id: str, states: Sequence[str], seconds: float) -> str:
         return wait_until(
-            lambda: state if (state := self.read_run(run_id)["state_type"]) in states else "", seconds
+            lambda: state if (state := self.read_run(run_id)["state_type"]) in states else "", seconds, 0.5
         )
 
     def wait_for_end(self, run_id: str, seconds: float = 120) -> str:
@@ -124,22 +142,28 @@ class Deployed:
         return wait_until(lambda: self._try_server(method, path, body), 60)[0]
 
     def _try_server(self, method: str, path: str, body: Any) -> list[Any]:
-        headers = authorize(self.password)
         try:
-            with httpx.Client(base_url=self.api_url, headers=headers, timeout=10) as client:
-                own = {}
-                if method != "GET":
-                    token = client.get("csrf-token", params={"client": "tests"})
-                    if token.status_code == 503:
-                        return []
-                    own["Prefect-Csrf-Client"] = "tests"
-                    own["Prefect-Csrf-Token"] = token.raise_for_status().json()["token"]
-                answer = client.request(method, path, json=body, headers=own)
+            if method != "GET" and "Prefect-Csrf-Token" not in self._client.headers:
+                token = self._client.get("csrf-token", params={"client": "tests"})
+                if token.status_code == 503:
+                    return []
+                self._client.headers["Prefect-Csrf-Token"] = token.raise_for_status().json()["token"]
+            answer = self._client.request(method, path, json=body)
         except httpx.TransportError:
             return []
         if answer.status_code == 503:
             return []
         return [answer.json() if answer.raise_for_status().content else None]
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """One client for all questions: making one takes longer than to ask."""
+        headers = {**authorize(self.password), "Prefect-Csrf-Client": "tests"}
+        return httpx.Client(base_url=self.api_url, headers=headers, timeout=10)
+
+    def close(self) -> None:
+        """Close the connection to the API."""
+        self._client.close()
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """Query the published copy; return its rows."""
@@ -185,17 +209,12 @@ def make_environment(home: Path, port: int) -> dict[str, str]:
     return {**kept, **own, "PREFECT_HOME": str(home / "prefect"), "REVIEWS_PORT": str(port), "NO_COLOR": "1"}
 
 
-def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, env=environment, cwd="/", capture_output=True, text=True, check=False, timeout=280
-    )
-
-
 @contextmanager
 def bring_up(home: Path, *options: str, **settings: str) -> Iterator[Deployed]:
     """Run `reviews up` in the foreground until the block ends, then stop it as Ctrl-C or systemd does."""
     port, log = find_free_port(), home / "up.log"
-    environment = {**make_environment(home, port), "REVIEWS_DRAIN_SECONDS": "5", **settings}
+    own = {"REVIEWS_DRAIN_SECONDS": "5", "REVIEWS_REPORTS": "false"}
+    environment = {**make_environment(home, port), **own, **settings}
     environment.pop("PREFECT_API_URL")
     with log.open("w") as out:
         command = [str(REVIEWS), "--home", str(home), "up", *options]
@@ -204,8 +223,9 @@ def bring_up(home: Path, *options: str, **settings: str) -> Iterator[Deployed]:
     try:
         wait_until(lambda: process.poll() is not None or "Next, in another" in log.read_text(), START_SECONDS)
         assert process.poll() is None, log.read_text()
-        pause_schedules(deployed)
-        yield deployed
+        with closing(deployed):
+            pause_schedules(deployed)
+            yield deployed
     finally:
         process.terminate()
         process.wait(90)

@@ -1,36 +1,33 @@
-"""`reviews up` with real processes: the README's recipe, and what happens when one of them is killed."""
+"""`reviews up` with real processes: who may use it, what its runs do, and what happens when one of them is killed."""
 
 import json
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pytest
 
 from deployments.automations import DEPLOYMENTS
 from deployments.draining import MESSAGE as STOPPED
-from deployments.processes import find_marked, list_run_processes
-from tests.e2e.conftest import REVIEWS, Demo, call_reviews, run_installed
+from deployments.processes import find_marked
+from deployments.settings import PROJECT_ROOT
+from tests.e2e.conftest import REVIEWS, call_reviews, run_installed
 from tests.e2e.deployed import (
+    INGEST,
     Deployed,
     Hook,
     authorize,
     bring_up,
     catch_posts,
-    copy_home,
     find_free_port,
     find_watch,
     list_deployed,
-    make_environment,
     make_home,
     read_ended_state,
     read_ended_tasks,
-    read_recipe,
     wait_until,
     write_reviews,
 )
@@ -44,6 +41,7 @@ from tests.e2e.strangers import (
     open_websocket,
     read_by_rebinding,
 )
+from tests.support.command import Call, Finished, start_command
 from tests.support.small_archive import list_files, write_archive
 
 if TYPE_CHECKING:
@@ -51,9 +49,10 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
-README = Path(__file__).parents[2] / "README.md"
-MANY = 10_000
-"""Reviews that take so long to score that there is time to kill something."""
+ROWS = 50
+"""Reviews of a file in the midst of which a run stands still."""
+MID_SCORING = "score: part half written"
+"""The fault point at which a run stands still while something is killed or stopped."""
 
 
 @pytest.fixture(scope="module")
@@ -75,43 +74,6 @@ def count_rows(up: Deployed, name: str) -> list[tuple[int, int]]:
         "select count(*), count(distinct row_number) from scored_reviews join source_reviews "
         f"using (source_sha256, row_number) where review_id like '{name}%'"
     )
-
-
-@contextmanager
-def hold_run(home: Path) -> Iterator[None]:
-    """Let the processes of runs stand still while the block runs."""
-    runs = list_run_processes(home)
-    assert runs
-    for run in runs:
-        run.suspend()
-    yield
-    for run in runs:
-        run.resume()
-
-
-def wait_until_scoring(up: Deployed) -> None:
-    """Wait until a run has begun to write a part."""
-    wait_until(lambda: list((up.home / "parts").glob(".*.tmp/scored_reviews.parquet")), 90, 0.02)
-
-
-def test_the_recipe_of_the_readme_scores_a_new_file_and_leaves_no_process(demo: Demo, tmp_path: Path) -> None:
-    home = copy_home(demo.home, tmp_path / "home")
-    port = find_free_port()
-    recipe = read_recipe(README.read_text("utf-8"), "By itself").replace("data/demo", str(home))
-    write_reviews(home / "todays-reviews.csv", 7, "today")
-    recipe = recipe.replace("~/exports/today.csv", str(home / "todays-reviews.csv")).replace(
-        "4200", str(port)
-    )
-    recipe = recipe.replace(".venv/bin", str(REVIEWS.parent))
-    environment = make_environment(home, port)
-    environment.pop("PREFECT_API_URL")
-    done = subprocess.run(
-        ["bash", "-ec", recipe], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=280
-    )
-    assert (done.returncode, done.stderr) == (0, done.stderr), done.stdout
-    assert "Completed" in done.stdout
-    assert "│ today1" in done.stdout
-    assert find_marked(home) == []
 
 
 def test_a_second_up_says_where_the_first_one_is(up: Deployed) -> None:
@@ -167,10 +129,8 @@ def test_the_pages_show_the_deployments_to_whoever_has_the_password(
 
 def test_deploying_twice_leaves_one_of_everything(up: Deployed) -> None:
     before, watch = list_deployed(up), find_watch(up)
-    done = up.prefect(
-        "--no-prompt", "deploy", "--all", "--prefect-file", str(README.with_name("prefect.yaml"))
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = up.prefect("--no-prompt", "deploy", "--all", "--prefect-file", str(PROJECT_ROOT / "prefect.yaml"))
+    assert done.status == 0, done.out + done.err
     assert list_deployed(up) == before
     assert find_watch(up) == watch
     deployments, schedules, automations = before
@@ -183,8 +143,8 @@ def test_a_command_beside_it_uses_its_server(up: Deployed) -> None:
     write_reviews(up.home / "beside.csv", 3, "beside")
     environment = {**up.environment}
     environment.pop("PREFECT_API_URL")
-    command = [str(REVIEWS), "--home", str(up.home), "score", str(up.home / "beside.csv")]
-    subprocess.run(command, env=environment, cwd="/", check=True, capture_output=True, timeout=120)
+    arguments = ("--home", str(up.home), "score", str(up.home / "beside.csv"))
+    assert start_command(Call(arguments, environment, Path("/"))).wait().status == 0
     runs = up.ask_server("POST", "flow_runs/filter", {})
     assert any("3 reviews" in run["name"] and run["deployment_id"] is None for run in runs)
 
@@ -267,9 +227,7 @@ def broken_run(up: Deployed) -> str:
     files = list_files()
     files["aclImdb/train/pos/0_3.txt"] = files.pop("aclImdb/train/pos/0_9.txt")
     archive = write_archive(up.home / "archive" / "wrong.tar.gz", files)
-    run_id = up.start_deployment(
-        "ingest-reviews/ingest-reviews", archive=str(archive), accept_unverified=True
-    )
+    run_id = up.start_deployment(INGEST, archive=str(archive), accept_unverified=True)
     assert up.wait_for_end(run_id) == "FAILED"
     return run_id
 
@@ -310,28 +268,28 @@ def test_the_password_stands_in_its_file_alone(up: Deployed) -> None:
 
 
 def test_a_run_goes_on_when_the_server_is_killed_under_it(up: Deployed) -> None:
-    write_reviews(up.home / "inbox" / "server.csv", MANY, "server")
-    run_id = up.start_deployment()
-    wait_until_scoring(up)
-    with hold_run(up.home):
-        (server,) = up.find_processes("guarded_server")
-        server.kill()
+    write_reviews(up.home / "inbox" / "server.csv", ROWS, "server")
+    run_id = up.start_deployment(halt_at=MID_SCORING)
+    run = up.wait_for_halt(run_id)
+    (server,) = up.find_processes("guarded_server")
+    server.kill()
+    run.resume()
     assert up.wait_for_end(run_id) == "COMPLETED"
-    assert count_rows(up, "server") == [(MANY, MANY)]
+    assert count_rows(up, "server") == [(ROWS, ROWS)]
 
 
 def test_a_run_killed_with_its_worker_is_marked_alerted_and_completed_by_the_next(
     up: Deployed, hook: Hook
 ) -> None:
-    write_reviews(up.home / "inbox" / "killed.csv", MANY, "killed")
-    run_id = up.start_deployment()
-    wait_until_scoring(up)
-    for process in [*up.find_processes("worker start"), *up.find_processes("prefect.engine")]:
+    write_reviews(up.home / "inbox" / "killed.csv", ROWS, "killed")
+    run_id = up.start_deployment(halt_at=MID_SCORING)
+    run = up.wait_for_halt(run_id)
+    for process in [*up.find_processes("worker start"), run]:
         process.kill()
     assert up.wait_for_state(run_id, ["CRASHED"], 120) == "CRASHED"
-    assert wait_until(lambda: [each for each in hook.received if each.get("flow_run_id") == run_id], 30)
+    assert wait_until(lambda: find_alerts(hook, run_id), 30)
     assert up.run_deployment() == "COMPLETED"
-    assert count_rows(up, "killed") == [(MANY, MANY)]
+    assert count_rows(up, "killed") == [(ROWS, ROWS)]
     assert [path.name for path in (up.home / "parts").iterdir()] == []
 
 
@@ -340,19 +298,86 @@ def test_a_failed_run_that_is_retried_ends_well_and_what_was_made_is_told_with_i
 ) -> None:
     run_id, archive = broken_run, up.home / "archive" / "wrong.tar.gz"
     write_archive(archive)
-    assert up.prefect("flow-run", "retry", run_id).returncode == 0
+    assert up.prefect("flow-run", "retry", run_id).status == 0
     assert up.wait_for_state(run_id, ["COMPLETED"], 120)
     assert wait_for_asset(up, "reviews://archive", run_id)["bytes"] == archive.stat().st_size
     assert wait_for_asset(up, "reviews://parquet", run_id)["train"] == 6
 
 
-def test_what_a_killed_up_leaves_behind_is_stopped_by_down(up: Deployed) -> None:
-    """The last of those that use `up`: afterwards it is down."""
+@dataclass(frozen=True)
+class KilledUp:
+    """A `reviews up` that was killed while a run scored, and what `reviews down` then did."""
+
+    run_id: str
+    is_anything_left: bool
+    down: Finished
+
+
+@pytest.fixture(scope="module")
+def killed_up(up: Deployed) -> KilledUp:
+    """What uses `up` alone comes before: afterwards it is down."""
+    write_reviews(up.home / "inbox" / "torn.csv", ROWS, "torn")
+    run_id = up.start_deployment(halt_at=MID_SCORING)
+    up.wait_for_halt(run_id)
     up.process.kill()
     up.process.wait()
-    assert find_marked(up.home)
-    assert "processes that were left behind" in up.reviews("down").out
+    return KilledUp(run_id, bool(find_marked(up.home)), up.reviews("down"))
+
+
+@pytest.fixture(scope="module")
+def up_again(up: Deployed, killed_up: KilledUp, hook: Hook) -> Iterator[Deployed]:
+    """The next `reviews up` of that home, which watches the inbox."""
+    settings = {"REVIEWS_ALERT_URL": hook.url, "REVIEWS_DRAIN_SECONDS": "200"}
+    with bring_up(up.home, "--watch-inbox", **settings) as again:
+        yield again
+
+
+def test_what_a_killed_up_leaves_behind_is_stopped_by_down(up: Deployed, killed_up: KilledUp) -> None:
+    assert killed_up.is_anything_left
+    assert "processes that were left behind" in killed_up.down.out
     assert find_marked(up.home) == []
+
+
+def test_arriving_files_are_scored_at_once_and_what_a_killed_run_left_with_them(up_again: Deployed) -> None:
+    write_reviews(up_again.home / "inbox" / "arrived.csv", 5, "arrived")
+    wait_until(lambda: count_rows(up_again, "arrived") == [(5, 5)], 90)
+    up_again.wait_until_idle()
+    assert count_rows(up_again, "torn") == [(ROWS, ROWS)]
+
+
+def test_runs_of_an_up_that_was_killed_are_ended_by_the_next_and_alerted_of_once(
+    up_again: Deployed, killed_up: KilledUp, hook: Hook
+) -> None:
+    assert up_again.read_run(killed_up.run_id)["state_type"] == "CRASHED"
+    assert "RUNNING" not in up_again.list_task_states(killed_up.run_id)
+    assert len(wait_until(lambda: find_alerts(hook, killed_up.run_id), 30)) == 1
+
+
+def test_a_stop_waits_for_runs_that_go_on_and_one_that_is_not_to_wait_cancels_them(
+    up_again: Deployed,
+) -> None:
+    home = up_again.home
+    archive = str(home / "archive" / "few.tar.gz")
+    ingest = up_again.start_deployment(
+        INGEST, "ingest: archive fetched", archive=archive, accept_unverified=True
+    )
+    score = up_again.start_deployment(halt_at=MID_SCORING)
+    write_reviews(home / "inbox" / "late.csv", ROWS, "late")
+    up_again.wait_for_halt(score)
+    goes_on = up_again.wait_for_halt(ingest)
+    downs = [up_again.start_reviews("down")]
+    wait_until(lambda: "Waiting up to 200 s" in up_again.log.read_text(), 90)
+    goes_on.resume()
+    assert up_again.wait_for_end(ingest) == "COMPLETED"
+    downs.append(up_again.start_reviews("down", "--now"))
+    down, _ = ended = [each.wait() for each in downs]
+    assert up_again.process.wait(10) == 0
+    assert [(each.status, each.err) for each in ended] == [(0, ""), (0, "")]
+    said = r"Waiting up to 200 s for .*score-reviews.*Ending score-reviews.*Down: everything is stopped"
+    assert re.match(said, down.out, re.DOTALL)
+    assert read_ended_state(home, score) == ("CANCELLED", STOPPED)
+    assert "RUNNING" not in read_ended_tasks(home, score)
+    assert find_marked(home) == []
 
 
 def wait_for_asset(up: Deployed, key: str, run_id: str) -> dict[str, Any]:
@@ -371,63 +396,6 @@ def wait_for_told(up: Deployed, event: str, run_id: str, resource: str = "") -> 
         ]
 
     return wait_until(look, 60)[0]
-
-
-def test_arriving_files_are_scored_at_once_and_a_stop_waits_for_the_run_that_goes_on(
-    tmp_path: Path,
-) -> None:
-    home = make_home(tmp_path / "home")
-    with bring_up(home, "--watch-inbox", REVIEWS_DRAIN_SECONDS="200") as up:
-        write_reviews(home / "inbox" / "arrived.csv", 5, "arrived")
-        wait_until(lambda: count_rows(up, "arrived") == [(5, 5)], 90)
-        up.wait_until_idle()
-        write_reviews(home / "inbox" / "late.csv", MANY, "late")
-        wait_until_scoring(up)
-        (run_id,) = up.list_runs("RUNNING")
-        with hold_run(home):
-            left = find_marked(home)
-            going_down = up.start_reviews("down")
-            wait_until(lambda: "Waiting up to 200 s" in up.log.read_text(), 90)
-        down = going_down.wait()
-        assert up.process.wait(10) == 0
-    assert (down.status, down.err) == (0, "")
-    assert re.match(
-        r"Waiting up to 200 s for score-reviews.*Down: everything is stopped", down.out, re.DOTALL
-    )
-    assert read_ended_state(home, run_id)[0] == "COMPLETED"
-    assert count_rows(up, "late") == [(MANY, MANY)]
-    assert psutil.wait_procs(left, timeout=0)[1] == []
-
-
-def test_runs_of_an_up_that_was_killed_are_ended_and_alerted_of_once_and_a_stop_cancels_what_does_not_end(
-    hook: Hook, tmp_path: Path
-) -> None:
-    home = make_home(tmp_path / "home")
-    with bring_up(home) as up:
-        write_reviews(home / "inbox" / "torn.csv", MANY, "torn")
-        killed = up.start_deployment()
-        wait_until_scoring(up)
-        for process in [psutil.Process(up.process.pid), *find_marked(home)]:
-            process.kill()
-        up.process.wait()
-    with bring_up(home, REVIEWS_ALERT_URL=hook.url) as up:
-        assert up.read_run(killed)["state_type"] == "CRASHED"
-        assert "RUNNING" not in up.list_task_states(killed)
-        assert wait_until(lambda: find_alerts(hook, killed), 30)
-        assert up.run_deployment() == "COMPLETED"
-        write_reviews(home / "inbox" / "stopped.csv", MANY, "stopped")
-        stopped = up.start_deployment()
-        wait_until_scoring(up)
-        with hold_run(home):
-            going_down = up.start_reviews("down", "--now")
-            wait_until(lambda: "Ending score-reviews" in up.log.read_text(), 90)
-        down = going_down.wait()
-        assert up.process.wait(10) == 0
-    assert count_rows(up, "torn") == [(MANY, MANY)]
-    assert len(find_alerts(hook, killed)) == 1
-    assert "Ending score-reviews" in down.out
-    assert read_ended_state(home, stopped) == ("CANCELLED", STOPPED)
-    assert "RUNNING" not in read_ended_tasks(home, stopped)
 
 
 def find_alerts(hook: Hook, run_id: str) -> list[dict[str, Any]]:

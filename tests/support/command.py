@@ -1,4 +1,4 @@
-"""Runs the `reviews` command in a process that starts quickly: a fork of one that has loaded the libraries.
+"""The `reviews` and `prefect` commands as processes that start at once: forks of one that has loaded the libraries.
 
 It is a process of its own, which can be killed. Only its start differs from that of the installed command.
 """
@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Literal
 
 from tests.support.forked import start
 
@@ -29,11 +30,12 @@ class Finished:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of `reviews`: its arguments, whole environment and working folder."""
+    """A call of a command: its arguments, whole environment and working folder."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
     folder: Path
+    program: Literal["reviews", "prefect"] = "reviews"
 
 
 @dataclass(frozen=True)
@@ -69,25 +71,29 @@ def _run(call: Call, said: Path) -> None:
         os.dup2(os.open(said / name, os.O_WRONLY | os.O_APPEND), stream)
     os.environ.clear()
     os.environ.update(call.environment)
-    _prepare_prefect()
-    sys.argv = ["reviews", *call.arguments]
-    from flows.command.cli import main
-
+    sys.argv = [call.program, *call.arguments]
     try:
-        main(call.arguments, prog_name="reviews")
+        _run_prefect() if call.program == "prefect" else _run_reviews(call.arguments)
     finally:
         atexit._run_exitfuncs()
 
 
-def _prepare_prefect() -> None:
-    """Apply the settings that a command makes before it imports Prefect, which is already imported here."""
+def _run_prefect() -> None:
+    from prefect.cli import app
     from prefect.context import refresh_global_settings_context
 
-    from deployments.settings import load_settings
-    from flows.command.startup import PREFECT_DEFAULTS
-
-    for name, value in PREFECT_DEFAULTS.items():
-        os.environ.setdefault(name, value)
-    with suppress(Exception):  # the command says what is wrong with the settings
-        os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(load_settings().home.prefect / "storage"))
     refresh_global_settings_context()
+    app()
+
+
+def _run_reviews(arguments: Sequence[str]) -> None:
+    """Run `reviews`, after what it does before it loads Prefect, which is loaded already."""
+    from prefect.context import refresh_global_settings_context
+
+    from flows.command.cli import main
+    from flows.command.startup import prepare_prefect
+
+    with suppress(Exception):  # the command says what is wrong with the settings
+        prepare_prefect(may_start=False)
+    refresh_global_settings_context()
+    main(arguments, prog_name="reviews")
