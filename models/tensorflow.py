@@ -6,13 +6,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from data_contracts.loading import pause_collection
+
 
 def load_tensorflow() -> None:
     """Import TensorFlow and list its devices; show the messages of its native code only if that fails."""
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _hold_back_native_messages():
+    with _hold_back_native_messages(), pause_collection():
         import tensorflow as tf
 
         tf.config.list_logical_devices()

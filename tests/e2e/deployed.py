@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import socket
 import sqlite3
 import subprocess
@@ -301,12 +300,6 @@ def make_home(home: Path) -> Path:
         ingest(few, accept_unverified=True)
 
     return small_home.copy_home(Home(home), "up", fill).folder
-
-
-def copy_home(home: Path, to: Path) -> Path:
-    """Copy the home with a champion for one test, without the files that tests don't need."""
-    shutil.copytree(home, to, ignore=shutil.ignore_patterns("prefect"))
-    return to
 
 
 def write_reviews(path: Path, rows: int, name: str = "r") -> None:

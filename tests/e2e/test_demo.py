@@ -54,7 +54,7 @@ def test_nothing_native_or_of_prefects_log_reaches_the_terminal(demo: Demo) -> N
 
 
 def test_what_looks_after_the_database_says_nothing_but_its_own_words(demo: Demo) -> None:
-    proof = run_installed(demo.home, "verify")
+    proof = run_reviews(demo.home, "verify")
     assert (proof.status, proof.err) == (0, "")
     assert "All promises hold." in proof.out
     refused = run_installed(demo.home, "quarantine", "release", "--all")

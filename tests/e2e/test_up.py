@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
 ROWS = 50
-"""Reviews of a file in the midst of which a run stands still."""
+"""Reviews of a file that a run scores."""
 MID_SCORING = "score: part half written"
 """The fault point at which a run stands still while something is killed or stopped."""
 
@@ -161,23 +161,16 @@ def test_a_run_of_the_deployment_reads_no_file_outside_the_inbox(up: Deployed, t
     assert count_rows(up, "creds") == [(0, 0)]
 
 
-def test_two_runs_started_together_score_every_row_once(up: Deployed) -> None:
-    write_reviews(up.home / "inbox" / "together.csv", 50, "together")
-    runs = [up.start_deployment(), up.start_deployment()]
-    states = [up.wait_for_end(run) for run in runs]
-    assert sorted(states) in (["CANCELLED", "COMPLETED"], ["COMPLETED", "COMPLETED"])
-    assert count_rows(up, "together") == [(50, 50)]
-    told = wait_for_asset(up, "duckdb://reviews/scored_reviews", runs[states.index("COMPLETED")])
-    assert told["rows_scored"] == 50
-
-
 @dataclass(frozen=True)
 class DailyRun:
-    """A run that scored a file and refused another while a query read the published copy."""
+    """A run that scored a file and refused another while a query read the published copy and a second run was asked."""
 
+    states: Sequence[str]
+    """How both runs ended."""
     run_id: str
+    """The one that was completed."""
     is_still_read: bool
-    """Whether the query was still reading when the run had ended."""
+    """Whether the query was still reading when the runs had ended."""
 
 
 @pytest.fixture(scope="module")
@@ -188,18 +181,25 @@ def daily_run(up: Deployed) -> DailyRun:
     assert reader.stdout is not None
     assert reader.stdout.readline() == b"text\n"  # it goes on only as far as somebody reads what it writes
     (up.home / "inbox" / "broken.parquet").write_bytes(b"PAR1 cut off")
-    write_reviews(up.home / "inbox" / "beside-broken.csv", 4, "fine")
-    run_id = up.start_deployment()
-    up.wait_for_end(run_id)
+    write_reviews(up.home / "inbox" / "beside-broken.csv", ROWS, "fine")
+    runs = [up.start_deployment(), up.start_deployment()]
+    states = [up.wait_for_end(run) for run in runs]
     is_still_read = reader.poll() is None
     reader.kill()
     reader.communicate()
-    return DailyRun(run_id, is_still_read)
+    return DailyRun(states, runs[states.index("COMPLETED")], is_still_read)
+
+
+def test_two_runs_started_together_score_every_row_once(up: Deployed, daily_run: DailyRun) -> None:
+    assert sorted(daily_run.states) in (["CANCELLED", "COMPLETED"], ["COMPLETED", "COMPLETED"])
+    assert count_rows(up, "fine") == [(ROWS, ROWS)]
+    told = wait_for_asset(up, "duckdb://reviews/scored_reviews", daily_run.run_id)
+    assert told["rows_scored"] == ROWS
 
 
 def test_a_run_commits_while_a_long_query_reads(up: Deployed, daily_run: DailyRun) -> None:
     assert daily_run.is_still_read
-    assert count_rows(up, "fine") == [(4, 4)]
+    assert count_rows(up, "fine") == [(ROWS, ROWS)]
 
 
 def test_a_run_that_refused_a_file_is_completed_and_says_so(
@@ -217,7 +217,7 @@ def test_a_run_that_refused_a_file_is_completed_and_says_so(
     alert = wait_until(lambda: [each for each in hook.received if "refused" in each["event"]], 30)[0]
     assert "broken.parquet" in alert["text"]
     told = wait_for_told(up, "reviews.scores.committed", run_id)
-    assert (told["rows_scored"], told["files_scored"], told["files_refused"]) == (4, 1, 1)
+    assert (told["rows_scored"], told["files_scored"], told["files_refused"]) == (ROWS, 1, 1)
     assert alert["url"].endswith(run_id)
 
 

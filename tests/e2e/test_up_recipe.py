@@ -1,5 +1,6 @@
 """The README's recipe of `reviews up`, typed as it stands there."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from deployments.processes import find_marked
 from deployments.settings import PROJECT_ROOT
 from tests.e2e.conftest import REVIEWS, Demo
-from tests.e2e.deployed import copy_home, find_free_port, make_environment, read_recipe, write_reviews
+from tests.e2e.deployed import find_free_port, make_environment, read_recipe, write_reviews
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
@@ -16,7 +17,8 @@ README = PROJECT_ROOT / "README.md"
 
 
 def test_the_recipe_of_the_readme_scores_a_new_file_and_leaves_no_process(demo: Demo, tmp_path: Path) -> None:
-    home = copy_home(demo.home, tmp_path / "home")
+    home = tmp_path / "home"
+    shutil.copytree(demo.home, home)
     port = find_free_port()
     recipe = read_recipe(README.read_text("utf-8"), "By itself").replace("data/demo", str(home))
     write_reviews(home / "todays-reviews.csv", 7, "today")
