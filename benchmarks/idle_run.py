@@ -33,7 +33,7 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.ledger import record_seen
 from tasks.warehouse.model_registry import DecisionRecord, record_decision
-from tasks.warehouse.published import publish
+from tasks.warehouse.publishing import publish
 
 MODEL_ID = "benchmark"
 IDLE = """

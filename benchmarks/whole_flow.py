@@ -212,7 +212,7 @@ def _measure_stages(home: Path, csv: Path, once: bool = False) -> Figures:
     from tasks.scoring.parts import keep_part
     from tasks.warehouse.commit import commit_parts
     from tasks.warehouse.model_registry import find_champion
-    from tasks.warehouse.published import publish
+    from tasks.warehouse.publishing import publish
     from tasks.warehouse.run_log import Run
 
     figures: Figures = {}

@@ -20,7 +20,7 @@ from tasks.inbox.opening import place_within
 from tasks.stages import ingest as stages
 from tasks.stages.publish import publish_copy
 from tasks.stages.run_page import name_run
-from tasks.warehouse.published import needs_publishing
+from tasks.warehouse.publishing import needs_publishing
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from tasks.stages.run_page import end_completed, name_run
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
 from tasks.warehouse.model_registry import PromotedModel
-from tasks.warehouse.published import needs_publishing
+from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.run_log import Run
 
 if TYPE_CHECKING:

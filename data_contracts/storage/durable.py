@@ -71,6 +71,11 @@ def put_in_place(temporary: Path, path: Path, *, replace: bool = False) -> None:
     make_durable(path.parent)
 
 
+def make_temporary(path: Path, temporary: Path) -> None:
+    """Rename a complete file to a temporary name, under which it can be changed: what is half changed is a leftover."""
+    path.rename(temporary)
+
+
 def move_all(pairs: Iterable[tuple[Path, Path]]) -> None:
     """Rename already complete files, given as (source, target) pairs, then sync their folders.
 

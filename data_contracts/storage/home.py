@@ -66,6 +66,11 @@ class Home:
         return self.folder / "published" / "reviews.duckdb"
 
     @property
+    def standby(self) -> Path:
+        """The copy before the published one, from which the next one is made."""
+        return self.published.with_name(f".{self.published.name}.standby")
+
+    @property
     def prefect(self) -> Path:
         """The folder of `reviews up`: Prefect's database and results, its log and its record of running processes."""
         return self.folder / "prefect"

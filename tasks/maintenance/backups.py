@@ -64,7 +64,7 @@ def back_up(home: Home, target: Path) -> Backup:
 
 def _fill(building: Path, home: Home) -> Backup:
     """Write a backup into an empty folder."""
-    with (building / DATABASE).open("wb") as file:
+    with (building / DATABASE).open("w+b") as file:
         copy_warehouse(home.warehouse, file)
     (building / BUNDLES).mkdir()
     bundles = [path for path in sorted(home.bundles.glob("*")) if path.is_dir() and path.name[0] != "."]

@@ -17,8 +17,8 @@ from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 from data_contracts.storage.home import Home
 from models.bundle.folder import require_unaltered
 from tasks.warehouse.accounting import IS_ACCOUNTED, build_row_counts_query
-from tasks.warehouse.connection import WAIT_SECONDS, connect_read_only, open_warehouse, translate_errors
-from tasks.warehouse.published import needs_publishing
+from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse, translate_errors
+from tasks.warehouse.publishing import needs_publishing
 
 ROWS_SHOWN = 5
 """Largest number of examples in a finding."""
@@ -228,7 +228,7 @@ _TABLES_COMPARED = (
 
 def _digest_tables(path: Path) -> dict[str, Any]:
     """Return, for each compared table, its number of rows and a digest that does not depend on their order."""
-    with translate_errors(path), connect_read_only(path.absolute(), {}, WAIT_SECONDS) as connection:
+    with translate_errors(path), open_read_only(path.absolute(), {}, WAIT_SECONDS) as connection:
         return {
             table: connection.execute(f"SELECT count(*), bit_xor(hash(t)) FROM {table} AS t").fetchall()  # noqa: S608
             for table in _TABLES_COMPARED

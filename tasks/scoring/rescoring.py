@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from tasks.warehouse.accounting import ROWS_WITHOUT_SCORE
-from tasks.warehouse.connection import WAIT_SECONDS, connect_read_only, open_warehouse, translate_errors
+from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse, translate_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -152,7 +152,7 @@ def _make_ledger_entry(source: OlderSource) -> dict[str, Any]:
 def _open_published(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with (
         translate_errors(published),
-        connect_read_only(published.absolute(), {"memory_limit": READER_MEMORY}, WAIT_SECONDS) as connection,
+        open_read_only(published.absolute(), {"memory_limit": READER_MEMORY}, WAIT_SECONDS) as connection,
     ):
         connection.execute("SET preserve_insertion_order = false")
         yield connection

@@ -4,7 +4,7 @@ from prefect import task
 
 from data_contracts.storage.home import Home
 from tasks.stages.retries import RETRY_TRANSIENT
-from tasks.warehouse.published import publish
+from tasks.warehouse.publishing import publish
 
 
 @task(name="publish", **RETRY_TRANSIENT)

@@ -1,10 +1,11 @@
-"""A lock on a folder, for one process at a time. The system frees it when its holder ends, even when it is killed."""
+"""Locks on folders and files. The system frees a lock when its holder ends, even when it is killed."""
 
 import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from data_contracts.errors import SourceError
 
@@ -42,3 +43,27 @@ def is_held(folder: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+@contextmanager
+def share_file(path: Path) -> Iterator[None]:
+    """Keep `lock_file` from locking the file at `path` while the block runs, in this process too."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def lock_file(file: BinaryIO) -> bool:
+    """Lock an open file until it is closed, and return True; return False if a program reads or writes it.
+
+    Two kinds of locks are needed: DuckDB takes one of the second kind, which does not bind its own process.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True

@@ -6,7 +6,6 @@ Readers that may take long open the published copy instead (`tasks/warehouse/pub
 
 import os
 import random
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,8 @@ import duckdb
 from data_contracts.errors import WarehouseBusyError, WarehouseError
 from data_contracts.storage.durable import make_folder, remove_leftovers, write_whole
 from data_contracts.warehouse import Migration, list_migrations, read_views
-from tasks.support.locking import hold_folder
+from tasks.support.locking import hold_folder, share_file
+from tasks.warehouse.blocks import copy_blocks
 
 WAIT_SECONDS = 60.0
 """Longest wait for other processes."""
@@ -34,8 +34,6 @@ ROW_GROUP_ROWS = 16_384
 """Rows of a row group. DuckDB compresses full row groups on all cores and writes them straight to the database file.
 With DuckDB's default of 122,880 most commits would fill none: DuckDB would write their rows to the log first, then
 compress them on one core."""
-COPY_BYTES = 2**22
-"""Bytes that are copied at a time."""
 SMALL_BYTES = 2**24
 """Size of a database above which the engine is stopped after use, since it keeps the memory that it has taken."""
 
@@ -83,7 +81,10 @@ def open_warehouse(
 
 
 def copy_warehouse(path: Path, target: BinaryIO, wait_seconds: float = WAIT_SECONDS) -> None:
-    """Copy the bytes of the database file, with everything committed, to `target`. Writers wait in the meantime."""
+    """Make `target` a copy of the database file with everything committed; writers wait in the meantime.
+
+    Blocks that an older copy in `target` has already are not written again.
+    """
     with (
         _take_turn(path, wait_seconds),
         # The system releases the database's lock as soon as this process closes any handle of the file, so the
@@ -92,7 +93,13 @@ def copy_warehouse(path: Path, target: BinaryIO, wait_seconds: float = WAIT_SECO
         _open_up_to_date(path.absolute(), True, wait_seconds) as connection,
     ):
         connection.execute("CHECKPOINT")
-        shutil.copyfileobj(after.enter_context(path.open("rb")), target, COPY_BYTES)
+        copy_blocks(after.enter_context(path.open("rb")), target, _read_block_size(connection))
+
+
+def _read_block_size(connection: duckdb.DuckDBPyConnection) -> int:
+    query = "SELECT block_size FROM pragma_database_size() WHERE database_name = 'warehouse'"
+    [(size,)] = connection.execute(query).fetchall()
+    return int(size)
 
 
 def rewrite_warehouse(path: Path, wait_seconds: float = WAIT_SECONDS) -> None:
@@ -175,13 +182,22 @@ def name_log(path: Path) -> Path:
     return path.with_name(f"{path.name}.wal")
 
 
-def connect_read_only(
+@contextmanager
+def open_read_only(
     path: Path, config: dict[str, ConfigValue], wait_seconds: float
-) -> duckdb.DuckDBPyConnection:
-    """Connect read-only to the database file at `path`, as soon as no other process has locked it."""
-    return _connect_when_free(
-        path, lambda: duckdb.connect(str(path), read_only=True, config=config), wait_seconds
-    )
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database file at `path` read-only, as soon as no other process has locked it.
+
+    Until the block ends, no process writes into the file, this one neither (`tasks/warehouse/publishing.py`).
+    """
+
+    def connect() -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(str(path), read_only=True, config=config)
+
+    with ExitStack() as open_things:
+        if path.is_file():
+            open_things.enter_context(share_file(path))
+        yield open_things.enter_context(_connect_when_free(path, connect, wait_seconds))
 
 
 def _connect_when_free(

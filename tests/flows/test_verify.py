@@ -13,7 +13,7 @@ from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from flows.command.actions.verify import run_verify
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.published import publish
+from tasks.warehouse.publishing import publish
 from tests.support.small_archive import write_archive
 from tests.support.small_home import ingest
 

@@ -23,6 +23,8 @@ WIDE_ENGINE = "models/wide_lstm/engine.py"
 NGRAMS = "models/wide_lstm/ngrams.py"
 WINDOWS = "models/wide_lstm/windows.py"
 PUBLISHED = "tasks/warehouse/published.py"
+BLOCKS = "tasks/warehouse/blocks.py"
+PUBLISHING = "tasks/warehouse/publishing.py"
 CONNECTION = "tasks/warehouse/connection.py"
 PARTS = "tasks/scoring/parts.py"
 CHUNKS = "tasks/scoring/chunks.py"
@@ -43,6 +45,7 @@ TEST_ENGINE = "tests/models/test_engine.py"
 TEST_WINDOW_ENGINE = "tests/models/test_window_engine.py"
 TEST_NGRAMS = "tests/models/test_ngrams.py"
 TEST_PUBLISHED = "tests/unit/test_published.py"
+TEST_STANDBY = "tests/unit/test_standby.py"
 TEST_DURABLE = "tests/unit/test_durable.py"
 TEST_BAD_ROWS = "tests/unit/test_bad_rows.py"
 
@@ -485,7 +488,7 @@ FAULTS = (
     Fault(
         "a copy is shorter than it says",
         "published copy",
-        PUBLISHED,
+        PUBLISHING,
         "                _pad_to_declared_size(building)\n",
         "",
         (TEST_PUBLISHED,),
@@ -494,14 +497,14 @@ FAULTS = (
         "a copy lacks what was committed last",
         "published copy",
         CONNECTION,
-        '        connection.execute("CHECKPOINT")\n        shutil.copyfileobj',
-        "        shutil.copyfileobj",
+        '        connection.execute("CHECKPOINT")\n        copy_blocks',
+        "        copy_blocks",
         (TEST_PUBLISHED,),
     ),
     Fault(
         "what was forgotten stays in the copy",
         "published copy",
-        PUBLISHED,
+        PUBLISHING,
         "    (SELECT count(*) FROM forgotten_rows),\n",
         "",
         (TEST_PUBLISHED,),
@@ -509,7 +512,7 @@ FAULTS = (
     Fault(
         "a release is not published",
         "published copy",
-        PUBLISHED,
+        PUBLISHING,
         "    (SELECT (count(released_at), max(released_at)) FROM quarantined_rows)::VARCHAR,\n",
         "",
         (TEST_PUBLISHED,),
@@ -525,10 +528,34 @@ FAULTS = (
     Fault(
         "the log of an older copy stays beside the new one",
         "published copy",
-        PUBLISHED,
+        PUBLISHING,
         "                name_log(published).unlink(missing_ok=True)\n",
         "",
         (TEST_PUBLISHED,),
+    ),
+    Fault(
+        "a copy is made in a file that a reader has open",
+        "published copy",
+        PUBLISHING,
+        " and lock_file(file):",
+        ":",
+        (TEST_STANDBY,),
+    ),
+    Fault(
+        "what was forgotten stays in the standby",
+        "published copy",
+        PUBLISHING,
+        "        if is_same_database(home.published, building):\n",
+        "        if True:\n",
+        (TEST_STANDBY,),
+    ),
+    Fault(
+        "a copy lacks the blocks beyond the old one",
+        "published copy",
+        BLOCKS,
+        "if start + length > copied or _differ",
+        "if _differ",
+        ("tests/unit/test_blocks.py",),
     ),
     Fault(
         "a damaged part stays",

@@ -11,7 +11,7 @@ from tasks.report.runs import find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.published import publish
+from tasks.warehouse.publishing import publish
 from tasks.warehouse.run_log import end_run, start_run
 from tests.support.once import copy_once
 from tests.support.warehouse_parts import PartFile, write_part

@@ -36,7 +36,8 @@ from tasks.explain.terminal import describe_score, write_explanation, write_expl
 from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.published import open_published, publish
+from tasks.warehouse.published import open_published
+from tasks.warehouse.publishing import publish
 from tests.support.warehouse_parts import PartFile, hash_text, write_part
 
 WEIGHTS = {"good": 1.5, "bad": -2.0, "film": 0.1, "the": 0.0}

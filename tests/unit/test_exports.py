@@ -25,7 +25,7 @@ from tasks.queries.exports import Exported, ExportRequest, export_reviews
 from tasks.support.locking import hold_folder
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.published import publish
+from tasks.warehouse.publishing import publish
 from tests.support.forked import run_to_fault
 from tests.support.once import copy_once
 from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part

@@ -17,7 +17,8 @@ from flows.command.cli import main
 from tasks.queries.named_queries import describe_queries, find_query, read_values
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.published import open_published, publish
+from tasks.warehouse.published import open_published
+from tasks.warehouse.publishing import publish
 from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
 
 DAY = timedelta(days=1)

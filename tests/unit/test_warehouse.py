@@ -18,7 +18,7 @@ from data_contracts.parts import PART_SCHEMAS
 from data_contracts.storage.home import Home
 from data_contracts.warehouse import Migration, list_migrations, read_views
 from tasks.warehouse.connection import begin_transaction, bring_up_to_date, open_warehouse
-from tasks.warehouse.published import publish
+from tasks.warehouse.publishing import publish
 from tests.conftest import PROJECT_ROOT
 
 pytestmark = pytest.mark.usefixtures("new_databases")

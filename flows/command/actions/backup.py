@@ -8,7 +8,7 @@ from flows.command.actions.exclusive import keep_runs_out
 from flows.command.actions.targets import require_free_target
 from tasks.maintenance import backups, retention
 from tasks.support.wording import count
-from tasks.warehouse.published import publish
+from tasks.warehouse.publishing import publish
 
 
 def back_up(home: Home, target: Path | None, echo: Callable[[str], None], keep: int = 0) -> None:

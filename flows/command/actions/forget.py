@@ -10,7 +10,7 @@ from tasks.maintenance import forgetting
 from tasks.queries.exports import holds_export
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
-from tasks.warehouse.published import publish
+from tasks.warehouse.publishing import publish
 
 _NOTHING_TO_FORGET = "`reviews score`; before that there is nothing to forget"
 

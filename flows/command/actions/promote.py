@@ -20,7 +20,7 @@ from tasks.training.model_comparison import judge_challenger
 from tasks.warehouse import promotion
 from tasks.warehouse.connection import require_warehouse
 from tasks.warehouse.model_registry import PromotedModel, find_champion, find_model
-from tasks.warehouse.published import publish
+from tasks.warehouse.publishing import publish
 
 _NEXT = "Next: `reviews score --rescore` scores with it the reviews that only other models have scored."
 

@@ -13,7 +13,7 @@ from tasks.maintenance import quarantine
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
 from tasks.warehouse.model_registry import find_promoted
-from tasks.warehouse.published import publish
+from tasks.warehouse.publishing import publish
 from tasks.warehouse.run_log import record_run
 
 

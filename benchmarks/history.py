@@ -1,0 +1,44 @@
+"""Makes a home with a long history: a trained champion, and a database with that many scored rows of older models.
+
+    python -m benchmarks.history HOME ROWS
+
+Runs `reviews demo` in the new folder HOME, then generates the history (`benchmarks/answers.py`) into its database: no
+row of it is scored. Three million rows take some two minutes.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.answers import fill
+from data_contracts.storage.home import Home
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.publishing import publish
+
+OLDER_MODELS = 2
+"""Models of the generated history, which were promoted before the champion."""
+
+
+def main() -> None:
+    """Make the home that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("home", type=Path)
+    parser.add_argument("rows", type=int, help="scored rows that the database has; 0 leaves only the demo's")
+    arguments = parser.parse_args()
+    make_home(Home(arguments.home.absolute()), arguments.rows)
+
+
+def make_home(home: Home, rows: int) -> None:
+    """Train a champion on the demo's archive, then generate the history and publish it."""
+    reviews = Path(sys.executable).with_name("reviews")
+    subprocess.run([reviews, "--home", home.folder, "demo"], check=True)
+    if rows:
+        with open_warehouse(home.warehouse, write=True) as connection:
+            connection.execute("UPDATE promotions SET number = number + ?", [OLDER_MODELS])
+        fill(home.warehouse, rows)
+    publish(home)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Replaces the published copy of the database after every run that committed, and finds out whether that is needed.
+
+The copy that is replaced becomes the standby: the next publishing brings it up to date, by the blocks that the database
+has changed since, and gives it the name of the published copy. So a publishing costs what is new, not what is there.
+Readers never see a half-written copy: a copy that a program has open is never written into.
+"""
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from data_contracts.errors import WarehouseError
+from data_contracts.storage.durable import make_folder, make_temporary, remove, remove_leftovers, write_whole
+from data_contracts.storage.faults import pass_fault_point
+from data_contracts.storage.home import Home
+from tasks.support.locking import hold_folder, lock_file
+from tasks.warehouse.blocks import is_same_database
+from tasks.warehouse.connection import copy_warehouse, name_log, open_warehouse
+from tasks.warehouse.published import open_published
+
+_STATE = """
+SELECT
+    (SELECT bit_xor(hash(scored_files)) FROM scored_files),
+    (SELECT bit_xor(hash(promotions)) FROM promotions),
+    (SELECT bit_xor(hash(gate_checks)) FROM gate_checks),
+    (SELECT (count(released_at), max(released_at)) FROM quarantined_rows)::VARCHAR,
+    (SELECT count(*) FROM forgotten_rows),
+    (SELECT arg_max((version, views_sha256), version) FROM schema_migrations)::VARCHAR
+"""
+"""SQL: one row that differs between two databases if their readers would see different data.
+
+It depends on no timestamp of the copy, so it is also right after a clock change or the restore of a backup.
+"""
+_DECLARED_SIZE = "SELECT 3 * 4096 + block_size * total_blocks FROM pragma_database_size()"
+"""SQL: the bytes that a database file should have by its headers, with the three headers of 4 KiB."""
+_ADVICE_BY_ERRNO = {
+    errno.ENOTEMPTY: "move that folder away",
+    errno.ENOSPC: "free space on that disk",
+    errno.EDQUOT: "free space on that disk",
+    None: "see that its folder can be written",
+}
+"""The next step of a user whose copy can't be published, by the error number; None for all other numbers."""
+
+
+def publish(home: Home) -> None:
+    """Replace the published copy by a copy of the database, completely or not at all.
+
+    Raises `WarehouseError` if the copy can't be written or renamed.
+    """
+    published = home.published
+    try:
+        make_folder(published.parent)
+        with hold_folder(published.parent):
+            remove_leftovers(published.parent, held=True)
+            with write_whole(published) as building:
+                with _start_copy(home.standby, building) as target:
+                    copy_warehouse(home.warehouse, target)
+                _pad_to_declared_size(building)
+                pass_fault_point("score: inside publishing")
+                if published.is_dir() and not published.is_symlink():
+                    published.rmdir()  # succeeds only for an empty folder; another one is an error
+                _keep_as_standby(home, building)
+                # A log was left by a program that wrote into the old copy; it does not belong to the new one.
+                name_log(published).unlink(missing_ok=True)
+    except OSError as error:
+        raise WarehouseError(
+            f"{published}: can't be published ({error.strerror or error}). The copy before it, if any, stays. "
+            f"Next: {_ADVICE_BY_ERRNO.get(error.errno, _ADVICE_BY_ERRNO[None])}; the next run publishes all."
+        ) from error
+
+
+def _start_copy(standby: Path, building: Path) -> BinaryIO:
+    """Open the file that becomes the next copy, at the path `building`: the standby or, without one, a new file.
+
+    A standby that a program reads, or that has a second name, can't be written into: it is removed. From here on the
+    standby has no name but `building`, so that no half-written one is ever taken for whole.
+    """
+    with suppress(OSError):
+        file = os.fdopen(os.open(standby, os.O_RDWR | os.O_NOFOLLOW), "r+b")
+        if os.fstat(file.fileno()).st_nlink == 1 and lock_file(file):
+            make_temporary(standby, building)
+            return file
+        file.close()
+    remove(standby)
+    return building.open("w+b")
+
+
+def _keep_as_standby(home: Home, building: Path) -> None:
+    """Give the present copy a second name, the standby's, which is its only one when the new copy is in its place.
+
+    A copy of a database that was rewritten since is not kept, as it has rows that were forgotten. Where the file system
+    has no hard links, none is kept.
+    """
+    if home.published.is_symlink() or not home.published.is_file():
+        return
+    with suppress(OSError):
+        if is_same_database(home.published, building):
+            os.link(home.published, home.standby)
+            pass_fault_point("score: standby kept")
+
+
+def _pad_to_declared_size(copy: Path) -> None:
+    """Extend the file of a copy to the size in its headers, so that a shorter file is known to be truncated.
+
+    DuckDB may write the number of blocks first and then cut free blocks off the end of the file.
+    """
+    with open_published(copy) as connection:
+        [(size,)] = connection.execute(_DECLARED_SIZE).fetchall()
+    os.truncate(copy, max(size, copy.stat().st_size))
+
+
+def needs_publishing(home: Home) -> bool:
+    """Return whether the published copy is missing, damaged, or behind the warehouse.
+
+    A run that was killed between its commit and its publishing leaves an outdated copy behind.
+    """
+    with open_warehouse(home.warehouse, write=False) as connection:
+        newest = connection.execute(_STATE).fetchall()
+    try:
+        with open_published(home.published) as connection:
+            if connection.execute(_DECLARED_SIZE).fetchall()[0][0] > home.published.stat().st_size:
+                return True  # a truncated file, which DuckDB may still open
+            return connection.execute(_STATE).fetchall() != newest
+    except WarehouseError:
+        return True

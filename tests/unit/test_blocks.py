@@ -1,0 +1,85 @@
+"""Copies of DuckDB files by their blocks: equal to the file, whatever the target held."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.warehouse.blocks import HEADER_BYTES, HEADERS, copy_blocks
+
+BLOCK_BYTES = 16_384
+
+contents = st.lists(st.integers(0, 3), max_size=8)
+"""A file by its blocks: each a number that stands for its content."""
+
+
+def write_file(path: Path, blocks: Sequence[int], more: int = 0) -> Path:
+    """Write headers, a block for each number, and `more` zero bytes, as padding."""
+    headers = b"".join(bytes([place]) * HEADER_BYTES for place in range(HEADERS))
+    path.write_bytes(headers + b"".join(bytes([number]) * BLOCK_BYTES for number in blocks) + bytes(more))
+    return path
+
+
+def copy(source: Path, target: Path) -> None:
+    with source.open("rb") as read, target.open("r+b") as written:
+        copy_blocks(read, written, BLOCK_BYTES)
+
+
+@settings(max_examples=60)
+@given(new=contents, old=contents, more=st.sampled_from([0, 1, 5000, BLOCK_BYTES]))
+def test_a_copy_equals_the_file_whatever_it_was_before(new: list[int], old: list[int], more: int) -> None:
+    with TemporaryDirectory() as folder:
+        source = write_file(Path(folder, "source"), new)
+        target = write_file(Path(folder, "target"), old, more)
+        copy(source, target)
+        assert target.read_bytes() == source.read_bytes()
+
+
+@settings(max_examples=30)
+@given(new=contents, length=st.integers(0, HEADERS * HEADER_BYTES + 8 * BLOCK_BYTES))
+def test_a_copy_that_was_cut_off_is_completed(new: list[int], length: int) -> None:
+    with TemporaryDirectory() as folder:
+        source = write_file(Path(folder, "source"), new)
+        target = Path(folder, "target")
+        target.write_bytes(source.read_bytes()[:length])
+        copy(source, target)
+        assert target.read_bytes() == source.read_bytes()
+
+
+def test_blocks_that_are_the_same_are_not_written(tmp_path: Path) -> None:
+    class Target(io.FileIO):
+        def write(self, content: object) -> int:
+            written.append(self.tell())
+            return super().write(content)  # type: ignore[arg-type]
+
+    written: list[int] = []
+    source, target = write_file(tmp_path / "source", [0, 1, 2, 3]), write_file(tmp_path / "target", [0, 1, 1])
+    with source.open("rb") as read, Target(target, "r+b") as file:
+        copy_blocks(read, file, BLOCK_BYTES)
+    assert written == [HEADERS * HEADER_BYTES + place * BLOCK_BYTES for place in (2, 3)]
+
+
+@pytest.mark.parametrize("block_bytes", [16_384, 262_144])
+def test_the_first_bytes_of_a_block_of_duckdb_tell_whether_it_has_changed(
+    tmp_path: Path, block_bytes: int
+) -> None:
+    source, target = tmp_path / "source.duckdb", tmp_path / "copy.duckdb"
+    target.touch()
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{source}' AS source (BLOCK_SIZE {block_bytes})")
+        connection.execute(
+            "CREATE TABLE source.t AS SELECT range AS a, hash(range)::VARCHAR AS b FROM range(50_000)"
+        )
+        for place in range(8):
+            connection.execute(f"UPDATE source.t SET b = 'x' || b WHERE a = {place * 6000}")
+            connection.execute(f"INSERT INTO source.t SELECT range, 'new' FROM range({place * 1000})")
+            connection.execute(f"DELETE FROM source.t WHERE a BETWEEN {place * 100} AND {place * 100 + 50}")
+            connection.execute("CHECKPOINT source")
+            with source.open("rb") as read, target.open("r+b") as file:
+                copy_blocks(read, file, block_bytes)
+            assert target.read_bytes() == source.read_bytes()

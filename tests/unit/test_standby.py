@@ -1,0 +1,157 @@
+"""The standby: the copy that was replaced is brought up to date and published next, unless that could do harm."""
+
+import os
+import subprocess
+import sys
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from data_contracts.storage.home import Home
+from tasks.maintenance.forgetting import forget
+from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.published import open_published
+from tasks.warehouse.publishing import publish
+from tests.support.warehouse_parts import PartFile, write_part
+
+SECRET = "a text that must not stay"
+_NUMBERS = count()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home whose copy was published twice, so that there is a standby."""
+    home = Home(tmp_path / "home")
+    for _ in range(2):
+        publish_one_more(home)
+    return home
+
+
+def publish_one_more(home: Home, text: str = "A good film.") -> None:
+    """Commit a file of one review, and publish."""
+    name = f"{next(_NUMBERS)}.csv"
+    part = write_part(
+        home.folder.parent / "parts" / name, [PartFile(name, [{"text": text, "review_id": name}])]
+    )
+    commit_parts(home.warehouse, part)
+    publish(home)
+
+
+def count_published(home: Home) -> int:
+    with open_published(home.published) as connection:
+        [(rows,)] = connection.execute("SELECT count(*) FROM source_reviews").fetchall()
+    return int(rows)
+
+
+def is_copied(home: Home) -> bool:
+    """Return whether the copy has the bytes of the database; zeros may follow for free blocks that were cut off."""
+    copied, content = home.published.read_bytes(), home.warehouse.read_bytes()
+    return copied.startswith(content) and not any(copied[len(content) :])
+
+
+def test_the_standby_is_published_next_and_the_copy_becomes_the_standby(home: Home) -> None:
+    standby, published = home.standby.stat().st_ino, home.published.stat().st_ino
+    publish_one_more(home)
+    assert (home.published.stat().st_ino, home.standby.stat().st_ino) == (standby, published)
+    assert count_published(home) == 3
+
+
+def test_the_published_copy_has_the_bytes_of_the_database(home: Home) -> None:
+    for _ in range(3):
+        publish_one_more(home)
+        assert is_copied(home)
+
+
+def test_only_new_blocks_are_written(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with duckdb.connect(str(home.warehouse)) as connection:
+        connection.execute("CREATE TABLE large AS SELECT hash(range)::VARCHAR AS text FROM range(2_000_000)")
+    publish_one_more(home)
+    publish_one_more(home)
+    written: list[str] = []
+    monkeypatch.setattr("tasks.warehouse.blocks.pass_fault_point", written.append)
+    publish_one_more(home)
+    assert 0 < len(written) < home.published.stat().st_size / 2**18 / 4
+
+
+@pytest.mark.process
+def test_a_copy_that_a_program_reads_is_never_written_into(home: Home) -> None:
+    code = """
+import sys, duckdb
+with duckdb.connect(sys.argv[1], read_only=True, config={"memory_limit": "100MB"}) as connection:
+    print("open", flush=True)
+    sys.stdin.readline()
+    print(connection.execute("SELECT count(*), count(text) FROM source_reviews").fetchall())
+"""
+    command = [sys.executable, "-c", code, str(home.published)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout is not None
+        reader.stdout.readline()
+        opened = home.published.stat().st_ino
+        content = home.published.read_bytes()
+        publish_one_more(home)
+        read = os.open(home.standby, os.O_RDONLY)
+        publish_one_more(home)
+        assert os.pread(read, len(content) + 1, 0) == content
+        os.close(read)
+        assert opened not in (home.published.stat().st_ino, home.standby.stat().st_ino)
+        assert reader.communicate("\n")[0] == "[(2, 2)]\n"
+    assert count_published(home) == 4
+
+
+def test_a_copy_that_this_process_reads_is_never_written_into(home: Home) -> None:
+    with open_published(home.published) as connection:
+        for _ in range(3):
+            publish_one_more(home)
+        assert connection.execute("SELECT count(text) FROM source_reviews").fetchall() == [(2,)]
+    assert count_published(home) == 5
+
+
+def test_a_standby_with_a_second_name_is_never_written_into(home: Home, tmp_path: Path) -> None:
+    os.link(home.standby, tmp_path / "kept")
+    content = home.standby.read_bytes()
+    publish_one_more(home)
+    assert (tmp_path / "kept").read_bytes() == content
+    assert count_published(home) == 3
+
+
+def test_a_link_in_the_place_of_the_standby_is_not_followed(home: Home, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"of someone else")
+    home.standby.unlink()
+    home.standby.symlink_to(other)
+    publish_one_more(home)
+    assert other.read_bytes() == b"of someone else"
+    assert count_published(home) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 1_000_000])
+def test_a_damaged_standby_is_written_anew(home: Home, content: bytes) -> None:
+    home.standby.write_bytes(content)
+    publish_one_more(home)
+    assert is_copied(home)
+
+
+def test_without_hard_links_every_copy_is_a_new_one(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*paths: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    for _ in range(2):
+        publish_one_more(home)
+    assert not home.standby.exists()
+    assert count_published(home) == 4
+
+
+def test_what_was_forgotten_is_in_no_copy(home: Home) -> None:
+    publish_one_more(home, SECRET)
+    publish_one_more(home)
+    assert all(SECRET.encode() in path.read_bytes() for path in (home.published, home.standby))
+    forget(home.warehouse, sha256(SECRET.encode()).hexdigest(), "text", "ann", None)
+    publish(home)
+    kept = [
+        path for path in home.folder.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()
+    ]
+    assert kept == []
