@@ -18,6 +18,8 @@ REVIEWS_SHOWN = 5
 TEXT_CHARACTERS = 2000
 """Most characters of a review's text in a report."""
 MOVIES_SHOWN = 10
+MOVIES_COMPARED = 1000
+"""Movies whose mean rating is compared before and after a run: those with the most reviews in it."""
 ENOUGH_REVIEWS = 5
 """Fewest reviews of a movie, both before and after a run, for its mean ratings to be compared."""
 SCORE_BINS = 20
@@ -37,10 +39,16 @@ WHERE files.run_id = $run_id
 OR (files.committed_at BETWEEN $started_at AND $ended_at
     AND (scorer.ended_at IS NULL OR scorer.ended_at < files.committed_at))
 """
+# A table, so that the history is read once: of the scores the row groups of the run, of the reviews two columns.
 _MAKE_RUN_SCORES = """
-CREATE TEMP VIEW run_scores AS
-SELECT * FROM scored_reviews SEMI JOIN (FROM run_files WHERE status = 'scored')
-USING (source_sha256, model_id, run_id)
+CREATE TEMP TABLE run_scores AS
+WITH scores AS (
+    SELECT * FROM scored_reviews SEMI JOIN (FROM run_files WHERE status = 'scored')
+    USING (source_sha256, model_id, run_id)
+)
+SELECT
+    scores.*, review.rowid AS position, review_id, movie_id, given_label, given_rating, text_sha256
+FROM scores LEFT JOIN source_reviews AS review USING (source_sha256, row_number)
 """
 # The rows that the run quarantined, and those still in quarantine when the run scored their files again.
 _MAKE_RUN_BAD_ROWS = """
@@ -88,7 +96,7 @@ WITH given AS (
     SELECT
         sentiment, predicted_rating, given_rating,
         coalesce(given_label, {_RATED_SENTIMENT}) AS label
-    FROM run_scores JOIN source_reviews USING (source_sha256, row_number)
+    FROM run_scores
 )
 SELECT
     count(label) AS labelled, avg((label = sentiment)::INTEGER) AS share_agreeing,
@@ -102,8 +110,7 @@ _COUNT_RATINGS = """
 SELECT stars, sum(predicted)::BIGINT AS predicted, sum(given)::BIGINT AS given FROM (
     SELECT round(predicted_rating)::INTEGER AS stars, 1 AS predicted, 0 AS given FROM run_scores
     UNION ALL
-    SELECT round(given_rating)::INTEGER, 0, 1 FROM run_scores JOIN source_reviews USING (source_sha256, row_number)
-    WHERE given_rating IS NOT NULL
+    SELECT round(given_rating)::INTEGER, 0, 1 FROM run_scores WHERE given_rating IS NOT NULL
 ) GROUP BY stars
 """
 _COUNT_LENGTHS = """
@@ -130,14 +137,13 @@ ORDER BY model_id, array_position(['score', 'token_count', 'oov_rate', 'truncate
 """
 _PICK_REVIEWS = """
 WITH chosen AS (
-    SELECT run_scores.*, review.rowid AS position
-    FROM run_scores JOIN source_reviews AS review USING (source_sha256, row_number)
+    SELECT * FROM run_scores WHERE position IS NOT NULL
     ORDER BY {order}, source_sha256, row_number LIMIT $limit
 )
 SELECT
-    left(chosen.source_sha256, 12) || ':' || chosen.row_number AS row_name, uri, review_id, movie_id,
-    score, sentiment, predicted_rating, given_rating, token_count,
-    left(review.text, $characters) AS text, length(review.text) AS characters, text_sha256
+    left(chosen.source_sha256, 12) || ':' || chosen.row_number AS row_name, uri, chosen.review_id, chosen.movie_id,
+    score, sentiment, predicted_rating, chosen.given_rating, token_count,
+    left(review.text, $characters) AS text, length(review.text) AS characters, chosen.text_sha256
 FROM chosen JOIN source_reviews AS review ON review.rowid = chosen.position
 JOIN run_files ON run_files.source_sha256 = chosen.source_sha256 AND run_files.model_id = chosen.model_id
 ORDER BY {order}, chosen.source_sha256, chosen.row_number
@@ -147,10 +153,20 @@ _ORDERS = {
     "most negative": "score",
     "least certain": "abs(score - 0.5)",
 }
-_MAKE_TOUCHED = """
+_MAKE_TOUCHED = f"""
 CREATE TEMP TABLE touched_movies AS
-SELECT DISTINCT movie_id FROM source_reviews SEMI JOIN run_scores USING (source_sha256, row_number)
-WHERE movie_id IS NOT NULL
+SELECT movie_id FROM run_scores WHERE movie_id IS NOT NULL
+GROUP BY movie_id ORDER BY count(*) DESC, movie_id LIMIT {MOVIES_COMPARED}
+"""  # noqa: S608
+_MAKE_MOVIE_REVIEWS = """
+CREATE TEMP TABLE movie_reviews AS
+SELECT source_sha256, row_number, review_id, movie_id, text_sha256, reviewed_at
+FROM source_reviews SEMI JOIN touched_movies USING (movie_id)
+"""
+_MAKE_MOVIE_SCORES = """
+CREATE TEMP TABLE movie_scores AS
+SELECT source_sha256, row_number, model_id, predicted_rating, scored_at
+FROM scored_reviews SEMI JOIN movie_reviews USING (source_sha256, row_number)
 """
 # The view movie_ratings as it was at a moment, for the touched movies: from what was committed and promoted by then.
 _RATE_MOVIES_AT = """
@@ -165,14 +181,13 @@ sources AS (
 model_ranks AS (SELECT model_id, max(number) AS model_rank FROM promotions WHERE "at" <= $moment GROUP BY model_id),
 best AS (
     SELECT source_sha256, row_number, arg_max(predicted_rating, model_rank) AS predicted_rating
-    FROM scored_reviews SEMI JOIN files USING (source_sha256, model_id) JOIN model_ranks USING (model_id)
+    FROM movie_scores SEMI JOIN files USING (source_sha256, model_id) JOIN model_ranks USING (model_id)
     WHERE scored_at <= $moment GROUP BY source_sha256, row_number
 ),
 candidates AS (
     SELECT review_id, movie_id, text_sha256, source_sha256, row_number, source_number,
         CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE seen_at END AS as_of
-    FROM source_reviews JOIN sources USING (source_sha256)
-    WHERE movie_id IN (FROM touched_movies)
+    FROM movie_reviews JOIN sources USING (source_sha256)
 ),
 newest AS (
     FROM candidates SEMI JOIN best USING (source_sha256, row_number)
@@ -182,8 +197,7 @@ newest AS (
     ) = 1
 )
 SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars
-FROM newest JOIN best USING (source_sha256, row_number)
-WHERE movie_id IN (FROM touched_movies) GROUP BY movie_id
+FROM newest JOIN best USING (source_sha256, row_number) GROUP BY movie_id
 """
 _READ_MODELS = """
 SELECT
@@ -273,7 +287,13 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
     ended_at = run.ended_at or run.started_at
     between = {"started_at": run.started_at, "ended_at": ended_at}
     ask(_MAKE_RUN_FILES, {"run_id": run.run_id, **between})
-    for query in (_MAKE_RUN_SCORES, _MAKE_RUN_BAD_ROWS, _MAKE_TOUCHED):
+    for query in (
+        _MAKE_RUN_SCORES,
+        _MAKE_RUN_BAD_ROWS,
+        _MAKE_TOUCHED,
+        _MAKE_MOVIE_REVIEWS,
+        _MAKE_MOVIE_SCORES,
+    ):
         ask(query)
     scorers = [row["run_id"] for row in ask(_LIST_SCORERS)]
     [totals], [given] = ask(_COUNT_FILES), ask(_COMPARE_WITH_GIVEN)

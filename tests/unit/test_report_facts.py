@@ -247,6 +247,8 @@ def test_a_movie_after_the_last_run_is_what_movie_ratings_says(
         ask("CREATE TEMP TABLE touched_movies AS SELECT DISTINCT movie_id FROM movie_ratings")
         from tasks.report import scoring_facts
 
+        ask(scoring_facts._MAKE_MOVIE_REVIEWS)
+        ask(scoring_facts._MAKE_MOVIE_SCORES)
         found = ask(scoring_facts._RATE_MOVIES_AT, {"moment": read_moment})
         assert find_moved(ask, read_moment, read_moment) is not None
     assert sorted((row["movie_id"], row["reviews"], round(row["stars"], 9)) for row in found) == [
