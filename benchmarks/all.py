@@ -72,6 +72,7 @@ def list_commands(
         "flow": ("whole_flow", str(home), *every),
         "profile": ("where_time_goes", str(home)),
         "answers": ("answers", *every),
+        "growth": ("growth",),
         "sizes": (
             "whole_flow",
             str(home),

@@ -165,13 +165,15 @@ _FILL_REST = (
     INSERT INTO reference_measures
     SELECT model_id, measure, 2500, 0.5, 30
     FROM models, (VALUES ('score'), ('token_count'), ('oov_rate'), ('truncated')) AS named (measure)
+    WHERE model_id IN ('model-a', 'model-b')
     """,
     """
     INSERT INTO reference_bins
     SELECT
         model_id, measure, bin,
         if(bin = 1, '-infinity'::DOUBLE, (bin - 1) / 10 * if(measure = 'token_count', 500, 1)), 250
-    FROM reference_measures, range(1, 11) AS numbers (bin) WHERE measure <> 'truncated' OR bin IN (1, 10)
+    FROM reference_measures, range(1, 11) AS numbers (bin)
+    WHERE model_id IN ('model-a', 'model-b') AND (measure <> 'truncated' OR bin IN (1, 10))
     """,
 )
 

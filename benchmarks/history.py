@@ -26,13 +26,19 @@ def main() -> None:
     parser.add_argument("home", type=Path)
     parser.add_argument("rows", type=int, help="scored rows that the database has; 0 leaves only the demo's")
     arguments = parser.parse_args()
-    make_home(Home(arguments.home.absolute()), arguments.rows)
+    home = Home(arguments.home.absolute())
+    make_demo_home(home)
+    add_history(home, arguments.rows)
 
 
-def make_home(home: Home, rows: int) -> None:
-    """Train a champion on the demo's archive, then generate the history and publish it."""
+def make_demo_home(home: Home) -> None:
+    """Run the demo in a new folder, which trains a champion."""
     reviews = Path(sys.executable).with_name("reviews")
-    subprocess.run([reviews, "--home", home.folder, "demo"], check=True)
+    subprocess.run([reviews, "--home", home.folder, "demo"], check=True, stdout=subprocess.DEVNULL)
+
+
+def add_history(home: Home, rows: int) -> None:
+    """Generate scored rows of older models into the database of the home, and publish it."""
     if rows:
         with open_warehouse(home.warehouse, write=True) as connection:
             connection.execute("UPDATE promotions SET number = number + ?", [OLDER_MODELS])
