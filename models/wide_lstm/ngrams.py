@@ -4,12 +4,15 @@ An n-gram counts once in a review, however often it occurs. Every review's featu
 identified by a number, so finding n-grams takes numpy alone; fitting needs scikit-learn and scipy.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.wide_lstm.number_table import NumberTable, make_number_table
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -40,6 +43,11 @@ class NgramModel:
     """[g] weights of the logistic regression."""
     bias: float
 
+    @cached_property
+    def table(self) -> NumberTable:
+        """The places of `numbers`."""
+        return make_number_table(self.numbers)
+
 
 def number_ngrams(ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.int64]:
     """Return the numbers of all n-grams of reviews [n, length], [n, LONGEST * length].
@@ -63,21 +71,58 @@ def compute_ngram_logits(
     model: NgramModel, ids: NDArray[np.int32], vocabulary_size: int
 ) -> NDArray[np.float64]:
     """Return the logits [n] of reviews [n, length] by their n-grams."""
-    row, place = _find_ngrams(model.numbers, ids, vocabulary_size)
+    return compute_logits_from(model, ids, vocabulary_size, [0])[0]
+
+
+def compute_logits_from(
+    model: NgramModel, ids: NDArray[np.int32], vocabulary_size: int, starts: Sequence[int]
+) -> list[NDArray[np.float64]]:
+    """Return, for each start, the logits [n] of reviews [n, length] by the n-grams of the words from there on."""
+    row, first, place = _find_occurrences(model.table, ids, vocabulary_size)
+    logits = []
+    for start in starts:
+        inside = first >= start
+        distinct = _drop_repeated(row[inside], place[inside], len(model.numbers))
+        logits.append(_weigh(model, *distinct, len(ids)))
+    return logits
+
+
+def _weigh(
+    model: NgramModel, row: NDArray[np.intp], place: NDArray[np.intp], rows: int
+) -> NDArray[np.float64]:
+    """Return the logits [rows] of reviews by the review and the place of each of their n-grams."""
     ratio = model.ratio[place].astype(np.float64)
-    total = np.bincount(row, ratio * model.weight[place], minlength=len(ids))
-    norm = np.sqrt(np.bincount(row, ratio * ratio, minlength=len(ids)))
+    total = np.bincount(row, ratio * model.weight[place], minlength=rows)
+    norm = np.sqrt(np.bincount(row, ratio * ratio, minlength=rows))
     return total / np.where(norm > 0, norm, 1.0) + model.bias
 
 
 def _find_ngrams(
     numbers: NDArray[np.int64], ids: NDArray[np.int32], vocabulary_size: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the review and the place in `numbers` of each n-gram that is a feature, once per review."""
-    row, number = _list_distinct(ids, vocabulary_size)
-    place = np.minimum(np.searchsorted(numbers, number), max(len(numbers) - 1, 0))
-    hit = numbers[place] == number if len(numbers) else np.zeros(len(number), bool)
-    return row[hit], place[hit]
+    """Return the review of each n-gram that is a feature and its place in `numbers`, once per review, both rising."""
+    row, _, place = _find_occurrences(make_number_table(numbers), ids, vocabulary_size)
+    return _drop_repeated(row, place, len(numbers))
+
+
+def _find_occurrences(
+    table: NumberTable, ids: NDArray[np.int32], vocabulary_size: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Return each occurrence of an n-gram that is a feature: its review, the position of its first word, its place."""
+    number = number_ngrams(ids, vocabulary_size).ravel()
+    found = np.flatnonzero(number)
+    place = table.find(number[found])
+    found, place = found[place >= 0], place[place >= 0]
+    length = max(ids.shape[1], 1)
+    return found // (LONGEST * length), found % length, place
+
+
+def _drop_repeated(
+    row: NDArray[np.intp], place: NDArray[np.intp], places: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return each pair of a row and a place once, both rising."""
+    both = np.sort(row * places + place)
+    return np.divmod(both[np.diff(both, prepend=-1) > 0], max(places, 1))
 
 
 def _list_distinct(
