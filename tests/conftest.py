@@ -8,6 +8,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NoReturn
 
+import hypothesis
 import pytest
 
 from tasks.warehouse import connection
@@ -31,7 +32,12 @@ OF_ITS_OWN = ("archive", "browser", "process", "server", "training")
 
 
 def pytest_configure() -> None:
-    """Read the processor's name before tests start: the first read, by Keras's import, would start a process."""
+    """Set no deadline for examples, since machines are busy, and read the processor's name before tests start.
+
+    The first read, by Keras's import, would start a process.
+    """
+    hypothesis.settings.register_profile("tests", deadline=None)
+    hypothesis.settings.load_profile("tests")
     platform.processor()
 
 

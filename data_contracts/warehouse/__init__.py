@@ -4,6 +4,7 @@ To change a table, add a migration, `0002_what_it_does.sql` and so on. Statement
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 VIEWS_FILE = "views.sql"
@@ -18,6 +19,7 @@ class Migration:
     sql: str
 
 
+@cache
 def list_migrations() -> tuple[Migration, ...]:
     """Read the migrations in the order of their numbers, from 1 on."""
     paths = sorted(Path(__file__).parent.glob("[0-9]*_*.sql"))
@@ -26,6 +28,7 @@ def list_migrations() -> tuple[Migration, ...]:
     )
 
 
+@cache
 def read_views() -> str:
     """Read the statements that create or replace every view."""
     return Path(__file__).with_name(VIEWS_FILE).read_text("utf-8")

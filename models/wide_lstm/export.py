@@ -9,6 +9,7 @@ blend) needs weights; the graph returns them as constant outputs.
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,10 +72,18 @@ def export_windows(model: "keras.Model") -> bytes | None:
 
 def _has_known_layers(model: "keras.Model") -> bool:
     """Return whether a model has the same layers as one that `build_wide_lstm` builds, whatever their sizes."""
-    given, known = (sorted(_list_parts(each), key=_name_type) for each in (model, _build_smallest()))
-    if [type(part) for part in given] != [type(part) for part in known]:
+    known_types, known_parts = _describe_known_layers()
+    given = sorted(_list_parts(model), key=_name_type)
+    if [type(part) for part in given] != known_types:
         return False  # a class derived from a layer may do anything
-    return sorted(map(_describe, given)) == sorted(map(_describe, known))
+    return sorted(map(_describe, given)) == known_parts
+
+
+@cache
+def _describe_known_layers() -> tuple[list[type[Any]], list[str]]:
+    """Return the types and the descriptions of all parts of a model that `build_wide_lstm` builds."""
+    known = sorted(_list_parts(_build_smallest()), key=_name_type)
+    return [type(part) for part in known], sorted(map(_describe, known))
 
 
 def _build_smallest() -> "keras.Model":

@@ -165,6 +165,10 @@ def make_ngram_layer() -> type[Any]:
                 setattr(self, name, weights)
             self.bias = self.add_weight((1,), "zeros", "float32", trainable=False, name="bias")
 
+        def compute_output_shape(self, input_shape: Any) -> tuple[Any, int]:
+            # Keras would run `call` on symbolic ids to find this out, which takes half of the time of building.
+            return (input_shape[0], 1)
+
         def call(self, ids: Any) -> Any:
             ordered = ops.sort(self.number_ngrams(ops.cast(ids, "int64")), axis=-1)
             repeated = ops.equal(ordered[:, 1:], ordered[:, :-1])

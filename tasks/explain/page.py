@@ -7,7 +7,9 @@ read in print and without colours too. The table has the figures.
 """
 
 import re
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
@@ -16,24 +18,35 @@ from tasks.explain.terminal import NOTHING_MOVES, describe_score, name_source
 from tasks.pages.rendering import make_environment
 from tasks.pages.words import format_text
 
+if TYPE_CHECKING:
+    import jinja2
+
 _BREAK = re.compile(r"<br[ \t\r\n]*/?>", re.IGNORECASE)
 """The tag `<br>` in a text."""
 
 
 def render_page(explained: Explained, top: int) -> str:
     """Return the HTML page, with a table of the `top` words that moved the score most."""
-    templates = Path(__file__).parent / "templates"
-    environment = make_environment(templates, contribution=_format_contribution, lines=_format_lines)
-    return environment.get_template("explain.html").render(
-        source=name_source(explained.source),
-        facts=[fact.strip() for fact in describe_score(explained)[1:]],
-        moving=explained.moving,
-        top=top,
-        nothing_moves=NOTHING_MOVES,
-        pieces=cut_pieces(explained),
-        unread=explained.source.text[: explained.unread_stop],
-        unread_words=explained.words_in_text - len(explained.read),
+    return (
+        _make_environment()
+        .get_template("explain.html")
+        .render(
+            source=name_source(explained.source),
+            facts=[fact.strip() for fact in describe_score(explained)[1:]],
+            moving=explained.moving,
+            top=top,
+            nothing_moves=NOTHING_MOVES,
+            pieces=cut_pieces(explained),
+            unread=explained.source.text[: explained.unread_stop],
+            unread_words=explained.words_in_text - len(explained.read),
+        )
     )
+
+
+@cache
+def _make_environment() -> "jinja2.Environment":
+    templates = Path(__file__).parent / "templates"
+    return make_environment(templates, contribution=_format_contribution, lines=_format_lines)
 
 
 def _format_contribution(logits: float) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,7 @@ def _render(template: str, **values: Any) -> str:
     return page.render(written_at=datetime.now(UTC), datasets=DATASETS, **values)
 
 
+@cache
 def make_report_environment() -> "jinja2.Environment":
     """Return the Jinja environment of the reports' templates."""
     return make_environment(

@@ -1,5 +1,6 @@
 """The version of the running code: a short one for people, and a fingerprint of the source to compare. Needs no git."""
 
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -8,6 +9,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("flows", "tasks", "models", "data_contracts", "deployments")
 
 
+@cache
 def fingerprint_code(packages: tuple[str, ...] = PACKAGES) -> str:
     """Return the sha256 over the names and bytes of all Python and SQL files of `packages`."""
     digest = sha256()

@@ -80,6 +80,16 @@ def open_warehouse(
         yield connection
 
 
+@contextmanager
+def open_own_copy(path: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a copy of the database, just made by this process, read-only and as it is; close it when the block ends.
+
+    Takes a tenth of the time of `open_read_only`, but nothing keeps its SQL from other files.
+    """
+    with _take_turn(path, wait_seconds), _attach(path, "READ_ONLY", wait_seconds=wait_seconds) as connection:
+        yield connection
+
+
 def copy_warehouse(path: Path, target: BinaryIO, wait_seconds: float = WAIT_SECONDS) -> None:
     """Make `target` a copy of the database file with everything committed; writers wait in the meantime.
 
@@ -328,17 +338,22 @@ def _read_state(connection: duckdb.DuckDBPyConnection) -> tuple[int, str | None]
 
     Raises `WarehouseError` if another program made the database.
     """
-    query = "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary"
-    tables = {name for (name,) in connection.execute(query).fetchall()}
-    if not tables:
+    try:
+        found = connection.execute("SELECT version, views_sha256 FROM schema_migrations").fetchall()
+    except duckdb.CatalogException:
+        _require_no_tables(connection)
         return 0, None
-    if "schema_migrations" not in tables:
+    return max(found, default=(0, None))
+
+
+def _require_no_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    query = "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY ALL"
+    tables = [name for (name,) in connection.execute(query).fetchall()]
+    if tables:
         raise WarehouseError(
-            f"The database has tables ({', '.join(sorted(tables)[:5])}) but no table schema_migrations: another "
+            f"The database has tables ({', '.join(tables[:5])}) but no table schema_migrations: another "
             "program made it. Next: move it elsewhere; a new one is created in its place."
         )
-    query = "SELECT version, views_sha256 FROM schema_migrations ORDER BY version DESC LIMIT 1"
-    return (connection.execute(query).fetchall() or [(0, None)])[0]
 
 
 def _digest(views: str) -> str:

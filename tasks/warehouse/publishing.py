@@ -17,7 +17,7 @@ from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.support.locking import hold_folder, lock_file
 from tasks.warehouse.blocks import is_same_database
-from tasks.warehouse.connection import copy_warehouse, name_log, open_warehouse
+from tasks.warehouse.connection import copy_warehouse, name_log, open_own_copy, open_warehouse
 from tasks.warehouse.published import open_published
 
 _STATE = """
@@ -33,7 +33,9 @@ SELECT
 
 It depends on no timestamp of the copy, so it is also right after a clock change or the restore of a backup.
 """
-_DECLARED_SIZE = "SELECT 3 * 4096 + block_size * total_blocks FROM pragma_database_size()"
+_DECLARED_SIZE = """
+SELECT 3 * 4096 + block_size * total_blocks FROM pragma_database_size() WHERE database_name = current_database()
+"""
 """SQL: the bytes that a database file should have by its headers, with the three headers of 4 KiB."""
 _ADVICE_BY_ERRNO = {
     errno.ENOTEMPTY: "move that folder away",
@@ -106,7 +108,7 @@ def _pad_to_declared_size(copy: Path) -> None:
 
     DuckDB may write the number of blocks first and then cut free blocks off the end of the file.
     """
-    with open_published(copy) as connection:
+    with open_own_copy(copy.absolute()) as connection:
         [(size,)] = connection.execute(_DECLARED_SIZE).fetchall()
     os.truncate(copy, max(size, copy.stat().st_size))
 

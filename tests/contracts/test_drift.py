@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
@@ -51,14 +52,13 @@ def keep_reference(database: duckdb.DuckDBPyConnection, measures: Measures) -> d
 
 
 def add_run(database: duckdb.DuckDBPyConnection, run_id: str, measures: Measures) -> None:
-    frame = {name: np.asarray(measures[name]) for name in MEASURES}
-    columns = ", ".join(f"unnest(?::{kind}[])" for kind in ("DOUBLE", "INTEGER", "FLOAT", "BOOLEAN"))
-    values = [frame[name].tolist() for name in ("score", "token_count", "oov_rate", "truncated")]
+    table = pa.table({name: np.asarray(measures[name]) for name in MEASURES})
+    with_run = table.append_column("run_id", pa.array([run_id] * len(table)))
+    database.register("measured", with_run)
     database.execute(
         "INSERT INTO scored_reviews (source_sha256, row_number, model_id, score, token_count, oov_rate, truncated,"
-        f" sentiment, predicted_rating, run_id, scored_at) SELECT 's', 1, 'model-a', {columns}, 'positive', 5,"
-        " ?, now()",
-        [*values, run_id],
+        " sentiment, predicted_rating, run_id, scored_at) SELECT 's', 1, 'model-a', score, token_count, oov_rate,"
+        " truncated, 'positive', 5, run_id, now() FROM measured"
     )
 
 

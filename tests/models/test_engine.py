@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -178,31 +179,27 @@ def test_no_step_is_computed_that_sees_padding_alone() -> None:
         assert find_inputs(fields, 40, first, first + 1)[1] > position
 
 
-def make_others() -> dict[str, Any]:
-    """Return models with a layer that the engine does not support."""
+OTHERS: dict[str, Callable[[Any], list[Any]]] = {
+    "bidirectional": lambda layers: [layers.Bidirectional(layers.LSTM(4))],
+    "gru": lambda layers: [layers.GRU(4)],
+    "two lstms": lambda layers: [layers.LSTM(4, return_sequences=True), layers.LSTM(4)],
+    "backwards": lambda layers: [layers.LSTM(4, go_backwards=True)],
+    "valid convolution": lambda layers: [layers.Conv1D(4, 3), layers.LSTM(4)],
+    "wide pooling": lambda layers: [layers.MaxPooling1D(3, strides=1), layers.LSTM(4)],
+    "other activation": lambda layers: [layers.LSTM(4, activation="relu")],
+}
+"""Layers of which the engine does not take one."""
+
+
+def build_other(name: str) -> Any:
     from keras import layers
 
-    dense = layers.Dense
-    return {
-        "bidirectional": lambda: stack(layers.Bidirectional(layers.LSTM(4)), dense(1, activation="sigmoid")),
-        "gru": lambda: stack(layers.GRU(4), dense(1, activation="sigmoid")),
-        "two lstms": lambda: stack(
-            layers.LSTM(4, return_sequences=True), layers.LSTM(4), dense(1, activation="sigmoid")
-        ),
-        "backwards": lambda: stack(layers.LSTM(4, go_backwards=True), dense(1, activation="sigmoid")),
-        "valid convolution": lambda: stack(
-            layers.Conv1D(4, 3), layers.LSTM(4), dense(1, activation="sigmoid")
-        ),
-        "wide pooling": lambda: stack(
-            layers.MaxPooling1D(3, strides=1), layers.LSTM(4), dense(1, activation="sigmoid")
-        ),
-        "other activation": lambda: stack(layers.LSTM(4, activation="relu"), dense(1, activation="sigmoid")),
-    }
+    return stack(*OTHERS[name](layers), layers.Dense(1, activation="sigmoid"))
 
 
-@pytest.mark.parametrize("name", make_others())
+@pytest.mark.parametrize("name", OTHERS)
 def test_a_model_that_the_engine_does_not_take_is_scored_by_keras(name: str, tmp_path: Path) -> None:
-    model = make_others()[name]()
+    model = build_other(name)
     exported = export_model(model)
     assert exported.graph is None
     encoded = make_reviews(range(34), 30)
@@ -239,7 +236,7 @@ TEXTS = ["good film", "bad film", "the plot", "unknown", "good " * 30, ""]
 
 
 def test_a_bundle_without_a_graph_is_scored_by_keras(tmp_path: Path) -> None:
-    model = make_others()["gru"]()
+    model = build_other("gru")
     bundle = save_small_bundle(tmp_path, model, 30)
     assert not (bundle / GRAPH_FILE).exists()
     word_ids = Vocabulary(WORDS).ids()

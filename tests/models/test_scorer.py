@@ -1,10 +1,12 @@
 """Tests that the scorer gives Keras's scores for any batch."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from models.bundle.scorer import (
     KERAS_BATCH_ROWS,
@@ -15,7 +17,7 @@ from models.bundle.scorer import (
 )
 from models.graphs.engine import SAME_SCORE
 from models.kinds import export_model
-from models.tokenizer import encode_reviews
+from models.tokenizer import EncodedReviews, encode_reviews
 from models.training.types import Variant
 from models.variants import find_variant, list_variants
 from tests.support.small_models import WORDS, make_small_variant
@@ -27,9 +29,9 @@ def make_exported_scorer(model_id: str, model: Any, word_ids: Mapping[str, int],
     return make_scorer(model_id, export_model(model), word_ids, length)
 
 
-@pytest.mark.parametrize("make", [make_exported_scorer, make_keras_scorer])
-@pytest.mark.parametrize("name", list_variants())
-def test_scores_equal_those_of_model_predict(name: str, make: Callable[..., Scorer]) -> None:
+@cache
+def predict_by_keras(name: str) -> tuple[Any, EncodedReviews, NDArray[np.float32]]:
+    """Give a small model of a variant, some more reviews than one batch, and the scores of `model.predict`."""
     small = {"vocabulary_size": 7, "lstm_units": 8, "embedding_size": 4, "filters": 4}
     variant = Variant(**{**vars(find_variant(name)), **small})
     model = variant.build(variant)
@@ -37,11 +39,15 @@ def test_scores_equal_those_of_model_predict(name: str, make: Callable[..., Scor
     counts = random.integers(0, 520, KERAS_BATCH_ROWS + 3)
     texts = [" ".join(random.choice(WORDS, count)) for count in counts]
     encoded = encode_reviews(texts, WORD_IDS, variant.sequence_length)
-    expected = model.predict(encoded.pad(), batch_size=64, verbose=0)[:, 0]
-    assert (
-        np.abs(make("", model, WORD_IDS, variant.sequence_length).predict(encoded) - expected).max()
-        < SAME_SCORE
-    )
+    return model, encoded, model.predict(encoded.pad(), batch_size=64, verbose=0)[:, 0]
+
+
+@pytest.mark.parametrize("make", [make_exported_scorer, make_keras_scorer])
+@pytest.mark.parametrize("name", list_variants())
+def test_scores_equal_those_of_model_predict(name: str, make: Callable[..., Scorer]) -> None:
+    model, encoded, expected = predict_by_keras(name)
+    scores = make("", model, WORD_IDS, encoded.length).predict(encoded)
+    assert np.abs(scores - expected).max() < SAME_SCORE
 
 
 def test_scores_come_back_in_the_order_of_the_texts() -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from models.tokenizer import EncodedReviews
 
 KNOWN_WORDS = 40
+FEW_WORDS = 100
 
 
 def encode_ids(reviews: Sequence[NDArray[np.int32]], length: int) -> EncodedReviews:
@@ -30,5 +31,8 @@ def make_reviews(counts: Sequence[int], length: int, words: int = KNOWN_WORDS) -
 
 def predict_with_keras(model: Any, encoded: EncodedReviews) -> NDArray[np.float32]:
     """Return the scores that Keras computes."""
-    scores: NDArray[np.float32] = model.predict(encoded.pad(), batch_size=256, verbose=0)[:, 0]
-    return scores
+    padded = encoded.pad()
+    # Making a graph of the model takes longer than a few steps take one by one.
+    if padded.shape[1] > FEW_WORDS:
+        return np.asarray(model.predict(padded, batch_size=256, verbose=0))[:, 0]
+    return np.asarray(model(padded, training=False))[:, 0]

@@ -1,6 +1,7 @@
 """Tests that the page of the models agrees with the stored results, also in git."""
 
 import re
+from functools import cache
 from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
@@ -14,13 +15,20 @@ from benchmarks.models_figures import find_best, find_lengths, pool_reliability
 from benchmarks.models_page import find_half_width, make_page, read_results
 from benchmarks.models_plots import draw_all, make_standalone, spread_labels
 from models.evaluation.behaviour import read_elsewhere
+from tasks.report.charts import Chart
 from tests.unit.benchmark_results import REVIEWS, RIGHT, WRONG, make_results
 
 measured = pytest.mark.skipif(not models_page.RESULTS.is_file(), reason="nothing was measured yet")
 
 
+@cache
+def draw_usual() -> dict[str, Chart]:
+    """Draw the charts of the usual results; they are slow to draw, and a page only names them."""
+    return draw_all(make_results())
+
+
 def make(results: dict[str, Any]) -> str:
-    return make_page(results, draw_all(results), REVIEWS)
+    return make_page(results, draw_usual(), REVIEWS)
 
 
 def find_rows(page: str, start: str) -> list[str]:
@@ -132,14 +140,13 @@ def test_bundles_of_earlier_code_are_told() -> None:
 def test_scores_of_another_evaluation_set_are_refused() -> None:
     results = make_results()
     with pytest.raises(ValueError, match="are of another evaluation set"):
-        make_page(results, draw_all(results), REVIEWS[:2])
+        make_page(results, draw_usual(), REVIEWS[:2])
 
 
 def test_prose_is_broken_into_lines_and_pictures_are_there() -> None:
-    results = make_results()
-    page = make(results)
+    page = make(make_results())
     assert not [line for line in page.splitlines() if len(line) > 120 and line[0] not in "|<"]
-    assert set(re.findall(r"images/([\w.-]+)", page)) == set(draw_all(results))
+    assert set(re.findall(r"images/([\w.-]+)", page)) == set(draw_usual())
 
 
 def test_half_the_interval_of_a_share_is_that_of_the_normal_distribution() -> None:
@@ -154,7 +161,7 @@ def test_results_without_lengths_have_a_page_too() -> None:
     results = make_results()
     for model in results["models"]:
         model["by_length"] = []
-    assert "new is least accurate on reviews of no words" in make(results)
+    assert "new is least accurate on reviews of no words" in make_page(results, draw_all(results), REVIEWS)
 
 
 def test_reliability_is_that_of_all_seeds_reviews_together() -> None:
@@ -173,7 +180,7 @@ def test_names_beside_points_stand_apart_and_in_order(heights: list[float], gap:
 
 @pytest.mark.parametrize("name", ["models-accuracy", "models-reliability", "models-length", "models-speed"])
 def test_a_picture_is_a_small_file_of_its_own_in_light_and_dark(name: str) -> None:
-    svg = make_standalone(draw_all(make_results())[f"{name}.svg"])
+    svg = make_standalone(draw_usual()[f"{name}.svg"])
     assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
     assert "--ink: #16191d" in svg.split("@media (prefers-color-scheme: dark)")[0]
     assert "--ink: #eceef1" in svg.split("@media (prefers-color-scheme: dark)")[1]
@@ -182,6 +189,7 @@ def test_a_picture_is_a_small_file_of_its_own_in_light_and_dark(name: str) -> No
 
 def test_the_same_results_give_the_same_pictures() -> None:
     first, second = (
-        {name: make_standalone(each) for name, each in draw_all(make_results()).items()} for _ in "ab"
+        {name: make_standalone(each) for name, each in charts.items()}
+        for charts in (draw_usual(), draw_all(make_results()))
     )
     assert first == second

@@ -1,7 +1,10 @@
 """Makes small tables in memory for tests of the views; rows need only the columns that matter."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
+from itertools import count
 from typing import Any
 
 import duckdb
@@ -11,16 +14,28 @@ from tests.support.databases import find_template
 from tests.support.warehouse_parts import NOON
 
 Rows = list[tuple[Any, ...]]
+_NUMBERS = count()
 
 
-def make_tables() -> duckdb.DuckDBPyConnection:
-    """Create the present tables and views in memory, with times in UTC."""
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"ATTACH {quote_sql(str(find_template()))} AS template (READ_ONLY)")
-    connection.execute("COPY FROM DATABASE template TO memory")
-    connection.execute("DETACH template")
-    return connection
+@contextmanager
+def make_tables() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Make the present tables and views in memory while the block runs, with answers in UTC."""
+    name = f"tables_{next(_NUMBERS)}"
+    with _start_duckdb().cursor() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"ATTACH {quote_sql(str(find_template()))} AS template (READ_ONLY)")
+        connection.execute(f"ATTACH ':memory:' AS {name}")
+        connection.execute(f"COPY FROM DATABASE template TO {name}")
+        connection.execute("DETACH template")
+        connection.execute(f"USE {name}")
+        yield connection
+    _start_duckdb().execute(f"DETACH {name}")
+
+
+@cache
+def _start_duckdb() -> duckdb.DuckDBPyConnection:
+    """Start a DuckDB for all tables of this process, since that takes longer than making them."""
+    return duckdb.connect()
 
 
 def ask(connection: duckdb.DuckDBPyConnection, query: str) -> Rows:
