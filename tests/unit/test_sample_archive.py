@@ -52,8 +52,14 @@ def _list_titles(files: Files, split: str, label: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_sample_archive(tmp_path_factory.mktemp("sample") / "sample.tar.gz")
+def reported() -> list[int]:
+    """What was reported while the archive was written."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory, reported: list[int]) -> Path:
+    return write_sample_archive(tmp_path_factory.mktemp("sample") / "sample.tar.gz", reported.append)
 
 
 @pytest.fixture(scope="module")
@@ -192,10 +198,9 @@ def test_reviews_are_the_same_whatever_was_drawn_elsewhere() -> None:
     assert first_texts() == first_texts()
 
 
-def test_every_review_is_reported_once(tmp_path: Path) -> None:
-    done: list[int] = []
-    write_sample_archive(tmp_path / "sample.tar.gz", done.append)
-    assert sum(done) == sum(EXPECTED.values())
+@pytest.mark.usefixtures("archive")
+def test_every_review_is_reported_once(reported: list[int]) -> None:
+    assert sum(reported) == sum(EXPECTED.values())
 
 
 def test_a_failed_write_leaves_what_was_there_and_nothing_beside_it(tmp_path: Path) -> None:
