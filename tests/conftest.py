@@ -10,6 +10,8 @@ from typing import NoReturn
 
 import hypothesis
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from tasks.warehouse import connection
 from tests.support.databases import copy_tables, create_tables
@@ -22,10 +24,14 @@ FIRST = (
     "e2e/test_faults.py",
     "explore/test_explore.py",
     "e2e/",
+    "models/",
     "flows/",
 )
 """What is started first of a whole run: what takes longest, and of that what does not wait for the demo."""
 
+
+TOGETHER = "tests/models/"
+"""The folder whose tests run in one process: each process in which one runs takes 4 s to import TensorFlow."""
 
 OF_ITS_OWN = ("archive", "browser", "process", "server", "training")
 """Markers of tests that may start processes."""
@@ -48,6 +54,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "stanford_archive" in getattr(item, "fixturenames", ()):
             item.add_marker("archive")
     items.sort(key=lambda item: _find_turn(item.nodeid.removeprefix("tests/")))
+
+
+class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+    """Runs the tests of a file in one process, and all tests of models in one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return TOGETHER if nodeid.startswith(TOGETHER) else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Distribute the tests by file, where that was asked for, as `Scheduling` does."""
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def _find_turn(path: str) -> int:

@@ -37,7 +37,13 @@ def test_mutated_files_are_read_or_refused_by_a_known_rule(tmp_path: Path) -> No
     assert len(outcomes) > 12
 
 
-@pytest.mark.parametrize("format_name", sorted(make_contents()))
+@pytest.mark.parametrize(
+    "format_name",
+    [
+        pytest.param(name, marks=[pytest.mark.process] if name == "parquet" else [])
+        for name in sorted(make_contents())
+    ],
+)
 def test_every_content_to_start_from_is_read(format_name: str, tmp_path: Path) -> None:
     path = tmp_path / f"reviews.{ENDINGS.get(format_name, format_name)}"
     for data in make_contents()[format_name]:
