@@ -164,6 +164,7 @@ def draw_picture(caption: Caption, draw: Callable[[Any], None], *, legend: bool)
     # Matplotlib logs a warning when it builds its font cache.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_make_settings(caption.name)):
@@ -176,7 +177,8 @@ def draw_picture(caption: Caption, draw: Callable[[Any], None], *, legend: bool)
         if legend:
             figure.legend(loc="outside upper left", ncols=3, frameon=False, borderaxespad=0.1)
         out = io.StringIO()
-        figure.savefig(out, format="svg", transparent=True, metadata=_NO_METADATA)
+        # `savefig` would draw everything twice.
+        FigureCanvasSVG(figure).print_svg(out, metadata=_NO_METADATA)
     return _fit_into_page(out.getvalue(), caption)
 
 
@@ -186,6 +188,8 @@ def _make_settings(name: str) -> dict[str, Any]:
         "svg.fonttype": "none",
         "svg.hashsalt": name,
         "font.size": FONT_SIZE,
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
         "text.color": INK,
         "text.parse_math": False,
         "axes.edgecolor": _LINE,
