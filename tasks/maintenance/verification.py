@@ -17,7 +17,8 @@ from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 from data_contracts.storage.home import Home
 from models.bundle.folder import require_unaltered
 from tasks.warehouse.accounting import IS_ACCOUNTED, build_row_counts_query
-from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse, translate_errors
+from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
+from tasks.warehouse.database_errors import translate_errors
 from tasks.warehouse.publishing import needs_publishing
 
 ROWS_SHOWN = 5

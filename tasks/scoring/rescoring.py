@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from tasks.warehouse.accounting import ROWS_WITHOUT_SCORE
-from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse, translate_errors
+from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
+from tasks.warehouse.database_errors import translate_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa

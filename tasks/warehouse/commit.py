@@ -17,7 +17,8 @@ from data_contracts.errors import ContractError
 from data_contracts.parts import PART_SCHEMAS
 from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.accounting import require_accounted
-from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql, shorten_error
+from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
+from tasks.warehouse.database_errors import shorten_error
 
 _FIND_ACCEPTED = """
 CREATE TEMP TABLE accepted AS

@@ -1,4 +1,4 @@
-"""Opens the warehouse: waits for other processes, applies migrations, and translates DuckDB's errors.
+"""Opens the warehouse: waits for other processes and applies migrations.
 
 Only one process at a time can have the file open, for reading or writing, so every user of it closes it soon.
 Readers that may take long open the published copy instead (`tasks/warehouse/published.py`).
@@ -21,11 +21,10 @@ from data_contracts.storage.durable import make_folder, remove_leftovers, write_
 from data_contracts.warehouse import Migration, list_migrations, read_views
 from tasks.support.locking import hold_folder, share_file
 from tasks.warehouse.blocks import copy_blocks
+from tasks.warehouse.database_errors import MEMORY_LIMIT, shorten_error, translate_errors
 
 WAIT_SECONDS = 60.0
 """Longest wait for other processes."""
-MEMORY_LIMIT = "1GB"
-"""Memory that DuckDB may use: enough to commit a million reviews in one transaction."""
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
 STORAGE_VERSION = "v1.4.0"
@@ -48,11 +47,6 @@ _CONFIG: dict[str, ConfigValue] = {
 }
 
 _ROW_GROUPS = f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
-
-_RESTORE_ADVICE = (
-    "`reviews restore BACKUP`, then `reviews score` for what came after it; or move this file away."
-)
-"""The next step of a user whose database is damaged."""
 
 # The system's file locks keep out other processes, but not other threads of this process.
 _THREAD_LOCK = threading.Lock()
@@ -360,48 +354,9 @@ def _digest(views: str) -> str:
     return sha256(views.encode()).hexdigest()
 
 
-@contextmanager
-def translate_errors(path: Path, when_damaged: str = _RESTORE_ADVICE) -> Iterator[None]:
-    """Turn DuckDB's errors into a `WarehouseError` that names the file and a next step.
-
-    `when_damaged` is the next step if the file is damaged.
-    """
-    try:
-        yield
-    except duckdb.Error as error:
-        raise WarehouseError(
-            f"{path}: {shorten_error(error)}. Next: {_choose_next_step(error, when_damaged)}"
-        ) from error
-
-
 def quote_sql(text: str) -> str:
     """Return a text as an SQL string literal, for places that accept no parameter."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def shorten_error(error: Exception) -> str:
-    """Return the first line of an error's text, without its final punctuation; the type's name if it has no text."""
-    return str(error).strip().split("\n")[0].rstrip(".!") or type(error).__name__
-
-
-def _choose_next_step(error: duckdb.Error, when_damaged: str) -> str:
-    text = str(error).lower()
-    if any(
-        words in text for words in ("not a valid duckdb", "corrupt", "checksum", "deserializ", "enough bytes")
-    ):
-        return f"the file is damaged: {when_damaged}"
-    if "version number" in text:
-        return (
-            "the file was made by a newer DuckDB: update this program, or `reviews restore` an older backup."
-        )
-    if isinstance(error, duckdb.CatalogException):
-        return "a table or view is missing: `reviews restore BACKUP`."
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return (
-            f"free disk space beside the database: DuckDB needed more than {MEMORY_LIMIT} of memory, and "
-            "could not write the rest to disk."
-        )
-    return "check that the disk is not full and the folder is writable, then run the command again."
 
 
 def _describe_wait(path: Path, wait_seconds: float, reason: str) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 import duckdb
 
 from data_contracts.errors import WarehouseError
-from tasks.warehouse.connection import ConfigValue, open_read_only, translate_errors
+from tasks.warehouse.connection import ConfigValue, open_read_only
+from tasks.warehouse.database_errors import translate_errors
 
 READER_WAIT_SECONDS = 5.0
 _CONFIG: dict[str, ConfigValue] = {
