@@ -19,7 +19,7 @@ from time import perf_counter
 from benchmarks.ratios import print_sides
 from data_contracts.archive import check_archive
 from data_contracts.expectations import require_success
-from data_contracts.reviews import check_reviews
+from data_contracts.reviews_parquet import check_reviews
 from tasks.archive.reader import count_folders, read_archive, resolve_provenance
 from tasks.archive.reviews_parquet import build_tables, write_tables
 

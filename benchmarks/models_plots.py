@@ -19,7 +19,7 @@ from benchmarks.models_figures import (
 from tasks.pages.rendering import TEMPLATES
 from tasks.report import charts
 from tasks.report.charts import INK, MARKERS, MUTED, PAPER, SERIES, Caption, Chart, Series
-from tasks.report.words import format_ranges
+from tasks.report.names import format_ranges
 
 STYLE = TEMPLATES / "style.css"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif"

@@ -175,7 +175,7 @@ def _watch(settings: Settings, environment: Mapping[str, str], stop: threading.E
         return
     os.environ.update(environment)  # Prefect's client, which is loaded next, reads it
     os.environ.pop(MARK)
-    from deployments.local_server.watcher import check_repeatedly, is_scoring, make_inbox_check
+    from deployments.local_server.inbox_watcher import check_repeatedly, is_scoring, make_inbox_check
     from tasks.stages.events import emit_inbox_changed
 
     check = make_inbox_check(settings.home.inbox, is_scoring, emit_inbox_changed)

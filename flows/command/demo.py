@@ -19,7 +19,7 @@ from flows.score_reviews import score_reviews
 from flows.train_model import train_model
 from tasks.archive.reviews_parquet import read_provenance, read_split
 from tasks.archive.sample import write_sample_archive
-from tasks.queries.asking import write_answer
+from tasks.queries.answers import write_answer
 from tasks.support.progress import show_progress
 from tasks.warehouse.model_registry import find_champion
 

@@ -44,7 +44,7 @@ def quarantine_list(rule: str | None, uri: str | None, form: str) -> None:
     """List the quarantined rows, newest first."""
     from deployments.settings import load_settings
     from tasks.maintenance.quarantine import list_query
-    from tasks.queries.asking import write_answer
+    from tasks.queries.answers import write_answer
 
     write_answer(load_settings().home.published, list_query(rule, uri), form, sys.stdout)
 

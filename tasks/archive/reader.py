@@ -22,7 +22,7 @@ from data_contracts.archive import (
     FolderCount,
 )
 from data_contracts.errors import SourceError
-from data_contracts.reviews import FORMAT_VERSION, Provenance
+from data_contracts.reviews_parquet import FORMAT_VERSION, Provenance
 from tasks.archive.layout import URL_LISTS, read_files, refuse
 
 _TITLE_IN_URL = re.compile(rf"(?:^|/)({TITLE_ID})(?:[/?#]|$)".encode())

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_contracts.errors import SourceError
-from data_contracts.reviews import (
+from data_contracts.reviews_parquet import (
     FORMAT_VERSION,
     PROVENANCE_KEY,
     REVIEWS_SCHEMA,

@@ -14,7 +14,7 @@ import duckdb
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
-from tasks.queries.asking import fetch_rows
+from tasks.queries.answers import fetch_rows
 from tasks.support.wording import escape_controls
 from tasks.warehouse.model_registry import PromotedModel, read_promoted
 from tasks.warehouse.published import open_published

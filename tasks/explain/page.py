@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 from tasks.explain.explanation import Explained, cut_pieces, format_signed
 from tasks.explain.terminal import NOTHING_MOVES, describe_score, name_source
+from tasks.pages.formatting import format_text
 from tasks.pages.rendering import make_environment
-from tasks.pages.words import format_text
 
 if TYPE_CHECKING:
     import jinja2

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tasks.explain.explanation import Explained, FoundText, cut_pieces, format_signed
-from tasks.pages.words import cut_name
+from tasks.pages.formatting import cut_name
 from tasks.support.wording import count, escape_controls, format_json
 
 if TYPE_CHECKING:

@@ -162,7 +162,7 @@ def _find_broken_splits(home: Home) -> list[str]:
     """Return a message for each fault of the Parquet splits, if there are any: damage, wrong row count, broken rule."""
     if not any(home.reviews.glob("*.parquet")):
         return []
-    from data_contracts.reviews import SPLITS, check_reviews
+    from data_contracts.reviews_parquet import SPLITS, check_reviews
     from tasks.archive.reviews_parquet import read_provenance, read_split
 
     provenance = read_provenance(home.reviews)

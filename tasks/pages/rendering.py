@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.pages.words import (
+from tasks.pages.formatting import (
     NO_VALUE,
     cut_name,
     format_moment,

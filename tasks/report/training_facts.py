@@ -8,7 +8,7 @@ from typing import Any
 
 from data_contracts.errors import BundleError
 from models.bundle.folder import read_facts
-from tasks.queries.asking import Ask
+from tasks.queries.answers import Ask
 from tasks.report.runs import LoggedRun, Row, sum_up_checks
 from tasks.support.wording import drop_nan
 

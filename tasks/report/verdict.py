@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from data_contracts.drift import BOUNDARY as DRIFT
 from data_contracts.review_files import BOUNDARY as REVIEW_FILES
 from models.evaluation.stars import INTERVAL_SHARE
-from tasks.pages.words import format_share
+from tasks.pages.formatting import format_share
 from tasks.report.runs import LoggedRun, Row
 from tasks.report.scoring_facts import ScoringFacts
 from tasks.report.training_facts import TrainingFacts

@@ -6,7 +6,7 @@ from pathlib import Path
 from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.home import Home
 from tasks.pages.writing import require_page_place, write_page
-from tasks.queries.asking import Ask, ask_published
+from tasks.queries.answers import Ask, ask_published
 from tasks.report.rendering import render_scoring, render_training
 from tasks.report.runs import LATEST, SCORING, LoggedRun, find_run
 from tasks.report.scoring_facts import read_scoring_facts

@@ -5,7 +5,7 @@ from prefect.assets import add_asset_metadata, materialize
 from data_contracts.archive import check_archive
 from data_contracts.errors import SourceError
 from data_contracts.expectations import CheckResult
-from data_contracts.reviews import SPLITS, Provenance, check_reviews
+from data_contracts.reviews_parquet import SPLITS, Provenance, check_reviews
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.archive.download import FetchedArchive, fetch_archive

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import SourceError
 from data_contracts.expectations import CheckResult
-from data_contracts.reviews import Provenance
+from data_contracts.reviews_parquet import Provenance
 from data_contracts.training_input import TrainingInputSummary, check_training_input
 from models.tokenizer import EncodedReviews, Vocabulary, build_vocabulary, encode_reviews
 from models.training.split import hold_out_titles, mark_first_texts

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import ContractError
 from data_contracts.expectations import CheckResult, require_success
-from data_contracts.reviews import (
+from data_contracts.reviews_parquet import (
     BROKEN_ROWS,
     MAX_REVIEW_CHARACTERS,
     REVIEWS_SCHEMA,

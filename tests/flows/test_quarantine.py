@@ -15,7 +15,7 @@ from flows.command.actions.verify import run_verify
 from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, score_encoded
 from models.tokenizer import EncodedReviews
 from tasks.maintenance.quarantine import Choice, list_query
-from tasks.queries.asking import query_published
+from tasks.queries.answers import query_published
 from tasks.scoring import rows as scored_rows
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.row_names import parse_row_name

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.storage.home import Home
-from tasks.queries.asking import Ask, ask_published
+from tasks.queries.answers import Ask, ask_published
 from tasks.report.runs import find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
 from tasks.warehouse.commit import commit_parts

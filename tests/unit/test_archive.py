@@ -25,7 +25,7 @@ from data_contracts.archive import (
     SKIPPED_FILES,
 )
 from data_contracts.errors import SourceError
-from data_contracts.reviews import FORMAT_VERSION
+from data_contracts.reviews_parquet import FORMAT_VERSION
 from tasks.archive.layout import ReviewName, parse_review_name
 from tasks.archive.reader import ArchiveContents, count_folders, read_archive, resolve_provenance
 from tests.support.small_archive import (

@@ -14,7 +14,7 @@ import pytest
 
 from data_contracts.errors import UsageError, WarehouseError
 from data_contracts.storage.home import Home
-from tasks.queries.asking import ask_published, query_published, write_answer
+from tasks.queries.answers import ask_published, query_published, write_answer
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import name_log, open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
@@ -420,7 +420,7 @@ def test_asking_loads_no_heavy_library(shared: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from tasks.queries.asking import write_answer
+from tasks.queries.answers import write_answer
 write_answer(Path(sys.argv[1]), "FROM movie_ratings", sys.argv[2], sys.stdout)
 heavy = {"pandas", "pyarrow", "numpy", "prefect", "tensorflow", "great_expectations"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
@@ -445,7 +445,7 @@ def test_a_query_that_takes_its_time_puts_nothing_but_its_rows_into_the_answer(t
     with open_warehouse(database, write=False):
         pass
     script = (
-        "import sys; from pathlib import Path; from tasks.queries.asking import write_answer; "
+        "import sys; from pathlib import Path; from tasks.queries.answers import write_answer; "
         "write_answer(Path(sys.argv[1]), sys.argv[2], 'csv', sys.stdout)"
     )
     command = [sys.executable, "-c", script, str(database), slow]

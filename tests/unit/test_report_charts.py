@@ -3,7 +3,7 @@
 import re
 
 from tasks.report.charts import Caption, Chart, Series, draw_bars, draw_lines
-from tasks.report.words import format_ranges
+from tasks.report.names import format_ranges
 
 LABELS = ["a", "b <c> & d"]
 

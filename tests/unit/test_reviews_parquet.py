@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import SourceError
-from data_contracts.reviews import FORMAT_VERSION, PROVENANCE_KEY, REVIEWS_SCHEMA, SPLITS, Provenance
+from data_contracts.reviews_parquet import FORMAT_VERSION, PROVENANCE_KEY, REVIEWS_SCHEMA, SPLITS, Provenance
 from tasks.archive.reader import read_archive, resolve_provenance
 from tasks.archive.reviews_parquet import (
     build_tables,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.reviews import FORMAT_VERSION, Provenance
+from data_contracts.reviews_parquet import FORMAT_VERSION, Provenance
 from models.variants import find_variant
 from tasks.archive.reader import read_archive
 from tasks.archive.reviews_parquet import build_tables, write_tables

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.local_server.watcher import START_SECONDS, check_repeatedly, make_inbox_check
+from deployments.local_server.inbox_watcher import START_SECONDS, check_repeatedly, make_inbox_check
 
 
 @pytest.fixture
