@@ -35,7 +35,7 @@ from docs.markdown import (
     join_words,
 )
 from models.evaluation.behaviour import CAPABILITIES, ElsewhereReview, read_elsewhere
-from models.evaluation.comparison import CONFIDENCE
+from models.evaluation.bootstrap import CONFIDENCE
 from tasks.report.charts import Chart
 
 PAGE = PROJECT_ROOT / "docs" / "models.md"

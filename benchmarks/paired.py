@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.comparison import CONFIDENCE, resample_means
+from models.evaluation.bootstrap import CONFIDENCE, resample_means
 
 SAMPLES = 10_000
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data_contracts.errors import UsageError
-from models.evaluation.comparison import BehaviourChange, Comparison, Contest, Interval, SliceComparison
+from models.evaluation.bootstrap import Interval
+from models.evaluation.comparison import BehaviourChange, Comparison, SliceComparison
 
 PROMOTE_MODES = ("auto", "never", "always")
 SMALLEST_GAIN = 0.001
@@ -22,6 +23,24 @@ LARGEST_COST_RATIO = 10.0
 
 By docs/models.md `wide_lstm` takes about 3 times as long as `cnn_lstm` for a test accuracy 6 percentage points higher.
 """
+
+
+@dataclass(frozen=True)
+class Contest:
+    """All figures that the gate judges: a challenger compared with the champion."""
+
+    scores: Comparison
+    """On the validation rows."""
+    behaviour: tuple[BehaviourChange, ...]
+    challenger_seconds: float
+    """Scoring time per review in this process: the shortest of several times over the same texts."""
+    champion_seconds: float
+    """Measured in the same way."""
+
+    @property
+    def cost_ratio(self) -> float:
+        """Return the challenger's time per review divided by the champion's."""
+        return self.challenger_seconds / max(self.champion_seconds, 1e-12)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ SLICE_WORDS = {
     "negation": "with a negation",
     "contrast": "with a contrast",
 }
-"""The names in a report of the slices of `models.evaluation.comparison`."""
+"""The names in a report of the slices of `models.evaluation.slices`."""
 
 
 def name_slice(name: str) -> str:

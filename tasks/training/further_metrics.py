@@ -19,7 +19,8 @@ from models.evaluation.behaviour import (
     read_behaviour_tests,
     read_elsewhere,
 )
-from models.evaluation.comparison import CONFIDENCE, SliceAccuracy, evaluate_slices, mark_slices
+from models.evaluation.bootstrap import CONFIDENCE
+from models.evaluation.slices import SliceAccuracy, evaluate_slices, mark_slices
 from models.tokenizer import EncodedReviews
 from tasks.training.dataset import LabelledTexts
 

@@ -5,13 +5,14 @@ Plain functions over `models/`, without Prefect. Each model scores from its own 
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data_contracts.errors import BundleError, SourceError
 from models.bundle.scorer import Scorer, score_texts
 from models.evaluation.behaviour import list_behaviour_texts, rate_behaviour, read_behaviour_tests
-from models.evaluation.comparison import Contest, compare_behaviour, compare_scores, mark_slices
-from models.evaluation.gate import Decision, GateCheck, judge_contest, pass_first_model
+from models.evaluation.comparison import compare_behaviour, compare_scores
+from models.evaluation.gate import Contest, GateCheck, judge_contest, pass_first_model
+from models.evaluation.slices import mark_slices
 from tasks.warehouse.model_registry import PromotedModel
 
 if TYPE_CHECKING:
@@ -21,18 +22,6 @@ COST_REVIEWS = 300
 """Number of validation reviews that both models are timed on."""
 COST_REPEATS = 5
 """How often each model is timed. The shortest time counts, since other load on the machine only adds to it."""
-FIGURE_COLUMNS = (
-    ("figure", "VARCHAR"),
-    ("reviews", "BIGINT"),
-    ("challenger", "DOUBLE"),
-    ("champion", "DOUBLE"),
-    ("gain", "DOUBLE"),
-    ("gain_lower", "DOUBLE"),
-    ("gain_upper", "DOUBLE"),
-    ("passed", "BOOLEAN"),
-    ("detail", "VARCHAR"),
-)
-"""The columns of `list_figures`, with DuckDB's types."""
 
 
 def judge_challenger(
@@ -88,33 +77,3 @@ def time_in_turns(
             action()
             best[place] = min(best[place], clock() - started)
     return best
-
-
-def list_figures(contest: Contest, checks: Sequence[GateCheck], decision: Decision) -> list[tuple[Any, ...]]:
-    """Return the figures of a contest as rows of `FIGURE_COLUMNS`: the gate's checks, more figures, its decision."""
-    scores = contest.scores
-    reviews = {f"slice {each.name}": each.reviews for each in scores.slices}
-    reviews |= {f"behaviour {each.test}": each.tests for each in contest.behaviour}
-    reviews |= dict.fromkeys(("log_loss", "accuracy"), scores.challenger.reviews)
-    rows = [_list_check(check, reviews.get(check.name)) for check in checks]
-    reviewed = scores.challenger.reviews
-    errors = [round(each.calibration_error, 4) for each in (scores.challenger, scores.champion)]
-    further: list[tuple[Any, ...]] = [
-        ("calibration_error", reviewed, *errors, round(errors[1] - errors[0], 4), *[None] * 4),
-        ("alone_right", reviewed, scores.only_challenger_right, scores.only_champion_right, *[None] * 5),
-        ("mcnemar_p", reviewed, float(f"{scores.mcnemar_p:.3g}"), *[None] * 6),
-        ("cost_ratio", None, float(f"{contest.cost_ratio:.3g}"), *[None] * 6),
-        ("gate", None, *[None] * 5, decision.promote, decision.reason),
-    ]
-    return [*rows[:2], *further[:3], *rows[2:], *further[3:]]
-
-
-def _list_check(check: GateCheck, reviews: int | None) -> tuple[Any, ...]:
-    challenger, champion = check.challenger, check.champion
-    gain = None
-    if challenger is not None and champion is not None and check.name != "cost":
-        gain = champion - challenger if check.name == "log_loss" else challenger - champion
-    digits = 7 if check.name == "cost" else 4
-    figures = (challenger, champion, gain, check.lower, check.upper)
-    rounded = (None if each is None else round(each, digits) for each in figures)
-    return (check.name, reviews, *rounded, check.passed, check.detail)

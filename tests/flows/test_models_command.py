@@ -15,7 +15,7 @@ from data_contracts.storage.home import Home
 from flows.command.actions import compare, promote
 from flows.command.cli import main
 from flows.command.messages import describe_models
-from models.evaluation.comparison import Contest
+from models.evaluation.gate import Contest
 from tasks.training.dataset import LabelledTexts
 from tasks.warehouse.model_registry import find_champion, list_models
 from tests.support.contests import hold_better, hold_worse

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import UsageError
-from models.evaluation.comparison import LENGTH_SLICES, BehaviourChange, Contest, compare_scores
+from models.evaluation.comparison import BehaviourChange, compare_scores
 from models.evaluation.gate import (
     LARGEST_COST_RATIO,
     SMALLEST_GAIN,
     SMALLEST_SLICE,
+    Contest,
     Decision,
     GateCheck,
     decide_promotion,
@@ -18,6 +19,7 @@ from models.evaluation.gate import (
     pass_first_model,
 )
 from models.evaluation.metrics import evaluate_scores
+from models.evaluation.slices import LENGTH_SLICES
 from tests.support.contests import POSITIVE, REVIEWS, SAME_BEHAVIOUR, hold_better, hold_contest, make_scores
 
 
@@ -190,7 +192,7 @@ def simulate_contest(seed: int, gain: float = 0.0) -> Contest:
 
 @pytest.mark.training  # a simulation of many trainings
 def test_chance_alone_seldom_promotes_and_seldom_refuses_for_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.evaluation.comparison.RESAMPLES", 300)
+    monkeypatch.setattr("models.evaluation.bootstrap.RESAMPLES", 300)
     decisions = [decide(simulate_contest(seed)) for seed in range(150)]
     assert sum(decision.promote for decision in decisions) <= 9
     of_slices = [any(name.startswith("slice") for name in list_failed(each)) for each in decisions]
@@ -201,5 +203,5 @@ def test_chance_alone_seldom_promotes_and_seldom_refuses_for_a_slice(monkeypatch
 def test_a_model_that_is_a_little_better_everywhere_nearly_always_passes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("models.evaluation.comparison.RESAMPLES", 300)
+    monkeypatch.setattr("models.evaluation.bootstrap.RESAMPLES", 300)
     assert sum(decide(simulate_contest(seed, gain=0.2)).promote for seed in range(40)) >= 38

@@ -6,16 +6,28 @@ from typing import Any
 
 from data_contracts.storage.home import Home
 from models.bundle.trust import load_blessed_scorer
-from models.evaluation.gate import decide_promotion, judge_contest
+from models.evaluation.gate import Contest, Decision, GateCheck, decide_promotion, judge_contest
 from tasks.queries.formats import format_answer
 from tasks.support.progress import show_progress
 from tasks.support.wording import count
 from tasks.training.dataset import LabelledTexts, load_rows
-from tasks.training.model_comparison import FIGURE_COLUMNS, hold_contest, list_figures
+from tasks.training.model_comparison import hold_contest
 from tasks.warehouse.model_registry import find_model
 
 CONTEST_STEPS = 4
 """The steps of `hold_contest` that the progress bar counts."""
+FIGURE_COLUMNS = (
+    ("figure", "VARCHAR"),
+    ("reviews", "BIGINT"),
+    ("challenger", "DOUBLE"),
+    ("champion", "DOUBLE"),
+    ("gain", "DOUBLE"),
+    ("gain_lower", "DOUBLE"),
+    ("gain_upper", "DOUBLE"),
+    ("passed", "BOOLEAN"),
+    ("detail", "VARCHAR"),
+)
+"""The columns of `list_figures`, with DuckDB's types."""
 
 
 def compare(home: Home, challenger: str, champion: str, form: str, echo: Callable[[str], None]) -> None:
@@ -66,3 +78,33 @@ def _load_validation(home: Home) -> LabelledTexts:
 def _write(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], form: str) -> None:
     for piece in format_answer(columns, iter([rows]), form):
         sys.stdout.write(piece)
+
+
+def list_figures(contest: Contest, checks: Sequence[GateCheck], decision: Decision) -> list[tuple[Any, ...]]:
+    """Return the figures of a contest as rows of `FIGURE_COLUMNS`: the gate's checks, more figures, its decision."""
+    scores = contest.scores
+    reviews = {f"slice {each.name}": each.reviews for each in scores.slices}
+    reviews |= {f"behaviour {each.test}": each.tests for each in contest.behaviour}
+    reviews |= dict.fromkeys(("log_loss", "accuracy"), scores.challenger.reviews)
+    rows = [_list_check(check, reviews.get(check.name)) for check in checks]
+    reviewed = scores.challenger.reviews
+    errors = [round(each.calibration_error, 4) for each in (scores.challenger, scores.champion)]
+    further: list[tuple[Any, ...]] = [
+        ("calibration_error", reviewed, *errors, round(errors[1] - errors[0], 4), *[None] * 4),
+        ("alone_right", reviewed, scores.only_challenger_right, scores.only_champion_right, *[None] * 5),
+        ("mcnemar_p", reviewed, float(f"{scores.mcnemar_p:.3g}"), *[None] * 6),
+        ("cost_ratio", None, float(f"{contest.cost_ratio:.3g}"), *[None] * 6),
+        ("gate", None, *[None] * 5, decision.promote, decision.reason),
+    ]
+    return [*rows[:2], *further[:3], *rows[2:], *further[3:]]
+
+
+def _list_check(check: GateCheck, reviews: int | None) -> tuple[Any, ...]:
+    challenger, champion = check.challenger, check.champion
+    gain = None
+    if challenger is not None and champion is not None and check.name != "cost":
+        gain = champion - challenger if check.name == "log_loss" else challenger - champion
+    digits = 7 if check.name == "cost" else 4
+    figures = (challenger, champion, gain, check.lower, check.upper)
+    rounded = (None if each is None else round(each, digits) for each in figures)
+    return (check.name, reviews, *rounded, check.passed, check.detail)

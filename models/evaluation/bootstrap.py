@@ -1,0 +1,64 @@
+"""Bootstrap intervals of figures over the titles of reviews.
+
+The bootstrap draws whole titles, since the errors on reviews of one movie are correlated. Each of `RESAMPLES` draws
+takes as many titles as there are, with replacement. Needs numpy.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES = 2000
+SEED = 20_111
+"""Seed of the bootstrap, fixed so that the same scores give the same interval."""
+CONFIDENCE = 0.95
+_DRAWN_AT_ONCE = 2_000_000
+"""Titles times resamples drawn at a time; limits the memory."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its bootstrap interval of confidence `CONFIDENCE`, unless the field states another confidence."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+def find_interval(value: float, draws: NDArray[np.float64], confidence: float = CONFIDENCE) -> Interval:
+    """Return the percentile interval of the draws; ignore draws without a review, which are NaN."""
+    tail = (1 - confidence) / 2
+    known = draws[~np.isnan(draws)]
+    lower, upper = np.quantile(known, (tail, 1 - tail)) if len(known) else (math.nan, math.nan)
+    return Interval(value, float(lower), float(upper))
+
+
+def resample_means(
+    values: Sequence[NDArray[np.float64]],
+    masks: Sequence[NDArray[np.bool_]],
+    titles: Sequence[str],
+    resamples: int = RESAMPLES,
+) -> NDArray[np.float64]:
+    """Return the mean of each of k `values` [n] over its mask [n] in every draw of titles: [resamples, k].
+
+    `titles` [n] names the title of each review; if all are different, reviews are drawn one by one. A mean is NaN
+    where a draw has no review of the mask. The same arguments give the same means.
+    """
+    _, title_of = np.unique(np.array(titles, dtype=np.str_), return_inverse=True)
+    count = int(title_of.max()) + 1
+    columns = [value * mask for value, mask in zip(values, masks, strict=True)] + [*map(np.float64, masks)]
+    by_title = np.stack([np.bincount(title_of, column, count) for column in columns], axis=1)
+    random, at_once = np.random.default_rng(SEED), max(1, _DRAWN_AT_ONCE // count)
+    even = np.full(count, 1 / count)
+    totals = np.concatenate(
+        [
+            random.multinomial(count, even, size=min(at_once, resamples - start)) @ by_title
+            for start in range(0, resamples, at_once)
+        ]
+    )
+    sums, reviews = totals[:, : len(values)], totals[:, len(values) :]
+    means: NDArray[np.float64] = np.divide(sums, reviews, out=np.full_like(sums, np.nan), where=reviews > 0)
+    return means
