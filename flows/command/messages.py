@@ -10,7 +10,7 @@ from data_contracts.storage.home import Home
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
 from flows.train_model import TrainingSummary
-from models.bundle.folder import require_unaltered
+from models.bundle.fingerprint import require_unaltered
 from models.evaluation.gate import GateCheck
 from models.evaluation.stars import TITLE_REVIEWS
 from tasks.scoring.plan import PlannedFile, ScoringPlan

@@ -1,4 +1,11 @@
-"""The golden texts: a bundle records their scores, so that any machine can check that it gives the same scores."""
+"""The golden texts: a bundle records their scores, and may score only on a machine where it gives the same scores."""
+
+from pathlib import Path
+
+from data_contracts.errors import BundleError
+from models.bundle.facts import read_facts
+from models.bundle.scorer import Scorer, measure_difference
+from models.graphs.engine import SAME_SCORE
 
 GOLDEN_TEXTS = (
     "A warm and funny film with a perfect cast; I would happily watch it again tonight.",
@@ -14,3 +21,20 @@ GOLDEN_TEXTS = (
     "It was " + "really " * 499 + "awful",
     "Une comédie légère, 10/10 !",
 )
+
+
+def require_golden_scores(bundle_dir: Path, scorer: Scorer) -> None:
+    """Raise `BundleError` unless the scorer gives the golden texts the scores that the bundle records."""
+    golden = {each["text"]: each["score"] for each in read_facts(bundle_dir).get("golden", ())}
+    if not golden:
+        raise BundleError(
+            f"{bundle_dir}: has no golden scores, so it can't be checked that it scores here as where it was "
+            "trained. It does not score. Next: train again."
+        )
+    difference = measure_difference(scorer, golden)
+    if not difference <= SAME_SCORE:
+        raise BundleError(
+            f"{bundle_dir}: its golden texts score differently on this machine (by {difference:.2g}, allowed "
+            f"{SAME_SCORE:g}), so it does not score. Next: install the libraries that requirements.lock names, or "
+            "train on this machine."
+        )

@@ -1,4 +1,4 @@
-"""Checks whether a bundle may score: it is unaltered and gives its recorded scores here and in a fresh process."""
+"""Loads a bundle if it can be trusted: it is unaltered, and gives its recorded scores here and in a fresh process."""
 
 import json
 import subprocess
@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from data_contracts.errors import BundleError
-from models.bundle.folder import read_facts, require_unaltered
-from models.bundle.scorer import Scorer, load_scorer, measure_difference
+from models.bundle.fingerprint import require_unaltered
+from models.bundle.golden import require_golden_scores
+from models.bundle.scorer import Scorer, load_scorer
 from models.graphs.engine import SAME_SCORE
 
 
@@ -20,25 +21,8 @@ def load_blessed_scorer(bundle_dir: Path, expected_fingerprint: str) -> Scorer:
     """
     require_unaltered(bundle_dir, expected_fingerprint)
     scorer = load_scorer(bundle_dir)
-    _require_golden_scores(bundle_dir, scorer)
+    require_golden_scores(bundle_dir, scorer)
     return scorer
-
-
-def _require_golden_scores(bundle_dir: Path, scorer: Scorer) -> None:
-    """Raise `BundleError` unless the scorer gives the golden texts the scores that the bundle records."""
-    golden = {each["text"]: each["score"] for each in read_facts(bundle_dir).get("golden", ())}
-    if not golden:
-        raise BundleError(
-            f"{bundle_dir}: has no golden scores, so it can't be checked that it scores here as where it was "
-            "trained. It does not score. Next: train again."
-        )
-    difference = measure_difference(scorer, golden)
-    if not difference <= SAME_SCORE:
-        raise BundleError(
-            f"{bundle_dir}: its golden texts score differently on this machine (by {difference:.2g}, allowed "
-            f"{SAME_SCORE:g}), so it does not score. Next: install the libraries that requirements.lock names, or "
-            "train on this machine."
-        )
 
 
 def require_same_scores_in_fresh_process(bundle_dir: Path, expected: Mapping[str, float]) -> None:

@@ -15,7 +15,7 @@ import duckdb
 from data_contracts.errors import BundleError
 from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 from data_contracts.storage.home import Home
-from models.bundle.folder import require_unaltered
+from models.bundle.fingerprint import require_unaltered
 from tasks.warehouse.accounting import IS_ACCOUNTED, build_row_counts_query
 from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
 from tasks.warehouse.database_errors import translate_errors

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data_contracts.errors import BundleError
 from data_contracts.limits import NEGATIVE_STARS, POSITIVE_STARS
-from models.bundle.folder import read_facts
+from models.bundle.facts import read_facts
 from tasks.queries.answers import Ask
 from tasks.report.runs import LoggedRun, Row, sum_up_checks
 

@@ -123,7 +123,7 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
 
 def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
     """Find what a run would score; if there is anything, check that the model's bundle is unaltered."""
-    from models.bundle.folder import require_unaltered
+    from models.bundle.fingerprint import require_unaltered
 
     model = find_scoring_model(home.warehouse, request.model_id)
     pending = find_pending_files(home, request, record=False)

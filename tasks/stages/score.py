@@ -80,7 +80,7 @@ def choose_model(home: Home, model_id: str | None = None) -> PromotedModel:
 
     Raises `BundleError` if it was never promoted or its bundle was altered.
     """
-    from models.bundle.folder import require_unaltered
+    from models.bundle.fingerprint import require_unaltered
 
     model = require_promoted(find_scoring_model(home.warehouse, model_id), model_id)
     require_unaltered(home.bundles / model.model_id, model.bundle_fingerprint)

@@ -12,7 +12,7 @@ from prefect.assets import add_asset_metadata, materialize
 from data_contracts.expectations import describe_failure
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
-from models.bundle.folder import require_unaltered
+from models.bundle.fingerprint import require_unaltered
 from models.bundle.scorer import Scorer, load_scorer
 from models.bundle.trust import require_same_scores_in_fresh_process
 from models.evaluation.gate import Decision, GateCheck

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from data_contracts.errors import BundleError
 from data_contracts.storage.home import Home
-from models.bundle.folder import require_unaltered
+from models.bundle.fingerprint import require_unaltered
 from models.bundle.scorer import Scorer
 from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Decision, GateCheck, decide_promotion

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from data_contracts.storage.home import Home
 from flows.command.cli import main
-from models.bundle.folder import fingerprint_bundle
+from models.bundle.fingerprint import fingerprint_bundle
 from tasks.warehouse.connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home, drop
 from tests.support.small_home import write_small_bundle

@@ -10,7 +10,7 @@ from deployments.settings import load_settings
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.export import export
 from flows.command.actions.forget import ForgetRequest, forget
-from models.bundle.folder import read_facts
+from models.bundle.facts import read_facts
 from tasks.queries.exports import ExportRequest
 from tasks.warehouse.model_registry import record_model
 from tests.support.ingested import ingest_small_archive

@@ -20,8 +20,9 @@ from deployments.settings import load_settings
 from flows.command.messages import describe_training
 from flows.train_model import TrainingSummary, train_model
 from models import kinds
-from models.bundle import folder as bundle
-from models.bundle.folder import find_graph, is_unaltered, read_facts
+from models.bundle.facts import read_facts
+from models.bundle.fingerprint import is_unaltered, write_fingerprinted_facts
+from models.bundle.folder import find_graph
 from models.lstm.kind import LSTM
 from models.wide_lstm.kind import WIDE_LSTM
 from tasks.stages.train import decide
@@ -194,7 +195,7 @@ def change_golden_scores(folder: Path) -> None:
     """Change a bundle's golden scores and update its fingerprint to match."""
     facts = read_facts(folder)
     golden = [{**each, "score": each["score"] + 0.01} for each in facts["golden"]]
-    bundle._write_facts(folder, {**facts, "golden": golden})
+    write_fingerprinted_facts(folder, {**facts, "golden": golden})
 
 
 @pytest.mark.parametrize("mode", ["auto", "always"])

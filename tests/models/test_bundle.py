@@ -7,17 +7,9 @@ from typing import Any
 import pytest
 
 from data_contracts.errors import BundleError
-from models.bundle.folder import (
-    GRAPH_FILE,
-    fingerprint_bundle,
-    is_unaltered,
-    load_model,
-    load_vocabulary,
-    name_model,
-    read_facts,
-    require_unaltered,
-    write_bundle,
-)
+from models.bundle.facts import read_facts
+from models.bundle.fingerprint import fingerprint_bundle, is_unaltered, require_unaltered
+from models.bundle.folder import GRAPH_FILE, load_model, load_vocabulary, name_model, write_bundle
 from models.bundle.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
 from models.bundle.trust import require_same_scores_in_fresh_process
 from models.kinds import export_model

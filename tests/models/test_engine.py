@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import BundleError
-from models.bundle.folder import GRAPH_FILE, is_unaltered, name_model, write_bundle
+from models.bundle.fingerprint import is_unaltered
+from models.bundle.folder import GRAPH_FILE, name_model, write_bundle
 from models.bundle.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
 from models.graphs import batches
 from models.graphs.engine import SAME_SCORE, Engine

@@ -9,7 +9,7 @@ PLAN = "tasks/scoring/plan.py"
 GATE = "models/evaluation/gate.py"
 PROMOTION = "tasks/warehouse/promotion.py"
 REGISTRY = "tasks/warehouse/model_registry.py"
-TRUST = "models/bundle/trust.py"
+GOLDEN = "models/bundle/golden.py"
 QUARANTINE = "tasks/maintenance/quarantine.py"
 ROWS = "tasks/scoring/rows.py"
 FORGETTING = "tasks/maintenance/forgetting.py"
@@ -480,7 +480,7 @@ FAULTS = (
     Fault(
         "golden scores that are no numbers are let through",
         "engines and graphs",
-        TRUST,
+        GOLDEN,
         "if not difference <= SAME_SCORE:",
         "if difference > SAME_SCORE:",
         ("tests/flows/test_bad_use.py",),

@@ -15,7 +15,7 @@ FILES = {
     at.GATE: "models/gate.py",
     at.PROMOTION: "tasks/promotion.py",
     at.REGISTRY: "tasks/model_registry.py",
-    at.TRUST: "models/gate.py",
+    at.GOLDEN: "models/gate.py",
     at.QUARANTINE: "tasks/quarantine.py",
     at.ROWS: "tasks/scoring.py",
     at.FORGETTING: "tasks/forgetting.py",

@@ -17,7 +17,8 @@ from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from flows.grants import grant
 from flows.ingest_reviews import IngestSummary, ingest_reviews
-from models.bundle.folder import name_model, read_facts, write_bundle
+from models.bundle.facts import read_facts
+from models.bundle.folder import name_model, write_bundle
 from models.bundle.golden import GOLDEN_TEXTS
 from models.bundle.scorer import make_keras_scorer, score_texts
 from models.evaluation.metrics import evaluate_scores

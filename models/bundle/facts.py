@@ -1,0 +1,40 @@
+"""Reads `bundle.json`, the facts of a bundle: variant, hyper-parameters, seed, metrics, fingerprints and versions."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from data_contracts.errors import BundleError
+
+FORMAT_VERSION = 2
+READ_VERSIONS = (1, 2)
+"""Format 1 has no `scorer.onnx`: its bundles are scored by Keras."""
+FACTS_FILE = "bundle.json"
+
+
+def parse_facts(path: Path) -> dict[str, Any]:
+    """Parse a `bundle.json` of any format; raise `BundleError` where it is missing or broken."""
+    try:
+        facts = dict(json.loads(path.read_text("utf-8")))
+        missing = {"fingerprints", "format_version", "model_id", "hyper_parameters"} - facts.keys()
+    except OSError as error:
+        raise BundleError(f"{path}: can't be read ({error.strerror}). Train again or restore it.") from error
+    except (ValueError, TypeError) as error:
+        raise BundleError(f"{path}: is not a bundle's description. Train again or restore it.") from error
+    if missing:
+        raise BundleError(f"{path}: lacks {', '.join(sorted(missing))}. Train again or restore it.")
+    return facts
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Read `bundle.json`; raise `BundleError` where it is missing, broken or of a newer format."""
+    if not folder.is_dir():
+        raise BundleError(f"{folder}: there is no such bundle. `reviews models` lists those that are known.")
+    facts = parse_facts(folder / FACTS_FILE)
+    if facts["format_version"] not in READ_VERSIONS:
+        raise BundleError(
+            f"{folder}: has format {facts['format_version']}, this version reads {READ_VERSIONS[0]} to "
+            f"{READ_VERSIONS[-1]}. "
+            "Update this project or train the model again."
+        )
+    return facts
