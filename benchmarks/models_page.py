@@ -34,8 +34,9 @@ from docs.markdown import (
     format_table,
     join_words,
 )
-from models.evaluation.behaviour import CAPABILITIES, ElsewhereReview, read_elsewhere
+from models.evaluation.behaviour import CAPABILITIES
 from models.evaluation.bootstrap import CONFIDENCE
+from models.evaluation.elsewhere import ElsewhereReview, read_elsewhere
 from tasks.report.charts import Chart
 
 PAGE = PROJECT_ROOT / "docs" / "models.md"

@@ -31,12 +31,8 @@ from deployments.settings import PROJECT_ROOT
 from models.bundle.facts import read_facts
 from models.bundle.folder import load_model, load_vocabulary
 from models.bundle.scorer import Scorer, load_scorer, score_texts
-from models.evaluation.behaviour import (
-    list_behaviour_texts,
-    rate_behaviour,
-    read_behaviour_tests,
-    read_elsewhere,
-)
+from models.evaluation.behaviour import list_behaviour_texts, rate_behaviour, read_behaviour_tests
+from models.evaluation.elsewhere import read_elsewhere
 from models.tensorflow import load_tensorflow
 from models.tokenizer import encode_reviews
 from models.training.types import Variant

@@ -26,7 +26,7 @@ KINDS: tuple[Kind, ...] = (
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """A trained model with its graph."""
+    """A trained model, with the graph that its kind exported."""
 
     model: "keras.Model"
     graph: bytes | None

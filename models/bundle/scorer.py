@@ -109,7 +109,7 @@ def make_keras_scorer(
 
 @dataclass(frozen=True)
 class EncodedTexts:
-    """Texts as a model reads them: each distinct text encoded once."""
+    """Texts encoded for a scorer: each distinct text once."""
 
     distinct: EncodedReviews
     positions: NDArray[np.integer[Any]]

@@ -1,1 +1,1 @@
-"""Evaluation of models: metrics, baseline, comparison, slices, behaviour, star ratings and the promotion gate."""
+"""Evaluation of models: metrics, baseline, comparison, slices, evaluation sets, star ratings and the promotion gate."""

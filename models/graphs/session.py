@@ -25,14 +25,14 @@ class OpenGraph:
 def open_graph(graph: Path | bytes) -> OpenGraph:
     """Open an exported graph of any kind of model; raise `BundleError` where it can't be opened."""
     name = str(graph) if isinstance(graph, Path) else "the exported graph"
-    with refuse_unusable(name):
+    with refuse_unusable_graph(name):
         session = _open_session(graph.read_bytes() if isinstance(graph, Path) else graph)
         geometry = json.loads(session.get_modelmeta().custom_metadata_map[GEOMETRY])
         return OpenGraph(name, session, dict(geometry))
 
 
 @contextmanager
-def refuse_unusable(name: str) -> Iterator[None]:
+def refuse_unusable_graph(name: str) -> Iterator[None]:
     """Turn any error of the block into a `BundleError` that names the graph."""
     try:
         yield

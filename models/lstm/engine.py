@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.graphs.batches import compute_in_batches
-from models.graphs.session import OpenGraph, refuse_unusable
+from models.graphs.session import OpenGraph, refuse_unusable_graph
 from models.tokenizer import EncodedReviews
 
 CHUNK_STEPS = 24
@@ -80,7 +80,7 @@ def load_lstm_engine(opened: OpenGraph) -> LstmEngine | None:
     """
     if RECEPTIVE_FIELDS not in opened.geometry:
         return None
-    with refuse_unusable(opened.name):
+    with refuse_unusable_graph(opened.name):
         session, length = opened.session, int(opened.geometry["sequence_length"])
         fields = tuple(ReceptiveField(*numbers) for numbers in opened.geometry[RECEPTIVE_FIELDS])
         units = session.get_outputs()[1].shape[-1]
@@ -125,7 +125,7 @@ def _score_batch(
 
 
 def _find_first_step(engine: LstmEngine, words: int) -> int:
-    """Return the first step that reads one of the last `words` ids; the last step if none does."""
+    """Return the first step for the engine to run: the first that reads one of the last `words` ids, else the last."""
     position = engine.sequence_length - words
     for field in engine.receptive_fields:
         position = field.first_output(position)

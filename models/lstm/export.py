@@ -22,8 +22,8 @@ _ACTIVATIONS = {"linear": None, "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "T
 
 
 @dataclass(frozen=True)
-class _Parts:
-    """The layers of a model by their part in the graph."""
+class _LstmParts:
+    """The layers of an LSTM model by their part in the exported graph."""
 
     embedding: Any
     local: Sequence[Any]
@@ -48,10 +48,10 @@ def export_lstm(model: "keras.Model") -> bytes | None:
             kernel, *bias = (graph.keep(values) for values in layer.get_weights())
             last = _add_activation(graph, graph.add("Gemm", last, kernel, *bias), layer)
     graph.add("Identity", last, outputs=["score"])
-    return _serialize(graph, parts, int(model.input_shape[1]))
+    return _serialize_lstm(graph, parts, int(model.input_shape[1]))
 
 
-def _split_layers(model: "keras.Model") -> _Parts | None:
+def _split_layers(model: "keras.Model") -> _LstmParts | None:
     """Split the layers into embedding, local layers, LSTM and head; return None if the model is built otherwise."""
     import keras
 
@@ -59,7 +59,7 @@ def _split_layers(model: "keras.Model") -> _Parts | None:
     places = [place for place, layer in enumerate(layers) if _is_plain_lstm(layer)]
     if type(model) is not keras.Sequential or len(places) != 1 or places[0] == 0:
         return None
-    parts = _Parts(layers[0], layers[1 : places[0]], layers[places[0]], layers[places[0] + 1 :])
+    parts = _LstmParts(layers[0], layers[1 : places[0]], layers[places[0]], layers[places[0] + 1 :])
     known = (
         all(_has_plain_weights(layer) for layer in layers)
         and _is_plain_embedding(parts.embedding)
@@ -127,7 +127,7 @@ def _find_receptive_field(layer: Any) -> ReceptiveField | None:
     return None
 
 
-def _add_local(graph: Graph, parts: _Parts) -> str:
+def _add_local(graph: Graph, parts: _LstmParts) -> str:
     """Append embedding, convolutions and poolings; return the name of the LSTM's input, [time, n, channels]."""
     table = graph.keep(parts.embedding.get_weights()[0])
     if not parts.local:
@@ -160,7 +160,7 @@ def _add_activation(graph: Graph, last: str, layer: Any) -> str:
     return graph.add(operator, last) if operator else last
 
 
-def _serialize(graph: Graph, parts: _Parts, sequence_length: int) -> bytes:
+def _serialize_lstm(graph: Graph, parts: _LstmParts, sequence_length: int) -> bytes:
     """Serialize the graph to bytes, with its geometry in the metadata."""
     from onnx import TensorProto, helper
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.graphs.batches import compute_in_batches
-from models.graphs.session import OpenGraph, refuse_unusable
+from models.graphs.session import OpenGraph, refuse_unusable_graph
 from models.tokenizer import EncodedReviews
 from models.wide_lstm.ngrams import NgramModel, compute_logits_from
 from models.wide_lstm.windows import cut_windows
@@ -79,7 +79,7 @@ def load_window_engine(opened: OpenGraph) -> WindowEngine | None:
     """
     if "window" not in opened.geometry:
         return None
-    with refuse_unusable(opened.name):
+    with refuse_unusable_graph(opened.name):
         pad_h, pad_c = _compute_padding_states(opened)
         padding = _make_inputs(np.zeros((1, opened.geometry["window"]), np.int32), pad_h[0], pad_c[0])
         numbers, ratio, weight, head, blend, biases = opened.session.run(list(CONSTANTS), padding)
@@ -147,10 +147,10 @@ def _compute_frame_logits(engine: WindowEngine, frame: NDArray[np.int32]) -> Log
     first = np.flatnonzero(np.diff(review, prepend=-1))
     last = np.append(first[1:], len(review)) - 1
     pooled = [
-        *_pool(
+        *_pool_windows(
             np.maximum.reduceat(highest, first), np.add.reduceat(total, first), np.add.reduceat(steps, first)
         ),
-        *_pool(highest[last], total[last], steps[last]),
+        *_pool_windows(highest[last], total[last], steps[last]),
     ]
     lstm = np.concatenate(pooled, axis=1) @ engine.head + engine.head_bias
     starts = (0, max(frame.shape[1] - engine.window, 0))
@@ -206,7 +206,7 @@ def _read_windows(engine: WindowEngine, windows: NDArray[np.int32]) -> list[NDAr
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def _pool(
+def _pool_windows(
     highest: NDArray[np.float32], total: NDArray[np.float32], steps: NDArray[np.float32]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the highest and the mean values, [n, 2 units] each; 0 where no step reads a known word."""

@@ -64,7 +64,7 @@ def export_windows(model: "keras.Model") -> bytes | None:
     if not _has_known_layers(model):
         return None
     try:
-        content = _serialize(model)
+        content = _serialize_windows(model)
     except ValueError:  # an inner layer has another name
         return None
     return content if _gives_same_scores(model, content) else None
@@ -73,17 +73,17 @@ def export_windows(model: "keras.Model") -> bytes | None:
 def _has_known_layers(model: "keras.Model") -> bool:
     """Return whether a model has the same layers as one that `build_wide_lstm` builds, whatever their sizes."""
     known_types, known_parts = _describe_known_layers()
-    given = sorted(_list_parts(model), key=_name_type)
+    given = sorted(_list_model_parts(model), key=_name_part_type)
     if [type(part) for part in given] != known_types:
         return False  # a class derived from a layer may do anything
-    return sorted(map(_describe, given)) == known_parts
+    return sorted(map(_describe_part, given)) == known_parts
 
 
 @cache
 def _describe_known_layers() -> tuple[list[type[Any]], list[str]]:
     """Return the types and the descriptions of all parts of a model that `build_wide_lstm` builds."""
-    known = sorted(_list_parts(_build_smallest()), key=_name_type)
-    return [type(part) for part in known], sorted(map(_describe, known))
+    known = sorted(_list_model_parts(_build_smallest()), key=_name_part_type)
+    return [type(part) for part in known], sorted(map(_describe_part, known))
 
 
 def _build_smallest() -> "keras.Model":
@@ -103,34 +103,34 @@ def _build_smallest() -> "keras.Model":
     return build_wide_lstm(variant)
 
 
-def _list_parts(part: Any) -> Iterator[Any]:
+def _list_model_parts(part: Any) -> Iterator[Any]:
     """Yield a model, its layers and operations, and recursively those of the models in it."""
     yield part
     for inner in getattr(part, "operations", None) or getattr(part, "layers", []):
-        yield from _list_parts(inner)
+        yield from _list_model_parts(inner)
 
 
-def _name_type(part: Any) -> str:
+def _name_part_type(part: Any) -> str:
     return f"{type(part).__module__}.{type(part).__qualname__}"
 
 
-def _describe(part: Any) -> str:
+def _describe_part(part: Any) -> str:
     """Return a part's type and configuration, without its sizes; for a model the type alone, since its parts follow."""
     import keras
 
-    config = {} if isinstance(part, keras.Model) else _drop_sizes(part.get_config())
-    return _name_type(part) + json.dumps(config, sort_keys=True, default=str)
+    config = {} if isinstance(part, keras.Model) else _drop_varying_options(part.get_config())
+    return _name_part_type(part) + json.dumps(config, sort_keys=True, default=str)
 
 
-def _drop_sizes(config: Any) -> Any:
-    """Return a layer's configuration without what may differ; strides equal to the pool size are a size too."""
+def _drop_varying_options(config: Any) -> Any:
+    """Return a configuration in a wide LSTM without what may differ; strides equal to the pool size are a size too."""
     if not isinstance(config, dict):
         return config
     skipped = {key for key in config if key in _MAY_DIFFER or key.endswith("_initializer")}
     if config.get("strides") == config.get("pool_size"):
         skipped.add("strides")
     return {
-        key: value if key == "dtype" else _drop_sizes(value)
+        key: value if key == "dtype" else _drop_varying_options(value)
         for key, value in config.items()
         if key not in skipped
     }
@@ -154,7 +154,7 @@ def _gives_same_scores(model: "keras.Model", content: bytes) -> bool:
     return bool(np.abs(scores - expected).max() < SAME_SCORE)
 
 
-def _serialize(model: "keras.Model") -> bytes:
+def _serialize_windows(model: "keras.Model") -> bytes:
     from onnx import TensorProto, helper
 
     reader, window = model.get_layer(READER), int(model.get_layer(READER).input_shape[1])

@@ -32,7 +32,7 @@ NO_NGRAMS = NgramModel(np.zeros(1, np.int64), np.zeros(1, np.float32), np.zeros(
 
 @dataclass(frozen=True)
 class Blend:
-    """Weights of the three logits in the logit of the score, and its bias."""
+    """Weights and bias of the last layer, which blends the three logits into the logit of the score."""
 
     lstm: float = 1.0
     ngrams: float = 1.0

@@ -152,14 +152,14 @@ def fit_ngrams(ids: NDArray[np.int32], positive: NDArray[np.bool_], vocabulary_s
     present = _make_matrix(numbers, ids, vocabulary_size)
     ratio = _compare_labels(present, positive)
     fitted = LogisticRegression(C=INVERSE_REGULARIZATION, tol=_TOLERANCE, max_iter=_MAX_ITERATIONS).fit(
-        _scale(present, ratio), positive
+        _scale_ngrams(present, ratio), positive
     )
     return NgramModel(numbers, ratio, fitted.coef_[0].astype(np.float32), float(fitted.intercept_[0]))
 
 
 def count_ngrams(ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.int64]:
     """Return the numbers of the n-grams in at least `SMALLEST_REVIEW_COUNT` reviews, rising."""
-    numbers = [_list_distinct(part, vocabulary_size)[1] for _, part in _cut(ids)]
+    numbers = [_list_distinct(part, vocabulary_size)[1] for _, part in _cut_reviews(ids)]
     every = np.concatenate([np.zeros(0, np.int64), *numbers])
     every.sort()
     starts = np.flatnonzero(np.diff(every, prepend=-1))
@@ -168,7 +168,7 @@ def count_ngrams(ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.int
     return frequent
 
 
-def _cut(ids: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.int32]]]:
+def _cut_reviews(ids: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.int32]]]:
     """Yield batches of reviews, each with the position of its first review, to bound the memory."""
     for start in range(0, len(ids), _REVIEWS_AT_ONCE):
         yield start, ids[start : start + _REVIEWS_AT_ONCE]
@@ -181,7 +181,7 @@ def _make_matrix(
     import scipy.sparse
 
     rows, places = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
-    for start, part in _cut(ids):
+    for start, part in _cut_reviews(ids):
         row, place = _find_ngrams(numbers, part, vocabulary_size)
         rows.append((start + row).astype(np.int32))
         places.append(place.astype(np.int32))
@@ -200,7 +200,9 @@ def _compare_labels(present: "scipy.sparse.csr_matrix", positive: NDArray[np.boo
     return ratio
 
 
-def _scale(present: "scipy.sparse.csr_matrix", ratio: NDArray[np.float32]) -> "scipy.sparse.csr_matrix":
+def _scale_ngrams(
+    present: "scipy.sparse.csr_matrix", ratio: NDArray[np.float32]
+) -> "scipy.sparse.csr_matrix":
     """Replace each 1 by the ratio of its n-gram, and scale every row to length 1."""
     scaled = present.copy()
     scaled.data = ratio[present.indices]

@@ -1,7 +1,7 @@
 """Computes more metrics for a bundle's facts: intervals, accuracy by slice, behavioural tests, other reviews.
 
 They are only reported: no choice in a training depends on the test reviews or on the two fixed sets of
-`models.evaluation.behaviour`.
+`models.evaluation.sets`.
 """
 
 from dataclasses import asdict
@@ -11,15 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle.scorer import Scorer, score_texts
-from models.evaluation.behaviour import (
-    PassRate,
-    list_behaviour_texts,
-    rate_behaviour,
-    rate_elsewhere,
-    read_behaviour_tests,
-    read_elsewhere,
-)
+from models.evaluation.behaviour import list_behaviour_texts, rate_behaviour, read_behaviour_tests
 from models.evaluation.bootstrap import CONFIDENCE
+from models.evaluation.elsewhere import rate_elsewhere, read_elsewhere
+from models.evaluation.sets import PassRate
 from models.evaluation.slices import SliceAccuracy, evaluate_slices, mark_slices
 from models.tokenizer import EncodedReviews
 from tasks.training.dataset import LabelledTexts

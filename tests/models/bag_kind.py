@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.graphs.batches import compute_in_batches
 from models.graphs.builder import Graph, serialize_graph
 from models.graphs.engine import Engine
-from models.graphs.session import OpenGraph, refuse_unusable
+from models.graphs.session import OpenGraph, refuse_unusable_graph
 from models.tokenizer import EncodedReviews
 from models.training.types import EvaluationReviews, Kind, Variant
 
@@ -84,7 +84,7 @@ def load_bag_engine(opened: OpenGraph) -> BagEngine | None:
     """Load the engine of a graph that `export_bag` made; None for a graph of another kind."""
     if "words_in_bag" not in opened.geometry:
         return None
-    with refuse_unusable(opened.name):
+    with refuse_unusable_graph(opened.name):
         return BagEngine(opened.session, int(opened.geometry["words_in_bag"]))
 
 

@@ -16,18 +16,20 @@ from models.bundle.golden import GOLDEN_TEXTS
 from models.evaluation.behaviour import (
     BEHAVIOUR_FILE,
     CAPABILITIES,
-    ELSEWHERE_FILE,
-    KIND_WORDS,
     SAME_WITHIN,
     BehaviourTest,
-    ElsewhereReview,
-    PassRate,
     list_behaviour_texts,
     rate_behaviour,
-    rate_elsewhere,
     read_behaviour_tests,
+)
+from models.evaluation.elsewhere import (
+    ELSEWHERE_FILE,
+    KIND_WORDS,
+    ElsewhereReview,
+    rate_elsewhere,
     read_elsewhere,
 )
+from models.evaluation.sets import PassRate
 from models.tokenizer import split_words
 
 FROZEN = {

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from models.evaluation.behaviour import CAPABILITIES, ElsewhereReview
+from models.evaluation.behaviour import CAPABILITIES
+from models.evaluation.elsewhere import ElsewhereReview
 
 REVIEWS = (
     ElsewhereReview("short-001", "Good | *very* good.", "positive", 9, "short"),

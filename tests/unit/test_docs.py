@@ -9,7 +9,8 @@ import pytest
 
 from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
 from flows.command.cli import main
-from models.evaluation.behaviour import CAPABILITIES, KIND_WORDS, read_behaviour_tests, read_elsewhere
+from models.evaluation.behaviour import CAPABILITIES, read_behaviour_tests
+from models.evaluation.elsewhere import KIND_WORDS, read_elsewhere
 from models.variants import list_variants
 from tasks.review_files.columns import COLUMN_NAMES
 

@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from models.bundle.scorer import Scorer
-from models.evaluation.behaviour import CAPABILITIES, KIND_WORDS, read_behaviour_tests, read_elsewhere
+from models.evaluation.behaviour import CAPABILITIES, read_behaviour_tests
+from models.evaluation.elsewhere import KIND_WORDS, read_elsewhere
 from models.tokenizer import EncodedReviews, encode_reviews
 from tasks.training.dataset import LabelledTexts
 from tasks.training.further_metrics import measure_behaviour, measure_elsewhere, measure_further

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchmarks import misjudged_page, models_page
 from benchmarks.misjudged_page import make_misjudged_page
 from docs.markdown import escape_markdown
-from models.evaluation.behaviour import read_elsewhere
+from models.evaluation.elsewhere import read_elsewhere
 from tests.unit.benchmark_results import REVIEWS, RIGHT, WRONG, make_results
 
 
