@@ -1,1 +1,1 @@
-"""The Prefect server and worker of one machine: start, watch, stop and status."""
+"""The Prefect server and worker of one machine: start, supervision, stop and status."""

@@ -1,22 +1,17 @@
-"""Starts `reviews up --detach` in the background, stops it for `reviews down`, finds it for `reviews status`."""
+"""`reviews up --detach`: starts `reviews up` in the background, and waits until it is ready."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from data_contracts.errors import ReviewsError
-from deployments.local_server.running import Running, find_running
+from deployments.local_server.running import find_running
 from deployments.local_server.server import START_SECONDS
-from deployments.local_server.stopping import STOPPING_SECONDS
 from deployments.local_server.up import describe_up
 from deployments.local_server.up_log import name_log, open_log, read_last_start
-from deployments.processes import find_marked, kill_marked
 from deployments.settings import PROJECT_ROOT, Settings
-from tasks.support.locking import is_held
 
 LOG_LINES = 15
 """The last lines of the log that an error message has."""
@@ -56,58 +51,6 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
         )
     _wait_until_ready(settings, process)
     echo(f"{describe_up(settings)}\nIts log: {log}")
-
-
-def stop_running(settings: Settings, echo: Callable[[str], None], *, at_once: bool = False) -> str:
-    """Stop the `reviews up` of this home and the processes that a killed one left behind; describe what was done.
-
-    `reviews up` waits for active runs as long as its own settings allow, and this function prints what it waits for;
-    with `at_once` it does not wait. Raises `ReviewsError` if it does not end in time.
-    """
-    running = find_running(settings)
-    if running is not None:
-        with suppress(ProcessLookupError):
-            os.kill(running.pid, signal.SIGQUIT if at_once else signal.SIGTERM)
-        _wait_until_down(settings, STOPPING_SECONDS + (0 if at_once else running.drain_seconds), echo)
-        if settings.home.prefect.is_dir() and is_held(settings.home.prefect):
-            raise ReviewsError(
-                f"Process {running.pid} did not end in time. Next: read {name_log(settings)}, "
-                f"then `kill -9 {running.pid}` and `reviews down` again."
-            )
-    killed = kill_marked(settings.home.folder)
-    if running is None:
-        return (
-            f"It was not up; stopped {killed} processes that were left behind."
-            if killed
-            else "It was not up."
-        )
-    return "Down: everything is stopped."
-
-
-def require_running(settings: Settings) -> Running:
-    """Return the `reviews up` of this home; raise `ReviewsError` if there is none."""
-    running = find_running(settings)
-    if running is None:
-        command = f"`reviews --home {settings.home.folder}"
-        if remaining := find_marked(settings.home.folder):
-            numbers = ", ".join(str(process.pid) for process in remaining)
-            raise ReviewsError(
-                f"Down: `reviews up` was killed, but what it started still runs (processes {numbers}). Next: "
-                f"{command} down`, which stops them, or {command} up`, which also starts it again."
-            )
-        raise ReviewsError(f"Down: nothing is up for {settings.home.folder}. Next: {command} up --detach`.")
-    return running
-
-
-def _wait_until_down(settings: Settings, seconds: float, echo: Callable[[str], None]) -> None:
-    """Wait until `reviews up` has ended, at most `seconds`, and print what it waits for."""
-    deadline, printed = time.monotonic() + seconds, ""
-    while is_held(settings.home.prefect) and time.monotonic() < deadline:
-        running = find_running(settings)
-        if running is not None and running.doing not in ("", printed):
-            printed = running.doing
-            echo(printed)
-        time.sleep(0.1)
 
 
 def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes]) -> None:

@@ -2,10 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+import urllib.error
+import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 
-from deployments.local_server.children import Child, Echo, keep_running, kill_child
+from deployments.local_server.children import Child
 
 ASK_SECONDS = 10.0
 """The pause between two health checks."""
@@ -43,19 +45,10 @@ def is_hung(server: Child, answered: float, now: float, patience_seconds: float 
     return server.process.poll() is None and now - max(answered, server.started) > patience_seconds
 
 
-def build_supervisor(
-    children: list[Child], answered: Callable[[], float], environment: Mapping[str, str], echo: Echo
-) -> Callable[[], None]:
-    """Return a function to call repeatedly: it restarts children that have ended, and kills the server if it hangs.
-
-    `children` has the server first; a restarted child replaces the ended one in this list. `answered` returns the time
-    of the server's last answer.
-    """
-
-    def supervise() -> None:
-        if is_hung(children[0], answered(), time.monotonic()):
-            echo(f"server gave no answer for {HUNG_SECONDS:g} s: killing it.")
-            kill_child(children[0])
-        children[:] = [keep_running(child, environment, echo) for child in children]
-
-    return supervise
+def is_answering(api_url: str, seconds: float) -> bool:
+    """Return whether a Prefect server answers at `api_url` within `seconds`."""
+    try:
+        with urllib.request.urlopen(f"{api_url}/health", timeout=seconds) as answer:  # noqa: S310 (our own)
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError, ValueError):
+        return False

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from data_contracts.errors import ReviewsError
 from data_contracts.storage.durable import write_whole
 from deployments.settings import PROJECT_ROOT, Settings
 from tasks.support.locking import is_held
@@ -42,6 +43,23 @@ def find_running(settings: Settings) -> Running | None:
         return Running(**json.loads(_state_file(settings).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def require_running(settings: Settings) -> Running:
+    """Return the `reviews up` of this home; raise `ReviewsError` if there is none."""
+    from deployments.processes import find_marked
+
+    running = find_running(settings)
+    if running is None:
+        command = f"`reviews --home {settings.home.folder}"
+        if remaining := find_marked(settings.home.folder):
+            numbers = ", ".join(str(process.pid) for process in remaining)
+            raise ReviewsError(
+                f"Down: `reviews up` was killed, but what it started still runs (processes {numbers}). Next: "
+                f"{command} down`, which stops them, or {command} up`, which also starts it again."
+            )
+        raise ReviewsError(f"Down: nothing is up for {settings.home.folder}. Next: {command} up --detach`.")
+    return running
 
 
 def write_running(settings: Settings, *, is_ready: bool, started_at: datetime, doing: str = "") -> None:

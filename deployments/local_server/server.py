@@ -9,12 +9,11 @@ import socket
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 
 from data_contracts.errors import ReviewsError
 from deployments.local_server.children import Child, Echo, Program, start_child
+from deployments.local_server.health import is_answering
 
 START_SECONDS = 120.0
 """How long the server may take to start."""
@@ -65,7 +64,7 @@ def wait_for_server(server: Child, api_url: str, next_step: str, stop: threading
                 f"Prefect's server ended with status {status} before it answered. Its output:\n{output}\n"
                 f"Next: correct the cause, {next_step}"
             )
-        if is_answering(api_url):
+        if is_answering(api_url, ANSWER_SECONDS):
             return
         if time.monotonic() > deadline:
             raise ReviewsError(
@@ -73,12 +72,3 @@ def wait_for_server(server: Child, api_url: str, next_step: str, stop: threading
                 f"Next: check what else keeps the machine busy, {next_step}"
             )
         stop.wait(0.1)
-
-
-def is_answering(api_url: str, seconds: float = ANSWER_SECONDS) -> bool:
-    """Return whether a Prefect server answers at `api_url` within `seconds`."""
-    try:
-        with urllib.request.urlopen(f"{api_url}/health", timeout=seconds) as answer:  # noqa: S310 (our own)
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError, ValueError):
-        return False

@@ -17,16 +17,11 @@ from datetime import UTC, datetime
 from data_contracts.errors import ReviewsError
 from deployments.guarded_server import list_hosts, protect_server
 from deployments.local_server.children import Child, Echo, Program, start_child
-from deployments.local_server.health import ANSWER_SECONDS, build_supervisor, start_health_checks
+from deployments.local_server.health import ANSWER_SECONDS, is_answering, start_health_checks
 from deployments.local_server.running import delete_running, find_running, write_running
-from deployments.local_server.server import (
-    LINES_SHOWN,
-    is_answering,
-    open_port,
-    start_server,
-    wait_for_server,
-)
+from deployments.local_server.server import LINES_SHOWN, open_port, start_server, wait_for_server
 from deployments.local_server.stopping import Stop, catch_signals, drain, stop_all_but
+from deployments.local_server.supervisor import build_supervisor
 from deployments.local_server.up_log import make_safe_echo, name_log
 from deployments.password import client_file, ensure_password, password_file, write_client_file
 from deployments.processes import MARK, kill_marked, stop_marked

@@ -48,10 +48,10 @@ def down(now: bool) -> None:
     Active runs get REVIEWS_DRAIN_SECONDS (60) to end, and are then cancelled. The next run continues where a cancelled
     one stopped.
     """
-    from deployments.local_server.detached import stop_running
+    from deployments.local_server.down import bring_down
     from deployments.settings import load_settings
 
-    echo(stop_running(load_settings(), echo, at_once=now))
+    echo(bring_down(load_settings(), echo, at_once=now))
 
 
 @click.command()
@@ -60,7 +60,7 @@ def status() -> None:
 
     The exit status is 0 if it is up, 1 if it is not.
     """
-    from deployments.local_server.detached import require_running
+    from deployments.local_server.running import require_running
     from deployments.settings import load_settings
 
     running = require_running(load_settings())

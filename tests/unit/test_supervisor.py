@@ -21,10 +21,11 @@ from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from deployments.local_server import status
 from deployments.local_server.children import Child, Echo, Program, kill_child, start_child
-from deployments.local_server.detached import stop_running
-from deployments.local_server.health import HUNG_SECONDS, build_supervisor, start_health_checks
+from deployments.local_server.down import bring_down
+from deployments.local_server.health import HUNG_SECONDS, start_health_checks
 from deployments.local_server.running import Running
 from deployments.local_server.stopping import catch_signals, drain
+from deployments.local_server.supervisor import build_supervisor
 from deployments.local_server.up_log import make_safe_echo, open_log, read_last_start
 from deployments.processes import RUN_VARIABLE, find_parents, kill_marked, list_run_processes
 from deployments.settings import PROJECT_ROOT, Settings
@@ -231,7 +232,7 @@ print("ready", flush=True)
 time.sleep(60)
 """
     left = start_marked(settings.home.folder, last_words)
-    assert stop_running(settings, print) == "It was not up; stopped 1 processes that were left behind."
+    assert bring_down(settings, print) == "It was not up; stopped 1 processes that were left behind."
     left.wait()
     assert not (tmp_path / "said").exists()
 
@@ -270,7 +271,7 @@ def test_down_says_what_the_stop_waits_for_and_asks_not_to_wait_with_now(
     with subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True) as up:
         assert up.stdout is not None
         assert up.stdout.readline() == "ready\n"
-        assert stop_running(settings, said.append, at_once=at_once) == "Down: everything is stopped."
+        assert bring_down(settings, said.append, at_once=at_once) == "Down: everything is stopped."
     assert said == ["Waiting up to 60 s for a run."]
     assert (settings.home.folder / "caught").read_text() == caught
 

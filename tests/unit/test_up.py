@@ -12,8 +12,8 @@ import pytest
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
-from deployments.local_server.detached import require_running, stop_running
-from deployments.local_server.running import find_running, write_running
+from deployments.local_server.down import bring_down
+from deployments.local_server.running import find_running, require_running, write_running
 from deployments.local_server.up import build_environment, run_up
 from deployments.processes import find_marked, stop_marked
 from deployments.settings import Settings
@@ -104,4 +104,4 @@ def test_marked_processes_are_stopped_even_if_they_will_not_and_others_are_left(
 
 
 def test_down_where_nothing_is_up_says_so(settings: Settings) -> None:
-    assert stop_running(settings, print) == "It was not up."
+    assert bring_down(settings, print) == "It was not up."
