@@ -36,7 +36,7 @@ def end_abandoned_runs() -> int:
     alive = _find_runs_with_process()
     with get_client(sync_client=True) as client:
         abandoned = [run for run in read_active_runs(client) if str(run.id) not in alive]
-        answers = [client.set_flow_run_state(run.id, _end(run)) for run in abandoned]
+        answers = [client.set_flow_run_state(run.id, _end_abandoned(run)) for run in abandoned]
         end_orphaned_tasks(client)
     return sum(answer.status is SetStateStatus.ACCEPT for answer in answers)
 
@@ -61,7 +61,7 @@ def end_orphaned_tasks(client: SyncPrefectClient) -> None:
         client.set_task_run_state(task_run.id, state, force=True)
 
 
-def _end(run: "FlowRun") -> State[None]:
+def _end_abandoned(run: "FlowRun") -> State[None]:
     """Return the final state of an abandoned run: cancelled if somebody was cancelling it, else crashed."""
     is_cancelling = run.state is not None and run.state.type is StateType.CANCELLING
     return State(type=StateType.CANCELLED if is_cancelling else StateType.CRASHED, message=MESSAGE)

@@ -68,7 +68,7 @@ def keep_automations() -> None:
 
     If it is not set, existing alerts stay: somebody may deploy from a terminal that does not know the address.
     """
-    _save(_crash_silent_runs())
+    _save_automation(_crash_silent_runs())
     alert_url = load_settings().alert_url
     if alert_url is None:
         return
@@ -76,7 +76,7 @@ def keep_automations() -> None:
     block_id = asyncio.run(webhook.asave(WEBHOOK, overwrite=True))
     is_slack = (urlsplit(alert_url).hostname or "").endswith("slack.com")
     for name, (events, message) in ALERTS.items():
-        _save(_alert(name, events, message, block_id, is_slack))
+        _save_automation(_make_alert(name, events, message, block_id, is_slack))
 
 
 def drop_alerts() -> None:
@@ -117,7 +117,9 @@ def _crash_silent_runs() -> AutomationCore:
     )
 
 
-def _alert(name: str, events: Sequence[str], message: str, block_id: UUID, is_slack: bool) -> AutomationCore:
+def _make_alert(
+    name: str, events: Sequence[str], message: str, block_id: UUID, is_slack: bool
+) -> AutomationCore:
     """Return the automation that calls the webhook block `block_id` on any of `events`."""
     return AutomationCore(
         name=name,
@@ -146,7 +148,7 @@ def format_payload(message: str, is_slack: bool) -> str:
     return "{% set text %}{{ flow_run.name }} " + message + "{% endset %}{" + fields + "}"
 
 
-def _save(automation: AutomationCore) -> None:
+def _save_automation(automation: AutomationCore) -> None:
     """Create the automation, or update the one with its name; delete further ones with that name."""
     with get_client(sync_client=True) as client:
         same = client.read_automations_by_name(automation.name)
@@ -154,12 +156,12 @@ def _save(automation: AutomationCore) -> None:
             client.create_automation(automation)
         for first in same[:1]:
             # An update would make the server forget which runs it watches, so an equal automation stays as it is.
-            if _read_definition(first) != _read_definition(automation):
+            if _read_automation(first) != _read_automation(automation):
                 client.update_automation(first.id, automation)
         for duplicate in same[1:]:
             client.delete_automation(duplicate.id)
 
 
-def _read_definition(automation: AutomationCore) -> dict[str, Any]:
+def _read_automation(automation: AutomationCore) -> dict[str, Any]:
     """Return the fields of an automation without the id that the server assigns."""
     return automation.model_dump(include=set(AutomationCore.model_fields))

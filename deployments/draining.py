@@ -43,8 +43,8 @@ def drain(settings: Settings, stop_waiting: threading.Event) -> None:
         runs = read_active_runs(client)
         if runs and not stop_waiting.is_set():
             _announce_wait(runs, settings.drain_seconds)
-        remaining = _wait(client, runs, settings, stop_waiting)
-        _cancel(client, remaining, settings.home.folder)
+        remaining = _wait_for_runs(client, runs, settings, stop_waiting)
+        _cancel_remaining(client, remaining, settings.home.folder)
         end_orphaned_tasks(client)
         if settings.alert_url and any(_has_failed(client, run) for run in runs):
             time.sleep(ALERT_SECONDS)
@@ -62,7 +62,7 @@ def _echo(text: str) -> None:
     sys.stdout.flush()
 
 
-def _wait(
+def _wait_for_runs(
     client: SyncPrefectClient, runs: "Sequence[FlowRun]", settings: Settings, stop_waiting: threading.Event
 ) -> "Sequence[FlowRun]":
     """Wait until all runs and their processes have ended; return the runs that are still active when the time is up."""
@@ -82,7 +82,7 @@ def _wait_for_processes(home: Path, seconds: float) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _cancel(client: SyncPrefectClient, runs: "Sequence[FlowRun]", home: Path) -> None:
+def _cancel_remaining(client: SyncPrefectClient, runs: "Sequence[FlowRun]", home: Path) -> None:
     """Cancel runs, kill the processes that remain, and record the reason for runs that did not end by themselves."""
     if not runs:
         return

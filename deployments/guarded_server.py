@@ -92,7 +92,7 @@ def guard(app: "ASGIApp", hosts: Sequence[str]) -> "ASGIApp":
     from starlette.responses import PlainTextResponse
 
     async def refuse_other_origins(scope: "Scope", receive: "Receive", send: "Send") -> None:
-        if scope["type"] != "lifespan" and not _is_own(Headers(scope=scope)):
+        if scope["type"] != "lifespan" and not _is_own_origin(Headers(scope=scope)):
             await PlainTextResponse(REFUSED, 403)(scope, receive, send)
         else:
             await app(scope, receive, lambda message: send(add_rules(message)))
@@ -105,7 +105,7 @@ def guard(app: "ASGIApp", hosts: Sequence[str]) -> "ASGIApp":
     return TrustedHostMiddleware(refuse_other_origins, allowed_hosts=list(hosts), www_redirect=False)
 
 
-def make_app(hosts: Sequence[str]) -> Callable[[], "ASGIApp"]:
+def make_guarded_app(hosts: Sequence[str]) -> Callable[[], "ASGIApp"]:
     """Return a function that loads Prefect's server, which takes seconds, and returns it wrapped by `guard`."""
 
     def load() -> "ASGIApp":
@@ -118,7 +118,7 @@ def make_app(hosts: Sequence[str]) -> Callable[[], "ASGIApp"]:
     return load
 
 
-def _is_own(headers: "Headers") -> bool:
+def _is_own_origin(headers: "Headers") -> bool:
     """Return whether a request comes from no web page, or from a page of this server under the same host name."""
     host = headers.get("host", "")
     own = (f"http://{host}", f"https://{host}")  # https: behind a proxy with TLS
@@ -134,7 +134,7 @@ def _configure(hosts: Sequence[str]) -> "uvicorn.Config":
     if not server.api.auth_string:
         sys.exit("The server has no password. Next: start it with a `reviews` command.")
     return uvicorn.Config(
-        make_app(hosts),
+        make_guarded_app(hosts),
         factory=True,
         lifespan="on",
         log_level=server.logging_level.lower(),

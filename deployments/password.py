@@ -20,10 +20,10 @@ def ensure_password(settings: Settings) -> str:
     A kept password is not used again if other users could read its file.
     """
     path = password_file(settings)
-    kept = find_password(settings) if _is_private(path) else None
+    kept = find_password(settings) if _is_private_file(path) else None
     password = settings.password or kept or make_password()
     if password != kept:
-        _write_private(path, password + "\n")
+        _write_private_file(path, password + "\n")
     return password
 
 
@@ -48,7 +48,7 @@ def write_client_file(settings: Settings) -> None:
         f"export PREFECT_API_URL={settings.api_url}",
         f'export PREFECT_API_AUTH_STRING="$(cat {kept})"',
     )
-    _write_private(client_file(settings), "\n".join(lines) + "\n")
+    _write_private_file(client_file(settings), "\n".join(lines) + "\n")
 
 
 def password_file(settings: Settings) -> Path:
@@ -61,7 +61,7 @@ def client_file(settings: Settings) -> Path:
     return settings.home.prefect / "client.env"
 
 
-def _is_private(path: Path) -> bool:
+def _is_private_file(path: Path) -> bool:
     try:
         status = path.lstat()
     except OSError:
@@ -69,8 +69,8 @@ def _is_private(path: Path) -> bool:
     return status.st_uid == os.getuid() and not status.st_mode & 0o077
 
 
-def _write_private(path: Path, text: str) -> None:
-    """Write a file durably; other users can't read it at any moment."""
+def _write_private_file(path: Path, text: str) -> None:
+    """Write the file of the password, or the one for a shell, durably; other users can't read it at any moment."""
     with write_whole(path) as building:
         number = os.open(building, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(number, "w", encoding="utf-8") as stream:

@@ -48,9 +48,9 @@ def is_in_session(process: psutil.Process, leader: int) -> bool:
 
 def stop_processes(processes: Sequence[psutil.Process], grace_seconds: float = GRACE_SECONDS) -> None:
     """Send SIGTERM to processes, and SIGKILL to those that are still alive after `grace_seconds`."""
-    _send(processes, signal.SIGTERM)
+    _send_signal(processes, signal.SIGTERM)
     _, alive = psutil.wait_procs(processes, timeout=grace_seconds)
-    _send(alive, signal.SIGKILL)
+    _send_signal(alive, signal.SIGKILL)
     psutil.wait_procs(alive, timeout=1)
 
 
@@ -61,8 +61,8 @@ def kill_marked(home: Path) -> int:
     """
     killed = 0
     while processes := find_marked(home):
-        _send(processes, signal.SIGSTOP)
-        _send(processes, signal.SIGKILL)
+        _send_signal(processes, signal.SIGSTOP)
+        _send_signal(processes, signal.SIGKILL)
         _, alive = psutil.wait_procs(processes, timeout=GRACE_SECONDS)
         killed += len(processes) - len(alive)
         if alive:
@@ -88,7 +88,7 @@ def _read_environment(process: psutil.Process) -> dict[str, str]:
     return {}
 
 
-def _send(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
+def _send_signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
     for process in _living(processes):
         with suppress(psutil.Error):
             process.send_signal(number)

@@ -141,7 +141,7 @@ def find_unknown(environment: Mapping[str, str] | None = None) -> list[str]:
     known.update(OTHER_VARIABLES)
     values = {**_read_env_file(), **(os.environ if environment is None else environment)}
     unknown = sorted(name for name in values if name.startswith("REVIEWS_") and name not in known)
-    return [f"{_show(name)} sets nothing.{_suggest(name, known)}" for name in unknown]
+    return [f"{_quote(name)} sets nothing.{_suggest(name, known)}" for name in unknown]
 
 
 def _suggest(name: str, known: Collection[str]) -> str:
@@ -162,7 +162,7 @@ def require_prefect_home(environment: Mapping[str, str]) -> None:
         Path(named).expanduser().mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:
         raise UsageError(
-            f"PREFECT_HOME={_show(named)}: can't be created ({getattr(error, 'strerror', None) or error}). Next: unset "
+            f"PREFECT_HOME={_quote(named)}: can't be created ({getattr(error, 'strerror', None) or error}). Next: unset "
             "it, or name a folder that can be written."
         ) from None
 
@@ -184,29 +184,29 @@ def _read_home(values: Mapping[str, str]) -> Path:
         str(home).encode()
     except RuntimeError:
         raise UsageError(
-            f"REVIEWS_HOME={_show(text)}: there is no such user. Next: name the folder."
+            f"REVIEWS_HOME={_quote(text)}: there is no such user. Next: name the folder."
         ) from None
     except UnicodeEncodeError:
         raise UsageError(
-            f"REVIEWS_HOME={_show(text)}: its path is not UTF-8. Next: rename the folder."
+            f"REVIEWS_HOME={_quote(text)}: its path is not UTF-8. Next: rename the folder."
         ) from None
     if "?" in str(home):  # DuckDB reads what follows as options
         raise UsageError(
-            f"REVIEWS_HOME={_show(text)}: DuckDB can't open a path with a question mark. Next: rename the folder."
+            f"REVIEWS_HOME={_quote(text)}: DuckDB can't open a path with a question mark. Next: rename the folder."
         )
     if home.exists() and not home.is_dir():
-        raise UsageError(f"REVIEWS_HOME={_show(text)}: is a file. Next: name a folder.")
+        raise UsageError(f"REVIEWS_HOME={_quote(text)}: is a file. Next: name a folder.")
     return home
 
 
 def _read_whole(values: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:
     number = _read_number(values, name, default, lowest, highest)
     if number != int(number):
-        raise UsageError(f"{name} must be a whole number, not {_show(values[name])}.")
+        raise UsageError(f"{name} must be a whole number, not {_quote(values[name])}.")
     return int(number)
 
 
-def _show(text: str) -> str:
+def _quote(text: str) -> str:
     return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
 
 
@@ -217,7 +217,7 @@ def _read_number(
     try:
         number = float(text) if text else default
     except ValueError:
-        raise UsageError(f"{name} must be a number, not {_show(text)}.") from None
+        raise UsageError(f"{name} must be a number, not {_quote(text)}.") from None
     if not lowest <= number <= highest:
         raise UsageError(f"{name} must be from {lowest:g} to {highest:g}, not {text[:SHOWN]}.")
     return number
@@ -235,14 +235,14 @@ def _read_choice(values: Mapping[str, str], name: str, choices: tuple[str, ...])
     """Return the value, which must be one of `choices`; the first of them is the default."""
     text = values.get(name, "").strip().lower() or choices[0]
     if text not in choices:
-        raise UsageError(f"{name} must be {' or '.join(choices)}, not {_show(text)}.")
+        raise UsageError(f"{name} must be {' or '.join(choices)}, not {_quote(text)}.")
     return text
 
 
 def _read_switch(values: Mapping[str, str], name: str, default: bool = False) -> bool:
     text = values.get(name, "").strip().lower()
     if text and text not in SWITCHES:
-        raise UsageError(f"{name} must be true or false, not {_show(text)}.")
+        raise UsageError(f"{name} must be true or false, not {_quote(text)}.")
     return SWITCHES[text] if text else default
 
 
@@ -269,14 +269,15 @@ def _read_web_address(values: Mapping[str, str], name: str) -> str | None:
     text = values.get(name, "").strip()
     if text and not text.lower().startswith(("http://", "https://")):
         raise UsageError(f"{name} must start with http:// or https://.")
-    if text and not _names_host(text):
+    if text and not _has_host(text):
         raise UsageError(
             f"{name} has no host, or an invalid port. A valid one looks like http://host:8080/path."
         )
     return text or None
 
 
-def _names_host(address: str) -> bool:
+def _has_host(address: str) -> bool:
+    """Return whether the URL of a setting names a host, and no invalid port."""
     try:
         parts = urlsplit(address)
         return bool(parts.hostname) and parts.port != 0

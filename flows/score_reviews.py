@@ -96,13 +96,13 @@ def score_reviews(
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
     parameters = {"files": files, "since": request.since, "model_id": model_id, "rescore": rescore}
-    summary, outcome = _run(request, settings, {**parameters, "text_column": text_column})
+    summary, outcome = _run_scoring(request, settings, {**parameters, "text_column": text_column})
     _tidy_up(settings)
     pass_fault_point("score: before reported")
     return _end_run(summary, outcome)
 
 
-def _run(
+def _run_scoring(
     request: ScoringRequest, settings: Settings, parameters: Mapping[str, Any]
 ) -> tuple[ScoringSummary, RunOutcome]:
     """Score all pending files while no other run does, and publish what was committed, even if a group fails."""
@@ -207,7 +207,7 @@ def _score_pending(
     outcome = RunOutcome(tuple(done))
     failed = len(outcome.list_failed())
     run.counts.update({"files_found": found.files_found, **outcome.count(), "files_failed": failed})
-    return _summarise(found, model, home, outcome)
+    return _summarise_scoring(found, model, home, outcome)
 
 
 def _score_new(job: "ScoringJob", files: Sequence[SourceFile]) -> Iterator[GroupResult]:
@@ -240,7 +240,7 @@ def _score_older(job: "ScoringJob", older: Sequence[OlderSource]) -> Iterator[Gr
         yield stages.score_and_commit(home, uris, partial(stages.score_again, job, group))
 
 
-def _summarise(
+def _summarise_scoring(
     found: PendingFiles, model: PromotedModel | None, home: Home, outcome: RunOutcome
 ) -> ScoringSummary:
     return ScoringSummary(

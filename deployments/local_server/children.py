@@ -73,11 +73,11 @@ def start_child(
         else:
             echo(f"{program.name:<6} | {line}")
 
-    process, reader = start_process(program, environment, show)
+    process, reader = start_child_process(program, environment, show)
     return Child(program, process, reader, first_lines, quiet)
 
 
-def start_process(
+def start_child_process(
     program: Program, environment: Mapping[str, str], echo: Echo
 ) -> tuple[subprocess.Popen[str], threading.Thread]:
     """Start a process in a session of its own, and a thread that passes each line of its output to the callback.
@@ -97,7 +97,7 @@ def start_process(
         pass_fds=program.inherited,
         start_new_session=True,
     )
-    reader = threading.Thread(target=_pass_on, args=(process.stdout, echo), daemon=True)
+    reader = threading.Thread(target=_pass_on_output, args=(process.stdout, echo), daemon=True)
     reader.start()
     return process, reader
 
@@ -138,7 +138,7 @@ def kill_child(child: Child) -> None:
         child.process.wait(KILL_SECONDS)
 
 
-def _pass_on(lines: IO[str], echo: Echo) -> None:
+def _pass_on_output(lines: IO[str], echo: Echo) -> None:
     """Pass every line that is not blank to the callback, until the output ends."""
     with lines:
         for line in filter(str.strip, lines):

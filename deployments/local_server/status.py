@@ -40,7 +40,7 @@ def describe_status(running: Running) -> str:
     impatient = {PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS, PREFECT_CLIENT_MAX_RETRIES: 0}
     try:
         with temporary_settings(impatient), get_client(sync_client=True) as client:
-            return "\n".join(_describe(client, running))
+            return "\n".join(_describe_server(client, running))
     except (httpx.TransportError, RuntimeError) as error:  # Prefect's client raises some as RuntimeError
         raise ReviewsError(
             f"`reviews up` runs (process {running.pid}), but its server at {running.ui_url} does not answer "
@@ -49,7 +49,7 @@ def describe_status(running: Running) -> str:
         ) from error
 
 
-def _describe(client: SyncPrefectClient, running: Running) -> list[str]:
+def _describe_server(client: SyncPrefectClient, running: Running) -> list[str]:
     online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
     workers = client.read_workers_for_work_pool(POOL, worker_filter=online)
     lines = [

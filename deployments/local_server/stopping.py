@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from deployments.local_server.children import Child, Echo, Program, start_process
+from deployments.local_server.children import Child, Echo, Program, start_child_process
 from deployments.processes import find_marked, is_in_session, list_run_processes, stop_processes
 from deployments.settings import Settings
 
@@ -57,21 +57,21 @@ def catch_signals() -> Iterator[Stop]:
             signal.signal(each, handler)
 
 
-def drain(
+def stop_runs(
     settings: Settings,
     environment: Mapping[str, str],
     echo: Echo,
     at_once: threading.Event,
     supervise: Callable[[], None],
 ) -> None:
-    """Wait REVIEWS_DRAIN_SECONDS for active runs, then cancel the rest; do nothing if no run is active.
+    """Stop the active runs: wait REVIEWS_DRAIN_SECONDS for them, then cancel the rest; do nothing if none is active.
 
     `deployments/draining.py` does this in a process of its own. Meanwhile `supervise` is called, which restarts the
     server if it ends. Setting `at_once` ends the wait.
     """
     if not list_run_processes(settings.home.folder):
         return
-    process, _ = start_process(DRAINING, {**environment, **IMPATIENT}, echo)
+    process, _ = start_child_process(DRAINING, {**environment, **IMPATIENT}, echo)
     deadline = time.monotonic() + settings.drain_seconds + ENDING_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if at_once.is_set() and process.stdin is not None and not process.stdin.closed:

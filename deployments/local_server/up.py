@@ -20,7 +20,7 @@ from deployments.local_server.children import Child, Echo, Program, start_child
 from deployments.local_server.health import ANSWER_SECONDS, is_answering, start_health_checks
 from deployments.local_server.running import delete_running, find_running, write_running
 from deployments.local_server.server import LINES_SHOWN, open_port, start_server, wait_for_server
-from deployments.local_server.stopping import Stop, catch_signals, drain, stop_all_but
+from deployments.local_server.stopping import Stop, catch_signals, stop_all_but, stop_runs
 from deployments.local_server.supervisor import build_supervisor
 from deployments.local_server.up_log import make_safe_echo, name_log
 from deployments.password import client_file, ensure_password, password_file, write_client_file
@@ -55,7 +55,7 @@ def run_up(settings: Settings, echo: Echo) -> None:
             started_at = datetime.now(UTC)
             write_running(settings, is_ready=False, started_at=started_at)
             try:
-                _run(settings, listening, echo, stop, started_at)
+                _run_until_stopped(settings, listening, echo, stop, started_at)
             finally:
                 echo("Stopping ...")
                 stop_marked(settings.home.folder)
@@ -105,7 +105,9 @@ def describe_up(settings: Settings) -> str:
     )
 
 
-def _run(settings: Settings, listening: socket.socket, echo: Echo, stop: Stop, started_at: datetime) -> None:
+def _run_until_stopped(
+    settings: Settings, listening: socket.socket, echo: Echo, stop: Stop, started_at: datetime
+) -> None:
     protection = protect_server(settings.ui_url, ensure_password(settings))
     write_client_file(settings)
     environment = build_environment(settings, os.environ) | protection
@@ -113,7 +115,7 @@ def _run(settings: Settings, listening: socket.socket, echo: Echo, stop: Stop, s
     if not stop.asked.is_set():
         write_running(settings, is_ready=True, started_at=started_at)
         echo(describe_up(settings))
-    _watch(settings, environment, stop.asked, echo)
+    _watch_inbox(settings, environment, stop.asked, echo)
     stopped = threading.Event()
     last_answer = start_health_checks(lambda: is_answering(settings.api_url, ANSWER_SECONDS), stopped)
     supervise = build_supervisor(children, last_answer, environment, echo)
@@ -126,7 +128,7 @@ def _run(settings: Settings, listening: socket.socket, echo: Echo, stop: Stop, s
             write_running(settings, is_ready=True, started_at=started_at, doing=text)
 
     del children[1:]  # while it stops, only the server is restarted
-    drain(settings, environment, echo_to_down, stop.at_once, supervise)
+    stop_runs(settings, environment, echo_to_down, stop.at_once, supervise)
     stopped.set()
     stop_all_but(children[0], settings)
 
@@ -164,7 +166,9 @@ def _deploy(environment: Mapping[str, str], echo: Echo) -> None:
         echo(done.stdout.strip())
 
 
-def _watch(settings: Settings, environment: Mapping[str, str], stop: threading.Event, echo: Echo) -> None:
+def _watch_inbox(
+    settings: Settings, environment: Mapping[str, str], stop: threading.Event, echo: Echo
+) -> None:
     """Watch the inbox in a thread until `stop`, if the settings ask for it: a slow server must not block this one."""
     if not settings.watch_inbox:
         return

@@ -1,4 +1,4 @@
-"""Checks of command-line arguments (valid text, no empty paths), and the name of the user."""
+"""Checks of command-line arguments (valid text, no empty paths, also on standard input), and the name of the user."""
 
 import os
 import sys
@@ -48,6 +48,16 @@ def name_user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return "unknown"
+
+
+def decode_input(content: bytes) -> str:
+    """Decode the argument that the user gave on standard input; raise `UsageError` if it is not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"Standard input is not UTF-8 (at byte {error.start}). Next: convert it, for example with iconv."
+        ) from None
 
 
 def _has_bytes(text: str) -> bool:

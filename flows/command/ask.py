@@ -149,7 +149,7 @@ def explain(
     """
     from deployments.settings import load_settings
     from flows.command.actions.targets import require_free_target
-    from tasks.explain.explanation import decode_text
+    from flows.command.arguments import decode_input
     from tasks.explain.explanation import explain as explain_score
     from tasks.explain.page import render_page
     from tasks.explain.terminal import write_explanation, write_explanation_as_json
@@ -158,7 +158,7 @@ def explain(
     if (name is None) == (text is None):
         raise UsageError("Name either a review or a text: `reviews explain REVIEW_ID`, or --text TEXT.")
     if name == "-":
-        name, text = None, decode_text(sys.stdin.buffer.read())
+        name, text = None, decode_input(sys.stdin.buffer.read())
     settings = load_settings()
     if page:
         require_free_target(settings.home, page, settings.home.reports)

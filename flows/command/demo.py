@@ -66,7 +66,7 @@ def run_demo(echo: Callable[[str], None]) -> None:
         echo(describe_training(train_model(DEMO_VARIANT)) + "\n")
     else:
         echo(f"Trained already: {champion.model_id} (remove {settings.home.folder} to start again)\n")
-    drop_new_files(settings.home.inbox, read_split(settings.home.reviews, "test").to_pylist())
+    put_demo_files(settings.home.inbox, read_split(settings.home.reviews, "test").to_pylist())
     echo(describe_scoring(score_reviews()))
     for question, query in QUESTIONS.items():
         echo(f"\n{question}")
@@ -75,8 +75,8 @@ def run_demo(echo: Callable[[str], None]) -> None:
     echo(f"The reports of both runs: {settings.home.reports}")
 
 
-def drop_new_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:
-    """Write a CSV file with two bad rows, a JSON lines file and plain texts into the inbox, from `reviews`."""
+def put_demo_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:
+    """Put the files of the demo into the inbox: a CSV with two bad rows, JSON lines and plain texts, from `reviews`."""
     inbox.mkdir(parents=True, exist_ok=True)
     size = min(len(reviews), CSV_REVIEWS + JSON_REVIEWS + TEXT_REVIEWS)
     chosen = random.Random(0).sample(reviews, size)  # noqa: S311 (not for secrets)

@@ -101,13 +101,13 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     """
     INTERRUPTED.set()
     signal.signal(number, signal.default_int_handler)
-    timer = threading.Timer(SECONDS_TO_END, _abort)
+    timer = threading.Timer(SECONDS_TO_END, _abort_command)
     timer.daemon = True
     timer.start()
     signal.default_int_handler(number, frame)
 
 
-def _abort() -> None:
+def _abort_command() -> None:
     os.write(2, b"\nAborted!\n")
     os._exit(INTERRUPTED_STATUS)
 

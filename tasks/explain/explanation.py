@@ -284,16 +284,6 @@ def _require_unicode(text: str) -> None:
         ) from None
 
 
-def decode_text(content: bytes) -> str:
-    """Decode a text from standard input; raise `UsageError` if it is not UTF-8."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"Standard input is not UTF-8 (at byte {error.start}). Next: convert it, for example with iconv."
-        ) from None
-
-
 def find_level(contribution: float, strongest: float) -> int:
     """Return the level, 0 to 3, at which a word is marked, relative to the strongest contribution in its text."""
     if abs(contribution) < SMALLEST_EFFECT:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from data_contracts.reviews_parquet import SPLITS
 from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
 from data_contracts.storage.home import Home
-from flows.command.demo import drop_new_files
+from flows.command.demo import put_demo_files
 from tests.support.command import PATIENCE_SECONDS, Call, Finished, start_command
 from tests.support.small_archive import list_learnable_files, write_archive
 from tests.support.small_home import promote_small_model
@@ -115,7 +115,7 @@ def _fill_inbox(inbox: Path) -> None:
         {"text": text, "movie_id": f"tt{number % 50:07}", "rating": 9 if number % 2 else 2}
         for number, text in enumerate(texts)
     ]
-    drop_new_files(inbox, rows)
+    put_demo_files(inbox, rows)
     (inbox / "texts").mkdir()
     for number, text in enumerate(texts):
         (inbox / "texts" / f"{number:04}.txt").write_text(f"{number} {text}", "utf-8")

@@ -13,7 +13,8 @@ from flows.command import output
 from flows.command.arguments import refuse_undecodable
 from flows.command.cli import main
 from flows.command.error_messages import describe_error
-from flows.command.output import shorten, write_in_utf8
+from flows.command.output import shorten
+from flows.command.standard_streams import write_in_utf8
 from tests.conftest import PROJECT_ROOT
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
+from flows.command.arguments import decode_input
 from models.bundle.scorer import Scorer
 from models.tokenizer import EncodedReviews
 from tasks.explain.explanation import (
@@ -25,7 +26,6 @@ from tasks.explain.explanation import (
     FoundText,
     ReadWord,
     cut_pieces,
-    decode_text,
     explain_text,
     find_level,
     find_text,
@@ -273,7 +273,7 @@ def test_a_page_of_a_megabyte_holds_all_of_it() -> None:
 @pytest.mark.parametrize("content", [b"caf\xe9", b"\xff\xfeg\x00"])
 def test_what_is_not_utf_8_is_wrong_usage(content: bytes) -> None:
     with pytest.raises(UsageError, match="not UTF-8"):
-        decode_text(content)
+        decode_input(content)
 
 
 def test_an_undecodable_argument_is_wrong_usage() -> None:

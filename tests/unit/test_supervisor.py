@@ -24,7 +24,7 @@ from deployments.local_server.children import Child, Echo, Program, kill_child, 
 from deployments.local_server.down import bring_down
 from deployments.local_server.health import HUNG_SECONDS, start_health_checks
 from deployments.local_server.running import Running
-from deployments.local_server.stopping import catch_signals, drain
+from deployments.local_server.stopping import catch_signals, stop_runs
 from deployments.local_server.supervisor import build_supervisor
 from deployments.local_server.up_log import make_safe_echo, open_log, read_last_start
 from deployments.processes import RUN_VARIABLE, find_parents, kill_marked, list_run_processes
@@ -196,7 +196,7 @@ def test_a_first_ctrl_c_waits_and_a_quit_does_not() -> None:
 
 def test_a_stop_without_a_run_waits_for_nothing(settings: Settings) -> None:
     said: list[str] = []
-    drain(settings, os.environ, said.append, threading.Event(), lambda: said.append("looked"))
+    stop_runs(settings, os.environ, said.append, threading.Event(), lambda: said.append("looked"))
     assert said == []
 
 

@@ -44,7 +44,7 @@ def compare(home: Home, challenger: str, champion: str, form: str, echo: Callabl
     decision = decide_promotion("auto", checks)
     figures = list_figures(contest, checks, decision)
     if form != "table":
-        _write(FIGURE_COLUMNS, figures, form)
+        _write_figures(FIGURE_COLUMNS, figures, form)
         return
     as_if = "" if other["is_champion"] else " (compared as if it were the champion)"
     echo(f"challenger  {mine['model_id']}\nchampion    {other['model_id']}{as_if}")
@@ -54,7 +54,7 @@ def compare(home: Home, challenger: str, champion: str, form: str, echo: Callabl
     )
     for warning in warn_of_other_data((mine, other), home):
         echo(warning)
-    _write(FIGURE_COLUMNS[:-1], [row[:-1] for row in figures if row[0] != "gate"], form)
+    _write_figures(FIGURE_COLUMNS[:-1], [row[:-1] for row in figures if row[0] != "gate"], form)
     echo(f"The gate {'would promote it' if decision.promote else 'would refuse it'}: {decision.reason}.")
 
 
@@ -75,7 +75,7 @@ def _load_validation(home: Home) -> LabelledTexts:
         return load_rows(home.reviews).validation
 
 
-def _write(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], form: str) -> None:
+def _write_figures(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], form: str) -> None:
     for piece in format_answer(columns, iter([rows]), form):
         sys.stdout.write(piece)
 
@@ -86,7 +86,7 @@ def list_figures(contest: Contest, checks: Sequence[GateCheck], decision: Decisi
     reviews = {f"slice {each.name}": each.reviews for each in scores.slices}
     reviews |= {f"behaviour {each.test}": each.tests for each in contest.behaviour}
     reviews |= dict.fromkeys(("log_loss", "accuracy"), scores.challenger.reviews)
-    rows = [_list_check(check, reviews.get(check.name)) for check in checks]
+    rows = [_list_check_figures(check, reviews.get(check.name)) for check in checks]
     reviewed = scores.challenger.reviews
     errors = [round(each.calibration_error, 4) for each in (scores.challenger, scores.champion)]
     further: list[tuple[Any, ...]] = [
@@ -99,7 +99,7 @@ def list_figures(contest: Contest, checks: Sequence[GateCheck], decision: Decisi
     return [*rows[:2], *further[:3], *rows[2:], *further[3:]]
 
 
-def _list_check(check: GateCheck, reviews: int | None) -> tuple[Any, ...]:
+def _list_check_figures(check: GateCheck, reviews: int | None) -> tuple[Any, ...]:
     challenger, champion = check.challenger, check.champion
     gain = None
     if challenger is not None and champion is not None and check.name != "cost":

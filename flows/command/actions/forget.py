@@ -17,7 +17,7 @@ _NOTHING_TO_FORGET = "`reviews score`; before that there is nothing to forget"
 
 @dataclass(frozen=True)
 class ForgetRequest:
-    """What to forget, and what the table forgotten_rows records of it."""
+    """The arguments of `reviews forget`: what to forget, and what the table forgotten_rows records of it."""
 
     name: str
     """A review_id, a movie_id, the beginning of a sha256 (of a file or text), or a row name."""

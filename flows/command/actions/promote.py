@@ -27,7 +27,7 @@ _NEXT = "Next: `reviews score --rescore` scores with it the reviews that only ot
 
 @dataclass(frozen=True)
 class PromotionRequest:
-    """Which model is to become the champion, and who asks for it."""
+    """The arguments of `reviews models promote`: which model is to become the champion, and who asks for it."""
 
     model: str
     """Its id, or the beginning of its id."""
@@ -39,7 +39,7 @@ class PromotionRequest:
 
 @dataclass(frozen=True)
 class NewChampion:
-    """A model that has just become the champion."""
+    """What `reviews models promote` and `rollback` report: the model that has just become the champion."""
 
     model_id: str
     reason: str
@@ -62,7 +62,7 @@ def promote(home: Home, request: PromotionRequest, echo: Callable[[str], None]) 
     attempt = promotion.Attempt(
         model_id, reason=request.reason, forced_by=request.by if request.force else None
     )
-    decision = promotion.promote(home, attempt, functools.partial(_judge, home))
+    decision = promotion.promote(home, attempt, functools.partial(_judge_promotion, home))
     publish(home)
     if not decision.promote:
         raise _describe_refusal(model_id, decision)
@@ -95,7 +95,7 @@ def go_back(
     return NewChampion(back.model_id, back.reason, present.model_id if present else None)
 
 
-def _judge(home: Home, challenger: Scorer, present: PromotedModel | None) -> Sequence[GateCheck]:
+def _judge_promotion(home: Home, challenger: Scorer, present: PromotedModel | None) -> Sequence[GateCheck]:
     """Compare the challenger with the champion and return the gate's checks."""
 
     def load(champion: PromotedModel) -> tuple[Scorer, Scorer, LabelledTexts]:

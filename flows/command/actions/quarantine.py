@@ -43,14 +43,14 @@ def release(
     ):
         request = quarantine.ReleaseRequest(choice, run.run_id, released_by, settings.limits, encoding)
         done = quarantine.release_rows(
-            settings.home.warehouse, request, lambda model_id: _load(settings, model_id)
+            settings.home.warehouse, request, lambda model_id: _load_scorer(settings, model_id)
         )
         if done.rows:
             publish(settings.home)
-    _report(done, echo)
+    _report_release(done, echo)
 
 
-def _report(done: quarantine.Release, echo: Callable[[str], None]) -> None:
+def _report_release(done: quarantine.Release, echo: Callable[[str], None]) -> None:
     for each in done.still_bad:
         echo(f"  stays       {each.name} of {escape_controls(each.uri)}: {escape_controls(each.reason)}")
     if done.rows:
@@ -63,7 +63,7 @@ def _report(done: quarantine.Release, echo: Callable[[str], None]) -> None:
         echo("No quarantined row matches. Next: `reviews quarantine list` lists all of them.")
 
 
-def _load(settings: Settings, model_id: str) -> Any:
+def _load_scorer(settings: Settings, model_id: str) -> Any:
     from models.bundle.trust import load_blessed_scorer
 
     model = find_promoted(settings.home.warehouse, model_id)

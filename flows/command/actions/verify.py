@@ -16,7 +16,7 @@ def run_verify(home: Home, echo: Callable[[str], None]) -> None:
     broken = 0
     with keep_runs_out(home, echo):
         for finding in verify(home):
-            echo(_describe(finding))
+            echo(_describe_finding(finding))
             broken += bool(finding.broken)
     if broken:
         raise ReviewsError(
@@ -25,7 +25,7 @@ def run_verify(home: Home, echo: Callable[[str], None]) -> None:
     echo("All promises hold.")
 
 
-def _describe(finding: Finding) -> str:
+def _describe_finding(finding: Finding) -> str:
     if not finding.broken:
         return f"ok      {finding.promise}"
     more = finding.broken - len(finding.examples)
