@@ -162,8 +162,8 @@ def require_prefect_home(environment: Mapping[str, str]) -> None:
         Path(named).expanduser().mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:
         raise UsageError(
-            f"PREFECT_HOME={_quote(named)}: can't be created ({getattr(error, 'strerror', None) or error}). Next: unset "
-            "it, or name a folder that can be written."
+            f"PREFECT_HOME={_quote(named)}: can't be created ({getattr(error, 'strerror', None) or error}). Next: "
+            "unset it, or name a folder that can be written."
         ) from None
 
 

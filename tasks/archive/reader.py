@@ -4,10 +4,11 @@ All texts are in memory, and those of one folder twice while they are converted 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 
@@ -17,13 +18,15 @@ from data_contracts.archive import (
     FOLDERS,
     PUBLISHED_SHA256,
     ROOT,
+    SKIPPED_FILES,
     TITLE_ID,
     Folder,
     FolderCount,
 )
 from data_contracts.errors import SourceError
 from data_contracts.reviews_parquet import FORMAT_VERSION, Provenance
-from tasks.archive.layout import URL_LISTS, read_files, refuse
+from tasks.archive.layout import URL_LISTS, ReviewName, place_entry, refuse_archive
+from tasks.archive.unpacking import read_entry, walk_archive
 
 _TITLE_IN_URL = re.compile(rf"(?:^|/)({TITLE_ID})(?:[/?#]|$)".encode())
 
@@ -70,18 +73,42 @@ def read_archive(path: Path, report: Callable[[int], None] = lambda amount: None
     source_hash = sha256()
     try:
         with path.open("rb") as source:
-            for name, review, data in read_files(path, source, source_hash.update, report):
+            for name, review, data in _read_archive_files(path, source, source_hash.update, report):
                 digests[name] = sha256(data).hexdigest()
                 if review is None:
                     url_lists[URL_LISTS[name]] = data
                 elif review.number in reviews[review.folder]:
-                    raise refuse(path, f"'{name}' repeats review number {review.number} of its folder")
+                    raise refuse_archive(
+                        path, f"'{name}' repeats review number {review.number} of its folder"
+                    )
                 else:
                     reviews[review.folder][review.number] = (review.rating, data, digests[name])
     except OSError as error:
-        raise refuse(path, f"the file can't be read: {error.strerror or error}") from error
+        raise refuse_archive(path, f"the file can't be read: {error.strerror or error}") from error
     folders = tuple(_build_folder(path, folder, reviews.pop(folder), url_lists) for folder in FOLDERS)
     return ArchiveContents(folders, _digest_content(digests), source_hash.hexdigest())
+
+
+def _read_archive_files(
+    path: Path, source: BinaryIO, update: Callable[[bytes], None], report: Callable[[int], None]
+) -> Iterator[tuple[str, ReviewName | None, bytes]]:
+    """Yield each review and URL list: its path below the root, its review name (None for a URL list), its bytes.
+
+    `source` is the open archive, `path` its name in errors. `update` is called with each block of the archive's own,
+    compressed bytes, `report` with the block's size. Raises `SourceError` on anything that the layout does not allow.
+    """
+    other_names: set[str] = set()
+    for entry, content in walk_archive(path, source, update, report):
+        placed = place_entry(path, entry)
+        if placed is None:
+            continue
+        name, review = placed
+        if name in other_names:
+            raise refuse_archive(path, f"{entry.name!r} occurs twice")
+        if review is None:
+            other_names.add(name)
+        if name not in SKIPPED_FILES:
+            yield name, review, read_entry(path, entry, content)
 
 
 def count_folders(contents: ArchiveContents, dataset: str) -> list[FolderCount]:
@@ -150,12 +177,14 @@ def _build_folder(
 ) -> FolderContents:
     split, label = folder
     if folder not in url_lists:
-        raise refuse(path, f"the URL list '{ROOT}/{split}/urls_{label}.txt' is missing")
+        raise refuse_archive(path, f"the URL list '{ROOT}/{split}/urls_{label}.txt' is missing")
     title_ids = _read_title_ids(path, folder, url_lists[folder])
     numbers = sorted(reviews)
     if numbers and numbers[-1] >= len(title_ids):
         lines = f"urls_{label}.txt has {len(title_ids)} lines"
-        raise refuse(path, f"review {numbers[-1]} of {split}/{label} has no line in its URL list ({lines})")
+        raise refuse_archive(
+            path, f"review {numbers[-1]} of {split}/{label} has no line in its URL list ({lines})"
+        )
     ordered = [reviews[number] for number in numbers]
     return FolderContents(
         split=split,
@@ -175,7 +204,7 @@ def _read_title_ids(path: Path, folder: Folder, url_list: bytes) -> list[str]:
         match = _TITLE_IN_URL.search(line.rstrip())
         if match is None:
             where = f"line {number} (from 0) of {folder[0]}/urls_{folder[1]}.txt"
-            raise refuse(path, f"{where} has no title id such as tt0000001: {line[:80]!r}")
+            raise refuse_archive(path, f"{where} has no title id such as tt0000001: {line[:80]!r}")
         title_ids.append(match[1].decode())
     return title_ids
 
@@ -188,7 +217,7 @@ def _decode_texts(path: Path, folder: Folder, numbers: list[int], ordered: list[
             place = _find_bad_byte(data)
             if place is not None:
                 name = f"{ROOT}/{folder[0]}/{folder[1]}/{number}_{rating}.txt"
-                raise refuse(path, f"'{name}' is not UTF-8 at its byte {place}") from error
+                raise refuse_archive(path, f"'{name}' is not UTF-8 at its byte {place}") from error
         raise
 
 

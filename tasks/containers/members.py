@@ -1,7 +1,7 @@
-"""Members: the review files of a container, or a single file. Checks their names and limits their unpacked sizes."""
+"""Members: the review files of a container, or a single file. Checks their names and their first bytes."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -10,42 +10,14 @@ from typing import IO
 
 from data_contracts.errors import FileRefusedError
 from tasks.containers.formats import UNKNOWN, format_of, is_archive, require_content, split_format
-from tasks.containers.streams import decompress, limit_bytes, meter
+from tasks.containers.limits import ContainerLimits, Guard, limit_member_bytes
+from tasks.containers.streams import decompress, meter
 from tasks.support.refusals import refusal
 
 _MAX_NAME_CHARACTERS = 4096
 """The limit of file systems. A member's name is stored with each of its rows and shown in messages."""
 NAME_SHOWN = 100
 _ROOT = re.compile("/|[A-Za-z]:")
-
-Guard = Callable[[int], None]
-"""Called with each further number of bytes or members; raises `bomb_suspected` when their sum exceeds a limit."""
-
-
-@dataclass(frozen=True)
-class ContainerLimits:
-    """The most that a compressed file or an archive may unpack to; a file above a limit is refused as a bomb."""
-
-    total_bytes: int = 64 << 30
-    """Unpacked bytes of all members together."""
-    member_bytes: int = 16 << 30
-    """Unpacked bytes of one member, or of one compressed file."""
-    held_bytes: int = 4 << 30
-    """Unpacked bytes of a Parquet file that is compressed or in an archive. Its metadata is at its end, so all of it is
-    held in memory or on disk."""
-    ratio: int = 200
-    """Unpacked bytes per byte on disk; reviews compress about 3 to 1, many equal ones 100 to 1."""
-    unsuspected_bytes: int = 1 << 30
-    """Unpacked bytes up to which the ratio does not matter."""
-    members: int = 1_000_000
-    rows_per_byte: int = 1
-    """Rows per byte on disk; an uncompressed file can't have more."""
-    unsuspected_rows: int = 200_000
-    """Rows up to which `rows_per_byte` does not matter."""
-
-    def count_rows(self, size: int) -> int:
-        """Return the most rows, and the most members, that a file of `size` bytes may have."""
-        return max(self.unsuspected_rows, self.rows_per_byte * size)
 
 
 @dataclass(frozen=True)
@@ -62,14 +34,6 @@ class Member:
     """The last part of the path, with the ending of the compression."""
     on_disk: IO[bytes] | None = None
     """The open file if its content is not compressed; its position may be after the start."""
-
-
-def require_rows(rows: int, most: int) -> None:
-    """Refuse (bomb_suspected) a file with more rows, or lines, than `most`, the limit for its size."""
-    if rows > most:
-        raise refusal(
-            "bomb_suspected", f"there are more than {most:,} rows, the limit for a file of this size"
-        )
 
 
 @contextmanager
@@ -118,24 +82,6 @@ def check_first_bytes(member: Member) -> Member:
 def unpack(chunks: Iterator[bytes], compression: str | None, *guards: Guard) -> Iterator[bytes]:
     """Decompress chunks under `guards`; uncompressed chunks are passed on, since they can't be a bomb."""
     return chunks if compression is None else meter(decompress(chunks, compression), *guards)
-
-
-def limit_member_bytes(limits: ContainerLimits) -> Guard:
-    """Return a guard for the unpacked bytes of one member."""
-    return limit_bytes(limits.member_bytes, "it")
-
-
-def limit_members(limits: ContainerLimits) -> Guard:
-    """Return a guard for the number of members, skipped ones too."""
-    seen = 0
-
-    def count(amount: int) -> None:
-        nonlocal seen
-        seen += amount
-        if seen > limits.members:
-            raise refusal("bomb_suspected", f"there are more than {limits.members:,} members, the limit here")
-
-    return count
 
 
 def is_visible(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Iterators of byte chunks: read from disk, decompressed, counted against a limit, or held as a seekable file.
+"""Iterators of byte chunks: read from disk, decompressed, metered by guards, or held as a seekable file.
 
 Only a chunk is in memory at a time, so memory does not grow with a file's size. Gzip data may have several members and
 zstd data several frames; a file with any other bytes after the last one, zeros too, is refused.
@@ -72,22 +72,6 @@ def gunzip_padded(chunks: Iterator[bytes]) -> Iterator[bytes]:
                 left = unzip.unconsumed_tail or unzip.unused_data
     if not unzip.eof:
         raise refusal("compression_broken", f"the gzip data is cut off after {packed:,} bytes")
-
-
-def limit_bytes(allowed: int, what: str) -> Callable[[int], None]:
-    """Return a guard to call with each number of unpacked bytes; it raises `bomb_suspected` above `allowed` bytes.
-
-    `what` names the file in the message.
-    """
-    total = 0
-
-    def guard(amount: int) -> None:
-        nonlocal total
-        total += amount
-        if total > allowed:
-            raise refusal("bomb_suspected", f"{what} unpacks to more than {allowed:,} bytes, the limit here")
-
-    return guard
 
 
 def meter(chunks: Iterator[bytes], *guards: Callable[[int], None]) -> Iterator[bytes]:

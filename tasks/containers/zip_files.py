@@ -10,17 +10,8 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO
 
-from tasks.containers.members import (
-    NAME_SHOWN,
-    ContainerLimits,
-    Guard,
-    Member,
-    is_visible,
-    limit_members,
-    naming_member,
-    open_member,
-    to_storable,
-)
+from tasks.containers.limits import ContainerLimits, Guard, limit_members
+from tasks.containers.members import NAME_SHOWN, Member, is_visible, naming_member, open_member, to_storable
 from tasks.containers.streams import CHUNK_BYTES
 from tasks.support.refusals import refusal, refusing
 

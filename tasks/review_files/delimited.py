@@ -25,10 +25,10 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from data_contracts.errors import FileRefusedError
-from tasks.containers.members import require_rows
-from tasks.review_files.columns import Columns, Defect, RawRows, make_raw_rows, require_text, select_columns
+from tasks.review_files.columns import Columns, require_text, select_columns
 from tasks.review_files.encodings import escape_invalid, restore_bytes, restore_column, to_utf8
-from tasks.review_files.options import ReadOptions
+from tasks.review_files.options import ReadOptions, require_rows
+from tasks.review_files.raw_rows import Defect, RawRows, make_raw_rows
 from tasks.support.refusals import refusal, refusing
 
 SEPARATORS = {"csv": (",", ";", "\t"), "tsv": ("\t",)}

@@ -13,11 +13,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.containers.members import require_rows
 from tasks.containers.streams import group_items
-from tasks.review_files.columns import COLUMN_NAMES, Columns, Defect, RawRows, require_text, select_columns
+from tasks.review_files.columns import COLUMN_NAMES, Columns, require_text, select_columns
 from tasks.review_files.encodings import to_utf8
-from tasks.review_files.options import KEPT_BYTES, ReadOptions
+from tasks.review_files.options import KEPT_BYTES, ReadOptions, require_rows
+from tasks.review_files.raw_rows import Defect, RawRows
 from tasks.support.refusals import refusal
 
 MAX_DEPTH = 64

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.containers.members import ContainerLimits
+from tasks.containers.limits import ContainerLimits
+from tasks.support.refusals import refusal
 
 KEPT_BYTES = 1 << 16
 """Bytes that the quarantine keeps of a row that is too long."""
@@ -24,3 +25,11 @@ class ReadOptions:
     """Most rows of the file, all members together. `read_review_file` sets it by the file's size."""
     root: Path | None = None
     """The folder below which no link is followed to the file; None: the file's own folder."""
+
+
+def require_rows(rows: int, most: int) -> None:
+    """Refuse (bomb_suspected) a file with more rows, or lines, than `most`, the limit for its size."""
+    if rows > most:
+        raise refusal(
+            "bomb_suspected", f"there are more than {most:,} rows, the limit for a file of this size"
+        )

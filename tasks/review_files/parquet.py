@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
-from tasks.containers.members import require_rows
-from tasks.containers.streams import group_items, limit_bytes
-from tasks.review_files.columns import Columns, RawRows, make_raw_rows, require_text, select_columns
+from tasks.containers.limits import limit_bytes
+from tasks.containers.streams import group_items
+from tasks.review_files.columns import Columns, require_text, select_columns
 from tasks.review_files.encodings import decode_column
-from tasks.review_files.options import ReadOptions
+from tasks.review_files.options import ReadOptions, require_rows
+from tasks.review_files.raw_rows import RawRows, make_raw_rows
 from tasks.support.refusals import refusal, refusing
 
 BUFFER_BYTES = 1 << 20

@@ -31,11 +31,12 @@ import pyarrow as pa
 
 from data_contracts.errors import FileRefusedError, ReviewsError
 from data_contracts.review_files import READ_SCHEMA
-from tasks.containers.members import ContainerLimits, Member
-from tasks.containers.streams import hold_content, limit_bytes, meter
-from tasks.review_files.columns import parse_rows
+from tasks.containers.limits import ContainerLimits, limit_bytes
+from tasks.containers.members import Member
+from tasks.containers.streams import hold_content, meter
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.parquet import read_parquet
+from tasks.review_files.values import parse_rows
 from tasks.support.refusals import MOST_MEMORY, has_memory, is_memory_error, refusal, require_memory
 
 SECONDS = 15
@@ -58,7 +59,7 @@ def read_parquet_in_process(member: Member, first_row: int, options: ReadOptions
     Raises `FileRefusedError` as `read_parquet` does, and `ReviewsError` if the cause is not the file.
     """
     request = {"member": member.name, "first_row": first_row, "options": asdict(replace(options, root=None))}
-    with _open_seekable(member, options) as file, _borrow_process() as process:
+    with _open_for_process(member, options) as file, _borrow_process() as process:
         outcome = yield from process.read(file, request)
     if "rule" in outcome:
         raise FileRefusedError(outcome["rule"], outcome["detail"])
@@ -67,8 +68,8 @@ def read_parquet_in_process(member: Member, first_row: int, options: ReadOptions
 
 
 @contextmanager
-def _open_seekable(member: Member, options: ReadOptions) -> Iterator[IO[bytes]]:
-    """Yield a Parquet file as a seekable file; one that is compressed or in an archive is unpacked first."""
+def _open_for_process(member: Member, options: ReadOptions) -> Iterator[IO[bytes]]:
+    """Yield a Parquet file as a seekable file for the process; one that is compressed or in an archive is unpacked."""
     if member.on_disk is not None:
         member.on_disk.seek(0)
         yield member.on_disk
@@ -164,7 +165,7 @@ def _judge_end(status: int, rows: int) -> Outcome:
     """Return the outcome for a file whose process ended with `status`, negative for a signal, after `rows` rows."""
     place = f"it can't be read after row {rows:,}"
     if -status == signal.SIGXCPU:
-        return _refuse("bomb_suspected", f"{place}: the next rows take more than {SECONDS} seconds")
+        return _make_refusal("bomb_suspected", f"{place}: the next rows take more than {SECONDS} seconds")
     # Without memory, libraries end their process just as with damaged files, so the file can't be judged then.
     if status >= 0 or -status in _ENDED_FROM_OUTSIDE or not has_memory(MOST_MEMORY):
         return {
@@ -172,10 +173,10 @@ def _judge_end(status: int, rows: int) -> Outcome:
             "memory short? Next: run it again."
         }
     # The remaining signals are crashes, such as segmentation faults: Arrow does not detect every damage.
-    return _refuse("parquet_broken", place)
+    return _make_refusal("parquet_broken", place)
 
 
-def _refuse(rule: str, found: str) -> Outcome:
+def _make_refusal(rule: str, found: str) -> Outcome:
     error = refusal(rule, found)
     return {"rule": error.rule, "detail": error.detail}
 
@@ -188,17 +189,17 @@ def serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles Ctrl-C, and this process ends with it
     # The memory pool of the C library returns unused memory and reserves no more than it needs.
     pa.set_memory_pool(pa.system_memory_pool())
-    _bound(resource.RLIMIT_CORE, 0)
-    _bound(resource.RLIMIT_DATA, _measure_data() + MOST_MEMORY)
+    _limit_process(resource.RLIMIT_CORE, 0)
+    _limit_process(resource.RLIMIT_DATA, _measure_data() + MOST_MEMORY)
     with suppress(EOFError, ConnectionError):
         while True:
             request = json.loads(connection.recv_bytes())
             with os.fdopen(recv_handle(connection), "rb") as file:
-                outcome = _read(connection, file, **request)
+                outcome = _serve_file(connection, file, **request)
             connection.send_bytes(json.dumps(outcome).encode())
 
 
-def _read(
+def _serve_file(
     connection: Connection, file: IO[bytes], member: str | None, first_row: int, options: dict[str, Any]
 ) -> Outcome:
     """Send the rows of a file in batches, and return the outcome."""
@@ -210,7 +211,7 @@ def _read(
             members = pa.repeat(pa.scalar(member, pa.string()), len(raw.row_numbers))
             batch = parse_rows(raw, members)
             if batch.nbytes > read_options.batch_bytes + ROW_BYTES:
-                return _refuse(
+                return _make_refusal(
                     "bomb_suspected", f"after row {rows:,} a row has more than {ROW_BYTES:,} bytes"
                 )
             _send(connection, memoryview(batch.serialize()))
@@ -238,15 +239,15 @@ def _judge_memory(error: Exception, rows: int) -> Outcome:
         require_memory(error)
     except ReviewsError as short:
         return {"error": str(short)}
-    return _refuse("bomb_suspected", f"after row {rows:,} a row takes more memory than any sound one")
+    return _make_refusal("bomb_suspected", f"after row {rows:,} a row takes more memory than any sound one")
 
 
 def _renew_time() -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _bound(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + SECONDS)
+    _limit_process(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + SECONDS)
 
 
-def _bound(what: int, most: int) -> None:
+def _limit_process(what: int, most: int) -> None:
     """Set a resource limit of this process, to at most the hard limit that it was started with."""
     _, hard = resource.getrlimit(what)
     resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))

@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from data_contracts.limits import name_rated_sentiment
 from tasks.containers.members import Member, naming_member
-from tasks.review_files.columns import Defect, RawRows
 from tasks.review_files.encodings import decode_text
 from tasks.review_files.options import KEPT_BYTES
+from tasks.review_files.raw_rows import Defect, RawRows
 
 _STANFORD_NAME = re.compile(r"\d+_(\d|10)\.txt(?:\.gz|\.zst)?", re.ASCII | re.IGNORECASE)
 

@@ -2,9 +2,9 @@
 
 Formats: CSV, TSV, JSON lines, Parquet and plain text (one review per file), each also as .gz or .zst, and zips or tars
 of these. The name decides the format; a file whose content contradicts it is refused. `encodings` decodes the text,
-`columns` maps and parses the columns. Memory does not grow with a file's size, and a compressed file may have no more
-rows than an uncompressed one of its size could have. A row that can't be read is yielded with the rule that it breaks;
-a file that can't be read is refused with a message on where and what to do.
+`columns` maps the columns, `values` parses their values. Memory does not grow with a file's size, and a compressed file
+may have no more rows than an uncompressed one of its size could have. A row that can't be read is yielded with the rule
+that it breaks; a file that can't be read is refused with a message on where and what to do.
 """
 
 from collections.abc import Iterator
@@ -16,14 +16,15 @@ import pyarrow as pa
 
 from tasks.containers.files import measure_file, open_members
 from tasks.containers.formats import format_of
-from tasks.containers.members import Member, naming_member, require_rows
+from tasks.containers.members import Member, naming_member
 from tasks.containers.streams import group_items
-from tasks.review_files.columns import RawRows, parse_rows
 from tasks.review_files.delimited import read_delimited
 from tasks.review_files.json_lines import read_json_lines
-from tasks.review_files.options import ReadOptions
+from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.parquet_process import read_parquet_in_process
 from tasks.review_files.plain_text import make_text_rows, read_text_file
+from tasks.review_files.raw_rows import RawRows
+from tasks.review_files.values import parse_rows
 
 __all__ = ["ReadOptions", "format_of", "read_review_file"]
 

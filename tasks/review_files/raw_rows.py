@@ -1,0 +1,102 @@
+"""The rows of a review file before their dates, labels and ratings are parsed.
+
+All unmatched columns are further columns: their values are kept, except those that Python can't represent.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.limits import UNREADABLE_COLUMNS
+from tasks.review_files.columns import Columns
+from tasks.review_files.encodings import describe_invalid
+
+_UNREADABLE = (ArithmeticError, LookupError, ValueError, pa.ArrowException)
+
+
+@dataclass(frozen=True)
+class Defect:
+    """A row rule that a reader found broken in one row, with a detail and the row's original bytes."""
+
+    rule: str
+    detail: str
+    raw: bytes | None
+
+
+@dataclass(frozen=True)
+class RawRows:
+    """n rows of a file before their dates, labels and ratings are parsed; one per source row."""
+
+    row_numbers: pa.Array
+    """[n] int64."""
+    known: Mapping[str, pa.Array]
+    """Our column -> [n] strings; only for columns that the file has."""
+    further: Sequence[dict[str, Any]] | None = None
+    """[n] objects with the values of the further columns; None if there are none."""
+    defects: Mapping[int, Defect] = field(default_factory=dict)
+    """Position, 0 to n - 1 -> defect; a row with a defect has no text."""
+
+
+def make_raw_rows(
+    names: Sequence[str],
+    columns: Columns,
+    decoded: Sequence[tuple[pa.Array, Mapping[int, bytes]]],
+    row_numbers: pa.Array,
+    defects: Mapping[int, Defect],
+) -> RawRows:
+    """Build n raw rows from the columns of a file; add a defect to each row with bytes that are not UTF-8.
+
+    `decoded` has, for each column, [n] values, null if they are not UTF-8, and the bytes of those by position. The
+    defect (text_encoding) keeps the original bytes of the row's text. `defects` are those already known.
+    """
+    arrays = [array for array, _ in decoded]
+    all_defects = dict(defects)
+    text = columns.known["text"]
+    for position, (_, invalid) in enumerate(decoded):
+        for row, data in invalid.items():
+            raw = decoded[text][1].get(row) or (arrays[text][row].as_py() or "").encode()
+            detail = f"column '{names[position]}': {describe_invalid(data)}"
+            all_defects.setdefault(row, Defect("text_encoding", detail, raw))
+    known = {ours: arrays[position] for ours, position in columns.known.items()}
+    if all_defects:
+        usable = np.ones(len(row_numbers), dtype=bool)
+        usable[list(all_defects)] = False
+        known["text"] = pc.if_else(pa.array(usable), known["text"], None)
+    further = {name: arrays[position] for name, position in columns.further.items()}
+    return RawRows(row_numbers, known, _list_further(further), all_defects)
+
+
+def _list_further(further: Mapping[str, pa.Array]) -> list[dict[str, Any]] | None:
+    """Return columns of n values as n objects.
+
+    A value that Python can't represent is null; the key `UNREADABLE_COLUMNS` of its object lists such columns.
+    """
+    if not further:
+        return None
+    columns = {name: _read_values(array) for name, array in further.items()}
+    values = [column for column, _ in columns.values()]
+    rows = [dict(zip(further, row, strict=True)) for row in zip(*values, strict=True)]
+    for name, (_, unreadable) in columns.items():
+        for position in unreadable:
+            rows[position].setdefault(UNREADABLE_COLUMNS, []).append(name)
+    return rows
+
+
+def _read_values(array: pa.Array) -> tuple[list[Any], list[int]]:
+    """Return [n] Python values, and the positions of those that Python can't represent, such as a date in 20000."""
+    try:
+        return array.to_pylist(), []
+    except _UNREADABLE:
+        values: list[Any] = []
+        unreadable: list[int] = []
+    for position, value in enumerate(array):
+        try:
+            values.append(value.as_py())
+        except _UNREADABLE:
+            values.append(None)
+            unreadable.append(position)
+    return values, unreadable
