@@ -32,7 +32,7 @@ from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.ledger import record_seen
-from tasks.warehouse.model_registry import DecisionRecord, record_decision
+from tasks.warehouse.promotion import DecisionRecord, record_decision
 from tasks.warehouse.publishing import publish
 
 MODEL_ID = "benchmark"

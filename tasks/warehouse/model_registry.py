@@ -1,7 +1,6 @@
-"""Records and finds trained models, their promotions and the decisions of the gate.
+"""Records trained models, and finds them, the champion and other promoted models.
 
-`models` has one row per bundle. `promotions` has one row per change of champion and only grows: a rollback adds a row.
-`gate_checks` has one row per rule of each decision.
+`models` has one row per bundle.
 """
 
 import json
@@ -14,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from data_contracts.errors import BundleError, UsageError, WarehouseError
-from data_contracts.storage.faults import pass_fault_point
+from data_contracts.errors import BundleError, UsageError
 from tasks.support.wording import drop_nan
 from tasks.warehouse.connection import begin_transaction, open_warehouse
 
 if TYPE_CHECKING:
-    from models.evaluation.gate import Decision
+    pass
 
 
 @dataclass(frozen=True)
@@ -36,34 +34,11 @@ class PromotedModel:
     since: datetime
 
 
-@dataclass(frozen=True)
-class DecisionRecord:
-    """A decision of the gate on a model, as it is recorded."""
-
-    decision: "Decision"
-    model_id: str
-    compared_with: str | None
-    """The champion that the model was compared with; None if there was none."""
-    mode: str
-    """One of `models.evaluation.gate.PROMOTE_MODES`."""
-    run_id: str | None = None
-    """The training run that made the model."""
-
-
 _FIND_CHAMPION = """
 SELECT model_id, variant, bundle_fingerprint, number, reason, promotions."at"
 FROM promotions JOIN models USING (model_id) ORDER BY number DESC LIMIT 1
 """
 _FIND_PROMOTED = _FIND_CHAMPION.replace("ORDER BY", "WHERE model_id = ? ORDER BY")
-_ADD_PROMOTION = """
-INSERT INTO promotions (number, action, model_id, reason, compared_with, "at")
-SELECT coalesce(max(number), 0) + 1, $action, $model_id, $reason, $compared_with, now() FROM promotions
-"""
-_ADD_CHECK = """
-INSERT INTO gate_checks SELECT
-    $decision, $name, $model_id, $compared_with, $mode, $promoted, $passed, $detail, $challenger, $champion,
-    $lower, $upper, $run_id, now()
-"""
 _LIST_MODELS = """
 WITH promoted AS (
     SELECT model_id, max(number) AS number, arg_max(reason, number) AS reason, arg_max("at", number) AS promoted_at
@@ -125,7 +100,7 @@ def record_reference(
 def find_champion(warehouse: Path) -> PromotedModel | None:
     """Return the model of the last promotion or rollback, None before the first promotion."""
     with open_warehouse(warehouse, write=False) as connection:
-        return _read_champion(connection)
+        return read_champion(connection)
 
 
 def find_promoted(warehouse: Path, model_id: str) -> PromotedModel | None:
@@ -141,7 +116,7 @@ def read_promoted(connection: duckdb.DuckDBPyConnection, model_id: str | None) -
     Raises `BundleError` if `model_id` was never promoted, or if there is no champion.
     """
     if model_id is None:
-        return require_promoted(_read_champion(connection), model_id)
+        return require_promoted(read_champion(connection), model_id)
     rows = connection.execute(_FIND_PROMOTED, [model_id]).fetchall()
     return require_promoted(PromotedModel(*rows[0]) if rows else None, model_id)
 
@@ -169,61 +144,6 @@ def require_promoted(model: PromotedModel | None, model_id: str | None) -> Promo
         f"Model {model_id!r} is unknown or was never promoted, so it may not score. (Write the whole id.) Next: name a "
         "promoted model that `reviews models` lists, or promote this one: `reviews models promote MODEL`."
     )
-
-
-def record_decision(warehouse: Path, record: DecisionRecord) -> None:
-    """Record the checks of a decision and, if it promotes, make the model the champion, in one transaction.
-
-    Does nothing if the decision promotes the present champion. Raises `WarehouseError` if another model became the
-    champion since the comparison.
-    """
-    decision, model_id, compared_with = record.decision, record.model_id, record.compared_with
-    with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
-        _require_model(connection, model_id)
-        champion = _read_champion(connection)
-        present = champion.model_id if champion else None
-        if decision.promote and present == model_id:
-            return
-        if decision.promote and present != compared_with:
-            raise WarehouseError(
-                f"Another model became the champion while {model_id} was compared with {compared_with or 'none'}, so "
-                f"it is not promoted. Next: reviews models promote {model_id}"
-            )
-        _add_checks(connection, record)
-        if decision.promote:
-            _change_champion(connection, "promote", model_id, decision.reason, compared_with)
-
-
-def _add_checks(connection: duckdb.DuckDBPyConnection, record: DecisionRecord) -> None:
-    [(last,)] = connection.execute("SELECT coalesce(max(decision), 0) FROM gate_checks").fetchall()
-    common = {
-        "decision": last + 1,
-        "model_id": record.model_id,
-        "compared_with": record.compared_with,
-        "mode": record.mode,
-        "promoted": record.decision.promote,
-        "run_id": record.run_id,
-    }
-    for check in record.decision.checks:
-        figures = {name: drop_nan(value) for name, value in vars(check).items()}
-        connection.execute(_ADD_CHECK, {**common, **figures})
-
-
-def roll_back(warehouse: Path, reason: str, model_id: str | None = None) -> PromotedModel:
-    """Make `model_id` the champion again, by default the champion before the present one, and return it.
-
-    Each further call goes back one more: a champion that was rolled back is no longer an earlier champion.
-    """
-    with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
-        target, present = _choose_rollback(connection, model_id)
-        return _change_champion(connection, "rollback", target, reason, present)
-
-
-def find_rollback_target(warehouse: Path, model_id: str | None = None) -> PromotedModel:
-    """Return the model that `roll_back` would make the champion, with its last promotion; raise the same errors."""
-    with open_warehouse(warehouse, write=False) as connection:
-        target, _ = _choose_rollback(connection, model_id)
-        return PromotedModel(*connection.execute(_FIND_PROMOTED, [target]).fetchall()[0])
 
 
 def find_model(warehouse: Path, name: str) -> dict[str, Any]:
@@ -262,57 +182,10 @@ def list_models(warehouse: Path) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _choose_rollback(connection: duckdb.DuckDBPyConnection, model_id: str | None) -> tuple[str, str]:
-    """Return the ids of the champion to go back to (`model_id`, by default the previous one) and of the present one.
-
-    Raises `WarehouseError` if there is no such earlier champion.
-    """
-    *earlier, present = _list_champions(connection) or [""]
-    target = model_id or (earlier[-1] if earlier else None)
-    if target is None or target not in earlier:
-        raise WarehouseError(
-            f"There is no earlier champion{f' {model_id}' if model_id else ''} to go back to. (A champion that was "
-            "rolled back does not count.) Next: promote a model instead; `reviews models` lists them."
-        )
-    return target, present
-
-
-def _require_model(connection: duckdb.DuckDBPyConnection, model_id: str) -> None:
-    if not connection.execute("SELECT 1 FROM models WHERE model_id = ?", [model_id]).fetchall():
-        raise WarehouseError(
-            f"No model {model_id!r} is recorded, so it can't be the champion. "
-            "Next: choose a model that `reviews models` lists, or train this one."
-        )
-
-
-def _change_champion(
-    connection: duckdb.DuckDBPyConnection, action: str, model_id: str, reason: str, compared_with: str | None
-) -> PromotedModel:
-    row = {"action": action, "model_id": model_id, "reason": reason, "compared_with": compared_with}
-    connection.execute(_ADD_PROMOTION, row)
-    pass_fault_point("train: inside promotion")
-    champion = _read_champion(connection)
-    if champion is None:
-        raise WarehouseError(f"The {action} of {model_id!r} was not recorded. Next: try again.")
-    return champion
-
-
-def _read_champion(connection: duckdb.DuckDBPyConnection) -> PromotedModel | None:
+def read_champion(connection: duckdb.DuckDBPyConnection) -> PromotedModel | None:
+    """Return the champion, read through an open connection; None before the first promotion."""
     rows = connection.execute(_FIND_CHAMPION).fetchall()
     return PromotedModel(*rows[0]) if rows else None
-
-
-def _list_champions(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return the ids of the champions in order of promotion, the present one last, without those rolled back."""
-    champions: list[str] = []
-    query = "SELECT action, model_id FROM promotions ORDER BY number"
-    for action, model_id in connection.execute(query).fetchall():
-        if action == "rollback" and model_id in champions:
-            while champions[-1] != model_id:
-                champions.pop()
-        else:
-            champions.append(model_id)
-    return champions
 
 
 def _pick_columns(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,28 +1,44 @@
 """Makes a model the champion, after checking its bundle on this machine. No other module changes the champion.
 
+`promotions` has one row per change of champion and only grows: a rollback adds a row. `gate_checks` has one row per
+rule of each decision.
+
 A bundle must be unaltered and must give its golden texts their recorded scores. That holds for a training, for
 `reviews models promote`, forced or not, and for a rollback. `tests/unit/test_house.py` checks that no other way exists.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from data_contracts.errors import BundleError
+import duckdb
+
+from data_contracts.errors import BundleError, WarehouseError
+from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from models.bundle.fingerprint import require_unaltered
 from models.bundle.scorer import Scorer
 from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Decision, GateCheck, decide_promotion
+from tasks.support.wording import drop_nan
+from tasks.warehouse.connection import begin_transaction, open_warehouse
 from tasks.warehouse.model_registry import (
-    DecisionRecord,
     PromotedModel,
     find_champion,
     find_model,
-    find_rollback_target,
-    record_decision,
-    roll_back,
+    read_champion,
+    read_promoted,
 )
 
+_ADD_PROMOTION = """
+INSERT INTO promotions (number, action, model_id, reason, compared_with, "at")
+SELECT coalesce(max(number), 0) + 1, $action, $model_id, $reason, $compared_with, now() FROM promotions
+"""
+_ADD_CHECK = """
+INSERT INTO gate_checks SELECT
+    $decision, $name, $model_id, $compared_with, $mode, $promoted, $passed, $detail, $challenger, $champion,
+    $lower, $upper, $run_id, now()
+"""
 GOLDEN = "golden_scores"
 """The only rule in the decision on a bundle that may not score: no comparison is made then."""
 Judge = Callable[[Scorer, PromotedModel | None], Sequence[GateCheck]]
@@ -42,6 +58,20 @@ class Attempt:
     """The user's reason, recorded with the promotion instead of the gate's."""
     forced_by: str | None = None
     """The user who promotes the model even if the gate refuses it; None to obey the gate."""
+
+
+@dataclass(frozen=True)
+class DecisionRecord:
+    """A decision of the gate on a model, as it is recorded."""
+
+    decision: Decision
+    model_id: str
+    compared_with: str | None
+    """The champion that the model was compared with; None if there was none."""
+    mode: str
+    """One of `models.evaluation.gate.PROMOTE_MODES`."""
+    run_id: str | None = None
+    """The training run that made the model."""
 
 
 def promote(home: Home, attempt: Attempt, judge: Judge) -> Decision:
@@ -88,3 +118,107 @@ def go_back(home: Home, reason: str, model_id: str | None = None) -> PromotedMod
     target = find_rollback_target(home.warehouse, model_id)
     load_blessed_scorer(home.bundles / target.model_id, target.bundle_fingerprint)
     return roll_back(home.warehouse, reason, target.model_id)
+
+
+def record_decision(warehouse: Path, record: DecisionRecord) -> None:
+    """Record the checks of a decision and, if it promotes, make the model the champion, in one transaction.
+
+    Does nothing if the decision promotes the present champion. Raises `WarehouseError` if another model became the
+    champion since the comparison.
+    """
+    decision, model_id, compared_with = record.decision, record.model_id, record.compared_with
+    with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
+        _require_recorded(connection, model_id)
+        champion = read_champion(connection)
+        present = champion.model_id if champion else None
+        if decision.promote and present == model_id:
+            return
+        if decision.promote and present != compared_with:
+            raise WarehouseError(
+                f"Another model became the champion while {model_id} was compared with {compared_with or 'none'}, so "
+                f"it is not promoted. Next: reviews models promote {model_id}"
+            )
+        _add_checks(connection, record)
+        if decision.promote:
+            _change_champion(connection, "promote", model_id, decision.reason, compared_with)
+
+
+def _add_checks(connection: duckdb.DuckDBPyConnection, record: DecisionRecord) -> None:
+    [(last,)] = connection.execute("SELECT coalesce(max(decision), 0) FROM gate_checks").fetchall()
+    common = {
+        "decision": last + 1,
+        "model_id": record.model_id,
+        "compared_with": record.compared_with,
+        "mode": record.mode,
+        "promoted": record.decision.promote,
+        "run_id": record.run_id,
+    }
+    for check in record.decision.checks:
+        figures = {name: drop_nan(value) for name, value in vars(check).items()}
+        connection.execute(_ADD_CHECK, {**common, **figures})
+
+
+def roll_back(warehouse: Path, reason: str, model_id: str | None = None) -> PromotedModel:
+    """Make `model_id` the champion again, by default the champion before the present one, and return it.
+
+    Each further call goes back one more: a champion that was rolled back is no longer an earlier champion.
+    """
+    with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
+        target, present = _choose_rollback(connection, model_id)
+        return _change_champion(connection, "rollback", target, reason, present)
+
+
+def find_rollback_target(warehouse: Path, model_id: str | None = None) -> PromotedModel:
+    """Return the model that `roll_back` would make the champion, with its last promotion; raise the same errors."""
+    with open_warehouse(warehouse, write=False) as connection:
+        target, _ = _choose_rollback(connection, model_id)
+        return read_promoted(connection, target)
+
+
+def _choose_rollback(connection: duckdb.DuckDBPyConnection, model_id: str | None) -> tuple[str, str]:
+    """Return the ids of the champion to go back to (`model_id`, by default the previous one) and of the present one.
+
+    Raises `WarehouseError` if there is no such earlier champion.
+    """
+    *earlier, present = _list_champions(connection) or [""]
+    target = model_id or (earlier[-1] if earlier else None)
+    if target is None or target not in earlier:
+        raise WarehouseError(
+            f"There is no earlier champion{f' {model_id}' if model_id else ''} to go back to. (A champion that was "
+            "rolled back does not count.) Next: promote a model instead; `reviews models` lists them."
+        )
+    return target, present
+
+
+def _require_recorded(connection: duckdb.DuckDBPyConnection, model_id: str) -> None:
+    """Raise `WarehouseError` unless the model that a promotion names is recorded."""
+    if not connection.execute("SELECT 1 FROM models WHERE model_id = ?", [model_id]).fetchall():
+        raise WarehouseError(
+            f"No model {model_id!r} is recorded, so it can't be the champion. "
+            "Next: choose a model that `reviews models` lists, or train this one."
+        )
+
+
+def _change_champion(
+    connection: duckdb.DuckDBPyConnection, action: str, model_id: str, reason: str, compared_with: str | None
+) -> PromotedModel:
+    row = {"action": action, "model_id": model_id, "reason": reason, "compared_with": compared_with}
+    connection.execute(_ADD_PROMOTION, row)
+    pass_fault_point("train: inside promotion")
+    champion = read_champion(connection)
+    if champion is None:
+        raise WarehouseError(f"The {action} of {model_id!r} was not recorded. Next: try again.")
+    return champion
+
+
+def _list_champions(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the ids of the champions in order of promotion, the present one last, without those rolled back."""
+    champions: list[str] = []
+    query = "SELECT action, model_id FROM promotions ORDER BY number"
+    for action, model_id in connection.execute(query).fetchall():
+        if action == "rollback" and model_id in champions:
+            while champions[-1] != model_id:
+                champions.pop()
+        else:
+            champions.append(model_id)
+    return champions

@@ -8,7 +8,6 @@ LEDGER = "tasks/warehouse/ledger.py"
 PLAN = "tasks/scoring/plan.py"
 GATE = "models/evaluation/gate.py"
 PROMOTION = "tasks/warehouse/promotion.py"
-REGISTRY = "tasks/warehouse/model_registry.py"
 GOLDEN = "models/bundle/golden.py"
 QUARANTINE = "tasks/maintenance/quarantine.py"
 ROWS = "tasks/scoring/rows.py"
@@ -232,7 +231,7 @@ FAULTS = (
     Fault(
         "a model compared with a former champion is promoted",
         "gate and promotion",
-        REGISTRY,
+        PROMOTION,
         "if decision.promote and present != compared_with:",
         "if decision.promote and present != compared_with and present is None:",
         (TEST_REGISTRY,),

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from models.evaluation.gate import Decision
-from tasks.warehouse.model_registry import DecisionRecord, PromotedModel, find_champion, record_decision
+from tasks.warehouse.model_registry import PromotedModel, find_champion
+from tasks.warehouse.promotion import DecisionRecord, record_decision
 
 
 def promote_model(warehouse: Path, model_id: str, reason: str) -> PromotedModel:

@@ -10,15 +10,8 @@ from data_contracts.errors import BundleError, UsageError, WarehouseError
 from models.evaluation.gate import Decision, GateCheck
 from models.evaluation.metrics import Evaluation, RocCurve
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.model_registry import (
-    DecisionRecord,
-    find_champion,
-    find_model,
-    list_models,
-    record_decision,
-    record_model,
-    roll_back,
-)
+from tasks.warehouse.model_registry import find_champion, find_model, list_models, record_model
+from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
 from tests.support.promoting import promote_model
 
 

@@ -16,7 +16,7 @@ from models.evaluation.gate import Decision, GateCheck
 from tasks.report.rendering import format_release, render_scoring, render_training
 from tasks.report.runs import find_run
 from tasks.report.training_facts import read_training_facts
-from tasks.warehouse.model_registry import DecisionRecord, record_decision
+from tasks.warehouse.promotion import DecisionRecord, record_decision
 from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 from tests.support.failures import make_failure
 from tests.support.report_homes import (
