@@ -120,7 +120,7 @@ def _expect_rows() -> list[Any]:
             meta={"rule": "key_unique", "expected": "no two rows of one source row and model"},
         ),
         among(column="missing_values", value_set=[0], meta={"rule": "values_present"}),
-        among(column="score_is_finite", value_set=[True], meta={"rule": "score_finite"}),
+        among(column="score_is_finite", value_set=[True], meta={"rule": "score_row_texts"}),
         between(column="score", min_value=0, max_value=1, meta={"rule": "score_in_range"}),
         among(
             column="sentiment_fits", value_set=[True], meta={"rule": "sentiment_fits_score", "expected": fits}

@@ -310,12 +310,12 @@ def _split_off_unknown(
     import pyarrow as pa
 
     from data_contracts.review_files import NO_KNOWN_WORD, SCORING_RULES
-    from tasks.scoring.rows import knows_no_word
+    from tasks.scoring.rows import mark_rows_without_known_word
 
     known = {
         key
         for table in scored
-        for key, unknown in zip(_list_keys(table), knows_no_word(table), strict=True)
+        for key, unknown in zip(_list_keys(table), mark_rows_without_known_word(table), strict=True)
         if not unknown
     }
     reason = f"still breaks {NO_KNOWN_WORD}: {SCORING_RULES[NO_KNOWN_WORD]}"

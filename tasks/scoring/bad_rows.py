@@ -28,7 +28,7 @@ def can_only_be_refused(
     return exceeds_bad_rows(max(most, rows_read), rows_broken, limits)
 
 
-def require_bounded(file: SourceFile, bytes_kept: int) -> None:
+def require_bounded_bad_rows(file: SourceFile, bytes_kept: int) -> None:
     """Refuse a file (bomb_suspected) if its quarantined rows, `bytes_kept` so far, are far larger than the file."""
     most = max(UNSUSPECTED_BYTES, KEPT_PER_BYTE * file.size)
     if bytes_kept > most:
@@ -37,7 +37,7 @@ def require_bounded(file: SourceFile, bytes_kept: int) -> None:
         )
 
 
-def measure_kept(rows: pa.Table) -> dict[str, int]:
+def measure_bad_rows(rows: pa.Table) -> dict[str, int]:
     """Return the bytes of the columns `raw` and `extra` of quarantined rows, summed by the sha256 of their file."""
     sizes = pc.add(
         pc.fill_null(pc.binary_length(rows["raw"]), 0), pc.fill_null(pc.binary_length(rows["extra"]), 0)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from data_contracts.review_files import NO_KNOWN_WORD, SCORER_FAILED, SCORING_RULES
 from data_contracts.scored_reviews import SCORED_SCHEMA
 from models.bundle.scorer import EncodedTexts, Scorer, encode_texts
-from tasks.scoring.rows import knows_no_word, score_finite, score_rows
+from tasks.scoring.rows import mark_rows_without_known_word, score_row_texts, score_rows
 from tasks.support.interruption import stop_if_interrupted
 
 CHUNKS_AHEAD = 2
@@ -61,7 +61,7 @@ def _score_chunk(
     Raises the first error if the rows are not its cause: if more than `MOST_FAILED_ROWS` fail, or a plain text too.
     """
     try:
-        return _exclude_unknown(good, score_rows(scorer, run_id, good, now, encoded.result()), {})
+        return _exclude_unknown_rows(good, score_rows(scorer, run_id, good, now, encoded.result()), {})
     except Exception as error:  # whatever the libraries raise, a row may be the cause
         stop_if_interrupted(error)
         first = error
@@ -77,22 +77,24 @@ def _score_chunk(
             if rows > 1:
                 waiting += [(start + rows // 2, rows - rows // 2), (start, rows // 2)]
                 continue
-            _require_working(scorer, first)
+            _require_working_scorer(scorer, first)
             failed[start] = (
                 SCORER_FAILED,
                 f"{type(error).__name__}: {error}. {SCORING_RULES[SCORER_FAILED]}",
             )
             if len(failed) > MOST_FAILED_ROWS:
                 raise first from None
-    return _exclude_unknown(good, pa.concat_tables([SCORED_SCHEMA.empty_table(), *scored]), failed)
+    return _exclude_unknown_rows(good, pa.concat_tables([SCORED_SCHEMA.empty_table(), *scored]), failed)
 
 
-def _exclude_unknown(good: pa.Table, scored: pa.Table, failed: dict[int, tuple[str, str]]) -> ScoredChunk:
+def _exclude_unknown_rows(
+    good: pa.Table, scored: pa.Table, failed: dict[int, tuple[str, str]]
+) -> ScoredChunk:
     """Return the chunk without scores for rows in which the model knows no word.
 
     `scored` has the rows of `good` except those in `failed`, positions in `good` with rule and detail.
     """
-    unknown = knows_no_word(scored)
+    unknown = mark_rows_without_known_word(scored)
     if not unknown.any():
         return ScoredChunk(good, scored, failed)
     positions = np.array([position for position in range(len(good)) if position not in failed])
@@ -101,9 +103,9 @@ def _exclude_unknown(good: pa.Table, scored: pa.Table, failed: dict[int, tuple[s
     return ScoredChunk(good, scored.filter(pa.array(~unknown)), unscored)
 
 
-def _require_working(scorer: Scorer, first: Exception) -> None:
+def _require_working_scorer(scorer: Scorer, first: Exception) -> None:
     """Raise `first` if the scorer fails on a plain text too: then the row is not the cause."""
     try:
-        score_finite(scorer, encode_texts(scorer, ["a good film"]))
+        score_row_texts(scorer, encode_texts(scorer, ["a good film"]))
     except Exception:
         raise first from None

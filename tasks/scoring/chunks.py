@@ -9,7 +9,7 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.limits import RowLimits
 from tasks.inbox.source_files import SkippedFile, SourceFile, has_changed
 from tasks.review_files.reader import ReadOptions, read_review_file
-from tasks.scoring.bad_rows import can_only_be_refused, require_bounded
+from tasks.scoring.bad_rows import can_only_be_refused, require_bounded_bad_rows
 from tasks.scoring.file_outcomes import Tally, record_refusal
 
 CHUNK_ROWS = 16_384
@@ -46,17 +46,17 @@ def read_chunks(
         try:
             for batch in read_review_file(file.path, replace(options, root=file.root)):
                 source = file.source_sha256
-                require_bounded(file, tally.bytes_kept[source])
+                require_bounded_bad_rows(file, tally.bytes_kept[source])
                 broken = tally.rows_broken[source].total()
                 if can_only_be_refused(file, tally.rows_read[source], broken, limits, options):
                     break  # `judge_file` comes to the same result and refuses the file
                 if len(batch) == 0:
                     continue
-                waiting.append(measure(_name_source(batch, file)))
-                if is_full(waiting):
-                    yield join(waiting)
+                waiting.append(measure(_add_source_columns(batch, file)))
+                if is_full_chunk(waiting):
+                    yield join_chunk(waiting)
                     # A compressed file has more bytes of rows than its size: its progress stops at the cap.
-                    step = min(_size(waiting), int(file.size * PROGRESS_BEFORE_END) - reported)
+                    step = min(_measure_chunk(waiting), int(file.size * PROGRESS_BEFORE_END) - reported)
                     report(max(step, 0))
                     reported, waiting = reported + max(step, 0), []
         except FileRefusedError as error:
@@ -67,7 +67,7 @@ def read_chunks(
             waiting = [each for each in waiting if each.table["uri"][0].as_py() != file.uri]
         report(file.size - reported)
     if waiting:
-        yield join(waiting)
+        yield join_chunk(waiting)
 
 
 def measure(table: pa.Table) -> Measured:
@@ -75,21 +75,21 @@ def measure(table: pa.Table) -> Measured:
     return Measured(table, table.nbytes)
 
 
-def is_full(waiting: Sequence[Measured]) -> bool:
+def is_full_chunk(waiting: Sequence[Measured]) -> bool:
     """Return whether the tables together fill a chunk, by rows or by bytes."""
-    return sum(len(each.table) for each in waiting) >= CHUNK_ROWS or _size(waiting) >= CHUNK_BYTES
+    return sum(len(each.table) for each in waiting) >= CHUNK_ROWS or _measure_chunk(waiting) >= CHUNK_BYTES
 
 
-def join(waiting: Sequence[Measured]) -> pa.Table:
+def join_chunk(waiting: Sequence[Measured]) -> pa.Table:
     """Concatenate the tables."""
     return pa.concat_tables([each.table for each in waiting])
 
 
-def _size(waiting: Sequence[Measured]) -> int:
+def _measure_chunk(waiting: Sequence[Measured]) -> int:
     return sum(each.bytes for each in waiting)
 
 
-def _name_source(batch: pa.RecordBatch, file: SourceFile) -> pa.Table:
+def _add_source_columns(batch: pa.RecordBatch, file: SourceFile) -> pa.Table:
     """Return a batch of at least one row as a table with the columns `source_sha256` and `uri` before the others."""
     names = {"source_sha256": file.source_sha256, "uri": file.uri}
     constant = {name: pa.repeat(pa.scalar(value), len(batch)) for name, value in names.items()}

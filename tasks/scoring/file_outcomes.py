@@ -2,11 +2,13 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
 from data_contracts.limits import RowLimits, exceeds_bad_rows
 from tasks.inbox.source_files import SkippedFile, SourceFile
+from tasks.review_files.reader import format_of
 from tasks.support.refusals import refusal
 
 
@@ -72,3 +74,17 @@ def _refuse_for_bad_rows(source: str, tally: Tally, limits: RowLimits) -> FileRe
     by_rule = ", ".join(f"{rule} {rows:,}" for rule, rows in rows_broken.most_common())
     share = f"{rows_broken.total():,} of {rows_read:,} rows are bad ({by_rule})"
     return refusal("too_many_bad_rows", f"{share}, the first is {tally.first_bad[source]}".rstrip("."))
+
+
+def make_ledger_entry(outcome: FileOutcome) -> dict[str, Any]:
+    """Return the values of a file's outcome for the ledger, by column."""
+    return {
+        "source_sha256": outcome.source.source_sha256,
+        "status": outcome.status,
+        "rule": outcome.rule,
+        "detail": outcome.detail,
+        "uri": outcome.source.uri,
+        "format": format_of(outcome.source.path),
+        "bytes": outcome.source.size,
+        "rows_read": outcome.rows_read,
+    }

@@ -29,8 +29,8 @@ Write = Callable[[str, pa.Table], None]
 """Called with a table's name and rows: appends the rows to the file of that name in a part."""
 
 
-class HasContent(Protocol):
-    """A source file that is identified by the sha256 of its bytes."""
+class PartSource(Protocol):
+    """A source file of a part, identified by the sha256 of its bytes."""
 
     @property
     def source_sha256(self) -> str:
@@ -47,13 +47,13 @@ class Part:
     """The folder from then on."""
 
 
-def name_part(model_id: str, files: Sequence[HasContent]) -> str:
+def name_part(model_id: str, files: Sequence[PartSource]) -> str:
     """Return the name of a part: a digest of the model and the content of its files."""
     content = "\n".join([model_id, *(file.source_sha256 for file in files)])
     return sha256(content.encode()).hexdigest()[:24]
 
 
-def start_part(parts_dir: Path, model_id: str, files: Sequence[HasContent]) -> Part:
+def start_part(parts_dir: Path, model_id: str, files: Sequence[PartSource]) -> Part:
     """Create the empty temporary folder in which the part of these files is built."""
     folder = parts_dir / name_part(model_id, files)
     return Part(start_folder(folder), folder)

@@ -23,7 +23,7 @@ from tasks.inbox.source_files import (
     look_into,
     make_source_file,
 )
-from tasks.scoring.rescoring import find_older_sources
+from tasks.scoring.rescoring import find_rescorable
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
 from tasks.warehouse.ledger import SeenFile, read_seen_files, read_statuses, record_seen
@@ -129,7 +129,7 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
     pending = find_pending_files(home, request, record=False)
     older = []
     if request.rescore and model is not None:
-        older = find_older_sources(home.warehouse, model.model_id, request.since, pending.named_sources)
+        older = find_rescorable(home.warehouse, model.model_id, request.since, pending.named_sources)
     if model is not None and (pending.new or older):
         require_unaltered(home.bundles / model.model_id, model.bundle_fingerprint)
     again = [PlannedFile(source.uri, OLDER_MODEL, source.rows_read) for source in older]

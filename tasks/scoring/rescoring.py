@@ -63,19 +63,19 @@ class OlderSource:
     bytes: int | None
     rows_read: int
     size: int = 0
-    """Bytes of its texts, used to group sources; 0 before `measure_sources`."""
+    """Bytes of its texts, used to group sources; 0 before `measure_rescorable`."""
 
 
-def find_older_sources(
+def find_rescorable(
     warehouse: Path,
     model_id: str | None,
     since: datetime | None = None,
     among: Collection[str] | None = None,
 ) -> list[OlderSource]:
-    """Return the sources, oldest first, that another model has scored and `model_id` (None: the champion) has not.
+    """Return the sources to rescore, oldest first: another model has scored them, and `model_id` has not.
 
-    With `since`, only sources first committed at or after it; with `among`, only sources whose sha256 is in it. Empty
-    if there is no database, or no champion where `model_id` is None.
+    A `model_id` of None is the champion. With `since`, only sources first committed at or after it; with `among`, only
+    sources whose sha256 is in it. Empty if there is no database, or no champion where `model_id` is None.
     """
     if not warehouse.exists():
         return []
@@ -85,9 +85,9 @@ def find_older_sources(
     return [OlderSource(*row) for row in rows if among is None or row[0] in among]
 
 
-def measure_sources(published: Path, sources: Sequence[OlderSource]) -> list[OlderSource]:
-    """Return the sources in the same order, with the bytes of their texts as `size`."""
-    with _open_published(published) as connection:
+def measure_rescorable(published: Path, sources: Sequence[OlderSource]) -> list[OlderSource]:
+    """Return the sources to rescore in the same order, with the bytes of their texts as `size`."""
+    with _open_copy_for_rescoring(published) as connection:
         digests = [source.source_sha256 for source in sources]
         sizes = dict(connection.execute(_MEASURE_TEXTS, [digests]).fetchall())
     return [replace(source, size=sizes.get(source.source_sha256, 0)) for source in sources]
@@ -109,35 +109,37 @@ def rescore_group(
     scorer, run_id = job.load_scorer(), job.run.run_id
     part = start_part(job.run.home.parts, scorer.model_id, sources)
     digests = [source.source_sha256 for source in sources]
-    with _open_published(job.run.home.published) as connection, open_part(part) as write:
+    with _open_copy_for_rescoring(job.run.home.published) as connection, open_part(part) as write:
         left_out = dict(connection.execute(_COUNT_LEFT_OUT, [digests]).fetchall())
-        for chunk in _read_chunks(connection, digests):
+        for chunk in _read_texts_to_rescore(connection, digests):
             write("scored_reviews", score_rows(scorer, run_id, chunk, datetime.now(UTC)))
             report(chunk["text"].nbytes)
-        entries = map(_make_ledger_entry, sources)
+        entries = map(_copy_ledger_entry, sources)
         write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
     rows_read = {source.source_sha256: source.rows_read for source in sources}
     return GroupOutcome(part, (), (), tuple(check_part(part, rows_read, left_out)))
 
 
-def _read_chunks(connection: duckdb.DuckDBPyConnection, digests: Sequence[str]) -> Iterator["pa.Table"]:
+def _read_texts_to_rescore(
+    connection: duckdb.DuckDBPyConnection, digests: Sequence[str]
+) -> Iterator["pa.Table"]:
     """Yield the texts of the sources with these sha256 digests in chunks; the rows are in no particular order."""
     import pyarrow as pa
 
-    from tasks.scoring.chunks import Measured, is_full, join, measure
+    from tasks.scoring.chunks import Measured, is_full_chunk, join_chunk, measure
 
     waiting: list[Measured] = []
     batches: Any = connection.sql(_READ_TEXTS, params=[list(digests)]).to_arrow_reader(BATCH_ROWS)
     for batch in batches:
         waiting.append(measure(pa.Table.from_batches([batch])))
-        if is_full(waiting):
-            yield join(waiting).combine_chunks()
+        if is_full_chunk(waiting):
+            yield join_chunk(waiting).combine_chunks()
             waiting = []
     if waiting:
-        yield join(waiting).combine_chunks()
+        yield join_chunk(waiting).combine_chunks()
 
 
-def _make_ledger_entry(source: OlderSource) -> dict[str, Any]:
+def _copy_ledger_entry(source: OlderSource) -> dict[str, Any]:
     """Return a source's values for the ledger, by column, copied from its earlier rows."""
     return {
         "source_sha256": source.source_sha256,
@@ -150,7 +152,7 @@ def _make_ledger_entry(source: OlderSource) -> dict[str, Any]:
 
 
 @contextmanager
-def _open_published(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def _open_copy_for_rescoring(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with (
         translate_errors(published),
         open_read_only(published.absolute(), {"memory_limit": READER_MEMORY}, WAIT_SECONDS) as connection,

@@ -33,7 +33,7 @@ def score_rows(
 
     `encoded` are the encoded texts of these rows if the caller has them already.
     """
-    scored = score_finite(scorer, encoded or encode_texts(scorer, good["text"].combine_chunks()))
+    scored = score_row_texts(scorer, encoded or encode_texts(scorer, good["text"].combine_chunks()))
     columns = {
         "source_sha256": good["source_sha256"],
         "row_number": good["row_number"],
@@ -50,15 +50,15 @@ def score_rows(
     return pa.table(columns, schema=SCORED_SCHEMA)
 
 
-def score_finite(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
-    """Score encoded texts; raise `ValueError` if a score is NaN or infinite."""
+def score_row_texts(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
+    """Score the encoded texts of rows; raise `ValueError` if a score is NaN or infinite."""
     scored = score_encoded(scorer, texts)
     if not np.isfinite(scored.score).all():
         raise ValueError("the model gave a score that is not a number")
     return scored
 
 
-def knows_no_word(scored: pa.Table) -> NDArray[np.bool_]:
+def mark_rows_without_known_word(scored: pa.Table) -> NDArray[np.bool_]:
     """Return a mask [n] of the scored rows in which the model knows no word; all such rows get the same score."""
     unknown: NDArray[np.bool_] = scored["oov_rate"].to_numpy() == 1
     return unknown

@@ -91,7 +91,7 @@ def require_no_failure(outcome: RunOutcome) -> None:
     done = f"Committed all the same: {files:,} files, {rows:,} reviews. {FAILED_NEXT_STEP}"
     uris, first = failed[0]
     if len(failed) == 1:
-        raise _extend_message(first, f"Not scored: {name_files(uris)}\n{done}") from first
+        raise _extend_error(first, f"Not scored: {name_files(uris)}\n{done}") from first
     lines = [f"- {name_files(uris)}: {error}" for uris, error in failed]
     head = f"{len(lines)} groups of files failed:"
     raise ReviewsError("\n".join([head, *lines, done])) from first
@@ -103,7 +103,7 @@ def name_files(uris: Sequence[str]) -> str:
     return ", ".join(map(escape_controls, uris[:FILES_NAMED])) + more
 
 
-def _extend_message(error: Exception, addition: str) -> Exception:
+def _extend_error(error: Exception, addition: str) -> Exception:
     """Return an error of the same class with `addition` after its message.
 
     If the class can't be constructed from one message, the addition becomes a note; a `ReviewsError` of such a subclass

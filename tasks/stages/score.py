@@ -26,7 +26,7 @@ from tasks.scoring.plan import (
     find_pending_files,
     make_plan,
 )
-from tasks.scoring.rescoring import OlderSource, find_older_sources, rescore_group
+from tasks.scoring.rescoring import OlderSource, find_rescorable, rescore_group
 from tasks.scoring.run_outcome import COUNTS, GroupResult, name_files
 from tasks.stages.events import emit_drift
 from tasks.stages.lineage import BUNDLE, INBOX, SCORES
@@ -108,7 +108,7 @@ def find_older_scores(
     home: Home, model_id: str | None, since: datetime | None, among: Collection[str] | None
 ) -> list[OlderSource]:
     """Find the sources that other models have scored and `model_id`, by default the champion, has not."""
-    return find_older_sources(home.warehouse, model_id, since, among)
+    return find_rescorable(home.warehouse, model_id, since, among)
 
 
 @task(name="score-again", cache_policy=NO_CACHE, **RETRY_TRANSIENT)

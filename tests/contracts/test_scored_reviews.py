@@ -15,7 +15,7 @@ SCORES = [0.0, 0.5, 0.75, 1.0]
 RULES = [
     "key_unique",
     "values_present",
-    "score_finite",
+    "score_row_texts",
     "score_in_range",
     "sentiment_fits_score",
     "predicted_rating_in_range",
@@ -68,12 +68,12 @@ def test_a_value_that_is_not_a_number_is_a_missing_value(column: str) -> None:
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
 def test_a_score_that_is_not_finite_is_found(score: float) -> None:
-    assert find_broken([0.2, score])["score_finite"] == (2,)
+    assert find_broken([0.2, score])["score_row_texts"] == (2,)
 
 
 def test_a_score_that_is_missing_is_found() -> None:
     broken = find_broken(score=[0.0, 0.5, 0.75, None])
-    assert (broken["score_finite"], broken["values_present"]) == ((4,), (4,))
+    assert (broken["score_row_texts"], broken["values_present"]) == ((4,), (4,))
 
 
 @pytest.mark.parametrize("score", [-1e-9, 1 + 1e-9])

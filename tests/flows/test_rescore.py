@@ -16,7 +16,7 @@ from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
 from tasks.inbox.source_files import group_files
 from tasks.scoring import chunks
-from tasks.scoring.rescoring import OlderSource, find_older_sources, measure_sources, rescore_group
+from tasks.scoring.rescoring import OlderSource, find_rescorable, measure_rescorable, rescore_group
 from tasks.stages import score as score_stages
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import find_promoted
@@ -252,12 +252,12 @@ def test_an_altered_bundle_of_a_named_model_does_not_score(older_home: Home) -> 
 
 def test_without_a_promoted_model_there_is_nothing_older(tmp_path: Path) -> None:
     warehouse = tmp_path / "reviews.duckdb"
-    assert find_older_sources(warehouse, None) == []
+    assert find_rescorable(warehouse, None) == []
     assert not warehouse.exists()
 
 
 def test_sources_go_in_groups_by_the_bytes_of_their_texts(older_home: Home) -> None:
-    older = find_older_sources(older_home.warehouse, None)
-    measured = measure_sources(older_home.published, older)
+    older = find_rescorable(older_home.warehouse, None)
+    measured = measure_rescorable(older_home.published, older)
     assert [(source.uri, source.size) for source in measured] == [("a.csv", 17), ("b.csv", 9)]
     assert len(group_files(measured)) == 1

@@ -29,7 +29,7 @@ PARTS = "tasks/scoring/parts.py"
 CHUNKS = "tasks/scoring/chunks.py"
 DURABLE = "data_contracts/storage/durable.py"
 TALLY = "tasks/scoring/file_outcomes.py"
-GROUPS = "tasks/scoring/groups.py"
+CHUNK_CHECKS = "tasks/scoring/chunk_checks.py"
 LIMITS = "data_contracts/limits.py"
 BAD_ROWS = "tasks/scoring/bad_rows.py"
 
@@ -625,7 +625,7 @@ FAULTS = (
     Fault(
         "texts in other languages refuse their file",
         "tally",
-        GROUPS,
+        CHUNK_CHECKS,
         "            continue  # a review in another language",
         "            pass  # a review in another language",
         (
@@ -635,7 +635,7 @@ FAULTS = (
     Fault(
         "the row that a refusal names is the last bad one",
         "tally",
-        GROUPS,
+        CHUNK_CHECKS,
         'tally.first_bad.setdefault(source, f"row {numbers[position].as_py()}: {rule}, {detail}")',
         'tally.first_bad[source] = f"row {numbers[position].as_py()}: {rule}, {detail}"',
         (

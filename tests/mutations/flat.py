@@ -33,7 +33,7 @@ FILES = {
     at.CHUNKS: "tasks/scoring.py",
     at.DURABLE: "data_contracts/durable.py",
     at.TALLY: "tasks/scoring.py",
-    at.GROUPS: "tasks/scoring.py",
+    at.CHUNK_CHECKS: "tasks/scoring.py",
     at.LIMITS: "data_contracts/limits.py",
     at.BAD_ROWS: "tasks/bad_rows.py",
 }

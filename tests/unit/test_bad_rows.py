@@ -12,7 +12,7 @@ from data_contracts.limits import RowLimits
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SourceFile
 from tasks.review_files.reader import ReadOptions
-from tasks.scoring.bad_rows import UNSUSPECTED_BYTES, can_only_be_refused, require_bounded
+from tasks.scoring.bad_rows import UNSUSPECTED_BYTES, can_only_be_refused, require_bounded_bad_rows
 from tasks.scoring.groups import ScoringJob, score_group
 from tasks.warehouse.run_log import Run
 
@@ -43,9 +43,9 @@ def test_a_file_is_hopeless_when_good_rows_could_not_make_up_for_its_bad_ones(
 
 def test_a_file_whose_bad_rows_unpack_to_far_more_than_its_size_is_refused() -> None:
     file: Any = SimpleNamespace(path=Path("a.csv.gz"), size=1000)
-    require_bounded(file, UNSUSPECTED_BYTES)
+    require_bounded_bad_rows(file, UNSUSPECTED_BYTES)
     with pytest.raises(FileRefusedError, match="bomb_suspected: its bad rows alone"):
-        require_bounded(file, UNSUSPECTED_BYTES + 1)
+        require_bounded_bad_rows(file, UNSUSPECTED_BYTES + 1)
 
 
 def test_a_file_of_bad_rows_is_refused_before_all_of_it_is_read_and_kept(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_every_check_leaves_a_row(warehouse: Path) -> None:
     passed = CheckResult("archive", "counts_fit", "expect_x", "reviews", "error", True, "25,000", "25,000", 0)
     failed = CheckResult(
         "scored_reviews",
-        "score_finite",
+        "score_row_texts",
         "expect_y",
         "score",
         "warning",
@@ -75,5 +75,5 @@ def test_every_check_leaves_a_row(warehouse: Path) -> None:
     query = "SELECT run_id, rule, source_sha256, severity, success, unexpected_count, checked_at IS NOT NULL"
     assert ask(warehouse, f"{query} FROM contract_results ORDER BY boundary") == [
         ("run-1", "counts_fit", None, "error", True, 0, True),
-        ("run-1", "score_finite", "s1", "warning", False, 2, True),
+        ("run-1", "score_row_texts", "s1", "warning", False, 2, True),
     ]
