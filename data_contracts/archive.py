@@ -22,7 +22,7 @@ PUBLISHED_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d16
 
 @dataclass(frozen=True)
 class PublishedArchive:
-    """An archive whose address, size in bytes and SHA-256 (hex) are known before it is fetched."""
+    """The contract of a published archive: its address, size in bytes and SHA-256 (hex), known before it is fetched."""
 
     url: str
     size: int
@@ -125,11 +125,11 @@ class FolderCount:
 
 def check_archive(folders: Sequence[FolderCount]) -> list[CheckResult]:
     """Check the counts of an archive's folders; return one result per expectation, failed rows as (split, label)."""
-    expectations = [*_expect_folders(), *_expect_ratings()]
-    return run_checks(BOUNDARY, _frame_folders(folders), expectations, ("split", "label"))
+    expectations = [*_expect_archive_folders(), *_expect_archive_ratings()]
+    return run_checks(BOUNDARY, _frame_archive_folders(folders), expectations, ("split", "label"))
 
 
-def _frame_folders(folders: Sequence[FolderCount]) -> "pd.DataFrame":
+def _frame_archive_folders(folders: Sequence[FolderCount]) -> "pd.DataFrame":
     """Return the counts, one row per folder, and the ratings that the folder's label allows."""
     import pandas as pd
 
@@ -142,7 +142,7 @@ def _frame_folders(folders: Sequence[FolderCount]) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=names)
 
 
-def _expect_folders() -> list[Any]:
+def _expect_archive_folders() -> list[Any]:
     gx = import_expectations()
     return [
         gx.ExpectColumnValuesToBeUnique(column="folder", meta={"rule": "folders_unique"}),
@@ -151,7 +151,7 @@ def _expect_folders() -> list[Any]:
             value_set=[f"{split}/{label}" for split, label in FOLDERS],
             meta={"rule": "folders_complete"},
         ),
-        *expect_review_counts(),
+        *expect_archive_counts(),
         gx.ExpectColumnPairValuesToBeEqual(
             column_A="reviews",
             column_B="urls",
@@ -160,7 +160,7 @@ def _expect_folders() -> list[Any]:
     ]
 
 
-def _expect_ratings() -> list[Any]:
+def _expect_archive_ratings() -> list[Any]:
     gx = import_expectations()
     ranges = ", ".join(
         f"{label} {low}" if low == high else f"{label} {low} to {high}"
@@ -184,8 +184,8 @@ def _expect_ratings() -> list[Any]:
     ]
 
 
-def expect_review_counts() -> list[Any]:
-    """Return the expectations that each folder has at least one review, and as many `reviews` as `expected_reviews`."""
+def expect_archive_counts() -> list[Any]:
+    """Expect in each folder of the archive at least one review, and as many `reviews` as `expected_reviews`."""
     gx = import_expectations()
     return [
         gx.ExpectColumnValuesToBeBetween(

@@ -57,10 +57,11 @@ class MeasuredDrift:
 
 def describe_reference(measures: Mapping[str, NDArray[Any]]) -> dict[str, ReferenceMeasure]:
     """Bin the measures of the held-out reviews, arrays of shape [n] by name; n must be at least 1."""
-    return {name: _describe_measure(np.asarray(measures[name], dtype=np.float64)) for name in MEASURES}
+    return {name: _bin_reference_measure(np.asarray(measures[name], dtype=np.float64)) for name in MEASURES}
 
 
-def _describe_measure(values: NDArray[np.float64]) -> ReferenceMeasure:
+def _bin_reference_measure(values: NDArray[np.float64]) -> ReferenceMeasure:
+    """Bin one measure of the held-out reviews, to which the contract of drift compares a run."""
     from scipy.stats import chi2
 
     quantiles = np.unique(np.quantile(values, np.arange(1, BINS) / BINS, method="higher"))
@@ -82,10 +83,10 @@ def check_drift(found: Sequence[MeasuredDrift], severity: str) -> list[CheckResu
 
     `severity` is one of `DRIFT_SEVERITIES`.
     """
-    return [result for each in found for result in _check_measure(each, severity)]
+    return [result for each in found for result in _check_measured_drift(each, severity)]
 
 
-def _check_measure(found: MeasuredDrift, severity: str) -> list[CheckResult]:
+def _check_measured_drift(found: MeasuredDrift, severity: str) -> list[CheckResult]:
     import pandas as pd
 
     expectation = import_expectations().ExpectColumnValuesToBeBetween(

@@ -135,15 +135,15 @@ def measure_rows(batch: pa.RecordBatch | pa.Table, has_word: pa.Array | pa.Chunk
         "text_no_words": has_word,
     }
     unmeasured = pa.repeat(pa.scalar(True), batch.num_rows)
-    facts = {name: _judge(rule, name, measured.get(name, unmeasured)) for name in ROW_RULES}
-    facts["text_too_long"] = _judge_length(rule, pc.utf8_length(text))
+    facts = {name: _judge_row_rule(rule, name, measured.get(name, unmeasured)) for name in ROW_RULES}
+    facts["text_too_long"] = _judge_text_length(rule, pc.utf8_length(text))
     carried = [
         name for name in ("source_sha256", "row_number", "rule", "detail") if name in batch.schema.names
     ]
     columns = {name: batch[name] for name in carried}
     # Field rules are not checked for a row that its reader already marked as bad.
     extra = pc.if_else(pc.is_null(rule), batch["extra"], None)
-    fields = {name: pa.array(~_find_unclear(extra, column)) for name, column in FIELD_RULES.items()}
+    fields = {name: pa.array(~_find_unclear_field(extra, column)) for name, column in FIELD_RULES.items()}
     return pa.table(columns | {_FACTS[name]: fact for name, fact in facts.items()} | fields)
 
 
@@ -157,7 +157,7 @@ def check_rows(measures: pa.Table, limits: RowLimits) -> tuple[list[CheckResult]
     """
     _require_known_rules(measures["rule"])
     frame = measures.select([*_FACTS.values(), *FIELD_RULES]).to_pandas()
-    found = run_checks(BOUNDARY, frame, [*_expect_rows(limits), *_expect_fields()])
+    found = run_checks(BOUNDARY, frame, [*_expect_row_rules(limits), *_expect_field_rules()])
     results, fields = found[: len(_FACTS)], found[len(_FACTS) :]
     # All expectations are warnings, so only a check that raised an exception is an error here.
     require_success(found, "report this as a fault of the row contract; no row was checked.")
@@ -167,7 +167,7 @@ def check_rows(measures: pa.Table, limits: RowLimits) -> tuple[list[CheckResult]
     once = [count_rows(result, _pick_rows(bad, result.rule)) for result in results]
     once += [count_rows(result, result.unexpected_rows) for result in fields]
     split = split_by_source(once, sources.to_pylist(), measures["row_number"].to_pylist())
-    return split, _add_details(bad, measures, limits)
+    return split, _detail_bad_rows(bad, measures, limits)
 
 
 def merge_results(results: Iterable[CheckResult]) -> list[CheckResult]:
@@ -184,8 +184,10 @@ def _pick_rows(bad: Mapping[int, str], rule: str) -> tuple[int, ...]:
     return tuple(position for position, first in bad.items() if first == rule)
 
 
-def _add_details(bad: Mapping[int, str], measures: pa.Table, limits: RowLimits) -> dict[int, tuple[str, str]]:
-    """Return each bad row's rule and detail: the reader's detail if there is one, else the rule's own text."""
+def _detail_bad_rows(
+    bad: Mapping[int, str], measures: pa.Table, limits: RowLimits
+) -> dict[int, tuple[str, str]]:
+    """Return the rule and detail of each bad row of a review file: the reader's detail, else the rule's own text."""
     found = measures.select(["detail", "characters"]).take(pa.array(list(bad), pa.int64())).to_pylist()
     details = {}
     for (position, rule), row in zip(bad.items(), found, strict=True):
@@ -196,7 +198,7 @@ def _add_details(bad: Mapping[int, str], measures: pa.Table, limits: RowLimits) 
     return details
 
 
-def _expect_rows(limits: RowLimits) -> list[Any]:
+def _expect_row_rules(limits: RowLimits) -> list[Any]:
     """Return the row contract: one expectation per row rule, in the order of `ROW_RULES`."""
     expect = import_expectations()
     expectations = []
@@ -212,7 +214,7 @@ def _expect_rows(limits: RowLimits) -> list[Any]:
     return expectations
 
 
-def _expect_fields() -> list[Any]:
+def _expect_field_rules() -> list[Any]:
     expect = import_expectations()
     return [
         expect.ExpectColumnValuesToBeInSet(
@@ -228,7 +230,7 @@ def _expect_fields() -> list[Any]:
     ]
 
 
-def _find_unclear(extra: pa.Array | pa.ChunkedArray, column: str) -> NDArray[np.bool_]:
+def _find_unclear_field(extra: pa.Array | pa.ChunkedArray, column: str) -> NDArray[np.bool_]:
     """Mark the rows, [n], with an invalid value of `column`: readers keep such a value in `extra` under that name."""
     unclear = np.zeros(len(extra), dtype=bool)
     for position in pc.indices_nonzero(pc.match_substring(extra, f'"{column}"')).to_pylist():
@@ -244,12 +246,12 @@ def _require_known_rules(rules: pa.ChunkedArray) -> None:
         )
 
 
-def _judge(rule: pa.Array, name: str, measured: pa.Array) -> pa.Array:
+def _judge_row_rule(rule: pa.Array, name: str, measured: pa.Array) -> pa.Array:
     """Return whether each row keeps rule `name`: by the reader's rule if it named one, else as measured."""
     return pc.if_else(pc.is_null(rule), pc.fill_null(measured, True), pc.not_equal(rule, name))
 
 
-def _judge_length(rule: pa.Array, characters: pa.Array) -> pa.Array:
+def _judge_text_length(rule: pa.Array, characters: pa.Array) -> pa.Array:
     """Return each text's length in characters: 0 where the reader named another rule, `_ENDLESS` where it gave up."""
     given_up = pc.if_else(pc.equal(rule, "text_too_long"), _ENDLESS, 0)
     return pc.cast(pc.if_else(pc.is_null(rule), pc.fill_null(characters, 0), given_up), pa.int32())

@@ -18,7 +18,7 @@ from data_contracts.archive import (
     RATINGS_BY_LABEL,
     TITLE_ID,
     Folder,
-    expect_review_counts,
+    expect_archive_counts,
 )
 from data_contracts.expectations import SAMPLES_SHOWN, CheckResult, import_expectations, run_checks
 
@@ -68,7 +68,7 @@ BROKEN_ROWS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Provenance:
-    """The origin of the reviews, the same in all three files."""
+    """The origin of the reviews Parquet files, the same in all three."""
 
     dataset: str
     """'stanford', 'sample' or 'other'."""
@@ -100,8 +100,10 @@ def check_reviews(tables: Mapping[str, pa.Table], dataset: str) -> list[CheckRes
     schemas = run_checks(BOUNDARY, _frame_schemas(tables), _expect_schemas(), ("split",))
     if not all(result.success for result in schemas):
         return schemas
-    rows = pa.concat_tables([_measure_rows(tables[split], split) for split in SPLITS])
-    folders = run_checks(BOUNDARY, _frame_folders(rows, dataset), _expect_folders(), ("split", "label"))
+    rows = pa.concat_tables([_measure_split(tables[split], split) for split in SPLITS])
+    folders = run_checks(
+        BOUNDARY, _frame_review_folders(rows, dataset), _expect_review_folders(), ("split", "label")
+    )
     shares = run_checks(BOUNDARY, _frame_shares(rows), _expect_balance(dataset), ("split",))
     duplicates = _count_duplicates(tables)
     repeated = run_checks(BOUNDARY, _frame_counts(duplicates), _expect_no_duplicates(duplicates))
@@ -132,25 +134,25 @@ def _describe_schema(schema: pa.Schema | None) -> str:
     return ", ".join([*lacking, *foreign, *out_of_order])
 
 
-def _measure_rows(table: pa.Table, split: str) -> pa.Table:
-    """Return each row's key and text length, and per rule whether the row breaks it, never null."""
+def _measure_split(table: pa.Table, split: str) -> pa.Table:
+    """Return the key and text length of each row of a split, and per rule whether the row breaks it, never null."""
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     label, text = pc.fill_null(columns["label"], "unsup"), columns["text"]
     characters = pc.fill_null(pc.utf8_length(text), 0)
     key = _key_rows(label, columns["review_number"])
     broken = {
-        "split_as_filed": _differs(columns["split"], split),
+        "split_as_filed": _mark_differing(columns["split"], split),
         "label_fits_split": pc.invert(pc.is_in(label, pa.array(_labels_of(split)))),
-        "rating_fits_label": _misfits(label, columns["rating"]),
+        "rating_fits_label": _mark_misfitting_ratings(label, columns["rating"]),
         "review_number_valid": pc.fill_null(pc.less(columns["review_number"], 0), True),
-        "key_unique": _repeats(key),
-        "rows_in_order": _falls(key),
-        "movie_id_valid": _mismatches(columns["movie_id"], TITLE_ID),
+        "key_unique": _mark_repeated_keys(key),
+        "rows_in_order": _mark_falling_keys(key),
+        "movie_id_valid": _mark_mismatching(columns["movie_id"], TITLE_ID),
         "text_not_empty": pc.less(characters, 1),
         "text_not_too_long": pc.greater(characters, MAX_REVIEW_CHARACTERS),
         "text_not_blank": pc.fill_null(pc.utf8_is_space(text), False),
         "text_without_nul": pc.fill_null(pc.match_substring(text, "\0"), False),
-        "text_sha256_valid": _mismatches(columns["text_sha256"], "[0-9a-f]{64}"),
+        "text_sha256_valid": _mark_mismatching(columns["text_sha256"], "[0-9a-f]{64}"),
     }
     keys = {"split": pa.repeat(pa.scalar(split), len(table)), "label": label}
     numbers = {"review_number": columns["review_number"], "characters": characters}
@@ -161,15 +163,15 @@ def _labels_of(split: str) -> list[str]:
     return [label for folder in FOLDERS for label in folder[1:] if name_split(folder) == split]
 
 
-def _differs(values: pa.Array, expected: str) -> pa.Array:
+def _mark_differing(values: pa.Array, expected: str) -> pa.Array:
     return pc.fill_null(pc.not_equal(values, expected), True)
 
 
-def _mismatches(values: pa.Array, pattern: str) -> pa.Array:
+def _mark_mismatching(values: pa.Array, pattern: str) -> pa.Array:
     return pc.invert(pc.fill_null(pc.match_substring_regex(values, f"^(?:{pattern})$"), False))
 
 
-def _misfits(label: pa.Array, rating: pa.Array) -> pa.Array:
+def _mark_misfitting_ratings(label: pa.Array, rating: pa.Array) -> pa.Array:
     """Mark rows whose rating does not fit: null or out of range if labelled, or any rating if unlabelled."""
     fits = pc.and_(pc.equal(label, "unsup"), pc.is_null(rating))
     for name, (lowest, highest) in RATINGS_BY_LABEL.items():
@@ -186,14 +188,14 @@ def _key_rows(label: pa.Array, review_number: pa.Array) -> pa.Array:
     return pc.add(pc.multiply(label_rank.cast(pa.int64()), 1 << 32), number)
 
 
-def _repeats(keys: pa.Array) -> pa.Array:
+def _mark_repeated_keys(keys: pa.Array) -> pa.Array:
     """Mark every row whose key also occurs in another row."""
     counts = pc.value_counts(keys)
     doubled = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
     return pc.is_in(keys, doubled)
 
 
-def _falls(keys: pa.Array) -> pa.Array:
+def _mark_falling_keys(keys: pa.Array) -> pa.Array:
     """Mark every row whose key is below that of the row before it."""
     if len(keys) == 0:
         return pa.array([], pa.bool_())
@@ -201,7 +203,7 @@ def _falls(keys: pa.Array) -> pa.Array:
     return pa.concat_arrays([pa.array([False]), steps])
 
 
-def _frame_folders(rows: pa.Table, dataset: str) -> "pd.DataFrame":
+def _frame_review_folders(rows: pa.Table, dataset: str) -> "pd.DataFrame":
     """Return one row per folder: reviews, expected reviews, shortest and longest text, broken rows of each rule."""
     measures = {
         "reviews": ("characters", "count"),
@@ -230,9 +232,9 @@ def _expect_schemas() -> list[Any]:
     return [gx.ExpectColumnValuesToBeInSet(column="difference", value_set=[""], meta=meta)]
 
 
-def _expect_folders() -> list[Any]:
+def _expect_review_folders() -> list[Any]:
     gx = import_expectations()
-    counted = expect_review_counts()
+    counted = expect_archive_counts()
     lengths = [
         gx.ExpectColumnMinToBeBetween(
             column="shortest",

@@ -60,14 +60,14 @@ def check_scored_rows(
     by source_sha256 for several. Returns one result per source and expectation, failed rows by row number. Raises
     `ContractError` if a column is missing or of another type, `ValueError` if plain counts come with several sources.
     """
-    _require_schema(scored)
-    results = run_checks(BOUNDARY, _measure_rows(scored), _expect_rows())
+    _require_scored_schema(scored)
+    results = run_checks(BOUNDARY, _measure_scored_rows(scored), _expect_scored_rows())
     sources = _list_names(scored["source_sha256"])
     by_row = split_by_source(results, sources, scored["row_number"].to_pylist())
-    return by_row + _check_counts(sources, rows_read, rows_left_out)
+    return by_row + _check_scored_counts(sources, rows_read, rows_left_out)
 
 
-def _require_schema(scored: pa.Table) -> None:
+def _require_scored_schema(scored: pa.Table) -> None:
     found = dict(zip(scored.schema.names, scored.schema.types, strict=True))
     wrong = [
         f"{field.name} is {found.get(field.name, 'missing')}, expected {field.type}"
@@ -85,7 +85,7 @@ def _list_names(names: pa.ChunkedArray) -> list[str]:
     return [listed[code] for code in pc.index_in(names, distinct).to_pylist()]
 
 
-def _measure_rows(scored: pa.Table) -> "pd.DataFrame":
+def _measure_scored_rows(scored: pa.Table) -> "pd.DataFrame":
     """Return n rows of numbers and booleans for n scored rows: strings become codes, nulls are counted."""
     score = scored["score"].to_numpy().astype(np.float64)
     named = pc.equal(scored["sentiment"], pa.array(name_sentiments(score)))
@@ -108,7 +108,7 @@ def _measure_rows(scored: pa.Table) -> "pd.DataFrame":
     return frame
 
 
-def _expect_rows() -> list[Any]:
+def _expect_scored_rows() -> list[Any]:
     """Return the expectations of scored rows."""
     expect = import_expectations()
     between, among = expect.ExpectColumnValuesToBeBetween, expect.ExpectColumnValuesToBeInSet
@@ -131,13 +131,13 @@ def _expect_rows() -> list[Any]:
     ]
 
 
-def _check_counts(
+def _check_scored_counts(
     sources: Sequence[str], rows_read: int | Mapping[str, int], rows_left_out: int | Mapping[str, int]
 ) -> list[CheckResult]:
     """Check for each source that every row read was scored, quarantined, or forgotten since."""
     import pandas as pd
 
-    read, left_out = _name_source(rows_read, sources), _name_source(rows_left_out, sources)
+    read, left_out = _key_by_source(rows_read, sources), _key_by_source(rows_left_out, sources)
     scored: Counter[str | None] = Counter(sources)
     named = list(dict.fromkeys([*read, *left_out, *scored]))
     counts = pd.DataFrame(
@@ -161,7 +161,7 @@ def _check_counts(
     ]
 
 
-def _name_source(rows: int | Mapping[str, int], sources: Sequence[str]) -> dict[str | None, int]:
+def _key_by_source(rows: int | Mapping[str, int], sources: Sequence[str]) -> dict[str | None, int]:
     """Return counts by source. A plain count belongs to the one source, or to None if nothing was scored."""
     if not isinstance(rows, int):
         return {source: count for source, count in rows.items()}  # noqa: C416 (widens the key's type)

@@ -77,10 +77,10 @@ def check_training_input(summary: TrainingInputSummary) -> list[CheckResult]:
     import pandas as pd
 
     frame = pd.DataFrame([asdict(summary)])
-    return run_checks(BOUNDARY, frame, [_expect(bounds) for bounds in BOUNDS])
+    return run_checks(BOUNDARY, frame, [_expect_bounds(bounds) for bounds in BOUNDS])
 
 
-def _expect(bounds: Bounds) -> Any:
+def _expect_bounds(bounds: Bounds) -> Any:
     # The frame has one row, so its maximum is the number itself; unlike row checks, this result shows the value.
     return import_expectations().ExpectColumnMaxToBeBetween(
         column=bounds.column,

@@ -170,7 +170,7 @@ def _find_complete(url: str, target: Path, published: PublishedArchive) -> Fetch
     if not target.is_file():
         return None
     digest = _hash_file(target)
-    last_digest = _read_json(_name_note(target)).get(_hash_url(url))
+    last_digest = _read_note(_name_note(target)).get(_hash_url(url))
     if digest == (published.sha256 if url == published.url else last_digest):
         return FetchedArchive(target, digest)
     if url == published.url:
@@ -192,7 +192,7 @@ def _accept_download(url: str, target: Path, published: PublishedArchive) -> Fet
         )
     put_in_place(part, target)
     if url != published.url:
-        _write_json(_name_note(target), {_hash_url(url): digest})
+        _write_note(_name_note(target), {_hash_url(url): digest})
     return FetchedArchive(target, digest)
 
 
@@ -202,7 +202,7 @@ def _rename_wrong(path: Path, target: Path, digest: str) -> Path:
     return wrong
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_note(path: Path) -> dict[str, Any]:
     """Read a note that is a JSON object; return {} if it is missing or unreadable."""
     try:
         note = json.loads(path.read_bytes())
@@ -211,7 +211,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return note if isinstance(note, dict) else {}
 
 
-def _write_json(path: Path, note: dict[str, Any]) -> None:
+def _write_note(path: Path, note: dict[str, Any]) -> None:
     with write_whole(path) as building:
         building.write_text(json.dumps(note))
 
@@ -221,19 +221,19 @@ def _write_json(path: Path, note: dict[str, Any]) -> None:
 
 def _download(url: str, part: Path, report: Callable[[int], None], policy: RetryPolicy) -> None:
     """Download `url` into `part`; retry failed attempts as `policy` allows, each from where the last one stopped."""
-    report(_measure(part))
-    size_before, failures = _measure(part), 0
+    report(_measure_part(part))
+    size_before, failures = _measure_part(part), 0
     with httpx.Client(follow_redirects=True, timeout=policy.timeout) as client:
         while True:
             try:
-                return _attempt(client, url, part, report)
+                return _attempt_download(client, url, part, report)
             except httpx.UnsupportedProtocol as error:
                 raise SourceError(
                     f"{_strip_secrets(url)}: redirects to a URL that is not http or https. {USE_ANOTHER}"
                 ) from error
             except (httpx.TransportError, _RetryableError) as error:
-                if _measure(part) >= size_before + PROGRESS_BYTES:
-                    size_before, failures = _measure(part), 0
+                if _measure_part(part) >= size_before + PROGRESS_BYTES:
+                    size_before, failures = _measure_part(part), 0
                 failures += 1
                 if failures >= policy.attempts:
                     raise _give_up(url, part, failures, error) from error
@@ -248,7 +248,7 @@ def _give_up(url: str, part: Path, failures: int, error: Exception) -> SourceUnr
     reason = str(error) or type(error).__name__
     return SourceUnreachableError(
         f"{_strip_secrets(url)}: gave up after {failures} attempts, the last one: {reason}. "
-        f"{_measure(part)} bytes are kept in {part}. Next: run it again, it continues from there; or download "
+        f"{_measure_part(part)} bytes are kept in {part}. Next: run it again, it continues from there; or download "
         "the file by other means and name its path with --archive."
     )
 
@@ -265,24 +265,24 @@ def _choose_pause(failures: int, error: Exception, policy: RetryPolicy) -> float
     return min(max(grown, requested), policy.longest_pause) * jitter
 
 
-def _attempt(client: httpx.Client, url: str, part: Path, report: Callable[[int], None]) -> None:
+def _attempt_download(client: httpx.Client, url: str, part: Path, report: Callable[[int], None]) -> None:
     """Download the bytes that `part` lacks; raises `_RetryableError` or httpx's errors if a retry may help."""
-    note = _read_json(_name_note(part))
+    note = _read_note(_name_note(part))
     if note.get("url_sha256") != _hash_url(url):
-        _discard(part, report)
+        _discard_download(part, report)
         note = {}
-    offset = _measure(part)
+    offset = _measure_part(part)
     if offset and offset == note.get("total"):
         return
     with client.stream("GET", url, headers=_make_headers(offset, note.get("validator"))) as response:
         _require_usable(url, response)
         if response.status_code == 200:
-            _restart(url, part, response, report)
-            _receive(url, part, response, report, _read_length(response))
+            _restart_download(url, part, response, report)
+            _receive_download(url, part, response, report, _read_length(response))
         elif _is_continuation(response, offset, note):
-            _receive(url, part, response, report, note.get("total"))
+            _receive_download(url, part, response, report, note.get("total"))
         else:
-            _discard(part, report)
+            _discard_download(part, report)
             raise _RetryableError(
                 f"the server can't continue after {offset} bytes (status {response.status_code})"
             )
@@ -340,33 +340,33 @@ def _read_length(response: httpx.Response) -> int | None:
     return int(length) if length.isdecimal() else None
 
 
-def _restart(url: str, part: Path, response: httpx.Response, report: Callable[[int], None]) -> None:
+def _restart_download(url: str, part: Path, response: httpx.Response, report: Callable[[int], None]) -> None:
     """Empty `part` and write its note: the URL's hash, the validator and the total size of the new download."""
     total = _read_length(response)
     if total is not None and total > MAX_TOTAL_BYTES:
         raise _refuse_size(url, total)
     # Before the note is written: a note must never describe other bytes than those in the file.
-    _discard(part, report)
+    _discard_download(part, report)
     part.touch()
     note = {
         "url_sha256": _hash_url(url),
         "validator": _read_validator(response),
         "total": total,
     }
-    _write_json(_name_note(part), note)
+    _write_note(_name_note(part), note)
 
 
-def _discard(part: Path, report: Callable[[int], None]) -> None:
-    report(-_measure(part))
+def _discard_download(part: Path, report: Callable[[int], None]) -> None:
+    report(-_measure_part(part))
     part.unlink(missing_ok=True)
     _name_note(part).unlink(missing_ok=True)
 
 
-def _receive(
+def _receive_download(
     url: str, part: Path, response: httpx.Response, report: Callable[[int], None], total: int | None
 ) -> None:
     """Append the response body to `part`; raise an error unless `part` then has `total` bytes (None: not known)."""
-    size = _measure(part)
+    size = _measure_part(part)
     with part.open("ab") as file:
         for piece in response.iter_raw():
             if size == 0 and piece.lstrip()[:1] == b"<":
@@ -378,10 +378,10 @@ def _receive(
                 break
     make_durable(part)
     if size > MAX_TOTAL_BYTES:
-        _discard(part, report)
+        _discard_download(part, report)
         raise _refuse_size(url, size)
     if total is not None and size > total:
-        _discard(part, report)
+        _discard_download(part, report)
         raise _RetryableError(f"the server sent more than the {total} bytes that it announced")
     if total is not None and size < total:
         raise _RetryableError(f"the response ended after {size} of {total} bytes")
@@ -394,6 +394,6 @@ def _refuse_size(url: str, size: int) -> SourceError:
     )
 
 
-def _measure(path: Path) -> int:
+def _measure_part(path: Path) -> int:
     """Return a file's size in bytes, 0 if it does not exist."""
     return path.stat().st_size if path.exists() else 0

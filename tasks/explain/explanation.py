@@ -1,7 +1,7 @@
 """Explains the score of a text: how much each of its words moves it, by scoring the text again without the word.
 
-The text is given, or found in the published copy. The scorer needs ONNX Runtime, or TensorFlow for a bundle without a
-graph. `terminal` formats an explanation for the terminal and as JSON, `page` as HTML.
+The text is given, or found in the published copy (`found_text`). The scorer needs ONNX Runtime, or TensorFlow for a
+bundle without a graph. `terminal` formats an explanation for the terminal and as JSON, `page` as HTML.
 """
 
 import math
@@ -10,15 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
-from tasks.queries.answers import fetch_rows
-from tasks.support.wording import escape_controls
+from tasks.explain.found_text import FoundText, find_text, require_unicode_text
 from tasks.warehouse.model_registry import PromotedModel, read_promoted
 from tasks.warehouse.published import open_published
-from tasks.warehouse.row_names import HAS_PARSED_NAME, name_row, parse_row_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,58 +24,10 @@ if TYPE_CHECKING:
     from models.explain import WordEffects
     from models.tokenizer import LocatedWord
 
-NAMES_SHOWN = 5
-"""Most names that a message lists."""
-NAME_SHOWN = 100
-"""Most characters of a name that a message shows."""
-NEAR = 0.75
-"""Least Jaro-Winkler similarity, 0 to 1, of a review_id that a message suggests for a wrong name."""
 SMALLEST_EFFECT = 0.005
 """Contributions nearer to 0, in logits, are shown as 0.00, so their words count as not moving the score."""
 LEVELS = (0.1, 0.35, 0.7)
 """Shares of the strongest contribution in a text from which a word is marked at level 1, 2 and 3."""
-
-_FIND_REVIEW = """
-SELECT review_id, movie_id, uri, source_sha256, row_number, text FROM latest_scores WHERE review_id = $name
-"""
-_FIND_ROW = f"""
-SELECT
-    review_id, movie_id,
-    (SELECT min(uri) FROM scored_files WHERE scored_files.source_sha256 = rows.source_sha256) AS uri,
-    source_sha256, row_number, text
-FROM source_reviews AS rows
-WHERE {HAS_PARSED_NAME}
-ORDER BY source_sha256
-"""  # noqa: S608
-_FIND_QUARANTINED = f"""
-SELECT source_sha256, row_number, rule FROM quarantined_rows
-WHERE released_at IS NULL AND (review_id = $name OR {HAS_PARSED_NAME}) ORDER BY ALL LIMIT 1
-"""  # noqa: S608
-_FIND_NEAR = f"""
-SELECT review_id FROM (
-    SELECT
-        review_id, bool_or(movie_id IS NOT DISTINCT FROM $name) AS is_of_movie,
-        jaro_winkler_similarity(lower(left(review_id, 100)), lower(left($name, 100))) AS likeness
-    FROM source_reviews WHERE review_id IS NOT NULL GROUP BY review_id
-)
-WHERE is_of_movie OR likeness >= {NEAR} ORDER BY is_of_movie DESC, likeness DESC, review_id LIMIT {NAMES_SHOWN}
-"""  # noqa: S608
-_LOOK_UP = (
-    "look it up with `reviews sql \"select review_id, left(source_sha256, 12) || ':' || row_number as row, text from "
-    'latest_scores"`, or give a text with --text.'
-)
-
-
-@dataclass(frozen=True)
-class FoundText:
-    """A text to explain, and where it was found; all fields but the text are None if it is in no table."""
-
-    text: str
-    review_id: str | None = None
-    movie_id: str | None = None
-    row: str | None = None
-    """The row name, such as 3fa94c12ab07:17."""
-    uri: str | None = None
 
 
 @dataclass(frozen=True)
@@ -156,62 +104,6 @@ def load_scorer(bundles_dir: Path, model: PromotedModel) -> "Scorer":
     return load_blessed_scorer(bundles_dir / model.model_id, model.bundle_fingerprint)
 
 
-def find_text(connection: duckdb.DuckDBPyConnection, name: str) -> FoundText:
-    """Return the text of the newest row with this review_id, or of the row with this row name.
-
-    Raises `UsageError` if no row or several rows match.
-    """
-    _require_unicode(name)
-    prefix, number = _parse_row_name(name)
-    found = fetch_rows(connection, _FIND_REVIEW, {"name": name})
-    if prefix is not None:
-        found += fetch_rows(connection, _FIND_ROW, {"prefix": prefix, "number": number})
-    rows = {(row["source_sha256"], row["row_number"]): row for row in found}
-    if not rows:
-        raise UsageError(_describe_missing(connection, name, prefix, number))
-    if len(rows) > 1:
-        names = "; ".join(
-            f"{sha}:{number} of {row['uri']}" for (sha, number), row in [*rows.items()][:NAMES_SHOWN]
-        )
-        raise UsageError(
-            f"{name[:NAME_SHOWN]!r} names {len(rows):,} rows: {escape_controls(names)}. Next: give one of these row "
-            "names."
-        )
-    [row] = rows.values()
-    return FoundText(
-        row["text"],
-        row["review_id"],
-        row["movie_id"],
-        name_row(row["source_sha256"], row["row_number"]),
-        row["uri"],
-    )
-
-
-def _parse_row_name(name: str) -> tuple[str | None, int | None]:
-    """Return the first digits of the file's sha256 and the row number if `name` is a row name, else None twice."""
-    try:
-        return parse_row_name(name)
-    except UsageError:
-        return None, None
-
-
-def _describe_missing(
-    connection: duckdb.DuckDBPyConnection, name: str, prefix: str | None, number: int | None
-) -> str:
-    """Return a message that no scored row has this name, with the quarantined row or the review ids like it."""
-    shown = repr(name[:NAME_SHOWN])  # repr escapes control characters
-    parameters = {"name": name, "prefix": prefix, "number": number}
-    for row in fetch_rows(connection, _FIND_QUARANTINED, parameters):
-        row_name = name_row(row["source_sha256"], row["row_number"])
-        return (
-            f"{shown} was quarantined ({row['rule']}), so it has no score. Next: reviews quarantine show {row_name}; "
-            "to explain its text, pipe it into `reviews explain -`."
-        )
-    near = [row["review_id"][:NAME_SHOWN] for row in fetch_rows(connection, _FIND_NEAR, {"name": name})]
-    listed = f" Possible reviews: {escape_controls(', '.join(near))}." if near else ""
-    return f"No scored review or row is named {shown}.{listed} Next: {_LOOK_UP}"
-
-
 def explain_text(scorer: "Scorer", source: FoundText) -> Explained:
     """Explain the score that a model gives a text: the effect of each word that it reads.
 
@@ -224,7 +116,7 @@ def explain_text(scorer: "Scorer", source: FoundText) -> Explained:
     from models.explain import explain_review
     from models.tokenizer import locate_words
 
-    _require_unicode(source.text)
+    require_unicode_text(source.text)
     located = locate_words(source.text)
     if not located:
         raise UsageError(
@@ -272,16 +164,6 @@ def _rank_words(effects: "WordEffects", word_of: Mapping[int, str]) -> tuple[Mov
         if abs(contribution) >= SMALLEST_EFFECT
     ]
     return tuple(sorted(words, key=lambda each: (-abs(each.contribution), each.word)))
-
-
-def _require_unicode(text: str) -> None:
-    """Raise `UsageError` if `text` has characters that Python could not decode by the terminal's encoding."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(
-            f"The text is not valid in the terminal's encoding (at character {error.start}). Next: give it in UTF-8."
-        ) from None
 
 
 def find_level(contribution: float, strongest: float) -> int:

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tasks.explain.explanation import Explained, FoundText, cut_pieces, format_signed
+from tasks.explain.explanation import Explained, cut_pieces, format_signed
+from tasks.explain.found_text import FoundText
 from tasks.pages.formatting import cut_name
 from tasks.support.wording import count, escape_controls, format_json
 
@@ -43,13 +44,13 @@ def write_explanation(explained: Explained, top: int, out: TextIO) -> None:
     from rich.text import Text
 
     console = Console(file=out, width=None if out.isatty() else WIDTH_OF_FILES, highlight=False, markup=False)
-    for text, indent in _draw(explained, top):
+    for text, indent in _draw_explanation(explained, top):
         for line in text.wrap(console, max(console.width - indent, NARROWEST)) or [Text()]:
             line.rstrip()
             console.print(Text(" " * indent) + line if line else line, emoji=False, soft_wrap=True)
 
 
-def _draw(explained: Explained, top: int) -> Iterator[tuple["Text", int]]:
+def _draw_explanation(explained: Explained, top: int) -> Iterator[tuple["Text", int]]:
     """Yield the parts of the output, each with the number of columns to indent it by."""
     from rich.text import Text
 
@@ -61,7 +62,10 @@ def _draw(explained: Explained, top: int) -> Iterator[tuple["Text", int]]:
         unread = count(explained.words_in_text - len(explained.read), "word")
         yield Text(f"Not read, the first {unread}:"), 0
         yield (
-            Text(_shorten(explained.source.text[: explained.unread_stop].strip(), LONGEST_UNREAD), DIMMED),
+            Text(
+                _shorten_for_terminal(explained.source.text[: explained.unread_stop].strip(), LONGEST_UNREAD),
+                DIMMED,
+            ),
             2,
         )
         yield Text("Read:"), 0
@@ -102,7 +106,7 @@ def _draw_words(explained: Explained, top: int) -> "Text":
         f"in logits   score without   times   word ({len(shown)} of {len(explained.moving):,} that move it)"
     )
     for word in shown:
-        name = _shorten(word.word, LONGEST_WORD)
+        name = _shorten_for_terminal(word.word, LONGEST_WORD)
         drawn.append(
             f"\n{format_signed(word.contribution, 2):>9}   {word.score_without:>13.4f}   {word.times:>5,}   {name}",
             _choose_style(word.contribution, 2),
@@ -120,15 +124,17 @@ def _draw_text(explained: Explained, top: int) -> "Text":
     for piece in cut_pieces(explained):
         word = piece.word
         if word is None:
-            drawn.append(_shorten(piece.text, LONGEST_GAP))
+            drawn.append(_shorten_for_terminal(piece.text, LONGEST_GAP))
         elif not word.is_known:
-            drawn.append(_shorten(piece.text, LONGEST_WORD), f"italic {DIMMED}")
+            drawn.append(_shorten_for_terminal(piece.text, LONGEST_WORD), f"italic {DIMMED}")
         elif word in named or word.level >= SIGNED_FROM:
             figure = format_signed(word.contribution, 2)
-            shown = f"{_shorten(piece.text, LONGEST_WORD)}[{figure if word in named else figure[0]}]"
+            shown = (
+                f"{_shorten_for_terminal(piece.text, LONGEST_WORD)}[{figure if word in named else figure[0]}]"
+            )
             drawn.append(shown, _choose_style(word.contribution, word.level))
         else:
-            drawn.append(_shorten(piece.text, LONGEST_WORD))
+            drawn.append(_shorten_for_terminal(piece.text, LONGEST_WORD))
     return drawn
 
 
@@ -136,7 +142,7 @@ def _choose_style(contribution: float, level: int) -> str:
     return f"{_STRENGTHS[level]} {RAISES if contribution > 0 else LOWERS}".strip()
 
 
-def _shorten(text: str, longest: int) -> str:
+def _shorten_for_terminal(text: str, longest: int) -> str:
     """Return a text without its middle if it is longer than `longest`, with control characters escaped."""
     if len(text) > longest:
         head, tail = longest // 2, longest // 4
@@ -147,10 +153,10 @@ def _shorten(text: str, longest: int) -> str:
 
 def write_explanation_as_json(explained: Explained, top: int, out: TextIO) -> None:
     """Write one JSON object: the score, the `top` words that moved it most, and each word read, with its position."""
-    out.write(f"{format_json(_make_object(explained, top))}\n")
+    out.write(f"{format_json(_make_json_object(explained, top))}\n")
 
 
-def _make_object(explained: Explained, top: int) -> dict[str, Any]:
+def _make_json_object(explained: Explained, top: int) -> dict[str, Any]:
     source = explained.source
     return {
         "review_id": source.review_id,

@@ -55,14 +55,14 @@ def back_up(home: Home, target: Path) -> Backup:
     try:
         _remove_unfinished(home)
         with _keep_mark(home, target), build_folder(target, mode=0o700) as building:
-            return replace(_fill(building, home), folder=target)
+            return replace(_fill_backup(building, home), folder=target)
     except OSError as error:
         raise ReviewsError(
             f"{target}: can't be written ({error.strerror or error}). Next: free space there, or name another folder."
         ) from error
 
 
-def _fill(building: Path, home: Home) -> Backup:
+def _fill_backup(building: Path, home: Home) -> Backup:
     """Write a backup into an empty folder."""
     with (building / DATABASE).open("w+b") as file:
         copy_warehouse(home.warehouse, file)
@@ -71,7 +71,7 @@ def _fill(building: Path, home: Home) -> Backup:
     for bundle in bundles:
         shutil.copytree(bundle, building / BUNDLES / bundle.name)
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
-    files = dict(_list_files(building))
+    files = dict(_list_backup_files(building))
     manifest = {"format": FORMAT, "made_at": made_at, "files": files}
     (building / MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
     return Backup(building, sum(facts["bytes"] for facts in files.values()), len(bundles), made_at)
@@ -104,7 +104,7 @@ def _remove_unfinished(home: Home) -> None:
             mark.unlink(missing_ok=True)
 
 
-def drop_older(backups_dir: Path, keep: int, made: Path) -> list[Path]:
+def drop_older_backups(backups_dir: Path, keep: int, made: Path) -> list[Path]:
     """Delete unfinished backups, and all but the newest `keep` backups that are named by their time; 0 keeps all.
 
     `made` counts as the newest, whatever its name, since the clock may have been set back. Return the deleted backups.
@@ -137,7 +137,7 @@ def check_backup(folder: Path) -> dict[str, Any]:
             f"{folder}: was made by another version of this program (format {version}). Next: restore it with that "
             "version."
         )
-    present = dict(_list_files(folder))
+    present = dict(_list_backup_files(folder))
     for name, facts in files.items():
         if name not in present:
             raise ReviewsError(f"{folder}: is damaged: {name} is missing. Next: restore another backup.")
@@ -179,7 +179,7 @@ def restore(folder: Path, home: Home) -> Path | None:
 def _put_bundle(bundle: Path, bundles_dir: Path) -> None:
     """Copy a bundle to `bundles_dir` under its name, completely or not at all, replacing an altered one."""
     target = bundles_dir / bundle.name
-    if target.is_dir() and dict(_list_files(target)) == dict(_list_files(bundle)):
+    if target.is_dir() and dict(_list_backup_files(target)) == dict(_list_backup_files(bundle)):
         return
     with build_folder(target, replace=True) as building:
         shutil.copytree(bundle, building, dirs_exist_ok=True)
@@ -214,7 +214,7 @@ def _name_replaced(warehouse: Path) -> Path:
     return kept
 
 
-def _list_files(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _list_backup_files(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the name and {sha256, bytes} of each file in `folder`, except the manifest."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()

@@ -120,7 +120,7 @@ def forget(warehouse: Path, name: str, kind: str, forgotten_by: str, reason: str
 
 
 def _delete(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
-    """Delete the rows whose keys are in the table `keys` from every table that holds texts or scores."""
+    """Delete the forgotten rows, whose keys are in the table `keys`, from every table that holds texts or scores."""
     for table in ("source_reviews", "scored_reviews", "quarantined_rows"):
         connection.execute(
             f"DELETE FROM {table} AS rows USING {keys} AS keys WHERE rows.source_sha256 = keys.source_sha256 "  # noqa: S608

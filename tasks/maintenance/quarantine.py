@@ -156,7 +156,7 @@ def release_rows(warehouse: Path, request: ReleaseRequest, load: Callable[[str],
         return Release(0, (), tuple(still_bad))
     by_model = _group_by_model(good, models)
     scored = [_score_now(load(model_id), request.run_id, rows) for model_id, rows in by_model.items()]
-    unknown, good, scored = _split_off_unknown(good, scored)
+    unknown, good, scored = _split_off_unknown_rows(good, scored)
     still_bad += unknown
     if not len(good):
         return Release(0, (), tuple(still_bad))
@@ -231,7 +231,7 @@ def _check_again(chosen: "pa.Table", limits: RowLimits, encoding: str) -> tuple[
     reasons: dict[int, str] = {}
     texts: list[str | None] = []
     for position, row in enumerate(chosen.select(["raw", "rule", "detail", "raw_is_text"]).to_pylist()):
-        text, reason = _decode(row, encoding)
+        text, reason = _decode_quarantined(row, encoding)
         texts.append(text)
         if reason:
             reasons[position] = reason
@@ -264,7 +264,7 @@ def _make_nullable(schema: "pa.Schema") -> "pa.Schema":
     return pa.schema([field.with_nullable(True) for field in schema])
 
 
-def _decode(row: dict[str, Any], encoding: str) -> tuple[str | None, str | None]:
+def _decode_quarantined(row: dict[str, Any], encoding: str) -> tuple[str | None, str | None]:
     """Return the text of a quarantined row and None, or None and the reason why there is no text."""
     if row["raw"] is None or not row["raw_is_text"]:
         return None, (
@@ -303,7 +303,7 @@ def _score_now(scorer: "Scorer", run_id: str, rows: "pa.Table") -> "pa.Table":
     return score_rows(scorer, run_id, rows, datetime.now(UTC))
 
 
-def _split_off_unknown(
+def _split_off_unknown_rows(
     good: "pa.Table", scored: Sequence["pa.Table"]
 ) -> tuple[list[StillBad], "pa.Table", list["pa.Table"]]:
     """Split off the rows of whose text no model knows a word; return them, and both inputs without them."""

@@ -39,7 +39,7 @@ def move_scored(home: Home) -> list[SkippedFile]:
     with sync_after_renames() as rename:
         for file in scored:
             try:
-                target = _choose_target(day / file.uri, known[file.uri].source_sha256)
+                target = _choose_free_path(day / file.uri, known[file.uri].source_sha256)
                 # Opened without following links, so that a link in place of a folder can't move files from elsewhere.
                 with open_folder_of(file.path, file.root) as folder:
                     rename(file.path, target, folder)
@@ -61,11 +61,13 @@ def bring_back(home: Home) -> int:
                 moved.setdefault(hashed.source_sha256, []).append((file.path, home.inbox / file.uri))
     statuses = read_statuses(home.warehouse, list(moved))
     unscored = [source for source in moved if statuses.get(source) != "scored"]
-    move_all((path, _choose_target(target, source)) for source in unscored for path, target in moved[source])
+    move_all(
+        (path, _choose_free_path(target, source)) for source in unscored for path, target in moved[source]
+    )
     return len(unscored)
 
 
-def _choose_target(target: Path, source_sha256: str) -> Path:
+def _choose_free_path(target: Path, source_sha256: str) -> Path:
     """Return `target`, or another name in its folder if that is taken; create the folder."""
     make_folder(target.parent)
     return _name_beside(target, source_sha256) if os.path.lexists(target) else target
@@ -79,7 +81,7 @@ def _name_beside(target: Path, source_sha256: str) -> Path:
 
 
 def drop_old_bytes(warehouse: Path, days: float) -> int:
-    """Delete the bytes of rows that were quarantined more than `days` ago, but not the rows; return how many."""
+    """Delete the bytes of rows quarantined longer ago than their retention of `days`, not the rows; return how many."""
     with open_warehouse(warehouse, write=True) as connection:
         (row,) = connection.execute(_DROP_BYTES, [days * _DAY_SECONDS]).fetchall()
     return int(row[0])

@@ -124,16 +124,16 @@ def _check_tables(warehouse: Path, promise: str, query: str) -> Finding:
         result = connection.execute(query)
         names = [column[0] for column in result.description or []]
         shown = result.fetchmany(ROWS_SHOWN)
-        broken = len(shown) if len(shown) < ROWS_SHOWN else _count(connection, query)
-    return Finding(promise, broken, tuple(_describe(names, row) for row in shown))
+        broken = len(shown) if len(shown) < ROWS_SHOWN else _count_broken(connection, query)
+    return Finding(promise, broken, tuple(_describe_broken_row(names, row) for row in shown))
 
 
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+def _count_broken(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     (row,) = connection.execute(f"SELECT count(*) FROM ({query})").fetchall()  # noqa: S608 (our own queries)
     return int(row[0])
 
 
-def _describe(names: Sequence[str], row: Sequence[Any]) -> str:
+def _describe_broken_row(names: Sequence[str], row: Sequence[Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True) if value is not None)
 
 

@@ -1,16 +1,18 @@
-"""Reads and writes the ledger of an export folder, which records what was exported, so that no row is exported twice.
+"""The ledger of an export folder: it records what was exported, so that no row is exported twice.
 
 The ledger has the keys and row numbers of all exported rows and the names of the folder's files. Writing it commits an
-export. Version 1, which has no row numbers, can still be read.
+export; recovery makes the folder agree with it. Version 1, which has no row numbers, can still be read.
 """
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from data_contracts.errors import UsageError
-from data_contracts.storage.durable import write_whole
+from data_contracts.storage.durable import make_durable, move_all, remove_leftovers, write_whole
 from data_contracts.storage.faults import pass_fault_point
 
 LEDGER = "_exported.json"
@@ -101,3 +103,46 @@ def parse_ranges(rows: str) -> Iterator[range]:
 def are_all_among(rows: str, others: Collection[int]) -> bool:
     """Return whether all row numbers in `rows`, such as '1-400,402', are in `others`; False if `rows` is ''."""
     return bool(rows) and all(number in others for each in parse_ranges(rows) for number in each)
+
+
+_FILE_NAME = re.compile(r"(\.?)(reviews-\d{6}\.(?:parquet|csv))(\.tmp)?")
+
+
+def holds_export(folder: Path) -> bool:
+    """Return whether `folder` has an export, by its ledger."""
+    return (folder / LEDGER).is_file()
+
+
+def recover_export(folder: Path) -> Ledger | None:
+    """Rename the finished files of a committed export, delete the files of an uncommitted one, and return the ledger.
+
+    Files of the ledger may be missing, since users move exported files away. Raises `UsageError` if there are exported
+    files but no ledger.
+    """
+    ledger = read_ledger(folder)
+    listed = ledger.files if ledger else ()
+    files = [
+        (day, match)
+        for day in sorted(folder.glob("day=????-??-??"))
+        for path in day.iterdir()
+        if (match := _FILE_NAME.fullmatch(path.name))
+    ]
+    if ledger is None and (exported := [day / match[0] for day, match in files if not match[3]]):
+        raise UsageError(
+            f"{exported[0]}: belongs to an export whose {LEDGER} is missing. Next: delete that export, or name another "
+            "folder."
+        )
+    remove_leftovers(folder, LEDGER, held=True)
+    # Delete before renaming: a reader may miss rows for a moment, but never sees them twice.
+    for day, match in files:
+        if f"{day.name}/{match[2]}" not in listed:
+            (day / match[0]).unlink()
+    for day, match in files:
+        if f"{day.name}/{match[2]}" in listed and match[3]:
+            move_all([(day / match[0], day / match[2])])
+            pass_fault_point("export: a file in place")
+    for day in {day for day, _ in files}:
+        make_durable(day)
+        with suppress(OSError):  # the folder is not empty
+            day.rmdir()
+    return ledger

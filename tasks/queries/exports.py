@@ -9,9 +9,8 @@ renaming of committed files and deletes files that are not in the ledger.
 Reads the published copy, some thousand rows at a time. Only Parquet needs pyarrow.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -20,15 +19,14 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from data_contracts.errors import ReviewsError, UsageError
-from data_contracts.storage.durable import make_durable, make_folder, move_all, remove_leftovers
+from data_contracts.storage.durable import make_durable, make_folder
 from data_contracts.storage.faults import pass_fault_point
 from tasks.queries.export_ledger import (
-    LEDGER,
     ExportFormat,
     Key,
     Ledger,
     are_all_among,
-    read_ledger,
+    recover_export,
     write_ledger,
 )
 from tasks.queries.formats import format_answer
@@ -43,7 +41,6 @@ CHUNK_ROWS = 10_000
 """Source rows in memory at a time."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """First characters by which a spreadsheet takes a cell for a formula."""
-_FILE_NAME = re.compile(r"(\.?)(reviews-\d{6}\.(?:parquet|csv))(\.tmp)?")
 
 _LIST_KEYS = """
 SELECT
@@ -152,46 +149,6 @@ def export_reviews(
         finally:
             recover_export(folder)
     return done
-
-
-def holds_export(folder: Path) -> bool:
-    """Return whether `folder` has an export."""
-    return (folder / LEDGER).is_file()
-
-
-def recover_export(folder: Path) -> Ledger | None:
-    """Rename the finished files of a committed export, delete the files of an uncommitted one, and return the ledger.
-
-    Files of the ledger may be missing, since users move exported files away. Raises `UsageError` if there are exported
-    files but no ledger.
-    """
-    ledger = read_ledger(folder)
-    listed = ledger.files if ledger else ()
-    files = [
-        (day, match)
-        for day in sorted(folder.glob("day=????-??-??"))
-        for path in day.iterdir()
-        if (match := _FILE_NAME.fullmatch(path.name))
-    ]
-    if ledger is None and (exported := [day / match[0] for day, match in files if not match[3]]):
-        raise UsageError(
-            f"{exported[0]}: belongs to an export whose {LEDGER} is missing. Next: delete that export, or name another "
-            "folder."
-        )
-    remove_leftovers(folder, LEDGER, held=True)
-    # Delete before renaming: a reader may miss rows for a moment, but never sees them twice.
-    for day, match in files:
-        if f"{day.name}/{match[2]}" not in listed:
-            (day / match[0]).unlink()
-    for day, match in files:
-        if f"{day.name}/{match[2]}" in listed and match[3]:
-            move_all([(day / match[0], day / match[2])])
-            pass_fault_point("export: a file in place")
-    for day in {day for day, _ in files}:
-        make_durable(day)
-        with suppress(OSError):  # the folder is not empty
-            day.rmdir()
-    return ledger
 
 
 def _choose_format(folder: Path, request: ExportRequest, held: Ledger | None) -> ExportFormat:

@@ -128,7 +128,7 @@ def _format_table(columns: Sequence[tuple[str, str]], rows: Rows, width: int | N
     all_rows = chain.from_iterable(rows)
     shown = list(islice(all_rows, TABLE_ROWS))
     is_more = next(all_rows, None) is not None
-    grid = [[_to_cell(value) for value in row] for row in ([name for name, _ in columns], *shown)]
+    grid = [[_format_cell(value) for value in row] for row in ([name for name, _ in columns], *shown)]
     widths = _fit_widths([_measure_column(column) for column in zip(*grid, strict=True)], width)
     is_number = [_holds_numbers(row[place] for row in shown) for place in range(len(widths))]
     header, *body = [_draw_row(row, widths, is_number) for row in grid]
@@ -136,7 +136,7 @@ def _format_table(columns: Sequence[tuple[str, str]], rows: Rows, width: int | N
     yield "\n".join([*lines, _describe_size(len(shown), is_more, len(widths), len(columns))]) + "\n"
 
 
-def _to_cell(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, float) and (value == 0 or 1e-4 <= abs(value) < 1e15):

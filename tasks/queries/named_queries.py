@@ -50,7 +50,7 @@ def read_values(query: NamedQuery, given: Iterable[str]) -> dict[str, Any]:
     Dates become `date`, counts `int`, numbers `float`, texts `str`. Raises `UsageError`, which lists the parameters,
     for an unknown name, a name given twice, a missing value or a wrong value.
     """
-    texts = _split(query, given)
+    texts = _split_parameter_values(query, given)
     values = {}
     for parameter in query.parameters:
         text = texts.get(parameter.name, parameter.default)
@@ -59,12 +59,14 @@ def read_values(query: NamedQuery, given: Iterable[str]) -> dict[str, Any]:
                 f"{query.name} needs --param {parameter.name}={parameter.kind}.\n{list_parameters(query)}"
             )
         is_default = parameter.name not in texts
-        values[parameter.name] = None if is_default and text == NONE else _parse_value(query, parameter, text)
+        values[parameter.name] = (
+            None if is_default and text == NONE else _parse_parameter_value(query, parameter, text)
+        )
     return values
 
 
-def _split(query: NamedQuery, given: Iterable[str]) -> Mapping[str, str]:
-    """Return the value, as text, of each parameter in `given`."""
+def _split_parameter_values(query: NamedQuery, given: Iterable[str]) -> Mapping[str, str]:
+    """Return the value, as text, of each parameter of a named query in `given`."""
     known = {parameter.name for parameter in query.parameters}
     texts: dict[str, str] = {}
     for each in given:
@@ -79,14 +81,14 @@ def _split(query: NamedQuery, given: Iterable[str]) -> Mapping[str, str]:
     return texts
 
 
-def _parse_value(query: NamedQuery, parameter: Parameter, text: str) -> Any:
+def _parse_parameter_value(query: NamedQuery, parameter: Parameter, text: str) -> Any:
     try:
         if parameter.kind == "date":
             return date.fromisoformat(text)
         if parameter.kind == "count":
-            return _require(int(text), 0 <= int(text) <= LARGEST_COUNT)
+            return _require_parameter(int(text), 0 <= int(text) <= LARGEST_COUNT)
         if parameter.kind == "number":
-            return _require(float(text), math.isfinite(float(text)))
+            return _require_parameter(float(text), math.isfinite(float(text)))
     except ValueError:
         expected = KINDS[parameter.kind]
         raise UsageError(
@@ -95,7 +97,7 @@ def _parse_value(query: NamedQuery, parameter: Parameter, text: str) -> Any:
     return text
 
 
-def _require(value: Any, is_valid: bool) -> Any:
+def _require_parameter(value: Any, is_valid: bool) -> Any:
     if not is_valid:
         raise ValueError(value)
     return value
@@ -105,11 +107,11 @@ def list_parameters(query: NamedQuery) -> str:
     """Return a list of the query's parameters, one line each."""
     if not query.parameters:
         return f"{query.name} takes no parameters."
-    lines = [f"  {_describe(parameter)}" for parameter in query.parameters]
+    lines = [f"  {_describe_parameter(parameter)}" for parameter in query.parameters]
     return "\n".join([f"{query.name} takes:", *lines])
 
 
-def _describe(parameter: Parameter) -> str:
+def _describe_parameter(parameter: Parameter) -> str:
     default = "must be given" if parameter.default is None else f"default {parameter.default}"
     return f"{parameter.name} ({parameter.kind}, {default}): {parameter.meaning}"
 
@@ -122,6 +124,6 @@ def describe_queries() -> str:
         for line in (
             query.name,
             *textwrap.wrap(query.answers, _LINE_CHARACTERS, initial_indent="  ", subsequent_indent="  "),
-            *(f"    {_describe(parameter)}" for parameter in query.parameters),
+            *(f"    {_describe_parameter(parameter)}" for parameter in query.parameters),
         )
     )

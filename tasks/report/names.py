@@ -1,4 +1,4 @@
-"""Names for the rules, slices and length ranges in a report."""
+"""Names for the measures, rules, slices and length ranges in a report."""
 
 from collections.abc import Sequence
 
@@ -36,3 +36,17 @@ def format_ranges(starts: Sequence[int]) -> list[str]:
     """
     ends = [f"-{after - 1:,}" for after in starts[1:]]
     return [f"{max(start, 1):,}{end}" for start, end in zip(starts, [*ends, " and more"], strict=True)]
+
+
+MEASURES = {
+    "score": "score",
+    "token_count": "length in words",
+    "oov_rate": "unknown words",
+    "truncated": "cut texts",
+}
+"""The measures of drift, in words."""
+
+
+def name_measure(measure: str) -> str:
+    """Return the name of a measure of drift in words."""
+    return MEASURES.get(measure, measure)

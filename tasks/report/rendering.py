@@ -10,12 +10,12 @@ from data_contracts.archive import DATASETS
 from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
 from models.evaluation.stars import INTERVAL_SHARE
 from tasks.pages.rendering import make_environment
-from tasks.report.names import name_rule, name_slice
+from tasks.report.names import name_measure, name_rule, name_slice
 from tasks.report.pictures import draw_drift, draw_scoring, draw_training
 from tasks.report.runs import Row
 from tasks.report.scoring_facts import FILES_SHOWN, TEXT_CHARACTERS, ScoringFacts
 from tasks.report.training_facts import TrainingFacts
-from tasks.report.verdict import judge_scoring, judge_training, name_measure
+from tasks.report.verdict import judge_scoring, judge_training
 
 if TYPE_CHECKING:
     import jinja2
@@ -34,7 +34,7 @@ HIGHEST_LIMIT = 10**7
 
 def render_scoring(facts: ScoringFacts) -> str:
     """Return the report of a scoring run as HTML."""
-    return _render(
+    return _render_report(
         "scoring.html",
         facts=facts,
         verdict=judge_scoring(facts),
@@ -49,7 +49,7 @@ def render_scoring(facts: ScoringFacts) -> str:
 
 def render_training(facts: TrainingFacts) -> str:
     """Return the report of a training run as HTML."""
-    return _render(
+    return _render_report(
         "training.html",
         facts=facts,
         verdict=judge_training(facts),
@@ -60,12 +60,12 @@ def render_training(facts: TrainingFacts) -> str:
 
 
 def _find_lowest_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:
-    """Return the epoch with the lowest validation loss, counted from 1; None if no epoch has a loss."""
+    """Return the epoch that the report marks: that of the lowest validation loss, from 1; None if none has a loss."""
     losses = [(epoch["validation_loss"], number) for number, epoch in enumerate(history, start=1)]
     return min((each for each in losses if each[0] is not None), default=(0, None))[1]
 
 
-def _render(template: str, **values: Any) -> str:
+def _render_report(template: str, **values: Any) -> str:
     page = make_report_environment().get_template(template)
     return page.render(written_at=datetime.now(UTC), datasets=DATASETS, **values)
 
@@ -83,7 +83,7 @@ def make_report_environment() -> "jinja2.Environment":
 
 
 def format_release(row: Row) -> str | None:
-    """Return the command that releases the rows of a rule; None if they must be corrected in their file."""
+    """Return the command that a report shows to release the rows of a rule; None if they must be corrected instead."""
     command = RELEASE_COMMANDS.get(row["rule"])
     if command is None or not row["releasable"] or row["longest"] > HIGHEST_LIMIT:
         return None

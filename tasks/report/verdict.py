@@ -7,6 +7,7 @@ from data_contracts.drift import BOUNDARY as DRIFT
 from data_contracts.review_files import BOUNDARY as REVIEW_FILES
 from models.evaluation.stars import INTERVAL_SHARE
 from tasks.pages.formatting import format_share
+from tasks.report.names import MEASURES, name_measure
 from tasks.report.runs import LoggedRun, Row
 from tasks.report.scoring_facts import ScoringFacts
 from tasks.report.training_facts import TrainingFacts
@@ -24,13 +25,6 @@ BADLY_CALIBRATED = 0.05
 """Expected calibration error above which the verdict asks for care."""
 ENOUGH_INSIDE = 0.85
 """Share of test titles inside their interval below which the verdict asks for care."""
-MEASURES = {
-    "score": "score",
-    "token_count": "length in words",
-    "oov_rate": "unknown words",
-    "truncated": "cut texts",
-}
-"""The measures of drift, in words."""
 _MEASURES_PLURAL = {**MEASURES, "score": "scores", "token_count": "lengths"}
 """The same, in the plural, for 'the ... drifted'."""
 
@@ -74,7 +68,7 @@ def judge_scoring(facts: ScoringFacts) -> Verdict:
         CARE: "Use these scores with care",
         BAD: "Do not use these scores before you have looked into it",
     }
-    return _conclude(leads, reasons)
+    return _conclude_verdict(leads, reasons)
 
 
 def judge_training(facts: TrainingFacts) -> Verdict:
@@ -90,24 +84,19 @@ def judge_training(facts: TrainingFacts) -> Verdict:
         ]
     scores = "This model scores" if facts.is_champion else "This model was trained and does not score"
     leads = {GOOD: scores, CARE: f"{scores}. To know", BAD: "This training is not to be relied on"}
-    return _conclude(leads, reasons)
+    return _conclude_verdict(leads, reasons)
 
 
-def name_measure(measure: str) -> str:
-    """Return the name of a measure of drift in words."""
-    return MEASURES.get(measure, measure)
-
-
-def _conclude(leads: Mapping[str, str], reasons: Iterable[Reason]) -> Verdict:
+def _conclude_verdict(leads: Mapping[str, str], reasons: Iterable[Reason]) -> Verdict:
     ordered = sorted(reasons, key=lambda reason: -WEIGHTS.index(reason.weight))
     weight = ordered[0].weight if ordered else GOOD
     briefs = [reason.brief for reason in ordered if reason.weight == weight and reason.brief]
     return Verdict(
-        weight, f"{leads[weight]}: {_join(briefs)}." if briefs else f"{leads[weight]}.", tuple(ordered)
+        weight, f"{leads[weight]}: {_join_words(briefs)}." if briefs else f"{leads[weight]}.", tuple(ordered)
     )
 
 
-def _join(words: Sequence[str]) -> str:
+def _join_words(words: Sequence[str]) -> str:
     """Return words as a list in a sentence: `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
@@ -158,7 +147,7 @@ def _judge_refused(totals: Row) -> Reason:
     if not refused:
         parts = [f"{count(files, 'file')} came in"] if files or not again else ["nothing came in"]
         parts += [f"{count(again, 'file')} {'was' if again == 1 else 'were'} scored again"] if again else []
-        return Reason(GOOD, "no file was refused", f"No file was refused: {_join(parts)}.")
+        return Reason(GOOD, "no file was refused", f"No file was refused: {_join_words(parts)}.")
     were, them = ("was", "it") if refused == 1 else ("were", "them")
     words = f"{refused:,} of {count(files, 'file')} {were} refused: nothing of {them} is scored."
     return Reason(CARE, f"{count(refused, 'file')} {were} refused", words)
@@ -182,7 +171,7 @@ def _judge_drift(facts: ScoringFacts) -> list[Reason]:
     drifted = [row for row in facts.drift if row["drifted"]]
     if not drifted:
         return [Reason(GOOD, "nothing drifted", "Scores and texts are like the model's held-out reviews.")]
-    names = _join(
+    names = _join_words(
         list(dict.fromkeys(_MEASURES_PLURAL.get(str(row["measure"]), str(row["measure"])) for row in drifted))
     )
     figures = ", ".join(

@@ -37,7 +37,7 @@ def write_report(home: Home, name: str = LATEST, output: Path | None = None, kee
     path = output or home.reports / name_report(run.run_id)
     write_page(path, page)
     if output is None and keep:
-        drop_older(home.reports, keep)
+        drop_older_reports(home.reports, keep)
     return path
 
 
@@ -53,7 +53,7 @@ def name_report(run_id: str) -> str:
     return f"{re.sub(r'[^0-9A-Za-z_-]', '_', run_id)}.html"
 
 
-def drop_older(reports_dir: Path, keep: int) -> list[Path]:
+def drop_older_reports(reports_dir: Path, keep: int) -> list[Path]:
     """Delete all but the newest `keep` reports of runs, and unfinished files; return the deleted reports."""
     reports = [path for path in reports_dir.glob("*.html") if _RUN_ID.fullmatch(path.stem)]
     older = sorted(reports, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)[keep:]

@@ -249,7 +249,7 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
 
 
 def _commit_or_drop(part_dir: Path, warehouse: Path) -> CommitSummary | None:
-    """Commit a leftover part; if it breaks its contract, delete it and return None."""
+    """Commit a leftover part by the stage `commit`; if it breaks its contract, delete it and return None."""
     try:
         return commit(part_dir, warehouse)
     except ContractError as error:

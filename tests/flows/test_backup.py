@@ -141,7 +141,7 @@ def test_a_backup_of_a_newer_version_is_refused_and_changes_nothing(home: Home, 
     with duckdb.connect(str(tmp_path / "backup" / "reviews.duckdb")) as connection:
         connection.execute("insert into schema_migrations values (999, 'from the future', now(), null)")
     manifest = json.loads((tmp_path / "backup" / "manifest.json").read_text())
-    manifest["files"] = dict(backups._list_files(tmp_path / "backup"))
+    manifest["files"] = dict(backups._list_backup_files(tmp_path / "backup"))
     (tmp_path / "backup" / "manifest.json").write_text(json.dumps(manifest))
     before = home.warehouse.read_bytes()
     with pytest.raises(WarehouseError, match="tables of version 999"):

@@ -44,5 +44,5 @@ def test_a_backup_made_with_the_clock_set_back_is_not_the_one_that_is_dropped(
     names = ("reviews-20270101T000000Z", "reviews-20270102T000000Z", "reviews-20260101T000000Z")
     for name in names:
         made = backups.back_up(Home(warehouse.parent), tmp_path / "backups" / name).folder
-    assert [path.name for path in backups.drop_older(tmp_path / "backups", 2, made)] == [names[0]]
+    assert [path.name for path in backups.drop_older_backups(tmp_path / "backups", 2, made)] == [names[0]]
     assert made.is_dir()

@@ -9,7 +9,7 @@ from data_contracts.errors import SourceError, UsageError
 from data_contracts.storage.home import Home
 from tasks.report import writing
 from tasks.report.writing import (
-    drop_older,
+    drop_older_reports,
     drop_reports_of_forgotten,
     name_report,
     write_report,
@@ -74,7 +74,7 @@ def test_only_the_newest_reports_stay_and_what_is_no_report_is_left_alone(home: 
         os.utime(folder / name, (age, age))
     (folder / "mine.html").write_text("")
     (folder / f".{NEXT_RUN}.html.999999999.tmp").write_text("half")
-    assert [path.name for path in drop_older(folder, 2)] == [names[1], names[0]]
+    assert [path.name for path in drop_older_reports(folder, 2)] == [names[1], names[0]]
     assert sorted(path.name for path in folder.iterdir()) == [names[2], names[3], "mine.html"]
 
 

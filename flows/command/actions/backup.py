@@ -20,7 +20,7 @@ def back_up(home: Home, target: Path | None, echo: Callable[[str], None], keep: 
         f"Backed up {done.bytes / 2**20:,.1f} MiB, the database and {count(done.bundles, 'bundle')}:\n  {done.folder}"
     )
     if target is None:
-        for path in backups.drop_older(home.backups, keep, done.folder):
+        for path in backups.drop_older_backups(home.backups, keep, done.folder):
             echo(f"  deleted an older backup: {path.name}")
 
 

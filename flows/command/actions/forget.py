@@ -7,7 +7,7 @@ from pathlib import Path
 from data_contracts.storage.home import Home
 from flows.command.actions.exclusive import keep_runs_out
 from tasks.maintenance import forgetting
-from tasks.queries.exports import holds_export
+from tasks.queries.export_ledger import holds_export
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
 from tasks.warehouse.publishing import publish

@@ -1,0 +1,124 @@
+"""Finds the text to explain in the published copy, by the review_id or the name of its row."""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from data_contracts.errors import UsageError
+from tasks.queries.answers import fetch_rows
+from tasks.support.wording import escape_controls
+from tasks.warehouse.row_names import HAS_PARSED_NAME, name_row, parse_row_name
+
+NAMES_SHOWN = 5
+"""Most names that a message lists."""
+NAME_SHOWN = 100
+"""Most characters of a name that a message shows."""
+NEAR = 0.75
+"""Least Jaro-Winkler similarity, 0 to 1, of a review_id that a message suggests for a wrong name."""
+_FIND_REVIEW = """
+SELECT review_id, movie_id, uri, source_sha256, row_number, text FROM latest_scores WHERE review_id = $name
+"""
+_FIND_ROW = f"""
+SELECT
+    review_id, movie_id,
+    (SELECT min(uri) FROM scored_files WHERE scored_files.source_sha256 = rows.source_sha256) AS uri,
+    source_sha256, row_number, text
+FROM source_reviews AS rows
+WHERE {HAS_PARSED_NAME}
+ORDER BY source_sha256
+"""  # noqa: S608
+_FIND_QUARANTINED = f"""
+SELECT source_sha256, row_number, rule FROM quarantined_rows
+WHERE released_at IS NULL AND (review_id = $name OR {HAS_PARSED_NAME}) ORDER BY ALL LIMIT 1
+"""  # noqa: S608
+_FIND_NEAR = f"""
+SELECT review_id FROM (
+    SELECT
+        review_id, bool_or(movie_id IS NOT DISTINCT FROM $name) AS is_of_movie,
+        jaro_winkler_similarity(lower(left(review_id, 100)), lower(left($name, 100))) AS likeness
+    FROM source_reviews WHERE review_id IS NOT NULL GROUP BY review_id
+)
+WHERE is_of_movie OR likeness >= {NEAR} ORDER BY is_of_movie DESC, likeness DESC, review_id LIMIT {NAMES_SHOWN}
+"""  # noqa: S608
+_LOOK_UP = (
+    "look it up with `reviews sql \"select review_id, left(source_sha256, 12) || ':' || row_number as row, text from "
+    'latest_scores"`, or give a text with --text.'
+)
+
+
+@dataclass(frozen=True)
+class FoundText:
+    """A text to explain, and where it was found; all fields but the text are None if it is in no table."""
+
+    text: str
+    review_id: str | None = None
+    movie_id: str | None = None
+    row: str | None = None
+    """The row name, such as 3fa94c12ab07:17."""
+    uri: str | None = None
+
+
+def find_text(connection: duckdb.DuckDBPyConnection, name: str) -> FoundText:
+    """Return the text of the newest row with this review_id, or of the row with this row name.
+
+    Raises `UsageError` if no row or several rows match.
+    """
+    require_unicode_text(name)
+    prefix, number = _read_as_row_name(name)
+    found = fetch_rows(connection, _FIND_REVIEW, {"name": name})
+    if prefix is not None:
+        found += fetch_rows(connection, _FIND_ROW, {"prefix": prefix, "number": number})
+    rows = {(row["source_sha256"], row["row_number"]): row for row in found}
+    if not rows:
+        raise UsageError(_describe_missing(connection, name, prefix, number))
+    if len(rows) > 1:
+        names = "; ".join(
+            f"{sha}:{number} of {row['uri']}" for (sha, number), row in [*rows.items()][:NAMES_SHOWN]
+        )
+        raise UsageError(
+            f"{name[:NAME_SHOWN]!r} names {len(rows):,} rows: {escape_controls(names)}. Next: give one of these row "
+            "names."
+        )
+    [row] = rows.values()
+    return FoundText(
+        row["text"],
+        row["review_id"],
+        row["movie_id"],
+        name_row(row["source_sha256"], row["row_number"]),
+        row["uri"],
+    )
+
+
+def _read_as_row_name(name: str) -> tuple[str | None, int | None]:
+    """Return the sha256 prefix and the row number if the name of a text to explain is a row name, else None twice."""
+    try:
+        return parse_row_name(name)
+    except UsageError:
+        return None, None
+
+
+def _describe_missing(
+    connection: duckdb.DuckDBPyConnection, name: str, prefix: str | None, number: int | None
+) -> str:
+    """Return a message that no text was found under this name, with the quarantined row or the review ids like it."""
+    shown = repr(name[:NAME_SHOWN])  # repr escapes control characters
+    parameters = {"name": name, "prefix": prefix, "number": number}
+    for row in fetch_rows(connection, _FIND_QUARANTINED, parameters):
+        row_name = name_row(row["source_sha256"], row["row_number"])
+        return (
+            f"{shown} was quarantined ({row['rule']}), so it has no score. Next: reviews quarantine show {row_name}; "
+            "to explain its text, pipe it into `reviews explain -`."
+        )
+    near = [row["review_id"][:NAME_SHOWN] for row in fetch_rows(connection, _FIND_NEAR, {"name": name})]
+    listed = f" Possible reviews: {escape_controls(', '.join(near))}." if near else ""
+    return f"No scored review or row is named {shown}.{listed} Next: {_LOOK_UP}"
+
+
+def require_unicode_text(text: str) -> None:
+    """Raise `UsageError` if `text` has characters that Python could not decode by the terminal's encoding."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"The text is not valid in the terminal's encoding (at character {error.start}). Next: give it in UTF-8."
+        ) from None
