@@ -153,7 +153,7 @@ def spread_labels(heights: Sequence[float], gap: float) -> list[float]:
 
 
 def _make(draw: Any, caption: Caption, *, legend: bool = False) -> Chart:
-    svg = charts.draw_picture(caption, draw, legend=legend)
+    svg = charts.draw_svg(caption, draw, legend=legend)
     return Chart(caption.name, caption.title, caption.summary, svg, (), ())
 
 

@@ -171,7 +171,7 @@ def check_rows(measures: pa.Table, limits: RowLimits) -> tuple[list[CheckResult]
 
 
 def merge_results(results: Iterable[CheckResult]) -> list[CheckResult]:
-    """Merge the results of several batches into one per source and rule, in the order first seen."""
+    """Merge the results of several batches of review files into one per source and rule, in the order first seen."""
     merged: dict[tuple[str | None, str, str], CheckResult] = {}
     for result in results:
         key = (result.source_sha256, result.rule, result.expectation)

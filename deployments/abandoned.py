@@ -42,7 +42,7 @@ def end_abandoned_runs() -> int:
 
 
 def read_active_runs(client: SyncPrefectClient) -> "list[FlowRun]":
-    """Return the runs of our deployments that have begun and not ended."""
+    """Return the runs of our deployments that have begun and not ended; some may be abandoned."""
     return client.read_flow_runs(
         flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ACTIVE_STATES}}}),
         deployment_filter=DeploymentFilter.model_validate({"name": {"any_": list(DEPLOYMENTS)}}),
@@ -68,7 +68,7 @@ def _end_abandoned(run: "FlowRun") -> State[None]:
 
 
 def _find_runs_with_process() -> set[str]:
-    """Return the ids of the runs that have a process on this machine."""
+    """Return the ids of the runs that have a process on this machine, so that they are not abandoned."""
     run_ids = set()
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):

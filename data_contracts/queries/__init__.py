@@ -26,7 +26,7 @@ _PARAMETER = re.compile(rf"\$(\w+) ({'|'.join(KINDS)})(?: = ([^:]+))?: (.+)")
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a query: `kind` is one of `KINDS`, `default` is None if a value is required."""
+    """A parameter that a query file declares: `kind` is one of `KINDS`, `default` is None if a value is required."""
 
     name: str
     kind: str
@@ -36,7 +36,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class NamedQuery:
-    """A question and its SQL, one statement to prepare with the named parameters `$name`."""
+    """The content of a query file: a question and its SQL, one statement with the named parameters `$name`."""
 
     name: str
     answers: str

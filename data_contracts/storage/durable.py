@@ -161,7 +161,7 @@ def remove(path: Path) -> None:
 
 
 def is_running(process: int) -> bool:
-    """Return whether a process with this id runs on the machine."""
+    """Return whether the process that wrote a temporary file, by the id in its name, still runs on the machine."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

@@ -54,6 +54,7 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
 
 
 def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a detached `reviews up` is ready; raise `ReviewsError` if it does not come up."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         running = find_running(settings)

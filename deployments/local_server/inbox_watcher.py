@@ -70,7 +70,7 @@ def check_repeatedly(
 
 
 def is_scoring() -> bool:
-    """Return whether a run of `score-reviews` is active or due."""
+    """Return whether a run of `score-reviews` is active or due, so that the watcher emits nothing."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 

@@ -147,14 +147,15 @@ def _start_all(
     server.is_quiet.clear()
     if not stop.is_set():
         echo("Creating the deployments ...")
-        _deploy(environment, echo)
+        _deploy_for_up(environment, echo)
     if stop.is_set():
         return [server]
     worker = Program("worker", (*WORKER_COMMAND, *WORKER_OPTIONS))
     return [server, start_child(worker, environment, echo)]
 
 
-def _deploy(environment: Mapping[str, str], echo: Echo) -> None:
+def _deploy_for_up(environment: Mapping[str, str], echo: Echo) -> None:
+    """Create the deployments of `reviews up`, in a process of its own."""
     command = [sys.executable, "-m", "deployments.deploy"]
     done = subprocess.run(
         command, cwd=PROJECT_ROOT, env=dict(environment), capture_output=True, text=True, check=False

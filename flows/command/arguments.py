@@ -32,7 +32,7 @@ class PathName(click.Path):
 
 
 def is_text(text: str) -> bool:
-    """Return whether a string can be encoded in UTF-8."""
+    """Return whether an argument, or another string, can be encoded in UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -41,7 +41,7 @@ def is_text(text: str) -> bool:
 
 
 def name_user() -> str:
-    """Return the login name of the current user, 'unknown' if there is none."""
+    """Return the login name of the current user, the default of the argument --by; 'unknown' if there is none."""
     import getpass
 
     try:

@@ -83,7 +83,7 @@ def prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
 
 
 def make_password_error() -> ReviewsError:
-    """Return the error for a Prefect server that refuses the password, with the next step."""
+    """Return the error of a command whose Prefect server refuses the password, with the next step."""
     from deployments.password import client_file
     from deployments.settings import load_settings
 
@@ -132,6 +132,7 @@ def _has_new_files(settings: "Settings") -> bool:
 
 
 def _load_scoring() -> None:
+    """Load the libraries of scoring in the thread that `warm_up` starts."""
     # A library that can't be loaded raises its error again in the task that needs it.
     with suppress(Exception):
         import onnxruntime  # noqa: F401

@@ -29,7 +29,7 @@ class Interval:
 
 
 def find_interval(value: float, draws: NDArray[np.float64], confidence: float = CONFIDENCE) -> Interval:
-    """Return the percentile interval of the draws; ignore draws without a review, which are NaN."""
+    """Return the percentile interval of bootstrap draws; ignore draws without a review, which are NaN."""
     tail = (1 - confidence) / 2
     known = draws[~np.isnan(draws)]
     lower, upper = np.quantile(known, (tail, 1 - tail)) if len(known) else (math.nan, math.nan)
@@ -42,7 +42,7 @@ def resample_means(
     titles: Sequence[str],
     resamples: int = RESAMPLES,
 ) -> NDArray[np.float64]:
-    """Return the mean of each of k `values` [n] over its mask [n] in every draw of titles: [resamples, k].
+    """Return the mean of each of k `values` [n] over its mask [n] in every bootstrap draw: [resamples, k].
 
     `titles` [n] names the title of each review; if all are different, reviews are drawn one by one. A mean is NaN
     where a draw has no review of the mask. The same arguments give the same means.

@@ -18,7 +18,7 @@ from models.evaluation.metrics import Evaluation, evaluate_scores, measure_losse
 
 @dataclass(frozen=True)
 class SliceComparison:
-    """Accuracy of two models on one slice of the reviews."""
+    """Comparison of the accuracy of two models on one slice of the reviews."""
 
     name: str
     reviews: int
@@ -33,7 +33,7 @@ class SliceComparison:
 
 @dataclass(frozen=True)
 class BehaviourChange:
-    """Results of both models on one type of behavioural tests."""
+    """Comparison of the results of both models on one type of behavioural tests."""
 
     test: str
     tests: int

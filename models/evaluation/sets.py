@@ -16,7 +16,7 @@ SETS_DIR = Path(__file__).with_name("evaluation_sets")
 
 @dataclass(frozen=True)
 class PassRate:
-    """How many tests of a group were passed, or how many of its reviews were classified correctly."""
+    """How many tests of a group in an evaluation set were passed, or reviews of it classified correctly."""
 
     name: str
     """The type of tests, the capability, the kind or the label of reviews; 'all' for all reviews."""
@@ -32,7 +32,7 @@ class PassRate:
 def count_passed(
     groups: Sequence[str], passed: NDArray[np.bool_], names: Iterable[str]
 ) -> tuple[PassRate, ...]:
-    """Count the tests and the passed tests of each group, in the order of `names`; skip groups without a test."""
+    """Count tests and passed tests of each group of an evaluation set, in the order of `names`; skip empty groups."""
     group_of = np.array(groups, dtype=np.str_)
     return tuple(
         PassRate(name, int(chosen.sum()), int(passed[chosen].sum()))

@@ -96,7 +96,7 @@ def fit_stars(scores: NDArray[np.float64], given: NDArray[np.float64]) -> StarMa
 def fit_interval(
     predicted: NDArray[np.float64], given: NDArray[np.float64], titles: Sequence[str]
 ) -> RatingInterval:
-    """Fit the interval so that it contains `INTERVAL_SHARE` of the titles of held-out reviews, [n] each.
+    """Fit the interval, in stars, so that it contains `INTERVAL_SHARE` of the titles of held-out reviews, [n] each.
 
     A one-way analysis of variance with random effects separates the variance between titles from that between reviews.
     """
@@ -119,7 +119,7 @@ def evaluate_ratings(
     titles: Sequence[str],
     interval: RatingInterval,
 ) -> RatingEvaluation:
-    """Compare predicted with given ratings, [n] each, by review and by the means of `titles`, [n].
+    """Compare predicted with given stars, [n] each, by review and by the means of `titles`, [n].
 
     n must be at least 1.
     """
@@ -153,7 +153,7 @@ class _TitleMeans:
 def _average_titles(
     predicted: NDArray[np.float64], given: NDArray[np.float64], titles: Sequence[str], at_least: int
 ) -> _TitleMeans:
-    """Average the ratings of each title with at least `at_least` reviews: [number of these titles] each."""
+    """Average the stars of each title with at least `at_least` reviews: [number of these titles] each."""
     _, title_of, reviews = np.unique(np.asarray(titles), return_inverse=True, return_counts=True)
     enough = reviews >= at_least
     means = [np.bincount(title_of, values, len(reviews)) / reviews for values in (predicted, given)]

@@ -43,7 +43,7 @@ _TRANSIENT_STATUS = {408, 425, 429}
 
 @dataclass(frozen=True)
 class FetchedArchive:
-    """A complete archive on this machine."""
+    """A complete archive on this machine, downloaded or named by its path."""
 
     path: Path
     sha256: str
@@ -66,7 +66,7 @@ class RetryPolicy:
 
 
 class _RetryableError(Exception):
-    """A failed attempt that may be repeated; `wait` is the pause in seconds that the server asked for."""
+    """A failed attempt to download that may be repeated; `wait` is the pause in seconds that the server asked for."""
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -254,7 +254,7 @@ def _give_up(url: str, part: Path, failures: int, error: Exception) -> SourceUnr
 
 
 def _choose_pause(failures: int, error: Exception, policy: RetryPolicy) -> float:
-    """Return the seconds to wait before the next attempt.
+    """Return the seconds to wait before the next attempt to download.
 
     The pause grows with each failure, is at least what the server asked for, at most `policy.longest_pause`, and gets
     a random addition so that clients do not retry at the same moment.

@@ -25,7 +25,7 @@ _REVIEW_PATH = re.compile(r"([a-z]+)/([a-z]+)/(0|[1-9][0-9]{0,8})_([0-9]|10)\.tx
 
 @dataclass(frozen=True)
 class ReviewName:
-    """The parts of a review's path: its folder, its number and its rating in stars (0: unknown)."""
+    """The parts of a review's path in the layout: its folder, its number and its rating in stars (0: unknown)."""
 
     folder: Folder
     number: int
@@ -48,7 +48,7 @@ def place_entry(path: Path, entry: tarfile.TarInfo) -> tuple[str, ReviewName | N
 
 
 def parse_review_name(path: str) -> ReviewName | None:
-    """Parse a review's path below the root, such as 'train/pos/12_8.txt'; return None for any other path."""
+    """Parse a review's path in the layout, such as 'train/pos/12_8.txt'; return None for any other path."""
     match = _REVIEW_PATH.fullmatch(path)
     if match is None:
         return None

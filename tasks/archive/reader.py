@@ -35,7 +35,7 @@ _Review = tuple[int, bytes, str]  # rating, bytes, sha256
 
 @dataclass(frozen=True)
 class FolderContents:
-    """The n reviews of one folder, sorted by review number, and the m lines of its URL list."""
+    """The n reviews that were read from one folder, sorted by review number, and the m lines of its URL list."""
 
     split: str
     label: str
@@ -53,7 +53,7 @@ class FolderContents:
 
 @dataclass(frozen=True)
 class ArchiveContents:
-    """The reviews and URL lists of an archive; `folders` are in the order of `FOLDERS`."""
+    """The reviews and URL lists that were read from an archive; `folders` are in the order of `FOLDERS`."""
 
     folders: tuple[FolderContents, ...]
     content_digest: str
@@ -136,7 +136,7 @@ def resolve_provenance(contents: ArchiveContents, accept_unverified: bool = Fals
 
     Raises `SourceError` if neither is a known one, unless `accept_unverified`.
     """
-    dataset, verification = _verify(contents)
+    dataset, verification = _identify_dataset(contents)
     if dataset is None and not accept_unverified:
         known = ", ".join(f"{name} {digest}" for name, digest in CONTENT_DIGESTS.items() if digest)
         raise SourceError(
@@ -157,7 +157,7 @@ def resolve_provenance(contents: ArchiveContents, accept_unverified: bool = Fals
     )
 
 
-def _verify(contents: ArchiveContents) -> tuple[str | None, str]:
+def _identify_dataset(contents: ArchiveContents) -> tuple[str | None, str]:
     """Return the name of the data set, None if it is unknown, and how it was verified."""
     if contents.source_sha256 == PUBLISHED_SHA256:
         return "stanford", "published"

@@ -7,10 +7,10 @@ zstd data several frames; a file with any other bytes after the last one, zeros 
 import io
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
 import pyarrow as pa
 
@@ -20,7 +20,6 @@ from tasks.support.refusals import refusal, refusing
 CHUNK_BYTES = 1 << 20
 HELD_IN_MEMORY_BYTES = 64 << 20
 
-Item = TypeVar("Item")
 
 _CODECS = {"gz": "gzip", "zst": "zstd"}
 
@@ -125,19 +124,3 @@ class _ChunkFile(io.RawIOBase):
         piece = self._chunk[self._used : end]
         self._used = end
         return piece
-
-
-def group_items(
-    items: Iterable[Item], size_of: Callable[[Item], int], most: int, most_bytes: int
-) -> Iterator[list[Item]]:
-    """Yield the items in order in groups; a group is full at `most` items or at `most_bytes` bytes."""
-    group: list[Item] = []
-    size = 0
-    for item in items:
-        group.append(item)
-        size += size_of(item)
-        if len(group) == most or size >= most_bytes:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group

@@ -32,7 +32,7 @@ LEVELS = (0.1, 0.35, 0.7)
 
 @dataclass(frozen=True)
 class ReadWord:
-    """One occurrence of a word that the model reads."""
+    """One occurrence of a word that the model reads, in an explanation."""
 
     start: int
     """The word is `text[start:stop]` of the text as written."""
@@ -48,7 +48,7 @@ class ReadWord:
 
 @dataclass(frozen=True)
 class MovingWord:
-    """A known word that moves the score, with the effect of all its occurrences together."""
+    """A known word in an explanation that moves the score, with the effect of all its occurrences together."""
 
     word: str
     times: int

@@ -36,7 +36,7 @@ def open_regular(path: Path, root: Path | None = None) -> io.BufferedReader:
 
 
 def place_within(path: Path, folders: Sequence[Path]) -> tuple[Path, Path] | None:
-    """Resolve links and `..` in a path; return the first of `folders` that contains it, and the path within it.
+    """Resolve links and `..` in a path to open; return the first of `folders` that contains it, and the path in it.
 
     The returned path starts with that folder and has no link below it. Returns None if no folder contains the path.
     """

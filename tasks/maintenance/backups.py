@@ -186,7 +186,7 @@ def _put_bundle(bundle: Path, bundles_dir: Path) -> None:
 
 
 def _keep_replaced(warehouse: Path, held: ExitStack) -> Path:
-    """Link the present database to a second name, move its log there too, and return the name.
+    """Link the database that a backup replaces to a second name, move its log there too, and return the name.
 
     The database stays open until `held` closes, so that no process writes to it before it is replaced. A damaged one
     can't be opened and is only linked.
@@ -205,7 +205,7 @@ def _keep_replaced(warehouse: Path, held: ExitStack) -> Path:
 
 
 def _name_replaced(warehouse: Path) -> Path:
-    """Return an unused path for the replaced database, with the present time and, if that is taken, a number."""
+    """Return an unused path for the database that a backup replaces, with the present time and perhaps a number."""
     name = f"{warehouse.stem}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     for ending in chain([""], map("-{}".format, count(2))):
         kept = warehouse.with_name(f"{name}{ending}{warehouse.suffix}")

@@ -185,7 +185,7 @@ def _find_broken_splits(home: Home) -> list[str]:
 
 
 def _read_ingested_rows(warehouse: Path) -> dict[str, int]:
-    """Return the row count by split of the last completed ingest; empty if there was none in this home."""
+    """Return the row count of each split to verify, by the last completed ingest; empty if there was none."""
     query = (
         "SELECT counts FROM runs WHERE flow = 'ingest-reviews' AND status = 'completed' "
         "ORDER BY started_at DESC LIMIT 1"

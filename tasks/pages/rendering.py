@@ -37,7 +37,7 @@ def make_environment(templates: Path, **filters: Callable[..., Any]) -> "jinja2.
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_format_value,
+        finalize=_render_value,
     )
     environment.filters.update(
         number=format_number,
@@ -53,7 +53,7 @@ def make_environment(templates: Path, **filters: Callable[..., Any]) -> "jinja2.
     return environment
 
 
-def _format_value(value: Any) -> Any:
+def _render_value(value: Any) -> Any:
     """Return a value as a template inserts it: a dash for None, and texts with control characters escaped."""
     if value is None:
         return NO_VALUE

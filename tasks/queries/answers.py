@@ -78,7 +78,7 @@ def query_published(
 def fetch_rows(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Run `sql` and return each row as a dict by column; `parameters` are the values of `$name` in it."""
+    """Run `sql` and return its answer, each row as a dict by column; `parameters` are the values of `$name` in it."""
     result = connection.execute(sql, dict(parameters))
     names = [column[0] for column in result.description or []]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

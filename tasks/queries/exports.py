@@ -285,7 +285,7 @@ def _write_day(
 def _write_parquet(chunks: Chunks, target: Path, export_format: ExportFormat) -> Iterator[int]:
     import pyarrow.parquet as pq
 
-    schema = _make_schema(with_text=export_format.with_text)
+    schema = _make_export_schema(with_text=export_format.with_text)
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         for chunk in chunks:
             table = chunk.to_arrow_table().cast(schema)
@@ -294,7 +294,7 @@ def _write_parquet(chunks: Chunks, target: Path, export_format: ExportFormat) ->
             yield len(table)
 
 
-def _make_schema(*, with_text: bool) -> "pa.Schema":
+def _make_export_schema(*, with_text: bool) -> "pa.Schema":
     import pyarrow as pa
 
     instant = pa.timestamp("us", tz="UTC")

@@ -116,7 +116,7 @@ def draw_bars(
         (label, *(format_value(each.values[place]) for each in series)) for place, label in enumerate(labels)
     ]
     x_y_caption = replace(caption, axes=caption.axes[::-1]) if horizontal else caption
-    svg = draw_picture(x_y_caption, draw, legend=len(series) > 1)
+    svg = draw_svg(x_y_caption, draw, legend=len(series) > 1)
     return _make_chart(caption, svg, (caption.axes[0], *(each.label for each in series)), rows)
 
 
@@ -147,7 +147,7 @@ def draw_lines(
             axes.set_xticks(sorted({int(place) for each in series for place in each.at}))
         axes.grid()
 
-    svg = draw_picture(caption, draw, legend=len(series) > 1 or bool(style.diagonal))
+    svg = draw_svg(caption, draw, legend=len(series) > 1 or bool(style.diagonal))
     return _make_chart(caption, svg, columns, rows)
 
 
@@ -157,7 +157,7 @@ def _make_chart(
     return Chart(caption.name, caption.title, caption.summary, svg, columns, tuple(rows))
 
 
-def draw_picture(caption: Caption, draw: Callable[[Any], None], *, legend: bool) -> str:
+def draw_svg(caption: Caption, draw: Callable[[Any], None], *, legend: bool) -> str:
     """Call `draw` with empty axes and return the picture as SVG."""
     import logging
 

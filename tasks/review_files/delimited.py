@@ -57,7 +57,7 @@ class _Header:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of one piece of the text."""
+    """The rows of one piece of a delimited text."""
 
     batch: pa.RecordBatch
     """The rows with as many fields as the header, in string columns."""
@@ -203,7 +203,7 @@ def _choose_line_break(data: bytes) -> bytes:
 
 
 def _parse(data: memoryview, header: _Header) -> _Rows | None:
-    """Parse text into rows; return None if it ends inside a quoted field."""
+    """Parse delimited text into rows; return None if it ends inside a quoted field."""
     names = [str(position) for position in range(len(header.names))]
     misshapen: dict[int, tuple[str, str]] = {}
 

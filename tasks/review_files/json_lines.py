@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.containers.streams import group_items
+from tasks.review_files.batches import group_into_batches
 from tasks.review_files.columns import COLUMN_NAMES, Columns, require_text, select_columns
 from tasks.review_files.encodings import to_utf8
 from tasks.review_files.options import KEPT_BYTES, ReadOptions, require_rows
@@ -51,7 +51,9 @@ def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOption
     lines = (line for line in all_lines if line[0] and not line[0].isspace())
     select = _cache_columns(options.text_column)
     next_row = first_row
-    for group in group_items(lines, lambda line: len(line[0]), options.batch_rows, options.batch_bytes):
+    for group in group_into_batches(
+        lines, lambda line: len(line[0]), options.batch_rows, options.batch_bytes
+    ):
         if next_row == first_row:
             _require_lines(group[0][0])
         rows = [_parse_line(line, length, longest, select) for line, length in group]
@@ -135,7 +137,7 @@ def _decode(line: bytes) -> tuple[str, bool]:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Return whether `value` has more than `levels` levels of nested lists and objects."""
+    """Return whether a JSON value has more than `levels` levels of nested lists and objects."""
     if not isinstance(value, (dict, list)):
         return False
     children = value.values() if isinstance(value, dict) else value

@@ -28,7 +28,7 @@ class ReadOptions:
 
 
 def require_rows(rows: int, most: int) -> None:
-    """Refuse (bomb_suspected) a file with more rows, or lines, than `most`, the limit for its size."""
+    """Refuse (bomb_suspected) a file with more rows, or lines, than `most`: see the option `most_rows`."""
     if rows > most:
         raise refusal(
             "bomb_suspected", f"there are more than {most:,} rows, the limit for a file of this size"

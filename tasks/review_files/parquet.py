@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tasks.containers.limits import limit_bytes
-from tasks.containers.streams import group_items
+from tasks.review_files.batches import group_into_batches
 from tasks.review_files.columns import Columns, require_text, select_columns
 from tasks.review_files.encodings import decode_column
 from tasks.review_files.options import ReadOptions, require_rows
@@ -93,7 +93,7 @@ def _select_columns(schema: pa.Schema, text_column: str | None) -> Columns:
 
 def _read_batches(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterator[pa.RecordBatch]:
     """Yield batches of at most `batch_rows` rows and about `batch_bytes` bytes, with dictionaries decoded."""
-    for rows in group_items(
+    for rows in group_into_batches(
         _decode_rows(parquet, file, options),
         lambda part: part.nbytes,
         max(options.batch_rows // DECODED_ROWS, 1),

@@ -37,7 +37,8 @@ from tasks.containers.streams import hold_content, meter
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.parquet import read_parquet
 from tasks.review_files.values import parse_rows
-from tasks.support.refusals import MOST_MEMORY, has_memory, is_memory_error, refusal, require_memory
+from tasks.support.memory import MOST_MEMORY, has_memory, is_memory_error, require_memory
+from tasks.support.refusals import refusal
 
 SECONDS = 15
 """Most seconds of processor time for one batch of rows."""

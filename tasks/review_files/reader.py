@@ -17,7 +17,7 @@ import pyarrow as pa
 from tasks.containers.files import measure_file, open_members
 from tasks.containers.formats import format_of
 from tasks.containers.members import Member, naming_member
-from tasks.containers.streams import group_items
+from tasks.review_files.batches import group_into_batches
 from tasks.review_files.delimited import read_delimited
 from tasks.review_files.json_lines import read_json_lines
 from tasks.review_files.options import ReadOptions, require_rows
@@ -52,7 +52,7 @@ def _read_texts(members: Iterator[Member], first_row: int, options: ReadOptions)
     """Read consecutive text files, many in one batch."""
     next_row, longest = first_row, options.batch_bytes
     files = (read_text_file(member, longest) for member in members)
-    for group in group_items(files, lambda file: len(file.data), options.batch_rows, longest):
+    for group in group_into_batches(files, lambda file: len(file.data), options.batch_rows, longest):
         names = pa.array([file.member for file in group], pa.string())
         yield parse_rows(make_text_rows(group, next_row, longest), names)
         next_row += len(group)

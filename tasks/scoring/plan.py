@@ -35,7 +35,7 @@ NEW, CHANGED, REFUSED_BEFORE, OLDER_MODEL = "new", "changed", "refused before", 
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """The parameters of a scoring run."""
+    """The parameters of a scoring run, by which its work is planned."""
 
     named: tuple[str, ...] = ()
     """Files and folders to score instead of the inbox; refused files among them are tried again."""
@@ -52,7 +52,7 @@ class ScoringRequest:
 
 @dataclass(frozen=True)
 class PendingFiles:
-    """The files to score, and the reason for each."""
+    """The planned files, which are to be scored, and the reason for each."""
 
     files_found: int
     new: tuple[SourceFile, ...]
@@ -87,7 +87,7 @@ class ScoringPlan:
 
 
 def to_utc(moment: datetime | None) -> datetime | None:
-    """Convert a moment to UTC; one without a time zone is in UTC. Raises `UsageError` outside the years 1 to 9999."""
+    """Convert the `since` of a plan to UTC, also its default zone; raise `UsageError` beyond the years 1 to 9999."""
     if moment is None:
         return None
     try:
@@ -99,7 +99,7 @@ def to_utc(moment: datetime | None) -> datetime | None:
 
 
 def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> PendingFiles:
-    """Find the files to score: those whose content is not in the ledger yet.
+    """Plan the files to score: those whose content is not in the ledger yet.
 
     A file that is known by name, size and time is not read; a copy of a known file is recognised by its sha256. With
     `record`, each new sha256 is stored in the warehouse, so that later runs need not read these files.
@@ -145,7 +145,7 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
 def pick_new(
     files: Sequence[SourceFile], statuses: dict[str, str | None], retry_refused: bool = False
 ) -> list[SourceFile]:
-    """Return the files, in order, whose content is not yet scored or refused; of several copies only the first.
+    """Return the files to plan, in order: those not yet scored or refused by content; of several copies the first.
 
     `statuses` are those of the ledger by sha256. With `retry_refused`, refused files are returned too.
     """
@@ -169,7 +169,7 @@ def _plan_new_files(pending: PendingFiles, text_column: str | None) -> list[Plan
 
 
 def _find_files(inbox: Path, request: ScoringRequest) -> Findings:
-    """Find the files of the inbox, or the named files; ignore those last changed before `since`."""
+    """Find the files to plan: those of the inbox, or the named ones; ignore those last changed before `since`."""
     if request.named:
         named = _resolve_named(request, inbox)
         findings = look_at_named(list(named), inbox, {path: root for path, root in named.items() if root})
@@ -182,7 +182,7 @@ def _find_files(inbox: Path, request: ScoringRequest) -> Findings:
 
 
 def _resolve_named(request: ScoringRequest, inbox: Path) -> dict[Path, Path | None]:
-    """Return each named path, with the folder below which no link may be followed; None if links are allowed.
+    """Return each path that the plan names, with the folder below which no link may be followed; None if allowed.
 
     Names are relative to the inbox or absolute. Raises `UsageError` if a path does not exist or may not be read.
     """

@@ -121,7 +121,7 @@ def score_again(job: "ScoringJob", sources: Sequence[OlderSource]) -> ScoredGrou
 
 
 def make_job(run: Run, model: PromotedModel, limits: RowLimits, text_column: str | None) -> "ScoringJob":
-    """Return what every group of a run is scored with. The model is loaded once, when the first group needs it."""
+    """Return what these stages score every group with. The model is loaded once, when the first group needs it."""
     from models.bundle.trust import load_blessed_scorer
     from tasks.review_files.reader import ReadOptions
     from tasks.scoring.groups import ScoringJob

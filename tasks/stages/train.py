@@ -33,7 +33,7 @@ from tasks.training.build_bundle import (
     measure_baseline,
     measure_trained,
     save_bundle,
-    score_some,
+    score_for_fresh_process,
     train_on,
 )
 from tasks.training.dataset import LabelledTexts, check_input, encode_rows, load_rows
@@ -93,7 +93,7 @@ def train(run: Run, request: TrainingRequest) -> TrainedBundle:
         figures = Figures(measure_trained(job, exported), measure_baseline(home.reviews, rows), seconds)
     saved = save_bundle(home.bundles, job, trained, exported, figures)
     bundle = replace(saved, warnings=tuple(describe_failure(each) for each in checks if not each.success))
-    expected = score_some(job, trained)
+    expected = score_for_fresh_process(job, trained)
     require_same_scores_in_fresh_process(bundle.folder, expected)
     record_model(home.warehouse, bundle.facts)
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]

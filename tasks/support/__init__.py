@@ -1,1 +1,1 @@
-"""Helpers for all packages of tasks: text formatting, locks, progress bars, Ctrl-C, refusals and the code version."""
+"""Helpers for all packages of tasks: text formatting, locks, progress bars, Ctrl-C, refusals, memory, code version."""

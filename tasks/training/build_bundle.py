@@ -214,7 +214,7 @@ def save_bundle(
     return TrainedBundle(model_id, folder, read_facts(folder))
 
 
-def score_some(job: TrainingJob, trained: TrainedModel) -> dict[str, float]:
+def score_for_fresh_process(job: TrainingJob, trained: TrainedModel) -> dict[str, float]:
     """Return Keras's scores, by text, of the golden and some validation texts, which a fresh process must match."""
     word_ids, length = job.encoded.vocabulary.ids(), job.variant.sequence_length
     scorer = make_keras_scorer("", trained.model, word_ids, length)

@@ -19,7 +19,7 @@ from tasks.archive.reviews_parquet import read_provenance, read_split
 
 @dataclass(frozen=True)
 class LabelledTexts:
-    """Texts with their labels, [n] each."""
+    """Texts of the dataset with their labels, [n] each."""
 
     texts: list[str]
     text_sha256: list[str]
@@ -111,7 +111,7 @@ def encode_rows(rows: TrainingRows, variant: Variant) -> EncodedRows:
 
 
 def check_input(rows: TrainingRows, encoded: EncodedRows) -> list[CheckResult]:
-    """Check the input of a training against its contract."""
+    """Check the dataset of a training against the contract of the training input."""
     parts = (encoded.train, encoded.validation)
     truncated = np.concatenate([part.truncated for part in parts])
     oov_rate = np.concatenate([part.oov_rate for part in parts])

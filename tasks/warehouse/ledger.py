@@ -40,7 +40,7 @@ ON CONFLICT (uri) DO UPDATE SET
 
 @dataclass(frozen=True)
 class SeenFile:
-    """What the warehouse recorded when it last saw a file of this name."""
+    """What the ledger recorded when a file of this name was last seen."""
 
     source_sha256: str
     is_unchanged: bool
@@ -52,11 +52,11 @@ class SeenFile:
 
 
 def read_seen_files(warehouse: Path, files: Sequence[FoundFile]) -> dict[str, SeenFile]:
-    """Return by uri what is recorded of those of `files` whose uris were seen before."""
+    """Return by uri what the ledger has of those of `files` whose uris were seen before."""
     if not files or not warehouse.exists():
         return {}
     with open_warehouse(warehouse, write=False) as connection:
-        rows = connection.execute(_READ_SIGHTINGS, _list_columns(files)).fetchall()
+        rows = connection.execute(_READ_SIGHTINGS, _list_ledger_columns(files)).fetchall()
     return {uri: SeenFile(*known) for uri, *known in rows}
 
 
@@ -77,19 +77,19 @@ def record_seen(warehouse: Path, files: Sequence[SourceFile]) -> None:
         return
     hashes = [file.source_sha256 for file in files]
     with open_warehouse(warehouse, write=True) as connection:
-        connection.execute(_RECORD_SEEN, [*_list_columns(files), hashes]).fetchall()
+        connection.execute(_RECORD_SEEN, [*_list_ledger_columns(files), hashes]).fetchall()
 
 
-def _list_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> list[list[str] | list[int]]:
+def _list_ledger_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> list[list[str] | list[int]]:
     return [
         [file.uri for file in files],
         [file.size for file in files],
-        [_wrap(file.mtime_ns) for file in files],
+        [_wrap_time(file.mtime_ns) for file in files],
     ]
 
 
-def _wrap(mtime_ns: int) -> int:
-    """Return a time in nanoseconds, wrapped around to a signed 64-bit number, which holds the years 1678 to 2262.
+def _wrap_time(mtime_ns: int) -> int:
+    """Return a file's time for the ledger: ns, wrapped to a signed 64-bit number, which holds the years 1678 to 2262.
 
     Only times that are a multiple of 584 years apart become equal, so that a changed file is still noticed.
     """

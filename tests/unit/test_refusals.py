@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from data_contracts.errors import FileRefusedError, ReviewsError
-from tasks.support.refusals import ENOUGH_MEMORY, MOST_MEMORY, refusing
+from tasks.support.memory import ENOUGH_MEMORY, MOST_MEMORY
+from tasks.support.refusals import refusing
 
 SHORT_OF_MEMORY = """
 import psutil, resource
@@ -70,7 +71,7 @@ def test_a_memory_error_refuses_no_file_where_a_sound_one_might_find_too_little(
             raise OSError(12, "Cannot allocate memory")
         return io.BytesIO()
 
-    monkeypatch.setattr("tasks.support.refusals.mmap.mmap", map_memory)
+    monkeypatch.setattr("tasks.support.memory.mmap.mmap", map_memory)
     with pytest.raises(ReviewsError, match="too little memory"), refusing("csv_broken", lambda: "row 7"):
         raise error
     with pytest.raises(ReviewsError, match="too little memory"), refusing("csv_broken", lambda: "row 7"):

@@ -81,7 +81,7 @@ def _write_figures(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[A
 
 
 def list_figures(contest: Contest, checks: Sequence[GateCheck], decision: Decision) -> list[tuple[Any, ...]]:
-    """Return the figures of a contest as rows of `FIGURE_COLUMNS`: the gate's checks, more figures, its decision."""
+    """Return what to print of a contest as rows of `FIGURE_COLUMNS`: the gate's checks, more figures, its decision."""
     scores = contest.scores
     reviews = {f"slice {each.name}": each.reviews for each in scores.slices}
     reviews |= {f"behaviour {each.test}": each.tests for each in contest.behaviour}

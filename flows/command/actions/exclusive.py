@@ -9,7 +9,7 @@ from tasks.support.locking import hold_folder
 
 @contextmanager
 def keep_runs_out(home: Home, echo: Callable[[str], None]) -> Iterator[None]:
-    """Wait until no scoring run is active, then let none start while the block runs."""
+    """Exclude scoring runs: wait until none is active, then let none start while the block runs."""
     home.make()
     home.parts.mkdir(parents=True, exist_ok=True)
     with hold_folder(home.parts, lambda folder: echo("Waiting for another run to end ...")):
