@@ -48,7 +48,7 @@ def fit_baseline(
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    _require_usable(train_texts, train_labels, test_texts, test_labels)
+    _require_usable_texts(train_texts, train_labels, test_texts, test_labels)
     started = time.perf_counter()
     vectorizer = TfidfVectorizer(
         analyzer=_list_words_and_pairs,
@@ -74,7 +74,7 @@ def _list_words_and_pairs(text: str) -> list[str]:
     return words + [f"{first} {second}" for first, second in pairwise(words)]
 
 
-def _require_usable(
+def _require_usable_texts(
     train_texts: Sequence[str],
     train_labels: Sequence[str],
     test_texts: Sequence[str],

@@ -119,7 +119,10 @@ def _score_batch(
     score = np.empty((0, 1), np.float32)
     for start, stop in _cut_steps(int(first_steps[0]), engine.steps):
         rows = int(np.searchsorted(first_steps, stop, side="left"))
-        state = _join(state[0], engine.pad_h[start], rows), _join(state[1], engine.pad_c[start], rows)
+        state = (
+            _join_states(state[0], engine.pad_h[start], rows),
+            _join_states(state[1], engine.pad_c[start], rows),
+        )
         score, state = _run_steps(engine, frame[:rows], start, stop, state)
     return score
 
@@ -139,7 +142,7 @@ def _cut_steps(start: int, stop: int) -> Iterator[tuple[int, int]]:
     return pairwise(edges)
 
 
-def _join(part: NDArray[np.float32], pad_part: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
+def _join_states(part: NDArray[np.float32], pad_part: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
     """Append to h or c the reviews whose first word is read now, up to `rows` in all.
 
     `pad_part` [units] is their state: h or c after the padding.

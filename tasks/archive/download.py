@@ -275,7 +275,7 @@ def _attempt_download(client: httpx.Client, url: str, part: Path, report: Callab
     if offset and offset == note.get("total"):
         return
     with client.stream("GET", url, headers=_make_headers(offset, note.get("validator"))) as response:
-        _require_usable(url, response)
+        _require_usable_response(url, response)
         if response.status_code == 200:
             _restart_download(url, part, response, report)
             _receive_download(url, part, response, report, _read_length(response))
@@ -300,7 +300,7 @@ def _make_headers(offset: int, validator: str | None) -> dict[str, str]:
     return headers
 
 
-def _require_usable(url: str, response: httpx.Response) -> None:
+def _require_usable_response(url: str, response: httpx.Response) -> None:
     """Raise an error unless the response is a file (200), a part of it (206) or 'no such part' (416)."""
     status = response.status_code
     if status >= 500 or status in _TRANSIENT_STATUS:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tasks.containers.formats import ARCHIVES, MAGIC_BYTES, UNKNOWN, format_of, require_content, split_format
 from tasks.containers.limits import ContainerLimits, limit_bytes, limit_member_bytes
 from tasks.containers.members import Member, check_first_bytes, to_storable, unpack
-from tasks.containers.streams import open_file, read_chunks
+from tasks.containers.streams import open_file, read_stream
 from tasks.containers.tar_files import iterate_tar
 from tasks.containers.zip_files import iterate_zip
 from tasks.support.refusals import refusal, refusing
@@ -37,10 +37,10 @@ def open_members(path: Path, limits: ContainerLimits, root: Path | None = None) 
         if format_name == "zip":
             yield from iterate_zip(file, limits, guard)
         elif format_name in ARCHIVES:
-            chunks = unpack(read_chunks(file, size), compression, guard)
+            chunks = unpack(read_stream(file, size), compression, guard)
             yield from iterate_tar(chunks, limits, guard)
         else:
-            chunks = unpack(read_chunks(file, size), compression, guard, limit_member_bytes(limits))
+            chunks = unpack(read_stream(file, size), compression, guard, limit_member_bytes(limits))
             yield check_first_bytes(Member(None, base, chunks, path.name, None if compression else file))
 
 

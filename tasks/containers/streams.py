@@ -30,7 +30,7 @@ def open_file(path: Path, root: Path | None = None) -> io.BufferedReader:
         return open_regular(path, root)
 
 
-def read_chunks(file: IO[bytes], size: int) -> Iterator[bytes]:
+def read_stream(file: IO[bytes], size: int) -> Iterator[bytes]:
     """Yield the first `size` bytes of a file, which may be growing; raises `FileRefusedError` (file_unreadable)."""
     done = 0
     with refusing("file_unreadable", lambda: f"it can't be read from disk after {done:,} bytes"):

@@ -80,7 +80,7 @@ def read_delimited(
     next_row = first_row
     for rows in _split_rows(chain([head[header.size :]], text), header):
         require_rows(next_row - 1 + _count(rows), options.most_rows)
-        raw = _make_rows(rows, header, next_row, escaped.is_set())
+        raw = _make_delimited_rows(rows, header, next_row, escaped.is_set())
         next_row += len(raw.row_numbers)
         yield raw
 
@@ -149,7 +149,7 @@ def _split_rows(text: Iterator[bytes], header: _Header) -> Iterator[_Rows]:
         rest += chunk
         for tried, find_end in enumerate(finders):
             end = find_end(rest, header.separator)
-            rows = _parse(memoryview(rest)[:end], header) if end else None
+            rows = _parse_delimited(memoryview(rest)[:end], header) if end else None
             if rows is not None:
                 # A way that failed once would fail again: this file has line breaks or quotes in its texts.
                 finders = finders[tried:]
@@ -159,7 +159,7 @@ def _split_rows(text: Iterator[bytes], header: _Header) -> Iterator[_Rows]:
                 break
         if len(rest) > ROW_BYTES:
             raise refusal("csv_broken", f"after row {done:,} a row is too long, or a quote is never closed")
-    rows = _parse(memoryview(rest), header)
+    rows = _parse_delimited(memoryview(rest), header)
     if rows is None:
         raise refusal("csv_broken", f"a quote opened after row {done:,} is not closed by the end of the file")
     yield rows
@@ -202,7 +202,7 @@ def _choose_line_break(data: bytes) -> bytes:
     return b"\n" if b"\n" in data else b"\r"
 
 
-def _parse(data: memoryview, header: _Header) -> _Rows | None:
+def _parse_delimited(data: memoryview, header: _Header) -> _Rows | None:
     """Parse delimited text into rows; return None if it ends inside a quoted field."""
     names = [str(position) for position in range(len(header.names))]
     misshapen: dict[int, tuple[str, str]] = {}
@@ -233,7 +233,7 @@ def _parse(data: memoryview, header: _Header) -> _Rows | None:
     return _Rows(batch.slice(0, batch.num_rows - 1), misshapen)
 
 
-def _make_rows(rows: _Rows, header: _Header, first_row: int, escaped: bool) -> RawRows:
+def _make_delimited_rows(rows: _Rows, header: _Header, first_row: int, escaped: bool) -> RawRows:
     """Return the rows of a piece in file order, misshapen ones with a defect; `escaped`: undo `escape_invalid`."""
     arrays, size = rows.batch.columns, _count(rows)
     is_bad = np.zeros(size, dtype=bool)

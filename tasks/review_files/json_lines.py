@@ -59,7 +59,7 @@ def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOption
         rows = [_parse_line(line, length, longest, select) for line, length in group]
         if next_row == first_row:
             _require_text(rows, select, options.text_column)
-        yield _make_rows(rows, select, next_row)
+        yield _make_json_rows(rows, select, next_row)
         next_row += len(rows)
 
 
@@ -110,7 +110,7 @@ def _parse_line(line: bytes, length: int, longest: int, select: _Select) -> _Row
     if length > longest:
         detail = f"a line of {length:,} bytes, the limit is {longest:,}"
         return {}, Defect("text_too_long", detail, line[:KEPT_BYTES])
-    text, is_utf8 = _decode(line)
+    text, is_utf8 = _decode_line(line)
     try:
         row = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -128,7 +128,7 @@ def _parse_line(line: bytes, length: int, longest: int, select: _Select) -> _Row
     return _drop_invalid(row, line, select)
 
 
-def _decode(line: bytes) -> tuple[str, bool]:
+def _decode_line(line: bytes) -> tuple[str, bool]:
     """Decode a line and return whether it is UTF-8; bytes that are not UTF-8 become lone surrogates."""
     try:
         return line.decode(), True
@@ -173,7 +173,7 @@ def _restore_bytes(text: str) -> bytes:
         return text.encode("utf-8", "surrogatepass")
 
 
-def _make_rows(rows: Sequence[_Row], select: _Select, next_row: int) -> RawRows:
+def _make_json_rows(rows: Sequence[_Row], select: _Select, next_row: int) -> RawRows:
     """Build the raw rows of n parsed lines."""
     known: dict[str, list[str | None]] = {ours: [] for ours in COLUMN_NAMES}
     further: list[dict[str, Any]] = []

@@ -115,7 +115,9 @@ def _decode_rows(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterato
         most = min(DECODED_BYTES // max(longest_row, 1), options.batch_bytes // max(mean_row, 1))
         rows = min(max(most, 1), DECODED_ROWS, options.batch_rows)
         for batch in parquet.iter_batches(rows, row_groups=[group], use_threads=False):
-            decoded = pa.RecordBatch.from_arrays(list(map(_decode, batch.columns)), batch.schema.names)
+            decoded = pa.RecordBatch.from_arrays(
+                list(map(_decode_dictionary, batch.columns)), batch.schema.names
+            )
             guard(decoded.nbytes)
             step = max(len(decoded) * options.batch_bytes // max(decoded.nbytes, 1), 1)
             yield from (decoded.slice(start, step) for start in range(0, len(decoded), step))
@@ -139,7 +141,7 @@ def _measure_longest_row(encoded: Any, group: int) -> int:
     return longest
 
 
-def _decode(array: pa.Array) -> pa.Array:
+def _decode_dictionary(array: pa.Array) -> pa.Array:
     return array.dictionary_decode() if pt.is_dictionary(array.type) else array
 
 
@@ -147,7 +149,7 @@ def _convert_known(array: pa.Array) -> _Column:
     """Return the values of one of our columns as texts: whole numbers without a decimal point, times in UTC."""
     if _is_textual(array.type):
         return decode_column(array.cast(pa.binary()))
-    return _simplify(array).cast(pa.string()), {}
+    return _simplify_column(array).cast(pa.string()), {}
 
 
 def _convert_further(array: pa.Array) -> _Column:
@@ -159,11 +161,11 @@ def _convert_further(array: pa.Array) -> _Column:
         encoded = {place: base64.b64encode(data).decode() for place, data in invalid.items()}
         values = [encoded.get(place, text) for place, text in enumerate(texts.to_pylist())]
         return pa.array(values, pa.string()), {}
-    simple = _simplify(array)
+    simple = _simplify_column(array)
     return (simple.cast(pa.string()) if pt.is_temporal(array.type) else simple), {}
 
 
-def _simplify(array: pa.Array) -> pa.Array:
+def _simplify_column(array: pa.Array) -> pa.Array:
     """Return numbers with null for NaN and infinity, and times with a time zone in UTC."""
     if pt.is_timestamp(array.type) and array.type.tz is not None:
         return array.cast(pa.timestamp(array.type.unit, "UTC"))

@@ -98,7 +98,7 @@ class _Process:
                 yield batch
         except (EOFError, OSError):
             # The connection was closed, so the process has ended or is about to.
-            return _judge_end(self.process.wait(), rows)
+            return _judge_process_end(self.process.wait(), rows)
         outcome: Outcome = json.loads(message)
         return outcome
 
@@ -162,7 +162,7 @@ def _end_idle() -> None:
         _idle.pop().end()
 
 
-def _judge_end(status: int, rows: int) -> Outcome:
+def _judge_process_end(status: int, rows: int) -> Outcome:
     """Return the outcome for a file whose process ended with `status`, negative for a signal, after `rows` rows."""
     place = f"it can't be read after row {rows:,}"
     if -status == signal.SIGXCPU:

@@ -50,7 +50,7 @@ def make_text_rows(files: Sequence[TextFile], first_row: int, longest: int) -> R
     texts: list[str | None] = []
     defects: dict[int, Defect] = {}
     for position, file in enumerate(files):
-        text, defect = _decode(file, longest)
+        text, defect = _decode_text_file(file, longest)
         texts.append(text)
         if defect is not None:
             defects[position] = defect
@@ -64,7 +64,7 @@ def make_text_rows(files: Sequence[TextFile], first_row: int, longest: int) -> R
     return RawRows(numbers, known, None, defects)
 
 
-def _decode(file: TextFile, longest: int) -> tuple[str | None, Defect | None]:
+def _decode_text_file(file: TextFile, longest: int) -> tuple[str | None, Defect | None]:
     if file.size > longest:
         detail = f"a file of {file.size:,} bytes, the limit is {longest:,}"
         return None, Defect("text_too_long", detail, file.data[:KEPT_BYTES])

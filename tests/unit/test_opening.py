@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import FileRefusedError
-from tasks.containers.streams import read_chunks
+from tasks.containers.streams import read_stream
 from tasks.inbox.opening import open_folder_of, open_regular, place_within
 from tasks.inbox.source_files import SkippedFile, hash_file, look_into
 from tasks.review_files.reader import ReadOptions, read_review_file
@@ -90,7 +90,7 @@ def test_a_folder_that_may_be_passed_and_not_listed_is_no_hindrance(inbox: Path)
 
 def test_no_more_is_read_than_there_was_when_a_file_was_opened(inbox: Path) -> None:
     with open_regular(inbox / "deep" / "a.csv") as file:
-        assert b"".join(read_chunks(file, 4)) == b"text"
+        assert b"".join(read_stream(file, 4)) == b"text"
 
 
 @pytest.mark.parametrize(
