@@ -21,8 +21,8 @@ PROGRESS_BEFORE_END = 0.9
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A table with its number of bytes, kept since Arrow is slow to count them."""
+class ChunkTable:
+    """A table of a chunk with its number of bytes, kept since Arrow is slow to count them."""
 
     table: pa.Table
     bytes: int
@@ -40,7 +40,7 @@ def read_chunks(
     If a file is refused or has changed, its rows that were not yielded yet are dropped; the commit ignores its other
     rows. `report` is called with the bytes of files that were read since its last call.
     """
-    waiting: list[Measured] = []
+    waiting: list[ChunkTable] = []
     for file in files:
         reported = 0
         try:
@@ -52,7 +52,7 @@ def read_chunks(
                     break  # `judge_file` comes to the same result and refuses the file
                 if len(batch) == 0:
                     continue
-                waiting.append(measure(_add_source_columns(batch, file)))
+                waiting.append(measure_table(_add_source_columns(batch, file)))
                 if is_full_chunk(waiting):
                     yield join_chunk(waiting)
                     # A compressed file has more bytes of rows than its size: its progress stops at the cap.
@@ -70,22 +70,22 @@ def read_chunks(
         yield join_chunk(waiting)
 
 
-def measure(table: pa.Table) -> Measured:
+def measure_table(table: pa.Table) -> ChunkTable:
     """Return a table with its number of bytes."""
-    return Measured(table, table.nbytes)
+    return ChunkTable(table, table.nbytes)
 
 
-def is_full_chunk(waiting: Sequence[Measured]) -> bool:
+def is_full_chunk(waiting: Sequence[ChunkTable]) -> bool:
     """Return whether the tables together fill a chunk, by rows or by bytes."""
     return sum(len(each.table) for each in waiting) >= CHUNK_ROWS or _measure_chunk(waiting) >= CHUNK_BYTES
 
 
-def join_chunk(waiting: Sequence[Measured]) -> pa.Table:
+def join_chunk(waiting: Sequence[ChunkTable]) -> pa.Table:
     """Concatenate the tables."""
     return pa.concat_tables([each.table for each in waiting])
 
 
-def _measure_chunk(waiting: Sequence[Measured]) -> int:
+def _measure_chunk(waiting: Sequence[ChunkTable]) -> int:
     return sum(each.bytes for each in waiting)
 
 

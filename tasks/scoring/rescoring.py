@@ -126,12 +126,12 @@ def _read_texts_to_rescore(
     """Yield the texts of the sources with these sha256 digests in chunks; the rows are in no particular order."""
     import pyarrow as pa
 
-    from tasks.scoring.chunks import Measured, is_full_chunk, join_chunk, measure
+    from tasks.scoring.chunks import ChunkTable, is_full_chunk, join_chunk, measure_table
 
-    waiting: list[Measured] = []
+    waiting: list[ChunkTable] = []
     batches: Any = connection.sql(_READ_TEXTS, params=[list(digests)]).to_arrow_reader(BATCH_ROWS)
     for batch in batches:
-        waiting.append(measure(pa.Table.from_batches([batch])))
+        waiting.append(measure_table(pa.Table.from_batches([batch])))
         if is_full_chunk(waiting):
             yield join_chunk(waiting).combine_chunks()
             waiting = []

@@ -242,13 +242,13 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
     for part_dir in find_waiting(home.parts, _warn_of_dropped):
         uris = tuple(list_uris(part_dir))
         try:
-            result = GroupResult(uris, _commit_or_drop(part_dir, home.warehouse))
+            result = GroupResult(uris, _commit_leftover(part_dir, home.warehouse))
         except Exception as error:
             result = _warn_of_failure(GroupResult(uris, None, error=error), error)
         yield result
 
 
-def _commit_or_drop(part_dir: Path, warehouse: Path) -> CommitSummary | None:
+def _commit_leftover(part_dir: Path, warehouse: Path) -> CommitSummary | None:
     """Commit a leftover part by the stage `commit`; if it breaks its contract, delete it and return None."""
     try:
         return commit(part_dir, warehouse)

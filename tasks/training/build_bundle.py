@@ -50,7 +50,7 @@ FRESH_CHECK_ROWS = 200
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A variant to train, and the rows to train it on."""
+    """A variant to train for a bundle, and the rows to train it on."""
 
     variant: Variant
     seed: int
@@ -62,7 +62,7 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class Measured:
-    """The metrics of a trained model, and what was fitted on its validation rows."""
+    """The metrics of a trained model for its bundle, and what was fitted on its validation rows."""
 
     evaluations: dict[str, Evaluation]
     """'validation', 'test', and 'test_unseen_texts': the test texts that are not also training texts."""
@@ -101,7 +101,7 @@ class TrainedBundle:
 
 
 def train_on(job: TrainingJob, report: Callable[[int], None] = lambda rows: None) -> TrainedModel:
-    """Train a variant on the encoded rows; `report` is called with the number of rows done since its last call."""
+    """Train the variant of a bundle; `report` is called with the number of rows done since its last call."""
     rows, encoded = job.rows, job.encoded
     train = LabelledReviews(encoded.train.pad(), rows.train.positive.astype(np.float32))
     validation = LabelledReviews(encoded.validation.pad(), rows.validation.positive.astype(np.float32))
@@ -110,7 +110,7 @@ def train_on(job: TrainingJob, report: Callable[[int], None] = lambda rows: None
 
 
 def measure_trained(job: TrainingJob, exported: ExportedModel) -> Measured:
-    """Evaluate a model; fit its star ratings, and compute its reference for drift, on the validation rows."""
+    """Evaluate a model for its bundle; fit its star ratings, and its reference for drift, on validation rows."""
     rows, encoded = job.rows, job.encoded
     scorer = make_scorer("", exported, encoded.vocabulary.ids(), job.variant.sequence_length)
     validation = scorer.predict(encoded.validation)
@@ -149,7 +149,7 @@ def _list_measures(encoded: EncodedReviews) -> dict[str, NDArray[Any]]:
 
 
 def measure_baseline(reviews_dir: Path, rows: TrainingRows) -> dict[str, Any]:
-    """Return the figures of the linear baseline on these rows; compute them once and keep them beside the Parquet."""
+    """Return the linear baseline's figures for a bundle of these rows; compute them once and keep them in a file."""
     path = reviews_dir / BASELINE_FILE
     train, test = rows.train, rows.test
     these_rows = {"data_fingerprint": rows.provenance.data_fingerprint, "train_reviews": len(train.texts)}
