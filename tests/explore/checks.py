@@ -96,7 +96,12 @@ def _find_half_made(world: World) -> Iterator[str]:
     if not world.is_tidy:
         return
     home = world.settings.home.folder
-    for pattern in ("parts/*", "published/.*", ".reviews.duckdb.to-rewrite", ".reviews.duckdb.rewriting"):
+    for pattern in (
+        "parts/*",
+        "published/.*.tmp*",
+        ".reviews.duckdb.to-rewrite",
+        ".reviews.duckdb.rewriting",
+    ):
         yield from (str(path) for path in home.glob(pattern))
 
 

@@ -27,7 +27,7 @@ PART_POINTS = ("score: part written", "score: inside commit", "score: after comm
 """Those that leave a part behind."""
 EXPORT_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("export: "))
 PROMOTE_POINTS = ("train: inside promotion", "score: inside publishing")
-PUBLISH_POINTS = ("score: inside publishing",)
+PUBLISH_POINTS = ("score: copy half written", "score: inside publishing", "score: standby kept")
 NAMES = ("a.csv", "b.csv", "c.csv", "d.csv")
 FOLDERS = ("home/exports", "elsewhere")
 LARGEST_FILE = 5
