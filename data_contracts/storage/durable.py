@@ -72,8 +72,12 @@ def put_in_place(temporary: Path, path: Path, *, replace: bool = False) -> None:
 
 
 def make_temporary(path: Path, temporary: Path) -> None:
-    """Rename a complete file to a temporary name, under which it can be changed: what is half changed is a leftover."""
+    """Rename a complete file to a temporary name, under which it can be changed: what is half changed is a leftover.
+
+    The rename survives a power cut before anything is changed.
+    """
     path.rename(temporary)
+    make_durable(path.parent)
 
 
 def move_all(pairs: Iterable[tuple[Path, Path]]) -> None:

@@ -90,7 +90,7 @@ def find_unsynced(
     """List the paths under `folder` that were renamed without a sync before, or without a sync of the folder after.
 
     `list_content` lists the content of a renamed folder, by relative path. A file that was complete before its rename
-    need not be synced: it has no temporary name.
+    need not be synced: it has no temporary name. Neither must one that only gets a temporary name.
     """
     broken: list[str] = []
     synced: set[Path] = set()
@@ -101,7 +101,7 @@ def find_unsynced(
         source, target = call.paths
         if not target.is_relative_to(folder):
             continue
-        if source.name.startswith("."):
+        if source.name.startswith(".") and not target.name.startswith("."):
             whole = [source, *(source / name for name in list_content(target))]
             broken += [
                 f"{path} was not synced before it got its name" for path in whole if path not in synced
