@@ -47,7 +47,7 @@ def leave_prefect_out() -> None:
     _put(score_reviews, "end_completed", lambda message, result: result)
     _put(recording, "runtime", SimpleNamespace(flow_run=_FlowRun()))
     # Which of two untrained models is better is no question here.
-    _put(promote, "_judge", lambda *contest: (pass_first_model(),))
+    _put(promote, "_judge_promotion", lambda *contest: (pass_first_model(),))
 
 
 class _FlowRun:
