@@ -19,7 +19,7 @@ from benchmarks.models_figures import (
 from tasks.pages.rendering import TEMPLATES
 from tasks.report import charts
 from tasks.report.charts import INK, MARKERS, MUTED, PAPER, SERIES, Caption, Chart, Series
-from tasks.report.names import format_ranges
+from tasks.report.names import name_length_ranges
 
 STYLE = TEMPLATES / "style.css"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif"
@@ -99,7 +99,7 @@ def draw_by_length(results: Results) -> Chart:
     series = [
         Series(name, [each[number] for number in words], range(len(words))) for name, each in found.items()
     ]
-    labels = format_ranges(words) if words else []
+    labels = name_length_ranges(words) if words else []
     worst = min(words, key=found[shown[0]].__getitem__, default=0)
 
     def draw(axes: Any) -> None:

@@ -99,7 +99,7 @@ def require_success(results: Sequence[CheckResult], next_step: str) -> None:
 
 
 def describe_failure(result: CheckResult) -> str:
-    """Describe a failed result in one line: boundary, source, rule, observed, expected, and the first rows."""
+    """Describe a failed expectation in one line: boundary, source, rule, observed, expected, and the first rows."""
     of_source = f" of source {result.source_sha256}" if result.source_sha256 else ""
     columns = f" [{result.columns}]" if result.columns else ""
     rows = ", ".join(map(str, result.unexpected_rows[:SAMPLES_SHOWN]))

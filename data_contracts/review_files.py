@@ -187,7 +187,7 @@ def _pick_rows(bad: Mapping[int, str], rule: str) -> tuple[int, ...]:
 def _detail_bad_rows(
     bad: Mapping[int, str], measures: pa.Table, limits: RowLimits
 ) -> dict[int, tuple[str, str]]:
-    """Return the rule and detail of each bad row of a review file: the reader's detail, else the rule's own text."""
+    """Return the rule of the contract that each bad row breaks, with the reader's detail, else the rule's own text."""
     found = measures.select(["detail", "characters"]).take(pa.array(list(bad), pa.int64())).to_pylist()
     details = {}
     for (position, rule), row in zip(bad.items(), found, strict=True):

@@ -36,7 +36,7 @@ class TrainingInputSummary:
 
 @dataclass(frozen=True)
 class Bounds:
-    """The allowed range of one number of the summary, both ends included; None means no bound."""
+    """The allowed range of one number of the training input's summary, both ends included; None means no bound."""
 
     rule: str
     column: str

@@ -23,7 +23,7 @@ from deployments.settings import Settings, load_settings
 from flows import scoring_page as page
 from flows.grants import is_granted
 from flows.recording import record_flow_run
-from tasks.inbox.source_files import SkippedFile, SourceFile, group_files
+from tasks.inbox.source_files import SkippedFile, SourceFile, group_found_files
 from tasks.scoring.plan import PendingFiles, ScoringPlan, ScoringRequest, to_utc
 from tasks.scoring.rescoring import OlderSource, measure_rescorable
 from tasks.scoring.run_outcome import FILES, ROWS, GroupResult, RunOutcome, require_no_failure
@@ -212,7 +212,7 @@ def _score_pending(
 
 def _score_new(job: "ScoringJob", files: Sequence[SourceFile]) -> Iterator[GroupResult]:
     """Score and commit new files, group by group."""
-    for group in group_files(files):
+    for group in group_found_files(files):
         uris = [file.uri for file in group]
         yield stages.score_and_commit(job.run.home, uris, partial(stages.score_files, job, group))
 
@@ -235,7 +235,7 @@ def _score_older(job: "ScoringJob", older: Sequence[OlderSource]) -> Iterator[Gr
     # The texts are read from the published copy, so they have to be in it.
     if needs_publishing(home):
         publish_copy(home)
-    for group in group_files(measure_rescorable(home.published, older)):
+    for group in group_found_files(measure_rescorable(home.published, older)):
         uris = [source.uri for source in group]
         yield stages.score_and_commit(home, uris, partial(stages.score_again, job, group))
 

@@ -47,7 +47,7 @@ def _list_models(outcome: RunOutcome) -> list[str]:
 
 
 def show_plan(plan: ScoringPlan) -> None:
-    """Show the plan of a dry run as a table."""
+    """Show the plan of a dry run as a table on the run's page in Prefect."""
     rows = [
         {"file": file.uri, "why": file.why, "rows": file.rows, "trouble": file.trouble} for file in plan.files
     ]
@@ -76,6 +76,7 @@ def _describe_file(file: CommittedFile) -> dict[str, Any]:
 
 
 def _describe_total(outcome: RunOutcome, seconds: float) -> str:
+    """Return the line above the table of files on the page of a scoring run."""
     rows, quarantined = outcome.total(*ROWS), outcome.total("rows_quarantined")
     return (
         f"{count(rows, 'review')} of {count(outcome.total(*FILES), 'file')} scored, "

@@ -26,7 +26,7 @@ KINDS: tuple[Kind, ...] = (
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """A trained model, with the graph that its kind exported."""
+    """A trained model, with the graph that the first of all kinds that can exported."""
 
     model: "keras.Model"
     graph: bytes | None

@@ -63,8 +63,8 @@ def run_up(settings: Settings, echo: Echo) -> None:
                 echo("All stopped.")
 
 
-def build_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of the processes of `reviews up`: this home, its own server, and no telemetry."""
+def build_environment_of_up(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment in which `reviews up` starts everything: this home, its own server, and no telemetry."""
     kept = {name: value for name, value in environment.items() if name not in NOT_OURS}
     return {
         **kept,
@@ -110,7 +110,7 @@ def _run_until_stopped(
 ) -> None:
     protection = protect_server(settings.ui_url, ensure_password(settings))
     write_client_file(settings)
-    environment = build_environment(settings, os.environ) | protection
+    environment = build_environment_of_up(settings, os.environ) | protection
     children = _start_all(settings, listening, environment, echo, stop.asked)
     if not stop.asked.is_set():
         write_running(settings, is_ready=True, started_at=started_at)

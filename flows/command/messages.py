@@ -10,7 +10,7 @@ from data_contracts.storage.home import Home
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
 from flows.train_model import TrainingSummary
-from models.bundle.fingerprint import require_unaltered
+from models.bundle.fingerprint import require_fingerprint
 from models.evaluation.gate import GateCheck
 from models.evaluation.stars import TITLE_REVIEWS
 from tasks.scoring.plan import PlannedFile, ScoringPlan
@@ -81,7 +81,7 @@ def _describe_behaviour(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _describe_gate(checks: Sequence[GateCheck]) -> list[str]:
-    """Describe how many rules of the gate held, the accuracy beside the champion's, and each broken rule."""
+    """Return lines of a message: how many rules of the gate held, the accuracy beside the champion's, broken rules."""
     accuracy = [f"; {check.detail}" for check in checks if check.name == "accuracy"]
     broken = [f"  broken      {check.name}: {check.detail}" for check in checks if not check.passed]
     if not accuracy and not broken:
@@ -137,7 +137,7 @@ def _describe_scored(summary: ScoringSummary) -> list[str]:
 
 
 def describe_plan(plan: ScoringPlan) -> str:
-    """Describe what a run would score, and why: a table of at most `PLAN_LINES` files, then the totals."""
+    """Return the message of `reviews score --dry-run`: at most `PLAN_LINES` files and why each, then the totals."""
     by = f"with {plan.model_id}" if plan.model_id else "once a model is promoted: none is yet (reviews train)"
     if not plan.files:
         lines = [f"Nothing to score: {count(plan.files_found, 'file')} looked at. Would score {by}."]
@@ -197,7 +197,7 @@ def describe_models(models: Sequence[dict[str, Any]], home: Home) -> str:
 def _describe_champion(champion: Mapping[str, Any], bundles_dir: Path) -> str:
     """Describe whether the champion can score: its bundle must be unaltered since its promotion."""
     try:
-        require_unaltered(bundles_dir / champion["model_id"], champion["bundle_fingerprint"])
+        require_fingerprint(bundles_dir / champion["model_id"], champion["bundle_fingerprint"])
     except BundleError as error:
         return f"* the champion, but it does not score: {error}"
     return "* the champion: it scores."

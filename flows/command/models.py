@@ -103,7 +103,7 @@ def models_rollback(model: str | None, reason: str | None) -> None:
 
 
 def _notify_promoted(champion: "NewChampion | None") -> None:
-    """Emit the event of a promotion if a Prefect server is in use."""
+    """After `reviews models promote` or `rollback`, emit the event of the new champion if a Prefect server is used."""
     if champion is None:
         return
     prepare_prefect(may_start=False)

@@ -35,8 +35,8 @@ def is_unaltered(folder: Path) -> bool:
         return False
 
 
-def require_unaltered(folder: Path, expected_fingerprint: str) -> None:
-    """Raise `BundleError` unless the bundle's content has the expected fingerprint."""
+def require_fingerprint(folder: Path, expected_fingerprint: str) -> None:
+    """Compute the fingerprint of a bundle; raise `BundleError` unless it is the expected one."""
     read_facts(folder)
     fingerprint = fingerprint_bundle(folder)
     if fingerprint != expected_fingerprint:

@@ -1,10 +1,19 @@
-"""The golden texts: a bundle records their scores, and may score only on a machine where it gives the same scores."""
+"""The golden texts: a bundle records their scores, and may score only on a machine where it gives the same scores.
 
+`python -m models.bundle.golden BUNDLE CHECK.json` loads the bundle in a fresh process and compares its scores with
+those in the file, an object of scores by text. It prints the largest difference and ends with status 0 if they agree.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from data_contracts.errors import BundleError
 from models.bundle.facts import read_facts
-from models.bundle.scorer import Scorer, measure_difference
+from models.bundle.scorer import Scorer, load_scorer, score_texts
 from models.graphs.engine import SAME_SCORE
 
 GOLDEN_TEXTS = (
@@ -38,3 +47,22 @@ def require_golden_scores(bundle_dir: Path, scorer: Scorer) -> None:
             f"{SAME_SCORE:g}), so it does not score. Next: install the libraries that requirements.lock names, or "
             "train on this machine."
         )
+
+
+def measure_difference(scorer: Scorer, expected: Mapping[str, float]) -> float:
+    """Return the largest difference between the scores of golden or other texts and their `expected` scores."""
+    scores = score_texts(scorer, list(expected)).score
+    return float(np.abs(scores - np.array(list(expected.values()))).max())
+
+
+def _main(arguments: Sequence[str]) -> int:
+    """Compare the scores of a bundle with expected ones, as the golden scores are compared, in this process."""
+    bundle_dir, check_file = map(Path, arguments)
+    expected: dict[str, float] = json.loads(check_file.read_text("utf-8"))
+    difference = measure_difference(load_scorer(bundle_dir), expected)
+    sys.stdout.write(f"{difference:.3g}\n")
+    return 0 if difference <= SAME_SCORE else 1
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))

@@ -1,13 +1,8 @@
 """The scorer: gives texts the scores of a bundle's model, the same as Keras's `model.predict`.
 
 The engine of its kind scores a bundle with a graph, without TensorFlow and Keras; Keras scores a bundle without one.
-
-`python -m models.bundle.scorer BUNDLE CHECK.json` loads the bundle in a fresh process and compares its scores with
-those in the file, an object of scores by text. It prints the largest difference and ends with status 0 if they agree.
 """
 
-import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +15,7 @@ from numpy.typing import NDArray
 from models.bundle.facts import read_facts
 from models.bundle.folder import find_graph, load_model, load_vocabulary
 from models.evaluation.stars import LINEAR, StarMapping, read_stars
-from models.graphs.engine import SAME_SCORE, Engine
+from models.graphs.engine import Engine
 from models.kinds import ExportedModel, load_engine
 from models.tensorflow import load_tensorflow
 from models.tokenizer import EncodedReviews, encode_reviews, to_bytes
@@ -134,21 +129,3 @@ def score_encoded(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
 def score_texts(scorer: Scorer, texts: Sequence[str] | pa.Array) -> ScoredTexts:
     """Score texts, in Python or in Arrow; the model reads each distinct text once."""
     return score_encoded(scorer, encode_texts(scorer, texts))
-
-
-def measure_difference(scorer: Scorer, expected: Mapping[str, float]) -> float:
-    """Return the largest difference between the scores of texts and their `expected` scores, by text."""
-    scores = score_texts(scorer, list(expected)).score
-    return float(np.abs(scores - np.array(list(expected.values()))).max())
-
-
-def _main(arguments: Sequence[str]) -> int:
-    bundle_dir, check_file = map(Path, arguments)
-    expected: dict[str, float] = json.loads(check_file.read_text("utf-8"))
-    difference = measure_difference(load_scorer(bundle_dir), expected)
-    sys.stdout.write(f"{difference:.3g}\n")
-    return 0 if difference <= SAME_SCORE else 1
-
-
-if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))

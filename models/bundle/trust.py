@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from data_contracts.errors import BundleError
-from models.bundle.fingerprint import require_unaltered
+from models.bundle.fingerprint import require_fingerprint
 from models.bundle.golden import require_golden_scores
 from models.bundle.scorer import Scorer, load_scorer
 from models.graphs.engine import SAME_SCORE
@@ -19,7 +19,7 @@ def load_blessed_scorer(bundle_dir: Path, expected_fingerprint: str) -> Scorer:
 
     Raises `BundleError` for any other bundle. The caller checks whether the model was promoted.
     """
-    require_unaltered(bundle_dir, expected_fingerprint)
+    require_fingerprint(bundle_dir, expected_fingerprint)
     scorer = load_scorer(bundle_dir)
     require_golden_scores(bundle_dir, scorer)
     return scorer
@@ -30,7 +30,7 @@ def require_same_scores_in_fresh_process(bundle_dir: Path, expected: Mapping[str
     with tempfile.TemporaryDirectory() as folder:
         check_file = Path(folder) / "expected.json"
         check_file.write_text(json.dumps(dict(expected)), "utf-8")
-        command = [sys.executable, "-m", "models.bundle.scorer", str(bundle_dir.resolve()), str(check_file)]
+        command = [sys.executable, "-m", "models.bundle.golden", str(bundle_dir.resolve()), str(check_file)]
         result = subprocess.run(
             command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
         )

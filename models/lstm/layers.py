@@ -23,7 +23,7 @@ def build_lstm(variant: "Variant") -> "keras.Model":
 
 
 def build_lstm_dropout(variant: "Variant") -> "keras.Model":
-    """Build the compiled model of `build_lstm` with dropout before and after the LSTM."""
+    """Build the compiled model of `build_lstm` with a layer of dropout before and after that of the LSTM."""
     from keras import layers
 
     return _compile(

@@ -87,7 +87,10 @@ class Recipe(Protocol):
 
 @dataclass(frozen=True)
 class Variant:
-    """One architecture and how it is trained. A kind with further numbers derives a frozen dataclass from it."""
+    """The type of a variant: one architecture and how it is trained.
+
+    A kind with further numbers derives a frozen dataclass from this type.
+    """
 
     name: str
     summary: str

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.graphs.engine import Engine
 from models.training.types import EvaluationReviews
-from models.wide_lstm.engine import Logits, WindowEngine, compute_logits
+from models.wide_lstm.engine import Logits, WideLstmEngine, compute_logits
 from models.wide_lstm.recipe import BLEND_INVERSE_REGULARIZATION
 
 
@@ -23,7 +23,7 @@ def measure_branches(
 
     The whole model's accuracy is not included, since the evaluation measures it. Empty for an engine of another kind.
     """
-    if not isinstance(engine, WindowEngine):
+    if not isinstance(engine, WideLstmEngine):
         return {}
     on_validation, on_test = (
         _list_branches(compute_logits(engine, reviews.encoded)) for reviews in (validation, test)

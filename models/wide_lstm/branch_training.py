@@ -38,7 +38,7 @@ _BATCH_ROWS = 128
 
 @dataclass(frozen=True)
 class LstmBranch:
-    """The LSTM branch of a wide LSTM: the reader of single windows, and the head that makes a logit of a review."""
+    """The LSTM branch while it is trained alone: the reader of windows, and the head that makes a review's logit."""
 
     variant: Variant
     reader: "keras.Model"

@@ -26,7 +26,7 @@ WINDOWS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
-class WindowEngine:
+class WideLstmEngine:
     """A graph that is ready to run, and the constants of what is computed outside of it."""
 
     session: Any
@@ -59,7 +59,7 @@ class WindowEngine:
 
 @dataclass(frozen=True)
 class Logits:
-    """The three logits of n reviews, [n] each, before they are blended: one of the LSTM, two of the n-grams."""
+    """What the engine computes of n reviews before it blends: three logits, [n] each, two of them of the n-grams."""
 
     lstm: NDArray[np.float64]
     ngrams: NDArray[np.float64]
@@ -72,7 +72,7 @@ class Logits:
         return np.stack([self.lstm, self.ngrams, self.ending], axis=1)
 
 
-def load_window_engine(opened: OpenGraph) -> WindowEngine | None:
+def load_wide_lstm_engine(opened: OpenGraph) -> WideLstmEngine | None:
     """Load the engine of a graph that `models.wide_lstm.export` made; return None for a graph of another kind.
 
     Raises `BundleError` for a graph of this kind that can't be used.
@@ -85,7 +85,7 @@ def load_window_engine(opened: OpenGraph) -> WindowEngine | None:
         numbers, ratio, weight, head, blend, biases = opened.session.run(list(CONSTANTS), padding)
         head_bias, ngram_bias, bias = (float(each) for each in biases)
         ngrams = NgramModel(numbers, ratio, weight, ngram_bias)
-        return WindowEngine(
+        return WideLstmEngine(
             opened.session,
             **opened.geometry,
             pad_h=pad_h,
@@ -121,8 +121,8 @@ def _make_inputs(
     return {"ids": ids, "h": states[0], "c": states[1]}
 
 
-def compute_logits(engine: WindowEngine, encoded: EncodedReviews) -> Logits:
-    """Return the three logits of n encoded reviews, in their order, on all cores; see `WindowEngine.score`."""
+def compute_logits(engine: WideLstmEngine, encoded: EncodedReviews) -> Logits:
+    """Return the three logits of n encoded reviews, in their order, on all cores; see `WideLstmEngine.score`."""
 
     def compute(frame: NDArray[np.int32], words: NDArray[np.int64]) -> NDArray[np.float64]:
         return _compute_frame_logits(engine, frame).stack()
@@ -130,27 +130,27 @@ def compute_logits(engine: WindowEngine, encoded: EncodedReviews) -> Logits:
     return Logits(*compute_in_batches(encoded, engine.sequence_length, 3, compute).T)
 
 
-def score_frame(engine: WindowEngine, frame: NDArray[np.int32]) -> NDArray[np.float64]:
+def score_frame(engine: WideLstmEngine, frame: NDArray[np.int32]) -> NDArray[np.float64]:
     """Score `frame` [n, length], ids padded in front, as one batch."""
     return _blend(engine, _compute_frame_logits(engine, frame))
 
 
-def _blend(engine: WindowEngine, logits: Logits) -> NDArray[np.float64]:
+def _blend(engine: WideLstmEngine, logits: Logits) -> NDArray[np.float64]:
     logit = logits.stack() @ engine.blend.astype(np.float64) + engine.bias
     score: NDArray[np.float64] = 1 / (1 + np.exp(-logit))
     return score
 
 
-def _compute_frame_logits(engine: WindowEngine, frame: NDArray[np.int32]) -> Logits:
+def _compute_frame_logits(engine: WideLstmEngine, frame: NDArray[np.int32]) -> Logits:
     frame = _trim_padding(engine, frame)
     (highest, total, steps), review = _read_frame(engine, frame)
     first = np.flatnonzero(np.diff(review, prepend=-1))
     last = np.append(first[1:], len(review)) - 1
     pooled = [
-        *_pool_windows(
+        *_pool_outputs(
             np.maximum.reduceat(highest, first), np.add.reduceat(total, first), np.add.reduceat(steps, first)
         ),
-        *_pool_windows(highest[last], total[last], steps[last]),
+        *_pool_outputs(highest[last], total[last], steps[last]),
     ]
     lstm = np.concatenate(pooled, axis=1) @ engine.head + engine.head_bias
     starts = (0, max(frame.shape[1] - engine.window, 0))
@@ -158,8 +158,8 @@ def _compute_frame_logits(engine: WindowEngine, frame: NDArray[np.int32]) -> Log
     return Logits(lstm.astype(np.float64), *ngrams)
 
 
-def _trim_padding(engine: WindowEngine, frame: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Remove the leading steps that read no known word in any review; at least the last step stays."""
+def _trim_padding(engine: WideLstmEngine, frame: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Remove the leading steps that the engine can skip: they read no known word in any review. The last step stays."""
     known = np.flatnonzero(frame.any(axis=0))
     longest = frame.shape[1] - int(known[0]) if len(known) else 1
     whole, rest = divmod(longest - 1, engine.window)
@@ -169,7 +169,7 @@ def _trim_padding(engine: WindowEngine, frame: NDArray[np.int32]) -> NDArray[np.
 
 
 def _read_frame(
-    engine: WindowEngine, frame: NDArray[np.int32]
+    engine: WideLstmEngine, frame: NDArray[np.int32]
 ) -> tuple[list[NDArray[np.float32]], NDArray[np.integer[Any]]]:
     """Read the windows of reviews [n, length] that have known words; the first window may be shorter than the others.
 
@@ -191,7 +191,7 @@ def _read_frame(
     return [np.concatenate(part)[order] for part in parts], of_review[order]
 
 
-def _read_windows(engine: WindowEngine, windows: NDArray[np.int32]) -> list[NDArray[np.float32]]:
+def _read_windows(engine: WideLstmEngine, windows: NDArray[np.int32]) -> list[NDArray[np.float32]]:
     """Return the reader's outputs for windows [w, words]: highest and total [w, 2 units], and steps [w].
 
     The windows may lack leading steps; the reading then starts from the state that padding in those steps leaves.
@@ -206,9 +206,9 @@ def _read_windows(engine: WindowEngine, windows: NDArray[np.int32]) -> list[NDAr
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def _pool_windows(
+def _pool_outputs(
     highest: NDArray[np.float32], total: NDArray[np.float32], steps: NDArray[np.float32]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the highest and the mean values, [n, 2 units] each; 0 where no step reads a known word."""
+    """Return the highest and the mean values of the engine's outputs, [n, 2 units] each; 0 if no known word is read."""
     counts = steps[:, None]
     return np.where(counts > 0, highest, 0), total / np.maximum(counts, 1)

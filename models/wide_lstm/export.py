@@ -20,7 +20,7 @@ from models.graphs.builder import Graph, order_gates, serialize_graph
 from models.graphs.engine import SAME_SCORE
 from models.graphs.session import open_graph
 from models.training.types import Variant
-from models.wide_lstm.engine import CONSTANTS, load_window_engine, score_frame
+from models.wide_lstm.engine import CONSTANTS, load_wide_lstm_engine, score_frame
 from models.wide_lstm.layers import (
     BELOW_EVERY_VALUE,
     LSTM_LOGIT,
@@ -138,7 +138,7 @@ def _drop_varying_options(config: Any) -> Any:
 
 def _gives_same_scores(model: "keras.Model", content: bytes) -> bool:
     try:
-        engine = load_window_engine(open_graph(content))
+        engine = load_wide_lstm_engine(open_graph(content))
     except BundleError:
         return False
     if engine is None:

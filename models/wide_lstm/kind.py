@@ -2,7 +2,7 @@
 
 from models.training.types import Kind, Variant
 from models.wide_lstm.ablation import measure_branches
-from models.wide_lstm.engine import load_window_engine
+from models.wide_lstm.engine import load_wide_lstm_engine
 from models.wide_lstm.export import export_windows
 from models.wide_lstm.layers import build_wide_lstm, make_ngram_layer
 from models.wide_lstm.recipe import train_wide_lstm
@@ -30,7 +30,7 @@ WIDE_LSTM = Kind(
         ),
     ),
     export=export_windows,
-    load_engine=load_window_engine,
+    load_engine=load_wide_lstm_engine,
     make_layers=lambda: (make_ngram_layer(),),
     measure_parts=measure_branches,
 )

@@ -170,7 +170,7 @@ def _find_complete(url: str, target: Path, published: PublishedArchive) -> Fetch
     if not target.is_file():
         return None
     digest = _hash_file(target)
-    last_digest = _read_note(_name_note(target)).get(_hash_url(url))
+    last_digest = _read_download_note(_name_note(target)).get(_hash_url(url))
     if digest == (published.sha256 if url == published.url else last_digest):
         return FetchedArchive(target, digest)
     if url == published.url:
@@ -202,8 +202,8 @@ def _rename_wrong(path: Path, target: Path, digest: str) -> Path:
     return wrong
 
 
-def _read_note(path: Path) -> dict[str, Any]:
-    """Read a note that is a JSON object; return {} if it is missing or unreadable."""
+def _read_download_note(path: Path) -> dict[str, Any]:
+    """Read the note of a download, a JSON object beside the archive; return {} if it is missing or unreadable."""
     try:
         note = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
@@ -267,7 +267,7 @@ def _choose_pause(failures: int, error: Exception, policy: RetryPolicy) -> float
 
 def _attempt_download(client: httpx.Client, url: str, part: Path, report: Callable[[int], None]) -> None:
     """Download the bytes that `part` lacks; raises `_RetryableError` or httpx's errors if a retry may help."""
-    note = _read_note(_name_note(part))
+    note = _read_download_note(_name_note(part))
     if note.get("url_sha256") != _hash_url(url):
         _discard_download(part, report)
         note = {}

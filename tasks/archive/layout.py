@@ -43,7 +43,7 @@ def place_entry(path: Path, entry: tarfile.TarInfo) -> tuple[str, ReviewName | N
         return None
     review = parse_review_name(name)
     _require_plain_file(path, entry)
-    _require_size(path, entry, _find_limit(path, entry, name, review))
+    _require_size(path, entry, _find_limit_in_layout(path, entry, name, review))
     return name, review
 
 
@@ -80,6 +80,7 @@ def _require_known_directory(path: Path, entry: tarfile.TarInfo, name: str) -> N
 
 
 def _require_plain_file(path: Path, entry: tarfile.TarInfo) -> None:
+    """Refuse links, devices and sparse files: the layout has only folders and plain files."""
     kinds = {
         tarfile.SYMTYPE: "a symbolic link",
         tarfile.LNKTYPE: "a hard link",
@@ -92,7 +93,7 @@ def _require_plain_file(path: Path, entry: tarfile.TarInfo) -> None:
         raise refuse_archive(path, f"{entry.name!r} is {kind}, not a plain file")
 
 
-def _find_limit(path: Path, entry: tarfile.TarInfo, name: str, review: ReviewName | None) -> int:
+def _find_limit_in_layout(path: Path, entry: tarfile.TarInfo, name: str, review: ReviewName | None) -> int:
     """Return the most bytes that the layout allows for this file; refuse a file that has no place in the layout."""
     if review is not None:
         return MAX_REVIEW_BYTES

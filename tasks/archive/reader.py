@@ -35,7 +35,7 @@ _Review = tuple[int, bytes, str]  # rating, bytes, sha256
 
 @dataclass(frozen=True)
 class FolderContents:
-    """The n reviews that were read from one folder, sorted by review number, and the m lines of its URL list."""
+    """What the reader of the archive finds in one folder: n reviews, sorted by number, and m lines of the URL list."""
 
     split: str
     label: str
@@ -222,6 +222,7 @@ def _decode_texts(path: Path, folder: Folder, numbers: list[int], ordered: list[
 
 
 def _find_bad_byte(data: bytes) -> int | None:
+    """Return the position of the first byte of an archive's review or URL list that is not UTF-8."""
     try:
         data.decode()
     except UnicodeDecodeError as error:

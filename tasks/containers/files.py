@@ -14,8 +14,10 @@ from tasks.containers.zip_files import iterate_zip
 from tasks.support.refusals import refusal, refusing
 
 
-def open_members(path: Path, limits: ContainerLimits, root: Path | None = None) -> Iterator[Member]:
-    """Yield the review files in `path`, in order: the members of a zip or tar, else the file itself.
+def iterate_file(path: Path, limits: ContainerLimits, root: Path | None = None) -> Iterator[Member]:
+    """Open a file, plain, compressed, zip or tar, and yield the review files in it, in order.
+
+    These are the members of a zip or tar, else the file itself.
 
     Below the folder `root`, by default the file's own, no link is followed. Folders, hidden members and __MACOSX are
     skipped. Raises `FileRefusedError`, possibly after some members, if any other member is not a review file, or if the

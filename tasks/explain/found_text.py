@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import duckdb
 
 from data_contracts.errors import UsageError
-from tasks.queries.answers import fetch_rows
+from tasks.queries.answers import fetch_answer
 from tasks.support.wording import escape_controls
 from tasks.warehouse.row_names import HAS_PARSED_NAME, name_row, parse_row_name
 
@@ -65,9 +65,9 @@ def find_text(connection: duckdb.DuckDBPyConnection, name: str) -> FoundText:
     """
     require_unicode_text(name)
     prefix, number = _read_as_row_name(name)
-    found = fetch_rows(connection, _FIND_REVIEW, {"name": name})
+    found = fetch_answer(connection, _FIND_REVIEW, {"name": name})
     if prefix is not None:
-        found += fetch_rows(connection, _FIND_ROW, {"prefix": prefix, "number": number})
+        found += fetch_answer(connection, _FIND_ROW, {"prefix": prefix, "number": number})
     rows = {(row["source_sha256"], row["row_number"]): row for row in found}
     if not rows:
         raise UsageError(_describe_missing(connection, name, prefix, number))
@@ -103,13 +103,13 @@ def _describe_missing(
     """Return a message that no text was found under this name, with the quarantined row or the review ids like it."""
     shown = repr(name[:NAME_SHOWN])  # repr escapes control characters
     parameters = {"name": name, "prefix": prefix, "number": number}
-    for row in fetch_rows(connection, _FIND_QUARANTINED, parameters):
+    for row in fetch_answer(connection, _FIND_QUARANTINED, parameters):
         row_name = name_row(row["source_sha256"], row["row_number"])
         return (
             f"{shown} was quarantined ({row['rule']}), so it has no score. Next: reviews quarantine show {row_name}; "
             "to explain its text, pipe it into `reviews explain -`."
         )
-    near = [row["review_id"][:NAME_SHOWN] for row in fetch_rows(connection, _FIND_NEAR, {"name": name})]
+    near = [row["review_id"][:NAME_SHOWN] for row in fetch_answer(connection, _FIND_NEAR, {"name": name})]
     listed = f" Possible reviews: {escape_controls(', '.join(near))}." if near else ""
     return f"No scored review or row is named {shown}.{listed} Next: {_LOOK_UP}"
 

@@ -217,10 +217,10 @@ def _is_unchanged(file: FoundFile | SourceFile, status: os.stat_result) -> bool:
     )
 
 
-def group_files(files: Sequence[_AnyFile]) -> list[tuple[_AnyFile, ...]]:
-    """Group files in order, at most `GROUP_FILES` and `GROUP_BYTES` in a group; a larger file is a group of its own.
+def group_found_files(files: Sequence[_AnyFile]) -> list[tuple[_AnyFile, ...]]:
+    """Group the files that were found in the inbox, in order, at most `GROUP_FILES` and `GROUP_BYTES` in a group.
 
-    So thousands of small files cost a few tasks.
+    A larger file is a group of its own. So thousands of small files cost a few tasks.
     """
     groups: list[list[_AnyFile]] = []
     for file in files:

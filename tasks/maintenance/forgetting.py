@@ -69,6 +69,19 @@ ON CONFLICT DO NOTHING
 
 
 @dataclass(frozen=True)
+class ForgetRequest:
+    """The arguments of `reviews forget`: what to forget, and what the table forgotten_rows records of it."""
+
+    name: str
+    """A review_id, a movie_id, the beginning of a sha256 (of a file or text), or a row name."""
+    kind: str | None
+    """'review', 'movie', 'file', 'text' or 'row'; None if the database shows which of these `name` is."""
+    by: str
+    """Who asks for it."""
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
 class Forgotten:
     """The rows that were forgotten, or that would be."""
 

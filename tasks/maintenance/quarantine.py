@@ -180,6 +180,7 @@ def _require_text_encoding(encoding: str) -> None:
 
 
 def _require_known_rule(rule: str | None) -> None:
+    """Raise `UsageError` unless rows can be quarantined by `rule`; checked before any row of the database is chosen."""
     from data_contracts.review_files import ROW_RULES, SCORING_RULES
 
     known = [*ROW_RULES, *SCORING_RULES]

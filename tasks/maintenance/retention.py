@@ -24,7 +24,7 @@ _NAME_BYTES = 255
 
 
 def move_scored(home: Home) -> list[SkippedFile]:
-    """Move the unchanged files of the inbox that some model has scored to a folder named by today's date.
+    """Move, as retention asks, the unchanged files of the inbox that are scored to a folder named by today's date.
 
     Return the files that can't be moved. They stay in the inbox, and the next run tries again.
     """
@@ -49,7 +49,7 @@ def move_scored(home: Home) -> list[SkippedFile]:
 
 
 def bring_back(home: Home) -> int:
-    """Move files that no model has scored, after an older database was restored, back to the inbox.
+    """Undo the retention of files that no model has scored, after a restore of an older database: back to the inbox.
 
     Return the number of different contents moved.
     """

@@ -15,7 +15,7 @@ import duckdb
 from data_contracts.errors import BundleError
 from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 from data_contracts.storage.home import Home
-from models.bundle.fingerprint import require_unaltered
+from models.bundle.fingerprint import require_fingerprint
 from tasks.warehouse.accounting import IS_ACCOUNTED, build_row_counts_query
 from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
 from tasks.warehouse.database_errors import translate_errors
@@ -152,7 +152,7 @@ def _find_altered_bundles(home: Home) -> list[str]:
     broken = []
     for model_id, fingerprint in promoted:
         try:
-            require_unaltered(home.bundles / model_id, fingerprint)
+            require_fingerprint(home.bundles / model_id, fingerprint)
         except BundleError as error:
             broken.append(str(error))
     return broken

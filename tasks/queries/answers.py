@@ -75,7 +75,7 @@ def query_published(
         yield from format_answer(columns, _fetch_batches(connection), format, width)
 
 
-def fetch_rows(
+def fetch_answer(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Run `sql` and return its answer, each row as a dict by column; `parameters` are the values of `$name` in it."""
@@ -94,7 +94,7 @@ def ask_published(path: Path) -> Iterator[Ask]:
 
         def ask(sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
             with _explain_errors():
-                return fetch_rows(connection, sql, parameters or {})
+                return fetch_answer(connection, sql, parameters or {})
 
         yield ask
 

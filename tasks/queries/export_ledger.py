@@ -6,18 +6,24 @@ export; recovery makes the folder agree with it. Version 1, which has no row num
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.durable import make_durable, move_all, remove_leftovers, write_whole
 from data_contracts.storage.faults import pass_fault_point
 
+if TYPE_CHECKING:
+    import duckdb
+
 LEDGER = "_exported.json"
 """Readers of data folders, such as Spark and Hive, ignore names that begin with an underscore."""
 LEDGER_VERSION = 2
+
+_LIST_FORGOTTEN = "SELECT row_number FROM forgotten_rows WHERE source_sha256 = ?"
 
 Key = tuple[str, str, str, str]
 """(day, source_sha256, model_id, run_id). Either all rows of a key are exported, or none."""
@@ -146,3 +152,24 @@ def recover_export(folder: Path) -> Ledger | None:
         with suppress(OSError):  # the folder is not empty
             day.rmdir()
     return ledger
+
+
+def refuse_after_restore(
+    connection: "duckdb.DuckDBPyConnection", folder: Path, missing: Mapping[Key, str], new: Iterable[Key]
+) -> None:
+    """Raise `UsageError` if rows of the ledger would be exported again because a later run scored them again.
+
+    That happens after the restore of a backup that did not have them. Then some exported keys are `missing` from the
+    database, and the same file and model have `new` keys. A key is also missing if all its rows were forgotten; that is
+    no reason to refuse, since the new rows of its file were not exported before.
+    """
+    files_with_new_rows = {key[1:3] for key in new}
+    for key, rows in missing.items():
+        if key[1:3] not in files_with_new_rows:
+            continue
+        forgotten = {number for (number,) in connection.execute(_LIST_FORGOTTEN, [key[1]]).fetchall()}
+        if not are_all_among(rows, forgotten):
+            raise UsageError(
+                f"{folder}: holds rows of runs that the database does not know, because an older backup was restored "
+                "and their files were scored again. Next: export everything again, without --new."
+            )

@@ -9,7 +9,7 @@ renaming of committed files and deletes files that are not in the ledger.
 Reads the published copy, some thousand rows at a time. Only Parquet needs pyarrow.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
@@ -25,8 +25,8 @@ from tasks.queries.export_ledger import (
     ExportFormat,
     Key,
     Ledger,
-    are_all_among,
     recover_export,
+    refuse_after_restore,
     write_ledger,
 )
 from tasks.queries.formats import format_answer
@@ -91,7 +91,6 @@ LEFT JOIN scored_files AS files
 WHERE (scored.scored_at AT TIME ZONE 'UTC')::DATE = $day::DATE
 ORDER BY review.position, scored.model_id
 """
-_LIST_FORGOTTEN = "SELECT row_number FROM forgotten_rows WHERE source_sha256 = ?"
 
 StartProgress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 """Takes the number of rows to export; the block's value is a function to call with each number of rows done."""
@@ -191,7 +190,7 @@ def _write_files(
         first_day = since.isoformat() if since else ""
         new = {key: rows for key, rows in present.items() if key not in start.keys and key[0] >= first_day}
         missing = {key: rows for key, rows in start.keys.items() if key not in present}
-        _refuse_after_restore(connection, folder, missing, new)
+        refuse_after_restore(connection, folder, missing, new)
         unnumbered = [key for key in start.keys.keys() & present.keys() if not start.keys[key]]
         numbers = _list_rows(connection, [*new, *unnumbered])
         _store_keys(connection, sorted(new))
@@ -211,27 +210,6 @@ def _write_files(
         )
     after = Ledger(number, export_format, (*start.files, *names), {**start.keys, **numbers})
     return Exported(done, len(names), size, export_format), after
-
-
-def _refuse_after_restore(
-    connection: duckdb.DuckDBPyConnection, folder: Path, missing: Mapping[Key, str], new: Iterable[Key]
-) -> None:
-    """Raise `UsageError` if exported rows would be exported again because a later run scored them again.
-
-    That happens after the restore of a backup that did not have them. Then some exported keys are `missing` from the
-    database, and the same file and model have `new` keys. A key is also missing if all its rows were forgotten; that is
-    no reason to refuse, since the new rows of its file were not exported before.
-    """
-    files_with_new_rows = {key[1:3] for key in new}
-    for key, rows in missing.items():
-        if key[1:3] not in files_with_new_rows:
-            continue
-        forgotten = {number for (number,) in connection.execute(_LIST_FORGOTTEN, [key[1]]).fetchall()}
-        if not are_all_among(rows, forgotten):
-            raise UsageError(
-                f"{folder}: holds rows of runs that the database does not know, because an older backup was restored "
-                "and their files were scored again. Next: export everything again, without --new."
-            )
 
 
 def _list_rows(connection: duckdb.DuckDBPyConnection, keys: Sequence[Key]) -> dict[Key, str]:

@@ -55,7 +55,7 @@ def _format_csv(columns: Sequence[tuple[str, str]], rows: Rows) -> Iterator[str]
     lines = SimpleNamespace(write=lambda line: buffer.write(f"{line[:-2]}\n"))
     writer = csv.writer(lines, lineterminator="\r\n")
     for batch in chain([[[name for name, _ in columns]]], rows):
-        writer.writerows([_to_text(value) for value in row] for row in batch)
+        writer.writerows([_format_as_text(value) for value in row] for row in batch)
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
@@ -100,14 +100,14 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, float | Decimal):
         return drop_nan(float(value))
     if isinstance(value, Mapping):
-        return {_to_text(name): _to_json(each) for name, each in value.items()}
+        return {_format_as_text(name): _to_json(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_to_json(each) for each in value]
-    return _to_text(value)
+    return _format_as_text(value)
 
 
-def _to_text(value: Any) -> str:
-    """Return a value as text, without loss; null becomes an empty text."""
+def _format_as_text(value: Any) -> str:
+    """Return a value of an answer as text for CSV or a table, without loss; null becomes an empty text."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -144,7 +144,7 @@ def _format_cell(value: Any) -> str:
         return f"{whole}.{decimals.rstrip('0') or '0'}"
     if isinstance(value, datetime):
         return value.isoformat(" ", "seconds")
-    return escape_controls(_to_text(value)[: CELL_WIDTH + 1])
+    return escape_controls(_format_as_text(value)[: CELL_WIDTH + 1])
 
 
 def _holds_numbers(values: Iterable[Any]) -> bool:

@@ -179,7 +179,7 @@ def draw_svg(caption: Caption, draw: Callable[[Any], None], *, legend: bool) -> 
         out = io.StringIO()
         # `savefig` would draw everything twice.
         FigureCanvasSVG(figure).print_svg(out, metadata=_NO_METADATA)
-    return _fit_into_page(out.getvalue(), caption)
+    return _fit_chart_into_page(out.getvalue(), caption)
 
 
 def _make_settings(name: str) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def _make_settings(name: str) -> dict[str, Any]:
     }
 
 
-def _fit_into_page(svg: str, caption: Caption) -> str:
+def _fit_chart_into_page(svg: str, caption: Caption) -> str:
     """Return matplotlib's SVG adapted to a page: unique ids, the page's fonts and colours, no metadata or addresses."""
     from html import escape
 

@@ -29,8 +29,8 @@ def name_rule(name: str) -> str:
     return name.replace("_", " ") if not which else f"behaviour: {which.replace('_', ' ')}"
 
 
-def format_ranges(starts: Sequence[int]) -> list[str]:
-    """Return the ranges of words that begin at `starts`, [n]: `1-49`, ..., `1,000 and more`.
+def name_length_ranges(starts: Sequence[int]) -> list[str]:
+    """Name the length ranges in a report, by the number of words at which each starts, [n]: `1-49`, `1,000 and more`.
 
     A range that begins at 0 is shown from 1, since no scored text has 0 words.
     """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tasks.pages.formatting import format_share
 from tasks.report.charts import Caption, Chart, LineStyle, Series, draw_bars, draw_lines
-from tasks.report.names import format_ranges, name_measure
+from tasks.report.names import name_length_ranges, name_measure
 from tasks.report.runs import Row
 from tasks.report.scoring_facts import LENGTHS_FROM, SCORE_BINS, ScoringFacts
 from tasks.report.training_facts import TrainingFacts
@@ -52,7 +52,7 @@ def _draw_ratings(facts: ScoringFacts) -> Chart:
 def _draw_lengths(facts: ScoringFacts) -> Chart:
     values = [facts.lengths.get(words, 0) for words in LENGTHS_FROM]
     most = max(range(len(values)), key=values.__getitem__)
-    labels, names = format_ranges(LENGTHS_FROM), ("words", "reviews")
+    labels, names = name_length_ranges(LENGTHS_FROM), ("words", "reviews")
     summary = (
         f"The most common length is {labels[most].replace('-', ' to ')} words, with {values[most]:,} reviews."
     )
@@ -155,7 +155,7 @@ def _draw_reliability(bins: Sequence[Row]) -> tuple[Chart, ...]:
 def _draw_by_length(rows: Sequence[Row]) -> tuple[Chart, ...]:
     if not rows:
         return ()
-    labels = format_ranges([row["from_words"] for row in rows])
+    labels = name_length_ranges([row["from_words"] for row in rows])
     charts = []
     for key, title, unit, format_value in (
         ("accuracy", "Accuracy by length", "share right", format_share),

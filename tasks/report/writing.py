@@ -54,7 +54,7 @@ def name_report(run_id: str) -> str:
 
 
 def drop_older_reports(reports_dir: Path, keep: int) -> list[Path]:
-    """Delete all but the newest `keep` reports of runs, and unfinished files; return the deleted reports."""
+    """After a report is written, delete all but the newest `keep`, and unfinished files; return the deleted reports."""
     reports = [path for path in reports_dir.glob("*.html") if _RUN_ID.fullmatch(path.stem)]
     older = sorted(reports, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)[keep:]
     with hold_folder(reports_dir):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tasks.containers.files import measure_file, open_members
+from tasks.containers.files import iterate_file, measure_file
 from tasks.containers.formats import format_of
 from tasks.containers.members import Member, naming_member
 from tasks.review_files.batches import group_into_batches
@@ -38,7 +38,7 @@ def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator
     options = options or ReadOptions()
     options = replace(options, most_rows=options.limits.count_rows(measure_file(path)))
     next_row = 1
-    members = open_members(path, options.limits, options.root)
+    members = iterate_file(path, options.limits, options.root)
     for is_text, group in groupby(members, lambda member: member.format == "text"):
         read = _read_texts if is_text else _read_tables
         for batch in read(group, next_row, options):

@@ -159,6 +159,7 @@ def _format_json(rows: Sequence[dict[str, Any]] | None, size: int) -> pa.Array:
 
 
 def _format_row(row: dict[str, Any]) -> str | None:
+    """Return values that are not parsed any further, by name, as one JSON text; None if all are empty."""
     row = {name: value for name, value in row.items() if value is not None and value != ""}
     if not row:
         return None
@@ -169,6 +170,7 @@ def _format_row(row: dict[str, Any]) -> str | None:
 
 
 def _make_defect_columns(defects: Mapping[int, Defect], texts: pa.Array) -> dict[str, pa.Array]:
+    """Return the columns of `READ_SCHEMA` that say which values can't be parsed: rule, detail and raw bytes."""
     missing = pc.if_else(pc.is_null(texts), "text_missing", pa.scalar(None, pa.string()))
     if not defects:
         return {"rule": missing}

@@ -1,9 +1,16 @@
-"""Decides while a file is read whether its bad rows must refuse it, whatever its other rows are; then reading stops."""
+"""Makes the quarantined rows of bad rows, and decides while a file is read whether its bad rows must refuse it.
+
+A file that is refused whatever its other rows are is not read further.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.limits import RowLimits, exceeds_bad_rows
+from data_contracts.parts import CARRIED_COLUMNS, QUARANTINE_SCHEMA
 from tasks.inbox.source_files import SourceFile
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.reader import format_of
@@ -45,3 +52,28 @@ def measure_bad_rows(rows: pa.Table) -> dict[str, int]:
     table = pa.table({"source": rows["source_sha256"], "size": pc.cast(sizes, pa.int64())})
     sums = table.group_by("source").aggregate([("size", "sum")])
     return dict(zip(sums["source"].to_pylist(), sums["size_sum"].to_pylist(), strict=True))
+
+
+def make_quarantine_rows(
+    chunk: pa.Table, broken: Mapping[int, tuple[str, str]], run_id: str, now: datetime
+) -> pa.Table:
+    """Return bad rows as rows of `QUARANTINE_SCHEMA`; `broken` maps positions in `chunk` to rule and detail.
+
+    `raw` is the reader's raw bytes if there are any, else the text. The other columns are kept for a later release.
+    """
+    positions = sorted(broken)
+    rows = chunk.take(pa.array(positions, pa.int64()))
+    raw = pc.coalesce(rows["raw"], rows["text"].cast(pa.binary()))
+    columns = {
+        **{name: rows[name] for name in ("source_sha256", "row_number", "uri", "member")},
+        **{name: rows[name] for name in CARRIED_COLUMNS},
+        "raw": raw,
+        "rule": [broken[position][0] for position in positions],
+        "detail": [broken[position][1] for position in positions],
+        "run_id": [run_id] * len(positions),
+        "quarantined_at": [now] * len(positions),
+        "raw_is_text": pc.or_(
+            pc.is_valid(rows["text"]), pc.fill_null(pc.equal(rows["rule"], "text_encoding"), False)
+        ),
+    }
+    return pa.table(columns, schema=QUARANTINE_SCHEMA)

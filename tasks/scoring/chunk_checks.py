@@ -10,10 +10,9 @@ import pyarrow.compute as pc
 from data_contracts.limits import RowLimits
 from data_contracts.review_files import NO_KNOWN_WORD, check_rows, measure_rows
 from models.tokenizer import mark_texts_with_words
-from tasks.scoring.bad_rows import measure_bad_rows
+from tasks.scoring.bad_rows import make_quarantine_rows, measure_bad_rows
 from tasks.scoring.file_outcomes import Tally
 from tasks.scoring.parts import Write
-from tasks.scoring.rows import make_quarantine_rows
 
 
 def check_chunk(chunk: pa.Table, limits: RowLimits, run_id: str, tally: Tally, write: Write) -> pa.Table:

@@ -14,7 +14,10 @@ from tasks.support.refusals import refusal
 
 @dataclass(frozen=True)
 class Tally:
-    """The counts so far, by source sha256; the functions that read and check rows add to them."""
+    """The counts by file so far, to which reading and checking add; at the end, `judge_file` makes outcomes of them.
+
+    A file is named by its source sha256.
+    """
 
     rows_read: Counter[str] = field(default_factory=Counter)
     rows_quarantined: Counter[str] = field(default_factory=Counter)

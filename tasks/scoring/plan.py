@@ -123,7 +123,7 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
 
 def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
     """Find what a run would score; if there is anything, check that the model's bundle is unaltered."""
-    from models.bundle.fingerprint import require_unaltered
+    from models.bundle.fingerprint import require_fingerprint
 
     model = find_scoring_model(home.warehouse, request.model_id)
     pending = find_pending_files(home, request, record=False)
@@ -131,7 +131,7 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
     if request.rescore and model is not None:
         older = find_rescorable(home.warehouse, model.model_id, request.since, pending.named_sources)
     if model is not None and (pending.new or older):
-        require_unaltered(home.bundles / model.model_id, model.bundle_fingerprint)
+        require_fingerprint(home.bundles / model.model_id, model.bundle_fingerprint)
     again = [PlannedFile(source.uri, OLDER_MODEL, source.rows_read) for source in older]
     return ScoringPlan(
         inbox=str(home.inbox),
@@ -158,7 +158,7 @@ def pick_new(
 
 
 def _plan_new_files(pending: PendingFiles, text_column: str | None) -> list[PlannedFile]:
-    """Read the new files; count the rows of each, or find out why it would be refused."""
+    """Plan the new files of a dry run: read them, count the rows of each, or find out why it would be refused."""
     if not pending.new:
         return []
     with show_progress("Reading new files", sum(file.size for file in pending.new)) as report:

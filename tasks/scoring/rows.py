@@ -1,4 +1,4 @@
-"""Builds the rows of a part: texts, scores, quarantined rows and ledger rows, as Arrow tables in their tables' schemas.
+"""Builds the rows of a part: texts, scores and ledger rows, as Arrow tables in their tables' schemas.
 
 The scorer needs ONNX Runtime.
 """
@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data_contracts.parts import CARRIED_COLUMNS, LEDGER_SCHEMA, QUARANTINE_SCHEMA, SOURCE_SCHEMA
+from data_contracts.parts import LEDGER_SCHEMA, SOURCE_SCHEMA
 from data_contracts.scored_reviews import SCORED_SCHEMA, name_sentiments
 from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, encode_texts, score_encoded
 from models.evaluation.stars import rate_stars
@@ -62,31 +61,6 @@ def mark_rows_without_known_word(scored: pa.Table) -> NDArray[np.bool_]:
     """Return a mask [n] of the scored rows in which the model knows no word; all such rows get the same score."""
     unknown: NDArray[np.bool_] = scored["oov_rate"].to_numpy() == 1
     return unknown
-
-
-def make_quarantine_rows(
-    chunk: pa.Table, broken: Mapping[int, tuple[str, str]], run_id: str, now: datetime
-) -> pa.Table:
-    """Return bad rows as rows of `QUARANTINE_SCHEMA`; `broken` maps positions in `chunk` to rule and detail.
-
-    `raw` is the reader's raw bytes if there are any, else the text. The other columns are kept for a later release.
-    """
-    positions = sorted(broken)
-    rows = chunk.take(pa.array(positions, pa.int64()))
-    raw = pc.coalesce(rows["raw"], rows["text"].cast(pa.binary()))
-    columns = {
-        **{name: rows[name] for name in ("source_sha256", "row_number", "uri", "member")},
-        **{name: rows[name] for name in CARRIED_COLUMNS},
-        "raw": raw,
-        "rule": [broken[position][0] for position in positions],
-        "detail": [broken[position][1] for position in positions],
-        "run_id": [run_id] * len(positions),
-        "quarantined_at": [now] * len(positions),
-        "raw_is_text": pc.or_(
-            pc.is_valid(rows["text"]), pc.fill_null(pc.equal(rows["rule"], "text_encoding"), False)
-        ),
-    }
-    return pa.table(columns, schema=QUARANTINE_SCHEMA)
 
 
 def make_ledger_rows(files: Iterable[Mapping[str, Any]], model_id: str, run_id: str) -> pa.Table:

@@ -80,10 +80,10 @@ def choose_model(home: Home, model_id: str | None = None) -> PromotedModel:
 
     Raises `BundleError` if it was never promoted or its bundle was altered.
     """
-    from models.bundle.fingerprint import require_unaltered
+    from models.bundle.fingerprint import require_fingerprint
 
     model = require_promoted(find_scoring_model(home.warehouse, model_id), model_id)
-    require_unaltered(home.bundles / model.model_id, model.bundle_fingerprint)
+    require_fingerprint(home.bundles / model.model_id, model.bundle_fingerprint)
     return model
 
 
@@ -249,7 +249,7 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
 
 
 def _commit_leftover(part_dir: Path, warehouse: Path) -> CommitSummary | None:
-    """Commit a leftover part by the stage `commit`; if it breaks its contract, delete it and return None."""
+    """Before scoring, commit a leftover part by the stage `commit`; delete one that breaks its contract, return None."""
     try:
         return commit(part_dir, warehouse)
     except ContractError as error:

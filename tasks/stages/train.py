@@ -12,7 +12,7 @@ from prefect.assets import add_asset_metadata, materialize
 from data_contracts.expectations import describe_failure
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
-from models.bundle.fingerprint import require_unaltered
+from models.bundle.fingerprint import require_fingerprint
 from models.bundle.scorer import Scorer, load_scorer
 from models.bundle.trust import require_same_scores_in_fresh_process
 from models.evaluation.gate import Decision, GateCheck
@@ -117,7 +117,7 @@ def decide(attempt: Attempt, home: Home) -> Decision:
     def judge(challenger: Scorer, present: PromotedModel | None) -> Sequence[GateCheck]:
         def load(champion: PromotedModel) -> tuple[Scorer, Scorer, LabelledTexts]:
             champion_dir = home.bundles / champion.model_id
-            require_unaltered(champion_dir, champion.bundle_fingerprint)
+            require_fingerprint(champion_dir, champion.bundle_fingerprint)
             return challenger, load_scorer(champion_dir), load_rows(home.reviews).validation
 
         return judge_challenger(present, load)

@@ -32,7 +32,7 @@ def format_json(value: Any) -> str:
 
 
 def drop_nan(value: Any) -> Any:
-    """Return `value` with None for every NaN and infinity, for which JSON has no notation."""
+    """Return a value to be shown or written, with None for every NaN and infinity, for which JSON has no words."""
     if isinstance(value, Mapping):
         return {name: drop_nan(each) for name, each in value.items()}
     if isinstance(value, list | tuple):

@@ -80,7 +80,7 @@ def record_model(warehouse: Path, facts: Mapping[str, Any]) -> None:
 def record_reference(
     connection: duckdb.DuckDBPyConnection, model_id: str, reference: Mapping[str, Any]
 ) -> None:
-    """Record the reference of a model, by measure, that drift is measured against.
+    """Record beside a model in the registry its reference, by measure, that drift is measured against.
 
     A model's reference never changes, so existing rows are kept.
     """
@@ -111,7 +111,7 @@ def find_promoted(warehouse: Path, model_id: str) -> PromotedModel | None:
 
 
 def read_promoted(connection: duckdb.DuckDBPyConnection, model_id: str | None) -> PromotedModel:
-    """Return the model `model_id`, or the champion if that is None, read through an open connection.
+    """Look up in the registry the model `model_id`, or the champion if that is None, through an open connection.
 
     Raises `BundleError` if `model_id` was never promoted, or if there is no champion.
     """

@@ -16,7 +16,7 @@ import duckdb
 from data_contracts.errors import BundleError, WarehouseError
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
-from models.bundle.fingerprint import require_unaltered
+from models.bundle.fingerprint import require_fingerprint
 from models.bundle.scorer import Scorer
 from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Decision, GateCheck, decide_promotion
@@ -75,7 +75,9 @@ class DecisionRecord:
 
 
 def promote(home: Home, attempt: Attempt, judge: Judge) -> Decision:
-    """Make a recorded model the champion if its bundle may score and the gate passes; record and return the decision.
+    """Change the champion in the database to a recorded model if its bundle may score and the gate passes.
+
+    Records and returns the decision.
 
     Raises `WarehouseError` if another model becomes the champion in the meantime.
     """
@@ -84,7 +86,7 @@ def promote(home: Home, attempt: Attempt, judge: Judge) -> Decision:
     fingerprint = find_model(home.warehouse, attempt.model_id)["bundle_fingerprint"]
     try:
         checks = judge(load_blessed_scorer(folder, fingerprint), present)
-        require_unaltered(folder, fingerprint)  # once more, since the comparison takes a while
+        require_fingerprint(folder, fingerprint)  # once more, since the comparison takes a while
         mode, decision = _decide(attempt, checks)
     except BundleError as error:
         mode, decision = attempt.mode, _refuse(str(error))
@@ -96,7 +98,7 @@ def promote(home: Home, attempt: Attempt, judge: Judge) -> Decision:
 
 
 def _decide(attempt: Attempt, checks: Sequence[GateCheck]) -> tuple[str, Decision]:
-    """Return the mode and the decision to record; the user's reason replaces that of the gate."""
+    """Return the mode and decision that the database records of a promotion; the user's reason replaces the gate's."""
     decision = decide_promotion(attempt.mode, checks)
     if decision.promote:
         return attempt.mode, replace(decision, reason=attempt.reason or decision.reason)

@@ -10,8 +10,8 @@ from flows.command.actions import backup, quarantine
 from flows.command.actions import promote as promotion
 from flows.command.actions import verify as verification
 from flows.command.actions.export import export as export_scores
-from flows.command.actions.forget import ForgetRequest
 from flows.command.actions.forget import forget as forget_rows
+from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.quarantine import Choice
 from tasks.queries.exports import ExportRequest
 from tasks.warehouse.row_names import parse_row_name

@@ -9,8 +9,9 @@ from data_contracts.parts import PART_SCHEMAS
 from deployments.settings import load_settings
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.export import export
-from flows.command.actions.forget import ForgetRequest, forget
+from flows.command.actions.forget import forget
 from models.bundle.facts import read_facts
+from tasks.maintenance.forgetting import ForgetRequest
 from tasks.queries.exports import ExportRequest
 from tasks.warehouse.model_registry import record_model
 from tests.support.ingested import ingest_small_archive

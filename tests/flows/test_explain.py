@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from data_contracts.storage.home import Home
-from flows.command.actions.forget import ForgetRequest, forget
+from flows.command.actions.forget import forget
 from flows.command.cli import main
+from tasks.maintenance.forgetting import ForgetRequest
 from tests.conftest import PROJECT_ROOT
 from tests.support.promoting import promote_model
 from tests.support.scoring_runs import drop, run

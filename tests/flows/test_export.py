@@ -12,8 +12,9 @@ from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.export import export
-from flows.command.actions.forget import ForgetRequest, forget
+from flows.command.actions.forget import forget
 from flows.command.actions.quarantine import release
+from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.quarantine import Choice
 from tasks.queries.exports import ExportRequest
 from tests.support.scoring_runs import drop, run

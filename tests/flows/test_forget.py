@@ -7,10 +7,11 @@ import pytest
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up, restore
-from flows.command.actions.forget import ForgetRequest, forget
+from flows.command.actions.forget import forget
 from flows.command.actions.verify import run_verify
 from flows.score_reviews import score_reviews
 from tasks.maintenance import forgetting
+from tasks.maintenance.forgetting import ForgetRequest
 from tasks.stages import score as score_stages
 from tests.support.scoring_runs import copy_scored_home, count, drop, run
 from tests.support.small_home import ask, promote_small_model

@@ -10,9 +10,10 @@ from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import Artifact
 
 from data_contracts.storage.home import Home
-from flows.command.actions.forget import ForgetRequest, forget
+from flows.command.actions.forget import forget
 from flows.command.cli import main
 from flows.score_reviews import score_reviews
+from tasks.maintenance.forgetting import ForgetRequest
 from tasks.report import writing
 from tests.support.report_homes import HOSTILE
 from tests.support.scoring_runs import CSV, drop, run

@@ -14,7 +14,7 @@ from flows.command.messages import describe_scoring
 from flows.score_reviews import score_reviews
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
-from tasks.inbox.source_files import group_files
+from tasks.inbox.source_files import group_found_files
 from tasks.scoring import chunks
 from tasks.scoring.rescoring import OlderSource, find_rescorable, measure_rescorable, rescore_group
 from tasks.stages import score as score_stages
@@ -260,4 +260,4 @@ def test_sources_go_in_groups_by_the_bytes_of_their_texts(older_home: Home) -> N
     older = find_rescorable(older_home.warehouse, None)
     measured = measure_rescorable(older_home.published, older)
     assert [(source.uri, source.size) for source in measured] == [("a.csv", 17), ("b.csv", 9)]
-    assert len(group_files(measured)) == 1
+    assert len(group_found_files(measured)) == 1

@@ -13,7 +13,7 @@ from models.kinds import export_model, measure_parts
 from models.tokenizer import EncodedReviews
 from models.training.types import EvaluationReviews
 from models.wide_lstm import ablation
-from models.wide_lstm.engine import Logits, compute_logits, load_window_engine
+from models.wide_lstm.engine import Logits, compute_logits, load_wide_lstm_engine
 from models.wide_lstm.export import export_windows
 from tests.support.encoded_reviews import make_reviews
 from tests.support.small_models import build_wide_at_random, make_small_variant, make_small_wide_variant
@@ -36,7 +36,7 @@ def measure(validation: NDArray[np.bool_], test: NDArray[np.bool_]) -> dict[str,
 
 
 def rate(encoded: EncodedReviews) -> Logits:
-    engine = load_window_engine(open_graph(export()))
+    engine = load_wide_lstm_engine(open_graph(export()))
     assert engine is not None
     return compute_logits(engine, encoded)
 

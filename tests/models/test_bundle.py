@@ -8,7 +8,7 @@ import pytest
 
 from data_contracts.errors import BundleError
 from models.bundle.facts import read_facts
-from models.bundle.fingerprint import fingerprint_bundle, is_unaltered, require_unaltered
+from models.bundle.fingerprint import fingerprint_bundle, is_unaltered, require_fingerprint
 from models.bundle.folder import GRAPH_FILE, load_model, load_vocabulary, name_model, write_bundle
 from models.bundle.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
 from models.bundle.trust import require_same_scores_in_fresh_process
@@ -79,13 +79,13 @@ def test_a_bundle_of_format_1_is_still_scored(bundle: Path, model: Any) -> None:
 @pytest.mark.parametrize("name", ["model.keras", "scorer.onnx", "vocabulary.json", "bundle.json"])
 def test_a_bundle_with_one_byte_changed_is_refused(bundle: Path, name: str) -> None:
     recorded = read_facts(bundle)["fingerprints"]["bundle"]
-    require_unaltered(bundle, recorded)
+    require_fingerprint(bundle, recorded)
     content = bytearray((bundle / name).read_bytes())
     place = content.index(b"cnn_lstm") if name == "bundle.json" else len(content) // 2
     content[place] ^= 1
     (bundle / name).write_bytes(content)
     with pytest.raises(BundleError):
-        require_unaltered(bundle, recorded)
+        require_fingerprint(bundle, recorded)
     assert not is_unaltered(bundle)
 
 
@@ -93,12 +93,12 @@ def test_a_bundle_with_a_file_more_is_refused(bundle: Path) -> None:
     recorded = fingerprint_bundle(bundle)
     (bundle / "extra.py").write_text("print()")
     with pytest.raises(BundleError, match="was altered"):
-        require_unaltered(bundle, recorded)
+        require_fingerprint(bundle, recorded)
 
 
 def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="there is no such bundle"):
-        require_unaltered(tmp_path / "nothing", "")
+        require_fingerprint(tmp_path / "nothing", "")
 
 
 def test_a_bundle_of_a_newer_format_is_refused(bundle: Path) -> None:

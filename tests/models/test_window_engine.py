@@ -1,4 +1,4 @@
-"""Tests that the window engine gives Keras's scores, and supports only the wide LSTM."""
+"""Tests that the engine of the wide LSTM gives Keras's scores, and supports no other kind."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from models.tokenizer import EncodedReviews, Vocabulary
 from models.variants import find_variant
 from models.wide_lstm import engine as window_engine
 from models.wide_lstm import layers as wide_lstm
-from models.wide_lstm.engine import WindowEngine, compute_logits, load_window_engine
+from models.wide_lstm.engine import WideLstmEngine, compute_logits, load_wide_lstm_engine
 from models.wide_lstm.export import export_windows
 from tests.support.encoded_reviews import encode_ids, make_reviews, predict_with_keras
 from tests.support.small_models import WORDS, build_wide_at_random, make_small_wide_variant
@@ -36,8 +36,8 @@ def export_small() -> bytes:
     return graph
 
 
-def load_small() -> WindowEngine:
-    engine = load_window_engine(session.open_graph(export_small()))
+def load_small() -> WideLstmEngine:
+    engine = load_wide_lstm_engine(session.open_graph(export_small()))
     assert engine is not None
     return engine
 

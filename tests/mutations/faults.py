@@ -214,7 +214,7 @@ FAULTS = (
         "a bundle altered during the comparison is promoted",
         "gate and promotion",
         PROMOTION,
-        "        require_unaltered(folder, fingerprint)",
+        "        require_fingerprint(folder, fingerprint)",
         "        pass",
         (
             "tests/flows/test_models_command.py::test_a_model_that_is_altered_while_it_is_compared_is_not_promoted",
@@ -283,7 +283,7 @@ FAULTS = (
     Fault(
         "a row that was quarantined for its encoding can't be released",
         "quarantine and release",
-        ROWS,
+        BAD_ROWS,
         'pc.equal(rows["rule"], "text_encoding")',
         'pc.equal(rows["rule"], "text_blank")',
         (

@@ -16,7 +16,7 @@ from tasks.inbox.source_files import (
     FoundFile,
     SkippedFile,
     SourceFile,
-    group_files,
+    group_found_files,
     has_changed,
     hash_file,
     look_at_named,
@@ -166,7 +166,7 @@ def test_a_file_that_may_not_be_read_is_passed_over(tmp_path: Path, monkeypatch:
 
 def test_small_files_go_together_and_a_large_one_alone() -> None:
     files = [make_source(1, 10), make_source(2, 10), make_source(3, GROUP_BYTES * 2), make_source(4, 10)]
-    assert [[file.uri for file in group] for group in group_files(files)] == [
+    assert [[file.uri for file in group] for group in group_found_files(files)] == [
         ["1.csv", "2.csv"],
         ["3.csv"],
         ["4.csv"],
@@ -174,5 +174,5 @@ def test_small_files_go_together_and_a_large_one_alone() -> None:
 
 
 def test_a_group_has_a_largest_number_of_files() -> None:
-    groups = group_files([make_source(number, 1) for number in range(GROUP_FILES + 1)])
+    groups = group_found_files([make_source(number, 1) for number in range(GROUP_FILES + 1)])
     assert [len(group) for group in groups] == [GROUP_FILES, 1]

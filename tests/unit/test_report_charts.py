@@ -3,7 +3,7 @@
 import re
 
 from tasks.report.charts import Caption, Chart, Series, draw_bars, draw_lines
-from tasks.report.names import format_ranges
+from tasks.report.names import name_length_ranges
 
 LABELS = ["a", "b <c> & d"]
 
@@ -64,7 +64,7 @@ def test_lying_bars_leave_no_label_out() -> None:
 
 
 def test_lengths_are_ranges() -> None:
-    assert format_ranges((0, 50, 1000)) == ["1-49", "50-999", "1,000 and more"]
+    assert name_length_ranges((0, 50, 1000)) == ["1-49", "50-999", "1,000 and more"]
 
 
 def test_every_figure_stands_in_the_table() -> None:

@@ -14,7 +14,7 @@ from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from deployments.local_server.down import bring_down
 from deployments.local_server.running import find_running, require_running, write_running
-from deployments.local_server.up import build_environment, run_up
+from deployments.local_server.up import build_environment_of_up, run_up
 from deployments.processes import find_marked, stop_marked
 from deployments.settings import Settings
 from tasks.support.locking import hold_folder
@@ -34,7 +34,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_our_processes_get_this_home_and_nothing_that_leads_elsewhere(settings: Settings) -> None:
-    environment = build_environment(
+    environment = build_environment_of_up(
         settings, {"PREFECT_API_KEY": "secret", "PREFECT_API_URL": "https://cloud"}
     )
     assert "secret" not in environment.values()

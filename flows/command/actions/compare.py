@@ -100,6 +100,7 @@ def list_figures(contest: Contest, checks: Sequence[GateCheck], decision: Decisi
 
 
 def _list_check_figures(check: GateCheck, reviews: int | None) -> tuple[Any, ...]:
+    """Return a row of the table that `reviews models compare` prints: a rule's figures for the two models compared."""
     challenger, champion = check.challenger, check.champion
     gain = None
     if challenger is not None and champion is not None and check.name != "cost":

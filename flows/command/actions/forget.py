@@ -1,31 +1,18 @@
 """What `reviews forget` does: delete rows for good, and name the files that may still hold their texts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from data_contracts.storage.home import Home
 from flows.command.actions.exclusive import keep_runs_out
 from tasks.maintenance import forgetting
+from tasks.maintenance.forgetting import ForgetRequest
 from tasks.queries.export_ledger import holds_export
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
 from tasks.warehouse.publishing import publish
 
 _NOTHING_TO_FORGET = "`reviews score`; before that there is nothing to forget"
-
-
-@dataclass(frozen=True)
-class ForgetRequest:
-    """The arguments of `reviews forget`: what to forget, and what the table forgotten_rows records of it."""
-
-    name: str
-    """A review_id, a movie_id, the beginning of a sha256 (of a file or text), or a row name."""
-    kind: str | None
-    """'review', 'movie', 'file', 'text' or 'row'; None if the database shows which of these `name` is."""
-    by: str
-    """Who asks for it."""
-    reason: str | None = None
 
 
 def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None]) -> None:

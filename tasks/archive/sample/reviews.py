@@ -21,11 +21,10 @@ from tasks.archive.sample.sentences import (
     VERDICTS,
     Draw,
     Slots,
-    list_opinion_words,
     make_sentence,
     pick,
 )
-from tasks.archive.sample.words import COMMON, NAME_PARTS, TITLE_PATTERNS, TITLE_WORDS
+from tasks.archive.sample.words import COMMON, NAME_PARTS, TITLE_PATTERNS, TITLE_WORDS, list_opinion_words
 
 FEWEST_PER_TITLE, MOST_PER_TITLE = 10, 30
 CONTRARY_SHARE = 0.04
@@ -48,7 +47,7 @@ that begins with hearsay, otherwise one that begins with concessions."""
 
 @dataclass(frozen=True)
 class Opinion:
-    """An opinion of a movie."""
+    """The opinion of a movie that a generated review gives in a few sentences."""
 
     sign: int
     """1 if it is positive, -1 if it is negative."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
-from tasks.archive.sample.words import ADJECTIVES, ADVICE, COMMON, DOES, FELT, NOUNS, split_lines
+from tasks.archive.sample.words import COMMON, split_lines
 
 Draw = Callable[[], float]
 """Returns the next number in [0, 1) of a seeded generator, the only source of randomness here."""
@@ -298,18 +298,6 @@ SHORT = split_lines(
 )
 
 FRAMES = {"clause": CLAUSES}
-
-
-def list_opinion_words(sign: int, level: int) -> dict[str, Sequence[str]]:
-    """Return the slots of an opinion: `sign` is 1 (praise) or -1 (blame), `level` 0 (mild) to 2 (strong)."""
-    return {
-        "adjective": ADJECTIVES[sign][level],
-        "opposite": ADJECTIVES[-sign][level],
-        "noun": NOUNS[sign][level],
-        "does": DOES[sign],
-        "felt": FELT[sign],
-        "advice": ADVICE[sign],
-    }
 
 
 def pick(choices: Sequence[str], draw: Draw) -> str:

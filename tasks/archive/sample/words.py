@@ -4,6 +4,8 @@ A list of words is written as one string of words, a list of phrases as one stri
 may have `{slots}`, which `sentences.py` fills from the same lists.
 """
 
+from collections.abc import Sequence
+
 
 def _split_words(block: str) -> tuple[str, ...]:
     return tuple(block.split())
@@ -596,3 +598,15 @@ TITLE_PATTERNS = split_lines(
     No {title_noun} in {town}
     """
 )
+
+
+def list_opinion_words(sign: int, level: int) -> dict[str, Sequence[str]]:
+    """Return the slots of an opinion: `sign` is 1 (praise) or -1 (blame), `level` 0 (mild) to 2 (strong)."""
+    return {
+        "adjective": ADJECTIVES[sign][level],
+        "opposite": ADJECTIVES[-sign][level],
+        "noun": NOUNS[sign][level],
+        "does": DOES[sign],
+        "felt": FELT[sign],
+        "advice": ADVICE[sign],
+    }
