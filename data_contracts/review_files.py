@@ -181,6 +181,7 @@ def merge_results(results: Iterable[CheckResult]) -> list[CheckResult]:
 
 
 def _pick_rows(bad: Mapping[int, str], rule: str) -> tuple[int, ...]:
+    """Return the positions of the rows that break a rule of the contract."""
     return tuple(position for position, first in bad.items() if first == rule)
 
 
@@ -239,6 +240,7 @@ def _find_unclear_field(extra: pa.Array | pa.ChunkedArray, column: str) -> NDArr
 
 
 def _require_known_rules(rules: pa.ChunkedArray) -> None:
+    """Raise `ValueError` if a reader named a row rule that the contract does not have."""
     unknown = set(pc.unique(rules).to_pylist()) - {None, *ROW_RULES}
     if unknown:
         raise ValueError(

@@ -164,10 +164,12 @@ def _labels_of(split: str) -> list[str]:
 
 
 def _mark_differing(values: pa.Array, expected: str) -> pa.Array:
+    """Mark reviews whose column is not as their Parquet file requires."""
     return pc.fill_null(pc.not_equal(values, expected), True)
 
 
 def _mark_mismatching(values: pa.Array, pattern: str) -> pa.Array:
+    """Mark reviews whose column does not match a pattern."""
     return pc.invert(pc.fill_null(pc.match_substring_regex(values, f"^(?:{pattern})$"), False))
 
 

@@ -68,6 +68,7 @@ def check_scored_rows(
 
 
 def _require_scored_schema(scored: pa.Table) -> None:
+    """Raise `ContractError` unless scored rows have the columns of `SCORED_SCHEMA`."""
     found = dict(zip(scored.schema.names, scored.schema.types, strict=True))
     wrong = [
         f"{field.name} is {found.get(field.name, 'missing')}, expected {field.type}"

@@ -51,6 +51,7 @@ def drain(settings: Settings, stop_waiting: threading.Event) -> None:
 
 
 def _announce_wait(runs: "Sequence[FlowRun]", seconds: float) -> None:
+    """Print which active runs `reviews up` waits for before it stops, and how to stop at once."""
     names = ", ".join(run.name for run in runs)
     _echo(
         f"Waiting up to {seconds:g} s for {names}. To stop at once: press Ctrl-C again, or `reviews down --now`."
@@ -58,6 +59,7 @@ def _announce_wait(runs: "Sequence[FlowRun]", seconds: float) -> None:
 
 
 def _echo(text: str) -> None:
+    """Print a line of the wait at once: standard output is a pipe to `reviews up`."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
@@ -77,6 +79,7 @@ def _wait_for_runs(
 
 
 def _wait_for_processes(home: Path, seconds: float) -> None:
+    """Wait for the processes of the runs, which take a moment longer than the runs to end."""
     deadline = time.monotonic() + seconds
     while list_run_processes(home) and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
@@ -101,6 +104,7 @@ def _cancel_remaining(client: SyncPrefectClient, runs: "Sequence[FlowRun]", home
 
 
 def _has_failed(client: SyncPrefectClient, run: "FlowRun") -> bool:
+    """Return whether a run that was waited for, or cancelled, has failed or crashed."""
     state = client.read_flow_run(run.id).state
     return state is not None and (state.is_failed() or state.is_crashed())
 

@@ -62,6 +62,7 @@ def client_file(settings: Settings) -> Path:
 
 
 def _is_private_file(path: Path) -> bool:
+    """Return whether only this user can read the file of the password."""
     try:
         status = path.lstat()
     except OSError:

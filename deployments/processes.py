@@ -78,6 +78,7 @@ def stop_marked(home: Path, grace_seconds: float = GRACE_SECONDS) -> int:
 
 
 def _is_marked(process: psutil.Process, home: Path) -> bool:
+    """Return whether a process has this home in its environment, so that it is one of `reviews up`."""
     return process.pid != os.getpid() and _read_environment(process).get(MARK) == str(home)
 
 
@@ -95,4 +96,5 @@ def _send_signal(processes: Sequence[psutil.Process], number: signal.Signals) ->
 
 
 def _living(processes: Sequence[psutil.Process]) -> Iterator[psutil.Process]:
+    """Yield the processes that still run."""
     return (process for process in processes if process.is_running())

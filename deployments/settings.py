@@ -124,6 +124,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def _read_env_file() -> dict[str, str]:
+    """Return the settings in `.env`; raise `UsageError` if the file is not UTF-8."""
     path = PROJECT_ROOT / ".env"
     if not path.is_file():
         return {}
@@ -145,6 +146,7 @@ def find_unknown(environment: Mapping[str, str] | None = None) -> list[str]:
 
 
 def _suggest(name: str, known: Collection[str]) -> str:
+    """Return words that suggest the setting probably meant, or none."""
     from difflib import get_close_matches
 
     near = get_close_matches(name, known, 1, 0.75)
@@ -200,6 +202,7 @@ def _read_home(values: Mapping[str, str]) -> Path:
 
 
 def _read_whole(values: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:
+    """Return a setting that must be a whole number."""
     number = _read_number(values, name, default, lowest, highest)
     if number != int(number):
         raise UsageError(f"{name} must be a whole number, not {_quote(values[name])}.")
@@ -207,6 +210,7 @@ def _read_whole(values: Mapping[str, str], name: str, default: int, lowest: int,
 
 
 def _quote(text: str) -> str:
+    """Return the value of a setting for an error message, shortened."""
     return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
 
 

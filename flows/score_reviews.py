@@ -163,6 +163,7 @@ def _tidy_up(settings: Settings) -> None:
 
 
 def _end_plan(plan: ScoringPlan) -> ScoringPlan:
+    """End the flow after a dry run: show the plan on its page, and return it."""
     page.show_plan(plan)
     planned = count(len(plan.files), "file")
     name_run(f"score-reviews dry run {planned}")
@@ -243,6 +244,7 @@ def _score_older(job: "ScoringJob", older: Sequence[OlderSource]) -> Iterator[Gr
 def _summarise_scoring(
     found: PendingFiles, model: PromotedModel | None, home: Home, outcome: RunOutcome
 ) -> ScoringSummary:
+    """Return what the flow did, as the summary that it returns."""
     return ScoringSummary(
         inbox=str(home.inbox),
         files_found=found.files_found,

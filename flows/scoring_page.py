@@ -63,6 +63,7 @@ def name_refused(refused: Sequence[CommittedFile]) -> str:
 
 
 def _describe_file(file: CommittedFile) -> dict[str, Any]:
+    """Return the row of a file in the table on the scoring run's page."""
     return {
         "file": file.uri,
         "format": file.format,

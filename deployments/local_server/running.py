@@ -84,4 +84,5 @@ def delete_running(settings: Settings) -> None:
 
 
 def _state_file(settings: Settings) -> Path:
+    """Return the path of the file with the state of the running `reviews up`."""
     return settings.home.prefect / "up.json"

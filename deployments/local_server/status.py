@@ -50,6 +50,7 @@ def describe_status(running: Running) -> str:
 
 
 def _describe_server(client: SyncPrefectClient, running: Running) -> list[str]:
+    """Return the lines of `reviews status`: the server, its workers, and each deployment's runs."""
     online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
     workers = client.read_workers_for_work_pool(POOL, worker_filter=online)
     lines = [
@@ -63,6 +64,7 @@ def _describe_server(client: SyncPrefectClient, running: Running) -> list[str]:
 
 
 def _describe_deployment(client: SyncPrefectClient, name: str) -> list[str]:
+    """Return the lines of `reviews status` on the current, last and next run of a deployment."""
     lines = []
     for kind, (states, order) in KINDS.items():
         runs = client.read_flow_runs(

@@ -108,6 +108,7 @@ def describe_up(settings: Settings) -> str:
 def _run_until_stopped(
     settings: Settings, listening: socket.socket, echo: Echo, stop: Stop, started_at: datetime
 ) -> None:
+    """Do the work of `reviews up`, from its first start of a process to its orderly end."""
     protection = protect_server(settings.ui_url, ensure_password(settings))
     write_client_file(settings)
     environment = build_environment_of_up(settings, os.environ) | protection
@@ -184,6 +185,7 @@ def _watch_inbox(
 
 
 def _refuse_second(settings: Settings) -> None:
+    """Raise `ReviewsError` since `reviews up` runs for this home already, with its address."""
     running = find_running(settings)
     where = f": {running.ui_url} (process {running.pid})" if running else ""
     raise ReviewsError(

@@ -85,4 +85,5 @@ def _rotate_if_large(log: Path, most_bytes: int) -> None:
 
 
 def _name_old(log: Path) -> Path:
+    """Return the path to which a log that is too large is renamed."""
     return log.with_name(f"{log.name}.1")

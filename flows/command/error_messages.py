@@ -60,6 +60,7 @@ def describe_error(error: Exception, variables: Collection[str]) -> str | None:
 
 
 def _describe_system_error(error: OSError) -> str:
+    """Return the message for an error of the system: the file, the error's text and a next step."""
     where = f"{_show(error.filename)}: " if error.filename else ""
     if error.errno == errno.EBADF:
         return f"{error.strerror}. Next: redirect it to a file, or to /dev/null."
@@ -97,5 +98,6 @@ def _name_prefect_setting(fault: dict[str, Any], variables: Collection[str]) -> 
 
 
 def _show(name: object) -> str:
+    """Return the name of a file in an error message, escaped if it is not valid text."""
     text = str(name) if isinstance(name, str | Path) else repr(name)
     return text if is_text(text) else ascii(text)

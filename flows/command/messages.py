@@ -21,7 +21,7 @@ PLAN_LINES = 50
 
 
 def describe_ingest(summary: IngestSummary) -> str:
-    """Describe the reviews that were written as Parquet, and the results of the contracts."""
+    """Return the message of `reviews ingest`: the reviews written as Parquet, and the results of the contracts."""
     done = "Ingested" if summary.changed else "Nothing to do, already ingested:"
     counts = ", ".join(f"{name} {count:,}" for name, count in summary.reviews.items())
     lines = [
@@ -36,7 +36,7 @@ def describe_ingest(summary: IngestSummary) -> str:
 
 
 def describe_training(summary: TrainingSummary) -> str:
-    """Describe the model's metrics, those of the linear baseline, the gate's checks, and whether it was promoted."""
+    """Return the message of `reviews train`: metrics, baseline, the gate's checks, whether the model was promoted."""
     facts, metrics = summary.facts, summary.facts["metrics"]
     test, unseen = metrics["test"], metrics["test_unseen_texts"]
     baseline = facts["baseline"]
@@ -62,6 +62,7 @@ def describe_training(summary: TrainingSummary) -> str:
 
 
 def _describe_interval(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the line of the message of a training on the interval of the accuracy."""
     interval = metrics.get("accuracy_interval", {}).get("test")
     if not interval:
         return []
@@ -69,7 +70,7 @@ def _describe_interval(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _describe_behaviour(metrics: Mapping[str, Any]) -> list[str]:
-    """Count the passed behavioural tests, and the correctly classified reviews of other sources than Stanford."""
+    """Return the line of a message that counts passed behavioural tests and right reviews of other sources."""
     if "behaviour" not in metrics:
         return []
     rates = [
@@ -91,6 +92,7 @@ def _describe_gate(checks: Sequence[GateCheck]) -> list[str]:
 
 
 def _describe_stars(rating: Mapping[str, Any]) -> str:
+    """Return the line of the message of a training on the predicted stars."""
     words = f"  stars       off by {rating['mae']:.2f} on average, rank correlation {rating['spearman']:.2f}"
     if rating["titles"] < 2:
         return words
@@ -98,7 +100,7 @@ def _describe_stars(rating: Mapping[str, Any]) -> str:
 
 
 def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
-    """Describe how much was scored and quarantined, and each file that was refused or skipped; or describe a plan."""
+    """Return the message of `reviews score`: what was scored, quarantined, refused and skipped; or that of a plan."""
     if isinstance(summary, ScoringPlan):
         return describe_plan(summary)
     lines = [
@@ -113,10 +115,12 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
 
 
 def _name_report(path: str | None) -> list[str]:
+    """Return the line of a message that names the report, if one was written."""
     return [f"  report      {path}"] if path else []
 
 
 def _describe_scored(summary: ScoringSummary) -> list[str]:
+    """Return the lines of the message of `reviews score` on what was scored and quarantined."""
     if summary.files_scored + summary.files_rescored + len(summary.refused) == 0:
         # A mistyped home has an empty inbox, so the message names the inbox.
         where = f", in {escape_controls(summary.inbox)}" if not summary.files_found else ""
@@ -148,6 +152,7 @@ def describe_plan(plan: ScoringPlan) -> str:
 
 
 def _tabulate_plan(files: Sequence[PlannedFile]) -> list[str]:
+    """Return the lines of the message of a plan: its first files, and the totals."""
     shown = files[:PLAN_LINES]
     totals = _total_plan(files)
     width = max(len("why"), *(len(why) for why in totals))
@@ -163,6 +168,7 @@ def _tabulate_plan(files: Sequence[PlannedFile]) -> list[str]:
 
 
 def _name_planned(file: PlannedFile) -> str:
+    """Return the name of a file in the message of a plan, with its trouble if it has some."""
     return escape_controls(f"{file.uri}  {file.trouble}" if file.trouble else file.uri)
 
 
@@ -179,7 +185,7 @@ def _total_plan(files: Sequence[PlannedFile]) -> dict[str, str]:
 
 
 def describe_models(models: Sequence[dict[str, Any]], home: Home) -> str:
-    """Format the models as a table, in their order, with a star before the champion."""
+    """Return the message of `reviews models`: a table of the models, in their order, a star before the champion."""
     if not models:
         return f"There is no model yet in {home.folder}. Next: reviews train"
     header = f"  {'model':<34} {'dataset':<9} {'validation':>10} {'test':>7}  {'trained at':<16}  gate"
@@ -195,7 +201,7 @@ def describe_models(models: Sequence[dict[str, Any]], home: Home) -> str:
 
 
 def _describe_champion(champion: Mapping[str, Any], bundles_dir: Path) -> str:
-    """Describe whether the champion can score: its bundle must be unaltered since its promotion."""
+    """Return the line of a message that says whether the champion can score, its bundle being unaltered."""
     try:
         require_fingerprint(bundles_dir / champion["model_id"], champion["bundle_fingerprint"])
     except BundleError as error:
@@ -204,5 +210,6 @@ def _describe_champion(champion: Mapping[str, Any], bundles_dir: Path) -> str:
 
 
 def _describe_last_decision(model: Mapping[str, Any]) -> str:
+    """Return the column `gate` of the message of `reviews models`: how many rules held."""
     rules, held = model["gate_rules"], model["gate_rules_held"]
     return f"{held} of {rules}" if rules else "-"

@@ -85,4 +85,5 @@ def load_vocabulary(folder: Path) -> Vocabulary:
 
 
 def _first_line(error: Exception) -> str:
+    """Return the first line of the error with which a file of a bundle could not be loaded."""
     return str(error).strip().split("\n")[0] or type(error).__name__

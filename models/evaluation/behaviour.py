@@ -133,6 +133,7 @@ def rate_behaviour(tests: Sequence[BehaviourTest], scores: NDArray[np.floating[A
 
 
 def _are_same(score: float, other: float) -> bool:
+    """Return whether two scores are the same for a behavioural test of invariance."""
     return (score >= POSITIVE_FROM) == (other >= POSITIVE_FROM) and abs(other - score) <= SAME_WITHIN
 
 
@@ -146,6 +147,7 @@ _PASSES: dict[str, Callable[[float, float], bool]] = {
 
 
 def _parse_test(row: dict[str, Any], where: str) -> BehaviourTest:
+    """Return a line of `behaviour.jsonl` as a test, after checking its fields."""
     is_pair = row.get("test") != "minimum_functionality"
     require_set_fields(row, _TEST_FIELDS | ({"other": str} if is_pair else {}), where)
     test = BehaviourTest(**row)

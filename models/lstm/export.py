@@ -81,6 +81,7 @@ def _kind(layer: Any) -> str:
 
 
 def _name_activation(function: Any) -> str:
+    """Return the name of the activation function of a layer to be exported."""
     import keras
 
     return str(keras.activations.serialize(function))
@@ -93,6 +94,7 @@ def _has_plain_weights(layer: Any) -> bool:
 
 
 def _has_known_activation(layer: Any) -> bool:
+    """Return whether a layer has an activation that can be exported."""
     return _name_activation(layer.activation) in _ACTIVATIONS
 
 
@@ -156,6 +158,7 @@ def _add_lstm(graph: Graph, words: str, layer: Any) -> str:
 
 
 def _add_activation(graph: Graph, last: str, layer: Any) -> str:
+    """Append the activation of a local layer to the graph; return the name of its output."""
     operator = _ACTIVATIONS[_name_activation(layer.activation)]
     return graph.add(operator, last) if operator else last
 

@@ -29,6 +29,7 @@ def train_variant(
 def _fit(
     variant: Variant, reviews: TrainingReviews, *, seed: int, epochs: int, report: Callable[[int], None]
 ) -> TrainedModel:
+    """Train a variant by Keras's `fit`."""
     import keras
 
     train, validation = reviews.train, reviews.validation
@@ -74,6 +75,7 @@ def _make_best_epoch_keeper() -> Any:
 
 
 def _make_reporter(rows: int, batch_size: int, report: Callable[[int], None]) -> Any:
+    """Build the Keras callback that reports the rows of each batch that was trained on."""
     import keras
 
     class ReportRows(keras.callbacks.Callback):  # type: ignore[misc]

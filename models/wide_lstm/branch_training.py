@@ -94,6 +94,7 @@ def _list_inputs(window: int, *more: Any) -> list[Any]:
 
 
 def _cut_batch(ids: NDArray[np.int32], window: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Cut a batch of training reviews into windows, with the review of each."""
     windows, review = cut_windows(ids, window)
     return windows, review.astype(np.int32)
 
@@ -177,6 +178,7 @@ def _plan_rates(steps: int) -> Iterator[np.float32]:
 
 
 def _shuffle(count: int, size: int, generator: np.random.Generator) -> list[NDArray[np.intp]]:
+    """Return the batches of an epoch of training: positions of the reviews, in a random order."""
     order = generator.permutation(count)
     return [order[start : start + size] for start in range(0, count, size)]
 
@@ -184,5 +186,6 @@ def _shuffle(count: int, size: int, generator: np.random.Generator) -> list[NDAr
 def _evaluate_epoch(
     loss: float, accuracy: float, logit: NDArray[np.float64], validation: LabelledReviews
 ) -> Epoch:
+    """Return the figures of an epoch of training, with those of the validation logits."""
     signed = np.where(validation.positive > 0.5, logit, -logit)
     return Epoch(loss, accuracy, float(np.logaddexp(0, -signed).mean()), float((signed > 0).mean()))

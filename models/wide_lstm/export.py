@@ -137,6 +137,7 @@ def _drop_varying_options(config: Any) -> Any:
 
 
 def _gives_same_scores(model: "keras.Model", content: bytes) -> bool:
+    """Return whether the exported graph gives the scores of the Keras model on a few random reviews."""
     try:
         engine = load_wide_lstm_engine(open_graph(content))
     except BundleError:
@@ -220,10 +221,12 @@ def _add_reader(graph: Graph, vectors: NDArray[np.float32], reader: "keras.Model
 
 
 def _subtract_from_one(graph: Graph, name: str) -> str:
+    """Append `1 - name` to the graph."""
     return graph.add("Sub", graph.keep(np.asarray(np.float32(1))), name)
 
 
 def _find_pool(reader: "keras.Model") -> int:
+    """Return the pool size of the exported reader."""
     sizes = {layer.pool_size[0] for layer in reader.layers if type(layer).__name__ == "MaxPooling1D"}
     (size,) = sizes  # the same for values and for which words are known
     return int(size)

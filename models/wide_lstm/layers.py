@@ -137,7 +137,7 @@ def join_branches(
 
 
 def pool_values(highest: Any, total: Any, steps: Any) -> tuple[Any, Any]:
-    """Return highest and mean values; 0 where no step reads a known word."""
+    """Return the highest and mean values as Keras layers compute them; 0 where no step reads a known word."""
     from keras import ops
 
     return ops.where(ops.greater(steps, 0), highest, 0.0), total / ops.maximum(steps, 1.0)

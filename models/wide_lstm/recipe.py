@@ -95,6 +95,7 @@ def _fit_ngram_model(variant: Variant, train: LabelledReviews) -> NgramModel:
 
 
 def _scale_vectors(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale the word vectors to the spread with which the training of the branch starts."""
     spread = float(vectors.std())
     return vectors * np.float32(VECTOR_SPREAD / spread) if spread > 0 else vectors
 

@@ -98,7 +98,7 @@ def fetch_archive(
             remove_leftovers(archive_dir)
             fetched = _find_complete(source, target, published)
             if fetched is None:
-                _download(source, _name_part(target), report, policy or RetryPolicy())
+                _download(source, _name_unfinished_download(target), report, policy or RetryPolicy())
                 fetched = _accept_download(source, target, published)
             return fetched
     except OSError as error:
@@ -114,7 +114,7 @@ def _use_local_file(path: Path) -> FetchedArchive:
         if not path.is_file():
             reason = "it is no file" if path.exists() else "there is no such file"
             raise SourceError(f"{path}: {reason}. {USE_ANOTHER}")
-        digest = _hash_file(path)
+        digest = _hash_archive_file(path)
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror or error}. {USE_ANOTHER}") from error
     return FetchedArchive(path, digest)
@@ -130,7 +130,7 @@ def _require_http_url(url: str) -> None:
         raise SourceError(f"{_strip_secrets(url)}: only http and https URLs can be downloaded. {USE_ANOTHER}")
 
 
-def _hash_file(path: Path) -> str:
+def _hash_archive_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -151,11 +151,11 @@ def _hash_url(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()
 
 
-def _name_part(target: Path) -> Path:
+def _name_unfinished_download(target: Path) -> Path:
     return target.with_name(f"{target.name}.part")
 
 
-def _name_note(path: Path) -> Path:
+def _name_download_note(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
@@ -169,8 +169,8 @@ def _find_complete(url: str, target: Path, published: PublishedArchive) -> Fetch
     """
     if not target.is_file():
         return None
-    digest = _hash_file(target)
-    last_digest = _read_download_note(_name_note(target)).get(_hash_url(url))
+    digest = _hash_archive_file(target)
+    last_digest = _read_download_note(_name_download_note(target)).get(_hash_url(url))
     if digest == (published.sha256 if url == published.url else last_digest):
         return FetchedArchive(target, digest)
     if url == published.url:
@@ -180,9 +180,9 @@ def _find_complete(url: str, target: Path, published: PublishedArchive) -> Fetch
 
 def _accept_download(url: str, target: Path, published: PublishedArchive) -> FetchedArchive:
     """Move a finished download to `target`; raise `SourceError` if it should be the published archive and is not."""
-    part = _name_part(target)
-    digest, size = _hash_file(part), part.stat().st_size
-    _name_note(part).unlink(missing_ok=True)
+    part = _name_unfinished_download(target)
+    digest, size = _hash_archive_file(part), part.stat().st_size
+    _name_download_note(part).unlink(missing_ok=True)
     if url == published.url and digest != published.sha256:
         wrong = _rename_wrong(part, target, digest)
         raise SourceError(
@@ -192,7 +192,7 @@ def _accept_download(url: str, target: Path, published: PublishedArchive) -> Fet
         )
     put_in_place(part, target)
     if url != published.url:
-        _write_note(_name_note(target), {_hash_url(url): digest})
+        _write_download_note(_name_download_note(target), {_hash_url(url): digest})
     return FetchedArchive(target, digest)
 
 
@@ -211,7 +211,7 @@ def _read_download_note(path: Path) -> dict[str, Any]:
     return note if isinstance(note, dict) else {}
 
 
-def _write_note(path: Path, note: dict[str, Any]) -> None:
+def _write_download_note(path: Path, note: dict[str, Any]) -> None:
     with write_whole(path) as building:
         building.write_text(json.dumps(note))
 
@@ -267,7 +267,7 @@ def _choose_pause(failures: int, error: Exception, policy: RetryPolicy) -> float
 
 def _attempt_download(client: httpx.Client, url: str, part: Path, report: Callable[[int], None]) -> None:
     """Download the bytes that `part` lacks; raises `_RetryableError` or httpx's errors if a retry may help."""
-    note = _read_download_note(_name_note(part))
+    note = _read_download_note(_name_download_note(part))
     if note.get("url_sha256") != _hash_url(url):
         _discard_download(part, report)
         note = {}
@@ -353,13 +353,13 @@ def _restart_download(url: str, part: Path, response: httpx.Response, report: Ca
         "validator": _read_validator(response),
         "total": total,
     }
-    _write_note(_name_note(part), note)
+    _write_download_note(_name_download_note(part), note)
 
 
 def _discard_download(part: Path, report: Callable[[int], None]) -> None:
     report(-_measure_part(part))
     part.unlink(missing_ok=True)
-    _name_note(part).unlink(missing_ok=True)
+    _name_download_note(part).unlink(missing_ok=True)
 
 
 def _receive_download(
@@ -395,5 +395,5 @@ def _refuse_size(url: str, size: int) -> SourceError:
 
 
 def _measure_part(path: Path) -> int:
-    """Return a file's size in bytes, 0 if it does not exist."""
+    """Return the size in bytes of a download so far, 0 if it has no file."""
     return path.stat().st_size if path.exists() else 0

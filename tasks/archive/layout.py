@@ -75,6 +75,7 @@ def _require_safe_name(path: Path, entry: tarfile.TarInfo) -> str:
 
 
 def _require_known_directory(path: Path, entry: tarfile.TarInfo, name: str) -> None:
+    """Refuse a folder that the layout does not have."""
     if name not in _DIRECTORIES:
         raise refuse_archive(path, f"the folder {entry.name!r} has no place in the layout")
 
@@ -107,5 +108,6 @@ def _find_limit_in_layout(path: Path, entry: tarfile.TarInfo, name: str, review:
 
 
 def _require_size(path: Path, entry: tarfile.TarInfo, limit: int) -> None:
+    """Refuse a file that is larger than the layout allows."""
     if not 0 <= entry.size <= limit:
         raise refuse_archive(path, f"{entry.name!r} claims {entry.size} bytes, the limit is {limit}")

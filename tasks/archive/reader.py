@@ -168,6 +168,7 @@ def _identify_dataset(contents: ArchiveContents) -> tuple[str | None, str]:
 
 
 def _digest_content(digests: Mapping[str, str]) -> str:
+    """Return the content digest of the archive."""
     lines = sorted(f"{name}\t{digest}\n" for name, digest in digests.items())
     return sha256("".join(lines).encode()).hexdigest()
 
@@ -175,6 +176,7 @@ def _digest_content(digests: Mapping[str, str]) -> str:
 def _build_folder(
     path: Path, folder: Folder, reviews: Mapping[int, _Review], url_lists: Mapping[Folder, bytes]
 ) -> FolderContents:
+    """Build the columns of a folder from the reviews read; refuse the archive if its URL list is missing or short."""
     split, label = folder
     if folder not in url_lists:
         raise refuse_archive(path, f"the URL list '{ROOT}/{split}/urls_{label}.txt' is missing")
@@ -210,6 +212,7 @@ def _read_title_ids(path: Path, folder: Folder, url_list: bytes) -> list[str]:
 
 
 def _decode_texts(path: Path, folder: Folder, numbers: list[int], ordered: list[_Review]) -> pa.Array:
+    """Decode the reviews of a folder as UTF-8; refuse the archive if one is invalid, with its place."""
     try:
         return pa.array([data for _, data, _ in ordered], pa.binary()).cast(pa.string())
     except pa.ArrowInvalid as error:

@@ -113,6 +113,7 @@ def count_rows(reviews_dir: Path, split: str) -> int:
 
 
 def _build_rows(folder: FolderContents, split: str) -> pa.Table:
+    """Return the rows of the reviews Parquet for a folder of the archive."""
     count = len(folder.review_numbers)
     labelled = folder.label != "unsup"
     columns = {
@@ -133,6 +134,7 @@ def _write_temporary(
     reviews_dir: Path,
     report: Callable[[int], None],
 ) -> None:
+    """Write the three Parquet files of the reviews side by side, under temporary names."""
     metadata = {PROVENANCE_KEY: json.dumps(asdict(provenance))}
     with ThreadPoolExecutor(len(SPLITS)) as pool:
         writes = [
@@ -149,6 +151,7 @@ def _write_temporary(
 
 
 def _write_file(table: pa.Table, path: Path) -> None:
+    """Write one Parquet file of the reviews and sync it."""
     with pq.ParquetWriter(
         path,
         table.schema,
@@ -164,10 +167,12 @@ def _write_file(table: pa.Table, path: Path) -> None:
 
 
 def _name_file(reviews_dir: Path, split: str) -> Path:
+    """Return the path of a split's reviews Parquet file."""
     return reviews_dir / f"{split}.parquet"
 
 
 def _put_in_place(reviews_dir: Path) -> None:
+    """Rename the three Parquet files of the reviews into place, one after the other."""
     pass_fault_point("ingest: before in place")
     for split in SPLITS:
         path = _name_file(reviews_dir, split)
@@ -176,6 +181,7 @@ def _put_in_place(reviews_dir: Path) -> None:
 
 
 def _read_one_provenance(path: Path) -> Provenance | None:
+    """Return the provenance in one reviews Parquet file; None if it is missing or unreadable."""
     try:
         metadata = pq.read_schema(path).metadata or {}
         provenance = Provenance(**json.loads(metadata[PROVENANCE_KEY]))
@@ -185,6 +191,7 @@ def _read_one_provenance(path: Path) -> Provenance | None:
 
 
 def _require_complete(reviews_dir: Path, split: str) -> Path:
+    """Raise `SourceError` unless all three reviews Parquet files can be read; return the path of one."""
     if split not in SPLITS:
         raise SourceError(f"There is no split {split!r}. Next: name one of {', '.join(SPLITS)}.")
     if read_provenance(reviews_dir) is None:
@@ -193,6 +200,7 @@ def _require_complete(reviews_dir: Path, split: str) -> Path:
 
 
 def _describe_gap(reviews_dir: Path) -> str:
+    """Describe why the reviews Parquet files can not be read together."""
     missing = [f"{split}.parquet" for split in SPLITS if not (reviews_dir / f"{split}.parquet").is_file()]
     if missing:
         return f"there are no reviews here yet (missing: {', '.join(missing)})"

@@ -123,6 +123,7 @@ def _require_records(data: bytes) -> None:
 
 
 def _refuse_kind(name: str) -> FileRefusedError:
+    """Return the refusal of a member of a tar that is no plain file."""
     return refusal("member_not_a_file", f"'{to_storable(name)}' is a link, a device or a sparse file")
 
 
@@ -158,6 +159,7 @@ def walk_tar(
 
 
 def _read_content(stream: _ForwardFile, left: int) -> Iterator[bytes]:
+    """Yield the content of a member of a tar; refuse a tar that ends in it."""
     while left > 0:
         chunk = stream.read(min(left, CHUNK_BYTES))
         if not chunk:
@@ -167,7 +169,7 @@ def _read_content(stream: _ForwardFile, left: int) -> Iterator[bytes]:
 
 
 def _is_review_file(info: tarfile.TarInfo) -> bool:
-    """Return False for folders and hidden members; refuse links, devices, sparse files and unsafe names."""
+    """Return False for folders and hidden members of a tar; refuse links, devices, sparse files and unsafe names."""
     visible = is_visible(info.name)
     if not info.isdir() and (not info.isreg() or info.issparse()):
         raise _refuse_kind(info.name)

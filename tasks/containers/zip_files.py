@@ -79,7 +79,7 @@ def _require_no_overlap(archive: zipfile.ZipFile) -> None:
 
 
 def _is_review_file(info: zipfile.ZipInfo) -> bool:
-    """Return False for folders and hidden members; refuse links, devices, encrypted members and other methods."""
+    """Return False for folders and hidden members of a zip; refuse links, devices, encryption and other methods."""
     visible = is_visible(info.filename)
     with naming_member(to_storable(info.filename)):
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -96,7 +96,7 @@ def _is_review_file(info: zipfile.ZipInfo) -> bool:
 
 
 def _read_content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Yield a member's content; check its checksum and its size at the end."""
+    """Yield the content of a member of a zip; check its checksum and its size at the end."""
     done = 0
     with (
         refusing("archive_broken", lambda: f"its data is damaged or cut off somewhere after {done:,} bytes"),

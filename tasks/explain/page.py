@@ -45,11 +45,13 @@ def render_page(explained: Explained, top: int) -> str:
 
 @cache
 def _make_environment() -> "jinja2.Environment":
+    """Return the Jinja environment of the page of an explanation."""
     templates = Path(__file__).parent / "templates"
     return make_environment(templates, contribution=_format_contribution, lines=_format_lines)
 
 
 def _format_contribution(logits: float) -> str:
+    """Format a contribution for the page, with a typographic minus."""
     return format_signed(logits, 2).replace("-", "−")
 
 

@@ -97,6 +97,7 @@ def name_source(source: FoundText) -> str:
 
 
 def _draw_words(explained: Explained, top: int) -> "Text":
+    """Draw the table of the words that move the score most."""
     from rich.text import Text
 
     if not explained.moving:
@@ -139,6 +140,7 @@ def _draw_text(explained: Explained, top: int) -> "Text":
 
 
 def _choose_style(contribution: float, level: int) -> str:
+    """Return the style in which the terminal shows a word, by its contribution."""
     return f"{_STRENGTHS[level]} {RAISES if contribution > 0 else LOWERS}".strip()
 
 

@@ -260,6 +260,7 @@ def _check_again(chosen: "pa.Table", limits: RowLimits, encoding: str) -> tuple[
 
 
 def _make_nullable(schema: "pa.Schema") -> "pa.Schema":
+    """Return the schema of rows in quarantine that are checked again: any value may be null."""
     import pyarrow as pa
 
     return pa.schema([field.with_nullable(True) for field in schema])
@@ -297,6 +298,7 @@ def _group_by_model(good: "pa.Table", models: dict[str, list[str]]) -> dict[str,
 
 
 def _score_now(scorer: "Scorer", run_id: str, rows: "pa.Table") -> "pa.Table":
+    """Score the rows that are released."""
     from datetime import UTC, datetime
 
     from tasks.scoring.rows import score_rows

@@ -120,6 +120,7 @@ def verify(home: Home) -> Iterator[Finding]:
 
 
 def _check_tables(warehouse: Path, promise: str, query: str) -> Finding:
+    """Verify a promise about the tables by a query for the rows that break it."""
     with open_warehouse(warehouse, write=False) as connection:
         result = connection.execute(query)
         names = [column[0] for column in result.description or []]
@@ -129,15 +130,18 @@ def _check_tables(warehouse: Path, promise: str, query: str) -> Finding:
 
 
 def _count_broken(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    """Count the rows that break a promise, by its query."""
     (row,) = connection.execute(f"SELECT count(*) FROM ({query})").fetchall()  # noqa: S608 (our own queries)
     return int(row[0])
 
 
 def _describe_broken_row(names: Sequence[str], row: Sequence[Any]) -> str:
+    """Describe a row that breaks a promise by its columns."""
     return ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True) if value is not None)
 
 
 def _check_files(promise: str, find_broken: Callable[[], list[str]]) -> Finding:
+    """Verify a promise about files by a function that describes what breaks it."""
     broken = find_broken()
     return Finding(promise, len(broken), tuple(broken[:ROWS_SHOWN]))
 

@@ -100,6 +100,7 @@ def ask_published(path: Path) -> Iterator[Ask]:
 
 
 def _fetch_batches(connection: duckdb.DuckDBPyConnection) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """Yield the rows of an answer in batches."""
     try:
         while batch := connection.fetchmany(BATCH_ROWS):
             yield batch

@@ -85,11 +85,13 @@ def _make_unique(names: Sequence[str]) -> list[str]:
 
 
 def _format_object(names: Sequence[str], converters: Sequence[Callable[[Any], Any]], row: Row) -> str:
+    """Format a row of a result as one JSON object."""
     values = {name: convert(value) for name, convert, value in zip(names, converters, row, strict=True)}
     return format_json(values)
 
 
 def _parse_json(value: Any) -> Any:
+    """Return a text of a column of type JSON as a value."""
     return None if value is None else _to_json(json.loads(value))
 
 
@@ -137,6 +139,7 @@ def _format_table(columns: Sequence[tuple[str, str]], rows: Rows, width: int | N
 
 
 def _format_cell(value: Any) -> str:
+    """Format a value as a cell of a table, shortened to the largest width of a cell."""
     if value is None:
         return "NULL"
     if isinstance(value, float) and (value == 0 or 1e-4 <= abs(value) < 1e15):
@@ -148,10 +151,12 @@ def _format_cell(value: Any) -> str:
 
 
 def _holds_numbers(values: Iterable[Any]) -> bool:
+    """Return whether a column of a result has a type of numbers, which a table aligns right."""
     return all(isinstance(value, int | float | Decimal) for value in values if value is not None)
 
 
 def _measure_column(cells: Iterable[str]) -> int:
+    """Return the width that a column of a table needs."""
     from rich.cells import cell_len
 
     return min(max(cell_len(cell) for cell in cells), CELL_WIDTH)
@@ -170,11 +175,13 @@ def _fit_widths(widths: Sequence[int], terminal: int | None) -> list[int]:
 
 
 def _draw_row(cells: Sequence[str], widths: Sequence[int], is_number: Sequence[bool]) -> str:
+    """Return a line of a table from the cells of a row."""
     drawn = (_pad(cell, width, right) for cell, width, right in zip(cells, widths, is_number, strict=False))
     return f"│ {' │ '.join(drawn)} │"
 
 
 def _pad(cell: str, width: int, right: bool) -> str:
+    """Pad the text of a cell to the width of its column, by the columns that it takes on a terminal."""
     from rich.cells import cell_len, set_cell_size
 
     length = cell_len(cell)
@@ -184,6 +191,7 @@ def _pad(cell: str, width: int, right: bool) -> str:
 
 
 def _draw_rule(corners: str, widths: Sequence[int]) -> str:
+    """Return a horizontal line of a table."""
     return corners[0] + corners[1].join("─" * (width + 2) for width in widths) + corners[2]
 
 

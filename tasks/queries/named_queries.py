@@ -38,6 +38,7 @@ def find_query(text: str) -> NamedQuery | None:
 
 
 def _is_sql(text: str) -> bool:
+    """Return whether a text is SQL and not the name of a named query."""
     try:
         return bool(duckdb.extract_statements(text))
     except duckdb.Error:
@@ -82,6 +83,7 @@ def _split_parameter_values(query: NamedQuery, given: Iterable[str]) -> Mapping[
 
 
 def _parse_parameter_value(query: NamedQuery, parameter: Parameter, text: str) -> Any:
+    """Parse the value of a parameter of a named query by its kind."""
     try:
         if parameter.kind == "date":
             return date.fromisoformat(text)
@@ -98,6 +100,7 @@ def _parse_parameter_value(query: NamedQuery, parameter: Parameter, text: str) -
 
 
 def _require_parameter(value: Any, is_valid: bool) -> Any:
+    """Raise `UsageError` unless the named query has this parameter."""
     if not is_valid:
         raise ValueError(value)
     return value
@@ -112,6 +115,7 @@ def list_parameters(query: NamedQuery) -> str:
 
 
 def _describe_parameter(parameter: Parameter) -> str:
+    """Describe a parameter of a named query, with its default."""
     default = "must be given" if parameter.default is None else f"default {parameter.default}"
     return f"{parameter.name} ({parameter.kind}, {default}): {parameter.meaning}"
 

@@ -154,6 +154,7 @@ def draw_lines(
 def _make_chart(
     caption: Caption, svg: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]
 ) -> Chart:
+    """Return a chart: its texts, the picture that `draw` draws, and the table of its figures."""
     return Chart(caption.name, caption.title, caption.summary, svg, columns, tuple(rows))
 
 

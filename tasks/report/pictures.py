@@ -50,6 +50,7 @@ def _draw_ratings(facts: ScoringFacts) -> Chart:
 
 
 def _draw_lengths(facts: ScoringFacts) -> Chart:
+    """Draw the lengths of the reviews of a scoring run."""
     values = [facts.lengths.get(words, 0) for words in LENGTHS_FROM]
     most = max(range(len(values)), key=values.__getitem__)
     labels, names = name_length_ranges(LENGTHS_FROM), ("words", "reviews")
@@ -68,6 +69,7 @@ def draw_drift(facts: ScoringFacts) -> tuple[Chart, ...]:
 
 
 def _draw_measure(row: Row, number: int) -> Chart:
+    """Draw a measure's shares in a run beside those of the held-out reviews."""
     measure = name_measure(row["measure"])
     result = "drifted" if row["drifted"] else "did not drift"
     summary = f"The {measure} {result}: PSI {row['psi']:.3f}, threshold {row['threshold']:.3f}."
@@ -185,8 +187,10 @@ def _draw_mapping(rating: Row) -> tuple[Chart, ...]:
 
 
 def _format_count(value: float) -> str:
+    """Format a number of reviews for the table below a picture."""
     return f"{value:,.0f}"
 
 
 def _format_stars(value: float) -> str:
+    """Format stars for the table below a picture."""
     return f"{value:.2f}"

@@ -66,6 +66,7 @@ def _find_lowest_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:
 
 
 def _render_report(template: str, **values: Any) -> str:
+    """Render a template of a report as HTML."""
     page = make_report_environment().get_template(template)
     return page.render(written_at=datetime.now(UTC), datasets=DATASETS, **values)
 

@@ -72,6 +72,7 @@ def _find_text(
 
 
 def _normalize(name: str) -> str:
+    """Return a column's name without case, white space around it, and byte order mark."""
     return name.strip().lstrip("\ufeff").strip().casefold()
 
 

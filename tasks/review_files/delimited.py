@@ -89,6 +89,7 @@ def read_delimited(
 
 
 def _read_head(text: Iterator[bytes]) -> bytes:
+    """Return the start of a CSV or TSV text, which is long enough for its header."""
     head = b""
     while len(head) < HEADER_BYTES and (more := next(text, None)) is not None:
         head += more
@@ -199,6 +200,7 @@ def _find_end_by_reading(data: bytes, separator: str) -> int:
 
 
 def _choose_line_break(data: bytes) -> bytes:
+    """Return the line break of a CSV or TSV text."""
     return b"\n" if b"\n" in data else b"\r"
 
 
@@ -278,6 +280,7 @@ def _insert_misshapen(
 
 
 def _count(rows: _Rows) -> int:
+    """Count the rows of a piece of a delimited text, misshapen ones too."""
     return len(rows.batch) + len(rows.misshapen)
 
 

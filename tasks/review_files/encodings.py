@@ -110,10 +110,12 @@ def describe_invalid(data: bytes) -> str:
 
 
 def _find_mark(data: bytes) -> bytes:
+    """Return the byte order mark of a text, empty if it has none."""
     return next((mark for mark in _MARKS if data.startswith(mark)), b"")
 
 
 def _transcode(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Decode a text in another encoding and encode it as UTF-8; refuse a file that is not in that encoding."""
     decoder = codecs.getincrementaldecoder(encoding)()
     done = 0
     try:
@@ -139,6 +141,7 @@ def _end_of_whole_characters(data: bytes) -> int:
 
 
 def _escape(chunk: bytes, notice: Callable[[], None]) -> bytes:
+    """Escape what is not UTF-8 in a chunk, and call `notice` if something is escaped."""
     # The fastest ways to search for a single byte (Python) and to check UTF-8 (Arrow), by far.
     may_be_mistaken = _NONCHARACTER_START[:1] in chunk and _NONCHARACTER_START in chunk
     if not may_be_mistaken and _is_utf8(chunk):
@@ -158,6 +161,7 @@ def _unescape_one(match: re.Match[str]) -> str:
 
 
 def _is_utf8(data: bytes) -> bool:
+    """Return whether a chunk is valid UTF-8."""
     offsets = pa.array([0, len(data)], pa.int32()).buffers()[1]
     text = pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(data)])
     try:

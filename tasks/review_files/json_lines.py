@@ -92,6 +92,7 @@ def _split_lines(chunks: Iterator[bytes], longest: int, most: int) -> Iterator[_
 
 
 def _require_lines(first_line: bytes) -> None:
+    """Refuse a JSON file that is not one object a line."""
     if first_line.lstrip().startswith(b"["):
         raise refusal("json_broken", "this is a JSON array, not one object a line; jq -c '.[]' converts it")
     if first_line.strip() == b"{":
@@ -159,6 +160,7 @@ def _drop_invalid(row: dict[str, Any], line: bytes, select: _Select) -> _Row:
 
 
 def _is_valid(value: Any) -> bool:
+    """Return whether a value of a JSON line is valid text, without lone surrogates."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -167,6 +169,7 @@ def _is_valid(value: Any) -> bool:
 
 
 def _restore_bytes(text: str) -> bytes:
+    """Return the original bytes of a text of a JSON line that is not UTF-8."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -194,6 +197,7 @@ def _make_json_rows(rows: Sequence[_Row], select: _Select, next_row: int) -> Raw
 
 
 def _find_defect(text: Any, columns: Columns) -> Defect | None:
+    """Return the defect of the text of a JSON line: several keys of it, or a value that is no text."""
     if columns.doubled:
         return Defect("row_shape", "several keys have the name of the text column", _dump(text))
     if text is None or isinstance(text, str):
@@ -202,6 +206,7 @@ def _find_defect(text: Any, columns: Columns) -> Defect | None:
 
 
 def _dump(value: Any) -> bytes:
+    """Return a value of a JSON line as bytes, for the quarantine."""
     return value.encode() if isinstance(value, str) else json.dumps(value, ensure_ascii=False).encode()
 
 

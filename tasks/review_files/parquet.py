@@ -64,6 +64,7 @@ def read_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> Itera
 
 
 def _open_parquet(file: IO[bytes], metadata: Any = None, read_dictionary: Sequence[int] = ()) -> Any:
+    """Open a Parquet file so that it takes little memory and pages are checked."""
     return pq.ParquetFile(
         file,
         metadata=metadata,
@@ -103,6 +104,7 @@ def _read_batches(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterat
 
 
 def _decode_rows(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a Parquet file in batches that are small once their dictionaries are decoded."""
     limits, metadata = options.limits, parquet.metadata
     allowed = max(limits.unsuspected_bytes, limits.ratio * file.seek(0, io.SEEK_END))
     guard = limit_bytes(min(limits.member_bytes, allowed), "the Parquet file")
@@ -176,10 +178,12 @@ def _simplify_column(array: pa.Array) -> pa.Array:
 
 
 def _is_text(kind: pa.DataType) -> bool:
+    """Return whether a Parquet column has texts."""
     return any(test(kind) for test in (pt.is_string, pt.is_large_string, pt.is_string_view))
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
+    """Return whether a Parquet column has bytes."""
     tests = (pt.is_binary, pt.is_large_binary, pt.is_binary_view, pt.is_fixed_size_binary)
     return any(test(kind) for test in tests)
 

@@ -142,6 +142,7 @@ def _borrow_process() -> Iterator[_Process]:
 
 
 def _start_process() -> _Process:
+    """Start a process that reads Parquet files."""
     ours, theirs = Pipe()
     with theirs:
         command = [sys.executable, "-m", "tasks.review_files.parquet_process", str(theirs.fileno())]
@@ -158,6 +159,7 @@ def _start_process() -> _Process:
 
 @atexit.register
 def _end_idle() -> None:
+    """End the idle processes."""
     while _idle:
         _idle.pop().end()
 
@@ -178,6 +180,7 @@ def _judge_process_end(status: int, rows: int) -> Outcome:
 
 
 def _make_refusal(rule: str, found: str) -> Outcome:
+    """Return the outcome by which the process refuses a Parquet file."""
     error = refusal(rule, found)
     return {"rule": error.rule, "detail": error.detail}
 
@@ -230,12 +233,14 @@ def _serve_file(
 
 
 def _send(connection: Connection, data: memoryview) -> None:
+    """Send bytes from the process, with their length before them."""
     connection.send_bytes(str(len(data)).encode())
     while data:
         data = data[os.write(connection.fileno(), data) :]
 
 
 def _judge_memory(error: Exception, rows: int) -> Outcome:
+    """Return the outcome of a Parquet file whose reading in the process took too much memory."""
     try:
         require_memory(error)
     except ReviewsError as short:
@@ -244,6 +249,7 @@ def _judge_memory(error: Exception, rows: int) -> Outcome:
 
 
 def _renew_time() -> None:
+    """Give the process its full time again."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     _limit_process(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + SECONDS)
 

@@ -65,6 +65,7 @@ def make_text_rows(files: Sequence[TextFile], first_row: int, longest: int) -> R
 
 
 def _decode_text_file(file: TextFile, longest: int) -> tuple[str | None, Defect | None]:
+    """Return the text of a text file and None, or None and the defect of its text."""
     if file.size > longest:
         detail = f"a file of {file.size:,} bytes, the limit is {longest:,}"
         return None, Defect("text_too_long", detail, file.data[:KEPT_BYTES])
@@ -76,5 +77,6 @@ def _decode_text_file(file: TextFile, longest: int) -> tuple[str | None, Defect 
 
 
 def _read_stars(file_name: str) -> int | None:
+    """Return the rating in the name of a text file of Stanford's archive, else None."""
     match = _STANFORD_NAME.fullmatch(file_name)
     return (int(match[1]) or None) if match else None

@@ -69,6 +69,7 @@ def _read_tables(members: Iterator[Member], first_row: int, options: ReadOptions
 
 
 def _read_table(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Read a member with many rows by the reader of its format."""
     if member.format == "parquet":
         yield from read_parquet_in_process(member, first_row, options)
         return
@@ -78,6 +79,7 @@ def _read_table(member: Member, first_row: int, options: ReadOptions) -> Iterato
 
 
 def _read_rows(member: Member, first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the raw rows of a member by the reader of its format."""
     if member.format == "jsonl":
         return read_json_lines(member.chunks, first_row, options)
     return read_delimited(member.chunks, member.format, first_row, options)

@@ -115,6 +115,7 @@ _PARSERS: Mapping[str, tuple[Callable[[str], Any], pa.DataType]] = {
 
 
 def _drop_blank(ids: pa.Array) -> pa.Array:
+    """Return ids without white space around them, with null for blank ones."""
     trimmed = pc.utf8_trim_whitespace(ids)
     return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
 
@@ -153,6 +154,7 @@ def _add_unparsed(
 
 
 def _format_json(rows: Sequence[dict[str, Any]] | None, size: int) -> pa.Array:
+    """Return the further values of rows as JSON texts, [n]."""
     if rows is None:
         return pa.nulls(size, pa.string())
     return pa.array([_format_row(row) for row in rows], pa.string())

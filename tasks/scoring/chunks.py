@@ -71,7 +71,7 @@ def read_chunks(
 
 
 def measure_table(table: pa.Table) -> ChunkTable:
-    """Return a table with its number of bytes."""
+    """Return a table that is to become part of a chunk, with its number of bytes."""
     return ChunkTable(table, table.nbytes)
 
 
@@ -81,11 +81,12 @@ def is_full_chunk(waiting: Sequence[ChunkTable]) -> bool:
 
 
 def join_chunk(waiting: Sequence[ChunkTable]) -> pa.Table:
-    """Concatenate the tables."""
+    """Concatenate tables to one chunk."""
     return pa.concat_tables([each.table for each in waiting])
 
 
 def _measure_chunk(waiting: Sequence[ChunkTable]) -> int:
+    """Return the bytes of the tables that wait to become a chunk."""
     return sum(each.bytes for each in waiting)
 
 

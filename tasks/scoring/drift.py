@@ -28,7 +28,7 @@ def judge_drift(warehouse: Path, run_ids: Collection[str], severity: str) -> lis
 
 
 def describe_drifted(results: Sequence[CheckResult]) -> list[str]:
-    """Return a line about each measure that has drifted."""
+    """Return a line about each measure by which the reviews of a run have drifted."""
     return [
         f"{result.columns}: {result.observed}; {result.expected}" for result in results if not result.success
     ]

@@ -71,6 +71,7 @@ def judge_file(file: SourceFile, tally: Tally, limits: RowLimits) -> FileOutcome
 
 
 def _refuse_for_bad_rows(source: str, tally: Tally, limits: RowLimits) -> FileRefusedError | None:
+    """Return the error that refuses a file for its bad rows, counted to its end; None if they are few enough."""
     rows_read, rows_broken = tally.rows_read[source], tally.rows_broken[source]
     if not exceeds_bad_rows(rows_read, rows_broken.total(), limits):
         return None

@@ -243,6 +243,7 @@ def _is_unrecorded(seen: SeenFile | None) -> bool:
 
 
 def _find_reason(file: SourceFile, seen: SeenFile | None, statuses: dict[str, str | None]) -> str:
+    """Return the reason why a file is planned."""
     if statuses.get(file.source_sha256) == "refused":
         return REFUSED_BEFORE
     return CHANGED if seen and seen.source_sha256 != file.source_sha256 else NEW

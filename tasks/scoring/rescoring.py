@@ -153,6 +153,7 @@ def _copy_ledger_entry(source: OlderSource) -> dict[str, Any]:
 
 @contextmanager
 def _open_copy_for_rescoring(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the published copy, from which texts are read to be scored again in any order."""
     with (
         translate_errors(published),
         open_read_only(published.absolute(), {"memory_limit": READER_MEMORY}, WAIT_SECONDS) as connection,

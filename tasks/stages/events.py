@@ -63,4 +63,5 @@ def emit_inbox_changed(files: int) -> None:
 
 
 def _emit(event: str, resource_id: str, payload: Mapping[str, Any]) -> None:
+    """Emit a Prefect event."""
     emit_event(event, resource={"prefect.resource.id": resource_id}, payload=dict(payload))

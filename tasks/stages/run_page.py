@@ -54,6 +54,7 @@ def show_live_progress(description: str, total: int) -> Iterator[Callable[[int],
 
 @contextmanager
 def _show_on_page(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield a function that shows the progress on the run's page in Prefect."""
     artifact: Any = None  # the artifact's id, None before it is created
     done, next_update = 0, time.monotonic() + UPDATE_SECONDS
 
@@ -118,6 +119,7 @@ def describe_broken_contract(failed: Sequence[CheckResult], next_step: str) -> s
 
 
 def _describe_broken_rule(check: CheckResult) -> str:
+    """Return Markdown about one broken rule, for the run's page."""
     samples = ", ".join(map(str, check.unexpected_rows[:SAMPLES_SHOWN]))
     facts = {
         "of": check.columns or check.source_sha256 or "the whole",
@@ -174,6 +176,7 @@ def _format_row(cells: Sequence[str]) -> str:
 
 
 def _escape_cell(cell: str) -> str:
+    """Escape a cell of a Markdown table on the page."""
     plain = escape_controls(cell.replace("\n", " ")).replace("\\", "\\\\")
     for mark in "|`*_[]":
         plain = plain.replace(mark, f"\\{mark}")

@@ -140,6 +140,7 @@ def _keep_checked(run: Run, outcome: "GroupOutcome") -> ScoredGroup:
 
 
 def _name_group(files: Sequence[SourceFile] | Sequence[OlderSource]) -> str:
+    """Name a group of files for the name of its Prefect task."""
     return Path(files[0].uri).name if len(files) == 1 else f"{len(files)} files"
 
 
@@ -249,7 +250,7 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
 
 
 def _commit_leftover(part_dir: Path, warehouse: Path) -> CommitSummary | None:
-    """Before scoring, commit a leftover part by the stage `commit`; delete one that breaks its contract, return None."""
+    """Before scoring, commit a leftover part by the stage `commit`; delete it if it breaks its contract."""
     try:
         return commit(part_dir, warehouse)
     except ContractError as error:
@@ -259,6 +260,7 @@ def _commit_leftover(part_dir: Path, warehouse: Path) -> CommitSummary | None:
 
 
 def _warn_of_dropped(part_dir: Path, problem: str) -> None:
+    """Warn that a leftover part of an earlier run is not committed."""
     warn(f"{part_dir}: a part of an earlier run {problem}; its files are scored again.")
 
 

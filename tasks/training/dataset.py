@@ -90,6 +90,7 @@ def load_rows(reviews_dir: Path, *, with_unlabelled: bool = False) -> TrainingRo
 
 
 def _label_texts(table: pa.Table) -> LabelledTexts:
+    """Return the texts of a table of the dataset with their labels."""
     positive = np.array([label == "pos" for label in table["label"].to_pylist()], dtype=bool)
     texts, digests, titles = (table[name].to_pylist() for name in ("text", "text_sha256", "movie_id"))
     return LabelledTexts(texts, digests, positive, table["rating"].to_numpy().astype(np.float64), titles)

@@ -69,6 +69,7 @@ def measure_elsewhere(scorer: Scorer) -> dict[str, Any]:
 
 
 def _list_slice(each: SliceAccuracy) -> dict[str, Any]:
+    """Return the accuracy on a slice as plain values, for a bundle's facts."""
     accuracy = each.accuracy
     return {
         "name": each.name,
@@ -80,4 +81,5 @@ def _list_slice(each: SliceAccuracy) -> dict[str, Any]:
 
 
 def _list_rate(rate: PassRate) -> dict[str, Any]:
+    """Return a pass rate as plain values, for a bundle's facts."""
     return {**asdict(rate), "rate": rate.rate}

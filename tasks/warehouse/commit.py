@@ -104,6 +104,7 @@ def commit_parts(warehouse: Path, part_dir: Path) -> CommitSummary:
 
 
 def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSummary:
+    """Insert the rows of a part into the tables, within the transaction of its commit."""
     connection.execute(_FIND_ACCEPTED)
     connection.execute(_FIND_NEW_SOURCES)
     _insert(connection, "source_reviews", "SEMI JOIN new_sources USING (source_sha256)")
@@ -162,6 +163,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, join: str) -> Non
 
 
 def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:
+    """Insert the ledger rows of the committed files."""
     names = PART_SCHEMAS["scored_files"].names
     keys = ("source_sha256", "model_id")
     updates = ", ".join(f"{name} = excluded.{name}" for name in (*names, "committed_at") if name not in keys)

@@ -101,6 +101,7 @@ def copy_warehouse(path: Path, target: BinaryIO, wait_seconds: float = WAIT_SECO
 
 
 def _read_block_size(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the block size of the open warehouse."""
     query = "SELECT block_size FROM pragma_database_size() WHERE database_name = 'warehouse'"
     [(size,)] = connection.execute(query).fetchall()
     return int(size)
@@ -286,6 +287,7 @@ def _take_turn(path: Path, wait_seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _open_up_to_date(path: Path, write: bool, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse, created or migrated first where needed."""
     migrations, views = list_migrations(), read_views()
     if "?" in str(path):
         raise WarehouseError(
@@ -318,6 +320,7 @@ def _create_if_missing(path: Path, migrations: Sequence[Migration], views: str) 
 
 
 def _create(path: Path, migrations: Sequence[Migration], views: str) -> None:
+    """Create the warehouse by its migrations."""
     # DuckDB would apply a log that is left of an earlier database to the new one.
     name_log(path).unlink(missing_ok=True)
     with (
@@ -341,6 +344,7 @@ def _read_state(connection: duckdb.DuckDBPyConnection) -> tuple[int, str | None]
 
 
 def _require_no_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Raise `WarehouseError` if a database without migrations has tables: it is of another program."""
     query = "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY ALL"
     tables = [name for (name,) in connection.execute(query).fetchall()]
     if tables:
@@ -351,6 +355,7 @@ def _require_no_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _digest(views: str) -> str:
+    """Return the digest of the SQL of the views, by which an opened warehouse is known to be up to date."""
     return sha256(views.encode()).hexdigest()
 
 
@@ -360,6 +365,7 @@ def quote_sql(text: str) -> str:
 
 
 def _describe_wait(path: Path, wait_seconds: float, reason: str) -> str:
+    """Describe that the warehouse could not be opened since another process kept it locked."""
     return (
         f"{path}: was in use for more than {wait_seconds:g} s ({reason}). Next: close the program that has it "
         "open; programs that only read should open the published copy, and open it read-only."

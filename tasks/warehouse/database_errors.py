@@ -36,6 +36,7 @@ def shorten_error(error: Exception) -> str:
 
 
 def _choose_next_step(error: duckdb.Error, when_damaged: str) -> str:
+    """Return the next step for an error of DuckDB, by its type or text."""
     text = str(error).lower()
     if any(
         words in text for words in ("not a valid duckdb", "corrupt", "checksum", "deserializ", "enough bytes")

@@ -81,6 +81,7 @@ def record_seen(warehouse: Path, files: Sequence[SourceFile]) -> None:
 
 
 def _list_ledger_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> list[list[str] | list[int]]:
+    """Return uris, sizes and times of files as columns for queries of the ledger."""
     return [
         [file.uri for file in files],
         [file.size for file in files],

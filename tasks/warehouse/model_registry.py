@@ -98,13 +98,13 @@ def record_reference(
 
 
 def find_champion(warehouse: Path) -> PromotedModel | None:
-    """Return the model of the last promotion or rollback, None before the first promotion."""
+    """Look up the champion, the model of the last promotion or rollback, in the registry; None before the first."""
     with open_warehouse(warehouse, write=False) as connection:
         return read_champion(connection)
 
 
 def find_promoted(warehouse: Path, model_id: str) -> PromotedModel | None:
-    """Return a model with its last promotion or rollback, None if it was never promoted."""
+    """Look up a model in the registry with its last promotion or rollback; None if it was never promoted."""
     with open_warehouse(warehouse, write=False) as connection:
         rows = connection.execute(_FIND_PROMOTED, [model_id]).fetchall()
     return PromotedModel(*rows[0]) if rows else None
@@ -133,7 +133,7 @@ def find_scoring_model(warehouse: Path, model_id: str | None) -> PromotedModel |
 
 
 def require_promoted(model: PromotedModel | None, model_id: str | None) -> PromotedModel:
-    """Return `model`; if it is None, raise a `BundleError` for `model_id`, or for the missing champion."""
+    """Return `model` as the registry has it; for None, raise a `BundleError`: no `model_id`, or no champion."""
     if model is not None:
         return model
     if model_id is None:
@@ -183,7 +183,7 @@ def list_models(warehouse: Path) -> list[dict[str, Any]]:
 
 
 def read_champion(connection: duckdb.DuckDBPyConnection) -> PromotedModel | None:
-    """Return the champion, read through an open connection; None before the first promotion."""
+    """Look up the champion in the registry through an open connection; None before the first promotion."""
     rows = connection.execute(_FIND_CHAMPION).fetchall()
     return PromotedModel(*rows[0]) if rows else None
 
@@ -227,6 +227,7 @@ def _pick_ratings(facts: Mapping[str, Any]) -> dict[str, float | None]:
 
 
 def _pick_metrics(split: str, evaluation: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the columns of the registry for a split's metrics."""
     figures = {
         "accuracy": evaluation["accuracy"],
         "auc": evaluation["auc"],
@@ -237,4 +238,5 @@ def _pick_metrics(split: str, evaluation: Mapping[str, Any]) -> dict[str, float 
 
 
 def _format_json(value: Any) -> str:
+    """Return facts of a model as JSON for a column of the registry."""
     return json.dumps(drop_nan(value), allow_nan=False)

@@ -109,11 +109,12 @@ def _decide(attempt: Attempt, checks: Sequence[GateCheck]) -> tuple[str, Decisio
 
 
 def _refuse(reason: str) -> Decision:
+    """Return the decision that refuses a promotion since the model's bundle may not score."""
     return Decision(False, reason, (GateCheck(GOLDEN, False, reason),))
 
 
 def go_back(home: Home, reason: str, model_id: str | None = None) -> PromotedModel:
-    """Make `model_id` the champion again, by default the champion before the present one, and return it.
+    """Change the champion back to `model_id`, by default the one before, if its bundle may score; return it.
 
     Raises `BundleError` if its bundle may not score, `WarehouseError` if there is no such earlier champion.
     """
@@ -146,6 +147,7 @@ def record_decision(warehouse: Path, record: DecisionRecord) -> None:
 
 
 def _add_checks(connection: duckdb.DuckDBPyConnection, record: DecisionRecord) -> None:
+    """Record the gate's checks of a promotion."""
     [(last,)] = connection.execute("SELECT coalesce(max(decision), 0) FROM gate_checks").fetchall()
     common = {
         "decision": last + 1,
@@ -161,7 +163,7 @@ def _add_checks(connection: duckdb.DuckDBPyConnection, record: DecisionRecord) -
 
 
 def roll_back(warehouse: Path, reason: str, model_id: str | None = None) -> PromotedModel:
-    """Make `model_id` the champion again, by default the champion before the present one, and return it.
+    """Change the champion in the database back to `model_id`, by default the one before the present, and return it.
 
     Each further call goes back one more: a champion that was rolled back is no longer an earlier champion.
     """
@@ -171,7 +173,7 @@ def roll_back(warehouse: Path, reason: str, model_id: str | None = None) -> Prom
 
 
 def find_rollback_target(warehouse: Path, model_id: str | None = None) -> PromotedModel:
-    """Return the model that `roll_back` would make the champion, with its last promotion; raise the same errors."""
+    """Return the champion to which `roll_back` would go back, with its last promotion; raise the same errors."""
     with open_warehouse(warehouse, write=False) as connection:
         target, _ = _choose_rollback(connection, model_id)
         return read_promoted(connection, target)
@@ -204,6 +206,7 @@ def _require_recorded(connection: duckdb.DuckDBPyConnection, model_id: str) -> N
 def _change_champion(
     connection: duckdb.DuckDBPyConnection, action: str, model_id: str, reason: str, compared_with: str | None
 ) -> PromotedModel:
+    """Record a promotion or rollback, which changes the champion, and return the new champion."""
     row = {"action": action, "model_id": model_id, "reason": reason, "compared_with": compared_with}
     connection.execute(_ADD_PROMOTION, row)
     pass_fault_point("train: inside promotion")

@@ -93,7 +93,7 @@ def record_run(home: Home, run_id: str, flow: str, parameters: Mapping[str, Any]
 def list_unclear_fields(
     warehouse: Path, run_ids: Collection[str], rules: Sequence[str]
 ) -> list[tuple[str, str, int]]:
-    """Return (uri, rule, rows) for each file that these runs scored and each of `rules` that some rows of it broke."""
+    """Return (uri, rule, rows) from the log for each file of these runs and each of `rules` that its rows broke."""
     query = """
         SELECT files.uri, checks.rule, sum(unexpected_count)::BIGINT FROM contract_results AS checks
         JOIN scored_files AS files USING (source_sha256, run_id)

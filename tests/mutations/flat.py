@@ -16,7 +16,6 @@ FILES = {
     at.PROMOTION: "tasks/promotion.py",
     at.GOLDEN: "models/gate.py",
     at.QUARANTINE: "tasks/quarantine.py",
-    at.ROWS: "tasks/scoring.py",
     at.FORGETTING: "tasks/forgetting.py",
     at.EXPORTS: "tasks/exports.py",
     at.EXPORT_LEDGER: "tasks/export_ledger.py",
@@ -68,7 +67,10 @@ TEXTS = {
 }
 """By fault, the text there and what takes its place, where it is another."""
 
-ELSEWHERE = {"a model compared with a former champion is promoted": "tasks/model_registry.py"}
+ELSEWHERE = {
+    "a model compared with a former champion is promoted": "tasks/model_registry.py",
+    "a row that was quarantined for its encoding can't be released": "tasks/scoring.py",
+}
 """By fault, the file there, where other faults of the same file are in another one there."""
 
 

@@ -12,7 +12,10 @@ from tasks.warehouse.publishing import publish
 
 
 def back_up(home: Home, target: Path | None, echo: Callable[[str], None], keep: int = 0) -> None:
-    """Write a backup to `target`, by default to `backups/`, where only the newest `keep` then stay; 0 keeps all."""
+    """Do what `reviews backup` does: write it to `target`, by default to `backups/`, which keeps the newest `keep`.
+
+    A `keep` of 0 keeps all.
+    """
     if target:
         require_free_target(home, target, home.backups)
     done = backups.back_up(home, target or backups.name_backup(home.backups))
@@ -25,7 +28,7 @@ def back_up(home: Home, target: Path | None, echo: Callable[[str], None], keep: 
 
 
 def restore(home: Home, folder: Path, echo: Callable[[str], None]) -> None:
-    """Replace the database by a backup, move scored files that it does not have to the inbox, and publish it."""
+    """Do what `reviews restore` does: put the backup in place, move back files that it does not have, and publish."""
     with keep_runs_out(home, echo):
         replaced = backups.restore(folder, home)
         returned = retention.bring_back(home)

@@ -71,11 +71,13 @@ def warn_of_other_data(rows: Sequence[dict[str, Any]], home: Home) -> list[str]:
 
 
 def _load_validation(home: Home) -> LabelledTexts:
+    """Load the validation rows on which the two models are compared."""
     with show_progress("Reading reviews", None):
         return load_rows(home.reviews).validation
 
 
 def _write_figures(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], form: str) -> None:
+    """Print the figures of the comparison as a table, CSV or JSON."""
     for piece in format_answer(columns, iter([rows]), form):
         sys.stdout.write(piece)
 

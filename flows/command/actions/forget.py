@@ -16,7 +16,7 @@ _NOTHING_TO_FORGET = "`reviews score`; before that there is nothing to forget"
 
 
 def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None]) -> None:
-    """Delete rows from the database, the published copy, the parts and the reports; list other files that hold them."""
+    """Do what `reviews forget` does: delete rows, also from copies, parts, reports; list other files that have them."""
     from tasks.report.writing import drop_reports_of_forgotten
 
     require_warehouse(home.warehouse, _NOTHING_TO_FORGET)

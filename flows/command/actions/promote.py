@@ -48,7 +48,7 @@ class NewChampion:
 
 
 def promote(home: Home, request: PromotionRequest, echo: Callable[[str], None]) -> NewChampion | None:
-    """Make a model the champion if it passes the gate or is forced; return None if it is the champion already.
+    """Do what `reviews models promote` does; return None if the model is the champion already.
 
     Raises `ReviewsError` with the reasons if the gate refuses it; the refusal is recorded like any other decision.
     """
@@ -72,6 +72,7 @@ def promote(home: Home, request: PromotionRequest, echo: Callable[[str], None]) 
 
 
 def _describe_refusal(model_id: str, decision: Decision) -> ReviewsError:
+    """Return the error with which `reviews models promote` ends if the gate or the bundle refuses the model."""
     refused = f"{model_id} is not promoted: {escape_controls(decision.reason)}"
     if decision.checks[0].name == promotion.GOLDEN:
         return BundleError(refused)
@@ -84,7 +85,7 @@ def _describe_refusal(model_id: str, decision: Decision) -> ReviewsError:
 def go_back(
     home: Home, name: str | None, reason: str | None, by: str, echo: Callable[[str], None]
 ) -> NewChampion:
-    """Make an earlier champion the champion again, by default the previous one; its bundle is checked first."""
+    """Do what `reviews models rollback` does: make an earlier champion the champion again, if its bundle passes."""
     require_warehouse(home.warehouse, "`reviews train`; before that there is no model to go back to")
     chosen = find_model(home.warehouse, name)["model_id"] if name is not None else None
     present = find_champion(home.warehouse)
@@ -96,7 +97,7 @@ def go_back(
 
 
 def _judge_promotion(home: Home, challenger: Scorer, present: PromotedModel | None) -> Sequence[GateCheck]:
-    """Compare the challenger with the champion and return the gate's checks."""
+    """Return the gate's checks for `reviews models promote`: compare the challenger with the champion."""
 
     def load(champion: PromotedModel) -> tuple[Scorer, Scorer, LabelledTexts]:
         folder = home.bundles / champion.model_id

@@ -51,6 +51,7 @@ def release(
 
 
 def _report_release(done: quarantine.Release, echo: Callable[[str], None]) -> None:
+    """Print what `reviews quarantine release` did: the rows released, and those that stay."""
     for each in done.still_bad:
         echo(f"  stays       {each.name} of {escape_controls(each.uri)}: {escape_controls(each.reason)}")
     if done.rows:
@@ -64,6 +65,7 @@ def _report_release(done: quarantine.Release, echo: Callable[[str], None]) -> No
 
 
 def _load_scorer(settings: Settings, model_id: str) -> Any:
+    """Load the scorer with which released rows are scored: that of a model that was promoted."""
     from models.bundle.trust import load_blessed_scorer
 
     model = find_promoted(settings.home.warehouse, model_id)

@@ -130,6 +130,7 @@ def _invent_title(names_seen: set[str], draw: Draw) -> dict[str, Sequence[str]]:
 
 
 def _name_title(slots: Slots, draw: Draw) -> str:
+    """Invent the name of a title."""
     return make_sentence(pick(TITLE_PATTERNS, draw), {**slots, **TITLE_WORDS}, draw)
 
 
@@ -140,10 +141,12 @@ def _invent_person(draw: Draw) -> tuple[str, ...]:
 
 
 def _invent_name(kind: str, draw: Draw) -> str:
+    """Invent a name of a kind from parts of names."""
     return "".join(pick(part, draw) for part in NAME_PARTS[kind])
 
 
 def _make_review(title: Title, sign: int, draw: Draw) -> Review:
+    """Return a review of a title: its rating, and a text that mostly fits the rating."""
     strength = _draw_strength(title, sign, draw)
     rating = 7 + strength if sign == 1 else 4 - strength
     text_sign = -sign if draw() < CONTRARY_SHARE else sign

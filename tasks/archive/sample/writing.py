@@ -108,6 +108,7 @@ def _list_members(folders: Mapping[tuple[str, str], Sequence[Review]]) -> Iterat
 
 
 def _write_tar(path: Path, members: Iterable[tuple[str, str]], report: Callable[[int], None]) -> None:
+    """Write the members of the sample archive as a .tar.gz, the same bytes for the same members."""
     with (
         path.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
@@ -121,6 +122,7 @@ def _write_tar(path: Path, members: Iterable[tuple[str, str]], report: Callable[
 
 
 def _describe_member(name: str, size: int) -> tarfile.TarInfo:
+    """Return the tar header of a member of the sample archive."""
     member = tarfile.TarInfo(name.rstrip("/"))
     is_folder = name.endswith("/")
     member.type = tarfile.DIRTYPE if is_folder else tarfile.REGTYPE
