@@ -143,6 +143,7 @@ def _frame_archive_folders(folders: Sequence[FolderCount]) -> "pd.DataFrame":
 
 
 def _expect_archive_folders() -> list[Any]:
+    """Return the expectations about each folder of the archive."""
     gx = import_expectations()
     return [
         gx.ExpectColumnValuesToBeUnique(column="folder", meta={"rule": "folders_unique"}),
@@ -161,6 +162,7 @@ def _expect_archive_folders() -> list[Any]:
 
 
 def _expect_archive_ratings() -> list[Any]:
+    """Return the expectations about the ratings in a folder of the archive."""
     gx = import_expectations()
     ranges = ", ".join(
         f"{label} {low}" if low == high else f"{label} {low} to {high}"

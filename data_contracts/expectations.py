@@ -138,6 +138,7 @@ def count_rows(result: CheckResult, rows: tuple[Any, ...]) -> CheckResult:
 
 
 def _narrow(result: CheckResult, rows: tuple[Any, ...], source: str | None, alone: bool) -> CheckResult:
+    """Return a result of the whole frame as that of one source, with the rows of that source."""
     # For a single source the original `observed` is still right, and it shows the values.
     whole = alone or (not result.success and not result.unexpected_rows)
     narrowed = replace(result, unexpected_rows=rows) if whole else count_rows(result, rows)
@@ -185,6 +186,7 @@ def _index_keys(frame: "pd.DataFrame", index_columns: Sequence[str]) -> list[Any
 
 
 def _read_result(boundary: str, raw: Any, keys: Sequence[Any]) -> CheckResult:
+    """Turn the library's raw result of an expectation into a plain one."""
     config = raw.expectation_config
     exception = _find_exception(raw.exception_info)
     severity = "warning" if config.severity == "warning" and not exception else "error"
@@ -212,12 +214,14 @@ def _find_exception(info: Mapping[str, Any]) -> str:
 
 
 def _name_columns(kwargs: Mapping[str, Any]) -> str:
+    """Return the columns that an expectation names."""
     names = [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
     listed = kwargs.get("column_list") or kwargs.get("column_set") or []
     return ", ".join([*names, *listed])
 
 
 def _describe_observed(found: Mapping[str, Any]) -> str:
+    """Describe what an expectation observed, from the library's raw result."""
     if "element_count" not in found:
         value = found.get("observed_value")
         return "no value" if value is None else _shorten(_to_words(value), _TEXT_CHARACTERS)
@@ -241,6 +245,7 @@ def _describe_expected(expectation: str, kwargs: Mapping[str, Any]) -> str:
 
 
 def _describe_range(kwargs: Mapping[str, Any]) -> str:
+    """Describe the range that an expectation allows."""
     lowest, highest = kwargs.get("min_value"), kwargs.get("max_value")
     if lowest is not None and highest is not None:
         return _to_words(lowest) if lowest == highest else f"{_to_words(lowest)} to {_to_words(highest)}"
@@ -250,6 +255,7 @@ def _describe_range(kwargs: Mapping[str, Any]) -> str:
 
 
 def _describe_condition(condition: Any) -> str:
+    """Describe the rows to which an expectation applies."""
     if not condition:
         return ""
     if isinstance(condition, Mapping) and condition.get("type") == "comparison":
@@ -267,4 +273,5 @@ def _to_words(value: Any) -> str:
 
 
 def _shorten(text: str, characters: int = _VALUE_CHARACTERS) -> str:
+    """Shorten the text of a result."""
     return text if len(text) <= characters else text[: characters - 3] + "..."

@@ -216,6 +216,7 @@ def _expect_row_rules(limits: RowLimits) -> list[Any]:
 
 
 def _expect_field_rules() -> list[Any]:
+    """Return the expectations that the values of the optional fields of rows are valid; a failure is a warning."""
     expect = import_expectations()
     return [
         expect.ExpectColumnValuesToBeInSet(

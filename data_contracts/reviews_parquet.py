@@ -124,6 +124,7 @@ def _frame_schemas(tables: Mapping[str, pa.Table]) -> "pd.DataFrame":
 
 
 def _describe_schema(schema: pa.Schema | None) -> str:
+    """Describe how the schema of a reviews Parquet file differs from the declared one."""
     if schema is None:
         return "there is no table"
     found = [f"{field.name} {field.type}" for field in schema]
@@ -160,6 +161,7 @@ def _measure_split(table: pa.Table, split: str) -> pa.Table:
 
 
 def _labels_of(split: str) -> list[str]:
+    """Return the labels that the reviews of a split may have."""
     return [label for folder in FOLDERS for label in folder[1:] if name_split(folder) == split]
 
 
@@ -228,6 +230,7 @@ def _frame_review_folders(rows: pa.Table, dataset: str) -> "pd.DataFrame":
 
 
 def _expect_schemas() -> list[Any]:
+    """Return the expectation that the three reviews Parquet files have the declared schema."""
     gx = import_expectations()
     words = ", ".join(f"{field.name} {field.type}" for field in REVIEWS_SCHEMA)
     meta = {"rule": "schema_as_declared", "expected": words}
@@ -310,12 +313,14 @@ def _count_duplicates(tables: Mapping[str, pa.Table]) -> dict[str, int]:
 
 
 def _frame_counts(counts: Mapping[str, int]) -> "pd.DataFrame":
+    """Return counts of reviews by rule as a frame, to which expectations apply."""
     import pandas as pd
 
     return pd.DataFrame([counts])
 
 
 def _expect_no_duplicates(rules: Iterable[str]) -> list[Any]:
+    """Return the expectations that reviews of a split, and texts of two, are no duplicates."""
     gx = import_expectations()
     return [
         gx.ExpectColumnMaxToBeBetween(

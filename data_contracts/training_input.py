@@ -81,6 +81,7 @@ def check_training_input(summary: TrainingInputSummary) -> list[CheckResult]:
 
 
 def _expect_bounds(bounds: Bounds) -> Any:
+    """Return the expectation that a number of the training input's summary lies within its bounds."""
     # The frame has one row, so its maximum is the number itself; unlike row checks, this result shows the value.
     return import_expectations().ExpectColumnMaxToBeBetween(
         column=bounds.column,

@@ -110,6 +110,7 @@ def _has_failed(client: SyncPrefectClient, run: "FlowRun") -> bool:
 
 
 def _main() -> None:
+    """Wait as `drain` does, until `reviews up` closes the standard input of this process."""
     stop_waiting = threading.Event()
 
     def wait_for_end_of_input() -> None:

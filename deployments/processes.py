@@ -90,6 +90,7 @@ def _read_environment(process: psutil.Process) -> dict[str, str]:
 
 
 def _send_signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
+    """Send a signal to the processes that still run."""
     for process in _living(processes):
         with suppress(psutil.Error):
             process.send_signal(number)

@@ -217,6 +217,7 @@ def _quote(text: str) -> str:
 def _read_number(
     values: Mapping[str, str], name: str, default: float, lowest: float, highest: float
 ) -> float:
+    """Return a setting that must be a number within limits."""
     text = values.get(name, "")
     try:
         number = float(text) if text else default
@@ -244,6 +245,7 @@ def _read_choice(values: Mapping[str, str], name: str, choices: tuple[str, ...])
 
 
 def _read_switch(values: Mapping[str, str], name: str, default: bool = False) -> bool:
+    """Return a setting that must be on or off."""
     text = values.get(name, "").strip().lower()
     if text and text not in SWITCHES:
         raise UsageError(f"{name} must be true or false, not {_quote(text)}.")

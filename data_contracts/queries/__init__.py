@@ -78,4 +78,5 @@ def read_query(path: Path) -> NamedQuery:
 
 
 def _read_head(text: str) -> Iterator[str]:
+    """Yield the comment lines at the start of a query file."""
     return takewhile(lambda line: line.startswith("-- "), text.splitlines())

@@ -70,6 +70,7 @@ def fit_baseline(
 
 
 def _list_words_and_pairs(text: str) -> list[str]:
+    """Return the words and word pairs of a text, the baseline's features."""
     words = split_words(text)
     return words + [f"{first} {second}" for first, second in pairwise(words)]
 

@@ -97,6 +97,7 @@ def rate_elsewhere(reviews: Sequence[ElsewhereReview], scores: NDArray[np.floati
 
 
 def _parse_review(row: dict[str, Any], where: str) -> ElsewhereReview:
+    """Return a line of `elsewhere.jsonl` as a review, after checking its fields."""
     require_set_fields(row, _REVIEW_FIELDS, where)
     review = ElsewhereReview(**row)
     require_set_rule(review.kind in KIND_WORDS, where, f"kind must be one of {', '.join(KIND_WORDS)}")

@@ -114,6 +114,7 @@ def judge_contest(contest: Contest) -> tuple[GateCheck, ...]:
 
 
 def _judge_log_loss(scores: Comparison) -> GateCheck:
+    """Judge by the rule of the gate on the log loss."""
     gain, mine, other = scores.log_loss_gain, scores.challenger.log_loss, scores.champion.log_loss
     detail = (
         f"validation log loss {mine:.4f} against {other:.4f} (gain {gain.value:+.4f}, "
@@ -124,6 +125,7 @@ def _judge_log_loss(scores: Comparison) -> GateCheck:
 
 
 def _judge_accuracy(scores: Comparison) -> GateCheck:
+    """Judge by the rule of the gate on the accuracy."""
     gain, mine, other = scores.accuracy_gain, scores.challenger.accuracy, scores.champion.accuracy
     detail = (
         f"accuracy {mine:.4f} against {other:.4f} ({_format_points(gain)}; of the reviews that only one model "
@@ -164,6 +166,7 @@ def _judge_behaviour(change: BehaviourChange, changes: Sequence[BehaviourChange]
 
 
 def _judge_cost(contest: Contest) -> GateCheck:
+    """Judge by the rule of the gate on the time that scoring costs."""
     mine, other = contest.challenger_seconds, contest.champion_seconds
     detail = (
         f"{1e6 * mine:,.0f} microseconds a review against {1e6 * other:,.0f}, {contest.cost_ratio:.2g} times as long "
@@ -203,6 +206,7 @@ _FAILURES_OF_KINDS = {
 
 
 def _describe_failure(check: GateCheck) -> str:
+    """Describe which rule of the gate failed."""
     digits = "{:.2g}" if check.name == "cost" else "{:.4f}"
     words = _FAILURES[check.name].format(*map(digits.format, (check.challenger, check.champion)))
     if check.name != "log_loss":

@@ -145,6 +145,8 @@ def to_facts(mapping: StarMapping, interval: RatingInterval) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _TitleMeans:
+    """The mean predicted and given stars of titles."""
+
     reviews: NDArray[np.int64]
     predicted: NDArray[np.float64]
     given: NDArray[np.float64]
@@ -161,12 +163,14 @@ def _average_titles(
 
 
 def _correlate(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Return the correlation of predicted and given stars; NaN if one of them is constant."""
     if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
     return float(np.corrcoef(first, second)[0, 1])
 
 
 def _correlate_ranks(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Return the rank correlation of predicted and given stars."""
     from scipy.stats import rankdata
 
     return _correlate(rankdata(first), rankdata(second))

@@ -42,6 +42,7 @@ def refuse_unusable_graph(name: str) -> Iterator[None]:
 
 
 def _open_session(content: bytes) -> Any:
+    """Open an exported graph in ONNX Runtime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

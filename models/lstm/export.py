@@ -99,6 +99,7 @@ def _has_known_activation(layer: Any) -> bool:
 
 
 def _is_plain_embedding(layer: Any) -> bool:
+    """Return whether a layer is an embedding that can be exported."""
     return _kind(layer) == "Embedding" and not layer.mask_zero
 
 

@@ -55,6 +55,7 @@ def build_cnn_lstm(variant: "Variant") -> "keras.Model":
 
 
 def _compile(variant: "Variant", layers: list[Any]) -> "keras.Model":
+    """Return the compiled model of these layers."""
     import keras
 
     words = keras.Input((variant.sequence_length,), dtype="int32", name="word_ids")

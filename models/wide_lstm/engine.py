@@ -136,12 +136,14 @@ def score_frame(engine: WideLstmEngine, frame: NDArray[np.int32]) -> NDArray[np.
 
 
 def _blend(engine: WideLstmEngine, logits: Logits) -> NDArray[np.float64]:
+    """Return the scores that the engine gives for logits."""
     logit = logits.stack() @ engine.blend.astype(np.float64) + engine.bias
     score: NDArray[np.float64] = 1 / (1 + np.exp(-logit))
     return score
 
 
 def _compute_frame_logits(engine: WideLstmEngine, frame: NDArray[np.int32]) -> Logits:
+    """Run the engine on one batch of reviews: the graph, and what is computed outside of it."""
     frame = _trim_padding(engine, frame)
     (highest, total, steps), review = _read_frame(engine, frame)
     first = np.flatnonzero(np.diff(review, prepend=-1))

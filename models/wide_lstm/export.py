@@ -111,6 +111,7 @@ def _list_model_parts(part: Any) -> Iterator[Any]:
 
 
 def _name_part_type(part: Any) -> str:
+    """Return the name of the class of a model's part, to be compared before export."""
     return f"{type(part).__module__}.{type(part).__qualname__}"
 
 
@@ -156,6 +157,7 @@ def _gives_same_scores(model: "keras.Model", content: bytes) -> bool:
 
 
 def _serialize_windows(model: "keras.Model") -> bytes:
+    """Build the graph of a wide LSTM and return it as bytes."""
     from onnx import TensorProto, helper
 
     reader, window = model.get_layer(READER), int(model.get_layer(READER).input_shape[1])

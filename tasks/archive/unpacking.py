@@ -46,6 +46,7 @@ def walk_archive(
 def _read_archive_blocks(
     source: BinaryIO, update: Callable[[bytes], None], report: Callable[[int], None]
 ) -> Iterator[bytes]:
+    """Yield the bytes of the archive's file, and report them."""
     with refusing("file_unreadable", lambda: "a block of it can't be read from disk"):
         while block := source.read(MEBIBYTE // 4):
             update(block)

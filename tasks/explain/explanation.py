@@ -98,7 +98,7 @@ def explain(home: Home, name: str | None, text: str | None, model_id: str | None
 
 
 def load_scorer(bundles_dir: Path, model: PromotedModel) -> "Scorer":
-    """Load the scorer of a model; raise `BundleError` if its bundle is not the one that was promoted."""
+    """Load the scorer to explain with; raise `BundleError` if its bundle is not the one that was promoted."""
     from models.bundle.trust import load_blessed_scorer
 
     return load_blessed_scorer(bundles_dir / model.model_id, model.bundle_fingerprint)

@@ -159,6 +159,7 @@ def write_explanation_as_json(explained: Explained, top: int, out: TextIO) -> No
 
 
 def _make_json_object(explained: Explained, top: int) -> dict[str, Any]:
+    """Return what `reviews explain --json` prints, as an object."""
     source = explained.source
     return {
         "review_id": source.review_id,

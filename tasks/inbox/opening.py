@@ -70,6 +70,7 @@ def open_folder_of(path: Path, root: Path | None = None) -> Iterator[int]:
 
 
 def _require_regular(status: os.stat_result, path: Path) -> None:
+    """Raise an error unless an opened file is a regular file."""
     if stat.S_ISLNK(status.st_mode):
         raise OSError(errno.ELOOP, "it is a link", str(path))
     if not stat.S_ISREG(status.st_mode):

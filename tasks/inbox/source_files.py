@@ -109,10 +109,12 @@ def _separate(found: Iterable[FoundFile | SkippedFile]) -> Findings:
 
 
 def _is_hidden(found: FoundFile | SkippedFile) -> bool:
+    """Return whether a file of the inbox is skipped since it is hidden or unfinished."""
     return isinstance(found, SkippedFile) and found.reason == HIDDEN
 
 
 def _inspect_below(folder: Path, inbox: Path, root: Path) -> Iterator[FoundFile | SkippedFile]:
+    """Yield the files below a folder, each found or skipped."""
     for path in _walk(folder):
         yield path if isinstance(path, SkippedFile) else _inspect(path, inbox, root)
 
@@ -210,6 +212,7 @@ def has_changed(file: SourceFile) -> bool:
 
 
 def _is_unchanged(file: FoundFile | SourceFile, status: os.stat_result) -> bool:
+    """Return whether a file has the size and times that it was found with."""
     return (
         stat.S_ISREG(status.st_mode)
         and (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns)

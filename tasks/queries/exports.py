@@ -261,6 +261,7 @@ def _write_day(
 
 
 def _write_parquet(chunks: Chunks, target: Path, export_format: ExportFormat) -> Iterator[int]:
+    """Write chunks of an export as Parquet; yield the number of rows of each."""
     import pyarrow.parquet as pq
 
     schema = _make_export_schema(with_text=export_format.with_text)
@@ -273,6 +274,7 @@ def _write_parquet(chunks: Chunks, target: Path, export_format: ExportFormat) ->
 
 
 def _make_export_schema(*, with_text: bool) -> "pa.Schema":
+    """Return the schema of the Parquet files of an export."""
     import pyarrow as pa
 
     instant = pa.timestamp("us", tz="UTC")
@@ -300,6 +302,7 @@ def _make_export_schema(*, with_text: bool) -> "pa.Schema":
 
 
 def _write_csv(chunks: Chunks, target: Path, export_format: ExportFormat) -> Iterator[int]:
+    """Write chunks of an export as CSV; yield the number of rows of each."""
     with target.open("w", newline="", encoding="utf-8") as stream:
         for position, chunk in enumerate(chunks):
             columns = [(name, str(kind)) for name, kind in zip(chunk.columns, chunk.types, strict=True)]

@@ -24,6 +24,7 @@ def draw_scoring(facts: ScoringFacts) -> tuple[Chart, ...]:
 
 
 def _draw_scores(facts: ScoringFacts) -> Chart:
+    """Draw the scores of a scoring run for its report."""
     labels = [f"{number / SCORE_BINS:.2f}".removesuffix("0") for number in range(SCORE_BINS)]
     positive = sum(facts.scores[SCORE_BINS // 2 :])
     summary = (
@@ -36,6 +37,7 @@ def _draw_scores(facts: ScoringFacts) -> Chart:
 
 
 def _draw_ratings(facts: ScoringFacts) -> Chart:
+    """Draw the predicted ratings of a scoring run for its report."""
     predicted, given = ([facts.ratings.get(stars, (0, 0))[place] for stars in STARS] for place in (0, 1))
     series = [Series("predicted", predicted)]
     if any(given):
@@ -103,6 +105,7 @@ def draw_training(facts: TrainingFacts) -> dict[str, tuple[Chart, ...]]:
 
 
 def _draw_learning(history: Sequence[Row]) -> tuple[Chart, ...]:
+    """Draw loss and accuracy by epoch for the report of a training."""
     epochs = list(range(1, len(history) + 1))
     if not epochs:
         return ()
@@ -123,6 +126,7 @@ def _draw_learning(history: Sequence[Row]) -> tuple[Chart, ...]:
 
 
 def _draw_roc(roc: Row, auc: float | None) -> tuple[Chart, ...]:
+    """Draw the ROC curve for the report of a training."""
     false, true = roc.get("false_positive_rate") or [], roc.get("true_positive_rate") or []
     if not false or len(false) != len(true):
         return ()
@@ -137,6 +141,7 @@ def _draw_roc(roc: Row, auc: float | None) -> tuple[Chart, ...]:
 
 
 def _draw_reliability(bins: Sequence[Row]) -> tuple[Chart, ...]:
+    """Draw shares of positive reviews by score for the report of a training."""
     if not bins:
         return ()
     scores, shares = [row["mean_score"] for row in bins], [row["share_positive"] for row in bins]
@@ -155,6 +160,7 @@ def _draw_reliability(bins: Sequence[Row]) -> tuple[Chart, ...]:
 
 
 def _draw_by_length(rows: Sequence[Row]) -> tuple[Chart, ...]:
+    """Draw accuracy and error of the stars by length for the report of a training."""
     if not rows:
         return ()
     labels = name_length_ranges([row["from_words"] for row in rows])
@@ -175,6 +181,7 @@ def _draw_by_length(rows: Sequence[Row]) -> tuple[Chart, ...]:
 
 
 def _draw_mapping(rating: Row) -> tuple[Chart, ...]:
+    """Draw the mapping of scores to stars for the report of a training."""
     scores, stars = rating.get("scores") or [], rating.get("stars") or []
     if not scores or len(scores) != len(stars):
         return ()

@@ -89,5 +89,6 @@ def sum_up_checks(ask: Ask, run_ids: Sequence[str]) -> list[Row]:
 
 
 def _parse_run(row: dict[str, Any]) -> LoggedRun:
+    """Return a row of the table `runs` as a run to report on."""
     parsed = {name: json.loads(row[name] or "{}") for name in ("parameters", "counts")}
     return LoggedRun(**{**{name: row[name] for name in LoggedRun.__dataclass_fields__}, **parsed})

@@ -88,6 +88,7 @@ def judge_training(facts: TrainingFacts) -> Verdict:
 
 
 def _conclude_verdict(leads: Mapping[str, str], reasons: Iterable[Reason]) -> Verdict:
+    """Return the verdict that follows from the reasons."""
     ordered = sorted(reasons, key=lambda reason: -WEIGHTS.index(reason.weight))
     weight = ordered[0].weight if ordered else GOOD
     briefs = [reason.brief for reason in ordered if reason.weight == weight and reason.brief]
@@ -102,6 +103,7 @@ def _join_words(words: Sequence[str]) -> str:
 
 
 def _judge_end(run: LoggedRun) -> list[Reason]:
+    """Return the reasons of the verdict from how the run ended."""
     if run.status == "completed":
         return []
     if run.status == "failed":
@@ -114,6 +116,7 @@ def _judge_end(run: LoggedRun) -> list[Reason]:
 
 
 def _judge_checks(checks: Sequence[Row]) -> list[Reason]:
+    """Return the reasons of the verdict from the checks of the contracts."""
     total, held = (sum(row[name] for row in checks) for name in ("checks", "passed"))
     failed = [row for row in checks if row["is_broken"] and row["severity"] == "error"]
     # Warnings about quarantined rows and about drift are judged by their figures, in functions of their own.
@@ -142,6 +145,7 @@ def _judge_checks(checks: Sequence[Row]) -> list[Reason]:
 
 
 def _judge_refused(totals: Row) -> Reason:
+    """Return the reason of the verdict from the refused files."""
     refused, again = totals["files_refused"], totals["files_rescored"]
     files = totals["files"] - again
     if not refused:
@@ -154,6 +158,7 @@ def _judge_refused(totals: Row) -> Reason:
 
 
 def _judge_quarantined(totals: Row) -> Reason:
+    """Return the reason of the verdict from the quarantined rows."""
     bad, read = totals["rows_quarantined"], totals["rows_read"]
     share = bad / max(read, 1)
     words = f"Quarantined: {bad:,} of {count(read, 'row')} ({format_share(share)})."
@@ -163,6 +168,7 @@ def _judge_quarantined(totals: Row) -> Reason:
 
 
 def _judge_drift(facts: ScoringFacts) -> list[Reason]:
+    """Return the reasons of the verdict from the drift."""
     if not facts.models:
         return []
     if not facts.drift:
@@ -209,6 +215,7 @@ def _judge_promotion(facts: ScoringFacts) -> list[Reason]:
 
 
 def _judge_data(models: Sequence[Row]) -> list[Reason]:
+    """Return the reasons of the verdict from a training's data."""
     datasets = {row.get("dataset") for row in models}
     reasons = []
     if "sample" in datasets:
@@ -221,6 +228,7 @@ def _judge_data(models: Sequence[Row]) -> list[Reason]:
 
 
 def _judge_gate(facts: TrainingFacts) -> Reason:
+    """Return the reason of the verdict from the promotion: whether the model is worse than the one that it replaced."""
     if not facts.promoted:
         words = f"This run did not promote it: {facts.decision or 'the reason was not kept'}."
         return Reason(GOOD, "", words)
@@ -252,6 +260,7 @@ def _describe_loss(facts: TrainingFacts) -> str:
 
 
 def _judge_baseline(facts: TrainingFacts) -> list[Reason]:
+    """Return the reasons of the verdict from the linear baseline."""
     accuracy, baseline = facts.test.get("accuracy"), facts.baseline.get("test_accuracy")
     if accuracy is None or baseline is None:
         return []
@@ -265,6 +274,7 @@ def _judge_baseline(facts: TrainingFacts) -> list[Reason]:
 
 
 def _judge_calibration(facts: TrainingFacts) -> list[Reason]:
+    """Return the reasons of the verdict from the calibration."""
     error = facts.test.get("calibration_error")
     if error is None:
         return []

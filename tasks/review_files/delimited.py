@@ -48,6 +48,8 @@ _NO_FIELDS: dict[str, Any] = {}
 
 @dataclass(frozen=True)
 class _Header:
+    """The header of a CSV or TSV file."""
+
     separator: str
     names: list[str]
     columns: Columns

@@ -82,6 +82,8 @@ def _open_for_process(member: Member, options: ReadOptions) -> Iterator[IO[bytes
 
 @dataclass(frozen=True)
 class _Process:
+    """A process that reads Parquet files, and the connection to it."""
+
     process: subprocess.Popen[bytes]
     connection: Connection
 

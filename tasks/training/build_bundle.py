@@ -145,6 +145,7 @@ def measure_trained(job: TrainingJob, exported: ExportedModel) -> Measured:
 
 
 def _list_measures(encoded: EncodedReviews) -> dict[str, NDArray[Any]]:
+    """Return the measures of reviews, by name, of which the bundle keeps a reference for drift."""
     return {name: getattr(encoded, name) for name in ("token_count", "oov_rate", "truncated")}
 
 

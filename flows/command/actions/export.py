@@ -19,6 +19,7 @@ def export(home: Home, folder: Path | None, request: ExportRequest) -> str:
 
 
 def _describe_export(target: Path, done: Exported, only_new: bool) -> str:
+    """Describe what `reviews export` wrote."""
     if not done.rows:
         return f"Nothing {'new ' if only_new else ''}to export: {target}"
     texts = "with their texts" if done.export_format.with_text else "without their texts"

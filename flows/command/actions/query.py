@@ -22,7 +22,7 @@ def ask(home: Home, query: str, values: Sequence[str], form: str) -> None:
 
 
 def describe_queries(name: str | None) -> str:
-    """Return the list of named queries, or the SQL of the one named."""
+    """Return what `reviews sql --list` prints: the list of named queries, or the SQL of the one named."""
     if name is None:
         return named_queries.describe_queries()
     named = named_queries.find_query(name)

@@ -26,6 +26,7 @@ def run_verify(home: Home, echo: Callable[[str], None]) -> None:
 
 
 def _describe_finding(finding: Finding) -> str:
+    """Describe for `reviews verify` whether a promise holds."""
     if not finding.broken:
         return f"ok      {finding.promise}"
     more = finding.broken - len(finding.examples)
