@@ -20,7 +20,7 @@ def _complete_query(context: click.Context, argument: click.Parameter, begun: st
 
 
 def _complete_value(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
-    """Complete an argument of `reviews sql` in the shell: list the parameters of its named query, as `name=`."""
+    """Complete, for the shell, what is asked with `reviews sql`: the parameters of its named query, as `name=`."""
     from data_contracts.queries import list_queries
 
     parameters: dict[str | None, Any] = {query.name: query.parameters for query in list_queries()}
