@@ -44,7 +44,7 @@ class ReferenceMeasure:
 
 @dataclass(frozen=True)
 class MeasuredDrift:
-    """One row of the view `drift`."""
+    """One row of the view `drift`, which the contract on drift checks."""
 
     model_id: str
     measure: str

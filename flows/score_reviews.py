@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScoringSummary:
-    """What a run did; `refused` and `skipped` name the files that somebody should look at."""
+    """What the flow returns: what its run did; `refused` and `skipped` name the files that somebody should look at."""
 
     inbox: str
     files_found: int

@@ -182,7 +182,8 @@ def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
     checks of the rating scale are recorded for `run`.
     """
     from tasks.scoring.rating_scale import judge_rating_scale
-    from tasks.warehouse.run_log import list_files_without_rows, list_unclear_fields, record_checks
+    from tasks.warehouse.ledger import list_files_without_rows
+    from tasks.warehouse.run_log import list_unclear_fields, record_checks
 
     warehouse = run.home.warehouse
     unclear = [

@@ -36,7 +36,7 @@ from tasks.training.build_bundle import (
     score_for_fresh_process,
     train_on,
 )
-from tasks.training.dataset import LabelledTexts, check_input, encode_rows, load_rows
+from tasks.training.dataset import DatasetTexts, check_input, encode_rows, load_rows
 from tasks.training.model_comparison import judge_challenger
 from tasks.warehouse.model_registry import PromotedModel, find_champion, record_model
 from tasks.warehouse.promotion import Attempt, promote
@@ -115,7 +115,7 @@ def decide(attempt: Attempt, home: Home) -> Decision:
         return Decision(False, "it is the champion already")
 
     def judge(challenger: Scorer, present: PromotedModel | None) -> Sequence[GateCheck]:
-        def load(champion: PromotedModel) -> tuple[Scorer, Scorer, LabelledTexts]:
+        def load(champion: PromotedModel) -> tuple[Scorer, Scorer, DatasetTexts]:
             champion_dir = home.bundles / champion.model_id
             require_fingerprint(champion_dir, champion.bundle_fingerprint)
             return challenger, load_scorer(champion_dir), load_rows(home.reviews).validation

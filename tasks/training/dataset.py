@@ -18,7 +18,7 @@ from tasks.archive.reviews_parquet import read_provenance, read_split
 
 
 @dataclass(frozen=True)
-class LabelledTexts:
+class DatasetTexts:
     """Texts of the dataset with their labels, [n] each."""
 
     texts: list[str]
@@ -37,9 +37,9 @@ class LabelledTexts:
 class TrainingRows:
     """The archive's rows, split for training: validation has the held-out titles, train the others. See `load_rows`."""
 
-    train: LabelledTexts
-    validation: LabelledTexts
-    test: LabelledTexts
+    train: DatasetTexts
+    validation: DatasetTexts
+    test: DatasetTexts
     unlabelled: list[str]
     """Unlabelled texts without duplicates; empty if the variant does not read them."""
     shared_titles: int
@@ -89,11 +89,11 @@ def load_rows(reviews_dir: Path, *, with_unlabelled: bool = False) -> TrainingRo
     )
 
 
-def _label_texts(table: pa.Table) -> LabelledTexts:
+def _label_texts(table: pa.Table) -> DatasetTexts:
     """Return the texts of a table of the dataset with their labels."""
     positive = np.array([label == "pos" for label in table["label"].to_pylist()], dtype=bool)
     texts, digests, titles = (table[name].to_pylist() for name in ("text", "text_sha256", "movie_id"))
-    return LabelledTexts(texts, digests, positive, table["rating"].to_numpy().astype(np.float64), titles)
+    return DatasetTexts(texts, digests, positive, table["rating"].to_numpy().astype(np.float64), titles)
 
 
 def _read_unlabelled(reviews_dir: Path, known: set[str]) -> list[str]:

@@ -17,12 +17,12 @@ from models.evaluation.elsewhere import rate_elsewhere, read_elsewhere
 from models.evaluation.sets import PassRate
 from models.evaluation.slices import SliceAccuracy, evaluate_slices, mark_slices
 from models.tokenizer import EncodedReviews
-from tasks.training.dataset import LabelledTexts
+from tasks.training.dataset import DatasetTexts
 
 
 def measure_further(
     scorer: Scorer,
-    test: LabelledTexts,
+    test: DatasetTexts,
     scores: NDArray[np.float64],
     encoded: EncodedReviews,
     unseen: NDArray[np.bool_],

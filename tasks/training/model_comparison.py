@@ -16,7 +16,7 @@ from models.evaluation.slices import mark_slices
 from tasks.warehouse.model_registry import PromotedModel
 
 if TYPE_CHECKING:
-    from tasks.training.dataset import LabelledTexts
+    from tasks.training.dataset import DatasetTexts
 
 COST_REVIEWS = 300
 """Number of validation reviews that both models are timed on."""
@@ -26,7 +26,7 @@ COST_REPEATS = 5
 
 def judge_challenger(
     champion: PromotedModel | None,
-    load: Callable[[PromotedModel], "tuple[Scorer, Scorer, LabelledTexts]"],
+    load: Callable[[PromotedModel], "tuple[Scorer, Scorer, DatasetTexts]"],
     report: Callable[[int], None] = lambda _: None,
 ) -> tuple[GateCheck, ...]:
     """Return the gate's checks of a challenger against the champion.
@@ -46,7 +46,7 @@ def judge_challenger(
 def hold_contest(
     challenger: Scorer,
     champion: Scorer,
-    validation: "LabelledTexts",
+    validation: "DatasetTexts",
     report: Callable[[int], None] = lambda _: None,
 ) -> Contest:
     """Compare both models on the validation rows and the behavioural tests; call `report(1)` after each of 4 steps."""

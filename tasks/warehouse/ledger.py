@@ -89,6 +89,16 @@ def _list_ledger_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> l
     ]
 
 
+def list_files_without_rows(warehouse: Path, run_ids: Collection[str]) -> list[str]:
+    """Return the uris of the files without any row that these runs scored."""
+    query = """
+        SELECT DISTINCT uri FROM scored_files
+        WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND rows_read = 0 ORDER BY uri
+    """
+    with open_warehouse(warehouse, write=False) as connection:
+        return [uri for (uri,) in connection.execute(query, {"runs": list(run_ids)}).fetchall()]
+
+
 def _wrap_time(mtime_ns: int) -> int:
     """Return a file's time for the ledger: ns, wrapped to a signed 64-bit number, which holds the years 1678 to 2262.
 

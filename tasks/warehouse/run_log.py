@@ -104,16 +104,6 @@ def list_unclear_fields(
         return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
 
 
-def list_files_without_rows(warehouse: Path, run_ids: Collection[str]) -> list[str]:
-    """Return the uris of the files without any row that these runs scored."""
-    query = """
-        SELECT DISTINCT uri FROM scored_files
-        WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND rows_read = 0 ORDER BY uri
-    """
-    with open_warehouse(warehouse, write=False) as connection:
-        return [uri for (uri,) in connection.execute(query, {"runs": list(run_ids)}).fetchall()]
-
-
 def record_checks(run: Run, results: Sequence["CheckResult"]) -> None:
     """Record the result of each check, passed or not, one row each."""
     if not results:

@@ -16,20 +16,20 @@ from flows.command.actions import compare, promote
 from flows.command.cli import main
 from flows.command.messages import describe_models
 from models.evaluation.gate import Contest
-from tasks.training.dataset import LabelledTexts
+from tasks.training.dataset import DatasetTexts
 from tasks.warehouse.model_registry import find_champion, list_models
 from tests.support.contests import hold_better, hold_worse
 from tests.support.promoting import promote_model
 from tests.support.small_home import ask, promote_small_model, write_small_bundle
 
 
-def make_validation(rows: int = 40) -> LabelledTexts:
+def make_validation(rows: int = 40) -> DatasetTexts:
     texts = [
         f"the film {number} is {'good' if number % 2 else 'bad'}, but not a plot" for number in range(rows)
     ]
     positive = np.arange(rows) % 2 == 1
     titles = [f"tt{number // 4}" for number in range(rows)]
-    return LabelledTexts(texts, texts, positive, np.where(positive, 9.0, 2.0), titles)
+    return DatasetTexts(texts, texts, positive, np.where(positive, 9.0, 2.0), titles)
 
 
 @pytest.fixture(autouse=True)

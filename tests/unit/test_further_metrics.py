@@ -11,7 +11,7 @@ from models.bundle.scorer import Scorer
 from models.evaluation.behaviour import CAPABILITIES, read_behaviour_tests
 from models.evaluation.elsewhere import KIND_WORDS, read_elsewhere
 from models.tokenizer import EncodedReviews, encode_reviews
-from tasks.training.dataset import LabelledTexts
+from tasks.training.dataset import DatasetTexts
 from tasks.training.further_metrics import measure_behaviour, measure_elsewhere, measure_further
 
 WORDS = {"good": 1, "bad": 2, "not": 3, "film": 4}
@@ -29,7 +29,7 @@ TEXTS = [
     f"a {'good' if number % 2 else 'bad'} film{', but not long' if number % 4 else ''}"
     for number in range(80)
 ]
-TEST = LabelledTexts(
+TEST = DatasetTexts(
     TEXTS, TEXTS, np.arange(80) % 2 == 1, np.full(80, 5.0), [f"tt{number // 2}" for number in range(80)]
 )
 

@@ -10,7 +10,7 @@ from models.evaluation.gate import Contest, Decision, GateCheck, decide_promotio
 from tasks.queries.formats import format_answer
 from tasks.support.progress import show_progress
 from tasks.support.wording import count
-from tasks.training.dataset import LabelledTexts, load_rows
+from tasks.training.dataset import DatasetTexts, load_rows
 from tasks.training.model_comparison import hold_contest
 from tasks.warehouse.model_registry import find_model
 
@@ -70,7 +70,7 @@ def warn_of_other_data(rows: Sequence[dict[str, Any]], home: Home) -> list[str]:
     ]
 
 
-def _load_validation(home: Home) -> LabelledTexts:
+def _load_validation(home: Home) -> DatasetTexts:
     """Load the validation rows on which the two models are compared."""
     with show_progress("Reading reviews", None):
         return load_rows(home.reviews).validation

@@ -15,7 +15,7 @@ from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Decision, GateCheck
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.training.dataset import LabelledTexts, load_rows
+from tasks.training.dataset import DatasetTexts, load_rows
 from tasks.training.model_comparison import judge_challenger
 from tasks.warehouse import promotion
 from tasks.warehouse.connection import require_warehouse
@@ -99,7 +99,7 @@ def go_back(
 def _judge_promotion(home: Home, challenger: Scorer, present: PromotedModel | None) -> Sequence[GateCheck]:
     """Return the gate's checks for `reviews models promote`: compare the challenger with the champion."""
 
-    def load(champion: PromotedModel) -> tuple[Scorer, Scorer, LabelledTexts]:
+    def load(champion: PromotedModel) -> tuple[Scorer, Scorer, DatasetTexts]:
         folder = home.bundles / champion.model_id
         loaded = load_blessed_scorer(folder, champion.bundle_fingerprint)
         return challenger, loaded, load_rows(home.reviews).validation
