@@ -73,7 +73,7 @@ def _format_json(columns: Sequence[tuple[str, str]], rows: Rows) -> Iterator[str
 
 
 def _make_unique(names: Sequence[str]) -> list[str]:
-    """Return column names for the JSON format, with a number after repeated ones, such as `a`, `a_1`: keys of a JSON object are unique."""
+    """Return column names for the JSON format, with a number after repeated ones (`a`, `a_1`): its keys are unique."""
     unique: list[str] = []
     for name in names:
         number, candidate = 0, name
