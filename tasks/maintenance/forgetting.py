@@ -121,14 +121,17 @@ def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
     return matches[0]
 
 
-def forget(warehouse: Path, name: str, kind: str, forgotten_by: str, reason: str | None) -> Forgotten:
-    """Delete every row that `name` selects, record its trace in the same transaction, and rewrite the database file."""
+def forget(warehouse: Path, request: ForgetRequest, kind: str) -> Forgotten:
+    """Delete every row that the request's name, of this kind, selects; record its trace in the same transaction.
+
+    The bytes stay in the file until it is rewritten. A mark makes sure of that: the caller deletes other copies of the
+    rows, then calls `rewrite_warehouse`, which removes the mark. If it is killed before, the next run does both.
+    """
     name_rewrite_mark(warehouse).touch()
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
-        forgotten = _select_rows(connection, kind, name)
-        connection.execute(_ADD_TRACE, {"reason": reason, "by": forgotten_by})
+        forgotten = _select_rows(connection, kind, request.name)
+        connection.execute(_ADD_TRACE, {"reason": request.reason, "by": request.by})
         _delete(connection, "rows_to_forget")
-    rewrite_warehouse(warehouse)
     return forgotten
 
 

@@ -19,6 +19,7 @@ from models.bundle.fingerprint import require_fingerprint
 from tasks.warehouse.accounting import IS_ACCOUNTED, build_row_counts_query
 from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
 from tasks.warehouse.database_errors import translate_errors
+from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
 
 ROWS_SHOWN = 5
@@ -212,7 +213,7 @@ def _find_outdated_copy(home: Home) -> list[str]:
         return (
             [f"{published}: is missing or not up to date; the next run publishes it"] if is_expected else []
         )
-    original, copy = _digest_tables(home.warehouse), _digest_tables(published)
+    original, copy = _digest_tables(home.warehouse), _digest_tables(published, REPUBLISH_ADVICE)
     return [
         f"{published}: its table {table} was changed"
         for table in _TABLES_COMPARED
@@ -231,9 +232,12 @@ _TABLES_COMPARED = (
 )
 
 
-def _digest_tables(path: Path) -> dict[str, Any]:
+def _digest_tables(path: Path, *when_damaged: str) -> dict[str, Any]:
     """Return, for each compared table, its number of rows and a digest that does not depend on their order."""
-    with translate_errors(path), open_read_only(path.absolute(), {}, WAIT_SECONDS) as connection:
+    with (
+        translate_errors(path, *when_damaged),
+        open_read_only(path.absolute(), {}, WAIT_SECONDS) as connection,
+    ):
         return {
             table: connection.execute(f"SELECT count(*), bit_xor(hash(t)) FROM {table} AS t").fetchall()  # noqa: S608
             for table in _TABLES_COMPARED

@@ -12,6 +12,7 @@ from tasks.report.runs import LATEST, SCORING, LoggedRun, find_run
 from tasks.report.scoring_facts import read_scoring_facts
 from tasks.report.training_facts import read_training_facts
 from tasks.support.locking import hold_folder
+from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.row_names import ROW_NAME
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -72,8 +73,8 @@ def drop_reports_of_forgotten(home: Home) -> list[Path]:
     names = sorted({name for each in shown.values() for name in each})
     if not names:
         return []
-    with ask_published(home.published) as ask:
-        forgotten = {row["name"] for row in ask(_FIND_FORGOTTEN, {"names": names})}
+    with open_warehouse(home.warehouse, write=False) as connection:
+        forgotten = {name for (name,) in connection.execute(_FIND_FORGOTTEN, {"names": names}).fetchall()}
     dropped = sorted(path for path, each in shown.items() if forgotten.intersection(each))
     for path in dropped:
         path.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ from tasks.stages.run_page import judge_checks, show_live_progress, warn
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.commit import CommitSummary, commit_parts
-from tasks.warehouse.connection import finish_rewriting
+from tasks.warehouse.connection import finish_rewriting, name_rewrite_mark
 from tasks.warehouse.model_registry import PromotedModel, find_scoring_model, require_promoted
 from tasks.warehouse.run_log import Run
 
@@ -236,7 +236,11 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
     A part that is damaged or breaks its contract is deleted too. Its files are not in the ledger, so they are scored
     again.
     """
-    finish_rewriting(home.warehouse)
+    if name_rewrite_mark(home.warehouse).exists():
+        from tasks.report.writing import drop_reports_of_forgotten
+
+        drop_reports_of_forgotten(home)
+        finish_rewriting(home.warehouse)
     if not any(home.parts.iterdir()):
         return  # saves the import below, which is slow
     from tasks.scoring.parts import find_waiting, list_uris

@@ -7,6 +7,8 @@ Readers never see a half-written copy: a copy that a program has open is never w
 
 import errno
 import os
+import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -57,9 +59,10 @@ def publish(home: Home) -> None:
         with hold_folder(published.parent):
             remove_leftovers(published.parent, held=True)
             with write_whole(published) as building:
-                with _start_copy(home.standby, building) as target:
+                with _start_copy(home, building) as target:
                     copy_warehouse(home.warehouse, target)
                 _pad_to_declared_size(building)
+                _sign(building, home.published)
                 pass_fault_point("score: inside publishing")
                 if published.is_dir() and not published.is_symlink():
                     published.rmdir()  # succeeds only for an empty folder; another one is an error
@@ -67,35 +70,50 @@ def publish(home: Home) -> None:
                 # A log was left by a program that wrote into the old copy; it does not belong to the new one.
                 name_log(published).unlink(missing_ok=True)
     except OSError as error:
+        what = f"{home.standby}: " if error.filename == str(home.standby) else ""
         raise WarehouseError(
-            f"{published}: can't be published ({error.strerror or error}). The copy before it, if any, stays. "
+            f"{published}: can't be published ({what}{error.strerror or error}). The copy before it, if any, stays. "
             f"Next: {_ADVICE_BY_ERRNO.get(error.errno, _ADVICE_BY_ERRNO[None])}; the next run publishes all."
         ) from error
 
 
-def _start_copy(standby: Path, building: Path) -> BinaryIO:
+def _start_copy(home: Home, building: Path) -> BinaryIO:
     """Open the file that becomes the next copy, at the path `building`: the standby or, without one, a new file.
 
-    A standby that a program reads, or that has a second name, can't be written into: it is removed. From here on the
-    standby has no name but `building`, so that no half-written one is ever taken for whole.
+    A standby that was changed, that a program reads, or that has a second name, can't be written into: it is removed.
+    So it is where the published copy is missing or was changed, since whatever damaged the one may have damaged both.
+    From here on the standby has no name but `building`, so that no half-written one is ever taken for whole.
     """
-    with suppress(OSError):
-        file = os.fdopen(os.open(standby, os.O_RDWR | os.O_NOFOLLOW), "r+b")
+    if _is_unchanged(home.published) and _is_unchanged(home.standby):
+        file = home.standby.open("r+b")
         if os.fstat(file.fileno()).st_nlink == 1 and lock_file(file):
-            make_temporary(standby, building)
+            make_temporary(home.standby, building)
             return file
         file.close()
-    remove(standby)
+    remove(home.standby)
     return building.open("w+b")
+
+
+def _sign(copy: Path, before: Path) -> None:
+    """Give a copy the permissions of the one before, and a time of whole seconds, by which `_is_unchanged` knows it."""
+    if before.is_file():
+        shutil.copymode(before, copy)
+    seconds = int(time.time())
+    os.utime(copy, (seconds, seconds))
+
+
+def _is_unchanged(copy: Path) -> bool:
+    """Return whether nothing was written into a published file since: that leaves a time with parts of a second."""
+    return not copy.is_symlink() and copy.is_file() and copy.stat().st_mtime_ns % 1_000_000_000 == 0
 
 
 def _keep_as_standby(home: Home, building: Path) -> None:
     """Give the present copy a second name, the standby's, which is its only one when the new copy is in its place.
 
-    A copy of a database that was rewritten since is not kept, as it has rows that were forgotten. Where the file system
-    has no hard links, none is kept.
+    A copy that was changed is not kept, nor one of a database that was rewritten since, as it has rows that were
+    forgotten. Where the file system has no hard links, none is kept.
     """
-    if home.published.is_symlink() or not home.published.is_file():
+    if not _is_unchanged(home.published):
         return
     with suppress(OSError):
         if is_same_database(home.published, building):

@@ -12,6 +12,7 @@ from flows.command.actions.verify import run_verify
 from flows.score_reviews import score_reviews
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.report.writing import write_report
 from tasks.stages import score as score_stages
 from tests.support.scoring_runs import copy_scored_home, count, drop, run
 from tests.support.small_home import ask, promote_small_model
@@ -51,6 +52,16 @@ def test_no_byte_of_it_is_left_in_the_databases(home: Home) -> None:
     assert text in home.warehouse.read_bytes() or text in home.published.read_bytes()
     do_forget(home, "r2")
     assert not [path for path in home.folder.rglob("*.duckdb*") if text in path.read_bytes()]
+
+
+def test_what_a_killed_forget_left_is_deleted_by_the_next_run(home: Home) -> None:
+    report = write_report(home)
+    assert SECRET in report.read_text("utf-8")
+    forgetting.forget(home.warehouse, ForgetRequest("r2", None, "ann"), "review")
+    run()
+    text = SECRET.encode()
+    assert [path for path in home.folder.rglob("*.duckdb*") if text in path.read_bytes()] == []
+    assert not report.exists()
 
 
 def test_a_file_is_forgotten_by_its_sha_and_is_not_scored_again(home: Home) -> None:
@@ -117,7 +128,7 @@ def test_a_command_that_is_killed_before_the_file_is_written_anew_is_finished_by
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forgetting, "rewrite_warehouse", die)
+        patch.setattr("flows.command.actions.forget.rewrite_warehouse", die)
         with pytest.raises(KeyboardInterrupt):
             do_forget(home, "r2")
     run()

@@ -11,6 +11,7 @@ PROMOTION = "tasks/warehouse/promotion.py"
 GOLDEN = "models/bundle/golden.py"
 QUARANTINE = "tasks/maintenance/quarantine.py"
 FORGETTING = "tasks/maintenance/forgetting.py"
+FORGET = "flows/command/actions/forget.py"
 EXPORTS = "tasks/queries/exports.py"
 EXPORT_LEDGER = "tasks/queries/export_ledger.py"
 TOKENIZER = "models/tokenizer.py"
@@ -300,9 +301,9 @@ FAULTS = (
     Fault(
         "the bytes of what was forgotten stay in the database",
         "forgetting",
-        FORGETTING,
-        "    rewrite_warehouse(warehouse)\n    return forgotten",
-        "    return forgotten",
+        FORGET,
+        "        rewrite_warehouse(home.warehouse)\n",
+        "",
         ("tests/flows/test_forget.py::test_no_byte_of_it_is_left_in_the_databases",),
     ),
     Fault(

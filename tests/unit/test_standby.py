@@ -11,8 +11,9 @@ import duckdb
 import pytest
 
 from data_contracts.storage.home import Home
-from tasks.maintenance.forgetting import forget
+from tasks.maintenance.forgetting import ForgetRequest, forget
 from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.connection import rewrite_warehouse
 from tasks.warehouse.published import open_published
 from tasks.warehouse.publishing import publish
 from tests.support.warehouse_parts import PartFile, write_part
@@ -129,6 +130,44 @@ def test_a_link_in_the_place_of_the_standby_is_not_followed(home: Home, tmp_path
     assert count_published(home) == 3
 
 
+def damage(path: Path) -> None:
+    """Change some bytes in the middle of every block, as a program would that writes into the file."""
+    with path.open("r+b") as file:
+        for start in range(20_000, path.stat().st_size - 64, 2**18):
+            file.seek(start)
+            file.write(b"\xff" * 64)
+
+
+def test_a_standby_that_was_changed_is_written_anew(home: Home) -> None:
+    damage(home.standby)
+    publish_one_more(home)
+    assert is_copied(home)
+
+
+def test_a_published_copy_that_was_changed_does_not_become_the_standby(home: Home) -> None:
+    damage(home.published)
+    publish_one_more(home)
+    publish_one_more(home)
+    assert is_copied(home)
+
+
+def test_where_the_published_copy_was_moved_away_the_standby_is_not_trusted(home: Home) -> None:
+    os.utime(home.standby, (1, 1))
+    content = home.standby.read_bytes()
+    home.standby.write_bytes(content[:20_000] + b"\xff" * 64 + content[20_064:])
+    os.utime(home.standby, (1, 1))
+    home.published.unlink()
+    publish_one_more(home)
+    assert is_copied(home)
+
+
+def test_every_copy_has_the_permissions_of_the_one_before(home: Home) -> None:
+    home.published.chmod(0o640)
+    for _ in range(2):
+        publish_one_more(home)
+        assert home.published.stat().st_mode & 0o777 == 0o640
+
+
 @pytest.mark.parametrize("content", [b"", b"x" * 1_000_000])
 def test_a_damaged_standby_is_written_anew(home: Home, content: bytes) -> None:
     home.standby.write_bytes(content)
@@ -151,7 +190,8 @@ def test_what_was_forgotten_is_in_no_copy(home: Home) -> None:
     publish_one_more(home, SECRET)
     publish_one_more(home)
     assert all(SECRET.encode() in path.read_bytes() for path in (home.published, home.standby))
-    forget(home.warehouse, sha256(SECRET.encode()).hexdigest(), "text", "ann", None)
+    forget(home.warehouse, ForgetRequest(sha256(SECRET.encode()).hexdigest(), None, "ann"), "text")
+    rewrite_warehouse(home.warehouse)
     publish(home)
     kept = [
         path for path in home.folder.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()

@@ -9,7 +9,7 @@ from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.queries.export_ledger import holds_export
 from tasks.support.wording import count, escape_controls
-from tasks.warehouse.connection import require_warehouse
+from tasks.warehouse.connection import require_warehouse, rewrite_warehouse
 from tasks.warehouse.publishing import publish
 
 _NOTHING_TO_FORGET = "`reviews score`; before that there is nothing to forget"
@@ -24,9 +24,10 @@ def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None]) -> N
     with keep_runs_out(home, echo):
         forgetting.commit_waiting(home)
         matched = forgetting.find_forgettable(home.warehouse, name, request.kind)
-        done = forgetting.forget(home.warehouse, name, matched.kind, request.by, request.reason)
-        publish(home)
+        done = forgetting.forget(home.warehouse, request, matched.kind)
         reports = drop_reports_of_forgotten(home)
+        rewrite_warehouse(home.warehouse)
+        publish(home)
     echo(
         f"Forgot {count(done.rows, 'row')} ({done.kind} {escape_controls(name)}), {done.rows_quarantined:,} of "
         "them quarantined."
