@@ -130,13 +130,11 @@ def _describe_scored(summary: ScoringSummary) -> list[str]:
     by = f" with {summary.model_id}" if summary.model_id else ""
     lines = [f"Scored {count(summary.rows_scored, 'review')} of {count(summary.files_scored, 'file')}{by}"]
     if summary.files_rescored:
-        lines.append(
-            f"  again       {summary.rows_rescored:,} reviews of {summary.files_rescored:,} files that other "
-            "models had scored"
-        )
+        again = f"{count(summary.rows_rescored, 'review')} of {count(summary.files_rescored, 'file')}"
+        lines.append(f"  again       {again} that other models had scored")
     if summary.rows_quarantined:
         query = "select uri, row_number, rule, detail from quarantined_rows"
-        lines.append(f'  {summary.rows_quarantined:,} rows quarantined: reviews sql "{query}"')
+        lines.append(f'  {count(summary.rows_quarantined, "row")} quarantined: reviews sql "{query}"')
     return lines
 
 

@@ -32,6 +32,7 @@ def render_page(explained: Explained, top: int) -> str:
         .get_template("explain.html")
         .render(
             source=name_source(explained.source),
+            row=explained.source.row,
             facts=[fact.strip() for fact in describe_score(explained)[1:]],
             moving=explained.moving,
             top=top,

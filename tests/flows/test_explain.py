@@ -137,6 +137,14 @@ def test_what_was_forgotten_is_not_explained(own_home: Home) -> None:
     assert "No scored review or row is named 'a'. Next:" in call(own_home, "a").output
 
 
+def test_a_page_among_the_reports_is_deleted_with_what_it_shows(own_home: Home) -> None:
+    own_home.reports.mkdir(exist_ok=True)
+    for name in ("a", "b"):
+        assert call(own_home, name, "--html", str(own_home.reports / f"{name}.html")).exit_code == 0
+    forget(own_home, ForgetRequest("a", None, "ann"), lambda said: None)
+    assert [path.name for path in own_home.reports.glob("*.html")] == ["b.html"]
+
+
 @pytest.mark.process
 def test_neither_tensorflow_nor_prefect_is_loaded(home: Home) -> None:
     script = (

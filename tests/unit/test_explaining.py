@@ -253,7 +253,7 @@ def test_the_page_names_a_review_shortly_below_a_short_heading() -> None:
     explained = explain_text(make_scorer(), source)
     named = f"Review {'r' * 79}… of movie {'m' * 79}…, row 3fa94c12ab07:1 of {'u' * 79}…"
     page = render_page(explained, 10)
-    assert f'<h1>What moved the score</h1>\n<p class="meta">{named}</p>' in page
+    assert f'<h1>What moved the score</h1>\n<p class="meta" data-row="3fa94c12ab07:1">{named}</p>' in page
     assert "r" * 80 not in page
     assert show(explained).replace("\n", " ").count("u" * 40) <= 2
 
