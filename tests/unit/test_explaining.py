@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -194,6 +194,7 @@ def test_json_gives_the_text_back_and_each_word_at_its_place() -> None:
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=60))
 def test_the_page_shows_any_text_as_text(text: str) -> None:
     full = f"good {text} bad"
+    assume(not re.search(r"<br\s*/?>", full, re.IGNORECASE))  # which becomes a line break
     page = _Page(render_page(explain(full, length=500), 10))
     assert page.review == escape_controls(full.replace("\r\n", "\n"), keep="\n\t")
 
