@@ -240,7 +240,7 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
         from tasks.report.writing import drop_reports_of_forgotten
 
         drop_reports_of_forgotten(home)
-        finish_rewriting(home.warehouse)
+    finish_rewriting(home.warehouse)
     if not any(home.parts.iterdir()):
         return  # saves the import below, which is slow
     from tasks.scoring.parts import find_waiting, list_uris

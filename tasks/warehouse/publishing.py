@@ -7,7 +7,7 @@ Readers never see a half-written copy: a copy that a program has open is never w
 
 import errno
 import os
-import shutil
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -85,19 +85,23 @@ def _start_copy(home: Home, building: Path) -> BinaryIO:
     From here on the standby has no name but `building`, so that no half-written one is ever taken for whole.
     """
     if _is_unchanged(home.published) and _is_unchanged(home.standby):
-        file = home.standby.open("r+b")
-        if os.fstat(file.fileno()).st_nlink == 1 and lock_file(file):
-            make_temporary(home.standby, building)
-            return file
-        file.close()
+        with suppress(PermissionError):  # the owner may have made the copy read-only
+            file = home.standby.open("r+b")
+            if os.fstat(file.fileno()).st_nlink == 1 and lock_file(file):
+                make_temporary(home.standby, building)
+                return file
+            file.close()
     remove(home.standby)
     return building.open("w+b")
 
 
 def _sign(copy: Path, before: Path) -> None:
-    """Give a copy the permissions of the one before, and a time of whole seconds, by which `_is_unchanged` knows it."""
+    """Give a copy the permissions of the one before, and a time of whole seconds, by which `_is_unchanged` knows it.
+
+    The owner may read and write it in any case, as the next publishing must.
+    """
     if before.is_file():
-        shutil.copymode(before, copy)
+        copy.chmod(stat.S_IMODE(before.stat().st_mode) | stat.S_IRUSR | stat.S_IWUSR)
     seconds = int(time.time())
     os.utime(copy, (seconds, seconds))
 

@@ -64,6 +64,13 @@ def test_what_a_killed_forget_left_is_deleted_by_the_next_run(home: Home) -> Non
     assert not report.exists()
 
 
+def test_what_a_killed_command_left_beside_the_database_is_deleted_by_the_next_run(home: Home) -> None:
+    left = home.warehouse.with_name(f".{home.warehouse.name}.999999999.tmp")
+    left.write_bytes(b"half a database")
+    run()
+    assert not left.exists()
+
+
 def test_a_file_is_forgotten_by_its_sha_and_is_not_scored_again(home: Home) -> None:
     [(sha,)] = ask(home.warehouse, "select source_sha256 from scored_files")
     assert "Forgot 3 rows (file" in do_forget(home, sha)

@@ -161,6 +161,21 @@ def test_where_the_published_copy_was_moved_away_the_standby_is_not_trusted(home
     assert is_copied(home)
 
 
+def test_a_copy_that_was_made_read_only_stops_no_publishing(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    home.published.chmod(0o444)
+    publish_one_more(home)
+    # As for a user who is not root, whom the mode of the standby stops.
+    monkeypatch.setattr("tasks.warehouse.publishing.lock_file", refuse)
+    publish_one_more(home)
+    assert count_published(home) == 4
+    assert home.published.stat().st_mode & 0o777 == 0o644
+
+
 def test_every_copy_has_the_permissions_of_the_one_before(home: Home) -> None:
     home.published.chmod(0o640)
     for _ in range(2):
