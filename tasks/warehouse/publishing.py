@@ -84,15 +84,25 @@ def _start_copy(home: Home, building: Path) -> BinaryIO:
     So it is where the published copy is missing or was changed, since whatever damaged the one may have damaged both.
     From here on the standby has no name but `building`, so that no half-written one is ever taken for whole.
     """
-    if _is_unchanged(home.published) and _is_unchanged(home.standby):
-        with suppress(PermissionError):  # the owner may have made the copy read-only
-            file = home.standby.open("r+b")
-            if os.fstat(file.fileno()).st_nlink == 1 and lock_file(file):
-                make_temporary(home.standby, building)
-                return file
-            file.close()
+    if (
+        _is_unchanged(home.published)
+        and _is_unchanged(home.standby)
+        and (file := _open_standby(home.standby))
+    ):
+        if os.fstat(file.fileno()).st_nlink == 1 and lock_file(file):
+            make_temporary(home.standby, building)
+            return file
+        file.close()
     remove(home.standby)
     return building.open("w+b")
+
+
+def _open_standby(standby: Path) -> BinaryIO | None:
+    """Open the standby to be written into; return None where its owner has made it read-only."""
+    try:
+        return standby.open("r+b")
+    except PermissionError:
+        return None
 
 
 def _sign(copy: Path, before: Path) -> None:

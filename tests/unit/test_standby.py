@@ -6,6 +6,7 @@ import sys
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -164,13 +165,17 @@ def test_where_the_published_copy_was_moved_away_the_standby_is_not_trusted(home
 def test_a_copy_that_was_made_read_only_stops_no_publishing(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path) -> bool:
-        raise PermissionError(13, "Permission denied", str(path))
+    opened: Any = Path.open
+
+    def refuse(path: Path, mode: str = "r", *others: Any, **named: Any) -> Any:
+        if path == home.standby and mode == "r+b":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, mode, *others, **named)
 
     home.published.chmod(0o444)
     publish_one_more(home)
     # As for a user who is not root, whom the mode of the standby stops.
-    monkeypatch.setattr("tasks.warehouse.publishing.lock_file", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     publish_one_more(home)
     assert count_published(home) == 4
     assert home.published.stat().st_mode & 0o777 == 0o644
