@@ -24,6 +24,7 @@ from benchmarks.all import describe_machine, write_down
 from data_contracts.queries import list_queries
 from tasks.queries.named_queries import read_values
 from tasks.warehouse.connection import begin_transaction, open_warehouse
+from tasks.warehouse.latest_scores import rebuild
 
 PLACE = "answers"
 CORES = 2
@@ -77,7 +78,7 @@ SELECT * REPLACE ('run-3' AS run_id, seen_at + INTERVAL 100 DAY AS seen_at), 'mo
 WHERE is_rescored
 """
 _FILL_SOURCES = f"""
-INSERT INTO source_reviews
+INSERT INTO source_reviews BY NAME
 SELECT
     source_sha256, row_number, NULL AS member,
     CASE
@@ -219,6 +220,7 @@ def fill(warehouse: Path, scores: int) -> None:
                     connection.execute(statement, _pick(statement, named))
         for statement in _FILL_REST:
             connection.execute(statement, _pick(statement, size))
+        rebuild(connection)
 
 
 def _pick(statement: str, values: Mapping[str, object]) -> dict[str, object]:

@@ -7,70 +7,23 @@
 -- One row per review: the newest source row of a review_id or, where there is none, of a text, and movie_id;
 -- with the champion's score or, where it has not scored it, that of the newest promoted model that has.
 CREATE OR REPLACE VIEW latest_scores AS
-WITH model_ranks AS (
-    SELECT model_id, max(number) AS model_rank FROM promotions GROUP BY model_id
-),
--- Files in the order of their first commit; files of the same commit by name, because dated exports sort by name.
--- The number leaves room for 2^36 rows of each, so that number + row_number is a row's own number: joining and
--- comparing numbers takes half the time of joining hashes and comparing structs.
-sources AS (
-    SELECT
-        source_sha256,
-        uri,
-        seen_at,
-        row_number() OVER (ORDER BY seen_at, uri, source_sha256) * 68719476736 AS source_number
-    FROM (
-        SELECT source_sha256, min(committed_at) AS seen_at, arg_min(uri, committed_at) AS uri
-        FROM scored_files WHERE status = 'scored' GROUP BY source_sha256
-    )
-),
--- A row without a date gets the time of its file's first commit; ties go to the later file, then the later row.
-recencies AS (
-    SELECT
-        review_id,
-        CASE WHEN review_id IS NULL THEN text_sha256 END AS unnamed_text,
-        movie_id, -- reviews of two movies are distinct even if their review_ids are equal
-        source_reviews.rowid AS position,
-        source_number + row_number AS row_id,
-        epoch_us(CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE seen_at END)::HUGEINT
-            * 9223372036854775808::HUGEINT + row_id AS recency
-    FROM source_reviews JOIN sources USING (source_sha256)
-),
-newest AS (
-    SELECT review_id, arg_max(position, recency) AS position, arg_max(row_id, recency) AS row_id
-    FROM recencies GROUP BY review_id, unnamed_text, movie_id
-),
-best AS (
-    SELECT
-        source_number + row_number AS row_id,
-        arg_max(model_id, model_rank) AS model_id,
-        arg_max(score, model_rank) AS score,
-        arg_max(sentiment, model_rank) AS sentiment,
-        arg_max(predicted_rating, model_rank) AS predicted_rating,
-        arg_max(scored_at, model_rank) AS scored_at
-    FROM scored_reviews JOIN model_ranks USING (model_id) JOIN sources USING (source_sha256)
-    GROUP BY ALL
-)
 SELECT
-    newest.review_id, -- null where the source names none
-    review.movie_id, -- null where the source names none
-    review.text, -- the source's text
-    best.score, -- P(positive), 0 to 1
-    best.sentiment, -- 'positive' or 'negative'
-    best.predicted_rating, -- 1 to 10 stars: the mean that writers of such scores gave; may be low where just positive
-    review.given_label, -- 'positive' or 'negative' by the source; null where it gives none
-    review.given_rating, -- 1 to 10 stars by the source; null where it gives none
-    best.model_id, -- of the model that gave the score
-    sources.uri, -- the name under which its file was first committed
-    review.source_sha256, -- of that file's bytes
-    review.row_number, -- in that file, from 1
-    review.reviewed_at, -- null where the source gives none
-    best.scored_at -- when the model gave it
-FROM newest
-JOIN source_reviews AS review ON review.rowid = newest.position
-JOIN best ON best.row_id = newest.row_id
--- Every row has a source. LEFT only prevents a plan of DuckDB 1.4 that takes twice as long.
-LEFT JOIN sources ON sources.source_sha256 = review.source_sha256;
+    review_id, -- null where the source names none
+    movie_id, -- null where the source names none
+    text, -- the source's text
+    best_score AS score, -- P(positive), 0 to 1
+    best_sentiment AS sentiment, -- 'positive' or 'negative'
+    best_predicted_rating AS predicted_rating, -- 1 to 10 stars: the mean that writers of such scores gave; may be low where just positive
+    given_label, -- 'positive' or 'negative' by the source; null where it gives none
+    given_rating, -- 1 to 10 stars by the source; null where it gives none
+    best_model_id AS model_id, -- of the model that gave the score
+    file_uri AS uri, -- the name under which its file was first committed
+    source_sha256, -- of that file's bytes
+    row_number, -- in that file, from 1
+    reviewed_at, -- null where the source gives none
+    best_scored_at AS scored_at -- when the model gave it
+FROM source_reviews
+WHERE is_latest AND best_model_id IS NOT NULL;
 
 -- One row per movie_id, over the reviews of latest_scores, without reviews whose movie_id is null.
 CREATE OR REPLACE VIEW movie_ratings AS
@@ -83,7 +36,11 @@ WITH reviews_of_movies AS (
         rating_interval_title,
         rating_interval_review,
         -- Dates before the first film (1888) or more than a day after scoring are errors and are ignored.
-        CASE WHEN reviewed_at BETWEEN '1888-01-01' AND scored_at + INTERVAL 1 DAY THEN reviewed_at END AS dated_at
+        -- Comparing microseconds takes a third of the time of adding an interval.
+        CASE
+            WHEN reviewed_at >= '1888-01-01' AND epoch_us(reviewed_at) <= epoch_us(scored_at) + 86_400_000_000
+                THEN reviewed_at
+        END AS dated_at
     FROM latest_scores LEFT JOIN models USING (model_id)
     WHERE movie_id IS NOT NULL
 ),

@@ -20,6 +20,7 @@ from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.support.wording import count
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import begin_transaction, name_rewrite_mark, open_warehouse, rewrite_warehouse
+from tasks.warehouse.latest_scores import note_reviews, settle_latest
 from tasks.warehouse.row_names import HAS_NAME
 
 if TYPE_CHECKING:
@@ -136,12 +137,17 @@ def forget(warehouse: Path, request: ForgetRequest, kind: str) -> Forgotten:
 
 
 def _delete(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
-    """Delete the forgotten rows, whose keys are in the table `keys`, from every table that holds texts or scores."""
+    """Delete the forgotten rows, whose keys are in the table `keys`, from every table that holds texts or scores.
+
+    The row before takes the place of a review's newest row.
+    """
+    note_reviews(connection, f"(FROM source_reviews SEMI JOIN {keys} USING (source_sha256, row_number))")
     for table in ("source_reviews", "scored_reviews", "quarantined_rows"):
         connection.execute(
             f"DELETE FROM {table} AS rows USING {keys} AS keys WHERE rows.source_sha256 = keys.source_sha256 "  # noqa: S608
             "AND rows.row_number = keys.row_number"
         ).fetchall()
+    settle_latest(connection)
 
 
 def read_traces(warehouse: Path) -> "pa.Table | None":

@@ -18,6 +18,7 @@ from data_contracts.errors import UsageError
 from data_contracts.limits import RowLimits
 from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
+from tasks.warehouse.latest_scores import add_texts
 from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, name_row, parse_row_name
 
 if TYPE_CHECKING:
@@ -352,8 +353,8 @@ def _commit_release(
         connection.register("released_texts", make_source_rows(good))
         connection.register("released_scores", pa.concat_tables([SCORED_SCHEMA.empty_table(), *scored]))
         _require_open(connection, len(good))
-        connection.execute("INSERT INTO source_reviews BY NAME FROM released_texts")
         connection.execute("INSERT INTO scored_reviews BY NAME FROM released_scores")
+        add_texts(connection, "released_texts", "released_scores")
         connection.execute(_MARK_RELEASED, [released_by]).fetchall()
         connection.execute(
             "CREATE TEMP TABLE accepted AS SELECT * FROM scored_files "

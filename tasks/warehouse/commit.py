@@ -19,6 +19,7 @@ from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
 from tasks.warehouse.database_errors import shorten_error
+from tasks.warehouse.latest_scores import add_texts, settle_scores
 
 _FIND_ACCEPTED = """
 CREATE TEMP TABLE accepted AS
@@ -29,11 +30,21 @@ WHERE NOT EXISTS (
     AND known.status = 'scored'
 )
 """
+# After the restore of an older backup a file may be scored again; its forgotten rows stay forgotten.
+_NOT_FORGOTTEN = "ANTI JOIN forgotten_rows USING (source_sha256, row_number)"
 # The texts of a file that another model has scored are stored already.
 _FIND_NEW_SOURCES = """
 CREATE TEMP TABLE new_sources AS
 SELECT DISTINCT source_sha256 FROM accepted WHERE status = 'scored'
 AND source_sha256 NOT IN (SELECT source_sha256 FROM scored_files WHERE status = 'scored')
+"""
+_FIND_NEW_TEXTS = f"""
+CREATE TEMP VIEW new_texts AS SELECT {", ".join(PART_SCHEMAS["source_reviews"].names)}
+FROM part_source_reviews SEMI JOIN new_sources USING (source_sha256) {_NOT_FORGOTTEN}
+"""  # noqa: S608 (our own names)
+_FIND_RESCORED = """
+CREATE TEMP TABLE rescored_sources AS
+SELECT source_sha256 FROM accepted WHERE status = 'scored' AND source_sha256 NOT IN (FROM new_sources)
 """
 _LIST_COMMITTED = """
 SELECT
@@ -107,12 +118,12 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     """Insert the rows of a part into the tables, within the transaction of its commit."""
     connection.execute(_FIND_ACCEPTED)
     connection.execute(_FIND_NEW_SOURCES)
-    _insert(connection, "source_reviews", "SEMI JOIN new_sources USING (source_sha256)")
     scored_files = "(SELECT * FROM accepted WHERE status = 'scored') AS files"
     _insert(connection, "scored_reviews", f"SEMI JOIN {scored_files} USING (source_sha256, model_id)")
     _insert(connection, "quarantined_rows", "SEMI JOIN new_sources USING (source_sha256)")
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)
+    _add_texts(connection)
     require_accounted(connection, "accepted", part_dir, NEXT_STEP)
     pass_fault_point("score: inside commit")
     committed = connection.execute(_LIST_COMMITTED).fetchall()
@@ -154,12 +165,17 @@ def _open_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, join: str) -> None:
     """Insert the rows of the part's file for `table` that pass `join` (SQL) and were not forgotten."""
     columns = ", ".join(PART_SCHEMAS[table].names)
-    # After the restore of an older backup a file may be scored again; its forgotten rows stay forgotten.
-    query = (
-        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM part_{table} {join} "  # noqa: S608
-        "ANTI JOIN forgotten_rows USING (source_sha256, row_number)"
+    connection.execute(
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM part_{table} {join} {_NOT_FORGOTTEN}"  # noqa: S608
     )
-    connection.execute(query)
+
+
+def _add_texts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Insert the texts of the new sources, then choose the score that counts for each row of the others."""
+    connection.execute(_FIND_NEW_TEXTS)
+    add_texts(connection, "new_texts", "part_scored_reviews")
+    connection.execute(_FIND_RESCORED)
+    settle_scores(connection, "rescored_sources")
 
 
 def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:

@@ -22,6 +22,7 @@ from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Decision, GateCheck, decide_promotion
 from tasks.support.wording import drop_nan
 from tasks.warehouse.connection import begin_transaction, open_warehouse
+from tasks.warehouse.latest_scores import settle_scores
 from tasks.warehouse.model_registry import (
     PromotedModel,
     find_champion,
@@ -33,6 +34,11 @@ from tasks.warehouse.model_registry import (
 _ADD_PROMOTION = """
 INSERT INTO promotions (number, action, model_id, reason, compared_with, "at")
 SELECT coalesce(max(number), 0) + 1, $action, $model_id, $reason, $compared_with, now() FROM promotions
+"""
+# A model that is promoted again has scored files already: its scores count from now on.
+_FIND_SCORED = """
+CREATE OR REPLACE TEMP TABLE files_of_champion AS
+SELECT source_sha256 FROM scored_files WHERE model_id = $model_id AND status = 'scored'
 """
 _ADD_CHECK = """
 INSERT INTO gate_checks SELECT
@@ -209,6 +215,8 @@ def _change_champion(
     """Record a promotion or rollback, which changes the champion, and return the new champion."""
     row = {"action": action, "model_id": model_id, "reason": reason, "compared_with": compared_with}
     connection.execute(_ADD_PROMOTION, row)
+    connection.execute(_FIND_SCORED, {"model_id": model_id})
+    settle_scores(connection, "files_of_champion")
     pass_fault_point("train: inside promotion")
     champion = read_champion(connection)
     if champion is None:

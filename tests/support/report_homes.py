@@ -11,6 +11,7 @@ from tasks.report.runs import find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import publish
 from tasks.warehouse.run_log import end_run, start_run
 from tests.support.once import copy_once
@@ -78,6 +79,7 @@ def change(warehouse: Path, *statements: str) -> None:
     with open_warehouse(warehouse, write=True) as connection:
         for statement in statements:
             connection.execute(statement)
+        rebuild(connection)
     publish(Home(warehouse.parent))
 
 

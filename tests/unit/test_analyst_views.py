@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from data_contracts.warehouse import read_views
 from tasks.maintenance.quarantine import list_query
 from tasks.support.wording import escape_controls
+from tasks.warehouse.latest_scores import rebuild
 from tests.support.warehouse_parts import NOON, hash_text
 from tests.unit.view_tables import (
     add_file,
@@ -40,6 +41,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def count_rows(connection: duckdb.DuckDBPyConnection, view: str) -> int:
     """Count a view's rows, with every column computed."""
+    rebuild(connection)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE whole AS FROM {view}")
     ((rows,),) = ask(connection, "SELECT count(*) FROM whole")
     return int(rows)

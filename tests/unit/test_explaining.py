@@ -28,6 +28,7 @@ from tasks.explain.terminal import describe_score, write_explanation, write_expl
 from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.published import open_published
 from tasks.warehouse.publishing import publish
 from tests.support.warehouse_parts import PartFile, hash_text, write_part
@@ -291,6 +292,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commit_parts(home.warehouse, write_part(folder / "part", [PartFile("a.csv", rows, bad_rows=[7])]))
     with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now())")
+        rebuild(connection)
     publish(home)
     return home.published
 

@@ -17,6 +17,7 @@ from flows.command.cli import main
 from tasks.queries.named_queries import describe_queries, find_query, read_values
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.published import open_published
 from tasks.warehouse.publishing import publish
 from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
@@ -192,6 +193,7 @@ def _add_facts(connection: duckdb.DuckDBPyConnection) -> None:
     ):
         used = {name: value for name, value in times.items() if f"${name}" in statement}
         connection.execute(statement, used)
+    rebuild(connection)
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +230,7 @@ def test_movies_that_moved_are_those_whose_trend_is_beyond_chance(tmp_path: Path
     commit_parts(tmp_path / "reviews.duckdb", write_part(tmp_path / "part", [PartFile("dated.csv", rows)]))
     with open_warehouse(tmp_path / "reviews.duckdb", write=True) as connection:
         connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now())")
+        rebuild(connection)
     publish(Home(tmp_path))
     query = find("movies-that-moved")
     moved = ask(Home(tmp_path).published, query, read_values(query, ["at_least=4"]))

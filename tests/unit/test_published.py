@@ -17,6 +17,7 @@ from data_contracts.storage.home import Home
 from tasks.queries.answers import ask_published, query_published, write_answer
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import name_log, open_warehouse
+from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import needs_publishing, publish
 from tests.conftest import PROJECT_ROOT
 from tests.support.warehouse_parts import PartFile, write_part
@@ -48,6 +49,7 @@ def make_copy(warehouse: Path, folder: Path) -> Path:
     commit_parts(warehouse, write_part(folder / "part", [PartFile("f.csv", rows)]))
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now())")
+        rebuild(connection)
     home = Home(warehouse.parent)
     publish(home)
     return home.published

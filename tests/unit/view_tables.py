@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from tasks.warehouse.connection import quote_sql
+from tasks.warehouse.latest_scores import rebuild
 from tests.support.databases import find_template
 from tests.support.warehouse_parts import NOON
 
@@ -39,6 +40,8 @@ def _start_duckdb() -> duckdb.DuckDBPyConnection:
 
 
 def ask(connection: duckdb.DuckDBPyConnection, query: str) -> Rows:
+    """Return the answer, from columns that fit the rows which the test inserted itself."""
+    rebuild(connection)
     return connection.execute(query).fetchall()
 
 

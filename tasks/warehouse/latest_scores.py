@@ -1,0 +1,158 @@
+"""Keeps the columns of `source_reviews` on which the view `latest_scores` rests equal to their definition.
+
+They say which row of a review is its newest, and which score of a row counts. `add_texts`, `settle_latest` and
+`settle_scores` set them for the rows that a change concerns, in the transaction of that change. `FIND_OUTDATED` finds
+rows that differ from the definition, `rebuild` sets all of them.
+"""
+
+import duckdb
+
+ROWS_UPDATED = 500_000
+"""Most rows whose scores are replaced in place. DuckDB keeps what it replaces in memory until the commit, so for more
+rows the table is written anew."""
+_SCORE_COLUMNS = (
+    "model_id",
+    "score",
+    "sentiment",
+    "predicted_rating",
+    "token_count",
+    "oov_rate",
+    "truncated",
+    "scored_at",
+)
+"""The columns of the score that counts. Their names in `source_reviews` begin with `best_`."""
+REVIEW_KEY = (
+    "md5_number_lower(coalesce('id ' || review_id, 'text ' || text_sha256) || chr(31) || "
+    "coalesce(movie_id, chr(30)))"
+)
+"""SQL: the number by which the rows of a review are found quickly. Two reviews may have the same number."""
+
+_FILES = """
+SELECT source_sha256, min(committed_at) AS seen_at, arg_min(uri, committed_at) AS uri
+FROM scored_files WHERE status = 'scored' GROUP BY source_sha256
+"""
+"""SQL: when, and under which name, each scored file was first committed."""
+# A row without a date counts as of its file's first commit. Ties go to the later file, then to the later row. Files of
+# one commit are in the order of their names, because dated exports sort by name.
+_NEWEST = """
+SELECT arg_max(place, row(
+    CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE seen_at END, seen_at, uri, source_sha256, row_number
+)) AS place
+FROM {rows} GROUP BY review_id, CASE WHEN review_id IS NULL THEN text_sha256 END, movie_id
+"""
+"""SQL: the place of each review's newest row; reviews of two movies differ even if their review_ids are equal."""
+_BEST = """
+SELECT source_sha256, row_number, unnest(arg_max(struct_pack({columns}), model_rank))
+FROM {scores} JOIN (SELECT model_id, max(number) AS model_rank FROM promotions GROUP BY model_id) USING (model_id)
+GROUP BY source_sha256, row_number
+"""
+"""SQL: of each row's scores the one by the model promoted last; a model that never was promoted does not count."""
+
+
+def _build_best(scores: str) -> str:
+    """Return the query for the score that counts of each row with scores in the table `scores`."""
+    return _BEST.format(scores=scores, columns=", ".join(f"{name} := {name}" for name in _SCORE_COLUMNS))
+
+
+_BEST_VALUES = {f"best_{name}": f"best.{name}" for name in _SCORE_COLUMNS}
+_VALUES = {"file_uri": "files.uri", "file_seen_at": "files.seen_at", "review_key": REVIEW_KEY, **_BEST_VALUES}
+"""SQL for each maintained column, except the one that depends on other rows."""
+_DEFINITIONS = {**_VALUES, "is_latest": "(newest.place IS NOT NULL)"}
+
+
+def _join_definitions(table: str) -> str:
+    """Return the FROM clause for the rows `review` of the table, with what their maintained columns are made of."""
+    placed = f"(SELECT review.rowid AS place, * FROM {table} AS review JOIN ({_FILES}) USING (source_sha256))"  # noqa: S608
+    return (
+        f"FROM {table} AS review LEFT JOIN ({_FILES}) AS files USING (source_sha256) "
+        f"LEFT JOIN ({_NEWEST.format(rows=placed)}) AS newest ON newest.place = review.rowid "
+        f"LEFT JOIN ({_build_best('scored_reviews')}) AS best USING (source_sha256, row_number)"
+    )
+
+
+FIND_OUTDATED = (
+    f"SELECT source_sha256, row_number {_join_definitions('source_reviews')} WHERE "  # noqa: S608 (our own names)
+    + " OR ".join(f"review.{column} IS DISTINCT FROM {value}" for column, value in _DEFINITIONS.items())
+)
+"""SQL: the rows of which a maintained column differs from its definition."""
+_REBUILD = (
+    "INSERT INTO source_reviews SELECT review.* REPLACE ("
+    + ", ".join(f"{value} AS {column}" for column, value in _DEFINITIONS.items())
+    + f") {_join_definitions('source_reviews_before')}"
+)
+_ADD_TEXTS = f"""
+INSERT INTO source_reviews BY NAME
+SELECT review.*, true AS is_latest, {", ".join(f"{value} AS {column}" for column, value in _VALUES.items())}
+FROM {{texts}} AS review
+JOIN ({_FILES.replace("WHERE", "SEMI JOIN {texts} USING (source_sha256) WHERE")}) AS files USING (source_sha256)
+LEFT JOIN ({_build_best("{scores}")}) AS best USING (source_sha256, row_number)
+"""  # noqa: S608 (our own names)
+_FIND_REVIEWS = f"""
+CREATE OR REPLACE TEMP TABLE changed_reviews AS SELECT DISTINCT {REVIEW_KEY} AS review_key FROM {{texts}}
+"""  # noqa: S608 (our own names)
+_FIND_ROWS = """
+CREATE OR REPLACE TEMP TABLE rows_of_reviews AS
+SELECT
+    rowid AS place, is_latest, review_id, text_sha256, movie_id, reviewed_at, file_seen_at AS seen_at,
+    file_uri AS uri, source_sha256, row_number
+FROM source_reviews SEMI JOIN changed_reviews USING (review_key)
+"""
+_SETTLE_LATEST = f"""
+UPDATE source_reviews SET is_latest = settled.is_newest FROM (
+    SELECT place, newest.place IS NOT NULL AS is_newest
+    FROM rows_of_reviews LEFT JOIN ({_NEWEST.format(rows="rows_of_reviews")}) AS newest USING (place)
+    WHERE is_latest IS DISTINCT FROM is_newest
+) AS settled WHERE source_reviews.rowid = settled.place
+"""  # noqa: S608 (our own names)
+_COUNT_ROWS = """
+SELECT coalesce(sum(rows), 0)::BIGINT FROM (
+    SELECT max(rows_read) AS rows FROM scored_files SEMI JOIN {files} USING (source_sha256) GROUP BY source_sha256
+)
+"""
+_SETTLE_SCORES = f"""
+UPDATE source_reviews AS review SET {", ".join(f"{column} = {value}" for column, value in _BEST_VALUES.items())}
+FROM ({_build_best("(FROM scored_reviews SEMI JOIN {files} USING (source_sha256))")}) AS best
+WHERE review.source_sha256 = best.source_sha256 AND review.row_number = best.row_number
+AND review.best_model_id IS DISTINCT FROM best.model_id
+"""  # noqa: S608 (our own names)
+
+
+def add_texts(connection: duckdb.DuckDBPyConnection, texts: str, scores: str) -> None:
+    """Insert the rows of the table `texts`, whose files are in the ledger; the table `scores` has all their scores.
+
+    Afterwards each of their reviews has one newest row.
+    """
+    connection.execute(_ADD_TEXTS.format(texts=texts, scores=scores))
+    note_reviews(connection, texts)
+    settle_latest(connection)
+
+
+def note_reviews(connection: duckdb.DuckDBPyConnection, texts: str) -> None:
+    """Store the reviews of the rows in the table `texts` for `settle_latest`."""
+    connection.execute(_FIND_REVIEWS.format(texts=texts))
+
+
+def settle_latest(connection: duckdb.DuckDBPyConnection) -> None:
+    """Mark the newest row of each review that `note_reviews` stored, among the rows that there are now."""
+    connection.execute(_FIND_ROWS)
+    connection.execute(_SETTLE_LATEST)
+
+
+def settle_scores(connection: duckdb.DuckDBPyConnection, files: str) -> None:
+    """Set the score that counts for all rows of the files in the table `files`, after a model's scores or promotion."""
+    [(rows,)] = connection.execute(_COUNT_ROWS.format(files=files)).fetchall()
+    if rows > ROWS_UPDATED:
+        rebuild(connection)
+    elif rows:
+        connection.execute(_SETTLE_SCORES.format(files=files))
+
+
+def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write the table `source_reviews` anew, with every maintained column as it is defined."""
+    [(create,)] = connection.execute(
+        "SELECT sql FROM duckdb_tables() WHERE database_name = current_database() AND table_name = 'source_reviews'"
+    ).fetchall()
+    connection.execute("ALTER TABLE source_reviews RENAME TO source_reviews_before")
+    connection.execute(create)
+    connection.execute(_REBUILD)
+    connection.execute("DROP TABLE source_reviews_before")

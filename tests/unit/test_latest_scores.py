@@ -1,0 +1,205 @@
+"""Tests that the columns on which `latest_scores` rests equal their definition after every change of the database."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_contracts.errors import WarehouseError
+from data_contracts.parts import SOURCE_SCHEMA
+from data_contracts.scored_reviews import SCORED_SCHEMA
+from models.evaluation.gate import Decision
+from tasks.maintenance import quarantine
+from tasks.maintenance.forgetting import ForgetRequest, forget
+from tasks.warehouse import latest_scores
+from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.latest_scores import FIND_OUTDATED, rebuild
+from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
+from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
+
+MODELS = ("model-a", "model-b", "model-c")
+ROWS = st.fixed_dictionaries(
+    {
+        "review_id": st.sampled_from([None, "r1", "r2", "r3"]),
+        "movie_id": st.sampled_from([None, "tt1", "tt2"]),
+        "text": st.sampled_from(["good", "bad"]),
+        "reviewed_at": st.sampled_from([None, NOON, NOON - timedelta(days=1), NOON + timedelta(days=9999)]),
+        "score": st.sampled_from([0.1, 0.6, 0.9]),
+    }
+)
+CHANGES = st.one_of(
+    st.tuples(st.just("add"), st.lists(st.lists(ROWS, min_size=1, max_size=4), min_size=1, max_size=3)),
+    st.tuples(st.just("rescore"), st.tuples(st.integers(0, 9), st.sampled_from(MODELS))),
+    st.tuples(st.just("promote"), st.sampled_from(MODELS)),
+    st.tuples(st.just("roll back"), st.none()),
+    st.tuples(st.just("forget"), st.sampled_from(["r1", "r2", "r3"])),
+    st.tuples(st.just("release"), st.tuples(st.integers(0, 9), ROWS)),
+)
+
+
+class History:
+    """A database of a few files, each with one row in quarantine, and the changes that commands make to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.warehouse = folder / "reviews.duckdb"
+        self.numbers = count()
+        self.files: list[tuple[PartFile, list[str]]] = []
+        """Each file with the models that scored it."""
+        self.released: set[str] = set()
+        self.champion: str | None = None
+        self.promote("model-a")
+
+    def add(self, contents: list[list[dict[str, Any]]]) -> None:
+        """Commit new files in one part."""
+        files = [PartFile(f"{next(self.numbers)}.csv", rows, [len(rows) + 1]) for rows in contents]
+        commit_parts(self.warehouse, write_part(self._name_part(), files, self.champion or ""))
+        self.files += [(file, [self.champion or ""]) for file in files]
+
+    def rescore(self, choice: tuple[int, str]) -> None:
+        """Commit another model's scores of the rows of a file that are stored."""
+        place, model_id = choice
+        if not self.files:
+            return
+        file, models = self.files[place % len(self.files)]
+        if model_id in models or file.name in self.released:
+            return
+        again = PartFile(file.name, [{**row, "score": 1 - row["score"]} for row in file.rows], file.bad_rows)
+        commit_parts(self.warehouse, write_part(self._name_part(), [again], model_id))
+        models.append(model_id)
+
+    def promote(self, model_id: str) -> None:
+        """Make a model the champion."""
+        with open_warehouse(self.warehouse, write=True) as connection:
+            connection.execute(
+                "INSERT INTO models (model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, "
+                "bundle_fingerprint, trained_at) VALUES (?, 'lstm', 0, 'sample', 'd', 'c', 'b', now()) "
+                "ON CONFLICT DO NOTHING",
+                [model_id],
+            )
+        decision = Decision(True, "better", ())
+        record_decision(self.warehouse, DecisionRecord(decision, model_id, self.champion, "always"))
+        self.champion = model_id
+
+    def roll_back(self, _: None) -> None:
+        """Go back to the champion before, if there is one."""
+        try:
+            self.champion = roll_back(self.warehouse, "worse").model_id
+        except WarehouseError:
+            assert self.champion is not None
+
+    def forget(self, review_id: str) -> None:
+        """Forget every row of a review."""
+        forget(self.warehouse, ForgetRequest(review_id, "review", "ann"), "review")
+
+    def release(self, choice: tuple[int, dict[str, Any]]) -> None:
+        """Release the quarantined row of a file with these values, scored by each model that scored the file."""
+        if not self.files:
+            return
+        file, models = self.files[choice[0] % len(self.files)]
+        if file.name in self.released:
+            return
+        key = {"source_sha256": hash_text(file.name), "row_number": len(file.rows) + 1}
+        values = {**dict.fromkeys(SOURCE_SCHEMA.names), **choice[1], **key}
+        good = pa.Table.from_pylist(
+            [values], schema=SOURCE_SCHEMA.remove(SOURCE_SCHEMA.names.index("text_sha256"))
+        )
+        scored = [pa.Table.from_pylist([_score(key, model_id)], schema=SCORED_SCHEMA) for model_id in models]
+        quarantine._commit_release(self.warehouse, good, scored, "ann")
+        self.released.add(file.name)
+
+    def _name_part(self) -> Path:
+        return self.folder / f"part-{next(self.numbers)}"
+
+
+def _score(key: dict[str, Any], model_id: str) -> dict[str, Any]:
+    """Return the score of a released row."""
+    figures = {"score": 0.3, "predicted_rating": 3.7, "token_count": 4, "oov_rate": 0.25}
+    return {
+        **key,
+        **figures,
+        "model_id": model_id,
+        "sentiment": "negative",
+        "truncated": False,
+        "scored_at": NOON,
+    }
+
+
+def find_outdated(warehouse: Path) -> list[tuple[Any, ...]]:
+    with open_warehouse(warehouse, write=False) as connection:
+        return connection.execute(FIND_OUTDATED).fetchall()
+
+
+@settings(max_examples=15)
+@given(changes=st.lists(CHANGES, min_size=1, max_size=12))
+def test_after_any_history_the_columns_equal_their_definition(changes: list[tuple[str, Any]]) -> None:
+    with TemporaryDirectory() as folder:
+        history = History(Path(folder))
+        history.add(
+            [[{"review_id": "r1", "movie_id": "tt1", "text": "good", "reviewed_at": None, "score": 0.9}]]
+        )
+        make: dict[str, Callable[[Any], None]] = {
+            "add": history.add,
+            "rescore": history.rescore,
+            "promote": history.promote,
+            "roll back": history.roll_back,
+            "forget": history.forget,
+            "release": history.release,
+        }
+        for change, values in changes:
+            make[change](values)
+            assert find_outdated(history.warehouse) == [], change
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    """Two files with the same review, both scored by two models, of which the second is the champion."""
+    made = History(tmp_path)
+    row = {"review_id": "r1", "movie_id": "tt1", "text": "good", "reviewed_at": None, "score": 0.9}
+    made.add([[row, {**row, "review_id": "r2"}]])
+    made.add([[row]])
+    made.promote("model-b")
+    for place in (0, 1):
+        made.rescore((place, "model-b"))
+    return made
+
+
+def test_rows_whose_scores_are_too_many_to_replace_in_place_are_written_anew(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latest_scores, "ROWS_UPDATED", 2)
+    history.roll_back(None)
+    assert find_outdated(history.warehouse) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "is_latest = NOT is_latest WHERE row_number = 1",
+        "best_score = best_score / 2",
+        "best_model_id = 'model-a' WHERE is_latest",
+        "file_uri = 'another.csv'",
+        "review_key = review_key + 1",
+    ],
+)
+def test_a_column_that_differs_from_its_definition_is_found(history: History, change: str) -> None:
+    with open_warehouse(history.warehouse, write=True) as connection:
+        connection.execute(f"UPDATE source_reviews SET {change}")
+    assert find_outdated(history.warehouse)
+
+
+def test_writing_the_table_anew_mends_every_column(history: History) -> None:
+    with open_warehouse(history.warehouse, write=True) as connection:
+        connection.execute(
+            "UPDATE source_reviews SET is_latest = NULL, best_score = NULL, file_seen_at = NULL"
+        )
+        rebuild(connection)
+    assert find_outdated(history.warehouse) == []
