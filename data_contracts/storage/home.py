@@ -71,6 +71,11 @@ class Home:
         return self.published.with_name(f".{self.published.name}.standby")
 
     @property
+    def proof(self) -> Path:
+        """The file that says up to where `reviews verify` has checked the database."""
+        return self.folder / ".verified.json"
+
+    @property
     def prefect(self) -> Path:
         """The folder of `reviews up`: Prefect's database and results, its log and its record of running processes."""
         return self.folder / "prefect"

@@ -16,19 +16,38 @@ from data_contracts.errors import BundleError
 from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 from data_contracts.storage.home import Home
 from models.bundle.fingerprint import require_fingerprint
-from tasks.warehouse.accounting import IS_ACCOUNTED, build_row_counts_query
+from tasks.maintenance.proofs import Changed, narrow_to_changed, narrow_to_reviews
+from tasks.warehouse.accounting import IS_ACCOUNTED, ROWS_WITHOUT_SCORE, build_row_counts_query
 from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
 from tasks.warehouse.database_errors import translate_errors
+from tasks.warehouse.latest_scores import FIND_OUTDATED
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
 
 ROWS_SHOWN = 5
 """Largest number of examples in a finding."""
 
+_ROWS_OF_LEDGER = f"""
+WITH left_out AS (
+    SELECT source_sha256, sum(quarantined + forgotten)::BIGINT AS rows FROM ({ROWS_WITHOUT_SCORE}) GROUP BY ALL
+),
+files AS (
+    SELECT source_sha256, model_id, rows_read - coalesce(rows, 0) AS rows
+    FROM scored_files LEFT JOIN left_out USING (source_sha256) WHERE status = 'scored'
+)
+SELECT 'scored_reviews' AS name, (SELECT count(*) FROM scored_reviews) AS rows, coalesce(sum(rows), 0) AS in_ledger
+FROM files HAVING rows <> in_ledger
+UNION ALL
+SELECT 'source_reviews' AS name, (SELECT count(*) FROM source_reviews) AS rows, coalesce(sum(rows), 0) AS in_ledger
+FROM (SELECT DISTINCT source_sha256, rows FROM files) HAVING rows <> in_ledger
+"""  # noqa: S608 (our own query)
+COUNT_PROMISE = "the tables have as many rows as the ledger"
+LATEST_PROMISE = "latest_scores has the newest row of each review, with the score that counts"
 PROMISES = {
     "every row read is accounted for": f"""
         FROM ({build_row_counts_query("scored_files")}) WHERE NOT {IS_ACCOUNTED}
     """,
+    COUNT_PROMISE: _ROWS_OF_LEDGER,
     "no row is scored twice by one model": """
         SELECT source_sha256, row_number, model_id, count(*) AS copies FROM scored_reviews
         GROUP BY ALL HAVING copies > 1
@@ -97,6 +116,7 @@ PROMISES = {
     "every text has the sha256 recorded for it": """
         SELECT source_sha256, row_number FROM source_reviews WHERE sha256(text) <> text_sha256
     """,
+    LATEST_PROMISE: FIND_OUTDATED,
 }
 """Each promise on the tables, with the query for the rows that break it."""
 
@@ -111,22 +131,44 @@ class Finding:
     examples: tuple[str, ...]
 
 
-def verify(home: Home) -> Iterator[Finding]:
-    """Check every promise in turn; yield each `Finding` as soon as it is known."""
-    for promise, query in PROMISES.items():
-        yield _check_tables(home.warehouse, promise, query)
+def verify(home: Home, changed: Changed | None = None) -> Iterator[Finding]:
+    """Check every promise in turn; yield each `Finding` as soon as it is known.
+
+    With `changed`, of the tables only the rows of files that changed since a proof are read.
+    """
+    yield from _check_changed(home, changed) if changed else _check_all(home)
     yield _check_files("every promoted bundle is unaltered", lambda: _find_altered_bundles(home))
     yield _check_files("the reviews Parquet is complete, if there is any", lambda: _find_broken_splits(home))
-    yield _check_files("the published copy is up to date", lambda: _find_outdated_copy(home))
+    yield _check_files("the published copy is up to date", lambda: _find_outdated_copy(home, changed))
 
 
-def _check_tables(warehouse: Path, promise: str, query: str) -> Finding:
+def _check_all(home: Home) -> Iterator[Finding]:
+    """Verify the promises about the tables, for all rows. Between two promises the database is free for others."""
+    for promise, query in PROMISES.items():
+        with open_warehouse(home.warehouse, write=False) as connection:
+            finding = _check_tables(connection, promise, query)
+        yield finding
+
+
+def _check_changed(home: Home, changed: Changed) -> Iterator[Finding]:
+    """Verify the promises about the tables, for the rows of changed files."""
+    with open_warehouse(home.warehouse, write=False) as connection:
+        # The rows of the whole tables are counted at once; DuckDB knows their number.
+        yield _check_tables(connection, COUNT_PROMISE, PROMISES[COUNT_PROMISE])
+        narrow_to_changed(connection, changed)
+        for promise, query in PROMISES.items():
+            if promise not in (COUNT_PROMISE, LATEST_PROMISE):
+                yield _check_tables(connection, promise, query)
+        narrow_to_reviews(connection)
+        yield _check_tables(connection, LATEST_PROMISE, PROMISES[LATEST_PROMISE])
+
+
+def _check_tables(connection: duckdb.DuckDBPyConnection, promise: str, query: str) -> Finding:
     """Verify a promise about the tables by a query for the rows that break it."""
-    with open_warehouse(warehouse, write=False) as connection:
-        result = connection.execute(query)
-        names = [column[0] for column in result.description or []]
-        shown = result.fetchmany(ROWS_SHOWN)
-        broken = len(shown) if len(shown) < ROWS_SHOWN else _count_broken(connection, query)
+    result = connection.execute(query)
+    names = [column[0] for column in result.description or []]
+    shown = result.fetchmany(ROWS_SHOWN)
+    broken = len(shown) if len(shown) < ROWS_SHOWN else _count_broken(connection, query)
     return Finding(promise, broken, tuple(_describe_broken_row(names, row) for row in shown))
 
 
@@ -200,7 +242,7 @@ def _read_ingested_rows(warehouse: Path) -> dict[str, int]:
     return dict(json.loads(rows[0][0])) if rows else {}
 
 
-def _find_outdated_copy(home: Home) -> list[str]:
+def _find_outdated_copy(home: Home, changed: Changed | None) -> list[str]:
     """Return a message if the published copy is behind the warehouse, or for each of its tables that differs.
 
     A copy may be missing as long as no file has been scored.
@@ -213,7 +255,8 @@ def _find_outdated_copy(home: Home) -> list[str]:
         return (
             [f"{published}: is missing or not up to date; the next run publishes it"] if is_expected else []
         )
-    original, copy = _digest_tables(home.warehouse), _digest_tables(published, REPUBLISH_ADVICE)
+    original = _digest_tables(home.warehouse, changed)
+    copy = _digest_tables(published, changed, REPUBLISH_ADVICE)
     return [
         f"{published}: its table {table} was changed"
         for table in _TABLES_COMPARED
@@ -232,12 +275,17 @@ _TABLES_COMPARED = (
 )
 
 
-def _digest_tables(path: Path, *when_damaged: str) -> dict[str, Any]:
-    """Return, for each compared table, its number of rows and a digest that does not depend on their order."""
+def _digest_tables(path: Path, changed: Changed | None, *when_damaged: str) -> dict[str, Any]:
+    """Return, for each compared table, its number of rows and a digest that does not depend on their order.
+
+    With `changed`, of the rows of changed files.
+    """
     with (
         translate_errors(path, *when_damaged),
         open_read_only(path.absolute(), {}, WAIT_SECONDS) as connection,
     ):
+        if changed:
+            narrow_to_changed(connection, changed)
         return {
             table: connection.execute(f"SELECT count(*), bit_xor(hash(t)) FROM {table} AS t").fetchall()  # noqa: S608
             for table in _TABLES_COMPARED

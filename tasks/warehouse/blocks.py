@@ -48,6 +48,11 @@ def _differ(source: BinaryIO, target: BinaryIO, start: int) -> bool:
 
 
 def is_same_database(path: Path, other: Path) -> bool:
-    """Return whether two files are states of one database: the first header has a random number of the database."""
-    with path.open("rb") as file, other.open("rb") as other_file:
-        return file.read(HEADER_BYTES) == other_file.read(HEADER_BYTES)
+    """Return whether two files are states of one database."""
+    return read_identity(path) == read_identity(other)
+
+
+def read_identity(path: Path) -> bytes:
+    """Return the first header of a DuckDB file, which has a random number of the database and never changes."""
+    with path.open("rb") as file:
+        return file.read(HEADER_BYTES)

@@ -57,8 +57,8 @@ def restore(say: Say, folder: str) -> None:
     backup.restore(_settings().home, Path(folder), say)
 
 
-def verify(say: Say) -> None:
-    verification.run_verify(_settings().home, say)
+def verify(say: Say, check_all: bool) -> None:
+    verification.run_verify(_settings().home, check_all, say)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -348,15 +348,15 @@ class HomeMachine(RuleBasedStateMachine):
         self.export(folder, True, False, Kill())
 
     @precondition(lambda self: self.world.is_unproved and self.world.is_published)
-    @rule()
-    def verify(self) -> None:
+    @rule(check_all=st.booleans())
+    def verify(self, check_all: bool) -> None:
         """Run `reviews verify`."""
         world = self.world
         world.is_unproved = False
         damaged = world.damaged_bundles & world.database.promoted()
         refusals = plans.ANY if damaged or not world.is_published else ()
         plan = Plan([world.database], refusals, must_refuse=bool(damaged))
-        world.run("verify", {}, plan, Kill())
+        world.run("verify", {"check_all": check_all}, plan, Kill())
 
     @precondition(lambda self: self.world.is_unproved)
     @rule(hours=st.sampled_from([1, 24, 24 * 40, -1, -24, -24 * 40]))

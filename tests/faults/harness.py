@@ -197,7 +197,7 @@ def _try(
     if again.status != 0:
         trouble.append(f"the second run ended with {again.status}: {(again.out + again.err)[-2000:]}")
     trouble += compare(reference.state, read_state(home))
-    proof = run_command(home, ("verify",)) if (home / "reviews.duckdb").exists() else None
+    proof = run_command(home, ("verify", "--all")) if (home / "reviews.duckdb").exists() else None
     if proof is not None and proof.status != 0:
         trouble.append(f"reviews verify: {proof.out}")
     return Trial(scenario.name, name, killed.status == -signal.SIGKILL, tuple(trouble))

@@ -48,7 +48,7 @@ def test_what_came_in_after_the_backup_is_scored_anew(later_home: Home) -> None:
     assert count(later_home, "scored_reviews") == 2
     run()
     assert count(later_home, "scored_reviews") == 3
-    run_verify(later_home, quiet)
+    run_verify(later_home, True, quiet)
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbage", "missing"])
@@ -63,7 +63,7 @@ def test_a_damaged_database_is_named_and_rebuilt_from_backup_and_inbox(later_hom
     restore(later_home, later_home.folder / "backup", quiet)
     run()
     assert count(later_home, "scored_reviews") == 3
-    run_verify(later_home, quiet)
+    run_verify(later_home, True, quiet)
 
 
 def test_the_database_before_it_is_kept(later_home: Home) -> None:

@@ -38,7 +38,7 @@ def test_rows_leave_every_table_and_the_copy(home: Home, name: str, kind: str | 
     for database in (home.warehouse, home.published):
         assert ask(database, "select count(*) from source_reviews") == [(left,)]
         assert ask(database, "select count(*) from scored_reviews") == [(left,)]
-    run_verify(home, lambda said: None)
+    run_verify(home, True, lambda said: None)
 
 
 def test_a_trace_without_the_text_stays(home: Home) -> None:
@@ -76,14 +76,14 @@ def test_a_file_is_forgotten_by_its_sha_and_is_not_scored_again(home: Home) -> N
     assert "Forgot 3 rows (file" in do_forget(home, sha)
     assert run().files_scored == 0
     assert count(home, "source_reviews") == 0
-    run_verify(home, lambda said: None)
+    run_verify(home, True, lambda said: None)
 
 
 def test_what_was_forgotten_is_not_scored_by_a_later_model(home: Home) -> None:
     do_forget(home, "r2")
     promote_small_model(home, seed=1)
     assert run(rescore=True).rows_rescored == 1
-    run_verify(home, lambda said: None)
+    run_verify(home, True, lambda said: None)
 
 
 def test_files_and_backups_that_may_still_hold_it_are_named(home: Home, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_one_row_is_forgotten_by_its_name(home: Home) -> None:
     [(sha,)] = ask(home.warehouse, "select source_sha256 from scored_files")
     assert "Forgot 1 row (row" in do_forget(home, f"{sha[:12]}:3")
     assert count(home, "quarantined_rows") == 0
-    run_verify(home, lambda said: None)
+    run_verify(home, True, lambda said: None)
 
 
 def test_rows_without_an_id_that_hold_the_name_are_pointed_out(home: Home) -> None:
@@ -164,7 +164,7 @@ def test_what_was_forgotten_stays_so_after_a_restore(home: Home) -> None:
     assert count(home, "source_reviews where review_id = 'r2'") == 0
     assert count(home, "forgotten_rows") == 1
     assert SECRET.encode() not in home.warehouse.read_bytes() + home.published.read_bytes()
-    run_verify(home, lambda said: None)
+    run_verify(home, True, lambda said: None)
 
 
 def test_what_was_forgotten_is_left_out_when_its_file_is_scored_anew_after_a_restore(home: Home) -> None:
@@ -176,7 +176,7 @@ def test_what_was_forgotten_is_left_out_when_its_file_is_scored_anew_after_a_res
     assert run().rows_scored == 1
     assert count(home, "source_reviews where review_id = 'r8'") == 1
     assert count(home, "source_reviews where review_id = 'r9'") == 0
-    run_verify(home, lambda said: None)
+    run_verify(home, True, lambda said: None)
 
 
 def test_files_that_were_moved_are_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

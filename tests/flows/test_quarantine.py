@@ -72,14 +72,14 @@ def test_a_released_row_is_scored_by_every_model_that_scored_its_file(long_row: 
     run(rescore=True)
     release_all(long_row)
     assert count(long_row, "scored_reviews where row_number = 2") == 2
-    run_verify(long_row, lambda said: None)
+    run_verify(long_row, True, lambda said: None)
 
 
 def test_a_later_model_scores_released_rows_too(long_row: Home) -> None:
     release_all(long_row)
     promote_small_model(long_row, seed=1)
     assert run(rescore=True).rows_rescored == 2
-    run_verify(long_row, lambda said: None)
+    run_verify(long_row, True, lambda said: None)
 
 
 def test_a_file_that_lost_a_score_releases_nothing_and_its_next_step_deletes_nothing(long_row: Home) -> None:
@@ -262,7 +262,7 @@ def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_fil
     assert (summary.rows_scored, summary.rows_quarantined, summary.refused) == (1, 21, ())
     query = "select distinct rule from quarantined_rows"
     assert ask(scoring_home.published, query) == [("text_no_known_word",)]
-    run_verify(scoring_home, lambda words: None)
+    run_verify(scoring_home, True, lambda words: None)
 
 
 def test_a_run_in_which_the_model_knows_no_word_of_any_text_ends_well(scoring_home: Home) -> None:
@@ -315,7 +315,7 @@ def test_a_text_is_released_once_one_of_the_models_knows_a_word_of_it(
     assert "Released 20 rows" in said
     assert count(unknown_home, "quarantined_rows where released_at is null") == 1
     assert count(unknown_home, "scored_reviews") == 21
-    run_verify(unknown_home, lambda words: None)
+    run_verify(unknown_home, True, lambda words: None)
 
 
 def test_what_a_scorer_makes_of_ctrl_c_is_not_tried_again_in_parts(

@@ -95,7 +95,7 @@ def test_the_bytes_of_old_bad_rows_go_and_that_they_were_stays(
     kept = ask(scoring_home.warehouse, "select uri, raw from quarantined_rows order by uri")
     assert kept == [("a.csv", None), ("b.csv", b"??")]
     assert count(scoring_home, "quarantined_rows") == 2
-    run_verify(scoring_home, lambda said: None)
+    run_verify(scoring_home, True, lambda said: None)
 
 
 def test_a_new_home_is_closed_to_other_users(home: Home) -> None:

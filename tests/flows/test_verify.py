@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 
 import duckdb
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pytest
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from flows.command.actions.verify import run_verify
+from tasks.maintenance.proofs import begin_proof, read_proof, write_proof
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.support.small_archive import write_archive
@@ -20,10 +22,11 @@ from tests.support.small_home import ingest
 SOURCE = "(select source_sha256 from scored_files limit 1)"
 
 
-def verify(home: Home) -> list[str]:
+def verify(home: Home, check_all: bool = False) -> list[str]:
+    """Return the lines on broken promises."""
     said: list[str] = []
     try:
-        run_verify(home, said.append)
+        run_verify(home, check_all, said.append)
     except ReviewsError:
         return [line for line in said if line.startswith("BROKEN")]
     assert said[-1] == "All promises hold."
@@ -36,6 +39,7 @@ def test_it_holds_after_a_run(scored_home: Home) -> None:
 
 CORRUPTIONS = {
     "every row read is accounted for": "delete from quarantined_rows",
+    "the tables have as many rows as the ledger": "delete from scored_files",
     "no row is scored twice by one model": "insert into scored_reviews from scored_reviews where row_number = 1",
     "no text is stored twice": "insert into source_reviews from source_reviews where row_number = 1",
     "every score has its text": "delete from source_reviews where row_number = 1",
@@ -50,6 +54,8 @@ CORRUPTIONS = {
     "every model that scored is known and was promoted": "delete from promotions",
     "every promotion is of a known model, and none is missing": "update promotions set number = 7",
     "every text has the sha256 recorded for it": "update source_reviews set text = text || '!'",
+    "latest_scores has the newest row of each review, with the score that counts": "update source_reviews "
+    "set is_latest = false",
 }
 """A corruption of the tables for each promise of theirs."""
 
@@ -67,6 +73,42 @@ def test_every_promise_of_the_tables_has_its_corruption() -> None:
     from tasks.maintenance.verification import PROMISES
 
     assert CORRUPTIONS.keys() == PROMISES.keys()
+
+
+def change(home: Home, statement: str) -> None:
+    with open_warehouse(home.warehouse, write=True) as connection:
+        connection.execute(statement).fetchall()
+    publish(home)
+
+
+@pytest.mark.parametrize("promise", CORRUPTIONS)
+def test_a_corruption_of_what_changed_since_the_last_check_is_found(scored_home: Home, promise: str) -> None:
+    of_empty_tables = replace(begin_proof(scored_home, None), until="2000-01-01", changes=0)
+    write_proof(scored_home, of_empty_tables)
+    change(scored_home, CORRUPTIONS[promise])
+    assert read_proof(scored_home) == of_empty_tables
+    assert verify(scored_home)
+
+
+def test_rows_that_were_found_right_are_read_again_only_if_all_are_asked_for(scored_home: Home) -> None:
+    assert verify(scored_home) == []
+    change(scored_home, "update scored_reviews set predicted_rating = 'nan'")
+    assert verify(scored_home) == []
+    assert verify(scored_home, check_all=True)
+
+
+def test_after_a_check_that_failed_the_same_rows_are_read_again(scored_home: Home) -> None:
+    change(scored_home, "update scored_reviews set predicted_rating = 'nan'")
+    assert verify(scored_home)
+    assert verify(scored_home)
+
+
+def test_a_database_with_another_history_is_read_whole(scored_home: Home) -> None:
+    assert verify(scored_home) == []
+    change(scored_home, "update scored_reviews set predicted_rating = 'nan'")
+    change(scored_home, "update scored_files set committed_at = committed_at + interval 1 hour")
+    proof = read_proof(scored_home)
+    assert proof is None
 
 
 def _alter_bundle(home: Home) -> None:

@@ -5,24 +5,43 @@ from collections.abc import Callable
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from flows.command.actions.exclusive import keep_runs_out
+from tasks.maintenance.proofs import Changed, Proof, begin_proof, find_changed, read_proof, write_proof
 from tasks.maintenance.verification import Finding, verify
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
 
 
-def run_verify(home: Home, echo: Callable[[str], None]) -> None:
-    """Print for each promise whether it holds; raise `ReviewsError` at the end if one does not."""
+def run_verify(home: Home, check_all: bool, echo: Callable[[str], None]) -> None:
+    """Print for each promise whether it holds; raise `ReviewsError` at the end if one does not.
+
+    Reads only what changed since the last check that found all promises kept, unless `check_all`.
+    """
     require_warehouse(home.warehouse, "`reviews score`, or `reviews restore`")
-    broken = 0
     with keep_runs_out(home, echo):
-        for finding in verify(home):
+        before = None if check_all else read_proof(home)
+        changed = find_changed(home, before) if before else None
+        proof = begin_proof(home, before if changed else None)
+        echo(_describe_extent(before, changed))
+        broken = 0
+        for finding in verify(home, changed):
             echo(_describe_finding(finding))
             broken += bool(finding.broken)
-    if broken:
-        raise ReviewsError(
-            f"{count(broken, 'promise')} broken. Next: correct the rows named above, or `reviews restore` a backup."
-        )
+        if broken:
+            raise ReviewsError(
+                f"{count(broken, 'promise')} broken. Next: correct the rows named above, or `reviews restore` a backup."
+            )
+        write_proof(home, proof)
     echo("All promises hold.")
+
+
+def _describe_extent(before: Proof | None, changed: Changed | None) -> str:
+    """Describe which rows `reviews verify` reads."""
+    if before is None or changed is None:
+        return "Checking every row."
+    return (
+        f"Checking the rows of {count(changed.files, 'file')} changed since {before.checked_at}; all rows were last "
+        f"checked at {before.all_checked_at} (--all checks them again)."
+    )
 
 
 def _describe_finding(finding: Finding) -> str:

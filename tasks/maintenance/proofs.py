@@ -1,0 +1,136 @@
+"""The proof that `reviews verify` leaves in the home: up to which change the database was checked.
+
+The next check reads only the rows of the files that changed since: whose rows were scored, released or forgotten, or
+whose model was promoted again.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import duckdb
+
+from data_contracts.storage.durable import write_whole
+from data_contracts.storage.home import Home
+from tasks.warehouse.blocks import read_identity
+from tasks.warehouse.connection import open_warehouse
+
+MOST_ROWS = 1_000_000
+"""Most rows of changed files that are checked by themselves; to check more, everything is read."""
+
+_CHANGES = """
+SELECT source_sha256, rows_read, committed_at AS changed_at FROM scored_files WHERE status = 'scored'
+UNION ALL SELECT source_sha256, 1, released_at FROM quarantined_rows WHERE released_at IS NOT NULL
+UNION ALL SELECT source_sha256, 1, forgotten_at FROM forgotten_rows
+"""
+"""SQL: each change of a file, with the number of its rows that it changed. Only `reviews forget` deletes any, and it
+writes the database anew."""
+_COUNT_CHANGES = f"""
+SELECT count(*), max(changed_at)::VARCHAR FROM ({_CHANGES}) WHERE changed_at <= $until::TIMESTAMPTZ
+"""  # noqa: S608 (our own query)
+# A promotion changes which scores count, of all files that the model has scored by then.
+_FIND_CHANGED_FILES = f"""
+CREATE TEMP TABLE changed_files AS
+SELECT source_sha256, sum(rows_read)::BIGINT AS rows FROM (
+    {_CHANGES}
+    UNION ALL SELECT source_sha256, rows_read, "at" FROM scored_files JOIN promotions USING (model_id)
+    WHERE status = 'scored'
+) WHERE changed_at > $until::TIMESTAMPTZ GROUP BY source_sha256
+"""  # noqa: S608 (our own query)
+_COUNT_CHANGED = "SELECT count(*), coalesce(sum(rows), 0)::BIGINT FROM changed_files"
+_NARROW = """
+CREATE TEMP TABLE {table} AS
+SELECT rows.rowid AS rowid, rows.* FROM main.{table} AS rows SEMI JOIN {keys} USING ({key})
+"""
+_TABLES_OF_FILES = ("source_reviews", "scored_reviews", "scored_files", "quarantined_rows")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a check of the database has proven."""
+
+    database: str
+    """Which database: a digest of the part of its file that never changes."""
+    changes: int
+    """The number of changes that were checked, all up to `until`; another number now means another history."""
+    until: str
+    checked_at: str
+    """When the check was made."""
+    all_checked_at: str
+    """When every row was checked for the last time."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The files that changed since a proof."""
+
+    until: str
+    """The time of the last change that the proof covers."""
+    files: int
+
+
+def begin_proof(home: Home, before: Proof | None) -> Proof:
+    """Return the proof that a check which begins now will give, based on `before` if it reads what changed."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with open_warehouse(home.warehouse, write=False) as connection:
+        [(changes, until)] = connection.execute(_COUNT_CHANGES, {"until": "infinity"}).fetchall()
+    return Proof(
+        _identify(home), changes, until or "-infinity", now, before.all_checked_at if before else now
+    )
+
+
+def write_proof(home: Home, proof: Proof) -> None:
+    """Write the proof into the home, in place of the one before."""
+    with write_whole(home.proof) as building:
+        building.write_text(json.dumps(asdict(proof), indent=1), "utf-8")
+
+
+def read_proof(home: Home) -> Proof | None:
+    """Return the proof in the home; None if there is none, or if it is of another database or history."""
+    try:
+        proof = Proof(**json.loads(home.proof.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    if proof.database != _identify(home):
+        return None
+    with open_warehouse(home.warehouse, write=False) as connection:
+        [(changes, _)] = connection.execute(_COUNT_CHANGES, {"until": proof.until}).fetchall()
+    return proof if changes == proof.changes else None
+
+
+def find_changed(home: Home, proof: Proof) -> Changed | None:
+    """Return the files that changed since the proof; None if they have more than `MOST_ROWS` rows."""
+    with open_warehouse(home.warehouse, write=False) as connection:
+        connection.execute(_FIND_CHANGED_FILES, {"until": proof.until})
+        [(files, rows)] = connection.execute(_COUNT_CHANGED).fetchall()
+    return Changed(proof.until, files) if rows <= MOST_ROWS else None
+
+
+def narrow_to_changed(connection: duckdb.DuckDBPyConnection, changed: Changed) -> None:
+    """Make the tables' names mean, in this connection, only the rows of the changed files."""
+    connection.execute(_FIND_CHANGED_FILES, {"until": changed.until})
+    for table in _TABLES_OF_FILES:
+        _narrow(connection, table, "changed_files", "source_sha256")
+
+
+def narrow_to_reviews(connection: duckdb.DuckDBPyConnection) -> None:
+    """After `narrow_to_changed`, make the names mean every row of the reviews in the changed files, in any file."""
+    connection.execute("CREATE TEMP TABLE changed_reviews AS SELECT DISTINCT review_key FROM source_reviews")
+    for table in _TABLES_OF_FILES:
+        connection.execute(f"DROP TABLE temp.{table}")
+    _narrow(connection, "source_reviews", "changed_reviews", "review_key")
+    connection.execute(
+        "CREATE TEMP TABLE files_of_reviews AS SELECT DISTINCT source_sha256 FROM source_reviews"
+    )
+    _narrow(connection, "scored_reviews", "files_of_reviews", "source_sha256")
+
+
+def _narrow(connection: duckdb.DuckDBPyConnection, table: str, keys: str, key: str) -> None:
+    """Make the name of a table mean only its rows whose `key` is in the table `keys`."""
+    connection.execute(_NARROW.format(table=table, keys=keys, key=key))
+
+
+def _identify(home: Home) -> str:
+    """Return the digest by which the database of the home is told from others."""
+    return sha256(read_identity(home.warehouse)).hexdigest()
