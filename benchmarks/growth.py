@@ -23,6 +23,7 @@ from time import perf_counter
 import duckdb
 
 from benchmarks.all import describe_machine, write_down
+from benchmarks.answers import MOVIES
 from benchmarks.history import add_history, make_demo_home
 from benchmarks.idle_run import serve_benchmark
 from data_contracts.storage.home import Home
@@ -115,10 +116,14 @@ def time_run(home: Home, reviews: int, name: str, server: Mapping[str, str]) -> 
 
 
 def write_csv(home: Home, path: Path, reviews: int, name: str) -> None:
-    """Write reviews of the demo's archive, repeated as often as needed, each with the name of the run and a number."""
+    """Write reviews of the demo's archive, repeated as often as needed, each with the name of the run and a number.
+
+    They are of movies with many reviews in the history (`benchmarks/answers.py`).
+    """
+    movie = f"'tt' || ({MOVIES} * (hash(number, '{name}') % 1000000 / 1e6) ** 2)::INTEGER"
     query = (
-        f"COPY (SELECT '{name}-' || number AS review_id, movie_id, text || ' {name} ' || number AS review "
-        f"FROM (SELECT text, movie_id, row_number() OVER () AS place FROM read_parquet('{home.reviews}/*.parquet')) "
+        f"COPY (SELECT '{name}-' || number AS review_id, {movie} AS movie_id, text || ' {name} ' || number AS review "
+        f"FROM (SELECT text, row_number() OVER () AS place FROM read_parquet('{home.reviews}/*.parquet')) "
         f"JOIN range({reviews}) AS numbers (number) "
         f"ON place - 1 = number % (SELECT count(*) FROM read_parquet('{home.reviews}/*.parquet'))) "
         f"TO '{path}' (HEADER)"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from data_contracts.errors import BundleError
+from data_contracts.errors import BundleError, WarehouseError
 from data_contracts.limits import NEGATIVE_STARS, POSITIVE_STARS
+from data_contracts.warehouse import list_migrations
 from models.bundle.facts import read_facts
 from tasks.queries.answers import Ask
 from tasks.report.runs import LoggedRun, Row, sum_up_checks
@@ -126,11 +127,7 @@ SELECT
 FROM run_bad_rows GROUP BY rule ORDER BY rows DESC, rule
 """
 _LIST_SCORERS = "SELECT DISTINCT run_id FROM run_files WHERE run_id IS NOT NULL ORDER BY run_id"
-_COUNT_RELATIONS = """
-SELECT count(*) AS relations FROM (
-    SELECT view_name AS name FROM duckdb_views() UNION ALL SELECT table_name FROM duckdb_tables()
-) WHERE name = $name
-"""
+_READ_VERSION = "SELECT max(version) AS version FROM schema_migrations"
 _READ_DRIFT = """
 SELECT * FROM drift WHERE run_id = $run_id
 ORDER BY model_id, array_position(['score', 'token_count', 'oov_rate', 'truncated'], measure)
@@ -160,44 +157,50 @@ GROUP BY movie_id ORDER BY count(*) DESC, movie_id LIMIT {MOVIES_COMPARED}
 """  # noqa: S608
 _MAKE_MOVIE_REVIEWS = """
 CREATE TEMP TABLE movie_reviews AS
-SELECT source_sha256, row_number, review_id, movie_id, text_sha256, reviewed_at
+SELECT
+    source_sha256, row_number, review_key, movie_id, reviewed_at, file_seen_at, file_uri,
+    best_model_id, best_predicted_rating, best_scored_at
 FROM source_reviews SEMI JOIN touched_movies USING (movie_id)
+"""
+# Whether, since the run started, a model was promoted or scored files that another one had scored.
+_COUNT_OTHER_SCORES = """
+SELECT
+    (SELECT count(*) FROM promotions WHERE "at" > $started_at)
+    + (SELECT count(*) FROM scored_files AS again SEMI JOIN scored_files AS older
+        ON older.source_sha256 = again.source_sha256 AND older.committed_at < again.committed_at
+        AND older.status = 'scored'
+        WHERE again.committed_at > $started_at AND again.status = 'scored') AS changes
 """
 _MAKE_MOVIE_SCORES = """
 CREATE TEMP TABLE movie_scores AS
 SELECT source_sha256, row_number, model_id, predicted_rating, scored_at
 FROM scored_reviews SEMI JOIN movie_reviews USING (source_sha256, row_number)
 """
+# The scores that count now counted before the run too. Their columns take a fraction of the time of scored_reviews.
+_MAKE_MOVIE_SCORES_OF_NOW = """
+CREATE TEMP VIEW movie_scores AS
+SELECT
+    source_sha256, row_number, best_model_id AS model_id, best_predicted_rating AS predicted_rating,
+    best_scored_at AS scored_at
+FROM movie_reviews WHERE best_model_id IS NOT NULL
+"""
 # The view movie_ratings as it was at a moment, for the touched movies: from what was committed and promoted by then.
 _RATE_MOVIES_AT = """
 WITH files AS (FROM scored_files WHERE status = 'scored' AND committed_at <= $moment),
-sources AS (
-    SELECT source_sha256, seen_at, row_number() OVER (ORDER BY seen_at, uri, source_sha256) AS source_number
-    FROM (
-        SELECT source_sha256, min(committed_at) AS seen_at, arg_min(uri, committed_at) AS uri
-        FROM files GROUP BY source_sha256
-    )
-),
 model_ranks AS (SELECT model_id, max(number) AS model_rank FROM promotions WHERE "at" <= $moment GROUP BY model_id),
 best AS (
     SELECT source_sha256, row_number, arg_max(predicted_rating, model_rank) AS predicted_rating
     FROM movie_scores SEMI JOIN files USING (source_sha256, model_id) JOIN model_ranks USING (model_id)
     WHERE scored_at <= $moment GROUP BY source_sha256, row_number
 ),
-candidates AS (
-    SELECT review_id, movie_id, text_sha256, source_sha256, row_number, source_number,
-        CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE seen_at END AS as_of
-    FROM movie_reviews JOIN sources USING (source_sha256)
-),
 newest AS (
-    FROM candidates SEMI JOIN best USING (source_sha256, row_number)
-    QUALIFY row_number() OVER (
-        PARTITION BY review_id, CASE WHEN review_id IS NULL THEN text_sha256 END, movie_id
-        ORDER BY as_of DESC, source_number DESC, row_number DESC
-    ) = 1
+    SELECT movie_id, arg_max(predicted_rating, row(
+        CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE file_seen_at END,
+        file_seen_at, file_uri, source_sha256, row_number
+    )) AS predicted_rating
+    FROM movie_reviews JOIN best USING (source_sha256, row_number) GROUP BY review_key, movie_id
 )
-SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars
-FROM newest JOIN best USING (source_sha256, row_number) GROUP BY movie_id
+SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars FROM newest GROUP BY movie_id
 """
 _READ_MODELS = """
 SELECT
@@ -282,19 +285,17 @@ class ScoringFacts:
 def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFacts:
     """Read everything that the report of a scoring run shows.
 
-    Creates temporary tables and views, so it can be called only once for a connection.
+    Creates temporary tables and views, so it can be called only once for a connection. Raises `WarehouseError` if an
+    older version of this program made the published copy.
     """
+    _require_present_tables(ask)
     ended_at = run.ended_at or run.started_at
     between = {"started_at": run.started_at, "ended_at": ended_at}
     ask(_MAKE_RUN_FILES, {"run_id": run.run_id, **between})
-    for query in (
-        _MAKE_RUN_SCORES,
-        _MAKE_RUN_BAD_ROWS,
-        _MAKE_TOUCHED,
-        _MAKE_MOVIE_REVIEWS,
-        _MAKE_MOVIE_SCORES,
-    ):
+    for query in (_MAKE_RUN_SCORES, _MAKE_RUN_BAD_ROWS, _MAKE_TOUCHED, _MAKE_MOVIE_REVIEWS):
         ask(query)
+    [others] = ask(_COUNT_OTHER_SCORES, {"started_at": run.started_at})
+    ask(_MAKE_MOVIE_SCORES if others["changes"] else _MAKE_MOVIE_SCORES_OF_NOW)
     scorers = [row["run_id"] for row in ask(_LIST_SCORERS)]
     [totals], [given] = ask(_COUNT_FILES), ask(_COMPARE_WITH_GIVEN)
     scores = {row["bin"]: row["reviews"] for row in ask(_COUNT_SCORES, {"bins": SCORE_BINS})}
@@ -314,26 +315,23 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
         reviews={name: _pick_reviews(ask, order) for name, order in _ORDERS.items()},
         moved=find_moved(ask, run.started_at, ended_at),
         lineage=[_add_archive(row, bundles_dir) for row in ask(_READ_MODELS)],
-        forced=_list_forced(ask, ended_at),
+        forced=ask(_LIST_FORCED, {"moment": ended_at}),
     )
 
 
+def _require_present_tables(ask: Ask) -> None:
+    """Raise `WarehouseError` if an older version of this program made the published copy, with fewer columns."""
+    if ask(_READ_VERSION)[0]["version"] < list_migrations()[-1].version:
+        raise WarehouseError(
+            "The published copy is of an older version of this program. Next: run `reviews score`, which publishes a "
+            "new one, then this command again."
+        )
+
+
 def _read_drift(ask: Ask, run_ids: Sequence[str]) -> list[Row]:
-    """Return the drift of some runs; nothing if the published copy is too old to have the view."""
-    if not _has_relation(ask, "drift"):
-        return []
+    """Return the drift of some runs."""
     # One run at a time: only with a constant run id does DuckDB compute the view for that run alone.
     return [row for run_id in run_ids for row in ask(_READ_DRIFT, {"run_id": run_id})]
-
-
-def _list_forced(ask: Ask, moment: datetime) -> list[Row]:
-    """Return the models that were promoted against the gate; nothing if the published copy is too old for that."""
-    return list(ask(_LIST_FORCED, {"moment": moment})) if _has_relation(ask, "gate_checks") else []
-
-
-def _has_relation(ask: Ask, name: str) -> bool:
-    """Return whether the published copy, which an older version may have made, has a table or view of this name."""
-    return bool(ask(_COUNT_RELATIONS, {"name": name})[0]["relations"])
 
 
 def _count_lengths(ask: Ask) -> dict[int, int]:

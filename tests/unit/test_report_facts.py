@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -197,12 +198,6 @@ def test_the_reviews_shown_are_the_outermost_each_text_once_and_cut(tmp_path: Pa
     assert {len(each) for each in reviews.values()} == {REVIEWS_SHOWN}
 
 
-def test_without_the_view_of_drift_there_is_no_reference(tmp_path: Path) -> None:
-    warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
-    change(warehouse, "DROP VIEW IF EXISTS drift")
-    assert read_facts_of(tmp_path).drift == []
-
-
 def test_movies_are_compared_before_and_after_a_run(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"movie_id": "tt1", "score": 0.5}] * ENOUGH_REVIEWS
     few: list[dict[str, Any]] = [{"movie_id": "tt2", "score": 0.5}] * (ENOUGH_REVIEWS - 1)
@@ -295,7 +290,9 @@ def test_a_model_that_the_gate_refused_is_told_where_it_scored(
     assert read_facts_of(tmp_path).forced == forced
 
 
-def test_a_copy_without_the_gates_checks_tells_of_no_refusal(tmp_path: Path) -> None:
-    warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
-    change(warehouse, "DROP TABLE gate_checks CASCADE")
-    assert read_facts_of(tmp_path).forced == []
+def test_a_copy_that_an_older_version_published_is_refused_with_the_next_step(tmp_path: Path) -> None:
+    make_run(tmp_path, [PartFile("f.csv", ROWS)])
+    with duckdb.connect(str(Home(tmp_path).published)) as connection:
+        connection.execute("DELETE FROM schema_migrations WHERE version > 4")
+    with pytest.raises(WarehouseError, match=r"older version .* Next: run `reviews score`"):
+        read_facts_of(tmp_path)

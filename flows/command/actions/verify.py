@@ -6,7 +6,7 @@ from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from flows.command.actions.exclusive import keep_runs_out
 from tasks.maintenance.proofs import Changed, Proof, begin_proof, find_changed, read_proof, write_proof
-from tasks.maintenance.verification import Finding, verify
+from tasks.maintenance.verification import ALWAYS_WHOLE, Finding, verify
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
 
@@ -22,16 +22,25 @@ def run_verify(home: Home, check_all: bool, echo: Callable[[str], None]) -> None
         changed = find_changed(home, before) if before else None
         proof = begin_proof(home, before if changed else None)
         echo(_describe_extent(before, changed))
-        broken = 0
-        for finding in verify(home, changed):
-            echo(_describe_finding(finding))
-            broken += bool(finding.broken)
-        if broken:
-            raise ReviewsError(
-                f"{count(broken, 'promise')} broken. Next: correct the rows named above, or `reviews restore` a backup."
-            )
-        write_proof(home, proof)
+        broken = _check(home, changed, echo)
+        if broken <= ALWAYS_WHOLE:
+            write_proof(home, proof)
+    if broken:
+        raise ReviewsError(
+            f"{count(len(broken), 'promise')} broken. Next: correct the rows named above, or `reviews restore` a "
+            "backup."
+        )
     echo("All promises hold.")
+
+
+def _check(home: Home, changed: Changed | None, echo: Callable[[str], None]) -> set[str]:
+    """Print for each promise whether it holds; return those that do not."""
+    broken = set()
+    for finding in verify(home, changed):
+        echo(_describe_finding(finding))
+        if finding.broken:
+            broken.add(finding.promise)
+    return broken
 
 
 def _describe_extent(before: Proof | None, changed: Changed | None) -> str:
