@@ -2,14 +2,14 @@
 -- $at_least count = 20: leaves out reviews with fewer words
 -- $limit count = 20: rows at most
 SELECT
-    latest.review_id,
-    latest.movie_id,
-    round(oov_rate, 3) AS oov_rate, -- 0 to 1
-    token_count, -- words of the whole text
-    round(latest.score, 3) AS score, -- P(positive), 0 to 1
-    latest.text
-FROM latest_scores AS latest
-JOIN scored_reviews AS scored USING (source_sha256, row_number, model_id)
-WHERE token_count >= $at_least
-ORDER BY scored.oov_rate DESC, latest.uri, latest.row_number
+    review_id,
+    movie_id,
+    round(best_oov_rate, 3) AS oov_rate, -- 0 to 1
+    best_token_count AS token_count, -- words of the whole text
+    round(best_score, 3) AS score, -- P(positive), 0 to 1
+    text
+FROM source_reviews
+WHERE is_latest AND best_model_id IS NOT NULL -- the rows of latest_scores
+    AND best_token_count >= $at_least
+ORDER BY best_oov_rate DESC, file_uri, row_number
 LIMIT $limit;

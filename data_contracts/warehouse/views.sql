@@ -311,17 +311,21 @@ WITH bins AS (
         count(*) OVER (PARTITION BY model_id, measure) AS bin_count
     FROM reference_bins
 ),
+-- Equal values are counted first: there are far fewer different ones than rows, except of scores.
 measured AS (
-    SELECT run_id, model_id, 'score' AS measure, score AS value FROM scored_reviews
+    SELECT run_id, model_id, 'score' AS measure, score AS value, 1 AS rows FROM scored_reviews
     UNION ALL
-    SELECT run_id, model_id, 'token_count' AS measure, token_count AS value FROM scored_reviews
+    SELECT run_id, model_id, 'token_count' AS measure, token_count AS value, count(*) AS rows
+    FROM scored_reviews GROUP BY ALL
     UNION ALL
-    SELECT run_id, model_id, 'oov_rate' AS measure, oov_rate AS value FROM scored_reviews
+    SELECT run_id, model_id, 'oov_rate' AS measure, oov_rate AS value, count(*) AS rows
+    FROM scored_reviews GROUP BY ALL
     UNION ALL
-    SELECT run_id, model_id, 'truncated' AS measure, truncated::INTEGER AS value FROM scored_reviews
+    SELECT run_id, model_id, 'truncated' AS measure, truncated::INTEGER AS value, count(*) AS rows
+    FROM scored_reviews GROUP BY ALL
 ),
 counted AS (
-    SELECT run_id, model_id, measure, bin, count(*) AS reviews, sum(value) AS total
+    SELECT run_id, model_id, measure, bin, sum(rows)::BIGINT AS reviews, sum(value * rows) AS total
     FROM measured JOIN bins USING (model_id, measure)
     WHERE value >= lower AND value < upper
     GROUP BY run_id, model_id, measure, bin
