@@ -73,6 +73,7 @@ def list_commands(
         "profile": ("where_time_goes", str(home)),
         "answers": ("answers", *every),
         "growth": ("growth",),
+        "backups": ("backups", *every),
         "sizes": (
             "whole_flow",
             str(home),

@@ -41,6 +41,11 @@ FAULT_POINTS = {
     "export: before ledger": "every file is written under its temporary name, but not in the ledger",
     "export: after ledger": "the ledger lists the files, but none has its final name",
     "export: a file in place": "the first file has its final name",
+    "backup: packs shared": "the files that the backup shares with the one before are linked, under its temporary name",
+    "backup: pack half written": "what is new of the database is partly written, under the backup's temporary name",
+    "backup: before in place": "the backup is written whole, under its temporary name",
+    "backup: in place": "the backup has its final name, and older ones are not yet deleted",
+    "backup: older one dropped": "the oldest backup has a temporary name, and is not yet deleted",
 }
 """Each fault point, and the state on disk and in the database when the process dies there."""
 

@@ -141,22 +141,25 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
 
 @click.command()
 @click.argument("path", required=False, type=PathName(path_type=Path))
-def backup(path: Path | None) -> None:
+@click.option("--full", is_flag=True, help="Write all of it, and share no file with an earlier backup.")
+def backup(path: Path | None, full: bool) -> None:
     """Copy the database and the bundles to the new folder PATH, while scoring goes on.
 
     The default PATH is in `backups/` of the home, named by the date and time; only the newest REVIEWS_KEEP_BACKUPS stay
-    there.
+    there. What an earlier backup beside PATH has is not written again: both share those files, by hard links. Each can
+    still be moved or deleted on its own, but damage to a shared file damages both.
 
     \b
     Examples:
       reviews backup
+      reviews backup --full
       reviews backup /mnt/safe/reviews-2026-11-24
     """
     from deployments.settings import load_settings
     from flows.command.actions.backup import back_up
 
     settings = load_settings()
-    back_up(settings.home, path and path.absolute(), echo, settings.keep_backups)
+    back_up(settings.home, path and path.absolute(), echo, settings.keep_backups, full)
 
 
 @click.command()

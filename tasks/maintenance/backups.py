@@ -1,29 +1,43 @@
-"""Makes, checks and restores backups: folders with the database, the bundles and a manifest of checksums.
+"""Makes backups: folders with the database, the bundles and a manifest of checksums, each whole in itself.
 
 A backup can be made while scoring runs: the database is copied between two transactions, and bundles never change.
-Its folder has a temporary name until it is complete.
+What an earlier backup in the same folder has is not written again: the two share those files by hard links, so each can
+be moved, copied or deleted on its own. Its folder has a temporary name until it is complete.
 """
 
-import hashlib
-import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain, count
 from pathlib import Path
-from typing import Any
 
-from data_contracts.errors import ReviewsError, UsageError, WarehouseBusyError, WarehouseError
-from data_contracts.storage.durable import build_folder, is_running, move_all, remove_leftovers, write_whole
+from data_contracts.errors import ReviewsError, UsageError
+from data_contracts.storage.durable import (
+    build_folder,
+    is_running,
+    make_temporary,
+    name_temporary,
+    remove_leftovers,
+    write_whole,
+)
+from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
-from tasks.maintenance.forgetting import forget_again, read_traces
-from tasks.warehouse.connection import copy_warehouse, name_log, open_warehouse, require_warehouse
+from tasks.maintenance.manifests import (
+    MANIFEST,
+    FileFacts,
+    Manifest,
+    describe_file,
+    is_unchanged,
+    list_complete,
+    try_link,
+    write_manifest,
+)
+from tasks.maintenance.packs import Base, Written, find_base, finish_database, write_blocks
+from tasks.maintenance.restoring import BUNDLES
+from tasks.warehouse.connection import hold_still, require_warehouse
 
-DATABASE, BUNDLES, MANIFEST = "reviews.duckdb", "bundles", "manifest.json"
-FORMAT = 1
 _PREFIX = "reviews-"
 _MARK = ".backing-up."
 """Followed by a process id: the name of the file that says where that process is making a backup."""
@@ -36,7 +50,10 @@ class Backup:
     folder: Path
     bytes: int
     bundles: int
-    made_at: str
+    shared: int
+    """Bytes of `bytes` that were not written, since an earlier backup has them too."""
+    base: Path | None
+    """That backup."""
 
 
 def name_backup(backups_dir: Path) -> Path:
@@ -44,10 +61,11 @@ def name_backup(backups_dir: Path) -> Path:
     return backups_dir / f"{_PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
 
-def back_up(home: Home, target: Path) -> Backup:
-    """Copy the database, between two transactions, and all bundles to the new folder `target`.
+def back_up(home: Home, target: Path, full: bool = False) -> Backup:
+    """Write the database, between two transactions, and all bundles to the new folder `target`.
 
-    Raises `UsageError` if `target` exists, `ReviewsError` if it can't be written.
+    Files are shared with the newest backup beside `target`, unless it is to be `full`. Raises `UsageError` if `target`
+    exists, `ReviewsError` if it can't be written.
     """
     require_warehouse(home.warehouse, "`reviews score`; there is nothing to back up before")
     if target.exists():
@@ -55,26 +73,51 @@ def back_up(home: Home, target: Path) -> Backup:
     try:
         _remove_unfinished(home)
         with _keep_mark(home, target), build_folder(target, mode=0o700) as building:
-            return replace(_fill_backup(building, home), folder=target)
+            done = _fill_backup(building, home, [] if full else list_complete(target.parent))
+            pass_fault_point("backup: before in place")
     except OSError as error:
         raise ReviewsError(
             f"{target}: can't be written ({error.strerror or error}). Next: free space there, or name another folder."
         ) from error
+    pass_fault_point("backup: in place")
+    return replace(done, folder=target)
 
 
-def _fill_backup(building: Path, home: Home) -> Backup:
-    """Write a backup into an empty folder."""
-    with (building / DATABASE).open("w+b") as file:
-        copy_warehouse(home.warehouse, file)
-    (building / BUNDLES).mkdir()
+def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manifest]]) -> Backup:
+    """Write a backup into an empty folder, and share files with the first of `earlier` that is of this database."""
+    with hold_still(home.warehouse) as (source, block_bytes):
+        base = find_base(earlier, source, block_bytes)
+        draft = write_blocks(building, source, block_bytes, base)
+    database = finish_database(building, draft)
     bundles = [path for path in sorted(home.bundles.glob("*")) if path.is_dir() and path.name[0] != "."]
-    for bundle in bundles:
-        shutil.copytree(bundle, building / BUNDLES / bundle.name)
-    made_at = datetime.now(UTC).isoformat(timespec="seconds")
-    files = dict(_list_backup_files(building))
-    manifest = {"format": FORMAT, "made_at": made_at, "files": files}
-    (building / MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
-    return Backup(building, sum(facts["bytes"] for facts in files.values()), len(bundles), made_at)
+    written = [database, *(_add_bundle(bundle, building, base) for bundle in bundles)]
+    files = {name: facts for each in written for name, facts in each.files.items()}
+    shared = sum(each.files[name].bytes for each in written for name in each.shared)
+    write_manifest(building, Manifest(datetime.now(UTC).isoformat(timespec="microseconds"), files))
+    total = sum(facts.bytes for facts in files.values())
+    return Backup(building, total, len(bundles), shared, base.folder if base and shared else None)
+
+
+def _add_bundle(bundle: Path, building: Path, base: Base | None) -> Written:
+    """Add a bundle to a new backup: each file as a link to that of the earlier backup, if it is the same, or copied."""
+    files, shared = dict[str, FileFacts](), set[str]()
+    (building / BUNDLES / bundle.name).mkdir(parents=True)
+    for path in sorted(path for path in bundle.rglob("*") if path.is_file()):
+        name = (Path(BUNDLES) / path.relative_to(bundle.parent)).as_posix()
+        (building / name).parent.mkdir(parents=True, exist_ok=True)
+        facts = base.manifest.files.get(name) if base else None
+        if base and facts and _is_same(path, facts) and try_link(base.folder / name, building / name):
+            files[name] = facts
+            shared.add(name)
+        else:
+            shutil.copy2(path, building / name)
+            files[name] = describe_file(building / name)
+    return Written(files, frozenset(shared))
+
+
+def _is_same(path: Path, facts: FileFacts) -> bool:
+    """Return whether a file of the home is the one in a backup: by size and time, else by its content."""
+    return is_unchanged(path, facts) or describe_file(path).sha256 == facts.sha256
 
 
 @contextmanager
@@ -114,111 +157,13 @@ def drop_older_backups(backups_dir: Path, keep: int, made: Path) -> list[Path]:
     oldest_first = sorted(complete, key=lambda path: (path == made, path.name))
     dropped = oldest_first[:-keep] if keep else []
     for path in dropped:
-        shutil.rmtree(path)
+        _drop(path)
     return dropped
 
 
-def check_backup(folder: Path) -> dict[str, Any]:
-    """Return a backup's manifest after checking every file by its checksum.
-
-    Raises `UsageError` if `folder` is no backup, `ReviewsError` if a file is missing or has changed, or if another
-    version of this program made the backup.
-    """
-    try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
-        files: Mapping[str, Mapping[str, Any]] = manifest["files"]
-        version, has_database = manifest["format"], DATABASE in files
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"{folder}: is no backup: it has no readable {MANIFEST}. Next: name a folder that `reviews backup` made."
-        ) from error
-    if version != FORMAT or not has_database:
-        raise ReviewsError(
-            f"{folder}: was made by another version of this program (format {version}). Next: restore it with that "
-            "version."
-        )
-    present = dict(_list_backup_files(folder))
-    for name, facts in files.items():
-        if name not in present:
-            raise ReviewsError(f"{folder}: is damaged: {name} is missing. Next: restore another backup.")
-        if present[name]["sha256"] != facts["sha256"]:
-            raise ReviewsError(f"{folder}: is damaged: {name} has changed. Next: restore another backup.")
-    return manifest
-
-
-def restore(folder: Path, home: Home) -> Path | None:
-    """Replace the database and the bundles by those of a backup; return where the replaced database was kept, if any.
-
-    The caller must hold the lock on the folder of parts. Rows that were forgotten after the backup stay forgotten, if
-    the present database can be read. The next run scores again the files that came after the backup.
-    """
-    check_backup(folder)
-    warehouse = home.warehouse
-    traces = read_traces(warehouse) if warehouse.exists() else None
-    remove_leftovers(home.folder)
-    try:
-        with ExitStack() as held, write_whole(warehouse) as building:
-            shutil.copyfile(folder / DATABASE, building)
-            with open_warehouse(building, write=True):
-                pass  # opening applies migrations, and raises if a newer version made the database
-            if traces is not None:
-                forget_again(building, traces)
-            for bundle in sorted((folder / BUNDLES).glob("*")):
-                _put_bundle(bundle, home.bundles)
-            # Leftover parts belong to the replaced database: the next run scores their files again.
-            for part in home.parts.iterdir():
-                shutil.rmtree(part, ignore_errors=True)
-            return _keep_replaced(warehouse, held) if warehouse.exists() else None
-    except OSError as error:
-        raise ReviewsError(
-            f"{warehouse}: can't be restored ({error.strerror or error}). The present database is unchanged. "
-            "Next: check disk space and permissions."
-        ) from error
-
-
-def _put_bundle(bundle: Path, bundles_dir: Path) -> None:
-    """Copy a bundle to `bundles_dir` under its name, completely or not at all, replacing an altered one."""
-    target = bundles_dir / bundle.name
-    if target.is_dir() and dict(_list_backup_files(target)) == dict(_list_backup_files(bundle)):
-        return
-    with build_folder(target, replace=True) as building:
-        shutil.copytree(bundle, building, dirs_exist_ok=True)
-
-
-def _keep_replaced(warehouse: Path, held: ExitStack) -> Path:
-    """Link the database that a backup replaces to a second name, move its log there too, and return the name.
-
-    The database stays open until `held` closes, so that no process writes to it before it is replaced. A damaged one
-    can't be opened and is only linked.
-    """
-    try:
-        held.enter_context(open_warehouse(warehouse, write=True)).execute("CHECKPOINT")
-    except WarehouseBusyError:
-        raise
-    except WarehouseError:
-        pass  # damaged, which may be the reason for the restore
-    kept = _name_replaced(warehouse)
-    os.link(warehouse, kept)
-    if name_log(warehouse).exists():
-        move_all([(name_log(warehouse), name_log(kept))])
-    return kept
-
-
-def _name_replaced(warehouse: Path) -> Path:
-    """Return an unused path for the database that a backup replaces, with the present time and perhaps a number."""
-    name = f"{warehouse.stem}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    for ending in chain([""], map("-{}".format, count(2))):
-        kept = warehouse.with_name(f"{name}{ending}{warehouse.suffix}")
-        if not os.path.lexists(kept):
-            break
-    return kept
-
-
-def _list_backup_files(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the name and {sha256, bytes} of each file in `folder`, except the manifest."""
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and name != MANIFEST:
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            yield name, {"sha256": digest, "bytes": path.stat().st_size}
+def _drop(backup: Path) -> None:
+    """Delete a backup; what is half deleted has a temporary name, and is no backup."""
+    temporary = name_temporary(backup)
+    make_temporary(backup, temporary)
+    pass_fault_point("backup: older one dropped")
+    shutil.rmtree(temporary)

@@ -89,15 +89,25 @@ def copy_warehouse(path: Path, target: BinaryIO, wait_seconds: float = WAIT_SECO
 
     Blocks that an older copy in `target` has already are not written again.
     """
+    with hold_still(path, wait_seconds) as (source, block_bytes):
+        copy_blocks(source, target, block_bytes)
+
+
+@contextmanager
+def hold_still(path: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[tuple[BinaryIO, int]]:
+    """Yield the database file with everything committed, open to be read, and its block size.
+
+    Writers wait until the block ends.
+    """
     with (
         _take_turn(path, wait_seconds),
         # The system releases the database's lock as soon as this process closes any handle of the file, so the
-        # handle that the copy reads must be closed after the connection.
+        # handle that is yielded must be closed after the connection.
         ExitStack() as after,
         _open_up_to_date(path.absolute(), True, wait_seconds) as connection,
     ):
         connection.execute("CHECKPOINT")
-        copy_blocks(after.enter_context(path.open("rb")), target, _read_block_size(connection))
+        yield after.enter_context(path.open("rb")), _read_block_size(connection)
 
 
 def _read_block_size(connection: duckdb.DuckDBPyConnection) -> int:

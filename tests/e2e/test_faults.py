@@ -29,6 +29,7 @@ POINTS = (
     "score: inside publishing",
     "export: before ledger",
     "export: after ledger",
+    "backup: pack half written",
 )
 RANDOM_KILLS = 2
 

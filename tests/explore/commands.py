@@ -49,8 +49,9 @@ def export(say: Say, folder: str, only_new: bool, since: str | None) -> None:
     say(export_scores(_settings().home, Path(folder), ExportRequest(since=first_day, only_new=only_new)))
 
 
-def back_up(say: Say, folder: str | None) -> None:
-    backup.back_up(_settings().home, Path(folder) if folder else None, say)
+def back_up(say: Say, folder: str | None, full: bool) -> None:
+    settings = _settings()
+    backup.back_up(settings.home, Path(folder) if folder else None, say, settings.keep_backups, full)
 
 
 def restore(say: Say, folder: str) -> None:

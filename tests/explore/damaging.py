@@ -87,11 +87,14 @@ class DamagedHomeMachine(HomeMachine):
     @precondition(lambda self: any(not each.is_damaged for each in self.world.backups.values()))
     @rule(which=picks, place=picks)
     def damage_backup(self, which: int, place: int) -> None:
+        """Damage a pack, which may be that of several backups."""
         self._count("damage a backup")
         whole = sorted(path for path, each in self.world.backups.items() if not each.is_damaged)
-        path = whole[which % len(whole)]
-        damage_file(path / "reviews.duckdb", place)
-        self.world.backups[path].is_damaged = True
+        packs = sorted((whole[which % len(whole)] / "packs").iterdir())
+        pack = packs[place % len(packs)]
+        damage_file(pack, place)
+        for path, backup in self.world.backups.items():
+            backup.is_damaged |= any(each.samefile(pack) for each in (path / "packs").iterdir())
 
     @precondition(lambda self: any(not each.is_damaged for each in self.world.backups.values()))
     @rule(which=picks, kill=kills(PUBLISH_POINTS))

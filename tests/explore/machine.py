@@ -28,6 +28,7 @@ PART_POINTS = ("score: part written", "score: inside commit", "score: after comm
 EXPORT_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("export: "))
 PROMOTE_POINTS = ("train: inside promotion", "score: inside publishing")
 PUBLISH_POINTS = ("score: copy half written", "score: inside publishing", "score: standby kept")
+BACKUP_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("backup: "))
 NAMES = ("a.csv", "b.csv", "c.csv", "d.csv")
 FOLDERS = ("home/exports", "elsewhere")
 LARGEST_FILE = 5
@@ -269,15 +270,15 @@ class HomeMachine(RuleBasedStateMachine):
         self.events["rows exported"] += sum((read_export(path) - before).values())
 
     @precondition(lambda self: not self.world.last.startswith("back_up"))
-    @rule(named=st.booleans(), kill=kills(PUBLISH_POINTS))
-    def back_up(self, named: bool, kill: Kill) -> None:
+    @rule(named=st.booleans(), full=st.sampled_from([False, False, True]), kill=kills(BACKUP_POINTS))
+    def back_up(self, named: bool, full: bool, kill: Kill) -> None:
         world = self.world
         folder = (
             world.folder / "home" / "backups" / f"mine-{len(world.backups)}-{self.written}" if named else None
         )
         there = set(world.settings.home.backups.glob("*"))
         plan = Plan([world.database])
-        reply = world.run("back_up", {"folder": str(folder) if folder else None}, plan, kill)
+        reply = world.run("back_up", {"folder": str(folder) if folder else None, "full": full}, plan, kill)
         whole = {path for path in world.settings.home.backups.glob("*") if not path.name.startswith(".")}
         for path in whole - there:
             world.backups[path] = Backup(world.database, set(world.damaged_bundles))
@@ -331,7 +332,7 @@ class HomeMachine(RuleBasedStateMachine):
         hypothesis would draw so long a sequence too rarely.
         """
         world, there = self.world, set(self.world.backups)
-        self.back_up(True, Kill())
+        self.back_up(True, False, Kill())
         [backup] = set(world.backups) - there
         self.put_and_score(NAMES[0], kinds, 0, False, Kill())
         if not world.has_published():

@@ -27,6 +27,11 @@ HISTORY: tuple[Callable[[DamagedHomeMachine], object], ...] = (
     lambda home: home.score_all(),
     lambda home: home.go_back(["good", "twin", "blank"], 0, "elsewhere", True),
     lambda home: home.release(None, False, "latin-1", NOWHERE),
+    lambda home: home.back_up(False, False, Kill("backup: pack half written")),
+    lambda home: home.back_up(False, False, NOWHERE),
+    lambda home: home.damage_backup(0, 13),
+    lambda home: home.set_clock(1),
+    lambda home: home.back_up(False, False, NOWHERE),
     lambda home: home.set_clock(-24),
     lambda home: home.put_and_score("c.csv", ["bad", "rare"], 1, False, Kill("score: after commit")),
     # The rows are gone from the tables, and the file of the database is not written anew yet.
@@ -63,7 +68,15 @@ def test_what_is_promised_holds_after_every_step_of_a_history(machine: type[Dama
     happened = {name for name, times in machine.events.items() if times}
     assert happened >= {
         *("rows exported", "rows forgotten", "rows quarantined", "rows released", "rows scored"),
-        *("files moved", "score killed", "forget killed", "score refused", "restore done", "verify done"),
+        *(
+            "files moved",
+            "score killed",
+            "back_up killed",
+            "forget killed",
+            "score refused",
+            "restore done",
+            "verify done",
+        ),
     }
 
 

@@ -12,15 +12,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
 
+from data_contracts.errors import ReviewsError
 from data_contracts.reviews_parquet import SPLITS
 from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
 from data_contracts.storage.home import Home
 from flows.command.demo import put_demo_files
+from tasks.maintenance.restoring import BUNDLES, check_backup, put_database
 from tests.support.command import PATIENCE_SECONDS, Call, Finished, start_command
 from tests.support.small_archive import list_learnable_files, write_archive
 from tests.support.small_home import promote_small_model
@@ -32,9 +35,9 @@ _EXPORTED = """
 SELECT source_sha256, row_number, model_id, sentiment, text
 FROM read_parquet('{home}/exports/**/*.parquet', hive_partitioning = true) ORDER BY ALL
 """
-_NOT_COMPARED = ("prefect", "archive", "reports")
-"""Folders of a home that are not compared: Prefect's own, the archive as it was given, and reports, which are named by
-their run and can be written anew."""
+_NOT_COMPARED = ("prefect", "archive", "reports", "backups")
+"""Folders of a home whose files are not compared: Prefect's own, the archive as it was given, reports, which are named
+by their run and can be written anew, and backups, which are named by their time: their content is compared."""
 _QUERIES = {
     "source_reviews": "source_sha256, row_number, member, review_id, movie_id, text_sha256, given_label, given_rating, "
     "extra::VARCHAR",
@@ -84,12 +87,12 @@ class Trial:
 
 
 def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> dict[str, Scenario]:
-    """Create the homes: an empty one, one with reviews, a champion and a full inbox, one with all files scored.
+    """Create the homes: empty; with reviews, a champion and a full inbox; with all files scored; with a backup too.
 
     `server` is the environment that names a Prefect server for all runs.
     """
     archive = write_archive(folder / "small.tar.gz", list_learnable_files())
-    empty, filled, scored = (folder / name for name in ("empty", "filled", "scored"))
+    empty, filled, scored, backed_up = (folder / name for name in ("empty", "filled", "scored", "backed-up"))
     ingest = ("ingest", "--archive", str(archive), "--accept-unverified")
     train = ("train", "--variant", "cnn_lstm", "--epochs", "1", "--promote", "always")
     empty.mkdir()
@@ -99,11 +102,15 @@ def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> 
     _fill_inbox(filled / "inbox")
     shutil.copytree(filled, scored)
     _require_success(run_command(scored, ("score",), server))
+    shutil.copytree(scored, backed_up)
+    _require_success(run_command(backed_up, ("backup",), server))
+    promote_small_model(Home(backed_up), seed=1)
     scenarios = (
         Scenario("ingest", ingest, empty, server),
         Scenario("train", train, filled, server),
         Scenario("score", ("score",), filled, server),
         Scenario("export", ("export", "--new"), scored, server),
+        Scenario("backup", ("backup",), backed_up, server),
     )
     return {scenario.name: scenario for scenario in scenarios}
 
@@ -135,6 +142,7 @@ def run_command(
         **{name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"},
         "REVIEWS_HOME": str(home),
         "REVIEWS_REPORTS": "false",  # named by their runs, so they are not compared
+        "REVIEWS_KEEP_BACKUPS": "1",
         "PREFECT_HOME": str(home / "prefect"),
         VARIABLE: fault,
         **(server or {}),
@@ -211,15 +219,8 @@ def read_state(home: Path) -> dict[str, Any]:
         ("published", home / "published" / "reviews.duckdb"),
     ):
         if path.exists():
-            with duckdb.connect(str(path), read_only=True) as connection:
-                for table, columns in _QUERIES.items():
-                    state[f"{name}: {table}"] = connection.sql(
-                        f"SELECT {columns} FROM {table} ORDER BY ALL"
-                    ).fetchall()
-                scores = connection.sql(
-                    "SELECT source_sha256, row_number, model_id, score FROM scored_reviews"
-                )
-                state[f"{name}: scores"] = {tuple(key): score for *key, score in scores.fetchall()}
+            state |= {f"{name}: {table}": rows for table, rows in _read_tables(path).items()}
+    state["backups"] = [_read_backup(path) for path in sorted(home.glob("backups/*"))]
     for split in SPLITS:
         path = home / "reviews" / f"{split}.parquet"
         if path.exists():
@@ -227,6 +228,29 @@ def read_state(home: Path) -> dict[str, Any]:
     if list(home.glob("exports/*/*.parquet")):
         state["exported"] = duckdb.execute(_EXPORTED.format(home=home)).fetchall()
     return state
+
+
+def _read_tables(path: Path) -> dict[str, Any]:
+    """Read what is compared of a database."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        tables: dict[str, Any] = {
+            table: connection.sql(f"SELECT {columns} FROM {table} ORDER BY ALL").fetchall()
+            for table, columns in _QUERIES.items()
+        }
+        scores = connection.sql("SELECT source_sha256, row_number, model_id, score FROM scored_reviews")
+        return {**tables, "scores": {tuple(key): score for *key, score in scores.fetchall()}}
+
+
+def _read_backup(folder: Path) -> Any:
+    """Read the tables and the names of the bundles of a backup, or say why it is none."""
+    try:
+        manifest = check_backup(folder)
+    except ReviewsError as error:
+        return str(error)
+    with TemporaryDirectory() as name:
+        put_database(folder, manifest, Path(name, "reviews.duckdb"))
+        tables = _read_tables(Path(name, "reviews.duckdb"))
+    return tables, sorted(name for name in manifest.files if name.startswith(f"{BUNDLES}/"))
 
 
 def _list_files(home: Path) -> list[str]:

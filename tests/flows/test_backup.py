@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import stat
 import threading
+from hashlib import sha256
 from pathlib import Path
 
 import duckdb
@@ -14,6 +16,7 @@ from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.verify import run_verify
 from tasks.maintenance import backups
+from tasks.maintenance.restoring import check_backup, put_database
 from tasks.warehouse.connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run
 from tests.support.small_home import copy_home
@@ -104,7 +107,8 @@ def test_a_backup_is_consistent_while_others_write(home: Home, tmp_path: Path) -
         stop.set()
         writer.join()
     for number in range(5):
-        database = tmp_path / str(number) / "reviews.duckdb"
+        database = tmp_path / f"{number}.duckdb"
+        put_database(tmp_path / str(number), check_backup(tmp_path / str(number)), database)
         with duckdb.connect(str(database), read_only=True) as connection:
             [(rows, last)] = connection.sql(
                 "select count(*), max(try_cast(run_id as int)) from runs where flow = 'x'"
@@ -112,7 +116,7 @@ def test_a_backup_is_consistent_while_others_write(home: Home, tmp_path: Path) -
         assert rows == (last or 0)
 
 
-@pytest.mark.parametrize("name", ["reviews.duckdb", "manifest.json"])
+@pytest.mark.parametrize("name", ["packs/000001.pack", "blocks.json", "manifest.json"])
 def test_a_damaged_backup_is_refused_and_changes_nothing(home: Home, tmp_path: Path, name: str) -> None:
     back_up(home, tmp_path / "backup", quiet)
     with (tmp_path / "backup" / name).open("r+b") as file:
@@ -137,16 +141,47 @@ def test_a_folder_that_is_no_backup_is_refused(home: Home, tmp_path: Path) -> No
 
 
 def test_a_backup_of_a_newer_version_is_refused_and_changes_nothing(home: Home, tmp_path: Path) -> None:
-    back_up(home, tmp_path / "backup", quiet)
-    with duckdb.connect(str(tmp_path / "backup" / "reviews.duckdb")) as connection:
+    with duckdb.connect(str(home.warehouse)) as connection:
         connection.execute("insert into schema_migrations values (999, 'from the future', now(), null)")
-    manifest = json.loads((tmp_path / "backup" / "manifest.json").read_text())
-    manifest["files"] = dict(backups._list_backup_files(tmp_path / "backup"))
-    (tmp_path / "backup" / "manifest.json").write_text(json.dumps(manifest))
-    before = home.warehouse.read_bytes()
+    write_old_backup(home, tmp_path / "backup")
+    home.warehouse.write_bytes(b"another")
     with pytest.raises(WarehouseError, match="tables of version 999"):
         restore(home, tmp_path / "backup", quiet)
-    assert home.warehouse.read_bytes() == before
+    assert home.warehouse.read_bytes() == b"another"
+
+
+def write_old_backup(home: Home, folder: Path) -> None:
+    """Write a backup of format 1: the database as it is, and the bundles."""
+    folder.mkdir()
+    shutil.copyfile(home.warehouse, folder / "reviews.duckdb")
+    shutil.copytree(home.bundles, folder / "bundles")
+    files = {
+        path.relative_to(folder).as_posix(): {
+            "sha256": sha256(path.read_bytes()).hexdigest(),
+            "bytes": path.stat().st_size,
+        }
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    manifest = {"format": 1, "made_at": "2026-01-01T00:00:00+00:00", "files": files}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_backup_of_the_first_format_is_restored(home: Home, tmp_path: Path) -> None:
+    write_old_backup(home, tmp_path / "backup")
+    home.warehouse.unlink()
+    shutil.rmtree(home.bundles)
+    restore(home, tmp_path / "backup", quiet)
+    run_verify(home, quiet)
+    assert count(home, "scored_reviews") == 2
+
+
+def test_what_is_written_and_what_is_shared_is_said(home: Home) -> None:
+    said: list[str] = []
+    for name in ("first", "second"):
+        back_up(home, home.backups / name, said.append)
+    assert [line for line in said if "shared" in line] == [said[-1]]
+    assert said[-1].endswith(" are shared with first")
 
 
 def test_an_existing_folder_is_not_written_into(home: Home, tmp_path: Path) -> None:

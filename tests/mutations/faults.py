@@ -496,8 +496,8 @@ FAULTS = (
         "a copy lacks what was committed last",
         "published copy",
         CONNECTION,
-        '        connection.execute("CHECKPOINT")\n        copy_blocks',
-        "        copy_blocks",
+        '        connection.execute("CHECKPOINT")\n        yield',
+        "        yield",
         (TEST_PUBLISHED,),
     ),
     Fault(
@@ -594,8 +594,8 @@ FAULTS = (
         "the files of a folder are not synced before it gets its name",
         "parts",
         DURABLE,
-        '(*temporary.rglob("*"), temporary)',
-        "(temporary,)",
+        '[*temporary.rglob("*"), temporary]',
+        "[temporary]",
         (TEST_DURABLE,),
     ),
     Fault(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from data_contracts.storage.home import Home
-from tasks.maintenance import backups
+from tasks.maintenance import backups, restoring
 from tasks.warehouse.connection import open_warehouse
 
 
@@ -28,11 +28,11 @@ def warehouse(tmp_path: Path) -> Path:
 def test_each_of_several_restores_in_one_second_keeps_the_database_before_it(
     warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backups, "datetime", StoppedClock)
+    monkeypatch.setattr(restoring, "datetime", StoppedClock)
     home = Home(warehouse.parent)
     home.parts.mkdir()
     backups.back_up(home, tmp_path / "backup")
-    kept = [backups.restore(tmp_path / "backup", home) for _ in range(3)]
+    kept = [restoring.restore(tmp_path / "backup", home) for _ in range(3)]
     assert [path.name for path in kept if path and path.is_file()] == [
         f"reviews.replaced-20260301T000000Z{more}.duckdb" for more in ("", "-2", "-3")
     ]

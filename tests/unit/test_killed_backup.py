@@ -1,5 +1,6 @@
-"""Tests that the next backup, of any name, removes the files of a killed one."""
+"""Tests that a killed backup leaves none by halves, and that the next, of any name, removes what it left."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,22 +8,26 @@ from pathlib import Path
 
 import pytest
 
+from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
 from data_contracts.storage.home import Home
 from deployments.settings import PROJECT_ROOT
-from tasks.maintenance.backups import back_up
+from tasks.maintenance.backups import back_up, drop_older_backups
+from tasks.maintenance.restoring import check_backup, put_database
 from tasks.warehouse.connection import open_warehouse
 
 pytestmark = pytest.mark.process
 
-DIE_WHILE_COPYING = """
-import os, signal, sys
+BACK_UP = """
+import sys
 from pathlib import Path
+from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
 from data_contracts.storage.home import Home
-from tasks.maintenance import backups
-backups.copy_warehouse = lambda warehouse, file: os.kill(os.getpid(), signal.SIGKILL)
-warehouse, target = map(Path, sys.argv[1:])
-backups.back_up(Home(warehouse.parent), target)
+from tasks.maintenance.backups import back_up, drop_older_backups
+home, target = Home(Path(sys.argv[1]).parent), Path(sys.argv[2])
+back_up(home, target)
+drop_older_backups(target.parent, 1, target)
 """
+POINTS = [point for point in FAULT_POINTS if point.startswith("backup: ")]
 
 
 @pytest.fixture
@@ -32,11 +37,16 @@ def warehouse(tmp_path: Path) -> Path:
         return path
 
 
-def kill_backup(warehouse: Path, target: Path) -> Path:
-    """Kill a backup while it writes; return the folder that it leaves."""
-    command = [sys.executable, "-c", DIE_WHILE_COPYING, str(warehouse), str(target)]
-    killed = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, check=False)
+def kill_backup(warehouse: Path, target: Path, point: str = "backup: pack half written") -> None:
+    """Kill a backup at a fault point."""
+    command = [sys.executable, "-c", BACK_UP, str(warehouse), str(target)]
+    environment = {**os.environ, VARIABLE: point}
+    killed = subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
+
+
+def find_left(target: Path) -> Path:
+    """Return the folder that a killed backup has left."""
     [left] = target.parent.iterdir()
     assert left != target
     return left
@@ -45,7 +55,8 @@ def kill_backup(warehouse: Path, target: Path) -> Path:
 def test_what_a_killed_backup_left_is_removed_by_the_next_of_any_name(
     warehouse: Path, tmp_path: Path
 ) -> None:
-    left = kill_backup(warehouse, tmp_path / "usb" / "once")
+    kill_backup(warehouse, tmp_path / "usb" / "once")
+    left = find_left(tmp_path / "usb" / "once")
     back_up(Home(warehouse.parent), tmp_path / "elsewhere" / "another")
     assert not left.exists()
     assert list(warehouse.parent.iterdir()) == [warehouse]
@@ -60,3 +71,27 @@ def test_what_a_killed_backup_left_on_a_disk_that_is_away_goes_once_it_is_back(
     (tmp_path / "away").rename(tmp_path / "usb")
     back_up(Home(warehouse.parent), tmp_path / "second")
     assert list((tmp_path / "usb").iterdir()) == []
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_any_point_leaves_whole_backups_alone(warehouse: Path, tmp_path: Path, point: str) -> None:
+    home, backups = Home(warehouse.parent), tmp_path / "backups"
+    back_up(home, backups / "reviews-20260101T000000Z")
+    kill_backup(warehouse, backups / "reviews-20260102T000000Z", point)
+    found = sorted(path for path in backups.iterdir() if not path.name.startswith("."))
+    assert found
+    for folder in found:
+        put_database(folder, check_backup(folder), tmp_path / "restored")
+        assert (tmp_path / "restored").read_bytes() == warehouse.read_bytes()
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_after_a_kill_at_any_point_the_next_backup_leaves_nothing_half(
+    warehouse: Path, tmp_path: Path, point: str
+) -> None:
+    home, backups = Home(warehouse.parent), tmp_path / "backups"
+    back_up(home, backups / "reviews-20260101T000000Z")
+    kill_backup(warehouse, backups / "reviews-20260102T000000Z", point)
+    made = back_up(home, backups / "reviews-20260103T000000Z").folder
+    drop_older_backups(backups, 1, made)
+    assert (list(backups.iterdir()), list(home.folder.iterdir())) == ([made], [warehouse])

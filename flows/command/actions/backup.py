@@ -6,31 +6,41 @@ from pathlib import Path
 from data_contracts.storage.home import Home
 from flows.command.actions.exclusive import keep_runs_out
 from flows.command.actions.targets import require_free_target
-from tasks.maintenance import backups, retention
+from tasks.maintenance import backups, restoring, retention
 from tasks.support.wording import count
 from tasks.warehouse.publishing import publish
 
 
-def back_up(home: Home, target: Path | None, echo: Callable[[str], None], keep: int = 0) -> None:
+def back_up(
+    home: Home, target: Path | None, echo: Callable[[str], None], keep: int = 0, full: bool = False
+) -> None:
     """Do what `reviews backup` does: write it to `target`, by default to `backups/`, which keeps the newest `keep`.
 
-    A `keep` of 0 keeps all.
+    A `keep` of 0 keeps all. A `full` backup shares no files with others.
     """
     if target:
         require_free_target(home, target, home.backups)
-    done = backups.back_up(home, target or backups.name_backup(home.backups))
+    done = backups.back_up(home, target or backups.name_backup(home.backups), full)
     echo(
-        f"Backed up {done.bytes / 2**20:,.1f} MiB, the database and {count(done.bundles, 'bundle')}:\n  {done.folder}"
+        f"Backed up {_in_mib(done.bytes)}, the database and {count(done.bundles, 'bundle')}:\n  {done.folder}"
     )
+    if done.base:
+        written = _in_mib(done.bytes - done.shared)
+        echo(f"  {written} are new and were written; {_in_mib(done.shared)} are shared with {done.base.name}")
     if target is None:
         for path in backups.drop_older_backups(home.backups, keep, done.folder):
             echo(f"  deleted an older backup: {path.name}")
 
 
+def _in_mib(size: int) -> str:
+    """Return a number of bytes in MiB, in words."""
+    return f"{size / 2**20:,.1f} MiB"
+
+
 def restore(home: Home, folder: Path, echo: Callable[[str], None]) -> None:
     """Do what `reviews restore` does: put the backup in place, move back files that it does not have, and publish."""
     with keep_runs_out(home, echo):
-        replaced = backups.restore(folder, home)
+        replaced = restoring.restore(folder, home)
         returned = retention.bring_back(home)
         publish(home)
     echo(f"Restored {folder}")

@@ -1,0 +1,125 @@
+"""Checks and restores backups of every format: puts their database and bundles into the home."""
+
+import os
+import shutil
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from itertools import chain, count
+from pathlib import Path
+
+from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseError
+from data_contracts.storage.durable import build_folder, move_all, remove_leftovers, write_whole
+from data_contracts.storage.home import Home
+from tasks.maintenance.block_index import INDEX, read_index
+from tasks.maintenance.forgetting import forget_again, read_traces
+from tasks.maintenance.manifests import FORMAT, Manifest, describe_file, read_manifest
+from tasks.maintenance.packs import assemble
+from tasks.warehouse.connection import name_log, open_warehouse
+
+BUNDLES = "bundles"
+"""The folder of the bundles in a backup."""
+_DATABASE = {1: "reviews.duckdb", FORMAT: INDEX}
+"""The file of a backup by which its database is found, by the format of the backup."""
+
+
+def check_backup(folder: Path) -> Manifest:
+    """Return a backup's manifest after checking every file by its checksum.
+
+    Raises `UsageError` if `folder` is no backup, `ReviewsError` if a file is missing or has changed, or if another
+    version of this program made the backup.
+    """
+    manifest = read_manifest(folder)
+    if _DATABASE.get(manifest.format) not in manifest.files:
+        raise ReviewsError(
+            f"{folder}: was made by another version of this program (format {manifest.format}). Next: restore it with "
+            "that version."
+        )
+    for name, facts in manifest.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise ReviewsError(f"{folder}: is damaged: {name} is missing. Next: restore another backup.")
+        if describe_file(path).sha256 != facts.sha256:
+            raise ReviewsError(f"{folder}: is damaged: {name} has changed. Next: restore another backup.")
+    return manifest
+
+
+def put_database(folder: Path, manifest: Manifest, target: Path) -> None:
+    """Write the database of a backup, which was checked, to a file."""
+    if manifest.format == FORMAT:
+        assemble(folder, read_index(folder, manifest), target)
+    else:
+        shutil.copyfile(folder / _DATABASE[manifest.format], target)
+
+
+def restore(folder: Path, home: Home) -> Path | None:
+    """Replace the database and the bundles by those of a backup; return where the replaced database was kept, if any.
+
+    The caller must hold the lock on the folder of parts. Rows that were forgotten after the backup stay forgotten, if
+    the present database can be read. The next run scores again the files that came after the backup.
+    """
+    manifest = check_backup(folder)
+    warehouse = home.warehouse
+    traces = read_traces(warehouse) if warehouse.exists() else None
+    remove_leftovers(home.folder)
+    try:
+        with ExitStack() as held, write_whole(warehouse) as building:
+            put_database(folder, manifest, building)
+            with open_warehouse(building, write=True):
+                pass  # opening applies migrations, and raises if a newer version made the database
+            if traces is not None:
+                forget_again(building, traces)
+            for bundle in sorted((folder / BUNDLES).glob("*")):
+                _put_bundle(bundle, home.bundles)
+            # Leftover parts belong to the replaced database: the next run scores their files again.
+            for part in home.parts.iterdir():
+                shutil.rmtree(part, ignore_errors=True)
+            return _keep_replaced(warehouse, held) if warehouse.exists() else None
+    except OSError as error:
+        raise ReviewsError(
+            f"{warehouse}: can't be restored ({error.strerror or error}). The present database is unchanged. "
+            "Next: check disk space and permissions."
+        ) from error
+
+
+def _put_bundle(bundle: Path, bundles_dir: Path) -> None:
+    """Copy a bundle to `bundles_dir` under its name, completely or not at all, replacing an altered one."""
+    target = bundles_dir / bundle.name
+    if target.is_dir() and _hash_files(target) == _hash_files(bundle):
+        return
+    with build_folder(target, replace=True) as building:
+        shutil.copytree(bundle, building, dirs_exist_ok=True)
+
+
+def _keep_replaced(warehouse: Path, held: ExitStack) -> Path:
+    """Link the database that a backup replaces to a second name, move its log there too, and return the name.
+
+    The database stays open until `held` closes, so that no process writes to it before it is replaced. A damaged one
+    can't be opened and is only linked.
+    """
+    try:
+        held.enter_context(open_warehouse(warehouse, write=True)).execute("CHECKPOINT")
+    except WarehouseBusyError:
+        raise
+    except WarehouseError:
+        pass  # damaged, which may be the reason for the restore
+    kept = _name_replaced(warehouse)
+    os.link(warehouse, kept)
+    if name_log(warehouse).exists():
+        move_all([(name_log(warehouse), name_log(kept))])
+    return kept
+
+
+def _name_replaced(warehouse: Path) -> Path:
+    """Return an unused path for the database that a backup replaces, with the present time and perhaps a number."""
+    name = f"{warehouse.stem}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    for ending in chain([""], map("-{}".format, count(2))):
+        kept = warehouse.with_name(f"{name}{ending}{warehouse.suffix}")
+        if not os.path.lexists(kept):
+            break
+    return kept
+
+
+def _hash_files(folder: Path) -> dict[Path, str]:
+    """Return the sha256 of each file in a folder, by its relative path."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder): describe_file(path).sha256 for path in paths}
