@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 
 from data_contracts.errors import ReviewsError, UsageError
@@ -29,6 +30,7 @@ from tasks.maintenance.manifests import (
     FileFacts,
     Manifest,
     describe_file,
+    hash_file,
     is_unchanged,
     list_complete,
     try_link,
@@ -57,8 +59,10 @@ class Backup:
 
 
 def name_backup(backups_dir: Path) -> Path:
-    """Return the path of a backup made now, named by the present time in UTC."""
-    return backups_dir / f"{_PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    """Return the unused path of a backup made now, named by the present time in UTC and perhaps a number."""
+    name = f"{_PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    paths = (backups_dir / f"{name}{ending}" for ending in chain([""], map("-{}".format, count(2))))
+    return next(path for path in paths if not os.path.lexists(path))
 
 
 def back_up(home: Home, target: Path, full: bool = False) -> Backup:
@@ -117,7 +121,7 @@ def _add_bundle(bundle: Path, building: Path, base: Base | None) -> Written:
 
 def _is_same(path: Path, facts: FileFacts) -> bool:
     """Return whether a file of the home is the one in a backup: by size and time, else by its content."""
-    return is_unchanged(path, facts) or describe_file(path).sha256 == facts.sha256
+    return is_unchanged(path, facts) or hash_file(path) == facts.sha256
 
 
 @contextmanager
@@ -153,7 +157,7 @@ def drop_older_backups(backups_dir: Path, keep: int, made: Path) -> list[Path]:
     `made` counts as the newest, whatever its name, since the clock may have been set back. Return the deleted backups.
     """
     remove_leftovers(backups_dir)
-    complete = (path for path in backups_dir.glob(f"{_PREFIX}*T*Z") if (path / MANIFEST).is_file())
+    complete = (path for path in backups_dir.glob(f"{_PREFIX}*T*Z*") if (path / MANIFEST).is_file())
     oldest_first = sorted(complete, key=lambda path: (path == made, path.name))
     dropped = oldest_first[:-keep] if keep else []
     for path in dropped:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.errors import ReviewsError
-from tasks.maintenance.manifests import FileFacts, Manifest, sign_file
+from tasks.maintenance.manifests import FileFacts, Manifest, hash_file, sign_file
 from tasks.warehouse.blocks import HEADER_BYTES, HEADERS
 
 INDEX = "blocks.json"
@@ -26,43 +26,49 @@ Run = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
+class Layout:
+    """Where the blocks of a database file lie: after its headers, the last one perhaps cut off."""
+
+    size: int
+    """Bytes of the file."""
+    block_bytes: int
+
+    def count_blocks(self) -> int:
+        """Return the number of blocks."""
+        return -(-max(self.size - HEAD_BYTES, 0) // self.block_bytes)
+
+    def find_start(self, number: int) -> int:
+        """Return where a block starts, by its number in the file; or in a pack, by its number there."""
+        return HEAD_BYTES + number * self.block_bytes
+
+    def measure(self, number: int) -> int:
+        """Return the length of a block in bytes."""
+        return min(self.block_bytes, self.size - self.find_start(number))
+
+
+@dataclass(frozen=True)
 class Index:
     """Where the blocks of a database lie in the packs of a backup."""
 
-    size: int
-    """Bytes of the database file."""
-    block_bytes: int
+    layout: Layout
     packs: tuple[str, ...]
     """Names of files; the last pack has the headers of the database."""
     places: tuple[Place, ...]
     beginnings: tuple[bytes, ...]
     """Of each block; empty for a last block that is not whole, which is never shared."""
 
-    def measure(self, number: int) -> int:
-        """Return the length of a block in bytes: the last one may be cut off."""
-        return min(self.block_bytes, self.size - self.find_start(number))
-
-    def find_start(self, number: int) -> int:
-        """Return where a block starts, by its number in the database file or in a pack."""
-        return HEAD_BYTES + number * self.block_bytes
-
-    def count_blocks(self) -> int:
-        """Return the number of blocks of the database file, with a last one that is not whole."""
-        return -(-max(self.size - HEAD_BYTES, 0) // self.block_bytes)
-
 
 def write_index(folder: Path, index: Index) -> FileFacts:
     """Write the index of a backup into its folder, and return the facts of its file."""
     content = {
-        "size": index.size,
-        "block_bytes": index.block_bytes,
+        "size": index.layout.size,
+        "block_bytes": index.layout.block_bytes,
         "packs": index.packs,
         "runs": list(_join_places(index.places)),
         "beginnings": b"".join(index.beginnings).hex(),
     }
-    written = json.dumps(content).encode()
-    (folder / INDEX).write_bytes(written)
-    return sign_file(folder / INDEX, hashlib.sha256(written).hexdigest())
+    (folder / INDEX).write_text(json.dumps(content), "utf-8")
+    return sign_file(folder / INDEX, hash_file(folder / INDEX))
 
 
 def _join_places(places: Sequence[Place]) -> Iterator[Run]:
@@ -91,13 +97,12 @@ def _parse_index(content: dict[str, Any], manifest: Manifest) -> Index:
     joined = bytes.fromhex(content["beginnings"])
     starts = range(0, len(places) * BEGINNING_BYTES, BEGINNING_BYTES)
     index = Index(
-        content["size"],
-        content["block_bytes"],
+        Layout(content["size"], content["block_bytes"]),
         tuple(content["packs"]),
         tuple(places),
         tuple([joined[start : start + BEGINNING_BYTES] for start in starts]),
     )
-    if index.count_blocks() != len(places) or not all(_list_fits(index, runs, manifest)):
+    if index.layout.count_blocks() != len(places) or not all(_list_fits(index, runs, manifest)):
         raise ValueError
     return index
 
@@ -106,5 +111,5 @@ def _list_fits(index: Index, runs: Sequence[Run], manifest: Manifest) -> Iterato
     """Yield for each run of blocks whether it lies in its pack."""
     ends = accumulate(blocks for *_, blocks in runs)
     for (pack, first, blocks), end in zip(runs, ends, strict=True):
-        last = index.find_start(first + blocks - 1) + index.measure(end - 1)
+        last = index.layout.find_start(first + blocks - 1) + index.layout.measure(end - 1)
         yield first >= 0 and blocks > 0 and last <= manifest.files[pack].bytes

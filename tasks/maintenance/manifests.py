@@ -41,22 +41,19 @@ class Manifest:
 
 def describe_file(path: Path) -> FileFacts:
     """Return the facts of a file, which is read."""
+    found = path.stat()
+    return FileFacts(hash_file(path), found.st_size, found.st_mtime_ns)
+
+
+def hash_file(path: Path) -> str:
+    """Return the sha256 of a file."""
     with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256")
-    return _state_facts(path, digest.hexdigest())
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sign_file(path: Path, sha256: str) -> FileFacts:
-    """Return the facts of a file that was just written, whose sum is known.
-
-    Its time is set to whole seconds, which every file system keeps.
-    """
+    """Return the facts of a file that was just written; set its time to whole seconds, which every disk keeps."""
     os.utime(path, (int(time.time()),) * 2)
-    return _state_facts(path, sha256)
-
-
-def _state_facts(path: Path, sha256: str) -> FileFacts:
-    """Return the facts of a file with this sum."""
     found = path.stat()
     return FileFacts(sha256, found.st_size, found.st_mtime_ns)
 

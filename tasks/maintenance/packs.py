@@ -5,19 +5,19 @@ that have changed. It has the headers of the database at that time, then whole b
 written whole has the bytes of its file.
 
 Which blocks have changed is found by their beginnings: DuckDB starts each block with a checksum of its content. So of
-a block that is shared no more than some bytes are read.
+a block that is shared no more than some bytes are read. The checksum is the exclusive or of a product of each 8 bytes:
+it would not tell a block from one in which such words have changed places.
 """
 
 import hashlib
 import os
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO
+from threading import Event
+from typing import BinaryIO, Self
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.durable import make_durable
@@ -27,6 +27,7 @@ from tasks.maintenance.block_index import (
     HEAD_BYTES,
     INDEX,
     Index,
+    Layout,
     Place,
     read_index,
     write_index,
@@ -40,12 +41,9 @@ MOST_PACKS = 50
 """Packs of a backup; one that would have more is written whole."""
 LEAST_USED = 0.5
 """The share of its shared packs that a backup must use; one that would use less is written whole."""
-_CHUNK_BLOCKS = 4
-"""Adjacent blocks that are read and written at once, at most."""
-_MOST_UNHASHED = 16
-"""Chunks that may wait to be hashed: a bound on the memory."""
-_SYNCED_BYTES = 2**24
-"""Bytes after which what is written of a pack is synced, unless the disk is still busy with those before."""
+_READ_BYTES = 2**18
+_PAUSE_SECONDS = 0.002
+"""How long a thread waits that hashes a pack faster than it is written."""
 
 
 @dataclass(frozen=True)
@@ -66,45 +64,39 @@ class Written:
 
 
 class PackWriter:
-    """Writes a pack, while one thread hashes and another syncs what is written: so the disk works all the time."""
+    """Writes a pack of blocks of the open database file. One thread hashes it meanwhile; then another syncs it."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._file = path, path.open("xb")
-        self._digest, self._hasher, self._syncer = (
-            hashlib.sha256(),
-            ThreadPoolExecutor(1),
-            ThreadPoolExecutor(1),
-        )
-        self._unhashed = deque[Future[None]]()
-        self._synced, self._unsynced_bytes = self._syncer.submit(lambda: None), 0
+    def __init__(self, path: Path, source: BinaryIO, layout: Layout) -> None:
+        self._path, self._source, self._layout = path, source.fileno(), layout
+        self._is_written, self._threads = Event(), ThreadPoolExecutor(2)
 
-    def write_all(self, chunks: Iterable[bytes]) -> None:
-        """Write chunks, and close the file; some may still have to be hashed and synced."""
-        with self._file:
-            for chunk in chunks:
-                self._hash(chunk)
-                self._file.write(chunk)
-                self._sync(len(chunk))
-                pass_fault_point("backup: pack half written")
-        self._synced = self._syncer.submit(make_durable, self._path)
+    def __enter__(self) -> Self:
+        self._file = self._path.open("xb")
+        self._write(os.pread(self._source, HEAD_BYTES, 0))
+        self._hashed = self._threads.submit(_hash_growing, self._path, self._is_written)
+        return self
 
-    def _hash(self, chunk: bytes) -> None:
-        self._unhashed.append(self._hasher.submit(self._digest.update, chunk))
-        if len(self._unhashed) > _MOST_UNHASHED:
-            self._unhashed.popleft().result()
+    def add(self, numbers: Iterable[int]) -> None:
+        """Write these blocks after those before; one that is cut off is filled up, so that more may follow."""
+        length = self._layout.block_bytes
+        for number in numbers:
+            block = os.pread(self._source, length, self._layout.find_start(number))
+            self._write(block.ljust(length, b"\0"))
 
-    def _sync(self, written: int) -> None:
-        self._unsynced_bytes += written
-        if self._unsynced_bytes > _SYNCED_BYTES and self._synced.done():
-            self._synced.result()
-            self._synced, self._unsynced_bytes = self._syncer.submit(make_durable, self._path), 0
+    def _write(self, content: bytes) -> None:
+        self._file.write(content)
+        pass_fault_point("backup: pack half written")
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+        self._is_written.set()
+        self._synced = self._threads.submit(make_durable, self._path)
+        self._threads.shutdown(wait=False)
 
     def finish(self) -> FileFacts:
-        """Return the facts of the pack once it is hashed and synced."""
-        self._hasher.shutdown()
-        facts = sign_file(self._path, self._digest.hexdigest())
+        """Return the facts of the pack once it is hashed and synced, for which the database is not needed."""
+        facts = sign_file(self._path, self._hashed.result())
         self._synced.result()
-        self._syncer.shutdown()
         return facts
 
 
@@ -128,7 +120,7 @@ def find_base(earlier: Iterable[tuple[Path, Manifest]], source: BinaryIO, block_
         with suppress(OSError, ReviewsError):
             index = read_index(folder, manifest)
             with (folder / index.packs[-1]).open("rb") as pack:
-                if index.block_bytes == block_bytes and pack.read(HEADER_BYTES) == header:
+                if index.layout.block_bytes == block_bytes and pack.read(HEADER_BYTES) == header:
                     return Base(folder, manifest, index)
     return None
 
@@ -139,32 +131,35 @@ def write_blocks(building: Path, source: BinaryIO, block_bytes: int, base: Base 
     Blocks that `base` has are shared with it, unless too little of its packs is still in use or there is no hard link.
     """
     (building / PACKS).mkdir()
-    size = os.fstat(source.fileno()).st_size
-    beginnings = tuple(_read_beginnings(source, size, block_bytes))
-    kept = _share_blocks(base, beginnings, building) if base else {}
+    layout = Layout(os.fstat(source.fileno()).st_size, block_bytes)
+    known, name = len(base.index.places) if base else 0, _name_pack(base)
+    # The blocks that are new in any case come first: they are hashed while the others are compared.
+    added = range(known, layout.count_blocks())
+    with PackWriter(building / name, source, layout) as writer:
+        writer.add(added)
+        beginnings = tuple(_read_beginnings(source, layout))
+        kept = _share_blocks(base, beginnings, building) if base else {}
+        changed = [number for number in range(min(known, layout.count_blocks())) if number not in kept]
+        writer.add(changed)
     packs = sorted({pack for pack, _ in kept.values()})
-    new, changed = _name_pack(packs), [number for number in range(len(beginnings)) if number not in kept]
-    places = {**kept, **{number: (new, place) for place, number in enumerate(changed)}}
-    in_order = tuple(map(places.__getitem__, range(len(places))))
-    index = Index(size, block_bytes, (*packs, new), in_order, beginnings)
-    writer = PackWriter(building / new)
-    writer.write_all(_read_chunks(source, index, changed))
+    places = {**kept, **{number: (name, place) for place, number in enumerate((*added, *changed))}}
+    index = Index(layout, (*packs, name), tuple(places[number] for number in range(len(places))), beginnings)
     return Draft(index, {pack: base.manifest.files[pack] for pack in packs} if base else {}, writer)
 
 
 def finish_database(building: Path, draft: Draft) -> Written:
-    """Write the index of the packs in a backup's folder, while the new pack is still hashed and synced."""
+    """Write the index of the packs into a backup's folder, while the new pack is hashed and synced."""
     *_, new = draft.index.packs
     index = write_index(building, draft.index)
     return Written({**draft.shared, new: draft.new.finish(), INDEX: index}, frozenset(draft.shared))
 
 
-def _read_beginnings(source: BinaryIO, size: int, block_bytes: int) -> Iterator[bytes]:
+def _read_beginnings(source: BinaryIO, layout: Layout) -> Iterator[bytes]:
     """Yield the first bytes of each block of a database file; none of a last block that is not whole."""
-    descriptor, whole = source.fileno(), max(size - HEAD_BYTES, 0) // block_bytes
+    descriptor, whole = source.fileno(), max(layout.size - HEAD_BYTES, 0) // layout.block_bytes
     for number in range(whole):
-        yield os.pread(descriptor, BEGINNING_BYTES, HEAD_BYTES + number * block_bytes)
-    if size > HEAD_BYTES + whole * block_bytes:
+        yield os.pread(descriptor, BEGINNING_BYTES, HEAD_BYTES + number * layout.block_bytes)
+    if whole < layout.count_blocks():
         yield b""
 
 
@@ -190,37 +185,36 @@ def _share_blocks(base: Base, beginnings: Sequence[bytes], building: Path) -> di
 def _is_worth_sharing(base: Base, packs: Collection[str], blocks: int) -> bool:
     """Return whether the packs that hold so many blocks that have not changed are few, and hold little else."""
     stored = sum(base.manifest.files[pack].bytes for pack in packs)
-    return 0 < len(packs) < MOST_PACKS and blocks * base.index.block_bytes >= LEAST_USED * stored
+    return 0 < len(packs) < MOST_PACKS and blocks * base.index.layout.block_bytes >= LEAST_USED * stored
 
 
-def _name_pack(others: Iterable[str]) -> str:
-    """Return the name of a new pack, with a number higher than that of each other pack."""
-    return f"{PACKS}/{1 + max((int(Path(name).stem) for name in others), default=0):06}.pack"
+def _name_pack(base: Base | None) -> str:
+    """Return the name of a new pack, with a number higher than that of each pack of `base`."""
+    numbers = [int(Path(name).stem) for name in base.index.packs] if base else []
+    return f"{PACKS}/{1 + max(numbers, default=0):06}.pack"
 
 
-def _read_chunks(source: BinaryIO, index: Index, numbers: Sequence[int]) -> Iterator[bytes]:
-    """Yield the headers of the open database file, then these of its blocks, adjacent ones together."""
-    yield os.pread(source.fileno(), min(HEAD_BYTES, index.size), 0)
-    for first, blocks in _list_runs(numbers):
-        length = sum(index.measure(first + more) for more in range(blocks))
-        yield os.pread(source.fileno(), length, index.find_start(first))
-
-
-def _list_runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first of each run of adjacent numbers, and how many there are, at most `_CHUNK_BLOCKS`."""
-    for _, run in groupby(enumerate(numbers), lambda each: each[1] - each[0]):
-        adjacent = [number for _, number in run]
-        for place in range(0, len(adjacent), _CHUNK_BLOCKS):
-            yield adjacent[place], len(adjacent[place : place + _CHUNK_BLOCKS])
+def _hash_growing(path: Path, is_written: Event) -> str:
+    """Return the sha256 of a file that is still written until `is_written` is set."""
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(_READ_BYTES))
+    with path.open("rb", buffering=0) as file:
+        while True:
+            was_written = is_written.is_set()
+            if length := file.readinto(buffer):
+                digest.update(buffer[:length])
+            elif was_written:
+                return digest.hexdigest()
+            else:
+                is_written.wait(_PAUSE_SECONDS)
 
 
 def assemble(folder: Path, index: Index, target: Path) -> None:
     """Write the database file of a backup whose files were checked by their sums."""
     with target.open("wb") as file, ExitStack() as opened:
         packs = {name: opened.enter_context((folder / name).open("rb")).fileno() for name in index.packs}
-        file.write(os.pread(packs[index.packs[-1]], min(HEAD_BYTES, index.size), 0))
+        file.write(os.pread(packs[index.packs[-1]], min(HEAD_BYTES, index.layout.size), 0))
         for number, (pack, place) in enumerate(index.places):
-            block = os.pread(packs[pack], index.measure(number), index.find_start(place))
+            block = os.pread(packs[pack], index.layout.measure(number), index.layout.find_start(place))
             if not block.startswith(index.beginnings[number]):
                 raise ReviewsError(
                     f"{folder}: is damaged: {pack} has another block {place} than {INDEX} says. Next: restore another "

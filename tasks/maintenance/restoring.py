@@ -12,7 +12,7 @@ from data_contracts.storage.durable import build_folder, move_all, remove_leftov
 from data_contracts.storage.home import Home
 from tasks.maintenance.block_index import INDEX, read_index
 from tasks.maintenance.forgetting import forget_again, read_traces
-from tasks.maintenance.manifests import FORMAT, Manifest, describe_file, read_manifest
+from tasks.maintenance.manifests import FORMAT, Manifest, hash_file, read_manifest
 from tasks.maintenance.packs import assemble
 from tasks.warehouse.connection import name_log, open_warehouse
 
@@ -38,7 +38,7 @@ def check_backup(folder: Path) -> Manifest:
         path = folder / name
         if not path.is_file():
             raise ReviewsError(f"{folder}: is damaged: {name} is missing. Next: restore another backup.")
-        if describe_file(path).sha256 != facts.sha256:
+        if hash_file(path) != facts.sha256:
             raise ReviewsError(f"{folder}: is damaged: {name} has changed. Next: restore another backup.")
     return manifest
 
@@ -122,4 +122,4 @@ def _name_replaced(warehouse: Path) -> Path:
 def _hash_files(folder: Path) -> dict[Path, str]:
     """Return the sha256 of each file in a folder, by its relative path."""
     paths = [path for path in folder.rglob("*") if path.is_file()]
-    return {path.relative_to(folder): describe_file(path).sha256 for path in paths}
+    return {path.relative_to(folder): hash_file(path) for path in paths}

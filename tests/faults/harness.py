@@ -24,6 +24,7 @@ from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
 from data_contracts.storage.home import Home
 from flows.command.demo import put_demo_files
 from tasks.maintenance.restoring import BUNDLES, check_backup, put_database
+from tasks.warehouse.publishing import publish
 from tests.support.command import PATIENCE_SECONDS, Call, Finished, start_command
 from tests.support.small_archive import list_learnable_files, write_archive
 from tests.support.small_home import promote_small_model
@@ -105,6 +106,7 @@ def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> 
     shutil.copytree(scored, backed_up)
     _require_success(run_command(backed_up, ("backup",), server))
     promote_small_model(Home(backed_up), seed=1)
+    publish(Home(backed_up))
     scenarios = (
         Scenario("ingest", ingest, empty, server),
         Scenario("train", train, filled, server),

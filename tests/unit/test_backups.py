@@ -38,6 +38,16 @@ def test_each_of_several_restores_in_one_second_keeps_the_database_before_it(
     ]
 
 
+def test_each_of_several_backups_in_one_second_has_its_own_folder(
+    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backups, "datetime", StoppedClock)
+    home = Home(warehouse.parent)
+    made = [backups.back_up(home, backups.name_backup(tmp_path / "backups")).folder for _ in range(3)]
+    assert [path.name for path in made] == [f"reviews-20260301T000000Z{more}" for more in ("", "-2", "-3")]
+    assert backups.drop_older_backups(tmp_path / "backups", 1, made[-1]) == made[:-1]
+
+
 def test_a_backup_made_with_the_clock_set_back_is_not_the_one_that_is_dropped(
     warehouse: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,45 @@
+"""Packs of blocks: a database file of any content and length comes back, from its own pack and those of its base."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.maintenance.block_index import HEAD_BYTES, read_index
+from tasks.maintenance.manifests import Manifest
+from tasks.maintenance.packs import Base, assemble, finish_database, write_blocks
+
+BLOCK_BYTES = 1024
+
+contents = st.tuples(st.lists(st.integers(0, 3), max_size=8), st.sampled_from([0, 1, 500, BLOCK_BYTES - 1]))
+"""A file: a number for the content of each block, and the bytes of a last one that is cut off."""
+
+
+def write_file(path: Path, blocks: Sequence[int], more: int) -> Path:
+    path.write_bytes(
+        b"h" * HEAD_BYTES + b"".join(bytes([each]) * BLOCK_BYTES for each in blocks) + b"m" * more
+    )
+    return path
+
+
+def keep(folder: Path, file: Path, base: Base | None) -> Base:
+    """Write packs of a file into a new folder, beside those of `base`."""
+    folder.mkdir()
+    with file.open("rb") as source:
+        draft = write_blocks(folder, source, BLOCK_BYTES, base)
+    manifest = Manifest("", finish_database(folder, draft).files)
+    return Base(folder, manifest, read_index(folder, manifest))
+
+
+@settings(max_examples=60, deadline=None)
+@given(files=st.lists(contents, min_size=1, max_size=5))
+def test_each_of_several_states_of_a_file_comes_back(files: list[tuple[list[int], int]]) -> None:
+    with TemporaryDirectory() as name:
+        base = None
+        for place, (blocks, more) in enumerate(files):
+            file = write_file(Path(name, "file"), blocks, more)
+            base = keep(Path(name, str(place)), file, base)
+            assemble(base.folder, base.index, Path(name, "back"))
+            assert Path(name, "back").read_bytes() == file.read_bytes()
