@@ -11,7 +11,8 @@ from tasks.maintenance.block_index import HEAD_BYTES, read_index
 from tasks.maintenance.manifests import Manifest
 from tasks.maintenance.packs import Base, assemble, finish_database, write_blocks
 
-BLOCK_BYTES = 1024
+BLOCK_BYTES = 16_384
+"""More than the headers, so that packs are shared."""
 
 contents = st.tuples(st.lists(st.integers(0, 3), max_size=8), st.sampled_from([0, 1, 500, BLOCK_BYTES - 1]))
 """A file: a number for the content of each block, and the bytes of a last one that is cut off."""
@@ -19,7 +20,9 @@ contents = st.tuples(st.lists(st.integers(0, 3), max_size=8), st.sampled_from([0
 
 def write_file(path: Path, blocks: Sequence[int], more: int) -> Path:
     path.write_bytes(
-        b"h" * HEAD_BYTES + b"".join(bytes([each]) * BLOCK_BYTES for each in blocks) + b"m" * more
+        b"h" * HEAD_BYTES
+        + b"".join(bytes([each]) * BLOCK_BYTES for each in blocks)
+        + bytes([more % 251]) * more
     )
     return path
 

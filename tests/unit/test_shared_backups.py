@@ -1,10 +1,12 @@
 """Backups that share files with earlier ones: each restores to what the database was, and costs only what is new."""
 
+import errno
 import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -145,16 +147,24 @@ def test_a_backup_that_was_copied_elsewhere_is_whole(home: Home, tmp_path: Path)
     assert read_database(tmp_path / "elsewhere") == home.warehouse.read_bytes()
 
 
-def test_where_no_hard_link_can_be_made_all_is_written(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*paths: Path) -> None:
-        raise OSError(1, "Operation not permitted")
+@pytest.mark.parametrize("made", [0, 1])
+def test_where_not_every_hard_link_can_be_made_all_is_written(
+    home: Home, monkeypatch: pytest.MonkeyPatch, made: int
+) -> None:
+    link, calls = os.link, count()
 
-    first = keep(home, "first")
+    def link_some(source: Path, target: Path) -> None:
+        if next(calls) >= made:
+            raise OSError(errno.EMLINK, "Too many links")
+        link(source, target)
+
+    keep(home, "first")
     change(home)
-    monkeypatch.setattr(os, "link", fail)
     second = keep(home, "second")
-    assert (list_shared(second, first), second.shared) == ([], 0)
-    assert read_database(second.folder) == home.warehouse.read_bytes()
+    monkeypatch.setattr(os, "link", link_some)
+    third = keep(home, "third")
+    assert (list_shared(third, second), third.shared) == ([], 0)
+    assert read_database(third.folder) == home.warehouse.read_bytes()
 
 
 def cut(path: Path) -> None:
@@ -203,6 +213,12 @@ def test_what_was_forgotten_is_in_no_later_backup(home: Home) -> None:
     rewrite_warehouse(home.warehouse)
     second = keep(home, "second").folder
     assert [b"must not stay" in b"".join(list_packs(each)) for each in (first, second)] == [True, False]
+
+
+def test_a_database_that_was_written_anew_shares_nothing(home: Home) -> None:
+    keep(home, "first")
+    rewrite_warehouse(home.warehouse)
+    assert keep(home, "second").base is None
 
 
 def list_packs(folder: Path) -> Iterator[bytes]:
