@@ -12,7 +12,7 @@ it would not tell a block from one in which such words have changed places.
 import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,11 +64,12 @@ class Written:
 
 
 class PackWriter:
-    """Writes a pack of blocks of the open database file. One thread hashes it meanwhile; then another syncs it."""
+    """Writes a pack of blocks of the open database file; one thread hashes and another syncs what is written."""
 
     def __init__(self, path: Path, source: BinaryIO, layout: Layout) -> None:
         self._path, self._source, self._layout = path, source.fileno(), layout
         self._is_written, self._threads = Event(), ThreadPoolExecutor(2)
+        self._synced: list[Future[None]] = []
 
     def __enter__(self) -> Self:
         self._file = self._path.open("xb")
@@ -77,11 +78,16 @@ class PackWriter:
         return self
 
     def add(self, numbers: Iterable[int]) -> None:
-        """Write these blocks after those before; one that is cut off is filled up, so that more may follow."""
+        """Write these blocks after those before, and begin to sync them.
+
+        One that is cut off is filled up, so that more may follow.
+        """
         length = self._layout.block_bytes
         for number in numbers:
             block = os.pread(self._source, length, self._layout.find_start(number))
             self._write(block.ljust(length, b"\0"))
+        self._file.flush()
+        self._synced.append(self._threads.submit(make_durable, self._path))
 
     def _write(self, content: bytes) -> None:
         self._file.write(content)
@@ -90,13 +96,13 @@ class PackWriter:
     def __exit__(self, *error: object) -> None:
         self._file.close()
         self._is_written.set()
-        self._synced = self._threads.submit(make_durable, self._path)
         self._threads.shutdown(wait=False)
 
     def finish(self) -> FileFacts:
         """Return the facts of the pack once it is hashed and synced, for which the database is not needed."""
         facts = sign_file(self._path, self._hashed.result())
-        self._synced.result()
+        for synced in self._synced:
+            synced.result()
         return facts
 
 
@@ -133,7 +139,7 @@ def write_blocks(building: Path, source: BinaryIO, block_bytes: int, base: Base 
     (building / PACKS).mkdir()
     layout = Layout(os.fstat(source.fileno()).st_size, block_bytes)
     known, name = len(base.index.places) if base else 0, _name_pack(base)
-    # The blocks that are new in any case come first: they are hashed while the others are compared.
+    # The blocks that are new in any case come first: they are hashed and synced while the others are compared.
     added = range(known, layout.count_blocks())
     with PackWriter(building / name, source, layout) as writer:
         writer.add(added)
