@@ -172,7 +172,7 @@ def test_a_backup_of_the_first_format_is_restored(home: Home, tmp_path: Path) ->
     home.warehouse.unlink()
     shutil.rmtree(home.bundles)
     restore(home, tmp_path / "backup", quiet)
-    run_verify(home, quiet)
+    run_verify(home, True, quiet)
     assert count(home, "scored_reviews") == 2
 
 
