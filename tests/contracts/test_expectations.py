@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,23 @@ def test_eight_checks_of_50_000_rows_cost_little_even_if_all_rows_fail() -> None
     results = run_checks("ratings", frame, checks)
     assert time.process_time() - start < 2.0
     assert {result.unexpected_count for result in results} == {50_000}
+
+
+def test_what_is_kept_during_a_check_changes_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    def check() -> list[CheckResult]:
+        wide = expect_stars(max_value=12, mostly=0.5, severity="warning")
+        raising = expect_stars(column="nowhere")
+        return run_checks("ratings", FRAME, [expect_stars(), wide, expect_rows(4), raising, expect_rows(5)])
+
+    kept = check()
+    monkeypatch.setattr(engine, "_keep_configurations", nullcontext)
+    assert check() == kept
+
+
+def test_a_check_leaves_the_library_as_it_was() -> None:
+    computed = import_expectations().ExpectColumnValuesToBeInSet.configuration
+    run_checks("ratings", FRAME, [expect_rows(4)])
+    assert import_expectations().ExpectColumnValuesToBeInSet.configuration is computed
 
 
 def test_success_lets_the_flow_go_on() -> None:
