@@ -1,5 +1,6 @@
 """Fixtures and hooks for all tests."""
 
+import gc
 import os
 import platform
 import subprocess
@@ -54,6 +55,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "stanford_archive" in getattr(item, "fixturenames", ()):
             item.add_marker("archive")
     items.sort(key=lambda item: _find_turn(item.nodeid.removeprefix("tests/")))
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported and collected out of garbage collections: it stays until the end, and is much to look at."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]
