@@ -26,9 +26,10 @@ FIRST = (
     "explore/test_explore.py",
     "e2e/",
     "models/",
+    "contracts/",
     "flows/",
 )
-"""What is started first of a whole run: what takes longest, and of that what does not wait for the demo."""
+"""What is started first of a whole run: what takes longest, and of that what does not wait for the demo or a model."""
 
 
 TOGETHER = "tests/models/"

@@ -18,6 +18,7 @@ from deployments.settings import load_settings
 from flows.grants import grant
 from flows.ingest_reviews import IngestSummary, ingest_reviews
 from models.bundle.facts import read_facts
+from models.bundle.fingerprint import write_fingerprinted_facts
 from models.bundle.folder import name_model, write_bundle
 from models.bundle.golden import GOLDEN_TEXTS
 from models.bundle.scorer import make_keras_scorer, score_texts
@@ -37,19 +38,21 @@ def write_small_bundle(
     home: Home, seed: int = 0, more_facts: Mapping[str, Any] | None = None, strength: float = 1.0
 ) -> Path:
     """Copy and record the bundle of an untrained small model, its last weights times `strength`, without promotion."""
-    facts = dict(more_facts or {})
-    digest = sha256(repr((seed, facts, strength)).encode()).hexdigest()[:16]
-    made = make_once(f"bundle-{digest}", lambda folder: build_small_bundle(folder, seed, facts, strength))
-    [bundle] = made.iterdir()
+    [bundle] = make_small_bundle(seed, strength).iterdir()
     folder = home.bundles / bundle.name
     shutil.copytree(bundle, folder, dirs_exist_ok=True)
+    if more_facts:
+        write_fingerprinted_facts(folder, {**read_facts(folder), **more_facts})
     record_model(home.warehouse, read_facts(folder))
     return folder
 
 
-def build_small_bundle(
-    bundles_dir: Path, seed: int = 0, more_facts: Mapping[str, Any] | None = None, strength: float = 1.0
-) -> Path:
+def make_small_bundle(seed: int = 0, strength: float = 1.0) -> Path:
+    """Return the folder with the bundle of an untrained small model, built once per session: that takes TensorFlow."""
+    return make_once(f"bundle-{seed}-{strength}", lambda folder: build_small_bundle(folder, seed, strength))
+
+
+def build_small_bundle(bundles_dir: Path, seed: int = 0, strength: float = 1.0) -> Path:
     """Build an untrained small model and write its bundle; one of a higher seed was trained later."""
     import keras
 
@@ -79,7 +82,6 @@ def build_small_bundle(
         "fingerprints": {"data": "data", "code": "code"},
         "versions": {},
         "trained_at": (TRAINED_AT + timedelta(minutes=seed)).isoformat(),
-        **(more_facts or {}),
     }
     return write_bundle(bundles_dir, export_model(model), vocabulary, facts)
 
