@@ -16,6 +16,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from tasks.warehouse import connection
 from tests.support.databases import copy_tables, create_tables
+from tests.support.known_pictures import keep_drawn
 from tests.support.once import FOLDER
 
 PROJECT_ROOT = Path(__file__).parents[1]
@@ -129,6 +130,13 @@ def copied_databases(shared_folder: Path) -> Iterator[None]:
     """Create new databases as copies of a template."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "_create", copy_tables)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def known_pictures() -> Iterator[None]:
+    """Draw equal charts of reports once per process."""
+    with keep_drawn():
         yield
 
 

@@ -1,0 +1,36 @@
+"""Keeps the pictures of reports: equal charts are drawn once per process, since a page has many and each takes long.
+
+Tests of the charts themselves draw each.
+"""
+
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tasks.report import pictures
+from tasks.report.charts import Chart
+
+Draw = Callable[..., Chart]
+_DRAWN: dict[bytes, Chart] = {}
+
+
+@contextmanager
+def keep_drawn() -> Iterator[None]:
+    """Keep what reports draw while the block runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for draw in (pictures.draw_bars, pictures.draw_lines):
+            patch.setattr(pictures, draw.__name__, _draw_once(draw))
+        yield
+
+
+def _draw_once(draw: Draw) -> Draw:
+    def find(*arguments: Any, **named: Any) -> Chart:
+        key = pickle.dumps((draw, arguments, named))
+        if key not in _DRAWN:
+            _DRAWN[key] = draw(*arguments, **named)
+        return _DRAWN[key]
+
+    return find
