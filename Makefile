@@ -37,8 +37,8 @@ test test-fast: export PYTHONDONTWRITEBYTECODE =
 test: $(STAMP) ## Run the tests; those on the real archive where it is at hand
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
-test-fast: $(STAMP) ## Run the tests that start no process, server or browser and train nothing (two minutes on two cores)
-	$(BIN)/pytest --numprocesses logical --dist loadfile -m "not (archive or browser or process or server or training)"
+test-fast: $(STAMP) ## Run the tests that start no process, server or browser and train nothing (90 seconds on two cores)
+	$(BIN)/pytest --numprocesses logical --dist loadfile --hypothesis-profile fast -m "not (archive or browser or process or server or training)"
 
 audit: $(STAMP) ## Look for known weaknesses in the code (bandit) and, where its data can be reached, in the lock (pip-audit)
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive flows tasks models data_contracts deployments

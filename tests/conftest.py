@@ -40,13 +40,15 @@ OF_ITS_OWN = ("archive", "browser", "process", "server", "training")
 """Markers of tests that may start processes."""
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Set no deadline for examples, since machines are busy, and read the processor's name before tests start.
 
-    The first read, by Keras's import, would start a process.
+    With `--hypothesis-profile fast` a property is tried with 30 examples where it names no number of its own. The first
+    read of the name, by Keras's import, would start a process.
     """
     hypothesis.settings.register_profile("tests", deadline=None)
-    hypothesis.settings.load_profile("tests")
+    hypothesis.settings.register_profile("fast", deadline=None, max_examples=30)
+    hypothesis.settings.load_profile(config.getoption("--hypothesis-profile") or "tests")
     platform.processor()
 
 
@@ -60,7 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Take what was imported and collected out of garbage collections: it stays until the end, and is much to look at."""
+    """Leave what was imported and collected out of garbage collections, and have fewer: most of it stays anyway."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 

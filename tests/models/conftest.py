@@ -12,7 +12,7 @@ SMALL_BUNDLES = ((0, 1.0), (1, 1.0), (5, 1.0))
 
 @pytest.fixture(scope="package", autouse=True)
 def small_bundles(request: pytest.FixtureRequest) -> None:
-    """Make the bundles that tests of flows in other processes are about to copy, or each of those would take 4 s more."""
+    """Make the bundles that tests of flows in other processes are about to copy, which would take each of those 4 s."""
     beside = any(item.nodeid.startswith("tests/flows/") for item in request.session.items)
     if beside and "PYTEST_XDIST_WORKER" in os.environ:
         for seed, strength in SMALL_BUNDLES:
