@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tasks.report import pictures
-from tasks.report.charts import Chart
+from tasks.report.charts import Chart, draw_bars, draw_lines
 
 Draw = Callable[..., Chart]
 _DRAWN: dict[bytes, Chart] = {}
@@ -21,7 +21,7 @@ _DRAWN: dict[bytes, Chart] = {}
 def keep_drawn() -> Iterator[None]:
     """Keep what reports draw while the block runs."""
     with pytest.MonkeyPatch.context() as patch:
-        for draw in (pictures.draw_bars, pictures.draw_lines):
+        for draw in (draw_bars, draw_lines):
             patch.setattr(pictures, draw.__name__, _draw_once(draw))
         yield
 
