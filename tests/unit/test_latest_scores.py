@@ -138,7 +138,7 @@ def find_outdated(warehouse: Path) -> list[tuple[Any, ...]]:
         return connection.execute(FIND_OUTDATED).fetchall()
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(changes=st.lists(CHANGES, min_size=1, max_size=12))
 def test_after_any_history_the_columns_equal_their_definition(changes: list[tuple[str, Any]]) -> None:
     with TemporaryDirectory() as folder:
@@ -180,20 +180,19 @@ def test_rows_whose_scores_are_too_many_to_replace_in_place_are_written_anew(
     assert find_outdated(history.warehouse) == []
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+def test_a_column_that_differs_from_its_definition_is_found(history: History) -> None:
+    for change in (
         "is_latest = NOT is_latest WHERE row_number = 1",
         "best_score = best_score / 2",
         "best_model_id = 'model-a' WHERE is_latest",
         "file_uri = 'another.csv'",
         "review_key = review_key + 1",
-    ],
-)
-def test_a_column_that_differs_from_its_definition_is_found(history: History, change: str) -> None:
-    with open_warehouse(history.warehouse, write=True) as connection:
-        connection.execute(f"UPDATE source_reviews SET {change}")
-    assert find_outdated(history.warehouse)
+    ):
+        with open_warehouse(history.warehouse, write=True) as connection:
+            connection.begin()
+            connection.execute(f"UPDATE source_reviews SET {change}")
+            assert connection.execute(FIND_OUTDATED).fetchall(), change
+            connection.rollback()
 
 
 def test_writing_the_table_anew_mends_every_column(history: History) -> None:
