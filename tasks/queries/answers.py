@@ -21,6 +21,8 @@ from tasks.warehouse.published import REPUBLISH_ADVICE, open_published
 FORMATS = ("table", "csv", "json")
 BATCH_ROWS = 2000
 """Rows in memory at a time."""
+ASKED_MEMORY = "512MB"
+"""DuckDB's memory limit for the queries of a report, which runs beside a scorer that has memory of its own."""
 Ask = Callable[..., list[dict[str, Any]]]
 """Runs SQL with parameters by name; returns each row as a dict from column to Python value."""
 _LONE_RETURN = re.compile(r"\r(?!\n)")
@@ -90,7 +92,7 @@ def ask_published(path: Path) -> Iterator[Ask]:
 
     For results that fit into memory. Raises `WarehouseError` for a missing copy and for a query that fails.
     """
-    with open_published(path) as connection:
+    with open_published(path, ASKED_MEMORY) as connection:
 
         def ask(sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
             with _explain_errors():

@@ -3,7 +3,6 @@
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from data_contracts.errors import BundleError, WarehouseError
@@ -11,6 +10,7 @@ from data_contracts.limits import NEGATIVE_STARS, POSITIVE_STARS
 from data_contracts.warehouse import list_migrations
 from models.bundle.facts import read_facts
 from tasks.queries.answers import Ask
+from tasks.report.moved_movies import MovedMovie, find_moved
 from tasks.report.runs import LoggedRun, Row, sum_up_checks
 
 FILES_SHOWN = 100
@@ -18,11 +18,6 @@ REVIEWS_SHOWN = 5
 """Reviews in each of the lists: most positive, most negative and least certain."""
 TEXT_CHARACTERS = 2000
 """Most characters of a review's text in a report."""
-MOVIES_SHOWN = 10
-MOVIES_COMPARED = 1000
-"""Movies whose mean rating is compared before and after a run: those with the most reviews in it."""
-ENOUGH_REVIEWS = 5
-"""Fewest reviews of a movie, both before and after a run, for its mean ratings to be compared."""
 SCORE_BINS = 20
 LENGTHS_FROM = (0, 50, 100, 150, 200, 300, 400, 600, 1000)
 """The lowest number of words in each bin of lengths; all are multiples of the second."""
@@ -150,58 +145,6 @@ _ORDERS = {
     "most negative": "score",
     "least certain": "abs(score - 0.5)",
 }
-_MAKE_TOUCHED = f"""
-CREATE TEMP TABLE touched_movies AS
-SELECT movie_id FROM run_scores WHERE movie_id IS NOT NULL
-GROUP BY movie_id ORDER BY count(*) DESC, movie_id LIMIT {MOVIES_COMPARED}
-"""  # noqa: S608
-_MAKE_MOVIE_REVIEWS = """
-CREATE TEMP TABLE movie_reviews AS
-SELECT
-    source_sha256, row_number, review_key, movie_id, reviewed_at, file_seen_at, file_uri,
-    best_model_id, best_predicted_rating, best_scored_at
-FROM source_reviews SEMI JOIN touched_movies USING (movie_id)
-"""
-# Whether, since the run started, a model was promoted or scored files that another one had scored.
-_COUNT_OTHER_SCORES = """
-SELECT
-    (SELECT count(*) FROM promotions WHERE "at" > $started_at)
-    + (SELECT count(*) FROM scored_files AS again SEMI JOIN scored_files AS older
-        ON older.source_sha256 = again.source_sha256 AND older.committed_at < again.committed_at
-        AND older.status = 'scored'
-        WHERE again.committed_at > $started_at AND again.status = 'scored') AS changes
-"""
-_MAKE_MOVIE_SCORES = """
-CREATE TEMP TABLE movie_scores AS
-SELECT source_sha256, row_number, model_id, predicted_rating, scored_at
-FROM scored_reviews SEMI JOIN movie_reviews USING (source_sha256, row_number)
-"""
-# The scores that count now counted before the run too. Their columns take a fraction of the time of scored_reviews.
-_MAKE_MOVIE_SCORES_OF_NOW = """
-CREATE TEMP VIEW movie_scores AS
-SELECT
-    source_sha256, row_number, best_model_id AS model_id, best_predicted_rating AS predicted_rating,
-    best_scored_at AS scored_at
-FROM movie_reviews WHERE best_model_id IS NOT NULL
-"""
-# The view movie_ratings as it was at a moment, for the touched movies: from what was committed and promoted by then.
-_RATE_MOVIES_AT = """
-WITH files AS (FROM scored_files WHERE status = 'scored' AND committed_at <= $moment),
-model_ranks AS (SELECT model_id, max(number) AS model_rank FROM promotions WHERE "at" <= $moment GROUP BY model_id),
-best AS (
-    SELECT source_sha256, row_number, arg_max(predicted_rating, model_rank) AS predicted_rating
-    FROM movie_scores SEMI JOIN files USING (source_sha256, model_id) JOIN model_ranks USING (model_id)
-    WHERE scored_at <= $moment GROUP BY source_sha256, row_number
-),
-newest AS (
-    SELECT movie_id, arg_max(predicted_rating, row(
-        CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE file_seen_at END,
-        file_seen_at, file_uri, source_sha256, row_number
-    )) AS predicted_rating
-    FROM movie_reviews JOIN best USING (source_sha256, row_number) GROUP BY review_key, movie_id
-)
-SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars FROM newest GROUP BY movie_id
-"""
 _READ_MODELS = """
 SELECT
     model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, bundle_fingerprint, train_rows,
@@ -218,22 +161,6 @@ WHERE NOT passed AND model_id IN (SELECT model_id FROM run_files) AND decision =
     WHERE promoting.model_id = kept.model_id AND promoting.promoted AND promoting."at" <= $moment
 ) GROUP BY model_id ORDER BY model_id
 """
-
-
-@dataclass(frozen=True)
-class MovedMovie:
-    """A movie's mean predicted rating, in stars, before and after a run."""
-
-    movie_id: str
-    before: float
-    after: float
-    reviews_before: int
-    reviews_after: int
-
-    @property
-    def change(self) -> float:
-        """The change of the mean, in stars."""
-        return self.after - self.before
 
 
 @dataclass(frozen=True)
@@ -292,10 +219,8 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
     ended_at = run.ended_at or run.started_at
     between = {"started_at": run.started_at, "ended_at": ended_at}
     ask(_MAKE_RUN_FILES, {"run_id": run.run_id, **between})
-    for query in (_MAKE_RUN_SCORES, _MAKE_RUN_BAD_ROWS, _MAKE_TOUCHED, _MAKE_MOVIE_REVIEWS):
+    for query in (_MAKE_RUN_SCORES, _MAKE_RUN_BAD_ROWS):
         ask(query)
-    [others] = ask(_COUNT_OTHER_SCORES, {"started_at": run.started_at})
-    ask(_MAKE_MOVIE_SCORES if others["changes"] else _MAKE_MOVIE_SCORES_OF_NOW)
     scorers = [row["run_id"] for row in ask(_LIST_SCORERS)]
     [totals], [given] = ask(_COUNT_FILES), ask(_COMPARE_WITH_GIVEN)
     scores = {row["bin"]: row["reviews"] for row in ask(_COUNT_SCORES, {"bins": SCORE_BINS})}
@@ -349,20 +274,6 @@ def _pick_reviews(ask: Ask, order: str) -> Sequence[Row]:
     rows = ask(_PICK_REVIEWS.format(order=order), parameters)
     first = {row["text_sha256"]: row for row in reversed(rows)}
     return [row for row in rows if first[row["text_sha256"]] is row][:REVIEWS_SHOWN]
-
-
-def find_moved(ask: Ask, started_at: datetime, ended_at: datetime) -> list[MovedMovie]:
-    """Return the movies whose mean rating a run changed most, of those with enough reviews before and after it."""
-    before, after = (
-        {row["movie_id"]: row for row in ask(_RATE_MOVIES_AT, {"moment": moment})}
-        for moment in (started_at, ended_at)
-    )
-    moved = [
-        MovedMovie(name, before[name]["stars"], row["stars"], before[name]["reviews"], row["reviews"])
-        for name, row in after.items()
-        if name in before and min(before[name]["reviews"], row["reviews"]) >= ENOUGH_REVIEWS
-    ]
-    return sorted(moved, key=lambda movie: (-abs(movie.change), movie.movie_id))[:MOVIES_SHOWN]
 
 
 def _add_archive(model: Row, bundles_dir: Path) -> Row:

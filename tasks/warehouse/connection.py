@@ -33,8 +33,8 @@ ROW_GROUP_ROWS = 16_384
 """Rows of a row group. DuckDB compresses full row groups on all cores and writes them straight to the database file.
 With DuckDB's default of 122,880 most commits would fill none: DuckDB would write their rows to the log first, then
 compress them on one core."""
-SMALL_BYTES = 2**24
-"""Size of a database above which the engine is stopped after use, since it keeps the memory that it has taken."""
+MOST_KEPT_BYTES = 2**26
+"""Most memory with which the engine goes on after use. With more it is stopped, since it keeps what it has taken."""
 
 ConfigValue = str | bool | int | float | list[str]
 _CONFIG: dict[str, ConfigValue] = {
@@ -246,9 +246,9 @@ def _attach(path: Path, *options: str, wait_seconds: float = 0) -> Iterator[duck
     try:
         with _connect_when_free(path, lambda: _connect(path, *options), wait_seconds) as connection:
             yield connection
+        memory = _find_engine().execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall()
         _find_engine().execute("DETACH warehouse")
-        # Whoever deleted the database meanwhile has left nothing to measure.
-        if not path.exists() or path.stat().st_size > SMALL_BYTES:
+        if memory[0][0] > MOST_KEPT_BYTES:
             _stop_engine()
     except BaseException:
         # The error may have left the engine unusable, or files open in it.

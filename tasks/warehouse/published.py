@@ -42,16 +42,18 @@ def require_published(path: Path) -> None:
 
 
 @contextmanager
-def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_published(path: Path, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published copy at `path` read-only, without access to files, extensions or settings.
 
-    Times are in UTC. Every DuckDB error, in the block too, is raised as a `WarehouseError`. Pass values that come from
-    users to queries as parameters, never as part of the SQL.
+    DuckDB takes at most `memory_limit`, such as '512MB'; None: most of the machine's. Times are in UTC. Every DuckDB
+    error, in the block too, is raised as a `WarehouseError`. Pass values that come from users to queries as parameters,
+    never as part of the SQL.
     """
     require_published(path)
+    config = {**_CONFIG, **({"memory_limit": memory_limit} if memory_limit else {})}
     with (
         translate_errors(path, REPUBLISH_ADVICE),
-        open_read_only(path.absolute(), _CONFIG, READER_WAIT_SECONDS) as connection,
+        open_read_only(path.absolute(), config, READER_WAIT_SECONDS) as connection,
     ):
         connection.execute("SET lock_configuration = true")
         yield connection

@@ -1,5 +1,6 @@
 """Tests of the facts of a report: the run that a name means, and the facts of a scoring run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import UsageError, WarehouseError
 from data_contracts.storage.home import Home
-from tasks.report.runs import find_run
-from tasks.report.scoring_facts import ENOUGH_REVIEWS, REVIEWS_SHOWN, TEXT_CHARACTERS, find_moved
+from tasks.report import moved_movies
+from tasks.report.moved_movies import ENOUGH_REVIEWS
+from tasks.report.runs import Row, find_run
+from tasks.report.scoring_facts import REVIEWS_SHOWN, TEXT_CHARACTERS
 from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 from tests.support.failures import make_failure
 from tests.support.report_homes import NEXT_RUN, RUN, asking, change, make_run, promote, read_facts_of
@@ -226,29 +229,31 @@ REVIEWS = st.lists(
 
 
 @settings(max_examples=8, deadline=None)
-@given(files=st.lists(REVIEWS, min_size=1, max_size=3))
-def test_a_movie_after_the_last_run_is_what_movie_ratings_says(
+@given(files=st.lists(REVIEWS, min_size=2, max_size=4))
+def test_a_movie_after_the_last_run_is_what_movie_ratings_says_and_before_it_what_all_scores_say(
     files: list[list[dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     home = tmp_path_factory.mktemp("home")
     promote(home / "reviews.duckdb")
-    make_run(home, [PartFile(f"{number}.csv", rows) for number, rows in enumerate(files)])
+    named = [PartFile(f"{number}.csv", rows) for number, rows in enumerate(files)]
+    make_run(home, named[:2])
+    make_run(home, named[2:], NEXT_RUN)
     with asking(home) as ask:
         wanted = ask(
             "SELECT movie_id, reviews, mean_predicted_rating AS stars FROM movie_ratings ORDER BY ALL"
         )
-        run = find_run(ask, RUN)
+        run = find_run(ask, NEXT_RUN)
         read_moment = run.ended_at or run.started_at
         ask("CREATE TEMP TABLE touched_movies AS SELECT DISTINCT movie_id FROM movie_ratings")
-        from tasks.report import scoring_facts
+        before_all, after_all = moved_movies._rate_by_all_scores(ask, run.started_at, read_moment)
+        before, after = moved_movies._rate_by_latest(ask, run.started_at, read_moment)
+    expected = [(row["movie_id"], row["reviews"], round(row["stars"], 9)) for row in wanted]
+    assert list_ratings(after_all) == list_ratings(after) == expected
+    assert list_ratings(before_all) == list_ratings(before)
 
-        ask(scoring_facts._MAKE_MOVIE_REVIEWS)
-        ask(scoring_facts._MAKE_MOVIE_SCORES)
-        found = ask(scoring_facts._RATE_MOVIES_AT, {"moment": read_moment})
-        assert find_moved(ask, read_moment, read_moment) is not None
-    assert sorted((row["movie_id"], row["reviews"], round(row["stars"], 9)) for row in found) == [
-        (row["movie_id"], row["reviews"], round(row["stars"], 9)) for row in wanted
-    ]
+
+def list_ratings(movies: Mapping[str, Row]) -> list[tuple[str, int, float]]:
+    return sorted((name, row["reviews"], round(row["stars"], 9)) for name, row in movies.items())
 
 
 def decide(number: int, name: str, *, promoted: bool, passed: bool, moment: str = "2000-01-01") -> str:
