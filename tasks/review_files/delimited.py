@@ -28,6 +28,7 @@ from data_contracts.errors import FileRefusedError
 from tasks.review_files.columns import Columns, require_text, select_columns
 from tasks.review_files.encodings import escape_invalid, restore_bytes, restore_column, to_utf8
 from tasks.review_files.options import ReadOptions, require_rows
+from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, make_raw_rows
 from tasks.support.refusals import refusal, refusing
 
@@ -78,7 +79,7 @@ def read_delimited(
     escaped = Event()
     text = escape_invalid(to_utf8(chunks), escaped.set)
     head = _read_head(text)
-    header = _read_header(head, format_name, options.text_column)
+    header = _read_header(head, format_name, options.column_plan)
     next_row = first_row
     for rows in _split_rows(chain([head[header.size :]], text), header):
         require_rows(next_row - 1 + _count(rows), options.most_rows)
@@ -98,14 +99,14 @@ def _read_head(text: Iterator[bytes]) -> bytes:
     return head
 
 
-def _read_header(head: bytes, format_name: str, text_column: str | None) -> _Header:
+def _read_header(head: bytes, format_name: str, plan: ReadingPlan) -> _Header:
     """Parse the header with the first separator that gives a text column; raise the first refusal if none does."""
     refusals = []
     for separator in SEPARATORS[format_name]:
         try:
             names, size = _split_header(head, separator)
-            columns = select_columns(names, text_column)
-            require_text(columns, names, text_column)
+            columns = select_columns(names, plan)
+            require_text(columns, names, plan)
             return _Header(separator, names, columns, size)
         except FileRefusedError as error:
             refusals.append(error)

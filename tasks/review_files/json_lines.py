@@ -14,9 +14,10 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.review_files.batches import group_into_batches
-from tasks.review_files.columns import COLUMN_NAMES, Columns, require_text, select_columns
+from tasks.review_files.columns import Columns, require_text, select_columns
 from tasks.review_files.encodings import to_utf8
 from tasks.review_files.options import KEPT_BYTES, ReadOptions, require_rows
+from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows
 from tasks.support.refusals import refusal
 
@@ -49,7 +50,7 @@ def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOption
     most = options.most_rows - first_row + 1
     all_lines = _split_lines(to_utf8(chunks), longest, most)
     lines = (line for line in all_lines if line[0] and not line[0].isspace())
-    select = _cache_columns(options.text_column)
+    select = _cache_columns(options.column_plan)
     next_row = first_row
     for group in group_into_batches(
         lines, lambda line: len(line[0]), options.batch_rows, options.batch_bytes
@@ -58,14 +59,14 @@ def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOption
             _require_lines(group[0][0])
         rows = [_parse_line(line, length, longest, select) for line, length in group]
         if next_row == first_row:
-            _require_text(rows, select, options.text_column)
+            _require_text(rows, select, options.column_plan)
         yield _make_json_rows(rows, select, next_row)
         next_row += len(rows)
 
 
-def _cache_columns(text_column: str | None) -> _Select:
+def _cache_columns(plan: ReadingPlan) -> _Select:
     """Return a function from the keys of a line to its columns; it caches the columns of small sets of keys."""
-    cached = lru_cache(MAX_KEY_SETS)(lambda names: select_columns(names, text_column))
+    cached = lru_cache(MAX_KEY_SETS)(lambda names: select_columns(names, plan))
     return lambda names: (cached if len(names) <= CACHED_KEYS else cached.__wrapped__)(names)
 
 
@@ -99,11 +100,11 @@ def _require_lines(first_line: bytes) -> None:
         raise refusal("json_broken", "its first object goes over many lines; jq -c . puts it on one")
 
 
-def _require_text(rows: Sequence[_Row], select: _Select, text_column: str | None) -> None:
+def _require_text(rows: Sequence[_Row], select: _Select, plan: ReadingPlan) -> None:
     """Refuse a file if some of `rows` are objects, but none has a text column."""
     names = [tuple(row) for row, defect in rows if defect is None]
     if names and not any("text" in select(each).known for each in names):
-        require_text(select(names[0]), names[0], text_column)
+        require_text(select(names[0]), names[0], plan)
 
 
 def _parse_line(line: bytes, length: int, longest: int, select: _Select) -> _Row:
@@ -178,7 +179,7 @@ def _restore_bytes(text: str) -> bytes:
 
 def _make_json_rows(rows: Sequence[_Row], select: _Select, next_row: int) -> RawRows:
     """Build the raw rows of n parsed lines."""
-    known: dict[str, list[str | None]] = {ours: [] for ours in COLUMN_NAMES}
+    known: dict[str, list[str | None]] = {ours: [] for ours in _list_known(rows, select)}
     further: list[dict[str, Any]] = []
     defects: dict[int, Defect] = {}
     for position, (row, defect) in enumerate(rows):
@@ -194,6 +195,12 @@ def _make_json_rows(rows: Sequence[_Row], select: _Select, next_row: int) -> Raw
     arrays = {ours: pa.array(column, pa.string()) for ours, column in known.items()}
     numbers = pa.array(range(next_row, next_row + len(rows)), pa.int64())
     return RawRows(numbers, arrays, further, defects)
+
+
+def _list_known(rows: Sequence[_Row], select: _Select) -> dict[str, None]:
+    """Return our columns, the text always among them, that any of these rows has."""
+    key_sets = {tuple(row) for row, _ in rows}
+    return dict.fromkeys(["text", *(ours for keys in key_sets for ours in select(keys).known)])
 
 
 def _find_defect(text: Any, columns: Columns) -> Defect | None:

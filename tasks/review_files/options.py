@@ -1,9 +1,10 @@
 """The options of reading review files, which all formats share."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tasks.containers.limits import ContainerLimits
+from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.support.refusals import refusal
 
 KEPT_BYTES = 1 << 16
@@ -12,7 +13,7 @@ KEPT_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """The text column, the size of batches, and the limits of containers."""
+    """The plan of the columns, the size of batches, and the limits of containers."""
 
     text_column: str | None = None
     """The name of the text column; None: one of the known names."""
@@ -25,6 +26,14 @@ class ReadOptions:
     """Most rows of the file, all members together. `read_review_file` sets it by the file's size."""
     root: Path | None = None
     """The folder below which no link is followed to the file; None: the file's own folder."""
+    plan: ReadingPlan | None = None
+    """How the columns become ours; None: as the file itself shows."""
+
+    @property
+    def column_plan(self) -> ReadingPlan:
+        """The plan by which columns are selected, with the text column that was named."""
+        plan = self.plan or ReadingPlan()
+        return replace(plan, text=(self.text_column,)) if self.text_column is not None else plan
 
 
 def require_rows(rows: int, most: int) -> None:

@@ -21,6 +21,7 @@ from tasks.review_files.batches import group_into_batches
 from tasks.review_files.columns import Columns, require_text, select_columns
 from tasks.review_files.encodings import decode_column
 from tasks.review_files.options import ReadOptions, require_rows
+from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import RawRows, make_raw_rows
 from tasks.support.refusals import refusal, refusing
 
@@ -46,7 +47,7 @@ def read_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> Itera
         if parquet.metadata.num_columns > MAX_COLUMNS:
             raise refusal("bomb_suspected", f"it has more than {MAX_COLUMNS:,} columns")
         schema = parquet.schema_arrow
-        columns = _select_columns(schema, options.text_column)
+        columns = _select_columns(schema, options.column_plan)
         for batch in _read_batches(parquet, file, options):
             numbers = pa.array(range(next_row, next_row + batch.num_rows), pa.int64())
             known = set(columns.known.values())
@@ -76,13 +77,13 @@ def _open_parquet(file: IO[bytes], metadata: Any = None, read_dictionary: Sequen
     )
 
 
-def _select_columns(schema: pa.Schema, text_column: str | None) -> Columns:
+def _select_columns(schema: pa.Schema, plan: ReadingPlan) -> Columns:
     """Map columns to ours by their names; a column whose type does not fit is a further column.
 
     Refuses a file whose text column does not have texts (text_column_type).
     """
-    columns = select_columns(schema.names, text_column)
-    require_text(columns, schema.names, text_column)
+    columns = select_columns(schema.names, plan)
+    require_text(columns, schema.names, plan)
     text_type = schema.field(columns.known["text"]).type
     if not (_is_textual(text_type) or pt.is_null(text_type)):
         name = schema.names[columns.known["text"]]

@@ -36,6 +36,7 @@ from tasks.containers.members import Member
 from tasks.containers.streams import hold_content, meter
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.parquet import read_parquet
+from tasks.review_files.plans.reading_plan import load_plan
 from tasks.review_files.values import parse_rows
 from tasks.support.memory import MOST_MEMORY, has_memory, is_memory_error, require_memory
 from tasks.support.refusals import refusal
@@ -209,13 +210,14 @@ def _serve_file(
     connection: Connection, file: IO[bytes], member: str | None, first_row: int, options: dict[str, Any]
 ) -> Outcome:
     """Send the rows of a file in batches, and return the outcome."""
-    read_options = ReadOptions(**options | {"limits": ContainerLimits(**options["limits"])})
+    plan = options["plan"] and load_plan(options["plan"])
+    read_options = ReadOptions(**options | {"limits": ContainerLimits(**options["limits"]), "plan": plan})
     rows = 0
     try:
         _renew_time()
         for raw in read_parquet(file, first_row, read_options):
             members = pa.repeat(pa.scalar(member, pa.string()), len(raw.row_numbers))
-            batch = parse_rows(raw, members)
+            batch = parse_rows(raw, members, read_options.plan)
             if batch.nbytes > read_options.batch_bytes + ROW_BYTES:
                 return _make_refusal(
                     "bomb_suspected", f"after row {rows:,} a row has more than {ROW_BYTES:,} bytes"

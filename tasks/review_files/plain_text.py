@@ -15,8 +15,13 @@ from data_contracts.limits import name_rated_sentiment
 from tasks.containers.members import Member, naming_member
 from tasks.review_files.encodings import decode_text
 from tasks.review_files.options import KEPT_BYTES
+from tasks.review_files.plans.labels import LABELS
+from tasks.review_files.plans.ratings import TEN
+from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows
 
+TEXT_FILES = ReadingPlan(ratings=TEN, labels=LABELS)
+"""The plan of reading text files: their names give ratings out of ten."""
 _STANFORD_NAME = re.compile(r"\d+_(\d|10)\.txt(?:\.gz|\.zst)?", re.ASCII | re.IGNORECASE)
 
 

@@ -22,7 +22,7 @@ from tasks.review_files.delimited import read_delimited
 from tasks.review_files.json_lines import read_json_lines
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.parquet_process import read_parquet_in_process
-from tasks.review_files.plain_text import make_text_rows, read_text_file
+from tasks.review_files.plain_text import TEXT_FILES, make_text_rows, read_text_file
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.values import parse_rows
 
@@ -54,7 +54,7 @@ def _read_texts(members: Iterator[Member], first_row: int, options: ReadOptions)
     files = (read_text_file(member, longest) for member in members)
     for group in group_into_batches(files, lambda file: len(file.data), options.batch_rows, longest):
         names = pa.array([file.member for file in group], pa.string())
-        yield parse_rows(make_text_rows(group, next_row, longest), names)
+        yield parse_rows(make_text_rows(group, next_row, longest), names, TEXT_FILES)
         next_row += len(group)
 
 
@@ -75,7 +75,7 @@ def _read_table(member: Member, first_row: int, options: ReadOptions) -> Iterato
         return
     for raw in _read_rows(member, first_row, options):
         names = pa.repeat(pa.scalar(member.name, pa.string()), len(raw.row_numbers))
-        yield parse_rows(raw, names)
+        yield parse_rows(raw, names, options.plan)
 
 
 def _read_rows(member: Member, first_row: int, options: ReadOptions) -> Iterator[RawRows]:

@@ -1,61 +1,50 @@
-"""Parses the values of raw rows: dates, labels and ratings; returns them as rows of `READ_SCHEMA`.
+"""Parses the values of raw rows by the plan of their file: dates, labels and ratings; returns rows of `READ_SCHEMA`.
 
 Further columns are kept as JSON, without nulls and empty texts. A date, label or rating that can't be parsed is kept
 there too, under our name of its column.
 """
 
 import json
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS
 from data_contracts.review_files import READ_SCHEMA
+from tasks.review_files.columns import PART
+from tasks.review_files.plans.dates import make_date_parser
+from tasks.review_files.plans.labels import LABELS, make_label_parser
+from tasks.review_files.plans.ratings import TEN, make_rating_parser
+from tasks.review_files.plans.reading_plan import DateFormat, ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows
 from tasks.support.wording import drop_nan
 
-LABELS = {
-    "pos": "positive",
-    "positive": "positive",
-    "1": "positive",
-    "neg": "negative",
-    "negative": "negative",
-    "0": "negative",
-    "-1": None,
-    "unsup": None,
-}
-"""Label in a review file -> our label; None: the review has no label."""
-_RATING = re.compile(r"\s*(\d{1,3}(?:\.\d*)?)\s*(?:/\s*(5|10))?\s*", re.ASCII)
-# A number of up to 8 digits may be a date such as 20240131. Epoch seconds have 9 digits since 1973.
-_EPOCH = re.compile(r"\s*(\d{9,14})(\.\d*)?\s*", re.ASCII)
-_EPOCH_IN_MILLISECONDS_FROM = 10**11
-_EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
+DEFAULT_PLAN = ReadingPlan(dates=DateFormat(), ratings=TEN, labels=LABELS)
+"""How values are written if nothing else is known."""
 
 
-def parse_rows(raw: RawRows, members: pa.Array) -> pa.RecordBatch:
-    """Parse the values of n raw rows; return them as [n] rows of `READ_SCHEMA`.
+def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan | None = None) -> pa.RecordBatch:
+    """Parse the values of n raw rows by a plan; return them as [n] rows of `READ_SCHEMA`.
 
     `members` [n] are the names of their members, null for a file that is no archive. Blank ids become null. A row
     without text and without a defect breaks the rule text_missing.
     """
+    plan = plan or DEFAULT_PLAN
     size = len(raw.row_numbers)
-    columns = {
-        "row_number": raw.row_numbers,
-        "member": members,
-        "text": raw.known.get("text", pa.nulls(size, pa.string())),
-    }
+    columns = {"row_number": raw.row_numbers, "member": members, "text": _join_text(raw)}
     for name in ("review_id", "movie_id"):
         if name in raw.known:
             columns[name] = _drop_blank(raw.known[name])
+    if plan.constant_movie_id is not None:
+        columns["movie_id"] = pc.fill_null(
+            columns.get("movie_id", pa.nulls(size, pa.string())), plan.constant_movie_id
+        )
     further = raw.further
-    for name, (parse, kind) in _PARSERS.items():
+    for name, parse in _make_parsers(plan).items():
         if name in raw.known:
-            columns[name], unparsed = _parse_column(raw.known[name], parse, kind)
+            columns[name], unparsed = _parse_column(raw.known[name], parse, READ_SCHEMA.field(name).type)
             further = _add_unparsed(further, name, raw.known[name], unparsed)
     columns["extra"] = _format_json(further, size)
     columns |= _make_defect_columns(raw.defects, columns["text"])
@@ -65,53 +54,30 @@ def parse_rows(raw: RawRows, members: pa.Array) -> pa.RecordBatch:
     )
 
 
-def parse_label(text: str) -> str | None:
-    """Parse a label; return 'positive', 'negative', or None for no label. Raises `ValueError` for anything else."""
-    label = text.strip().lower()
-    if label and label not in LABELS:
-        raise ValueError("not a label")
-    return LABELS.get(label)
+def _make_parsers(plan: ReadingPlan) -> dict[str, Callable[[str], Any]]:
+    """Return the functions by which a plan parses the values of our columns."""
+    return {
+        "reviewed_at": make_date_parser(plan.dates),
+        "given_label": make_label_parser(plan.labels),
+        "given_rating": make_rating_parser(plan.ratings),
+    }
 
 
-def parse_rating(text: str) -> float | None:
-    """Parse a rating from 1 to 10 stars, such as '8', '7.5' or '8/10'; None if blank, else raise `ValueError`.
-
-    Ratings out of five are doubled: '4/5' is 8.
-    """
-    match = _RATING.fullmatch(text)
-    if match is None and not text.strip():
-        return None
-    stars = float(match[1]) * (2 if match[2] == "5" else 1) if match else math.nan
-    if not LOWEST_STARS <= stars <= HIGHEST_STARS:
-        raise ValueError("not a rating")
-    return stars
-
-
-def parse_moment(text: str) -> datetime | None:
-    """Parse an ISO 8601 date or time, or an epoch in seconds or milliseconds; None if blank.
-
-    A time without a time zone is in UTC; a date becomes the start of that day. Raises `ValueError` for anything else.
-    """
-    if not text.strip():
-        return None
-    epoch = _EPOCH.fullmatch(text)
-    if epoch is None:
-        moment = datetime.fromisoformat(text.strip())
-    elif int(epoch[1]) < _EPOCH_IN_MILLISECONDS_FROM:
-        moment = _EPOCH_START + timedelta(seconds=float(text))
-    else:
-        moment = _EPOCH_START + timedelta(milliseconds=float(text))
-    try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("not in the years 1 to 9999") from error
-
-
-_PARSERS: Mapping[str, tuple[Callable[[str], Any], pa.DataType]] = {
-    "reviewed_at": (parse_moment, READ_SCHEMA.field("reviewed_at").type),
-    "given_label": (parse_label, READ_SCHEMA.field("given_label").type),
-    "given_rating": (parse_rating, READ_SCHEMA.field("given_rating").type),
-}
+def _join_text(raw: RawRows) -> pa.Array:
+    """Return the texts, [n]: those of several columns, unless blank, joined by a blank line; null for a defect."""
+    body = raw.known.get("text", pa.nulls(len(raw.row_numbers), pa.string()))
+    parts = [array for name, array in raw.known.items() if name.startswith(PART)]
+    if not parts:
+        return body
+    filled = [pc.if_else(pc.equal(pc.utf8_trim_whitespace(each), ""), None, each) for each in (*parts, body)]
+    joined = pc.binary_join_element_wise(*filled, "\n\n", null_handling="skip")
+    # A row of blanks only keeps its body, so that it is reported as it is.
+    joined = pc.if_else(pc.equal(joined, ""), body, joined)
+    if not raw.defects:
+        return joined
+    usable = np.ones(len(body), dtype=bool)
+    usable[list(raw.defects)] = False
+    return pc.if_else(pa.array(usable), joined, None)
 
 
 def _drop_blank(ids: pa.Array) -> pa.Array:

@@ -1,0 +1,197 @@
+"""Parses dates by the format that a plan names.
+
+A date is split into its numbers, whichever order they have, and the time of day after it. An order is a choice of the
+plan only where the numbers alone do not decide it: `03/04/2026`. A date without a time is the start of that day.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from tasks.review_files.plans.reading_plan import DateFormat
+
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
+# A number of up to 8 digits may be a date such as 20240131. Epoch seconds have 9 digits since 1973.
+_EPOCH = re.compile(r"(\d{9,14})(\.\d*)?(?:e\+?(\d\d?))?", re.ASCII)
+_ANY_EPOCH = re.compile(r"-?\d{1,14}(\.\d*)?", re.ASCII)
+_EPOCH_IN_MILLISECONDS_FROM = 10**11
+_EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+_MONTH = r"(?P<month>[a-z]{3,9})\.?"
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?"
+_YEAR = r"(?P<year>\d{4}|'?\d{2})"
+_TIME = (
+    r"(?:(?:\s+at\s+|\s*,\s*|\s+|\s*t\s*)(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<part>\d{1,9}))?)?"
+    r"(?:\s*(?P<half>[ap])\.?m\.?)?)?(?:\s*(?P<zone>z|utc|gmt|(?:utc|gmt)?[+-]\d{1,2}(?::?\d\d)?))?"
+)
+_FLAGS = re.ASCII | re.IGNORECASE
+_WORDS = tuple(
+    re.compile(rf"(?:reviewed in .{{1,60}} on )?(?:[a-z]{{3,9}}\.?,?\s+)??{date}{_TIME}", _FLAGS)
+    for date in (
+        rf"{_DAY}[\s/.-]*(?:of\s+)?{_MONTH}[\s/.,-]*{_YEAR}",
+        rf"{_MONTH}[\s/.-]*{_DAY}(?:,\s*|[\s/-]+){_YEAR}",
+    )
+)
+_YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})([-/. ])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}}){_TIME}", _FLAGS)
+_NUMBERS = re.compile(
+    rf"(?P<first>\d{{1,2}})([-/. ])(?P<second_>\d{{1,2}})(?:\2|,\s*)(?P<year>\d{{4}}|\d\d){_TIME}", _FLAGS
+)
+_CENTURY_FROM = 69
+"""Years of two digits from this one on are in the 20th century, as for `strptime`."""
+
+
+@dataclass(frozen=True)
+class NumericDate:
+    """A date of three numbers with the year last, whose day and month may be either of the first two."""
+
+    first: int
+    second: int
+    year: int
+    separator: str
+    short_year: bool
+    """The year has two digits."""
+
+
+def make_date_parser(form: DateFormat | None) -> Callable[[str], datetime | None]:
+    """Return a function that parses dates of a format into UTC; None for a blank one, else it raises `ValueError`."""
+    if form is None:
+        return _refuse_all
+    zone = _find_zone(form.zone)
+
+    def parse(text: str) -> datetime | None:
+        text = text.strip()
+        return _to_utc(_parse(text, form), zone) if text else None
+
+    return parse
+
+
+def split_numeric(text: str) -> NumericDate | None:
+    """Return the numbers of a date whose order of day and month is open, such as `03/04/2026`; None for others."""
+    match = _NUMBERS.fullmatch(text.strip())
+    if match is None:
+        return None
+    numbers = (int(match["first"]), int(match["second_"]), _expand_year(match["year"]))
+    return NumericDate(*numbers, match[2], len(match["year"]) == 2)
+
+
+def _parse(text: str, form: DateFormat) -> datetime:
+    """Parse a text that is not blank by a format; raise `ValueError` if it does not fit."""
+    if form.style == "pattern":
+        return datetime.strptime(text, form.pattern or "")  # its zone, if any, is set by `_to_utc`
+    if form.style == "iso":
+        return datetime.fromisoformat(text)
+    if form.style == "epoch":
+        return _parse_epoch(text) if _ANY_EPOCH.fullmatch(text) else _fail()
+    match = _NUMBERS.fullmatch(text) if form.style in ("day_first", "month_first") else None
+    return _parse_clear(text) if match is None else _parse_numbers(match, form.style == "day_first")
+
+
+def parse_clear(text: str) -> datetime | None:
+    """Parse a date that can be read in one way only, in UTC; None if it is blank, else raise `ValueError`."""
+    return make_date_parser(DateFormat())(text)
+
+
+def _parse_clear(text: str) -> datetime:
+    """Parse a date that can be read in one way only."""
+    if _EPOCH.fullmatch(text):
+        return _parse_epoch(text)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    if match := _YEAR_FIRST.fullmatch(text):
+        return _build(match, int(match["month"]), int(match["day"]))
+    for pattern in _WORDS:
+        if match := pattern.fullmatch(text):
+            return _build(match, _find_month(match["month"]), int(match["day"]))
+    return _fail()
+
+
+def _parse_epoch(text: str) -> datetime:
+    """Parse an epoch in seconds, or in milliseconds if it would lie after the year 5000."""
+    value = float(text)
+    size = (
+        timedelta(milliseconds=value)
+        if abs(value) >= _EPOCH_IN_MILLISECONDS_FROM
+        else timedelta(seconds=value)
+    )
+    return _EPOCH_START + size
+
+
+def _parse_numbers(match: re.Match[str], day_first: bool) -> datetime:
+    """Parse a date of three numbers with the year last."""
+    first, second = int(match["first"]), int(match["second_"])
+    return _build(match, second if day_first else first, first if day_first else second)
+
+
+def _build(match: re.Match[str], month: int, day: int) -> datetime:
+    """Return the moment of a matched date, with the zone that it states."""
+    hour, half = int(match["hour"] or 0), (match["half"] or "").lower()
+    if half:
+        if not 1 <= hour <= 12:
+            _fail()
+        hour = hour % 12 + (12 if half == "p" else 0)
+    clock = (hour, int(match["minute"] or 0), int(match["second"] or 0))
+    microseconds = int((match["part"] or "0")[:6].ljust(6, "0"))
+    zone = _read_offset(match["zone"])
+    return datetime(_expand_year(match["year"]), month, day, *clock, microseconds, tzinfo=zone)
+
+
+def _read_offset(text: str | None) -> tzinfo | None:
+    """Return the time zone of `Z`, `UTC`, `+02:00` or `GMT+2`; None if there is none."""
+    if text is None:
+        return None
+    offset = re.sub("^(utc|gmt|z)", "", text.lower())
+    if not offset:
+        return UTC
+    digits = offset[1:].replace(":", "").zfill(2)
+    hours, minutes = (digits[:2], digits[2:]) if len(digits) != 3 else (digits[:1], digits[1:])
+    size = timedelta(hours=int(hours), minutes=int(minutes or 0))
+    return timezone(-size if offset[0] == "-" else size)
+
+
+def _expand_year(text: str) -> int:
+    """Return a year of four digits, or of two in the years 1969 to 2068."""
+    digits = text.lstrip("'")
+    year = int(digits)
+    return year if len(digits) == 4 else year + (1900 if year >= _CENTURY_FROM else 2000)
+
+
+def _find_month(word: str) -> int:
+    """Return the number of a month by its English name, or its first letters."""
+    word = word.lower()
+    if word == "sept":
+        return 9
+    found = [number for number, name in enumerate(_MONTHS, 1) if word in (name, name[:3])]
+    if not found:
+        raise ValueError("not a month")
+    return found[0]
+
+
+def _to_utc(moment: datetime, zone: tzinfo) -> datetime:
+    """Return a moment in UTC; one without a time zone is in `zone`."""
+    try:
+        return (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("not in the years 1 to 9999") from error
+
+
+@cache
+def _find_zone(name: str) -> tzinfo:
+    """Return the time zone of an IANA name."""
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def _refuse_all(text: str) -> datetime | None:
+    """Raise `ValueError` for any text but a blank one."""
+    return _fail() if text.strip() else None
+
+
+def _fail() -> "datetime":
+    raise ValueError("not a date")

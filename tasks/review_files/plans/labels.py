@@ -1,0 +1,34 @@
+"""Parses labels by the labels that a plan lists."""
+
+from collections.abc import Callable, Mapping
+
+LABELS = {
+    "pos": "positive",
+    "positive": "positive",
+    "1": "positive",
+    "neg": "negative",
+    "negative": "negative",
+    "0": "negative",
+    "-1": None,
+    "unsup": None,
+}
+"""Label in a review file -> our label; None: the review has no label."""
+
+
+def clean_label(text: str) -> str:
+    """Return a label as plans list it: in lower case, and a whole number without a decimal point."""
+    label = text.strip().casefold()
+    return label[:-2] if label.endswith(".0") else label
+
+
+def make_label_parser(labels: Mapping[str, str | None] | None) -> Callable[[str], str | None]:
+    """Return a function that parses a label: 'positive', 'negative' or None; it raises `ValueError` for others."""
+    known = {clean_label(label): ours for label, ours in (labels or {}).items()}
+
+    def parse(text: str) -> str | None:
+        label = clean_label(text)
+        if label and label not in known:
+            raise ValueError("not a label")
+        return known.get(label)
+
+    return parse

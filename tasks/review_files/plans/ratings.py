@@ -1,0 +1,97 @@
+"""Parses ratings and converts them to stars from 1 to 10.
+
+One rule for each scale: a scale whose lowest rating is at least a tenth of its highest is stretched in proportion, so 4
+of 5 is 8. Any other is stretched so that its lowest rating is 1 and its highest is 10, so 50 of 100 is 5.5.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS
+from tasks.review_files.plans.reading_plan import RatingScale
+
+FIVE, TEN, HUNDRED = RatingScale(0.5, 5), RatingScale(1, 10), RatingScale(0, 100)
+OWN_SCALES = {5: FIVE, 10: TEN, 100: HUNDRED}
+"""The scales that a rating may state itself, such as `4/5`, by their highest rating."""
+_NUMBER = r"(-?\d{1,4}(?:[.,]\d{0,6})?)"
+_UNITS = r"(?:\s*(?:stars?|points?|pts|★|\*))?"
+_RATING = re.compile(
+    rf"(?:rated\s+)?{_NUMBER}{_UNITS}(?:\s*(?:/|out of|of)\s*(\d{{1,3}}){_UNITS}|(\s*%))?",
+    re.ASCII | re.IGNORECASE,
+)
+_SYMBOLS = re.compile(r"([★⭐]\ufe0f?|\*)+½?([☆✩]\ufe0f?)*")
+
+
+@dataclass(frozen=True)
+class FoundRating:
+    """A rating as it is written."""
+
+    value: float
+    highest: int | None = None
+    """The highest rating, if the rating states it: 5 for `4/5`."""
+    symbols: bool = False
+    """It is written as symbols, such as ★★★."""
+    comma: bool = False
+    """Its decimal separator is a comma."""
+
+
+def find_rating(text: str) -> FoundRating | None:
+    """Return the rating that a text is; None if it is none."""
+    text = text.strip()
+    if _SYMBOLS.fullmatch(text):
+        return _count_symbols(text)
+    match = _RATING.fullmatch(text)
+    if match is None:
+        return None
+    highest = 100 if match[3] else int(match[2]) if match[2] else None
+    return FoundRating(float(match[1].replace(",", ".")), highest, comma="," in match[1])
+
+
+def make_rating_parser(scale: RatingScale | None) -> Callable[[str], float | None]:
+    """Return a function that parses a rating on this scale into stars; None for a blank one, else `ValueError`."""
+    words = {word.casefold(): value for word, value in ((scale and scale.words) or {}).items()}
+
+    def parse(text: str) -> float | None:
+        if not text.strip():
+            return None
+        word = words.get(text.strip().casefold())
+        found = FoundRating(word) if word is not None else find_rating(text)
+        if found is None or not _fits_separator(found, scale):
+            raise ValueError("not a rating")
+        return to_stars(found.value, _choose_scale(found, scale))
+
+    return parse
+
+
+def to_stars(value: float, scale: RatingScale) -> float:
+    """Return a rating on a scale as stars from 1 to 10; raise `ValueError` if it is not on the scale."""
+    if not scale.lowest <= value <= scale.highest:
+        raise ValueError("not on the scale")
+    if scale.lowest * HIGHEST_STARS >= scale.highest:
+        return value * HIGHEST_STARS / scale.highest
+    share = (value - scale.lowest) / (scale.highest - scale.lowest)
+    return LOWEST_STARS + (HIGHEST_STARS - LOWEST_STARS) * share
+
+
+def _choose_scale(found: FoundRating, scale: RatingScale | None) -> RatingScale:
+    """Return the scale of a rating: the one that it states, else `scale`."""
+    if found.highest is not None and (scale is None or found.highest != scale.highest):
+        scale = OWN_SCALES.get(found.highest)
+    if scale is None:
+        raise ValueError("on no known scale")
+    return scale
+
+
+def _fits_separator(found: FoundRating, scale: RatingScale | None) -> bool:
+    """Return whether a rating's decimal separator is that of the scale; a whole number has none."""
+    return math.floor(found.value) == found.value or scale is None or found.comma == scale.decimal_comma
+
+
+def _count_symbols(text: str) -> FoundRating:
+    """Return the rating of symbols; hollow ones after them show the highest rating."""
+    full = sum(text.count(symbol) for symbol in "★⭐*")
+    hollow = sum(text.count(symbol) for symbol in "☆✩")
+    half = 0.5 if "½" in text else 0
+    return FoundRating(full + half, math.ceil(full + half) + hollow if hollow else None, symbols=True)
