@@ -33,6 +33,21 @@ FIELD_WORDS = {
 }
 """For each field rule, the noun for what the run counts as invalid, and the words that say where it is kept."""
 
+READING_RULES = {
+    "text": "title_settled",
+    "review_id": "id_settled",
+    "reviewed_at": "dates_settled",
+    "given_label": "labels_settled",
+    "given_rating": "ratings_settled",
+}
+"""The rule that one of our columns breaks if the file's column could be read in several ways."""
+SETTLED_FIELDS = {
+    "date_understood": "dates_settled",
+    "label_understood": "labels_settled",
+    "rating_understood": "ratings_settled",
+}
+"""A field rule, and the reading rule that says why if it is broken in all rows of a file."""
+
 
 def name_rated_sentiment(stars: float | None) -> str | None:
     """Return the sentiment of a rating in stars, or None for a missing rating or one between the two sentiments."""

@@ -54,6 +54,7 @@ then holds the original bytes (the whole line where the row's shape is broken). 
 ROW_RULES = {
     "row_shape": "The row does not have the shape of its file; mend the line and resubmit the file.",
     "text_missing": "The row has no text; fill in the text column.",
+    "text_not_given": "The row has a rating or label without a text, or a word such as nan for it: nothing to score.",
     "text_blank": "The text is only spaces, line breaks or invisible characters; fill it in.",
     "text_encoding": "The text's bytes are not valid in the file's encoding; save the file as UTF-8.",
     "text_type": "The text is a number, a list or another value that is not a string; put it in quotes.",
@@ -63,6 +64,7 @@ ROW_RULES = {
 }
 """Each row rule with its problem and next step. A row that breaks several rules counts for the first in this order."""
 
+TEXT_NOT_GIVEN = "text_not_given"
 SCORER_FAILED = "scorer_failed"
 NO_KNOWN_WORD = "text_no_known_word"
 SCORING_RULES = {
@@ -70,6 +72,9 @@ SCORING_RULES = {
     SCORER_FAILED: "The model failed on this text alone; release the row when the model or this program is fixed.",
 }
 """Rules that depend on the model: a row can break them only during scoring, after it has passed all others."""
+
+UNCOUNTED_RULES = frozenset({NO_KNOWN_WORD, TEXT_NOT_GIVEN})
+"""Rules of rows that say nothing against their file: another language, or customers who wrote no text."""
 
 FILE_RULES = {
     "file_empty": "The file is empty; export it again.",
@@ -101,6 +106,7 @@ FILE_RULES = {
 _FACTS = {
     "row_shape": "well_shaped",
     "text_missing": "text_present",
+    "text_not_given": "text_given",
     "text_blank": "text_visible",
     "text_encoding": "text_decoded",
     "text_type": "text_is_string",

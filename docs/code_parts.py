@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
-from docs import events_table, package_tree, settings_table, tables_page
+from docs import columns_table, events_table, package_tree, settings_table, tables_page
 from docs.pages import DOCS, Part, write_part
 from docs.rules_table import make_table as make_rules
 
@@ -12,6 +12,8 @@ MAKER = "make docs"
 
 CODE_PARTS: dict[Part, Callable[[], str]] = {
     Part(DOCS / "tables.md", MAKER, "tables"): tables_page.make_page,
+    Part(DOCS / "scoring.md", MAKER, "column names"): columns_table.make_names,
+    Part(DOCS / "scoring.md", MAKER, "platforms"): columns_table.make_platforms,
     Part(DOCS / "scoring.md", MAKER, "row rules"): partial(make_rules, ROW_RULES),
     Part(DOCS / "scoring.md", MAKER, "scoring rules"): partial(make_rules, SCORING_RULES),
     Part(DOCS / "scoring.md", MAKER, "file rules"): partial(make_rules, FILE_RULES),

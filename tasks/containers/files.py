@@ -1,7 +1,7 @@
 """Opens a review file, plain, compressed, zip or tar, as a stream of members."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from tasks.containers.zip_files import iterate_zip
 from tasks.support.refusals import refusal, refusing
 
 
-def iterate_file(path: Path, limits: ContainerLimits, root: Path | None = None) -> Iterator[Member]:
+def iterate_file(
+    path: Path, limits: ContainerLimits, root: Path | None = None
+) -> Generator[Member, None, None]:
     """Open a file, plain, compressed, zip or tar, and yield the review files in it, in order.
 
     These are the members of a zip or tar, else the file itself.

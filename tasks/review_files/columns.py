@@ -1,27 +1,19 @@
 """Maps the columns of a review file to those of `READ_SCHEMA`: by the plan of the file, and by known names.
 
 Names are compared without case, spaces, `_`, `-`, dots and a byte order mark: `reviewText`, `Review Text` and
-`review_text` are one name. If several columns match one of ours, the name that comes first in `COLUMN_NAMES` wins. All
-unmatched columns are further columns.
+`review_text` are one name. All unmatched columns are further columns.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tasks.review_files.inference.known_names import COLUMN_NAMES
+from tasks.review_files.inference.recognition import Recognised, recognise_columns
 from tasks.review_files.plans.names import clean_name, normalize_name
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.support.refusals import refusal
 
-COLUMN_NAMES = {
-    "text": ("text", "review", "content", "body", "comment"),
-    "review_id": ("review_id", "id"),
-    "movie_id": ("movie_id", "title_id", "movie", "tconst"),
-    "reviewed_at": ("reviewed_at", "date", "created_at", "timestamp"),
-    "given_label": ("given_label", "label", "sentiment"),
-    "given_rating": ("given_rating", "rating", "stars"),
-}
-"""Our column -> its names in review files. `score` is not a name of a rating: it may be the score of a model."""
 PART = "text_part_"
 """With a number from 1: the columns whose text comes before that of the column `text`."""
 AUTHOR = "author"
@@ -44,19 +36,19 @@ class Columns:
 
 def select_columns(names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> Columns:
     """Map columns to ours: those that the plan names, and others by their known names if the plan allows it."""
-    normalized = [normalize_name(name) for name in names]
-    text, doubled = _find_text(names, normalized, plan)
+    recognised = recognise_columns(names) if plan.known_names else Recognised()
+    normalized = [normalize_name(name) for name in names] if plan.names_columns() else []
+    text, doubled = _find_text(names, normalized, plan, recognised)
     known = dict(text)
     for ours in COLUMN_NAMES:
         if ours != "text" and (ours != "review_id" or plan.ids_hold):
-            position = _find_position(ours, names, normalized, plan, set(text.values()))
-            known |= {} if position is None else {ours: position}
-    taken = set(known.values())
+            wanted = plan.name_column(ours)
+            place = find_column(names, normalized, wanted) if wanted else recognised.known.get(ours)
+            known |= {} if place is None or place in text.values() else {ours: place}
+    if not plan.keep_further:
+        return Columns(known, {}, doubled)
     author = find_column(names, normalized, plan.author) if plan.author else None
-    further = _name_further(names, taken | ({author} if author is not None else set()))
-    if author is not None and author not in taken:
-        further = {AUTHOR: author, **{name: place for name, place in further.items() if name != AUTHOR}}
-    return Columns(known, further, doubled)
+    return Columns(known, _find_further(names, set(known.values()), author), doubled)
 
 
 def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> None:
@@ -80,13 +72,11 @@ def find_column(names: Sequence[str], normalized: Sequence[str], wanted: str) ->
 
 
 def _find_text(
-    names: Sequence[str], normalized: Sequence[str], plan: ReadingPlan
+    names: Sequence[str], normalized: Sequence[str], plan: ReadingPlan, recognised: Recognised
 ) -> tuple[dict[str, int], bool]:
     """Return the positions of the text's columns, and whether other columns have the name of the last one."""
     if not plan.text:
-        known = (normalize_name(name) for name in COLUMN_NAMES["text"]) if plan.known_names else ()
-        name = next((name for name in known if name in normalized), None)
-        return ({}, False) if name is None else ({"text": normalized.index(name)}, normalized.count(name) > 1)
+        return _number_parts(recognised.text), recognised.doubled
     places = [find_column(names, normalized, name) for name in plan.text]
     found = list(dict.fromkeys(place for place in places if place is not None))
     if not found:
@@ -94,25 +84,22 @@ def _find_text(
     body = names[found[-1]]
     # An exact match wins over columns that differ only in case.
     is_exact = body in plan.text and list(names).count(body) == 1
-    doubled = not is_exact and normalized.count(normalized[found[-1]]) > 1
-    return {
-        "text": found[-1],
-        **{f"{PART}{number}": place for number, place in enumerate(found[:-1], 1)},
-    }, doubled
+    return _number_parts(found), not is_exact and normalized.count(normalized[found[-1]]) > 1
 
 
-def _find_position(
-    ours: str, names: Sequence[str], normalized: Sequence[str], plan: ReadingPlan, taken: set[int]
-) -> int | None:
-    """Return the position of one of our columns other than the text, not among those `taken`; None if there is none."""
-    wanted = plan.name_column(ours)
-    if wanted is not None:
-        return find_column(names, normalized, wanted)
-    if not plan.known_names:
-        return None
-    known = [normalize_name(name) for name in COLUMN_NAMES[ours]]
-    positions = (normalized.index(name) for name in known if name in normalized)
-    return next((each for each in positions if each not in taken), None)
+def _number_parts(places: Sequence[int]) -> dict[str, int]:
+    """Return the positions of the text's columns: the last one is `text`, those before it are parts."""
+    if not places:
+        return {}
+    return {"text": places[-1], **{f"{PART}{number}": place for number, place in enumerate(places[:-1], 1)}}
+
+
+def _find_further(names: Sequence[str], taken: set[int], author: int | None) -> dict[str, int]:
+    """Return the further columns by their names, the author first."""
+    if author is None or author in taken:
+        return _name_further(names, taken)
+    further = _name_further(names, {*taken, author})
+    return {AUTHOR: author, **{name: place for name, place in further.items() if name != AUTHOR}}
 
 
 def _name_further(names: Sequence[str], taken: set[int]) -> dict[str, int]:

@@ -13,7 +13,7 @@ calls Python from its threads, which may crash the program at its end.
 import csv
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from threading import Event
 from typing import Any
@@ -279,7 +279,8 @@ def _insert_misshapen(
         for position, row in zip(positions, well_shaped.further, strict=True):
             further[position] = row
     known = {ours: array.take(places) for ours, array in well_shaped.known.items()}
-    return RawRows(pa.array(row_numbers, pa.int64()), known, further, defects)
+    numbers = pa.array(row_numbers, pa.int64())
+    return replace(well_shaped, row_numbers=numbers, known=known, further=further, defects=defects)
 
 
 def _count(rows: _Rows) -> int:

@@ -179,7 +179,8 @@ def _restore_bytes(text: str) -> bytes:
 
 def _make_json_rows(rows: Sequence[_Row], select: _Select, next_row: int) -> RawRows:
     """Build the raw rows of n parsed lines."""
-    known: dict[str, list[str | None]] = {ours: [] for ours in _list_known(rows, select)}
+    names, origins = _list_origins(rows, select)
+    known: dict[str, list[str | None]] = {ours: [] for ours in origins}
     further: list[dict[str, Any]] = []
     defects: dict[int, Defect] = {}
     for position, (row, defect) in enumerate(rows):
@@ -194,13 +195,18 @@ def _make_json_rows(rows: Sequence[_Row], select: _Select, next_row: int) -> Raw
         further.append({name: values[place] for name, place in columns.further.items()})
     arrays = {ours: pa.array(column, pa.string()) for ours, column in known.items()}
     numbers = pa.array(range(next_row, next_row + len(rows)), pa.int64())
-    return RawRows(numbers, arrays, further, defects)
+    return RawRows(numbers, arrays, further, defects, names, origins)
 
 
-def _list_known(rows: Sequence[_Row], select: _Select) -> dict[str, None]:
-    """Return our columns, the text always among them, that any of these rows has."""
+def _list_origins(rows: Sequence[_Row], select: _Select) -> tuple[tuple[str, ...], dict[str, frozenset[str]]]:
+    """Return the keys of these rows, and by our column, the text always among them, the keys that become ours."""
     key_sets = {tuple(row) for row, _ in rows}
-    return dict.fromkeys(["text", *(ours for keys in key_sets for ours in select(keys).known)])
+    origins: dict[str, set[str]] = {"text": set()}
+    for keys in key_sets:
+        for ours, place in select(keys).known.items():
+            origins.setdefault(ours, set()).add(keys[place])
+    names = tuple(sorted({key for keys in key_sets for key in keys}))
+    return names, {ours: frozenset(found) for ours, found in origins.items()}
 
 
 def _find_defect(text: Any, columns: Columns) -> Defect | None:

@@ -1,5 +1,6 @@
 """The options of reading review files, which all formats share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from tasks.support.refusals import refusal
 
 KEPT_BYTES = 1 << 16
 """Bytes that the quarantine keeps of a row that is too long."""
+
+
+def _ignore(plan: ReadingPlan) -> None:
+    """Do nothing with a plan."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class ReadOptions:
     """The folder below which no link is followed to the file; None: the file's own folder."""
     plan: ReadingPlan | None = None
     """How the columns become ours; None: as the file itself shows."""
+    report_plan: Callable[[ReadingPlan], object] = field(default=_ignore, compare=False)
+    """Called with each plan that was made from the file itself: one per member of an archive."""
 
     @property
     def column_plan(self) -> ReadingPlan:

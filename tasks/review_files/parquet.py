@@ -20,6 +20,7 @@ from tasks.containers.limits import limit_bytes
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.columns import Columns, require_text, select_columns
 from tasks.review_files.encodings import decode_column
+from tasks.review_files.inference.planning import VALUE_COLUMNS
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import RawRows, make_raw_rows
@@ -42,12 +43,8 @@ def read_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> Itera
     """
     next_row = first_row
     with refusing("parquet_broken", lambda: f"it can't be read after row {next_row - first_row:,}"):
-        parquet = _open_parquet(file)
-        require_rows(first_row - 1 + parquet.metadata.num_rows, options.most_rows)
-        if parquet.metadata.num_columns > MAX_COLUMNS:
-            raise refusal("bomb_suspected", f"it has more than {MAX_COLUMNS:,} columns")
+        parquet, columns = _open_table(file, first_row, options)
         schema = parquet.schema_arrow
-        columns = _select_columns(schema, options.column_plan)
         for batch in _read_batches(parquet, file, options):
             numbers = pa.array(range(next_row, next_row + batch.num_rows), pa.int64())
             known = set(columns.known.values())
@@ -62,6 +59,42 @@ def read_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> Itera
                 "parquet_broken",
                 f"it states {parquet.metadata.num_rows:,} rows and has {next_row - first_row:,}",
             )
+
+
+def survey_parquet(file: IO[bytes], options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the dates, labels and ratings of a Parquet file, after an empty batch with the names of all columns.
+
+    Refuses a file as `read_parquet` does.
+    """
+    done = 0
+    with refusing("parquet_broken", lambda: f"it can't be read after row {done:,}"):
+        parquet, columns = _open_table(file, 1, options)
+        schema = parquet.schema_arrow
+        origins = {ours: frozenset([schema.names[place]]) for ours, place in columns.known.items()}
+        empty = pa.nulls(0, pa.string())
+        yield RawRows(
+            pa.nulls(0, pa.int64()), dict.fromkeys(origins, empty), names=tuple(schema.names), origins=origins
+        )
+        # Dates of a type of their own can be read in one way only.
+        wanted = {
+            ours: schema.names[place]
+            for ours, place in columns.known.items()
+            if ours in VALUE_COLUMNS and not pt.is_temporal(schema.field(place).type)
+        }
+        for batch in _read_batches(parquet, file, options, list(wanted.values())) if wanted else ():
+            arrays = {ours: batch.column(batch.schema.names.index(name)) for ours, name in wanted.items()}
+            known = {ours: _convert_known(array)[0] for ours, array in arrays.items()}
+            done += len(batch)
+            yield RawRows(pa.nulls(len(batch), pa.int64()), known, names=tuple(schema.names), origins=origins)
+
+
+def _open_table(file: IO[bytes], first_row: int, options: ReadOptions) -> tuple[Any, Columns]:
+    """Open a Parquet file and map its columns; refuse one with too many rows or columns."""
+    parquet = _open_parquet(file)
+    require_rows(first_row - 1 + parquet.metadata.num_rows, options.most_rows)
+    if parquet.metadata.num_columns > MAX_COLUMNS:
+        raise refusal("bomb_suspected", f"it has more than {MAX_COLUMNS:,} columns")
+    return parquet, _select_columns(parquet.schema_arrow, options.column_plan)
 
 
 def _open_parquet(file: IO[bytes], metadata: Any = None, read_dictionary: Sequence[int] = ()) -> Any:
@@ -93,10 +126,15 @@ def _select_columns(schema: pa.Schema, plan: ReadingPlan) -> Columns:
     return Columns(known, {**columns.further, **others}, columns.doubled)
 
 
-def _read_batches(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    """Yield batches of at most `batch_rows` rows and about `batch_bytes` bytes, with dictionaries decoded."""
+def _read_batches(
+    parquet: Any, file: IO[bytes], options: ReadOptions, only: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield batches of at most `batch_rows` rows and about `batch_bytes` bytes, with dictionaries decoded.
+
+    `only` names the columns to read; None: all.
+    """
     for rows in group_into_batches(
-        _decode_rows(parquet, file, options),
+        _decode_rows(parquet, file, options, only),
         lambda part: part.nbytes,
         max(options.batch_rows // DECODED_ROWS, 1),
         options.batch_bytes,
@@ -104,7 +142,9 @@ def _read_batches(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterat
         yield pa.concat_batches(rows)
 
 
-def _decode_rows(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterator[pa.RecordBatch]:
+def _decode_rows(
+    parquet: Any, file: IO[bytes], options: ReadOptions, only: list[str] | None
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a Parquet file in batches that are small once their dictionaries are decoded."""
     limits, metadata = options.limits, parquet.metadata
     allowed = max(limits.unsuspected_bytes, limits.ratio * file.seek(0, io.SEEK_END))
@@ -112,12 +152,12 @@ def _decode_rows(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterato
     # Columns by position, since several may have the same name.
     encoded = _open_parquet(file, metadata, range(metadata.num_columns))
     for group in range(metadata.num_row_groups):
-        longest_row = _measure_longest_row(encoded, group)
+        longest_row = _measure_longest_row(encoded, group, only)
         group_metadata = metadata.row_group(group)
         mean_row = group_metadata.total_byte_size // max(group_metadata.num_rows, 1)
         most = min(DECODED_BYTES // max(longest_row, 1), options.batch_bytes // max(mean_row, 1))
         rows = min(max(most, 1), DECODED_ROWS, options.batch_rows)
-        for batch in parquet.iter_batches(rows, row_groups=[group], use_threads=False):
+        for batch in parquet.iter_batches(rows, row_groups=[group], columns=only, use_threads=False):
             decoded = pa.RecordBatch.from_arrays(
                 list(map(_decode_dictionary, batch.columns)), batch.schema.names
             )
@@ -126,14 +166,15 @@ def _decode_rows(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterato
             yield from (decoded.slice(start, step) for start in range(0, len(decoded), step))
 
 
-def _measure_longest_row(encoded: Any, group: int) -> int:
+def _measure_longest_row(encoded: Any, group: int, only: list[str] | None) -> int:
     """Return the bytes of a row that has, in each column, the complete dictionary, or the first value if there is none.
 
     `encoded` is the file opened with dictionaries kept: its first row comes with the complete dictionaries. Columns are
     read one by one, since a column with a delta encoding, which has no dictionary, makes Arrow fail for all.
     """
     longest = 0
-    for name in {encoded.schema.column(place).path for place in range(encoded.metadata.num_columns)}:
+    paths = only or [encoded.schema.column(place).path for place in range(encoded.metadata.num_columns)]
+    for name in set(paths):
         try:
             rows = encoded.iter_batches(1, row_groups=[group], columns=[name], use_threads=False)
             longest += next((row.nbytes for row in rows), 0)

@@ -7,8 +7,9 @@ exceeds them is refused (bomb_suspected). A run starts the process once and uses
 while the run checks and scores the rows before.
 
 The command is `python -m tasks.review_files.parquet_process SOCKET`. A request is JSON, followed by the open file's
-descriptor; the answer is record batches of `READ_SCHEMA`, followed by JSON. Nothing from the process is unpickled,
-since it was made from an untrusted file. The memory limit (RLIMIT_DATA) works on Linux only.
+descriptor; the answer is the plan as JSON, if the request has none, record batches of `READ_SCHEMA`, and the outcome as
+JSON. Nothing from the process is unpickled, since it was made from an untrusted file. The memory limit (RLIMIT_DATA)
+works on Linux only.
 """
 
 import atexit
@@ -18,7 +19,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import Pipe
@@ -34,9 +35,11 @@ from data_contracts.review_files import READ_SCHEMA
 from tasks.containers.limits import ContainerLimits, limit_bytes
 from tasks.containers.members import Member
 from tasks.containers.streams import hold_content, meter
+from tasks.review_files.inference.facts import FileFacts
+from tasks.review_files.inference.planning import find_facts, make_plan
 from tasks.review_files.options import ReadOptions
-from tasks.review_files.parquet import read_parquet
-from tasks.review_files.plans.reading_plan import load_plan
+from tasks.review_files.parquet import read_parquet, survey_parquet
+from tasks.review_files.plans.reading_plan import ReadingPlan, dump_plan, load_plan
 from tasks.review_files.values import parse_rows
 from tasks.support.memory import MOST_MEMORY, has_memory, is_memory_error, require_memory
 from tasks.support.refusals import refusal
@@ -60,9 +63,11 @@ def read_parquet_in_process(member: Member, first_row: int, options: ReadOptions
 
     Raises `FileRefusedError` as `read_parquet` does, and `ReviewsError` if the cause is not the file.
     """
-    request = {"member": member.name, "first_row": first_row, "options": asdict(replace(options, root=None))}
+    sent = asdict(replace(options, root=None, report_plan=print))
+    del sent["report_plan"]
+    request = {"member": member.name, "first_row": first_row, "options": sent}
     with _open_for_process(member, options) as file, _borrow_process() as process:
-        outcome = yield from process.read(file, request)
+        outcome = yield from process.read(file, request, options.report_plan)
     if "rule" in outcome:
         raise FileRefusedError(outcome["rule"], outcome["detail"])
     if "error" in outcome:
@@ -88,14 +93,19 @@ class _Process:
     process: subprocess.Popen[bytes]
     connection: Connection
 
-    def read(self, file: IO[bytes], request: dict[str, Any]) -> Generator[pa.RecordBatch, None, Outcome]:
-        """Yield the batches of a file; the generator returns the outcome."""
+    def read(
+        self, file: IO[bytes], request: dict[str, Any], report_plan: Callable[[ReadingPlan], object]
+    ) -> Generator[pa.RecordBatch, None, Outcome]:
+        """Yield the batches of a file, after reporting the plan that the process made; return the outcome."""
         rows = 0
         try:
             self.connection.send_bytes(json.dumps(request).encode())
             send_handle(self.connection, file.fileno(), self.process.pid)
-            # Each batch follows a message with its size.
+            # Each batch follows a message with its size; a plan is in a list of one.
             while not (message := self.connection.recv_bytes()).startswith(b"{"):
+                if message.startswith(b"["):
+                    report_plan(load_plan(json.loads(message)[0]))
+                    continue
                 batch = pa.ipc.read_record_batch(self._receive(int(message)), READ_SCHEMA)
                 rows += batch.num_rows
                 yield batch
@@ -215,9 +225,10 @@ def _serve_file(
     rows = 0
     try:
         _renew_time()
+        plan = read_options.plan or _make_plan(connection, file, read_options)
         for raw in read_parquet(file, first_row, read_options):
             members = pa.repeat(pa.scalar(member, pa.string()), len(raw.row_numbers))
-            batch = parse_rows(raw, members, read_options.plan)
+            batch = parse_rows(raw, members, plan)
             if batch.nbytes > read_options.batch_bytes + ROW_BYTES:
                 return _make_refusal(
                     "bomb_suspected", f"after row {rows:,} a row has more than {ROW_BYTES:,} bytes"
@@ -234,6 +245,17 @@ def _serve_file(
             raise
         return _judge_memory(error, rows)
     return {}
+
+
+def _make_plan(connection: Connection, file: IO[bytes], options: ReadOptions) -> ReadingPlan:
+    """Make the plan of a file from its columns and values, and send it."""
+    facts = FileFacts()
+    for raw in survey_parquet(file, options):
+        facts = facts.merge(find_facts(raw))
+        _renew_time()
+    plan = make_plan(facts)
+    connection.send_bytes(json.dumps([dump_plan(plan)]).encode())
+    return plan
 
 
 def _send(connection: Connection, data: memoryview) -> None:

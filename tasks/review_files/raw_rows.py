@@ -39,6 +39,10 @@ class RawRows:
     """[n] objects with the values of the further columns; None if there are none."""
     defects: Mapping[int, Defect] = field(default_factory=dict)
     """Position, 0 to n - 1 -> defect; a row with a defect has no text."""
+    names: tuple[str, ...] = ()
+    """The names of all columns that the rows have."""
+    origins: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Our column -> the names of the columns that its values come from; several if rows differ in their columns."""
 
 
 def make_raw_rows(
@@ -67,7 +71,8 @@ def make_raw_rows(
         usable[list(all_defects)] = False
         known["text"] = pc.if_else(pa.array(usable), known["text"], None)
     further = {name: arrays[position] for name, position in columns.further.items()}
-    return RawRows(row_numbers, known, _list_further(further), all_defects)
+    origins = {ours: frozenset([names[place]]) for ours, place in columns.known.items()}
+    return RawRows(row_numbers, known, _list_further(further), all_defects, tuple(names), origins)
 
 
 def _list_further(further: Mapping[str, pa.Array]) -> list[dict[str, Any]] | None:

@@ -7,8 +7,10 @@ may have no more rows than an uncompressed one of its size could have. A row tha
 that it breaks; a file that can't be read is refused with a message on where and what to do.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 
@@ -19,12 +21,17 @@ from tasks.containers.formats import format_of
 from tasks.containers.members import Member, naming_member
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.delimited import read_delimited
+from tasks.review_files.inference.facts import FileFacts
+from tasks.review_files.inference.survey import plan_rows, survey_rows
 from tasks.review_files.json_lines import read_json_lines
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.parquet_process import read_parquet_in_process
 from tasks.review_files.plain_text import TEXT_FILES, make_text_rows, read_text_file
+from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.values import parse_rows
+
+_Survey = Callable[[], dict[int, FileFacts]]
 
 __all__ = ["ReadOptions", "format_of", "read_review_file"]
 
@@ -37,15 +44,29 @@ def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator
     """
     options = options or ReadOptions()
     options = replace(options, most_rows=options.limits.count_rows(measure_file(path)))
+    survey = cache(partial(_survey_file, path, options))
     next_row = 1
-    members = iterate_file(path, options.limits, options.root)
-    for is_text, group in groupby(members, lambda member: member.format == "text"):
-        read = _read_texts if is_text else _read_tables
-        for batch in read(group, next_row, options):
+    with closing(iterate_file(path, options.limits, options.root)) as members:
+        for batch in _read_members(members, options, survey):
             next_row += batch.num_rows
             require_rows(next_row - 1, options.most_rows)
             for start in range(0, batch.num_rows, options.batch_rows):
                 yield batch.slice(start, options.batch_rows)
+
+
+def _read_members(
+    members: Iterator[Member], options: ReadOptions, survey: _Survey
+) -> Iterator[pa.RecordBatch]:
+    """Read the members of a file in order; consecutive text files are read together."""
+    next_row = 1
+    for is_text, group in groupby(enumerate(members), lambda numbered: numbered[1].format == "text"):
+        if is_text:
+            batches = _read_texts((member for _, member in group), next_row, options)
+        else:
+            batches = _read_tables(group, next_row, options, survey)
+        for batch in batches:
+            next_row += batch.num_rows
+            yield batch
 
 
 def _read_texts(members: Iterator[Member], first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
@@ -58,24 +79,45 @@ def _read_texts(members: Iterator[Member], first_row: int, options: ReadOptions)
         next_row += len(group)
 
 
-def _read_tables(members: Iterator[Member], first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    """Read files with many rows, one after the other."""
+def _read_tables(
+    members: Iterator[tuple[int, Member]], first_row: int, options: ReadOptions, survey: _Survey
+) -> Iterator[pa.RecordBatch]:
+    """Read files with many rows, one after the other; each comes with its number among the members."""
     next_row = first_row
-    for member in members:
+    for number, member in members:
         with naming_member(member.name):
-            for batch in _read_table(member, next_row, options):
+            for batch in _read_table(member, next_row, options, lambda: survey()[number]):  # noqa: B023
                 yield batch
                 next_row += batch.num_rows
 
 
-def _read_table(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    """Read a member with many rows by the reader of its format."""
+def _read_table(
+    member: Member, first_row: int, options: ReadOptions, survey: Callable[[], FileFacts]
+) -> Iterator[pa.RecordBatch]:
+    """Read a member with many rows by the reader of its format; `survey` returns the facts of all its rows."""
     if member.format == "parquet":
         yield from read_parquet_in_process(member, first_row, options)
         return
-    for raw in _read_rows(member, first_row, options):
-        names = pa.repeat(pa.scalar(member.name, pa.string()), len(raw.row_numbers))
-        yield parse_rows(raw, names, options.plan)
+    rows, plan = _read_rows(member, first_row, options), options.plan
+    if plan is None:
+        plan, rows = plan_rows(rows, survey)
+        options.report_plan(plan)
+    for raw in rows:
+        yield parse_rows(raw, pa.repeat(pa.scalar(member.name, pa.string()), len(raw.row_numbers)), plan)
+
+
+def _survey_file(path: Path, options: ReadOptions) -> dict[int, FileFacts]:
+    """Return the facts of the tables in a file that are too large to be read ahead, by their number in the file."""
+    options = replace(options, plan=ReadingPlan(keep_further=False))
+    found: dict[int, FileFacts] = {}
+    with closing(iterate_file(path, options.limits, options.root)) as members:
+        for number, member in enumerate(members):
+            if member.format in ("text", "parquet"):
+                continue
+            with naming_member(member.name):
+                facts = survey_rows(_read_rows(member, 1, options))
+            found |= {} if facts is None else {number: facts}
+    return found
 
 
 def _read_rows(member: Member, first_row: int, options: ReadOptions) -> Iterator[RawRows]:

@@ -6,32 +6,30 @@ there too, under our name of its column.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.review_files import READ_SCHEMA
+from data_contracts.review_files import READ_SCHEMA, TEXT_NOT_GIVEN
 from tasks.review_files.columns import PART
 from tasks.review_files.plans.dates import make_date_parser
-from tasks.review_files.plans.labels import LABELS, make_label_parser
-from tasks.review_files.plans.ratings import TEN, make_rating_parser
-from tasks.review_files.plans.reading_plan import DateFormat, ReadingPlan
+from tasks.review_files.plans.labels import make_label_parser
+from tasks.review_files.plans.nothing import NO_TEXT_WORDS
+from tasks.review_files.plans.ratings import make_rating_parser
+from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows
 from tasks.support.wording import drop_nan
 
-DEFAULT_PLAN = ReadingPlan(dates=DateFormat(), ratings=TEN, labels=LABELS)
-"""How values are written if nothing else is known."""
 
-
-def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan | None = None) -> pa.RecordBatch:
+def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan) -> pa.RecordBatch:
     """Parse the values of n raw rows by a plan; return them as [n] rows of `READ_SCHEMA`.
 
     `members` [n] are the names of their members, null for a file that is no archive. Blank ids become null. A row
     without text and without a defect breaks the rule text_missing.
     """
-    plan = plan or DEFAULT_PLAN
     size = len(raw.row_numbers)
     columns = {"row_number": raw.row_numbers, "member": members, "text": _join_text(raw)}
     for name in ("review_id", "movie_id"):
@@ -47,7 +45,8 @@ def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan | None = None)
             columns[name], unparsed = _parse_column(raw.known[name], parse, READ_SCHEMA.field(name).type)
             further = _add_unparsed(further, name, raw.known[name], unparsed)
     columns["extra"] = _format_json(further, size)
-    columns |= _make_defect_columns(raw.defects, columns["text"])
+    columns["text"], not_given = _drop_missing_texts(raw, columns["text"])
+    columns |= _make_defect_columns({**not_given, **raw.defects}, columns["text"])
     absent = {name: pa.nulls(size, READ_SCHEMA.field(name).type) for name in READ_SCHEMA.names}
     return pa.RecordBatch.from_arrays(
         [columns.get(name, absent[name]) for name in READ_SCHEMA.names], schema=READ_SCHEMA
@@ -70,14 +69,56 @@ def _join_text(raw: RawRows) -> pa.Array:
     if not parts:
         return body
     filled = [pc.if_else(pc.equal(pc.utf8_trim_whitespace(each), ""), None, each) for each in (*parts, body)]
-    joined = pc.binary_join_element_wise(*filled, "\n\n", null_handling="skip")
     # A row of blanks only keeps its body, so that it is reported as it is.
-    joined = pc.if_else(pc.equal(joined, ""), body, joined)
+    joined = pc.coalesce(reduce(_join_pair, filled), body)
     if not raw.defects:
         return joined
     usable = np.ones(len(body), dtype=bool)
     usable[list(raw.defects)] = False
     return pc.if_else(pa.array(usable), joined, None)
+
+
+def _join_pair(before: pa.Array, after: pa.Array) -> pa.Array:
+    """Join two columns of texts by a blank line; where one is null the other stays alone.
+
+    Arrow's own way of skipping nulls drops the rows in which all are null.
+    """
+    return pc.coalesce(pc.binary_join_element_wise(before, after, "\n\n"), before, after)
+
+
+def _drop_missing_texts(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[int, Defect]]:
+    """Return texts without words for nothing; and a defect for each of these, and for a rating or label without a text.
+
+    In a file of ratings many customers write no text; that says nothing against the other rows.
+    """
+    found = pc.fill_null(texts, "")
+    words = pc.utf8_lower(pc.utf8_trim_whitespace(found))
+    is_word = pc.is_in(words, value_set=pa.array(sorted(NO_TEXT_WORDS)))
+    missing = pc.or_(is_word, pc.and_(pc.equal(found, ""), _mark_judged(raw)))
+    if not pc.any(missing).as_py():
+        return texts, {}
+    defects = {
+        place: _describe_missing(found[place].as_py()) for place in pc.indices_nonzero(missing).to_pylist()
+    }
+    return pc.if_else(missing, None, texts), defects
+
+
+def _describe_missing(word: str) -> Defect:
+    """Return the defect of a row without a text, or with a word for nothing."""
+    if not word:
+        return Defect(TEXT_NOT_GIVEN, "a rating or label without a text", None)
+    return Defect(TEXT_NOT_GIVEN, f"the text is '{word.strip()}', which stands for none", word.encode())
+
+
+def _mark_judged(raw: RawRows) -> pa.Array:
+    """Return which rows, [n], have a rating or a label."""
+    judged = pa.repeat(pa.scalar(False), len(raw.row_numbers))
+    if not raw.names:
+        return judged  # a text file, whose name may give a rating
+    for name in ("given_rating", "given_label"):
+        if name in raw.known:
+            judged = pc.or_(judged, pc.greater(pc.utf8_length(pc.fill_null(raw.known[name], "")), 0))
+    return judged
 
 
 def _drop_blank(ids: pa.Array) -> pa.Array:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.limits import RowLimits
-from data_contracts.review_files import NO_KNOWN_WORD, check_rows, measure_rows
+from data_contracts.review_files import TEXT_NOT_GIVEN, UNCOUNTED_RULES, check_rows, measure_rows
 from models.tokenizer import mark_texts_with_words
 from tasks.scoring.bad_rows import make_quarantine_rows, measure_bad_rows
 from tasks.scoring.file_outcomes import Tally
@@ -41,7 +41,9 @@ def quarantine_chunk_rows(
     for position, (rule, detail) in broken.items():
         source = sources[position].as_py()
         tally.rows_quarantined[source] += 1
-        if rule == NO_KNOWN_WORD:
-            continue  # a review in another language is no sign of a broken file
+        if rule == TEXT_NOT_GIVEN:
+            tally.rows_not_given[source] += 1
+        if rule in UNCOUNTED_RULES:
+            continue
         tally.rows_broken[source][rule] += 1
         tally.first_bad.setdefault(source, f"row {numbers[position].as_py()}: {rule}, {detail}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pyarrow as pa
 
@@ -10,7 +11,7 @@ from data_contracts.limits import RowLimits
 from tasks.inbox.source_files import SkippedFile, SourceFile, has_changed
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring.bad_rows import can_only_be_refused, require_bounded_bad_rows
-from tasks.scoring.file_outcomes import Tally, record_refusal
+from tasks.scoring.file_outcomes import Tally, record_plan, record_refusal
 
 CHUNK_ROWS = 16_384
 """Rows that are checked and scored at a time; a chunk may have rows of several files."""
@@ -44,7 +45,8 @@ def read_chunks(
     for file in files:
         reported = 0
         try:
-            for batch in read_review_file(file.path, replace(options, root=file.root)):
+            record = partial(record_plan, file, tally)
+            for batch in read_review_file(file.path, replace(options, root=file.root, report_plan=record)):
                 source = file.source_sha256
                 require_bounded_bad_rows(file, tally.bytes_kept[source])
                 broken = tally.rows_broken[source].total()

@@ -7,9 +7,13 @@ from typing import Any
 from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
 from data_contracts.limits import RowLimits, exceeds_bad_rows
+from data_contracts.review_files import TEXT_NOT_GIVEN
 from tasks.inbox.source_files import SkippedFile, SourceFile
+from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import format_of
 from tasks.support.refusals import refusal
+
+MOST_PLANS = 20
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,10 @@ class Tally:
     rows_quarantined: Counter[str] = field(default_factory=Counter)
     rows_broken: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """Quarantined rows by rule, without those that say nothing against their file."""
+    rows_not_given: Counter[str] = field(default_factory=Counter)
+    """Rows without a text, which only count against a file in which no row has one."""
+    plans: defaultdict[str, list[ReadingPlan]] = field(default_factory=lambda: defaultdict(list))
+    """The different plans that were made of a file's tables, `MOST_PLANS` at most."""
     bytes_kept: Counter[str] = field(default_factory=Counter)
     """Bytes of the quarantined rows."""
     first_bad: dict[str, str] = field(default_factory=dict)
@@ -50,6 +58,13 @@ class FileOutcome:
     """Quarantined rows in the part; the commit ignores those of a refused file."""
 
 
+def record_plan(file: SourceFile, tally: Tally, plan: ReadingPlan) -> None:
+    """Record a plan that was made of a file, unless it is known."""
+    plans = tally.plans[file.source_sha256]
+    if plan not in plans and len(plans) < MOST_PLANS:
+        plans.append(plan)
+
+
 def record_refusal(file: SourceFile, refusal: FileRefusedError, tally: Tally) -> None:
     """Record that a file is refused; postpone it if it could not be read, since that says nothing of its content."""
     if refusal.rule == "file_unreadable":
@@ -73,6 +88,8 @@ def judge_file(file: SourceFile, tally: Tally, limits: RowLimits) -> FileOutcome
 def _refuse_for_bad_rows(source: str, tally: Tally, limits: RowLimits) -> FileRefusedError | None:
     """Return the error that refuses a file for its bad rows, counted to its end; None if they are few enough."""
     rows_read, rows_broken = tally.rows_read[source], tally.rows_broken[source]
+    if tally.rows_not_given[source] == rows_read and exceeds_bad_rows(rows_read, rows_read, limits):
+        return refusal("too_many_bad_rows", f"none of the {rows_read:,} rows has a text ({TEXT_NOT_GIVEN})")
     if not exceeds_bad_rows(rows_read, rows_broken.total(), limits):
         return None
     by_rule = ", ".join(f"{rule} {rows:,}" for rule, rows in rows_broken.most_common())

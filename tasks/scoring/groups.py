@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from data_contracts.expectations import CheckResult
 from data_contracts.limits import RowLimits
+from data_contracts.readings import judge_readings
 from data_contracts.review_files import merge_results
 from data_contracts.storage.faults import pass_fault_point
 from models.bundle.scorer import Scorer
@@ -64,7 +65,7 @@ def score_group(
         outcomes = tuple(judge_file(file, tally, job.limits) for file in read)
         entries = map(make_ledger_entry, outcomes)
         write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
-    checks = (*merge_results(tally.checks), *_check_group(part, outcomes))
+    checks = (*merge_results(tally.checks), *_check_plans(read, tally), *_check_group(part, outcomes))
     return GroupOutcome(part, outcomes, tuple(tally.postponed.values()), checks)
 
 
@@ -90,6 +91,16 @@ def _keep_chunk(job: ScoringJob, chunk: ScoredChunk, tally: Tally, write: Write)
         good = good.take(pa.array(kept, pa.int64()))  # Arrow can't infer the type of an empty list
     write("source_reviews", make_source_rows(good))
     write("scored_reviews", chunk.scored)
+
+
+def _check_plans(files: Sequence[SourceFile], tally: Tally) -> list[CheckResult]:
+    """Return, for each of a group's files, which of its columns could be read in one way only."""
+    results = []
+    for file in files:
+        for plan in tally.plans[file.source_sha256]:
+            doubts = [(doubt.field, doubt.column, doubt.reason) for doubt in plan.doubts]
+            results += judge_readings(file.source_sha256, plan.reasons, doubts)
+    return list(dict.fromkeys(results))
 
 
 def _check_group(part: Part, outcomes: Sequence[FileOutcome]) -> list[CheckResult]:

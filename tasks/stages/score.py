@@ -14,7 +14,7 @@ from prefect.assets import add_asset_metadata, materialize
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import ContractError
-from data_contracts.limits import FIELD_RULES, FIELD_WORDS, RowLimits
+from data_contracts.limits import RowLimits
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SkippedFile, SourceFile
@@ -33,7 +33,7 @@ from tasks.stages.lineage import BUNDLE, INBOX, SCORES
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import judge_checks, show_live_progress, warn
 from tasks.support.interruption import stop_if_interrupted
-from tasks.support.wording import count, escape_controls
+from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import CommitSummary, commit_parts
 from tasks.warehouse.connection import finish_rewriting, name_rewrite_mark
 from tasks.warehouse.model_registry import PromotedModel, find_scoring_model, require_promoted
@@ -46,10 +46,6 @@ NEXT_STEP = "this is a fault of the model or of this program: nothing of the gro
 DRIFT_NEXT_STEP = (
     'look at the drift: reviews sql "from drift where drifted". The scores are committed and stay. If such reviews '
     "will keep coming, train again, or set REVIEWS_DRIFT=warn."
-)
-FIVE_STARS = (
-    "look like stars out of five: none is above 5, and most reviews rated 4 or 5 are scored positive. Next: write them "
-    "as 4/5"
 )
 
 
@@ -176,27 +172,15 @@ def judge_drift(run: Run, scored_by: Collection[str], severity: str) -> list[str
 
 @task(name="find-unclear-fields", **RETRY_TRANSIENT)
 def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
-    """Return a description of the dates, labels and ratings that could not be read, or were perhaps read wrongly.
+    """Return a description of the dates, labels and ratings that could not be read, and of columns in doubt.
 
-    They are those of the files scored by the runs `scored_by`, of which files without a row are described too. The
-    checks of the rating scale are recorded for `run`.
+    They are those of the files scored by the runs `scored_by`, of which files without a row are described too.
     """
-    from tasks.scoring.rating_scale import judge_rating_scale
+    from tasks.scoring.unclear import describe_unclear
     from tasks.warehouse.ledger import list_files_without_rows
-    from tasks.warehouse.run_log import list_unclear_fields, record_checks
 
     warehouse = run.home.warehouse
-    unclear = [
-        f"{uri}: {count(rows, FIELD_WORDS[rule][0])}, {FIELD_WORDS[rule][1]}"
-        for uri, rule, rows in list_unclear_fields(warehouse, scored_by, list(FIELD_RULES))
-    ]
-    scales = judge_rating_scale(warehouse, scored_by)
-    record_checks(run, [result for _, result in scales])
-    unclear += [
-        f"{file.uri}: {count(file.ratings, 'rating')}, read as stars out of ten, {FIVE_STARS}"
-        for file, result in scales
-        if not result.success
-    ]
+    unclear = describe_unclear(warehouse, scored_by)
     for description in unclear:
         get_run_logger().warning(f"Not understood in {description}")
     without_rows = [f"{uri}: it has no rows" for uri in list_files_without_rows(warehouse, scored_by)]

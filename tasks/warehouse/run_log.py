@@ -104,6 +104,20 @@ def list_unclear_fields(
         return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
 
 
+def list_doubts(
+    warehouse: Path, run_ids: Collection[str], rules: Sequence[str]
+) -> list[tuple[str, str, str]]:
+    """Return (uri, rule, what was found) from the log for each file of these runs and each of `rules` that it broke."""
+    query = """
+        SELECT DISTINCT files.uri, checks.rule, checks.observed FROM contract_results AS checks
+        JOIN scored_files AS files USING (source_sha256, run_id)
+        WHERE run_id = ANY($runs::VARCHAR[]) AND checks.rule = ANY($rules::VARCHAR[]) AND NOT success
+        ORDER BY ALL
+    """
+    with open_warehouse(warehouse, write=False) as connection:
+        return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
+
+
 def record_checks(run: Run, results: Sequence["CheckResult"]) -> None:
     """Record the result of each check, passed or not, one row each."""
     if not results:

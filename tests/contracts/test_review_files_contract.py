@@ -37,6 +37,7 @@ BLANKS = [
 BROKEN: dict[str, tuple[str | None, str | None]] = {
     "row_shape": (None, "row_shape"),
     "text_missing": (None, None),
+    "text_not_given": (None, "text_not_given"),
     "text_blank": (" \u200b\n", None),
     "text_encoding": (None, "text_encoding"),
     "text_type": (None, "text_type"),

@@ -62,16 +62,16 @@ def test_every_reason_is_told_with_its_rows(scoring_home: Home) -> None:
 
 
 def test_a_file_that_a_reader_refuses_is_told_with_its_rule(scoring_home: Home) -> None:
-    drop(scoring_home, "odd.csv", "Comments\ngood film\n")
+    drop(scoring_home, "odd.csv", "Verdict\ngood film\n")
     (file,) = plan().files
     assert (file.rows, str(file.trouble).startswith("would be refused: text_column_missing")) == (None, True)
 
 
 def test_a_refused_file_that_is_named_is_planned_again(scoring_home: Home) -> None:
-    path = drop(scoring_home, "odd.csv", "Comments\ngood film\n")
+    path = drop(scoring_home, "odd.csv", "Verdict\ngood film\n")
     run()
     assert plan().files == ()
-    assert plan(files=[str(path)], text_column="Comments").files == (
+    assert plan(files=[str(path)], text_column="Verdict").files == (
         PlannedFile("odd.csv", "refused before", 1),
     )
 

@@ -126,7 +126,7 @@ def test_every_check_is_recorded_by_file(scored_home: Home) -> None:
     )
     assert failed == [("review_files", "text_blank", "warning", 1)]
     boundaries = ask(scored_home.warehouse, "select distinct boundary from contract_results order by 1")
-    assert boundaries == [("review_files",), ("scored_reviews",)]
+    assert boundaries == [("readings",), ("review_files",), ("scored_reviews",)]
 
 
 def test_the_run_is_recorded_with_what_it_counted(scored_home: Home) -> None:
@@ -208,15 +208,15 @@ def test_a_damaged_part_of_an_earlier_run_is_scored_anew(
 
 
 def test_a_refused_file_is_tried_again_when_it_is_named(scoring_home: Home) -> None:
-    path = drop(scoring_home, "survey.csv", "Comments\ngood film\n")
+    path = drop(scoring_home, "survey.csv", "Verdict\ngood film\n")
     assert "text_column_missing" in run().refused[0]
     assert run().refused == ()
-    assert run(files=[str(path)], text_column="Comments").rows_scored == 1
+    assert run(files=[str(path)], text_column="Verdict").rows_scored == 1
 
 
 def test_a_text_column_is_for_named_files_alone(scoring_home: Home) -> None:
     with pytest.raises(UsageError, match="files that you name"):
-        score_reviews(text_column="Comments")
+        score_reviews(text_column="Verdict")
 
 
 def test_a_file_that_changes_while_it_is_read_waits_for_the_next_run(
@@ -281,8 +281,8 @@ def test_a_named_file_that_is_not_there_fails_the_run_before_anything_is_scored(
 
 def test_named_files_are_scored_wherever_they_lie(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
-    path.write_text("Comment\ngood film\n")
-    summary = run(files=[str(path)], text_column="Comment")
+    path.write_text("Verdict\ngood film\n")
+    summary = run(files=[str(path)], text_column="Verdict")
     assert summary.rows_scored == 1
 
 
@@ -479,17 +479,38 @@ def test_a_run_that_finds_nothing_new_writes_no_row_of_inbox_files(scored_home: 
     assert ask(scored_home.warehouse, "select last_seen from inbox_files") == before
 
 
-def test_ratings_that_look_like_stars_out_of_five_are_named_by_file_and_recorded(
-    scoring_home: Home,
-) -> None:
-    rows = ["rating,review", *(f"5,good film {number}" for number in range(24))]
+def test_a_column_in_doubt_is_named_once_by_file_with_its_reason_and_recorded(scoring_home: Home) -> None:
+    rows = ["id,rating,review", *(f"{number},5,good film {number}" for number in range(24))]
     drop(scoring_home, "shop.csv", "\n".join(rows) + "\n")
-    [words] = run().unclear
-    assert words.startswith("shop.csv: 24 ratings, read as stars out of ten, look like stars out of five")
-    query = (
-        "select severity, success, unexpected_count from contract_results where rule = 'ratings_out_of_ten'"
-    )
-    assert ask(scoring_home.warehouse, query) == [("warning", False, 24)]
+    ids, ratings = run().unclear
+    assert ids.startswith("shop.csv: column 'id': it may number the rows of this file only.")
+    assert ratings.startswith("shop.csv: column 'rating': no rating is above 5: they may be out of five, ten")
+    assert ratings.endswith("Next: reviews sources init shop.csv settles it")
+    query = "select severity, success from contract_results where rule = 'ratings_settled'"
+    assert ask(scoring_home.warehouse, query) == [("warning", False)]
+    assert ask(scoring_home.warehouse, "select distinct given_rating from source_reviews") == [(None,)]
+
+
+def test_a_column_that_can_be_read_in_one_way_only_is_recorded_with_the_reason(scoring_home: Home) -> None:
+    drop(scoring_home, "a.csv", "date,rating,review\n2026-11-01,8,good film\n2026-11-02,2,bad plot\n")
+    assert run().unclear == ()
+    query = "select rule, observed from contract_results where boundary = 'readings' order by all"
+    assert ask(scoring_home.warehouse, query) == [
+        ("dates_settled", "dates that can be read in one way only"),
+        ("ratings_settled", "the ratings go from 2 to 8: out of ten"),
+    ]
+
+
+def test_a_file_of_many_ratings_without_a_text_is_scored_where_there_is_one(scoring_home: Home) -> None:
+    rows = ["rating,review", *["9,"] * 30, "8,good film"]
+    drop(scoring_home, "shop.csv", "\n".join(rows) + "\n")
+    summary = run()
+    assert (summary.rows_scored, summary.rows_quarantined, summary.refused) == (1, 30, ())
+
+
+def test_a_file_in_which_no_row_has_a_text_is_refused(scoring_home: Home) -> None:
+    drop(scoring_home, "shop.csv", "\n".join(["rating,review", *["9,"] * 30]) + "\n")
+    assert "too_many_bad_rows" in run().refused[0]
 
 
 def test_a_file_without_rows_is_named(scoring_home: Home) -> None:
@@ -502,7 +523,7 @@ def test_a_file_without_rows_is_named(scoring_home: Home) -> None:
 
 
 def test_dates_and_ratings_that_are_not_understood_are_named_by_file(scoring_home: Home) -> None:
-    rows = ["11/2/2026,4 stars,good film", "2026-11-02,8,good plot", "11/3/2026,9,bad film"]
+    rows = ["yesterday,four,good film", "2026-11-02,8,good plot", "today,9,bad film"]
     drop(scoring_home, "shop.csv", "\n".join(["date,rating,review", *rows]) + "\n")
     summary = run()
     assert summary.unclear == (

@@ -271,6 +271,8 @@ ROW_CASES = [
     bad_row("plain", "jsonl", "more keys than columns may be", "a.jsonl", jsonl_with(b'{"text": "A film."' + b"".join(b', "%d": 0' % n for n in range(10_000)) + b"}"), "row_shape", "10,001 keys"),
     bad_row("plain", "jsonl", "text key in two cases", "a.jsonl", jsonl_with(b'{"text": "a", "TEXT": "b"}'), "row_shape", "several keys"),
     bad_row("plain", "jsonl", "text is null", "a.jsonl", jsonl_with(b'{"text": null}'), "text_missing"),
+    bad_row("plain", "jsonl", "text is a word for nothing", "a.jsonl", jsonl_with(b'{"text": "NaN"}'), "text_not_given", "'NaN'", b"NaN"),
+    bad_row("plain", "csv", "a rating without a text", "a.csv", f"text,rating\n{GOOD},8/10\n,9/10\n{GOOD},7/10\n".encode(), "text_not_given"),
     bad_row("plain", "jsonl", "no text key in one line", "a.jsonl", jsonl_with(b'{"id": 2}'), "text_missing"),
     bad_row("plain", "jsonl", "text is a number", "a.jsonl", jsonl_with(b'{"text": 12.5}'), "text_type", "a number", b"12.5"),
     bad_row("plain", "jsonl", "text is a list", "a.jsonl", jsonl_with(b'{"text": ["a"]}'), "text_type", "a list", b'["a"]'),

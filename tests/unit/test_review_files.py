@@ -51,7 +51,7 @@ ROWS = [
         "review_id": "r2",
         "movie_id": "tt0000002",
         "date": "2024-03-06",
-        "label": "0",
+        "label": "neg",
         "rating": "2.5",
         "text": "Slow. 退屈な映画 — très ennuyeux 🙁<br /><br />",
         "country": "日本",
@@ -136,11 +136,11 @@ def test_the_kaggle_csv_works_as_it_is(tmp_path: Path) -> None:
 def test_the_hugging_face_parquet_works_as_it_is(tmp_path: Path) -> None:
     features = {"info": {"features": {"text": {"dtype": "string"}, "label": {"names": ["neg", "pos"]}}}}
     schema = pa.schema([("text", pa.string()), ("label", pa.int64())], {"huggingface": json.dumps(features)})
-    table = pa.table({"text": ["Bad.", "Good.", "Unknown."], "label": [0, 1, -1]}, schema=schema)
+    table = pa.table({"text": ["Bad.", "Good."], "label": [0, 1]}, schema=schema)
     rows = read_bytes(tmp_path, "train-00000-of-00001.parquet", write_parquet(table))
-    assert [row["text"] for row in rows] == ["Bad.", "Good.", "Unknown."]
-    assert [row["given_label"] for row in rows] == ["negative", "positive", None]
-    assert [row["extra"] for row in rows] == [None, None, None]
+    assert [row["text"] for row in rows] == ["Bad.", "Good."]
+    assert [row["given_label"] for row in rows] == ["negative", "positive"]
+    assert [row["extra"] for row in rows] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -199,8 +199,13 @@ def test_of_several_text_columns_the_first_name_in_the_list_counts_and_the_other
 
 
 def test_the_text_column_can_be_named(tmp_path: Path) -> None:
-    row = read_one(tmp_path, {"Verdict": "v", "text": "t", "id": 7}, text_column="verdict")
+    row = read_one(tmp_path, {"Verdict": "v", "text": "t", "review_id": 7}, text_column="verdict")
     assert (row["text"], row["review_id"], json.loads(row["extra"])) == ("v", "7", {"text": "t"})
+
+
+def test_an_id_may_number_the_rows_of_its_file_only_and_so_is_kept_as_found(tmp_path: Path) -> None:
+    row = read_one(tmp_path, {"text": "t", "Id": 7})
+    assert (row["review_id"], json.loads(row["extra"])) == (None, {"Id": 7})
 
 
 def test_columns_without_a_name_and_with_the_same_name_are_kept_apart(tmp_path: Path) -> None:
@@ -240,16 +245,18 @@ def test_a_date_that_is_not_understood_is_kept_as_found(tmp_path: Path, found: A
 @pytest.mark.parametrize(
     ("found", "expected"),
     [("POS", "positive"), (" negative ", "negative"), (1, "positive"), (0.0, "negative"), ("1", "positive"),
-     (-1, None), ("unsup", None), ("", None), (None, None)],
+     (-1, None), ("unsup", None), ("neutral", None), ("", None), (None, None)],
 )  # fmt: skip
-def test_a_label_may_be_written_in_several_ways(tmp_path: Path, found: Any, expected: str | None) -> None:
-    row = read_one(tmp_path, {"text": "t", "sentiment": found})
+def test_a_label_under_our_own_name_may_be_written_in_several_ways(
+    tmp_path: Path, found: Any, expected: str | None
+) -> None:
+    row = read_one(tmp_path, {"text": "t", "given_label": found})
     assert (row["given_label"], row["extra"]) == (expected, None)
 
 
 @pytest.mark.parametrize(("found", "expected"), [(1, 1.0), ("10", 10.0), (" 7.5 ", 7.5), ("8/10", 8.0)])
 def test_a_rating_from_1_to_10_is_kept_as_found(tmp_path: Path, found: Any, expected: float) -> None:
-    row = read_one(tmp_path, {"text": "t", "rating": found})
+    row = read_one(tmp_path, {"text": "t", "given_rating": found})
     assert (row["given_rating"], row["extra"]) == (expected, None)
 
 
@@ -270,7 +277,7 @@ def test_a_rating_that_says_it_is_out_of_five_counts_twice(
         ("rating", "6/5"),
         ("rating", "0/5"),
         ("rating", "4/7"),
-        ("label", "neutral"),
+        ("label", "so so"),
         ("label", 2),
     ],
 )
@@ -293,10 +300,10 @@ def test_parquet_columns_of_any_type_are_read(tmp_path: Path) -> None:
     table = pa.table(
         {
             "Text": pa.array(["a", "b", None, "a"], pa.large_string()).dictionary_encode(),
-            "id": pa.array([1.0, 2.0, None, float("nan")]),
+            "review_id": pa.array([1.0, 2.0, None, float("nan")]),
             "movie": pa.array([7, 8, 9, 9], pa.int16()),
             "timestamp": pa.array([moment] * 4, pa.timestamp("ns", tz="America/New_York")),
-            "rating": pa.array([1, 10, 11, None], pa.decimal128(4, 1)),
+            "given_rating": pa.array([1, 10, 11, None], pa.decimal128(4, 1)),
             "tags": pa.array([["x", "y"], [], None, ["z"]]),
             "place": pa.array([{"lat": 1.5}, None, {"lat": float("nan")}, {"lat": None}]),
             "raw": pa.array([b"caf\xc3\xa9", b"\xff\xfe", None, b""]),
@@ -306,7 +313,7 @@ def test_parquet_columns_of_any_type_are_read(tmp_path: Path) -> None:
     )
     rows = read_bytes(tmp_path, "a.parquet", write_parquet(table))
     assert [row["text"] for row in rows] == ["a", "b", None, "a"]
-    assert [row["rule"] for row in rows] == [None, None, "text_missing", None]
+    assert [row["rule"] for row in rows] == [None, None, "text_not_given", None]
     assert [row["review_id"] for row in rows] == ["1", "2", None, None]
     assert [row["movie_id"] for row in rows] == ["7", "8", "9", "9"]
     assert {row["reviewed_at"] for row in rows} == {moment.replace(tzinfo=UTC)}
@@ -375,7 +382,7 @@ def test_infinite_numbers_and_nan_are_null(tmp_path: Path) -> None:
 
 
 def test_keys_may_differ_from_line_to_line(tmp_path: Path) -> None:
-    data = b'{"text": "a", "tag": 1}\n\n  \r\n{"REVIEW": "b"}\r\n{"rating": 3, "body": "c"}'
+    data = b'{"text": "a", "tag": 1}\n\n  \r\n{"REVIEW": "b"}\r\n{"given_rating": 3, "body": "c"}'
     rows = read_bytes(tmp_path, "a.ndjson", data)
     assert [row["text"] for row in rows] == ["a", "b", "c"]
     assert [row["extra"] for row in rows] == ['{"tag": 1}', None, None]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
+from tasks.review_files.plans.nothing import is_nothing
 from tasks.review_files.plans.reading_plan import DateFormat
 
 _MONTHS = (
@@ -65,8 +66,7 @@ def make_date_parser(form: DateFormat | None) -> Callable[[str], datetime | None
     zone = _find_zone(form.zone)
 
     def parse(text: str) -> datetime | None:
-        text = text.strip()
-        return _to_utc(_parse(text, form), zone) if text else None
+        return None if is_nothing(text) else _to_utc(_parse(text.strip(), form), zone)
 
     return parse
 
@@ -78,6 +78,16 @@ def split_numeric(text: str) -> NumericDate | None:
         return None
     numbers = (int(match["first"]), int(match["second_"]), _expand_year(match["year"]))
     return NumericDate(*numbers, match[2], len(match["year"]) == 2)
+
+
+def fits_order(date: NumericDate, day_first: bool) -> bool:
+    """Return whether the numbers are a date in this order."""
+    day, month = (date.first, date.second) if day_first else (date.second, date.first)
+    try:
+        datetime(date.year, month, day)
+    except ValueError:
+        return False
+    return True
 
 
 def _parse(text: str, form: DateFormat) -> datetime:
@@ -190,7 +200,7 @@ def _find_zone(name: str) -> tzinfo:
 
 def _refuse_all(text: str) -> datetime | None:
     """Raise `ValueError` for any text but a blank one."""
-    return _fail() if text.strip() else None
+    return None if is_nothing(text) else _fail()
 
 
 def _fail() -> "datetime":

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from tasks.review_files.plans.nothing import is_nothing
+
 LABELS = {
     "pos": "positive",
     "positive": "positive",
@@ -27,7 +29,7 @@ def make_label_parser(labels: Mapping[str, str | None] | None) -> Callable[[str]
 
     def parse(text: str) -> str | None:
         label = clean_label(text)
-        if label and label not in known:
+        if label not in known and not is_nothing(text):
             raise ValueError("not a label")
         return known.get(label)
 

@@ -3,6 +3,7 @@
 import re
 
 _SIGNS = re.compile(r"[\s_\-.]+")
+_REMARK = re.compile(r"[(\[][^()\[\]]{0,60}[)\]]")
 
 
 def clean_name(name: str) -> str:
@@ -13,3 +14,8 @@ def clean_name(name: str) -> str:
 def normalize_name(name: str) -> str:
     """Return a column's name without case, white space, `_`, `-`, dots and byte order mark."""
     return _SIGNS.sub("", clean_name(name)).casefold()
+
+
+def strip_remarks(name: str) -> str:
+    """Return a column's name, normalised, without remarks in brackets: `Review Created (UTC)` is `reviewcreated`."""
+    return normalize_name(_REMARK.sub("", name))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS
+from tasks.review_files.plans.nothing import is_nothing
 from tasks.review_files.plans.reading_plan import RatingScale
 
 FIVE, TEN, HUNDRED = RatingScale(0.5, 5), RatingScale(1, 10), RatingScale(0, 100)
@@ -54,7 +55,7 @@ def make_rating_parser(scale: RatingScale | None) -> Callable[[str], float | Non
     words = {word.casefold(): value for word, value in ((scale and scale.words) or {}).items()}
 
     def parse(text: str) -> float | None:
-        if not text.strip():
+        if is_nothing(text):
             return None
         word = words.get(text.strip().casefold())
         found = FoundRating(word) if word is not None else find_rating(text)

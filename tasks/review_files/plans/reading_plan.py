@@ -4,7 +4,7 @@ Inference makes a plan from the file itself; a profile of its source states one.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 DateStyle = Literal["clear", "iso", "epoch", "day_first", "month_first", "pattern"]
@@ -66,6 +66,8 @@ class ReadingPlan:
     """The column that `extra` keeps under the name `author`."""
     constant_movie_id: str | None = None
     """The movie id of each row that has none of its own."""
+    keep_further: bool = True
+    """All other columns are kept in `extra`."""
     known_names: bool = True
     """Columns that the plan does not name are found by their known names; else they are further columns."""
     ids_hold: bool = True
@@ -77,6 +79,21 @@ class ReadingPlan:
     labels: Mapping[str, str | None] | None = None
     """Label in the file -> 'positive', 'negative' or None for no label. None: in doubt; labels are kept as found."""
     doubts: tuple[Doubt, ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Our column -> why the file's column became ours, and how its values are read."""
+
+    def names_columns(self) -> bool:
+        """Return whether the plan names any column."""
+        return bool(self.text) or any(
+            (
+                self.review_id,
+                self.movie_id,
+                self.reviewed_at,
+                self.given_label,
+                self.given_rating,
+                self.author,
+            )
+        )
 
     def name_column(self, ours: str) -> str | None:
         """Return the file's column that the plan names for one of ours other than the text."""
@@ -91,7 +108,7 @@ def dump_plan(plan: ReadingPlan) -> dict[str, Any]:
 
 def load_plan(values: Mapping[str, Any]) -> ReadingPlan:
     """Return the plan of the values that `dump_plan` returned, after JSON has carried them."""
-    unknown = values.keys() - {field.name for field in fields(ReadingPlan)}
+    unknown = values.keys() - {each.name for each in fields(ReadingPlan)}
     if unknown:
         raise ValueError(f"a reading plan has no {', '.join(sorted(unknown))}")
     dates, ratings = values.get("dates"), values.get("ratings")

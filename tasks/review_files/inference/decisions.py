@@ -1,0 +1,164 @@
+"""Decides how the dates, ratings and labels of a file are read: in the only way that fits all, or not at all."""
+
+from collections.abc import Mapping
+
+from tasks.review_files.inference.facts import MOST_KEPT, DateFacts, LabelFacts, RatingFacts
+from tasks.review_files.inference.recognition import Recognised
+from tasks.review_files.plans.labels import LABELS
+from tasks.review_files.plans.names import normalize_name
+from tasks.review_files.plans.ratings import FIVE, HUNDRED, OWN_SCALES, TEN
+from tasks.review_files.plans.reading_plan import DateFormat, RatingScale
+
+WORD_LABELS = {
+    "pos": "positive",
+    "positive": "positive",
+    "neg": "negative",
+    "negative": "negative",
+    "neu": None,
+    "neutral": None,
+    "mixed": None,
+    "unsup": None,
+    "unlabeled": None,
+    "recommended": "positive",
+    "not recommended": "negative",
+    "fresh": "positive",
+    "rotten": "negative",
+}
+"""Labels that mean the same in every file."""
+NUMBER_LABELS: tuple[Mapping[str, str | None], ...] = (
+    {"0": "negative", "1": "positive"},
+    {"-1": "negative", "1": "positive"},
+    {"0": "negative", "4": "positive"},
+    {"0": "negative", "2": None, "4": "positive"},
+)
+"""The known sets of labels that are numbers. A set counts only if the file has all of it."""
+
+OUR_RATINGS, OUR_LABELS = "given_rating", "given_label"
+"""Our own names: their values are as docs/scoring.md defines them."""
+_LOWEST_OF_HUNDRED = 20
+"""Up to this rating the highest may also be that of a scale to 20."""
+_SHOWN = 5
+
+Verdict = tuple[str, bool]
+"""Words for what was found, and whether it settles how the values are read."""
+
+
+def decide_dates(facts: DateFacts) -> tuple[DateFormat, Verdict]:
+    """Return the format of the dates. In doubt it is that of clear dates, and others are kept as found."""
+    if not facts.found:
+        return DateFormat(), ("dates that can be read in one way only", True)
+    if len(facts.years) > len(facts.firsts):
+        return DateFormat(), ("the year may come first or last in dates of three short numbers", False)
+    if facts.day_first and not facts.month_first:
+        return DateFormat("day_first"), (
+            "the day comes first: with the month first, some would be no dates",
+            True,
+        )
+    if facts.month_first and not facts.day_first:
+        return DateFormat("month_first"), (
+            "the month comes first: with the day first, some would be no dates",
+            True,
+        )
+    if not facts.day_first:
+        return DateFormat(), (
+            "some are dates only with the day first, others only with the month first",
+            False,
+        )
+    if facts.alike:
+        return DateFormat("day_first"), ("day and month are the same number in all dates", True)
+    if facts.separators == {"."}:
+        return DateFormat("day_first"), (
+            "the day comes first, as it does where dots separate the numbers",
+            True,
+        )
+    return DateFormat(), ("day and month may be in either order: every date allows both", False)
+
+
+def decide_ratings(
+    facts: RatingFacts, recognised: Recognised, column: str
+) -> tuple[RatingScale | None, Verdict]:
+    """Return the scale of the ratings of a column; None if it is in doubt."""
+    scale, words = _find_scale(facts, recognised, column)
+    if normalize_name(column) == normalize_name(OUR_RATINGS):
+        return scale, (words, True)
+    if facts.commas and facts.points:
+        return None, ("some ratings have a decimal comma, others a decimal point", False)
+    if scale is None or not facts.plain:
+        # Ratings that state their scale need none.
+        return _use_comma(scale, facts), (words, scale is not None or not _needs_scale(facts))
+    if facts.lowest < 0 or facts.highest > scale.highest:
+        return None, (f"{words}, but the ratings go from {facts.lowest:g} to {facts.highest:g}", False)
+    return _use_comma(scale, facts), (words, True)
+
+
+def decide_labels(
+    facts: LabelFacts, recognised: Recognised, column: str
+) -> tuple[Mapping[str, str | None] | None, Verdict]:
+    """Return the meaning of the labels of a column; None if it is in doubt."""
+    found, platform = facts.labels, recognised.platform
+    if platform is not None and platform.labels is not None and found <= platform.labels.keys():
+        return platform.labels, (f"the labels of {platform.name}", True)
+    if normalize_name(column) == normalize_name(OUR_LABELS) and found <= LABELS.keys() | WORD_LABELS.keys():
+        return {**WORD_LABELS, **LABELS}, ("labels under our own name", True)
+    if found <= WORD_LABELS.keys():
+        return WORD_LABELS, ("labels that are words", True)
+    if found == {"0"}:
+        return NUMBER_LABELS[0], ("all labels are 0, which is negative in every known set", True)
+    known = next((labels for labels in NUMBER_LABELS if found == labels.keys()), None)
+    shown = ", ".join(sorted(found)[:_SHOWN]) + (" and more" if len(found) > _SHOWN else "")
+    if known is not None:
+        return known, (f"the labels {shown}", True)
+    many = f"more than {MOST_KEPT} different labels" if len(found) > MOST_KEPT else f"the labels {shown}"
+    return None, (f"{many} are no known set", False)
+
+
+def _find_scale(facts: RatingFacts, recognised: Recognised, column: str) -> tuple[RatingScale | None, str]:
+    """Return the scale that the file's own words, its platform or its ratings show; None if they leave it open."""
+    if normalize_name(column) == normalize_name(OUR_RATINGS):
+        return TEN, "stars out of ten under our own name"
+    if recognised.hint is not None:
+        hint = recognised.hint
+        return hint, f"the column's name says {hint.lowest:g} to {hint.highest:g}"
+    platform = recognised.platform
+    if platform is not None and platform.scale is not None:
+        return platform.scale, f"ratings to {platform.scale.highest:g} of {platform.name}"
+    if len(facts.own_highest) == 1 and (own := next(iter(facts.own_highest))) in OWN_SCALES:
+        return OWN_SCALES[own], f"ratings say that they are out of {own}"
+    if facts.own_highest:
+        return None, "ratings are out of different numbers"
+    if facts.most_symbols:
+        return (FIVE if facts.most_symbols <= FIVE.highest else TEN), "ratings written as symbols"
+    return _judge_bounds(facts)
+
+
+def _judge_bounds(facts: RatingFacts) -> tuple[RatingScale | None, str]:
+    """Return the scale that the lowest and the highest rating of the whole file show; None if they leave it open."""
+    if not facts.plain:
+        return None, "no rating is a number"
+    bounds = f"the ratings go from {facts.lowest:g} to {facts.highest:g}"
+    if facts.highest < 0 or facts.lowest < 0:
+        return None, f"{bounds}: some are below 0"
+    if facts.highest <= FIVE.highest:
+        return (
+            None,
+            f"no rating is above {max(facts.highest, 0):g}: they may be out of five, ten or another number",
+        )
+    if facts.highest <= TEN.highest:
+        return TEN, f"{bounds}: out of ten"
+    if facts.highest <= _LOWEST_OF_HUNDRED:
+        return None, f"{bounds}: they may be out of 20 or of 100"
+    if facts.highest <= HUNDRED.highest:
+        return HUNDRED, f"{bounds}: out of 100"
+    return None, f"{bounds}: on no known scale"
+
+
+def _needs_scale(facts: RatingFacts) -> bool:
+    """Return whether there are ratings that do not state their scale."""
+    return bool(facts.plain or facts.words or not facts.own_highest)
+
+
+def _use_comma(scale: RatingScale | None, facts: RatingFacts) -> RatingScale | None:
+    """Return the scale with the decimal separator that the ratings have."""
+    if scale is None or not facts.commas:
+        return scale
+    return RatingScale(scale.lowest, scale.highest, True, scale.words)

@@ -1,0 +1,173 @@
+"""What all values of a column show of how they are written; the facts of batches are merged into those of a file.
+
+Only a bounded number of different values is kept, whatever the size of the file.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.review_files.plans.dates import fits_order, split_numeric
+from tasks.review_files.plans.labels import clean_label
+from tasks.review_files.plans.nothing import is_nothing
+from tasks.review_files.plans.ratings import FoundRating, find_rating
+
+MOST_KEPT = 60
+"""Most different values of a column that are kept."""
+_NUMERIC_DATE = r"^\s*\d{1,2}[-/. ]\d{1,2}[-/., ]"
+
+
+@dataclass(frozen=True)
+class DateFacts:
+    """The dates of a column whose day and month are numbers with the year last."""
+
+    found: bool = False
+    day_first: bool = True
+    """All are dates if the day comes first."""
+    month_first: bool = True
+    alike: bool = True
+    """In all of them the day is the number of the month, so that both orders give the same date."""
+    separators: frozenset[str] = frozenset()
+    firsts: frozenset[int] = frozenset()
+    """The first numbers of those whose year has two digits."""
+    years: frozenset[int] = frozenset()
+    """The years of those whose year has two digits."""
+
+    def merge(self, other: "DateFacts") -> "DateFacts":
+        """Return the facts of both."""
+        return DateFacts(
+            self.found or other.found,
+            self.day_first and other.day_first,
+            self.month_first and other.month_first,
+            self.alike and other.alike,
+            self.separators | other.separators,
+            self.firsts | other.firsts,
+            self.years | other.years,
+        )
+
+
+@dataclass(frozen=True)
+class RatingFacts:
+    """The ratings of a column. The bounds are of plain numbers, which do not state their scale."""
+
+    plain: int = 0
+    """Plain numbers found; of equal ones in a batch only one is counted."""
+    lowest: float = float("inf")
+    """The lowest above 0, since 0 often means that there is no rating."""
+    highest: float = float("-inf")
+    has_zero: bool = False
+    commas: bool = False
+    points: bool = False
+    most_symbols: float = 0
+    """The most symbols, such as ★, of a rating that does not show its highest one."""
+    own_highest: frozenset[int] = frozenset()
+    """The scales that ratings state, by their highest rating: 5 for `4/5`."""
+    words: frozenset[str] = frozenset()
+    """Values that are no rating."""
+
+    def merge(self, other: "RatingFacts") -> "RatingFacts":
+        """Return the facts of both."""
+        return RatingFacts(
+            self.plain + other.plain,
+            min(self.lowest, other.lowest),
+            max(self.highest, other.highest),
+            self.has_zero or other.has_zero,
+            self.commas or other.commas,
+            self.points or other.points,
+            max(self.most_symbols, other.most_symbols),
+            _limit(self.own_highest | other.own_highest),
+            _limit(self.words | other.words),
+        )
+
+
+@dataclass(frozen=True)
+class LabelFacts:
+    """The different labels of a column, as plans list them; at most `MOST_KEPT`."""
+
+    labels: frozenset[str] = frozenset()
+
+    def merge(self, other: "LabelFacts") -> "LabelFacts":
+        """Return the facts of both."""
+        return LabelFacts(_limit(self.labels | other.labels))
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """The facts of the values of a file, and the names of its columns."""
+
+    names: tuple[str, ...] = ()
+    origins: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Our column -> the file's columns that it comes from."""
+    dates: DateFacts = DateFacts()
+    ratings: RatingFacts = RatingFacts()
+    labels: LabelFacts = LabelFacts()
+
+    def merge(self, other: "FileFacts") -> "FileFacts":
+        """Return the facts of both."""
+        ours = self.origins.keys() | other.origins.keys()
+        names = self.names if self.names == other.names else tuple(dict.fromkeys((*self.names, *other.names)))
+        none: frozenset[str] = frozenset()
+        return FileFacts(
+            names[:10_000],
+            {name: self.origins.get(name, none) | other.origins.get(name, none) for name in ours},
+            self.dates.merge(other.dates),
+            self.ratings.merge(other.ratings),
+            self.labels.merge(other.labels),
+        )
+
+
+def find_date_facts(column: pa.Array) -> DateFacts:
+    """Return the facts of n texts that are dates."""
+    numeric = column.filter(pc.fill_null(pc.match_substring_regex(column, _NUMERIC_DATE), False))
+    dates = [date for text in numeric.unique().to_pylist() if (date := split_numeric(text)) is not None]
+    short = [date for date in dates if date.short_year]
+    return DateFacts(
+        bool(dates),
+        all(fits_order(date, day_first=True) for date in dates),
+        all(fits_order(date, day_first=False) for date in dates),
+        all(date.first == date.second for date in dates),
+        frozenset(date.separator for date in dates),
+        frozenset(date.first for date in short),
+        frozenset(date.year for date in short),
+    )
+
+
+def find_rating_facts(column: pa.Array) -> RatingFacts:
+    """Return the facts of n texts that are ratings."""
+    texts = [text for text in column.unique().to_pylist() if text is not None and not is_nothing(text)]
+    found = {text: find_rating(text) for text in texts}
+    ratings = [rating for rating in found.values() if rating is not None]
+    plain = [rating.value for rating in ratings if rating.highest is None and not rating.symbols]
+    above = [value for value in plain if value != 0]
+    return RatingFacts(
+        len(plain),
+        min(above, default=float("inf")),
+        max(above, default=float("-inf")),
+        len(above) < len(plain),
+        any(rating.comma for rating in ratings),
+        any(rating.value % 1 != 0 and not rating.comma and not rating.symbols for rating in ratings),
+        _count_symbols(ratings),
+        _limit(rating.highest for rating in ratings if rating.highest is not None),
+        _limit(text.strip().casefold()[:60] for text, rating in found.items() if rating is None),
+    )
+
+
+def find_label_facts(column: pa.Array) -> LabelFacts:
+    """Return the facts of n texts that are labels."""
+    texts = column.unique().to_pylist()
+    return LabelFacts(
+        _limit(clean_label(text)[:60] for text in texts if text is not None and not is_nothing(text))
+    )
+
+
+def _count_symbols(ratings: Sequence[FoundRating]) -> float:
+    """Return the most symbols of a rating that does not show its highest one; 0 if there is none."""
+    return max((each.value for each in ratings if each.symbols and each.highest is None), default=0)
+
+
+def _limit(values: Iterable[object]) -> frozenset:  # type: ignore[type-arg]
+    """Return at most `MOST_KEPT` + 1 of the values, which shows that there are more than `MOST_KEPT`."""
+    kept = sorted(set(values), key=str)[: MOST_KEPT + 1]
+    return frozenset(kept)

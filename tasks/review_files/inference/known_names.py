@@ -1,0 +1,52 @@
+"""The names that columns have in real exports."""
+
+COLUMN_NAMES = {
+    "text": (
+        "text", "review", "review_text", "review_body", "review_content", "content", "body", "comment", "comments",
+        "comment_content", "message", "translated_review", "verified_reviews", "reviews.text", "user_review",
+        "customer_review", "review_description", "review_details", "review_comment", "my_review",
+        "open_ended_response", "verbatim", "sentence", "feedback",
+    ),
+    "review_id": (
+        "review_id", "reviews.id", "response_id", "respondent_id", "submission_id",
+    ),
+    "movie_id": (
+        "movie_id", "title_id", "movie", "tconst", "imdb_id", "film_id", "film", "movie_title", "movie_name",
+        "film_title", "parent_asin", "asin", "product_id", "business_id", "item_id", "app_id", "product_name",
+        "product_title", "product", "app_name", "app",
+    ),
+    "reviewed_at": (
+        "reviewed_at", "date", "created_at", "timestamp", "review_date", "date_reviewed", "unix_review_time",
+        "review_time", "review_created", "submitted_at", "submit_date", "date_submitted", "submission_date",
+        "date_created", "created", "create_time", "creation_date", "posted_at", "date_posted", "published_at",
+        "published_at_date", "comment_date", "reviews.date", "recorded_date", "end_date", "time",
+    ),
+    "given_label": (
+        "given_label", "label", "sentiment", "review_sentiment", "sentiment_label",
+    ),
+    "given_rating": (
+        "given_rating", "rating", "stars", "star_rating", "overall", "review_rating", "review_stars", "user_rating",
+        "your_rating", "my_rating", "overall_rating", "reviews.rating", "star",
+    ),
+}  # fmt: skip
+"""Our column -> its names in review files, in order of preference."""
+FILE_IDS = ("id", "index", "row_id", "no", "nr", "#")
+"""Names of columns that may number the rows of their file only."""
+REVIEW_TITLES = (
+    "review_title",
+    "review_headline",
+    "review_summary",
+    "headline",
+    "reviews.title",
+    "comment_title",
+)
+"""Names of a column that is the title of a review, not of a movie or product."""
+TITLES = ("title", "summary", "subject", "heading")
+"""Names of a column that may be the title of a review, or of a movie or product."""
+PRODUCT_NAMES = (
+    "movie", "movie_title", "movie_name", "film", "film_title", "product", "product_name", "product_title", "item",
+    "item_name", "app", "app_name", "hotel", "hotel_name", "place", "place_name", "book", "book_title",
+)  # fmt: skip
+"""Names of a column that names what is reviewed: beside it, a title is that of the review."""
+LABELS_BY_PROGRAMS = ("sentiment_polarity", "sentiment_subjectivity", "compound", "sentiment_score")
+"""Names of columns beside which a label was made by a program, not given by a writer."""

@@ -1,0 +1,217 @@
+"""The platforms and data sets whose exports are recognised by the names of their columns.
+
+A name alone says little: `score` may be the score of a model. The names of a whole export say who wrote it, and so what
+its columns and their scales are.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from tasks.review_files.plans.names import normalize_name
+from tasks.review_files.plans.ratings import FIVE, TEN
+from tasks.review_files.plans.reading_plan import RatingScale
+
+FIVE_WORDS = RatingScale(1, 5, words={"one": 1, "two": 2, "three": 3, "four": 4, "five": 5})
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A platform or data set, and the columns of its exports where they differ from the known names."""
+
+    name: str
+    marks: tuple[str, ...]
+    """The names by which it is recognised; each may list alternatives, separated by `|`."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Our column -> its names, separated by `|`; an empty name: it has none."""
+    title: str | None = None
+    """The column with the title of the review."""
+    scale: RatingScale | None = None
+    labels: Mapping[str, str | None] | None = None
+
+    def matches(self, names: Collection[str]) -> bool:
+        """Return whether the normalised names of a file's columns have all marks."""
+        return all(any(name in names for name in split_names(mark)) for mark in self.marks)
+
+
+@cache
+def split_names(listed: str) -> tuple[str, ...]:
+    """Return the normalised names of a list separated by `|`."""
+    return tuple(normalize_name(name) for name in listed.split("|"))
+
+
+def find_platform(names: Collection[str]) -> Platform | None:
+    """Return the platform whose export has these normalised column names; None if none is recognised."""
+    found = set(names)
+    return next((platform for platform in PLATFORMS if platform.matches(found)), None)
+
+
+PLATFORMS = (
+    Platform(
+        "an Amazon Fine Foods file",
+        ("ProductId", "HelpfulnessNumerator", "Score", "Text"),
+        {"given_rating": "Score", "reviewed_at": "Time", "movie_id": "ProductId"},
+        title="Summary",
+        scale=FIVE,
+    ),
+    Platform(
+        "an Amazon file of the old style",
+        ("reviewText", "overall"),
+        {"movie_id": "asin", "reviewed_at": "unixReviewTime|reviewTime", "given_rating": "overall"},
+        title="summary",
+        scale=FIVE,
+    ),
+    Platform(
+        "an Amazon file",
+        ("asin|parent_asin", "text", "rating", "helpful_vote|verified_purchase"),
+        {"movie_id": "parent_asin|asin"},
+        title="title",
+        scale=FIVE,
+    ),
+    Platform(
+        "an Amazon file",
+        ("marketplace", "review_body", "star_rating"),
+        {"movie_id": "product_id|product_parent", "text": "review_body"},
+        title="review_headline",
+        scale=FIVE,
+    ),
+    Platform("a Yelp file", ("business_id", "stars", "text"), scale=FIVE),
+    Platform(
+        "a Google Play file",
+        ("content", "score", "at", "reviewId|thumbsUpCount|userName"),
+        {"given_rating": "score", "reviewed_at": "at", "movie_id": "appId|app_id|app"},
+        scale=FIVE,
+    ),
+    Platform(
+        "a Google Play Console file",
+        ("Package Name", "Review Text", "Star Rating"),
+        {
+            "movie_id": "Package Name",
+            "reviewed_at": "Review Submit Millis Since Epoch|Review Submit Date and Time",
+            "review_id": "Review Link",
+        },
+        title="Review Title",
+        scale=FIVE,
+    ),
+    Platform(
+        "a Google Play reviews file with sentiments made by a program",
+        ("Translated_Review", "Sentiment_Polarity"),
+        {"text": "Translated_Review", "movie_id": "App", "given_label": ""},
+    ),
+    Platform(
+        "an App Store file",
+        (
+            "title",
+            "review|body|content",
+            "rating",
+            "version|app_version|isEdited|developerResponse|storefront|territory|app_store",
+        ),
+        title="title",
+        scale=FIVE,
+    ),
+    Platform(
+        "a Trustpilot file",
+        ("Review Title", "Review Content", "Review Created|Review Created UTC", "Stars|Review Stars|Rating"),
+        {
+            "given_rating": "Stars|Review Stars|Rating",
+            "reviewed_at": "Review Created|Review Created UTC",
+            "text": "Review Content",
+        },
+        title="Review Title",
+        scale=FIVE,
+    ),
+    Platform(
+        "a Letterboxd file",
+        ("Name", "Year", "Rating", "Review"),
+        {"movie_id": "Name", "review_id": "Letterboxd URI"},
+        scale=FIVE,
+    ),
+    Platform(
+        "a Women's Clothing Reviews file",
+        ("Clothing ID", "Review Text", "Rating", "Recommended IND"),
+        {"movie_id": "Clothing ID"},
+        title="Title",
+        scale=FIVE,
+    ),
+    Platform(
+        "an Amazon Alexa file",
+        ("verified_reviews", "rating", "variation", "feedback"),
+        {"text": "verified_reviews", "movie_id": "variation"},
+        scale=FIVE,
+    ),
+    Platform(
+        "a Steam file",
+        ("recommendationid|steamid|author.steamid", "review", "voted_up"),
+        {"given_label": "voted_up", "review_id": "recommendationid", "reviewed_at": "timestamp_created"},
+        labels={"true": "positive", "1": "positive", "false": "negative", "0": "negative"},
+    ),
+    Platform(
+        "a Steam file",
+        ("app_id", "review_text", "review_score", "review_votes"),
+        {"given_label": "review_score", "movie_id": "app_id"},
+        labels={"1": "positive", "-1": "negative"},
+    ),
+    Platform(
+        "a Sentiment140 file",
+        ("target|polarity", "text", "flag|query", "user"),
+        {"given_label": "target|polarity", "review_id": ""},
+        labels={"0": "negative", "2": None, "4": "positive"},
+    ),
+    Platform(
+        "a Rotten Tomatoes file",
+        ("review_content", "review_type"),
+        {"given_label": "review_type", "given_rating": "review_score", "movie_id": "rotten_tomatoes_link"},
+        labels={"fresh": "positive", "rotten": "negative"},
+    ),
+    Platform(
+        "a Rotten Tomatoes file",
+        ("reviewText", "reviewState"),
+        {"given_label": "reviewState", "given_rating": "originalScore", "movie_id": "id"},
+        labels={"fresh": "positive", "rotten": "negative"},
+    ),
+    Platform(
+        "a Goodreads file",
+        ("Book Id", "My Review", "My Rating"),
+        {"movie_id": "Book Id", "given_rating": "My Rating", "text": "My Review", "reviewed_at": "Date Read"},
+        scale=RatingScale(1, 5),
+    ),
+    Platform(
+        "a Datafiniti file",
+        ("reviews.text", "reviews.rating"),
+        {"movie_id": "asins|id|name", "text": "reviews.text", "reviewed_at": "reviews.date"},
+        title="reviews.title",
+        scale=FIVE,
+    ),
+    Platform(
+        "a Google Maps file",
+        ("text", "stars", "publishedAtDate"),
+        {"movie_id": "placeId|title", "reviewed_at": "publishedAtDate"},
+        scale=FIVE,
+    ),
+    Platform("a Google Business file", ("starRating", "comment", "createTime"), scale=FIVE_WORDS),
+    Platform("a shop's review file", ("product_handle", "rating", "body"), title="title", scale=FIVE),
+    Platform(
+        "a Yotpo file",
+        ("Review Title", "Review Content", "Review Score"),
+        {"given_rating": "Review Score", "text": "Review Content"},
+        title="Review Title",
+        scale=FIVE,
+    ),
+    Platform("an Etsy file", ("star_rating", "message", "date_reviewed"), scale=FIVE),
+    Platform(
+        "an IMDb reviews file",
+        ("review_text", "rating", "review_summary", "is_spoiler"),
+        title="review_summary",
+        scale=TEN,
+    ),
+    Platform("an Airline Sentiment file", ("airline_sentiment", "text"), {"given_label": "airline_sentiment"}),
+)  # fmt: skip
+"""In order: the first that matches counts."""
+POLARITY_NAMES = frozenset({"label", "title", "content"})
+"""The names, no more and no less, of the Amazon Polarity set."""
+POLARITY = Platform(
+    "an Amazon Polarity file",
+    ("label", "title", "content"),
+    title="title",
+    labels={"1": "negative", "2": "positive"},
+)

@@ -1,0 +1,169 @@
+"""Recognises the columns of a file by their names: those of a platform, known names, and the questions of surveys."""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tasks.review_files.inference.known_names import (
+    COLUMN_NAMES,
+    FILE_IDS,
+    LABELS_BY_PROGRAMS,
+    PRODUCT_NAMES,
+    REVIEW_TITLES,
+    TITLES,
+)
+from tasks.review_files.inference.platforms import (
+    POLARITY,
+    POLARITY_NAMES,
+    Platform,
+    find_platform,
+    split_names,
+)
+from tasks.review_files.plans.names import normalize_name, strip_remarks
+from tasks.review_files.plans.reading_plan import RatingScale
+
+_BODIES = {"body", "reviewbody", "reviewcontent"}
+"""Names of a text column beside which a title is that of the review."""
+_QUESTION_OF_TEXT = re.compile(
+    r"(?:please )?(?:tell us|describe|explain|share your|leave (?:a|your) (?:comment|review|feedback))|"
+    r"why did you|what did you (?:think|like)|any (?:other|further|additional)? ?(?:comments|feedback)|"
+    r"(?:additional|other|further|your|general) (?:comments?|feedback|thoughts|review|opinion)|"
+    r"in your own words|write (?:a|your) review",
+    re.IGNORECASE,
+)
+_QUESTION_OF_RATING = re.compile(r"\b(?:rate|rating|stars?|score)\b", re.IGNORECASE)
+_RANGE = re.compile(
+    r"(?<![\d.])(\d{1,2})\s*(?:-|–|—|to|\.\.|…|=.{1,30},)\s*(\d{1,3})(?![\d.])|"
+    r"(?:out of|/)\s*(\d{1,3})(?!\d)|(?<!\d)(5|10)[ -](?:stars?|points?)\b|(%|percent)",
+    re.IGNORECASE,
+)
+_NAME_READ = 300
+"""Characters of a name that are read."""
+_HIGHEST = (3, 4, 5, 6, 7, 10, 20, 100)
+"""The highest ratings that a hint in a name may state."""
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """The columns of a file that their names reveal, by position from 0."""
+
+    text: tuple[int, ...] = ()
+    """The columns of the text, the body last; empty if there is none."""
+    doubled: bool = False
+    """Other columns have the name of the body."""
+    known: dict[str, int] = field(default_factory=dict)
+    """Our column other than the text -> position."""
+    platform: Platform | None = None
+    hint: RatingScale | None = None
+    """The scale that the name of the rating states, such as `Your rating (1-10)`."""
+    file_id: int | None = None
+    """A column that may number the rows of this file only."""
+    unclear_title: int | None = None
+    """A column that may be the title of the review, or of the movie."""
+
+
+def recognise_columns(names: Sequence[str]) -> Recognised:
+    """Recognise the columns of a file by their names."""
+    bare = [strip_remarks(name[:_NAME_READ]) for name in names]
+    platform = POLARITY if set(bare) == POLARITY_NAMES else find_platform(bare)
+    text = _find_first(bare, _list_names("text", platform))
+    text = _find_question(names, _QUESTION_OF_TEXT) if text is None else text
+    if text is None:
+        return Recognised(platform=platform)
+    known = _find_known(names, bare, platform, text)
+    taken = {text, *known.values()}
+    title, unclear = _find_title(bare, platform, text, taken)
+    rating = known.get("given_rating")
+    return Recognised(
+        (text,) if title is None else (title, text),
+        bare.count(bare[text]) > 1,
+        known,
+        platform,
+        None if rating is None else find_hint(names[rating]),
+        _find_first(bare, map(normalize_name, FILE_IDS), taken) if "review_id" not in known else None,
+        unclear,
+    )
+
+
+def find_hint(name: str) -> RatingScale | None:
+    """Return the scale that the name of a rating states, such as `(1-10)` or `out of 5`; None if it states none."""
+    match = _RANGE.search(name[:_NAME_READ])
+    if match is None:
+        return None
+    if match[5]:
+        return RatingScale(0, 100)
+    lowest, highest = int(match[1] or 0), int(match[2] or match[3] or match[4])
+    if highest not in _HIGHEST or lowest > 1:
+        return None
+    if match[1] is None:
+        lowest = 0 if highest > 10 else 1
+    return RatingScale(lowest, highest)
+
+
+def _find_known(
+    names: Sequence[str], bare: Sequence[str], platform: Platform | None, text: int
+) -> dict[str, int]:
+    """Return the positions of our columns other than the text."""
+    known: dict[str, int] = {}
+    for ours in COLUMN_NAMES:
+        taken = {text, *known.values()}
+        if ours != "text":
+            position = _find_first(bare, _list_names(ours, platform), taken)
+            known |= {} if position is None else {ours: position}
+    if "given_label" in known and platform is None:
+        made = set(map(normalize_name, LABELS_BY_PROGRAMS))
+        known = {
+            ours: place for ours, place in known.items() if ours != "given_label" or not made & set(bare)
+        }
+    if "given_rating" not in known:
+        position = _find_question(names, _QUESTION_OF_RATING, {text, *known.values()})
+        if position is not None and find_hint(names[position]) is not None:
+            known["given_rating"] = position
+    return known
+
+
+def _list_names(ours: str, platform: Platform | None) -> list[str]:
+    """Return the normalised names of one of our columns: those of the platform, then the known ones."""
+    known = [normalize_name(name) for name in COLUMN_NAMES[ours]]
+    if platform is None or ours not in platform.columns:
+        return known
+    own = platform.columns[ours]
+    return [*split_names(own), *known] if own else []
+
+
+def _find_title(
+    bare: Sequence[str], platform: Platform | None, text: int, taken: set[int]
+) -> tuple[int | None, int | None]:
+    """Return the position of the review's title, None if there is none; and that of a title that may be another's."""
+    wanted = [normalize_name(name) for name in REVIEW_TITLES]
+    if platform is not None and platform.title:
+        wanted = [normalize_name(platform.title), *wanted]
+    title = _find_first(bare, wanted, taken)
+    if title is not None:
+        return title, None
+    unclear = _find_first(bare, map(normalize_name, TITLES), taken)
+    if unclear is None or platform is not None:
+        return None, None
+    is_product_named = bool(set(map(normalize_name, PRODUCT_NAMES)) & set(bare))
+    if bare.count(bare[unclear]) == 1 and (bare[text] in _BODIES or is_product_named):
+        return unclear, None
+    return None, unclear
+
+
+def _find_question(names: Sequence[str], pattern: re.Pattern[str], taken: Collection[int] = ()) -> int | None:
+    """Return the position of the only column whose name matches; None if there is none, or several."""
+    found = [
+        place
+        for place, name in enumerate(names)
+        if place not in taken and len(name) <= 300 and pattern.search(name[:_NAME_READ])
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _find_first(bare: Sequence[str], wanted: Iterable[str], taken: set[int] | None = None) -> int | None:
+    """Return the position of the first of the `wanted` names that a column has, not among those `taken`."""
+    places: dict[str, int] = {}
+    for place, name in enumerate(bare):
+        if taken is None or place not in taken:
+            places.setdefault(name, place)
+    return next((places[name] for name in wanted if name in places), None)

@@ -1,0 +1,53 @@
+"""Surveys a file before its first row is given out: reads rows ahead, and all of a larger file one more time.
+
+The rows read ahead are given out afterwards, so a small file is read once. The second reading of a larger file takes
+only the columns that are needed and keeps none of its rows.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import reduce
+from itertools import chain
+
+from tasks.review_files.inference.facts import FileFacts
+from tasks.review_files.inference.planning import find_facts, has_values, make_plan
+from tasks.review_files.plans.reading_plan import ReadingPlan
+from tasks.review_files.raw_rows import RawRows
+
+MOST_AHEAD = 16 << 20
+"""Most bytes of rows, roughly, that are kept until the plan is made."""
+_VALUE_BYTES = 64
+"""Bytes of a value other than the text, roughly."""
+
+
+def plan_rows(
+    rows: Iterator[RawRows], survey: Callable[[], FileFacts]
+) -> tuple[ReadingPlan, Iterator[RawRows]]:
+    """Return the plan of a table's rows, and all of its rows.
+
+    `survey` returns the facts of all rows of the table; it is called only if reading ahead does not reach their end.
+    """
+    ahead: list[RawRows] = []
+    size = 0
+    for batch in rows:
+        ahead.append(batch)
+        size += _measure(batch)
+        if len(ahead) == 1 and not has_values(batch):
+            break  # there is nothing to survey
+        if size > MOST_AHEAD:
+            return make_plan(survey()), chain(ahead, rows)
+    return make_plan(reduce(FileFacts.merge, map(find_facts, ahead), FileFacts())), chain(ahead, rows)
+
+
+def survey_rows(rows: Iterator[RawRows]) -> FileFacts | None:
+    """Return the facts of a table's rows; None if `plan_rows` needs no survey of this table."""
+    facts, size = FileFacts(), 0
+    for batch in rows:
+        if not size and not has_values(batch):
+            return None
+        facts, size = facts.merge(find_facts(batch)), size + _measure(batch)
+    return facts if size > MOST_AHEAD else None
+
+
+def _measure(batch: RawRows) -> int:
+    """Return the bytes of a batch, roughly: the same whether its further columns are kept or not."""
+    return int(batch.known["text"].nbytes) + len(batch.row_numbers) * len(batch.names) * _VALUE_BYTES

@@ -1,0 +1,14 @@
+"""The words that programs write where there is no value."""
+
+NOTHING_WORDS = frozenset(
+    ("nan", "null", "none", "nat", "n/a", "na", "#n/a", "<na>", "nil", "undefined", "-", "--", "–", "—")
+)
+"""In lower case; they stand for no date, label or rating."""
+NO_TEXT_WORDS = frozenset(("nan", "null", "<na>", "#n/a", "undefined", "open-ended response"))
+"""Those that stand for no text too, since no writer means them; the last is SurveyMonkey's second header."""
+
+
+def is_nothing(text: str) -> bool:
+    """Return whether a date, label or rating is blank or a word for nothing."""
+    text = text.strip()
+    return not text or text.casefold() in NOTHING_WORDS
