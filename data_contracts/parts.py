@@ -60,6 +60,8 @@ LEDGER_SCHEMA = pa.schema(
         ("bytes", pa.int64()),
         ("rows_read", pa.int64()),
         ("run_id", pa.string()),
+        ("source", pa.string()),
+        ("profile_version", pa.string()),
     ]
 )
 """One row per source file. The rows of a file with status 'refused' are not committed."""

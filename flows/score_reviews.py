@@ -72,6 +72,7 @@ def score_reviews(
     rescore: bool = False,
     dry_run: bool = False,
     text_column: str | None = None,
+    source: str | None = None,
 ) -> ScoringSummary | ScoringPlan:
     """Score the review files that are new by content.
 
@@ -85,18 +86,22 @@ def score_reviews(
             only those files. The older scores stay.
         dry_run: Change nothing; return the plan: which files would be scored, why, and with which model.
         text_column: Name of the column that holds the text, if its name is not a known one; only for named files.
+        source: Read the named files as files of this source, by its profile; without it, their folders in the inbox say
+            of which source they are.
     """
     if text_column and not files:
         raise UsageError(
             "--text-column is for files that you name: reviews score --text-column NAME FILE ..."
         )
+    if source and not files:
+        raise UsageError("--source is for files that you name: reviews score --source NAME FILE ...")
     settings, named = load_settings(), tuple(files or ())
     within = None if is_granted(named) else settings.input_dirs
-    request = ScoringRequest(named, to_utc(since), model_id, rescore, text_column, within)
+    request = ScoringRequest(named, to_utc(since), model_id, rescore, text_column, source, within)
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
     parameters = {"files": files, "since": request.since, "model_id": model_id, "rescore": rescore}
-    summary, outcome = _run_scoring(request, settings, {**parameters, "text_column": text_column})
+    summary, outcome = _run_scoring(request, settings, {**parameters, "text_column": text_column, "source": source})
     _tidy_up(settings)
     pass_fault_point("score: before reported")
     return _end_run(summary, outcome)
@@ -202,7 +207,7 @@ def _score_pending(
     older = _find_older(found, model, request, home)
     if found.new or older:
         model = model or stages.choose_model(home)
-        job = stages.make_job(run, model, settings.limits, request.text_column)
+        job = stages.make_job(run, model, settings.limits, request.text_column, request.source)
         for result in chain(_score_new(job, found.new), _score_older(job, older)):
             done.append(result)
     outcome = RunOutcome(tuple(done))

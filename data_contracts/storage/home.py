@@ -31,6 +31,11 @@ class Home:
         return self.folder / "inbox"
 
     @property
+    def sources(self) -> Path:
+        """The folder of profiles of sources: one TOML file per source, named by it."""
+        return self.folder / "sources"
+
+    @property
     def parts(self) -> Path:
         """The folder of scored parts that wait for their commit."""
         return self.folder / "parts"
@@ -88,6 +93,7 @@ class Home:
             self.reviews,
             self.bundles,
             self.inbox,
+            self.sources,
             self.parts,
             self.backups,
             self.exports,

@@ -21,7 +21,8 @@ SELECT
     source_sha256, -- of that file's bytes
     row_number, -- in that file, from 1
     reviewed_at, -- null where the source gives none
-    best_scored_at AS scored_at -- when the model gave it
+    best_scored_at AS scored_at, -- when the model gave it
+    file_source AS source -- the source of its file: a folder of the inbox, or 'default'
 FROM source_reviews
 WHERE is_latest AND best_model_id IS NOT NULL;
 
@@ -91,13 +92,14 @@ SELECT
     last_reviewed_at -- null where no review has a date
 FROM bounded;
 
--- One row per UTC day of scoring and model, over every row that the model scored on that day. A review in several
+-- One row per UTC day of scoring, model and source, over every row that the model scored on that day. A review in several
 -- files counts once per file, and once per model that scored it: this view describes what the model did, not how
 -- good the movies are.
 CREATE OR REPLACE VIEW daily_scores AS
 SELECT
     make_timestamp(epoch_us(scored_at))::DATE AS day, -- of scored_at, in UTC
     model_id, -- of the model that scored
+    source, -- of the rows' files: a folder of the inbox, or 'default'
     count(*) AS rows_scored, -- rows of source_reviews
     avg((sentiment = 'positive')::INTEGER) AS share_positive, -- 0 to 1
     avg(score) AS mean_score, -- P(positive), 0 to 1
@@ -107,7 +109,7 @@ SELECT
 FROM scored_reviews
 GROUP BY ALL;
 
--- One row per UTC day of scoring and model, over the rows scored on that day whose source gives a label or a rating;
+-- One row per UTC day of scoring, model and source, over the rows scored on that day whose source gives a label or a rating;
 -- days without such rows are omitted. A missing label is taken from the rating: 7 stars or more are positive, 4 or
 -- fewer are negative, ratings in between give no label.
 CREATE OR REPLACE VIEW live_accuracy AS
@@ -130,6 +132,7 @@ judged AS (
     SELECT
         make_timestamp(epoch_us(scored_at))::DATE AS day,
         model_id,
+        source,
         label,
         sentiment = label AS is_right,
         given_rating,
@@ -139,6 +142,7 @@ judged AS (
 SELECT
     day, -- of scored_at, in UTC
     model_id, -- of the model that scored
+    source, -- of the rows' files: a folder of the inbox, or 'default'
     count(label) AS labelled_reviews, -- rows whose source gives a label, or a rating that implies one
     avg(is_right::INTEGER) AS accuracy, -- share of those whose sentiment is the label, 0 to 1; null without any
     count(given_rating) AS rated_reviews, -- rows whose source gives a rating
@@ -146,7 +150,7 @@ SELECT
     avg(given_rating) AS mean_given_rating, -- 1 to 10 stars over those; null without any
     avg(predicted_rating) FILTER (given_rating IS NOT NULL) AS mean_predicted_rating -- 1 to 10 stars over the same
 FROM judged
-GROUP BY day, model_id;
+GROUP BY day, model_id, source;
 
 -- One row per pair of models that scored the same source rows, over those rows. model_a is the model
 -- that was promoted first; models that were never promoted come last, in the order in which they first scored.
@@ -230,6 +234,8 @@ SELECT
     scored.sentiment, -- 'positive' or 'negative'
     scored.predicted_rating, -- 1 to 10 stars
     scored.scored_at, -- when the model gave it
+    scored.source, -- of the file: a folder of the inbox, or 'default'
+    file.profile_version, -- of the profile by which the file was read; null where its source had none
     file.uri, -- the file's name when this model scored it
     file.format, -- such as csv.gz; null where unknown
     file.bytes, -- original size of the file

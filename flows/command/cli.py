@@ -29,6 +29,7 @@ from tasks.support.interruption import stop_if_interrupted
 MODULES = {
     "run": ("ingest", "train", "score", "demo"),
     "ask": ("sql", "export", "explain", "report"),
+    "sources": ("sources",),
     "models": ("models", "variants"),
     "upkeep": ("verify", "quarantine", "forget", "backup", "restore"),
     "serve": ("up", "down", "status", "deploy"),

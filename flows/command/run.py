@@ -85,6 +85,7 @@ def train(
 @click.option(
     "--text-column", metavar="NAME", help="The column that holds the text, if its name is not a known one."
 )
+@click.option("--source", metavar="NAME", help="Read the FILES by the profile of this source.")
 def score(
     files: tuple[Path, ...],
     since: datetime | None,
@@ -92,6 +93,7 @@ def score(
     rescore: bool,
     dry_run: bool,
     text_column: str | None,
+    source: str | None,
 ) -> None:
     """Score the new files in the inbox, or the FILES and folders that you name.
 
@@ -109,6 +111,7 @@ def score(
       reviews score --dry-run
       reviews score ~/exports/2026-11-24.csv.gz
       reviews score --text-column Comment survey.csv
+      reviews score --source shop-a ~/exports/shop-a-backfill.csv
       reviews score --rescore --since 2026-11-01
       reviews score --rescore --model cnn_lstm-s0-45f69cba155b
     """
@@ -134,6 +137,7 @@ def score(
             rescore=rescore,
             dry_run=dry_run,
             text_column=text_column,
+            source=source,
         )
     echo(describe_scoring(done))
 

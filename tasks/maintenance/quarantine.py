@@ -53,6 +53,10 @@ _FIND_MODELS = """
 SELECT source_sha256, model_id FROM scored_files
 WHERE status = 'scored' AND source_sha256 IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL
 """
+_INSERT_SCORES = """
+INSERT INTO scored_reviews BY NAME
+SELECT scores.*, source FROM released_scores AS scores JOIN scored_files USING (source_sha256, model_id)
+"""
 _MARK_RELEASED = """
 UPDATE quarantined_rows SET released_at = now(), released_by = ?
 FROM released_texts AS released
@@ -353,7 +357,7 @@ def _commit_release(
         connection.register("released_texts", make_source_rows(good))
         connection.register("released_scores", pa.concat_tables([SCORED_SCHEMA.empty_table(), *scored]))
         _require_open(connection, len(good))
-        connection.execute("INSERT INTO scored_reviews BY NAME FROM released_scores")
+        connection.execute(_INSERT_SCORES)
         add_texts(connection, "released_texts", "released_scores")
         connection.execute(_MARK_RELEASED, [released_by]).fetchall()
         connection.execute(

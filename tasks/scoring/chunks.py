@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -31,12 +32,12 @@ class ChunkTable:
 
 def read_chunks(
     files: Sequence[SourceFile],
-    options: ReadOptions,
+    choose_options: Callable[[SourceFile], ReadOptions],
     limits: RowLimits,
     tally: Tally,
     report: Callable[[int], None],
 ) -> Iterator[pa.Table]:
-    """Yield the rows of the files, in order, in tables of about `CHUNK_ROWS` rows with `source_sha256` and `uri`.
+    """Yield the rows of the files, each read as `choose_options` says, in tables of about `CHUNK_ROWS` rows with `source_sha256` and `uri`.
 
     If a file is refused or has changed, its rows that were not yielded yet are dropped; the commit ignores its other
     rows. `report` is called with the bytes of files that were read since its last call.
@@ -47,6 +48,8 @@ def read_chunks(
         try:
             record = partial(record_plan, file, tally)
             for batch in read_review_file(file.path, replace(options, root=file.root, report_plan=record)):
+            options = choose_options(file)
+            for batch in read_review_file(file.path, options):
                 source = file.source_sha256
                 require_bounded_bad_rows(file, tally.bytes_kept[source])
                 broken = tally.rows_broken[source].total()

@@ -5,6 +5,7 @@ Nothing here opens the database. The scorer needs ONNX Runtime.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 
@@ -22,6 +23,8 @@ from tasks.scoring.chunks import read_chunks
 from tasks.scoring.file_outcomes import FileOutcome, Tally, judge_file, make_ledger_entry
 from tasks.scoring.parts import Part, Write, check_part, open_part, start_part
 from tasks.scoring.rows import make_ledger_rows, make_source_rows
+from tasks.sources.catalogue import Catalogue
+from tasks.sources.reading import choose_file_options
 from tasks.warehouse.run_log import Run
 
 
@@ -34,6 +37,7 @@ class ScoringJob:
     """Loads the scorer at the first call; later calls return the same one."""
     limits: RowLimits = field(default_factory=RowLimits)
     options: ReadOptions = field(default_factory=ReadOptions)
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def score_group(
         pass_fault_point("score: part half written")
         read = [file for file in files if file.source_sha256 not in tally.postponed]
         outcomes = tuple(judge_file(file, tally, job.limits) for file in read)
-        entries = map(make_ledger_entry, outcomes)
+        entries = [{**make_ledger_entry(each), **job.catalogue.describe(each.source.uri)} for each in outcomes]
         write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
     checks = (*merge_results(tally.checks), *_check_plans(read, tally), *_check_group(part, outcomes))
     return GroupOutcome(part, outcomes, tuple(tally.postponed.values()), checks)
@@ -77,7 +81,8 @@ def _read_good(
     report: Callable[[int], None],
 ) -> Iterator[pa.Table]:
     """Yield the good rows of each chunk of the files; write the bad ones to the quarantine."""
-    for chunk in read_chunks(files, job.options, job.limits, tally, report):
+    choose = partial(choose_file_options, job.catalogue, job.options)
+    for chunk in read_chunks(files, choose, job.limits, tally, report):
         yield check_chunk(chunk, job.limits, job.run.run_id, tally, write)
 
 

@@ -33,7 +33,8 @@ WITH standing AS (SELECT model_id FROM promotions ORDER BY number DESC LIMIT 1),
 chosen AS (SELECT coalesce($model_id, (FROM standing)) AS model_id)
 SELECT
     source_sha256, arg_max(uri, committed_at) AS uri, arg_max(format, committed_at),
-    arg_max(bytes, committed_at), arg_max(rows_read, committed_at)
+    arg_max(bytes, committed_at), arg_max(rows_read, committed_at), arg_max(source, committed_at),
+    arg_max(profile_version, committed_at)
 FROM scored_files WHERE status = 'scored' GROUP BY source_sha256
 HAVING NOT bool_or(model_id = (FROM chosen))
     AND ($since::TIMESTAMPTZ IS NULL OR min(committed_at) >= $since::TIMESTAMPTZ)
@@ -62,6 +63,8 @@ class OlderSource:
     format: str | None
     bytes: int | None
     rows_read: int
+    source: str = "default"
+    profile_version: str | None = None
     size: int = 0
     """Bytes of its texts, used to group sources; 0 before `measure_rescorable`."""
 
@@ -148,6 +151,8 @@ def _copy_ledger_entry(source: OlderSource) -> dict[str, Any]:
         "format": source.format,
         "bytes": source.bytes,
         "rows_read": source.rows_read,
+        "source": source.source,
+        "profile_version": source.profile_version,
     }
 
 

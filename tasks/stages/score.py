@@ -28,6 +28,7 @@ from tasks.scoring.plan import (
 )
 from tasks.scoring.rescoring import OlderSource, find_rescorable, rescore_group
 from tasks.scoring.run_outcome import COUNTS, GroupResult, name_files
+from tasks.sources.catalogue import load_catalogue
 from tasks.stages.events import emit_drift
 from tasks.stages.lineage import BUNDLE, INBOX, SCORES
 from tasks.stages.retries import RETRY_TRANSIENT
@@ -116,7 +117,9 @@ def score_again(job: "ScoringJob", sources: Sequence[OlderSource]) -> ScoredGrou
     return _keep_checked(job.run, outcome)
 
 
-def make_job(run: Run, model: PromotedModel, limits: RowLimits, text_column: str | None) -> "ScoringJob":
+def make_job(
+    run: Run, model: PromotedModel, limits: RowLimits, text_column: str | None, source: str | None
+) -> "ScoringJob":
     """Return what these stages score every group with. The model is loaded once, when the first group needs it."""
     from models.bundle.trust import load_blessed_scorer
     from tasks.review_files.reader import ReadOptions
@@ -124,7 +127,8 @@ def make_job(run: Run, model: PromotedModel, limits: RowLimits, text_column: str
 
     folder = run.home.bundles / model.model_id
     load = functools.cache(partial(load_blessed_scorer, folder, model.bundle_fingerprint))
-    return ScoringJob(run, load, limits, ReadOptions(text_column=text_column))
+    catalogue = load_catalogue(run.home, source)
+    return ScoringJob(run, load, limits, ReadOptions(text_column=text_column), catalogue)
 
 
 def _keep_checked(run: Run, outcome: "GroupOutcome") -> ScoredGroup:

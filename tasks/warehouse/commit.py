@@ -38,6 +38,18 @@ CREATE TEMP TABLE new_sources AS
 SELECT DISTINCT source_sha256 FROM accepted WHERE status = 'scored'
 AND source_sha256 NOT IN (SELECT source_sha256 FROM scored_files WHERE status = 'scored')
 """
+_INSERT_SCORES = f"""
+INSERT INTO scored_reviews BY NAME
+SELECT {", ".join(PART_SCHEMAS["scored_reviews"].names)}, source
+FROM part_scored_reviews JOIN (
+    SELECT source_sha256, model_id, coalesce(source, 'default') AS source FROM accepted WHERE status = 'scored'
+) USING (source_sha256, model_id) {_NOT_FORGOTTEN}
+"""  # noqa: S608 (our own names)
+_INSERT_BAD_ROWS = f"""
+INSERT INTO quarantined_rows BY NAME
+SELECT {", ".join(PART_SCHEMAS["quarantined_rows"].names)}
+FROM part_quarantined_rows SEMI JOIN new_sources USING (source_sha256) {_NOT_FORGOTTEN}
+"""  # noqa: S608 (our own names)
 _FIND_NEW_TEXTS = f"""
 CREATE TEMP VIEW new_texts AS SELECT {", ".join(PART_SCHEMAS["source_reviews"].names)}
 FROM part_source_reviews SEMI JOIN new_sources USING (source_sha256) {_NOT_FORGOTTEN}
@@ -118,9 +130,8 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     """Insert the rows of a part into the tables, within the transaction of its commit."""
     connection.execute(_FIND_ACCEPTED)
     connection.execute(_FIND_NEW_SOURCES)
-    scored_files = "(SELECT * FROM accepted WHERE status = 'scored') AS files"
-    _insert(connection, "scored_reviews", f"SEMI JOIN {scored_files} USING (source_sha256, model_id)")
-    _insert(connection, "quarantined_rows", "SEMI JOIN new_sources USING (source_sha256)")
+    connection.execute(_INSERT_SCORES)
+    connection.execute(_INSERT_BAD_ROWS)
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)
     _add_texts(connection)
@@ -160,14 +171,6 @@ def _open_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
         missing = [name for name in schema.names if name not in found]
         if missing:
             raise ContractError(f"{path}: has no column {', '.join(missing)}. {NEXT_STEP}")
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, join: str) -> None:
-    """Insert the rows of the part's file for `table` that pass `join` (SQL) and were not forgotten."""
-    columns = ", ".join(PART_SCHEMAS[table].names)
-    connection.execute(
-        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM part_{table} {join} {_NOT_FORGOTTEN}"  # noqa: S608
-    )
 
 
 def _add_texts(connection: duckdb.DuckDBPyConnection) -> None:

@@ -28,10 +28,12 @@ REVIEW_KEY = (
 """SQL: the number by which the rows of a review are found quickly. Two reviews may have the same number."""
 
 _FILES = """
-SELECT source_sha256, min(committed_at) AS seen_at, arg_min(uri, committed_at) AS uri
+SELECT
+    source_sha256, min(committed_at) AS seen_at, arg_min(uri, committed_at) AS uri,
+    arg_min(source, committed_at) AS source
 FROM scored_files WHERE status = 'scored' GROUP BY source_sha256
 """
-"""SQL: when, and under which name, each scored file was first committed."""
+"""SQL: when, under which name and from which source each scored file was first committed."""
 # A row without a date counts as of its file's first commit. Ties go to the later file, then to the later row. Files of
 # one commit are in the order of their names, because dated exports sort by name.
 _NEWEST = """
@@ -55,7 +57,8 @@ def _build_best(scores: str) -> str:
 
 
 _BEST_VALUES = {f"best_{name}": f"best.{name}" for name in _SCORE_COLUMNS}
-_VALUES = {"file_uri": "files.uri", "file_seen_at": "files.seen_at", "review_key": REVIEW_KEY, **_BEST_VALUES}
+_FILE_VALUES = {"file_uri": "files.uri", "file_seen_at": "files.seen_at", "file_source": "files.source"}
+_VALUES = {**_FILE_VALUES, "review_key": REVIEW_KEY, **_BEST_VALUES}
 """SQL for each maintained column, except the one that depends on other rows."""
 _DEFINITIONS = {**_VALUES, "is_latest": "(newest.place IS NOT NULL)"}
 

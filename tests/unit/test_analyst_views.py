@@ -110,7 +110,7 @@ def test_a_day_of_a_model_has_the_means_of_the_rows_that_it_scored(
     ]
     add_file(connection, "f", rows)
     assert ask(connection, "FROM daily_scores") == [
-        (DAY, "model-a", 4, 0.5, 0.4375, 1 + 9 * 0.4375, 0.125, 0.25)
+        (DAY, "model-a", "default", 4, 0.5, 0.4375, 1 + 9 * 0.4375, 0.125, 0.25)
     ]
 
 

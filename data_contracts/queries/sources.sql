@@ -1,0 +1,23 @@
+-- Which sources send files, how many, and when did the last one come?
+WITH files AS (
+    SELECT
+        source_sha256,
+        arg_max(source, committed_at) AS source,
+        arg_max(profile_version, committed_at) AS profile_version,
+        bool_or(status = 'scored') AS is_scored,
+        max(rows_read) AS rows_read,
+        min(committed_at) AS seen_at
+    FROM scored_files GROUP BY source_sha256
+)
+SELECT
+    source,
+    count(*) FILTER (is_scored) AS files,
+    count(*) FILTER (NOT is_scored) AS files_refused,
+    coalesce(sum(rows_read) FILTER (is_scored), 0)::BIGINT AS rows_read,
+    min(seen_at) AS first_file_at, -- when it was first committed
+    max(seen_at) AS last_file_at,
+    floor((epoch(now()) - epoch(max(seen_at))) / 86400)::BIGINT AS days_since, -- whole days since the last file
+    arg_max(profile_version, seen_at) AS last_profile -- null where no file was read by a profile
+FROM files
+GROUP BY source
+ORDER BY source;

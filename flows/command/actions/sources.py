@@ -1,0 +1,107 @@
+"""What `reviews sources` does: propose, check, show and list the profiles of sources."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from data_contracts.errors import UsageError
+from data_contracts.storage.durable import make_folder, write_whole
+from data_contracts.storage.home import Home
+from tasks.review_files.options import ReadOptions
+from tasks.sources.catalogue import DEFAULT, load_catalogue, name_profile
+from tasks.sources.preview import SHOWN, Preview, preview_file
+from tasks.sources.profile import name_version, parse_profile
+from tasks.sources.reading import make_options
+from tasks.support.wording import count, escape_controls
+
+Echo = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A profile that was inferred and not written yet."""
+
+    path: Path
+    content: str
+
+
+def propose_profile(home: Home, source: str, file: Path, replace: bool, echo: Echo) -> Proposal:
+    """Infer a profile from a file and print it with a preview; raise `UsageError` if the source has one already."""
+    from tasks.sources.proposing import format_proposal, infer
+
+    path = name_profile(home, source)
+    if path.exists() and not replace:
+        raise UsageError(f"{path}: exists already. Next: edit it, or write a new one with --replace.")
+    plan = infer(file)
+    content = format_proposal(plan, source, file.name)
+    echo(content)
+    _echo_preview(preview_file(file, ReadOptions(plan=plan)), file, echo)
+    for doubt in plan.doubts:
+        echo(f"IN DOUBT  {escape_controls(doubt.column)} ({doubt.field}): {escape_controls(doubt.reason)}")
+    return Proposal(path, content)
+
+
+def write_profile(home: Home, proposal: Proposal, echo: Echo) -> None:
+    """Write a profile into the home."""
+    home.make()
+    make_folder(home.sources)
+    with write_whole(proposal.path) as building:
+        building.write_text(proposal.content, "utf-8")
+    source = proposal.path.stem
+    echo(f"Wrote {proposal.path}. Drop files into {home.inbox / source}/ from now on.")
+
+
+def check_file(home: Home, source: str, file: Path, echo: Echo) -> None:
+    """Print how the profile of a source reads a file."""
+    profile = parse_profile(_require_profile(home, source))
+    _echo_preview(preview_file(file, make_options(profile, ReadOptions())), file, echo)
+
+
+def show_profile(home: Home, source: str) -> str:
+    """Return the profile of a source as it stands in its file, with its version."""
+    path = _require_profile(home, source)
+    version = name_version(parse_profile(path))
+    return f"# {path}, version {version}\n{path.read_text('utf-8').rstrip()}"
+
+
+def list_sources(home: Home) -> str:
+    """Return a line for each source: its profile and its folder in the inbox."""
+    catalogue = load_catalogue(home)
+    folders = {path.name.casefold() for path in home.inbox.glob("*") if path.is_dir() and path.name[0] != "."}
+    lines = []
+    for name in sorted({DEFAULT, *folders, *catalogue.profiles, *catalogue.broken}):
+        source = catalogue.find(f"{name}/file")
+        profile = f"profile {source.version}" if source.version else "no profile: files are read as they show themselves"
+        lines.append(f"{name:<24} {source.trouble or profile}")
+    return "\n".join(lines)
+
+
+def _require_profile(home: Home, source: str) -> Path:
+    """Return the path of the profile of a source; raise `UsageError` if there is none."""
+    path = name_profile(home, source)
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such profile. Next: reviews sources init {source} FILE")
+    return path
+
+
+def _echo_preview(preview: Preview, file: Path, echo: Echo) -> None:
+    """Print the first rows of a file as they would be stored, and the counts of the whole file."""
+    echo(f"\n{file.name}: {count(preview.rows, 'row')}; the first {len(preview.first)} as they would be stored:\n")
+    lines = [SHOWN, *([_format_cell(row[name]) for name in SHOWN] for row in preview.first)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(SHOWN))]
+    for line in lines:
+        echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    echo("")
+    for name in SHOWN[1:]:
+        unread = f", {preview.unread[name]:,} can't be read and are kept as found" if preview.unread[name] else ""
+        echo(f"{name:<14} in {preview.filled[name]:,} of {count(preview.rows, 'row')}{unread}")
+    for rule, rows in preview.bad_rows.most_common():
+        echo(f"{count(rows, 'row')} would be quarantined: {rule}")
+
+
+def _format_cell(value: object) -> str:
+    """Return a value as a preview shows it."""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+    return "" if value is None else escape_controls(str(value))

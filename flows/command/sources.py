@@ -1,0 +1,92 @@
+"""The commands on sources, the feeds of files: sources init, check, show, list, schema."""
+
+import json
+from pathlib import Path
+
+import click
+
+from flows.command.arguments import PathName
+from flows.command.output import echo
+
+
+@click.group()
+def sources() -> None:
+    """Set up the feeds that files come from.
+
+    A folder in the inbox is a source: files in inbox/shop-a/ are of the source shop-a. Its profile, sources/shop-a.toml
+    in the home, says which columns its files have and what their values mean. Without a profile each file is read by
+    what it shows itself, and what stays in doubt is kept as found.
+
+    \b
+    Examples:
+      reviews sources init shop-a export.csv     infer a profile from a file, show how it reads it, and write it
+      reviews sources check shop-a another.csv   show how the profile reads another file
+      reviews sources list
+    """
+
+
+@sources.command()
+@click.argument("source")
+@click.argument("file", type=PathName(exists=True, dir_okay=False, path_type=Path))
+@click.option("--yes", is_flag=True, help="Write the profile without asking.")
+@click.option("--replace", is_flag=True, help="Write it in place of the profile that there is.")
+def init(source: str, file: Path, yes: bool, replace: bool) -> None:
+    """Infer the profile of SOURCE from one of its FILEs, show how it reads the file, and write it once you confirm.
+
+    What the file leaves in doubt stands in the profile as a question: answer it there, then run `reviews sources check`.
+
+    \b
+    Examples:
+      reviews sources init shop-a ~/exports/shop-a-2026-11.csv
+      reviews sources init shop-a export.csv --yes --replace
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.sources import propose_profile, write_profile
+
+    home = load_settings().home
+    proposal = propose_profile(home, source, file, replace, echo)
+    if yes or click.confirm(f"Write this profile to {proposal.path}?", default=True):
+        write_profile(home, proposal, echo)
+
+
+@sources.command()
+@click.argument("source")
+@click.argument("file", type=PathName(exists=True, dir_okay=False, path_type=Path))
+def check(source: str, file: Path) -> None:
+    """Show how the profile of SOURCE reads a FILE: ten rows as they would be stored, and what can't be read.
+
+    \b
+    Example:
+      reviews sources check shop-a inbox/shop-a/2026-11-26.csv
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.sources import check_file
+
+    check_file(load_settings().home, source, file, echo)
+
+
+@sources.command(name="list")
+def list_() -> None:
+    """List the sources: those with a profile, a folder in the inbox or scored files."""
+    from deployments.settings import load_settings
+    from flows.command.actions.sources import list_sources
+
+    echo(list_sources(load_settings().home))
+
+
+@sources.command()
+@click.argument("source")
+def show(source: str) -> None:
+    """Show the profile of SOURCE, checked, and its version."""
+    from deployments.settings import load_settings
+    from flows.command.actions.sources import show_profile
+
+    echo(show_profile(load_settings().home, source))
+
+
+@sources.command()
+def schema() -> None:
+    """Print the JSON schema of profiles, for editors that check and complete TOML."""
+    from tasks.sources.profile import make_schema
+
+    echo(json.dumps(make_schema(), indent=2))

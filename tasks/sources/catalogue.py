@@ -1,0 +1,84 @@
+"""Finds the source of a file by its folder in the inbox, and the source's profile in the home."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from data_contracts.errors import UsageError
+from data_contracts.storage.home import Home
+from tasks.sources.profile import Profile, name_version, parse_profile
+
+DEFAULT = "default"
+"""The source of files that lie in no folder of the inbox."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A feed of files: a folder of the inbox, or `DEFAULT`."""
+
+    name: str
+    profile: Profile | None = None
+    """None: each file is read by what it shows itself."""
+    trouble: str | None = None
+    """What is wrong with the profile, so that no file of the source can be read."""
+
+    @property
+    def version(self) -> str | None:
+        """The version of the profile."""
+        return name_version(self.profile) if self.profile else None
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The sources of a run."""
+
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    """By the name of their source, in lower case."""
+    broken: Mapping[str, str] = field(default_factory=dict)
+    """What is wrong with a profile that can't be read, by the same names."""
+    chosen: str | None = None
+    """The source of every file, whatever its folder; None: each file's folder decides."""
+
+    def find(self, uri: str) -> Source:
+        """Return the source of the file with this uri: the first folder of a path in the inbox."""
+        parts = PurePosixPath(uri).parts
+        folder = parts[0] if len(parts) > 1 and not uri.startswith("/") else DEFAULT
+        name = self.chosen or folder
+        return Source(name, self.profiles.get(name.casefold()), self.broken.get(name.casefold()))
+
+    def describe(self, uri: str) -> dict[str, str | None]:
+        """Return the values of a file's source for the ledger, by column."""
+        source = self.find(uri)
+        return {"source": source.name, "profile_version": source.version}
+
+
+def load_catalogue(home: Home, chosen: str | None = None) -> Catalogue:
+    """Read all profiles of the home; `chosen` is the source of every file, if it is given.
+
+    A wrong profile stops only its own source: the files of the others are read.
+    """
+    profiles: dict[str, Profile] = {}
+    broken: dict[str, str] = {}
+    for path in sorted(home.sources.glob("*.toml")):
+        try:
+            profiles[path.stem.casefold()] = parse_profile(path)
+        except UsageError as error:
+            broken[path.stem.casefold()] = str(error)
+    return Catalogue(profiles, broken, require_name(chosen) if chosen else None)
+
+
+def name_profile(home: Home, source: str) -> Path:
+    """Return the path of a source's profile."""
+    return home.sources / f"{require_name(source)}.toml"
+
+
+def require_name(name: str) -> str:
+    """Return the name of a source; raise `UsageError` if it is none."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name of a source: it has letters, digits, '-' and '_', at most 63. Next: name the folder "
+            "in the inbox and the profile in sources/ so."
+        )
+    return name

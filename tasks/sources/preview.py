@@ -1,0 +1,61 @@
+"""Reads a file by a profile to show how its rows would be stored, and what of them can't be read."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.limits import FIELD_RULES
+from tasks.review_files.options import ReadOptions
+from tasks.review_files.reader import read_review_file
+
+ROWS_SHOWN = 10
+TEXT_SHOWN = 60
+"""Characters of a text that a preview shows."""
+SHOWN = ("row_number", "review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "text")
+"""The columns of a preview. All others are in `extra`."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """How a file is read."""
+
+    rows: int
+    bad_rows: Counter[str]
+    """Rows that would be quarantined, by rule, as far as reading shows it."""
+    filled: Counter[str]
+    """Rows with a value, by column."""
+    unread: Counter[str]
+    """Values that could not be read and are kept as found, by column."""
+    first: list[dict[str, Any]]
+    """The first `ROWS_SHOWN` rows."""
+
+
+def preview_file(path: Path, options: ReadOptions) -> Preview:
+    """Read a whole file; raise `FileRefusedError` where a run would refuse it."""
+    rows, bad, filled, unread = 0, Counter[str](), Counter[str](), Counter[str]()
+    first: list[dict[str, Any]] = []
+    for batch in read_review_file(path, options):
+        rows += batch.num_rows
+        first += [row for row in _show_rows(batch, ROWS_SHOWN - len(first))]
+        bad.update(rule for rule in batch["rule"].to_pylist() if rule is not None)
+        filled.update({name: batch.num_rows - batch[name].null_count for name in SHOWN})
+        unread.update({name: _count_unread(batch["extra"], name) for name in FIELD_RULES.values()})
+    return Preview(rows, bad, filled, +unread, first)
+
+
+def _show_rows(batch: pa.RecordBatch, most: int) -> Iterator[dict[str, Any]]:
+    """Yield the first rows of a batch, with the beginning of each text."""
+    for row in batch.slice(0, max(most, 0)).select(SHOWN).to_pylist():
+        text = row["text"] or ""
+        yield {**row, "text": f"{text[:TEXT_SHOWN]}…" if len(text) > TEXT_SHOWN else text}
+
+
+def _count_unread(extra: pa.Array, name: str) -> int:
+    """Count the rows whose value of one of our columns could not be read, so that `extra` has it under our name."""
+    kept = pc.match_substring(extra, f'"{name}": ')
+    return int(pc.sum(kept).as_py() or 0)

@@ -1,0 +1,204 @@
+"""The profile of a source: a TOML file in the home that says how the files of one feed are read.
+
+`parse_profile` reads one and refuses unknown keys and contradictions with the line; `format_profile` writes one.
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from data_contracts.errors import UsageError
+
+DATE_STYLES = ("iso", "epoch", "day-first", "month-first")
+"""Names of date formats; any other format is a pattern of strptime, such as `%d-%b-%y`."""
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    """A table of the file: no other keys, no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Columns(_Strict):
+    """The names of the source's columns, as in the header."""
+
+    text: Names = Field(description="The columns of the text, joined in this order, such as title and body.")
+    review_id: str | None = Field(None, description="The column that identifies a review.")
+    movie_id: str | None = Field(None, description="The column that identifies the movie.")
+    reviewed_at: str | None = Field(None, description="The column with the date or time of the review.")
+    given_label: str | None = Field(None, description="The column that says positive or negative.")
+    given_rating: str | None = Field(None, description="The column with the writer's rating.")
+    author: str | None = Field(None, description="The column with the writer's name; kept in `extra`.")
+
+    @field_validator("text", mode="before")
+    @classmethod
+    def _accept_one_name(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+class Dates(_Strict):
+    """How dates are written."""
+
+    format: str = Field("iso", description="iso, epoch, day-first, month-first, or a pattern such as '%d-%b-%y'.")
+    time_zone: str = Field("UTC", description="The time zone of dates without one, such as 'Europe/Berlin'.")
+
+    @field_validator("format")
+    @classmethod
+    def _require_format(cls, value: str) -> str:
+        if value not in DATE_STYLES and "%" not in value:
+            raise ValueError(f"must be one of {', '.join(DATE_STYLES)}, or a pattern with % such as '%d.%m.%Y'")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _require_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("is no time zone that this machine knows, such as 'Europe/Berlin'") from error
+        return value
+
+
+class Rating(_Strict):
+    """The scale of ratings; they are stored as stars from 1 to 10."""
+
+    lowest: float = Field(description="The worst rating of the scale.")
+    highest: float = Field(description="The best rating of the scale.")
+    decimal_comma: bool = Field(False, description="Whether 4,5 means four and a half.")
+    words: dict[str, float] | None = Field(None, description="Words that mean a rating of the scale, such as good = 4.")
+
+    @model_validator(mode="after")
+    def _require_order(self) -> Self:
+        if not self.lowest < self.highest:
+            raise ValueError("lowest must be less than highest")
+        for word, value in (self.words or {}).items():
+            if not self.lowest <= value <= self.highest:
+                raise ValueError(f"the word {word!r} means {value:g}, which is not on the scale")
+        return self
+
+
+class Labels(_Strict):
+    """The values of the label column."""
+
+    positive: Names = Field(description="Values that mean positive.")
+    negative: Names = Field(description="Values that mean negative.")
+    none: tuple[str, ...] = Field((), description="Values that mean no label, such as neutral.")
+
+    @field_validator("positive", "negative", "none", mode="before")
+    @classmethod
+    def _accept_numbers(cls, value: Any) -> Any:
+        values = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(str(each) if isinstance(each, int) else each for each in values)
+
+    @model_validator(mode="after")
+    def _require_distinct(self) -> Self:
+        values = [each.strip().casefold() for each in (*self.positive, *self.negative, *self.none)]
+        doubled = sorted({each for each in values if values.count(each) > 1})
+        if doubled:
+            raise ValueError(f"{doubled[0]!r} has two meanings")
+        return self
+
+
+class FileLayout(_Strict):
+    """How the bytes of a file are read, where its name does not say it."""
+
+    encoding: str | None = Field(None, description="Such as 'cp1252', for files without a byte order mark.")
+    delimiter: str | None = Field(None, min_length=1, max_length=1, description="The character between columns.")
+    sheet: str | None = Field(None, description="The sheet of a workbook; the first one with rows if not given.")
+    json_path: str | None = Field(None, description="Where the rows are in a JSON file, such as 'data.reviews'.")
+
+    @field_validator("encoding")
+    @classmethod
+    def _require_encoding(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                "".encode(value)
+            except (LookupError, ValueError) as error:
+                raise ValueError("is no encoding of text that Python knows, such as 'cp1252'") from error
+        return value
+
+
+class Profile(_Strict):
+    """How the files of one source are read."""
+
+    columns: Columns
+    movie: str | None = Field(None, min_length=1, description="The movie_id of every row, instead of a column.")
+    ids_hold_across_files: bool = Field(
+        True, description="Whether the same review_id in another file is the same review."
+    )
+    dates: Dates = Dates.model_construct()
+    rating: Rating | None = Field(None, description="Needed to read `columns.given_rating`.")
+    labels: Labels | None = Field(None, description="Needed to read `columns.given_label`.")
+    file: FileLayout = FileLayout.model_construct()
+
+    @model_validator(mode="after")
+    def _require_consistency(self) -> Self:
+        if self.movie is not None and self.columns.movie_id is not None:
+            raise ValueError("movie and columns.movie_id contradict each other: give one of them")
+        for column, table in (("given_rating", self.rating), ("given_label", self.labels)):
+            if getattr(self.columns, column) is not None and table is None:
+                name = "rating" if column == "given_rating" else "labels"
+                raise ValueError(f"columns.{column} needs a table [{name}] that says what its values mean")
+        return self
+
+
+def parse_profile(path: Path) -> Profile:
+    """Read the profile in a TOML file; raise `UsageError` with the line, the reason and the next step if it is wrong."""
+    try:
+        content = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: can't be read ({error}). Next: correct the file.") from error
+    try:
+        return Profile.model_validate(tomllib.loads(content))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: is no valid TOML ({error}). Next: correct that line.") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise UsageError(f"{path}: {_describe_error(first, content)} Next: correct it, then `reviews sources show`.") from None
+
+
+def _describe_error(error: Mapping[str, Any], content: str) -> str:
+    """Describe a pydantic error by the key, its line in the file and the reason."""
+    keys = [str(each) for each in error["loc"] if not isinstance(each, int)]
+    reason = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        reason = "is not a key of a profile"
+    if error["type"] == "missing":
+        reason = "is missing"
+    where = ".".join(keys) or "the profile"
+    line = find_line(content, keys)
+    return f"line {line}: {where} {reason}." if line else f"{where} {reason}."
+
+
+def find_line(content: str, keys: Sequence[str]) -> int | None:
+    """Return the line, from 1, on which a key (its table first) or, without it, its table stands; None if neither."""
+    table, found = "", None
+    for number, line in enumerate(content.splitlines(), start=1):
+        words = line.strip()
+        if words.startswith("["):
+            table = words.strip("[] ")
+            found = number if keys[:-1] == table.split(".") else found
+        name = words.partition("=")[0].strip().strip("\"'")
+        if "=" in words and [*filter(None, table.split(".")), *name.split(".")] == list(keys):
+            return number
+        if words.strip("[] ") == ".".join(keys) and words.startswith("["):
+            return number
+    return found
+
+
+def name_version(profile: Profile) -> str:
+    """Return the version of a profile: the first 12 digits of the sha256 of what it says, whatever its spelling."""
+    said = json.dumps(profile.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+    return sha256(said.encode()).hexdigest()[:12]
+
+
+def make_schema() -> dict[str, Any]:
+    """Return the JSON schema of profiles, by which editors check and complete them."""
+    return Profile.model_json_schema()

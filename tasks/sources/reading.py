@@ -1,0 +1,79 @@
+"""Turns the profile of a source into the options by which its files are read."""
+
+from dataclasses import replace
+
+from tasks.inbox.source_files import SourceFile
+from tasks.review_files.options import ReadOptions
+from tasks.review_files.plans.reading_plan import DateFormat, DateStyle, RatingScale, ReadingPlan
+from tasks.sources.catalogue import Catalogue, Source
+from tasks.sources.profile import Dates, Labels, Profile
+from tasks.support.refusals import refusal
+
+_STYLES: dict[str, DateStyle] = {
+    "iso": "iso",
+    "epoch": "epoch",
+    "day-first": "day_first",
+    "month-first": "month_first",
+}
+
+
+def choose_file_options(catalogue: Catalogue, options: ReadOptions, file: SourceFile) -> ReadOptions:
+    """Return how a file is read: as the profile of its source says, or else by `options`."""
+    return replace(choose_options(catalogue.find(file.uri), options), root=file.root)
+
+
+def choose_options(source: Source, options: ReadOptions) -> ReadOptions:
+    """Return the options for a file of the source: those of its profile, where it has one.
+
+    Raises `FileRefusedError` (file_unreadable: the file waits) if the profile is wrong.
+    """
+    if source.trouble is not None:
+        raise refusal("file_unreadable", f"the profile of its source is wrong: {source.trouble}")
+    return make_options(source.profile, options) if source.profile else options
+
+
+def make_options(profile: Profile, options: ReadOptions) -> ReadOptions:
+    """Return the options that a profile states; what it leaves open is as in `options`."""
+    layout = profile.file
+    return replace(
+        options,
+        plan=make_plan(profile),
+        encoding=layout.encoding or options.encoding,
+        delimiter=layout.delimiter,
+        sheet=layout.sheet,
+        json_path=layout.json_path,
+    )
+
+
+def make_plan(profile: Profile) -> ReadingPlan:
+    """Return the plan that a profile states. It leaves nothing in doubt."""
+    columns, rating = profile.columns, profile.rating
+    return ReadingPlan(
+        text=columns.text,
+        review_id=columns.review_id,
+        movie_id=columns.movie_id,
+        reviewed_at=columns.reviewed_at,
+        given_label=columns.given_label,
+        given_rating=columns.given_rating,
+        author=columns.author,
+        constant_movie_id=profile.movie,
+        known_names=False,
+        ids_hold=profile.ids_hold_across_files,
+        dates=_make_dates(profile.dates),
+        ratings=rating and RatingScale(rating.lowest, rating.highest, rating.decimal_comma, rating.words),
+        labels=profile.labels and _make_labels(profile.labels),
+    )
+
+
+def _make_dates(dates: Dates) -> DateFormat:
+    """Return how dates are read."""
+    style = _STYLES.get(dates.format)
+    if style is None:
+        return DateFormat("pattern", dates.format, dates.time_zone)
+    return DateFormat(style, zone=dates.time_zone)
+
+
+def _make_labels(labels: Labels) -> dict[str, str | None]:
+    """Return our label for each value of the label column."""
+    ours = {**dict.fromkeys(labels.positive, "positive"), **dict.fromkeys(labels.negative, "negative")}
+    return {**ours, **dict.fromkeys(labels.none, None)}

@@ -1,0 +1,143 @@
+"""Tests that a profile says how files are read, and that a wrong one is refused with line, reason and next step."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_contracts.errors import UsageError
+from tasks.review_files.plans.reading_plan import DateFormat, Doubt, RatingScale, ReadingPlan
+from tasks.sources.profile import make_schema, name_version, parse_profile
+from tasks.sources.proposing import format_proposal
+from tasks.sources.reading import make_plan
+
+WHOLE = """
+ids_hold_across_files = false
+
+[columns]
+text = ["Title", "Body"]
+review_id = "Id"
+movie_id = "Product"
+reviewed_at = "Time"
+given_label = "Mood"
+given_rating = "Score"
+author = "User"
+
+[dates]
+format = "day-first"
+time_zone = "Europe/Berlin"
+
+[rating]
+lowest = 1
+highest = 5
+decimal_comma = true
+
+[labels]
+positive = [1, "good"]
+negative = ["bad"]
+none = ["so-so"]
+
+[file]
+encoding = "cp1252"
+delimiter = ";"
+"""
+
+
+def write(folder: Path, content: str) -> Path:
+    path = folder / "shop.toml"
+    path.write_text(content, "utf-8")
+    return path
+
+
+def test_a_profile_states_the_whole_plan(tmp_path: Path) -> None:
+    assert make_plan(parse_profile(write(tmp_path, WHOLE))) == ReadingPlan(
+        text=("Title", "Body"),
+        review_id="Id",
+        movie_id="Product",
+        reviewed_at="Time",
+        given_label="Mood",
+        given_rating="Score",
+        author="User",
+        known_names=False,
+        ids_hold=False,
+        dates=DateFormat("day_first", zone="Europe/Berlin"),
+        ratings=RatingScale(1, 5, decimal_comma=True),
+        labels={"1": "positive", "good": "positive", "bad": "negative", "so-so": None},
+    )
+
+
+def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
+    profile = parse_profile(write(tmp_path, '[columns]\ntext = "Body"\n'))
+    assert make_plan(profile) == ReadingPlan(text=("Body",), known_names=False, dates=DateFormat("iso"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('[columns]\ntext = "a"\ntitel = "b"\n', "line 3: columns.titel is not a key of a profile"),
+        ('[columns]\nreview_id = "a"\n', "line 1: columns.text is missing"),
+        ('[columns]\ntext = "a"\n[dates]\nformat = "d/m/y"\n', "line 4: dates.format must be one of iso, epoch"),
+        ('[columns]\ntext = "a"\n[dates]\ntime_zone = "Mars"\n', "line 4: dates.time_zone is no time zone"),
+        ('[columns]\ntext = "a"\n[rating]\nlowest = 5\nhighest = 1\n', "line 3: rating lowest must be less than highest"),
+        ('[columns]\ntext = "a"\ngiven_rating = "b"\n', r"columns.given_rating needs a table \[rating\]"),
+        ('[columns]\ntext = "a"\ngiven_label = "b"\n', r"columns.given_label needs a table \[labels\]"),
+        ('movie = "m"\n[columns]\ntext = "a"\nmovie_id = "b"\n', "contradict each other"),
+        ('[columns]\ntext = "a"\n[labels]\npositive = ["x"]\nnegative = ["X"]\n', "line 3: labels 'x' has two meanings"),
+        ('[columns]\ntext = "a"\n[file]\nencoding = "klingon"\n', "line 4: file.encoding is no encoding"),
+        ('[columns]\ntext = "a"\n[file]\ndelimiter = "||"\n', "line 4: file.delimiter"),
+        ("[columns\n", "is no valid TOML"),
+    ],
+)
+def test_a_wrong_profile_is_refused_with_line_reason_and_next_step(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message) as error:
+        parse_profile(write(tmp_path, content))
+    assert "shop.toml" in str(error.value)
+    assert "Next: " in str(error.value)
+
+
+def test_a_version_is_of_what_a_profile_says_not_of_its_spelling(tmp_path: Path) -> None:
+    first = name_version(parse_profile(write(tmp_path, '[columns]\ntext = "a"\n')))
+    second = name_version(parse_profile(write(tmp_path, '# a comment\ncolumns = { text = ["a"] }\n')))
+    third = name_version(parse_profile(write(tmp_path, '[columns]\ntext = "b"\n')))
+    assert first == second != third
+
+
+def test_the_schema_names_every_table() -> None:
+    assert {"columns", "dates", "rating", "labels", "file"} <= make_schema()["properties"].keys()
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+PLANS = st.builds(
+    ReadingPlan,
+    text=st.lists(NAMES, min_size=1, max_size=2).map(tuple),
+    review_id=st.none() | NAMES,
+    reviewed_at=st.just("when"),
+    given_rating=st.just("stars"),
+    given_label=st.just("mood"),
+    known_names=st.just(False),
+    ids_hold=st.booleans(),
+    dates=st.sampled_from([DateFormat("iso"), DateFormat("epoch"), DateFormat("pattern", "%d-%b-%y", "Asia/Tokyo")]),
+    ratings=st.sampled_from([RatingScale(1, 5), RatingScale(0, 100, decimal_comma=True)]),
+    labels=st.sampled_from([{"1": "positive", "0": "negative"}, {"y": "positive", "n": "negative", "?": None}]),
+)
+
+
+@given(plan=PLANS)
+def test_a_proposed_profile_reads_as_the_plan_that_it_was_made_of(
+    tmp_path_factory: pytest.TempPathFactory, plan: ReadingPlan
+) -> None:
+    path = write(tmp_path_factory.mktemp("profile"), format_proposal(plan, "shop", "export.csv"))
+    assert make_plan(parse_profile(path)) == plan
+
+
+def test_what_is_in_doubt_stands_in_the_proposal_as_a_question(tmp_path: Path) -> None:
+    doubt = Doubt("given_rating", "Stars", "1 to 5 may be of five or of ten")
+    content = format_proposal(ReadingPlan(text=("Body",), given_rating="Stars", doubts=(doubt,)), "shop", "a.csv")
+    assert "# In doubt: 1 to 5 may be of five or of ten" in content
+    assert make_plan(parse_profile(write(tmp_path, content))).given_rating is None
+    settled = content.replace("# given_rating", "given_rating").replace("# [rating]", "[rating]")
+    settled = settled.replace("# lowest", "lowest").replace("# highest", "highest")
+    assert make_plan(parse_profile(write(tmp_path, settled))).ratings == RatingScale(1, 5)
