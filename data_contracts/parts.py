@@ -66,6 +66,9 @@ LEDGER_SCHEMA = pa.schema(
 )
 """One row per source file. The rows of a file with status 'refused' are not committed."""
 
+LATER_COLUMNS = ("source", "profile_version")
+"""Columns that the parts of older versions lack; a killed run may have left one before an update."""
+
 PART_SCHEMAS = {
     "source_reviews": SOURCE_SCHEMA,
     "scored_reviews": SCORED_SCHEMA,

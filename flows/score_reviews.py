@@ -101,7 +101,9 @@ def score_reviews(
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
     parameters = {"files": files, "since": request.since, "model_id": model_id, "rescore": rescore}
-    summary, outcome = _run_scoring(request, settings, {**parameters, "text_column": text_column, "source": source})
+    summary, outcome = _run_scoring(
+        request, settings, {**parameters, "text_column": text_column, "source": source}
+    )
     _tidy_up(settings)
     pass_fault_point("score: before reported")
     return _end_run(summary, outcome)

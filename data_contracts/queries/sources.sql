@@ -16,7 +16,6 @@ SELECT
     coalesce(sum(rows_read) FILTER (is_scored), 0)::BIGINT AS rows_read,
     min(seen_at) AS first_file_at, -- when it was first committed
     max(seen_at) AS last_file_at,
-    floor((epoch(now()) - epoch(max(seen_at))) / 86400)::BIGINT AS days_since, -- whole days since the last file
     arg_max(profile_version, seen_at) AS last_profile -- null where no file was read by a profile
 FROM files
 GROUP BY source

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from data_contracts.errors import UsageError
-from flows.command.arguments import PathName
-from flows.command.output import echo
+from flows.command.console.arguments import PathName
+from flows.command.console.output import echo
 
 
 def _complete_query(context: click.Context, argument: click.Parameter, begun: str) -> list[str]:
@@ -149,7 +149,7 @@ def explain(
     """
     from deployments.settings import load_settings
     from flows.command.actions.targets import require_free_target
-    from flows.command.arguments import decode_input
+    from flows.command.console.arguments import decode_input
     from tasks.explain.explanation import explain as explain_score
     from tasks.explain.page import render_page
     from tasks.explain.terminal import write_explanation, write_explanation_as_json

@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from data_contracts.errors import ReviewsError, UsageError
-from flows.command.arguments import PathName, refuse_undecodable
-from flows.command.error_messages import describe_error
-from flows.command.output import echo_error
-from flows.command.standard_streams import flush_or_give_up, open_closed_streams, write_in_utf8
+from flows.command.console.arguments import PathName, refuse_undecodable
+from flows.command.console.error_messages import describe_error
+from flows.command.console.output import echo_error
+from flows.command.console.standard_streams import flush_or_give_up, open_closed_streams, write_in_utf8
 from flows.command.startup import (
     INTERRUPTED_STATUS,
     choose_home,

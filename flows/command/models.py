@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.arguments import name_user
-from flows.command.output import echo
+from flows.command.console.arguments import name_user
+from flows.command.console.output import echo
 from flows.command.startup import find_api_url, prepare_prefect
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Literal
 
 import click
 
-from flows.command.arguments import PathName
-from flows.command.output import echo
+from flows.command.console.arguments import PathName
+from flows.command.console.output import echo
 from flows.command.startup import choose_home, prepare_prefect, warm_up
 
 SINCE_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%z")

@@ -2,7 +2,7 @@
 
 import click
 
-from flows.command.output import echo
+from flows.command.console.output import echo
 from flows.command.startup import prepare_prefect
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from flows.command.arguments import PathName
-from flows.command.output import echo
+from flows.command.console.arguments import PathName
+from flows.command.console.output import echo
 
 
 @click.group()
@@ -33,7 +33,8 @@ def sources() -> None:
 def init(source: str, file: Path, yes: bool, replace: bool) -> None:
     """Infer the profile of SOURCE from one of its FILEs, show how it reads the file, and write it once you confirm.
 
-    What the file leaves in doubt stands in the profile as a question: answer it there, then run `reviews sources check`.
+    What the file leaves in doubt stands in the profile as a question. Answer it there, then run
+    `reviews sources check`.
 
     \b
     Examples:

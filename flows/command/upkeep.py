@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from data_contracts.errors import UsageError
-from flows.command.arguments import PathName, name_user
-from flows.command.output import echo
+from flows.command.console.arguments import PathName, name_user
+from flows.command.console.output import echo
 
 
 @click.command()

@@ -37,7 +37,9 @@ def read_chunks(
     tally: Tally,
     report: Callable[[int], None],
 ) -> Iterator[pa.Table]:
-    """Yield the rows of the files, each read as `choose_options` says, in tables of about `CHUNK_ROWS` rows with `source_sha256` and `uri`.
+    """Yield the rows of the files, in order, in tables of about `CHUNK_ROWS` rows with `source_sha256` and `uri`.
+
+    `choose_options` says how each file is read.
 
     If a file is refused or has changed, its rows that were not yielded yet are dropped; the commit ignores its other
     rows. `report` is called with the bytes of files that were read since its last call.

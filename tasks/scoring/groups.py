@@ -67,7 +67,9 @@ def score_group(
         pass_fault_point("score: part half written")
         read = [file for file in files if file.source_sha256 not in tally.postponed]
         outcomes = tuple(judge_file(file, tally, job.limits) for file in read)
-        entries = [{**make_ledger_entry(each), **job.catalogue.describe(each.source.uri)} for each in outcomes]
+        entries = [
+            {**make_ledger_entry(each), **job.catalogue.describe(each.source.uri)} for each in outcomes
+        ]
         write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
     checks = (*merge_results(tally.checks), *_check_plans(read, tally), *_check_group(part, outcomes))
     return GroupOutcome(part, outcomes, tuple(tally.postponed.values()), checks)

@@ -176,8 +176,7 @@ def _plan_new_files(home: Home, pending: PendingFiles, request: ScoringRequest) 
     choose = partial(choose_file_options, catalogue, ReadOptions(text_column=request.text_column))
     with show_progress("Reading new files", sum(file.size for file in pending.new)) as report:
         return [
-            _plan_file(file, why, choose, report)
-            for file, why in zip(pending.new, pending.why, strict=True)
+            _plan_file(file, why, choose, report) for file, why in zip(pending.new, pending.why, strict=True)
         ]
 
 

@@ -41,7 +41,7 @@ def preview_file(path: Path, options: ReadOptions) -> Preview:
     first: list[dict[str, Any]] = []
     for batch in read_review_file(path, options):
         rows += batch.num_rows
-        first += [row for row in _show_rows(batch, ROWS_SHOWN - len(first))]
+        first.extend(_show_rows(batch, ROWS_SHOWN - len(first)))
         bad.update(rule for rule in batch["rule"].to_pylist() if rule is not None)
         filled.update({name: batch.num_rows - batch[name].null_count for name in SHOWN})
         unread.update({name: _count_unread(batch["extra"], name) for name in FIELD_RULES.values()})

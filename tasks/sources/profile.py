@@ -46,14 +46,18 @@ class Columns(_Strict):
 class Dates(_Strict):
     """How dates are written."""
 
-    format: str = Field("iso", description="iso, epoch, day-first, month-first, or a pattern such as '%d-%b-%y'.")
+    format: str = Field(
+        "iso", description="iso, epoch, day-first, month-first, or a pattern such as '%d-%b-%y'."
+    )
     time_zone: str = Field("UTC", description="The time zone of dates without one, such as 'Europe/Berlin'.")
 
     @field_validator("format")
     @classmethod
     def _require_format(cls, value: str) -> str:
         if value not in DATE_STYLES and "%" not in value:
-            raise ValueError(f"must be one of {', '.join(DATE_STYLES)}, or a pattern with % such as '%d.%m.%Y'")
+            raise ValueError(
+                f"must be one of {', '.join(DATE_STYLES)}, or a pattern with % such as '%d.%m.%Y'"
+            )
         return value
 
     @field_validator("time_zone")
@@ -72,7 +76,9 @@ class Rating(_Strict):
     lowest: float = Field(description="The worst rating of the scale.")
     highest: float = Field(description="The best rating of the scale.")
     decimal_comma: bool = Field(False, description="Whether 4,5 means four and a half.")
-    words: dict[str, float] | None = Field(None, description="Words that mean a rating of the scale, such as good = 4.")
+    words: dict[str, float] | None = Field(
+        None, description="Words that mean a rating of the scale, such as good = 4."
+    )
 
     @model_validator(mode="after")
     def _require_order(self) -> Self:
@@ -110,9 +116,15 @@ class FileLayout(_Strict):
     """How the bytes of a file are read, where its name does not say it."""
 
     encoding: str | None = Field(None, description="Such as 'cp1252', for files without a byte order mark.")
-    delimiter: str | None = Field(None, min_length=1, max_length=1, description="The character between columns.")
-    sheet: str | None = Field(None, description="The sheet of a workbook; the first one with rows if not given.")
-    json_path: str | None = Field(None, description="Where the rows are in a JSON file, such as 'data.reviews'.")
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=1, description="The character between columns."
+    )
+    sheet: str | None = Field(
+        None, description="The sheet of a workbook; the first one with rows if not given."
+    )
+    json_path: str | None = Field(
+        None, description="Where the rows are in a JSON file, such as 'data.reviews'."
+    )
 
     @field_validator("encoding")
     @classmethod
@@ -129,7 +141,9 @@ class Profile(_Strict):
     """How the files of one source are read."""
 
     columns: Columns
-    movie: str | None = Field(None, min_length=1, description="The movie_id of every row, instead of a column.")
+    movie: str | None = Field(
+        None, min_length=1, description="The movie_id of every row, instead of a column."
+    )
     ids_hold_across_files: bool = Field(
         True, description="Whether the same review_id in another file is the same review."
     )
@@ -150,7 +164,7 @@ class Profile(_Strict):
 
 
 def parse_profile(path: Path) -> Profile:
-    """Read the profile in a TOML file; raise `UsageError` with the line, the reason and the next step if it is wrong."""
+    """Read the profile in a TOML file; raise `UsageError` with line, reason and next step if wrong."""
     try:
         content = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -161,7 +175,9 @@ def parse_profile(path: Path) -> Profile:
         raise UsageError(f"{path}: is no valid TOML ({error}). Next: correct that line.") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise UsageError(f"{path}: {_describe_error(first, content)} Next: correct it, then `reviews sources show`.") from None
+        raise UsageError(
+            f"{path}: {_describe_error(first, content)} Next: correct it, then `reviews sources show`."
+        ) from None
 
 
 def _describe_error(error: Mapping[str, Any], content: str) -> str:

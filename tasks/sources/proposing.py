@@ -1,4 +1,4 @@
-"""Writes the profile that a file suggests: what the file shows, and a question wherever it leaves something in doubt."""
+"""Writes the profile that a file suggests: what the file shows, and a question for whatever it leaves in doubt."""
 
 import json
 from collections.abc import Iterator

@@ -6,7 +6,7 @@ from tasks.inbox.source_files import SourceFile
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.reading_plan import DateFormat, DateStyle, RatingScale, ReadingPlan
 from tasks.sources.catalogue import Catalogue, Source
-from tasks.sources.profile import Dates, Labels, Profile
+from tasks.sources.profile import Dates, Labels, Profile, Rating
 from tasks.support.refusals import refusal
 
 _STYLES: dict[str, DateStyle] = {
@@ -47,7 +47,7 @@ def make_options(profile: Profile, options: ReadOptions) -> ReadOptions:
 
 def make_plan(profile: Profile) -> ReadingPlan:
     """Return the plan that a profile states. It leaves nothing in doubt."""
-    columns, rating = profile.columns, profile.rating
+    columns = profile.columns
     return ReadingPlan(
         text=columns.text,
         review_id=columns.review_id,
@@ -60,9 +60,14 @@ def make_plan(profile: Profile) -> ReadingPlan:
         known_names=False,
         ids_hold=profile.ids_hold_across_files,
         dates=_make_dates(profile.dates),
-        ratings=rating and RatingScale(rating.lowest, rating.highest, rating.decimal_comma, rating.words),
-        labels=profile.labels and _make_labels(profile.labels),
+        ratings=_make_scale(profile.rating) if profile.rating else None,
+        labels=_make_labels(profile.labels) if profile.labels else None,
     )
+
+
+def _make_scale(rating: Rating) -> RatingScale:
+    """Return the scale of ratings."""
+    return RatingScale(rating.lowest, rating.highest, rating.decimal_comma, rating.words)
 
 
 def _make_dates(dates: Dates) -> DateFormat:

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from data_contracts.errors import ContractError
-from data_contracts.parts import PART_SCHEMAS
+from data_contracts.parts import LATER_COLUMNS, PART_SCHEMAS
 from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
@@ -23,7 +23,7 @@ from tasks.warehouse.latest_scores import add_texts, settle_scores
 
 _FIND_ACCEPTED = """
 CREATE TEMP TABLE accepted AS
-SELECT * FROM part_scored_files AS part
+SELECT * REPLACE (coalesce(source, 'default') AS source) FROM part_scored_files AS part
 WHERE NOT EXISTS (
     SELECT 1 FROM scored_files AS known
     WHERE known.source_sha256 = part.source_sha256 AND known.model_id = part.model_id
@@ -42,7 +42,7 @@ _INSERT_SCORES = f"""
 INSERT INTO scored_reviews BY NAME
 SELECT {", ".join(PART_SCHEMAS["scored_reviews"].names)}, source
 FROM part_scored_reviews JOIN (
-    SELECT source_sha256, model_id, coalesce(source, 'default') AS source FROM accepted WHERE status = 'scored'
+    SELECT DISTINCT source_sha256, model_id, source FROM accepted WHERE status = 'scored'
 ) USING (source_sha256, model_id) {_NOT_FORGOTTEN}
 """  # noqa: S608 (our own names)
 _INSERT_BAD_ROWS = f"""
@@ -169,8 +169,20 @@ def _open_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
         connection.execute(f"CREATE TEMP VIEW part_{table} AS FROM read_parquet({pattern})")
         found = {name for name, *_ in connection.execute(f"DESCRIBE part_{table}").fetchall()}
         missing = [name for name in schema.names if name not in found]
-        if missing:
+        if {*missing} <= {*LATER_COLUMNS}:
+            _add_later_columns(connection, table, pattern, missing)
+        elif missing:
             raise ContractError(f"{path}: has no column {', '.join(missing)}. {NEXT_STEP}")
+
+
+def _add_later_columns(
+    connection: duckdb.DuckDBPyConnection, table: str, pattern: str, missing: Sequence[str]
+) -> None:
+    """Read a part's file that an older version wrote, with null in the columns that it did not have."""
+    nulls = "".join(f", NULL::VARCHAR AS {name}" for name in missing)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW part_{table} AS SELECT *{nulls} FROM read_parquet({pattern})"
+    )  # noqa: S608
 
 
 def _add_texts(connection: duckdb.DuckDBPyConnection) -> None:

@@ -322,7 +322,15 @@ def test_a_score_leads_back_to_its_file_checks_model_promotion_and_run(
         {
             **{"source_sha256": "f", "row_number": 1, "model_id": "model-a"},
             **{"review_id": "r1", "movie_id": "tt1", "score": 0.5, "sentiment": "positive"},
-            **{"predicted_rating": 5.5, "scored_at": NOON, "uri": "f", "format": "csv", "bytes": 1},
+            **{
+                "predicted_rating": 5.5,
+                "scored_at": NOON,
+                "source": "default",
+                "profile_version": None,
+                "uri": "f",
+                "format": "csv",
+                "bytes": 1,
+            },
             **{"member": "a.csv", "released_at": None},
             **{"checks_made": 4, "checks_failed": 1, "checks_warned": 2},
             **{"variant": "cnn_lstm", "seed": 7, "dataset": "stanford", "test_accuracy": 0.875},

@@ -202,6 +202,26 @@ def test_a_part_that_lacks_a_file_is_refused(warehouse: Path, tmp_path: Path, ta
         commit_parts(warehouse, part)
 
 
+def test_a_part_of_an_older_version_is_of_the_default_source(warehouse: Path, tmp_path: Path) -> None:
+    part = write_part(tmp_path / "part", [MONDAY])
+    ledger = pq.read_table(part / "scored_files.parquet")
+    pq.write_table(ledger.drop_columns(["source", "profile_version"]), part / "scored_files.parquet")
+    commit_parts(warehouse, part)
+    with open_warehouse(warehouse, write=False) as connection:
+        found = connection.execute(
+            "SELECT DISTINCT source, file_source FROM scored_reviews, source_reviews"
+        ).fetchall()
+    assert found == [("default", "default")]
+
+
+def test_the_rows_of_a_file_have_its_source(warehouse: Path, tmp_path: Path) -> None:
+    file = PartFile("f.csv", [{}], ledger={"source": "shop-a", "profile_version": "v1"})
+    commit_parts(warehouse, write_part(tmp_path / "part", [file]))
+    with open_warehouse(warehouse, write=False) as connection:
+        query = "SELECT scored_reviews.source, file_source, profile_version FROM scored_reviews, source_reviews, scored_files"
+        assert connection.execute(query).fetchall() == [("shop-a", "shop-a", "v1")]
+
+
 def test_a_part_that_lacks_a_column_is_refused(warehouse: Path, tmp_path: Path) -> None:
     part = write_part(tmp_path / "part", [MONDAY])
     rewrite(part, "scored_reviews", lambda table: table.drop_columns(["oov_rate"]))

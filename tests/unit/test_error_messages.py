@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import UsageError
-from flows.command import output
-from flows.command.arguments import refuse_undecodable
 from flows.command.cli import main
-from flows.command.error_messages import describe_error
-from flows.command.output import shorten
-from flows.command.standard_streams import write_in_utf8
+from flows.command.console import output
+from flows.command.console.arguments import refuse_undecodable
+from flows.command.console.error_messages import describe_error
+from flows.command.console.output import shorten
+from flows.command.console.standard_streams import write_in_utf8
 from tests.conftest import PROJECT_ROOT
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
-from flows.command.arguments import decode_input
+from flows.command.console.arguments import decode_input
 from models.bundle.scorer import Scorer
 from models.tokenizer import EncodedReviews
 from tasks.explain.explanation import Explained, ReadWord, cut_pieces, explain_text, find_level, format_signed

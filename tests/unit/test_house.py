@@ -12,10 +12,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("flows", "deployments", "tasks", "models", "data_contracts")
 ORDER = (
-    "flows.command", "flows.command.actions", "flows",
+    "flows.command", "flows.command.console", "flows.command.actions", "flows",
     "deployments.local_server", "deployments",
     "tasks.stages", "tasks.training", "tasks.explain", "tasks.report", "tasks.maintenance", "tasks.scoring",
-    "tasks.queries", "tasks.warehouse", "tasks.review_files", "tasks.archive", "tasks.archive.sample",
+    "tasks.sources", "tasks.queries", "tasks.warehouse", "tasks.review_files", "tasks.archive", "tasks.archive.sample",
     "tasks.containers", "tasks.inbox", "tasks.pages", "tasks.support",
     "models.explain", "models.bundle", "models.variants", "models.kinds", "models.evaluation",
     "models.wide_lstm", "models.lstm", "models.training", "models.graphs", "models.tokenizer", "models.tensorflow",

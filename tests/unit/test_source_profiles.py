@@ -77,13 +77,22 @@ def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
     [
         ('[columns]\ntext = "a"\ntitel = "b"\n', "line 3: columns.titel is not a key of a profile"),
         ('[columns]\nreview_id = "a"\n', "line 1: columns.text is missing"),
-        ('[columns]\ntext = "a"\n[dates]\nformat = "d/m/y"\n', "line 4: dates.format must be one of iso, epoch"),
+        (
+            '[columns]\ntext = "a"\n[dates]\nformat = "d/m/y"\n',
+            "line 4: dates.format must be one of iso, epoch",
+        ),
         ('[columns]\ntext = "a"\n[dates]\ntime_zone = "Mars"\n', "line 4: dates.time_zone is no time zone"),
-        ('[columns]\ntext = "a"\n[rating]\nlowest = 5\nhighest = 1\n', "line 3: rating lowest must be less than highest"),
+        (
+            '[columns]\ntext = "a"\n[rating]\nlowest = 5\nhighest = 1\n',
+            "line 3: rating lowest must be less than highest",
+        ),
         ('[columns]\ntext = "a"\ngiven_rating = "b"\n', r"columns.given_rating needs a table \[rating\]"),
         ('[columns]\ntext = "a"\ngiven_label = "b"\n', r"columns.given_label needs a table \[labels\]"),
         ('movie = "m"\n[columns]\ntext = "a"\nmovie_id = "b"\n', "contradict each other"),
-        ('[columns]\ntext = "a"\n[labels]\npositive = ["x"]\nnegative = ["X"]\n', "line 3: labels 'x' has two meanings"),
+        (
+            '[columns]\ntext = "a"\n[labels]\npositive = ["x"]\nnegative = ["X"]\n',
+            "line 3: labels 'x' has two meanings",
+        ),
         ('[columns]\ntext = "a"\n[file]\nencoding = "klingon"\n', "line 4: file.encoding is no encoding"),
         ('[columns]\ntext = "a"\n[file]\ndelimiter = "||"\n', "line 4: file.delimiter"),
         ("[columns\n", "is no valid TOML"),
@@ -119,9 +128,13 @@ PLANS = st.builds(
     given_label=st.just("mood"),
     known_names=st.just(False),
     ids_hold=st.booleans(),
-    dates=st.sampled_from([DateFormat("iso"), DateFormat("epoch"), DateFormat("pattern", "%d-%b-%y", "Asia/Tokyo")]),
+    dates=st.sampled_from(
+        [DateFormat("iso"), DateFormat("epoch"), DateFormat("pattern", "%d-%b-%y", "Asia/Tokyo")]
+    ),
     ratings=st.sampled_from([RatingScale(1, 5), RatingScale(0, 100, decimal_comma=True)]),
-    labels=st.sampled_from([{"1": "positive", "0": "negative"}, {"y": "positive", "n": "negative", "?": None}]),
+    labels=st.sampled_from(
+        [{"1": "positive", "0": "negative"}, {"y": "positive", "n": "negative", "?": None}]
+    ),
 )
 
 
@@ -135,7 +148,9 @@ def test_a_proposed_profile_reads_as_the_plan_that_it_was_made_of(
 
 def test_what_is_in_doubt_stands_in_the_proposal_as_a_question(tmp_path: Path) -> None:
     doubt = Doubt("given_rating", "Stars", "1 to 5 may be of five or of ten")
-    content = format_proposal(ReadingPlan(text=("Body",), given_rating="Stars", doubts=(doubt,)), "shop", "a.csv")
+    content = format_proposal(
+        ReadingPlan(text=("Body",), given_rating="Stars", doubts=(doubt,)), "shop", "a.csv"
+    )
     assert "# In doubt: 1 to 5 may be of five or of ten" in content
     assert make_plan(parse_profile(write(tmp_path, content))).given_rating is None
     settled = content.replace("# given_rating", "given_rating").replace("# [rating]", "[rating]")

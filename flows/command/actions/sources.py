@@ -72,7 +72,11 @@ def list_sources(home: Home) -> str:
     lines = []
     for name in sorted({DEFAULT, *folders, *catalogue.profiles, *catalogue.broken}):
         source = catalogue.find(f"{name}/file")
-        profile = f"profile {source.version}" if source.version else "no profile: files are read as they show themselves"
+        profile = (
+            f"profile {source.version}"
+            if source.version
+            else "no profile: files are read as they show themselves"
+        )
         lines.append(f"{name:<24} {source.trouble or profile}")
     return "\n".join(lines)
 
@@ -87,14 +91,18 @@ def _require_profile(home: Home, source: str) -> Path:
 
 def _echo_preview(preview: Preview, file: Path, echo: Echo) -> None:
     """Print the first rows of a file as they would be stored, and the counts of the whole file."""
-    echo(f"\n{file.name}: {count(preview.rows, 'row')}; the first {len(preview.first)} as they would be stored:\n")
+    echo(
+        f"\n{file.name}: {count(preview.rows, 'row')}; the first {len(preview.first)} as they would be stored:\n"
+    )
     lines = [SHOWN, *([_format_cell(row[name]) for name in SHOWN] for row in preview.first)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(SHOWN))]
     for line in lines:
         echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     echo("")
     for name in SHOWN[1:]:
-        unread = f", {preview.unread[name]:,} can't be read and are kept as found" if preview.unread[name] else ""
+        unread = (
+            f", {preview.unread[name]:,} can't be read and are kept as found" if preview.unread[name] else ""
+        )
         echo(f"{name:<14} in {preview.filled[name]:,} of {count(preview.rows, 'row')}{unread}")
     for rule, rows in preview.bad_rows.most_common():
         echo(f"{count(rows, 'row')} would be quarantined: {rule}")

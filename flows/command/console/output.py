@@ -9,7 +9,7 @@ from typing import cast
 
 import click
 
-from flows.command.standard_streams import flush_or_give_up
+from flows.command.console.standard_streams import flush_or_give_up
 
 CHARACTERS_SHOWN = 2000
 """The longest message of an error, in characters: it may repeat what the user typed."""

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from flows.command.arguments import is_text
-from flows.command.output import shorten
+from flows.command.console.arguments import is_text
+from flows.command.console.output import shorten
 
 _SPACE = "free space on that disk, or raise the quota"
 _RIGHTS = "give yourself the right to do that, or name another place"
