@@ -1,0 +1,150 @@
+"""Tests that the files of a source are read by its profile, and `reviews sources`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from data_contracts.storage.home import Home
+from flows.command.cli import main
+from tests.support.scoring_runs import drop, plan, run
+from tests.support.small_home import ask
+
+PROFILE = """
+ids_hold_across_files = true
+movie = "tt7"
+
+[columns]
+text = ["Title", "Body"]
+review_id = "No"
+reviewed_at = "Day"
+given_rating = "Points"
+
+[dates]
+format = "day-first"
+
+[rating]
+lowest = 0
+highest = 20
+
+[file]
+delimiter = "|"
+"""
+EXPORT = "No|Title|Body|Day|Points\n7|good|film|03/04/2026|20\n8|bad|plot|04/04/2026|0\n"
+"""Two reviews that only a person can read: a scale of 20, days before months, two columns of text."""
+
+
+def describe(home: Home, source: str, profile: str = PROFILE) -> None:
+    """Write the profile of a source."""
+    home.sources.mkdir(exist_ok=True)
+    (home.sources / f"{source}.toml").write_text(profile, "utf-8")
+
+
+def list_rows(home: Home) -> list[tuple[Any, ...]]:
+    return ask(
+        home.published,
+        "select review_id, movie_id, text, given_rating, strftime(reviewed_at, '%Y-%m-%d'), source "
+        "from latest_scores order by review_id",
+    )
+
+
+ROWS = [
+    ("7", "tt7", "good\n\nfilm", 10.0, "2026-04-03", "shop-a"),
+    ("8", "tt7", "bad\n\nplot", 1.0, "2026-04-04", "shop-a"),
+]
+
+
+def test_a_file_in_a_sources_folder_is_read_by_its_profile(scoring_home: Home) -> None:
+    describe(scoring_home, "shop-a")
+    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
+    run()
+    assert list_rows(scoring_home) == ROWS
+
+
+def test_the_ledger_and_the_lineage_name_the_source_and_the_version_of_its_profile(scoring_home: Home) -> None:
+    describe(scoring_home, "shop-a")
+    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
+    drop(scoring_home, "loose.csv", "text\ngood film\n")
+    run()
+    query = "select distinct source, profile_version is null from {} order by source"
+    for table in ("scored_files", "lineage"):
+        assert ask(scoring_home.published, query.format(table)) == [("default", True), ("shop-a", False)]
+
+
+def test_a_named_file_is_read_by_the_profile_that_is_named(scoring_home: Home, tmp_path: Path) -> None:
+    describe(scoring_home, "shop-a")
+    path = tmp_path / "backfill.csv"
+    path.write_text(EXPORT)
+    run(files=[str(path)], source="shop-a")
+    assert list_rows(scoring_home) == ROWS
+
+
+def test_a_wrong_profile_delays_its_own_files_alone(scoring_home: Home) -> None:
+    describe(scoring_home, "shop-a", "[columns]\ntitel = 'a'\n")
+    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
+    drop(scoring_home, "shop-b/a.csv", "review_id,text\nr1,good film\n")
+    summary = run()
+    assert [row[0] for row in list_rows(scoring_home)] == ["r1"]
+    [skipped] = summary.skipped
+    assert skipped.uri == "shop-a/2026-04.csv"
+    assert "shop-a.toml: line 2: columns.titel is not a key of a profile" in skipped.reason
+
+
+def test_after_its_profile_was_mended_a_waiting_file_is_read(scoring_home: Home) -> None:
+    describe(scoring_home, "shop-a", "[columns]\ntitel = 'a'\n")
+    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
+    run()
+    describe(scoring_home, "shop-a")
+    run()
+    assert list_rows(scoring_home) == ROWS
+
+
+def test_a_file_without_a_column_of_its_profile_is_refused(scoring_home: Home) -> None:
+    describe(scoring_home, "shop-a")
+    drop(scoring_home, "shop-a/other.csv", "No|Text\n1|good film\n")
+    run()
+    [(status, rule)] = ask(scoring_home.published, "select status, rule from scored_files")
+    assert (status, rule) == ("refused", "text_column_missing")
+
+
+def test_a_plan_reads_by_the_profile_too(scoring_home: Home) -> None:
+    describe(scoring_home, "shop-a")
+    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
+    [file] = plan().files
+    assert (file.rows, file.trouble) == (2, None)
+
+
+def call(home: Home, *arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(main, ["--home", str(home.folder), "sources", *arguments])
+    return done.exit_code, done.output
+
+
+def test_a_check_shows_how_a_file_is_read(scoring_home: Home, tmp_path: Path) -> None:
+    describe(scoring_home, "shop-a")
+    path = tmp_path / "a.csv"
+    path.write_text(EXPORT + "9|so|so|never|15\n")
+    status, said = call(scoring_home, "check", "shop-a", str(path))
+    assert status == 0, said
+    assert "2026-04-03" in said
+    assert "reviewed_at    in 2 of 3 rows, 1 can't be read and are kept as found" in said
+
+
+def test_the_list_has_folders_profiles_and_what_is_wrong_with_them(scoring_home: Home) -> None:
+    describe(scoring_home, "shop-a")
+    describe(scoring_home, "shop-b", "[columns]\n")
+    drop(scoring_home, "shop-c/a.csv", "text\ngood film\n")
+    status, said = call(scoring_home, "list")
+    lines = dict(line.split(maxsplit=1) for line in said.splitlines())
+    assert status == 0
+    assert lines.keys() == {"default", "shop-a", "shop-b", "shop-c"}
+    assert lines["shop-a"].startswith("profile ")
+    assert "columns.text is missing" in lines["shop-b"]
+    assert lines["shop-c"].startswith("no profile")
+
+
+@pytest.mark.parametrize("name", ["../escape", "a b", ".hidden", ""])
+def test_what_is_no_name_of_a_source_is_wrong_usage(scoring_home: Home, name: str) -> None:
+    status, said = call(scoring_home, "show", name)
+    assert status == 2, said
+    assert "is no name of a source" in said
