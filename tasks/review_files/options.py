@@ -33,6 +33,10 @@ class ReadOptions:
     """The folder below which no link is followed to the file; None: the file's own folder."""
     plan: ReadingPlan | None = None
     """How the columns become ours; None: as the file itself shows."""
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    json_path: str | None = None
     report_plan: Callable[[ReadingPlan], object] = field(default=_ignore, compare=False)
     """Called with each plan that was made from the file itself: one per member of an archive."""
 

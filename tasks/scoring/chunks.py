@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -39,18 +38,15 @@ def read_chunks(
 ) -> Iterator[pa.Table]:
     """Yield the rows of the files, in order, in tables of about `CHUNK_ROWS` rows with `source_sha256` and `uri`.
 
-    `choose_options` says how each file is read.
-
-    If a file is refused or has changed, its rows that were not yielded yet are dropped; the commit ignores its other
-    rows. `report` is called with the bytes of files that were read since its last call.
+    `choose_options` says how each file is read. If a file is refused or has changed, its rows that were not yielded yet
+    are dropped; the commit ignores its other rows. `report` is called with the bytes of files that were read since its
+    last call.
     """
     waiting: list[ChunkTable] = []
     for file in files:
         reported = 0
         try:
-            record = partial(record_plan, file, tally)
-            for batch in read_review_file(file.path, replace(options, root=file.root, report_plan=record)):
-            options = choose_options(file)
+            options = replace(choose_options(file), report_plan=partial(record_plan, file, tally))
             for batch in read_review_file(file.path, options):
                 source = file.source_sha256
                 require_bounded_bad_rows(file, tally.bytes_kept[source])

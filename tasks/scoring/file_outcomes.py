@@ -16,6 +16,10 @@ from tasks.support.refusals import refusal
 MOST_PLANS = 20
 
 
+WAITING_RULES = ("file_unreadable", "profile_wrong")
+"""The rules that say nothing of a file's content, so that a file which breaks one waits for the next run."""
+
+
 @dataclass(frozen=True)
 class Tally:
     """The counts by file so far, to which reading and checking add; at the end, `judge_file` makes outcomes of them.
@@ -67,7 +71,7 @@ def record_plan(file: SourceFile, tally: Tally, plan: ReadingPlan) -> None:
 
 def record_refusal(file: SourceFile, refusal: FileRefusedError, tally: Tally) -> None:
     """Record that a file is refused; postpone it if it could not be read, since that says nothing of its content."""
-    if refusal.rule == "file_unreadable":
+    if refusal.rule in WAITING_RULES:
         tally.postponed[file.source_sha256] = SkippedFile(
             file.uri, f"{refusal.detail} It waits for the next run."
         )

@@ -25,6 +25,7 @@ from tasks.inbox.source_files import (
     look_into,
     make_source_file,
 )
+from tasks.scoring.file_outcomes import WAITING_RULES
 from tasks.scoring.rescoring import find_rescorable
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
@@ -275,7 +276,7 @@ def _plan_file(
             report(step)
             unreported -= step
     except FileRefusedError as refusal:
-        waits = refusal.rule == "file_unreadable"
+        waits = refusal.rule in WAITING_RULES
         trouble = f"would {'wait' if waits else 'be refused'}: {refusal.rule}: {refusal.detail}"
         return PlannedFile(file.uri, why, None, trouble)
     finally:

@@ -65,7 +65,7 @@ def load_catalogue(home: Home, chosen: str | None = None) -> Catalogue:
         try:
             profiles[path.stem.casefold()] = parse_profile(path)
         except UsageError as error:
-            broken[path.stem.casefold()] = str(error)
+            broken[path.stem.casefold()] = str(error).partition(" Next: ")[0].rstrip(".")
     return Catalogue(profiles, broken, require_name(chosen) if chosen else None)
 
 

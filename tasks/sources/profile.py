@@ -174,7 +174,8 @@ def parse_profile(path: Path) -> Profile:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: is no valid TOML ({error}). Next: correct that line.") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt key is more often the reason for a missing one than the other way round.
+        first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
         raise UsageError(
             f"{path}: {_describe_error(first, content)} Next: correct it, then `reviews sources show`."
         ) from None

@@ -2,11 +2,30 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
+from data_contracts.errors import UsageError
 from tasks.review_files.plans.reading_plan import DateFormat, ReadingPlan
+from tasks.review_files.reader import ReadOptions, read_review_file
 
 _COLUMNS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "author")
 _STYLES = {"clear": "iso", "day_first": "day-first", "month_first": "month-first"}
+
+
+def infer(file: Path) -> ReadingPlan:
+    """Return the plan by which a file would be read without a profile.
+
+    Raises `FileRefusedError` for a file that can't be read, `UsageError` for one that needs no plan.
+    """
+    plans: list[ReadingPlan] = []
+    for _ in read_review_file(file, ReadOptions(report_plan=plans.append)):
+        break  # the plan is made, from all values of the file, before its first row is given out
+    if not plans:
+        raise UsageError(
+            f"{file}: has no columns, so it needs no profile: each text file is one review. Next: drop such files into "
+            "the inbox."
+        )
+    return plans[0]
 
 
 def format_proposal(plan: ReadingPlan, source: str, file_name: str) -> str:

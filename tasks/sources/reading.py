@@ -25,10 +25,10 @@ def choose_file_options(catalogue: Catalogue, options: ReadOptions, file: Source
 def choose_options(source: Source, options: ReadOptions) -> ReadOptions:
     """Return the options for a file of the source: those of its profile, where it has one.
 
-    Raises `FileRefusedError` (file_unreadable: the file waits) if the profile is wrong.
+    Raises `FileRefusedError` (profile_wrong: the file waits) if the profile is wrong.
     """
     if source.trouble is not None:
-        raise refusal("file_unreadable", f"the profile of its source is wrong: {source.trouble}")
+        raise refusal("profile_wrong", source.trouble)
     return make_options(source.profile, options) if source.profile else options
 
 

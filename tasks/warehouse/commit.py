@@ -181,8 +181,8 @@ def _add_later_columns(
     """Read a part's file that an older version wrote, with null in the columns that it did not have."""
     nulls = "".join(f", NULL::VARCHAR AS {name}" for name in missing)
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW part_{table} AS SELECT *{nulls} FROM read_parquet({pattern})"
-    )  # noqa: S608
+        f"CREATE OR REPLACE TEMP VIEW part_{table} AS SELECT *{nulls} FROM read_parquet({pattern})"  # noqa: S608
+    )
 
 
 def _add_texts(connection: duckdb.DuckDBPyConnection) -> None:

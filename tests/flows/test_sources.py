@@ -62,7 +62,9 @@ def test_a_file_in_a_sources_folder_is_read_by_its_profile(scoring_home: Home) -
     assert list_rows(scoring_home) == ROWS
 
 
-def test_the_ledger_and_the_lineage_name_the_source_and_the_version_of_its_profile(scoring_home: Home) -> None:
+def test_the_ledger_and_the_lineage_name_the_source_and_the_version_of_its_profile(
+    scoring_home: Home,
+) -> None:
     describe(scoring_home, "shop-a")
     drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
     drop(scoring_home, "loose.csv", "text\ngood film\n")

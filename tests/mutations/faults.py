@@ -646,8 +646,8 @@ FAULTS = (
         "a file that could not be read is refused and the broken ones wait",
         "tally",
         TALLY,
-        'if refusal.rule == "file_unreadable":',
-        'if refusal.rule != "file_unreadable":',
+        "if refusal.rule in WAITING_RULES:",
+        "if refusal.rule not in WAITING_RULES:",
         ("tests/flows/test_score_reviews.py::test_a_refused_file_stops_no_other_and_is_reported_once",),
     ),
     Fault(

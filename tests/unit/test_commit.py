@@ -218,7 +218,10 @@ def test_the_rows_of_a_file_have_its_source(warehouse: Path, tmp_path: Path) -> 
     file = PartFile("f.csv", [{}], ledger={"source": "shop-a", "profile_version": "v1"})
     commit_parts(warehouse, write_part(tmp_path / "part", [file]))
     with open_warehouse(warehouse, write=False) as connection:
-        query = "SELECT scored_reviews.source, file_source, profile_version FROM scored_reviews, source_reviews, scored_files"
+        query = (
+            "SELECT scored_reviews.source, file_source, profile_version "
+            "FROM scored_reviews, source_reviews, scored_files"
+        )
         assert connection.execute(query).fetchall() == [("shop-a", "shop-a", "v1")]
 
 
