@@ -79,7 +79,7 @@ UNCOUNTED_RULES = frozenset({NO_KNOWN_WORD, TEXT_NOT_GIVEN})
 FILE_RULES = {
     "file_empty": "The file is empty; export it again.",
     "file_unreadable": "The file can't be opened or read; check its permissions and the disk.",
-    "profile_wrong": "The profile of the file's source is wrong; correct it, then look at it by `reviews sources check`.",
+    "profile_wrong": "The profile of the file's source is wrong; correct it (`reviews sources check` shows rows).",
     "format_unknown": "The file's format is not supported; use csv, tsv, jsonl, parquet, txt, a zip or a tar.",
     "format_mismatch": "The content is not of the format that the name's ending states; correct the ending.",
     "compression_broken": "The compressed data is truncated or damaged; copy the file again.",

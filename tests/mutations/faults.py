@@ -25,6 +25,8 @@ PUBLISHED = "tasks/warehouse/published.py"
 BLOCKS = "tasks/warehouse/blocks.py"
 PUBLISHING = "tasks/warehouse/publishing.py"
 CONNECTION = "tasks/warehouse/connection.py"
+LATEST = "tasks/warehouse/latest_scores.py"
+PROOFS = "tasks/maintenance/proofs.py"
 PARTS = "tasks/scoring/parts.py"
 CHUNKS = "tasks/scoring/chunks.py"
 DURABLE = "data_contracts/storage/durable.py"
@@ -34,6 +36,7 @@ LIMITS = "data_contracts/limits.py"
 BAD_ROWS = "tasks/scoring/bad_rows.py"
 
 TEST_COMMIT = "tests/unit/test_commit.py"
+TEST_LATEST = "tests/unit/test_latest_scores.py"
 TEST_LEDGER = "tests/unit/test_ledger.py"
 TEST_GATE = "tests/models/test_gate.py"
 TEST_REGISTRY = "tests/unit/test_model_registry.py"
@@ -126,9 +129,65 @@ FAULTS = (
         "scores of refused files are inserted",
         "commit",
         COMMIT,
-        "\"(SELECT * FROM accepted WHERE status = 'scored') AS files\"",
-        '"accepted AS files"',
+        "SELECT DISTINCT source_sha256, model_id, source FROM accepted WHERE status = 'scored'",
+        "SELECT DISTINCT source_sha256, model_id, source FROM accepted",
         (TEST_COMMIT,),
+    ),
+    Fault(
+        "an older row of a review stays its newest",
+        "latest scores",
+        LATEST,
+        "    note_reviews(connection, texts)\n    settle_latest(connection)\n",
+        "    note_reviews(connection, texts)\n",
+        (TEST_LATEST,),
+    ),
+    Fault(
+        "after a deletion no other row of the review becomes its newest",
+        "latest scores",
+        FORGETTING,
+        "    settle_latest(connection)\n",
+        "",
+        (TEST_LATEST,),
+    ),
+    Fault(
+        "after a rollback the scores of the model before still count",
+        "latest scores",
+        PROMOTION,
+        '    settle_scores(connection, "files_of_champion")\n',
+        "",
+        (TEST_LATEST,),
+    ),
+    Fault(
+        "a rescored row keeps the score of the earlier model",
+        "latest scores",
+        COMMIT,
+        '    settle_scores(connection, "rescored_sources")\n',
+        "",
+        (TEST_LATEST,),
+    ),
+    Fault(
+        "a row without a date is older than all others",
+        "latest scores",
+        LATEST,
+        "CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE seen_at END",
+        "CASE WHEN isfinite(reviewed_at) THEN reviewed_at END",
+        ("tests/unit/test_views.py",),
+    ),
+    Fault(
+        "a check of changed rows reads those that changed before the proof, not after it",
+        "verification",
+        PROOFS,
+        ") WHERE changed_at > $until::TIMESTAMPTZ GROUP BY source_sha256",
+        ") WHERE changed_at < $until::TIMESTAMPTZ GROUP BY source_sha256",
+        ("tests/flows/test_verify.py",),
+    ),
+    Fault(
+        "a proof of another history is taken for valid",
+        "verification",
+        PROOFS,
+        "    return proof if changes == proof.changes else None\n",
+        "    return proof\n",
+        ("tests/flows/test_verify.py",),
     ),
     Fault(
         "a file that is scored after a refusal keeps the refusal's time of commit",
