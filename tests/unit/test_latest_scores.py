@@ -40,7 +40,7 @@ CHANGES = st.one_of(
     st.tuples(st.just("rescore"), st.tuples(st.integers(0, 9), st.sampled_from(MODELS))),
     st.tuples(st.just("promote"), st.sampled_from(MODELS)),
     st.tuples(st.just("roll back"), st.none()),
-    st.tuples(st.just("forget"), st.sampled_from(["r1", "r2", "r3"])),
+    st.tuples(st.just("forget"), st.integers(0, 9)),
     st.tuples(st.just("release"), st.tuples(st.integers(0, 9), ROWS)),
 )
 
@@ -96,9 +96,11 @@ class History:
         except WarehouseError:
             assert self.champion is not None
 
-    def forget(self, review_id: str) -> None:
-        """Forget every row of a review."""
-        forget(self.warehouse, ForgetRequest(review_id, "review", "ann"), "review")
+    def forget(self, choice: int) -> None:
+        """Forget the first row of a file, if it is not forgotten yet."""
+        if self.files:
+            name = f"{hash_text(self.files[choice % len(self.files)][0].name)[:12]}:1"
+            forget(self.warehouse, ForgetRequest(name, "row", "ann"), "row")
 
     def release(self, choice: tuple[int, dict[str, Any]]) -> None:
         """Release the quarantined row of a file with these values, scored by each model that scored the file."""
@@ -170,6 +172,23 @@ def history(tmp_path: Path) -> History:
     for place in (0, 1):
         made.rescore((place, "model-b"))
     return made
+
+
+def list_latest(warehouse: Path) -> list[tuple[Any, ...]]:
+    with open_warehouse(warehouse, write=False) as connection:
+        query = "SELECT review_id, uri, model_id FROM latest_scores ORDER BY ALL"
+        return connection.execute(query).fetchall()
+
+
+def test_a_rescored_row_has_the_score_of_the_model_promoted_last(history: History) -> None:
+    assert {model_id for _, _, model_id in list_latest(history.warehouse)} == {"model-b"}
+
+
+def test_after_its_newest_row_was_forgotten_the_one_before_counts(history: History) -> None:
+    first, second = (file.name for file, _ in history.files)
+    assert list_latest(history.warehouse) == [("r1", second, "model-b"), ("r2", first, "model-b")]
+    history.forget(1)
+    assert list_latest(history.warehouse) == [("r1", first, "model-b"), ("r2", first, "model-b")]
 
 
 def test_rows_whose_scores_are_too_many_to_replace_in_place_are_written_anew(
