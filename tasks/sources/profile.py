@@ -47,7 +47,7 @@ class Dates(_Strict):
     """How dates are written."""
 
     format: str = Field(
-        "iso", description="iso, epoch, day-first, month-first, or a pattern such as '%d-%b-%y'."
+        "clear", description="clear, iso, epoch, day-first, month-first, or a pattern such as '%d-%b-%y'."
     )
     time_zone: str = Field("UTC", description="The time zone of dates without one, such as 'Europe/Berlin'.")
 

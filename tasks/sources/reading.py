@@ -10,6 +10,7 @@ from tasks.sources.profile import Dates, Labels, Profile, Rating
 from tasks.support.refusals import refusal
 
 _STYLES: dict[str, DateStyle] = {
+    "clear": "clear",
     "iso": "iso",
     "epoch": "epoch",
     "day-first": "day_first",

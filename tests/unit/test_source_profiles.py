@@ -69,7 +69,7 @@ def test_a_profile_states_the_whole_plan(tmp_path: Path) -> None:
 
 def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
     profile = parse_profile(write(tmp_path, '[columns]\ntext = "Body"\n'))
-    assert make_plan(profile) == ReadingPlan(text=("Body",), known_names=False, dates=DateFormat("iso"))
+    assert make_plan(profile) == ReadingPlan(text=("Body",), known_names=False, dates=DateFormat())
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
         ('[columns]\nreview_id = "a"\n', "line 1: columns.text is missing"),
         (
             '[columns]\ntext = "a"\n[dates]\nformat = "d/m/y"\n',
-            "line 4: dates.format must be one of iso, epoch",
+            "line 4: dates.format must be one of clear, iso",
         ),
         ('[columns]\ntext = "a"\n[dates]\ntime_zone = "Mars"\n', "line 4: dates.time_zone is no time zone"),
         (

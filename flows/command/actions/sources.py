@@ -37,8 +37,6 @@ def propose_profile(home: Home, source: str, file: Path, replace: bool, echo: Ec
     content = format_proposal(plan, source, file.name)
     echo(content)
     _echo_preview(preview_file(file, ReadOptions(plan=plan)), file, echo)
-    for doubt in plan.doubts:
-        echo(f"IN DOUBT  {escape_controls(doubt.column)} ({doubt.field}): {escape_controls(doubt.reason)}")
     return Proposal(path, content)
 
 
