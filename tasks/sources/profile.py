@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from data_contracts.errors import UsageError
 
-DATE_STYLES = ("iso", "epoch", "day-first", "month-first")
+DATE_STYLES = ("clear", "iso", "epoch", "day-first", "month-first")
 """Names of date formats; any other format is a pattern of strptime, such as `%d-%b-%y`."""
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -177,7 +177,7 @@ def parse_profile(path: Path) -> Profile:
         # A misspelt key is more often the reason for a missing one than the other way round.
         first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
         raise UsageError(
-            f"{path}: {_describe_error(first, content)} Next: correct it, then `reviews sources show`."
+            f"{path}: {_describe_error(first, content)} Next: correct it, then `reviews sources show {path.stem}`."
         ) from None
 
 

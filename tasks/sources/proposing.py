@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from data_contracts.errors import UsageError
+from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files.plans.reading_plan import DateFormat, Doubt, RatingScale, ReadingPlan
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.support.wording import escape_controls
@@ -13,29 +14,36 @@ _COLUMNS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating
 _STYLES = {"day_first": "day-first", "month_first": "month-first"}
 
 
-def infer(file: Path) -> ReadingPlan:
-    """Return the plan by which a file would be read without a profile.
+def infer(file: Path) -> tuple[ReadingPlan, list[str]]:
+    """Return the plan by which a file would be read without a profile, and the names of its further columns.
 
     Raises `FileRefusedError` for a file that can't be read, `UsageError` for one that needs no plan.
     """
     plans: list[ReadingPlan] = []
-    for _ in read_review_file(file, ReadOptions(report_plan=plans.append)):
+    further: dict[str, None] = {}
+    for batch in read_review_file(file, ReadOptions(report_plan=plans.append)):
+        for extra in batch["extra"].drop_null().to_pylist():
+            further |= dict.fromkeys(json.loads(extra))
         break  # the plan is made, from all values of the file, before its first row is given out
     if not plans:
         raise UsageError(
             f"{file}: has no columns, so it needs no profile: each text file is one review. Next: drop such files into "
             "the inbox."
         )
-    return plans[0]
+    return plans[0], [name for name in further if name not in READ_SCHEMA.names]
 
 
-def format_proposal(plan: ReadingPlan, source: str, file_name: str) -> str:
-    """Return the TOML text of the profile for a source, as the plan of one of its files says."""
+def format_proposal(plan: ReadingPlan, source: str, file_name: str, further: Sequence[str] = ()) -> str:
+    """Return the TOML text of the profile for a source, as the plan of one of its files says.
+
+    `further` are the names of the file's other columns, from which the user may choose.
+    """
     doubts = {doubt.field: doubt for doubt in plan.doubts}
     lines = [f"# How files of the source {source} are read; made from {_quote(file_name)}."]
     lines += [f"ids_hold_across_files = {str(plan.ids_hold).lower()}"]
     lines += [f"movie = {_quote(plan.constant_movie_id)}"] if plan.constant_movie_id else []
     lines += ["", "[columns]", *_list_columns(plan, doubts)]
+    lines += [f"# Kept in `extra`: {', '.join(map(_quote, further))}"] if further else []
     for ours, describe in _DESCRIPTIONS.items():
         if plan.name_column(ours) is not None:
             lines += ["", *(_ask(doubts[ours], _QUESTIONS[ours]) if ours in doubts else describe(plan))]

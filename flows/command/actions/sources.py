@@ -33,8 +33,8 @@ def propose_profile(home: Home, source: str, file: Path, replace: bool, echo: Ec
     path = name_profile(home, source)
     if path.exists() and not replace:
         raise UsageError(f"{path}: exists already. Next: edit it, or write a new one with --replace.")
-    plan = infer(file)
-    content = format_proposal(plan, source, file.name)
+    plan, further = infer(file)
+    content = format_proposal(plan, source, file.name, further)
     echo(content)
     _echo_preview(preview_file(file, ReadOptions(plan=plan)), file, echo)
     return Proposal(path, content)
