@@ -17,12 +17,19 @@ FORMATS = {
 }
 """Ending of a name, in lower case -> format."""
 
-COMPRESSIONS = {".gz": "gz", ".zst": "zst"}
-ARCHIVES = {"zip", "tar", "tar.gz", "tar.zst"}
+COMPRESSIONS = {".gz": "gz", ".zst": "zst", ".bz2": "bz2", ".xz": "xz"}
+ARCHIVES = {"zip", "tar", *(f"tar.{compression}" for compression in COMPRESSIONS.values())}
+_SHORT_ENDINGS = {
+    ".tgz": "tar.gz",
+    ".tbz": "tar.bz2",
+    ".tbz2": "tar.bz2",
+    ".txz": "tar.xz",
+    ".tzst": "tar.zst",
+}
 UNKNOWN = "unknown"
 
 # Formats that are not read are here too, so that such a member is refused as an archive, not as an unknown format.
-_ARCHIVE_SUFFIXES = {".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".7z", ".rar", ".jar", ".xlsx"}
+_ARCHIVE_SUFFIXES = {".zip", ".tar", *_SHORT_ENDINGS, ".7z", ".rar", ".jar", ".xlsx"}
 
 _MAGIC = {
     b"\x1f\x8b\x08": "gzip",
@@ -33,22 +40,29 @@ _MAGIC = {
     b"%PDF-": "pdf",
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"\xfd7zXZ\x00": "xz",
-    b"BZh9": "bzip2",
+    **{b"BZh%d" % level: "bzip2" for level in range(1, 10)},
     b"SQLite format 3\x00": "sqlite",
 }
 MAGIC_BYTES = max(map(len, _MAGIC))
 
-_OWN_MAGIC = {"gz": {"gzip"}, "zst": {"zstd"}, "zip": {"zip"}, "parquet": {"parquet"}}
+_OWN_MAGIC = {
+    "gz": {"gzip"},
+    "zst": {"zstd"},
+    "bz2": {"bzip2"},
+    "xz": {"xz"},
+    "zip": {"zip"},
+    "parquet": {"parquet"},
+}
 
 
 def format_of(path: Path | PurePosixPath) -> str:
-    """Return the format of a file or member by its name: 'csv', 'tar', ..., with '.gz' or '.zst' if compressed.
+    """Return the format of a file or member by its name: 'csv', 'tar', ..., with '.gz', '.xz' etc. if compressed.
 
     Case does not matter; '.tgz' is 'tar.gz'. Returns 'unknown' for any other ending.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes[-1:] == [".tgz"]:
-        return "tar.gz"
+    if suffixes and suffixes[-1] in _SHORT_ENDINGS:
+        return _SHORT_ENDINGS[suffixes[-1]]
     compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
     if compression:
         suffixes.pop()

@@ -17,7 +17,7 @@ from tasks.review_files.encodings import decode_text
 from tasks.review_files.options import KEPT_BYTES
 from tasks.review_files.raw_rows import Defect, RawRows
 
-_STANFORD_NAME = re.compile(r"\d+_(\d|10)\.txt(?:\.gz|\.zst)?", re.ASCII | re.IGNORECASE)
+_STANFORD_NAME = re.compile(r"\d+_(\d|10)\.txt(?:\.gz|\.zst|\.bz2|\.xz)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from tests.fuzz.byte_mutations import Mutate, mutate_bytes
 from tests.fuzz.parquet_mutations import PARQUET
 from tests.fuzz.seeds import WRAPPINGS, WRAPS, make_contents
-from tests.fuzz.stream_mutations import GZIP, ZSTD
+from tests.fuzz.stream_mutations import BZIP2, GZIP, XZ, ZSTD
 from tests.fuzz.tar_mutations import TAR
 from tests.fuzz.text_mutations import DELIMITED, JSON_LINES, TEXT
 from tests.fuzz.zip_mutations import ZIP
@@ -20,6 +20,8 @@ MUTATIONS: Mapping[str, Mapping[str, Mutate]] = {
     "text": TEXT,
     "gz": GZIP,
     "zst": ZSTD,
+    "bz2": BZIP2,
+    "xz": XZ,
     "zip": ZIP,
     "stored zip": ZIP,
     "tar": TAR,

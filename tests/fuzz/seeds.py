@@ -1,7 +1,9 @@
 """Small valid files of every format, the input of the mutations; the same in every process."""
 
+import bz2
 import datetime as dt
 import decimal
+import lzma
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -169,6 +171,14 @@ def _to_zst(name: str, data: bytes) -> tuple[str, bytes]:
     return f"{name}.zst", make.to_zst(data)
 
 
+def _to_bz2(name: str, data: bytes) -> tuple[str, bytes]:
+    return f"{name}.bz2", bz2.compress(data, 1)
+
+
+def _to_xz(name: str, data: bytes) -> tuple[str, bytes]:
+    return f"{name}.xz", lzma.compress(data, preset=0)
+
+
 def _to_zip(name: str, data: bytes) -> tuple[str, bytes]:
     return "reviews.zip", make.to_zip({"a.txt": b"A first review.", f"d/{name}": data, ".hidden": b"x"})
 
@@ -186,12 +196,14 @@ def _to_tar(name: str, data: bytes) -> tuple[str, bytes]:
 WRAPS: Mapping[str, Wrap] = {
     "gz": _to_gz,
     "zst": _to_zst,
+    "bz2": _to_bz2,
+    "xz": _to_xz,
     "zip": _to_zip,
     "stored zip": _to_stored_zip,
     "tar": _to_tar,
 }
 WRAPPINGS: tuple[tuple[str, ...], ...] = (
     (), (), (), ("gz",), ("zst",), ("zip",), ("stored zip",), ("tar",), ("tar", "gz"), ("tar", "zst"),
-    ("gz", "zip"), ("zst", "tar"),
+    ("gz", "zip"), ("zst", "tar"), ("bz2",), ("xz",), ("tar", "bz2"), ("xz", "zip"),
 )  # fmt: skip
 """What a content is put into, innermost first."""

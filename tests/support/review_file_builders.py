@@ -1,9 +1,11 @@
 """Builds the bytes of valid and broken review files for the tests of the readers."""
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
 import struct
 import tarfile
 import zipfile
@@ -83,7 +85,13 @@ def to_zst_with_wrong_checksum(data: bytes) -> bytes:
     return header + (len(data) << 3 | 1).to_bytes(3, "little") + data + bytes(4)
 
 
-COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {"": lambda data: data, ".gz": to_gz, ".zst": to_zst}
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    "": lambda data: data,
+    ".gz": to_gz,
+    ".zst": to_zst,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+}
 
 
 # Zip
@@ -170,6 +178,8 @@ CONTAINERS: dict[str, Callable[[str, bytes], tuple[str, bytes]]] = {
     ".tar.gz": lambda name, data: (f"{name}.tar.gz", to_gz(to_tar({name: data}))),
     ".TGZ": lambda name, data: (f"{name}.TGZ", to_gz(to_tar({name: data}))),
     ".tar.zst": lambda name, data: (f"{name}.tar.zst", to_zst(to_tar({name: data}))),
+    ".tbz2": lambda name, data: (f"{name}.tbz2", bz2.compress(to_tar({name: data}))),
+    ".tar.xz": lambda name, data: (f"{name}.tar.xz", lzma.compress(to_tar({name: data}))),
 }
 
 

@@ -7,6 +7,8 @@ reader and the row contract together.
 # The table has one case a line, however long: that is how it is read.
 # ruff: noqa: E501
 
+import bz2
+import lzma
 import os
 import re
 import struct
@@ -102,6 +104,7 @@ CSV = csv_with("A fine film.,2")
 JSONL = jsonl_with(b'{"text": "A fine film."}')
 PARQUET = make.encode_parquet([{"text": GOOD}] * 3)
 CSV_GZ, CSV_ZST = make.to_gz(CSV), make.to_zst(CSV)
+CSV_BZ2, CSV_XZ = bz2.compress(CSV), lzma.compress(CSV)
 ZIP, TAR = make.to_zip({"a.csv": CSV}), make.to_tar({"a.csv": CSV})
 STORED_ZIP = make.to_zip({"a.csv": CSV}, zipfile.ZIP_STORED)
 LONG_CSV = b"text\n" + b"The same film.\n" * 20_000
@@ -123,6 +126,19 @@ COMPRESSION_CASES = [
     bad_file("zst", "csv", "wrong checksum", "a.csv.zst", make.to_zst_with_wrong_checksum(CSV), "compression_broken", "zstd"),
     bad_file("zst", "csv", "garbage after the end", "a.csv.zst", CSV_ZST + bytes(9), "compression_broken", "zstd"),
     bad_file("zst", "csv", "larger than a member may be", "a.csv.zst", make.to_zst(LONG_CSV), "bomb_suspected", "2,000 bytes", member_bytes=2000),
+    bad_file("bz2", "csv", "cut in the data", "a.csv.bz2", CSV_BZ2[:-9], "compression_broken", "bzip2"),
+    bad_file("bz2", "csv", "wrong checksum", "a.csv.bz2", make.flip(CSV_BZ2, -3), "compression_broken", "bzip2"),
+    bad_file("bz2", "csv", "garbage after the end", "a.csv.bz2", CSV_BZ2 + b"garbage", "compression_broken", "somewhere after"),
+    bad_file("bz2", "csv", "second stream cut off", "a.csv.bz2", CSV_BZ2 + CSV_BZ2[:30], "compression_broken", "bzip2"),
+    bad_file("bz2", "csv", "not compressed", "a.csv.bz2", CSV, "compression_broken", "somewhere after 0 unpacked bytes"),
+    bad_file("bz2", "csv", "unpacks to too much", "a.csv.bz2", bz2.compress(LONG_CSV), "bomb_suspected", "1,000 bytes", unsuspected_bytes=1000, ratio=1),
+    bad_file("bz2", "tar", "tar cut off", "a.tbz2", bz2.compress(make.to_tar({"a.csv": CSV}))[:-4], "compression_broken", "bzip2"),
+    bad_file("xz", "csv", "cut in the data", "a.csv.xz", CSV_XZ[:-9], "compression_broken", "xz"),
+    bad_file("xz", "csv", "damaged data", "a.csv.xz", make.flip(CSV_XZ, 40), "compression_broken", "xz"),
+    bad_file("xz", "csv", "zeros after the end", "a.csv.xz", CSV_XZ + bytes(8), "compression_broken", "xz"),
+    bad_file("xz", "csv", "bzip2 under an xz name", "a.csv.xz", CSV_BZ2, "format_mismatch", "as bzip2 data does"),
+    bad_file("xz", "csv", "unpacks to too much", "a.csv.xz", lzma.compress(LONG_CSV), "bomb_suspected", "1,000 bytes", unsuspected_bytes=1000, ratio=1),
+    bad_file("xz", "csv", "needs too much memory", "a.csv.xz", lambda: lzma.compress(CSV, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 29}]), "bomb_suspected", "256 MiB of memory"),
     bad_file("zip", "csv.gz", "gzip cut in a member", "a.zip", make.to_zip({"x/a.csv.gz": CSV_GZ[:40]}), "compression_broken", "member 'x/a.csv.gz'"),
 ]  # fmt: skip
 
@@ -131,7 +147,7 @@ NAME_CASES = [
     bad_file("plain", "text", "0 bytes", "a.txt", b"", "file_empty", "0 bytes"),
     bad_file("plain", "other", "unknown ending", "a.docx", CSV, "format_unknown", "'a.docx'"),
     bad_file("plain", "other", "no ending", "reviews", CSV, "format_unknown", "'reviews'"),
-    bad_file("bz2", "csv", "unknown compression", "a.csv.bz2", CSV, "format_unknown", "'a.csv.bz2'"),
+    bad_file("lz4", "csv", "unknown compression", "a.csv.lz4", CSV, "format_unknown", "'a.csv.lz4'"),
     bad_file("gz", "zip", "compressed zip", "a.zip.gz", make.to_gz(ZIP), "format_unknown", "'a.zip.gz'"),
     bad_file("plain", "csv", "gzip under a csv name", "a.csv", CSV_GZ, "format_mismatch", "says csv"),
     bad_file("plain", "csv", "spreadsheet under a csv name", "a.csv", ZIP, "format_mismatch", "as zip data does"),

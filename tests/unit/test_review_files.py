@@ -1,9 +1,11 @@
 """Tests that valid review files of every format, compression and container are read correctly."""
 
+import bz2
 import csv
 import gc
 import io
 import json
+import lzma
 import subprocess
 import sys
 import tracemalloc
@@ -405,11 +407,13 @@ def test_a_genuine_noncharacter_beside_invalid_bytes_is_kept(tmp_path: Path) -> 
 # Containers
 
 
-def test_gzip_members_and_zstd_frames_are_read_one_after_the_other(tmp_path: Path) -> None:
+def test_members_frames_and_streams_of_compressions_are_read_one_after_the_other(tmp_path: Path) -> None:
     first, second = b"text\na\n", b"b\nc\n"
     for name, data in (
         ("a.csv.gz", to_gz(first) + to_gz(second)),
         ("a.csv.zst", to_zst(first) + to_zst(second)),
+        ("a.csv.bz2", bz2.compress(first) + bz2.compress(second)),
+        ("a.csv.xz", lzma.compress(first) + lzma.compress(second)),
     ):
         assert [row["text"] for row in read_bytes(tmp_path, name, data)] == ["a", "b", "c"]
 
@@ -453,6 +457,7 @@ def test_a_member_name_in_another_encoding_is_shown_readably(tmp_path: Path) -> 
     ("name", "expected"),
     [("A.CSV", "csv"), ("a.b.tsv.GZ", "tsv.gz"), ("a.json", "jsonl"), ("a.ndjson.zst", "jsonl.zst"),
      ("a.parquet", "parquet"), ("1_2.txt", "text"), ("a.tgz", "tar.gz"), ("a.tar.zst", "tar.zst"),
+     ("a.tbz2", "tar.bz2"), ("a.TXZ", "tar.xz"), ("a.tar.bz2", "tar.bz2"), ("a.csv.xz", "csv.xz"),
      ("a.zip", "zip"), ("a.zip.gz", "unknown"), ("a.docx", "unknown"), ("gz", "unknown"), (".csv", "unknown")],
 )  # fmt: skip
 def test_the_name_says_the_format(name: str, expected: str) -> None:
@@ -593,6 +598,8 @@ NAMES = [
     "a.parquet",
     "a.csv.gz",
     "a.jsonl.zst",
+    "a.csv.bz2",
+    "a.csv.xz",
     "a.zip",
     "a.tar",
     "a.tgz",
@@ -636,6 +643,8 @@ GOOD_FILES = {
     "a.parquet": encode_parquet(ROWS),
     "a.csv.gz": to_gz(encode_csv(ROWS)),
     "a.csv.zst": to_zst(encode_csv(ROWS)),
+    "a.csv.bz2": bz2.compress(encode_csv(ROWS)),
+    "a.csv.xz": lzma.compress(encode_csv(ROWS)),
     "a.zip": to_zip({"1_9.txt": b"Fine.", "b.csv": encode_csv(ROWS)}),
     "a.tar": to_tar({"1_9.txt": b"Fine.", "b.csv": encode_csv(ROWS)}),
     "b.zip": to_zip({"b.parquet": encode_parquet(ROWS), "c.jsonl.gz": to_gz(encode_jsonl(ROWS))}),
