@@ -6,7 +6,7 @@ every encoding, and some damaged files crash it. So the system limits the memory
 exceeds them is refused (bomb_suspected). A run starts the process once and uses it for file after file; it decodes rows
 while the run checks and scores the rows before.
 
-The command is `python -m tasks.review_files.parquet_process SOCKET`. A request is JSON, followed by the open file's
+The command is `python -m tasks.review_files.tables.process SOCKET`. A request is JSON, followed by the open file's
 descriptor; the answer is record batches of `READ_SCHEMA`, followed by JSON. Nothing from the process is unpickled,
 since it was made from an untrusted file. The memory limit (RLIMIT_DATA) works on Linux only.
 """
@@ -35,7 +35,7 @@ from tasks.containers.limits import ContainerLimits, limit_bytes
 from tasks.containers.members import Member
 from tasks.containers.streams import hold_content, meter
 from tasks.review_files.options import ReadOptions
-from tasks.review_files.parquet import read_parquet
+from tasks.review_files.tables.parquet import read_parquet
 from tasks.review_files.values import parse_rows
 from tasks.support.memory import MOST_MEMORY, has_memory, is_memory_error, require_memory
 from tasks.support.refusals import refusal
@@ -147,14 +147,14 @@ def _start_process() -> _Process:
     """Start a process that reads Parquet files."""
     ours, theirs = Pipe()
     with theirs:
-        command = [sys.executable, "-m", "tasks.review_files.parquet_process", str(theirs.fileno())]
+        command = [sys.executable, "-m", "tasks.review_files.tables.process", str(theirs.fileno())]
         # The process must find this package whatever the current folder of the run is.
         process = subprocess.Popen(
             command,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
         )
     return _Process(process, ours)
 

@@ -1,4 +1,4 @@
-"""Reads the rows of Parquet files with columns of any type; runs in a process of its own (`parquet_process`).
+"""Reads the rows of Parquet files with columns of any type; runs in a process of its own (`process`).
 
 A file of a few kilobytes may repeat one long text a million times. So only as many rows are decoded at a time as fit
 into `DECODED_BYTES` even if each had the whole dictionary of every column. Other encodings, lists and wrong metadata
