@@ -11,6 +11,11 @@ FORMATS = {
     ".ndjson": "jsonl",
     ".json": "jsonl",
     ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".xlsb": "xlsx",
+    ".xls": "xls",
+    ".ods": "ods",
     ".txt": "text",
     ".zip": "zip",
     ".tar": "tar",
@@ -18,6 +23,7 @@ FORMATS = {
 """Ending of a name, in lower case -> format."""
 
 COMPRESSIONS = {".gz": "gz", ".zst": "zst", ".bz2": "bz2", ".xz": "xz"}
+WORKBOOKS = ("xlsx", "xls", "ods")
 ARCHIVES = {"zip", "tar", *(f"tar.{compression}" for compression in COMPRESSIONS.values())}
 _SHORT_ENDINGS = {
     ".tgz": "tar.gz",
@@ -29,7 +35,7 @@ _SHORT_ENDINGS = {
 UNKNOWN = "unknown"
 
 # Formats that are not read are here too, so that such a member is refused as an archive, not as an unknown format.
-_ARCHIVE_SUFFIXES = {".zip", ".tar", *_SHORT_ENDINGS, ".7z", ".rar", ".jar", ".xlsx"}
+_ARCHIVE_SUFFIXES = {".zip", ".tar", *_SHORT_ENDINGS, ".7z", ".rar", ".jar"}
 
 _MAGIC = {
     b"\x1f\x8b\x08": "gzip",
@@ -42,6 +48,7 @@ _MAGIC = {
     b"\xfd7zXZ\x00": "xz",
     **{b"BZh%d" % level: "bzip2" for level in range(1, 10)},
     b"SQLite format 3\x00": "sqlite",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "OLE",
 }
 MAGIC_BYTES = max(map(len, _MAGIC))
 
@@ -52,6 +59,7 @@ _OWN_MAGIC = {
     "xz": {"xz"},
     "zip": {"zip"},
     "parquet": {"parquet"},
+    **{name: {"zip", "OLE"} for name in WORKBOOKS},
 }
 
 
@@ -89,3 +97,12 @@ def require_content(expected: str, head: bytes) -> None:
     found = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
     if found and found not in _OWN_MAGIC.get(expected, set()):
         raise refusal("format_mismatch", f"the name says {expected}, the content begins as {found} data does")
+    if expected in WORKBOOKS and head and not found:
+        raise refusal("format_mismatch", f"the name says {expected}, the content is {_describe_fake(head)}")
+
+
+def _describe_fake(head: bytes) -> str:
+    """Say what a file is that is called a workbook and is none: shops do so, since Excel opens such files."""
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
+        return "a web page or XML: open it in a spreadsheet and save it as xlsx or as CSV UTF-8"
+    return "no workbook: if it is a text file with commas or tabs, call it .csv or .tsv"

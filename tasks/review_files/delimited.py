@@ -12,7 +12,7 @@ calls Python from its threads, which may crash the program at its end.
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from threading import Event
@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
@@ -28,7 +27,7 @@ from data_contracts.errors import FileRefusedError
 from tasks.review_files.columns import Columns, require_text, select_columns
 from tasks.review_files.encodings import escape_invalid, restore_bytes, restore_column, to_utf8
 from tasks.review_files.options import ReadOptions, require_rows
-from tasks.review_files.raw_rows import Defect, RawRows, make_raw_rows
+from tasks.review_files.raw_rows import Defect, RawRows, find_headers, make_raw_rows
 from tasks.support.refusals import refusal, refusing
 
 SEPARATORS = {"csv": (",", ";", "\t"), "tsv": ("\t",)}
@@ -245,7 +244,7 @@ def _make_delimited_rows(rows: _Rows, header: _Header, first_row: int, escaped: 
     line = header.separator.join(header.names).encode()
     defects = {
         position: Defect("row_shape", "it repeats the column names", line)
-        for position in _find_headers(arrays, header.names)
+        for position in find_headers(arrays, header.names)
     }
     decoded = [restore_column(array) if escaped else (array, {}) for array in arrays]
     row_numbers = np.arange(first_row, first_row + size)
@@ -284,9 +283,3 @@ def _insert_misshapen(
 def _count(rows: _Rows) -> int:
     """Count the rows of a piece of a delimited text, misshapen ones too."""
     return len(rows.batch) + len(rows.misshapen)
-
-
-def _find_headers(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:
-    """Return the positions of the rows in which the value of every column is its name."""
-    rows = pc.indices_nonzero(pc.fill_null(pc.equal(arrays[0], names[0]), False)).to_pylist()
-    return [row for row in rows if [array[row].as_py() for array in arrays] == list(names)]

@@ -12,7 +12,7 @@ KEPT_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """The text column, the size of batches, and the limits of containers."""
+    """How files are read: their columns and form, the size of batches, and the limits of containers."""
 
     text_column: str | None = None
     """The name of the text column; None: one of the known names."""
@@ -21,6 +21,8 @@ class ReadOptions:
     batch_bytes: int = 8 << 20
     """Approximate bytes of a batch, and most bytes of one JSON line or text file."""
     limits: ContainerLimits = field(default_factory=ContainerLimits)
+    sheet: str | None = None
+    """The sheet of a workbook; None: the first one with a text column."""
     most_rows: int = 1 << 62
     """Most rows of the file, all members together. `read_review_file` sets it by the file's size."""
     root: Path | None = None

@@ -1,7 +1,7 @@
 """Reads review files of any format as Arrow batches; other packages call only `read_review_file`.
 
-Formats: CSV, TSV, JSON lines, Parquet and plain text (one review per file), each also as .gz, .zst, .bz2 or .xz, and
-zips or tars of these. The name decides the format; a file whose content contradicts it is refused. `encodings` decodes
+Formats: CSV, TSV, JSON lines, workbooks, Parquet and plain text (one review per file), each also as .gz, .zst, .bz2 or
+.xz, and zips or tars of these. The name decides the format; a file whose content contradicts it is refused. `encodings` decodes
 the text, `columns` maps the columns, `values` parses their values. Memory does not grow with a file's size, and a
 compressed file may have no more rows than an uncompressed one of its size could have. A row that can't be read is
 yielded with the rule that it breaks; a file that can't be read is refused with a message on where and what to do.
@@ -23,7 +23,8 @@ from tasks.review_files.json_lines import read_json_lines
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.plain_text import make_text_rows, read_text_file
 from tasks.review_files.raw_rows import RawRows
-from tasks.review_files.tables.process import read_parquet_in_process
+from tasks.review_files.tables.formats import TABLE_FORMATS
+from tasks.review_files.tables.process import read_in_process
 from tasks.review_files.values import parse_rows
 
 __all__ = ["ReadOptions", "format_of", "read_review_file"]
@@ -70,8 +71,8 @@ def _read_tables(members: Iterator[Member], first_row: int, options: ReadOptions
 
 def _read_table(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
     """Read a member with many rows by the reader of its format."""
-    if member.format == "parquet":
-        yield from read_parquet_in_process(member, first_row, options)
+    if member.format in TABLE_FORMATS:
+        yield from read_in_process(member, first_row, options)
         return
     for raw in _read_rows(member, first_row, options):
         names = pa.repeat(pa.scalar(member.name, pa.string()), len(raw.row_numbers))

@@ -10,6 +10,7 @@ from tests.fuzz.seeds import WRAPPINGS, WRAPS, make_contents
 from tests.fuzz.stream_mutations import BZIP2, GZIP, XZ, ZSTD
 from tests.fuzz.tar_mutations import TAR
 from tests.fuzz.text_mutations import DELIMITED, JSON_LINES, TEXT
+from tests.fuzz.workbook_mutations import WORKBOOK, XLS
 from tests.fuzz.zip_mutations import ZIP
 
 MUTATIONS: Mapping[str, Mapping[str, Mutate]] = {
@@ -18,6 +19,9 @@ MUTATIONS: Mapping[str, Mapping[str, Mutate]] = {
     "jsonl": JSON_LINES,
     "parquet": PARQUET,
     "text": TEXT,
+    "xlsx": {**WORKBOOK, **ZIP},
+    "ods": {**WORKBOOK, **ZIP},
+    "xls": XLS,
     "gz": GZIP,
     "zst": ZSTD,
     "bz2": BZIP2,
@@ -32,8 +36,11 @@ BYTES = "bytes"
 _BYTES_SHARE = 0.2
 _MUTATED_BYTES, _MOST_BYTES = 1 << 20, 8 << 20
 """What is larger is not mutated once more, and nothing gets larger than that."""
-_FORMATS = ("parquet", "parquet", "parquet", "parquet", "csv", "csv", "tsv", "jsonl", "jsonl", "text")
-_ENDINGS = {"csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "parquet": "parquet", "text": "txt"}
+_FORMATS = (
+    "parquet", "parquet", "parquet", "parquet", "csv", "csv", "tsv", "jsonl", "jsonl", "text", "xlsx", "ods", "xls",
+)  # fmt: skip
+_ENDINGS = {"text": "txt"}
+"""Of the formats whose files do not end with their name."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ def _draw(chance: random.Random, layer_name: str, layer: int) -> Mutation:
 def build(plan: Plan) -> tuple[str, bytes]:
     """Make the file: its name and its bytes."""
     data = make_contents()[plan.format][plan.content]
-    name = f"reviews.{_ENDINGS[plan.format]}"
+    name = f"reviews.{_ENDINGS.get(plan.format, plan.format)}"
     data = _mutate(plan, 0, data)
     for layer, wrap in enumerate(plan.wrapping, 1):
         name, data = WRAPS[wrap](name, data)

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from tests.support import review_file_builders as make
+from tests.support import workbook_builders as books
 
 _TEXTS = (
     "A good film.", "Terrible, and far too long.", 'He said "never again", and meant it.',
@@ -18,6 +19,11 @@ _TEXTS = (
     "Line one\nline two", "So-so; watch it on a plane\tor not.", "<br />Great!<br />", "Not bad",
     "A good film.", "x" * 300,
 )  # fmt: skip
+_TYPED_CELLS: books.Grid = [
+    ["text", "stars", "date", "seen", "n"],
+    ["A good film.", 8.0, dt.date(2024, 5, 17), True, None],
+    ["Not bad", 2.5, dt.datetime(2024, 5, 17, 20, 15), False, 1e300],
+]
 _DAY = dt.datetime(2024, 5, 17, 20, 15, tzinfo=dt.UTC)
 
 
@@ -42,7 +48,7 @@ def _texts_alone() -> list[dict[str, Any]]:
 
 @lru_cache
 def make_contents() -> Mapping[str, tuple[bytes, ...]]:
-    """Return valid contents by format: 'csv', 'tsv', 'jsonl', 'parquet', 'text'."""
+    """Return valid contents by format: 'csv', 'tsv', 'jsonl', 'parquet', 'text', ..."""
     rows, texts = _rows(), _texts_alone()
     return {
         "csv": (
@@ -58,6 +64,12 @@ def make_contents() -> Mapping[str, tuple[bytes, ...]]:
             make.encode_jsonl([{**row, "more": {"a": [1, {}]}} for row in rows]),
         ),
         "parquet": tuple(_make_parquet()),
+        "xlsx": (
+            books.encode_xlsx(rows),
+            books.write_xlsx({"Cover": [["Our survey"]], "Data": _TYPED_CELLS}),
+        ),
+        "ods": (books.encode_ods(rows), books.write_ods({"Data": _TYPED_CELLS})),
+        "xls": (books.encode_xls(rows),),
         "text": (_TEXTS[3].encode(), _TEXTS[4].encode("utf-16")),
     }
 

@@ -28,7 +28,9 @@ from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES, chec
 from models.tokenizer import mark_texts_with_words
 from tasks.containers.limits import ContainerLimits
 from tasks.review_files.reader import ReadOptions, read_review_file
+from tasks.review_files.tables.formats import TABLE_FORMATS
 from tests.support import review_file_builders as make
+from tests.support.workbook_builders import encode_xlsx, write_xlsx
 
 GOOD = "A good film."
 TOO_LONG = "word " * (RowLimits().max_text_chars // 5 + 1)
@@ -255,6 +257,16 @@ FORMAT_CASES = [
     bad_file("gz", "parquet", "too large to be held", "a.parquet.gz", make.to_gz(PARQUET), "bomb_suspected", "99 bytes", held_bytes=99),
 ]  # fmt: skip
 
+XLSX = encode_xlsx([{"text": GOOD}] * 3)
+TABLE_CASES = [
+    bad_file("plain", "xlsx", "cut off", "a.xlsx", XLSX[:-30], "workbook_broken", "zip that it is"),
+    bad_file("zip", "xlsx", "damaged part in a zip", "a.zip", make.to_zip({"a.xlsx": make.flip(XLSX, -600)}), "workbook_broken", "member 'a.xlsx'"),
+    bad_file("plain", "xlsx", "larger than can be held", "a.xlsx", XLSX, "workbook_too_large", "the limit is 99", workbook_bytes=99),
+    bad_file("gz", "xlsx", "unpacks to too much", "a.xlsx.gz", make.to_gz(XLSX), "workbook_too_large", "more than 99 bytes", workbook_unpacked_bytes=99),
+    bad_file("plain", "xlsx", "two sheets of reviews", "a.xlsx", write_xlsx({"2025": [["text"], [GOOD]], "2026": [["text"], [GOOD]]}), "sheet_missing", "'2025', '2026'"),
+    bad_file("plain", "ods", "web page under its name", "a.ods", b"<html>", "format_mismatch", "a web page"),
+]  # fmt: skip
+
 ROW_CASES = [
     bad_row("plain", "csv", "too few fields", "a.csv", csv_with("A film"), "row_shape", "1 fields where the header has 2", b"A film"),
     bad_row("plain", "csv", "too many fields", "a.csv", csv_with('A film, "a", bad,2'), "row_shape", "4 fields", b'A film, "a", bad,2'),
@@ -308,7 +320,7 @@ ROW_CASES = [
     bad_row("tar", "text.gz", "compressed text is not UTF-8", "a.tar", make.to_tar(texts_with(make.to_gz(b"\xff"), "2_2.txt.gz")), "text_encoding", "byte 1", b"\xff"),
 ]  # fmt: skip
 
-FILE_CASES = [*COMPRESSION_CASES, *NAME_CASES, *ZIP_CASES, *TAR_CASES, *FORMAT_CASES]
+FILE_CASES = [*COMPRESSION_CASES, *NAME_CASES, *ZIP_CASES, *TAR_CASES, *FORMAT_CASES, *TABLE_CASES]
 
 
 def name_case(case: Case) -> str:
@@ -334,7 +346,7 @@ def test_no_two_rows_of_the_table_are_alike() -> None:
 def mark_case(case: Case) -> Any:
     """Name a case, and mark it if its file is read in a separate process."""
     return pytest.param(
-        case, id=name_case(case), marks=[pytest.mark.process] if case.encoding == "parquet" else []
+        case, id=name_case(case), marks=[pytest.mark.process] if case.encoding in TABLE_FORMATS else []
     )
 
 

@@ -23,6 +23,7 @@ from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES
 from tasks.review_files import delimited
 from tasks.review_files.reader import ReadOptions, format_of, read_review_file
 from tasks.review_files.tables import parquet
+from tasks.review_files.tables.formats import TABLE_FORMATS
 from tests.support.review_file_builders import (
     COMPRESSORS,
     CONTAINERS,
@@ -37,8 +38,10 @@ from tests.support.review_file_builders import (
     to_zst,
     write_parquet,
 )
+from tests.support.workbook_builders import encode_ods, encode_xls, encode_xlsx
 
 ROOT = Path(__file__).parents[2]
+ALL_ENCODERS = {**ENCODERS, "xlsx": encode_xlsx, "ods": encode_ods, "xls": encode_xls}
 
 ROWS = [
     {
@@ -107,13 +110,16 @@ def read_one(folder: Path, row: dict[str, Any], **options: Any) -> dict[str, Any
 @pytest.mark.parametrize("compression", COMPRESSORS)
 @pytest.mark.parametrize(
     "format_name",
-    [pytest.param(name, marks=[pytest.mark.process] if name == "parquet" else []) for name in ENCODERS],
+    [
+        pytest.param(name, marks=[pytest.mark.process] if name in TABLE_FORMATS else [])
+        for name in ALL_ENCODERS
+    ],
 )
 def test_every_format_compression_and_container_gives_the_same_rows(
     tmp_path: Path, format_name: str, compression: str, container: str
 ) -> None:
     inner = f"reviews.{format_name}{compression}"
-    name, data = CONTAINERS[container](inner, COMPRESSORS[compression](ENCODERS[format_name](ROWS)))
+    name, data = CONTAINERS[container](inner, COMPRESSORS[compression](ALL_ENCODERS[format_name](ROWS)))
     rows = read_bytes(tmp_path, name, data)
     for row, expected in zip(rows, EXPECTED, strict=True):
         assert row["member"] == (inner if container else None)
@@ -360,7 +366,7 @@ def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
         column_encoding={"text": "DELTA_BYTE_ARRAY"},
     )
     assert len(data) < 100_000
-    rows = sum(len(found.row_numbers) for found in parquet.read_parquet(io.BytesIO(data), 1, ReadOptions()))
+    rows = sum(len(found.row_numbers) for found in parquet.read(io.BytesIO(data), 1, ReadOptions()))
     assert rows == len(column)
     assert max(decoded) <= 1 << 20
 
@@ -604,6 +610,9 @@ NAMES = [
     "a.zip",
     "a.tar",
     "a.tgz",
+    "a.xlsx",
+    "a.xls",
+    "a.ods",
 ]
 SNIPPETS = st.sampled_from(
     [
@@ -648,6 +657,9 @@ GOOD_FILES = {
     "a.csv.xz": lzma.compress(encode_csv(ROWS)),
     "a.zip": to_zip({"1_9.txt": b"Fine.", "b.csv": encode_csv(ROWS)}),
     "a.tar": to_tar({"1_9.txt": b"Fine.", "b.csv": encode_csv(ROWS)}),
+    "a.xlsx": encode_xlsx(ROWS),
+    "a.ods": encode_ods(ROWS),
+    "a.xls": encode_xls(ROWS),
     "b.zip": to_zip({"b.parquet": encode_parquet(ROWS), "c.jsonl.gz": to_gz(encode_jsonl(ROWS))}),
 }
 

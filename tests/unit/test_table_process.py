@@ -82,12 +82,12 @@ def test_members_that_are_parquet_are_read_one_after_the_other(tmp_path: Path) -
     [("SIGSEGV", "parquet_broken"), ("SIGABRT", "parquet_broken"), ("SIGXCPU", "bomb_suspected")],
 )
 def test_a_file_on_which_the_process_dies_is_refused(signal_name: str, rule: str) -> None:
-    assert table_process._judge_process_end(-getattr(signal, signal_name), 7)["rule"] == rule
+    assert table_process._judge_process_end(-getattr(signal, signal_name), 7, "parquet")["rule"] == rule
 
 
 @pytest.mark.parametrize("status", [-signal.SIGKILL, -signal.SIGTERM, 1])
 def test_no_file_is_refused_for_a_process_that_was_ended_from_outside(status: int) -> None:
-    outcome = table_process._judge_process_end(status, 7)
+    outcome = table_process._judge_process_end(status, 7, "parquet")
     assert "Next: run it again." in outcome["error"]
     assert "rule" not in outcome
 

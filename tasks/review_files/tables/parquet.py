@@ -33,7 +33,7 @@ MAX_COLUMNS = 10_000
 _Column = tuple[pa.Array, dict[int, bytes]]  # [n] values; position -> bytes that are not UTF-8
 
 
-def read_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
     """Yield the rows of a Parquet file; the first one gets the number `first_row`.
 
     Raises `FileRefusedError`: parquet_broken, text_column_missing, text_column_doubled, text_column_type,

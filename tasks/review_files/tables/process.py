@@ -1,10 +1,10 @@
-"""Reads Parquet files in a separate process with limited memory and time.
+"""Reads Parquet files and other tables in a separate process with limited memory and time.
 
 A few hundred bytes of Parquet may expand to gigabytes, by delta encodings, dictionaries, lists or compressed pages, and
 the metadata may be wrong on purpose. Arrow decodes whole values and rows, so no way of reading bounds its memory for
-every encoding, and some damaged files crash it. So the system limits the memory and time of the process; a file that
-exceeds them is refused (bomb_suspected). A run starts the process once and uses it for file after file; it decodes rows
-while the run checks and scores the rows before.
+every encoding, and some damaged files crash it; the libraries for the other formats are no better. So the system limits
+the memory and time of the process; a file that exceeds them is refused (bomb_suspected). A run starts the process once
+and uses it for file after file; it decodes rows while the run checks and scores the rows before.
 
 The command is `python -m tasks.review_files.tables.process SOCKET`. A request is JSON, followed by the open file's
 descriptor; the answer is record batches of `READ_SCHEMA`, followed by JSON. Nothing from the process is unpickled,
@@ -21,6 +21,7 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
@@ -35,7 +36,8 @@ from tasks.containers.limits import ContainerLimits, limit_bytes
 from tasks.containers.members import Member
 from tasks.containers.streams import hold_content, meter
 from tasks.review_files.options import ReadOptions
-from tasks.review_files.tables.parquet import read_parquet
+from tasks.review_files.raw_rows import RawRows
+from tasks.review_files.tables.formats import TABLE_FORMATS
 from tasks.review_files.values import parse_rows
 from tasks.support.memory import MOST_MEMORY, has_memory, is_memory_error, require_memory
 from tasks.support.refusals import refusal
@@ -54,12 +56,17 @@ Outcome = dict[str, str]
 # In the process of the run
 
 
-def read_parquet_in_process(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a Parquet file as batches of `READ_SCHEMA`; the first row gets the number `first_row`.
+def read_in_process(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a table as batches of `READ_SCHEMA`; the first row gets the number `first_row`.
 
-    Raises `FileRefusedError` as `read_parquet` does, and `ReviewsError` if the cause is not the file.
+    Raises `FileRefusedError` as the reader of its format does, and `ReviewsError` if the cause is not the file.
     """
-    request = {"member": member.name, "first_row": first_row, "options": asdict(replace(options, root=None))}
+    request = {
+        "format_name": member.format,
+        "member": member.name,
+        "first_row": first_row,
+        "options": asdict(replace(options, root=None)),
+    }
     with _open_for_process(member, options) as file, _borrow_process() as process:
         outcome = yield from process.read(file, request)
     if "rule" in outcome:
@@ -70,19 +77,21 @@ def read_parquet_in_process(member: Member, first_row: int, options: ReadOptions
 
 @contextmanager
 def _open_for_process(member: Member, options: ReadOptions) -> Iterator[IO[bytes]]:
-    """Yield a Parquet file as a seekable file for the process; one that is compressed or in an archive is unpacked."""
+    """Yield a table as a seekable file for the process; one that is compressed or in an archive is unpacked."""
     if member.on_disk is not None:
         member.on_disk.seek(0)
         yield member.on_disk
         return
-    guard = limit_bytes(options.limits.held_bytes, "a Parquet file that must be held whole")
+    guard = limit_bytes(
+        options.limits.held_bytes, f"a file of the format {member.format}, which must be held whole,"
+    )
     with hold_content(meter(member.chunks, guard)) as file:
         yield file
 
 
 @dataclass(frozen=True)
 class _Process:
-    """A process that reads Parquet files, and the connection to it."""
+    """A process that reads tables, and the connection to it."""
 
     process: subprocess.Popen[bytes]
     connection: Connection
@@ -100,7 +109,7 @@ class _Process:
                 yield batch
         except (EOFError, OSError):
             # The connection was closed, so the process has ended or is about to.
-            return _judge_process_end(self.process.wait(), rows)
+            return _judge_process_end(self.process.wait(), rows, request["format_name"])
         outcome: Outcome = json.loads(message)
         return outcome
 
@@ -144,7 +153,7 @@ def _borrow_process() -> Iterator[_Process]:
 
 
 def _start_process() -> _Process:
-    """Start a process that reads Parquet files."""
+    """Start a process that reads tables."""
     ours, theirs = Pipe()
     with theirs:
         command = [sys.executable, "-m", "tasks.review_files.tables.process", str(theirs.fileno())]
@@ -166,7 +175,7 @@ def _end_idle() -> None:
         _idle.pop().end()
 
 
-def _judge_process_end(status: int, rows: int) -> Outcome:
+def _judge_process_end(status: int, rows: int, format_name: str) -> Outcome:
     """Return the outcome for a file whose process ended with `status`, negative for a signal, after `rows` rows."""
     place = f"it can't be read after row {rows:,}"
     if -status == signal.SIGXCPU:
@@ -174,15 +183,15 @@ def _judge_process_end(status: int, rows: int) -> Outcome:
     # Without memory, libraries end their process just as with damaged files, so the file can't be judged then.
     if status >= 0 or -status in _ENDED_FROM_OUTSIDE or not has_memory(MOST_MEMORY):
         return {
-            "error": f"The process that reads Parquet files ended before its time (status {status}). Was it killed, or "
-            "memory short? Next: run it again."
+            "error": f"The process that reads {format_name} files ended before its time (status {status}). "
+            "Was it killed, or memory short? Next: run it again."
         }
     # The remaining signals are crashes, such as segmentation faults: Arrow does not detect every damage.
-    return _make_refusal("parquet_broken", place)
+    return _make_refusal(TABLE_FORMATS[format_name].broken, place)
 
 
 def _make_refusal(rule: str, found: str) -> Outcome:
-    """Return the outcome by which the process refuses a Parquet file."""
+    """Return the outcome by which the process refuses a file."""
     error = refusal(rule, found)
     return {"rule": error.rule, "detail": error.detail}
 
@@ -206,14 +215,15 @@ def serve(connection: Connection) -> None:
 
 
 def _serve_file(
-    connection: Connection, file: IO[bytes], member: str | None, first_row: int, options: dict[str, Any]
+    connection: Connection, file: IO[bytes], format_name: str, member: str | None, **request: Any
 ) -> Outcome:
     """Send the rows of a file in batches, and return the outcome."""
+    options = request["options"]
     read_options = ReadOptions(**options | {"limits": ContainerLimits(**options["limits"])})
     rows = 0
     try:
         _renew_time()
-        for raw in read_parquet(file, first_row, read_options):
+        for raw in _read(format_name, file, request["first_row"], read_options):
             members = pa.repeat(pa.scalar(member, pa.string()), len(raw.row_numbers))
             batch = parse_rows(raw, members)
             if batch.nbytes > read_options.batch_bytes + ROW_BYTES:
@@ -234,6 +244,13 @@ def _serve_file(
     return {}
 
 
+def _read(format_name: str, file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of a file by the reader of its format; only that one is imported."""
+    module = import_module(f"tasks.review_files.tables.{TABLE_FORMATS[format_name].module}")
+    rows: Iterator[RawRows] = module.read(file, first_row, options)
+    return rows
+
+
 def _send(connection: Connection, data: memoryview) -> None:
     """Send bytes from the process, with their length before them."""
     connection.send_bytes(str(len(data)).encode())
@@ -242,7 +259,7 @@ def _send(connection: Connection, data: memoryview) -> None:
 
 
 def _judge_memory(error: Exception, rows: int) -> Outcome:
-    """Return the outcome of a Parquet file whose reading in the process took too much memory."""
+    """Return the outcome of a file whose reading in the process took too much memory."""
     try:
         require_memory(error)
     except ReviewsError as short:
