@@ -1,8 +1,8 @@
 """Reads review files of any format as Arrow batches; other packages call only `read_review_file`.
 
 Formats: CSV, TSV, JSON lines, workbooks, Parquet and plain text (one review per file), each also as .gz, .zst, .bz2 or
-.xz, and zips or tars of these. The name decides the format; a file whose content contradicts it is refused. `encodings` decodes
-the text, `columns` maps the columns, `values` parses their values. Memory does not grow with a file's size, and a
+.xz, and zips or tars of these. The name decides the format; a file whose content contradicts it is refused. `encodings`
+decodes the text, `columns` maps the columns, `values` parses their values. Memory does not grow with a file's size, and a
 compressed file may have no more rows than an uncompressed one of its size could have. A row that can't be read is
 yielded with the rule that it breaks; a file that can't be read is refused with a message on where and what to do.
 """
@@ -19,7 +19,7 @@ from tasks.containers.formats import format_of
 from tasks.containers.members import Member, naming_member
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.delimited import read_delimited
-from tasks.review_files.json_lines import read_json_lines
+from tasks.review_files.objects.json_lines import read_json_lines
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.plain_text import make_text_rows, read_text_file
 from tasks.review_files.raw_rows import RawRows
