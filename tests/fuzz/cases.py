@@ -8,6 +8,7 @@ from tests.fuzz.byte_mutations import Mutate, mutate_bytes
 from tests.fuzz.parquet_mutations import PARQUET
 from tests.fuzz.seeds import WRAPPINGS, WRAPS, make_contents
 from tests.fuzz.stream_mutations import BZIP2, GZIP, XZ, ZSTD
+from tests.fuzz.table_mutations import ARROW, AVRO, ORC
 from tests.fuzz.tar_mutations import TAR
 from tests.fuzz.text_mutations import DELIMITED, JSON_LINES, TEXT
 from tests.fuzz.workbook_mutations import WORKBOOK, XLS
@@ -19,6 +20,9 @@ MUTATIONS: Mapping[str, Mapping[str, Mutate]] = {
     "jsonl": JSON_LINES,
     "parquet": PARQUET,
     "text": TEXT,
+    "orc": ORC,
+    "arrow": ARROW,
+    "avro": AVRO,
     "xlsx": {**WORKBOOK, **ZIP},
     "ods": {**WORKBOOK, **ZIP},
     "xls": XLS,
@@ -38,6 +42,7 @@ _MUTATED_BYTES, _MOST_BYTES = 1 << 20, 8 << 20
 """What is larger is not mutated once more, and nothing gets larger than that."""
 _FORMATS = (
     "parquet", "parquet", "parquet", "parquet", "csv", "csv", "tsv", "jsonl", "jsonl", "text", "xlsx", "ods", "xls",
+    "orc", "arrow", "avro",
 )  # fmt: skip
 _ENDINGS = {"text": "txt"}
 """Of the formats whose files do not end with their name."""

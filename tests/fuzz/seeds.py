@@ -64,6 +64,16 @@ def make_contents() -> Mapping[str, tuple[bytes, ...]]:
             make.encode_jsonl([{**row, "more": {"a": [1, {}]}} for row in rows]),
         ),
         "parquet": tuple(_make_parquet()),
+        "orc": (
+            make.encode_orc(rows),
+            make.encode_orc(texts),
+            make.encode_orc([{**row, "more": {"a": [1, 2], "b": {"c": "d"}}} for row in rows]),
+        ),
+        "arrow": tuple(_make_arrow()),
+        "avro": (
+            make.encode_avro([{**row, "stars": str(row["stars"])} for row in rows]),
+            make.encode_avro(texts),
+        ),
         "xlsx": (
             books.encode_xlsx(rows),
             books.write_xlsx({"Cover": [["Our survey"]], "Data": _TYPED_CELLS}),
@@ -108,6 +118,15 @@ def _make_parquet() -> Iterator[bytes]:
     yield make.write_parquet(
         _split_table(), use_dictionary=False, use_byte_stream_split=list("fdil"), data_page_version="2.0"
     )
+
+
+def _make_arrow() -> Iterator[bytes]:
+    """Write files and streams, compressed and not, with all types."""
+    for table in (_plain_table(), _typed_table(), _nested_table()):
+        for stream in (False, True):
+            yield make.write_arrow(table, stream=stream)
+        yield make.write_arrow(table, compression="zstd")
+        yield make.write_arrow(table, compression="lz4")
 
 
 def _write_encoded(table: pa.Table, text_encoding: str, **settings: Any) -> bytes:

@@ -9,10 +9,13 @@ import lzma
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+import fastavro
 import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.orc as pa_orc
 import pyarrow.parquet as pq
 
 Rows = Sequence[Mapping[str, Any]]
@@ -41,6 +44,37 @@ def encode_parquet(rows: Rows) -> bytes:
     return write_parquet(pa.Table.from_pylist([dict(row) for row in rows]))
 
 
+def encode_orc(rows: Rows) -> bytes:
+    stream = io.BytesIO()
+    pa_orc.write_table(pa.Table.from_pylist([dict(row) for row in rows]), stream)
+    return stream.getvalue()
+
+
+def encode_arrow(rows: Rows) -> bytes:
+    return write_arrow(pa.Table.from_pylist([dict(row) for row in rows]))
+
+
+def write_arrow(table: pa.Table, *, stream: bool = False, **settings: Any) -> bytes:
+    """Write an Arrow file (Feather), or a stream."""
+    target = io.BytesIO()
+    write = pa.ipc.new_stream if stream else pa.ipc.new_file
+    with write(target, table.schema, options=pa.ipc.IpcWriteOptions(**settings)) as writer:
+        writer.write_table(table)
+    return target.getvalue()
+
+
+def encode_avro(rows: Rows) -> bytes:
+    """Write rows of texts."""
+    fields = [{"name": name, "type": ["null", "string"]} for name in rows[0]]
+    return write_avro({"type": "record", "name": "Review", "fields": fields}, rows)
+
+
+def write_avro(schema: Any, records: Iterable[Any], codec: str = "deflate") -> bytes:
+    stream = io.BytesIO()
+    fastavro.writer(stream, fastavro.parse_schema(schema), records, codec=codec)
+    return stream.getvalue()
+
+
 def write_parquet(table: pa.Table, **settings: Any) -> bytes:
     stream = io.BytesIO()
     pq.write_table(table, stream, **settings)
@@ -65,7 +99,15 @@ def write_delta_bytes(text: str, rows: int, rows_at_a_time: int = 32) -> bytes:
     return stream.getvalue()
 
 
-ENCODERS = {"csv": encode_csv, "tsv": encode_tsv, "jsonl": encode_jsonl, "parquet": encode_parquet}
+ENCODERS: dict[str, Callable[[Rows], bytes]] = {
+    "csv": encode_csv,
+    "tsv": encode_tsv,
+    "jsonl": encode_jsonl,
+    "parquet": encode_parquet,
+    "orc": encode_orc,
+    "arrow": encode_arrow,
+    "avro": encode_avro,
+}
 
 
 # Compressions

@@ -257,16 +257,45 @@ FORMAT_CASES = [
     bad_file("gz", "parquet", "too large to be held", "a.parquet.gz", make.to_gz(PARQUET), "bomb_suspected", "99 bytes", held_bytes=99),
 ]  # fmt: skip
 
+ORC, ARROW, AVRO = (
+    encode([{"text": GOOD}] * 3) for encode in (make.encode_orc, make.encode_arrow, make.encode_avro)
+)
 XLSX = encode_xlsx([{"text": GOOD}] * 3)
+FALLING_OFFSETS = pa.Array.from_buffers(
+    pa.string(), 2, [None, pa.py_buffer(struct.pack("<3i", 0, 9, 4)), pa.py_buffer(b"A good film")]
+)
+ENDLESS_AVRO = make.write_avro(
+    {"type": "record", "name": "R", "fields": [{"name": "text", "type": "null"}]}, [{"text": None}], "null"
+)
+ENDLESS_AVRO = ENDLESS_AVRO.replace(
+    b"\x02\x00" + ENDLESS_AVRO[-16:], b"\xfe\xff\xff\xff\xff\x07\x00" + ENDLESS_AVRO[-16:]
+)
 TABLE_CASES = [
     bad_file("plain", "xlsx", "cut off", "a.xlsx", XLSX[:-30], "workbook_broken", "zip that it is"),
     bad_file("zip", "xlsx", "damaged part in a zip", "a.zip", make.to_zip({"a.xlsx": make.flip(XLSX, -600)}), "workbook_broken", "member 'a.xlsx'"),
     bad_file("plain", "xlsx", "larger than can be held", "a.xlsx", XLSX, "workbook_too_large", "the limit is 99", workbook_bytes=99),
     bad_file("gz", "xlsx", "unpacks to too much", "a.xlsx.gz", make.to_gz(XLSX), "workbook_too_large", "more than 99 bytes", workbook_unpacked_bytes=99),
     bad_file("plain", "xlsx", "two sheets of reviews", "a.xlsx", write_xlsx({"2025": [["text"], [GOOD]], "2026": [["text"], [GOOD]]}), "sheet_missing", "'2025', '2026'"),
+    bad_file("plain", "orc", "cut off", "a.orc", ORC[:-9], "orc_broken", "after row 0"),
+    bad_file("plain", "orc", "csv under an orc name", "a.orc", CSV, "orc_broken", "after row 0"),
+    bad_file("plain", "orc", "no text column", "a.orc", make.encode_orc([{"words": GOOD}]), "text_column_missing", "'words'"),
+    bad_file("plain", "orc", "text is a number", "a.orc", make.encode_orc([{"text": 1}]), "text_column_type", "int64"),
+    bad_file("plain", "arrow", "cut off", "a.arrow", ARROW[:-9], "arrow_broken", "after row 0"),
+    bad_file("plain", "arrow", "old Feather", "a.feather", b"FEA1" + bytes(99), "arrow_broken", "first version of Feather"),
+    bad_file("plain", "arrow", "stream without its end", "a.arrow", make.write_arrow(make.text_table([GOOD]), stream=True)[:-8], "arrow_broken", "without an end mark"),
+    bad_file("plain", "arrow", "offsets that fall", "a.arrow", make.write_arrow(pa.table({"text": FALLING_OFFSETS})), "arrow_broken", "after row 0"),
+    bad_file("plain", "arrow", "parquet under an arrow name", "a.arrow", PARQUET, "format_mismatch", "as parquet data does"),
+    bad_file("plain", "avro", "cut off", "a.avro", AVRO[:-9], "avro_broken", "after row 0"),
+    bad_file("plain", "avro", "csv under an avro name", "a.avro", CSV, "avro_broken", "after row 0"),
+    bad_file("plain", "avro", "no schema", "a.avro", b"Obj\x01" + bytes(40), "avro_broken", "after row 0"),
+    bad_file("plain", "avro", "no records", "a.avro", make.write_avro("string", [GOOD]), "avro_broken", "no records"),
+    bad_file("plain", "avro", "no text column", "a.avro", make.encode_avro([{"words": GOOD}]), "text_column_missing", "'words'"),
+    bad_file("plain", "avro", "endless rows of nothing", "a.avro", ENDLESS_AVRO, "bomb_suspected", "more than 200,000 rows"),
     bad_file("plain", "ods", "web page under its name", "a.ods", b"<html>", "format_mismatch", "a web page"),
 ]  # fmt: skip
 
+BINARY_AVRO = {"type": "record", "name": "R", "fields": [{"name": "text", "type": "bytes"}]}
+MIXED_AVRO = {"type": "record", "name": "R", "fields": [{"name": "text", "type": ["string", "int"]}]}
 ROW_CASES = [
     bad_row("plain", "csv", "too few fields", "a.csv", csv_with("A film"), "row_shape", "1 fields where the header has 2", b"A film"),
     bad_row("plain", "csv", "too many fields", "a.csv", csv_with('A film, "a", bad,2'), "row_shape", "4 fields", b'A film, "a", bad,2'),
@@ -312,6 +341,11 @@ ROW_CASES = [
     bad_row("plain", "parquet", "bytes that are not UTF-8", "a.parquet", parquet_with(b"caf\xe9", pa.binary()), "text_encoding", "byte 4", b"caf\xe9"),
     bad_row("plain", "parquet", "string that is not UTF-8", "a.parquet", make.write_parquet(pa.table({"text": make.invalid_strings([GOOD.encode(), b"\xff", GOOD.encode()])})), "text_encoding", "byte 1", b"\xff"),
     bad_row("zip", "parquet", "only an HTML break", "a.zip", make.to_zip({"a.parquet": parquet_with("<br />", pa.string())}), "text_no_words"),
+    bad_row("plain", "arrow", "string that is not UTF-8", "a.arrow", make.write_arrow(pa.table({"text": make.invalid_strings([GOOD.encode(), b"\xff", GOOD.encode()])})), "text_encoding", "byte 1", b"\xff"),
+    bad_row("plain", "orc", "text is null", "a.orc", make.encode_orc([{"text": GOOD}, {"text": None}, {"text": GOOD}]), "text_missing"),
+    bad_row("plain", "avro", "text is null", "a.avro", make.encode_avro([{"text": GOOD}, {"text": None}, {"text": GOOD}]), "text_missing"),
+    bad_row("plain", "avro", "text is not UTF-8", "a.avro", make.write_avro(BINARY_AVRO, [{"text": GOOD.encode()}, {"text": b"caf\xe9"}, {"text": GOOD.encode()}], "null").replace(b'"type": "bytes"', b'"type":"string"'), "text_encoding", "'text'", b"caf\xe9"),
+    bad_row("plain", "avro", "text is a number", "a.avro", make.write_avro(MIXED_AVRO, [{"text": GOOD}, {"text": 12}, {"text": GOOD}]), "text_type", "a number", b"12"),
     bad_row("zip", "text latin-1", "text is not UTF-8", "a.zip", make.to_zip(texts_with(b"caf\xe9")), "text_encoding", "byte 4", b"caf\xe9"),
     bad_row("zip", "text", "file with 0 bytes", "a.zip", make.to_zip(texts_with(b"")), "text_blank"),
     bad_row("tar", "text utf-16", "half a character", "a.tar", make.to_tar(texts_with(b"\xff\xfea\0b")), "text_encoding", "UTF-16", b"\xff\xfea\0b"),
@@ -357,7 +391,8 @@ def test_a_bad_file_is_refused_in_words_of_our_own(tmp_path: Path, case: Case) -
     assert refusal.value.rule == case.rule
     assert case.says in refusal.value.detail
     assert refusal.value.detail.endswith(FILE_RULES[refusal.value.rule])
-    assert not FOREIGN_WORDS.search(refusal.value.detail)
+    own = refusal.value.detail.lower().replace(case.encoding, "")
+    assert not FOREIGN_WORDS.search(own)
 
 
 @pytest.fixture(scope="module")

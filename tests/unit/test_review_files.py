@@ -28,8 +28,11 @@ from tests.support.review_file_builders import (
     COMPRESSORS,
     CONTAINERS,
     ENCODERS,
+    encode_arrow,
+    encode_avro,
     encode_csv,
     encode_jsonl,
+    encode_orc,
     encode_parquet,
     text_table,
     to_gz,
@@ -358,7 +361,7 @@ def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
 ) -> None:
     decoded: list[int] = []
     monkeypatch.setattr(parquet, "DECODED_BYTES", 1 << 20)
-    monkeypatch.setattr(parquet, "limit_bytes", lambda allowed, what: decoded.append)
+    monkeypatch.setattr(parquet, "limit_decoded", lambda file, limits: decoded.append)
     texts = pa.array(["A good film."] * len(column))
     data = write_parquet(
         pa.Table.from_arrays([texts, column, column], ["text", "more", "more"]),
@@ -613,6 +616,9 @@ NAMES = [
     "a.xlsx",
     "a.xls",
     "a.ods",
+    "a.orc",
+    "a.feather",
+    "a.avro",
 ]
 SNIPPETS = st.sampled_from(
     [
@@ -626,6 +632,9 @@ SNIPPETS = st.sampled_from(
         b"\xef\xbb\xbf",
         b"\0\0",
         b"PAR1",
+        b"ORC",
+        b"ARROW1\0\0",
+        b"Obj\x01",
         b"{}",
         b"PK\x03\x04",
         b"\x1f\x8b\x08",
@@ -657,6 +666,9 @@ GOOD_FILES = {
     "a.csv.xz": lzma.compress(encode_csv(ROWS)),
     "a.zip": to_zip({"1_9.txt": b"Fine.", "b.csv": encode_csv(ROWS)}),
     "a.tar": to_tar({"1_9.txt": b"Fine.", "b.csv": encode_csv(ROWS)}),
+    "a.orc": encode_orc(ROWS),
+    "a.arrow": encode_arrow(ROWS),
+    "a.avro": encode_avro(ROWS),
     "a.xlsx": encode_xlsx(ROWS),
     "a.ods": encode_ods(ROWS),
     "a.xls": encode_xls(ROWS),

@@ -17,6 +17,9 @@ _WORKBOOK = TableFormat("workbooks", "workbook_broken")
 
 TABLE_FORMATS = {
     "parquet": TableFormat("parquet", "parquet_broken"),
+    "orc": TableFormat("orc", "orc_broken"),
+    "arrow": TableFormat("arrow", "arrow_broken"),
+    "avro": TableFormat("avro", "avro_broken"),
     "xlsx": _WORKBOOK,
     "xls": _WORKBOOK,
     "ods": _WORKBOOK,

@@ -8,9 +8,11 @@ workbook is limited, packed and unpacked.
 
 import datetime as dt
 import io
+import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
@@ -49,7 +51,7 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
     text_column_missing, text_column_doubled.
     """
     _require_size(file, options.limits)
-    with _refusing_broken(file):
+    with _refusing_broken(file), _silence_panics():
         sheet = _choose_sheet(CalamineWorkbook.from_filelike(file), options)
         rows = _read_rows(sheet)
         names = next(rows, [])
@@ -103,6 +105,19 @@ def _refusing_broken(file: IO[bytes]) -> Iterator[None]:
         if type(error).__name__ != "PanicException":
             raise
         raise refusal("workbook_broken", "it can't be read as a workbook") from error
+
+
+@contextmanager
+def _silence_panics() -> Iterator[None]:
+    """Discard what is written to standard error: Rust writes there why it panics, with values from the file."""
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 # The sheet
