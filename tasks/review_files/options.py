@@ -23,6 +23,8 @@ class ReadOptions:
     limits: ContainerLimits = field(default_factory=ContainerLimits)
     sheet: str | None = None
     """The sheet of a workbook; None: the first one with a text column."""
+    json_path: str | None = None
+    """The path of the array of objects in a JSON document, such as 'data.reviews'; None: the only one."""
     most_rows: int = 1 << 62
     """Most rows of the file, all members together. `read_review_file` sets it by the file's size."""
     root: Path | None = None

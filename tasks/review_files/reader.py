@@ -1,7 +1,7 @@
 """Reads review files of any format as Arrow batches; other packages call only `read_review_file`.
 
-Formats: CSV, TSV, JSON lines, workbooks, Parquet, ORC, Arrow, Avro and plain text (one review per file), each also as
-.gz, .zst, .bz2 or .xz, and zips or tars of these. The name decides the format; a file whose content contradicts it is
+Formats: CSV, TSV, JSON lines, JSON, workbooks, Parquet, ORC, Arrow, Avro and plain text (one review per file), each
+also as .gz, .zst, .bz2 or .xz, and zips or tars of these. The name decides the format; a file whose content contradicts it is
 refused. `encodings` decodes the text, `columns` maps the columns, `values` parses their values. Memory does not grow
 with a file's size, and a compressed file may have no more rows than an uncompressed one of its size could have. A row
 that can't be read is yielded with the rule that it breaks; a file that can't be read is refused with a message on where
@@ -20,6 +20,7 @@ from tasks.containers.formats import format_of
 from tasks.containers.members import Member, naming_member
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.delimited import read_delimited
+from tasks.review_files.objects.json_files import read_json
 from tasks.review_files.objects.json_lines import read_json_lines
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.plain_text import make_text_rows, read_text_file
@@ -82,6 +83,8 @@ def _read_table(member: Member, first_row: int, options: ReadOptions) -> Iterato
 
 def _read_rows(member: Member, first_row: int, options: ReadOptions) -> Iterator[RawRows]:
     """Yield the raw rows of a member by the reader of its format."""
+    if member.format == "json":
+        return read_json(member.chunks, first_row, options)
     if member.format == "jsonl":
         return read_json_lines(member.chunks, first_row, options)
     return read_delimited(member.chunks, member.format, first_row, options)

@@ -18,6 +18,7 @@ MUTATIONS: Mapping[str, Mapping[str, Mutate]] = {
     "csv": DELIMITED,
     "tsv": DELIMITED,
     "jsonl": JSON_LINES,
+    "json": JSON_LINES,
     "parquet": PARQUET,
     "text": TEXT,
     "orc": ORC,
@@ -41,7 +42,7 @@ _BYTES_SHARE = 0.2
 _MUTATED_BYTES, _MOST_BYTES = 1 << 20, 8 << 20
 """What is larger is not mutated once more, and nothing gets larger than that."""
 _FORMATS = (
-    "parquet", "parquet", "parquet", "parquet", "csv", "csv", "tsv", "jsonl", "jsonl", "text", "xlsx", "ods", "xls",
+    "parquet", "parquet", "parquet", "parquet", "csv", "csv", "tsv", "jsonl", "jsonl", "json", "text", "xlsx", "ods", "xls",
     "orc", "arrow", "avro",
 )  # fmt: skip
 _ENDINGS = {"text": "txt"}

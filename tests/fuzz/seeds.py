@@ -3,6 +3,7 @@
 import bz2
 import datetime as dt
 import decimal
+import json
 import lzma
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -62,6 +63,11 @@ def make_contents() -> Mapping[str, tuple[bytes, ...]]:
             make.encode_jsonl(rows),
             make.encode_jsonl(texts),
             make.encode_jsonl([{**row, "more": {"a": [1, {}]}} for row in rows]),
+        ),
+        "json": (
+            make.encode_json(rows),
+            json.dumps(rows).encode(),
+            json.dumps({"a": {"b": [{**row, "more": {"a": [1, {}]}} for row in rows]}, "c": [1]}).encode(),
         ),
         "parquet": tuple(_make_parquet()),
         "orc": (

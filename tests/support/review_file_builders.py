@@ -40,6 +40,10 @@ def encode_jsonl(rows: Rows) -> bytes:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
+def encode_json(rows: Rows) -> bytes:
+    return json.dumps({"meta": {"pages": [1, 2]}, "reviews": rows}, ensure_ascii=False, indent=1).encode()
+
+
 def encode_parquet(rows: Rows) -> bytes:
     return write_parquet(pa.Table.from_pylist([dict(row) for row in rows]))
 
@@ -103,6 +107,7 @@ ENCODERS: dict[str, Callable[[Rows], bytes]] = {
     "csv": encode_csv,
     "tsv": encode_tsv,
     "jsonl": encode_jsonl,
+    "json": encode_json,
     "parquet": encode_parquet,
     "orc": encode_orc,
     "arrow": encode_arrow,

@@ -93,6 +93,11 @@ def jsonl_with(bad: bytes) -> bytes:
     return good + bad + b"\n" + good
 
 
+def json_with(bad: bytes) -> bytes:
+    good = b'{"text": "' + GOOD.encode() + b'"}'
+    return b"[" + b", ".join([good, bad, good]) + b"]"
+
+
 def parquet_with(bad: object, kind: pa.DataType) -> bytes:
     good = GOOD.encode() if pa.types.is_binary(kind) else GOOD
     return make.write_parquet(make.text_table([good, bad, good], kind))
@@ -219,6 +224,7 @@ TAR_CASES = [
     bad_file("tar.zst", "csv", "unpacks to too much", "a.tar.zst", make.to_zst(make.to_tar({"a.csv": LONG_CSV})), "bomb_suspected", "9,000 bytes", total_bytes=9000),
 ]  # fmt: skip
 
+JSON = make.encode_json([{"text": GOOD}] * 3)
 FORMAT_CASES = [
     bad_file("plain", "csv", "quote open at the end", "a.csv", CSV + b'"never closed,4\n', "csv_broken", "after row 3 is not closed"),
     bad_file("plain", "csv", "row longer than can be held", "a.csv", lambda: CSV + b'"' + b"never closed " * 1_400_000, "csv_broken", "after row 3 a row is too long"),
@@ -237,8 +243,25 @@ FORMAT_CASES = [
     bad_file("plain", "csv utf-16", "half a surrogate pair", "a.csv", csv_with("x", encoding="utf-16").replace(b"x\0", b"\0\xd8"), "encoding_broken", "near byte"),
     bad_file("plain", "csv utf-32", "no such character", "a.csv", csv_with("", encoding="utf-32") + b"\xff\xff\xff\x7f", "encoding_broken", "UTF-32"),
     bad_file("plain", "tsv", "no text column", "a.tsv", CSV, "text_column_missing", "'text,id'"),
-    bad_file("plain", "jsonl", "JSON array", "a.json", b'\n[{"text": "A film."}]\n', "json_broken", "jq -c '.[]'"),
-    bad_file("plain", "jsonl", "object over many lines", "a.json", b'{\n  "text": "A film."\n}\n', "json_broken", "over many lines"),
+    bad_file("plain", "jsonl", "JSON array", "a.jsonl", b'\n[{"text": "A film."}]\n', "json_broken", "call it .json"),
+    bad_file("plain", "jsonl", "object over many lines under its name", "a.jsonl", b'{\n  "text": "A film."\n}\n', "json_broken", "call it .json"),
+    bad_file("plain", "json", "cut off", "a.json", JSON[:-20], "json_broken", "it ends in the middle"),
+    bad_file("gz", "json", "cut off in the gzip", "a.json.gz", make.to_gz(JSON)[:-9], "compression_broken", "gzip"),
+    bad_file("plain", "json", "NaN", "a.json", b'[{"text": "A film.", "n": NaN}]', "json_broken", "NaN or Infinity"),
+    bad_file("plain", "json", "comma too many", "a.json", b'[{"text": "A film."},]', "json_broken", "after 1 objects: a comma"),
+    bad_file("plain", "json", "number with too many digits", "a.json", b'[{"text": "A film.", "n": ' + b"9" * 5000 + b"}]", "json_broken", "a number is wrong"),
+    bad_file("plain", "json", "key that is repeated", "a.json", b'[{"text": "A film.", "text": "B"}]', "json_broken", "has the key 'text' twice"),
+    bad_file("plain", "json", "key that is repeated around the array", "a.json", b'{"r": [{"text": "A film."}],\n"r": 1}', "json_broken", "has the key 'r' twice"),
+    bad_file("plain", "json", "lists too deep", "a.json", b'[{"text": "A film.", "a": ' + b"[" * 90_000, "json_broken", "64 deep"),
+    bad_file("plain", "json", "objects too deep around the array", "a.json", b'{"a": ' * 90_000, "json_broken", "64 deep"),
+    bad_file("plain", "json", "two arrays of objects", "a.json", b'{"a": [{"text": "A film."}],\n"b": {"c": [{"d": 1}]}}', "json_broken", "'.a[]' and '.b.c[]'"),
+    bad_file("plain", "json", "no array of objects", "a.json", b'{"a": [1, 2],\n"b": 1}', "json_broken", "no array of objects"),
+    bad_file("plain", "json", "object after the array", "a.json", b'[{"text": "A film."}]\n{"text": "Another."}\n', "json_broken", "more follows its end"),
+    bad_file("plain", "json", "text without an end", "a.json", lambda: b'[{"text": "' + b"endless " * 1_200_000, "json_broken", "more than 8,388,608 bytes"),
+    bad_file("plain", "json", "nothing but white space", "a.json", lambda: b"[" + b" " * 9_000_000, "json_broken", "only white space"),
+    bad_file("plain", "json", "no text key at all", "a.json", b'[{"words": "A film."}]', "text_column_missing", "'words'"),
+    bad_file("plain", "json", "more rows than its size allows", "a.json", b"[" + b"{}," * 99 + b"{}]", "bomb_suspected", "more than 50 rows", unsuspected_rows=50, rows_per_byte=0),
+    bad_file("plain", "json", "object over many lines", "a.json", b'{\n  "text": "A film."\n}\n', "json_broken", "over many lines"),
     bad_file("plain", "jsonl", "no text key", "a.jsonl", b'{"title": "A film."}\n{"id": 3}\n', "text_column_missing", "'title'"),
     bad_file("plain", "jsonl utf-16 unmarked", "NUL in every second byte", "a.jsonl", JSONL.decode().encode("utf-16-be"), "encoding_unknown", "UTF-16"),
     bad_file("plain", "parquet", "cut off", "a.parquet", PARQUET[:-9], "parquet_broken", "after row 0"),
@@ -336,6 +359,12 @@ ROW_CASES = [
     bad_row("plain", "jsonl", "half a surrogate pair escaped", "a.jsonl", jsonl_with(b'{"text": "a\\ud83d"}'), "text_encoding", "surrogate", b"a\xed\xa0\xbd"),
     bad_row("plain", "jsonl", "NUL escaped", "a.jsonl", jsonl_with(b'{"text": "a\\u0000b"}'), "text_nul"),
     bad_row("gz", "jsonl", "line longer than can be held", "a.jsonl.gz", make.to_gz(jsonl_with(b'{"text": "' + b"a" * 3000 + b'"}')), "text_too_long", "a line of 3,012 bytes", batch_bytes=2000),
+    bad_row("plain", "json", "no object", "a.json", json_with(b'"A film."'), "row_shape", "a text or null, not an object", b"A film."),
+    bad_row("plain", "json", "text is null", "a.json", json_with(b'{"text": null}'), "text_missing"),
+    bad_row("plain", "json", "text is a number", "a.json", json_with(b'{"text": 12.5}'), "text_type", "a number", b"12.5"),
+    bad_row("plain", "json latin-1", "text is not UTF-8", "a.json", json_with(b'{"text": "caf\xe9"}'), "text_encoding", "'text'", b"caf\xe9"),
+    bad_row("plain", "json", "half a surrogate pair escaped", "a.json", json_with(b'{"text": "a\\ud83d"}'), "text_encoding", "surrogate", b"a\xed\xa0\xbd"),
+    bad_row("plain", "json", "more keys than columns may be", "a.json", json_with(b'{"text": "A film."' + b"".join(b', "%d": 0' % n for n in range(10_000)) + b"}"), "row_shape", "10,001 keys"),
     bad_row("plain", "parquet", "text is null", "a.parquet", parquet_with(None, pa.string()), "text_missing"),
     bad_row("plain", "parquet", "empty text", "a.parquet", parquet_with("", pa.large_string()), "text_blank"),
     bad_row("plain", "parquet", "bytes that are not UTF-8", "a.parquet", parquet_with(b"caf\xe9", pa.binary()), "text_encoding", "byte 4", b"caf\xe9"),

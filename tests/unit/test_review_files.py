@@ -31,6 +31,7 @@ from tests.support.review_file_builders import (
     encode_arrow,
     encode_avro,
     encode_csv,
+    encode_json,
     encode_jsonl,
     encode_orc,
     encode_parquet,
@@ -465,7 +466,7 @@ def test_a_member_name_in_another_encoding_is_shown_readably(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("A.CSV", "csv"), ("a.b.tsv.GZ", "tsv.gz"), ("a.json", "jsonl"), ("a.ndjson.zst", "jsonl.zst"),
+    [("A.CSV", "csv"), ("a.b.tsv.GZ", "tsv.gz"), ("a.json", "json"), ("a.ndjson.zst", "jsonl.zst"),
      ("a.parquet", "parquet"), ("1_2.txt", "text"), ("a.tgz", "tar.gz"), ("a.tar.zst", "tar.zst"),
      ("a.tbz2", "tar.bz2"), ("a.TXZ", "tar.xz"), ("a.tar.bz2", "tar.bz2"), ("a.csv.xz", "csv.xz"),
      ("a.zip", "zip"), ("a.zip.gz", "unknown"), ("a.docx", "unknown"), ("gz", "unknown"), (".csv", "unknown")],
@@ -616,6 +617,7 @@ NAMES = [
     "a.xlsx",
     "a.xls",
     "a.ods",
+    "a.json",
     "a.orc",
     "a.feather",
     "a.avro",
@@ -666,6 +668,7 @@ GOOD_FILES = {
     "a.csv.xz": lzma.compress(encode_csv(ROWS)),
     "a.zip": to_zip({"1_9.txt": b"Fine.", "b.csv": encode_csv(ROWS)}),
     "a.tar": to_tar({"1_9.txt": b"Fine.", "b.csv": encode_csv(ROWS)}),
+    "a.json": encode_json(ROWS),
     "a.orc": encode_orc(ROWS),
     "a.arrow": encode_arrow(ROWS),
     "a.avro": encode_avro(ROWS),

@@ -2,8 +2,8 @@
 
 Lines end with LF or CRLF; empty lines are ignored. Keys may differ between lines; if a key is repeated, its last value
 counts. NaN and Infinity, which some programs write, become null. A line that is not an object, or has bytes that are
-not UTF-8, is reported with a defect, and the other lines are read. A file that is a JSON array, or has an object over
-several lines, is refused.
+not UTF-8, is reported with a defect, and the other lines are read. A .jsonl file that is a JSON array, or has an
+object over several lines, is refused.
 """
 
 import json
@@ -37,12 +37,19 @@ _Line = tuple[bytes, int]  # A line, or the start of one that is too long; the w
 def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
     """Yield the rows of a JSON lines file; the first one gets the number `first_row`.
 
-    Raises `FileRefusedError`: json_broken, text_column_missing if no row of the first batch has a text, and the rules
-    of `to_utf8`.
+    Raises `FileRefusedError`: the rules of `read_lines` and of `to_utf8`.
+    """
+    return read_lines(to_utf8(chunks), first_row, options)
+
+
+def read_lines(text: Iterator[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of lines of objects, given as UTF-8; the first one gets the number `first_row`.
+
+    Raises `FileRefusedError`: json_broken, text_column_missing if no row of the first batch has a text.
     """
     longest = options.batch_bytes
     most = options.most_rows - first_row + 1
-    all_lines = _split_lines(to_utf8(chunks), longest, most)
+    all_lines = _split_lines(text, longest, most)
     lines = (line for line in all_lines if line[0] and not line[0].isspace())
     select = cache_columns(options.text_column)
     next_row = first_row
@@ -83,9 +90,12 @@ def _split_lines(chunks: Iterator[bytes], longest: int, most: int) -> Iterator[_
 def _require_lines(first_line: bytes) -> None:
     """Refuse a JSON file that is not one object a line."""
     if first_line.lstrip().startswith(b"["):
-        raise refusal("json_broken", "this is a JSON array, not one object a line; jq -c '.[]' converts it")
+        raise refusal("json_broken", "this is a JSON array, not one object a line: call it .json")
     if first_line.strip() == b"{":
-        raise refusal("json_broken", "its first object goes over many lines; jq -c . puts it on one")
+        raise refusal(
+            "json_broken",
+            "its first object goes over many lines: if it holds one array, call it .json",
+        )
 
 
 def _parse_line(line: bytes, length: int, longest: int, select: Select) -> ObjectRow:
