@@ -1,11 +1,11 @@
 """Reads review files of any format as Arrow batches; other packages call only `read_review_file`.
 
 Formats: CSV, TSV, JSON lines, JSON, workbooks, Parquet, ORC, Arrow, Avro and plain text (one review per file), each
-also as .gz, .zst, .bz2 or .xz, and zips or tars of these. The name decides the format; a file whose content contradicts it is
-refused. `encodings` decodes the text, `columns` maps the columns, `values` parses their values. Memory does not grow
-with a file's size, and a compressed file may have no more rows than an uncompressed one of its size could have. A row
-that can't be read is yielded with the rule that it breaks; a file that can't be read is refused with a message on where
-and what to do.
+also as .gz, .zst, .bz2 or .xz, and zips or tars of these. The name decides the format; a file whose content contradicts
+it is refused. `encodings` decodes the text, `columns` maps the columns, `values` parses their values. Memory does not
+grow with a file's size, and a compressed file may have no more rows than an uncompressed one of its size could have. A
+row that can't be read is yielded with the rule that it breaks; a file that can't be read is refused with a message on
+where and what to do.
 """
 
 from collections.abc import Iterator

@@ -42,8 +42,8 @@ _BYTES_SHARE = 0.2
 _MUTATED_BYTES, _MOST_BYTES = 1 << 20, 8 << 20
 """What is larger is not mutated once more, and nothing gets larger than that."""
 _FORMATS = (
-    "parquet", "parquet", "parquet", "parquet", "csv", "csv", "tsv", "jsonl", "jsonl", "json", "text", "xlsx", "ods", "xls",
-    "orc", "arrow", "avro",
+    "parquet", "parquet", "parquet", "parquet", "csv", "csv", "tsv", "jsonl", "jsonl", "json", "text", "xlsx", "ods",
+    "xls", "orc", "arrow", "avro",
 )  # fmt: skip
 _ENDINGS = {"text": "txt"}
 """Of the formats whose files do not end with their name."""

@@ -89,6 +89,12 @@ def test_a_line_of_many_that_is_not_json_is_set_aside_alone() -> None:
     assert rows.known["text"].to_pylist() == [None, "B."]
 
 
+def test_one_line_of_objects_too_deep_in_each_other_is_set_aside() -> None:
+    data = b'{"a": ' * 200 + b"1" + b"}" * 200
+    (rows,) = read(data)
+    assert [defect.rule for defect in rows.defects.values()] == ["row_shape"]
+
+
 # What the rows are
 
 

@@ -8,6 +8,7 @@ from tasks.review_files.columns import select_columns
 from tasks.review_files.encodings import to_utf8
 from tasks.review_files.objects.json_documents import read_json_document
 from tasks.review_files.objects.json_lines import read_lines
+from tasks.review_files.objects.object_rows import MAX_DEPTH, is_deeper
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.raw_rows import RawRows
 
@@ -47,7 +48,9 @@ def _is_document(head: bytes, options: ReadOptions) -> bool:
         return error.pos >= len(line) or not rest
     except (ValueError, RecursionError):
         return not rest
-    return isinstance(row, dict) and not rest and not _has_text(row, options) and _has_rows(row)
+    if not isinstance(row, dict) or rest or is_deeper(row, MAX_DEPTH):
+        return False
+    return not _has_text(row, options) and _has_rows(row)
 
 
 def _has_text(row: dict[str, object], options: ReadOptions) -> bool:
