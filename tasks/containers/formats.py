@@ -6,7 +6,9 @@ from tasks.support.refusals import refusal
 
 FORMATS = {
     ".csv": "csv",
+    ".psv": "csv",
     ".tsv": "tsv",
+    ".tab": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "json",

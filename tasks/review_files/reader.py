@@ -27,6 +27,7 @@ from tasks.review_files.plain_text import make_text_rows, read_text_file
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.tables.formats import TABLE_FORMATS
 from tasks.review_files.tables.process import read_in_process
+from tasks.review_files.text_tables import find_text_tables
 from tasks.review_files.values import parse_rows
 
 __all__ = ["ReadOptions", "format_of", "read_review_file"]
@@ -41,7 +42,7 @@ def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator
     options = options or ReadOptions()
     options = replace(options, most_rows=options.limits.count_rows(measure_file(path)))
     next_row = 1
-    members = iterate_file(path, options.limits, options.root)
+    members = find_text_tables(iterate_file(path, options.limits, options.root), options)
     for is_text, group in groupby(members, lambda member: member.format == "text"):
         read = _read_texts if is_text else _read_tables
         for batch in read(group, next_row, options):
@@ -57,7 +58,7 @@ def _read_texts(members: Iterator[Member], first_row: int, options: ReadOptions)
     files = (read_text_file(member, longest) for member in members)
     for group in group_into_batches(files, lambda file: len(file.data), options.batch_rows, longest):
         names = pa.array([file.member for file in group], pa.string())
-        yield parse_rows(make_text_rows(group, next_row, longest), names)
+        yield parse_rows(make_text_rows(group, next_row, options), names)
         next_row += len(group)
 
 

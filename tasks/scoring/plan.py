@@ -6,9 +6,10 @@ database; a dry run writes nothing.
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.storage.home import Home
@@ -29,6 +30,9 @@ from tasks.support.wording import escape_controls
 from tasks.warehouse.ledger import SeenFile, read_seen_files, read_statuses, record_seen
 from tasks.warehouse.model_registry import find_scoring_model
 
+if TYPE_CHECKING:
+    from tasks.review_files.options import ReadOptions
+
 NEW, CHANGED, REFUSED_BEFORE, OLDER_MODEL = "new", "changed", "refused before", "older model"
 """Why a file is to be scored."""
 
@@ -46,6 +50,8 @@ class ScoringRequest:
     rescore: bool = False
     """Also score the sources that other models have scored and this one has not."""
     text_column: str | None = None
+    fallback_encoding: str | None = None
+    """The encoding of text files that are not UTF-8, see the option of the readers."""
     within: tuple[Path, ...] | None = ()
     """Folders besides the inbox in which named files may be; None: named files may be anywhere."""
 
@@ -137,7 +143,7 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
         inbox=str(home.inbox),
         files_found=pending.files_found,
         model_id=model.model_id if model else None,
-        files=(*_plan_new_files(pending, request.text_column), *again),
+        files=(*_plan_new_files(pending, make_read_options(request)), *again),
         skipped=pending.skipped,
     )
 
@@ -157,14 +163,20 @@ def pick_new(
     return list(firsts.values())
 
 
-def _plan_new_files(pending: PendingFiles, text_column: str | None) -> list[PlannedFile]:
+def make_read_options(request: ScoringRequest) -> "ReadOptions":
+    """Return the options by which a run reads files."""
+    from tasks.review_files.options import ReadOptions
+
+    return ReadOptions(text_column=request.text_column, fallback_encoding=request.fallback_encoding)
+
+
+def _plan_new_files(pending: PendingFiles, options: "ReadOptions") -> list[PlannedFile]:
     """Plan the new files of a dry run: read them, count the rows of each, or find out why it would be refused."""
     if not pending.new:
         return []
     with show_progress("Reading new files", sum(file.size for file in pending.new)) as report:
         return [
-            _plan_file(file, why, text_column, report)
-            for file, why in zip(pending.new, pending.why, strict=True)
+            _plan_file(file, why, options, report) for file, why in zip(pending.new, pending.why, strict=True)
         ]
 
 
@@ -250,14 +262,14 @@ def _find_reason(file: SourceFile, seen: SeenFile | None, statuses: dict[str, st
 
 
 def _plan_file(
-    file: SourceFile, why: str, text_column: str | None, report: Callable[[int], None]
+    file: SourceFile, why: str, options: "ReadOptions", report: Callable[[int], None]
 ) -> PlannedFile:
     """Count the rows of a file; `report` is called with an estimate of the bytes read, `file.size` in all."""
-    from tasks.review_files.reader import ReadOptions, read_review_file
+    from tasks.review_files.reader import read_review_file
 
     rows, unreported = 0, file.size
     try:
-        for batch in read_review_file(file.path, ReadOptions(text_column=text_column, root=file.root)):
+        for batch in read_review_file(file.path, replace(options, root=file.root)):
             rows += batch.num_rows
             step = min(batch.nbytes, unreported)
             report(step)

@@ -56,6 +56,8 @@ def make_contents() -> Mapping[str, tuple[bytes, ...]]:
             make.encode_csv(rows),
             make.encode_csv(texts),
             make.encode_csv(rows, ";"),
+            make.encode_csv(rows, "|"),
+            b"sep=;\r\n" + make.encode_csv(texts, ";"),
             make.encode_csv(rows, quoting=1),
         ),
         "tsv": (make.encode_tsv(rows), make.encode_tsv(texts)),
@@ -86,7 +88,11 @@ def make_contents() -> Mapping[str, tuple[bytes, ...]]:
         ),
         "ods": (books.encode_ods(rows), books.write_ods({"Data": _TYPED_CELLS})),
         "xls": (books.encode_xls(rows),),
-        "text": (_TEXTS[3].encode(), _TEXTS[4].encode("utf-16")),
+        "text": (
+            _TEXTS[3].encode(),
+            _TEXTS[4].encode("utf-16"),
+            make.encode_tsv(rows).decode().encode("utf-16"),
+        ),
     }
 
 

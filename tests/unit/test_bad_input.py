@@ -242,7 +242,7 @@ FORMAT_CASES = [
     bad_file("plain", "csv utf-16", "half a character at the end", "a.csv", csv_with("", encoding="utf-16")[:-1], "encoding_broken", "UTF-16"),
     bad_file("plain", "csv utf-16", "half a surrogate pair", "a.csv", csv_with("x", encoding="utf-16").replace(b"x\0", b"\0\xd8"), "encoding_broken", "near byte"),
     bad_file("plain", "csv utf-32", "no such character", "a.csv", csv_with("", encoding="utf-32") + b"\xff\xff\xff\x7f", "encoding_broken", "UTF-32"),
-    bad_file("plain", "tsv", "no text column", "a.tsv", CSV, "text_column_missing", "'text,id'"),
+    bad_file("plain", "tsv", "no text column", "a.tsv", b"title\tstars, 1-5\nA film.\t1\n", "text_column_missing", "'title', 'stars, 1-5'"),
     bad_file("plain", "jsonl", "JSON array", "a.jsonl", b'\n[{"text": "A film."}]\n', "json_broken", "call it .json"),
     bad_file("plain", "jsonl", "object over many lines under its name", "a.jsonl", b'{\n  "text": "A film."\n}\n', "json_broken", "call it .json"),
     bad_file("plain", "json", "cut off", "a.json", JSON[:-20], "json_broken", "it ends in the middle"),

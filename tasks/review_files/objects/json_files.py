@@ -18,7 +18,7 @@ def read_json(chunks: Iterator[bytes], first_row: int, options: ReadOptions) -> 
 
     Raises `FileRefusedError`: json_broken, text_column_missing, bomb_suspected, and the rules of `to_utf8`.
     """
-    text = to_utf8(chunks)
+    text = to_utf8(chunks, options)
     head = _read_first_line(text, options.batch_bytes)
     read = read_json_document if options.json_path is not None or _is_document(head, options) else read_lines
     return read(chain([head], text), first_row, options)

@@ -39,7 +39,7 @@ def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOption
 
     Raises `FileRefusedError`: the rules of `read_lines` and of `to_utf8`.
     """
-    return read_lines(to_utf8(chunks), first_row, options)
+    return read_lines(to_utf8(chunks, options), first_row, options)
 
 
 def read_lines(text: Iterator[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
