@@ -20,7 +20,7 @@ from tasks.containers.formats import format_of
 from tasks.containers.members import Member, naming_member
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.delimited import read_delimited
-from tasks.review_files.objects.json_files import read_json
+from tasks.review_files.objects.json_kinds import find_json_lines
 from tasks.review_files.objects.json_lines import read_json_lines
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.plain_text import make_text_rows, read_text_file
@@ -74,6 +74,8 @@ def _read_tables(members: Iterator[Member], first_row: int, options: ReadOptions
 
 def _read_table(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
     """Read a member with many rows by the reader of its format."""
+    if member.format == "json":
+        member = find_json_lines(member, options)
     if member.format in TABLE_FORMATS:
         yield from read_in_process(member, first_row, options)
         return
@@ -84,8 +86,6 @@ def _read_table(member: Member, first_row: int, options: ReadOptions) -> Iterato
 
 def _read_rows(member: Member, first_row: int, options: ReadOptions) -> Iterator[RawRows]:
     """Yield the raw rows of a member by the reader of its format."""
-    if member.format == "json":
-        return read_json(member.chunks, first_row, options)
     if member.format == "jsonl":
         return read_json_lines(member.chunks, first_row, options)
     return read_delimited(member.chunks, member.format, first_row, options)

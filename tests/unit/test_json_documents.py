@@ -8,8 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tasks.containers.members import Member
+from tasks.review_files.encodings import to_utf8
 from tasks.review_files.objects.half_pairs import decode_half_pairs
-from tasks.review_files.objects.json_files import read_json
+from tasks.review_files.objects.json_documents import read_json_document
+from tasks.review_files.objects.json_kinds import find_json_lines
+from tasks.review_files.objects.json_lines import read_json_lines
 from tasks.review_files.objects.object_rows import flatten_object
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.raw_rows import RawRows
@@ -21,7 +25,11 @@ TEXTS = [row["text"] for row in GOOD]
 
 def read(data: bytes, size: int = 1 << 20, **options: Any) -> list[RawRows]:
     chunks: Iterator[bytes] = (data[start : start + size] for start in range(0, len(data), size))
-    return list(read_json(chunks, 1, ReadOptions(**options)))
+    chosen = ReadOptions(**options)
+    member = find_json_lines(Member(None, "json", chunks, "a.json"), chosen)
+    if member.format == "jsonl":
+        return list(read_json_lines(member.chunks, 1, chosen))
+    return list(read_json_document(to_utf8(member.chunks, chosen), 1, chosen))
 
 
 def read_texts(document: Any, **options: Any) -> list[str]:

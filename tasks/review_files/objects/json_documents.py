@@ -1,23 +1,26 @@
 """Reads the rows of a JSON document: an array of objects, or an object that has one such array somewhere in it.
 
+It runs in a process of its own (`tables.process`), since the parser may crash, as on a number of thousands of digits.
 The document is parsed as a stream, so memory does not grow with its size. Nested objects become columns with dotted
 names, such as 'user.name'; lists stay lists. An element that is no object is reported with a defect. A document that is
 no JSON, repeats a key of an object, or has several arrays of objects is refused.
 """
 
+import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import chain
 from threading import Event
-from typing import Any
+from typing import IO, Any
 
 import ijson
 
 from data_contracts.errors import ReviewsError
+from tasks.containers.streams import read_stream
 from tasks.review_files.batches import group_into_batches
-from tasks.review_files.encodings import escape_invalid, restore_bytes
+from tasks.review_files.encodings import escape_invalid, restore_bytes, to_utf8
 from tasks.review_files.objects.half_pairs import decode_half_pairs
 from tasks.review_files.objects.object_rows import (
     MAX_DEPTH,
@@ -42,6 +45,16 @@ _OPENING, _CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
 
 _Events = Iterator[tuple[str, Any]]
 _Item = tuple[Any, int]  # An element of the array, and roughly its bytes.
+
+
+def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of a JSON document; the first one gets the number `first_row`.
+
+    Raises `FileRefusedError`: the rules of `read_json_document` and of `to_utf8`.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    return read_json_document(to_utf8(read_stream(file, size), options), first_row, options)
 
 
 def read_json_document(text: Iterator[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:

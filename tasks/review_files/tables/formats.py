@@ -8,18 +8,20 @@ class TableFormat:
     """How a format is read."""
 
     module: str
-    """The module of this package; its function `read` yields `RawRows` from an open file."""
+    """The module whose function `read` yields `RawRows` from an open file."""
     broken: str
     """The file rule that a damaged file breaks."""
 
 
-_WORKBOOK = TableFormat("workbooks", "workbook_broken")
+_TABLES = "tasks.review_files.tables"
+_WORKBOOK = TableFormat(f"{_TABLES}.workbooks", "workbook_broken")
 
 TABLE_FORMATS = {
-    "parquet": TableFormat("parquet", "parquet_broken"),
-    "orc": TableFormat("orc", "orc_broken"),
-    "arrow": TableFormat("arrow", "arrow_broken"),
-    "avro": TableFormat("avro", "avro_broken"),
+    "parquet": TableFormat(f"{_TABLES}.parquet", "parquet_broken"),
+    "orc": TableFormat(f"{_TABLES}.orc", "orc_broken"),
+    "arrow": TableFormat(f"{_TABLES}.arrow", "arrow_broken"),
+    "avro": TableFormat(f"{_TABLES}.avro", "avro_broken"),
+    "json": TableFormat("tasks.review_files.objects.json_documents", "json_broken"),
     "xlsx": _WORKBOOK,
     "xls": _WORKBOOK,
     "ods": _WORKBOOK,

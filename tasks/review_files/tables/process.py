@@ -246,7 +246,7 @@ def _serve_file(
 
 def _read(format_name: str, file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
     """Yield the rows of a file by the reader of its format; only that one is imported."""
-    module = import_module(f"tasks.review_files.tables.{TABLE_FORMATS[format_name].module}")
+    module = import_module(TABLE_FORMATS[format_name].module)
     rows: Iterator[RawRows] = module.read(file, first_row, options)
     return rows
 
