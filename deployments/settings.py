@@ -16,6 +16,7 @@ from data_contracts.errors import UsageError
 from data_contracts.limits import DRIFT_SEVERITIES, RowLimits
 from data_contracts.storage.faults import VARIABLE, require_known
 from data_contracts.storage.home import Home
+from data_contracts.text_encodings import extends_ascii, find_encoding
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (a setting's value, not where anything listens)
@@ -38,6 +39,9 @@ class Settings:
     input_dirs: tuple[Path, ...] = ()
     """REVIEWS_INPUT_DIRS: folders besides the inbox from which a run of a deployment may read the files that it names;
     absolute paths, separated by `:`."""
+    fallback_encoding: str | None = None
+    """REVIEWS_FALLBACK_ENCODING: the encoding, such as `cp1252`, of text files without a byte order mark that are not
+    UTF-8; by default their rows are quarantined."""
     limits: RowLimits = field(default_factory=RowLimits)
     """Limits of rows and files, each a setting of its own."""
     port: int = 4200
@@ -102,6 +106,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         home=Home(_read_home(values)),
         archive=values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL,
         input_dirs=_read_folders(values, "REVIEWS_INPUT_DIRS"),
+        fallback_encoding=_read_encoding(values, "REVIEWS_FALLBACK_ENCODING"),
         limits=limits,
         port=_read_whole(values, "REVIEWS_PORT", Settings.port, 1, 65535),
         host=values.get("REVIEWS_HOST", "").strip() or Settings.host,
@@ -268,6 +273,17 @@ def _read_hosts(values: Mapping[str, str], name: str) -> tuple[str, ...]:
         else:
             hosts.append(f"[{address}]" if address.version == 6 else str(address))
     return tuple(hosts)
+
+
+def _read_encoding(values: Mapping[str, str], name: str) -> str | None:
+    """Return an encoding by its usual name, None if it is not set."""
+    text = values.get(name, "").strip()
+    encoding = find_encoding(text) if text else None
+    if text and (encoding is None or not extends_ascii(encoding)):
+        raise UsageError(
+            f"{name} must be an encoding that extends ASCII, such as cp1252 or cp1250, not {_quote(text)}."
+        )
+    return encoding
 
 
 def _read_web_address(values: Mapping[str, str], name: str) -> str | None:

@@ -97,7 +97,9 @@ def score_reviews(
         raise UsageError("--source is for files that you name: reviews score --source NAME FILE ...")
     settings, named = load_settings(), tuple(files or ())
     within = None if is_granted(named) else settings.input_dirs
-    request = ScoringRequest(named, to_utc(since), model_id, rescore, text_column, source, within)
+    request = ScoringRequest(
+        named, to_utc(since), model_id, rescore, text_column, source, settings.fallback_encoding, within
+    )
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
     parameters = {"files": files, "since": request.since, "model_id": model_id, "rescore": rescore}
@@ -209,7 +211,7 @@ def _score_pending(
     older = _find_older(found, model, request, home)
     if found.new or older:
         model = model or stages.choose_model(home)
-        job = stages.make_job(run, model, settings.limits, request.text_column, request.source)
+        job = stages.make_job(run, model, settings.limits, request)
         for result in chain(_score_new(job, found.new), _score_older(job, older)):
             done.append(result)
     outcome = RunOutcome(tuple(done))

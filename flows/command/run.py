@@ -98,8 +98,8 @@ def score(
     """Score the new files in the inbox, or the FILES and folders that you name.
 
     A file that was scored before is recognised by its content and skipped. A file that was refused is tried again when
-    you name it, or when its content changes. The formats are CSV, TSV, JSON lines, Parquet and plain text, also as
-    .gz or .zst, and zip or tar archives of these.
+    you name it, or when its content changes. The formats are CSV, TSV, JSON lines, JSON, workbooks, Parquet, ORC,
+    Arrow, Avro and plain text, also as .gz, .zst, .bz2 or .xz, and zip or tar archives of these.
 
     With --rescore, reviews that only other models have scored are scored again from the texts in the database; with
     FILES, only the reviews of these files. The earlier scores stay. --since then also ignores files whose first scores

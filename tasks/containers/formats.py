@@ -6,23 +6,44 @@ from tasks.support.refusals import refusal
 
 FORMATS = {
     ".csv": "csv",
+    ".psv": "csv",
     ".tsv": "tsv",
+    ".tab": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
-    ".json": "jsonl",
+    ".json": "json",
     ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".xlsb": "xlsx",
+    ".xls": "xls",
+    ".ods": "ods",
+    ".avro": "avro",
+    ".orc": "orc",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
     ".txt": "text",
     ".zip": "zip",
     ".tar": "tar",
 }
 """Ending of a name, in lower case -> format."""
 
-COMPRESSIONS = {".gz": "gz", ".zst": "zst"}
-ARCHIVES = {"zip", "tar", "tar.gz", "tar.zst"}
+COMPRESSIONS = {".gz": "gz", ".zst": "zst", ".bz2": "bz2", ".xz": "xz"}
+WORKBOOKS = ("xlsx", "xls", "ods")
+ARCHIVES = {"zip", "tar", *(f"tar.{compression}" for compression in COMPRESSIONS.values())}
+_SHORT_ENDINGS = {
+    ".tgz": "tar.gz",
+    ".tbz": "tar.bz2",
+    ".tbz2": "tar.bz2",
+    ".txz": "tar.xz",
+    ".tzst": "tar.zst",
+}
 UNKNOWN = "unknown"
 
 # Formats that are not read are here too, so that such a member is refused as an archive, not as an unknown format.
-_ARCHIVE_SUFFIXES = {".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".7z", ".rar", ".jar", ".xlsx"}
+_ARCHIVE_SUFFIXES = {".zip", ".tar", *_SHORT_ENDINGS, ".7z", ".rar", ".jar"}
 
 _MAGIC = {
     b"\x1f\x8b\x08": "gzip",
@@ -30,25 +51,39 @@ _MAGIC = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
     b"PAR1": "parquet",
+    b"ARROW1\0\0": "arrow",
+    b"FEA1": "arrow",
+    b"Obj\x01": "avro",
     b"%PDF-": "pdf",
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"\xfd7zXZ\x00": "xz",
-    b"BZh9": "bzip2",
+    **{b"BZh%d" % level: "bzip2" for level in range(1, 10)},
     b"SQLite format 3\x00": "sqlite",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "OLE",
 }
 MAGIC_BYTES = max(map(len, _MAGIC))
 
-_OWN_MAGIC = {"gz": {"gzip"}, "zst": {"zstd"}, "zip": {"zip"}, "parquet": {"parquet"}}
+_OWN_MAGIC = {
+    "gz": {"gzip"},
+    "zst": {"zstd"},
+    "bz2": {"bzip2"},
+    "xz": {"xz"},
+    "zip": {"zip"},
+    "parquet": {"parquet"},
+    "arrow": {"arrow"},
+    "avro": {"avro"},
+    **{name: {"zip", "OLE"} for name in WORKBOOKS},
+}
 
 
 def format_of(path: Path | PurePosixPath) -> str:
-    """Return the format of a file or member by its name: 'csv', 'tar', ..., with '.gz' or '.zst' if compressed.
+    """Return the format of a file or member by its name: 'csv', 'tar', ..., with '.gz', '.xz' etc. if compressed.
 
     Case does not matter; '.tgz' is 'tar.gz'. Returns 'unknown' for any other ending.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes[-1:] == [".tgz"]:
-        return "tar.gz"
+    if suffixes and suffixes[-1] in _SHORT_ENDINGS:
+        return _SHORT_ENDINGS[suffixes[-1]]
     compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
     if compression:
         suffixes.pop()
@@ -75,3 +110,12 @@ def require_content(expected: str, head: bytes) -> None:
     found = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
     if found and found not in _OWN_MAGIC.get(expected, set()):
         raise refusal("format_mismatch", f"the name says {expected}, the content begins as {found} data does")
+    if expected in WORKBOOKS and head and not found:
+        raise refusal("format_mismatch", f"the name says {expected}, the content is {_describe_fake(head)}")
+
+
+def _describe_fake(head: bytes) -> str:
+    """Say what a file is that is called a workbook and is none: shops do so, since Excel opens such files."""
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
+        return "a web page or XML: open it in a spreadsheet and save it as xlsx or as CSV UTF-8"
+    return "no workbook: if it is a text file with commas or tabs, call it .csv or .tsv"

@@ -20,6 +20,10 @@ class ContainerLimits:
     held_bytes: int = 4 << 30
     """Unpacked bytes of a Parquet file that is compressed or in an archive. Its metadata is at its end, so all of it is
     held in memory or on disk."""
+    workbook_bytes: int = 128 << 20
+    """Bytes of a workbook, which is held in memory."""
+    workbook_unpacked_bytes: int = 256 << 20
+    """Bytes that a workbook may unpack to."""
     ratio: int = 200
     """Unpacked bytes per byte on disk; reviews compress about 3 to 1, many equal ones 100 to 1."""
     unsuspected_bytes: int = 1 << 30

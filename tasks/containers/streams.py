@@ -1,10 +1,13 @@
 """Iterators of byte chunks: read from disk, decompressed, metered by guards, or held as a seekable file.
 
-Only a chunk is in memory at a time, so memory does not grow with a file's size. Gzip data may have several members and
-zstd data several frames; a file with any other bytes after the last one, zeros too, is refused.
+Only a chunk is in memory at a time, so memory does not grow with a file's size. Gzip data may have several members,
+zstd data several frames, bzip2 and xz data several streams; a file with any other bytes after the last one, zeros too,
+is refused.
 """
 
+import bz2
 import io
+import lzma
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,9 +22,10 @@ from tasks.support.refusals import refusal, refusing
 
 CHUNK_BYTES = 1 << 20
 HELD_IN_MEMORY_BYTES = 64 << 20
+XZ_MEMORY = 256 << 20
+"""Most bytes that unpacking xz data may take; `xz -9` needs 65 MiB. The data states how much it needs."""
 
-
-_CODECS = {"gz": "gzip", "zst": "zstd"}
+_CODECS = {"gz": "gzip", "zst": "zstd", "bz2": "bzip2", "xz": "xz"}
 
 
 def open_file(path: Path, root: Path | None = None) -> io.BufferedReader:
@@ -40,15 +44,58 @@ def read_stream(file: IO[bytes], size: int) -> Iterator[bytes]:
 
 
 def decompress(chunks: Iterator[bytes], compression: str) -> Iterator[bytes]:
-    """Decompress 'gz' or 'zst' data and check its checksums; raises `FileRefusedError` (compression_broken)."""
+    """Decompress 'gz', 'zst', 'bz2' or 'xz' data and check its checksums.
+
+    Raises `FileRefusedError`: compression_broken, or bomb_suspected for xz data that needs more than `XZ_MEMORY`.
+    """
     codec, done = _CODECS[compression], 0
     with refusing(
         "compression_broken", lambda: f"the {codec} data is not valid somewhere after {done:,} unpacked bytes"
     ):
-        stream = pa.CompressedInputStream(pa.PythonFile(wrap_chunks(chunks), mode="r"), codec)
-        while chunk := stream.read(CHUNK_BYTES):
+        for chunk in _UNPACKERS.get(compression, _unpack_by_arrow)(chunks, compression):
             done += len(chunk)
             yield chunk
+
+
+def _unpack_by_arrow(chunks: Iterator[bytes], compression: str) -> Iterator[bytes]:
+    """Decompress gzip members or zstd frames."""
+    stream = pa.CompressedInputStream(pa.PythonFile(wrap_chunks(chunks), mode="r"), _CODECS[compression])
+    while chunk := stream.read(CHUNK_BYTES):
+        yield chunk
+
+
+def _unpack_streams(chunks: Iterator[bytes], compression: str) -> Iterator[bytes]:
+    """Decompress bzip2 or xz streams, which may follow each other; raise `EOFError` if the last one is cut off."""
+    unpacker = _start_stream(compression)
+    for left in chunks:
+        while left or not (unpacker.needs_input or unpacker.eof):
+            if unpacker.eof:
+                unpacker = _start_stream(compression)
+            piece = _unpack_piece(unpacker, left)
+            left = unpacker.unused_data
+            if piece:
+                yield piece
+    if not unpacker.eof:
+        raise EOFError
+
+
+def _start_stream(compression: str) -> bz2.BZ2Decompressor | lzma.LZMADecompressor:
+    """Return a decompressor for the next stream."""
+    return bz2.BZ2Decompressor() if compression == "bz2" else lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY)
+
+
+def _unpack_piece(unpacker: bz2.BZ2Decompressor | lzma.LZMADecompressor, data: bytes) -> bytes:
+    """Decompress at most `CHUNK_BYTES`; refuse xz data that needs more than `XZ_MEMORY`."""
+    try:
+        return unpacker.decompress(data, CHUNK_BYTES)
+    except lzma.LZMAError as error:
+        if "limit" not in str(error):
+            raise
+        problem = f"its xz data takes more than {XZ_MEMORY >> 20} MiB of memory to unpack, the limit here"
+        raise refusal("bomb_suspected", problem) from error
+
+
+_UNPACKERS = {"bz2": _unpack_streams, "xz": _unpack_streams}
 
 
 def gunzip_padded(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,18 +1,16 @@
-"""Reads the rows of CSV and TSV files.
+"""Reads the rows of CSV and TSV files and of others whose fields one character separates (`delimited_header`).
 
-Fields are separated by commas (.csv) or tabs (.tsv). If a .csv has no text column with commas, semicolons and then tabs
-are tried. In both formats, quotes are `"`, doubled inside a quoted field, and a quoted field may have line breaks.
-Lines end with LF, CR or CRLF; empty lines are ignored. The first row has the column names. There are no nulls: an empty
-field is an empty text. A row is reported with a defect if its number of fields is not that of the header, if a field is
-not UTF-8, or if it repeats the header, as in concatenated files; the other rows are read.
+Quotes are `"`, doubled inside a quoted field, and a quoted field may have line breaks. Lines end with LF, CR or CRLF;
+empty lines are ignored. The first row has the column names. There are no nulls: an empty field is an empty text. A row
+is reported with a defect if its number of fields is not that of the header, if a field is not UTF-8, or if it repeats
+the header, as in concatenated files; the other rows are read.
 
 The text is cut into pieces that end with a row, and Arrow parses each. Arrow's own streaming reader is not used: it
 calls Python from its threads, which may crash the program at its end.
 """
 
-import csv
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from threading import Event
@@ -20,42 +18,23 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
-from data_contracts.errors import FileRefusedError
-from tasks.review_files.columns import Columns, require_text, select_columns
+from tasks.review_files.delimited_header import HEADER_BYTES, Header, read_header
 from tasks.review_files.encodings import escape_invalid, restore_bytes, restore_column, to_utf8
 from tasks.review_files.options import ReadOptions, require_rows
-from tasks.review_files.plans.reading_plan import ReadingPlan
-from tasks.review_files.raw_rows import Defect, RawRows, make_raw_rows
+from tasks.review_files.raw_rows import Defect, RawRows, find_headers, make_raw_rows
 from tasks.support.refusals import refusal, refusing
 
-SEPARATORS = {"csv": (",", ";", "\t"), "tsv": ("\t",)}
-"""The separators to try, in this order, by format."""
-
-HEADER_BYTES = 1 << 20
 ROW_BYTES = 16 << 20
 """Most bytes of one row, its line breaks included."""
 _COUNTED_BYTES = 1 << 16
-MAX_COLUMNS = 10_000
 
 # A row of these is added to the end of each piece. If a quote is left open, it is missing from the parsed rows.
-_END = "\ufdd0end of the piece"
+_END = "\ufdd0endofthepiece"
 _QUOTE = ord('"')
 _NO_FIELDS: dict[str, Any] = {}
-
-
-@dataclass(frozen=True)
-class _Header:
-    """The header of a CSV or TSV file."""
-
-    separator: str
-    names: list[str]
-    columns: Columns
-    size: int
-    """Bytes of the header with its line break."""
 
 
 @dataclass(frozen=True)
@@ -77,18 +56,15 @@ def read_delimited(
     `to_utf8`.
     """
     escaped = Event()
-    text = escape_invalid(to_utf8(chunks), escaped.set)
+    text = escape_invalid(to_utf8(chunks, options), escaped.set)
     head = _read_head(text)
-    header = _read_header(head, format_name, options.column_plan)
+    header = read_header(head, format_name, options)
     next_row = first_row
     for rows in _split_rows(chain([head[header.size :]], text), header):
         require_rows(next_row - 1 + _count(rows), options.most_rows)
         raw = _make_delimited_rows(rows, header, next_row, escaped.is_set())
         next_row += len(raw.row_numbers)
         yield raw
-
-
-# The header
 
 
 def _read_head(text: Iterator[bytes]) -> bytes:
@@ -99,49 +75,10 @@ def _read_head(text: Iterator[bytes]) -> bytes:
     return head
 
 
-def _read_header(head: bytes, format_name: str, plan: ReadingPlan) -> _Header:
-    """Parse the header with the first separator that gives a text column; raise the first refusal if none does."""
-    refusals = []
-    for separator in SEPARATORS[format_name]:
-        try:
-            names, size = _split_header(head, separator)
-            columns = select_columns(names, plan)
-            require_text(columns, names, plan)
-            return _Header(separator, names, columns, size)
-        except FileRefusedError as error:
-            refusals.append(error)
-    raise refusals[0]
-
-
-def _split_header(head: bytes, separator: str) -> tuple[list[str], int]:
-    """Return the fields of the first row that is not empty, and the position after that row."""
-    lines = head.splitlines(keepends=True)
-    reader = csv.reader((line.decode() for line in lines), delimiter=separator, strict=True)
-    try:
-        fields = next((fields for fields in reader if fields), [])
-        names = [restore_bytes(field).decode() for field in fields]
-    except UnicodeDecodeError as error:
-        raise refusal("header_broken", "the column names are not UTF-8") from error
-    except csv.Error as error:
-        raise refusal("header_broken", "a quote in the first row is not closed as it should be") from error
-    size = sum(map(len, lines[: reader.line_num]))
-    if not names:
-        raise refusal("header_broken", "there are only empty lines")
-    if size >= HEADER_BYTES:
-        raise refusal("header_broken", f"the first row is longer than {HEADER_BYTES:,} bytes")
-    if len(names) > MAX_COLUMNS:
-        raise refusal(
-            "header_broken", f"the first row names {len(names):,} columns, the limit is {MAX_COLUMNS:,}"
-        )
-    if any("\0" in name for name in names):
-        raise refusal("header_broken", "there are NUL characters in the column names")
-    return names, size
-
-
 # From text to rows
 
 
-def _split_rows(text: Iterator[bytes], header: _Header) -> Iterator[_Rows]:
+def _split_rows(text: Iterator[bytes], header: Header) -> Iterator[_Rows]:
     """Yield the parsed text in pieces; each piece ends at the end of a row."""
     rest, done = b"", 0
     finders: tuple[Callable[[bytes, str], int], ...] = (
@@ -207,7 +144,7 @@ def _choose_line_break(data: bytes) -> bytes:
     return b"\n" if b"\n" in data else b"\r"
 
 
-def _parse_delimited(data: memoryview, header: _Header) -> _Rows | None:
+def _parse_delimited(data: memoryview, header: Header) -> _Rows | None:
     """Parse delimited text into rows; return None if it ends inside a quoted field."""
     names = [str(position) for position in range(len(header.names))]
     misshapen: dict[int, tuple[str, str]] = {}
@@ -238,7 +175,7 @@ def _parse_delimited(data: memoryview, header: _Header) -> _Rows | None:
     return _Rows(batch.slice(0, batch.num_rows - 1), misshapen)
 
 
-def _make_delimited_rows(rows: _Rows, header: _Header, first_row: int, escaped: bool) -> RawRows:
+def _make_delimited_rows(rows: _Rows, header: Header, first_row: int, escaped: bool) -> RawRows:
     """Return the rows of a piece in file order, misshapen ones with a defect; `escaped`: undo `escape_invalid`."""
     arrays, size = rows.batch.columns, _count(rows)
     is_bad = np.zeros(size, dtype=bool)
@@ -246,7 +183,7 @@ def _make_delimited_rows(rows: _Rows, header: _Header, first_row: int, escaped: 
     line = header.separator.join(header.names).encode()
     defects = {
         position: Defect("row_shape", "it repeats the column names", line)
-        for position in _find_headers(arrays, header.names)
+        for position in find_headers(arrays, header.names)
     }
     decoded = [restore_column(array) if escaped else (array, {}) for array in arrays]
     row_numbers = np.arange(first_row, first_row + size)
@@ -286,9 +223,3 @@ def _insert_misshapen(
 def _count(rows: _Rows) -> int:
     """Count the rows of a piece of a delimited text, misshapen ones too."""
     return len(rows.batch) + len(rows.misshapen)
-
-
-def _find_headers(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:
-    """Return the positions of the rows in which the value of every column is its name."""
-    rows = pc.indices_nonzero(pc.fill_null(pc.equal(arrays[0], names[0]), False)).to_pylist()
-    return [row for row in rows if [array[row].as_py() for array in arrays] == list(names)]

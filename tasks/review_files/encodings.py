@@ -1,9 +1,10 @@
 """Decodes review files, and escapes invalid bytes so that a text parser can process them.
 
-A byte order mark decides the encoding (UTF-8, UTF-16 or UTF-32); without one it is UTF-8. No encoding is guessed: in a
-Latin-1 or cp1252 file each row with a non-ASCII character is quarantined, and a UTF-16 file without a mark is refused.
-UTF-16 and UTF-32 are transcoded as a stream; a file with an error in them is refused, since the rest of it can't be
-trusted.
+A byte order mark decides the encoding (UTF-8, UTF-16 or UTF-32); without one it is the option `encoding`, else UTF-8.
+No encoding is guessed: in a Latin-1 or cp1252 file each row with a non-ASCII character is quarantined, and a UTF-16
+file without a mark is refused. Where there is an option `fallback_encoding`, the first character beyond ASCII decides:
+if its bytes are not UTF-8, the file is in that encoding. Other encodings than UTF-8 are transcoded as a stream; a file
+with an error in them is refused, since the rest of it can't be trusted.
 """
 
 import codecs
@@ -14,6 +15,8 @@ from itertools import chain
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.text_encodings import find_encoding
+from tasks.review_files.options import ReadOptions
 from tasks.support.refusals import refusal
 
 # UTF-32 comes first: its little-endian mark begins with that of UTF-16.
@@ -30,17 +33,28 @@ _MARK_BYTES = max(map(len, _MARKS))
 # one of the last 16 for its lower four. Bytes that are not UTF-8 are 0x80 and above.
 _TO_ESCAPE = re.compile("[\udc80-\udcff\ufdd0-\ufdef]+")
 _ESCAPED = re.compile("[\ufdd8-\ufddf][\ufde0-\ufdef]")
+_CHARACTER_BYTES = 4
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _NONCHARACTER_START = b"\xef\xb7"
 
 
-def decode_text(data: bytes) -> str:
-    """Decode one complete text by its byte order mark, else as UTF-8; raises `UnicodeDecodeError` if it is invalid."""
+def decode_text(data: bytes, options: ReadOptions) -> str:
+    """Decode one complete text as `to_utf8` does; raises `UnicodeDecodeError` if it is invalid."""
     mark = _find_mark(data)
-    return data[len(mark) :].decode(_MARKS.get(mark, "utf-8"))
+    encoding = _choose_encoding(mark, options)
+    if _may_fall_back(mark, options) and not data.isascii() and not _is_utf8_at_first(data):
+        encoding = options.fallback_encoding or encoding
+    return data[len(mark) :].decode(encoding)
 
 
-def to_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Transcode the text of a file to UTF-8 without a byte order mark; text without a mark is passed on unchanged.
+def decode_start(data: bytes, options: ReadOptions) -> str:
+    """Decode the start of a text; what is not valid, such as half a character at the end, is replaced."""
+    mark = _find_mark(data)
+    return data[len(mark) :].decode(_choose_encoding(mark, options), "replace")
+
+
+def to_utf8(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[bytes]:
+    """Transcode the text of a file to UTF-8 without a byte order mark; text in UTF-8 is passed on unchanged.
 
     Raises `FileRefusedError`: encoding_broken, or encoding_unknown for text that looks like UTF-16 without a mark.
     """
@@ -48,13 +62,62 @@ def to_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
     while len(head) < _MARK_BYTES and (more := next(chunks, b"")):
         head += more
     mark = _find_mark(head)
-    encoding = _MARKS.get(mark, "utf-8")
-    if not mark and b"\0" in head[:_MARK_BYTES]:
+    encoding = _choose_encoding(mark, options)
+    if not mark and options.encoding is None and b"\0" in head[:_MARK_BYTES]:
         raise refusal(
             "encoding_unknown", "NUL bytes at the very start, as in UTF-16 without a byte order mark"
         )
     chunks = chain([head[len(mark) :]], chunks)
-    return chunks if encoding == "utf-8" else _transcode(chunks, encoding)
+    if encoding != "utf-8":
+        return _transcode(chunks, encoding)
+    if _may_fall_back(mark, options):
+        return _fall_back(chunks, options.fallback_encoding or encoding)
+    return chunks
+
+
+def _choose_encoding(mark: bytes, options: ReadOptions) -> str:
+    """Return the encoding of a text with this byte order mark, or with none."""
+    return _MARKS.get(mark) or find_encoding(options.encoding or "utf-8") or "utf-8"
+
+
+def _may_fall_back(mark: bytes, options: ReadOptions) -> bool:
+    """Return whether nothing but the content can tell if a text is UTF-8 or in the fallback encoding."""
+    return not mark and options.encoding is None and options.fallback_encoding is not None
+
+
+def _fall_back(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Yield text as it is; if its first character beyond ASCII is not UTF-8, transcode from there on."""
+    rest = b""
+    for chunk in chunks:
+        rest += chunk
+        is_utf8 = _is_utf8_at_first(rest)
+        if is_utf8 is not None:
+            break
+        end = _measure_ascii(rest)
+        yield rest[:end]
+        rest = rest[end:]
+    else:
+        is_utf8 = not rest
+    chunks = chain([rest], chunks)
+    yield from chunks if is_utf8 else _transcode(chunks, encoding)
+
+
+def _measure_ascii(data: bytes) -> int:
+    """Return the number of bytes before the first that is not ASCII."""
+    match = None if data.isascii() else _NOT_ASCII.search(data)
+    return len(data) if match is None else match.start()
+
+
+def _is_utf8_at_first(data: bytes) -> bool | None:
+    """Return whether the first character beyond ASCII is UTF-8; None if there is none, or only the start of one."""
+    start = _measure_ascii(data)
+    if start == len(data):
+        return None
+    try:
+        data[start : start + _CHARACTER_BYTES].decode()
+    except UnicodeDecodeError as error:
+        return None if error.start == 0 and "end of data" in error.reason else error.start > 0
+    return True
 
 
 def escape_invalid(chunks: Iterator[bytes], notice: Callable[[], None]) -> Iterator[bytes]:
@@ -124,8 +187,13 @@ def _transcode(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
             done += len(chunk)
         yield decoder.decode(b"", final=True).encode()
     except UnicodeDecodeError as error:
-        place = f"the {encoding[:6].upper()} text is not valid, near byte {done + error.start + 1:,}"
+        place = f"the {_name(encoding)} text is not valid, near byte {done + error.start + 1:,}"
         raise refusal("encoding_broken", place) from error
+
+
+def _name(encoding: str) -> str:
+    """Return an encoding's name for a message, without the order of its bytes."""
+    return encoding.removesuffix("-le").removesuffix("-be").upper()
 
 
 def _end_of_whole_characters(data: bytes) -> int:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from data_contracts.limits import name_rated_sentiment
 from tasks.containers.members import Member, naming_member
 from tasks.review_files.encodings import decode_text
-from tasks.review_files.options import KEPT_BYTES
+from tasks.review_files.options import KEPT_BYTES, ReadOptions
 from tasks.review_files.plans.labels import LABELS
 from tasks.review_files.plans.ratings import TEN
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -22,7 +22,7 @@ from tasks.review_files.raw_rows import Defect, RawRows
 
 TEXT_FILES = ReadingPlan(ratings=TEN, labels=LABELS)
 """The plan of reading text files: their names give ratings out of ten."""
-_STANFORD_NAME = re.compile(r"\d+_(\d|10)\.txt(?:\.gz|\.zst)?", re.ASCII | re.IGNORECASE)
+_STANFORD_NAME = re.compile(r"\d+_(\d|10)\.txt(?:\.gz|\.zst|\.bz2|\.xz)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ def read_text_file(member: Member, longest: int) -> TextFile:
     return TextFile(member.name, member.file_name, bytes(held), size)
 
 
-def make_text_rows(files: Sequence[TextFile], first_row: int, longest: int) -> RawRows:
+def make_text_rows(files: Sequence[TextFile], first_row: int, options: ReadOptions) -> RawRows:
     """Return n text files as n rows; the first one gets the number `first_row`."""
     texts: list[str | None] = []
     defects: dict[int, Defect] = {}
     for position, file in enumerate(files):
-        text, defect = _decode_text_file(file, longest)
+        text, defect = _decode_text_file(file, options)
         texts.append(text)
         if defect is not None:
             defects[position] = defect
@@ -69,13 +69,13 @@ def make_text_rows(files: Sequence[TextFile], first_row: int, longest: int) -> R
     return RawRows(numbers, known, None, defects)
 
 
-def _decode_text_file(file: TextFile, longest: int) -> tuple[str | None, Defect | None]:
+def _decode_text_file(file: TextFile, options: ReadOptions) -> tuple[str | None, Defect | None]:
     """Return the text of a text file and None, or None and the defect of its text."""
-    if file.size > longest:
-        detail = f"a file of {file.size:,} bytes, the limit is {longest:,}"
+    if file.size > options.batch_bytes:
+        detail = f"a file of {file.size:,} bytes, the limit is {options.batch_bytes:,}"
         return None, Defect("text_too_long", detail, file.data[:KEPT_BYTES])
     try:
-        return decode_text(file.data), None
+        return decode_text(file.data, options), None
     except UnicodeDecodeError as error:
         detail = f"byte {error.start + 1:,} is not valid {error.encoding.upper()}"
         return None, Defect("text_encoding", detail, file.data)

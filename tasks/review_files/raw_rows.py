@@ -75,6 +75,12 @@ def make_raw_rows(
     return RawRows(row_numbers, known, _list_further(further), all_defects, tuple(names), origins)
 
 
+def find_headers(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:
+    """Return the positions of the rows in which the value of every column is its name."""
+    rows = pc.indices_nonzero(pc.fill_null(pc.equal(arrays[0], names[0]), False)).to_pylist()
+    return [row for row in rows if [array[row].as_py() for array in arrays] == list(names)]
+
+
 def _list_further(further: Mapping[str, pa.Array]) -> list[dict[str, Any]] | None:
     """Return columns of n values as n objects.
 

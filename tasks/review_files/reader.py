@@ -1,13 +1,14 @@
 """Reads review files of any format as Arrow batches; other packages call only `read_review_file`.
 
-Formats: CSV, TSV, JSON lines, Parquet and plain text (one review per file), each also as .gz or .zst, and zips or tars
-of these. The name decides the format; a file whose content contradicts it is refused. `encodings` decodes the text,
-`columns` maps the columns, `values` parses their values. Memory does not grow with a file's size, and a compressed file
-may have no more rows than an uncompressed one of its size could have. A row that can't be read is yielded with the rule
-that it breaks; a file that can't be read is refused with a message on where and what to do.
+Formats: CSV, TSV, JSON lines, JSON, workbooks, Parquet, ORC, Arrow, Avro and plain text (one review per file), each
+also as .gz, .zst, .bz2 or .xz, and zips or tars of these. The name decides the format; a file whose content contradicts
+it is refused. `encodings` decodes the text, `columns` maps the columns, `values` parses their values. Memory does not
+grow with a file's size, and a compressed file may have no more rows than an uncompressed one of its size could have. A
+row that can't be read is yielded with the rule that it breaks; a file that can't be read is refused with a message on
+where and what to do.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import cache, partial
@@ -23,12 +24,15 @@ from tasks.review_files.batches import group_into_batches
 from tasks.review_files.delimited import read_delimited
 from tasks.review_files.inference.facts import FileFacts
 from tasks.review_files.inference.survey import plan_rows, survey_rows
-from tasks.review_files.json_lines import read_json_lines
+from tasks.review_files.objects.json_kinds import find_json_lines
+from tasks.review_files.objects.json_lines import read_json_lines
 from tasks.review_files.options import ReadOptions, require_rows
-from tasks.review_files.parquet_process import read_parquet_in_process
 from tasks.review_files.plain_text import TEXT_FILES, make_text_rows, read_text_file
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import RawRows
+from tasks.review_files.tables.formats import TABLE_FORMATS
+from tasks.review_files.tables.process import read_in_process
+from tasks.review_files.text_tables import find_text_tables
 from tasks.review_files.values import parse_rows
 
 _Survey = Callable[[], dict[int, FileFacts]]
@@ -46,12 +50,21 @@ def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator
     options = replace(options, most_rows=options.limits.count_rows(measure_file(path)))
     survey = cache(partial(_survey_file, path, options))
     next_row = 1
-    with closing(iterate_file(path, options.limits, options.root)) as members:
+    with closing(_list_members(path, options)) as members:
         for batch in _read_members(members, options, survey):
             next_row += batch.num_rows
             require_rows(next_row - 1, options.most_rows)
             for start in range(0, batch.num_rows, options.batch_rows):
                 yield batch.slice(start, options.batch_rows)
+
+
+def _list_members(path: Path, options: ReadOptions) -> Generator[Member]:
+    """Yield the members of a file, each with the format of its content: a .txt may be a table, a .json many lines."""
+    with closing(iterate_file(path, options.limits, options.root)) as members:
+        for member in find_text_tables(members, options):
+            with naming_member(member.name):
+                found = find_json_lines(member, options) if member.format == "json" else member
+            yield found
 
 
 def _read_members(
@@ -75,7 +88,7 @@ def _read_texts(members: Iterator[Member], first_row: int, options: ReadOptions)
     files = (read_text_file(member, longest) for member in members)
     for group in group_into_batches(files, lambda file: len(file.data), options.batch_rows, longest):
         names = pa.array([file.member for file in group], pa.string())
-        yield parse_rows(make_text_rows(group, next_row, longest), names, TEXT_FILES)
+        yield parse_rows(make_text_rows(group, next_row, options), names, TEXT_FILES)
         next_row += len(group)
 
 
@@ -95,8 +108,8 @@ def _read_table(
     member: Member, first_row: int, options: ReadOptions, survey: Callable[[], FileFacts]
 ) -> Iterator[pa.RecordBatch]:
     """Read a member with many rows by the reader of its format; `survey` returns the facts of all its rows."""
-    if member.format == "parquet":
-        yield from read_parquet_in_process(member, first_row, options)
+    if member.format in TABLE_FORMATS:
+        yield from read_in_process(member, first_row, options)
         return
     rows, plan = _read_rows(member, first_row, options), options.plan
     if plan is None:
@@ -110,9 +123,9 @@ def _survey_file(path: Path, options: ReadOptions) -> dict[int, FileFacts]:
     """Return the facts of the tables in a file that are too large to be read ahead, by their number in the file."""
     options = replace(options, plan=ReadingPlan(keep_further=False))
     found: dict[int, FileFacts] = {}
-    with closing(iterate_file(path, options.limits, options.root)) as members:
+    with closing(_list_members(path, options)) as members:
         for number, member in enumerate(members):
-            if member.format in ("text", "parquet"):
+            if member.format == "text" or member.format in TABLE_FORMATS:
                 continue
             with naming_member(member.name):
                 facts = survey_rows(_read_rows(member, 1, options))

@@ -16,7 +16,7 @@ from tasks.review_files.options import ReadOptions
 from tasks.review_files.reader import format_of
 from tasks.support.refusals import refusal
 
-LEAST_ROW_BYTES = {"jsonl": 9, "csv": 2, "tsv": 2}
+LEAST_ROW_BYTES = {"jsonl": 9, "json": 9, "csv": 2, "tsv": 2}
 """Least bytes of a good row in an uncompressed file, by format: {"t":"a"}, or a letter and a line break."""
 UNSUSPECTED_BYTES = 64 << 20
 """Bytes of quarantined rows up to which the size of their file does not matter."""

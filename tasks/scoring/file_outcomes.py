@@ -49,6 +49,12 @@ class Tally:
         return file.source_sha256 in self.refused or file.source_sha256 in self.postponed
 
 
+_OTHER_ENCODING = (
+    "most are not UTF-8: save the file as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING to its encoding, cp1252 for most "
+    "of Excel's"
+)
+
+
 @dataclass(frozen=True)
 class FileOutcome:
     """The outcome of one source file: its status, 'scored' or 'refused', with rule and detail if it is refused."""
@@ -98,6 +104,8 @@ def _refuse_for_bad_rows(source: str, tally: Tally, limits: RowLimits) -> FileRe
         return None
     by_rule = ", ".join(f"{rule} {rows:,}" for rule, rows in rows_broken.most_common())
     share = f"{rows_broken.total():,} of {rows_read:,} rows are bad ({by_rule})"
+    if next(iter(rows_broken.most_common()))[0] == "text_encoding":
+        share += f"; {_OTHER_ENCODING}"
     return refusal("too_many_bad_rows", f"{share}, the first is {tally.first_bad[source]}".rstrip("."))
 
 

@@ -54,6 +54,8 @@ class ScoringRequest:
     text_column: str | None = None
     source: str | None = None
     """The source of the named files; None: their folders in the inbox decide."""
+    fallback_encoding: str | None = None
+    """The encoding of text files that are not UTF-8, see the option of the readers."""
     within: tuple[Path, ...] | None = ()
     """Folders besides the inbox in which named files may be; None: named files may be anywhere."""
 
@@ -165,16 +167,22 @@ def pick_new(
     return list(firsts.values())
 
 
+def make_read_options(request: ScoringRequest) -> "ReadOptions":
+    """Return the options by which a run reads files."""
+    from tasks.review_files.options import ReadOptions
+
+    return ReadOptions(text_column=request.text_column, fallback_encoding=request.fallback_encoding)
+
+
 def _plan_new_files(home: Home, pending: PendingFiles, request: ScoringRequest) -> list[PlannedFile]:
     """Plan the new files of a dry run: read them, count the rows of each, or find out why it would be refused."""
     if not pending.new:
         return []
-    from tasks.review_files.options import ReadOptions
     from tasks.sources.catalogue import load_catalogue
     from tasks.sources.reading import choose_file_options
 
     catalogue = load_catalogue(home, request.source)
-    choose = partial(choose_file_options, catalogue, ReadOptions(text_column=request.text_column))
+    choose = partial(choose_file_options, catalogue, make_read_options(request))
     with show_progress("Reading new files", sum(file.size for file in pending.new)) as report:
         return [
             _plan_file(file, why, choose, report) for file, why in zip(pending.new, pending.why, strict=True)

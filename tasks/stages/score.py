@@ -25,6 +25,7 @@ from tasks.scoring.plan import (
     ScoringRequest,
     find_pending_files,
     make_plan,
+    make_read_options,
 )
 from tasks.scoring.rescoring import OlderSource, find_rescorable, rescore_group
 from tasks.scoring.run_outcome import COUNTS, GroupResult, name_files
@@ -117,18 +118,15 @@ def score_again(job: "ScoringJob", sources: Sequence[OlderSource]) -> ScoredGrou
     return _keep_checked(job.run, outcome)
 
 
-def make_job(
-    run: Run, model: PromotedModel, limits: RowLimits, text_column: str | None, source: str | None
-) -> "ScoringJob":
+def make_job(run: Run, model: PromotedModel, limits: RowLimits, request: ScoringRequest) -> "ScoringJob":
     """Return what these stages score every group with. The model is loaded once, when the first group needs it."""
     from models.bundle.trust import load_blessed_scorer
-    from tasks.review_files.reader import ReadOptions
     from tasks.scoring.groups import ScoringJob
 
     folder = run.home.bundles / model.model_id
     load = functools.cache(partial(load_blessed_scorer, folder, model.bundle_fingerprint))
-    catalogue = load_catalogue(run.home, source)
-    return ScoringJob(run, load, limits, ReadOptions(text_column=text_column), catalogue)
+    catalogue = load_catalogue(run.home, request.source)
+    return ScoringJob(run, load, limits, make_read_options(request), catalogue)
 
 
 def _keep_checked(run: Run, outcome: "GroupOutcome") -> ScoredGroup:

@@ -3,6 +3,7 @@
 No file is refused because the machine is short of memory (`memory.py`).
 """
 
+import lzma
 import struct
 import tarfile
 import zipfile
@@ -24,6 +25,7 @@ DECODER_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     RuntimeError,
     ValueError,
+    lzma.LZMAError,
     pa.ArrowException,
     struct.error,
     tarfile.TarError,

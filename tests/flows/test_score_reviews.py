@@ -26,7 +26,7 @@ from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
 from tasks.scoring import rows as scored_rows
 from tasks.stages import score as score_stages
-from tests.support.scoring_runs import CSV, count, drop, run
+from tests.support.scoring_runs import CSV, count, drop, plan, run
 from tests.support.small_home import ask, promote_small_model, write_small_bundle
 
 
@@ -102,6 +102,26 @@ def test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do(scoring_
     [said] = run().refused
     assert "15 of 35 rows are bad (row_shape 12, text_no_words 3), the first is row 1: row_shape, " in said
     assert "where the header has 1. Too large a share of the rows is bad; look at their rules" in said
+
+
+EXCEL_CSV = b"text\n" + "Schön good plot\n".encode("cp1252") * 30
+
+
+def test_a_refusal_for_rows_that_are_not_utf_8_names_both_ways_out(scoring_home: Home) -> None:
+    drop(scoring_home, "a.csv", EXCEL_CSV)
+    [said] = run().refused
+    assert "30 of 30 rows are bad (text_encoding 30)" in said
+    assert "save the file as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING" in said
+
+
+def test_a_file_in_the_fallback_encoding_is_scored_and_planned_so(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWS_FALLBACK_ENCODING", "windows-1252")
+    drop(scoring_home, "a.csv", EXCEL_CSV)
+    assert [(file.rows, file.trouble) for file in plan().files] == [(30, None)]
+    assert run().rows_scored == 30
+    assert ask(scoring_home.warehouse, "select distinct text from source_reviews") == [("Schön good plot",)]
 
 
 def test_too_large_a_share_of_bad_rows_refuses_the_file(scoring_home: Home) -> None:

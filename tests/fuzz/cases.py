@@ -7,19 +7,30 @@ from dataclasses import dataclass, replace
 from tests.fuzz.byte_mutations import Mutate, mutate_bytes
 from tests.fuzz.parquet_mutations import PARQUET
 from tests.fuzz.seeds import WRAPPINGS, WRAPS, make_contents
-from tests.fuzz.stream_mutations import GZIP, ZSTD
+from tests.fuzz.stream_mutations import BZIP2, GZIP, XZ, ZSTD
+from tests.fuzz.table_mutations import ARROW, AVRO, ORC
 from tests.fuzz.tar_mutations import TAR
 from tests.fuzz.text_mutations import DELIMITED, JSON_LINES, TEXT
+from tests.fuzz.workbook_mutations import WORKBOOK, XLS
 from tests.fuzz.zip_mutations import ZIP
 
 MUTATIONS: Mapping[str, Mapping[str, Mutate]] = {
     "csv": DELIMITED,
     "tsv": DELIMITED,
     "jsonl": JSON_LINES,
+    "json": JSON_LINES,
     "parquet": PARQUET,
     "text": TEXT,
+    "orc": ORC,
+    "arrow": ARROW,
+    "avro": AVRO,
+    "xlsx": {**WORKBOOK, **ZIP},
+    "ods": {**WORKBOOK, **ZIP},
+    "xls": XLS,
     "gz": GZIP,
     "zst": ZSTD,
+    "bz2": BZIP2,
+    "xz": XZ,
     "zip": ZIP,
     "stored zip": ZIP,
     "tar": TAR,
@@ -30,8 +41,12 @@ BYTES = "bytes"
 _BYTES_SHARE = 0.2
 _MUTATED_BYTES, _MOST_BYTES = 1 << 20, 8 << 20
 """What is larger is not mutated once more, and nothing gets larger than that."""
-_FORMATS = ("parquet", "parquet", "parquet", "parquet", "csv", "csv", "tsv", "jsonl", "jsonl", "text")
-_ENDINGS = {"csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "parquet": "parquet", "text": "txt"}
+_FORMATS = (
+    "parquet", "parquet", "parquet", "parquet", "csv", "csv", "tsv", "jsonl", "jsonl", "json", "text", "xlsx", "ods",
+    "xls", "orc", "arrow", "avro",
+)  # fmt: skip
+_ENDINGS = {"text": "txt"}
+"""Of the formats whose files do not end with their name."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +105,7 @@ def _draw(chance: random.Random, layer_name: str, layer: int) -> Mutation:
 def build(plan: Plan) -> tuple[str, bytes]:
     """Make the file: its name and its bytes."""
     data = make_contents()[plan.format][plan.content]
-    name = f"reviews.{_ENDINGS[plan.format]}"
+    name = f"reviews.{_ENDINGS.get(plan.format, plan.format)}"
     data = _mutate(plan, 0, data)
     for layer, wrap in enumerate(plan.wrapping, 1):
         name, data = WRAPS[wrap](name, data)

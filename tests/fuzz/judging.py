@@ -19,7 +19,7 @@ BATCH_BYTES = 64 << 20
 DETAIL_CHARACTERS = 20_000
 READ_AGAIN_BYTES = 1 << 16
 """Files up to this size, of no more than `KEPT_BYTES` of rows, are read again in short pieces, as if they were long."""
-PLAIN, PIECE_BYTES, PACKED_PIECE_BYTES = {".csv", ".tsv", ".jsonl", ".txt"}, 61, 1 << 16
+PLAIN, PIECE_BYTES, PACKED_PIECE_BYTES = {".csv", ".tsv", ".jsonl", ".json", ".txt"}, 61, 1 << 16
 """What others unpack to may be long, so that their pieces are longer: an open quote is tried anew at each."""
 KEPT_BYTES = 8 << 20
 """Of the rows that are kept to be compared."""

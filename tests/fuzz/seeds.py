@@ -1,7 +1,10 @@
 """Small valid files of every format, the input of the mutations; the same in every process."""
 
+import bz2
 import datetime as dt
 import decimal
+import json
+import lzma
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from tests.support import review_file_builders as make
+from tests.support import workbook_builders as books
 
 _TEXTS = (
     "A good film.", "Terrible, and far too long.", 'He said "never again", and meant it.',
@@ -16,6 +20,11 @@ _TEXTS = (
     "Line one\nline two", "So-so; watch it on a plane\tor not.", "<br />Great!<br />", "Not bad",
     "A good film.", "x" * 300,
 )  # fmt: skip
+_TYPED_CELLS: books.Grid = [
+    ["text", "stars", "date", "seen", "n"],
+    ["A good film.", 8.0, dt.date(2024, 5, 17), True, None],
+    ["Not bad", 2.5, dt.datetime(2024, 5, 17, 20, 15), False, 1e300],
+]
 _DAY = dt.datetime(2024, 5, 17, 20, 15, tzinfo=dt.UTC)
 
 
@@ -40,13 +49,15 @@ def _texts_alone() -> list[dict[str, Any]]:
 
 @lru_cache
 def make_contents() -> Mapping[str, tuple[bytes, ...]]:
-    """Return valid contents by format: 'csv', 'tsv', 'jsonl', 'parquet', 'text'."""
+    """Return valid contents by format: 'csv', 'tsv', 'jsonl', 'parquet', 'text', ..."""
     rows, texts = _rows(), _texts_alone()
     return {
         "csv": (
             make.encode_csv(rows),
             make.encode_csv(texts),
             make.encode_csv(rows, ";"),
+            make.encode_csv(rows, "|"),
+            b"sep=;\r\n" + make.encode_csv(texts, ";"),
             make.encode_csv(rows, quoting=1),
         ),
         "tsv": (make.encode_tsv(rows), make.encode_tsv(texts)),
@@ -55,8 +66,33 @@ def make_contents() -> Mapping[str, tuple[bytes, ...]]:
             make.encode_jsonl(texts),
             make.encode_jsonl([{**row, "more": {"a": [1, {}]}} for row in rows]),
         ),
+        "json": (
+            make.encode_json(rows),
+            json.dumps(rows).encode(),
+            json.dumps({"a": {"b": [{**row, "more": {"a": [1, {}]}} for row in rows]}, "c": [1]}).encode(),
+        ),
         "parquet": tuple(_make_parquet()),
-        "text": (_TEXTS[3].encode(), _TEXTS[4].encode("utf-16")),
+        "orc": (
+            make.encode_orc(rows),
+            make.encode_orc(texts),
+            make.encode_orc([{**row, "more": {"a": [1, 2], "b": {"c": "d"}}} for row in rows]),
+        ),
+        "arrow": tuple(_make_arrow()),
+        "avro": (
+            make.encode_avro([{**row, "stars": str(row["stars"])} for row in rows]),
+            make.encode_avro(texts),
+        ),
+        "xlsx": (
+            books.encode_xlsx(rows),
+            books.write_xlsx({"Cover": [["Our survey"]], "Data": _TYPED_CELLS}),
+        ),
+        "ods": (books.encode_ods(rows), books.write_ods({"Data": _TYPED_CELLS})),
+        "xls": (books.encode_xls(rows),),
+        "text": (
+            _TEXTS[3].encode(),
+            _TEXTS[4].encode("utf-16"),
+            make.encode_tsv(rows).decode().encode("utf-16"),
+        ),
     }
 
 
@@ -94,6 +130,15 @@ def _make_parquet() -> Iterator[bytes]:
     yield make.write_parquet(
         _split_table(), use_dictionary=False, use_byte_stream_split=list("fdil"), data_page_version="2.0"
     )
+
+
+def _make_arrow() -> Iterator[bytes]:
+    """Write files and streams, compressed and not, with all types."""
+    for table in (_plain_table(), _typed_table(), _nested_table()):
+        for stream in (False, True):
+            yield make.write_arrow(table, stream=stream)
+        yield make.write_arrow(table, compression="zstd")
+        yield make.write_arrow(table, compression="lz4")
 
 
 def _write_encoded(table: pa.Table, text_encoding: str, **settings: Any) -> bytes:
@@ -169,6 +214,14 @@ def _to_zst(name: str, data: bytes) -> tuple[str, bytes]:
     return f"{name}.zst", make.to_zst(data)
 
 
+def _to_bz2(name: str, data: bytes) -> tuple[str, bytes]:
+    return f"{name}.bz2", bz2.compress(data, 1)
+
+
+def _to_xz(name: str, data: bytes) -> tuple[str, bytes]:
+    return f"{name}.xz", lzma.compress(data, preset=0)
+
+
 def _to_zip(name: str, data: bytes) -> tuple[str, bytes]:
     return "reviews.zip", make.to_zip({"a.txt": b"A first review.", f"d/{name}": data, ".hidden": b"x"})
 
@@ -186,12 +239,14 @@ def _to_tar(name: str, data: bytes) -> tuple[str, bytes]:
 WRAPS: Mapping[str, Wrap] = {
     "gz": _to_gz,
     "zst": _to_zst,
+    "bz2": _to_bz2,
+    "xz": _to_xz,
     "zip": _to_zip,
     "stored zip": _to_stored_zip,
     "tar": _to_tar,
 }
 WRAPPINGS: tuple[tuple[str, ...], ...] = (
     (), (), (), ("gz",), ("zst",), ("zip",), ("stored zip",), ("tar",), ("tar", "gz"), ("tar", "zst"),
-    ("gz", "zip"), ("zst", "tar"),
+    ("gz", "zip"), ("zst", "tar"), ("bz2",), ("xz",), ("tar", "bz2"), ("xz", "zip"),
 )  # fmt: skip
 """What a content is put into, innermost first."""

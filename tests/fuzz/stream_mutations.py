@@ -1,5 +1,7 @@
-"""Mutations of gzip members and zstd frames: headers, blocks, checksums, and concatenations."""
+"""Mutations of gzip members, zstd frames, bzip2 and xz streams: headers, blocks, checksums, and concatenations."""
 
+import bz2
+import lzma
 import random
 import struct
 import zlib
@@ -152,6 +154,61 @@ def _zstd_frames(chance: random.Random, data: bytes) -> bytes:
     return chance.choice([data + other, other + data, data + other + data, other * 100 + data])
 
 
+# bzip2 and xz
+
+
+def _unpack_stream(data: bytes) -> bytes:
+    """Decompress as much of the first stream as is small."""
+    try:
+        if data.startswith(b"BZh"):
+            return bz2.BZ2Decompressor().decompress(data, 1 << 16)
+        return lzma.LZMADecompressor(memlimit=1 << 26).decompress(data, 1 << 16)
+    except (OSError, ValueError, lzma.LZMAError):
+        return data[:1000]
+
+
+def _bzip2_streams(chance: random.Random, data: bytes) -> bytes:
+    """Insert streams, the beginning of one, or other bytes around the stream."""
+    other = chance.choice([bz2.compress(b""), bz2.compress(bytes(1 << 20)), b"BZh9", bytes(20), b"x", data])
+    return chance.choice([data + other, other + data, data + other + data, bz2.compress(b"") * 100 + data])
+
+
+def _bzip2_field(chance: random.Random, data: bytes) -> bytes:
+    """Change the level, a block's mark or checksum, or the checksum at the end."""
+    place = chance.choice([3, 4, 9, 10, 13, 14, 18, max(len(data) - 3, 0)])
+    return overwrite(data, place, bytes([chance.choice([0, 0x30, 0x39, 255, chance.randrange(256)])]))
+
+
+def _xz_streams(chance: random.Random, data: bytes) -> bytes:
+    """Insert streams, padding or other bytes around the stream."""
+    other = chance.choice(
+        [lzma.compress(b""), lzma.compress(bytes(1 << 20)), bytes(4), bytes(3), b"\xfd7zXZ\0"]
+    )
+    return chance.choice([data + other, other + data, data + other + data, data * 3])
+
+
+def _xz_filters(chance: random.Random, data: bytes) -> bytes:
+    """Write the content again with other filters, checks or sizes of the dictionary."""
+    filters: list[dict[str, int]] = [
+        {"id": lzma.FILTER_LZMA2, "dict_size": 1 << chance.choice([12, 16, 20, 23])}
+    ]
+    if chance.random() < 0.5:
+        filters.insert(0, chance.choice([{"id": lzma.FILTER_DELTA, "dist": 5}, {"id": lzma.FILTER_X86}]))
+    check = chance.choice([lzma.CHECK_NONE, lzma.CHECK_CRC32, lzma.CHECK_CRC64, lzma.CHECK_SHA256])
+    return lzma.compress(_unpack_stream(data), lzma.FORMAT_XZ, check, filters=filters)
+
+
+def _xz_field(chance: random.Random, data: bytes) -> bytes:
+    """Change a byte of a header, with its checksum corrected, or of the end."""
+    if chance.random() < 0.3 or len(data) < 24:
+        return overwrite(data, max(len(data) - chance.randrange(1, 30), 0), chance.randbytes(1))
+    size = (data[12] + 1) * 4
+    header = bytearray(data[12 : 12 + size])
+    header[chance.choice([1, 2, 3, 4])] = chance.choice([0, 0x40, 0xC0, 0x21, 40, 37, chance.randrange(256)])
+    header[-4:] = struct.pack("<I", zlib.crc32(header[:-4]))
+    return overwrite(data, 12, bytes(header))
+
+
 GZIP: Mapping[str, Mutate] = {
     "gzip header": _gzip_header,
     "gzip field": _gzip_field,
@@ -162,3 +219,5 @@ ZSTD: Mapping[str, Mutate] = {
     "zstd blocks": _zstd_blocks,
     "zstd frames": _zstd_frames,
 }
+BZIP2: Mapping[str, Mutate] = {"bzip2 streams": _bzip2_streams, "bzip2 field": _bzip2_field}
+XZ: Mapping[str, Mutate] = {"xz streams": _xz_streams, "xz filters": _xz_filters, "xz field": _xz_field}

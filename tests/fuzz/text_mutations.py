@@ -24,7 +24,7 @@ _PIECES = (
     b"\xff\xfe", b"\0", b"\x1a", b"\x80",
     b"\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\x80", b"\xef\xb7\x90",
     b"\xef\xb7\x98\xef\xb7\xa0", b"\xef\xbf\xbf", b"\xf0\x9f\x8e\xac",
-    "\ufdd0end of the piece".encode(), b"text,", b"{", b"}", b"[", b"]", b":", b"null", b"NaN", b"-",
+    "\ufdd0endofthepiece".encode(), b"text,", b"{", b"}", b"[", b"]", b":", b"null", b"NaN", b"-",
     b"\\u0000", b"\\ud800", b"\\udc00",
 )  # fmt: skip
 _ENCODINGS = (

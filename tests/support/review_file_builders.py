@@ -1,16 +1,21 @@
 """Builds the bytes of valid and broken review files for the tests of the readers."""
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+import fastavro
 import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.orc as pa_orc
 import pyarrow.parquet as pq
 
 Rows = Sequence[Mapping[str, Any]]
@@ -35,8 +40,43 @@ def encode_jsonl(rows: Rows) -> bytes:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
+def encode_json(rows: Rows) -> bytes:
+    return json.dumps({"meta": {"pages": [1, 2]}, "reviews": rows}, ensure_ascii=False, indent=1).encode()
+
+
 def encode_parquet(rows: Rows) -> bytes:
     return write_parquet(pa.Table.from_pylist([dict(row) for row in rows]))
+
+
+def encode_orc(rows: Rows) -> bytes:
+    stream = io.BytesIO()
+    pa_orc.write_table(pa.Table.from_pylist([dict(row) for row in rows]), stream)
+    return stream.getvalue()
+
+
+def encode_arrow(rows: Rows) -> bytes:
+    return write_arrow(pa.Table.from_pylist([dict(row) for row in rows]))
+
+
+def write_arrow(table: pa.Table, *, stream: bool = False, **settings: Any) -> bytes:
+    """Write an Arrow file (Feather), or a stream."""
+    target = io.BytesIO()
+    write = pa.ipc.new_stream if stream else pa.ipc.new_file
+    with write(target, table.schema, options=pa.ipc.IpcWriteOptions(**settings)) as writer:
+        writer.write_table(table)
+    return target.getvalue()
+
+
+def encode_avro(rows: Rows) -> bytes:
+    """Write rows of texts."""
+    fields = [{"name": name, "type": ["null", "string"]} for name in rows[0]]
+    return write_avro({"type": "record", "name": "Review", "fields": fields}, rows)
+
+
+def write_avro(schema: Any, records: Iterable[Any], codec: str = "deflate") -> bytes:
+    stream = io.BytesIO()
+    fastavro.writer(stream, fastavro.parse_schema(schema), records, codec=codec)
+    return stream.getvalue()
 
 
 def write_parquet(table: pa.Table, **settings: Any) -> bytes:
@@ -63,7 +103,16 @@ def write_delta_bytes(text: str, rows: int, rows_at_a_time: int = 32) -> bytes:
     return stream.getvalue()
 
 
-ENCODERS = {"csv": encode_csv, "tsv": encode_tsv, "jsonl": encode_jsonl, "parquet": encode_parquet}
+ENCODERS: dict[str, Callable[[Rows], bytes]] = {
+    "csv": encode_csv,
+    "tsv": encode_tsv,
+    "jsonl": encode_jsonl,
+    "json": encode_json,
+    "parquet": encode_parquet,
+    "orc": encode_orc,
+    "arrow": encode_arrow,
+    "avro": encode_avro,
+}
 
 
 # Compressions
@@ -83,7 +132,13 @@ def to_zst_with_wrong_checksum(data: bytes) -> bytes:
     return header + (len(data) << 3 | 1).to_bytes(3, "little") + data + bytes(4)
 
 
-COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {"": lambda data: data, ".gz": to_gz, ".zst": to_zst}
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    "": lambda data: data,
+    ".gz": to_gz,
+    ".zst": to_zst,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+}
 
 
 # Zip
@@ -170,6 +225,8 @@ CONTAINERS: dict[str, Callable[[str, bytes], tuple[str, bytes]]] = {
     ".tar.gz": lambda name, data: (f"{name}.tar.gz", to_gz(to_tar({name: data}))),
     ".TGZ": lambda name, data: (f"{name}.TGZ", to_gz(to_tar({name: data}))),
     ".tar.zst": lambda name, data: (f"{name}.tar.zst", to_zst(to_tar({name: data}))),
+    ".tbz2": lambda name, data: (f"{name}.tbz2", bz2.compress(to_tar({name: data}))),
+    ".tar.xz": lambda name, data: (f"{name}.tar.xz", lzma.compress(to_tar({name: data}))),
 }
 
 

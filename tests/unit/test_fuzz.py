@@ -14,6 +14,7 @@ import pytest
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
 from tasks.containers import streams
+from tasks.review_files.tables.formats import TABLE_FORMATS
 from tests.fuzz import judging, parquet_layout, supervising, zip_mutations
 from tests.fuzz.cases import MUTATIONS, build, plan_case
 from tests.fuzz.judging import judge
@@ -40,7 +41,7 @@ def test_mutated_files_are_read_or_refused_by_a_known_rule(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "format_name",
     [
-        pytest.param(name, marks=[pytest.mark.process] if name == "parquet" else [])
+        pytest.param(name, marks=[pytest.mark.process] if name in TABLE_FORMATS else [])
         for name in sorted(make_contents())
     ],
 )

@@ -1,9 +1,11 @@
 """Tests that valid review files of every format, compression and container are read correctly."""
 
+import bz2
 import csv
 import gc
 import io
 import json
+import lzma
 import subprocess
 import sys
 import tracemalloc
@@ -18,14 +20,20 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES
-from tasks.review_files import delimited, parquet
+from tasks.review_files import delimited
 from tasks.review_files.reader import ReadOptions, format_of, read_review_file
+from tasks.review_files.tables import parquet
+from tasks.review_files.tables.formats import TABLE_FORMATS
 from tests.support.review_file_builders import (
     COMPRESSORS,
     CONTAINERS,
     ENCODERS,
+    encode_arrow,
+    encode_avro,
     encode_csv,
+    encode_json,
     encode_jsonl,
+    encode_orc,
     encode_parquet,
     text_table,
     to_gz,
@@ -34,8 +42,10 @@ from tests.support.review_file_builders import (
     to_zst,
     write_parquet,
 )
+from tests.support.workbook_builders import encode_ods, encode_xls, encode_xlsx
 
 ROOT = Path(__file__).parents[2]
+ALL_ENCODERS = {**ENCODERS, "xlsx": encode_xlsx, "ods": encode_ods, "xls": encode_xls}
 
 ROWS = [
     {
@@ -104,13 +114,16 @@ def read_one(folder: Path, row: dict[str, Any], **options: Any) -> dict[str, Any
 @pytest.mark.parametrize("compression", COMPRESSORS)
 @pytest.mark.parametrize(
     "format_name",
-    [pytest.param(name, marks=[pytest.mark.process] if name == "parquet" else []) for name in ENCODERS],
+    [
+        pytest.param(name, marks=[pytest.mark.process] if name in TABLE_FORMATS else [])
+        for name in ALL_ENCODERS
+    ],
 )
 def test_every_format_compression_and_container_gives_the_same_rows(
     tmp_path: Path, format_name: str, compression: str, container: str
 ) -> None:
     inner = f"reviews.{format_name}{compression}"
-    name, data = CONTAINERS[container](inner, COMPRESSORS[compression](ENCODERS[format_name](ROWS)))
+    name, data = CONTAINERS[container](inner, COMPRESSORS[compression](ALL_ENCODERS[format_name](ROWS)))
     rows = read_bytes(tmp_path, name, data)
     for row, expected in zip(rows, EXPECTED, strict=True):
         assert row["member"] == (inner if container else None)
@@ -356,7 +369,7 @@ def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
 ) -> None:
     decoded: list[int] = []
     monkeypatch.setattr(parquet, "DECODED_BYTES", 1 << 20)
-    monkeypatch.setattr(parquet, "limit_bytes", lambda allowed, what: decoded.append)
+    monkeypatch.setattr(parquet, "limit_decoded", lambda file, limits: decoded.append)
     texts = pa.array(["A good film."] * len(column))
     data = write_parquet(
         pa.Table.from_arrays([texts, column, column], ["text", "more", "more"]),
@@ -364,7 +377,7 @@ def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
         column_encoding={"text": "DELTA_BYTE_ARRAY"},
     )
     assert len(data) < 100_000
-    rows = sum(len(found.row_numbers) for found in parquet.read_parquet(io.BytesIO(data), 1, ReadOptions()))
+    rows = sum(len(found.row_numbers) for found in parquet.read(io.BytesIO(data), 1, ReadOptions()))
     assert rows == len(column)
     assert max(decoded) <= 1 << 20
 
@@ -412,11 +425,13 @@ def test_a_genuine_noncharacter_beside_invalid_bytes_is_kept(tmp_path: Path) -> 
 # Containers
 
 
-def test_gzip_members_and_zstd_frames_are_read_one_after_the_other(tmp_path: Path) -> None:
+def test_members_frames_and_streams_of_compressions_are_read_one_after_the_other(tmp_path: Path) -> None:
     first, second = b"text\na\n", b"b\nc\n"
     for name, data in (
         ("a.csv.gz", to_gz(first) + to_gz(second)),
         ("a.csv.zst", to_zst(first) + to_zst(second)),
+        ("a.csv.bz2", bz2.compress(first) + bz2.compress(second)),
+        ("a.csv.xz", lzma.compress(first) + lzma.compress(second)),
     ):
         assert [row["text"] for row in read_bytes(tmp_path, name, data)] == ["a", "b", "c"]
 
@@ -458,8 +473,9 @@ def test_a_member_name_in_another_encoding_is_shown_readably(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("A.CSV", "csv"), ("a.b.tsv.GZ", "tsv.gz"), ("a.json", "jsonl"), ("a.ndjson.zst", "jsonl.zst"),
+    [("A.CSV", "csv"), ("a.b.tsv.GZ", "tsv.gz"), ("a.json", "json"), ("a.ndjson.zst", "jsonl.zst"),
      ("a.parquet", "parquet"), ("1_2.txt", "text"), ("a.tgz", "tar.gz"), ("a.tar.zst", "tar.zst"),
+     ("a.tbz2", "tar.bz2"), ("a.TXZ", "tar.xz"), ("a.tar.bz2", "tar.bz2"), ("a.csv.xz", "csv.xz"),
      ("a.zip", "zip"), ("a.zip.gz", "unknown"), ("a.docx", "unknown"), ("gz", "unknown"), (".csv", "unknown")],
 )  # fmt: skip
 def test_the_name_says_the_format(name: str, expected: str) -> None:
@@ -600,9 +616,18 @@ NAMES = [
     "a.parquet",
     "a.csv.gz",
     "a.jsonl.zst",
+    "a.csv.bz2",
+    "a.csv.xz",
     "a.zip",
     "a.tar",
     "a.tgz",
+    "a.xlsx",
+    "a.xls",
+    "a.ods",
+    "a.json",
+    "a.orc",
+    "a.feather",
+    "a.avro",
 ]
 SNIPPETS = st.sampled_from(
     [
@@ -616,6 +641,9 @@ SNIPPETS = st.sampled_from(
         b"\xef\xbb\xbf",
         b"\0\0",
         b"PAR1",
+        b"ORC",
+        b"ARROW1\0\0",
+        b"Obj\x01",
         b"{}",
         b"PK\x03\x04",
         b"\x1f\x8b\x08",
@@ -643,8 +671,17 @@ GOOD_FILES = {
     "a.parquet": encode_parquet(ROWS),
     "a.csv.gz": to_gz(encode_csv(ROWS)),
     "a.csv.zst": to_zst(encode_csv(ROWS)),
+    "a.csv.bz2": bz2.compress(encode_csv(ROWS)),
+    "a.csv.xz": lzma.compress(encode_csv(ROWS)),
     "a.zip": to_zip({"1_9.txt": b"Fine.", "b.csv": encode_csv(ROWS)}),
     "a.tar": to_tar({"1_9.txt": b"Fine.", "b.csv": encode_csv(ROWS)}),
+    "a.json": encode_json(ROWS),
+    "a.orc": encode_orc(ROWS),
+    "a.arrow": encode_arrow(ROWS),
+    "a.avro": encode_avro(ROWS),
+    "a.xlsx": encode_xlsx(ROWS),
+    "a.ods": encode_ods(ROWS),
+    "a.xls": encode_xls(ROWS),
     "b.zip": to_zip({"b.parquet": encode_parquet(ROWS), "c.jsonl.gz": to_gz(encode_jsonl(ROWS))}),
 }
 

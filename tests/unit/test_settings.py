@@ -44,11 +44,18 @@ def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch,
         ("REVIEWS_MIN_BAD_ROWS", "-1"),
         ("REVIEWS_MIN_BAD_ROWS", "nan"),
         ("REVIEWS_DRAIN_SECONDS", "-1"),
+        ("REVIEWS_FALLBACK_ENCODING", "latin-9000"),
+        ("REVIEWS_FALLBACK_ENCODING", "utf-16"),
     ],
 )
 def test_a_limit_that_makes_no_sense_is_named(name: str, value: str) -> None:
     with pytest.raises(UsageError, match=name):
         load_settings({name: value})
+
+
+def test_an_encoding_is_known_by_any_of_its_names() -> None:
+    assert load_settings({}).fallback_encoding is None
+    assert load_settings({"REVIEWS_FALLBACK_ENCODING": "Windows-1252"}).fallback_encoding == "cp1252"
 
 
 def test_so_many_reports_are_kept_as_the_environment_says() -> None:

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from data_contracts.errors import FileRefusedError, ReviewsError
-from tasks.review_files import parquet_process
 from tasks.review_files.reader import ReadOptions, read_review_file
+from tasks.review_files.tables import process as table_process
 from tests.support.review_file_builders import (
     encode_parquet,
     text_table,
@@ -39,7 +39,7 @@ def count(path: Path) -> int:
 
 
 def idle_processes() -> list[int]:
-    return [each.process.pid for each in parquet_process._idle]
+    return [each.process.pid for each in table_process._idle]
 
 
 def test_files_are_read_by_one_process_refused_ones_too(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_files_are_read_by_one_process_refused_ones_too(tmp_path: Path) -> None:
 def test_a_process_that_was_ended_meanwhile_is_started_anew(tmp_path: Path) -> None:
     path = write(tmp_path, encode_parquet(ROWS))
     assert count(path) == 2
-    process = parquet_process._idle[0].process
+    process = table_process._idle[0].process
     process.kill()
     process.wait()
     assert count(path) == 2
@@ -82,12 +82,12 @@ def test_members_that_are_parquet_are_read_one_after_the_other(tmp_path: Path) -
     [("SIGSEGV", "parquet_broken"), ("SIGABRT", "parquet_broken"), ("SIGXCPU", "bomb_suspected")],
 )
 def test_a_file_on_which_the_process_dies_is_refused(signal_name: str, rule: str) -> None:
-    assert parquet_process._judge_process_end(-getattr(signal, signal_name), 7)["rule"] == rule
+    assert table_process._judge_process_end(-getattr(signal, signal_name), 7, "parquet")["rule"] == rule
 
 
 @pytest.mark.parametrize("status", [-signal.SIGKILL, -signal.SIGTERM, 1])
 def test_no_file_is_refused_for_a_process_that_was_ended_from_outside(status: int) -> None:
-    outcome = parquet_process._judge_process_end(status, 7)
+    outcome = table_process._judge_process_end(status, 7, "parquet")
     assert "Next: run it again." in outcome["error"]
     assert "rule" not in outcome
 
@@ -95,15 +95,15 @@ def test_no_file_is_refused_for_a_process_that_was_ended_from_outside(status: in
 def test_a_process_that_is_killed_while_it_reads_refuses_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[parquet_process._Process] = []
-    start = parquet_process._start_process
+    started: list[table_process._Process] = []
+    start = table_process._start_process
 
-    def start_and_tell() -> parquet_process._Process:
+    def start_and_tell() -> table_process._Process:
         started.append(start())
         return started[0]
 
-    monkeypatch.setattr(parquet_process, "_idle", [])
-    monkeypatch.setattr(parquet_process, "_start_process", start_and_tell)
+    monkeypatch.setattr(table_process, "_idle", [])
+    monkeypatch.setattr(table_process, "_start_process", start_and_tell)
     batches = read_review_file(write(tmp_path, write_parquet(text_table(["A good film. " * 1000] * 2000))))
     next(batches)
     started[0].process.kill()
@@ -116,9 +116,9 @@ SHORT_OF_MEMORY = """
 import resource, sys
 from pathlib import Path
 from data_contracts.errors import FileRefusedError
-from tasks.review_files import parquet_process
+from tasks.review_files.tables import process as table_process
 from tasks.review_files.reader import read_review_file
-limit = parquet_process._measure_data() + (int(sys.argv[2]) << 20)
+limit = table_process._measure_data() + (int(sys.argv[2]) << 20)
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 try:
     for _ in read_review_file(Path(sys.argv[1])): pass
@@ -150,8 +150,8 @@ try:
     print("read", end=" ")
 except FileRefusedError as error:
     print(error.rule, end=" ")
-from tasks.review_files import parquet_process
-parquet_process._end_idle()
+from tasks.review_files.tables import process as table_process
+table_process._end_idle()
 # The system counts what the parent of a process held before its start as its own peak, but not here.
 own = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 print((own + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) >> 10)

@@ -1,12 +1,12 @@
-"""Reads Parquet files in a separate process with limited memory and time.
+"""Reads Parquet files and other tables in a separate process with limited memory and time.
 
 A few hundred bytes of Parquet may expand to gigabytes, by delta encodings, dictionaries, lists or compressed pages, and
 the metadata may be wrong on purpose. Arrow decodes whole values and rows, so no way of reading bounds its memory for
-every encoding, and some damaged files crash it. So the system limits the memory and time of the process; a file that
-exceeds them is refused (bomb_suspected). A run starts the process once and uses it for file after file; it decodes rows
-while the run checks and scores the rows before.
+every encoding, and some damaged files crash it; the libraries for the other formats are no better. So the system limits
+the memory and time of the process; a file that exceeds them is refused (bomb_suspected). A run starts the process once
+and uses it for file after file; it decodes rows while the run checks and scores the rows before.
 
-The command is `python -m tasks.review_files.parquet_process SOCKET`. A request is JSON, followed by the open file's
+The command is `python -m tasks.review_files.tables.process SOCKET`. A request is JSON, followed by the open file's
 descriptor; the answer is the plan as JSON, if the request has none, record batches of `READ_SCHEMA`, and the outcome as
 JSON. Nothing from the process is unpickled, since it was made from an untrusted file. The memory limit (RLIMIT_DATA)
 works on Linux only.
@@ -22,6 +22,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
@@ -36,10 +37,12 @@ from tasks.containers.limits import ContainerLimits, limit_bytes
 from tasks.containers.members import Member
 from tasks.containers.streams import hold_content, meter
 from tasks.review_files.inference.facts import FileFacts
-from tasks.review_files.inference.planning import find_facts, make_plan
+from tasks.review_files.inference.planning import find_facts, has_values, make_plan
 from tasks.review_files.options import ReadOptions
-from tasks.review_files.parquet import read_parquet, survey_parquet
 from tasks.review_files.plans.reading_plan import ReadingPlan, dump_plan, load_plan
+from tasks.review_files.raw_rows import RawRows
+from tasks.review_files.tables.formats import TABLE_FORMATS
+from tasks.review_files.tables.parquet import survey_parquet
 from tasks.review_files.values import parse_rows
 from tasks.support.memory import MOST_MEMORY, has_memory, is_memory_error, require_memory
 from tasks.support.refusals import refusal
@@ -58,14 +61,19 @@ Outcome = dict[str, str]
 # In the process of the run
 
 
-def read_parquet_in_process(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a Parquet file as batches of `READ_SCHEMA`; the first row gets the number `first_row`.
+def read_in_process(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a table as batches of `READ_SCHEMA`; the first row gets the number `first_row`.
 
-    Raises `FileRefusedError` as `read_parquet` does, and `ReviewsError` if the cause is not the file.
+    Raises `FileRefusedError` as the reader of its format does, and `ReviewsError` if the cause is not the file.
     """
     sent = asdict(replace(options, root=None, report_plan=print))
     del sent["report_plan"]
-    request = {"member": member.name, "first_row": first_row, "options": sent}
+    request = {
+        "format_name": member.format,
+        "member": member.name,
+        "first_row": first_row,
+        "options": sent,
+    }
     with _open_for_process(member, options) as file, _borrow_process() as process:
         outcome = yield from process.read(file, request, options.report_plan)
     if "rule" in outcome:
@@ -76,19 +84,21 @@ def read_parquet_in_process(member: Member, first_row: int, options: ReadOptions
 
 @contextmanager
 def _open_for_process(member: Member, options: ReadOptions) -> Iterator[IO[bytes]]:
-    """Yield a Parquet file as a seekable file for the process; one that is compressed or in an archive is unpacked."""
+    """Yield a table as a seekable file for the process; one that is compressed or in an archive is unpacked."""
     if member.on_disk is not None:
         member.on_disk.seek(0)
         yield member.on_disk
         return
-    guard = limit_bytes(options.limits.held_bytes, "a Parquet file that must be held whole")
+    guard = limit_bytes(
+        options.limits.held_bytes, f"a file of the format {member.format}, which must be held whole,"
+    )
     with hold_content(meter(member.chunks, guard)) as file:
         yield file
 
 
 @dataclass(frozen=True)
 class _Process:
-    """A process that reads Parquet files, and the connection to it."""
+    """A process that reads tables, and the connection to it."""
 
     process: subprocess.Popen[bytes]
     connection: Connection
@@ -111,7 +121,7 @@ class _Process:
                 yield batch
         except (EOFError, OSError):
             # The connection was closed, so the process has ended or is about to.
-            return _judge_process_end(self.process.wait(), rows)
+            return _judge_process_end(self.process.wait(), rows, request["format_name"])
         outcome: Outcome = json.loads(message)
         return outcome
 
@@ -155,17 +165,17 @@ def _borrow_process() -> Iterator[_Process]:
 
 
 def _start_process() -> _Process:
-    """Start a process that reads Parquet files."""
+    """Start a process that reads tables."""
     ours, theirs = Pipe()
     with theirs:
-        command = [sys.executable, "-m", "tasks.review_files.parquet_process", str(theirs.fileno())]
+        command = [sys.executable, "-m", "tasks.review_files.tables.process", str(theirs.fileno())]
         # The process must find this package whatever the current folder of the run is.
         process = subprocess.Popen(
             command,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
         )
     return _Process(process, ours)
 
@@ -177,7 +187,7 @@ def _end_idle() -> None:
         _idle.pop().end()
 
 
-def _judge_process_end(status: int, rows: int) -> Outcome:
+def _judge_process_end(status: int, rows: int, format_name: str) -> Outcome:
     """Return the outcome for a file whose process ended with `status`, negative for a signal, after `rows` rows."""
     place = f"it can't be read after row {rows:,}"
     if -status == signal.SIGXCPU:
@@ -185,15 +195,15 @@ def _judge_process_end(status: int, rows: int) -> Outcome:
     # Without memory, libraries end their process just as with damaged files, so the file can't be judged then.
     if status >= 0 or -status in _ENDED_FROM_OUTSIDE or not has_memory(MOST_MEMORY):
         return {
-            "error": f"The process that reads Parquet files ended before its time (status {status}). Was it killed, or "
-            "memory short? Next: run it again."
+            "error": f"The process that reads {format_name} files ended before its time (status {status}). "
+            "Was it killed, or memory short? Next: run it again."
         }
     # The remaining signals are crashes, such as segmentation faults: Arrow does not detect every damage.
-    return _make_refusal("parquet_broken", place)
+    return _make_refusal(TABLE_FORMATS[format_name].broken, place)
 
 
 def _make_refusal(rule: str, found: str) -> Outcome:
-    """Return the outcome by which the process refuses a Parquet file."""
+    """Return the outcome by which the process refuses a file."""
     error = refusal(rule, found)
     return {"rule": error.rule, "detail": error.detail}
 
@@ -217,16 +227,18 @@ def serve(connection: Connection) -> None:
 
 
 def _serve_file(
-    connection: Connection, file: IO[bytes], member: str | None, first_row: int, options: dict[str, Any]
+    connection: Connection, file: IO[bytes], format_name: str, member: str | None, **request: Any
 ) -> Outcome:
     """Send the rows of a file in batches, and return the outcome."""
+    options = request["options"]
     plan = options["plan"] and load_plan(options["plan"])
     read_options = ReadOptions(**options | {"limits": ContainerLimits(**options["limits"]), "plan": plan})
     rows = 0
     try:
         _renew_time()
-        plan = read_options.plan or _make_plan(connection, file, read_options)
-        for raw in read_parquet(file, first_row, read_options):
+        plan = read_options.plan or _make_plan(connection, file, format_name, read_options)
+        file.seek(0)
+        for raw in _read(format_name, file, request["first_row"], read_options):
             members = pa.repeat(pa.scalar(member, pa.string()), len(raw.row_numbers))
             batch = parse_rows(raw, members, plan)
             if batch.nbytes > read_options.batch_bytes + ROW_BYTES:
@@ -247,15 +259,39 @@ def _serve_file(
     return {}
 
 
-def _make_plan(connection: Connection, file: IO[bytes], options: ReadOptions) -> ReadingPlan:
+def _make_plan(
+    connection: Connection, file: IO[bytes], format_name: str, options: ReadOptions
+) -> ReadingPlan:
     """Make the plan of a file from its columns and values, and send it."""
     facts = FileFacts()
-    for raw in survey_parquet(file, options):
+    for raw in _survey(format_name, file, options):
         facts = facts.merge(find_facts(raw))
         _renew_time()
     plan = make_plan(facts)
     connection.send_bytes(json.dumps([dump_plan(plan)]).encode())
     return plan
+
+
+def _survey(format_name: str, file: IO[bytes], options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of a file to find its facts: of Parquet only the columns concerned, of others all but `extra`.
+
+    Nothing is read on if the first rows have no such column.
+    """
+    if format_name == "parquet":
+        yield from survey_parquet(file, options)
+        return
+    wanted = replace(options, plan=replace(options.column_plan, keep_further=False), text_column=None)
+    for number, raw in enumerate(_read(format_name, file, 1, wanted)):
+        yield raw
+        if number == 0 and not has_values(raw):
+            return
+
+
+def _read(format_name: str, file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of a file by the reader of its format; only that one is imported."""
+    module = import_module(TABLE_FORMATS[format_name].module)
+    rows: Iterator[RawRows] = module.read(file, first_row, options)
+    return rows
 
 
 def _send(connection: Connection, data: memoryview) -> None:
@@ -266,7 +302,7 @@ def _send(connection: Connection, data: memoryview) -> None:
 
 
 def _judge_memory(error: Exception, rows: int) -> Outcome:
-    """Return the outcome of a Parquet file whose reading in the process took too much memory."""
+    """Return the outcome of a file whose reading in the process took too much memory."""
     try:
         require_memory(error)
     except ReviewsError as short:

@@ -1,0 +1,291 @@
+"""Reads the rows of a JSON document: an array of objects, or an object that has one such array somewhere in it.
+
+It runs in a process of its own (`tables.process`), since the parser may crash, as on a number of thousands of digits.
+The document is parsed as a stream, so memory does not grow with its size. Nested objects become columns with dotted
+names, such as 'user.name'; lists stay lists. An element that is no object is reported with a defect. A document that is
+no JSON, repeats a key of an object, or has several arrays of objects is refused.
+"""
+
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import chain
+from threading import Event
+from typing import IO, Any
+
+import ijson
+
+from data_contracts.errors import ReviewsError
+from tasks.containers.streams import read_stream
+from tasks.review_files.batches import group_into_batches
+from tasks.review_files.encodings import escape_invalid, restore_bytes, to_utf8
+from tasks.review_files.objects.half_pairs import decode_half_pairs
+from tasks.review_files.objects.object_rows import (
+    MAX_DEPTH,
+    MAX_KEYS,
+    TYPE_NAMES,
+    ObjectRow,
+    Select,
+    cache_columns,
+    drop_invalid,
+    flatten_object,
+    is_valid_text,
+    make_object_rows,
+    require_object_text,
+)
+from tasks.review_files.options import ReadOptions, require_rows
+from tasks.review_files.raw_rows import Defect, RawRows
+from tasks.support.memory import require_memory
+from tasks.support.refusals import refusal
+
+_BUFFER_BYTES = 1 << 16
+_OPENING, _CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
+
+_Events = Iterator[tuple[str, Any]]
+_Item = tuple[Any, int]  # An element of the array, and roughly its bytes.
+
+
+def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of a JSON document; the first one gets the number `first_row`.
+
+    Raises `FileRefusedError`: the rules of `read_json_document` and of `to_utf8`.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    return read_json_document(to_utf8(read_stream(file, size), options), first_row, options)
+
+
+def read_json_document(text: Iterator[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of a JSON document, given as UTF-8; the first one gets the number `first_row`.
+
+    Raises `FileRefusedError`: json_broken, text_column_missing if no row of the first batch has a text, bomb_suspected.
+    """
+    escaped, select, next_row = Event(), cache_columns(options.column_plan), first_row
+    source = _Source(escape_invalid(decode_half_pairs(text), escaped.set), options.batch_bytes)
+    items = _Document(source, options.json_path).read_items()
+    for group in group_into_batches(
+        _refuse_broken(items, source), lambda item: item[1], options.batch_rows, options.batch_bytes
+    ):
+        require_rows(next_row - 1 + len(group), options.most_rows)
+        rows = [_make_row(_restore(item) if escaped.is_set() else item, select) for item, _ in group]
+        if next_row == first_row:
+            require_object_text(rows, select, options.column_plan)
+        yield make_object_rows(rows, select, next_row)
+        next_row += len(rows)
+
+
+def _refuse_broken(items: Iterator[_Item], source: "_Source") -> Iterator[_Item]:
+    """Yield the items; turn the errors of the parser into refusals."""
+    done = 0
+    try:
+        for item in items:
+            yield item
+            done += 1
+    except ReviewsError:
+        raise
+    except (ijson.JSONError, ValueError, ArithmeticError, SystemError, MemoryError) as error:
+        require_memory(error)
+        place = f"it is not JSON after {done:,} objects"
+        raise refusal("json_broken", f"{place}: {_describe(str(error), source.is_at_end)}") from error
+
+
+def _describe(error: str, is_at_end: bool) -> str:
+    """Say what the parser found; its own words repeat the content."""
+    if "premature EOF" in error and is_at_end:
+        return "it ends in the middle, as a file does that was cut off"
+    if "trailing garbage" in error:
+        return (
+            "more follows its end; if each line is an object, call it .jsonl, else jq -c . writes such lines"
+        )
+    if "NaN" in error or "Infinity" in error:
+        return "NaN or Infinity is no number of JSON"
+    if "comment" in error:
+        return "JSON has no comments"
+    return "a comma, a quote, a bracket or a number is wrong"
+
+
+# Parsing
+
+
+class _Source:
+    """The text as a file for the parser; it refuses one that goes on for too long without anything to be yielded."""
+
+    def __init__(self, chunks: Iterator[bytes], longest: int) -> None:
+        self._chunks, self._longest = chunks, longest
+        self._chunk, self._used = b"", 0
+        self._read, self._mark = 0, 0
+        self.is_at_end = False
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, at most `size`; b"" at the end."""
+        while self._used == len(self._chunk) and not self.is_at_end:
+            chunk = next(self._chunks, None)
+            self.is_at_end = chunk is None
+            self._chunk, self._used = chunk or b"", 0
+        end = min(self._used + max(size, 0), len(self._chunk))
+        piece = self._chunk[self._used : end]
+        self._used = end
+        self._read += len(piece)
+        if self._read - self._mark > self._longest + 2 * _BUFFER_BYTES:
+            problem = f"an object or a text has more than {self._longest:,} bytes, or only white space has"
+            raise refusal("json_broken", problem)
+        return piece
+
+    def mark(self) -> None:
+        """Note that all that was read so far is done with."""
+        self._mark = self._read
+
+
+@dataclass
+class _Document:
+    """The state of reading one document: where it is, and which array has the rows."""
+
+    source: _Source
+    wanted: str | None
+    """The path of the array; None: the only array of objects."""
+    found: list[str] = field(default_factory=list)
+    """The paths of the arrays that were found: that with the rows, or empty ones."""
+
+    def read_items(self) -> Iterator[_Item]:
+        """Yield the elements of the array, each with its bytes."""
+        events = iter(ijson.basic_parse(self.source, buf_size=_BUFFER_BYTES))
+        kind, _ = next(events)
+        rows: str | None = None
+        for path, item in self._walk(kind, events, ""):
+            if rows is not None and path != rows:
+                raise refusal("json_broken", f"both {_show(rows)} and {_show(path)} are arrays of objects")
+            rows = path
+            yield item
+        for _ in events:  # what follows the end is an error
+            pass
+        if not self.found:
+            raise refusal("json_broken", self._describe_missing())
+
+    def _walk(self, kind: str, events: _Events, path: str) -> Iterator[tuple[str, _Item]]:
+        """Yield the elements of arrays at or below a value that begins by the event `kind`, with the array's path."""
+        self.source.mark()
+        if kind == "start_array":
+            yield from self._walk_array(events, path)
+        elif kind == "start_map":
+            if path.count(".") >= MAX_DEPTH:
+                raise refusal("json_broken", f"objects are more than {MAX_DEPTH} deep in each other")
+            names: set[str] = set()
+            for event, value in events:
+                if event == "end_map":
+                    return
+                _add_key(names, value)
+                inner = f"{path}.{value}" if path else value
+                yield from self._walk(next(events)[0], events, inner)
+
+    def _walk_array(self, events: _Events, path: str) -> Iterator[tuple[str, _Item]]:
+        """Yield the elements of an array if it is the one that is looked for; else skip it."""
+        kind, value = next(events)
+        if kind == "end_array":
+            self.found += [path] if self.wanted in (None, path) else []
+            return
+        is_wanted = kind == "start_map" or path == "" if self.wanted is None else path == self.wanted
+        if not is_wanted:
+            _skip(kind, events, self.source)
+            return
+        self.found.append(path)
+        while kind != "end_array":
+            self.source.mark()
+            yield path, _build(kind, value, events)
+            kind, value = next(events)
+
+    def _describe_missing(self) -> str:
+        """Say that the array was not found."""
+        if self.wanted is not None:
+            return f"there is no array at {_show(self.wanted)}"
+        return "it has no array of objects; if it is objects over many lines, jq -c . writes one a line"
+
+
+def _show(path: str) -> str:
+    """Return the path of an array for a message."""
+    return f"'.{path[:80]}[]'"
+
+
+def _add_key(names: set[str], name: str) -> None:
+    """Add a key of an object; refuse one that is repeated, since one of its values would be lost."""
+    if name in names:
+        raise refusal("json_broken", f"an object has the key '{name[:40]}' twice")
+    names.add(name)
+
+
+def _skip(kind: str, events: _Events, source: _Source) -> None:
+    """Read on to the end of an array of which the first element begins by the event `kind`."""
+    depth = 1 + (kind in _OPENING)
+    for event, _ in events:
+        source.mark()
+        depth += (event in _OPENING) - (event in _CLOSING)
+        if depth == 0:
+            return
+
+
+def _build(kind: str, value: Any, events: _Events) -> _Item:
+    """Build the value that begins by an event; return it with roughly its bytes."""
+    if kind not in _OPENING:
+        return _convert(kind, value), 8
+    root: Any = {} if kind == "start_map" else []
+    open_values, keys, size, key = [root], [set[str]()], 16, ""
+    for event, leaf in events:
+        if event == "map_key":
+            _add_key(keys[-1], leaf)
+            key = leaf
+            size += len(leaf) + 4
+            continue
+        if event in _CLOSING:
+            open_values.pop()
+            keys.pop()
+            if not open_values:
+                break
+            continue
+        new = ({} if event == "start_map" else []) if event in _OPENING else _convert(event, leaf)
+        size += len(leaf) + 4 if event == "string" else 8
+        holder = open_values[-1]
+        if isinstance(holder, dict):
+            holder[key] = new
+        else:
+            holder.append(new)
+        if event in _OPENING:
+            if len(open_values) >= MAX_DEPTH:
+                raise refusal("json_broken", f"objects or lists are more than {MAX_DEPTH} deep in each other")
+            open_values.append(new)
+            keys.append(set())
+    return root, size
+
+
+def _convert(kind: str, value: Any) -> Any:
+    """Return a number as Python's JSON parser would; it is null if it is too large to be represented."""
+    if isinstance(value, Decimal):
+        number = float(value)
+        return number if math.isfinite(number) else None
+    return value
+
+
+# Rows
+
+
+def _restore(value: Any) -> Any:
+    """Undo `escape_invalid` in a value: bytes that are not UTF-8 become lone surrogates."""
+    if isinstance(value, str):
+        return restore_bytes(value).decode("utf-8", "surrogateescape")
+    if isinstance(value, dict):
+        return {_restore(name): _restore(each) for name, each in value.items()}
+    return [_restore(each) for each in value] if isinstance(value, list) else value
+
+
+def _make_row(item: Any, select: Select) -> ObjectRow:
+    """Return the columns of an element, and its defect if it has one."""
+    if not isinstance(item, dict):
+        found = TYPE_NAMES.get(type(item), "a text or null")
+        return {}, Defect("row_shape", f"{found}, not an object", str(item).encode("utf-8", "replace"))
+    row = flatten_object(item)
+    if len(row) > MAX_KEYS:
+        detail = f"an object of {len(row):,} keys, the limit is {MAX_KEYS:,}"
+        return {}, Defect("row_shape", detail, None)
+    if all(map(is_valid_text, chain(row, row.values()))):
+        return row, None
+    return drop_invalid(row, b"", select)

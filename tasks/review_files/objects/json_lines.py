@@ -1,0 +1,129 @@
+"""Reads the rows of JSON lines files: each line is an object, whose keys are the columns of its row.
+
+Lines end with LF or CRLF; empty lines are ignored. Keys may differ between lines; if a key is repeated, its last value
+counts. NaN and Infinity, which some programs write, become null. A line that is not an object, or has bytes that are
+not UTF-8, is reported with a defect, and the other lines are read. A .jsonl file that is a JSON array, or has an
+object over several lines, is refused.
+"""
+
+import json
+from collections.abc import Iterator
+
+from tasks.review_files.batches import group_into_batches
+from tasks.review_files.encodings import to_utf8
+from tasks.review_files.objects.object_rows import (
+    MAX_DEPTH,
+    MAX_KEYS,
+    TYPE_NAMES,
+    ObjectRow,
+    Select,
+    cache_columns,
+    drop_invalid,
+    is_deeper,
+    make_object_rows,
+    require_object_text,
+)
+from tasks.review_files.options import KEPT_BYTES, ReadOptions, require_rows
+from tasks.review_files.raw_rows import Defect, RawRows
+from tasks.support.refusals import refusal
+
+# The beginning of JSON's escape of half a surrogate pair, \\ud800 to \\udfff.
+_HALF_PAIRS = (b"\\ud", b"\\uD")
+_DECODER = json.JSONDecoder(parse_constant=lambda name: None)
+
+_Line = tuple[bytes, int]  # A line, or the start of one that is too long; the whole line's bytes.
+
+
+def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of a JSON lines file; the first one gets the number `first_row`.
+
+    Raises `FileRefusedError`: the rules of `read_lines` and of `to_utf8`.
+    """
+    return read_lines(to_utf8(chunks, options), first_row, options)
+
+
+def read_lines(text: Iterator[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of lines of objects, given as UTF-8; the first one gets the number `first_row`.
+
+    Raises `FileRefusedError`: json_broken, text_column_missing if no row of the first batch has a text.
+    """
+    longest = options.batch_bytes
+    most = options.most_rows - first_row + 1
+    all_lines = _split_lines(text, longest, most)
+    lines = (line for line in all_lines if line[0] and not line[0].isspace())
+    select = cache_columns(options.column_plan)
+    next_row = first_row
+    for group in group_into_batches(
+        lines, lambda line: len(line[0]), options.batch_rows, options.batch_bytes
+    ):
+        if next_row == first_row:
+            _require_lines(group[0][0])
+        rows = [_parse_line(line, length, longest, select) for line, length in group]
+        if next_row == first_row:
+            require_object_text(rows, select, options.column_plan)
+        yield make_object_rows(rows, select, next_row)
+        next_row += len(rows)
+
+
+def _split_lines(chunks: Iterator[bytes], longest: int, most: int) -> Iterator[_Line]:
+    """Yield the lines of a file with their lengths; of lines with more than `longest` bytes only the start.
+
+    A file with more than `most` lines is refused (bomb_suspected). Empty lines count too: they are no rows, but take
+    time.
+    """
+    start, length, lines = b"", 0, 0
+    for chunk in chunks:
+        first, *others = chunk.split(b"\n")
+        lines += len(others)
+        require_rows(lines, most)
+        length += len(first)
+        if len(start) <= longest:
+            start += first[: longest + 1]
+        if others:
+            yield start, length
+            *whole, start = others
+            length = len(start)
+            yield from ((line, len(line)) for line in whole)
+    yield start, length
+
+
+def _require_lines(first_line: bytes) -> None:
+    """Refuse a JSON file that is not one object a line."""
+    if first_line.lstrip().startswith(b"["):
+        raise refusal("json_broken", "this is a JSON array, not one object a line: call it .json")
+    if first_line.strip() == b"{":
+        raise refusal(
+            "json_broken",
+            "its first object goes over many lines: if it holds one array, call it .json",
+        )
+
+
+def _parse_line(line: bytes, length: int, longest: int, select: Select) -> ObjectRow:
+    """Parse one line; return its object and None, or the usable columns and the defect."""
+    if length > longest:
+        detail = f"a line of {length:,} bytes, the limit is {longest:,}"
+        return {}, Defect("text_too_long", detail, line[:KEPT_BYTES])
+    text, is_utf8 = _decode_line(line)
+    try:
+        row = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        return {}, Defect("row_shape", f"not JSON from character {error.pos + 1:,} on", line)
+    except (ValueError, RecursionError):
+        return {}, Defect("row_shape", "a number with too many digits, or lists too deep in each other", line)
+    if not isinstance(row, dict):
+        return {}, Defect("row_shape", f"{TYPE_NAMES.get(type(row), 'a text or null')}, not an object", line)
+    if len(row) > MAX_KEYS:
+        return {}, Defect("row_shape", f"an object of {len(row):,} keys, the limit is {MAX_KEYS:,}", line)
+    if line.count(b"[") + line.count(b"{") > MAX_DEPTH and is_deeper(row, MAX_DEPTH):
+        return {}, Defect("row_shape", f"objects or lists more than {MAX_DEPTH} deep in each other", line)
+    if is_utf8 and not any(half in line for half in _HALF_PAIRS):
+        return row, None
+    return drop_invalid(row, line, select)
+
+
+def _decode_line(line: bytes) -> tuple[str, bool]:
+    """Decode a line and return whether it is UTF-8; bytes that are not UTF-8 become lone surrogates."""
+    try:
+        return line.decode(), True
+    except UnicodeDecodeError:
+        return line.decode("utf-8", "surrogateescape"), False

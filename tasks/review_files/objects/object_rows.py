@@ -1,0 +1,161 @@
+"""Builds raw rows from objects: the keys of each are the columns of its row, and may differ from row to row.
+
+A number, list or other value that is no text breaks the rule text_type in the text column, and is formatted in the
+other columns of ours.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.review_files.columns import Columns, require_text, select_columns
+from tasks.review_files.plans.reading_plan import ReadingPlan
+from tasks.review_files.raw_rows import Defect, RawRows
+
+MAX_DEPTH = 64
+"""Most levels of nested objects and lists."""
+MAX_KEYS = 10_000
+"""Most keys of one object, the same limit as for the columns of a CSV."""
+MAX_KEY_SETS = 1000
+"""Different sets of keys whose columns are cached."""
+CACHED_KEYS = 100
+"""Most keys of a set that is cached."""
+
+TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+
+ObjectRow = tuple[dict[str, Any], Defect | None]
+"""The usable columns of a row, and its defect if it has one."""
+Select = Callable[[tuple[str, ...]], Columns]
+
+
+def cache_columns(plan: ReadingPlan) -> Select:
+    """Return a function from the keys of a line to its columns; it caches the columns of small sets of keys."""
+    cached = lru_cache(MAX_KEY_SETS)(lambda names: select_columns(names, plan))
+    return lambda names: (cached if len(names) <= CACHED_KEYS else cached.__wrapped__)(names)
+
+
+def require_object_text(rows: Sequence[ObjectRow], select: Select, plan: ReadingPlan) -> None:
+    """Refuse a file if some of `rows` are objects, but none has a text column."""
+    names = [tuple(row) for row, defect in rows if defect is None]
+    if names and not any("text" in select(each).known for each in names):
+        require_text(select(names[0]), names[0], plan)
+
+
+def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -> RawRows:
+    """Build the raw rows of n objects."""
+    names, origins = _list_origins(rows, select)
+    known: dict[str, list[str | None]] = {ours: [] for ours in origins}
+    further: list[dict[str, Any]] = []
+    defects: dict[int, Defect] = {}
+    for position, (row, defect) in enumerate(rows):
+        columns, values = select(tuple(row)), list(row.values())
+        own_values = {ours: values[place] for ours, place in columns.known.items()}
+        defect = defect or _find_defect(own_values.get("text"), columns)
+        if defect is not None:
+            defects[position] = defect
+            own_values["text"] = None
+        for ours, column in known.items():
+            column.append(_format_value(own_values.get(ours)))
+        further.append({name: values[place] for name, place in columns.further.items()})
+    arrays = {ours: pa.array(column, pa.string()) for ours, column in known.items()}
+    numbers = pa.array(range(next_row, next_row + len(rows)), pa.int64())
+    return RawRows(numbers, arrays, further, defects, names, origins)
+
+
+def _list_origins(
+    rows: Sequence[ObjectRow], select: Select
+) -> tuple[tuple[str, ...], dict[str, frozenset[str]]]:
+    """Return the keys of these rows, and by our column, the text always among them, the keys that become ours."""
+    key_sets = {tuple(row) for row, _ in rows}
+    origins: dict[str, set[str]] = {"text": set()}
+    for keys in key_sets:
+        for ours, place in select(keys).known.items():
+            origins.setdefault(ours, set()).add(keys[place])
+    names = tuple(sorted({key for keys in key_sets for key in keys}))
+    return names, {ours: frozenset(found) for ours, found in origins.items()}
+
+
+def _find_defect(text: Any, columns: Columns) -> Defect | None:
+    """Return the defect of the text of an object: several keys of it, or a value that is no text."""
+    if columns.doubled:
+        return Defect("row_shape", "several keys have the name of the text column", _dump(text))
+    if text is None or isinstance(text, str):
+        return None
+    return Defect("text_type", f"{TYPE_NAMES[type(text)]}, not a text", _dump(text))
+
+
+def _dump(value: Any) -> bytes:
+    """Return a value as bytes, for the quarantine."""
+    return value.encode() if isinstance(value, str) else json.dumps(value, ensure_ascii=False).encode()
+
+
+def _format_value(value: Any) -> str | None:
+    """Format an id, date, label or rating as in the other file formats: whole numbers without a decimal point."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return json.dumps(value)
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Return whether a JSON value has more than `levels` levels of nested lists and objects."""
+    if not isinstance(value, (dict, list)):
+        return False
+    children = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(is_deeper(child, levels - 1) for child in children)
+
+
+def drop_invalid(row: dict[str, Any], line: bytes, select: Select) -> ObjectRow:
+    """Return the columns of a row that are valid text, and a text_encoding defect if any column is not.
+
+    In what is not valid, bytes that are not UTF-8 are lone surrogates; `line` has the bytes of the whole row.
+    """
+    invalid = [name for name, value in row.items() if not (is_valid_text(name) and is_valid_text(value))]
+    if not invalid:
+        return row, None
+    place = select(tuple(row)).known.get("text")
+    text = None if place is None else list(row.values())[place]
+    raw = _restore_bytes(text) if isinstance(text, str) else line
+    name = invalid[0].encode("utf-8", "replace").decode()
+    detail = f"column '{name}' holds bytes that are not UTF-8, or half a surrogate pair"
+    kept = {name: value for name, value in row.items() if name not in invalid}
+    return kept, Defect("text_encoding", detail, raw)
+
+
+def _restore_bytes(text: str) -> bytes:
+    """Return the original bytes of a text that is not UTF-8."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
+def flatten_object(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of nested objects as columns of their own with names such as 'user.name'; lists stay lists.
+
+    The nesting may not be deeper than `MAX_DEPTH`. If a name is taken, '_2' is added to it.
+    """
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        inner = flatten_object(value) if isinstance(value, dict) and value else None
+        for key, leaf in {name: value}.items() if inner is None else inner.items():
+            path = plain = key if inner is None else f"{name}.{key}"
+            number = 1
+            while path in flat:
+                number += 1
+                path = f"{plain}_{number}"
+            flat[path] = leaf
+    return flat
+
+
+def is_valid_text(value: Any) -> bool:
+    """Return whether a value of a JSON line is valid text, without lone surrogates."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Formats of tables that native libraries decode, in a process of its own with limited memory and time."""

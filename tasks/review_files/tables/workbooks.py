@@ -1,0 +1,222 @@
+"""Reads the rows of a sheet of a workbook (xlsx, xlsm, xlsb, xls, ods); runs in a process of its own (`process`).
+
+The sheet is the one that `ReadOptions` names, else the first visible one whose header has a text column. The header is
+the first row that is not empty; empty rows are no rows. Every cell becomes the text that a person sees: dates in ISO
+8601, whole numbers without a decimal point, nothing for an error. Calamine holds the sheet whole, so the size of a
+workbook is limited, packed and unpacked.
+"""
+
+import datetime as dt
+import io
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
+
+from tasks.containers.limits import ContainerLimits
+from tasks.containers.streams import CHUNK_BYTES
+from tasks.review_files.batches import group_into_batches
+from tasks.review_files.columns import Columns, require_text, select_columns
+from tasks.review_files.options import ReadOptions, require_rows
+from tasks.review_files.plans.reading_plan import ReadingPlan
+from tasks.review_files.raw_rows import Defect, RawRows, find_headers, make_raw_rows
+from tasks.support.refusals import refusal, refusing
+
+MAX_COLUMNS = 10_000
+_PARTS = (".xml", ".rels", ".bin")
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+"""The name of the part that holds an encrypted xlsx."""
+_NAMES_SHOWN = 12
+_PRECISE = 2**53
+"""Beyond this, a floating-point number is not exact: it is no whole number that a person entered."""
+
+_Row = list[str]
+
+
+def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of a sheet; the first one below the header gets the number `first_row`.
+
+    Raises `FileRefusedError`: workbook_broken, workbook_too_large, archive_encrypted, sheet_missing, header_broken,
+    text_column_missing, text_column_doubled.
+    """
+    _require_size(file, options.limits)
+    with _refusing_broken(file), _silence_panics():
+        sheet = _choose_sheet(CalamineWorkbook.from_filelike(file), options)
+        rows = _read_rows(sheet)
+        names = next(rows, [])
+        columns = _select_columns(names, sheet.name, options.column_plan)
+        next_row = first_row
+        for batch in group_into_batches(rows, _measure, options.batch_rows, options.batch_bytes):
+            require_rows(next_row - 1 + len(batch), options.most_rows)
+            yield _make_rows(batch, names, columns, next_row)
+            next_row += len(batch)
+
+
+def _require_size(file: IO[bytes], limits: ContainerLimits) -> None:
+    """Refuse a workbook that is too large to be held, packed or unpacked, and a zip that is damaged."""
+    size = file.seek(0, io.SEEK_END)
+    if size > limits.workbook_bytes:
+        raise refusal("workbook_too_large", f"it has {size:,} bytes, the limit is {limits.workbook_bytes:,}")
+    file.seek(0)
+    if file.read(2) == b"PK":
+        with refusing("workbook_broken", lambda: "the zip that it is can't be unpacked"):
+            _require_unpacked_size(zipfile.ZipFile(file), limits.workbook_unpacked_bytes)
+    file.seek(0)
+
+
+def _require_unpacked_size(archive: zipfile.ZipFile, most: int) -> None:
+    """Unpack what is no picture, since the sizes that a zip states may be false; checksums are verified with it."""
+    unpacked = 0
+    for info in archive.infolist():
+        if info.filename.lower().endswith(_PARTS):
+            with archive.open(info) as part:
+                while chunk := part.read(CHUNK_BYTES):
+                    unpacked += len(chunk)
+                    if unpacked > most:
+                        raise refusal("workbook_too_large", f"it unpacks to more than {most:,} bytes")
+
+
+@contextmanager
+def _refusing_broken(file: IO[bytes]) -> Iterator[None]:
+    """Turn the errors of Calamine into refusals."""
+    try:
+        with refusing("workbook_broken", lambda: "it can't be read as a workbook"):
+            yield
+    except PasswordError as error:
+        raise refusal("archive_encrypted", "the workbook is encrypted") from error
+    except CalamineError as error:
+        file.seek(0)
+        if _ENCRYPTED in file.read():
+            raise refusal("archive_encrypted", "the workbook is encrypted") from error
+        raise refusal("workbook_broken", "it can't be read as a workbook") from error
+    except BaseException as error:
+        # What Rust calls a panic; it is no `Exception`.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise refusal("workbook_broken", "it can't be read as a workbook") from error
+
+
+@contextmanager
+def _silence_panics() -> Iterator[None]:
+    """Discard what is written to standard error: Rust writes there why it panics, with values from the file."""
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+# The sheet
+
+
+def _choose_sheet(workbook: CalamineWorkbook, options: ReadOptions) -> CalamineSheet:
+    """Return the sheet to read; refuse a workbook if another sheet has the same header, since it would be lost."""
+    if options.sheet is not None:
+        return _find_sheet(workbook, options.sheet)
+    sheets = _list_sheets(workbook)
+    chosen: tuple[CalamineSheet, _Row] | None = None
+    for name in sheets:
+        sheet = workbook.get_sheet_by_name(name)
+        header = next(_read_rows(sheet), [])
+        if chosen is None and "text" in select_columns(header, options.column_plan).known:
+            chosen = sheet, header
+        elif chosen is not None and header == chosen[1]:
+            problem = f"the sheets {_quote([chosen[0].name, name])} have the same columns, and one is read"
+            raise refusal("sheet_missing", problem)
+    return chosen[0] if chosen else _first_filled(workbook, sheets)
+
+
+def _find_sheet(workbook: CalamineWorkbook, name: str) -> CalamineSheet:
+    """Return the sheet of that name."""
+    if name not in workbook.sheet_names:
+        raise refusal("sheet_missing", f"no sheet is called '{name}', but {_quote(workbook.sheet_names)}")
+    return workbook.get_sheet_by_name(name)
+
+
+def _list_sheets(workbook: CalamineWorkbook) -> list[str]:
+    """Return the names of the visible sheets with cells, not charts and macros."""
+    return [
+        sheet.name
+        for sheet in workbook.sheets_metadata
+        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
+    ]
+
+
+def _first_filled(workbook: CalamineWorkbook, names: Sequence[str]) -> CalamineSheet:
+    """Return the first sheet that is not empty, so that its refusal names its columns."""
+    for name in names:
+        sheet = workbook.get_sheet_by_name(name)
+        if next(_read_rows(sheet), None) is not None:
+            return sheet
+    raise refusal("sheet_missing", "no visible sheet has any cell")
+
+
+def _quote(names: Sequence[str]) -> str:
+    """List names for a message."""
+    shown = ", ".join(f"'{name[:40]}'" for name in names[:_NAMES_SHOWN])
+    return f"{shown} and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else shown
+
+
+def _select_columns(names: Sequence[str], sheet: str, plan: ReadingPlan) -> Columns:
+    """Map the columns of the sheet to ours."""
+    if len(names) > MAX_COLUMNS:
+        raise refusal("header_broken", f"it has {len(names):,} columns, the limit is {MAX_COLUMNS:,}")
+    if not names:
+        raise refusal("header_broken", f"the sheet '{sheet[:40]}' has no cell")
+    columns = select_columns(names, plan)
+    require_text(columns, names, plan)
+    return columns
+
+
+# The rows
+
+
+def _read_rows(sheet: CalamineSheet) -> Iterator[_Row]:
+    """Yield the rows that are not empty, as texts."""
+    for cells in sheet.iter_rows():
+        row = [cell if type(cell) is str else _format_cell(cell) for cell in cells]
+        if any(row):
+            yield row
+
+
+def _format_cell(cell: Any) -> str:
+    """Return the value of a cell that is no text as a person sees it."""
+    if isinstance(cell, bool):
+        return str(cell).upper()
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < _PRECISE else f"{cell:.15g}"
+    if isinstance(cell, (dt.date, dt.time)):
+        return cell.isoformat()
+    return str(cell)
+
+
+def _measure(row: _Row) -> int:
+    """Return roughly the bytes of a row."""
+    return sum(map(len, row))
+
+
+def _make_rows(rows: Sequence[_Row], names: Sequence[str], columns: Columns, first_row: int) -> RawRows:
+    """Build the raw rows of n rows of cells; a row that repeats the header has a defect."""
+    arrays = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+    numbers = pa.array(range(first_row, first_row + len(rows)), pa.int64())
+    line = "\t".join(names).encode()
+    defects = {
+        position: Defect("row_shape", "it repeats the column names", line)
+        for position in find_headers(arrays, names)
+    }
+    return make_raw_rows(names, columns, [(array, {}) for array in arrays], numbers, defects)

@@ -1,0 +1,201 @@
+"""Tests that ORC, Arrow and Avro files with columns of any type are read."""
+
+import datetime as dt
+import decimal
+import io
+import json
+import uuid
+from importlib import import_module
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_contracts.errors import FileRefusedError
+from tasks.review_files.options import ReadOptions
+from tasks.review_files.raw_rows import RawRows
+from tasks.review_files.tables import arrow, avro, orc
+from tests.support.review_file_builders import (
+    encode_arrow,
+    encode_avro,
+    encode_orc,
+    text_table,
+    write_arrow,
+    write_avro,
+)
+
+READERS = {"orc": orc.read, "arrow": arrow.read, "avro": avro.read}
+ENCODERS = {"orc": encode_orc, "arrow": encode_arrow, "avro": encode_avro}
+NOON = dt.datetime(2024, 5, 17, 12, tzinfo=dt.UTC)
+
+
+def read(format_name: str, data: bytes, **options: Any) -> list[RawRows]:
+    return list(READERS[format_name](io.BytesIO(data), 1, ReadOptions(**options)))
+
+
+def read_texts(format_name: str, data: bytes, **options: Any) -> list[str]:
+    return [text for rows in read(format_name, data, **options) for text in rows.known["text"].to_pylist()]
+
+
+def read_extra(format_name: str, data: bytes) -> dict[str, Any]:
+    """Read one row; return its further values as JSON has them."""
+    (rows,) = read(format_name, data)
+    assert rows.further is not None
+    row: dict[str, Any] = json.loads(json.dumps(rows.further[0], default=str))
+    return row
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)
+
+
+@pytest.mark.parametrize("format_name", READERS)
+@given(table=st.lists(st.tuples(TEXTS, TEXTS), min_size=1))
+@settings(deadline=None)
+def test_any_texts_are_read_back(format_name: str, table: list[tuple[str, str]]) -> None:
+    (rows,) = read(format_name, ENCODERS[format_name]([{"text": text, "tag": tag} for text, tag in table]))
+    assert rows.further is not None
+    found = zip(rows.known["text"].to_pylist(), (row["tag"] for row in rows.further), strict=True)
+    assert list(found) == table
+
+
+@pytest.mark.parametrize("format_name", READERS)
+def test_rows_are_numbered_on_over_batches_of_the_size_asked_for(format_name: str) -> None:
+    data = ENCODERS[format_name]([{"text": f"Film {number}"} for number in range(2000)])
+    batches = read(format_name, data, batch_rows=600)
+    numbers = [number for rows in batches for number in rows.row_numbers.to_pylist()]
+    assert max(len(rows.row_numbers) for rows in batches) <= 600
+    assert numbers == list(range(1, 2001))
+
+
+@pytest.mark.parametrize("format_name", READERS)
+def test_a_file_with_more_rows_than_its_size_allows_is_refused(format_name: str) -> None:
+    data = ENCODERS[format_name]([{"text": "A film."}] * 100)
+    with pytest.raises(FileRefusedError, match="bomb_suspected"):
+        read(format_name, data, most_rows=99)
+
+
+# Arrow
+
+
+@pytest.mark.parametrize("compression", [None, "lz4", "zstd"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_arrow_files_and_streams_are_read(*, stream: bool, compression: str | None) -> None:
+    data = write_arrow(text_table(["A film."] * 3), stream=stream, compression=compression)
+    assert read_texts("arrow", data) == ["A film."] * 3
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.large_string(), pa.string_view(), pa.binary(), pa.dictionary(pa.int8(), pa.string())]
+)
+def test_texts_of_every_arrow_type_are_read(kind: pa.DataType) -> None:
+    assert read_texts("arrow", write_arrow(pa.table({"text": pa.array(["a", "é"]).cast(kind)}))) == ["a", "é"]
+
+
+def test_arrow_values_of_any_type_are_kept() -> None:
+    table = pa.table(
+        {
+            "text": ["A film."],
+            "tags": [["a", None]],
+            "user": [{"name": "Ann"}],
+            "json": pa.array(['{"a": 1}'], pa.string()).cast(pa.json_()),
+            "when": pa.array([NOON], pa.timestamp("ms", "Europe/Berlin")),
+            "nan": [float("nan")],
+        }
+    )
+    assert read_extra("arrow", write_arrow(table)) == {
+        "tags": ["a", None],
+        "user": {"name": "Ann"},
+        "json": '{"a": 1}',
+        "when": "2024-05-17 12:00:00.000Z",
+        "nan": None,
+    }
+
+
+def test_dictionary_indices_outside_of_their_dictionary_refuse_the_file() -> None:
+    wrong = pa.DictionaryArray.from_arrays(pa.array([5], pa.int8()), pa.array(["a"]), safe=False)
+    with pytest.raises(FileRefusedError, match="arrow_broken"):
+        read("arrow", write_arrow(pa.table({"text": wrong})))
+
+
+# ORC
+
+
+def test_orc_values_of_any_type_are_kept() -> None:
+    data = encode_orc(
+        [{"text": "A film.", "n": 5, "day": NOON.date(), "user": {"name": "Ann"}, "tags": ["a"]}]
+    )
+    assert read_extra("orc", data) == {"n": 5, "day": "2024-05-17", "user": {"name": "Ann"}, "tags": ["a"]}
+
+
+# Avro
+
+FIELDS: list[dict[str, Any]] = [
+    {"name": "text", "type": "string"},
+    {"name": "stars", "type": ["null", "double"]},
+    {"name": "when", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+    {"name": "price", "type": {"type": "bytes", "logicalType": "decimal", "precision": 6, "scale": 2}},
+    {"name": "key", "type": {"type": "string", "logicalType": "uuid"}},
+    {"name": "raw", "type": "bytes"},
+    {"name": "nan", "type": "float"},
+    {"name": "kind", "type": {"type": "enum", "name": "K", "symbols": ["WEB", "APP"]}},
+    {"name": "tags", "type": {"type": "array", "items": "string"}},
+    {
+        "name": "user",
+        "type": {"type": "record", "name": "U", "fields": [{"name": "name", "type": "string"}]},
+    },
+]
+KEY = uuid.UUID(int=7)
+RECORD = {
+    "text": "A film.",
+    "stars": 8.0,
+    "when": NOON,
+    "price": decimal.Decimal("1.50"),
+    "key": KEY,
+    "raw": b"\xff",
+    "nan": float("nan"),
+    "kind": "APP",
+    "tags": ["a"],
+    "user": {"name": "Ann"},
+}
+
+
+def test_avro_values_of_any_type_are_kept() -> None:
+    data = write_avro({"type": "record", "name": "R", "fields": FIELDS}, [RECORD])
+    (rows,) = read("avro", data)
+    assert rows.known["given_rating"].to_pylist() == ["8"]
+    assert rows.further == [
+        {
+            "when": "2024-05-17T12:00:00+00:00",
+            "price": "1.50",
+            "key": str(KEY),
+            "raw": "/w==",
+            "nan": None,
+            "kind": "APP",
+            "tags": ["a"],
+            "user.name": "Ann",
+        }
+    ]
+
+
+def test_a_text_in_a_nested_record_can_be_named() -> None:
+    data = write_avro({"type": "record", "name": "R", "fields": FIELDS}, [RECORD])
+    assert read_texts("avro", data, text_column="user.name") == ["Ann"]
+
+
+def compress_snappy(file: Any, data: bytes, level: int | None) -> None:
+    packed = pa.Codec("snappy").compress(data, asbytes=True) + bytes(4)
+    size = len(packed) << 1
+    while size >= 0x80:
+        file.write(bytes([size & 0x7F | 0x80]))
+        size >>= 7
+    file.write(bytes([size]) + packed)
+
+
+@pytest.mark.parametrize("codec", ["null", "deflate", "bzip2", "xz", "snappy"])
+def test_avro_blocks_of_every_codec_are_read(codec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(import_module("fastavro._write").BLOCK_WRITERS, "snappy", compress_snappy)
+    schema = {"type": "record", "name": "R", "fields": FIELDS[:1]}
+    data = write_avro(schema, [{"text": f"Film {number}"} for number in range(5000)], codec)
+    assert read_texts("avro", data) == [f"Film {number}" for number in range(5000)]

@@ -1,0 +1,223 @@
+"""Tests which character separates the fields of a table, and in which encoding it is read: right, or refused."""
+
+import csv
+import io
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data_contracts.errors import FileRefusedError, UsageError
+from data_contracts.review_files import READ_SCHEMA
+from tasks.review_files.encodings import to_utf8
+from tasks.review_files.reader import ReadOptions, read_review_file
+from tests.support.review_file_builders import encode_csv, to_gz, to_tar, to_zip
+
+ROWS = [{"id": "1", "text": "Good; short, no | bar\tno tab"}, {"id": "2", "text": "Bad"}]
+TEXTS = [row["text"] for row in ROWS]
+UMLAUTS = [{"text": "Schön – ein “Film” für 5 €"}, {"text": "Bad"}]
+
+
+def read(folder: Path, name: str, data: bytes, **options: Any) -> list[dict[str, Any]]:
+    path = folder / name
+    path.write_bytes(data)
+    rows: list[dict[str, Any]] = pa.Table.from_batches(
+        read_review_file(path, ReadOptions(**options)), READ_SCHEMA
+    ).to_pylist()
+    return rows
+
+
+def read_texts(folder: Path, name: str, data: bytes, **options: Any) -> list[str | None]:
+    return [row["text"] for row in read(folder, name, data, **options)]
+
+
+def refuse(folder: Path, name: str, data: bytes, **options: Any) -> FileRefusedError:
+    with pytest.raises(FileRefusedError) as refused:
+        read(folder, name, data, **options)
+    return refused.value
+
+
+# Separators
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.psv", "a.tab"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_every_usual_separator_is_found(tmp_path: Path, separator: str, name: str) -> None:
+    assert read_texts(tmp_path, name, encode_csv(ROWS, separator)) == TEXTS
+
+
+@pytest.mark.parametrize("separator", ["^", "~", "\x01", ":", " "])
+def test_any_other_separator_can_be_named(tmp_path: Path, separator: str) -> None:
+    assert read_texts(tmp_path, "a.csv", encode_csv(ROWS, separator), delimiter=separator) == TEXTS
+
+
+def test_a_named_separator_is_the_only_one(tmp_path: Path) -> None:
+    error = refuse(tmp_path, "a.csv", encode_csv(ROWS), delimiter="|")
+    assert error.rule == "text_column_missing"
+
+
+@pytest.mark.parametrize("separator", [";", "^"])
+def test_a_first_line_may_state_the_separator(tmp_path: Path, separator: str) -> None:
+    data = f"sep={separator}\r\n".encode() + encode_csv(ROWS, separator)
+    assert read_texts(tmp_path, "a.csv", data) == TEXTS
+
+
+def test_names_that_are_a_table_by_two_separators_refuse_the_file(tmp_path: Path) -> None:
+    data = b"Comment, please;Stars\nGood, really;5\nBad, sorry;1\n"
+    error = refuse(tmp_path, "a.csv", data, text_column="Comment")
+    assert error.rule == "header_broken"
+    assert "commas and semicolons may both separate its columns" in error.detail
+
+
+def test_another_separator_in_a_name_is_no_doubt_where_the_rows_are_no_table_by_it(tmp_path: Path) -> None:
+    data = b"text,tags;more\nGood,a\nBad,b;c\n"
+    assert read_texts(tmp_path, "a.csv", data) == ["Good", "Bad"]
+
+
+def test_a_refusal_shows_the_columns_by_the_likely_separator(tmp_path: Path) -> None:
+    error = refuse(tmp_path, "a.csv", b"Kommentar;Note;Tag\nGut;1;2\n")
+    assert "'Kommentar', 'Note', 'Tag'" in error.detail
+
+
+@pytest.mark.parametrize("delimiter", ["", ",,", "a", "5", '"', "\n", "é", "\\"])
+def test_a_delimiter_that_can_not_be_one_is_refused(delimiter: str) -> None:
+    with pytest.raises(UsageError, match="delimiter"):
+        ReadOptions(delimiter=delimiter)
+
+
+# Text files that are tables
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig", "utf-8"])
+def test_a_text_file_of_tabs_under_a_header_is_a_table(tmp_path: Path, encoding: str) -> None:
+    text = encode_csv(ROWS, "\t").decode().replace("\n", "\r\n")
+    data = ("\ufeff" if encoding == "utf-16-be" else "").encode(encoding) + text.encode(encoding)
+    assert read_texts(tmp_path, "reviews.txt", data) == TEXTS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A review\twith a tab\nand a line.",
+        "text\nof one column",
+        "text\tid",
+        "The text of it was\tbad.\nReally.",
+        "x" * 70_000 + "\ttext\nA film.",
+        "",
+    ],
+    ids=["tab", "one column", "no line", "a word", "long", "empty"],
+)
+def test_any_other_text_file_is_one_review(tmp_path: Path, text: str) -> None:
+    assert read_texts(tmp_path, "a.zip", to_zip({"a.txt": text.encode()})) == [text]
+
+
+def test_text_files_and_tables_may_be_in_one_archive(tmp_path: Path) -> None:
+    table = b"text\tid\nA film.\t1\nAnother.\t2\n"
+    rows = read(tmp_path, "a.tar", to_tar({"1.txt": b"One.", "2.txt.gz": to_gz(table), "3.txt": b"Three."}))
+    assert [(row["member"], row["row_number"], row["text"]) for row in rows] == [
+        ("1.txt", 1, "One."),
+        ("2.txt.gz", 2, "A film."),
+        ("2.txt.gz", 3, "Another."),
+        ("3.txt", 4, "Three."),
+    ]
+
+
+# Encodings
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a.csv.gz"])
+@pytest.mark.parametrize("option", ["encoding", "fallback_encoding"])
+def test_a_file_in_the_encoding_that_is_named_is_read(tmp_path: Path, name: str, option: str) -> None:
+    data = encode_csv(UMLAUTS).decode().encode("cp1252")
+    rows = read(tmp_path, name, to_gz(data) if name.endswith(".gz") else data, **{option: "cp1252"})
+    expected = [row["text"] for row in UMLAUTS] if "csv" in name else [data.decode("cp1252")]
+    assert [row["text"] for row in rows] == expected
+
+
+def test_a_byte_order_mark_counts_more_than_the_encoding_that_is_named(tmp_path: Path) -> None:
+    data = encode_csv(UMLAUTS).decode().encode("utf-8-sig")
+    for options in ({"encoding": "cp1252"}, {"fallback_encoding": "cp1252"}):
+        assert read_texts(tmp_path, "a.csv", data, **options)[0] == UMLAUTS[0]["text"]
+
+
+def test_a_file_in_utf_8_is_read_as_such_whatever_the_fallback(tmp_path: Path) -> None:
+    assert (
+        read_texts(tmp_path, "a.csv", encode_csv(UMLAUTS), fallback_encoding="cp1252")[0]
+        == UMLAUTS[0]["text"]
+    )
+
+
+def test_a_bad_row_of_a_file_in_utf_8_is_set_aside_whatever_the_fallback(tmp_path: Path) -> None:
+    data = "text,n\nSchön,1\nSch".encode() + b"\xf6n,2\n"
+    rows = read(tmp_path, "a.csv", data, fallback_encoding="cp1252")
+    assert [row["rule"] for row in rows] == [None, "text_encoding"]
+
+
+def test_without_an_encoding_that_is_named_none_is_guessed(tmp_path: Path) -> None:
+    rows = read(tmp_path, "a.csv", "text,n\nSchön,1\nBad,2\n".encode("cp1252"))
+    assert [row["rule"] for row in rows] == ["text_encoding", None]
+
+
+def test_bytes_that_the_encoding_does_not_have_refuse_the_file(tmp_path: Path) -> None:
+    error = refuse(tmp_path, "a.csv", b"text\nA \x81 film\n", encoding="cp1252")
+    assert error.rule == "encoding_broken"
+    assert "CP1252" in error.detail
+
+
+def test_names_of_columns_that_are_not_utf_8_are_refused_with_both_ways_out(tmp_path: Path) -> None:
+    error = refuse(tmp_path, "a.csv", "text,Größe\nA film.,1\n".encode("cp1252"))
+    assert error.rule == "header_broken"
+    assert "save it as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING" in error.detail
+
+
+@pytest.mark.parametrize(
+    "options", [{"encoding": "latin-9000"}, {"encoding": "rot13"}, {"fallback_encoding": "utf-16"}]
+)
+def test_an_encoding_that_can_not_be_one_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="encoding"):
+        ReadOptions(**options)
+
+
+@given(
+    st.text(st.characters(codec="cp1252"), max_size=30),
+    st.sampled_from(["cp1252", "utf-8"]),
+    st.integers(1, 9),
+)
+def test_the_first_character_beyond_ascii_decides_however_much_is_read_at_a_time(
+    text: str, encoding: str, size: int
+) -> None:
+    data = f"ABCD{text}".encode(encoding)
+    options = ReadOptions(fallback_encoding="cp1252")
+    found = []
+    for step in (len(data), size):
+        chunks = (data[start : start + step] for start in range(0, len(data), step))
+        found.append(b"".join(to_utf8(chunks, options)))
+    assert found[0] == found[1]
+    assert encoding == "cp1252" or found[0] == data
+
+
+# Anything
+
+CODECS = ("utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252", "cp1250", "koi8-r", "gb18030")
+SEPARATORS = (",", ";", "\t", "|", "^")
+
+
+@pytest.mark.parametrize(("encoding", "separator"), list(product(CODECS, SEPARATORS)))
+@given(data=st.data())
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_texts_in_any_encoding_and_with_any_separator_are_read_back(
+    tmp_path: Path, encoding: str, separator: str, data: st.DataObject
+) -> None:
+    codec = "utf-8" if encoding.startswith("utf") else encoding
+    cells = st.text(st.characters(codec=codec, exclude_characters="\0"), max_size=30)
+    table = data.draw(st.lists(st.tuples(cells, cells), min_size=1, max_size=6))
+    stream = io.StringIO(newline="")
+    csv.writer(stream, delimiter=separator, quoting=csv.QUOTE_ALL).writerows([("text", "tag"), *table])
+    options = {"encoding": encoding} if not encoding.startswith("utf") else {}
+    options |= {"delimiter": separator} if separator == "^" else {}
+    rows = read(tmp_path, "a.csv", stream.getvalue().encode(encoding), **options)
+    assert [row["text"] if row["rule"] is None else "" for row in rows] == [text for text, _ in table]

@@ -1,0 +1,175 @@
+"""Tests that JSON arrays and nested JSON are read as rows, whatever lies around them."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tasks.containers.members import Member
+from tasks.review_files.encodings import to_utf8
+from tasks.review_files.objects.half_pairs import decode_half_pairs
+from tasks.review_files.objects.json_documents import read_json_document
+from tasks.review_files.objects.json_kinds import find_json_lines
+from tasks.review_files.objects.json_lines import read_json_lines
+from tasks.review_files.objects.object_rows import flatten_object
+from tasks.review_files.options import ReadOptions
+from tasks.review_files.raw_rows import RawRows
+from tests.support.review_file_builders import encode_json, encode_jsonl
+
+GOOD = [{"text": "A good film.", "stars": 8}, {"text": "A bad film.", "stars": 2}]
+TEXTS = [row["text"] for row in GOOD]
+
+
+def read(data: bytes, size: int = 1 << 20, **options: Any) -> list[RawRows]:
+    chunks: Iterator[bytes] = (data[start : start + size] for start in range(0, len(data), size))
+    chosen = ReadOptions(**options)
+    member = find_json_lines(Member(None, "json", chunks, "a.json"), chosen)
+    if member.format == "jsonl":
+        return list(read_json_lines(member.chunks, 1, chosen))
+    return list(read_json_document(to_utf8(member.chunks, chosen), 1, chosen))
+
+
+def read_texts(document: Any, **options: Any) -> list[str]:
+    data = document if isinstance(document, bytes) else json.dumps(document, indent=1).encode()
+    return [text for rows in read(data, **options) for text in rows.known["text"].to_pylist()]
+
+
+def read_further(row: dict[str, Any]) -> dict[str, Any]:
+    (rows,) = read(json.dumps([{"text": "A film.", **row}]).encode())
+    assert rows.further is not None
+    return rows.further[0]
+
+
+# Where the rows are
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        GOOD,
+        {"reviews": GOOD},
+        {"data": {"page": 1, "reviews": GOOD}, "next": None},
+        {"tags": ["a", "b"], "counts": [[1], [2]], "reviews": GOOD, "errors": []},
+    ],
+    ids=["array", "object", "nested", "beside other lists"],
+)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_the_one_array_of_objects_has_the_rows(document: Any, indent: int | None) -> None:
+    assert read_texts(json.dumps(document, indent=indent).encode()) == TEXTS
+
+
+def test_the_array_can_be_named() -> None:
+    document = {"users": [{"name": "Ann"}], "data": {"reviews": GOOD}}
+    assert read_texts(document, json_path="data.reviews") == TEXTS
+
+
+def test_an_array_in_the_rows_is_a_value_of_theirs() -> None:
+    rows = [{"text": "A film.", "replies": [{"text": "No."}]}]
+    assert read_texts({"reviews": rows}) == ["A film."]
+
+
+@pytest.mark.parametrize("document", [[], {"reviews": []}, {"data": {"reviews": [], "page": 1}}])
+def test_an_empty_array_has_no_rows(document: Any) -> None:
+    assert read_texts(document) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encode_jsonl(GOOD),
+        b"\n" + encode_jsonl(GOOD).replace(b"\n", b"\r\n\r\n"),
+        encode_jsonl([{**row, "replies": [{"by": "Ann"}]} for row in GOOD]),
+    ],
+)
+def test_lines_of_objects_are_read_as_lines(data: bytes) -> None:
+    assert read_texts(data) == TEXTS
+
+
+def test_one_line_with_a_text_is_a_row_whatever_lists_it_has() -> None:
+    assert read_texts(b'{"text": "A film.", "replies": [{"by": "Ann"}]}') == ["A film."]
+
+
+def test_a_line_of_many_that_is_not_json_is_set_aside_alone() -> None:
+    (rows,) = read(b'{"text": "A film."\n{"text": "B."}\n'.replace(b'm."', b'm." x'))
+    assert rows.known["text"].to_pylist() == [None, "B."]
+
+
+def test_one_line_of_objects_too_deep_in_each_other_is_set_aside() -> None:
+    data = b'{"a": ' * 200 + b"1" + b"}" * 200
+    (rows,) = read(data)
+    assert [defect.rule for defect in rows.defects.values()] == ["row_shape"]
+
+
+# What the rows are
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"user": {"name": "Ann", "home": {"city": "Bonn"}}}, {"user.name": "Ann", "user.home.city": "Bonn"}),
+        ({"tags": ["a", {"b": 1}]}, {"tags": ["a", {"b": 1}]}),
+        ({"user": {}, "n": None}, {"user": {}, "n": None}),
+        ({"a.b": 1, "a": {"b": 2}}, {"a.b": 1, "a.b_2": 2}),
+        (
+            {"n": 12345678901234567890123, "x": 0.1, "b": True},
+            {"n": 12345678901234567890123, "x": 0.1, "b": True},
+        ),
+    ],
+)
+def test_nested_objects_become_columns_with_dotted_names(
+    row: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    assert read_further(row) == expected
+
+
+def test_a_number_too_large_for_a_float_is_null() -> None:
+    (rows,) = read(b'[{"text": "A film.", "n": 1e999}]')
+    assert rows.further == [{"n": None}]
+
+
+def test_a_nested_text_can_be_named() -> None:
+    assert read_texts([{"review": {"body": "A film."}}], text_column="review.body") == ["A film."]
+
+
+def test_rows_are_numbered_on_from_batch_to_batch() -> None:
+    batches = read(encode_json(GOOD * 50), batch_rows=30)
+    assert [len(rows.row_numbers) for rows in batches] == [30, 30, 30, 10]
+    assert [n for rows in batches for n in rows.row_numbers.to_pylist()] == list(range(1, 101))
+
+
+NAMES = st.text(st.characters(codec="utf-8"), max_size=6).filter(lambda name: name == name.strip())
+LEAVES = st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats(-1e300, 1e300)
+VALUES = st.recursive(
+    LEAVES | st.text(st.characters(codec="utf-8"), max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=8,
+)
+ROWS = st.lists(st.dictionaries(NAMES.map("x{}y".format), VALUES, max_size=4), min_size=1, max_size=5)
+
+
+@given(ROWS, st.booleans(), st.integers(1, 40))
+@example([{"x": "\U0001f3ac \\ud83d \\\\"}], True, 1)
+@settings(deadline=None)
+def test_any_objects_are_read_back(rows: list[dict[str, Any]], ascii_only: bool, size: int) -> None:
+    document = json.dumps({"a": {"b": [{"text": "A film.", **row} for row in rows]}}, ensure_ascii=ascii_only)
+    found = [row for batch in read(document.encode(), size) for row in batch.further or [{}] * len(rows)]
+    assert found == [flatten_object(row) for row in rows]
+
+
+@given(
+    st.lists(st.sampled_from(["\\\\", "\\n", "\\ud83d", "\\uDE00", "\\u00e9", "u", "ab"])), st.integers(1, 20)
+)
+def test_half_pairs_are_found_however_much_is_read_at_a_time(pieces: list[str], size: int) -> None:
+    data = "".join(pieces).encode()
+    chunks = (data[start : start + size] for start in range(0, len(data), size))
+    found = b"".join(decode_half_pairs(chunks))
+    expected = json.loads(f'"{"".join(pieces)}"')
+    decoded = json.loads(f'"{found.decode("utf-8", "surrogatepass")}"')
+    assert decoded == expected
+
+
+def test_a_file_of_utf_16_is_read() -> None:
+    assert read_texts(json.dumps(GOOD).encode("utf-16")) == TEXTS

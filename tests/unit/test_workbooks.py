@@ -1,0 +1,295 @@
+"""Tests that sheets of workbooks are read as a person sees them, and that unfit ones are refused."""
+
+import datetime as dt
+import io
+import json
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_contracts.errors import FileRefusedError
+from data_contracts.review_files import READ_SCHEMA
+from tasks.containers.limits import ContainerLimits
+from tasks.review_files.options import ReadOptions
+from tasks.review_files.raw_rows import RawRows
+from tasks.review_files.reader import read_review_file
+from tasks.review_files.tables import workbooks
+from tests.support.review_file_builders import flip, to_zip
+from tests.support.workbook_builders import (
+    Fault,
+    Grid,
+    encode_xlsx,
+    to_compound_file,
+    write_ods,
+    write_xls,
+    write_xlsx,
+    write_xlsx_sheet,
+)
+
+GOOD: Grid = [["text", "stars"], ["A good film.", 8]]
+
+
+def read(data: bytes, **options: Any) -> list[RawRows]:
+    """Read a workbook in this process."""
+    return list(workbooks.read(io.BytesIO(data), 1, ReadOptions(**options)))
+
+
+def read_texts(data: bytes, **options: Any) -> list[str]:
+    return [text for rows in read(data, **options) for text in rows.known["text"].to_pylist()]
+
+
+def refuse(data: bytes, **options: Any) -> FileRefusedError:
+    with pytest.raises(FileRefusedError) as refused:
+        read(data, **options)
+    return refused.value
+
+
+# Cells
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (5.0, "5"),
+        (4.5, "4.5"),
+        (0.1 + 0.2, "0.3"),
+        (1e21, "1e+21"),
+        (-3, "-3"),
+        (True, "TRUE"),
+        (dt.date(2024, 3, 5), "2024-03-05"),
+        (dt.datetime(2024, 3, 5, 6, 7, 8), "2024-03-05T06:07:08"),
+        ("  é_x000D_ <b>&amp;\r\n\t", "  é_x000D_ <b>&amp;\r\n\t"),
+        (Fault(), ""),
+        (None, ""),
+    ],
+)
+def test_a_cell_becomes_what_a_person_sees(cell: Any, expected: str) -> None:
+    (rows,) = read(write_xlsx({"S": [["text", "value"], ["A film.", cell]]}))
+    assert rows.further == [{"value": expected}]
+
+
+def test_an_ods_has_the_same_values_as_an_xlsx() -> None:
+    grid: Grid = [["text", "a", "b", "c"], ["A film.", 5.0, dt.date(2024, 3, 5), True]]
+    assert read(write_ods({"S": grid})) == read(write_xlsx({"S": grid}))
+
+
+def test_an_old_xls_is_read() -> None:
+    (rows,) = read(write_xls({"S": [["text", "stars"], ["Fin — ein Film 映画", 5.0]]}))
+    assert rows.known["text"].to_pylist() == ["Fin — ein Film 映画"]
+    assert rows.known["given_rating"].to_pylist() == ["5"]
+
+
+# Rows
+
+
+def test_rows_above_the_header_and_empty_rows_are_no_rows() -> None:
+    grid: Grid = [[], [None, None], ["text", "n"], ["a", 1], [None, None], ["b", 2]]
+    (rows,) = read(write_xlsx({"S": grid}))
+    assert rows.row_numbers.to_pylist() == [1, 2]
+    assert rows.known["text"].to_pylist() == ["a", "b"]
+
+
+def test_a_table_may_begin_right_of_the_first_column() -> None:
+    (rows,) = read(write_xlsx({"S": [[None, "text", "n"], [None, "a", 1]]}))
+    assert (rows.known["text"].to_pylist(), rows.further) == (["a"], [{"n": "1"}])
+
+
+def test_cells_right_of_the_header_are_kept() -> None:
+    (rows,) = read(write_xlsx({"S": [["text"], ["a", "more"]]}))
+    assert rows.further == [{"column_2": "more"}]
+
+
+def test_a_header_that_is_repeated_is_set_aside() -> None:
+    (rows,) = read(write_xlsx({"S": [*GOOD, *GOOD]}))
+    assert {place: defect.rule for place, defect in rows.defects.items()} == {1: "row_shape"}
+
+
+def test_rows_are_numbered_on_from_batch_to_batch() -> None:
+    grid: Grid = [["text"], *([f"Film {number}"] for number in range(100))]
+    batches = read(write_xlsx({"S": grid}), batch_rows=30)
+    numbers = [number for rows in batches for number in rows.row_numbers.to_pylist()]
+    assert [len(rows.row_numbers) for rows in batches] == [30, 30, 30, 10]
+    assert numbers == list(range(1, 101))
+
+
+XML_TEXTS = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"),
+    max_size=40,
+)
+
+
+@given(st.lists(st.tuples(XML_TEXTS.filter(bool), XML_TEXTS), min_size=1, max_size=8))
+@settings(deadline=None)
+def test_any_texts_written_as_xlsx_are_read_back(table: list[tuple[str, str]]) -> None:
+    (rows,) = read(write_xlsx({"S": [["text", "tag"], *table]}))
+    assert rows.further is not None
+    found = zip(rows.known["text"].to_pylist(), (row["tag"] for row in rows.further), strict=True)
+    assert list(found) == table
+
+
+@given(
+    st.lists(
+        st.from_regex(r"\A\S(\S|(?<=\S) (?=\S)|\n)*\S\Z").filter(lambda text: text.isprintable()), min_size=1
+    )
+)
+@settings(deadline=None)
+def test_any_texts_written_as_ods_are_read_back(texts: list[str]) -> None:
+    assert read_texts(write_ods({"S": [["text"], *([text] for text in texts)]})) == texts
+
+
+# Sheets
+
+
+def test_the_first_sheet_with_a_text_column_is_read() -> None:
+    sheets: dict[str, Grid] = {"Cover": [["Survey 2026"]], "Empty": [], "Data": GOOD, "Notes": [["n"], [1]]}
+    assert read_texts(write_xlsx(sheets)) == ["A good film."]
+
+
+def test_a_hidden_sheet_is_passed_over() -> None:
+    sheets = {"Old": [["text"], ["An old film."]], "Data": GOOD}
+    assert read_texts(write_xlsx(sheets, hidden=["Old"])) == ["A good film."]
+
+
+def test_the_sheet_can_be_named() -> None:
+    sheets = {"Old": [["text"], ["An old film."]], "Data": GOOD}
+    assert read_texts(write_xlsx(sheets), sheet="Data") == ["A good film."]
+
+
+def test_a_workbook_whose_sheets_have_the_same_columns_is_refused_as_rows_would_be_lost() -> None:
+    error = refuse(write_xlsx({"2025": GOOD, "2026": GOOD}))
+    assert error.rule == "sheet_missing"
+    assert "'2025', '2026' have the same columns" in error.detail
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "rule", "says"),
+    [
+        (
+            write_xlsx({"Data": GOOD}),
+            {"sheet": "Other"},
+            "sheet_missing",
+            "no sheet is called 'Other', but 'Data'",
+        ),
+        (write_xlsx({"Data": []}), {}, "sheet_missing", "no visible sheet has any cell"),
+        (write_xlsx({"Data": []}), {"sheet": "Data"}, "header_broken", "'Data' has no cell"),
+        (write_xlsx({"A": [], "B": [["a", "b"], [1, 2]]}), {}, "text_column_missing", "'a', 'b'"),
+        (write_xlsx({"A": [["text", "Text"], ["a", "b"]]}), {}, "text_column_doubled", "'text'"),
+    ],
+)
+def test_a_sheet_that_is_not_to_be_found_is_refused(
+    data: bytes, options: dict[str, Any], rule: str, says: str
+) -> None:
+    error = refuse(data, **options)
+    assert error.rule == rule
+    assert says in error.detail
+
+
+# What is not sound
+
+
+def test_a_workbook_over_the_limit_is_refused() -> None:
+    error = refuse(write_xlsx({"S": GOOD}), limits=ContainerLimits(workbook_bytes=100))
+    assert error.rule == "workbook_too_large"
+    assert "the limit is 100" in error.detail
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused() -> None:
+    data = write_xlsx({"S": [["text"], ["The same film. " * 100_000]]})
+    limits = ContainerLimits(workbook_bytes=len(data), workbook_unpacked_bytes=1_000_000)
+    assert refuse(data, limits=limits).rule == "workbook_too_large"
+
+
+def test_an_encrypted_workbook_is_refused() -> None:
+    data = to_compound_file("EncryptedPackage", b"Nobody can read this.")
+    assert refuse(data).rule == "archive_encrypted"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encode_xlsx([{"text": "A film."}])[:-30],
+        to_zip({"a.csv": b"text\nA film.\n"}),
+        to_zip({"xl/workbook.xml": b"<workbook", "[Content_Types].xml": b"<"}),
+        flip(encode_xlsx([{"text": "A film."}]), -600),
+        write_xls({"S": GOOD})[:3000],
+    ],
+    ids=["cut off", "another zip", "no XML", "damaged part", "xls cut off"],
+)
+def test_a_damaged_workbook_is_refused(data: bytes) -> None:
+    assert refuse(data).rule == "workbook_broken"
+
+
+def write_bomb(sheet: str) -> bytes:
+    """Write a workbook whose sheet is given as XML."""
+    sound = zipfile.ZipFile(io.BytesIO(write_xlsx({"S": GOOD})))
+    members = {name: sound.read(name) for name in sound.namelist()}
+    return to_zip(members | {"xl/worksheets/sheet1.xml": sheet.encode()})
+
+
+BOMBS = {
+    "cells far apart": write_xlsx_sheet(GOOD).replace(
+        "</sheetData>", '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
+    ),
+    "entities": '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">'
+    + "".join(
+        f'<!ENTITY {name} "{f"&{inner};" * 10}">'
+        for inner, name in zip("abcdefghi", "bcdefghij", strict=True)
+    )
+    + "]>"
+    + write_xlsx_sheet([["text"], ["A film."]]).replace("A film.", "&j;"),
+}
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_workbook_that_asks_for_too_much_memory_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(write_bomb(BOMBS[name]))
+    with pytest.raises(FileRefusedError, match="workbook_broken"):
+        list(read_review_file(path))
+
+
+@pytest.mark.process
+def test_a_workbook_that_states_a_smaller_size_than_it_unpacks_to_is_bounded(tmp_path: Path) -> None:
+    packed = write_bomb(write_xlsx_sheet([["text"], ["The same film. " * 3_000_000]]))
+    place = packed.rindex(b"xl/worksheets/sheet1.xml") - 46
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(packed[: place + 24] + struct.pack("<I", 1000) + packed[place + 28 :])
+    with pytest.raises(FileRefusedError, match="workbook_broken"):
+        list(read_review_file(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"<html><table>", "a web page"),
+        (b"\xef\xbb\xbf\n<table>", "a web page"),
+        (b"text\tid\n", "call it .csv or .tsv"),
+    ],
+)
+def test_a_file_that_only_has_the_name_of_a_workbook_is_refused_with_the_way_out(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
+    (tmp_path / "a.xls").write_bytes(content)
+    with pytest.raises(FileRefusedError, match="format_mismatch") as refused:
+        list(read_review_file(tmp_path / "a.xls"))
+    assert says in refused.value.detail
+
+
+@pytest.mark.process
+def test_dates_and_ratings_of_a_workbook_are_understood(tmp_path: Path) -> None:
+    grid: Grid = [["text", "date", "stars", "label", "n"], ["A film.", dt.date(2024, 3, 5), 8.0, 1, 2]]
+    (tmp_path / "a.xlsx").write_bytes(write_xlsx({"S": grid}))
+    (row,) = pa.Table.from_batches(read_review_file(tmp_path / "a.xlsx"), READ_SCHEMA).to_pylist()
+    assert row["reviewed_at"] == dt.datetime(2024, 3, 5, tzinfo=dt.UTC)
+    assert (row["given_rating"], row["given_label"], json.loads(row["extra"])) == (
+        8.0,
+        "positive",
+        {"n": "2"},
+    )
