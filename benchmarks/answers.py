@@ -105,7 +105,10 @@ FROM (
 """
 # The last row of every fiftieth file was released from the quarantine.
 _FILL_SCORES = """
-INSERT INTO scored_reviews
+INSERT INTO scored_reviews (
+    source_sha256, row_number, model_id, score, sentiment, predicted_rating, token_count, oov_rate, truncated, run_id,
+    scored_at
+)
 SELECT
     source_sha256, row_number, model_id, score, if(score >= 0.5, 'positive', 'negative'), 1 + 9 * score,
     20 + hash(id, 'words') % 400, (hash(id, 'unknown') % 100) / 1000, hash(id, 'long') % 30 = 0,
@@ -121,8 +124,10 @@ FROM (
 """
 _FILL_REST = (
     """
-    INSERT INTO scored_files
-    SELECT source_sha256, model_id, 'scored', NULL, NULL, uri, 'csv.gz', 200 * $rows, $rows + 5, run_id, seen_at
+    INSERT INTO scored_files BY NAME
+    SELECT
+        source_sha256, model_id, 'scored' AS status, uri, 'csv.gz' AS format, 200 * $rows AS bytes,
+        $rows + 5 AS rows_read, run_id, seen_at AS committed_at
     FROM scorings
     """,
     """

@@ -15,6 +15,7 @@ from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files.encodings import to_utf8
 from tasks.review_files.reader import ReadOptions, read_review_file
+from tasks.review_files.plans.nothing import is_nothing
 from tests.support.review_file_builders import encode_csv, to_gz, to_tar, to_zip
 
 ROWS = [{"id": "1", "text": "Good; short, no | bar\tno tab"}, {"id": "2", "text": "Bad"}]
@@ -220,4 +221,5 @@ def test_any_texts_in_any_encoding_and_with_any_separator_are_read_back(
     options = {"encoding": encoding} if not encoding.startswith("utf") else {}
     options |= {"delimiter": separator} if separator == "^" else {}
     rows = read(tmp_path, "a.csv", stream.getvalue().encode(encoding), **options)
-    assert [row["text"] if row["rule"] is None else "" for row in rows] == [text for text, _ in table]
+    texts = ["" if is_nothing(text) else text for text, _ in table]
+    assert [row["text"] if row["rule"] is None else "" for row in rows] == texts

@@ -765,6 +765,8 @@ def test_memory_does_not_grow_with_the_number_of_members_of_a_tar(tmp_path: Path
     # counted from the next collection on.
     gc.freeze()
     gc.collect()
+    thresholds = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
     for count in (1200, 4800):
         path = tmp_path / f"{count}.tar"
         path.write_bytes(to_tar({f"{number}_9.txt": b"A film, again." for number in range(count)}))
@@ -773,4 +775,5 @@ def test_memory_does_not_grow_with_the_number_of_members_of_a_tar(tmp_path: Path
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     gc.unfreeze()
+    gc.set_threshold(*thresholds)
     assert peaks[1] < peaks[0] + 1_000_000
