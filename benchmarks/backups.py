@@ -45,9 +45,10 @@ FROM (
 )
 """
 _ADD_SCORES = """
-INSERT INTO scored_reviews
-SELECT source_sha256, row_number, 'model-b', score, if(score >= 0.5, 'positive', 'negative'), 1 + 9 * score, 80,
-    row_number % 100 / 1000, false, $file, now()
+INSERT INTO scored_reviews BY NAME
+SELECT source_sha256, row_number, 'model-b' AS model_id, score, if(score >= 0.5, 'positive', 'negative') AS sentiment,
+    1 + 9 * score AS predicted_rating, 80 AS token_count, row_number % 100 / 1000 AS oov_rate, false AS truncated,
+    $file AS run_id, now() AS scored_at
 FROM (
     SELECT source_sha256, row_number, hash(row_number, $file) % 1000000 / 1e6 AS score FROM source_reviews
     WHERE source_sha256 = sha256($file)

@@ -10,6 +10,7 @@ from tasks.containers.limits import ContainerLimits, limit_bytes, limit_member_b
 from tasks.containers.members import Member, check_first_bytes, to_storable, unpack
 from tasks.containers.streams import open_file, read_stream
 from tasks.containers.tar_files import iterate_tar
+from tasks.containers.ways_out import suggest_for_name
 from tasks.containers.zip_files import iterate_zip
 from tasks.support.refusals import refusal, refusing
 
@@ -27,7 +28,8 @@ def iterate_file(
     """
     format_name = format_of(path)
     if format_name == UNKNOWN:
-        raise refusal("format_unknown", f"'{to_storable(path.name)}' has no known ending")
+        name = to_storable(path.name)
+        raise refusal("format_unknown", f"'{name}' has no known ending: {suggest_for_name(name)}")
     size = measure_file(path)
     guard = limit_bytes(
         min(limits.total_bytes, max(limits.unsuspected_bytes, limits.ratio * size)), "the file"

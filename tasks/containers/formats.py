@@ -2,6 +2,7 @@
 
 from pathlib import Path, PurePosixPath
 
+from tasks.containers.ways_out import suggest_for_content
 from tasks.support.refusals import refusal
 
 FORMATS = {
@@ -58,6 +59,7 @@ _MAGIC = {
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"\xfd7zXZ\x00": "xz",
     **{b"BZh%d" % level: "bzip2" for level in range(1, 10)},
+    b"Rar!\x1a\x07": "rar",
     b"SQLite format 3\x00": "sqlite",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "OLE",
 }
@@ -109,7 +111,8 @@ def require_content(expected: str, head: bytes) -> None:
     """Refuse content whose first bytes are those of another format than `expected` ('csv', 'gz', ...)."""
     found = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
     if found and found not in _OWN_MAGIC.get(expected, set()):
-        raise refusal("format_mismatch", f"the name says {expected}, the content begins as {found} data does")
+        problem = f"the name says {expected}, the content begins as {found} data does"
+        raise refusal("format_mismatch", f"{problem}: {suggest_for_content(found)}")
     if expected in WORKBOOKS and head and not found:
         raise refusal("format_mismatch", f"the name says {expected}, the content is {_describe_fake(head)}")
 

@@ -12,6 +12,7 @@ from data_contracts.errors import FileRefusedError
 from tasks.containers.formats import UNKNOWN, format_of, is_archive, require_content, split_format
 from tasks.containers.limits import ContainerLimits, Guard, limit_member_bytes
 from tasks.containers.streams import decompress, meter
+from tasks.containers.ways_out import suggest_for_name
 from tasks.support.refusals import refusal
 
 _MAX_NAME_CHARACTERS = 4096
@@ -60,7 +61,7 @@ def open_member(
         if is_archive(path):
             raise refusal("member_nested_archive", "it is an archive itself")
         if format_name == UNKNOWN:
-            raise refusal("format_unknown", "it has no known ending")
+            raise refusal("format_unknown", f"it has no known ending: {suggest_for_name(path.name)}")
         limit_member_bytes(limits)(size)
         base, compression = split_format(format_name)
         chunks = unpack(chunks, compression, guard, limit_member_bytes(limits))

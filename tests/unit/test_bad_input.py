@@ -30,7 +30,7 @@ from tasks.containers.limits import ContainerLimits
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.review_files.tables.formats import TABLE_FORMATS
 from tests.support import review_file_builders as make
-from tests.support.workbook_builders import encode_xlsx, write_xlsx
+from tests.support.workbook_builders import encode_xlsx, write_xls, write_xlsx
 
 GOOD = "A good film."
 TOO_LONG = "word " * (RowLimits().max_text_chars // 5 + 1)
@@ -152,12 +152,17 @@ COMPRESSION_CASES = [
 NAME_CASES = [
     bad_file("plain", "csv", "0 bytes", "a.csv", b"", "file_empty", "0 bytes"),
     bad_file("plain", "text", "0 bytes", "a.txt", b"", "file_empty", "0 bytes"),
-    bad_file("plain", "other", "unknown ending", "a.docx", CSV, "format_unknown", "'a.docx'"),
+    bad_file("plain", "other", "unknown ending", "a.docx", CSV, "format_unknown", "'a.docx' has no known ending: save its table as CSV UTF-8"),
+    bad_file("plain", "pdf", "printed page", "a.PDF", b"%PDF-1.7 ...", "format_unknown", "export the reviews as CSV UTF-8"),
+    bad_file("7z", "csv", "archive that is not read", "a.7z", b"7z", "format_unknown", "pack what is in it as zip or tar.gz"),
+    bad_file("gz", "other", "compressed without its format", "reviews.gz", CSV_GZ, "format_unknown", "such as .csv.gz"),
+    bad_file("plain", "csv", "old spreadsheet under a csv name", "a.csv", write_xls({"S": [["text"]]}), "format_mismatch", "call it .xls"),
+    bad_file("plain", "csv", "rar under a csv name", "a.csv", b"Rar!\x1a\x07\0...", "format_mismatch", "pack what is in it"),
     bad_file("plain", "other", "no ending", "reviews", CSV, "format_unknown", "'reviews'"),
     bad_file("lz4", "csv", "unknown compression", "a.csv.lz4", CSV, "format_unknown", "'a.csv.lz4'"),
     bad_file("gz", "zip", "compressed zip", "a.zip.gz", make.to_gz(ZIP), "format_unknown", "'a.zip.gz'"),
-    bad_file("plain", "csv", "gzip under a csv name", "a.csv", CSV_GZ, "format_mismatch", "says csv"),
-    bad_file("plain", "csv", "spreadsheet under a csv name", "a.csv", ZIP, "format_mismatch", "as zip data does"),
+    bad_file("plain", "csv", "gzip under a csv name", "a.csv", CSV_GZ, "format_mismatch", "says csv, the content begins as gzip data does: add .gz to its name"),
+    bad_file("plain", "csv", "spreadsheet under a csv name", "a.csv", ZIP, "format_mismatch", "call it .xlsx if it is a workbook"),
     bad_file("plain", "text", "pdf under a text name", "a.txt", b"%PDF-1.7 ...", "format_mismatch", "as pdf data does"),
     bad_file("plain", "jsonl", "parquet under a jsonl name", "a.jsonl", PARQUET, "format_mismatch", "as parquet data does"),
     bad_file("plain", "parquet", "csv under a parquet name", "a.parquet", CSV, "parquet_broken", "after row 0"),
