@@ -109,6 +109,8 @@ def test_a_body_that_is_no_text_is_reported_whatever_its_title(tmp_path: Path) -
         ("Nov 1, 2026 2:33 PM", DateFormat(), datetime(2026, 11, 1, 14, 33)),
         ("2026/11/01 2:33:11 PM GMT+1", DateFormat(), datetime(2026, 11, 1, 13, 33, 11)),
         ("2026-11-01 14:03:22 UTC", DateFormat(), datetime(2026, 11, 1, 14, 3, 22)),
+        ("Tue Nov 14 22:13:20 +0000 2023", DateFormat(), datetime(2023, 11, 14, 22, 13, 20)),
+        ("Tue, 14 Nov 2023 22:13:20 GMT", DateFormat(), datetime(2023, 11, 14, 22, 13, 20)),
         ("2026-1-2", DateFormat(), datetime(2026, 1, 2)),
         ("11/01/2026", DateFormat("month_first"), datetime(2026, 11, 1)),
         ("11/01/2026", DateFormat("day_first"), datetime(2026, 1, 11)),

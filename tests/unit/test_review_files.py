@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES
 from tasks.review_files import delimited
+from tasks.review_files import delimited, parquet
+from tasks.review_files.plans.nothing import NO_TEXT_WORDS
 from tasks.review_files.reader import ReadOptions, format_of, read_review_file
 from tasks.review_files.tables import parquet
 from tasks.review_files.tables.formats import TABLE_FORMATS
@@ -546,7 +548,12 @@ def test_a_quoted_text_may_be_longer_than_what_is_read_at_a_time(
 
 # Anything at all
 
-TEXTS = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60), min_size=1)
+TEXTS = st.lists(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60).filter(
+        lambda text: text.strip().lower() not in NO_TEXT_WORDS
+    ),
+    min_size=1,
+)
 JUNK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

@@ -125,7 +125,7 @@ def _find_scale(facts: RatingFacts, recognised: Recognised, column: str) -> tupl
     if len(facts.own_highest) == 1 and (own := next(iter(facts.own_highest))) in OWN_SCALES:
         return OWN_SCALES[own], f"ratings say that they are out of {own}"
     if facts.own_highest:
-        return None, "ratings are out of different numbers"
+        return None, "ratings state different scales"
     if facts.most_symbols:
         return (FIVE if facts.most_symbols <= FIVE.highest else TEN), "ratings written as symbols"
     return _judge_bounds(facts)
@@ -134,7 +134,7 @@ def _find_scale(facts: RatingFacts, recognised: Recognised, column: str) -> tupl
 def _judge_bounds(facts: RatingFacts) -> tuple[RatingScale | None, str]:
     """Return the scale that the lowest and the highest rating of the whole file show; None if they leave it open."""
     if not facts.plain:
-        return None, "no rating is a number"
+        return None, "no rating is a number" if facts.words else "no rating is given"
     bounds = f"the ratings go from {facts.lowest:g} to {facts.highest:g}"
     if facts.highest < 0 or facts.lowest < 0:
         return None, f"{bounds}: some are below 0"
@@ -154,7 +154,7 @@ def _judge_bounds(facts: RatingFacts) -> tuple[RatingScale | None, str]:
 
 def _needs_scale(facts: RatingFacts) -> bool:
     """Return whether there are ratings that do not state their scale."""
-    return bool(facts.plain or facts.words or not facts.own_highest)
+    return bool(facts.plain or (facts.words and not facts.own_highest))
 
 
 def _use_comma(scale: RatingScale | None, facts: RatingFacts) -> RatingScale | None:

@@ -16,17 +16,17 @@ COLUMN_NAMES = {
         "product_title", "product", "app_name", "app",
     ),
     "reviewed_at": (
-        "reviewed_at", "date", "created_at", "timestamp", "review_date", "date_reviewed", "unix_review_time",
-        "review_time", "review_created", "submitted_at", "submit_date", "date_submitted", "submission_date",
-        "date_created", "created", "create_time", "creation_date", "posted_at", "date_posted", "published_at",
-        "published_at_date", "comment_date", "reviews.date", "recorded_date", "end_date", "time",
+        "reviewed_at", "review_date", "date_reviewed", "unix_review_time", "review_time", "review_created",
+        "reviews.date", "date", "created_at", "timestamp", "submitted_at", "submit_date", "date_submitted",
+        "submission_date", "date_created", "created", "create_time", "creation_date", "posted_at", "date_posted",
+        "published_at", "published_at_date", "comment_date", "recorded_date", "end_date", "time",
     ),
     "given_label": (
         "given_label", "label", "sentiment", "review_sentiment", "sentiment_label",
     ),
     "given_rating": (
-        "given_rating", "rating", "stars", "star_rating", "overall", "review_rating", "review_stars", "user_rating",
-        "your_rating", "my_rating", "overall_rating", "reviews.rating", "star",
+        "given_rating", "your_rating", "my_rating", "review_rating", "review_stars", "reviews.rating", "rating",
+        "stars", "star_rating", "overall", "user_rating", "overall_rating", "star",
     ),
 }  # fmt: skip
 """Our column -> its names in review files, in order of preference."""
@@ -41,11 +41,13 @@ REVIEW_TITLES = (
     "comment_title",
 )
 """Names of a column that is the title of a review, not of a movie or product."""
-TITLES = ("title", "summary", "subject", "heading")
-"""Names of a column that may be the title of a review, or of a movie or product."""
+TITLES = ("title", "subject", "heading", "summary")
+"""Names of a column that may be the title of the review, or that of a movie, or a movie's plot."""
+PLOTS = ("summary",)
+"""Those of `TITLES` that are never taken as the title of a review without a platform."""
 PRODUCT_NAMES = (
-    "movie", "movie_title", "movie_name", "film", "film_title", "product", "product_name", "product_title", "item",
-    "item_name", "app", "app_name", "hotel", "hotel_name", "place", "place_name", "book", "book_title",
+    "movie_title", "movie_name", "film_title", "product_name", "product_title", "item_name", "app_name", "hotel_name",
+    "place_name", "book_title",
 )  # fmt: skip
 """Names of a column that names what is reviewed: beside it, a title is that of the review."""
 LABELS_BY_PROGRAMS = ("sentiment_polarity", "sentiment_subjectivity", "compound", "sentiment_score")

@@ -122,7 +122,7 @@ PLATFORMS = (
     ),
     Platform(
         "a Letterboxd file",
-        ("Name", "Year", "Rating", "Review"),
+        ("Name", "Year", "Rating", "Review", "Letterboxd URI|Watched Date|Date"),
         {"movie_id": "Name", "review_id": "Letterboxd URI"},
         scale=FIVE,
     ),
@@ -178,7 +178,7 @@ PLATFORMS = (
     Platform(
         "a Datafiniti file",
         ("reviews.text", "reviews.rating"),
-        {"movie_id": "asins|id|name", "text": "reviews.text", "reviewed_at": "reviews.date"},
+        {"movie_id": "asins|id|name", "review_id": "reviews.id"},
         title="reviews.title",
         scale=FIVE,
     ),

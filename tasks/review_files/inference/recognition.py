@@ -8,6 +8,7 @@ from tasks.review_files.inference.known_names import (
     COLUMN_NAMES,
     FILE_IDS,
     LABELS_BY_PROGRAMS,
+    PLOTS,
     PRODUCT_NAMES,
     REVIEW_TITLES,
     TITLES,
@@ -37,6 +38,8 @@ _RANGE = re.compile(
     r"(?:out of|/)\s*(\d{1,3})(?!\d)|(?<!\d)(5|10)[ -](?:stars?|points?)\b|(%|percent)",
     re.IGNORECASE,
 )
+_SEPARATORS = {";", "\t", "|"}
+"""A name with one of these is perhaps a whole header that was not split."""
 _NAME_READ = 300
 """Characters of a name that are read."""
 _HIGHEST = (3, 4, 5, 6, 7, 10, 20, 100)
@@ -80,7 +83,7 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
         known,
         platform,
         None if rating is None else find_hint(names[rating]),
-        _find_first(bare, map(normalize_name, FILE_IDS), taken) if "review_id" not in known else None,
+        _find_first(bare, map(normalize_name, FILE_IDS), taken) if _needs_id(known, platform) else None,
         unclear,
     )
 
@@ -122,6 +125,11 @@ def _find_known(
     return known
 
 
+def _needs_id(known: dict[str, int], platform: Platform | None) -> bool:
+    """Return whether a file has no review id, and its platform does not say so."""
+    return "review_id" not in known and (platform is None or "review_id" not in platform.columns)
+
+
 def _list_names(ours: str, platform: Platform | None) -> list[str]:
     """Return the normalised names of one of our columns: those of the platform, then the known ones."""
     known = [normalize_name(name) for name in COLUMN_NAMES[ours]]
@@ -145,9 +153,9 @@ def _find_title(
     if unclear is None or platform is not None:
         return None, None
     is_product_named = bool(set(map(normalize_name, PRODUCT_NAMES)) & set(bare))
-    if bare.count(bare[unclear]) == 1 and (bare[text] in _BODIES or is_product_named):
-        return unclear, None
-    return None, unclear
+    if bare[unclear] in PLOTS or not (bare[text] in _BODIES or is_product_named):
+        return None, unclear
+    return unclear, None
 
 
 def _find_question(names: Sequence[str], pattern: re.Pattern[str], taken: Collection[int] = ()) -> int | None:
@@ -155,7 +163,7 @@ def _find_question(names: Sequence[str], pattern: re.Pattern[str], taken: Collec
     found = [
         place
         for place, name in enumerate(names)
-        if place not in taken and len(name) <= 300 and pattern.search(name[:_NAME_READ])
+        if place not in taken and pattern.search(name[:_NAME_READ]) and not _SEPARATORS & set(name)
     ]
     return found[0] if len(found) == 1 else None
 

@@ -4,9 +4,9 @@ The rows read ahead are given out afterwards, so a small file is read once. The 
 only the columns that are needed and keeps none of its rows.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import reduce
-from itertools import chain
 
 from tasks.review_files.inference.facts import FileFacts
 from tasks.review_files.inference.planning import find_facts, has_values, make_plan
@@ -26,7 +26,7 @@ def plan_rows(
 
     `survey` returns the facts of all rows of the table; it is called only if reading ahead does not reach their end.
     """
-    ahead: list[RawRows] = []
+    ahead: deque[RawRows] = deque()
     size = 0
     for batch in rows:
         ahead.append(batch)
@@ -34,8 +34,16 @@ def plan_rows(
         if len(ahead) == 1 and not has_values(batch):
             break  # there is nothing to survey
         if size > MOST_AHEAD:
-            return make_plan(survey()), chain(ahead, rows)
-    return make_plan(reduce(FileFacts.merge, map(find_facts, ahead), FileFacts())), chain(ahead, rows)
+            return make_plan(survey()), _give_out(ahead, rows)
+    plan = make_plan(reduce(FileFacts.merge, map(find_facts, ahead), FileFacts()))
+    return plan, _give_out(ahead, rows)
+
+
+def _give_out(ahead: deque[RawRows], rows: Iterator[RawRows]) -> Iterator[RawRows]:
+    """Yield the rows that were read ahead, letting go of each, then the others."""
+    while ahead:
+        yield ahead.popleft()
+    yield from rows
 
 
 def survey_rows(rows: Iterator[RawRows]) -> FileFacts | None:

@@ -39,6 +39,12 @@ _WORDS = tuple(
         rf"{_MONTH}[\s/.-]*{_DAY}(?:,\s*|[\s/-]+){_YEAR}",
     )
 )
+_CLOCK_BEFORE_YEAR = re.compile(
+    r"(?:[a-z]{3},?\s+)?(?P<month>[a-z]{3})\s+(?P<day>\d{1,2})\s+(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
+    r"(?P<part>)(?P<half>)(?:\s+(?P<zone>utc|gmt|[+-]\d{4}))?\s+(?P<year>\d{4})",
+    _FLAGS,
+)
+"""As C's `ctime` and Twitter write it."""
 _YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})([-/. ])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}}){_TIME}", _FLAGS)
 _NUMBERS = re.compile(
     rf"(?P<first>\d{{1,2}})([-/. ])(?P<second_>\d{{1,2}})(?:\2|,\s*)(?P<year>\d{{4}}|\d\d){_TIME}", _FLAGS
@@ -117,7 +123,7 @@ def _parse_clear(text: str) -> datetime:
         pass
     if match := _YEAR_FIRST.fullmatch(text):
         return _build(match, int(match["month"]), int(match["day"]))
-    for pattern in _WORDS:
+    for pattern in (*_WORDS, _CLOCK_BEFORE_YEAR):
         if match := pattern.fullmatch(text):
             return _build(match, _find_month(match["month"]), int(match["day"]))
     return _fail()

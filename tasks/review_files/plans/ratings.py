@@ -14,7 +14,7 @@ from tasks.review_files.plans.nothing import is_nothing
 from tasks.review_files.plans.reading_plan import RatingScale
 
 FIVE, TEN, HUNDRED = RatingScale(0.5, 5), RatingScale(1, 10), RatingScale(0, 100)
-OWN_SCALES = {5: FIVE, 10: TEN, 100: HUNDRED}
+OWN_SCALES = {4: RatingScale(0.5, 4), 5: FIVE, 10: TEN, 20: RatingScale(0, 20), 100: HUNDRED}
 """The scales that a rating may state itself, such as `4/5`, by their highest rating."""
 _NUMBER = r"(-?\d{1,4}(?:[.,]\d{0,6})?)"
 _UNITS = r"(?:\s*(?:stars?|points?|pts|★|\*))?"

@@ -1,0 +1,365 @@
+"""Tests that a file is read in the only way that fits all of its values, or a column is in doubt."""
+
+import json
+import math
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.review_files.inference import survey
+from tasks.review_files.inference.facts import FileFacts, find_date_facts, find_label_facts, find_rating_facts
+from tasks.review_files.inference.planning import make_plan
+from tasks.review_files.inference.platforms import PLATFORMS, split_names
+from tasks.review_files.inference.recognition import find_hint, recognise_columns
+from tasks.review_files.plans.dates import make_date_parser
+from tasks.review_files.plans.labels import make_label_parser
+from tasks.review_files.plans.ratings import make_rating_parser, to_stars
+from tasks.review_files.plans.reading_plan import DateFormat, RatingScale, ReadingPlan
+from tasks.review_files.reader import ReadOptions, read_review_file
+from tests.support.review_file_builders import ENCODERS, to_tar, to_zip
+
+
+def plan_of(
+    dates: Sequence[str] = (), ratings: Sequence[str] = (), labels: Sequence[str] = (), **names: str
+) -> ReadingPlan:
+    """Return the plan of a file with these values."""
+    columns = {
+        "reviewed_at": names.get("date", "date"),
+        "given_rating": names.get("rating", "rating"),
+        "given_label": names.get("label", "label"),
+    }
+    facts = FileFacts(
+        ("text", *columns.values()),
+        {ours: frozenset([name]) for ours, name in columns.items()},
+        find_date_facts(pa.array(dates, pa.string())),
+        find_rating_facts(pa.array(ratings, pa.string())),
+        find_label_facts(pa.array(labels, pa.string())),
+    )
+    return make_plan(facts)
+
+
+def list_doubts(plan: ReadingPlan) -> set[str]:
+    return {doubt.field for doubt in plan.doubts}
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("name", "lowest", "highest"),
+    [
+        ("Your rating (1-10)", 1, 10),
+        ("Rating (0 to 100)", 0, 100),
+        ("Rating out of 5", 1, 5),
+        ("Stars /5", 1, 5),
+        ("How would you rate it on a scale of 1 to 7?", 1, 7),
+        ("How many stars (1 = awful, 5 = superb)?", 1, 5),
+        ("Rating in %", 0, 100),
+    ],
+)
+def test_the_name_of_a_rating_may_state_its_scale(name: str, lowest: float, highest: float) -> None:
+    assert find_hint(name) == RatingScale(lowest, highest)
+
+
+@pytest.mark.parametrize(
+    "name", ["rating", "rating 2", "Rating 2019-2020", "rating (3-8)", "Question 5 rating"]
+)
+def test_a_name_without_a_scale_states_none(name: str) -> None:
+    assert find_hint(name) is None
+
+
+@pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
+def test_each_platform_is_recognised_by_its_own_marks(platform: Any) -> None:
+    names = [split_names(mark)[0] for mark in platform.marks]
+    found = recognise_columns(names).platform
+    assert found is not None
+    assert found.name == platform.name
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["movie_title", "summary", "review"], ["review"]),
+        (["movie", "title", "review"], ["review"]),
+        (["movie_title", "title", "review"], ["title", "review"]),
+        (["title", "body"], ["title", "body"]),
+        (["Review Title", "Comments"], ["Review Title", "Comments"]),
+        (["When;Please tell us what you thought;Stars"], []),
+        (["Please tell us why", "Any other comments?"], []),
+    ],
+)
+def test_a_title_is_scored_where_it_can_only_be_that_of_the_review(names: list[str], text: list[str]) -> None:
+    assert [names[place] for place in recognise_columns(names).text] == text
+
+
+# Dates
+
+
+def test_the_order_of_day_and_month_is_that_which_fits_all_dates() -> None:
+    assert plan_of(dates=["03/04/2026", "27/04/2026"]).dates == DateFormat("day_first")
+    assert plan_of(dates=["03/04/2026", "04/27/2026"]).dates == DateFormat("month_first")
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        ["03/04/2026"],
+        ["27/04/2026", "04/27/2026"],
+        ["03-04-2026", "3/5/2026"],
+        ["18/04/03", "18/05/27", "17/06/12"],
+    ],
+)
+def test_dates_that_fit_both_orders_or_none_are_in_doubt(dates: list[str]) -> None:
+    plan = plan_of(dates=dates)
+    assert (plan.dates, list_doubts(plan)) == (DateFormat(), {"reviewed_at"})
+
+
+def test_clear_dates_beside_dates_in_doubt_are_read() -> None:
+    plan = plan_of(dates=["03/04/2026", "2026-11-01"])
+    assert make_date_parser(plan.dates)("2026-11-01") == datetime(2026, 11, 1, tzinfo=UTC)
+    assert list_doubts(plan) == {"reviewed_at"}
+
+
+DAYS = st.dates(date(1971, 1, 1), date(2060, 12, 31))
+ORDERS = {"day_first": "%d{0}%m{0}%Y", "month_first": "%m{0}%d{0}%Y"}
+CLEAR = (
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%d %b %Y",
+    "%B %d, %Y",
+    "%d-%b-%y",
+    "%A, %d %B %Y",
+    "%Y-%m-%dT00:00:00Z",
+    "%Y%m%d",
+)
+
+
+@given(st.lists(DAYS, min_size=1, max_size=30), st.sampled_from(list(ORDERS)), st.sampled_from("/-."))
+def test_dates_in_numbers_are_read_as_they_were_written_or_are_in_doubt(
+    days: list[date], order: str, separator: str
+) -> None:
+    texts = [day.strftime(ORDERS[order].format(separator)) for day in days]
+    plan = plan_of(dates=texts)
+    if "reviewed_at" in list_doubts(plan) or (separator == "." and order == "month_first"):
+        return  # dots stand for the day first unless a date says otherwise
+    parse = make_date_parser(plan.dates)
+    assert [parse(text).date() for text in texts] == days  # type: ignore[union-attr]
+
+
+@given(st.lists(st.tuples(DAYS, st.sampled_from(CLEAR)), max_size=20))
+def test_clear_dates_of_any_kind_are_never_in_doubt(found: list[tuple[date, str]]) -> None:
+    texts = [day.strftime(pattern) for day, pattern in found]
+    plan = plan_of(dates=texts)
+    parse = make_date_parser(plan.dates)
+    assert list_doubts(plan) == set()
+    assert [parse(text).date() for text in texts] == [day for day, _ in found]  # type: ignore[union-attr]
+
+
+@given(st.datetimes(datetime(2001, 9, 10), datetime(2100, 1, 1)), st.sampled_from([1, 1000]))
+def test_an_epoch_is_read_in_seconds_and_in_milliseconds(moment: datetime, factor: int) -> None:
+    moment = moment.replace(microsecond=0, tzinfo=UTC)
+    assert make_date_parser(DateFormat())(str(int(moment.timestamp()) * factor)) == moment
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_date_or_is_refused(text: str) -> None:
+    for style in ("clear", "iso", "epoch", "day_first", "month_first"):
+        try:
+            found = make_date_parser(DateFormat(style))(text)
+        except ValueError:
+            continue
+        assert found is None or found.utcoffset() == timedelta(0)
+
+
+# Ratings
+
+
+@pytest.mark.parametrize(
+    ("ratings", "scale"),
+    [
+        (["1", "8"], RatingScale(1, 10)),
+        (["10", "24"], RatingScale(0, 100)),
+        (["0", "100"], RatingScale(0, 100)),
+        (["3", "4/5"], RatingScale(0.5, 5)),
+        (["4,5", "9"], RatingScale(1, 10, decimal_comma=True)),
+        (["★★★★★", "★"], RatingScale(0.5, 5)),
+        (["★★★★★★★", "★"], RatingScale(1, 10)),
+    ],
+)
+def test_the_scale_is_that_of_all_ratings(ratings: list[str], scale: RatingScale) -> None:
+    plan = plan_of(ratings=ratings)
+    assert (plan.ratings, list_doubts(plan)) == (scale, set())
+
+
+@pytest.mark.parametrize(
+    "ratings",
+    [["1", "5"], ["0.5", "4.5"], ["0"], ["12"], ["20"], ["-1", "1"], ["101"], ["4/5", "9"], ["4/5", "8/10", "3"],
+     ["4,5", "8.5"], ["good", "bad"], ["3", "4/7"]],
+)  # fmt: skip
+def test_ratings_that_fit_several_scales_or_none_are_in_doubt(ratings: list[str]) -> None:
+    plan = plan_of(ratings=ratings)
+    assert (plan.ratings, list_doubts(plan)) == (None, {"given_rating"})
+
+
+def test_ratings_beyond_the_scale_of_their_name_are_in_doubt() -> None:
+    assert plan_of(ratings=["1", "5"], rating="Rating (1-5)").ratings == RatingScale(1, 5)
+    assert list_doubts(plan_of(ratings=["1", "8"], rating="Rating (1-5)")) == {"given_rating"}
+
+
+@given(
+    st.lists(st.floats(0, 100, allow_nan=False).map(lambda value: round(value, 1)), min_size=1, max_size=20),
+    st.sampled_from([5, 10, 20, 100]),
+    st.booleans(),
+)
+def test_ratings_are_read_on_their_own_scale_or_are_in_doubt(
+    values: list[float], highest: int, comma: bool
+) -> None:
+    written = [min(value, highest) for value in values]
+    texts = [f"{value:g}".replace(".", ",") if comma else f"{value:g}" for value in written]
+    plan = plan_of(ratings=texts, rating=f"Rating (0-{highest})")
+    assert list_doubts(plan) == set()
+    parse = make_rating_parser(plan.ratings)
+    for text, value in zip(texts, written, strict=True):
+        assert math.isclose(parse(text), 1 + 9 * value / highest)  # type: ignore[arg-type]
+    guessed = plan_of(ratings=texts).ratings
+    assert guessed is None or guessed.highest >= max(written)
+
+
+@given(
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.sampled_from([(0.5, 5), (1, 5), (1, 10), (0, 10), (0, 100), (1, 100), (-5, 5)]),
+)
+def test_stars_are_from_1_to_10_and_in_the_order_of_the_ratings(
+    one: float, other: float, bounds: tuple[float, float]
+) -> None:
+    lowest, highest = bounds
+    scale = RatingScale(lowest, highest)
+    low, high = sorted(to_stars(lowest + share * (highest - lowest), scale) for share in (one, other))
+    assert 1 <= low <= high <= 10
+    assert (low < high) <= (one != other)
+
+
+@given(st.text("0123456789.,/% ★☆½starofu", max_size=12))
+def test_any_text_is_a_rating_or_is_refused(text: str) -> None:
+    for scale in (None, RatingScale(), RatingScale(0, 100, decimal_comma=True)):
+        try:
+            found = make_rating_parser(scale)(text)
+        except ValueError:
+            continue
+        assert found is None or 1 <= found <= 10
+
+
+# Labels
+
+SETS: list[dict[str, str | None]] = [
+    {"0": "negative", "1": "positive"},
+    {"-1": "negative", "1": "positive"},
+    {"0": "negative", "4": "positive"},
+    {"0": "negative", "2": None, "4": "positive"},
+    {"pos": "positive", "neg": "negative"},
+    {"Positive": "positive", "Negative": "negative", "Neutral": None},
+]
+
+
+@pytest.mark.parametrize("labels", SETS, ids=str)
+def test_a_known_set_of_labels_is_read(labels: dict[str, str | None]) -> None:
+    plan = plan_of(labels=[*labels, "nan", ""])
+    parse = make_label_parser(plan.labels)
+    assert {label: parse(label) for label in labels} == labels
+    assert list_doubts(plan) == set()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["1"], ["1", "2"], ["0", "1", "2"], ["-1", "0", "1"], ["4"], ["0", "pos"], ["good", "pos"], ["0", "2"]],
+)
+def test_a_set_of_labels_that_is_not_known_is_in_doubt(labels: list[str]) -> None:
+    plan = plan_of(labels=labels)
+    assert (plan.labels, list_doubts(plan)) == (None, {"given_label"})
+
+
+@given(st.lists(st.sampled_from(["0", "1", "2", "4", "-1", "pos", "neg", "neutral", "so so"]), min_size=1))
+def test_labels_are_read_as_their_set_says_or_all_stay_as_found(labels: list[str]) -> None:
+    plan = plan_of(labels=labels)
+    known = [each for each in SETS if set(labels) == each.keys()]
+    words = set(labels) <= {"pos", "neg", "neutral"}
+    assert (plan.labels is not None) == bool(known or words or set(labels) == {"0"})
+
+
+# Whole files
+
+LAST_DECIDES = [
+    *({"text": f"film {number}", "date": "03/04/2026", "rating": "4", "label": "0"} for number in range(400)),
+    {"text": "film", "date": "27/04/2026", "rating": "9", "label": "4"},
+]
+
+
+@pytest.mark.parametrize(
+    "ending", ["csv", "tsv", "jsonl", pytest.param("parquet", marks=pytest.mark.process)]
+)
+def test_the_last_row_of_a_file_decides_how_the_first_is_read(
+    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey, "MOST_AHEAD", 1000)
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(ENCODERS[ending](LAST_DECIDES))
+    require_read(path, batch_rows=50)
+
+
+@pytest.mark.parametrize("pack", [to_zip, to_tar])
+def test_each_member_of_an_archive_is_read_by_its_own_values(
+    tmp_path: Path, pack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey, "MOST_AHEAD", 1000)
+    other = [{"text": "film", "rating": "4"}] * 300
+    path = tmp_path / f"a.{'zip' if pack is to_zip else 'tar'}"
+    members = {
+        "1_9.txt": b"A film.",
+        "a.csv": ENCODERS["csv"](other),
+        "b.jsonl": ENCODERS["jsonl"](LAST_DECIDES),
+        "c.csv": ENCODERS["csv"](LAST_DECIDES),
+    }
+    path.write_bytes(pack(members))
+    batches = read_review_file(path, ReadOptions(batch_rows=50))
+    rows = [row for batch in batches for row in batch.to_pylist()]
+    assert [row["given_rating"] for row in rows[:2]] == [9, None]
+    assert {(row["given_rating"], row["given_label"]) for row in rows[301:]} == {
+        (4, "negative"),
+        (9, "positive"),
+    }
+
+
+def require_read(path: Path, **options: Any) -> None:
+    plans: list[ReadingPlan] = []
+    batches = read_review_file(path, ReadOptions(report_plan=plans.append, **options))
+    rows = [row for batch in batches for row in batch.to_pylist()]
+    assert [plan.doubts for plan in plans] == [()]
+    assert len(rows) == len(LAST_DECIDES)
+    assert (rows[0]["reviewed_at"], rows[0]["given_rating"]) == (datetime(2026, 4, 3, tzinfo=UTC), 4)
+    assert (rows[0]["given_label"], rows[-1]["given_label"]) == ("negative", "positive")
+
+
+def test_ratings_that_lie_in_different_keys_of_json_lines_are_in_doubt(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(ENCODERS["jsonl"]([{"text": "a", "rating": 4}, {"text": "b", "stars": 9}]))
+    plans: list[ReadingPlan] = []
+    batches = read_review_file(path, ReadOptions(report_plan=plans.append))
+    rows = [row for batch in batches for row in batch.to_pylist()]
+    assert [row["given_rating"] for row in rows] == [None, None]
+    assert [json.loads(row["extra"]) for row in rows] == [{"given_rating": "4"}, {"given_rating": "9"}]
+    assert list_doubts(plans[0]) == {"given_rating"}
+
+
+def test_two_exports_whose_ids_count_from_1_keep_their_reviews_apart(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        path = tmp_path / name
+        path.write_bytes(ENCODERS["csv"]([{"id": "1", "text": name}]))
+        [row] = [row for batch in read_review_file(path) for row in batch.to_pylist()]
+        assert (row["review_id"], json.loads(row["extra"])) == (None, {"id": "1"})
