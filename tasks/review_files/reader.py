@@ -25,7 +25,7 @@ from tasks.review_files.delimited import read_delimited
 from tasks.review_files.inference.facts import FileFacts
 from tasks.review_files.inference.survey import plan_rows, survey_rows
 from tasks.review_files.objects.json_kinds import find_json_lines
-from tasks.review_files.objects.json_lines import read_json_lines
+from tasks.review_files.objects.json_lines import read_json_lines, survey_json_lines
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.plain_text import TEXT_FILES, make_text_rows, read_text_file
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -128,9 +128,16 @@ def _survey_file(path: Path, options: ReadOptions) -> dict[int, FileFacts]:
             if member.format == "text" or member.format in TABLE_FORMATS:
                 continue
             with naming_member(member.name):
-                facts = survey_rows(_read_rows(member, 1, options))
+                facts = survey_rows(_survey_rows(member, options))
             found |= {} if facts is None else {number: facts}
     return found
+
+
+def _survey_rows(member: Member, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield raw rows of a member that have at least the dates, labels and ratings."""
+    if member.format == "jsonl":
+        return survey_json_lines(member.chunks, options)
+    return _read_rows(member, 1, options)
 
 
 def _read_rows(member: Member, first_row: int, options: ReadOptions) -> Iterator[RawRows]:

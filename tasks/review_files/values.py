@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from data_contracts.review_files import READ_SCHEMA, TEXT_NOT_GIVEN
 from tasks.review_files.columns import PART
@@ -22,6 +23,9 @@ from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows
 from tasks.support.wording import drop_nan
+
+_LONGEST_WORD = max(map(len, NO_TEXT_WORDS)) + 8
+"""Bytes up to which a text may be a word for nothing, with blanks around it."""
 
 
 def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan) -> pa.RecordBatch:
@@ -91,16 +95,22 @@ def _drop_missing_texts(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[i
 
     In a file of ratings many customers write no text; that says nothing against the other rows.
     """
-    found = pc.fill_null(texts, "")
-    words = pc.utf8_lower(pc.utf8_trim_whitespace(found))
-    is_word = pc.is_in(words, value_set=pa.array(sorted(NO_TEXT_WORDS)))
-    missing = pc.or_(is_word, pc.and_(pc.equal(found, ""), _mark_judged(raw)))
-    if not pc.any(missing).as_py():
+    short = pc.fill_null(pc.less_equal(pc.binary_length(texts), _LONGEST_WORD), True)
+    places = np.flatnonzero(short.to_numpy(zero_copy_only=False))
+    if not len(places):
         return texts, {}
+    words = [text or "" for text in texts.take(pa.array(places)).to_pylist()]
+    judged = _mark_judged(raw)
     defects = {
-        place: _describe_missing(found[place].as_py()) for place in pc.indices_nonzero(missing).to_pylist()
+        int(place): _describe_missing(word)
+        for place, word in zip(places, words, strict=True)
+        if word.strip().casefold() in NO_TEXT_WORDS or (not word and judged[place])
     }
-    return pc.if_else(missing, None, texts), defects
+    if not defects:
+        return texts, {}
+    given = np.ones(len(texts), dtype=bool)
+    given[list(defects)] = False
+    return pc.if_else(pa.array(given), texts, None), defects
 
 
 def _describe_missing(word: str) -> Defect:
@@ -110,14 +120,15 @@ def _describe_missing(word: str) -> Defect:
     return Defect(TEXT_NOT_GIVEN, f"the text is '{word.strip()}', which stands for none", word.encode())
 
 
-def _mark_judged(raw: RawRows) -> pa.Array:
+def _mark_judged(raw: RawRows) -> NDArray[np.bool_]:
     """Return which rows, [n], have a rating or a label."""
-    judged = pa.repeat(pa.scalar(False), len(raw.row_numbers))
+    judged = np.zeros(len(raw.row_numbers), dtype=bool)
     if not raw.names:
         return judged  # a text file, whose name may give a rating
     for name in ("given_rating", "given_label"):
         if name in raw.known:
-            judged = pc.or_(judged, pc.greater(pc.utf8_length(pc.fill_null(raw.known[name], "")), 0))
+            length = pc.fill_null(pc.binary_length(raw.known[name]), 0)
+            judged |= length.to_numpy(zero_copy_only=False) > 0
     return judged
 
 

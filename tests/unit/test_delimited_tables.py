@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files.encodings import to_utf8
-from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.review_files.plans.nothing import is_nothing
+from tasks.review_files.reader import ReadOptions, read_review_file
 from tests.support.review_file_builders import encode_csv, to_gz, to_tar, to_zip
 
 ROWS = [{"id": "1", "text": "Good; short, no | bar\tno tab"}, {"id": "2", "text": "Bad"}]

@@ -15,8 +15,8 @@ from tasks.review_files.raw_rows import RawRows
 
 MOST_AHEAD = 16 << 20
 """Most bytes of rows, roughly, that are kept until the plan is made."""
-_VALUE_BYTES = 64
-"""Bytes of a value other than the text, roughly."""
+_BATCH_BYTES, _VALUE_BYTES = 4 << 20, 64
+"""Bytes of the texts of a batch, and of any other value, roughly."""
 
 
 def plan_rows(
@@ -57,5 +57,5 @@ def survey_rows(rows: Iterator[RawRows]) -> FileFacts | None:
 
 
 def _measure(batch: RawRows) -> int:
-    """Return the bytes of a batch, roughly: the same whether its further columns are kept or not."""
-    return int(batch.known["text"].nbytes) + len(batch.row_numbers) * len(batch.names) * _VALUE_BYTES
+    """Return the bytes of a batch, roughly: the same whether its texts and further columns are kept or not."""
+    return _BATCH_BYTES + len(batch.row_numbers) * len(batch.names) * _VALUE_BYTES

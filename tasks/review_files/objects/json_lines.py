@@ -7,7 +7,8 @@ object over several lines, is refused.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.encodings import to_utf8
@@ -21,6 +22,7 @@ from tasks.review_files.objects.object_rows import (
     drop_invalid,
     is_deeper,
     make_object_rows,
+    make_surveyed_rows,
     require_object_text,
 )
 from tasks.review_files.options import KEPT_BYTES, ReadOptions, require_rows
@@ -63,6 +65,34 @@ def read_lines(text: Iterator[bytes], first_row: int, options: ReadOptions) -> I
             require_object_text(rows, select, options.column_plan)
         yield make_object_rows(rows, select, next_row)
         next_row += len(rows)
+
+
+def survey_json_lines(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the dates, labels and ratings of a JSON lines file, in the same batches as `read_json_lines`.
+
+    A batch is decoded at once, which is faster than line by line; so some broken lines are not noticed.
+    """
+    longest = options.batch_bytes
+    all_lines = _split_lines(to_utf8(chunks, options), longest, options.most_rows)
+    lines = (line for line in all_lines if line[0] and not line[0].isspace())
+    select = cache_columns(options.column_plan)
+    for group in group_into_batches(
+        lines, lambda line: len(line[0]), options.batch_rows, options.batch_bytes
+    ):
+        rows = _decode_lines([line for line, _ in group])
+        if rows is None:
+            parsed = [_parse_line(line, length, longest, select) for line, length in group]
+            rows = [row for row, _ in parsed]
+        yield make_surveyed_rows(rows, select)
+
+
+def _decode_lines(lines: Sequence[bytes]) -> list[dict[str, Any]] | None:
+    """Return the objects of lines; None if they can't be decoded at once."""
+    try:
+        rows = _DECODER.decode(f"[{b','.join(lines).decode()}]")
+    except (ValueError, RecursionError):
+        return None
+    return rows if len(rows) == len(lines) and all(isinstance(row, dict) for row in rows) else None
 
 
 def _split_lines(chunks: Iterator[bytes], longest: int, most: int) -> Iterator[_Line]:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.review_files.columns import Columns, require_text, select_columns
+from tasks.review_files.inference.planning import VALUE_COLUMNS
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows
 
@@ -46,7 +47,7 @@ def require_object_text(rows: Sequence[ObjectRow], select: Select, plan: Reading
 
 def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -> RawRows:
     """Build the raw rows of n objects."""
-    names, origins = _list_origins(rows, select)
+    names, origins = list_origins([row for row, _ in rows], select)
     known: dict[str, list[str | None]] = {ours: [] for ours in origins}
     further: list[dict[str, Any]] = []
     defects: dict[int, Defect] = {}
@@ -58,18 +59,29 @@ def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -
             defects[position] = defect
             own_values["text"] = None
         for ours, column in known.items():
-            column.append(_format_value(own_values.get(ours)))
+            column.append(format_value(own_values.get(ours)))
         further.append({name: values[place] for name, place in columns.further.items()})
     arrays = {ours: pa.array(column, pa.string()) for ours, column in known.items()}
     numbers = pa.array(range(next_row, next_row + len(rows)), pa.int64())
     return RawRows(numbers, arrays, further, defects, names, origins)
 
 
-def _list_origins(
-    rows: Sequence[ObjectRow], select: Select
+def make_surveyed_rows(rows: Sequence[dict[str, Any]], select: Select) -> RawRows:
+    """Build raw rows that have only dates, labels and ratings, those of several keys one after the other."""
+    names, origins = list_origins(rows, select)
+    known: dict[str, pa.Array] = {}
+    for ours in VALUE_COLUMNS:
+        if ours in origins:
+            values = [format_value(row.get(name)) for name in origins[ours] for row in rows]
+            known[ours] = pa.array(values, pa.string())
+    return RawRows(pa.nulls(len(rows), pa.int64()), known, names=names, origins=origins)
+
+
+def list_origins(
+    rows: Sequence[dict[str, Any]], select: Select
 ) -> tuple[tuple[str, ...], dict[str, frozenset[str]]]:
     """Return the keys of these rows, and by our column, the text always among them, the keys that become ours."""
-    key_sets = {tuple(row) for row, _ in rows}
+    key_sets = set(map(tuple, rows))
     origins: dict[str, set[str]] = {"text": set()}
     for keys in key_sets:
         for ours, place in select(keys).known.items():
@@ -92,7 +104,7 @@ def _dump(value: Any) -> bytes:
     return value.encode() if isinstance(value, str) else json.dumps(value, ensure_ascii=False).encode()
 
 
-def _format_value(value: Any) -> str | None:
+def format_value(value: Any) -> str | None:
     """Format an id, date, label or rating as in the other file formats: whole numbers without a decimal point."""
     if value is None or isinstance(value, str):
         return value
