@@ -18,8 +18,8 @@ class ContainerLimits:
     member_bytes: int = 16 << 30
     """Unpacked bytes of one member, or of one compressed file."""
     held_bytes: int = 4 << 30
-    """Unpacked bytes of a Parquet file that is compressed or in an archive. Its metadata is at its end, so all of it is
-    held in memory or on disk."""
+    """Unpacked bytes of a file for the process for tables, such as Parquet, that is compressed or in an archive: that
+    process reads from a file, so all of it is held in memory or on disk."""
     workbook_bytes: int = 128 << 20
     """Bytes of a workbook, which is held in memory."""
     workbook_unpacked_bytes: int = 256 << 20

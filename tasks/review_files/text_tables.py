@@ -1,7 +1,6 @@
 """Recognises a .txt file that is a table with tabs, as spreadsheets save "Unicode Text", and no review."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain
 
 from tasks.containers.members import Member, naming_member
@@ -21,18 +20,26 @@ def find_text_tables(members: Iterator[Member], options: ReadOptions) -> Iterato
 
 def _find_table(member: Member, options: ReadOptions) -> Member:
     """Return a text file as a table if its first line is a header."""
-    with naming_member(member.name):
-        head, line = b"", None
-        while line is None and len(head) < _HEAD_BYTES and (more := next(member.chunks, b"")):
-            head += more
-            line = _find_line(head[:_HEAD_BYTES], options)
-    is_table = line is not None and _is_header(line, options)
-    return replace(member, format="tsv" if is_table else "text", chunks=chain([head], member.chunks))
+    head = next(member.chunks, b"")
+    if not _is_decided(head, options):
+        with naming_member(member.name):
+            while not _is_decided(head, options) and (more := next(member.chunks, b"")):
+                head += more
+    line = _find_line(head, options) if b"\t" in head else None
+    format_name = "tsv" if line is not None and _is_header(line, options) else "text"
+    return Member(member.name, format_name, chain([head], member.chunks), member.file_name, member.on_disk)
+
+
+def _is_decided(head: bytes, options: ReadOptions) -> bool:
+    """Return whether a text has its first line in `head`, or one without a tab, or is too long for a header."""
+    if len(head) >= _HEAD_BYTES:
+        return True
+    return b"\n" in head and (b"\t" not in head or _find_line(head, options) is not None)
 
 
 def _find_line(head: bytes, options: ReadOptions) -> str | None:
     """Return the first line of a text; None if it does not end in `head`."""
-    lines = decode_start(head, options).splitlines(keepends=True)
+    lines = decode_start(head[:_HEAD_BYTES], options).splitlines(keepends=True)
     return lines[0] if lines and lines[0].endswith(("\n", "\r")) else None
 
 
