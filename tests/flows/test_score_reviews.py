@@ -511,6 +511,20 @@ def test_a_column_in_doubt_is_named_once_by_file_with_its_reason_and_recorded(sc
     assert ask(scoring_home.warehouse, "select distinct given_rating from source_reviews") == [(None,)]
 
 
+def test_two_exports_whose_ids_count_from_1_do_not_replace_each_other(scoring_home: Home) -> None:
+    drop(scoring_home, "shop-a.csv", "id,text\n1,good film\n2,good plot\n")
+    drop(scoring_home, "shop-b.csv", "id,text\n1,bad film\n2,bad plot\n")
+    run()
+    assert ask(scoring_home.published, "select count(*) from latest_scores") == [(4,)]
+
+
+def test_labels_0_and_4_are_both_counted_in_the_live_accuracy(scoring_home: Home) -> None:
+    drop(scoring_home, "tweets.csv", "sentiment,text\n0,bad film\n4,good film\n4,good plot\n")
+    run()
+    query = "select given_label, count(*) from source_reviews group by all order by all"
+    assert ask(scoring_home.warehouse, query) == [("negative", 1), ("positive", 2)]
+
+
 def test_a_column_that_can_be_read_in_one_way_only_is_recorded_with_the_reason(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", "date,rating,review\n2026-11-01,8,good film\n2026-11-02,2,bad plot\n")
     assert run().unclear == ()

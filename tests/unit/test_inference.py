@@ -9,9 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from data_contracts.errors import FileRefusedError
 from tasks.review_files.inference import survey
 from tasks.review_files.inference.facts import FileFacts, find_date_facts, find_label_facts, find_rating_facts
 from tasks.review_files.inference.planning import make_plan
@@ -19,6 +20,7 @@ from tasks.review_files.inference.platforms import PLATFORMS, split_names
 from tasks.review_files.inference.recognition import find_hint, recognise_columns
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
+from tasks.review_files.plans.nothing import is_nothing
 from tasks.review_files.plans.ratings import make_rating_parser, to_stars
 from tasks.review_files.plans.reading_plan import DateFormat, RatingScale, ReadingPlan
 from tasks.review_files.reader import ReadOptions, read_review_file
@@ -363,3 +365,66 @@ def test_two_exports_whose_ids_count_from_1_keep_their_reviews_apart(tmp_path: P
         path.write_bytes(ENCODERS["csv"]([{"id": "1", "text": name}]))
         [row] = [row for batch in read_review_file(path) for row in batch.to_pylist()]
         assert (row["review_id"], json.loads(row["extra"])) == (None, {"id": "1"})
+
+
+JUNK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+VALUES = {
+    "date": st.sampled_from(
+        ["2026-11-01", "03/04/2026", "27/04/2026", "04/27/2026", "1 Nov 2026", "nan", "soon", ""]
+    ),
+    "rating": st.sampled_from(["1", "4,5", "4.5", "8", "10", "50", "4/5", "★★★", "good", "", "0", "-1"]),
+    "label": st.sampled_from(["0", "1", "4", "-1", "pos", "neg", "neutral", "nan", ""]),
+    "text": st.sampled_from(["A film.", "nan", "", "Two\nlines; or, three."]),
+    "tag": st.sampled_from(["a", ""]),
+}
+TABLES = st.lists(st.fixed_dictionaries(VALUES), min_size=1, max_size=12)
+
+
+def read_all(path: Path, most_ahead: int) -> list[Any]:
+    """Read a file whose survey is a second reading beyond `most_ahead` bytes; return its rows, or why it is refused."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(survey, "MOST_AHEAD", most_ahead)
+        try:
+            return [
+                row
+                for batch in read_review_file(path, ReadOptions(batch_rows=3))
+                for row in batch.to_pylist()
+            ]
+        except FileRefusedError as refusal:
+            return [refusal.rule]
+
+
+@given(TABLES, st.sampled_from(["csv", "tsv", "jsonl"]))
+@JUNK
+def test_a_file_is_read_the_same_whether_it_is_surveyed_by_reading_ahead_or_twice(
+    tmp_path: Path, rows: list[dict[str, Any]], ending: str
+) -> None:
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(ENCODERS[ending](rows))
+    assert read_all(path, 1 << 40) == read_all(path, 0)
+
+
+@given(TABLES, st.sampled_from(["csv", "jsonl"]), st.data())
+@JUNK
+def test_a_damaged_file_gives_rows_or_a_refusal_when_it_is_read_twice(
+    tmp_path: Path, rows: list[dict[str, Any]], ending: str, data: st.DataObject
+) -> None:
+    content = bytearray(ENCODERS[ending](rows))
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(bytes(content))
+    once, twice = read_all(path, 1 << 40), read_all(path, 0)
+    assert len(once) == len(twice)
+
+
+@given(TABLES)
+@JUNK
+def test_every_value_is_read_or_kept_as_found(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(ENCODERS["jsonl"](rows))
+    for row, found in zip(read_all(path, 1 << 40), rows, strict=True):
+        for ours, name in (("reviewed_at", "date"), ("given_rating", "rating"), ("given_label", "label")):
+            kept = json.loads(row["extra"] or "{}").get(ours)
+            nothing = is_nothing(found[name]) or found[name] == "neutral"
+            assert (row[ours] is not None) + (kept == found[name]) == (0 if nothing and kept is None else 1)

@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tasks.review_files.plans.reading_plan import ReadingPlan
+from tasks.review_files.plans.reading_plan import ReadingPlan, dump_plan, load_plan
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tests.support.platform_exports import EXPORTS, Export
 from tests.support.review_file_builders import ENCODERS
@@ -31,6 +32,18 @@ def test_an_export_is_read_as_a_person_would_read_it(tmp_path: Path, export: Exp
     rows, plans = read(path)
     assert [shorten(row) for row in rows] == [complete(row) for row in export.expected]
     assert {doubt.field for plan in plans for doubt in plan.doubts} == export.doubts
+
+
+@pytest.mark.parametrize("export", EXPORTS, ids=lambda export: export.name)
+def test_the_plan_that_a_file_gives_reads_it_the_same_when_it_is_stated(
+    tmp_path: Path, export: Export
+) -> None:
+    path = tmp_path / f"export.{export.ending}"
+    path.write_bytes(ENCODERS[export.ending]([dict(row) for row in export.rows]))
+    rows, [plan] = read(path)
+    stated = load_plan(json.loads(json.dumps(dump_plan(replace(plan, known_names=False)))))
+    batches = read_review_file(path, ReadOptions(plan=stated))
+    assert [row for batch in batches for row in batch.to_pylist()] == rows
 
 
 @pytest.mark.parametrize(

@@ -58,9 +58,9 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
 def _plan_columns(facts: FileFacts, recognised: Recognised) -> ReadingPlan:
     """Return the plan of the columns alone."""
     names = facts.names
-    known = {ours: names[place] for ours, place in recognised.known.items()}
+    known = {ours: min(found) for ours, found in facts.origins.items() if found}
     plan = ReadingPlan(
-        tuple(names[place] for place in recognised.text),
+        _list_texts(facts, recognised),
         known.get("review_id"),
         known.get("movie_id"),
         known.get("reviewed_at"),
@@ -74,6 +74,13 @@ def _plan_columns(facts: FileFacts, recognised: Recognised) -> ReadingPlan:
     if recognised.unclear_title is not None:
         plan = _settle(plan, "text", names[recognised.unclear_title], (OTHER_TITLE, False))
     return plan
+
+
+def _list_texts(facts: FileFacts, recognised: Recognised) -> tuple[str, ...]:
+    """Return the columns of the text: those that are recognised, unless the text was named."""
+    texts = tuple(facts.names[place] for place in recognised.text)
+    named = sorted(facts.origins.get("text", ()))
+    return texts if not named or set(named) & set(texts[-1:]) else tuple(named[:1])
 
 
 def _settle(plan: ReadingPlan, ours: str, column: str, verdict: Verdict) -> ReadingPlan:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tasks.review_files.inference.known_names import (
     COLUMN_NAMES,
@@ -71,21 +71,21 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     platform = POLARITY if set(bare) == POLARITY_NAMES else find_platform(bare)
     text = _find_first(bare, _list_names("text", platform))
     text = _find_question(names, _QUESTION_OF_TEXT) if text is None else text
-    if text is None:
-        return Recognised(platform=platform)
     known = _find_known(names, bare, platform, text)
-    taken = {text, *known.values()}
-    title, unclear = _find_title(bare, platform, text, taken)
+    taken = {*known.values()} | (set() if text is None else {text})
+    file_id = _find_first(bare, map(normalize_name, FILE_IDS), taken)
     rating = known.get("given_rating")
-    return Recognised(
-        (text,) if title is None else (title, text),
-        bare.count(bare[text]) > 1,
-        known,
-        platform,
-        None if rating is None else find_hint(names[rating]),
-        _find_first(bare, map(normalize_name, FILE_IDS), taken) if _needs_id(known, platform) else None,
-        unclear,
+    found = Recognised(
+        known=known,
+        platform=platform,
+        hint=None if rating is None else find_hint(names[rating]),
+        file_id=file_id if _needs_id(known, platform) else None,
     )
+    if text is None:
+        return found
+    title, unclear = _find_title(bare, platform, text, taken)
+    texts = (text,) if title is None else (title, text)
+    return replace(found, text=texts, doubled=bare.count(bare[text]) > 1, unclear_title=unclear)
 
 
 def find_hint(name: str) -> RatingScale | None:
@@ -104,12 +104,13 @@ def find_hint(name: str) -> RatingScale | None:
 
 
 def _find_known(
-    names: Sequence[str], bare: Sequence[str], platform: Platform | None, text: int
+    names: Sequence[str], bare: Sequence[str], platform: Platform | None, text: int | None
 ) -> dict[str, int]:
     """Return the positions of our columns other than the text."""
     known: dict[str, int] = {}
+    texts = set() if text is None else {text}
     for ours in COLUMN_NAMES:
-        taken = {text, *known.values()}
+        taken = texts | set(known.values())
         if ours != "text":
             position = _find_first(bare, _list_names(ours, platform), taken)
             known |= {} if position is None else {ours: position}
@@ -119,7 +120,7 @@ def _find_known(
             ours: place for ours, place in known.items() if ours != "given_label" or not made & set(bare)
         }
     if "given_rating" not in known:
-        position = _find_question(names, _QUESTION_OF_RATING, {text, *known.values()})
+        position = _find_question(names, _QUESTION_OF_RATING, texts | set(known.values()))
         if position is not None and find_hint(names[position]) is not None:
             known["given_rating"] = position
     return known
