@@ -181,11 +181,10 @@ def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
     from tasks.scoring.unclear import describe_unclear
     from tasks.warehouse.ledger import list_files_without_rows
 
-    warehouse = run.home.warehouse
-    unclear = describe_unclear(warehouse, scored_by)
+    unclear = describe_unclear(run.home, scored_by)
     for description in unclear:
         get_run_logger().warning(f"Not understood in {description}")
-    without_rows = [f"{uri}: it has no rows" for uri in list_files_without_rows(warehouse, scored_by)]
+    without_rows = [f"{uri}: it has no rows" for uri in list_files_without_rows(run.home.warehouse, scored_by)]
     for description in without_rows:
         get_run_logger().warning(f"Nothing to score in {description}")
     return unclear + without_rows
