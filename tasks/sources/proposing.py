@@ -53,6 +53,9 @@ def format_proposal(plan: ReadingPlan, source: str, file_name: str, further: Seq
 def _list_columns(plan: ReadingPlan, doubts: Mapping[str, Doubt]) -> Iterator[str]:
     """Yield the lines of the table of columns; a column in doubt is a comment until that is settled."""
     yield f"text = [{', '.join(map(_quote, plan.text))}]{_note(plan.reasons.get('text'))}"
+    if "text" in doubts:
+        both = ", ".join(map(_quote, (doubts["text"].column, *plan.text)))
+        yield f"# text = [{both}]  # in doubt: {_on_one_line(doubts['text'].reason)}"
     for ours in _COLUMNS:
         column = plan.name_column(ours)
         if ours in doubts:

@@ -184,7 +184,9 @@ def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
     unclear = describe_unclear(run.home, scored_by)
     for description in unclear:
         get_run_logger().warning(f"Not understood in {description}")
-    without_rows = [f"{uri}: it has no rows" for uri in list_files_without_rows(run.home.warehouse, scored_by)]
+    without_rows = [
+        f"{uri}: it has no rows" for uri in list_files_without_rows(run.home.warehouse, scored_by)
+    ]
     for description in without_rows:
         get_run_logger().warning(f"Nothing to score in {description}")
     return unclear + without_rows
