@@ -28,9 +28,16 @@ def sources() -> None:
 @sources.command()
 @click.argument("source")
 @click.argument("file", type=PathName(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--text",
+    "text",
+    multiple=True,
+    metavar="COLUMN",
+    help="A column of the text, if its name is not a known one; several are joined in this order.",
+)
 @click.option("--yes", is_flag=True, help="Write the profile without asking.")
 @click.option("--replace", is_flag=True, help="Write it in place of the profile that there is.")
-def init(source: str, file: Path, yes: bool, replace: bool) -> None:
+def init(source: str, file: Path, text: tuple[str, ...], yes: bool, replace: bool) -> None:
     """Infer the profile of SOURCE from one of its FILEs, show how it reads the file, and write it once you confirm.
 
     What the file leaves in doubt stands in the profile as a question. Answer it there, then run
@@ -39,15 +46,19 @@ def init(source: str, file: Path, yes: bool, replace: bool) -> None:
     \b
     Examples:
       reviews sources init shop-a ~/exports/shop-a-2026-11.csv
+      reviews sources init survey answers.csv --text "What did you think?"
       reviews sources init shop-a export.csv --yes --replace
     """
     from deployments.settings import load_settings
-    from flows.command.actions.sources import propose_profile, write_profile
+    from flows.command.actions.sources import choose_path, propose_profile, write_profile
 
     home = load_settings().home
-    proposal = propose_profile(home, source, file, replace, echo)
-    if yes or click.confirm(f"Write this profile to {proposal.path}?", default=True):
+    path = choose_path(home, source, replace)
+    proposal = propose_profile(path, file, text, echo)
+    if yes or click.confirm(f"Write this profile to {path}?", default=True):
         write_profile(home, proposal, echo)
+    else:
+        echo("Nothing was written.")
 
 
 @sources.command()

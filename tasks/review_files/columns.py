@@ -52,15 +52,30 @@ def select_columns(names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> Column
 
 
 def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> None:
-    """Refuse a file without a text column (text_column_missing) or with several (text_column_doubled)."""
+    """Refuse a file without a text column (text_column_missing) or with several (text_column_doubled).
+
+    A file that lacks a column which the profile of its source names is refused too (profile_column_missing).
+    """
+    missing = [name for name in plan.list_names() if name not in names] if not plan.known_names else []
+    normalized = [normalize_name(name) for name in names] if missing else []
+    missing = [name for name in missing if normalize_name(name) not in normalized]
+    if missing:
+        raise refusal(
+            "profile_column_missing",
+            f"none of the columns {_quote_names(names)} is called '{missing[0][:40]}'",
+        )
     if "text" not in columns.known:
-        shown = ", ".join(f"'{name[:40]}'" for name in names[:_NAMES_SHOWN])
-        more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
         expected = f"is called '{plan.text[-1]}'" if plan.text else "is the text"
-        raise refusal("text_column_missing", f"none of the columns {shown}{more} {expected}")
+        raise refusal("text_column_missing", f"none of the columns {_quote_names(names)} {expected}")
     if columns.doubled:
         name = names[columns.known["text"]][:40]
         raise refusal("text_column_doubled", f"several columns are called '{name}'")
+
+
+def _quote_names(names: Sequence[str]) -> str:
+    """List the names of columns for a message."""
+    shown = ", ".join(f"'{name[:40]}'" for name in names[:_NAMES_SHOWN])
+    return f"{shown} and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else shown
 
 
 def find_column(names: Sequence[str], normalized: Sequence[str], wanted: str) -> int | None:

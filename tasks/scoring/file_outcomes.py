@@ -16,7 +16,7 @@ from tasks.support.refusals import refusal
 MOST_PLANS = 20
 
 
-WAITING_RULES = ("file_unreadable", "profile_wrong")
+WAITING_RULES = ("file_unreadable", "profile_wrong", "profile_column_missing")
 """The rules that say nothing of a file's content, so that a file which breaks one waits for the next run."""
 
 

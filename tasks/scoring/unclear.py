@@ -27,4 +27,5 @@ def describe_unclear(home: Home, run_ids: Collection[str]) -> list[str]:
 
 def _name_command(home: Home, uri: str) -> str:
     """Return the command that proposes a profile for the source of a file."""
-    return f"reviews sources init {Catalogue().find(uri).name} {shlex.quote(str(home.inbox / uri))}"
+    source = "NAME" if uri.startswith("/") else shlex.quote(Catalogue().find(uri).name)
+    return f"reviews sources init {source} {shlex.quote(str(home.inbox / uri))}"

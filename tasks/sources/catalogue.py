@@ -11,7 +11,7 @@ from tasks.sources.profile import Profile, name_version, parse_profile
 
 DEFAULT = "default"
 """The source of files that lie in no folder of the inbox."""
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.IGNORECASE)
+_NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Catalogue:
 def load_catalogue(home: Home, chosen: str | None = None) -> Catalogue:
     """Read all profiles of the home; `chosen` is the source of every file, if it is given.
 
-    A wrong profile stops only its own source: the files of the others are read.
+    A wrong profile stops only its own source: the files of the others are read. Raises `UsageError` if the chosen
+    source has no profile.
     """
     profiles: dict[str, Profile] = {}
     broken: dict[str, str] = {}
@@ -66,7 +67,12 @@ def load_catalogue(home: Home, chosen: str | None = None) -> Catalogue:
             profiles[path.stem.casefold()] = parse_profile(path)
         except UsageError as error:
             broken[path.stem.casefold()] = str(error).partition(" Next: ")[0].rstrip(".")
-    return Catalogue(profiles, broken, require_name(chosen) if chosen else None)
+    if chosen is not None and chosen.casefold() not in {*profiles, *broken}:
+        raise UsageError(
+            f"{name_profile(home, chosen)}: there is no such profile. Next: name a source that `reviews sources list` "
+            "shows."
+        )
+    return Catalogue(profiles, broken, chosen)
 
 
 def name_profile(home: Home, source: str) -> Path:
@@ -78,7 +84,7 @@ def require_name(name: str) -> str:
     """Return the name of a source; raise `UsageError` if it is none."""
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} is no name of a source: it has letters, digits, '-' and '_', at most 63. Next: name the folder "
-            "in the inbox and the profile in sources/ so."
+            f"{name!r} is no name of a source: it is the name of a folder in the inbox, and begins with no dot. Next: "
+            "name that folder."
         )
     return name

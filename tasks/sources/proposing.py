@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from data_contracts.errors import UsageError
@@ -14,14 +15,17 @@ _COLUMNS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating
 _STYLES = {"day_first": "day-first", "month_first": "month-first"}
 
 
-def infer(file: Path) -> tuple[ReadingPlan, list[str]]:
+def infer(file: Path, text: Sequence[str] = ()) -> tuple[ReadingPlan, list[str]]:
     """Return the plan by which a file would be read without a profile, and the names of its further columns.
+
+    `text` names the columns of the text, if the file does not show them.
 
     Raises `FileRefusedError` for a file that can't be read, `UsageError` for one that needs no plan.
     """
     plans: list[ReadingPlan] = []
     further: dict[str, None] = {}
-    for batch in read_review_file(file, ReadOptions(report_plan=plans.append)):
+    options = ReadOptions(text_column=text[-1] if text else None, report_plan=plans.append)
+    for batch in read_review_file(file, options):
         for extra in batch["extra"].drop_null().to_pylist():
             further |= dict.fromkeys(json.loads(extra))
         break  # the plan is made, from all values of the file, before its first row is given out
@@ -30,7 +34,8 @@ def infer(file: Path) -> tuple[ReadingPlan, list[str]]:
             f"{file}: has no columns, so it needs no profile: each text file is one review. Next: drop such files into "
             "the inbox."
         )
-    return plans[0], [name for name in further if name not in READ_SCHEMA.names]
+    plan = replace(plans[0], text=tuple(text)) if text else plans[0]
+    return plan, [name for name in further if name not in (*READ_SCHEMA.names, *text)]
 
 
 def format_proposal(plan: ReadingPlan, source: str, file_name: str, further: Sequence[str] = ()) -> str:
@@ -95,7 +100,12 @@ _DESCRIPTIONS: Mapping[str, Callable[[ReadingPlan], Iterator[str]]] = {
 }
 _QUESTIONS = {
     "reviewed_at": ("[dates]", 'format = "day-first"  # or "month-first"', 'time_zone = "UTC"'),
-    "given_rating": ("[rating]", "lowest = 1", "highest = 5  # or 10, or what the best rating is"),
+    "given_rating": (
+        "[rating]",
+        "lowest = 1",
+        "highest = 5  # or 10, or what the best rating is",
+        "decimal_comma = false  # true if 4,5 means four and a half",
+    ),
     "given_label": ("[labels]", 'positive = ["1"]', 'negative = ["0"]'),
 }
 """What settles a doubt about one of our columns."""

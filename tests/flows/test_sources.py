@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from flows.command.cli import main
 from tests.support.scoring_runs import drop, plan, run
@@ -102,12 +103,22 @@ def test_after_its_profile_was_mended_a_waiting_file_is_read(scoring_home: Home)
     assert list_rows(scoring_home) == ROWS
 
 
-def test_a_file_without_a_column_of_its_profile_is_refused(scoring_home: Home) -> None:
+@pytest.mark.parametrize("header", ["No|Text", "No|Title|Body|Day"])
+def test_a_file_without_a_column_of_its_profile_waits_until_one_of_them_is_mended(
+    scoring_home: Home, header: str
+) -> None:
     describe(scoring_home, "shop-a")
-    drop(scoring_home, "shop-a/other.csv", "No|Text\n1|good film\n")
-    run()
-    [(status, rule)] = ask(scoring_home.published, "select status, rule from scored_files")
-    assert (status, rule) == ("refused", "text_column_missing")
+    drop(scoring_home, "shop-a/other.csv", f"{header}\n1|good film\n")
+    [skipped] = run().skipped
+    assert "profile_column_missing" not in skipped.reason
+    assert "The profile of the file's source names that column" in skipped.reason
+
+
+def test_a_source_without_a_profile_can_not_be_chosen(scoring_home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(EXPORT)
+    with pytest.raises(UsageError, match=r"shop-z\.toml: there is no such profile"):
+        run(files=[str(path)], source="shop-z")
 
 
 def test_a_plan_reads_by_the_profile_too(scoring_home: Home) -> None:
@@ -132,6 +143,26 @@ def test_a_check_shows_how_a_file_is_read(scoring_home: Home, tmp_path: Path) ->
     assert "reviewed_at    in 2 of 3 rows, 1 can't be read and are kept as found" in said
 
 
+def test_a_proposal_whose_text_the_user_names_is_written_and_read(scoring_home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "antworten.csv"
+    path.write_text("Nummer,Titel,Meinung\n1,gut,good film\n")
+    status, said = call(scoring_home, "init", "umfrage", str(path), "--yes")
+    assert status == 2
+    assert (
+        f"Next: name the text: reviews --home {scoring_home.folder} sources init umfrage {path} --text COLUMN"
+        in said
+    )
+    status, said = call(
+        scoring_home, "init", "umfrage", str(path), "--yes", "--text", "Titel", "--text", "Meinung"
+    )
+    assert status == 0, said
+    drop(scoring_home, "umfrage/antworten.csv", path.read_text())
+    run()
+    assert ask(scoring_home.published, "select text, source from latest_scores") == [
+        ("gut\n\ngood film", "umfrage")
+    ]
+
+
 def test_the_list_has_folders_profiles_and_what_is_wrong_with_them(scoring_home: Home) -> None:
     describe(scoring_home, "shop-a")
     describe(scoring_home, "shop-b", "[columns]\n")
@@ -145,7 +176,7 @@ def test_the_list_has_folders_profiles_and_what_is_wrong_with_them(scoring_home:
     assert lines["shop-c"].startswith("no profile")
 
 
-@pytest.mark.parametrize("name", ["../escape", "a b", ".hidden", ""])
+@pytest.mark.parametrize("name", ["../escape", "a/b", ".hidden", ""])
 def test_what_is_no_name_of_a_source_is_wrong_usage(scoring_home: Home, name: str) -> None:
     status, said = call(scoring_home, "show", name)
     assert status == 2, said

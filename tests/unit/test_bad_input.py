@@ -459,7 +459,13 @@ def test_a_bad_row_is_set_aside_alone(
 
 
 def test_every_rule_of_the_reader_is_in_the_table() -> None:
-    elsewhere = {"file_unreadable", "profile_wrong", "link_refused", "too_many_bad_rows"}
+    elsewhere = {
+        "file_unreadable",
+        "profile_wrong",
+        "profile_column_missing",
+        "link_refused",
+        "too_many_bad_rows",
+    }
     assert {case.rule for case in FILE_CASES} == set(FILE_RULES) - elsewhere
     assert {rule for case in ROW_CASES for rule in case.rows} == {"good", *ROW_RULES}
 

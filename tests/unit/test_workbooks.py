@@ -284,9 +284,13 @@ def test_a_file_that_only_has_the_name_of_a_workbook_is_refused_with_the_way_out
 
 @pytest.mark.process
 def test_dates_and_ratings_of_a_workbook_are_understood(tmp_path: Path) -> None:
-    grid: Grid = [["text", "date", "stars", "label", "n"], ["A film.", dt.date(2024, 3, 5), 8.0, 1, 2]]
+    grid: Grid = [
+        ["text", "date", "stars", "label", "n"],
+        ["A film.", dt.date(2024, 3, 5), 8.0, 1, 2],
+        ["Bad.", None, 2.0, 0, 3],
+    ]
     (tmp_path / "a.xlsx").write_bytes(write_xlsx({"S": grid}))
-    (row,) = pa.Table.from_batches(read_review_file(tmp_path / "a.xlsx"), READ_SCHEMA).to_pylist()
+    row, _ = pa.Table.from_batches(read_review_file(tmp_path / "a.xlsx"), READ_SCHEMA).to_pylist()
     assert row["reviewed_at"] == dt.datetime(2024, 3, 5, tzinfo=dt.UTC)
     assert (row["given_rating"], row["given_label"], json.loads(row["extra"])) == (
         8.0,

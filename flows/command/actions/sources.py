@@ -1,11 +1,12 @@
 """What `reviews sources` does: propose, check, show and list the profiles of sources."""
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from data_contracts.errors import UsageError
+from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
 from tasks.review_files.options import ReadOptions
@@ -26,15 +27,31 @@ class Proposal:
     content: str
 
 
-def propose_profile(home: Home, source: str, file: Path, replace: bool, echo: Echo) -> Proposal:
-    """Infer a profile from a file and print it with a preview; raise `UsageError` if the source has one already."""
-    from tasks.sources.proposing import format_proposal, infer
-
+def choose_path(home: Home, source: str, replace: bool) -> Path:
+    """Return the path of a source's profile to write; raise `UsageError` if there is one that must stay."""
     path = name_profile(home, source)
     if path.exists() and not replace:
         raise UsageError(f"{path}: exists already. Next: edit it, or write a new one with --replace.")
-    plan, further = infer(file)
-    content = format_proposal(plan, source, file.name, further)
+    return path
+
+
+def propose_profile(path: Path, file: Path, text: Sequence[str], echo: Echo) -> Proposal:
+    """Infer the profile to be written to `path` from a file, and print it with a preview.
+
+    `text` are the columns of the text, if the user names them.
+    """
+    from tasks.sources.proposing import format_proposal, infer
+
+    try:
+        plan, further = infer(file, text)
+    except FileRefusedError as error:
+        if error.rule != "text_column_missing":
+            raise
+        command = f"reviews sources init {shlex.quote(path.stem)} {shlex.quote(str(file))} --text COLUMN"
+        raise UsageError(
+            f"{file}: {error.detail.partition('. ')[0]}. Next: name the text: {command}"
+        ) from error
+    content = format_proposal(plan, path.stem, file.name, further)
     echo(content)
     _echo_preview(preview_file(file, ReadOptions(plan=plan)), file, echo)
     return Proposal(path, content)
@@ -47,7 +64,8 @@ def write_profile(home: Home, proposal: Proposal, echo: Echo) -> None:
     with write_whole(proposal.path) as building:
         building.write_text(proposal.content, "utf-8")
     source = proposal.path.stem
-    echo(f"Wrote {proposal.path}. Drop files into {home.inbox / source}/ from now on.")
+    folder = home.inbox if source == DEFAULT else home.inbox / source
+    echo(f"Wrote {proposal.path}. It holds for files in {folder}/ from the next run on.")
 
 
 def check_file(home: Home, source: str, file: Path, echo: Echo) -> None:
@@ -66,9 +84,11 @@ def show_profile(home: Home, source: str) -> str:
 def list_sources(home: Home) -> str:
     """Return a line for each source: its profile and its folder in the inbox."""
     catalogue = load_catalogue(home)
-    folders = {path.name.casefold() for path in home.inbox.glob("*") if path.is_dir() and path.name[0] != "."}
+    folders = [path.name for path in home.inbox.glob("*") if path.is_dir() and path.name[0] != "."]
+    named = {name.casefold() for name in folders}
+    profiled = [name for name in (*catalogue.profiles, *catalogue.broken) if name not in named]
     lines = []
-    for name in sorted({DEFAULT, *folders, *catalogue.profiles, *catalogue.broken}):
+    for name in sorted({DEFAULT, *folders, *profiled}):
         source = catalogue.find(f"{name}/file")
         profile = (
             f"profile {source.version}"
@@ -110,4 +130,6 @@ def _format_cell(value: object) -> str:
     """Return a value as a preview shows it."""
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+    if isinstance(value, float):
+        return f"{value:.6g}"
     return "" if value is None else escape_controls(str(value))

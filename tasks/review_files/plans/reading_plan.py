@@ -48,6 +48,9 @@ class Doubt:
     """What was found, and the readings between which the file does not decide."""
 
 
+_NAMED_COLUMNS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "author")
+
+
 @dataclass(frozen=True)
 class ReadingPlan:
     """How the columns of one file become ours.
@@ -94,6 +97,11 @@ class ReadingPlan:
                 self.author,
             )
         )
+
+    def list_names(self) -> list[str]:
+        """Return the names of all columns that the plan names, those of the text first."""
+        named = (getattr(self, ours) for ours in _NAMED_COLUMNS)
+        return [*self.text, *(name for name in named if name is not None)]
 
     def name_column(self, ours: str) -> str | None:
         """Return the file's column that the plan names for one of ours other than the text."""
