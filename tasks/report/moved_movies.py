@@ -40,14 +40,19 @@ CREATE TEMP TABLE latest_of_movies AS
 SELECT movie_id, review_key, file_seen_at > $started_at AS is_new, best_predicted_rating AS predicted_rating
 FROM source_reviews SEMI JOIN touched_movies USING (movie_id) WHERE is_latest AND best_model_id IS NOT NULL
 """
+# Two steps, so that of the whole history only the keys are read.
+_FIND_REPLACED = """
+CREATE TEMP TABLE replaced_rows AS
+SELECT rowid AS place FROM source_reviews SEMI JOIN (FROM latest_of_movies WHERE is_new) USING (review_key)
+WHERE file_seen_at <= $started_at AND best_model_id IS NOT NULL
+"""
 _RATE_AFTER = """
 SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars FROM latest_of_movies GROUP BY movie_id
 """
 _RATE_BEFORE = f"""
 WITH replaced AS (
     SELECT movie_id, arg_max(best_predicted_rating, {_RECENCY}) AS predicted_rating
-    FROM source_reviews SEMI JOIN (FROM latest_of_movies WHERE is_new) USING (review_key, movie_id)
-    WHERE file_seen_at <= $started_at AND best_model_id IS NOT NULL GROUP BY {_REVIEW}
+    FROM source_reviews JOIN replaced_rows ON source_reviews.rowid = place GROUP BY {_REVIEW}
 )
 SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars FROM (
     SELECT movie_id, predicted_rating FROM latest_of_movies WHERE NOT is_new UNION ALL FROM replaced
@@ -112,10 +117,11 @@ def find_moved(ask: Ask, started_at: datetime, ended_at: datetime) -> list[Moved
     return sorted(moved, key=lambda movie: (-abs(movie.change), movie.movie_id))[:MOVIES_SHOWN]
 
 
-def _rate_by_latest(ask: Ask, started_at: datetime, ended_at: datetime) -> tuple[Mapping[str, Row], ...]:
+def _rate_by_latest(ask: Ask, started_at: datetime, _: datetime) -> tuple[Mapping[str, Row], ...]:
     """Return the ratings by movie before and after a run that only added files, from the scores that count now."""
-    ask(_MAKE_LATEST, {"started_at": started_at})
-    return _key_by_movie(ask(_RATE_BEFORE, {"started_at": started_at})), _key_by_movie(ask(_RATE_AFTER))
+    for query in (_MAKE_LATEST, _FIND_REPLACED):
+        ask(query, {"started_at": started_at})
+    return _key_by_movie(ask(_RATE_BEFORE)), _key_by_movie(ask(_RATE_AFTER))
 
 
 def _rate_by_all_scores(ask: Ask, started_at: datetime, ended_at: datetime) -> tuple[Mapping[str, Row], ...]:

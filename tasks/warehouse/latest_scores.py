@@ -93,12 +93,17 @@ LEFT JOIN ({_build_best("{scores}")}) AS best USING (source_sha256, row_number)
 _FIND_REVIEWS = f"""
 CREATE OR REPLACE TEMP TABLE changed_reviews AS SELECT DISTINCT {REVIEW_KEY} AS review_key FROM {{texts}}
 """  # noqa: S608 (our own names)
+# Two steps, so that of the whole history only the keys are read.
+_FIND_PLACES = """
+CREATE OR REPLACE TEMP TABLE places_of_reviews AS
+SELECT rowid AS place FROM source_reviews SEMI JOIN changed_reviews USING (review_key)
+"""
 _FIND_ROWS = """
 CREATE OR REPLACE TEMP TABLE rows_of_reviews AS
 SELECT
-    rowid AS place, is_latest, review_id, text_sha256, movie_id, reviewed_at, file_seen_at AS seen_at,
+    place, is_latest, review_id, text_sha256, movie_id, reviewed_at, file_seen_at AS seen_at,
     file_uri AS uri, source_sha256, row_number
-FROM source_reviews SEMI JOIN changed_reviews USING (review_key)
+FROM source_reviews JOIN places_of_reviews ON source_reviews.rowid = place
 """
 _SETTLE_LATEST = f"""
 UPDATE source_reviews SET is_latest = settled.is_newest FROM (
@@ -137,6 +142,7 @@ def note_reviews(connection: duckdb.DuckDBPyConnection, texts: str) -> None:
 
 def settle_latest(connection: duckdb.DuckDBPyConnection) -> None:
     """Mark the newest row of each review that `note_reviews` stored, among the rows that there are now."""
+    connection.execute(_FIND_PLACES)
     connection.execute(_FIND_ROWS)
     connection.execute(_SETTLE_LATEST)
 

@@ -207,7 +207,7 @@ SEPARATORS = (",", ";", "\t", "|", "^")
 
 
 @given(encoding=st.sampled_from(CODECS), separator=st.sampled_from(SEPARATORS), data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_texts_in_any_encoding_and_with_any_separator_are_read_back(
     tmp_path: Path, encoding: str, separator: str, data: st.DataObject
 ) -> None:

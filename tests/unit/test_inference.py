@@ -367,7 +367,7 @@ def test_two_exports_whose_ids_count_from_1_keep_their_reviews_apart(tmp_path: P
         assert (row["review_id"], json.loads(row["extra"])) == (None, {"id": "1"})
 
 
-JUNK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+JUNK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 VALUES = {
     "date": st.sampled_from(
         ["2026-11-01", "03/04/2026", "27/04/2026", "04/27/2026", "1 Nov 2026", "nan", "soon", ""]

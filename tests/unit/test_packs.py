@@ -36,7 +36,7 @@ def keep(folder: Path, file: Path, base: Base | None) -> Base:
     return Base(folder, manifest, read_index(folder, manifest))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(files=st.lists(contents, min_size=1, max_size=5))
 def test_each_of_several_states_of_a_file_comes_back(files: list[tuple[list[int], int]]) -> None:
     with TemporaryDirectory() as name:
