@@ -71,7 +71,8 @@ def test_every_command_syncs_what_gets_its_name_and_its_folder(
     monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
     with trace(tmp_path / "calls.txt"):
         use_every_command(tmp_path)
-    calls = read_calls(tmp_path / "calls.txt")
+    # What Python compiles of TensorFlow's generated code is renamed too, beside that code.
+    calls = [call for call in read_calls(tmp_path / "calls.txt") if call.paths[-1].suffix != ".pyc"]
     renamed = [call.paths[1].relative_to(home) for call in calls if call.is_rename]
     assert {name for name in NAMED if any(path.match(name) for path in renamed)} == NAMED
     assert find_unsynced(calls, home, list_content) == []
