@@ -42,7 +42,7 @@ test: $(STAMP) ## Run the tests; those on the real archive where it is at hand
 ROOM := awk '/MemAvailable/ && $$2 > 4000000' /proc/meminfo; df -Pk /dev/shm | awk '$$4 > 2000000 && /shm/'
 IN_MEMORY = $(if $(filter 2,$(shell ($(ROOM)) 2>/dev/null | wc -l)),PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
-test-fast: $(STAMP) ## Run the tests that start no process, server or browser and train nothing (a hundred seconds on two cores)
+test-fast: $(STAMP) ## Run the tests that start no process, server or browser and train nothing (two minutes on two cores)
 	$(IN_MEMORY) $(BIN)/pytest --numprocesses logical --dist loadfile --override-ini tmp_path_retention_policy=failed \
 		--hypothesis-profile fast -m "not (archive or browser or process or server or training)"
 

@@ -133,11 +133,11 @@ def test_any_texts_written_as_xlsx_are_read_back(table: list[tuple[str, str]]) -
     assert list(found) == table
 
 
-@given(
-    st.lists(
-        st.from_regex(r"\A\S(\S|(?<=\S) (?=\S)|\n)*\S\Z").filter(lambda text: text.isprintable()), min_size=1
-    )
-)
+WORDS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)
+"""Words of visible characters: ods has one space for several."""
+
+
+@given(st.lists(st.lists(WORDS, min_size=2, max_size=4).map(" ".join), min_size=1, max_size=8))
 @settings(deadline=None)
 def test_any_texts_written_as_ods_are_read_back(texts: list[str]) -> None:
     assert read_texts(write_ods({"S": [["text"], *([text] for text in texts)]})) == texts
