@@ -20,7 +20,7 @@ from tasks.review_files.inference.platforms import (
     find_platform,
     split_names,
 )
-from tasks.review_files.plans.names import normalize_name, strip_remarks
+from tasks.review_files.plans.names import normalize_known, normalize_name, strip_remarks
 from tasks.review_files.plans.reading_plan import RatingScale
 
 _BODIES = {"body", "reviewbody", "reviewcontent"}
@@ -73,7 +73,7 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     text = _find_question(names, _QUESTION_OF_TEXT) if text is None else text
     known = _find_known(names, bare, platform, text)
     taken = {*known.values()} | (set() if text is None else {text})
-    file_id = _find_first(bare, map(normalize_name, FILE_IDS), taken)
+    file_id = _find_first(bare, normalize_known(FILE_IDS), taken)
     rating = known.get("given_rating")
     found = Recognised(
         known=known,
@@ -115,10 +115,8 @@ def _find_known(
             position = _find_first(bare, _list_names(ours, platform), taken)
             known |= {} if position is None else {ours: position}
     if "given_label" in known and platform is None:
-        made = set(map(normalize_name, LABELS_BY_PROGRAMS))
-        known = {
-            ours: place for ours, place in known.items() if ours != "given_label" or not made & set(bare)
-        }
+        made = not set(bare).isdisjoint(normalize_known(LABELS_BY_PROGRAMS))
+        known = {ours: place for ours, place in known.items() if ours != "given_label" or not made}
     if "given_rating" not in known:
         position = _find_question(names, _QUESTION_OF_RATING, texts | set(known.values()))
         if position is not None and find_hint(names[position]) is not None:
@@ -131,29 +129,29 @@ def _needs_id(known: dict[str, int], platform: Platform | None) -> bool:
     return "review_id" not in known and (platform is None or "review_id" not in platform.columns)
 
 
-def _list_names(ours: str, platform: Platform | None) -> list[str]:
+def _list_names(ours: str, platform: Platform | None) -> tuple[str, ...]:
     """Return the normalised names of one of our columns: those of the platform, then the known ones."""
-    known = [normalize_name(name) for name in COLUMN_NAMES[ours]]
+    known = normalize_known(COLUMN_NAMES[ours])
     if platform is None or ours not in platform.columns:
         return known
     own = platform.columns[ours]
-    return [*split_names(own), *known] if own else []
+    return (*split_names(own), *known) if own else ()
 
 
 def _find_title(
     bare: Sequence[str], platform: Platform | None, text: int, taken: set[int]
 ) -> tuple[int | None, int | None]:
     """Return the position of the review's title, None if there is none; and that of a title that may be another's."""
-    wanted = [normalize_name(name) for name in REVIEW_TITLES]
+    wanted = normalize_known(REVIEW_TITLES)
     if platform is not None and platform.title:
-        wanted = [normalize_name(platform.title), *wanted]
+        wanted = (normalize_name(platform.title), *wanted)
     title = _find_first(bare, wanted, taken)
     if title is not None:
         return title, None
-    unclear = _find_first(bare, map(normalize_name, TITLES), taken)
+    unclear = _find_first(bare, normalize_known(TITLES), taken)
     if unclear is None or platform is not None:
         return None, None
-    is_product_named = bool(set(map(normalize_name, PRODUCT_NAMES)) & set(bare))
+    is_product_named = not set(bare).isdisjoint(normalize_known(PRODUCT_NAMES))
     if bare[unclear] in PLOTS or not (bare[text] in _BODIES or is_product_named):
         return None, unclear
     return unclear, None

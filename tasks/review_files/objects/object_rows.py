@@ -5,7 +5,7 @@ other columns of ours.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -47,12 +47,13 @@ def require_object_text(rows: Sequence[ObjectRow], select: Select, plan: Reading
 
 def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -> RawRows:
     """Build the raw rows of n objects."""
-    names, origins = list_origins([row for row, _ in rows], select)
+    selected = _select_all([row for row, _ in rows], select)
+    names, origins = _list_origins(selected)
     known: dict[str, list[str | None]] = {ours: [] for ours in origins}
     further: list[dict[str, Any]] = []
     defects: dict[int, Defect] = {}
     for position, (row, defect) in enumerate(rows):
-        columns, values = select(tuple(row)), list(row.values())
+        columns, values = selected[tuple(row)], list(row.values())
         own_values = {ours: values[place] for ours, place in columns.known.items()}
         defect = defect or _find_defect(own_values.get("text"), columns)
         if defect is not None:
@@ -68,7 +69,7 @@ def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -
 
 def make_surveyed_rows(rows: Sequence[dict[str, Any]], select: Select) -> RawRows:
     """Build raw rows that have only dates, labels and ratings, those of several keys one after the other."""
-    names, origins = list_origins(rows, select)
+    names, origins = _list_origins(_select_all(rows, select))
     known: dict[str, pa.Array] = {}
     for ours in VALUE_COLUMNS:
         if ours in origins:
@@ -77,16 +78,20 @@ def make_surveyed_rows(rows: Sequence[dict[str, Any]], select: Select) -> RawRow
     return RawRows(pa.nulls(len(rows), pa.int64()), known, names=names, origins=origins)
 
 
-def list_origins(
-    rows: Sequence[dict[str, Any]], select: Select
+def _select_all(rows: Sequence[dict[str, Any]], select: Select) -> dict[tuple[str, ...], Columns]:
+    """Return the columns of these rows by their keys: of rows with other keys each they are selected once."""
+    return {keys: select(keys) for keys in set(map(tuple, rows))}
+
+
+def _list_origins(
+    selected: Mapping[tuple[str, ...], Columns],
 ) -> tuple[tuple[str, ...], dict[str, frozenset[str]]]:
-    """Return the keys of these rows, and by our column, the text always among them, the keys that become ours."""
-    key_sets = set(map(tuple, rows))
+    """Return all keys, and by our column, the text always among them, the keys that become ours."""
     origins: dict[str, set[str]] = {"text": set()}
-    for keys in key_sets:
-        for ours, place in select(keys).known.items():
+    for keys, columns in selected.items():
+        for ours, place in columns.known.items():
             origins.setdefault(ours, set()).add(keys[place])
-    names = tuple(sorted({key for keys in key_sets for key in keys}))
+    names = tuple(sorted({key for keys in selected for key in keys}))
     return names, {ours: frozenset(found) for ours, found in origins.items()}
 
 

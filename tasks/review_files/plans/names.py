@@ -1,6 +1,7 @@
 """Compares names of columns as a person does: without case, spaces and signs."""
 
 import re
+from functools import cache
 
 _SIGNS = re.compile(r"[\s_\-.]+")
 _REMARK = re.compile(r"[(\[][^()\[\]]{0,60}[)\]]")
@@ -14,6 +15,12 @@ def clean_name(name: str) -> str:
 def normalize_name(name: str) -> str:
     """Return a column's name without case, white space, `_`, `-`, dots and byte order mark."""
     return _SIGNS.sub("", clean_name(name)).casefold()
+
+
+@cache
+def normalize_known(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return known names, normalised once. Not for the names of a file: whoever sends many would fill the memory."""
+    return tuple(map(normalize_name, names))
 
 
 def strip_remarks(name: str) -> str:
