@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -20,8 +20,9 @@ from data_contracts.errors import WarehouseBusyError, WarehouseError
 from data_contracts.storage.durable import make_folder, remove_leftovers, write_whole
 from data_contracts.warehouse import Migration, list_migrations, read_views
 from tasks.support.locking import hold_folder, share_file
+from tasks.support.progress import show_progress
 from tasks.warehouse.blocks import copy_blocks
-from tasks.warehouse.database_errors import MEMORY_LIMIT, shorten_error, translate_errors
+from tasks.warehouse.database_errors import MEMORY_LIMIT, describe_wait, shorten_error, translate_errors
 
 WAIT_SECONDS = 60.0
 """Longest wait for other processes."""
@@ -35,6 +36,11 @@ With DuckDB's default of 122,880 most commits would fill none: DuckDB would writ
 compress them on one core."""
 MOST_KEPT_BYTES = 2**26
 """Most memory with which the engine goes on after use. With more it is stopped, since it keeps what it has taken."""
+
+SPILL = ".duckdb.spill"
+"""The folder beside the database for what does not fit into memory. DuckDB deletes what killed processes left in it."""
+ANNOUNCED_BYTES = 2**27
+"""Size of a database above which a migration is announced, since it takes a while."""
 
 ConfigValue = str | bool | int | float | list[str]
 _CONFIG: dict[str, ConfigValue] = {
@@ -230,7 +236,7 @@ def _connect_when_free(
             if "Could not set lock" not in str(error):
                 raise
             if time.monotonic() + pause > deadline:
-                raise WarehouseBusyError(_describe_wait(path, wait_seconds, shorten_error(error))) from error
+                raise WarehouseBusyError(describe_wait(path, wait_seconds, shorten_error(error))) from error
         else:
             connection.execute("SET TimeZone = 'UTC'")
             # DuckDB would draw its progress bar on standard output, amid the result of a query.
@@ -258,13 +264,29 @@ def _attach(path: Path, *options: str, wait_seconds: float = 0) -> Iterator[duck
 
 def _connect(path: Path, *options: str) -> duckdb.DuckDBPyConnection:
     """Connect to the database by `ATTACH`, since only that accepts `options`."""
-    connection = _find_engine().cursor()
+    connection = _start_session(path.with_name(SPILL))
     try:
         connection.execute(f"ATTACH {quote_sql(str(path))} AS warehouse ({', '.join(options)})")
         connection.execute("USE warehouse")
     except duckdb.Error:
         connection.close()
         raise
+    return connection
+
+
+def _start_session(spill: Path) -> duckdb.DuckDBPyConnection:
+    """Return a connection of the engine, which writes to the folder `spill` what does not fit into its memory.
+
+    By default that would be a folder in the current one, which others may read, or nobody write.
+    """
+    connection = _find_engine().cursor()
+    try:
+        connection.execute(f"SET temp_directory = {quote_sql(str(spill))}")
+    except duckdb.Error:  # the engine has written to another one
+        connection.close()
+        _stop_engine()
+        connection = _find_engine().cursor()
+        connection.execute(f"SET temp_directory = {quote_sql(str(spill))}")
     return connection
 
 
@@ -287,7 +309,7 @@ def _stop_engine() -> None:
 def _take_turn(path: Path, wait_seconds: float) -> Iterator[None]:
     """Keep other threads of this process out while the block runs, and translate DuckDB's errors."""
     if not _THREAD_LOCK.acquire(timeout=wait_seconds):
-        raise WarehouseBusyError(_describe_wait(path, wait_seconds, "another thread of this process has it"))
+        raise WarehouseBusyError(describe_wait(path, wait_seconds, "another thread of this process has it"))
     try:
         with translate_errors(path):
             yield
@@ -310,7 +332,11 @@ def _open_up_to_date(path: Path, write: bool, wait_seconds: float) -> Iterator[d
                 yield connection
                 return
     with _attach(path, _ROW_GROUPS, wait_seconds=wait_seconds) as connection:
-        bring_up_to_date(connection, migrations, views)
+        is_long = (
+            _read_state(connection)[0] < migrations[-1].version and path.stat().st_size > ANNOUNCED_BYTES
+        )
+        with show_progress("Updating the database", None) if is_long else nullcontext():
+            bring_up_to_date(connection, migrations, views)
         yield connection
 
 
@@ -372,11 +398,3 @@ def _digest(views: str) -> str:
 def quote_sql(text: str) -> str:
     """Return a text as an SQL string literal, for places that accept no parameter."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _describe_wait(path: Path, wait_seconds: float, reason: str) -> str:
-    """Describe that the warehouse could not be opened since another process kept it locked."""
-    return (
-        f"{path}: was in use for more than {wait_seconds:g} s ({reason}). Next: close the program that has it "
-        "open; programs that only read should open the published copy, and open it read-only."
-    )

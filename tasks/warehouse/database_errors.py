@@ -54,3 +54,11 @@ def _choose_next_step(error: duckdb.Error, when_damaged: str) -> str:
             "could not write the rest to disk."
         )
     return "check that the disk is not full and the folder is writable, then run the command again."
+
+
+def describe_wait(path: Path, wait_seconds: float, reason: str) -> str:
+    """Describe that the warehouse could not be opened since another process kept it locked."""
+    return (
+        f"{path}: was in use for more than {wait_seconds:g} s ({reason}). Next: close the program that has it "
+        "open; programs that only read should open the published copy, and open it read-only."
+    )

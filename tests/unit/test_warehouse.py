@@ -167,6 +167,17 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(warehouse: Path) -> Non
         assert connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'half'").fetchall() == []
 
 
+def test_what_does_not_fit_into_memory_is_written_beside_the_database_of_each_home(tmp_path: Path) -> None:
+    for home in ("one", "two"):
+        with open_warehouse(tmp_path / home / "reviews.duckdb", write=True) as connection:
+            connection.execute("SET memory_limit = '60MB'")
+            connection.execute(
+                "CREATE TEMP TABLE large AS SELECT range, hash(range)::VARCHAR FROM range(2_000_000)"
+            )
+            assert list((tmp_path / home / ".duckdb.spill").iterdir())
+            connection.execute("SET memory_limit = '1GB'")
+
+
 def test_migrations_are_numbered_from_one_without_gaps() -> None:
     migrations = list_migrations()
     assert [migration.version for migration in migrations] == list(range(1, len(migrations) + 1))
