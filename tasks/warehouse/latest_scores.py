@@ -31,8 +31,9 @@ _FILES = """
 SELECT
     source_sha256, min(committed_at) AS seen_at, arg_min(uri, committed_at) AS uri,
     arg_min(source, committed_at) AS source
-FROM scored_files WHERE status = 'scored' GROUP BY source_sha256
+FROM {ledger} WHERE status = 'scored' GROUP BY source_sha256
 """
+_ALL_FILES = _FILES.format(ledger="scored_files")
 """SQL: when, under which name and from which source each scored file was first committed."""
 # A row without a date counts as of its file's first commit. Ties go to the later file, then to the later row. Files of
 # one commit are in the order of their names, because dated exports sort by name.
@@ -65,9 +66,11 @@ _DEFINITIONS = {**_VALUES, "is_latest": "(newest.place IS NOT NULL)"}
 
 def _join_definitions(table: str) -> str:
     """Return the FROM clause for the rows `review` of the table, with what their maintained columns are made of."""
-    placed = f"(SELECT review.rowid AS place, * FROM {table} AS review JOIN ({_FILES}) USING (source_sha256))"  # noqa: S608
+    placed = (
+        f"(SELECT review.rowid AS place, * FROM {table} AS review JOIN ({_ALL_FILES}) USING (source_sha256))"  # noqa: S608
+    )
     return (
-        f"FROM {table} AS review LEFT JOIN ({_FILES}) AS files USING (source_sha256) "
+        f"FROM {table} AS review LEFT JOIN ({_ALL_FILES}) AS files USING (source_sha256) "
         f"LEFT JOIN ({_NEWEST.format(rows=placed)}) AS newest ON newest.place = review.rowid "
         f"LEFT JOIN ({_build_best('scored_reviews')}) AS best USING (source_sha256, row_number)"
     )
@@ -87,7 +90,7 @@ _ADD_TEXTS = f"""
 INSERT INTO source_reviews BY NAME
 SELECT review.*, true AS is_latest, {", ".join(f"{value} AS {column}" for column, value in _VALUES.items())}
 FROM {{texts}} AS review
-JOIN ({_FILES.replace("WHERE", "SEMI JOIN {texts} USING (source_sha256) WHERE")}) AS files USING (source_sha256)
+JOIN ({_FILES.format(ledger="scored_files SEMI JOIN {texts} USING (source_sha256)")}) AS files USING (source_sha256)
 LEFT JOIN ({_build_best("{scores}")}) AS best USING (source_sha256, row_number)
 """  # noqa: S608 (our own names)
 _FIND_REVIEWS = f"""

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -15,12 +16,13 @@ from hypothesis import strategies as st
 from data_contracts.errors import WarehouseError
 from data_contracts.parts import SOURCE_SCHEMA
 from data_contracts.scored_reviews import SCORED_SCHEMA
+from data_contracts.warehouse import list_migrations, read_views
 from models.evaluation.gate import Decision
 from tasks.maintenance import quarantine
 from tasks.maintenance.forgetting import ForgetRequest, forget
 from tasks.warehouse import latest_scores
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.connection import bring_up_to_date, open_warehouse
 from tasks.warehouse.latest_scores import FIND_OUTDATED, rebuild
 from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
 from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
@@ -221,3 +223,38 @@ def test_writing_the_table_anew_mends_every_column(history: History) -> None:
         )
         rebuild(connection)
     assert find_outdated(history.warehouse) == []
+
+
+OLDER_ROWS = """
+INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now()), (2, 'promote', 'model-b', '', NULL, now());
+INSERT INTO scored_files (source_sha256, model_id, status, uri, committed_at) VALUES
+('one', 'model-a', 'scored', 'monday.csv', '2026-03-01'), ('one', 'model-b', 'scored', 'monday.csv', '2026-03-03'),
+('two', 'model-a', 'scored', 'tuesday.csv', '2026-03-02');
+INSERT INTO source_reviews (source_sha256, row_number, review_id, text, text_sha256) VALUES
+('one', 1, 'r1', 'good', 'g'), ('one', 2, 'r2', 'bad', 'b'), ('two', 1, 'r1', 'better', 'h'),
+('two', 2, NULL, 'x', 'x');
+INSERT INTO scored_reviews
+SELECT source_sha256, row_number, model_id, 0.75, 'positive', 7.5, 4, 0, false, 'run', now()
+FROM source_reviews JOIN scored_files USING (source_sha256)
+"""
+"""Rows of a database of version 4, the last one without the columns on which `latest_scores` rests."""
+
+
+def test_an_older_database_gets_the_columns_with_their_values() -> None:
+    with duckdb.connect() as connection:
+        bring_up_to_date(connection, list_migrations()[:4], "SELECT 1")
+        connection.execute(OLDER_ROWS)
+        bring_up_to_date(connection, list_migrations(), read_views())
+        assert connection.execute(FIND_OUTDATED).fetchall() == []
+        latest = connection.execute(
+            "SELECT text, uri, model_id, source FROM latest_scores ORDER BY text"
+        ).fetchall()
+        [(sql,)] = connection.execute(
+            "SELECT sql FROM duckdb_tables() WHERE table_name = 'source_reviews'"
+        ).fetchall()
+    assert latest == [
+        ("bad", "monday.csv", "model-b", "default"),
+        ("better", "tuesday.csv", "model-a", "default"),
+        ("x", "tuesday.csv", "model-a", "default"),
+    ]
+    assert "USING COMPRESSION ZSTD" in sql
