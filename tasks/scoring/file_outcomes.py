@@ -50,8 +50,8 @@ class Tally:
 
 
 _OTHER_ENCODING = (
-    "most are not UTF-8: save the file as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING to its encoding, cp1252 for most "
-    "of Excel's"
+    "most are not UTF-8: save the file as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING, or `encoding` in the profile of "
+    "its source, to its encoding, cp1252 for most of Excel's"
 )
 
 

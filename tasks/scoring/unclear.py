@@ -1,4 +1,4 @@
-"""Describes what could not be read in scored files, and what could be read in several ways."""
+"""Describes what is not clear in scored files: values, columns that could be read in several ways, and review ids."""
 
 import shlex
 from collections.abc import Collection
@@ -7,7 +7,40 @@ from data_contracts.limits import FIELD_RULES, FIELD_WORDS, READING_RULES, SETTL
 from data_contracts.storage.home import Home
 from tasks.sources.catalogue import Catalogue
 from tasks.support.wording import count
+from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.run_log import list_doubts, list_unclear_fields
+
+_COUNT_SOURCES = "SELECT count(DISTINCT source) FROM scored_files WHERE status = 'scored'"
+# The rows of the runs first, found by the time of their files, then those of the same reviews by their numbers.
+_LIST_COLLISIONS = """
+WITH files AS (
+    SELECT source_sha256, min(committed_at) AS committed_at FROM scored_files
+    WHERE status = 'scored' AND run_id = ANY($runs::VARCHAR[]) GROUP BY source_sha256
+),
+rows AS (
+    SELECT source_sha256, file_source, file_uri, review_key, review_id, movie_id, text_sha256
+    FROM source_reviews SEMI JOIN files USING (source_sha256)
+    WHERE review_id IS NOT NULL AND file_seen_at >= (SELECT min(committed_at) FROM files)
+)
+SELECT rows.file_uri, count(DISTINCT rows.review_id), list(DISTINCT others.file_source ORDER BY others.file_source)
+FROM rows JOIN source_reviews AS others USING (review_key)
+WHERE others.file_source <> rows.file_source AND others.text_sha256 <> rows.text_sha256
+    AND others.review_id = rows.review_id AND others.movie_id IS NOT DISTINCT FROM rows.movie_id
+GROUP BY rows.file_uri ORDER BY rows.file_uri
+"""
+
+
+def describe_collisions(home: Home, run_ids: Collection[str]) -> list[str]:
+    """Return a phrase for each file that these runs scored with review ids that another source gave to other texts."""
+    with open_warehouse(home.warehouse, write=False) as connection:
+        if connection.execute(_COUNT_SOURCES).fetchall() <= [(1,)]:
+            return []
+        found = connection.execute(_LIST_COLLISIONS, {"runs": list(run_ids)}).fetchall()
+    return [
+        f"{uri}: {count(ids, 'review id')} of the source {', '.join(sources)} too, for other texts on the same movie; "
+        "latest_scores shows the newest of each. Next: ids_hold_across_files = false in the profile of one of them"
+        for uri, ids, sources in found
+    ]
 
 
 def describe_unclear(home: Home, run_ids: Collection[str]) -> list[str]:

@@ -35,7 +35,7 @@ class Catalogue:
     """The sources of a run."""
 
     profiles: Mapping[str, Profile] = field(default_factory=dict)
-    """By the name of their source, in lower case."""
+    """By the name of their source."""
     broken: Mapping[str, str] = field(default_factory=dict)
     """What is wrong with a profile that can't be read, by the same names."""
     chosen: str | None = None
@@ -46,7 +46,7 @@ class Catalogue:
         parts = PurePosixPath(uri).parts
         folder = parts[0] if len(parts) > 1 and not uri.startswith("/") else DEFAULT
         name = self.chosen or folder
-        return Source(name, self.profiles.get(name.casefold()), self.broken.get(name.casefold()))
+        return Source(name, self.profiles.get(name), self.broken.get(name))
 
     def describe(self, uri: str) -> dict[str, str | None]:
         """Return the values of a file's source for the ledger, by column."""
@@ -64,10 +64,10 @@ def load_catalogue(home: Home, chosen: str | None = None) -> Catalogue:
     broken: dict[str, str] = {}
     for path in sorted(home.sources.glob("*.toml")):
         try:
-            profiles[path.stem.casefold()] = parse_profile(path)
+            profiles[path.stem] = parse_profile(path)
         except UsageError as error:
-            broken[path.stem.casefold()] = str(error).partition(" Next: ")[0].rstrip(".")
-    if chosen is not None and chosen.casefold() not in {*profiles, *broken}:
+            broken[path.stem] = str(error).partition(" Next: ")[0].rstrip(".")
+    if chosen is not None and chosen not in {*profiles, *broken}:
         raise UsageError(
             f"{name_profile(home, chosen)}: there is no such profile. Next: name a source that `reviews sources list` "
             "shows."

@@ -1,11 +1,12 @@
 """The profile of a source: a TOML file in the home that says how the files of one feed are read.
 
-`parse_profile` reads one and refuses unknown keys and contradictions with the line; `format_profile` writes one.
+`parse_profile` refuses unknown keys, values that can't be, and contradictions, with the line.
 """
 
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -14,6 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from data_contracts.errors import UsageError
+from data_contracts.text_encodings import find_encoding
+from tasks.review_files.options import is_delimiter
 
 DATE_STYLES = ("clear", "iso", "epoch", "day-first", "month-first")
 """Names of date formats; any other format is a pattern of strptime, such as `%d-%b-%y`."""
@@ -42,6 +45,14 @@ class Columns(_Strict):
     def _accept_one_name(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _require_distinct(self) -> Self:
+        names = [*self.text, *(name for ours, name in self if ours != "text" and name is not None)]
+        doubled = next((name for name in names if names.count(name) > 1), None)
+        if doubled is not None:
+            raise ValueError(f"has {doubled!r} twice")
+        return self
+
 
 class Dates(_Strict):
     """How dates are written."""
@@ -54,9 +65,9 @@ class Dates(_Strict):
     @field_validator("format")
     @classmethod
     def _require_format(cls, value: str) -> str:
-        if value not in DATE_STYLES and "%" not in value:
+        if value not in DATE_STYLES and not _is_pattern(value):
             raise ValueError(
-                f"must be one of {', '.join(DATE_STYLES)}, or a pattern with % such as '%d.%m.%Y'"
+                f"must be one of {', '.join(DATE_STYLES)}, or a pattern of strptime such as '%d.%m.%Y'"
             )
         return value
 
@@ -116,9 +127,7 @@ class FileLayout(_Strict):
     """How the bytes of a file are read, where its name does not say it."""
 
     encoding: str | None = Field(None, description="Such as 'cp1252', for files without a byte order mark.")
-    delimiter: str | None = Field(
-        None, min_length=1, max_length=1, description="The character between columns."
-    )
+    delimiter: str | None = Field(None, description="The character between columns.")
     sheet: str | None = Field(
         None, description="The sheet of a workbook; the first one with rows if not given."
     )
@@ -129,11 +138,15 @@ class FileLayout(_Strict):
     @field_validator("encoding")
     @classmethod
     def _require_encoding(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                "".encode(value)
-            except (LookupError, ValueError) as error:
-                raise ValueError("is no encoding of text that Python knows, such as 'cp1252'") from error
+        if value is not None and find_encoding(value) is None:
+            raise ValueError("is no known encoding of text, such as 'cp1252'")
+        return value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _require_delimiter(cls, value: str | None) -> str | None:
+        if value is not None and not is_delimiter(value):
+            raise ValueError("must be one ASCII character, no letter, digit or quote")
         return value
 
 
@@ -155,11 +168,13 @@ class Profile(_Strict):
     @model_validator(mode="after")
     def _require_consistency(self) -> Self:
         if self.movie is not None and self.columns.movie_id is not None:
-            raise ValueError("movie and columns.movie_id contradict each other: give one of them")
-        for column, table in (("given_rating", self.rating), ("given_label", self.labels)):
-            if getattr(self.columns, column) is not None and table is None:
-                name = "rating" if column == "given_rating" else "labels"
+            raise ValueError("movie contradicts columns.movie_id: give one of them")
+        for name, column in (("rating", "given_rating"), ("labels", "given_label")):
+            has_table, has_column = getattr(self, name) is not None, getattr(self.columns, column) is not None
+            if has_column and not has_table:
                 raise ValueError(f"columns.{column} needs a table [{name}] that says what its values mean")
+            if has_table and not has_column:
+                raise ValueError(f"{name} is of no use without columns.{column}")
         return self
 
 
@@ -181,15 +196,27 @@ def parse_profile(path: Path) -> Profile:
         ) from None
 
 
+def _is_pattern(text: str) -> bool:
+    """Return whether a text is a pattern that `strptime` can use, with a field at least."""
+    try:
+        datetime.strptime(datetime.now(UTC).strftime(text), text)
+    except ValueError:
+        return False
+    return "%" in text
+
+
 def _describe_error(error: Mapping[str, Any], content: str) -> str:
     """Describe a pydantic error by the key, its line in the file and the reason."""
     keys = [str(each) for each in error["loc"] if not isinstance(each, int)]
     reason = str(error["msg"]).removeprefix("Value error, ")
+    if not keys:  # a contradiction, whose description begins with one of its keys
+        where, _, reason = reason.partition(" ")
+        keys = where.split(".")
     if error["type"] == "extra_forbidden":
         reason = "is not a key of a profile"
     if error["type"] == "missing":
         reason = "is missing"
-    where = ".".join(keys) or "the profile"
+    where = ".".join(keys)
     line = find_line(content, keys)
     return f"line {line}: {where} {reason}." if line else f"{where} {reason}."
 

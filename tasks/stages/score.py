@@ -174,14 +174,14 @@ def judge_drift(run: Run, scored_by: Collection[str], severity: str) -> list[str
 
 @task(name="find-unclear-fields", **RETRY_TRANSIENT)
 def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
-    """Return a description of the dates, labels and ratings that could not be read, and of columns in doubt.
+    """Return a description of values that could not be read, of columns in doubt, and of ids that two sources share.
 
     They are those of the files scored by the runs `scored_by`, of which files without a row are described too.
     """
-    from tasks.scoring.unclear import describe_unclear
+    from tasks.scoring.unclear import describe_collisions, describe_unclear
     from tasks.warehouse.ledger import list_files_without_rows
 
-    unclear = describe_unclear(run.home, scored_by)
+    unclear = [*describe_unclear(run.home, scored_by), *describe_collisions(run.home, scored_by)]
     for description in unclear:
         get_run_logger().warning(f"Not understood in {description}")
     without_rows = [

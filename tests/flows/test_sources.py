@@ -121,6 +121,33 @@ def test_a_source_without_a_profile_can_not_be_chosen(scoring_home: Home, tmp_pa
         run(files=[str(path)], source="shop-z")
 
 
+def test_review_ids_that_another_source_gave_to_other_texts_are_named(scoring_home: Home) -> None:
+    drop(
+        scoring_home,
+        "left/a.csv",
+        "review_id,movie_id,text\n1,tt1,good film\n2,tt1,bad plot\n3,tt2,good plot\n",
+    )
+    assert run().unclear == ()
+    drop(
+        scoring_home,
+        "right/b.csv",
+        "review_id,movie_id,text\n1,tt1,bad film\n2,tt1,bad plot\n3,tt1,a bad plot\n",
+    )
+    [collision] = run().unclear
+    assert collision.startswith(
+        "right/b.csv: 1 review id of the source left too, for other texts on the same movie"
+    )
+    assert "Next: ids_hold_across_files = false" in collision
+
+
+def test_a_review_that_its_own_source_sends_again_is_no_collision(scoring_home: Home) -> None:
+    drop(scoring_home, "left/a.csv", "review_id,movie_id,text\n1,tt1,good film\n")
+    drop(scoring_home, "right/b.csv", "review_id,movie_id,text\n9,tt1,bad film\n")
+    run()
+    drop(scoring_home, "left/c.csv", "review_id,movie_id,text\n1,tt1,a good film\n")
+    assert run().unclear == ()
+
+
 def test_a_plan_reads_by_the_profile_too(scoring_home: Home) -> None:
     describe(scoring_home, "shop-a")
     drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
@@ -174,6 +201,12 @@ def test_the_list_has_folders_profiles_and_what_is_wrong_with_them(scoring_home:
     assert lines["shop-a"].startswith("profile ")
     assert "columns.text is missing" in lines["shop-b"]
     assert lines["shop-c"].startswith("no profile")
+
+
+def test_the_name_of_a_folder_can_not_write_to_the_terminal(scoring_home: Home) -> None:
+    drop(scoring_home, "shop\x1b[31m/a.csv", "text\ngood film\n")
+    status, said = call(scoring_home, "list")
+    assert (status, "\x1b" in said, "shop" in said) == (0, False, True)
 
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", ".hidden", ""])

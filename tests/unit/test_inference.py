@@ -105,6 +105,8 @@ def test_a_title_is_scored_where_it_can_only_be_that_of_the_review(names: list[s
 
 def test_the_order_of_day_and_month_is_that_which_fits_all_dates() -> None:
     assert plan_of(dates=["03/04/2026", "27/04/2026"]).dates == DateFormat("day_first")
+    no_date = "31/04/2026"
+    assert plan_of(dates=["03/04/2026", "27/04/2026", no_date]).dates == DateFormat("day_first")
     assert plan_of(dates=["03/04/2026", "04/27/2026"]).dates == DateFormat("month_first")
 
 

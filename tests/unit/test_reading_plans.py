@@ -141,6 +141,15 @@ def test_a_date_of_another_format_is_not_read(found: str, form: DateFormat) -> N
         make_date_parser(form)(found)
 
 
+@pytest.mark.parametrize("found", ["4,5", "4,0"])
+def test_a_decimal_comma_is_read_only_where_the_scale_has_one_whatever_follows_it(found: str) -> None:
+    assert make_rating_parser(RatingScale(1, 5, decimal_comma=True))(found) == 2 * float(
+        found.replace(",", ".")
+    )
+    with pytest.raises(ValueError, match="not a rating"):
+        make_rating_parser(RatingScale(1, 5))(found)
+
+
 @pytest.mark.parametrize(
     ("found", "scale", "stars"),
     [

@@ -86,15 +86,27 @@ def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
             '[columns]\ntext = "a"\n[rating]\nlowest = 5\nhighest = 1\n',
             "line 3: rating lowest must be less than highest",
         ),
-        ('[columns]\ntext = "a"\ngiven_rating = "b"\n', r"columns.given_rating needs a table \[rating\]"),
-        ('[columns]\ntext = "a"\ngiven_label = "b"\n', r"columns.given_label needs a table \[labels\]"),
-        ('movie = "m"\n[columns]\ntext = "a"\nmovie_id = "b"\n', "contradict each other"),
+        ('[columns]\ntext = "a"\ngiven_rating = "b"\n', r"line 3: columns.given_rating needs a table"),
+        ('[columns]\ntext = "a"\ngiven_label = "b"\n', r"line 3: columns.given_label needs a table"),
+        (
+            'movie = "m"\n[columns]\ntext = "a"\nmovie_id = "b"\n',
+            "line 1: movie contradicts columns.movie_id",
+        ),
         (
             '[columns]\ntext = "a"\n[labels]\npositive = ["x"]\nnegative = ["X"]\n',
             "line 3: labels 'x' has two meanings",
         ),
-        ('[columns]\ntext = "a"\n[file]\nencoding = "klingon"\n', "line 4: file.encoding is no encoding"),
+        (
+            '[columns]\ntext = "a"\n[file]\nencoding = "klingon"\n',
+            "line 4: file.encoding is no known encoding",
+        ),
         ('[columns]\ntext = "a"\n[file]\ndelimiter = "||"\n', "line 4: file.delimiter"),
+        ('[columns]\ntext = "a"\n[file]\ndelimiter = "x"\n', "line 4: file.delimiter must be one ASCII"),
+        ('[columns]\ntext = "a"\n[file]\nencoding = "utf-7"\n', "line 4: file.encoding is no known"),
+        ('[columns]\ntext = "a"\n[dates]\nformat = "%Q"\n', "line 4: dates.format must be one of"),
+        ('[columns]\ntext = ["a", "a"]\n', "line 1: columns has 'a' twice"),
+        ('[columns]\ntext = "a"\nreview_id = "b"\nmovie_id = "b"\n', "line 1: columns has 'b' twice"),
+        ('[columns]\ntext = "a"\n[rating]\nlowest = 1\nhighest = 5\n', "line 3: rating is of no use without"),
         ("[columns\n", "is no valid TOML"),
     ],
 )
@@ -121,8 +133,8 @@ def test_the_schema_names_every_table() -> None:
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 PLANS = st.builds(
     ReadingPlan,
-    text=st.lists(NAMES, min_size=1, max_size=2).map(tuple),
-    review_id=st.none() | NAMES,
+    text=st.lists(NAMES, min_size=1, max_size=2, unique=True).map(tuple),
+    review_id=st.sampled_from([None, "the number of the review"]),
     reviewed_at=st.just("when"),
     given_rating=st.just("stars"),
     given_label=st.just("mood"),

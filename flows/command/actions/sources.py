@@ -10,7 +10,7 @@ from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
 from tasks.review_files.options import ReadOptions
-from tasks.sources.catalogue import DEFAULT, load_catalogue, name_profile
+from tasks.sources.catalogue import DEFAULT, Source, load_catalogue, name_profile
 from tasks.sources.preview import SHOWN, Preview, preview_file
 from tasks.sources.profile import name_version, parse_profile
 from tasks.sources.reading import make_options
@@ -84,19 +84,17 @@ def show_profile(home: Home, source: str) -> str:
 def list_sources(home: Home) -> str:
     """Return a line for each source: its profile and its folder in the inbox."""
     catalogue = load_catalogue(home)
-    folders = [path.name for path in home.inbox.glob("*") if path.is_dir() and path.name[0] != "."]
-    named = {name.casefold() for name in folders}
-    profiled = [name for name in (*catalogue.profiles, *catalogue.broken) if name not in named]
-    lines = []
-    for name in sorted({DEFAULT, *folders, *profiled}):
-        source = catalogue.find(f"{name}/file")
-        profile = (
-            f"profile {source.version}"
-            if source.version
-            else "no profile: files are read as they show themselves"
-        )
-        lines.append(f"{name:<24} {source.trouble or profile}")
-    return "\n".join(lines)
+    folders = {path.name for path in home.inbox.glob("*") if path.is_dir() and path.name[0] != "."}
+    names = sorted({DEFAULT, *folders, *catalogue.profiles, *catalogue.broken})
+    return "\n".join(_describe_source(catalogue.find(f"{name}/file")) for name in names)
+
+
+def _describe_source(source: Source) -> str:
+    """Return the line of a source in the list. A sender may have chosen its folder's name."""
+    profile = (
+        f"profile {source.version}" if source.version else "no profile: each file is read as it shows itself"
+    )
+    return f"{escape_controls(source.name):<24} {source.trouble or profile}"
 
 
 def _require_profile(home: Home, source: str) -> Path:

@@ -121,7 +121,9 @@ class FileFacts:
 def find_date_facts(column: pa.Array) -> DateFacts:
     """Return the facts of n texts that are dates."""
     numeric = column.filter(pc.fill_null(pc.match_substring_regex(column, _NUMERIC_DATE), False))
-    dates = [date for text in numeric.unique().to_pylist() if (date := split_numeric(text)) is not None]
+    split = map(split_numeric, numeric.unique().to_pylist())
+    # 31.04.2026 is a date in neither order, so it does not show which one is meant.
+    dates = [date for date in split if date and (fits_order(date, True) or fits_order(date, False))]
     short = [date for date in dates if date.short_year]
     return DateFacts(
         bool(dates),

@@ -155,7 +155,7 @@ class _Document:
         rows: str | None = None
         for path, item in self._walk(kind, events, ""):
             if rows is not None and path != rows:
-                raise refusal("json_broken", f"both {_show(rows)} and {_show(path)} are arrays of objects")
+                raise refusal("json_broken", _describe_two(rows, path))
             rows = path
             yield item
         for _ in events:  # what follows the end is an error
@@ -200,6 +200,11 @@ class _Document:
         if self.wanted is not None:
             return f"there is no array at {_show(self.wanted)}"
         return "it has no array of objects; if it is objects over many lines, jq -c . writes one a line"
+
+
+def _describe_two(path: str, other: str) -> str:
+    """Say that two arrays may have the rows, and how to choose."""
+    return f"both {_show(path)} and {_show(other)} are arrays of objects: name one as json_path in a profile"
 
 
 def _show(path: str) -> str:

@@ -86,8 +86,13 @@ def _choose_scale(found: FoundRating, scale: RatingScale | None) -> RatingScale:
 
 
 def _fits_separator(found: FoundRating, scale: RatingScale | None) -> bool:
-    """Return whether a rating's decimal separator is that of the scale; a whole number has none."""
-    return math.floor(found.value) == found.value or scale is None or found.comma == scale.decimal_comma
+    """Return whether a rating's decimal separator is that of the scale.
+
+    `4,0` has a comma as `4,5` has; else a file would lose its halves alone. A whole number with a point is clear.
+    """
+    if scale is None:
+        return True
+    return scale.decimal_comma if found.comma else found.value % 1 == 0 or not scale.decimal_comma
 
 
 def _count_symbols(text: str) -> FoundRating:
