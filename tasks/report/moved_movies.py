@@ -10,6 +10,7 @@ from datetime import datetime
 
 from tasks.queries.answers import Ask
 from tasks.report.runs import Row
+from tasks.warehouse.latest_scores import RECENCY, REVIEW
 
 MOVIES_SHOWN = 10
 MOVIES_COMPARED = 1000
@@ -22,11 +23,6 @@ CREATE TEMP TABLE touched_movies AS
 SELECT movie_id FROM run_scores WHERE movie_id IS NOT NULL
 GROUP BY movie_id ORDER BY count(*) DESC, movie_id LIMIT {MOVIES_COMPARED}
 """  # noqa: S608
-_REVIEW = "review_id, CASE WHEN review_id IS NULL THEN text_sha256 END, movie_id"
-_RECENCY = """row(
-    CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE file_seen_at END,
-    file_seen_at, file_uri, source_sha256, row_number
-)"""
 # Whether the scores that count, or the newest rows, may have changed otherwise than by new files of the run.
 _COUNT_OTHER_CHANGES = """
 SELECT
@@ -51,8 +47,8 @@ SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars FROM latest
 """
 _RATE_BEFORE = f"""
 WITH replaced AS (
-    SELECT movie_id, arg_max(best_predicted_rating, {_RECENCY}) AS predicted_rating
-    FROM source_reviews JOIN replaced_rows ON source_reviews.rowid = place GROUP BY {_REVIEW}
+    SELECT movie_id, arg_max(best_predicted_rating, {RECENCY}) AS predicted_rating
+    FROM source_reviews JOIN replaced_rows ON source_reviews.rowid = place GROUP BY {REVIEW}
 )
 SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars FROM (
     SELECT movie_id, predicted_rating FROM latest_of_movies WHERE NOT is_new UNION ALL FROM replaced
@@ -78,8 +74,8 @@ best AS (
     WHERE scored_at <= $moment GROUP BY source_sha256, row_number
 ),
 newest AS (
-    SELECT movie_id, arg_max(predicted_rating, {_RECENCY}) AS predicted_rating
-    FROM movie_reviews JOIN best USING (source_sha256, row_number) GROUP BY {_REVIEW}
+    SELECT movie_id, arg_max(predicted_rating, {RECENCY}) AS predicted_rating
+    FROM movie_reviews JOIN best USING (source_sha256, row_number) GROUP BY {REVIEW}
 )
 SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars FROM newest GROUP BY movie_id
 """  # noqa: S608

@@ -35,15 +35,19 @@ FROM {ledger} WHERE status = 'scored' GROUP BY source_sha256
 """
 _ALL_FILES = _FILES.format(ledger="scored_files")
 """SQL: when, under which name and from which source each scored file was first committed."""
-# A row without a date counts as of its file's first commit. Ties go to the later file, then to the later row. Files of
-# one commit are in the order of their names, because dated exports sort by name.
-_NEWEST = """
-SELECT arg_max(place, row(
-    CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE seen_at END, seen_at, uri, source_sha256, row_number
-)) AS place
-FROM {rows} GROUP BY review_id, CASE WHEN review_id IS NULL THEN text_sha256 END, movie_id
+REVIEW = "review_id, CASE WHEN review_id IS NULL THEN text_sha256 END, movie_id"
+"""SQL: what is equal in all rows of a review. Reviews of two movies differ even if their review_ids are equal."""
+RECENCY = """row(
+    CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE file_seen_at END,
+    file_seen_at, file_uri, source_sha256, row_number
+)"""
+"""SQL: what is greatest in the newest row of a review.
+
+A row without a date counts as of its file's first commit. Ties go to the later file, then to the later row. Files of
+one commit are in the order of their names, because dated exports sort by name.
 """
-"""SQL: the place of each review's newest row; reviews of two movies differ even if their review_ids are equal."""
+_NEWEST = f"SELECT arg_max(place, {RECENCY}) AS place FROM {{rows}} GROUP BY {REVIEW}"  # noqa: S608 (our own SQL)
+"""SQL: the place of each review's newest row."""
 _BEST = """
 SELECT source_sha256, row_number, unnest(arg_max(struct_pack({columns}), model_rank))
 FROM {scores} JOIN (SELECT model_id, max(number) AS model_rank FROM promotions GROUP BY model_id) USING (model_id)
@@ -67,7 +71,8 @@ _DEFINITIONS = {**_VALUES, "is_latest": "(newest.place IS NOT NULL)"}
 def _join_definitions(table: str) -> str:
     """Return the FROM clause for the rows `review` of the table, with what their maintained columns are made of."""
     placed = (
-        f"(SELECT review.rowid AS place, * FROM {table} AS review JOIN ({_ALL_FILES}) USING (source_sha256))"  # noqa: S608
+        "(SELECT review.rowid AS place, review.* REPLACE (seen_at AS file_seen_at, uri AS file_uri) "  # noqa: S608
+        f"FROM {table} AS review JOIN ({_ALL_FILES}) USING (source_sha256))"
     )
     return (
         f"FROM {table} AS review LEFT JOIN ({_ALL_FILES}) AS files USING (source_sha256) "
@@ -104,8 +109,8 @@ SELECT rowid AS place FROM source_reviews SEMI JOIN changed_reviews USING (revie
 _FIND_ROWS = """
 CREATE OR REPLACE TEMP TABLE rows_of_reviews AS
 SELECT
-    place, is_latest, review_id, text_sha256, movie_id, reviewed_at, file_seen_at AS seen_at,
-    file_uri AS uri, source_sha256, row_number
+    place, is_latest, review_id, text_sha256, movie_id, reviewed_at, file_seen_at, file_uri, source_sha256,
+    row_number
 FROM source_reviews JOIN places_of_reviews ON source_reviews.rowid = place
 """
 _SETTLE_LATEST = f"""

@@ -169,7 +169,7 @@ FAULTS = (
         "a row without a date is older than all others",
         "latest scores",
         LATEST,
-        "CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE seen_at END",
+        "CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE file_seen_at END",
         "CASE WHEN isfinite(reviewed_at) THEN reviewed_at END",
         ("tests/unit/test_views.py",),
     ),
