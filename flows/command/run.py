@@ -1,14 +1,17 @@
 """The commands that run a flow: ingest, train, score and demo."""
 
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from flows.command.console.arguments import PathName
 from flows.command.console.output import echo
 from flows.command.startup import choose_home, prepare_prefect, warm_up
+
+if TYPE_CHECKING:
+    from deployments.settings import Settings
 
 SINCE_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%z")
 
@@ -86,15 +89,7 @@ def train(
     "--text-column", metavar="NAME", help="The column that holds the text, if its name is not a known one."
 )
 @click.option("--source", metavar="NAME", help="Read the FILES by the profile of this source.")
-def score(
-    files: tuple[Path, ...],
-    since: datetime | None,
-    model_id: str | None,
-    rescore: bool,
-    dry_run: bool,
-    text_column: str | None,
-    source: str | None,
-) -> None:
+def score(files: tuple[Path, ...], **parameters: Any) -> None:
     """Score the new files in the inbox, or the FILES and folders that you name.
 
     A file that was scored before is recognised by its content and skipped. A file that was refused is tried again when
@@ -120,26 +115,21 @@ def score(
 
     settings = load_settings()
     require_no_own_folder(settings.home, files)
+    echo(_run_scoring(settings, [str(path.absolute()) for path in files], parameters))
+
+
+def _run_scoring(settings: "Settings", files: list[str], parameters: Mapping[str, Any]) -> str:
+    """Run the flow `score-reviews` over the files, or over the inbox if there are none; return its result in words."""
     wait_for_server = prepare_prefect()
     from flows.command.messages import describe_scoring
     from flows.grants import grant
     from flows.score_reviews import score_reviews
 
-    named = [str(path.absolute()) for path in files] or None
-    if not dry_run:
-        warm_up(settings, named or [])
+    if not parameters["dry_run"]:
+        warm_up(settings, files)
     wait_for_server()
-    with grant(named or []):
-        done = score_reviews(
-            files=named,
-            since=since,
-            model_id=model_id,
-            rescore=rescore,
-            dry_run=dry_run,
-            text_column=text_column,
-            source=source,
-        )
-    echo(describe_scoring(done))
+    with grant(files):
+        return describe_scoring(score_reviews(files=files or None, **parameters))
 
 
 @click.command()
