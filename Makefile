@@ -42,9 +42,9 @@ test: $(STAMP) ## Run the tests; those on the real archive where it is at hand
 ROOM := awk '/MemAvailable/ && $$2 > 4000000' /proc/meminfo; df -Pk /dev/shm | awk '$$4 > 2000000 && /shm/'
 IN_MEMORY = $(if $(filter 2,$(shell ($(ROOM)) 2>/dev/null | wc -l)),PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
-test-fast: $(STAMP) ## Run the tests that start no process, server or browser and train nothing (two minutes on two cores)
+test-fast: $(STAMP) ## Run the tests that start no process, server or browser and train nothing, but for the slow ones (a minute and a half on two cores)
 	$(IN_MEMORY) $(BIN)/pytest --numprocesses logical --dist loadfile --override-ini tmp_path_retention_policy=failed \
-		--hypothesis-profile fast -m "not (archive or browser or process or server or training)"
+		--hypothesis-profile fast -m "not (archive or browser or process or server or slow or training)"
 
 audit: $(STAMP) ## Look for known weaknesses in the code (bandit) and, where its data can be reached, in the lock (pip-audit)
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive flows tasks models data_contracts deployments

@@ -48,6 +48,7 @@ def failed_rules(results: Sequence[CheckResult]) -> set[str]:
     return {result.rule for result in results if not result.success}
 
 
+@pytest.mark.slow
 def test_the_published_counts_pass_every_rule() -> None:
     results = check_archive(make_folders())
     assert {result.rule for result in results} == RULES
@@ -55,6 +56,7 @@ def test_the_published_counts_pass_every_rule() -> None:
     assert {(result.boundary, result.severity) for result in results} == {("archive", "error")}
 
 
+@pytest.mark.slow
 def test_an_unknown_archive_needs_one_review_a_folder() -> None:
     assert failed_rules(check_archive(make_folders("other"))) == set()
 
@@ -98,6 +100,7 @@ def test_a_failure_names_the_folder_and_the_next_step() -> None:
     assert "fetch it anew" in str(failure.value)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 3), st.integers(0, 3))
 def test_lists_and_folders_pass_only_when_they_are_as_long_and_not_empty(reviews: int, urls: int) -> None:

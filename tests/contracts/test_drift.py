@@ -92,6 +92,7 @@ def test_the_bound_falls_with_the_number_of_reviews_to_the_usual_tenth(
     assert bounds == [pytest.approx(29.67 * (1 / 50 + 1 / 2500), rel=1e-3), 0.1, 0.1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [50, 200, 500, 2000])
 def test_random_reviews_raise_hardly_a_false_alarm(database: duckdb.DuckDBPyConnection, number: int) -> None:
     generator = np.random.default_rng(number)

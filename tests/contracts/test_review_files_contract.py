@@ -194,6 +194,7 @@ def test_every_rule_says_in_one_sentence_what_is_wrong_and_what_to_do() -> None:
     assert not set(ROW_RULES) & set(FILE_RULES)
 
 
+@pytest.mark.slow
 def test_50_000_rows_are_measured_and_checked_in_little_time() -> None:
     rows = make_read_rows([GOOD * 20, ""] * 25_000)
     worded = mark_texts_with_words(rows["text"])
@@ -204,6 +205,7 @@ def test_50_000_rows_are_measured_and_checked_in_little_time() -> None:
 
 
 # A check takes as long for many rows as for few, so there are few lists of many rows.
+@pytest.mark.slow
 @settings(deadline=None, max_examples=8)
 @given(
     st.lists(
@@ -222,6 +224,7 @@ def test_any_row_is_good_or_breaks_exactly_one_known_rule(rows: list[tuple[str |
         assert position in bad or text is not None
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=8)
 @given(
     st.lists(st.text(alphabet=list("aBé映.!/<> \t\r\n\0\u200b\u3000"), max_size=60), min_size=20, max_size=60)

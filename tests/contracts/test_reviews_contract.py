@@ -268,6 +268,7 @@ def test_at_most_five_broken_rows_are_named_and_all_are_counted() -> None:
         require_success([result], "run it again")
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=5), min_size=4, max_size=4))
 def test_texts_pass_only_when_none_is_empty_blank_or_has_a_nul(texts: list[str]) -> None:

@@ -46,6 +46,7 @@ def quiet(said: str) -> None:
     pass
 
 
+@pytest.mark.slow
 def test_what_came_in_after_the_backup_is_scored_anew(later_home: Home) -> None:
     restore(later_home, later_home.folder / "backup", quiet)
     assert count(later_home, "scored_reviews") == 2
@@ -54,6 +55,7 @@ def test_what_came_in_after_the_backup_is_scored_anew(later_home: Home) -> None:
     run_verify(later_home, True, quiet)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "garbage", "missing"])
 def test_a_damaged_database_is_named_and_rebuilt_from_backup_and_inbox(later_home: Home, damage: str) -> None:
     content = later_home.warehouse.read_bytes()
@@ -200,6 +202,7 @@ def test_the_oldest_of_the_backups_go(home: Home, monkeypatch: pytest.MonkeyPatc
     ]
 
 
+@pytest.mark.slow
 def test_files_that_were_moved_after_the_backup_are_scored_anew(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -394,6 +394,7 @@ def test_bytes_that_are_no_text_are_refused_wherever_they_stand(words: tuple[str
         assert f"is not UTF-8: {shown}" in done.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ASKING, ids=" ".join)
 def test_whatever_text_is_given_the_answer_is_words_and_a_status(
     template: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
@@ -412,6 +413,7 @@ def test_a_setting_that_there_is_not_is_told_once_on_standard_error() -> None:
     assert (done.exit_code, "REVIEWS" in done.stdout) == (0, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", [use for use in TABLE if use.what == "bundle"], ids=lambda use: use.defect)
 def test_a_refused_bundle_scores_nothing(home: Home, use: Use) -> None:
     use.prepare(home)

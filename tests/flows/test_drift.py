@@ -79,6 +79,7 @@ def test_where_drift_is_an_error_the_run_fails_and_its_scores_stand(
     assert score().rows_scored == 0
 
 
+@pytest.mark.slow
 def test_a_run_of_like_reviews_says_nothing(judged_home: Home) -> None:
     drop_reviews(judged_home, words=190)
     drop_reviews(judged_home, words=210)

@@ -71,6 +71,7 @@ def test_a_text_from_the_command_line_and_one_from_standard_input_are_explained_
     assert "A text that is in no table" in given.stdout
 
 
+@pytest.mark.slow
 def test_another_promoted_model_can_be_asked(own_home: Home) -> None:
     [(first,)] = ask(own_home.published, "select model_id from promotions")
     second = promote_small_model(own_home, seed=1).name

@@ -59,6 +59,7 @@ def fill(home: Home) -> None:
     assert do_export(home).startswith("Exported 2 scored rows")
 
 
+@pytest.mark.slow
 def test_released_rows_and_later_models_scores_come_with_the_next_new_export(home: Home) -> None:
     release(load_settings(), Choice(), "utf-8", "ann", quiet)
     assert do_export(home, only_new=True).startswith("Exported 1 scored row ")
@@ -88,6 +89,7 @@ def test_forgetting_names_no_export_where_there_is_none(home: Home) -> None:
     assert not [line for line in said if "export" in line]
 
 
+@pytest.mark.slow
 def test_a_release_after_forgetting_comes_with_the_next_new_export(home: Home) -> None:
     forget(home, ForgetRequest("r1", None, "ann"), quiet)
     forget(home, ForgetRequest("r2", None, "ann"), quiet)
@@ -95,6 +97,7 @@ def test_a_release_after_forgetting_comes_with_the_next_new_export(home: Home) -
     assert do_export(home, only_new=True).startswith("Exported 1 scored row ")
 
 
+@pytest.mark.slow
 def test_after_a_restore_to_before_the_export_a_new_one_is_refused(home: Home, tmp_path: Path) -> None:
     back_up(home, tmp_path / "backup", quiet)
     drop(home, "b.csv", "review_id,text\nb1,good plot\nb2,bad film\n")
@@ -112,6 +115,7 @@ def test_after_a_restore_to_before_the_export_a_new_one_is_refused(home: Home, t
     assert read(home) == expect(home)
 
 
+@pytest.mark.slow
 def test_after_forgetting_a_row_and_a_restore_no_other_row_of_its_file_is_exported_twice(
     home: Home, tmp_path: Path
 ) -> None:
@@ -130,6 +134,7 @@ def test_after_forgetting_a_row_and_a_restore_no_other_row_of_its_file_is_export
     assert read(home) == expect(home)
 
 
+@pytest.mark.slow
 def test_a_file_of_which_every_row_was_forgotten_stops_no_new_export_after_a_restore(
     home: Home, tmp_path: Path
 ) -> None:

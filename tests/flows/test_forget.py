@@ -32,6 +32,7 @@ def home(home: Home) -> Home:
     return copy_scored_home(home, {"a.csv": CSV})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind", "left"), [("r2", None, 1), ("tt2", None, 1), ("r3", None, 2)])
 def test_rows_leave_every_table_and_the_copy(home: Home, name: str, kind: str | None, left: int) -> None:
     do_forget(home, name, kind)
@@ -71,6 +72,7 @@ def test_what_a_killed_command_left_beside_the_database_is_deleted_by_the_next_r
     assert not left.exists()
 
 
+@pytest.mark.slow
 def test_a_file_is_forgotten_by_its_sha_and_is_not_scored_again(home: Home) -> None:
     [(sha,)] = ask(home.warehouse, "select source_sha256 from scored_files")
     assert "Forgot 3 rows (file" in do_forget(home, sha)
@@ -79,6 +81,7 @@ def test_a_file_is_forgotten_by_its_sha_and_is_not_scored_again(home: Home) -> N
     run_verify(home, True, lambda said: None)
 
 
+@pytest.mark.slow
 def test_what_was_forgotten_is_not_scored_by_a_later_model(home: Home) -> None:
     do_forget(home, "r2")
     promote_small_model(home, seed=1)
@@ -104,6 +107,7 @@ def test_fewer_than_twelve_digits_of_a_sha_name_no_file(home: Home) -> None:
         do_forget(home, sha[:11])
 
 
+@pytest.mark.slow
 def test_a_name_of_two_kinds_has_to_be_told_apart(home: Home) -> None:
     drop(home, "b.csv", "review_id,movie_id,text\ntt2,tt5,good film\n")
     run()
@@ -112,6 +116,7 @@ def test_a_name_of_two_kinds_has_to_be_told_apart(home: Home) -> None:
     assert "Forgot 1 row (review" in do_forget(home, "tt2", "review")
 
 
+@pytest.mark.slow
 def test_a_part_that_waits_for_its_commit_is_forgotten_too(home: Home) -> None:
     def die(part_dir: Path, warehouse: Path) -> None:
         raise KeyboardInterrupt
@@ -143,6 +148,7 @@ def test_a_command_that_is_killed_before_the_file_is_written_anew_is_finished_by
     assert SECRET.encode() not in home.warehouse.read_bytes()
 
 
+@pytest.mark.slow
 def test_one_row_is_forgotten_by_its_name(home: Home) -> None:
     [(sha,)] = ask(home.warehouse, "select source_sha256 from scored_files")
     assert "Forgot 1 row (row" in do_forget(home, f"{sha[:12]}:3")
@@ -150,6 +156,7 @@ def test_one_row_is_forgotten_by_its_name(home: Home) -> None:
     run_verify(home, True, lambda said: None)
 
 
+@pytest.mark.slow
 def test_rows_without_an_id_that_hold_the_name_are_pointed_out(home: Home) -> None:
     drop(home, "shape.csv", "review_id,text\nr7,good film\nr8,too,many,fields\n")
     run()
@@ -157,6 +164,7 @@ def test_rows_without_an_id_that_hold_the_name_are_pointed_out(home: Home) -> No
         do_forget(home, "r8")
 
 
+@pytest.mark.slow
 def test_what_was_forgotten_stays_so_after_a_restore(home: Home) -> None:
     back_up(home, home.folder / "backup", lambda said: None)
     do_forget(home, "r2")
@@ -167,6 +175,7 @@ def test_what_was_forgotten_stays_so_after_a_restore(home: Home) -> None:
     run_verify(home, True, lambda said: None)
 
 
+@pytest.mark.slow
 def test_what_was_forgotten_is_left_out_when_its_file_is_scored_anew_after_a_restore(home: Home) -> None:
     back_up(home, home.folder / "backup", lambda said: None)
     drop(home, "later.csv", f"review_id,text\nr8,good film\nr9,the {SECRET} film\n")

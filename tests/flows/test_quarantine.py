@@ -67,6 +67,7 @@ def test_a_released_row_keeps_what_its_file_says_of_it(long_row: Home) -> None:
     assert found == [("b", "tt9", 2.0, 2)]
 
 
+@pytest.mark.slow
 def test_a_released_row_is_scored_by_every_model_that_scored_its_file(long_row: Home) -> None:
     promote_small_model(long_row, seed=1)
     run(rescore=True)
@@ -75,6 +76,7 @@ def test_a_released_row_is_scored_by_every_model_that_scored_its_file(long_row: 
     run_verify(long_row, True, lambda said: None)
 
 
+@pytest.mark.slow
 def test_a_later_model_scores_released_rows_too(long_row: Home) -> None:
     release_all(long_row)
     promote_small_model(long_row, seed=1)
@@ -105,6 +107,7 @@ def test_a_row_that_still_breaks_a_rule_stays_and_is_named(scored_home: Home) ->
     assert count(scored_home, "quarantined_rows where released_at is null") == 1
 
 
+@pytest.mark.slow
 def test_undecodable_texts_are_released_in_the_encoding_that_is_named(scoring_home: Home) -> None:
     content = '{"text": "good film"}\n{"text": "a good F\xfcller", "review_id": "u"}\n'
     drop(scoring_home, "a.jsonl", content.encode("latin-1"))
@@ -134,6 +137,7 @@ def test_a_row_whose_text_was_not_kept_whole_is_sent_back_to_its_file(scoring_ho
     assert "correct it in its file" in "\n".join(_try_release(scoring_home))
 
 
+@pytest.mark.slow
 def test_rows_are_chosen_by_rule_file_and_name(long_row: Home) -> None:
     drop(long_row, "blank.csv", CSV)
     run()
@@ -146,6 +150,7 @@ def test_rows_are_chosen_by_rule_file_and_name(long_row: Home) -> None:
     assert "Released 1 row" in release_all(long_row, Choice(rows=(parse_row_name(f"{sha[:12]}:2"),)))
 
 
+@pytest.mark.slow
 def test_of_a_file_only_the_row_that_is_named_is_released(scoring_home: Home) -> None:
     drop(scoring_home, "a.jsonl", '{"text": "good F\xfcller"}\n{"text": "bad F\xfcller"}\n'.encode("latin-1"))
     run()
@@ -205,6 +210,7 @@ def poison(scorer: Scorer, marked: int, answer: Exception | float) -> Scorer:
     return replace(scorer, predict=predict)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [RuntimeError("no such kernel"), float("nan")])
 def test_a_row_on_which_the_scorer_fails_is_set_aside_alone(
     scoring_home: Home, answer: Exception | float
@@ -254,6 +260,7 @@ def unknown_home(home: Home) -> Home:
     return copy_scored_home(home, {"a.csv": UNKNOWN})
 
 
+@pytest.mark.slow
 def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_file(
     scoring_home: Home,
 ) -> None:

@@ -88,6 +88,7 @@ def test_without_reports_a_run_writes_none(scoring_home: Home, monkeypatch: pyte
     assert list_reports(scoring_home) == []
 
 
+@pytest.mark.slow
 def test_the_newest_reports_are_kept_as_the_setting_says(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +113,7 @@ def test_the_command_makes_no_folder(reported_home: Home) -> None:
     assert not (reported_home.folder / "none").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_scores_again_reports_what_it_did(scoring_home: Home) -> None:
     drop(scoring_home, "monday.csv", CSV)
     run()

@@ -71,6 +71,7 @@ def test_without_being_asked_nothing_is_scored_again(older_home: Home) -> None:
     assert count(older_home, "scored_reviews") == 3
 
 
+@pytest.mark.slow
 def test_every_source_is_scored_again_and_the_old_scores_stay(older_home: Home) -> None:
     summary = run(rescore=True)
     assert (summary.files_rescored, summary.rows_rescored) == (2, 3)
@@ -108,6 +109,7 @@ def test_rows_read_are_rows_scored_plus_quarantined_for_every_model(rescored_hom
     assert ask(rescored_home.warehouse, UNACCOUNTED) == []
 
 
+@pytest.mark.slow
 def test_a_released_row_is_scored_again_like_any_other(older_home: Home) -> None:
     with open_warehouse(older_home.warehouse, write=True) as connection:
         released = (
@@ -128,6 +130,7 @@ def test_a_second_run_scores_nothing_again(rescored_home: Home) -> None:
     assert count(rescored_home, "scored_reviews") == 6
 
 
+@pytest.mark.slow
 def test_new_files_are_scored_first_and_once(older_home: Home) -> None:
     drop(older_home, "new.csv", "text\nbad film\n")
     summary = run(rescore=True)
@@ -138,6 +141,7 @@ def test_new_files_are_scored_first_and_once(older_home: Home) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_source_of_bad_rows_alone_is_done_with(scoring_home: Home) -> None:
     drop(scoring_home, "bad.csv", "text\n...\n")
     run()
@@ -146,6 +150,7 @@ def test_a_source_of_bad_rows_alone_is_done_with(scoring_home: Home) -> None:
     assert run(rescore=True).files_rescored == 0
 
 
+@pytest.mark.slow
 def test_what_was_refused_for_the_earlier_model_stays_refused(scoring_home: Home) -> None:
     drop(scoring_home, "empty.csv", "")
     drop(scoring_home, "a.csv", CSV)
@@ -155,6 +160,7 @@ def test_what_was_refused_for_the_earlier_model_stays_refused(scoring_home: Home
     assert (summary.refused, summary.files_rescored) == ((), 1)
 
 
+@pytest.mark.slow
 def test_sources_first_committed_before_since_are_left_out(older_home: Home) -> None:
     with open_warehouse(older_home.warehouse, write=True) as connection:
         connection.execute(
@@ -214,6 +220,7 @@ def test_a_group_that_fails_stops_no_other(older_home: Home, monkeypatch: pytest
     assert count(older_home, "scored_files") == 3
 
 
+@pytest.mark.slow
 def test_scores_are_the_same_however_the_rows_are_cut(
     older_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +229,7 @@ def test_scores_are_the_same_however_the_rows_are_cut(
     assert ask(older_home.warehouse, UNACCOUNTED) == []
 
 
+@pytest.mark.slow
 def test_a_named_model_scores_instead_of_the_champion(older_home: Home) -> None:
     champion = find_champion_id(older_home)
     earlier = ask(older_home.warehouse, "select model_id from promotions order by number")[0][0]

@@ -51,6 +51,7 @@ def test_a_file_of_a_name_that_is_taken_goes_under_another(moved_home: Home) -> 
     assert len(list_moved(moved_home)) == 2
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_and_as_long_as_names_may_be_is_cut(moving: Home) -> None:
     name = f"{'n' * 251}.csv"
     drop(moving, name, CSV)
@@ -67,6 +68,7 @@ def test_a_file_that_cannot_be_moved_stays_and_fails_no_run(moving: Home) -> Non
     assert path.exists()
 
 
+@pytest.mark.slow
 def test_a_moved_file_is_scored_again_by_a_later_model_all_the_same(moved_home: Home) -> None:
     promote_small_model(moved_home, seed=1)
     assert run(rescore=True).rows_rescored == 2
@@ -80,6 +82,7 @@ def test_what_a_killed_run_did_not_move_the_next_one_does(
     assert len(list_moved(scored_home)) == 1
 
 
+@pytest.mark.slow
 def test_the_bytes_of_old_bad_rows_go_and_that_they_were_stays(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ def test_a_home_without_a_model_has_a_plan_that_says_so(home: Home) -> None:
     assert picture(home.folder) == before
 
 
+@pytest.mark.slow
 def test_every_reason_is_told_with_its_rows(scoring_home: Home) -> None:
     drop(scoring_home, "kept.csv", CSV)
     drop(scoring_home, "changes.csv", "text\ngood plot\n")
@@ -84,6 +85,7 @@ def test_nothing_at_all_is_changed(scored_home: Home) -> None:
     assert picture(scored_home.folder) == before
 
 
+@pytest.mark.slow
 def test_a_run_does_what_its_plan_said(scored_home: Home) -> None:
     promote_small_model(scored_home, seed=1)
     drop(scored_home, "b.csv", "text\ngood plot\n")

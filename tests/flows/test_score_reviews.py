@@ -54,6 +54,7 @@ def test_a_second_run_adds_no_row(scored_home: Home) -> None:
     ] == before
 
 
+@pytest.mark.slow
 def test_a_copy_under_another_name_is_recognised_by_content(scoring_home: Home) -> None:
     original = drop(scoring_home, "a.csv", CSV)
     drop(scoring_home, "same-run-copy.csv", CSV)
@@ -63,6 +64,7 @@ def test_a_copy_under_another_name_is_recognised_by_content(scoring_home: Home) 
     assert count(scoring_home, "inbox_files") == 3
 
 
+@pytest.mark.slow
 def test_a_refused_file_stops_no_other_and_is_reported_once(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", CSV)
     drop(scoring_home, "broken.csv.gz", gzip.compress(CSV.encode())[:-9])
@@ -89,6 +91,7 @@ def test_nothing_of_a_file_is_kept_that_breaks_after_its_first_rows_were_scored(
     assert (count(scoring_home, "scored_reviews"), count(scoring_home, "source_reviews")) == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_file_that_breaks_after_its_first_rows_were_scored_stops_no_other(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +117,7 @@ def test_a_refusal_for_rows_that_are_not_utf_8_names_both_ways_out(scoring_home:
     assert "save the file as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING" in said
 
 
+@pytest.mark.slow
 def test_a_file_in_the_fallback_encoding_is_scored_and_planned_so(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +159,7 @@ def test_the_run_is_recorded_with_what_it_counted(scored_home: Home) -> None:
     assert json.loads(counts)["rows_scored"] == 2
 
 
+@pytest.mark.slow
 def test_the_same_review_in_two_daily_exports_is_one_review(scoring_home: Home) -> None:
     drop(scoring_home, "monday.csv", "review_id,text,date\nx,good film,2026-11-23\n")
     run()
@@ -215,6 +220,7 @@ def leave_part(home: Home, monkeypatch: pytest.MonkeyPatch) -> Path:
     return next(home.parts.iterdir())
 
 
+@pytest.mark.slow
 def test_a_damaged_part_of_an_earlier_run_is_scored_anew(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +233,7 @@ def test_a_damaged_part_of_an_earlier_run_is_scored_anew(
     assert not any(scoring_home.parts.iterdir())
 
 
+@pytest.mark.slow
 def test_a_refused_file_is_tried_again_when_it_is_named(scoring_home: Home) -> None:
     path = drop(scoring_home, "survey.csv", "Verdict\ngood film\n")
     assert "text_column_missing" in run().refused[0]
@@ -239,6 +246,7 @@ def test_a_text_column_is_for_named_files_alone(scoring_home: Home) -> None:
         score_reviews(text_column="Verdict")
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_while_it_is_read_waits_for_the_next_run(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,6 +275,7 @@ def test_readers_get_what_a_run_committed_that_was_killed_before_it_published(sc
     assert ask(scored_home.published, "select count(*) from latest_scores") == [(2,)]
 
 
+@pytest.mark.slow
 def test_scores_that_break_their_contract_are_not_committed(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +293,7 @@ def test_scores_that_break_their_contract_are_not_committed(
     assert ask(scoring_home.warehouse, recorded) == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_relative_name_is_one_within_the_inbox(scoring_home: Home) -> None:
     (scoring_home.inbox / "one.txt").write_text("a good film")
     (scoring_home.inbox / "other.txt").write_text("a bad film")
@@ -306,6 +316,7 @@ def test_named_files_are_scored_wherever_they_lie(scoring_home: Home, tmp_path: 
     assert summary.rows_scored == 1
 
 
+@pytest.mark.slow
 def test_a_new_champion_scores_what_is_new_from_then_on(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", CSV)
     first = run().model_id
@@ -424,6 +435,7 @@ def test_files_that_were_refused_before_a_run_was_killed_are_reported_by_the_nex
     assert (summary.files_scored, [line.split(":")[0] for line in summary.refused]) == (1, ["empty.csv"])
 
 
+@pytest.mark.slow
 def test_a_leftover_that_breaks_its_contract_is_scored_anew(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -434,6 +446,7 @@ def test_a_leftover_that_breaks_its_contract_is_scored_anew(
     assert not any(scoring_home.parts.iterdir())
 
 
+@pytest.mark.slow
 def test_files_older_than_since_are_left_out_and_stay_new(scoring_home: Home) -> None:
     old = drop(scoring_home, "old.csv", CSV)
     os.utime(old, (0, 0))

@@ -63,6 +63,7 @@ def test_a_file_in_a_sources_folder_is_read_by_its_profile(scoring_home: Home) -
     assert list_rows(scoring_home) == ROWS
 
 
+@pytest.mark.slow
 def test_the_ledger_and_the_lineage_name_the_source_and_the_version_of_its_profile(
     scoring_home: Home,
 ) -> None:
@@ -94,6 +95,7 @@ def test_a_wrong_profile_delays_its_own_files_alone(scoring_home: Home) -> None:
     assert "shop-a.toml: line 2: columns.titel is not a key of a profile" in skipped.reason
 
 
+@pytest.mark.slow
 def test_after_its_profile_was_mended_a_waiting_file_is_read(scoring_home: Home) -> None:
     describe(scoring_home, "shop-a", "[columns]\ntitel = 'a'\n")
     drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
@@ -121,6 +123,7 @@ def test_a_source_without_a_profile_can_not_be_chosen(scoring_home: Home, tmp_pa
         run(files=[str(path)], source="shop-z")
 
 
+@pytest.mark.slow
 def test_review_ids_that_another_source_gave_to_other_texts_are_named(scoring_home: Home) -> None:
     drop(
         scoring_home,
@@ -140,6 +143,7 @@ def test_review_ids_that_another_source_gave_to_other_texts_are_named(scoring_ho
     assert "Next: ids_hold_across_files = false" in collision
 
 
+@pytest.mark.slow
 def test_a_review_that_its_own_source_sends_again_is_no_collision(scoring_home: Home) -> None:
     drop(scoring_home, "left/a.csv", "review_id,movie_id,text\n1,tt1,good film\n")
     drop(scoring_home, "right/b.csv", "review_id,movie_id,text\n9,tt1,bad film\n")

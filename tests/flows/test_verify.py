@@ -60,6 +60,7 @@ CORRUPTIONS = {
 """A corruption of the tables for each promise of theirs."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("promise", CORRUPTIONS)
 def test_a_corruption_of_the_tables_breaks_its_promise_also_among_changed_rows(
     scored_home: Home, promise: str
@@ -85,6 +86,7 @@ def change(home: Home, statement: str) -> None:
     publish(home)
 
 
+@pytest.mark.slow
 def test_rows_that_were_found_right_are_read_again_only_if_all_are_asked_for(scored_home: Home) -> None:
     assert verify(scored_home) == []
     change(scored_home, "update scored_reviews set predicted_rating = 'nan'")
@@ -92,6 +94,7 @@ def test_rows_that_were_found_right_are_read_again_only_if_all_are_asked_for(sco
     assert verify(scored_home, check_all=True)
 
 
+@pytest.mark.slow
 def test_after_a_check_that_failed_the_same_rows_are_read_again(scored_home: Home) -> None:
     change(scored_home, "update scored_reviews set predicted_rating = 'nan'")
     assert verify(scored_home)
@@ -128,6 +131,7 @@ def _outdate_copy(home: Home) -> None:
         connection.execute("update scored_files set committed_at = now()").fetchall()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("corrupt", "promise"),
     [
@@ -145,6 +149,7 @@ def test_a_corruption_beside_the_tables_breaks_its_promise(
     assert [line for line in verify(scored_home) if promise in line]
 
 
+@pytest.mark.slow
 def test_a_lost_row_of_the_parquet_is_found(scoring_home: Home) -> None:
     archive = write_archive(scoring_home.folder / "small.tar.gz")
     ingest(archive, accept_unverified=True)

@@ -9,12 +9,14 @@ BLAME = ["a cold and tired film", "cold, tired, dull", "the cast is cold", "so d
 LABELS = ["pos"] * 4 + ["neg"] * 4
 
 
+@pytest.mark.slow
 def test_it_learns_words_that_tell_the_labels_apart() -> None:
     result = fit_baseline(PRAISE + BLAME, LABELS, ["warm and funny", "cold and dull"], ["pos", "neg"])
     assert result.test_accuracy == 1.0
     assert (result.train_reviews, result.test_reviews) == (8, 2)
 
 
+@pytest.mark.slow
 def test_it_learns_pairs_of_words() -> None:
     texts = [
         "not good",

@@ -29,6 +29,7 @@ def make_rows(
     return first, second, random.random(rows) < 0.5, [str(each) for each in random.integers(0, rows, rows)]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000), st.integers(2, 60))
 def test_the_gains_are_the_differences_of_the_two_evaluations(seed: int, rows: int) -> None:
@@ -39,6 +40,7 @@ def test_the_gains_are_the_differences_of_the_two_evaluations(seed: int, rows: i
     assert found.accuracy_gain.value == pytest.approx(mine.accuracy - other.accuracy, abs=1e-9)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000), st.integers(2, 60))
 def test_challenger_and_champion_change_places_with_the_sign(seed: int, rows: int) -> None:

@@ -63,11 +63,13 @@ def require_same_scores(model: Any, encoded: EncodedReviews) -> None:
     assert np.abs(engine.score(encoded) - expected).max() < SAME_SCORE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE)
 def test_reviews_of_every_length_get_the_scores_of_keras(name: str) -> None:
     require_same_scores(build_at_random(shrink(name)), make_reviews(range(521), 500))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_seed_variant_of_full_size_gets_the_scores_of_keras(name: str) -> None:
     counts = np.random.default_rng(2).integers(0, 520, 300)
@@ -75,6 +77,7 @@ def test_a_seed_variant_of_full_size_gets_the_scores_of_keras(name: str) -> None
     require_same_scores(model, make_reviews(counts.tolist(), 500, 5000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [23, 24, 61])
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 5])
 @pytest.mark.parametrize("pool_size", [2, 3])
@@ -198,6 +201,7 @@ def build_other(name: str) -> Any:
     return stack(*OTHERS[name](layers), layers.Dense(1, activation="sigmoid"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_model_that_the_engine_does_not_take_is_scored_by_keras(name: str, tmp_path: Path) -> None:
     model = build_other(name)

@@ -42,6 +42,7 @@ def predict_by_keras(name: str) -> tuple[Any, EncodedReviews, NDArray[np.float32
     return model, encoded, model.predict(encoded.pad(), batch_size=64, verbose=0)[:, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [make_exported_scorer, make_keras_scorer])
 @pytest.mark.parametrize("name", list_variants())
 def test_scores_equal_those_of_model_predict(name: str, make: Callable[..., Scorer]) -> None:

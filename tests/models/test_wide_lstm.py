@@ -38,6 +38,7 @@ def make_ids(rows: int = 40, seed: int = 0) -> NDArray[np.int32]:
     return ids
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.tuples(st.integers(1, 5), st.integers(3, 14)).flatmap(

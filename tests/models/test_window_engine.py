@@ -50,12 +50,14 @@ def require_predicted(model: Any, encoded: EncodedReviews) -> None:
     assert np.abs(load_engine(graph).score(encoded) - expected).max() < SAME_SCORE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_reviews_of_every_length_get_the_scores_of_keras(seed: int) -> None:
     counts = [*range(LENGTH + 6), *range(LENGTH + 6)]
     require_predicted(build_wide_at_random(VARIANT, seed), make_reviews(counts, LENGTH))
 
 
+@pytest.mark.slow
 def test_the_variant_of_full_size_gets_the_scores_of_keras() -> None:
     variant = find_variant("wide_lstm")
     counts = np.random.default_rng(2).integers(0, 530, 20).tolist()
@@ -63,6 +65,7 @@ def test_the_variant_of_full_size_gets_the_scores_of_keras() -> None:
     require_predicted(build_wide_at_random(variant), reviews)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sizes",
     [
@@ -259,11 +262,13 @@ OTHERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_model_of_those_names_is_not_exported(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert export_model(OTHERS[name](monkeypatch)).graph is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a GRU", "half precision"])
 def test_a_model_that_is_not_exported_is_scored_by_keras(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = OTHERS[name](monkeypatch)
@@ -293,6 +298,7 @@ def score_by_keras(bundle: Path) -> NDArray[np.float64]:
     return score_texts(make_keras_scorer("", load_model(bundle), word_ids, LENGTH), TEXTS).score
 
 
+@pytest.mark.slow
 def test_a_bundle_is_scored_by_its_graph_as_by_keras(bundle: Path) -> None:
     assert (bundle / GRAPH_FILE).exists()
     assert score_texts(load_scorer(bundle), TEXTS).score == pytest.approx(score_by_keras(bundle), abs=1e-5)

@@ -268,6 +268,7 @@ def test_scores_that_are_all_equal_have_no_correlation(connection: duckdb.DuckDB
 SCORES = st.integers(0, 100).map(lambda percent: percent / 100)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(st.tuples(SCORES, SCORES), max_size=4), max_size=4))
 def test_whatever_two_models_scored_their_comparison_is_that_of_the_pairs(
@@ -475,6 +476,7 @@ def test_a_preview_is_the_beginning_of_the_row_without_what_a_terminal_obeys(
     assert ask(connection, "SELECT text_preview FROM open_quarantine") == [(preview,)]
 
 
+@pytest.mark.slow
 def test_whatever_bytes_a_row_has_its_preview_is_safe() -> None:
     with make_tables() as connection:
 

@@ -26,6 +26,7 @@ def test_every_scored_row_has_its_text_and_its_lineage(warehouse: Path) -> None:
         assert connection.execute(query).fetchall() == [(12_000,) * 5]
 
 
+@pytest.mark.slow
 def test_every_view_is_asked_and_has_an_answer(warehouse: Path) -> None:
     with connect(warehouse) as connection:
         find = "SELECT view_name FROM duckdb_views() WHERE NOT internal"
@@ -36,6 +37,7 @@ def test_every_view_is_asked_and_has_an_answer(warehouse: Path) -> None:
     assert not [name for name, query in queries.items() if not ask(warehouse, *query).rows]
 
 
+@pytest.mark.slow
 def test_the_table_has_a_line_a_query_and_compares_with_the_plain_join(warehouse: Path) -> None:
     lines = make_table(warehouse, 1).splitlines()
     assert len(lines) == 4 + len(list_asked(warehouse)) + len(list_named())

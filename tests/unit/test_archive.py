@@ -331,6 +331,7 @@ def test_a_folder_is_a_source_error(tmp_path: Path) -> None:
         read_archive(tmp_path)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_damage_to_a_tar_gives_contents_or_a_source_error(tmp_path: Path, data: st.DataObject) -> None:

@@ -422,6 +422,7 @@ def mark_case(case: Case) -> Any:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [mark_case(case) for case in FILE_CASES])
 def test_a_bad_file_is_refused_in_words_of_our_own(tmp_path: Path, case: Case) -> None:
     with pytest.raises(FileRefusedError) as refusal:

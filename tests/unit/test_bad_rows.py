@@ -48,6 +48,7 @@ def test_a_file_whose_bad_rows_unpack_to_far_more_than_its_size_is_refused() -> 
         require_bounded_bad_rows(file, UNSUSPECTED_BYTES + 1)
 
 
+@pytest.mark.slow
 def test_a_file_of_bad_rows_is_refused_before_all_of_it_is_read_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"text,id\n" + b",1\n" * 60_000)

@@ -64,6 +64,7 @@ def test_blocks_that_are_the_same_are_not_written(tmp_path: Path) -> None:
     assert written == [HEADERS * HEADER_BYTES + place * BLOCK_BYTES for place in (2, 3)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block_bytes", [16_384, 262_144])
 def test_the_first_bytes_of_a_block_of_duckdb_tell_whether_it_has_changed(
     tmp_path: Path, block_bytes: int

@@ -147,6 +147,7 @@ BROKEN: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("defect", BROKEN)
 def test_a_broken_part_is_refused_whole(
     warehouse: Path, tmp_path: Path, defect: str, monkeypatch: pytest.MonkeyPatch

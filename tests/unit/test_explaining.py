@@ -260,6 +260,7 @@ def test_the_page_names_a_review_shortly_below_a_short_heading() -> None:
     assert show(explained).replace("\n", " ").count("u" * 40) <= 2
 
 
+@pytest.mark.slow
 def test_a_page_of_a_megabyte_holds_all_of_it() -> None:
     assert _Page(render_page(explain("good <br /> " * 100_000), 10)).review.count("good") == 100_000
 

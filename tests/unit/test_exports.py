@@ -223,6 +223,7 @@ def test_an_export_of_everything_takes_the_place_of_the_one_before(home: Home) -
     assert not (home.exports / "day=2026-03-01").exists()
 
 
+@pytest.mark.slow
 def test_rows_are_read_in_chunks_without_loss(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "CHUNK_ROWS", 3)
     for number in range(4):

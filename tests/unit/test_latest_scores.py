@@ -142,6 +142,7 @@ def find_outdated(warehouse: Path) -> list[tuple[Any, ...]]:
         return connection.execute(FIND_OUTDATED).fetchall()
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(changes=st.lists(CHANGES, min_size=1, max_size=12))
 def test_after_any_history_the_columns_equal_their_definition(changes: list[tuple[str, Any]]) -> None:

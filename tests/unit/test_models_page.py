@@ -35,6 +35,7 @@ def find_rows(page: str, start: str) -> list[str]:
     return [line for line in page.splitlines() if line.startswith(f"| {start} |")]
 
 
+@pytest.mark.slow
 @measured
 def test_the_page_in_git_is_what_the_kept_results_say() -> None:
     results = read_results()

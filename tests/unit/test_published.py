@@ -124,6 +124,7 @@ def test_an_open_reader_does_not_lock_the_writer_out(
     answer.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_every_copy_is_whole_while_others_commit_and_publish(
     warehouse: Path, published: Path, tmp_path: Path
 ) -> None:

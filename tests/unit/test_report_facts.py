@@ -74,6 +74,7 @@ def test_before_any_run_the_message_says_what_to_do(tmp_path: Path) -> None:
         find(tmp_path, "latest")
 
 
+@pytest.mark.slow
 def test_a_run_has_its_own_files_rows_and_checks(tmp_path: Path) -> None:
     make_run(tmp_path, [PartFile("f.csv", ROWS, bad_rows=[11, 12]), PartFile("bad.csv", status="refused")])
     warehouse = make_run(tmp_path, [PartFile("g.csv", ROWS[:3])], NEXT_RUN)
@@ -98,6 +99,7 @@ def test_a_run_has_its_own_files_rows_and_checks(tmp_path: Path) -> None:
     assert [row["model_id"] for row in second.lineage] == ["model-a"]
 
 
+@pytest.mark.slow
 def test_files_that_another_model_had_scored_are_scored_again_with_what_is_still_set_aside(
     tmp_path: Path,
 ) -> None:
@@ -201,6 +203,7 @@ def test_the_reviews_shown_are_the_outermost_each_text_once_and_cut(tmp_path: Pa
     assert {len(each) for each in reviews.values()} == {REVIEWS_SHOWN}
 
 
+@pytest.mark.slow
 def test_movies_are_compared_before_and_after_a_run(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"movie_id": "tt1", "score": 0.5}] * ENOUGH_REVIEWS
     few: list[dict[str, Any]] = [{"movie_id": "tt2", "score": 0.5}] * (ENOUGH_REVIEWS - 1)
@@ -228,6 +231,7 @@ REVIEWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(files=st.lists(REVIEWS, min_size=2, max_size=4))
 def test_a_movie_after_the_last_run_is_what_movie_ratings_says_and_before_it_what_all_scores_say(

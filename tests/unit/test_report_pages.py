@@ -250,6 +250,7 @@ def test_no_column_is_named_on_a_page(scoring_page: str) -> None:
     assert {"read whole", "score, from"} <= set(re.findall(r">([^<>]+)</text>", scoring_page))
 
 
+@pytest.mark.slow
 def test_long_names_are_cut_wherever_they_are_shown(tmp_path: Path) -> None:
     long = "z" * 5000
     rows = [
@@ -264,6 +265,7 @@ def test_long_names_are_cut_wherever_they_are_shown(tmp_path: Path) -> None:
     assert (shown, max(len(run) for run in re.findall("z+", page))) == (299, 499)
 
 
+@pytest.mark.slow
 def test_a_run_that_scored_again_says_so(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"score": 0.9}, {"score": 0.1}]
     warehouse = make_run(tmp_path, [PartFile("f.csv", rows, bad_rows=[3])])

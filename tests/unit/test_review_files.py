@@ -561,6 +561,7 @@ TEXTS = st.lists(
 JUNK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.slow
 @given(TEXTS)
 @example(["\ufeffA text that begins with a byte order mark."])
 @JUNK
@@ -591,6 +592,7 @@ def test_an_open_quote_before_millions_of_line_breaks_refuses_the_file(tmp_path:
         read_bytes(tmp_path, "a.csv.gz", data)
 
 
+@pytest.mark.slow
 @given(st.text('",\n\r;ab \ufdd9é', max_size=150), st.integers(1, 40))
 @JUNK
 def test_a_csv_is_read_alike_however_much_is_read_at_a_time(
@@ -757,6 +759,7 @@ def test_memory_does_not_grow_with_the_size_of_a_compressed_csv(tmp_path: Path) 
     assert growth < 96
 
 
+@pytest.mark.slow
 def test_short_rows_of_a_wide_csv_take_no_memory_for_the_fields_that_they_lack(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"text" + b"".join(b",%d" % column for column in range(5000)) + b"\n" + b"a\n" * 20_000)
@@ -769,6 +772,7 @@ def test_short_rows_of_a_wide_csv_take_no_memory_for_the_fields_that_they_lack(t
     tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_members_of_a_tar(tmp_path: Path) -> None:
     peaks = []
     gc.collect()

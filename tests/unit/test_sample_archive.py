@@ -67,6 +67,7 @@ def files(archive: Path) -> Files:
     return _read_files(archive)
 
 
+@pytest.mark.slow
 def test_it_is_written_with_the_same_content_twice(files: Files, tmp_path: Path) -> None:
     again = _read_files(write_sample_archive(tmp_path / "again.tar.gz"))
     assert _digest(again) == _digest(files)
@@ -203,6 +204,7 @@ def test_every_review_is_reported_once(reported: list[int]) -> None:
     assert sum(reported) == sum(EXPECTED.values())
 
 
+@pytest.mark.slow
 def test_a_failed_write_leaves_what_was_there_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "sample.tar.gz"
     path.write_bytes(b"what was there")

@@ -93,6 +93,7 @@ def list_shared(backup: Backup, other: Backup) -> list[str]:
     return sorted(name.as_posix() for name in there if (other.folder / name).samefile(backup.folder / name))
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(steps=steps)
 def test_every_backup_restores_to_what_the_database_was_whatever_became_of_the_others(

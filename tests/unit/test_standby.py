@@ -67,6 +67,7 @@ def test_the_published_copy_has_the_bytes_of_the_database(home: Home) -> None:
         assert is_copied(home)
 
 
+@pytest.mark.slow
 def test_only_new_blocks_are_written(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with duckdb.connect(str(home.warehouse)) as connection:
         connection.execute("CREATE TABLE large AS SELECT hash(range)::VARCHAR AS text FROM range(2_000_000)")

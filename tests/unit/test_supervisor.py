@@ -276,6 +276,7 @@ def test_down_says_what_the_stop_waits_for_and_asks_not_to_wait_with_now(
     assert (settings.home.folder / "caught").read_text() == caught
 
 
+@pytest.mark.slow
 def test_status_of_a_server_that_does_not_answer_says_so_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status, "ANSWER_SECONDS", 0.5)
     running = Running(

@@ -300,6 +300,7 @@ ROWS = st.fixed_dictionaries(
 FILES = st.lists(st.tuples(st.integers(-2, 2), st.lists(ROWS, max_size=5)), max_size=4)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(FILES)
 def test_whatever_comes_in_each_review_is_there_once_in_its_newest_row(

@@ -151,6 +151,7 @@ def test_an_older_database_is_brought_up_to_date_with_its_rows(warehouse: Path) 
     assert applied[-1] == (LATEST + 1, "add_language")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", sorted(TABLES))
 def test_every_table_can_get_a_column_by_a_later_migration(table: str) -> None:
     with duckdb.connect() as connection:
@@ -167,6 +168,7 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(warehouse: Path) -> Non
         assert connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'half'").fetchall() == []
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_into_memory_is_written_beside_the_database_of_each_home(tmp_path: Path) -> None:
     for home in ("one", "two"):
         with open_warehouse(tmp_path / home / "reviews.duckdb", write=True) as connection:
