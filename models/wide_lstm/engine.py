@@ -1,12 +1,13 @@
 """The engine of the wide LSTM: computes from the exported graph the scores that the Keras model gives.
 
 It reads only windows with known words, those of many reviews side by side. It also skips the padding at the front of a
-review's first window: the state that padding leaves behind is computed once, when the graph is loaded. N-grams are
-looked up by their numbers, outside of the graph. Needs ONNX Runtime, but neither TensorFlow nor Keras.
-`models.wide_lstm.export` makes the graph.
+review's first window: the state that padding leaves behind is computed once, when the graph is loaded. The convolution
+and the n-grams are looked up, outside of the graph (`models.wide_lstm.kernels.choice`). Needs ONNX Runtime, but neither
+TensorFlow nor Keras. `models.wide_lstm.export` makes the graph.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,21 @@ from numpy.typing import NDArray
 from models.graphs.batches import compute_in_batches
 from models.graphs.session import OpenGraph, refuse_unusable_graph
 from models.tokenizer import EncodedReviews
-from models.wide_lstm.ngrams import NgramModel, compute_logits_from
+from models.wide_lstm.kernels.choice import Kernels, choose_kernels
+from models.wide_lstm.kernels.convolution import Convolution, make_convolution, pool_words
+from models.wide_lstm.ngrams import NgramModel
 from models.wide_lstm.windows import cut_windows
 
 CONSTANTS = ("ngram_numbers", "ngram_ratio", "ngram_weight", "head", "blend", "biases")
 """Outputs of the graph that are the same for every input."""
 
-WINDOWS_AT_ONCE = 16
-"""Windows in one call: their intermediate values fit in the cache of a core (0.7 MB with 160 filters)."""
+CONVOLUTION = ("vectors", "kernel", "bias")
+"""Further constant outputs. Graphs of earlier versions lack them: those compute the convolution."""
+
+WINDOWS_AT_ONCE = 64
+"""Windows in one call: with fewer, the matrix products of the LSTM are slower."""
+WINDOWS_AT_ONCE_IN_GRAPH = 16
+"""The same where the graph computes the convolution: its intermediate values fit in the cache of a core."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,10 @@ class WideLstmEngine:
     """A graph that is ready to run, and the constants of what is computed outside of it."""
 
     session: Any
-    """Maps ids [w, words] and states h and c [2, w, units] to highest and total [w, 2 units], steps [w], h and c."""
+    """Maps ids [w, words], the convolution's outputs pooled [steps, w, channels], and states h and c [2, w, units] to
+    highest and total [w, 2 units], steps [w], h and c."""
+    convolution: Convolution | None
+    """None where the graph computes it, and takes no `pooled`."""
     sequence_length: int
     window: int
     step: int
@@ -51,6 +62,7 @@ class WideLstmEngine:
     """Of the LSTM's logit."""
     bias: float
     """Of the logit of the score."""
+    kernels: Kernels = field(default_factory=Kernels)
 
     def score(self, encoded: EncodedReviews) -> NDArray[np.float64]:
         """Score n encoded reviews, as described in `models.graphs.engine.Engine`."""
@@ -80,49 +92,75 @@ def load_wide_lstm_engine(opened: OpenGraph) -> WideLstmEngine | None:
     if "window" not in opened.geometry:
         return None
     with refuse_unusable_graph(opened.name):
-        pad_h, pad_c = _compute_padding_states(opened)
-        padding = _make_inputs(np.zeros((1, opened.geometry["window"]), np.int32), pad_h[0], pad_c[0])
-        numbers, ratio, weight, head, blend, biases = opened.session.run(list(CONSTANTS), padding)
-        head_bias, ngram_bias, bias = (float(each) for each in biases)
-        ngrams = NgramModel(numbers, ratio, weight, ngram_bias)
+        constants = _read_constants(opened)
+        convolution = _make_convolution(opened, constants)
+        pad_h, pad_c = _compute_padding_states(opened, convolution)
+        head_bias, ngram_bias, bias = (float(each) for each in constants["biases"])
+        ngrams = NgramModel(
+            constants["ngram_numbers"], constants["ngram_ratio"], constants["ngram_weight"], ngram_bias
+        )
         return WideLstmEngine(
             opened.session,
+            convolution,
             **opened.geometry,
             pad_h=pad_h,
             pad_c=pad_c,
             ngrams=ngrams,
-            head=head,
-            blend=blend,
+            head=constants["head"],
+            blend=constants["blend"],
             head_bias=head_bias,
             bias=bias,
         )
 
 
-def _compute_padding_states(opened: OpenGraph) -> NDArray[np.float32]:
+def _read_constants(opened: OpenGraph) -> dict[str, NDArray[Any]]:
+    """Return the outputs of the graph that are the same for every input, by their names."""
+    known = {each.name for each in opened.session.get_outputs()}
+    names = [*CONSTANTS, *(name for name in CONVOLUTION if name in known)]
+    shapes = {each.name: each.shape for each in opened.session.get_inputs()}
+    sizes = {name: [size if isinstance(size, int) else 1 for size in shape] for name, shape in shapes.items()}
+    sizes["ids"] = [1, opened.geometry["step"]]
+    zeros = {name: np.zeros(size, np.int32 if name == "ids" else np.float32) for name, size in sizes.items()}
+    return dict(zip(names, opened.session.run(names, zeros), strict=True))
+
+
+def _make_convolution(opened: OpenGraph, constants: Mapping[str, NDArray[Any]]) -> Convolution | None:
+    """Make the convolution from the graph's constants; return None where the graph computes it."""
+    if "vectors" not in constants:
+        return None
+    vectors, kernel, bias = (constants[name] for name in CONVOLUTION)
+    return make_convolution(vectors, kernel, bias, opened.geometry["step"])
+
+
+def _compute_padding_states(opened: OpenGraph, convolution: Convolution | None) -> NDArray[np.float32]:
     """Return h and c, [2, steps, units], before each step of a window that is all padding, read forwards."""
     steps, step = opened.geometry["window"] // opened.geometry["step"], opened.geometry["step"]
     units = next(each.shape[-1] for each in opened.session.get_inputs() if each.name == "h")
     states = np.zeros((2, steps, units), np.float32)
+    ids = np.zeros((1, step), np.int32)
+    pooled = None if convolution is None else pool_words(convolution, ids)
     for number in range(1, steps):
-        inputs = _make_inputs(np.zeros((1, step), np.int32), *states[:, number - 1])
+        inputs = _make_inputs(ids, pooled, states[:, number - 1])
         states[:, number] = [state[0, 0] for state in opened.session.run(["h_out", "c_out"], inputs)]
     return states
 
 
 def _make_inputs(
-    ids: NDArray[np.int32], h: NDArray[np.float32], c: NDArray[np.float32]
+    ids: NDArray[np.int32], pooled: NDArray[np.float32] | None, state: NDArray[np.float32]
 ) -> dict[str, NDArray[Any]]:
     """Return the graph's inputs for windows [w, words].
 
-    The forward direction starts from the state h, c [units], the backward direction from zeros.
+    The forward direction starts from the state [2, units], h and c, the backward direction from zeros.
     """
-    states = np.zeros((2, 2, len(ids), len(h)), np.float32)
-    states[0, 0], states[1, 0] = h, c
-    return {"ids": ids, "h": states[0], "c": states[1]}
+    h_and_c = np.zeros((2, 2, len(ids), state.shape[-1]), np.float32)
+    h_and_c[:, 0] = state[:, None]
+    inputs = {"ids": ids, "h": h_and_c[0], "c": h_and_c[1]}
+    return inputs if pooled is None else {**inputs, "pooled": pooled}
 
 
 def compute_logits(engine: WideLstmEngine, encoded: EncodedReviews) -> Logits:
     """Return the three logits of n encoded reviews, in their order, on all cores; see `WideLstmEngine.score`."""
+    engine = replace(engine, kernels=choose_kernels(len(encoded.offsets) - 1))
 
     def compute(frame: NDArray[np.int32], words: NDArray[np.int64]) -> NDArray[np.float64]:
         return _compute_frame_logits(engine, frame).stack()
@@ -156,7 +194,7 @@ def _compute_frame_logits(engine: WideLstmEngine, frame: NDArray[np.int32]) -> L
     ]
     lstm = np.concatenate(pooled, axis=1) @ engine.head + engine.head_bias
     starts = (0, max(frame.shape[1] - engine.window, 0))
-    ngrams = compute_logits_from(engine.ngrams, frame, engine.vocabulary_size, starts)
+    ngrams = engine.kernels.compute_logits_from(engine.ngrams, frame, engine.vocabulary_size, starts)
     return Logits(lstm.astype(np.float64), *ngrams)
 
 
@@ -198,14 +236,25 @@ def _read_windows(engine: WideLstmEngine, windows: NDArray[np.int32]) -> list[ND
 
     The windows may lack leading steps; the reading then starts from the state that padding in those steps leaves.
     """
-    names, skipped = ["highest", "total", "steps"], (engine.window - windows.shape[1]) // engine.step
-    h, c = engine.pad_h[skipped], engine.pad_c[skipped]
-    starts = range(0, len(windows), WINDOWS_AT_ONCE)
-    parts = [
-        engine.session.run(names, _make_inputs(windows[start : start + WINDOWS_AT_ONCE], h, c))
-        for start in starts
-    ]
+    skipped = (engine.window - windows.shape[1]) // engine.step
+    state = np.stack([engine.pad_h[skipped], engine.pad_c[skipped]])
+    at_once = WINDOWS_AT_ONCE_IN_GRAPH if engine.convolution is None else WINDOWS_AT_ONCE
+    starts = range(0, len(windows), at_once)
+    parts = [_run_graph(engine, windows[start : start + at_once], state) for start in starts]
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def _run_graph(
+    engine: WideLstmEngine, windows: NDArray[np.int32], state: NDArray[np.float32]
+) -> list[NDArray[np.float32]]:
+    """Return the reader's outputs for windows that are read at once, from the state [2, units], h and c."""
+    pooled = None
+    if engine.convolution is not None:
+        pooled = engine.kernels.pool_words(engine.convolution, windows)
+    outputs: list[NDArray[np.float32]] = engine.session.run(
+        ["highest", "total", "steps"], _make_inputs(windows, pooled, state)
+    )
+    return outputs
 
 
 def _pool_outputs(

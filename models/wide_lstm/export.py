@@ -1,10 +1,8 @@
 """Exports a trained wide LSTM to the graph that its engine runs. Needs Keras and ONNX, at training time only.
 
-Embedding and convolution are folded into tables: one table for each position in the kernel holds what a word at that
-position adds to the convolution, so a convolution is a sum of rows that are looked up. A table is the product of the
-word vectors and a slice of the kernel. The graph holds only these factors, a fraction of the tables' size, and ONNX
-Runtime multiplies them when it loads the graph. What is computed outside of the graph (the head, the n-grams, the
-blend) needs weights; the graph returns them as constant outputs.
+The graph computes the LSTM. What is computed outside of it (the convolution, the head, the n-grams, the blend) needs
+weights; the graph returns them as constant outputs. Of the convolution it holds the word vectors and the kernel, a
+fraction of the size of the table that the engine makes of them.
 """
 
 import json
@@ -20,7 +18,7 @@ from models.graphs.builder import Graph, order_gates, serialize_graph
 from models.graphs.engine import SAME_SCORE
 from models.graphs.session import open_graph
 from models.training.types import Variant
-from models.wide_lstm.engine import CONSTANTS, load_wide_lstm_engine, score_frame
+from models.wide_lstm.engine import CONSTANTS, CONVOLUTION, load_wide_lstm_engine, score_frame
 from models.wide_lstm.layers import (
     BELOW_EVERY_VALUE,
     LSTM_LOGIT,
@@ -55,9 +53,10 @@ _TRIAL_ROWS = 32
 def export_windows(model: "keras.Model") -> bytes | None:
     """Export a wide LSTM as an ONNX graph; return None for any other model, or for one with other layers.
 
-    The graph maps ids [w, words], a whole number of steps, and the states h and c [2, w, units], forwards and
-    backwards, to the highest and the summed values [w, 2 units], the steps [w] and the states after them. It is also
-    None where it does not give the scores of the Keras model on random reviews.
+    The graph maps ids [w, words], a whole number of steps, the convolution's highest outputs of each step, `pooled`
+    [steps, w, channels], and the states h and c [2, w, units], forwards and backwards, to the highest and the summed
+    values [w, 2 units], the steps [w] and the states after them. It is also None where it does not give the scores of
+    the Keras model on random reviews.
     """
     if {READER, LSTM_LOGIT, NGRAM_LOGIT, SCORE} - {layer.name for layer in model.layers}:
         return None
@@ -163,13 +162,14 @@ def _serialize_windows(model: "keras.Model") -> bytes:
     reader, window = model.get_layer(READER), int(model.get_layer(READER).input_shape[1])
     graph = Graph()
     vector_reader = reader.get_layer(VECTOR_READER)
-    units = _add_reader(graph, reader.get_layer(VECTORS).get_weights()[0], vector_reader)
+    units = _add_reader(graph, vector_reader)
     constants = _list_constants(model)
     for name, values in constants.items():
         graph.add("Identity", graph.keep(values), outputs=[name])
     states = {name: [2, "w", units] for name in ("h", "c", "h_out", "c_out")}
     inputs = [helper.make_tensor_value_info("ids", TensorProto.INT32, ["w", "words"])]
-    inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, states[name]) for name in ("h", "c")]
+    given = {"pooled": ["steps", "w", len(constants["bias"])], "h": states["h"], "c": states["c"]}
+    inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, given[name]) for name in given]
     shapes = {"highest": ["w", 2 * units], "total": ["w", 2 * units], "steps": ["w"]}
     shapes |= {name: states[name] for name in ("h_out", "c_out")}
     outputs = [
@@ -190,24 +190,24 @@ def _serialize_windows(model: "keras.Model") -> bytes:
 
 
 def _list_constants(model: "keras.Model") -> dict[str, NDArray[Any]]:
-    """Return the weights of what is computed outside of the graph, by the names of `CONSTANTS`."""
+    """Return the weights of what is computed outside of the graph, by the names of `CONSTANTS` and `CONVOLUTION`."""
     numbers, ratio, weight, ngram_bias = model.get_layer(NGRAM_LOGIT).get_weights()
     kernel, head_bias = model.get_layer(LSTM_LOGIT).get_layer("dense").get_weights()
     blend, bias = model.get_layer(SCORE).get_weights()
     head, biases = kernel[:, 0], np.concatenate([head_bias, ngram_bias, bias])
-    return dict(zip(CONSTANTS, (numbers, ratio, weight, head, blend[:, 0], biases), strict=True))
+    constants = zip(CONSTANTS, (numbers, ratio, weight, head, blend[:, 0], biases), strict=True)
+    reader = model.get_layer(READER)
+    vectors = reader.get_layer(VECTORS).get_weights()
+    layer = reader.get_layer(VECTOR_READER).get_layer("convolution")
+    return {**dict(constants), **dict(zip(CONVOLUTION, (*vectors, *layer.get_weights()), strict=True))}
 
 
-def _add_reader(graph: Graph, vectors: NDArray[np.float32], reader: "keras.Model") -> int:
-    """Append the operators from ids to pooled values; return the units of one direction."""
-    lstm, pool = reader.get_layer("lstm"), _find_pool(reader)
-    units, channels = int(lstm.forward_layer.units), int(reader.get_layer("convolution").filters)
-    shape = graph.keep(np.array([0, -1, pool, channels]))  # 0: the number of windows stays
-    grouped = graph.add("Reshape", _add_convolution(graph, vectors, reader), shape)
-    highest_words = graph.add("ReduceMax", grouped, axes=[2], keepdims=0)
-    pooled = graph.add("Transpose", highest_words, perm=[1, 0, 2])
-    known = _add_known_steps(graph, pool)
-    values = _add_both_directions(graph, pooled, lstm)
+def _add_reader(graph: Graph, reader: "keras.Model") -> int:
+    """Append the operators from what the convolution gives to pooled values; return the units of one direction."""
+    lstm = reader.get_layer("lstm")
+    units = int(lstm.forward_layer.units)
+    known = _add_known_steps(graph, _find_pool(reader))
+    values = _add_both_directions(graph, "pooled", lstm)
     mask = graph.add("Unsqueeze", known, graph.keep(np.array([1, 3])))
     off = graph.add(
         "Mul", _subtract_from_one(graph, mask), graph.keep(np.asarray(np.float32(BELOW_EVERY_VALUE)))
@@ -232,22 +232,6 @@ def _find_pool(reader: "keras.Model") -> int:
     sizes = {layer.pool_size[0] for layer in reader.layers if type(layer).__name__ == "MaxPooling1D"}
     (size,) = sizes  # the same for values and for which words are known
     return int(size)
-
-
-def _add_convolution(graph: Graph, vectors: NDArray[np.float32], reader: "keras.Model") -> str:
-    """Append the convolution as a sum of rows that are looked up; return its name, [w, words, channels]."""
-    kernel, bias = reader.get_layer("convolution").get_weights()
-    size = len(kernel)
-    before = (size - 1) // 2
-    padded = graph.add("Pad", "ids", graph.keep(np.array([0, before, 0, size - 1 - before])))
-    is_known = np.arange(len(vectors))[:, None] > 0  # id 0, unknown or padding, adds nothing
-    words, total = graph.keep(vectors * is_known.astype(np.float32)), graph.keep(bias)
-    for place in range(size):
-        stop = place - size + 1 or np.iinfo(np.int64).max
-        ends = [graph.keep(np.array([number])) for number in (place, stop, 1)]
-        table = graph.add("MatMul", words, graph.keep(kernel[place]))
-        total = graph.add("Add", graph.add("Gather", table, graph.add("Slice", padded, *ends)), total)
-    return graph.add("Relu", total)
 
 
 def _add_known_steps(graph: Graph, pool: int) -> str:

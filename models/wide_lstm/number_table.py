@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 SLOTS_A_NUMBER = 4
 """Slots for each number, at least: most numbers are found, or found missing, at the first look."""
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 """Spreads numbers over the slots: 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming, 6.4)."""
 
 
@@ -53,5 +53,10 @@ def make_number_table(numbers: NDArray[np.int64]) -> NumberTable:
 
 def _hash(numbers: NDArray[np.int64], slots: int) -> NDArray[np.intp]:
     """Return the slot of each number: the first bits of its product with the multiplier."""
-    product = numbers.astype(np.uint64) * _MULTIPLIER
-    return (product >> np.uint64(64 - slots.bit_length() + 1)).astype(np.intp)
+    product = numbers.astype(np.uint64) * MULTIPLIER
+    return (product >> count_shift(slots)).astype(np.intp)
+
+
+def count_shift(slots: int) -> np.uint64:
+    """Return by how many bits a product is shifted for the first bits to be the number of a slot."""
+    return np.uint64(64 - slots.bit_length() + 1)

@@ -1,0 +1,35 @@
+"""Chooses NumPy or compiled code by the number of reviews; both give the same numbers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.wide_lstm.kernels.convolution import Convolution, pool_words
+from models.wide_lstm.ngrams import NgramModel, compute_logits_from
+
+COMPILED_FROM = 8192
+"""Reviews in a call from which compiled code gains more than the time in which it is loaded."""
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Two functions that give the same numbers, to the last bit, however they are computed."""
+
+    pool_words: Callable[[Convolution, NDArray[np.int32]], NDArray[np.float32]] = pool_words
+    """Described in `models.wide_lstm.kernels.convolution`."""
+    compute_logits_from: Callable[[NgramModel, NDArray[np.int32], int, Sequence[int]], list[NDArray[Any]]] = (
+        compute_logits_from
+    )
+    """Described in `models.wide_lstm.ngrams`."""
+
+
+def choose_kernels(reviews: int) -> Kernels:
+    """Return the kernels for a call of that many reviews."""
+    if reviews < COMPILED_FROM:
+        return Kernels()
+    from models.wide_lstm.kernels import compiled
+
+    return Kernels(compiled.pool_words, compiled.compute_logits_from)

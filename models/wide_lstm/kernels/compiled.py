@@ -1,0 +1,120 @@
+"""The kernels of the wide LSTM, compiled by Numba: the NumPy kernels' numbers, to the last bit, in a third of the time.
+
+Importing this module compiles them, which takes some seconds; later processes load what was compiled in 0.3 s. So it is
+imported only where many reviews are scored (`models.wide_lstm.kernels.choice`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from models.wide_lstm.kernels.convolution import Convolution
+from models.wide_lstm.ngrams import LONGEST, NgramModel
+from models.wide_lstm.number_table import MULTIPLIER, count_shift
+
+Function = Callable[..., None]
+
+
+def _compile(signature: str) -> Callable[[Function], Function]:
+    """Return a decorator that compiles a function of this signature, which then runs without Python's lock.
+
+    What was compiled is kept beside this file, or in the user's cache, where one of them can be written.
+    """
+
+    def decorate(function: Function) -> Function:
+        try:
+            compiled: Function = numba.njit(signature, nogil=True, cache=True)(function)
+        except RuntimeError:  # there is no place to keep it
+            compiled = numba.njit(signature, nogil=True)(function)
+        return compiled
+
+    return decorate
+
+
+def pool_words(convolution: Convolution, windows: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Compute what `models.wide_lstm.kernels.convolution.pool_words` does."""
+    steps = windows.shape[1] // convolution.step
+    pooled = np.zeros((steps, len(windows), len(convolution.bias)), np.float32)
+    _pool_words(
+        np.ascontiguousarray(windows), convolution.table, convolution.bias, np.int64(convolution.step), pooled
+    )
+    return pooled
+
+
+@_compile("void(int32[:, ::1], float32[:, :, ::1], float32[::1], int64, float32[:, :, ::1])")
+def _pool_words(windows: Any, table: Any, bias: Any, step: Any, pooled: Any) -> None:
+    """Raise `pooled` from zeros: add the row of each word to all outputs that it reaches, so that it is read once."""
+    count, words = windows.shape
+    places, channels = table.shape[1], table.shape[2]
+    after = places - 1 - (places - 1) // 2
+    outputs = np.empty((words + places - 1, channels), np.float32)  # with those before and after the window
+    for window in range(count):
+        outputs[:] = bias
+        for word in range(words):
+            number = windows[window, word]
+            if number > 0:
+                for place in range(places):
+                    output = word + places - 1 - place
+                    for channel in range(channels):
+                        outputs[output, channel] += table[number, place, channel]
+        for output in range(words):
+            highest = pooled[output // step, window]
+            for channel in range(channels):
+                highest[channel] = max(highest[channel], outputs[output + after, channel])
+
+
+def compute_logits_from(
+    model: NgramModel, ids: NDArray[np.int32], vocabulary_size: int, starts: Sequence[int]
+) -> list[NDArray[np.float64]]:
+    """Compute what `models.wide_lstm.ngrams.compute_logits_from` does."""
+    table = model.table
+    logits = np.empty((len(starts), len(ids)))
+    _weigh_ngrams(
+        np.ascontiguousarray(ids),
+        np.asarray(starts, np.int64),
+        (np.int64(vocabulary_size), count_shift(len(table.numbers)), np.float64(model.bias)),
+        (table.numbers, table.places, model.ratio, model.weight),
+        logits,
+    )
+    return list(logits)
+
+
+@_compile(
+    "void(int32[:, ::1], int64[::1], Tuple((int64, uint64, float64)), "
+    "Tuple((int64[::1], int32[::1], float32[::1], float32[::1])), float64[:, ::1])"
+)
+def _weigh_ngrams(ids: Any, starts: Any, sizes: Any, model: Any, logits: Any) -> None:
+    """Fill `logits` [starts, n] of reviews `ids` [n, length]."""
+    vocabulary_size, shift, bias = sizes
+    numbers, places, ratio, weight = model
+    length = ids.shape[1]
+    found = np.empty(LONGEST * length, np.int64)
+    first = np.empty(LONGEST * length, np.int64)
+    for row in range(len(ids)):
+        count = 0
+        for start in range(length):
+            number = np.int64(0)
+            for word in range(start, min(start + LONGEST, length)):
+                if ids[row, word] <= 0:
+                    break
+                number = number * vocabulary_size + ids[row, word]
+                slot = np.int64((np.uint64(number) * MULTIPLIER) >> shift)
+                while numbers[slot] != 0 and numbers[slot] != number:
+                    slot = (slot + 1) & (len(numbers) - 1)
+                if numbers[slot] == number:
+                    found[count], first[count] = places[slot], start
+                    count += 1
+        for number_of_start in range(len(starts)):
+            inside = np.sort(found[:count][first[:count] >= starts[number_of_start]])
+            total = norm = 0.0
+            last = np.int64(-1)
+            for place in inside:
+                if place != last:
+                    value = np.float64(ratio[place])
+                    total += value * weight[place]
+                    norm += value * value
+                    last = place
+            logits[number_of_start, row] = total / (np.sqrt(norm) if norm > 0 else 1.0) + bias
