@@ -21,8 +21,9 @@ from tasks.warehouse.published import REPUBLISH_ADVICE, open_published
 FORMATS = ("table", "csv", "json")
 BATCH_ROWS = 2000
 """Rows in memory at a time."""
-ASKED_MEMORY = "512MB"
-"""DuckDB's memory limit for the queries of a report, which runs beside a scorer that has memory of its own."""
+USUAL_MEMORY, MOST_MEMORY = "100MB", "512MB"
+"""DuckDB's memory limits for the queries of a report, which runs beside a scorer that has memory of its own. Without a
+limit, a report would hold whole columns of a long history."""
 Ask = Callable[..., list[dict[str, Any]]]
 """Runs SQL with parameters by name; returns each row as a dict from column to Python value."""
 _LONE_RETURN = re.compile(r"\r(?!\n)")
@@ -87,12 +88,12 @@ def fetch_answer(
 
 
 @contextmanager
-def ask_published(path: Path) -> Iterator[Ask]:
+def ask_published(path: Path, memory: str = MOST_MEMORY) -> Iterator[Ask]:
     """Open the published copy at `path` and yield a function that queries it; all queries see the same copy.
 
-    For results that fit into memory. Raises `WarehouseError` for a missing copy and for a query that fails.
+    For results that fit into `memory`. Raises `WarehouseError` for a missing copy and for a query that fails.
     """
-    with open_published(path, ASKED_MEMORY) as connection:
+    with open_published(path, memory) as connection:
 
         def ask(sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
             with _explain_errors():

@@ -3,18 +3,22 @@
 import re
 from pathlib import Path
 
+import duckdb
+
+from data_contracts.errors import WarehouseError
 from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.home import Home
 from tasks.pages.writing import require_page_place, write_page
-from tasks.queries.answers import Ask, ask_published
+from tasks.queries.answers import MOST_MEMORY, USUAL_MEMORY, ask_published
 from tasks.report.rendering import render_scoring, render_training
-from tasks.report.runs import LATEST, SCORING, LoggedRun, find_run
-from tasks.report.scoring_facts import read_scoring_facts
-from tasks.report.training_facts import read_training_facts
+from tasks.report.runs import LATEST, SCORING, find_run
+from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
+from tasks.report.training_facts import TrainingFacts, read_training_facts
 from tasks.support.locking import hold_folder
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.row_names import ROW_NAME
 
+Facts = ScoringFacts | TrainingFacts
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHOWN_ROW = re.compile(r'data-row="([0-9a-f]{12}:[0-9]+)"')
 _FIND_FORGOTTEN = f"""
@@ -32,21 +36,35 @@ def write_report(home: Home, name: str = LATEST, output: Path | None = None, kee
     """
     if output is not None:
         require_page_place(output)
-    with ask_published(home.published) as ask:
-        run = find_run(ask, name)
-        page = make_page(ask, run, home.bundles)
-    path = output or home.reports / name_report(run.run_id)
-    write_page(path, page)
+    facts = _read_facts(home, name)
+    path = output or home.reports / name_report(facts.run.run_id)
+    write_page(path, _render(facts))
     if output is None and keep:
         drop_older_reports(home.reports, keep)
     return path
 
 
-def make_page(ask: Ask, run: LoggedRun, bundles_dir: Path) -> str:
+def _read_facts(home: Home, name: str) -> Facts:
+    """Read what the report of a run shows: with the memory that most runs need or, where that is too little, more."""
+    try:
+        return _read_facts_within(home, name, USUAL_MEMORY)
+    except WarehouseError as error:
+        if not isinstance(error.__cause__, duckdb.OutOfMemoryException):
+            raise
+        return _read_facts_within(home, name, MOST_MEMORY)
+
+
+def _read_facts_within(home: Home, name: str, memory: str) -> Facts:
+    """Read what the report of a run shows; raise `WarehouseError` if that takes more memory."""
+    with ask_published(home.published, memory) as ask:
+        run = find_run(ask, name)
+        read = read_scoring_facts if run.flow == SCORING else read_training_facts
+        return read(ask, run, home.bundles)
+
+
+def _render(facts: Facts) -> str:
     """Return the report of a scoring or training run as HTML."""
-    if run.flow == SCORING:
-        return render_scoring(read_scoring_facts(ask, run, bundles_dir))
-    return render_training(read_training_facts(ask, run, bundles_dir))
+    return render_scoring(facts) if isinstance(facts, ScoringFacts) else render_training(facts)
 
 
 def name_report(run_id: str) -> str:

@@ -1,12 +1,15 @@
 """Tests of report files: complete or not at all, the newest are kept, none has a forgotten text."""
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from data_contracts.errors import SourceError, UsageError
 from data_contracts.storage.home import Home
+from tasks.queries import answers
+from tasks.queries.answers import Ask
 from tasks.report import writing
 from tasks.report.writing import (
     drop_older_reports,
@@ -33,6 +36,22 @@ def test_a_report_is_named_by_its_run(home: Path) -> None:
     assert write(home) == home / "reports" / f"{RUN}.html"
     assert [path.name for path in (home / "reports").iterdir()] == [f"{RUN}.html"]
     assert write(home).read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_a_report_that_takes_more_memory_than_usual_is_written(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = []
+    ask = answers.ask_published
+
+    def note(path: Path, memory: str) -> AbstractContextManager[Ask]:
+        limits.append(memory)
+        return ask(path, memory)
+
+    monkeypatch.setattr(writing, "USUAL_MEMORY", "1MB")
+    monkeypatch.setattr(writing, "ask_published", note)
+    assert write(home).exists()
+    assert limits == ["1MB", answers.MOST_MEMORY]
 
 
 def test_a_report_goes_where_it_is_told(home: Path) -> None:
