@@ -105,7 +105,6 @@ _QUESTIONS = {
         "lowest = 1",
         "highest = 5  # or 10, or what the best rating is",
         "decimal_comma = false  # true if 4,5 means four and a half",
-        "decimal_comma = false  # true if 4,5 means four and a half",
     ),
     "given_label": ("[labels]", 'positive = ["1"]', 'negative = ["0"]'),
 }

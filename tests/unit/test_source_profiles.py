@@ -167,4 +167,5 @@ def test_what_is_in_doubt_stands_in_the_proposal_as_a_question(tmp_path: Path) -
     assert make_plan(parse_profile(write(tmp_path, content))).given_rating is None
     settled = content.replace("# given_rating", "given_rating").replace("# [rating]", "[rating]")
     settled = settled.replace("# lowest", "lowest").replace("# highest", "highest")
+    settled = settled.replace("# decimal_comma", "decimal_comma")
     assert make_plan(parse_profile(write(tmp_path, settled))).ratings == RatingScale(1, 5)
