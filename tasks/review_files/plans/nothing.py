@@ -1,11 +1,11 @@
 """The words that programs write where there is no value."""
 
 NOTHING_WORDS = frozenset(
-    ("nan", "null", "none", "nat", "n/a", "na", "#n/a", "<na>", "nil", "undefined", "-", "--", "–", "—")
+    ("nan", "null", "none", "nat", "n/a", "na", "#n/a", "<na>", "nil", "undefined", r"\n", "-", "--", "–", "—")
 )
-"""In lower case; they stand for no date, label or rating."""
-NO_TEXT_WORDS = frozenset(("nan", "null", "<na>", "#n/a", "undefined", "open-ended response"))
-"""Those that stand for no text too, since no writer means them; the last is SurveyMonkey's second header."""
+"""In lower case; they stand for no date, label or rating. The one with a backslash is that of database dumps."""
+NO_TEXT_WORDS = frozenset(("nan", "null", "n/a", "<na>", "#n/a", "undefined", r"\n", "open-ended response"))
+"""Those that stand for no text too, since they judge nothing; the last is SurveyMonkey's second header."""
 
 
 def is_nothing(text: str) -> bool:
