@@ -10,12 +10,10 @@ from dataclasses import dataclass
 
 from tasks.review_files.inference.known_names import COLUMN_NAMES
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
-from tasks.review_files.plans.names import clean_name, normalize_name
+from tasks.review_files.plans.names import PART, clean_name, normalize_name
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.support.refusals import refusal
 
-PART = "text_part_"
-"""With a number from 1: the columns whose text comes before that of the column `text`."""
 AUTHOR = "author"
 """The key in `extra` of the column that a plan names as the author."""
 _NO_PLAN = ReadingPlan()

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_contracts.review_files import READ_SCHEMA, TEXT_NOT_GIVEN
-from tasks.review_files.columns import PART
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
+from tasks.review_files.plans.names import PART
 from tasks.review_files.plans.nothing import NO_TEXT_WORDS
 from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import ReadingPlan

@@ -317,6 +317,15 @@ def test_the_last_row_of_a_file_decides_how_the_first_is_read(
     require_read(path, batch_rows=50)
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize("most_ahead", [1 << 40, 0])
+def test_a_line_of_sums_below_a_table_decides_nothing(tmp_path: Path, ending: str, most_ahead: int) -> None:
+    path = tmp_path / f"a.{ending}"
+    rows = [*LAST_DECIDES, {"text": " ", "date": "Total", "rating": "1609", "label": "2"}]
+    path.write_bytes(ENCODERS[ending](rows))
+    assert [row["given_rating"] for row in read_all(path, most_ahead)[-3:]] == [4, 9, None]
+
+
 @pytest.mark.parametrize("pack", [to_zip, to_tar])
 def test_each_member_of_an_archive_is_read_by_its_own_values(
     tmp_path: Path, pack: Any, monkeypatch: pytest.MonkeyPatch

@@ -1,8 +1,10 @@
 """Makes the plan by which a file is read without a profile, from its columns' names and the facts of its values."""
 
 from dataclasses import replace
+from functools import reduce
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.review_files.inference.decisions import Verdict, decide_dates, decide_labels, decide_ratings
 from tasks.review_files.inference.facts import (
@@ -12,6 +14,7 @@ from tasks.review_files.inference.facts import (
     find_rating_facts,
 )
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
+from tasks.review_files.plans.names import is_text
 from tasks.review_files.plans.reading_plan import Doubt, ReadingPlan
 from tasks.review_files.raw_rows import RawRows
 
@@ -27,9 +30,10 @@ def has_values(rows: RawRows) -> bool:
 
 
 def find_facts(rows: RawRows) -> FileFacts:
-    """Return the facts of n raw rows."""
-    empty = pa.nulls(0, pa.string())
-    columns = {name: rows.known.get(name, empty) for name in VALUE_COLUMNS}
+    """Return the facts of n raw rows, of those that have a text: a line of sums below a table is no review."""
+    empty, has_text = pa.nulls(0, pa.string()), _mark_texts(rows)
+    known = {name: rows.known[name].filter(has_text) for name in VALUE_COLUMNS if name in rows.known}
+    columns = {name: known.get(name, empty) for name in VALUE_COLUMNS}
     return FileFacts(
         rows.names,
         dict(rows.origins),
@@ -37,6 +41,15 @@ def find_facts(rows: RawRows) -> FileFacts:
         find_rating_facts(columns["given_rating"]),
         find_label_facts(columns["given_label"]),
     )
+
+
+def _mark_texts(rows: RawRows) -> pa.Array:
+    """Return which rows, [n], have a text or a part of one; all, if the text was not read."""
+    texts = [array for name, array in rows.known.items() if is_text(name)]
+    if not texts:
+        return pa.repeat(True, max(map(len, rows.known.values()), default=0))
+    filled = [pc.fill_null(pc.match_substring_regex(array, r"\S"), False) for array in texts]
+    return reduce(pc.or_, filled)
 
 
 def make_plan(facts: FileFacts) -> ReadingPlan:

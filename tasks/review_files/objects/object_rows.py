@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from tasks.review_files.columns import Columns, require_text, select_columns
 from tasks.review_files.inference.planning import VALUE_COLUMNS
+from tasks.review_files.plans.names import is_text
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows
 
@@ -26,6 +27,9 @@ CACHED_KEYS = 100
 """Most keys of a set that is cached."""
 
 TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+
+_BLANKS = " \t\n\f\r"
+"""What Arrow takes for white space."""
 
 ObjectRow = tuple[dict[str, Any], Defect | None]
 """The usable columns of a row, and its defect if it has one."""
@@ -68,12 +72,17 @@ def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -
 
 
 def make_surveyed_rows(rows: Sequence[dict[str, Any]], select: Select) -> RawRows:
-    """Build raw rows that have only dates, labels and ratings, those of several keys one after the other."""
-    names, origins = _list_origins(_select_all(rows, select))
+    """Build raw rows that have only dates, labels and ratings, those of several keys one after the other.
+
+    The values of rows without a text are left out, since they are not taken into account.
+    """
+    selected = _select_all(rows, select)
+    names, origins = _list_origins(selected)
+    judged = [row for row in rows if _has_text(row, selected[tuple(row)])]
     known: dict[str, pa.Array] = {}
     for ours in VALUE_COLUMNS:
         if ours in origins:
-            values = [format_value(row.get(name)) for name in origins[ours] for row in rows]
+            values = [format_value(row.get(name)) for name in origins[ours] for row in judged]
             known[ours] = pa.array(values, pa.string())
     return RawRows(pa.nulls(len(rows), pa.int64()), known, names=names, origins=origins)
 
@@ -93,6 +102,15 @@ def _list_origins(
             origins.setdefault(ours, set()).add(keys[place])
     names = tuple(sorted({key for keys in selected for key in keys}))
     return names, {ours: frozenset(found) for ours, found in origins.items()}
+
+
+def _has_text(row: Mapping[str, Any], columns: Columns) -> bool:
+    """Return whether an object has a text or a part of one."""
+    values = list(row.values())
+    texts = {ours: values[place] for ours, place in columns.known.items() if is_text(ours)}
+    if _find_defect(texts.get("text"), columns) is not None:
+        texts["text"] = None
+    return any((format_value(text) or "").strip(_BLANKS) for text in texts.values())
 
 
 def _find_defect(text: Any, columns: Columns) -> Defect | None:

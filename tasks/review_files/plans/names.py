@@ -1,10 +1,17 @@
-"""Compares names of columns as a person does: without case, spaces and signs."""
+"""Compares names of columns as a person does: without case, spaces and signs; and our names of those of the text."""
 
 import re
 from functools import cache
 
+PART = "text_part_"
+"""With a number from 1: our name of a column whose text comes before that of the column `text`."""
 _SIGNS = re.compile(r"[\s_\-.]+")
 _REMARK = re.compile(r"[(\[][^()\[\]]{0,60}[)\]]")
+
+
+def is_text(ours: str) -> bool:
+    """Return whether one of our columns is the text, or a part of it."""
+    return ours == "text" or ours.startswith(PART)
 
 
 def clean_name(name: str) -> str:
