@@ -1,6 +1,6 @@
 """Reads the rows of CSV and TSV files and of others whose fields one character separates (`delimited_header`).
 
-Quotes are `"`, doubled inside a quoted field, and a quoted field may have line breaks. Lines end with LF, CR or CRLF;
+Quotes are `"`, and a quoted field may have line breaks (`delimited_quotes`). Lines end with LF, CR or CRLF;
 empty lines are ignored. The first row has the column names. There are no nulls: an empty field is an empty text. A row
 is reported with a defect if its number of fields is not that of the header, if a field is not UTF-8, or if it repeats
 the header, as in concatenated files; the other rows are read.
@@ -22,6 +22,7 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from tasks.review_files.delimited_header import HEADER_BYTES, Header, read_header
+from tasks.review_files.delimited_quotes import find_style, require_strict, unescape
 from tasks.review_files.encodings import escape_invalid, restore_bytes, restore_column, to_utf8
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import Defect, RawRows, find_headers, make_raw_rows
@@ -35,6 +36,17 @@ _COUNTED_BYTES = 1 << 16
 _END = "\ufdd0endofthepiece"
 _QUOTE = ord('"')
 _NO_FIELDS: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class _Table:
+    """How a delimited text is split into fields."""
+
+    separator: str
+    width: int
+    """Fields of a row."""
+    has_quotes: bool
+    """Quotes protect fields; else they are characters like any other."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +71,12 @@ def read_delimited(
     text = escape_invalid(to_utf8(chunks, options), escaped.set)
     head = _read_head(text)
     header = read_header(head, format_name, options)
+    start = head[header.size :]
+    style = find_style(start, len(head) < HEADER_BYTES, header.separator)
+    body = chain([start], text)
+    table = _Table(header.separator, len(header.names), style != "none")
     next_row = first_row
-    for rows in _split_rows(chain([head[header.size :]], text), header):
+    for rows in _split_rows(unescape(body) if style == "escaped" else body, table):
         require_rows(next_row - 1 + _count(rows), options.most_rows)
         raw = _make_delimited_rows(rows, header, next_row, escaped.is_set())
         next_row += len(raw.row_numbers)
@@ -78,7 +94,7 @@ def _read_head(text: Iterator[bytes]) -> bytes:
 # From text to rows
 
 
-def _split_rows(text: Iterator[bytes], header: Header) -> Iterator[_Rows]:
+def _split_rows(text: Iterator[bytes], table: _Table) -> Iterator[_Rows]:
     """Yield the parsed text in pieces; each piece ends at the end of a row."""
     rest, done = b"", 0
     finders: tuple[Callable[[bytes, str], int], ...] = (
@@ -89,8 +105,8 @@ def _split_rows(text: Iterator[bytes], header: Header) -> Iterator[_Rows]:
     for chunk in text:
         rest += chunk
         for tried, find_end in enumerate(finders):
-            end = find_end(rest, header.separator)
-            rows = _parse_delimited(memoryview(rest)[:end], header) if end else None
+            end = find_end(rest, table.separator)
+            rows = _parse_delimited(rest[:end], table) if end else None
             if rows is not None:
                 # A way that failed once would fail again: this file has line breaks or quotes in its texts.
                 finders = finders[tried:]
@@ -100,7 +116,7 @@ def _split_rows(text: Iterator[bytes], header: Header) -> Iterator[_Rows]:
                 break
         if len(rest) > ROW_BYTES:
             raise refusal("csv_broken", f"after row {done:,} a row is too long, or a quote is never closed")
-    rows = _parse_delimited(memoryview(rest), header)
+    rows = _parse_delimited(rest, table)
     if rows is None:
         raise refusal("csv_broken", f"a quote opened after row {done:,} is not closed by the end of the file")
     yield rows
@@ -144,9 +160,9 @@ def _choose_line_break(data: bytes) -> bytes:
     return b"\n" if b"\n" in data else b"\r"
 
 
-def _parse_delimited(data: memoryview, header: Header) -> _Rows | None:
+def _parse_delimited(data: bytes, table: _Table) -> _Rows | None:
     """Parse delimited text into rows; return None if it ends inside a quoted field."""
-    names = [str(position) for position in range(len(header.names))]
+    names = [str(position) for position in range(table.width)]
     misshapen: dict[int, tuple[str, str]] = {}
 
     def collect_misshapen(row: pa_csv.InvalidRow) -> str:
@@ -155,23 +171,28 @@ def _parse_delimited(data: memoryview, header: Header) -> _Rows | None:
         return "skip"
 
     # After an empty line, since Arrow would remove a byte order mark that belongs to the first text.
-    pieces = (b"\n", data, ("\n" + header.separator.join([_END] * len(names)) + "\n").encode())
+    pieces = (b"\n", data, ("\n" + table.separator.join([_END] * table.width) + "\n").encode())
     # In Arrow's own memory, since a thread of Arrow would release memory of Python.
     buffer = pa.allocate_buffer(sum(map(len, pieces)))
     np.concatenate([np.frombuffer(piece, np.uint8) for piece in pieces], out=np.frombuffer(buffer, np.uint8))
     with refusing("csv_broken", lambda: "it can't be split into rows"):
-        table = pa_csv.read_csv(
+        parsed = pa_csv.read_csv(
             pa.BufferReader(buffer),
             # Only with one thread does Arrow know the row numbers that `collect_misshapen` needs.
             pa_csv.ReadOptions(use_threads=False, block_size=buffer.size + 1, column_names=names),
             pa_csv.ParseOptions(
-                delimiter=header.separator, newlines_in_values=True, invalid_row_handler=collect_misshapen
+                delimiter=table.separator,
+                quote_char='"' if table.has_quotes else False,
+                newlines_in_values=True,
+                invalid_row_handler=collect_misshapen,
             ),
             pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), check_utf8=False),
         )
-    if not table.num_rows or table.column(0)[-1].as_py() != _END:
+    if not parsed.num_rows or parsed.column(0)[-1].as_py() != _END:
         return None
-    batch = table.to_batches()[0]
+    if table.has_quotes:
+        require_strict(data, table.separator)
+    batch = parsed.to_batches()[0]
     return _Rows(batch.slice(0, batch.num_rows - 1), misshapen)
 
 

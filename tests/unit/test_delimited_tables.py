@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.review_files import READ_SCHEMA
+from tasks.review_files.delimited_quotes import unescape
 from tasks.review_files.encodings import to_utf8
 from tasks.review_files.plans.nothing import NO_TEXT_WORDS
 from tasks.review_files.reader import ReadOptions, read_review_file
@@ -124,6 +125,49 @@ def test_text_files_and_tables_may_be_in_one_archive(tmp_path: Path) -> None:
         ("2.txt.gz", 3, "Another."),
         ("3.txt", 4, "Three."),
     ]
+
+
+# Quotes
+
+RAW = 'id\ttext\n1\t"Fine\n2\tHe said "no"\n3\t"Poor\n4\t"Good" film\n'
+
+
+def test_quotes_of_a_file_with_tabs_that_protects_nothing_are_characters(tmp_path: Path) -> None:
+    texts = ['"Fine', 'He said "no"', '"Poor', '"Good" film']
+    assert read_texts(tmp_path, "a.tsv", RAW.encode()) == texts
+
+
+def test_a_file_with_tabs_that_protects_some_fields_only_is_refused(tmp_path: Path) -> None:
+    content = 'id\ttext\n5\t"a\nb"\n' + RAW
+    assert refuse(tmp_path, "a.tsv", content.encode()).rule == "csv_broken"
+
+
+def test_a_quote_that_protects_nothing_is_found_far_from_the_header_too(tmp_path: Path) -> None:
+    good = "".join(f'{number}\t"a fine film"\n' for number in range(1 << 17))
+    assert refuse(tmp_path, "a.tsv", f"id\ttext\n{good}{RAW}".encode()).rule == "csv_broken"
+
+
+@pytest.mark.parametrize("separator", [",", "\t", ";"])
+def test_quotes_may_be_escaped_by_backslashes(tmp_path: Path, separator: str) -> None:
+    rows = [
+        (b'"id"', b'"stars"', b'"text"'),
+        (b'"1"', b"5", rb'"He said \"no\", twice"'),
+        (b'"2"', b"1", b'"one\\\ntwo"'),
+        (b'"3"', b"2", rb'"back\\slash \""'),
+        (b'"4"', b"2", rb"\N"),
+    ]
+    expected = ['He said "no", twice', "one\ntwo", 'back\\slash "', None]
+    content = b"\n".join(map(separator.encode().join, rows))
+    assert read_texts(tmp_path, "a.csv", content) == expected
+
+
+@given(texts=st.lists(st.text('ab"\\\n', min_size=1).filter(str.strip), min_size=1), size=st.integers(1, 9))
+def test_escaped_quotes_are_read_in_pieces_of_any_size(texts: list[str], size: int) -> None:
+    quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
+    data = "\n".join(f'"{text}"' for text in quoted).encode()
+    pieces = (data[start : start + size] for start in range(0, len(data), size))
+    parsed = csv.reader(io.StringIO(b"".join(unescape(pieces)).decode(), newline=""))
+    assert [field for [field] in parsed] == texts
 
 
 # Encodings

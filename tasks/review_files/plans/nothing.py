@@ -1,7 +1,10 @@
 """The words that programs write where there is no value."""
 
 NOTHING_WORDS = frozenset(
-    ("nan", "null", "none", "nat", "n/a", "na", "#n/a", "<na>", "nil", "undefined", r"\n", "-", "--", "–", "—")
+    (
+        *("nan", "null", "none", "nat", "n/a", "na", "#n/a", "<na>", "nil", "undefined", r"\n"),
+        *("-", "--", "–", "—"),
+    )
 )
 """In lower case; they stand for no date, label or rating. The one with a backslash is that of database dumps."""
 NO_TEXT_WORDS = frozenset(("nan", "null", "n/a", "<na>", "#n/a", "undefined", r"\n", "open-ended response"))

@@ -1,0 +1,99 @@
+r"""Finds out how a delimited text protects its fields: by quotes, doubled inside, by backslashes, or not at all.
+
+Quotes are doubled (RFC 4180) unless the start of the text shows otherwise. MySQL and the older sets of Kaggle write
+`\"` inside a quoted field; here it becomes a doubled quote. Many programs that write tabs protect nothing: a quote is a
+character like any other there, and would swallow the rows up to the next one if it were taken for a protection.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Literal
+
+from tasks.support.refusals import refusal
+
+QuoteStyle = Literal["doubled", "escaped", "none"]
+
+_ESCAPED = re.compile(rb'\\(["\\]|\r?\n)')
+_ESCAPE_AT_END = re.compile(rb"(?<!\\)(?:\\\\)*(\\\r?)\Z")
+_WRONG_QUOTE = "a quoted field goes on after its closing quote, though quotes protect other fields"
+
+
+def find_style(start: bytes, is_whole: bool, separator: str) -> QuoteStyle:
+    """Return how a text protects its fields, as its start shows; `is_whole`: that is the whole text.
+
+    Raises `FileRefusedError`: csv_broken, if quotes protect some fields and are characters of others.
+    """
+    if b'"' not in start or _keeps_style(start, is_whole, separator, escaped=False):
+        return "doubled"
+    if b'\\"' in start and _keeps_style(start, is_whole, separator, escaped=True):
+        return "escaped"
+    if separator != "\t":
+        return "doubled"
+    if _needs_quotes(start[: _measure_strict(start, separator)], separator):
+        raise refusal("csv_broken", _WRONG_QUOTE)
+    return "none"
+
+
+def require_strict(rows: bytes, separator: str) -> None:
+    """Refuse (csv_broken) complete rows with tabs if a quote opens a field and does not end it."""
+    if separator == "\t" and b'"' in rows and _measure_strict(rows, separator) < len(rows):
+        raise refusal("csv_broken", _WRONG_QUOTE)
+
+
+def unescape(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a text with doubled quotes instead of escaped ones, and line breaks without the backslash before them."""
+    rest = b""
+    for chunk in chunks:
+        data = rest + chunk
+        # What this backslash escapes is in the next chunk.
+        cut = _ESCAPE_AT_END.search(data)
+        end = cut.start(1) if cut else len(data)
+        data, rest = data[:end], data[end:]
+        yield _ESCAPED.sub(lambda match: b'""' if match[1] == b'"' else match[1], data)
+    yield rest
+
+
+def _keeps_style(start: bytes, is_whole: bool, separator: str, *, escaped: bool) -> bool:
+    """Return whether every quoted field in the start of a text ends with its closing quote."""
+    end = _measure_strict(start, separator, escaped)
+    is_cut = not is_whole and _compile_open(escaped).fullmatch(start, end) is not None
+    return end == len(start) or is_cut
+
+
+def _measure_strict(data: bytes, separator: str, escaped: bool = False) -> int:
+    """Return the bytes up to the first quoted field that does not end with its closing quote."""
+    match = _compile_fields(separator, escaped).match(data)
+    return match.end() if match else 0
+
+
+def _needs_quotes(data: bytes, separator: str) -> bool:
+    """Return whether a quoted field has what only a quoted field can have, in a text whose quotes are all right."""
+    needing = re.compile(rb'""|[%b\r\n]' % re.escape(separator.encode()))
+    return any(map(needing.search, _compile_quoted(separator).findall(data)))
+
+
+def _name_inside(escaped: bool) -> bytes:
+    """Return the pattern of what is inside a quoted field."""
+    return rb'(?:[^"\\]++|\\[\s\S]|"")*+' if escaped else rb'(?:[^"]++|"")*+'
+
+
+@cache
+def _compile_fields(separator: str, escaped: bool) -> re.Pattern[bytes]:
+    """Return the pattern of any number of fields, with what ends them."""
+    ends = rb"%b\r\n" % re.escape(separator.encode())
+    pattern = rb'(?:"%b"(?=[%b]|\Z)|[^"%b][^%b]*+|[%b])*+'
+    return re.compile(pattern % (_name_inside(escaped), ends, ends, ends, ends))
+
+
+@cache
+def _compile_quoted(separator: str) -> re.Pattern[bytes]:
+    """Return the pattern of a field, whose group is what is inside its quotes."""
+    ends = rb"%b\r\n" % re.escape(separator.encode())
+    return re.compile(rb'"(%b)"|[^"%b][^%b]*+' % (_name_inside(False), ends, ends))
+
+
+@cache
+def _compile_open(escaped: bool) -> re.Pattern[bytes]:
+    """Return the pattern of a quoted field that has no end."""
+    return re.compile(rb'"%b\\?' % _name_inside(escaped))
