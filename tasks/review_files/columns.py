@@ -18,6 +18,8 @@ AUTHOR = "author"
 """The key in `extra` of the column that a plan names as the author."""
 _NO_PLAN = ReadingPlan()
 _NAMES_SHOWN = 12
+MOST_TITLES = 10
+"""Most rows of titles above a header."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,17 @@ def select_columns(names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> Column
         return Columns(known, {}, doubled)
     author = find_column(names, normalized, plan.author) if plan.author else None
     return Columns(known, _find_further(names, set(known.values()), author), doubled)
+
+
+def skip_titles(rows: Sequence[Sequence[str]], plan: ReadingPlan = _NO_PLAN) -> int:
+    """Return how many of the first rows are titles above the header: 0, unless there is a header with a text below them.
+
+    A title is a row with one filled field at most.
+    """
+    filled = (place for place, row in enumerate(rows) if sum(map(bool, map(str.strip, row))) > 1)
+    place = next(filled, 0)
+    is_header = place <= MOST_TITLES and "text" in select_columns(rows[place], plan).known
+    return place if is_header else 0
 
 
 def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> None:

@@ -2,7 +2,8 @@
 
 The separator is what `ReadOptions` or a first line such as `sep=;` says, else the first usual one by which the header
 has a text column. If by another one both the header and the first rows would be a table too, it is in doubt, and the
-file is refused: a wrong separator would cut texts.
+file is refused: a wrong separator would cut texts. Titles above the header are passed over, and so are the two further
+lines of names that Qualtrics writes.
 """
 
 import csv
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from data_contracts.errors import FileRefusedError
-from tasks.review_files.columns import Columns, require_text, select_columns
+from tasks.review_files.columns import MOST_TITLES, Columns, require_text, select_columns, skip_titles
 from tasks.review_files.encodings import restore_bytes
 from tasks.review_files.options import ReadOptions, is_delimiter
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -24,6 +25,13 @@ SEPARATORS = {"csv": (",", ";", "\t", "|"), "tsv": ("\t", ",", ";", "|")}
 HEADER_BYTES = 1 << 20
 MAX_COLUMNS = 10_000
 _ROWS_TRIED = 20
+_ROWS_BELOW = 3
+_FEW_FIELDS = 2
+_IDS_OF_QUALTRICS = 2
+"""The row, from 0, with the ids of the questions of a survey of Qualtrics."""
+_NUMBERED = re.compile(r"Q(?:ID)?\d+(?:[._]\d+)*(?:_TEXT)?")
+"""The name of a question in Qualtrics."""
+_Fields = tuple[list[str], int]
 _STATED = re.compile(rb'[\r\n]*"?sep=([^\r\n])"?[ \t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _OTHER_ENCODING = (
@@ -61,7 +69,12 @@ def read_header(head: bytes, format_name: str, options: ReadOptions) -> Header:
         _require_no_doubt(head, start, header, separators)
         return header
     # The separator by which there are most columns is the likely one.
-    raise max(refusals, key=lambda found: found[0])[1]
+    refused = max(refusals, key=lambda found: found[0])[1]
+    if refused.rule == "text_column_missing":
+        for separator in separators:
+            if (below := _find_below_titles(head, start, separator, options.column_plan)) is not None:
+                return below
+    raise refused
 
 
 def _first_line(head: bytes) -> bytes:
@@ -82,28 +95,68 @@ def _choose_separators(
 
 def _parse_header(head: bytes, start: int, separator: str, plan: ReadingPlan) -> Header:
     """Parse the header by one separator; refuse it if it has no text column."""
-    names, size = _split_header(head[start:], separator)
+    rows = _split_first_rows(head[start:], separator)
+    # Fields without a name are not enough for a header below them: a separator must be right to find one.
+    place = skip_titles([fields for fields, _ in rows], plan) if len(rows[0][0]) > _FEW_FIELDS else 0
+    names, size = _decode_names(*rows[place])
+    questions = _find_questions(rows[place:])
+    if questions is not None:
+        size = rows[place + 2][1]
+        names = names if "text" in select_columns(names, plan).known else questions
     columns = select_columns(names, plan)
     require_text(columns, names, plan)
     return Header(separator, names, columns, start + size)
 
 
-def _split_header(head: bytes, separator: str) -> tuple[list[str], int]:
-    """Return the fields of the first row that is not empty, and the position after that row."""
+def _find_below_titles(head: bytes, start: int, separator: str, plan: ReadingPlan) -> Header | None:
+    """Return the header below titles that are one field each; None if the rows below it are not as wide as it is."""
+    rows = _split_first_rows(head[start:], separator)
+    place = skip_titles([fields for fields, _ in rows], plan)
+    if not place or {len(fields) for fields, _ in rows[place + 1 :]} != {len(rows[place][0])}:
+        return None
+    names, size = _decode_names(*rows[place])
+    return Header(separator, names, select_columns(names, plan), start + size)
+
+
+def _find_questions(rows: Sequence[_Fields]) -> list[str] | None:
+    """Return the names that Qualtrics shows below its own: questions instead of `Q1`; None if it is no such file."""
+    if len(rows) <= _IDS_OF_QUALTRICS or not rows[_IDS_OF_QUALTRICS][0][0].startswith('{"ImportId"'):
+        return None
+    pairs = zip(rows[0][0], rows[1][0], strict=False)
+    return [question if _NUMBERED.fullmatch(name) else name for name, question in pairs]
+
+
+def _split_first_rows(head: bytes, separator: str) -> list[_Fields]:
+    """Return the fields of the first rows that are not empty, and the position after each; at least one row."""
     lines = head.splitlines(keepends=True)
-    reader = csv.reader((line.decode() for line in lines), delimiter=separator, strict=True)
+    reader = csv.reader((line.decode("utf-8", "replace") for line in lines), delimiter=separator, strict=True)
+    rows: list[tuple[list[str], int]] = []
+    size = done = 0
     try:
-        fields = next((fields for fields in reader if fields), [])
+        for fields in filter(None, reader):
+            size += sum(map(len, lines[done : reader.line_num]))
+            done = reader.line_num
+            rows.append((fields, size))
+            if len(rows) == MOST_TITLES + 1 + _ROWS_BELOW:
+                break
+    except csv.Error as error:
+        if not rows:
+            raise refusal(
+                "header_broken", "a quote in the first row is not closed as it should be"
+            ) from error
+    if not rows:
+        raise refusal("header_broken", "there are only empty lines")
+    return rows
+
+
+def _decode_names(fields: Sequence[str], size: int) -> tuple[list[str], int]:
+    """Return the names of a header that ends at `size`, and this size; refuse what can't be one."""
+    if size >= HEADER_BYTES:
+        raise refusal("header_broken", f"the first row is longer than {HEADER_BYTES:,} bytes")
+    try:
         names = [restore_bytes(field).decode() for field in fields]
     except UnicodeDecodeError as error:
         raise refusal("header_broken", _OTHER_ENCODING) from error
-    except csv.Error as error:
-        raise refusal("header_broken", "a quote in the first row is not closed as it should be") from error
-    size = sum(map(len, lines[: reader.line_num]))
-    if not names:
-        raise refusal("header_broken", "there are only empty lines")
-    if size >= HEADER_BYTES:
-        raise refusal("header_broken", f"the first row is longer than {HEADER_BYTES:,} bytes")
     if len(names) > MAX_COLUMNS:
         raise refusal(
             "header_broken", f"the first row names {len(names):,} columns, the limit is {MAX_COLUMNS:,}"

@@ -90,6 +90,43 @@ def test_a_delimiter_that_can_not_be_one_is_refused(delimiter: str) -> None:
         ReadOptions(delimiter=delimiter)
 
 
+# Headers
+
+TITLED = [
+    "Reviews of May;;",
+    ";;",
+    "Made on 1 June;;",
+    "id;text;stars",
+    "1;Good, text, and more;4",
+    "2;Bad;1",
+]
+
+
+def test_titles_above_a_header_are_passed_over(tmp_path: Path) -> None:
+    data = "\n".join(TITLED)
+    for name, content in (("a.csv", data), ("b.csv", data.replace(";;", ""))):
+        assert read_texts(tmp_path, name, content.encode()) == ["Good, text, and more", "Bad"]
+
+
+def test_a_row_that_only_looks_like_a_header_is_none(tmp_path: Path) -> None:
+    for content in (
+        "A film\nGood, text, film\nBad",
+        "A film\nid,text\n1,2,3\n",
+        "Film,Tent\nid,text\n1,Good\n",
+    ):
+        assert refuse(tmp_path, "a.csv", content.encode()).rule == "text_column_missing"
+
+
+def test_the_three_headers_of_qualtrics_are_no_rows(tmp_path: Path) -> None:
+    names = ["ResponseId", "Q1", "Q2"]
+    questions = ["Response ID", "How would you rate it? (1-10)", "What did you think of it?"]
+    ids = [f'{{"ImportId":"{name}"}}' for name in names]
+    data = encode_csv([dict(zip(names, row, strict=True)) for row in (questions, ids, ["R1", "7", "Fine."])])
+    [row] = read(tmp_path, "a.csv", data)
+    assert (row["row_number"], row["review_id"], row["given_rating"], row["text"]) == (1, "R1", 7, "Fine.")
+    assert read_texts(tmp_path, "a.csv", data, text_column="Q2") == ["Fine."]
+
+
 # Text files that are tables
 
 

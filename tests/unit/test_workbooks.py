@@ -95,6 +95,11 @@ def test_rows_above_the_header_and_empty_rows_are_no_rows() -> None:
     assert rows.known["text"].to_pylist() == ["a", "b"]
 
 
+def test_titles_above_the_header_are_no_rows() -> None:
+    (rows,) = read(write_xlsx({"S": [["Reviews of May"], ["1 June"], ["id", "text", "n"], [1, "a", 1]]}))
+    assert (rows.known["text"].to_pylist(), rows.further) == (["a"], [{"id": "1", "n": "1"}])
+
+
 def test_a_table_may_begin_right_of_the_first_column() -> None:
     (rows,) = read(write_xlsx({"S": [[None, "text", "n"], [None, "a", 1]]}))
     assert (rows.known["text"].to_pylist(), rows.further) == (["a"], [{"n": "1"}])

@@ -1,9 +1,9 @@
 """Reads the rows of a sheet of a workbook (xlsx, xlsm, xlsb, xls, ods); runs in a process of its own (`process`).
 
 The sheet is the one that `ReadOptions` names, else the first visible one whose header has a text column. The header is
-the first row that is not empty; empty rows are no rows. Every cell becomes the text that a person sees: dates in ISO
-8601, whole numbers without a decimal point, nothing for an error. Calamine holds the sheet whole, so the size of a
-workbook is limited, packed and unpacked.
+the first row that is not empty, or the one below titles; empty rows are no rows. Every cell becomes the text that a
+person sees: dates in ISO 8601, whole numbers without a decimal point, nothing for an error. Calamine holds the sheet
+whole, so the size of a workbook is limited, packed and unpacked.
 """
 
 import datetime as dt
@@ -12,6 +12,7 @@ import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,7 +29,7 @@ from python_calamine import (
 from tasks.containers.limits import ContainerLimits
 from tasks.containers.streams import CHUNK_BYTES
 from tasks.review_files.batches import group_into_batches
-from tasks.review_files.columns import Columns, require_text, select_columns
+from tasks.review_files.columns import MOST_TITLES, Columns, require_text, select_columns, skip_titles
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, find_headers, make_raw_rows
@@ -39,6 +40,7 @@ _PARTS = (".xml", ".rels", ".bin")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 """The name of the part that holds an encrypted xlsx."""
 _NAMES_SHOWN = 12
+_FEW_CELLS = 2
 _PRECISE = 2**53
 """Beyond this, a floating-point number is not exact: it is no whole number that a person entered."""
 
@@ -54,8 +56,7 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
     _require_size(file, options.limits)
     with _refusing_broken(file), _silence_panics():
         sheet = _choose_sheet(CalamineWorkbook.from_filelike(file), options)
-        rows = _read_rows(sheet)
-        names = next(rows, [])
+        names, rows = _open_table(sheet, options.column_plan)
         columns = _select_columns(names, sheet.name, options.column_plan)
         next_row = first_row
         for batch in group_into_batches(rows, _measure, options.batch_rows, options.batch_bytes):
@@ -132,7 +133,7 @@ def _choose_sheet(workbook: CalamineWorkbook, options: ReadOptions) -> CalamineS
     chosen: tuple[CalamineSheet, _Row] | None = None
     for name in sheets:
         sheet = workbook.get_sheet_by_name(name)
-        header = next(_read_rows(sheet), [])
+        header, _ = _open_table(sheet, options.column_plan)
         if chosen is None and "text" in select_columns(header, options.column_plan).known:
             chosen = sheet, header
         elif chosen is not None and header == chosen[1]:
@@ -184,6 +185,16 @@ def _select_columns(names: Sequence[str], sheet: str, plan: ReadingPlan) -> Colu
 
 
 # The rows
+
+
+def _open_table(sheet: CalamineSheet, plan: ReadingPlan) -> tuple[_Row, Iterator[_Row]]:
+    """Return the names of the columns, below titles if there are any, and the rows below them."""
+    rows = _read_rows(sheet)
+    first = list(islice(rows, MOST_TITLES + 1))
+    if not first:
+        return [], rows
+    place = skip_titles(first, plan) if len(first[0]) > _FEW_CELLS else 0
+    return first[place], chain(first[place + 1 :], rows)
 
 
 def _read_rows(sheet: CalamineSheet) -> Iterator[_Row]:
