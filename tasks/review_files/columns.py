@@ -52,7 +52,7 @@ def select_columns(names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> Column
 
 
 def skip_titles(rows: Sequence[Sequence[str]], plan: ReadingPlan = _NO_PLAN) -> int:
-    """Return how many of the first rows are titles above the header: 0, unless there is a header with a text below them.
+    """Return how many of the first rows are titles above the header; 0 if no header with a text is below them.
 
     A title is a row with one filled field at most.
     """

@@ -1,19 +1,32 @@
-"""Recognises a .txt file that is a table with tabs, as spreadsheets save "Unicode Text", and no review."""
+"""Tells a .txt file that is a table from one that is a review; a table without names of its columns is refused.
 
-from collections.abc import Iterator
+Spreadsheets save "Unicode Text" with tabs, shops send feeds with bars, and databases dump rows with tabs and no names.
+"""
+
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from tasks.containers.members import Member, naming_member
 from tasks.review_files.columns import select_columns
 from tasks.review_files.encodings import decode_start
 from tasks.review_files.options import ReadOptions
+from tasks.support.refusals import refusal
 
 _HEAD_BYTES = 1 << 16
 _LONGEST_NAME = 100
+_SEPARATORS = {"\t": "tabs", "|": "bars"}
+_FORMATS = {"\t": "tsv", "|": "csv"}
+_LEAST_LINES, _LEAST_FIELDS = 3, 3
+"""Lines and fields from which on lines of equally many fields are no review."""
+_LABEL = "__label__"
+"""What begins each line of a file for fastText."""
 
 
 def find_text_tables(members: Iterator[Member], options: ReadOptions) -> Iterator[Member]:
-    """Yield the members; a text file whose first line has a text column among others, with tabs, becomes a table."""
+    """Yield the members; a text file whose first line has a text column among others becomes a table.
+
+    Raises `FileRefusedError`: header_broken, for a text file that is a table without names.
+    """
     for member in members:
         yield _find_table(member, options) if member.format == "text" else member
 
@@ -25,26 +38,66 @@ def _find_table(member: Member, options: ReadOptions) -> Member:
         with naming_member(member.name):
             while not _is_decided(head, options) and (more := next(member.chunks, b"")):
                 head += more
-    line = _find_line(head, options) if b"\t" in head else None
-    format_name = "tsv" if line is not None and _is_header(line, options) else "text"
+    format_name = "text"
+    if _may_be_table(head):
+        with naming_member(member.name):
+            format_name = _choose_format(_list_lines(head, options), options)
     return Member(member.name, format_name, chain([head], member.chunks), member.file_name, member.on_disk)
 
 
+def _may_be_table(head: bytes) -> bool:
+    """Return whether the start of a text has a separator or a label."""
+    return b"\t" in head or b"|" in head or _LABEL.encode() in head
+
+
 def _is_decided(head: bytes, options: ReadOptions) -> bool:
-    """Return whether a text has its first line in `head`, or one without a tab, or is too long for a header."""
+    """Return whether a text has its first line in `head`, or is no table, or is too long for a header."""
     if len(head) >= _HEAD_BYTES:
         return True
-    return b"\n" in head and (b"\t" not in head or _find_line(head, options) is not None)
+    return b"\n" in head and (not _may_be_table(head) or bool(_list_lines(head, options)))
 
 
-def _find_line(head: bytes, options: ReadOptions) -> str | None:
-    """Return the first line of a text; None if it does not end in `head`."""
+def _list_lines(head: bytes, options: ReadOptions) -> list[str]:
+    """Return the lines of a text that end in `head`."""
     lines = decode_start(head[:_HEAD_BYTES], options).splitlines(keepends=True)
-    return lines[0] if lines and lines[0].endswith(("\n", "\r")) else None
+    return [line.rstrip("\r\n") for line in lines if line.endswith(("\n", "\r"))]
 
 
-def _is_header(line: str, options: ReadOptions) -> bool:
-    """Return whether a line has several short names, parted by tabs, of which one is that of the text column."""
-    names = [name.strip('"') for name in line.rstrip("\r\n").split("\t")]
-    is_short = len(names) > 1 and all(len(name) <= _LONGEST_NAME for name in names)
-    return is_short and "text" in select_columns(names, options.column_plan).known
+def _choose_format(lines: Sequence[str], options: ReadOptions) -> str:
+    """Return the format of a text with these first lines; refuse one that is a table without names."""
+    filled = [line for line in lines if line.strip()]
+    for separator, format_name in _FORMATS.items():
+        if lines and _is_header(lines[0], separator, options):
+            return format_name
+    if len(filled) >= _LEAST_LINES:
+        _require_no_table(filled)
+    return "text"
+
+
+def _is_header(line: str, separator: str, options: ReadOptions) -> bool:
+    """Return whether a line has several short names, of which one is that of the text column.
+
+    Since writers use bars too, another name must be a known one then.
+    """
+    names = [name.strip('"') for name in line.split(separator)]
+    if len(names) == 1 or any(len(name) > _LONGEST_NAME for name in names):
+        return False
+    known = select_columns(names, options.column_plan).known
+    return "text" in known and (separator == "\t" or len(known) > 1)
+
+
+def _count_alike(lines: Sequence[str], separator: str) -> int:
+    """Return the fields of every line, if they are equally many and enough for a table, else 0."""
+    counts = {line.count(separator) + 1 for line in lines}
+    return counts.pop() if len(counts) == 1 and min(counts) >= _LEAST_FIELDS else 0
+
+
+def _require_no_table(lines: Sequence[str]) -> None:
+    """Refuse lines that are rows of a table: as one review they would get one score."""
+    if all(line.startswith(_LABEL) for line in lines):
+        problem = f"each line begins with {_LABEL}, as for fastText"
+        raise refusal("header_broken", f"{problem}: write them as CSV, with the columns label and text")
+    for separator, name in _SEPARATORS.items():
+        if fields := _count_alike(lines, separator):
+            problem = f"each line has {fields:,} fields with {name} between them, and the first names no text"
+            raise refusal("header_broken", f"{problem}: put a line with the names of the columns above them")

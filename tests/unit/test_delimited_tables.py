@@ -137,9 +137,35 @@ def test_a_text_file_of_tabs_under_a_header_is_a_table(tmp_path: Path, encoding:
     assert read_texts(tmp_path, "reviews.txt", data) == TEXTS
 
 
+def test_a_text_file_of_bars_under_a_header_is_a_table(tmp_path: Path) -> None:
+    rows = [
+        {"id": "1", "stars": "4", "text": "Good | so.\n\nSee it"},
+        {"id": "2", "stars": "1", "text": "Bad"},
+    ]
+    assert read_texts(tmp_path, "feed.txt", encode_csv(rows, "|")) == ["Good | so.\n\nSee it", "Bad"]
+
+
+@pytest.mark.parametrize(
+    ("line", "encoding"),
+    [
+        ("{0}\ttt1\tA fine film\t5", "utf-8"),
+        ("{0}\ttt1\tA fine film\t5", "utf-16"),
+        ("{0}|A fine film|5", "utf-8"),
+        ("__label__2 A fine film", "utf-8"),
+    ],
+)
+def test_a_text_file_of_rows_without_names_is_refused(tmp_path: Path, line: str, encoding: str) -> None:
+    text = "\n".join(line.format(number) for number in range(4))
+    error = refuse(tmp_path, "dump.txt", text.encode(encoding))
+    assert error.rule == "header_broken"
+    assert "columns" in error.detail
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "Review | Jaws\nIt bites.\n",
+        "One | two | three\nFour | five\nSix | seven\n",
         "A review\twith a tab\nand a line.",
         "text\nof one column",
         "text\tid",
@@ -147,7 +173,7 @@ def test_a_text_file_of_tabs_under_a_header_is_a_table(tmp_path: Path, encoding:
         "x" * 70_000 + "\ttext\nA film.",
         "",
     ],
-    ids=["tab", "one column", "no line", "a word", "long", "empty"],
+    ids=["title with bar", "bars", "tab", "one column", "no line", "a word", "long", "empty"],
 )
 def test_any_other_text_file_is_one_review(tmp_path: Path, text: str) -> None:
     assert read_texts(tmp_path, "a.zip", to_zip({"a.txt": text.encode()})) == [text]
