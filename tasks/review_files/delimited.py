@@ -22,7 +22,7 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from tasks.review_files.delimited_header import HEADER_BYTES, Header, read_header
-from tasks.review_files.delimited_quotes import find_style, require_strict, unescape
+from tasks.review_files.delimited_quotes import QuoteStyle, decode_dump, find_style, require_strict, unescape
 from tasks.review_files.encodings import escape_invalid, restore_bytes, restore_column, to_utf8
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import Defect, RawRows, find_headers, make_raw_rows
@@ -45,8 +45,12 @@ class _Table:
     separator: str
     width: int
     """Fields of a row."""
-    has_quotes: bool
-    """Quotes protect fields; else they are characters like any other."""
+    style: QuoteStyle
+
+    @property
+    def has_quotes(self) -> bool:
+        """Whether quotes protect fields; else they are characters like any other."""
+        return self.style in ("doubled", "escaped")
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def read_delimited(
     start = head[header.size :]
     style = find_style(start, len(head) < HEADER_BYTES, header.separator)
     body = chain([start], text)
-    table = _Table(header.separator, len(header.names), style != "none")
+    table = _Table(header.separator, len(header.names), style)
     next_row = first_row
     for rows in _split_rows(unescape(body) if style == "escaped" else body, table):
         require_rows(next_row - 1 + _count(rows), options.most_rows)
@@ -192,8 +196,10 @@ def _parse_delimited(data: bytes, table: _Table) -> _Rows | None:
         return None
     if table.has_quotes:
         require_strict(data, table.separator)
-    batch = parsed.to_batches()[0]
-    return _Rows(batch.slice(0, batch.num_rows - 1), misshapen)
+    batch = parsed.to_batches()[0].slice(0, parsed.num_rows - 1)
+    if table.style == "dumped":
+        batch = pa.RecordBatch.from_arrays(list(map(decode_dump, batch.columns)), batch.schema.names)
+    return _Rows(batch, misshapen)
 
 
 def _make_delimited_rows(rows: _Rows, header: Header, first_row: int, escaped: bool) -> RawRows:

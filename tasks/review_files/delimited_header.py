@@ -59,21 +59,22 @@ def read_header(head: bytes, format_name: str, options: ReadOptions) -> Header:
     stated = _STATED.match(head)
     start = stated.end() if stated else 0
     separators = _choose_separators(stated, format_name, options)
-    refusals = []
+    refusals: list[tuple[int, str, FileRefusedError]] = []
     for separator in separators:
         try:
             header = _parse_header(head, start, separator, options.column_plan)
         except FileRefusedError as error:
-            refusals.append((_first_line(head[start:]).count(separator.encode()), error))
+            refusals.append((_first_line(head[start:]).count(separator.encode()), separator, error))
             continue
         _require_no_doubt(head, start, header, separators)
         return header
     # The separator by which there are most columns is the likely one.
-    refused = max(refusals, key=lambda found: found[0])[1]
+    _, _, refused = max(refusals, key=lambda found: found[0])
     if refused.rule == "text_column_missing":
-        for separator in separators:
-            if (below := _find_below_titles(head, start, separator, options.column_plan)) is not None:
-                return below
+        usable = [separator for _, separator, error in refusals if error.rule == refused.rule]
+        found = (_find_below_titles(head, start, separator, options.column_plan) for separator in usable)
+        if (below := next(filter(None, found), None)) is not None:
+            return below
     raise refused
 
 

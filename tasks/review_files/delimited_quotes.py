@@ -2,7 +2,8 @@ r"""Finds out how a delimited text protects its fields: by quotes, doubled insid
 
 Quotes are doubled (RFC 4180) unless the start of the text shows otherwise. MySQL and the older sets of Kaggle write
 `\"` inside a quoted field; here it becomes a doubled quote. Many programs that write tabs protect nothing: a quote is a
-character like any other there, and would swallow the rows up to the next one if it were taken for a protection.
+character like any other there, and would swallow the rows up to the next one if it were taken for a protection. Dumps
+of PostgreSQL and MySQL with tabs write a line break as `\n`, a tab as `\t` and null as `\N`.
 """
 
 import re
@@ -10,12 +11,21 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Literal
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from tasks.support.refusals import refusal
 
-QuoteStyle = Literal["doubled", "escaped", "none"]
+QuoteStyle = Literal["doubled", "escaped", "dumped", "none"]
 
 _ESCAPED = re.compile(rb'\\(["\\]|\r?\n)')
 _ESCAPE_AT_END = re.compile(rb"(?<!\\)(?:\\\\)*(\\\r?)\Z")
+_DUMP_PAIR = re.compile(rb"\\[\\ntrbfv0N]")
+_OTHER_ESCAPE = re.compile(rb"\\(?!\Z)")
+_QUOTED = re.compile(rb'(?:\A|[\t\r\n])"')
+_HELD = "\ufffe"
+"""Stands for a backslash of the database while others are decoded."""
+_DUMP_ESCAPES = (("\\\\", _HELD), ("\\n", "\n"), ("\\t", "\t"), ("\\r", "\r"), (_HELD, "\\"))
 _WRONG_QUOTE = "a quoted field goes on after its closing quote, though quotes protect other fields"
 
 
@@ -24,6 +34,8 @@ def find_style(start: bytes, is_whole: bool, separator: str) -> QuoteStyle:
 
     Raises `FileRefusedError`: csv_broken, if quotes protect some fields and are characters of others.
     """
+    if separator == "\t" and _is_dump(start):
+        return "dumped"
     if b'"' not in start or _keeps_style(start, is_whole, separator, escaped=False):
         return "doubled"
     if b'\\"' in start and _keeps_style(start, is_whole, separator, escaped=True):
@@ -52,6 +64,22 @@ def unescape(chunks: Iterator[bytes]) -> Iterator[bytes]:
         data, rest = data[:end], data[end:]
         yield _ESCAPED.sub(lambda match: b'""' if match[1] == b'"' else match[1], data)
     yield rest
+
+
+def decode_dump(column: pa.Array) -> pa.Array:
+    """Return n fields of a dump as they were in the database, null as an empty text."""
+    if not pc.any(pc.match_substring(column, "\\")).as_py():
+        return column
+    column = pc.if_else(pc.equal(column, r"\N"), "", column)
+    for written, meant in _DUMP_ESCAPES:
+        column = pc.replace_substring(column, written, meant)
+    return column
+
+
+def _is_dump(start: bytes) -> bool:
+    """Return whether each backslash in the start of a text is one of a dump, and no quote protects a field."""
+    is_escaped = b"\\" in start and not _OTHER_ESCAPE.search(_DUMP_PAIR.sub(b"", start))
+    return is_escaped and not _QUOTED.search(start)
 
 
 def _keeps_style(start: bytes, is_whole: bool, separator: str, *, escaped: bool) -> bool:

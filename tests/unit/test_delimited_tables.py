@@ -113,6 +113,7 @@ def test_a_row_that_only_looks_like_a_header_is_none(tmp_path: Path) -> None:
         "A film\nGood, text, film\nBad",
         "A film\nid,text\n1,2,3\n",
         "Film,Tent\nid,text\n1,Good\n",
+        '"1","Good"\n"2","Bad"\n',
     ):
         assert refuse(tmp_path, "a.csv", content.encode()).rule == "text_column_missing"
 
@@ -222,6 +223,23 @@ def test_quotes_may_be_escaped_by_backslashes(tmp_path: Path, separator: str) ->
     expected = ['He said "no", twice', "one\ntwo", 'back\\slash "', None]
     content = b"\n".join(map(separator.encode().join, rows))
     assert read_texts(tmp_path, "a.csv", content) == expected
+
+
+DUMPED = st.lists(st.text("b\\\n\t\rnN ", min_size=1).filter(str.strip), min_size=1)
+
+
+@given(DUMPED)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_texts_of_a_dump_with_tabs_are_those_of_the_database(tmp_path: Path, texts: list[str]) -> None:
+    escapes = str.maketrans({"\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
+    rows = "".join(f"{number}\t{text.translate(escapes)}\n" for number, text in enumerate(texts))
+    found = read_texts(tmp_path, "a.tsv", f"id\ttext\n{rows}0\t\\N\n".encode())
+    assert found == [*(None if text.strip().lower() == r"\n" else text for text in texts), ""]
+
+
+@pytest.mark.parametrize("text", [r"C:\Users is \n here", r'"quoted\n"'])
+def test_backslashes_of_other_files_with_tabs_stay(tmp_path: Path, text: str) -> None:
+    assert read_texts(tmp_path, "a.tsv", f"id\ttext\n1\t{text}\n".encode()) == [text.strip('"')]
 
 
 @given(texts=st.lists(st.text('ab"\\\n', min_size=1).filter(str.strip), min_size=1), size=st.integers(1, 9))
