@@ -271,7 +271,7 @@ EXPORTS = [
             "product_handle|state|rating|title|author|email|location|body|reply|created_at|replied_at",
             ("mug", "published", "5", "Lovely", "Ann", "a@example.org", "", "Keeps warm.", "", "2026-01-02 03:04:05 UTC", ""),
         ),
-        [{"text": "Lovely\n\nKeeps warm.", "reviewed_at": "2026-01-02T03:04:05", "given_rating": 10}],
+        [{"text": "Lovely\n\nKeeps warm.", "movie_id": "mug", "reviewed_at": "2026-01-02T03:04:05", "given_rating": 10}],
     ),
     make_export(
         "Etsy",

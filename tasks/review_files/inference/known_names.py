@@ -19,14 +19,15 @@ COLUMN_NAMES = {
         "reviewed_at", "review_date", "date_reviewed", "unix_review_time", "review_time", "review_created",
         "reviews.date", "date", "created_at", "timestamp", "submitted_at", "submit_date", "date_submitted",
         "submission_date", "date_created", "created", "create_time", "creation_date", "posted_at", "date_posted",
-        "published_at", "published_at_date", "comment_date", "recorded_date", "end_date", "time",
+        "published_at", "published_at_date", "comment_date", "recorded_date", "end_date",
+        "completion_time", "submission_time", "responded_at", "review_timestamp", "review_ts", "time",
     ),
     "given_label": (
         "given_label", "label", "sentiment", "review_sentiment", "sentiment_label",
     ),
     "given_rating": (
         "given_rating", "your_rating", "my_rating", "review_rating", "review_stars", "reviews.rating", "rating",
-        "stars", "star_rating", "overall", "user_rating", "overall_rating", "star",
+        "stars", "star_rating", "overall", "user_rating", "user_score", "overall_rating", "star",
     ),
 }  # fmt: skip
 """Our column -> its names in review files, in order of preference."""

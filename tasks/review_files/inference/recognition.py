@@ -1,7 +1,7 @@
 """Recognises the columns of a file by their names: those of a platform, known names, and the questions of surveys."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tasks.review_files.inference.known_names import (
@@ -32,6 +32,7 @@ _QUESTION_OF_TEXT = re.compile(
     r"in your own words|write (?:a|your) review",
     re.IGNORECASE,
 )
+_QUESTION_OF_MOVIE = re.compile(r"\bwhich (?:film|movie|title)\b", re.IGNORECASE)
 _QUESTION_OF_RATING = re.compile(r"\b(?:rate|rating|stars?|score)\b", re.IGNORECASE)
 _RANGE = re.compile(
     r"(?<![\d.])(\d{1,2})\s*(?:-|–|—|to|\.\.|…|=.{1,30},)\s*(\d{1,3})(?![\d.])|"
@@ -117,11 +118,21 @@ def _find_known(
     if "given_label" in known and platform is None:
         made = not set(bare).isdisjoint(normalize_known(LABELS_BY_PROGRAMS))
         known = {ours: place for ours, place in known.items() if ours != "given_label" or not made}
-    if "given_rating" not in known:
-        position = _find_question(names, _QUESTION_OF_RATING, texts | set(known.values()))
-        if position is not None and find_hint(names[position]) is not None:
-            known["given_rating"] = position
-    return known
+    return known | _find_asked(names, known, texts)
+
+
+def _find_asked(names: Sequence[str], known: Mapping[str, int], texts: set[int]) -> dict[str, int]:
+    """Return the positions of the movie and the rating that a survey asks for, unless they are known by name."""
+    asked: dict[str, int] = {}
+    movie = _find_question(names, _QUESTION_OF_MOVIE, texts | set(known.values()))
+    if movie is not None and "movie_id" not in known:
+        asked["movie_id"] = movie
+    rating = _find_question(names, _QUESTION_OF_RATING, texts | {*known.values(), *asked.values()})
+    if rating is not None and "given_rating" not in known:
+        name = names[rating]
+        is_asked = find_hint(name) is not None or name[:_NAME_READ].rstrip().endswith("?")
+        asked |= {"given_rating": rating} if is_asked else {}
+    return asked
 
 
 def _needs_id(known: dict[str, int], platform: Platform | None) -> bool:

@@ -128,7 +128,12 @@ def _dump(value: Any) -> bytes:
 
 
 def format_value(value: Any) -> str | None:
-    """Format an id, date, label or rating as in the other file formats: whole numbers without a decimal point."""
+    """Format an id, date, label or rating as in the other file formats: whole numbers without a decimal point.
+
+    MongoDB writes the type of a value as the only key of an object, such as `{"$date": "2026-11-27T00:00:00Z"}`.
+    """
+    while isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith("$"):
+        [value] = value.values()
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:

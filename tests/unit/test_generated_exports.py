@@ -1,0 +1,191 @@
+"""Tests that generated exports of many platforms and tools are read as a person would read them, or refused."""
+
+import html
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_contracts.errors import FileRefusedError
+from tasks.review_files.reader import ReadOptions, read_review_file
+from tasks.review_files.tables.formats import TABLE_FORMATS
+from tests.support.exports.collected import EXPORTS
+from tests.support.exports.made_up import HEADLINES, NO_REVIEWS, Export, Truth
+
+FIELDS = {
+    "ids": "review_id",
+    "movies": "movie_id",
+    "dates": "reviewed_at",
+    "ratings": "given_rating",
+    "labels": "given_label",
+}
+"""What a person names in a file -> our column."""
+REFUSED = {
+    "Hotel_Reviews_515k.csv": "text_column_missing",
+    "amazon_polarity_train.csv": "text_column_missing",
+    "disqus.xml": "format_unknown",
+    "elasticdump.jsonl": "text_column_missing",
+    "excel_deutsch.csv": "text_column_missing",
+    "imdb_ratings.csv": "text_column_missing",
+    "jq_pretty.json": "json_broken",
+    "mysqldump_tab.txt": "header_broken",
+    "reviews.sqlite": "format_unknown",
+    "stars_as_signs.csv": "encoding_unknown",
+    "train.ft.txt": "header_broken",
+}
+"""File -> the rule by which it is refused."""
+SET_ASIDE = {
+    "excel_german.csv": "text_encoding",
+    "imdb_list.csv": "text_encoding",
+    "mac_excel.csv": "text_encoding",
+    "pandas_columns.json": "text_type",
+}
+"""File -> the rule by which rows with a review are quarantined."""
+NEXT_STEPS: dict[str, dict[str, Any]] = {
+    "excel_deutsch.csv": {"text_column": "Rezension", "encoding": "cp1252"},
+    "excel_german.csv": {"encoding": "cp1252"},
+    "imdb_list.csv": {"encoding": "cp1252"},
+    "mac_excel.csv": {"encoding": "mac_roman"},
+    "stars_as_signs.csv": {"encoding": "utf-16-le"},
+}
+"""File -> what the user names so that it is read."""
+LEFT = {
+    "Film survey (Responses) - Form Responses 1.csv": "ratings",
+    "archive.zip": "ratings",
+    "bq-results-20240301.json.gz": "ratings",
+    "delighted_nps.csv": "ids ratings",
+    "excel_german.csv": "ratings",
+    "excel_sep_line.csv": "ratings",
+    "excel_unicode.txt": "ratings",
+    "excel_utf8_total.csv": "ratings",
+    "goodreads_library_export.csv": "dates",
+    "hive_reviews.orc": "ratings",
+    "kafka_reviews.avro": "ratings",
+    "labeledTrainData.tsv": "ids",
+    "libreoffice.ods": "ids ratings",
+    "mac_excel.csv": "ratings",
+    "mongoexport.json": "ids ratings",
+    "ms_forms.xlsx": "ids ratings",
+    "mysql_batch.tsv": "ratings",
+    "mysql_outfile.csv": "ids ratings",
+    "part-00000-3f1c-c000.json": "dates ratings",
+    "psql_copy.csv": "ids ratings",
+    "psql_copy_text.tsv": "ratings",
+    "report_with_title.csv": "ratings",
+    "reviews_dump.csv.bz2": "ratings",
+    "reviews_dump.jsonl.xz": "ids labels",
+    "surveymonkey.csv": "ratings",
+    "tripadvisor_hotel_reviews.csv": "ratings",
+    "typeform_responses.csv": "ids ratings",
+}
+"""File -> what a person would settle and is kept as found in `extra`: stars that may be of five, names not known."""
+
+
+def mark(export: Export) -> Any:
+    marks = [pytest.mark.process] if export.name.rpartition(".")[2] in TABLE_FORMATS else []
+    return pytest.param(export, id=export.name, marks=marks)
+
+
+def read(path: Path, **options: Any) -> list[dict[str, Any]]:
+    batches = read_review_file(path, ReadOptions(**options))
+    return [row for batch in batches for row in batch.to_pylist()]
+
+
+def is_review(row: dict[str, Any]) -> bool:
+    return row["rule"] is None and clean(row["text"]) not in ("", *NO_REVIEWS, *HEADLINES)
+
+
+def clean(text: str) -> str:
+    """Return a text on one line, without tags and entities, and without the headline before it."""
+    line = " ".join(html.unescape(re.sub(r"<br ?/?>", " ", text)).split())
+    head, _, body = line.partition(" ")
+    return body if head in HEADLINES else line
+
+
+def to_stars(truth: Truth) -> list[float | None]:
+    """Return the ratings as docs/scoring.md converts them."""
+    factor, least = (0.09, 1) if truth.of == 100 else (10 / truth.of, 0)
+    return [None if each is None else round(least + factor * each, 6) for each in truth.ratings or ()]
+
+
+def show(name: str, value: Any, expected: Any) -> Any:
+    """Return a value that was read in the form in which a person states it."""
+    if name == "dates" and value is not None:
+        return value.isoformat()[: len(expected)]
+    return round(value, 6) if name == "ratings" and value is not None else value
+
+
+def write(folder: Path, export: Export) -> tuple[Path, Truth]:
+    content, truth = export.make()
+    path = folder / export.name
+    path.write_bytes(content)
+    return path, truth
+
+
+def compare(name: str, truth: Truth, reviews: list[dict[str, Any]]) -> None:
+    """Compare one field of all reviews with what a person would say; what may be left is null or right."""
+    stated = to_stars(truth) if name == "ratings" else getattr(truth, name)
+    found = [row[FIELDS[name]] for row in reviews]
+    if getattr(truth, name) is None:
+        assert name in truth.doubt or set(found) == {None}
+        return
+    shown = [show(name, each, expected) for each, expected in zip(found, stated, strict=True)]
+    assert shown == stated
+
+
+def compare_all(name: str, truth: Truth, rows: list[dict[str, Any]]) -> None:
+    """Compare all fields of a file but those that are left as found, which must be null."""
+    # A review that came twice counts once.
+    reviews = list({(clean(row["text"]), row["review_id"]): row for row in rows if is_review(row)}.values())
+    assert [clean(row["text"]) for row in reviews] == list(map(clean, truth.texts))
+    left = LEFT.get(name, "").split()
+    for field in FIELDS:
+        if field not in left:
+            compare(field, truth, reviews)
+        else:
+            assert {row[FIELDS[field]] for row in reviews} == {None}
+
+
+@pytest.mark.parametrize(
+    "export", [mark(each) for each in EXPORTS if each.name not in REFUSED | SET_ASIDE | NEXT_STEPS]
+)
+def test_a_generated_export_is_read_as_a_person_would_read_it(tmp_path: Path, export: Export) -> None:
+    path, truth = write(tmp_path, export)
+    compare_all(export.name, truth, read(path))
+
+
+@pytest.mark.parametrize("export", [mark(each) for each in EXPORTS if each.name in REFUSED])
+def test_a_generated_export_that_shows_no_text_is_refused(tmp_path: Path, export: Export) -> None:
+    with pytest.raises(FileRefusedError) as refused:
+        read(write(tmp_path, export)[0])
+    assert refused.value.rule == REFUSED[export.name]
+
+
+@pytest.mark.parametrize("export", [mark(each) for each in EXPORTS if each.name in SET_ASIDE])
+def test_rows_that_can_not_be_read_are_set_aside(tmp_path: Path, export: Export) -> None:
+    rows = read(write(tmp_path, export)[0])
+    assert {row["rule"] for row in rows} - {None, "text_not_given"} == {SET_ASIDE[export.name]}
+
+
+@pytest.mark.parametrize("export", [mark(each) for each in EXPORTS if each.name in NEXT_STEPS])
+def test_a_generated_export_is_read_once_the_user_names_what_it_does_not_show(
+    tmp_path: Path, export: Export
+) -> None:
+    path, truth = write(tmp_path, export)
+    compare_all(export.name, truth, read(path, **NEXT_STEPS[export.name]))
+
+
+@pytest.mark.parametrize("export", [mark(each) for each in EXPORTS if each.name in LEFT])
+def test_what_is_left_as_found_is_in_extra(tmp_path: Path, export: Export) -> None:
+    path, truth = write(tmp_path, export)
+    rows = [row for row in read(path, **NEXT_STEPS.get(export.name, {})) if is_review(row)]
+    for name in LEFT[export.name].split():
+        for row, value in zip(rows, getattr(truth, name), strict=True):
+            kept = (row["extra"] or "").replace(",", ".")
+            assert value is None or kept
+            assert name not in ("ids", "ratings") or value is None or write_plainly(value) in kept
+
+
+def write_plainly(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
