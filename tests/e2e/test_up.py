@@ -31,6 +31,7 @@ from tests.e2e.deployed import (
     wait_until,
     write_reviews,
 )
+from tests.e2e.platforms import compare_source, drop_exports
 from tests.e2e.strangers import (
     REQUESTS,
     STRANGE,
@@ -147,6 +148,13 @@ def test_a_command_beside_it_uses_its_server(up: Deployed) -> None:
     assert start_command(Call(arguments, environment, Path("/"))).wait().status == 0
     runs = up.ask_server("POST", "flow_runs/filter", {})
     assert any("3 reviews" in run["name"] and run["deployment_id"] is None for run in runs)
+
+
+def test_one_run_scores_the_exports_of_ten_platforms_as_a_person_would_read_them(up: Deployed) -> None:
+    truths = drop_exports(up.home)
+    assert up.run_deployment() == "COMPLETED"
+    for source, truth in truths.items():
+        compare_source(up, source, truth)
 
 
 def test_a_run_of_the_deployment_reads_no_file_outside_the_inbox(up: Deployed, tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """Tests that generated exports of many platforms and tools are read as a person would read them, or refused."""
 
-import html
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +9,9 @@ from data_contracts.errors import FileRefusedError
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.review_files.tables.formats import TABLE_FORMATS
 from tests.support.exports.collected import EXPORTS
-from tests.support.exports.made_up import HEADLINES, NO_REVIEWS, Export, Truth
+from tests.support.exports.compared import compare_all, is_review
+from tests.support.exports.made_up import Export, Truth
 
-FIELDS = {
-    "ids": "review_id",
-    "movies": "movie_id",
-    "dates": "reviewed_at",
-    "ratings": "given_rating",
-    "labels": "given_label",
-}
-"""What a person names in a file -> our column."""
 REFUSED = {
     "Hotel_Reviews_515k.csv": "text_column_missing",
     "amazon_polarity_train.csv": "text_column_missing",
@@ -92,30 +83,6 @@ def read(path: Path, **options: Any) -> list[dict[str, Any]]:
     return [row for batch in batches for row in batch.to_pylist()]
 
 
-def is_review(row: dict[str, Any]) -> bool:
-    return row["rule"] is None and clean(row["text"]) not in ("", *NO_REVIEWS, *HEADLINES)
-
-
-def clean(text: str) -> str:
-    """Return a text on one line, without tags and entities, and without the headline before it."""
-    line = " ".join(html.unescape(re.sub(r"<br ?/?>", " ", text)).split())
-    head, _, body = line.partition(" ")
-    return body if head in HEADLINES else line
-
-
-def to_stars(truth: Truth) -> list[float | None]:
-    """Return the ratings as docs/scoring.md converts them."""
-    factor, least = (0.09, 1) if truth.of == 100 else (10 / truth.of, 0)
-    return [None if each is None else round(least + factor * each, 6) for each in truth.ratings or ()]
-
-
-def show(name: str, value: Any, expected: Any) -> Any:
-    """Return a value that was read in the form in which a person states it."""
-    if name == "dates" and value is not None:
-        return value.isoformat()[: len(expected)]
-    return round(value, 6) if name == "ratings" and value is not None else value
-
-
 def write(folder: Path, export: Export) -> tuple[Path, Truth]:
     content, truth = export.make()
     path = folder / export.name
@@ -123,36 +90,12 @@ def write(folder: Path, export: Export) -> tuple[Path, Truth]:
     return path, truth
 
 
-def compare(name: str, truth: Truth, reviews: list[dict[str, Any]]) -> None:
-    """Compare one field of all reviews with what a person would say; what may be left is null or right."""
-    stated = to_stars(truth) if name == "ratings" else getattr(truth, name)
-    found = [row[FIELDS[name]] for row in reviews]
-    if getattr(truth, name) is None:
-        assert name in truth.doubt or set(found) == {None}
-        return
-    shown = [show(name, each, expected) for each, expected in zip(found, stated, strict=True)]
-    assert shown == stated
-
-
-def compare_all(name: str, truth: Truth, rows: list[dict[str, Any]]) -> None:
-    """Compare all fields of a file but those that are left as found, which must be null."""
-    # A review that came twice counts once.
-    reviews = list({(clean(row["text"]), row["review_id"]): row for row in rows if is_review(row)}.values())
-    assert [clean(row["text"]) for row in reviews] == list(map(clean, truth.texts))
-    left = LEFT.get(name, "").split()
-    for field in FIELDS:
-        if field not in left:
-            compare(field, truth, reviews)
-        else:
-            assert {row[FIELDS[field]] for row in reviews} == {None}
-
-
 @pytest.mark.parametrize(
     "export", [mark(each) for each in EXPORTS if each.name not in REFUSED | SET_ASIDE | NEXT_STEPS]
 )
 def test_a_generated_export_is_read_as_a_person_would_read_it(tmp_path: Path, export: Export) -> None:
     path, truth = write(tmp_path, export)
-    compare_all(export.name, truth, read(path))
+    compare_all(truth, read(path), LEFT.get(export.name, "").split())
 
 
 @pytest.mark.parametrize("export", [mark(each) for each in EXPORTS if each.name in REFUSED])
@@ -173,7 +116,7 @@ def test_a_generated_export_is_read_once_the_user_names_what_it_does_not_show(
     tmp_path: Path, export: Export
 ) -> None:
     path, truth = write(tmp_path, export)
-    compare_all(export.name, truth, read(path, **NEXT_STEPS[export.name]))
+    compare_all(truth, read(path, **NEXT_STEPS[export.name]), LEFT.get(export.name, "").split())
 
 
 @pytest.mark.parametrize("export", [mark(each) for each in EXPORTS if each.name in LEFT])
