@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_contracts.errors import UsageError
@@ -15,8 +15,19 @@ _COLUMNS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating
 _STYLES = {"day_first": "day-first", "month_first": "month-first"}
 
 
-def infer(file: Path, text: Sequence[str] = ()) -> tuple[ReadingPlan, list[str]]:
-    """Return the plan by which a file would be read without a profile, and the names of its further columns.
+@dataclass(frozen=True)
+class Inferred:
+    """What a file shows of how it is to be read."""
+
+    plan: ReadingPlan
+    further: Sequence[str] = ()
+    """The names of its further columns."""
+    is_utf8: bool = True
+    """No text at its start has bytes that are not UTF-8."""
+
+
+def infer(file: Path, text: Sequence[str] = ()) -> Inferred:
+    """Return how a file would be read without a profile.
 
     `text` names the columns of the text, if the file does not show them.
 
@@ -24,10 +35,12 @@ def infer(file: Path, text: Sequence[str] = ()) -> tuple[ReadingPlan, list[str]]
     """
     plans: list[ReadingPlan] = []
     further: dict[str, None] = {}
+    is_utf8 = True
     options = ReadOptions(text_column=text[-1] if text else None, report_plan=plans.append)
     for batch in read_review_file(file, options):
         for extra in batch["extra"].drop_null().to_pylist():
             further |= dict.fromkeys(json.loads(extra))
+        is_utf8 = "text_encoding" not in batch["rule"].to_pylist()
         break  # the plan is made, from all values of the file, before its first row is given out
     if not plans:
         raise UsageError(
@@ -35,14 +48,12 @@ def infer(file: Path, text: Sequence[str] = ()) -> tuple[ReadingPlan, list[str]]
             "the inbox."
         )
     plan = replace(plans[0], text=tuple(text)) if text else plans[0]
-    return plan, [name for name in further if name not in (*READ_SCHEMA.names, *text)]
+    return Inferred(plan, [name for name in further if name not in (*READ_SCHEMA.names, *text)], is_utf8)
 
 
-def format_proposal(plan: ReadingPlan, source: str, file_name: str, further: Sequence[str] = ()) -> str:
-    """Return the TOML text of the profile for a source, as the plan of one of its files says.
-
-    `further` are the names of the file's other columns, from which the user may choose.
-    """
+def format_proposal(inferred: Inferred, source: str, file_name: str) -> str:
+    """Return the TOML text of the profile for a source, as one of its files shows it."""
+    plan, further = inferred.plan, inferred.further
     doubts = {doubt.field: doubt for doubt in plan.doubts}
     lines = [f"# How files of the source {source} are read; made from {_quote(file_name)}."]
     lines += [f"ids_hold_across_files = {str(plan.ids_hold).lower()}"]
@@ -51,7 +62,11 @@ def format_proposal(plan: ReadingPlan, source: str, file_name: str, further: Seq
     lines += [f"# Kept in `extra`: {', '.join(map(_quote, further))}"] if further else []
     for ours, describe in _DESCRIPTIONS.items():
         if plan.name_column(ours) is not None:
-            lines += ["", *(_ask(doubts[ours], _QUESTIONS[ours]) if ours in doubts else describe(plan))]
+            lines += [
+                "",
+                *(_ask(doubts[ours].reason, _QUESTIONS[ours]) if ours in doubts else describe(plan)),
+            ]
+    lines += [] if inferred.is_utf8 else ["", *_ask(*_QUESTION_OF_ENCODING)]
     return "\n".join(lines) + "\n"
 
 
@@ -111,9 +126,18 @@ _QUESTIONS = {
 """What settles a doubt about one of our columns."""
 
 
-def _ask(doubt: Doubt, lines: Sequence[str]) -> Iterator[str]:
+_QUESTION_OF_ENCODING = (
+    "some texts are not UTF-8",
+    (
+        "[file]",
+        'encoding = "cp1252"  # of Windows; or "mac_roman", "latin-1" or another: see that the texts look right',
+    ),
+)
+
+
+def _ask(reason: str, lines: Sequence[str]) -> Iterator[str]:
     """Yield a question as comments: the reason for the doubt, and the lines by which the user settles it."""
-    yield f"# In doubt: {_on_one_line(doubt.reason)}"
+    yield f"# In doubt: {_on_one_line(reason)}"
     yield "# Remove the # of the lines that are right, here and above."
     yield from (f"# {line}" for line in lines)
 

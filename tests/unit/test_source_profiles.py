@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import UsageError
 from tasks.review_files.plans.reading_plan import DateFormat, Doubt, RatingScale, ReadingPlan
+from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.sources.profile import make_schema, name_version, parse_profile
-from tasks.sources.proposing import format_proposal
-from tasks.sources.reading import make_plan
+from tasks.sources.proposing import Inferred, format_proposal, infer
+from tasks.sources.reading import make_options, make_plan
 
 WHOLE = """
 ids_hold_across_files = false
@@ -154,18 +155,28 @@ PLANS = st.builds(
 def test_a_proposed_profile_reads_as_the_plan_that_it_was_made_of(
     tmp_path_factory: pytest.TempPathFactory, plan: ReadingPlan
 ) -> None:
-    path = write(tmp_path_factory.mktemp("profile"), format_proposal(plan, "shop", "export.csv"))
+    path = write(tmp_path_factory.mktemp("profile"), format_proposal(Inferred(plan), "shop", "export.csv"))
     assert make_plan(parse_profile(path)) == plan
 
 
 def test_what_is_in_doubt_stands_in_the_proposal_as_a_question(tmp_path: Path) -> None:
     doubt = Doubt("given_rating", "Stars", "1 to 5 may be of five or of ten")
-    content = format_proposal(
-        ReadingPlan(text=("Body",), given_rating="Stars", doubts=(doubt,)), "shop", "a.csv"
-    )
+    plan = ReadingPlan(text=("Body",), given_rating="Stars", doubts=(doubt,))
+    content = format_proposal(Inferred(plan), "shop", "a.csv")
     assert "# In doubt: 1 to 5 may be of five or of ten" in content
     assert make_plan(parse_profile(write(tmp_path, content))).given_rating is None
     settled = content.replace("# given_rating", "given_rating").replace("# [rating]", "[rating]")
     settled = settled.replace("# lowest", "lowest").replace("# highest", "highest")
     settled = settled.replace("# decimal_comma", "decimal_comma")
     assert make_plan(parse_profile(write(tmp_path, settled))).ratings == RatingScale(1, 5)
+
+
+def test_a_file_that_is_not_utf_8_gets_a_question_about_its_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("text\nSchön\n".encode("cp1252"))
+    content = format_proposal(infer(path), "shop", "a.csv")
+    assert "# In doubt: some texts are not UTF-8" in content
+    settled = content.replace("# [file]", "[file]").replace("# encoding", "encoding")
+    profile = parse_profile(write(tmp_path, settled))
+    batches = read_review_file(path, make_options(profile, ReadOptions()))
+    assert [text for batch in batches for text in batch["text"].to_pylist()] == ["Schön"]

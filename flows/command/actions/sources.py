@@ -43,7 +43,7 @@ def propose_profile(path: Path, file: Path, text: Sequence[str], echo: Echo) -> 
     from tasks.sources.proposing import format_proposal, infer
 
     try:
-        plan, further = infer(file, text)
+        inferred = infer(file, text)
     except FileRefusedError as error:
         if error.rule != "text_column_missing":
             raise
@@ -51,9 +51,9 @@ def propose_profile(path: Path, file: Path, text: Sequence[str], echo: Echo) -> 
         raise UsageError(
             f"{file}: {error.detail.partition('. ')[0]}. Next: name the text: {command}"
         ) from error
-    content = format_proposal(plan, path.stem, file.name, further)
+    content = format_proposal(inferred, path.stem, file.name)
     echo(content)
-    _echo_preview(preview_file(file, ReadOptions(plan=plan)), file, echo)
+    _echo_preview(preview_file(file, ReadOptions(plan=inferred.plan)), file, echo)
     return Proposal(path, content)
 
 
