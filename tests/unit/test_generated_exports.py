@@ -132,3 +132,9 @@ def test_what_is_left_as_found_is_in_extra(tmp_path: Path, export: Export) -> No
 
 def write_plainly(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}"
+
+
+def test_lines_whose_text_is_in_an_inner_object_are_refused_with_the_way_to_it(tmp_path: Path) -> None:
+    [export] = [each for each in EXPORTS if each.name == "elasticdump.jsonl"]
+    with pytest.raises(FileRefusedError, match=r"jq -c \._source"):
+        read(write(tmp_path, export)[0])

@@ -16,6 +16,7 @@ from tasks.review_files.inference.planning import VALUE_COLUMNS
 from tasks.review_files.plans.names import is_text
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows
+from tasks.support.refusals import refusal
 
 MAX_DEPTH = 64
 """Most levels of nested objects and lists."""
@@ -44,9 +45,16 @@ def cache_columns(plan: ReadingPlan) -> Select:
 
 def require_object_text(rows: Sequence[ObjectRow], select: Select, plan: ReadingPlan) -> None:
     """Refuse a file if some of `rows` are objects, but none has a text column."""
-    names = [tuple(row) for row, defect in rows if defect is None]
-    if names and not any("text" in select(each).known for each in names):
-        require_text(select(names[0]), names[0], plan)
+    objects = [row for row, defect in rows if defect is None]
+    if objects and not any("text" in select(tuple(row)).known for row in objects):
+        names = tuple(objects[0])
+        inner = next((name for name, value in objects[0].items() if isinstance(value, dict)), None)
+        if not plan.text and inner is not None and inner.isidentifier():
+            problem = f"'{inner[:40]}' holds objects, in which no text is looked for"
+            raise refusal(
+                "text_column_missing", f"{problem}: jq -c .{inner[:40]} writes these alone as lines"
+            )
+        require_text(select(names), names, plan)
 
 
 def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -> RawRows:
