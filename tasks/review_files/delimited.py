@@ -110,7 +110,7 @@ def _split_rows(text: Iterator[bytes], table: _Table) -> Iterator[_Rows]:
         rest += chunk
         for tried, find_end in enumerate(finders):
             end = find_end(rest, table.separator)
-            rows = _parse_delimited(rest[:end], table) if end else None
+            rows = _parse_delimited(memoryview(rest)[:end], table) if end else None
             if rows is not None:
                 # A way that failed once would fail again: this file has line breaks or quotes in its texts.
                 finders = finders[tried:]
@@ -120,7 +120,7 @@ def _split_rows(text: Iterator[bytes], table: _Table) -> Iterator[_Rows]:
                 break
         if len(rest) > ROW_BYTES:
             raise refusal("csv_broken", f"after row {done:,} a row is too long, or a quote is never closed")
-    rows = _parse_delimited(rest, table)
+    rows = _parse_delimited(memoryview(rest), table)
     if rows is None:
         raise refusal("csv_broken", f"a quote opened after row {done:,} is not closed by the end of the file")
     yield rows
@@ -164,7 +164,7 @@ def _choose_line_break(data: bytes) -> bytes:
     return b"\n" if b"\n" in data else b"\r"
 
 
-def _parse_delimited(data: bytes, table: _Table) -> _Rows | None:
+def _parse_delimited(data: memoryview, table: _Table) -> _Rows | None:
     """Parse delimited text into rows; return None if it ends inside a quoted field."""
     names = [str(position) for position in range(table.width)]
     misshapen: dict[int, tuple[str, str]] = {}

@@ -22,6 +22,7 @@ _ESCAPED = re.compile(rb'\\(["\\]|\r?\n)')
 _ESCAPE_AT_END = re.compile(rb"(?<!\\)(?:\\\\)*(\\\r?)\Z")
 _DUMP_PAIR = re.compile(rb"\\[\\ntrbfv0N]")
 _OTHER_ESCAPE = re.compile(rb"\\(?!\Z)")
+_QUOTE = re.compile(b'"')
 _QUOTED = re.compile(rb'(?:\A|[\t\r\n])"')
 _HELD = "\ufffe"
 """Stands for a backslash of the database while others are decoded."""
@@ -47,9 +48,9 @@ def find_style(start: bytes, is_whole: bool, separator: str) -> QuoteStyle:
     return "none"
 
 
-def require_strict(rows: bytes, separator: str) -> None:
+def require_strict(rows: memoryview, separator: str) -> None:
     """Refuse (csv_broken) complete rows with tabs if a quote opens a field and does not end it."""
-    if separator == "\t" and b'"' in rows and _measure_strict(rows, separator) < len(rows):
+    if separator == "\t" and _QUOTE.search(rows) and _measure_strict(rows, separator) < len(rows):
         raise refusal("csv_broken", _WRONG_QUOTE)
 
 
@@ -89,7 +90,7 @@ def _keeps_style(start: bytes, is_whole: bool, separator: str, *, escaped: bool)
     return end == len(start) or is_cut
 
 
-def _measure_strict(data: bytes, separator: str, escaped: bool = False) -> int:
+def _measure_strict(data: bytes | memoryview, separator: str, escaped: bool = False) -> int:
     """Return the bytes up to the first quoted field that does not end with its closing quote."""
     match = _compile_fields(separator, escaped).match(data)
     return match.end() if match else 0
