@@ -51,6 +51,11 @@ class Home:
         return self.folder / "exports"
 
     @property
+    def current_export(self) -> Path:
+        """The default output folder of `reviews export --current`."""
+        return self.folder / "exports-current"
+
+    @property
     def reports(self) -> Path:
         """The folder of report pages, one per run, which `reviews report` and the flows write."""
         return self.folder / "reports"
@@ -97,6 +102,7 @@ class Home:
             self.parts,
             self.backups,
             self.exports,
+            self.current_export,
             self.reports,
             self.scored,
             self.published.parent,

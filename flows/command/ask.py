@@ -90,35 +90,56 @@ def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> 
     type=click.Choice(["parquet", "csv"]),
     help="[default: parquet; with --new, the format that FOLDER has]",
 )
+@click.option(
+    "--current", is_flag=True, help="Export one row per review, as latest_scores has it, to a single file."
+)
 @click.option("--no-text", is_flag=True, help="Export without the texts.")
+@click.option("--no-extra", is_flag=True, help="Export without the other columns of the source files.")
 @click.option(
     "--raw", is_flag=True, help="In CSV, do not escape texts that a spreadsheet would run as formulas."
 )
 def export(
-    folder: Path | None, only_new: bool, since: datetime | None, form: str | None, no_text: bool, raw: bool
+    folder: Path | None,
+    only_new: bool,
+    since: datetime | None,
+    form: str | None,
+    current: bool,
+    no_text: bool,
+    no_extra: bool,
+    raw: bool,
 ) -> None:
     """Export scored reviews to FOLDER, one subfolder per day of scoring (UTC), such as `day=2026-11-24/`.
 
-    A row is a row of scored_reviews: one per source row and model, with the fields of its file and the text. With
-    --new, each row is exported exactly once, even if an export is killed and repeated. For one row per review, as in
-    latest_scores, use `reviews sql --format csv "from latest_scores"`.
+    A row is a row of scored_reviews: one per source row and model, with all columns of its file and the text. With
+    --new, each row is exported exactly once, even if an export is killed and repeated. The default FOLDER is
+    `exports/` of the home. Without --new the export replaces the one that is there.
 
-    The default FOLDER is `exports/` of the home. Without --new the export replaces the one that is there. Exports are
-    copies: `reviews forget` does not change them.
+    With --current a row is a row of latest_scores: one per review, with the champion's score of its newest reading.
+    They are written to one file, latest_scores.parquet or latest_scores.csv, which is replaced as a whole each time.
+    The default FOLDER is then `exports-current/` of the home. A folder has exports of one kind.
+
+    Exports are copies: `reviews forget` does not change them.
 
     \b
     Examples:
       reviews export
       reviews export --new
       reviews export /mnt/share/scores --format csv --no-text --since 2026-11-01
+      reviews export --current
+      reviews export --current /mnt/share/current --format csv
     """
     from deployments.settings import load_settings
     from flows.command.actions.export import export as write_export
-    from tasks.queries.exports import ExportRequest
+    from tasks.queries.export_files import ExportRequest
 
     if raw and form != "csv" and not only_new:
         raise UsageError("--raw needs --format csv: Parquet holds texts unchanged anyway.")
-    request = ExportRequest(form, no_text, raw, since and since.date(), only_new)
+    if current and (only_new or since):
+        raise UsageError(
+            f"--current writes every review anew each time, so {'--new' if only_new else '--since'} does not fit. "
+            "Next: give one of the two."
+        )
+    request = ExportRequest(form, no_text, raw, since and since.date(), only_new, no_extra, current)
     echo(write_export(load_settings().home, folder and folder.absolute(), request))
 
 

@@ -1,7 +1,9 @@
 """The ledger of an export folder: it records what was exported, so that no row is exported twice.
 
 The ledger has the keys and row numbers of all exported rows and the names of the folder's files. Writing it commits an
-export; recovery makes the folder agree with it. Version 1, which has no row numbers, can still be read.
+export; recovery makes the folder agree with it. Earlier versions can still be read: version 1 has no row numbers, and
+exports of version 2 have no columns `source` and `extra`. The ledger of an export of the current scores has only the
+names of its files.
 """
 
 import json
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 LEDGER = "_exported.json"
 """Readers of data folders, such as Spark and Hive, ignore names that begin with an underscore."""
-LEDGER_VERSION = 2
+LEDGER_VERSION = 3
+_WITHOUT_EXTRA = 2
+"""The last version of folders whose files have no columns `source` and `extra`."""
 
 _LIST_FORGOTTEN = "SELECT row_number FROM forgotten_rows WHERE source_sha256 = ?"
 
@@ -38,10 +42,22 @@ class ExportFormat:
     with_text: bool = True
     raw: bool = False
     """Whether CSV cells that a spreadsheet would run as formulas are written unchanged."""
+    with_extra: bool = True
+    with_source: bool = True
+    """False only in a folder whose export was begun before exports had this column."""
+    current: bool = False
+    """Whether the export has one row per review, as `latest_scores` has it, instead of every score."""
 
     def describe(self) -> str:
         """Return the command line options that choose this format."""
-        return f"--format {self.form}{'' if self.with_text else ' --no-text'}{' --raw' if self.raw else ''}"
+        options = {
+            "--current": self.current,
+            f"--format {self.form}": True,
+            "--no-text": not self.with_text,
+            "--no-extra": not self.with_extra,
+            "--raw": self.raw,
+        }
+        return " ".join(option for option, is_chosen in options.items() if is_chosen)
 
 
 @dataclass(frozen=True)
@@ -68,9 +84,9 @@ def read_ledger(folder: Path) -> Ledger | None:
                 f"{path}: a newer version of this program made it. Next: update this program, or name another folder."
             )
         keys = dict(map(_parse_key, content["keys"]))
-        return Ledger(
-            int(content["number"]), ExportFormat(**content["manner"]), tuple(map(str, content["files"])), keys
-        )
+        later = dict.fromkeys(("with_extra", "with_source"), content["version"] > _WITHOUT_EXTRA)
+        export_format = ExportFormat(**{**later, **content["manner"]})
+        return Ledger(int(content["number"]), export_format, tuple(map(str, content["files"])), keys)
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{path}: is damaged ({error}). Next: delete that export, or name another folder."
@@ -119,13 +135,18 @@ def holds_export(folder: Path) -> bool:
     return (folder / LEDGER).is_file()
 
 
-def recover_export(folder: Path) -> Ledger | None:
+def recover_export(folder: Path, *, current: bool = False) -> Ledger | None:
     """Rename the finished files of a committed export, delete the files of an uncommitted one, and return the ledger.
 
     Files of the ledger may be missing, since users move exported files away. Raises `UsageError` if there are exported
-    files but no ledger.
+    files but no ledger, or if the folder's export is of the other kind than `current` says.
     """
     ledger = read_ledger(folder)
+    if ledger:
+        _require_kind(folder, ledger, current)
+    if current and ledger:
+        remove_leftovers(folder, LEDGER, held=True)
+        return ledger
     listed = ledger.files if ledger else ()
     files = [
         (day, match)
@@ -152,6 +173,16 @@ def recover_export(folder: Path) -> Ledger | None:
         with suppress(OSError):  # the folder is not empty
             day.rmdir()
     return ledger
+
+
+def _require_kind(folder: Path, ledger: Ledger, current: bool) -> None:
+    """Raise `UsageError` if a folder's export has the current scores and is to have every score, or the reverse."""
+    if ledger.export_format.current != current:
+        held, option = ("every score", "without") if current else ("the current scores", "with")
+        raise UsageError(
+            f"{folder}: holds an export of {held}, which is not replaced by one of another kind. Next: name another "
+            f"folder, export {option} --current, or delete that export with its {LEDGER}."
+        )
 
 
 def refuse_after_restore(

@@ -6,21 +6,30 @@ rows are only ever added, so new rows are found by keys, not by a clock: the led
 commits an export. The files have temporary names until then and are renamed afterwards. The next export completes the
 renaming of committed files and deletes files that are not in the ledger.
 
-Reads the published copy, some thousand rows at a time. Only Parquet needs pyarrow.
+Reads the published copy, some thousand rows at a time. `current_export` exports one row per review instead.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.durable import make_durable, make_folder
 from data_contracts.storage.faults import pass_fault_point
+from tasks.queries.export_files import (
+    CHUNK_ROWS,
+    Chunks,
+    Exported,
+    ExportRequest,
+    StartProgress,
+    select_columns,
+    write_chunks,
+)
 from tasks.queries.export_ledger import (
     ExportFormat,
     Key,
@@ -29,18 +38,8 @@ from tasks.queries.export_ledger import (
     refuse_after_restore,
     write_ledger,
 )
-from tasks.queries.formats import format_answer
 from tasks.support.locking import hold_folder, refuse_to_wait
 from tasks.warehouse.published import open_published, require_published
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-FORMATS = ("parquet", "csv")
-CHUNK_ROWS = 10_000
-"""Source rows in memory at a time."""
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""First characters by which a spreadsheet takes a cell for a formula."""
 
 _LIST_KEYS = """
 SELECT
@@ -77,50 +76,22 @@ SELECT DISTINCT review.rowid // $rows AS chunk FROM source_reviews AS review
 SEMI JOIN (SELECT source_sha256 FROM chosen_keys WHERE day = $day) USING (source_sha256) ORDER BY chunk
 """
 _READ_CHUNK = """
-SELECT
-    review.source_sha256, review.row_number, review.review_id, review.movie_id, {reviewed_at} AS reviewed_at,
-    review.given_label, review.given_rating, scored.model_id, scored.score, scored.sentiment,
-    scored.predicted_rating, scored.token_count, scored.oov_rate, scored.truncated, {scored_at} AS scored_at,
-    scored.run_id, files.uri, review.member{text}
-FROM (SELECT rowid AS position, * FROM source_reviews WHERE rowid BETWEEN $first AND $last) AS review
-JOIN scored_reviews AS scored USING (source_sha256, row_number)
-JOIN chosen_keys ON chosen_keys.day = $day AND chosen_keys.source_sha256 = scored.source_sha256
-    AND chosen_keys.model_id = scored.model_id AND chosen_keys.run_id = coalesce(scored.run_id, '')
-LEFT JOIN scored_files AS files
-    ON files.source_sha256 = scored.source_sha256 AND files.model_id = scored.model_id
-WHERE (scored.scored_at AT TIME ZONE 'UTC')::DATE = $day::DATE
-ORDER BY review.position, scored.model_id
+SELECT {columns} FROM (
+    SELECT
+        review.source_sha256, review.row_number, review.review_id, review.movie_id, review.reviewed_at,
+        review.given_label, review.given_rating, scored.model_id, scored.score, scored.sentiment,
+        scored.predicted_rating, scored.token_count, scored.oov_rate, scored.truncated, scored.scored_at,
+        scored.run_id, files.uri, review.member, scored.source, review.extra::VARCHAR AS extra, review.text,
+        review.position
+    FROM (SELECT rowid AS position, * FROM source_reviews WHERE rowid BETWEEN $first AND $last) AS review
+    JOIN scored_reviews AS scored USING (source_sha256, row_number)
+    JOIN chosen_keys ON chosen_keys.day = $day AND chosen_keys.source_sha256 = scored.source_sha256
+        AND chosen_keys.model_id = scored.model_id AND chosen_keys.run_id = coalesce(scored.run_id, '')
+    LEFT JOIN scored_files AS files
+        ON files.source_sha256 = scored.source_sha256 AND files.model_id = scored.model_id
+    WHERE (scored.scored_at AT TIME ZONE 'UTC')::DATE = $day::DATE
+) ORDER BY position, model_id
 """
-
-StartProgress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
-"""Takes the number of rows to export; the block's value is a function to call with each number of rows done."""
-Chunks = Iterator[duckdb.DuckDBPyRelation]
-"""Relations with a chunk of rows each; fetch the rows of one before you ask for the next."""
-
-
-@dataclass(frozen=True)
-class ExportRequest:
-    """Which rows to export, and how."""
-
-    form: str | None = None
-    """'parquet' or 'csv'; None for the format of the folder or, for a new one, Parquet."""
-    no_text: bool = False
-    raw: bool = False
-    since: date | None = None
-    """The first day, in UTC, whose scores are exported."""
-    only_new: bool = False
-    """Whether to add only the rows that are not exported yet, instead of replacing earlier exports."""
-
-
-@dataclass(frozen=True)
-class Exported:
-    """The result of an export."""
-
-    rows: int
-    files: int
-    """One file per day."""
-    bytes: int
-    export_format: ExportFormat
 
 
 def export_reviews(
@@ -156,16 +127,13 @@ def _choose_format(folder: Path, request: ExportRequest, held: Ledger | None) ->
     Raises `UsageError` if the request differs from the format of `held`.
     """
     if held is None:
-        return ExportFormat(request.form or FORMATS[0], not request.no_text, request.raw)
+        return request.choose_format()
     export_format = held.export_format
     if (
-        request.form or export_format.form,
-        request.no_text and export_format.with_text,
-        request.raw and not export_format.raw,
-    ) != (
-        export_format.form,
-        False,
-        False,
+        request.form not in (None, export_format.form)
+        or (request.no_text and export_format.with_text)
+        or (request.no_extra and export_format.with_extra)
+        or (request.raw and not export_format.raw)
     ):
         raise UsageError(
             f"{folder}: holds an export made as {export_format.describe()}, and --new adds to it in the same format. "
@@ -229,13 +197,7 @@ def _store_keys(connection: duckdb.DuckDBPyConnection, keys: Sequence[Key]) -> N
 def _read_day(connection: duckdb.DuckDBPyConnection, day: str, export_format: ExportFormat) -> Chunks:
     """Yield the chosen rows of a day in chunks, in the order in which they were stored."""
     chunks = connection.execute(_LIST_CHUNKS, {"day": day, "rows": CHUNK_ROWS}).fetchall()
-    # For CSV, DuckDB converts times to text: they may lie outside the years that Python's datetime supports.
-    moment = "scored.{0}" if export_format.form == "parquet" else "scored.{0}::VARCHAR"
-    query = _READ_CHUNK.format(
-        reviewed_at=moment.format("reviewed_at").replace("scored", "review"),
-        scored_at=moment.format("scored_at"),
-        text=", review.text" if export_format.with_text else "",
-    )
+    query = _READ_CHUNK.format(columns=select_columns(export_format))
     for (chunk,) in chunks:
         bounds = {"first": chunk * CHUNK_ROWS, "last": (chunk + 1) * CHUNK_ROWS - 1}
         relation: Any = connection.sql(query, params={"day": day, **bounds})
@@ -252,66 +214,6 @@ def _write_day(
 ) -> Iterator[int]:
     """Write the chosen rows of a day to `target` and sync it; yield the number of rows of each chunk written."""
     target.parent.mkdir(exist_ok=True)
-    chunks = _read_day(connection, day, export_format)
-    yield from (_write_parquet if export_format.form == "parquet" else _write_csv)(
-        chunks, target, export_format
-    )
+    yield from write_chunks(_read_day(connection, day, export_format), target, export_format)
     make_durable(target)
     make_durable(target.parent)
-
-
-def _write_parquet(chunks: Chunks, target: Path, export_format: ExportFormat) -> Iterator[int]:
-    """Write chunks of an export as Parquet; yield the number of rows of each."""
-    import pyarrow.parquet as pq
-
-    schema = _make_export_schema(with_text=export_format.with_text)
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-        for chunk in chunks:
-            table = chunk.to_arrow_table().cast(schema)
-            if len(table):
-                writer.write_table(table)
-            yield len(table)
-
-
-def _make_export_schema(*, with_text: bool) -> "pa.Schema":
-    """Return the schema of the Parquet files of an export."""
-    import pyarrow as pa
-
-    instant = pa.timestamp("us", tz="UTC")
-    fields: dict[str, pa.DataType] = {
-        "source_sha256": pa.string(),
-        "row_number": pa.int64(),
-        "review_id": pa.string(),
-        "movie_id": pa.string(),
-        "reviewed_at": instant,
-        "given_label": pa.string(),
-        "given_rating": pa.float64(),
-        "model_id": pa.string(),
-        "score": pa.float64(),
-        "sentiment": pa.string(),
-        "predicted_rating": pa.float64(),
-        "token_count": pa.int32(),
-        "oov_rate": pa.float32(),
-        "truncated": pa.bool_(),
-        "scored_at": instant,
-        "run_id": pa.string(),
-        "uri": pa.string(),
-        "member": pa.string(),
-    }
-    return pa.schema({**fields, **({"text": pa.string()} if with_text else {})})
-
-
-def _write_csv(chunks: Chunks, target: Path, export_format: ExportFormat) -> Iterator[int]:
-    """Write chunks of an export as CSV; yield the number of rows of each."""
-    with target.open("w", newline="", encoding="utf-8") as stream:
-        for position, chunk in enumerate(chunks):
-            columns = [(name, str(kind)) for name, kind in zip(chunk.columns, chunk.types, strict=True)]
-            rows = [row if export_format.raw else _escape_formulas(row) for row in chunk.fetchall()]
-            header, lines = format_answer(columns, iter([rows]), "csv")
-            stream.write(lines if position else header + lines)
-            yield len(rows)
-
-
-def _escape_formulas(row: Iterable[Any]) -> list[Any]:
-    """Return `row` with an apostrophe before each text that a spreadsheet would take for a formula."""
-    return [f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell for cell in row]

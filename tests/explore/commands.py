@@ -13,7 +13,7 @@ from flows.command.actions.export import export as export_scores
 from flows.command.actions.forget import forget as forget_rows
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.quarantine import Choice
-from tasks.queries.exports import ExportRequest
+from tasks.queries.export_files import ExportRequest
 from tasks.warehouse.row_names import parse_row_name
 
 BY = "explorer"

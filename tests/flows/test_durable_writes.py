@@ -12,7 +12,7 @@ from flows.command.actions.export import export
 from flows.command.actions.forget import forget
 from models.bundle.facts import read_facts
 from tasks.maintenance.forgetting import ForgetRequest
-from tasks.queries.exports import ExportRequest
+from tasks.queries.export_files import ExportRequest
 from tasks.warehouse.model_registry import record_model
 from tests.support.ingested import ingest_small_archive
 from tests.support.promoting import promote_model

@@ -16,7 +16,7 @@ from flows.command.actions.forget import forget
 from flows.command.actions.quarantine import release
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.quarantine import Choice
-from tasks.queries.exports import ExportRequest
+from tasks.queries.export_files import ExportRequest
 from tests.support.scoring_runs import drop, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
 
@@ -79,6 +79,22 @@ def test_forgetting_names_the_export_which_is_then_made_anew_without_it(home: Ho
     do_export(home)
     assert read(home) == expect(home)
     assert len(read(home)) == 1
+
+
+def test_forgetting_names_the_export_of_the_current_scores_which_is_then_made_anew_without_it(
+    home: Home,
+) -> None:
+    def read_texts() -> list[tuple[str]]:
+        return duckdb.execute(f"select text from '{home.current_export}/latest_scores.parquet'").fetchall()
+
+    export(home, None, ExportRequest(current=True))
+    said: list[str] = []
+    forget(home, ForgetRequest("r2", None, "ann"), said.append)
+    assert f"  may still hold it: {home.current_export}" in said
+    assert any("`reviews export --current` replaces" in line for line in said)
+    assert any(SECRET in text for (text,) in read_texts())
+    export(home, None, ExportRequest(current=True))
+    assert not any(SECRET in text for (text,) in read_texts())
 
 
 def test_forgetting_names_no_export_where_there_is_none(home: Home) -> None:

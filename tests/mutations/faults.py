@@ -13,6 +13,7 @@ QUARANTINE = "tasks/maintenance/quarantine.py"
 FORGETTING = "tasks/maintenance/forgetting.py"
 FORGET = "flows/command/actions/forget.py"
 EXPORTS = "tasks/queries/exports.py"
+EXPORT_FILES = "tasks/queries/export_files.py"
 EXPORT_LEDGER = "tasks/queries/export_ledger.py"
 TOKENIZER = "models/tokenizer.py"
 BUILDER = "models/graphs/builder.py"
@@ -434,7 +435,7 @@ FAULTS = (
     Fault(
         "a CSV file keeps a formula that begins with @",
         "exports",
-        EXPORTS,
+        EXPORT_FILES,
         '("=", "+", "-", "@", "\\t", "\\r")',
         '("=", "+", "-", "\\t", "\\r")',
         (TEST_EXPORTS,),

@@ -18,6 +18,7 @@ FILES = {
     at.QUARANTINE: "tasks/quarantine.py",
     at.FORGETTING: "tasks/forgetting.py",
     at.EXPORTS: "tasks/exports.py",
+    at.EXPORT_FILES: "tasks/exports.py",
     at.EXPORT_LEDGER: "tasks/export_ledger.py",
     at.TOKENIZER: "models/text.py",
     at.BUILDER: "models/onnx_graph.py",

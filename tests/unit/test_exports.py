@@ -3,7 +3,6 @@
 import csv
 import errno
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -20,60 +19,25 @@ from data_contracts.storage.home import Home
 from flows.command.actions.export import export as export_command
 from flows.command.cli import main
 from tasks.queries import exports
+from tasks.queries.export_files import FORMATS, Exported, ExportRequest
 from tasks.queries.export_ledger import LEDGER, LEDGER_VERSION, ExportFormat
-from tasks.queries.exports import Exported, ExportRequest, export_reviews
+from tasks.queries.exports import export_reviews
 from tasks.support.locking import hold_folder
-from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.publishing import publish
+from tests.support.exported_homes import HOSTILE, add, change
 from tests.support.forked import run_to_fault
-from tests.support.once import copy_once
-from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
+from tests.support.warehouse_parts import NOON, hash_text
 
 NEXT_DAY = NOON + timedelta(days=1)
 CSV = ExportRequest(form="csv")
+OLD_MANNER = {"form": "parquet", "with_text": True, "raw": False}
+OLD_FORMAT = ExportFormat(with_extra=False, with_source=False)
 KEYS = "source_sha256, row_number, model_id, run_id, score, text, day"
-HOSTILE = [
-    '=HYPERLINK("http://x.example")',
-    "+1+1",
-    "-2",
-    "@SUM(A1)",
-    "\tcmd",
-    "\rcmd",
-    'a "quoted", text\r\nof two lines',
-    "\x1b[31mred",
-    "\x00",
-    "'=already",
-    "naïve 映画 \U0001f3ac",
-    " =later",
-]
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
-
-
-def add(home: Home, name: str, rows: Sequence[dict[str, Any]] = ({},), model_id: str = "model-a") -> None:
-    """Commit a file as the scorer does, and publish."""
-    if home.warehouse.exists():
-        commit(home, name, rows, model_id)
-    else:
-        key = ("exports", name, rows, model_id)
-        copy_once(key, home.folder, lambda folder: commit(Home(folder), name, rows, model_id))
-
-
-def commit(home: Home, name: str, rows: Sequence[dict[str, Any]], model_id: str) -> None:
-    folder = home.folder / "made" / f"{name} {model_id}"
-    commit_parts(home.warehouse, write_part(folder, [PartFile(name, rows)], model_id))
-    publish(home)
-
-
-def change(home: Home, *statements: str) -> None:
-    with open_warehouse(home.warehouse, write=True) as connection:
-        for statement in statements:
-            connection.execute(statement)
-    publish(home)
 
 
 def run(
@@ -127,7 +91,8 @@ def test_a_day_is_that_of_utc(home: Home) -> None:
 
 def test_a_row_has_what_its_file_said_and_what_the_model_found(home: Home) -> None:
     given = {"review_id": "r1", "movie_id": "tt1", "reviewed_at": NOON, "given_label": "positive"}
-    add(home, "f.csv", [{**given, "given_rating": 8.0, "score": 0.75, "text": "fine"}])
+    extra = '{"user":{"name":"Ann"}}'
+    add(home, "f.csv", [{**given, "given_rating": 8.0, "score": 0.75, "text": "fine", "extra": extra}])
     run(home)
     path = home.exports / "day=2026-03-01" / "reviews-000001.parquet"
     [row] = pq.ParquetFile(path).read().to_pylist()
@@ -147,8 +112,30 @@ def test_a_row_has_what_its_file_said_and_what_the_model_found(home: Home) -> No
         "run_id": "run-1",
         "uri": "f.csv",
         "member": None,
+        "source": "default",
+        "extra": '{"user":{"name":"Ann"}}',
         "text": "fine",
     }
+
+
+def test_a_folder_of_an_earlier_version_keeps_its_columns(home: Home) -> None:
+    add(home, "f.csv", [{}])
+    run(home, no_extra=True)
+    make_old_ledger(home)
+    add(home, "g.csv", [{}])
+    told = export_command(home, None, ExportRequest(only_new=True))
+    assert "begun without the columns source and extra" in told
+    names = pq.read_schema(home.exports / "day=2026-03-01" / "reviews-000002.parquet").names
+    assert {"source", "extra"} & set(names) == set()
+    run(home)
+    assert json.loads((home.exports / LEDGER).read_text())["manner"]["with_source"] is True
+
+
+def test_the_columns_of_the_files_can_be_left_out_but_the_source_stays(home: Home) -> None:
+    add(home, "f.csv", [{"extra": '{"user":"Ann"}'}])
+    run(home, no_extra=True)
+    names = pq.read_schema(home.exports / "day=2026-03-01" / "reviews-000001.parquet").names
+    assert ("extra" in names, "source" in names) == (False, True)
 
 
 def test_csv_is_read_by_duckdb_with_its_days(home: Home) -> None:
@@ -228,7 +215,7 @@ def test_rows_are_read_in_chunks_without_loss(home: Home, monkeypatch: pytest.Mo
     monkeypatch.setattr(exports, "CHUNK_ROWS", 3)
     for number in range(4):
         add(home, f"{number}.csv", [{}] * 5)
-    for form in exports.FORMATS:
+    for form in FORMATS:
         assert run(home, ExportRequest(form)).rows == 20
         assert read(home, form) == expect(home)
 
@@ -367,7 +354,7 @@ def test_lines_of_csv_end_in_lf(home: Home) -> None:
 
 
 @pytest.mark.parametrize("moment", ["infinity", "-infinity", "290000-01-01"])
-@pytest.mark.parametrize("form", exports.FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_date_out_of_this_world_stops_no_export(home: Home, form: str, moment: str) -> None:
     add(home, "f.csv", [{}])
     change(home, f"UPDATE source_reviews SET reviewed_at = '{moment}'::TIMESTAMPTZ")
@@ -392,7 +379,13 @@ def test_a_new_export_keeps_to_the_manner_of_the_folder(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "request_made", [ExportRequest("csv"), ExportRequest(no_text=True), ExportRequest(raw=True)]
+    "request_made",
+    [
+        ExportRequest("csv"),
+        ExportRequest(no_text=True),
+        ExportRequest(raw=True),
+        ExportRequest(no_extra=True),
+    ],
 )
 def test_a_new_export_in_another_manner_is_refused(home: Home, request_made: ExportRequest) -> None:
     add(home, "f.csv", [{}])
@@ -461,7 +454,8 @@ def make_old_ledger(home: Home) -> None:
     """Change the ledger to version 1, which had no numbers of rows."""
     path = home.exports / LEDGER
     content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, "version": 1, "keys": [key[:4] for key in content["keys"]]}))
+    keys = [key[:4] for key in content["keys"]]
+    path.write_text(json.dumps({**content, "version": 1, "manner": OLD_MANNER, "keys": keys}))
 
 
 def test_the_numbers_of_exported_rows_are_kept_as_ranges(home: Home) -> None:
@@ -496,7 +490,7 @@ def test_the_numbers_that_an_older_ledger_lacks_are_added_by_the_next_export(hom
     add(home, "f.csv", [{}, {}])
     run(home)
     make_old_ledger(home)
-    assert run(home, only_new=True) == Exported(0, 0, 0, ExportFormat())
+    assert run(home, only_new=True) == Exported(0, 0, 0, OLD_FORMAT)
     ledger = json.loads((home.exports / LEDGER).read_text())
     assert (ledger["version"], [key[4] for key in ledger["keys"]]) == (LEDGER_VERSION, ["1-2"])
 

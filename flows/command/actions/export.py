@@ -4,7 +4,10 @@ from pathlib import Path
 
 from data_contracts.storage.home import Home
 from flows.command.actions.targets import require_free_target
-from tasks.queries.exports import Exported, ExportRequest, export_reviews
+from tasks.queries.current_export import FILES, export_current
+from tasks.queries.export_files import Exported, ExportRequest
+from tasks.queries.export_ledger import ExportFormat
+from tasks.queries.exports import export_reviews
 from tasks.support.progress import show_progress
 from tasks.support.wording import count
 from tasks.warehouse.connection import quote_sql
@@ -12,21 +15,31 @@ from tasks.warehouse.connection import quote_sql
 
 def export(home: Home, folder: Path | None, request: ExportRequest) -> str:
     """Export scored reviews to a folder, with a progress bar, and describe what was exported."""
-    target = folder or home.exports
-    require_free_target(home, target, home.exports, or_itself=True)
-    done = export_reviews(home.published, target, request, lambda total: show_progress("Exporting", total))
+    own, write = (home.current_export, export_current) if request.current else (home.exports, export_reviews)
+    target = folder or own
+    require_free_target(home, target, own, or_itself=True)
+    done = write(home.published, target, request, lambda total: show_progress("Exporting", total))
     return _describe_export(target, done, request.only_new)
 
 
 def _describe_export(target: Path, done: Exported, only_new: bool) -> str:
     """Describe what `reviews export` wrote."""
-    if not done.rows:
+    if not done.rows and not done.export_format.current:
         return f"Nothing {'new ' if only_new else ''}to export: {target}"
     texts = "with their texts" if done.export_format.with_text else "without their texts"
     files = f"{count(done.files, 'file')}, {done.bytes / 2**20:,.1f} MiB"
-    form = done.export_format.form
+    rows = count(done.rows, "review" if done.export_format.current else "scored row")
+    lines = [f"Exported {rows} {texts} ({files}):", f"  {target}", _name_query(target, done.export_format)]
+    if not done.export_format.with_source:
+        lines.append("This folder's export was begun without the columns source and extra, and stays so.")
+        lines.append("Next: `reviews export` without --new writes it anew with them.")
+    return "\n".join(lines)
+
+
+def _name_query(target: Path, export_format: ExportFormat) -> str:
+    """Return a line with the SQL that reads an export."""
+    form = export_format.form
+    if export_format.current:
+        return f"To read it in SQL: from read_{form}({quote_sql(str(target / FILES[form]))})"
     everything = quote_sql(f"{target}/**/*.{form}")
-    return (
-        f"Exported {count(done.rows, 'scored row')} {texts} ({files}):\n  {target}\n"
-        f"To read the whole folder in SQL: from read_{form}({everything}, hive_partitioning = true)"
-    )
+    return f"To read the whole folder in SQL: from read_{form}({everything}, hive_partitioning = true)"

@@ -43,11 +43,15 @@ def _report_copies(home: Home, present: list[Path], echo: Callable[[str], None])
     """List what may still hold the forgotten rows: the source files `present`, backups, replaced databases, exports."""
     backups = [path for path in sorted(home.backups.glob("*")) if path.is_dir()]
     replaced = sorted(home.folder.glob("reviews.replaced-*.duckdb"))
-    exported = [home.exports] if holds_export(home.exports) else []
+    exports = {
+        home.exports: "`reviews export` without --new",
+        home.current_export: "`reviews export --current`",
+    }
+    exported = [path for path in exports if holds_export(path)]
     for path in (*present, *backups, *replaced, *exported):
         echo(f"  may still hold it: {escape_controls(str(path))}")
-    if exported:
-        echo("Next: `reviews export` without --new replaces the export by one without it.")
+    for path in exported:
+        echo(f"Next: {exports[path]} replaces the export in {path.name}/ by one without it.")
     if present or backups or replaced:
         echo("Next: edit or delete these files yourself. A scored file is read again only if it changes.")
 
