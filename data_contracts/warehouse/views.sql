@@ -4,8 +4,9 @@
 -- the docs are generated from these comments.
 -- Days are UTC days in every reader's time zone: make_timestamp(epoch_us(...)) ignores the session's time zone.
 
--- One row per review: the newest source row of a review_id or, where there is none, of a text, and movie_id;
--- with the champion's score or, where it has not scored it, that of the newest promoted model that has.
+-- One row per review, which a review_id or, where there is none, a text identifies together with a movie_id: its newest
+-- row ([which that is](scoring.md#when-a-review-comes-again)), with the champion's score or, where it has not scored it,
+-- that of the newest promoted model that has.
 CREATE OR REPLACE VIEW latest_scores AS
 SELECT
     review_id, -- null where the source names none

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from tasks.queries.answers import Ask
 from tasks.report.runs import Row
-from tasks.warehouse.latest_scores import RECENCY, REVIEW
+from tasks.warehouse.latest_scores import ARRIVAL, IS_OUTDATED, REVIEW
 
 MOVIES_SHOWN = 10
 MOVIES_COMPARED = 1000
@@ -47,8 +47,9 @@ SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars FROM latest
 """
 _RATE_BEFORE = f"""
 WITH replaced AS (
-    SELECT movie_id, arg_max(best_predicted_rating, {RECENCY}) AS predicted_rating
-    FROM source_reviews JOIN replaced_rows ON source_reviews.rowid = place GROUP BY {REVIEW}
+    SELECT movie_id, arg_max(best_predicted_rating, {ARRIVAL}) AS predicted_rating
+    FROM (FROM source_reviews JOIN replaced_rows ON source_reviews.rowid = place QUALIFY NOT {IS_OUTDATED})
+    GROUP BY {REVIEW}
 )
 SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars FROM (
     SELECT movie_id, predicted_rating FROM latest_of_movies WHERE NOT is_new UNION ALL FROM replaced
@@ -74,8 +75,9 @@ best AS (
     WHERE scored_at <= $moment GROUP BY source_sha256, row_number
 ),
 newest AS (
-    SELECT movie_id, arg_max(predicted_rating, {RECENCY}) AS predicted_rating
-    FROM movie_reviews JOIN best USING (source_sha256, row_number) GROUP BY {REVIEW}
+    SELECT movie_id, arg_max(predicted_rating, {ARRIVAL}) AS predicted_rating
+    FROM (FROM movie_reviews JOIN best USING (source_sha256, row_number) QUALIFY NOT {IS_OUTDATED})
+    GROUP BY {REVIEW}
 )
 SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars FROM newest GROUP BY movie_id
 """  # noqa: S608

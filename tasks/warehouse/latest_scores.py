@@ -37,16 +37,19 @@ _ALL_FILES = _FILES.format(ledger="scored_files")
 """SQL: when, under which name and from which source each scored file was first committed."""
 REVIEW = "review_id, CASE WHEN review_id IS NULL THEN text_sha256 END, movie_id"
 """SQL: what is equal in all rows of a review. Reviews of two movies differ even if their review_ids are equal."""
-RECENCY = """row(
-    CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE file_seen_at END,
-    file_seen_at, file_uri, source_sha256, row_number
-)"""
-"""SQL: what is greatest in the newest row of a review.
+DATED_AT = "CASE WHEN isfinite(reviewed_at) THEN reviewed_at END"
+"""SQL: the writer's date of a row, if it has a usable one."""
+IS_OUTDATED = f"coalesce({DATED_AT} < max({DATED_AT}) OVER (PARTITION BY {REVIEW}), false)"
+"""SQL: whether another row of the review has a later date. Such a row can't be the newest."""
+ARRIVAL = "row(file_seen_at, file_uri, source_sha256, row_number)"
+"""SQL: what is greatest in the newest of the rows that are not outdated, the one that arrived last.
 
-A row without a date counts as of its file's first commit. Ties go to the later file, then to the later row. Files of
-one commit are in the order of their names, because dated exports sort by name.
+Files of one commit are in the order of their names, because dated exports sort by name. docs/scoring.md has the reasons
+for the rule.
 """
-_NEWEST = f"SELECT arg_max(place, {RECENCY}) AS place FROM {{rows}} GROUP BY {REVIEW}"  # noqa: S608 (our own SQL)
+_NEWEST = f"""
+SELECT arg_max(place, {ARRIVAL}) AS place FROM (FROM {{rows}} QUALIFY NOT {IS_OUTDATED}) GROUP BY {REVIEW}
+"""  # noqa: S608 (our own SQL)
 """SQL: the place of each review's newest row."""
 _BEST = """
 SELECT source_sha256, row_number, unnest(arg_max(struct_pack({columns}), model_rank))

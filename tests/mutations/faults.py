@@ -167,11 +167,11 @@ FAULTS = (
         (TEST_LATEST,),
     ),
     Fault(
-        "a row without a date is older than all others",
+        "of rows with dates the one that arrived last is the newest",
         "latest scores",
         LATEST,
-        "CASE WHEN isfinite(reviewed_at) THEN reviewed_at ELSE file_seen_at END",
-        "CASE WHEN isfinite(reviewed_at) THEN reviewed_at END",
+        "QUALIFY NOT {IS_OUTDATED}",
+        "",
         ("tests/unit/test_views.py",),
     ),
     Fault(

@@ -231,14 +231,17 @@ INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now()), (2, 'p
 INSERT INTO scored_files (source_sha256, model_id, status, uri, committed_at) VALUES
 ('one', 'model-a', 'scored', 'monday.csv', '2026-03-01'), ('one', 'model-b', 'scored', 'monday.csv', '2026-03-03'),
 ('two', 'model-a', 'scored', 'tuesday.csv', '2026-03-02');
-INSERT INTO source_reviews (source_sha256, row_number, review_id, text, text_sha256) VALUES
-('one', 1, 'r1', 'good', 'g'), ('one', 2, 'r2', 'bad', 'b'), ('two', 1, 'r1', 'better', 'h'),
-('two', 2, NULL, 'x', 'x');
+INSERT INTO source_reviews (source_sha256, row_number, review_id, text, text_sha256, reviewed_at) VALUES
+('one', 1, 'r1', 'good', 'g', NULL), ('one', 2, 'r2', 'bad', 'b', NULL),
+('two', 1, 'r1', 'better', 'h', '2020-01-01'), ('two', 2, NULL, 'x', 'x', NULL);
 INSERT INTO scored_reviews
 SELECT source_sha256, row_number, model_id, 0.75, 'positive', 7.5, 4, 0, false, 'run', now()
 FROM source_reviews JOIN scored_files USING (source_sha256)
 """
-"""Rows of a database of version 4, the last one without the columns on which `latest_scores` rests."""
+"""Rows of a database of version 4, the last one without the columns on which `latest_scores` rests.
+
+Up to version 6 the first row of r1, which has no date, was newer than the second one.
+"""
 
 
 def test_an_older_database_gets_the_columns_with_their_values() -> None:

@@ -1,7 +1,7 @@
 """Tests that `latest_scores` has one row per review with its valid score, and `movie_ratings` aggregates them."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,31 @@ def test_the_later_date_of_a_review_counts_before_the_order_of_the_files(
     assert ask(connection, "SELECT uri FROM latest_scores") == [("first",)]
 
 
-def test_a_row_without_a_date_counts_as_of_when_its_file_came_in(
+@pytest.mark.parametrize(
+    ("first", "second"), [(None, NOON - timedelta(days=999)), (NOON, None), (None, None)]
+)
+def test_a_mended_file_takes_effect_whichever_of_the_two_has_dates(
+    connection: duckdb.DuckDBPyConnection, first: datetime | None, second: datetime | None
+) -> None:
+    add_file(connection, "given", [{"review_id": "r1", "reviewed_at": first}], day=1)
+    add_file(connection, "amended", [{"review_id": "r1", "reviewed_at": second}], day=2)
+    assert ask(connection, "SELECT uri FROM latest_scores") == [("amended",)]
+
+
+def test_a_row_does_not_count_where_another_has_a_later_date_though_one_without_a_date_came_between(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    add_file(connection, "dated", [{"review_id": "r1", "reviewed_at": NOON - timedelta(days=3)}], day=5)
-    add_file(connection, "undated", [{"review_id": "r1"}], day=1)
+    add_file(connection, "new", [{"review_id": "r1", "reviewed_at": NOON}], day=1)
+    add_file(connection, "undated", [{"review_id": "r1"}], day=2)
+    add_file(connection, "old", [{"review_id": "r1", "reviewed_at": NOON - timedelta(days=1)}], day=3)
     assert ask(connection, "SELECT uri FROM latest_scores") == [("undated",)]
+
+
+def test_a_date_that_is_not_finite_counts_as_none(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "endless", [{"review_id": "r1"}], day=1)
+    connection.execute("UPDATE source_reviews SET reviewed_at = 'infinity'")
+    add_file(connection, "dated", [{"review_id": "r1", "reviewed_at": NOON}], day=2)
+    assert ask(connection, "SELECT uri FROM latest_scores") == [("dated",)]
 
 
 def test_of_files_that_came_in_together_the_last_by_name_counts(
@@ -300,22 +319,46 @@ ROWS = st.fixed_dictionaries(
 FILES = st.lists(st.tuples(st.integers(-2, 2), st.lists(ROWS, max_size=5)), max_size=4)
 
 
+Arrived = tuple[int, str, int, datetime | None]
+"""The day on which a row arrived, its file, its number and its date."""
+
+
+def find_newest(rows: list[Arrived]) -> Arrived:
+    """Return the newest row of a review: the last of those that no later date outdates."""
+    latest = max((dated_at for *_, dated_at in rows if dated_at), default=None)
+    return max((row for row in rows if row[3] in (None, latest)), key=lambda row: row[:3])
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.just("f"), st.integers(), st.none() | st.datetimes()),
+        min_size=2,
+        max_size=2,
+    )
+)
+def test_of_two_rows_the_date_decides_if_both_have_one_else_the_arrival(rows: list[Arrived]) -> None:
+    (*_, first), (*_, second) = rows
+    if first and second and first != second:
+        assert find_newest(rows)[3] == max(first, second)
+    else:
+        assert find_newest(rows) == max(rows, key=lambda row: row[:3])
+
+
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(FILES)
 def test_whatever_comes_in_each_review_is_there_once_in_its_newest_row(
     files: list[tuple[int, list[dict[str, Any]]]],
 ) -> None:
-    newest: dict[Any, tuple[Any, ...]] = {}
+    reviews: dict[Any, list[Arrived]] = {}
     with make_tables() as connection:
         promote(connection, "model-a")
         for position, (day, rows) in enumerate(files):
             add_file(connection, f"file-{position}", rows, day)
             for number, row in enumerate(rows, start=1):
                 named, unnamed = row["review_id"], (row["text"], row["movie_id"])
-                seen_at = NOON + timedelta(days=day)
-                rank = (row["reviewed_at"] or seen_at, seen_at, f"file-{position}", number)
-                key = (named, row["movie_id"]) if named else unnamed
-                newest[key] = max(newest.get(key, (datetime.min.replace(tzinfo=UTC),)), rank)
+                arrived = (day, f"file-{position}", number, row["reviewed_at"])
+                reviews.setdefault((named, row["movie_id"]) if named else unnamed, []).append(arrived)
         found = ask(connection, "SELECT uri, row_number FROM latest_scores")
-    assert sorted(found) == sorted((rank[2], rank[3]) for rank in newest.values())
+    newest = [find_newest(rows) for rows in reviews.values()]
+    assert sorted(found) == sorted((uri, number) for _, uri, number, _ in newest)
