@@ -145,6 +145,11 @@ def export(
 
 @click.command()
 @click.argument("name", required=False, metavar="[REVIEW_ID|ROW|-]")
+@click.option(
+    "--history",
+    is_flag=True,
+    help="Show all rows of the review instead, and which of them latest_scores shows.",
+)
 @click.option("--text", metavar="TEXT", help="Explain this text instead of a scored review.")
 @click.option("--model", "model_id", metavar="MODEL_ID", help="Use this promoted model, not the champion.")
 @click.option("--top", type=click.IntRange(1, 500), default=10, show_default=True, help="Words to list.")
@@ -152,8 +157,16 @@ def export(
 @click.option(
     "--html", "page", type=PathName(dir_okay=False, path_type=Path), help="Also write a page to this file."
 )
+@click.pass_context
 def explain(
-    name: str | None, text: str | None, model_id: str | None, top: int, form: str, page: Path | None
+    context: click.Context,
+    name: str | None,
+    history: bool,
+    text: str | None,
+    model_id: str | None,
+    top: int,
+    form: str,
+    page: Path | None,
 ) -> None:
     """Show which words moved a review's score most, by removing each word in turn.
 
@@ -161,9 +174,13 @@ def explain(
     input. Removing words shows what moves the score, not why: words act together, and what the model has learnt may
     differ from what a reader understands.
 
+    With --history, show every row of the review as it arrived: its file, date, rating, label and scores, and why it
+    counts in latest_scores or not.
+
     \b
     Examples:
       reviews explain r-10482
+      reviews explain --history r-10482
       reviews explain 3fa94c12ab07:17 --html why.html
       reviews explain --text "A wonderful film with a dull ending"
       reviews explain - --format json < review.txt
@@ -176,6 +193,9 @@ def explain(
     from tasks.explain.terminal import write_explanation, write_explanation_as_json
     from tasks.pages.writing import require_page_place, write_page
 
+    if history:
+        _show_history(context, name, form)
+        return
     if (name is None) == (text is None):
         raise UsageError("Name either a review or a text: `reviews explain REVIEW_ID`, or --text TEXT.")
     if name == "-":
@@ -191,6 +211,24 @@ def explain(
     write(explained, top, sys.stdout)
     if page:
         click.echo(f"Wrote {page}", err=True)
+
+
+def _show_history(context: click.Context, name: str | None, form: str) -> None:
+    """Print the history of the review called `name`; of the other options of explain only --format goes with it."""
+    from deployments.settings import load_settings
+    from tasks.explain.history import find_history
+    from tasks.explain.history_table import write_history, write_history_as_json
+
+    options = {"text": "--text", "model_id": "--model", "top": "--top", "page": "--html"}
+    default = click.core.ParameterSource.DEFAULT
+    given = [option for field, option in options.items() if context.get_parameter_source(field) != default]
+    if name in (None, "-") or given:
+        raise UsageError(
+            "--history needs a review_id or the name of a row, and takes no option but --format. Next: "
+            "`reviews explain --history REVIEW_ID`."
+        )
+    histories = find_history(load_settings().home.published, str(name))
+    (write_history_as_json if form == "json" else write_history)(histories, sys.stdout)
 
 
 @click.command()

@@ -42,7 +42,7 @@ WHERE is_of_movie OR likeness >= {NEAR} ORDER BY is_of_movie DESC, likeness DESC
 """  # noqa: S608
 _LOOK_UP = (
     "look it up with `reviews sql \"select review_id, left(source_sha256, 12) || ':' || row_number as row, text from "
-    'latest_scores"`, or give a text with --text.'
+    'latest_scores"`'
 )
 
 
@@ -64,13 +64,13 @@ def find_text(connection: duckdb.DuckDBPyConnection, name: str) -> FoundText:
     Raises `UsageError` if no row or several rows match.
     """
     require_unicode_text(name)
-    prefix, number = _read_as_row_name(name)
+    prefix, number = read_as_row_name(name)
     found = fetch_answer(connection, _FIND_REVIEW, {"name": name})
     if prefix is not None:
         found += fetch_answer(connection, _FIND_ROW, {"prefix": prefix, "number": number})
     rows = {(row["source_sha256"], row["row_number"]): row for row in found}
     if not rows:
-        raise UsageError(_describe_missing(connection, name, prefix, number))
+        raise UsageError(f"{describe_missing(connection, name)}, or give a text with --text.")
     if len(rows) > 1:
         names = "; ".join(
             f"{sha}:{number} of {row['uri']}" for (sha, number), row in [*rows.items()][:NAMES_SHOWN]
@@ -89,7 +89,7 @@ def find_text(connection: duckdb.DuckDBPyConnection, name: str) -> FoundText:
     )
 
 
-def _read_as_row_name(name: str) -> tuple[str | None, int | None]:
+def read_as_row_name(name: str) -> tuple[str | None, int | None]:
     """Return the sha256 prefix and the row number if the name of a text to explain is a row name, else None twice."""
     try:
         return parse_row_name(name)
@@ -97,17 +97,16 @@ def _read_as_row_name(name: str) -> tuple[str | None, int | None]:
         return None, None
 
 
-def _describe_missing(
-    connection: duckdb.DuckDBPyConnection, name: str, prefix: str | None, number: int | None
-) -> str:
-    """Return a message that no text was found under this name, with the quarantined row or the review ids like it."""
+def describe_missing(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    """Return a message that no row was found under this name, with the quarantined row or the review ids like it."""
     shown = repr(name[:NAME_SHOWN])  # repr escapes control characters
+    prefix, number = read_as_row_name(name)
     parameters = {"name": name, "prefix": prefix, "number": number}
     for row in fetch_answer(connection, _FIND_QUARANTINED, parameters):
         row_name = name_row(row["source_sha256"], row["row_number"])
         return (
-            f"{shown} was quarantined ({row['rule']}), so it has no score. Next: reviews quarantine show {row_name}; "
-            "to explain its text, pipe it into `reviews explain -`."
+            f"{shown} was quarantined ({row['rule']}), so it has no score. Next: look at it with "
+            f"`reviews quarantine show {row_name}`"
         )
     near = [row["review_id"][:NAME_SHOWN] for row in fetch_answer(connection, _FIND_NEAR, {"name": name})]
     listed = f" Possible reviews: {escape_controls(', '.join(near))}." if near else ""

@@ -14,6 +14,7 @@ from tasks.pages.formatting import cut_name
 from tasks.support.wording import count, escape_controls, format_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
 WIDTH_OF_FILES = 100
@@ -40,14 +41,20 @@ NOTHING_MOVES = (
 
 def write_explanation(explained: Explained, top: int, out: TextIO) -> None:
     """Print the score, the `top` words that moved it most, and the text with the moving words marked."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(file=out, width=None if out.isatty() else WIDTH_OF_FILES, highlight=False, markup=False)
+    console = open_console(out)
     for text, indent in _draw_explanation(explained, top):
         for line in text.wrap(console, max(console.width - indent, NARROWEST)) or [Text()]:
             line.rstrip()
             console.print(Text(" " * indent) + line if line else line, emoji=False, soft_wrap=True)
+
+
+def open_console(out: TextIO) -> "Console":
+    """Return the console that prints to `out`, in the width of the terminal, and texts as they are."""
+    from rich.console import Console
+
+    return Console(file=out, width=None if out.isatty() else WIDTH_OF_FILES, highlight=False, markup=False)
 
 
 def _draw_explanation(explained: Explained, top: int) -> Iterator[tuple["Text", int]]:

@@ -1,0 +1,150 @@
+"""Tests of the history of a review: every row with what it gives, its scores, and why it counts or not."""
+
+import io
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from data_contracts.errors import UsageError
+from data_contracts.storage.home import Home
+from flows.command.cli import main
+from tasks.explain.history import History, find_history
+from tasks.explain.history_table import write_history
+from tasks.warehouse.publishing import publish
+from tests.support.exported_homes import add, change
+from tests.support.once import copy_once
+from tests.support.warehouse_parts import NOON, hash_text
+
+PROMOTE = "INSERT INTO promotions VALUES ({0}, 'promote', 'model-{1}', '', NULL, now())"
+LATER, EARLIER = NOON - timedelta(days=1), NOON - timedelta(days=9)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home with the review r1 of two movies: one came four times, the other once."""
+    home = Home(tmp_path / "home")
+    copy_once("history", home.folder, lambda folder: fill(Home(folder)))
+    return home
+
+
+def fill(home: Home) -> None:
+    change(home, PROMOTE.format(1, "a"))
+    for name, reviewed_at in {"1": LATER, "2": EARLIER, "3": None, "4": EARLIER}.items():
+        add(home, f"{name}.csv", [{"review_id": "r1", "movie_id": "tt1", "reviewed_at": reviewed_at}])
+    add(home, "5.csv", [{"review_id": "r1", "movie_id": "tt2", "given_rating": 8.0, "text": "<b>\x1b[31m"}])
+    change(home, PROMOTE.format(2, "b"))
+    add(home, "1.csv", [{"review_id": "r1", "movie_id": "tt1", "score": 0.2}], "model-b")
+    change(home, "UPDATE scored_files SET profile_version = 'abc' WHERE uri = '5.csv'")
+
+
+def find(home: Home, name: str = "r1") -> list[History]:
+    return find_history(home.published, name)
+
+
+def call(home: Home, *arguments: str) -> Any:
+    return CliRunner().invoke(main, ["explain", *arguments], env={"REVIEWS_HOME": str(home.folder)})
+
+
+def test_a_review_of_several_movies_has_a_history_for_each(home: Home) -> None:
+    assert [(each.movie_id, len(each.rows)) for each in find(home)] == [("tt1", 4), ("tt2", 1)]
+
+
+def test_the_rows_are_in_the_order_of_arrival_with_what_decided_about_each(home: Home) -> None:
+    rows = find(home)[0].rows
+    assert [(row.uri, row.counts, row.decided_by) for row in rows] == [
+        ("1.csv", False, "arrival"),
+        ("2.csv", False, "date"),
+        ("3.csv", True, "date, arrival"),
+        ("4.csv", False, "date"),
+    ]
+
+
+def test_a_row_has_what_its_file_gives_and_where_it_came_from(home: Home) -> None:
+    [row] = find(home)[1].rows
+    assert (row.row, row.uri, row.source) == (f"{hash_text('5.csv')[:12]}:1", "5.csv", "default")
+    assert (row.profile_version, row.given_rating, row.given_label) == ("abc", 8.0, None)
+    assert (row.counts, row.decided_by) == (True, "only_row")
+    assert find(home)[0].rows[0].reviewed_at == LATER.isoformat()
+
+
+def test_a_row_has_the_score_of_each_model_and_which_of_them_counts(home: Home) -> None:
+    scores = find(home)[0].rows[0].scores
+    assert [(each.model_id, each.score, each.counts) for each in scores] == [
+        ("model-a", 0.75, False),
+        ("model-b", 0.2, True),
+    ]
+
+
+def test_the_name_of_a_row_gives_the_history_of_its_review(home: Home) -> None:
+    [history] = find(home, f"{hash_text('2.csv')[:12]}:1")
+    assert (history.movie_id, len(history.rows)) == ("tt1", 4)
+
+
+def test_a_newest_row_without_a_score_that_counts_is_told(home: Home) -> None:
+    add(home, "6.csv", [{"review_id": "r6"}], "model-never-promoted")
+    assert find(home, "r6")[0].rows[0].decided_by == "score"
+    assert "no: it is the newest, but" in call(home, "--history", "r6").stdout
+
+
+@pytest.mark.parametrize(("dates", "decided"), [([EARLIER, LATER], "date"), ([None, None], "arrival")])
+def test_what_decided_is_the_part_of_the_rule_that_the_other_rows_lost_by(
+    home: Home, dates: Sequence[datetime | None], decided: str
+) -> None:
+    for place, reviewed_at in enumerate(dates):
+        add(home, f"new-{place}.csv", [{"review_id": "r7", "reviewed_at": reviewed_at}])
+    assert [row.decided_by for row in find(home, "r7")[0].rows] == [decided, decided]
+
+
+def test_dates_out_of_this_world_are_shown(home: Home) -> None:
+    change(home, "UPDATE source_reviews SET reviewed_at = '290000-01-01' WHERE file_uri = '5.csv'")
+    assert find(home)[1].rows[0].reviewed_at == "290000-01-01T00:00:00+00:00"
+
+
+def test_an_unknown_review_is_named_with_those_like_it(home: Home) -> None:
+    with pytest.raises(
+        UsageError, match=r"No scored review or row is named 'r10'\. Possible .* r1\. Next: look it up"
+    ):
+        find(home, "r10")
+
+
+def test_before_anything_is_there_the_next_step_is_named(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    publish(home)
+    with pytest.raises(UsageError, match="Next: look it up with"):
+        find(home, "r1")
+
+
+def test_the_table_says_which_row_counts_and_why(home: Home) -> None:
+    shown = " ".join(call(home, "--history", "r1").stdout.replace("│", " ").split())
+    assert "Review r1 of movie tt1: 4 rows in the order of arrival" in shown
+    assert "yes: it is the only row" in shown
+    assert "no: another row has" in shown
+    assert "profile abc" in shown
+
+
+def test_what_a_file_names_can_not_write_to_the_terminal(home: Home) -> None:
+    change(home, "UPDATE source_reviews SET file_uri = e'\\x1b[31m[bold]x', given_label = 'positive'")
+    out = io.StringIO()
+    write_history(find(home), out)
+    assert "\x1b" not in out.getvalue()
+    assert "[bold]x" in out.getvalue()
+
+
+def test_json_has_every_row_of_every_movie(home: Home) -> None:
+    [first, second] = json.loads(call(home, "r1", "--history", "--format", "json").stdout)["reviews"]
+    assert [row["counts"] for row in first["rows"]] == [False, False, True, False]
+    assert second["rows"][0]["scores"][0]["model_id"] == "model-a"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["-"], ["r1", "--top", "3"], ["r1", "--model", "m"], ["r1", "--html", "x.html"], ["--text", "good"]],
+)
+def test_options_that_do_not_go_with_a_history_are_wrong_usage(home: Home, arguments: list[str]) -> None:
+    done = call(home, "--history", *arguments)
+    assert (done.exit_code, "takes no option but --format" in done.stderr) == (2, True)
