@@ -186,8 +186,10 @@ def _transcode(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
             yield decoder.decode(chunk).encode()
             done += len(chunk)
         yield decoder.decode(b"", final=True).encode()
-    except UnicodeDecodeError as error:
-        place = f"the {_name(encoding)} text is not valid, near byte {done + error.start + 1:,}"
+    except UnicodeError as error:
+        # That a text in UTF-16 begins with no byte order mark is an error without a place.
+        start = error.start if isinstance(error, UnicodeDecodeError) else 0
+        place = f"the {_name(encoding)} text is not valid, near byte {done + start + 1:,}"
         raise refusal("encoding_broken", place) from error
 
 

@@ -421,6 +421,12 @@ def test_a_byte_order_mark_decides_the_encoding(tmp_path: Path, name: str, encod
     assert [row["text"] for row in rows] == [text]
 
 
+def test_a_file_without_the_mark_that_the_stated_encoding_requires_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileRefusedError) as refused:
+        read_bytes(tmp_path, "a.csv", b"text\na\n", encoding="utf-16")
+    assert refused.value.rule == "encoding_broken"
+
+
 def test_a_genuine_noncharacter_beside_invalid_bytes_is_kept(tmp_path: Path) -> None:
     data = "text,tag\n\ufdd9\ufde5,a\nbad \udcff\udce9,\ufdd9\ufde5\n".encode("utf-8", "surrogateescape")
     rows = read_bytes(tmp_path, "a.csv", data)
