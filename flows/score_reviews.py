@@ -58,6 +58,8 @@ class ScoringSummary:
     rows_rescored: int = 0
     drifted: tuple[str, ...] = ()
     """The measures in which the scored reviews differ from the model's held-out reviews: a phrase for each."""
+    files_counting_again: int = 0
+    """Files of which an earlier reading, by the present profile, counts again."""
     unclear: tuple[str, ...] = ()
     """Dates, labels and ratings that could not be read or seem wrong, and files without rows: a phrase for each."""
     report: str | None = None
@@ -73,6 +75,7 @@ def score_reviews(
     dry_run: bool = False,
     text_column: str | None = None,
     source: str | None = None,
+    rescan: str | None = None,
 ) -> ScoringSummary | ScoringPlan:
     """Score the review files that are new by content.
 
@@ -88,6 +91,8 @@ def score_reviews(
         text_column: Name of the column that holds the text, if its name is not a known one; only for named files.
         source: Read the named files as files of this source, by its profile; without it, their folders in the inbox say
             of which source they are.
+        rescan: Instead of new files, read again the files that this source sent, by its present profile, where another
+            one read them. The new readings count from then on; the earlier ones stay as history.
     """
     if text_column and not files:
         raise UsageError(
@@ -95,16 +100,28 @@ def score_reviews(
         )
     if source and not files:
         raise UsageError("--source is for files that you name: reviews score --source NAME FILE ...")
+    if rescan is not None and (files or since or rescore):
+        raise UsageError(
+            "rescan reads all files of a source again. Next: leave out files, since and rescore."
+        )
     settings, named = load_settings(), tuple(files or ())
     within = None if is_granted(named) else settings.input_dirs
     request = ScoringRequest(
-        named, to_utc(since), model_id, rescore, text_column, source, settings.fallback_encoding, within
+        named,
+        to_utc(since),
+        model_id,
+        rescore,
+        text_column,
+        source,
+        settings.fallback_encoding,
+        rescan,
+        within,
     )
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
     parameters = {"files": files, "since": request.since, "model_id": model_id, "rescore": rescore}
     summary, outcome = _run_scoring(
-        request, settings, {**parameters, "text_column": text_column, "source": source}
+        request, settings, {**parameters, "text_column": text_column, "source": source, "rescan": rescan}
     )
     _tidy_up(settings)
     pass_fault_point("score: before reported")
@@ -208,10 +225,12 @@ def _score_pending(
     found = stages.find_new_files(home, request)
     if found.new:
         model = model or stages.choose_model(home)
+    if found.rescan and found.rescan.earlier:
+        stages.let_count_again(home, [each.source_sha256 for each in found.rescan.earlier])
     older = _find_older(found, model, request, home)
     if found.new or older:
         model = model or stages.choose_model(home)
-        job = stages.make_job(run, model, settings.limits, request)
+        job = stages.make_job(run, model, settings.limits, request, found)
         for result in chain(_score_new(job, found.new), _score_older(job, older)):
             done.append(result)
     outcome = RunOutcome(tuple(done))
@@ -265,4 +284,5 @@ def _summarise_scoring(
         skipped=(*found.skipped, *outcome.list_postponed()),
         files_rescored=outcome.total("files_rescored"),
         rows_rescored=outcome.total("rows_rescored"),
+        files_counting_again=len(found.rescan.earlier) if found.rescan else 0,
     )

@@ -2,15 +2,19 @@
 -- $since date = none: leaves out the days before
 WITH sources AS (
     SELECT
-        source_sha256,
+        left(source_sha256, 64) AS content, -- the same of all readings of a file
         (min(committed_at) AT TIME ZONE 'UTC')::DATE AS day,
         bool_or(status = 'scored') AS is_scored
-    FROM scored_files GROUP BY source_sha256
+    FROM scored_files GROUP BY content
 ),
-accepted AS (SELECT source_sha256, count(*) AS reviews FROM source_reviews GROUP BY source_sha256),
+superseded AS (FROM scored_files WHERE superseded_at IS NOT NULL),
+accepted AS (
+    SELECT left(source_sha256, 64) AS content, count(*) AS reviews
+    FROM source_reviews ANTI JOIN superseded USING (source_sha256) GROUP BY content
+),
 quarantined AS (
-    SELECT source_sha256, count(*) AS rows_quarantined
-    FROM quarantined_rows WHERE released_at IS NULL GROUP BY source_sha256
+    SELECT left(source_sha256, 64) AS content, count(*) AS rows_quarantined
+    FROM quarantined_rows ANTI JOIN superseded USING (source_sha256) WHERE released_at IS NULL GROUP BY content
 )
 SELECT
     day,
@@ -19,8 +23,8 @@ SELECT
     coalesce(sum(reviews), 0)::BIGINT AS reviews,
     coalesce(sum(rows_quarantined), 0)::BIGINT AS rows_quarantined
 FROM sources
-LEFT JOIN accepted USING (source_sha256)
-LEFT JOIN quarantined USING (source_sha256)
+LEFT JOIN accepted USING (content)
+LEFT JOIN quarantined USING (content)
 WHERE $since IS NULL OR day >= $since
 GROUP BY day
 ORDER BY day;

@@ -1,8 +1,10 @@
 -- Which texts came in more than once?
 -- $limit count = 20: rows at most
-WITH numbers AS (
+WITH superseded AS (FROM scored_files WHERE superseded_at IS NOT NULL),
+numbers AS (
     -- Numbers are counted in half the time of the hashes that they are made of.
-    SELECT hash(text_sha256) AS number FROM source_reviews GROUP BY number HAVING count(*) > 1
+    SELECT hash(text_sha256) AS number FROM source_reviews ANTI JOIN superseded USING (source_sha256)
+    GROUP BY number HAVING count(*) > 1
 ),
 repeated AS (
     SELECT
@@ -12,7 +14,7 @@ repeated AS (
         count(DISTINCT movie_id) AS movies,
         text_sha256,
         min(rowid) AS position
-    FROM source_reviews WHERE hash(text_sha256) IN (FROM numbers)
+    FROM source_reviews ANTI JOIN superseded USING (source_sha256) WHERE hash(text_sha256) IN (FROM numbers)
     GROUP BY text_sha256
     HAVING count(*) > 1
     ORDER BY times DESC, text_sha256

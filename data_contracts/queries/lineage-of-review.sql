@@ -13,7 +13,9 @@ SELECT
     runs.flow,
     runs.code_version,
     models.dataset,
-    left(models.bundle_fingerprint, 12) AS bundle_fingerprint
+    left(models.bundle_fingerprint, 12) AS bundle_fingerprint,
+    files.profile_version, -- of the profile by which the file was read; null where its source had none
+    files.superseded_at -- when another reading of the file took its place; null while it counts
 FROM source_reviews AS review
 JOIN scored_reviews AS scored USING (source_sha256, row_number)
 LEFT JOIN scored_files AS files USING (source_sha256, model_id)

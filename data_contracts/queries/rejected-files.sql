@@ -7,6 +7,6 @@ SELECT
     bytes,
     max(committed_at) AS refused_at
 FROM scored_files
-WHERE status = 'refused' AND ($since IS NULL OR committed_at >= $since)
+WHERE status = 'refused' AND superseded_at IS NULL AND ($since IS NULL OR committed_at >= $since)
 GROUP BY source_sha256, uri, rule, detail, bytes
 ORDER BY refused_at DESC, uri;

@@ -1,13 +1,13 @@
 -- Which sources send files, how many, and when did the last one come?
 WITH files AS (
     SELECT
-        source_sha256,
-        arg_max(source, committed_at) AS source,
-        arg_max(profile_version, committed_at) AS profile_version,
+        left(source_sha256, 64) AS content, -- the same of all readings of a file
+        arg_max(source, committed_at) FILTER (superseded_at IS NULL) AS source,
+        arg_max(profile_version, committed_at) FILTER (superseded_at IS NULL) AS profile_version,
         bool_or(status = 'scored') AS is_scored,
-        max(rows_read) AS rows_read,
+        max(rows_read) FILTER (superseded_at IS NULL AND status = 'scored') AS rows_read,
         min(committed_at) AS seen_at
-    FROM scored_files GROUP BY source_sha256
+    FROM scored_files GROUP BY content
 )
 SELECT
     source,

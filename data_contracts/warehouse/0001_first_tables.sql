@@ -53,7 +53,7 @@ CREATE TABLE scored_reviews (
 
 -- One row per source file per model: the ledger. A file is committed whole or not at all.
 CREATE TABLE scored_files (
-    source_sha256 VARCHAR, -- the file: of its bytes as found
+    source_sha256 VARCHAR, -- the file: of its bytes as found; in a later reading, a dot and the version of the profile follow
     model_id VARCHAR, -- the model that scored it
     status VARCHAR NOT NULL CHECK (status IN ('scored', 'refused')), -- 'refused': none of its rows is kept
     rule VARCHAR, -- the file rule that it broke; null where scored

@@ -5,7 +5,7 @@ ALTER TABLE source_reviews RENAME TO source_reviews_before;
 
 -- One row per accepted source row: source_sha256, row_number.
 CREATE TABLE source_reviews (
-    source_sha256 VARCHAR NOT NULL, -- of the file's original bytes
+    source_sha256 VARCHAR NOT NULL, -- of the file's original bytes; in a later reading, a dot and the version of the profile follow
     row_number BIGINT NOT NULL, -- from 1; counts bad rows too, and continues through the members of an archive
     member VARCHAR, -- name inside a zip or tar; null elsewhere
     review_id VARCHAR, -- null where the source names none

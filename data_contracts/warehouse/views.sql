@@ -95,7 +95,7 @@ FROM bounded;
 
 -- One row per UTC day of scoring, model and source, over every row that the model scored on that day. A review in several
 -- files counts once per file, and once per model that scored it: this view describes what the model did, not how
--- good the movies are.
+-- good the movies are. Of a file that was read again, the reading that counts.
 CREATE OR REPLACE VIEW daily_scores AS
 SELECT
     make_timestamp(epoch_us(scored_at))::DATE AS day, -- of scored_at, in UTC
@@ -108,16 +108,17 @@ SELECT
     avg(oov_rate) AS mean_oov_rate, -- share of a text's words that the model does not know, 0 to 1
     avg(truncated::INTEGER) AS share_truncated -- of texts with more words than the model reads, 0 to 1
 FROM scored_reviews
+ANTI JOIN (FROM scored_files WHERE superseded_at IS NOT NULL) AS superseded USING (source_sha256)
 GROUP BY ALL;
 
 -- One row per UTC day of scoring, model and source, over the rows scored on that day whose source gives a label or a rating;
 -- days without such rows are omitted. A missing label is taken from the rating: 7 stars or more are positive, 4 or
--- fewer are negative, ratings in between give no label.
+-- fewer are negative, ratings in between give no label. Of a file that was read again, the reading that counts.
 CREATE OR REPLACE VIEW live_accuracy AS
 WITH sources AS (
     -- As in latest_scores: source_number + row_number is a row's own number, which joins faster than its key.
     SELECT source_sha256, row_number() OVER (ORDER BY source_sha256) * 68719476736 AS source_number
-    FROM scored_files WHERE status = 'scored' GROUP BY source_sha256
+    FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL GROUP BY source_sha256
 ),
 given AS (
     SELECT
@@ -153,8 +154,8 @@ SELECT
 FROM judged
 GROUP BY day, model_id, source;
 
--- One row per pair of models that scored the same source rows, over those rows. model_a is the model
--- that was promoted first; models that were never promoted come last, in the order in which they first scored.
+-- One row per pair of models that scored the same source rows, over those rows, of the readings that count. model_a is
+-- the model that was promoted first; models that were never promoted come last, in the order in which they first scored.
 CREATE OR REPLACE VIEW model_comparison AS
 WITH model_places AS (
     SELECT model_id, row_number() OVER (ORDER BY min(number) NULLS LAST, min(committed_at), model_id) AS place
@@ -163,7 +164,7 @@ WITH model_places AS (
 -- As in latest_scores: source_number + row_number is a row's own number, which joins faster than its key.
 sources AS (
     SELECT source_sha256, row_number() OVER (ORDER BY source_sha256) * 68719476736 AS source_number
-    FROM scored_files WHERE status = 'scored' GROUP BY source_sha256 HAVING count(*) > 1
+    FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL GROUP BY source_sha256 HAVING count(*) > 1
 ),
 scores AS (
     SELECT source_number + row_number AS row_id, place, score, sentiment, predicted_rating
@@ -204,7 +205,7 @@ SELECT
     known_correlation AS correlation -- of the two scores, -1 to 1; null where all scores of one model are equal
 FROM named;
 
--- One row per scored row (source_sha256, row_number, model_id): where its score comes from.
+-- One row per scored row (source_sha256, row_number, model_id): where its score comes from. Also of earlier readings.
 -- What is not recorded is null.
 CREATE OR REPLACE VIEW lineage AS
 WITH checks AS (
@@ -237,6 +238,7 @@ SELECT
     scored.scored_at, -- when the model gave it
     scored.source, -- of the file: a folder of the inbox, or 'default'
     file.profile_version, -- of the profile by which the file was read; null where its source had none
+    file.superseded_at, -- when another reading of the file took the place of the row's; null while that counts
     file.uri, -- the file's name when this model scored it
     file.format, -- such as csv.gz; null where unknown
     file.bytes, -- original size of the file
@@ -270,7 +272,7 @@ LEFT JOIN standings
     ON standings.model_id = scored.model_id AND promoted_at <= scored.scored_at AND scored.scored_at < until
 LEFT JOIN runs ON runs.run_id = scored.run_id;
 
--- One row per quarantined row that has not been released: source_sha256, row_number.
+-- One row per quarantined row that has not been released, of the readings that count: source_sha256, row_number.
 CREATE OR REPLACE VIEW open_quarantine AS
 WITH begun AS (
     SELECT
@@ -283,7 +285,9 @@ WITH begun AS (
             try(decode(raw[1:237])),
             raw[1:240]::VARCHAR
         ) AS beginning
-    FROM quarantined_rows WHERE released_at IS NULL
+    FROM quarantined_rows
+    ANTI JOIN (FROM scored_files WHERE superseded_at IS NOT NULL) AS superseded USING (source_sha256)
+    WHERE released_at IS NULL
 ),
 shown AS (
     SELECT

@@ -121,6 +121,8 @@ def _name_report(path: str | None) -> list[str]:
 
 def _describe_scored(summary: ScoringSummary) -> list[str]:
     """Return the lines of the message of `reviews score` on what was scored and quarantined."""
+    if summary.files_counting_again and not summary.files_scored:
+        return [_describe_counting_again(summary)]
     if summary.files_scored + summary.files_rescored + len(summary.refused) == 0:
         # A mistyped home has an empty inbox, so the message names the inbox.
         where = f", in {escape_controls(summary.inbox)}" if not summary.files_found else ""
@@ -132,10 +134,17 @@ def _describe_scored(summary: ScoringSummary) -> list[str]:
     if summary.files_rescored:
         again = f"{count(summary.rows_rescored, 'review')} of {count(summary.files_rescored, 'file')}"
         lines.append(f"  again       {again} that other models had scored")
+    if summary.files_counting_again:
+        lines.append(f"  {_describe_counting_again(summary)}")
     if summary.rows_quarantined:
         query = "select uri, row_number, rule, detail from quarantined_rows"
         lines.append(f'  {count(summary.rows_quarantined, "row")} quarantined: reviews sql "{query}"')
     return lines
+
+
+def _describe_counting_again(summary: ScoringSummary) -> str:
+    """Return the words on files of which an earlier reading counts again."""
+    return f"Read by this profile before, and count so again: {count(summary.files_counting_again, 'file')}"
 
 
 def describe_plan(plan: ScoringPlan) -> str:

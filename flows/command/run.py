@@ -115,10 +115,10 @@ def score(files: tuple[Path, ...], **parameters: Any) -> None:
 
     settings = load_settings()
     require_no_own_folder(settings.home, files)
-    echo(_run_scoring(settings, [str(path.absolute()) for path in files], parameters))
+    echo(run_scoring(settings, [str(path.absolute()) for path in files], parameters))
 
 
-def _run_scoring(settings: "Settings", files: list[str], parameters: Mapping[str, Any]) -> str:
+def run_scoring(settings: "Settings", files: list[str], parameters: Mapping[str, Any]) -> str:
     """Run the flow `score-reviews` over the files, or over the inbox if there are none; return its result in words."""
     wait_for_server = prepare_prefect()
     from flows.command.messages import describe_scoring

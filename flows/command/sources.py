@@ -1,4 +1,4 @@
-"""The commands on sources, the feeds of files: sources init, check, show, list, schema."""
+"""The commands on sources, the feeds of files: sources init, check, rescan, show, list, schema."""
 
 import json
 from pathlib import Path
@@ -21,6 +21,7 @@ def sources() -> None:
     Examples:
       reviews sources init shop-a export.csv     infer a profile from a file, show how it reads it, and write it
       reviews sources check shop-a another.csv   show how the profile reads another file
+      reviews sources rescan shop-a              read again what shop-a sent, after its profile was mended
       reviews sources list
     """
 
@@ -75,6 +76,31 @@ def check(source: str, file: Path) -> None:
     from flows.command.actions.sources import check_file
 
     check_file(load_settings().home, source, file, echo)
+
+
+@sources.command()
+@click.argument("source")
+@click.option("--dry-run", is_flag=True, help="Change nothing; show what would be read again.")
+def rescan(source: str, dry_run: bool) -> None:
+    """Read again the files that SOURCE sent, by its present profile, and score them.
+
+    It reads the files that another version of the profile, or none, has read, from the inbox or from scored/, and
+    recognises them by their content. From then on the new readings count in all answers; the earlier ones stay in
+    scored_reviews and lineage. Files that are gone keep their readings, and are named. What the present profile has
+    read before is not read twice: that reading counts again.
+
+    \b
+    Examples:
+      reviews sources rescan shop-a --dry-run
+      reviews sources rescan shop-a
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.sources import require_profile
+    from flows.command.run import run_scoring
+
+    settings = load_settings()
+    require_profile(settings.home, source)
+    echo(run_scoring(settings, [], {"rescan": source, "dry_run": dry_run}))
 
 
 @sources.command(name="list")

@@ -7,7 +7,7 @@ import duckdb
 from data_contracts.errors import UsageError
 from tasks.queries.answers import fetch_answer
 from tasks.support.wording import escape_controls
-from tasks.warehouse.row_names import HAS_PARSED_NAME, name_row, parse_row_name
+from tasks.warehouse.row_names import HAS_PARSED_NAME, SUPERSEDED, name_row, parse_row_name
 
 NAMES_SHOWN = 5
 """Most names that a message lists."""
@@ -24,12 +24,13 @@ SELECT
     (SELECT min(uri) FROM scored_files WHERE scored_files.source_sha256 = rows.source_sha256) AS uri,
     source_sha256, row_number, text
 FROM source_reviews AS rows
-WHERE {HAS_PARSED_NAME}
+WHERE {HAS_PARSED_NAME} AND source_sha256 NOT IN {SUPERSEDED}
 ORDER BY source_sha256
 """  # noqa: S608
 _FIND_QUARANTINED = f"""
 SELECT source_sha256, row_number, rule FROM quarantined_rows
-WHERE released_at IS NULL AND (review_id = $name OR {HAS_PARSED_NAME}) ORDER BY ALL LIMIT 1
+WHERE released_at IS NULL AND source_sha256 NOT IN {SUPERSEDED} AND (review_id = $name OR {HAS_PARSED_NAME})
+ORDER BY ALL LIMIT 1
 """  # noqa: S608
 _FIND_NEAR = f"""
 SELECT review_id FROM (

@@ -21,7 +21,7 @@ from tasks.support.wording import count
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import begin_transaction, name_rewrite_mark, open_warehouse, rewrite_warehouse
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
-from tasks.warehouse.row_names import HAS_NAME
+from tasks.warehouse.row_names import CONTENT, HAS_NAME
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,18 +43,38 @@ SELECT source_sha256, row_number, false AS was_quarantined FROM source_reviews W
 _FIND_QUARANTINED = """
 UNION ALL SELECT source_sha256, row_number, released_at IS NULL FROM quarantined_rows WHERE {condition}
 """
-_COUNT = """
-SELECT count(*), count(*) FILTER (was_quarantined) FROM
-(SELECT source_sha256, row_number, bool_or(was_quarantined) AS was_quarantined FROM rows_to_forget GROUP BY ALL)
-"""
+# The same rows in the other readings of their files. Where an earlier reading numbered the rows otherwise, it is not
+# known which they are, so all of its rows go.
+_ADD_OTHER_READINGS = f"""
+INSERT INTO rows_to_forget
+WITH others AS (
+    SELECT DISTINCT
+        other.source_sha256, chosen.row_number AS chosen_number, other.rows_read = own.rows_read AS is_numbered_alike,
+        other.superseded_at IS NOT NULL AS is_history
+    FROM rows_to_forget AS chosen
+    JOIN (SELECT *, {CONTENT} AS content FROM scored_files WHERE status = 'scored') AS own USING (source_sha256)
+    JOIN (SELECT *, {CONTENT} AS content FROM scored_files WHERE status = 'scored') AS other
+        ON other.content = own.content AND other.source_sha256 <> own.source_sha256
+)
+SELECT DISTINCT source_sha256, row_number, was_quarantined FROM (
+    SELECT source_sha256, row_number, false AS was_quarantined FROM source_reviews
+    UNION ALL SELECT source_sha256, row_number, released_at IS NULL FROM quarantined_rows
+) JOIN others USING (source_sha256)
+WHERE CASE WHEN is_numbered_alike THEN row_number = chosen_number ELSE is_history END
+"""  # noqa: S608 (our own names)
+_COUNT = f"""
+SELECT count(*), count(*) FILTER (was_quarantined) FROM (
+    SELECT {CONTENT}, row_number, bool_and(was_quarantined) AS was_quarantined FROM rows_to_forget GROUP BY ALL
+)
+"""  # noqa: S608
 _LIST_FILES = """
 SELECT DISTINCT uri FROM scored_files SEMI JOIN rows_to_forget USING (source_sha256)
 UNION SELECT DISTINCT uri FROM inbox_files SEMI JOIN rows_to_forget USING (source_sha256) ORDER BY uri
 """
-_LIST_SOURCES = """
-SELECT DISTINCT source_sha256, bytes FROM scored_files SEMI JOIN rows_to_forget USING (source_sha256)
+_LIST_SOURCES = f"""
+SELECT DISTINCT {CONTENT}, bytes FROM scored_files SEMI JOIN rows_to_forget USING (source_sha256)
 WHERE bytes IS NOT NULL ORDER BY ALL
-"""
+"""  # noqa: S608
 _COUNT_UNNAMED = """
 SELECT count(*) FROM quarantined_rows WHERE review_id IS NULL AND raw IS NOT NULL
 AND contains(lower(raw::VARCHAR), lower(encode($name)::VARCHAR))
@@ -176,6 +196,7 @@ def _select_rows(connection: duckdb.DuckDBPyConnection, kind: str, name: str) ->
     if kind != _NOT_IN_QUARANTINE:
         query += _FIND_QUARANTINED.format(condition=KINDS[kind])
     connection.execute(f"CREATE OR REPLACE TEMP TABLE rows_to_forget AS {query}", {"name": name})
+    connection.execute(_ADD_OTHER_READINGS)
     rows, quarantined = connection.execute(_COUNT).fetchall()[0]
     files = tuple(uri for (uri,) in connection.execute(_LIST_FILES).fetchall())
     sources = tuple(connection.execute(_LIST_SOURCES).fetchall())

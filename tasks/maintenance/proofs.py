@@ -21,6 +21,7 @@ MOST_ROWS = 1_000_000
 
 _CHANGES = """
 SELECT source_sha256, rows_read, committed_at AS changed_at FROM scored_files WHERE status = 'scored'
+UNION ALL SELECT source_sha256, rows_read, superseded_at FROM scored_files WHERE superseded_at IS NOT NULL
 UNION ALL SELECT source_sha256, 1, released_at FROM quarantined_rows WHERE released_at IS NOT NULL
 UNION ALL SELECT source_sha256, 1, forgotten_at FROM forgotten_rows
 """

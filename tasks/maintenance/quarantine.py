@@ -19,7 +19,7 @@ from data_contracts.limits import RowLimits
 from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
 from tasks.warehouse.latest_scores import add_texts
-from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, name_row, parse_row_name
+from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, SUPERSEDED, name_row, parse_row_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,15 +34,17 @@ NEXT_STEP = (
 NO_TEXTS = ("unicode_escape", "raw_unicode_escape", "utf_7", "idna", "punycode", "undefined")
 """Codecs of Python that are not used for text files, or that decode any bytes without an error."""
 
-_IS_CHOSEN = """
-released_at IS NULL
+_COUNTS = f"source_sha256 NOT IN {SUPERSEDED}"
+"""SQL: whether a row is of a reading that counts. Those of earlier ones are history."""
+_IS_CHOSEN = f"""
+released_at IS NULL AND {_COUNTS}
 AND ($rule IS NULL OR rule = $rule)
 AND ($uri IS NULL OR uri = $uri)
 AND (NOT $named OR EXISTS (
     SELECT 1 FROM (SELECT unnest($prefixes::VARCHAR[]) AS prefix, unnest($numbers::BIGINT[]) AS number)
     WHERE starts_with(source_sha256, prefix) AND row_number = number
 ))
-"""
+"""  # noqa: S608
 _READ_CHOSEN = f"""
 SELECT
     source_sha256, row_number, uri, member, review_id, movie_id, reviewed_at, given_label, given_rating,
@@ -67,9 +69,11 @@ AND quarantined_rows.row_number = released.row_number AND released_at IS NULL
 
 _LIST = f"""
 SELECT {ROW_NAME} AS "row", uri, member, rule, detail, quarantined_at
-FROM quarantined_rows WHERE released_at IS NULL {{filters}} ORDER BY quarantined_at DESC, uri, row_number
+FROM quarantined_rows WHERE released_at IS NULL AND {_COUNTS} {{filters}} ORDER BY quarantined_at DESC, uri, row_number
 """  # noqa: S608
-_SHOW = f"SELECT * REPLACE (extra::VARCHAR AS extra) FROM quarantined_rows WHERE {HAS_PARSED_NAME}"  # noqa: S608
+_SHOW = (
+    f"SELECT * REPLACE (extra::VARCHAR AS extra) FROM quarantined_rows WHERE {HAS_PARSED_NAME} AND {_COUNTS}"  # noqa: S608
+)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from tasks.warehouse.database_errors import translate_errors
 from tasks.warehouse.latest_scores import FIND_OUTDATED
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
+from tasks.warehouse.row_names import CONTENT, IS_LATER
 
 ROWS_SHOWN = 5
 """Largest number of examples in a finding."""
@@ -46,12 +47,26 @@ PARQUET_PROMISE = "the reviews Parquet is complete, if there is any"
 ALWAYS_WHOLE = {BUNDLES_PROMISE, PARQUET_PROMISE}
 """The promises of which every check checks everything, so that no proof is needed for them."""
 COUNT_PROMISE = "the tables have as many rows as the ledger"
+READINGS_PROMISE = "of the readings of a file one counts, and each is by the profile that its name says"
+_READINGS = f"""
+SELECT {CONTENT} AS source_sha256, count(DISTINCT source_sha256) AS counting FROM scored_files
+WHERE status = 'scored' AND superseded_at IS NULL GROUP BY ALL HAVING counting > 1
+UNION ALL BY NAME
+SELECT DISTINCT {CONTENT} AS source_sha256, 0 AS counting FROM scored_files
+WHERE status = 'scored' AND {CONTENT} NOT IN (
+    SELECT {CONTENT} FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL
+)
+UNION ALL BY NAME
+SELECT source_sha256, profile_version FROM scored_files
+WHERE {IS_LATER} AND source_sha256 IS DISTINCT FROM {CONTENT} || '.' || profile_version
+"""  # noqa: S608 (our own query)
 LATEST_PROMISE = "latest_scores has the newest row of each review, with the score that counts"
 PROMISES = {
     "every row read is accounted for": f"""
         FROM ({build_row_counts_query("scored_files")}) WHERE NOT {IS_ACCOUNTED}
     """,
     COUNT_PROMISE: _ROWS_OF_LEDGER,
+    READINGS_PROMISE: _READINGS,
     "no row is scored twice by one model": """
         SELECT source_sha256, row_number, model_id, count(*) AS copies FROM scored_reviews
         GROUP BY ALL HAVING copies > 1
@@ -157,11 +172,12 @@ def _check_all(home: Home) -> Iterator[Finding]:
 def _check_changed(home: Home, changed: Changed) -> Iterator[Finding]:
     """Verify the promises about the tables, for the rows of changed files."""
     with open_warehouse(home.warehouse, write=False) as connection:
-        # The rows of the whole tables are counted at once; DuckDB knows their number.
-        yield _check_tables(connection, COUNT_PROMISE, PROMISES[COUNT_PROMISE])
+        # The rows of the whole tables are counted at once: DuckDB knows their number. The ledger is small.
+        for promise in (COUNT_PROMISE, READINGS_PROMISE):
+            yield _check_tables(connection, promise, PROMISES[promise])
         narrow_to_changed(connection, changed)
         for promise, query in PROMISES.items():
-            if promise not in (COUNT_PROMISE, LATEST_PROMISE):
+            if promise not in (COUNT_PROMISE, READINGS_PROMISE, LATEST_PROMISE):
                 yield _check_tables(connection, promise, query)
         narrow_to_reviews(connection)
         yield _check_tables(connection, LATEST_PROMISE, PROMISES[LATEST_PROMISE])

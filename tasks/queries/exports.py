@@ -40,13 +40,14 @@ from tasks.queries.export_ledger import (
 )
 from tasks.support.locking import hold_folder, refuse_to_wait
 from tasks.warehouse.published import open_published, require_published
+from tasks.warehouse.row_names import SUPERSEDED
 
-_LIST_KEYS = """
+_LIST_KEYS = f"""
 SELECT
     (scored_at AT TIME ZONE 'UTC')::DATE::VARCHAR AS day, source_sha256, model_id, coalesce(run_id, '') AS run_id,
     count(*) AS rows
-FROM scored_reviews GROUP BY ALL
-"""
+FROM scored_reviews WHERE source_sha256 NOT IN {SUPERSEDED} GROUP BY ALL
+"""  # noqa: S608 (our own names)
 _LIST_ROWS = """
 WITH keyed AS (
     SELECT

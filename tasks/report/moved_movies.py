@@ -11,6 +11,7 @@ from datetime import datetime
 from tasks.queries.answers import Ask
 from tasks.report.runs import Row
 from tasks.warehouse.latest_scores import ARRIVAL, IS_OUTDATED, REVIEW
+from tasks.warehouse.row_names import SUPERSEDED
 
 MOVIES_SHOWN = 10
 MOVIES_COMPARED = 1000
@@ -29,6 +30,7 @@ SELECT
     (SELECT count(*) FROM promotions WHERE "at" > $started_at)
     + (SELECT count(*) FROM quarantined_rows WHERE released_at > $started_at)
     + (SELECT count(*) FROM scored_files WHERE status = 'scored' AND committed_at > $ended_at)
+    + (SELECT count(*) FROM scored_files WHERE superseded_at > $started_at)
     + (SELECT count(*) FROM run_files WHERE is_rescored) AS changes
 """
 _MAKE_LATEST = """
@@ -37,11 +39,11 @@ SELECT movie_id, review_key, file_seen_at > $started_at AS is_new, best_predicte
 FROM source_reviews SEMI JOIN touched_movies USING (movie_id) WHERE is_latest AND best_model_id IS NOT NULL
 """
 # Two steps, so that of the whole history only the keys are read.
-_FIND_REPLACED = """
+_FIND_REPLACED = f"""
 CREATE TEMP TABLE replaced_rows AS
 SELECT rowid AS place FROM source_reviews SEMI JOIN (FROM latest_of_movies WHERE is_new) USING (review_key)
-WHERE file_seen_at <= $started_at AND best_model_id IS NOT NULL
-"""
+WHERE file_seen_at <= $started_at AND best_model_id IS NOT NULL AND source_sha256 NOT IN {SUPERSEDED}
+"""  # noqa: S608
 _RATE_AFTER = """
 SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars FROM latest_of_movies GROUP BY movie_id
 """
@@ -67,7 +69,10 @@ FROM scored_reviews SEMI JOIN movie_reviews USING (source_sha256, row_number)
 """
 # The view movie_ratings as it was at a moment, for the touched movies: from what was committed and promoted by then.
 _RATE_AT = f"""
-WITH files AS (FROM scored_files WHERE status = 'scored' AND committed_at <= $moment),
+WITH files AS (
+    FROM scored_files WHERE status = 'scored' AND committed_at <= $moment
+    AND (superseded_at IS NULL OR superseded_at > $moment)
+),
 model_ranks AS (SELECT model_id, max(number) AS model_rank FROM promotions WHERE "at" <= $moment GROUP BY model_id),
 best AS (
     SELECT source_sha256, row_number, arg_max(predicted_rating, model_rank) AS predicted_rating

@@ -34,8 +34,10 @@ from tasks.warehouse.model_registry import find_scoring_model
 
 if TYPE_CHECKING:
     from tasks.review_files.options import ReadOptions
+    from tasks.sources.rescanning import Rescan
 
 NEW, CHANGED, REFUSED_BEFORE, OLDER_MODEL = "new", "changed", "refused before", "older model"
+OTHER_PROFILE, EARLIER_READING = "other profile", "counts again"
 """Why a file is to be scored."""
 
 
@@ -56,6 +58,8 @@ class ScoringRequest:
     """The source of the named files; None: their folders in the inbox decide."""
     fallback_encoding: str | None = None
     """The encoding of text files that are not UTF-8, see the option of the readers."""
+    rescan: str | None = None
+    """Instead of new files, read again those of this source that its present profile has not read."""
     within: tuple[Path, ...] | None = ()
     """Folders besides the inbox in which named files may be; None: named files may be anywhere."""
 
@@ -71,6 +75,8 @@ class PendingFiles:
     skipped: tuple[SkippedFile, ...]
     named_sources: frozenset[str] | None
     """The sha256 of each file that was named; None if the inbox was searched."""
+    rescan: "Rescan | None" = None
+    """Where the files come from in a rescan."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +115,13 @@ def to_utc(moment: datetime | None) -> datetime | None:
 
 
 def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> PendingFiles:
-    """Plan the files to score: those whose content is not in the ledger yet.
+    """Plan the files to score: those whose content is not in the ledger yet; in a rescan, see `plan_rescan`.
 
     A file that is known by name, size and time is not read; a copy of a known file is recognised by its sha256. With
     `record`, each new sha256 is stored in the warehouse, so that later runs need not read these files.
     """
+    if request.rescan is not None:
+        return _find_rescanned(home, request.rescan)
     findings = _find_files(home.inbox, request)
     seen_files = read_seen_files(home.warehouse, findings.files)
     known, unread = _hash_unknown(findings.files, seen_files)
@@ -131,6 +139,15 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
     )
 
 
+def _find_rescanned(home: Home, source: str) -> PendingFiles:
+    """Plan the files of a source to read again."""
+    from tasks.sources.rescanning import plan_rescan
+
+    rescan = plan_rescan(home, source)
+    why = (OTHER_PROFILE,) * len(rescan.files)
+    return PendingFiles(rescan.files_found, rescan.files, why, rescan.skipped, None, rescan)
+
+
 def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
     """Find what a run would score; if there is anything, check that the model's bundle is unaltered."""
     from models.bundle.fingerprint import require_fingerprint
@@ -143,6 +160,8 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
     if model is not None and (pending.new or older):
         require_fingerprint(home.bundles / model.model_id, model.bundle_fingerprint)
     again = [PlannedFile(source.uri, OLDER_MODEL, source.rows_read) for source in older]
+    if pending.rescan is not None:
+        again = [PlannedFile(each.uri, EARLIER_READING, each.rows_read) for each in pending.rescan.earlier]
     return ScoringPlan(
         inbox=str(home.inbox),
         files_found=pending.files_found,

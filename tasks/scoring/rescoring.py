@@ -17,6 +17,7 @@ import duckdb
 from tasks.warehouse.accounting import ROWS_WITHOUT_SCORE
 from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
 from tasks.warehouse.database_errors import translate_errors
+from tasks.warehouse.row_names import name_content
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +36,7 @@ SELECT
     source_sha256, arg_max(uri, committed_at) AS uri, arg_max(format, committed_at),
     arg_max(bytes, committed_at), arg_max(rows_read, committed_at), arg_max(source, committed_at),
     arg_max(profile_version, committed_at)
-FROM scored_files WHERE status = 'scored' GROUP BY source_sha256
+FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL GROUP BY source_sha256
 HAVING NOT bool_or(model_id = (FROM chosen))
     AND ($since::TIMESTAMPTZ IS NULL OR min(committed_at) >= $since::TIMESTAMPTZ)
 ORDER BY min(committed_at), uri
@@ -85,7 +86,7 @@ def find_rescorable(
     with open_warehouse(warehouse, write=False) as connection:
         values = {"model_id": model_id, "since": since}
         rows = connection.execute(_FIND_OLDER, values).fetchall()
-    return [OlderSource(*row) for row in rows if among is None or row[0] in among]
+    return [OlderSource(*row) for row in rows if among is None or name_content(row[0]) in among]
 
 
 def measure_rescorable(published: Path, sources: Sequence[OlderSource]) -> list[OlderSource]:

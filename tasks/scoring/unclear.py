@@ -8,26 +8,29 @@ from data_contracts.storage.home import Home
 from tasks.sources.catalogue import Catalogue
 from tasks.support.wording import count
 from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.row_names import CONTENT, SUPERSEDED
 from tasks.warehouse.run_log import list_doubts, list_unclear_fields
 
 _COUNT_SOURCES = "SELECT count(DISTINCT source) FROM scored_files WHERE status = 'scored'"
 # The rows of the runs first, found by the time of their files, then those of the same reviews by their numbers.
-_LIST_COLLISIONS = """
+_LIST_COLLISIONS = f"""
 WITH files AS (
-    SELECT source_sha256, min(committed_at) AS committed_at FROM scored_files
-    WHERE status = 'scored' AND run_id = ANY($runs::VARCHAR[]) GROUP BY source_sha256
+    SELECT source_sha256, min(seen_at) AS seen_at FROM (
+        SELECT *, min(committed_at) OVER (PARTITION BY {CONTENT}) AS seen_at FROM scored_files WHERE status = 'scored'
+    ) WHERE run_id = ANY($runs::VARCHAR[]) GROUP BY source_sha256
 ),
 rows AS (
     SELECT source_sha256, file_source, file_uri, review_key, review_id, movie_id, text_sha256
     FROM source_reviews SEMI JOIN files USING (source_sha256)
-    WHERE review_id IS NOT NULL AND file_seen_at >= (SELECT min(committed_at) FROM files)
+    WHERE review_id IS NOT NULL AND file_seen_at >= (SELECT min(seen_at) FROM files)
 )
 SELECT rows.file_uri, count(DISTINCT rows.review_id), list(DISTINCT others.file_source ORDER BY others.file_source)
 FROM rows JOIN source_reviews AS others USING (review_key)
-WHERE others.file_source <> rows.file_source AND others.text_sha256 <> rows.text_sha256
+WHERE others.source_sha256 NOT IN {SUPERSEDED}
+    AND others.file_source <> rows.file_source AND others.text_sha256 <> rows.text_sha256
     AND others.review_id = rows.review_id AND others.movie_id IS NOT DISTINCT FROM rows.movie_id
 GROUP BY rows.file_uri ORDER BY rows.file_uri
-"""
+"""  # noqa: S608 (our own names)
 
 
 def describe_collisions(home: Home, run_ids: Collection[str]) -> list[str]:
@@ -53,7 +56,8 @@ def describe_unclear(home: Home, run_ids: Collection[str]) -> list[str]:
         if (uri, SETTLED_FIELDS.get(rule, "")) not in in_doubt
     ]
     return unclear + [
-        f"{uri}: {observed}. It is kept in `extra`. Next: {_name_command(home, uri)} settles it for later files"
+        f"{uri}: {observed}. It is kept in `extra`. Next: {_name_command(home, uri)} settles it for later files, then "
+        "`reviews sources rescan` for these"
         for uri, _, observed in doubts
     ]
 

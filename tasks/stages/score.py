@@ -37,7 +37,13 @@ from tasks.stages.run_page import judge_checks, show_live_progress, warn
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import CommitSummary, commit_parts
-from tasks.warehouse.connection import finish_rewriting, name_rewrite_mark
+from tasks.warehouse.connection import (
+    begin_transaction,
+    finish_rewriting,
+    name_rewrite_mark,
+    open_warehouse,
+)
+from tasks.warehouse.ledger import let_count
 from tasks.warehouse.model_registry import PromotedModel, find_scoring_model, require_promoted
 from tasks.warehouse.run_log import Run
 
@@ -49,6 +55,8 @@ DRIFT_NEXT_STEP = (
     'look at the drift: reviews sql "from drift where drifted". The scores are committed and stay. If such reviews '
     "will keep coming, train again, or set REVIEWS_DRIFT=warn."
 )
+
+_STORE_READINGS = "CREATE TEMP TABLE earlier_readings AS SELECT unnest(?::VARCHAR[]) AS source_sha256"
 
 
 @dataclass(frozen=True)
@@ -118,14 +126,25 @@ def score_again(job: "ScoringJob", sources: Sequence[OlderSource]) -> ScoredGrou
     return _keep_checked(job.run, outcome)
 
 
-def make_job(run: Run, model: PromotedModel, limits: RowLimits, request: ScoringRequest) -> "ScoringJob":
+@task(name="let-count-again", **RETRY_TRANSIENT)
+def let_count_again(home: Home, readings: Collection[str]) -> None:
+    """Let earlier readings count again, in place of later ones of the same files."""
+    with open_warehouse(home.warehouse, write=True) as connection, begin_transaction(connection):
+        connection.execute(_STORE_READINGS, [list(readings)])
+        let_count(connection, "earlier_readings")
+
+
+def make_job(
+    run: Run, model: PromotedModel, limits: RowLimits, request: ScoringRequest, found: PendingFiles
+) -> "ScoringJob":
     """Return what these stages score every group with. The model is loaded once, when the first group needs it."""
     from models.bundle.trust import load_blessed_scorer
     from tasks.scoring.groups import ScoringJob
 
     folder = run.home.bundles / model.model_id
     load = functools.cache(partial(load_blessed_scorer, folder, model.bundle_fingerprint))
-    catalogue = load_catalogue(run.home, request.source)
+    # A profile that was changed since the plan must not read under the name of the one before.
+    catalogue = found.rescan.catalogue if found.rescan else load_catalogue(run.home, request.source)
     return ScoringJob(run, load, limits, make_read_options(request), catalogue)
 
 

@@ -3,6 +3,9 @@
 A part is a folder of four Parquet files (`data_contracts/parts.py`). The ledger `scored_files` decides which files
 are new: a file that the model has scored already is skipped as a whole. So each row is stored once, even if a part is
 committed twice, or by two processes at the same time.
+
+A later reading of a file (`tasks/warehouse/row_names.py`) is like a file of its own; with its commit it counts in place
+of the one before.
 """
 
 import glob
@@ -20,6 +23,8 @@ from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
 from tasks.warehouse.database_errors import shorten_error
 from tasks.warehouse.latest_scores import add_texts, settle_scores
+from tasks.warehouse.ledger import let_count
+from tasks.warehouse.row_names import CONTENT, IS_LATER
 
 _FIND_ACCEPTED = """
 CREATE TEMP TABLE accepted AS
@@ -30,6 +35,27 @@ WHERE NOT EXISTS (
     AND known.status = 'scored'
 )
 """
+# The forgotten rows of the reading that counted so far, for each later reading of a file.
+_FIND_FORGOTTEN = f"""
+CREATE TEMP TABLE forgotten_before AS
+SELECT DISTINCT
+    later.source_sha256, later.rows_read = known.rows_read AS is_numbered_alike,
+    forgotten.* EXCLUDE (source_sha256)
+FROM (SELECT *, {CONTENT} AS content FROM accepted WHERE status = 'scored' AND {IS_LATER}) AS later
+JOIN (SELECT *, {CONTENT} AS content FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL) AS known
+    ON known.content = later.content AND known.source_sha256 <> later.source_sha256
+JOIN forgotten_rows AS forgotten ON forgotten.source_sha256 = known.source_sha256
+"""  # noqa: S608 (our own names)
+# Without their numbers, the forgotten rows can't be found in a reading.
+_REFUSE_RENUMBERED = """
+UPDATE accepted SET status = 'refused', rule = $rule, detail = $detail
+WHERE source_sha256 IN (SELECT source_sha256 FROM forgotten_before WHERE NOT is_numbered_alike)
+"""
+_KEEP_FORGOTTEN = """
+INSERT INTO forgotten_rows SELECT * EXCLUDE (is_numbered_alike) FROM forgotten_before WHERE is_numbered_alike
+ON CONFLICT DO NOTHING
+"""
+_FIND_LATER = f"CREATE TEMP TABLE later_readings AS FROM new_sources WHERE {IS_LATER}"
 # After the restore of an older backup a file may be scored again; its forgotten rows stay forgotten.
 _NOT_FORGOTTEN = "ANTI JOIN forgotten_rows USING (source_sha256, row_number)"
 # The texts of a file that another model has scored are stored already.
@@ -129,11 +155,13 @@ def commit_parts(warehouse: Path, part_dir: Path) -> CommitSummary:
 def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSummary:
     """Insert the rows of a part into the tables, within the transaction of its commit."""
     connection.execute(_FIND_ACCEPTED)
+    _keep_forgotten(connection)
     connection.execute(_FIND_NEW_SOURCES)
     connection.execute(_INSERT_SCORES)
     connection.execute(_INSERT_BAD_ROWS)
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)
+    _supersede(connection)
     _add_texts(connection)
     require_accounted(connection, "accepted", part_dir, NEXT_STEP)
     pass_fault_point("score: inside commit")
@@ -185,6 +213,25 @@ def _add_later_columns(
     )
 
 
+def _keep_forgotten(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the rows that were forgotten in a file's reading stay forgotten in its later one, or refuse that."""
+    connection.execute(_FIND_FORGOTTEN)
+    if connection.execute("SELECT count(*) FROM forgotten_before").fetchall() == [(0,)]:
+        return
+    from data_contracts.review_files import FILE_RULES
+
+    rule = "rows_renumbered"
+    connection.execute(_REFUSE_RENUMBERED, {"rule": rule, "detail": FILE_RULES[rule]})
+    connection.execute(_KEEP_FORGOTTEN)
+
+
+def _supersede(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the later readings of the part count, if it has any."""
+    connection.execute(_FIND_LATER)
+    if connection.execute("SELECT count(*) FROM later_readings").fetchall() != [(0,)]:
+        let_count(connection, "later_readings")
+
+
 def _add_texts(connection: duckdb.DuckDBPyConnection) -> None:
     """Insert the texts of the new sources, then choose the score that counts for each row of the others."""
     connection.execute(_FIND_NEW_TEXTS)
@@ -198,6 +245,7 @@ def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:
     names = PART_SCHEMAS["scored_files"].names
     keys = ("source_sha256", "model_id")
     updates = ", ".join(f"{name} = excluded.{name}" for name in (*names, "committed_at") if name not in keys)
+    updates += ", superseded_at = NULL"
     columns = ", ".join(names)
     connection.execute(
         f"INSERT INTO scored_files ({columns}, committed_at) SELECT {columns}, now() FROM accepted "  # noqa: S608

@@ -7,6 +7,8 @@ rows that differ from the definition, `rebuild` sets all of them.
 
 import duckdb
 
+from tasks.warehouse.row_names import CONTENT, SUPERSEDED
+
 ROWS_UPDATED = 500_000
 """Most rows whose scores are replaced in place. DuckDB keeps what it replaces in memory until the commit, so for more
 rows the table is written anew."""
@@ -27,14 +29,16 @@ REVIEW_KEY = (
 )
 """SQL: the number by which the rows of a review are found quickly. Two reviews may have the same number."""
 
-_FILES = """
+_FILES = f"""
 SELECT
-    source_sha256, min(committed_at) AS seen_at, arg_min(uri, committed_at) AS uri,
+    source_sha256, min(seen_at) AS seen_at, arg_min(uri, committed_at) AS uri,
     arg_min(source, committed_at) AS source
-FROM {ledger} WHERE status = 'scored' GROUP BY source_sha256
-"""
+FROM (
+    SELECT *, min(committed_at) OVER (PARTITION BY {CONTENT}) AS seen_at FROM {{ledger}} WHERE status = 'scored'
+) GROUP BY source_sha256
+"""  # noqa: S608 (our own names)
 _ALL_FILES = _FILES.format(ledger="scored_files")
-"""SQL: when, under which name and from which source each scored file was first committed."""
+"""SQL: when each scored file was first committed, by any reading, and for each reading under which name and source."""
 REVIEW = "review_id, CASE WHEN review_id IS NULL THEN text_sha256 END, movie_id"
 """SQL: what is equal in all rows of a review. Reviews of two movies differ even if their review_ids are equal."""
 DATED_AT = "CASE WHEN isfinite(reviewed_at) THEN reviewed_at END"
@@ -51,6 +55,8 @@ _NEWEST = f"""
 SELECT arg_max(place, {ARRIVAL}) AS place FROM (FROM {{rows}} QUALIFY NOT {IS_OUTDATED}) GROUP BY {REVIEW}
 """  # noqa: S608 (our own SQL)
 """SQL: the place of each review's newest row."""
+_COUNTING = f"ANTI JOIN {SUPERSEDED} AS superseded USING (source_sha256)"
+"""SQL: leaves out rows of readings that are history: whatever their dates, the file's other reading counts."""
 _BEST = """
 SELECT source_sha256, row_number, unnest(arg_max(struct_pack({columns}), model_rank))
 FROM {scores} JOIN (SELECT model_id, max(number) AS model_rank FROM promotions GROUP BY model_id) USING (model_id)
@@ -75,7 +81,7 @@ def _join_definitions(table: str) -> str:
     """Return the FROM clause for the rows `review` of the table, with what their maintained columns are made of."""
     placed = (
         "(SELECT review.rowid AS place, review.* REPLACE (seen_at AS file_seen_at, uri AS file_uri) "  # noqa: S608
-        f"FROM {table} AS review JOIN ({_ALL_FILES}) USING (source_sha256))"
+        f"FROM {table} AS review JOIN ({_ALL_FILES}) USING (source_sha256) {_COUNTING})"
     )
     return (
         f"FROM {table} AS review LEFT JOIN ({_ALL_FILES}) AS files USING (source_sha256) "
@@ -94,11 +100,13 @@ _REBUILD = (
     + ", ".join(f"{value} AS {column}" for column, value in _DEFINITIONS.items())
     + f") {_join_definitions('source_reviews_before')}"
 )
+_READINGS = f"(FROM scored_files WHERE {CONTENT} IN (SELECT {CONTENT} FROM {{texts}}))"  # noqa: S608
+"""SQL: the ledger of the files of new texts, with all their readings."""
 _ADD_TEXTS = f"""
 INSERT INTO source_reviews BY NAME
 SELECT review.*, true AS is_latest, {", ".join(f"{value} AS {column}" for column, value in _VALUES.items())}
 FROM {{texts}} AS review
-JOIN ({_FILES.format(ledger="scored_files SEMI JOIN {texts} USING (source_sha256)")}) AS files USING (source_sha256)
+JOIN ({_FILES.format(ledger=_READINGS)}) AS files USING (source_sha256)
 LEFT JOIN ({_build_best("{scores}")}) AS best USING (source_sha256, row_number)
 """  # noqa: S608 (our own names)
 _FIND_REVIEWS = f"""
@@ -119,7 +127,7 @@ FROM source_reviews JOIN places_of_reviews ON source_reviews.rowid = place
 _SETTLE_LATEST = f"""
 UPDATE source_reviews SET is_latest = settled.is_newest FROM (
     SELECT place, newest.place IS NOT NULL AS is_newest
-    FROM rows_of_reviews LEFT JOIN ({_NEWEST.format(rows="rows_of_reviews")}) AS newest USING (place)
+    FROM rows_of_reviews LEFT JOIN ({_NEWEST.format(rows=f"rows_of_reviews {_COUNTING}")}) AS newest USING (place)
     WHERE is_latest IS DISTINCT FROM is_newest
 ) AS settled WHERE source_reviews.rowid = settled.place
 """  # noqa: S608 (our own names)

@@ -1,9 +1,21 @@
-"""Formats and parses the names of rows that people see, such as 3fa94c12ab07:17, and has the SQL to find such rows.
+"""Formats and parses the names of rows and of readings, and has the SQL to find them.
 
-A name is the first digits of the sha256 of the file's bytes, a colon, and the row's number in the file.
+The name of a row, such as 3fa94c12ab07:17, is the first digits of the sha256 of the file's bytes, a colon, and the
+row's number in the file. The name of a file's first reading, `source_sha256` in all tables, is the sha256 of its bytes.
+That of a later one, by another version of its source's profile, is the same, a dot and the version: so what begins with
+the sha256 of a file's bytes is of that file, by whichever reading.
 """
 
 from data_contracts.errors import UsageError
+
+CONTENT_DIGITS = 64
+"""Digits of a sha256."""
+CONTENT = f"left(source_sha256, {CONTENT_DIGITS})"
+"""SQL: the sha256 of a file's bytes, from the name of any of its readings in the column `source_sha256`."""
+IS_LATER = f"length(source_sha256) > {CONTENT_DIGITS}"
+"""SQL: whether a reading is a later one of its file."""
+SUPERSEDED = "(SELECT DISTINCT source_sha256 FROM scored_files WHERE superseded_at IS NOT NULL)"
+"""SQL: the readings that are history."""
 
 DIGITS_SHOWN = 12
 """Digits of the sha256 in a name that `name_row` returns."""
@@ -36,6 +48,16 @@ def parse_row_name(text: str) -> tuple[str, int]:
             f"{text!r} names no row. Next: name rows as `reviews quarantine list` shows them, such as 3fa94c12ab07:17."
         )
     return prefix.lower(), int(number)
+
+
+def name_reading(content: str, version: str) -> str:
+    """Return the name of a later reading of the file whose bytes have the sha256 `content`."""
+    return f"{content}.{version}"
+
+
+def name_content(reading: str) -> str:
+    """Return the sha256 of the bytes of a reading's file."""
+    return reading[:CONTENT_DIGITS]
 
 
 def name_row(source_sha256: str, row_number: int) -> str:

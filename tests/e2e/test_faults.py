@@ -27,6 +27,7 @@ POINTS = (
     "score: batch scored",
     "score: inside commit",
     "score: inside publishing",
+    "rescan: reading replaced",
     "export: before ledger",
     "export: after ledger",
     "backup: pack half written",

@@ -36,6 +36,10 @@ _EXPORTED = """
 SELECT source_sha256, row_number, model_id, sentiment, text
 FROM read_parquet('{home}/exports/**/*.parquet', hive_partitioning = true) ORDER BY ALL
 """
+_PROFILE = """
+[columns]
+text = "review"
+"""
 _NOT_COMPARED = ("prefect", "archive", "reports", "backups")
 """Folders of a home whose files are not compared: Prefect's own, the archive as it was given, reports, which are named
 by their run and can be written anew, and backups, which are named by their time: their content is compared."""
@@ -43,7 +47,8 @@ _QUERIES = {
     "source_reviews": "source_sha256, row_number, member, review_id, movie_id, text_sha256, given_label, given_rating, "
     "extra::VARCHAR",
     "scored_reviews": "source_sha256, row_number, model_id, sentiment, token_count, oov_rate, truncated",
-    "scored_files": "source_sha256, model_id, status, rule, uri, format, bytes, rows_read",
+    "scored_files": "source_sha256, model_id, status, rule, uri, format, bytes, rows_read, profile_version, "
+    "superseded_at IS NULL",
     "quarantined_rows": "source_sha256, row_number, uri, raw, rule, released_by",
     "forgotten_rows": "source_sha256, row_number, was_quarantined",
     "inbox_files": "uri, size, source_sha256",
@@ -90,10 +95,13 @@ class Trial:
 def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> dict[str, Scenario]:
     """Create the homes: empty; with reviews, a champion and a full inbox; with all files scored; with a backup too.
 
+    In one more, the files in no folder were scored without the profile that there is now.
+
     `server` is the environment that names a Prefect server for all runs.
     """
     archive = write_archive(folder / "small.tar.gz", list_learnable_files())
-    empty, filled, scored, backed_up = (folder / name for name in ("empty", "filled", "scored", "backed-up"))
+    names = ("empty", "filled", "scored", "backed-up", "misread")
+    empty, filled, scored, backed_up, misread = (folder / name for name in names)
     ingest = ("ingest", "--archive", str(archive), "--accept-unverified")
     train = ("train", "--variant", "cnn_lstm", "--epochs", "1", "--promote", "always")
     empty.mkdir()
@@ -107,10 +115,14 @@ def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> 
     _require_success(run_command(backed_up, ("backup",), server))
     promote_small_model(Home(backed_up), seed=1)
     publish(Home(backed_up))
+    shutil.copytree(scored, misread)
+    (misread / "sources").mkdir()
+    (misread / "sources/default.toml").write_text(_PROFILE, "utf-8")
     scenarios = (
         Scenario("ingest", ingest, empty, server),
         Scenario("train", train, filled, server),
         Scenario("score", ("score",), filled, server),
+        Scenario("rescan", ("sources", "rescan", "default"), misread, server),
         Scenario("export", ("export", "--new"), scored, server),
         Scenario("backup", ("backup",), backed_up, server),
     )

@@ -519,7 +519,7 @@ def test_a_column_in_doubt_is_named_once_by_file_with_its_reason_and_recorded(sc
     assert ids.startswith("shop.csv: column 'id': it may number the rows of this file only.")
     assert ratings.startswith("shop.csv: column 'rating': no rating is above 5: they may be out of five, ten")
     path = scoring_home.inbox / "shop.csv"
-    assert ratings.endswith(f"Next: reviews sources init default {path} settles it for later files")
+    assert f"Next: reviews sources init default {path} settles it for later files" in ratings
     query = "select severity, success from contract_results where rule = 'ratings_settled'"
     assert ask(scoring_home.warehouse, query) == [("warning", False)]
     assert ask(scoring_home.warehouse, "select distinct given_rating from source_reviews") == [(None,)]

@@ -54,6 +54,8 @@ CORRUPTIONS = {
     "every model that scored is known and was promoted": "delete from promotions",
     "every promotion is of a known model, and none is missing": "update promotions set number = 7",
     "every text has the sha256 recorded for it": "update source_reviews set text = text || '!'",
+    "of the readings of a file one counts, and each is by the profile that its name says": "update scored_files "
+    "set superseded_at = now()",
     "latest_scores has the newest row of each review, with the score that counts": "update source_reviews "
     "set is_latest = false",
 }

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_contracts.parts import PART_SCHEMAS
+from tasks.warehouse.row_names import name_reading
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -25,6 +26,14 @@ class PartFile:
     """Row numbers of the quarantined rows, after those of `rows`."""
     status: str = "scored"
     ledger: dict[str, Any] = field(default_factory=dict)
+    version: str | None = None
+    """The version of the profile by which it is read again; None for its first reading."""
+
+    @property
+    def source_sha256(self) -> str:
+        """The name of the reading."""
+        content = hash_text(self.name)
+        return name_reading(content, self.version) if self.version else content
 
 
 def hash_text(text: str) -> str:
@@ -71,7 +80,7 @@ def _source_rows(file: PartFile) -> list[dict[str, Any]]:
     rows = []
     for number, given in enumerate(file.rows, start=1):
         text = given.get("text", f"text {number} of {file.name}")
-        row = {"source_sha256": hash_text(file.name), "row_number": number, "text": text}
+        row = {"source_sha256": file.source_sha256, "row_number": number, "text": text}
         rows.append({**row, "text_sha256": hash_text(text or ""), **_choose(given, names)})
     return rows
 
@@ -82,7 +91,7 @@ def _scored_rows(file: PartFile, model_id: str) -> list[dict[str, Any]]:
     for number, given in enumerate(file.rows, start=1):
         score = given.get("score", 0.75)
         row = {
-            "source_sha256": hash_text(file.name),
+            "source_sha256": file.source_sha256,
             "row_number": number,
             "model_id": model_id,
             "score": score,
@@ -99,14 +108,15 @@ def _scored_rows(file: PartFile, model_id: str) -> list[dict[str, Any]]:
 
 
 def _quarantined_rows(file: PartFile) -> list[dict[str, Any]]:
-    row = {"source_sha256": hash_text(file.name), "uri": file.name, "raw": b"\xff", "rule": "text_encoding"}
+    row = {"source_sha256": file.source_sha256, "uri": file.name, "raw": b"\xff", "rule": "text_encoding"}
     same = {"detail": "byte 1", "run_id": "run-1", "quarantined_at": NOON}
     return [{**row, **same, "row_number": number} for number in file.bad_rows]
 
 
 def _ledger_row(file: PartFile, model_id: str) -> dict[str, Any]:
     row = {
-        "source_sha256": hash_text(file.name),
+        "source_sha256": file.source_sha256,
+        "profile_version": file.version,
         "model_id": model_id,
         "status": file.status,
         "uri": file.name,

@@ -328,6 +328,7 @@ def test_a_score_leads_back_to_its_file_checks_model_promotion_and_run(
                 "scored_at": NOON,
                 "source": "default",
                 "profile_version": None,
+                "superseded_at": None,
                 "uri": "f",
                 "format": "csv",
                 "bytes": 1,

@@ -468,6 +468,7 @@ def test_every_rule_of_the_reader_is_in_the_table() -> None:
         "profile_column_missing",
         "link_refused",
         "too_many_bad_rows",
+        "rows_renumbered",
     }
     assert {case.rule for case in FILE_CASES} == set(FILE_RULES) - elsewhere
     assert {rule for case in ROW_CASES for rule in case.rows} == {"good", *ROW_RULES}

@@ -140,7 +140,7 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
         [
             (
                 *("r5", "tuesday.csv", None, f"{TUESDAY[:12]}:1", "model-a", 0.7, "positive", NOON + DAY),
-                *("run-1", "score-reviews", "v1", "sample", "a fingerprin"),
+                *("run-1", "score-reviews", "v1", "sample", "a fingerprin", None, None),
             )
         ],
     ),

@@ -66,17 +66,18 @@ def write_profile(home: Home, proposal: Proposal, echo: Echo) -> None:
     source = proposal.path.stem
     folder = home.inbox if source == DEFAULT else home.inbox / source
     echo(f"Wrote {proposal.path}. It holds for files in {folder}/ from the next run on.")
+    echo(f"To read again what was scored before: reviews sources rescan {shlex.quote(source)}")
 
 
 def check_file(home: Home, source: str, file: Path, echo: Echo) -> None:
     """Print how the profile of a source reads a file."""
-    profile = parse_profile(_require_profile(home, source))
+    profile = parse_profile(require_profile(home, source))
     _echo_preview(preview_file(file, make_options(profile, ReadOptions())), file, echo)
 
 
 def show_profile(home: Home, source: str) -> str:
     """Return the profile of a source as it stands in its file, with its version."""
-    path = _require_profile(home, source)
+    path = require_profile(home, source)
     version = name_version(parse_profile(path))
     return f"# {path}, version {version}\n{path.read_text('utf-8').rstrip()}"
 
@@ -97,7 +98,7 @@ def _describe_source(source: Source) -> str:
     return f"{escape_controls(source.name):<24} {source.trouble or profile}"
 
 
-def _require_profile(home: Home, source: str) -> Path:
+def require_profile(home: Home, source: str) -> Path:
     """Return the path of the profile of a source; raise `UsageError` if there is none."""
     path = name_profile(home, source)
     if not path.is_file():

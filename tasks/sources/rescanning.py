@@ -1,0 +1,187 @@
+"""Plans a rescan: which files of a source are read again, by its present profile, and which stay as they were read.
+
+A file that the present profile has read already, before another did, is not read again: that reading counts again.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from data_contracts.errors import UsageError
+from data_contracts.storage.home import Home
+from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, hash_file, look_into
+from tasks.sources.catalogue import DEFAULT, Catalogue, Source, load_catalogue, name_profile
+from tasks.support.wording import count, escape_controls
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.row_names import CONTENT, name_content, name_reading
+
+MISSING_NAMED = 20
+"""Most missing files that a message names."""
+RENUMBERED = "rows of it were forgotten, and the present profile numbers its rows otherwise: its reading stays as it is"
+# A file that was scored before it was moved into the folder of its source is of that source from now on.
+_LIST_READINGS = f"""
+WITH readings AS (
+    SELECT
+        source_sha256, max(status) = 'scored' AS is_scored, bool_and(superseded_at IS NULL) AS counts,
+        arg_max(source, committed_at) AS source, arg_max(uri, committed_at) AS uri, max(bytes) AS bytes,
+        max(rows_read) AS rows_read, arg_max(profile_version, committed_at) AS profile_version
+    FROM scored_files GROUP BY source_sha256
+)
+SELECT *, source_sha256 IN (SELECT source_sha256 FROM forgotten_rows) AS has_forgotten FROM readings
+WHERE {CONTENT} IN (SELECT {CONTENT} FROM readings WHERE counts AND source IN ($source, '{DEFAULT}'))
+ORDER BY uri, source_sha256
+"""  # noqa: S608 (our own names)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the ledger has of a reading of a file."""
+
+    source_sha256: str
+    is_scored: bool
+    counts: bool
+    """Whether no other reading has taken its place."""
+    source: str
+    uri: str
+    bytes: int | None
+    rows_read: int | None
+    profile_version: str | None
+    has_forgotten: bool
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """A file that the source sent, with its readings."""
+
+    readings: tuple[Reading, ...]
+
+    @cached_property
+    def present(self) -> Reading:
+        """The reading that counts; if none is scored, one that was refused."""
+        return max(self.readings, key=lambda each: (each.is_scored and each.counts, each.counts))
+
+    def find(self, version: str) -> Reading | None:
+        """Return the scored reading by this version of the profile."""
+        return next(
+            (each for each in self.readings if each.is_scored and each.profile_version == version), None
+        )
+
+    def name_next(self, version: str) -> str:
+        """Return the name of a reading by this version; one that was refused is overwritten by the next."""
+        content = name_content(self.present.source_sha256)
+        return name_reading(content, version) if self.present.is_scored else content
+
+
+@dataclass(frozen=True)
+class Rescan:
+    """What a rescan does."""
+
+    catalogue: Catalogue
+    """The profiles by which the plan was made."""
+    files_found: int = 0
+    files: tuple[SourceFile, ...] = ()
+    """The files to read, with the names of their new readings as sha256."""
+    earlier: tuple[Reading, ...] = ()
+    """Readings by the present profile that count again, in place of later ones by others."""
+    skipped: tuple[SkippedFile, ...] = ()
+
+
+def plan_rescan(home: Home, name: str) -> Rescan:
+    """Find what the present profile of the source `name` has not read of the files that this source sent.
+
+    Raises `UsageError` if the source has no profile, or a wrong one.
+    """
+    catalogue = load_catalogue(home)
+    source = _require_profile(home, catalogue, name)
+    known = _list_known(home.warehouse, source)
+    version = str(source.version)
+    unread = {name_content(file.present.source_sha256): file for file in known if file.find(version) is None}
+    found = {file.source_sha256: file for file in _find_files(home, catalogue, source, unread)}
+    missing = [
+        file.present.uri
+        for content, file in unread.items()
+        if content not in found and file.present.source == source.name
+    ]
+    earlier, barred = _find_earlier(known, version)
+    return Rescan(
+        catalogue,
+        files_found=len(known),
+        files=tuple(
+            replace(file, source_sha256=unread[content].name_next(version)) for content, file in found.items()
+        ),
+        earlier=tuple(earlier),
+        skipped=(*barred, *_describe_missing(home, source, missing)),
+    )
+
+
+def _find_earlier(known: Sequence[KnownFile], version: str) -> tuple[list[Reading], list[SkippedFile]]:
+    """Return the readings by this version beside which another one counts, and the files of which none may replace it.
+
+    Where rows were forgotten, and the two readings number rows otherwise, it is not known which rows these are.
+    """
+    earlier, barred = [], []
+    for file in known:
+        reading, present = file.find(version), file.present
+        if reading is None or not any(each.counts for each in file.readings if each is not reading):
+            continue
+        if present.has_forgotten and present.rows_read != reading.rows_read:
+            barred.append(SkippedFile(present.uri, RENUMBERED))
+        else:
+            earlier.append(reading)
+    return earlier, barred
+
+
+def _require_profile(home: Home, catalogue: Catalogue, name: str) -> Source:
+    """Return the source of this name with its profile."""
+    path = name_profile(home, name)
+    source = catalogue.find(f"{name}/file")
+    if source.trouble is not None:
+        raise UsageError(f"{source.trouble}. Next: correct it, then `reviews sources show {name}`.")
+    if source.profile is None:
+        raise UsageError(f"{path}: there is no such profile. Next: reviews sources init {name} FILE")
+    return source
+
+
+def _list_known(warehouse: Path, source: Source) -> list[KnownFile]:
+    """Return the files that the ledger has of the source, or of none, in the order of their names."""
+    if not warehouse.exists():
+        return []
+    with open_warehouse(warehouse, write=False) as connection:
+        rows = connection.execute(_LIST_READINGS, {"source": source.name}).fetchall()
+    by_content: dict[str, list[Reading]] = {}
+    for reading in (Reading(*row) for row in rows):
+        by_content.setdefault(name_content(reading.source_sha256), []).append(reading)
+    return [KnownFile(tuple(readings)) for readings in by_content.values()]
+
+
+def _find_files(
+    home: Home, catalogue: Catalogue, source: Source, unread: Mapping[str, KnownFile]
+) -> Iterator[SourceFile]:
+    """Yield the files of the source with the contents `unread`, in the inbox and where scored files are moved to."""
+    sizes = {file.present.bytes for file in unread.values()}
+    for folder in (home.inbox, *sorted(path for path in home.scored.glob("*") if path.is_dir())):
+        for found in look_into(folder).files if folder.is_dir() and unread else ():
+            if found.size in sizes and catalogue.find(found.uri).name == source.name:
+                yield from _hash_wanted(found, unread)
+
+
+def _hash_wanted(found: FoundFile, unread: Mapping[str, KnownFile]) -> Iterator[SourceFile]:
+    """Yield a file if its content is among `unread`."""
+    file = hash_file(found)
+    if isinstance(file, SourceFile) and file.source_sha256 in unread:
+        yield file
+
+
+def _describe_missing(home: Home, source: Source, uris: Sequence[str]) -> list[SkippedFile]:
+    """Return an entry on the files that are no longer there, if there are any."""
+    if not uris:
+        return []
+    more = f" and {len(uris) - MISSING_NAMED:,} more" if len(uris) > MISSING_NAMED else ""
+    named = ", ".join(map(escape_controls, uris[:MISSING_NAMED])) + more
+    folder = home.inbox if source.name == DEFAULT else home.inbox / source.name
+    reason = (
+        f"no longer in the inbox as read, so their readings stay as they are: {named}. Next: put them into "
+        f"{folder}/, then rescan again"
+    )
+    return [SkippedFile(count(len(uris), "file"), reason)]

@@ -1,0 +1,204 @@
+"""Tests of `reviews sources rescan`: what a mended profile reads again counts in place of the reading before."""
+
+from typing import Any
+
+import pytest
+
+from data_contracts.errors import UsageError
+from data_contracts.storage.home import Home
+from flows.command.actions.forget import forget
+from flows.command.actions.verify import run_verify
+from tasks.maintenance.forgetting import ForgetRequest
+from tests.support.scoring_runs import drop, plan, run
+from tests.support.small_home import ask
+
+WRONG = """
+[columns]
+text = "Body"
+given_rating = "Points"
+
+[rating]
+lowest = 0
+highest = 100
+"""
+RIGHT = """
+[columns]
+text = "Body"
+review_id = "No"
+movie_id = "Film"
+given_rating = "Points"
+
+[rating]
+lowest = 0
+highest = 20
+"""
+EXPORT = "No,Film,Body,Points\n7,tt1,good film,20\n8,tt1,bad plot,0\n9,tt1, ,0\n"
+
+
+def describe(home: Home, profile: str, source: str = "shop-a") -> None:
+    """Write the profile of a source."""
+    home.sources.mkdir(exist_ok=True)
+    (home.sources / f"{source}.toml").write_text(profile, "utf-8")
+
+
+def list_latest(home: Home) -> list[tuple[Any, ...]]:
+    query = "select review_id, text, given_rating, source from latest_scores order by review_id, text"
+    return ask(home.published, query)
+
+
+def prove(home: Home) -> None:
+    """Run `reviews verify` on every row."""
+    run_verify(home, True, lambda line: None)
+
+
+@pytest.fixture
+def misread(scoring_home: Home) -> Home:
+    """A home with an export that was read by a wrong profile; the profile is mended since."""
+    describe(scoring_home, WRONG)
+    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
+    run()
+    describe(scoring_home, RIGHT)
+    return scoring_home
+
+
+READ_RIGHT = [("7", "good film", 10.0, "shop-a"), ("8", "bad plot", 1.0, "shop-a")]
+
+
+def test_what_a_mended_profile_reads_again_counts_in_place_of_the_reading_before(misread: Home) -> None:
+    run(rescan="shop-a")
+    assert list_latest(misread) == READ_RIGHT
+    prove(misread)
+
+
+def test_the_reading_before_stays_in_the_history_with_the_version_of_its_profile(misread: Home) -> None:
+    run(rescan="shop-a")
+    query = "select count(*), count(distinct profile_version), count(superseded_at) from lineage"
+    assert ask(misread.published, query) == [(4, 2, 2)]
+
+
+def test_every_answer_counts_a_file_that_was_read_again_once(misread: Home) -> None:
+    run(rescan="shop-a")
+    answers = {
+        "select sum(rows_scored) from daily_scores": 2,
+        "select sum(rated_reviews) from live_accuracy": 2,
+        "select round(avg(mean_given_rating), 1) from live_accuracy": 5.5,
+        "select sum(reviews) from movie_ratings": 2,
+        "select count(*) from open_quarantine": 1,
+    }
+    found = {query: float(ask(misread.published, query)[0][0]) for query in answers}
+    assert found == answers
+
+
+def test_a_second_rescan_scores_nothing(misread: Home) -> None:
+    run(rescan="shop-a")
+    assert run(rescan="shop-a").rows_scored == 0
+
+
+def test_a_later_run_does_not_score_a_file_that_was_read_again(misread: Home) -> None:
+    run(rescan="shop-a")
+    summary = run(rescore=True)
+    assert (summary.rows_scored, summary.rows_rescored) == (0, 0)
+
+
+@pytest.mark.slow
+def test_a_profile_that_is_changed_back_lets_its_own_reading_count_again_without_scoring(
+    misread: Home,
+) -> None:
+    before = list_latest(misread)
+    run(rescan="shop-a")
+    describe(misread, WRONG)
+    summary = run(rescan="shop-a")
+    assert (list_latest(misread), summary.rows_scored, summary.files_counting_again) == (before, 0, 1)
+    prove(misread)
+
+
+def test_files_that_are_gone_keep_their_reading_and_are_named(misread: Home) -> None:
+    before = list_latest(misread)
+    (misread.inbox / "shop-a/2026-04.csv").unlink()
+    summary = run(rescan="shop-a")
+    [skipped] = summary.skipped
+    assert (skipped.uri, "shop-a/2026-04.csv" in skipped.reason) == ("1 file", True)
+    assert list_latest(misread) == before
+
+
+def test_a_file_that_was_moved_to_the_scored_ones_is_read_again_from_there(misread: Home) -> None:
+    folder = misread.scored / "2026-04-02/shop-a"
+    folder.mkdir(parents=True)
+    (misread.inbox / "shop-a/2026-04.csv").rename(folder / "0123-2026-04.csv")
+    run(rescan="shop-a")
+    assert list_latest(misread) == READ_RIGHT
+
+
+@pytest.mark.slow
+def test_a_file_that_was_scored_before_it_was_moved_into_a_source_is_of_that_source(
+    scoring_home: Home,
+) -> None:
+    path = drop(scoring_home, "loose.csv", EXPORT.replace("Body", "text"))
+    run()
+    describe(scoring_home, RIGHT.replace("Body", "text"))
+    (scoring_home.inbox / "shop-a").mkdir()
+    path.rename(scoring_home.inbox / "shop-a/loose.csv")
+    run(rescan="shop-a")
+    assert list_latest(scoring_home) == READ_RIGHT
+    prove(scoring_home)
+
+
+def test_files_of_other_sources_are_not_read_again(misread: Home) -> None:
+    drop(misread, "shop-b/a.csv", "review_id,text\nr1,good film\n")
+    run()
+    assert [file.uri for file in plan(rescan="shop-a").files] == ["shop-a/2026-04.csv"]
+
+
+def test_a_file_that_the_present_profile_refuses_keeps_its_reading(misread: Home) -> None:
+    before = list_latest(misread)
+    describe(misread, RIGHT + '[file]\ndelimiter = "\\t"\n')
+    run(rescan="shop-a")
+    assert list_latest(misread) == before
+    prove(misread)
+
+
+@pytest.mark.slow
+def test_a_file_that_the_profile_before_refused_is_read_again(scoring_home: Home) -> None:
+    describe(scoring_home, RIGHT + '[file]\nencoding = "utf-16"\n')
+    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
+    assert len(run().refused) == 1
+    describe(scoring_home, RIGHT)
+    run(rescan="shop-a")
+    assert list_latest(scoring_home) == READ_RIGHT
+    assert ask(scoring_home.published, "select distinct status from scored_files") == [("scored",)]
+
+
+@pytest.mark.slow
+def test_a_row_that_was_forgotten_stays_forgotten_when_its_file_is_read_again(misread: Home) -> None:
+    [(name,)] = ask(misread.warehouse, "select left(source_sha256, 12) || ':1' from scored_files")
+    forget(misread, ForgetRequest(name, "row", "ann"), lambda line: None)
+    run(rescan="shop-a")
+    assert list_latest(misread) == READ_RIGHT[1:]
+    prove(misread)
+
+
+@pytest.mark.slow
+def test_forgetting_deletes_a_review_from_all_readings(misread: Home) -> None:
+    run(rescan="shop-a")
+    said: list[str] = []
+    forget(misread, ForgetRequest("7", "review", "ann"), said.append)
+    assert "Forgot 1 row" in said[0]
+    assert ask(misread.warehouse, "select count(*) from source_reviews where text = 'good film'") == [(0,)]
+    prove(misread)
+
+
+def test_a_dry_run_names_what_would_be_read_again_and_changes_nothing(misread: Home) -> None:
+    before = list_latest(misread)
+    [planned] = plan(rescan="shop-a").files
+    assert (planned.uri, planned.why, planned.rows) == ("shop-a/2026-04.csv", "other profile", 3)
+    assert list_latest(misread) == before
+
+
+def test_a_source_without_a_profile_is_wrong_usage(scoring_home: Home) -> None:
+    with pytest.raises(UsageError, match="there is no such profile"):
+        plan(rescan="shop-a")
+
+
+def test_files_can_not_be_named_in_a_rescan(misread: Home) -> None:
+    with pytest.raises(UsageError, match="leave out files"):
+        run(rescan="shop-a", files=[str(misread.inbox / "shop-a/2026-04.csv")])
