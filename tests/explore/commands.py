@@ -26,6 +26,10 @@ def score(say: Say, **parameters: Any) -> None:
     say(str(score_reviews.fn(**parameters)))
 
 
+def rescan(say: Say) -> None:
+    score(say, rescan="default")
+
+
 def promote(say: Say, model: str) -> None:
     request = promotion.PromotionRequest(model, BY, "for a test", force=True)
     promotion.promote(_settings().home, request, say)
@@ -64,7 +68,7 @@ def verify(say: Say, check_all: bool) -> None:
 
 COMMANDS: dict[str, Callable[..., None]] = {
     each.__name__: each
-    for each in (score, promote, roll_back, release, forget, export, back_up, restore, verify)
+    for each in (score, rescan, promote, roll_back, release, forget, export, back_up, restore, verify)
 }
 
 

@@ -23,6 +23,18 @@ TEXTS = {
     "latin": "good caf\xe9 {mark}",
 }
 """By kind; `mark` is found in no other row, so that its bytes can be looked for."""
+CONTENT_DIGITS = 64
+PROFILE = """
+[columns]
+text = "text"
+review_id = "review_id"
+movie_id = "movie_id"
+
+[dates]
+format = "{dates}"
+"""
+DATES = ("clear", "iso", "epoch")
+"""Each makes another version of the profile, by which the files, without dates, are read alike."""
 _RULES = {"blank": "text_blank", "no words": "text_no_words"}
 
 
@@ -90,3 +102,21 @@ class Content:
         if bad > MIN_BAD_ROWS and bad > MAX_BAD_SHARE * len(self.rows):
             return "too_many_bad_rows"
         return whole.get(self.kind)
+
+    def waits(self, version: str | None) -> bool:
+        """Return whether a profile's column is missing, so that the file waits."""
+        return version is not None and self.kind == "no text column"
+
+
+class Contents(dict[str, Content]):
+    """All that was ever put into the inbox, by sha256, or by the name of a reading, which begins with it."""
+
+    def __missing__(self, name: str) -> Content:
+        if len(name) <= CONTENT_DIGITS:
+            raise KeyError(name)
+        return self[name[:CONTENT_DIGITS]]
+
+
+def find_content(reading: str) -> str:
+    """Return the sha256 of the content of a reading."""
+    return reading[:CONTENT_DIGITS]

@@ -15,14 +15,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from data_contracts.storage.faults import FAULT_POINTS
+from tasks.sources.profile import name_version, parse_profile
 from tests.explore import checks, plans
-from tests.explore.content import MAX_CHARACTERS, MOVIES, RAISED_CHARACTERS, TEXTS, Content, Row
+from tests.explore.content import (
+    DATES,
+    MAX_CHARACTERS,
+    MOVIES,
+    PROFILE,
+    RAISED_CHARACTERS,
+    TEXTS,
+    Content,
+    Row,
+)
 from tests.explore.models import MODELS
 from tests.explore.observing import read_export
-from tests.explore.worker import Worker
+from tests.explore.worker import Reply, Worker
 from tests.explore.world import DONE, KILLED, REFUSED, Backup, Export, Kill, Plan, World
 
 SCORE_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("score: "))
+RESCAN_POINTS = (*SCORE_POINTS, "rescan: reading replaced")
 PART_POINTS = ("score: part written", "score: inside commit", "score: after commit")
 """Those that leave a part behind."""
 EXPORT_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("export: "))
@@ -141,8 +152,12 @@ class HomeMachine(RuleBasedStateMachine):
         }
         arguments = {"files": files or None, "model_id": asked, "rescore": rescore}
         before = world.list_files()
-        reply = world.run("score", arguments, plan, kill, **environment)
+        self._end_scoring(world.run("score", arguments, plan, kill, **environment), plan)
         self.events["files moved"] += len(set(world.list_files()) - set(before))
+
+    def _end_scoring(self, reply: Reply, plan: Plan) -> None:
+        """Note what must hold after a run that scored."""
+        world = self.world
         if reply.ended == DONE:
             world.is_tidy = True
             world.is_published |= world.has_published()
@@ -150,6 +165,29 @@ class HomeMachine(RuleBasedStateMachine):
             world.is_published = True
         if reply.ended != KILLED:
             self._forget_damaged_parts()
+
+    @rule(which=st.integers(0, len(DATES) - 1))
+    def write_profile(self, which: int) -> None:
+        """Write or change the profile of the files in no folder."""
+        self._count("write a profile")
+        path = self.world.settings.home.sources / "default.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(PROFILE.format(dates=DATES[which]), "utf-8")
+        self.world.version = name_version(parse_profile(path))
+
+    @precondition(lambda self: not self.world.last.startswith("rescan"))
+    @rule(kill=kills(RESCAN_POINTS))
+    def rescan(self, kill: Kill) -> None:
+        plan = plans.plan_rescan(self.world, MAX_CHARACTERS)
+        before = self.world.database.superseded
+        self._end_scoring(self.world.run("rescan", {}, plan, kill), plan)
+        self.events["readings superseded"] += len(self.world.database.superseded - before)
+
+    @rule(which=st.integers(0, len(DATES) - 1), kill=kills(RESCAN_POINTS))
+    def write_profile_and_rescan(self, which: int, kill: Kill) -> None:
+        """Read everything again by another profile."""
+        self.write_profile(which)
+        self.rescan(kill)
 
     @rule(
         name=st.sampled_from(NAMES),
@@ -186,7 +224,7 @@ class HomeMachine(RuleBasedStateMachine):
         reply = self.world.run("roll_back", {}, plans.plan_roll_back(self.world), kill)
         self.world.is_published |= reply.ended == DONE
 
-    @precondition(lambda self: self.world.database.open and self.world.last != "release refused")
+    @precondition(lambda self: self._list_open() and self.world.last != "release refused")
     @rule(
         which=st.none() | picks,
         raised=st.booleans(),
@@ -195,7 +233,7 @@ class HomeMachine(RuleBasedStateMachine):
     )
     def release(self, which: int | None, raised: bool, encoding: str, kill: Kill) -> None:
         world = self.world
-        keys = sorted(world.database.open)
+        keys = self._list_open()
         if which is not None:
             keys = [keys[which % len(keys)]]
         limit = RAISED_CHARACTERS if raised else MAX_CHARACTERS
@@ -204,6 +242,10 @@ class HomeMachine(RuleBasedStateMachine):
         arguments = {"rows": names, "rule": None, "encoding": encoding}
         reply = world.run("release", arguments, plan, kill, REVIEWS_MAX_TEXT_CHARS=str(limit))
         world.is_published |= reply.ended == DONE and plan.commits
+
+    def _list_open(self) -> list[tuple[str, int]]:
+        """Return the rows that can be released."""
+        return sorted(key for key in self.world.database.open if self.world.database.counts(key[0]))
 
     @precondition(lambda self: self.world.database.scored())
     @rule(

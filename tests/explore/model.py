@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from tests.explore.content import Content, Row
+from tests.explore.content import Content, Row, find_content
 
 Key = tuple[str, int]
 """(sha256 of the file, row number)."""
@@ -28,6 +28,10 @@ class Database:
     """Quarantined rows that were not released, with their rule."""
     released: set[Key] = field(default_factory=set)
     forgotten: set[Key] = field(default_factory=set)
+    superseded: set[tuple[str, str]] = field(default_factory=set)
+    """The keys in the ledger in whose place another reading counts."""
+    versions: dict[str, str | None] = field(default_factory=dict)
+    """Of the profile by which a scored file was read."""
     promotions: list[tuple[str, str]] = field(default_factory=list)
     """('promote' or 'rollback', model)."""
 
@@ -53,6 +57,22 @@ class Database:
     def scored(self) -> list[str]:
         return sorted({sha for (sha, _), status in self.ledger.items() if status == "scored"})
 
+    def list_readings(self, content: str) -> list[str]:
+        return sorted({sha for sha, _ in self.ledger if find_content(sha) == content})
+
+    def counts(self, sha: str) -> bool:
+        return all(key not in self.superseded for key in self.ledger if key[0] == sha)
+
+    def find_counting(self, content: str) -> str | None:
+        """Return the scored reading of a content that counts."""
+        found = [sha for sha in self.list_readings(content) if self.models_of(sha) and self.counts(sha)]
+        return found[0] if found else None
+
+    def find_read_by(self, content: str, version: str) -> str | None:
+        """Return the scored reading of a content by a version of the profile."""
+        found = [sha for sha in self.list_readings(content) if self.models_of(sha)]
+        return next((sha for sha in found if self.versions[sha] == version), None)
+
     def is_accounted(self, sha: str, model: str, rows: int) -> bool:
         """Return whether all rows of a file are scored, quarantined or forgotten."""
         scored = sum(of == sha and by == model for of, _, by in self.scores)
@@ -76,6 +96,8 @@ class FileOutcome:
     sha: str
     status: str
     rows: int
+    version: str | None = None
+    """Of the profile by which it was read."""
     texts: frozenset[Key] = frozenset()
     bad: tuple[tuple[Key, str], ...] = ()
 
@@ -93,22 +115,33 @@ class Part:
         return self.model, frozenset(file.sha for file in self.files)
 
 
-def score_new(contents: Contents, shas: Iterable[str], model: str, max_characters: int) -> Part:
-    """Return the part that a model makes of new files."""
-    return Part(model, tuple(_judge(contents[sha], model, max_characters) for sha in shas))
+@dataclass(frozen=True)
+class Reader:
+    """What the outcome of a file depends on besides its content."""
+
+    model: str
+    max_characters: int
+    version: str | None
+    """Of the profile."""
 
 
-def _judge(content: Content, model: str, max_characters: int) -> FileOutcome:
-    refused = content.find_rule(max_characters)
+def score_new(contents: Contents, shas: Iterable[str], reader: Reader) -> Part:
+    """Return the part that a model makes of new files, or of new readings of known ones."""
+    return Part(reader.model, tuple(_judge(contents[sha], sha, reader) for sha in shas))
+
+
+def _judge(content: Content, sha: str, reader: Reader) -> FileOutcome:
+    refused = content.find_rule(reader.max_characters)
     if refused:
-        return FileOutcome(content.sha, refused, len(content.rows))
-    found = {row: _judge_row(row, model, max_characters) for row in content.rows}
+        return FileOutcome(sha, refused, len(content.rows))
+    found = {row: _judge_row(row, reader.model, reader.max_characters) for row in content.rows}
     return FileOutcome(
-        content.sha,
+        sha,
         "scored",
         len(content.rows),
-        frozenset((content.sha, row.number) for row, rule in found.items() if rule is None),
-        tuple(((content.sha, row.number), rule) for row, rule in found.items() if rule),
+        reader.version,
+        frozenset((sha, row.number) for row, rule in found.items() if rule is None),
+        tuple(((sha, row.number), rule) for row, rule in found.items() if rule),
     )
 
 
@@ -125,6 +158,7 @@ def score_again(database: Database, contents: Contents, shas: Iterable[str], mod
                 sha,
                 "scored",
                 len(contents[sha].rows),
+                database.versions[sha],
                 frozenset(key for key in database.texts if key[0] == sha),
             )
             for sha in shas
@@ -145,17 +179,41 @@ def commit(database: Database, part: Part) -> Database | None:
 
 
 def _commit_file(after: Database, model: str, file: FileOutcome) -> None:
+    after.superseded.discard((file.sha, model))
     if file.status != "scored":
         after.ledger[file.sha, model] = file.status
         return
+    after.versions[file.sha] = file.version
     if not after.models_of(file.sha):
+        _replace_reading(after, file.sha)
         after.texts |= file.texts - after.forgotten
         after.open.update({key: rule for key, rule in file.bad if key not in after.forgotten})
     after.scores |= {(*key, model) for key in file.texts - after.forgotten}
     for sha, other in list(after.ledger):
         if sha == file.sha and after.ledger[sha, other] != "scored":
             del after.ledger[sha, other]
+            after.superseded.discard((sha, other))
     after.ledger[file.sha, model] = "scored"
+
+
+def _replace_reading(after: Database, sha: str) -> None:
+    """Let a new reading take the place of the one before, whose forgotten rows stay forgotten."""
+    before = after.find_counting(find_content(sha))
+    after.forgotten |= {(sha, number) for of, number in after.forgotten if of == before}
+    _let_count(after, sha)
+
+
+def _let_count(after: Database, sha: str) -> None:
+    others = {key for key in after.ledger if key[0] != sha and find_content(key[0]) == find_content(sha)}
+    after.superseded = {key for key in after.superseded if key[0] != sha} | others
+
+
+def count_again(database: Database, readings: Iterable[str]) -> Database:
+    """Return the database in which earlier readings count again."""
+    after = database.copy()
+    for sha in readings:
+        _let_count(after, sha)
+    return after
 
 
 def commit_all(database: Database, parts: Iterable[Part]) -> list[Database]:

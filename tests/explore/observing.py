@@ -14,7 +14,10 @@ import pyarrow.parquet as pq
 from tests.explore.model import Database
 
 _LEDGER = """
-SELECT source_sha256, model_id, CASE status WHEN 'scored' THEN status ELSE rule END, rows_read, run_id FROM scored_files
+SELECT
+    source_sha256, model_id, CASE status WHEN 'scored' THEN status ELSE rule END, rows_read, run_id, profile_version,
+    superseded_at
+FROM scored_files
 """
 _SCORES = """
 SELECT source_sha256, row_number, model_id, text, score FROM scored_reviews
@@ -62,8 +65,8 @@ def observe(path: Path) -> Observed:
         scores.setdefault((model, text), set()).add(score)
     return Observed(
         _make_database(read),
-        {(sha, model): rows for sha, model, status, rows, _ in read["ledger"] if status == "scored"},
-        {(sha, model): run for sha, model, status, _, run in read["ledger"] if status == "scored"},
+        {(sha, model): rows for sha, model, status, rows, *_ in read["ledger"] if status == "scored"},
+        {(sha, model): run for sha, model, status, _, run, *_ in read["ledger"] if status == "scored"},
         {(sha, number): text for sha, number, text in read["texts"]},
         scores,
         (
@@ -82,6 +85,8 @@ def _make_database(read: dict[str, list[Any]]) -> Database:
         open={(sha, number): rule for sha, number, rule, is_open in read["quarantine"] if is_open},
         released={(sha, number) for sha, number, _, is_open in read["quarantine"] if not is_open},
         forgotten=set(read["forgotten"]),
+        superseded={(sha, model) for sha, model, *_, superseded_at in read["ledger"] if superseded_at},
+        versions={sha: version for sha, _, status, *_, version, _ in read["ledger"] if status == "scored"},
         promotions=read["promotions"],
     )
 
@@ -109,7 +114,8 @@ def list_parts(parts_dir: Path, damaged: Collection[str]) -> list[WaitingPart]:
         if is_whole and not folder.name.startswith(".") and folder.name not in damaged:
             rows = pq.read_table(folder / "scored_files.parquet").to_pylist()
             files = frozenset(row["source_sha256"] for row in rows)
-            found.append(WaitingPart(folder.name, rows[0]["model_id"], files, rows[0]["run_id"]))
+            if rows:  # there are none where all files wait for a corrected profile
+                found.append(WaitingPart(folder.name, rows[0]["model_id"], files, rows[0]["run_id"]))
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.explore import model
+from tests.explore.content import find_content
 from tests.explore.model import Database, Key, Part
 from tests.explore.observing import hash_files
 from tests.explore.world import Plan, World
@@ -25,7 +26,9 @@ def plan_score(
     if new:
         if not _may_score(world, states[-1], chosen):
             return Plan(states, BUNDLE, must_refuse=True)
-        parts.append(model.score_new(world.contents, new, str(chosen), max_characters))
+        new = [sha for sha in new if not world.contents[sha].waits(world.version)]
+        reader = model.Reader(str(chosen), max_characters, world.version)
+        parts.append(model.score_new(world.contents, new, reader))
         states += model.commit_all(states[-1], parts[-1:])[1:]
     older = _list_older(world, states[-1], named, chosen) if rescore and chosen else []
     if older:
@@ -34,6 +37,37 @@ def plan_score(
         parts.append(model.score_again(states[-1], world.contents, older, str(chosen)))
         states += model.commit_all(states[-1], parts[-1:])[1:]
     return Plan(states, parts=parts)
+
+
+def plan_rescan(world: World, max_characters: int) -> Plan:
+    """Plan a rescan: uncommitted parts, then readings that count again, then files that the profile has not read."""
+    states = model.commit_all(world.database, world.waiting_parts())
+    database, version = states[-1], world.version
+    if version is None:
+        return Plan(states, USAGE, must_refuse=True)
+    earlier, unread = _list_unread(world, database, version)
+    if unread and not _may_score(world, database, database.champion):
+        return Plan(states, BUNDLE, must_refuse=True)
+    if earlier:
+        states.append(model.count_again(database, earlier))
+    new = [sha for sha in unread if not world.contents[sha].waits(version)]
+    reader = model.Reader(str(database.champion), max_characters, version)
+    part = model.score_new(world.contents, new, reader)
+    states += model.commit_all(states[-1], [part])[1:]
+    return Plan(states, parts=[part] if unread else [])
+
+
+def _list_unread(world: World, database: Database, version: str) -> tuple[list[str], list[str]]:
+    """Return the readings that count again, and the names of the new ones."""
+    earlier, unread, there = [], [], set(world.list_files().values())
+    for content in sorted({find_content(sha) for sha, _ in database.ledger}):
+        known = database.find_read_by(content, version)
+        others = [sha for sha in database.list_readings(content) if sha != known]
+        if known and any(map(database.counts, others)):
+            earlier.append(known)
+        if known is None and content in there:
+            unread.append(f"{content}.{version}" if database.find_counting(content) else content)
+    return earlier, unread
 
 
 def _may_score(world: World, database: Database, chosen: str | None) -> bool:
@@ -59,7 +93,9 @@ def _list_older(world: World, database: Database, named: Sequence[str], chosen: 
     return [
         sha
         for sha in database.scored()
-        if chosen not in database.models_of(sha) and (among is None or sha in among)
+        if database.counts(sha)
+        and chosen not in database.models_of(sha)
+        and (among is None or find_content(sha) in among)
     ]
 
 
@@ -105,7 +141,7 @@ def plan_forget(world: World, kind: str, name: str) -> Plan:
 
 
 def find_meant(world: World, database: Database, kind: str, name: str) -> list[Key]:
-    """Return the rows in the tables that match a name."""
+    """Return the rows in the tables that match a name, in all readings of their files."""
     there = sorted(database.texts | database.open.keys() | database.released)
     rows = {key: world.contents[key[0]].rows[key[1] - 1] for key in there}
     fits: dict[str, Callable[[Key], bool]] = {
@@ -114,7 +150,8 @@ def find_meant(world: World, database: Database, kind: str, name: str) -> list[K
         "file": lambda key: key[0].startswith(name),
         "row": lambda key: f"{key[0][:12]}:{key[1]}" == name,
     }
-    return [key for key in there if fits[kind](key)]
+    meant = {(find_content(sha), number) for sha, number in filter(fits[kind], there)}
+    return [(sha, number) for sha, number in there if (find_content(sha), number) in meant]
 
 
 def plan_restore(world: World, folder: Path) -> Plan:

@@ -36,6 +36,12 @@ HISTORY: tuple[Callable[[DamagedHomeMachine], object], ...] = (
     lambda home: home.put_and_score("c.csv", ["bad", "rare"], 1, False, Kill("score: after commit")),
     # The rows are gone from the tables, and the file of the database is not written anew yet.
     lambda home: home.forget("movie", 1, Kill(change=13)),
+    lambda home: home.write_profile_and_rescan(0, Kill("score: part written")),
+    lambda home: home.write_profile_and_rescan(1, Kill("rescan: reading replaced")),
+    lambda home: home.rescan(NOWHERE),
+    lambda home: home.forget("row", 0, NOWHERE),
+    lambda home: home.write_profile_and_rescan(0, NOWHERE),
+    lambda home: home.export("elsewhere", True, False, NOWHERE),
     lambda home: home.roll_back(NOWHERE),
     lambda home: home.damage_published("cut"),
     lambda home: home.score_all(),
@@ -70,6 +76,8 @@ def test_what_is_promised_holds_after_every_step_of_a_history(machine: type[Dama
         *("rows exported", "rows forgotten", "rows quarantined", "rows released", "rows scored"),
         *(
             "files moved",
+            "readings superseded",
+            "rescan killed",
             "score killed",
             "back_up killed",
             "forget killed",

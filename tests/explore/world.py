@@ -13,13 +13,13 @@ import duckdb
 
 from deployments.settings import Settings, load_settings
 from tests.explore import model
-from tests.explore.content import MAX_BAD_SHARE, MAX_CHARACTERS, MIN_BAD_ROWS, Content
+from tests.explore.content import MAX_BAD_SHARE, MAX_CHARACTERS, MIN_BAD_ROWS, Contents
 from tests.explore.model import Database, Part
 from tests.explore.observing import Observed, WaitingPart, hash_files, list_parts, observe
 from tests.explore.worker import BROKE, DONE, KILLED, REFUSED, Reply, Request, Worker
 
 START = datetime(2026, 3, 1, 23, 59, 50, tzinfo=UTC)
-COMMITTING = ("score", "forget")
+COMMITTING = ("score", "rescan", "forget")
 """The commands that commit the parts that wait."""
 STEP = timedelta(seconds=3)
 """How far the clock goes on between two commands."""
@@ -82,7 +82,9 @@ class World:
         self.settings: Settings = load_settings({"REVIEWS_HOME": str(folder / "home")})
         self.now = START
         self.database = Database()
-        self.contents: dict[str, Content] = {}
+        self.contents = Contents()
+        self.version: str | None = None
+        """Of the profile of the files in no folder; None if they have none."""
         self.known_parts: dict[tuple[str, frozenset[str]], Part] = {}
         self.damaged_parts: set[str] = set()
         self.damaged_bundles: set[str] = set()
