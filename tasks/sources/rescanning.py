@@ -106,7 +106,7 @@ def plan_rescan(home: Home, name: str) -> Rescan:
     earlier, barred = _find_earlier(known, version)
     return Rescan(
         catalogue,
-        files_found=len(known),
+        files_found=sum(file.present.source == source.name for file in known),
         files=tuple(
             replace(file, source_sha256=unread[content].name_next(version)) for content, file in found.items()
         ),

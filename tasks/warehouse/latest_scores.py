@@ -7,7 +7,7 @@ rows that differ from the definition, `rebuild` sets all of them.
 
 import duckdb
 
-from tasks.warehouse.row_names import CONTENT, SUPERSEDED
+from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
 
 ROWS_UPDATED = 500_000
 """Most rows whose scores are replaced in place. DuckDB keeps what it replaces in memory until the commit, so for more
@@ -34,11 +34,13 @@ SELECT
     source_sha256, min(seen_at) AS seen_at, arg_min(uri, committed_at) AS uri,
     arg_min(source, committed_at) AS source
 FROM (
-    SELECT *, min(committed_at) OVER (PARTITION BY {CONTENT}) AS seen_at FROM {{ledger}} WHERE status = 'scored'
+    SELECT *, min(CASE WHEN NOT {IS_LATER} THEN committed_at END) OVER (PARTITION BY {CONTENT}) AS seen_at
+    FROM {{ledger}} WHERE status = 'scored'
 ) GROUP BY source_sha256
 """  # noqa: S608 (our own names)
 _ALL_FILES = _FILES.format(ledger="scored_files")
-"""SQL: when each scored file was first committed, by any reading, and for each reading under which name and source."""
+"""SQL: when each scored file was first committed, by its first reading, and for each reading under which name and source.
+A clock that was set back between two readings changes nothing."""
 REVIEW = "review_id, CASE WHEN review_id IS NULL THEN text_sha256 END, movie_id"
 """SQL: what is equal in all rows of a review. Reviews of two movies differ even if their review_ids are equal."""
 DATED_AT = "CASE WHEN isfinite(reviewed_at) THEN reviewed_at END"

@@ -322,6 +322,16 @@ def test_an_earlier_file_that_is_read_again_does_not_become_the_newest(history: 
     assert ("r1", second.name, "model-b") in list_latest(history.warehouse)
 
 
+def test_a_clock_that_was_set_back_before_a_file_is_read_again_changes_no_earlier_row(
+    history: History,
+) -> None:
+    with open_warehouse(history.warehouse, write=True) as connection:
+        connection.execute("UPDATE scored_files SET committed_at = committed_at + INTERVAL 40 DAY")
+        rebuild(connection)
+    history.read_again((0, list(history.files[0][0].rows)))
+    assert find_outdated(history.warehouse) == []
+
+
 def test_a_reading_that_numbers_rows_otherwise_does_not_bring_back_forgotten_ones(history: History) -> None:
     history.forget(0)
     first, _ = history.files[0]
