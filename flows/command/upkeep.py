@@ -76,11 +76,18 @@ def quarantine_show(row: str) -> None:
 @click.option("--file", "uri", metavar="NAME", help="Release the rows of this file, by its name in the list.")
 @click.option("--all", "everything", is_flag=True, help="Release all rows.")
 @click.option(
-    "--encoding", default="utf-8", show_default=True, help="The encoding in which to read undecodable texts."
+    "--encoding",
+    metavar="NAME",
+    help="The encoding in which to read undecodable texts. [default: that of their source's profile, or UTF-8]",
 )
 @click.option("--by", metavar="NAME", help="Who releases them. [default: your user name]")
 def quarantine_release(
-    rows: tuple[str, ...], rule: str | None, uri: str | None, everything: bool, encoding: str, by: str | None
+    rows: tuple[str, ...],
+    rule: str | None,
+    uri: str | None,
+    everything: bool,
+    encoding: str | None,
+    by: str | None,
 ) -> None:
     """Check quarantined rows again, and score those that now pass.
 

@@ -5,10 +5,8 @@ when. All of that is one transaction, so that for each file and model, rows read
 still holds. Only a release needs ONNX Runtime.
 """
 
-import codecs
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ import duckdb
 
 from data_contracts.errors import UsageError
 from data_contracts.limits import RowLimits
+from data_contracts.text_encodings import find_encoding
 from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
 from tasks.warehouse.latest_scores import add_texts
@@ -31,8 +30,7 @@ SHOWN_TEXTS, SHOWN_CHARACTERS = 3, 60
 NEXT_STEP = (
     "No row was released. Next: `reviews verify` names what is broken; restore a backup from before it."
 )
-NO_TEXTS = ("unicode_escape", "raw_unicode_escape", "utf_7", "idna", "punycode", "undefined")
-"""Codecs of Python that are not used for text files, or that decode any bytes without an error."""
+TEXT_ENCODING, UTF_8 = "text_encoding", "utf-8"
 
 _COUNTS = f"source_sha256 NOT IN {SUPERSEDED}"
 """SQL: whether a row is of a reading that counts. Those of earlier ones are history."""
@@ -48,8 +46,9 @@ AND (NOT $named OR EXISTS (
 _READ_CHOSEN = f"""
 SELECT
     source_sha256, row_number, uri, member, review_id, movie_id, reviewed_at, given_label, given_rating,
-    extra::VARCHAR AS extra, raw, rule, detail, coalesce(raw_is_text, false) AS raw_is_text
-FROM quarantined_rows WHERE {_IS_CHOSEN} ORDER BY uri, row_number
+    extra::VARCHAR AS extra, raw, rule, detail, coalesce(raw_is_text, false) AS raw_is_text,
+    (SELECT min(source) FROM scored_files AS files WHERE files.source_sha256 = bad.source_sha256) AS source
+FROM quarantined_rows AS bad WHERE {_IS_CHOSEN} ORDER BY uri, row_number
 """  # noqa: S608
 _FIND_MODELS = """
 SELECT source_sha256, model_id FROM scored_files
@@ -60,8 +59,8 @@ INSERT INTO scored_reviews BY NAME
 SELECT scores.*, source FROM released_scores AS scores JOIN scored_files USING (source_sha256, model_id)
 """
 _MARK_RELEASED = """
-UPDATE quarantined_rows SET released_at = now(), released_by = ?
-FROM released_texts AS released
+UPDATE quarantined_rows SET released_at = now(), released_by = $by || coalesce(' (read as ' || encoding || ')', '')
+FROM released_rows AS released
 WHERE quarantined_rows.source_sha256 = released.source_sha256
 AND quarantined_rows.row_number = released.row_number AND released_at IS NULL
 """
@@ -104,8 +103,16 @@ class ReleaseRequest:
     run_id: str
     released_by: str
     limits: RowLimits
-    encoding: str = "utf-8"
-    """The encoding to decode the kept bytes of the texts with."""
+    encoding: str | None = None
+    """The encoding in which texts are read whose bytes were kept; None: that of the source's profile, or else UTF-8."""
+    encodings: Mapping[str, str] = field(default_factory=dict)
+    """That of the profile, by source."""
+
+    def find_encoding(self, row: Mapping[str, Any]) -> str:
+        """Return the encoding of a row's kept bytes. They are the file's own if they were no UTF-8, else UTF-8."""
+        if row["rule"] != TEXT_ENCODING:
+            return UTF_8
+        return self.encoding or self.encodings.get(row["source"], UTF_8)
 
 
 @dataclass(frozen=True)
@@ -157,10 +164,11 @@ def release_rows(warehouse: Path, request: ReleaseRequest, load: Callable[[str],
 
     `load` returns the scorer of a model id. If it raises because a model may not score, nothing is released.
     """
-    _require_text_encoding(request.encoding)
+    if request.encoding is not None:
+        _require_text_encoding(request.encoding)
     _require_known_rule(request.choice.rule)
     chosen, models = _read_chosen(warehouse, request.choice)
-    still_bad, good = _check_again(chosen, request.limits, request.encoding)
+    still_bad, good = _check_again(chosen, request)
     if not len(good):
         return Release(0, (), tuple(still_bad))
     by_model = _group_by_model(good, models)
@@ -175,14 +183,8 @@ def release_rows(warehouse: Path, request: ReleaseRequest, load: Callable[[str],
 
 
 def _require_text_encoding(encoding: str) -> None:
-    """Raise `UsageError` unless Python knows `encoding` as an encoding of text files."""
-    try:
-        is_for_texts = codecs.lookup(encoding).name.replace("-", "_") not in NO_TEXTS
-        with suppress(UnicodeDecodeError):
-            b"a".decode(encoding)  # raises LookupError for codecs of bytes to bytes
-    except LookupError:
-        is_for_texts = False
-    if not is_for_texts:
+    """Raise `UsageError` unless `encoding` is one of text files."""
+    if find_encoding(encoding) is None:
         raise UsageError(
             f"--encoding: {encoding!r} is not an encoding of texts. Next: name one, such as latin-1 or cp1252."
         )
@@ -231,8 +233,11 @@ def _require_named_rows(chosen: "pa.Table", choice: Choice) -> None:
             )
 
 
-def _check_again(chosen: "pa.Table", limits: RowLimits, encoding: str) -> tuple[list[StillBad], "pa.Table"]:
-    """Return the rows that still break a rule, with the reason, and a table of the rows that pass, with their texts."""
+def _check_again(chosen: "pa.Table", request: ReleaseRequest) -> tuple[list[StillBad], "pa.Table"]:
+    """Return the rows that still break a rule, with the reason, and a table of the rows that pass, with their texts.
+
+    Its column `encoding` is null for texts that were read as UTF-8.
+    """
     import pyarrow as pa
 
     from data_contracts.review_files import READ_SCHEMA, check_rows, measure_rows
@@ -240,9 +245,14 @@ def _check_again(chosen: "pa.Table", limits: RowLimits, encoding: str) -> tuple[
 
     reasons: dict[int, str] = {}
     texts: list[str | None] = []
-    for position, row in enumerate(chosen.select(["raw", "rule", "detail", "raw_is_text"]).to_pylist()):
+    encodings: list[str | None] = []
+    for position, row in enumerate(
+        chosen.select(["raw", "rule", "detail", "raw_is_text", "source"]).to_pylist()
+    ):
+        encoding = request.find_encoding(row)
         text, reason = _decode_quarantined(row, encoding)
         texts.append(text)
+        encodings.append(None if encoding == UTF_8 else encoding)
         if reason:
             reasons[position] = reason
     replaced = {
@@ -253,8 +263,9 @@ def _check_again(chosen: "pa.Table", limits: RowLimits, encoding: str) -> tuple[
     kept = {name: chosen[name] for name in READ_SCHEMA.names if name not in replaced}
     rows = pa.table({**kept, **replaced}).select(READ_SCHEMA.names).cast(_make_nullable(READ_SCHEMA))
     rows = rows.append_column("source_sha256", chosen["source_sha256"]).append_column("uri", chosen["uri"])
+    rows = rows.append_column("encoding", pa.array(encodings, pa.string()))
     if len(rows):
-        _, broken = check_rows(measure_rows(rows, mark_texts_with_words(rows["text"])), limits)
+        _, broken = check_rows(measure_rows(rows, mark_texts_with_words(rows["text"])), request.limits)
         for position, (rule, detail) in broken.items():
             reasons.setdefault(position, f"still breaks {rule}: {detail}")
     still_bad = [
@@ -359,11 +370,12 @@ def _commit_release(
 
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         connection.register("released_texts", make_source_rows(good))
+        connection.register("released_rows", good.select(["source_sha256", "row_number", "encoding"]))
         connection.register("released_scores", pa.concat_tables([SCORED_SCHEMA.empty_table(), *scored]))
         _require_open(connection, len(good))
         connection.execute(_INSERT_SCORES)
         add_texts(connection, "released_texts", "released_scores")
-        connection.execute(_MARK_RELEASED, [released_by]).fetchall()
+        connection.execute(_MARK_RELEASED, {"by": released_by}).fetchall()
         connection.execute(
             "CREATE TEMP TABLE accepted AS SELECT * FROM scored_files "
             "SEMI JOIN released_texts USING (source_sha256) WHERE status = 'scored'"

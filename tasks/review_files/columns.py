@@ -33,6 +33,11 @@ class Columns:
     doubled: bool
     """True if several columns have the name of the text column."""
 
+    def list_text(self) -> list[int]:
+        """Return the positions of the text's columns, in the order in which they are joined."""
+        parts = [place for name, place in self.known.items() if name.startswith(PART)]
+        return [*parts, self.known["text"]] if "text" in self.known else parts
+
 
 def select_columns(names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> Columns:
     """Map columns to ours: those that the plan names, and others by their known names if the plan allows it."""

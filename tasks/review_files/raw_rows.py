@@ -55,14 +55,15 @@ def make_raw_rows(
     """Build n raw rows from the columns of a file; add a defect to each row with bytes that are not UTF-8.
 
     `decoded` has, for each column, [n] values, null if they are not UTF-8, and the bytes of those by position. The
-    defect (text_encoding) keeps the original bytes of the row's text. `defects` are those already known.
+    defect (text_encoding) keeps the original bytes of the row's text, joined if it is of several columns. `defects` are
+    those already known.
     """
     arrays = [array for array, _ in decoded]
     all_defects = dict(defects)
-    text = columns.known["text"]
+    places = columns.list_text()
     for position, (_, invalid) in enumerate(decoded):
         for row, data in invalid.items():
-            raw = decoded[text][1].get(row) or (arrays[text][row].as_py() or "").encode()
+            raw = join_bytes([_find_bytes(decoded[place], row) for place in places])
             detail = f"column '{names[position]}': {describe_invalid(data)}"
             all_defects.setdefault(row, Defect("text_encoding", detail, raw))
     known = {ours: arrays[position] for ours, position in columns.known.items()}
@@ -73,6 +74,17 @@ def make_raw_rows(
     further = {name: arrays[position] for name, position in columns.further.items()}
     origins = {ours: frozenset([names[place]]) for ours, place in columns.known.items()}
     return RawRows(row_numbers, known, _list_further(further), all_defects, tuple(names), origins)
+
+
+def join_bytes(parts: Sequence[bytes]) -> bytes:
+    """Return the bytes of a text of several columns as valid texts are joined: by a blank line, without blank ones."""
+    return b"\n\n".join(part for part in parts if part.strip()) or parts[-1]
+
+
+def _find_bytes(decoded: tuple[pa.Array, Mapping[int, bytes]], row: int) -> bytes:
+    """Return the original bytes of a row's value."""
+    values, invalid = decoded
+    return invalid.get(row) or (values[row].as_py() or "").encode()
 
 
 def find_headers(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:

@@ -48,6 +48,11 @@ class Catalogue:
         name = self.chosen or folder
         return Source(name, self.profiles.get(name), self.broken.get(name))
 
+    def list_encodings(self) -> dict[str, str]:
+        """Return the encoding that a profile states, by its source."""
+        stated = {name: profile.file.encoding for name, profile in self.profiles.items()}
+        return {name: encoding for name, encoding in stated.items() if encoding is not None}
+
     def describe(self, uri: str) -> dict[str, str | None]:
         """Return the values of a file's source for the ledger, by column."""
         source = self.find(uri)

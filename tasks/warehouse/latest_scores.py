@@ -39,8 +39,8 @@ FROM (
 ) GROUP BY source_sha256
 """  # noqa: S608 (our own names)
 _ALL_FILES = _FILES.format(ledger="scored_files")
-"""SQL: when each scored file was first committed, by its first reading, and for each reading under which name and source.
-A clock that was set back between two readings changes nothing."""
+"""SQL: when each scored file was first committed, by its first reading, whatever the clock showed at later ones, and
+for each reading under which name and from which source."""
 REVIEW = "review_id, CASE WHEN review_id IS NULL THEN text_sha256 END, movie_id"
 """SQL: what is equal in all rows of a review. Reviews of two movies differ even if their review_ids are equal."""
 DATED_AT = "CASE WHEN isfinite(reviewed_at) THEN reviewed_at END"

@@ -26,7 +26,7 @@ LONG = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt9," + "bad " * 50
 EVERY = Choice()
 
 
-def release_all(home: Home, choice: Choice = EVERY, encoding: str = "utf-8") -> str:
+def release_all(home: Home, choice: Choice = EVERY, encoding: str | None = "utf-8") -> str:
     said: list[str] = []
     release(load_settings(), choice, encoding, "ann", said.append)
     return "\n".join(said)
@@ -116,6 +116,39 @@ def test_undecodable_texts_are_released_in_the_encoding_that_is_named(scoring_ho
     release_all(scoring_home, encoding="latin-1")
     assert ask(scoring_home.published, "select text from source_reviews where row_number = 2") == [
         ("a good Füller",)
+    ]
+
+
+@pytest.mark.slow
+def test_undecodable_texts_are_released_in_the_encoding_of_their_sources_profile(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text of two columns is joined as in other rows; what was kept in UTF-8 is read in it."""
+    scoring_home.sources.mkdir()
+    profile = scoring_home.sources / "shop-a.toml"
+    columns = '[columns]\ntext = ["title", "text"]\n'
+    profile.write_text(columns)
+    monkeypatch.setenv("REVIEWS_MAX_TEXT_CHARS", "30")
+    long_text = "good film é, the plot, the plot".encode()
+    drop(
+        scoring_home, "shop-a/a.csv", b"title,text\nA f\xfcller,good\na,good\nb," + b'"' + long_text + b'"\n'
+    )
+    drop(
+        scoring_home,
+        "shop-a/a.jsonl",
+        b'{"title": "A f\xfcller", "text": "good"}\n{"title": "a", "text": "good"}\n',
+    )
+    run()
+    profile.write_text(columns + '[file]\nencoding = "cp1252"\n')
+    monkeypatch.setenv("REVIEWS_MAX_TEXT_CHARS", "100")
+    assert "Released 3 rows" in release_all(scoring_home, encoding=None)
+    query = (
+        "select text, released_by from source_reviews join quarantined_rows using (source_sha256, row_number)"
+    )
+    assert sorted(ask(scoring_home.published, query)) == [
+        ("A füller\n\ngood", "ann (read as cp1252)"),
+        ("A füller\n\ngood", "ann (read as cp1252)"),
+        (f"b\n\n{long_text.decode()}", "ann"),
     ]
 
 

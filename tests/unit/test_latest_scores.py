@@ -123,6 +123,7 @@ class History:
         good = pa.Table.from_pylist(
             [values], schema=SOURCE_SCHEMA.remove(SOURCE_SCHEMA.names.index("text_sha256"))
         )
+        good = good.append_column("encoding", pa.nulls(1, pa.string()))
         scored = [pa.Table.from_pylist([_score(key, model_id)], schema=SCORED_SCHEMA) for model_id in models]
         quarantine._commit_release(self.warehouse, good, scored, "ann")
         self.released.add(file.source_sha256)

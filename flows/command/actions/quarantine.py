@@ -10,6 +10,7 @@ from data_contracts.storage.home import Home
 from deployments.settings import Settings
 from flows.command.actions.exclusive import keep_runs_out
 from tasks.maintenance import quarantine
+from tasks.sources.catalogue import load_catalogue
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
 from tasks.warehouse.model_registry import find_promoted
@@ -31,17 +32,20 @@ def show_row(home: Home, name: str, echo: Callable[[str], None]) -> None:
 
 
 def release(
-    settings: Settings, choice: quarantine.Choice, encoding: str, by: str, echo: Callable[[str], None]
+    settings: Settings, choice: quarantine.Choice, encoding: str | None, by: str, echo: Callable[[str], None]
 ) -> None:
-    """Release the chosen rows that now pass, and report the others; raise `ReviewsError` if every row still fails."""
+    """Release the chosen rows that now pass, and report the others; raise `ReviewsError` if every row still fails.
+
+    Without `encoding`, undecodable texts are read in that of the profile of their source.
+    """
     require_warehouse(settings.home.warehouse, "`reviews score`, which quarantines bad rows")
-    released_by = by + ("" if encoding == "utf-8" else f" (read as {encoding})")
     parameters = {"encoding": encoding, **choice.parameters()}
     with (
         keep_runs_out(settings.home, echo),
         record_run(settings.home, str(uuid4()), "release-rows", parameters) as run,
     ):
-        request = quarantine.ReleaseRequest(choice, run.run_id, released_by, settings.limits, encoding)
+        encodings = load_catalogue(settings.home).list_encodings()
+        request = quarantine.ReleaseRequest(choice, run.run_id, by, settings.limits, encoding, encodings)
         done = quarantine.release_rows(
             settings.home.warehouse, request, lambda model_id: _load_scorer(settings, model_id)
         )

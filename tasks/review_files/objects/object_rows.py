@@ -15,7 +15,7 @@ from tasks.review_files.columns import Columns, require_text, select_columns
 from tasks.review_files.inference.planning import VALUE_COLUMNS
 from tasks.review_files.plans.names import is_text
 from tasks.review_files.plans.reading_plan import ReadingPlan
-from tasks.review_files.raw_rows import Defect, RawRows
+from tasks.review_files.raw_rows import Defect, RawRows, join_bytes
 from tasks.support.refusals import refusal
 
 MAX_DEPTH = 64
@@ -165,9 +165,10 @@ def drop_invalid(row: dict[str, Any], line: bytes, select: Select) -> ObjectRow:
     invalid = [name for name, value in row.items() if not (is_valid_text(name) and is_valid_text(value))]
     if not invalid:
         return row, None
-    place = select(tuple(row)).known.get("text")
-    text = None if place is None else list(row.values())[place]
-    raw = _restore_bytes(text) if isinstance(text, str) else line
+    values = list(row.values())
+    texts = [values[place] for place in select(tuple(row)).list_text()]
+    parts = [_restore_bytes(text) for text in texts if isinstance(text, str)]
+    raw = join_bytes(parts) if parts and isinstance(texts[-1], str) else line
     name = invalid[0].encode("utf-8", "replace").decode()
     detail = f"column '{name}' holds bytes that are not UTF-8, or half a surrogate pair"
     kept = {name: value for name, value in row.items() if name not in invalid}
