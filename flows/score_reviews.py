@@ -100,10 +100,8 @@ def score_reviews(
         )
     if source and not files:
         raise UsageError("--source is for files that you name: reviews score --source NAME FILE ...")
-    if rescan is not None and (files or since or rescore):
-        raise UsageError(
-            "rescan reads all files of a source again. Next: leave out files, since and rescore."
-        )
+    if rescan is not None and (files or since):
+        raise UsageError("rescan reads all files of a source again. Next: leave out files and since.")
     settings, named = load_settings(), tuple(files or ())
     within = None if is_granted(named) else settings.input_dirs
     request = ScoringRequest(

@@ -2,13 +2,16 @@
 
 from typing import Any
 
+import duckdb
 import pytest
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
+from flows.command.actions.export import export
 from flows.command.actions.forget import forget
 from flows.command.actions.verify import run_verify
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.queries.exports import ExportRequest
 from tests.support.scoring_runs import drop, plan, run
 from tests.support.small_home import ask
 
@@ -185,6 +188,24 @@ def test_forgetting_deletes_a_review_from_all_readings(misread: Home) -> None:
     assert "Forgot 1 row" in said[0]
     assert ask(misread.warehouse, "select count(*) from source_reviews where text = 'good film'") == [(0,)]
     prove(misread)
+
+
+@pytest.mark.slow
+def test_an_export_of_what_is_new_adds_the_later_reading_alone(misread: Home) -> None:
+    folder = misread.exports
+    export(misread, folder, ExportRequest(only_new=True))
+    run(rescan="shop-a")
+    export(misread, folder, ExportRequest(only_new=True))
+    export(misread, folder, ExportRequest(only_new=True))
+    query = f"select count(*), count(distinct source_sha256) from read_parquet('{folder}/*/*.parquet')"
+    assert duckdb.sql(query).fetchall() == [(4, 2)]
+
+
+def test_a_whole_export_has_the_reading_that_counts(misread: Home) -> None:
+    run(rescan="shop-a")
+    export(misread, misread.exports, ExportRequest())
+    query = f"select given_rating from read_parquet('{misread.exports}/*/*.parquet') order by 1"
+    assert duckdb.sql(query).fetchall() == [(1.0,), (10.0,)]
 
 
 def test_a_dry_run_names_what_would_be_read_again_and_changes_nothing(misread: Home) -> None:
