@@ -198,14 +198,14 @@ def test_an_export_of_what_is_new_adds_the_later_reading_alone(misread: Home) ->
     export(misread, folder, ExportRequest(only_new=True))
     export(misread, folder, ExportRequest(only_new=True))
     query = f"select count(*), count(distinct source_sha256) from read_parquet('{folder}/*/*.parquet')"
-    assert duckdb.sql(query).fetchall() == [(4, 2)]
+    assert duckdb.execute(query).fetchall() == [(4, 2)]
 
 
 def test_a_whole_export_has_the_reading_that_counts(misread: Home) -> None:
     run(rescan="shop-a")
     export(misread, misread.exports, ExportRequest())
     query = f"select given_rating from read_parquet('{misread.exports}/*/*.parquet') order by 1"
-    assert duckdb.sql(query).fetchall() == [(1.0,), (10.0,)]
+    assert duckdb.execute(query).fetchall() == [(1.0,), (10.0,)]
 
 
 def test_a_dry_run_names_what_would_be_read_again_and_changes_nothing(misread: Home) -> None:
