@@ -12,7 +12,7 @@ from tasks.explain.found_text import describe_missing, read_as_row_name, require
 from tasks.queries.answers import fetch_answer
 from tasks.warehouse.latest_scores import ARRIVAL, DATED_AT, IS_OUTDATED, REVIEW
 from tasks.warehouse.published import open_published
-from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME
+from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, SUPERSEDED
 
 Row = Mapping[str, Any]
 
@@ -22,12 +22,17 @@ CREATE OR REPLACE TEMP TABLE named_reviews AS SELECT DISTINCT review_key FROM so
 WHERE review_id = $name OR {HAS_PARSED_NAME}
 """  # noqa: S608 (our own names)
 _LIST_ROWS = f"""
-WITH rows AS (
+WITH found AS (FROM source_reviews SEMI JOIN named_reviews USING (review_key)),
+judged AS (
+    SELECT *, {IS_OUTDATED} AS is_outdated, false AS is_superseded
+    FROM found ANTI JOIN {SUPERSEDED} AS superseded USING (source_sha256)
+    UNION ALL SELECT *, false, true FROM found SEMI JOIN {SUPERSEDED} AS superseded USING (source_sha256)
+),
+rows AS (
     SELECT
-        *, {DATED_AT} AS dated_at, {IS_OUTDATED} AS is_outdated,
-        dense_rank() OVER (ORDER BY movie_id, {REVIEW}) AS review,
+        *, {DATED_AT} AS dated_at, dense_rank() OVER (ORDER BY movie_id, {REVIEW}) AS review,
         review_id = $name OR {HAS_PARSED_NAME} AS is_named
-    FROM source_reviews SEMI JOIN named_reviews USING (review_key)
+    FROM judged
 ),
 profiles AS (
     SELECT source_sha256, arg_min(struct_pack(version := profile_version), committed_at).version AS profile_version
@@ -36,7 +41,8 @@ profiles AS (
 SELECT
     review, review_id, movie_id, source_sha256, row_number, {ROW_NAME} AS row, file_uri AS uri, file_source AS source,
     profile_version, file_seen_at AS arrived_at, replace(dated_at::VARCHAR, ' ', 'T') || ':00' AS reviewed_at,
-    given_rating, given_label, is_latest, best_model_id, is_outdated
+    given_rating, given_label, is_latest, best_model_id, is_outdated,
+    is_superseded
 FROM rows LEFT JOIN profiles USING (source_sha256)
 QUALIFY bool_or(is_named) OVER (PARTITION BY review)
 ORDER BY review, {ARRIVAL}
@@ -56,6 +62,7 @@ DECISIONS = {
     (True, "date, arrival"): "it arrived last, rows of an older date set aside",
     (False, "date"): "another row has a later date",
     (False, "arrival"): "another row arrived later",
+    (False, "reading"): "its file was read again by another profile",
     (False, "score"): "it is the newest, but no promoted model has scored it",
 }
 """Whether `latest_scores` shows a row and what decided it (docs/scoring.md), in words."""
@@ -129,12 +136,13 @@ def _make_history(rows: Sequence[Row], scores: Sequence[Row]) -> History:
     for score in scores:
         by_row.setdefault((score["source_sha256"], score["row_number"]), []).append(score)
     outdated = sum(row["is_outdated"] for row in rows)
+    counting = sum(not row["is_superseded"] for row in rows)
     made = tuple(
         ReviewRow(
             **{name: row[name] for name in _SHOWN},
             scores=_make_scores(row, by_row.get((row["source_sha256"], row["row_number"]), [])),
             counts=row["is_latest"] and row["best_model_id"] is not None,
-            decided_by=_find_decision(row, len(rows), outdated),
+            decided_by=_find_decision(row, counting, outdated),
         )
         for row in rows
     )
@@ -163,7 +171,12 @@ def _make_scores(row: Row, scores: Sequence[Row]) -> tuple[ModelScore, ...]:
 
 
 def _find_decision(row: Row, rows: int, outdated: int) -> str:
-    """Return what decided whether a row counts; of the `rows` of its review, another date outdates `outdated`."""
+    """Return what decided whether a row counts; of the `rows` of its review, another date outdates `outdated`.
+
+    The rows of readings that no longer count are not among `rows`.
+    """
+    if row["is_superseded"]:
+        return "reading"
     if not row["is_latest"]:
         return "date" if row["is_outdated"] else "arrival"
     if row["best_model_id"] is None:

@@ -10,8 +10,9 @@ from data_contracts.storage.home import Home
 from flows.command.actions.export import export
 from flows.command.actions.forget import forget
 from flows.command.actions.verify import run_verify
+from tasks.explain.history import find_history
 from tasks.maintenance.forgetting import ForgetRequest
-from tasks.queries.exports import ExportRequest
+from tasks.queries.export_files import ExportRequest
 from tests.support.scoring_runs import drop, plan, run
 from tests.support.small_home import ask
 
@@ -206,6 +207,17 @@ def test_a_whole_export_has_the_reading_that_counts(misread: Home) -> None:
     export(misread, misread.exports, ExportRequest())
     query = f"select given_rating from read_parquet('{misread.exports}/*/*.parquet') order by 1"
     assert duckdb.execute(query).fetchall() == [(1.0,), (10.0,)]
+
+
+def test_the_history_of_a_review_names_the_reading_that_no_longer_counts(misread: Home) -> None:
+    before = RIGHT.replace("highest = 20", "highest = 40")
+    describe(misread, before)
+    run(rescan="shop-a")
+    describe(misread, RIGHT)
+    run(rescan="shop-a")
+    [history] = find_history(misread.published, "7")
+    decided = {(row.counts, row.decided_by, row.given_rating) for row in history.rows}
+    assert decided == {(False, "reading", 5.5), (True, "only_row", 10.0)}
 
 
 def test_a_dry_run_names_what_would_be_read_again_and_changes_nothing(misread: Home) -> None:
