@@ -12,6 +12,9 @@ NEGATIVE_STARS, POSITIVE_STARS = (LOWEST_STARS, 4), (7, HIGHEST_STARS)
 DRIFT_SEVERITIES = ("warn", "error")
 """The values of REVIEWS_DRIFT: on drift, `warn` reports it and `error` fails the run. The first is the default."""
 
+OTHER_LANGUAGES = ("warn", "accept", "quarantine")
+"""What a source wants of rows that seem not to be in English; `warn` and `accept` score them. By default the first."""
+
 UNREADABLE_COLUMNS = "unreadable_columns"
 """The key in `extra` that lists further columns whose values in this row can't be read."""
 

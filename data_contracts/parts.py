@@ -19,6 +19,7 @@ SOURCE_SCHEMA = pa.schema(
         ("given_label", pa.string()),
         ("given_rating", pa.float64()),
         ("extra", pa.string()),
+        ("in_english", pa.bool_()),
     ]
 )
 """One row per accepted source row."""
@@ -66,8 +67,8 @@ LEDGER_SCHEMA = pa.schema(
 )
 """One row per source file. The rows of a file with status 'refused' are not committed."""
 
-LATER_COLUMNS = ("source", "profile_version")
-"""Columns that the parts of older versions lack; a killed run may have left one before an update."""
+LATER_COLUMNS = {"source": "VARCHAR", "profile_version": "VARCHAR", "in_english": "BOOLEAN"}
+"""Columns, with their types, that the parts of older versions lack; a killed run may have left one before an update."""
 
 PART_SCHEMAS = {
     "source_reviews": SOURCE_SCHEMA,

@@ -67,13 +67,16 @@ ROW_RULES = {
 TEXT_NOT_GIVEN = "text_not_given"
 SCORER_FAILED = "scorer_failed"
 NO_KNOWN_WORD = "text_no_known_word"
+NOT_ENGLISH = "not_english"
 SCORING_RULES = {
+    NOT_ENGLISH: "The text seems not to be in English, and the profile of its source quarantines such rows.",
     NO_KNOWN_WORD: "The model knows none of the text's words, so a score would mean nothing; is the text in English?",
     SCORER_FAILED: "The model failed on this text alone; release the row when the model or this program is fixed.",
 }
-"""Rules that depend on the model: a row can break them only during scoring, after it has passed all others."""
+"""Rules that depend on the model or on what the source wants: a row can break them only after it has passed all others.
+A release does not check them again, except for `NO_KNOWN_WORD`."""
 
-UNCOUNTED_RULES = frozenset({NO_KNOWN_WORD, TEXT_NOT_GIVEN})
+UNCOUNTED_RULES = frozenset({NOT_ENGLISH, NO_KNOWN_WORD, TEXT_NOT_GIVEN})
 """Rules of rows that say nothing against their file: another language, or customers who wrote no text."""
 
 FILE_RULES = {

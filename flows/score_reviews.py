@@ -8,7 +8,7 @@ the others and fails at its end.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -62,6 +62,7 @@ class ScoringSummary:
     """Files of which an earlier reading, by the present profile, counts again."""
     unclear: tuple[str, ...] = ()
     """Dates, labels and ratings that could not be read or seem wrong, and files without rows: a phrase for each."""
+    sources: stages.SourceNotes = field(default_factory=stages.SourceNotes)
     report: str | None = None
     """Path of the run's report; None if nothing was committed or reports are switched off."""
 
@@ -160,13 +161,14 @@ def _run_scoring(
 def _check_outcome(
     summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: Run
 ) -> ScoringSummary:
-    """Add to the summary which fields could not be read, and how the scored reviews drifted from the held-out ones."""
+    """Add to the summary which fields could not be read, what the sources sent, and how the scored reviews drifted."""
     scored_by = sorted({file.run_id for file in outcome.files("scored") if file.run_id})
     if not scored_by:
         return summary
     unclear = stages.find_unclear_fields(run, scored_by)
+    sources = stages.describe_sources(run, scored_by)
     drifted = stages.judge_drift(run, scored_by, settings.drift)
-    return replace(summary, unclear=tuple(unclear), drifted=tuple(drifted))
+    return replace(summary, unclear=tuple(unclear), sources=sources, drifted=tuple(drifted))
 
 
 def _publish_outcome(outcome: RunOutcome, settings: Settings, run: Run, seconds: float) -> str | None:
@@ -205,6 +207,7 @@ def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:
     if quarantined := outcome.total("rows_quarantined"):
         message += f", {count(quarantined, 'row')} quarantined"
     warnings = [f"Drift: {'; '.join(summary.drifted)}"] if summary.drifted else []
+    warnings += summary.sources.languages
     warnings += [page.name_refused(refused)] if refused else []
     return end_completed(". ".join([message, *warnings]), summary)
 

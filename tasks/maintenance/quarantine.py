@@ -241,6 +241,7 @@ def _check_again(chosen: "pa.Table", request: ReleaseRequest) -> tuple[list[Stil
     import pyarrow as pa
 
     from data_contracts.review_files import READ_SCHEMA, check_rows, measure_rows
+    from data_contracts.sources.language import mark_english
     from models.tokenizer import mark_texts_with_words
 
     reasons: dict[int, str] = {}
@@ -276,7 +277,8 @@ def _check_again(chosen: "pa.Table", request: ReleaseRequest) -> tuple[list[Stil
         )
         for position, reason in sorted(reasons.items())
     ]
-    return still_bad, rows.take(pa.array([p for p in range(len(rows)) if p not in reasons], pa.int64()))
+    good = rows.take(pa.array([p for p in range(len(rows)) if p not in reasons], pa.int64()))
+    return still_bad, good.append_column("in_english", pa.array(mark_english(good["text"])))
 
 
 def _make_nullable(schema: "pa.Schema") -> "pa.Schema":

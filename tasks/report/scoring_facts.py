@@ -43,7 +43,7 @@ WITH scores AS (
     USING (source_sha256, model_id, run_id)
 )
 SELECT
-    scores.*, review.rowid AS position, review_id, movie_id, given_label, given_rating, text_sha256
+    scores.*, review.rowid AS position, review_id, movie_id, given_label, given_rating, text_sha256, in_english
 FROM scores LEFT JOIN source_reviews AS review USING (source_sha256, row_number)
 """
 # The rows that the run quarantined, and those still in quarantine when the run scored their files again.
@@ -82,6 +82,12 @@ SELECT
     avg(score) AS mean_score, avg(predicted_rating) AS mean_predicted_rating,
     avg(truncated::INTEGER) AS share_truncated, avg(oov_rate) AS mean_oov_rate
 FROM run_scores GROUP BY model_id ORDER BY reviews DESC, model_id
+"""
+_DESCRIBE_SOURCES = """
+SELECT
+    source, count(*) AS reviews, avg((sentiment = 'positive')::INTEGER) AS share_positive,
+    count(*) FILTER (NOT in_english) AS not_english
+FROM run_scores GROUP BY source ORDER BY reviews DESC, source
 """
 _RATED_SENTIMENT = (
     f"CASE WHEN given_rating >= {POSITIVE_STARS[0]} THEN 'positive' "
@@ -175,6 +181,8 @@ class ScoringFacts:
     refused: Sequence[Row]
     models: Sequence[Row]
     """The number and means of the scores of each model in this run."""
+    sources: Sequence[Row]
+    """The number of reviews of each source in this run, and of those that seem not to be in English."""
     given: Row
     """The agreement of the scores with the labels and ratings given by the sources."""
     scores: tuple[int, ...]
@@ -230,6 +238,7 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
         files=ask(_LIST_FILES, {"limit": FILES_SHOWN}),
         refused=ask(_LIST_REFUSED, {"limit": FILES_SHOWN}),
         models=ask(_DESCRIBE_MODELS),
+        sources=ask(_DESCRIBE_SOURCES),
         given=given,
         scores=tuple(scores.get(number, 0) for number in range(SCORE_BINS)),
         ratings={row["stars"]: (row["predicted"], row["given"]) for row in ask(_COUNT_RATINGS)},

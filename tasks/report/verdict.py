@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from data_contracts.drift import BOUNDARY as DRIFT
 from data_contracts.review_files import BOUNDARY as REVIEW_FILES
+from data_contracts.sources.language import BOUNDARY as LANGUAGE
+from data_contracts.sources.language import UNNOTICED_SHARE
 from models.evaluation.stars import INTERVAL_SHARE
 from tasks.pages.formatting import format_share
 from tasks.report.names import MEASURES, name_measure
@@ -25,6 +27,8 @@ BADLY_CALIBRATED = 0.05
 """Expected calibration error above which the verdict asks for care."""
 ENOUGH_INSIDE = 0.85
 """Share of test titles inside their interval below which the verdict asks for care."""
+_JUDGED_BY_FIGURES = (REVIEW_FILES, DRIFT, LANGUAGE)
+"""The boundaries whose warnings are judged by what they warn of: quarantined rows, drift, other languages."""
 _MEASURES_PLURAL = {**MEASURES, "score": "scores", "token_count": "lengths"}
 """The same, in the plural, for 'the ... drifted'."""
 
@@ -59,6 +63,7 @@ def judge_scoring(facts: ScoringFacts) -> Verdict:
         _judge_refused(facts.totals),
         _judge_quarantined(facts.totals),
         *_judge_drift(facts),
+        *_judge_language(facts),
         *_judge_given(facts),
         *_judge_promotion(facts),
         *_judge_data(facts.lineage),
@@ -119,11 +124,11 @@ def _judge_checks(checks: Sequence[Row]) -> list[Reason]:
     """Return the reasons of the verdict from the checks of the contracts."""
     total, held = (sum(row[name] for row in checks) for name in ("checks", "passed"))
     failed = [row for row in checks if row["is_broken"] and row["severity"] == "error"]
-    # Warnings about quarantined rows and about drift are judged by their figures, in functions of their own.
+    # What these warn of is judged by its figures, in functions of its own.
     warned = [
         row
         for row in checks
-        if row["is_broken"] and row["severity"] != "error" and row["boundary"] not in (REVIEW_FILES, DRIFT)
+        if row["is_broken"] and row["severity"] != "error" and row["boundary"] not in _JUDGED_BY_FIGURES
     ]
     reasons = []
     if failed:
@@ -134,7 +139,9 @@ def _judge_checks(checks: Sequence[Row]) -> list[Reason]:
         reasons.append(Reason(CARE, "a contract warned", f"Contracts warned ({names})."))
     if total and not failed and not warned:
         others = (
-            "; the others warned of drift or quarantined rows, which are listed here" if held < total else ""
+            "; the others warned of drift, quarantined rows or other languages, which are listed here"
+            if held < total
+            else ""
         )
         reasons.append(
             Reason(
@@ -185,6 +192,17 @@ def _judge_drift(facts: ScoringFacts) -> list[Reason]:
         for row in drifted
     )
     return [Reason(CARE, f"the {names} drifted", f"Unlike the model's held-out reviews ({figures}).")]
+
+
+def _judge_language(facts: ScoringFacts) -> list[Reason]:
+    """Return the reason of the verdict from the reviews that seem not to be in English, if they are more than a few."""
+    foreign = {row["source"]: row["not_english"] for row in facts.sources if row["not_english"]}
+    total = sum(foreign.values())
+    if total <= UNNOTICED_SHARE * facts.reviews_scored:
+        return []
+    named = ", ".join(f"{source}: {rows:,}" for source, rows in foreign.items())
+    words = f"Scored though they seem not to be in English: {count(total, 'review')} ({named})."
+    return [Reason(CARE, f"{count(total, 'review')} seem not to be in English", words)]
 
 
 def _judge_given(facts: ScoringFacts) -> list[Reason]:

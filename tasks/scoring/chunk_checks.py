@@ -1,4 +1,4 @@
-"""Checks the rows of a chunk against their contract; bad rows are quarantined and counted for their file."""
+"""Checks the rows of a chunk against their contract, and their language; bad rows are quarantined and counted."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,11 +8,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.limits import RowLimits
-from data_contracts.review_files import TEXT_NOT_GIVEN, UNCOUNTED_RULES, check_rows, measure_rows
+from data_contracts.review_files import (
+    NOT_ENGLISH,
+    SCORING_RULES,
+    TEXT_NOT_GIVEN,
+    UNCOUNTED_RULES,
+    check_rows,
+    measure_rows,
+)
+from data_contracts.sources.language import mark_english
 from models.tokenizer import mark_texts_with_words
 from tasks.scoring.bad_rows import make_quarantine_rows, measure_bad_rows
 from tasks.scoring.file_outcomes import Tally
 from tasks.scoring.parts import Write
+from tasks.sources.catalogue import Catalogue
 
 
 def check_chunk(chunk: pa.Table, limits: RowLimits, run_id: str, tally: Tally, write: Write) -> pa.Table:
@@ -27,6 +36,27 @@ def check_chunk(chunk: pa.Table, limits: RowLimits, run_id: str, tally: Tally, w
     tally.rows_read.update({each["values"]: each["counts"] for each in counted})
     quarantine_chunk_rows(chunk, broken, run_id, tally, write)
     return chunk.filter(pa.array(~bad)) if broken else chunk
+
+
+def check_language(good: pa.Table, catalogue: Catalogue, run_id: str, tally: Tally, write: Write) -> pa.Table:
+    """Count the rows that seem not to be in English; write those to the quarantine whose source wants that.
+
+    Returns the other rows, with the column `in_english`.
+    """
+    english = mark_english(good["text"])
+    good = good.append_column("in_english", pa.array(english))
+    others = good.filter(pa.array(~english)).select(["source_sha256", "uri"]).to_pydict()
+    tally.rows_not_english.update(others["source_sha256"])
+    refusing = {uri for uri in set(others["uri"]) if catalogue.find(uri).other_languages == "quarantine"}
+    positions = zip(np.flatnonzero(~english).tolist(), others["uri"], strict=True)
+    aside = [position for position, uri in positions if uri in refusing]
+    if not aside:
+        return good
+    reason = (NOT_ENGLISH, SCORING_RULES[NOT_ENGLISH])
+    quarantine_chunk_rows(good, dict.fromkeys(aside, reason), run_id, tally, write)
+    kept = np.ones(len(good), dtype=bool)
+    kept[aside] = False
+    return good.filter(pa.array(kept))
 
 
 def quarantine_chunk_rows(

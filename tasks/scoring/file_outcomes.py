@@ -33,6 +33,8 @@ class Tally:
     """Quarantined rows by rule, without those that say nothing against their file."""
     rows_not_given: Counter[str] = field(default_factory=Counter)
     """Rows without a text, which only count against a file in which no row has one."""
+    rows_not_english: Counter[str] = field(default_factory=Counter)
+    """Good rows that seem not to be in English, quarantined or not."""
     plans: defaultdict[str, list[ReadingPlan]] = field(default_factory=lambda: defaultdict(list))
     """The different plans that were made of a file's tables, `MOST_PLANS` at most."""
     bytes_kept: Counter[str] = field(default_factory=Counter)

@@ -13,11 +13,12 @@ from data_contracts.expectations import CheckResult
 from data_contracts.limits import RowLimits
 from data_contracts.readings import judge_readings
 from data_contracts.review_files import merge_results
+from data_contracts.sources.language import judge_language
 from data_contracts.storage.faults import pass_fault_point
 from models.bundle.scorer import Scorer
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.review_files.reader import ReadOptions
-from tasks.scoring.chunk_checks import check_chunk, quarantine_chunk_rows
+from tasks.scoring.chunk_checks import check_chunk, check_language, quarantine_chunk_rows
 from tasks.scoring.chunk_scores import ScoredChunk, score_in_background
 from tasks.scoring.chunks import read_chunks
 from tasks.scoring.file_outcomes import FileOutcome, Tally, judge_file, make_ledger_entry
@@ -71,7 +72,12 @@ def score_group(
             {**make_ledger_entry(each), **job.catalogue.describe(each.source.uri)} for each in outcomes
         ]
         write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
-    checks = (*merge_results(tally.checks), *_check_plans(read, tally), *_check_group(part, outcomes))
+    checks = (
+        *merge_results(tally.checks),
+        *_check_plans(read, tally),
+        *_check_languages(job.catalogue, outcomes, tally),
+        *_check_group(part, outcomes),
+    )
     return GroupOutcome(part, outcomes, tuple(tally.postponed.values()), checks)
 
 
@@ -85,7 +91,8 @@ def _read_good(
     """Yield the good rows of each chunk of the files; write the bad ones to the quarantine."""
     choose = partial(choose_file_options, job.catalogue, job.options)
     for chunk in read_chunks(files, choose, job.limits, tally, report):
-        yield check_chunk(chunk, job.limits, job.run.run_id, tally, write)
+        good = check_chunk(chunk, job.limits, job.run.run_id, tally, write)
+        yield check_language(good, job.catalogue, job.run.run_id, tally, write)
 
 
 def _keep_chunk(job: ScoringJob, chunk: ScoredChunk, tally: Tally, write: Write) -> None:
@@ -108,6 +115,19 @@ def _check_plans(files: Sequence[SourceFile], tally: Tally) -> list[CheckResult]
             doubts = [(doubt.field, doubt.column, doubt.reason) for doubt in plan.doubts]
             results += judge_readings(file.source_sha256, plan.reasons, doubts)
     return list(dict.fromkeys(results))
+
+
+def _check_languages(
+    catalogue: Catalogue, outcomes: Sequence[FileOutcome], tally: Tally
+) -> list[CheckResult]:
+    """Return, for each of a group's files that were not refused, how many of its rows seem not to be in English."""
+    results = []
+    for outcome in outcomes:
+        if outcome.status == "scored":
+            sha256, wanted = outcome.source.source_sha256, catalogue.find(outcome.source.uri).other_languages
+            rows_not_english = tally.rows_not_english[sha256]
+            results.append(judge_language(sha256, outcome.rows_read, rows_not_english, wanted))
+    return results
 
 
 def _check_group(part: Part, outcomes: Sequence[FileOutcome]) -> list[CheckResult]:

@@ -19,7 +19,7 @@ from models.evaluation.stars import rate_stars
 
 
 def make_source_rows(good: pa.Table) -> pa.Table:
-    """Return good rows as rows of `SOURCE_SCHEMA`, with the sha256 of each text."""
+    """Return good rows with the column `in_english` as rows of `SOURCE_SCHEMA`, with the sha256 of each text."""
     hashes = [sha256(text.as_buffer()).hexdigest() for text in good["text"]]
     columns = {name: good[name] for name in SOURCE_SCHEMA.names if name != "text_sha256"}
     return pa.table({**columns, "text_sha256": hashes}).select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA)

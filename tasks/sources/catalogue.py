@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from data_contracts.errors import UsageError
+from data_contracts.limits import OTHER_LANGUAGES
 from data_contracts.storage.home import Home
 from tasks.sources.profile import Profile, name_version, parse_profile
 
@@ -28,6 +29,11 @@ class Source:
     def version(self) -> str | None:
         """The version of the profile."""
         return name_version(self.profile) if self.profile else None
+
+    @property
+    def other_languages(self) -> str:
+        """What is done with rows that seem not to be in English, one of `OTHER_LANGUAGES`."""
+        return self.profile.other_languages if self.profile else OTHER_LANGUAGES[0]
 
 
 @dataclass(frozen=True)

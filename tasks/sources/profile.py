@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from data_contracts.errors import UsageError
+from data_contracts.limits import OTHER_LANGUAGES
 from data_contracts.text_encodings import find_encoding
 from tasks.review_files.options import is_delimiter
 
@@ -160,10 +161,22 @@ class Profile(_Strict):
     ids_hold_across_files: bool = Field(
         True, description="Whether the same review_id in another file is the same review."
     )
+    other_languages: str = Field(
+        OTHER_LANGUAGES[0],
+        description="What is done with rows that seem not to be in English: warn, accept or quarantine.",
+        json_schema_extra={"enum": list(OTHER_LANGUAGES)},
+    )
     dates: Dates = Dates.model_construct()
     rating: Rating | None = Field(None, description="Needed to read `columns.given_rating`.")
     labels: Labels | None = Field(None, description="Needed to read `columns.given_label`.")
     file: FileLayout = FileLayout.model_construct()
+
+    @field_validator("other_languages")
+    @classmethod
+    def _require_known(cls, value: str) -> str:
+        if value not in OTHER_LANGUAGES:
+            raise ValueError(f"must be one of {', '.join(OTHER_LANGUAGES)}")
+        return value
 
     @model_validator(mode="after")
     def _require_consistency(self) -> Self:

@@ -67,6 +67,14 @@ class ScoredGroup:
     postponed: tuple[SkippedFile, ...]
 
 
+@dataclass(frozen=True)
+class SourceNotes:
+    """What is to be known of the sources of a run: phrases."""
+
+    languages: tuple[str, ...] = ()
+    """For each source with rows that seem not to be in English."""
+
+
 def announce_wait(folder: Path) -> None:
     """Warn that this run waits for another run, which scores into the same folder."""
     warn(f"Another run is scoring into {folder}: waiting until it has ended.")
@@ -209,6 +217,17 @@ def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
     for description in without_rows:
         get_run_logger().warning(f"Nothing to score in {description}")
     return unclear + without_rows
+
+
+@task(name="describe-sources", **RETRY_TRANSIENT)
+def describe_sources(run: Run, scored_by: Collection[str]) -> SourceNotes:
+    """Return what is to be known of the sources whose files the runs `scored_by` scored."""
+    from tasks.sources.languages import describe_languages
+
+    languages = describe_languages(run.home.warehouse, scored_by)
+    for description in languages:
+        get_run_logger().warning(description)
+    return SourceNotes(tuple(languages))
 
 
 @task(name="tidy-up", **RETRY_TRANSIENT)

@@ -207,7 +207,7 @@ def _add_later_columns(
     connection: duckdb.DuckDBPyConnection, table: str, pattern: str, missing: Sequence[str]
 ) -> None:
     """Read a part's file that an older version wrote, with null in the columns that it did not have."""
-    nulls = "".join(f", NULL::VARCHAR AS {name}" for name in missing)
+    nulls = "".join(f", NULL::{LATER_COLUMNS[name]} AS {name}" for name in missing)
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW part_{table} AS SELECT *{nulls} FROM read_parquet({pattern})"  # noqa: S608
     )

@@ -218,3 +218,48 @@ def test_what_is_no_name_of_a_source_is_wrong_usage(scoring_home: Home, name: st
     status, said = call(scoring_home, "show", name)
     assert status == 2, said
     assert "is no name of a source" in said
+
+
+GERMAN = "review_id,text\n1,good film\n2,Der Film ist zu lang und nicht gut\n3,bad plot\n"
+QUARANTINE = 'other_languages = "quarantine"\n[columns]\ntext = "text"\nreview_id = "review_id"\n'
+
+
+def list_english(home: Home) -> list[tuple[Any, ...]]:
+    return ask(home.published, "select review_id, in_english from latest_scores order by review_id")
+
+
+def test_rows_in_another_language_are_scored_marked_and_named_with_file_and_source(
+    scoring_home: Home,
+) -> None:
+    drop(scoring_home, "shop-a/a.csv", GERMAN)
+    assert run().sources.languages == (
+        "1 row of the source shop-a seems not to be in English: shop-a/a.csv (1). "
+        'Next: other_languages = "quarantine", or "accept", in the profile of the source',
+    )
+    assert list_english(scoring_home) == [("1", True), ("2", False), ("3", True)]
+    checks = "select observed, success from contract_results where rule = 'not_english'"
+    assert ask(scoring_home.published, checks) == [("1 of 3 rows seem not to be in English", False)]
+
+
+def test_a_source_can_quarantine_rows_in_another_language_and_a_release_scores_them(
+    scoring_home: Home,
+) -> None:
+    describe(scoring_home, "shop-a", QUARANTINE)
+    drop(scoring_home, "shop-a/a.csv", GERMAN)
+    summary = run()
+    assert (summary.rows_scored, summary.rows_quarantined, summary.sources.languages) == (2, 1, ())
+    bad = ask(scoring_home.published, "select row_number, rule from quarantined_rows")
+    assert bad == [(2, "not_english")]
+    arguments = ["--home", str(scoring_home.folder), "quarantine", "release", "--rule", "not_english"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    assert list_english(scoring_home) == [("1", True), ("2", False), ("3", True)]
+
+
+@pytest.mark.slow
+def test_a_file_of_rows_in_another_language_is_not_refused(scoring_home: Home) -> None:
+    describe(scoring_home, "shop-a", QUARANTINE)
+    rows = "".join(f"{number},Der Film ist nicht gut\n" for number in range(30))
+    drop(scoring_home, "shop-a/a.csv", f"review_id,text\n{rows}")
+    summary = run()
+    assert (summary.refused, summary.rows_quarantined) == ((), 30)

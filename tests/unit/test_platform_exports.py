@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from data_contracts.sources.language import mark_english
 from tasks.review_files.plans.reading_plan import ReadingPlan, dump_plan, load_plan
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tests.support.platform_exports import EXPORTS, Export
@@ -116,3 +118,12 @@ def test_the_real_alexa_reviews_are_read_right(real: Path) -> None:
     dates = [row["reviewed_at"] for row in rows]
     assert (min(dates), max(dates)) == (datetime(2018, 5, 16, tzinfo=UTC), datetime(2018, 7, 31, tzinfo=UTC))
     assert sum(not row["text"].strip() for row in rows) == 79  # a blank each, which the contract sets aside
+
+
+def test_of_a_real_export_the_seventeen_reviews_in_spanish_are_noticed() -> None:
+    path = REAL / "amazon_alexa.tsv"
+    if not path.is_file():
+        pytest.skip(f"the real exports are not at hand: {path}")
+    batches = [batch for batch in read_review_file(path, ReadOptions()) if len(batch)]
+    texts = pa.chunked_array([batch["text"] for batch in batches]).drop_null()
+    assert (~mark_english(texts)).sum() == 17

@@ -188,6 +188,22 @@ def test_scores_are_held_against_what_the_writers_said(tmp_path: Path) -> None:
     )
 
 
+def test_each_source_has_its_reviews_and_how_many_are_not_in_english(tmp_path: Path) -> None:
+    foreign: dict[str, Any] = {"score": 0.9, "in_english": False}
+    make_run(
+        tmp_path,
+        [
+            PartFile("a.csv", [{"score": 0.1}, foreign, foreign], ledger={"source": "shop-a"}),
+            PartFile("b.csv", [{"score": 0.1}]),
+        ],
+    )
+    sources = read_facts_of(tmp_path).sources
+    assert [(row["source"], row["reviews"], row["not_english"]) for row in sources] == [
+        ("shop-a", 3, 2),
+        ("default", 1, 0),
+    ]
+
+
 def test_the_reviews_shown_are_the_outermost_each_text_once_and_cut(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
         *ROWS,

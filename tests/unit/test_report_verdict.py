@@ -25,6 +25,7 @@ SOUND = ScoringFacts(
     files=[],
     refused=[],
     models=[{"reviews": 200}],
+    sources=[{"source": "shop-a", "reviews": 200, "not_english": 0}],
     given={"labelled": 150, "share_agreeing": 0.81, "rated": 0, "rating_mae": None},
     scores=(),
     ratings={},
@@ -70,6 +71,11 @@ def test_a_run_against_which_nothing_speaks_can_be_trusted() -> None:
         ),
         ({"given": {**SOUND.given, "share_agreeing": 0.7}}, CARE, "fewer writers agree than in the test"),
         (
+            {"sources": [{**SOUND.sources[0], "not_english": 50}]},
+            CARE,
+            "50 reviews seem not to be in English",
+        ),
+        (
             {"lineage": [{**SOUND.lineage[0], "dataset": "sample"}]},
             CARE,
             "the model learnt from generated reviews",
@@ -87,8 +93,8 @@ def test_what_speaks_against_a_run_is_the_verdict(changed: dict[str, Any], weigh
     assert verdict.sentence.endswith(f": {brief}.")
 
 
-def test_warnings_of_bad_rows_and_of_drift_are_judged_by_their_figures() -> None:
-    for boundary in ("review_files", "drift"):
+def test_warnings_of_bad_rows_drift_and_languages_are_judged_by_their_figures() -> None:
+    for boundary in ("review_files", "drift", "language"):
         warned = {**CHECK, "boundary": boundary, "severity": "warning", "is_broken": True}
         assert judge_scoring(replace(SOUND, checks=[warned])).weight == GOOD
 

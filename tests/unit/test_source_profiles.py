@@ -108,6 +108,10 @@ def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
         ('[columns]\ntext = ["a", "a"]\n', "line 1: columns has 'a' twice"),
         ('[columns]\ntext = "a"\nreview_id = "b"\nmovie_id = "b"\n', "line 1: columns has 'b' twice"),
         ('[columns]\ntext = "a"\n[rating]\nlowest = 1\nhighest = 5\n', "line 3: rating is of no use without"),
+        (
+            'other_languages = "drop"\n[columns]\ntext = "a"\n',
+            "line 1: other_languages must be one of warn, accept, quarantine",
+        ),
         ("[columns\n", "is no valid TOML"),
     ],
 )

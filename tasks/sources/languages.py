@@ -1,0 +1,41 @@
+"""Describes which sources sent rows that seem not to be in English."""
+
+from collections.abc import Collection
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+
+from data_contracts.review_files import NOT_ENGLISH
+from tasks.support.wording import count
+from tasks.warehouse.connection import open_warehouse
+
+FILES_NAMED = 5
+"""Most files of a source that a description names."""
+_LIST_WARNED = """
+SELECT files.source, files.uri, unexpected_count
+FROM contract_results AS checks JOIN scored_files AS files USING (source_sha256, run_id)
+WHERE run_id = ANY($runs::VARCHAR[]) AND checks.rule = $rule AND NOT success
+GROUP BY ALL ORDER BY files.source, unexpected_count DESC, files.uri
+"""
+
+
+def describe_languages(warehouse: Path, run_ids: Collection[str]) -> list[str]:
+    """Return a phrase for each source of which these runs scored files with too many rows that are not in English."""
+    with open_warehouse(warehouse, write=False) as connection:
+        parameters = {"runs": list(run_ids), "rule": NOT_ENGLISH}
+        warned = connection.execute(_LIST_WARNED, parameters).fetchall()
+    return [
+        _describe_source(source, [(uri, rows) for _, uri, rows in files])
+        for source, files in groupby(warned, itemgetter(0))
+    ]
+
+
+def _describe_source(source: str, files: list[tuple[str, int]]) -> str:
+    """Describe the rows of one source; `files` are their files, with the number of rows of each."""
+    named = ", ".join(f"{uri} ({rows:,})" for uri, rows in files[:FILES_NAMED])
+    more = f" and {len(files) - FILES_NAMED:,} more" if len(files) > FILES_NAMED else ""
+    rows = sum(rows for _, rows in files)
+    return (
+        f"{count(rows, 'row')} of the source {source} {'seems' if rows == 1 else 'seem'} not to be in English: "
+        f'{named}{more}. Next: other_languages = "quarantine", or "accept", in the profile of the source'
+    )

@@ -1,0 +1,54 @@
+"""Tests of the contract of language: foreign texts are noticed, whatever the model; English ones are not."""
+
+import pyarrow as pa
+import pytest
+
+from data_contracts.sources.language import judge_language, mark_english
+from tests.support.foreign_texts import FOREIGN, UNLISTED
+
+ENGLISH = (
+    "Great film!",
+    "Love it",
+    "Works great especially going grocery store",
+    "A touching story, set in a café on the Rue de la Paix in Paris, and very well acted.",
+    "Beyoncé rocks",
+    "El Mariachi and Los Lobos: what a soundtrack!",
+    "Not as good as La Dolce Vita, but De Niro and Le Roy are fine.",
+    "5/5 !!!",
+    "ok",
+)
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_nearly_all_short_reviews_in_another_language_are_noticed(language: str) -> None:
+    english = mark_english(pa.array(FOREIGN[language]))
+    assert len(english) >= 10
+    assert english.sum() <= 1
+
+
+@pytest.mark.parametrize("language", UNLISTED)
+def test_letters_give_a_language_away_whose_words_are_not_listed(language: str) -> None:
+    assert mark_english(pa.array([UNLISTED[language]])).tolist() == [False]
+
+
+@pytest.mark.parametrize("text", ENGLISH)
+def test_english_names_and_texts_too_short_to_judge_count_as_english(text: str) -> None:
+    assert mark_english(pa.array([text])).tolist() == [True]
+
+
+def test_a_foreign_word_counts_in_any_case_and_at_any_chunk() -> None:
+    texts = pa.chunked_array([["good film"], ["DER FILM IST NICHT GUT", "a film"]])
+    assert mark_english(texts).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(("rows", "others", "success"), [(1742, 50, False), (1, 1, False), (1000, 2, True)])
+def test_a_file_warns_from_a_small_share_of_rows_on(rows: int, others: int, success: bool) -> None:
+    result = judge_language("0" * 64, rows, others, "warn")
+    assert (result.rule, result.severity, result.success) == ("not_english", "warning", success)
+    assert result.unexpected_count == others
+    assert result.observed == f"{others} of {rows:,} rows seem not to be in English"
+
+
+@pytest.mark.parametrize("other_languages", ["accept", "quarantine"])
+def test_a_source_that_has_decided_is_not_warned(other_languages: str) -> None:
+    assert judge_language("0" * 64, 10, 10, other_languages).success
