@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_contracts.errors import BundleError, WarehouseError
-from data_contracts.limits import NEGATIVE_STARS, POSITIVE_STARS
 from data_contracts.warehouse import list_migrations
 from models.bundle.facts import read_facts
 from tasks.queries.answers import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
 from tasks.report.runs import LoggedRun, Row, sum_up_checks
+from tasks.sources.accuracy import GIVEN_SENTIMENT
 
 FILES_SHOWN = 100
 REVIEWS_SHOWN = 5
@@ -83,28 +83,19 @@ SELECT
     avg(truncated::INTEGER) AS share_truncated, avg(oov_rate) AS mean_oov_rate
 FROM run_scores GROUP BY model_id ORDER BY reviews DESC, model_id
 """
-_DESCRIBE_SOURCES = """
-SELECT
-    source, count(*) AS reviews, avg((sentiment = 'positive')::INTEGER) AS share_positive,
-    count(*) FILTER (NOT in_english) AS not_english
-FROM run_scores GROUP BY source ORDER BY reviews DESC, source
-"""
-_RATED_SENTIMENT = (
-    f"CASE WHEN given_rating >= {POSITIVE_STARS[0]} THEN 'positive' "
-    f"WHEN given_rating <= {NEGATIVE_STARS[1]} THEN 'negative' END"
-)
 _COMPARE_WITH_GIVEN = f"""
-WITH given AS (
-    SELECT
-        sentiment, predicted_rating, given_rating,
-        coalesce(given_label, {_RATED_SENTIMENT}) AS label
-    FROM run_scores
-)
 SELECT
-    count(label) AS labelled, avg((label = sentiment)::INTEGER) AS share_agreeing,
+    {{columns}} count({GIVEN_SENTIMENT}) AS labelled,
+    avg(({GIVEN_SENTIMENT} = sentiment)::INTEGER) AS share_agreeing,
     count(given_rating) AS rated, avg(abs(predicted_rating - given_rating)) AS rating_mae
-FROM given
+FROM run_scores {{rows}}
 """  # noqa: S608 (our own words)
+_COMPARE_ALL = _COMPARE_WITH_GIVEN.format(columns="", rows="")
+_DESCRIBE_SOURCES = _COMPARE_WITH_GIVEN.format(
+    columns="source, count(*) AS reviews, avg((sentiment = 'positive')::INTEGER) AS share_positive, "
+    "count(*) FILTER (NOT in_english) AS not_english,",
+    rows="GROUP BY source ORDER BY reviews DESC, source",
+)
 _COUNT_SCORES = """
 SELECT least(floor(score * $bins), $bins - 1)::INTEGER AS bin, count(*) AS reviews FROM run_scores GROUP BY bin
 """
@@ -182,7 +173,7 @@ class ScoringFacts:
     models: Sequence[Row]
     """The number and means of the scores of each model in this run."""
     sources: Sequence[Row]
-    """The number of reviews of each source in this run, and of those that seem not to be in English."""
+    """By source: its reviews in this run, those that seem not to be in English, and the agreement as in `given`."""
     given: Row
     """The agreement of the scores with the labels and ratings given by the sources."""
     scores: tuple[int, ...]
@@ -230,7 +221,7 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
     for query in (_MAKE_RUN_SCORES, _MAKE_RUN_BAD_ROWS):
         ask(query)
     scorers = [row["run_id"] for row in ask(_LIST_SCORERS)]
-    [totals], [given] = ask(_COUNT_FILES), ask(_COMPARE_WITH_GIVEN)
+    [totals], [given] = ask(_COUNT_FILES), ask(_COMPARE_ALL)
     scores = {row["bin"]: row["reviews"] for row in ask(_COUNT_SCORES, {"bins": SCORE_BINS})}
     return ScoringFacts(
         run=run,

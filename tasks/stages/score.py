@@ -73,6 +73,8 @@ class SourceNotes:
 
     languages: tuple[str, ...] = ()
     """For each source with rows that seem not to be in English."""
+    accuracy: tuple[str, ...] = ()
+    """For each source that gave labels or ratings."""
 
 
 def announce_wait(folder: Path) -> None:
@@ -222,12 +224,14 @@ def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
 @task(name="describe-sources", **RETRY_TRANSIENT)
 def describe_sources(run: Run, scored_by: Collection[str]) -> SourceNotes:
     """Return what is to be known of the sources whose files the runs `scored_by` scored."""
+    from tasks.sources.accuracy import describe_agreement, measure_agreement
     from tasks.sources.languages import describe_languages
 
     languages = describe_languages(run.home.warehouse, scored_by)
     for description in languages:
         get_run_logger().warning(description)
-    return SourceNotes(tuple(languages))
+    accuracy = map(describe_agreement, measure_agreement(run.home.warehouse, scored_by))
+    return SourceNotes(tuple(languages), tuple(accuracy))
 
 
 @task(name="tidy-up", **RETRY_TRANSIENT)

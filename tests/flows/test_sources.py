@@ -1,5 +1,6 @@
 """Tests that the files of a source are read by its profile, and `reviews sources`."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from flows.command.cli import main
+from tasks.sources.accuracy import measure_agreement
 from tests.support.scoring_runs import drop, plan, run
 from tests.support.small_home import ask
 
@@ -263,3 +265,35 @@ def test_a_file_of_rows_in_another_language_is_not_refused(scoring_home: Home) -
     drop(scoring_home, "shop-a/a.csv", f"review_id,text\n{rows}")
     summary = run()
     assert (summary.refused, summary.rows_quarantined) == ((), 30)
+
+
+def test_a_run_tells_of_each_source_how_often_its_labels_agree_with_the_scores(scoring_home: Home) -> None:
+    drop(scoring_home, "shop-a/a.csv", "text,label,rating\ngood film,pos,8/10\nbad plot,neg,2/10\nfilm,,\n")
+    drop(scoring_home, "shop-b/b.csv", "text,rating\ngood plot,6/10\n")
+    drop(scoring_home, "shop-c/c.csv", "text\ngood film\n")
+    shop_a, shop_b = run().sources.accuracy
+    assert re.fullmatch(
+        r"shop-a: (0|50|100)\.0% of 2 reviews with a label or a clear rating are called right; "
+        r"predicted stars are \d\.\d\d off on average, of 2 given",
+        shop_a,
+    )
+    assert re.fullmatch(r"shop-b: predicted stars are \d\.\d\d off on average, of 1 given", shop_b)
+
+
+@pytest.mark.slow
+def test_the_accuracy_of_a_run_is_that_of_the_view(scoring_home: Home) -> None:
+    for name in "ab":
+        drop(
+            scoring_home,
+            f"shop-a/{name}.csv",
+            f"text,label\ngood film {name},pos\nbad plot,neg\nfilm {name},pos\n",
+        )
+        run()
+    by_run = measure_agreement(
+        scoring_home.warehouse,
+        [run_id for (run_id,) in ask(scoring_home.warehouse, "select run_id from runs")],
+    )
+    view = "select labelled_reviews, round(accuracy * labelled_reviews)::int from live_accuracy"
+    found = (sum(each.labelled for each in by_run), sum(each.right for each in by_run))
+    assert ask(scoring_home.published, view) == [found]
+    assert found[0] == 6

@@ -1,0 +1,72 @@
+"""Measures how often the scores of a run agree with the labels and ratings that its sources gave."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_contracts.limits import NEGATIVE_STARS, POSITIVE_STARS
+from tasks.support.wording import count
+from tasks.warehouse.connection import open_warehouse
+
+GIVEN_SENTIMENT = (
+    f"coalesce(given_label, CASE WHEN given_rating >= {POSITIVE_STARS[0]} THEN 'positive' "
+    f"WHEN given_rating <= {NEGATIVE_STARS[1]} THEN 'negative' END)"
+)
+"""SQL: the label that a source gives, or that its rating implies, as in the view `live_accuracy`."""
+# The texts of the run's files are found by the time of their first commit, not by reading the whole history.
+_FIND_FIRST_COMMIT = """
+SELECT min(committed_at) FROM scored_files
+WHERE status = 'scored' AND source_sha256 IN (SELECT source_sha256 FROM scored_files WHERE run_id = $run_id)
+"""
+_MEASURE = f"""
+WITH given AS (
+    SELECT source_sha256, row_number, {GIVEN_SENTIMENT} AS label, given_rating
+    FROM source_reviews SEMI JOIN (FROM scored_files WHERE run_id = $run_id) USING (source_sha256)
+    WHERE file_seen_at >= $first AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
+)
+SELECT
+    source, count(label), coalesce(sum((sentiment = label)::INTEGER), 0), count(given_rating),
+    coalesce(sum(abs(predicted_rating - given_rating)), 0)
+FROM scored_reviews JOIN given USING (source_sha256, row_number)
+WHERE run_id = $run_id GROUP BY source
+"""  # noqa: S608 (our own words)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How often the scores of one source's reviews agree with what their writers gave."""
+
+    source: str
+    labelled: int
+    """Reviews with a label, or a rating that implies one."""
+    right: int
+    """Those whose sentiment is the label."""
+    rated: int
+    stars_off: float
+    """Sum of the absolute errors of the predicted ratings, in stars."""
+
+
+def measure_agreement(warehouse: Path, run_ids: Collection[str]) -> list[Agreement]:
+    """Return the agreement of each source of which these runs scored rows with a label or rating, by run."""
+    found: list[Agreement] = []
+    with open_warehouse(warehouse, write=False) as connection:
+        for run_id in run_ids:
+            [(first,)] = connection.execute(_FIND_FIRST_COMMIT, {"run_id": run_id}).fetchall()
+            rows = connection.execute(_MEASURE, {"run_id": run_id, "first": first}).fetchall()
+            found += [Agreement(*row) for row in sorted(rows)]
+    return found
+
+
+def describe_agreement(found: Agreement) -> str:
+    """Return a phrase about one source."""
+    parts = []
+    if found.labelled:
+        share = found.right / found.labelled
+        parts.append(
+            f"{share:.1%} of {count(found.labelled, 'review')} with a label or a clear rating are called right"
+        )
+    if found.rated:
+        parts.append(
+            f"predicted stars are {found.stars_off / found.rated:.2f} off on average, of {found.rated:,} given"
+        )
+    return f"{found.source}: {'; '.join(parts)}"
