@@ -143,7 +143,7 @@ _FILL_REST = (
     INSERT INTO contract_results
     SELECT
         run_id, if(rule < 8, 'review_files', 'scored_reviews'), source_sha256, 'rule_' || rule, 'expect_something',
-        'score', if(rule = 3, 'warning', 'error'), rule <> 3 OR number % 7 > 0, '0 broken', 'none', 0, seen_at
+        'score', if(rule = 3, 'warning', 'error'), rule <> 3 OR number % 7 > 0, '0 broken', 'none', 0, seen_at, NULL
     FROM scorings, range(17) AS numbers (rule)
     """,
     """

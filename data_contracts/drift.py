@@ -1,7 +1,8 @@
-"""The contract of a run's scores: they are distributed like those of the held-out reviews that tested the model.
+"""The contract of a run's scores: they are like those of the held-out reviews, and of each source like its past ones.
 
 The population stability index (PSI) measures how far the distribution of a measure has moved: the sum over bins
-of (p - q) ln(p / q), where p is the run's share of a bin and q the reference's. The view `drift` computes it. This
+of (p - q) ln(p / q), where p is the run's share of a bin and q the reference's. The view `drift` computes it, for all
+rows of a run and for those of each source, whose reference is what the model scored of it before. This
 module computes the reference, which needs SciPy, and checks the result, which starts Great Expectations.
 
 The PSI of n random reviews against m others is about (1/n + 1/m) times chi-squared with one degree of freedom less
@@ -47,6 +48,8 @@ class MeasuredDrift:
     """One row of the view `drift`, which the contract on drift checks."""
 
     model_id: str
+    source: str | None
+    """The source whose rows are compared with its own past; None: all rows, compared with the held-out reviews."""
     measure: str
     reviews: int
     mean: float
@@ -79,24 +82,37 @@ def _bin_reference_measure(values: NDArray[np.float64]) -> ReferenceMeasure:
 
 
 def check_drift(found: Sequence[MeasuredDrift], severity: str) -> list[CheckResult]:
-    """Check the rows of the view `drift` of one run; return one result per model and measure.
+    """Check the rows of the view `drift` of one run; return one result for each.
 
     `severity` is one of `DRIFT_SEVERITIES`.
     """
-    return [result for each in found for result in _check_measured_drift(each, severity)]
-
-
-def _check_measured_drift(found: MeasuredDrift, severity: str) -> list[CheckResult]:
     import pandas as pd
 
-    expectation = import_expectations().ExpectColumnValuesToBeBetween(
-        column="psi",
+    frame = pd.DataFrame({str(place): [each.psi] for place, each in enumerate(found)})
+    expectations = [_expect_no_drift(str(place), each, severity) for place, each in enumerate(found)]
+    results = run_checks(BOUNDARY, frame, expectations)
+    return [_describe_result(result, each) for result, each in zip(results, found, strict=True)]
+
+
+def _expect_no_drift(column: str, found: MeasuredDrift, severity: str) -> Any:
+    """Return the expectation that the PSI in a column is at most the threshold."""
+    return import_expectations().ExpectColumnValuesToBeBetween(
+        column=column,
         max_value=found.threshold,
         severity="warning" if severity == "warn" else "critical",
-        meta={"rule": f"{found.measure}_like_held_out"},
+        meta={"rule": f"{found.measure}_like_{'before' if found.source else 'held_out'}"},
     )
-    (result,) = run_checks(BOUNDARY, pd.DataFrame({"psi": [found.psi]}), [expectation])
-    means = f"mean {found.mean:.3g}, of held-out reviews {found.reference_mean:.3g}"
-    observed = f"PSI {found.psi:.3f} over {found.reviews:,} reviews ({means})"
-    expected = f"PSI at most {found.threshold:.3f}"
-    return [replace(result, columns=found.measure, observed=observed, expected=expected, unexpected_rows=())]
+
+
+def _describe_result(result: CheckResult, found: MeasuredDrift) -> CheckResult:
+    """Return a result with the figures of drift in words."""
+    reference = "of this source before" if found.source else "of held-out reviews"
+    means = f"mean {found.mean:.3g}, {reference} {found.reference_mean:.3g}"
+    return replace(
+        result,
+        columns=found.measure,
+        source=found.source,
+        observed=f"PSI {found.psi:.3f} over {found.reviews:,} reviews ({means})",
+        expected=f"PSI at most {found.threshold:.3f}",
+        unexpected_rows=(),
+    )

@@ -54,6 +54,8 @@ class CheckResult:
     unexpected_rows: tuple[Any, ...] = ()
     """The failed rows: their values of the index column, or tuples for several columns, in the frame's order."""
     source_sha256: str | None = None
+    source: str | None = None
+    """The source whose rows were checked together; None for a check of one file, or of a whole stage."""
 
 
 @functools.cache
@@ -101,7 +103,8 @@ def require_success(results: Sequence[CheckResult], next_step: str) -> None:
 
 def describe_failure(result: CheckResult) -> str:
     """Describe a failed expectation in one line: boundary, source, rule, observed, expected, and the first rows."""
-    of_source = f" of source {result.source_sha256}" if result.source_sha256 else ""
+    name = result.source or result.source_sha256
+    of_source = f" of source {name}" if name else ""
     columns = f" [{result.columns}]" if result.columns else ""
     rows = ", ".join(map(str, result.unexpected_rows[:SAMPLES_SHOWN]))
     more = ", ..." if len(result.unexpected_rows) > SAMPLES_SHOWN else ""

@@ -26,7 +26,10 @@ RELATIONS = (
     ("models", "||--o{", "gate_checks", "model_id"),
     ("models", "||--o{", "reference_measures", "model_id"),
     ("reference_measures", "||--|{", "reference_bins", "model_id, measure"),
+    ("models", "||--o{", "source_measures", "model_id"),
+    ("source_measures", "||--o{", "run_measures", "model_id, source, measure"),
     ("runs", "||--o{", "scored_reviews", "run_id"),
+    ("runs", "||--o{", "run_measures", "run_id"),
     ("runs", "||--o{", "contract_results", "run_id"),
     ("runs", "||--o{", "gate_checks", "run_id"),
 )

@@ -313,14 +313,14 @@ SELECT
     text_preview -- the start of the row: at most 60 characters, all safe on a terminal; null where bytes is null
 FROM shown;
 
--- One row per run, model and measure: how far the rows that the run scored are from the model's held-out reviews.
--- Models without a reference, from older versions of the program, are omitted.
+-- One row per run, model, measure and source: how far the rows of a source are from those that the model scored of it
+-- before the run; and one row per run, model and measure with a null source: how far all rows that the run scored are from
+-- the model's held-out reviews, for models that have this reference.
 CREATE OR REPLACE VIEW drift AS
 WITH bins AS (
     SELECT
         *,
-        coalesce(lead(lower) OVER (PARTITION BY model_id, measure ORDER BY bin), 'infinity') AS upper,
-        count(*) OVER (PARTITION BY model_id, measure) AS bin_count
+        coalesce(lead(lower) OVER (PARTITION BY model_id, measure ORDER BY bin), 'infinity') AS upper
     FROM reference_bins
 ),
 -- Equal values are counted first: there are far fewer different ones than rows, except of scores.
@@ -346,45 +346,124 @@ totals AS (
     SELECT run_id, model_id, measure, sum(reviews)::BIGINT AS reviews, sum(total) / sum(reviews) AS mean
     FROM counted GROUP BY run_id, model_id, measure
 ),
+beside_held_out AS (
+    SELECT
+        totals.*,
+        NULL::VARCHAR AS source,
+        bin,
+        lower,
+        coalesce(counted.reviews, 0) AS rows,
+        bins.reviews AS reference_rows,
+        reference.reviews AS reference_reviews,
+        reference.mean AS reference_mean,
+        critical_value
+    FROM totals
+    JOIN reference_measures AS reference USING (model_id, measure)
+    JOIN bins USING (model_id, measure)
+    LEFT JOIN counted USING (run_id, model_id, measure, bin)
+),
+own_bins AS (
+    SELECT
+        * EXCLUDE (bins, past_bins),
+        bins[bin + 1] AS rows,
+        past_bins[bin + 1] AS past_rows,
+        list_sum(bins)::BIGINT AS reviews,
+        list_sum(past_bins)::BIGINT AS past_reviews
+    FROM run_measures, range(40) AS numbers (bin)
+    WHERE list_sum(bins) >= 50 AND list_sum(past_bins) >= 200
+),
+-- Bins are joined until each has about a tenth of the past or more. Values below all of the past, and above, have a bin
+-- of their own.
+joined_bins AS (
+    SELECT
+        *,
+        last_value(own_bin IGNORE NULLS) OVER (
+            PARTITION BY run_id, model_id, source, measure ORDER BY bin ROWS UNBOUNDED PRECEDING
+        ) AS joined_bin
+    FROM (
+        SELECT
+            *,
+            sum(past_rows) OVER (PARTITION BY run_id, model_id, source, measure ORDER BY bin) - past_rows AS before,
+            CASE
+                WHEN past_rows > 0 THEN floor(10 * before / past_reviews)
+                WHEN before = 0 THEN -1
+                WHEN before = past_reviews THEN 10
+            END AS own_bin
+        FROM own_bins
+    )
+),
+beside_past AS (
+    SELECT
+        run_id,
+        model_id,
+        measure,
+        reviews,
+        total / reviews AS mean,
+        source,
+        joined_bin AS bin,
+        CASE
+            WHEN joined_bin = min(joined_bin) OVER (PARTITION BY run_id, model_id, source, measure)
+                THEN '-infinity'::DOUBLE
+            WHEN measure = 'token_count' THEN 10 ** (min(bin) / 8)
+            WHEN measure = 'truncated' THEN min(bin)
+            ELSE min(bin) / 40
+        END AS lower,
+        sum(rows)::BIGINT AS rows,
+        sum(past_rows)::BIGINT AS reference_rows,
+        past_reviews AS reference_reviews,
+        past_total / past_reviews AS reference_mean,
+        -- Of chi-squared with one degree of freedom less than bins, by the formula of Wilson and Hilferty.
+        count(*) OVER (PARTITION BY run_id, model_id, source, measure) - 1 AS freedom,
+        CASE WHEN freedom > 0 THEN freedom * (1 - 2 / (9 * freedom) + 3.2905 * sqrt(2 / (9 * freedom))) ** 3 ELSE 0 END
+            AS critical_value
+    FROM joined_bins
+    GROUP BY run_id, model_id, measure, source, joined_bin, reviews, total, past_reviews, past_total
+    HAVING sum(rows + past_rows) > 0
+),
+compared_bins AS (
+    FROM beside_held_out
+    UNION ALL BY NAME
+    SELECT * EXCLUDE (freedom) FROM beside_past
+),
 -- Adds half a review to every bin, so that the logarithm of an empty bin is defined.
 shares AS (
     SELECT
-        totals.*,
-        bin,
-        lower,
-        coalesce(counted.reviews, 0) / totals.reviews AS share,
-        bins.reviews / reference_measures.reviews AS reference_share,
-        (coalesce(counted.reviews, 0) + 0.5) / (totals.reviews + 0.5 * bin_count) AS p,
-        (bins.reviews + 0.5) / (reference_measures.reviews + 0.5 * bin_count) AS q
-    FROM totals
-    JOIN reference_measures USING (model_id, measure)
-    JOIN bins USING (model_id, measure)
-    LEFT JOIN counted USING (run_id, model_id, measure, bin)
+        *,
+        count(*) OVER (PARTITION BY run_id, model_id, measure, source) AS bin_count,
+        (rows + 0.5) / (reviews + 0.5 * bin_count) AS p,
+        (reference_rows + 0.5) / (reference_reviews + 0.5 * bin_count) AS q
+    FROM compared_bins
 ),
 compared AS (
     SELECT
         run_id,
         model_id,
         measure,
+        source,
         reviews,
         mean,
+        reference_reviews,
+        reference_mean,
+        critical_value,
         list(lower ORDER BY bin) AS bins_from,
-        list(share ORDER BY bin) AS shares,
-        list(reference_share ORDER BY bin) AS reference_shares,
+        list(rows / reviews ORDER BY bin) AS shares,
+        list(reference_rows / reference_reviews ORDER BY bin) AS reference_shares,
         sum((p - q) * ln(p / q)) AS psi
-    FROM shares GROUP BY run_id, model_id, measure, reviews, mean
+    FROM shares GROUP BY ALL
 )
 SELECT
-    compared.run_id, -- of the run that scored
-    compared.model_id, -- of the model that it scored with
-    compared.measure, -- 'score', 'token_count', 'oov_rate' or 'truncated', as in scored_reviews
-    compared.reviews, -- rows that the run scored with the model
-    compared.mean, -- of the measure over those rows; for 'truncated' the share, 0 to 1
-    reference.mean AS reference_mean, -- over the held-out reviews
-    compared.psi, -- population stability index, with half a review added to every bin; 0 where the shares are equal
-    greatest(0.1, critical_value * (1 / compared.reviews + 1 / reference.reviews)) AS threshold, -- of the psi
-    psi > threshold AS drifted, -- whether the rows differ from the held-out reviews by more than chance
-    compared.bins_from, -- the lowest value of each bin; of the first, minus infinity
-    compared.shares, -- of the run's rows in each bin, 0 to 1
-    compared.reference_shares -- of the held-out reviews, likewise
-FROM compared JOIN reference_measures AS reference USING (model_id, measure);
+    run_id, -- of the run that scored
+    model_id, -- of the model that it scored with
+    source, -- whose rows are compared with its own past; null where all rows are compared with the held-out reviews
+    measure, -- 'score', 'token_count', 'oov_rate' or 'truncated', as in scored_reviews
+    reviews, -- rows that the run scored with the model, of the source where there is one
+    mean, -- of the measure over those rows; for 'truncated' the share, 0 to 1
+    reference_reviews, -- held-out reviews; of a source its rows before, 200 at least, where the run scored 50 at least
+    reference_mean, -- of the measure over those
+    psi, -- population stability index, with half a review added to every bin; 0 where the shares are equal
+    greatest(0.1, critical_value * (1 / reviews + 1 / reference_reviews)) AS threshold, -- of the psi
+    psi > threshold AS drifted, -- whether the rows differ from the reference by more than chance
+    bins_from, -- the lowest value of each bin; of the first, minus infinity
+    shares, -- of the run's rows in each bin, 0 to 1
+    reference_shares -- of the reference's, likewise
+FROM compared;

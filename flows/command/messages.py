@@ -108,7 +108,7 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
         *(f"  unclear     {escape_controls(words)}" for words in summary.unclear),
         *(f"  accuracy    {escape_controls(words)}" for words in summary.sources.accuracy),
         *(f"  language    {escape_controls(words)}" for words in summary.sources.languages),
-        *(f"  drift       {words}" for words in summary.drifted),
+        *(f"  drift       {escape_controls(words)}" for words in summary.drifted),
         *(f"  refused     {escape_controls(line)}" for line in summary.refused),
         *(f"  skipped {escape_controls(each.uri)}: {each.reason}" for each in summary.skipped),
         *_name_report(summary.report),

@@ -122,7 +122,7 @@ _LIST_SCORERS = "SELECT DISTINCT run_id FROM run_files WHERE run_id IS NOT NULL 
 _READ_VERSION = "SELECT max(version) AS version FROM schema_migrations"
 _READ_DRIFT = """
 SELECT * FROM drift WHERE run_id = $run_id
-ORDER BY model_id, array_position(['score', 'token_count', 'oov_rate', 'truncated'], measure)
+ORDER BY model_id, source NULLS FIRST, array_position(['score', 'token_count', 'oov_rate', 'truncated'], measure)
 """
 _PICK_REVIEWS = """
 WITH chosen AS (
@@ -188,6 +188,8 @@ class ScoringFacts:
     """By boundary, rule and severity; failed checks first."""
     drift: Sequence[Row]
     """By model and measure; empty if the model has no reference."""
+    source_drift: Sequence[Row]
+    """By model, source and measure: how far the source's reviews are from those before."""
     reviews: Mapping[str, Sequence[Row]]
     """The reviews shown, by the name of their list."""
     moved: Sequence[MovedMovie]
@@ -222,6 +224,7 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
         ask(query)
     scorers = [row["run_id"] for row in ask(_LIST_SCORERS)]
     [totals], [given] = ask(_COUNT_FILES), ask(_COMPARE_ALL)
+    drift = _read_drift(ask, scorers)
     scores = {row["bin"]: row["reviews"] for row in ask(_COUNT_SCORES, {"bins": SCORE_BINS})}
     return ScoringFacts(
         run=run,
@@ -236,7 +239,8 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
         lengths=_count_lengths(ask),
         quarantined=ask(_COUNT_QUARANTINED),
         checks=sum_up_checks(ask, [run.run_id, *scorers]),
-        drift=_read_drift(ask, scorers),
+        drift=[row for row in drift if row["source"] is None],
+        source_drift=[row for row in drift if row["source"] is not None],
         reviews={name: _pick_reviews(ask, order) for name, order in _ORDERS.items()},
         moved=find_moved(ask, run.started_at, ended_at),
         lineage=[_add_archive(row, bundles_dir) for row in ask(_READ_MODELS)],

@@ -175,23 +175,48 @@ def _judge_quarantined(totals: Row) -> Reason:
 
 
 def _judge_drift(facts: ScoringFacts) -> list[Reason]:
-    """Return the reasons of the verdict from the drift."""
+    """Return the reasons of the verdict from the drift, of the run and of its sources."""
     if not facts.models:
         return []
     if not facts.drift:
         words = "Drift was not measured: the model has no reference to compare this run with."
-        return [Reason(CARE, "drift was not measured", words)]
+        return [Reason(CARE, "drift was not measured", words), *_judge_source_drift(facts)]
     drifted = [row for row in facts.drift if row["drifted"]]
     if not drifted:
-        return [Reason(GOOD, "nothing drifted", "Scores and texts are like the model's held-out reviews.")]
-    names = _join_words(
-        list(dict.fromkeys(_MEASURES_PLURAL.get(str(row["measure"]), str(row["measure"])) for row in drifted))
-    )
-    figures = ", ".join(
+        words = "Scores and texts are like the model's held-out reviews."
+        return _judge_source_drift(facts) or [Reason(GOOD, "nothing drifted", words)]
+    figures = f"Unlike the model's held-out reviews ({_list_figures(drifted)})."
+    return [Reason(CARE, f"the {_name_measures(drifted)} drifted", figures), *_judge_source_drift(facts)]
+
+
+def _judge_source_drift(facts: ScoringFacts) -> list[Reason]:
+    """Return the reasons of the verdict from sources that differ from their own past."""
+    drifted = [row for row in facts.source_drift if row["drifted"]]
+    by_source = {
+        row["source"]: [each for each in drifted if each["source"] == row["source"]] for row in drifted
+    }
+    return [
+        Reason(
+            CARE,
+            f"the {_name_measures(rows)} of {source} drifted",
+            f"Unlike what {source} sent before ({_list_figures(rows)}).",
+        )
+        for source, rows in by_source.items()
+    ]
+
+
+def _name_measures(drifted: Sequence[Row]) -> str:
+    """Return the names of the measures that drifted, each once."""
+    names = (_MEASURES_PLURAL.get(str(row["measure"]), str(row["measure"])) for row in drifted)
+    return _join_words(list(dict.fromkeys(names)))
+
+
+def _list_figures(drifted: Sequence[Row]) -> str:
+    """Return the figures of the measures that drifted."""
+    return ", ".join(
         f"{name_measure(row['measure'])}: PSI {row['psi']:.3f}, threshold {row['threshold']:.3f}"
         for row in drifted
     )
-    return [Reason(CARE, f"the {names} drifted", f"Unlike the model's held-out reviews ({figures}).")]
 
 
 def _judge_language(facts: ScoringFacts) -> list[Reason]:

@@ -1,4 +1,4 @@
-"""Reads how far the reviews of a run are from the model's held-out reviews, and checks this against a contract."""
+"""Reads how far the reviews of a run are from held-out and from earlier ones, and checks this against a contract."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -8,13 +8,13 @@ from data_contracts.expectations import CheckResult
 from tasks.warehouse.connection import open_warehouse
 
 _FIND_DRIFT = """
-SELECT model_id, measure, reviews, mean, reference_mean, psi, threshold FROM drift
-WHERE run_id = ? ORDER BY model_id, measure
+SELECT model_id, source, measure, reviews, mean, reference_mean, psi, threshold FROM drift
+WHERE run_id = ? ORDER BY model_id, source NULLS FIRST, measure
 """
 
 
 def find_drift(warehouse: Path, run_ids: Collection[str]) -> list[MeasuredDrift]:
-    """Return the drift of each measure, by run and model; empty if the models have no reference."""
+    """Return the drift of each measure, by run, model and source; empty if there is nothing to compare with."""
     with open_warehouse(warehouse, write=False) as connection:
         # One run at a time: with a constant run id DuckDB does not compute the view for every other run.
         found = [connection.execute(_FIND_DRIFT, [run_id]).fetchall() for run_id in run_ids]
@@ -28,7 +28,9 @@ def judge_drift(warehouse: Path, run_ids: Collection[str], severity: str) -> lis
 
 
 def describe_drifted(results: Sequence[CheckResult]) -> list[str]:
-    """Return a line about each measure by which the reviews of a run have drifted."""
+    """Return a line about each measure by which the reviews of a run, or of a source in it, have drifted."""
     return [
-        f"{result.columns}: {result.observed}; {result.expected}" for result in results if not result.success
+        f"{f'{result.source}, ' if result.source else ''}{result.columns}: {result.observed}; {result.expected}"
+        for result in results
+        if not result.success
     ]

@@ -183,7 +183,7 @@ def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
 
 @task(name="judge-drift", **RETRY_TRANSIENT)
 def judge_drift(run: Run, scored_by: Collection[str], severity: str) -> list[str]:
-    """Compare the reviews that the runs `scored_by` scored with the models' held-out reviews.
+    """Compare the reviews that the runs `scored_by` scored with held-out ones, and those of each source with its past.
 
     Return a description of each measure that has drifted. The results are recorded for `run`. Raises `ContractError`
     for drift if `severity` is 'error'.

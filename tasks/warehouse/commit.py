@@ -25,6 +25,7 @@ from tasks.warehouse.database_errors import shorten_error
 from tasks.warehouse.latest_scores import add_texts, settle_scores
 from tasks.warehouse.ledger import let_count
 from tasks.warehouse.row_names import CONTENT, IS_LATER
+from tasks.warehouse.tallies.measures import add_measures
 
 _FIND_ACCEPTED = """
 CREATE TEMP TABLE accepted AS
@@ -64,8 +65,8 @@ CREATE TEMP TABLE new_sources AS
 SELECT DISTINCT source_sha256 FROM accepted WHERE status = 'scored'
 AND source_sha256 NOT IN (SELECT source_sha256 FROM scored_files WHERE status = 'scored')
 """
-_INSERT_SCORES = f"""
-INSERT INTO scored_reviews BY NAME
+_FIND_NEW_SCORES = f"""
+CREATE TEMP VIEW new_scores AS
 SELECT {", ".join(PART_SCHEMAS["scored_reviews"].names)}, source
 FROM part_scored_reviews JOIN (
     SELECT DISTINCT source_sha256, model_id, source FROM accepted WHERE status = 'scored'
@@ -157,7 +158,9 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     connection.execute(_FIND_ACCEPTED)
     _keep_forgotten(connection)
     connection.execute(_FIND_NEW_SOURCES)
-    connection.execute(_INSERT_SCORES)
+    connection.execute(_FIND_NEW_SCORES)
+    connection.execute("INSERT INTO scored_reviews BY NAME FROM new_scores")
+    add_measures(connection, "new_scores")
     connection.execute(_INSERT_BAD_ROWS)
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)

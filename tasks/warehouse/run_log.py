@@ -42,6 +42,7 @@ _CHECKS_SCHEMA = pa.schema(
         ("expected", pa.string()),
         ("unexpected_count", pa.int64()),
         ("checked_at", pa.timestamp("us", tz="UTC")),
+        ("source", pa.string()),
     ]
 )
 

@@ -22,7 +22,7 @@ from tasks.warehouse.model_registry import record_reference
 
 Measures = dict[str, NDArray[Any]]
 SAMPLES = 200
-FOUND = MeasuredDrift("m", "score", 500, 0.9, 0.5, 0.31, 0.1)
+FOUND = MeasuredDrift("m", None, "score", 500, 0.9, 0.5, 0.31, 0.1)
 
 
 def draw_reviews(generator: np.random.Generator, number: int) -> Measures:
@@ -167,5 +167,5 @@ def test_a_result_of_drift_says_how_far_and_what_is_allowed() -> None:
 
 
 def test_up_to_the_bound_there_is_no_drift() -> None:
-    at_bound = MeasuredDrift("m", "score", 500, 0.5, 0.5, 0.1, 0.1)
+    at_bound = MeasuredDrift("m", None, "score", 500, 0.5, 0.5, 0.1, 0.1)
     assert [result.success for result in check_drift([at_bound], "error")] == [True]

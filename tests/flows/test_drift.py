@@ -9,6 +9,7 @@ from data_contracts.errors import ContractError
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from flows.score_reviews import ScoringSummary, score_reviews
+from tests.support.scoring_runs import drop
 from tests.support.small_home import ask, copy_home, promote_small_model
 
 LONG_REVIEWS = {
@@ -104,3 +105,19 @@ def test_drift_is_warn_or_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWS_DRIFT", "panic")
     with pytest.raises(Exception, match="REVIEWS_DRIFT must be warn or error"):
         load_settings()
+
+
+@pytest.mark.slow
+def test_a_source_that_changes_is_named_though_the_model_has_no_reference(scoring_home: Home) -> None:
+    for number in range(4):
+        rows = "".join(f"good film {number} {row}\n" for row in range(100))
+        drop(scoring_home, f"shop-a/{number}.csv", f"text\n{rows}")
+        assert score().drifted == ()
+    rows = "".join(f"a bad film {row} {'and a plot' * 10}\n" for row in range(100))
+    drop(scoring_home, "shop-a/other.csv", f"text\n{rows}")
+    words = score().drifted
+    assert any(line.startswith("shop-a, token_count: PSI ") for line in words)
+    query = (
+        "SELECT DISTINCT source FROM contract_results WHERE rule = 'token_count_like_before' AND NOT success"
+    )
+    assert ask(scoring_home.published, query) == [("shop-a",)]

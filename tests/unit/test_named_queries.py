@@ -106,7 +106,21 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
     (
         "contract-failures",
         [],
-        [(NOON, "files", "bad_share", "error", "monday.csv", "text", "0.4", "at most 0.2", 2, "run-1")],
+        [
+            (
+                NOON,
+                "files",
+                "bad_share",
+                "error",
+                "default",
+                "monday.csv",
+                "text",
+                "0.4",
+                "at most 0.2",
+                2,
+                "run-1",
+            )
+        ],
     ),
     (
         "run-history",
@@ -132,7 +146,7 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
     (
         "drift",
         ["measure=truncated"],
-        [(NOON, "model-a", "truncated", 6, 0.167, 0.1, 0.094, 0.177, False, "run-1")],
+        [(NOON, "model-a", None, "truncated", 6, 0.167, 0.1, 0.094, 0.177, False, "run-1")],
     ),
     (
         "lineage-of-review",
@@ -182,7 +196,7 @@ def _add_facts(connection: duckdb.DuckDBPyConnection) -> None:
         "bundle_fingerprint, test_accuracy, baseline_test_accuracy, trained_at) "
         "VALUES ('model-a', 'cnn_lstm', 0, 'sample', 'd', 'c', 'a fingerprint', 0.9, 0.8, $noon)",
         f"INSERT INTO contract_results SELECT 'run-1', 'files', '{MONDAY}', 'bad_share', 'expect', 'text', 'error', "
-        "success, '0.4', 'at most 0.2', 2, $noon FROM unnest([true, false]) AS checks(success)",
+        "success, '0.4', 'at most 0.2', 2, $noon, NULL FROM unnest([true, false]) AS checks(success)",
         "INSERT INTO gate_checks BY NAME SELECT * FROM (VALUES "
         "(1, 'first_model', 'model-b', NULL, true, true, 'it', $noon), "
         "(2, 'log_loss', 'model-a', 'model-b', false, true, 'lower', $later), "

@@ -36,8 +36,9 @@ from tests.support.warehouse_parts import PartFile
 VOID = {"meta", "link", "br", "img", "use", "path"}
 DRIFT = """
 CREATE OR REPLACE VIEW drift AS SELECT
-    run_id, model_id, measure, 12::BIGINT AS reviews, 0.5 AS mean, 0.4 AS reference_mean, [0.25, 0.75] AS shares,
-    [0.5, 0.5] AS reference_shares, ['-infinity'::DOUBLE, 0.5] AS bins_from, 0.3 AS psi, 0.1 AS threshold,
+    run_id, model_id, NULL::VARCHAR AS source, measure, 12::BIGINT AS reviews, 0.5 AS mean, 0.4 AS reference_mean,
+    [0.25, 0.75] AS shares, [0.5, 0.5] AS reference_shares, ['-infinity'::DOUBLE, 0.5] AS bins_from,
+    0.3 AS psi, 0.1 AS threshold,
     measure = 'score' AS drifted
 FROM (SELECT DISTINCT run_id, model_id FROM scored_reviews), (SELECT unnest(['truncated', 'score']) AS measure)
 """

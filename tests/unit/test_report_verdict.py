@@ -33,6 +33,7 @@ SOUND = ScoringFacts(
     quarantined=[],
     checks=[{**CHECK, "is_broken": False}],
     drift=[DRIFT],
+    source_drift=[{**DRIFT, "source": "shop-a"}],
     reviews={},
     moved=[],
     lineage=[{"model_id": "m", "dataset": "stanford", "test_accuracy": 0.8}],
@@ -68,6 +69,11 @@ def test_a_run_against_which_nothing_speaks_can_be_trusted() -> None:
             {"drift": [DRIFT, {**DRIFT, "measure": "token_count", "drifted": True}]},
             CARE,
             "the lengths drifted",
+        ),
+        (
+            {"source_drift": [{**DRIFT, "source": "shop-a", "drifted": True}]},
+            CARE,
+            "the scores of shop-a drifted",
         ),
         ({"given": {**SOUND.given, "share_agreeing": 0.7}}, CARE, "fewer writers agree than in the test"),
         (

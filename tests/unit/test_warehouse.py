@@ -35,6 +35,8 @@ TABLES = {
     "gate_checks",
     "reference_measures",
     "reference_bins",
+    "source_measures",
+    "run_measures",
     "runs",
     "contract_results",
     "schema_migrations",

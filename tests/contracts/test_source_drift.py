@@ -1,0 +1,138 @@
+"""Tests that the rows of a source are compared with its own past, at a cost that does not follow the history."""
+
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+
+from data_contracts.drift import MEASURES, MeasuredDrift, check_drift
+from data_contracts.warehouse import list_migrations, read_views
+from tasks.warehouse.tallies.measures import BINS, add_measures
+
+Measures = dict[str, NDArray[Any]]
+
+
+def draw_reviews(generator: np.random.Generator, number: int) -> Measures:
+    """Draw measures of short reviews of a shop, most of them positive."""
+    words = generator.lognormal(3.4, 0.8, number).astype(np.int32) + 1
+    return {
+        "score": generator.beta(0.9, 0.25, number),
+        "token_count": words,
+        "oov_rate": generator.beta(4, 30, number).astype(np.float32),
+        "truncated": words > 500,
+    }
+
+
+@pytest.fixture
+def database() -> Any:
+    with duckdb.connect() as connection:
+        for migration in list_migrations():
+            connection.execute(migration.sql)
+        connection.execute(read_views())
+        yield connection
+
+
+def commit(
+    database: duckdb.DuckDBPyConnection, run_id: str, measures: Measures, source: str = "shop-a"
+) -> None:
+    """Add the scores of a part, as its commit does."""
+    table = pa.table({name: np.asarray(measures[name]) for name in MEASURES})
+    for name, value in {"run_id": run_id, "model_id": "m", "source": source}.items():
+        table = table.append_column(name, pa.array([value] * len(table)))
+    database.register("scores", table)
+    add_measures(database, "scores")
+
+
+def find_drifted(database: duckdb.DuckDBPyConnection, run_id: str) -> set[tuple[str, str]]:
+    query = "SELECT source, measure FROM drift WHERE run_id = ? AND drifted"
+    return set(database.execute(query, [run_id]).fetchall())
+
+
+SHIFTS: dict[str, tuple[str, Any]] = {
+    "all negative": ("score", lambda found: np.minimum(found, 1 - found)),
+    "cut short": ("token_count", lambda found: np.minimum(found, 8)),
+    "another language": ("oov_rate", lambda found: np.full(len(found), 0.7, dtype=np.float32)),
+    "far too long": ("truncated", lambda found: np.ones(len(found), dtype=bool)),
+}
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_a_source_that_sends_other_reviews_than_before_is_flagged_in_that_measure(
+    database: duckdb.DuckDBPyConnection, shift: str
+) -> None:
+    generator = np.random.default_rng(2)
+    commit(database, "past", draw_reviews(generator, 2000))
+    measure, move = SHIFTS[shift]
+    usual = draw_reviews(generator, 200)
+    commit(database, "run", {**usual, measure: move(usual[measure])})
+    commit(database, "run", draw_reviews(generator, 200), source="shop-b")
+    assert find_drifted(database, "run") == {("shop-a", measure)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [50, 500])
+def test_random_reviews_of_a_source_raise_hardly_a_false_alarm(
+    database: duckdb.DuckDBPyConnection, number: int
+) -> None:
+    generator = np.random.default_rng(number)
+    for run in range(100):
+        commit(database, f"run {run}", draw_reviews(generator, number))
+    ((alarms,),) = database.execute("SELECT count(DISTINCT run_id) FROM drift WHERE drifted").fetchall()
+    assert alarms <= 1
+
+
+def test_the_commits_of_a_run_are_one_comparison_with_what_was_scored_before_the_run(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    generator = np.random.default_rng(3)
+    for run_id, rows in (("first", 150), ("second", 100), ("third", 30), ("third", 40)):
+        commit(database, run_id, draw_reviews(generator, rows))
+    query = "SELECT run_id, reviews, reference_reviews FROM drift WHERE measure = 'score'"
+    assert database.execute(query).fetchall() == [("third", 70, 250)]
+
+
+def test_means_and_shares_are_those_of_the_rows(database: duckdb.DuckDBPyConnection) -> None:
+    generator = np.random.default_rng(4)
+    past, present = draw_reviews(generator, 400), draw_reviews(generator, 90)
+    commit(database, "past", past)
+    commit(database, "run", present)
+    query = "SELECT mean, reference_mean, bins_from, shares, reference_shares FROM drift WHERE measure = ?"
+    for measure in MEASURES:
+        ((mean, before, lower, shares, shares_before),) = database.execute(query, [measure]).fetchall()
+        assert (mean, before) == pytest.approx((present[measure].mean(), past[measure].mean()))
+        for found, values in ((shares, present[measure]), (shares_before, past[measure])):
+            edges = np.array([*lower[1:]]) - 1e-9
+            counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(lower))
+            assert found == pytest.approx(counts / len(values))
+
+
+@pytest.mark.parametrize(("past", "present", "rows"), [(199, 50, 0), (200, 49, 0), (200, 50, 4)])
+def test_a_source_with_few_rows_is_not_compared(
+    database: duckdb.DuckDBPyConnection, past: int, present: int, rows: int
+) -> None:
+    generator = np.random.default_rng(5)
+    commit(database, "past", draw_reviews(generator, past))
+    commit(database, "run", draw_reviews(generator, present))
+    assert database.execute("SELECT count(*) FROM drift").fetchall() == [(rows,)]
+
+
+def test_the_greatest_values_are_in_the_last_bin(database: duckdb.DuckDBPyConnection) -> None:
+    measures = {"score": [1.0], "token_count": [100_000], "oov_rate": [1.0], "truncated": [True]}
+    commit(database, "run", {name: np.array(values) for name, values in measures.items()})
+    query = "SELECT measure, list_position(bins, 1), len(bins) FROM source_measures ORDER BY measure"
+    assert database.execute(query).fetchall() == [
+        ("oov_rate", BINS, BINS),
+        ("score", BINS, BINS),
+        ("token_count", BINS, BINS),
+        ("truncated", 2, BINS),
+    ]
+
+
+def test_a_result_names_the_source_and_its_past() -> None:
+    found = MeasuredDrift("m", "shop-a", "score", 500, 0.9, 0.5, 0.31, 0.1)
+    (result,) = check_drift([found], "warn")
+    assert (result.rule, result.source, result.success) == ("score_like_before", "shop-a", False)
+    assert result.observed == "PSI 0.310 over 500 reviews (mean 0.9, of this source before 0.5)"
