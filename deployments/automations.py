@@ -59,6 +59,11 @@ ALERTS = {
         "{{ event.payload.rules | join(', ') }}). Next: see the table scored-files on the run's page, mend the files "
         "and put them into the inbox again.",
     ),
+    "reviews: alert of late sources": (
+        ("reviews.deliveries.unusual",),
+        "found sources that are late, or sent few or many rows: {{ event.payload.findings | join('; ') }}. Next: ask "
+        "those who send them.",
+    ),
 }
 """The events of each alert and the template of its message after the run's name, by the automation's name."""
 

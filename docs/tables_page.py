@@ -26,6 +26,7 @@ RELATIONS = (
     ("models", "||--o{", "gate_checks", "model_id"),
     ("models", "||--o{", "reference_measures", "model_id"),
     ("reference_measures", "||--|{", "reference_bins", "model_id, measure"),
+    ("source_days", "||--o{", "source_alerts", "source"),
     ("models", "||--o{", "source_measures", "model_id"),
     ("source_measures", "||--o{", "run_measures", "model_id, source, measure"),
     ("runs", "||--o{", "scored_reviews", "run_id"),

@@ -163,10 +163,10 @@ def _check_outcome(
 ) -> ScoringSummary:
     """Add to the summary which fields could not be read, what the sources sent, and how the scored reviews drifted."""
     scored_by = sorted({file.run_id for file in outcome.files("scored") if file.run_id})
-    if not scored_by:
-        return summary
-    unclear = stages.find_unclear_fields(run, scored_by)
     sources = stages.describe_sources(run, scored_by)
+    if not scored_by:
+        return replace(summary, sources=sources)
+    unclear = stages.find_unclear_fields(run, scored_by)
     drifted = stages.judge_drift(run, scored_by, settings.drift)
     return replace(summary, unclear=tuple(unclear), sources=sources, drifted=tuple(drifted))
 
@@ -207,7 +207,7 @@ def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:
     if quarantined := outcome.total("rows_quarantined"):
         message += f", {count(quarantined, 'row')} quarantined"
     warnings = [f"Drift: {'; '.join(summary.drifted)}"] if summary.drifted else []
-    warnings += summary.sources.languages
+    warnings += [*summary.sources.languages, *summary.sources.deliveries]
     warnings += [page.name_refused(refused)] if refused else []
     return end_completed(". ".join([message, *warnings]), summary)
 

@@ -24,3 +24,29 @@ CREATE TABLE run_measures (
     past_bins BIGINT[], -- bins of source_measures before the run's first commit; null where there was none
     past_total DOUBLE -- total of source_measures before the run's first commit; null likewise
 );
+
+-- One row per source and UTC day on which its files were first committed.
+CREATE TABLE source_days (
+    source VARCHAR NOT NULL, -- as in scored_files
+    day DATE NOT NULL, -- of the first commit, in UTC
+    files BIGINT NOT NULL, -- of this day, without refused ones
+    rows BIGINT NOT NULL, -- read from them
+    last_file_at TIMESTAMPTZ NOT NULL -- when the last of them was committed
+);
+
+INSERT INTO source_days
+SELECT source, make_timestamp(epoch_us(seen_at))::DATE, count(*), coalesce(sum(rows_read), 0), max(seen_at)
+FROM (
+    SELECT coalesce(arg_min(source, committed_at), 'default') AS source, min(committed_at) AS seen_at,
+        max(rows_read) AS rows_read
+    FROM scored_files WHERE status = 'scored' GROUP BY left(source_sha256, 64)
+)
+GROUP BY ALL ORDER BY 2, 1;
+
+-- One row per source, rule and day of which an event was emitted, so that it is emitted once.
+CREATE TABLE source_alerts (
+    source VARCHAR NOT NULL, -- as in source_days
+    rule VARCHAR NOT NULL, -- 'files_on_time' or 'rows_as_usual'
+    day DATE NOT NULL, -- the last day with files before a lateness, or the day with few or many rows
+    alerted_at TIMESTAMPTZ NOT NULL -- when the event was emitted
+);

@@ -467,3 +467,106 @@ SELECT
     shares, -- of the run's rows in each bin, 0 to 1
     reference_shares -- of the reference's, likewise
 FROM compared;
+
+-- One row per source that sent files in the last year: when it usually sends, and whether it is late or sent unusually few
+-- or many rows. It looks at the last 28 days with files. A day is over six hours after its end in UTC.
+CREATE OR REPLACE VIEW deliveries AS
+WITH clock AS (
+    SELECT (make_timestamp(epoch_us(now())) - INTERVAL 6 HOUR)::DATE AS today
+),
+recent AS (
+    SELECT *, row_number() OVER (PARTITION BY source ORDER BY day DESC) AS place
+    FROM source_days
+    WHERE day > (SELECT today - 366 FROM clock)
+    QUALIFY place <= 28
+),
+spans AS (
+    SELECT
+        source,
+        min(day) AS first_day,
+        max(day) AS last_day,
+        count(*) AS days_sent,
+        max(last_file_at) AS last_file_at
+    FROM recent GROUP BY source
+),
+weekdays AS (
+    SELECT DISTINCT source, dayofweek(day) AS weekday FROM recent
+),
+-- The days that are over, without the weekdays on which the source never sends.
+expected_days AS (
+    SELECT calendar.source, calendar.day, recent.day IS NOT NULL AS is_sent
+    FROM (
+        SELECT source, unnest(range(first_day, greatest(last_day + 1, today), INTERVAL 1 DAY))::DATE AS day
+        FROM spans, clock
+    ) AS calendar
+    JOIN weekdays ON weekdays.source = calendar.source AND weekday = dayofweek(calendar.day)
+    LEFT JOIN recent ON recent.source = calendar.source AND recent.day = calendar.day
+),
+-- Each day with files begins a silence, which the next one ends.
+silences AS (
+    SELECT source, silence, count(*) - 1 AS missed_days
+    FROM (SELECT *, count(*) FILTER (is_sent) OVER (PARTITION BY source ORDER BY day) AS silence FROM expected_days)
+    GROUP BY source, silence
+),
+punctuality AS (
+    SELECT
+        source,
+        arg_max(missed_days, silence) AS missed_days,
+        max(missed_days) FILTER (silence < days_sent) AS usual_missed_days,
+        sum(missed_days + 1) FILTER (silence < days_sent) + 1 AS days_expected
+    FROM silences JOIN spans USING (source) GROUP BY source
+),
+gaps AS (
+    SELECT source, median(day - before) AS usual_gap_days
+    FROM (SELECT source, day, lag(day) OVER (PARTITION BY source ORDER BY day) AS before FROM recent)
+    WHERE before IS NOT NULL GROUP BY source
+),
+-- What is usual at each of the last two days: by the days before it.
+volumes AS (
+    SELECT
+        source,
+        place,
+        day,
+        rows,
+        count(*) OVER before AS days_before,
+        min(rows) OVER before AS least_rows,
+        max(rows) OVER before AS most_rows,
+        day < today OR files >= median(files) OVER before AS is_complete
+    FROM recent, clock
+    WINDOW before AS (PARTITION BY source ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    QUALIFY place <= 2
+),
+judged AS (
+    SELECT
+        *,
+        CASE
+            WHEN 3 * rows < least_rows AND is_complete THEN 'few'
+            WHEN rows > 3 * most_rows THEN 'many'
+            WHEN is_complete THEN 'usual'
+        END AS volume
+    FROM volumes WHERE days_before >= 7
+),
+-- A day that is not complete is judged only if it has many rows already, else the day before it.
+last_judged AS (
+    SELECT * FROM judged WHERE volume IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY source ORDER BY place) = 1
+)
+SELECT
+    spans.source, -- a folder of the inbox, or 'default'
+    days_sent, -- days with files, of the last 28 at most
+    last_day, -- the last of them, in UTC
+    last_file_at, -- when its last file was committed
+    usual_gap_days, -- median number of days from one to the next; null where there is one only
+    coalesce(missed_days, 0) AS missed_days, -- days since the last one that are over, without weekdays on which it never sends
+    usual_missed_days, -- most of such days between two of them; null where there is one only
+    coalesce(days_sent >= 7 AND 7 * days_sent >= 5 * days_expected, false) AS is_regular, -- whether it sends on 5 of 7 such days
+    is_regular AND missed_days > usual_missed_days AND missed_days <= 28 AS is_late, -- false after 28 days: it has ended
+    last_judged.day AS volume_day, -- the last day of which the rows are judged; null before the eighth day
+    last_judged.rows AS volume_rows, -- rows of that day
+    least_rows, -- fewest rows of the days before it
+    most_rows, -- most rows of the days before it
+    volume -- 'few': less than a third of the fewest; 'many': more than three times the most; else 'usual'; null if not judged
+FROM spans
+LEFT JOIN punctuality USING (source)
+LEFT JOIN gaps USING (source)
+LEFT JOIN last_judged USING (source);

@@ -107,6 +107,7 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
         *_describe_scored(summary),
         *(f"  unclear     {escape_controls(words)}" for words in summary.unclear),
         *(f"  accuracy    {escape_controls(words)}" for words in summary.sources.accuracy),
+        *(f"  delivery    {escape_controls(words)}" for words in summary.sources.deliveries),
         *(f"  language    {escape_controls(words)}" for words in summary.sources.languages),
         *(f"  drift       {escape_controls(words)}" for words in summary.drifted),
         *(f"  refused     {escape_controls(line)}" for line in summary.refused),

@@ -142,6 +142,10 @@ _ORDERS = {
     "most negative": "score",
     "least certain": "abs(score - 0.5)",
 }
+_LIST_DELIVERIES = """
+SELECT source, rule, observed, expected FROM contract_results
+WHERE run_id = $run_id AND boundary = 'deliveries' AND NOT success ORDER BY source, rule
+"""
 _READ_MODELS = """
 SELECT
     model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, bundle_fingerprint, train_rows,
@@ -174,6 +178,8 @@ class ScoringFacts:
     """The number and means of the scores of each model in this run."""
     sources: Sequence[Row]
     """By source: its reviews in this run, those that seem not to be in English, and the agreement as in `given`."""
+    deliveries: Sequence[Row]
+    """The sources that were late at the end of this run, or had sent unusually few or many rows, with the rule."""
     given: Row
     """The agreement of the scores with the labels and ratings given by the sources."""
     scores: tuple[int, ...]
@@ -233,6 +239,7 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
         refused=ask(_LIST_REFUSED, {"limit": FILES_SHOWN}),
         models=ask(_DESCRIBE_MODELS),
         sources=ask(_DESCRIBE_SOURCES),
+        deliveries=ask(_LIST_DELIVERIES, {"run_id": run.run_id}),
         given=given,
         scores=tuple(scores.get(number, 0) for number in range(SCORE_BINS)),
         ratings={row["stars"]: (row["predicted"], row["given"]) for row in ask(_COUNT_RATINGS)},

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from data_contracts.drift import BOUNDARY as DRIFT
 from data_contracts.review_files import BOUNDARY as REVIEW_FILES
+from data_contracts.sources.delivery import BOUNDARY as DELIVERIES
 from data_contracts.sources.language import BOUNDARY as LANGUAGE
 from data_contracts.sources.language import UNNOTICED_SHARE
 from models.evaluation.stars import INTERVAL_SHARE
@@ -27,8 +28,9 @@ BADLY_CALIBRATED = 0.05
 """Expected calibration error above which the verdict asks for care."""
 ENOUGH_INSIDE = 0.85
 """Share of test titles inside their interval below which the verdict asks for care."""
-_JUDGED_BY_FIGURES = (REVIEW_FILES, DRIFT, LANGUAGE)
-"""The boundaries whose warnings are judged by what they warn of: quarantined rows, drift, other languages."""
+_JUDGED_BY_FIGURES = (REVIEW_FILES, DRIFT, LANGUAGE, DELIVERIES)
+"""The boundaries whose warnings are judged by what they warn of: quarantined rows, drift, other languages. Late sources
+say nothing against these scores."""
 _MEASURES_PLURAL = {**MEASURES, "score": "scores", "token_count": "lengths"}
 """The same, in the plural, for 'the ... drifted'."""
 
@@ -139,7 +141,7 @@ def _judge_checks(checks: Sequence[Row]) -> list[Reason]:
         reasons.append(Reason(CARE, "a contract warned", f"Contracts warned ({names})."))
     if total and not failed and not warned:
         others = (
-            "; the others warned of drift, quarantined rows or other languages, which are listed here"
+            "; the others warned of drift, quarantined rows, other languages or late sources, which are listed here"
             if held < total
             else ""
         )

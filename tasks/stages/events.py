@@ -6,6 +6,7 @@
 | `reviews.scores.committed` | `reviews.scored_reviews` | `model_id`, and of the run `files_scored`, `files_rescored`, `files_refused`, `rows_scored`, `rows_rescored`, `rows_quarantined` |
 | `reviews.contract.failed` | `reviews.contract.<boundary>` | `boundary`, `rules`, `failed_checks`, `unexpected_rows` |
 | `reviews.drift.found` | `reviews.scored_reviews` | `measures`, `findings` (in words) |
+| `reviews.deliveries.unusual` | `reviews.inbox` | `sources`, `findings` (in words, ten at most) |
 | `reviews.files.refused` | `reviews.inbox` | `files`, `uris` (ten at most), `rules` |
 | `reviews.inbox.changed` | `reviews.inbox` | `files` |
 """  # noqa: E501 (rows of a table)
@@ -49,6 +50,12 @@ def emit_drift(measures: Sequence[str], findings: Sequence[str]) -> None:
     """Emit that the reviews of a run differ from the model's held-out reviews, and in which measures."""
     payload = {"measures": sorted(set(measures)), "findings": list(findings[:NAMES_LISTED])}
     _emit("reviews.drift.found", "reviews.scored_reviews", payload)
+
+
+def emit_unusual_deliveries(sources: Sequence[str], findings: Sequence[str]) -> None:
+    """Emit which sources are late, or sent unusually few or many rows."""
+    payload = {"sources": sorted(set(sources)), "findings": list(findings[:NAMES_LISTED])}
+    _emit("reviews.deliveries.unusual", "reviews.inbox", payload)
 
 
 def emit_refused(uris: Sequence[str], rules: Sequence[str]) -> None:

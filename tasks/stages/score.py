@@ -15,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import ContractError
 from data_contracts.limits import RowLimits
+from data_contracts.sources.delivery import judge_deliveries
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SkippedFile, SourceFile
@@ -30,7 +31,7 @@ from tasks.scoring.plan import (
 from tasks.scoring.rescoring import OlderSource, find_rescorable, rescore_group
 from tasks.scoring.run_outcome import COUNTS, GroupResult, name_files
 from tasks.sources.catalogue import load_catalogue
-from tasks.stages.events import emit_drift
+from tasks.stages.events import emit_drift, emit_unusual_deliveries
 from tasks.stages.lineage import BUNDLE, INBOX, SCORES
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import judge_checks, show_live_progress, warn
@@ -45,7 +46,7 @@ from tasks.warehouse.connection import (
 )
 from tasks.warehouse.ledger import let_count
 from tasks.warehouse.model_registry import PromotedModel, find_scoring_model, require_promoted
-from tasks.warehouse.run_log import Run
+from tasks.warehouse.run_log import Run, record_checks
 
 if TYPE_CHECKING:
     from tasks.scoring.groups import GroupOutcome, ScoringJob
@@ -75,6 +76,8 @@ class SourceNotes:
     """For each source with rows that seem not to be in English."""
     accuracy: tuple[str, ...] = ()
     """For each source that gave labels or ratings."""
+    deliveries: tuple[str, ...] = ()
+    """For each source that is late, or sent unusually few or many rows."""
 
 
 def announce_wait(folder: Path) -> None:
@@ -223,15 +226,43 @@ def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
 
 @task(name="describe-sources", **RETRY_TRANSIENT)
 def describe_sources(run: Run, scored_by: Collection[str]) -> SourceNotes:
-    """Return what is to be known of the sources whose files the runs `scored_by` scored."""
+    """Return which sources did not send as usual, and what is to be known of those that the runs `scored_by` scored."""
+    warehouse = run.home.warehouse
+    deliveries = _judge_deliveries(run, keep_passed=bool(scored_by))
+    if not scored_by:
+        return SourceNotes(deliveries=deliveries)
     from tasks.sources.accuracy import describe_agreement, measure_agreement
     from tasks.sources.languages import describe_languages
 
-    languages = describe_languages(run.home.warehouse, scored_by)
+    languages = describe_languages(warehouse, scored_by)
     for description in languages:
         get_run_logger().warning(description)
-    accuracy = map(describe_agreement, measure_agreement(run.home.warehouse, scored_by))
-    return SourceNotes(tuple(languages), tuple(accuracy))
+    accuracy = map(describe_agreement, measure_agreement(warehouse, scored_by))
+    return SourceNotes(tuple(languages), tuple(accuracy), deliveries)
+
+
+def _judge_deliveries(run: Run, *, keep_passed: bool) -> tuple[str, ...]:
+    """Return a phrase for each source that is late, or sent few or many rows; emit an event once for each such case.
+
+    The results are recorded for `run`; those that passed only with `keep_passed`, since most runs find nothing new.
+    """
+    from tasks.sources.deliveries import describe_delivery, find_deliveries, pick_unalerted, record_alerts
+
+    warehouse = run.home.warehouse
+    found = find_deliveries(warehouse)
+    results = judge_deliveries(found)
+    broken = [result for result in results if not result.success]
+    record_checks(run, results if keep_passed else broken)
+    if unalerted := pick_unalerted(warehouse, broken, found):
+        emit_unusual_deliveries(
+            [str(result.source) for result in unalerted], [describe_delivery(result) for result in unalerted]
+        )
+        # Afterwards, so that a run that is killed in between causes an event twice rather than never.
+        record_alerts(warehouse, unalerted, found)
+    descriptions = tuple(map(describe_delivery, broken))
+    for description in descriptions:
+        get_run_logger().warning(description)
+    return descriptions
 
 
 @task(name="tidy-up", **RETRY_TRANSIENT)

@@ -25,6 +25,7 @@ from tasks.warehouse.database_errors import shorten_error
 from tasks.warehouse.latest_scores import add_texts, settle_scores
 from tasks.warehouse.ledger import let_count
 from tasks.warehouse.row_names import CONTENT, IS_LATER
+from tasks.warehouse.tallies.days import add_day
 from tasks.warehouse.tallies.measures import add_measures
 
 _FIND_ACCEPTED = """
@@ -57,6 +58,11 @@ INSERT INTO forgotten_rows SELECT * EXCLUDE (is_numbered_alike) FROM forgotten_b
 ON CONFLICT DO NOTHING
 """
 _FIND_LATER = f"CREATE TEMP TABLE later_readings AS FROM new_sources WHERE {IS_LATER}"
+# A later reading is of a file that was sent before.
+_FIND_SENT = """
+CREATE TEMP VIEW sent_files AS
+FROM accepted SEMI JOIN new_sources USING (source_sha256) ANTI JOIN later_readings USING (source_sha256)
+"""
 # After the restore of an older backup a file may be scored again; its forgotten rows stay forgotten.
 _NOT_FORGOTTEN = "ANTI JOIN forgotten_rows USING (source_sha256, row_number)"
 # The texts of a file that another model has scored are stored already.
@@ -165,6 +171,8 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)
     _supersede(connection)
+    connection.execute(_FIND_SENT)
+    add_day(connection, "sent_files")
     _add_texts(connection)
     require_accounted(connection, "accepted", part_dir, NEXT_STEP)
     pass_fault_point("score: inside commit")

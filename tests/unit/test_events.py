@@ -16,6 +16,7 @@ EMITTING: list[Callable[[], None]] = [
     lambda: events.emit_committed("lstm-s0", dict.fromkeys(COUNTS, 0)),
     lambda: events.emit_contract_failed([FAILED]),
     lambda: events.emit_drift(["score"], ["it moved"]),
+    lambda: events.emit_unusual_deliveries(["shop-a"], ["it is late"]),
     lambda: events.emit_refused(["a.csv"], ["file_empty"]),
     lambda: events.emit_inbox_changed(1),
 ]

@@ -26,6 +26,7 @@ SOUND = ScoringFacts(
     refused=[],
     models=[{"reviews": 200}],
     sources=[{"source": "shop-a", "reviews": 200, "not_english": 0}],
+    deliveries=[],
     given={"labelled": 150, "share_agreeing": 0.81, "rated": 0, "rating_mae": None},
     scores=(),
     ratings={},
@@ -99,8 +100,8 @@ def test_what_speaks_against_a_run_is_the_verdict(changed: dict[str, Any], weigh
     assert verdict.sentence.endswith(f": {brief}.")
 
 
-def test_warnings_of_bad_rows_drift_and_languages_are_judged_by_their_figures() -> None:
-    for boundary in ("review_files", "drift", "language"):
+def test_warnings_of_bad_rows_drift_languages_and_lateness_are_no_reason_of_their_own() -> None:
+    for boundary in ("review_files", "drift", "language", "deliveries"):
         warned = {**CHECK, "boundary": boundary, "severity": "warning", "is_broken": True}
         assert judge_scoring(replace(SOUND, checks=[warned])).weight == GOOD
 

@@ -37,6 +37,8 @@ TABLES = {
     "reference_bins",
     "source_measures",
     "run_measures",
+    "source_days",
+    "source_alerts",
     "runs",
     "contract_results",
     "schema_migrations",
@@ -50,6 +52,7 @@ VIEWS = {
     "lineage",
     "open_quarantine",
     "drift",
+    "deliveries",
 }
 HOLD = """
 import sys, time

@@ -1,0 +1,88 @@
+"""Tests that runs warn of sources that did not send as usual, and emit an event once for each case."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from data_contracts.storage.home import Home
+from tasks.stages import score as stages
+from tasks.warehouse.connection import open_warehouse
+from tests.support.scoring_runs import drop, run
+from tests.support.small_home import ask
+
+_BACKDATE = """
+INSERT INTO source_days
+SELECT source, day - pause::INTEGER, files, rows, last_file_at - to_days(pause::INTEGER)
+FROM source_days, range($first, 20) AS pauses (pause)
+"""
+
+
+def backdate(home: Home, days_ago: int) -> None:
+    """Let a source have sent its file on each of many days up to this many days ago, and not since."""
+    with open_warehouse(home.warehouse, write=True) as connection:
+        connection.execute(_BACKDATE, {"first": max(days_ago, 1)})
+        if days_ago:
+            connection.execute("DELETE FROM source_days WHERE day = (SELECT max(day) FROM source_days)")
+
+
+@pytest.fixture
+def emitted(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    events: list[list[str]] = []
+
+    def keep(sources: Sequence[str], findings: Sequence[str]) -> None:
+        events.append(list(sources))
+
+    monkeypatch.setattr(stages, "emit_unusual_deliveries", keep)
+    return events
+
+
+def test_runs_that_find_nothing_new_warn_of_a_late_source_and_emit_one_event(
+    scoring_home: Home, emitted: list[list[str]]
+) -> None:
+    drop(scoring_home, "shop-a/a.csv", "text\ngood film\n")
+    assert run().sources.deliveries == ()
+    backdate(scoring_home, days_ago=5)
+    for _ in range(2):
+        [words] = run().sources.deliveries
+        assert words.startswith("shop-a: the last files came on ")
+    assert emitted == [["shop-a"]]
+    query = "SELECT source, severity, success FROM contract_results WHERE rule = 'files_on_time'"
+    assert ask(scoring_home.warehouse, query) == [("shop-a", "warning", False)] * 2
+
+
+@pytest.mark.slow
+def test_a_source_that_is_late_again_causes_another_event(
+    scoring_home: Home, emitted: list[list[str]]
+) -> None:
+    drop(scoring_home, "shop-a/a.csv", "text\ngood film\n")
+    run()
+    backdate(scoring_home, days_ago=9)
+    run()
+    with open_warehouse(scoring_home.warehouse, write=True) as connection:
+        connection.execute("UPDATE source_days SET day = day + 1")
+    run()
+    assert emitted == [["shop-a"], ["shop-a"]]
+
+
+def test_a_file_with_far_more_rows_than_usual_is_named_by_its_run(
+    scoring_home: Home, emitted: list[list[str]]
+) -> None:
+    drop(scoring_home, "shop-a/a.csv", "text\ngood film\n")
+    run()
+    backdate(scoring_home, days_ago=0)
+    drop(scoring_home, "shop-a/b.csv", "text\n" + "bad plot\n" * 4)
+    [words] = run().sources.deliveries
+    assert words.startswith("shop-a: 5 rows on ")
+    assert words.endswith("; expected about 1 to 1 rows a day, as before")
+    assert emitted == [["shop-a"]]
+
+
+@pytest.mark.slow
+def test_a_day_counts_the_files_of_a_source_once_though_models_score_them_again(scoring_home: Home) -> None:
+    drop(scoring_home, "shop-a/a.csv", "text\ngood film\n   \n")
+    drop(scoring_home, "shop-a/empty.csv", "")
+    run()
+    drop(scoring_home, "shop-a/b.csv", "text\ngood film\n")
+    drop(scoring_home, "shop-a/copy.csv", "text\ngood film\n")
+    run()
+    assert ask(scoring_home.published, "SELECT source, files, rows FROM source_days") == [("shop-a", 2, 3)]
