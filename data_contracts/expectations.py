@@ -55,7 +55,7 @@ class CheckResult:
     """The failed rows: their values of the index column, or tuples for several columns, in the frame's order."""
     source_sha256: str | None = None
     source: str | None = None
-    """The source whose rows were checked together; None for a check of one file, or of a whole stage."""
+    """The source of the rows, where the check depends on it; None for all other checks."""
 
 
 @functools.cache

@@ -60,10 +60,13 @@ def mark_english(texts: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
     return english
 
 
-def judge_language(source_sha256: str, rows: int, rows_not_english: int, other_languages: str) -> CheckResult:
+def judge_language(
+    file: tuple[str, str], rows: int, rows_not_english: int, other_languages: str
+) -> CheckResult:
     """Return the result of one file: a warning if its source wants one and enough of its `rows` are not in English.
 
-    `other_languages` is what the profile of its source says, one of `OTHER_LANGUAGES`.
+    `file` is its sha256 and the name of its source; `other_languages` is what the profile of that says, one of
+    `OTHER_LANGUAGES`.
     """
     is_noticed = other_languages == "warn" and rows_not_english > UNNOTICED_SHARE * rows
     return CheckResult(
@@ -76,5 +79,6 @@ def judge_language(source_sha256: str, rows: int, rows_not_english: int, other_l
         observed=f"{rows_not_english:,} of {rows:,} rows seem not to be in English",
         expected=f"at most {UNNOTICED_SHARE:.1%} of the rows",
         unexpected_count=rows_not_english,
-        source_sha256=source_sha256,
+        source_sha256=file[0],
+        source=file[1],
     )

@@ -1,7 +1,7 @@
 -- What each source sends, and how it differs from what it sent before.
 
 ALTER TABLE source_reviews ADD COLUMN in_english BOOLEAN; -- whether the text seems to be in English; null before version 8
-ALTER TABLE contract_results ADD COLUMN source VARCHAR; -- whose rows were checked together; null for a check of a file or stage
+ALTER TABLE contract_results ADD COLUMN source VARCHAR; -- of the rows, where the check depends on it; null for all other checks
 
 -- One row per model, source and measure: all rows of the source that the model has scored since version 8. Released rows
 -- are left out; forgotten rows stay counted.

@@ -124,9 +124,9 @@ def _check_languages(
     results = []
     for outcome in outcomes:
         if outcome.status == "scored":
-            sha256, wanted = outcome.source.source_sha256, catalogue.find(outcome.source.uri).other_languages
-            rows_not_english = tally.rows_not_english[sha256]
-            results.append(judge_language(sha256, outcome.rows_read, rows_not_english, wanted))
+            sha256, source = outcome.source.source_sha256, catalogue.find(outcome.source.uri)
+            counts = (outcome.rows_read, tally.rows_not_english[sha256])
+            results.append(judge_language((sha256, source.name), *counts, source.other_languages))
     return results
 
 

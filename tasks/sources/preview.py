@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.limits import FIELD_RULES
+from data_contracts.sources.language import mark_english
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.reader import read_review_file
 
@@ -29,6 +30,8 @@ class Preview:
     """Rows that would be quarantined, by rule, as far as reading shows it."""
     filled: Counter[str]
     """Rows with a value, by column."""
+    not_english: int
+    """Rows that seem not to be in English."""
     unread: Counter[str]
     """Values that could not be read and are kept as found, by column."""
     first: list[dict[str, Any]]
@@ -37,15 +40,17 @@ class Preview:
 
 def preview_file(path: Path, options: ReadOptions) -> Preview:
     """Read a whole file; raise `FileRefusedError` where a run would refuse it."""
-    rows, bad, filled, unread = 0, Counter[str](), Counter[str](), Counter[str]()
+    rows, not_english = 0, 0
+    bad, filled, unread = Counter[str](), Counter[str](), Counter[str]()
     first: list[dict[str, Any]] = []
     for batch in read_review_file(path, options):
         rows += batch.num_rows
         first.extend(_show_rows(batch, ROWS_SHOWN - len(first)))
+        not_english += int((~mark_english(batch["text"].drop_null())).sum())
         bad.update(rule for rule in batch["rule"].to_pylist() if rule is not None)
         filled.update({name: batch.num_rows - batch[name].null_count for name in SHOWN})
         unread.update({name: _count_unread(batch["extra"], name) for name in FIELD_RULES.values()})
-    return Preview(rows, bad, filled, +unread, first)
+    return Preview(rows, bad, filled, not_english, +unread, first)
 
 
 def _show_rows(batch: pa.RecordBatch, most: int) -> Iterator[dict[str, Any]]:

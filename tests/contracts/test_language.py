@@ -43,12 +43,12 @@ def test_a_foreign_word_counts_in_any_case_and_at_any_chunk() -> None:
 
 @pytest.mark.parametrize(("rows", "others", "success"), [(1742, 50, False), (1, 1, False), (1000, 2, True)])
 def test_a_file_warns_from_a_small_share_of_rows_on(rows: int, others: int, success: bool) -> None:
-    result = judge_language("0" * 64, rows, others, "warn")
+    result = judge_language(("0" * 64, "shop-a"), rows, others, "warn")
     assert (result.rule, result.severity, result.success) == ("not_english", "warning", success)
-    assert result.unexpected_count == others
+    assert (result.source, result.unexpected_count) == ("shop-a", others)
     assert result.observed == f"{others} of {rows:,} rows seem not to be in English"
 
 
 @pytest.mark.parametrize("other_languages", ["accept", "quarantine"])
 def test_a_source_that_has_decided_is_not_warned(other_languages: str) -> None:
-    assert judge_language("0" * 64, 10, 10, other_languages).success
+    assert judge_language(("0" * 64, "shop-a"), 10, 10, other_languages).success

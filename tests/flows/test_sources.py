@@ -173,6 +173,7 @@ def test_a_check_shows_how_a_file_is_read(scoring_home: Home, tmp_path: Path) ->
     status, said = call(scoring_home, "check", "shop-a", str(path))
     assert status == 0, said
     assert "2026-04-03" in said
+    assert "seem" not in said
     assert "reviewed_at    in 2 of 3 rows, 1 can't be read and are kept as found" in said
 
 
@@ -239,8 +240,8 @@ def test_rows_in_another_language_are_scored_marked_and_named_with_file_and_sour
         'Next: other_languages = "quarantine", or "accept", in the profile of the source',
     )
     assert list_english(scoring_home) == [("1", True), ("2", False), ("3", True)]
-    checks = "select observed, success from contract_results where rule = 'not_english'"
-    assert ask(scoring_home.published, checks) == [("1 of 3 rows seem not to be in English", False)]
+    checks = "select source, observed, success from contract_results where rule = 'not_english'"
+    assert ask(scoring_home.published, checks) == [("shop-a", "1 of 3 rows seem not to be in English", False)]
 
 
 def test_a_source_can_quarantine_rows_in_another_language_and_a_release_scores_them(
@@ -297,3 +298,12 @@ def test_the_accuracy_of_a_run_is_that_of_the_view(scoring_home: Home) -> None:
     found = (sum(each.labelled for each in by_run), sum(each.right for each in by_run))
     assert ask(scoring_home.published, view) == [found]
     assert found[0] == 6
+
+
+def test_a_check_counts_the_rows_that_seem_not_to_be_in_english(scoring_home: Home, tmp_path: Path) -> None:
+    describe(scoring_home, "shop-a", QUARANTINE)
+    path = tmp_path / "a.csv"
+    path.write_text(GERMAN)
+    status, said = call(scoring_home, "check", "shop-a", str(path))
+    assert status == 0, said
+    assert "1 row seems not to be in English" in said

@@ -121,6 +121,11 @@ def _echo_preview(preview: Preview, file: Path, echo: Echo) -> None:
             f", {preview.unread[name]:,} can't be read and are kept as found" if preview.unread[name] else ""
         )
         echo(f"{name:<14} in {preview.filled[name]:,} of {count(preview.rows, 'row')}{unread}")
+    if preview.not_english:
+        seem = "seems" if preview.not_english == 1 else "seem"
+        echo(
+            f"{count(preview.not_english, 'row')} {seem} not to be in English; see other_languages in a profile"
+        )
     for rule, rows in preview.bad_rows.most_common():
         echo(f"{count(rows, 'row')} would be quarantined: {rule}")
 
