@@ -150,7 +150,7 @@ def test_every_check_is_recorded_by_file(scored_home: Home) -> None:
     )
     assert failed == [("review_files", "text_blank", "warning", 1)]
     boundaries = ask(scored_home.warehouse, "select distinct boundary from contract_results order by 1")
-    assert boundaries == [("readings",), ("review_files",), ("scored_reviews",)]
+    assert boundaries == [("language",), ("readings",), ("review_files",), ("scored_reviews",)]
 
 
 def test_the_run_is_recorded_with_what_it_counted(scored_home: Home) -> None:

@@ -25,7 +25,7 @@ from tasks.warehouse.connection import open_warehouse, rewrite_warehouse
 from tests.support.once import make_once
 
 SMALL_BLOCK_BYTES = 16_384
-ROWS = 40_000
+ROWS = 60_000  # much larger than the catalog, which every checkpoint writes anew
 CHANGES = {
     "insert": "INSERT INTO large SELECT range, hash(range, {number})::VARCHAR FROM range({number} * 700)",
     "update": "UPDATE large SET text = text || '{number}' WHERE id % 97 = {number}",
