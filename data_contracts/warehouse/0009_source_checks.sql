@@ -1,10 +1,10 @@
 -- What each source sends, and how it differs from what it sent before.
 
-ALTER TABLE source_reviews ADD COLUMN in_english BOOLEAN; -- whether the text seems to be in English; null before version 8
+ALTER TABLE source_reviews ADD COLUMN in_english BOOLEAN; -- whether the text seems to be in English; null before version 9
 ALTER TABLE contract_results ADD COLUMN source VARCHAR; -- of the rows, where the check depends on it; null for all other checks
 
--- One row per model, source and measure: all rows of the source that the model has scored since version 8. Released rows
--- are left out; forgotten rows stay counted.
+-- One row per model, source and measure: all rows of the source that the model has scored since version 9. Released rows
+-- are left out; forgotten rows stay counted, and rows of readings that count no more.
 CREATE TABLE source_measures (
     model_id VARCHAR NOT NULL, -- as in models
     source VARCHAR NOT NULL, -- as in scored_reviews
@@ -29,7 +29,7 @@ CREATE TABLE run_measures (
 CREATE TABLE source_days (
     source VARCHAR NOT NULL, -- as in scored_files
     day DATE NOT NULL, -- of the first commit, in UTC
-    files BIGINT NOT NULL, -- of this day, without refused ones
+    files BIGINT NOT NULL, -- of this day, without refused ones; a file that is read again counts once
     rows BIGINT NOT NULL, -- read from them
     last_file_at TIMESTAMPTZ NOT NULL -- when the last of them was committed
 );

@@ -7,6 +7,7 @@ from pathlib import Path
 from data_contracts.limits import NEGATIVE_STARS, POSITIVE_STARS
 from tasks.support.wording import count
 from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.row_names import CONTENT
 
 GIVEN_SENTIMENT = (
     f"coalesce(given_label, CASE WHEN given_rating >= {POSITIVE_STARS[0]} THEN 'positive' "
@@ -14,10 +15,10 @@ GIVEN_SENTIMENT = (
 )
 """SQL: the label that a source gives, or that its rating implies, as in the view `live_accuracy`."""
 # The texts of the run's files are found by the time of their first commit, not by reading the whole history.
-_FIND_FIRST_COMMIT = """
+_FIND_FIRST_COMMIT = f"""
 SELECT min(committed_at) FROM scored_files
-WHERE status = 'scored' AND source_sha256 IN (SELECT source_sha256 FROM scored_files WHERE run_id = $run_id)
-"""
+WHERE status = 'scored' AND {CONTENT} IN (SELECT {CONTENT} FROM scored_files WHERE run_id = $run_id)
+"""  # noqa: S608 (our own names)
 _MEASURE = f"""
 WITH given AS (
     SELECT source_sha256, row_number, {GIVEN_SENTIMENT} AS label, given_rating

@@ -86,3 +86,17 @@ def test_a_day_counts_the_files_of_a_source_once_though_models_score_them_again(
     drop(scoring_home, "shop-a/copy.csv", "text\ngood film\n")
     run()
     assert ask(scoring_home.published, "SELECT source, files, rows FROM source_days") == [("shop-a", 2, 3)]
+
+
+@pytest.mark.slow
+def test_a_file_that_is_read_again_was_sent_once(scoring_home: Home) -> None:
+    drop(scoring_home, "shop-a/a.csv", "text,label\ngood film,pos\nbad plot,neg\n")
+    run()
+    scoring_home.sources.mkdir()
+    profile = (
+        '[columns]\ntext = "text"\ngiven_label = "label"\n[labels]\npositive = "pos"\nnegative = "neg"\n'
+    )
+    (scoring_home.sources / "shop-a.toml").write_text(profile, "utf-8")
+    [words] = run(rescan="shop-a").sources.accuracy
+    assert " of 2 reviews " in words
+    assert ask(scoring_home.published, "SELECT source, files, rows FROM source_days") == [("shop-a", 1, 2)]
