@@ -130,7 +130,7 @@ def export(
     """
     from deployments.settings import load_settings
     from flows.command.actions.export import export as write_export
-    from tasks.queries.export_files import ExportRequest
+    from tasks.exports.files import ExportRequest
 
     if raw and form != "csv" and not only_new:
         raise UsageError("--raw needs --format csv: Parquet holds texts unchanged anyway.")

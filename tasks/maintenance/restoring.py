@@ -69,7 +69,7 @@ def restore(folder: Path, home: Home) -> Path | None:
             if traces is not None:
                 forget_again(building, traces)
             for bundle in sorted((folder / BUNDLES).glob("*")):
-                _put_bundle(bundle, home.bundles)
+                _restore_bundle(bundle, home.bundles)
             # Leftover parts belong to the replaced database: the next run scores their files again.
             for part in home.parts.iterdir():
                 shutil.rmtree(part, ignore_errors=True)
@@ -81,7 +81,7 @@ def restore(folder: Path, home: Home) -> Path | None:
         ) from error
 
 
-def _put_bundle(bundle: Path, bundles_dir: Path) -> None:
+def _restore_bundle(bundle: Path, bundles_dir: Path) -> None:
     """Copy a bundle to `bundles_dir` under its name, completely or not at all, replacing an altered one."""
     target = bundles_dir / bundle.name
     if target.is_dir() and _hash_files(target) == _hash_files(bundle):

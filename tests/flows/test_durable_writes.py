@@ -11,8 +11,8 @@ from flows.command.actions.backup import back_up, restore
 from flows.command.actions.export import export
 from flows.command.actions.forget import forget
 from models.bundle.facts import read_facts
+from tasks.exports.files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
-from tasks.queries.export_files import ExportRequest
 from tasks.warehouse.model_registry import record_model
 from tests.support.ingested import ingest_small_archive
 from tests.support.promoting import promote_model

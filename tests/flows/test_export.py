@@ -14,9 +14,9 @@ from flows.command.actions.backup import back_up, restore
 from flows.command.actions.export import export
 from flows.command.actions.forget import forget
 from flows.command.actions.quarantine import release
+from tasks.exports.files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.quarantine import Choice
-from tasks.queries.export_files import ExportRequest
 from tests.support.scoring_runs import drop, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
 

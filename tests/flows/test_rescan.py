@@ -11,8 +11,8 @@ from flows.command.actions.export import export
 from flows.command.actions.forget import forget
 from flows.command.actions.verify import run_verify
 from tasks.explain.history import find_history
+from tasks.exports.files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
-from tasks.queries.export_files import ExportRequest
 from tests.support.scoring_runs import drop, plan, run
 from tests.support.small_home import ask
 

@@ -14,7 +14,7 @@ MODULES = (
     "prefect.main",
     "pyarrow.dataset",
     "pyarrow.pandas_compat",
-    "tasks.queries.exports",
+    "tasks.exports.by_day",
     "tasks.scoring.groups",
 )
 

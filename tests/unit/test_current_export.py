@@ -16,11 +16,11 @@ from data_contracts.errors import SourceError, UsageError
 from data_contracts.storage.home import Home
 from flows.command.actions.export import export as export_command
 from flows.command.cli import main
-from tasks.queries import current_export
-from tasks.queries.current_export import FILES, export_current
-from tasks.queries.export_files import CHUNK_ROWS, COLUMNS, Exported, ExportRequest
-from tasks.queries.export_ledger import LEDGER
-from tasks.queries.exports import export_reviews
+from tasks.exports import current
+from tasks.exports.by_day import export_reviews
+from tasks.exports.current import FILES, export_current
+from tasks.exports.files import CHUNK_ROWS, COLUMNS, Exported, ExportRequest
+from tasks.exports.ledger import LEDGER
 from tasks.support.locking import hold_folder
 from tasks.warehouse.publishing import publish
 from tests.support.exported_homes import HOSTILE, add, change
@@ -141,7 +141,7 @@ def test_another_format_takes_the_place_of_the_one_before(home: Home) -> None:
 
 
 def test_rows_are_read_in_chunks_without_loss(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(current_export, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(current, "CHUNK_ROWS", 2)
     run(home)
     assert read(home) == expect(home)
     assert pq.ParquetFile(find_file(home)).num_row_groups == 2
@@ -158,7 +158,7 @@ def test_a_full_disk_leaves_the_file_before_it(home: Home, monkeypatch: pytest.M
     before = find_file(home).read_bytes()
     add(home, "g.csv", [{"review_id": "r9"}])
     with monkeypatch.context() as patch:
-        patch.setattr(current_export, "write_chunks", fail)
+        patch.setattr(current, "write_chunks", fail)
         with pytest.raises(OSError, match="No space left"):
             run(home)
     assert find_file(home).read_bytes() == before
@@ -185,7 +185,7 @@ def test_both_files_of_an_export_killed_while_its_format_changed_are_still_its_o
 ) -> None:
     run(home)
     with monkeypatch.context() as patch:
-        patch.setattr(current_export, "_drop_other_files", lambda *arguments: None)
+        patch.setattr(current, "_drop_other_files", lambda *arguments: None)
         run(home, "csv")
     assert list_files(home) == [LEDGER, "latest_scores.csv", "latest_scores.parquet"]
     run(home, "csv")

@@ -18,10 +18,10 @@ from data_contracts.storage.faults import FAULT_POINTS
 from data_contracts.storage.home import Home
 from flows.command.actions.export import export as export_command
 from flows.command.cli import main
-from tasks.queries import exports
-from tasks.queries.export_files import FORMATS, Exported, ExportRequest
-from tasks.queries.export_ledger import LEDGER, LEDGER_VERSION, ExportFormat
-from tasks.queries.exports import export_reviews
+from tasks.exports import by_day
+from tasks.exports.by_day import export_reviews
+from tasks.exports.files import FORMATS, Exported, ExportRequest
+from tasks.exports.ledger import LEDGER, LEDGER_VERSION, ExportFormat
 from tasks.support.locking import hold_folder
 from tasks.warehouse.publishing import publish
 from tests.support.exported_homes import HOSTILE, add, change
@@ -212,7 +212,7 @@ def test_an_export_of_everything_takes_the_place_of_the_one_before(home: Home) -
 
 @pytest.mark.slow
 def test_rows_are_read_in_chunks_without_loss(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(by_day, "CHUNK_ROWS", 3)
     for number in range(4):
         add(home, f"{number}.csv", [{}] * 5)
     for form in FORMATS:
@@ -223,7 +223,7 @@ def test_rows_are_read_in_chunks_without_loss(home: Home, monkeypatch: pytest.Mo
 def test_the_progress_is_told_of_all_rows_and_of_each_chunk(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exports, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(by_day, "CHUNK_ROWS", 2)
     add(home, "f.csv", [{}] * 3)
     told: list[int] = []
 
@@ -277,7 +277,7 @@ def test_a_full_disk_leaves_the_export_before_it(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(exports, step, fail)
+        patch.setattr(by_day, step, fail)
         with pytest.raises(OSError, match="No space left"):
             run(home)
     assert run(home, only_new=True).rows == 1

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from data_contracts.storage.home import Home
 from flows.command.actions.targets import require_free_target
-from tasks.queries.current_export import FILES, export_current
-from tasks.queries.export_files import Exported, ExportRequest
-from tasks.queries.export_ledger import ExportFormat
-from tasks.queries.exports import export_reviews
+from tasks.exports.by_day import export_reviews
+from tasks.exports.current import FILES, export_current
+from tasks.exports.files import Exported, ExportRequest
+from tasks.exports.ledger import ExportFormat
 from tasks.support.progress import show_progress
 from tasks.support.wording import count
 from tasks.warehouse.connection import quote_sql

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from data_contracts.storage.home import Home
 from flows.command.actions.exclusive import keep_runs_out
+from tasks.exports.ledger import holds_export
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
-from tasks.queries.export_ledger import holds_export
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse, rewrite_warehouse
 from tasks.warehouse.publishing import publish

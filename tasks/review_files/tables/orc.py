@@ -8,7 +8,7 @@ import pyarrow.orc as pa_orc
 
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import RawRows
-from tasks.review_files.tables.arrow_batches import MAX_COLUMNS, read_arrow_rows
+from tasks.review_files.tables.arrow_columns import MAX_COLUMNS, read_arrow_rows
 from tasks.support.refusals import refusal, refusing
 
 

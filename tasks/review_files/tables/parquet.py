@@ -18,7 +18,7 @@ from tasks.review_files.columns import Columns
 from tasks.review_files.inference.planning import VALUE_COLUMNS
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import RawRows
-from tasks.review_files.tables.arrow_batches import (
+from tasks.review_files.tables.arrow_columns import (
     DECODED_ROWS,
     MAX_COLUMNS,
     convert_known,

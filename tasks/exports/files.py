@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from tasks.queries.export_ledger import ExportFormat
+from tasks.exports.ledger import ExportFormat
 from tasks.queries.formats import format_answer
 
 if TYPE_CHECKING:

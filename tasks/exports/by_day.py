@@ -6,7 +6,7 @@ rows are only ever added, so new rows are found by keys, not by a clock: the led
 commits an export. The files have temporary names until then and are renamed afterwards. The next export completes the
 renaming of committed files and deletes files that are not in the ledger.
 
-Reads the published copy, some thousand rows at a time. `current_export` exports one row per review instead.
+Reads the published copy, some thousand rows at a time. `tasks.exports.current` exports one row per review instead.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ import duckdb
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.durable import make_durable, make_folder
 from data_contracts.storage.faults import pass_fault_point
-from tasks.queries.export_files import (
+from tasks.exports.files import (
     CHUNK_ROWS,
     Chunks,
     Exported,
@@ -30,7 +30,7 @@ from tasks.queries.export_files import (
     select_columns,
     write_chunks,
 )
-from tasks.queries.export_ledger import (
+from tasks.exports.ledger import (
     ExportFormat,
     Key,
     Ledger,
