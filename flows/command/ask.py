@@ -1,15 +1,20 @@
 """The commands that answer from the published copy of the database: sql, export, explain and report."""
 
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from data_contracts.errors import UsageError
 from flows.command.console.arguments import PathName
 from flows.command.console.output import echo
+
+if TYPE_CHECKING:
+    from data_contracts.storage.home import Home
+    from tasks.explain.explanation import Explained
 
 
 def _complete_query(context: click.Context, argument: click.Parameter, begun: str) -> list[str]:
@@ -185,13 +190,8 @@ def explain(
       reviews explain --text "A wonderful film with a dull ending"
       reviews explain - --format json < review.txt
     """
-    from deployments.settings import load_settings
-    from flows.command.actions.targets import require_free_target
     from flows.command.console.arguments import decode_input
     from tasks.explain.explanation import explain as explain_score
-    from tasks.explain.page import render_page
-    from tasks.explain.terminal import write_explanation, write_explanation_as_json
-    from tasks.pages.writing import require_page_place, write_page
 
     if history:
         _show_history(context, name, form)
@@ -200,11 +200,24 @@ def explain(
         raise UsageError("Name either a review or a text: `reviews explain REVIEW_ID`, or --text TEXT.")
     if name == "-":
         name, text = None, decode_input(sys.stdin.buffer.read())
-    settings = load_settings()
+    _show_explanation(lambda home: explain_score(home, name, text, model_id), top, form, page)
+
+
+def _show_explanation(
+    explain_in: "Callable[[Home], Explained]", top: int, form: str, page: Path | None
+) -> None:
+    """Print an explanation and, if a page is named, write it there too."""
+    from deployments.settings import load_settings
+    from flows.command.actions.targets import require_free_target
+    from tasks.explain.page import render_page
+    from tasks.explain.terminal import write_explanation, write_explanation_as_json
+    from tasks.pages.writing import require_page_place, write_page
+
+    home = load_settings().home
     if page:
-        require_free_target(settings.home, page, settings.home.reports)
+        require_free_target(home, page, home.reports)
         require_page_place(page)
-    explained = explain_score(settings.home, name, text, model_id)
+    explained = explain_in(home)
     if page:
         write_page(page, render_page(explained, top))
     write = write_explanation_as_json if form == "json" else write_explanation

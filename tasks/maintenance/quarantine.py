@@ -15,6 +15,7 @@ import duckdb
 from data_contracts.errors import UsageError
 from data_contracts.limits import RowLimits
 from data_contracts.text_encodings import find_encoding
+from tasks.maintenance.checking_again import TEXT_ENCODING, UTF_8, StillBad, check_again
 from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
 from tasks.warehouse.latest_scores import add_texts
@@ -30,7 +31,6 @@ SHOWN_TEXTS, SHOWN_CHARACTERS = 3, 60
 NEXT_STEP = (
     "No row was released. Next: `reviews verify` names what is broken; restore a backup from before it."
 )
-TEXT_ENCODING, UTF_8 = "text_encoding", "utf-8"
 
 _COUNTS = f"source_sha256 NOT IN {SUPERSEDED}"
 """SQL: whether a row is of a reading that counts. Those of earlier ones are history."""
@@ -116,15 +116,6 @@ class ReleaseRequest:
 
 
 @dataclass(frozen=True)
-class StillBad:
-    """A row that stays in quarantine, and why."""
-
-    name: str
-    uri: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Release:
     """The result of a release."""
 
@@ -168,7 +159,7 @@ def release_rows(warehouse: Path, request: ReleaseRequest, load: Callable[[str],
         _require_text_encoding(request.encoding)
     _require_known_rule(request.choice.rule)
     chosen, models = _read_chosen(warehouse, request.choice)
-    still_bad, good = _check_again(chosen, request)
+    still_bad, good = check_again(chosen, request.limits, request.find_encoding)
     if not len(good):
         return Release(0, (), tuple(still_bad))
     by_model = _group_by_model(good, models)
@@ -231,77 +222,6 @@ def _require_named_rows(chosen: "pa.Table", choice: Choice) -> None:
             raise UsageError(
                 f"{prefix}:{number}: {problem}. Next: `reviews quarantine list` names the open rows."
             )
-
-
-def _check_again(chosen: "pa.Table", request: ReleaseRequest) -> tuple[list[StillBad], "pa.Table"]:
-    """Return the rows that still break a rule, with the reason, and a table of the rows that pass, with their texts.
-
-    Its column `encoding` is null for texts that were read as UTF-8.
-    """
-    import pyarrow as pa
-
-    from data_contracts.review_files import READ_SCHEMA, check_rows, measure_rows
-    from data_contracts.sources.language import mark_english
-    from models.tokenizer import mark_texts_with_words
-
-    reasons: dict[int, str] = {}
-    texts: list[str | None] = []
-    encodings: list[str | None] = []
-    for position, row in enumerate(
-        chosen.select(["raw", "rule", "detail", "raw_is_text", "source"]).to_pylist()
-    ):
-        encoding = request.find_encoding(row)
-        text, reason = _decode_quarantined(row, encoding)
-        texts.append(text)
-        encodings.append(None if encoding == UTF_8 else encoding)
-        if reason:
-            reasons[position] = reason
-    replaced = {
-        "text": texts,
-        "rule": pa.nulls(len(chosen), pa.string()),
-        "detail": pa.nulls(len(chosen), pa.string()),
-    }
-    kept = {name: chosen[name] for name in READ_SCHEMA.names if name not in replaced}
-    rows = pa.table({**kept, **replaced}).select(READ_SCHEMA.names).cast(_make_nullable(READ_SCHEMA))
-    rows = rows.append_column("source_sha256", chosen["source_sha256"]).append_column("uri", chosen["uri"])
-    rows = rows.append_column("encoding", pa.array(encodings, pa.string()))
-    if len(rows):
-        _, broken = check_rows(measure_rows(rows, mark_texts_with_words(rows["text"])), request.limits)
-        for position, (rule, detail) in broken.items():
-            reasons.setdefault(position, f"still breaks {rule}: {detail}")
-    still_bad = [
-        StillBad(
-            name_row(chosen["source_sha256"][position].as_py(), chosen["row_number"][position].as_py()),
-            chosen["uri"][position].as_py() or "",
-            reason,
-        )
-        for position, reason in sorted(reasons.items())
-    ]
-    good = rows.take(pa.array([p for p in range(len(rows)) if p not in reasons], pa.int64()))
-    return still_bad, good.append_column("in_english", pa.array(mark_english(good["text"])))
-
-
-def _make_nullable(schema: "pa.Schema") -> "pa.Schema":
-    """Return the schema of rows in quarantine that are checked again: any value may be null."""
-    import pyarrow as pa
-
-    return pa.schema([field.with_nullable(True) for field in schema])
-
-
-def _decode_quarantined(row: dict[str, Any], encoding: str) -> tuple[str | None, str | None]:
-    """Return the text of a quarantined row and None, or None and the reason why there is no text."""
-    if row["raw"] is None or not row["raw_is_text"]:
-        return None, (
-            f"its text was not kept completely ({row['rule']}): correct it in its file and put that into the inbox"
-        )
-    try:
-        raw: bytes = row["raw"]
-        return raw.decode(encoding), None
-    except UnicodeDecodeError as error:
-        return (
-            None,
-            f"byte {error.start + 1:,} is not valid {encoding}: name the text's encoding with --encoding",
-        )
 
 
 def _group_by_model(good: "pa.Table", models: dict[str, list[str]]) -> dict[str, "pa.Table"]:

@@ -1,0 +1,116 @@
+"""Checks quarantined rows again, by the rules and limits of now, before they are released."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from data_contracts.limits import RowLimits
+from tasks.warehouse.row_names import name_row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TEXT_ENCODING, UTF_8 = "text_encoding", "utf-8"
+FindEncoding = Callable[[dict[str, Any]], str]
+"""Returns the encoding in which the text of a quarantined row is read."""
+
+
+@dataclass(frozen=True)
+class StillBad:
+    """A row that stays in quarantine, and why."""
+
+    name: str
+    uri: str
+    reason: str
+
+
+def check_again(
+    chosen: "pa.Table", limits: RowLimits, find_encoding: FindEncoding
+) -> tuple[list[StillBad], "pa.Table"]:
+    """Return the rows that still break a rule, with the reason, and a table of the rows that pass, with their texts.
+
+    Its column `encoding` is null for texts that were read as UTF-8.
+    """
+    import pyarrow as pa
+
+    from data_contracts.review_files import check_rows, measure_rows
+    from data_contracts.sources.language import mark_english
+    from models.tokenizer import mark_texts_with_words
+
+    texts, encodings, reasons = _decode_rows(chosen, find_encoding)
+    rows = _build_rows(chosen, texts).append_column("encoding", pa.array(encodings, pa.string()))
+    if len(rows):
+        _, broken = check_rows(measure_rows(rows, mark_texts_with_words(rows["text"])), limits)
+        for position, (rule, detail) in broken.items():
+            reasons.setdefault(position, f"still breaks {rule}: {detail}")
+    good = rows.take(pa.array([p for p in range(len(rows)) if p not in reasons], pa.int64()))
+    return _list_still_bad(chosen, reasons), good.append_column(
+        "in_english", pa.array(mark_english(good["text"]))
+    )
+
+
+def _decode_rows(
+    chosen: "pa.Table", find_encoding: FindEncoding
+) -> tuple[list[str | None], list[str | None], dict[int, str]]:
+    """Return the text of each row, its encoding unless that is UTF-8, and the reasons by position of those without."""
+    texts: list[str | None] = []
+    encodings: list[str | None] = []
+    reasons: dict[int, str] = {}
+    for position, row in enumerate(
+        chosen.select(["raw", "rule", "detail", "raw_is_text", "source"]).to_pylist()
+    ):
+        encoding = find_encoding(row)
+        text, reason = _decode_quarantined(row, encoding)
+        texts.append(text)
+        encodings.append(None if encoding == UTF_8 else encoding)
+        if reason:
+            reasons[position] = reason
+    return texts, encodings, reasons
+
+
+def _build_rows(chosen: "pa.Table", texts: Sequence[str | None]) -> "pa.Table":
+    """Return the rows as a reader gives them, with these texts and without a rule."""
+    import pyarrow as pa
+
+    from data_contracts.review_files import READ_SCHEMA
+
+    nothing = pa.nulls(len(chosen), pa.string())
+    replaced = {"text": texts, "rule": nothing, "detail": nothing}
+    kept = {name: chosen[name] for name in READ_SCHEMA.names if name not in replaced}
+    rows = pa.table({**kept, **replaced}).select(READ_SCHEMA.names).cast(_make_nullable(READ_SCHEMA))
+    return rows.append_column("source_sha256", chosen["source_sha256"]).append_column("uri", chosen["uri"])
+
+
+def _list_still_bad(chosen: "pa.Table", reasons: Mapping[int, str]) -> list[StillBad]:
+    """Return the rows with a reason, by position, not to be released."""
+    return [
+        StillBad(
+            name_row(chosen["source_sha256"][position].as_py(), chosen["row_number"][position].as_py()),
+            chosen["uri"][position].as_py() or "",
+            reason,
+        )
+        for position, reason in sorted(reasons.items())
+    ]
+
+
+def _make_nullable(schema: "pa.Schema") -> "pa.Schema":
+    """Return the schema of rows in quarantine that are checked again: any value may be null."""
+    import pyarrow as pa
+
+    return pa.schema([field.with_nullable(True) for field in schema])
+
+
+def _decode_quarantined(row: dict[str, Any], encoding: str) -> tuple[str | None, str | None]:
+    """Return the text of a quarantined row and None, or None and the reason why there is no text."""
+    if row["raw"] is None or not row["raw_is_text"]:
+        return None, (
+            f"its text was not kept completely ({row['rule']}): correct it in its file and put that into the inbox"
+        )
+    try:
+        raw: bytes = row["raw"]
+        return raw.decode(encoding), None
+    except UnicodeDecodeError as error:
+        return (
+            None,
+            f"byte {error.start + 1:,} is not valid {encoding}: name the text's encoding with --encoding",
+        )
