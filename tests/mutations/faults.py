@@ -10,6 +10,7 @@ GATE = "models/evaluation/gate.py"
 PROMOTION = "tasks/warehouse/promotion.py"
 GOLDEN = "models/bundle/golden.py"
 QUARANTINE = "tasks/maintenance/quarantine.py"
+CHECKING_AGAIN = "tasks/maintenance/checking_again.py"
 FORGETTING = "tasks/maintenance/forgetting.py"
 FORGET = "flows/command/actions/forget.py"
 EXPORTS = "tasks/exports/by_day.py"
@@ -315,7 +316,7 @@ FAULTS = (
     Fault(
         "a text that was not kept whole is released",
         "quarantine and release",
-        QUARANTINE,
+        CHECKING_AGAIN,
         'if row["raw"] is None or not row["raw_is_text"]:',
         'if row["raw"] is None:',
         (

@@ -16,6 +16,7 @@ FILES = {
     at.PROMOTION: "tasks/promotion.py",
     at.GOLDEN: "models/gate.py",
     at.QUARANTINE: "tasks/quarantine.py",
+    at.CHECKING_AGAIN: "tasks/quarantine.py",
     at.FORGETTING: "tasks/forgetting.py",
     at.EXPORTS: "tasks/exports.py",
     at.EXPORT_FILES: "tasks/exports.py",
