@@ -15,6 +15,11 @@ DRIFT_SEVERITIES = ("warn", "error")
 OTHER_LANGUAGES = ("warn", "accept", "quarantine")
 """What a source wants of rows that seem not to be in English; `warn` and `accept` score them. By default the first."""
 
+EACH_FILE = ("adds", "replaces")
+"""What a file does: it adds to the files of its source before it, or takes their place. By default the first."""
+SMALLEST_SHARE = 0.5
+"""A file that replaces others is refused if it has a smaller share of the reviews of the last one, by default."""
+
 UNREADABLE_COLUMNS = "unreadable_columns"
 """The key in `extra` that lists further columns whose values in this row can't be read."""
 
@@ -69,6 +74,14 @@ class RowLimits:
     """The largest share of a file's rows, 0 to 1, that may be bad without the file being refused."""
     min_bad_rows: int = 10
     """Up to this number of bad rows a file is never refused, however small it is."""
+
+
+@dataclass(frozen=True)
+class FileLimits(RowLimits):
+    """The limits of the files of one source: those of its profile, and the settings where it states none."""
+
+    fewest_rows: int = 0
+    """A file with fewer rows, bad ones included, is refused."""
 
 
 def exceeds_bad_rows(rows_read: int, rows_bad: int, limits: RowLimits) -> bool:

@@ -63,11 +63,21 @@ LEDGER_SCHEMA = pa.schema(
         ("run_id", pa.string()),
         ("source", pa.string()),
         ("profile_version", pa.string()),
+        ("replaces_from_share", pa.float64()),
     ]
 )
 """One row per source file. The rows of a file with status 'refused' are not committed."""
 
-LATER_COLUMNS = {"source": "VARCHAR", "profile_version": "VARCHAR", "in_english": "BOOLEAN"}
+PART_ONLY = ("replaces_from_share",)
+"""Columns that only the commit needs, so that no table has them. `replaces_from_share`: the file takes the place of
+the files of its source before it if it has at least this share of the reviews of the last one; null where it adds."""
+
+LATER_COLUMNS = {
+    "source": "VARCHAR",
+    "profile_version": "VARCHAR",
+    "in_english": "BOOLEAN",
+    "replaces_from_share": "DOUBLE",
+}
 """Columns, with their types, that the parts of older versions lack; a killed run may have left one before an update."""
 
 PART_SCHEMAS = {

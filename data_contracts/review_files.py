@@ -110,6 +110,8 @@ FILE_RULES = {
     "encoding_broken": "The text is truncated or invalid in the file's encoding; save the file again, as UTF-8.",
     "encoding_unknown": "The file's encoding is not supported; save the file as UTF-8.",
     "too_many_bad_rows": "Too large a share of the rows is bad; look at their rules, then correct the file.",
+    "too_few_rows": "The profile of the file's source wants more rows; export it again, or lower fewest_rows.",
+    "export_too_small": "If that is right, lower smallest_share_of_last in the profile, then score the file by name.",
     "rows_renumbered": "Rows of it were forgotten, and this profile numbers its rows otherwise; mend the profile.",
     "link_refused": "The file is a link, and links are not followed; replace it by the file itself.",
 }

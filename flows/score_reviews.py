@@ -60,6 +60,8 @@ class ScoringSummary:
     """The measures in which the scored reviews differ from the model's held-out reviews: a phrase for each."""
     files_counting_again: int = 0
     """Files of which an earlier reading, by the present profile, counts again."""
+    files_replaced: int = 0
+    """Files that count no more, since a full export of their source took their place."""
     unclear: tuple[str, ...] = ()
     """Dates, labels and ratings that could not be read or seem wrong, and files without rows: a phrase for each."""
     sources: stages.SourceNotes = field(default_factory=stages.SourceNotes)
@@ -227,7 +229,8 @@ def _score_pending(
     if found.new:
         model = model or stages.choose_model(home)
     if found.rescan and found.rescan.earlier:
-        stages.let_count_again(home, [each.source_sha256 for each in found.rescan.earlier])
+        earlier = [each.source_sha256 for each in found.rescan.earlier]
+        stages.let_count_again(home, earlier, found.rescan.replaces)
     older = _find_older(found, model, request, home)
     if found.new or older:
         model = model or stages.choose_model(home)
@@ -285,5 +288,6 @@ def _summarise_scoring(
         skipped=(*found.skipped, *outcome.list_postponed()),
         files_rescored=outcome.total("files_rescored"),
         rows_rescored=outcome.total("rows_rescored"),
+        files_replaced=outcome.total("files_replaced"),
         files_counting_again=len(found.rescan.earlier) if found.rescan else 0,
     )

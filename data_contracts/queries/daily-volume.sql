@@ -7,14 +7,18 @@ WITH sources AS (
         bool_or(status = 'scored') AS is_scored
     FROM scored_files GROUP BY content
 ),
-superseded AS (FROM scored_files WHERE superseded_at IS NOT NULL),
+readings AS (
+    -- Of each file the reading that counts or, if a later file of its source replaced it, counted last.
+    SELECT arg_max(source_sha256, coalesce(superseded_at, 'infinity')) AS source_sha256
+    FROM scored_files WHERE status = 'scored' GROUP BY left(source_sha256, 64)
+),
 accepted AS (
     SELECT left(source_sha256, 64) AS content, count(*) AS reviews
-    FROM source_reviews ANTI JOIN superseded USING (source_sha256) GROUP BY content
+    FROM source_reviews SEMI JOIN readings USING (source_sha256) GROUP BY content
 ),
 quarantined AS (
     SELECT left(source_sha256, 64) AS content, count(*) AS rows_quarantined
-    FROM quarantined_rows ANTI JOIN superseded USING (source_sha256) WHERE released_at IS NULL GROUP BY content
+    FROM quarantined_rows SEMI JOIN readings USING (source_sha256) WHERE released_at IS NULL GROUP BY content
 )
 SELECT
     day,

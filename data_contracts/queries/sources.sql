@@ -2,10 +2,12 @@
 WITH files AS (
     SELECT
         left(source_sha256, 64) AS content, -- the same of all readings of a file
-        arg_max(source, committed_at) FILTER (superseded_at IS NULL) AS source,
-        arg_max(profile_version, committed_at) FILTER (superseded_at IS NULL) AS profile_version,
+        -- Of the reading that counts, or else counted last.
+        arg_max(source, row(coalesce(superseded_at, 'infinity'), committed_at)) AS source,
+        arg_max(profile_version, row(coalesce(superseded_at, 'infinity'), committed_at)) AS profile_version,
         bool_or(status = 'scored') AS is_scored,
-        max(rows_read) FILTER (superseded_at IS NULL AND status = 'scored') AS rows_read,
+        arg_max(rows_read, row(coalesce(superseded_at, 'infinity'), committed_at)) FILTER (status = 'scored') AS rows_read,
+        bool_or(superseded_at IS NULL) AS counts,
         min(committed_at) AS seen_at
     FROM scored_files GROUP BY content
 ),
@@ -14,6 +16,7 @@ sent AS (
         source,
         count(*) FILTER (is_scored) AS files,
         count(*) FILTER (NOT is_scored) AS files_refused,
+        count(*) FILTER (is_scored AND NOT counts) AS files_replaced, -- by a later file of a source whose files replace each other
         coalesce(sum(rows_read) FILTER (is_scored), 0)::BIGINT AS rows_read,
         min(seen_at) AS first_file_at, -- when it was first committed
         max(seen_at) AS last_file_at,

@@ -139,6 +139,9 @@ def _describe_scored(summary: ScoringSummary) -> list[str]:
         lines.append(f"  again       {again} that other models had scored")
     if summary.files_counting_again:
         lines.append(f"  {_describe_counting_again(summary)}")
+    if summary.files_replaced:
+        files = count(summary.files_replaced, "earlier file")
+        lines.append(f"  replaced    {files} of the same source: what the new one lacks counts no more")
     if summary.rows_quarantined:
         query = "select uri, row_number, rule, detail from quarantined_rows"
         lines.append(f'  {count(summary.rows_quarantined, "row")} quarantined: reviews sql "{query}"')

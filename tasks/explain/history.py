@@ -12,7 +12,7 @@ from tasks.explain.found_text import describe_missing, read_as_row_name, require
 from tasks.queries.answers import fetch_answer
 from tasks.warehouse.latest_scores import ARRIVAL, DATED_AT, IS_OUTDATED, REVIEW
 from tasks.warehouse.published import open_published
-from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, SUPERSEDED
+from tasks.warehouse.row_names import CONTENT, HAS_PARSED_NAME, ROW_NAME, SUPERSEDED
 
 Row = Mapping[str, Any]
 
@@ -42,7 +42,9 @@ SELECT
     review, review_id, movie_id, source_sha256, row_number, {ROW_NAME} AS row, file_uri AS uri, file_source AS source,
     profile_version, file_seen_at AS arrived_at, replace(dated_at::VARCHAR, ' ', 'T') || ':00' AS reviewed_at,
     given_rating, given_label, is_latest, best_model_id, is_outdated,
-    is_superseded
+    is_superseded, is_superseded AND {CONTENT} NOT IN (
+        SELECT {CONTENT} FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL
+    ) AS is_replaced
 FROM rows LEFT JOIN profiles USING (source_sha256)
 QUALIFY bool_or(is_named) OVER (PARTITION BY review)
 ORDER BY review, {ARRIVAL}
@@ -63,6 +65,7 @@ DECISIONS = {
     (False, "date"): "another row has a later date",
     (False, "arrival"): "another row arrived later",
     (False, "reading"): "its file was read again by another profile",
+    (False, "export"): "a later file of its source took the place of its file",
     (False, "score"): "it is the newest, but no promoted model has scored it",
 }
 """Whether `latest_scores` shows a row and what decided it (docs/scoring.md), in words."""
@@ -176,7 +179,7 @@ def _find_decision(row: Row, rows: int, outdated: int) -> str:
     The rows of readings that no longer count are not among `rows`.
     """
     if row["is_superseded"]:
-        return "reading"
+        return "export" if row["is_replaced"] else "reading"
     if not row["is_latest"]:
         return "date" if row["is_outdated"] else "arrival"
     if row["best_model_id"] is None:

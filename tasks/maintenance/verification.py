@@ -47,15 +47,22 @@ PARQUET_PROMISE = "the reviews Parquet is complete, if there is any"
 ALWAYS_WHOLE = {BUNDLES_PROMISE, PARQUET_PROMISE}
 """The promises of which every check checks everything, so that no proof is needed for them."""
 COUNT_PROMISE = "the tables have as many rows as the ledger"
-READINGS_PROMISE = "of the readings of a file one counts, and each is by the profile that its name says"
+READINGS_PROMISE = (
+    "of the readings of a file one counts, or none if a later file of its source replaced it; each is by the profile "
+    "that its name says"
+)
 _READINGS = f"""
 SELECT {CONTENT} AS source_sha256, count(DISTINCT source_sha256) AS counting FROM scored_files
 WHERE status = 'scored' AND superseded_at IS NULL GROUP BY ALL HAVING counting > 1
 UNION ALL BY NAME
-SELECT DISTINCT {CONTENT} AS source_sha256, 0 AS counting FROM scored_files
-WHERE status = 'scored' AND {CONTENT} NOT IN (
-    SELECT {CONTENT} FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL
-)
+SELECT gone.source_sha256, 0 AS counting FROM (
+    SELECT {CONTENT} AS source_sha256, max(superseded_at) AS gone_at, arg_max(source, superseded_at) AS source
+    FROM scored_files WHERE status = 'scored' GROUP BY ALL HAVING bool_and(superseded_at IS NOT NULL)
+) AS gone
+SEMI JOIN (
+    SELECT source, max(coalesce(superseded_at, 'infinity')) AS until FROM scored_files
+    WHERE status = 'scored' GROUP BY ALL
+) AS last ON last.source = gone.source AND last.until <= gone_at
 UNION ALL BY NAME
 SELECT source_sha256, profile_version FROM scored_files
 WHERE {IS_LATER} AND source_sha256 IS DISTINCT FROM {CONTENT} || '.' || profile_version

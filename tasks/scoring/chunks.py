@@ -32,19 +32,19 @@ class ChunkTable:
 def read_chunks(
     files: Sequence[SourceFile],
     choose_options: Callable[[SourceFile], ReadOptions],
-    limits: RowLimits,
+    choose_limits: Callable[[SourceFile], RowLimits],
     tally: Tally,
     report: Callable[[int], None],
 ) -> Iterator[pa.Table]:
     """Yield the rows of the files, in order, in tables of about `CHUNK_ROWS` rows with `source_sha256` and `uri`.
 
-    `choose_options` says how each file is read. If a file is refused or has changed, its rows that were not yielded yet
-    are dropped; the commit ignores its other rows. `report` is called with the bytes of files that were read since its
-    last call.
+    `choose_options` and `choose_limits` say how each file is read. If a file is refused or has changed, its rows that
+    were not yielded yet are dropped; the commit ignores its other rows. `report` is called with the bytes of files that
+    were read since its last call.
     """
     waiting: list[ChunkTable] = []
     for file in files:
-        reported = 0
+        reported, limits = 0, choose_limits(file)
         try:
             options = replace(choose_options(file), report_plan=partial(record_plan, file, tally))
             for batch in read_review_file(file.path, options):

@@ -6,12 +6,13 @@ from typing import Any
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
-from data_contracts.limits import RowLimits, exceeds_bad_rows
+from data_contracts.limits import FileLimits, RowLimits, exceeds_bad_rows
 from data_contracts.review_files import TEXT_NOT_GIVEN
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import format_of
 from tasks.support.refusals import refusal
+from tasks.support.wording import count
 
 MOST_PLANS = 20
 
@@ -87,11 +88,15 @@ def record_refusal(file: SourceFile, refusal: FileRefusedError, tally: Tally) ->
         tally.refused[file.source_sha256] = refusal
 
 
-def judge_file(file: SourceFile, tally: Tally, limits: RowLimits) -> FileOutcome:
-    """Decide the outcome of a file that was read: refused by the reader or for its bad rows, else scored."""
+def judge_file(file: SourceFile, tally: Tally, limits: FileLimits) -> FileOutcome:
+    """Decide the outcome of a file that was read: refused by the reader, for its bad or its few rows, else scored."""
     source = file.source_sha256
     counts = (tally.rows_read[source], tally.rows_quarantined[source])
-    refused = tally.refused.get(source) or _refuse_for_bad_rows(source, tally, limits)
+    refused = (
+        tally.refused.get(source)
+        or _refuse_for_bad_rows(source, tally, limits)
+        or _refuse_for_few_rows(counts[0], limits)
+    )
     if refused is None:
         return FileOutcome(file, "scored", None, None, *counts)
     return FileOutcome(file, "refused", refused.rule, refused.detail, *counts)
@@ -109,6 +114,13 @@ def _refuse_for_bad_rows(source: str, tally: Tally, limits: RowLimits) -> FileRe
     if next(iter(rows_broken.most_common()))[0] == "text_encoding":
         share += f"; {_OTHER_ENCODING}"
     return refusal("too_many_bad_rows", f"{share}, the first is {tally.first_bad[source]}".rstrip("."))
+
+
+def _refuse_for_few_rows(rows_read: int, limits: FileLimits) -> FileRefusedError | None:
+    """Return the error that refuses a file for its number of rows; None if they are enough."""
+    if rows_read >= limits.fewest_rows:
+        return None
+    return refusal("too_few_rows", f"it has {count(rows_read, 'row')}, fewer than {limits.fewest_rows:,}")
 
 
 def make_ledger_entry(outcome: FileOutcome) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from tasks.scoring.file_outcomes import FileOutcome, Tally, judge_file, make_led
 from tasks.scoring.parts import Part, Write, check_part, open_part, start_part
 from tasks.scoring.rows import make_ledger_rows, make_source_rows
 from tasks.sources.catalogue import Catalogue
-from tasks.sources.reading import choose_file_options
+from tasks.sources.reading import choose_file_limits, choose_file_options
 from tasks.warehouse.run_log import Run
 
 
@@ -61,13 +61,13 @@ def score_group(
     """
     scorer, run_id = job.load_scorer(), job.run.run_id
     part = start_part(job.run.home.parts, scorer.model_id, files)
-    tally = Tally()
+    tally, choose_limits = Tally(), partial(choose_file_limits, job.catalogue, job.limits)
     with open_part(part) as write:
         for chunk in score_in_background(scorer, run_id, _read_good(job, files, tally, write, report)):
             _keep_chunk(job, chunk, tally, write)
         pass_fault_point("score: part half written")
         read = [file for file in files if file.source_sha256 not in tally.postponed]
-        outcomes = tuple(judge_file(file, tally, job.limits) for file in read)
+        outcomes = tuple(judge_file(file, tally, choose_limits(file)) for file in read)
         entries = [
             {**make_ledger_entry(each), **job.catalogue.describe(each.source.uri)} for each in outcomes
         ]
@@ -89,8 +89,9 @@ def _read_good(
     report: Callable[[int], None],
 ) -> Iterator[pa.Table]:
     """Yield the good rows of each chunk of the files; write the bad ones to the quarantine."""
-    choose = partial(choose_file_options, job.catalogue, job.options)
-    for chunk in read_chunks(files, choose, job.limits, tally, report):
+    choose_options = partial(choose_file_options, job.catalogue, job.options)
+    choose_limits = partial(choose_file_limits, job.catalogue, job.limits)
+    for chunk in read_chunks(files, choose_options, choose_limits, tally, report):
         good = check_chunk(chunk, job.limits, job.run.run_id, tally, write)
         yield check_language(good, job.catalogue, job.run.run_id, tally, write)
 

@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from data_contracts.errors import UsageError
-from data_contracts.limits import OTHER_LANGUAGES
+from data_contracts.limits import EACH_FILE, OTHER_LANGUAGES
 from data_contracts.storage.home import Home
 from tasks.sources.profile import Profile, name_version, parse_profile
 
@@ -35,6 +36,13 @@ class Source:
         """What is done with rows that seem not to be in English, one of `OTHER_LANGUAGES`."""
         return self.profile.other_languages if self.profile else OTHER_LANGUAGES[0]
 
+    @property
+    def replaces_from_share(self) -> float | None:
+        """The share of the last file's reviews from which a file takes the place of all before it; None if it adds."""
+        if self.profile is None or self.profile.each_file == EACH_FILE[0]:
+            return None
+        return self.profile.limits.smallest_share_of_last
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -59,10 +67,14 @@ class Catalogue:
         stated = {name: profile.file.encoding for name, profile in self.profiles.items()}
         return {name: encoding for name, encoding in stated.items() if encoding is not None}
 
-    def describe(self, uri: str) -> dict[str, str | None]:
-        """Return the values of a file's source for the ledger, by column."""
+    def describe(self, uri: str) -> dict[str, Any]:
+        """Return the values of a file's source for the ledger of a part, by column."""
         source = self.find(uri)
-        return {"source": source.name, "profile_version": source.version}
+        return {
+            "source": source.name,
+            "profile_version": source.version,
+            "replaces_from_share": source.replaces_from_share,
+        }
 
 
 def load_catalogue(home: Home, chosen: str | None = None) -> Catalogue:

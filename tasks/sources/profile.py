@@ -12,15 +12,25 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from data_contracts.errors import UsageError
-from data_contracts.limits import OTHER_LANGUAGES
+from data_contracts.limits import EACH_FILE, OTHER_LANGUAGES, SMALLEST_SHARE
 from data_contracts.text_encodings import find_encoding
 from tasks.review_files.options import is_delimiter
 
 DATE_STYLES = ("clear", "iso", "epoch", "day-first", "month-first")
 """Names of date formats; any other format is a pattern of strptime, such as `%d-%b-%y`."""
+_CHOICES = {"each_file": EACH_FILE, "other_languages": OTHER_LANGUAGES}
+"""The values of the keys that have a few only."""
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -151,12 +161,32 @@ class FileLayout(_Strict):
         return value
 
 
+class Limits(_Strict):
+    """Limits beyond which a file of the source is refused."""
+
+    largest_bad_share: float | None = Field(
+        None, ge=0, le=1, description="The largest share of bad rows, instead of REVIEWS_MAX_BAD_SHARE."
+    )
+    fewest_rows: int = Field(0, ge=0, description="The fewest rows of a file, bad ones included.")
+    smallest_share_of_last: float = Field(
+        SMALLEST_SHARE,
+        ge=0,
+        le=1,
+        description="With each_file = 'replaces': the smallest share of the reviews of the file before.",
+    )
+
+
 class Profile(_Strict):
     """How the files of one source are read."""
 
     columns: Columns
     movie: str | None = Field(
         None, min_length=1, description="The movie_id of every row, instead of a column."
+    )
+    each_file: str = Field(
+        EACH_FILE[0],
+        description="What a file does: adds, or replaces all files of the source before it.",
+        json_schema_extra={"enum": list(EACH_FILE)},
     )
     ids_hold_across_files: bool = Field(
         True, description="Whether the same review_id in another file is the same review."
@@ -170,12 +200,14 @@ class Profile(_Strict):
     rating: Rating | None = Field(None, description="Needed to read `columns.given_rating`.")
     labels: Labels | None = Field(None, description="Needed to read `columns.given_label`.")
     file: FileLayout = FileLayout.model_construct()
+    limits: Limits = Limits.model_construct()
 
-    @field_validator("other_languages")
+    @field_validator(*_CHOICES)
     @classmethod
-    def _require_known(cls, value: str) -> str:
-        if value not in OTHER_LANGUAGES:
-            raise ValueError(f"must be one of {', '.join(OTHER_LANGUAGES)}")
+    def _require_known(cls, value: str, info: ValidationInfo) -> str:
+        known = _CHOICES[str(info.field_name)]
+        if value not in known:
+            raise ValueError(f"must be one of {', '.join(known)}")
         return value
 
     @model_validator(mode="after")
@@ -188,6 +220,8 @@ class Profile(_Strict):
                 raise ValueError(f"columns.{column} needs a table [{name}] that says what its values mean")
             if has_table and not has_column:
                 raise ValueError(f"{name} is of no use without columns.{column}")
+        if self.each_file == EACH_FILE[0] and "smallest_share_of_last" in self.limits.model_fields_set:
+            raise ValueError("limits.smallest_share_of_last is of no use without each_file = 'replaces'")
         return self
 
 

@@ -1,7 +1,8 @@
 """Turns the profile of a source into the options by which its files are read."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
+from data_contracts.limits import FileLimits, RowLimits
 from tasks.inbox.source_files import SourceFile
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.reading_plan import DateFormat, DateStyle, RatingScale, ReadingPlan
@@ -21,6 +22,20 @@ _STYLES: dict[str, DateStyle] = {
 def choose_file_options(catalogue: Catalogue, options: ReadOptions, file: SourceFile) -> ReadOptions:
     """Return how a file is read: as the profile of its source says, or else by `options`."""
     return replace(choose_options(catalogue.find(file.uri), options), root=file.root)
+
+
+def choose_file_limits(catalogue: Catalogue, limits: RowLimits, file: SourceFile) -> FileLimits:
+    """Return the limits of a file: as the profile of its source says, or else `limits`."""
+    chosen = FileLimits(**asdict(limits))
+    profile = catalogue.find(file.uri).profile
+    if profile is None:
+        return chosen
+    share = profile.limits.largest_bad_share
+    return replace(
+        chosen,
+        fewest_rows=profile.limits.fewest_rows,
+        max_bad_share=chosen.max_bad_share if share is None else share,
+    )
 
 
 def choose_options(source: Source, options: ReadOptions) -> ReadOptions:

@@ -1,10 +1,13 @@
 """Plans a rescan: which files of a source are read again, by its present profile, and which stay as they were read.
 
 A file that the present profile has read already, before another did, is not read again: that reading counts again.
+Afterwards it is as if the present profile had been there from the start: where each file replaces those before it, the
+last one counts alone, so the others are not read; where it adds to them, files that were replaced count again too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -25,11 +28,17 @@ WITH readings AS (
     SELECT
         source_sha256, max(status) = 'scored' AS is_scored, bool_and(superseded_at IS NULL) AS counts,
         arg_max(source, committed_at) AS source, arg_max(uri, committed_at) AS uri, max(bytes) AS bytes,
-        max(rows_read) AS rows_read, arg_max(profile_version, committed_at) AS profile_version
+        max(rows_read) AS rows_read, arg_max(profile_version, committed_at) AS profile_version,
+        min(committed_at) AS committed_at, max(superseded_at) AS superseded_at
     FROM scored_files GROUP BY source_sha256
+),
+replaced AS (
+    SELECT {CONTENT} AS content FROM readings
+    GROUP BY ALL HAVING NOT bool_or(counts) AND arg_max(source, superseded_at) = $source
 )
 SELECT *, source_sha256 IN (SELECT source_sha256 FROM forgotten_rows) AS has_forgotten FROM readings
 WHERE {CONTENT} IN (SELECT {CONTENT} FROM readings WHERE counts AND source IN ($source, '{DEFAULT}'))
+OR (NOT $replaces AND {CONTENT} IN (FROM replaced))
 ORDER BY uri, source_sha256
 """  # noqa: S608 (our own names)
 
@@ -47,7 +56,15 @@ class Reading:
     bytes: int | None
     rows_read: int | None
     profile_version: str | None
+    committed_at: datetime
+    superseded_at: datetime | None
     has_forgotten: bool
+
+    @property
+    def standing(self) -> tuple[bool, bool, float]:
+        """Greatest of the reading that counts; without one, of that which counted last."""
+        superseded_at = self.superseded_at.timestamp() if self.superseded_at else 0
+        return self.is_scored and self.counts, self.counts, superseded_at
 
 
 @dataclass(frozen=True)
@@ -58,8 +75,14 @@ class KnownFile:
 
     @cached_property
     def present(self) -> Reading:
-        """The reading that counts; if none is scored, one that was refused."""
-        return max(self.readings, key=lambda each: (each.is_scored and each.counts, each.counts))
+        """The reading that counts, or else did last; if none is scored, one that was refused."""
+        return max(self.readings, key=lambda each: each.standing)
+
+    @property
+    def arrival(self) -> tuple[datetime, str, str]:
+        """The place of the file in the order of arrival."""
+        first = min(self.readings, key=lambda each: each.committed_at)
+        return first.committed_at, first.uri, first.source_sha256
 
     def find(self, version: str) -> Reading | None:
         """Return the scored reading by this version of the profile."""
@@ -85,6 +108,8 @@ class Rescan:
     earlier: tuple[Reading, ...] = ()
     """Readings by the present profile that count again, in place of later ones by others."""
     skipped: tuple[SkippedFile, ...] = ()
+    replaces: bool = False
+    """Whether each file of the source takes the place of those before it."""
 
 
 def plan_rescan(home: Home, name: str) -> Rescan:
@@ -94,7 +119,8 @@ def plan_rescan(home: Home, name: str) -> Rescan:
     """
     catalogue = load_catalogue(home)
     source = _require_profile(home, catalogue, name)
-    known = _list_known(home.warehouse, source)
+    replaces = source.replaces_from_share is not None
+    known = _list_known(home.warehouse, source, replaces)
     version = str(source.version)
     unread = {name_content(file.present.source_sha256): file for file in known if file.find(version) is None}
     found = {file.source_sha256: file for file in _find_files(home, catalogue, source, unread)}
@@ -112,18 +138,20 @@ def plan_rescan(home: Home, name: str) -> Rescan:
         ),
         earlier=tuple(earlier),
         skipped=(*barred, *_describe_missing(home, source, missing)),
+        replaces=replaces,
     )
 
 
 def _find_earlier(known: Sequence[KnownFile], version: str) -> tuple[list[Reading], list[SkippedFile]]:
-    """Return the readings by this version beside which another one counts, and the files of which none may replace it.
+    """Return the readings by this version that do not count alone, and the files of which none may count again.
 
     Where rows were forgotten, and the two readings number rows otherwise, it is not known which rows these are.
     """
     earlier, barred = [], []
     for file in known:
         reading, present = file.find(version), file.present
-        if reading is None or not any(each.counts for each in file.readings if each is not reading):
+        others = any(each.counts for each in file.readings if each is not reading)
+        if reading is None or (reading.counts and not others):
             continue
         if present.has_forgotten and present.rows_read != reading.rows_read:
             barred.append(SkippedFile(present.uri, RENUMBERED))
@@ -143,16 +171,31 @@ def _require_profile(home: Home, catalogue: Catalogue, name: str) -> Source:
     return source
 
 
-def _list_known(warehouse: Path, source: Source) -> list[KnownFile]:
-    """Return the files that the ledger has of the source, or of none, in the order of their names."""
+def _list_known(warehouse: Path, source: Source, replaces: bool) -> list[KnownFile]:
+    """Return the files that the ledger has of the source, or of none, in the order of their names.
+
+    If each file of the source `replaces` those before it, they are the last one and what came after it.
+    """
     if not warehouse.exists():
         return []
     with open_warehouse(warehouse, write=False) as connection:
-        rows = connection.execute(_LIST_READINGS, {"source": source.name}).fetchall()
+        values = {"source": source.name, "replaces": replaces}
+        rows = connection.execute(_LIST_READINGS, values).fetchall()
     by_content: dict[str, list[Reading]] = {}
     for reading in (Reading(*row) for row in rows):
         by_content.setdefault(name_content(reading.source_sha256), []).append(reading)
-    return [KnownFile(tuple(readings)) for readings in by_content.values()]
+    known = [KnownFile(tuple(readings)) for readings in by_content.values()]
+    return _leave_out_earlier(known, source) if replaces else known
+
+
+def _leave_out_earlier(known: Sequence[KnownFile], source: Source) -> list[KnownFile]:
+    """Return the files without those that arrived before the last one of the source that has rows and counts."""
+    counting = [
+        file.arrival
+        for file in known
+        if file.present.source == source.name and file.present.is_scored and file.present.rows_read
+    ]
+    return [file for file in known if not counting or file.arrival >= max(counting)]
 
 
 def _find_files(

@@ -44,8 +44,9 @@ from tasks.warehouse.connection import (
     name_rewrite_mark,
     open_warehouse,
 )
-from tasks.warehouse.ledger import let_count
 from tasks.warehouse.model_registry import PromotedModel, find_scoring_model, require_promoted
+from tasks.warehouse.readings.counting import let_count
+from tasks.warehouse.readings.replacing import replace_files
 from tasks.warehouse.run_log import Run, record_checks
 
 if TYPE_CHECKING:
@@ -140,11 +141,15 @@ def score_again(job: "ScoringJob", sources: Sequence[OlderSource]) -> ScoredGrou
 
 
 @task(name="let-count-again", **RETRY_TRANSIENT)
-def let_count_again(home: Home, readings: Collection[str]) -> None:
-    """Let earlier readings count again, in place of later ones of the same files."""
+def let_count_again(home: Home, readings: Collection[str], replaces: bool) -> None:
+    """Let earlier readings count again, in place of later ones; with `replaces`, also of all files before them."""
     with open_warehouse(home.warehouse, write=True) as connection, begin_transaction(connection):
         connection.execute(_STORE_READINGS, [list(readings)])
         let_count(connection, "earlier_readings")
+        if replaces:
+            replace_files(
+                connection, "(FROM earlier_readings SEMI JOIN source_reviews USING (source_sha256))"
+            )
 
 
 def make_job(

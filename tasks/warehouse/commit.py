@@ -5,30 +5,31 @@ are new: a file that the model has scored already is skipped as a whole. So each
 committed twice, or by two processes at the same time.
 
 A later reading of a file (`tasks/warehouse/row_names.py`) is like a file of its own; with its commit it counts in place
-of the one before.
+of the one before. A full export counts in place of all files of its source (`tasks/warehouse/readings/replacing.py`).
 """
 
 import glob
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
 
 from data_contracts.errors import ContractError
-from data_contracts.parts import LATER_COLUMNS, PART_SCHEMAS
+from data_contracts.parts import LATER_COLUMNS, PART_ONLY, PART_SCHEMAS
 from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
 from tasks.warehouse.database_errors import shorten_error
 from tasks.warehouse.latest_scores import add_texts, settle_scores
-from tasks.warehouse.ledger import let_count
+from tasks.warehouse.readings.counting import let_count
+from tasks.warehouse.readings.replacing import find_full_exports, replace_files
 from tasks.warehouse.row_names import CONTENT, IS_LATER
 from tasks.warehouse.tallies.days import add_day
 from tasks.warehouse.tallies.measures import add_measures
 
-_FIND_ACCEPTED = """
+_FIND_ACCEPTED = f"""
 CREATE TEMP TABLE accepted AS
 SELECT * REPLACE (coalesce(source, 'default') AS source) FROM part_scored_files AS part
 WHERE NOT EXISTS (
@@ -36,15 +37,25 @@ WHERE NOT EXISTS (
     WHERE known.source_sha256 = part.source_sha256 AND known.model_id = part.model_id
     AND known.status = 'scored'
 )
-"""
-# The forgotten rows of the reading that counted so far, for each later reading of a file.
+-- A reading that another has replaced meanwhile is history: no model scores it, and no later one of its file counts.
+AND source_sha256 NOT IN (SELECT source_sha256 FROM scored_files WHERE status = 'scored' AND superseded_at IS NOT NULL)
+AND NOT (replaces_from_share IS NOT NULL AND {IS_LATER} AND {CONTENT} NOT IN (
+    SELECT {CONTENT} FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL
+))
+"""  # noqa: S608 (our own names)
+# The forgotten rows of the reading that counts, or did last, for each later reading of a file.
 _FIND_FORGOTTEN = f"""
 CREATE TEMP TABLE forgotten_before AS
 SELECT DISTINCT
     later.source_sha256, later.rows_read = known.rows_read AS is_numbered_alike,
     forgotten.* EXCLUDE (source_sha256)
 FROM (SELECT *, {CONTENT} AS content FROM accepted WHERE status = 'scored' AND {IS_LATER}) AS later
-JOIN (SELECT *, {CONTENT} AS content FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL) AS known
+JOIN (
+    SELECT
+        {CONTENT} AS content,
+        unnest(arg_max(struct_pack(source_sha256, rows_read), coalesce(superseded_at, 'infinity')))
+    FROM scored_files WHERE status = 'scored' GROUP BY content
+) AS known
     ON known.content = later.content AND known.source_sha256 <> later.source_sha256
 JOIN forgotten_rows AS forgotten ON forgotten.source_sha256 = known.source_sha256
 """  # noqa: S608 (our own names)
@@ -122,6 +133,8 @@ class CommitSummary:
     files_rescored: int = 0
     """Files that another model had scored before; `rows_rescored` is of these files."""
     rows_rescored: int = 0
+    files_replaced: int = 0
+    """Files that count no more, since a full export of their source took their place."""
     files: tuple["CommittedFile", ...] = field(default=(), compare=False)
     """The files that were scored, scored again or refused, sorted by uri."""
 
@@ -163,6 +176,7 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     """Insert the rows of a part into the tables, within the transaction of its commit."""
     connection.execute(_FIND_ACCEPTED)
     _keep_forgotten(connection)
+    find_full_exports(connection)
     connection.execute(_FIND_NEW_SOURCES)
     connection.execute(_FIND_NEW_SCORES)
     connection.execute("INSERT INTO scored_reviews BY NAME FROM new_scores")
@@ -171,13 +185,14 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)
     _supersede(connection)
+    replaced = replace_files(connection, "full_exports", "arriving_files")
     connection.execute(_FIND_SENT)
     add_day(connection, "sent_files")
     _add_texts(connection)
     require_accounted(connection, "accepted", part_dir, NEXT_STEP)
     pass_fault_point("score: inside commit")
     committed = connection.execute(_LIST_COMMITTED).fetchall()
-    return _summarise([CommittedFile(*row) for row in committed])
+    return replace(_summarise([CommittedFile(*row) for row in committed]), files_replaced=replaced)
 
 
 def _summarise(files: Sequence[CommittedFile]) -> CommitSummary:
@@ -253,7 +268,7 @@ def _add_texts(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:
     """Insert the ledger rows of the committed files."""
-    names = PART_SCHEMAS["scored_files"].names
+    names = [name for name in PART_SCHEMAS["scored_files"].names if name not in PART_ONLY]
     keys = ("source_sha256", "model_id")
     updates = ", ".join(f"{name} = excluded.{name}" for name in (*names, "committed_at") if name not in keys)
     updates += ", superseded_at = NULL"

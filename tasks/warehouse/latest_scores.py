@@ -38,7 +38,7 @@ FROM (
     FROM {{ledger}} WHERE status = 'scored'
 ) GROUP BY source_sha256
 """  # noqa: S608 (our own names)
-_ALL_FILES = _FILES.format(ledger="scored_files")
+ALL_FILES = _FILES.format(ledger="scored_files")
 """SQL: when each scored file was first committed, by its first reading, whatever the clock showed at later ones, and
 for each reading under which name and from which source."""
 REVIEW = "review_id, CASE WHEN review_id IS NULL THEN text_sha256 END, movie_id"
@@ -83,10 +83,10 @@ def _join_definitions(table: str) -> str:
     """Return the FROM clause for the rows `review` of the table, with what their maintained columns are made of."""
     placed = (
         "(SELECT review.rowid AS place, review.* REPLACE (seen_at AS file_seen_at, uri AS file_uri) "  # noqa: S608
-        f"FROM {table} AS review JOIN ({_ALL_FILES}) USING (source_sha256) {_COUNTING})"
+        f"FROM {table} AS review JOIN ({ALL_FILES}) USING (source_sha256) {_COUNTING})"
     )
     return (
-        f"FROM {table} AS review LEFT JOIN ({_ALL_FILES}) AS files USING (source_sha256) "
+        f"FROM {table} AS review LEFT JOIN ({ALL_FILES}) AS files USING (source_sha256) "
         f"LEFT JOIN ({_NEWEST.format(rows=placed)}) AS newest ON newest.place = review.rowid "
         f"LEFT JOIN ({_build_best('scored_reviews')}) AS best USING (source_sha256, row_number)"
     )

@@ -1,4 +1,4 @@
-"""Reads and records which files were seen, with which content, which contents were scored or refused, by which reading.
+"""Reads and records which files were seen, with which content, and which contents were scored or refused.
 
 The functions open the warehouse once and run one query for all files. The readers return nothing, and create
 nothing, if there is no warehouse yet. Lists are passed as parameters: an Arrow table would make DuckDB load pandas.
@@ -8,13 +8,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
-from data_contracts.storage.faults import pass_fault_point
 from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.latest_scores import note_reviews, settle_latest
-from tasks.warehouse.row_names import CONTENT
 
 SEEN_EVERY = "INTERVAL 1 HOUR"
 """Largest age of `last_seen` before it is updated: a run that finds nothing new should not rewrite every row."""
@@ -40,27 +35,6 @@ SELECT unnest(?::VARCHAR[]), unnest(?::BIGINT[]), unnest(?::BIGINT[]), unnest(?:
 ON CONFLICT (uri) DO UPDATE SET
     size = excluded.size, mtime_ns = excluded.mtime_ns, source_sha256 = excluded.source_sha256,
     last_seen = excluded.last_seen
-"""
-
-_FIND_SUPERSEDED = f"""
-CREATE OR REPLACE TEMP TABLE superseded_readings AS
-SELECT DISTINCT source_sha256 FROM scored_files
-WHERE superseded_at IS NULL AND {CONTENT} IN (SELECT {CONTENT} FROM {{readings}})
-AND source_sha256 NOT IN (SELECT source_sha256 FROM {{readings}})
-"""  # noqa: S608 (our own names)
-_SUPERSEDE = """
-UPDATE scored_files SET superseded_at = now()
-WHERE superseded_at IS NULL AND source_sha256 IN (SELECT source_sha256 FROM superseded_readings)
-"""
-_COUNT_AGAIN = """
-UPDATE scored_files SET superseded_at = NULL
-WHERE superseded_at IS NOT NULL AND source_sha256 IN (SELECT source_sha256 FROM {readings})
-"""
-_ROWS_CONCERNED = """
-(
-    FROM source_reviews
-    SEMI JOIN (FROM superseded_readings UNION SELECT source_sha256 FROM {readings}) USING (source_sha256)
-)
 """
 
 
@@ -104,19 +78,6 @@ def record_seen(warehouse: Path, files: Sequence[SourceFile]) -> None:
     hashes = [file.source_sha256 for file in files]
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute(_RECORD_SEEN, [*_list_ledger_columns(files), hashes]).fetchall()
-
-
-def let_count(connection: duckdb.DuckDBPyConnection, readings: str) -> None:
-    """Let the readings in the table `readings` count, in place of all others of their files.
-
-    The rows of a reading that no longer counts leave `latest_scores` in the same transaction.
-    """
-    connection.execute(_FIND_SUPERSEDED.format(readings=readings))
-    connection.execute(_SUPERSEDE)
-    connection.execute(_COUNT_AGAIN.format(readings=readings))
-    note_reviews(connection, _ROWS_CONCERNED.format(readings=readings))
-    settle_latest(connection)
-    pass_fault_point("rescan: reading replaced")
 
 
 def _list_ledger_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> list[list[str] | list[int]]:

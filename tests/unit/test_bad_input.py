@@ -468,6 +468,8 @@ def test_every_rule_of_the_reader_is_in_the_table() -> None:
         "profile_column_missing",
         "link_refused",
         "too_many_bad_rows",
+        "too_few_rows",
+        "export_too_small",
         "rows_renumbered",
     }
     assert {case.rule for case in FILE_CASES} == set(FILE_RULES) - elsewhere

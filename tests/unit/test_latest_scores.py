@@ -26,8 +26,8 @@ from tasks.warehouse import latest_scores
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import begin_transaction, bring_up_to_date, open_warehouse
 from tasks.warehouse.latest_scores import FIND_OUTDATED, rebuild
-from tasks.warehouse.ledger import let_count
 from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
+from tasks.warehouse.readings.counting import let_count
 from tests.support.warehouse_parts import NOON, PartFile, write_part
 
 MODELS = ("model-a", "model-b", "model-c")
@@ -42,6 +42,8 @@ ROWS = st.fixed_dictionaries(
 )
 CHANGES = st.one_of(
     st.tuples(st.just("add"), st.lists(st.lists(ROWS, min_size=1, max_size=4), min_size=1, max_size=3)),
+    st.tuples(st.just("export"), st.lists(st.lists(ROWS, min_size=1, max_size=4), min_size=1, max_size=3)),
+    st.tuples(st.just("bring back"), st.integers(0, 9)),
     st.tuples(st.just("rescore"), st.tuples(st.integers(0, 9), st.sampled_from(MODELS))),
     st.tuples(st.just("promote"), st.sampled_from(MODELS)),
     st.tuples(st.just("roll back"), st.none()),
@@ -63,6 +65,8 @@ class History:
         """Each file with the models that scored it."""
         self.firsts: dict[str, tuple[PartFile, list[str]]] = {}
         """The first reading of each file that was read again, by its name."""
+        self.replaced: list[tuple[PartFile, list[str]]] = []
+        """The files of which a full export took the place."""
         self.released: set[str] = set()
         self.champion: str | None = None
         self.promote("model-a")
@@ -72,6 +76,26 @@ class History:
         files = [PartFile(f"{next(self.numbers)}.csv", rows, [len(rows) + 1]) for rows in contents]
         commit_parts(self.warehouse, write_part(self._name_part(), files, self.champion or ""))
         self.files += [(file, [self.champion or ""]) for file in files]
+
+    def export(self, contents: list[list[dict[str, Any]]]) -> None:
+        """Commit full exports in one part, of which the last takes the place of all files."""
+        ledger = {"replaces_from_share": 0.0}
+        names = [f"{next(self.numbers)}.csv" for _ in contents]
+        files = [
+            PartFile(name, rows, [len(rows) + 1], ledger=ledger)
+            for name, rows in zip(names, contents, strict=True)
+        ]
+        commit_parts(self.warehouse, write_part(self._name_part(), files, self.champion or ""))
+        scored = [(file, [self.champion or ""]) for file in sorted(files, key=lambda file: file.name)]
+        self.replaced += [*self.files, *scored[:-1]]
+        self.files = scored[-1:]
+
+    def bring_back(self, choice: int) -> None:
+        """Let a replaced file count again, as a rescan does where files add to each other again."""
+        if self.replaced:
+            file, models = self.replaced.pop(choice % len(self.replaced))
+            self._let_count(file)
+            self.files.append((file, models))
 
     def rescore(self, choice: tuple[int, str]) -> None:
         """Commit another model's scores of the rows of a file that are stored."""
@@ -147,9 +171,11 @@ class History:
             return
         place = choice % len(self.files)
         self.files[place] = self.firsts.get(self.files[place][0].name, self.files[place])
+        self._let_count(self.files[place][0])
+
+    def _let_count(self, file: PartFile) -> None:
         with open_warehouse(self.warehouse, write=True) as connection, begin_transaction(connection):
-            name = self.files[place][0].source_sha256
-            connection.execute("CREATE TEMP TABLE chosen AS SELECT ? AS source_sha256", [name])
+            connection.execute("CREATE TEMP TABLE chosen AS SELECT ? AS source_sha256", [file.source_sha256])
             let_count(connection, "chosen")
 
     def _name_part(self) -> Path:
@@ -195,6 +221,8 @@ def test_after_any_history_every_promise_on_the_tables_holds(changes: list[tuple
         )
         make: dict[str, Callable[[Any], None]] = {
             "add": history.add,
+            "export": history.export,
+            "bring back": history.bring_back,
             "rescore": history.rescore,
             "promote": history.promote,
             "roll back": history.roll_back,

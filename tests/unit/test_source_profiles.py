@@ -7,11 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts.errors import UsageError
+from data_contracts.limits import FileLimits, RowLimits
+from tasks.inbox.source_files import SourceFile
 from tasks.review_files.plans.reading_plan import DateFormat, Doubt, RatingScale, ReadingPlan
 from tasks.review_files.reader import ReadOptions, read_review_file
+from tasks.sources.catalogue import Catalogue
 from tasks.sources.profile import make_schema, name_version, parse_profile
 from tasks.sources.proposing import Inferred, format_proposal, infer
-from tasks.sources.reading import make_options, make_plan
+from tasks.sources.reading import choose_file_limits, make_options, make_plan
 
 WHOLE = """
 ids_hold_across_files = false
@@ -112,6 +115,13 @@ def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
             'other_languages = "drop"\n[columns]\ntext = "a"\n',
             "line 1: other_languages must be one of warn, accept, quarantine",
         ),
+        ('each_file = "adds up"\n[columns]\ntext = "a"\n', "line 1: each_file must be one of adds, replaces"),
+        (
+            '[columns]\ntext = "a"\n[limits]\nsmallest_share_of_last = 0.2\n',
+            "line 4: limits.smallest_share_of_last is of no use without each_file = 'replaces'",
+        ),
+        ('[columns]\ntext = "a"\n[limits]\nlargest_bad_share = 20\n', "line 4: limits.largest_bad_share"),
+        ('[columns]\ntext = "a"\n[limits]\nfewest_rows = -1\n', "line 4: limits.fewest_rows"),
         ("[columns\n", "is no valid TOML"),
     ],
 )
@@ -132,7 +142,33 @@ def test_a_version_is_of_what_a_profile_says_not_of_its_spelling(tmp_path: Path)
 
 
 def test_the_schema_names_every_table() -> None:
-    assert {"columns", "dates", "rating", "labels", "file"} <= make_schema()["properties"].keys()
+    assert {"columns", "dates", "rating", "labels", "file", "limits"} <= make_schema()["properties"].keys()
+
+
+def choose_limits(content: str, folder: Path) -> FileLimits:
+    """Return the limits of a file of a source with this profile."""
+    catalogue = Catalogue({"shop": parse_profile(write(folder, content))})
+    return choose_file_limits(catalogue, RowLimits(), SourceFile("shop/a.csv", folder / "a.csv", 1, 1, "0"))
+
+
+def test_the_limits_of_a_profile_count_in_place_of_the_settings(tmp_path: Path) -> None:
+    stated = '[columns]\ntext = "a"\n[limits]\nlargest_bad_share = 0.6\nfewest_rows = 3\n'
+    assert choose_limits(stated, tmp_path) == FileLimits(max_bad_share=0.6, fewest_rows=3)
+
+
+def test_what_a_profile_does_not_limit_is_as_in_the_settings(tmp_path: Path) -> None:
+    assert choose_limits('[columns]\ntext = "a"\n', tmp_path) == FileLimits()
+
+
+@pytest.mark.parametrize(
+    ("content", "share"),
+    [("", None), ('each_file = "replaces"\n', 0.5), ('each_file = "adds"\n', None)],
+)
+def test_a_profile_says_whether_a_file_replaces_those_before_it(
+    tmp_path: Path, content: str, share: float | None
+) -> None:
+    profile = parse_profile(write(tmp_path, content + '[columns]\ntext = "a"\n'))
+    assert Catalogue({"shop": profile}).describe("shop/a.csv")["replaces_from_share"] == share
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

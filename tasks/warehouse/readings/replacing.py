@@ -1,0 +1,134 @@
+"""Lets a full export take the place of all files of its source before it, or refuses one that is far too small.
+
+A full export is a file whose source says in its profile that each file replaces those before it. What it lacks counts
+no more, but stays as history. Which files are before it is their order of arrival, as for the rows of a review
+(`tasks/warehouse/latest_scores.py`).
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from tasks.support.refusals import refusal
+from tasks.support.wording import count
+from tasks.warehouse.latest_scores import ALL_FILES, note_reviews, settle_latest
+from tasks.warehouse.row_names import IS_LATER, SUPERSEDED
+
+NOTHING = "(SELECT source_sha256 FROM scored_files WHERE false)"
+"""A table without files."""
+
+# Files that no model has scored; a later reading arrives with its file.
+_FIND_ARRIVING = f"""
+CREATE TEMP TABLE arriving_files AS SELECT DISTINCT source_sha256 FROM accepted
+WHERE NOT {IS_LATER} AND source_sha256 NOT IN (SELECT source_sha256 FROM scored_files WHERE status = 'scored')
+"""  # noqa: S608 (our own names)
+_FIND_EXPORTS = f"""
+CREATE TEMP TABLE full_exports AS
+SELECT
+    source_sha256, any_value(source) AS source, any_value(uri) AS uri, any_value(replaces_from_share) AS share,
+    any_value(rows) AS reviews
+FROM (FROM accepted WHERE status = 'scored' AND replaces_from_share IS NOT NULL) AS exports
+LEFT JOIN (
+    SELECT source_sha256, count(*) AS rows FROM part_source_reviews
+    SEMI JOIN (FROM accepted WHERE replaces_from_share IS NOT NULL) USING (source_sha256)
+    ANTI JOIN forgotten_rows USING (source_sha256, row_number) GROUP BY source_sha256
+) USING (source_sha256)
+WHERE {IS_LATER} OR source_sha256 IN (FROM arriving_files)
+GROUP BY source_sha256
+"""  # noqa: S608 (our own names)
+_COUNTING = f"(FROM ({ALL_FILES}) ANTI JOIN {SUPERSEDED} USING (source_sha256))"
+"""SQL: the files that count, with when they arrived."""
+_FIND_LAST = f"""
+WITH known AS (FROM {_COUNTING} SEMI JOIN full_exports USING (source)),
+sizes AS (
+    SELECT source_sha256, count(*) AS reviews FROM source_reviews SEMI JOIN known USING (source_sha256) GROUP BY ALL
+)
+SELECT source, unnest(arg_max(struct_pack(uri, reviews), row(seen_at, uri, source_sha256)))
+FROM known JOIN sizes USING (source_sha256) GROUP BY source
+"""  # noqa: S608 (our own names)
+_LIST_NEW = """
+SELECT source_sha256, source, uri, share, coalesce(reviews, 0)
+FROM full_exports SEMI JOIN arriving_files USING (source_sha256) ORDER BY uri, source_sha256
+"""
+_REFUSE = """
+UPDATE accepted SET status = 'refused', rule = $rule, detail = $detail WHERE source_sha256 = $source_sha256
+"""
+# What arrives in this transaction comes last, whatever the clock showed before.
+_ARRIVAL = "row(is_arriving, arrived_at, uri, source_sha256)"
+_FIND_REPLACED = f"""
+CREATE OR REPLACE TEMP TABLE replaced_files AS
+WITH files AS (
+    SELECT source_sha256, seen_at AS arrived_at, uri, source, true AS is_scored FROM {_COUNTING}
+    UNION ALL
+    SELECT source_sha256, committed_at, uri, source, false FROM scored_files
+    WHERE status = 'refused' AND superseded_at IS NULL
+),
+ordered AS (
+    SELECT files.*, arriving.source_sha256 IS NOT NULL AS is_arriving
+    FROM files LEFT JOIN {{arriving}} AS arriving USING (source_sha256)
+),
+last AS (
+    SELECT source, max({_ARRIVAL}) AS arrival FROM ordered SEMI JOIN {{exports}} USING (source_sha256) GROUP BY source
+)
+SELECT DISTINCT source_sha256, is_scored FROM ordered JOIN last USING (source) WHERE {_ARRIVAL} < arrival
+"""  # noqa: S608 (our own names)
+_SUPERSEDE = """
+UPDATE scored_files SET superseded_at = now()
+WHERE superseded_at IS NULL AND source_sha256 IN (SELECT source_sha256 FROM replaced_files)
+"""
+
+
+@dataclass(frozen=True)
+class _Export:
+    """A new full export, which no model has scored before."""
+
+    source_sha256: str
+    source: str
+    uri: str
+    share: float
+    reviews: int
+
+
+def find_full_exports(connection: duckdb.DuckDBPyConnection) -> None:
+    """Store the full exports with reviews among the accepted files of a part in the temporary table `full_exports`.
+
+    A new one with far fewer reviews than the last one of its source is refused.
+    """
+    connection.execute(_FIND_ARRIVING)
+    connection.execute(_FIND_EXPORTS)
+    new = [_Export(*row) for row in connection.execute(_LIST_NEW).fetchall()]
+    last = {source: rest for source, *rest in connection.execute(_FIND_LAST).fetchall()} if new else {}
+    for export in new:
+        uri, reviews = last.get(export.source, (None, 0))
+        if export.reviews < export.share * reviews:
+            _refuse(connection, export, f"{count(reviews, 'review')} of {uri}")
+        elif export.reviews:
+            last[export.source] = [export.uri, export.reviews]
+    connection.execute("DELETE FROM full_exports WHERE reviews IS NULL")
+
+
+def _refuse(connection: duckdb.DuckDBPyConnection, export: _Export, last: str) -> None:
+    """Refuse a full export that is far smaller than the `last` one."""
+    error = refusal(
+        "export_too_small",
+        f"it has {count(export.reviews, 'review')}, less than {export.share:.0%} of the {last}, which it would replace",
+    )
+    named = {"rule": error.rule, "detail": error.detail, "source_sha256": export.source_sha256}
+    connection.execute(_REFUSE, named)
+    connection.execute("DELETE FROM full_exports WHERE source_sha256 = ?", [export.source_sha256])
+
+
+def replace_files(connection: duckdb.DuckDBPyConnection, exports: str, arriving: str = NOTHING) -> int:
+    """Let the last file of each source in the table `exports` take the place of all files of the source before it.
+
+    Those of the table `arriving`, which this transaction adds, come after all others. The rows of the files before
+    leave `latest_scores` in the same transaction. Return the number of scored ones among these files.
+    """
+    if connection.execute(f"SELECT count(*) FROM {exports}").fetchall() == [(0,)]:  # noqa: S608 (our own names)
+        return 0
+    connection.execute(_FIND_REPLACED.format(exports=exports, arriving=arriving))
+    connection.execute(_SUPERSEDE)
+    note_reviews(connection, "(FROM source_reviews SEMI JOIN replaced_files USING (source_sha256))")
+    settle_latest(connection)
+    [(replaced,)] = connection.execute("SELECT count(*) FILTER (is_scored) FROM replaced_files").fetchall()
+    return int(replaced)

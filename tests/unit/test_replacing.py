@@ -1,0 +1,192 @@
+"""Tests that a full export takes the place of all files of its source before it, unless it is far too small."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.maintenance.forgetting import ForgetRequest, forget
+from tasks.maintenance.verification import PROMISES
+from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.connection import open_warehouse
+from tests.support.warehouse_parts import PartFile, write_part
+
+
+class Warehouse:
+    """A database to which parts are committed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "reviews.duckdb"
+        self.numbers = count()
+
+    def commit(self, *files: PartFile, model: str = "model-a") -> list[tuple[str, str | None]]:
+        """Commit a part; return the name and the broken rule of each of its files."""
+        part = write_part(self.folder / f"part-{next(self.numbers)}", files, model)
+        return [(file.uri, file.rule) for file in commit_parts(self.path, part).files]
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        with open_warehouse(self.path, write=False) as connection:
+            return connection.execute(query).fetchall()
+
+    def list_counting(self) -> list[tuple[str, str]]:
+        """Return the newest rows of all reviews, with the names of their files."""
+        return self.ask("SELECT review_id, file_uri FROM source_reviews WHERE is_latest ORDER BY ALL")
+
+    def find_broken(self) -> list[str]:
+        """Return the promises on the tables that do not hold. Models score here without a promotion."""
+        return [name for name, query in PROMISES.items() if "promoted" not in name and self.ask(query)]
+
+
+def export(
+    name: str, ids: Sequence[str], share: float | None = 0.5, source: str = "shop", **values: Any
+) -> PartFile:
+    """Return a full export with these reviews."""
+    rows = [{"review_id": each, "movie_id": "tt1"} for each in ids]
+    return PartFile(name, rows, ledger={"source": source, "replaces_from_share": share}, **values)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    made = Warehouse(tmp_path)
+    made.commit(export("1.csv", ["a", "b"]))
+    return made
+
+
+def test_reviews_that_a_newer_export_lacks_count_no_more_but_stay(warehouse: Warehouse) -> None:
+    warehouse.commit(export("2.csv", ["b", "c"]))
+    assert warehouse.list_counting() == [("b", "2.csv"), ("c", "2.csv")]
+    query = "SELECT uri, superseded_at IS NULL FROM scored_files ORDER BY uri"
+    assert warehouse.ask(query) == [("1.csv", False), ("2.csv", True)]
+    assert warehouse.ask("SELECT count(*) FROM scored_reviews") == [(4,)]
+    assert warehouse.find_broken() == []
+
+
+def test_files_of_other_sources_stay(warehouse: Warehouse) -> None:
+    warehouse.commit(export("other.csv", ["x"], source="other"))
+    warehouse.commit(export("2.csv", ["b"]))
+    assert warehouse.list_counting() == [("b", "2.csv"), ("x", "other.csv")]
+
+
+def test_a_file_that_adds_takes_no_place(warehouse: Warehouse) -> None:
+    warehouse.commit(export("2.csv", ["c"], share=None))
+    assert warehouse.list_counting() == [("a", "1.csv"), ("b", "1.csv"), ("c", "2.csv")]
+
+
+def test_of_several_exports_in_one_commit_the_last_by_name_counts(warehouse: Warehouse) -> None:
+    warehouse.commit(export("3.csv", ["c", "d"]), export("2.csv", ["b", "e"]))
+    assert warehouse.list_counting() == [("c", "3.csv"), ("d", "3.csv")]
+    assert warehouse.find_broken() == []
+
+
+def test_an_export_that_is_committed_later_counts_whatever_the_clock_showed(warehouse: Warehouse) -> None:
+    with open_warehouse(warehouse.path, write=True) as connection:
+        connection.execute("UPDATE scored_files SET committed_at = committed_at + INTERVAL 40 DAY")
+        connection.execute("UPDATE source_reviews SET file_seen_at = file_seen_at + INTERVAL 40 DAY")
+    warehouse.commit(export("0.csv", ["b"]))
+    assert warehouse.list_counting() == [("b", "0.csv")]
+    assert warehouse.find_broken() == []
+
+
+def test_a_refused_file_replaces_nothing(warehouse: Warehouse) -> None:
+    warehouse.commit(export("2.csv", ["b", "c"], status="refused"))
+    assert warehouse.list_counting() == [("a", "1.csv"), ("b", "1.csv")]
+
+
+def test_an_export_with_less_than_its_share_of_the_last_one_is_refused(warehouse: Warehouse) -> None:
+    warehouse.commit(export("2.csv", ["a", "b", "c", "d", "e"]))
+    assert warehouse.commit(export("3.csv", ["a", "b"])) == [("3.csv", "export_too_small")]
+    assert len(warehouse.list_counting()) == 5
+    [(detail,)] = warehouse.ask("SELECT detail FROM scored_files WHERE status = 'refused'")
+    assert detail.startswith("it has 2 reviews, less than 50% of the 5 reviews of 2.csv")
+    assert warehouse.find_broken() == []
+
+
+def test_each_export_of_a_commit_is_compared_with_the_one_before_it(warehouse: Warehouse) -> None:
+    files = [export("2.csv", "abcdef"), export("3.csv", "ab"), export("4.csv", "abc")]
+    assert warehouse.commit(*files) == [("2.csv", None), ("3.csv", "export_too_small"), ("4.csv", None)]
+    assert {uri for _, uri in warehouse.list_counting()} == {"4.csv"}
+
+
+def test_a_profile_may_allow_any_export_but_one_without_reviews_replaces_nothing(
+    warehouse: Warehouse,
+) -> None:
+    without = export("2.csv", [], share=0, bad_rows=[1, 2])
+    assert warehouse.commit(without) == [("2.csv", None)]
+    assert warehouse.list_counting() == [("a", "1.csv"), ("b", "1.csv")]
+    warehouse.commit(export("3.csv", ["z"], share=0))
+    assert warehouse.list_counting() == [("z", "3.csv")]
+
+
+def test_what_was_refused_before_an_export_is_no_longer_to_be_looked_at(warehouse: Warehouse) -> None:
+    refused = [export(name, ["a"], status="refused") for name in ("2.csv", "4.csv")]
+    warehouse.commit(export("3.csv", ["a"]), *refused)
+    query = "SELECT uri FROM scored_files WHERE status = 'refused' AND superseded_at IS NULL"
+    assert warehouse.ask(query) == [("4.csv",)]
+
+
+def test_scoring_an_export_by_another_model_replaces_nothing(warehouse: Warehouse) -> None:
+    warehouse.commit(export("2.csv", ["b"]))
+    warehouse.commit(export("2.csv", ["b"]), model="model-b")
+    warehouse.commit(export("1.csv", ["a", "b"]), model="model-b")
+    assert warehouse.list_counting() == [("b", "2.csv")]
+    assert warehouse.find_broken() == []
+
+
+def test_an_export_that_is_not_committed_replaces_nothing_until_it_is(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(point: str) -> None:
+        raise InterruptedError(point)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.warehouse.commit.pass_fault_point", fail)
+        with pytest.raises(InterruptedError):
+            warehouse.commit(export("2.csv", ["b"]))
+    assert warehouse.list_counting() == [("a", "1.csv"), ("b", "1.csv")]
+    warehouse.commit(export("2.csv", ["b"]))
+    assert warehouse.list_counting() == [("b", "2.csv")]
+
+
+def test_an_export_that_is_read_again_still_counts_alone(warehouse: Warehouse) -> None:
+    last = export("2.csv", ["b", "c"])
+    warehouse.commit(last)
+    warehouse.commit(replace(last, version="v2"))
+    assert warehouse.list_counting() == [("b", "2.csv"), ("c", "2.csv")]
+    assert warehouse.find_broken() == []
+
+
+def test_a_later_reading_of_an_export_that_was_replaced_meanwhile_is_not_kept(warehouse: Warehouse) -> None:
+    warehouse.commit(export("2.csv", ["b"]))
+    assert warehouse.commit(export("1.csv", ["a", "b"], version="v2")) == []
+    assert warehouse.list_counting() == [("b", "2.csv")]
+
+
+def test_where_files_add_again_a_replaced_one_may_count_again_without_its_forgotten_rows(
+    warehouse: Warehouse,
+) -> None:
+    [(name,)] = warehouse.ask("SELECT left(source_sha256, 12) || ':1' FROM scored_files")
+    forget(warehouse.path, ForgetRequest(name, "row", "ann"), "row")
+    warehouse.commit(export("2.csv", ["c"]))
+    warehouse.commit(export("1.csv", ["a", "b"], share=None, version="v2"))
+    assert warehouse.list_counting() == [("b", "1.csv"), ("c", "2.csv")]
+    assert warehouse.find_broken() == []
+
+
+def test_forgetting_the_last_export_does_not_bring_back_the_one_before(warehouse: Warehouse) -> None:
+    warehouse.commit(export("2.csv", ["b"]))
+    [(name,)] = warehouse.ask("SELECT source_sha256 FROM scored_files WHERE uri = '2.csv'")
+    forget(warehouse.path, ForgetRequest(name, "file", "ann"), "file")
+    assert warehouse.list_counting() == []
+    assert warehouse.find_broken() == []
+
+
+def test_a_replaced_file_without_a_later_one_breaks_the_promise(warehouse: Warehouse) -> None:
+    with open_warehouse(warehouse.path, write=True) as connection:
+        connection.execute("UPDATE scored_files SET superseded_at = now()")
+        connection.execute("UPDATE source_reviews SET is_latest = false")
+    [broken] = warehouse.find_broken()
+    assert broken.startswith("of the readings of a file one counts")
