@@ -143,7 +143,7 @@ def _describe_scored(summary: ScoringSummary) -> list[str]:
         files = count(summary.files_replaced, "earlier file")
         lines.append(f"  replaced    {files} of the same source: what the new one lacks counts no more")
     if summary.rows_quarantined:
-        query = "select uri, row_number, rule, detail from quarantined_rows"
+        query = "select uri, row_number, rule, detail from open_quarantine"
         lines.append(f'  {count(summary.rows_quarantined, "row")} quarantined: reviews sql "{query}"')
     return lines
 

@@ -1,6 +1,7 @@
 """Tells a .txt file that is a table from one that is a review; a table without names of its columns is refused.
 
-Spreadsheets save "Unicode Text" with tabs, shops send feeds with bars, and databases dump rows with tabs and no names.
+Spreadsheets save "Unicode Text" with tabs, shops send feeds with bars or commas, and databases
+dump rows with tabs and no names.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,8 @@ from tasks.support.refusals import refusal
 _HEAD_BYTES = 1 << 16
 _LONGEST_NAME = 100
 _SEPARATORS = {"\t": "tabs", "|": "bars"}
-_FORMATS = {"\t": "tsv", "|": "csv"}
+"""Those by which a table without names is known. Lines of a text often have equally many commas."""
+_FORMATS = {"\t": "tsv", "|": "csv", ",": "csv", ";": "csv"}
 _LEAST_LINES, _LEAST_FIELDS = 3, 3
 """Lines and fields from which on lines of equally many fields are no review."""
 _LABEL = "__label__"
@@ -46,8 +48,10 @@ def _find_table(member: Member, options: ReadOptions) -> Member:
 
 
 def _may_be_table(head: bytes) -> bool:
-    """Return whether the start of a text has a separator or a label."""
-    return b"\t" in head or b"|" in head or _LABEL.encode() in head
+    """Return whether the start of a text has a separator or a label: a comma or semicolon in its first line."""
+    first, end, _ = head.partition(b"\n")
+    in_first = bool(end) and (b"," in first or b";" in first)
+    return in_first or b"\t" in head or b"|" in head or _LABEL.encode() in head
 
 
 def _is_decided(head: bytes, options: ReadOptions) -> bool:
@@ -77,10 +81,12 @@ def _choose_format(lines: Sequence[str], options: ReadOptions) -> str:
 def _is_header(line: str, separator: str, options: ReadOptions) -> bool:
     """Return whether a line has several short names, of which one is that of the text column.
 
-    Since writers use bars too, another name must be a known one then.
+    Since writers use the other signs too, another name must be a known one then. After a comma they leave a space.
     """
     names = [name.strip('"') for name in line.split(separator)]
     if len(names) == 1 or any(len(name) > _LONGEST_NAME for name in names):
+        return False
+    if separator in ",;" and any(name.startswith(" ") for name in names):
         return False
     known = select_columns(names, options.column_plan).known
     return "text" in known and (separator == "\t" or len(known) > 1)

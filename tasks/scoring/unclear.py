@@ -57,12 +57,16 @@ def describe_unclear(home: Home, run_ids: Collection[str]) -> list[str]:
     ]
     return unclear + [
         f"{uri}: {observed}. It is kept in `extra`. Next: {_name_command(home, uri)} settles it for later files, then "
-        "`reviews sources rescan` for these"
+        f"reviews sources rescan {_name_source(uri)} for these"
         for uri, _, observed in doubts
     ]
 
 
 def _name_command(home: Home, uri: str) -> str:
     """Return the command that proposes a profile for the source of a file."""
-    source = "NAME" if uri.startswith("/") else shlex.quote(Catalogue().find(uri).name)
-    return f"reviews sources init {source} {shlex.quote(str(home.inbox / uri))}"
+    return f"reviews sources init {_name_source(uri)} {shlex.quote(str(home.inbox / uri))}"
+
+
+def _name_source(uri: str) -> str:
+    """Return the source of a file as a word of a command; that of a file outside the inbox is for the user to name."""
+    return "NAME" if uri.startswith("/") else shlex.quote(Catalogue().find(uri).name)

@@ -1,5 +1,6 @@
 """Describes which sources sent rows that seem not to be in English."""
 
+import shlex
 from collections.abc import Collection
 from itertools import groupby
 from operator import itemgetter
@@ -37,5 +38,6 @@ def _describe_source(source: str, files: list[tuple[str, int]]) -> str:
     rows = sum(rows for _, rows in files)
     return (
         f"{count(rows, 'row')} of the source {source} {'seems' if rows == 1 else 'seem'} not to be in English: "
-        f'{named}{more}. Next: other_languages = "quarantine", or "accept", in the profile of the source'
+        f'{named}{more}. Next: other_languages = "quarantine", or "accept", above the tables of the profile of the '
+        f"source; `reviews sources init {shlex.quote(source)} FILE` makes one"
     )

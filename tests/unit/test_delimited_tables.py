@@ -138,12 +138,14 @@ def test_a_text_file_of_tabs_under_a_header_is_a_table(tmp_path: Path, encoding:
     assert read_texts(tmp_path, "reviews.txt", data) == TEXTS
 
 
-def test_a_text_file_of_bars_under_a_header_is_a_table(tmp_path: Path) -> None:
+@pytest.mark.parametrize("separator", ["|", ",", ";"])
+def test_a_text_file_of_fields_under_a_header_is_a_table(tmp_path: Path, separator: str) -> None:
     rows = [
-        {"id": "1", "stars": "4", "text": "Good | so.\n\nSee it"},
+        {"id": "1", "stars": "4", "text": f"Good {separator} so.\n\nSee it"},
         {"id": "2", "stars": "1", "text": "Bad"},
     ]
-    assert read_texts(tmp_path, "feed.txt", encode_csv(rows, "|")) == ["Good | so.\n\nSee it", "Bad"]
+    texts = [row["text"] for row in rows]
+    assert read_texts(tmp_path, "feed.txt", encode_csv(rows, separator)) == texts
 
 
 @pytest.mark.parametrize(
@@ -166,6 +168,8 @@ def test_a_text_file_of_rows_without_names_is_refused(tmp_path: Path, line: str,
     "text",
     [
         "Review | Jaws\nIt bites.\n",
+        "Review, film, rating\nare no names here.\n",
+        "Good, bad, ugly\nOne, two, three\nFour, five, six\n",
         "One | two | three\nFour | five\nSix | seven\n",
         "A review\twith a tab\nand a line.",
         "text\nof one column",
@@ -174,7 +178,18 @@ def test_a_text_file_of_rows_without_names_is_refused(tmp_path: Path, line: str,
         "x" * 70_000 + "\ttext\nA film.",
         "",
     ],
-    ids=["title with bar", "bars", "tab", "one column", "no line", "a word", "long", "empty"],
+    ids=[
+        "title with bar",
+        "title with commas",
+        "commas",
+        "bars",
+        "tab",
+        "one column",
+        "no line",
+        "a word",
+        "long",
+        "empty",
+    ],
 )
 def test_any_other_text_file_is_one_review(tmp_path: Path, text: str) -> None:
     assert read_texts(tmp_path, "a.zip", to_zip({"a.txt": text.encode()})) == [text]
