@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import WarehouseError
@@ -40,6 +40,8 @@ ROWS = st.fixed_dictionaries(
         "score": st.sampled_from([0.1, 0.6, 0.9]),
     }
 )
+FORGOTTEN = {"review_id": None, "movie_id": None, "text": "good", "reviewed_at": None, "score": 0.1}
+"""A row in quarantine that has the number of one that is forgotten."""
 CHANGES = st.one_of(
     st.tuples(st.just("add"), st.lists(st.lists(ROWS, min_size=1, max_size=4), min_size=1, max_size=3)),
     st.tuples(st.just("export"), st.lists(st.lists(ROWS, min_size=1, max_size=4), min_size=1, max_size=3)),
@@ -140,9 +142,9 @@ class History:
         if not self.files:
             return
         file, models = self.files[choice[0] % len(self.files)]
-        if file.source_sha256 in self.released:
-            return
         key = {"source_sha256": file.source_sha256, "row_number": len(file.rows) + 1}
+        if not self._is_open(key):
+            return
         values = {**dict.fromkeys(SOURCE_SCHEMA.names), **choice[1], **key}
         good = pa.Table.from_pylist(
             [values], schema=SOURCE_SCHEMA.remove(SOURCE_SCHEMA.names.index("text_sha256"))
@@ -151,6 +153,15 @@ class History:
         scored = [pa.Table.from_pylist([_score(key, model_id)], schema=SCORED_SCHEMA) for model_id in models]
         quarantine._commit_release(self.warehouse, good, scored, "ann")
         self.released.add(file.source_sha256)
+
+    def _is_open(self, key: dict[str, Any]) -> bool:
+        """Return whether a row is in quarantine: it was not released, nor forgotten with others of its number."""
+        query = (
+            "SELECT count(*) FROM quarantined_rows WHERE source_sha256 = $source_sha256 "
+            "AND row_number = $row_number AND released_at IS NULL"
+        )
+        with open_warehouse(self.warehouse, write=False) as connection:
+            return connection.execute(query, key).fetchall() == [(1,)]
 
     def read_again(self, choice: tuple[int, list[dict[str, Any]]]) -> None:
         """Commit a later reading of a file, with these rows and one in quarantine."""
@@ -213,6 +224,7 @@ def find_broken(warehouse: Path) -> list[str]:
 @pytest.mark.slow
 @settings(max_examples=10)
 @given(changes=st.lists(CHANGES, min_size=1, max_size=12))
+@example(changes=[("read again", (0, [])), ("forget", 0), ("release", (0, FORGOTTEN))])
 def test_after_any_history_every_promise_on_the_tables_holds(changes: list[tuple[str, Any]]) -> None:
     with TemporaryDirectory() as folder:
         history = History(Path(folder))
