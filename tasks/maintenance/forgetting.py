@@ -38,10 +38,10 @@ _NOT_IN_QUARANTINE = "text"
 """The kind by which quarantined rows can't be named: they have no `text_sha256`."""
 
 _FIND = """
-SELECT source_sha256, row_number, false AS was_quarantined FROM source_reviews WHERE {condition}
+SELECT source_sha256, row_number, false AS was_quarantined, true AS is_named FROM source_reviews WHERE {condition}
 """
 _FIND_QUARANTINED = """
-UNION ALL SELECT source_sha256, row_number, released_at IS NULL FROM quarantined_rows WHERE {condition}
+UNION ALL SELECT source_sha256, row_number, released_at IS NULL, true FROM quarantined_rows WHERE {condition}
 """
 # The same rows in the other readings of their files. Where an earlier reading numbered the rows otherwise, it is not
 # known which they are, so all of its rows go.
@@ -56,7 +56,7 @@ WITH others AS (
     JOIN (SELECT *, {CONTENT} AS content FROM scored_files WHERE status = 'scored') AS other
         ON other.content = own.content AND other.source_sha256 <> own.source_sha256
 )
-SELECT DISTINCT source_sha256, row_number, was_quarantined FROM (
+SELECT DISTINCT source_sha256, row_number, was_quarantined, is_numbered_alike FROM (
     SELECT source_sha256, row_number, false AS was_quarantined FROM source_reviews
     UNION ALL SELECT source_sha256, row_number, released_at IS NULL FROM quarantined_rows
 ) JOIN others USING (source_sha256)
@@ -64,9 +64,15 @@ WHERE CASE WHEN is_numbered_alike THEN row_number = chosen_number ELSE is_histor
 """  # noqa: S608 (our own names)
 _COUNT = f"""
 SELECT count(*), count(*) FILTER (was_quarantined) FROM (
-    SELECT {CONTENT}, row_number, bool_and(was_quarantined) AS was_quarantined FROM rows_to_forget GROUP BY ALL
+    SELECT {CONTENT}, row_number, bool_and(was_quarantined) AS was_quarantined FROM rows_to_forget
+    WHERE is_named GROUP BY ALL
 )
 """  # noqa: S608
+_COUNT_EARLIER = """
+SELECT count(*) FROM (
+    SELECT source_sha256, row_number FROM rows_to_forget GROUP BY ALL HAVING NOT bool_or(is_named)
+)
+"""
 _LIST_FILES = """
 SELECT DISTINCT uri FROM scored_files SEMI JOIN rows_to_forget USING (source_sha256)
 UNION SELECT DISTINCT uri FROM inbox_files SEMI JOIN rows_to_forget USING (source_sha256) ORDER BY uri
@@ -115,6 +121,8 @@ class Forgotten:
     """The uris under which the source files of the rows were seen."""
     sources: tuple[tuple[str, int], ...] = ()
     """(sha256, size in bytes) of those source files."""
+    rows_of_earlier: int = 0
+    """Rows besides, of earlier readings of these files in which it is not known which rows these are: all of them."""
 
 
 def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
@@ -198,9 +206,10 @@ def _select_rows(connection: duckdb.DuckDBPyConnection, kind: str, name: str) ->
     connection.execute(f"CREATE OR REPLACE TEMP TABLE rows_to_forget AS {query}", {"name": name})
     connection.execute(_ADD_OTHER_READINGS)
     rows, quarantined = connection.execute(_COUNT).fetchall()[0]
+    [(of_earlier,)] = connection.execute(_COUNT_EARLIER).fetchall()
     files = tuple(uri for (uri,) in connection.execute(_LIST_FILES).fetchall())
     sources = tuple(connection.execute(_LIST_SOURCES).fetchall())
-    return Forgotten(kind, int(rows), int(quarantined), files, sources)
+    return Forgotten(kind, int(rows), int(quarantined), files, sources, int(of_earlier))
 
 
 def list_present(forgotten: Forgotten, home: Home) -> list[Path]:

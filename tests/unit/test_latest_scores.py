@@ -20,7 +20,7 @@ from data_contracts.scored_reviews import SCORED_SCHEMA
 from data_contracts.warehouse import list_migrations, read_views
 from models.evaluation.gate import Decision
 from tasks.maintenance import quarantine
-from tasks.maintenance.forgetting import ForgetRequest, forget
+from tasks.maintenance.forgetting import ForgetRequest, find_forgettable, forget
 from tasks.maintenance.verification import PROMISES
 from tasks.warehouse import latest_scores
 from tasks.warehouse.commit import commit_parts
@@ -382,3 +382,11 @@ def test_a_reading_that_numbers_rows_otherwise_does_not_bring_back_forgotten_one
         [(reading, rule)] = connection.execute(query).fetchall()
     assert (reading[:64], rule) == (first.source_sha256, "rows_renumbered")
     assert history.files[0][0] == first
+
+
+def test_rows_of_an_earlier_reading_that_go_with_a_forgotten_one_are_counted(history: History) -> None:
+    history.read_again((0, [{**FORGOTTEN, "text": "plot"}]))
+    name = f"{history.files[0][0].source_sha256[:12]}:1"
+    found = find_forgettable(history.warehouse, name, "row")
+    assert (found.rows, found.rows_of_earlier) == (1, 2)  # the name is that of row 1 in both readings
+    assert forget(history.warehouse, ForgetRequest(name, "row", "ann"), "row") == found

@@ -7,7 +7,7 @@ from data_contracts.storage.home import Home
 from flows.command.actions.exclusive import keep_runs_out
 from tasks.exports.ledger import holds_export
 from tasks.maintenance import forgetting
-from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting import ForgetRequest, Forgotten
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse, rewrite_warehouse
 from tasks.warehouse.publishing import publish
@@ -30,7 +30,7 @@ def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None]) -> N
         publish(home)
     echo(
         f"Forgot {count(done.rows, 'row')} ({done.kind} {escape_controls(name)}), {done.rows_quarantined:,} of "
-        "them quarantined."
+        f"them quarantined{_describe_earlier(done)}."
     )
     for path in reports:
         echo(
@@ -62,4 +62,12 @@ def describe_forgettable(home: Home, name: str, kind: str | None) -> str:
     matched = forgetting.find_forgettable(home.warehouse, name, kind)
     files = ", ".join(map(escape_controls, matched.files[:3])) + (", ..." if len(matched.files) > 3 else "")
     rows = f"{count(matched.rows, 'row')} of {count(len(matched.files), 'file')}"
-    return f"{rows} ({files}), of the {matched.kind} {escape_controls(name)}"
+    return f"{rows} ({files}), of the {matched.kind} {escape_controls(name)}{_describe_earlier(matched)}"
+
+
+def _describe_earlier(found: Forgotten) -> str:
+    """Return the words on rows that are deleted besides the named ones, if there are any."""
+    if not found.rows_of_earlier:
+        return ""
+    rows = count(found.rows_of_earlier, "row")
+    return f"; and all {rows} of earlier readings that number rows otherwise: which of them are these is not known"
