@@ -7,16 +7,15 @@ the others and fails at its end.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from data_contracts.errors import UsageError
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from deployments.settings import Settings, load_settings
@@ -24,7 +23,14 @@ from flows import scoring_page as page
 from flows.grants import is_granted
 from flows.recording import record_flow_run
 from tasks.inbox.source_files import SkippedFile, SourceFile, group_found_files
-from tasks.scoring.plan import PendingFiles, ScoringPlan, ScoringRequest, to_utc
+from tasks.scoring.plan import (
+    PendingFiles,
+    ScoringPlan,
+    ScoringRequest,
+    list_parameters,
+    require_consistent,
+    to_utc,
+)
 from tasks.scoring.rescoring import OlderSource, measure_rescorable
 from tasks.scoring.run_outcome import FILES, ROWS, GroupResult, RunOutcome, require_no_failure
 from tasks.stages import score as stages
@@ -97,16 +103,7 @@ def score_reviews(
         rescan: Instead of new files, read again the files that this source sent, by its present profile, where another
             one read them. The new readings count from then on; the earlier ones stay as history.
     """
-    if text_column and not files:
-        raise UsageError(
-            "--text-column is for files that you name: reviews score --text-column NAME FILE ..."
-        )
-    if source and not files:
-        raise UsageError("--source is for files that you name: reviews score --source NAME FILE ...")
-    if rescan is not None and (files or since):
-        raise UsageError("rescan reads all files of a source again. Next: leave out files and since.")
     settings, named = load_settings(), tuple(files or ())
-    within = None if is_granted(named) else settings.input_dirs
     request = ScoringRequest(
         named,
         to_utc(since),
@@ -116,22 +113,18 @@ def score_reviews(
         source,
         settings.fallback_encoding,
         rescan,
-        within,
+        within=None if is_granted(named) else settings.input_dirs,
     )
+    require_consistent(request)
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
-    parameters = {"files": files, "since": request.since, "model_id": model_id, "rescore": rescore}
-    summary, outcome = _run_scoring(
-        request, settings, {**parameters, "text_column": text_column, "source": source, "rescan": rescan}
-    )
+    summary, outcome = _run_scoring(request, settings)
     _tidy_up(settings)
     pass_fault_point("score: before reported")
     return _end_run(summary, outcome)
 
 
-def _run_scoring(
-    request: ScoringRequest, settings: Settings, parameters: Mapping[str, Any]
-) -> tuple[ScoringSummary, RunOutcome]:
+def _run_scoring(request: ScoringRequest, settings: Settings) -> tuple[ScoringSummary, RunOutcome]:
     """Score all pending files while no other run does, and publish what was committed, even if a group fails."""
     home = settings.home
     home.make()
@@ -142,7 +135,7 @@ def _run_scoring(
     try:
         with (
             hold_folder(home.parts, stages.announce_wait),
-            record_flow_run("score-reviews", parameters, settings) as run,
+            record_flow_run("score-reviews", list_parameters(request), settings) as run,
         ):
             summary = _score_pending(request, settings, run, done)
             outcome = RunOutcome(tuple(done))

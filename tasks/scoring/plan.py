@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.storage.home import Home
@@ -112,6 +112,24 @@ def to_utc(moment: datetime | None) -> datetime | None:
         raise UsageError(
             f"since: {moment.isoformat()} lies outside the years 1 to 9999 in UTC. Next: name a moment within them."
         ) from None
+
+
+def require_consistent(request: ScoringRequest) -> None:
+    """Raise `UsageError` if parameters contradict each other: some are for named files alone, or for new ones."""
+    if request.text_column and not request.named:
+        raise UsageError(
+            "--text-column is for files that you name: reviews score --text-column NAME FILE ..."
+        )
+    if request.source and not request.named:
+        raise UsageError("--source is for files that you name: reviews score --source NAME FILE ...")
+    if request.rescan is not None and (request.named or request.since):
+        raise UsageError("rescan reads all files of a source again. Next: leave out files and since.")
+
+
+def list_parameters(request: ScoringRequest) -> dict[str, Any]:
+    """Return the parameters under the names that the flow has for them, as its run is recorded with."""
+    names = ("since", "model_id", "rescore", "text_column", "source", "rescan")
+    return {"files": list(request.named) or None} | {name: getattr(request, name) for name in names}
 
 
 def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> PendingFiles:
