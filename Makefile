@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
 MINUTES ?= 60
-.PHONY: help setup demo test test-fast audit docs faults mutations explore fuzz check format lock bench models clean
+.PHONY: help setup demo test test-fast audit docs faults mutations explore fuzz check format wheel lock bench models clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ check: $(STAMP) ## Check format, lint, strict types and import rules
 format: $(STAMP) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+wheel: $(STAMP) ## Build dist/review_ratings-VERSION-py3-none-any.whl, to be installed without a checkout
+	$(BIN)/uv build --quiet --wheel --out-dir dist .
 
 lock: $(STAMP) ## Renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

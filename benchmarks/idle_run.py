@@ -25,8 +25,9 @@ import pyarrow.parquet as pq
 
 from data_contracts.parts import PART_SCHEMAS
 from data_contracts.storage.home import Home
+from deployments.installation import PROJECT_ROOT
 from deployments.local_server.temporary_server import run_server
-from deployments.settings import PROJECT_ROOT, Settings
+from deployments.settings import Settings
 from models.evaluation.gate import Decision
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.warehouse.commit import commit_parts

@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 from data_contracts.errors import ReviewsError, UsageError
-from deployments.settings import PROJECT_ROOT, load_settings
+from deployments.installation import PREFECT_FILE
+from deployments.settings import load_settings
 from deployments.work_pool import choose_engine, make_pool, resume_pool
 
 LINES_SHOWN = 15
@@ -35,8 +36,17 @@ def deploy_all() -> None:
         raise ReviewsError(
             f"The Prefect server at {url} does not answer ({error}). Next: check that it runs, and its address."
         ) from error
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "--no-prompt",
+        "deploy",
+        "--all",
+        "--prefect-file",
+        str(PREFECT_FILE),
+    ]
+    done = subprocess.run(command, cwd=PREFECT_FILE.parent, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-LINES_SHOWN:])
         raise ReviewsError(f"The deployments could not be created. Prefect's output:\n{tail}")

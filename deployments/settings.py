@@ -17,8 +17,8 @@ from data_contracts.limits import DRIFT_SEVERITIES, RowLimits
 from data_contracts.storage.faults import VARIABLE, require_known
 from data_contracts.storage.home import Home
 from data_contracts.text_encodings import extends_ascii, find_encoding
+from deployments.installation import find_default_home, find_settings_file
 
-PROJECT_ROOT = Path(__file__).resolve().parents[1]
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (a setting's value, not where anything listens)
 OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
 """Variables whose names differ from the field that they set, or that set no field, such as the mark of processes."""
@@ -130,7 +130,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 def _read_env_file() -> dict[str, str]:
     """Return the settings in `.env`; raise `UsageError` if the file is not UTF-8."""
-    path = PROJECT_ROOT / ".env"
+    path = find_settings_file()
     if not path.is_file():
         return {}
     from dotenv import dotenv_values
@@ -185,7 +185,7 @@ def _refuse_undecodable(values: Mapping[str, str]) -> None:
 
 def _read_home(values: Mapping[str, str]) -> Path:
     """Return the absolute path of the home; raise `UsageError` if DuckDB can't use it or it is not a folder."""
-    text = values.get("REVIEWS_HOME") or str(PROJECT_ROOT / "data")
+    text = values.get("REVIEWS_HOME") or str(find_default_home())
     try:
         home = Path(text).expanduser().absolute()
         str(home).encode()

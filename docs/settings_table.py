@@ -19,7 +19,7 @@ from docs.markdown import escape_cell, format_table
 
 COLUMNS = ("setting", "default", "meaning")
 DEFAULTS = {
-    "home": "`data/` in the project's folder",
+    "home": "`data/` in the project's folder, or the user's data folder",
     "archive": f"[Stanford's address]({PUBLISHED_URL})",
     "password": "`reviews up` makes one",
 }

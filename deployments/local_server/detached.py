@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 
 from data_contracts.errors import ReviewsError
+from deployments.installation import PROJECT_ROOT
 from deployments.local_server.running import find_running
 from deployments.local_server.server import START_SECONDS
 from deployments.local_server.up import describe_up
 from deployments.local_server.up_log import name_log, open_log, read_last_start
-from deployments.settings import PROJECT_ROOT, Settings
+from deployments.settings import Settings
 
 LOG_LINES = 15
 """The last lines of the log that an error message has."""

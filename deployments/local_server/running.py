@@ -12,7 +12,8 @@ from pathlib import Path
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.durable import write_whole
-from deployments.settings import PROJECT_ROOT, Settings
+from deployments.installation import PROJECT_ROOT
+from deployments.settings import Settings
 from tasks.support.locking import is_held
 
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 from data_contracts.errors import ReviewsError
 from deployments.guarded_server import list_hosts, protect_server
+from deployments.installation import PROJECT_ROOT
 from deployments.local_server.children import Child, Echo, Program, start_child
 from deployments.local_server.health import ANSWER_SECONDS, is_answering, start_health_checks
 from deployments.local_server.running import delete_running, find_running, write_running
@@ -25,7 +26,7 @@ from deployments.local_server.supervisor import build_supervisor
 from deployments.local_server.up_log import make_safe_echo, name_log
 from deployments.password import client_file, ensure_password, password_file, write_client_file
 from deployments.processes import MARK, kill_marked, stop_marked
-from deployments.settings import PROJECT_ROOT, Settings
+from deployments.settings import Settings
 from deployments.work_pool import POOL
 from tasks.support.locking import hold_folder
 

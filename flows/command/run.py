@@ -139,11 +139,11 @@ def demo(context: click.Context) -> None:
 
     Its home is data/demo, unless --home names another one.
     """
-    from deployments.settings import PROJECT_ROOT
+    from deployments.installation import find_default_home
 
     # REVIEWS_HOME is ignored, so that generated reviews never mix with real ones; printed commands get the home.
     root = context.find_root()
-    root.obj = root.obj or PROJECT_ROOT / "data" / "demo"
+    root.obj = root.obj or find_default_home() / "demo"
     choose_home(root.obj)
     wait_for_server = prepare_prefect()
     from flows.command.demo import run_demo

@@ -17,7 +17,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from deployments.settings import PROJECT_ROOT
+from deployments.installation import PROJECT_ROOT
 from tests.e2e.conftest import Demo, ask, call_reviews, run_installed, run_reviews, start_reviews
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]

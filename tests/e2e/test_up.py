@@ -12,8 +12,8 @@ import pytest
 
 from deployments.automations import DEPLOYMENTS
 from deployments.draining import MESSAGE as STOPPED
+from deployments.installation import PROJECT_ROOT
 from deployments.processes import find_marked
-from deployments.settings import PROJECT_ROOT
 from tests.e2e.conftest import REVIEWS, call_reviews, run_installed
 from tests.e2e.deployed import (
     INGEST,

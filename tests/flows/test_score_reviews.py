@@ -18,7 +18,7 @@ import pytest
 
 from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
-from deployments.settings import PROJECT_ROOT
+from deployments.installation import PROJECT_ROOT
 from flows.score_reviews import score_reviews
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox

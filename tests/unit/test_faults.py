@@ -3,7 +3,7 @@
 import re
 
 from data_contracts.storage.faults import FAULT_POINTS
-from deployments.settings import PROJECT_ROOT
+from deployments.installation import PROJECT_ROOT
 
 PACKAGES = ("flows", "tasks", "models", "data_contracts", "deployments")
 

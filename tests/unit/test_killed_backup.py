@@ -10,7 +10,7 @@ import pytest
 
 from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
 from data_contracts.storage.home import Home
-from deployments.settings import PROJECT_ROOT
+from deployments.installation import PROJECT_ROOT
 from tasks.maintenance.backups import back_up, drop_older_backups
 from tasks.maintenance.restoring import check_backup, put_database
 from tasks.warehouse.connection import open_warehouse

@@ -8,7 +8,8 @@ import pytest
 from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
 from deployments import settings as module
-from deployments.settings import PROJECT_ROOT, find_unknown, load_settings, require_prefect_home
+from deployments.installation import PROJECT_ROOT
+from deployments.settings import find_unknown, load_settings, require_prefect_home
 
 
 def test_the_home_is_data_in_the_projects_root_wherever_one_stands(
@@ -30,7 +31,7 @@ def test_the_archive_is_stanfords_unless_named() -> None:
 
 def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("REVIEWS_HOME=/from/file\nREVIEWS_ARCHIVE=file.tar.gz\n")
-    monkeypatch.setattr(module, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(module, "find_settings_file", lambda: tmp_path / ".env")
     found = load_settings({"REVIEWS_HOME": "/from/environment"})
     assert (found.home.folder, found.archive) == (Path("/from/environment"), "file.tar.gz")
 
@@ -119,7 +120,7 @@ def test_addresses_and_fault_points_that_there_are_pass(fault: str) -> None:
 
 def test_an_env_file_that_is_not_utf_8_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"REVIEWS_HOME=/caf\xe9\n")
-    monkeypatch.setattr(module, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(module, "find_settings_file", lambda: tmp_path / ".env")
     with pytest.raises(UsageError, match=r"\.env: is not UTF-8"):
         load_settings({})
 

@@ -19,6 +19,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
+from deployments.installation import PROJECT_ROOT
 from deployments.local_server import status
 from deployments.local_server.children import Child, Echo, Program, kill_child, start_child
 from deployments.local_server.down import bring_down
@@ -28,7 +29,7 @@ from deployments.local_server.stopping import catch_signals, stop_runs
 from deployments.local_server.supervisor import build_supervisor
 from deployments.local_server.up_log import make_safe_echo, open_log, read_last_start
 from deployments.processes import RUN_VARIABLE, find_parents, kill_marked, list_run_processes
-from deployments.settings import PROJECT_ROOT, Settings
+from deployments.settings import Settings
 from tests.support.marked import start_marked
 
 PIPE_BYTES = 65_536
