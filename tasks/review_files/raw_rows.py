@@ -5,17 +5,14 @@ All unmatched columns are further columns: their values are kept, except those t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.limits import UNREADABLE_COLUMNS
 from tasks.review_files.columns import Columns
 from tasks.review_files.encodings import describe_invalid
-
-_UNREADABLE = (ArithmeticError, LookupError, ValueError, pa.ArrowException)
+from tasks.review_files.further import format_columns
 
 
 @dataclass(frozen=True)
@@ -35,8 +32,8 @@ class RawRows:
     """[n] int64."""
     known: Mapping[str, pa.Array]
     """Our column -> [n] strings; only for columns that the file has."""
-    further: Sequence[dict[str, Any]] | None = None
-    """[n] objects with the values of the further columns; None if there are none."""
+    further: pa.Array | None = None
+    """[n] JSON objects with the values of the further columns, null where all are empty; None if there are none."""
     defects: Mapping[int, Defect] = field(default_factory=dict)
     """Position, 0 to n - 1 -> defect; a row with a defect has no text."""
     names: tuple[str, ...] = ()
@@ -73,7 +70,7 @@ def make_raw_rows(
         known["text"] = pc.if_else(pa.array(usable), known["text"], None)
     further = {name: arrays[position] for name, position in columns.further.items()}
     origins = {ours: frozenset([names[place]]) for ours, place in columns.known.items()}
-    return RawRows(row_numbers, known, _list_further(further), all_defects, tuple(names), origins)
+    return RawRows(row_numbers, known, format_columns(further), all_defects, tuple(names), origins)
 
 
 def join_bytes(parts: Sequence[bytes]) -> bytes:
@@ -91,35 +88,3 @@ def find_headers(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:
     """Return the positions of the rows in which the value of every column is its name."""
     rows = pc.indices_nonzero(pc.fill_null(pc.equal(arrays[0], names[0]), False)).to_pylist()
     return [row for row in rows if [array[row].as_py() for array in arrays] == list(names)]
-
-
-def _list_further(further: Mapping[str, pa.Array]) -> list[dict[str, Any]] | None:
-    """Return columns of n values as n objects.
-
-    A value that Python can't represent is null; the key `UNREADABLE_COLUMNS` of its object lists such columns.
-    """
-    if not further:
-        return None
-    columns = {name: _read_values(array) for name, array in further.items()}
-    values = [column for column, _ in columns.values()]
-    rows = [dict(zip(further, row, strict=True)) for row in zip(*values, strict=True)]
-    for name, (_, unreadable) in columns.items():
-        for position in unreadable:
-            rows[position].setdefault(UNREADABLE_COLUMNS, []).append(name)
-    return rows
-
-
-def _read_values(array: pa.Array) -> tuple[list[Any], list[int]]:
-    """Return [n] Python values, and the positions of those that Python can't represent, such as a date in 20000."""
-    try:
-        return array.to_pylist(), []
-    except _UNREADABLE:
-        values: list[Any] = []
-        unreadable: list[int] = []
-    for position, value in enumerate(array):
-        try:
-            values.append(value.as_py())
-        except _UNREADABLE:
-            values.append(None)
-            unreadable.append(position)
-    return values, unreadable

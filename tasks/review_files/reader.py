@@ -20,10 +20,11 @@ import pyarrow as pa
 from tasks.containers.files import iterate_file, measure_file
 from tasks.containers.formats import format_of
 from tasks.containers.members import Member, naming_member
+from tasks.containers.streams import meter
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.delimited import read_delimited
 from tasks.review_files.inference.facts import FileFacts
-from tasks.review_files.inference.survey import plan_rows, survey_rows
+from tasks.review_files.inference.survey import may_need_survey, plan_rows, survey_rows
 from tasks.review_files.objects.json_kinds import find_json_lines
 from tasks.review_files.objects.json_lines import read_json_lines, survey_json_lines
 from tasks.review_files.options import ReadOptions, require_rows
@@ -120,16 +121,18 @@ def _read_table(
 
 
 def _survey_file(path: Path, options: ReadOptions) -> dict[int, FileFacts]:
-    """Return the facts of the tables in a file that are too large to be read ahead, by their number in the file."""
+    """Return the facts of the tables in a file that may be too large to be read ahead, by their number in the file."""
     options = replace(options, plan=ReadingPlan(keep_further=False))
     found: dict[int, FileFacts] = {}
     with closing(_list_members(path, options)) as members:
         for number, member in enumerate(members):
             if member.format == "text" or member.format in TABLE_FORMATS:
                 continue
+            sizes: list[int] = []
+            counted = replace(member, chunks=meter(member.chunks, sizes.append))
             with naming_member(member.name):
-                facts = survey_rows(_survey_rows(member, options))
-            found |= {} if facts is None else {number: facts}
+                facts = survey_rows(_survey_rows(counted, options))
+            found |= {number: facts} if may_need_survey(sum(sizes)) else {}
     return found
 
 

@@ -1,11 +1,9 @@
 """Parses the values of raw rows by the plan of their file: dates, labels and ratings; returns rows of `READ_SCHEMA`.
 
-Further columns are kept as JSON, without nulls and empty texts. A date, label or rating that can't be parsed is kept
-there too, under our name of its column.
+A date, label or rating that can't be parsed is kept with the further columns, under our name of its column.
 """
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any
 
@@ -15,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_contracts.review_files import READ_SCHEMA, TEXT_NOT_GIVEN
+from tasks.review_files.further import add_values
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
 from tasks.review_files.plans.names import PART
@@ -22,7 +21,6 @@ from tasks.review_files.plans.nothing import NO_TEXT_WORDS
 from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows
-from tasks.support.wording import drop_nan
 
 _LONGEST_WORD = max(map(len, NO_TEXT_WORDS)) + 8
 """Bytes up to which a text may be a word for nothing, with blanks around it."""
@@ -47,8 +45,8 @@ def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan) -> pa.RecordB
     for name, parse in _make_parsers(plan).items():
         if name in raw.known:
             columns[name], unparsed = _parse_column(raw.known[name], parse, READ_SCHEMA.field(name).type)
-            further = _add_unparsed(further, name, raw.known[name], unparsed)
-    columns["extra"] = _format_json(further, size)
+            further = add_values(further, name, raw.known[name], unparsed)
+    columns["extra"] = pa.nulls(size, pa.string()) if further is None else further
     columns["text"], not_given = _drop_missing_texts(raw, columns["text"])
     columns |= _make_defect_columns({**not_given, **raw.defects}, columns["text"])
     absent = {name: pa.nulls(size, READ_SCHEMA.field(name).type) for name in READ_SCHEMA.names}
@@ -157,36 +155,6 @@ def _parse_column(
         mask = pc.fill_null(pa.array(failed, pa.bool_()).take(encoded.indices), False)
         positions = pc.indices_nonzero(mask).to_pylist()
     return pa.array(values, kind).take(encoded.indices), positions
-
-
-def _add_unparsed(
-    further: Sequence[dict[str, Any]] | None, name: str, column: pa.Array, positions: Sequence[int]
-) -> Sequence[dict[str, Any]] | None:
-    """Return the further columns with the values of `column` at `positions` added, under `name`."""
-    if not positions:
-        return further
-    kept = [dict(row) for row in further] if further is not None else [{} for _ in range(len(column))]
-    for position in positions:
-        kept[position][name] = column[position].as_py()
-    return kept
-
-
-def _format_json(rows: Sequence[dict[str, Any]] | None, size: int) -> pa.Array:
-    """Return the further values of rows as JSON texts, [n]."""
-    if rows is None:
-        return pa.nulls(size, pa.string())
-    return pa.array([_format_row(row) for row in rows], pa.string())
-
-
-def _format_row(row: dict[str, Any]) -> str | None:
-    """Return values that are not parsed any further, by name, as one JSON text; None if all are empty."""
-    row = {name: value for name, value in row.items() if value is not None and value != ""}
-    if not row:
-        return None
-    try:
-        return json.dumps(row, ensure_ascii=False, allow_nan=False, default=str)
-    except ValueError:
-        return json.dumps(drop_nan(row), ensure_ascii=False, default=str)
 
 
 def _make_defect_columns(defects: Mapping[int, Defect], texts: pa.Array) -> dict[str, pa.Array]:

@@ -18,6 +18,8 @@ import pyarrow.ipc
 import pyarrow.orc as pa_orc
 import pyarrow.parquet as pq
 
+from tasks.review_files.raw_rows import RawRows
+
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -253,3 +255,12 @@ def invalid_strings(values: Sequence[bytes]) -> pa.Array:
     """Return a string array with bytes that are not valid UTF-8."""
     binary = pa.array(values, pa.binary())
     return pa.Array.from_buffers(pa.string(), len(binary), binary.buffers())
+
+
+# What was read
+
+
+def list_further(rows: RawRows) -> list[dict[str, Any]]:
+    """Return the further values of raw rows, without empty ones."""
+    texts = [None] * len(rows.row_numbers) if rows.further is None else rows.further.to_pylist()
+    return [json.loads(text) if text else {} for text in texts]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.review_files import READ_SCHEMA
+from tasks.review_files import delimited_quotes
 from tasks.review_files.delimited_quotes import unescape
 from tasks.review_files.encodings import to_utf8
+from tasks.review_files.further import format_columns
 from tasks.review_files.plans.nothing import NO_TEXT_WORDS
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tests.support.review_file_builders import encode_csv, to_gz, to_tar, to_zip
@@ -361,3 +364,25 @@ def test_any_texts_in_any_encoding_and_with_any_separator_are_read_back(
     rows = read(tmp_path, "a.csv", stream.getvalue().encode(encoding), **options)
     texts = ["" if text.strip().casefold() in NO_TEXT_WORDS else text for text, _ in table]
     assert [row["text"] if row["rule"] is None else "" for row in rows] == texts
+
+
+@given(st.text('"a\t\n', max_size=12), st.booleans())
+def test_quotes_that_are_found_strict_at_once_are_so_field_after_field(text: str, is_whole: bool) -> None:
+    data = ("bbbbbbb\n" * len(text) + text).encode()
+    if delimited_quotes._is_surely_strict(data, is_whole, "\t"):
+        end = delimited_quotes._measure_strict(data, "\t")
+        is_open = delimited_quotes._compile_open(False).fullmatch(data, end) is not None
+        assert end == len(data) or (is_open and not is_whole)
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8"), max_size=5),
+        st.lists(st.text(st.characters(codec="utf-8"), max_size=5), min_size=2, max_size=2),
+    )
+)
+def test_further_columns_are_json_without_empty_values(columns: dict[str, list[str]]) -> None:
+    objects = format_columns({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    filled = [{name: values[row] for name, values in columns.items() if values[row]} for row in range(2)]
+    expected = [json.dumps(row, ensure_ascii=False) if row else None for row in filled]
+    assert (objects.to_pylist() if objects else [None, None]) == expected

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
+from tasks.review_files import reader
 from tasks.review_files.inference import survey
 from tasks.review_files.inference.facts import FileFacts, find_date_facts, find_label_facts, find_rating_facts
 from tasks.review_files.inference.planning import make_plan
@@ -315,6 +316,16 @@ def test_the_last_row_of_a_file_decides_how_the_first_is_read(
     path = tmp_path / f"a.{ending}"
     path.write_bytes(ENCODERS[ending](LAST_DECIDES))
     require_read(path, batch_rows=50)
+
+
+def test_a_file_of_many_chunks_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_survey_file", dict)
+    path = tmp_path / "a.csv"
+    path.write_bytes(
+        ENCODERS["csv"]([{"text": "film " * 20_000, "rating": str(stars)} for stars in range(11)] * 5)
+    )
+    assert sum(map(len, read_review_file(path))) == 55
+    assert path.stat().st_size > 5 << 20
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])

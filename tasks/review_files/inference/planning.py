@@ -48,8 +48,13 @@ def _mark_texts(rows: RawRows) -> pa.Array:
     texts = [array for name, array in rows.known.items() if is_text(name)]
     if not texts:
         return pa.repeat(True, max(map(len, rows.known.values()), default=0))
-    filled = [pc.fill_null(pc.match_substring_regex(array, r"\S"), False) for array in texts]
-    return reduce(pc.or_, filled)
+    return reduce(pc.or_, map(_mark_filled, texts))
+
+
+def _mark_filled(texts: pa.Array) -> pa.Array:
+    """Return which texts, [n], are more than white space."""
+    is_blank = pc.or_(pc.ascii_is_space(texts), pc.equal(pc.binary_length(texts), 0))
+    return pc.fill_null(pc.invert(is_blank), False)
 
 
 def make_plan(facts: FileFacts) -> ReadingPlan:

@@ -1,6 +1,6 @@
 """Surveys a file before its first row is given out: reads rows ahead, and all of a larger file one more time.
 
-The rows read ahead are given out afterwards, so a small file is read once. The second reading of a larger file takes
+The rows read ahead are given out afterwards, so most files are read once. The second reading of a larger file takes
 only the columns that are needed and keeps none of its rows.
 """
 
@@ -13,10 +13,12 @@ from tasks.review_files.inference.planning import find_facts, has_values, make_p
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import RawRows
 
-MOST_AHEAD = 16 << 20
-"""Most bytes of rows, roughly, that are kept until the plan is made."""
-_BATCH_BYTES, _VALUE_BYTES = 4 << 20, 64
-"""Bytes of the texts of a batch, and of any other value, roughly."""
+MOST_AHEAD = 96 << 20
+"""Bytes of rows from which on no more are kept until the plan is made."""
+_MOST_GROWTH = 64
+"""Bytes of rows, at most, for each byte of a table: even an empty line has a number and a place in each column."""
+_NAME_BYTES = 8
+"""Bytes that a batch takes for the name of a column."""
 
 
 def plan_rows(
@@ -46,16 +48,22 @@ def _give_out(ahead: deque[RawRows], rows: Iterator[RawRows]) -> Iterator[RawRow
     yield from rows
 
 
-def survey_rows(rows: Iterator[RawRows]) -> FileFacts | None:
-    """Return the facts of a table's rows; None if `plan_rows` needs no survey of this table."""
-    facts, size = FileFacts(), 0
-    for batch in rows:
-        if not size and not has_values(batch):
-            return None
-        facts, size = facts.merge(find_facts(batch)), size + _measure(batch)
-    return facts if size > MOST_AHEAD else None
+def survey_rows(rows: Iterator[RawRows]) -> FileFacts:
+    """Return the facts of a table's rows; none if their columns have no values to be surveyed."""
+    facts = FileFacts()
+    for number, batch in enumerate(rows):
+        if not number and not has_values(batch):
+            return facts
+        facts = facts.merge(find_facts(batch))
+    return facts
+
+
+def may_need_survey(size: int) -> bool:
+    """Return whether the rows of a table of `size` bytes may take more than is kept while reading ahead."""
+    return size * _MOST_GROWTH > MOST_AHEAD
 
 
 def _measure(batch: RawRows) -> int:
-    """Return the bytes of a batch, roughly: the same whether its texts and further columns are kept or not."""
-    return _BATCH_BYTES + len(batch.row_numbers) * len(batch.names) * _VALUE_BYTES
+    """Return the bytes of a batch, roughly."""
+    arrays = [batch.row_numbers, *batch.known.values(), batch.further]
+    return sum(int(array.nbytes) for array in arrays if array is not None) + len(batch.names) * _NAME_BYTES

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.review_files.columns import Columns, require_text, select_columns
+from tasks.review_files.further import format_object
 from tasks.review_files.inference.planning import VALUE_COLUMNS
 from tasks.review_files.plans.names import is_text
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -29,7 +30,7 @@ CACHED_KEYS = 100
 
 TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
-_BLANKS = " \t\n\f\r"
+_BLANKS = " \t\n\v\f\r"
 """What Arrow takes for white space."""
 
 ObjectRow = tuple[dict[str, Any], Defect | None]
@@ -59,13 +60,14 @@ def require_object_text(rows: Sequence[ObjectRow], select: Select, plan: Reading
 
 def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -> RawRows:
     """Build the raw rows of n objects."""
-    selected = _select_all([row for row, _ in rows], select)
+    keys = [tuple(row) for row, _ in rows]
+    selected = {each: select(each) for each in set(keys)}
     names, origins = _list_origins(selected)
     known: dict[str, list[str | None]] = {ours: [] for ours in origins}
-    further: list[dict[str, Any]] = []
+    further: list[str | None] = []
     defects: dict[int, Defect] = {}
     for position, (row, defect) in enumerate(rows):
-        columns, values = selected[tuple(row)], list(row.values())
+        columns, values = selected[keys[position]], list(row.values())
         own_values = {ours: values[place] for ours, place in columns.known.items()}
         defect = defect or _find_defect(own_values.get("text"), columns)
         if defect is not None:
@@ -73,10 +75,10 @@ def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -
             own_values["text"] = None
         for ours, column in known.items():
             column.append(format_value(own_values.get(ours)))
-        further.append({name: values[place] for name, place in columns.further.items()})
+        further.append(format_object((name, values[place]) for name, place in columns.further.items()))
     arrays = {ours: pa.array(column, pa.string()) for ours, column in known.items()}
     numbers = pa.array(range(next_row, next_row + len(rows)), pa.int64())
-    return RawRows(numbers, arrays, further, defects, names, origins)
+    return RawRows(numbers, arrays, pa.array(further, pa.string()), defects, names, origins)
 
 
 def make_surveyed_rows(rows: Sequence[dict[str, Any]], select: Select) -> RawRows:
@@ -140,6 +142,8 @@ def format_value(value: Any) -> str | None:
 
     MongoDB writes the type of a value as the only key of an object, such as `{"$date": "2026-11-27T00:00:00Z"}`.
     """
+    if value is None or type(value) is str:
+        return value
     while isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith("$"):
         [value] = value.values()
     if value is None or isinstance(value, str):

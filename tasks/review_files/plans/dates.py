@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from tasks.review_files.plans.nothing import is_nothing
@@ -51,6 +51,8 @@ _NUMBERS = re.compile(
 )
 _CENTURY_FROM = 69
 """Years of two digits from this one on are in the 20th century, as for `strptime`."""
+_MOST_CACHED, _LONGEST_CACHED = 1 << 14, 40
+"""Dates that are kept once parsed, since many rows have the same, and the most characters of one of them."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class NumericDate:
     """The year has two digits."""
 
 
+@lru_cache(8)
 def make_date_parser(form: DateFormat | None) -> Callable[[str], datetime | None]:
     """Return a function that parses dates of a format into UTC; None for a blank one, else it raises `ValueError`."""
     if form is None:
@@ -74,7 +77,8 @@ def make_date_parser(form: DateFormat | None) -> Callable[[str], datetime | None
     def parse(text: str) -> datetime | None:
         return None if is_nothing(text) else _to_utc(_parse(text.strip(), form), zone)
 
-    return parse
+    short = lru_cache(_MOST_CACHED)(parse)
+    return lambda text: short(text) if len(text) <= _LONGEST_CACHED else parse(text)
 
 
 def split_numeric(text: str) -> NumericDate | None:

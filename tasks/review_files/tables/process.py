@@ -37,7 +37,8 @@ from tasks.containers.limits import ContainerLimits, limit_bytes
 from tasks.containers.members import Member
 from tasks.containers.streams import hold_content, meter
 from tasks.review_files.inference.facts import FileFacts
-from tasks.review_files.inference.planning import find_facts, has_values, make_plan
+from tasks.review_files.inference.planning import make_plan
+from tasks.review_files.inference.survey import plan_rows, survey_rows
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.reading_plan import ReadingPlan, dump_plan, load_plan
 from tasks.review_files.raw_rows import RawRows
@@ -235,10 +236,10 @@ def _serve_file(
     read_options = ReadOptions(**options | {"limits": ContainerLimits(**options["limits"]), "plan": plan})
     rows = 0
     try:
-        _renew_time()
-        plan = read_options.plan or _make_plan(connection, file, format_name, read_options)
-        file.seek(0)
-        for raw in _read(format_name, file, request["first_row"], read_options):
+        plan, table = _plan_table(format_name, file, request["first_row"], read_options)
+        if read_options.plan is None:
+            connection.send_bytes(json.dumps([dump_plan(plan)]).encode())
+        for raw in table:
             members = pa.repeat(pa.scalar(member, pa.string()), len(raw.row_numbers))
             batch = parse_rows(raw, members, plan)
             if batch.nbytes > read_options.batch_bytes + ROW_BYTES:
@@ -247,7 +248,6 @@ def _serve_file(
                 )
             _send(connection, memoryview(batch.serialize()))
             rows += len(batch)
-            _renew_time()
     except FileRefusedError as error:
         return {"rule": error.rule, "detail": error.detail}
     except ReviewsError as error:
@@ -259,32 +259,39 @@ def _serve_file(
     return {}
 
 
-def _make_plan(
-    connection: Connection, file: IO[bytes], format_name: str, options: ReadOptions
-) -> ReadingPlan:
-    """Make the plan of a file from its columns and values, and send it."""
-    facts = FileFacts()
-    for raw in _survey(format_name, file, options):
-        facts = facts.merge(find_facts(raw))
-        _renew_time()
-    plan = make_plan(facts)
-    connection.send_bytes(json.dumps([dump_plan(plan)]).encode())
-    return plan
+def _plan_table(
+    format_name: str, file: IO[bytes], first_row: int, options: ReadOptions
+) -> tuple[ReadingPlan, Iterator[RawRows]]:
+    """Return the plan by which a file is read, and its rows; too many to be kept are read twice.
 
-
-def _survey(format_name: str, file: IO[bytes], options: ReadOptions) -> Iterator[RawRows]:
-    """Yield the rows of a file to find its facts: of Parquet only the columns concerned, of others all but `extra`.
-
-    Nothing is read on if the first rows have no such column.
+    Of Parquet the columns concerned can be read alone, which is cheap.
     """
+
+    def read(at: int, how: ReadOptions) -> Iterator[RawRows]:
+        file.seek(0)
+        return _renewing(_read(format_name, file, at, how))
+
+    def survey() -> FileFacts:
+        wanted = replace(options, plan=replace(options.column_plan, keep_further=False), text_column=None)
+        surveyed.append(survey_rows(read(1, wanted)))
+        return surveyed[0]
+
+    if options.plan is not None:
+        return options.plan, read(first_row, options)
     if format_name == "parquet":
-        yield from survey_parquet(file, options)
-        return
-    wanted = replace(options, plan=replace(options.column_plan, keep_further=False), text_column=None)
-    for number, raw in enumerate(_read(format_name, file, 1, wanted)):
+        plan = make_plan(survey_rows(_renewing(survey_parquet(file, options))))
+        return plan, read(first_row, options)
+    surveyed: list[FileFacts] = []
+    plan, rows = plan_rows(read(first_row, options), survey)
+    return plan, read(first_row, options) if surveyed else rows
+
+
+def _renewing(rows: Iterator[RawRows]) -> Iterator[RawRows]:
+    """Yield rows; the process gets its full time again for each batch."""
+    _renew_time()
+    for raw in rows:
         yield raw
-        if number == 0 and not has_values(raw):
-            return
+        _renew_time()
 
 
 def _read(format_name: str, file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
