@@ -41,6 +41,13 @@ FIELD_WORDS = {
 }
 """For each field rule, the noun for what the run counts as invalid, and the words that say where it is kept."""
 
+VALUE_RULES = {
+    "dates": ("date_understood", "date_not_read"),
+    "labels": ("label_understood", "label_not_read"),
+    "ratings": ("rating_understood", "rating_not_read"),
+}
+"""A key of [severity] in a profile: its field rule, and the rule by which a row is quarantined."""
+
 READING_RULES = {
     "text": "title_settled",
     "review_id": "id_settled",

@@ -69,6 +69,9 @@ SCORER_FAILED = "scorer_failed"
 NO_KNOWN_WORD = "text_no_known_word"
 NOT_ENGLISH = "not_english"
 SCORING_RULES = {
+    "date_not_read": "The date can't be read, and the profile of its source quarantines such rows.",
+    "label_not_read": "The label can't be read, and the profile of its source quarantines such rows.",
+    "rating_not_read": "The rating can't be read, and the profile of its source quarantines such rows.",
     NOT_ENGLISH: "The text seems not to be in English, and the profile of its source quarantines such rows.",
     NO_KNOWN_WORD: "The model knows none of the text's words, so a score would mean nothing; is the text in English?",
     SCORER_FAILED: "The model failed on this text alone; release the row when the model or this program is fixed.",
@@ -112,7 +115,8 @@ FILE_RULES = {
     "too_many_bad_rows": "Too large a share of the rows is bad; look at their rules, then correct the file.",
     "too_few_rows": "The profile of the file's source wants more rows; export it again, or lower fewest_rows.",
     "export_too_small": "If that is right, lower smallest_share_of_last in the profile, then score the file by name.",
-    "rows_renumbered": "Rows of it were forgotten, and this profile numbers its rows otherwise; mend the profile.",
+    "rows_renumbered": "Rows of it were forgotten, and this profile numbers its rows otherwise; it keeps its reading.",
+    "values_not_read": "By [severity] the profile of its source refuses such files; correct the file or the profile.",
     "link_refused": "The file is a link, and links are not followed; replace it by the file itself.",
 }
 """Each rule by which a whole file is refused, with its problem and next step."""
@@ -163,7 +167,7 @@ def measure_rows(batch: pa.RecordBatch | pa.Table, has_word: pa.Array | pa.Chunk
     columns = {name: batch[name] for name in carried}
     # Field rules are not checked for a row that its reader already marked as bad.
     extra = pc.if_else(pc.is_null(rule), batch["extra"], None)
-    fields = {name: pa.array(~_find_unclear_field(extra, column)) for name, column in FIELD_RULES.items()}
+    fields = {name: pa.array(~find_unclear_field(extra, column)) for name, column in FIELD_RULES.items()}
     return pa.table(columns | {_FACTS[name]: fact for name, fact in facts.items()} | fields)
 
 
@@ -252,7 +256,7 @@ def _expect_field_rules() -> list[Any]:
     ]
 
 
-def _find_unclear_field(extra: pa.Array | pa.ChunkedArray, column: str) -> NDArray[np.bool_]:
+def find_unclear_field(extra: pa.Array | pa.ChunkedArray, column: str) -> NDArray[np.bool_]:
     """Mark the rows, [n], with an invalid value of `column`: readers keep such a value in `extra` under that name."""
     unclear = np.zeros(len(extra), dtype=bool)
     for position in pc.indices_nonzero(pc.match_substring(extra, f'"{column}"')).to_pylist():

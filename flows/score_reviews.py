@@ -64,8 +64,8 @@ class ScoringSummary:
     rows_rescored: int = 0
     drifted: tuple[str, ...] = ()
     """The measures in which the scored reviews differ from the model's held-out reviews: a phrase for each."""
-    files_counting_again: int = 0
-    """Files of which an earlier reading, by the present profile, counts again."""
+    counting_again: tuple[str, ...] = ()
+    """The files of which an earlier reading, by the present profile, counts again."""
     files_replaced: int = 0
     """Files that count no more, since a full export of their source took their place."""
     unclear: tuple[str, ...] = ()
@@ -277,10 +277,13 @@ def _summarise_scoring(
         rows_scored=outcome.total("rows_scored"),
         rows_quarantined=outcome.total("rows_quarantined"),
         model_id=model.model_id if model else None,
-        refused=tuple(f"{file.uri}: {file.rule}: {file.detail}" for file in outcome.files("refused")),
+        refused=(
+            *(f"{file.uri}: {file.rule}: {file.detail}" for file in outcome.files("refused")),
+            *(found.rescan.refused if found.rescan else ()),
+        ),
         skipped=(*found.skipped, *outcome.list_postponed()),
         files_rescored=outcome.total("files_rescored"),
         rows_rescored=outcome.total("rows_rescored"),
         files_replaced=outcome.total("files_replaced"),
-        files_counting_again=len(found.rescan.earlier) if found.rescan else 0,
+        counting_again=tuple(each.uri for each in found.rescan.earlier) if found.rescan else (),
     )

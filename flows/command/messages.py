@@ -13,7 +13,7 @@ from flows.train_model import TrainingSummary
 from models.bundle.fingerprint import require_fingerprint
 from models.evaluation.gate import GateCheck
 from models.evaluation.stars import TITLE_REVIEWS
-from tasks.scoring.plan import PlannedFile, ScoringPlan
+from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
 from tasks.support.wording import count, escape_controls
 
 PLAN_LINES = 50
@@ -124,8 +124,8 @@ def _name_report(path: str | None) -> list[str]:
 
 def _describe_scored(summary: ScoringSummary) -> list[str]:
     """Return the lines of the message of `reviews score` on what was scored and quarantined."""
-    if summary.files_counting_again and not summary.files_scored:
-        return [_describe_counting_again(summary)]
+    if summary.counting_again and not summary.files_scored:
+        return _describe_counting_again(summary)
     if summary.files_scored + summary.files_rescored + len(summary.refused) == 0:
         # A mistyped home has an empty inbox, so the message names the inbox.
         where = f", in {escape_controls(summary.inbox)}" if not summary.files_found else ""
@@ -137,8 +137,8 @@ def _describe_scored(summary: ScoringSummary) -> list[str]:
     if summary.files_rescored:
         again = f"{count(summary.rows_rescored, 'review')} of {count(summary.files_rescored, 'file')}"
         lines.append(f"  again       {again} that other models had scored")
-    if summary.files_counting_again:
-        lines.append(f"  {_describe_counting_again(summary)}")
+    if summary.counting_again:
+        lines += [f"  {line}" for line in _describe_counting_again(summary)]
     if summary.files_replaced:
         files = count(summary.files_replaced, "earlier file")
         lines.append(f"  replaced    {files} of the same source: what the new one lacks counts no more")
@@ -148,9 +148,16 @@ def _describe_scored(summary: ScoringSummary) -> list[str]:
     return lines
 
 
-def _describe_counting_again(summary: ScoringSummary) -> str:
-    """Return the words on files of which an earlier reading counts again."""
-    return f"Read by this profile before, and count so again: {count(summary.files_counting_again, 'file')}"
+def _describe_counting_again(summary: ScoringSummary) -> list[str]:
+    """Return the lines on files of which an earlier reading counts again."""
+    files = summary.counting_again
+    more = [f"  and {len(files) - PLAN_LINES:,} more"] if len(files) > PLAN_LINES else []
+    return [
+        f"Read by this profile before, and count so again: {count(len(files), 'file')}; nothing of them is scored",
+        *(f"  {escape_controls(uri)}" for uri in files[:PLAN_LINES]),
+        *more,
+        "`reviews export --new` writes no row of theirs again; `reviews export --current` has the readings that count",
+    ]
 
 
 def describe_plan(plan: ScoringPlan) -> str:
@@ -159,7 +166,9 @@ def describe_plan(plan: ScoringPlan) -> str:
     if not plan.files:
         lines = [f"Nothing to score: {count(plan.files_found, 'file')} looked at. Would score {by}."]
     else:
-        lines = [f"Would score {by}; nothing was changed.", *_tabulate_plan(plan.files)]
+        again = all(file.why == EARLIER_READING for file in plan.files)
+        would = "Would score nothing, but let earlier readings count again" if again else f"Would score {by}"
+        lines = [f"{would}; nothing was changed.", *_tabulate_plan(plan.files)]
     lines += [f"  skipped {escape_controls(each.uri)}: {each.reason}" for each in plan.skipped]
     return "\n".join(lines)
 

@@ -7,13 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.limits import RowLimits
+from data_contracts.limits import FIELD_RULES, FIELD_WORDS, VALUE_RULES, RowLimits
 from data_contracts.review_files import (
     NOT_ENGLISH,
     SCORING_RULES,
     TEXT_NOT_GIVEN,
     UNCOUNTED_RULES,
     check_rows,
+    find_unclear_field,
     measure_rows,
 )
 from data_contracts.sources.language import mark_english
@@ -22,6 +23,7 @@ from tasks.scoring.bad_rows import make_quarantine_rows, measure_bad_rows
 from tasks.scoring.file_outcomes import Tally
 from tasks.scoring.parts import Write
 from tasks.sources.catalogue import Catalogue
+from tasks.support.refusals import refusal
 
 
 def check_chunk(chunk: pa.Table, limits: RowLimits, run_id: str, tally: Tally, write: Write) -> pa.Table:
@@ -50,12 +52,39 @@ def check_language(good: pa.Table, catalogue: Catalogue, run_id: str, tally: Tal
     refusing = {uri for uri in set(others["uri"]) if catalogue.find(uri).other_languages == "quarantine"}
     positions = zip(np.flatnonzero(~english).tolist(), others["uri"], strict=True)
     aside = [position for position, uri in positions if uri in refusing]
-    if not aside:
-        return good
     reason = (NOT_ENGLISH, SCORING_RULES[NOT_ENGLISH])
-    quarantine_chunk_rows(good, dict.fromkeys(aside, reason), run_id, tally, write)
+    return _set_aside(good, dict.fromkeys(aside, reason), run_id, tally, write)
+
+
+def check_values(good: pa.Table, catalogue: Catalogue, run_id: str, tally: Tally, write: Write) -> pa.Table:
+    """Set aside the rows with values that can't be read, or refuse their files, where their source wants that.
+
+    Returns the other rows.
+    """
+    broken: dict[int, tuple[str, str]] = {}
+    for check, (field_rule, rule) in VALUE_RULES.items():
+        wanted = {uri: catalogue.find(uri).judge(check) for uri in pc.unique(good["uri"]).to_pylist()}
+        if set(wanted.values()) <= {"warn", "accept"}:
+            continue
+        unread = np.flatnonzero(find_unclear_field(good["extra"], FIELD_RULES[field_rule]))
+        for row in good.take(pa.array(unread)).select(["source_sha256", "uri", "row_number"]).to_pylist():
+            if wanted[row["uri"]] == "refuse":
+                problem = f"row {row['row_number']:,} has a {FIELD_WORDS[field_rule][0]} that can't be read"
+                tally.refused.setdefault(row["source_sha256"], refusal("values_not_read", problem))
+        aside = [place for place in unread.tolist() if wanted[good["uri"][place].as_py()] == "quarantine"]
+        broken = dict.fromkeys(aside, (rule, SCORING_RULES[rule])) | broken
+    return _set_aside(good, broken, run_id, tally, write)
+
+
+def _set_aside(
+    good: pa.Table, broken: Mapping[int, tuple[str, str]], run_id: str, tally: Tally, write: Write
+) -> pa.Table:
+    """Write rows of a chunk to the quarantine; return the others."""
+    if not broken:
+        return good
+    quarantine_chunk_rows(good, broken, run_id, tally, write)
     kept = np.ones(len(good), dtype=bool)
-    kept[aside] = False
+    kept[list(broken)] = False
     return good.filter(pa.array(kept))
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from data_contracts.drift import MeasuredDrift, check_drift
 from data_contracts.expectations import CheckResult
+from data_contracts.storage.home import Home
+from tasks.sources.catalogue import accept_findings
 from tasks.warehouse.connection import open_warehouse
 
 _FIND_DRIFT = """
@@ -21,10 +23,13 @@ def find_drift(warehouse: Path, run_ids: Collection[str]) -> list[MeasuredDrift]
     return [MeasuredDrift(*row) for rows in found for row in rows]
 
 
-def judge_drift(warehouse: Path, run_ids: Collection[str], severity: str) -> list[CheckResult]:
-    """Check the drift of these runs against the contract; `severity` is that of the setting REVIEWS_DRIFT."""
-    found = find_drift(warehouse, run_ids)
-    return check_drift(found, severity) if found else []
+def judge_drift(home: Home, run_ids: Collection[str], severity: str) -> list[CheckResult]:
+    """Check the drift of these runs against the contract; `severity` is that of the setting REVIEWS_DRIFT.
+
+    That of a source is accepted where its profile wants it.
+    """
+    found = find_drift(home.warehouse, run_ids)
+    return accept_findings(home, check_drift(found, severity)) if found else []
 
 
 def describe_drifted(results: Sequence[CheckResult]) -> list[str]:

@@ -13,6 +13,7 @@ from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import format_of
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
+from tasks.warehouse.row_names import name_content
 
 MOST_PLANS = 20
 
@@ -82,10 +83,16 @@ def record_refusal(file: SourceFile, refusal: FileRefusedError, tally: Tally) ->
     """Record that a file is refused; postpone it if it could not be read, since that says nothing of its content."""
     if refusal.rule in WAITING_RULES:
         tally.postponed[file.source_sha256] = SkippedFile(
-            file.uri, f"{refusal.detail} It waits for the next run."
+            file.uri, f"{refusal.detail} {say_what_waits(file)}"
         )
     else:
         tally.refused[file.source_sha256] = refusal
+
+
+def say_what_waits(file: SourceFile) -> str:
+    """Return what becomes of a file that could not be read: nothing, if it is read again in a rescan."""
+    is_later = file.source_sha256 != name_content(file.source_sha256)
+    return "It keeps the reading that it has." if is_later else "It waits for the next run."
 
 
 def judge_file(file: SourceFile, tally: Tally, limits: FileLimits) -> FileOutcome:

@@ -4,13 +4,13 @@ Nothing here opens the database. The scorer needs ONNX Runtime.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pyarrow as pa
 
 from data_contracts.expectations import CheckResult
-from data_contracts.limits import RowLimits
+from data_contracts.limits import VALUE_RULES, RowLimits
 from data_contracts.readings import judge_readings
 from data_contracts.review_files import merge_results
 from data_contracts.sources.language import judge_language
@@ -18,7 +18,7 @@ from data_contracts.storage.faults import pass_fault_point
 from models.bundle.scorer import Scorer
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.review_files.reader import ReadOptions
-from tasks.scoring.chunk_checks import check_chunk, check_language, quarantine_chunk_rows
+from tasks.scoring.chunk_checks import check_chunk, check_language, check_values, quarantine_chunk_rows
 from tasks.scoring.chunk_scores import ScoredChunk, score_in_background
 from tasks.scoring.chunks import read_chunks
 from tasks.scoring.file_outcomes import FileOutcome, Tally, judge_file, make_ledger_entry
@@ -73,7 +73,7 @@ def score_group(
         ]
         write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
     checks = (
-        *merge_results(tally.checks),
+        *_accept_values(job.catalogue, outcomes, merge_results(tally.checks)),
         *_check_plans(read, tally),
         *_check_languages(job.catalogue, outcomes, tally),
         *_check_group(part, outcomes),
@@ -93,6 +93,7 @@ def _read_good(
     choose_limits = partial(choose_file_limits, job.catalogue, job.limits)
     for chunk in read_chunks(files, choose_options, choose_limits, tally, report):
         good = check_chunk(chunk, job.limits, job.run.run_id, tally, write)
+        good = check_values(good, job.catalogue, job.run.run_id, tally, write)
         yield check_language(good, job.catalogue, job.run.run_id, tally, write)
 
 
@@ -116,6 +117,22 @@ def _check_plans(files: Sequence[SourceFile], tally: Tally) -> list[CheckResult]
             doubts = [(doubt.field, doubt.column, doubt.reason) for doubt in plan.doubts]
             results += judge_readings(file.source_sha256, plan.reasons, doubts)
     return list(dict.fromkeys(results))
+
+
+def _accept_values(
+    catalogue: Catalogue, outcomes: Sequence[FileOutcome], results: Sequence[CheckResult]
+) -> list[CheckResult]:
+    """Return the results without a warning of values that can't be read where the source wants none."""
+    checks = {field_rule: check for check, (field_rule, _) in VALUE_RULES.items()}
+    sources = {each.source.source_sha256: catalogue.find(each.source.uri) for each in outcomes}
+    return [
+        replace(result, success=True)
+        if result.rule in checks
+        and (source := sources.get(str(result.source_sha256)))
+        and source.judge(checks[result.rule]) != "warn"
+        else result
+        for result in results
+    ]
 
 
 def _check_languages(

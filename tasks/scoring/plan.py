@@ -5,7 +5,7 @@ database; a dry run writes nothing.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -29,7 +29,7 @@ from tasks.scoring.file_outcomes import WAITING_RULES
 from tasks.scoring.rescoring import find_rescorable
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.warehouse.ledger import SeenFile, read_seen_files, read_statuses, record_seen
+from tasks.warehouse.ledger import SeenFile, list_replaced, read_seen_files, read_statuses, record_seen
 from tasks.warehouse.model_registry import find_scoring_model
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 NEW, CHANGED, REFUSED_BEFORE, OLDER_MODEL = "new", "changed", "refused before", "older model"
 OTHER_PROFILE, EARLIER_READING = "other profile", "counts again"
 """Why a file is to be scored."""
+REPLACED = (
+    "byte for byte a full export that a later one has replaced, and that one still counts. Next: if this is the "
+    "present state, send it with any change, such as an empty line at its end"
+)
 
 
 @dataclass(frozen=True)
@@ -148,13 +152,24 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
     statuses = {seen.source_sha256: seen.status for seen in seen_files.values()}
     statuses.update(read_statuses(home.warehouse, {file.source_sha256 for file in known} - statuses.keys()))
     new = pick_new(known, statuses, retry_refused=bool(request.named))
+    replaced = _describe_replaced(home, known, seen_files)
     return PendingFiles(
         files_found=len(findings.files),
         new=tuple(new),
         why=tuple(_find_reason(file, seen_files.get(file.uri), statuses) for file in new),
-        skipped=(*findings.skipped, *unread),
+        skipped=(*findings.skipped, *unread, *replaced),
         named_sources=frozenset(file.source_sha256 for file in known) if request.named else None,
     )
+
+
+def _describe_replaced(
+    home: Home, known: Sequence[SourceFile], seen_files: Mapping[str, SeenFile]
+) -> list[SkippedFile]:
+    """Return an entry for each file that has come anew with the bytes of a full export which was replaced since."""
+    seen = {uri: each.source_sha256 for uri, each in seen_files.items()}
+    come = [file for file in known if seen.get(file.uri) != file.source_sha256]
+    replaced = list_replaced(home.warehouse, {file.source_sha256 for file in come})
+    return [SkippedFile(file.uri, REPLACED) for file in come if file.source_sha256 in replaced]
 
 
 def _find_rescanned(home: Home, source: str) -> PendingFiles:
@@ -321,8 +336,9 @@ def _plan_file(
             report(step)
             unreported -= step
     except FileRefusedError as refusal:
-        waits = refusal.rule in WAITING_RULES
-        trouble = f"would {'wait' if waits else 'be refused'}: {refusal.rule}: {refusal.detail}"
+        waits = "keep its reading" if why == OTHER_PROFILE else "wait"
+        ends = waits if refusal.rule in WAITING_RULES else "be refused"
+        trouble = f"would {ends}: {refusal.rule}: {refusal.detail}"
         return PlannedFile(file.uri, why, None, trouble)
     finally:
         report(unreported)

@@ -5,31 +5,31 @@ from collections.abc import Collection
 
 from data_contracts.limits import FIELD_RULES, FIELD_WORDS, READING_RULES, SETTLED_FIELDS
 from data_contracts.storage.home import Home
-from tasks.sources.catalogue import Catalogue
+from tasks.sources.catalogue import Catalogue, load_catalogue
 from tasks.support.wording import count
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.row_names import CONTENT, SUPERSEDED
+from tasks.warehouse.latest_scores import describe_files
+from tasks.warehouse.row_names import SUPERSEDED
 from tasks.warehouse.run_log import list_doubts, list_unclear_fields
 
 _COUNT_SOURCES = "SELECT count(DISTINCT source) FROM scored_files WHERE status = 'scored'"
 # The rows of the runs first, found by the time of their files, then those of the same reviews by their numbers.
 _LIST_COLLISIONS = f"""
-WITH files AS (
-    SELECT source_sha256, min(seen_at) AS seen_at FROM (
-        SELECT *, min(committed_at) OVER (PARTITION BY {CONTENT}) AS seen_at FROM scored_files WHERE status = 'scored'
-    ) WHERE run_id = ANY($runs::VARCHAR[]) GROUP BY source_sha256
-),
+WITH of_runs AS (FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'),
+files AS (FROM ({describe_files("of_runs")}) SEMI JOIN of_runs USING (source_sha256)),
 rows AS (
     SELECT source_sha256, file_source, file_uri, review_key, review_id, movie_id, text_sha256
     FROM source_reviews SEMI JOIN files USING (source_sha256)
     WHERE review_id IS NOT NULL AND file_seen_at >= (SELECT min(seen_at) FROM files)
 )
-SELECT rows.file_uri, count(DISTINCT rows.review_id), list(DISTINCT others.file_source ORDER BY others.file_source)
+SELECT
+    rows.file_source, rows.file_uri, count(DISTINCT rows.review_id),
+    list(DISTINCT others.file_source ORDER BY others.file_source)
 FROM rows JOIN source_reviews AS others USING (review_key)
 WHERE others.source_sha256 NOT IN {SUPERSEDED}
     AND others.file_source <> rows.file_source AND others.text_sha256 <> rows.text_sha256
     AND others.review_id = rows.review_id AND others.movie_id IS NOT DISTINCT FROM rows.movie_id
-GROUP BY rows.file_uri ORDER BY rows.file_uri
+GROUP BY ALL ORDER BY rows.file_uri
 """  # noqa: S608 (our own names)
 
 
@@ -39,10 +39,14 @@ def describe_collisions(home: Home, run_ids: Collection[str]) -> list[str]:
         if connection.execute(_COUNT_SOURCES).fetchall() <= [(1,)]:
             return []
         found = connection.execute(_LIST_COLLISIONS, {"runs": list(run_ids)}).fetchall()
+    accepting = {
+        name for name, each in load_catalogue(home).profiles.items() if each.severity.shared_ids == "accept"
+    }
     return [
         f"{uri}: {count(ids, 'review id')} of the source {', '.join(sources)} too, for other texts on the same movie; "
         "latest_scores shows the newest of each. Next: ids_hold_across_files = false in the profile of one of them"
-        for uri, ids, sources in found
+        for source, uri, ids, sources in found
+        if source not in accepting
     ]
 
 

@@ -1,15 +1,18 @@
 """Finds the source of a file by its folder in the inbox, and the source's profile in the home."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from data_contracts.errors import UsageError
+from data_contracts.expectations import CheckResult
 from data_contracts.limits import EACH_FILE, OTHER_LANGUAGES
 from data_contracts.storage.home import Home
 from tasks.sources.profile import Profile, name_version, parse_profile
+from tasks.support.wording import escape_controls
 
 DEFAULT = "default"
 """The source of files that lie in no folder of the inbox."""
@@ -35,6 +38,10 @@ class Source:
     def other_languages(self) -> str:
         """What is done with rows that seem not to be in English, one of `OTHER_LANGUAGES`."""
         return self.profile.other_languages if self.profile else OTHER_LANGUAGES[0]
+
+    def judge(self, check: str) -> str:
+        """Return what a finding of a check, a key of [severity], does: warn, accept, quarantine or refuse."""
+        return str(getattr(self.profile.severity, check)) if self.profile else "warn"
 
     @property
     def replaces_from_share(self) -> float | None:
@@ -91,11 +98,32 @@ def load_catalogue(home: Home, chosen: str | None = None) -> Catalogue:
         except UsageError as error:
             broken[path.stem] = str(error).partition(" Next: ")[0].rstrip(".")
     if chosen is not None and chosen not in {*profiles, *broken}:
-        raise UsageError(
-            f"{name_profile(home, chosen)}: there is no such profile. Next: name a source that `reviews sources list` "
-            "shows."
-        )
+        raise UsageError(describe_missing_profile(home, chosen))
     return Catalogue(profiles, broken, chosen)
+
+
+def accept_findings(home: Home, results: Sequence[CheckResult]) -> list[CheckResult]:
+    """Return the results on sources, without those findings that the [severity] of their profiles accepts."""
+    if all(result.success for result in results):
+        return list(results)  # saves reading the profiles
+    severities = {name: dict(each.severity) for name, each in load_catalogue(home).profiles.items()}
+    accepted = {name: [key for key in each if each[key] == "accept"] for name, each in severities.items()}
+    return [
+        replace(result, success=True)
+        if not result.success and result.boundary in accepted.get(str(result.source), ())
+        else result
+        for result in results
+    ]
+
+
+def describe_missing_profile(home: Home, name: str) -> str:
+    """Return the message that a source has no profile, with the sources that have one."""
+    known = ", ".join(sorted(path.stem for path in home.sources.glob("*.toml"))) or "none yet"
+    return (
+        f"{name_profile(home, name)}: there is no such profile; there are those of: {escape_controls(known)}. Next: "
+        f"name one of these, or reviews sources init {shlex.quote(name)} FILE, which writes down how a file is read "
+        "without a profile."
+    )
 
 
 def name_profile(home: Home, source: str) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -31,6 +31,8 @@ DATE_STYLES = ("clear", "iso", "epoch", "day-first", "month-first")
 """Names of date formats; any other format is a pattern of strptime, such as `%d-%b-%y`."""
 _CHOICES = {"each_file": EACH_FILE, "other_languages": OTHER_LANGUAGES}
 """The values of the keys that have a few only."""
+_SEVERITY_COLUMNS = {"dates": "reviewed_at", "labels": "given_label", "ratings": "given_rating"}
+"""The column that a key of [severity] is about."""
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -176,6 +178,27 @@ class Limits(_Strict):
     )
 
 
+ValueSeverity = Literal["warn", "accept", "quarantine", "refuse"]
+SourceSeverity = Literal["warn", "accept"]
+
+
+class Severity(_Strict):
+    """What each check does with what it finds: nothing (accept), a warning, a row set aside, or a file refused."""
+
+    dates: ValueSeverity = Field("warn", description="Dates that can't be read.")
+    labels: ValueSeverity = Field("warn", description="Labels that can't be read.")
+    ratings: ValueSeverity = Field("warn", description="Ratings that can't be read.")
+    shared_ids: SourceSeverity = Field(
+        "warn", description="Review ids that another source has for other texts."
+    )
+    deliveries: SourceSeverity = Field(
+        "warn", description="Files that are late, or days with few or many rows."
+    )
+    drift: SourceSeverity = Field(
+        "warn", description="Rows that differ from those that the source sent before."
+    )
+
+
 class Profile(_Strict):
     """How the files of one source are read."""
 
@@ -201,6 +224,7 @@ class Profile(_Strict):
     labels: Labels | None = Field(None, description="Needed to read `columns.given_label`.")
     file: FileLayout = FileLayout.model_construct()
     limits: Limits = Limits.model_construct()
+    severity: Severity = Severity.model_construct()
 
     @field_validator(*_CHOICES)
     @classmethod
@@ -220,6 +244,15 @@ class Profile(_Strict):
                 raise ValueError(f"columns.{column} needs a table [{name}] that says what its values mean")
             if has_table and not has_column:
                 raise ValueError(f"{name} is of no use without columns.{column}")
+        for key, column in _SEVERITY_COLUMNS.items():
+            if key in self.severity.model_fields_set and getattr(self.columns, column) is None:
+                raise ValueError(f"severity.{key} is of no use without columns.{column}")
+        if "shared_ids" in self.severity.model_fields_set and not (
+            self.columns.review_id and self.ids_hold_across_files
+        ):
+            raise ValueError(
+                "severity.shared_ids is of no use without columns.review_id whose ids hold across files"
+            )
         if self.each_file == EACH_FILE[0] and "smallest_share_of_last" in self.limits.model_fields_set:
             raise ValueError("limits.smallest_share_of_last is of no use without each_file = 'replaces'")
         return self

@@ -12,16 +12,23 @@ from functools import cached_property
 from pathlib import Path
 
 from data_contracts.errors import UsageError
+from data_contracts.review_files import FILE_RULES
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, hash_file, look_into
-from tasks.sources.catalogue import DEFAULT, Catalogue, Source, load_catalogue, name_profile
+from tasks.sources.catalogue import (
+    DEFAULT,
+    Catalogue,
+    Source,
+    describe_missing_profile,
+    load_catalogue,
+)
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.row_names import CONTENT, name_content, name_reading
 
 MISSING_NAMED = 20
 """Most missing files that a message names."""
-RENUMBERED = "rows of it were forgotten, and the present profile numbers its rows otherwise: its reading stays as it is"
+RENUMBERED = "rows_renumbered"
 # A file that was scored before it was moved into the folder of its source is of that source from now on.
 _LIST_READINGS = f"""
 WITH readings AS (
@@ -108,6 +115,8 @@ class Rescan:
     earlier: tuple[Reading, ...] = ()
     """Readings by the present profile that count again, in place of later ones by others."""
     skipped: tuple[SkippedFile, ...] = ()
+    refused: tuple[str, ...] = ()
+    """Words on each file of which no reading by the present profile may count."""
     replaces: bool = False
     """Whether each file of the source takes the place of those before it."""
 
@@ -137,12 +146,13 @@ def plan_rescan(home: Home, name: str) -> Rescan:
             replace(file, source_sha256=unread[content].name_next(version)) for content, file in found.items()
         ),
         earlier=tuple(earlier),
-        skipped=(*barred, *_describe_missing(home, source, missing)),
+        skipped=tuple(_describe_missing(home, source, missing)),
+        refused=tuple(barred),
         replaces=replaces,
     )
 
 
-def _find_earlier(known: Sequence[KnownFile], version: str) -> tuple[list[Reading], list[SkippedFile]]:
+def _find_earlier(known: Sequence[KnownFile], version: str) -> tuple[list[Reading], list[str]]:
     """Return the readings by this version that do not count alone, and the files of which none may count again.
 
     Where rows were forgotten, and the two readings number rows otherwise, it is not known which rows these are.
@@ -154,7 +164,7 @@ def _find_earlier(known: Sequence[KnownFile], version: str) -> tuple[list[Readin
         if reading is None or (reading.counts and not others):
             continue
         if present.has_forgotten and present.rows_read != reading.rows_read:
-            barred.append(SkippedFile(present.uri, RENUMBERED))
+            barred.append(f"{present.uri}: {RENUMBERED}: {FILE_RULES[RENUMBERED]}")
         else:
             earlier.append(reading)
     return earlier, barred
@@ -162,12 +172,11 @@ def _find_earlier(known: Sequence[KnownFile], version: str) -> tuple[list[Readin
 
 def _require_profile(home: Home, catalogue: Catalogue, name: str) -> Source:
     """Return the source of this name with its profile."""
-    path = name_profile(home, name)
     source = catalogue.find(f"{name}/file")
     if source.trouble is not None:
         raise UsageError(f"{source.trouble}. Next: correct it, then `reviews sources show {name}`.")
     if source.profile is None:
-        raise UsageError(f"{path}: there is no such profile. Next: reviews sources init {name} FILE")
+        raise UsageError(describe_missing_profile(home, name))
     return source
 
 

@@ -30,7 +30,7 @@ from tasks.scoring.plan import (
 )
 from tasks.scoring.rescoring import OlderSource, find_rescorable, rescore_group
 from tasks.scoring.run_outcome import COUNTS, GroupResult, name_files
-from tasks.sources.catalogue import load_catalogue
+from tasks.sources.catalogue import accept_findings, load_catalogue
 from tasks.stages.events import emit_drift, emit_unusual_deliveries
 from tasks.stages.lineage import BUNDLE, INBOX, SCORES
 from tasks.stages.retries import RETRY_TRANSIENT
@@ -199,7 +199,7 @@ def judge_drift(run: Run, scored_by: Collection[str], severity: str) -> list[str
     from tasks.scoring.drift import describe_drifted
     from tasks.scoring.drift import judge_drift as judge
 
-    results = judge(run.home.warehouse, scored_by, severity)
+    results = judge(run.home, scored_by, severity)
     drifted = describe_drifted(results)
     if drifted and severity == "warn":
         for description in drifted:
@@ -255,7 +255,7 @@ def _judge_deliveries(run: Run, *, keep_passed: bool) -> tuple[str, ...]:
 
     warehouse = run.home.warehouse
     found = find_deliveries(warehouse)
-    results = judge_deliveries(found)
+    results = accept_findings(run.home, judge_deliveries(found))
     broken = [result for result in results if not result.success]
     record_checks(run, results if keep_passed else broken)
     if unalerted := pick_unalerted(warehouse, broken, found):

@@ -38,9 +38,18 @@ FROM (
     FROM {{ledger}} WHERE status = 'scored'
 ) GROUP BY source_sha256
 """  # noqa: S608 (our own names)
+READINGS = f"(FROM scored_files WHERE {CONTENT} IN (SELECT {CONTENT} FROM {{files}}))"  # noqa: S608
+"""SQL: the ledger of the files in the table `files`, with all their readings."""
 ALL_FILES = _FILES.format(ledger="scored_files")
 """SQL: when each scored file was first committed, by its first reading, whatever the clock showed at later ones, and
 for each reading under which name and from which source."""
+
+
+def describe_files(files: str) -> str:
+    """Return the query for what `ALL_FILES` has, of the files in the table `files` alone."""
+    return _FILES.format(ledger=READINGS.format(files=files))
+
+
 REVIEW = "review_id, CASE WHEN review_id IS NULL THEN text_sha256 END, movie_id"
 """SQL: what is equal in all rows of a review. Reviews of two movies differ even if their review_ids are equal."""
 DATED_AT = "CASE WHEN isfinite(reviewed_at) THEN reviewed_at END"
@@ -102,13 +111,11 @@ _REBUILD = (
     + ", ".join(f"{value} AS {column}" for column, value in _DEFINITIONS.items())
     + f") {_join_definitions('source_reviews_before')}"
 )
-_READINGS = f"(FROM scored_files WHERE {CONTENT} IN (SELECT {CONTENT} FROM {{texts}}))"  # noqa: S608
-"""SQL: the ledger of the files of new texts, with all their readings."""
 _ADD_TEXTS = f"""
 INSERT INTO source_reviews BY NAME
 SELECT review.*, true AS is_latest, {", ".join(f"{value} AS {column}" for column, value in _VALUES.items())}
 FROM {{texts}} AS review
-JOIN ({_FILES.format(ledger=_READINGS)}) AS files USING (source_sha256)
+JOIN ({describe_files("{texts}")}) AS files USING (source_sha256)
 LEFT JOIN ({_build_best("{scores}")}) AS best USING (source_sha256, row_number)
 """  # noqa: S608 (our own names)
 _FIND_REVIEWS = f"""

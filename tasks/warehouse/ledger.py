@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.row_names import CONTENT
 
 SEEN_EVERY = "INTERVAL 1 HOUR"
 """Largest age of `last_seen` before it is updated: a run that finds nothing new should not rewrite every row."""
@@ -29,6 +30,10 @@ _READ_STATUSES = """
 SELECT source_sha256, max(status) FROM scored_files
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """
+_LIST_REPLACED = f"""
+SELECT {CONTENT} FROM scored_files WHERE {CONTENT} IN (SELECT unnest(?::VARCHAR[]))
+GROUP BY ALL HAVING max(status) = 'scored' AND bool_and(superseded_at IS NOT NULL)
+"""  # noqa: S608 (our own names)
 _RECORD_SEEN = """
 INSERT INTO inbox_files (uri, size, mtime_ns, source_sha256, first_seen, last_seen)
 SELECT unnest(?::VARCHAR[]), unnest(?::BIGINT[]), unnest(?::BIGINT[]), unnest(?::VARCHAR[]), now(), now()
@@ -69,6 +74,14 @@ def read_statuses(warehouse: Path, sources: Collection[str]) -> dict[str, str]:
         return {}
     with open_warehouse(warehouse, write=False) as connection:
         return dict(connection.execute(_READ_STATUSES, [list(sources)]).fetchall())
+
+
+def list_replaced(warehouse: Path, sources: Collection[str]) -> set[str]:
+    """Return those of the contents `sources` of which no reading counts, since a full export took their place."""
+    if not sources or not warehouse.exists():
+        return set()
+    with open_warehouse(warehouse, write=False) as connection:
+        return {content for (content,) in connection.execute(_LIST_REPLACED, [list(sources)]).fetchall()}
 
 
 def record_seen(warehouse: Path, files: Sequence[SourceFile]) -> None:

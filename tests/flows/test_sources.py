@@ -8,9 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from data_contracts.errors import UsageError
+from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
 from flows.command.cli import main
 from tasks.sources.accuracy import measure_agreement
+from tasks.sources.catalogue import accept_findings
 from tests.support.scoring_runs import drop, plan, run
 from tests.support.small_home import ask
 
@@ -267,6 +269,60 @@ def test_a_file_of_rows_in_another_language_is_not_refused(scoring_home: Home) -
     drop(scoring_home, "shop-a/a.csv", f"review_id,text\n{rows}")
     summary = run()
     assert (summary.refused, summary.rows_quarantined) == ((), 30)
+
+
+UNREAD = "text,Day\ngood film,2026-04-03\nbad plot,soon\n"
+DATED = '[columns]\ntext = "text"\nreviewed_at = "Day"\n[severity]\ndates = "{}"\n'
+
+
+@pytest.mark.parametrize(
+    ("severity", "rows", "quarantined", "unclear", "refused"),
+    [
+        ("warn", 2, 0, ("shop-a/a.csv: 1 date, kept in `extra`",), ()),
+        ("accept", 2, 0, (), ()),
+        ("quarantine", 1, 1, (), ()),
+        ("refuse", 0, 0, (), ("shop-a/a.csv: values_not_read: row 2 has a date that can't be read.",)),
+    ],
+)
+def test_a_source_says_what_becomes_of_values_that_can_not_be_read(
+    scoring_home: Home, severity: str, rows: int, quarantined: int, unclear: tuple[str], refused: tuple[str]
+) -> None:
+    describe(scoring_home, "shop-a", DATED.format(severity))
+    drop(scoring_home, "shop-a/a.csv", UNREAD)
+    summary = run()
+    assert (summary.rows_scored, summary.rows_quarantined, summary.unclear) == (rows, quarantined, unclear)
+    assert [said.partition(" By ")[0] for said in summary.refused] == list(refused)
+
+
+def test_rows_with_a_date_that_can_not_be_read_are_scored_when_they_are_released(scoring_home: Home) -> None:
+    describe(scoring_home, "shop-a", DATED.format("quarantine"))
+    drop(scoring_home, "shop-a/a.csv", UNREAD)
+    run()
+    arguments = ["--home", str(scoring_home.folder), "quarantine", "release", "--rule", "date_not_read"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    assert ask(scoring_home.published, "select count(*) from latest_scores") == [(2,)]
+
+
+def test_a_source_may_accept_findings_on_all_that_it_sends(scoring_home: Home) -> None:
+    describe(scoring_home, "shop-a", '[columns]\ntext = "text"\n[severity]\ndeliveries = "accept"\n')
+    late = [
+        CheckResult("deliveries", "files_on_time", "", "", "warning", False, "", "", 1, source=name)
+        for name in ("shop-a", "shop-b")
+    ]
+    assert [result.success for result in accept_findings(scoring_home, late)] == [True, False]
+
+
+@pytest.mark.parametrize(("severity", "named"), [("warn", 1), ("accept", 0)])
+def test_a_source_may_accept_that_another_has_the_same_review_ids(
+    scoring_home: Home, severity: str, named: int
+) -> None:
+    profile = f'[columns]\ntext = "text"\nreview_id = "review_id"\n[severity]\nshared_ids = "{severity}"\n'
+    describe(scoring_home, "shop-a", profile)
+    drop(scoring_home, "shop-b/b.csv", "review_id,text\n1,bad plot\n")
+    run()
+    drop(scoring_home, "shop-a/a.csv", "review_id,text\n1,good film\n")
+    assert len(run().unclear) == named
 
 
 def test_a_run_tells_of_each_source_how_often_its_labels_agree_with_the_scores(scoring_home: Home) -> None:

@@ -337,6 +337,29 @@ def test_a_line_of_sums_below_a_table_decides_nothing(tmp_path: Path, ending: st
     assert [row["given_rating"] for row in read_all(path, most_ahead)[-3:]] == [4, 9, None]
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize("most_ahead", [1 << 40, 0])
+@pytest.mark.parametrize("word", ["Average", "TOTAL:", " Mean "])
+def test_a_line_of_sums_that_is_named_decides_nothing(
+    tmp_path: Path, ending: str, most_ahead: int, word: str
+) -> None:
+    path = tmp_path / f"a.{ending}"
+    rows = [{"text": "film", "rating": "4"}, {"text": "plot", "rating": "5"}, {"text": word, "rating": "5.5"}]
+    path.write_bytes(ENCODERS[ending](rows))
+    assert [row["given_rating"] for row in read_all(path, most_ahead)] == [None] * 3
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize("most_ahead", [1 << 40, 0])
+def test_a_row_whose_text_is_not_utf_8_still_shows_the_scale(
+    tmp_path: Path, ending: str, most_ahead: int
+) -> None:
+    path = tmp_path / f"a.{ending}"
+    rows = [{"text": "film", "rating": "4"}, {"text": "caf#", "rating": "9"}]
+    path.write_bytes(ENCODERS[ending](rows).replace(b"#", b"\xe9"))
+    assert [row["given_rating"] for row in read_all(path, most_ahead)] == [4, 9]
+
+
 @pytest.mark.parametrize("pack", [to_zip, to_tar])
 def test_each_member_of_an_archive_is_read_by_its_own_values(
     tmp_path: Path, pack: Any, monkeypatch: pytest.MonkeyPatch

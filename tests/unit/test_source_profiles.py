@@ -122,6 +122,20 @@ def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
         ),
         ('[columns]\ntext = "a"\n[limits]\nlargest_bad_share = 20\n', "line 4: limits.largest_bad_share"),
         ('[columns]\ntext = "a"\n[limits]\nfewest_rows = -1\n', "line 4: limits.fewest_rows"),
+        ('[columns]\ntext = "a"\n[severity]\nrating = "warn"\n', "line 4: severity.rating is not a key"),
+        (
+            '[columns]\ntext = "a"\nreviewed_at = "b"\n[severity]\ndates = "stop"\n',
+            "line 5: severity.dates Input should be 'warn', 'accept', 'quarantine' or 'refuse'",
+        ),
+        (
+            '[columns]\ntext = "a"\n[severity]\ndates = "accept"\n',
+            "line 4: severity.dates is of no use without columns.reviewed_at",
+        ),
+        (
+            '[columns]\ntext = "a"\n[severity]\nshared_ids = "accept"\n',
+            "line 4: severity.shared_ids is of no use without columns.review_id whose ids hold",
+        ),
+        ('[columns]\ntext = "a"\n[severity]\ndrift = "refuse"\n', "line 4: severity.drift Input should be"),
         ("[columns\n", "is no valid TOML"),
     ],
 )

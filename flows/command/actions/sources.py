@@ -10,7 +10,7 @@ from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
 from tasks.review_files.options import ReadOptions
-from tasks.sources.catalogue import DEFAULT, Source, load_catalogue, name_profile
+from tasks.sources.catalogue import DEFAULT, Source, describe_missing_profile, load_catalogue, name_profile
 from tasks.sources.preview import SHOWN, Preview, preview_file
 from tasks.sources.profile import name_version, parse_profile
 from tasks.sources.reading import make_options
@@ -102,7 +102,7 @@ def require_profile(home: Home, source: str) -> Path:
     """Return the path of the profile of a source; raise `UsageError` if there is none."""
     path = name_profile(home, source)
     if not path.is_file():
-        raise UsageError(f"{path}: there is no such profile. Next: reviews sources init {source} FILE")
+        raise UsageError(describe_missing_profile(home, source))
     return path
 
 

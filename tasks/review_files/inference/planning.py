@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import reduce
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,11 +16,14 @@ from tasks.review_files.inference.facts import (
 )
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
 from tasks.review_files.plans.names import is_text
+from tasks.review_files.plans.nothing import SUM_WORDS
 from tasks.review_files.plans.reading_plan import Doubt, ReadingPlan
 from tasks.review_files.raw_rows import RawRows
 
 VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
 """Our columns whose values are written in many ways."""
+_LONGEST_SUM = 16
+"""Bytes up to which a text may be a word for a sum."""
 FILE_ID = "it may number the rows of this file only"
 OTHER_TITLE = "it may be the title of the review or of the movie, so it is not scored"
 
@@ -44,17 +48,23 @@ def find_facts(rows: RawRows) -> FileFacts:
 
 
 def _mark_texts(rows: RawRows) -> pa.Array:
-    """Return which rows, [n], have a text or a part of one; all, if the text was not read."""
+    """Return which rows, [n], have a text or a part of one, valid or not; all, if the text was not read."""
     texts = [array for name, array in rows.known.items() if is_text(name)]
     if not texts:
         return pa.repeat(True, max(map(len, rows.known.values()), default=0))
-    return reduce(pc.or_, map(_mark_filled, texts))
+    undecoded = [place for place, defect in rows.defects.items() if defect.rule == "text_encoding"]
+    is_undecoded = np.zeros(len(texts[0]), dtype=bool)
+    is_undecoded[undecoded] = True
+    return reduce(pc.or_, [*map(_mark_filled, texts), pa.array(is_undecoded)])
 
 
 def _mark_filled(texts: pa.Array) -> pa.Array:
-    """Return which texts, [n], are more than white space."""
-    is_blank = pc.or_(pc.ascii_is_space(texts), pc.equal(pc.binary_length(texts), 0))
-    return pc.fill_null(pc.invert(is_blank), False)
+    """Return which texts, [n], are more than white space, and no word for a sum."""
+    length = pc.binary_length(texts)
+    is_none = pc.or_(pc.ascii_is_space(texts), pc.equal(length, 0))
+    short = pc.if_else(pc.less_equal(length, _LONGEST_SUM), texts, "")
+    is_sum = pc.is_in(pc.ascii_lower(pc.ascii_trim(short, " \t:")), pa.array(SUM_WORDS, pa.string()))
+    return pc.fill_null(pc.invert(pc.or_(is_none, is_sum)), False)
 
 
 def make_plan(facts: FileFacts) -> ReadingPlan:

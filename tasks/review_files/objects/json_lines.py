@@ -79,10 +79,11 @@ def survey_json_lines(chunks: Iterator[bytes], options: ReadOptions) -> Iterator
     for group in group_into_batches(
         lines, lambda line: len(line[0]), options.batch_rows, options.batch_bytes
     ):
-        rows = _decode_lines([line for line, _ in group])
-        if rows is None:
-            parsed = [_parse_line(line, length, longest, select) for line, length in group]
-            rows = [row for row, _ in parsed]
+        objects = _decode_lines([line for line, _ in group])
+        if objects is None:
+            rows = [_parse_line(line, length, longest, select) for line, length in group]
+        else:
+            rows = [(row, None) for row in objects]
         yield make_surveyed_rows(rows, select)
 
 

@@ -15,6 +15,7 @@ from tasks.review_files.columns import Columns, require_text, select_columns
 from tasks.review_files.further import format_object
 from tasks.review_files.inference.planning import VALUE_COLUMNS
 from tasks.review_files.plans.names import is_text
+from tasks.review_files.plans.nothing import SUM_WORDS
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, join_bytes
 from tasks.support.refusals import refusal
@@ -81,25 +82,20 @@ def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -
     return RawRows(numbers, arrays, pa.array(further, pa.string()), defects, names, origins)
 
 
-def make_surveyed_rows(rows: Sequence[dict[str, Any]], select: Select) -> RawRows:
+def make_surveyed_rows(rows: Sequence[ObjectRow], select: Select) -> RawRows:
     """Build raw rows that have only dates, labels and ratings, those of several keys one after the other.
 
     The values of rows without a text are left out, since they are not taken into account.
     """
-    selected = _select_all(rows, select)
+    selected = {keys: select(keys) for keys in {tuple(row) for row, _ in rows}}
     names, origins = _list_origins(selected)
-    judged = [row for row in rows if _has_text(row, selected[tuple(row)])]
+    judged = [row for row, defect in rows if _has_text(row, defect, selected[tuple(row)])]
     known: dict[str, pa.Array] = {}
     for ours in VALUE_COLUMNS:
         if ours in origins:
             values = [format_value(row.get(name)) for name in origins[ours] for row in judged]
             known[ours] = pa.array(values, pa.string())
     return RawRows(pa.nulls(len(rows), pa.int64()), known, names=names, origins=origins)
-
-
-def _select_all(rows: Sequence[dict[str, Any]], select: Select) -> dict[tuple[str, ...], Columns]:
-    """Return the columns of these rows by their keys: of rows with other keys each they are selected once."""
-    return {keys: select(keys) for keys in set(map(tuple, rows))}
 
 
 def _list_origins(
@@ -114,13 +110,16 @@ def _list_origins(
     return names, {ours: frozenset(found) for ours, found in origins.items()}
 
 
-def _has_text(row: Mapping[str, Any], columns: Columns) -> bool:
-    """Return whether an object has a text or a part of one."""
+def _has_text(row: Mapping[str, Any], defect: Defect | None, columns: Columns) -> bool:
+    """Return whether an object has a text or a part of one, valid or not, that is no word for a sum."""
+    if defect is not None:
+        return defect.rule == "text_encoding"
     values = list(row.values())
     texts = {ours: values[place] for ours, place in columns.known.items() if is_text(ours)}
     if _find_defect(texts.get("text"), columns) is not None:
         texts["text"] = None
-    return any((format_value(text) or "").strip(_BLANKS) for text in texts.values())
+    found = ((format_value(text) or "").strip(_BLANKS) for text in texts.values())
+    return any(text and text.strip(" \t:").lower() not in SUM_WORDS for text in found)
 
 
 def _find_defect(text: Any, columns: Columns) -> Defect | None:

@@ -9,6 +9,10 @@ NOTHING_WORDS = frozenset(
 """In lower case; they stand for no date, label or rating. The one with a backslash is that of database dumps."""
 NO_TEXT_WORDS = frozenset(("nan", "null", "n/a", "<na>", "#n/a", "undefined", r"\n", "open-ended response"))
 """Those that stand for no text too, since they judge nothing; the last is SurveyMonkey's second header."""
+SUM_WORDS = frozenset(
+    ("total", "totals", "subtotal", "grand total", "sum", "average", "avg", "mean", "median", "count")
+)
+"""Texts, in lower case, that stand beside sums below a table: such a row may be no review."""
 
 
 def is_nothing(text: str) -> bool:

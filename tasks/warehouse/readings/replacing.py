@@ -11,7 +11,7 @@ import duckdb
 
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
-from tasks.warehouse.latest_scores import ALL_FILES, note_reviews, settle_latest
+from tasks.warehouse.latest_scores import describe_files, note_reviews, settle_latest
 from tasks.warehouse.row_names import IS_LATER, SUPERSEDED
 
 NOTHING = "(SELECT source_sha256 FROM scored_files WHERE false)"
@@ -36,10 +36,12 @@ LEFT JOIN (
 WHERE {IS_LATER} OR source_sha256 IN (FROM arriving_files)
 GROUP BY source_sha256
 """  # noqa: S608 (our own names)
-_COUNTING = f"(FROM ({ALL_FILES}) ANTI JOIN {SUPERSEDED} USING (source_sha256))"
-"""SQL: the files that count, with when they arrived."""
+_OF_SOURCES = "(FROM scored_files WHERE superseded_at IS NULL AND source IN ({sources}))"
+_COUNTING = f"(FROM ({describe_files(_OF_SOURCES)}) ANTI JOIN {SUPERSEDED} USING (source_sha256))"
+"""SQL: the files of some `sources` that count, with when they arrived. The others are not looked at."""
+_COUNTING_BEFORE = _COUNTING.format(sources="SELECT source FROM full_exports")
 _FIND_LAST = f"""
-WITH known AS (FROM {_COUNTING} SEMI JOIN full_exports USING (source)),
+WITH known AS (FROM {_COUNTING_BEFORE} SEMI JOIN full_exports USING (source)),
 sizes AS (
     SELECT source_sha256, count(*) AS reviews FROM source_reviews SEMI JOIN known USING (source_sha256) GROUP BY ALL
 )
@@ -58,7 +60,8 @@ _ARRIVAL = "row(is_arriving, arrived_at, uri, source_sha256)"
 _FIND_REPLACED = f"""
 CREATE OR REPLACE TEMP TABLE replaced_files AS
 WITH files AS (
-    SELECT source_sha256, seen_at AS arrived_at, uri, source, true AS is_scored FROM {_COUNTING}
+    SELECT source_sha256, seen_at AS arrived_at, uri, source, true AS is_scored
+    FROM {_COUNTING.format(sources="SELECT source FROM scored_files SEMI JOIN {exports} USING (source_sha256)")}
     UNION ALL
     SELECT source_sha256, committed_at, uri, source, false FROM scored_files
     WHERE status = 'refused' AND superseded_at IS NULL
