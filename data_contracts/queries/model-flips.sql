@@ -1,22 +1,14 @@
 -- Which reviews get another sentiment from another model than in latest_scores, the largest changes first?
 -- $model text = none: the other model's model_id; without it all other models
 -- $limit count = 20: rows at most
-WITH twice_scored AS (
-    SELECT source_sha256 FROM scored_files WHERE status = 'scored' GROUP BY source_sha256 HAVING count(*) > 1
-),
-others AS (
-    SELECT source_sha256, row_number, model_id, score, sentiment
-    FROM scored_reviews SEMI JOIN twice_scored USING (source_sha256)
-    WHERE $model IS NULL OR model_id = $model
-),
-flips AS (
+WITH flips AS (
     SELECT
         review.rowid AS position,
-        others.model_id AS other_model_id,
-        others.score AS other_score,
-        abs(best_score - others.score) AS difference
-    FROM source_reviews AS review JOIN others USING (source_sha256, row_number)
-    WHERE is_latest AND others.model_id <> best_model_id AND others.sentiment <> best_sentiment
+        other.model_id AS other_model_id,
+        other.score AS other_score,
+        abs(best_score - other.score) AS difference
+    FROM source_reviews AS review JOIN flipped_scores AS other USING (source_sha256, row_number)
+    WHERE is_latest AND ($model IS NULL OR other.model_id = $model)
     ORDER BY difference DESC, file_uri, row_number, other_model_id
     LIMIT $limit
 )

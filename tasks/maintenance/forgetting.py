@@ -170,7 +170,7 @@ def _delete(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
     The row before takes the place of a review's newest row.
     """
     note_reviews(connection, f"(FROM source_reviews SEMI JOIN {keys} USING (source_sha256, row_number))")
-    for table in ("source_reviews", "scored_reviews", "quarantined_rows"):
+    for table in ("source_reviews", "scored_reviews", "flipped_scores", "quarantined_rows"):
         connection.execute(
             f"DELETE FROM {table} AS rows USING {keys} AS keys WHERE rows.source_sha256 = keys.source_sha256 "  # noqa: S608
             "AND rows.row_number = keys.row_number"

@@ -44,7 +44,7 @@ _NARROW = """
 CREATE TEMP TABLE {table} AS
 SELECT rows.rowid AS rowid, rows.* FROM main.{table} AS rows SEMI JOIN {keys} USING ({key})
 """
-_TABLES_OF_FILES = ("source_reviews", "scored_reviews", "scored_files", "quarantined_rows")
+_TABLES_OF_FILES = ("source_reviews", "scored_reviews", "flipped_scores", "scored_files", "quarantined_rows")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from tasks.maintenance.proofs import Changed, narrow_to_changed, narrow_to_revie
 from tasks.warehouse.accounting import IS_ACCOUNTED, ROWS_WITHOUT_SCORE, build_row_counts_query
 from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
 from tasks.warehouse.database_errors import translate_errors
-from tasks.warehouse.latest_scores import FIND_OUTDATED
+from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.row_names import CONTENT, IS_LATER
@@ -67,6 +67,7 @@ UNION ALL BY NAME
 SELECT source_sha256, profile_version FROM scored_files
 WHERE {IS_LATER} AND source_sha256 IS DISTINCT FROM {CONTENT} || '.' || profile_version
 """  # noqa: S608 (our own query)
+FLIPS_PROMISE = "flipped_scores has the scores with another sentiment than the one that counts, and no others"
 LATEST_PROMISE = "latest_scores has the newest row of each review, with the score that counts"
 PROMISES = {
     "every row read is accounted for": f"""
@@ -142,6 +143,7 @@ PROMISES = {
     "every text has the sha256 recorded for it": """
         SELECT source_sha256, row_number FROM source_reviews WHERE sha256(text) <> text_sha256
     """,
+    FLIPS_PROMISE: FIND_WRONG_FLIPS,
     LATEST_PROMISE: FIND_OUTDATED,
 }
 """Each promise on the tables, with the query for the rows that break it."""
@@ -294,6 +296,7 @@ def _find_outdated_copy(home: Home, changed: Changed | None) -> list[str]:
 _TABLES_COMPARED = (
     "source_reviews",
     "scored_reviews",
+    "flipped_scores",
     "scored_files",
     "quarantined_rows",
     "forgotten_rows",

@@ -1,8 +1,9 @@
 """Keeps the columns of `source_reviews` on which the view `latest_scores` rests equal to their definition.
 
-They say which row of a review is its newest, and which score of a row counts. `add_texts`, `settle_latest` and
-`settle_scores` set them for the rows that a change concerns, in the transaction of that change. `FIND_OUTDATED` finds
-rows that differ from the definition, `rebuild` sets all of them.
+They say which row of a review is its newest, and which score of a row counts. The table `flipped_scores` has the scores
+with another sentiment than that. `add_texts`, `settle_latest` and `settle_scores` set both for the rows that a change
+concerns, in the transaction of that change. `FIND_OUTDATED` and `FIND_WRONG_FLIPS` find rows that differ from the
+definition, `rebuild` sets all of them.
 """
 
 import duckdb
@@ -151,6 +152,35 @@ FROM ({_build_best("(FROM scored_reviews SEMI JOIN {files} USING (source_sha256)
 WHERE review.source_sha256 = best.source_sha256 AND review.row_number = best.row_number
 AND review.best_model_id IS DISTINCT FROM best.model_id
 """  # noqa: S608 (our own names)
+_FLIPPED = """
+SELECT source_sha256, row_number, scores.model_id, scores.score
+FROM {scores} AS scores JOIN {rows} AS review USING (source_sha256, row_number)
+WHERE scores.model_id <> best_model_id AND scores.sentiment <> best_sentiment
+"""
+"""SQL: the rows of `flipped_scores`, for the rows of a table."""
+_ALL_FLIPPED = _FLIPPED.format(scores="scored_reviews", rows="source_reviews")
+_KEPT_FLIPPED = "SELECT source_sha256, row_number, model_id, score FROM flipped_scores"
+FIND_WRONG_FLIPS = (
+    f"SELECT source_sha256, row_number, model_id FROM ({_ALL_FLIPPED} EXCEPT ALL {_KEPT_FLIPPED}) "  # noqa: S608
+    f"UNION ALL SELECT source_sha256, row_number, model_id FROM ({_KEPT_FLIPPED} EXCEPT ALL {_ALL_FLIPPED})"
+)
+"""SQL: the rows by which `flipped_scores` differs from its definition."""
+# New texts with scores of one model only, which are nearly all, have nothing to compare.
+_SCORED_AGAIN = """
+(FROM {scores} SEMI JOIN {texts} USING (source_sha256, row_number) SEMI JOIN (
+    SELECT source_sha256 FROM {scores} GROUP BY ALL HAVING min(model_id) < max(model_id)
+) USING (source_sha256))
+"""
+_BEST_OF_THEM = f"""
+(SELECT source_sha256, row_number, model_id AS best_model_id, sentiment AS best_sentiment
+FROM ({_build_best(_SCORED_AGAIN)}))
+"""  # noqa: S608 (our own names)
+_ADD_FLIPPED = "INSERT INTO flipped_scores " + _FLIPPED.format(scores=_SCORED_AGAIN, rows=_BEST_OF_THEM)
+_DROP_FLIPPED = "DELETE FROM flipped_scores WHERE source_sha256 IN (SELECT source_sha256 FROM {files})"
+_OF_FILES = "(FROM {table} SEMI JOIN {{files}} USING (source_sha256))"
+_FIND_FLIPPED = "INSERT INTO flipped_scores " + _FLIPPED.format(
+    scores=_OF_FILES.format(table="scored_reviews"), rows=_OF_FILES.format(table="source_reviews")
+)
 
 
 def add_texts(connection: duckdb.DuckDBPyConnection, texts: str, scores: str) -> None:
@@ -159,6 +189,7 @@ def add_texts(connection: duckdb.DuckDBPyConnection, texts: str, scores: str) ->
     Afterwards each of their reviews has one newest row.
     """
     connection.execute(_ADD_TEXTS.format(texts=texts, scores=scores))
+    connection.execute(_ADD_FLIPPED.format(texts=texts, scores=scores))
     note_reviews(connection, texts)
     settle_latest(connection)
 
@@ -181,11 +212,12 @@ def settle_scores(connection: duckdb.DuckDBPyConnection, files: str) -> None:
     if rows > ROWS_UPDATED:
         rebuild(connection)
     elif rows:
-        connection.execute(_SETTLE_SCORES.format(files=files))
+        for statement in (_SETTLE_SCORES, _DROP_FLIPPED, _FIND_FLIPPED):
+            connection.execute(statement.format(files=files))
 
 
 def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
-    """Write the table `source_reviews` anew, with every maintained column as it is defined."""
+    """Write `source_reviews` anew, with every maintained column as it is defined, and `flipped_scores`."""
     [(create,)] = connection.execute(
         "SELECT sql FROM duckdb_tables() WHERE database_name = current_database() AND table_name = 'source_reviews'"
     ).fetchall()
@@ -193,3 +225,5 @@ def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(create)
     connection.execute(_REBUILD)
     connection.execute("DROP TABLE source_reviews_before")
+    connection.execute("DELETE FROM flipped_scores")
+    connection.execute(f"INSERT INTO flipped_scores {_ALL_FLIPPED}")

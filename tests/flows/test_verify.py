@@ -14,7 +14,7 @@ from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from flows.command.actions.verify import run_verify
 from tasks.maintenance.proofs import begin_proof, read_proof, write_proof
-from tasks.maintenance.verification import READINGS_PROMISE
+from tasks.maintenance.verification import FLIPS_PROMISE, READINGS_PROMISE
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.support.small_archive import write_archive
@@ -55,6 +55,7 @@ CORRUPTIONS = {
     "every model that scored is known and was promoted": "delete from promotions",
     "every promotion is of a known model, and none is missing": "update promotions set number = 7",
     "every text has the sha256 recorded for it": "update source_reviews set text = text || '!'",
+    FLIPS_PROMISE: f"insert into flipped_scores select {SOURCE}, 1, 'another model', 0.1",
     READINGS_PROMISE: "update scored_files set superseded_at = now()",
     "latest_scores has the newest row of each review, with the score that counts": "update source_reviews "
     "set is_latest = false",

@@ -160,6 +160,14 @@ FAULTS = (
         (TEST_LATEST,),
     ),
     Fault(
+        "a score that counts no more is not among those of another sentiment",
+        "latest scores",
+        LATEST,
+        "(_SETTLE_SCORES, _DROP_FLIPPED, _FIND_FLIPPED)",
+        "(_SETTLE_SCORES, _DROP_FLIPPED)",
+        (TEST_LATEST,),
+    ),
+    Fault(
         "a rescored row keeps the score of the earlier model",
         "latest scores",
         COMMIT,

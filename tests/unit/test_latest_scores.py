@@ -25,7 +25,7 @@ from tasks.maintenance.verification import PROMISES
 from tasks.warehouse import latest_scores
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import begin_transaction, bring_up_to_date, open_warehouse
-from tasks.warehouse.latest_scores import FIND_OUTDATED, rebuild
+from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS, rebuild
 from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
 from tasks.warehouse.readings.counting import let_count
 from tests.support.warehouse_parts import NOON, PartFile, write_part
@@ -194,13 +194,14 @@ class History:
 
 
 def _score(key: dict[str, Any], model_id: str) -> dict[str, Any]:
-    """Return the score of a released row."""
-    figures = {"score": 0.3, "predicted_rating": 3.7, "token_count": 4, "oov_rate": 0.25}
+    """Return the score of a released row, on which the models do not agree."""
+    score, sentiment = (0.3, "negative") if model_id == "model-a" else (0.8, "positive")
+    figures = {"score": score, "predicted_rating": 3.7, "token_count": 4, "oov_rate": 0.25}
     return {
         **key,
         **figures,
         "model_id": model_id,
-        "sentiment": "negative",
+        "sentiment": sentiment,
         "truncated": False,
         "scored_at": NOON,
     }
@@ -286,6 +287,28 @@ def test_rows_whose_scores_are_too_many_to_replace_in_place_are_written_anew(
     assert find_outdated(history.warehouse) == []
 
 
+def list_flipped(warehouse: Path) -> list[tuple[Any, ...]]:
+    with open_warehouse(warehouse, write=False) as connection:
+        assert connection.execute(FIND_WRONG_FLIPS).fetchall() == []
+        query = "SELECT row_number, model_id, score FROM flipped_scores ORDER BY source_sha256, row_number"
+        return connection.execute(query).fetchall()
+
+
+def test_flipped_scores_are_those_of_another_sentiment_than_the_score_that_counts(history: History) -> None:
+    flipped = list_flipped(history.warehouse)
+    assert sorted(flipped) == [(1, "model-a", 0.9), (1, "model-a", 0.9), (2, "model-a", 0.9)]
+
+
+def test_after_a_rollback_the_scores_of_the_model_before_are_flipped(history: History) -> None:
+    history.roll_back(None)
+    assert {model_id for _, model_id, _ in list_flipped(history.warehouse)} == {"model-b"}
+
+
+def test_a_flipped_score_goes_with_its_forgotten_row(history: History) -> None:
+    history.forget(0)
+    assert len(list_flipped(history.warehouse)) == 2
+
+
 def test_a_column_that_differs_from_its_definition_is_found(history: History) -> None:
     for change in (
         "is_latest = NOT is_latest WHERE row_number = 1",
@@ -320,7 +343,8 @@ INSERT INTO source_reviews (source_sha256, row_number, review_id, text, text_sha
 ('two', 1, 'r1', 'better', 'h', '2020-01-01'), ('two', 2, NULL, 'x', 'x', NULL);
 INSERT INTO scored_reviews
 SELECT source_sha256, row_number, model_id, 0.75, 'positive', 7.5, 4, 0, false, 'run', now()
-FROM source_reviews JOIN scored_files USING (source_sha256)
+FROM source_reviews JOIN scored_files USING (source_sha256);
+UPDATE scored_reviews SET score = 0.25, sentiment = 'negative' WHERE row_number = 2 AND model_id = 'model-a'
 """
 """Rows of a database of version 4, the last one without the columns on which `latest_scores` rests.
 
@@ -334,6 +358,7 @@ def test_an_older_database_gets_the_columns_with_their_values() -> None:
         connection.execute(OLDER_ROWS)
         bring_up_to_date(connection, list_migrations(), read_views())
         assert connection.execute(FIND_OUTDATED).fetchall() == []
+        flipped = connection.execute("SELECT row_number, model_id FROM flipped_scores").fetchall()
         latest = connection.execute(
             "SELECT text, uri, model_id, source FROM latest_scores ORDER BY text"
         ).fetchall()
@@ -345,6 +370,7 @@ def test_an_older_database_gets_the_columns_with_their_values() -> None:
         ("better", "tuesday.csv", "model-a", "default"),
         ("x", "tuesday.csv", "model-a", "default"),
     ]
+    assert flipped == [(2, "model-a")]
     assert "USING COMPRESSION ZSTD" in sql
 
 

@@ -27,6 +27,7 @@ TABLES = {
     "inbox_files",
     "source_reviews",
     "scored_reviews",
+    "flipped_scores",
     "scored_files",
     "quarantined_rows",
     "forgotten_rows",
