@@ -1,7 +1,7 @@
 """Marks runs as ended on Prefect's server if their process is gone and can't report its end itself.
 
-A killed `reviews up` leaves such runs. While the server believes that they are active, it cancels each new run of the
-same deployment.
+A killed `reviews up` leaves such runs. While the server believes that they are active, the other runs of their
+deployment wait.
 """
 
 from contextlib import suppress
@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.client.schemas.responses import SetStateStatus
 
 from deployments.automations import DEPLOYMENTS
-from deployments.processes import RUN_VARIABLE
+from tasks.support.lock_holders import RUN_VARIABLE
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun

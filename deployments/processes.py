@@ -12,10 +12,10 @@ from pathlib import Path
 
 import psutil
 
+from tasks.support.lock_holders import RUN_VARIABLE
+
 MARK = "REVIEWS_UP_HOME"
 """The environment variable that names the home."""
-RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"
-"""The environment variable that holds the id of the flow run, in the process of a run."""
 GRACE_SECONDS = 3.0
 """How long a process may take to end after SIGTERM."""
 

@@ -1,4 +1,9 @@
-"""The work pool of the deployments: created if missing, paused when `reviews up` stops, resumed at its next start."""
+"""The work pool of the deployments: created if missing, paused when `reviews up` stops, resumed at its next start.
+
+Each deployment has a queue of its own in the pool, from which workers get one run at a time, in the order in which the
+runs are due. A run that waits there has no process. (A concurrency limit of the deployment would start a run out of
+its order, half a minute late or not at all.)
+"""
 
 import shlex
 import sys
@@ -29,6 +34,26 @@ def make_pool() -> None:
             template = ProcessWorker.get_default_base_job_template()
             pool = WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template)
             client.create_work_pool(pool)
+
+
+def keep_queues() -> None:
+    """Create or update the queue of each deployment, which starts a run when none of its runs is active.
+
+    `prefect.yaml` calls this as a build step, so every `prefect deploy` does it.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    from deployments.automations import DEPLOYMENTS
+
+    with get_client(sync_client=True) as client:
+        for name in DEPLOYMENTS:
+            try:
+                queue = client.read_work_queue_by_name(name, POOL)
+            except ObjectNotFound:
+                client.create_work_queue(name, concurrency_limit=1, work_pool_name=POOL)
+            else:
+                client.update_work_queue(queue.id, concurrency_limit=1)
 
 
 def choose_engine() -> None:

@@ -37,6 +37,7 @@ from tasks.stages import score as stages
 from tasks.stages.publish import publish_copy
 from tasks.stages.report import report_run
 from tasks.stages.run_page import end_completed, name_run
+from tasks.stages.turns import take_turn
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
 from tasks.warehouse.model_registry import PromotedModel
@@ -76,6 +77,7 @@ class ScoringSummary:
 
 
 @flow(name="score-reviews", flow_run_name="score-reviews")
+@take_turn()
 def score_reviews(
     files: list[str] | None = None,
     since: datetime | None = None,

@@ -18,6 +18,7 @@ from tasks.stages import train as stages
 from tasks.stages.publish import publish_copy
 from tasks.stages.report import report_run
 from tasks.stages.run_page import name_run
+from tasks.stages.turns import take_turn
 from tasks.warehouse.promotion import Attempt
 
 
@@ -41,6 +42,7 @@ VariantName = Annotated[str, Field(json_schema_extra={"enum": list(list_variants
 
 
 @flow(name="train-model", flow_run_name="train-model {variant} seed {seed}")
+@take_turn()
 def train_model(
     variant: VariantName = DEFAULT_VARIANT,
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0,

@@ -1,7 +1,7 @@
 """Emits an event when the inbox has changed, so that a file is scored as soon as it has arrived completely.
 
 The event `reviews.inbox.changed` starts a run of `score-reviews` (a trigger in `prefect.yaml`). No event is emitted
-while a run is active or due, as a second run would be cancelled; files that arrive meanwhile cause an event afterwards.
+while a run is active or due, so that no second run waits; files that arrive meanwhile cause an event afterwards.
 """
 
 import math

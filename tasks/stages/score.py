@@ -36,6 +36,7 @@ from tasks.stages.lineage import BUNDLE, INBOX, SCORES
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import judge_checks, show_live_progress, warn
 from tasks.support.interruption import stop_if_interrupted
+from tasks.support.lock_holders import describe_holder
 from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import CommitSummary, commit_parts
 from tasks.warehouse.connection import (
@@ -82,8 +83,8 @@ class SourceNotes:
 
 
 def announce_wait(folder: Path) -> None:
-    """Warn that this run waits for another run, which scores into the same folder."""
-    warn(f"Another run is scoring into {folder}: waiting until it has ended.")
+    """Warn for whom this run waits: another run or command, which holds the lock on the same folder."""
+    warn(f"Waiting for {describe_holder(folder)}, which holds {folder}.")
 
 
 @task(name="find-new-files", **RETRY_TRANSIENT)

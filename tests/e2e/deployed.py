@@ -23,7 +23,8 @@ import psutil
 
 from data_contracts.storage.faults import HALT, VARIABLE
 from data_contracts.storage.home import Home
-from deployments.processes import RUN_VARIABLE, find_marked, list_run_processes
+from deployments.processes import find_marked, list_run_processes
+from tasks.support.lock_holders import RUN_VARIABLE
 from tests.e2e.conftest import REVIEWS
 from tests.support import small_home
 from tests.support.command import Call, Command, Finished, start_command
@@ -121,7 +122,7 @@ class Deployed:
         return self.wait_for_state(run_id, ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"], seconds)
 
     def wait_until_idle(self) -> None:
-        """Wait until no run is active, not even one of an automation: a new run would be cancelled."""
+        """Wait until no run is active, not even one of an automation."""
         going = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}}
         wait_until(lambda: not self.ask_server("POST", "flow_runs/filter", going), 60)
 
@@ -130,6 +131,11 @@ class Deployed:
         filters = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
         found: list[dict[str, Any]] = self.ask_server("POST", "artifacts/filter", filters)
         return found
+
+    def list_logs(self, run_id: str) -> list[str]:
+        """Return the messages in the log of a flow run."""
+        logs = self.ask_server("POST", "logs/filter", {"logs": {"flow_run_id": {"any_": [run_id]}}})
+        return [each["message"] for each in logs]
 
     def list_events(self, prefix: str) -> list[dict[str, Any]]:
         """Return the events whose names start with a prefix, the newest first."""
@@ -231,7 +237,7 @@ def bring_up(home: Path, *options: str, **settings: str) -> Iterator[Deployed]:
 
 
 def pause_schedules(deployed: Deployed) -> None:
-    """Pause the schedules: a scheduled run would cancel the test's own run."""
+    """Pause the schedules: the test's own runs would wait for scheduled ones."""
     deployment = deployed.ask_server("GET", f"deployments/name/{SCORE}")
     for schedule in deployment["schedules"]:
         path = f"deployments/{deployment['id']}/schedules/{schedule['id']}"

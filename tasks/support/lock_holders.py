@@ -1,0 +1,32 @@
+"""Describes which process holds a lock on a folder, for those that wait for it."""
+
+import shlex
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+LOCKS = Path("/proc/locks")
+"""Where Linux lists the locks of all processes."""
+RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"
+"""The environment variable that holds the id of the flow run, in the process of a run that a worker started."""
+COMMAND_SHOWN = 120
+"""The largest number of characters of a command that is shown."""
+
+
+def describe_holder(folder: Path) -> str:
+    """Name the process that holds the lock on `folder`, with its run or command; "another run" if it can't be found."""
+    with suppress(OSError, ValueError, psutil.Error):
+        for number in _list_holders(folder):
+            process = psutil.Process(number)
+            run = process.environ().get(RUN_VARIABLE)
+            command = shlex.join(process.cmdline())[:COMMAND_SHOWN]
+            return f"the run {run} (process {number})" if run else f"process {number} ({command})"
+    return "another run"
+
+
+def _list_holders(folder: Path) -> list[int]:
+    """Return the ids of the processes that hold a lock on a folder; those that wait for it have an arrow."""
+    inode = str(folder.stat().st_ino)
+    locks = [line.split() for line in LOCKS.read_text("ascii").splitlines() if "->" not in line]
+    return [int(lock[4]) for lock in locks if lock[1] == "FLOCK" and lock[5].rsplit(":", 1)[1] == inode]

@@ -1,0 +1,146 @@
+"""Tests in which order the queue of a deployment starts its runs, and which of those that wait a run coalesces."""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import LogFilter
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.context import EngineContext
+from prefect.logging.handlers import APILogWorker
+from prefect.states import Cancelled, Crashed, Pending
+
+from deployments.work_pool import POOL, keep_queues, make_pool
+from tasks.stages.turns import take_turn
+from tests.e2e.deployed import wait_until
+
+pytestmark = pytest.mark.server
+
+QUEUE = "score-reviews"
+ASKED = ({"dry_run": True}, {"model_id": "a"}, {})
+
+
+@flow
+def nothing() -> None:
+    """The flow of the runs in these tests; no process runs it."""
+
+
+class Queue:
+    """A deployment with a queue of the real ones, and what its worker and its users do."""
+
+    def __init__(self, client: SyncPrefectClient) -> None:
+        self.client = client
+        flow_id = client.create_flow(nothing)
+        self.deployment_id = client.create_deployment(
+            flow_id, str(uuid4()), work_pool_name=POOL, work_queue_name=QUEUE
+        )
+
+    def ask(self, **parameters: object) -> UUID:
+        """Start a run as a user does."""
+        return self.client.create_flow_run_from_deployment(self.deployment_id, parameters=parameters).id
+
+    def schedule(self, **parameters: object) -> UUID:
+        """Start a run as an automation does."""
+        name = b64encode(b"when files arrive").decode()
+        headers = {"prefect-automation-id": str(uuid4()), "prefect-automation-name": name}
+        path = f"/deployments/{self.deployment_id}/create_flow_run"
+        answer = self.client._client.post(path, json={"parameters": parameters}, headers=headers)
+        return UUID(answer.json()["id"])
+
+    def start_next(self) -> FlowRun | None:
+        """Start the run that the queue offers to a worker; None if it offers none."""
+        offered = self.client.get_scheduled_flow_runs_for_work_pool(POOL, [QUEUE])
+        assert len(offered) <= 1
+        for each in offered:
+            self.client.set_flow_run_state(each.flow_run.id, Pending())
+            return self.client.read_flow_run(each.flow_run.id)
+        return None
+
+    def end(self, run: FlowRun, state: State[None]) -> None:
+        self.client.set_flow_run_state(run.id, state, force=True)
+
+    def read_state(self, run_id: UUID) -> State[object]:
+        state = self.client.read_flow_run(run_id).state
+        assert state is not None
+        return state
+
+    def read_logs(self, run_id: UUID) -> list[str]:
+        APILogWorker.drain_all()
+        logs = self.client.read_logs(LogFilter.model_validate({"flow_run_id": {"any_": [run_id]}}))
+        return [each.message for each in logs]
+
+
+@pytest.fixture
+def queue() -> Iterator[Queue]:
+    make_pool()
+    keep_queues()
+    with get_client(sync_client=True) as client:
+        queue = Queue(client)
+        yield queue
+        client.delete_deployment(queue.deployment_id)
+
+
+def do(run: FlowRun, error: BaseException | None = None) -> None:
+    """Do a run, which raises `error`."""
+    with EngineContext.model_construct(flow=nothing, flow_run=run, parameters={}), take_turn():
+        if error:
+            raise error
+
+
+def test_runs_that_were_asked_for_start_one_at_a_time_in_order_whatever_becomes_of_one(queue: Queue) -> None:
+    asked = [queue.ask(**parameters) for parameters in ASKED]
+    started = []
+    while run := queue.start_next():
+        assert queue.start_next() is None
+        started.append(run.id)
+        queue.end(run, Crashed())
+    assert started == asked
+
+
+def test_a_waiting_run_that_is_cancelled_blocks_no_other(queue: Queue) -> None:
+    first, second, third = [queue.ask(number=number) for number in range(3)]
+    run = queue.start_next()
+    assert run
+    assert run.id == first
+    queue.end(queue.client.read_flow_run(second), Cancelled())
+    queue.end(run, Crashed())
+    last = queue.start_next()
+    assert last
+    assert last.id == third
+    queue.end(last, Crashed())
+
+
+def test_scheduled_runs_that_waited_when_an_equal_one_started_are_coalesced_at_its_end(queue: Queue) -> None:
+    queue.schedule(rescore=True)
+    late = [queue.schedule(rescore=True) for _ in range(3)]
+    run = queue.start_next()
+    assert run
+    do(run)
+    states = [queue.read_state(each) for each in late]
+    assert all(state.is_completed() for state in states)
+    assert all(f"Coalesced into the run {run.name} ({run.id})" in str(state.message) for state in states)
+
+
+def test_a_run_that_failed_coalesces_too_since_the_others_would_fail_alike(queue: Queue) -> None:
+    run, late = queue.client.read_flow_run(queue.schedule()), queue.schedule()
+    with pytest.raises(ValueError, match="bad"):
+        do(run, ValueError("bad"))
+    assert queue.read_state(late).is_completed()
+
+
+def test_a_run_that_is_interrupted_coalesces_none_so_that_the_next_takes_its_place(queue: Queue) -> None:
+    run, late = queue.client.read_flow_run(queue.schedule()), queue.schedule()
+    with pytest.raises(KeyboardInterrupt):
+        do(run, KeyboardInterrupt())
+    assert queue.read_state(late).is_scheduled()
+
+
+def test_a_waiting_run_that_was_asked_for_is_never_coalesced_and_logs_for_whom_it_waits(queue: Queue) -> None:
+    run, asked = queue.client.read_flow_run(queue.schedule()), queue.ask()
+    with EngineContext.model_construct(flow=nothing, flow_run=run, parameters={}), take_turn():
+        (said,) = wait_until(lambda: queue.read_logs(asked), 30)
+    assert f"Waits for the run {run.name} ({run.id}), which has been running since" in said
+    assert queue.read_state(asked).is_scheduled()

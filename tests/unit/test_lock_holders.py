@@ -1,0 +1,31 @@
+"""Tests that those who wait for a lock are shown who holds it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tasks.support import lock_holders
+from tasks.support.lock_holders import describe_holder
+from tasks.support.locking import hold_folder
+
+pytestmark = pytest.mark.skipif(not lock_holders.LOCKS.exists(), reason="only Linux lists locks")
+
+
+def test_the_holder_of_a_folder_is_named_with_its_command(tmp_path: Path) -> None:
+    with hold_folder(tmp_path):
+        assert describe_holder(tmp_path).startswith(f"process {os.getpid()} (")
+
+
+def test_the_run_of_a_worker_is_named_by_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("psutil.Process.environ", lambda process: {"PREFECT__FLOW_RUN_ID": "0a1b"})
+    with hold_folder(tmp_path):
+        assert describe_holder(tmp_path) == f"the run 0a1b (process {os.getpid()})"
+
+
+def test_a_holder_that_can_not_be_found_is_another_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert describe_holder(tmp_path) == "another run"
+    monkeypatch.setattr(lock_holders, "LOCKS", tmp_path / "none")
+    assert describe_holder(tmp_path) == "another run"
