@@ -1,7 +1,7 @@
 """Marks runs as ended on Prefect's server if their process is gone and can't report its end itself.
 
-A killed `reviews up` leaves such runs. While the server believes that they are active, the other runs of their
-deployment wait.
+A killed `reviews up` leaves such runs, and so does a worker that is killed with its runs. While the server believes
+that they are active, the other runs of their deployment wait.
 """
 
 from contextlib import suppress
@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING
 
 import psutil
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter, TaskRunFilter
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    FlowRunFilter,
+    TaskRunFilter,
+    WorkerFilter,
+    WorkerFilterStatus,
+)
 from prefect.client.schemas.objects import State, StateType
 from prefect.client.schemas.responses import SetStateStatus
+from prefect.states import Scheduled
 
 from deployments.automations import DEPLOYMENTS
+from deployments.work_pool import POOL, WORKER
 from tasks.support.lock_holders import RUN_VARIABLE
 
 if TYPE_CHECKING:
@@ -21,24 +29,33 @@ if TYPE_CHECKING:
 
 ACTIVE_STATES = ["PENDING", "RUNNING", "CANCELLING"]
 ENDED_STATES = ["FAILED", "CRASHED", "CANCELLED"]
-MESSAGE = (
-    "Its process is gone: `reviews up` was killed or its machine stopped. The next run continues its work."
-)
+MESSAGE = "Its process is gone: it was killed with its worker, or its machine stopped. The next run continues its work."
 TASK_MESSAGE = "The run that it belongs to has ended."
 
 
 def end_abandoned_runs() -> int:
     """Mark active runs of our deployments that have no process on this machine as ended; return how many.
 
-    Call it only before the server's only worker is started. The server rejects the new state of a run that has ended
-    in the meantime, so each run is counted once.
+    A run that had not begun waits again, in its place. Call it only before the worker of this machine is started.
+    Nothing is done if the server has other workers, whose runs have their processes elsewhere. The server rejects the
+    new state of a run that has ended in the meantime, so each run is counted once.
     """
     alive = _find_runs_with_process()
     with get_client(sync_client=True) as client:
+        if _has_other_worker(client):
+            return 0
         abandoned = [run for run in read_active_runs(client) if str(run.id) not in alive]
         answers = [client.set_flow_run_state(run.id, _end_abandoned(run)) for run in abandoned]
         end_orphaned_tasks(client)
     return sum(answer.status is SetStateStatus.ACCEPT for answer in answers)
+
+
+def _has_other_worker(client: SyncPrefectClient) -> bool:
+    """Return whether a worker of another machine is online."""
+    online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
+    return any(
+        worker.name != WORKER for worker in client.read_workers_for_work_pool(POOL, worker_filter=online)
+    )
 
 
 def read_active_runs(client: SyncPrefectClient) -> "list[FlowRun]":
@@ -62,7 +79,12 @@ def end_orphaned_tasks(client: SyncPrefectClient) -> None:
 
 
 def _end_abandoned(run: "FlowRun") -> State[None]:
-    """Return the final state of an abandoned run: cancelled if somebody was cancelling it, else crashed."""
+    """Return the next state of an abandoned run: it waits again if it had not begun; else it has ended.
+
+    It was cancelled if somebody was cancelling it, else it has crashed.
+    """
+    if run.state is not None and run.state.type is StateType.PENDING and run.start_time is None:
+        return Scheduled(scheduled_time=run.expected_start_time)
     is_cancelling = run.state is not None and run.state.type is StateType.CANCELLING
     return State(type=StateType.CANCELLED if is_cancelling else StateType.CRASHED, message=MESSAGE)
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 POOL = "reviews"
+WORKER = "reviews-up"
+"""The name of the worker of `reviews up`."""
 _ENGINE = "-m prefect.engine"
 """The end of the command by which a run starts."""
 

@@ -27,14 +27,14 @@ from deployments.local_server.up_log import make_safe_echo, name_log
 from deployments.password import client_file, ensure_password, password_file, write_client_file
 from deployments.processes import MARK, kill_marked, stop_marked
 from deployments.settings import Settings
-from deployments.work_pool import POOL
+from deployments.work_pool import POOL, WORKER
 from tasks.support.locking import hold_folder
 
 LOOK_SECONDS = 0.5
 WORKER_LIMIT = 4
 """The largest number of runs at a time: one of each deployment, and one in reserve."""
-WORKER_COMMAND = (sys.executable, "-m", "prefect", "worker", "start")
-WORKER_OPTIONS = ("--pool", POOL, "--type", "process", "--name", "reviews-up", "--limit", str(WORKER_LIMIT))
+WORKER_COMMAND = (sys.executable, "-m", "deployments.worker", "start")
+WORKER_OPTIONS = ("--pool", POOL, "--type", "process", "--name", WORKER, "--limit", str(WORKER_LIMIT))
 NOT_OURS = ("PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_API_DATABASE_CONNECTION_URL")
 """Variables of another server that the processes of `reviews up` must not inherit."""
 

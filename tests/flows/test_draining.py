@@ -11,7 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import State, StateType
-from prefect.states import Completed, Running
+from prefect.states import Completed, Pending, Running
 
 from deployments.abandoned import end_abandoned_runs
 from deployments.draining import MESSAGE, drain
@@ -115,6 +115,32 @@ def test_a_pool_that_a_user_paused_stays_so(stopped: Settings, client: SyncPrefe
     drain(stopped, threading.Event())
     resume_pool(stopped)
     assert client.read_work_pool(POOL).is_paused
+
+
+def test_an_abandoned_run_that_had_not_begun_waits_again_in_its_place(
+    stopped: Settings, client: SyncPrefectClient
+) -> None:
+    deployment_id = client.create_deployment(
+        client.create_flow(nothing), "score-reviews", work_pool_name=POOL
+    )
+    run = client.create_flow_run_from_deployment(deployment_id)
+    client.set_flow_run_state(run.id, Pending())
+    assert end_abandoned_runs() == 1
+    again = client.read_flow_run(run.id)
+    assert again.state is not None
+    assert again.state.is_scheduled()
+    assert again.next_scheduled_start_time == run.expected_start_time
+    client.delete_flow_run(run.id)
+
+
+def test_runs_stay_while_the_server_has_a_worker_elsewhere(
+    stopped: Settings, client: SyncPrefectClient, run_id: UUID
+) -> None:
+    client.send_worker_heartbeat(POOL, "elsewhere", 30)
+    assert end_abandoned_runs() == 0
+    assert read_states(client, run_id)[0].is_running()
+    client._client.delete(f"/work_pools/{POOL}/workers/elsewhere").raise_for_status()
+    assert end_abandoned_runs() == 1
 
 
 def test_an_abandoned_run_is_ended_once_and_its_task_runs_with_it(
