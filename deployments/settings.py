@@ -25,6 +25,7 @@ OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
 SHOWN = 80
 """The largest number of characters of a wrong value that a message repeats."""
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+DATABASE_SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
 SWITCHES = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
@@ -61,6 +62,12 @@ class Settings:
     """REVIEWS_DRAIN_SECONDS: the seconds that `reviews up` waits for active runs when it stops; 0 does not wait."""
     watch_inbox: bool = False
     """REVIEWS_WATCH_INBOX: with `true`, `reviews up` scores files as soon as they arrive."""
+    database_url: str | None = field(default=None, repr=False)
+    """REVIEWS_DATABASE_URL: a PostgreSQL database for the data of the server of `reviews up`, in place of a file in the
+    home, such as `postgresql://user:password@host/prefect`; a secret that only the server gets."""
+    deployed_home: str | None = None
+    """REVIEWS_DEPLOYED_HOME: the id of a home, which deployments set for their runs: a run on a machine with another
+    home fails at once."""
     alert_url: str | None = field(default=None, repr=False)
     """REVIEWS_ALERT_URL: the URL of the webhook that receives the alerts; a secret that is never shown."""
 
@@ -115,6 +122,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         poll_seconds=_read_number(values, "REVIEWS_POLL_SECONDS", Settings.poll_seconds, 0.5, 3600),
         drain_seconds=_read_number(values, "REVIEWS_DRAIN_SECONDS", Settings.drain_seconds, 0, 86_400),
         watch_inbox=_read_switch(values, "REVIEWS_WATCH_INBOX"),
+        database_url=_read_database(values, "REVIEWS_DATABASE_URL"),
+        deployed_home=values.get("REVIEWS_DEPLOYED_HOME", "").strip() or None,
         alert_url=_read_web_address(values, "REVIEWS_ALERT_URL"),
         keep_backups=_read_whole(values, "REVIEWS_KEEP_BACKUPS", Settings.keep_backups, 0, 10**6),
         write_reports=_read_switch(values, "REVIEWS_REPORTS", Settings.write_reports),
@@ -296,6 +305,15 @@ def _read_web_address(values: Mapping[str, str], name: str) -> str | None:
             f"{name} has no host, or an invalid port. A valid one looks like http://host:8080/path."
         )
     return text or None
+
+
+def _read_database(values: Mapping[str, str], name: str) -> str | None:
+    """Return the address of a PostgreSQL database with the driver that Prefect needs; messages don't repeat it."""
+    text = values.get(name, "").strip()
+    scheme, _, rest = text.partition("://")
+    if text and (scheme not in DATABASE_SCHEMES or not _has_host(text)):
+        raise UsageError(f"{name} must be like postgresql://user:password@host:5432/name.")
+    return f"{DATABASE_SCHEMES[-1]}://{rest}" if text else None
 
 
 def _has_host(address: str) -> bool:

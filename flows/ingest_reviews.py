@@ -12,7 +12,8 @@ from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
 from data_contracts.expectations import describe_failure
 from data_contracts.storage.faults import pass_fault_point
-from deployments.settings import Settings, load_settings
+from deployments.homes import load_settings_of_run
+from deployments.settings import Settings
 from flows.grants import is_granted
 from flows.recording import record_flow_run
 from tasks.archive.reviews_parquet import is_up_to_date
@@ -69,7 +70,7 @@ def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) 
             path must be in `archive/` of the home or in a folder of the setting REVIEWS_INPUT_DIRS.
         accept_unverified: accept an archive whose content is not a known one; its reviews are recorded as unverified.
     """
-    settings = load_settings()
+    settings = load_settings_of_run()
     home = settings.home
     source = _choose_source(archive, settings)
     parameters = {"archive": source, "accept_unverified": accept_unverified}

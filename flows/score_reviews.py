@@ -18,7 +18,8 @@ from prefect import flow
 
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
-from deployments.settings import Settings, load_settings
+from deployments.homes import load_settings_of_run
+from deployments.settings import Settings
 from flows import scoring_page as page
 from flows.grants import is_granted
 from flows.recording import record_flow_run
@@ -105,7 +106,7 @@ def score_reviews(
         rescan: Instead of new files, read again the files that this source sent, by its present profile, where another
             one read them. The new readings count from then on; the earlier ones stay as history.
     """
-    settings, named = load_settings(), tuple(files or ())
+    settings, named = load_settings_of_run(), tuple(files or ())
     request = ScoringRequest(
         named,
         to_utc(since),

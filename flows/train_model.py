@@ -10,7 +10,7 @@ from prefect import flow
 from pydantic import Field
 
 from data_contracts.storage.faults import pass_fault_point
-from deployments.settings import load_settings
+from deployments.homes import load_settings_of_run
 from flows.recording import record_flow_run
 from models.evaluation.gate import GateCheck
 from models.variants import DEFAULT_VARIANT, list_variants
@@ -58,7 +58,7 @@ def train_model(
         promote: 'auto' promotes the first model, and others if they pass the gate; 'always' ignores the gate's refusal;
             'never' does not promote.
     """
-    settings = load_settings()
+    settings = load_settings_of_run()
     parameters = {"variant": variant, "seed": seed, "epochs": epochs, "promote": promote}
     with record_flow_run("train-model", parameters, settings) as run:
         request = stages.TrainingRequest(variant, seed, epochs)

@@ -91,6 +91,11 @@ class Home:
         return self.folder / "prefect"
 
     @property
+    def id_file(self) -> Path:
+        """The file with the id by which deployments know this home."""
+        return self.prefect / "home-id"
+
+    @property
     def folders(self) -> tuple[Path, ...]:
         """Every folder of the home that this program keeps."""
         return (

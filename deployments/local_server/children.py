@@ -33,6 +33,8 @@ class Program:
     command: tuple[str, ...]
     inherited: tuple[int, ...] = ()
     """Descriptors of open files of this process that it inherits."""
+    own: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables of its environment that no other process gets."""
     ends_with_us: bool = False
     """Whether its standard input is a pipe from this process: its end tells the program to end."""
 
@@ -88,7 +90,7 @@ def start_child_process(
     process = subprocess.Popen(
         program.command,
         cwd=PROJECT_ROOT,
-        env=dict(environment),
+        env={**environment, **program.own},
         stdin=subprocess.PIPE if program.ends_with_us else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

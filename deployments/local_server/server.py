@@ -41,15 +41,18 @@ def start_server(
     environment: Mapping[str, str],
     echo: Echo,
     *,
+    own: Mapping[str, str] | None = None,
     ends_with_us: bool = False,
 ) -> Child:
     """Start a guarded server on an open socket, under the host names `hosts`.
 
-    `environment` must have its settings and password. Its output is printed only after the child's `is_quiet` is
-    cleared.
+    `environment` must have its settings and password; `own` has variables that no other process gets. Its output is
+    printed only after the child's `is_quiet` is cleared.
     """
     command = (sys.executable, "-m", "deployments.guarded_server", str(listening.fileno()), *hosts)
-    program = Program("server", command, inherited=(listening.fileno(),), ends_with_us=ends_with_us)
+    program = Program(
+        "server", command, inherited=(listening.fileno(),), own=own or {}, ends_with_us=ends_with_us
+    )
     return start_child(program, environment, echo, is_quiet=True)
 
 

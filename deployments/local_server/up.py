@@ -35,8 +35,16 @@ WORKER_LIMIT = 4
 """The largest number of runs at a time: one of each deployment, and one in reserve."""
 WORKER_COMMAND = (sys.executable, "-m", "deployments.worker", "start")
 WORKER_OPTIONS = ("--pool", POOL, "--type", "process", "--name", WORKER, "--limit", str(WORKER_LIMIT))
-NOT_OURS = ("PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_API_DATABASE_CONNECTION_URL")
-"""Variables of another server that the processes of `reviews up` must not inherit."""
+DATABASE_VARIABLE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+NOT_OURS = (
+    "PREFECT_API_KEY",
+    "PREFECT_PROFILE",
+    "PREFECT_API_DATABASE_CONNECTION_URL",
+    DATABASE_VARIABLE,
+    "REVIEWS_DATABASE_URL",
+    "REVIEWS_DEPLOYED_HOME",
+)
+"""Variables of another server, or of this one alone, that the processes of `reviews up` must not inherit."""
 
 
 def run_up(settings: Settings, echo: Echo) -> None:
@@ -144,7 +152,8 @@ def _start_all(
 ) -> list[Child]:
     """Start the server, deploy, and start the worker; skip the remaining steps once `stop` is set."""
     echo(f"Starting Prefect's server on {settings.ui_url} ...")
-    server = start_server(listening, list_hosts(settings), environment, echo)
+    own = {DATABASE_VARIABLE: settings.database_url} if settings.database_url else {}
+    server = start_server(listening, list_hosts(settings), environment, echo, own=own)
     wait_for_server(server, settings.api_url, "then `reviews up` again.", stop)
     server.is_quiet.clear()
     if not stop.is_set():

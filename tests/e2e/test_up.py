@@ -17,6 +17,7 @@ from deployments.processes import find_marked
 from tests.e2e.conftest import REVIEWS, call_reviews, run_installed
 from tests.e2e.deployed import (
     INGEST,
+    SCORE,
     Deployed,
     Hook,
     authorize,
@@ -134,6 +135,8 @@ def test_deploying_twice_leaves_one_of_everything(up: Deployed) -> None:
     assert done.status == 0, done.out + done.err
     assert list_deployed(up) == before
     assert find_watch(up) == watch
+    env = up.ask_server("GET", f"deployments/name/{SCORE}")["job_variables"]["env"]
+    assert f"({up.home} on " in env["REVIEWS_DEPLOYED_HOME"]
     deployments, schedules, automations = before
     assert deployments == sorted(DEPLOYMENTS)
     assert schedules == ["every-15-minutes", "weekly"]

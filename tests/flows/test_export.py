@@ -54,7 +54,7 @@ def fill(home: Home) -> None:
     settings = load_settings()
     strict = replace(settings, limits=replace(settings.limits, max_text_chars=100))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flows.score_reviews.load_settings", lambda: strict)
+        patch.setattr("flows.score_reviews.load_settings_of_run", lambda: strict)
         run()
     assert do_export(home).startswith("Exported 2 scored rows")
 

@@ -44,7 +44,7 @@ def fill_long_row(home: Home) -> None:
     settings = load_settings()
     strict = replace(settings, limits=replace(settings.limits, max_text_chars=100))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flows.score_reviews.load_settings", lambda: strict)
+        patch.setattr("flows.score_reviews.load_settings_of_run", lambda: strict)
         assert run().rows_quarantined == 1
 
 

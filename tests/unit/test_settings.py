@@ -112,6 +112,20 @@ def test_an_address_without_a_host_is_refused_and_not_repeated(address: str) -> 
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_the_address_of_a_database_gets_the_driver_that_prefect_needs(scheme: str) -> None:
+    settings = load_settings({"REVIEWS_DATABASE_URL": f"{scheme}://reviews:secret@db:5432/prefect"})
+    assert settings.database_url == "postgresql+asyncpg://reviews:secret@db:5432/prefect"
+    assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize("address", ["mysql://u:secret@db/p", "postgresql:///secret", "secret"])
+def test_an_address_of_another_database_is_refused_and_not_repeated(address: str) -> None:
+    with pytest.raises(UsageError, match="REVIEWS_DATABASE_URL must be like postgresql://") as caught:
+        load_settings({"REVIEWS_DATABASE_URL": address})
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("fault", ["score: files seen#2", "halt score: files seen"])
 def test_addresses_and_fault_points_that_there_are_pass(fault: str) -> None:
     settings = load_settings({"REVIEWS_ALERT_URL": "HTTP://[::1]:80/x", "REVIEWS_FAULT": fault})

@@ -14,7 +14,7 @@ from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from deployments.local_server.down import bring_down
 from deployments.local_server.running import find_running, require_running, write_running
-from deployments.local_server.up import build_environment_of_up, run_up
+from deployments.local_server.up import DATABASE_VARIABLE, build_environment_of_up, run_up
 from deployments.processes import find_marked, stop_marked
 from deployments.settings import Settings
 from tasks.support.locking import hold_folder
@@ -41,6 +41,18 @@ def test_our_processes_get_this_home_and_nothing_that_leads_elsewhere(settings: 
     assert environment["PREFECT_API_URL"] == "http://127.0.0.1:1/api"
     assert environment["REVIEWS_HOME"] == str(settings.home.folder)
     assert environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+
+
+def test_only_the_server_gets_the_address_of_its_database(settings: Settings) -> None:
+    environment = build_environment_of_up(
+        replace(settings, database_url="postgresql+asyncpg://reviews:secret@db/prefect"),
+        {
+            "REVIEWS_DATABASE_URL": "postgresql://reviews:secret@db/prefect",
+            DATABASE_VARIABLE: "sqlite:///other",
+        },
+    )
+    assert DATABASE_VARIABLE not in environment
+    assert not any("secret" in value for value in environment.values())
 
 
 def test_a_taken_port_is_named_with_what_to_do(settings: Settings) -> None:
