@@ -72,10 +72,12 @@ def bring_up(home: Path) -> Iterator[dict[str, str]]:
 
 def ask_ten(client: "SyncPrefectClient", deployment_id: UUID, environment: Mapping[str, str]) -> bool:
     """Ask for ten runs beside a quick schedule; return whether all were done in order, with status 0."""
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.schedules import IntervalSchedule
 
     every = IntervalSchedule(interval=timedelta(seconds=SCHEDULE_SECONDS))
-    (schedule,) = client.create_deployment_schedules(deployment_id, [(every, True)])
+    quick = DeploymentScheduleCreate(schedule=every, active=True)
+    (schedule,) = client.create_deployment_schedules(deployment_id, [quick])
     began, commands = time.monotonic(), []
     for number in range(ASKED):
         since = f"since=2026-01-{number + 1:02}T00:00:00Z"
@@ -110,7 +112,8 @@ def drain_fifty(client: "SyncPrefectClient", deployment_id: UUID) -> None:
     past = {"start_time": start, "end_time": now.isoformat(), "min_runs": LATE, "max_runs": LATE}
     client._client.post(f"/deployments/{deployment_id}/schedule", json=past).raise_for_status()
     client.update_work_pool("reviews", WorkPoolUpdate(is_paused=False))
-    began, late = time.monotonic(), []
+    began = time.monotonic()
+    late: list[FlowRun] = []
     while not late or any(run.end_time is None for run in late):
         if time.monotonic() - began > PATIENCE_SECONDS:
             sys.exit("The late runs were not done in time.")
@@ -141,7 +144,7 @@ def count_ends(runs: "list[FlowRun]") -> dict[str, int]:
     for run in runs:
         if run.created_by is not None and run.state is not None:
             is_coalesced = "Coalesced into" in (run.state.message or "")
-            ends["coalesced" if is_coalesced else run.state.name] += 1
+            ends["coalesced" if is_coalesced else str(run.state.name)] += 1
     return dict(ends)
 
 

@@ -58,6 +58,8 @@ class Settings:
     poll_seconds: float = 2
     """REVIEWS_POLL_SECONDS: the seconds between two requests of the worker for runs, and between two reads of a watched
     inbox."""
+    log: str = "text"
+    """REVIEWS_LOG: `text` or `json`, the form of each line that `reviews up` and its runs print."""
     drain_seconds: float = 60
     """REVIEWS_DRAIN_SECONDS: the seconds that `reviews up` waits for active runs when it stops; 0 does not wait."""
     watch_inbox: bool = False
@@ -120,6 +122,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         allowed_hosts=_read_hosts(values, "REVIEWS_ALLOWED_HOSTS"),
         password=values.get("PREFECT_SERVER_API_AUTH_STRING", "").strip() or None,
         poll_seconds=_read_number(values, "REVIEWS_POLL_SECONDS", Settings.poll_seconds, 0.5, 3600),
+        log=_read_choice(values, "REVIEWS_LOG", ("text", "json")),
         drain_seconds=_read_number(values, "REVIEWS_DRAIN_SECONDS", Settings.drain_seconds, 0, 86_400),
         watch_inbox=_read_switch(values, "REVIEWS_WATCH_INBOX"),
         database_url=_read_database(values, "REVIEWS_DATABASE_URL"),

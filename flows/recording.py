@@ -1,18 +1,25 @@
 """Records flow runs in the table `runs`: one row per run, written at its start and updated at its end."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from prefect import runtime
 
 from deployments.settings import Settings
+from tasks.stages.log_lines import log_figures
 from tasks.warehouse.run_log import Run, record_run
 
 
-def record_flow_run(
-    flow: str, parameters: Mapping[str, Any], settings: Settings
-) -> AbstractContextManager[Run]:
-    """Record the start of the current flow run and, when the block ends, its outcome."""
+@contextmanager
+def record_flow_run(flow: str, parameters: Mapping[str, Any], settings: Settings) -> Iterator[Run]:
+    """Record the start of the current flow run and, when the block ends, its outcome; log its figures at its end."""
     settings.home.make()
-    return record_run(settings.home, runtime.flow_run.id, flow, parameters)
+    began = time.monotonic()
+    with record_run(settings.home, runtime.flow_run.id, flow, parameters) as run:
+        try:
+            yield run
+        finally:
+            seconds = round(time.monotonic() - began, 2)
+            log_figures(flow, {"home": str(settings.home.folder), **run.counts, "seconds": seconds})

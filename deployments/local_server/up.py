@@ -23,7 +23,7 @@ from deployments.local_server.running import delete_running, find_running, write
 from deployments.local_server.server import LINES_SHOWN, open_port, start_server, wait_for_server
 from deployments.local_server.stopping import Stop, catch_signals, stop_all_but, stop_runs
 from deployments.local_server.supervisor import build_supervisor
-from deployments.local_server.up_log import make_safe_echo, name_log
+from deployments.local_server.up_log import make_json_echo, make_safe_echo, name_log
 from deployments.password import client_file, ensure_password, password_file, write_client_file
 from deployments.processes import MARK, kill_marked, stop_marked
 from deployments.settings import Settings
@@ -47,6 +47,13 @@ NOT_OURS = (
 """Variables of another server, or of this one alone, that the processes of `reviews up` must not inherit."""
 
 
+JSON_LOG = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER": "json",
+    "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": "tasks.support.json_lines.JsonFormatter",
+}
+"""Variables by which Prefect prints its log as lines of JSON."""
+
+
 def run_up(settings: Settings, echo: Echo) -> None:
     """Start the server, the deployments and the worker, supervise them until SIGTERM or Ctrl-C, then stop them.
 
@@ -54,6 +61,8 @@ def run_up(settings: Settings, echo: Echo) -> None:
     """
     list_hosts(settings)  # raises an error for invalid settings before anything is started
     echo = make_safe_echo(echo, name_log(settings))
+    if settings.log == "json":
+        echo = make_json_echo(echo)
     settings.home.make()
     for folder in (settings.home.prefect, settings.home.inbox):
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,6 +86,7 @@ def build_environment_of_up(settings: Settings, environment: Mapping[str, str]) 
     kept = {name: value for name, value in environment.items() if name not in NOT_OURS}
     return {
         **kept,
+        **(JSON_LOG if settings.log == "json" else {}),
         MARK: str(settings.home.folder),
         "REVIEWS_HOME": str(settings.home.folder),
         "REVIEWS_PORT": str(settings.port),

@@ -3,6 +3,7 @@
 The log is appended to. Once it is larger than `LOG_BYTES`, it is renamed to `up.log.1`, which replaces an older one.
 """
 
+import json
 import os
 import threading
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import IO
 from data_contracts.storage.durable import move_all
 from deployments.local_server.children import Echo
 from deployments.settings import Settings
+from tasks.support.json_lines import format_line
 
 LOG_BYTES = 10_000_000
 HEADING = "===== reviews up, "
@@ -67,6 +69,22 @@ def make_safe_echo(echo: Echo, log: Path, most_bytes: int = LOG_BYTES) -> Echo:
                 _rotate_if_large(log, most_bytes)
 
     return echo_or_drop
+
+
+def make_json_echo(echo: Echo) -> Echo:
+    """Wrap a callback so that it gets lines of JSON, each with the name of the process that it comes from."""
+
+    def echo_json(text: str) -> None:
+        name, mark, rest = text.partition(" | ")
+        name, line = (name.strip(), rest) if mark else ("up", text)
+        with suppress(ValueError):
+            if line.startswith("{"):
+                echo(format_line({"process": name, **json.loads(line)}))
+                return
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        echo(format_line({"time": at, "process": name, "message": line}))
+
+    return echo_json
 
 
 def _rotate_if_large(log: Path, most_bytes: int) -> None:

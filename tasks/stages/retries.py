@@ -9,15 +9,17 @@ from typing import Any, TypedDict
 from prefect import runtime
 
 from data_contracts.errors import ReviewsError
+from tasks.stages.log_lines import log_stage
 
 
 class Retries(TypedDict):
-    """The options of a Prefect task for its retries."""
+    """The options of a Prefect task for its retries, and for the line that is logged when it has ended well."""
 
     retries: int
     retry_delay_seconds: list[float]
     retry_jitter_factor: float
     retry_condition_fn: Any
+    on_completion: list[Any]
 
 
 def is_transient(task: Any, task_run: Any, state: Any) -> bool:
@@ -30,6 +32,10 @@ def is_transient(task: Any, task_run: Any, state: Any) -> bool:
 
 
 RETRY_TRANSIENT = Retries(
-    retries=3, retry_delay_seconds=[5, 30, 120], retry_jitter_factor=0.5, retry_condition_fn=is_transient
+    retries=3,
+    retry_delay_seconds=[5, 30, 120],
+    retry_jitter_factor=0.5,
+    retry_condition_fn=is_transient,
+    on_completion=[log_stage],
 )
 """Retry three times, after 5, 30 and 120 seconds, each pause randomly longer by up to a half."""

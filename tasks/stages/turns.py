@@ -8,11 +8,11 @@ started have nothing left to do at its end, since a run does all pending work.
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.sorting import FlowRunSort
@@ -31,6 +31,17 @@ UNASKED = ("SCHEDULE", "AUTOMATION")
 """Who creates runs that nobody asked for, as Prefect names them."""
 
 
+@dataclass(frozen=True)
+class Turn:
+    """A run whose turn it is, and what the thread that attends to the waiting runs must know of it."""
+
+    run: "FlowRun"
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    has_done_work: threading.Event = field(default_factory=threading.Event)
+    """Whether it ended by itself, well or not."""
+    has_ended: threading.Event = field(default_factory=threading.Event)
+
+
 @contextmanager
 def take_turn() -> Iterator[None]:
     """Log in each waiting run for whom it waits while the block runs, and coalesce waiting runs at its end.
@@ -43,17 +54,20 @@ def take_turn() -> Iterator[None]:
     if run is None or run.deployment_id is None:
         yield
         return
-    began, ended = datetime.now(UTC), threading.Event()
-    threading.Thread(target=_inform_repeatedly, args=(run, began, ended), daemon=True).start()
+    turn = Turn(run)
+    attending = threading.Thread(target=_attend, args=(turn,), daemon=True)
+    attending.start()
     try:
         yield
-    except Exception:  # they would fail like this run
-        _coalesce_waiting(run, began)
+    except Exception:  # the waiting runs would fail like this one
+        turn.has_done_work.set()
         raise
     else:
-        _coalesce_waiting(run, began)
+        turn.has_done_work.set()
     finally:
-        ended.set()
+        turn.has_ended.set()
+        if turn.has_done_work.is_set():
+            attending.join()
 
 
 def pick_coalesced(run: "FlowRun", waiting: "Sequence[FlowRun]") -> "list[FlowRun]":
@@ -65,35 +79,42 @@ def pick_coalesced(run: "FlowRun", waiting: "Sequence[FlowRun]") -> "list[FlowRu
     ]
 
 
-def _coalesce_waiting(run: "FlowRun", began: datetime) -> None:
-    """Complete the waiting runs of which `run`, which began at `began`, did the work. Only warn if it fails."""
-    message = f"Coalesced into {_name(run)}, which started after this run was due."
+def _attend(turn: Turn) -> None:
+    """Inform the runs that begin to wait during a turn, and coalesce waiting runs at its end. Only warn of errors."""
     try:
         with get_client(sync_client=True) as client:
-            for each in pick_coalesced(run, _read_waiting(client, run, began)):
-                client.set_flow_run_state(each.id, Completed(message=message))
-    except Exception as error:  # they are done one by one then
-        get_run_logger().warning(f"Waiting runs could not be coalesced: {type(error).__name__}: {error}")
+            _inform_waiting(client, turn)
+            if turn.has_done_work.is_set():
+                _coalesce_waiting(client, turn)
+    except Exception as error:  # the waiting runs are done one by one then
+        problem = f"Waiting runs could not be coalesced: {type(error).__name__}: {error}"
+        flow_run_logger(turn.run).warning(problem)
 
 
-def _inform_repeatedly(run: "FlowRun", began: datetime, ended: threading.Event) -> None:
-    """Log in each waiting run, once, that it waits for `run`, until `ended` is set."""
+def _inform_waiting(client: SyncPrefectClient, turn: Turn) -> None:
+    """Log in each waiting run, once, for whom it waits, until the turn has ended."""
     informed: set[UUID] = set()
-    with get_client(sync_client=True) as client:
-        while not ended.is_set():
-            with suppress(Exception):  # the server may be restarting
-                waiting = _read_waiting(client, run, datetime.now(UTC))
-                for place, each in enumerate(waiting):
-                    if each.id not in informed:
-                        flow_run_logger(each).info(_describe_wait(run, began, place))
-                informed.update(each.id for each in waiting)
-            ended.wait(LOOK_SECONDS)
+    while not turn.has_ended.is_set():
+        with suppress(Exception):  # the server may be restarting
+            waiting = _read_waiting(client, turn.run, datetime.now(UTC))
+            for place, each in enumerate(waiting):
+                if each.id not in informed:
+                    flow_run_logger(each).info(_describe_wait(turn, place))
+            informed.update(each.id for each in waiting)
+        turn.has_ended.wait(LOOK_SECONDS)
 
 
-def _describe_wait(run: "FlowRun", began: datetime, place: int) -> str:
+def _coalesce_waiting(client: SyncPrefectClient, turn: Turn) -> None:
+    """Complete the waiting runs of which this run did the work."""
+    message = f"Coalesced into {_name(turn.run)}, which started after this run was due."
+    for each in pick_coalesced(turn.run, _read_waiting(client, turn.run, turn.began)):
+        client.set_flow_run_state(each.id, Completed(message=message))
+
+
+def _describe_wait(turn: Turn, place: int) -> str:
     """Describe for whom a run waits that has `place` waiting runs before it."""
     before = f" and {count(place, 'run')} before this one" if place else ""
-    return f"Waits for {_name(run)}, which has been running since {began:%Y-%m-%d %H:%M:%S} UTC{before}."
+    return f"Waits for {_name(turn.run)}, which has been running since {turn.began:%Y-%m-%d %H:%M:%S} UTC{before}."
 
 
 def _name(run: "FlowRun") -> str:

@@ -199,7 +199,7 @@ def daily_run(up: Deployed) -> DailyRun:
     is_still_read = reader.poll() is None
     reader.kill()
     reader.communicate()
-    return DailyRun(states, *runs, is_still_read)
+    return DailyRun(states, runs[0], runs[1], is_still_read)
 
 
 def test_of_two_runs_started_together_one_waits_and_every_row_is_scored_once(

@@ -1,7 +1,7 @@
 """Tests in which order the queue of a deployment starts its runs, and which of those that wait a run coalesces."""
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID, uuid4
 
 import pytest
@@ -20,7 +20,7 @@ from tests.e2e.deployed import wait_until
 pytestmark = pytest.mark.server
 
 QUEUE = "score-reviews"
-ASKED = ({"dry_run": True}, {"model_id": "a"}, {})
+ASKED: Sequence[Mapping[str, object]] = ({"dry_run": True}, {"model_id": "a"}, {})
 
 
 @flow

@@ -28,8 +28,9 @@ from deployments.local_server.running import Running
 from deployments.local_server.stopping import catch_signals, stop_runs
 from deployments.local_server.supervisor import build_supervisor
 from deployments.local_server.up_log import make_safe_echo, open_log, read_last_start
-from deployments.processes import RUN_VARIABLE, find_parents, kill_marked, list_run_processes
+from deployments.processes import find_parents, kill_marked, list_run_processes
 from deployments.settings import Settings
+from tasks.support.lock_holders import RUN_VARIABLE
 from tests.support.marked import start_marked
 
 PIPE_BYTES = 65_536

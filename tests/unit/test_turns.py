@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from hypothesis import given
 from hypothesis import strategies as st
-from prefect.client.schemas.objects import CreatedBy, FlowRun
+from prefect.client.schemas.objects import FlowRun
 
 from tasks.stages.turns import pick_coalesced
 
@@ -30,8 +30,9 @@ class Queue:
     """The runs that waited when the active run started."""
 
     def arrive(self, creator: str | None, number: int) -> FlowRun:
-        created = CreatedBy(id=uuid4(), type=creator, display_value="") if creator else None
-        run = FlowRun(id=uuid4(), name="", flow_id=uuid4(), parameters={"number": number}, created_by=created)
+        created = {"id": uuid4(), "type": creator, "display_value": ""} if creator else None
+        fields = {"id": uuid4(), "name": "", "flow_id": uuid4(), "created_by": created}
+        run = FlowRun.model_validate({**fields, "parameters": {"number": number}})
         self.waiting.append(run)
         return run
 
