@@ -1,6 +1,6 @@
 """`reviews status`: describes the worker and the deployments of a running Prefect server."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import httpx
@@ -18,6 +18,7 @@ from data_contracts.errors import ReviewsError
 from deployments.automations import DEPLOYMENTS
 from deployments.local_server.running import Running
 from deployments.work_pool import POOL
+from tasks.support.wording import count
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -59,12 +60,12 @@ def _describe_server(client: SyncPrefectClient, running: Running) -> list[str]:
         f"  worker  {', '.join(worker.name for worker in workers) or 'none answers yet'}",
     ]
     for name in DEPLOYMENTS:
-        lines += [f"  {name}", *_describe_deployment(client, name)]
+        lines += [f"  {name}", *describe_deployment(client, name)]
     return lines
 
 
-def _describe_deployment(client: SyncPrefectClient, name: str) -> list[str]:
-    """Return the lines of `reviews status` on the current, last and next run of a deployment."""
+def describe_deployment(client: SyncPrefectClient, name: str) -> list[str]:
+    """Return the lines of `reviews status` on a deployment: its current, last and next run, and how many wait."""
     lines = []
     for kind, (states, order) in KINDS.items():
         runs = client.read_flow_runs(
@@ -74,7 +75,21 @@ def _describe_deployment(client: SyncPrefectClient, name: str) -> list[str]:
             limit=1,
         )
         lines += [f"    {kind:<5} {_describe_run(run)}" for run in runs]
+    if waiting := _count_waiting(client, name):
+        lines.append(f"    waits {count(waiting, 'run')}")
     return lines or ["    has not run"]
+
+
+def _count_waiting(client: SyncPrefectClient, name: str) -> int:
+    """Return how many runs of a deployment are due and wait, 200 at most."""
+    due = {
+        "state": {"type": {"any_": ["SCHEDULED"]}},
+        "expected_start_time": {"before_": datetime.now(UTC)},
+    }
+    deployment = DeploymentFilter.model_validate({"name": {"any_": [name]}})
+    return len(
+        client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(due), deployment_filter=deployment)
+    )
 
 
 def _describe_run(run: "FlowRun") -> str:

@@ -13,6 +13,7 @@ from prefect.context import EngineContext
 from prefect.logging.handlers import APILogWorker
 from prefect.states import Cancelled, Crashed, Pending
 
+from deployments.local_server.status import describe_deployment
 from deployments.work_pool import POOL, keep_queues, make_pool
 from tasks.stages.turns import take_turn
 from tests.e2e.deployed import wait_until
@@ -34,8 +35,9 @@ class Queue:
     def __init__(self, client: SyncPrefectClient) -> None:
         self.client = client
         flow_id = client.create_flow(nothing)
+        self.name = str(uuid4())
         self.deployment_id = client.create_deployment(
-            flow_id, str(uuid4()), work_pool_name=POOL, work_queue_name=QUEUE
+            flow_id, self.name, work_pool_name=POOL, work_queue_name=QUEUE
         )
 
     def ask(self, **parameters: object) -> UUID:
@@ -98,6 +100,15 @@ def test_runs_that_were_asked_for_start_one_at_a_time_in_order_whatever_becomes_
         started.append(run.id)
         queue.end(run, Crashed())
     assert started == asked
+
+
+def test_status_counts_the_runs_that_wait(queue: Queue) -> None:
+    for parameters in ASKED:
+        queue.ask(**parameters)
+    run = queue.start_next()
+    assert run
+    assert "    waits 2 runs" in describe_deployment(queue.client, queue.name)
+    queue.end(run, Crashed())
 
 
 def test_a_waiting_run_that_is_cancelled_blocks_no_other(queue: Queue) -> None:
