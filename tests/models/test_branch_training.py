@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.wide_lstm import branch_training
-from tests.support.wide_trainings import list_equal, train
+from tests.support.wide_trainings import list_equal, train, train_usual
 
 pytestmark = pytest.mark.training
 
@@ -29,6 +29,6 @@ def test_a_review_whose_vectors_change_nothing_stays_where_it_is() -> None:
 
 
 def test_what_is_learnt_depends_on_how_far_vectors_are_moved(monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = train()
+    usual = train_usual().model
     monkeypatch.setattr(branch_training, "PERTURBATION_NORM", 0.0)
     assert not all(list_equal(usual, train()))

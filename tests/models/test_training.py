@@ -1,5 +1,8 @@
 """Tests that training is deterministic, reports its epochs correctly, and learns."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,39 +16,54 @@ from tests.support.small_models import give_reviews, make_reviews, make_small_va
 pytestmark = pytest.mark.training
 
 
-def train_small(seed: int = 0, epochs: int = 2, **options: object) -> TrainedModel:
-    reviews = give_reviews(make_reviews(200), make_reviews(50, seed=1))
-    return train_variant(make_small_variant(), reviews, seed=seed, epochs=epochs, **options)  # type: ignore[arg-type]
+ROWS, EPOCHS = 200, 4
+VALIDATION = make_reviews(50, seed=1)
 
 
-def test_the_same_seed_gives_the_same_weights() -> None:
-    first, second = (train_small().model.get_weights() for _ in range(2))
+def train_small(seed: int = 0, report: Callable[[int], None] = lambda rows: None) -> TrainedModel:
+    reviews = give_reviews(make_reviews(ROWS), VALIDATION)
+    return train_variant(make_small_variant(), reviews, seed=seed, epochs=EPOCHS, report=report)
+
+
+@pytest.fixture(scope="module")
+def told() -> list[int]:
+    """The rows that were reported while `trained` was trained."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def trained(told: list[int]) -> TrainedModel:
+    return train_small(report=told.append)
+
+
+def test_the_same_seed_gives_the_same_weights(trained: TrainedModel) -> None:
+    first, second = (each.model.get_weights() for each in (trained, train_small()))
     assert all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
 
 
-def test_another_seed_gives_other_weights() -> None:
-    first, second = (train_small(seed).model.get_weights()[0] for seed in (0, 1))
+def test_another_seed_gives_other_weights(trained: TrainedModel) -> None:
+    first, second = (each.model.get_weights()[0] for each in (trained, train_small(seed=1)))
     assert not np.array_equal(first, second)
 
 
-def test_the_epoch_with_the_lowest_validation_loss_is_kept() -> None:
-    trained = train_small(epochs=4)
+def test_the_epoch_with_the_lowest_validation_loss_is_kept(trained: TrainedModel) -> None:
     losses = [epoch.validation_loss for epoch in trained.history]
+    assert len(losses) == EPOCHS
     assert trained.kept_epoch == 1 + losses.index(min(losses))
-    validation = make_reviews(50, seed=1)
-    scores = trained.model.predict(validation.ids, verbose=0)[:, 0]
-    found = evaluate_scores(scores, validation.positive == 1).log_loss
+    scores = trained.model.predict(VALIDATION.ids, verbose=0)[:, 0]
+    found = evaluate_scores(scores, VALIDATION.positive == 1).log_loss
     assert np.isclose(found, min(losses), atol=1e-5)
 
 
 def test_training_learns_a_word_that_decides() -> None:
-    assert train_small(epochs=60).history[-1].validation_accuracy > 0.9
+    wider = {"embedding_size": 32, "filters": 16, "lstm_units": 16, "batch_size": 8}
+    variant = replace(make_small_variant(), **wider)  # learns in fewer steps
+    reviews = give_reviews(make_reviews(400), VALIDATION)
+    assert train_variant(variant, reviews, seed=0, epochs=3).history[-1].validation_accuracy > 0.9
 
 
-def test_progress_adds_up_to_the_rows_of_all_epochs() -> None:
-    told: list[int] = []
-    train_small(epochs=3, report=told.append)
-    assert sum(told) == 3 * 200
+def test_progress_adds_up_to_the_rows_of_all_epochs(trained: TrainedModel, told: list[int]) -> None:
+    assert sum(told) == EPOCHS * ROWS
 
 
 @pytest.mark.parametrize("name", plain_keras.SEED_VARIANTS)

@@ -5,21 +5,41 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import models.training.fit
 from models.bundle.folder import MODEL_FILE, load_model
 from models.training.fit import train_variant
-from models.training.types import LabelledReviews, TrainedModel
+from models.training.types import LabelledReviews, TrainedModel, TrainingReviews
 from models.wide_lstm.export import export_windows
 from models.wide_lstm.layers import NGRAM_LOGIT
 from tests.support.small_models import give_reviews, make_small_wide_variant
-from tests.support.wide_trainings import ROWS, list_equal, make_praise_or_blame, train
+from tests.support.wide_trainings import (
+    EPOCHS,
+    ROWS,
+    Training,
+    list_equal,
+    make_praise_or_blame,
+    observe,
+    train,
+    train_usual,
+)
 
 pytestmark = pytest.mark.training
 
 
 @pytest.fixture(scope="module")
 def trained() -> TrainedModel:
-    return train()
+    return train_usual().model
+
+
+@pytest.fixture(scope="module")
+def trained_with_one_unlabelled() -> Training:
+    return observe(unlabelled=1)
+
+
+@pytest.fixture(scope="module", params=[0, 300])
+def learnt(request: pytest.FixtureRequest) -> Training:
+    """Trainings with no and with many unlabelled reviews."""
+    variant = make_small_wide_variant(dropout=0.0, head_dropout=0.0, batch_size=8)
+    return observe(variant, rows=400, unlabelled=request.param, epochs=3)
 
 
 def test_the_same_seed_gives_the_same_weights(trained: TrainedModel) -> None:
@@ -38,59 +58,78 @@ def test_what_was_trained_is_saved_and_exported_whole(trained: TrainedModel, tmp
     assert export_windows(trained.model) is not None
 
 
-def test_reviews_without_a_label_change_what_is_learnt(trained: TrainedModel) -> None:
-    assert not all(list_equal(trained, train(unlabelled=30)))
+def test_reviews_without_a_label_change_what_is_learnt(
+    trained: TrainedModel, trained_with_one_unlabelled: Training
+) -> None:
+    assert not all(list_equal(trained, trained_with_one_unlabelled.model))
 
 
-@pytest.mark.parametrize(("unlabelled", "epochs"), [(0, 3), (1, 1), (40, 3)])
-def test_progress_adds_up_to_the_rows_of_all_epochs(unlabelled: int, epochs: int) -> None:
-    told: list[int] = []
-    found = train(unlabelled=unlabelled, epochs=epochs, report=told.append)
-    assert sum(told) == epochs * ROWS
-    assert min(told) >= 0
-    assert (len(found.history), found.kept_epoch) == (epochs, epochs)
+def require_progress(training: Training, rows: int, epochs: int) -> None:
+    """Require that the rows that were reported add up to those of all epochs, of which the last is kept."""
+    assert sum(training.told) == epochs * rows
+    assert min(training.told) >= 0
+    assert (len(training.model.history), training.model.kept_epoch) == (epochs, epochs)
 
 
-def test_the_fault_point_is_passed_after_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    passed: list[str] = []
-    monkeypatch.setattr(models.training.fit, "pass_fault_point", passed.append)
-    train(epochs=2)
-    assert passed == ["train: after an epoch"] * 2
+def test_progress_adds_up_to_the_rows_of_all_epochs(trained_with_one_unlabelled: Training) -> None:
+    require_progress(train_usual(), ROWS, EPOCHS)
+    require_progress(trained_with_one_unlabelled, ROWS, EPOCHS)
 
 
-@pytest.mark.parametrize("unlabelled", [0, 300])
-def test_training_learns_a_word_that_decides(unlabelled: int) -> None:
-    variant = make_small_wide_variant(dropout=0.0, head_dropout=0.0, batch_size=8)
-    found = train(variant, rows=400, unlabelled=unlabelled, epochs=3)
+def test_progress_adds_up_with_no_and_with_many_unlabelled_reviews(learnt: Training) -> None:
+    require_progress(learnt, 400, 3)
+
+
+def test_the_fault_point_is_passed_after_every_epoch() -> None:
+    assert train_usual().passed == ("train: after an epoch",) * EPOCHS
+
+
+def test_training_learns_a_word_that_decides(learnt: Training) -> None:
     test = make_praise_or_blame(200, seed=3)
-    scores = np.asarray(found.model(test.ids))[:, 0]
+    scores = np.asarray(learnt.model.model(test.ids))[:, 0]
     assert ((scores > 0.5) == (test.positive > 0.5)).mean() > 0.95
 
 
 def test_the_lstm_branch_learns_without_the_ngrams() -> None:
-    variant = make_small_wide_variant(dropout=0.0, head_dropout=0.0, batch_size=4, lstm_units=8, filters=8)
-    found = train(variant, rows=800, unlabelled=0, epochs=8)
+    wider = {"embedding_size": 32, "filters": 16, "lstm_units": 16, "batch_size": 4}  # learns in fewer steps
+    variant = make_small_wide_variant(dropout=0.0, head_dropout=0.0, **wider)
+    found = train(variant, rows=400, unlabelled=0, epochs=4)
     assert found.history[-1].validation_accuracy > 0.85
     assert found.history[-1].loss < found.history[0].loss
 
 
-def test_reviews_without_a_common_ngram_are_learnt_from_by_the_lstm_alone() -> None:
-    ids = np.arange(1, 9, dtype=np.int32)[:, None] * np.eye(1, 24, 23, dtype=np.int32)
-    apart = LabelledReviews(ids, np.arange(8, dtype=np.float32) % 2)
-    found = train_variant(
-        make_small_wide_variant(), give_reviews(apart, make_praise_or_blame(20)), seed=0, epochs=1
-    )
-    assert found.model.get_layer(NGRAM_LOGIT).ngrams == 1
-    assert np.isfinite(np.asarray(found.model(apart.ids))).all()
+APART = np.arange(1, 9, dtype=np.int32)[:, None] * np.eye(1, 24, 23, dtype=np.int32)
+"""Reviews of one word, of which none has an n-gram of another."""
 
 
-def test_inputs_stay_as_they_are() -> None:
-    reviews, validation, others = (
-        make_praise_or_blame(40),
-        make_praise_or_blame(20, seed=1),
+@pytest.fixture(scope="module")
+def given() -> TrainingReviews:
+    labels = np.arange(8, dtype=np.float32) % 2
+    others = make_praise_or_blame(10, seed=2).ids
+    return give_reviews(LabelledReviews(APART.copy(), labels), make_praise_or_blame(20, seed=1), others)
+
+
+@pytest.fixture(scope="module")
+def trained_apart(given: TrainingReviews) -> TrainedModel:
+    return train_variant(make_small_wide_variant(), given, seed=0, epochs=1)
+
+
+def test_reviews_without_a_common_ngram_are_learnt_from_by_the_lstm_alone(
+    trained_apart: TrainedModel,
+) -> None:
+    assert trained_apart.model.get_layer(NGRAM_LOGIT).ngrams == 1
+    assert np.isfinite(np.asarray(trained_apart.model(APART))).all()
+
+
+def test_inputs_stay_as_they_are(given: TrainingReviews, trained_apart: TrainedModel) -> None:
+    validation = make_praise_or_blame(20, seed=1)
+    before = (
+        APART,
+        np.arange(8) % 2,
+        validation.ids,
+        validation.positive,
         make_praise_or_blame(10, seed=2).ids,
     )
-    before = [part.copy() for part in (reviews.ids, reviews.positive, validation.ids, others)]
-    train_variant(make_small_wide_variant(), give_reviews(reviews, validation, others), seed=0, epochs=1)
-    after = (reviews.ids, reviews.positive, validation.ids, others)
+    train, held_out = given.train, given.validation
+    after = (train.ids, train.positive, held_out.ids, held_out.positive, given.unlabelled)
     assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))

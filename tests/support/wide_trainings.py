@@ -1,15 +1,19 @@
 """Trains a small wide LSTM for tests."""
 
+import functools
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+import models.training.fit
 from models.training.fit import train_variant
 from models.training.types import LabelledReviews, TrainedModel, Variant
 from tests.support.small_models import give_reviews, make_small_wide_variant
 
-ROWS = 120
+ROWS, EPOCHS = 120, 2
 PRAISE, BLAME = 1, 2
 
 
@@ -26,13 +30,45 @@ def make_praise_or_blame(rows: int, seed: int = 0) -> LabelledReviews:
 
 
 def train(
-    variant: Variant | None = None, *, rows: int = ROWS, unlabelled: int = 40, epochs: int = 1, **options: Any
+    variant: Variant | None = None,
+    *,
+    rows: int = ROWS,
+    unlabelled: int = 40,
+    epochs: int = EPOCHS,
+    **options: Any,
 ) -> TrainedModel:
     """Train a small wide LSTM on `rows` labelled reviews and some unlabelled ones."""
     others: NDArray[np.int32] | None = make_praise_or_blame(unlabelled, seed=2).ids if unlabelled else None
     reviews = give_reviews(make_praise_or_blame(rows), make_praise_or_blame(60, seed=1), others)
     given = {"seed": 0, "epochs": epochs, **options}
     return train_variant(variant or make_small_wide_variant(), reviews, **given)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training and what was seen of it."""
+
+    model: TrainedModel
+    told: tuple[int, ...]
+    """The rows that it reported."""
+    passed: tuple[str, ...]
+    """The fault points that it passed."""
+
+
+def observe(variant: Variant | None = None, **options: Any) -> Training:
+    """Train as `train` does, and keep what the training reports and passes."""
+    told: list[int] = []
+    passed: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models.training.fit, "pass_fault_point", passed.append)
+        trained = train(variant, report=told.append, **options)
+    return Training(trained, tuple(told), tuple(passed))
+
+
+@functools.cache
+def train_usual() -> Training:
+    """Train with the defaults of `train`, once per process."""
+    return observe()
 
 
 def list_equal(one: TrainedModel, other: TrainedModel) -> list[bool]:
