@@ -6,12 +6,11 @@ import pytest
 
 from data_contracts.storage.home import Home
 from flows.command.actions.export import export
-from flows.command.actions.verify import run_verify
 from flows.command.messages import describe_scoring
 from tasks.explain.history import find_history
 from tasks.exports.files import ExportRequest
-from tests.support.scoring_runs import drop, run
-from tests.support.small_home import ask
+from tests.support.scoring_runs import describe, drop, prove, run
+from tests.support.small_home import ask, copy_home, copy_scoring_home
 
 ADDS = '[columns]\ntext = "Body"\nreview_id = "No"\nmovie_id = "Film"\n'
 REPLACES = f'each_file = "replaces"\n{ADDS}'
@@ -20,34 +19,27 @@ FIRST = f"{HEAD}7,tt1,good film\n8,tt1,bad plot\n"
 SECOND = f"{HEAD}8,tt1,bad plot\n9,tt2,a good plot\n"
 
 
-def describe(home: Home, profile: str) -> None:
-    """Write the profile of the source."""
-    home.sources.mkdir(exist_ok=True)
-    (home.sources / "shop.toml").write_text(profile, "utf-8")
-
-
 def list_latest(home: Home) -> list[str]:
     return [each for (each,) in ask(home.published, "select review_id from latest_scores order by 1")]
 
 
-def prove(home: Home) -> None:
-    """Run `reviews verify` on every row."""
-    run_verify(home, True, lambda line: None)
+def send_two(home: Home) -> None:
+    """Score two full exports of a source."""
+    copy_scoring_home(home)
+    describe(home, REPLACES, "shop")
+    for name, content in (("1.csv", FIRST), ("2.csv", SECOND)):
+        drop(home, f"shop/{name}", content)
+        run()
 
 
 @pytest.fixture
-def exported(scoring_home: Home) -> Home:
+def exported(empty_home: Home) -> Home:
     """A home of which a source has sent two full exports."""
-    describe(scoring_home, REPLACES)
-    drop(scoring_home, "shop/1.csv", FIRST)
-    run()
-    drop(scoring_home, "shop/2.csv", SECOND)
-    run()
-    return scoring_home
+    return copy_home(empty_home, "exported", send_two)
 
 
 def test_a_full_export_counts_alone_in_every_answer_and_the_run_says_so(scoring_home: Home) -> None:
-    describe(scoring_home, REPLACES)
+    describe(scoring_home, REPLACES, "shop")
     drop(scoring_home, "shop/1.csv", FIRST)
     run()
     drop(scoring_home, "shop/2.csv", SECOND)
@@ -83,14 +75,14 @@ def test_a_far_smaller_export_is_refused_until_the_profile_allows_it(exported: H
     )
     assert list_latest(exported) == ["8", "9"]
     path.write_text(f"{HEAD}9,tt2,a good plot\n")
-    describe(exported, REPLACES + "[limits]\nsmallest_share_of_last = 0.1\n")
+    describe(exported, REPLACES + "[limits]\nsmallest_share_of_last = 0.1\n", "shop")
     run()
     assert list_latest(exported) == ["9"]
 
 
 @pytest.mark.slow
 def test_a_rescan_reads_only_the_export_that_counts(exported: Home) -> None:
-    describe(exported, REPLACES + '[dates]\nformat = "iso"\n')
+    describe(exported, REPLACES + '[dates]\nformat = "iso"\n', "shop")
     assert run(rescan="shop").files_scored == 1
     assert list_latest(exported) == ["8", "9"]
     prove(exported)
@@ -100,11 +92,11 @@ def test_a_rescan_reads_only_the_export_that_counts(exported: Home) -> None:
 def test_a_profile_that_is_mended_to_replace_holds_from_the_next_file_or_rescan_on(
     scoring_home: Home,
 ) -> None:
-    describe(scoring_home, ADDS)
+    describe(scoring_home, ADDS, "shop")
     for name, content in (("1.csv", FIRST), ("2.csv", SECOND)):
         drop(scoring_home, f"shop/{name}", content)
     run()
-    describe(scoring_home, REPLACES)
+    describe(scoring_home, REPLACES, "shop")
     run()
     assert list_latest(scoring_home) == ["7", "8", "9"]
     assert run(rescan="shop").files_scored == 1
@@ -114,26 +106,26 @@ def test_a_profile_that_is_mended_to_replace_holds_from_the_next_file_or_rescan_
 
 @pytest.mark.slow
 def test_a_profile_that_is_mended_to_add_lets_replaced_files_count_again_by_a_rescan(exported: Home) -> None:
-    describe(exported, ADDS)
+    describe(exported, ADDS, "shop")
     run()
     assert list_latest(exported) == ["8", "9"]
     run(rescan="shop")
     assert list_latest(exported) == ["7", "8", "9"]
     prove(exported)
-    describe(exported, REPLACES)
+    describe(exported, REPLACES, "shop")
     summary = run(rescan="shop")
     assert (list_latest(exported), summary.rows_scored) == (["8", "9"], 0)
     prove(exported)
 
 
 def test_a_file_with_fewer_rows_than_its_profile_wants_is_refused(scoring_home: Home) -> None:
-    describe(scoring_home, ADDS + "[limits]\nfewest_rows = 3\n")
+    describe(scoring_home, ADDS + "[limits]\nfewest_rows = 3\n", "shop")
     drop(scoring_home, "shop/1.csv", FIRST)
     assert run().refused[0].startswith("shop/1.csv: too_few_rows: it has 2 rows, fewer than 3.")
 
 
 def test_the_largest_share_of_bad_rows_of_a_profile_counts_for_its_files_alone(scoring_home: Home) -> None:
-    describe(scoring_home, ADDS + "[limits]\nlargest_bad_share = 0.95\n")
+    describe(scoring_home, ADDS + "[limits]\nlargest_bad_share = 0.95\n", "shop")
     bad = "".join(f"{number},tt1,!!!\n" for number in range(11))
     drop(scoring_home, "shop/1.csv", FIRST + bad)
     drop(scoring_home, "other/1.csv", FIRST.replace("Body", "text") + bad)

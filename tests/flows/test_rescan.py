@@ -9,12 +9,11 @@ from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from flows.command.actions.export import export
 from flows.command.actions.forget import forget
-from flows.command.actions.verify import run_verify
 from tasks.explain.history import find_history
 from tasks.exports.files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
-from tests.support.scoring_runs import drop, plan, run
-from tests.support.small_home import ask
+from tests.support.scoring_runs import describe, drop, plan, prove, run
+from tests.support.small_home import ask, copy_home, copy_scoring_home
 
 WRONG = """
 [columns]
@@ -39,49 +38,51 @@ highest = 20
 EXPORT = "No,Film,Body,Points\n7,tt1,good film,20\n8,tt1,bad plot,0\n9,tt1, ,0\n"
 
 
-def describe(home: Home, profile: str, source: str = "shop-a") -> None:
-    """Write the profile of a source."""
-    home.sources.mkdir(exist_ok=True)
-    (home.sources / f"{source}.toml").write_text(profile, "utf-8")
-
-
 def list_latest(home: Home) -> list[tuple[Any, ...]]:
     query = "select review_id, text, given_rating, source from latest_scores order by review_id, text"
     return ask(home.published, query)
 
 
-def prove(home: Home) -> None:
-    """Run `reviews verify` on every row."""
-    run_verify(home, True, lambda line: None)
+def misread_export(home: Home) -> None:
+    """Read an export by a wrong profile, and mend the profile."""
+    copy_scoring_home(home)
+    describe(home, WRONG, "shop-a")
+    drop(home, "shop-a/2026-04.csv", EXPORT)
+    run()
+    describe(home, RIGHT, "shop-a")
 
 
 @pytest.fixture
-def misread(scoring_home: Home) -> Home:
+def misread(empty_home: Home) -> Home:
     """A home with an export that was read by a wrong profile; the profile is mended since."""
-    describe(scoring_home, WRONG)
-    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
-    run()
-    describe(scoring_home, RIGHT)
-    return scoring_home
+    return copy_home(empty_home, "misread", misread_export)
+
+
+@pytest.fixture
+def reread(empty_home: Home) -> Home:
+    """The same home, in which the export was read again by the mended profile."""
+
+    def fill(made: Home) -> None:
+        copy_home(made, "misread", misread_export)
+        run(rescan="shop-a")
+
+    return copy_home(empty_home, "reread", fill)
 
 
 READ_RIGHT = [("7", "good film", 10.0, "shop-a"), ("8", "bad plot", 1.0, "shop-a")]
 
 
-def test_what_a_mended_profile_reads_again_counts_in_place_of_the_reading_before(misread: Home) -> None:
-    run(rescan="shop-a")
-    assert list_latest(misread) == READ_RIGHT
-    prove(misread)
+def test_what_a_mended_profile_reads_again_counts_in_place_of_the_reading_before(reread: Home) -> None:
+    assert list_latest(reread) == READ_RIGHT
+    prove(reread)
 
 
-def test_the_reading_before_stays_in_the_history_with_the_version_of_its_profile(misread: Home) -> None:
-    run(rescan="shop-a")
+def test_the_reading_before_stays_in_the_history_with_the_version_of_its_profile(reread: Home) -> None:
     query = "select count(*), count(distinct profile_version), count(superseded_at) from lineage"
-    assert ask(misread.published, query) == [(4, 2, 2)]
+    assert ask(reread.published, query) == [(4, 2, 2)]
 
 
-def test_every_answer_counts_a_file_that_was_read_again_once(misread: Home) -> None:
-    run(rescan="shop-a")
+def test_every_answer_counts_a_file_that_was_read_again_once(reread: Home) -> None:
     answers = {
         "select sum(rows_scored) from daily_scores": 2,
         "select sum(rated_reviews) from live_accuracy": 2,
@@ -89,17 +90,15 @@ def test_every_answer_counts_a_file_that_was_read_again_once(misread: Home) -> N
         "select sum(reviews) from movie_ratings": 2,
         "select count(*) from open_quarantine": 1,
     }
-    found = {query: float(ask(misread.published, query)[0][0]) for query in answers}
+    found = {query: float(ask(reread.published, query)[0][0]) for query in answers}
     assert found == answers
 
 
-def test_a_second_rescan_scores_nothing(misread: Home) -> None:
-    run(rescan="shop-a")
+def test_a_second_rescan_scores_nothing(reread: Home) -> None:
     assert run(rescan="shop-a").rows_scored == 0
 
 
-def test_a_later_run_does_not_score_a_file_that_was_read_again(misread: Home) -> None:
-    run(rescan="shop-a")
+def test_a_later_run_does_not_score_a_file_that_was_read_again(reread: Home) -> None:
     summary = run(rescore=True)
     assert (summary.rows_scored, summary.rows_rescored) == (0, 0)
 
@@ -110,7 +109,7 @@ def test_a_profile_that_is_changed_back_lets_its_own_reading_count_again_without
 ) -> None:
     before = list_latest(misread)
     run(rescan="shop-a")
-    describe(misread, WRONG)
+    describe(misread, WRONG, "shop-a")
     summary = run(rescan="shop-a")
     assert (list_latest(misread), summary.rows_scored, len(summary.counting_again)) == (before, 0, 1)
     prove(misread)
@@ -139,7 +138,7 @@ def test_a_file_that_was_scored_before_it_was_moved_into_a_source_is_of_that_sou
 ) -> None:
     path = drop(scoring_home, "loose.csv", EXPORT.replace("Body", "text"))
     run()
-    describe(scoring_home, RIGHT.replace("Body", "text"))
+    describe(scoring_home, RIGHT.replace("Body", "text"), "shop-a")
     (scoring_home.inbox / "shop-a").mkdir()
     path.rename(scoring_home.inbox / "shop-a/loose.csv")
     run(rescan="shop-a")
@@ -155,7 +154,7 @@ def test_files_of_other_sources_are_not_read_again(misread: Home) -> None:
 
 def test_a_file_that_the_present_profile_refuses_keeps_its_reading(misread: Home) -> None:
     before = list_latest(misread)
-    describe(misread, RIGHT + '[file]\ndelimiter = "\\t"\n')
+    describe(misread, RIGHT + '[file]\ndelimiter = "\\t"\n', "shop-a")
     run(rescan="shop-a")
     assert list_latest(misread) == before
     prove(misread)
@@ -163,10 +162,10 @@ def test_a_file_that_the_present_profile_refuses_keeps_its_reading(misread: Home
 
 @pytest.mark.slow
 def test_a_file_that_the_profile_before_refused_is_read_again(scoring_home: Home) -> None:
-    describe(scoring_home, RIGHT + '[file]\nencoding = "utf-16"\n')
+    describe(scoring_home, RIGHT + '[file]\nencoding = "utf-16"\n', "shop-a")
     drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
     assert len(run().refused) == 1
-    describe(scoring_home, RIGHT)
+    describe(scoring_home, RIGHT, "shop-a")
     run(rescan="shop-a")
     assert list_latest(scoring_home) == READ_RIGHT
     assert ask(scoring_home.published, "select distinct status from scored_files") == [("scored",)]
@@ -182,13 +181,12 @@ def test_a_row_that_was_forgotten_stays_forgotten_when_its_file_is_read_again(mi
 
 
 @pytest.mark.slow
-def test_forgetting_deletes_a_review_from_all_readings(misread: Home) -> None:
-    run(rescan="shop-a")
+def test_forgetting_deletes_a_review_from_all_readings(reread: Home) -> None:
     said: list[str] = []
-    forget(misread, ForgetRequest("7", "review", "ann"), said.append)
+    forget(reread, ForgetRequest("7", "review", "ann"), said.append)
     assert "Forgot 1 row" in said[0]
-    assert ask(misread.warehouse, "select count(*) from source_reviews where text = 'good film'") == [(0,)]
-    prove(misread)
+    assert ask(reread.warehouse, "select count(*) from source_reviews where text = 'good film'") == [(0,)]
+    prove(reread)
 
 
 @pytest.mark.slow
@@ -202,18 +200,17 @@ def test_an_export_of_what_is_new_adds_the_later_reading_alone(misread: Home) ->
     assert duckdb.execute(query).fetchall() == [(4, 2)]
 
 
-def test_a_whole_export_has_the_reading_that_counts(misread: Home) -> None:
-    run(rescan="shop-a")
-    export(misread, misread.exports, ExportRequest())
-    query = f"select given_rating from read_parquet('{misread.exports}/*/*.parquet') order by 1"
+def test_a_whole_export_has_the_reading_that_counts(reread: Home) -> None:
+    export(reread, reread.exports, ExportRequest())
+    query = f"select given_rating from read_parquet('{reread.exports}/*/*.parquet') order by 1"
     assert duckdb.execute(query).fetchall() == [(1.0,), (10.0,)]
 
 
 def test_the_history_of_a_review_names_the_reading_that_no_longer_counts(misread: Home) -> None:
     before = RIGHT.replace("highest = 20", "highest = 40")
-    describe(misread, before)
+    describe(misread, before, "shop-a")
     run(rescan="shop-a")
-    describe(misread, RIGHT)
+    describe(misread, RIGHT, "shop-a")
     run(rescan="shop-a")
     [history] = find_history(misread.published, "7")
     decided = {(row.counts, row.decided_by, row.given_rating) for row in history.rows}

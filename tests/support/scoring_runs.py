@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.storage.home import Home
+from flows.command.actions.verify import run_verify
 from flows.grants import grant
 from flows.score_reviews import ScoringSummary, score_reviews
 from tasks.scoring.plan import ScoringPlan
@@ -21,6 +22,17 @@ def drop(home: Home, name: str, content: str | bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
+
+
+def describe(home: Home, profile: str, source: str) -> None:
+    """Write the profile of a source."""
+    home.sources.mkdir(exist_ok=True)
+    (home.sources / f"{source}.toml").write_text(profile, "utf-8")
+
+
+def prove(home: Home) -> None:
+    """Run `reviews verify` on every row."""
+    run_verify(home, True, lambda line: None)
 
 
 def count(home: Home, table: str) -> int:
