@@ -9,6 +9,7 @@ from flows.command.actions.export import export
 from flows.command.messages import describe_scoring
 from tasks.explain.history import find_history
 from tasks.exports.files import ExportRequest
+from tasks.scoring.plan import REPLACED
 from tests.support.scoring_runs import describe, drop, prove, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home
 
@@ -130,3 +131,12 @@ def test_the_largest_share_of_bad_rows_of_a_profile_counts_for_its_files_alone(s
     drop(scoring_home, "shop/1.csv", FIRST + bad)
     drop(scoring_home, "other/1.csv", FIRST.replace("Body", "text") + bad)
     assert [each.partition(": ")[0] for each in run().refused] == ["other/1.csv"]
+
+
+@pytest.mark.slow
+def test_an_export_that_comes_again_after_another_replaced_it_is_named_once(exported: Home) -> None:
+    drop(exported, "shop/3.csv", FIRST)
+    [said] = run().skipped
+    assert (said.uri, said.reason.partition(",")[0]) == ("shop/3.csv", REPLACED.partition(",")[0])
+    assert list_latest(exported) == ["8", "9"]
+    assert run().skipped == ()

@@ -9,9 +9,11 @@ from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from flows.command.actions.export import export
 from flows.command.actions.forget import forget
+from flows.command.messages import describe_plan, describe_scoring
 from tasks.explain.history import find_history
 from tasks.exports.files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
 from tests.support.scoring_runs import describe, drop, plan, prove, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home
 
@@ -111,7 +113,11 @@ def test_a_profile_that_is_changed_back_lets_its_own_reading_count_again_without
     run(rescan="shop-a")
     describe(misread, WRONG, "shop-a")
     summary = run(rescan="shop-a")
-    assert (list_latest(misread), summary.rows_scored, len(summary.counting_again)) == (before, 0, 1)
+    assert (list_latest(misread), summary.rows_scored) == (before, 0)
+    said = describe_scoring(summary).splitlines()
+    assert said[0].startswith("Read by this profile before, and count so again: 1 file;")
+    assert said[1] == "  shop-a/2026-04.csv"
+    assert "`reviews export --new` writes no row of theirs again" in said[2]
     prove(misread)
 
 
@@ -224,8 +230,23 @@ def test_a_dry_run_names_what_would_be_read_again_and_changes_nothing(misread: H
     assert list_latest(misread) == before
 
 
+def test_a_file_that_lacks_a_column_now_is_said_to_keep_its_reading(misread: Home) -> None:
+    describe(misread, RIGHT.replace('review_id = "No"', 'review_id = "Nr"'))
+    [planned] = plan(rescan="shop-a").files
+    assert str(planned.trouble).startswith("would keep its reading: profile_column_missing")
+    [skipped] = run(rescan="shop-a").skipped
+    assert skipped.reason.endswith("It keeps the reading that it has.")
+
+
+def test_a_dry_run_of_readings_that_count_again_says_that_nothing_is_scored() -> None:
+    files = (PlannedFile("shop-a/a.csv", EARLIER_READING, 3),)
+    said = describe_plan(ScoringPlan("inbox", 1, "model", files, ()))
+    assert said.startswith("Would score nothing, but let earlier readings count again; nothing was changed.")
+
+
 def test_a_source_without_a_profile_is_wrong_usage(scoring_home: Home) -> None:
-    with pytest.raises(UsageError, match="there is no such profile"):
+    describe(scoring_home, RIGHT, "shop-b")
+    with pytest.raises(UsageError, match="there is no such profile; there are those of: shop-b. Next"):
         plan(rescan="shop-a")
 
 
