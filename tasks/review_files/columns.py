@@ -18,6 +18,8 @@ AUTHOR = "author"
 """The key in `extra` of the column that a plan names as the author."""
 _NO_PLAN = ReadingPlan()
 _NAMES_SHOWN = 12
+MAX_COLUMNS = 10_000
+"""Most columns of a file."""
 MOST_TITLES = 10
 """Most rows of titles above a header."""
 

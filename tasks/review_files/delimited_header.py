@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from itertools import islice
 
 from data_contracts.errors import FileRefusedError
-from tasks.review_files.columns import MOST_TITLES, Columns, require_text, select_columns, skip_titles
+from tasks.review_files.columns import (
+    MAX_COLUMNS,
+    MOST_TITLES,
+    Columns,
+    require_text,
+    select_columns,
+    skip_titles,
+)
 from tasks.review_files.encodings import restore_bytes
 from tasks.review_files.options import ReadOptions, is_delimiter
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -23,7 +30,6 @@ SEPARATORS = {"csv": (",", ";", "\t", "|"), "tsv": ("\t", ",", ";", "|")}
 """The separators to try, in this order, by format."""
 
 HEADER_BYTES = 1 << 20
-MAX_COLUMNS = 10_000
 _ROWS_TRIED = 20
 _ROWS_BELOW = 3
 _FEW_FIELDS = 2
@@ -137,6 +143,13 @@ def _split_first_rows(head: bytes, separator: str) -> list[_Fields]:
         for fields in filter(None, reader):
             size += sum(map(len, lines[done : reader.line_num]))
             done = reader.line_num
+            if len(fields) > MAX_COLUMNS:
+                problem = (
+                    f"the first row names {len(fields):,} columns"
+                    if not rows
+                    else "a row has too many fields"
+                )
+                raise refusal("header_broken", f"{problem}, the limit is {MAX_COLUMNS:,}")
             rows.append((fields, size))
             if len(rows) == MOST_TITLES + 1 + _ROWS_BELOW:
                 break
@@ -158,10 +171,6 @@ def _decode_names(fields: Sequence[str], size: int) -> tuple[list[str], int]:
         names = [restore_bytes(field).decode() for field in fields]
     except UnicodeDecodeError as error:
         raise refusal("header_broken", _OTHER_ENCODING) from error
-    if len(names) > MAX_COLUMNS:
-        raise refusal(
-            "header_broken", f"the first row names {len(names):,} columns, the limit is {MAX_COLUMNS:,}"
-        )
     if any("\0" in name for name in names):
         raise refusal("header_broken", "there are NUL characters in the column names")
     return names, size

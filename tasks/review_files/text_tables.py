@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from tasks.containers.members import Member, naming_member
-from tasks.review_files.columns import select_columns
+from tasks.review_files.columns import MAX_COLUMNS, select_columns
 from tasks.review_files.encodings import decode_start
 from tasks.review_files.options import ReadOptions
 from tasks.support.refusals import refusal
@@ -83,7 +83,8 @@ def _is_header(line: str, separator: str, options: ReadOptions) -> bool:
 
     Since writers use the other signs too, another name must be a known one then. After a comma they leave a space.
     """
-    names = [name.strip('"') for name in line.split(separator)]
+    # A header of more names is refused when it is read.
+    names = [name.strip('"') for name in line.split(separator, MAX_COLUMNS)[:MAX_COLUMNS]]
     if len(names) == 1 or any(len(name) > _LONGEST_NAME for name in names):
         return False
     if separator in ",;" and any(name.startswith(" ") for name in names):

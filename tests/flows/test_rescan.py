@@ -246,7 +246,7 @@ def test_a_dry_run_of_readings_that_count_again_says_that_nothing_is_scored() ->
 
 def test_a_source_without_a_profile_is_wrong_usage(scoring_home: Home) -> None:
     describe(scoring_home, RIGHT, "shop-b")
-    with pytest.raises(UsageError, match="there is no such profile; there are those of: shop-b. Next"):
+    with pytest.raises(UsageError, match="there is no such profile; there are those of: shop-b"):
         plan(rescan="shop-a")
 
 

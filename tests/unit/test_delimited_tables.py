@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.review_files import READ_SCHEMA
-from tasks.review_files import delimited_quotes
+from tasks.review_files import delimited_header, delimited_quotes, text_tables
+from tasks.review_files.columns import Columns, select_columns
 from tasks.review_files.delimited_quotes import unescape
 from tasks.review_files.encodings import to_utf8
 from tasks.review_files.further import format_columns
 from tasks.review_files.plans.nothing import NO_TEXT_WORDS
+from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tests.support.review_file_builders import encode_csv, to_gz, to_tar, to_zip
 
@@ -386,3 +389,22 @@ def test_further_columns_are_json_without_empty_values(columns: dict[str, list[s
     filled = [{name: values[row] for name, values in columns.items() if values[row]} for row in range(2)]
     expected = [json.dumps(row, ensure_ascii=False) if row else None for row in filled]
     assert (objects.to_pylist() if objects else [None, None]) == expected
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt"])
+def test_a_first_line_of_very_many_columns_is_refused_before_their_names_are_looked_at(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths: list[int] = []
+
+    def select(names: Sequence[str], plan: ReadingPlan) -> Columns:
+        widths.append(len(names))
+        return select_columns(names, plan)
+
+    for module in (delimited_header, text_tables):
+        monkeypatch.setattr(module, "select_columns", select)
+    path = tmp_path / name
+    path.write_bytes(b"text,rating" + b"," * 60_000 + b"\nx\n")
+    with pytest.raises(FileRefusedError, match="60,002 columns, the limit is 10,000"):
+        list(read_review_file(path))
+    assert max(widths) <= 10_000

@@ -53,7 +53,9 @@ def _report_copies(home: Home, present: list[Path], echo: Callable[[str], None])
     for path in exported:
         echo(f"Next: {exports[path]} replaces the export in {path.name}/ by one without it.")
     if present or backups or replaced:
-        echo("Next: edit or delete these files yourself. A scored file is read again only if it changes.")
+        echo(
+            "Next: edit or delete these files yourself. A scored file is read again only if it changes, or in a rescan."
+        )
 
 
 def describe_forgettable(home: Home, name: str, kind: str | None) -> str:

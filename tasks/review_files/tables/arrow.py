@@ -10,9 +10,10 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.ipc
 
+from tasks.review_files.columns import MAX_COLUMNS
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import RawRows
-from tasks.review_files.tables.arrow_columns import MAX_COLUMNS, read_arrow_rows
+from tasks.review_files.tables.arrow_columns import read_arrow_rows
 from tasks.support.refusals import refusal, refusing
 
 _FILE_MARK, _OLD_FEATHER = b"ARROW1", b"FEA1"

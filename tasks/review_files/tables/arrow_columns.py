@@ -23,7 +23,6 @@ from tasks.support.refusals import refusal
 
 DECODED_ROWS = 512
 """Most rows that are decoded at a time; they are combined into batches afterwards."""
-MAX_COLUMNS = 10_000
 
 _Column = tuple[pa.Array, dict[int, bytes]]  # [n] values; position -> bytes that are not UTF-8
 

@@ -14,13 +14,12 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tasks.review_files.batches import group_into_batches
-from tasks.review_files.columns import Columns
+from tasks.review_files.columns import MAX_COLUMNS, Columns
 from tasks.review_files.inference.planning import VALUE_COLUMNS
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.tables.arrow_columns import (
     DECODED_ROWS,
-    MAX_COLUMNS,
     convert_known,
     decode_slices,
     limit_decoded,
