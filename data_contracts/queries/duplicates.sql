@@ -1,10 +1,12 @@
 -- Which texts came in more than once?
 -- $limit count = 20: rows at most
-WITH superseded AS (FROM scored_files WHERE superseded_at IS NOT NULL),
-numbers AS (
+WITH numbers AS (
     -- Numbers are counted in half the time of the hashes that they are made of.
-    SELECT hash(text_sha256) AS number FROM source_reviews ANTI JOIN superseded USING (source_sha256)
-    GROUP BY number HAVING count(*) > 1
+    SELECT hash(text_sha256) AS number FROM source_reviews GROUP BY number HAVING count(*) > 1
+),
+candidates AS (
+    SELECT text_sha256, source_sha256, review_id, movie_id, rowid AS place
+    FROM source_reviews WHERE hash(text_sha256) IN (FROM numbers)
 ),
 repeated AS (
     SELECT
@@ -13,8 +15,9 @@ repeated AS (
         count(DISTINCT review_id) AS review_ids,
         count(DISTINCT movie_id) AS movies,
         text_sha256,
-        min(rowid) AS position
-    FROM source_reviews ANTI JOIN superseded USING (source_sha256) WHERE hash(text_sha256) IN (FROM numbers)
+        min(place) AS position
+    -- Only here, since of few rows it is found quickly whether their readings count.
+    FROM candidates ANTI JOIN (FROM scored_files WHERE superseded_at IS NOT NULL) AS superseded USING (source_sha256)
     GROUP BY text_sha256
     HAVING count(*) > 1
     ORDER BY times DESC, text_sha256

@@ -6,13 +6,19 @@ concerns, in the transaction of that change. `FIND_OUTDATED` and `FIND_WRONG_FLI
 definition, `rebuild` sets all of them.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import duckdb
 
+from tasks.warehouse.database_errors import MEMORY_LIMIT
 from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
 
 ROWS_UPDATED = 500_000
 """Most rows whose scores are replaced in place. DuckDB keeps what it replaces in memory until the commit, so for more
 rows the table is written anew."""
+FEW_REVIEWS, BYTES_KEPT = 10_000, 2**25
+"""Where at most so many reviews have changed, so much is kept of the keys of the history that they are looked up in."""
 _SCORE_COLUMNS = (
     "model_id",
     "score",
@@ -201,9 +207,23 @@ def note_reviews(connection: duckdb.DuckDBPyConnection, texts: str) -> None:
 
 def settle_latest(connection: duckdb.DuckDBPyConnection) -> None:
     """Mark the newest row of each review that `note_reviews` stored, among the rows that there are now."""
-    connection.execute(_FIND_PLACES)
+    with _limit_memory(connection):
+        connection.execute(_FIND_PLACES)
     connection.execute(_FIND_ROWS)
     connection.execute(_SETTLE_LATEST)
+
+
+@contextmanager
+def _limit_memory(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let DuckDB keep little of what the block reads, if few reviews have changed; without it, it would keep it all."""
+    [(reviews,)] = connection.execute("SELECT count(*) FROM changed_reviews").fetchall()
+    [(used,)] = connection.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall()
+    if reviews > FEW_REVIEWS:
+        yield
+        return
+    connection.execute(f"SET memory_limit = '{used + BYTES_KEPT} bytes'")
+    yield  # after an error the engine is stopped
+    connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
 
 
 def settle_scores(connection: duckdb.DuckDBPyConnection, files: str) -> None:
