@@ -1,34 +1,59 @@
 """What a scoring run costs as the history grows: the same new reviews, scored into databases of several sizes.
 
-    python -m benchmarks.growth [--rows 100000 1000000 3000000] [--reviews 10 100000] [--runs 3] [--document]
+    python -m benchmarks.growth [--rows 0 1000000 3000000 10000000] [--reviews 10 100000] [--runs 3] [--homes FOLDER]
+        [--document]
 
-Needs no archive: makes a home for each number of scored rows (`benchmarks/history.py`; some minutes and 150 bytes of
-disk a row), then runs `reviews score` on all of them in turns, each time with a new file. Ten reviews are what a
-schedule often finds. Prints a Markdown table; with --document also writes it into docs/performance.md.
+Needs no archive: makes a home for each number of scored rows (`benchmarks/history.py`; some minutes and 500 bytes of
+disk a row), then runs `reviews score` with the default model on all of them in turns, each time with a new file. Ten
+reviews are what a schedule often finds. At the end the queries of every view are timed on each published copy. Prints
+Markdown tables; with --document also writes them and a plot into docs. With --homes the homes are kept in a folder, and
+those that it has already are used.
 """
 
 import argparse
 import os
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 import duckdb
 
 from benchmarks.all import describe_machine, write_down
-from benchmarks.answers import MOVIES
+from benchmarks.answers import MOVIES, PLAIN, ask, list_asked
+from benchmarks.growth_plot import draw
 from benchmarks.history import add_history, make_demo_home
 from benchmarks.idle_run import serve_benchmark
 from data_contracts.storage.home import Home
 
 PLACE = "growth"
+STAGES = {
+    "find-new-files": "find files",
+    "score-files": "score",
+    "commit-part": "commit",
+    "describe-sources": "checks",
+    "find-unclear-fields": "checks",
+    "judge-drift": "checks",
+    "publish": "publish",
+    "write-report": "report",
+}
+"""The tasks of a run by their names in Prefect, with their column in the table; what is left is its start and end."""
+COLUMNS = (*dict.fromkeys(STAGES.values()), "start and end")
+_FIND_TASKS = """
+SELECT name, (julianday(end_time) - julianday(start_time)) * 86400 FROM task_run
+WHERE flow_run_id = (SELECT id FROM flow_run ORDER BY start_time DESC LIMIT 1) AND end_time IS NOT NULL
+"""
+VIEW_RUNS = 3
+SETTLED_SECONDS = 3.0
+"""How long after a run the server knows the end of all its tasks."""
 REVIEWS = Path(sys.executable).with_name("reviews")
 BLOCK = 512
 """Bytes of a block in the figures of a process (`getrusage`)."""
@@ -45,6 +70,8 @@ class Cost:
     """MB written to files."""
     peak: float
     """GiB of memory of its largest process."""
+    stages: Mapping[str, float]
+    """Seconds of each of `COLUMNS`."""
 
 
 Side = tuple[int, int]
@@ -52,47 +79,53 @@ Side = tuple[int, int]
 
 
 def main() -> None:
-    """Make the homes, time the runs in turns and print the table."""
+    """Make the homes, time the runs in turns and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000, 3_000_000])
+    parser.add_argument("--rows", type=int, nargs="+", default=[0, 1_000_000, 3_000_000, 10_000_000])
     parser.add_argument("--reviews", type=int, nargs="+", default=[10, 100_000])
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--document", action="store_true", help="write the table into docs/performance.md")
+    parser.add_argument("--homes", type=Path, help="a folder in which the homes are kept")
+    parser.add_argument("--document", action="store_true", help="write tables and plot into docs")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="growth-") as folder:
-        homes = make_homes(Path(folder), arguments.rows)
-        with serve_benchmark(Path(folder, "prefect")) as server:
-            costs = time_all(homes, arguments.reviews, arguments.runs, server)
-    table = make_table(costs)
-    print(table)
+        homes = make_homes((arguments.homes or Path(folder)).absolute(), arguments.rows)
+        costs = time_all(homes, arguments.reviews, arguments.runs, Path(folder, "prefect"))
+        views = {rows: time_views(home) for rows, home in homes.items()}
+    tables = f"{make_table(costs)}\n\n{make_stages_table(costs)}"
+    print(tables)
     if arguments.document:
-        write_down(PLACE, f"{describe_machine()}\n\n{table}")
+        write_down(PLACE, f"{describe_machine()}\n\n{tables}")
+        seconds = {side: statistics.median(cost.seconds for cost in taken) for side, taken in costs.items()}
+        draw(seconds, views)
 
 
 def make_homes(folder: Path, sizes: Sequence[int]) -> dict[int, Home]:
-    """Return a home for each number of scored rows, all with the same champion."""
+    """Return a home for each number of scored rows, all with the same champion; make those that are missing."""
     demo = Home(folder / "demo")
-    make_demo_home(demo)
+    if not demo.published.exists():
+        make_demo_home(demo)
     homes = {rows: Home(folder / str(rows)) for rows in sizes}
     for rows, home in homes.items():
-        shutil.copytree(demo.folder, home.folder)
-        add_history(home, rows)
+        if not home.folder.exists():
+            shutil.copytree(demo.folder, home.folder)
+            add_history(home, rows)
         print(f"{rows:,} rows: {home.warehouse.stat().st_size / 1e6:,.0f} MB", file=sys.stderr, flush=True)
     return homes
 
 
 def time_all(
-    homes: Mapping[int, Home], reviews: Sequence[int], runs: int, server: Mapping[str, str]
+    homes: Mapping[int, Home], reviews: Sequence[int], runs: int, prefect_home: Path
 ) -> dict[Side, list[Cost]]:
-    """Run each side `runs` times, all in turns, after two untimed runs of each; return what they took."""
+    """Run each side `runs` times, all in turns, after two untimed runs in each home; return what they took."""
     costs: dict[Side, list[Cost]] = {side: [] for side in product(homes, reviews)}
-    for run in range(-2, runs):
-        for (rows, new), taken in costs.items():
-            # The untimed runs are small: the second publishing is the first one that finds a standby.
-            cost = time_run(homes[rows], new if run >= 0 else 10, f"{rows}-{new}-{run}", server)
+    with serve_benchmark(prefect_home) as server:
+        # The second publishing is the first one that finds a standby.
+        for rows, run in product(homes, range(2)):
+            time_run(homes[rows], 10, f"{rows}-first-{run}-{os.getpid()}", server)
+        for run, (rows, new) in product(range(runs), costs):
+            cost = time_run(homes[rows], new, f"{rows}-{new}-{run}-{os.getpid()}", server)
             print(f"run {run}, {rows:,} rows, {new:,} new reviews: {cost}", file=sys.stderr, flush=True)
-            if run >= 0:
-                taken.append(cost)
+            costs[rows, new].append(cost)
     return costs
 
 
@@ -104,15 +137,39 @@ def time_run(home: Home, reviews: int, name: str, server: Mapping[str, str]) -> 
     started = perf_counter()
     process = subprocess.Popen([REVIEWS, "score", csv], env=environment, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
+    seconds = perf_counter() - started
     if status:
         raise RuntimeError(f"the run {name} failed with status {status}")
     csv.unlink()
     return Cost(
-        seconds=perf_counter() - started,
+        seconds=seconds,
         processor=usage.ru_utime + usage.ru_stime,
         written=usage.ru_oublock * BLOCK / 1e6,
         peak=usage.ru_maxrss / 2**20,
+        stages=read_stages(Path(server["PREFECT_HOME"]), seconds),
     )
+
+
+def read_stages(prefect_home: Path, seconds: float) -> dict[str, float]:
+    """Return the seconds of each stage of the last run of a server, and of its start and end; it took `seconds`."""
+    sleep(SETTLED_SECONDS)
+    with closing(sqlite3.connect(prefect_home / "prefect.db")) as connection:
+        tasks = connection.execute(_FIND_TASKS).fetchall()
+    stages = dict.fromkeys(COLUMNS, 0.0)
+    for name, taken in tasks:
+        stage = STAGES.get(name.rpartition("-")[0])
+        if stage:
+            stages[stage] += taken
+    return {**stages, COLUMNS[-1]: seconds - sum(stages.values())}
+
+
+def time_views(home: Home) -> dict[str, float]:
+    """Return the median seconds of the queries of every view on the published copy."""
+    queries = list_asked(home.published)
+    turns = [
+        {sql: ask(home.published, *query).seconds for sql, query in queries.items()} for _ in range(VIEW_RUNS)
+    ]
+    return {sql: statistics.median(turn[sql] for turn in turns) for sql in queries if sql != PLAIN}
 
 
 def write_csv(home: Home, path: Path, reviews: int, name: str) -> None:
@@ -149,6 +206,19 @@ def make_table(costs: Mapping[Side, Sequence[Cost]]) -> str:
             f"{statistics.median(cost.peak for cost in taken):.2f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def make_stages_table(costs: Mapping[Side, Sequence[Cost]]) -> str:
+    """Return the Markdown table of the share of each stage."""
+    lines = [
+        f"| new reviews | scored rows before | {' | '.join(COLUMNS)} |",
+        f"| ---: | ---: |{' ---: |' * len(COLUMNS)}",
+    ]
+    for rows, new in sorted(costs, key=lambda side: (side[1], side[0])):
+        taken = costs[rows, new]
+        shares = [statistics.median(cost.stages[stage] / cost.seconds for cost in taken) for stage in COLUMNS]
+        lines.append(f"| {new:,} | {rows:,} | {' | '.join(f'{share:.0%}' for share in shares)} |")
     return "\n".join(lines)
 
 
