@@ -85,8 +85,16 @@ def test_a_training_keeps_its_model_and_decision_in_its_run_and_writes_its_repor
     assert "It was promoted: the first model." in page
 
 
-def test_a_model_trained_again_is_that_of_its_second_run_too(home: Home, first: TrainingSummary) -> None:
-    assert train_model("cnn_lstm", epochs=1, seed=7).model_id == first.model_id
+@pytest.fixture(scope="module")
+def second(first: TrainingSummary) -> TrainingSummary:
+    """The first model trained again."""
+    return train_model("cnn_lstm", epochs=1, seed=7)
+
+
+def test_a_model_trained_again_is_that_of_its_second_run_too(
+    home: Home, first: TrainingSummary, second: TrainingSummary
+) -> None:
+    assert second.model_id == first.model_id
     newest = "select arg_max(run_id, started_at) from runs where flow = 'train-model'"
     [(run_id,)] = ask(home.warehouse, newest)
     page = (home.reports / f"{run_id}.html").read_text("utf-8")
@@ -95,19 +103,31 @@ def test_a_model_trained_again_is_that_of_its_second_run_too(home: Home, first: 
 
 
 def test_the_same_seed_gives_the_same_model_and_no_second_promotion(
-    home: Home, first: TrainingSummary
+    home: Home, first: TrainingSummary, second: TrainingSummary
 ) -> None:
-    second = train_model("cnn_lstm", epochs=1, seed=7)
     assert first.model_id == second.model_id
     assert (second.promoted, second.reason) == (False, "it is the champion already")
     assert ask(home.warehouse, "select count(*) from promotions") == [(1,)]
 
 
-def test_never_leaves_the_model_unpromoted(home: Home, first: TrainingSummary) -> None:
-    summary = train_model("cnn_lstm", epochs=1, seed=8, promote="never")
-    assert not summary.promoted
+@pytest.fixture(scope="module")
+def unpromoted(first: TrainingSummary) -> TrainingSummary:
+    """A challenger that was held against the champion and was not to be promoted."""
+    return train_model("cnn_lstm", epochs=1, seed=8, promote="never")
+
+
+def test_never_leaves_the_model_unpromoted(home: Home, unpromoted: TrainingSummary) -> None:
+    assert not unpromoted.promoted
     promoted = ask(home.warehouse, "select model_id from promotions")
-    assert (summary.model_id,) not in promoted
+    assert (unpromoted.model_id,) not in promoted
+
+
+def test_the_rules_that_a_training_was_held_against_stand_in_its_report(unpromoted: TrainingSummary) -> None:
+    assert unpromoted.report is not None
+    page = Path(unpromoted.report).read_text("utf-8")
+    assert "Against the champion of that moment" in page
+    assert "McNemar" in page
+    assert '(<span class="id">never</span>)' in page
 
 
 def test_a_challenger_is_compared_with_the_champion_on_the_present_rows(
@@ -170,17 +190,6 @@ def test_a_wide_lstm_tells_what_its_parts_reach_alone(wide: TrainingSummary) -> 
 
 def test_the_other_variants_read_no_review_without_a_label(first: TrainingSummary) -> None:
     assert (first.facts["rows"]["unlabelled"], first.facts["metrics"]["ablations"]) == (0, {})
-
-
-def test_the_rules_that_a_training_was_held_against_stand_in_its_report(
-    home: Home, first: TrainingSummary
-) -> None:
-    summary = train_model("cnn_lstm", epochs=1, seed=10, promote="never")
-    assert summary.report is not None
-    page = Path(summary.report).read_text("utf-8")
-    assert "Against the champion of that moment" in page
-    assert "McNemar" in page
-    assert '(<span class="id">never</span>)' in page
 
 
 def record_another(home: Home, first: TrainingSummary, model_id: str) -> TrainedBundle:
