@@ -1,6 +1,6 @@
 """Tests of the view `deliveries` and its contract: late sources, and days with few or many rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -8,18 +8,10 @@ import duckdb
 import pytest
 
 from data_contracts.sources.delivery import Delivery, judge_deliveries
-from data_contracts.warehouse import list_migrations, read_views
+from data_contracts.warehouse import read_views
 
 MONDAY = date(2026, 3, 2)
 DAILY, WORKDAYS, WEEKLY = range(28), [day for day in range(28) if day % 7 < 5], range(0, 28, 7)
-
-
-@pytest.fixture
-def database() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        for migration in list_migrations():
-            connection.execute(migration.sql)
-        yield connection
 
 
 def send(database: duckdb.DuckDBPyConnection, days: Sequence[int], rows: int = 100, files: int = 1) -> None:

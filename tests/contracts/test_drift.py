@@ -1,14 +1,12 @@
 """Tests of the drift contract and its view: random reviews pass, reviews of another kind fail."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from numpy.typing import NDArray
 
 from data_contracts.drift import (
     MEASURES,
@@ -17,32 +15,15 @@ from data_contracts.drift import (
     check_drift,
     describe_reference,
 )
-from data_contracts.warehouse import list_migrations, read_views
 from tasks.warehouse.model_registry import record_reference
+from tests.support.drawn_measures import Measures, Reviews
 
-Measures = dict[str, NDArray[Any]]
 SAMPLES = 200
 FOUND = MeasuredDrift("m", None, "score", 500, 0.9, 0.5, 0.31, 0.1)
 
 
-def draw_reviews(generator: np.random.Generator, number: int) -> Measures:
-    """Draw realistic measures of reviews: scores near 0 and 1, lengths with a long tail, few cut texts."""
-    words = generator.lognormal(5.1, 0.65, number).astype(int) + 10
-    return {
-        "score": generator.beta(0.35, 0.35, number),
-        "token_count": words,
-        "oov_rate": generator.beta(6, 50, number).astype(np.float32),
-        "truncated": words > 500,
-    }
-
-
-@pytest.fixture
-def database() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        for migration in list_migrations():
-            connection.execute(migration.sql)
-        connection.execute(read_views())
-        yield connection
+draw_reviews = Reviews(score=(0.35, 0.35), words=(5.1, 0.65), fewest_words=10, unknown=(6, 50)).draw
+"""Draws realistic reviews: scores near 0 and 1, lengths with a long tail, few cut texts."""
 
 
 def keep_reference(database: duckdb.DuckDBPyConnection, measures: Measures) -> dict[str, ReferenceMeasure]:

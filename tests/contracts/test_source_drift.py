@@ -6,33 +6,13 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from numpy.typing import NDArray
 
 from data_contracts.drift import MEASURES, MeasuredDrift, check_drift
-from data_contracts.warehouse import list_migrations, read_views
 from tasks.warehouse.tallies.measures import BINS, add_measures
+from tests.support.drawn_measures import Measures, Reviews
 
-Measures = dict[str, NDArray[Any]]
-
-
-def draw_reviews(generator: np.random.Generator, number: int) -> Measures:
-    """Draw measures of short reviews of a shop, most of them positive."""
-    words = generator.lognormal(3.4, 0.8, number).astype(np.int32) + 1
-    return {
-        "score": generator.beta(0.9, 0.25, number),
-        "token_count": words,
-        "oov_rate": generator.beta(4, 30, number).astype(np.float32),
-        "truncated": words > 500,
-    }
-
-
-@pytest.fixture
-def database() -> Any:
-    with duckdb.connect() as connection:
-        for migration in list_migrations():
-            connection.execute(migration.sql)
-        connection.execute(read_views())
-        yield connection
+draw_reviews = Reviews(score=(0.9, 0.25), words=(3.4, 0.8), fewest_words=1, unknown=(4, 30)).draw
+"""Draws short reviews of a shop, most of them positive."""
 
 
 def commit(

@@ -15,6 +15,7 @@ from data_contracts.warehouse import read_views
 from tasks.maintenance.quarantine import list_query
 from tasks.support.wording import escape_controls
 from tasks.warehouse.latest_scores import rebuild
+from tests.support.databases import make_tables
 from tests.support.warehouse_parts import NOON, hash_text
 from tests.unit.view_tables import (
     add_file,
@@ -23,7 +24,6 @@ from tests.unit.view_tables import (
     add_score,
     add_source_row,
     ask,
-    make_tables,
     promote,
 )
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from models.evaluation.stars import RatingInterval
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
+from tests.support.databases import make_tables
 from tests.support.warehouse_parts import NOON, PartFile, write_part
-from tests.unit.view_tables import add_file, add_model, ask, make_tables, promote
+from tests.unit.view_tables import add_file, add_model, ask, promote
 
 
 @pytest.fixture

@@ -1,42 +1,15 @@
-"""Makes small tables in memory for tests of the views; rows need only the columns that matter."""
+"""Fills small tables in memory for tests of the views; rows need only the columns that matter."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import timedelta
-from functools import cache
-from itertools import count
 from typing import Any
 
 import duckdb
 
-from tasks.warehouse.connection import quote_sql
 from tasks.warehouse.latest_scores import rebuild
-from tests.support.databases import find_template
 from tests.support.warehouse_parts import NOON
 
 Rows = list[tuple[Any, ...]]
-_NUMBERS = count()
-
-
-@contextmanager
-def make_tables() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Make the present tables and views in memory while the block runs, with answers in UTC."""
-    name = f"tables_{next(_NUMBERS)}"
-    with _start_duckdb().cursor() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(f"ATTACH {quote_sql(str(find_template()))} AS template (READ_ONLY)")
-        connection.execute(f"ATTACH ':memory:' AS {name}")
-        connection.execute(f"COPY FROM DATABASE template TO {name}")
-        connection.execute("DETACH template")
-        connection.execute(f"USE {name}")
-        yield connection
-    _start_duckdb().execute(f"DETACH {name}")
-
-
-@cache
-def _start_duckdb() -> duckdb.DuckDBPyConnection:
-    """Start a DuckDB for all tables of this process, since that takes longer than making them."""
-    return duckdb.connect()
 
 
 def ask(connection: duckdb.DuckDBPyConnection, query: str) -> Rows:

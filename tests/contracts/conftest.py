@@ -1,0 +1,15 @@
+"""A database in memory for the contracts that are held against views."""
+
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from tests.support.databases import make_tables
+
+
+@pytest.fixture
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory with the present tables and views, all empty."""
+    with make_tables() as made:
+        yield made
