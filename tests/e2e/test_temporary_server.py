@@ -9,8 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.conftest import Demo, run_reviews, start_reviews
+from data_contracts.storage.home import Home
+from tests.e2e.conftest import run_reviews, start_reviews
 from tests.support.command import Command
+from tests.support.small_home import copy_scoring_home
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
@@ -25,11 +27,18 @@ def find_server(parent: psutil.Process) -> psutil.Process | None:
 
 
 @pytest.fixture
-def scoring(demo: Demo, tmp_path: Path) -> Iterator[Command]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a promoted model, without reports."""
+    monkeypatch.setenv("REVIEWS_REPORTS", "false")
+    return copy_scoring_home(Home(tmp_path / "home")).folder
+
+
+@pytest.fixture
+def scoring(home: Path, tmp_path: Path) -> Iterator[Command]:
     """A `reviews score` that has just started its server."""
     file = tmp_path / "new.csv"
-    file.write_text("review\n" + "".join(f"a film like number {n}\n" for n in range(20)), "utf-8")
-    command = start_reviews(demo.home, "score", file)
+    file.write_text("review\n" + "".join(f"a good film, number {n}\n" for n in range(20)), "utf-8")
+    command = start_reviews(home, "score", file)
     yield command
     command.process.kill()
     command.process.join()
@@ -69,18 +78,18 @@ def test_ctrl_c_is_for_the_command_alone(scoring: Command) -> None:
     server.wait(timeout=30)
 
 
-def test_a_server_that_cannot_start_says_why(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_cannot_start_says_why(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(
         "PREFECT_API_DATABASE_CONNECTION_URL", "sqlite+aiosqlite:////no/such/folder/prefect.db"
     )
-    found = run_reviews(demo.home, "score")
+    found = run_reviews(home, "score")
     assert found.status == 1
     assert "server ended with status" in found.err
     assert "unable to open database file" in found.err
 
 
-def test_a_configured_server_is_used_instead(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configured_server_is_used_instead(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-    found = run_reviews(demo.home, "score")
+    found = run_reviews(home, "score")
     assert found.status == 1
     assert "Prefect's server does not answer" in found.err
