@@ -231,7 +231,7 @@ def test_a_dry_run_names_what_would_be_read_again_and_changes_nothing(misread: H
 
 
 def test_a_file_that_lacks_a_column_now_is_said_to_keep_its_reading(misread: Home) -> None:
-    describe(misread, RIGHT.replace('review_id = "No"', 'review_id = "Nr"'))
+    describe(misread, RIGHT.replace('review_id = "No"', 'review_id = "Nr"'), "shop-a")
     [planned] = plan(rescan="shop-a").files
     assert str(planned.trouble).startswith("would keep its reading: profile_column_missing")
     [skipped] = run(rescan="shop-a").skipped

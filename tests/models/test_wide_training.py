@@ -132,4 +132,5 @@ def test_inputs_stay_as_they_are(given: TrainingReviews, trained_apart: TrainedM
     )
     train, held_out = given.train, given.validation
     after = (train.ids, train.positive, held_out.ids, held_out.positive, given.unlabelled)
-    assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+    pairs = zip(before, after, strict=True)
+    assert all(np.array_equal(np.asarray(one), np.asarray(other)) for one, other in pairs)
