@@ -62,9 +62,11 @@ def _mark_filled(texts: pa.Array) -> pa.Array:
     """Return which texts, [n], are more than white space, and no word for a sum."""
     length = pc.binary_length(texts)
     is_none = pc.or_(pc.ascii_is_space(texts), pc.equal(length, 0))
-    short = pc.if_else(pc.less_equal(length, _LONGEST_SUM), texts, "")
-    is_sum = pc.is_in(pc.ascii_lower(pc.ascii_trim(short, " \t:")), pa.array(SUM_WORDS, pa.string()))
-    return pc.fill_null(pc.invert(pc.or_(is_none, is_sum)), False)
+    is_short = pc.less_equal(length, _LONGEST_SUM)
+    if pc.any(is_short).as_py():
+        trimmed = pc.ascii_lower(pc.ascii_trim(pc.if_else(is_short, texts, ""), " \t:"))
+        is_none = pc.or_(is_none, pc.is_in(trimmed, pa.array(SUM_WORDS, pa.string())))
+    return pc.fill_null(pc.invert(is_none), False)
 
 
 def make_plan(facts: FileFacts) -> ReadingPlan:
