@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 
 from data_contracts.warehouse import list_migrations, read_views
-from models.bundle.facts import read_facts
+from models.bundle.bundle_facts import read_facts
 from models.bundle.scorer import ScoredTexts, Scorer, load_scorer, score_texts
-from tasks.archive.reviews_parquet import read_split
+from tasks.archive.parquet_files import read_split
 from tasks.warehouse.model_registry import list_models, record_reference
 
 SIZES = (50, 200, 500, 2000)

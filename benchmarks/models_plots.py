@@ -17,9 +17,9 @@ from benchmarks.models_figures import (
     pool_reliability,
 )
 from tasks.pages.rendering import TEMPLATES
-from tasks.report import charts
-from tasks.report.charts import INK, MARKERS, MUTED, PAPER, SERIES, Caption, Chart, Series
+from tasks.report import svg_charts
 from tasks.report.names import name_length_ranges
+from tasks.report.svg_charts import INK, MARKERS, MUTED, PAPER, SERIES, Caption, Chart, Series
 
 STYLE = TEMPLATES / "style.css"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif"
@@ -86,8 +86,10 @@ def draw_reliability(results: Results) -> Chart:
     )
     names, series = ("mean score", "share positive"), [Series(best, shares, mean_scores)]
     title = "Calibration of the best variant"
-    style = charts.LineStyle(diagonal="a perfect score")
-    return charts.draw_lines(Caption("models-reliability", title, summary, names), series, names, (), style)
+    style = svg_charts.LineStyle(diagonal="a perfect score")
+    return svg_charts.draw_lines(
+        Caption("models-reliability", title, summary, names), series, names, (), style
+    )
 
 
 def draw_by_length(results: Results) -> Chart:
@@ -153,7 +155,7 @@ def spread_labels(heights: Sequence[float], gap: float) -> list[float]:
 
 
 def _make(draw: Any, caption: Caption, *, legend: bool = False) -> Chart:
-    svg = charts.draw_svg(caption, draw, legend=legend)
+    svg = svg_charts.draw_svg(caption, draw, legend=legend)
     return Chart(caption.name, caption.title, caption.summary, svg, (), ())
 
 

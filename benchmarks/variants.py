@@ -28,7 +28,7 @@ from benchmarks.plain_keras import SEED_VARIANTS
 from benchmarks.scoring_engine import prepare_predict, read_texts, time_of
 from data_contracts.errors import BundleError
 from deployments.installation import PROJECT_ROOT
-from models.bundle.facts import read_facts
+from models.bundle.bundle_facts import read_facts
 from models.bundle.folder import load_model, load_vocabulary
 from models.bundle.scorer import Scorer, load_scorer, score_texts
 from models.evaluation.behaviour import list_behaviour_texts, rate_behaviour, read_behaviour_tests
@@ -37,7 +37,7 @@ from models.tensorflow import load_tensorflow
 from models.tokenizer import encode_reviews
 from models.training.types import Variant
 from models.variants import find_variant, list_variants
-from tasks.archive.reviews_parquet import read_provenance
+from tasks.archive.parquet_files import read_provenance
 from tasks.support.code_version import fingerprint_code
 from tasks.support.wording import drop_nan
 

@@ -16,7 +16,7 @@ from deployments.homes import load_settings_of_run
 from deployments.settings import Settings
 from flows.grants import is_granted
 from flows.recording import record_flow_run
-from tasks.archive.reviews_parquet import is_up_to_date
+from tasks.archive.parquet_files import is_up_to_date
 from tasks.inbox.opening import place_within
 from tasks.stages import ingest as stages
 from tasks.stages.publish import publish_copy

@@ -17,7 +17,7 @@ from flows.command.messages import describe_ingest, describe_scoring, describe_t
 from flows.ingest_reviews import ingest_reviews
 from flows.score_reviews import score_reviews
 from flows.train_model import train_model
-from tasks.archive.reviews_parquet import read_provenance, read_split
+from tasks.archive.parquet_files import read_provenance, read_split
 from tasks.archive.sample import write_sample_archive
 from tasks.queries.answers import write_answer
 from tasks.support.progress import show_progress

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from data_contracts.errors import BundleError
-from models.bundle.facts import read_facts
+from models.bundle.bundle_facts import read_facts
 from models.bundle.scorer import Scorer, load_scorer, score_texts
 from models.graphs.engine import SAME_SCORE
 

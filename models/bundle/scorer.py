@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from models.bundle.facts import read_facts
+from models.bundle.bundle_facts import read_facts
 from models.bundle.folder import find_graph, load_model, load_vocabulary
 from models.evaluation.stars import LINEAR, StarMapping, read_stars
 from models.graphs.engine import Engine

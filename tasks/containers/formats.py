@@ -2,7 +2,7 @@
 
 from pathlib import Path, PurePosixPath
 
-from tasks.containers.ways_out import suggest_for_content
+from tasks.containers.advice import suggest_for_content
 from tasks.support.refusals import refusal
 
 FORMATS = {

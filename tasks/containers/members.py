@@ -9,10 +9,10 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from data_contracts.errors import FileRefusedError
+from tasks.containers.advice import suggest_for_name
 from tasks.containers.formats import UNKNOWN, format_of, is_archive, require_content, split_format
 from tasks.containers.limits import ContainerLimits, Guard, limit_member_bytes
 from tasks.containers.streams import decompress, meter
-from tasks.containers.ways_out import suggest_for_name
 from tasks.support.refusals import refusal
 
 _MAX_NAME_CHARACTERS = 4096

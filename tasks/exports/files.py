@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from tasks.exports.ledger import ExportFormat
-from tasks.queries.formats import format_answer
+from tasks.queries.answer_formats import format_answer
 
 if TYPE_CHECKING:
     import pyarrow as pa

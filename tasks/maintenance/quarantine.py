@@ -15,7 +15,7 @@ import duckdb
 from data_contracts.errors import UsageError
 from data_contracts.limits import RowLimits
 from data_contracts.text_encodings import find_encoding
-from tasks.maintenance.checking_again import TEXT_ENCODING, UTF_8, StillBad, check_again
+from tasks.maintenance.rechecking import TEXT_ENCODING, UTF_8, StillBad, check_again
 from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
 from tasks.warehouse.latest_scores import add_texts

@@ -239,7 +239,7 @@ def _find_broken_splits(home: Home) -> list[str]:
     if not any(home.reviews.glob("*.parquet")):
         return []
     from data_contracts.reviews_parquet import SPLITS, check_reviews
-    from tasks.archive.reviews_parquet import read_provenance, read_split
+    from tasks.archive.parquet_files import read_provenance, read_split
 
     provenance = read_provenance(home.reviews)
     if provenance is None:

@@ -11,7 +11,7 @@ from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
 from models.evaluation.stars import INTERVAL_SHARE
 from tasks.pages.rendering import make_environment
 from tasks.report.names import name_measure, name_rule, name_slice
-from tasks.report.pictures import draw_drift, draw_scoring, draw_training
+from tasks.report.run_charts import draw_drift, draw_scoring, draw_training
 from tasks.report.runs import Row
 from tasks.report.scoring_facts import FILES_SHOWN, TEXT_CHARACTERS, ScoringFacts
 from tasks.report.training_facts import TrainingFacts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from data_contracts.errors import BundleError, WarehouseError
 from data_contracts.warehouse import list_migrations
-from models.bundle.facts import read_facts
+from models.bundle.bundle_facts import read_facts
 from tasks.queries.answers import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
 from tasks.report.runs import LoggedRun, Row, sum_up_checks

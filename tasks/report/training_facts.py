@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.errors import BundleError
-from models.bundle.facts import read_facts
+from models.bundle.bundle_facts import read_facts
 from tasks.queries.answers import Ask
 from tasks.report.runs import LoggedRun, Row, sum_up_checks
 from tasks.support.wording import drop_nan

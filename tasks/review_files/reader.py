@@ -23,7 +23,7 @@ from tasks.containers.members import Member, naming_member
 from tasks.containers.streams import meter
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.delimited import read_delimited
-from tasks.review_files.inference.facts import FileFacts
+from tasks.review_files.inference.column_facts import FileFacts
 from tasks.review_files.inference.survey import may_need_survey, plan_rows, survey_rows
 from tasks.review_files.objects.json_kinds import find_json_lines
 from tasks.review_files.objects.json_lines import read_json_lines, survey_json_lines
@@ -34,7 +34,7 @@ from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.tables.formats import TABLE_FORMATS
 from tasks.review_files.tables.process import read_in_process
 from tasks.review_files.text_tables import find_text_tables
-from tasks.review_files.values import parse_rows
+from tasks.review_files.value_parsing import parse_rows
 
 _Survey = Callable[[], dict[int, FileFacts]]
 

@@ -19,7 +19,7 @@ from models.evaluation.gate import Decision, GateCheck
 from models.kinds import export_model
 from models.tensorflow import load_tensorflow
 from models.variants import find_variant
-from tasks.archive.reviews_parquet import read_provenance
+from tasks.archive.parquet_files import read_provenance
 from tasks.stages.events import emit_promoted
 from tasks.stages.lineage import BUNDLE, PARQUET
 from tasks.stages.retries import RETRY_TRANSIENT
@@ -36,8 +36,8 @@ from tasks.training.build_bundle import (
     score_for_fresh_process,
     train_on,
 )
+from tasks.training.contest import judge_challenger
 from tasks.training.dataset import DatasetTexts, check_input, encode_rows, load_rows
-from tasks.training.model_comparison import judge_challenger
 from tasks.warehouse.model_registry import PromotedModel, find_champion, record_model
 from tasks.warehouse.promotion import Attempt, promote
 from tasks.warehouse.run_log import Run

@@ -14,7 +14,7 @@ from data_contracts.training_input import TrainingInputSummary, check_training_i
 from models.tokenizer import EncodedReviews, Vocabulary, build_vocabulary, encode_reviews
 from models.training.split import hold_out_titles, mark_first_texts
 from models.training.types import Variant
-from tasks.archive.reviews_parquet import read_provenance, read_split
+from tasks.archive.parquet_files import read_provenance, read_split
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from data_contracts.reviews_parquet import (
     SPLITS,
     check_reviews,
 )
-from tasks.archive.reviews_parquet import build_tables
+from tasks.archive.parquet_files import build_tables
 from tests.support.small_archive import read_once
 
 DUPLICATE_RULES = {

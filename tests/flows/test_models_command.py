@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import tasks.stages.events
-import tasks.training.model_comparison
+import tasks.training.contest
 from data_contracts.storage.home import Home
 from flows.command.actions import compare, promote
 from flows.command.cli import main
@@ -131,7 +131,7 @@ def test_a_model_from_other_data_is_named(
     champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     present = SimpleNamespace(data_fingerprint="of today")
-    monkeypatch.setattr("tasks.archive.reviews_parquet.read_provenance", lambda _: present)
+    monkeypatch.setattr("tasks.archive.parquet_files.read_provenance", lambda _: present)
     assert f"{challenger} was trained on other data" in reviews("compare", challenger).stdout
 
 
@@ -165,7 +165,7 @@ def test_the_first_model_is_promoted_without_a_comparison(home: Home, challenger
 def test_a_better_model_is_promoted_with_the_reason_given(
     home: Home, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: hold_better())
+    monkeypatch.setattr(tasks.training.contest, "hold_contest", lambda *_: hold_better())
     done = reviews("promote", challenger, "--reason", "it reads long reviews")
     assert done.exit_code == 0, done.output
     query = "select model_id, reason, compared_with from promotions order by number desc limit 1"
@@ -179,7 +179,7 @@ def test_a_better_model_is_promoted_with_the_reason_given(
 def test_a_worse_model_is_refused_with_the_reasons_and_the_next_step(
     home: Home, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: hold_worse())
+    monkeypatch.setattr(tasks.training.contest, "hold_contest", lambda *_: hold_worse())
     refused = reviews("promote", challenger)
     assert refused.exit_code == 1
     assert "worse than the champion" in refused.stderr
@@ -194,7 +194,7 @@ def test_a_worse_model_is_refused_with_the_reasons_and_the_next_step(
 def test_a_worse_model_that_is_forced_is_promoted_and_the_refusal_is_kept(
     home: Home, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: hold_worse())
+    monkeypatch.setattr(tasks.training.contest, "hold_contest", lambda *_: hold_worse())
     assert reviews("promote", challenger, "--force", "--reason", "for a trial").exit_code == 0
     [(model_id, reason)] = ask(
         home.published, "select model_id, reason from promotions order by number desc limit 1"
@@ -235,7 +235,7 @@ def test_a_model_that_is_altered_while_it_is_compared_is_not_promoted(
         (home.bundles / challenger / "vocabulary.json").write_text("[]")
         return hold_better()
 
-    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", alter)
+    monkeypatch.setattr(tasks.training.contest, "hold_contest", alter)
     refused = reviews("promote", challenger)
     assert refused.exit_code == 1
     assert "was altered" in refused.stderr
@@ -278,7 +278,7 @@ def test_a_server_is_told_which_model_scores_from_now_on(
 ) -> None:
     told: list[tuple[str, str, str | None]] = []
     monkeypatch.setattr(tasks.stages.events, "emit_promoted", lambda *what: told.append(what))
-    monkeypatch.setattr(tasks.training.model_comparison, "hold_contest", lambda *_: hold_better())
+    monkeypatch.setattr(tasks.training.contest, "hold_contest", lambda *_: hold_better())
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     reviews("promote", challenger, "--reason", "better")
     reviews("rollback", "--reason", "worse")

@@ -20,7 +20,7 @@ from deployments.settings import load_settings
 from flows.command.messages import describe_training
 from flows.train_model import TrainingSummary, train_model
 from models import kinds
-from models.bundle.facts import read_facts
+from models.bundle.bundle_facts import read_facts
 from models.bundle.fingerprint import is_unaltered, write_fingerprinted_facts
 from models.bundle.folder import find_graph
 from models.lstm.kind import LSTM

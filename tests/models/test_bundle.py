@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from data_contracts.errors import BundleError
-from models.bundle.facts import read_facts
+from models.bundle.bundle_facts import read_facts
 from models.bundle.fingerprint import fingerprint_bundle, is_unaltered, require_fingerprint
 from models.bundle.folder import GRAPH_FILE, load_model, load_vocabulary, name_model, write_bundle
 from models.bundle.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts

@@ -10,7 +10,7 @@ GATE = "models/evaluation/gate.py"
 PROMOTION = "tasks/warehouse/promotion.py"
 GOLDEN = "models/bundle/golden.py"
 QUARANTINE = "tasks/maintenance/quarantine.py"
-CHECKING_AGAIN = "tasks/maintenance/checking_again.py"
+CHECKING_AGAIN = "tasks/maintenance/rechecking.py"
 FORGETTING = "tasks/maintenance/forgetting.py"
 FORGET = "flows/command/actions/forget.py"
 EXPORTS = "tasks/exports/by_day.py"
@@ -363,8 +363,8 @@ FAULTS = (
         "quarantined rows are not forgotten",
         "forgetting",
         FORGETTING,
-        '("source_reviews", "scored_reviews", "quarantined_rows")',
-        '("source_reviews", "scored_reviews")',
+        '("source_reviews", "scored_reviews", "flipped_scores", "quarantined_rows")',
+        '("source_reviews", "scored_reviews", "flipped_scores")',
         ("tests/flows/test_forget.py::test_one_row_is_forgotten_by_its_name",),
     ),
     Fault(

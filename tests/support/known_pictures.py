@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tasks.report import pictures
-from tasks.report.charts import Chart, draw_bars, draw_lines
+from tasks.report import run_charts
+from tasks.report.svg_charts import Chart, draw_bars, draw_lines
 
 Draw = Callable[..., Chart]
 _DRAWN: dict[bytes, Chart] = {}
@@ -22,7 +22,7 @@ def keep_drawn() -> Iterator[None]:
     """Keep what reports draw while the block runs."""
     with pytest.MonkeyPatch.context() as patch:
         for draw in (draw_bars, draw_lines):
-            patch.setattr(pictures, draw.__name__, _draw_once(draw))
+            patch.setattr(run_charts, draw.__name__, _draw_once(draw))
         yield
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tasks.queries.formats import TABLE_ROWS, format_answer
+from tasks.queries.answer_formats import TABLE_ROWS, format_answer
 from tasks.support.wording import escape_controls
 
 

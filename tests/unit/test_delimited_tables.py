@@ -19,7 +19,7 @@ from tasks.review_files.columns import Columns, select_columns
 from tasks.review_files.delimited_quotes import unescape
 from tasks.review_files.encodings import to_utf8
 from tasks.review_files.further import format_columns
-from tasks.review_files.plans.nothing import NO_TEXT_WORDS
+from tasks.review_files.plans.missing_words import NO_TEXT_WORDS
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tests.support.review_file_builders import encode_csv, to_gz, to_tar, to_zip

@@ -15,13 +15,18 @@ from hypothesis import strategies as st
 from data_contracts.errors import FileRefusedError
 from tasks.review_files import reader
 from tasks.review_files.inference import survey
-from tasks.review_files.inference.facts import FileFacts, find_date_facts, find_label_facts, find_rating_facts
+from tasks.review_files.inference.column_facts import (
+    FileFacts,
+    find_date_facts,
+    find_label_facts,
+    find_rating_facts,
+)
 from tasks.review_files.inference.planning import make_plan
 from tasks.review_files.inference.platforms import PLATFORMS, split_names
 from tasks.review_files.inference.recognition import find_hint, recognise_columns
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
-from tasks.review_files.plans.nothing import is_nothing
+from tasks.review_files.plans.missing_words import is_nothing
 from tasks.review_files.plans.ratings import make_rating_parser, to_stars
 from tasks.review_files.plans.reading_plan import DateFormat, RatingScale, ReadingPlan
 from tasks.review_files.reader import ReadOptions, read_review_file

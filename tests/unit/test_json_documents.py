@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tasks.containers.members import Member
 from tasks.review_files.encodings import to_utf8
-from tasks.review_files.objects.half_pairs import decode_half_pairs
+from tasks.review_files.objects.half_surrogates import decode_half_pairs
 from tasks.review_files.objects.json_documents import read_json_document
 from tasks.review_files.objects.json_kinds import find_json_lines
 from tasks.review_files.objects.json_lines import read_json_lines

@@ -8,8 +8,8 @@ import numpy as np
 
 from models.bundle.scorer import Scorer, load_scorer
 from models.evaluation.gate import decide_promotion
+from tasks.training.contest import COST_REPEATS, judge_challenger, time_in_turns
 from tasks.training.dataset import DatasetTexts
-from tasks.training.model_comparison import COST_REPEATS, judge_challenger, time_in_turns
 from tasks.warehouse.model_registry import PromotedModel
 
 CHAMPION = PromotedModel("m1", "lstm", "a fingerprint", 1, "first", datetime(2026, 3, 1, tzinfo=UTC))

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES
 from tasks.review_files import delimited
-from tasks.review_files.plans.nothing import NO_TEXT_WORDS
+from tasks.review_files.plans.missing_words import NO_TEXT_WORDS
 from tasks.review_files.reader import ReadOptions, format_of, read_review_file
 from tasks.review_files.tables import parquet
 from tasks.review_files.tables.formats import TABLE_FORMATS

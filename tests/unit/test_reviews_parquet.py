@@ -13,8 +13,7 @@ import pytest
 
 from data_contracts.errors import SourceError
 from data_contracts.reviews_parquet import FORMAT_VERSION, PROVENANCE_KEY, REVIEWS_SCHEMA, SPLITS, Provenance
-from tasks.archive.reader import read_archive, resolve_provenance
-from tasks.archive.reviews_parquet import (
+from tasks.archive.parquet_files import (
     build_tables,
     count_rows,
     is_up_to_date,
@@ -22,6 +21,7 @@ from tasks.archive.reviews_parquet import (
     read_split,
     write_tables,
 )
+from tasks.archive.reader import read_archive, resolve_provenance
 from tasks.support.locking import hold_folder
 from tests.support.small_archive import list_files, read_once, write_archive
 

@@ -9,8 +9,8 @@ import pytest
 
 from data_contracts.reviews_parquet import FORMAT_VERSION, Provenance
 from models.variants import find_variant
+from tasks.archive.parquet_files import build_tables, write_tables
 from tasks.archive.reader import read_archive
-from tasks.archive.reviews_parquet import build_tables, write_tables
 from tasks.training.build_bundle import BASELINE_FILE, measure_baseline
 from tasks.training.dataset import TrainingRows, encode_rows, load_rows
 from tests.support.small_archive import RATING, write_archive

@@ -7,11 +7,11 @@ from typing import Any
 from data_contracts.storage.home import Home
 from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Contest, Decision, GateCheck, decide_promotion, judge_contest
-from tasks.queries.formats import format_answer
+from tasks.queries.answer_formats import format_answer
 from tasks.support.progress import show_progress
 from tasks.support.wording import count
+from tasks.training.contest import hold_contest
 from tasks.training.dataset import DatasetTexts, load_rows
-from tasks.training.model_comparison import hold_contest
 from tasks.warehouse.model_registry import find_model
 
 CONTEST_STEPS = 4
@@ -60,7 +60,7 @@ def compare(home: Home, challenger: str, champion: str, form: str, echo: Callabl
 
 def warn_of_other_data(rows: Sequence[dict[str, Any]], home: Home) -> list[str]:
     """Return a warning for each model trained on other data: it may have learnt from the validation reviews."""
-    from tasks.archive.reviews_parquet import read_provenance
+    from tasks.archive.parquet_files import read_provenance
 
     provenance = read_provenance(home.reviews)
     return [

@@ -15,8 +15,8 @@ from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Decision, GateCheck
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
+from tasks.training.contest import judge_challenger
 from tasks.training.dataset import DatasetTexts, load_rows
-from tasks.training.model_comparison import judge_challenger
 from tasks.warehouse import promotion
 from tasks.warehouse.connection import require_warehouse
 from tasks.warehouse.model_registry import PromotedModel, find_champion, find_model

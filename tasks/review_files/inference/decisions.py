@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tasks.review_files.inference.facts import MOST_KEPT, DateFacts, LabelFacts, RatingFacts
+from tasks.review_files.inference.column_facts import MOST_KEPT, DateFacts, LabelFacts, RatingFacts
 from tasks.review_files.inference.recognition import Recognised
 from tasks.review_files.plans.labels import LABELS
 from tasks.review_files.plans.names import normalize_name

@@ -7,16 +7,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.review_files.inference.decisions import Verdict, decide_dates, decide_labels, decide_ratings
-from tasks.review_files.inference.facts import (
+from tasks.review_files.inference.column_facts import (
     FileFacts,
     find_date_facts,
     find_label_facts,
     find_rating_facts,
 )
+from tasks.review_files.inference.decisions import Verdict, decide_dates, decide_labels, decide_ratings
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
+from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text
-from tasks.review_files.plans.nothing import SUM_WORDS
 from tasks.review_files.plans.reading_plan import Doubt, ReadingPlan
 from tasks.review_files.raw_rows import RawRows
 

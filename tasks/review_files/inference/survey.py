@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import reduce
 
-from tasks.review_files.inference.facts import FileFacts
+from tasks.review_files.inference.column_facts import FileFacts
 from tasks.review_files.inference.planning import find_facts, has_values, make_plan
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import RawRows

@@ -21,7 +21,7 @@ from data_contracts.errors import ReviewsError
 from tasks.containers.streams import read_stream
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.encodings import escape_invalid, restore_bytes, to_utf8
-from tasks.review_files.objects.half_pairs import decode_half_pairs
+from tasks.review_files.objects.half_surrogates import decode_half_pairs
 from tasks.review_files.objects.object_rows import (
     MAX_DEPTH,
     MAX_KEYS,

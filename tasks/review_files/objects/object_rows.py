@@ -14,8 +14,8 @@ import pyarrow as pa
 from tasks.review_files.columns import Columns, require_text, select_columns
 from tasks.review_files.further import format_object
 from tasks.review_files.inference.planning import VALUE_COLUMNS
+from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text
-from tasks.review_files.plans.nothing import SUM_WORDS
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, join_bytes
 from tasks.support.refusals import refusal

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
-from tasks.review_files.plans.nothing import is_nothing
+from tasks.review_files.plans.missing_words import is_nothing
 from tasks.review_files.plans.reading_plan import DateFormat
 
 _MONTHS = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from tasks.review_files.plans.nothing import is_nothing
+from tasks.review_files.plans.missing_words import is_nothing
 
 LABELS = {
     "pos": "positive",

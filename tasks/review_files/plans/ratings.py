@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS
-from tasks.review_files.plans.nothing import is_nothing
+from tasks.review_files.plans.missing_words import is_nothing
 from tasks.review_files.plans.reading_plan import RatingScale
 
 FIVE, TEN, HUNDRED = RatingScale(0.5, 5), RatingScale(1, 10), RatingScale(0, 100)

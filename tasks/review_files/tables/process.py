@@ -36,7 +36,7 @@ from data_contracts.review_files import READ_SCHEMA
 from tasks.containers.limits import ContainerLimits, limit_bytes
 from tasks.containers.members import Member
 from tasks.containers.streams import hold_content, meter
-from tasks.review_files.inference.facts import FileFacts
+from tasks.review_files.inference.column_facts import FileFacts
 from tasks.review_files.inference.planning import make_plan
 from tasks.review_files.inference.survey import plan_rows, survey_rows
 from tasks.review_files.options import ReadOptions
@@ -44,7 +44,7 @@ from tasks.review_files.plans.reading_plan import ReadingPlan, dump_plan, load_p
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.tables.formats import TABLE_FORMATS
 from tasks.review_files.tables.parquet import survey_parquet
-from tasks.review_files.values import parse_rows
+from tasks.review_files.value_parsing import parse_rows
 from tasks.support.memory import MOST_MEMORY, has_memory, is_memory_error, require_memory
 from tasks.support.refusals import refusal
 

@@ -16,8 +16,8 @@ from data_contracts.review_files import READ_SCHEMA, TEXT_NOT_GIVEN
 from tasks.review_files.further import add_values
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
+from tasks.review_files.plans.missing_words import NO_TEXT_WORDS
 from tasks.review_files.plans.names import PART
-from tasks.review_files.plans.nothing import NO_TEXT_WORDS
 from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows

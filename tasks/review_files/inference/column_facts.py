@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from tasks.review_files.plans.dates import fits_order, split_numeric
 from tasks.review_files.plans.labels import clean_label
-from tasks.review_files.plans.nothing import is_nothing
+from tasks.review_files.plans.missing_words import is_nothing
 from tasks.review_files.plans.ratings import FoundRating, find_rating
 
 MOST_KEPT = 60
