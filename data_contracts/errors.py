@@ -43,6 +43,30 @@ class WarehouseBusyError(WarehouseError):
     can_pass = True
 
 
+class StoreError(ReviewsError):
+    """An object store can't be opened, refuses access, or holds something that can't be read."""
+
+
+class StoreUnreachableError(StoreError):
+    """An object store does not answer, or answers with errors that may pass."""
+
+    can_pass = True
+
+
+class ObjectNameError(StoreError):
+    """An object has a name that can't be read, so that nothing beside it can be listed."""
+
+
+class ObjectMissingError(StoreError):
+    """An object is not in its store."""
+
+
+class ObjectChangedError(StoreError):
+    """An object is another one than was found before."""
+
+    can_pass = True
+
+
 class FileRefusedError(ReviewsError):
     """A whole review file is refused: `rule` names the broken file rule, `detail` says where and how it was broken."""
 

@@ -16,6 +16,7 @@ from data_contracts.errors import UsageError
 from data_contracts.limits import DRIFT_SEVERITIES, RowLimits
 from data_contracts.storage.faults import VARIABLE, require_known
 from data_contracts.storage.home import Home
+from data_contracts.storage.store_uris import parse_store_uri, require_clear_inbox
 from data_contracts.text_encodings import extends_ascii, find_encoding
 from deployments.installation import find_default_home, find_settings_file
 
@@ -35,6 +36,9 @@ class Settings:
 
     home: Home
     """REVIEWS_HOME: the folder of all data."""
+    store: str | None = None
+    """REVIEWS_STORE: the URI of an object store, such as `s3://bucket/prefix`, whose `inbox/` is read as that of
+    the home is."""
     archive: str = PUBLISHED_URL
     """REVIEWS_ARCHIVE: path or URL of the Large Movie Review archive."""
     input_dirs: tuple[Path, ...] = ()
@@ -113,6 +117,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     )
     return Settings(
         home=Home(_read_home(values)),
+        store=_read_store(values, "REVIEWS_STORE"),
         archive=values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL,
         input_dirs=_read_folders(values, "REVIEWS_INPUT_DIRS"),
         fallback_encoding=_read_encoding(values, "REVIEWS_FALLBACK_ENCODING"),
@@ -216,6 +221,15 @@ def _read_home(values: Mapping[str, str]) -> Path:
     if home.exists() and not home.is_dir():
         raise UsageError(f"REVIEWS_HOME={_quote(text)}: is a file. Next: name a folder.")
     return home
+
+
+def _read_store(values: Mapping[str, str], name: str) -> str | None:
+    """Return the URI of an object store, None if it is not set."""
+    text = values.get(name, "").strip()
+    try:
+        return require_clear_inbox(parse_store_uri(text)) if text else None
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from None
 
 
 def _read_whole(values: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:

@@ -29,12 +29,14 @@ from tasks.scoring.plan import (
     ScoringPlan,
     ScoringRequest,
     list_parameters,
+    name_inboxes,
     require_consistent,
     to_utc,
 )
 from tasks.scoring.rescoring import OlderSource, measure_rescorable
 from tasks.scoring.run_outcome import FILES, ROWS, GroupResult, RunOutcome, require_no_failure
 from tasks.stages import score as stages
+from tasks.stages import stored
 from tasks.stages.publish import publish_copy
 from tasks.stages.report import report_run
 from tasks.stages.run_page import end_completed, name_run
@@ -92,8 +94,9 @@ def score_reviews(
     """Score the review files that are new by content.
 
     Args:
-        files: Files or folders to read instead of the whole inbox: names within the inbox, or absolute paths in it or
-            in a folder of the setting REVIEWS_INPUT_DIRS. Files that were refused before are tried again.
+        files: Files or folders to read instead of the whole inbox: names within the inbox, absolute paths in it or in a
+            folder of the setting REVIEWS_INPUT_DIRS, or URIs in the inbox of the setting REVIEWS_STORE. Files that were
+            refused before are tried again.
         since: Ignore files that were last changed before this moment; a later run can still score them. With
             `rescore`, also ignore source files that were first committed before it. Without a time zone it is UTC.
         model_id: Score with this model instead of the champion. It must have been promoted at some time.
@@ -117,6 +120,7 @@ def score_reviews(
         settings.fallback_encoding,
         rescan,
         within=None if is_granted(named) else settings.input_dirs,
+        store=settings.store,
     )
     require_consistent(request)
     if dry_run:
@@ -218,25 +222,28 @@ def _score_pending(
     The result of each group is appended to `done` at once, so that the caller has it even if a later group fails.
     """
     home = settings.home
+    stored.clear_spool(home)
     model = stages.choose_model(home, request.model_id) if request.model_id else None
     for result in stages.commit_leftovers(home):
         done.append(result)
     found = stages.find_new_files(home, request)
+    done.extend(stored.report_unlisted(request, found))
     if found.new:
         model = model or stages.choose_model(home)
     if found.rescan and found.rescan.earlier:
         earlier = [each.source_sha256 for each in found.rescan.earlier]
         stages.let_count_again(home, earlier, found.rescan.replaces)
     older = _find_older(found, model, request, home)
-    if found.new or older:
+    if found.new or older or found.stored.unread:
         model = model or stages.choose_model(home)
         job = stages.make_job(run, model, settings.limits, request, found)
-        for result in chain(_score_new(job, found.new), _score_older(job, older)):
+        objects = stored.score_stored(job, request, found.stored.unread)
+        for result in chain(_score_new(job, found.new), objects, _score_older(job, older)):
             done.append(result)
     outcome = RunOutcome(tuple(done))
     failed = len(outcome.list_failed())
     run.counts.update({"files_found": found.files_found, **outcome.count(), "files_failed": failed})
-    return _summarise_scoring(found, model, home, outcome)
+    return _summarise_scoring(found, model, name_inboxes(home, request), outcome)
 
 
 def _score_new(job: "ScoringJob", files: Sequence[SourceFile]) -> Iterator[GroupResult]:
@@ -270,11 +277,11 @@ def _score_older(job: "ScoringJob", older: Sequence[OlderSource]) -> Iterator[Gr
 
 
 def _summarise_scoring(
-    found: PendingFiles, model: PromotedModel | None, home: Home, outcome: RunOutcome
+    found: PendingFiles, model: PromotedModel | None, inbox: str, outcome: RunOutcome
 ) -> ScoringSummary:
     """Return what the flow did, as the summary that it returns."""
     return ScoringSummary(
-        inbox=str(home.inbox),
+        inbox=inbox,
         files_found=found.files_found,
         files_scored=outcome.total("files_scored"),
         rows_scored=outcome.total("rows_scored"),

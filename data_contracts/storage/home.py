@@ -31,6 +31,16 @@ class Home:
         return self.folder / "inbox"
 
     @property
+    def spool(self) -> Path:
+        """The folder of copies of a store's objects while a run reads them."""
+        return self.folder / "spool"
+
+    @property
+    def uploads(self) -> Path:
+        """The folder of what is written to a store, while it is made, or came from one to be restored."""
+        return self.folder / "uploads"
+
+    @property
     def sources(self) -> Path:
         """The folder of profiles of sources: one TOML file per source, named by it."""
         return self.folder / "sources"
@@ -103,6 +113,8 @@ class Home:
             self.reviews,
             self.bundles,
             self.inbox,
+            self.spool,
+            self.uploads,
             self.sources,
             self.parts,
             self.backups,

@@ -115,6 +115,7 @@ def describe_up(settings: Settings) -> str:
             f"Up: {settings.ui_url}",
             f"  pages  ask for the password in {password_file(settings)}",
             f"  inbox  {settings.home.inbox} (new files are scored {when})",
+            *([f"  store  {settings.store}/inbox (every 15 minutes)"] if settings.store else []),
             "Next, in another terminal:",
             f"  . {shlex.quote(str(client_file(settings)))}",
             "  prefect deployment run score-reviews/score-reviews --watch",

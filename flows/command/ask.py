@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from data_contracts.errors import UsageError
-from flows.command.console.arguments import PathName
+from flows.command.console.arguments import PathName, PathOrUri
 from flows.command.console.output import echo
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> 
 
 
 @click.command()
-@click.argument("folder", required=False, type=PathName(file_okay=False, path_type=Path))
+@click.argument("folder", required=False, type=PathOrUri(file_okay=False, path_type=Path))
 @click.option("--new", "only_new", is_flag=True, help="Add only rows that FOLDER does not have yet.")
 @click.option(
     "--since",
@@ -104,7 +104,7 @@ def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> 
     "--raw", is_flag=True, help="In CSV, do not escape texts that a spreadsheet would run as formulas."
 )
 def export(
-    folder: Path | None,
+    folder: Path | str | None,
     only_new: bool,
     since: datetime | None,
     form: str | None,
@@ -123,6 +123,8 @@ def export(
     They are written to one file, latest_scores.parquet or latest_scores.csv, which is replaced as a whole each time.
     The default FOLDER is then `exports-current/` of the home. A folder has exports of one kind.
 
+    FOLDER may be a URI such as s3://bucket/scores: then only what is new there is uploaded.
+
     Exports are copies: `reviews forget` does not change them.
 
     \b
@@ -130,6 +132,7 @@ def export(
       reviews export
       reviews export --new
       reviews export /mnt/share/scores --format csv --no-text --since 2026-11-01
+      reviews export --new s3://bucket/scores
       reviews export --current
       reviews export --current /mnt/share/current --format csv
     """
@@ -145,7 +148,8 @@ def export(
             "Next: give one of the two."
         )
     request = ExportRequest(form, no_text, raw, since and since.date(), only_new, no_extra, current)
-    echo(write_export(load_settings().home, folder and folder.absolute(), request))
+    target = folder.absolute() if isinstance(folder, Path) else folder
+    echo(write_export(load_settings().home, target, request))
 
 
 @click.command()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from flows.command.console.arguments import PathName
+from flows.command.console.arguments import PathOrUri
 from flows.command.console.output import echo
 from flows.command.startup import choose_home, prepare_prefect, warm_up
 
@@ -73,7 +73,7 @@ def train(
 
 
 @click.command()
-@click.argument("files", nargs=-1, type=PathName(exists=True, path_type=Path))
+@click.argument("files", nargs=-1, type=PathOrUri(exists=True, path_type=Path))
 @click.option(
     "--since",
     type=click.DateTime(SINCE_FORMATS),
@@ -89,8 +89,10 @@ def train(
     "--text-column", metavar="NAME", help="The column that holds the text, if its name is not a known one."
 )
 @click.option("--source", metavar="NAME", help="Read the FILES by the profile of this source.")
-def score(files: tuple[Path, ...], **parameters: Any) -> None:
+def score(files: tuple[Path | str, ...], **parameters: Any) -> None:
     """Score the new files in the inbox, or the FILES and folders that you name.
+
+    With REVIEWS_STORE=s3://bucket/prefix, the objects in its inbox/ are scored too; name them by their URIs.
 
     A file that was scored before is recognised by its content and skipped. A file that was refused is tried again when
     you name it, or when its content changes. The formats are CSV, TSV, JSON lines, JSON, workbooks, Parquet, ORC,
@@ -105,6 +107,7 @@ def score(files: tuple[Path, ...], **parameters: Any) -> None:
       reviews score
       reviews score --dry-run
       reviews score ~/exports/2026-11-24.csv.gz
+      reviews score s3://bucket/prefix/inbox/shop-a/2026-11-24.csv.gz
       reviews score --text-column Comment survey.csv
       reviews score --source shop-a ~/exports/shop-a-backfill.csv
       reviews score --rescore --since 2026-11-01
@@ -114,8 +117,9 @@ def score(files: tuple[Path, ...], **parameters: Any) -> None:
     from flows.command.actions.targets import require_no_own_folder
 
     settings = load_settings()
-    require_no_own_folder(settings.home, files)
-    echo(run_scoring(settings, [str(path.absolute()) for path in files], parameters))
+    require_no_own_folder(settings.home, [path for path in files if isinstance(path, Path)])
+    names = [str(path.absolute()) if isinstance(path, Path) else path for path in files]
+    echo(run_scoring(settings, names, parameters))
 
 
 def run_scoring(settings: "Settings", files: list[str], parameters: Mapping[str, Any]) -> str:

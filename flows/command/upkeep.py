@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from data_contracts.errors import UsageError
-from flows.command.console.arguments import PathName, name_user
+from flows.command.console.arguments import PathOrUri, name_user
 from flows.command.console.output import echo
 
 
@@ -147,40 +147,51 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
 
 
 @click.command()
-@click.argument("path", required=False, type=PathName(path_type=Path))
+@click.argument("path", required=False, type=PathOrUri(path_type=Path))
 @click.option("--full", is_flag=True, help="Write all of it, and share no file with an earlier backup.")
-def backup(path: Path | None, full: bool) -> None:
+def backup(path: Path | str | None, full: bool) -> None:
     """Copy the database and the bundles to the new folder PATH, while scoring goes on.
 
     The default PATH is in `backups/` of the home, named by the date and time; only the newest REVIEWS_KEEP_BACKUPS stay
     there. What an earlier backup beside PATH has is not written again: both share those files, by hard links. Each can
     still be moved or deleted on its own, but damage to a shared file damages both.
 
+    PATH may be a URI such as s3://bucket/backups: what the store lacks of the new backup in `backups/` is uploaded.
+
     \b
     Examples:
       reviews backup
       reviews backup --full
+      reviews backup s3://bucket/backups
       reviews backup /mnt/safe/reviews-2026-11-24
     """
     from deployments.settings import load_settings
-    from flows.command.actions.backup import back_up
+    from flows.command.actions.backup import back_up, back_up_to_store
 
     settings = load_settings()
-    back_up(settings.home, path and path.absolute(), echo, settings.keep_backups, full)
+    if isinstance(path, str):
+        back_up_to_store(settings.home, path, echo, settings.keep_backups, full)
+    else:
+        back_up(settings.home, path and path.absolute(), echo, settings.keep_backups, full)
 
 
 @click.command()
-@click.argument("path", type=PathName(exists=True, file_okay=False, path_type=Path))
-def restore(path: Path) -> None:
+@click.argument("path", type=PathOrUri(exists=True, file_okay=False, path_type=Path))
+def restore(path: Path | str) -> None:
     """Replace the database by the backup in the folder PATH, and keep the replaced database in the home.
 
-    The next run scores again the files that arrived after the backup.
+    PATH may be the URI of a backup in a store. The next run scores again the files that arrived after the backup.
 
     \b
     Examples:
       reviews restore data/backups/reviews-20261124T063000Z
+      reviews restore s3://bucket/backups/reviews-20261124T063000Z
     """
     from deployments.settings import load_settings
     from flows.command.actions.backup import restore as put_back
+    from flows.command.actions.backup import restore_from_store
 
-    put_back(load_settings().home, path.absolute(), echo)
+    if isinstance(path, str):
+        restore_from_store(load_settings().home, path, echo)
+    else:
+        put_back(load_settings().home, path.absolute(), echo)

@@ -103,6 +103,13 @@ def _parse_key(entry: list[str]) -> tuple[Key, str]:
 
 def write_ledger(folder: Path, ledger: Ledger) -> None:
     """Write the ledger, completely or not at all, which commits the export."""
+    with write_whole(folder / LEDGER) as building:
+        building.write_text(format_ledger(ledger), "utf-8")
+    pass_fault_point("export: after ledger")
+
+
+def format_ledger(ledger: Ledger) -> str:
+    """Return the text of a ledger."""
     content = {
         "version": LEDGER_VERSION,
         "number": ledger.number,
@@ -110,9 +117,7 @@ def write_ledger(folder: Path, ledger: Ledger) -> None:
         "files": ledger.files,
         "keys": sorted([*key, rows] for key, rows in ledger.keys.items()),
     }
-    with write_whole(folder / LEDGER) as building:
-        building.write_text(json.dumps(content, indent=0), "utf-8")
-    pass_fault_point("export: after ledger")
+    return json.dumps(content, indent=0)
 
 
 def parse_ranges(rows: str) -> Iterator[range]:

@@ -14,6 +14,7 @@ UNFINISHED_SUFFIXES = (".part", ".tmp", ".crdownload", ".partial", ".swp")
 """Endings that programs give to files that they are still writing."""
 MAX_FILE_BYTES = 64 << 30
 """Larger files are skipped: a sparse file of a terabyte costs its sender nothing, but a run an hour."""
+TOO_LARGE = f"is larger than {MAX_FILE_BYTES >> 30} GiB, the limit: split it"
 MAX_DEPTH = 100
 """Most levels of folders below the inbox that are searched."""
 HIDDEN = "is a hidden or unfinished file"
@@ -44,6 +45,8 @@ class FoundFile:
     """The folder below which no link is followed when the file is opened. None: the file's own folder."""
     ctime_ns: int | None = field(default=None, compare=False)
     """Time of the last change by the system's record. Unlike `mtime_ns`, no program can set it."""
+    etag: str | None = field(default=None, compare=False)
+    """Of an object in a store: its mark there. Its copy at `path` has its size and time."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class SourceFile:
     source_sha256: str
     root: Path | None = field(default=None, compare=False)
     ctime_ns: int | None = field(default=None, compare=False)
+    etag: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -152,10 +156,15 @@ def _skip(uri: str, reason: str) -> SkippedFile:
     return SkippedFile(uri.encode(errors="replace").decode(), reason)
 
 
+def is_unfinished(name: str) -> bool:
+    """Return whether a file is hidden or unfinished by its name."""
+    return name.startswith((".", "~")) or name.lower().endswith(UNFINISHED_SUFFIXES)
+
+
 def _inspect(path: Path, inbox: Path, root: Path) -> FoundFile | SkippedFile:
     """Return a path as a found file, or as a skipped one with the reason."""
     uri = _name_uri(path, inbox)
-    if path.name.startswith((".", "~")) or path.name.lower().endswith(UNFINISHED_SUFFIXES):
+    if is_unfinished(path.name):
         return _skip(uri, HIDDEN)
     try:
         uri.encode()
@@ -169,7 +178,7 @@ def _inspect(path: Path, inbox: Path, root: Path) -> FoundFile | SkippedFile:
     if not stat.S_ISREG(status.st_mode):
         return _skip(uri, "is not a regular file")
     if status.st_size > MAX_FILE_BYTES:
-        return _skip(uri, f"is larger than {MAX_FILE_BYTES >> 30} GiB, the limit: split it")
+        return _skip(uri, TOO_LARGE)
     return FoundFile(uri, path, status.st_size, status.st_mtime_ns, root, status.st_ctime_ns)
 
 
@@ -189,9 +198,7 @@ def hash_file(found: FoundFile) -> SourceFile | SkippedFile:
 
 def make_source_file(found: FoundFile, source_sha256: str) -> SourceFile:
     """Return a found file together with the sha256 of its content."""
-    return SourceFile(
-        found.uri, found.path, found.size, found.mtime_ns, source_sha256, found.root, found.ctime_ns
-    )
+    return SourceFile(source_sha256=source_sha256, **vars(found))
 
 
 def _hash(stream: BinaryIO, size: int) -> str:

@@ -16,6 +16,7 @@ import duckdb
 
 from data_contracts.errors import ContractError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
+from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.support.wording import count
 from tasks.warehouse.commit import commit_parts
@@ -218,6 +219,11 @@ def list_present(forgotten: Forgotten, home: Home) -> list[Path]:
     named = _list_named(forgotten.files, home.inbox, days)
     copies = [path for place in (home.inbox, *days) for path in _list_copies(forgotten.sources, place)]
     return list(dict.fromkeys([*named, *copies]))
+
+
+def list_objects(forgotten: Forgotten) -> list[str]:
+    """Return the URIs under which a store sent source files of forgotten rows; they may have been deleted since."""
+    return [uri for uri in forgotten.files if is_store_uri(uri)]
 
 
 def _list_copies(sources: Sequence[tuple[str, int]], place: Path) -> list[Path]:

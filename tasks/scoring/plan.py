@@ -5,8 +5,8 @@ database; a dry run writes nothing.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.storage.home import Home
+from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.opening import place_within
 from tasks.inbox.source_files import (
     Findings,
@@ -27,9 +28,17 @@ from tasks.inbox.source_files import (
 )
 from tasks.scoring.file_outcomes import WAITING_RULES
 from tasks.scoring.rescoring import find_rescorable
+from tasks.store.arrivals import Arrivals, find_arrivals
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.warehouse.ledger import SeenFile, list_replaced, read_seen_files, read_statuses, record_seen
+from tasks.warehouse.ledger import (
+    SeenFile,
+    list_done,
+    list_replaced,
+    read_seen_files,
+    read_statuses,
+    record_seen,
+)
 from tasks.warehouse.model_registry import find_scoring_model
 
 if TYPE_CHECKING:
@@ -50,7 +59,7 @@ class ScoringRequest:
     """The parameters of a scoring run, by which its work is planned."""
 
     named: tuple[str, ...] = ()
-    """Files and folders to score instead of the inbox; refused files among them are tried again."""
+    """Files, folders and objects to score instead of the inboxes; refused ones among them are tried again."""
     since: datetime | None = None
     """Ignore files last changed before this moment, and when rescoring, sources first committed before it."""
     model_id: str | None = None
@@ -66,6 +75,18 @@ class ScoringRequest:
     """Instead of new files, read again those of this source that its present profile has not read."""
     within: tuple[Path, ...] | None = ()
     """Folders besides the inbox in which named files may be; None: named files may be anywhere."""
+    store: str | None = None
+    """The URI of the object store that has an inbox too."""
+
+    @property
+    def since_ns(self) -> int | None:
+        """The moment `since` as the time of a file."""
+        return None if self.since is None else int(self.since.timestamp() * 1_000_000) * 1000
+
+    @property
+    def named_objects(self) -> tuple[str, ...]:
+        """Those of `named` that are in a store."""
+        return tuple(filter(is_store_uri, self.named))
 
 
 @dataclass(frozen=True)
@@ -81,6 +102,8 @@ class PendingFiles:
     """The sha256 of each file that was named; None if the inbox was searched."""
     rescan: "Rescan | None" = None
     """Where the files come from in a rescan."""
+    stored: Arrivals = field(default_factory=Arrivals)
+    """What was found in the inbox of a store. Its objects are not among `new`: their content is not known yet."""
 
 
 @dataclass(frozen=True)
@@ -147,22 +170,28 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
     findings = _find_files(home.inbox, request)
     seen_files = read_seen_files(home.warehouse, findings.files)
     known, unread = _hash_unknown(findings.files, seen_files)
+    stored = Arrivals()
+    if request.named_objects or not request.named:
+        stored = find_arrivals(home, request.store, request.named_objects, request.since_ns)
     if record:
-        record_seen(home.warehouse, [file for file in known if _is_unrecorded(seen_files.get(file.uri))])
+        unrecorded = [file for file in known if _is_unrecorded(seen_files.get(file.uri))]
+        record_seen(home.warehouse, [*unrecorded, *stored.stale])
     statuses = {seen.source_sha256: seen.status for seen in seen_files.values()}
     statuses.update(read_statuses(home.warehouse, {file.source_sha256 for file in known} - statuses.keys()))
+    sources = {*(file.source_sha256 for file in known), *stored.list_known()}
     new = pick_new(known, statuses, retry_refused=bool(request.named))
-    replaced = _describe_replaced(home, known, seen_files)
+    replaced = describe_replaced(home, known, seen_files)
     return PendingFiles(
-        files_found=len(findings.files),
+        files_found=len(findings.files) + stored.files_found,
         new=tuple(new),
         why=tuple(_find_reason(file, seen_files.get(file.uri), statuses) for file in new),
-        skipped=(*findings.skipped, *unread, *replaced),
-        named_sources=frozenset(file.source_sha256 for file in known) if request.named else None,
+        skipped=(*findings.skipped, *unread, *replaced, *stored.skipped),
+        named_sources=frozenset(sources) if request.named else None,
+        stored=stored,
     )
 
 
-def _describe_replaced(
+def describe_replaced(
     home: Home, known: Sequence[SourceFile], seen_files: Mapping[str, SeenFile]
 ) -> list[SkippedFile]:
     """Return an entry for each file that has come anew with the bytes of a full export which was replaced since."""
@@ -196,22 +225,41 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
     if pending.rescan is not None:
         again = [PlannedFile(each.uri, EARLIER_READING, each.rows_read) for each in pending.rescan.earlier]
     return ScoringPlan(
-        inbox=str(home.inbox),
+        inbox=name_inboxes(home, request),
         files_found=pending.files_found,
         model_id=model.model_id if model else None,
-        files=(*_plan_new_files(home, pending, request), *again),
-        skipped=pending.skipped,
+        files=(*_plan_new_files(home, pending, request), *_plan_objects(pending.stored), *again),
+        skipped=(*pending.skipped, *_describe_trouble(request, pending.stored)),
     )
 
 
+def _plan_objects(stored: Arrivals) -> Iterator[PlannedFile]:
+    """Plan the objects to read. A dry run downloads nothing, so it does not count their rows."""
+    for file in stored.unread:
+        seen = stored.seen.get(file.uri)
+        refused = seen is not None and seen.is_unchanged and seen.status == "refused"
+        yield PlannedFile(file.uri, REFUSED_BEFORE if refused else CHANGED if seen else NEW, None)
+
+
+def _describe_trouble(request: ScoringRequest, stored: Arrivals) -> list[SkippedFile]:
+    """Return an entry on the store if its inbox could not be listed."""
+    trouble = str(stored.trouble).removeprefix(f"{request.store}/inbox: ")
+    return [SkippedFile(f"{request.store}/inbox", trouble)] if stored.trouble else []
+
+
+def name_inboxes(home: Home, request: ScoringRequest) -> str:
+    """Return where a run looks for new files, in words."""
+    return f"{home.inbox} and {request.store}/inbox" if request.store else str(home.inbox)
+
+
 def pick_new(
-    files: Sequence[SourceFile], statuses: dict[str, str | None], retry_refused: bool = False
+    files: Sequence[SourceFile], statuses: Mapping[str, str | None], retry_refused: bool = False
 ) -> list[SourceFile]:
     """Return the files to plan, in order: those not yet scored or refused by content; of several copies the first.
 
     `statuses` are those of the ledger by sha256. With `retry_refused`, refused files are returned too.
     """
-    done = {"scored"} if retry_refused else {"scored", "refused"}
+    done = list_done(retry_refused)
     firsts: dict[str, SourceFile] = {}
     for file in files:
         if statuses.get(file.source_sha256) not in done:
@@ -244,14 +292,20 @@ def _plan_new_files(home: Home, pending: PendingFiles, request: ScoringRequest) 
 def _find_files(inbox: Path, request: ScoringRequest) -> Findings:
     """Find the files to plan: those of the inbox, or the named ones; ignore those last changed before `since`."""
     if request.named:
-        named = _resolve_named(request, inbox)
+        named = _resolve_named(replace(request, named=_list_named_files(request)), inbox)
         findings = look_at_named(list(named), inbox, {path: root for path, root in named.items() if root})
     else:
         findings = look_into(inbox) if inbox.exists() else Findings((), ())
-    if request.since is None:
+    if request.since_ns is None:
         return findings
-    earliest_ns = int(request.since.timestamp() * 1_000_000) * 1000
-    return Findings(tuple(file for file in findings.files if file.mtime_ns >= earliest_ns), findings.skipped)
+    return Findings(
+        tuple(file for file in findings.files if file.mtime_ns >= request.since_ns), findings.skipped
+    )
+
+
+def _list_named_files(request: ScoringRequest) -> tuple[str, ...]:
+    """Return the names of a plan that are no objects."""
+    return tuple(name for name in request.named if not is_store_uri(name))
 
 
 def _resolve_named(request: ScoringRequest, inbox: Path) -> dict[Path, Path | None]:

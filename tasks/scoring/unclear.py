@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from data_contracts.limits import FIELD_RULES, FIELD_WORDS, READING_RULES, SETTLED_FIELDS
 from data_contracts.storage.home import Home
+from data_contracts.storage.store_uris import is_store_uri
 from tasks.sources.catalogue import Catalogue, load_catalogue
 from tasks.support.wording import count
 from tasks.warehouse.connection import open_warehouse
@@ -68,6 +69,8 @@ def describe_unclear(home: Home, run_ids: Collection[str]) -> list[str]:
 
 def _name_command(home: Home, uri: str) -> str:
     """Return the command that proposes a profile for the source of a file."""
+    if is_store_uri(uri):
+        return f"reviews sources init {_name_source(uri)} FILE (a copy of the object)"
     return f"reviews sources init {_name_source(uri)} {shlex.quote(str(home.inbox / uri))}"
 
 

@@ -11,6 +11,7 @@ from data_contracts.errors import UsageError
 from data_contracts.expectations import CheckResult
 from data_contracts.limits import EACH_FILE, OTHER_LANGUAGES
 from data_contracts.storage.home import Home
+from data_contracts.storage.store_uris import name_in_inbox
 from tasks.sources.profile import Profile, name_version, parse_profile
 from tasks.support.wording import escape_controls
 
@@ -64,7 +65,7 @@ class Catalogue:
 
     def find(self, uri: str) -> Source:
         """Return the source of the file with this uri: the first folder of a path in the inbox."""
-        parts = PurePosixPath(uri).parts
+        parts = PurePosixPath(name_in_inbox(uri)).parts
         folder = parts[0] if len(parts) > 1 and not uri.startswith("/") else DEFAULT
         name = self.chosen or folder
         return Source(name, self.profiles.get(name), self.broken.get(name))

@@ -233,7 +233,7 @@ def _describe_missing(home: Home, source: Source, uris: Sequence[str]) -> list[S
     named = ", ".join(map(escape_controls, uris[:MISSING_NAMED])) + more
     folder = home.inbox if source.name == DEFAULT else home.inbox / source.name
     reason = (
-        f"no longer in the inbox as read, so their readings stay as they are: {named}. Next: put them into "
+        f"not in the inbox of the home as read, so their readings stay as they are: {named}. Next: put them into "
         f"{folder}/, then rescan again"
     )
     return [SkippedFile(count(len(uris), "file"), reason)]

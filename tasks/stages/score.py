@@ -293,7 +293,7 @@ def score_and_commit(home: Home, uris: Sequence[str], score: Callable[[], Scored
         postponed = scored.postponed
         return GroupResult(tuple(uris), commit(scored.part_dir, home.warehouse), postponed)
     except Exception as error:  # no error of one group may stop the others
-        return _warn_of_failure(GroupResult(tuple(uris), None, postponed, error), error)
+        return warn_of_failure(GroupResult(tuple(uris), None, postponed, error), error)
 
 
 def commit_leftovers(home: Home) -> Iterator[GroupResult]:
@@ -316,7 +316,7 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
         try:
             result = GroupResult(uris, _commit_leftover(part_dir, home.warehouse))
         except Exception as error:
-            result = _warn_of_failure(GroupResult(uris, None, error=error), error)
+            result = warn_of_failure(GroupResult(uris, None, error=error), error)
         yield result
 
 
@@ -335,7 +335,7 @@ def _warn_of_dropped(part_dir: Path, problem: str) -> None:
     warn(f"{part_dir}: a part of an earlier run {problem}; its files are scored again.")
 
 
-def _warn_of_failure(result: GroupResult, error: Exception) -> GroupResult:
+def warn_of_failure(result: GroupResult, error: Exception) -> GroupResult:
     """Warn of a failed group and return its result; raise `KeyboardInterrupt` if Ctrl-C was pressed."""
     stop_if_interrupted(error)
     warn(f"{name_files(result.uris)}: not scored, going on with the others. {error}")

@@ -7,6 +7,7 @@ nothing, if there is no warehouse yet. Lists are passed as parameters: an Arrow 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.warehouse.connection import open_warehouse
@@ -17,11 +18,13 @@ SEEN_EVERY = "INTERVAL 1 HOUR"
 
 _READ_SIGHTINGS = f"""
 WITH found AS (
-    SELECT unnest(?::VARCHAR[]) AS uri, unnest(?::BIGINT[]) AS size, unnest(?::BIGINT[]) AS mtime_ns
+    SELECT unnest(?::VARCHAR[]) AS uri, unnest(?::BIGINT[]) AS size, unnest(?::BIGINT[]) AS mtime_ns,
+        unnest(?::VARCHAR[]) AS etag
 ),
 ledger AS (SELECT source_sha256, max(status) AS status FROM scored_files GROUP BY source_sha256)
 SELECT
-    uri, source_sha256, seen.size = found.size AND seen.mtime_ns = found.mtime_ns,
+    uri, source_sha256,
+    seen.size = found.size AND seen.mtime_ns = found.mtime_ns AND seen.etag IS NOT DISTINCT FROM found.etag,
     last_seen < now() - {SEEN_EVERY}, ledger.status
 FROM found JOIN inbox_files AS seen USING (uri) LEFT JOIN ledger USING (source_sha256)
 """  # noqa: S608
@@ -35,11 +38,13 @@ SELECT {CONTENT} FROM scored_files WHERE {CONTENT} IN (SELECT unnest(?::VARCHAR[
 GROUP BY ALL HAVING max(status) = 'scored' AND bool_and(superseded_at IS NOT NULL)
 """  # noqa: S608 (our own names)
 _RECORD_SEEN = """
-INSERT INTO inbox_files (uri, size, mtime_ns, source_sha256, first_seen, last_seen)
-SELECT unnest(?::VARCHAR[]), unnest(?::BIGINT[]), unnest(?::BIGINT[]), unnest(?::VARCHAR[]), now(), now()
+INSERT INTO inbox_files (uri, size, mtime_ns, etag, source_sha256, first_seen, last_seen)
+SELECT
+    unnest(?::VARCHAR[]), unnest(?::BIGINT[]), unnest(?::BIGINT[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]),
+    now(), now()
 ON CONFLICT (uri) DO UPDATE SET
-    size = excluded.size, mtime_ns = excluded.mtime_ns, source_sha256 = excluded.source_sha256,
-    last_seen = excluded.last_seen
+    size = excluded.size, mtime_ns = excluded.mtime_ns, etag = excluded.etag,
+    source_sha256 = excluded.source_sha256, last_seen = excluded.last_seen
 """
 
 
@@ -49,7 +54,7 @@ class SeenFile:
 
     source_sha256: str
     is_unchanged: bool
-    """Whether size and modification time are still the same, so that the content need not be read."""
+    """Whether size, modification time and ETag are still the same, so that the content need not be read."""
     is_stale: bool
     """Whether `last_seen` is older than `SEEN_EVERY` and must be updated."""
     status: str | None
@@ -84,8 +89,13 @@ def list_replaced(warehouse: Path, sources: Collection[str]) -> set[str]:
         return {content for (content,) in connection.execute(_LIST_REPLACED, [list(sources)]).fetchall()}
 
 
+def list_done(retry_refused: bool) -> set[str | None]:
+    """Return the statuses of contents that are not read; refused ones are where they are to be tried again."""
+    return {"scored"} if retry_refused else {"scored", "refused"}
+
+
 def record_seen(warehouse: Path, files: Sequence[SourceFile]) -> None:
-    """Record size, modification time and content of each file, seen just now; one row per uri."""
+    """Record size, modification time, ETag and content of each file, seen just now; one row per uri."""
     if not files:
         return
     hashes = [file.source_sha256 for file in files]
@@ -93,12 +103,13 @@ def record_seen(warehouse: Path, files: Sequence[SourceFile]) -> None:
         connection.execute(_RECORD_SEEN, [*_list_ledger_columns(files), hashes]).fetchall()
 
 
-def _list_ledger_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> list[list[str] | list[int]]:
-    """Return uris, sizes and times of files as columns for queries of the ledger."""
+def _list_ledger_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> list[list[Any]]:
+    """Return uris, sizes, times and ETags of files as columns for queries of the ledger."""
     return [
         [file.uri for file in files],
         [file.size for file in files],
         [_wrap_time(file.mtime_ns) for file in files],
+        [file.etag for file in files],
     ]
 
 

@@ -15,7 +15,7 @@ ORDER = (
     "flows.command", "flows.command.console", "flows.command.actions", "flows",
     "deployments.local_server", "deployments",
     "tasks.stages", "tasks.training", "tasks.explain", "tasks.report", "tasks.maintenance", "tasks.scoring",
-    "tasks.sources", "tasks.exports", "tasks.queries", "tasks.warehouse", "tasks.review_files",
+    "tasks.sources", "tasks.exports", "tasks.queries", "tasks.store", "tasks.warehouse", "tasks.review_files",
     "tasks.archive", "tasks.archive.sample", "tasks.containers", "tasks.inbox", "tasks.pages", "tasks.support",
     "models.explain", "models.bundle", "models.variants", "models.kinds", "models.evaluation",
     "models.wide_lstm", "models.lstm", "models.training", "models.graphs", "models.tokenizer", "models.tensorflow",
@@ -38,6 +38,7 @@ HEAVY = {
     "onnxruntime",
     "matplotlib",
     "jinja2",
+    "obstore",
 }
 READ_ENVIRONMENT = {
     "flows/command/startup.py",

@@ -158,7 +158,7 @@ def test_what_readers_do_not_see_yet_needs_publishing(
 ) -> None:
     assert not needs_publishing(Home(warehouse.parent))
     with open_warehouse(warehouse, write=True) as connection:
-        connection.execute("INSERT INTO inbox_files VALUES ('a', 1, 2, 'x', now(), now())")
+        connection.execute("INSERT INTO inbox_files VALUES ('a', 1, 2, 'x', now(), now(), NULL)")
     assert not needs_publishing(Home(warehouse.parent))
     commit_parts(warehouse, write_part(tmp_path / "next", [PartFile("g.csv", [{}])]))
     assert needs_publishing(Home(warehouse.parent))
@@ -327,7 +327,7 @@ def test_a_query_that_fails_says_why_in_our_words(shared: Path, sql: str, messag
     "sql",
     [
         "DELETE FROM models",
-        "INSERT INTO inbox_files VALUES ('a', 1, 2, 'x', now(), now())",
+        "INSERT INTO inbox_files VALUES ('a', 1, 2, 'x', now(), now(), NULL)",
         "UPDATE models SET seed = 1",
         "DROP VIEW latest_scores",
         "CREATE TABLE mine (a INTEGER)",

@@ -135,7 +135,7 @@ def test_the_duckdb_program_reads_every_table_and_view_of_the_published_copy(
 def test_instants_come_back_in_utc(warehouse: Path) -> None:
     with open_warehouse(warehouse, write=True) as connection:
         moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
-        connection.execute("INSERT INTO inbox_files VALUES ('a', 1, 2, 'x', ?, ?)", [moment, moment])
+        connection.execute("INSERT INTO inbox_files VALUES ('a', 1, 2, 'x', ?, ?, NULL)", [moment, moment])
         found = connection.execute("SELECT first_seen FROM inbox_files").fetchall()
     assert found == [(moment,)]
     assert found[0][0].utcoffset().total_seconds() == 0
@@ -290,7 +290,10 @@ def test_a_session_for_reading_can_not_write(warehouse: Path) -> None:
 
 def test_a_transaction_that_fails_leaves_nothing(warehouse: Path) -> None:
     with open_warehouse(warehouse, write=True) as connection:
-        row = "INSERT INTO inbox_files VALUES ('a', 1, 2, 'x', now(), now()), ('b', 1, 2, NULL, now(), now())"
+        row = """
+            INSERT INTO inbox_files VALUES
+                ('a', 1, 2, 'x', now(), now(), NULL), ('b', 1, 2, NULL, now(), now(), NULL)
+        """
         with pytest.raises(duckdb.ConstraintException), begin_transaction(connection):
             connection.execute(row)
         assert connection.execute("SELECT count(*) FROM inbox_files").fetchall() == [(0,)]
@@ -327,8 +330,8 @@ def test_what_a_killed_process_had_committed_is_there(warehouse: Path) -> None:
 import os, sys
 import duckdb
 connection = duckdb.connect(sys.argv[1])
-connection.execute("INSERT INTO inbox_files VALUES ('kept', 1, 2, 'x', now(), now())")
-connection.execute("BEGIN; INSERT INTO inbox_files VALUES ('lost', 1, 2, 'x', now(), now())")
+connection.execute("INSERT INTO inbox_files VALUES ('kept', 1, 2, 'x', now(), now(), NULL)")
+connection.execute("BEGIN; INSERT INTO inbox_files VALUES ('lost', 1, 2, 'x', now(), now(), NULL)")
 os.kill(os.getpid(), 9)
 """
     subprocess.run([sys.executable, "-c", code, str(warehouse)], check=False)
@@ -366,7 +369,7 @@ def test_opening_again_inside_the_block_ends_in_a_message_and_not_in_a_hang(ware
 
 def add_row(path: Path, uri: str) -> None:
     with open_warehouse(path, write=True) as connection:
-        connection.execute("INSERT INTO inbox_files VALUES (?, 1, 2, 'x', now(), now())", [uri])
+        connection.execute("INSERT INTO inbox_files VALUES (?, 1, 2, 'x', now(), now(), NULL)", [uri])
 
 
 @pytest.mark.process

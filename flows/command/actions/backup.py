@@ -7,16 +7,18 @@ from data_contracts.storage.home import Home
 from flows.command.actions.exclusive import keep_runs_out
 from flows.command.actions.targets import require_free_target
 from tasks.maintenance import backups, restoring, retention
+from tasks.maintenance.stored_backups import fetch_backup, upload_backup
+from tasks.store.connecting import open_store
 from tasks.support.wording import count
 from tasks.warehouse.publishing import publish
 
 
 def back_up(
     home: Home, target: Path | None, echo: Callable[[str], None], keep: int = 0, full: bool = False
-) -> None:
+) -> Path:
     """Do what `reviews backup` does: write it to `target`, by default to `backups/`, which keeps the newest `keep`.
 
-    A `keep` of 0 keeps all. A `full` backup shares no files with others.
+    A `keep` of 0 keeps all. A `full` backup shares no files with others. Return its folder.
     """
     if target:
         require_free_target(home, target, home.backups)
@@ -30,6 +32,16 @@ def back_up(
     if target is None:
         for path in backups.drop_older_backups(home.backups, keep, done.folder):
             echo(f"  deleted an older backup: {path.name}")
+    return done.folder
+
+
+def back_up_to_store(
+    home: Home, uri: str, echo: Callable[[str], None], keep: int = 0, full: bool = False
+) -> None:
+    """Do what `reviews backup URI` does: make a backup in `backups/`, and upload what the store lacks of it."""
+    open_store(uri)  # a wrong URI is found before there is a backup
+    done = upload_backup(back_up(home, None, echo, keep, full), uri, full)
+    echo(f"Uploaded {_in_mib(done.uploaded)}, what the store lacked of {_in_mib(done.bytes)}:\n  {done.uri}")
 
 
 def _in_mib(size: int) -> str:
@@ -37,13 +49,22 @@ def _in_mib(size: int) -> str:
     return f"{size / 2**20:,.1f} MiB"
 
 
-def restore(home: Home, folder: Path, echo: Callable[[str], None]) -> None:
-    """Do what `reviews restore` does: put the backup in place, move back files that it does not have, and publish."""
+def restore_from_store(home: Home, uri: str, echo: Callable[[str], None]) -> None:
+    """Do what `reviews restore URI` does: fetch the backup, check it, and put it in place."""
+    with fetch_backup(home, uri) as folder:
+        restore(home, folder, echo, uri)
+
+
+def restore(home: Home, folder: Path, echo: Callable[[str], None], uri: str | None = None) -> None:
+    """Do what `reviews restore` does: put the backup in place, move back files that it does not have, and publish.
+
+    `uri`: where the backup came from, if its folder is a copy.
+    """
     with keep_runs_out(home, echo):
         replaced = restoring.restore(folder, home)
         returned = retention.bring_back(home)
         publish(home)
-    echo(f"Restored {folder}")
+    echo(f"Restored {uri or folder}")
     if returned:
         echo(
             f"  {count(returned, 'file')} of `scored/` that the backup does not have: moved back to the inbox"

@@ -1,6 +1,6 @@
 """What `reviews forget` does: delete rows for good, and name the files that may still hold their texts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from data_contracts.storage.home import Home
@@ -36,10 +36,10 @@ def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None]) -> N
         echo(
             f"  deleted a report that showed it: {path.name} (to write it again: reviews report {path.stem})"
         )
-    _report_copies(home, forgetting.list_present(done, home), echo)
+    _report_copies(home, [*forgetting.list_present(done, home), *forgetting.list_objects(done)], echo)
 
 
-def _report_copies(home: Home, present: list[Path], echo: Callable[[str], None]) -> None:
+def _report_copies(home: Home, present: Sequence[Path | str], echo: Callable[[str], None]) -> None:
     """List what may still hold the forgotten rows: the source files `present`, backups, replaced databases, exports."""
     backups = [path for path in sorted(home.backups.glob("*")) if path.is_dir()]
     replaced = sorted(home.folder.glob("reviews.replaced-*.duckdb"))

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from data_contracts.errors import UsageError
+from data_contracts.storage.store_uris import is_store_uri
 
 
 def refuse_undecodable(arguments: Iterable[str]) -> None:
@@ -29,6 +30,14 @@ class PathName(click.Path):
         if not str(value):
             self.fail("it is empty. Name a path; the current folder is '.'.", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class PathOrUri(PathName):
+    """A path on the command line, or the URI of something in an object store, which is not looked at yet."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, or the URI as text."""
+        return value if is_store_uri(str(value)) else super().convert(value, param, ctx)
 
 
 def is_text(text: str) -> bool:

@@ -1,0 +1,65 @@
+"""The URIs of object stores and of the objects in them."""
+
+import re
+from urllib.parse import urlsplit
+
+from data_contracts.errors import UsageError
+
+SCHEMES = ("s3", "gs", "az", "file")
+INBOX = "inbox"
+"""The folder of a store in which new review files arrive."""
+_IN_INBOX = re.compile(rf"(?:{'|'.join(SCHEMES)})://[^/]*/(?:.*?/)??{INBOX}/(?P<name>.*)", re.DOTALL)
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+
+
+def is_store_uri(text: str) -> bool:
+    """Return whether a text is meant as the URI of a store rather than as a path."""
+    return "://" in text
+
+
+def parse_store_uri(text: str) -> str:
+    """Return the URI of a store without a slash at its end; raise `UsageError` if it is none.
+
+    The message repeats nothing of a URI that may hold a password.
+    """
+    if "@" in text or "?" in text or "#" in text:
+        raise UsageError(
+            "a store is a plain URI, such as s3://bucket/prefix: without a user, a password or options. Next: give "
+            "credentials by the variables of its provider, such as AWS_ACCESS_KEY_ID."
+        )
+    parts = urlsplit(text)
+    folders = parts.path.rstrip("/").split("/")[1:]
+    if parts.scheme not in SCHEMES or not _has_place(parts.scheme, parts.netloc, parts.path):
+        raise UsageError(
+            f"{text[:80]!r} is no store. Next: give a URI such as s3://bucket/prefix, gs://bucket/prefix, "
+            "az://container/prefix or file:///mnt/share/reviews."
+        )
+    if {"", ".", ".."}.intersection(folders):
+        raise UsageError(f"{text[:80]!r} has an empty folder, `.` or `..`. Next: leave it out.")
+    return text.rstrip("/")
+
+
+def _has_place(scheme: str, bucket: str, path: str) -> bool:
+    """Return whether a URI names a bucket or, of the file system, an absolute folder other than the root."""
+    if scheme == "file":
+        return not bucket and bool(path.strip("/"))
+    return bool(_BUCKET.fullmatch(bucket))
+
+
+def name_in_inbox(uri: str) -> str:
+    """Return the name of a source file within its inbox: of an object the name after `inbox/`, else the uri itself."""
+    found = _IN_INBOX.fullmatch(uri)
+    return found["name"] if found else uri
+
+
+def require_clear_inbox(uri: str) -> str:
+    """Return the URI of a store; raise `UsageError` if one of its folders has the name of the inbox.
+
+    From the URI of an object it would not be clear then where the inbox begins, and so of which source it is.
+    """
+    if INBOX in urlsplit(uri).path.split("/"):
+        raise UsageError(
+            f"{uri[:80]!r}: no folder above the inbox may be called `{INBOX}`. Next: name the folder that contains "
+            f"`{INBOX}/`, or use another prefix."
+        )
+    return uri

@@ -1,0 +1,86 @@
+"""The stages of `score-reviews` that read the inbox of an object store: fetch a group of objects, score it, drop it."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from data_contracts.errors import StoreUnreachableError
+from data_contracts.storage.home import Home
+from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
+from tasks.scoring.plan import PendingFiles, ScoringRequest, describe_replaced, pick_new
+from tasks.scoring.run_outcome import GroupResult
+from tasks.stages.retries import RETRY_TRANSIENT
+from tasks.stages.run_page import show_live_progress
+from tasks.stages.score import score_and_commit, score_files, warn_of_failure
+from tasks.store.arrivals import fetch_arrivals
+from tasks.warehouse.ledger import read_statuses, record_seen
+
+if TYPE_CHECKING:
+    from tasks.scoring.groups import ScoringJob
+
+
+@dataclass(frozen=True)
+class FetchedGroup:
+    """Objects that were copied into the spool: those with new content, and those that could not be read."""
+
+    new: tuple[SourceFile, ...]
+    skipped: tuple[SkippedFile, ...]
+
+
+def clear_spool(home: Home) -> None:
+    """Delete what was copied from a store, by this run or by one that was killed."""
+    if home.spool.exists():
+        shutil.rmtree(home.spool)
+
+
+@task(name="fetch-objects", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
+def fetch_objects(home: Home, request: ScoringRequest, files: Sequence[FoundFile]) -> FetchedGroup:
+    """Copy a group of objects into the spool, and record their content, so that known ones are not read again."""
+    with show_live_progress(f"Fetching {len(files)} objects", sum(file.size for file in files)) as report:
+        fetched = fetch_arrivals(str(request.store), files, report)
+    known = [each for each in fetched if isinstance(each, SourceFile)]
+    record_seen(home.warehouse, known)
+    statuses = read_statuses(home.warehouse, {file.source_sha256 for file in known})
+    new = pick_new(known, statuses, retry_refused=bool(request.named))
+    skipped = [each for each in fetched if isinstance(each, SkippedFile)]
+    return FetchedGroup(tuple(new), (*skipped, *describe_replaced(home, known, {})))
+
+
+def report_unlisted(request: ScoringRequest, found: PendingFiles) -> Iterator[GroupResult]:
+    """Yield a failed result if the inbox of the store could not be listed, so that the run fails at its end."""
+    if error := found.stored.trouble:
+        yield warn_of_failure(GroupResult((f"{request.store}/inbox/",), None, error=error), error)
+
+
+def score_stored(
+    job: "ScoringJob", request: ScoringRequest, files: Sequence[FoundFile]
+) -> Iterator[GroupResult]:
+    """Fetch, score and commit the objects of a store, group by group, so that the spool holds one group at a time.
+
+    If the store does not answer, the groups after it wait for the next run.
+    """
+    for group in group_found_files(files):
+        result = _score_group(job, request, group)
+        clear_spool(job.run.home)
+        yield result
+        if isinstance(result.error, StoreUnreachableError):
+            return
+
+
+def _score_group(job: "ScoringJob", request: ScoringRequest, files: Sequence[FoundFile]) -> GroupResult:
+    """Fetch a group of objects, score those with new content, and commit them."""
+    uris = tuple(file.uri for file in files)
+    try:
+        fetched = fetch_objects(job.run.home, request, files)
+    except Exception as error:  # no error of one group may stop the others
+        return warn_of_failure(GroupResult(uris, None, error=error), error)
+    if not fetched.new:
+        return GroupResult(uris, None, fetched.skipped)
+    new = [file.uri for file in fetched.new]
+    result = score_and_commit(job.run.home, new, partial(score_files, job, fetched.new))
+    return replace(result, postponed=(*fetched.skipped, *result.postponed))

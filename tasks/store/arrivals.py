@@ -1,0 +1,229 @@
+"""Finds the review files in the inbox of a store, and copies those to read into the spool of the home.
+
+An object whose name, size, time and ETag are known is not read again. The spool is a folder that belongs to one run:
+what a killed run left there is deleted, never read.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from data_contracts.errors import (
+    ObjectChangedError,
+    ObjectMissingError,
+    ObjectNameError,
+    StoreError,
+    StoreUnreachableError,
+    UsageError,
+)
+from data_contracts.storage.home import Home
+from data_contracts.storage.store_uris import INBOX
+from tasks.containers.formats import UNKNOWN, format_of
+from tasks.inbox.source_files import (
+    MAX_FILE_BYTES,
+    TOO_LARGE,
+    FoundFile,
+    SkippedFile,
+    SourceFile,
+    hash_file,
+    is_unfinished,
+    make_source_file,
+)
+from tasks.store.connecting import Store, open_store
+from tasks.store.objects import StoredObject, fetch, find_object, list_level, list_objects
+from tasks.warehouse.ledger import SeenFile, list_done, read_seen_files
+
+FETCHED_AT_ONCE = 16
+TRIES = 3
+"""How often an object is read anew that changes while it is read."""
+FREE_BYTES = 256 << 20
+"""What a download leaves free on the disk of the home."""
+_NAME_BYTES = 255
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """What was found in the inbox of a store."""
+
+    files_found: int = 0
+    unread: tuple[FoundFile, ...] = ()
+    """The objects to read, each with the path of its future copy in the spool."""
+    seen: dict[str, SeenFile] = field(default_factory=dict)
+    """What the ledger recorded of the objects, by uri."""
+    skipped: tuple[SkippedFile, ...] = ()
+    trouble: StoreError | None = None
+    """Why the inbox could not be listed."""
+    stale: tuple[SourceFile, ...] = ()
+    """Known objects that the ledger is to note as seen again."""
+
+    def list_known(self) -> list[str]:
+        """Return the sha256 of each object whose content is known."""
+        return [seen.source_sha256 for seen in self.seen.values() if seen.is_unchanged]
+
+
+def find_arrivals(home: Home, uri: str | None, named: Sequence[str], since_ns: int | None) -> Arrivals:
+    """Find the objects to read: those of the inbox, or the `named` ones, of which refused ones are read again.
+
+    An error of the store is returned, so that files on disk can be scored. Raises `UsageError` if a named object is
+    not in the inbox of the store, or no store is set.
+    """
+    if uri is None and named:
+        raise UsageError(
+            f"{named[0]}: no store is set. Next: set REVIEWS_STORE to what is before `/{INBOX}/`."
+        )
+    if uri is None:
+        return Arrivals()
+    try:
+        store = open_store(uri)
+        listed, unlisted = (list(_list_named(store, named)), []) if named else _list_inbox(store)
+    except StoreError as error:
+        return Arrivals(trouble=error)
+    inspected = [_inspect(store, each, home.spool) for each in sorted(listed, key=lambda each: each.key)]
+    files = [
+        each
+        for each in inspected
+        if isinstance(each, FoundFile) and each.mtime_ns >= (since_ns or each.mtime_ns)
+    ]
+    seen, done = read_seen_files(home.warehouse, files), list_done(retry_refused=bool(named))
+    return Arrivals(
+        len(files),
+        tuple(_place(file) for file in files if not _is_done(seen.get(file.uri), done)),
+        seen,
+        (*unlisted, *(each for each in inspected if isinstance(each, SkippedFile))),
+        stale=tuple(_list_stale(files, seen)),
+    )
+
+
+def _list_inbox(store: Store) -> tuple[list[StoredObject], list[SkippedFile]]:
+    """Return the objects of the inbox; where one has a name that can't be read, skip its source, list the others."""
+    try:
+        return list(list_objects(store, INBOX)), []
+    except ObjectNameError:
+        listed, sources = list_level(store, INBOX)
+    unlisted = []
+    for source in sources:
+        try:
+            listed += list_objects(store, source)
+        except ObjectNameError as error:
+            uri = store.name(source)
+            unlisted.append(SkippedFile(uri, str(error).removeprefix(f"{uri}: ")))
+    return listed, unlisted
+
+
+def _list_stale(files: Sequence[FoundFile], seen: Mapping[str, SeenFile]) -> Iterator[SourceFile]:
+    """Yield the unchanged objects whose time in the ledger is to be updated."""
+    for file in files:
+        known = seen.get(file.uri)
+        if known and known.is_unchanged and known.is_stale:
+            yield make_source_file(file, known.source_sha256)
+
+
+def _is_done(seen: SeenFile | None, done: Collection[str | None]) -> bool:
+    """Return whether an object is known to have content that need not be scored."""
+    return seen is not None and seen.is_unchanged and seen.status in done
+
+
+def _list_named(store: Store, named: Sequence[str]) -> Iterator[StoredObject]:
+    """Yield the named objects, and all objects in named folders, of the inbox."""
+    start = f"{store.uri}/{INBOX}"
+    for uri in dict.fromkeys(each.rstrip("/") for each in named):
+        if uri != start and not uri.startswith(f"{start}/"):
+            raise UsageError(f"{uri}: is not in the inbox of the store. Next: name an object below {start}/.")
+        key = uri.removeprefix(f"{store.uri}/")
+        try:
+            yield find_object(store, key)
+        except ObjectMissingError:
+            below = list(list_objects(store, key))
+            if not below:
+                raise UsageError(f"Not there: {uri}. Next: check the name of the object.") from None
+            yield from below
+
+
+def _inspect(store: Store, found: StoredObject, spool: Path) -> FoundFile | SkippedFile | None:
+    """Return an object as a found file, or as a skipped one with the reason; None for hidden or unfinished ones.
+
+    An empty object without a known ending is how consoles show a folder, the inbox itself too.
+    """
+    uri, (*folders, name) = store.name(found.key), found.key.removeprefix(f"{INBOX}/").split("/")
+    if found.key == INBOX or is_unfinished(name) or any(folder.startswith(".") for folder in folders):
+        return None
+    if found.size == 0 and format_of(PurePosixPath(name)) == UNKNOWN:
+        return None
+    if len(name.encode()) > _NAME_BYTES:
+        return SkippedFile(uri, f"its name is longer than {_NAME_BYTES} bytes: rename it")
+    if found.size > MAX_FILE_BYTES:
+        return SkippedFile(uri, TOO_LARGE)
+    return FoundFile(uri, spool, found.size, found.modified_ns, etag=found.etag)
+
+
+def _place(found: FoundFile) -> FoundFile:
+    """Return an object with the path of its copy: a folder of its own for each, since readers need its name."""
+    folder = found.path / hashlib.sha256(found.uri.encode()).hexdigest()[:32]
+    return replace(found, path=folder / found.uri.rpartition("/")[2], root=folder)
+
+
+def fetch_arrivals(
+    uri: str, files: Sequence[FoundFile], report: Callable[[int], None]
+) -> list[SourceFile | SkippedFile]:
+    """Copy objects into the spool, several at once, and identify them by their content; skip what can't be read.
+
+    Raises `StoreUnreachableError` if the store does not answer: then nothing is known of any of them.
+    """
+    store = open_store(uri)
+    with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
+        return list(pool.map(partial(_fetch_file, store, report), files))
+
+
+def _fetch_file(store: Store, report: Callable[[int], None], found: FoundFile) -> SourceFile | SkippedFile:
+    """Copy an object into the spool, and read it anew if it changes meanwhile."""
+    for _ in range(TRIES):
+        try:
+            if (free := _measure_free(found.path)) < found.size:
+                return SkippedFile(found.uri, _describe_lack(found.size, free))
+            _copy(store, found, report)
+            return hash_file(found)
+        except ObjectChangedError:
+            found = _find_again(store, found)
+        except StoreUnreachableError:
+            raise
+        except ObjectMissingError:
+            return SkippedFile(found.uri, "was deleted before it was read")
+        except StoreError as error:
+            return SkippedFile(found.uri, str(error).removeprefix(f"{found.uri}: "))
+    return SkippedFile(found.uri, "changes while it is read: next run")
+
+
+def _copy(store: Store, found: FoundFile, report: Callable[[int], None]) -> None:
+    """Write the copy of an object, with its time, so that it is checked like a file of the inbox from now on."""
+    shutil.rmtree(found.path.parent, ignore_errors=True)
+    found.path.parent.mkdir(parents=True)
+    stored = StoredObject(_name_key(store, found), found.size, found.mtime_ns, found.etag)
+    fetch(store, stored, found.path, report)
+    os.utime(found.path, ns=(found.mtime_ns, found.mtime_ns))
+
+
+def _find_again(store: Store, found: FoundFile) -> FoundFile:
+    """Return an object as it is now."""
+    now = find_object(store, _name_key(store, found))
+    return replace(found, size=now.size, mtime_ns=now.modified_ns, etag=now.etag)
+
+
+def _name_key(store: Store, found: FoundFile) -> str:
+    """Return the name of a found object within its store."""
+    return found.uri.removeprefix(f"{store.uri}/")
+
+
+def _measure_free(path: Path) -> int:
+    """Return how many bytes may be written to the disk of the spool."""
+    existing = next(folder for folder in path.parents if folder.exists())
+    return shutil.disk_usage(existing).free - FREE_BYTES
+
+
+def _describe_lack(size: int, free: int) -> str:
+    """Return why an object is not copied to a disk that is nearly full."""
+    return f"has {size / 2**20:,.0f} MiB, and the disk of the home has room for {max(free, 0) / 2**20:,.0f}: it waits"

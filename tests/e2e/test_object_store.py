@@ -1,0 +1,167 @@
+"""Tests of object stores with a real S3 server, and with a proxy before it that does what bad networks do."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from data_contracts.errors import ObjectChangedError, StoreError, StoreUnreachableError
+from data_contracts.storage.home import Home
+from flows.command.actions.backup import back_up_to_store, restore_from_store
+from tasks.exports.files import ExportRequest
+from tasks.exports.stored import export_to_store
+from tasks.inbox.source_files import SourceFile
+from tasks.store import connecting, objects
+from tasks.store.arrivals import fetch_arrivals, find_arrivals
+from tasks.store.connecting import Store, open_store
+from tasks.warehouse.ledger import record_seen
+from tests.support.bad_proxy import CUT_BYTES, Trouble, run_bad_proxy
+from tests.support.exported_homes import add
+from tests.support.scoring_runs import CSV, run
+from tests.support.serverless import run_without_server
+from tests.support.small_home import ask, copy_scoring_home
+from tests.support.stores import S3Server, find_free_ports, run_s3_server
+
+pytestmark = pytest.mark.process
+
+LARGE = bytes(range(256)) * 40_000
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    with run_s3_server() as running:
+        yield running
+
+
+@pytest.fixture
+def store(server: S3Server, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Store:
+    """A store in a bucket of this module's, with a prefix of the test's own."""
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    made = open_store(f"s3://reviews/{request.node.name}")
+    objects.put(made, "exists", b"")
+    return made
+
+
+@pytest.fixture
+def proxy(server: S3Server, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Store, Trouble]]:
+    """The same store through a bad proxy, and what this does."""
+    with run_bad_proxy(server.port) as (port, trouble):
+        monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{port}")
+        yield open_store(store.uri), trouble
+
+
+def test_the_inbox_of_a_bucket_is_scored_as_the_files_of_a_home_are(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = copy_scoring_home(Home(tmp_path / "home"))
+    monkeypatch.setenv("REVIEWS_HOME", str(home.folder))
+    monkeypatch.setenv("REVIEWS_STORE", store.uri)
+    monkeypatch.setenv("REVIEWS_REPORTS", "false")
+    objects.put(store, "inbox/shop a/ä%20#.csv", CSV.encode())
+    objects.put(store, "inbox/b.csv", b"text\nanother good film\n")
+    with run_without_server():
+        assert (run().rows_scored, run().rows_scored) == (3, 0)
+    assert ask(home.published, "select uri, source from scored_files order by uri") == [
+        (f"{store.uri}/inbox/b.csv", "default"),
+        (f"{store.uri}/inbox/shop a/ä%20#.csv", "shop a"),
+    ]
+
+
+def test_another_content_of_the_same_size_is_noticed_within_the_same_second(
+    store: Store, tmp_path: Path
+) -> None:
+    home = Home(tmp_path)
+    objects.put(store, "inbox/a.csv", b"text\ngood film\n")
+    [copy] = fetch_arrivals(store.uri, find_arrivals(home, store.uri, (), None).unread, lambda size: None)
+    assert isinstance(copy, SourceFile)
+    record_seen(home.warehouse, [copy])
+    assert find_arrivals(home, store.uri, (), None).seen[copy.uri].is_unchanged
+    objects.put(store, "inbox/a.csv", b"text\nevil film\n")
+    assert not find_arrivals(home, store.uri, (), None).seen[copy.uri].is_unchanged
+
+
+def test_exports_and_backups_go_to_a_bucket_and_backups_come_back(store: Store, tmp_path: Path) -> None:
+    home, other = Home(tmp_path / "home"), Home(tmp_path / "other")
+    add(home, "a.csv", [{}, {}])
+    for rows in (2, 0):
+        assert export_to_store(home, f"{store.uri}/scores", ExportRequest(only_new=True)).rows == rows
+    said: list[str] = []
+    back_up_to_store(home, f"{store.uri}/backups", said.append)
+    restore_from_store(other, said[-1].split()[-1], said.append)
+    assert ask(other.published, "select count(*) from scored_reviews") == [(2,)]
+    kinds = {each.key.split("/")[0] for each in objects.list_objects(store, "")}
+    assert kinds == {"exists", "scores", "backups"}
+
+
+def test_a_large_object_is_written_and_fetched_whole(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(LARGE)
+    objects.put(store, "large", tmp_path / "large")
+    objects.fetch(store, objects.find_object(store, "large"), tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == LARGE
+
+
+def test_a_bucket_knows_a_changed_object_and_the_first_of_two_writers(store: Store, tmp_path: Path) -> None:
+    assert objects.put_if_absent(store, "manifest", b"first")
+    found = objects.find_object(store, "manifest")
+    assert not objects.put_if_absent(store, "manifest", b"later")
+    objects.put(store, "manifest", b"other")
+    with pytest.raises(ObjectChangedError):
+        objects.fetch(store, found, tmp_path / "copy")
+
+
+def test_reads_that_are_cut_off_go_on_where_they_were(proxy: tuple[Store, Trouble], tmp_path: Path) -> None:
+    store, trouble = proxy
+    objects.put(store, "large", LARGE[: 10 * CUT_BYTES])
+    trouble.cut = 5
+    objects.fetch(store, objects.find_object(store, "large"), tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == LARGE[: 10 * CUT_BYTES]
+    assert f"GET bytes={5 * CUT_BYTES}-{10 * CUT_BYTES - 1}" in trouble.asked
+
+
+def test_a_throttled_store_is_asked_again(proxy: tuple[Store, Trouble]) -> None:
+    store, trouble = proxy
+    trouble.refuse = 2
+    assert [each.key for each in objects.list_objects(store, "")] == ["exists"]
+
+
+def test_a_store_that_stays_throttled_is_a_trouble_that_may_pass(
+    proxy: tuple[Store, Trouble], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "MOST_RETRIES", 1)
+    store, trouble = proxy
+    trouble.refuse = 100
+    with pytest.raises(StoreUnreachableError, match="503"):
+        objects.read(open_store(store.uri), "exists")
+
+
+ACTS: dict[str, Callable[[Store], object]] = {
+    "list": lambda store: list(objects.list_objects(store, "inbox")),
+    "read": lambda store: objects.read(store, "exists"),
+    "put": lambda store: objects.put(store, "new", b""),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_wrong_keys_are_named_with_what_to_check(
+    store: Store, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-wrong-one")
+    with pytest.raises(StoreError, match=r"access is refused .*AWS_SECRET_ACCESS_KEY") as raised:
+        ACTS[act](open_store(store.uri))
+    assert "a-wrong-one" not in str(raised.value)
+
+
+def test_a_bucket_that_is_not_there_is_named(store: Store) -> None:
+    with pytest.raises(StoreError, match=r"s3://nowhere/x/inbox: there is no such bucket"):
+        list(objects.list_objects(open_store("s3://nowhere/x"), "inbox"))
+
+
+def test_a_server_that_is_down_is_a_trouble_that_may_pass(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "MOST_RETRIES", 1)
+    [port] = find_free_ports(1)
+    monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{port}")
+    with pytest.raises(StoreUnreachableError, match="Next"):
+        list(objects.list_objects(open_store(store.uri), "inbox"))

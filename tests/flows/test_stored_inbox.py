@@ -1,0 +1,130 @@
+"""Tests of `score-reviews` with an object store: what lies in its inbox is scored as files of the home are."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from data_contracts.errors import StoreError, UsageError
+from data_contracts.storage.home import Home
+from tasks.store import arrivals
+from tests.support.forked import run_to_fault
+from tests.support.scoring_runs import CSV, count, drop, plan, run
+from tests.support.small_home import ask
+from tests.support.stored_runs import score_stored
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the store that is set."""
+    folder = tmp_path / "store"
+    (folder / "inbox").mkdir(parents=True)
+    monkeypatch.setenv("REVIEWS_STORE", f"file://{folder}")
+    return folder
+
+
+def send(store: Path, name: str, content: str = CSV) -> str:
+    """Put an object into the inbox of the store, and return its URI."""
+    path = store / "inbox" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, "utf-8")
+    return f"file://{path}"
+
+
+@pytest.mark.slow
+def test_objects_are_scored_beside_the_files_of_the_home_and_once(scoring_home: Home, store: Path) -> None:
+    uri = send(store, "shop-a/a.csv")
+    drop(scoring_home, "b.csv", "text\nanother good film\n")
+    assert (run().files_scored, run().files_scored) == (2, 0)
+    assert ask(scoring_home.published, "select uri, source, rows_read from scored_files order by uri") == [
+        ("b.csv", "default", 1),
+        (uri, "shop-a", 3),
+    ]
+    assert ask(scoring_home.published, "select uri, row_number from quarantined_rows") == [(uri, 3)]
+    assert not scoring_home.spool.exists()
+
+
+@pytest.mark.slow
+def test_a_known_object_is_not_fetched(
+    scoring_home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(store, "a.csv")
+    run()
+    monkeypatch.delattr(arrivals, "fetch")
+    assert run().files_found == 1
+
+
+@pytest.mark.slow
+def test_the_same_content_in_the_store_and_the_home_is_scored_once(scoring_home: Home, store: Path) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    send(store, "copy.csv")
+    send(store, "shop-a/copy.csv")
+    assert run().files_scored == 1
+    assert count(scoring_home, "inbox_files") == 3
+
+
+def test_a_store_that_can_t_be_listed_fails_the_run_after_the_home_was_scored(
+    scoring_home: Home, store: Path
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    shutil.rmtree(store)
+    with pytest.raises(StoreError, match="Committed all the same: 1 files"):
+        run()
+    assert count(scoring_home, "scored_files") == 1
+
+
+@pytest.mark.slow
+def test_a_refused_object_is_named_by_its_uri_and_tried_again_when_it_is_named(
+    scoring_home: Home, store: Path
+) -> None:
+    uri = send(store, "a.csv", "")
+    Path(uri.removeprefix("file://")).write_bytes(b"\x1f\x8b\x08")
+    [refused] = run().refused
+    assert refused.startswith(uri)
+    assert run().refused == ()
+    assert len(run(files=[uri]).refused) == 1
+
+
+def test_a_dry_run_names_objects_and_fetches_none(
+    scoring_home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = send(store, "a.csv")
+    monkeypatch.delattr(arrivals, "fetch")
+    [planned] = plan().files
+    assert (planned.uri, planned.why, planned.rows) == (uri, "new", None)
+
+
+def test_what_a_killed_run_left_in_the_spool_is_deleted(scoring_home: Home, store: Path) -> None:
+    left = scoring_home.spool / "abc" / "a.csv"
+    left.parent.mkdir(parents=True)
+    left.write_text("text\nhalf a fi", "utf-8")
+    run()
+    assert not scoring_home.spool.exists()
+    assert not store.joinpath("inbox/a.csv").exists()
+
+
+@pytest.mark.slow
+def test_naming_files_leaves_the_store_alone(scoring_home: Home, store: Path) -> None:
+    send(store, "a.csv")
+    path = drop(scoring_home, "b.csv", "text\nanother good film\n")
+    assert run(files=[str(path)]).files_found == 1
+
+
+def test_an_object_can_t_be_named_without_a_store(scoring_home: Home) -> None:
+    with pytest.raises(UsageError, match="REVIEWS_STORE"):
+        run(files=["s3://bucket/inbox/a.csv"])
+
+
+@pytest.mark.slow
+@pytest.mark.process
+@pytest.mark.parametrize("point", ["score: batch scored", "score: inside commit"])
+def test_objects_are_scored_once_after_a_run_that_was_killed(
+    scoring_home: Home, store: Path, point: str
+) -> None:
+    for number in range(3):
+        send(store, f"shop-{number}/a.csv", f"text\ngood film {number}\nbad plot {number}\n")
+    run_to_fault(point, score_stored, scoring_home.folder, f"file://{store}")
+    run()
+    assert count(scoring_home, "(select distinct source_sha256, row_number from scored_reviews)") == 6
+    assert count(scoring_home, "scored_reviews") == 6
+    assert not scoring_home.spool.exists()

@@ -1,0 +1,81 @@
+"""A proxy before a server that answers 503, or cuts answers off, as often as a test asks for."""
+
+import http.client
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Trouble:
+    """What the proxy does to the next requests; tests change it."""
+
+    refuse: int = 0
+    """How many requests get 503."""
+    cut: int = 0
+    """How many answers to GET of more than `CUT_BYTES` are cut off there."""
+    asked: list[str] = field(default_factory=list)
+    """Method and range of each request."""
+
+
+CUT_BYTES = 100_000
+
+
+@contextmanager
+def run_bad_proxy(port: int) -> Iterator[tuple[int, Trouble]]:
+    """Yield the port of a proxy before the server at `port`, and its trouble."""
+    trouble = Trouble()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def forward(self) -> None:
+            trouble.asked.append(f"{self.command} {self.headers.get('Range', '')}".strip())
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if trouble.refuse:
+                trouble.refuse -= 1
+                self.send_response(503)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            connection = http.client.HTTPConnection("127.0.0.1", port)
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            content = answer.read()
+            connection.close()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in (
+                    "transfer-encoding",
+                    "connection",
+                    "date",
+                    "server",
+                    "content-length",
+                ):
+                    self.send_header(name, value)
+            length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
+            self.send_header("Content-Length", length or "0")
+            self.end_headers()
+            if trouble.cut and self.command == "GET" and len(content) > CUT_BYTES:
+                trouble.cut -= 1
+                self.wfile.write(content[:CUT_BYTES])
+                self.close_connection = True
+            else:
+                self.wfile.write(content)
+
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = forward  # noqa: N815 (the names that the server calls)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield server.server_port, trouble
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
