@@ -24,7 +24,7 @@ def list_figures(result: object) -> Figures:
 
 @list_figures.register
 def _(found: PendingFiles) -> Figures:
-    new, skipped = len(found.new), len(found.skipped)
+    new, skipped = len(found.new) + len(found.stored.unread), len(found.skipped)
     known = found.files_found - new - skipped
     return {
         "files_found": found.files_found,

@@ -14,6 +14,7 @@ from data_contracts.storage.home import Home
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
 from tasks.scoring.plan import PendingFiles, ScoringRequest, describe_replaced, pick_new
 from tasks.scoring.run_outcome import GroupResult
+from tasks.stages.log_lines import Figures, list_figures
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import show_live_progress
 from tasks.stages.score import score_and_commit, score_files, warn_of_failure
@@ -30,6 +31,11 @@ class FetchedGroup:
 
     new: tuple[SourceFile, ...]
     skipped: tuple[SkippedFile, ...]
+
+
+@list_figures.register
+def _(fetched: FetchedGroup) -> Figures:
+    return {"files_new": len(fetched.new), "files_skipped": len(fetched.skipped)}
 
 
 def clear_spool(home: Home) -> None:
