@@ -91,7 +91,7 @@ def test_texts_of_every_arrow_type_are_read(kind: pa.DataType) -> None:
     assert read_texts("arrow", write_arrow(pa.table({"text": pa.array(["a", "é"]).cast(kind)}))) == ["a", "é"]
 
 
-def test_arrow_values_of_any_type_are_kept() -> None:
+def test_arrow_values_of_any_type_are_kept_but_for_nan_which_counts_as_null() -> None:
     table = pa.table(
         {
             "text": ["A film."],
@@ -107,7 +107,6 @@ def test_arrow_values_of_any_type_are_kept() -> None:
         "user": {"name": "Ann"},
         "json": '{"a": 1}',
         "when": "2024-05-17 12:00:00.000Z",
-        "nan": None,
     }
 
 
