@@ -32,7 +32,7 @@ from models.evaluation.gate import Decision
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.ledger import record_seen
+from tasks.warehouse.file_ledger import record_seen
 from tasks.warehouse.promotion import DecisionRecord, record_decision
 from tasks.warehouse.publishing import publish
 

@@ -21,6 +21,14 @@ import duckdb
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.durable import make_durable, make_folder
 from data_contracts.storage.faults import pass_fault_point
+from tasks.exports.export_ledger import (
+    ExportFormat,
+    Key,
+    Ledger,
+    recover_export,
+    refuse_after_restore,
+    write_ledger,
+)
 from tasks.exports.files import (
     CHUNK_ROWS,
     Chunks,
@@ -29,14 +37,6 @@ from tasks.exports.files import (
     StartProgress,
     select_columns,
     write_chunks,
-)
-from tasks.exports.ledger import (
-    ExportFormat,
-    Key,
-    Ledger,
-    recover_export,
-    refuse_after_restore,
-    write_ledger,
 )
 from tasks.support.locking import hold_folder, refuse_to_wait
 from tasks.warehouse.published import open_published, require_published

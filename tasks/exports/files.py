@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from tasks.exports.ledger import ExportFormat
+from tasks.exports.export_ledger import ExportFormat
 from tasks.queries.answer_formats import format_answer
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import require_clear_inbox
 from tasks.exports.by_day import export_reviews
 from tasks.exports.current import FILES, export_current
+from tasks.exports.export_ledger import LEDGER, Ledger, format_ledger, read_ledger
 from tasks.exports.files import Exported, ExportRequest, StartProgress
-from tasks.exports.ledger import LEDGER, Ledger, format_ledger, read_ledger
 from tasks.store.connecting import Store, open_store
 from tasks.store.lease import hold_store
 from tasks.store.objects import delete, list_objects, put, read, upload

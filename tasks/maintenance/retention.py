@@ -12,7 +12,7 @@ from data_contracts.storage.home import Home
 from tasks.inbox.opening import open_folder_of
 from tasks.inbox.source_files import SkippedFile, SourceFile, hash_file, look_into
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.ledger import read_seen_files, read_statuses
+from tasks.warehouse.file_ledger import read_seen_files, read_statuses
 
 _DROP_BYTES = """
 UPDATE quarantined_rows SET raw = NULL, raw_is_text = false

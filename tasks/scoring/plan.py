@@ -31,7 +31,7 @@ from tasks.scoring.rescoring import find_rescorable
 from tasks.store.arrivals import Arrivals, find_arrivals
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.warehouse.ledger import (
+from tasks.warehouse.file_ledger import (
     SeenFile,
     list_done,
     list_replaced,

@@ -19,7 +19,7 @@ from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import show_live_progress
 from tasks.stages.score import score_and_commit, score_files, warn_of_failure
 from tasks.store.arrivals import fetch_arrivals
-from tasks.warehouse.ledger import read_statuses, record_seen
+from tasks.warehouse.file_ledger import read_statuses, record_seen
 
 if TYPE_CHECKING:
     from tasks.scoring.groups import ScoringJob

@@ -14,7 +14,7 @@ from tasks.inbox.source_files import SourceFile
 from tasks.store import connecting, objects
 from tasks.store.arrivals import fetch_arrivals, find_arrivals
 from tasks.store.connecting import Store, open_store
-from tasks.warehouse.ledger import record_seen
+from tasks.warehouse.file_ledger import record_seen
 from tests.support.bad_proxy import CUT_BYTES, Trouble, run_bad_proxy
 from tests.support.exported_homes import add
 from tests.support.scoring_runs import CSV, run

@@ -9,7 +9,7 @@ from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.scoring.plan import pick_new
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.ledger import read_seen_files, read_statuses, record_seen
+from tasks.warehouse.file_ledger import read_seen_files, read_statuses, record_seen
 from tests.support.warehouse_parts import PartFile, hash_text, write_part
 
 

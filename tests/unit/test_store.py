@@ -16,7 +16,7 @@ from tasks.store import objects
 from tasks.store.arrivals import Arrivals, fetch_arrivals, find_arrivals
 from tasks.store.connecting import Store, describe_error, open_store
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.ledger import record_seen
+from tasks.warehouse.file_ledger import record_seen
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from data_contracts.errors import SourceError, UsageError
 from data_contracts.storage.home import Home
 from flows.command.actions.export import export as export_command
 from tasks.exports import stored
+from tasks.exports.export_ledger import LEDGER
 from tasks.exports.files import ExportRequest
-from tasks.exports.ledger import LEDGER
 from tasks.exports.stored import export_to_store
 from tasks.store import objects
 from tasks.store.lease import LEASE

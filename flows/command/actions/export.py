@@ -9,8 +9,8 @@ from data_contracts.storage.store_uris import parse_store_uri
 from flows.command.actions.targets import require_free_target
 from tasks.exports.by_day import export_reviews
 from tasks.exports.current import FILES, export_current
+from tasks.exports.export_ledger import ExportFormat
 from tasks.exports.files import Exported, ExportRequest
-from tasks.exports.ledger import ExportFormat
 from tasks.exports.stored import export_to_store
 from tasks.support.progress import show_progress
 from tasks.support.wording import count

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from data_contracts.storage.home import Home
 from flows.command.actions.exclusive import keep_runs_out
-from tasks.exports.ledger import holds_export
+from tasks.exports.export_ledger import holds_export
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest, Forgotten
 from tasks.support.wording import count, escape_controls
