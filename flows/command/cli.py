@@ -27,7 +27,7 @@ from flows.command.startup import (
 from tasks.support.interruption import stop_if_interrupted
 
 MODULES = {
-    "run": ("ingest", "train", "score", "demo"),
+    "run_flows": ("ingest", "train", "score", "demo"),
     "ask": ("sql", "export", "explain", "report"),
     "sources": ("sources",),
     "models": ("models", "variants"),

@@ -96,7 +96,7 @@ def rescan(source: str, dry_run: bool) -> None:
     """
     from deployments.settings import load_settings
     from flows.command.actions.sources import require_profile
-    from flows.command.run import run_scoring
+    from flows.command.run_flows import run_scoring
 
     settings = load_settings()
     require_profile(settings.home, source)

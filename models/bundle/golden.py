@@ -5,7 +5,9 @@ those in the file, an object of scores by text. It prints the largest difference
 """
 
 import json
+import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -46,6 +48,24 @@ def require_golden_scores(bundle_dir: Path, scorer: Scorer) -> None:
             f"{bundle_dir}: its golden texts score differently on this machine (by {difference:.2g}, allowed "
             f"{SAME_SCORE:g}), so it does not score. Next: install the libraries that requirements.lock names, or "
             "train on this machine."
+        )
+
+
+def require_same_scores_in_fresh_process(bundle_dir: Path, expected: Mapping[str, float]) -> None:
+    """Raise `BundleError` unless a new process that loads the bundle gives the `expected` scores, by text."""
+    with tempfile.TemporaryDirectory() as folder:
+        check_file = Path(folder) / "expected.json"
+        check_file.write_text(json.dumps(dict(expected)), "utf-8")
+        command = [sys.executable, "-m", "models.bundle.golden", str(bundle_dir.resolve()), str(check_file)]
+        result = subprocess.run(
+            command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+        )
+    if result.returncode != 0:
+        output = (result.stdout or result.stderr).strip().splitlines()
+        raise BundleError(
+            f"{bundle_dir}: a fresh process that loaded it does not give the trained model's scores "
+            f"(largest difference allowed {SAME_SCORE:g}, found {output[-1] if output else 'nothing'}). "
+            "It is not promoted; train again."
         )
 
 

@@ -1,7 +1,7 @@
-"""Reads the evaluation set `behaviour` and computes pass rates from scores.
+"""Reads the evaluation set `behaviour`, computes pass rates from scores, and compares those of two models.
 
 It holds behavioural tests in the sense of CheckList (Ribeiro et al., 2020). It is frozen: docs/evaluation-sets.md.
-Needs numpy; scores are plain arrays.
+Needs numpy, and SciPy to compare; scores are plain arrays.
 """
 
 from collections.abc import Callable, Sequence
@@ -89,6 +89,22 @@ class BehaviourResult:
     """Ids of the tests that failed, in the order of the set."""
 
 
+@dataclass(frozen=True)
+class BehaviourChange:
+    """Comparison of the results of both models on one type of behavioural tests."""
+
+    test: str
+    tests: int
+    challenger_passed: int
+    champion_passed: int
+    lost: int
+    """Tests that only the champion passed."""
+    won: int
+    """Tests that only the challenger passed."""
+    p_value: float
+    """One-sided exact sign test: the probability of at least `lost` losses if each of `lost + won` were a coin toss."""
+
+
 def read_behaviour_tests(path: Path = BEHAVIOUR_FILE) -> tuple[BehaviourTest, ...]:
     """Read and check the behavioural tests, in the order of the file.
 
@@ -130,6 +146,26 @@ def rate_behaviour(tests: Sequence[BehaviourTest], scores: NDArray[np.floating[A
         ),
         failed=tuple(test.id for test, right in zip(tests, passed, strict=True) if not right),
     )
+
+
+def compare_behaviour(
+    tests: Sequence[BehaviourTest], challenger: BehaviourResult, champion: BehaviourResult
+) -> tuple[BehaviourChange, ...]:
+    """Compare two models on the same behavioural tests, by type of test."""
+    failed = [set(result.failed) for result in (challenger, champion)]
+    changes = []
+    for name in dict.fromkeys(test.test for test in tests):
+        those = {test.id for test in tests if test.test == name}
+        lost, won = len((failed[0] - failed[1]) & those), len((failed[1] - failed[0]) & those)
+        mine, others = (len(those - each) for each in failed)
+        changes.append(BehaviourChange(name, len(those), mine, others, lost, won, _find_sign_p(lost, won)))
+    return tuple(changes)
+
+
+def _find_sign_p(lost: int, won: int) -> float:
+    from scipy.stats import binomtest
+
+    return float(binomtest(lost, lost + won, alternative="greater").pvalue) if lost + won else 1.0
 
 
 def _are_same(score: float, other: float) -> bool:

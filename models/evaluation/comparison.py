@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.limits import POSITIVE_FROM
-from models.evaluation.behaviour import BehaviourResult, BehaviourTest
 from models.evaluation.bootstrap import CONFIDENCE, Interval, find_interval, resample_means
 from models.evaluation.metrics import Evaluation, evaluate_scores, measure_losses
 
@@ -29,22 +28,6 @@ class SliceComparison:
 
     The interval is Bonferroni-corrected: those of all slices hold together with confidence `CONFIDENCE`.
     """
-
-
-@dataclass(frozen=True)
-class BehaviourChange:
-    """Comparison of the results of both models on one type of behavioural tests."""
-
-    test: str
-    tests: int
-    challenger_passed: int
-    champion_passed: int
-    lost: int
-    """Tests that only the champion passed."""
-    won: int
-    """Tests that only the challenger passed."""
-    p_value: float
-    """One-sided exact sign test: the probability of at least `lost` losses if each of `lost + won` were a coin toss."""
 
 
 @dataclass(frozen=True)
@@ -106,20 +89,6 @@ def compare_scores(
     )
 
 
-def compare_behaviour(
-    tests: Sequence[BehaviourTest], challenger: BehaviourResult, champion: BehaviourResult
-) -> tuple[BehaviourChange, ...]:
-    """Compare two models on the same behavioural tests, by type of test."""
-    failed = [set(result.failed) for result in (challenger, champion)]
-    changes = []
-    for name in dict.fromkeys(test.test for test in tests):
-        those = {test.id for test in tests if test.test == name}
-        lost, won = len((failed[0] - failed[1]) & those), len((failed[1] - failed[0]) & those)
-        mine, others = (len(those - each) for each in failed)
-        changes.append(BehaviourChange(name, len(those), mine, others, lost, won, _find_sign_p(lost, won)))
-    return tuple(changes)
-
-
 def find_mcnemar_p(only_first: int, only_second: int) -> float:
     """Return the two-sided p-value of McNemar's exact test; 1 where both counts are 0.
 
@@ -129,9 +98,3 @@ def find_mcnemar_p(only_first: int, only_second: int) -> float:
 
     both = only_first + only_second
     return float(binomtest(only_first, both).pvalue) if both else 1.0
-
-
-def _find_sign_p(lost: int, won: int) -> float:
-    from scipy.stats import binomtest
-
-    return float(binomtest(lost, lost + won, alternative="greater").pvalue) if lost + won else 1.0

@@ -13,8 +13,8 @@ from data_contracts.expectations import describe_failure
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from models.bundle.fingerprint import require_fingerprint
+from models.bundle.golden import require_same_scores_in_fresh_process
 from models.bundle.scorer import Scorer, load_scorer
-from models.bundle.trust import require_same_scores_in_fresh_process
 from models.evaluation.gate import Decision, GateCheck
 from models.kinds import export_model
 from models.tensorflow import load_tensorflow

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING
 
 from data_contracts.errors import BundleError, SourceError
 from models.bundle.scorer import Scorer, score_texts
-from models.evaluation.behaviour import list_behaviour_texts, rate_behaviour, read_behaviour_tests
-from models.evaluation.comparison import compare_behaviour, compare_scores
+from models.evaluation.behaviour import (
+    compare_behaviour,
+    list_behaviour_texts,
+    rate_behaviour,
+    read_behaviour_tests,
+)
+from models.evaluation.comparison import compare_scores
 from models.evaluation.gate import Contest, GateCheck, judge_contest, pass_first_model
 from models.evaluation.slices import mark_slices
 from tasks.warehouse.model_registry import PromotedModel

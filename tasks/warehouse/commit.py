@@ -141,7 +141,7 @@ class CommitSummary:
 
 @dataclass(frozen=True)
 class CommittedFile:
-    """The ledger row of one file, with its row counts."""
+    """What a commit did with one file, and its row counts."""
 
     uri: str
     model_id: str

@@ -479,7 +479,7 @@ def test_a_home_that_is_a_file_is_wrong_usage(tmp_path: Path) -> None:
 
 def test_commands_that_the_demo_shows_name_its_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWS_HOME", "restored afterwards")
-    monkeypatch.setattr("flows.command.run.prepare_prefect", lambda: lambda: None)
+    monkeypatch.setattr("flows.command.run_flows.prepare_prefect", lambda: lambda: None)
     monkeypatch.setattr("flows.command.demo.run_demo", lambda echo: echo("Next: reviews score"))
     done = CliRunner().invoke(main, ["demo"])
     assert re.search(r"Next: reviews --home \S+/data/demo score", done.output)

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.evaluation.behaviour import BehaviourResult, BehaviourTest
+from models.evaluation.behaviour import BehaviourResult, BehaviourTest, compare_behaviour
 from models.evaluation.bootstrap import Interval
-from models.evaluation.comparison import compare_behaviour, compare_scores, find_mcnemar_p
+from models.evaluation.comparison import compare_scores, find_mcnemar_p
 from models.evaluation.metrics import evaluate_scores
 from models.evaluation.slices import evaluate_slices, holds_negation, mark_slices
 from models.tokenizer import split_words

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import UsageError
-from models.evaluation.comparison import BehaviourChange, compare_scores
+from models.evaluation.behaviour import BehaviourChange
+from models.evaluation.comparison import compare_scores
 from models.evaluation.gate import (
     LARGEST_COST_RATIO,
     SMALLEST_GAIN,

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.comparison import BehaviourChange, compare_scores
+from models.evaluation.behaviour import BehaviourChange
+from models.evaluation.comparison import compare_scores
 from models.evaluation.gate import Contest
 
 REVIEWS = 1000
