@@ -144,12 +144,12 @@ def _split_first_rows(head: bytes, separator: str) -> list[_Fields]:
             size += sum(map(len, lines[done : reader.line_num]))
             done = reader.line_num
             if len(fields) > MAX_COLUMNS:
-                problem = (
-                    f"the first row names {len(fields):,} columns"
-                    if not rows
-                    else "a row has too many fields"
+                cut = " at least" if size >= HEADER_BYTES else ""
+                problem = f"the first row names{cut} {len(fields):,} columns"
+                raise refusal(
+                    "header_broken",
+                    f"{'a row has too many fields' if rows else problem}, the limit is {MAX_COLUMNS:,}",
                 )
-                raise refusal("header_broken", f"{problem}, the limit is {MAX_COLUMNS:,}")
             rows.append((fields, size))
             if len(rows) == MOST_TITLES + 1 + _ROWS_BELOW:
                 break

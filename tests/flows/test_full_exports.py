@@ -36,7 +36,7 @@ def send_two(home: Home) -> None:
 @pytest.fixture
 def exported(empty_home: Home) -> Home:
     """A home of which a source has sent two full exports."""
-    return copy_home(empty_home, "exported", send_two)
+    return copy_home(empty_home, "full-exports", send_two)
 
 
 def test_a_full_export_counts_alone_in_every_answer_and_the_run_says_so(scoring_home: Home) -> None:

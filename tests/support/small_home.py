@@ -93,7 +93,8 @@ def copy_home(home: Home, name: str, fill: Callable[[Home], object]) -> Home:
             patch.setenv("REVIEWS_HOME", str(folder / "home"))
             fill(load_settings().home)
 
-    shutil.copytree(make_once(f"home-{name}", make) / "home", home.folder)
+    # Test modules run in one process; two of them may choose one name.
+    shutil.copytree(make_once(f"home-{fill.__module__}-{name}", make) / "home", home.folder)
     return home
 
 
