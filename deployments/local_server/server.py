@@ -35,25 +35,29 @@ def open_port(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def start_server(
+def describe_server(
     listening: socket.socket,
     hosts: Sequence[str],
-    environment: Mapping[str, str],
-    echo: Echo,
     *,
     own: Mapping[str, str] | None = None,
     ends_with_us: bool = False,
-) -> Child:
-    """Start a guarded server on an open socket, under the host names `hosts`.
+) -> Program:
+    """Return the program of a guarded server on an open socket, under the host names `hosts`.
 
-    `environment` must have its settings and password; `own` has variables that no other process gets. Its output is
-    printed only after the child's `is_quiet` is cleared.
+    `own` has variables that no other process gets.
     """
     command = (sys.executable, "-m", "deployments.guarded_server", str(listening.fileno()), *hosts)
-    program = Program(
+    return Program(
         "server", command, inherited=(listening.fileno(),), own=own or {}, ends_with_us=ends_with_us
     )
-    return start_child(program, environment, echo, is_quiet=True)
+
+
+def start_server(server: Program, environment: Mapping[str, str], echo: Echo) -> Child:
+    """Start a guarded server; `environment` must have its settings and password.
+
+    Its output is printed only after the child's `is_quiet` is cleared.
+    """
+    return start_child(server, environment, echo, is_quiet=True)
 
 
 def wait_for_server(server: Child, api_url: str, next_step: str, stop: threading.Event | None = None) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from deployments.guarded_server import LOOPBACK_NAMES, protect_server
 from deployments.local_server.children import Child, stop_child
-from deployments.local_server.server import open_port, start_server, wait_for_server
+from deployments.local_server.server import describe_server, open_port, start_server, wait_for_server
 from deployments.password import make_password
 
 EPHEMERAL = {
@@ -73,7 +73,7 @@ def start_temporary_server(environment: Mapping[str, str]) -> TemporaryServer:
     with open_port("127.0.0.1", 0) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         protected = {**environment, **protect_server(url, password)}
-        child = start_server(listening, LOOPBACK_NAMES, protected, print, ends_with_us=True)
+        child = start_server(describe_server(listening, LOOPBACK_NAMES, ends_with_us=True), protected, print)
     return TemporaryServer(child, f"{url}/api", password)
 
 

@@ -20,7 +20,13 @@ from deployments.installation import PROJECT_ROOT
 from deployments.local_server.children import Child, Echo, Program, start_child
 from deployments.local_server.health import ANSWER_SECONDS, is_answering, start_health_checks
 from deployments.local_server.running import delete_running, find_running, write_running
-from deployments.local_server.server import LINES_SHOWN, open_port, start_server, wait_for_server
+from deployments.local_server.server import (
+    LINES_SHOWN,
+    describe_server,
+    open_port,
+    start_server,
+    wait_for_server,
+)
 from deployments.local_server.stopping import Stop, catch_signals, stop_all_but, stop_runs
 from deployments.local_server.supervisor import build_supervisor
 from deployments.local_server.up_log import make_json_echo, make_safe_echo, name_log
@@ -164,7 +170,7 @@ def _start_all(
     """Start the server, deploy, and start the worker; skip the remaining steps once `stop` is set."""
     echo(f"Starting Prefect's server on {settings.ui_url} ...")
     own = {DATABASE_VARIABLE: settings.database_url} if settings.database_url else {}
-    server = start_server(listening, list_hosts(settings), environment, echo, own=own)
+    server = start_server(describe_server(listening, list_hosts(settings), own=own), environment, echo)
     wait_for_server(server, settings.api_url, "then `reviews up` again.", stop)
     server.is_quiet.clear()
     if not stop.is_set():
