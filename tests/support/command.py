@@ -76,8 +76,8 @@ def _run(call: Call, said: Path) -> None:
     try:
         _run_prefect() if call.program == "prefect" else _run_reviews(call.arguments)
     finally:
-        # In the order of an interpreter that ends: Prefect sends its last events when the threads are shut down, and its
-        # server is stopped after that. The other way round it would wait a minute for a server that is gone.
+        # In the order of an interpreter that ends: Prefect sends its last events when the threads are shut down, and
+        # its server is stopped after that. The other way round it would wait a minute for a server that is gone.
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
 
