@@ -20,8 +20,8 @@ from tasks.archive.parquet_files import is_up_to_date
 from tasks.inbox.opening import place_within
 from tasks.stages import ingest as stages
 from tasks.stages.publish import publish_copy
+from tasks.stages.queue_turns import take_turn
 from tasks.stages.run_page import name_run
-from tasks.stages.turns import take_turn
 from tasks.warehouse.publishing import needs_publishing
 
 

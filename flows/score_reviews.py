@@ -36,11 +36,11 @@ from tasks.scoring.plan import (
 from tasks.scoring.rescoring import OlderSource, measure_rescorable
 from tasks.scoring.run_outcome import FILES, ROWS, GroupResult, RunOutcome, require_no_failure
 from tasks.stages import score as stages
-from tasks.stages import stored
+from tasks.stages import score_objects
 from tasks.stages.publish import publish_copy
+from tasks.stages.queue_turns import take_turn
 from tasks.stages.report import report_run
 from tasks.stages.run_page import end_completed, name_run
-from tasks.stages.turns import take_turn
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
 from tasks.warehouse.model_registry import PromotedModel
@@ -222,12 +222,12 @@ def _score_pending(
     The result of each group is appended to `done` at once, so that the caller has it even if a later group fails.
     """
     home = settings.home
-    stored.clear_spool(home)
+    score_objects.clear_spool(home)
     model = stages.choose_model(home, request.model_id) if request.model_id else None
     for result in stages.commit_leftovers(home):
         done.append(result)
     found = stages.find_new_files(home, request)
-    done.extend(stored.report_unlisted(request, found))
+    done.extend(score_objects.report_unlisted(request, found))
     if found.new:
         model = model or stages.choose_model(home)
     if found.rescan and found.rescan.earlier:
@@ -237,7 +237,7 @@ def _score_pending(
     if found.new or older or found.stored.unread:
         model = model or stages.choose_model(home)
         job = stages.make_job(run, model, settings.limits, request, found)
-        objects = stored.score_stored(job, request, found.stored.unread)
+        objects = score_objects.score_stored(job, request, found.stored.unread)
         for result in chain(_score_new(job, found.new), objects, _score_older(job, older)):
             done.append(result)
     outcome = RunOutcome(tuple(done))

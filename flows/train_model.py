@@ -16,9 +16,9 @@ from models.evaluation.gate import GateCheck
 from models.variants import DEFAULT_VARIANT, list_variants
 from tasks.stages import train as stages
 from tasks.stages.publish import publish_copy
+from tasks.stages.queue_turns import take_turn
 from tasks.stages.report import report_run
 from tasks.stages.run_page import name_run
-from tasks.stages.turns import take_turn
 from tasks.warehouse.promotion import Attempt
 
 

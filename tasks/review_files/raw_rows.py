@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from tasks.review_files.columns import Columns
 from tasks.review_files.encodings import describe_invalid
-from tasks.review_files.further import format_columns
+from tasks.review_files.further_columns import format_columns
 
 
 @dataclass(frozen=True)

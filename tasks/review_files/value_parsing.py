@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_contracts.review_files import READ_SCHEMA, TEXT_NOT_GIVEN
-from tasks.review_files.further import add_values
+from tasks.review_files.further_columns import add_values
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
 from tasks.review_files.plans.missing_words import NO_TEXT_WORDS

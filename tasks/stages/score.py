@@ -216,7 +216,7 @@ def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
 
     They are those of the files scored by the runs `scored_by`, of which files without a row are described too.
     """
-    from tasks.scoring.unclear import describe_collisions, describe_unclear
+    from tasks.scoring.unclear_fields import describe_collisions, describe_unclear
     from tasks.warehouse.file_ledger import list_files_without_rows
 
     unclear = [*describe_unclear(run.home, scored_by), *describe_collisions(run.home, scored_by)]

@@ -15,7 +15,7 @@ from prefect.states import Cancelled, Crashed, Pending
 
 from deployments.local_server.status import describe_deployment
 from deployments.work_pool import POOL, keep_queues, make_pool
-from tasks.stages.turns import take_turn
+from tasks.stages.queue_turns import take_turn
 from tests.e2e.deployed import wait_until
 
 pytestmark = pytest.mark.server

@@ -18,7 +18,7 @@ from tasks.review_files import delimited_header, delimited_quotes, text_tables
 from tasks.review_files.columns import Columns, select_columns
 from tasks.review_files.delimited_quotes import unescape
 from tasks.review_files.encodings import to_utf8
-from tasks.review_files.further import format_columns
+from tasks.review_files.further_columns import format_columns
 from tasks.review_files.plans.missing_words import NO_TEXT_WORDS
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import ReadOptions, read_review_file

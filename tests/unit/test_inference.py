@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from tasks.review_files import reader
-from tasks.review_files.inference import survey
+from tasks.review_files.inference import first_pass
 from tasks.review_files.inference.column_facts import (
     FileFacts,
     find_date_facts,
@@ -317,7 +317,7 @@ LAST_DECIDES = [
 def test_the_last_row_of_a_file_decides_how_the_first_is_read(
     tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(survey, "MOST_AHEAD", 1000)
+    monkeypatch.setattr(first_pass, "MOST_AHEAD", 1000)
     path = tmp_path / f"a.{ending}"
     path.write_bytes(ENCODERS[ending](LAST_DECIDES))
     require_read(path, batch_rows=50)
@@ -369,7 +369,7 @@ def test_a_row_whose_text_is_not_utf_8_still_shows_the_scale(
 def test_each_member_of_an_archive_is_read_by_its_own_values(
     tmp_path: Path, pack: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(survey, "MOST_AHEAD", 1000)
+    monkeypatch.setattr(first_pass, "MOST_AHEAD", 1000)
     other = [{"text": "film", "rating": "4"}] * 300
     path = tmp_path / f"a.{'zip' if pack is to_zip else 'tar'}"
     members = {
@@ -433,7 +433,7 @@ TABLES = st.lists(st.fixed_dictionaries(VALUES), min_size=1, max_size=12)
 def read_all(path: Path, most_ahead: int) -> list[Any]:
     """Read a file whose survey is a second reading beyond `most_ahead` bytes; return its rows, or why it is refused."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(survey, "MOST_AHEAD", most_ahead)
+        patch.setattr(first_pass, "MOST_AHEAD", most_ahead)
         try:
             return [
                 row

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefect.client.schemas.objects import FlowRun
 
-from tasks.stages.turns import pick_coalesced
+from tasks.stages.queue_turns import pick_coalesced
 
 STEPS = st.one_of(
     st.tuples(st.sampled_from([None, "SCHEDULE", "AUTOMATION"]), st.integers(0, 1)),

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.review_files.columns import Columns, require_text, select_columns
-from tasks.review_files.further import format_object
+from tasks.review_files.further_columns import format_object
 from tasks.review_files.inference.planning import VALUE_COLUMNS
 from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text

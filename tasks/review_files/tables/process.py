@@ -37,8 +37,8 @@ from tasks.containers.limits import ContainerLimits, limit_bytes
 from tasks.containers.members import Member
 from tasks.containers.streams import hold_content, meter
 from tasks.review_files.inference.column_facts import FileFacts
+from tasks.review_files.inference.first_pass import plan_rows, survey_rows
 from tasks.review_files.inference.planning import make_plan
-from tasks.review_files.inference.survey import plan_rows, survey_rows
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.reading_plan import ReadingPlan, dump_plan, load_plan
 from tasks.review_files.raw_rows import RawRows
