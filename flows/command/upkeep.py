@@ -92,7 +92,8 @@ def quarantine_release(
     """Check quarantined rows again, and score those that now pass.
 
     Use it after a change of a setting, a rule or a model. A row that still breaks a rule stays quarantined, and is
-    named. A row whose text was not kept whole can only be corrected in its file.
+    named. A row whose text was not kept whole can only be corrected in its file. A row that only the profile of its
+    source sets aside, by [severity] or for its language, is scored whatever the profile says.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Makes backups: folders with the database, the bundles and a manifest of checksums, each whole in itself.
+"""Makes backups: folders with the database, bundles, profiles and a manifest of checksums, each whole in itself.
 
 A backup can be made while scoring runs: the database is copied between two transactions, and bundles never change.
 What an earlier backup in the same folder has is not written again: the two share those files by hard links, so each can
@@ -7,7 +7,7 @@ be moved, copied or deleted on its own. Its folder has a temporary name until it
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ from tasks.maintenance.manifests import (
     write_manifest,
 )
 from tasks.maintenance.packs import Base, Written, find_base, finish_database, write_blocks
-from tasks.maintenance.restoring import BUNDLES
+from tasks.maintenance.restoring import BUNDLES, PROFILES
 from tasks.warehouse.connection import hold_still, require_warehouse
 
 _PREFIX = "reviews-"
@@ -66,7 +66,7 @@ def name_backup(backups_dir: Path) -> Path:
 
 
 def back_up(home: Home, target: Path, full: bool = False) -> Backup:
-    """Write the database, between two transactions, and all bundles to the new folder `target`.
+    """Write the database, between two transactions, all bundles and all profiles to the new folder `target`.
 
     Files are shared with the newest backup beside `target`, unless it is to be `full`. Raises `UsageError` if `target`
     exists, `ReviewsError` if it can't be written.
@@ -94,7 +94,10 @@ def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manif
         draft = write_blocks(building, source, block_bytes, base)
     database = finish_database(building, draft)
     bundles = [path for path in sorted(home.bundles.glob("*")) if path.is_dir() and path.name[0] != "."]
-    written = [database, *(_add_bundle(bundle, building, base) for bundle in bundles)]
+    written = [database, *(_add_files(_list_files(each), building, base) for each in bundles)]
+    written.append(
+        _add_files({f"{PROFILES}/{each.name}": each for each in home.sources.glob("*.toml")}, building, base)
+    )
     files = {name: facts for each in written for name, facts in each.files.items()}
     shared = sum(each.files[name].bytes for each in written for name in each.shared)
     write_manifest(building, Manifest(datetime.now(UTC).isoformat(timespec="microseconds"), files))
@@ -102,12 +105,16 @@ def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manif
     return Backup(building, total, len(bundles), shared, base.folder if base and shared else None)
 
 
-def _add_bundle(bundle: Path, building: Path, base: Base | None) -> Written:
-    """Add a bundle to a new backup: each file as a link to that of the earlier backup, if it is the same, or copied."""
+def _list_files(bundle: Path) -> dict[str, Path]:
+    """Return the files of a bundle by their names in a backup."""
+    paths = sorted(path for path in bundle.rglob("*") if path.is_file())
+    return {(Path(BUNDLES) / path.relative_to(bundle.parent)).as_posix(): path for path in paths}
+
+
+def _add_files(paths: Mapping[str, Path], building: Path, base: Base | None) -> Written:
+    """Add files to a new backup: each as a link to that of the earlier backup, if it is the same, or copied."""
     files, shared = dict[str, FileFacts](), set[str]()
-    (building / BUNDLES / bundle.name).mkdir(parents=True)
-    for path in sorted(path for path in bundle.rglob("*") if path.is_file()):
-        name = (Path(BUNDLES) / path.relative_to(bundle.parent)).as_posix()
+    for name, path in paths.items():
         (building / name).parent.mkdir(parents=True, exist_ok=True)
         facts = base.manifest.files.get(name) if base else None
         if base and facts and _is_same(path, facts) and try_link(base.folder / name, building / name):

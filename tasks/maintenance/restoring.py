@@ -1,4 +1,4 @@
-"""Checks and restores backups of every format: puts their database and bundles into the home."""
+"""Checks and restores backups of every format: puts their database, bundles and profiles into the home."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseError
-from data_contracts.storage.durable import build_folder, move_all, remove_leftovers, write_whole
+from data_contracts.storage.durable import build_folder, make_folder, move_all, remove_leftovers, write_whole
 from data_contracts.storage.home import Home
 from tasks.maintenance.block_index import INDEX, read_index
 from tasks.maintenance.forgetting import forget_again, read_traces
@@ -18,6 +18,8 @@ from tasks.warehouse.connection import name_log, open_warehouse
 
 BUNDLES = "bundles"
 """The folder of the bundles in a backup."""
+PROFILES = "sources"
+"""The folder of the profiles of sources in a backup."""
 _DATABASE = {1: "reviews.duckdb", FORMAT: INDEX}
 """The file of a backup by which its database is found, by the format of the backup."""
 
@@ -54,6 +56,7 @@ def put_database(folder: Path, manifest: Manifest, target: Path) -> None:
 def restore(folder: Path, home: Home) -> Path | None:
     """Replace the database and the bundles by those of a backup; return where the replaced database was kept, if any.
 
+    Profiles that the home lacks are put back; those that it has stay, since they may be newer than the backup.
     The caller must hold the lock on the folder of parts. Rows that were forgotten after the backup stay forgotten, if
     the present database can be read. The next run scores again the files that came after the backup.
     """
@@ -70,6 +73,8 @@ def restore(folder: Path, home: Home) -> Path | None:
                 forget_again(building, traces)
             for bundle in sorted((folder / BUNDLES).glob("*")):
                 _restore_bundle(bundle, home.bundles)
+            for profile in sorted((folder / PROFILES).glob("*.toml")):
+                _restore_profile(profile, home.sources)
             # Leftover parts belong to the replaced database: the next run scores their files again.
             for part in home.parts.iterdir():
                 shutil.rmtree(part, ignore_errors=True)
@@ -88,6 +93,16 @@ def _restore_bundle(bundle: Path, bundles_dir: Path) -> None:
         return
     with build_folder(target, replace=True) as building:
         shutil.copytree(bundle, building, dirs_exist_ok=True)
+
+
+def _restore_profile(profile: Path, sources_dir: Path) -> None:
+    """Copy the profile of a source to `sources_dir`, unless that source has one."""
+    target = sources_dir / profile.name
+    if os.path.lexists(target):
+        return
+    make_folder(sources_dir)
+    with write_whole(target) as building:
+        shutil.copyfile(profile, building)
 
 
 def _keep_replaced(warehouse: Path, held: ExitStack) -> Path:

@@ -17,7 +17,6 @@ from data_contracts.errors import (
     ObjectNameError,
     StoreError,
     StoreUnreachableError,
-    UsageError,
 )
 from data_contracts.storage.store_uris import parse_store_uri
 
@@ -57,14 +56,15 @@ class Store:
 
 
 def open_store(uri: str) -> Store:
-    """Return the store at a URI. Nothing is sent yet; raise `UsageError` if the URI or the set-up is wrong."""
+    """Return the store at a URI. Nothing is sent yet; raise `UsageError` for a wrong URI, `StoreError` without obstore."""
     uri = parse_store_uri(uri)
     try:
         from obstore.exceptions import BaseError
         from obstore.store import LocalStore, from_url
     except ImportError:
-        raise UsageError(
-            f"{uri}: stores need the extra `scale`, which is not installed. Next: pip install obstore"
+        raise StoreError(
+            f"{uri}: stores need the extra `scale`, which is not installed. Next: pip install 'obstore>=0.12', or "
+            "`uv tool install` with --with 'obstore>=0.12'."
         ) from None
     try:
         if uri.startswith("file://"):

@@ -87,6 +87,23 @@ def test_a_bundle_that_was_lost_comes_back(home: Home, tmp_path: Path) -> None:
     assert run().rows_scored == 1
 
 
+def test_a_profile_that_the_home_lacks_comes_back_and_one_that_it_has_stays(
+    home: Home, tmp_path: Path
+) -> None:
+    home.sources.mkdir(exist_ok=True)
+    lost, mended = home.sources / "shop-a.toml", home.sources / "shop-b.toml"
+    for profile in (lost, mended):
+        profile.write_text('[columns]\ntext = "Body"\n', "utf-8")
+    back_up(home, tmp_path / "backup", quiet)
+    lost.unlink()
+    mended.write_text('[columns]\ntext = "Words"\n', "utf-8")
+    restore(home, tmp_path / "backup", quiet)
+    assert [each.read_text("utf-8").splitlines()[1] for each in (lost, mended)] == [
+        'text = "Body"',
+        'text = "Words"',
+    ]
+
+
 def test_a_backup_is_consistent_while_others_write(home: Home, tmp_path: Path) -> None:
     stop = threading.Event()
 
