@@ -56,7 +56,7 @@ class Store:
 
 
 def open_store(uri: str) -> Store:
-    """Return the store at a URI. Nothing is sent yet; raise `UsageError` for a wrong URI, `StoreError` without obstore."""
+    """Return the store at a URI. Nothing is sent yet. Raises `UsageError` or, without obstore, `StoreError`."""
     uri = parse_store_uri(uri)
     try:
         from obstore.exceptions import BaseError
