@@ -5,13 +5,12 @@ A claim that a killed process left is taken over by its own home; nobody else de
 
 import json
 import socket
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from data_contracts.errors import SourceError, StoreError
-from data_contracts.storage.durable import write_whole
 from data_contracts.storage.home import Home
+from data_contracts.storage.home_id import ensure_home_id
 from tasks.store.connecting import Store
 from tasks.store.objects import delete, put_if_absent, read
 
@@ -25,7 +24,7 @@ def hold_store(store: Store, home: Home) -> Iterator[None]:
 
     The caller must hold a lock of the home against its own other processes.
     """
-    claim = {"id": _identify(home), "host": socket.gethostname(), "home": str(home.folder)}
+    claim = {"id": ensure_home_id(home), "host": socket.gethostname(), "home": str(home.folder)}
     if not put_if_absent(store, LEASE, json.dumps(claim).encode()):
         raise SourceError(
             f"{store.name(LEASE)}: another home writes there ({_describe_holder(store)}). Next: wait until it has "
@@ -36,15 +35,6 @@ def hold_store(store: Store, home: Home) -> Iterator[None]:
     finally:
         with suppress(StoreError):  # the home takes its claim over when it writes there again
             delete(store, [LEASE])
-
-
-def _identify(home: Home) -> str:
-    """Return the random name of a home, which is drawn when it first writes to a store."""
-    path = home.uploads / "id"
-    if not path.exists():
-        with write_whole(path) as building:
-            building.write_text(uuid.uuid4().hex, "ascii")
-    return path.read_text("ascii")
 
 
 def _describe_holder(store: Store) -> str:
