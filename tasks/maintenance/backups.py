@@ -95,9 +95,8 @@ def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manif
     database = finish_database(building, draft)
     bundles = [path for path in sorted(home.bundles.glob("*")) if path.is_dir() and path.name[0] != "."]
     written = [database, *(_add_files(_list_files(each), building, base) for each in bundles)]
-    written.append(
-        _add_files({f"{PROFILES}/{each.name}": each for each in home.sources.glob("*.toml")}, building, base)
-    )
+    profiles = sorted(path for path in home.sources.glob("*.toml") if path.is_file())
+    written.append(_add_files({f"{PROFILES}/{path.name}": path for path in profiles}, building, base))
     files = {name: facts for each in written for name, facts in each.files.items()}
     shared = sum(each.files[name].bytes for each in written for name in each.shared)
     write_manifest(building, Manifest(datetime.now(UTC).isoformat(timespec="microseconds"), files))

@@ -5,7 +5,7 @@ import shutil
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import chain, count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseError
 from data_contracts.storage.durable import build_folder, make_folder, move_all, remove_leftovers, write_whole
@@ -73,8 +73,9 @@ def restore(folder: Path, home: Home) -> Path | None:
                 forget_again(building, traces)
             for bundle in sorted((folder / BUNDLES).glob("*")):
                 _restore_bundle(bundle, home.bundles)
-            for profile in sorted((folder / PROFILES).glob("*.toml")):
-                _restore_profile(profile, home.sources)
+            for name in sorted(manifest.files):
+                if PurePosixPath(name).parent == PurePosixPath(PROFILES):
+                    _restore_profile(folder / name, home.sources)
             # Leftover parts belong to the replaced database: the next run scores their files again.
             for part in home.parts.iterdir():
                 shutil.rmtree(part, ignore_errors=True)
