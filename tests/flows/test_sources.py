@@ -179,6 +179,28 @@ def test_a_check_shows_how_a_file_is_read(scoring_home: Home, tmp_path: Path) ->
     assert "reviewed_at    in 2 of 3 rows, 1 can't be read and are kept as found" in said
 
 
+@pytest.mark.parametrize(
+    ("severity", "done"),
+    [
+        ("warn", "and are kept as found"),
+        ("quarantine", "their rows would be quarantined"),
+        ("refuse", "the file would be refused"),
+    ],
+)
+def test_a_check_says_what_a_run_would_do_with_dates_that_can_not_be_read(
+    scoring_home: Home, tmp_path: Path, severity: str, done: str
+) -> None:
+    describe(scoring_home, "shop-a")
+    with (scoring_home.sources / "shop-a.toml").open("a", encoding="utf-8") as profile:
+        profile.write(f'\n[severity]\ndates = "{severity}"\n')
+    path = tmp_path / "a.csv"
+    path.write_text(EXPORT + "9|so|so|never|15\n")
+    status, said = call(scoring_home, "check", "shop-a", str(path))
+    assert status == 0, said
+    [line] = [each for each in said.splitlines() if each.startswith("reviewed_at")]
+    assert done in line
+
+
 def test_a_proposal_whose_text_the_user_names_is_written_and_read(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "antworten.csv"
     path.write_text("Nummer,Titel,Meinung\n1,gut,good film\n")

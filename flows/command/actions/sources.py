@@ -7,16 +7,26 @@ from datetime import datetime
 from pathlib import Path
 
 from data_contracts.errors import FileRefusedError, UsageError
+from data_contracts.limits import FIELD_RULES, VALUE_RULES
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
 from tasks.review_files.options import ReadOptions
 from tasks.sources.catalogue import DEFAULT, Source, describe_missing_profile, load_catalogue, name_profile
 from tasks.sources.preview import SHOWN, Preview, preview_file
-from tasks.sources.profile import name_version, parse_profile
+from tasks.sources.profile import Severity, name_version, parse_profile
 from tasks.sources.reading import make_options
 from tasks.support.wording import count, escape_controls
 
 Echo = Callable[[str], None]
+
+_SEVERITY_KEYS = {FIELD_RULES[field_rule]: key for key, (field_rule, _) in VALUE_RULES.items()}
+"""The key of [severity] by the column whose values it judges."""
+_DONE_WITH_UNREAD = {
+    "warn": " and are kept as found",
+    "accept": " and are kept as found",
+    "quarantine": ": their rows would be quarantined",
+    "refuse": ": the file would be refused",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,9 @@ def propose_profile(path: Path, file: Path, text: Sequence[str], echo: Echo) -> 
         ) from error
     content = format_proposal(inferred, path.stem, file.name)
     echo(content)
-    _echo_preview(preview_file(file, ReadOptions(plan=inferred.plan)), file, echo)
+    _echo_preview(
+        preview_file(file, ReadOptions(plan=inferred.plan)), file, Severity.model_validate({}), echo
+    )
     return Proposal(path, content)
 
 
@@ -72,7 +84,7 @@ def write_profile(home: Home, proposal: Proposal, echo: Echo) -> None:
 def check_file(home: Home, source: str, file: Path, echo: Echo) -> None:
     """Print how the profile of a source reads a file."""
     profile = parse_profile(require_profile(home, source))
-    _echo_preview(preview_file(file, make_options(profile, ReadOptions())), file, echo)
+    _echo_preview(preview_file(file, make_options(profile, ReadOptions())), file, profile.severity, echo)
 
 
 def show_profile(home: Home, source: str) -> str:
@@ -106,8 +118,8 @@ def require_profile(home: Home, source: str) -> Path:
     return path
 
 
-def _echo_preview(preview: Preview, file: Path, echo: Echo) -> None:
-    """Print the first rows of a file as they would be stored, and the counts of the whole file."""
+def _echo_preview(preview: Preview, file: Path, severity: Severity, echo: Echo) -> None:
+    """Print the first rows of a file as they are read, and the counts of the whole file."""
     echo(
         f"\n{file.name}: {count(preview.rows, 'row')}; the first {len(preview.first)} as they would be stored:\n"
     )
@@ -117,9 +129,7 @@ def _echo_preview(preview: Preview, file: Path, echo: Echo) -> None:
         echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     echo("")
     for name in SHOWN[1:]:
-        unread = (
-            f", {preview.unread[name]:,} can't be read and are kept as found" if preview.unread[name] else ""
-        )
+        unread = _describe_unread(preview.unread[name], name, severity) if preview.unread[name] else ""
         echo(f"{name:<14} in {preview.filled[name]:,} of {count(preview.rows, 'row')}{unread}")
     if preview.not_english:
         seem = "seems" if preview.not_english == 1 else "seem"
@@ -128,6 +138,12 @@ def _echo_preview(preview: Preview, file: Path, echo: Echo) -> None:
         )
     for rule, rows in preview.bad_rows.most_common():
         echo(f"{count(rows, 'row')} would be quarantined: {rule}")
+
+
+def _describe_unread(values: int, column: str, severity: Severity) -> str:
+    """Describe how many values of a column can't be read, and what the profile lets a run do with them."""
+    judged = getattr(severity, _SEVERITY_KEYS[column]) if column in _SEVERITY_KEYS else "warn"
+    return f", {values:,} can't be read{_DONE_WITH_UNREAD[judged]}"
 
 
 def _format_cell(value: object) -> str:
