@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
+from data_contracts.errors import StoreError
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from deployments.homes import load_settings_of_run
@@ -191,10 +192,14 @@ def _tidy_up(settings: Settings) -> None:
 
 
 def _end_plan(plan: ScoringPlan) -> ScoringPlan:
-    """End the flow after a dry run: show the plan on its page, and return it."""
+    """End the flow after a dry run: show the plan on its page, and return it; raise `StoreError` as the run would."""
     page.show_plan(plan)
     planned = count(len(plan.files), "file")
     name_run(f"score-reviews dry run {planned}")
+    if plan.trouble:
+        raise StoreError(
+            f"{plan.trouble}\nA run would score {planned} of the home, then fail for this reason."
+        )
     return end_completed(f"A dry run: nothing was changed. It would score {planned}.", plan)
 
 

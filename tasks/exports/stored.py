@@ -6,10 +6,11 @@ an export that was killed has uploaded is deleted before anything else is writte
 """
 
 import re
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from data_contracts.errors import ObjectMissingError, UsageError
+from data_contracts.errors import ObjectMissingError, ReviewsError, UsageError
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import require_clear_inbox
 from tasks.exports.by_day import export_reviews
@@ -37,7 +38,7 @@ def export_to_store(
     """
     store = open_store(require_clear_inbox(uri))
     write = export_current if request.current else export_reviews
-    with hold_workplace(home, uri) as work, hold_store(store, home):
+    with hold_workplace(home, uri) as work, _naming_store(work, store), hold_store(store, home):
         before = _fetch_ledger(store, work)
         present = {each.key for each in list_objects(store, "") if _EXPORTED.fullmatch(each.key)}
         if before is None and present:
@@ -48,6 +49,17 @@ def export_to_store(
         done = write(home.published, work, request, start_progress)
         _upload(store, work, before, present)
     return done
+
+
+@contextmanager
+def _naming_store(work: Path, store: Store) -> Iterator[None]:
+    """Name the store instead of the folder of work in errors, since the user has to look there."""
+    try:
+        yield
+    except ReviewsError as error:
+        if str(work) not in str(error):
+            raise
+        raise type(error)(str(error).replace(str(work), store.uri)) from error
 
 
 def _fetch_ledger(store: Store, work: Path) -> Ledger | None:

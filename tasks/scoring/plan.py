@@ -127,6 +127,8 @@ class ScoringPlan:
     model_id: str | None
     files: tuple[PlannedFile, ...]
     skipped: tuple[SkippedFile, ...]
+    trouble: str | None = None
+    """Why the inbox of the store could not be listed; the run would score the files of the home, then fail."""
 
 
 def to_utc(moment: datetime | None) -> datetime | None:
@@ -229,7 +231,8 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
         files_found=pending.files_found,
         model_id=model.model_id if model else None,
         files=(*_plan_new_files(home, pending, request), *_plan_objects(pending.stored), *again),
-        skipped=(*pending.skipped, *_describe_trouble(request, pending.stored)),
+        skipped=pending.skipped,
+        trouble=str(pending.stored.trouble) if pending.stored.trouble else None,
     )
 
 
@@ -239,12 +242,6 @@ def _plan_objects(stored: Arrivals) -> Iterator[PlannedFile]:
         seen = stored.seen.get(file.uri)
         refused = seen is not None and seen.is_unchanged and seen.status == "refused"
         yield PlannedFile(file.uri, REFUSED_BEFORE if refused else CHANGED if seen else NEW, None)
-
-
-def _describe_trouble(request: ScoringRequest, stored: Arrivals) -> list[SkippedFile]:
-    """Return an entry on the store if its inbox could not be listed."""
-    trouble = str(stored.trouble).removeprefix(f"{request.store}/inbox: ")
-    return [SkippedFile(f"{request.store}/inbox", trouble)] if stored.trouble else []
 
 
 def name_inboxes(home: Home, request: ScoringRequest) -> str:

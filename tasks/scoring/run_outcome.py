@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from data_contracts.errors import ReviewsError
 from tasks.inbox.source_files import SkippedFile
-from tasks.support.wording import escape_controls
+from tasks.support.wording import count, escape_controls
 from tasks.warehouse.commit import CommitSummary, CommittedFile
 
 FAILED_NEXT_STEP = "Next: mend what the message names; the next run tries these files again."
@@ -88,7 +88,7 @@ def require_no_failure(outcome: RunOutcome) -> None:
     if not failed:
         return
     files, rows = outcome.total(*FILES), outcome.total(*ROWS)
-    done = f"Committed all the same: {files:,} files, {rows:,} reviews. {FAILED_NEXT_STEP}"
+    done = f"Committed all the same: {count(files, 'file')}, {count(rows, 'review')}. {FAILED_NEXT_STEP}"
     uris, first = failed[0]
     if len(failed) == 1:
         raise _extend_error(first, f"Not scored: {name_files(uris)}\n{done}") from first

@@ -68,9 +68,19 @@ def test_a_store_that_can_t_be_listed_fails_the_run_after_the_home_was_scored(
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
     shutil.rmtree(store)
-    with pytest.raises(StoreError, match="Committed all the same: 1 files"):
+    with pytest.raises(StoreError, match="Committed all the same: 1 file, "):
         run()
     assert count(scoring_home, "scored_files") == 1
+
+
+def test_a_dry_run_fails_where_the_run_would_since_the_store_can_t_be_listed(
+    scoring_home: Home, store: Path
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    shutil.rmtree(store)
+    with pytest.raises(StoreError, match=r"(?s)no such bucket or folder.*would score 1 file of the home"):
+        plan()
+    assert count(scoring_home, "scored_files") == 0
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Fills homes whose scores tests export: files committed as the scorer does, and texts that need care."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from data_contracts.storage.home import Home
@@ -24,6 +25,13 @@ HOSTILE = [
     "naïve 映画 \U0001f3ac",
     " =later",
 ]
+
+
+def make_home(folder: Path) -> Home:
+    """Return a home with two scored rows of one file."""
+    home = Home(folder)
+    add(home, "a.csv", [{}, {}])
+    return home
 
 
 def add(home: Home, name: str, rows: Sequence[dict[str, Any]] = ({},), model_id: str = "model-a") -> None:

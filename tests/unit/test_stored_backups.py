@@ -12,15 +12,13 @@ from tasks.maintenance import stored_backups
 from tasks.maintenance.backups import back_up
 from tasks.maintenance.manifests import MANIFEST
 from tasks.maintenance.stored_backups import OBJECTS, fetch_backup, upload_backup
-from tests.support.exported_homes import add
+from tests.support.exported_homes import add, make_home
 from tests.support.small_home import ask
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    add(made, "a.csv", [{}, {}])
-    return made
+    return make_home(tmp_path / "home")
 
 
 @pytest.fixture

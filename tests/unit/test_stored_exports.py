@@ -15,7 +15,7 @@ from tasks.exports.files import ExportRequest
 from tasks.exports.stored import export_to_store
 from tasks.store import objects
 from tasks.store.lease import LEASE
-from tests.support.exported_homes import add
+from tests.support.exported_homes import add, make_home
 
 NEW, ALL = ExportRequest(only_new=True), ExportRequest()
 _ACTS = ("put", "upload", "delete")
@@ -27,9 +27,7 @@ class KilledError(Exception):
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    add(made, "a.csv", [{}, {}])
-    return made
+    return make_home(tmp_path / "home")
 
 
 @pytest.fixture
@@ -173,3 +171,9 @@ def test_the_inbox_of_a_store_holds_no_exports(home: Home, folder: Path) -> None
 def test_the_command_names_the_store_and_the_query_that_reads_it(home: Home, folder: Path) -> None:
     said = export_command(home, f"file://{folder}/", ExportRequest())
     assert f"read_parquet('file://{folder}/**/*.parquet', hive_partitioning = true)" in said
+
+
+def test_an_error_of_an_export_names_the_store_and_no_folder_of_the_home(home: Home, folder: Path) -> None:
+    (folder / LEDGER).write_text("{", "utf-8")
+    with pytest.raises(UsageError, match=f"^file://{folder}/{LEDGER}: is damaged"):
+        export(home, folder)
