@@ -70,10 +70,11 @@ def _wait_for_runs(
     """Wait until all runs and their processes have ended; return the runs that are still active when the time is up."""
     deadline = time.monotonic() + settings.drain_seconds
     while runs:
-        if stop_waiting.wait(LOOK_SECONDS) or time.monotonic() > deadline:
-            return runs
+        is_over = stop_waiting.wait(LOOK_SECONDS) or time.monotonic() > deadline
         with suppress(httpx.TransportError):  # the server may be restarting
-            runs = read_active_runs(client)
+            runs = read_active_runs(client)  # also at the end: a run that has ended since is not cancelled
+        if is_over and runs:
+            return runs
     _wait_for_processes(settings.home.folder, LEAVE_SECONDS)
     return []
 

@@ -368,7 +368,7 @@ def test_several_failing_groups_are_one_error_that_names_all_files(
     make_groups_of_one(monkeypatch)
     fail_for(monkeypatch, "a.csv", "b.csv")
     with pytest.raises(
-        ReviewsError, match=r"(?s)2 groups.*- a\.csv: a\.csv makes.*- b\.csv: .*1 files, 1 rev"
+        ReviewsError, match=r"(?s)2 groups.*- a\.csv: a\.csv makes.*- b\.csv: .*1 file, 1 review\."
     ):
         run()
 
