@@ -5,9 +5,12 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from data_contracts.errors import ReviewsError
 from tasks.maintenance.manifests import FileFacts, Manifest, hash_file, sign_file
@@ -19,8 +22,6 @@ HEAD_BYTES = HEADER_BYTES * HEADERS
 BEGINNING_BYTES = 32
 """Bytes of a block that are compared: DuckDB's checksum, 8 bytes, and the first of what it is a checksum of."""
 
-Place = tuple[str, int]
-"""Of a block: the name of its pack, and the number of the block in the pack."""
 Run = tuple[str, int, int]
 """Of adjacent blocks: the name of their pack, the number of the first in it, and how many there are."""
 
@@ -36,6 +37,10 @@ class Layout:
     def count_blocks(self) -> int:
         """Return the number of blocks."""
         return -(-max(self.size - HEAD_BYTES, 0) // self.block_bytes)
+
+    def count_whole_blocks(self) -> int:
+        """Return the number of blocks without a last one that is cut off."""
+        return max(self.size - HEAD_BYTES, 0) // self.block_bytes
 
     def find_start(self, number: int) -> int:
         """Return where a block starts, by its number in the file; or in a pack, by its number there."""
@@ -53,9 +58,21 @@ class Index:
     layout: Layout
     packs: tuple[str, ...]
     """Names of files; the last pack has the headers of the database."""
-    places: tuple[Place, ...]
-    beginnings: tuple[bytes, ...]
-    """Of each block; empty for a last block that is not whole, which is never shared."""
+    in_packs: NDArray[np.int64]
+    """Of each block, the place of its pack among `packs`."""
+    numbers: NDArray[np.int64]
+    """Of each block, its number in its pack."""
+    beginnings: NDArray[np.uint8]
+    """Of each block, `BEGINNING_BYTES` bytes; without a last block that is not whole, which is never shared."""
+
+    def list_places(self) -> Iterator[tuple[str, int]]:
+        """Yield of each block the name of its pack, and its number there."""
+        for pack, number in zip(self.in_packs.tolist(), self.numbers.tolist(), strict=True):
+            yield self.packs[pack], number
+
+
+NO_BLOCKS = Index(Layout(0, 1), (), np.arange(0), np.arange(0), np.zeros((0, BEGINNING_BYTES), np.uint8))
+"""The index of no backup."""
 
 
 def write_index(folder: Path, index: Index) -> FileFacts:
@@ -64,21 +81,20 @@ def write_index(folder: Path, index: Index) -> FileFacts:
         "size": index.layout.size,
         "block_bytes": index.layout.block_bytes,
         "packs": index.packs,
-        "runs": list(_join_places(index.places)),
-        "beginnings": b"".join(index.beginnings).hex(),
+        "runs": list(_list_runs(index)),
+        "beginnings": index.beginnings.tobytes().hex(),
     }
     (folder / INDEX).write_text(json.dumps(content), "utf-8")
     return sign_file(folder / INDEX, hash_file(folder / INDEX))
 
 
-def _join_places(places: Sequence[Place]) -> Iterator[Run]:
-    """Yield the places of blocks as runs."""
-    keys = [(pack, place - number) for number, (pack, place) in enumerate(places)]
-    number = 0
-    for (pack, distance), run in groupby(keys):
-        blocks = len(list(run))
-        yield pack, number + distance, blocks
-        number += blocks
+def _list_runs(index: Index) -> Iterator[Run]:
+    """Yield the places of all blocks as runs."""
+    follows = (np.diff(index.in_packs) == 0) & (np.diff(index.numbers) == 1)
+    starts = [0, *(np.flatnonzero(~follows) + 1).tolist()]
+    for start, end in pairwise([*starts, len(index.numbers)]):
+        if end > start:
+            yield index.packs[index.in_packs[start]], int(index.numbers[start]), end - start
 
 
 def read_index(folder: Path, manifest: Manifest) -> Index:
@@ -92,17 +108,19 @@ def read_index(folder: Path, manifest: Manifest) -> Index:
 
 def _parse_index(content: dict[str, Any], manifest: Manifest) -> Index:
     """Return an index from the content of its file. Raises `ValueError` if a block has no place in a pack."""
+    layout, packs = Layout(content["size"], content["block_bytes"]), tuple(content["packs"])
     runs: list[Run] = content["runs"]
-    places = [(pack, first + more) for pack, first, blocks in runs for more in range(blocks)]
-    joined = bytes.fromhex(content["beginnings"])
-    starts = range(0, len(places) * BEGINNING_BYTES, BEGINNING_BYTES)
     index = Index(
-        Layout(content["size"], content["block_bytes"]),
-        tuple(content["packs"]),
-        tuple(places),
-        tuple([joined[start : start + BEGINNING_BYTES] for start in starts]),
+        layout,
+        packs,
+        np.repeat([packs.index(pack) for pack, *_ in runs], [blocks for *_, blocks in runs]),
+        np.concatenate([np.arange(first, first + blocks) for _, first, blocks in runs] or [np.arange(0)]),
+        np.frombuffer(bytes.fromhex(content["beginnings"]), np.uint8).reshape(-1, BEGINNING_BYTES),
     )
-    if index.layout.count_blocks() != len(places) or not all(_list_fits(index, runs, manifest)):
+    counts = (len(index.numbers), len(index.beginnings))
+    if counts != (layout.count_blocks(), layout.count_whole_blocks()) or not all(
+        _list_fits(index, runs, manifest)
+    ):
         raise ValueError
     return index
 

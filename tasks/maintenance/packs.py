@@ -11,13 +11,16 @@ it would not tell a block from one in which such words have changed places.
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import BinaryIO, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.durable import make_durable
@@ -26,9 +29,9 @@ from tasks.maintenance.block_index import (
     BEGINNING_BYTES,
     HEAD_BYTES,
     INDEX,
+    NO_BLOCKS,
     Index,
     Layout,
-    Place,
     read_index,
     write_index,
 )
@@ -138,19 +141,34 @@ def write_blocks(building: Path, source: BinaryIO, block_bytes: int, base: Base 
     """
     (building / PACKS).mkdir()
     layout = Layout(os.fstat(source.fileno()).st_size, block_bytes)
-    known, name = len(base.index.places) if base else 0, _name_pack(base)
+    then = base.index if base else NO_BLOCKS
+    known, blocks, name = len(then.numbers), layout.count_blocks(), _name_pack(base)
     # The blocks that are new in any case come first: they are hashed and synced while the others are compared.
-    added = range(known, layout.count_blocks())
+    added = np.arange(known, blocks)
     with PackWriter(building / name, source, layout) as writer:
-        writer.add(added)
-        beginnings = tuple(_read_beginnings(source, layout))
-        kept = _share_blocks(base, beginnings, building) if base else {}
-        changed = [number for number in range(min(known, layout.count_blocks())) if number not in kept]
-        writer.add(changed)
-    packs = sorted({pack for pack, _ in kept.values()})
-    places = {**kept, **{number: (name, place) for place, number in enumerate((*added, *changed))}}
-    index = Index(layout, (*packs, name), tuple(places[number] for number in range(len(places))), beginnings)
+        writer.add(added.tolist())
+        beginnings = _read_beginnings(source, layout)
+        kept = _share_blocks(base, beginnings, building) if base else added[:0]
+        changed = np.setdiff1d(np.arange(min(known, blocks)), kept)
+        writer.add(changed.tolist())
+    packs, in_packs, numbers = _place_blocks(then, kept, np.concatenate([added, changed]))
+    index = Index(layout, (*packs, name), in_packs, numbers, beginnings)
     return Draft(index, {pack: base.manifest.files[pack] for pack in packs} if base else {}, writer)
+
+
+def _place_blocks(
+    then: Index, kept: NDArray[np.int64], written: NDArray[np.int64]
+) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the packs of an earlier backup that have the `kept` blocks, and of each block its pack and number there.
+
+    The blocks that are `written`, in their order, have the pack after those.
+    """
+    used, own = np.unique(then.in_packs[kept], return_inverse=True)
+    in_packs = np.full(len(kept) + len(written), len(used))
+    numbers = np.zeros_like(in_packs)
+    in_packs[kept], numbers[kept] = own, then.numbers[kept]
+    numbers[written] = np.arange(len(written))
+    return [then.packs[place] for place in used], in_packs, numbers
 
 
 def finish_database(building: Path, draft: Draft) -> Written:
@@ -160,32 +178,30 @@ def finish_database(building: Path, draft: Draft) -> Written:
     return Written({**draft.shared, new: draft.new.finish(), INDEX: index}, frozenset(draft.shared))
 
 
-def _read_beginnings(source: BinaryIO, layout: Layout) -> Iterator[bytes]:
-    """Yield the first bytes of each block of a database file; none of a last block that is not whole."""
-    descriptor, whole = source.fileno(), max(layout.size - HEAD_BYTES, 0) // layout.block_bytes
-    for number in range(whole):
-        yield os.pread(descriptor, BEGINNING_BYTES, HEAD_BYTES + number * layout.block_bytes)
-    if whole < layout.count_blocks():
-        yield b""
+def _read_beginnings(source: BinaryIO, layout: Layout) -> NDArray[np.uint8]:
+    """Return the first bytes of each block of a database file, but for a last block that is not whole."""
+    descriptor, starts = source.fileno(), map(layout.find_start, range(layout.count_whole_blocks()))
+    read = b"".join([os.pread(descriptor, BEGINNING_BYTES, start) for start in starts])
+    return np.frombuffer(read, np.uint8).reshape(-1, BEGINNING_BYTES)
 
 
-def _share_blocks(base: Base, beginnings: Sequence[bytes], building: Path) -> dict[int, Place]:
-    """Link packs of `base` into the new backup; return the places of blocks that have not changed, by their numbers.
+def _share_blocks(base: Base, beginnings: NDArray[np.uint8], building: Path) -> NDArray[np.int64]:
+    """Link packs of `base` into the new backup, and return the numbers of the blocks that have not changed.
 
     Return none if that is not worth while, or if a pack can't be linked. It is not copied then: that would cost as much
     as to write the blocks of the database itself, and what is damaged in the older backup would be taken over unseen.
     """
-    known = zip(beginnings, base.index.beginnings, base.index.places, strict=False)
-    kept = {number: place for number, (now, then, place) in enumerate(known) if now and now == then}
-    packs = {pack for pack, _ in kept.values()}
+    both = min(len(beginnings), len(base.index.beginnings))
+    kept = np.flatnonzero((beginnings[:both] == base.index.beginnings[:both]).all(axis=1))
+    packs = {base.index.packs[place] for place in np.unique(base.index.in_packs[kept])}
     if not _is_worth_sharing(base, packs, len(kept)):
-        return {}
+        return kept[:0]
     if all(try_link(base.folder / pack, building / pack) for pack in packs):
         pass_fault_point("backup: packs shared")
         return kept
     for pack in packs:
         (building / pack).unlink(missing_ok=True)
-    return {}
+    return kept[:0]
 
 
 def _is_worth_sharing(base: Base, packs: Collection[str], blocks: int) -> bool:
@@ -219,9 +235,10 @@ def assemble(folder: Path, index: Index, target: Path) -> None:
     with target.open("wb") as file, ExitStack() as opened:
         packs = {name: opened.enter_context((folder / name).open("rb")).fileno() for name in index.packs}
         file.write(os.pread(packs[index.packs[-1]], min(HEAD_BYTES, index.layout.size), 0))
-        for number, (pack, place) in enumerate(index.places):
+        beginnings = [*map(bytes, index.beginnings), b""]
+        for number, (pack, place) in enumerate(index.list_places()):
             block = os.pread(packs[pack], index.layout.measure(number), index.layout.find_start(place))
-            if not block.startswith(index.beginnings[number]):
+            if not block.startswith(beginnings[number]):
                 raise ReviewsError(
                     f"{folder}: is damaged: {pack} has another block {place} than {INDEX} says. Next: restore another "
                     "backup."

@@ -92,6 +92,7 @@ SHIFTS: dict[str, tuple[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", SHIFTS)
 @pytest.mark.parametrize("number", [50, 2000])
 def test_a_shifted_run_is_flagged_in_the_measure_that_shifted(

@@ -78,6 +78,7 @@ def test_the_database_before_it_is_kept(later_home: Home) -> None:
         assert connection.sql("select count(*) from scored_reviews").fetchall() == [(3,)]
 
 
+@pytest.mark.slow
 def test_a_bundle_that_was_lost_comes_back(home: Home, tmp_path: Path) -> None:
     back_up(home, tmp_path / "backup", quiet)
     [bundle] = home.bundles.iterdir()

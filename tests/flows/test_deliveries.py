@@ -36,6 +36,7 @@ def emitted(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return events
 
 
+@pytest.mark.slow
 def test_runs_that_find_nothing_new_warn_of_a_late_source_and_emit_one_event(
     scoring_home: Home, emitted: list[list[str]]
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_source_that_is_late_again_causes_another_event(
     assert emitted == [["shop-a"], ["shop-a"]]
 
 
+@pytest.mark.slow
 def test_a_file_with_far_more_rows_than_usual_is_named_by_its_run(
     scoring_home: Home, emitted: list[list[str]]
 ) -> None:

@@ -50,6 +50,7 @@ def list_results(home: Home) -> list[tuple[Any, ...]]:
     return ask(home.published, query)
 
 
+@pytest.mark.slow
 def test_a_run_of_other_reviews_warns_and_its_scores_stand(judged_home: Home) -> None:
     drop_reviews(judged_home, words=10)
     (words,) = score().drifted
@@ -68,6 +69,7 @@ def test_the_message_of_a_run_tells_of_drift_and_of_quarantined_rows(judged_home
     )
 
 
+@pytest.mark.slow
 def test_where_drift_is_an_error_the_run_fails_and_its_scores_stand(
     judged_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,12 +90,14 @@ def test_a_run_of_like_reviews_says_nothing(judged_home: Home) -> None:
     assert list_results(judged_home) == [("token_count_like_held_out", "warning", True)]
 
 
+@pytest.mark.slow
 def test_a_model_without_a_reference_is_not_judged(scoring_home: Home) -> None:
     drop_reviews(scoring_home, words=10)
     assert score().drifted == ()
     assert list_results(scoring_home) == []
 
 
+@pytest.mark.slow
 def test_the_stars_of_a_score_are_those_of_the_bundle(judged_home: Home) -> None:
     (judged_home.inbox / "a.csv").write_text("text\ngood film\n", "utf-8")
     score()

@@ -55,6 +55,7 @@ def test_no_byte_of_it_is_left_in_the_databases(home: Home) -> None:
     assert not [path for path in home.folder.rglob("*.duckdb*") if text in path.read_bytes()]
 
 
+@pytest.mark.slow
 def test_what_a_killed_forget_left_is_deleted_by_the_next_run(home: Home) -> None:
     report = write_report(home)
     assert SECRET in report.read_text("utf-8")

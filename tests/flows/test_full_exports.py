@@ -39,6 +39,7 @@ def exported(empty_home: Home) -> Home:
     return copy_home(empty_home, "full-exports", send_two)
 
 
+@pytest.mark.slow
 def test_a_full_export_counts_alone_in_every_answer_and_the_run_says_so(scoring_home: Home) -> None:
     describe(scoring_home, REPLACES, "shop")
     drop(scoring_home, "shop/1.csv", FIRST)
@@ -68,6 +69,7 @@ def test_the_history_of_a_review_names_the_export_that_lacks_it(exported: Home) 
     assert [(row.counts, row.decided_by) for row in history.rows] == [(False, "export")]
 
 
+@pytest.mark.slow
 def test_a_far_smaller_export_is_refused_until_the_profile_allows_it(exported: Home) -> None:
     path = drop(exported, "shop/3.csv", HEAD)
     [refused] = run().refused
@@ -125,6 +127,7 @@ def test_a_file_with_fewer_rows_than_its_profile_wants_is_refused(scoring_home: 
     assert run().refused[0].startswith("shop/1.csv: too_few_rows: it has 2 rows, fewer than 3.")
 
 
+@pytest.mark.slow
 def test_the_largest_share_of_bad_rows_of_a_profile_counts_for_its_files_alone(scoring_home: Home) -> None:
     describe(scoring_home, ADDS + "[limits]\nlargest_bad_share = 0.95\n", "shop")
     bad = "".join(f"{number},tt1,!!!\n" for number in range(11))

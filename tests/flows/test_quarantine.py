@@ -164,6 +164,7 @@ def test_an_encoding_that_is_none_is_wrong_usage(scored_home: Home) -> None:
         release_all(scored_home, encoding="klingon")
 
 
+@pytest.mark.slow
 def test_a_row_whose_text_was_not_kept_whole_is_sent_back_to_its_file(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", "text,movie_id\ngood film,tt1\nbad,tt1,more,fields\n")
     run()
@@ -305,12 +306,14 @@ def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_fil
     run_verify(scoring_home, True, lambda words: None)
 
 
+@pytest.mark.slow
 def test_a_run_in_which_the_model_knows_no_word_of_any_text_ends_well(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", "text\n見事な映画\n\U0001f60d\n")
     summary = run()
     assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (1, 0, 2)
 
 
+@pytest.mark.slow
 def test_each_row_of_a_chunk_is_set_aside_for_its_own_reason(scoring_home: Home) -> None:
     [bundle] = scoring_home.bundles.iterdir()
     from models.bundle.scorer import load_scorer

@@ -158,6 +158,7 @@ def test_files_of_other_sources_are_not_read_again(misread: Home) -> None:
     assert [file.uri for file in plan(rescan="shop-a").files] == ["shop-a/2026-04.csv"]
 
 
+@pytest.mark.slow
 def test_a_file_that_the_present_profile_refuses_keeps_its_reading(misread: Home) -> None:
     before = list_latest(misread)
     describe(misread, RIGHT + '[file]\ndelimiter = "\\t"\n', "shop-a")
@@ -212,6 +213,7 @@ def test_a_whole_export_has_the_reading_that_counts(reread: Home) -> None:
     assert duckdb.execute(query).fetchall() == [(1.0,), (10.0,)]
 
 
+@pytest.mark.slow
 def test_the_history_of_a_review_names_the_reading_that_no_longer_counts(misread: Home) -> None:
     before = RIGHT.replace("highest = 20", "highest = 40")
     describe(misread, before, "shop-a")

@@ -171,6 +171,7 @@ def test_sources_first_committed_before_since_are_left_out(older_home: Home) -> 
     assert run(rescore=True).rows_rescored == 2
 
 
+@pytest.mark.slow
 def test_with_named_files_only_theirs_are_scored_again(older_home: Home) -> None:
     path = drop(older_home, "copy-of-a.csv", CSV)
     assert run(files=[str(path)], rescore=True).rows_rescored == 2

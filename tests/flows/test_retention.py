@@ -37,6 +37,7 @@ def test_scored_files_stay_where_they_are_unless_asked(scored_home: Home) -> Non
     assert (scored_home.inbox / "a.csv").exists()
 
 
+@pytest.mark.slow
 def test_scored_files_go_to_a_folder_of_the_day_and_refused_ones_stay(moving: Home) -> None:
     drop(moving, "deep/a.csv", CSV)
     refused = drop(moving, "bad.csv", "no,thing\n1,2\n")

@@ -300,6 +300,7 @@ def test_a_relative_name_is_one_within_the_inbox(scoring_home: Home) -> None:
     assert run(files=["one.txt"]).files_scored == 1
 
 
+@pytest.mark.slow
 def test_a_named_file_that_is_not_there_fails_the_run_before_anything_is_scored(
     scoring_home: Home,
 ) -> None:
@@ -309,6 +310,7 @@ def test_a_named_file_that_is_not_there_fails_the_run_before_anything_is_scored(
     assert run().files_scored == 1
 
 
+@pytest.mark.slow
 def test_named_files_are_scored_wherever_they_lie(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     path.write_text("Verdict\ngood film\n")
@@ -512,6 +514,7 @@ def test_a_run_that_finds_nothing_new_writes_no_row_of_inbox_files(scored_home: 
     assert ask(scored_home.warehouse, "select last_seen from inbox_files") == before
 
 
+@pytest.mark.slow
 def test_a_column_in_doubt_is_named_once_by_file_with_its_reason_and_recorded(scoring_home: Home) -> None:
     rows = ["id,rating,review", *(f"{number},5,good film {number}" for number in range(24))]
     drop(scoring_home, "shop.csv", "\n".join(rows) + "\n")
@@ -525,6 +528,7 @@ def test_a_column_in_doubt_is_named_once_by_file_with_its_reason_and_recorded(sc
     assert ask(scoring_home.warehouse, "select distinct given_rating from source_reviews") == [(None,)]
 
 
+@pytest.mark.slow
 def test_two_exports_whose_ids_count_from_1_do_not_replace_each_other(scoring_home: Home) -> None:
     drop(scoring_home, "shop-a.csv", "id,text\n1,good film\n2,good plot\n")
     drop(scoring_home, "shop-b.csv", "id,text\n1,bad film\n2,bad plot\n")
@@ -532,6 +536,7 @@ def test_two_exports_whose_ids_count_from_1_do_not_replace_each_other(scoring_ho
     assert ask(scoring_home.published, "select count(*) from latest_scores") == [(4,)]
 
 
+@pytest.mark.slow
 def test_labels_0_and_4_are_both_counted_in_the_live_accuracy(scoring_home: Home) -> None:
     drop(scoring_home, "tweets.csv", "sentiment,text\n0,bad film\n4,good film\n4,good plot\n")
     run()
@@ -549,6 +554,7 @@ def test_a_column_that_can_be_read_in_one_way_only_is_recorded_with_the_reason(s
     ]
 
 
+@pytest.mark.slow
 def test_a_file_of_many_ratings_without_a_text_is_scored_where_there_is_one(scoring_home: Home) -> None:
     rows = ["rating,review", *["9,"] * 30, "8,good film"]
     drop(scoring_home, "shop.csv", "\n".join(rows) + "\n")
@@ -570,6 +576,7 @@ def test_a_file_without_rows_is_named(scoring_home: Home) -> None:
     assert summary.files_scored == 3
 
 
+@pytest.mark.slow
 def test_dates_and_ratings_that_are_not_understood_are_named_by_file(scoring_home: Home) -> None:
     rows = ["yesterday,four,good film", "2026-11-02,8,good plot", "today,9,bad film"]
     drop(scoring_home, "shop.csv", "\n".join(["date,rating,review", *rows]) + "\n")

@@ -60,6 +60,7 @@ ROWS = [
 ]
 
 
+@pytest.mark.slow
 def test_a_file_in_a_sources_folder_is_read_by_its_profile(scoring_home: Home) -> None:
     describe(scoring_home, "shop-a")
     drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
@@ -201,6 +202,7 @@ def test_a_check_says_what_a_run_would_do_with_dates_that_can_not_be_read(
     assert done in line
 
 
+@pytest.mark.slow
 def test_a_proposal_whose_text_the_user_names_is_written_and_read(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "antworten.csv"
     path.write_text("Nummer,Titel,Meinung\n1,gut,good film\n")
@@ -255,6 +257,7 @@ def list_english(home: Home) -> list[tuple[Any, ...]]:
     return ask(home.published, "select review_id, in_english from latest_scores order by review_id")
 
 
+@pytest.mark.slow
 def test_rows_in_another_language_are_scored_marked_and_named_with_file_and_source(
     scoring_home: Home,
 ) -> None:
@@ -269,6 +272,7 @@ def test_rows_in_another_language_are_scored_marked_and_named_with_file_and_sour
     assert ask(scoring_home.published, checks) == [("shop-a", "1 of 3 rows seem not to be in English", False)]
 
 
+@pytest.mark.slow
 def test_a_source_can_quarantine_rows_in_another_language_and_a_release_scores_them(
     scoring_home: Home,
 ) -> None:
@@ -297,6 +301,7 @@ UNREAD = "text,Day\ngood film,2026-04-03\nbad plot,soon\n"
 DATED = '[columns]\ntext = "text"\nreviewed_at = "Day"\n[severity]\ndates = "{}"\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("severity", "rows", "quarantined", "unclear", "refused"),
     [
@@ -316,6 +321,7 @@ def test_a_source_says_what_becomes_of_values_that_can_not_be_read(
     assert [said.partition(" By ")[0] for said in summary.refused] == list(refused)
 
 
+@pytest.mark.slow
 def test_rows_with_a_date_that_can_not_be_read_are_scored_when_they_are_released(scoring_home: Home) -> None:
     describe(scoring_home, "shop-a", DATED.format("quarantine"))
     drop(scoring_home, "shop-a/a.csv", UNREAD)
@@ -335,6 +341,7 @@ def test_a_source_may_accept_findings_on_all_that_it_sends(scoring_home: Home) -
     assert [result.success for result in accept_findings(scoring_home, late)] == [True, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("severity", "named"), [("warn", 1), ("accept", 0)])
 def test_a_source_may_accept_that_another_has_the_same_review_ids(
     scoring_home: Home, severity: str, named: int
@@ -347,6 +354,7 @@ def test_a_source_may_accept_that_another_has_the_same_review_ids(
     assert len(run().unclear) == named
 
 
+@pytest.mark.slow
 def test_a_run_tells_of_each_source_how_often_its_labels_agree_with_the_scores(scoring_home: Home) -> None:
     drop(scoring_home, "shop-a/a.csv", "text,label,rating\ngood film,pos,8/10\nbad plot,neg,2/10\nfilm,,\n")
     drop(scoring_home, "shop-b/b.csv", "text,rating\ngood plot,6/10\n")

@@ -31,6 +31,7 @@ def test_a_run_that_no_command_started_reads_no_file_outside_the_inbox(
         score_reviews(files=[str(outside)])
 
 
+@pytest.mark.slow
 def test_a_run_that_no_command_started_reads_a_folder_of_the_settings(
     scoring_home: Home, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

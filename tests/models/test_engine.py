@@ -119,6 +119,7 @@ def test_leading_words_that_are_not_known_are_like_padding() -> None:
     require_same_scores(model, encode_ids([*reviews, np.array([7], np.int32)], 20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [0, 1, 2, 17, 300])
 def test_any_number_of_reviews_comes_back_in_order(rows: int) -> None:
     engine = load_exported(build_at_random(shrink("lstm", sequence_length=40)))

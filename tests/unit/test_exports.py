@@ -264,6 +264,7 @@ def test_a_first_export_that_is_killed_leaves_nothing_that_counts(home: Home) ->
     assert read(home) == expect(home)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["write_ledger", "make_durable"])
 def test_a_full_disk_leaves_the_export_before_it(
     home: Home, monkeypatch: pytest.MonkeyPatch, step: str

@@ -154,6 +154,7 @@ def test_rows_as_promised_are_no_finding(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert found == {"outcome": "rows"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "kind"), [(0, "rows"), (256, "memory")])
 def test_memory_is_judged_by_what_a_file_takes_not_by_what_was_held_before(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: int, kind: str

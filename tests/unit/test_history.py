@@ -91,6 +91,7 @@ def test_a_newest_row_without_a_score_that_counts_is_told(home: Home) -> None:
     assert "no: it is the newest, but" in call(home, "--history", "r6").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dates", "decided"), [([EARLIER, LATER], "date"), ([None, None], "arrival")])
 def test_what_decided_is_the_part_of_the_rule_that_the_other_rows_lost_by(
     home: Home, dates: Sequence[datetime | None], decided: str

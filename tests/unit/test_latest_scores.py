@@ -1,6 +1,8 @@
 """Tests that the columns on which `latest_scores` rests equal their definition after every change of the database."""
 
+import shutil
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -72,6 +74,13 @@ class History:
         self.released: set[str] = set()
         self.champion: str | None = None
         self.promote("model-a")
+
+    def copy(self, folder: Path) -> "History":
+        """Return a history that goes on from this one, with a database in another folder."""
+        copied = deepcopy(self)
+        copied.folder, copied.warehouse = folder, folder / self.warehouse.name
+        shutil.copyfile(self.warehouse, copied.warehouse)
+        return copied
 
     def add(self, contents: list[list[dict[str, Any]]]) -> None:
         """Commit new files in one part."""
@@ -249,10 +258,9 @@ def test_after_any_history_every_promise_on_the_tables_holds(changes: list[tuple
         assert find_broken(history.warehouse) == []
 
 
-@pytest.fixture
-def history(tmp_path: Path) -> History:
+def make_history(folder: Path) -> History:
     """Two files with the same review, both scored by two models, of which the second is the champion."""
-    made = History(tmp_path)
+    made = History(folder)
     row = {"review_id": "r1", "movie_id": "tt1", "text": "good", "reviewed_at": None, "score": 0.9}
     made.add([[row, {**row, "review_id": "r2"}]])
     made.add([[row]])
@@ -260,6 +268,17 @@ def history(tmp_path: Path) -> History:
     for place in (0, 1):
         made.rescore((place, "model-b"))
     return made
+
+
+@pytest.fixture(scope="module")
+def made_history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    return make_history(tmp_path_factory.mktemp("history"))
+
+
+@pytest.fixture
+def history(made_history: History, tmp_path: Path) -> History:
+    """A copy of the history, whose database a test may change."""
+    return made_history.copy(tmp_path)
 
 
 def list_latest(warehouse: Path) -> list[tuple[Any, ...]]:

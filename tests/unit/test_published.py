@@ -166,6 +166,7 @@ def test_what_readers_do_not_see_yet_needs_publishing(
     assert not needs_publishing(Home(warehouse.parent))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [

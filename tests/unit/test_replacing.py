@@ -128,6 +128,7 @@ def test_what_was_refused_before_an_export_is_no_longer_to_be_looked_at(warehous
     assert warehouse.ask(query) == [("4.csv",)]
 
 
+@pytest.mark.slow
 def test_scoring_an_export_by_another_model_replaces_nothing(warehouse: Warehouse) -> None:
     warehouse.commit(export("2.csv", ["b"]))
     warehouse.commit(export("2.csv", ["b"]), model="model-b")
@@ -151,6 +152,7 @@ def test_an_export_that_is_not_committed_replaces_nothing_until_it_is(
     assert warehouse.list_counting() == [("b", "2.csv")]
 
 
+@pytest.mark.slow
 def test_an_export_that_is_read_again_still_counts_alone(warehouse: Warehouse) -> None:
     last = export("2.csv", ["b", "c"])
     warehouse.commit(last)
@@ -165,6 +167,7 @@ def test_a_later_reading_of_an_export_that_was_replaced_meanwhile_is_not_kept(wa
     assert warehouse.list_counting() == [("b", "2.csv")]
 
 
+@pytest.mark.slow
 def test_where_files_add_again_a_replaced_one_may_count_again_without_its_forgotten_rows(
     warehouse: Warehouse,
 ) -> None:

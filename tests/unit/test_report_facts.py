@@ -283,6 +283,7 @@ def decide(number: int, name: str, *, promoted: bool, passed: bool, moment: str 
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("decisions", "forced"),
     [

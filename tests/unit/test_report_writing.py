@@ -32,6 +32,7 @@ def write(home: Path, name: str = "latest", output: Path | None = None, keep: in
     return write_report(Home(home), name, output, keep)
 
 
+@pytest.mark.slow
 def test_a_report_is_named_by_its_run(home: Path) -> None:
     assert write(home) == home / "reports" / f"{RUN}.html"
     assert [path.name for path in (home / "reports").iterdir()] == [f"{RUN}.html"]
@@ -97,6 +98,7 @@ def test_only_the_newest_reports_stay_and_what_is_no_report_is_left_alone(home: 
     assert sorted(path.name for path in folder.iterdir()) == [names[2], names[3], "mine.html"]
 
 
+@pytest.mark.slow
 def test_the_report_just_written_is_among_those_kept(home: Path) -> None:
     make_run(home, [PartFile("g.csv", [{"score": 0.5}])], NEXT_RUN)
     write(home, RUN, keep=1)
@@ -105,6 +107,7 @@ def test_the_report_just_written_is_among_those_kept(home: Path) -> None:
     assert list((home / "reports").iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_a_report_that_shows_a_forgotten_row_is_removed_and_no_other(home: Path) -> None:
     make_run(home, [PartFile("g.csv", [{"score": 0.5}])], NEXT_RUN)
     kept, gone = write(home, NEXT_RUN), write(home, RUN)

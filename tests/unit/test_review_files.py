@@ -369,6 +369,7 @@ LONG_TEXTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", LONG_TEXTS.values(), ids=LONG_TEXTS)
 def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
     column: pa.Array, monkeypatch: pytest.MonkeyPatch

@@ -207,6 +207,7 @@ def test_without_hard_links_every_copy_is_a_new_one(home: Home, monkeypatch: pyt
     assert count_published(home) == 4
 
 
+@pytest.mark.slow
 def test_what_was_forgotten_is_in_no_copy(home: Home) -> None:
     publish_one_more(home, SECRET)
     publish_one_more(home)
