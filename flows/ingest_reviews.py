@@ -21,7 +21,7 @@ from tasks.inbox.opening import place_within
 from tasks.stages import ingest as stages
 from tasks.stages.publish import publish_copy
 from tasks.stages.queue_turns import take_turn
-from tasks.stages.run_page import name_run
+from tasks.stages.run_page import name_failure, name_run
 from tasks.warehouse.publishing import needs_publishing
 
 
@@ -62,6 +62,7 @@ def _choose_source(archive: str | None, settings: Settings) -> str:
 
 @flow(name="ingest-reviews", flow_run_name="ingest-reviews")
 @take_turn()
+@name_failure()
 def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) -> IngestSummary:
     """Download and check the review archive and convert it to Parquet.
 

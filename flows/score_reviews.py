@@ -41,7 +41,7 @@ from tasks.stages import score_objects
 from tasks.stages.publish import publish_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.report import report_run
-from tasks.stages.run_page import end_completed, name_run
+from tasks.stages.run_page import end_completed, name_failure, name_run
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
 from tasks.warehouse.model_registry import PromotedModel
@@ -82,6 +82,7 @@ class ScoringSummary:
 
 @flow(name="score-reviews", flow_run_name="score-reviews")
 @take_turn()
+@name_failure()
 def score_reviews(
     files: list[str] | None = None,
     since: datetime | None = None,

@@ -18,7 +18,7 @@ from tasks.stages import train as stages
 from tasks.stages.publish import publish_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.report import report_run
-from tasks.stages.run_page import name_run
+from tasks.stages.run_page import name_failure, name_run
 from tasks.warehouse.promotion import Attempt
 
 
@@ -43,6 +43,7 @@ VariantName = Annotated[str, Field(json_schema_extra={"enum": list(list_variants
 
 @flow(name="train-model", flow_run_name="train-model {variant} seed {seed}")
 @take_turn()
+@name_failure()
 def train_model(
     variant: VariantName = DEFAULT_VARIANT,
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0,

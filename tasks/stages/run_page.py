@@ -4,7 +4,7 @@ import html
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
@@ -20,6 +20,7 @@ from prefect.artifacts import (
 from prefect.client.orchestration import get_client
 from prefect.states import Completed
 
+from data_contracts.errors import ReviewsError
 from data_contracts.expectations import SAMPLES_SHOWN, CheckResult, require_success
 from tasks.stages.events import emit_contract_failed
 from tasks.support.progress import show_progress
@@ -35,6 +36,10 @@ UPDATE_SECONDS = 2.0
 """Seconds between two updates of a progress artifact; work that takes less has no artifact."""
 ROWS_SHOWN = 200
 """Most rows of a table artifact."""
+
+
+NAME_CHARS = 120
+"""Most characters of an error in the name of a run."""
 
 
 @contextmanager
@@ -84,6 +89,25 @@ def name_run(name: str) -> None:
     """Rename the present flow run, so that its name says what it did."""
     with get_client(sync_client=True) as client:
         client.update_flow_run(UUID(runtime.flow_run.id), name=name)
+
+
+@contextmanager
+def name_failure() -> Iterator[None]:
+    """Rename the present flow run if the block fails, so that its name says what failed, and not only which flow."""
+    try:
+        yield
+    except Exception as error:
+        with suppress(Exception):  # the error of the run must not be hidden by one of its name
+            name_run(f"{runtime.flow_run.name} failed: {name_error(error)}")
+        raise
+
+
+def name_error(error: Exception) -> str:
+    """Return the first line of an error's message, at most `NAME_CHARS` long; of other libraries with its class."""
+    lines = str(error).strip().splitlines()[:1]
+    words = lines if isinstance(error, ReviewsError) and lines else [type(error).__name__, *lines]
+    name = escape_controls(": ".join(words))
+    return name if len(name) <= NAME_CHARS else f"{name[: NAME_CHARS - 3]}..."
 
 
 def warn(message: str) -> None:

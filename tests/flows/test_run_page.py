@@ -8,8 +8,9 @@ from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter
 
+from data_contracts.errors import ReviewsError
 from tasks.stages import run_page
-from tasks.stages.run_page import end_completed, name_run, show_live_progress
+from tasks.stages.run_page import end_completed, name_failure, name_run, show_live_progress
 
 pytestmark = pytest.mark.server
 
@@ -68,3 +69,15 @@ def test_a_run_is_named_by_what_it_did_and_ends_with_a_message_while_its_caller_
         run = client.read_flow_run(state.state_details.flow_run_id)
     assert (run.name, run.state and run.state.message) == ("3 files 2,140 reviews", "2,140 reviews scored")
     assert say() == 7
+
+
+def test_the_name_of_a_failed_run_says_what_failed() -> None:
+    @flow(flow_run_name="fail {number}")
+    @name_failure()
+    def fail(number: int) -> None:
+        raise ReviewsError("monday.csv: is gone\nNext: look for it")
+
+    state: Any = fail(7, return_state=True)
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(state.state_details.flow_run_id)
+    assert run.name == "fail 7 failed: monday.csv: is gone"
