@@ -63,23 +63,33 @@ def protect_server(ui_url: str, password: str) -> dict[str, str]:
 
 
 def list_hosts(settings: Settings) -> list[str]:
-    """Return the host names that `reviews up` answers to, as in a `Host` header without the port.
+    """Return the host names that the server of `reviews up` answers to, as in a `Host` header without the port.
 
     Raises `UsageError` if REVIEWS_HOST is not an address, or is every address and REVIEWS_ALLOWED_HOSTS is not set.
     """
+    return _list_names("REVIEWS_HOST", settings.host, settings.allowed_hosts)
+
+
+def list_metrics_hosts(settings: Settings) -> list[str]:
+    """Return the host names under which metrics are served; raise `UsageError` as `list_hosts` does."""
+    return _list_names("REVIEWS_METRICS_HOST", settings.metrics_host, settings.allowed_hosts)
+
+
+def _list_names(setting: str, host: str, allowed: Sequence[str]) -> list[str]:
+    """Return the names of the address in a setting, with those of this machine alone and those that are allowed."""
     try:
-        address = ipaddress.ip_address(settings.host)
+        address = ipaddress.ip_address(host)
     except ValueError:
         raise UsageError(
-            f"REVIEWS_HOST must be an address such as 127.0.0.1 or 0.0.0.0, not {settings.host!r}."
+            f"{setting} must be an address such as 127.0.0.1 or 0.0.0.0, not {host!r}."
         ) from None
-    if address.is_unspecified and not settings.allowed_hosts:
+    if address.is_unspecified and not allowed:
         raise UsageError(
-            f"REVIEWS_HOST={settings.host} lets other machines in, but REVIEWS_ALLOWED_HOSTS is not set. Next: set it "
+            f"{setting}={host} lets other machines in, but REVIEWS_ALLOWED_HOSTS is not set. Next: set it "
             "to the names or addresses under which they reach this one, such as reviews.example.org,192.0.2.7."
         )
     own = f"[{address}]" if address.version == 6 else str(address)
-    return list(dict.fromkeys((*LOOPBACK_NAMES, own, *settings.allowed_hosts)))
+    return list(dict.fromkeys((*LOOPBACK_NAMES, own, *allowed)))
 
 
 def guard(app: "ASGIApp", hosts: Sequence[str]) -> "ASGIApp":

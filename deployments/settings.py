@@ -27,6 +27,9 @@ SHOWN = 80
 """The largest number of characters of a wrong value that a message repeats."""
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 DATABASE_SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
+SECRETS = ("PREFECT_SERVER_API_AUTH_STRING", "REVIEWS_DATABASE_URL", "REVIEWS_ALERT_URL")
+"""Settings that can be in a file of their own: the variable `NAME_FILE` is its path."""
+MOST_SECRET_BYTES = 10_000
 SWITCHES = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
@@ -64,6 +67,11 @@ class Settings:
     inbox."""
     log: str = "text"
     """REVIEWS_LOG: `text` or `json`, the form of each line that `reviews up` and its runs print."""
+    metrics_port: int | None = None
+    """REVIEWS_METRICS_PORT: the port on which `reviews up` serves metrics for Prometheus, such as 9108."""
+    metrics_host: str = "127.0.0.1"
+    """REVIEWS_METRICS_HOST: the address on which it serves them, without a password; every address also needs
+    REVIEWS_ALLOWED_HOSTS."""
     drain_seconds: float = 60
     """REVIEWS_DRAIN_SECONDS: the seconds that `reviews up` waits for active runs when it stops; 0 does not wait."""
     watch_inbox: bool = False
@@ -100,13 +108,24 @@ class Settings:
     @property
     def ui_url(self) -> str:
         """The URL of the Prefect pages that `reviews up` serves."""
-        host = "127.0.0.1" if self.host in EVERY_ADDRESS else self.host
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return _make_url(self.host, self.port)
+
+    @property
+    def metrics_url(self) -> str | None:
+        """The URL of the metrics that `reviews up` serves; None if it serves none."""
+        return f"{_make_url(self.metrics_host, self.metrics_port)}/metrics" if self.metrics_port else None
+
+
+def _make_url(host: str, port: int) -> str:
+    """Return the URL of a port of this machine."""
+    host = "127.0.0.1" if host in EVERY_ADDRESS else host
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings; raise `UsageError` that names the first setting with an invalid value."""
-    values = {**_read_env_file(), **(os.environ if environment is None else environment)}
+    variables = os.environ if environment is None else environment
+    values = {**_read_secrets(_read_env_file()), **_read_secrets(variables)}
     _refuse_undecodable(values)
     require_known(values.get(VARIABLE, ""))
     default = RowLimits()
@@ -128,6 +147,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         password=values.get("PREFECT_SERVER_API_AUTH_STRING", "").strip() or None,
         poll_seconds=_read_number(values, "REVIEWS_POLL_SECONDS", Settings.poll_seconds, 0.5, 3600),
         log=_read_choice(values, "REVIEWS_LOG", ("text", "json")),
+        metrics_port=_read_whole(values, "REVIEWS_METRICS_PORT", 0, 0, 65535) or None,
+        metrics_host=values.get("REVIEWS_METRICS_HOST", "").strip() or Settings.metrics_host,
         drain_seconds=_read_number(values, "REVIEWS_DRAIN_SECONDS", Settings.drain_seconds, 0, 86_400),
         watch_inbox=_read_switch(values, "REVIEWS_WATCH_INBOX"),
         database_url=_read_database(values, "REVIEWS_DATABASE_URL"),
@@ -158,10 +179,39 @@ def _read_env_file() -> dict[str, str]:
         raise UsageError(f"{path}: is not UTF-8. Next: save it in UTF-8.") from None
 
 
+def _read_secrets(values: Mapping[str, str]) -> dict[str, str]:
+    """Return settings with the secrets that are in files; raise `UsageError` if a secret is also set by itself."""
+    found = dict(values)
+    for name in SECRETS:
+        if path := values.get(f"{name}_FILE", "").strip():
+            if values.get(name):
+                raise UsageError(f"{name} and {name}_FILE are both set. Next: unset one of them.")
+            found[name] = _read_secret(f"{name}_FILE", Path(path))
+    return found
+
+
+def _read_secret(name: str, path: Path) -> str:
+    """Return the text of the file that the setting `name` names; messages have its path, and none of its content."""
+    if not path.is_absolute():  # processes of `reviews up` have another current folder
+        raise UsageError(f"{name} must be an absolute path, not {_quote(str(path))}.")
+    try:
+        with path.open("rb") as stream:
+            secret = stream.read(MOST_SECRET_BYTES).decode().strip()
+    except OSError as error:
+        raise UsageError(
+            f"{name}={_quote(str(path))}: can't be read ({error.strerror}). Next: name a file that this user may read."
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{name}={_quote(str(path))}: is not UTF-8. Next: save it in UTF-8.") from None
+    if not secret:
+        raise UsageError(f"{name}={_quote(str(path))}: is empty. Next: write the secret into it.")
+    return secret
+
+
 def find_unknown(environment: Mapping[str, str] | None = None) -> list[str]:
     """Return a warning for each variable that begins with REVIEWS_ but is no setting, with the name probably meant."""
     known = {f"REVIEWS_{each.name.upper()}" for kind in (Settings, RowLimits) for each in fields(kind)}
-    known.update(OTHER_VARIABLES)
+    known.update(OTHER_VARIABLES, (f"{name}_FILE" for name in SECRETS))
     values = {**_read_env_file(), **(os.environ if environment is None else environment)}
     unknown = sorted(name for name in values if name.startswith("REVIEWS_") and name not in known)
     return [f"{_quote(name)} sets nothing.{_suggest(name, known)}" for name in unknown]

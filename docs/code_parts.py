@@ -4,7 +4,15 @@ from collections.abc import Callable
 from functools import partial
 
 from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
-from docs import columns_table, events_table, exports_table, package_tree, settings_table, tables_page
+from docs import (
+    columns_table,
+    events_table,
+    exports_table,
+    metrics_table,
+    package_tree,
+    settings_table,
+    tables_page,
+)
 from docs.pages import DOCS, Part, write_part
 from docs.rules_table import make_table as make_rules
 
@@ -19,6 +27,7 @@ CODE_PARTS: dict[Part, Callable[[], str]] = {
     Part(DOCS / "scoring.md", MAKER, "file rules"): partial(make_rules, FILE_RULES),
     Part(DOCS / "exports.md", MAKER, "export columns"): exports_table.make_table,
     Part(DOCS / "operations.md", MAKER, "events"): events_table.make_table,
+    Part(DOCS / "operations.md", MAKER, "metrics"): metrics_table.make_table,
     Part(DOCS / "settings.md", MAKER, "settings"): settings_table.make_table,
     Part(DOCS / "design.md", MAKER, "packages"): package_tree.make_tree,
 }

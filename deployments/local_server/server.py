@@ -9,11 +9,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 from data_contracts.errors import ReviewsError
 from deployments.local_server.children import Child, Echo, Program, start_child
 from deployments.local_server.health import is_answering
+from deployments.settings import Settings
 
 START_SECONDS = 120.0
 """How long the server may take to start."""
@@ -23,15 +26,44 @@ LINES_SHOWN = 15
 """The last lines of its output that an error message has."""
 
 
-def open_port(host: str, port: int) -> socket.socket:
-    """Listen on a port, any free one for port 0; raise `ReviewsError` if it can't be used."""
+@dataclass(frozen=True)
+class Ports:
+    """The sockets on which `reviews up` listens."""
+
+    server: socket.socket
+    metrics: socket.socket | None
+    """None if no metrics are served."""
+
+
+@contextmanager
+def open_ports(settings: Settings) -> Iterator[Ports]:
+    """Listen on the ports of the server and of the metrics until the block ends."""
+    with ExitStack() as opened:
+        server = opened.enter_context(open_port(settings.host, settings.port))
+        metrics = open_metrics_port(settings)
+        if metrics is not None:
+            opened.enter_context(metrics)
+        yield Ports(server, metrics)
+
+
+def open_metrics_port(settings: Settings) -> socket.socket | None:
+    """Listen on the port of the metrics; return None if the settings have none."""
+    if settings.metrics_port is None:
+        return None
+    return open_port(settings.metrics_host, settings.metrics_port, "REVIEWS_METRICS_PORT")
+
+
+def open_port(
+    host: str, port: int, setting: str = "`reviews up --port 4201`, or REVIEWS_PORT"
+) -> socket.socket:
+    """Listen on a port, any free one for port 0; raise `ReviewsError`, with what sets the port, if it can't be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         raise ReviewsError(
             f"Port {port} of {host} can't be used ({os.strerror(error.errno or 0)}): another program uses it. "
-            "Next: stop that program, or choose another port: `reviews up --port 4201`, or REVIEWS_PORT."
+            f"Next: stop that program, or choose another port: {setting}."
         ) from error
 
 

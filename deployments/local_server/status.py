@@ -75,12 +75,12 @@ def describe_deployment(client: SyncPrefectClient, name: str) -> list[str]:
             limit=1,
         )
         lines += [f"    {kind:<5} {_describe_run(run)}" for run in runs]
-    if waiting := _count_waiting(client, name):
+    if waiting := count_waiting(client, name):
         lines.append(f"    waits {count(waiting, 'run')}")
     return lines or ["    has not run"]
 
 
-def _count_waiting(client: SyncPrefectClient, name: str) -> int:
+def count_waiting(client: SyncPrefectClient, name: str) -> int:
     """Return how many runs of a deployment are due and wait, 200 at most."""
     due = {
         "state": {"type": {"any_": ["SCHEDULED"]}},

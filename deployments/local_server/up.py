@@ -15,15 +15,16 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from data_contracts.errors import ReviewsError
-from deployments.guarded_server import list_hosts, protect_server
+from deployments.guarded_server import list_hosts, list_metrics_hosts, protect_server
 from deployments.installation import PROJECT_ROOT
 from deployments.local_server.children import Child, Echo, Program, start_child
 from deployments.local_server.health import ANSWER_SECONDS, is_answering, start_health_checks
 from deployments.local_server.running import delete_running, find_running, write_running
 from deployments.local_server.server import (
     LINES_SHOWN,
+    Ports,
     describe_server,
-    open_port,
+    open_ports,
     start_server,
     wait_for_server,
 )
@@ -48,6 +49,8 @@ NOT_OURS = (
     "PREFECT_API_DATABASE_CONNECTION_URL",
     DATABASE_VARIABLE,
     "REVIEWS_DATABASE_URL",
+    "REVIEWS_DATABASE_URL_FILE",
+    "PREFECT_SERVER_API_AUTH_STRING_FILE",
     "REVIEWS_DEPLOYED_HOME",
 )
 """Variables of another server, or of this one alone, that the processes of `reviews up` must not inherit."""
@@ -65,7 +68,9 @@ def run_up(settings: Settings, echo: Echo) -> None:
 
     Raises `ReviewsError` if it is up already, the port is in use, or the server or the deployments fail.
     """
-    list_hosts(settings)  # raises an error for invalid settings before anything is started
+    # They raise an error for invalid settings before anything is started.
+    list_hosts(settings)
+    list_metrics_hosts(settings)
     echo = make_safe_echo(echo, name_log(settings))
     if settings.log == "json":
         echo = make_json_echo(echo)
@@ -75,11 +80,11 @@ def run_up(settings: Settings, echo: Echo) -> None:
     with hold_folder(settings.home.prefect, lambda folder: _refuse_second(settings)), catch_signals() as stop:
         if stopped := kill_marked(settings.home.folder):
             echo(f"Stopped {stopped} processes that an earlier `reviews up` left behind.")
-        with open_port(settings.host, settings.port) as listening:
+        with open_ports(settings) as ports:
             started_at = datetime.now(UTC)
             write_running(settings, is_ready=False, started_at=started_at)
             try:
-                _run_until_stopped(settings, listening, echo, stop, started_at)
+                _run_until_stopped(settings, ports, echo, stop, started_at)
             finally:
                 echo("Stopping ...")
                 stop_marked(settings.home.folder)
@@ -121,6 +126,7 @@ def describe_up(settings: Settings) -> str:
             f"Up: {settings.ui_url}",
             f"  pages  ask for the password in {password_file(settings)}",
             f"  inbox  {settings.home.inbox} (new files are scored {when})",
+            *([f"  metrics  {settings.metrics_url}"] if settings.metrics_url else []),
             *([f"  store  {settings.store}/inbox (every 15 minutes)"] if settings.store else []),
             "Next, in another terminal:",
             f"  . {shlex.quote(str(client_file(settings)))}",
@@ -132,13 +138,13 @@ def describe_up(settings: Settings) -> str:
 
 
 def _run_until_stopped(
-    settings: Settings, listening: socket.socket, echo: Echo, stop: Stop, started_at: datetime
+    settings: Settings, ports: Ports, echo: Echo, stop: Stop, started_at: datetime
 ) -> None:
     """Do the work of `reviews up`, from its first start of a process to its orderly end."""
     protection = protect_server(settings.ui_url, ensure_password(settings))
     write_client_file(settings)
     environment = build_environment_of_up(settings, os.environ) | protection
-    children = _start_all(settings, listening, environment, echo, stop.asked)
+    children = _start_all(settings, ports, environment, echo, stop.asked)
     if not stop.asked.is_set():
         write_running(settings, is_ready=True, started_at=started_at)
         echo(describe_up(settings))
@@ -162,15 +168,15 @@ def _run_until_stopped(
 
 def _start_all(
     settings: Settings,
-    listening: socket.socket,
+    ports: Ports,
     environment: Mapping[str, str],
     echo: Echo,
     stop: threading.Event,
 ) -> list[Child]:
-    """Start the server, deploy, and start the worker; skip the remaining steps once `stop` is set."""
+    """Start the server, deploy, and start the worker and the metrics; skip the remaining steps once `stop` is set."""
     echo(f"Starting Prefect's server on {settings.ui_url} ...")
     own = {DATABASE_VARIABLE: settings.database_url} if settings.database_url else {}
-    server = start_server(describe_server(listening, list_hosts(settings), own=own), environment, echo)
+    server = start_server(describe_server(ports.server, list_hosts(settings), own=own), environment, echo)
     wait_for_server(server, settings.api_url, "then `reviews up` again.", stop)
     server.is_quiet.clear()
     if not stop.is_set():
@@ -179,7 +185,14 @@ def _start_all(
     if stop.is_set():
         return [server]
     worker = Program("worker", (*WORKER_COMMAND, *WORKER_OPTIONS))
-    return [server, start_child(worker, environment, echo)]
+    others = [worker, *([_describe_metrics(ports.metrics)] if ports.metrics else [])]
+    return [server, *(start_child(program, environment, echo) for program in others)]
+
+
+def _describe_metrics(listening: socket.socket) -> Program:
+    """Return the program that serves metrics on an open socket."""
+    number = listening.fileno()
+    return Program("metrics", (sys.executable, "-m", "deployments.metrics", str(number)), inherited=(number,))
 
 
 def _deploy_for_up(environment: Mapping[str, str], echo: Echo) -> None:

@@ -4,13 +4,14 @@ The functions open the warehouse once and run one query for all files. The reade
 nothing, if there is no warehouse yet. Lists are passed as parameters: an Arrow table would make DuckDB load pandas.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.published import open_published
 from tasks.warehouse.row_names import CONTENT
 
 SEEN_EVERY = "INTERVAL 1 HOUR"
@@ -37,6 +38,17 @@ _LIST_REPLACED = f"""
 SELECT {CONTENT} FROM scored_files WHERE {CONTENT} IN (SELECT unnest(?::VARCHAR[]))
 GROUP BY ALL HAVING max(status) = 'scored' AND bool_and(superseded_at IS NOT NULL)
 """  # noqa: S608 (our own names)
+_FIND_LEDGERED = """
+WITH found AS (
+    SELECT unnest(?::VARCHAR[]) AS uri, unnest(?::BIGINT[]) AS size, unnest(?::BIGINT[]) AS mtime_ns,
+        unnest(?::VARCHAR[]) AS etag
+)
+SELECT uri FROM found JOIN inbox_files AS seen USING (uri, size, mtime_ns)
+WHERE source_sha256 IN (SELECT source_sha256 FROM scored_files)
+"""
+_FIND_DIGESTS = f"""
+SELECT bytes, list(DISTINCT {CONTENT}) FROM scored_files WHERE bytes IN (SELECT unnest(?::BIGINT[])) GROUP BY bytes
+"""  # noqa: S608 (our own names)
 _RECORD_SEEN = """
 INSERT INTO inbox_files (uri, size, mtime_ns, etag, source_sha256, first_seen, last_seen)
 SELECT
@@ -59,6 +71,28 @@ class SeenFile:
     """Whether `last_seen` is older than `SEEN_EVERY` and must be updated."""
     status: str | None
     """'scored' if some model has scored the content, else 'refused', or None if it was neither."""
+
+
+@dataclass(frozen=True)
+class Ledgered:
+    """What a published copy of the ledger has of files of the inbox."""
+
+    done: frozenset[str] = frozenset()
+    """The uris of those that it knows by name, size and time, and whose content was scored or refused."""
+    digests: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    """The sha256 of every content that was scored or refused and has the size of one of the other files, by size."""
+
+
+def find_ledgered(published: Path, files: Sequence[FoundFile]) -> Ledgered:
+    """Return what the published copy of the ledger has of files of the inbox; nothing if there is no copy yet."""
+    if not files or not published.is_file():
+        return Ledgered()
+    with open_published(published) as connection:
+        rows = connection.execute(_FIND_LEDGERED, _list_ledger_columns(files)).fetchall()
+        done = frozenset(uri for (uri,) in rows)
+        sizes = sorted({file.size for file in files if file.uri not in done})
+        digests = connection.execute(_FIND_DIGESTS, [sizes]).fetchall()
+    return Ledgered(done, {size: frozenset(each) for size, each in digests})
 
 
 def read_seen_files(warehouse: Path, files: Sequence[FoundFile]) -> dict[str, SeenFile]:

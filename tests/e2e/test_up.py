@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from deployments.automations import DEPLOYMENTS
 from deployments.draining import MESSAGE as STOPPED
@@ -66,7 +68,8 @@ def hook() -> Iterator[Hook]:
 @pytest.fixture(scope="module")
 def up(hook: Hook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     home = make_home(tmp_path_factory.mktemp("up") / "home")
-    with bring_up(home, REVIEWS_ALERT_URL=hook.url) as deployed:
+    metrics_port = str(find_free_port())
+    with bring_up(home, REVIEWS_ALERT_URL=hook.url, REVIEWS_METRICS_PORT=metrics_port) as deployed:
         yield deployed
 
 
@@ -237,6 +240,29 @@ def test_a_run_that_refused_a_file_is_completed_and_says_so(
     told = wait_for_payload(up, "reviews.scores.committed", run_id)
     assert (told["rows_scored"], told["files_scored"], told["files_refused"]) == (ROWS, 1, 1)
     assert alert["url"].endswith(run_id)
+
+
+def test_the_metrics_are_those_of_sql_and_of_the_server(up: Deployed, daily_run: DailyRun) -> None:
+    [url] = re.findall(r"metrics  (http://127\.0\.0\.1:\d+/metrics)", up.log.read_text())
+    figures = wait_until(lambda: read_metrics(url), 60)
+    [(rows,)] = up.ask("select count(*) from scored_reviews")
+    [(refused,)] = up.ask("select count(*) from scored_files where status = 'refused'")
+    assert sum(figures["reviews_rows_scored"]) == rows >= ROWS
+    assert sum(figures["reviews_files_refused"]) == refused >= 1
+    assert figures["reviews_unscored_files"] == figures["reviews_oldest_unscored_file_age_seconds"] == [0]
+    assert (figures["reviews_server_up"], figures["reviews_workers_online"]) == ([1], [1])
+    assert figures["reviews_last_run_failed"][-1:] == [0]
+
+
+def read_metrics(url: str) -> dict[str, list[float]]:
+    """Return the values of each metric; none while it is not served, or the server or the worker is not up."""
+    try:
+        text = httpx.get(url, timeout=30).raise_for_status().text
+    except httpx.TransportError:
+        return {}
+    families = text_string_to_metric_families(text)
+    figures = {each.name: [sample.value for sample in each.samples] for each in families}
+    return figures if figures.get("reviews_workers_online") == [1] else {}
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("flows", "deployments", "tasks", "models", "data_contracts")
 ORDER = (
     "flows.command", "flows.command.console", "flows.command.actions", "flows",
-    "deployments.local_server", "deployments",
+    "deployments.metrics", "deployments.local_server", "deployments",
     "tasks.stages", "tasks.training", "tasks.explain", "tasks.report", "tasks.maintenance", "tasks.scoring",
     "tasks.sources", "tasks.exports", "tasks.queries", "tasks.store", "tasks.warehouse", "tasks.review_files",
     "tasks.archive", "tasks.archive.sample", "tasks.containers", "tasks.inbox", "tasks.pages", "tasks.support",

@@ -9,7 +9,7 @@ from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
 from deployments import settings as module
 from deployments.installation import PROJECT_ROOT
-from deployments.settings import find_unknown, load_settings, require_prefect_home
+from deployments.settings import SECRETS, find_unknown, load_settings, require_prefect_home
 
 
 def test_the_home_is_data_in_the_projects_root_wherever_one_stands(
@@ -124,6 +124,53 @@ def test_an_address_of_another_database_is_refused_and_not_repeated(address: str
     with pytest.raises(UsageError, match="REVIEWS_DATABASE_URL must be like postgresql://") as caught:
         load_settings({"REVIEWS_DATABASE_URL": address})
     assert "secret" not in str(caught.value)
+
+
+SECRET_URL = "http://host/secret"
+
+
+@pytest.fixture
+def secret_file(tmp_path: Path) -> Path:
+    path = tmp_path / "alert-url"
+    path.write_text(f"{SECRET_URL}\n")
+    return path
+
+
+def test_a_secret_may_be_in_a_file_of_its_own(secret_file: Path) -> None:
+    assert load_settings({"REVIEWS_ALERT_URL_FILE": str(secret_file)}).alert_url == SECRET_URL
+    assert find_unknown(dict.fromkeys([f"{name}_FILE" for name in SECRETS], "")) == []
+
+
+def test_a_secret_file_of_the_environment_wins_over_the_env_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secret_file: Path
+) -> None:
+    (tmp_path / ".env").write_text("REVIEWS_ALERT_URL=http://other/\n")
+    monkeypatch.setattr(module, "find_settings_file", lambda: tmp_path / ".env")
+    assert load_settings({"REVIEWS_ALERT_URL_FILE": str(secret_file)}).alert_url == SECRET_URL
+
+
+def test_a_secret_that_is_set_twice_is_refused(secret_file: Path) -> None:
+    both = {"REVIEWS_ALERT_URL": "http://other/", "REVIEWS_ALERT_URL_FILE": str(secret_file)}
+    with pytest.raises(UsageError, match="REVIEWS_ALERT_URL and REVIEWS_ALERT_URL_FILE are both set"):
+        load_settings(both)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(None, "can't be read"), (b" \n", "is empty"), (b"\xff\xfesecret", "is not UTF-8")]
+)
+def test_a_secret_file_without_a_secret_is_named_and_its_content_is_not_repeated(
+    tmp_path: Path, content: bytes | None, says: str
+) -> None:
+    path = tmp_path / "secret-file"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UsageError, match=f"REVIEWS_ALERT_URL_FILE='{path}': {says}.*Next: "):
+        load_settings({"REVIEWS_ALERT_URL_FILE": str(path)})
+
+
+def test_a_secret_file_has_an_absolute_path() -> None:
+    with pytest.raises(UsageError, match="REVIEWS_DATABASE_URL_FILE must be an absolute path, not 'db'"):
+        load_settings({"REVIEWS_DATABASE_URL_FILE": "db"})
 
 
 @pytest.mark.parametrize("fault", ["score: files seen#2", "halt score: files seen"])

@@ -48,11 +48,18 @@ def test_only_the_server_gets_the_address_of_its_database(settings: Settings) ->
         replace(settings, database_url="postgresql+asyncpg://reviews:secret@db/prefect"),
         {
             "REVIEWS_DATABASE_URL": "postgresql://reviews:secret@db/prefect",
+            "REVIEWS_DATABASE_URL_FILE": "/run/secrets/database",
             DATABASE_VARIABLE: "sqlite:///other",
         },
     )
     assert DATABASE_VARIABLE not in environment
     assert not any("secret" in value for value in environment.values())
+
+
+def test_the_password_of_the_server_comes_to_its_processes_by_one_way(settings: Settings) -> None:
+    name = "PREFECT_SERVER_API_AUTH_STRING_FILE"
+    environment = build_environment_of_up(settings, {name: "/run/secrets/password"})
+    assert name not in environment
 
 
 def test_a_taken_port_is_named_with_what_to_do(settings: Settings) -> None:

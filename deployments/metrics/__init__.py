@@ -1,0 +1,1 @@
+"""Metrics for Prometheus: figures of the published database, the inbox and the server, over HTTP."""

@@ -1,0 +1,71 @@
+"""Reads the metrics of the database from its published copy, so that no scrape can block a run."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from deployments.metrics.metric_names import DATABASE, FIND_LAST_RUN, Metric, Sample
+from tasks.warehouse.published import open_published
+
+MEMORY = "512MB"
+"""DuckDB's memory limit while it reads the published copy."""
+KEPT_SECONDS = 600.0
+"""How long figures of an unchanged copy are kept: whether a source is late depends on the time of day."""
+
+
+def read_database_metrics(published: Path) -> list[Sample]:
+    """Return the samples of all metrics of the database; raise `WarehouseError` if the copy can't be read."""
+    with open_published(published, MEMORY) as connection:
+        return list(read_samples(connection))
+
+
+def read_samples(connection: duckdb.DuckDBPyConnection) -> Iterator[Sample]:
+    """Yield the samples of all metrics of an open database."""
+    last = connection.execute(FIND_LAST_RUN).fetchone()
+    run_id = last[0] if last else None
+    for metric in DATABASE:
+        yield from _read_metric(connection, metric, run_id)
+
+
+def make_cached_reader(published: Path) -> Callable[[], Sequence[Sample]]:
+    """Return a function that returns the samples, which it reads again when the copy was replaced or after a while."""
+    kept: Sequence[Sample] = ()
+    state: tuple[int, int] | None = None
+    read_at = 0.0
+
+    def read() -> Sequence[Sample]:
+        nonlocal kept, state, read_at
+        now = time.monotonic()
+        found = _identify(published)
+        if found is None or found != state or now > read_at + KEPT_SECONDS:
+            kept, state, read_at = read_database_metrics(published), found, now
+        return kept
+
+    return read
+
+
+def _identify(published: Path) -> tuple[int, int] | None:
+    """Return what differs between two published copies, None if there is none."""
+    try:
+        status = published.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_ctime_ns
+
+
+def _read_metric(connection: duckdb.DuckDBPyConnection, metric: Metric, run_id: str | None) -> list[Sample]:
+    """Return the samples of a metric; none where its value is not known."""
+    # A constant run id keeps DuckDB from computing the view for every other run.
+    values = {"run_id": run_id} if "$run_id" in metric.query else {}
+    rows = connection.execute(metric.query, values).fetchall()
+    return [
+        Sample(metric, _name_labels(labels), float(value)) for *labels, value in rows if value is not None
+    ]
+
+
+def _name_labels(labels: Sequence[Any]) -> tuple[str, ...]:
+    """Return the values of labels; a missing one is empty, which Prometheus takes for no label."""
+    return tuple("" if label is None else str(label) for label in labels)

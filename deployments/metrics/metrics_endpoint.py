@@ -1,0 +1,86 @@
+"""Serves the metrics over HTTP in Prometheus's text format.
+
+Whoever can connect can read them, so the default address is 127.0.0.1; pages of other origins and unknown host names
+are refused as by Prefect's server.
+"""
+
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, make_asgi_app
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from data_contracts.errors import WarehouseError
+from data_contracts.storage.home import Home
+from deployments.guarded_server import guard
+from deployments.metrics.database_metrics import make_cached_reader
+from deployments.metrics.inbox_metrics import make_unscored_finder, read_inbox_metrics
+from deployments.metrics.metric_names import READABLE, Metric, Sample
+from deployments.metrics.server_metrics import read_server_metrics
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+Reader = Callable[[], Sequence[Sample]]
+
+
+class Figures(Collector):
+    """Collects the samples of a home for `prometheus_client`, at each scrape anew."""
+
+    def __init__(self, home: Home, read_server: Reader = read_server_metrics) -> None:
+        self._home = home
+        self._read_database = make_cached_reader(home.published)
+        self._find_unscored = make_unscored_finder(home)
+        self._read_server = read_server
+        self._lock = threading.Lock()
+        self._reported = ""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield all metrics of which there are samples."""
+        with self._lock:
+            samples = [*self._read_home(), *self._read_server()]
+        families: dict[Metric, GaugeMetricFamily] = {}
+        for sample in samples:
+            family = families.setdefault(sample.metric, _make_family(sample.metric))
+            family.add_metric(sample.labels, sample.value)
+        yield from families.values()
+
+    def _read_home(self) -> list[Sample]:
+        """Return the samples of the database and the inbox; report on standard error why it can't be read, once."""
+        if not self._home.published.is_file():
+            return [Sample(READABLE, (), 0), *read_inbox_metrics(self._find_unscored)]
+        try:
+            samples = [*self._read_database(), *read_inbox_metrics(self._find_unscored)]
+        except WarehouseError as error:
+            if str(error) != self._reported:
+                sys.stderr.write(f"{error}\n")
+            self._reported = str(error)
+            return [Sample(READABLE, (), 0)]
+        self._reported = ""
+        return [*samples, Sample(READABLE, (), 1)]
+
+
+def _make_family(metric: Metric) -> GaugeMetricFamily:
+    """Return a metric without samples, as `prometheus_client` has it."""
+    return GaugeMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+
+
+def make_metrics_app(
+    home: Home, hosts: Sequence[str], read_server: Reader = read_server_metrics
+) -> "ASGIApp":
+    """Return the web app that serves the metrics of a home under the host names `hosts`."""
+    registry = CollectorRegistry()
+    registry.register(Figures(home, read_server))
+    return guard(make_asgi_app(registry), hosts)
+
+
+def serve_metrics(listening: socket.socket, home: Home, hosts: Sequence[str]) -> None:
+    """Serve the metrics of a home on a listening socket until a signal."""
+    import uvicorn
+
+    app = make_metrics_app(home, hosts)
+    uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning")).run(sockets=[listening])

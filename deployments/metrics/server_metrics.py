@@ -1,0 +1,75 @@
+"""Reads the metrics of Prefect's server: its workers, and the runs of each deployment."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter, WorkerFilter, WorkerFilterStatus
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from deployments.automations import DEPLOYMENTS
+from deployments.local_server.status import count_waiting
+from deployments.metrics.metric_names import (
+    ACTIVE,
+    FAILED,
+    SECONDS,
+    SERVER_UP,
+    SUCCESS,
+    WAITING,
+    WORKERS,
+    Sample,
+)
+from deployments.work_pool import POOL
+
+ANSWER_SECONDS = 5.0
+"""How long the server may take for one answer: Prometheus waits for 10 s in all."""
+GOING = {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}
+ENDED_WELL, ENDED_BADLY = ["COMPLETED"], ["FAILED", "CRASHED"]
+
+
+def read_server_metrics() -> list[Sample]:
+    """Return the samples of the server that is configured; of one that gives no answer only that it is not up."""
+    impatient = {PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS, PREFECT_CLIENT_MAX_RETRIES: 0}
+    try:
+        with temporary_settings(impatient), get_client(sync_client=True) as client:
+            return [Sample(SERVER_UP, (), 1), *_read_workers(client), *_read_deployments(client)]
+    except Exception:  # whatever Prefect's client raises
+        return [Sample(SERVER_UP, (), 0)]
+
+
+def _read_workers(client: SyncPrefectClient) -> Iterator[Sample]:
+    online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
+    yield Sample(WORKERS, (), len(client.read_workers_for_work_pool(POOL, worker_filter=online)))
+
+
+def _read_deployments(client: SyncPrefectClient) -> Iterator[Sample]:
+    for name in DEPLOYMENTS:
+        yield Sample(WAITING, (name,), count_waiting(client, name))
+        yield Sample(ACTIVE, (name,), len(_list_runs(client, name, GOING)))
+        for run in _find_last(client, name, [*ENDED_WELL, *ENDED_BADLY]):
+            yield Sample(FAILED, (name,), float(run.state_type not in ENDED_WELL))
+        for run in _find_last(client, name, ENDED_WELL):
+            if run.end_time is not None:
+                yield Sample(SUCCESS, (name,), run.end_time.timestamp())
+            yield Sample(SECONDS, (name,), run.total_run_time.total_seconds())
+
+
+def _find_last(client: SyncPrefectClient, name: str, states: list[str]) -> list[FlowRun]:
+    """Return the run of a deployment that ended last in one of these states, without those that were coalesced."""
+    return _list_runs(
+        client, name, {"state": {"type": {"any_": states}}, "start_time": {"is_null_": False}}, 1
+    )
+
+
+def _list_runs(
+    client: SyncPrefectClient, name: str, wanted: Mapping[str, Any], limit: int | None = None
+) -> list[FlowRun]:
+    """Return the runs of a deployment that a filter wants, those that ended last first."""
+    return client.read_flow_runs(
+        flow_run_filter=FlowRunFilter.model_validate(wanted),
+        deployment_filter=DeploymentFilter.model_validate({"name": {"any_": [name]}}),
+        sort=FlowRunSort.END_TIME_DESC,
+        limit=limit,
+    )

@@ -1,0 +1,303 @@
+"""Tests of the metrics: their figures are those of SQL, and alerts and dashboard name only metrics that there are."""
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from data_contracts.storage.home import Home
+from deployments.installation import PROJECT_ROOT
+from deployments.metrics import server_metrics
+from deployments.metrics.database_metrics import make_cached_reader, read_samples
+from deployments.metrics.inbox_metrics import make_unscored_finder
+from deployments.metrics.metric_names import METRICS, SERVER_UP, Sample
+from deployments.metrics.metrics_endpoint import make_metrics_app
+from deployments.metrics.server_metrics import read_server_metrics
+from tasks.warehouse.publishing import publish
+from tests.support.databases import make_tables
+from tests.support.warehouse_parts import NOON
+from tests.unit.view_tables import add_file, add_model, add_row, promote
+
+MONITORING = PROJECT_ROOT / "deployments" / "monitoring"
+ALERTS = yaml.safe_load((MONITORING / "alerts.yaml").read_text("utf-8"))["groups"][0]["rules"]
+DASHBOARD = json.loads((MONITORING / "dashboard.json").read_text("utf-8"))
+QUERIES = [rule["expr"] for rule in ALERTS]
+QUERIES += [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+LABELS = {metric.name: set(metric.labels) for metric in METRICS}
+
+Figures = dict[str, dict[tuple[str, ...], float]]
+
+
+def gather(samples: Iterator[Sample] | list[Sample]) -> Figures:
+    """Return the values by metric and labels; of the same labels there is one value."""
+    figures: Figures = {}
+    for sample in samples:
+        values = figures.setdefault(sample.metric.name, {})
+        assert sample.labels not in values
+        values[sample.labels] = sample.value
+    return figures
+
+
+# Of the database
+
+
+@pytest.fixture
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with make_tables() as made:
+        add_model(made, "model-a", test_accuracy=0.9)
+        promote(made, "model-a")
+        yield made
+
+
+def test_the_figures_are_those_of_sql(connection: duckdb.DuckDBPyConnection) -> None:
+    rows = [{"given_label": label} for label in ("positive", "positive", "negative")]
+    add_file(connection, "f", rows)
+    add_file(connection, "g", [{}], day=1)
+    add_model(connection, "model-b", test_accuracy=0.5)
+    add_file(connection, "g", [{}], day=2, model_id="model-b")
+    refused = {"status": "refused", "rule": "no_text", "committed_at": NOON, "uri": "h", "source": "shop-a"}
+    add_row(connection, "scored_files", source_sha256="h", model_id="model-a", **refused)
+    for number in (1, 2):
+        broken = {"rule": "text_blank", "quarantined_at": NOON, "uri": "f"}
+        add_row(connection, "quarantined_rows", source_sha256="f", row_number=10 + number, **broken)
+    figures = gather(read_samples(connection))
+    days = (NOON + timedelta(days=2), NOON)
+    assert figures == {
+        "reviews_rows_scored": {("model-a", "default"): 4, ("model-b", "default"): 1},
+        "reviews_rows_quarantined": {("text_blank",): 2},
+        "reviews_files_scored": {("default",): 2},
+        "reviews_files_refused": {("shop-a", "no_text"): 1},
+        "reviews_last_commit_timestamp_seconds": {(): days[0].timestamp()},
+        "reviews_champion_info": {("model-a", "lstm"): 1},
+        "reviews_champion_promoted_timestamp_seconds": {(): days[1].timestamp()},
+        "reviews_champion_test_accuracy": {(): 0.9},
+        "reviews_live_accuracy": {("default",): pytest.approx(2 / 3)},
+        "reviews_live_accuracy_rows": {("default",): 3},
+    }
+
+
+def test_live_accuracy_is_of_the_champions_last_28_days(connection: duckdb.DuckDBPyConnection) -> None:
+    for day in (0, 27, 28):
+        moment = NOON + timedelta(days=day)
+        add_file(connection, f"of day {day}", [{"given_rating": 9, "scored_at": moment}], day)
+    assert gather(read_samples(connection))["reviews_live_accuracy_rows"] == {("default",): 2}
+
+
+def test_drift_is_that_of_the_last_run_of_the_champion(connection: duckdb.DuckDBPyConnection) -> None:
+    reference = {"reviews": 100, "mean": 0.5, "critical_value": 1.0}
+    add_row(connection, "reference_measures", model_id="model-a", measure="score", **reference)
+    for number, lower in enumerate(("-infinity", 0.5), start=1):
+        values = {"bin": number, "lower": lower, "reviews": 50}
+        add_row(connection, "reference_bins", model_id="model-a", measure="score", **values)
+    add_file(connection, "before", [{"score": 0.9}] * 30, run_id="run before")
+    add_file(connection, "last", [{"score": 0.9}, {"score": 0.1}] * 15, day=1, run_id="last run")
+    figures = gather(read_samples(connection))
+    assert figures["reviews_drift_psi"][("score", "")] == pytest.approx(0, abs=1e-9)
+    [[threshold]] = connection.execute("SELECT threshold FROM drift WHERE run_id = 'last run'").fetchall()
+    assert figures["reviews_drift_threshold"] == {("score", ""): threshold}
+
+
+def test_of_an_empty_database_there_are_no_figures() -> None:
+    with make_tables() as connection:
+        assert gather(read_samples(connection)) == {}
+
+
+def test_the_database_is_read_again_only_when_its_copy_was_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    publish(home)
+    read = make_cached_reader(home.published)
+    first = read()
+    assert read() is first
+    publish(home)
+    assert read() is not first
+
+
+# Of the inbox
+
+
+def add_ledgered(home: Home, file: Any, status: str = "scored") -> None:
+    """Record a file as seen and as scored or refused."""
+    from tasks.inbox.source_files import hash_file
+    from tasks.warehouse.connection import open_warehouse
+    from tasks.warehouse.file_ledger import record_seen
+
+    hashed: Any = hash_file(file)
+    record_seen(home.warehouse, [hashed])
+    ledger = {"status": status, "uri": file.uri, "bytes": file.size, "committed_at": NOON}
+    with open_warehouse(home.warehouse, write=True) as connection:
+        add_row(connection, "scored_files", source_sha256=hashed.source_sha256, model_id="m", **ledger)
+
+
+@pytest.mark.parametrize("status", ["scored", "refused"])
+def test_a_file_waits_until_its_content_is_in_the_ledger_under_any_name(tmp_path: Path, status: str) -> None:
+    from tasks.inbox.source_files import look_into
+
+    home = Home(tmp_path / "home")
+    home.inbox.mkdir(parents=True)
+    find = make_unscored_finder(home)
+    (home.inbox / "a.csv").write_text("one")
+    assert [file.uri for file in find()] == ["a.csv"]
+    add_ledgered(home, look_into(home.inbox).files[0], status)
+    assert [file.uri for file in find()] == ["a.csv"]  # not published yet
+    publish(home)
+    assert find() == []
+    (home.inbox / "copy-of-a.csv").write_text("one")
+    (home.inbox / "b.csv").write_text("two")
+    (home.inbox / "longer.csv").write_text("three")
+    assert [file.uri for file in find()] == ["b.csv", "longer.csv"]
+    (home.inbox / "a.csv").write_text("four")
+    assert [file.uri for file in find()] == ["a.csv", "b.csv", "longer.csv"]
+
+
+# Of the server
+
+
+class Client:
+    """A client of a server with one run of each deployment, which ended well, and one that failed before."""
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *raised: object) -> None: ...
+
+    def read_workers_for_work_pool(self, pool: str, worker_filter: object) -> list[object]:
+        return [object()]
+
+    def read_flow_runs(self, flow_run_filter: Any, **rest: Any) -> list[Any]:
+        from prefect.client.schemas.objects import FlowRun, StateType
+
+        states = flow_run_filter.state.type.any_
+        if StateType.COMPLETED not in states:
+            return []
+        end = datetime(2026, 3, 1, tzinfo=UTC)
+        run = FlowRun.model_construct(
+            state_type=StateType.COMPLETED, end_time=end, total_run_time=timedelta(seconds=4)
+        )
+        return [run]
+
+
+def test_the_runs_of_each_deployment_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_metrics, "get_client", lambda sync_client: Client())
+    figures = gather(read_server_metrics())
+    own = {name: each[("score-reviews",)] for name, each in figures.items() if ("score-reviews",) in each}
+    assert own == {
+        "reviews_runs_active": 0,
+        "reviews_runs_waiting": 0,
+        "reviews_last_success_timestamp_seconds": datetime(2026, 3, 1, tzinfo=UTC).timestamp(),
+        "reviews_last_run_seconds": 4,
+        "reviews_last_run_failed": 0,
+    }
+    assert figures["reviews_workers_online"] == {(): 1}
+    assert figures["reviews_server_up"] == {(): 1}
+
+
+def test_a_server_that_is_away_is_not_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(sync_client: bool) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(server_metrics, "get_client", refuse)
+    assert read_server_metrics() == [Sample(SERVER_UP, (), 0)]
+
+
+# As they are served
+
+
+def fetch(home: Home, host: str = "127.0.0.1:9108") -> tuple[int, str]:
+    """Ask the app of a home for its metrics; return the status and the text."""
+    said: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b""}
+
+    headers = [(b"host", host.encode()), (b"accept", b"text/plain")]
+    scope = {"type": "http", "method": "GET", "path": "/metrics", "query_string": b"", "headers": headers}
+    app = make_metrics_app(home, ["127.0.0.1"], lambda: [Sample(SERVER_UP, (), 0)])
+
+    async def ask() -> None:
+        await app(scope, receive, send)
+
+    asyncio.run(ask())
+    return said[0]["status"], said[1]["body"].decode()
+
+
+def test_before_anything_is_published_the_other_metrics_are_served(tmp_path: Path) -> None:
+    status, text = fetch(Home(tmp_path))
+    assert status == 200
+    served = {family.name: family.samples[0].value for family in text_string_to_metric_families(text)}
+    assert served == {
+        "reviews_published_readable": 0,
+        "reviews_unscored_files": 0,
+        "reviews_oldest_unscored_file_age_seconds": 0,
+        "reviews_server_up": 0,
+    }
+
+
+def test_a_copy_that_can_not_be_read_is_told_in_a_metric_and_on_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = Home(tmp_path)
+    home.published.parent.mkdir()
+    home.published.write_bytes(b"no database")
+    _, text = fetch(home)
+    assert "reviews_published_readable 0.0" in text
+    assert str(home.published) in capsys.readouterr().err
+
+
+def test_a_request_under_a_foreign_name_is_refused(tmp_path: Path) -> None:
+    assert fetch(Home(tmp_path), "rebound.test")[0] == 400
+
+
+# The files for Prometheus and Grafana
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_alerts_and_dashboard_name_only_metrics_and_labels_that_there_are(query: str) -> None:
+    for name, selected in re.findall(r"(reviews_\w+)(?:\{([^}]*)\})?", query):
+        assert name in LABELS
+        assert set(re.findall(r"(\w+)\s*=", selected)) <= LABELS[name]
+
+
+def test_every_metric_is_in_an_alert_or_on_the_dashboard() -> None:
+    named = set(re.findall(r"reviews_\w+", " ".join(QUERIES)))
+    times = {"reviews_last_commit_timestamp_seconds", "reviews_champion_promoted_timestamp_seconds"}
+    assert LABELS.keys() - named == times | {"reviews_files_scored"}
+
+
+def test_every_alert_has_a_summary_and_a_next_step() -> None:
+    assert len({rule["alert"] for rule in ALERTS}) == len(ALERTS)
+    assert all({"summary", "next"} <= rule["annotations"].keys() for rule in ALERTS)
+
+
+def test_the_panels_of_the_dashboard_lie_beside_each_other() -> None:
+    places = [
+        (panel["gridPos"]["x"] + x, panel["gridPos"]["y"] + y)
+        for panel in DASHBOARD["panels"]
+        for x in range(panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["h"])
+    ]
+    assert len(set(places)) == len(places)
+    assert max(x for x, _ in places) < 24
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+@pytest.mark.process
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not there")
+def test_prometheus_accepts_the_alerts() -> None:
+    command = ["promtool", "check", "rules", str(MONITORING / "alerts.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
