@@ -127,7 +127,13 @@ def write_part(folder: Path, sources: Sequence[SourceFile]) -> Path:
     folder.mkdir()
     now = datetime.now(UTC)
     key = [{"source_sha256": source.source_sha256, "row_number": 1} for source in sources]
-    score = {"model_id": MODEL_ID, "score": 0.5, "sentiment": "positive", "predicted_rating": 5.5}
+    score = {
+        "model_id": MODEL_ID,
+        "run_id": MODEL_ID,
+        "score": 0.5,
+        "sentiment": "positive",
+        "predicted_rating": 5.5,
+    }
     words = {"token_count": 5, "oov_rate": 0.0, "truncated": False, "scored_at": now}
     rows = {
         "source_reviews": [
@@ -139,6 +145,7 @@ def write_part(folder: Path, sources: Sequence[SourceFile]) -> Path:
             {
                 "source_sha256": source.source_sha256,
                 "model_id": MODEL_ID,
+                "run_id": MODEL_ID,
                 "status": "scored",
                 "uri": source.uri,
             }

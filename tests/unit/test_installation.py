@@ -1,14 +1,18 @@
 """Tests of what an installation consists of: the files of a wheel, and the folders that it uses."""
 
 import os
+import re
 import shutil
 import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
+from deployments.guarded_server import LOOPBACK_NAMES, list_metrics_hosts
 from deployments.installation import PREFECT_FILE, PROJECT_ROOT, find_default_home, find_settings_file
+from deployments.settings import find_unknown, load_settings
 
 PACKAGES = ("flows", "tasks", "models", "data_contracts", "deployments")
 
@@ -69,3 +73,47 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+DOCKERFILE = (PROJECT_ROOT / "Dockerfile").read_text("utf-8")
+COMPOSE = yaml.safe_load((PROJECT_ROOT / "compose.yaml").read_text("utf-8"))
+
+
+def test_the_image_is_built_by_the_uv_of_the_makefile_for_a_python_that_is_supported() -> None:
+    [version] = re.findall(
+        r"^UV_VERSION := (.*)$", (PROJECT_ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
+    assert f"uv=={version}" in DOCKERFILE
+    [python] = re.findall(r"^ARG PYTHON_VERSION=(.*)$", DOCKERFILE, re.MULTILINE)
+    assert python in ("3.11", "3.12", "3.13")
+
+
+def test_the_image_gets_what_the_wheel_is_built_from_and_nothing_that_is_secret() -> None:
+    lines = (PROJECT_ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    let_in = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    assert "*" in lines
+    assert let_in == {*PACKAGES, "README.md", "pyproject.toml", "requirements.lock"}
+    assert all((PROJECT_ROOT / name).exists() for name in let_in)
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    last_stage = DOCKERFILE.rpartition("FROM ")[2]
+    assert re.findall(r"^USER (.*)$", last_stage, re.MULTILINE) == ["reviews"]
+
+
+def test_compose_sets_only_settings_that_there_are_and_mounts_every_secret() -> None:
+    service = COMPOSE["services"]["reviews"]
+    settings = service["environment"]
+    assert find_unknown(settings) == []
+    values = {**settings, "REVIEWS_DATABASE_URL_FILE": ""}  # the file is there in the container alone
+    assert list_metrics_hosts(load_settings(values)) == [*LOOPBACK_NAMES, "0.0.0.0", "reviews"]
+    for each in COMPOSE["services"].values():
+        named = {Path(value).name for value in each["environment"].values() if "/run/secrets/" in value}
+        assert named == set(each["secrets"]) <= COMPOSE["secrets"].keys()
+
+
+def test_compose_publishes_the_ports_on_this_machine_alone_and_waits_as_long_as_systemd_for_a_stop() -> None:
+    service = COMPOSE["services"]["reviews"]
+    assert service["ports"] == ["127.0.0.1:4200:4200", "127.0.0.1:9108:9108"]
+    unit = (PROJECT_ROOT / "deployments" / "systemd" / "reviews.service").read_text("utf-8")
+    assert f"TimeoutStopSec={service['stop_grace_period'].removesuffix('s')}\n" in unit
