@@ -45,11 +45,16 @@ STAGES = {
     "publish": "publish",
     "write-report": "report",
 }
-"""The tasks of a run by their names in Prefect, with their column in the table; what is left is its start and end."""
+"""The stages of a run by their names in Prefect or in its log, with their column in the table; what is left is its
+start and end."""
 COLUMNS = (*dict.fromkeys(STAGES.values()), "start and end")
-_FIND_TASKS = """
+_FIND_STAGES = """
+WITH last AS (SELECT id FROM flow_run ORDER BY start_time DESC LIMIT 1)
 SELECT name, (julianday(end_time) - julianday(start_time)) * 86400 FROM task_run
-WHERE flow_run_id = (SELECT id FROM flow_run ORDER BY start_time DESC LIMIT 1) AND end_time IS NOT NULL
+WHERE flow_run_id = (SELECT id FROM last) AND end_time IS NOT NULL
+UNION ALL
+SELECT 'find-new-files-', CAST(substr(message, instr(message, 'seconds=') + 8) AS REAL) FROM log
+WHERE flow_run_id = (SELECT id FROM last) AND message LIKE 'find-new-files: %'
 """
 VIEW_RUNS = 3
 SETTLED_SECONDS = 3.0
@@ -154,9 +159,9 @@ def read_stages(prefect_home: Path, seconds: float) -> dict[str, float]:
     """Return the seconds of each stage of the last run of a server, and of its start and end; it took `seconds`."""
     sleep(SETTLED_SECONDS)
     with closing(sqlite3.connect(prefect_home / "prefect.db")) as connection:
-        tasks = connection.execute(_FIND_TASKS).fetchall()
+        found = connection.execute(_FIND_STAGES).fetchall()
     stages = dict.fromkeys(COLUMNS, 0.0)
-    for name, taken in tasks:
+    for name, taken in found:
         stage = STAGES.get(name.rpartition("-")[0])
         if stage:
             stages[stage] += taken

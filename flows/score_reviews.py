@@ -167,9 +167,9 @@ def _check_outcome(
 ) -> ScoringSummary:
     """Add to the summary which fields could not be read, what the sources sent, and how the scored reviews drifted."""
     scored_by = sorted({file.run_id for file in outcome.files("scored") if file.run_id})
-    sources = stages.describe_sources(run, scored_by)
     if not scored_by:
-        return replace(summary, sources=sources)
+        return replace(summary, sources=stages.find_late_sources(run))
+    sources = stages.describe_sources(run, scored_by)
     unclear = stages.find_unclear_fields(run, scored_by)
     drifted = stages.judge_drift(run, scored_by, settings.drift)
     return replace(summary, unclear=tuple(unclear), sources=sources, drifted=tuple(drifted))

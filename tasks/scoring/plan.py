@@ -26,7 +26,6 @@ from tasks.inbox.source_files import (
     look_into,
     make_source_file,
 )
-from tasks.scoring.file_outcomes import WAITING_RULES
 from tasks.scoring.rescoring import find_rescorable
 from tasks.store.arrivals import Arrivals, find_arrivals
 from tasks.support.progress import show_progress
@@ -378,6 +377,7 @@ def _plan_file(
 ) -> PlannedFile:
     """Count the rows of a file; `report` is called with an estimate of the bytes read, `file.size` in all."""
     from tasks.review_files.reader import read_review_file
+    from tasks.scoring.file_outcomes import WAITING_RULES
 
     rows, unreported = 0, file.size
     try:

@@ -33,7 +33,7 @@ from tasks.scoring.run_outcome import COUNTS, GroupResult, name_files
 from tasks.sources.catalogue import accept_findings, load_catalogue
 from tasks.stages.events import emit_drift, emit_unusual_deliveries
 from tasks.stages.lineage import BUNDLE, INBOX, SCORES
-from tasks.stages.retries import RETRY_TRANSIENT
+from tasks.stages.retries import RETRY_TRANSIENT, look
 from tasks.stages.run_page import judge_checks, show_live_progress, warn
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.lock_holders import describe_holder
@@ -87,10 +87,9 @@ def announce_wait(folder: Path) -> None:
     warn(f"Waiting for {describe_holder(folder)}, which holds {folder}.")
 
 
-@task(name="find-new-files", **RETRY_TRANSIENT)
 def find_new_files(home: Home, request: ScoringRequest) -> PendingFiles:
     """Find the files to score, and record all files seen, so that the next run need not read unchanged files."""
-    pending = find_pending_files(home, request, record=True)
+    pending = look("find-new-files", partial(find_pending_files, home, request, record=True))
     pass_fault_point("score: files seen")
     return pending
 
@@ -124,12 +123,11 @@ def score_files(job: "ScoringJob", files: Sequence[SourceFile]) -> ScoredGroup:
     return _keep_checked(job.run, outcome)
 
 
-@task(name="find-older-scores", **RETRY_TRANSIENT)
 def find_older_scores(
     home: Home, model_id: str | None, since: datetime | None, among: Collection[str] | None
 ) -> list[OlderSource]:
     """Find the sources that other models have scored and `model_id`, by default the champion, has not."""
-    return find_rescorable(home.warehouse, model_id, since, among)
+    return look("find-older-scores", partial(find_rescorable, home.warehouse, model_id, since, among))
 
 
 @task(name="score-again", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
@@ -230,13 +228,17 @@ def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
     return unclear + without_rows
 
 
+def find_late_sources(run: Run) -> SourceNotes:
+    """Return which sources did not send as usual, for a run that scored nothing."""
+    judge = partial(_judge_deliveries, run, keep_passed=False)
+    return SourceNotes(deliveries=look("find-late-sources", judge))
+
+
 @task(name="describe-sources", **RETRY_TRANSIENT)
 def describe_sources(run: Run, scored_by: Collection[str]) -> SourceNotes:
     """Return which sources did not send as usual, and what is to be known of those that the runs `scored_by` scored."""
     warehouse = run.home.warehouse
-    deliveries = _judge_deliveries(run, keep_passed=bool(scored_by))
-    if not scored_by:
-        return SourceNotes(deliveries=deliveries)
+    deliveries = _judge_deliveries(run, keep_passed=True)
     from tasks.sources.accuracy import describe_agreement, measure_agreement
     from tasks.sources.languages import describe_languages
 

@@ -21,11 +21,10 @@ def test_the_three_deployments_are_declared() -> None:
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
-def test_a_deployment_is_named_like_its_flow_described_tagged_and_has_a_queue_of_its_own(name: str) -> None:
+def test_a_deployment_is_named_like_its_flow_described_and_has_a_queue_of_its_own(name: str) -> None:
     declared = DECLARED[name]
     assert load_flow_from_entrypoint(declared["entrypoint"]).name == name
     assert declared["description"]
-    assert declared["tags"]
     assert declared["version"]
     assert declared["work_pool"]["work_queue_name"] == name
     assert "concurrency_limit" not in declared

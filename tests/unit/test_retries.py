@@ -1,5 +1,10 @@
 """Tests that only transient errors are retried, and only in runs of deployments."""
 
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+
 import pytest
 from prefect.client.schemas.objects import State, StateType
 
@@ -11,7 +16,8 @@ from data_contracts.errors import (
     WarehouseBusyError,
     WarehouseError,
 )
-from tasks.stages.retries import RETRY_TRANSIENT, is_transient
+from tasks.stages import retries
+from tasks.stages.retries import RETRY_TRANSIENT, is_transient, look
 
 
 def fail(error: Exception) -> "State[object]":
@@ -54,3 +60,48 @@ def test_the_pauses_grow_and_vary() -> None:
     assert pauses == sorted(set(pauses))
     assert len(pauses) == RETRY_TRANSIENT["retries"]
     assert RETRY_TRANSIENT["retry_jitter_factor"] > 0
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that a look makes, none of which is waited for."""
+    made: list[float] = []
+    monkeypatch.setattr(time, "sleep", made.append)
+    monkeypatch.setattr(random, "uniform", lambda least, most: most)
+    monkeypatch.setattr(retries, "get_run_logger", lambda: logging.getLogger("look"))
+    return made
+
+
+def fail_first(*errors: Exception) -> Callable[[], str]:
+    """Return a function that raises these errors, one a call, and then returns something."""
+    left: Iterator[Exception] = iter(errors)
+
+    def find() -> str:
+        for error in left:
+            raise error
+        return "found"
+
+    return find
+
+
+@pytest.mark.usefixtures("scheduled")
+def test_a_look_is_tried_again_like_a_task(pauses: list[float]) -> None:
+    busy = [WarehouseBusyError("held")] * RETRY_TRANSIENT["retries"]
+    assert look("find", fail_first(*busy)) == "found"
+    longest = 1 + RETRY_TRANSIENT["retry_jitter_factor"]
+    assert pauses == [pause * longest for pause in RETRY_TRANSIENT["retry_delay_seconds"]]
+    with pytest.raises(WarehouseBusyError):
+        look("find", fail_first(*busy, WarehouseBusyError("held")))
+
+
+@pytest.mark.usefixtures("scheduled")
+def test_a_look_that_would_fail_the_same_way_fails_at_once(pauses: list[float]) -> None:
+    with pytest.raises(WarehouseError, match="damaged"):
+        look("find", fail_first(WarehouseError("damaged")))
+    assert pauses == []
+
+
+def test_a_look_of_a_run_from_a_terminal_fails_at_once(pauses: list[float]) -> None:
+    with pytest.raises(WarehouseBusyError):
+        look("find", fail_first(WarehouseBusyError("held")))
+    assert pauses == []
