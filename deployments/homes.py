@@ -1,27 +1,41 @@
 """Keeps runs of deployments in the home for which they were deployed, where several machines share a Prefect server.
 
+It warns of a worker of another version than the one that deployed.
+
 A home has an id in `prefect/home-id`. `prefect.yaml` calls `name_home` as a build step of each deployment, whose runs
 get the result as REVIEWS_DEPLOYED_HOME. A run on a machine with another home would find nothing new there.
 """
 
 import socket
+from importlib.metadata import version
+
+from prefect import get_run_logger
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home_id import ensure_home_id, read_home_id
+from deployments.installation import NAME
 from deployments.settings import Settings, load_settings
 
 
 def name_home() -> dict[str, str]:
-    """Return the id, path and machine of the home for the deployments; empty if this machine has no home."""
-    home = load_settings().home
+    """Return the version of the program, and the id, path and machine of the home for the deployments.
+
+    The latter is empty if this machine has no home.
+    """
+    home, present = load_settings().home, version(NAME)
     if not home.folder.is_dir():
-        return {"name": ""}
-    return {"name": f"{ensure_home_id(home)} ({home.folder} on {socket.gethostname()})"}
+        return {"name": "", "version": present}
+    return {"name": f"{ensure_home_id(home)} ({home.folder} on {socket.gethostname()})", "version": present}
 
 
 def load_settings_of_run() -> Settings:
-    """Return the settings of a flow run; raise `UsageError` if its deployment is of another home."""
+    """Return the settings of a flow run; raise `UsageError` if its deployment is of another home.
+
+    Warn if another version of the program made the deployment.
+    """
     settings = load_settings()
+    if warning := _compare_versions(settings.deployed_version, version(NAME)):
+        get_run_logger().warning(warning)
     deployed = settings.deployed_home
     if deployed and deployed.split()[0] != read_home_id(settings.home):
         raise UsageError(
@@ -30,3 +44,13 @@ def load_settings_of_run() -> Settings:
             "its home is right, run `reviews deploy` on its machine."
         )
     return settings
+
+
+def _compare_versions(deployed: str | None, present: str) -> str:
+    """Return a warning if the worker's version is not the one that deployed; else nothing."""
+    if deployed in (None, present):
+        return ""
+    return (
+        f"This run was deployed by version {deployed}, and this worker, on {socket.gethostname()}, has {present}. "
+        "Next: install the same version on both, then run `reviews deploy`."
+    )

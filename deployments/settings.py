@@ -82,6 +82,8 @@ class Settings:
     deployed_home: str | None = None
     """REVIEWS_DEPLOYED_HOME: the id of a home, which deployments set for their runs: a run on a machine with another
     home fails at once."""
+    deployed_version: str | None = None
+    """REVIEWS_DEPLOYED_VERSION: the version that made a deployment, likewise; a worker of another one warns."""
     alert_url: str | None = field(default=None, repr=False)
     """REVIEWS_ALERT_URL: the URL of the webhook that receives the alerts; a secret that is never shown."""
 
@@ -153,6 +155,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         watch_inbox=_read_switch(values, "REVIEWS_WATCH_INBOX"),
         database_url=_read_database(values, "REVIEWS_DATABASE_URL"),
         deployed_home=values.get("REVIEWS_DEPLOYED_HOME", "").strip() or None,
+        deployed_version=values.get("REVIEWS_DEPLOYED_VERSION", "").strip() or None,
         alert_url=_read_web_address(values, "REVIEWS_ALERT_URL"),
         keep_backups=_read_whole(values, "REVIEWS_KEEP_BACKUPS", Settings.keep_backups, 0, 10**6),
         write_reports=_read_switch(values, "REVIEWS_REPORTS", Settings.write_reports),

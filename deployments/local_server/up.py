@@ -52,6 +52,7 @@ NOT_OURS = (
     "REVIEWS_DATABASE_URL_FILE",
     "PREFECT_SERVER_API_AUTH_STRING_FILE",
     "REVIEWS_DEPLOYED_HOME",
+    "REVIEWS_DEPLOYED_VERSION",
 )
 """Variables of another server, or of this one alone, that the processes of `reviews up` must not inherit."""
 

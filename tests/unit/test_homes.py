@@ -1,10 +1,12 @@
-"""Tests that a run of a deployment is refused in another home than the one for which it was deployed."""
+"""Tests that a run of a deployment is refused in another home than its own, and warns in another version."""
 
+import logging
 from pathlib import Path
 
 import pytest
 
 from data_contracts.errors import UsageError
+from deployments import homes
 from deployments.homes import load_settings_of_run, name_home
 
 
@@ -39,7 +41,27 @@ def test_deployments_from_a_machine_without_a_home_run_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REVIEWS_HOME", str(tmp_path / "none"))
-    assert name_home() == {"name": ""}
+    assert name_home()["name"] == ""
     monkeypatch.setenv("REVIEWS_DEPLOYED_HOME", "")
     assert load_settings_of_run().deployed_home is None
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("deployed_by", "warns"), [(None, False), ("", False), ("same", False), ("0.1.0", True)]
+)
+def test_a_worker_of_another_version_than_the_deployment_warns_and_names_both(
+    deployed: str,
+    deployed_by: str | None,
+    warns: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    present = name_home()["version"]
+    monkeypatch.setattr(homes, "get_run_logger", lambda: logging.getLogger("run"))
+    if deployed_by is not None:
+        monkeypatch.setenv("REVIEWS_DEPLOYED_VERSION", present if deployed_by == "same" else deployed_by)
+    load_settings_of_run()
+    assert [
+        "by version 0.1.0, and this worker, on " in each and present in each for each in caplog.messages
+    ] == ([True] if warns else [])
