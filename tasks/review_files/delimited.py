@@ -71,18 +71,29 @@ def read_delimited(
     """
     escaped = Event()
     text = escape_invalid(to_utf8(chunks, options), escaped.set)
+    header, table, body = _open_table(text, format_name, options)
+    next_row = first_row
+    for rows in _split_rows(body, table):
+        require_rows(next_row - 1 + _count(rows), options.most_rows)
+        raw = _make_delimited_rows(rows, header, next_row, escaped.is_set())
+        next_row += len(raw.row_numbers)
+        yield raw
+
+
+def _open_table(
+    text: Iterator[bytes], format_name: str, options: ReadOptions
+) -> tuple[Header, _Table, Iterator[bytes]]:
+    """Return the header of a text, how its fields are split, and the text below the header.
+
+    A function of its own, so that the start of the text is not kept in memory as long as the rest is read.
+    """
     head = _read_head(text)
     header = read_header(head, format_name, options)
     start = head[header.size :]
     style = find_style(start, len(head) < HEADER_BYTES, header.separator)
     body = chain([start], text)
     table = _Table(header.separator, len(header.names), style)
-    next_row = first_row
-    for rows in _split_rows(unescape(body) if style == "escaped" else body, table):
-        require_rows(next_row - 1 + _count(rows), options.most_rows)
-        raw = _make_delimited_rows(rows, header, next_row, escaped.is_set())
-        next_row += len(raw.row_numbers)
-        yield raw
+    return header, table, unescape(body) if style == "escaped" else body
 
 
 def _read_head(text: Iterator[bytes]) -> bytes:

@@ -30,6 +30,7 @@ SEPARATORS = {"csv": (",", ";", "\t", "|"), "tsv": ("\t", ",", ";", "|")}
 """The separators to try, in this order, by format."""
 
 HEADER_BYTES = 1 << 20
+_SPLIT_FIRST = 1 << 14
 _ROWS_TRIED = 20
 _ROWS_BELOW = 3
 _FEW_FIELDS = 2
@@ -135,13 +136,19 @@ def _find_questions(rows: Sequence[_Fields]) -> list[str] | None:
 
 def _split_first_rows(head: bytes, separator: str) -> list[_Fields]:
     """Return the fields of the first rows that are not empty, and the position after each; at least one row."""
-    lines = head.splitlines(keepends=True)
-    reader = csv.reader((line.decode("utf-8", "replace") for line in lines), delimiter=separator, strict=True)
+    sizes: list[int] = []
+
+    def decode_lines() -> Iterator[str]:
+        for line in _iterate_lines(head):
+            sizes.append(len(line))
+            yield line.decode("utf-8", "replace")
+
+    reader = csv.reader(decode_lines(), delimiter=separator, strict=True)
     rows: list[tuple[list[str], int]] = []
     size = done = 0
     try:
         for fields in filter(None, reader):
-            size += sum(map(len, lines[done : reader.line_num]))
+            size += sum(sizes[done : reader.line_num])
             done = reader.line_num
             if len(fields) > MAX_COLUMNS:
                 cut = " at least" if size >= HEADER_BYTES else ""
@@ -161,6 +168,13 @@ def _split_first_rows(head: bytes, separator: str) -> list[_Fields]:
     if not rows:
         raise refusal("header_broken", "there are only empty lines")
     return rows
+
+
+def _iterate_lines(head: bytes) -> Iterator[bytes]:
+    """Yield the lines of a text with their breaks; its start is split first, since that is mostly enough."""
+    *lines, last = head[:_SPLIT_FIRST].splitlines(keepends=True) or [b""]
+    yield from lines
+    yield from (last + head[_SPLIT_FIRST:]).splitlines(keepends=True)
 
 
 def _decode_names(fields: Sequence[str], size: int) -> tuple[list[str], int]:

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from tasks.support.refusals import refusal
 
@@ -40,9 +41,12 @@ def find_style(start: bytes, is_whole: bool, separator: str) -> QuoteStyle:
     """
     if separator == "\t" and _is_dump(start):
         return "dumped"
+    is_escaped = b"\\" in start and b'\\"' in start  # a single byte is found far faster
+    if separator != "\t" and not is_escaped:
+        return "doubled"
     if b'"' not in start or _keeps_style(start, is_whole, separator, escaped=False):
         return "doubled"
-    if b'\\"' in start and _keeps_style(start, is_whole, separator, escaped=True):
+    if is_escaped and _keeps_style(start, is_whole, separator, escaped=True):
         return "escaped"
     if separator != "\t":
         return "doubled"
@@ -107,12 +111,20 @@ def _is_surely_strict(data: bytes | memoryview, is_whole: bool, separator: str) 
     count = np.count_nonzero(is_quote)
     if count > len(characters) // _FEW_QUOTES or (is_whole and count % 2):
         return False
-    places = np.flatnonzero(is_quote)
+    places = _find_places(is_quote)
     may_be_beside = np.isin(np.arange(256), [_QUOTE, *separator.encode(), *b"\r\n"])
     opening, closing = places[::2], places[1::2]
     before = characters[opening[opening > 0] - 1]
     after = characters[closing[closing < len(characters) - 1] + 1]
     return bool(may_be_beside[before].all() and may_be_beside[after].all())
+
+
+def _find_places(marks: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the positions of the true ones of n marks, of which few are: eight at a time, which is far faster."""
+    whole = len(marks) - len(marks) % 8
+    eights = np.flatnonzero(marks[:whole].view(np.uint64))
+    found, beside = np.nonzero(marks[:whole].reshape(-1, 8)[eights])
+    return np.concatenate([eights[found] * 8 + beside, whole + np.flatnonzero(marks[whole:])])
 
 
 def _measure_strict(data: bytes | memoryview, separator: str, escaped: bool = False) -> int:

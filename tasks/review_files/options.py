@@ -45,6 +45,8 @@ class ReadOptions:
     """The folder below which no link is followed to the file; None: the file's own folder."""
     plan: ReadingPlan | None = None
     """How the columns become ours; None: as the file itself shows."""
+    may_start_over: bool = False
+    """The caller starts over, without this, if a reader raises `PlanOutdatedError`; so large files are read once."""
     report_plan: Callable[[ReadingPlan], object] = field(default=_ignore, compare=False)
     """Called with each plan that was made from the file itself: one per member of an archive."""
 

@@ -44,8 +44,8 @@ __all__ = ["ReadOptions", "format_of", "read_review_file"]
 def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a review file in order, numbered from 1, as batches of `READ_SCHEMA`.
 
-    In an archive the numbers continue from member to member. Raises `FileRefusedError`, possibly after some batches;
-    the caller must then discard all rows of the file.
+    In an archive the numbers continue from member to member. Raises `FileRefusedError`, and with `may_start_over`
+    `PlanOutdatedError`, possibly after some batches; the caller must then discard all rows of the file.
     """
     options = options or ReadOptions()
     options = replace(options, most_rows=options.limits.count_rows(measure_file(path)))
@@ -114,8 +114,7 @@ def _read_table(
         return
     rows, plan = _read_rows(member, first_row, options), options.plan
     if plan is None:
-        plan, rows = plan_rows(rows, survey)
-        options.report_plan(plan)
+        plan, rows = plan_rows(rows, None if options.may_start_over else survey, options.report_plan)
     for raw in rows:
         yield parse_rows(raw, pa.repeat(pa.scalar(member.name, pa.string()), len(raw.row_numbers)), plan)
 

@@ -9,11 +9,13 @@ from functools import partial
 
 import pyarrow as pa
 
+from data_contracts.errors import PlanOutdatedError
 from data_contracts.expectations import CheckResult
 from data_contracts.limits import VALUE_RULES, RowLimits
 from data_contracts.readings import judge_readings
 from data_contracts.review_files import merge_results
 from data_contracts.sources.language import judge_language
+from data_contracts.storage.durable import remove
 from data_contracts.storage.faults import pass_fault_point
 from models.bundle.scorer import Scorer
 from tasks.inbox.source_files import SkippedFile, SourceFile
@@ -58,9 +60,25 @@ def score_group(
     """Read, check and score a group of files into one part; `report` is called with the bytes of files read.
 
     A refused file is an outcome, not an error. The caller judges the checks, then calls `keep_part`.
+
+    A file whose later rows show that its first ones were read wrongly is read anew, with all of its group.
     """
+    part = start_part(job.run.home.parts, job.load_scorer().model_id, files)
+    try:
+        return _score_into(
+            part, replace(job, options=replace(job.options, may_start_over=True)), files, report
+        )
+    except PlanOutdatedError:
+        remove(part.building)
+        part = start_part(job.run.home.parts, job.load_scorer().model_id, files)
+        return _score_into(part, job, files, lambda size: None)
+
+
+def _score_into(
+    part: Part, job: ScoringJob, files: Sequence[SourceFile], report: Callable[[int], None]
+) -> GroupOutcome:
+    """Read, check and score a group of files into an empty part."""
     scorer, run_id = job.load_scorer(), job.run.run_id
-    part = start_part(job.run.home.parts, scorer.model_id, files)
     tally, choose_limits = Tally(), partial(choose_file_limits, job.catalogue, job.limits)
     with open_part(part) as write:
         for chunk in score_in_background(scorer, run_id, _read_good(job, files, tally, write, report)):

@@ -22,6 +22,7 @@ from deployments.installation import PROJECT_ROOT
 from flows.score_reviews import score_reviews
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
+from tasks.review_files.inference import first_pass
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
 from tasks.scoring import rows as scored_rows
@@ -565,6 +566,20 @@ def test_a_file_of_many_ratings_without_a_text_is_scored_where_there_is_one(scor
 def test_a_file_in_which_no_row_has_a_text_is_refused(scoring_home: Home) -> None:
     drop(scoring_home, "shop.csv", "\n".join(["rating,review", *["9,"] * 30]) + "\n")
     assert "too_many_bad_rows" in run().refused[0]
+
+
+@pytest.mark.slow
+def test_a_large_file_whose_last_row_decides_how_its_first_is_read_is_scored_once(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_pass, "MOST_AHEAD", 1000)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 100_000)
+    rows = "".join(f'"good film {number} {"and a plot " * 5000}",4\n' for number in range(60))
+    drop(scoring_home, "a.csv", f"text,rating\n{rows}bad plot,9\n")
+    assert run().rows_scored == 61
+    query = "select given_rating, count(*) from source_reviews group by all order by all"
+    assert ask(scoring_home.published, query) == [(4.0, 60), (9.0, 1)]
+    assert not list(scoring_home.parts.iterdir())
 
 
 def test_a_file_without_rows_is_named(scoring_home: Home) -> None:

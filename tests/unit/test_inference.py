@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_contracts.errors import FileRefusedError
+from data_contracts.errors import FileRefusedError, PlanOutdatedError
 from tasks.review_files import reader
 from tasks.review_files.inference import first_pass
 from tasks.review_files.inference.column_facts import (
@@ -323,6 +324,20 @@ def test_the_last_row_of_a_file_decides_how_the_first_is_read(
     require_read(path, batch_rows=50)
 
 
+def test_a_reader_that_may_start_over_is_stopped_where_a_later_row_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_pass, "MOST_AHEAD", 1000)
+    path, plans = tmp_path / "a.jsonl", list[ReadingPlan]()
+    options = ReadOptions(batch_rows=50, may_start_over=True, report_plan=plans.append)
+    path.write_bytes(ENCODERS["jsonl"](LAST_DECIDES))
+    with pytest.raises(PlanOutdatedError):
+        list(read_review_file(path, options))
+    path.write_bytes(ENCODERS["jsonl"](LAST_DECIDES[:-1]))
+    assert sum(map(len, read_review_file(path, options))) == len(LAST_DECIDES) - 1
+    assert [plan.ratings for plan in plans] == [None]
+
+
 def test_a_file_of_many_chunks_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "_survey_file", dict)
     path = tmp_path / "a.csv"
@@ -430,14 +445,14 @@ VALUES = {
 TABLES = st.lists(st.fixed_dictionaries(VALUES), min_size=1, max_size=12)
 
 
-def read_all(path: Path, most_ahead: int) -> list[Any]:
-    """Read a file whose survey is a second reading beyond `most_ahead` bytes; return its rows, or why it is refused."""
+def read_all(path: Path, most_ahead: int, *, may_start_over: bool = False) -> list[Any]:
+    """Read a file of which `most_ahead` bytes are surveyed at first; return its rows, or why it is refused."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(first_pass, "MOST_AHEAD", most_ahead)
         try:
             return [
                 row
-                for batch in read_review_file(path, ReadOptions(batch_rows=3))
+                for batch in read_review_file(path, ReadOptions(batch_rows=3, may_start_over=may_start_over))
                 for row in batch.to_pylist()
             ]
         except FileRefusedError as refusal:
@@ -452,6 +467,17 @@ def test_a_file_is_read_the_same_whether_it_is_surveyed_by_reading_ahead_or_twic
     path = tmp_path / f"a.{ending}"
     path.write_bytes(ENCODERS[ending](rows))
     assert read_all(path, 1 << 40) == read_all(path, 0)
+
+
+@given(TABLES, st.sampled_from(["csv", "tsv", "jsonl"]))
+@JUNK
+def test_a_file_that_is_read_once_by_its_first_rows_is_read_the_same_or_anew(
+    tmp_path: Path, rows: list[dict[str, Any]], ending: str
+) -> None:
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(ENCODERS[ending](rows))
+    with suppress(PlanOutdatedError):
+        assert read_all(path, 0, may_start_over=True) == read_all(path, 1 << 40)
 
 
 @given(TABLES, st.sampled_from(["csv", "jsonl"]), st.data())

@@ -52,7 +52,7 @@ class DateFacts:
 class RatingFacts:
     """The ratings of a column. The bounds are of plain numbers, which do not state their scale."""
 
-    plain: int = 0
+    plain: int = field(default=0, compare=False)
     """Plain numbers found; of equal ones in a batch only one is counted."""
     lowest: float = float("inf")
     """The lowest above 0, since 0 often means that there is no rating."""

@@ -1,13 +1,15 @@
 """Surveys a file before its first row is given out: reads rows ahead, and all of a larger file one more time.
 
 The rows read ahead are given out afterwards, so most files are read once. The second reading of a larger file takes
-only the columns that are needed and keeps none of its rows.
+only the columns that are needed and keeps none of its rows. A caller that can start over saves that: the rows read
+ahead are taken to be like the others, which are surveyed while they are read.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from functools import reduce
 
+from data_contracts.errors import PlanOutdatedError
+from tasks.review_files.batches import group_into_batches
 from tasks.review_files.inference.column_facts import FileFacts
 from tasks.review_files.inference.planning import find_facts, has_values, make_plan
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -17,16 +19,21 @@ MOST_AHEAD = 96 << 20
 """Bytes of rows from which on no more are kept until the plan is made."""
 _MOST_GROWTH = 64
 """Bytes of rows, at most, for each byte of a table: even an empty line has a number and a place in each column."""
+_MOST_WATCHED, _WATCHED_BYTES = 32, 4 << 20
+"""Batches, and bytes of rows, at which those of which none is kept are looked at together."""
 _NAME_BYTES = 8
 """Bytes that a batch takes for the name of a column."""
 
 
 def plan_rows(
-    rows: Iterator[RawRows], survey: Callable[[], FileFacts]
+    rows: Iterator[RawRows],
+    survey: Callable[[], FileFacts] | None,
+    report: Callable[[ReadingPlan], object] = lambda plan: None,
 ) -> tuple[ReadingPlan, Iterator[RawRows]]:
-    """Return the plan of a table's rows, and all of its rows.
+    """Return the plan of a table's rows, and all of its rows; `report` is called with the plan that all rows show.
 
     `survey` returns the facts of all rows of the table; it is called only if reading ahead does not reach their end.
+    With None, the rows then raise `PlanOutdatedError` as soon as they show that the plan is wrong.
     """
     ahead: deque[RawRows] = deque()
     size = 0
@@ -36,9 +43,35 @@ def plan_rows(
         if len(ahead) == 1 and not has_values(batch):
             break  # there is nothing to survey
         if size > MOST_AHEAD:
-            return make_plan(survey()), _give_out(ahead, rows)
-    plan = make_plan(reduce(FileFacts.merge, map(find_facts, ahead), FileFacts()))
+            facts = survey() if survey else find_facts(ahead)
+            plan = make_plan(facts)
+            if survey is None:
+                return plan, _give_out(ahead, _watch(rows, facts, plan, report))
+            report(plan)
+            return plan, _give_out(ahead, rows)
+    plan = make_plan(find_facts(ahead))
+    report(plan)
     return plan, _give_out(ahead, rows)
+
+
+def _watch(
+    rows: Iterator[RawRows],
+    facts: FileFacts,
+    plan: ReadingPlan,
+    report: Callable[[ReadingPlan], object],
+) -> Iterator[RawRows]:
+    """Yield rows as long as `plan` fits them and those with the `facts`; at their end report the plan of all."""
+    latest = plan
+    for group in group_into_batches(rows, _measure, _MOST_WATCHED, _WATCHED_BYTES):
+        merged = facts.merge(find_facts(group))
+        if merged != facts:
+            facts, latest = merged, make_plan(merged)
+            if not latest.reads_like(plan):
+                raise PlanOutdatedError(
+                    "later rows show that the first ones were read wrongly. Next: run it again."
+                )
+        yield from group
+    report(latest)
 
 
 def _give_out(ahead: deque[RawRows], rows: Iterator[RawRows]) -> Iterator[RawRows]:
@@ -51,10 +84,10 @@ def _give_out(ahead: deque[RawRows], rows: Iterator[RawRows]) -> Iterator[RawRow
 def survey_rows(rows: Iterator[RawRows]) -> FileFacts:
     """Return the facts of a table's rows; none if their columns have no values to be surveyed."""
     facts = FileFacts()
-    for number, batch in enumerate(rows):
-        if not number and not has_values(batch):
+    for number, group in enumerate(group_into_batches(rows, _measure, _MOST_WATCHED, _WATCHED_BYTES)):
+        if not number and not has_values(group[0]):
             return facts
-        facts = facts.merge(find_facts(batch))
+        facts = facts.merge(find_facts(group))
     return facts
 
 

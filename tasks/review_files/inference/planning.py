@@ -1,7 +1,10 @@
 """Makes the plan by which a file is read without a profile, from its columns' names and the facts of its values."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
+from itertools import accumulate, groupby
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +25,13 @@ from tasks.review_files.raw_rows import RawRows
 
 VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
 """Our columns whose values are written in many ways."""
+_OURS = {"dates": "reviewed_at", "ratings": "given_rating", "labels": "given_label"}
+_FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
+    "dates": find_date_facts,
+    "ratings": find_rating_facts,
+    "labels": find_label_facts,
+}
+"""What finds the facts of a column, by their field of `FileFacts`."""
 _LONGEST_SUM = 16
 """Bytes up to which a text may be a word for a sum."""
 FILE_ID = "it may number the rows of this file only"
@@ -33,32 +43,57 @@ def has_values(rows: RawRows) -> bool:
     return any(name in rows.known for name in VALUE_COLUMNS)
 
 
-def find_facts(rows: RawRows) -> FileFacts:
-    """Return the facts of n raw rows, of those that have a text: a line of sums below a table is no review."""
-    empty, has_text = pa.nulls(0, pa.string()), _mark_texts(rows)
-    known = {name: rows.known[name].filter(has_text) for name in VALUE_COLUMNS if name in rows.known}
-    columns = {name: known.get(name, empty) for name in VALUE_COLUMNS}
-    return FileFacts(
-        rows.names,
-        dict(rows.origins),
-        find_date_facts(columns["reviewed_at"]),
-        find_rating_facts(columns["given_rating"]),
-        find_label_facts(columns["given_label"]),
-    )
+def find_facts(batches: Sequence[RawRows]) -> FileFacts:
+    """Return the facts of raw rows, of those that have a text: a line of sums below a table is no review.
+
+    Batches with the same columns are looked at together, since Arrow takes some time for each call.
+    """
+    groups = groupby(batches, lambda rows: (rows.names, rows.known.keys(), rows.origins))
+    return reduce(FileFacts.merge, (_find_facts_of_group(list(group)) for _, group in groups), FileFacts())
 
 
-def _mark_texts(rows: RawRows) -> pa.Array:
-    """Return which rows, [n], have a text or a part of one, valid or not; all, if the text was not read."""
-    texts = [array for name, array in rows.known.items() if is_text(name)]
-    if not texts:
-        return pa.repeat(True, max(map(len, rows.known.values()), default=0))
-    undecoded = [place for place, defect in rows.defects.items() if defect.rule == "text_encoding"]
-    is_undecoded = np.zeros(len(texts[0]), dtype=bool)
+def _find_facts_of_group(batches: Sequence[RawRows]) -> FileFacts:
+    """Return the facts of raw rows with the same columns."""
+    first = batches[0]
+    facts = FileFacts(first.names, dict(first.origins))
+    if not has_values(first):
+        return facts
+    columns = {name: _join(batches, name) for name in VALUE_COLUMNS if name in first.known}
+    if any(map(is_text, first.known)):
+        has_text = _mark_texts(batches)
+        columns = {name: column.filter(has_text) for name, column in columns.items()}
+    finders = {name: find for name, find in _FINDERS.items() if _OURS[name] in columns}
+    return replace(facts, **{name: find(columns[_OURS[name]]) for name, find in finders.items()})
+
+
+def _join(batches: Sequence[RawRows], name: str) -> pa.ChunkedArray:
+    """Return one of our columns of several batches."""
+    return pa.chunked_array([rows.known[name] for rows in batches])
+
+
+def _mark_texts(batches: Sequence[RawRows]) -> pa.ChunkedArray:
+    """Return which rows, [n], have a text or a part of one, valid or not."""
+    names = filter(is_text, batches[0].known)
+    filled = reduce(pc.or_, (_mark_filled(_join(batches, name)) for name in names))
+    undecoded = [
+        start + place
+        for start, rows in zip(accumulate(map(_count, batches), initial=0), batches, strict=False)
+        for place, defect in rows.defects.items()
+        if defect.rule == "text_encoding"
+    ]
+    if not undecoded:
+        return filled
+    is_undecoded = np.zeros(len(filled), dtype=bool)
     is_undecoded[undecoded] = True
-    return reduce(pc.or_, [*map(_mark_filled, texts), pa.array(is_undecoded)])
+    return pc.or_(filled, pa.array(is_undecoded))
 
 
-def _mark_filled(texts: pa.Array) -> pa.Array:
+def _count(rows: RawRows) -> int:
+    """Count the rows of a batch."""
+    return len(rows.row_numbers)
+
+
+def _mark_filled(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return which texts, [n], are more than white space, and no word for a sum."""
     length = pc.binary_length(texts)
     is_none = pc.or_(pc.ascii_is_space(texts), pc.equal(length, 0))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from tasks.review_files.columns import Columns, require_text, select_columns
@@ -78,7 +79,7 @@ def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -
             column.append(format_value(own_values.get(ours)))
         further.append(format_object((name, values[place]) for name, place in columns.further.items()))
     arrays = {ours: pa.array(column, pa.string()) for ours, column in known.items()}
-    numbers = pa.array(range(next_row, next_row + len(rows)), pa.int64())
+    numbers = pa.array(np.arange(next_row, next_row + len(rows)), pa.int64())
     return RawRows(numbers, arrays, pa.array(further, pa.string()), defects, names, origins)
 
 

@@ -103,6 +103,12 @@ class ReadingPlan:
         named = (getattr(self, ours) for ours in _NAMED_COLUMNS)
         return [*self.text, *(name for name in named if name is not None)]
 
+    def reads_like(self, other: "ReadingPlan") -> bool:
+        """Return whether both make the same of the values of a file, whose columns are ours already."""
+        return (self.dates, self.ratings, self.labels, self.constant_movie_id) == (
+            *(other.dates, other.ratings, other.labels, other.constant_movie_id),
+        )
+
     def name_column(self, ours: str) -> str | None:
         """Return the file's column that the plan names for one of ours other than the text."""
         name: str | None = getattr(self, ours)

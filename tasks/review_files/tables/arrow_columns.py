@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import IO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
@@ -79,7 +80,7 @@ def limit_decoded(file: IO[bytes], limits: ContainerLimits) -> Guard:
 
 def make_arrow_rows(batch: pa.RecordBatch, columns: Columns, first_row: int) -> RawRows:
     """Return a batch of n rows as raw rows; the first one gets the number `first_row`."""
-    numbers = pa.array(range(first_row, first_row + batch.num_rows), pa.int64())
+    numbers = pa.array(np.arange(first_row, first_row + batch.num_rows), pa.int64())
     known = set(columns.known.values())
     decoded = [
         convert_known(array) if position in known else _convert_further(array)
@@ -91,8 +92,9 @@ def make_arrow_rows(batch: pa.RecordBatch, columns: Columns, first_row: int) -> 
 def decode_slices(batch: pa.RecordBatch, guard: Guard, most_bytes: int) -> Iterator[pa.RecordBatch]:
     """Yield a batch with its dictionaries decoded, in slices of about `most_bytes` bytes; `guard` gets their bytes."""
     decoded = pa.RecordBatch.from_arrays(list(map(_decode_dictionary, batch.columns)), batch.schema.names)
-    guard(decoded.nbytes)
-    step = max(len(decoded) * most_bytes // max(decoded.nbytes, 1), 1)
+    size = decoded.nbytes
+    guard(size)
+    step = max(len(decoded) * most_bytes // max(size, 1), 1)
     yield from (decoded.slice(start, step) for start in range(0, len(decoded), step))
 
 

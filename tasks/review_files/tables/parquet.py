@@ -11,16 +11,13 @@ from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pyarrow.types as pt
 
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.columns import MAX_COLUMNS, Columns
-from tasks.review_files.inference.planning import VALUE_COLUMNS
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.tables.arrow_columns import (
     DECODED_ROWS,
-    convert_known,
     decode_slices,
     limit_decoded,
     make_arrow_rows,
@@ -51,33 +48,6 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
             )
 
 
-def survey_parquet(file: IO[bytes], options: ReadOptions) -> Iterator[RawRows]:
-    """Yield the dates, labels and ratings of a Parquet file, after an empty batch with the names of all columns.
-
-    Refuses a file as `read` does.
-    """
-    done = 0
-    with refusing("parquet_broken", lambda: f"it can't be read after row {done:,}"):
-        parquet, columns = _open_table(file, 1, options)
-        schema = parquet.schema_arrow
-        origins = {ours: frozenset([schema.names[place]]) for ours, place in columns.known.items()}
-        empty = pa.nulls(0, pa.string())
-        yield RawRows(
-            pa.nulls(0, pa.int64()), dict.fromkeys(origins, empty), names=tuple(schema.names), origins=origins
-        )
-        # Dates of a type of their own can be read in one way only.
-        wanted = {
-            ours: schema.names[place]
-            for ours, place in columns.known.items()
-            if ours in VALUE_COLUMNS and not pt.is_temporal(schema.field(place).type)
-        }
-        for batch in _read_batches(parquet, file, options, list(wanted.values())) if wanted else ():
-            arrays = {ours: batch.column(batch.schema.names.index(name)) for ours, name in wanted.items()}
-            known = {ours: convert_known(array)[0] for ours, array in arrays.items()}
-            done += len(batch)
-            yield RawRows(pa.nulls(len(batch), pa.int64()), known, names=tuple(schema.names), origins=origins)
-
-
 def _open_table(file: IO[bytes], first_row: int, options: ReadOptions) -> tuple[Any, Columns]:
     """Open a Parquet file and map its columns; refuse one with too many rows or columns."""
     parquet = _open_parquet(file)
@@ -100,15 +70,10 @@ def _open_parquet(file: IO[bytes], metadata: Any = None, read_dictionary: Sequen
     )
 
 
-def _read_batches(
-    parquet: Any, file: IO[bytes], options: ReadOptions, only: list[str] | None = None
-) -> Iterator[pa.RecordBatch]:
-    """Yield batches of at most `batch_rows` rows and about `batch_bytes` bytes, with dictionaries decoded.
-
-    `only` names the columns to read; None: all.
-    """
+def _read_batches(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Yield batches of at most `batch_rows` rows and about `batch_bytes` bytes, with dictionaries decoded."""
     for rows in group_into_batches(
-        _decode_rows(parquet, file, options, only),
+        _decode_rows(parquet, file, options),
         lambda part: part.nbytes,
         max(options.batch_rows // DECODED_ROWS, 1),
         options.batch_bytes,
@@ -116,33 +81,30 @@ def _read_batches(
         yield pa.concat_batches(rows)
 
 
-def _decode_rows(
-    parquet: Any, file: IO[bytes], options: ReadOptions, only: list[str] | None
-) -> Iterator[pa.RecordBatch]:
+def _decode_rows(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a Parquet file in batches that are small once their dictionaries are decoded."""
     metadata = parquet.metadata
     guard = limit_decoded(file, options.limits)
     # Columns by position, since several may have the same name.
     encoded = _open_parquet(file, metadata, range(metadata.num_columns))
     for group in range(metadata.num_row_groups):
-        longest_row = _measure_longest_row(encoded, group, only)
+        longest_row = _measure_longest_row(encoded, group)
         group_metadata = metadata.row_group(group)
         mean_row = group_metadata.total_byte_size // max(group_metadata.num_rows, 1)
         most = min(DECODED_BYTES // max(longest_row, 1), options.batch_bytes // max(mean_row, 1))
         rows = min(max(most, 1), DECODED_ROWS, options.batch_rows)
-        for batch in parquet.iter_batches(rows, row_groups=[group], columns=only, use_threads=False):
+        for batch in parquet.iter_batches(rows, row_groups=[group], use_threads=False):
             yield from decode_slices(batch, guard, options.batch_bytes)
 
 
-def _measure_longest_row(encoded: Any, group: int, only: list[str] | None) -> int:
+def _measure_longest_row(encoded: Any, group: int) -> int:
     """Return the bytes of a row that has, in each column, the complete dictionary, or the first value if there is none.
 
     `encoded` is the file opened with dictionaries kept: its first row comes with the complete dictionaries. Columns are
     read one by one, since a column with a delta encoding, which has no dictionary, makes Arrow fail for all.
     """
     longest = 0
-    paths = only or [encoded.schema.column(place).path for place in range(encoded.metadata.num_columns)]
-    for name in set(paths):
+    for name in {encoded.schema.column(place).path for place in range(encoded.metadata.num_columns)}:
         try:
             rows = encoded.iter_batches(1, row_groups=[group], columns=[name], use_threads=False)
             longest += next((row.nbytes for row in rows), 0)

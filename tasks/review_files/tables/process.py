@@ -7,9 +7,9 @@ the memory and time of the process; a file that exceeds them is refused (bomb_su
 and uses it for file after file; it decodes rows while the run checks and scores the rows before.
 
 The command is `python -m tasks.review_files.tables.process SOCKET`. A request is JSON, followed by the open file's
-descriptor; the answer is the plan as JSON, if the request has none, record batches of `READ_SCHEMA`, and the outcome as
-JSON. Nothing from the process is unpickled, since it was made from an untrusted file. The memory limit (RLIMIT_DATA)
-works on Linux only.
+descriptor; the answer is record batches of `READ_SCHEMA`, the plan as JSON before or after them, if the request has
+none, and the outcome as JSON. Nothing from the process is unpickled, since it was made from an untrusted file. The
+memory limit (RLIMIT_DATA) works on Linux only.
 """
 
 import atexit
@@ -22,6 +22,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -31,19 +32,17 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from data_contracts.errors import FileRefusedError, ReviewsError
+from data_contracts.errors import FileRefusedError, PlanOutdatedError, ReviewsError
 from data_contracts.review_files import READ_SCHEMA
 from tasks.containers.limits import ContainerLimits, limit_bytes
 from tasks.containers.members import Member
 from tasks.containers.streams import hold_content, meter
 from tasks.review_files.inference.column_facts import FileFacts
 from tasks.review_files.inference.first_pass import plan_rows, survey_rows
-from tasks.review_files.inference.planning import make_plan
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.reading_plan import ReadingPlan, dump_plan, load_plan
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.tables.formats import TABLE_FORMATS
-from tasks.review_files.tables.parquet import survey_parquet
 from tasks.review_files.value_parsing import parse_rows
 from tasks.support.memory import MOST_MEMORY, has_memory, is_memory_error, require_memory
 from tasks.support.refusals import refusal
@@ -56,7 +55,8 @@ ROW_BYTES = 64 << 20
 _ENDED_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT}
 
 Outcome = dict[str, str]
-"""Empty if the file was read to its end; else 'rule' and 'detail' of its refusal, or 'error' for another cause."""
+"""Empty if the file was read to its end; else 'rule' and 'detail' of its refusal, 'outdated' if it is to be read anew,
+or 'error' for another cause."""
 
 
 # In the process of the run
@@ -79,6 +79,8 @@ def read_in_process(member: Member, first_row: int, options: ReadOptions) -> Ite
         outcome = yield from process.read(file, request, options.report_plan)
     if "rule" in outcome:
         raise FileRefusedError(outcome["rule"], outcome["detail"])
+    if "outdated" in outcome:
+        raise PlanOutdatedError(outcome["outdated"])
     if "error" in outcome:
         raise ReviewsError(outcome["error"])
 
@@ -107,7 +109,7 @@ class _Process:
     def read(
         self, file: IO[bytes], request: dict[str, Any], report_plan: Callable[[ReadingPlan], object]
     ) -> Generator[pa.RecordBatch, None, Outcome]:
-        """Yield the batches of a file, after reporting the plan that the process made; return the outcome."""
+        """Yield the batches of a file, and report the plan that the process made; return the outcome."""
         rows = 0
         try:
             self.connection.send_bytes(json.dumps(request).encode())
@@ -236,9 +238,10 @@ def _serve_file(
     read_options = ReadOptions(**options | {"limits": ContainerLimits(**options["limits"]), "plan": plan})
     rows = 0
     try:
-        plan, table = _plan_table(format_name, file, request["first_row"], read_options)
-        if read_options.plan is None:
-            connection.send_bytes(json.dumps([dump_plan(plan)]).encode())
+        report = partial(_send_plan, connection)
+        plan, table = _plan_table(
+            format_name, file, request["first_row"], replace(read_options, report_plan=report)
+        )
         for raw in table:
             members = pa.repeat(pa.scalar(member, pa.string()), len(raw.row_numbers))
             batch = parse_rows(raw, members, plan)
@@ -250,6 +253,8 @@ def _serve_file(
             rows += len(batch)
     except FileRefusedError as error:
         return {"rule": error.rule, "detail": error.detail}
+    except PlanOutdatedError as error:
+        return {"outdated": str(error)}
     except ReviewsError as error:
         return {"error": str(error)}
     except Exception as error:
@@ -262,10 +267,7 @@ def _serve_file(
 def _plan_table(
     format_name: str, file: IO[bytes], first_row: int, options: ReadOptions
 ) -> tuple[ReadingPlan, Iterator[RawRows]]:
-    """Return the plan by which a file is read, and its rows; too many to be kept are read twice.
-
-    Of Parquet the columns concerned can be read alone, which is cheap.
-    """
+    """Return the plan by which a file is read, and its rows; too many to be kept are read twice, or watched."""
 
     def read(at: int, how: ReadOptions) -> Iterator[RawRows]:
         file.seek(0)
@@ -278,12 +280,15 @@ def _plan_table(
 
     if options.plan is not None:
         return options.plan, read(first_row, options)
-    if format_name == "parquet":
-        plan = make_plan(survey_rows(_renewing(survey_parquet(file, options))))
-        return plan, read(first_row, options)
     surveyed: list[FileFacts] = []
-    plan, rows = plan_rows(read(first_row, options), survey)
+    may_survey = None if options.may_start_over else survey
+    plan, rows = plan_rows(read(first_row, options), may_survey, options.report_plan)
     return plan, read(first_row, options) if surveyed else rows
+
+
+def _send_plan(connection: Connection, plan: ReadingPlan) -> None:
+    """Send the plan by which a file is read."""
+    connection.send_bytes(json.dumps([dump_plan(plan)]).encode())
 
 
 def _renewing(rows: Iterator[RawRows]) -> Iterator[RawRows]:

@@ -16,6 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pyarrow as pa
 from python_calamine import (
     CalamineError,
@@ -224,7 +225,7 @@ def _measure(row: _Row) -> int:
 def _make_rows(rows: Sequence[_Row], names: Sequence[str], columns: Columns, first_row: int) -> RawRows:
     """Build the raw rows of n rows of cells; a row that repeats the header has a defect."""
     arrays = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
-    numbers = pa.array(range(first_row, first_row + len(rows)), pa.int64())
+    numbers = pa.array(np.arange(first_row, first_row + len(rows)), pa.int64())
     line = "\t".join(names).encode()
     defects = {
         position: Defect("row_shape", "it repeats the column names", line)
