@@ -120,8 +120,14 @@ FROM run_bad_rows GROUP BY rule ORDER BY rows DESC, rule
 """
 _LIST_SCORERS = "SELECT DISTINCT run_id FROM run_files WHERE run_id IS NOT NULL ORDER BY run_id"
 _READ_VERSION = "SELECT max(version) AS version FROM schema_migrations"
+# Drift that the check of the reported run found and yet passed is that of sources whose profiles accept it.
 _READ_DRIFT = """
-SELECT * FROM drift WHERE run_id = $run_id
+SELECT drift.*, drifted AND EXISTS (
+    FROM contract_results AS checks
+    WHERE checks.run_id = $reported AND boundary = 'drift' AND success AND checks.columns = drift.measure
+    AND checks.source IS NOT DISTINCT FROM drift.source
+) AS is_accepted
+FROM drift WHERE drift.run_id = $run_id
 ORDER BY model_id, source NULLS FIRST, array_position(['score', 'token_count', 'oov_rate', 'truncated'], measure)
 """
 _PICK_REVIEWS = """
@@ -230,7 +236,7 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
         ask(query)
     scorers = [row["run_id"] for row in ask(_LIST_SCORERS)]
     [totals], [given] = ask(_COUNT_FILES), ask(_COMPARE_ALL)
-    drift = _read_drift(ask, scorers)
+    drift = _read_drift(ask, scorers, run.run_id)
     scores = {row["bin"]: row["reviews"] for row in ask(_COUNT_SCORES, {"bins": SCORE_BINS})}
     return ScoringFacts(
         run=run,
@@ -264,10 +270,10 @@ def _require_present_tables(ask: Ask) -> None:
         )
 
 
-def _read_drift(ask: Ask, run_ids: Sequence[str]) -> list[Row]:
-    """Return the drift of some runs."""
+def _read_drift(ask: Ask, run_ids: Sequence[str], reported: str) -> list[Row]:
+    """Return the drift of some runs, whose results the run `reported` recorded."""
     # One run at a time: only with a constant run id does DuckDB compute the view for that run alone.
-    return [row for run_id in run_ids for row in ask(_READ_DRIFT, {"run_id": run_id})]
+    return [row for run_id in run_ids for row in ask(_READ_DRIFT, {"run_id": run_id, "reported": reported})]
 
 
 def _count_lengths(ask: Ask) -> dict[int, int]:

@@ -183,17 +183,30 @@ def _judge_drift(facts: ScoringFacts) -> list[Reason]:
     if not facts.drift:
         words = "Drift was not measured: the model has no reference to compare this run with."
         return [Reason(CARE, "drift was not measured", words), *_judge_source_drift(facts)]
-    drifted = [row for row in facts.drift if row["drifted"]]
+    drifted = _list_drifted(facts.drift)
     if not drifted:
-        words = "Scores and texts are like the model's held-out reviews."
-        return _judge_source_drift(facts) or [Reason(GOOD, "nothing drifted", words)]
+        return _judge_source_drift(facts) or [_describe_no_drift(facts)]
     figures = f"Unlike the model's held-out reviews ({_list_figures(drifted)})."
     return [Reason(CARE, f"the {_name_measures(drifted)} drifted", figures), *_judge_source_drift(facts)]
 
 
+def _list_drifted(rows: Sequence[Row]) -> list[Row]:
+    """Return the measures that drifted, without those whose drift the profiles of their sources accept."""
+    return [row for row in rows if row["drifted"] and not row["is_accepted"]]
+
+
+def _describe_no_drift(facts: ScoringFacts) -> Reason:
+    """Return the reason of the verdict of a run in which nothing drifted, or the sources accept what did."""
+    accepted = [row for row in (*facts.drift, *facts.source_drift) if row["is_accepted"]]
+    if accepted:
+        words = f"Drift that the profiles of the sources accept ({_list_figures(accepted)})."
+        return Reason(GOOD, "the sources accept what drifted", words)
+    return Reason(GOOD, "nothing drifted", "Scores and texts are like the model's held-out reviews.")
+
+
 def _judge_source_drift(facts: ScoringFacts) -> list[Reason]:
     """Return the reasons of the verdict from sources that differ from their own past."""
-    drifted = [row for row in facts.source_drift if row["drifted"]]
+    drifted = _list_drifted(facts.source_drift)
     by_source = {
         row["source"]: [each for each in drifted if each["source"] == row["source"]] for row in drifted
     }

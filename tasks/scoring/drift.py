@@ -13,6 +13,9 @@ _FIND_DRIFT = """
 SELECT model_id, source, measure, reviews, mean, reference_mean, psi, threshold FROM drift
 WHERE run_id = ? ORDER BY model_id, source NULLS FIRST, measure
 """
+_LIST_SOURCES = """
+SELECT DISTINCT source FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'
+"""
 
 
 def find_drift(warehouse: Path, run_ids: Collection[str]) -> list[MeasuredDrift]:
@@ -26,10 +29,14 @@ def find_drift(warehouse: Path, run_ids: Collection[str]) -> list[MeasuredDrift]
 def judge_drift(home: Home, run_ids: Collection[str], severity: str) -> list[CheckResult]:
     """Check the drift of these runs against the contract; `severity` is that of the setting REVIEWS_DRIFT.
 
-    That of a source is accepted where its profile wants it.
+    That of a source is accepted where its profile wants it, and that of the runs if all their sources accept theirs.
     """
     found = find_drift(home.warehouse, run_ids)
-    return accept_findings(home, check_drift(found, severity)) if found else []
+    if not found:
+        return []
+    with open_warehouse(home.warehouse, write=False) as connection:
+        sources = connection.execute(_LIST_SOURCES, {"runs": list(run_ids)}).fetchall()
+    return accept_findings(home, check_drift(found, severity), [name for (name,) in sources])
 
 
 def describe_drifted(results: Sequence[CheckResult]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -103,18 +103,33 @@ def load_catalogue(home: Home, chosen: str | None = None) -> Catalogue:
     return Catalogue(profiles, broken, chosen)
 
 
-def accept_findings(home: Home, results: Sequence[CheckResult]) -> list[CheckResult]:
-    """Return the results on sources, without those findings that the [severity] of their profiles accepts."""
+def accept_findings(
+    home: Home, results: Sequence[CheckResult], sources: Collection[str] = ()
+) -> list[CheckResult]:
+    """Return the results, without those findings that the [severity] of the profile of their source accepts.
+
+    A finding of no source is of all rows, which are from `sources`: it is accepted if each of these accepts it.
+    """
     if all(result.success for result in results):
         return list(results)  # saves reading the profiles
     severities = {name: dict(each.severity) for name, each in load_catalogue(home).profiles.items()}
     accepted = {name: [key for key in each if each[key] == "accept"] for name, each in severities.items()}
     return [
-        replace(result, success=True)
-        if not result.success and result.boundary in accepted.get(str(result.source), ())
-        else result
+        replace(result, success=True) if _is_accepted(result, accepted, sources) else result
         for result in results
     ]
+
+
+def _is_accepted(
+    result: CheckResult, accepted: Mapping[str, Collection[str]], sources: Collection[str]
+) -> bool:
+    """Return whether a result is a finding that all of its sources accept; `accepted` has the keys by source."""
+    of_whom = sources if result.source is None else (result.source,)
+    return (
+        not result.success
+        and bool(of_whom)
+        and all(result.boundary in accepted.get(name, ()) for name in of_whom)
+    )
 
 
 def describe_missing_profile(home: Home, name: str) -> str:

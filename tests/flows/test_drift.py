@@ -9,7 +9,7 @@ from data_contracts.errors import ContractError
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from flows.score_reviews import ScoringSummary, score_reviews
-from tests.support.scoring_runs import drop
+from tests.support.scoring_runs import describe, drop
 from tests.support.small_home import ask, copy_home, promote_small_model
 
 LONG_REVIEWS = {
@@ -57,6 +57,16 @@ def test_a_run_of_other_reviews_warns_and_its_scores_stand(judged_home: Home) ->
     assert words.startswith("token_count: PSI ")
     assert list_results(judged_home) == [("token_count_like_held_out", "warning", False)]
     assert ask(judged_home.published, "SELECT count(*) FROM scored_reviews") == [(200,)]
+
+
+def test_a_run_of_sources_that_all_accept_drift_says_nothing(judged_home: Home) -> None:
+    describe(judged_home, '[columns]\ntext = "text"\n[severity]\ndrift = "accept"\n', "default")
+    drop_reviews(judged_home, words=10)
+    assert score().drifted == ()
+    assert list_results(judged_home) == [("token_count_like_held_out", "warning", True)]
+    drop(judged_home, "shop-a/a.csv", "text\ngood film\n")
+    drop_reviews(judged_home, words=12)
+    assert len(score().drifted) == 1
 
 
 @pytest.mark.server

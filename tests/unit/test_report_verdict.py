@@ -11,7 +11,14 @@ from tests.support.report_homes import make_bundle_facts
 from tests.support.run_facts import DONE, TRAINED
 
 CHECK = {"boundary": "scored_reviews", "rule": "score_range", "severity": "error", "checks": 3, "passed": 3}
-DRIFT = {"model_id": "m", "measure": "score", "psi": 0.01, "threshold": 0.1, "drifted": False}
+DRIFT = {
+    "model_id": "m",
+    "measure": "score",
+    "psi": 0.01,
+    "threshold": 0.1,
+    "drifted": False,
+    "is_accepted": False,
+}
 SOUND = ScoringFacts(
     run=DONE,
     totals={
@@ -118,6 +125,12 @@ def test_what_was_scored_again_did_not_come_in(files: int, again: int, told: str
     totals = {**SOUND.totals, "files": files, "files_rescored": again}
     words = [reason.words for reason in judge_scoring(replace(SOUND, totals=totals)).reasons]
     assert f"No file was refused: {told}." in words
+
+
+def test_drift_that_the_sources_accept_is_no_reason_for_care() -> None:
+    accepted = {**DRIFT, "drifted": True, "is_accepted": True}
+    verdict = judge_scoring(replace(SOUND, drift=[accepted], source_drift=[{**accepted, "source": "shop-a"}]))
+    assert (verdict.weight, "the sources accept what drifted" in verdict.sentence) == (GOOD, True)
 
 
 def test_drift_is_told_in_words() -> None:
