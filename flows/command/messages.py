@@ -153,7 +153,7 @@ def _describe_counting_again(summary: ScoringSummary) -> list[str]:
     files = summary.counting_again
     more = [f"  and {len(files) - PLAN_LINES:,} more"] if len(files) > PLAN_LINES else []
     return [
-        f"Read by this profile before, and count so again: {count(len(files), 'file')}; nothing of them is scored",
+        f"Read in this way before, and count so again: {count(len(files), 'file')}; nothing of them is scored",
         *(f"  {escape_controls(uri)}" for uri in files[:PLAN_LINES]),
         *more,
         "`reviews export --new` writes no row of theirs again; `reviews export --current` has the readings that count",
@@ -202,7 +202,7 @@ def _total_plan(files: Sequence[PlannedFile]) -> dict[str, str]:
         troubled = sum(file.trouble is not None for file in those)
         rows = sum(file.rows or 0 for file in those)
         unscored = f", {troubled:,} of the files would not be scored" if troubled else ""
-        totals[why] = f"{len(those):,} files, {rows:,} rows{unscored}"
+        totals[why] = f"{count(len(those), 'file')}, {count(rows, 'row')}{unscored}"
     return totals
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from flows.command.console.arguments import PathName
+from flows.command.console.arguments import PathOrUri
 from flows.command.console.output import echo
 
 
@@ -28,7 +28,7 @@ def sources() -> None:
 
 @sources.command()
 @click.argument("source")
-@click.argument("file", type=PathName(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=PathOrUri(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--text",
     "text",
@@ -38,8 +38,10 @@ def sources() -> None:
 )
 @click.option("--yes", is_flag=True, help="Write the profile without asking.")
 @click.option("--replace", is_flag=True, help="Write it in place of the profile that there is.")
-def init(source: str, file: Path, text: tuple[str, ...], yes: bool, replace: bool) -> None:
+def init(source: str, file: Path | str, text: tuple[str, ...], yes: bool, replace: bool) -> None:
     """Infer the profile of SOURCE from one of its FILEs, show how it reads the file, and write it once you confirm.
+
+    FILE is a path, or the URI of an object in a store.
 
     What the file leaves in doubt stands in the profile as a question. Answer it there, then run
     `reviews sources check`.
@@ -51,11 +53,12 @@ def init(source: str, file: Path, text: tuple[str, ...], yes: bool, replace: boo
       reviews sources init shop-a export.csv --yes --replace
     """
     from deployments.settings import load_settings
-    from flows.command.actions.sources import choose_path, propose_profile, write_profile
+    from flows.command.actions.sources import borrow_file, choose_path, propose_profile, write_profile
 
     home = load_settings().home
     path = choose_path(home, source, replace)
-    proposal = propose_profile(path, file, text, echo)
+    with borrow_file(home, file) as local:
+        proposal = propose_profile(path, local, text, echo)
     if yes or click.confirm(f"Write this profile to {path}?", default=True):
         write_profile(home, proposal, echo)
     else:
@@ -64,18 +67,23 @@ def init(source: str, file: Path, text: tuple[str, ...], yes: bool, replace: boo
 
 @sources.command()
 @click.argument("source")
-@click.argument("file", type=PathName(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=PathOrUri(exists=True, dir_okay=False, path_type=Path))
 def check(source: str, file: Path) -> None:
     """Show how the profile of SOURCE reads a FILE: ten rows as they would be stored, and what can't be read.
 
+    FILE is a path, or the URI of an object in a store.
+
     \b
-    Example:
+    Examples:
       reviews sources check shop-a inbox/shop-a/2026-11-26.csv
+      reviews sources check shop-a s3://bucket/reviews/inbox/shop-a/2026-11-26.csv
     """
     from deployments.settings import load_settings
-    from flows.command.actions.sources import check_file
+    from flows.command.actions.sources import borrow_file, check_file
 
-    check_file(load_settings().home, source, file, echo)
+    home = load_settings().home
+    with borrow_file(home, file) as local:
+        check_file(home, source, local, echo)
 
 
 @sources.command()
@@ -83,6 +91,8 @@ def check(source: str, file: Path) -> None:
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would be read again.")
 def rescan(source: str, dry_run: bool) -> None:
     """Read again the files that SOURCE sent, by its present profile, and score them.
+
+    If the profile was deleted, they are read by what they show themselves.
 
     It reads the files that another version of the profile, or none, has read, from the inbox or from scored/, and
     recognises them by their content. From then on the new readings count in all answers; the earlier ones stay in
@@ -95,11 +105,11 @@ def rescan(source: str, dry_run: bool) -> None:
       reviews sources rescan shop-a
     """
     from deployments.settings import load_settings
-    from flows.command.actions.sources import require_profile
     from flows.command.run_flows import run_scoring
+    from tasks.sources.rescanning import require_rescannable
 
     settings = load_settings()
-    require_profile(settings.home, source)
+    require_rescannable(settings.home, source)
     echo(run_scoring(settings, [], {"rescan": source, "dry_run": dry_run}))
 
 

@@ -23,7 +23,7 @@ from tasks.warehouse.database_errors import translate_errors
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
-from tasks.warehouse.row_names import CONTENT, IS_LATER
+from tasks.warehouse.row_names import CONTENT, IS_LATER, NO_PROFILE
 
 ROWS_SHOWN = 5
 """Largest number of examples in a finding."""
@@ -65,7 +65,7 @@ SEMI JOIN (
 ) AS last ON last.source = gone.source AND last.until <= gone_at
 UNION ALL BY NAME
 SELECT source_sha256, profile_version FROM scored_files
-WHERE {IS_LATER} AND source_sha256 IS DISTINCT FROM {CONTENT} || '.' || profile_version
+WHERE {IS_LATER} AND source_sha256 <> {CONTENT} || '.' || coalesce(profile_version, '{NO_PROFILE}')
 """  # noqa: S608 (our own query)
 FLIPS_PROMISE = "flipped_scores has the scores with another sentiment than the one that counts, and no others"
 LATEST_PROMISE = "latest_scores has the newest row of each review, with the score that counts"

@@ -1,5 +1,6 @@
 """Checks the rows of a chunk against their contract, and their language; bad rows are quarantined and counted."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -24,6 +25,10 @@ from tasks.scoring.file_outcomes import Tally
 from tasks.scoring.parts import Write
 from tasks.sources.catalogue import Catalogue
 from tasks.support.refusals import refusal
+from tasks.support.wording import escape_controls
+
+VALUE_SHOWN = 40
+"""Characters of a value that can't be read in the detail of its row."""
 
 
 def check_chunk(chunk: pa.Table, limits: RowLimits, run_id: str, tally: Tally, write: Write) -> pa.Table:
@@ -66,14 +71,23 @@ def check_values(good: pa.Table, catalogue: Catalogue, run_id: str, tally: Tally
         wanted = {uri: catalogue.find(uri).judge(check) for uri in pc.unique(good["uri"]).to_pylist()}
         if set(wanted.values()) <= {"warn", "accept"}:
             continue
-        unread = np.flatnonzero(find_unclear_field(good["extra"], FIELD_RULES[field_rule]))
-        for row in good.take(pa.array(unread)).select(["source_sha256", "uri", "row_number"]).to_pylist():
+        unread = np.flatnonzero(find_unclear_field(good["extra"], FIELD_RULES[field_rule])).tolist()
+        rows = good.take(pa.array(unread, pa.int64())).select(["source_sha256", "uri", "row_number", "extra"])
+        for place, row in zip(unread, rows.to_pylist(), strict=True):
+            value = _show_value(row["extra"], FIELD_RULES[field_rule])
             if wanted[row["uri"]] == "refuse":
-                problem = f"row {row['row_number']:,} has a {FIELD_WORDS[field_rule][0]} that can't be read"
+                problem = f"row {row['row_number']:,} has a {FIELD_WORDS[field_rule][0]} that can't be read, {value}"
                 tally.refused.setdefault(row["source_sha256"], refusal("values_not_read", problem))
-        aside = [place for place in unread.tolist() if wanted[good["uri"][place].as_py()] == "quarantine"]
-        broken = dict.fromkeys(aside, (rule, SCORING_RULES[rule])) | broken
+            elif wanted[row["uri"]] == "quarantine":
+                broken.setdefault(place, (rule, f"{value}: {SCORING_RULES[rule]}"))
     return _set_aside(good, broken, run_id, tally, write)
+
+
+def _show_value(extra: str, column: str) -> str:
+    """Return a value that can't be read, which `extra` has under our name of its column, in quotes and not too long."""
+    value = str(json.loads(extra)[column])
+    cut = "…" if len(value) > VALUE_SHOWN else ""
+    return f"'{escape_controls(value[:VALUE_SHOWN])}{cut}'"
 
 
 def _set_aside(

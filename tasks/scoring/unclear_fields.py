@@ -70,7 +70,7 @@ def describe_unclear(home: Home, run_ids: Collection[str]) -> list[str]:
 def _name_command(home: Home, uri: str) -> str:
     """Return the command that proposes a profile for the source of a file."""
     if is_store_uri(uri):
-        return f"reviews sources init {_name_source(uri)} FILE (a copy of the object)"
+        return f"reviews sources init {_name_source(uri)} {shlex.quote(uri)}"
     return f"reviews sources init {_name_source(uri)} {shlex.quote(str(home.inbox / uri))}"
 
 

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -33,6 +34,18 @@ _CHOICES = {"each_file": EACH_FILE, "other_languages": OTHER_LANGUAGES}
 """The values of the keys that have a few only."""
 _SEVERITY_COLUMNS = {"dates": "reviewed_at", "labels": "given_label", "ratings": "given_rating"}
 """The column that a key of [severity] is about."""
+_SUBJECT = re.compile(r"^\w+ should")
+"""How pydantic begins a message; here it follows the name of the key."""
+_WANTED = {
+    "bool_parsing": "should be true or false",
+    "bool_type": "should be true or false",
+    "dict_type": "should be a table, such as { good = 4 }",
+    "model_type": "should be a table: a line with its name in brackets, and its keys below",
+    "string_type": "should be a text in quotes",
+    "too_short": "should have one entry at least",
+    "tuple_type": 'should be a list, such as ["a", "b"]',
+}
+"""What a key should be, in the words of TOML, by the type of pydantic's error."""
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -288,7 +301,9 @@ def _is_pattern(text: str) -> bool:
 def _describe_error(error: Mapping[str, Any], content: str) -> str:
     """Describe a pydantic error by the key, its line in the file and the reason."""
     keys = [str(each) for each in error["loc"] if not isinstance(each, int)]
-    reason = str(error["msg"]).removeprefix("Value error, ")
+    reason = _WANTED.get(error["type"]) or _SUBJECT.sub(
+        "should", str(error["msg"]).removeprefix("Value error, ")
+    )
     if not keys:  # a contradiction, whose description begins with one of its keys
         where, _, reason = reason.partition(" ")
         keys = where.split(".")

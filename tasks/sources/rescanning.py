@@ -2,7 +2,8 @@
 
 A file that the present profile has read already, before another did, is not read again: that reading counts again.
 Afterwards it is as if the present profile had been there from the start: where each file replaces those before it, the
-last one counts alone, so the others are not read; where it adds to them, files that were replaced count again too.
+last one counts alone, so the others are not read; where it adds to them, files that were replaced count again too. A
+source whose profile was deleted is read again by what its files show themselves.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from tasks.sources.catalogue import (
     Source,
     describe_missing_profile,
     load_catalogue,
+    name_profile,
 )
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import open_warehouse
@@ -29,6 +31,7 @@ from tasks.warehouse.row_names import CONTENT, name_content, name_reading
 MISSING_NAMED = 20
 """Most missing files that a message names."""
 RENUMBERED = "rows_renumbered"
+_HAS_PROFILED = "SELECT count(*) > 0 FROM scored_files WHERE source = ? AND profile_version IS NOT NULL"
 # A file that was scored before it was moved into the folder of its source is of that source from now on.
 _LIST_READINGS = f"""
 WITH readings AS (
@@ -91,13 +94,13 @@ class KnownFile:
         first = min(self.readings, key=lambda each: each.committed_at)
         return first.committed_at, first.uri, first.source_sha256
 
-    def find(self, version: str) -> Reading | None:
-        """Return the scored reading by this version of the profile."""
+    def find(self, version: str | None) -> Reading | None:
+        """Return the scored reading by this version of the profile, or without one."""
         return next(
             (each for each in self.readings if each.is_scored and each.profile_version == version), None
         )
 
-    def name_next(self, version: str) -> str:
+    def name_next(self, version: str | None) -> str:
         """Return the name of a reading by this version; one that was refused is overwritten by the next."""
         content = name_content(self.present.source_sha256)
         return name_reading(content, version) if self.present.is_scored else content
@@ -124,13 +127,13 @@ class Rescan:
 def plan_rescan(home: Home, name: str) -> Rescan:
     """Find what the present profile of the source `name` has not read of the files that this source sent.
 
-    Raises `UsageError` if the source has no profile, or a wrong one.
+    Raises `UsageError` if the profile of the source is wrong, or it has none and never read a file by one.
     """
     catalogue = load_catalogue(home)
-    source = _require_profile(home, catalogue, name)
+    source = _require_source(home, catalogue, name)
     replaces = source.replaces_from_share is not None
     known = _list_known(home.warehouse, source, replaces)
-    version = str(source.version)
+    version = source.version
     unread = {name_content(file.present.source_sha256): file for file in known if file.find(version) is None}
     found = {file.source_sha256: file for file in _find_files(home, catalogue, source, unread)}
     missing = [
@@ -138,12 +141,12 @@ def plan_rescan(home: Home, name: str) -> Rescan:
         for content, file in unread.items()
         if content not in found and file.present.source == source.name
     ]
-    earlier, barred = _find_earlier(known, version)
+    earlier, barred = _find_earlier(_leave_out_others(known, source), version)
     return Rescan(
         catalogue,
         files_found=sum(file.present.source == source.name for file in known),
         files=tuple(
-            replace(file, source_sha256=unread[content].name_next(version)) for content, file in found.items()
+            _make_reading(catalogue, unread[content], file, version) for content, file in found.items()
         ),
         earlier=tuple(earlier),
         skipped=tuple(_describe_missing(home, source, missing)),
@@ -152,7 +155,27 @@ def plan_rescan(home: Home, name: str) -> Rescan:
     )
 
 
-def _find_earlier(known: Sequence[KnownFile], version: str) -> tuple[list[Reading], list[str]]:
+def _make_reading(
+    catalogue: Catalogue, known: KnownFile, file: SourceFile, version: str | None
+) -> SourceFile:
+    """Return a found file as the reading by this version of the profile.
+
+    Its name is that under which it arrived, since files of one commit are in the order of their names; if it lay in the
+    folder of another source then, the present one, which says whose it is.
+    """
+    _, first, _ = known.arrival
+    moved = catalogue.find(first).name != catalogue.find(file.uri).name
+    return replace(file, source_sha256=known.name_next(version), uri=file.uri if moved else first)
+
+
+def _leave_out_others(known: Sequence[KnownFile], source: Source) -> Sequence[KnownFile]:
+    """Return the files of which a reading as of this source may count again: no version says whose one without is."""
+    if source.version is not None:
+        return known
+    return [file for file in known if file.present.source == source.name]
+
+
+def _find_earlier(known: Sequence[KnownFile], version: str | None) -> tuple[list[Reading], list[str]]:
     """Return the readings by this version that do not count alone, and the files of which none may count again.
 
     Where rows were forgotten, and the two readings number rows otherwise, it is not known which rows these are.
@@ -170,13 +193,23 @@ def _find_earlier(known: Sequence[KnownFile], version: str) -> tuple[list[Readin
     return earlier, barred
 
 
-def _require_profile(home: Home, catalogue: Catalogue, name: str) -> Source:
-    """Return the source of this name with its profile."""
+def require_rescannable(home: Home, name: str) -> None:
+    """Raise `UsageError` if a source has no profile, and no file that was ever read by one."""
+    if name_profile(home, name).is_file():
+        return
+    if home.warehouse.exists():
+        with open_warehouse(home.warehouse, write=False) as connection:
+            if connection.execute(_HAS_PROFILED, [name]).fetchall() == [(True,)]:
+                return
+    raise UsageError(describe_missing_profile(home, name))
+
+
+def _require_source(home: Home, catalogue: Catalogue, name: str) -> Source:
+    """Return the source of this name; raise `UsageError` if it can't be read again."""
     source = catalogue.find(f"{name}/file")
     if source.trouble is not None:
         raise UsageError(f"{source.trouble}. Next: correct it, then `reviews sources show {name}`.")
-    if source.profile is None:
-        raise UsageError(describe_missing_profile(home, name))
+    require_rescannable(home, name)
     return source
 
 

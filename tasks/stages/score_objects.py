@@ -19,6 +19,7 @@ from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import show_live_progress
 from tasks.stages.score import score_and_commit, score_files, warn_of_failure
 from tasks.store.arrivals import fetch_arrivals
+from tasks.support.wording import count
 from tasks.warehouse.file_ledger import read_statuses, record_seen
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def clear_spool(home: Home) -> None:
 @task(name="fetch-objects", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
 def fetch_objects(home: Home, request: ScoringRequest, files: Sequence[FoundFile]) -> FetchedGroup:
     """Copy a group of objects into the spool, and record their content, so that known ones are not read again."""
-    with show_live_progress(f"Fetching {len(files)} objects", sum(file.size for file in files)) as report:
+    with show_live_progress(
+        f"Fetching {count(len(files), 'object')}", sum(file.size for file in files)
+    ) as report:
         fetched = fetch_arrivals(str(request.store), files, report)
     known = [each for each in fetched if isinstance(each, SourceFile)]
     record_seen(home.warehouse, known)

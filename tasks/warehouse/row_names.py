@@ -2,8 +2,8 @@
 
 The name of a row, such as 3fa94c12ab07:17, is the first digits of the sha256 of the file's bytes, a colon, and the
 row's number in the file. The name of a file's first reading, `source_sha256` in all tables, is the sha256 of its bytes.
-That of a later one, by another version of its source's profile, is the same, a dot and the version: so what begins with
-the sha256 of a file's bytes is of that file, by whichever reading.
+That of a later one, by another version of its source's profile, is the same, a dot and the version, or `none` if it has
+no profile any more: so what begins with the sha256 of a file's bytes is of that file, by whichever reading.
 """
 
 from data_contracts.errors import UsageError
@@ -12,6 +12,8 @@ CONTENT_DIGITS = 64
 """Digits of a sha256."""
 CONTENT = f"left(source_sha256, {CONTENT_DIGITS})"
 """SQL: the sha256 of a file's bytes, from the name of any of its readings in the column `source_sha256`."""
+NO_PROFILE = "none"
+"""Stands in the name of a later reading for the version, if the source has no profile."""
 IS_LATER = f"length(source_sha256) > {CONTENT_DIGITS}"
 """SQL: whether a reading is a later one of its file."""
 SUPERSEDED = "(SELECT DISTINCT source_sha256 FROM scored_files WHERE superseded_at IS NOT NULL)"
@@ -50,9 +52,9 @@ def parse_row_name(text: str) -> tuple[str, int]:
     return prefix.lower(), int(number)
 
 
-def name_reading(content: str, version: str) -> str:
-    """Return the name of a later reading of the file whose bytes have the sha256 `content`."""
-    return f"{content}.{version}"
+def name_reading(content: str, version: str | None) -> str:
+    """Return the name of a later reading of the file whose bytes have the sha256 `content`; None: without a profile."""
+    return f"{content}.{version or NO_PROFILE}"
 
 
 def name_content(reading: str) -> str:

@@ -115,7 +115,7 @@ def test_a_profile_that_is_changed_back_lets_its_own_reading_count_again_without
     summary = run(rescan="shop-a")
     assert (list_latest(misread), summary.rows_scored) == (before, 0)
     said = describe_scoring(summary).splitlines()
-    assert said[0].startswith("Read by this profile before, and count so again: 1 file;")
+    assert said[0].startswith("Read in this way before, and count so again: 1 file;")
     assert said[1] == "  shop-a/2026-04.csv"
     assert "`reviews export --new` writes no row of theirs again" in said[2]
     prove(misread)
@@ -255,3 +255,20 @@ def test_a_source_without_a_profile_is_wrong_usage(scoring_home: Home) -> None:
 def test_files_can_not_be_named_in_a_rescan(misread: Home) -> None:
     with pytest.raises(UsageError, match="leave out files"):
         run(rescan="shop-a", files=[str(misread.inbox / "shop-a/2026-04.csv")])
+
+
+@pytest.mark.slow
+def test_a_source_whose_profile_was_deleted_is_read_again_by_what_its_files_show(reread: Home) -> None:
+    (reread.sources / "shop-a.toml").unlink()
+    drop(reread, "shop-a/2026-05.csv", "Film,Body\ntt2,a good plot\n")
+    run()
+    before, summary = list_latest(reread), run(rescan="shop-a")
+    assert (len(before), summary.files_scored, summary.skipped) == (3, 1, ())
+    texts = ("a good plot", "bad plot", "good film")
+    assert list_latest(reread) == [(None, text, None, "shop-a") for text in texts]
+    prove(reread)
+    assert run(rescan="shop-a").files_scored == 0
+    describe(reread, RIGHT, "shop-a")
+    summary = run(rescan="shop-a")
+    assert (summary.counting_again, summary.files_scored) == (("shop-a/2026-04.csv",), 0)
+    assert [each.uri for each in summary.skipped] == ["shop-a/2026-05.csv"]

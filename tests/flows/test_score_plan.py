@@ -144,7 +144,7 @@ def test_a_plan_is_an_aligned_table_with_totals() -> None:
         "  older model      5  b.csv",
         "  new              -  c.csv  would be refused: file_empty: it is empty",
         "  total new: 2 files, 1,200 rows, 1 of the files would not be scored",
-        "  total older model: 1 files, 5 rows",
+        "  total older model: 1 file, 5 rows",
         "  skipped link.csv: is a link",
     ]
 

@@ -177,14 +177,22 @@ def test_a_check_shows_how_a_file_is_read(scoring_home: Home, tmp_path: Path) ->
     assert status == 0, said
     assert "2026-04-03" in said
     assert "seem" not in said
-    assert "reviewed_at    in 2 of 3 rows, 1 can't be read and are kept as found" in said
+    assert "reviewed_at    in 2 of 3 rows, 1 can't be read and is kept as found" in said
+
+
+def test_init_and_check_read_an_object_of_a_store(scoring_home: Home, tmp_path: Path) -> None:
+    (tmp_path / "shop-a.csv").write_text("Product,Review\ntt1,A fine film\n", "utf-8")
+    uri = f"file://{tmp_path}/shop-a.csv"
+    assert "A fine film" in call(scoring_home, "init", "shop-a", uri, "--yes")[1]
+    assert "shop-a.csv: 1 row; the first 1" in call(scoring_home, "check", "shop-a", uri)[1]
+    assert not any(path.is_file() for path in scoring_home.uploads.rglob("shop-a.csv"))
 
 
 @pytest.mark.parametrize(
     ("severity", "done"),
     [
-        ("warn", "and are kept as found"),
-        ("quarantine", "their rows would be quarantined"),
+        ("warn", "and is kept as found"),
+        ("quarantine", "its row would be quarantined"),
         ("refuse", "the file would be refused"),
     ],
 )
@@ -308,7 +316,13 @@ DATED = '[columns]\ntext = "text"\nreviewed_at = "Day"\n[severity]\ndates = "{}"
         ("warn", 2, 0, ("shop-a/a.csv: 1 date, kept in `extra`",), ()),
         ("accept", 2, 0, (), ()),
         ("quarantine", 1, 1, (), ()),
-        ("refuse", 0, 0, (), ("shop-a/a.csv: values_not_read: row 2 has a date that can't be read.",)),
+        (
+            "refuse",
+            0,
+            0,
+            (),
+            ("shop-a/a.csv: values_not_read: row 2 has a date that can't be read, 'soon'.",),
+        ),
     ],
 )
 def test_a_source_says_what_becomes_of_values_that_can_not_be_read(
@@ -319,6 +333,10 @@ def test_a_source_says_what_becomes_of_values_that_can_not_be_read(
     summary = run()
     assert (summary.rows_scored, summary.rows_quarantined, summary.unclear) == (rows, quarantined, unclear)
     assert [said.partition(" By ")[0] for said in summary.refused] == list(refused)
+    details = ask(scoring_home.published, "select detail from quarantined_rows")
+    assert [detail.startswith("'soon': The date can't be read") for (detail,) in details] == [
+        True
+    ] * quarantined
 
 
 @pytest.mark.slow

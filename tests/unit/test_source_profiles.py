@@ -125,7 +125,7 @@ def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
         ('[columns]\ntext = "a"\n[severity]\nrating = "warn"\n', "line 4: severity.rating is not a key"),
         (
             '[columns]\ntext = "a"\nreviewed_at = "b"\n[severity]\ndates = "stop"\n',
-            "line 5: severity.dates Input should be 'warn', 'accept', 'quarantine' or 'refuse'",
+            "line 5: severity.dates should be 'warn', 'accept', 'quarantine' or 'refuse'",
         ),
         (
             '[columns]\ntext = "a"\n[severity]\ndates = "accept"\n',
@@ -135,7 +135,19 @@ def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
             '[columns]\ntext = "a"\n[severity]\nshared_ids = "accept"\n',
             "line 4: severity.shared_ids is of no use without columns.review_id whose ids hold",
         ),
-        ('[columns]\ntext = "a"\n[severity]\ndrift = "refuse"\n', "line 4: severity.drift Input should be"),
+        (
+            '[columns]\ntext = "a"\n[severity]\ndrift = "refuse"\n',
+            "line 4: severity.drift should be 'warn' or 'accept'",
+        ),
+        ('columns = "a"\n', "line 1: columns should be a table"),
+        ("[columns]\ntext = []\n", "line 2: columns.text should have one entry at least"),
+        ("[columns]\ntext = 1\n", r'line 2: columns.text should be a list, such as \["a", "b"\]'),
+        ('movie = 7\n[columns]\ntext = "a"\n', "line 1: movie should be a text in quotes"),
+        ('movie = ""\n[columns]\ntext = "a"\n', "line 1: movie should have at least 1 character"),
+        (
+            'ids_hold_across_files = "so-so"\n[columns]\ntext = "a"\n',
+            "line 1: ids_hold_across_files should be true",
+        ),
         ("[columns\n", "is no valid TOML"),
     ],
 )

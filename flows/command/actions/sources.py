@@ -1,7 +1,8 @@
 """What `reviews sources` does: propose, check, show and list the profiles of sources."""
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,11 +23,12 @@ Echo = Callable[[str], None]
 _SEVERITY_KEYS = {FIELD_RULES[field_rule]: key for key, (field_rule, _) in VALUE_RULES.items()}
 """The key of [severity] by the column whose values it judges."""
 _DONE_WITH_UNREAD = {
-    "warn": " and are kept as found",
-    "accept": " and are kept as found",
-    "quarantine": ": their rows would be quarantined",
-    "refuse": ": the file would be refused",
+    "warn": (" and is kept as found", " and are kept as found"),
+    "accept": (" and is kept as found", " and are kept as found"),
+    "quarantine": (": its row would be quarantined", ": their rows would be quarantined"),
+    "refuse": (": the file would be refused",) * 2,
 }
+"""What is done with one value that can't be read, and with several."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,27 @@ class Proposal:
 
     path: Path
     content: str
+
+
+@contextmanager
+def borrow_file(home: Home, named: Path | str) -> Iterator[Path]:
+    """Yield the path of a file; of an object in a store, which is a text, the path of a copy for as long as needed."""
+    if isinstance(named, Path):
+        yield named
+        return
+    from tasks.store.connecting import open_store
+    from tasks.store.objects import fetch, find_object
+    from tasks.store.workplace import hold_workplace
+
+    folder, _, name = named.rpartition("/")
+    store = open_store(folder)
+    found = find_object(store, name)
+    with hold_workplace(home, named) as work:
+        fetch(store, found, work / name)
+        try:
+            yield work / name
+        except UsageError as error:
+            raise UsageError(str(error).replace(str(work / name), named)) from None
 
 
 def choose_path(home: Home, source: str, replace: bool) -> Path:
@@ -143,7 +166,7 @@ def _echo_preview(preview: Preview, file: Path, severity: Severity, echo: Echo) 
 def _describe_unread(values: int, column: str, severity: Severity) -> str:
     """Describe how many values of a column can't be read, and what the profile lets a run do with them."""
     judged = getattr(severity, _SEVERITY_KEYS[column]) if column in _SEVERITY_KEYS else "warn"
-    return f", {values:,} can't be read{_DONE_WITH_UNREAD[judged]}"
+    return f", {values:,} can't be read{_DONE_WITH_UNREAD[judged][values > 1]}"
 
 
 def _format_cell(value: object) -> str:
