@@ -71,7 +71,7 @@ def _find_unpublished(world: World) -> Iterator[str]:
     if not world.is_published:
         return
     published = observe(world.settings.home.published).database
-    for name, value in vars(world.observed.database).items():
+    for name, value in vars(world.observed.database).items():  # what was published has the same times too
         if getattr(published, name) != value:
             yield f"{name} differs: {getattr(published, name)} is not {value}"
 

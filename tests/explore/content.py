@@ -24,7 +24,7 @@ TEXTS = {
 }
 """By kind; `mark` is found in no other row, so that its bytes can be looked for."""
 CONTENT_DIGITS = 64
-PROFILE = """
+_PROFILE = """{each_file}
 [columns]
 text = "text"
 review_id = "review_id"
@@ -32,10 +32,20 @@ movie_id = "movie_id"
 
 [dates]
 format = "{dates}"
-"""
+{limits}"""
 DATES = ("clear", "iso", "epoch")
 """Each makes another version of the profile, by which the files, without dates, are read alike."""
+SHARES = (None, 0.0, 0.5)
+"""The least share of the last file's reviews with which a file replaces all before it; None: it adds to them."""
 _RULES = {"blank": "text_blank", "no words": "text_no_words"}
+
+
+def format_profile(dates: str, share: float | None) -> str:
+    """Return a profile as TOML."""
+    if share is None:
+        return _PROFILE.format(each_file="", dates=dates, limits="")
+    limits = f"[limits]\nsmallest_share_of_last = {share}\n"
+    return _PROFILE.format(each_file='each_file = "replaces"', dates=dates, limits=limits)
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,11 @@ class Contents(dict[str, Content]):
         if len(name) <= CONTENT_DIGITS:
             raise KeyError(name)
         return self[name[:CONTENT_DIGITS]]
+
+
+def name_reading(content: str, version: str | None) -> str:
+    """Return the name of a later reading of a content."""
+    return f"{content}.{version or 'none'}"
 
 
 def find_content(reading: str) -> str:

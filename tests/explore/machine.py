@@ -21,11 +21,12 @@ from tests.explore.content import (
     DATES,
     MAX_CHARACTERS,
     MOVIES,
-    PROFILE,
     RAISED_CHARACTERS,
+    SHARES,
     TEXTS,
     Content,
     Row,
+    format_profile,
 )
 from tests.explore.models import MODELS
 from tests.explore.observing import read_export
@@ -166,14 +167,21 @@ class HomeMachine(RuleBasedStateMachine):
         if reply.ended != KILLED:
             self._forget_damaged_parts()
 
-    @rule(which=st.integers(0, len(DATES) - 1))
-    def write_profile(self, which: int) -> None:
-        """Write or change the profile of the files in no folder."""
-        self._count("write a profile")
+    @rule(which=st.integers(0, len(DATES) - 1), share=st.sampled_from(SHARES))
+    def write_profile(self, which: int, share: float | None = None) -> None:
+        """Write or change the profile of the files in no folder, which may be full exports."""
+        self._count("write a profile" if share is None else "write a profile of full exports")
         path = self.world.settings.home.sources / "default.toml"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(PROFILE.format(dates=DATES[which]), "utf-8")
-        self.world.version = name_version(parse_profile(path))
+        path.write_text(format_profile(DATES[which], share), "utf-8")
+        self.world.version, self.world.share = name_version(parse_profile(path)), share
+
+    @precondition(lambda self: self.world.version is not None)
+    @rule()
+    def delete_profile(self) -> None:
+        self._count("delete the profile")
+        (self.world.settings.home.sources / "default.toml").unlink()
+        self.world.version = self.world.share = None
 
     @precondition(lambda self: not self.world.last.startswith("rescan"))
     @rule(kill=kills(RESCAN_POINTS))
@@ -183,10 +191,10 @@ class HomeMachine(RuleBasedStateMachine):
         self._end_scoring(self.world.run("rescan", {}, plan, kill), plan)
         self.events["readings superseded"] += len(self.world.database.superseded - before)
 
-    @rule(which=st.integers(0, len(DATES) - 1), kill=kills(RESCAN_POINTS))
-    def write_profile_and_rescan(self, which: int, kill: Kill) -> None:
+    @rule(which=st.integers(0, len(DATES) - 1), share=st.sampled_from(SHARES), kill=kills(RESCAN_POINTS))
+    def write_profile_and_rescan(self, which: int, kill: Kill, share: float | None = None) -> None:
         """Read everything again by another profile."""
-        self.write_profile(which)
+        self.write_profile(which, share)
         self.rescan(kill)
 
     @rule(

@@ -4,9 +4,11 @@ A command is modelled as its sequence of states: a successful one ends in the la
 Nothing here reads a disk or calls the program.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from tests.explore.content import Content, Row, find_content
 
@@ -14,6 +16,17 @@ Key = tuple[str, int]
 """(sha256 of the file, row number)."""
 Contents = Mapping[str, Content]
 """By sha256: all that was ever put into the inbox."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the ledger has of a reading by a model besides its status."""
+
+    committed_at: datetime
+    uri: str
+    version: str | None = None
+    """Of the profile by which it was read."""
+    superseded_at: datetime | None = None
 
 
 @dataclass
@@ -34,6 +47,8 @@ class Database:
     """Of the profile by which a scored file was read."""
     promotions: list[tuple[str, str]] = field(default_factory=list)
     """('promote' or 'rollback', model)."""
+    entries: dict[tuple[str, str], Entry] = field(default_factory=dict, compare=False)
+    """By the keys of the ledger. The model knows their times only roughly, so they are not compared."""
 
     def copy(self) -> "Database":
         return deepcopy(self)
@@ -68,8 +83,36 @@ class Database:
         found = [sha for sha in self.list_readings(content) if self.models_of(sha) and self.counts(sha)]
         return found[0] if found else None
 
-    def find_read_by(self, content: str, version: str) -> str | None:
-        """Return the scored reading of a content by a version of the profile."""
+    def find_last(self, content: str) -> str | None:
+        """Return the scored reading of a content that counts, or else did last."""
+        found = [sha for sha in self.list_readings(content) if self.models_of(sha)]
+        return self.find_counting(content) or max(found, key=self.find_end, default=None)
+
+    def find_end(self, sha: str) -> datetime:
+        """Return when another took the place of a reading that does not count."""
+        ends = [entry.superseded_at for (of, _), entry in self.entries.items() if of == sha]
+        return max(filter(None, ends), default=datetime.min.replace(tzinfo=UTC))
+
+    def find_arrival(self, sha: str) -> tuple[datetime, str, str]:
+        """Return the place of a scored reading in the order of arrival."""
+        first = find_content(sha)
+        seen_at = min(self.entries[first, name].committed_at for name in self.models_of(first))
+        earliest = min(
+            (self.entries[sha, name] for name in self.models_of(sha)), key=lambda each: each.committed_at
+        )
+        return seen_at, earliest.uri, sha
+
+    def find_first(self, content: str) -> tuple[datetime, str, str]:
+        """Return when, under which name and as which reading a content came into the ledger."""
+        known = [
+            (entry.committed_at, entry.uri, sha)
+            for (sha, _), entry in self.entries.items()
+            if find_content(sha) == content
+        ]
+        return min(known)
+
+    def find_read_by(self, content: str, version: str | None) -> str | None:
+        """Return the scored reading of a content by a version of the profile, or by none."""
         found = [sha for sha in self.list_readings(content) if self.models_of(sha)]
         return next((sha for sha in found if self.versions[sha] == version), None)
 
@@ -100,6 +143,13 @@ class FileOutcome:
     """Of the profile by which it was read."""
     texts: frozenset[Key] = frozenset()
     bad: tuple[tuple[Key, str], ...] = ()
+    uri: str = ""
+    share: float | None = None
+    """As of `SHARES`, if it is a full export."""
+
+    @property
+    def is_later(self) -> bool:
+        return self.sha != find_content(self.sha)
 
 
 @dataclass(frozen=True)
@@ -123,17 +173,25 @@ class Reader:
     max_characters: int
     version: str | None
     """Of the profile."""
+    share: float | None = None
+    """As of `SHARES`."""
 
 
-def score_new(contents: Contents, shas: Iterable[str], reader: Reader) -> Part:
-    """Return the part that a model makes of new files, or of new readings of known ones."""
-    return Part(reader.model, tuple(_judge(contents[sha], sha, reader) for sha in shas))
+def score_new(contents: Contents, names: Mapping[str, str], reader: Reader) -> Part:
+    """Return the part that a model makes of new files, or of new readings of known ones; `names` are by reading."""
+    return Part(
+        reader.model,
+        tuple(
+            replace(_judge(contents[sha], sha, reader), uri=uri, share=reader.share)
+            for sha, uri in names.items()
+        ),
+    )
 
 
 def _judge(content: Content, sha: str, reader: Reader) -> FileOutcome:
     refused = content.find_rule(reader.max_characters)
     if refused:
-        return FileOutcome(sha, refused, len(content.rows))
+        return FileOutcome(sha, refused, len(content.rows), reader.version)
     found = {row: _judge_row(row, reader.model, reader.max_characters) for row in content.rows}
     return FileOutcome(
         sha,
@@ -160,67 +218,132 @@ def score_again(database: Database, contents: Contents, shas: Iterable[str], mod
                 len(contents[sha].rows),
                 database.versions[sha],
                 frozenset(key for key in database.texts if key[0] == sha),
+                uri=database.find_arrival(sha)[1],
             )
             for sha in shas
         ),
     )
 
 
-def commit(database: Database, part: Part) -> Database | None:
+def commit(database: Database, part: Part, moment: datetime) -> Database | None:
     """Return the database with a part committed; None if the part no longer fits."""
     after = database.copy()
-    for file in part.files:
-        if after.ledger.get((file.sha, part.model)) != "scored":
-            _commit_file(after, part.model, file)
+    files = [file for file in part.files if _is_accepted(after, part.model, file)]
+    arriving = {file.sha for file in files if not file.is_later and not after.models_of(file.sha)}
+    files, exports = _find_exports(after, files, arriving)
+    for file in files:
+        _commit_file(after, part.model, file, moment)
+    _replace_files(after, exports, arriving, moment)
     fits = all(
         after.is_accounted(file.sha, part.model, file.rows) for file in part.files if file.status == "scored"
     )
     return after if fits else None
 
 
-def _commit_file(after: Database, model: str, file: FileOutcome) -> None:
+def _is_accepted(database: Database, model: str, file: FileOutcome) -> bool:
+    """Return whether a file of a part is committed: no longer, if another reading has taken its place meanwhile."""
+    if database.ledger.get((file.sha, model)) == "scored":
+        return False
+    if database.models_of(file.sha) and not database.counts(file.sha):
+        return False
+    is_history = file.share is not None and file.is_later
+    return not is_history or database.find_counting(find_content(file.sha)) is not None
+
+
+def _find_exports(
+    database: Database, files: Sequence[FileOutcome], arriving: Collection[str]
+) -> tuple[list[FileOutcome], set[str]]:
+    """Return the files, of which far too small exports are refused, and the full exports with reviews among them."""
+    found, exports = [], set()
+    sizes = Counter(sha for sha, _ in database.texts)
+    counting = [sha for sha in database.scored() if database.counts(sha) and sizes[sha]]
+    last = sizes[max(counting, key=database.find_arrival)] if counting else 0
+    for file in sorted(files, key=lambda each: (each.uri, each.sha)):
+        reviews = len(file.texts - _list_forgotten(database, file.sha))
+        is_export = (
+            file.status == "scored" and file.share is not None and (file.is_later or file.sha in arriving)
+        )
+        if is_export and file.sha in arriving and reviews < (file.share or 0) * last:
+            found.append(replace(file, status="export_too_small"))
+            continue
+        found.append(file)
+        if is_export and reviews:
+            exports.add(file.sha)
+            last = reviews if file.sha in arriving else last
+    return found, exports
+
+
+def _list_forgotten(database: Database, sha: str) -> set[Key]:
+    """Return the forgotten rows of a reading, as those of the one before."""
+    before = database.find_last(find_content(sha))
+    return {(sha, number) for of, number in database.forgotten if of in (sha, before)}
+
+
+def _commit_file(after: Database, model: str, file: FileOutcome, moment: datetime) -> None:
     after.superseded.discard((file.sha, model))
+    after.entries[file.sha, model] = Entry(moment, file.uri, file.version)
     if file.status != "scored":
         after.ledger[file.sha, model] = file.status
         return
     after.versions[file.sha] = file.version
     if not after.models_of(file.sha):
-        _replace_reading(after, file.sha)
+        if file.is_later:
+            after.forgotten |= _list_forgotten(after, file.sha)
+            _let_count(after, file.sha, moment)
         after.texts |= file.texts - after.forgotten
         after.open.update({key: rule for key, rule in file.bad if key not in after.forgotten})
     after.scores |= {(*key, model) for key in file.texts - after.forgotten}
     for sha, other in list(after.ledger):
-        if sha == file.sha and after.ledger[sha, other] != "scored":
-            del after.ledger[sha, other]
+        if sha == file.sha and after.ledger[sha, other] != "scored" and other != model:
+            del after.ledger[sha, other], after.entries[sha, other]
             after.superseded.discard((sha, other))
     after.ledger[file.sha, model] = "scored"
 
 
-def _replace_reading(after: Database, sha: str) -> None:
-    """Let a new reading take the place of the one before, whose forgotten rows stay forgotten."""
-    before = after.find_counting(find_content(sha))
-    after.forgotten |= {(sha, number) for of, number in after.forgotten if of == before}
-    _let_count(after, sha)
+def _let_count(after: Database, sha: str, moment: datetime) -> None:
+    """Let a reading count in place of the others of its file."""
+    others = {key[0] for key in after.ledger if key[0] != sha and find_content(key[0]) == find_content(sha)}
+    after.superseded = {key for key in after.superseded if key[0] != sha}
+    _supersede(after, others, moment)
 
 
-def _let_count(after: Database, sha: str) -> None:
-    others = {key for key in after.ledger if key[0] != sha and find_content(key[0]) == find_content(sha)}
-    after.superseded = {key for key in after.superseded if key[0] != sha} | others
+def _supersede(after: Database, shas: Collection[str], moment: datetime) -> None:
+    keys = {key for key in after.ledger if key[0] in shas} - after.superseded
+    after.superseded |= keys
+    after.entries |= {key: replace(after.entries[key], superseded_at=moment) for key in keys}
 
 
-def count_again(database: Database, readings: Iterable[str]) -> Database:
+def _replace_files(
+    after: Database, exports: Collection[str], arriving: Collection[str], moment: datetime
+) -> None:
+    """Let the last full export take the place of all files that arrived before it."""
+    order = {sha: (sha in arriving, *after.find_arrival(sha)) for sha in after.scored() if after.counts(sha)}
+    for key, status in after.ledger.items():
+        if status != "scored" and key not in after.superseded:
+            entry = after.entries[key]
+            order[key[0]] = (key[0] in arriving, entry.committed_at, entry.uri, key[0])
+    last = max((order[sha] for sha in exports if sha in order), default=None)
+    if last is not None:
+        _supersede(after, {sha for sha, arrival in order.items() if arrival < last}, moment)
+
+
+def count_again(database: Database, readings: Collection[str], replaces: bool, moment: datetime) -> Database:
     """Return the database in which earlier readings count again."""
     after = database.copy()
     for sha in readings:
-        _let_count(after, sha)
+        _let_count(after, sha, moment)
+    if replaces:
+        filled = {sha for sha, _ in after.texts}
+        _replace_files(after, filled & set(readings), (), moment)
     return after
 
 
-def commit_all(database: Database, parts: Iterable[Part]) -> list[Database]:
+def commit_all(database: Database, parts: Iterable[Part], moment: datetime) -> list[Database]:
     """Return the states before, between and after the commits of parts; skip parts that do not fit."""
     states = [database]
     for part in parts:
-        after = commit(states[-1], part)
+        moment += timedelta(milliseconds=1)
+        after = commit(states[-1], part, moment)
         if after is not None and after != states[-1]:
             states.append(after)
     return states

@@ -11,12 +11,12 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from tests.explore.model import Database
+from tests.explore.model import Database, Entry
 
 _LEDGER = """
 SELECT
-    source_sha256, model_id, CASE status WHEN 'scored' THEN status ELSE rule END, rows_read, run_id, profile_version,
-    superseded_at
+    source_sha256, model_id, CASE status WHEN 'scored' THEN status ELSE rule END, rows_read, run_id, committed_at, uri,
+    profile_version, superseded_at
 FROM scored_files
 """
 _SCORES = """
@@ -88,6 +88,7 @@ def _make_database(read: dict[str, list[Any]]) -> Database:
         superseded={(sha, model) for sha, model, *_, superseded_at in read["ledger"] if superseded_at},
         versions={sha: version for sha, _, status, *_, version, _ in read["ledger"] if status == "scored"},
         promotions=read["promotions"],
+        entries={(sha, model): Entry(*values) for sha, model, _, _, _, *values in read["ledger"]},
     )
 
 

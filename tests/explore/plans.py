@@ -1,14 +1,17 @@
 """Plans each command with the simple model: the states that it goes through, and the errors that it may raise."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from tests.explore import model
-from tests.explore.content import find_content
+from tests.explore.content import find_content, name_reading
 from tests.explore.model import Database, Key, Part
 from tests.explore.observing import hash_files
 from tests.explore.world import Plan, World
 
+SCORED = timedelta(seconds=1)
+"""How long a run takes, roughly, from one of its commits to the next."""
 BUNDLE, USAGE, WAREHOUSE, ANY = ("BundleError",), ("UsageError",), ("WarehouseError",), ("ReviewsError",)
 
 
@@ -19,73 +22,99 @@ def plan_score(
     states = [world.database]
     if asked and not _may_score(world, world.database, asked):
         return Plan(states, BUNDLE, must_refuse=True)
-    states = model.commit_all(world.database, world.waiting_parts())
+    states = model.commit_all(world.database, world.waiting_parts(), world.next_moment)
     chosen = asked or world.database.champion
     parts: list[Part] = []
     new = _list_new(world, states[-1], named)
     if new:
         if not _may_score(world, states[-1], chosen):
             return Plan(states, BUNDLE, must_refuse=True)
-        new = [sha for sha in new if not world.contents[sha].waits(world.version)]
-        reader = model.Reader(str(chosen), max_characters, world.version)
+        new = {sha: uri for sha, uri in new.items() if not world.contents[sha].waits(world.version)}
+        reader = model.Reader(str(chosen), max_characters, world.version, world.share)
         parts.append(model.score_new(world.contents, new, reader))
-        states += model.commit_all(states[-1], parts[-1:])[1:]
+        states += model.commit_all(states[-1], parts[-1:], world.next_moment + SCORED)[1:]
     older = _list_older(world, states[-1], named, chosen) if rescore and chosen else []
     if older:
         if not _may_score(world, states[-1], chosen):
             return Plan(states, BUNDLE, must_refuse=True, parts=parts)
         parts.append(model.score_again(states[-1], world.contents, older, str(chosen)))
-        states += model.commit_all(states[-1], parts[-1:])[1:]
+        states += model.commit_all(states[-1], parts[-1:], world.next_moment + 2 * SCORED)[1:]
     return Plan(states, parts=parts)
 
 
 def plan_rescan(world: World, max_characters: int) -> Plan:
     """Plan a rescan: uncommitted parts, then readings that count again, then files that the profile has not read."""
-    states = model.commit_all(world.database, world.waiting_parts())
+    states = model.commit_all(world.database, world.waiting_parts(), world.next_moment)
     database, version = states[-1], world.version
-    if version is None:
+    if version is None and all(entry.version is None for entry in database.entries.values()):
         return Plan(states, USAGE, must_refuse=True)
-    earlier, unread = _list_unread(world, database, version)
+    earlier, unread = _list_unread(world, database)
     if unread and not _may_score(world, database, database.champion):
         return Plan(states, BUNDLE, must_refuse=True)
     if earlier:
-        states.append(model.count_again(database, earlier))
-    new = [sha for sha in unread if not world.contents[sha].waits(version)]
-    reader = model.Reader(str(database.champion), max_characters, version)
+        moment = world.next_moment + SCORED
+        states.append(model.count_again(database, earlier, world.share is not None, moment))
+    new = {sha: uri for sha, uri in unread.items() if not world.contents[sha].waits(version)}
+    reader = model.Reader(str(database.champion), max_characters, version, world.share)
     part = model.score_new(world.contents, new, reader)
-    states += model.commit_all(states[-1], [part])[1:]
+    states += model.commit_all(states[-1], [part], world.next_moment + 2 * SCORED)[1:]
     return Plan(states, parts=[part] if unread else [])
 
 
-def _list_unread(world: World, database: Database, version: str) -> tuple[list[str], list[str]]:
-    """Return the readings that count again, and the names of the new ones."""
-    earlier, unread, there = [], [], set(world.list_files().values())
-    for content in sorted({find_content(sha) for sha, _ in database.ledger}):
-        known = database.find_read_by(content, version)
-        others = [sha for sha in database.list_readings(content) if sha != known]
-        if known and any(map(database.counts, others)):
+def _list_unread(world: World, database: Database) -> tuple[list[str], dict[str, str]]:
+    """Return the readings that count again, and the names of the files of which there are new readings."""
+    earlier: list[str] = []
+    unread: dict[str, str] = {}
+    there = set(world.list_files().values())
+    for content in _list_rescannable(world, database):
+        known = database.find_read_by(content, world.version)
+        others = any(database.counts(sha) for sha in database.list_readings(content) if sha != known)
+        if known and (others or not database.counts(known)):
             earlier.append(known)
         if known is None and content in there:
-            unread.append(f"{content}.{version}" if database.find_counting(content) else content)
+            name = content
+            if database.find_last(content) and not _is_refused(database, content):
+                name = name_reading(content, world.version)
+            unread[name] = database.find_first(content)[1]
     return earlier, unread
+
+
+def _is_refused(database: Database, content: str) -> bool:
+    """Return whether of the readings of a content none counts that was scored, and one that was refused does."""
+    readings = database.list_readings(content)
+    return not database.find_counting(content) and any(map(database.counts, readings))
+
+
+def _list_rescannable(world: World, database: Database) -> list[str]:
+    """Return the contents that a rescan looks at."""
+    contents = sorted({find_content(sha) for sha, _ in database.ledger})
+    if world.share is None:
+        return contents
+    counting = [each for each in contents if any(map(database.counts, database.list_readings(each)))]
+    filled = [each for each in counting if (sha := database.find_counting(each)) and world.contents[sha].rows]
+    last = max(map(database.find_first, filled), default=None)
+    return [each for each in counting if last is None or database.find_first(each) >= last]
 
 
 def _may_score(world: World, database: Database, chosen: str | None) -> bool:
     return chosen in database.promoted() and chosen not in world.damaged_bundles
 
 
-def _list_found(world: World, named: Sequence[str]) -> list[str]:
-    """Return the contents that a run reads, without duplicates."""
+def _list_found(world: World, named: Sequence[str]) -> dict[str, str]:
+    """Return the contents that a run reads, with the name of the first file of each."""
     found = hash_files(world.settings.home.inbox)
-    return list(dict.fromkeys(found[name] for name in named or found))
+    first: dict[str, str] = {}
+    for name in named or found:
+        first.setdefault(found[name], name)
+    return first
 
 
-def _list_new(world: World, database: Database, named: Sequence[str]) -> list[str]:
-    return [
-        sha
-        for sha in _list_found(world, named)
+def _list_new(world: World, database: Database, named: Sequence[str]) -> dict[str, str]:
+    return {
+        sha: uri
+        for sha, uri in _list_found(world, named).items()
         if not database.models_of(sha) and (named or not database.knows(sha))
-    ]
+    }
 
 
 def _list_older(world: World, database: Database, named: Sequence[str], chosen: str) -> list[str]:
@@ -133,7 +162,7 @@ def plan_release(world: World, keys: Sequence[Key], max_characters: int, encodin
 
 
 def plan_forget(world: World, kind: str, name: str) -> Plan:
-    states = model.commit_all(world.database, world.waiting_parts())
+    states = model.commit_all(world.database, world.waiting_parts(), world.next_moment)
     keys = find_meant(world, states[-1], kind, name)
     if not keys:
         return Plan(states, USAGE, must_refuse=True)

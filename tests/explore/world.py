@@ -4,7 +4,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,8 @@ class World:
         self.contents = Contents()
         self.version: str | None = None
         """Of the profile of the files in no folder; None if they have none."""
+        self.share: float | None = None
+        """As of `SHARES`, what that profile says of each file."""
         self.known_parts: dict[tuple[str, frozenset[str]], Part] = {}
         self.damaged_parts: set[str] = set()
         self.damaged_bundles: set[str] = set()
@@ -120,6 +122,11 @@ class World:
         if self.settings.home.scored.is_dir():
             found |= {f"scored/{name}": sha for name, sha in hash_files(self.settings.home.scored).items()}
         return found
+
+    @property
+    def next_moment(self) -> datetime:
+        """The moment that the next command sees."""
+        return self.now + STEP
 
     def waiting_parts(self) -> list[Part]:
         """Return the readable uncommitted parts, in the order of their commits."""
@@ -169,7 +176,7 @@ class World:
         awaited: dict[tuple[str, str], str] = {}
         for part in self._list_readable_parts():
             known = self.known_parts[part.model, part.files]
-            if model.commit(self.database, known) is not None:
+            if model.commit(self.database, known, self.next_moment) is not None:
                 new = {file.sha for file in known.files if file.status == "scored"}
                 new -= {sha for sha in new if part.model in self.database.models_of(sha)}
                 awaited |= {(sha, part.model): part.run for sha in new}
@@ -231,8 +238,8 @@ def describe_difference(command: str, reply: Reply, wanted: Sequence[Database], 
         f"{command} {reply.ended}: the database is none of the {len(wanted)} that it may be. {reply.said}"
     ]
     for number, state in enumerate(wanted):
-        for name, mine in vars(state).items():
-            other = getattr(found, name)
+        for name in (each.name for each in fields(state) if each.compare):
+            mine, other = getattr(state, name), getattr(found, name)
             if mine != other:
                 lines.append(f"state {number}, {name}: wanted {_shorten(mine)}, found {_shorten(other)}")
     return "\n".join(lines)
