@@ -297,7 +297,14 @@ def test_the_panels_of_the_dashboard_lie_beside_each_other() -> None:
 
 @pytest.mark.process
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not there")
-def test_prometheus_accepts_the_alerts() -> None:
-    command = ["promtool", "check", "rules", str(MONITORING / "alerts.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        ("check", MONITORING / "alerts.yaml"),
+        ("test", PROJECT_ROOT / "tests" / "support" / "alert_cases.yaml"),
+    ],
+)
+def test_prometheus_accepts_the_alerts_and_each_cause_has_its_own(command: str, path: Path) -> None:
+    arguments = ["promtool", command, "rules", str(path)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
