@@ -150,7 +150,10 @@ def format_payload(message: str, is_slack: bool) -> str:
             "url": "flow_run | ui_url",
         }
     fields = ", ".join(f'"{name}": {{{{ ({value}) | tojson }}}}' for name, value in values.items())
-    return "{% set text %}{{ flow_run.name }} " + message + "{% endset %}{" + fields + "}"
+    # The name of a failed run has the error too, which the message repeats.
+    return (
+        "{% set text %}{{ flow_run.name.split(' failed: ')[0] }} " + message + "{% endset %}{" + fields + "}"
+    )
 
 
 def _save_automation(automation: AutomationCore) -> None:

@@ -98,4 +98,6 @@ def _describe_run(run: "FlowRun") -> str:
     when = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else ""
     state = run.state.name if run.state else "unknown"
     message = (run.state.message or "").strip().splitlines() if run.state else []
+    if " failed: " in run.name:  # it has the error already
+        message = []
     return "  ".join(part for part in (when, state, run.name, *message[:1]) if part)

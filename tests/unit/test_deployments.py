@@ -56,6 +56,7 @@ def test_scoring_is_scheduled_and_training_waits_to_be_switched_on() -> None:
 def test_an_alert_is_valid_json_whatever_the_run_says(name: str, is_slack: bool) -> None:
     sent = render(ALERTS[name][1], is_slack)
     assert sent["text"].startswith('score "quoted"\nname ')
+    assert " failed: " not in sent["text"]
     assert sent["text"].endswith("http://pages/run")
     assert set(sent) == ({"text"} if is_slack else {"text", "event", "flow_run", "flow_run_id", "url"})
 
@@ -65,7 +66,7 @@ def render(said: str, is_slack: bool) -> dict[str, Any]:
     environment = jinja2.Environment()
     environment.filters["ui_url"] = lambda run: "http://pages/run"
     hard = 'score "quoted"\nname'
-    run = {"name": hard, "id": "1", "state": {"name": "Failed", "message": hard}}
+    run = {"name": f"{hard} failed: {hard}", "id": "1", "state": {"name": "Failed", "message": hard}}
     payload = {"rules": [hard], "files": 2, "uris": [hard], "findings": [hard]}
     text = environment.from_string(format_payload(said, is_slack)).render(
         flow_run=run, event={"event": "e", "payload": payload}
