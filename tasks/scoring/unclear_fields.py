@@ -62,7 +62,7 @@ def describe_unclear(home: Home, run_ids: Collection[str]) -> list[str]:
     ]
     return unclear + [
         f"{uri}: {observed}. It is kept in `extra`. Next: {_name_command(home, uri)} settles it for later files, then "
-        f"reviews sources rescan {_name_source(uri)} for these"
+        f"`reviews sources rescan {_name_source(uri)}` for these"
         for uri, _, observed in doubts
     ]
 

@@ -137,8 +137,8 @@ def describe_missing_profile(home: Home, name: str) -> str:
     known = ", ".join(sorted(path.stem for path in home.sources.glob("*.toml"))) or "none yet"
     return (
         f"{name_profile(home, name)}: there is no such profile; there are those of: {escape_controls(known)}. Next: "
-        f"name one of these, or reviews sources init {shlex.quote(name)} FILE, which writes down how a file is read "
-        "without a profile."
+        f"name one of these, or write down how a file is read without a profile: reviews sources init "
+        f"{shlex.quote(name)} FILE"
     )
 
 

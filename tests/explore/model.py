@@ -235,7 +235,7 @@ def commit(database: Database, part: Part, moment: datetime) -> Database | None:
         _commit_file(after, part.model, file, moment)
     _replace_files(after, exports, arriving, moment)
     fits = all(
-        after.is_accounted(file.sha, part.model, file.rows) for file in part.files if file.status == "scored"
+        after.is_accounted(file.sha, part.model, file.rows) for file in files if file.status == "scored"
     )
     return after if fits else None
 
