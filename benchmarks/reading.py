@@ -1,7 +1,7 @@
 """How much CPU time reading review files takes, beside the reader of another commit.
 
     git worktree add --detach /tmp/before 19a09db
-    python -m benchmarks.reading ARCHIVE /tmp/before [--megabytes 8] [--runs 31] [--only csv ...]
+    python -m benchmarks.reading ARCHIVE /tmp/before [--megabytes 8] [--runs 31] [--only csv] [--layouts "id, text"]
 
 ARCHIVE is the archive from Stanford; its reviews are written as CSV, JSON lines and Parquet, with two, two and eight
 columns. Both readers read each file in turns, each the first in every second turn, as a run that scores reads it: some
@@ -79,13 +79,14 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=8, help="the size of each file, roughly")
     parser.add_argument("--runs", type=int, default=31)
     parser.add_argument("--only", nargs="+", choices=FORMATS, default=FORMATS)
+    parser.add_argument("--layouts", nargs="+", choices=LAYOUTS, default=tuple(LAYOUTS))
     arguments = parser.parse_args()
     texts = [text for folder in read_archive(arguments.archive).folders for text in folder.texts.to_pylist()]
     print(f"| {arguments.megabytes:g} MB | rows | MB a CPU second | ratio | from | to |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as folder:
-        for layout, columns in LAYOUTS.items():
-            rows = list(make_rows(texts, arguments.megabytes * 1e6))
+        rows = list(make_rows(texts, arguments.megabytes * 1e6))
+        for layout, columns in ((name, LAYOUTS[name]) for name in arguments.layouts):
             for format_name in arguments.only:
                 path = Path(folder, f"reviews.{format_name}")
                 write_rows(path, rows, columns)

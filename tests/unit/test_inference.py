@@ -338,6 +338,20 @@ def test_a_reader_that_may_start_over_is_stopped_where_a_later_row_decides(
     assert [plan.ratings for plan in plans] == [None]
 
 
+def test_a_reader_that_may_start_over_keeps_fewer_rows_where_they_leave_nothing_in_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_pass, "SETTLED_FROM", 1000)
+    path = tmp_path / "a.jsonl"
+    options = ReadOptions(batch_rows=50, may_start_over=True)
+    path.write_bytes(ENCODERS["jsonl"](LAST_DECIDES))
+    require_read(path, batch_rows=50, may_start_over=True)  # the first rows leave much in doubt
+    clear = [{"text": f"film {number}", "rating": "9"} for number in range(400)]
+    path.write_bytes(ENCODERS["jsonl"]([*clear, {"text": "film", "rating": "80"}]))
+    with pytest.raises(PlanOutdatedError):
+        list(read_review_file(path, options))
+
+
 def test_a_file_of_many_chunks_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "_survey_file", dict)
     path = tmp_path / "a.csv"

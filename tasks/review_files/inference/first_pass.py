@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from data_contracts.errors import PlanOutdatedError
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.inference.column_facts import FileFacts
-from tasks.review_files.inference.planning import find_facts, has_values, make_plan
+from tasks.review_files.inference.planning import VALUE_COLUMNS, find_facts, has_values, make_plan
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import RawRows
 
 MOST_AHEAD = 96 << 20
 """Bytes of rows from which on no more are kept until the plan is made."""
+SETTLED_FROM = 16 << 20
+"""Those after which a caller that can start over gets the plan, if it leaves nothing in doubt: fewer rows are kept."""
 _MOST_GROWTH = 64
 """Bytes of rows, at most, for each byte of a table: even an empty line has a number and a place in each column."""
 _MOST_WATCHED, _WATCHED_BYTES = 32, 4 << 20
@@ -36,22 +38,29 @@ def plan_rows(
     With None, the rows then raise `PlanOutdatedError` as soon as they show that the plan is wrong.
     """
     ahead: deque[RawRows] = deque()
-    size = 0
+    size, next_look = 0, MOST_AHEAD if survey else min(SETTLED_FROM, MOST_AHEAD)
     for batch in rows:
         ahead.append(batch)
         size += _measure(batch)
         if len(ahead) == 1 and not has_values(batch):
             break  # there is nothing to survey
-        if size > MOST_AHEAD:
+        if size > next_look:
             facts = survey() if survey else find_facts(ahead)
             plan = make_plan(facts)
-            if survey is None:
+            if survey:
+                report(plan)
+                return plan, _give_out(ahead, rows)
+            if size > MOST_AHEAD or _is_settled(plan):
                 return plan, _give_out(ahead, _watch(rows, facts, plan, report))
-            report(plan)
-            return plan, _give_out(ahead, rows)
+            next_look = MOST_AHEAD
     plan = make_plan(find_facts(ahead))
     report(plan)
     return plan, _give_out(ahead, rows)
+
+
+def _is_settled(plan: ReadingPlan) -> bool:
+    """Return whether a plan leaves no values in doubt, so that more rows will hardly change it."""
+    return not any(doubt.field in VALUE_COLUMNS for doubt in plan.doubts)
 
 
 def _watch(
