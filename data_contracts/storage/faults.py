@@ -37,6 +37,7 @@ FAULT_POINTS = {
     "score: inside publishing": "the published copy is written, under its temporary name",
     "score: standby kept": "the old copy also has the name of the standby, the new one its temporary name",
     "score: before reported": "all is committed and published, but the run's end is not reported to Prefect",
+    "engine: files uploaded": "all files of a part are in the store, without a manifest, so it is not complete",
     "rescan: reading replaced": "a later reading counts in place of the one before, in an uncommitted transaction",
     "export: a day written": "a day's file is written, under its temporary name",
     "export: before ledger": "every file is written under its temporary name, but not in the ledger",

@@ -1,0 +1,67 @@
+"""Copies folders of files to a store and back: each file checked by the size and sha256 that a manifest has of it.
+
+Objects can't be renamed, so the manifest is written last, and only where none is: what has none is not complete.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_contracts.errors import StoreError
+from tasks.store.connecting import Store
+from tasks.store.objects import StoredObject, fetch, upload
+
+FETCHED_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class CopiedFile:
+    """What a manifest says of a file."""
+
+    bytes: int
+    sha256: str
+
+
+def measure_folder(folder: Path) -> dict[str, CopiedFile]:
+    """Return size and sha256 of every file in a folder, by its name there."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): _measure(path) for path in paths}
+
+
+def _measure(path: Path) -> CopiedFile:
+    """Return size and sha256 of a file, which is read."""
+    with path.open("rb") as stream:
+        return CopiedFile(path.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+def upload_folder(store: Store, prefix: str, folder: Path, files: Mapping[str, CopiedFile]) -> None:
+    """Write the files of a folder as objects below a prefix."""
+    upload(store, {f"{prefix}/{name}": folder / name for name in files})
+
+
+def fetch_folder(store: Store, prefix: str, files: Mapping[str, CopiedFile], folder: Path) -> None:
+    """Fetch objects below a prefix into an empty folder.
+
+    Raises `StoreError` if one has another size or sha256 than the manifest says, `ObjectMissingError` if one is gone.
+    """
+
+    def copy(name: str) -> None:
+        key, target = f"{prefix}/{name}", folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fetch(store, StoredObject(key, files[name].bytes, 0, None), target)
+        if _measure(target) != files[name]:
+            raise StoreError(f"{store.name(key)}: is not what its manifest says. Next: delete this object.")
+
+    with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
+        list(pool.map(copy, files))
+
+
+def parse_files(stated: Any) -> dict[str, CopiedFile]:
+    """Return the files that a parsed manifest lists; raise `ValueError` for names outside the folder and odd facts."""
+    files = {str(name): CopiedFile(int(each["bytes"]), str(each["sha256"])) for name, each in stated.items()}
+    if any({"", ".", ".."} & set(name.split("/")) for name in files):
+        raise ValueError("a name leads out of its folder")
+    return files

@@ -1,0 +1,110 @@
+"""Parts in a store: where the workers of an engine leave what they scored until the home commits it.
+
+A part is named by its key, a digest of the work that makes it. Each attempt at it writes its files below
+`parts/HOME/KEY/ATTEMPT/`, then creates `parts/HOME/KEY/manifest.json`, which only one of them can: the others drop what
+they wrote. The home commits a part like one of its own, then deletes it here. A part that a killed run left is found by
+its key when the same work is to be done again. The ledger of the home decides what is new, so a part that comes twice
+adds nothing.
+"""
+
+import json
+import uuid
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from data_contracts.errors import ObjectMissingError, StoreError
+from data_contracts.storage.faults import pass_fault_point
+from tasks.store.connecting import Store
+from tasks.store.folder_copies import CopiedFile, fetch_folder, measure_folder, parse_files, upload_folder
+from tasks.store.objects import delete, list_objects, put_if_absent, read
+
+PARTS = "parts"
+MANIFEST = "manifest.json"
+LONGEST_RUN = timedelta(days=2)
+"""How long what was not committed may be of use."""
+
+
+@dataclass(frozen=True)
+class PartManifest:
+    """What makes a part in a store complete: the attempt that it is of, and its files."""
+
+    attempt: str
+    run_id: str
+    files: dict[str, CopiedFile]
+    postponed: dict[str, str] = field(default_factory=dict)
+    """The reason for each source file that could not be read, by its uri."""
+
+
+@dataclass(frozen=True)
+class StoredPart:
+    """The place of a part in a store; nothing may be there yet."""
+
+    store: Store
+    home_id: str
+    key: str
+
+    @property
+    def folder(self) -> str:
+        """The name below which all its objects lie."""
+        return f"{PARTS}/{self.home_id}/{self.key}"
+
+    @property
+    def manifest(self) -> str:
+        """The name of its manifest."""
+        return f"{self.folder}/{MANIFEST}"
+
+
+def upload_part(
+    part: StoredPart, folder: Path, run_id: str, postponed: dict[str, str] | None = None
+) -> PartManifest:
+    """Write a part that was made in `folder`; return the manifest of the attempt that was first, ours or another."""
+    ours = PartManifest(uuid.uuid4().hex, run_id, measure_folder(folder), postponed or {})
+    upload_folder(part.store, f"{part.folder}/{ours.attempt}", folder, ours.files)
+    pass_fault_point("engine: files uploaded")
+    if put_if_absent(part.store, part.manifest, json.dumps(asdict(ours)).encode()):
+        return ours
+    with suppress(StoreError):  # what stays goes with the part
+        delete(part.store, [f"{part.folder}/{ours.attempt}/{name}" for name in ours.files])
+    first = find_manifest(part)
+    if first is None:
+        raise ObjectMissingError(
+            f"{part.store.name(part.folder)}: was committed by another run meanwhile. Next: run again."
+        )
+    return first
+
+
+def find_manifest(part: StoredPart) -> PartManifest | None:
+    """Return the manifest of a part; None if it is not complete. Raises `StoreError` if it can't be read."""
+    try:
+        stated = json.loads(read(part.store, part.manifest))
+        files = parse_files(stated["files"])
+        return PartManifest(str(stated["attempt"]), str(stated["run_id"]), files, dict(stated["postponed"]))
+    except ObjectMissingError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise StoreError(
+            f"{part.store.name(part.manifest)}: is no manifest. Next: delete {part.store.name(part.folder)}/; the next "
+            "run scores its files again."
+        ) from None
+
+
+def fetch_part(part: StoredPart, manifest: PartManifest, folder: Path) -> None:
+    """Fetch the files of a complete part into an empty folder, each checked by its size and sha256."""
+    fetch_folder(part.store, f"{part.folder}/{manifest.attempt}", manifest.files, folder)
+
+
+def delete_part(part: StoredPart) -> None:
+    """Delete a part with all its attempts: the manifest first, so that what a killed run leaves is not complete."""
+    delete(part.store, [part.manifest])
+    delete(part.store, [each.key for each in list_objects(part.store, part.folder)])
+
+
+def collect_parts(store: Store, home_id: str, unused_for: timedelta = LONGEST_RUN) -> int:
+    """Delete the parts of a home that were written so long ago that no run will commit them; count the objects."""
+    before = (datetime.now(UTC) - unused_for).timestamp() * 1e9
+    found = list_objects(store, f"{PARTS}/{home_id}")
+    old = [each.key for each in found if each.modified_ns < before]
+    delete(store, old)
+    return len(old)
