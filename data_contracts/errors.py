@@ -67,6 +67,16 @@ class ObjectChangedError(StoreError):
     can_pass = True
 
 
+class EngineError(ReviewsError):
+    """The workers that score can't be reached, or ended while they scored."""
+
+    can_pass = True
+
+
+class WorkerKilledError(ReviewsError):
+    """Several workers ended while they scored one file alone."""
+
+
 class FileRefusedError(ReviewsError):
     """A whole review file is refused: `rule` names the broken file rule, `detail` says where and how it was broken."""
 

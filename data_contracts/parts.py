@@ -80,6 +80,10 @@ LATER_COLUMNS = {
 }
 """Columns, with their types, that the parts of older versions lack; a killed run may have left one before an update."""
 
+CHECKS = "contract_results"
+"""The name of a further file of parts that workers of an engine made: what was checked, committed with the rows. What
+the home scores itself is recorded by the run."""
+
 PART_SCHEMAS = {
     "source_reviews": SOURCE_SCHEMA,
     "scored_reviews": SCORED_SCHEMA,

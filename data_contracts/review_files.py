@@ -117,6 +117,7 @@ FILE_RULES = {
     "export_too_small": "If that is right, lower smallest_share_of_last in the profile, then score the file by name.",
     "rows_renumbered": "Rows of it were forgotten, and this profile numbers its rows otherwise; it keeps its reading.",
     "values_not_read": "By [severity] the profile of its source refuses such files; correct the file or the profile.",
+    "workers_killed": "Look at the workers' logs; score it without REVIEWS_DASK, or name it to try it again.",
     "link_refused": "The file is a link, and links are not followed; replace it by the file itself.",
 }
 """Each rule by which a whole file is refused, with its problem and next step."""

@@ -26,6 +26,7 @@ OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
 SHOWN = 80
 """The largest number of characters of a wrong value that a message repeats."""
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+DASK = re.compile(r"(?:tcp|tls)://(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}|local:[1-9]\d{0,2}")
 DATABASE_SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
 SECRETS = ("PREFECT_SERVER_API_AUTH_STRING", "REVIEWS_DATABASE_URL", "REVIEWS_ALERT_URL")
 """Settings that can be in a file of their own: the variable `NAME_FILE` is its path."""
@@ -42,6 +43,9 @@ class Settings:
     store: str | None = None
     """REVIEWS_STORE: the URI of an object store, such as `s3://bucket/prefix`, whose `inbox/` is read as that of
     the home is."""
+    dask: str | None = None
+    """REVIEWS_DASK: the workers that score the objects of the store: those of the scheduler at `tcp://HOST:PORT`, or N
+    processes of this machine, `local:N`."""
     archive: str = PUBLISHED_URL
     """REVIEWS_ARCHIVE: path or URL of the Large Movie Review archive."""
     input_dirs: tuple[Path, ...] = ()
@@ -139,6 +143,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         home=Home(_read_home(values)),
         store=_read_store(values, "REVIEWS_STORE"),
+        dask=_read_dask(values, "REVIEWS_DASK"),
         archive=values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL,
         input_dirs=_read_folders(values, "REVIEWS_INPUT_DIRS"),
         fallback_encoding=_read_encoding(values, "REVIEWS_FALLBACK_ENCODING"),
@@ -283,6 +288,18 @@ def _read_store(values: Mapping[str, str], name: str) -> str | None:
         return require_clear_inbox(parse_store_uri(text)) if text else None
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from None
+
+
+def _read_dask(values: Mapping[str, str], name: str) -> str | None:
+    """Return where the workers are, None if it is not set; they score what lies in a store, so that must be set too."""
+    text = values.get(name, "").strip()
+    if text and not DASK.fullmatch(text):
+        raise UsageError(
+            f"{name} must be the address of a scheduler, such as tcp://10.0.0.5:8786, or local:4, not {_quote(text)}."
+        )
+    if text and not values.get("REVIEWS_STORE", "").strip():
+        raise UsageError(f"{name} needs REVIEWS_STORE: workers score the objects of a store.")
+    return text or None
 
 
 def _read_whole(values: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:

@@ -24,7 +24,7 @@ from deployments.settings import Settings
 from flows import scoring_page as page
 from flows.grants import is_granted
 from flows.recording import record_flow_run
-from tasks.inbox.source_files import SkippedFile, SourceFile, group_found_files
+from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
 from tasks.scoring.plan import (
     PendingFiles,
     ScoringPlan,
@@ -123,6 +123,7 @@ def score_reviews(
         rescan,
         within=None if is_granted(named) else settings.input_dirs,
         store=settings.store,
+        engine=settings.dask,
     )
     require_consistent(request)
     if dry_run:
@@ -243,7 +244,7 @@ def _score_pending(
     if found.new or older or found.stored.unread:
         model = model or stages.choose_model(home)
         job = stages.make_job(run, model, settings.limits, request, found)
-        objects = score_objects.score_stored(job, request, found.stored.unread)
+        objects = _score_objects(job, model, request, found.stored.unread)
         for result in chain(_score_new(job, found.new), objects, _score_older(job, older)):
             done.append(result)
     outcome = RunOutcome(tuple(done))
@@ -257,6 +258,17 @@ def _score_new(job: "ScoringJob", files: Sequence[SourceFile]) -> Iterator[Group
     for group in group_found_files(files):
         uris = [file.uri for file in group]
         yield stages.score_and_commit(job.run.home, uris, partial(stages.score_files, job, group))
+
+
+def _score_objects(
+    job: "ScoringJob", model: PromotedModel, request: ScoringRequest, files: Sequence[FoundFile]
+) -> Iterator[GroupResult]:
+    """Score and commit new objects of a store, by the workers of an engine if one is set."""
+    if request.engine is None or not files:
+        return score_objects.score_stored(job, request, files)
+    from tasks.stages.score_on_engine import score_on_engine
+
+    return score_on_engine(job, model, request, files)
 
 
 def _find_older(

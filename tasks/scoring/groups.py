@@ -9,7 +9,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from data_contracts.errors import PlanOutdatedError
+from data_contracts.errors import FileRefusedError, PlanOutdatedError
 from data_contracts.expectations import CheckResult
 from data_contracts.limits import VALUE_RULES, RowLimits
 from data_contracts.readings import judge_readings
@@ -97,6 +97,16 @@ def _score_into(
         *_check_group(part, outcomes),
     )
     return GroupOutcome(part, outcomes, tuple(tally.postponed.values()), checks)
+
+
+def refuse_unread(job: ScoringJob, model_id: str, file: SourceFile, error: FileRefusedError) -> Part:
+    """Return a part by which a file is refused that nobody can read to its end; the caller keeps it."""
+    part = start_part(job.run.home.parts, model_id, [file])
+    outcome = FileOutcome(file, "refused", error.rule, error.detail, 0, 0)
+    entry = {**make_ledger_entry(outcome), **job.catalogue.describe(file.uri)}
+    with open_part(part) as write:
+        write("scored_files", make_ledger_rows([entry], model_id, job.run.run_id))
+    return part
 
 
 def _read_good(

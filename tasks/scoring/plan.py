@@ -76,6 +76,8 @@ class ScoringRequest:
     """Folders besides the inbox in which named files may be; None: named files may be anywhere."""
     store: str | None = None
     """The URI of the object store that has an inbox too."""
+    engine: str | None = None
+    """Where the workers are that score the objects of the store; None: this process does."""
 
     @property
     def since_ns(self) -> int | None:

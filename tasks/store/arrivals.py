@@ -92,7 +92,7 @@ def find_arrivals(home: Home, uri: str | None, named: Sequence[str], since_ns: i
     seen, done = read_seen_files(home.warehouse, files), list_done(retry_refused=bool(named))
     return Arrivals(
         len(files),
-        tuple(_place(file) for file in files if not _is_done(seen.get(file.uri), done)),
+        tuple(place_copy(file, home.spool) for file in files if not _is_done(seen.get(file.uri), done)),
         seen,
         (*unlisted, *(each for each in inspected if isinstance(each, SkippedFile))),
         stale=tuple(_list_stale(files, seen)),
@@ -161,14 +161,14 @@ def _inspect(store: Store, found: StoredObject, spool: Path) -> FoundFile | Skip
     return FoundFile(uri, spool, found.size, found.modified_ns, etag=found.etag)
 
 
-def _place(found: FoundFile) -> FoundFile:
+def place_copy(found: FoundFile, spool: Path) -> FoundFile:
     """Return an object with the path of its copy: a folder of its own for each, since readers need its name."""
-    folder = found.path / hashlib.sha256(found.uri.encode()).hexdigest()[:32]
+    folder = spool / hashlib.sha256(found.uri.encode()).hexdigest()[:32]
     return replace(found, path=folder / found.uri.rpartition("/")[2], root=folder)
 
 
 def fetch_arrivals(
-    uri: str, files: Sequence[FoundFile], report: Callable[[int], None]
+    uri: str, files: Sequence[FoundFile], report: Callable[[int], None] = lambda size: None
 ) -> list[SourceFile | SkippedFile]:
     """Copy objects into the spool, several at once, and identify them by their content; skip what can't be read.
 

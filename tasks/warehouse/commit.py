@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from data_contracts.errors import ContractError
-from data_contracts.parts import LATER_COLUMNS, PART_ONLY, PART_SCHEMAS
+from data_contracts.parts import CHECKS, LATER_COLUMNS, PART_ONLY, PART_SCHEMAS
 from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
@@ -108,6 +108,12 @@ SELECT
     coalesce(rows_quarantined, 0), status = 'scored' AND source_sha256 NOT IN (FROM new_sources), run_id
 FROM accepted LEFT JOIN counted USING (source_sha256, model_id) ORDER BY accepted.uri
 """
+# Those of the files that are committed; a part that is committed again brings none a second time.
+_ADD_CHECKS = """
+INSERT INTO contract_results BY NAME
+FROM read_parquet({checks}) SEMI JOIN accepted USING (run_id, source_sha256)
+ANTI JOIN contract_results USING (run_id, source_sha256)
+"""
 _FORGET_REFUSALS = """
 DELETE FROM scored_files AS known USING accepted
 WHERE known.source_sha256 = accepted.source_sha256 AND known.model_id <> accepted.model_id
@@ -175,6 +181,7 @@ def commit_parts(warehouse: Path, part_dir: Path) -> CommitSummary:
 def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSummary:
     """Insert the rows of a part into the tables, within the transaction of its commit."""
     connection.execute(_FIND_ACCEPTED)
+    _add_checks(connection, part_dir)
     _keep_forgotten(connection)
     find_full_exports(connection)
     connection.execute(_FIND_NEW_SOURCES)
@@ -237,6 +244,14 @@ def _add_later_columns(
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW part_{table} AS SELECT *{nulls} FROM read_parquet({pattern})"  # noqa: S608
     )
+
+
+def _add_checks(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
+    """Insert what was checked by the worker that made the part, if one did."""
+    path = part_dir / f"{CHECKS}.parquet"
+    if path.is_file():
+        pattern = quote_sql(glob.escape(str(path.absolute())))
+        connection.execute(_ADD_CHECKS.format(checks=pattern))
 
 
 def _keep_forgotten(connection: duckdb.DuckDBPyConnection) -> None:

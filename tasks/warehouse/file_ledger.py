@@ -34,6 +34,10 @@ _READ_STATUSES = """
 SELECT source_sha256, max(status) FROM scored_files
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """
+_LIST_CONTENTS = """
+SELECT known.source_sha256, max(known.status) FROM scored_files AS known
+WHERE known.bytes IN (SELECT unnest(?::BIGINT[])) GROUP BY known.source_sha256
+"""
 _LIST_REPLACED = f"""
 SELECT {CONTENT} FROM scored_files WHERE {CONTENT} IN (SELECT unnest(?::VARCHAR[]))
 GROUP BY ALL HAVING max(status) = 'scored' AND bool_and(superseded_at IS NOT NULL)
@@ -113,6 +117,15 @@ def read_statuses(warehouse: Path, sources: Collection[str]) -> dict[str, str]:
         return {}
     with open_warehouse(warehouse, write=False) as connection:
         return dict(connection.execute(_READ_STATUSES, [list(sources)]).fetchall())
+
+
+def list_contents(warehouse: Path, sizes: Collection[int], done: Collection[str | None]) -> set[str]:
+    """Return the sha256 of those known contents with one of these sizes in bytes whose status is one of `done`."""
+    if not sizes or not warehouse.exists():
+        return set()
+    with open_warehouse(warehouse, write=False) as connection:
+        found = connection.execute(_LIST_CONTENTS, [list(sizes)]).fetchall()
+    return {source for source, status in found if status in done}
 
 
 def list_replaced(warehouse: Path, sources: Collection[str]) -> set[str]:

@@ -123,12 +123,17 @@ def record_checks(run: Run, results: Sequence["CheckResult"]) -> None:
     """Record the result of each check, passed or not, one row each."""
     if not results:
         return
+    with open_warehouse(run.home.warehouse, write=True) as connection:
+        connection.register("checks", make_check_rows(run.run_id, results))
+        connection.execute("INSERT INTO contract_results BY NAME FROM checks")
+
+
+def make_check_rows(run_id: str, results: Sequence["CheckResult"]) -> pa.Table:
+    """Return the results of checks, made just now, as rows of `contract_results`."""
     columns = {
         name: [getattr(result, name) for result in results]
         for name in _CHECKS_SCHEMA.names
         if name not in ("run_id", "checked_at")
     }
-    constant = {"run_id": [run.run_id] * len(results), "checked_at": [datetime.now(UTC)] * len(results)}
-    with open_warehouse(run.home.warehouse, write=True) as connection:
-        connection.register("checks", pa.table({**columns, **constant}, schema=_CHECKS_SCHEMA))
-        connection.execute("INSERT INTO contract_results BY NAME FROM checks")
+    constant = {"run_id": [run_id] * len(results), "checked_at": [datetime.now(UTC)] * len(results)}
+    return pa.table({**columns, **constant}, schema=_CHECKS_SCHEMA)

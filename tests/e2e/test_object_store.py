@@ -1,5 +1,7 @@
 """Tests of object stores with a real S3 server, and with a proxy before it that does what bad networks do."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,14 +12,18 @@ from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up_to_store, restore_from_store
 from tasks.exports.files import ExportRequest
 from tasks.exports.stored import export_to_store
+from tasks.inbox import source_files
 from tasks.inbox.source_files import SourceFile
+from tasks.stages import score_on_engine
 from tasks.store import connecting, objects
 from tasks.store.arrivals import fetch_arrivals, find_arrivals
 from tasks.store.connecting import Store, open_store
+from tasks.store.stored_parts import StoredPart, delete_part
 from tasks.warehouse.file_ledger import record_seen
 from tests.support.bad_proxy import CUT_BYTES, Trouble, run_bad_proxy
+from tests.support.dask_clusters import run_workers
 from tests.support.exported_homes import add
-from tests.support.scoring_runs import CSV, run
+from tests.support.scoring_runs import CSV, prove, run
 from tests.support.serverless import run_without_server
 from tests.support.small_home import ask, copy_scoring_home
 from tests.support.stores import S3Server, find_free_ports, run_s3_server
@@ -66,6 +72,39 @@ def test_the_inbox_of_a_bucket_is_scored_as_the_files_of_a_home_are(
         (f"{store.uri}/inbox/b.csv", "default"),
         (f"{store.uri}/inbox/shop a/ä%20#.csv", "shop a"),
     ]
+
+
+def test_a_worker_that_is_killed_costs_its_group_alone(
+    server: S3Server, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = copy_scoring_home(Home(tmp_path / "home"))
+    monkeypatch.setattr(source_files, "GROUP_FILES", 1)
+    for number in range(8):
+        objects.put(store, f"inbox/{number}.csv", f"text\ngood film {number}\nbad film {number}\n".encode())
+    with run_workers(2, server.environment) as cluster:
+        settings = {
+            "HOME": home.folder,
+            "STORE": store.uri,
+            "DASK": cluster.scheduler_address,
+            "REPORTS": "false",
+        }
+        for name, value in settings.items():
+            monkeypatch.setenv(f"REVIEWS_{name}", str(value))
+        killed: list[int] = []
+
+        def delete_and_kill(part: StoredPart) -> None:
+            delete_part(part)
+            if not killed:
+                killed.append(cluster.workers[0].process.pid)
+                os.kill(killed[0], signal.SIGKILL)
+
+        monkeypatch.setattr(score_on_engine, "delete_part", delete_and_kill)
+        with run_without_server():
+            assert (run().rows_scored, run().rows_scored) == (16, 0)
+    assert killed
+    prove(home)
+    kinds = {each.key.split("/")[0] for each in objects.list_objects(store, "")}
+    assert kinds == {"exists", "inbox", "bundles"}
 
 
 def test_another_content_of_the_same_size_is_noticed_within_the_same_second(

@@ -473,6 +473,7 @@ def test_every_rule_of_the_reader_is_in_the_table() -> None:
         "export_too_small",
         "rows_renumbered",
         "values_not_read",
+        "workers_killed",
     }
     assert {case.rule for case in FILE_CASES} == set(FILE_RULES) - elsewhere
     assert {rule for case in ROW_CASES for rule in case.rows} == {"good", *ROW_RULES}

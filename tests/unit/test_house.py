@@ -14,9 +14,10 @@ PACKAGES = ("flows", "deployments", "tasks", "models", "data_contracts")
 ORDER = (
     "flows.command", "flows.command.console", "flows.command.actions", "flows",
     "deployments.metrics", "deployments.local_server", "deployments",
-    "tasks.stages", "tasks.training", "tasks.explain", "tasks.report", "tasks.maintenance", "tasks.scoring",
-    "tasks.sources", "tasks.exports", "tasks.queries", "tasks.store", "tasks.warehouse", "tasks.review_files",
-    "tasks.archive", "tasks.archive.sample", "tasks.containers", "tasks.inbox", "tasks.pages", "tasks.support",
+    "tasks.stages", "tasks.training", "tasks.explain", "tasks.report", "tasks.maintenance", "tasks.engine",
+    "tasks.scoring", "tasks.sources", "tasks.exports", "tasks.queries", "tasks.store", "tasks.warehouse",
+    "tasks.review_files", "tasks.archive", "tasks.archive.sample", "tasks.containers", "tasks.inbox", "tasks.pages",
+    "tasks.support",
     "models.explain", "models.bundle", "models.variants", "models.kinds", "models.evaluation",
     "models.wide_lstm", "models.lstm", "models.training", "models.graphs", "models.tokenizer", "models.tensorflow",
     "data_contracts.queries", "data_contracts.warehouse", "data_contracts.storage", "data_contracts",
@@ -39,6 +40,8 @@ HEAVY = {
     "matplotlib",
     "jinja2",
     "obstore",
+    "dask",
+    "distributed",
 }
 READ_ENVIRONMENT = {
     "flows/command/startup.py",

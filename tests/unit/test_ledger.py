@@ -9,7 +9,7 @@ from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.scoring.plan import pick_new
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.file_ledger import read_seen_files, read_statuses, record_seen
+from tasks.warehouse.file_ledger import list_contents, read_seen_files, read_statuses, record_seen
 from tests.support.warehouse_parts import PartFile, hash_text, write_part
 
 
@@ -115,6 +115,19 @@ def test_one_model_that_scored_a_content_outweighs_refusals(warehouse: Path, tmp
     refused = write_part(tmp_path / "b", [PartFile("f.csv", status="refused")], "model-a")
     commit_parts(warehouse, refused)
     assert read_statuses(warehouse, [hash_text("f.csv")]) == {hash_text("f.csv"): "scored"}
+
+
+def test_known_contents_are_found_by_their_sizes(warehouse: Path, tmp_path: Path) -> None:
+    files = [
+        PartFile("a.csv", [{}], ledger={"bytes": 7}),
+        PartFile("b.csv", [{}], ledger={"bytes": 8}),
+        PartFile("c.csv", status="refused", ledger={"bytes": 7}),
+    ]
+    commit_parts(warehouse, write_part(tmp_path / "part", files))
+    assert list_contents(warehouse, {7, 9}, {"scored"}) == {hash_text("a.csv")}
+    assert list_contents(warehouse, {7, 8}, {"scored", "refused"}) == {
+        hash_text(f"{name}.csv") for name in "abc"
+    }
 
 
 def test_a_scored_or_refused_content_is_not_new() -> None:

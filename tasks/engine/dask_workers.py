@@ -1,0 +1,134 @@
+"""The workers of Dask: those of a scheduler on some machine, or processes that are started on this one."""
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_contracts.errors import EngineError
+from tasks.engine.dispatch import Outcome
+from tasks.engine.group_work import GroupTask, score_on_worker
+
+LOCAL = "local:"
+"""What stands before the number of workers on this machine."""
+ALLOWED_DEATHS = 2
+"""A group over which one more worker of this machine dies is not handed out again. A scheduler elsewhere has its own
+setting, by default one more."""
+CONNECT_SECONDS = 30
+PATIENCE_SECONDS = 300
+"""How long a run waits where no worker is left."""
+_PAUSE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class DaskEngine:
+    """A scheduler with its workers."""
+
+    client: Any
+
+    def count_workers(self) -> int:
+        """Return how many workers the scheduler has now."""
+        try:
+            return len(self.client.nthreads())
+        except Exception as error:  # what is raised depends on where the loss is noticed
+            raise _describe_loss(error) from error
+
+    def submit(self, task: GroupTask) -> Any:
+        """Hand a group out, each time as another task of Dask."""
+        return self.client.submit(score_on_worker, task, pure=False)
+
+    def wait_for_some(self, handles: Collection[Any]) -> Sequence[tuple[Any, Outcome]]:
+        """Wait until one of the groups has ended, return the outcome of all that have, and let Dask forget them.
+
+        Raises `EngineError` if the scheduler is lost, or if there is no worker for too long.
+        """
+        from distributed import wait
+
+        seen_at = time.monotonic()
+        while time.monotonic() < seen_at + PATIENCE_SECONDS:
+            try:
+                done = wait(list(handles), timeout=_PAUSE_SECONDS, return_when="FIRST_COMPLETED").done
+                return [(future, _read(future)) for future in done]
+            except TimeoutError:
+                seen_at = time.monotonic() if self.count_workers() else seen_at
+            except EngineError:
+                raise
+            except Exception as error:
+                raise _describe_loss(error) from error
+        raise EngineError("The scheduler has no worker. Next: start workers; the next run goes on.")
+
+
+def _read(future: Any) -> Outcome:
+    """Return the outcome of a group that has ended, and let Dask forget it."""
+    from distributed.scheduler import KilledWorker
+
+    error = future.exception()
+    outcome: Outcome = future.result() if error is None else error
+    future.release()
+    return None if isinstance(outcome, KilledWorker) else outcome
+
+
+def _describe_loss(error: Exception) -> EngineError:
+    """Return the error of a run that has lost its scheduler."""
+    return EngineError(
+        f"The scheduler was lost ({type(error).__name__}). Next: start it again with its workers; the next run goes on."
+    )
+
+
+@contextmanager
+def open_engine(address: str, folder: Path) -> Iterator[DaskEngine]:
+    """Yield the workers of the scheduler at an address, or those that `local:N` starts here, with files in `folder`.
+
+    Raises `EngineError` if nothing answers there, or Dask is not installed.
+    """
+    try:
+        _quieten()
+        from distributed import Client
+    except ImportError:
+        raise EngineError(
+            "REVIEWS_DASK needs the extra `scale`, which is not installed. Next: pip install 'distributed>=2026.8', or "
+            "`uv tool install` with --with 'distributed>=2026.8'; or unset REVIEWS_DASK."
+        ) from None
+    if address.startswith(LOCAL):
+        count = int(address.removeprefix(LOCAL))
+        with _start_workers(count, folder) as cluster, Client(cluster) as client:
+            yield DaskEngine(client)
+        return
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise EngineError(
+            f"{address}: no scheduler answers there ({error}). Next: start one (`dask scheduler`), or correct "
+            "REVIEWS_DASK."
+        ) from error
+    with client:
+        yield DaskEngine(client)
+
+
+def _quieten() -> None:
+    """Let Dask log errors alone, here and in the workers that start here, unless its configuration says otherwise."""
+    import dask
+
+    if dask.config.get("logging", None) is None:  # its own default is set when the library is imported
+        dask.config.set({"logging.distributed": "error"})
+
+
+@contextmanager
+def _start_workers(count: int, folder: Path) -> Iterator[Any]:
+    """Yield a cluster of processes on this machine, one thread each."""
+    import dask
+    from distributed import LocalCluster
+
+    with dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_DEATHS}):
+        cluster = LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=None,
+            local_directory=str(folder),
+            memory_limit=None,
+        )
+    with cluster:
+        yield cluster

@@ -1,0 +1,152 @@
+"""What a worker does: copy a group of objects, read, check and score them, and leave the part in the store.
+
+It uses the functions of a run on one machine. It opens no database: what is to be recorded is in the part and in the
+summary that the run gets.
+"""
+
+import functools
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from data_contracts.limits import RowLimits
+from data_contracts.parts import CHECKS
+from data_contracts.storage.faults import pass_fault_point
+from data_contracts.storage.home import Home
+from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
+from tasks.review_files.options import ReadOptions
+from tasks.scoring.plan import pick_new
+from tasks.sources.catalogue import Catalogue
+from tasks.store.arrivals import fetch_arrivals, place_copy
+from tasks.store.connecting import open_store
+from tasks.store.stored_bundles import fetch_bundle
+from tasks.store.stored_parts import PartManifest, StoredPart, find_manifest, upload_part
+from tasks.warehouse.run_log import Run, make_check_rows
+
+if TYPE_CHECKING:
+    from data_contracts.expectations import CheckResult
+    from models.bundle.scorer import Scorer
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is the same for every group of one run."""
+
+    store: str
+    home_id: str
+    run_id: str
+    model_id: str
+    fingerprint: str
+    """Of the model's bundle."""
+    limits: RowLimits
+    options: ReadOptions
+    catalogue: Catalogue
+
+
+@dataclass(frozen=True)
+class GroupTask:
+    """A group of objects to score."""
+
+    recipe: Recipe
+    files: tuple[FoundFile, ...]
+    known: frozenset[str] = frozenset()
+    """The sha256 of contents of the same sizes that need not be scored."""
+
+
+@dataclass(frozen=True)
+class GroupSummary:
+    """What the run is to know of a group that was scored."""
+
+    seen: tuple[SourceFile, ...]
+    """The objects that were read, by content; their paths were the worker's."""
+    skipped: tuple[SkippedFile, ...]
+    key: str | None
+    """The key of the part in the store; None if there was nothing new, or a contract is broken."""
+    broken: tuple["CheckResult", ...] = ()
+    worker: str = ""
+    seconds: float = 0
+
+
+def score_on_worker(task: GroupTask) -> GroupSummary:
+    """Score a group of objects in a worker of Dask, in a folder of its own, which is deleted at the end."""
+    from distributed import get_worker
+
+    started, worker = time.monotonic(), get_worker()
+    own = Path(worker.local_directory)
+    with TemporaryDirectory(dir=own) as folder:
+        summary = score_in(task, Home(Path(folder)), own / "bundles")
+    return replace(summary, worker=worker.address, seconds=time.monotonic() - started)
+
+
+def score_in(task: GroupTask, place: Home, bundles: Path) -> GroupSummary:
+    """Score a group of objects with `place` as the folder of work; the bundle is kept in `bundles`.
+
+    A part that an earlier worker or run left of the same work is not made again.
+    """
+    recipe = task.recipe
+    fetched = fetch_arrivals(recipe.store, [place_copy(file, place.spool) for file in task.files])
+    pass_fault_point("engine: objects fetched")
+    seen = tuple(each for each in fetched if isinstance(each, SourceFile))
+    skipped = tuple(each for each in fetched if isinstance(each, SkippedFile))
+    new = pick_new(seen, dict.fromkeys(task.known, "scored"))
+    if not new:
+        return GroupSummary(seen, skipped, None)
+    part = StoredPart(open_store(recipe.store), recipe.home_id, name_work(recipe, new))
+    manifest = find_manifest(part)
+    if manifest is None:
+        manifest, broken = _make_part(part, recipe, new, (place, bundles))
+        if manifest is None:
+            return GroupSummary(seen, skipped, None, broken)
+    pass_fault_point("engine: part uploaded")
+    postponed = (SkippedFile(uri, reason) for uri, reason in manifest.postponed.items())
+    return GroupSummary(seen, (*skipped, *postponed), part.key)
+
+
+def name_work(recipe: Recipe, files: Sequence[SourceFile]) -> str:
+    """Return the key of the part that is made of these files in this way: all that could make another part of them."""
+    how = [
+        recipe.model_id,
+        recipe.fingerprint,
+        repr(recipe.limits),
+        repr(replace(recipe.options, report_plan=print)),
+    ]
+    what = [[file.source_sha256, file.uri, *recipe.catalogue.describe(file.uri).values()] for file in files]
+    return sha256(json.dumps([how, what]).encode()).hexdigest()[:24]
+
+
+def _make_part(
+    part: StoredPart, recipe: Recipe, files: Sequence[SourceFile], places: tuple[Home, Path]
+) -> tuple[PartManifest | None, tuple["CheckResult", ...]]:
+    """Score files into a part with its checks, and write it to the store; return no manifest if a contract is broken.
+
+    `places` are the folder of work and that of bundles.
+    """
+    import pyarrow.parquet as pq
+
+    from tasks.scoring.groups import ScoringJob, score_group
+
+    place, bundles = places
+    load = partial(_load_scorer, recipe.store, recipe.model_id, recipe.fingerprint, bundles)
+    job = ScoringJob(Run(place, recipe.run_id), load, recipe.limits, recipe.options, recipe.catalogue)
+    outcome = score_group(job, files)
+    broken = tuple(check for check in outcome.checks if not check.success and check.severity == "error")
+    if broken:
+        return None, broken
+    building = outcome.part.building
+    pq.write_table(make_check_rows(recipe.run_id, outcome.checks), building / f"{CHECKS}.parquet")
+    postponed = {file.uri: file.reason for file in outcome.postponed}
+    return upload_part(part, building, recipe.run_id, postponed), ()
+
+
+@functools.lru_cache(maxsize=1)
+def _load_scorer(store: str, model_id: str, fingerprint: str, bundles: Path) -> "Scorer":
+    """Load the scorer of a bundle of the store, once in a process."""
+    from models.bundle.trust import load_blessed_scorer
+
+    return load_blessed_scorer(fetch_bundle(open_store(store), model_id, fingerprint, bundles), fingerprint)

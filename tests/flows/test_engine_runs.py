@@ -1,0 +1,137 @@
+"""Tests of `score-reviews` with workers: what they score is committed as what the run itself scores."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_contracts.errors import EngineError, UsageError, WorkerKilledError
+from data_contracts.storage.home import Home
+from deployments.settings import load_settings
+from tasks.engine import group_work
+from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
+from tests.support.forked import run_to_fault
+from tests.support.inner_engine import score_by_engine, use_inner_engine
+from tests.support.scoring_runs import CSV, count, drop, prove, run
+from tests.support.small_home import ask
+
+ROWS = "select source_sha256, row_number, round(score, 6), text from latest_scores order by all"
+LEDGER = "select uri, status, rule, rows_read, source, bytes from scored_files order by all"
+CHECKS = "select source_sha256, boundary, rule, success, unexpected_count from contract_results order by all"
+QUARANTINED = "select uri, row_number, rule, raw from quarantined_rows order by all"
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the store that is set, with seven objects in its inbox."""
+    folder = tmp_path / "store"
+    for number in range(5):
+        send(folder, f"shop-a/{number}.csv", f"text,stars\ngood film {number},8\nbad plot {number},2\n ,3\n")
+    send(folder, "copy.csv", "text,stars\ngood film 1,8\nbad plot 1,2\n ,3\n")
+    send(folder, "refused.csv", "stars\n8\n")
+    monkeypatch.setenv("REVIEWS_STORE", f"file://{folder}")
+    return folder
+
+
+def send(store: Path, name: str, content: str = CSV) -> None:
+    path = store / "inbox" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, "utf-8")
+
+
+def list_files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def describe(home: Home) -> dict[str, Any]:
+    return {query: ask(home.published, query) for query in (ROWS, LEDGER, CHECKS, QUARANTINED)}
+
+
+@pytest.mark.slow
+def test_what_workers_score_equals_what_one_machine_scores(
+    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(scoring_home, "mine.csv", CSV)
+    alone = Home(shutil.copytree(scoring_home.folder, tmp_path / "alone"))
+    with use_inner_engine(tmp_path / "worker"):
+        summary = run()
+        assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (6, 12, 6)
+        assert len(summary.refused) == 1
+        assert run().files_scored == 0
+    prove(scoring_home)
+    assert not [name for name in list_files(store) if name.startswith("parts/")]
+    assert not scoring_home.spool.exists()
+    monkeypatch.setenv("REVIEWS_HOME", str(alone.folder))
+    run()
+    assert describe(scoring_home) == describe(alone)
+
+
+@pytest.mark.slow
+def test_an_object_that_kills_workers_is_refused_by_name_and_the_others_are_scored(
+    scoring_home: Home, store: Path, tmp_path: Path
+) -> None:
+    send(store, "shop-a/1-killer.csv", "text\na killing film\n")
+    with use_inner_engine(tmp_path / "worker"):
+        with pytest.raises(WorkerKilledError, match=r"(?s)1-killer.csv.*Committed all the same: 5 files"):
+            run()
+        assert run().files_scored == 0
+    refused = ask(
+        scoring_home.published, "select uri, detail from scored_files where rule = 'workers_killed'"
+    )
+    assert [uri.rpartition("/")[2] for uri, _ in refused] == ["1-killer.csv"]
+    assert list_files(scoring_home.parts) == []
+
+
+@pytest.mark.slow
+def test_a_run_that_loses_its_workers_keeps_what_it_has_and_the_next_one_goes_on(
+    scoring_home: Home, store: Path, tmp_path: Path
+) -> None:
+    with (
+        use_inner_engine(tmp_path / "worker", lost_after=3),
+        pytest.raises(EngineError, match=r"(?s)was lost.*Not scored: "),
+    ):
+        run()
+    with use_inner_engine(tmp_path / "worker"):
+        run()
+    assert count(scoring_home, "scored_reviews") == 10
+    prove(scoring_home)
+
+
+@pytest.mark.slow
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "point", ["engine: part uploaded#2", "engine: part fetched", "engine: part committed#2"]
+)
+def test_a_part_is_scored_and_committed_once_though_the_run_is_killed(
+    scoring_home: Home, store: Path, tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_to_fault(point, score_by_engine, scoring_home.folder, f"file://{store}", tmp_path / "worker")
+    left = {
+        name.split("/")[2] for name in list_files(store) if name.endswith("manifest.json") and "parts" in name
+    }
+    made: list[str] = []
+
+    def note(part: StoredPart, *arguments: Any) -> PartManifest:
+        made.append(part.key)
+        return upload_part(part, *arguments)
+
+    monkeypatch.setattr(group_work, "upload_part", note)
+    with use_inner_engine(tmp_path / "worker"):
+        run()
+    assert not left & set(made)
+    assert count(scoring_home, "(select distinct source_sha256, row_number from scored_reviews)") == 10
+    assert count(scoring_home, "scored_reviews") == 10
+    doubled = (
+        "select 1 from contract_results where source_sha256 in (select source_sha256 from scored_reviews) "
+    )
+    assert (
+        ask(scoring_home.warehouse, f"{doubled} group by source_sha256, boundary, rule having count(*) > 1")
+        == []
+    )
+    prove(scoring_home)
+
+
+def test_workers_without_a_store_are_a_wrong_setting() -> None:
+    with pytest.raises(UsageError, match="REVIEWS_STORE"):
+        load_settings({"REVIEWS_DASK": "local:2"})

@@ -1,0 +1,79 @@
+"""An engine whose workers are this process: each group is scored when it is waited for."""
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from data_contracts.errors import EngineError
+from data_contracts.storage.home import Home
+from tasks.engine.dispatch import Outcome
+from tasks.engine.group_work import GroupTask, score_in
+from tasks.inbox import source_files
+from tasks.stages import score_on_engine
+from tests.support.scoring_runs import run
+from tests.support.serverless import run_without_server
+
+KILLER = "killer"
+"""What is in the name of an object that kills workers."""
+
+
+@dataclass
+class InnerEngine:
+    """Scores the group that was handed out last first; is lost after `lost_after` groups."""
+
+    folder: Path
+    lost_after: int = 1000
+    running: dict[int, GroupTask] = field(default_factory=dict)
+    scored: list[tuple[str, ...]] = field(default_factory=list)
+
+    def count_workers(self) -> int:
+        return 2
+
+    def submit(self, task: GroupTask) -> int:
+        number = len(self.running) + 1000 * len(self.scored)
+        self.running[number] = task
+        return number
+
+    def wait_for_some(self, handles: Collection[Any]) -> Sequence[tuple[Any, Outcome]]:
+        if len(self.scored) == self.lost_after:
+            raise EngineError("The scheduler was lost.")
+        handle = max(handles)
+        task = self.running.pop(handle)
+        self.scored.append(tuple(file.uri.rpartition("/")[2] for file in task.files))
+        if any(KILLER in file.uri for file in task.files):
+            return [(handle, None)]
+        try:
+            with TemporaryDirectory(dir=self.folder) as place:
+                return [(handle, score_in(task, Home(Path(place)), self.folder / "bundles"))]
+        except Exception as error:
+            return [(handle, error)]
+
+
+@contextmanager
+def use_inner_engine(folder: Path, **how: Any) -> Iterator[InnerEngine]:
+    """Let the runs in the block score by such an engine, in groups of two, with its files in a folder."""
+    engine = InnerEngine(folder, **how)
+
+    @contextmanager
+    def give(address: str, place: Path) -> Iterator[InnerEngine]:
+        yield engine
+
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(score_on_engine, "open_engine", give)
+        patch.setattr(source_files, "GROUP_FILES", 2)
+        patch.setenv("REVIEWS_DASK", "tcp://127.0.0.1:1")
+        yield engine
+
+
+def score_by_engine(home: Path, store: str, folder: Path) -> None:
+    """Score the inbox of a store by such an engine, in a process that a test kills."""
+    os.environ.update(REVIEWS_HOME=str(home), REVIEWS_STORE=store, REVIEWS_REPORTS="false")
+    with run_without_server(), use_inner_engine(folder):
+        run()

@@ -1,0 +1,132 @@
+"""Tests of the dispatch of groups to workers, with workers that are functions of the test."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from data_contracts.errors import StoreError, WorkerKilledError
+from data_contracts.limits import RowLimits
+from tasks.engine.dispatch import AHEAD, PER_WORKER, Outcome, score_groups
+from tasks.engine.group_work import GroupSummary, GroupTask, Recipe, name_work
+from tasks.inbox.source_files import FoundFile, SourceFile
+from tasks.review_files.options import ReadOptions
+from tasks.sources.catalogue import Catalogue
+
+RECIPE = Recipe("file:///s", "home", "run", "model", "print", RowLimits(), ReadOptions(), Catalogue())
+
+
+def make_tasks(*groups: str) -> list[GroupTask]:
+    """Return a task for each group; its files are the letters."""
+    return [GroupTask(RECIPE, tuple(FoundFile(name, Path(name), 1, 0) for name in group)) for group in groups]
+
+
+def name_files(task: GroupTask) -> str:
+    return "".join(file.uri for file in task.files)
+
+
+@dataclass
+class Workers:
+    """An engine that ends the groups in an order of its own; a group with an `x` kills all that are in flight."""
+
+    choose: Callable[[Sequence[str]], int] = lambda names: 0
+    workers: int = 2
+    fail: str = ""
+    most: int = 0
+    scored: list[str] = field(default_factory=list)
+    running: dict[int, GroupTask] = field(default_factory=dict)
+    handles: Iterable[int] = field(default_factory=lambda: iter(range(10**6)))
+
+    def count_workers(self) -> int:
+        return self.workers
+
+    def submit(self, task: GroupTask) -> Any:
+        handle = next(iter(self.handles))
+        self.running[handle] = task
+        self.most = max(self.most, len(self.running))
+        return handle
+
+    def wait_for_some(self, handles: Collection[Any]) -> Sequence[tuple[Any, Outcome]]:
+        killing = [handle for handle in handles if "x" in name_files(self.running[handle])]
+        if killing:  # those that wait in the workers that die are suspects too
+            return [(handle, None) for handle in handles if self.running.pop(handle)]
+        waiting = list(handles)
+        handle = waiting[self.choose([name_files(self.running[each]) for each in waiting]) % len(waiting)]
+        name = name_files(self.running.pop(handle))
+        self.scored.append(name)
+        return [(handle, StoreError(name) if name == self.fail else GroupSummary((), (), name))]
+
+
+def score(workers: Workers, *groups: str) -> list[tuple[str, Any]]:
+    return [
+        (name_files(task), result.key if isinstance(result, GroupSummary) else type(result))
+        for task, result in score_groups(workers, make_tasks(*groups))
+    ]
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=30), st.integers(0, 3))
+def test_results_come_in_the_order_of_the_groups_however_they_end(turns: list[int], workers: int) -> None:
+    chosen = iter(turns * 40)
+    groups = [chr(97 + number) for number in range(20)]
+    engine = Workers(lambda names: next(chosen), workers)
+    assert score(engine, *groups) == [(name, name) for name in groups]
+    assert sorted(engine.scored) == groups
+    assert engine.most <= PER_WORKER * max(workers, 1)
+
+
+def test_groups_after_one_that_takes_long_are_scored_meanwhile_up_to_a_bound() -> None:
+    engine = Workers(lambda names: len(names) - 1, workers=1)
+    tasks = iter(make_tasks(*(chr(97 + number) for number in range(50))))
+    next(score_groups(engine, tasks))
+    assert len(engine.scored) == AHEAD
+
+
+def test_an_error_of_one_group_is_its_result() -> None:
+    assert score(Workers(fail="b"), "a", "b", "c") == [("a", "a"), ("b", StoreError), ("c", "c")]
+
+
+def test_a_file_that_kills_workers_is_found_and_the_others_are_scored() -> None:
+    engine = Workers()
+    found = score(engine, "ab", "cdxe", "fg", "h", "i")
+    assert found == [
+        ("ab", "ab"),
+        ("cd", "cd"),
+        ("x", WorkerKilledError),
+        ("e", "e"),
+        ("fg", "fg"),
+        ("h", "h"),
+        ("i", "i"),
+    ]
+
+
+@given(st.lists(st.text("abcx", min_size=1, max_size=9), max_size=9), st.integers(1, 3))
+def test_every_file_has_one_result_and_only_those_that_kill_are_named(
+    groups: list[str], workers: int
+) -> None:
+    found = score(Workers(workers=workers), *groups)
+    assert "".join(name for name, _ in found) == "".join(groups)
+    assert all((result is WorkerKilledError) == (name == "x") for name, result in found)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model_id": "other"},
+        {"fingerprint": "other"},
+        {"limits": RowLimits(max_text_chars=7)},
+        {"options": ReadOptions(text_column="body")},
+        {"catalogue": Catalogue(chosen="shop-a")},
+    ],
+)
+def test_a_part_is_used_again_only_for_the_same_work(change: dict[str, Any]) -> None:
+    file = SourceFile("s3://b/inbox/a.csv", Path("a.csv"), 1, 0, "f" * 64)
+    other = Recipe(**{**vars(RECIPE), **change})
+    assert name_work(other, [file]) != name_work(RECIPE, [file])
+    again = Recipe(
+        **{**vars(RECIPE), "run_id": "later", "options": ReadOptions(report_plan=lambda plan: None)}
+    )
+    assert name_work(again, [file]) == name_work(RECIPE, [file])
