@@ -227,15 +227,15 @@ def _is_unchanged(file: FoundFile | SourceFile, status: os.stat_result) -> bool:
     )
 
 
-def group_found_files(files: Sequence[_AnyFile]) -> list[tuple[_AnyFile, ...]]:
-    """Group the files that were found in the inbox, in order, at most `GROUP_FILES` and `GROUP_BYTES` in a group.
+def group_found_files(files: Sequence[_AnyFile], most_bytes: int = GROUP_BYTES) -> list[tuple[_AnyFile, ...]]:
+    """Group the files that were found in the inbox, in order, at most `GROUP_FILES` and `most_bytes` in a group.
 
     A larger file is a group of its own. So thousands of small files cost a few tasks.
     """
     groups: list[list[_AnyFile]] = []
     for file in files:
         last = groups[-1] if groups else []
-        full = len(last) >= GROUP_FILES or sum(each.size for each in last) + file.size > GROUP_BYTES
+        full = len(last) >= GROUP_FILES or sum(each.size for each in last) + file.size > most_bytes
         if not last or full:
             groups.append([file])
         else:

@@ -46,6 +46,10 @@ from tasks.warehouse.model_registry import PromotedModel
 if TYPE_CHECKING:
     from tasks.scoring.groups import ScoringJob
 
+GROUP_BYTES = 8 << 20
+"""Most bytes of a worker's group, unless one object alone is larger: less than on one machine, so that all workers end
+at about the same time."""
+
 
 @dataclass(frozen=True)
 class FetchedPart(ScoredGroup):
@@ -155,7 +159,7 @@ def _make_tasks(
 ) -> Iterator[GroupTask]:
     """Yield the groups, each with what is known when it is handed out, so that copies of known files are not scored."""
     done = list_done(retry_refused=bool(request.named))
-    for group in group_found_files(files):
+    for group in group_found_files(files, GROUP_BYTES):
         known = list_contents(home.warehouse, {file.size for file in group}, done)
         yield GroupTask(recipe, group, frozenset(known))
 

@@ -1,0 +1,170 @@
+"""How much faster two workers of one core each score a store's objects than one, and what each process costs.
+
+    python -m benchmarks.workers HOME [--rows 100000] [--files 30] [--runs 3]
+
+HOME has the archive's Parquet (`reviews ingest`) and a promoted model. The S3 server, the scheduler, the workers and
+the run that commits share two cores; each worker is bound to one of them. Before a run is timed, the workers have
+scored a little, so that the model is loaded. Prints Markdown tables: reviews a second as ratios, and seconds of a
+processor for a thousand reviews.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import duckdb
+import psutil
+
+from benchmarks.ratios import spread
+from benchmarks.whole_flow import REVIEWS, copy_home, write_csv
+from tasks.store.connecting import open_store
+from tasks.store.objects import upload
+from tests.support.stores import S3Server, find_free_ports, run_s3_server
+
+DASK = Path(sys.executable).with_name("dask")
+WORKERS = (1, 2)
+WARM_UP = 2
+"""Objects of a few reviews, one for each worker."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one run took."""
+
+    seconds: float
+    cpu: Mapping[str, float]
+    """Seconds of a processor by what used them."""
+
+
+def main() -> None:
+    """Fill the store, let one and two workers score it in turns, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("home", type=Path)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--files", type=int, default=30)
+    parser.add_argument("--runs", type=int, default=3)
+    arguments = parser.parse_args()
+    taken: dict[int, list[Taken]] = {count: [] for count in WORKERS}
+    with tempfile.TemporaryDirectory() as name, run_s3_server() as server:
+        folder = Path(name)
+        os.environ.update(server.environment)
+        fill_store(arguments.home, folder, arguments.rows, arguments.files)
+        for run in range(arguments.runs):
+            for count in WORKERS:
+                taken[count].append(measure(arguments.home, folder, server, count))
+                print(f"run {run + 1}, {count} workers: {taken[count][-1]}", file=sys.stderr, flush=True)
+    print_tables(taken, arguments.rows)
+
+
+def fill_store(home: Path, folder: Path, rows: int, files: int) -> None:
+    """Write reviews of the archive as CSV files of one size into the inbox of a bucket, and a few to warm up with."""
+    whole, each = folder / "whole.csv", -(-rows // files)
+    write_csv(home, whole, rows)
+    found: dict[str, Path] = {}
+    for number in range(files + WARM_UP):
+        name = f"main/{number:03}.csv" if number < files else f"warm/{number}.csv"
+        limit = each if number < files else 50
+        found[f"inbox/{name}"] = folder / name.replace("/", "-")
+        duckdb.sql(
+            f"COPY (SELECT * REPLACE (review || ' {name}' AS review) FROM read_csv('{whole}', header = true) "
+            f"LIMIT {limit} OFFSET {number % files * each}) TO '{found[f'inbox/{name}']}' (HEADER)"
+        )
+    upload(open_store("s3://bench/reviews"), found)
+
+
+def measure(home: Path, folder: Path, server: S3Server, count: int) -> Taken:
+    """Return what it takes that many workers to score the objects, in a copy of a home."""
+    with copy_home(home) as own, run_cluster(folder, count) as (address, processes):
+        environment = {
+            **os.environ,
+            "REVIEWS_HOME": str(own),
+            "REVIEWS_REPORTS": "false",
+            "PREFECT_HOME": str(folder / "prefect"),
+            "REVIEWS_STORE": "s3://bench/reviews",
+            "REVIEWS_DASK": address,
+        }
+        score("warm", environment)
+        processes["store"] = psutil.Process(server.process.pid)
+        before = {name: read_cpu(process) for name, process in processes.items()}
+        cpu = score("main", environment)
+        used = {name: read_cpu(process) - before[name] for name, process in processes.items()}
+        with duckdb.connect(str(own / "reviews.duckdb"), read_only=True) as connection:
+            query = "SELECT epoch(ended_at - started_at) FROM runs ORDER BY started_at DESC LIMIT 1"
+            [(seconds,)] = connection.sql(query).fetchall()
+    workers = sum(seconds for name, seconds in used.items() if name.startswith("worker"))
+    return Taken(
+        seconds, {"workers": workers, "run": cpu, "scheduler": used["scheduler"], "store": used["store"]}
+    )
+
+
+@contextmanager
+def run_cluster(folder: Path, count: int) -> Iterator[tuple[str, dict[str, psutil.Process]]]:
+    """Run a scheduler and workers, each bound to a core; yield the scheduler's address and all processes."""
+    [port] = find_free_ports(1)
+    address = f"tcp://127.0.0.1:{port}"
+    with ExitStack() as stack:
+        cores = sorted(os.sched_getaffinity(0))
+        commands = {"scheduler": [str(DASK), "scheduler", "--host", "127.0.0.1", "--port", str(port)]}
+        for number in range(count):
+            worker = ["taskset", "-c", str(cores[number % len(cores)]), str(DASK), "worker", address]
+            commands[f"worker {number}"] = [*worker, "--nthreads", "1", "--no-nanny", "--memory-limit", "0"]
+            commands[f"worker {number}"] += ["--local-directory", str(folder / "scratch")]
+        processes = {}
+        for name, command in commands.items():
+            process = subprocess.Popen(
+                [*command, "--no-dashboard"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
+            )
+            stack.callback(end, process)
+            processes[name] = psutil.Process(process.pid)
+        yield address, processes
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process of the cluster."""
+    process.kill()
+    process.wait()
+
+
+def read_cpu(process: psutil.Process) -> float:
+    """Return the seconds of a processor that a process and its children have used."""
+    own = sum(process.cpu_times()[:4])
+    return float(own + sum(sum(child.cpu_times()[:2]) for child in process.children(recursive=True)))
+
+
+def score(part: str, environment: Mapping[str, str]) -> float:
+    """Score the objects of a folder of the inbox; return the seconds of a processor of the run and its server."""
+    command = [str(REVIEWS), "score", f"s3://bench/reviews/inbox/{part}"]
+    started = perf_counter()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, env=dict(environment), stdout=output, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            output.seek(0)
+            raise RuntimeError(f"{' '.join(command)} failed:\n{output.read().decode()}")
+    print(f"{part}: {perf_counter() - started:.1f} s from process start", file=sys.stderr)
+    return usage.ru_utime + usage.ru_stime
+
+
+def print_tables(taken: Mapping[int, Sequence[Taken]], rows: int) -> None:
+    """Print the ratio of the throughputs, and what a thousand reviews cost each process."""
+    pairs = zip(taken[WORKERS[0]], taken[WORKERS[-1]], strict=True)
+    ratios = [one.seconds / two.seconds for one, two in pairs]
+    print("| two workers to one | median | from | to |\n| --- | ---: | ---: | ---: |")
+    print(f"| reviews a second | {spread(ratios, 2)} |\n")
+    names = list(taken[WORKERS[0]][0].cpu)
+    print(f"| CPU seconds for 1,000 reviews | {' | '.join(names)} |\n| --- |{' ---: |' * len(names)}")
+    for count, runs in taken.items():
+        cells = (statistics.median(run.cpu[name] for run in runs) / rows * 1000 for name in names)
+        print(f"| {count} of one core | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
+
+
+if __name__ == "__main__":
+    main()
