@@ -92,7 +92,7 @@ def measure(home: Path, folder: Path, server: S3Server, count: int) -> Taken:
             "REVIEWS_DASK": address,
         }
         score("warm", environment)
-        processes["store"] = psutil.Process(server.process.pid)
+        processes["store"] = psutil.Process(server.process.pid if server.process else None)
         before = {name: read_cpu(process) for name, process in processes.items()}
         cpu = score("main", environment)
         used = {name: read_cpu(process) - before[name] for name, process in processes.items()}

@@ -140,11 +140,12 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
     from flows.command.actions import forget as action
     from tasks.maintenance.forgetting import ForgetRequest
 
-    home = load_settings().home
+    settings = load_settings()
+    home = settings.home
     if not yes:
         click.echo(f"To be forgotten: {action.describe_forgettable(home, name, kind)}")
         click.confirm("This can't be undone. Go on?", abort=True)
-    action.forget(home, ForgetRequest(name, kind, by or name_user(), reason), echo)
+    action.forget(home, ForgetRequest(name, kind, by or name_user(), reason), echo, settings.store)
 
 
 @click.command()

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,11 @@ import duckdb
 
 from data_contracts.errors import ContractError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
+from data_contracts.storage.home_id import read_home_id
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
+from tasks.store.connecting import open_store
+from tasks.store.stored_parts import collect_parts
 from tasks.support.wording import count
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import begin_transaction, name_rewrite_mark, open_warehouse, rewrite_warehouse
@@ -244,6 +248,12 @@ def _list_named(files: Sequence[str], inbox: Path, days: Sequence[Path]) -> list
         for path in (day / uri).parent.glob(f"????????????-{Path(uri).name}")
     ]
     return [path for path in (*named, *renamed) if os.path.lexists(path)]
+
+
+def drop_stored_parts(home: Home, store: str) -> None:
+    """Delete the parts that workers left in a store for this home, with the attempts at them."""
+    if home_id := read_home_id(home):
+        collect_parts(open_store(store), home_id, unused_for=timedelta())
 
 
 def commit_waiting(home: Home) -> None:

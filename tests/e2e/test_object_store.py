@@ -18,7 +18,7 @@ from tasks.stages import score_on_engine
 from tasks.store import connecting, objects
 from tasks.store.arrivals import fetch_arrivals, find_arrivals
 from tasks.store.connecting import Store, open_store
-from tasks.store.stored_parts import StoredPart, delete_part
+from tasks.store.stored_parts import StoredPart, delete_part, fetch_part, upload_part
 from tasks.warehouse.file_ledger import record_seen
 from tests.support.bad_proxy import CUT_BYTES, Trouble, run_bad_proxy
 from tests.support.dask_clusters import run_workers
@@ -156,6 +156,20 @@ def test_reads_that_are_cut_off_go_on_where_they_were(proxy: tuple[Store, Troubl
     objects.fetch(store, objects.find_object(store, "large"), tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == LARGE[: 10 * CUT_BYTES]
     assert f"GET bytes={5 * CUT_BYTES}-{10 * CUT_BYTES - 1}" in trouble.asked
+
+
+def test_an_attempt_of_which_the_answer_was_lost_knows_that_it_was_first(
+    proxy: tuple[Store, Trouble], tmp_path: Path
+) -> None:
+    store, trouble = proxy
+    part = StoredPart(store, "home-1", "abc")
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "scored_reviews.parquet").write_bytes(b"rows")
+    trouble.drop = 1
+    ours = upload_part(part, tmp_path / "made", "run-1")
+    assert trouble.drop == 0
+    fetch_part(part, ours, tmp_path / "copy")
+    assert upload_part(part, tmp_path / "made", "run-2") == ours
 
 
 def test_a_throttled_store_is_asked_again(proxy: tuple[Store, Trouble]) -> None:

@@ -8,8 +8,12 @@ import pytest
 
 from data_contracts.errors import EngineError, UsageError, WorkerKilledError
 from data_contracts.storage.home import Home
+from data_contracts.storage.home_id import ensure_home_id
 from deployments.settings import load_settings
+from flows.command.actions.forget import forget
 from tasks.engine import group_work
+from tasks.maintenance.forgetting import ForgetRequest
+from tasks.store.connecting import open_store
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
 from tests.support.forked import run_to_fault
 from tests.support.inner_engine import score_by_engine, use_inner_engine
@@ -130,6 +134,23 @@ def test_a_part_is_scored_and_committed_once_though_the_run_is_killed(
         == []
     )
     prove(scoring_home)
+
+
+@pytest.mark.slow
+def test_forgetting_leaves_no_byte_of_a_row_in_parts_that_were_not_committed(
+    scoring_home: Home, store: Path, tmp_path: Path
+) -> None:
+    send(store, "shop-b/secret.csv", "review_id,text\nr1,a good zebrafish film\n")
+    with use_inner_engine(tmp_path / "worker"):
+        run()
+        left = StoredPart(open_store(f"file://{store}"), ensure_home_id(scoring_home), "abc")
+        (tmp_path / "left").mkdir()
+        (tmp_path / "left" / "source_reviews.parquet").write_bytes(b"a good zebrafish film")
+        upload_part(left, tmp_path / "left", "run-of-a-killed-flow")
+    forget(scoring_home, ForgetRequest("r1", None, "ann"), lambda line: None, f"file://{store}")
+    assert [name for name in list_files(store) if b"zebrafish" in (store / name).read_bytes()] == [
+        "inbox/shop-b/secret.csv"
+    ]
 
 
 def test_workers_without_a_store_are_a_wrong_setting() -> None:

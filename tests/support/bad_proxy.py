@@ -1,4 +1,4 @@
-"""A proxy before a server that answers 503, or cuts answers off, as often as a test asks for."""
+"""A proxy before a server that answers 503, or cuts or drops answers, as often as a test asks for."""
 
 import http.client
 import threading
@@ -16,6 +16,8 @@ class Trouble:
     """How many requests get 503."""
     cut: int = 0
     """How many answers to GET of more than `CUT_BYTES` are cut off there."""
+    drop: int = 0
+    """How many answers to conditional writes are dropped, after the server has written."""
     asked: list[str] = field(default_factory=list)
     """Method and range of each request."""
 
@@ -24,8 +26,8 @@ CUT_BYTES = 100_000
 
 
 @contextmanager
-def run_bad_proxy(port: int) -> Iterator[tuple[int, Trouble]]:
-    """Yield the port of a proxy before the server at `port`, and its trouble."""
+def run_bad_proxy(port: int, host: str = "127.0.0.1") -> Iterator[tuple[int, Trouble]]:
+    """Yield the port of a proxy before the server at `port` of an address of this machine, and its trouble."""
     trouble = Trouble()
 
     class Handler(BaseHTTPRequestHandler):
@@ -40,11 +42,15 @@ def run_bad_proxy(port: int) -> Iterator[tuple[int, Trouble]]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            connection = http.client.HTTPConnection("127.0.0.1", port)
+            connection = http.client.HTTPConnection(host, port)
             connection.request(self.command, self.path, body, dict(self.headers))
             answer = connection.getresponse()
             content = answer.read()
             connection.close()
+            if trouble.drop and self.command == "PUT" and "If-None-Match" in self.headers:
+                trouble.drop -= 1
+                self.close_connection = True
+                return
             self.send_response(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in (
@@ -70,7 +76,7 @@ def run_bad_proxy(port: int) -> Iterator[tuple[int, Trouble]]:
         def log_message(self, *arguments: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

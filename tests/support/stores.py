@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,22 +19,39 @@ START_SECONDS = 40
 KEYS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "only-for-tests"}
 
 
-@dataclass(frozen=True)
+@dataclass
 class S3Server:
-    """A running S3 server, and the variables by which clients find it."""
+    """An S3 server that can be killed and started again, and the variables by which clients find it."""
 
+    host: str
     port: int
-    process: subprocess.Popen[bytes]
+    command: Sequence[str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def environment(self) -> dict[str, str]:
         """What a user would set."""
-        endpoint = f"http://127.0.0.1:{self.port}"
+        endpoint = f"http://{self.host}:{self.port}"
         return {**KEYS, "AWS_ENDPOINT": endpoint, "AWS_REGION": "us-east-1"}
+
+    def start(self) -> None:
+        """Start the server, with what it had stored before."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, env={**os.environ, **KEYS}, stdout=log, stderr=subprocess.STDOUT
+            )
+        _wait_until_ready(self.host, self.port)
+
+    def kill(self) -> None:
+        """Kill the server if it runs."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
 
 
 @contextmanager
-def run_s3_server() -> Iterator[S3Server]:
+def run_s3_server(host: str = "127.0.0.1") -> Iterator[S3Server]:
     """Run SeaweedFS; skip the test, saying so, where it is not installed or does not start."""
     program = shutil.which("weed", path=str(Path(sys.executable).parent))
     if program is None:
@@ -43,21 +60,17 @@ def run_s3_server() -> Iterator[S3Server]:
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         ports = iter(find_free_ports(8))
         port = next(ports)
-        command = [program, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3"]
+        command = [program, "server", f"-dir={folder}", f"-ip={host}", f"-ip.bind={host}", "-s3"]
         command += [f"-s3.port={port}", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
         for name in ("s3", "master", "volume", "filer"):
             command += [f"-{name}.port.grpc={next(ports)}"]
         command += [f"-{name}.port={next(ports)}" for name in ("master", "volume", "filer")]
-        with (Path(folder) / "log").open("wb") as log:
-            process = subprocess.Popen(
-                command, env={**os.environ, **KEYS}, stdout=log, stderr=subprocess.STDOUT
-            )
+        server = S3Server(host, port, command, Path(folder) / "log")
         try:
-            _wait_until_ready(port)
-            yield S3Server(port, process)
+            server.start()
+            yield server
         finally:
-            process.kill()
-            process.wait()
+            server.kill()
 
 
 def find_free_ports(count: int) -> list[int]:
@@ -69,11 +82,11 @@ def find_free_ports(count: int) -> list[int]:
     return ports
 
 
-def _wait_until_ready(port: int) -> None:
+def _wait_until_ready(host: str, port: int) -> None:
     ends = time.monotonic() + START_SECONDS
     while time.monotonic() < ends:
         try:
-            httpx.get(f"http://127.0.0.1:{port}", timeout=1)
+            httpx.get(f"http://{host}:{port}", timeout=1)
         except httpx.HTTPError:
             time.sleep(0.1)
         else:

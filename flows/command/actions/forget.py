@@ -15,14 +15,19 @@ from tasks.warehouse.publishing import publish
 _NOTHING_TO_FORGET = "`reviews score`; before that there is nothing to forget"
 
 
-def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None]) -> None:
-    """Do what `reviews forget` does: delete rows, also from copies, parts, reports; list other files that have them."""
+def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None], store: str | None = None) -> None:
+    """Do what `reviews forget` does: delete rows, also from copies, parts, reports; list other files that have them.
+
+    Of the object store that is set, the parts are deleted, whatever is in them: the next run makes them again.
+    """
     from tasks.report.writing import drop_reports_of_forgotten
 
     require_warehouse(home.warehouse, _NOTHING_TO_FORGET)
     name = request.name
     with keep_runs_out(home, echo):
         forgetting.commit_waiting(home)
+        if store is not None:
+            forgetting.drop_stored_parts(home, store)
         matched = forgetting.find_forgettable(home.warehouse, name, request.kind)
         done = forgetting.forget(home.warehouse, request, matched.kind)
         reports = drop_reports_of_forgotten(home)
