@@ -121,14 +121,20 @@ def _start_workers(count: int, folder: Path) -> Iterator[Any]:
     import dask
     from distributed import LocalCluster
 
-    with dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_DEATHS}):
-        cluster = LocalCluster(
+    settings = {
+        "distributed.scheduler.allowed-failures": ALLOWED_DEATHS,
+        # Otherwise a worker is given up that takes 15 s to start again after its death.
+        "distributed.deploy.lost-worker-timeout": f"{PATIENCE_SECONDS}s",
+    }
+    with (
+        dask.config.set(settings),
+        LocalCluster(
             n_workers=count,
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address=None,
             local_directory=str(folder),
             memory_limit=None,
-        )
-    with cluster:
+        ) as cluster,
+    ):
         yield cluster

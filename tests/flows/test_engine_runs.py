@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from data_contracts.errors import EngineError, UsageError, WorkerKilledError
+from data_contracts.errors import EngineError, WorkerKilledError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
-from deployments.settings import load_settings
 from flows.command.actions.forget import forget
 from tasks.engine import group_work
 from tasks.maintenance.forgetting import ForgetRequest
@@ -151,8 +150,3 @@ def test_forgetting_leaves_no_byte_of_a_row_in_parts_that_were_not_committed(
     assert [name for name in list_files(store) if b"zebrafish" in (store / name).read_bytes()] == [
         "inbox/shop-b/secret.csv"
     ]
-
-
-def test_workers_without_a_store_are_a_wrong_setting() -> None:
-    with pytest.raises(UsageError, match="REVIEWS_STORE"):
-        load_settings({"REVIEWS_DASK": "local:2"})

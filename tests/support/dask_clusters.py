@@ -15,7 +15,11 @@ from tests.support.forked import make_context
 def run_workers(count: int, environment: Mapping[str, str]) -> Iterator[LocalCluster]:
     """Run a scheduler and workers, one thread each, with variables that the process they are forked from lacks."""
     make_context()
-    forked = {"distributed.worker.multiprocessing-method": "forkserver", "logging.distributed": "error"}
+    forked = {
+        "distributed.worker.multiprocessing-method": "forkserver",
+        "distributed.deploy.lost-worker-timeout": "300s",
+        "logging.distributed": "error",
+    }
     with pytest.MonkeyPatch.context() as patch, dask.config.set(forked):
         patch.setattr(distributed.utils, "_forkserver_preload_set", True)
         with LocalCluster(

@@ -1,5 +1,6 @@
 """Tests of the dispatch of groups to workers, with workers that are functions of the test."""
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +10,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from data_contracts.errors import StoreError, WorkerKilledError
+from data_contracts.errors import EngineError, StoreError, WorkerKilledError
 from data_contracts.limits import RowLimits
+from tasks.engine.dask_workers import open_engine
 from tasks.engine.dispatch import AHEAD, PER_WORKER, Outcome, score_groups
 from tasks.engine.group_work import GroupSummary, GroupTask, Recipe, name_work
 from tasks.inbox.source_files import FoundFile, SourceFile
@@ -110,6 +112,17 @@ def test_every_file_has_one_result_and_only_those_that_kill_are_named(
     found = score(Workers(workers=workers), *groups)
     assert "".join(name for name, _ in found) == "".join(groups)
     assert all((result is WorkerKilledError) == (name == "x") for name, result in found)
+
+
+def test_without_dask_the_error_names_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(EngineError, match=r"needs the extra `scale`.*Next: pip"),
+        open_engine("local:2", tmp_path),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,10 @@ def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch,
         ("REVIEWS_DRAIN_SECONDS", "-1"),
         ("REVIEWS_FALLBACK_ENCODING", "latin-9000"),
         ("REVIEWS_FALLBACK_ENCODING", "utf-16"),
+        ("REVIEWS_DASK", "tcp://host"),
+        ("REVIEWS_DASK", "host:8786"),
+        ("REVIEWS_DASK", "local:0"),
+        ("REVIEWS_DASK", "local:2"),  # without a store
     ],
 )
 def test_a_limit_that_makes_no_sense_is_named(name: str, value: str) -> None:
