@@ -19,6 +19,7 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import parse_store_uri, require_clear_inbox
 from data_contracts.text_encodings import extends_ascii, find_encoding
 from deployments.installation import find_default_home, find_settings_file
+from tasks.support.secret_files import read_secret_files
 
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (a setting's value, not where anything listens)
 OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
@@ -30,7 +31,6 @@ DASK = re.compile(r"(?:tcp|tls)://(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}|local:[
 DATABASE_SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
 SECRETS = ("PREFECT_SERVER_API_AUTH_STRING", "REVIEWS_DATABASE_URL", "REVIEWS_ALERT_URL")
 """Settings that can be in a file of their own: the variable `NAME_FILE` is its path."""
-MOST_SECRET_BYTES = 10_000
 SWITCHES = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
@@ -131,7 +131,7 @@ def _make_url(host: str, port: int) -> str:
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings; raise `UsageError` that names the first setting with an invalid value."""
     variables = os.environ if environment is None else environment
-    values = {**_read_secrets(_read_env_file()), **_read_secrets(variables)}
+    values = {**read_secret_files(_read_env_file(), SECRETS), **read_secret_files(variables, SECRETS)}
     _refuse_undecodable(values)
     require_known(values.get(VARIABLE, ""))
     default = RowLimits()
@@ -185,35 +185,6 @@ def _read_env_file() -> dict[str, str]:
         return {key: value for key, value in dotenv_values(path).items() if value is not None}
     except UnicodeDecodeError:
         raise UsageError(f"{path}: is not UTF-8. Next: save it in UTF-8.") from None
-
-
-def _read_secrets(values: Mapping[str, str]) -> dict[str, str]:
-    """Return settings with the secrets that are in files; raise `UsageError` if a secret is also set by itself."""
-    found = dict(values)
-    for name in SECRETS:
-        if path := values.get(f"{name}_FILE", "").strip():
-            if values.get(name):
-                raise UsageError(f"{name} and {name}_FILE are both set. Next: unset one of them.")
-            found[name] = _read_secret(f"{name}_FILE", Path(path))
-    return found
-
-
-def _read_secret(name: str, path: Path) -> str:
-    """Return the text of the file that the setting `name` names; messages have its path, and none of its content."""
-    if not path.is_absolute():  # processes of `reviews up` have another current folder
-        raise UsageError(f"{name} must be an absolute path, not {_quote(str(path))}.")
-    try:
-        with path.open("rb") as stream:
-            secret = stream.read(MOST_SECRET_BYTES).decode().strip()
-    except OSError as error:
-        raise UsageError(
-            f"{name}={_quote(str(path))}: can't be read ({error.strerror}). Next: name a file that this user may read."
-        ) from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{name}={_quote(str(path))}: is not UTF-8. Next: save it in UTF-8.") from None
-    if not secret:
-        raise UsageError(f"{name}={_quote(str(path))}: is empty. Next: write the secret into it.")
-    return secret
 
 
 def find_unknown(environment: Mapping[str, str] | None = None) -> list[str]:
