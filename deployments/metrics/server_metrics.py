@@ -40,11 +40,13 @@ def read_server_metrics() -> list[Sample]:
 
 
 def _read_workers(client: SyncPrefectClient) -> Iterator[Sample]:
+    """Yield how many workers are online."""
     online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
     yield Sample(WORKERS, (), len(client.read_workers_for_work_pool(POOL, worker_filter=online)))
 
 
 def _read_deployments(client: SyncPrefectClient) -> Iterator[Sample]:
+    """Yield the samples of each deployment: its runs that wait and are active, and the last one."""
     for name in DEPLOYMENTS:
         yield Sample(WAITING, (name,), count_waiting(client, name))
         yield Sample(ACTIVE, (name,), len(_list_runs(client, name, GOING)))
