@@ -1,7 +1,8 @@
 """`reviews status`: describes the worker and the deployments of a running Prefect server."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -33,15 +34,15 @@ KINDS = {
 """The runs shown for each deployment: their states, and the order whose first run is shown."""
 
 
-def describe_status(running: Running) -> str:
-    """Describe the server's address, the online workers, and the current, last and next run of each deployment.
+def read_status(running: Running) -> dict[str, Any]:
+    """Return the state of a running `reviews up`: its address, the online workers, and the runs of each deployment.
 
     Raises `ReviewsError` if its server does not answer in `ANSWER_SECONDS`.
     """
     impatient = {PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS, PREFECT_CLIENT_MAX_RETRIES: 0}
     try:
         with temporary_settings(impatient), get_client(sync_client=True) as client:
-            return "\n".join(_describe_server(client, running))
+            return _read_server(client, running)
     except (httpx.TransportError, RuntimeError) as error:  # Prefect's client raises some as RuntimeError
         raise ReviewsError(
             f"`reviews up` runs (process {running.pid}), but its server at {running.ui_url} does not answer "
@@ -50,23 +51,24 @@ def describe_status(running: Running) -> str:
         ) from error
 
 
-def _describe_server(client: SyncPrefectClient, running: Running) -> list[str]:
-    """Return the lines of `reviews status`: the server, its workers, and each deployment's runs."""
+def _read_server(client: SyncPrefectClient, running: Running) -> dict[str, Any]:
+    """Return the state of the server, its workers and its deployments."""
     online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
     workers = client.read_workers_for_work_pool(POOL, worker_filter=online)
-    lines = [
-        f"Up: {running.ui_url} (process {running.pid}, since {running.started_at})",
-        *([f"  stopping  {running.doing}"] if running.doing else []),
-        f"  worker  {', '.join(worker.name for worker in workers) or 'none answers yet'}",
-    ]
-    for name in DEPLOYMENTS:
-        lines += [f"  {name}", *describe_deployment(client, name)]
-    return lines
+    return {
+        "is_up": True,
+        "url": running.ui_url,
+        "process": running.pid,
+        "since": running.started_at,
+        "stopping": running.doing or None,
+        "workers": [worker.name for worker in workers],
+        "deployments": {name: read_deployment(client, name) for name in DEPLOYMENTS},
+    }
 
 
-def describe_deployment(client: SyncPrefectClient, name: str) -> list[str]:
-    """Return the lines of `reviews status` on a deployment: its current, last and next run, and how many wait."""
-    lines = []
+def read_deployment(client: SyncPrefectClient, name: str) -> dict[str, Any]:
+    """Return the current, last and next run of a deployment, None for one that there is not, and how many wait."""
+    found: dict[str, Any] = {}
     for kind, (states, order) in KINDS.items():
         runs = client.read_flow_runs(
             flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": states}}}),
@@ -74,9 +76,27 @@ def describe_deployment(client: SyncPrefectClient, name: str) -> list[str]:
             sort=order,
             limit=1,
         )
-        lines += [f"    {kind:<5} {_describe_run(run)}" for run in runs]
-    if waiting := count_waiting(client, name):
-        lines.append(f"    waits {count(waiting, 'run')}")
+        found[kind] = next(map(_read_run, runs), None)
+    return {**found, "waits": count_waiting(client, name)}
+
+
+def describe_status(status: Mapping[str, Any]) -> str:
+    """Describe in lines what `read_status` returned."""
+    lines = [
+        f"Up: {status['url']} (process {status['process']}, since {status['since']})",
+        *([f"  stopping  {status['stopping']}"] if status["stopping"] else []),
+        f"  worker  {', '.join(status['workers']) or 'none answers yet'}",
+    ]
+    for name, deployment in status["deployments"].items():
+        lines += [f"  {name}", *describe_deployment(deployment)]
+    return "\n".join(lines)
+
+
+def describe_deployment(deployment: Mapping[str, Any]) -> list[str]:
+    """Describe in lines what `read_deployment` returned."""
+    lines = [f"    {kind:<5} {_describe_run(deployment[kind])}" for kind in KINDS if deployment[kind]]
+    if deployment["waits"]:
+        lines.append(f"    waits {count(deployment['waits'], 'run')}")
     return lines or ["    has not run"]
 
 
@@ -92,12 +112,21 @@ def count_waiting(client: SyncPrefectClient, name: str) -> int:
     )
 
 
-def _describe_run(run: "FlowRun") -> str:
-    """Describe a run in a line: its time, state, name and the first line of its message."""
+def _read_run(run: "FlowRun") -> dict[str, Any]:
+    """Return the id, name, time, state of a run, and the first line of its message."""
     at = run.end_time or run.start_time or run.expected_start_time
-    when = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else ""
-    state = run.state.name if run.state else "unknown"
     message = (run.state.message or "").strip().splitlines() if run.state else []
-    if " failed: " in run.name:  # it has the error already
-        message = []
-    return "  ".join(part for part in (when, state, run.name, *message[:1]) if part)
+    return {
+        "id": str(run.id),
+        "name": run.name,
+        "at": at.astimezone(UTC).isoformat(timespec="seconds") if at else None,
+        "state": run.state.name if run.state else "unknown",
+        "message": message[0] if message else None,
+    }
+
+
+def _describe_run(run: Mapping[str, Any]) -> str:
+    """Describe a run in a line: its time, state, name and message; the name of a failed run has its error already."""
+    when = f"{datetime.fromisoformat(run['at']):%Y-%m-%d %H:%M:%S} UTC" if run["at"] else ""
+    message = None if " failed: " in run["name"] else run["message"]
+    return "  ".join(part for part in (when, run["state"], run["name"], message) if part)

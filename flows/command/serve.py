@@ -2,8 +2,10 @@
 
 import click
 
+from data_contracts.errors import ReviewsError
 from flows.command.console.output import echo
 from flows.command.startup import prepare_prefect
+from tasks.support.wording import format_json
 
 
 @click.command()
@@ -55,19 +57,32 @@ def down(now: bool) -> None:
 
 
 @click.command()
-def status() -> None:
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def status(form: str) -> None:
     """Show whether `reviews up` runs, and the current, last and next run of each deployment.
 
     The exit status is 0 if it is up, 1 if it is not.
+
+    \b
+    Examples:
+      reviews status
+      reviews status --format json | jq .deployments
     """
     from deployments.local_server.running import require_running
     from deployments.settings import load_settings
 
-    running = require_running(load_settings())
-    prepare_prefect(may_start=False)
-    from deployments.local_server.status import describe_status
+    try:
+        running = require_running(load_settings())
+        prepare_prefect(may_start=False)
+        from deployments.local_server.status import describe_status, read_status
 
-    echo(describe_status(running))
+        found = read_status(running)
+    except ReviewsError as error:
+        if form == "json":
+            echo(format_json({"is_up": False, "message": str(error)}))
+            raise SystemExit(error.exit_status) from None
+        raise
+    echo(format_json(found) if form == "json" else describe_status(found))
 
 
 @click.command()

@@ -97,6 +97,9 @@ def test_status_says_what_runs_and_when_next(up: Deployed) -> None:
     said = up.reviews("status").out
     assert f"Up: http://127.0.0.1:{up.port}" in said
     assert all(f"\n  {name}" in said for name in DEPLOYMENTS)
+    found = json.loads(up.reviews("status", "--format", "json").out)
+    assert (found["is_up"], found["url"]) == (True, f"http://127.0.0.1:{up.port}")
+    assert tuple(found["deployments"]) == DEPLOYMENTS
 
 
 @pytest.mark.parametrize("stranger", REQUESTS)

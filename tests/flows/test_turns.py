@@ -13,7 +13,7 @@ from prefect.context import EngineContext
 from prefect.logging.handlers import APILogWorker
 from prefect.states import Cancelled, Crashed, Pending
 
-from deployments.local_server.status import describe_deployment
+from deployments.local_server.status import describe_deployment, read_deployment
 from deployments.work_pool import POOL, keep_queues, make_pool
 from tasks.stages.queue_turns import take_turn
 from tests.e2e.deployed import wait_until
@@ -107,7 +107,7 @@ def test_status_counts_the_runs_that_wait(queue: Queue) -> None:
         queue.ask(**parameters)
     run = queue.start_next()
     assert run
-    assert "    waits 2 runs" in describe_deployment(queue.client, queue.name)
+    assert "    waits 2 runs" in describe_deployment(read_deployment(queue.client, queue.name))
     queue.end(run, Crashed())
 
 

@@ -294,5 +294,5 @@ def test_status_of_a_server_that_does_not_answer_says_so_in_time(monkeypatch: py
                 ReviewsError, match=r"\(process 7\), but its server at .* does not answer"
             ) as caught,
         ):
-            status.describe_status(running)
+            status.read_status(running)
     assert caught.value.exit_status == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
@@ -17,6 +18,7 @@ from deployments.local_server.running import find_running, require_running, writ
 from deployments.local_server.up import DATABASE_VARIABLE, build_environment_of_up, run_up
 from deployments.processes import find_marked, stop_marked
 from deployments.settings import Settings
+from flows.command.cli import main
 from tasks.support.locking import hold_folder
 from tests.support.marked import start_marked
 
@@ -124,3 +126,10 @@ def test_marked_processes_are_stopped_even_if_they_will_not_and_others_are_left(
 
 def test_down_where_nothing_is_up_says_so(settings: Settings) -> None:
     assert bring_down(settings, print) == "It was not up."
+
+
+def test_status_as_json_says_that_nothing_is_up_with_the_same_exit_status(settings: Settings) -> None:
+    done = CliRunner().invoke(main, ["--home", str(settings.home.folder), "status", "--format", "json"])
+    assert done.exit_code == 1
+    said = json.loads(done.stdout)
+    assert (said["is_up"], said["message"][:5]) == (False, "Down:")
