@@ -6,20 +6,26 @@ import socket
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
 
 import psutil
 import pytest
 from click.testing import CliRunner
+from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
+from deployments.local_server import status
 from deployments.local_server.down import bring_down
-from deployments.local_server.running import find_running, require_running, write_running
+from deployments.local_server.running import Running, find_running, require_running, write_running
 from deployments.local_server.up import DATABASE_VARIABLE, build_environment_of_up, run_up
 from deployments.processes import find_marked, stop_marked
 from deployments.settings import Settings
 from flows.command.cli import main
 from tasks.support.locking import hold_folder
+from tasks.support.wording import format_json
 from tests.support.marked import start_marked
 
 STUBBORN = """
@@ -133,3 +139,39 @@ def test_status_as_json_says_that_nothing_is_up_with_the_same_exit_status(settin
     assert done.exit_code == 1
     said = json.loads(done.stdout)
     assert (said["is_up"], said["message"][:5]) == (False, "Down:")
+
+
+class Client:
+    """A client of a server with one worker, and of each deployment one run that failed."""
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *raised: object) -> None: ...
+
+    def read_workers_for_work_pool(self, pool: str, worker_filter: object) -> list[object]:
+        return [SimpleNamespace(name="reviews-up")]
+
+    def read_flow_runs(self, flow_run_filter: Any, **rest: Any) -> list[FlowRun]:
+        end = datetime(2026, 3, 1, tzinfo=UTC)
+        state = State(
+            type=StateType.FAILED, message="Flow run encountered an exception: a.csv: is gone\nmore"
+        )
+        name = "score-reviews failed: a.csv: is gone"
+        run = FlowRun.model_construct(id=uuid4(), name=name, state=state, end_time=end)
+        return [run] if StateType.FAILED in flow_run_filter.state.type.any_ else []
+
+
+def test_status_is_the_same_in_words_and_as_json(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "get_client", lambda sync_client: Client())
+    running = Running(7, settings.ui_url, settings.api_url, "2026-03-01T00:00:00+00:00", "/checkout", True)
+    found = json.loads(format_json(status.read_status(running)))
+    assert (found["is_up"], found["process"], found["workers"]) == (True, 7, ["reviews-up"])
+    last = found["deployments"]["score-reviews"]["last"]
+    assert (last["state"], last["at"]) == ("Failed", "2026-03-01T00:00:00+00:00")
+    said = status.describe_status(found).splitlines()
+    assert said[:2] == [
+        f"Up: {settings.ui_url} (process 7, since 2026-03-01T00:00:00+00:00)",
+        "  worker  reviews-up",
+    ]
+    assert said[-1] == "    last  2026-03-01 00:00:00 UTC  Failed  score-reviews failed: a.csv: is gone"
