@@ -5,7 +5,6 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -64,7 +63,7 @@ class History:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.warehouse = folder / "reviews.duckdb"
-        self.numbers = count()
+        self.numbers = iter(range(1_000_000))  # can be copied, unlike count()
         self.files: list[tuple[PartFile, list[str]]] = []
         """Each file with the models that scored it."""
         self.firsts: dict[str, tuple[PartFile, list[str]]] = {}
