@@ -6,7 +6,7 @@ Flows read the settings once and pass the values on; the code that they call doe
 import ipaddress
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from data_contracts.errors import UsageError
 from data_contracts.limits import DRIFT_SEVERITIES, RowLimits
 from data_contracts.storage.faults import VARIABLE, require_known
 from data_contracts.storage.home import Home
-from data_contracts.storage.store_uris import parse_store_uri, require_clear_inbox
+from data_contracts.storage.store_uris import parse_inbox_store, parse_workers
 from data_contracts.text_encodings import extends_ascii, find_encoding
 from deployments.installation import find_default_home, find_settings_file
 from tasks.support.secret_files import read_secret_files
@@ -27,7 +27,6 @@ OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
 SHOWN = 80
 """The largest number of characters of a wrong value that a message repeats."""
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-DASK = re.compile(r"(?:tcp|tls)://(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}|local:[1-9]\d{0,2}")
 DATABASE_SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
 SECRETS = ("PREFECT_SERVER_API_AUTH_STRING", "REVIEWS_DATABASE_URL", "REVIEWS_ALERT_URL")
 """Settings that can be in a file of their own: the variable `NAME_FILE` is its path."""
@@ -142,8 +141,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     )
     return Settings(
         home=Home(_read_home(values)),
-        store=_read_store(values, "REVIEWS_STORE"),
-        dask=_read_dask(values, "REVIEWS_DASK"),
+        store=_read_place(values, "REVIEWS_STORE", parse_inbox_store),
+        dask=_read_place(values, "REVIEWS_DASK", parse_workers),
         archive=values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL,
         input_dirs=_read_folders(values, "REVIEWS_INPUT_DIRS"),
         fallback_encoding=_read_encoding(values, "REVIEWS_FALLBACK_ENCODING"),
@@ -252,25 +251,13 @@ def _read_home(values: Mapping[str, str]) -> Path:
     return home
 
 
-def _read_store(values: Mapping[str, str], name: str) -> str | None:
-    """Return the URI of an object store, None if it is not set."""
+def _read_place(values: Mapping[str, str], name: str, parse: Callable[[str], str]) -> str | None:
+    """Return what `parse` makes of a setting, None if it is not set."""
     text = values.get(name, "").strip()
     try:
-        return require_clear_inbox(parse_store_uri(text)) if text else None
+        return parse(text) if text else None
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from None
-
-
-def _read_dask(values: Mapping[str, str], name: str) -> str | None:
-    """Return where the workers are, None if it is not set; they score what lies in a store, so that must be set too."""
-    text = values.get(name, "").strip()
-    if text and not DASK.fullmatch(text):
-        raise UsageError(
-            f"{name} must be the address of a scheduler, such as tcp://10.0.0.5:8786, or local:4, not {_quote(text)}."
-        )
-    if text and not values.get("REVIEWS_STORE", "").strip():
-        raise UsageError(f"{name} needs REVIEWS_STORE: workers score the objects of a store.")
-    return text or None
 
 
 def _read_whole(values: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:

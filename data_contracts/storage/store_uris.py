@@ -1,4 +1,4 @@
-"""The URIs of object stores and of the objects in them."""
+"""The URIs of object stores and of the objects in them, and the address of the workers that score these."""
 
 import re
 from urllib.parse import urlsplit
@@ -9,6 +9,7 @@ SCHEMES = ("s3", "gs", "az", "file")
 INBOX = "inbox"
 """The folder of a store in which new review files arrive."""
 _IN_INBOX = re.compile(rf"(?:{'|'.join(SCHEMES)})://[^/]*/(?:.*?/)??{INBOX}/(?P<name>.*)", re.DOTALL)
+_WORKERS = re.compile(r"(?:tcp|tls)://(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}|local:[1-9]\d{0,2}")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 
 
@@ -63,3 +64,18 @@ def require_clear_inbox(uri: str) -> str:
             f"`{INBOX}/`, or use another prefix."
         )
     return uri
+
+
+def parse_inbox_store(text: str) -> str:
+    """Return the URI of a store with an inbox; raise `UsageError` if it is none."""
+    return require_clear_inbox(parse_store_uri(text))
+
+
+def parse_workers(text: str) -> str:
+    """Return the address of a scheduler, or `local:N` for as many workers here; raise `UsageError` if it is neither."""
+    if not _WORKERS.fullmatch(text):
+        raise UsageError(
+            f"{text[:80]!r} is neither the address of a scheduler, such as tcp://10.0.0.5:8786, nor a number of "
+            "workers of this machine, such as local:4."
+        )
+    return text

@@ -152,6 +152,8 @@ def require_consistent(request: ScoringRequest) -> None:
         )
     if request.source and not request.named:
         raise UsageError("--source is for files that you name: reviews score --source NAME FILE ...")
+    if request.engine and not request.store:
+        raise UsageError("REVIEWS_DASK needs REVIEWS_STORE: workers score the objects of a store.")
     if request.rescan is not None and (request.named or request.since):
         raise UsageError("rescan reads all files of a source again. Next: leave out files and since.")
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from data_contracts.errors import EngineError, WorkerKilledError
+from data_contracts.errors import EngineError, UsageError, WorkerKilledError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from flows.command.actions.forget import forget
 from tasks.engine import group_work
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.scoring.plan import ScoringRequest, require_consistent
 from tasks.store.connecting import open_store
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
 from tests.support.forked import run_to_fault
@@ -133,6 +134,11 @@ def test_a_part_is_scored_and_committed_once_though_the_run_is_killed(
         == []
     )
     prove(scoring_home)
+
+
+def test_workers_without_a_store_are_a_wrong_setting() -> None:
+    with pytest.raises(UsageError, match="REVIEWS_STORE"):
+        require_consistent(ScoringRequest(engine="local:2"))
 
 
 @pytest.mark.slow

@@ -50,7 +50,6 @@ def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch,
         ("REVIEWS_DASK", "tcp://host"),
         ("REVIEWS_DASK", "host:8786"),
         ("REVIEWS_DASK", "local:0"),
-        ("REVIEWS_DASK", "local:2"),  # without a store
     ],
 )
 def test_a_limit_that_makes_no_sense_is_named(name: str, value: str) -> None:
