@@ -18,6 +18,7 @@ from tests.faults.harness import (
     try_moment,
     try_point,
 )
+from tests.machines.trials import KILLED_RUNS, KILLED_WORKERS
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
@@ -80,5 +81,8 @@ def test_a_scoring_run_killed_at_any_moment_leaves_what_an_undisturbed_one_does(
     assert try_moment(scenarios["score"], reference, seconds, folder).trouble == ()
 
 
-def test_every_fault_point_belongs_to_a_scenario(scenarios: dict[str, Scenario]) -> None:
-    assert sorted(FAULT_POINTS) == sorted(point for name in scenarios for point in points_of(name))
+def test_every_fault_point_belongs_to_a_scenario_or_to_the_trials_of_machines(
+    scenarios: dict[str, Scenario],
+) -> None:
+    of_scenarios = {point for name in scenarios for point in points_of(name)}
+    assert {*of_scenarios, *KILLED_WORKERS.values(), *KILLED_RUNS.values()} == {*FAULT_POINTS}

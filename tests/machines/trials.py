@@ -196,16 +196,23 @@ def drop_answers(place: Place) -> None:
         place.stop()
 
 
+KILLED_WORKERS = {
+    "a worker is killed when it has read its objects": "engine: objects fetched",
+    "a worker is killed while it scores": "score: batch scored",
+    "a worker is killed before it writes the manifest": "engine: files uploaded",
+    "a worker is killed after it has written the manifest": "engine: part uploaded",
+}
+"""The fault points at which a worker is killed, by what happens."""
+KILLED_RUNS = {
+    "the run is killed when it has fetched a part": "engine: part fetched",
+    "the run is killed inside a commit": "score: inside commit",
+    "the run is killed after a commit": "score: after commit",
+    "the run is killed before it deletes a part": "engine: part committed",
+}
 HAPPENINGS: dict[str, Callable[[Place], None]] = {
-    "a worker is killed when it has read its objects": kill_worker_at("engine: objects fetched"),
-    "a worker is killed while it scores": kill_worker_at("score: batch scored"),
-    "a worker is killed before it writes the manifest": kill_worker_at("engine: files uploaded"),
-    "a worker is killed after it has written the manifest": kill_worker_at("engine: part uploaded"),
+    **{name: kill_worker_at(point) for name, point in KILLED_WORKERS.items()},
+    **{name: kill_run_at(point) for name, point in KILLED_RUNS.items()},
     "a worker is killed at a random moment": kill_at_random("one"),
-    "the run is killed when it has fetched a part": kill_run_at("engine: part fetched"),
-    "the run is killed inside a commit": kill_run_at("score: inside commit"),
-    "the run is killed after a commit": kill_run_at("score: after commit"),
-    "the run is killed before it deletes a part": kill_run_at("engine: part committed"),
     "the run is killed at a random moment": kill_at_random("run"),
     "the scheduler is killed at a random moment": kill_at_random("scheduler"),
     "the store is killed at a random moment, and starts again": kill_store,
