@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from flows.command.console.arguments import PathOrUri
-from flows.command.console.output import echo
+from flows.command.console.output import confirm, echo
 
 
 @click.group()
@@ -59,7 +59,7 @@ def init(source: str, file: Path | str, text: tuple[str, ...], yes: bool, replac
     path = choose_path(home, source, replace)
     with borrow_file(home, file) as local:
         proposal = propose_profile(path, local, text, echo)
-    if yes or click.confirm(f"Write this profile to {path}?", default=True):
+    if yes or confirm(f"Write this profile to {path}?", default=True):
         write_profile(home, proposal, echo)
     else:
         echo("Nothing was written.")

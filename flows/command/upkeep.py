@@ -7,7 +7,7 @@ import click
 
 from data_contracts.errors import UsageError
 from flows.command.console.arguments import PathOrUri, name_user
-from flows.command.console.output import echo
+from flows.command.console.output import confirm, echo
 
 
 @click.command()
@@ -144,7 +144,8 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
     home = settings.home
     if not yes:
         click.echo(f"To be forgotten: {action.describe_forgettable(home, name, kind)}")
-        click.confirm("This can't be undone. Go on?", abort=True)
+        if not confirm("This can't be undone. Go on?"):
+            raise click.Abort
     action.forget(home, ForgetRequest(name, kind, by or name_user(), reason), echo, settings.store)
 
 

@@ -134,11 +134,12 @@ def _is_accepted(
 
 def describe_missing_profile(home: Home, name: str) -> str:
     """Return the message that a source has no profile, with the sources that have one."""
-    known = ", ".join(sorted(path.stem for path in home.sources.glob("*.toml"))) or "none yet"
+    known = ", ".join(sorted(path.stem for path in home.sources.glob("*.toml")))
+    others = f"; there are those of: {escape_controls(known)}" if known else ""
+    either = "name one of these, or " if known else ""
     return (
-        f"{name_profile(home, name)}: there is no such profile; there are those of: {escape_controls(known)}. Next: "
-        f"name one of these, or write down how a file is read without a profile: reviews sources init "
-        f"{shlex.quote(name)} FILE"
+        f"{name_profile(home, name)}: there is no such profile{others}. Next: {either}"
+        f"write down how a file is read without a profile: reviews sources init {shlex.quote(name)} FILE"
     )
 
 

@@ -210,6 +210,27 @@ def test_a_check_says_what_a_run_would_do_with_dates_that_can_not_be_read(
     assert done in line
 
 
+def test_a_proposal_that_nobody_confirms_is_not_written_and_the_option_for_that_is_named(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text\ngood film\n")
+    status, said = call(scoring_home, "init", "shop-a", str(path))
+    assert status == 2
+    assert said.endswith("nobody answered, so nothing was done. Next: run it again with --yes.\n")
+    assert list(scoring_home.sources.glob("*")) == []
+
+
+def test_a_check_by_a_profile_where_there_is_none_says_how_to_make_one(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text\ngood film\n")
+    status, said = call(scoring_home, "check", "shop-a", str(path))
+    assert status == 2
+    assert "there is no such profile. Next: write down how" in said
+
+
 @pytest.mark.slow
 def test_a_proposal_whose_text_the_user_names_is_written_and_read(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "antworten.csv"

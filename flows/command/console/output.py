@@ -5,10 +5,12 @@ Where a message names a command, it adds the --home that the user gave, so that 
 
 import re
 import shlex
+import sys
 from typing import cast
 
 import click
 
+from data_contracts.errors import UsageError
 from flows.command.console.standard_streams import flush_or_give_up
 
 CHARACTERS_SHOWN = 2000
@@ -24,6 +26,17 @@ def echo_error(text: str) -> None:
     """Print an error's message on standard error, after flushing standard output."""
     flush_or_give_up()
     click.echo(f"reviews: {shorten(_name_home(text))}", err=True)
+
+
+def confirm(question: str, default: bool | None = None) -> bool:
+    """Ask a question and return the answer; raise `UsageError`, which names the option --yes, if nobody answers."""
+    try:
+        return click.confirm(question, default=default)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo()
+        raise UsageError("nobody answered, so nothing was done. Next: run it again with --yes.") from None
 
 
 def shorten(text: str) -> str:
