@@ -4,7 +4,6 @@ Imports only the standard library, so that light commands start fast.
 """
 
 import functools
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +25,8 @@ def escape_controls(text: str, keep: str = "") -> str:
 
 def format_json(value: Any) -> str:
     """Return a value as JSON on one line, without control characters."""
+    import json  # most light commands need none
+
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     # JSON allows most control characters inside a string, but terminals act on them.
     return text if text.isprintable() else text.translate(_map_to_json_escapes(_CONTROLS + _REORDERING))
