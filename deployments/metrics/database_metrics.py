@@ -14,6 +14,9 @@ MEMORY = "512MB"
 """DuckDB's memory limit while it reads the published copy."""
 KEPT_SECONDS = 600.0
 """How long figures of an unchanged copy are kept: whether a source is late depends on the time of day."""
+REST = 20
+"""How many times as long as they took to read figures are kept, though a newer copy may be there: reading years of rows
+at every scrape would take a core from the runs."""
 
 
 def read_database_metrics(published: Path) -> list[Sample]:
@@ -30,18 +33,24 @@ def read_samples(connection: duckdb.DuckDBPyConnection) -> Iterator[Sample]:
         yield from _read_metric(connection, metric, run_id)
 
 
-def make_cached_reader(published: Path) -> Callable[[], Sequence[Sample]]:
-    """Return a function that returns the samples, which it reads again when the copy was replaced or after a while."""
+def make_cached_reader(
+    published: Path, read_clock: Callable[[], float] = time.monotonic
+) -> Callable[[], Sequence[Sample]]:
+    """Return a function that returns the samples, which it reads again when the copy was replaced or after a while.
+
+    Reading takes a twentieth of the time at most.
+    """
     kept: Sequence[Sample] = ()
     state: tuple[int, int] | None = None
-    read_at = 0.0
+    rests_until = lasts_until = 0.0
 
     def read() -> Sequence[Sample]:
-        nonlocal kept, state, read_at
-        now = time.monotonic()
-        found = _identify(published)
-        if found is None or found != state or now > read_at + KEPT_SECONDS:
-            kept, state, read_at = read_database_metrics(published), found, now
+        nonlocal kept, state, rests_until, lasts_until
+        began, found = read_clock(), _identify(published)
+        if found is None or (found != state and began >= rests_until) or began >= lasts_until:
+            kept, state = read_database_metrics(published), found
+            ended = read_clock()
+            rests_until, lasts_until = ended + REST * (ended - began), ended + KEPT_SECONDS
         return kept
 
     return read

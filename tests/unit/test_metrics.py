@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from data_contracts.storage.home import Home
 from deployments.installation import PROJECT_ROOT
-from deployments.metrics import server_metrics
+from deployments.metrics import database_metrics, server_metrics
 from deployments.metrics.database_metrics import make_cached_reader, read_samples
 from deployments.metrics.inbox_metrics import make_unscored_finder
 from deployments.metrics.metric_names import METRICS, SERVER_UP, Sample
@@ -112,15 +112,33 @@ def test_of_an_empty_database_there_are_no_figures() -> None:
         assert gather(read_samples(connection)) == {}
 
 
-def test_the_database_is_read_again_only_when_its_copy_was_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_database_is_read_again_only_when_its_copy_was_replaced(tmp_path: Path) -> None:
     home = Home(tmp_path)
     publish(home)
-    read = make_cached_reader(home.published)
+    read = make_cached_reader(home.published, lambda: 1.0)
     first = read()
     assert read() is first
     publish(home)
+    assert read() is not first
+
+
+def test_a_database_that_takes_long_to_read_is_not_read_at_every_scrape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, clock = Home(tmp_path), [0.0]
+
+    def take_long(published: Path) -> list[Sample]:
+        clock[0] += 3
+        return []
+
+    monkeypatch.setattr(database_metrics, "read_database_metrics", take_long)
+    read = make_cached_reader(home.published, lambda: clock[0])
+    publish(home)
+    first = read()
+    publish(home)
+    clock[0] += 59
+    assert read() is first
+    clock[0] += 1
     assert read() is not first
 
 
