@@ -164,7 +164,7 @@ def time_command(home: Path, csv: Path, server: Mapping[str, str] = MappingProxy
             "PREFECT_HOME": str(home / "prefect"),
         }
         started = perf_counter()
-        peak = run_command([str(REVIEWS), "score", str(csv)], environment)
+        peak = run_command([str(REVIEWS), "score", str(csv)], environment).ru_maxrss / 2**20
         took = perf_counter() - started
         with duckdb.connect(str(own / "reviews.duckdb"), read_only=True) as connection:
             query = "SELECT epoch(ended_at - started_at), (SELECT count(*) FROM scored_reviews) FROM runs "
@@ -173,15 +173,15 @@ def time_command(home: Path, csv: Path, server: Mapping[str, str] = MappingProxy
     return {"from process start": took, "after start-up": flow, "rows": rows, "peak GiB": peak}
 
 
-def run_command(command: Sequence[str], environment: Mapping[str, str]) -> float:
-    """Run a command to its end; return its peak memory in GiB."""
+def run_command(command: Sequence[str], environment: Mapping[str, str]) -> resource.struct_rusage:
+    """Run a command to its end; return what it took: CPU seconds, and its peak memory in KiB (`ru_maxrss`)."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, env=dict(environment), stdout=output, stderr=output)
         _, status, usage = os.wait4(process.pid, 0)
         if status:
             output.seek(0)
             raise RuntimeError(f"{' '.join(command)} failed:\n{output.read().decode()}")
-    return usage.ru_maxrss / 2**20
+    return usage
 
 
 @contextmanager

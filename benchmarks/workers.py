@@ -24,7 +24,7 @@ import duckdb
 import psutil
 
 from benchmarks.ratios import spread
-from benchmarks.whole_flow import REVIEWS, copy_home, write_csv
+from benchmarks.whole_flow import REVIEWS, copy_home, run_command, write_csv
 from tasks.store.connecting import open_store
 from tasks.store.objects import upload
 from tests.support.stores import S3Server, find_free_ports, run_s3_server
@@ -141,14 +141,8 @@ def read_cpu(process: psutil.Process) -> float:
 
 def score(part: str, environment: Mapping[str, str]) -> float:
     """Score the objects of a folder of the inbox; return the seconds of a processor of the run and its server."""
-    command = [str(REVIEWS), "score", f"s3://bench/reviews/inbox/{part}"]
     started = perf_counter()
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, env=dict(environment), stdout=output, stderr=output)
-        _, status, usage = os.wait4(process.pid, 0)
-        if status:
-            output.seek(0)
-            raise RuntimeError(f"{' '.join(command)} failed:\n{output.read().decode()}")
+    usage = run_command([str(REVIEWS), "score", f"s3://bench/reviews/inbox/{part}"], environment)
     print(f"{part}: {perf_counter() - started:.1f} s from process start", file=sys.stderr)
     return usage.ru_utime + usage.ru_stime
 

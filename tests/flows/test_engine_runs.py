@@ -19,6 +19,7 @@ from tests.support.forked import run_to_fault
 from tests.support.inner_engine import score_by_engine, use_inner_engine
 from tests.support.scoring_runs import CSV, count, drop, prove, run
 from tests.support.small_home import ask
+from tests.support.stored_runs import send
 
 ROWS = "select source_sha256, row_number, round(score, 6), text from latest_scores order by all"
 LEDGER = "select uri, status, rule, rows_read, source, bytes from scored_files order by all"
@@ -36,12 +37,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     send(folder, "refused.csv", "stars\n8\n")
     monkeypatch.setenv("REVIEWS_STORE", f"file://{folder}")
     return folder
-
-
-def send(store: Path, name: str, content: str = CSV) -> None:
-    path = store / "inbox" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content, "utf-8")
 
 
 def list_files(folder: Path) -> list[str]:

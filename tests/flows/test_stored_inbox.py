@@ -11,7 +11,7 @@ from tasks.store import arrivals
 from tests.support.forked import run_to_fault
 from tests.support.scoring_runs import CSV, count, drop, plan, run
 from tests.support.small_home import ask
-from tests.support.stored_runs import score_stored
+from tests.support.stored_runs import score_stored, send
 
 
 @pytest.fixture
@@ -21,14 +21,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "inbox").mkdir(parents=True)
     monkeypatch.setenv("REVIEWS_STORE", f"file://{folder}")
     return folder
-
-
-def send(store: Path, name: str, content: str = CSV) -> str:
-    """Put an object into the inbox of the store, and return its URI."""
-    path = store / "inbox" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content, "utf-8")
-    return f"file://{path}"
 
 
 @pytest.mark.slow

@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tasks.store.connecting import Store, open_store
+
 START_SECONDS = 40
 KEYS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "only-for-tests"}
 
@@ -48,6 +50,12 @@ class S3Server:
         if self.process:
             self.process.kill()
             self.process.wait()
+
+
+def make_folder_store(folder: Path) -> Store:
+    """Open a new folder as a store."""
+    folder.mkdir()
+    return open_store(f"file://{folder}")
 
 
 @contextmanager

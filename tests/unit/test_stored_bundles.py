@@ -8,16 +8,16 @@ import pytest
 from data_contracts.errors import BundleError
 from models.bundle.fingerprint import fingerprint_bundle, write_fingerprinted_facts
 from tasks.store import objects, stored_bundles
-from tasks.store.connecting import Store, open_store
+from tasks.store.connecting import Store
 from tasks.store.stored_bundles import fetch_bundle, upload_bundle
+from tests.support.stores import make_folder_store
 
 MODEL = "cnn_lstm-s0-abc"
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    (tmp_path / "store").mkdir()
-    return open_store(f"file://{tmp_path}/store")
+    return make_folder_store(tmp_path / "store")
 
 
 @pytest.fixture

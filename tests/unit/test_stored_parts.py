@@ -8,7 +8,7 @@ import pytest
 
 from data_contracts.errors import ObjectMissingError, StoreError
 from tasks.store import objects, stored_parts
-from tasks.store.connecting import Store, open_store
+from tasks.store.connecting import Store
 from tasks.store.stored_parts import (
     StoredPart,
     collect_parts,
@@ -17,12 +17,12 @@ from tasks.store.stored_parts import (
     find_manifest,
     upload_part,
 )
+from tests.support.stores import make_folder_store
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    (tmp_path / "store").mkdir()
-    return open_store(f"file://{tmp_path}/store")
+    return make_folder_store(tmp_path / "store")
 
 
 @pytest.fixture
