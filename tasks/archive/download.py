@@ -31,6 +31,7 @@ from data_contracts.storage.durable import (
     remove_leftovers,
     write_whole,
 )
+from tasks.support.checksums import compute_sha256
 from tasks.support.locking import hold_folder, refuse_to_wait
 
 PROGRESS_BYTES = MEBIBYTE
@@ -114,7 +115,7 @@ def _use_local_file(path: Path) -> FetchedArchive:
         if not path.is_file():
             reason = "it is no file" if path.exists() else "there is no such file"
             raise SourceError(f"{path}: {reason}. {USE_ANOTHER}")
-        digest = _hash_archive_file(path)
+        digest = compute_sha256(path)
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror or error}. {USE_ANOTHER}") from error
     return FetchedArchive(path, digest)
@@ -128,11 +129,6 @@ def _require_http_url(url: str) -> None:
         raise SourceError(f"The archive's URL is not valid ({error}). {USE_ANOTHER}") from error
     if parts.scheme not in ("http", "https") or not parts.host:
         raise SourceError(f"{_strip_secrets(url)}: only http and https URLs can be downloaded. {USE_ANOTHER}")
-
-
-def _hash_archive_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _name_file(url: str) -> str:
@@ -169,7 +165,7 @@ def _find_complete(url: str, target: Path, published: PublishedArchive) -> Fetch
     """
     if not target.is_file():
         return None
-    digest = _hash_archive_file(target)
+    digest = compute_sha256(target)
     last_digest = _read_download_note(_name_download_note(target)).get(_hash_url(url))
     if digest == (published.sha256 if url == published.url else last_digest):
         return FetchedArchive(target, digest)
@@ -181,7 +177,7 @@ def _find_complete(url: str, target: Path, published: PublishedArchive) -> Fetch
 def _accept_download(url: str, target: Path, published: PublishedArchive) -> FetchedArchive:
     """Move a finished download to `target`; raise `SourceError` if it should be the published archive and is not."""
     part = _name_unfinished_download(target)
-    digest, size = _hash_archive_file(part), part.stat().st_size
+    digest, size = compute_sha256(part), part.stat().st_size
     _name_download_note(part).unlink(missing_ok=True)
     if url == published.url and digest != published.sha256:
         wrong = _rename_wrong(part, target, digest)

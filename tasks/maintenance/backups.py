@@ -30,7 +30,6 @@ from tasks.maintenance.manifests import (
     FileFacts,
     Manifest,
     describe_file,
-    hash_file,
     is_unchanged,
     list_complete,
     try_link,
@@ -38,6 +37,7 @@ from tasks.maintenance.manifests import (
 )
 from tasks.maintenance.packs import Base, Written, find_base, finish_database, write_blocks
 from tasks.maintenance.restoring import BUNDLES, PROFILES
+from tasks.support.checksums import compute_sha256
 from tasks.warehouse.connection import hold_still, require_warehouse
 
 _PREFIX = "reviews-"
@@ -127,7 +127,7 @@ def _add_files(paths: Mapping[str, Path], building: Path, base: Base | None) -> 
 
 def _is_same(path: Path, facts: FileFacts) -> bool:
     """Return whether a file of the home is the one in a backup: by size and time, else by its content."""
-    return is_unchanged(path, facts) or hash_file(path) == facts.sha256
+    return is_unchanged(path, facts) or compute_sha256(path) == facts.sha256
 
 
 @contextmanager

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.errors import ReviewsError
-from tasks.maintenance.manifests import FileFacts, Manifest, hash_file, sign_file
+from tasks.maintenance.manifests import FileFacts, Manifest, sign_file
+from tasks.support.checksums import compute_sha256
 from tasks.warehouse.blocks import HEADER_BYTES, HEADERS
 
 INDEX = "blocks.json"
@@ -85,7 +86,7 @@ def write_index(folder: Path, index: Index) -> FileFacts:
         "beginnings": index.beginnings.tobytes().hex(),
     }
     (folder / INDEX).write_text(json.dumps(content), "utf-8")
-    return sign_file(folder / INDEX, hash_file(folder / INDEX))
+    return sign_file(folder / INDEX, compute_sha256(folder / INDEX))
 
 
 def _list_runs(index: Index) -> Iterator[Run]:

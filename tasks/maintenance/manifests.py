@@ -3,7 +3,6 @@
 It is written last, so a folder without it is no complete backup.
 """
 
-import hashlib
 import json
 import os
 import stat
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from data_contracts.errors import UsageError
+from tasks.support.checksums import compute_sha256
 
 MANIFEST = "manifest.json"
 FORMAT = 2
@@ -42,13 +42,7 @@ class Manifest:
 def describe_file(path: Path) -> FileFacts:
     """Return the facts of a file, which is read."""
     found = path.stat()
-    return FileFacts(hash_file(path), found.st_size, found.st_mtime_ns)
-
-
-def hash_file(path: Path) -> str:
-    """Return the sha256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return FileFacts(compute_sha256(path), found.st_size, found.st_mtime_ns)
 
 
 def sign_file(path: Path, sha256: str) -> FileFacts:

@@ -12,8 +12,9 @@ from data_contracts.storage.durable import build_folder, make_folder, move_all, 
 from data_contracts.storage.home import Home
 from tasks.maintenance.block_index import INDEX, read_index
 from tasks.maintenance.forgetting import forget_again, read_traces
-from tasks.maintenance.manifests import FORMAT, Manifest, hash_file, read_manifest
+from tasks.maintenance.manifests import FORMAT, Manifest, read_manifest
 from tasks.maintenance.packs import assemble
+from tasks.support.checksums import compute_sha256
 from tasks.warehouse.connection import name_log, open_warehouse
 
 BUNDLES = "bundles"
@@ -40,7 +41,7 @@ def check_backup(folder: Path) -> Manifest:
         path = folder / name
         if not path.is_file():
             raise ReviewsError(f"{folder}: is damaged: {name} is missing. Next: restore another backup.")
-        if hash_file(path) != facts.sha256:
+        if compute_sha256(path) != facts.sha256:
             raise ReviewsError(f"{folder}: is damaged: {name} has changed. Next: restore another backup.")
     return manifest
 
@@ -138,4 +139,4 @@ def _name_replaced(warehouse: Path) -> Path:
 def _hash_files(folder: Path) -> dict[Path, str]:
     """Return the sha256 of each file in a folder, by its relative path."""
     paths = [path for path in folder.rglob("*") if path.is_file()]
-    return {path.relative_to(folder): hash_file(path) for path in paths}
+    return {path.relative_to(folder): compute_sha256(path) for path in paths}

@@ -15,10 +15,11 @@ from data_contracts.errors import ObjectMissingError, ReviewsError, UsageError
 from data_contracts.storage.durable import make_folder
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import require_clear_inbox
-from tasks.maintenance.manifests import MANIFEST, FileFacts, hash_file, read_manifest
+from tasks.maintenance.manifests import MANIFEST, FileFacts, read_manifest
 from tasks.store.connecting import Store, open_store
 from tasks.store.objects import fetch, find_object, list_objects, put_if_absent, read, upload
 from tasks.store.workplace import hold_workplace
+from tasks.support.checksums import compute_sha256
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
 
@@ -50,7 +51,7 @@ def upload_backup(folder: Path, uri: str, full: bool = False) -> StoredBackup:
     missing = {key: each for key, each in files.items() if stored.get(key) != each[1].bytes}
     for path, facts in missing.values():
         # An object that is not what its name says would be shared by all later backups.
-        if hash_file(path) != facts.sha256:
+        if compute_sha256(path) != facts.sha256:
             raise ReviewsError(
                 f"{path}: is damaged, so it was not uploaded. Next: reviews backup --full {store.uri}"
             )
@@ -120,7 +121,7 @@ def _fetch_file(store: Store, target: Path, facts: FileFacts) -> int:
         raise ReviewsError(
             f"{store.name(key)}: is missing, so the backup is damaged. Next: restore another backup."
         ) from error
-    if hash_file(target) != facts.sha256:
+    if compute_sha256(target) != facts.sha256:
         raise ReviewsError(
             f"{store.name(key)}: has changed, so the backup is damaged. Next: restore another backup."
         )

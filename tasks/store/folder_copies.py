@@ -3,7 +3,6 @@
 Objects can't be renamed, so the manifest is written last, and only where none is: what has none is not complete.
 """
 
-import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from data_contracts.errors import StoreError
 from tasks.store.connecting import Store
 from tasks.store.objects import StoredObject, fetch, upload
+from tasks.support.checksums import compute_sha256
 
 FETCHED_AT_ONCE = 8
 
@@ -33,8 +33,7 @@ def measure_folder(folder: Path) -> dict[str, CopiedFile]:
 
 def _measure(path: Path) -> CopiedFile:
     """Return size and sha256 of a file, which is read."""
-    with path.open("rb") as stream:
-        return CopiedFile(path.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())
+    return CopiedFile(path.stat().st_size, compute_sha256(path))
 
 
 def upload_folder(store: Store, prefix: str, folder: Path, files: Mapping[str, CopiedFile]) -> None:
