@@ -206,19 +206,29 @@ def _end_plan(plan: ScoringPlan) -> ScoringPlan:
 
 
 def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:
-    """Name the run after its outcome, and complete it with a message that names the refused files."""
-    files = outcome.total(*FILES)
-    rows = count(outcome.total(*ROWS), "review")
-    did = f"{count(files, 'file')} {rows}" if files else "nothing new"
-    refused = outcome.files("refused")
-    name_run(f"score-reviews {did}" + (f" {count(len(refused), 'file')} refused" if refused else ""))
+    """Name the run after its outcome, and complete it with a message that names the files to be looked at."""
+    files, rows = count(outcome.total(*FILES), "file"), count(outcome.total(*ROWS), "review")
+    did = f"{files} {rows}" if outcome.total(*FILES) else "nothing new"
+    aside = {"refused": len(outcome.files("refused")), "not read": len(summary.skipped)}
+    name_run(
+        " ".join(["score-reviews", did, *(f"{count(n, 'file')} {what}" for what, n in aside.items() if n)])
+    )
+    page.log_unread(summary.skipped)
+    return end_completed(_describe_end(summary, outcome), summary)
+
+
+def _describe_end(summary: ScoringSummary, outcome: RunOutcome) -> str:
+    """Return the message of a run: what it scored, what drifted, and the files to be looked at."""
+    files, rows = outcome.total(*FILES), count(outcome.total(*ROWS), "review")
     message = f"{rows} of {count(files, 'file')} scored" if files else "Nothing new"
     if quarantined := outcome.total("rows_quarantined"):
         message += f", {count(quarantined, 'row')} quarantined"
     warnings = [f"Drift: {'; '.join(summary.drifted)}"] if summary.drifted else []
     warnings += [*summary.sources.languages, *summary.sources.deliveries]
+    refused = outcome.files("refused")
     warnings += [page.name_refused(refused)] if refused else []
-    return end_completed(". ".join([message, *warnings]), summary)
+    warnings += [page.name_unread(summary.skipped)] if summary.skipped else []
+    return ". ".join([message, *warnings])
 
 
 def _score_pending(

@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from prefect import get_run_logger
-
 from data_contracts.storage.home import Home
+from tasks.inbox.source_files import SkippedFile
 from tasks.scoring.plan import ScoringPlan
-from tasks.scoring.run_outcome import FILES, ROWS, RunOutcome
+from tasks.scoring.run_outcome import FILES, ROWS, RunOutcome, name_files
 from tasks.stages.events import emit_committed, emit_refused
 from tasks.stages.lineage import trace_lineage
-from tasks.stages.run_page import show_lineage, show_table
+from tasks.stages.run_page import log_warning, show_lineage, show_table
 from tasks.support.wording import count
 from tasks.warehouse.commit import CommittedFile
 
 FILES_NAMED = 5
-"""The largest number of refused files that a run's message names."""
+"""The largest number of refused files, and of those that were not read, that a run's message names."""
+
+FILES_LOGGED = 20
+"""The largest number of files that were not read of which the log has a line each."""
 
 
 def show_outcome(outcome: RunOutcome, seconds: float) -> None:
@@ -29,7 +31,7 @@ def show_outcome(outcome: RunOutcome, seconds: float) -> None:
             "scored-files", [_describe_file(file) for file in files], _describe_total(outcome, seconds)
         )
     if refused:
-        get_run_logger().warning(name_refused(refused))
+        log_warning(name_refused(refused))
         emit_refused([file.uri for file in refused], [str(file.rule) for file in refused])
     for model_id in _list_models(outcome):
         emit_committed(model_id, outcome.of_model(model_id).count())
@@ -60,6 +62,20 @@ def name_refused(refused: Sequence[CommittedFile]) -> str:
     named = ", ".join(f"{file.uri} ({file.rule})" for file in refused[:FILES_NAMED])
     more = f" and {len(refused) - FILES_NAMED:,} more" if len(refused) > FILES_NAMED else ""
     return f"{count(len(refused), 'file')} refused: {named}{more}"
+
+
+def log_unread(skipped: Sequence[SkippedFile]) -> None:
+    """Log which files were not read, and why, so that the person who looks after the server learns of them."""
+    for file in skipped[:FILES_LOGGED]:
+        log_warning(f"Not read: {file.uri}: {file.reason}")
+    if len(skipped) > FILES_LOGGED:
+        log_warning(f"Not read: {len(skipped) - FILES_LOGGED:,} more")
+
+
+def name_unread(skipped: Sequence[SkippedFile]) -> str:
+    """Describe in one line which files were not read, and why the first one was not."""
+    names = name_files([file.uri for file in skipped])
+    return f"{count(len(skipped), 'file')} not read: {names} ({skipped[0].reason})"
 
 
 def _describe_file(file: CommittedFile) -> dict[str, Any]:

@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 from typing import Any, TypedDict, TypeVar
 
-from prefect import get_run_logger, runtime
+from prefect import runtime
 
 from data_contracts.errors import ReviewsError
 from tasks.stages.log_lines import list_figures, log_figures, log_stage
+from tasks.stages.run_page import log_warning
 
 Found = TypeVar("Found")
 
@@ -64,7 +65,7 @@ def look(name: str, find: Callable[[], Found]) -> Found:
             pause = next(pauses, None)
             if pause is None or not _may_pass(error):
                 raise
-            get_run_logger().warning(f"{name}: {error} It is tried again in {pause:g} s.")
+            log_warning(f"{name}: {error} It is tried again in {pause:g} s.")
             time.sleep(pause * random.uniform(1, 1 + RETRY_TRANSIENT["retry_jitter_factor"]))  # noqa: S311
     log_figures(name, {**list_figures(found), "seconds": round(time.monotonic() - began, 2)})
     return found

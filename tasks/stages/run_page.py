@@ -82,13 +82,13 @@ def _show_on_page(description: str, total: int) -> Iterator[Callable[[int], None
 
 def end_completed(message: str, result: Result) -> Result:
     """Return a Completed state with a message, for a flow to return; the caller of the flow gets `result`."""
-    return cast(Result, Completed(message=message, data=result))
+    return cast(Result, Completed(message=escape_controls(message), data=result))
 
 
 def name_run(name: str) -> None:
     """Rename the present flow run, so that its name says what it did."""
     with get_client(sync_client=True) as client:
-        client.update_flow_run(UUID(runtime.flow_run.id), name=name)
+        client.update_flow_run(UUID(runtime.flow_run.id), name=escape_controls(name))
 
 
 @contextmanager
@@ -110,10 +110,16 @@ def name_error(error: Exception) -> str:
     return name if len(name) <= NAME_CHARS else f"{name[: NAME_CHARS - 3]}..."
 
 
+def log_warning(message: str) -> None:
+    """Log a warning in the run's log, as one line: a name of a file with a line break must not look like another."""
+    get_run_logger().warning(escape_controls(message))
+
+
 def warn(message: str) -> None:
     """Log a warning in the run's log and print it in the terminal."""
-    get_run_logger().warning(message)
-    sys.stderr.write(f"{message}\n")  # the `reviews` command hides Prefect's log in the terminal
+    log_warning(message)
+    plain = escape_controls(message, keep="\n")
+    sys.stderr.write(f"{plain}\n")  # the `reviews` command hides Prefect's log in the terminal
 
 
 def judge_checks(run: Run, checks: Sequence[CheckResult], next_step: str) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.assets import add_asset_metadata, materialize
 from prefect.cache_policies import NO_CACHE
 
@@ -34,7 +34,7 @@ from tasks.sources.catalogue import accept_findings, load_catalogue
 from tasks.stages.events import emit_drift, emit_unusual_deliveries
 from tasks.stages.lineage import BUNDLE, INBOX, SCORES
 from tasks.stages.retries import RETRY_TRANSIENT, look
-from tasks.stages.run_page import judge_checks, show_live_progress, warn
+from tasks.stages.run_page import judge_checks, log_warning, show_live_progress, warn
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.lock_holders import describe_holder
 from tasks.support.wording import escape_controls
@@ -202,7 +202,7 @@ def judge_drift(run: Run, scored_by: Collection[str], severity: str) -> list[str
     drifted = describe_drifted(results)
     if drifted and severity == "warn":
         for description in drifted:
-            get_run_logger().warning(f"Drift in {description}")
+            log_warning(f"Drift in {description}")
         emit_drift([result.columns for result in results if not result.success], drifted)
     judge_checks(run, results, DRIFT_NEXT_STEP)
     return drifted
@@ -219,12 +219,12 @@ def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
 
     unclear = [*describe_unclear(run.home, scored_by), *describe_collisions(run.home, scored_by)]
     for description in unclear:
-        get_run_logger().warning(f"Not understood in {description}")
+        log_warning(f"Not understood in {description}")
     without_rows = [
         f"{uri}: it has no rows" for uri in list_files_without_rows(run.home.warehouse, scored_by)
     ]
     for description in without_rows:
-        get_run_logger().warning(f"Nothing to score in {description}")
+        log_warning(f"Nothing to score in {description}")
     return unclear + without_rows
 
 
@@ -244,7 +244,7 @@ def describe_sources(run: Run, scored_by: Collection[str]) -> SourceNotes:
 
     languages = describe_languages(warehouse, scored_by)
     for description in languages:
-        get_run_logger().warning(description)
+        log_warning(description)
     accuracy = map(describe_agreement, measure_agreement(warehouse, scored_by))
     return SourceNotes(tuple(languages), tuple(accuracy), deliveries)
 
@@ -269,7 +269,7 @@ def _judge_deliveries(run: Run, *, keep_passed: bool) -> tuple[str, ...]:
         record_alerts(warehouse, unalerted, found)
     descriptions = tuple(map(describe_delivery, broken))
     for description in descriptions:
-        get_run_logger().warning(description)
+        log_warning(description)
     return descriptions
 
 

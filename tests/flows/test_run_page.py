@@ -1,12 +1,14 @@
 """Tests of the artifacts on a run's page during its work."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import prefect.artifacts
 import pytest
 from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter
+from prefect.client.schemas.objects import State
 
 from data_contracts.errors import ReviewsError
 from tasks.stages import run_page
@@ -69,6 +71,18 @@ def test_a_run_is_named_by_what_it_did_and_ends_with_a_message_while_its_caller_
         run = client.read_flow_run(state.state_details.flow_run_id)
     assert (run.name, run.state and run.state.message) == ("3 files 2,140 reviews", "2,140 reviews scored")
     assert say() == 7
+
+
+def test_a_name_with_a_line_break_makes_no_second_line_in_the_log_or_the_message_of_a_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(run_page, "get_run_logger", lambda: SimpleNamespace(warning=logged.append))
+    forged = "a.csv\n12:00:00.000 | ERROR | forged\x1b[2J"
+    run_page.log_warning(forged)
+    assert logged == [r"a.csv\n12:00:00.000 | ERROR | forged\x1b[2J"]
+    message = cast("State[Any]", end_completed(forged, 7)).message
+    assert message == logged[0]
 
 
 def test_the_name_of_a_failed_run_says_what_failed() -> None:

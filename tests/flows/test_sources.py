@@ -1,6 +1,7 @@
 """Tests that the files of a source are read by its profile, and `reviews sources`."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from click.testing import CliRunner
 from data_contracts.errors import UsageError
 from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
+from flows import score_reviews as flow
+from flows import scoring_page
 from flows.command.cli import main
 from tasks.sources.accuracy import measure_agreement
 from tasks.sources.catalogue import accept_findings
@@ -98,6 +101,22 @@ def test_a_wrong_profile_delays_its_own_files_alone(scoring_home: Home) -> None:
     [skipped] = summary.skipped
     assert skipped.uri == "shop-a/2026-04.csv"
     assert "shop-a.toml: line 2: columns.titel is not a key of a profile" in skipped.reason
+
+
+def test_a_file_that_waits_is_in_the_name_the_message_and_the_log_of_its_run(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: dict[str, str] = {}
+    monkeypatch.setattr(flow, "name_run", partial(said.__setitem__, "name"))
+    monkeypatch.setattr(flow, "end_completed", lambda message, result: said.update(message=message) or result)
+    monkeypatch.setattr(scoring_page, "log_warning", partial(said.__setitem__, "log"))
+    describe(scoring_home, "shop-a", "[columns]\ntitel = 'a'\n")
+    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
+    run()
+    assert said["name"] == "score-reviews nothing new 1 file not read"
+    reason = f"{scoring_home.sources / 'shop-a.toml'}: line 2: columns.titel is not a key of a profile"
+    assert said["message"].startswith(f"Nothing new. 1 file not read: shop-a/2026-04.csv ({reason}")
+    assert said["log"].startswith(f"Not read: shop-a/2026-04.csv: {reason}")
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     made: list[float] = []
     monkeypatch.setattr(time, "sleep", made.append)
     monkeypatch.setattr(random, "uniform", lambda least, most: most)
-    monkeypatch.setattr(retries, "get_run_logger", lambda: logging.getLogger("look"))
+    monkeypatch.setattr(retries, "log_warning", logging.getLogger("look").warning)
     return made
 
 
