@@ -38,8 +38,7 @@ def leave_prefect_out() -> None:
         for name, value in list(vars(module).items()):
             if isinstance(value, Task):
                 setattr(module, name, value.fn)
-    for module in (score_stages, scoring_page, run_page):
-        _put(module, "get_run_logger", lambda: logging.getLogger("explore"))
+    _put(run_page, "get_run_logger", lambda: logging.getLogger("explore"))
     _silence(score_stages, "add_asset_metadata", "emit_drift")
     _silence(scoring_page, "show_table", "show_lineage", "emit_committed", "emit_refused", "trace_lineage")
     _silence(run_page, "create_markdown_artifact", "emit_contract_failed")
