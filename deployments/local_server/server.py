@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from data_contracts.errors import ReviewsError
+from data_contracts.errors import ReviewsError, UsageError
 from deployments.local_server.children import Child, Echo, Program, start_child
 from deployments.local_server.health import is_answering
 from deployments.settings import Settings
@@ -37,7 +37,14 @@ class Ports:
 
 @contextmanager
 def open_ports(settings: Settings) -> Iterator[Ports]:
-    """Listen on the ports of the server and of the metrics until the block ends."""
+    """Listen on the ports of the server and of the metrics until the block ends.
+
+    Raises `UsageError` if they are the same, `ReviewsError` if one can't be used.
+    """
+    if settings.port == settings.metrics_port:
+        raise UsageError(
+            f"Prefect's server and REVIEWS_METRICS_PORT have the same port, {settings.port}. Next: change one of them."
+        )
     with ExitStack() as opened:
         server = opened.enter_context(open_port(settings.host, settings.port))
         metrics = open_metrics_port(settings)

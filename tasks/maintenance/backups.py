@@ -32,6 +32,7 @@ from tasks.maintenance.manifests import (
     describe_file,
     is_unchanged,
     list_complete,
+    read_manifest,
     try_link,
     write_manifest,
 )
@@ -169,6 +170,23 @@ def drop_older_backups(backups_dir: Path, keep: int, made: Path) -> list[Path]:
     for path in dropped:
         _drop(path)
     return dropped
+
+
+def list_damaged(backups_dir: Path) -> list[Path]:
+    """Return the backups named by their time that lack a file, or a part of one, or have no readable manifest.
+
+    Only sizes are compared: bytes that have changed are found by a restore alone.
+    """
+    return [folder for folder in sorted(backups_dir.glob(f"{_PREFIX}*T*Z*")) if not _has_all_bytes(folder)]
+
+
+def _has_all_bytes(folder: Path) -> bool:
+    """Return whether a backup has every file of its manifest in its size."""
+    try:
+        files = read_manifest(folder).files
+        return all((folder / name).stat().st_size == facts.bytes for name, facts in files.items())
+    except (UsageError, OSError):
+        return False
 
 
 def _drop(backup: Path) -> None:

@@ -64,14 +64,22 @@ def score_group(
     A file whose later rows show that its first ones were read wrongly is read anew, with all of its group.
     """
     part = start_part(job.run.home.parts, job.load_scorer().model_id, files)
+    left = sum(file.size for file in files)
+
+    def advance(size: int) -> None:
+        nonlocal left
+        left -= size
+        report(size)
+
     try:
-        return _score_into(
-            part, replace(job, options=replace(job.options, may_start_over=True)), files, report
-        )
+        hasty = replace(job, options=replace(job.options, may_start_over=True))
+        return _score_into(part, hasty, files, advance)
     except PlanOutdatedError:
         remove(part.building)
         part = start_part(job.run.home.parts, job.load_scorer().model_id, files)
-        return _score_into(part, job, files, lambda size: None)
+        outcome = _score_into(part, job, files, lambda size: None)
+        report(left)
+        return outcome
 
 
 def _score_into(

@@ -39,5 +39,5 @@ def _describe_source(source: str, files: list[tuple[str, int]]) -> str:
     return (
         f"{count(rows, 'row')} of the source {source} {'seems' if rows == 1 else 'seem'} not to be in English: "
         f'{named}{more}. Next: other_languages = "quarantine", or "accept", above the tables of the profile of the '
-        f"source; `reviews sources init {shlex.quote(source)} FILE` makes one"
+        f"source; `reviews sources init {shlex.quote(source)} FILE` makes one where there is none"
     )

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
@@ -54,13 +55,14 @@ class Worker:
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.explore.worker"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("REVIEWS_")}
+        self._said = TemporaryFile(mode="w+")  # noqa: SIM115 (the process writes into it until it ends)
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
             env=kept,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._said,
             text=True,
         )
 
@@ -71,8 +73,15 @@ class Worker:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the worker is gone with status {self._process.wait()}")
+            raise RuntimeError(
+                f"the worker is gone with status {self._process.wait()}: {self._read_last_words()}"
+            )
         return Reply(**json.loads(line))
+
+    def _read_last_words(self) -> str:
+        """Return the last lines that the process wrote."""
+        self._said.seek(0)
+        return "".join(self._said.readlines()[-20:])
 
     def close(self) -> None:
         assert self._process.stdin is not None

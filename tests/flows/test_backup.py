@@ -204,6 +204,18 @@ def test_what_is_written_and_what_is_shared_is_said(home: Home) -> None:
     assert said[-1].endswith(" are shared with first")
 
 
+@pytest.mark.parametrize("damage", ["blocks.json", "manifest.json"])
+def test_a_backup_names_the_earlier_ones_that_can_not_be_restored(home: Home, damage: str) -> None:
+    back_up(home, None, quiet)
+    dead = back_up(home, None, quiet)
+    (dead / damage).write_text("{}")
+    said: list[str] = []
+    back_up(home, None, said.append)
+    assert [line for line in said if "damaged" in line] == [
+        f"  an earlier backup is damaged and can't be restored: {dead.name}. Next: delete its folder"
+    ]
+
+
 def test_an_existing_folder_is_not_written_into(home: Home, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="exists already"):
         back_up(home, tmp_path, quiet)

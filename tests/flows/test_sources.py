@@ -313,7 +313,7 @@ def test_rows_in_another_language_are_scored_marked_and_named_with_file_and_sour
     assert run().sources.languages == (
         "1 row of the source shop-a seems not to be in English: shop-a/a.csv (1). "
         'Next: other_languages = "quarantine", or "accept", above the tables of the profile of the source; '
-        "`reviews sources init shop-a FILE` makes one",
+        "`reviews sources init shop-a FILE` makes one where there is none",
     )
     assert list_english(scoring_home) == [("1", True), ("2", False), ("3", True)]
     checks = "select source, observed, success from contract_results where rule = 'not_english'"

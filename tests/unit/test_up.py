@@ -15,11 +15,12 @@ import pytest
 from click.testing import CliRunner
 from prefect.client.schemas.objects import FlowRun, State, StateType
 
-from data_contracts.errors import ReviewsError
+from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.home import Home
 from deployments.local_server import status
 from deployments.local_server.down import bring_down
 from deployments.local_server.running import Running, find_running, require_running, write_running
+from deployments.local_server.server import open_ports
 from deployments.local_server.up import DATABASE_VARIABLE, build_environment_of_up, run_up
 from deployments.processes import find_marked, stop_marked
 from deployments.settings import Settings
@@ -68,6 +69,12 @@ def test_the_password_of_the_server_comes_to_its_processes_by_one_way(settings: 
     name = "PREFECT_SERVER_API_AUTH_STRING_FILE"
     environment = build_environment_of_up(settings, {name: "/run/secrets/password"})
     assert name not in environment
+
+
+def test_one_port_for_pages_and_metrics_is_a_wrong_setting(settings: Settings) -> None:
+    both = replace(settings, port=9108, metrics_port=9108)
+    with pytest.raises(UsageError, match="the same port, 9108"), open_ports(both):
+        pass
 
 
 def test_a_taken_port_is_named_with_what_to_do(settings: Settings) -> None:

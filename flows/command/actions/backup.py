@@ -30,6 +30,10 @@ def back_up(
         written = _in_mib(done.bytes - done.shared)
         echo(f"  {written} are new and were written; {_in_mib(done.shared)} are shared with {done.base.name}")
     if target is None:
+        for path in backups.list_damaged(home.backups):
+            echo(
+                f"  an earlier backup is damaged and can't be restored: {path.name}. Next: delete its folder"
+            )
         for path in backups.drop_older_backups(home.backups, keep, done.folder):
             echo(f"  deleted an older backup: {path.name}")
     return done.folder

@@ -29,6 +29,10 @@ _DONE_WITH_UNREAD = {
     "refuse": (": the file would be refused",) * 2,
 }
 """What is done with one value that can't be read, and with several."""
+_FOR_ALL = (
+    "This profile is for every file that lies in no folder of the inbox: those without its columns will wait. If files "
+    "come from several places, put them into folders, inbox/NAME/, and run `reviews sources init NAME FILE` for each."
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ def propose_profile(path: Path, file: Path, text: Sequence[str], echo: Echo) -> 
         ) from error
     content = format_proposal(inferred, path.stem, file.name)
     echo(content)
+    if path.stem == DEFAULT:
+        echo(_FOR_ALL)
     _echo_preview(
         preview_file(file, ReadOptions(plan=inferred.plan)), file, Severity.model_validate({}), echo
     )

@@ -61,7 +61,8 @@ def decide_dates(facts: DateFacts) -> tuple[DateFormat, Verdict]:
         )
     if not facts.day_first:
         return DateFormat(), (
-            "some are dates only with the day first, others only with the month first",
+            "some are dates only with the day first, others only with the month first: ask the sender, since a profile "
+            "can say one of both",
             False,
         )
     if facts.alike:
@@ -71,7 +72,10 @@ def decide_dates(facts: DateFacts) -> tuple[DateFormat, Verdict]:
             "the day comes first, as it does where dots separate the numbers",
             True,
         )
-    return DateFormat(), ("day and month may be in either order: every date allows both", False)
+    return DateFormat(), (
+        "day and month may be in either order: the date of every row with a text allows both",
+        False,
+    )
 
 
 def decide_ratings(
