@@ -61,6 +61,13 @@ class ObjectMissingError(StoreError):
     """An object is not in its store."""
 
 
+class ObjectDamagedError(StoreError):
+    """An object is not what its manifest says, or is no manifest.
+
+    The message has no next step: who finds it heals it, or adds one.
+    """
+
+
 class ObjectChangedError(StoreError):
     """An object is another one than was found before."""
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, Protocol
 
-from data_contracts.errors import WorkerKilledError
+from data_contracts.errors import EngineError, WorkerKilledError
 from tasks.engine.group_work import GroupSummary, GroupTask
 
 PER_WORKER = 2
@@ -66,6 +66,16 @@ def score_groups(engine: Engine, tasks: Iterable[GroupTask]) -> Iterator[Result]
         for handle, outcome in engine.wait_for_some(running):
             number = running.pop(handle)
             ended[number] = None if outcome is None else ((sent[number], outcome),)
+
+
+def score_again(engine: Engine, task: GroupTask) -> GroupSummary:
+    """Score a group again, whose part was damaged since; raise what its worker raises."""
+    [(_, outcome)] = engine.wait_for_some([engine.submit(task)])
+    if isinstance(outcome, Exception):
+        raise outcome
+    if outcome is None:
+        raise EngineError("Several workers ended over it. Next: run again.")
+    return outcome
 
 
 def _count_free(workers: int, running: int, sent: int) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from data_contracts.errors import ReviewsError
 from data_contracts.limits import RowLimits
 from data_contracts.parts import CHECKS
 from data_contracts.storage.faults import pass_fault_point
@@ -26,7 +27,7 @@ from tasks.sources.catalogue import Catalogue
 from tasks.store.arrivals import fetch_arrivals, place_copy
 from tasks.store.connecting import open_store
 from tasks.store.stored_bundles import fetch_bundle
-from tasks.store.stored_parts import PartManifest, StoredPart, find_manifest, upload_part
+from tasks.store.stored_parts import PartManifest, StoredPart, drop_damaged, find_manifest, upload_part
 from tasks.warehouse.run_log import Run, make_check_rows
 
 if TYPE_CHECKING:
@@ -69,18 +70,26 @@ class GroupSummary:
     key: str | None
     """The key of the part in the store; None if there was nothing new, or a contract is broken."""
     broken: tuple["CheckResult", ...] = ()
+    dropped: str = ""
+    """What was wrong with a part that was there before, if it was made anew for that."""
     worker: str = ""
     seconds: float = 0
 
 
-def score_on_worker(task: GroupTask) -> GroupSummary:
-    """Score a group of objects in a worker of Dask, in a folder of its own, which is deleted at the end."""
+def score_on_worker(task: GroupTask) -> GroupSummary | Exception:
+    """Score a group of objects in a worker of Dask, in a folder of its own, which is deleted at the end.
+
+    An error whose message says enough is returned: one that is raised Dask would print with its traceback too.
+    """
     from distributed import get_worker
 
     started, worker = time.monotonic(), get_worker()
     own = Path(worker.local_directory)
-    with TemporaryDirectory(dir=own) as folder:
-        summary = score_in(task, Home(Path(folder)), own / "bundles")
+    try:
+        with TemporaryDirectory(dir=own) as folder:
+            summary = score_in(task, Home(Path(folder)), own / "bundles")
+    except (ReviewsError, OSError) as error:
+        return error
     return replace(summary, worker=worker.address, seconds=time.monotonic() - started)
 
 
@@ -98,14 +107,15 @@ def score_in(task: GroupTask, place: Home, bundles: Path) -> GroupSummary:
     if not new:
         return GroupSummary(seen, skipped, None)
     part = StoredPart(open_store(recipe.store), recipe.home_id, name_work(recipe, new))
+    dropped = drop_damaged(part)
     manifest = find_manifest(part)
     if manifest is None:
         manifest, broken = _make_part(part, recipe, new, (place, bundles))
         if manifest is None:
-            return GroupSummary(seen, skipped, None, broken)
+            return GroupSummary(seen, skipped, None, broken, dropped)
     pass_fault_point("engine: part uploaded")
     postponed = (SkippedFile(uri, reason) for uri, reason in manifest.postponed.items())
-    return GroupSummary(seen, (*skipped, *postponed), part.key)
+    return GroupSummary(seen, (*skipped, *postponed), part.key, dropped=dropped)
 
 
 def name_work(recipe: Recipe, files: Sequence[SourceFile]) -> str:

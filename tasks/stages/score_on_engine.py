@@ -3,7 +3,7 @@
 Only this run writes to the database. A part is fetched into the home, then committed as one that the home has made.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -14,6 +14,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import (
+    ObjectDamagedError,
     ObjectMissingError,
     ReviewsError,
     StoreError,
@@ -25,14 +26,14 @@ from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from tasks.engine.dask_workers import open_engine
-from tasks.engine.dispatch import score_groups
+from tasks.engine.dispatch import Engine, Result, score_again, score_groups
 from tasks.engine.group_work import GroupSummary, GroupTask, Recipe
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
 from tasks.scoring.plan import ScoringRequest, describe_replaced
 from tasks.scoring.run_outcome import GroupResult
 from tasks.stages.log_lines import Figures, list_figures
 from tasks.stages.retries import RETRY_TRANSIENT
-from tasks.stages.run_page import judge_checks, show_live_progress
+from tasks.stages.run_page import judge_checks, show_live_progress, warn
 from tasks.stages.score import NEXT_STEP, ScoredGroup, score_and_commit, warn_of_failure
 from tasks.stages.score_objects import clear_spool
 from tasks.store.arrivals import fetch_arrivals, place_copy
@@ -40,6 +41,7 @@ from tasks.store.connecting import Store, open_store
 from tasks.store.stored_bundles import upload_bundle
 from tasks.store.stored_parts import StoredPart, collect_parts, delete_part, fetch_part, find_manifest
 from tasks.support.refusals import refusal
+from tasks.support.wording import count
 from tasks.warehouse.file_ledger import list_contents, list_done, record_seen
 from tasks.warehouse.model_registry import PromotedModel
 
@@ -72,22 +74,44 @@ def share_bundle(home: Home, store: Store, model: PromotedModel) -> None:
 
 
 @task(name="fetch-part", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
-def fetch_scored(part: StoredPart, home: Home, summary: GroupSummary) -> FetchedPart:
-    """Fetch a part from the store into the home, checked by its manifest; the part may then be committed."""
+def fetch_scored(
+    part: StoredPart, home: Home, summary: GroupSummary, make_again: Callable[[], GroupSummary]
+) -> FetchedPart:
+    """Fetch a part from the store into the home, checked by its manifest; the part may then be committed.
+
+    A part that is damaged there is deleted and made again.
+    """
+    try:
+        return _fetch_part(part, home, summary)
+    except (ObjectDamagedError, ObjectMissingError) as error:
+        delete_part(part)
+        _warn_of_dropped(error)
+    again = make_again()
+    if again.key != part.key:
+        raise StoreError(
+            "Its objects have changed meanwhile, so its part was not committed. Next: run again."
+        )
+    try:
+        return _fetch_part(part, home, again)
+    except (ObjectDamagedError, ObjectMissingError) as error:
+        raise StoreError(f"{error} It was made anew already. Next: find who else writes there.") from None
+
+
+def _fetch_part(part: StoredPart, home: Home, summary: GroupSummary) -> FetchedPart:
+    """Fetch a part; raise `ObjectDamagedError` or `ObjectMissingError` if it is not whole."""
     manifest = find_manifest(part)
     if manifest is None:
-        raise ObjectMissingError(f"{part.store.name(part.folder)}: is gone. Next: run again.")
+        raise ObjectDamagedError(f"{part.store.name(part.folder)}: has no manifest.")
     folder = home.parts / part.key
-    try:
-        with build_folder(folder, replace=True) as building:
-            fetch_part(part, manifest, building)
-            pass_fault_point("engine: part fetched")
-    except StoreUnreachableError:
-        raise
-    except StoreError:
-        delete_part(part)  # the next run makes it anew
-        raise
+    with build_folder(folder, replace=True) as building:
+        fetch_part(part, manifest, building)
+        pass_fault_point("engine: part fetched")
     return FetchedPart(folder, summary.skipped, summary.worker, summary.seconds)
+
+
+def _warn_of_dropped(problem: object) -> None:
+    """Warn that a part in the store is not used."""
+    warn(f"{str(problem).partition(' Next: ')[0]} Its part is made anew.")
 
 
 @task(name="refuse-file", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
@@ -118,13 +142,13 @@ def score_on_engine(
         collect_parts(store, home_id)
         share_bundle(home, store, model)
         recipe = _make_recipe(job, model, store, home_id)
-        name, size = f"Scoring {len(files)} objects", sum(file.size for file in files)
+        name, size = f"Scoring {count(len(files), 'object')}", sum(file.size for file in files)
         with (
             show_live_progress(name, size) as report,
             open_engine(str(request.engine), home.spool / "workers") as engine,
         ):
             for group, result in score_groups(engine, _make_tasks(recipe, home, request, files)):
-                ended = _end_group(job, recipe, group, result)
+                ended = _end_group(job, recipe, engine, (group, result))
                 left -= {file.uri for file in group.files}
                 report(sum(file.size for file in group.files))
                 yield ended
@@ -164,10 +188,9 @@ def _make_tasks(
         yield GroupTask(recipe, group, frozenset(known))
 
 
-def _end_group(
-    job: "ScoringJob", recipe: Recipe, group: GroupTask, result: GroupSummary | Exception
-) -> GroupResult:
+def _end_group(job: "ScoringJob", recipe: Recipe, engine: Engine, ended: Result) -> GroupResult:
     """Commit what a worker made of a group; return an error as a result, so that other groups go on."""
+    group, result = ended
     uris, store = tuple(file.uri for file in group.files), open_store(recipe.store)
     if isinstance(result, WorkerKilledError):
         refuse = partial(refuse_killer, job, recipe.model_id, store, group.files[0])
@@ -182,12 +205,18 @@ def _end_group(
     if result.key is None:
         return GroupResult(uris, None, (*result.skipped, *replaced))
     part = StoredPart(store, recipe.home_id, result.key)
-    ended = score_and_commit(job.run.home, uris, partial(fetch_scored, part, job.run.home, result))
-    if ended.committed:
+    fetch = partial(fetch_scored, part, job.run.home, result, partial(score_again, engine, group))
+    done = score_and_commit(job.run.home, uris, fetch)
+    _drop_fetched(part, job.run.home, done)
+    return replace(done, postponed=(*replaced, *done.postponed))
+
+
+def _drop_fetched(part: StoredPart, home: Home, done: GroupResult) -> None:
+    """Delete a part in the store that was committed, or that the home keeps for the next run."""
+    if done.committed or (home.parts / part.key).exists():
         pass_fault_point("engine: part committed")
         with suppress(StoreError):  # it is collected when it is old
             delete_part(part)
-    return replace(ended, postponed=(*replaced, *ended.postponed))
 
 
 def _record_summary(job: "ScoringJob", summary: GroupSummary) -> list[SkippedFile]:
@@ -195,6 +224,8 @@ def _record_summary(job: "ScoringJob", summary: GroupSummary) -> list[SkippedFil
 
     Return the objects that hold a full export which was replaced since.
     """
+    if summary.dropped:
+        _warn_of_dropped(summary.dropped)
     record_seen(job.run.home.warehouse, summary.seen)
     judge_checks(job.run, summary.broken, NEXT_STEP)
     return describe_replaced(job.run.home, summary.seen, {})

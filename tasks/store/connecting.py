@@ -68,7 +68,7 @@ def open_store(uri: str) -> Store:
         ) from None
     try:
         if uri.startswith("file://"):
-            return Store(uri, LocalStore(uri.removeprefix("file://")))
+            return Store(uri, LocalStore(uri.removeprefix("file://"), automatic_cleanup=True))
         options: Any = {
             "client_options": {
                 "allow_http": True,  # only for an endpoint that says http://; without one it is https

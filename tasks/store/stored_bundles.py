@@ -12,8 +12,14 @@ from data_contracts.errors import BundleError, ObjectMissingError, StoreError, S
 from data_contracts.storage.durable import build_folder, remove
 from models.bundle.fingerprint import require_fingerprint
 from tasks.store.connecting import Store
-from tasks.store.folder_copies import fetch_folder, measure_folder, parse_files, upload_folder
-from tasks.store.objects import find_object, put_if_absent, read
+from tasks.store.folder_copies import (
+    fetch_folder,
+    measure_folder,
+    parse_files,
+    reading_manifest,
+    upload_folder,
+)
+from tasks.store.objects import find_object, put_if_absent
 
 BUNDLES = "bundles"
 MANIFEST = "manifest.json"
@@ -43,15 +49,21 @@ def fetch_bundle(store: Store, model_id: str, fingerprint: str, bundles_dir: Pat
     prefix = _name(model_id, fingerprint)
     with build_folder(folder, replace=True) as building:
         try:
-            files = parse_files(json.loads(read(store, f"{prefix}/{MANIFEST}")))
+            with reading_manifest(store, f"{prefix}/{MANIFEST}") as stated:
+                files = parse_files(stated)
             fetch_folder(store, prefix, files, building)
             require_fingerprint(building, fingerprint)
         except StoreUnreachableError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError, BundleError, StoreError) as error:
+        except (BundleError, StoreError) as error:
+            problem = (
+                "another fingerprint"
+                if isinstance(error, BundleError)
+                else str(error).partition(" Next: ")[0]
+            )
             raise BundleError(
-                f"{store.name(prefix)}: is not the bundle that was trained, so it does not score ({error}). Next: "
-                "delete this folder of the store; the next run uploads the bundle again."
+                f"{store.name(prefix)}: is not the bundle that was trained, so it does not score "
+                f"({problem.removesuffix('.')}). Next: delete this folder of the store; the next run uploads it again."
             ) from error
     return folder
 

@@ -8,22 +8,31 @@ adds nothing.
 """
 
 import json
+import re
 import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from data_contracts.errors import ObjectMissingError, StoreError
+from data_contracts.errors import ObjectDamagedError, ObjectMissingError, StoreError
 from data_contracts.storage.faults import pass_fault_point
 from tasks.store.connecting import Store
-from tasks.store.folder_copies import CopiedFile, fetch_folder, measure_folder, parse_files, upload_folder
-from tasks.store.objects import delete, list_objects, put_if_absent, read
+from tasks.store.folder_copies import (
+    CopiedFile,
+    fetch_folder,
+    measure_folder,
+    parse_files,
+    reading_manifest,
+    upload_folder,
+)
+from tasks.store.objects import delete, list_objects, put_if_absent
 
 PARTS = "parts"
 MANIFEST = "manifest.json"
 LONGEST_RUN = timedelta(days=2)
 """How long what was not committed may be of use."""
+_ATTEMPT = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -67,27 +76,41 @@ def upload_part(
         return ours
     with suppress(StoreError):  # what stays goes with the part
         delete(part.store, [f"{part.folder}/{ours.attempt}/{name}" for name in ours.files])
-    first = find_manifest(part)
-    if first is None:
-        raise ObjectMissingError(
-            f"{part.store.name(part.folder)}: was committed by another run meanwhile. Next: run again."
-        )
-    return first
+    with suppress(ObjectDamagedError):
+        if first := find_manifest(part):
+            return first
+    raise ObjectMissingError(
+        f"{part.store.name(part.folder)}: was taken away or damaged while it was made. Next: run again."
+    )
 
 
 def find_manifest(part: StoredPart) -> PartManifest | None:
-    """Return the manifest of a part; None if it is not complete. Raises `StoreError` if it can't be read."""
+    """Return the manifest of a part; None if it is not complete.
+
+    Raises `ObjectDamagedError`, which says what is wrong, if it can't be read.
+    """
     try:
-        stated = json.loads(read(part.store, part.manifest))
-        files = parse_files(stated["files"])
-        return PartManifest(str(stated["attempt"]), str(stated["run_id"]), files, dict(stated["postponed"]))
+        with reading_manifest(part.store, part.manifest) as stated:
+            attempt, files = str(stated["attempt"]), parse_files(stated["files"])
+            if not _ATTEMPT.fullmatch(attempt):
+                raise ValueError(f"its attempt is {attempt!r}")
+            postponed = {str(uri): str(reason) for uri, reason in stated["postponed"].items()}
+            return PartManifest(attempt, str(stated["run_id"]), files, postponed)
     except ObjectMissingError:
         return None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise StoreError(
-            f"{part.store.name(part.manifest)}: is no manifest. Next: delete {part.store.name(part.folder)}/; the next "
-            "run scores its files again."
-        ) from None
+
+
+def drop_damaged(part: StoredPart) -> str:
+    """Delete the manifest of a part if it can't be read, so that the part is made anew.
+
+    Returns what was wrong with it, or an empty text.
+    """
+    try:
+        find_manifest(part)
+    except ObjectDamagedError as error:
+        delete(part.store, [part.manifest])
+        return str(error)
+    return ""
 
 
 def fetch_part(part: StoredPart, manifest: PartManifest, folder: Path) -> None:

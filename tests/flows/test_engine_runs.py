@@ -97,6 +97,74 @@ def test_a_run_that_loses_its_workers_keeps_what_it_has_and_the_next_one_goes_on
     prove(scoring_home)
 
 
+def damage(folder: Path, name: str, content: bytes) -> None:
+    """Write something else into a file of each part in a store."""
+    found = [path for path in folder.glob("parts/**/*") if path.name == name]
+    assert found
+    for path in found:
+        path.write_bytes(content)
+
+
+@pytest.mark.slow
+def test_a_part_left_in_the_store_with_a_wrong_manifest_is_made_anew(
+    scoring_home: Home, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with use_inner_engine(tmp_path / "worker", lost_after=1), pytest.raises(EngineError):
+        run()
+    damage(store, "manifest.json", b'{"attempt": "../../../secret", "files": {}}')
+    with use_inner_engine(tmp_path / "worker"):
+        run()
+    assert (
+        "is no manifest (its attempt is '../../../secret'). Its part is made anew." in capsys.readouterr().err
+    )
+    assert count(scoring_home, "scored_reviews") == 10
+    assert not (store / "parts").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "content"), [("manifest.json", b"{}"), ("source_reviews.parquet", b"short")]
+)
+def test_a_part_that_is_damaged_before_it_is_fetched_is_made_anew_by_the_same_run(
+    scoring_home: Home,
+    store: Path,
+    tmp_path: Path,
+    name: str,
+    content: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def upload_and_damage(*arguments: Any) -> PartManifest:
+        made = upload_part(*arguments)
+        damage(store, name, content)
+        monkeypatch.setattr(group_work, "upload_part", upload_part)
+        return made
+
+    monkeypatch.setattr(group_work, "upload_part", upload_and_damage)
+    with use_inner_engine(tmp_path / "worker"):
+        run()
+    assert count(scoring_home, "scored_reviews") == 10
+    prove(scoring_home)
+
+
+@pytest.mark.slow
+def test_a_part_that_cannot_be_committed_does_not_stay_in_the_store(
+    scoring_home: Home, store: Path, tmp_path: Path
+) -> None:
+    with use_inner_engine(tmp_path / "worker", lost_after=1), pytest.raises(EngineError):
+        run()
+    damage(
+        store,
+        "manifest.json",
+        b'{"attempt": "%s", "run_id": "r", "files": {}, "postponed": {}}' % (b"f" * 32),
+    )
+    with use_inner_engine(tmp_path / "worker"):
+        with pytest.raises(Exception, match="Next: "):
+            run()
+        run()
+    assert count(scoring_home, "scored_reviews") == 10
+    prove(scoring_home)
+
+
 @pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize(

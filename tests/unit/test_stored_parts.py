@@ -1,18 +1,21 @@
 """Tests that parts in a store are whole, that the first of several attempts wins, and that nothing of them stays."""
 
 import json
+import math
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from data_contracts.errors import ObjectMissingError, StoreError
+from data_contracts.errors import ObjectDamagedError, ObjectMissingError
 from tasks.store import objects, stored_parts
 from tasks.store.connecting import Store
 from tasks.store.stored_parts import (
     StoredPart,
     collect_parts,
     delete_part,
+    drop_damaged,
     fetch_part,
     find_manifest,
     upload_part,
@@ -89,7 +92,7 @@ def test_a_part_that_is_not_what_its_manifest_says_is_not_fetched(
 ) -> None:
     manifest = upload_part(part, make(tmp_path / "1"), "run-1")
     objects.put(part.store, f"{part.folder}/{manifest.attempt}/scored_reviews.parquet", damage)
-    with pytest.raises(StoreError):
+    with pytest.raises(ObjectDamagedError, match="is not what its manifest says"):
         fetch_part(part, manifest, tmp_path / "copy")
 
 
@@ -100,22 +103,60 @@ def test_a_part_of_which_a_file_is_gone_is_not_fetched(part: StoredPart, tmp_pat
         fetch_part(part, manifest, tmp_path / "copy")
 
 
+def write_manifest(part: StoredPart, **stated: Any) -> None:
+    """Write a manifest of nothing, with these members instead of its own."""
+    whole = {"attempt": "f" * 32, "run_id": "r", "files": {}, "postponed": {}}
+    objects.put(part.store, part.manifest, json.dumps(whole | stated).encode())
+
+
 @pytest.mark.parametrize(
-    "content", ["", "{}", "[]", '{"attempt": "a", "run_id": "r", "files": {"x": 1}, "postponed": {}}']
+    ("content", "problem"),
+    [
+        (b"", "Expecting value"),
+        (b"{}", "it lacks 'attempt'"),
+        (b"[]", "list indices"),
+        (b"\xff", "can't decode"),
+        (b"[" * 100_000, "recursion"),
+    ],
 )
-def test_what_is_no_manifest_is_named_with_what_to_delete(part: StoredPart, content: str) -> None:
-    objects.put(part.store, part.manifest, content.encode())
-    with pytest.raises(StoreError, match="Next: delete "):
+def test_what_is_no_manifest_is_named_with_what_is_wrong(
+    part: StoredPart, content: bytes, problem: str
+) -> None:
+    objects.put(part.store, part.manifest, content)
+    with pytest.raises(ObjectDamagedError, match=f"is no manifest .*{problem}"):
         find_manifest(part)
 
 
-@pytest.mark.parametrize("name", ["../x", "/x", "a//b", "a/../../x", ""])
+@pytest.mark.parametrize("name", ["../x", "/x", "a//b", "a/../../x", "", "a\0b"])
 def test_a_manifest_names_no_file_outside_its_folder(part: StoredPart, name: str) -> None:
-    files = {name: {"bytes": 1, "sha256": "f"}}
-    content = json.dumps({"attempt": "a", "run_id": "r", "files": files, "postponed": {}})
-    objects.put(part.store, part.manifest, content.encode())
-    with pytest.raises(StoreError, match="is no manifest"):
+    write_manifest(part, files={name: {"bytes": 1, "sha256": "f"}})
+    with pytest.raises(ObjectDamagedError, match=r"is no manifest .it names a file outside its folder"):
         find_manifest(part)
+
+
+@pytest.mark.parametrize("facts", [1, {"bytes": math.inf, "sha256": "f"}, {"sha256": "f"}])
+def test_a_manifest_has_size_and_sha256_of_each_file(part: StoredPart, facts: Any) -> None:
+    write_manifest(part, files={"x": facts})
+    with pytest.raises(ObjectDamagedError, match="is no manifest"):
+        find_manifest(part)
+
+
+@pytest.mark.parametrize("attempt", ["../../../secret", "", "f" * 31, 7])
+def test_an_attempt_is_a_name_of_hexadecimal_digits(part: StoredPart, attempt: Any) -> None:
+    write_manifest(part, attempt=attempt)
+    with pytest.raises(ObjectDamagedError, match="its attempt is"):
+        find_manifest(part)
+
+
+def test_a_manifest_that_cannot_be_read_is_dropped_and_the_part_is_made_anew(
+    part: StoredPart, tmp_path: Path
+) -> None:
+    write_manifest(part, attempt="../../../secret")
+    with pytest.raises(ObjectMissingError, match="Next: run again"):
+        upload_part(part, make(tmp_path / "1"), "run-1")
+    assert "secret" in drop_damaged(part)
+    ours = upload_part(part, make(tmp_path / "2"), "run-1")
+    assert (drop_damaged(part), find_manifest(part)) == ("", ours)
 
 
 def test_a_deleted_part_leaves_nothing_of_any_attempt(part: StoredPart, tmp_path: Path) -> None:
