@@ -39,7 +39,8 @@ from tasks.maintenance.manifests import (
 from tasks.maintenance.packs import Base, Written, find_base, finish_database, write_blocks
 from tasks.maintenance.restoring import BUNDLES, PROFILES
 from tasks.support.checksums import compute_sha256
-from tasks.warehouse.connection import hold_still, require_warehouse
+from tasks.warehouse.connection import require_warehouse
+from tasks.warehouse.database_file import hold_still
 
 _PREFIX = "reviews-"
 _MARK = ".backing-up."
@@ -90,9 +91,9 @@ def back_up(home: Home, target: Path, full: bool = False) -> Backup:
 
 def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manifest]]) -> Backup:
     """Write a backup into an empty folder, and share files with the first of `earlier` that is of this database."""
-    with hold_still(home.warehouse) as (source, block_bytes):
-        base = find_base(earlier, source, block_bytes)
-        draft = write_blocks(building, source, block_bytes, base)
+    with hold_still(home.warehouse) as (source, shape):
+        base = find_base(earlier, source, shape.block_bytes)
+        draft = write_blocks(building, source, shape.block_bytes, base)
     database = finish_database(building, draft)
     bundles = [path for path in sorted(home.bundles.glob("*")) if path.is_dir() and path.name[0] != "."]
     written = [database, *(_add_files(_list_files(each), building, base) for each in bundles)]

@@ -13,8 +13,8 @@ import duckdb
 
 from data_contracts.storage.durable import write_whole
 from data_contracts.storage.home import Home
-from tasks.warehouse.blocks import read_identity
 from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database_file import read_identity
 
 MOST_ROWS = 1_000_000
 """Most rows of changed files that are checked by themselves; to check more, everything is read."""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
 
 import duckdb
 
@@ -21,7 +20,6 @@ from data_contracts.storage.durable import make_folder, remove_leftovers, write_
 from data_contracts.warehouse import Migration, list_migrations, read_views
 from tasks.support.locking import hold_folder, share_file
 from tasks.support.progress import show_progress
-from tasks.warehouse.blocks import copy_blocks
 from tasks.warehouse.database_errors import MEMORY_LIMIT, describe_wait, shorten_error, translate_errors
 
 WAIT_SECONDS = 60.0
@@ -76,57 +74,14 @@ def open_warehouse(
     Creates a missing database. While another process has it open, retries with growing pauses for `wait_seconds`.
     Every DuckDB error, in the block too, is raised as a `WarehouseError`. The block must not open the database again.
     """
-    with _take_turn(path, wait_seconds), _open_up_to_date(path.absolute(), write, wait_seconds) as connection:
+    with take_turn(path, wait_seconds), _open_up_to_date(path.absolute(), write, wait_seconds) as connection:
         yield connection
-
-
-@contextmanager
-def open_own_copy(path: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a copy of the database, just made by this process, read-only and as it is; close it when the block ends.
-
-    Takes a tenth of the time of `open_read_only`, but nothing keeps its SQL from other files.
-    """
-    with _take_turn(path, wait_seconds), _attach(path, "READ_ONLY", wait_seconds=wait_seconds) as connection:
-        yield connection
-
-
-def copy_warehouse(path: Path, target: BinaryIO, wait_seconds: float = WAIT_SECONDS) -> None:
-    """Make `target` a copy of the database file with everything committed; writers wait in the meantime.
-
-    Blocks that an older copy in `target` has already are not written again.
-    """
-    with hold_still(path, wait_seconds) as (source, block_bytes):
-        copy_blocks(source, target, block_bytes)
-
-
-@contextmanager
-def hold_still(path: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[tuple[BinaryIO, int]]:
-    """Yield the database file with everything committed, open to be read, and its block size.
-
-    Writers wait until the block ends.
-    """
-    with (
-        _take_turn(path, wait_seconds),
-        # The system releases the database's lock as soon as this process closes any handle of the file, so the
-        # handle that is yielded must be closed after the connection.
-        ExitStack() as after,
-        _open_up_to_date(path.absolute(), True, wait_seconds) as connection,
-    ):
-        connection.execute("CHECKPOINT")
-        yield after.enter_context(path.open("rb")), _read_block_size(connection)
-
-
-def _read_block_size(connection: duckdb.DuckDBPyConnection) -> int:
-    """Return the block size of the open warehouse."""
-    query = "SELECT block_size FROM pragma_database_size() WHERE database_name = 'warehouse'"
-    [(size,)] = connection.execute(query).fetchall()
-    return int(size)
 
 
 def rewrite_warehouse(path: Path, wait_seconds: float = WAIT_SECONDS) -> None:
     """Rewrite the database into a new file and replace the old one, so that no byte of deleted rows remains."""
     with (
-        _take_turn(path, wait_seconds),
+        take_turn(path, wait_seconds),
         # No other process can open the old file while this connection has it; the next one opens the new file.
         _open_up_to_date(path.absolute(), True, wait_seconds) as connection,
         write_whole(path.absolute()) as building,
@@ -306,7 +261,7 @@ def _stop_engine() -> None:
 
 
 @contextmanager
-def _take_turn(path: Path, wait_seconds: float) -> Iterator[None]:
+def take_turn(path: Path, wait_seconds: float) -> Iterator[None]:
     """Keep other threads of this process out while the block runs, and translate DuckDB's errors."""
     if not _THREAD_LOCK.acquire(timeout=wait_seconds):
         raise WarehouseBusyError(describe_wait(path, wait_seconds, "another thread of this process has it"))

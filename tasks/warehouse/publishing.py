@@ -18,8 +18,8 @@ from data_contracts.storage.durable import make_folder, make_temporary, remove, 
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.support.locking import hold_folder, lock_file
-from tasks.warehouse.blocks import is_same_database
-from tasks.warehouse.connection import copy_warehouse, name_log, open_own_copy, open_warehouse
+from tasks.warehouse.connection import name_log, open_warehouse
+from tasks.warehouse.database_file import copy_warehouse, is_same_database, is_truncated
 from tasks.warehouse.published import open_published
 
 _STATE = """
@@ -35,10 +35,6 @@ SELECT
 
 It depends on no timestamp of the copy, so it is also right after a clock change or the restore of a backup.
 """
-_DECLARED_SIZE = """
-SELECT 3 * 4096 + block_size * total_blocks FROM pragma_database_size() WHERE database_name = current_database()
-"""
-"""SQL: the bytes that a database file should have by its headers, with the three headers of 4 KiB."""
 _ADVICE_BY_ERRNO = {
     errno.ENOTEMPTY: "move that folder away",
     errno.ENOSPC: "free space on that disk",
@@ -61,7 +57,6 @@ def publish(home: Home) -> None:
             with write_whole(published) as building:
                 with _start_copy(home, building) as target:
                     copy_warehouse(home.warehouse, target)
-                _pad_to_declared_size(building)
                 _sign(building, home.published)
                 pass_fault_point("score: inside publishing")
                 if published.is_dir() and not published.is_symlink():
@@ -135,16 +130,6 @@ def _keep_as_standby(home: Home, building: Path) -> None:
             pass_fault_point("score: standby kept")
 
 
-def _pad_to_declared_size(copy: Path) -> None:
-    """Extend the file of a copy to the size in its headers, so that a shorter file is known to be truncated.
-
-    DuckDB may write the number of blocks first and then cut free blocks off the end of the file.
-    """
-    with open_own_copy(copy.absolute()) as connection:
-        [(size,)] = connection.execute(_DECLARED_SIZE).fetchall()
-    os.truncate(copy, max(size, copy.stat().st_size))
-
-
 def needs_publishing(home: Home) -> bool:
     """Return whether the published copy is missing, damaged, or behind the warehouse.
 
@@ -154,8 +139,7 @@ def needs_publishing(home: Home) -> bool:
         newest = connection.execute(_STATE).fetchall()
     try:
         with open_published(home.published) as connection:
-            if connection.execute(_DECLARED_SIZE).fetchall()[0][0] > home.published.stat().st_size:
-                return True  # a truncated file, which DuckDB may still open
-            return connection.execute(_STATE).fetchall() != newest
+            # DuckDB may open a file that was truncated.
+            return is_truncated(home.published) or connection.execute(_STATE).fetchall() != newest
     except WarehouseError:
         return True

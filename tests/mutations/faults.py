@@ -24,9 +24,8 @@ WIDE_ENGINE = "models/wide_lstm/engine.py"
 NGRAMS = "models/wide_lstm/ngrams.py"
 WINDOWS = "models/wide_lstm/windows.py"
 PUBLISHED = "tasks/warehouse/published.py"
-BLOCKS = "tasks/warehouse/blocks.py"
+DATABASE_FILE = "tasks/warehouse/database_file.py"
 PUBLISHING = "tasks/warehouse/publishing.py"
-CONNECTION = "tasks/warehouse/connection.py"
 LATEST = "tasks/warehouse/latest_scores.py"
 PROOFS = "tasks/maintenance/proofs.py"
 PARTS = "tasks/scoring/parts.py"
@@ -556,17 +555,17 @@ FAULTS = (
     Fault(
         "a copy is shorter than it says",
         "published copy",
-        PUBLISHING,
-        "                _pad_to_declared_size(building)\n",
+        DATABASE_FILE,
+        "    target.truncate(max(shape.size, target.seek(0, 2)))\n",
         "",
         (TEST_PUBLISHED,),
     ),
     Fault(
         "a copy lacks what was committed last",
         "published copy",
-        CONNECTION,
-        '        connection.execute("CHECKPOINT")\n        yield',
-        "        yield",
+        DATABASE_FILE,
+        " and not name_log(path).exists()",
+        "",
         (TEST_PUBLISHED,),
     ),
     Fault(
@@ -620,10 +619,10 @@ FAULTS = (
     Fault(
         "a copy lacks the blocks beyond the old one",
         "published copy",
-        BLOCKS,
+        DATABASE_FILE,
         "if start + length > copied or _differ",
         "if _differ",
-        ("tests/unit/test_blocks.py",),
+        ("tests/unit/test_database_file.py",),
     ),
     Fault(
         "a damaged part stays",

@@ -74,7 +74,7 @@ def test_only_new_blocks_are_written(home: Home, monkeypatch: pytest.MonkeyPatch
     publish_one_more(home)
     publish_one_more(home)
     written: list[str] = []
-    monkeypatch.setattr("tasks.warehouse.blocks.pass_fault_point", written.append)
+    monkeypatch.setattr("tasks.warehouse.database_file.pass_fault_point", written.append)
     publish_one_more(home)
     assert 0 < len(written) < home.published.stat().st_size / 2**18 / 4
 

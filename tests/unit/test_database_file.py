@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.warehouse.blocks import HEADER_BYTES, HEADERS, copy_blocks
+from tasks.warehouse.database_file import HEADER_BYTES, HEADERS, copy_blocks, read_shape
 
 BLOCK_BYTES = 16_384
 
@@ -84,3 +84,22 @@ def test_the_first_bytes_of_a_block_of_duckdb_tell_whether_it_has_changed(
             with source.open("rb") as read, target.open("r+b") as file:
                 copy_blocks(read, file, block_bytes)
             assert target.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("block_bytes", [16_384, 262_144])
+def test_the_headers_say_the_size_after_each_checkpoint(tmp_path: Path, block_bytes: int) -> None:
+    path = tmp_path / "x.duckdb"
+    for rows in (10, 200_000, 0):
+        with duckdb.connect() as connection:
+            connection.execute(f"ATTACH '{path}' AS x (BLOCK_SIZE {block_bytes})")
+            connection.execute(
+                f"CREATE OR REPLACE TABLE x.t AS SELECT hash(range) AS number FROM range({rows})"
+            )
+            connection.execute("CHECKPOINT x")
+            connection.execute("DETACH x")
+            connection.execute(f"ATTACH '{path}' AS x (READ_ONLY)")
+            query = "SELECT block_size, total_blocks FROM pragma_database_size() WHERE database_name = 'x'"
+            [known] = connection.execute(query).fetchall()
+        with path.open("rb") as file:
+            shape = read_shape(file)
+        assert (shape.block_bytes, shape.blocks) == known
