@@ -149,7 +149,9 @@ def write_blocks(building: Path, source: BinaryIO, block_bytes: int, base: Base 
         writer.add(added.tolist())
         beginnings = _read_beginnings(source, layout)
         kept = _share_blocks(base, beginnings, building) if base else added[:0]
-        changed = np.setdiff1d(np.arange(min(known, blocks)), kept)
+        is_changed = np.ones(min(known, blocks), bool)
+        is_changed[kept] = False
+        changed = np.flatnonzero(is_changed)
         writer.add(changed.tolist())
     packs, in_packs, numbers = _place_blocks(then, kept, np.concatenate([added, changed]))
     index = Index(layout, (*packs, name), in_packs, numbers, beginnings)
