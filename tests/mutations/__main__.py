@@ -15,13 +15,12 @@ from pathlib import Path
 from docs.markdown import NOTHING, format_table
 from docs.pages import DOCS, Part, write_part
 from tests.mutations.copies import NOTHING_FAILED, Copy, open_copy
-from tests.mutations.faults import AREAS, COMMIT, FAULTS, Fault
-from tests.mutations.flat import translate
+from tests.mutations.faults import AREAS, FAULTS, Fault
 
 ROOT = Path(__file__).parents[2]
 PART = Part(DOCS / "mutations.md", "make mutations", "mutations")
 BEFORE = Path(__file__).with_name("before.json")
-"""By fault, the test that caught it before the packages; see `tests.mutations.flat`."""
+"""By fault, the test that caught it before the packages, in the commit c8b73b6."""
 MISSED = "missed"
 FOLDERS = ("tests/unit", "tests/contracts", "tests/models", "tests/flows")
 
@@ -59,8 +58,6 @@ def try_all(checkout: Path, faults: Sequence[Fault], record: Path | None) -> dic
 
 def try_fault(copy: Copy, fault: Fault, *, wider: bool) -> str:
     """Return the test that catches a fault: of the expected tests, or else of all that touch its module."""
-    if not (copy.folder / COMMIT).exists():
-        fault = translate(fault)
     with copy.change(fault.file, fault.old, fault.new):
         tests = list_wider(copy.folder, fault) if wider else list_own(copy.folder, fault)
         ended = copy.run(tests) if tests else None
