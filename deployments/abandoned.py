@@ -20,8 +20,8 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Scheduled
 
-from deployments.automations import DEPLOYMENTS
-from deployments.work_pool import POOL, WORKER
+from deployments.settings import Settings
+from deployments.work_pool import WORKER
 from tasks.support.lock_holders import RUN_VARIABLE
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ MESSAGE = "Its process is gone: it was killed with its worker, or its machine st
 TASK_MESSAGE = "The run that it belongs to has ended."
 
 
-def end_abandoned_runs() -> int:
+def end_abandoned_runs(settings: Settings) -> int:
     """Mark active runs of our deployments that have no process on this machine as ended; return how many.
 
     A run that had not begun waits again, in its place. Call it only before the worker of this machine is started.
@@ -42,37 +42,38 @@ def end_abandoned_runs() -> int:
     """
     alive = _find_runs_with_process()
     with get_client(sync_client=True) as client:
-        if _has_other_worker(client):
+        if _has_other_worker(client, settings):
             return 0
-        abandoned = [run for run in read_active_runs(client) if str(run.id) not in alive]
+        abandoned = [run for run in read_active_runs(client, settings) if str(run.id) not in alive]
         answers = [client.set_flow_run_state(run.id, _end_abandoned(run)) for run in abandoned]
-        end_orphaned_tasks(client)
+        end_orphaned_tasks(client, settings)
     return sum(answer.status is SetStateStatus.ACCEPT for answer in answers)
 
 
-def _has_other_worker(client: SyncPrefectClient) -> bool:
+def _has_other_worker(client: SyncPrefectClient, settings: Settings) -> bool:
     """Return whether a worker of another machine is online."""
     online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
     return any(
-        worker.name != WORKER for worker in client.read_workers_for_work_pool(POOL, worker_filter=online)
+        worker.name != WORKER
+        for worker in client.read_workers_for_work_pool(settings.pool, worker_filter=online)
     )
 
 
-def read_active_runs(client: SyncPrefectClient) -> "list[FlowRun]":
+def read_active_runs(client: SyncPrefectClient, settings: Settings) -> "list[FlowRun]":
     """Return the runs of our deployments that have begun and not ended; some may be abandoned."""
     return client.read_flow_runs(
         flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ACTIVE_STATES}}}),
-        deployment_filter=DeploymentFilter.model_validate({"name": {"any_": list(DEPLOYMENTS)}}),
+        deployment_filter=DeploymentFilter.model_validate({"name": {"any_": list(settings.deployments)}}),
     )
 
 
-def end_orphaned_tasks(client: SyncPrefectClient) -> None:
+def end_orphaned_tasks(client: SyncPrefectClient, settings: Settings) -> None:
     """Mark task runs as crashed that are still active although the flow run of our deployments has ended."""
     unfinished = {"state": {"type": {"any_": [*ACTIVE_STATES, "SCHEDULED"]}}}
     for task_run in client.read_task_runs(
         task_run_filter=TaskRunFilter.model_validate(unfinished),
         flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ENDED_STATES}}}),
-        deployment_filter=DeploymentFilter.model_validate({"name": {"any_": list(DEPLOYMENTS)}}),
+        deployment_filter=DeploymentFilter.model_validate({"name": {"any_": list(settings.deployments)}}),
     ):
         state: State[None] = State(type=StateType.CRASHED, message=TASK_MESSAGE)
         client.set_task_run_state(task_run.id, state, force=True)

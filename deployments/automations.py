@@ -10,7 +10,6 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import get_client
@@ -21,9 +20,8 @@ from prefect.events.schemas.events import ResourceSpecification
 from prefect.types import SecretDict
 from pydantic import SecretStr
 
-from deployments.settings import load_settings
+from deployments.settings import Settings, load_settings
 
-DEPLOYMENTS = ("ingest-reviews", "train-model", "score-reviews")
 SILENCE = timedelta(seconds=90)
 """A run sends a heartbeat every 30 s (`prefect.yaml`); after this long without one it counts as crashed."""
 WEBHOOK = "reviews-alerts"
@@ -39,11 +37,8 @@ EXPECTED_STATES = (
     "Scheduled",
 )
 """States after which a run need not send heartbeats."""
-OUR_DEPLOYMENTS: dict[str, str | list[str]] = {
-    "prefect.resource.role": "deployment",
-    "prefect.resource.name": list(DEPLOYMENTS),
-}
-
+SILENT = "reviews: mark silent runs as crashed"
+"""The name of the automation that does so."""
 ALERTS = {
     "reviews: alert of failed and crashed runs": (
         ("prefect.flow-run.Failed", "prefect.flow-run.Crashed"),
@@ -73,38 +68,55 @@ def keep_automations() -> None:
 
     If it is not set, existing alerts stay: somebody may deploy from a terminal that does not know the address.
     """
-    _save_automation(_crash_silent_runs())
-    alert_url = load_settings().alert_url
+    settings = load_settings()
+    _save_automation(_crash_silent_runs(settings))
+    alert_url = settings.alert_url
     if alert_url is None:
         return
     webhook = Webhook(url=SecretStr(alert_url), headers=SecretDict({"Content-Type": "application/json"}))
-    block_id = asyncio.run(webhook.asave(WEBHOOK, overwrite=True))
+    block_id = asyncio.run(webhook.asave(settings.add_name(WEBHOOK), overwrite=True))
     is_slack = (urlsplit(alert_url).hostname or "").endswith("slack.com")
     for name, (events, message) in ALERTS.items():
-        _save_automation(_make_alert(name, events, message, block_id, is_slack))
+        payload = format_payload(message, is_slack)
+        _save_automation(
+            _make_alert(settings, name, events, CallWebhook(block_document_id=block_id, payload=payload))
+        )
 
 
-def drop_alerts() -> None:
+def drop_alerts(settings: Settings) -> None:
     """Delete the alerts and the block that holds their address."""
     with get_client(sync_client=True) as client:
         for name in ALERTS:
-            for automation in client.read_automations_by_name(name):
+            for automation in client.read_automations_by_name(_name(settings, name)):
                 client.delete_automation(automation.id)
     with suppress(ValueError):  # the block does not exist
-        asyncio.run(Webhook.adelete(WEBHOOK))
+        asyncio.run(Webhook.adelete(settings.add_name(WEBHOOK)))
 
 
-def _crash_silent_runs() -> AutomationCore:
+def _name(settings: Settings, automation: str) -> str:
+    """Return the name of an automation of this home."""
+    owner, _, does = automation.partition(": ")
+    return f"{settings.add_name(owner)}: {does}"
+
+
+def _match_ours(settings: Settings) -> ResourceSpecification:
+    """Return what an event is related to that a run of our deployments causes."""
+    return ResourceSpecification(
+        {"prefect.resource.role": "deployment", "prefect.resource.name": list(settings.deployments)}
+    )
+
+
+def _crash_silent_runs(settings: Settings) -> AutomationCore:
     """Return the automation that marks a run as crashed after `SILENCE` without a heartbeat."""
     states = {f"prefect.flow-run.{state}" for state in EXPECTED_STATES}
     return AutomationCore(
-        name="reviews: mark silent runs as crashed",
+        name=_name(settings, SILENT),
         description="A run that was killed with its worker can't report that: it stops sending heartbeats.",
         trigger=EventTrigger(
             after={"prefect.flow-run.heartbeat", "prefect.flow-run.Running", "prefect.flow-run.Pending"},
             expect={"prefect.flow-run.heartbeat", "prefect.flow-run.Running", *states},
             match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
-            match_related=ResourceSpecification(OUR_DEPLOYMENTS),
+            match_related=_match_ours(settings),
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
@@ -122,20 +134,18 @@ def _crash_silent_runs() -> AutomationCore:
     )
 
 
-def _make_alert(
-    name: str, events: Sequence[str], message: str, block_id: UUID, is_slack: bool
-) -> AutomationCore:
-    """Return the automation that calls the webhook block `block_id` on any of `events`."""
+def _make_alert(settings: Settings, name: str, events: Sequence[str], call: CallWebhook) -> AutomationCore:
+    """Return the automation that calls a webhook on any of `events`."""
     return AutomationCore(
-        name=name,
+        name=_name(settings, name),
         description="Calls the webhook of REVIEWS_ALERT_URL.",
         trigger=EventTrigger(
             expect=set(events),
-            match_related=ResourceSpecification(OUR_DEPLOYMENTS),
+            match_related=_match_ours(settings),
             posture=Posture.Reactive,
             threshold=1,
         ),
-        actions=[CallWebhook(block_document_id=block_id, payload=format_payload(message, is_slack))],
+        actions=[call],
     )
 
 

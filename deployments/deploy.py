@@ -6,11 +6,20 @@ changed in `prefect.yaml`.
 
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
 
 from data_contracts.errors import ReviewsError, UsageError
+from data_contracts.storage.home_id import ensure_home_id
 from deployments.installation import PREFECT_FILE
-from deployments.settings import load_settings
+from deployments.settings import Settings, load_settings
 from deployments.work_pool import choose_engine, make_pool, resume_pool
+from tasks.stages.events import HOME_LABEL
 
 LINES_SHOWN = 15
 """The last lines of Prefect's output that an error message has."""
@@ -24,32 +33,64 @@ def deploy_all() -> None:
     import httpx
     from prefect.settings import PREFECT_API_URL
 
-    url = PREFECT_API_URL.value()
+    url, settings = PREFECT_API_URL.value(), load_settings()
     if not url:
         raise UsageError(
             "No Prefect server is named. Next: `reviews up` starts one and deploys to it; for a server of your own set "
             "PREFECT_API_URL, for Prefect Cloud run `prefect cloud login`."
         )
     try:
-        make_pool()
+        make_pool(settings)
     except httpx.TransportError as error:
         raise ReviewsError(
             f"The Prefect server at {url} does not answer ({error}). Next: check that it runs, and its address."
         ) from error
-    command = [
-        sys.executable,
-        "-m",
-        "prefect",
-        "--no-prompt",
-        "deploy",
-        "--all",
-        "--prefect-file",
-        str(PREFECT_FILE),
-    ]
-    done = subprocess.run(command, cwd=PREFECT_FILE.parent, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file"]
+    with _find_prefect_file(settings) as path:
+        done = subprocess.run(
+            [*command, str(path)], cwd=PREFECT_FILE.parent, capture_output=True, text=True, check=False
+        )
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-LINES_SHOWN:])
         raise ReviewsError(f"The deployments could not be created. Prefect's output:\n{tail}")
+
+
+@contextmanager
+def _find_prefect_file(settings: Settings) -> Iterator[Path]:
+    """Yield the path of `prefect.yaml`; of a copy with the names of this home if it has a name."""
+    if not settings.name:
+        yield PREFECT_FILE
+        return
+    content = yaml.safe_load(PREFECT_FILE.read_text("utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, PREFECT_FILE.name)
+        path.write_text(yaml.safe_dump(add_names(content, settings, ensure_home_id(settings.home))), "utf-8")
+        yield path
+
+
+def add_names(content: Mapping[str, Any], settings: Settings, home_id: str) -> dict[str, Any]:
+    """Return the content of `prefect.yaml` with deployments and a pool of this home's name.
+
+    Their runs know the name, and only events of this home start them.
+    """
+    return {**content, "deployments": [_add_name(each, settings, home_id) for each in content["deployments"]]}
+
+
+def _add_name(deployment: Mapping[str, Any], settings: Settings, home_id: str) -> dict[str, Any]:
+    """Return a deployment of `prefect.yaml` with the name of this home."""
+    pool = deployment["work_pool"]
+    variables = {
+        **pool["job_variables"],
+        "env": {**pool["job_variables"]["env"], "REVIEWS_NAME": settings.name},
+    }
+    named = {
+        **deployment,
+        "name": settings.add_name(deployment["name"]),
+        "work_pool": {**pool, "name": settings.pool, "job_variables": variables},
+    }
+    if triggers := deployment.get("triggers"):
+        named["triggers"] = [{**each, "match": {**each["match"], HOME_LABEL: home_id}} for each in triggers]
+    return named
 
 
 def _main() -> None:
@@ -63,11 +104,11 @@ def _main() -> None:
     settings = load_settings()
     try:
         deploy_all()
-        choose_engine()
+        choose_engine(settings)
         if settings.alert_url is None:
-            drop_alerts()
+            drop_alerts(settings)
         # After the alerts are set up, since each of these runs causes an alert.
-        if ended := end_abandoned_runs():
+        if ended := end_abandoned_runs(settings):
             sys.stdout.write(f"Runs that a killed `reviews up` left behind: {ended}, marked as ended.\n")
         resume_pool(settings)
     except ReviewsError as error:

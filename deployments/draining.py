@@ -40,12 +40,12 @@ def drain(settings: Settings, stop_waiting: threading.Event) -> None:
     """Pause the pool, wait for active runs until the time is up or `stop_waiting` is set, and cancel the rest."""
     with get_client(sync_client=True) as client:
         pause_pool(client, settings)
-        runs = read_active_runs(client)
+        runs = read_active_runs(client, settings)
         if runs and not stop_waiting.is_set():
             _announce_wait(runs, settings.drain_seconds)
         remaining = _wait_for_runs(client, runs, settings, stop_waiting)
         _cancel_remaining(client, remaining, settings.home.folder)
-        end_orphaned_tasks(client)
+        end_orphaned_tasks(client, settings)
         if settings.alert_url and any(_has_failed(client, run) for run in runs):
             time.sleep(ALERT_SECONDS)
 
@@ -72,7 +72,9 @@ def _wait_for_runs(
     while runs:
         is_over = stop_waiting.wait(LOOK_SECONDS) or time.monotonic() > deadline
         with suppress(httpx.TransportError):  # the server may be restarting
-            runs = read_active_runs(client)  # also at the end: a run that has ended since is not cancelled
+            runs = read_active_runs(
+                client, settings
+            )  # also at the end: a run that has ended since is not cancelled
         if is_over and runs:
             return runs
     _wait_for_processes(settings.home.folder, LEAVE_SECONDS)

@@ -1,10 +1,13 @@
-"""Says where this installation has its code, its deployments, its settings file and its default home.
+"""Says where this installation has its code, its deployments, its settings file, its default home and Prefect's.
 
 A checkout has them in its own folder. An installed wheel must not write beside its code, so its data and settings are
 where the operating system keeps those of a user.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from data_contracts.errors import UsageError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 """The folder of the five packages: the checkout, or `site-packages`."""
@@ -34,3 +37,19 @@ def find_settings_file(root: Path = PROJECT_ROOT) -> Path:
     from platformdirs import user_config_path
 
     return user_config_path(NAME, appauthor=False) / ".env"
+
+
+def require_prefect_home(environment: Mapping[str, str]) -> None:
+    """Raise `UsageError` if PREFECT_HOME is empty or names a folder that can't be created."""
+    named = environment.get("PREFECT_HOME")
+    if named is None:
+        return
+    if not named:  # Prefect would use the current folder
+        raise UsageError("PREFECT_HOME is empty. Next: unset it, or name a folder.")
+    try:
+        Path(named).expanduser().mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        raise UsageError(
+            f"PREFECT_HOME={named[:80]!r}: can't be created ({getattr(error, 'strerror', None) or error}). Next: "
+            "unset it, or name a folder that can be written."
+        ) from None

@@ -26,6 +26,9 @@ OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
 """Variables whose names differ from the field that they set, or that set no field, such as the mark of processes."""
 SHOWN = 80
 """The largest number of characters of a wrong value that a message repeats."""
+DEPLOYMENTS = ("ingest-reviews", "train-model", "score-reviews")
+"""The deployments of a home, each named like its flow."""
+HOME_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 DATABASE_SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
 SECRETS = ("PREFECT_SERVER_API_AUTH_STRING", "REVIEWS_DATABASE_URL", "REVIEWS_ALERT_URL")
@@ -39,6 +42,9 @@ class Settings:
 
     home: Home
     """REVIEWS_HOME: the folder of all data."""
+    name: str | None = None
+    """REVIEWS_NAME: a name of this home, such as `shop-a`, for a Prefect server that several homes share: the work pool
+    and the deployments have it at their end."""
     store: str | None = None
     """REVIEWS_STORE: the URI of an object store, such as `s3://bucket/prefix`, whose `inbox/` is read as that of
     the home is."""
@@ -106,6 +112,20 @@ class Settings:
     """REVIEWS_SCORED_FILES: `keep` scored files in the inbox, or `move` them to `scored/DATE/`."""
 
     @property
+    def pool(self) -> str:
+        """The work pool of the deployments."""
+        return self.add_name("reviews")
+
+    @property
+    def deployments(self) -> tuple[str, ...]:
+        """The names of the deployments."""
+        return tuple(map(self.add_name, DEPLOYMENTS))
+
+    def add_name(self, text: str) -> str:
+        """Return what this home calls something of which each home of a server has one of its own."""
+        return f"{text}-{self.name}" if self.name else text
+
+    @property
     def api_url(self) -> str:
         """The URL of the Prefect API that `reviews up` serves."""
         return f"{self.ui_url}/api"
@@ -141,6 +161,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     )
     return Settings(
         home=Home(_read_home(values)),
+        name=_read_name(values, "REVIEWS_NAME"),
         store=_read_place(values, "REVIEWS_STORE", parse_inbox_store),
         dask=_read_place(values, "REVIEWS_DASK", parse_workers),
         archive=values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL,
@@ -203,22 +224,6 @@ def _suggest(name: str, known: Collection[str]) -> str:
     return f" Did you mean {near[0]}?" if near else ""
 
 
-def require_prefect_home(environment: Mapping[str, str]) -> None:
-    """Raise `UsageError` if PREFECT_HOME is empty or names a folder that can't be created."""
-    named = environment.get("PREFECT_HOME")
-    if named is None:
-        return
-    if not named:  # Prefect would use the current folder
-        raise UsageError("PREFECT_HOME is empty. Next: unset it, or name a folder.")
-    try:
-        Path(named).expanduser().mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError) as error:
-        raise UsageError(
-            f"PREFECT_HOME={_quote(named)}: can't be created ({getattr(error, 'strerror', None) or error}). Next: "
-            "unset it, or name a folder that can be written."
-        ) from None
-
-
 def _refuse_undecodable(values: Mapping[str, str]) -> None:
     """Raise `UsageError` if a setting is not valid text; the message has only its name, as the value may be secret."""
     for name, value in values.items():
@@ -249,6 +254,16 @@ def _read_home(values: Mapping[str, str]) -> Path:
     if home.exists() and not home.is_dir():
         raise UsageError(f"REVIEWS_HOME={_quote(text)}: is a file. Next: name a folder.")
     return home
+
+
+def _read_name(values: Mapping[str, str], name: str) -> str | None:
+    """Return the name of a home, None if it is not set."""
+    text = values.get(name, "").strip()
+    if text and not HOME_NAME.fullmatch(text):
+        raise UsageError(
+            f"{name} must be small letters, digits and hyphens, such as shop-a, not {_quote(text)}."
+        )
+    return text or None
 
 
 def _read_place(values: Mapping[str, str], name: str, parse: Callable[[str], str]) -> str | None:

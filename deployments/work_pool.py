@@ -10,20 +10,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployments.settings import Settings
+from deployments.settings import DEPLOYMENTS, Settings, load_settings
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-POOL = "reviews"
 WORKER = "reviews-up"
 """The name of the worker of `reviews up`."""
 _ENGINE = "-m prefect.engine"
 """The end of the command by which a run starts."""
 
 
-def make_pool() -> None:
-    """Create the work pool that the deployments name, of type process; keep an existing pool of any type."""
+def make_pool(settings: Settings) -> None:
+    """Create the work pool of the deployments, of type process; keep an existing pool of any type."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectNotFound
@@ -31,10 +30,10 @@ def make_pool() -> None:
 
     with get_client(sync_client=True) as client:
         try:
-            client.read_work_pool(POOL)
+            client.read_work_pool(settings.pool)
         except ObjectNotFound:
             template = ProcessWorker.get_default_base_job_template()
-            pool = WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template)
+            pool = WorkPoolCreate(name=settings.pool, type=ProcessWorker.type, base_job_template=template)
             client.create_work_pool(pool)
 
 
@@ -46,19 +45,18 @@ def keep_queues() -> None:
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
-    from deployments.automations import DEPLOYMENTS
-
+    pool = load_settings().pool
     with get_client(sync_client=True) as client:
         for name in DEPLOYMENTS:
             try:
-                queue = client.read_work_queue_by_name(name, POOL)
+                queue = client.read_work_queue_by_name(name, pool)
             except ObjectNotFound:
-                client.create_work_queue(name, concurrency_limit=1, work_pool_name=POOL)
+                client.create_work_queue(name, concurrency_limit=1, work_pool_name=pool)
             else:
                 client.update_work_queue(queue.id, concurrency_limit=1)
 
 
-def choose_engine() -> None:
+def choose_engine(settings: Settings) -> None:
     """Let the workers of the pool start each run by this Python, unless the pool names another command or type.
 
     Without a command Prefect's worker first starts a process that looks for the code of the flow, which imports Prefect
@@ -69,22 +67,22 @@ def choose_engine() -> None:
     from prefect.workers.process import ProcessWorker
 
     with get_client(sync_client=True) as client:
-        pool = client.read_work_pool(POOL)
+        pool = client.read_work_pool(settings.pool)
         template = pool.base_job_template
         command = template.get("variables", {}).get("properties", {}).get("command", {})
         is_ours = (command.get("default") or _ENGINE).endswith(_ENGINE)
         if pool.type == ProcessWorker.type and command and is_ours:
             command["default"] = f"{shlex.quote(sys.executable)} {_ENGINE}"
-            client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
+            client.update_work_pool(settings.pool, WorkPoolUpdate(base_job_template=template))
 
 
 def pause_pool(client: "SyncPrefectClient", settings: Settings) -> None:
     """Pause the pool, so that the worker starts no more runs; remember that this was not done by a user."""
     from prefect.client.schemas.actions import WorkPoolUpdate
 
-    if not client.read_work_pool(POOL).is_paused:
+    if not client.read_work_pool(settings.pool).is_paused:
         _name_mark(settings).touch()
-        client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
+        client.update_work_pool(settings.pool, WorkPoolUpdate(is_paused=True))
 
 
 def resume_pool(settings: Settings) -> None:
@@ -95,7 +93,7 @@ def resume_pool(settings: Settings) -> None:
     mark = _name_mark(settings)
     if mark.exists():
         with get_client(sync_client=True) as client:
-            client.update_work_pool(POOL, WorkPoolUpdate(is_paused=False))
+            client.update_work_pool(settings.pool, WorkPoolUpdate(is_paused=False))
         mark.unlink()
 
 

@@ -11,9 +11,10 @@ def _main() -> None:
     from prefect.cli import app
 
     from deployments.abandoned import end_abandoned_runs
+    from deployments.settings import load_settings
 
     try:
-        if ended := end_abandoned_runs():
+        if ended := end_abandoned_runs(load_settings()):
             sys.stdout.write(f"Runs that a killed worker left behind: {ended}, marked as ended.\n")
     except Exception as error:  # the server is being restarted: its automation ends them later
         sys.stdout.write(f"Runs without a process can't be ended now: {type(error).__name__}: {error}\n")

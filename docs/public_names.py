@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import click
 
 from data_contracts.queries import list_names
-from deployments.automations import DEPLOYMENTS
 from deployments.metrics.metric_names import METRICS
+from deployments.settings import DEPLOYMENTS
 from docs import events_table, settings_table, tables_page
 from docs.pages import DOCS
 from flows.command.cli import main as reviews

@@ -69,8 +69,8 @@ def check_repeatedly(
             reported = problem
 
 
-def is_scoring() -> bool:
-    """Return whether a run of `score-reviews` is active or due, so that the watcher emits nothing."""
+def is_scoring(deployment: str) -> bool:
+    """Return whether a run of the deployment is active or due, so that the watcher emits nothing."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 
@@ -79,7 +79,7 @@ def is_scoring() -> bool:
         "state": {"type": {"any_": ["SCHEDULED"]}},
         "expected_start_time": {"before_": datetime.now(UTC)},
     }
-    ours = DeploymentFilter.model_validate({"name": {"any_": ["score-reviews"]}})
+    ours = DeploymentFilter.model_validate({"name": {"any_": [deployment]}})
     with get_client(sync_client=True) as client:
         return any(
             client.read_flow_runs(

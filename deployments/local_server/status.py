@@ -16,9 +16,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from data_contracts.errors import ReviewsError
-from deployments.automations import DEPLOYMENTS
 from deployments.local_server.running import Running
-from deployments.work_pool import POOL
+from deployments.settings import Settings
 from tasks.support.wording import count
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ KINDS = {
 """The runs shown for each deployment: their states, and the order whose first run is shown."""
 
 
-def read_status(running: Running) -> dict[str, Any]:
+def read_status(running: Running, settings: Settings) -> dict[str, Any]:
     """Return the state of a running `reviews up`: its address, the online workers, and the runs of each deployment.
 
     Raises `ReviewsError` if its server does not answer in `ANSWER_SECONDS`.
@@ -42,7 +41,7 @@ def read_status(running: Running) -> dict[str, Any]:
     impatient = {PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS, PREFECT_CLIENT_MAX_RETRIES: 0}
     try:
         with temporary_settings(impatient), get_client(sync_client=True) as client:
-            return _read_server(client, running)
+            return _read_server(client, running, settings)
     except (httpx.TransportError, RuntimeError) as error:  # Prefect's client raises some as RuntimeError
         raise ReviewsError(
             f"`reviews up` runs (process {running.pid}), but its server at {running.ui_url} does not answer "
@@ -51,10 +50,10 @@ def read_status(running: Running) -> dict[str, Any]:
         ) from error
 
 
-def _read_server(client: SyncPrefectClient, running: Running) -> dict[str, Any]:
+def _read_server(client: SyncPrefectClient, running: Running, settings: Settings) -> dict[str, Any]:
     """Return the state of the server, its workers and its deployments."""
     online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
-    workers = client.read_workers_for_work_pool(POOL, worker_filter=online)
+    workers = client.read_workers_for_work_pool(settings.pool, worker_filter=online)
     return {
         "is_up": True,
         "url": running.ui_url,
@@ -62,7 +61,7 @@ def _read_server(client: SyncPrefectClient, running: Running) -> dict[str, Any]:
         "since": running.started_at,
         "stopping": running.doing or None,
         "workers": [worker.name for worker in workers],
-        "deployments": {name: read_deployment(client, name) for name in DEPLOYMENTS},
+        "deployments": {name: read_deployment(client, name) for name in settings.deployments},
     }
 
 

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from data_contracts.errors import ReviewsError
 from deployments.guarded_server import list_hosts, list_metrics_hosts, protect_server
@@ -34,14 +35,14 @@ from deployments.local_server.up_log import make_json_echo, make_safe_echo, name
 from deployments.password import client_file, ensure_password, password_file, write_client_file
 from deployments.processes import MARK, kill_marked, stop_marked
 from deployments.settings import Settings
-from deployments.work_pool import POOL, WORKER
+from deployments.work_pool import WORKER
 from tasks.support.locking import hold_folder
 
 LOOK_SECONDS = 0.5
 WORKER_LIMIT = 4
 """The largest number of runs at a time: one of each deployment, and one in reserve."""
 WORKER_COMMAND = (sys.executable, "-m", "deployments.worker", "start")
-WORKER_OPTIONS = ("--pool", POOL, "--type", "process", "--name", WORKER, "--limit", str(WORKER_LIMIT))
+WORKER_OPTIONS = ("--type", "process", "--name", WORKER, "--limit", str(WORKER_LIMIT))
 DATABASE_VARIABLE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 NOT_OURS = (
     "PREFECT_API_KEY",
@@ -131,7 +132,7 @@ def describe_up(settings: Settings) -> str:
             *([f"  store  {settings.store}/inbox (every 15 minutes)"] if settings.store else []),
             "Next, in another terminal:",
             f"  . {shlex.quote(str(client_file(settings)))}",
-            "  prefect deployment run score-reviews/score-reviews --watch",
+            f"  prefect deployment run score-reviews/{settings.add_name('score-reviews')} --watch",
             f"  reviews --home {settings.home.folder} status",
             f"  reviews --home {settings.home.folder} down",
         ]
@@ -185,7 +186,7 @@ def _start_all(
         _deploy_for_up(environment, echo)
     if stop.is_set():
         return [server]
-    worker = Program("worker", (*WORKER_COMMAND, *WORKER_OPTIONS))
+    worker = Program("worker", (*WORKER_COMMAND, "--pool", settings.pool, *WORKER_OPTIONS))
     others = [worker, *([_describe_metrics(ports.metrics)] if ports.metrics else [])]
     return [server, *(start_child(program, environment, echo) for program in others)]
 
@@ -220,7 +221,11 @@ def _watch_inbox(
     from deployments.local_server.inbox_watcher import check_repeatedly, is_scoring, make_inbox_check
     from tasks.stages.events import emit_inbox_changed
 
-    check = make_inbox_check(settings.home.inbox, is_scoring, emit_inbox_changed)
+    check = make_inbox_check(
+        settings.home.inbox,
+        partial(is_scoring, settings.add_name("score-reviews")),
+        partial(emit_inbox_changed, settings.home),
+    )
     arguments = (check, settings.poll_seconds, stop, echo)
     threading.Thread(target=check_repeatedly, args=arguments, daemon=True).start()
 

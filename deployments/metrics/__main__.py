@@ -5,11 +5,13 @@
 
 import socket
 import sys
+from functools import partial
 
 from data_contracts.errors import ReviewsError, UsageError
 from deployments.guarded_server import list_metrics_hosts
 from deployments.local_server.server import open_metrics_port
-from deployments.metrics.metrics_endpoint import serve_metrics
+from deployments.metrics.metrics_endpoint import make_metrics_app, serve_metrics
+from deployments.metrics.server_metrics import read_server_metrics
 from deployments.settings import load_settings
 
 
@@ -20,7 +22,8 @@ def _main(arguments: list[str]) -> None:
         listening = socket.socket(fileno=int(arguments[0])) if arguments else open_metrics_port(settings)
         if listening is None:
             raise UsageError("REVIEWS_METRICS_PORT is not set. Next: set it to a free port, such as 9108.")
-        serve_metrics(listening, settings.home, list_metrics_hosts(settings))
+        read_server = partial(read_server_metrics, settings)
+        serve_metrics(listening, make_metrics_app(settings.home, list_metrics_hosts(settings), read_server))
     except ReviewsError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_status)

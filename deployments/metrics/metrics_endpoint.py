@@ -20,7 +20,6 @@ from deployments.guarded_server import guard
 from deployments.metrics.database_metrics import make_cached_reader
 from deployments.metrics.inbox_metrics import make_unscored_finder, read_inbox_metrics
 from deployments.metrics.metric_names import READABLE, Metric, Sample
-from deployments.metrics.server_metrics import read_server_metrics
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -31,7 +30,7 @@ Reader = Callable[[], Sequence[Sample]]
 class Figures(Collector):
     """Collects the samples of a home for `prometheus_client`, at each scrape anew."""
 
-    def __init__(self, home: Home, read_server: Reader = read_server_metrics) -> None:
+    def __init__(self, home: Home, read_server: Reader) -> None:
         self._home = home
         self._read_database = make_cached_reader(home.published)
         self._find_unscored = make_unscored_finder(home)
@@ -69,18 +68,15 @@ def _make_family(metric: Metric) -> GaugeMetricFamily:
     return GaugeMetricFamily(metric.name, metric.meaning, labels=metric.labels)
 
 
-def make_metrics_app(
-    home: Home, hosts: Sequence[str], read_server: Reader = read_server_metrics
-) -> "ASGIApp":
+def make_metrics_app(home: Home, hosts: Sequence[str], read_server: Reader) -> "ASGIApp":
     """Return the web app that serves the metrics of a home under the host names `hosts`."""
     registry = CollectorRegistry()
     registry.register(Figures(home, read_server))
     return guard(make_asgi_app(registry), hosts)
 
 
-def serve_metrics(listening: socket.socket, home: Home, hosts: Sequence[str]) -> None:
+def serve_metrics(listening: socket.socket, app: "ASGIApp") -> None:
     """Serve the metrics of a home on a listening socket until a signal."""
     import uvicorn
 
-    app = make_metrics_app(home, hosts)
     uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning")).run(sockets=[listening])

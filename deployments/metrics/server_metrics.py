@@ -9,7 +9,6 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from deployments.automations import DEPLOYMENTS
 from deployments.local_server.status import count_waiting
 from deployments.metrics.metric_names import (
     ACTIVE,
@@ -21,7 +20,7 @@ from deployments.metrics.metric_names import (
     WORKERS,
     Sample,
 )
-from deployments.work_pool import POOL
+from deployments.settings import Settings
 
 ANSWER_SECONDS = 5.0
 """How long the server may take for one answer: Prometheus waits for 10 s in all."""
@@ -29,25 +28,29 @@ GOING = {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}
 ENDED_WELL, ENDED_BADLY = ["COMPLETED"], ["FAILED", "CRASHED"]
 
 
-def read_server_metrics() -> list[Sample]:
+def read_server_metrics(settings: Settings) -> list[Sample]:
     """Return the samples of the server that is configured; of one that gives no answer only that it is not up."""
     impatient = {PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS, PREFECT_CLIENT_MAX_RETRIES: 0}
     try:
         with temporary_settings(impatient), get_client(sync_client=True) as client:
-            return [Sample(SERVER_UP, (), 1), *_read_workers(client), *_read_deployments(client)]
+            return [
+                Sample(SERVER_UP, (), 1),
+                *_read_workers(client, settings),
+                *_read_deployments(client, settings),
+            ]
     except Exception:  # whatever Prefect's client raises
         return [Sample(SERVER_UP, (), 0)]
 
 
-def _read_workers(client: SyncPrefectClient) -> Iterator[Sample]:
+def _read_workers(client: SyncPrefectClient, settings: Settings) -> Iterator[Sample]:
     """Yield how many workers are online."""
     online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
-    yield Sample(WORKERS, (), len(client.read_workers_for_work_pool(POOL, worker_filter=online)))
+    yield Sample(WORKERS, (), len(client.read_workers_for_work_pool(settings.pool, worker_filter=online)))
 
 
-def _read_deployments(client: SyncPrefectClient) -> Iterator[Sample]:
+def _read_deployments(client: SyncPrefectClient, settings: Settings) -> Iterator[Sample]:
     """Yield the samples of each deployment: its runs that wait and are active, and the last one."""
-    for name in DEPLOYMENTS:
+    for name in settings.deployments:
         yield Sample(WAITING, (name,), count_waiting(client, name))
         yield Sample(ACTIVE, (name,), len(_list_runs(client, name, GOING)))
         for run in _find_last(client, name, [*ENDED_WELL, *ENDED_BADLY]):

@@ -9,6 +9,7 @@ from flows.command.console.output import echo
 from flows.command.startup import find_api_url, prepare_prefect
 
 if TYPE_CHECKING:
+    from data_contracts.storage.home import Home
     from flows.command.actions.promote import NewChampion
 
 
@@ -79,7 +80,8 @@ def models_promote(model: str, reason: str | None, force: bool) -> None:
     from flows.command.actions.promote import PromotionRequest, promote
 
     request = PromotionRequest(model, name_user(), reason, force)
-    _notify_promoted(promote(load_settings().home, request, echo))
+    home = load_settings().home
+    _notify_promoted(home, promote(home, request, echo))
 
 
 @models.command("rollback")
@@ -99,10 +101,11 @@ def models_rollback(model: str | None, reason: str | None) -> None:
     from deployments.settings import load_settings
     from flows.command.actions.promote import go_back
 
-    _notify_promoted(go_back(load_settings().home, model, reason, name_user(), echo))
+    home = load_settings().home
+    _notify_promoted(home, go_back(home, model, reason, name_user(), echo))
 
 
-def _notify_promoted(champion: "NewChampion | None") -> None:
+def _notify_promoted(home: "Home", champion: "NewChampion | None") -> None:
     """After `reviews models promote` or `rollback`, emit the event of the new champion if a Prefect server is used."""
     if champion is None:
         return
@@ -110,7 +113,7 @@ def _notify_promoted(champion: "NewChampion | None") -> None:
     if find_api_url():
         from tasks.stages.events import emit_promoted
 
-        emit_promoted(champion.model_id, champion.reason, champion.previous)
+        emit_promoted(home, champion.model_id, champion.reason, champion.previous)
 
 
 @click.command()

@@ -72,11 +72,12 @@ def status(form: str) -> None:
     from deployments.settings import load_settings
 
     try:
-        running = require_running(load_settings())
+        settings = load_settings()
+        running = require_running(settings)
         prepare_prefect(may_start=False)
         from deployments.local_server.status import describe_status, read_status
 
-        found = read_status(running)
+        found = read_status(running, settings)
     except ReviewsError as error:
         if form == "json":
             echo(format_json({"is_up": False, "message": str(error)}))

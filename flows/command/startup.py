@@ -60,9 +60,10 @@ def prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
     Returns a function that waits until the temporary server answers. The server starts while the caller loads its
     libraries. With `may_start` false no server is started.
     """
+    from deployments.installation import require_prefect_home
     from deployments.local_server.running import find_running
     from deployments.password import find_password
-    from deployments.settings import load_settings, require_prefect_home
+    from deployments.settings import load_settings
 
     settings = load_settings()
     require_prefect_home(os.environ)

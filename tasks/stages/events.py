@@ -16,17 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.events import emit_event
 
+from data_contracts.storage.home import Home
+from data_contracts.storage.home_id import ensure_home_id
+
 if TYPE_CHECKING:
     from data_contracts.expectations import CheckResult
 
+HOME_LABEL = "reviews.home"
+"""The label of an event's resource that has the id of its home."""
 NAMES_LISTED = 10
 """Most names in the payload of an event."""
 
 
-def emit_promoted(model_id: str, reason: str, compared_with: str | None) -> None:
+def emit_promoted(home: Home, model_id: str, reason: str, compared_with: str | None) -> None:
     """Emit that a model became the champion."""
     payload = {"model_id": model_id, "reason": reason, "compared_with": compared_with}
-    _emit("reviews.model.promoted", f"reviews.model.{model_id}", payload)
+    _emit("reviews.model.promoted", f"reviews.model.{model_id}", payload, home)
 
 
 def emit_committed(model_id: str | None, counts: Mapping[str, int]) -> None:
@@ -64,11 +69,14 @@ def emit_refused(uris: Sequence[str], rules: Sequence[str]) -> None:
     _emit("reviews.files.refused", "reviews.inbox", payload)
 
 
-def emit_inbox_changed(files: int) -> None:
+def emit_inbox_changed(home: Home, files: int) -> None:
     """Emit the number of new or changed files in the inbox. The event starts a scoring run."""
-    _emit("reviews.inbox.changed", "reviews.inbox", {"files": files})
+    _emit("reviews.inbox.changed", "reviews.inbox", {"files": files}, home)
 
 
-def _emit(event: str, resource_id: str, payload: Mapping[str, Any]) -> None:
-    """Emit a Prefect event."""
-    emit_event(event, resource={"prefect.resource.id": resource_id}, payload=dict(payload))
+def _emit(event: str, resource_id: str, payload: Mapping[str, Any], home: Home | None = None) -> None:
+    """Emit a Prefect event; one that starts runs tells of which home it is, since homes may share a server."""
+    resource = {"prefect.resource.id": resource_id}
+    if home is not None:
+        resource[HOME_LABEL] = ensure_home_id(home)
+    emit_event(event, resource=resource, payload=dict(payload))

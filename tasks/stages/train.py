@@ -125,5 +125,5 @@ def decide(attempt: Attempt, home: Home) -> Decision:
     with show_progress("Comparing with the champion", None):
         decision = promote(home, attempt, judge)
     if decision.promote:
-        emit_promoted(attempt.model_id, decision.reason, champion.model_id if champion else None)
+        emit_promoted(home, attempt.model_id, decision.reason, champion.model_id if champion else None)
     return decision

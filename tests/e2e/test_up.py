@@ -12,10 +12,10 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deployments.automations import DEPLOYMENTS
 from deployments.draining import MESSAGE as STOPPED
 from deployments.installation import PROJECT_ROOT
 from deployments.processes import find_marked
+from deployments.settings import DEPLOYMENTS
 from tests.e2e.conftest import REVIEWS, call_reviews, run_installed
 from tests.e2e.deployed import (
     INGEST,

@@ -15,9 +15,10 @@ from prefect.states import Completed, Pending, Running
 
 from deployments.abandoned import end_abandoned_runs
 from deployments.draining import MESSAGE, drain
-from deployments.settings import Settings
-from deployments.work_pool import POOL, make_pool, resume_pool
+from deployments.settings import Settings, load_settings
+from deployments.work_pool import make_pool, resume_pool
 
+POOL = "reviews"
 pytestmark = pytest.mark.server
 
 
@@ -41,7 +42,7 @@ def client() -> Iterator[SyncPrefectClient]:
 def stopped(settings: Settings, client: SyncPrefectClient) -> Settings:
     """A home whose `reviews up` is being stopped without waiting for runs, and its work pool."""
     settings.home.prefect.mkdir(parents=True)
-    make_pool()
+    make_pool(load_settings())
     client.update_work_pool(POOL, WorkPoolUpdate(is_paused=False))
     return replace(settings, drain_seconds=0)
 
@@ -125,7 +126,7 @@ def test_an_abandoned_run_that_had_not_begun_waits_again_in_its_place(
     )
     run = client.create_flow_run_from_deployment(deployment_id)
     client.set_flow_run_state(run.id, Pending())
-    assert end_abandoned_runs() == 1
+    assert end_abandoned_runs(load_settings()) == 1
     again = client.read_flow_run(run.id)
     assert again.state is not None
     assert again.state.is_scheduled()
@@ -137,15 +138,15 @@ def test_runs_stay_while_the_server_has_a_worker_elsewhere(
     stopped: Settings, client: SyncPrefectClient, run_id: UUID
 ) -> None:
     client.send_worker_heartbeat(POOL, "elsewhere", 30)
-    assert end_abandoned_runs() == 0
+    assert end_abandoned_runs(load_settings()) == 0
     assert read_states(client, run_id)[0].is_running()
     client._client.delete(f"/work_pools/{POOL}/workers/elsewhere").raise_for_status()
-    assert end_abandoned_runs() == 1
+    assert end_abandoned_runs(load_settings()) == 1
 
 
 def test_an_abandoned_run_is_ended_once_and_its_task_runs_with_it(
     stopped: Settings, client: SyncPrefectClient, run_id: UUID
 ) -> None:
-    assert (end_abandoned_runs(), end_abandoned_runs()) == (1, 0)
+    assert (end_abandoned_runs(load_settings()), end_abandoned_runs(load_settings())) == (1, 0)
     state, task_states = read_states(client, run_id)
     assert (state.type, task_states) == (StateType.CRASHED, ["CRASHED"])

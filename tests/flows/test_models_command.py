@@ -277,7 +277,7 @@ def test_a_server_is_told_which_model_scores_from_now_on(
     champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[tuple[str, str, str | None]] = []
-    monkeypatch.setattr(tasks.stages.events, "emit_promoted", lambda *what: told.append(what))
+    monkeypatch.setattr(tasks.stages.events, "emit_promoted", lambda home, *what: told.append(what))
     monkeypatch.setattr(tasks.training.contest, "hold_contest", lambda *_: hold_better())
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     reviews("promote", challenger, "--reason", "better")

@@ -14,10 +14,12 @@ from prefect.logging.handlers import APILogWorker
 from prefect.states import Cancelled, Crashed, Pending
 
 from deployments.local_server.status import describe_deployment, read_deployment
-from deployments.work_pool import POOL, keep_queues, make_pool
+from deployments.settings import load_settings
+from deployments.work_pool import keep_queues, make_pool
 from tasks.stages.queue_turns import take_turn
 from tests.e2e.deployed import wait_until
 
+POOL = "reviews"
 pytestmark = pytest.mark.server
 
 QUEUE = "score-reviews"
@@ -77,7 +79,7 @@ class Queue:
 
 @pytest.fixture
 def queue() -> Iterator[Queue]:
-    make_pool()
+    make_pool(load_settings())
     keep_queues()
     with get_client(sync_client=True) as client:
         queue = Queue(client)

@@ -7,14 +7,16 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
 
-from deployments.work_pool import POOL, choose_engine, make_pool
+from deployments.settings import load_settings
+from deployments.work_pool import choose_engine, make_pool
 
+POOL = "reviews"
 pytestmark = pytest.mark.server
 
 
 @pytest.fixture
 def client() -> Iterator[SyncPrefectClient]:
-    make_pool()
+    make_pool(load_settings())
     with get_client(sync_client=True) as client:
         yield client
 
@@ -26,7 +28,7 @@ def name_command(client: SyncPrefectClient, command: str | None) -> None:
 
 
 def read_command(client: SyncPrefectClient) -> str | None:
-    choose_engine()
+    choose_engine(load_settings())
     command: str | None = client.read_work_pool(POOL).base_job_template["variables"]["properties"]["command"][
         "default"
     ]

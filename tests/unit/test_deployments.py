@@ -10,7 +10,10 @@ import yaml
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
-from deployments.automations import ALERTS, DEPLOYMENTS, format_payload
+from data_contracts.errors import UsageError
+from deployments.automations import ALERTS, format_payload
+from deployments.deploy import add_names
+from deployments.settings import DEPLOYMENTS, load_settings
 
 ROOT = Path(__file__).parents[2]
 DECLARED = {each["name"]: each for each in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
@@ -49,6 +52,26 @@ def test_a_schedule_has_a_time_zone_and_a_slug(name: str) -> None:
 def test_scoring_is_scheduled_and_training_waits_to_be_switched_on() -> None:
     assert DECLARED["score-reviews"]["schedules"][0].get("active", True)
     assert DECLARED["train-model"]["schedules"][0]["active"] is False
+
+
+def test_a_home_with_a_name_has_a_pool_and_deployments_of_its_own_which_only_its_own_events_start() -> None:
+    settings = load_settings({"REVIEWS_NAME": "shop-a"})
+    named = add_names(yaml.safe_load((ROOT / "prefect.yaml").read_text()), settings, "1a2b")["deployments"]
+    assert tuple(each["name"] for each in named) == settings.deployments
+    assert settings.deployments[-1] == "score-reviews-shop-a"
+    assert {each["work_pool"]["name"] for each in named} == {settings.pool} == {"reviews-shop-a"}
+    assert {each["work_pool"]["job_variables"]["env"]["REVIEWS_NAME"] for each in named} == {"shop-a"}
+    assert [each["match"]["reviews.home"] for each in named[-1]["triggers"]] == ["1a2b", "1a2b"]
+    for each in named:
+        plain = DECLARED[each["name"].removesuffix("-shop-a")]
+        assert each["entrypoint"] == plain["entrypoint"]
+        assert each["work_pool"]["work_queue_name"] == plain["work_pool"]["work_queue_name"]
+
+
+@pytest.mark.parametrize("name", ["Shop", "a b", "-a", "a/b", "a" * 50, "ä"])
+def test_the_name_of_a_home_fits_into_the_names_of_deployments(name: str) -> None:
+    with pytest.raises(UsageError, match="REVIEWS_NAME must be small letters"):
+        load_settings({"REVIEWS_NAME": name})
 
 
 @pytest.mark.parametrize("name", ALERTS)

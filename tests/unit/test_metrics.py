@@ -23,6 +23,7 @@ from deployments.metrics.inbox_metrics import make_unscored_finder
 from deployments.metrics.metric_names import METRICS, SERVER_UP, Sample
 from deployments.metrics.metrics_endpoint import make_metrics_app
 from deployments.metrics.server_metrics import read_server_metrics
+from deployments.settings import load_settings
 from tasks.warehouse.publishing import publish
 from tests.support.databases import make_tables
 from tests.support.warehouse_parts import NOON
@@ -208,7 +209,7 @@ class Client:
 
 def test_the_runs_of_each_deployment_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_metrics, "get_client", lambda sync_client: Client())
-    figures = gather(read_server_metrics())
+    figures = gather(read_server_metrics(load_settings({})))
     own = {name: each[("score-reviews",)] for name, each in figures.items() if ("score-reviews",) in each}
     assert own == {
         "reviews_runs_active": 0,
@@ -226,7 +227,7 @@ def test_a_server_that_is_away_is_not_up(monkeypatch: pytest.MonkeyPatch) -> Non
         raise ConnectionRefusedError
 
     monkeypatch.setattr(server_metrics, "get_client", refuse)
-    assert read_server_metrics() == [Sample(SERVER_UP, (), 0)]
+    assert read_server_metrics(load_settings({})) == [Sample(SERVER_UP, (), 0)]
 
 
 # As they are served

@@ -8,8 +8,8 @@ import pytest
 from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
 from deployments import settings as module
-from deployments.installation import PROJECT_ROOT
-from deployments.settings import SECRETS, find_unknown, load_settings, require_prefect_home
+from deployments.installation import PROJECT_ROOT, require_prefect_home
+from deployments.settings import SECRETS, find_unknown, load_settings
 
 
 def test_the_home_is_data_in_the_projects_root_wherever_one_stands(

@@ -29,7 +29,7 @@ from deployments.local_server.stopping import catch_signals, stop_runs
 from deployments.local_server.supervisor import build_supervisor
 from deployments.local_server.up_log import make_safe_echo, open_log, read_last_start
 from deployments.processes import find_parents, kill_marked, list_run_processes
-from deployments.settings import Settings
+from deployments.settings import Settings, load_settings
 from tasks.support.lock_holders import RUN_VARIABLE
 from tests.support.marked import start_marked
 
@@ -245,7 +245,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from data_contracts.storage.home import Home
 from deployments.local_server.running import delete_running, write_running
-from deployments.settings import Settings
+from deployments.settings import Settings, load_settings
 from tasks.support.locking import hold_folder
 
 settings, stop, caught = Settings(Home(Path({home!r})), port=1), threading.Event(), []
@@ -294,5 +294,5 @@ def test_status_of_a_server_that_does_not_answer_says_so_in_time(monkeypatch: py
                 ReviewsError, match=r"\(process 7\), but its server at .* does not answer"
             ) as caught,
         ):
-            status.read_status(running)
+            status.read_status(running, load_settings({}))
     assert caught.value.exit_status == 1
