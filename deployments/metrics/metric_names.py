@@ -139,7 +139,7 @@ INBOX = (UNSCORED, OLDEST)
 SERVER_UP = Metric(
     "reviews_server_up", "1 if Prefect's server answers, else 0: then the metrics below are missing."
 )
-WORKERS = Metric("reviews_workers_online", "Workers of the pool `reviews` that are online.")
+WORKERS = Metric("reviews_workers_online", "Workers of the work pool of the home that are online.")
 ACTIVE = Metric("reviews_runs_active", "Runs that are pending or running.", ("deployment",))
 WAITING = Metric("reviews_runs_waiting", "Runs that are due and wait, 200 at most.", ("deployment",))
 SUCCESS = Metric(

@@ -20,7 +20,7 @@ from deployments.metrics.metric_names import (
     WORKERS,
     Sample,
 )
-from deployments.settings import Settings
+from deployments.settings import DEPLOYMENTS, Settings
 
 ANSWER_SECONDS = 5.0
 """How long the server may take for one answer: Prometheus waits for 10 s in all."""
@@ -49,13 +49,16 @@ def _read_workers(client: SyncPrefectClient, settings: Settings) -> Iterator[Sam
 
 
 def _read_deployments(client: SyncPrefectClient, settings: Settings) -> Iterator[Sample]:
-    """Yield the samples of each deployment: its runs that wait and are active, and the last one."""
-    for name in settings.deployments:
-        yield Sample(WAITING, (name,), count_waiting(client, name))
-        yield Sample(ACTIVE, (name,), len(_list_runs(client, name, GOING)))
-        for run in _find_last(client, name, [*ENDED_WELL, *ENDED_BADLY]):
+    """Yield the samples of each deployment: its runs that wait and are active, and the last one.
+
+    The labels don't have the name of the home, so that the same alerts hold for every home.
+    """
+    for name, own in zip(DEPLOYMENTS, settings.deployments, strict=True):
+        yield Sample(WAITING, (name,), count_waiting(client, own))
+        yield Sample(ACTIVE, (name,), len(_list_runs(client, own, GOING)))
+        for run in _find_last(client, own, [*ENDED_WELL, *ENDED_BADLY]):
             yield Sample(FAILED, (name,), float(run.state_type not in ENDED_WELL))
-        for run in _find_last(client, name, ENDED_WELL):
+        for run in _find_last(client, own, ENDED_WELL):
             if run.end_time is not None:
                 yield Sample(SUCCESS, (name,), run.end_time.timestamp())
             yield Sample(SECONDS, (name,), run.total_run_time.total_seconds())

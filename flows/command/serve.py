@@ -95,6 +95,8 @@ def deploy() -> None:
     """
     prepare_prefect(may_start=False)
     from deployments.deploy import deploy_all
+    from deployments.settings import load_settings
 
     deploy_all()
-    echo("The deployments ingest-reviews, train-model and score-reviews are up to date.")
+    *others, last = load_settings().deployments
+    echo(f"The deployments {', '.join(others)} and {last} are up to date.")
