@@ -42,7 +42,8 @@ def require_fingerprint(folder: Path, expected_fingerprint: str) -> None:
     if fingerprint != expected_fingerprint:
         raise BundleError(
             f"{folder}: was altered after it was trained (fingerprint {fingerprint[:16]}…, recorded "
-            f"{expected_fingerprint[:16]}…), so it does not score. Restore the folder, or train again."
+            f"{expected_fingerprint[:16]}…), so it does not score. Next: put its folder of a backup back "
+            "(`backups/…/bundles/`), or train another model (`reviews train`)."
         )
 
 

@@ -199,6 +199,18 @@ def test_a_check_shows_how_a_file_is_read(scoring_home: Home, tmp_path: Path) ->
     assert "reviewed_at    in 2 of 3 rows, 1 can't be read and is kept as found" in said
 
 
+def test_a_check_of_a_file_with_other_columns_names_the_file_and_the_profile(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    describe(scoring_home, "shop-a")
+    path = tmp_path / "other.csv"
+    path.write_text("foo,bar\n1,2\n")
+    status, said = call(scoring_home, "check", "shop-a", str(path))
+    profile = scoring_home.sources / "shop-a.toml"
+    assert status == 1
+    assert f"{path}: would be refused by the profile {profile}. profile_column_missing: " in said
+
+
 def test_init_and_check_read_an_object_of_a_store(scoring_home: Home, tmp_path: Path) -> None:
     (tmp_path / "shop-a.csv").write_text("Product,Review\ntt1,A fine film\n", "utf-8")
     uri = f"file://{tmp_path}/shop-a.csv"

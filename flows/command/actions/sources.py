@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from data_contracts.errors import FileRefusedError, UsageError
+from data_contracts.errors import FileRefusedError, ReviewsError, UsageError
 from data_contracts.limits import FIELD_RULES, VALUE_RULES
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
@@ -112,8 +112,13 @@ def write_profile(home: Home, proposal: Proposal, echo: Echo) -> None:
 
 def check_file(home: Home, source: str, file: Path, echo: Echo) -> None:
     """Print how the profile of a source reads a file."""
-    profile = parse_profile(require_profile(home, source))
-    _echo_preview(preview_file(file, make_options(profile, ReadOptions())), file, profile.severity, echo)
+    path = require_profile(home, source)
+    profile = parse_profile(path)
+    try:
+        preview = preview_file(file, make_options(profile, ReadOptions()))
+    except FileRefusedError as error:
+        raise ReviewsError(f"{file}: would be refused by the profile {path}. {error}") from error
+    _echo_preview(preview, file, profile.severity, echo)
 
 
 def show_profile(home: Home, source: str) -> str:
