@@ -1,6 +1,7 @@
 """Checks and restores backups of every format: puts their database, bundles and profiles into the home."""
 
 import os
+import shlex
 import shutil
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from data_contracts.storage.durable import build_folder, make_folder, move_all, 
 from data_contracts.storage.home import Home
 from tasks.maintenance.block_index import INDEX, read_index
 from tasks.maintenance.forgetting import forget_again, read_traces
-from tasks.maintenance.manifests import FORMAT, Manifest, read_manifest
+from tasks.maintenance.manifests import FORMAT, Manifest, list_complete, read_manifest
 from tasks.maintenance.packs import assemble
 from tasks.support.checksums import compute_sha256
 from tasks.warehouse.connection import name_log, open_warehouse
@@ -40,10 +41,16 @@ def check_backup(folder: Path) -> Manifest:
     for name, facts in manifest.files.items():
         path = folder / name
         if not path.is_file():
-            raise ReviewsError(f"{folder}: is damaged: {name} is missing. Next: restore another backup.")
+            raise ReviewsError(f"{folder}: is damaged: {name} is missing. Next: {_name_another(folder)}.")
         if compute_sha256(path) != facts.sha256:
-            raise ReviewsError(f"{folder}: is damaged: {name} has changed. Next: restore another backup.")
+            raise ReviewsError(f"{folder}: is damaged: {name} has changed. Next: {_name_another(folder)}.")
     return manifest
+
+
+def _name_another(damaged: Path) -> str:
+    """Return the command that restores the newest backup beside a damaged one whose files look unchanged."""
+    others = [folder for folder, _ in list_complete(damaged.parent) if folder != damaged]
+    return f"`reviews restore {shlex.quote(str(others[0]))}`" if others else "restore another backup"
 
 
 def put_database(folder: Path, manifest: Manifest, target: Path) -> None:

@@ -216,6 +216,14 @@ def test_a_backup_names_the_earlier_ones_that_can_not_be_restored(home: Home, da
     ]
 
 
+def test_a_damaged_backup_that_is_to_be_restored_names_a_sound_one_beside_it(home: Home) -> None:
+    sound, dead = back_up(home, None, quiet), back_up(home, None, quiet)
+    index = dead / "blocks.json"
+    index.write_bytes(index.read_bytes()[:-1] + b" ")
+    with pytest.raises(ReviewsError, match=rf"blocks\.json has changed\. Next: `reviews restore {sound}`"):
+        restore(home, dead, quiet)
+
+
 def test_an_existing_folder_is_not_written_into(home: Home, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="exists already"):
         back_up(home, tmp_path, quiet)
