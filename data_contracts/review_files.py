@@ -195,6 +195,19 @@ def check_rows(measures: pa.Table, limits: RowLimits) -> tuple[list[CheckResult]
     return split, _detail_bad_rows(bad, measures, limits)
 
 
+def find_bad_rows(measures: pa.Table, limits: RowLimits) -> dict[int, tuple[str, str]]:
+    """Return the bad rows among those that `measure_rows` measured: position, from 0, to (rule, detail).
+
+    They are those of `check_rows`, found by Arrow alone: for rows that somebody waits for, whose checks nobody keeps.
+    """
+    first: dict[int, str] = {}
+    for rule, fact in reversed(_FACTS.items()):
+        is_length = fact == "characters"
+        broken = pc.greater(measures[fact], limits.max_text_chars) if is_length else pc.invert(measures[fact])
+        first.update(dict.fromkeys(pc.indices_nonzero(broken).to_pylist(), rule))
+    return _detail_bad_rows({position: first[position] for position in sorted(first)}, measures, limits)
+
+
 def merge_results(results: Iterable[CheckResult]) -> list[CheckResult]:
     """Merge the results of several batches of review files into one per source and rule, in the order first seen."""
     merged: dict[tuple[str | None, str, str], CheckResult] = {}

@@ -157,6 +157,25 @@ def encode_reviews(
         for start in range(0, max(len(texts), 1), _TEXTS_AT_ONCE)
     ]
     ids, token_count, unknown_count = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return _join_encoded(ids, token_count, unknown_count, length)
+
+
+def encode_few_reviews(
+    texts: Sequence[str] | pa.Array, word_ids: Mapping[str, int], length: int = SEQUENCE_LENGTH
+) -> EncodedReviews:
+    """Encode a few texts as `encode_reviews` does, but word by word, which spares the time to prepare `word_ids`."""
+    decoded = (text.decode("utf-8", "surrogatepass") for text in to_bytes(texts).to_pylist())
+    reviews = [[word_ids.get(word, 0) for word in split_words(text)] for text in decoded]
+    ids = np.array([word_id for review in reviews for word_id in review[-length:]], np.int32)
+    token_count = np.array([len(review) for review in reviews], np.int32)
+    unknown_count = np.array([review.count(0) for review in reviews], np.int32)
+    return _join_encoded(ids, token_count, unknown_count, length)
+
+
+def _join_encoded(
+    ids: NDArray[np.int32], token_count: NDArray[np.int32], unknown_count: NDArray[np.int32], length: int
+) -> EncodedReviews:
+    """Return the encoded reviews of the ids of their last `length` words, and of the counts of all their words."""
     offsets = np.concatenate([[0], np.cumsum(np.minimum(token_count, length), dtype=np.int64)])
     oov_rate = np.where(token_count > 0, unknown_count / np.maximum(token_count, 1), 1.0).astype(np.float32)
     return EncodedReviews(ids, offsets, length, token_count, oov_rate, token_count > length)

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from deployments.metrics.metric_names import DATABASE, FIND_LAST_RUN, Metric, Sample
-from tasks.warehouse.published import open_published
+from tasks.warehouse.published import identify_copy, open_published
 
 MEMORY = "512MB"
 """DuckDB's memory limit while it reads the published copy."""
@@ -46,7 +46,7 @@ def make_cached_reader(
 
     def read() -> Sequence[Sample]:
         nonlocal kept, state, rests_until, lasts_until
-        began, found = read_clock(), _identify(published)
+        began, found = read_clock(), identify_copy(published)
         if found is None or (found != state and began >= rests_until) or began >= lasts_until:
             kept, state = read_database_metrics(published), found
             ended = read_clock()
@@ -54,15 +54,6 @@ def make_cached_reader(
         return kept
 
     return read
-
-
-def _identify(published: Path) -> tuple[int, int] | None:
-    """Return what differs between two published copies, None if there is none."""
-    try:
-        status = published.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_ctime_ns
 
 
 def _read_metric(connection: duckdb.DuckDBPyConnection, metric: Metric, run_id: str | None) -> list[Sample]:

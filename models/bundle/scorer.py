@@ -18,12 +18,14 @@ from models.evaluation.stars import LINEAR, StarMapping, read_stars
 from models.graphs.engine import Engine
 from models.kinds import ExportedModel, load_engine
 from models.tensorflow import load_tensorflow
-from models.tokenizer import EncodedReviews, encode_reviews, to_bytes
+from models.tokenizer import EncodedReviews, encode_few_reviews, encode_reviews, to_bytes
 
 if TYPE_CHECKING:
     import keras
 
 KERAS_BATCH_ROWS = 256
+FEW_TEXTS = 64
+"""Texts up to which it is faster to look up their words one by one than to prepare the vocabulary for many."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ class EncodedTexts:
 def encode_texts(scorer: Scorer, texts: Sequence[str] | pa.Array) -> EncodedTexts:
     """Encode texts, in Python or in Arrow, as word ids. It uses one core; scoring them uses all cores."""
     distinct = to_bytes(texts).dictionary_encode()
-    encoded = encode_reviews(distinct.dictionary, scorer.word_ids, scorer.sequence_length)
+    encode = encode_few_reviews if len(distinct.dictionary) <= FEW_TEXTS else encode_reviews
+    encoded = encode(distinct.dictionary, scorer.word_ids, scorer.sequence_length)
     return EncodedTexts(encoded, distinct.indices.to_numpy())
 
 

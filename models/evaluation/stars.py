@@ -77,6 +77,23 @@ def read_stars(facts: Mapping[str, Any]) -> StarMapping:
     return StarMapping(tuple(kept["scores"]), tuple(kept["stars"])) if kept else LINEAR
 
 
+def read_interval(facts: Mapping[str, Any]) -> RatingInterval | None:
+    """Return the interval in a bundle's facts; None for a bundle from before intervals were fitted."""
+    kept = facts.get("rating", {}).get("interval")
+    return RatingInterval(float(kept["title"]), float(kept["review"])) if kept else None
+
+
+def bound_stars(
+    stars: NDArray[np.float64], interval: RatingInterval
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lower and the upper end, [n] each from 1 to 10, of the interval around n predicted ratings.
+
+    They are those that `movie_ratings` has for a movie with one review.
+    """
+    [half_width] = interval.measure_half_width(np.array([1]))
+    return np.maximum(stars - half_width, LOWEST_STARS), np.minimum(stars + half_width, HIGHEST_STARS)
+
+
 def rate_stars(score: NDArray[np.float64], mapping: StarMapping = LINEAR) -> NDArray[np.float64]:
     """Return the expected rating, [n] from 1 to 10, of each score, [n] from 0 to 1."""
     return np.interp(score, mapping.scores, mapping.stars)

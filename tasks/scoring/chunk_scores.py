@@ -4,10 +4,11 @@ The scorer needs ONNX Runtime.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -48,20 +49,26 @@ def score_in_background(scorer: Scorer, run_id: str, chunks: Iterable[pa.Table])
             if len(chunk):
                 encoded = encoding.submit(encode_texts, scorer, chunk["text"].combine_chunks())
                 now = datetime.now(UTC)
-                waiting.append(scoring.submit(_score_chunk, scorer, run_id, chunk, encoded, now))
+                waiting.append(scoring.submit(_score_chunk, scorer, run_id, chunk, encoded.result, now))
         while waiting:
             yield waiting.popleft().result()
 
 
+def score_chunk(scorer: Scorer, run_id: str, good: pa.Table) -> ScoredChunk:
+    """Score a chunk of at least one row in this thread, as `score_in_background` scores its chunks."""
+    encode = partial(encode_texts, scorer, good["text"].combine_chunks())
+    return _score_chunk(scorer, run_id, good, encode, datetime.now(UTC))
+
+
 def _score_chunk(
-    scorer: Scorer, run_id: str, good: pa.Table, encoded: "Future[EncodedTexts]", now: datetime
+    scorer: Scorer, run_id: str, good: pa.Table, find_encoded: Callable[[], EncodedTexts], now: datetime
 ) -> ScoredChunk:
     """Score a chunk; if the scorer fails on it, split it again and again until each failing row is found.
 
     Raises the first error if the rows are not its cause: if more than `MOST_FAILED_ROWS` fail, or a plain text too.
     """
     try:
-        return _exclude_unknown_rows(good, score_rows(scorer, run_id, good, now, encoded.result()), {})
+        return _exclude_unknown_rows(good, score_rows(scorer, run_id, good, now, find_encoded()), {})
     except Exception as error:  # whatever the libraries raise, a row may be the cause
         stop_if_interrupted(error)
         first = error

@@ -41,6 +41,15 @@ def require_published(path: Path) -> None:
         )
 
 
+def identify_copy(path: Path) -> tuple[int, int] | None:
+    """Return what differs between two published copies that were at `path`; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_ctime_ns
+
+
 @contextmanager
 def open_published(path: Path, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published copy at `path` read-only, without access to files, extensions or settings.

@@ -16,6 +16,7 @@ from data_contracts.review_files import (
     FILE_RULES,
     ROW_RULES,
     check_rows,
+    find_bad_rows,
     measure_rows,
     merge_results,
 )
@@ -71,6 +72,19 @@ def test_each_rule_is_broken_by_its_row_and_by_no_other(rule: str) -> None:
     assert {position: found for position, (found, _) in bad.items()} == {1: rule}
     failed = [result for result in results if not result.success]
     assert [(each.rule, each.unexpected_count, each.unexpected_rows) for each in failed] == [(rule, 1, (2,))]
+
+
+def test_arrow_alone_finds_the_same_bad_rows() -> None:
+    texts, rules = zip(*BROKEN.values(), strict=True)
+    together = "<br /> \0" + "." * 60  # breaks several rules
+    rows = make_read_rows(
+        [GOOD, *texts, together], rule=[None, *rules, None], detail=["from the reader", *[None] * 10]
+    )
+    measures = measure_rows(rows, mark_texts_with_words(rows["text"]))
+    _, bad = check_table(rows)
+    assert len(bad) == len(BROKEN) + 1
+    assert find_bad_rows(measures, LIMITS) == bad
+    assert find_bad_rows(measures.slice(0, 0), LIMITS) == {}
 
 
 def test_each_rule_has_one_result_that_never_stops_a_flow() -> None:

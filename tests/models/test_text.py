@@ -1,5 +1,7 @@
 """Tests of the tokenizer: texts to ids by the rules of the design."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -8,7 +10,9 @@ from hypothesis import strategies as st
 
 from models.tokenizer import (
     SEPARATORS,
+    EncodedReviews,
     build_vocabulary,
+    encode_few_reviews,
     encode_reviews,
     locate_words,
     mark_texts_with_words,
@@ -110,13 +114,16 @@ HOSTILE = st.lists(
 ).map("".join)
 
 
+@pytest.mark.parametrize("encode", [encode_reviews, encode_few_reviews])
 @settings(deadline=None)  # the first call of an Arrow function is slow
-@given(st.lists(HOSTILE, max_size=6), st.integers(1, 6))
-def test_ids_of_hostile_text_are_those_of_its_words_one_by_one(texts: list[str], length: int) -> None:
+@given(texts=st.lists(HOSTILE, max_size=6), length=st.integers(1, 6))
+def test_ids_of_hostile_text_are_those_of_its_words_one_by_one(
+    encode: Callable[..., EncodedReviews], texts: list[str], length: int
+) -> None:
     words = sorted({word for text in texts for word in split_words(text)})
     word_ids = {word: position for position, word in enumerate(words[::2], start=1)}
     padded, words_in, unknown_in = encode_one_by_one(texts, word_ids, length)
-    encoded = encode_reviews(texts, word_ids, length)
+    encoded = encode(texts, word_ids, length)
     rates = [unknown / count if count else 1.0 for count, unknown in zip(words_in, unknown_in, strict=True)]
     assert encoded.pad().tolist() == padded
     assert encoded.token_count.tolist() == words_in

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("flows", "deployments", "tasks", "models", "data_contracts")
+PACKAGES = ("reviews", "flows", "deployments", "tasks", "models", "data_contracts")
 ORDER = (
+    "reviews",
     "flows.command", "flows.command.console", "flows.command.actions", "flows",
-    "deployments.metrics", "deployments.local_server", "deployments",
+    "deployments.serving", "deployments.metrics", "deployments.local_server", "deployments",
     "tasks.stages", "tasks.training", "tasks.explain", "tasks.report", "tasks.maintenance", "tasks.engine",
-    "tasks.scoring", "tasks.sources", "tasks.exports", "tasks.queries", "tasks.store", "tasks.warehouse",
+    "tasks.texts", "tasks.scoring", "tasks.sources", "tasks.exports", "tasks.queries", "tasks.store", "tasks.warehouse",
     "tasks.review_files", "tasks.archive", "tasks.archive.sample", "tasks.containers", "tasks.inbox", "tasks.pages",
     "tasks.support",
     "models.explain", "models.bundle", "models.variants", "models.kinds", "models.evaluation",

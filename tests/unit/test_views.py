@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.evaluation.stars import RatingInterval
+from models.evaluation.stars import RatingInterval, bound_stars
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tests.support.databases import make_tables
@@ -227,6 +227,8 @@ def test_the_interval_stays_on_the_star_scale(
     add_interval(connection, "model-a", 3.0, 4.0)
     add_file(connection, "f", [{"movie_id": "tt1", "score": score}])
     assert ask(connection, BOUNDS) == [pytest.approx(bounds)]
+    low, high = bound_stars(np.array([1 + 9 * score]), RatingInterval(3.0, 4.0))
+    assert (low[0], high[0]) == pytest.approx(bounds)
 
 
 def test_there_is_no_interval_where_it_is_not_known_of_every_model(

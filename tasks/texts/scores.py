@@ -1,0 +1,129 @@
+"""Scores texts in this process by the same contract of rows and with the same numbers as `reviews score`.
+
+What a run would quarantine gets the rule that it breaks instead of a score. Nothing is written.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from data_contracts.errors import UsageError
+from data_contracts.limits import RowLimits
+from data_contracts.review_files import find_bad_rows, measure_rows
+from data_contracts.scored_reviews import SCORED_SCHEMA
+from models.evaluation.stars import bound_stars
+from models.tokenizer import mark_texts_with_words
+from tasks.scoring.chunk_scores import ScoredChunk, score_chunk
+from tasks.texts.champion import LoadedChampion
+
+ANSWER_SCHEMA = pa.schema(
+    [
+        ("score", pa.float64()),
+        ("sentiment", pa.string()),
+        ("predicted_rating", pa.float64()),
+        ("rating_low", pa.float64()),
+        ("rating_high", pa.float64()),
+        ("token_count", pa.int32()),
+        ("known_count", pa.int32()),
+        ("oov_rate", pa.float32()),
+        ("truncated", pa.bool_()),
+        ("model_id", pa.string()),
+        ("rule", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+"""What is answered of a text: either a score, in the columns of `scored_reviews`, or the `rule` that it breaks.
+
+`rating_low` to `rating_high` is the interval that `movie_ratings` has for a movie with one review, null for a model
+without a known error; `known_count` counts the words of the text that the model knows.
+"""
+_READ_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("source_sha256", "text", "extra", "rule", "detail")]
+)
+
+
+def score_asked(champion: LoadedChampion, texts: Iterable[str | None], limits: RowLimits) -> pa.Table:
+    """Score n texts; return [n] rows of `ANSWER_SCHEMA`, in their order. Raises `UsageError` for what is no text."""
+    rows = _make_rows(list(texts))
+    bad = find_bad_rows(measure_rows(rows, mark_texts_with_words(rows["text"])), limits)
+    positions = np.array([position for position in range(len(rows)) if position not in bad], np.int64)
+    chunk = _score_rows(champion, rows.take(positions))
+    unscored = {int(positions[position]): reason for position, reason in chunk.unscored.items()}
+    scored = np.array([position for position in positions.tolist() if position not in unscored], np.int64)
+    return _make_answers(
+        champion, chunk.scored, scored, [{**bad, **unscored}.get(n) for n in range(len(rows))]
+    )
+
+
+def _make_rows(texts: list[str | None]) -> pa.Table:
+    """Return texts as rows that can be measured; one that is not Unicode breaks the rule `text_encoding`."""
+    rules: list[str | None] = [None] * len(texts)
+    try:
+        found = _convert(texts)
+    except UnicodeEncodeError:
+        rules = [
+            "text_encoding" if isinstance(text, str) and not _is_unicode(text) else None for text in texts
+        ]
+        found = _convert([text if rule is None else None for text, rule in zip(texts, rules, strict=True)])
+    none = pa.nulls(len(texts), pa.string())
+    columns = {"source_sha256": none, "text": found, "extra": none, "rule": rules, "detail": none}
+    numbers = pa.array(range(1, len(texts) + 1), pa.int64())
+    return pa.table(columns, schema=_READ_SCHEMA).append_column("row_number", numbers)
+
+
+def _convert(texts: list[str | None]) -> pa.Array:
+    """Return texts in Arrow, null for None and for pandas's missing values; raise `UsageError` for what is no text."""
+    try:
+        return pa.array(texts, pa.string(), from_pandas=True)
+    except pa.ArrowException as error:
+        raise UsageError(f"Each text must be a string, or None: {error}. Next: convert the others.") from None
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether a text has no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _score_rows(champion: LoadedChampion, good: pa.Table) -> ScoredChunk:
+    """Score rows that keep the contract, as a run does."""
+    if not len(good):
+        return ScoredChunk(good, SCORED_SCHEMA.empty_table(), {})
+    return score_chunk(champion.scorer, "", good)
+
+
+def _make_answers(
+    champion: LoadedChampion,
+    scored: pa.Table,
+    positions: NDArray[np.int64],
+    reasons: list[tuple[str, str] | None],
+) -> pa.Table:
+    """Return the answers of n texts: the scores of those at `positions`, and the rules and details of the others."""
+    where = np.full(len(reasons), -1)
+    where[positions] = np.arange(len(positions))
+    scores = _add_columns(champion, scored).take(pa.array(where, mask=where < 0))
+    others = {
+        "model_id": [champion.promoted.model_id] * len(reasons),
+        "rule": [reason and reason[0] for reason in reasons],
+        "detail": [reason and reason[1] for reason in reasons],
+    }
+    columns = {name: scores[name] for name in ANSWER_SCHEMA.names if name not in others}
+    return pa.table(
+        {**columns, **{name: pa.array(values, pa.string()) for name, values in others.items()}}
+    ).cast(ANSWER_SCHEMA)
+
+
+def _add_columns(champion: LoadedChampion, scored: pa.Table) -> pa.Table:
+    """Add to rows of `SCORED_SCHEMA` the columns that only answers have."""
+    counts = scored["token_count"].to_numpy()
+    unknown = np.rint(counts * scored["oov_rate"].to_numpy())
+    low = high = pa.nulls(len(scored), pa.float64())
+    if champion.interval is not None:
+        low, high = bound_stars(scored["predicted_rating"].to_numpy(), champion.interval)
+    further = {"rating_low": low, "rating_high": high, "known_count": counts - unknown}
+    return pa.table({**{name: scored[name] for name in scored.column_names}, **further})
