@@ -47,7 +47,7 @@ test-fast: $(STAMP) ## Run the tests that start no process, server or browser an
 		--hypothesis-profile fast -m "not (archive or browser or process or server or slow or training)"
 
 audit: $(STAMP) ## Look for known weaknesses in the code (bandit) and, where its data can be reached, in the lock (pip-audit)
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive flows tasks models data_contracts deployments
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive reviews flows tasks models data_contracts deployments
 	@$(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off -r requirements.lock > .venv/audit.txt 2>&1 \
 		|| ! grep -q "known vulnerabilit" .venv/audit.txt || (cat .venv/audit.txt; false)
 	@tail -n 2 .venv/audit.txt

@@ -75,6 +75,11 @@ def list_metrics_hosts(settings: Settings) -> list[str]:
     return _list_names("REVIEWS_METRICS_HOST", settings.metrics_host, settings.allowed_hosts)
 
 
+def list_serving_hosts(settings: Settings) -> list[str]:
+    """Return the host names under which `reviews serve` answers; raise `UsageError` as `list_hosts` does."""
+    return _list_names("REVIEWS_SERVE_HOST", settings.serve_host, settings.allowed_hosts)
+
+
 def _list_names(setting: str, host: str, allowed: Sequence[str]) -> list[str]:
     """Return the names of the address in a setting, with those of this machine alone and those that are allowed."""
     try:

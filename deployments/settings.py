@@ -3,37 +3,47 @@
 Flows read the settings once and pass the values on; the code that they call does not read the environment.
 """
 
-import ipaddress
 import os
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
-from data_contracts.limits import DRIFT_SEVERITIES, RowLimits
+from data_contracts.limits import DRIFT_SEVERITIES, RowLimits, ServingLimits
 from data_contracts.storage.faults import VARIABLE, require_known
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import parse_inbox_store, parse_workers
-from data_contracts.text_encodings import extends_ascii, find_encoding
 from deployments.installation import find_default_home, find_settings_file
 from tasks.support.secret_files import read_secret_files
+from tasks.support.setting_values import (
+    quote_value,
+    read_choice,
+    read_database,
+    read_encoding,
+    read_folders,
+    read_hosts,
+    read_name,
+    read_number,
+    read_place,
+    read_switch,
+    read_token,
+    read_web_address,
+    read_whole,
+)
 
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (a setting's value, not where anything listens)
 OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
 """Variables whose names differ from the field that they set, or that set no field, such as the mark of processes."""
-SHOWN = 80
-"""The largest number of characters of a wrong value that a message repeats."""
 DEPLOYMENTS = ("ingest-reviews", "train-model", "score-reviews")
 """The deployments of a home, each named like its flow."""
-HOME_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
-HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-DATABASE_SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
-SECRETS = ("PREFECT_SERVER_API_AUTH_STRING", "REVIEWS_DATABASE_URL", "REVIEWS_ALERT_URL")
+SECRETS = (
+    "PREFECT_SERVER_API_AUTH_STRING",
+    "REVIEWS_DATABASE_URL",
+    "REVIEWS_ALERT_URL",
+    "REVIEWS_SERVE_TOKEN",
+)
 """Settings that can be in a file of their own: the variable `NAME_FILE` is its path."""
-SWITCHES = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,15 @@ class Settings:
     REVIEWS_ALLOWED_HOSTS."""
     drain_seconds: float = 60
     """REVIEWS_DRAIN_SECONDS: the seconds that `reviews up` waits for active runs when it stops; 0 does not wait."""
+    serve_port: int = 8300
+    """REVIEWS_SERVE_PORT: the port on which `reviews serve` answers."""
+    serve_host: str = "127.0.0.1"
+    """REVIEWS_SERVE_HOST: the address on which it answers; any other one needs REVIEWS_SERVE_TOKEN, and every address
+    also REVIEWS_ALLOWED_HOSTS."""
+    serve_token: str | None = field(default=None, repr=False)
+    """REVIEWS_SERVE_TOKEN: the token that requests to `reviews serve` must have; a secret of 16 characters or more."""
+    serving: ServingLimits = field(default_factory=ServingLimits)
+    """Limits of requests to `reviews serve`, each a setting of its own."""
     watch_inbox: bool = False
     """REVIEWS_WATCH_INBOX: with `true`, `reviews up` scores files as soon as they arrive."""
     database_url: str | None = field(default=None, repr=False)
@@ -140,6 +159,11 @@ class Settings:
         """The URL of the metrics that `reviews up` serves; None if it serves none."""
         return f"{_make_url(self.metrics_host, self.metrics_port)}/metrics" if self.metrics_port else None
 
+    @property
+    def serve_url(self) -> str:
+        """The URL on which `reviews serve` answers."""
+        return _make_url(self.serve_host, self.serve_port)
+
 
 def _make_url(host: str, port: int) -> str:
     """Return the URL of a port of this machine."""
@@ -155,42 +179,56 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     require_known(values.get(VARIABLE, ""))
     default = RowLimits()
     limits = RowLimits(
-        max_text_chars=_read_whole(values, "REVIEWS_MAX_TEXT_CHARS", default.max_text_chars, 1, 10**7),
-        max_bad_share=_read_number(values, "REVIEWS_MAX_BAD_SHARE", default.max_bad_share, 0, 1),
-        min_bad_rows=_read_whole(values, "REVIEWS_MIN_BAD_ROWS", default.min_bad_rows, 0, 10**9),
+        max_text_chars=read_whole(values, "REVIEWS_MAX_TEXT_CHARS", default.max_text_chars, 1, 10**7),
+        max_bad_share=read_number(values, "REVIEWS_MAX_BAD_SHARE", default.max_bad_share, 0, 1),
+        min_bad_rows=read_whole(values, "REVIEWS_MIN_BAD_ROWS", default.min_bad_rows, 0, 10**9),
     )
     return Settings(
         home=Home(_read_home(values)),
-        name=_read_name(values, "REVIEWS_NAME"),
-        store=_read_place(values, "REVIEWS_STORE", parse_inbox_store),
-        dask=_read_place(values, "REVIEWS_DASK", parse_workers),
+        name=read_name(values, "REVIEWS_NAME"),
+        store=read_place(values, "REVIEWS_STORE", parse_inbox_store),
+        dask=read_place(values, "REVIEWS_DASK", parse_workers),
         archive=values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL,
-        input_dirs=_read_folders(values, "REVIEWS_INPUT_DIRS"),
-        fallback_encoding=_read_encoding(values, "REVIEWS_FALLBACK_ENCODING"),
+        input_dirs=read_folders(values, "REVIEWS_INPUT_DIRS"),
+        fallback_encoding=read_encoding(values, "REVIEWS_FALLBACK_ENCODING"),
         limits=limits,
-        port=_read_whole(values, "REVIEWS_PORT", Settings.port, 1, 65535),
+        port=read_whole(values, "REVIEWS_PORT", Settings.port, 1, 65535),
         host=values.get("REVIEWS_HOST", "").strip() or Settings.host,
-        allowed_hosts=_read_hosts(values, "REVIEWS_ALLOWED_HOSTS"),
+        allowed_hosts=read_hosts(values, "REVIEWS_ALLOWED_HOSTS"),
         password=values.get("PREFECT_SERVER_API_AUTH_STRING", "").strip() or None,
-        poll_seconds=_read_number(values, "REVIEWS_POLL_SECONDS", Settings.poll_seconds, 0.5, 3600),
-        log=_read_choice(values, "REVIEWS_LOG", ("text", "json")),
-        metrics_port=_read_whole(values, "REVIEWS_METRICS_PORT", 0, 0, 65535) or None,
+        poll_seconds=read_number(values, "REVIEWS_POLL_SECONDS", Settings.poll_seconds, 0.5, 3600),
+        log=read_choice(values, "REVIEWS_LOG", ("text", "json")),
+        metrics_port=read_whole(values, "REVIEWS_METRICS_PORT", 0, 0, 65535) or None,
         metrics_host=values.get("REVIEWS_METRICS_HOST", "").strip() or Settings.metrics_host,
-        drain_seconds=_read_number(values, "REVIEWS_DRAIN_SECONDS", Settings.drain_seconds, 0, 86_400),
-        watch_inbox=_read_switch(values, "REVIEWS_WATCH_INBOX"),
-        database_url=_read_database(values, "REVIEWS_DATABASE_URL"),
+        drain_seconds=read_number(values, "REVIEWS_DRAIN_SECONDS", Settings.drain_seconds, 0, 86_400),
+        serve_port=read_whole(values, "REVIEWS_SERVE_PORT", Settings.serve_port, 1, 65535),
+        serve_host=values.get("REVIEWS_SERVE_HOST", "").strip() or Settings.serve_host,
+        serve_token=read_token(values, "REVIEWS_SERVE_TOKEN"),
+        serving=_read_serving(values),
+        watch_inbox=read_switch(values, "REVIEWS_WATCH_INBOX"),
+        database_url=read_database(values, "REVIEWS_DATABASE_URL"),
         deployed_home=values.get("REVIEWS_DEPLOYED_HOME", "").strip() or None,
         deployed_version=values.get("REVIEWS_DEPLOYED_VERSION", "").strip() or None,
-        alert_url=_read_web_address(values, "REVIEWS_ALERT_URL"),
-        keep_backups=_read_whole(values, "REVIEWS_KEEP_BACKUPS", Settings.keep_backups, 0, 10**6),
-        write_reports=_read_switch(values, "REVIEWS_REPORTS", Settings.write_reports),
-        keep_reports=_read_whole(values, "REVIEWS_KEEP_REPORTS", Settings.keep_reports, 0, 10**6),
-        keep_runs_days=_read_number(values, "REVIEWS_KEEP_RUNS_DAYS", Settings.keep_runs_days, 0.1, 36500),
-        keep_quarantine_days=_read_number(
+        alert_url=read_web_address(values, "REVIEWS_ALERT_URL"),
+        keep_backups=read_whole(values, "REVIEWS_KEEP_BACKUPS", Settings.keep_backups, 0, 10**6),
+        write_reports=read_switch(values, "REVIEWS_REPORTS", Settings.write_reports),
+        keep_reports=read_whole(values, "REVIEWS_KEEP_REPORTS", Settings.keep_reports, 0, 10**6),
+        keep_runs_days=read_number(values, "REVIEWS_KEEP_RUNS_DAYS", Settings.keep_runs_days, 0.1, 36500),
+        keep_quarantine_days=read_number(
             values, "REVIEWS_KEEP_QUARANTINE_DAYS", Settings.keep_quarantine_days, 0, 36500
         ),
-        drift=_read_choice(values, "REVIEWS_DRIFT", DRIFT_SEVERITIES),
-        scored_files=_read_choice(values, "REVIEWS_SCORED_FILES", ("keep", "move")),
+        drift=read_choice(values, "REVIEWS_DRIFT", DRIFT_SEVERITIES),
+        scored_files=read_choice(values, "REVIEWS_SCORED_FILES", ("keep", "move")),
+    )
+
+
+def _read_serving(values: Mapping[str, str]) -> ServingLimits:
+    """Return the limits of requests to `reviews serve`."""
+    default = ServingLimits()
+    return ServingLimits(
+        serve_max_texts=read_whole(values, "REVIEWS_SERVE_MAX_TEXTS", default.serve_max_texts, 1, 10_000),
+        serve_max_bytes=read_whole(values, "REVIEWS_SERVE_MAX_BYTES", default.serve_max_bytes, 1_000, 10**9),
+        serve_rate=read_number(values, "REVIEWS_SERVE_RATE", default.serve_rate, 0, 10**9),
     )
 
 
@@ -209,11 +247,15 @@ def _read_env_file() -> dict[str, str]:
 
 def find_unknown(environment: Mapping[str, str] | None = None) -> list[str]:
     """Return a warning for each variable that begins with REVIEWS_ but is no setting, with the name probably meant."""
-    known = {f"REVIEWS_{each.name.upper()}" for kind in (Settings, RowLimits) for each in fields(kind)}
+    known = {
+        f"REVIEWS_{each.name.upper()}"
+        for kind in (Settings, RowLimits, ServingLimits)
+        for each in fields(kind)
+    }
     known.update(OTHER_VARIABLES, (f"{name}_FILE" for name in SECRETS))
     values = {**_read_env_file(), **(os.environ if environment is None else environment)}
     unknown = sorted(name for name in values if name.startswith("REVIEWS_") and name not in known)
-    return [f"{_quote(name)} sets nothing.{_suggest(name, known)}" for name in unknown]
+    return [f"{quote_value(name)} sets nothing.{_suggest(name, known)}" for name in unknown]
 
 
 def _suggest(name: str, known: Collection[str]) -> str:
@@ -241,145 +283,16 @@ def _read_home(values: Mapping[str, str]) -> Path:
         str(home).encode()
     except RuntimeError:
         raise UsageError(
-            f"REVIEWS_HOME={_quote(text)}: there is no such user. Next: name the folder."
+            f"REVIEWS_HOME={quote_value(text)}: there is no such user. Next: name the folder."
         ) from None
     except UnicodeEncodeError:
         raise UsageError(
-            f"REVIEWS_HOME={_quote(text)}: its path is not UTF-8. Next: rename the folder."
+            f"REVIEWS_HOME={quote_value(text)}: its path is not UTF-8. Next: rename the folder."
         ) from None
     if "?" in str(home):  # DuckDB reads what follows as options
         raise UsageError(
-            f"REVIEWS_HOME={_quote(text)}: DuckDB can't open a path with a question mark. Next: rename the folder."
+            f"REVIEWS_HOME={quote_value(text)}: DuckDB can't open a path with a question mark. Next: rename the folder."
         )
     if home.exists() and not home.is_dir():
-        raise UsageError(f"REVIEWS_HOME={_quote(text)}: is a file. Next: name a folder.")
+        raise UsageError(f"REVIEWS_HOME={quote_value(text)}: is a file. Next: name a folder.")
     return home
-
-
-def _read_name(values: Mapping[str, str], name: str) -> str | None:
-    """Return the name of a home, None if it is not set."""
-    text = values.get(name, "").strip()
-    if text and not HOME_NAME.fullmatch(text):
-        raise UsageError(
-            f"{name} must be small letters, digits and hyphens, such as shop-a, not {_quote(text)}."
-        )
-    return text or None
-
-
-def _read_place(values: Mapping[str, str], name: str, parse: Callable[[str], str]) -> str | None:
-    """Return what `parse` makes of a setting, None if it is not set."""
-    text = values.get(name, "").strip()
-    try:
-        return parse(text) if text else None
-    except UsageError as error:
-        raise UsageError(f"{name}: {error}") from None
-
-
-def _read_whole(values: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:
-    """Return a setting that must be a whole number."""
-    number = _read_number(values, name, default, lowest, highest)
-    if number != int(number):
-        raise UsageError(f"{name} must be a whole number, not {_quote(values[name])}.")
-    return int(number)
-
-
-def _quote(text: str) -> str:
-    """Return the value of a setting for an error message, shortened."""
-    return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
-
-
-def _read_number(
-    values: Mapping[str, str], name: str, default: float, lowest: float, highest: float
-) -> float:
-    """Return a setting that must be a number within limits."""
-    text = values.get(name, "")
-    try:
-        number = float(text) if text else default
-    except ValueError:
-        raise UsageError(f"{name} must be a number, not {_quote(text)}.") from None
-    if not lowest <= number <= highest:
-        raise UsageError(f"{name} must be from {lowest:g} to {highest:g}, not {text[:SHOWN]}.")
-    return number
-
-
-def _read_folders(values: Mapping[str, str], name: str) -> tuple[Path, ...]:
-    """Return the absolute paths of a list of folders that is separated as in PATH (`:`)."""
-    folders = [Path(text) for text in values.get(name, "").split(os.pathsep) if text.strip()]
-    if relative := [str(folder) for folder in folders if not folder.is_absolute()]:
-        raise UsageError(f"{name} must have absolute paths of folders, not {relative[0]!r}.")
-    return tuple(folders)
-
-
-def _read_choice(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
-    """Return the value, which must be one of `choices`; the first of them is the default."""
-    text = values.get(name, "").strip().lower() or choices[0]
-    if text not in choices:
-        raise UsageError(f"{name} must be {' or '.join(choices)}, not {_quote(text)}.")
-    return text
-
-
-def _read_switch(values: Mapping[str, str], name: str, default: bool = False) -> bool:
-    """Return a setting that must be on or off."""
-    text = values.get(name, "").strip().lower()
-    if text and text not in SWITCHES:
-        raise UsageError(f"{name} must be true or false, not {_quote(text)}.")
-    return SWITCHES[text] if text else default
-
-
-def _read_hosts(values: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """Return comma-separated host names and addresses in the form that they have in a `Host` header."""
-    hosts = []
-    for text in filter(None, (each.strip().lower() for each in values.get(name, "").split(","))):
-        try:
-            address = ipaddress.ip_address(text.strip("[]"))
-        except ValueError:
-            if not HOST_NAME.fullmatch(text):
-                raise UsageError(
-                    f"{name} must be names or addresses without a port, such as reviews.example.org,192.0.2.7, "
-                    f"not {text!r}."
-                ) from None
-            hosts.append(text)
-        else:
-            hosts.append(f"[{address}]" if address.version == 6 else str(address))
-    return tuple(hosts)
-
-
-def _read_encoding(values: Mapping[str, str], name: str) -> str | None:
-    """Return an encoding by its usual name, None if it is not set."""
-    text = values.get(name, "").strip()
-    encoding = find_encoding(text) if text else None
-    if text and (encoding is None or not extends_ascii(encoding)):
-        raise UsageError(
-            f"{name} must be an encoding that extends ASCII, such as cp1252 or cp1250, not {_quote(text)}."
-        )
-    return encoding
-
-
-def _read_web_address(values: Mapping[str, str], name: str) -> str | None:
-    """Return an http(s) URL, None if it is not set; messages don't repeat the value, which may be secret."""
-    text = values.get(name, "").strip()
-    if text and not text.lower().startswith(("http://", "https://")):
-        raise UsageError(f"{name} must start with http:// or https://.")
-    if text and not _has_host(text):
-        raise UsageError(
-            f"{name} has no host, or an invalid port. A valid one looks like http://host:8080/path."
-        )
-    return text or None
-
-
-def _read_database(values: Mapping[str, str], name: str) -> str | None:
-    """Return the address of a PostgreSQL database with the driver that Prefect needs; messages don't repeat it."""
-    text = values.get(name, "").strip()
-    scheme, _, rest = text.partition("://")
-    if text and (scheme not in DATABASE_SCHEMES or not _has_host(text)):
-        raise UsageError(f"{name} must be like postgresql://user:password@host:5432/name.")
-    return f"{DATABASE_SCHEMES[-1]}://{rest}" if text else None
-
-
-def _has_host(address: str) -> bool:
-    """Return whether the URL of a setting names a host, and no invalid port."""
-    try:
-        parts = urlsplit(address)
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False

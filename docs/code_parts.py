@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
+from deployments.serving.metrics import SERVING
 from docs import (
     columns_table,
     events_table,
@@ -28,6 +29,7 @@ CODE_PARTS: dict[Part, Callable[[], str]] = {
     Part(DOCS / "exports.md", MAKER, "export columns"): exports_table.make_table,
     Part(DOCS / "operations.md", MAKER, "events"): events_table.make_table,
     Part(DOCS / "operations.md", MAKER, "metrics"): metrics_table.make_table,
+    Part(DOCS / "serving.md", MAKER, "metrics of serving"): partial(metrics_table.make_table, SERVING),
     Part(DOCS / "settings.md", MAKER, "settings"): settings_table.make_table,
     Part(DOCS / "design.md", MAKER, "packages"): package_tree.make_tree,
 }

@@ -1,15 +1,17 @@
-"""The table of metrics in docs/operations.md, from `deployments/metrics/metric_names.py`."""
+"""The tables of metrics in docs/operations.md and docs/serving.md, from the lists of the code."""
 
-from deployments.metrics.metric_names import METRICS
+from collections.abc import Iterable
+
+from deployments.metrics.metric_names import METRICS, Metric
 from docs.markdown import escape_cell, format_table
 
 COLUMNS = ("metric", "labels", "meaning")
 
 
-def make_table() -> str:
-    """Return the Markdown table of all metrics that are served."""
+def make_table(metrics: Iterable[Metric] = METRICS) -> str:
+    """Return the Markdown table of metrics, by default those of `reviews up`."""
     rows = [
         [f"`{each.name}`", ", ".join(f"`{label}`" for label in each.labels), escape_cell(each.meaning)]
-        for each in METRICS
+        for each in metrics
     ]
     return format_table(COLUMNS, rows, words=len(COLUMNS))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("flows", "deployments", "tasks", "models", "data_contracts", "benchmarks", "docs")
+PACKAGES = ("reviews", "flows", "deployments", "tasks", "models", "data_contracts", "benchmarks", "docs")
 """In the order of imports: a package imports only those after it. The last two are not part of the program."""
 
 

@@ -1,7 +1,8 @@
 """Lists the names on which other programs and people may rely; `python -m docs.public_names` writes them at a release.
 
-They are columns of tables and views, named queries, settings, commands with their options, deployments, events,
-and metrics with their labels. A test requires that every name in `docs/public-names.txt` is still there.
+They are columns of tables and views, names in answers about texts, named queries, settings, commands with their
+options, deployments, events, and metrics with their labels. A test requires that every name in
+`docs/public-names.txt` is still there.
 """
 
 import re
@@ -11,10 +12,12 @@ import click
 
 from data_contracts.queries import list_names
 from deployments.metrics.metric_names import METRICS
+from deployments.serving.metrics import SERVING
 from deployments.settings import DEPLOYMENTS
 from docs import events_table, settings_table, tables_page
 from docs.pages import DOCS
 from flows.command.cli import main as reviews
+from tasks.texts.scores import ANSWER_SCHEMA
 
 FILE = DOCS / "public-names.txt"
 
@@ -25,9 +28,12 @@ def list_public_names() -> list[str]:
     settings = (f"setting {name}" for name in _find_first_cells(settings_table.make_table()))
     events = (f"event {name}" for name in _find_first_cells(events_table.make_table()))
     deployments = (f"deployment {name}/{name}" for name in DEPLOYMENTS)
-    metrics = (f"metric {metric.name} {{{', '.join(metric.labels)}}}" for metric in METRICS)
+    metrics = (f"metric {metric.name} {{{', '.join(metric.labels)}}}" for metric in (*METRICS, *SERVING))
+    answers = (f"answer {name}" for name in ANSWER_SCHEMA.names)
     commands = _list_commands(reviews, "reviews")
-    return sorted({*_list_columns(), *queries, *settings, *commands, *deployments, *events, *metrics})
+    return sorted(
+        {*_list_columns(), *queries, *settings, *commands, *deployments, *events, *metrics, *answers}
+    )
 
 
 def read_released_names() -> list[str]:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from data_contracts.archive import PUBLISHED_URL
-from data_contracts.limits import RowLimits
+from data_contracts.limits import RowLimits, ServingLimits
 from deployments.settings import Settings
 from docs.markdown import escape_cell, format_table
 
@@ -24,19 +24,21 @@ DEFAULTS = {
     "password": "`reviews up` makes one",
 }
 """Descriptions of defaults that are computed, by field."""
+LIMITS = {"limits": RowLimits, "serving": ServingLimits}
+"""The classes of limits, by the field that holds them."""
 _NAMED = re.compile(r"([A-Z_]{5,}): (.*)", re.DOTALL)
 
 
 def make_table() -> str:
-    """Return the Markdown table; the fields of `RowLimits` take the place of the field `limits` of `Settings`."""
+    """Return the Markdown table; the fields of limits take the place of the field of `Settings` that holds them."""
     return format_table(COLUMNS, list(_list_rows(Settings)), words=len(COLUMNS))
 
 
 def _list_rows(kind: type) -> Iterator[list[str]]:
     meanings = _read_meanings(kind)
     for each in fields(kind):
-        if each.name == "limits":
-            yield from _list_rows(RowLimits)
+        if each.name in LIMITS:
+            yield from _list_rows(LIMITS[each.name])
         else:
             name, meaning = _read_name(each.name, meanings[each.name])
             yield [f"`{name}`", _format_default(each), escape_cell(meaning)]

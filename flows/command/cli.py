@@ -32,7 +32,7 @@ MODULES = {
     "sources": ("sources",),
     "models": ("models", "variants"),
     "upkeep": ("verify", "quarantine", "forget", "backup", "restore"),
-    "serve": ("up", "down", "status", "deploy"),
+    "serve": ("up", "down", "status", "deploy", "serve"),
 }
 """The commands in each module of this package; a command has the name of its function."""
 _MODULE_OF = {command: module for module, commands in MODULES.items() for command in commands}

@@ -1,4 +1,4 @@
-"""The commands of the Prefect server, the worker and the deployments: up, down, status and deploy."""
+"""The commands of servers: up, down, status and deploy for Prefect's, and serve for scores of single texts."""
 
 import click
 
@@ -100,3 +100,32 @@ def deploy() -> None:
     deploy_all()
     *others, last = load_settings().deployments
     echo(f"The deployments {', '.join(others)} and {last} are up to date.")
+
+
+@click.command()
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="The port to use instead of REVIEWS_SERVE_PORT. [default: 8300]",
+)
+def serve(port: int | None) -> None:
+    """Score texts over HTTP with the champion, on 127.0.0.1, until Ctrl-C.
+
+    POST /score answers one text and POST /scores several, with the numbers that `reviews score` would write; the page
+    /docs shows both and tries them out, also without the internet. Another champion answers as soon as it is promoted,
+    without a restart. Nothing is stored. Needs the extra `serve`.
+
+    \b
+    Examples:
+      reviews serve
+      curl -d '{"text": "A dull, lovely film"}' -H 'Content-Type: application/json' http://127.0.0.1:8300/score
+      curl -d '{"texts": ["Good", "Bad"]}' -H 'Content-Type: application/json' http://127.0.0.1:8300/scores
+      REVIEWS_SERVE_HOST=192.0.2.7 REVIEWS_SERVE_TOKEN_FILE=/run/secrets/token reviews serve --port 8301
+    """
+    from dataclasses import replace
+
+    from deployments.serving.running import run_serve
+    from deployments.settings import load_settings
+
+    settings = load_settings()
+    run_serve(replace(settings, serve_port=port or settings.serve_port), echo)

@@ -14,7 +14,7 @@ from deployments.guarded_server import LOOPBACK_NAMES, list_metrics_hosts
 from deployments.installation import PREFECT_FILE, PROJECT_ROOT, find_default_home, find_settings_file
 from deployments.settings import find_unknown, load_settings
 
-PACKAGES = ("flows", "tasks", "models", "data_contracts", "deployments")
+PACKAGES = ("reviews", "flows", "tasks", "models", "data_contracts", "deployments")
 
 
 def test_a_checkout_keeps_its_data_and_its_settings_in_its_folder(tmp_path: Path) -> None:

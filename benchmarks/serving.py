@@ -1,0 +1,183 @@
+"""How fast `reviews serve` answers, how late, with how much memory, and what a promotion changes.
+
+    python -m benchmarks.serving HOME [--seconds 20] [--requests 100000] [--document]
+
+HOME has the archive's Parquet and two promoted models: the champion, and the one before, to which the benchmark goes
+back while requests are sent (`reviews models rollback`): promote the champion again afterwards. Texts are reviews of
+the test split. Server and client share the machine's cores. Prints a Markdown table.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from benchmarks.all import describe_machine, write_down
+from benchmarks.http_load import Answered, make_request, send_all, send_at_rate
+from benchmarks.scoring_engine import read_texts
+from data_contracts.storage.home import Home
+from models.bundle.scorer import load_scorer, score_texts
+
+PLACE = "serving"
+REVIEWS = Path(sys.executable).with_name("reviews")
+TEXTS = 8192
+BATCH = 64
+SINGLE_CONNECTIONS, BATCH_CONNECTIONS = 32, 4
+PROMOTION_REQUESTS, PROMOTION_RATE = 1000, 60.0
+MEMORY_STEPS = 5
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server."""
+
+    port: int
+    process: psutil.Process
+
+
+def main() -> None:
+    """Start the server, measure, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("home", type=Path)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--requests", type=int, default=100_000, help="over which memory is measured")
+    parser.add_argument("--document", action="store_true", help="write the tables into docs/performance.md")
+    arguments = parser.parse_args()
+    home = Home(arguments.home.absolute())
+    texts = read_texts(home.reviews / "test.parquet", TEXTS)
+    with serve(home) as served:
+        parts = [
+            *measure_speed(served, texts, arguments.seconds),
+            measure_memory(served, texts, arguments.requests),
+            measure_promotion(home, served, texts),
+        ]
+    table = "\n".join(["| what | figure |\n| --- | ---: |", *parts])
+    print(table)
+    if arguments.document:
+        write_down(PLACE, f"{describe_machine()}\n\n{table}")
+
+
+@contextmanager
+def serve(home: Home) -> Iterator[Served]:
+    """Run `reviews serve` on a free port until the block ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    environment = {**os.environ, "REVIEWS_SERVE_RATE": "0"}
+    command = [str(REVIEWS), "--home", str(home.folder), "serve", "--port", str(port)]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        wait_until_healthy(port)
+        yield Served(port, psutil.Process(process.pid))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def wait_until_healthy(port: int) -> None:
+    """Wait until the server answers."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=START_SECONDS).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
+def measure_speed(served: Served, texts: Sequence[str], seconds: float) -> Iterator[str]:
+    """Yield rows on how many texts are answered a second, and how late at half of that."""
+    singles = [make_request(served.port, "/score", {"text": text}) for text in texts]
+    batches = [make_request(served.port, "/scores", {"texts": part}) for part in cut_batches(texts)]
+    asyncio.run(send_all(served.port, SINGLE_CONNECTIONS, iter(singles[:500])))  # warms up
+    rate = measure_rate(served.port, SINGLE_CONNECTIONS, singles, seconds)
+    yield f"| single texts a second, {SINGLE_CONNECTIONS} connections | {rate:,.0f} |"
+    batch_rate = measure_rate(served.port, BATCH_CONNECTIONS, batches, seconds)
+    yield f"| texts a second in batches of {BATCH}, {BATCH_CONNECTIONS} connections | {BATCH * batch_rate:,.0f} |"
+    for name, requests, full in (("single texts", singles, rate), ("batches", batches, batch_rate)):
+        count = int(full / 2 * seconds)
+        chosen = list(itertools.islice(itertools.cycle(requests), count))
+        late = asyncio.run(send_at_rate(served.port, chosen, full / 2))
+        require_good(late)
+        middle, last = np.quantile([each.seconds for each in late], [0.5, 0.99]) * 1000
+        yield f"| {name} at half of that: median, 99th percentile | {middle:.0f} ms, {last:.0f} ms |"
+
+
+def cut_batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the texts of each batch."""
+    return (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
+
+
+def measure_rate(port: int, connections: int, requests: Sequence[bytes], seconds: float) -> float:
+    """Send requests again and again for some seconds; return how many were answered a second."""
+    ends = time.perf_counter() + seconds
+    again = itertools.takewhile(lambda _: time.perf_counter() < ends, itertools.cycle(requests))
+    began = time.perf_counter()
+    answers = asyncio.run(send_all(port, connections, again))
+    require_good(answers)
+    return len(answers) / (time.perf_counter() - began)
+
+
+def require_good(answers: Sequence[Answered]) -> None:
+    """Exit if a request failed."""
+    if failed := [each for each in answers if each.status != 200]:
+        sys.exit(f"{len(failed)} of {len(answers)} requests failed, the first with {failed[0]}")
+
+
+def measure_memory(served: Served, texts: Sequence[str], requests: int) -> str:
+    """Return a row on the server's memory while it answers many single texts."""
+    singles = [make_request(served.port, "/score", {"text": text}) for text in texts]
+    again, taken = itertools.cycle(singles), [served.process.memory_info().rss]
+    for _ in range(MEMORY_STEPS):
+        part = itertools.islice(again, requests // MEMORY_STEPS)
+        require_good(asyncio.run(send_all(served.port, SINGLE_CONNECTIONS, part)))
+        taken.append(served.process.memory_info().rss)
+    sizes = ", ".join(f"{size / 2**20:,.0f}" for size in taken)
+    return f"| memory before and after each fifth of {requests:,} single texts, MiB | {sizes} |"
+
+
+def measure_promotion(home: Home, served: Served, texts: Sequence[str]) -> str:
+    """Return a row on requests that are answered while the champion changes, each compared with its model's scores."""
+    asked = texts[:PROMOTION_REQUESTS]
+    requests = [make_request(served.port, "/score", {"text": text}) for text in asked]
+    change = subprocess.Popen(
+        [str(REVIEWS), "--home", str(home.folder), "models", "rollback"], stdout=subprocess.DEVNULL
+    )
+    answers = asyncio.run(send_at_rate(served.port, requests, PROMOTION_RATE))
+    if change.wait() != 0:
+        sys.exit("the champion could not be changed")
+    require_good(answers)
+    found = [json.loads(each.body) for each in answers]
+    models = sorted({each["model_id"] for each in found})
+    largest = 0.0
+    for model_id in models:
+        expected = score_texts(load_scorer(home.bundles / model_id), asked).score
+        own = [place for place, each in enumerate(found) if each["model_id"] == model_id]
+        largest = max(largest, *(abs(found[place]["score"] - expected[place]) for place in own))
+    counts = " and ".join(str(sum(each["model_id"] == model_id for each in found)) for model_id in models)
+    longest = max(each.seconds for each in answers) * 1000
+    return (
+        f"| {PROMOTION_REQUESTS:,} requests across a change of champion: failed, by each model, longest | 0; {counts}; "
+        f"{longest:.0f} ms |\n| largest difference of their scores from those of a batch | {largest:.0e} |"
+    )
+
+
+if __name__ == "__main__":
+    main()

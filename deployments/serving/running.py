@@ -1,0 +1,81 @@
+"""`reviews serve`: loads the champion and answers on one port, until a signal."""
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from data_contracts.errors import ReviewsError, UsageError
+from deployments.guarded_server import list_serving_hosts
+from deployments.local_server.server import open_port
+from deployments.local_server.stopping import catch_signals
+from deployments.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+MOST_CONNECTIONS = 1000
+"""Connections that are answered at a time; further ones get the status 503."""
+ENDING_SECONDS = 30
+"""How long requests that were begun may take after a signal."""
+
+
+def run_serve(settings: Settings, echo: Callable[[str], None]) -> None:
+    """Answer requests until SIGTERM or Ctrl-C; those that were begun are still answered.
+
+    Raises `UsageError` if the address needs a token, `ReviewsError` if the port or the champion can't be used.
+    """
+    hosts = list_serving_hosts(settings)
+    _require_token(settings)
+    _require_extra()
+    from deployments.serving.app import make_app
+    from deployments.serving.champion import follow_champion, keep_following
+    from deployments.serving.desk import close_desk, open_desk
+
+    port = "`reviews serve --port 8301`, or REVIEWS_SERVE_PORT"
+    with open_port(settings.serve_host, settings.serve_port, port) as listening:
+        champion = follow_champion(settings.home)
+        desk = open_desk(champion, settings.limits)
+        app = make_app(desk, hosts, settings.serve_token, settings.serving)
+        echo(f"{champion.find().promoted.model_id} answers on {settings.serve_url}")
+        echo(f"  page   {settings.serve_url}/docs (Ctrl-C stops)")
+        with keep_following(champion), catch_signals():
+            _answer(app, listening)
+        close_desk(desk)
+
+
+def _require_token(settings: Settings) -> None:
+    """Raise `UsageError` if other machines would be let in without a token."""
+    if settings.serve_token is None and not ipaddress.ip_address(settings.serve_host).is_loopback:
+        raise UsageError(
+            f"REVIEWS_SERVE_HOST={settings.serve_host} lets other machines in, but REVIEWS_SERVE_TOKEN is not set. "
+            "Next: write a token into a file (`openssl rand -hex 24`) and name it in REVIEWS_SERVE_TOKEN_FILE."
+        )
+
+
+def _require_extra() -> None:
+    """Raise `ReviewsError` if the libraries of the extra `serve` are missing."""
+    try:
+        import fastapi_offline  # noqa: F401
+    except ImportError:
+        raise ReviewsError(
+            "This needs the extra `serve`, which is not installed. Next: pip install 'fastapi-offline>=1.7', or "
+            "`uv tool install` with --with 'fastapi-offline>=1.7'."
+        ) from None
+
+
+def _answer(app: "ASGIApp", listening: socket.socket) -> None:
+    """Serve an app on a listening socket until a signal."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=ENDING_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[listening])

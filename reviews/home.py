@@ -1,0 +1,90 @@
+"""Opens a home to read: a DuckDB connection to its published copy, and the scores of texts by its champion.
+
+Nothing is written. The copy stays the one that was there when the home was opened; open it again to see later runs.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from data_contracts.limits import RowLimits
+from data_contracts.storage.home import Home
+from deployments.settings import load_settings
+from tasks.texts.champion import LoadedChampion, load_champion
+from tasks.texts.scores import score_asked
+from tasks.warehouse.model_registry import read_promoted
+from tasks.warehouse.published import open_published
+
+
+@dataclass(frozen=True)
+class OpenHome:
+    """A home that is open to read, until `close` or the end of a `with` block."""
+
+    folder: Path
+    connection: duckdb.DuckDBPyConnection
+    """The published copy, read-only, with all tables and views; times are in UTC."""
+    _limits: RowLimits
+    _opened: ExitStack = field(repr=False)
+
+    def sql(
+        self, query: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None
+    ) -> duckdb.DuckDBPyRelation:
+        """Return the answer to SQL: `.df()` of it is a pandas frame, `.to_arrow_table()` an Arrow table.
+
+        `parameters` are the values of `$name` or `?` in the query.
+        """
+        return self.connection.sql(query, params=parameters)
+
+    def score(self, texts: Iterable[str | None]) -> pa.Table:
+        """Score texts by the champion, in this process; return a row for each, in their order.
+
+        The columns are those of `tasks.texts.scores.ANSWER_SCHEMA`: the numbers that `reviews score` would write, or
+        the rule by which it would quarantine the row. Raises `BundleError` if the champion's bundle was altered.
+        """
+        return score_asked(self._champion, texts, self._limits)
+
+    @property
+    def model_id(self) -> str:
+        """The id of the champion that scores."""
+        return self._champion.promoted.model_id
+
+    @cached_property
+    def _champion(self) -> LoadedChampion:
+        return load_champion(Home(self.folder).bundles, read_promoted(self.connection, None))
+
+    def close(self) -> None:
+        """Close the published copy."""
+        self._opened.close()
+
+    def __enter__(self) -> "OpenHome":
+        """Return the open home."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the published copy."""
+        self.close()
+
+
+def open_home(folder: str | os.PathLike[str] | None = None) -> OpenHome:
+    """Open the published copy of the home in `folder`, by default that of REVIEWS_HOME or of this installation.
+
+    Raises `WarehouseError` if nothing was published there yet.
+    """
+    settings = load_settings()
+    home = settings.home if folder is None else Home(Path(folder).expanduser().absolute())
+    opened = ExitStack()
+    connection = opened.enter_context(open_published(home.published))
+    return OpenHome(home.folder, connection, settings.limits, opened)

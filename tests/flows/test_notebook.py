@@ -1,0 +1,119 @@
+"""Tests of the module `reviews`: the published tables and the champion's scores in Python, as docs/queries.md shows."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import reviews
+from data_contracts.errors import BundleError, UsageError, WarehouseError
+from data_contracts.storage.home import Home
+from tasks.texts.scores import ANSWER_SCHEMA
+from tests.conftest import PROJECT_ROOT
+from tests.support.scoring_runs import CSV, copy_scored_home
+
+PAGE = PROJECT_ROOT / "docs" / "queries.md"
+
+
+@pytest.fixture(scope="module")
+def read_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home that tests only read."""
+    return copy_scored_home(Home(tmp_path_factory.mktemp("notebook") / "home"), {"a.csv": CSV})
+
+
+@pytest.fixture
+def opened(read_home: Home) -> Iterator[reviews.OpenHome]:
+    with reviews.open(read_home.folder) as opened:
+        yield opened
+
+
+def test_the_lines_of_the_page_run_as_they_stand(read_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    [code] = re.findall(r"```python\n(import reviews\n.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    assert len(code.splitlines()) <= 12
+    monkeypatch.chdir(read_home.folder.parent)
+    monkeypatch.setenv("REVIEWS_HOME", str(read_home.folder))
+    names: dict[str, Any] = {}
+    exec(code.replace('"data/demo"', repr(str(read_home.folder))), names)
+    assert isinstance(names["ratings"], pd.DataFrame)
+    assert isinstance(names["table"], pa.Table)
+    assert isinstance(names["scores"], pd.DataFrame)
+    names["home"].close()
+
+
+def test_without_a_folder_it_is_the_home_of_the_settings(
+    read_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWS_HOME", str(read_home.folder))
+    with reviews.open() as opened:
+        assert opened.folder == read_home.folder
+
+
+def test_answers_come_as_arrow_and_as_pandas(opened: reviews.OpenHome) -> None:
+    answer = opened.sql("select review_id, scored_at from latest_scores where review_id = $id", {"id": "a"})
+    assert answer.to_arrow_table()["review_id"].to_pylist() == ["a"]
+    assert opened.sql("from movie_ratings").df()["movie_id"].tolist() == ["tt1"]
+    assert opened.connection.sql("from models").fetchall()
+
+
+def test_a_frame_of_ones_own_can_be_joined(opened: reviews.OpenHome) -> None:
+    opened.connection.register("titles", pd.DataFrame({"movie_id": ["tt1"], "title": ["A Film"]}))
+    assert opened.sql("select title from movie_ratings join titles using (movie_id)").fetchall() == [
+        ("A Film",)
+    ]
+
+
+def test_nothing_can_be_written(opened: reviews.OpenHome) -> None:
+    with pytest.raises(duckdb.Error, match="read-only"):
+        opened.connection.execute("DELETE FROM scored_reviews")
+    with pytest.raises(duckdb.Error):
+        opened.connection.execute("COPY models TO 'models.csv'")
+
+
+def test_texts_get_the_numbers_and_rules_of_the_batch(opened: reviews.OpenHome) -> None:
+    columns = "score, sentiment, predicted_rating, token_count, oov_rate, truncated, model_id"
+    rows = opened.sql(
+        f"select text, {columns} from scored_reviews join source_reviews using (source_sha256, row_number)"
+    ).fetchall()
+    scores = opened.score([text for text, *_ in rows])
+    assert scores.schema == ANSWER_SCHEMA
+    for row, answer in zip(rows, scores.to_pylist(), strict=True):
+        assert [answer[name] for name in columns.split(", ")] == pytest.approx(row[1:], abs=1e-6)
+    assert opened.model_id == scores["model_id"][0].as_py()
+
+
+def test_what_has_no_score_has_the_rule_that_it_breaks(opened: reviews.OpenHome) -> None:
+    texts = ["good film", "  ", None, float("nan"), "unbekannt", "\ud800", "a\0b", "..."]
+    scores = opened.score(pd.Series(texts, dtype=object))
+    assert scores["rule"].to_pylist() == [
+        None,
+        *("text_blank", "text_missing", "text_missing", "text_no_known_word", "text_encoding", "text_nul"),
+        "text_no_words",
+    ]
+    assert [score is None for score in scores["score"].to_pylist()] == [
+        rule is not None for rule in scores["rule"].to_pylist()
+    ]
+    assert len(opened.score([])) == 0
+    assert opened.score([None, ""])["score"].null_count == 2
+
+
+def test_what_is_no_text_is_named(opened: reviews.OpenHome) -> None:
+    with pytest.raises(UsageError, match="Each text must be a string"):
+        opened.score(["good", 7])  # type: ignore[list-item]
+
+
+def test_an_altered_bundle_does_not_score(empty_home: Home) -> None:
+    home = copy_scored_home(empty_home, {"a.csv": CSV})
+    [bundle] = home.bundles.iterdir()
+    (bundle / "vocabulary.json").write_text("[]")
+    with reviews.open(home.folder) as opened, pytest.raises(BundleError, match="was altered"):
+        opened.score(["good film"])
+
+
+def test_a_home_without_scores_says_what_is_next(tmp_path: Path) -> None:
+    with pytest.raises(WarehouseError, match="nothing has been published yet"):
+        reviews.open(tmp_path / "new")

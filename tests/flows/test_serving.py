@@ -1,0 +1,335 @@
+"""Tests of the app of `reviews serve`, in this process: its numbers, its models, its limits, and hostile requests."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from data_contracts.errors import BundleError
+from data_contracts.limits import RowLimits, ServingLimits
+from data_contracts.storage.home import Home
+from deployments.guarded_server import LOOPBACK_NAMES
+from deployments.serving import desk as desk_module
+from deployments.serving.app import make_app
+from deployments.serving.champion import FollowedChampion, follow_champion
+from deployments.serving.desk import Desk, close_desk, open_desk
+from deployments.serving.metrics import SERVING
+from tasks.explain.explanation import explain
+from tasks.explain.terminal import _make_json_object
+from tasks.warehouse.publishing import publish
+from tests.support.asgi import ask_app, send_to
+from tests.support.promoting import promote_model
+from tests.support.scoring_runs import CSV, copy_scored_home
+from tests.support.small_home import ask, write_small_bundle
+
+LIMITS = RowLimits(max_text_chars=200)
+TOKEN = "a-token-of-this-test"
+TEXTS = ("good film", "bad plot", "the good the bad and the plot", "a film")
+
+
+@contextmanager
+def serve(champion: FollowedChampion) -> Iterator[Desk]:
+    opened = open_desk(champion, LIMITS)
+    try:
+        yield opened
+    finally:
+        close_desk(opened)
+
+
+@pytest.fixture(scope="module")
+def served_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home in which the small model has scored two good rows and a bad one; tests only read it."""
+    return copy_scored_home(Home(tmp_path_factory.mktemp("served") / "home"), {"a.csv": CSV})
+
+
+@pytest.fixture(scope="module")
+def desk(served_home: Home) -> Iterator[Desk]:
+    with serve(follow_champion(served_home)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def app(desk: Desk) -> Any:
+    return make_app(desk, LOOPBACK_NAMES)
+
+
+def add_champion(home: Home, seed: int = 1) -> Path:
+    """Promote another model, as `reviews models promote` does: the published copy has it at once."""
+    folder = write_small_bundle(home, seed)
+    promote_model(home.warehouse, folder.name, "for a test")
+    publish(home)
+    return folder
+
+
+# Numbers
+
+
+def test_texts_get_the_numbers_that_the_batch_gave_their_rows(app: Any, served_home: Home) -> None:
+    columns = "score, sentiment, predicted_rating, token_count, oov_rate, truncated, model_id"
+    rows = ask(
+        served_home.published,
+        f"select text, {columns} from scored_reviews join source_reviews using (source_sha256, row_number)",
+    )
+    assert len(rows) == 2
+    answers = ask_app(app, "/scores", {"texts": [text for text, *_ in rows]}).read_json()["results"]
+    for (text, *expected), answer in zip(rows, answers, strict=True):
+        assert [answer[name] for name in columns.split(", ")] == pytest.approx(expected, abs=1e-6)
+        alone = ask_app(app, "/score", {"text": text}).read_json()
+        assert alone == pytest.approx({**answer, "words": None}, abs=1e-6)
+
+
+def test_a_text_that_the_batch_quarantines_gets_the_same_rule_and_no_score(
+    app: Any, served_home: Home
+) -> None:
+    [(rule, detail)] = ask(served_home.published, "select rule, detail from quarantined_rows")
+    answered = ask_app(app, "/score", {"text": "   "})
+    assert (answered.status, answered.read_json()) == (422, {"message": detail, "rule": rule})
+    [good, bad, unknown] = ask_app(app, "/scores", {"texts": ["a film", "   ", "nichts davon"]}).read_json()[
+        "results"
+    ]
+    assert (good["known_count"], bad) == (2, {"rule": rule, "detail": detail})
+    assert unknown["rule"] == "text_no_known_word"
+
+
+def test_an_explanation_has_the_words_of_reviews_explain(app: Any, served_home: Home) -> None:
+    text = "the good the bad and the plot"
+    answer = ask_app(app, "/score", {"text": text, "explain": True}).read_json()
+    shown = _make_json_object(explain(served_home, None, text, None), desk_module.WORDS_SHOWN)
+    assert answer["words"] == [pytest.approx(word) for word in shown["words"]]
+    assert answer["score"] == pytest.approx(shown["score"], abs=1e-6)
+    assert ask_app(app, "/score", {"text": "   ", "explain": True}).status == 422
+
+
+# Models
+
+
+def test_another_champion_answers_without_a_lost_request_and_each_request_has_one_model(
+    empty_home: Home,
+) -> None:
+    home = copy_scored_home(empty_home, {"a.csv": CSV})
+    champion = follow_champion(home)
+    before = champion.find().promoted.model_id
+
+    async def ask_during_promotion(app: Any) -> list[Any]:
+        body = json.dumps({"texts": TEXTS}).encode()
+        asked = [asyncio.create_task(send_to(app, "/scores", body)) for _ in range(50)]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(add_champion, home)
+        looking = asyncio.create_task(asyncio.to_thread(champion.look))
+        while not looking.done():
+            asked.append(asyncio.create_task(send_to(app, "/scores", body)))
+            await asyncio.sleep(0.001)
+        asked += [asyncio.create_task(send_to(app, "/scores", body)) for _ in range(10)]
+        return await asyncio.gather(*asked)
+
+    with serve(champion) as desk:
+        answers = asyncio.run(ask_during_promotion(make_app(desk, LOOPBACK_NAMES)))
+    after = champion.find().promoted.model_id
+    assert {answer.status for answer in answers} == {200}
+    models = [{each["model_id"] for each in answer.read_json()["results"]} for answer in answers]
+    assert {frozenset(each) for each in models} == {frozenset({before}), frozenset({after})}
+    assert models[0] == {before}
+    assert models[-1] == {after}
+
+
+def test_a_champion_that_was_altered_never_scores(
+    empty_home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = copy_scored_home(empty_home, {"a.csv": CSV})
+    clock = [0.0]
+    champion = follow_champion(home, lambda: clock[0])
+    before = champion.find().promoted.model_id
+    folder = add_champion(home)
+    vocabulary = folder / "vocabulary.json"
+    content = vocabulary.read_bytes()
+    vocabulary.write_bytes(content + b" ")
+    champion.look()
+    with serve(champion) as desk:
+        app = make_app(desk, LOOPBACK_NAMES)
+        health = ask_app(app, "/health").read_json()
+        assert (health["status"], health["model_id"]) == ("stale", before)
+        assert "was altered" in health["message"]
+        assert "was altered" in capsys.readouterr().err
+        assert ask_app(app, "/score", {"text": "good film"}).read_json()["model_id"] == before
+        with pytest.raises(BundleError, match="was altered"):
+            follow_champion(home)
+        vocabulary.write_bytes(content)
+        champion.look()
+        assert champion.find_trouble() is not None  # not tried again yet
+        clock[0] += 60
+        champion.look()
+        assert ask_app(app, "/health").read_json()["model_id"] == folder.name
+
+
+def test_without_a_champion_nothing_is_served(empty_home: Home) -> None:
+    write_small_bundle(empty_home)
+    publish(empty_home)
+    with pytest.raises(BundleError, match="No model has been promoted yet"):
+        follow_champion(empty_home)
+
+
+# Limits
+
+
+def refuse(desk: Desk, asked: Any, path: str = "/scores", **limits: Any) -> tuple[int, str]:
+    """Ask an app with limits; return the status and the message."""
+    answered = ask_app(make_app(desk, LOOPBACK_NAMES, None, ServingLimits(**limits)), path, asked)
+    return answered.status, answered.read_json()["message"]
+
+
+def test_a_request_with_too_many_texts_is_refused(desk: Desk) -> None:
+    status, message = refuse(desk, {"texts": ["good"] * 3}, serve_max_texts=2)
+    assert (status, "REVIEWS_SERVE_MAX_TEXTS" in message) == (413, True)
+
+
+@pytest.mark.parametrize("announced", [{"content_length": "2000"}, {}])
+def test_a_request_with_too_many_bytes_is_refused_as_soon_as_that_is_known(
+    desk: Desk, announced: dict[str, str]
+) -> None:
+    app = make_app(desk, LOOPBACK_NAMES, None, ServingLimits(serve_max_bytes=1000))
+    sent: list[int] = []
+
+    def send_pieces() -> Iterator[bytes]:
+        for number in range(4):
+            sent.append(number)
+            yield b'{"text": "' + b"x" * 500
+
+    async def ask_in_pieces() -> Any:
+        return await send_to(app, "/score", send_pieces(), **announced)
+
+    answered = asyncio.run(ask_in_pieces())
+    assert answered.status == 413
+    assert "REVIEWS_SERVE_MAX_BYTES" in answered.read_json()["message"]
+
+
+def test_an_address_that_sends_too_many_texts_is_told_when_to_come_back(desk: Desk) -> None:
+    app = make_app(desk, LOOPBACK_NAMES, None, ServingLimits(serve_rate=1))
+    first, second = (ask_app(app, "/scores", {"texts": ["good film"] * 4}) for _ in range(2))
+    assert (first.status, second.status) == (200, 429)
+    assert int(second.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"), [("/score", {"text": "good"}), ("/score", {"text": "good", "explain": True})]
+)
+def test_a_request_is_refused_if_too_much_waits(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, path: str, asked: Any
+) -> None:
+    monkeypatch.setattr(desk_module, "MOST_EXPLAINING", 0)
+    monkeypatch.setattr("deployments.serving.app.is_full", lambda *given, **named: True)
+    assert refuse(desk, asked, path)[0] == 503
+
+
+def test_without_the_token_only_health_and_the_page_are_answered(desk: Desk) -> None:
+    app = make_app(desk, LOOPBACK_NAMES, TOKEN)
+    for path in ("/health", "/docs", "/openapi.json"):
+        assert ask_app(app, path).status == 200
+    assert ask_app(app, "/metrics").status == 401
+    for wrong in (
+        {},
+        {"authorization": f"Bearer {TOKEN}x"},
+        {"authorization": TOKEN},
+        {"authorization": "é"},
+    ):
+        assert ask_app(app, "/score", {"text": "good film"}, **wrong).status == 401
+    assert ask_app(app, "/score", {"text": "good film"}, authorization=f"Bearer {TOKEN}").status == 200
+
+
+def test_foreign_hosts_and_pages_are_refused(app: Any) -> None:
+    assert ask_app(app, "/score", {"text": "good film"}, host="rebound.test").status == 400
+    assert ask_app(app, "/score", {"text": "good film"}, origin="http://stranger.test").status == 403
+
+
+# Hostile requests
+
+TEXT = st.one_of(
+    st.text(max_size=50),
+    st.lists(
+        st.sampled_from(["good", "bad", "film", "<br />", " ", "\x00", "\ud800", "Σ", "İ", "...", "x" * 300])
+    ).map(" ".join),
+    st.text(st.characters(codec=None), max_size=20),  # lone surrogates too
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+ASKED = st.one_of(
+    VALUES,
+    st.fixed_dictionaries({"text": TEXT}, optional={"explain": VALUES, "more": VALUES}),
+    st.fixed_dictionaries({"texts": st.lists(TEXT | VALUES, max_size=5)}, optional={"explain": VALUES}),
+).map(lambda value: json.dumps(value).encode())
+ODD = {
+    "deep lists": b"[" * 100_000,
+    "deep objects": b'{"texts":' * 50_000,
+    "a long number": b'{"text": 1' + b"0" * 10_000 + b"}",
+    "not UTF-8": b"\xff\xfe",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_an_odd_request_gets_a_reason(app: Any, what: str) -> None:
+    for path in ("/score", "/scores"):
+        answered = ask_app(app, path, ODD[what])
+        assert answered.status in (400, 422)
+        assert answered.read_json()["message"].endswith(".")
+
+
+def test_a_request_without_the_header_of_json_is_told_so(app: Any) -> None:
+    for kind in ("application/x-www-form-urlencoded", "text/plain"):
+        answered = ask_app(app, "/score", {"text": "good film"}, content_type=kind)
+        assert (answered.status, "Content-Type: application/json" in answered.read_json()["message"]) == (
+            422,
+            True,
+        )
+
+
+@given(path=st.sampled_from(["/score", "/scores"]), body=ASKED | st.binary(max_size=50))
+def test_any_request_gets_a_score_or_a_reason(app: Any, path: str, body: bytes) -> None:
+    answered = ask_app(app, path, body)
+    assert answered.status in (200, 400, 422, 429)
+    assert answered.status == 200 or answered.read_json()["message"]
+
+
+@given(st.lists(TEXT, min_size=1, max_size=6))
+def test_any_text_gets_a_score_or_a_rule(app: Any, texts: list[str]) -> None:
+    answered = ask_app(app, "/scores", {"texts": texts})
+    results = answered.read_json()["results"]
+    assert len(results) == len(texts)
+    assert all(("score" in each) != ("rule" in each) for each in results)
+
+
+# Its page and its metrics
+
+
+def test_the_page_needs_no_other_server(app: Any) -> None:
+    page = ask_app(app, "/docs").body.decode()
+    named = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+    assert len(named) >= 3
+    for path in named:
+        assert path.startswith("/")
+        assert ask_app(app, path).status == 200
+    assert not re.findall(r"https?://", page)
+
+
+def test_every_metric_is_served_and_counts(app: Any) -> None:
+    assert ask_app(app, "/score", {"text": "good film"}).status == 200
+    served = {
+        sample.name: sample
+        for family in text_string_to_metric_families(ask_app(app, "/metrics").body.decode())
+        for sample in family.samples
+    }
+    for metric in SERVING:
+        name = metric.name if metric.name in served else f"{metric.name}_count"
+        assert set(metric.labels) == set(served[name].labels)
+    assert served["reviews_serve_champion_answers"].value == 1
+    assert served["reviews_serve_batch_texts_count"].value >= 1

@@ -1,0 +1,126 @@
+"""Tests of what `reviews serve` needs besides its app: batches, the rate of an address, addresses that need a token."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from data_contracts.errors import UsageError
+from deployments.serving.batching import MOST_TOGETHER, start_batching
+from deployments.serving.limits import BURST_SECONDS, MOST_ADDRESSES, make_charge
+from deployments.serving.running import run_serve
+from deployments.settings import load_settings
+
+
+def echo_texts(texts: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"text": text} for text in texts]
+
+
+def test_what_waits_is_scored_together_and_each_request_gets_its_own_answers() -> None:
+    batches: list[int] = []
+    free = threading.Event()
+
+    def score(texts: Sequence[str]) -> list[dict[str, Any]]:
+        free.wait()
+        batches.append(len(texts))
+        return echo_texts(texts)
+
+    batching = start_batching(score)
+    asked = [[f"{number} {place}" for place in range(number % 3 + 1)] for number in range(MOST_TOGETHER)]
+    futures = [batching.submit(texts) for texts in asked]
+    free.set()
+    assert [[each["text"] for each in future.result()] for future in futures] == asked
+    batching.stop()
+    assert sum(batches) == sum(map(len, asked))
+    assert max(batches) <= MOST_TOGETHER
+    assert len(batches) <= 5
+    assert batching.count_waiting() == 0
+
+
+def test_a_large_request_is_scored_at_once() -> None:
+    batching = start_batching(echo_texts)
+    assert len(batching.submit(["text"] * (3 * MOST_TOGETHER)).result()) == 3 * MOST_TOGETHER
+    batching.stop()
+
+
+def test_an_error_reaches_every_request_and_the_next_ones_are_scored() -> None:
+    def score(texts: Sequence[str]) -> list[dict[str, Any]]:
+        if "bad" in texts:
+            raise ValueError("bad")
+        return echo_texts(texts)
+
+    batching = start_batching(score)
+    with pytest.raises(ValueError, match="bad"):
+        batching.submit(["bad"]).result()
+    assert batching.submit(["good"]).result() == [{"text": "good"}]
+    batching.stop()
+
+
+def test_a_request_that_was_given_up_is_not_scored() -> None:
+    scored: list[str] = []
+    begun, free = threading.Event(), threading.Event()
+
+    def score(texts: Sequence[str]) -> list[dict[str, Any]]:
+        begun.set()
+        free.wait()
+        scored.extend(texts)
+        return echo_texts(texts)
+
+    batching = start_batching(score)
+    batching.submit(["first"])
+    begun.wait()
+    batching.submit(["given up"]).cancel()
+    last = batching.submit(["last"])
+    free.set()
+    last.result()
+    batching.stop()
+    assert scored == ["first", "last"]
+
+
+def test_the_rate_holds_on_average_and_each_address_has_its_own() -> None:
+    clock = [0.0]
+    charge = make_charge(10, lambda: clock[0])
+    allowed = 0
+    for _ in range(1000):
+        allowed += 4 * (charge("a", 4) == 0)
+        clock[0] += 0.1
+    assert allowed == pytest.approx(10 * (100 + BURST_SECONDS), abs=8)
+    assert charge("b", 4) == 0
+
+
+def test_a_request_larger_than_the_burst_is_let_in_and_the_next_one_waits() -> None:
+    clock = [0.0]
+    charge = make_charge(10, lambda: clock[0])
+    assert charge("a", 100) == 0
+    wait = charge("a", 1)
+    assert wait == pytest.approx(8.1)
+    clock[0] += wait
+    assert charge("a", 1) == 0
+
+
+def test_a_rate_of_0_sets_no_limit_and_addresses_that_are_silent_are_forgotten() -> None:
+    assert not any(make_charge(0)("a", 10**6) for _ in range(3))
+    charge = make_charge(1, lambda: 0.0)
+    for number in range(MOST_ADDRESSES + 1):
+        charge(str(number), 100)
+    assert charge("0", 1) == 0
+    assert charge(str(MOST_ADDRESSES), 1) > 0
+
+
+def test_other_machines_are_let_in_only_with_a_token() -> None:
+    for values in (
+        {"REVIEWS_SERVE_HOST": "192.0.2.7"},
+        {"REVIEWS_SERVE_HOST": "0.0.0.0", "REVIEWS_ALLOWED_HOSTS": "a"},
+    ):
+        with pytest.raises(UsageError, match="REVIEWS_SERVE_TOKEN is not set"):
+            run_serve(load_settings(values), print)
+    with pytest.raises(UsageError, match="REVIEWS_ALLOWED_HOSTS is not set"):
+        run_serve(load_settings({"REVIEWS_SERVE_HOST": "0.0.0.0"}), print)
+
+
+@pytest.mark.parametrize("token", ["short", "sixteen chars, but spaces", "ünïcödé-ünïcödé-ünïcödé"])
+def test_a_token_that_can_not_be_sent_or_is_guessed_is_refused_and_not_repeated(token: str) -> None:
+    with pytest.raises(UsageError, match="REVIEWS_SERVE_TOKEN must have") as caught:
+        load_settings({"REVIEWS_SERVE_TOKEN": token})
+    assert token not in str(caught.value)
