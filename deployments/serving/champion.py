@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from data_contracts.storage.home import Home
+from models.bundle.folder import find_graph
+from models.bundle.scorer import warm_up
 from tasks.support.wording import escape_controls
 from tasks.texts.champion import LoadedChampion, find_champion, load_champion
+from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.published import identify_copy
 
 LOOK_SECONDS = 1.0
@@ -36,7 +39,7 @@ def follow_champion(home: Home, read_clock: Callable[[], float] = time.monotonic
     Raises `BundleError` or `WarehouseError` if there is none that may score.
     """
     seen = identify_copy(home.published)
-    answering = load_champion(home.bundles, find_champion(home.published))
+    answering = _load(home, find_champion(home.published))
     trouble: str | None = None
     retried_at = 0.0
 
@@ -62,8 +65,16 @@ def _load_another(home: Home, answering: LoadedChampion) -> LoadedChampion:
     now = answering.promoted
     if (promoted.model_id, promoted.bundle_fingerprint) == (now.model_id, now.bundle_fingerprint):
         return LoadedChampion(promoted, answering.scorer, answering.interval)
-    loaded = load_champion(home.bundles, promoted)
+    loaded = _load(home, promoted)
     sys.stderr.write(f"{promoted.model_id} answers from now on: {escape_controls(promoted.reason)}\n")
+    return loaded
+
+
+def _load(home: Home, promoted: PromotedModel) -> LoadedChampion:
+    """Load a model, with all that makes it faster for many texts."""
+    loaded = load_champion(home.bundles, promoted)
+    if find_graph(home.bundles / promoted.model_id) is not None:
+        warm_up(loaded.scorer)
     return loaded
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.bundle.bundle_facts import read_facts
 from models.bundle.folder import find_graph, load_model, load_vocabulary
 from models.evaluation.stars import LINEAR, StarMapping, read_stars
-from models.graphs.engine import Engine
+from models.graphs.engine import MANY_REVIEWS, Engine
 from models.kinds import ExportedModel, load_engine
 from models.tensorflow import load_tensorflow
 from models.tokenizer import EncodedReviews, encode_few_reviews, encode_reviews, to_bytes
@@ -67,6 +67,14 @@ def load_scorer(bundle_dir: Path) -> Scorer:
     else:
         scorer = _make_engine_scorer(model_id, load_engine(graph), word_ids)
     return replace(scorer, stars=read_stars(facts))
+
+
+def warm_up(scorer: Scorer) -> None:
+    """Score many empty reviews, so that the engine loads what pays for many; it then has it for few reviews too.
+
+    For a process that scores again and again: it takes a second or so, and with Keras much longer.
+    """
+    scorer.predict(encode_reviews([""] * MANY_REVIEWS, {}, scorer.sequence_length))
 
 
 def make_scorer(

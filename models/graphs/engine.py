@@ -11,6 +11,10 @@ SAME_SCORE = 1e-5
 """Two scores of one text by one model count as the same when they differ by less than this."""
 
 
+MANY_REVIEWS = 8192
+"""Reviews in a call from which an engine may load what takes long to load and pays for many."""
+
+
 class Engine(Protocol):
     """A loaded model. Scoring and explaining a score use nothing else of it."""
 

@@ -1,4 +1,4 @@
-"""Tests of `reviews serve` as a process: it answers, follows the champion, and ends in order."""
+"""Tests of `reviews serve` as a process, on the demo's home: its answers, its page, and its end."""
 
 import json
 import os
@@ -6,51 +6,88 @@ import signal
 import socket
 import time
 import urllib.request
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from data_contracts.storage.home import Home
-from tasks.warehouse.publishing import publish
-from tests.support.command import Call, start_command
-from tests.support.promoting import promote_model
-from tests.support.scoring_runs import CSV, copy_scored_home
-from tests.support.small_home import write_small_bundle
+from tests.e2e.conftest import Demo, ask, start_reviews
+from tests.support.command import Command
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
 PATIENCE_SECONDS = 60
 
 
-def wait_for_answer(port: int, model_id: str | None = None) -> dict[str, Any]:
-    """Wait until the server is healthy and, if a model is named, answers by it; return what it says of itself."""
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    url: str
+    command: Command
+
+
+def wait_for_answer(url: str) -> None:
+    """Wait until a server is healthy."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
-                health: dict[str, Any] = json.load(answer)
-            if model_id in (None, health["model_id"]):
-                return health
+            urllib.request.urlopen(f"{url}/health", timeout=PATIENCE_SECONDS).close()
         except OSError:
-            pass
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return
 
 
-@pytest.mark.process
-def test_it_answers_follows_the_champion_and_ends_at_a_signal(tmp_path: Path) -> None:
-    home = copy_scored_home(Home(tmp_path / "home"), {"a.csv": CSV})
+def post(url: str, asked: Any) -> Any:
+    """Post something as JSON; return the answer."""
+    request = urllib.request.Request(
+        url, json.dumps(asked).encode(), {"Content-Type": "application/json"}, method="POST"
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
+        return json.load(answer)
+
+
+@pytest.fixture(scope="module")
+def server(demo: Demo) -> Iterator[Server]:
+    """A server, which is stopped at the end; it must then end well."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    arguments = ("--home", str(home.folder), "serve", "--port", str(port))
-    command = start_command(Call(arguments, dict(os.environ), tmp_path))
-    before = wait_for_answer(port)["model_id"]
-    folder = write_small_bundle(home, 1)
-    promote_model(home.warehouse, folder.name, "for a test")
-    publish(home)
-    assert wait_for_answer(port, folder.name)["status"] == "ok"
-    assert command.process.pid is not None
-    os.kill(command.process.pid, signal.SIGTERM)
-    finished = command.wait()
-    assert finished.status == 0
-    assert f"{before} answers on http://127.0.0.1:{port}" in finished.out
-    assert f"{folder.name} answers from now on: for a test" in finished.err
+    started = Server(f"http://127.0.0.1:{port}", start_reviews(demo.home, "serve", "--port", str(port)))
+    wait_for_answer(started.url)
+    yield started
+    assert started.command.process.pid is not None
+    os.kill(started.command.process.pid, signal.SIGTERM)
+    finished = started.command.wait()
+    assert (finished.status, finished.err) == (0, "")
+    assert f" answers on {started.url}\n" in finished.out
+
+
+def test_texts_have_the_scores_that_the_demo_gave_them(demo: Demo, server: Server) -> None:
+    rows = ask(demo.home, "select text, score, predicted_rating, model_id from latest_scores limit 100")
+    answer = post(f"{server.url}/scores", {"texts": [row["text"] for row in rows]})
+    for row, result in zip(rows, answer["results"], strict=True):
+        assert result["score"] == pytest.approx(row["score"], abs=1e-6)
+        assert result["predicted_rating"] == pytest.approx(row["predicted_rating"], abs=1e-5)
+        assert result["rating_low"] <= result["predicted_rating"] <= result["rating_high"]
+        assert result["model_id"] == row["model_id"]
+
+
+@pytest.mark.browser
+def test_the_page_tries_a_request_out_without_another_server(server: Server, browser: "Browser") -> None:
+    page = browser.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(server.url)
+    page.get_by_text("Score one text").click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute").click()
+    assert "predicted_rating" in page.locator(".live-responses-table .microlight").first.inner_text()
+    assert {url for url in asked if not url.startswith(server.url)} <= {
+        url for url in asked if url[:5] == "data:"
+    }

@@ -83,14 +83,20 @@ def test_many_reviews_get_the_scores_of_few(monkeypatch: pytest.MonkeyPatch) -> 
     engine = load_wide_lstm_engine(open_graph(export_windows(build_wide_at_random(VARIANT)) or b""))
     assert engine is not None
     encoded = make_reviews(range(30), VARIANT.sequence_length)
+    choice._load_compiled.cache_clear()
     few = engine.score(encoded)
     monkeypatch.setattr(choice, "COMPILED_FROM", 30)
     assert choice.choose_kernels(30) != choice.Kernels()
     assert np.array_equal(engine.score(encoded), few)
 
 
-def test_few_reviews_do_not_wait_for_compiled_code() -> None:
+@pytest.mark.slow  # compiles
+def test_few_reviews_do_not_wait_for_compiled_code_but_use_it_once_it_is_loaded() -> None:
+    choice._load_compiled.cache_clear()
     assert choice.choose_kernels(choice.COMPILED_FROM - 1) == choice.Kernels()
+    compiled = choice.choose_kernels(choice.COMPILED_FROM)
+    assert compiled != choice.Kernels()
+    assert choice.choose_kernels(1) == compiled
 
 
 @pytest.mark.slow  # compiles

@@ -1,12 +1,16 @@
 """Tests of what `reviews serve` needs besides its app: batches, the rate of an address, addresses that need a token."""
 
+import socket
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import uvicorn
 
 from data_contracts.errors import UsageError
+from deployments.local_server.server import open_port
+from deployments.serving import champion, running
 from deployments.serving.batching import MOST_TOGETHER, start_batching
 from deployments.serving.limits import BURST_SECONDS, MOST_ADDRESSES, make_charge
 from deployments.serving.running import run_serve
@@ -124,3 +128,22 @@ def test_a_token_that_can_not_be_sent_or_is_guessed_is_refused_and_not_repeated(
     with pytest.raises(UsageError, match="REVIEWS_SERVE_TOKEN must have") as caught:
         load_settings({"REVIEWS_SERVE_TOKEN": token})
     assert token not in str(caught.value)
+
+
+def test_answers_are_sent_without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: None)
+    with open_port("127.0.0.1", 0) as listening:
+        running._answer(app=lambda *given: None, listening=listening)  # type: ignore[arg-type, return-value]
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_the_champion_is_looked_at_again_and_again_until_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(champion, "LOOK_SECONDS", 0.001)
+    looked = threading.Semaphore(0)
+
+    def find() -> Any: ...
+
+    with champion.keep_following(champion.FollowedChampion(find, lambda: None, looked.release)):
+        assert all(looked.acquire(timeout=10) for _ in range(3))
+    assert "champion" not in {thread.name for thread in threading.enumerate()}

@@ -1,5 +1,6 @@
 """Chooses NumPy or compiled code by the number of reviews; both give the same numbers."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.graphs.engine import MANY_REVIEWS
 from models.wide_lstm.kernels.convolution import Convolution, pool_words
 from models.wide_lstm.ngrams import NgramModel, compute_logits_from
 
-COMPILED_FROM = 8192
+COMPILED_FROM = MANY_REVIEWS
 """Reviews in a call from which compiled code gains more than the time in which it is loaded."""
 
 
@@ -27,9 +29,14 @@ class Kernels:
 
 
 def choose_kernels(reviews: int) -> Kernels:
-    """Return the kernels for a call of that many reviews."""
-    if reviews < COMPILED_FROM:
-        return Kernels()
+    """Return the kernels for a call of that many reviews: compiled code for many, or once it is loaded."""
+    is_loaded = _load_compiled.cache_info().currsize
+    return _load_compiled() if is_loaded or reviews >= COMPILED_FROM else Kernels()
+
+
+@functools.cache
+def _load_compiled() -> Kernels:
+    """Load the compiled kernels, which this process then uses for few reviews too."""
     from models.wide_lstm.kernels import compiled
 
     return Kernels(compiled.pool_words, compiled.compute_logits_from)
