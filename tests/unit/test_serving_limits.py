@@ -133,7 +133,7 @@ def test_a_token_that_can_not_be_sent_or_is_guessed_is_refused_and_not_repeated(
 def test_answers_are_sent_without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: None)
     with open_port("127.0.0.1", 0) as listening:
-        running._answer(app=lambda *given: None, listening=listening)  # type: ignore[arg-type, return-value]
+        running._answer(app=lambda *given: None, listening=listening)  # type: ignore[arg-type]
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
