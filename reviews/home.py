@@ -29,9 +29,9 @@ class OpenHome:
     """A home that is open to read, until `close` or the end of a `with` block."""
 
     folder: Path
-    connection: duckdb.DuckDBPyConnection
+    connection: duckdb.DuckDBPyConnection = field(repr=False)
     """The published copy, read-only, with all tables and views; times are in UTC."""
-    _limits: RowLimits
+    _limits: RowLimits = field(repr=False)
     _opened: ExitStack = field(repr=False)
 
     def sql(

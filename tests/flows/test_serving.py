@@ -111,6 +111,7 @@ def test_an_explanation_has_the_words_of_reviews_explain(app: Any, served_home: 
 # Models
 
 
+@pytest.mark.slow
 def test_another_champion_answers_without_a_lost_request_and_each_request_has_one_model(
     empty_home: Home,
 ) -> None:
@@ -300,6 +301,7 @@ def test_any_request_gets_a_score_or_a_reason(app: Any, path: str, body: bytes) 
     assert answered.status == 200 or answered.read_json()["message"]
 
 
+@pytest.mark.slow
 @given(st.lists(TEXT, min_size=1, max_size=6))
 def test_any_text_gets_a_score_or_a_rule(app: Any, texts: list[str]) -> None:
     answered = ask_app(app, "/scores", {"texts": texts})
