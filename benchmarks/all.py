@@ -74,6 +74,7 @@ def list_commands(
         "answers": ("answers", *every),
         "growth": ("growth",),
         "backups": ("backups", *every),
+        "site": ("site", *every),
         "sizes": (
             "whole_flow",
             str(home),

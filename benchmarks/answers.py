@@ -215,7 +215,7 @@ def main() -> None:
         write_down(PLACE, f"{describe_machine()}\n\n{table}")
 
 
-def fill(warehouse: Path, scores: int) -> None:
+def fill(warehouse: Path, scores: int, movies: int = MOVIES) -> None:
     """Create a database with at least `scores` scored rows, in commits of several files like a real one."""
     # Every other file is scored by two models.
     size = {"rows": math.ceil(scores * 2 / (3 * FILES))}
@@ -226,7 +226,7 @@ def fill(warehouse: Path, scores: int) -> None:
             values = {**size, "first": first, "last": first + FILES_A_COMMIT - 1}
             with begin_transaction(connection):
                 for statement in (_FILL_SOURCES, _FILL_SCORES):
-                    named = {**values, "movies": MOVIES, "words": WORDS.split()}
+                    named = {**values, "movies": movies, "words": WORDS.split()}
                     connection.execute(statement, _pick(statement, named))
         for statement in _FILL_REST:
             connection.execute(statement, _pick(statement, size))

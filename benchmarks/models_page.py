@@ -37,7 +37,7 @@ from docs.markdown import (
 from models.evaluation.behaviour import CAPABILITIES
 from models.evaluation.bootstrap import CONFIDENCE
 from models.evaluation.elsewhere import ElsewhereReview, read_elsewhere
-from tasks.report.svg_charts import Chart
+from tasks.pages.svg_charts import Chart
 
 PAGE = PROJECT_ROOT / "docs" / "models.md"
 IMAGES = PROJECT_ROOT / "docs" / "images"

@@ -16,10 +16,10 @@ from benchmarks.models_figures import (
     list_rivals,
     pool_reliability,
 )
+from tasks.pages import svg_charts
 from tasks.pages.rendering import TEMPLATES
-from tasks.report import svg_charts
+from tasks.pages.svg_charts import INK, MARKERS, MUTED, PAPER, SERIES, Caption, Chart, Series
 from tasks.report.names import name_length_ranges
-from tasks.report.svg_charts import INK, MARKERS, MUTED, PAPER, SERIES, Caption, Chart, Series
 
 STYLE = TEMPLATES / "style.css"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif"

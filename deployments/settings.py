@@ -33,7 +33,7 @@ from tasks.support.setting_values import (
 )
 
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (a setting's value, not where anything listens)
-OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
+OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_SITE", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
 """Variables whose names differ from the field that they set, or that set no field, such as the mark of processes."""
 DEPLOYMENTS = ("ingest-reviews", "train-model", "score-reviews")
 """The deployments of a home, each named like its flow."""
@@ -121,6 +121,8 @@ class Settings:
     """REVIEWS_REPORTS: with `false`, runs write no report at their end; `reviews report` can still write it."""
     keep_reports: int = 100
     """REVIEWS_KEEP_REPORTS: how many of the newest reports stay in `reports/`; 0 keeps all."""
+    write_site: bool = False
+    """REVIEWS_SITE: with `true`, runs that scored bring the site up to date, as `reviews site` does."""
     keep_runs_days: float = 30
     """REVIEWS_KEEP_RUNS_DAYS: for how many days the server of `reviews up` keeps runs that have ended."""
     keep_quarantine_days: float = 0
@@ -213,6 +215,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         keep_backups=read_whole(values, "REVIEWS_KEEP_BACKUPS", Settings.keep_backups, 0, 10**6),
         write_reports=read_switch(values, "REVIEWS_REPORTS", Settings.write_reports),
         keep_reports=read_whole(values, "REVIEWS_KEEP_REPORTS", Settings.keep_reports, 0, 10**6),
+        write_site=read_switch(values, "REVIEWS_SITE"),
         keep_runs_days=read_number(values, "REVIEWS_KEEP_RUNS_DAYS", Settings.keep_runs_days, 0.1, 36500),
         keep_quarantine_days=read_number(
             values, "REVIEWS_KEEP_QUARANTINE_DAYS", Settings.keep_quarantine_days, 0, 36500

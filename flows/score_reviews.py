@@ -40,7 +40,7 @@ from tasks.stages import score as stages
 from tasks.stages import score_objects
 from tasks.stages.publish import publish_copy
 from tasks.stages.queue_turns import take_turn
-from tasks.stages.report import report_run
+from tasks.stages.report import report_run, update_site
 from tasks.stages.run_page import end_completed, name_failure, name_run
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
@@ -177,13 +177,19 @@ def _check_outcome(
 
 
 def _publish_outcome(outcome: RunOutcome, settings: Settings, run: Run, seconds: float) -> str | None:
-    """Publish what was committed, show it on the run's page, emit its events and write its report; return its path."""
+    """Publish what was committed, show it on the run's page, emit its events, write its report and the site.
+
+    Return the path of the report.
+    """
     publish_copy(settings.home)
     page.show_outcome(outcome, seconds)
     page.show_sources(outcome, settings.home)
-    if not (outcome.has_committed() and settings.write_reports):
-        return None
-    return report_run(run, settings.keep_reports)
+    report = (
+        report_run(run, settings.keep_reports) if outcome.has_committed() and settings.write_reports else None
+    )
+    if outcome.has_committed() and settings.write_site:
+        update_site(settings.home)  # after the report, which it links
+    return report
 
 
 def _tidy_up(settings: Settings) -> None:

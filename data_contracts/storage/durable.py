@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<process>[0-9]+)\.tmp(?:\.\w+)?", re.DOTALL)
@@ -19,6 +20,8 @@ _LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<process>[0-9]+)\.tmp(?:\.\w+)?", re
 _NOT_FOR_FOLDERS = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES}
 """Errors of network file systems that reject the sync of a folder because they sync folders themselves."""
 _SYNCS_AT_ONCE = 8
+_FILES_AT_ONCE = 1000
+"""Files in memory at a time, where there are many."""
 
 
 @contextmanager
@@ -35,6 +38,34 @@ def write_whole(path: Path) -> Iterator[Path]:
         put_in_place(temporary, path)
     finally:
         remove_leftovers(path.parent, path.name)
+
+
+def write_all_whole(folder: Path, files: Iterable[tuple[str, bytes]]) -> int:
+    """Write files into an existing folder, each completely or not at all; return their number.
+
+    Several are written and synced at once. The caller holds a lock on the folder, and has removed leftovers.
+    """
+    written, remaining = 0, iter(files)
+    with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
+        while batch := [(folder / name, content) for name, content in islice(remaining, _FILES_AT_ONCE)]:
+            for _ in pool.map(_write_file, batch):
+                pass  # raises what one of them raised
+            written += len(batch)
+    make_durable(folder)
+    return written
+
+
+def _write_file(file: tuple[Path, bytes]) -> None:
+    """Write a file under its temporary name, sync and rename it."""
+    path, content = file
+    temporary = name_temporary(path)
+    try:
+        temporary.write_bytes(content)
+        make_durable(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
@@ -158,13 +189,17 @@ def remove_leftovers(folder: Path, name: str | None = None, *, held: bool = Fals
     `name` limits this to the leftovers of one final name. `held`: the caller holds a lock against all other
     writers, so leftovers are removed whatever process number they carry.
     """
-    for path in folder.glob(".*.tmp*"):
-        found = _LEFTOVER.fullmatch(path.name)
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:  # a folder may have 100,000 files
+        hidden = [entry.name for entry in entries if entry.name.startswith(".")]
+    for each in hidden:
+        found = _LEFTOVER.fullmatch(each)
         if found is None or name not in (None, found["name"]):
             continue
         process = int(found["process"])
         if held or process == os.getpid() or not is_running(process):
-            remove(path)
+            remove(folder / each)
 
 
 def remove(path: Path) -> None:

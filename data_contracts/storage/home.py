@@ -71,6 +71,16 @@ class Home:
         return self.folder / "reports"
 
     @property
+    def site(self) -> Path:
+        """The folder of pages for people, which `reviews site` writes."""
+        return self.folder / "site"
+
+    @property
+    def titles(self) -> Path:
+        """The file by which a user gives titles to movies."""
+        return self.folder / "titles.csv"
+
+    @property
     def scored(self) -> Path:
         """The folder into which scored files of the inbox are moved, if they are moved at all."""
         return self.folder / "scored"
@@ -121,6 +131,7 @@ class Home:
             self.exports,
             self.current_export,
             self.reports,
+            self.site,
             self.scored,
             self.published.parent,
             self.prefect,

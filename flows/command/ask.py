@@ -1,4 +1,4 @@
-"""The commands that answer from the published copy of the database: sql, export, explain and report."""
+"""The commands that answer from the published copy of the database: sql, export, explain, report and site."""
 
 import sys
 from collections.abc import Callable
@@ -276,3 +276,30 @@ def report(run: str, output: Path | None) -> None:
         require_free_target(settings.home, output, settings.home.reports)
     path = write_report(settings.home, run, output and output.absolute(), settings.keep_reports)
     echo(f"Wrote {path}")
+
+
+@click.command()
+@click.option(
+    "--all", "anew", is_flag=True, help="Write every page, also those whose reviews did not change."
+)
+def site(anew: bool) -> None:
+    """Write pages for people into `site/` of the home: an overview, and a page for each movie.
+
+    Open site/index.html in a browser: no server, no network and no SQL is needed. Only pages of movies whose reviews
+    changed are written again. The pages contain excerpts of reviews.
+
+    To name movies, put a file titles.csv into the home, with the columns movie_id, title and year.
+
+    With REVIEWS_SITE=true each run that scored brings the site up to date.
+
+    \b
+    Examples:
+      reviews site
+      reviews site --all
+      reviews --home data/demo site
+    """
+    from deployments.settings import load_settings
+    from flows.command.actions.site import describe_site
+    from tasks.site.writing import write_site
+
+    echo(describe_site(write_site(load_settings().home, anew=anew)))

@@ -28,7 +28,7 @@ from tasks.support.interruption import stop_if_interrupted
 
 MODULES = {
     "run_flows": ("ingest", "train", "score", "demo"),
-    "ask": ("sql", "export", "explain", "report"),
+    "ask": ("sql", "export", "explain", "report", "site"),
     "sources": ("sources",),
     "models": ("models", "variants"),
     "upkeep": ("verify", "quarantine", "forget", "backup", "restore"),

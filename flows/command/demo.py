@@ -20,6 +20,7 @@ from flows.train_model import train_model
 from tasks.archive.parquet_files import read_provenance, read_split
 from tasks.archive.sample import write_sample_archive
 from tasks.queries.answers import write_answer
+from tasks.site.writing import write_site
 from tasks.support.progress import show_progress
 from tasks.warehouse.model_registry import find_champion
 
@@ -73,6 +74,7 @@ def run_demo(echo: Callable[[str], None]) -> None:
         write_answer(settings.home.published, query, "table", sys.stdout)
     echo(f'\nAsk more: reviews --home {settings.home.folder} sql "from movie_ratings"')
     echo(f"The reports of both runs: {settings.home.reports}")
+    echo(f"Look at the movies in a browser: {write_site(settings.home).index.as_uri()}")
 
 
 def put_demo_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:

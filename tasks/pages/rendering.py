@@ -38,6 +38,7 @@ def make_environment(templates: Path, **filters: Callable[..., Any]) -> "jinja2.
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_render_value,
+        auto_reload=False,  # would look at the files of the templates for each page
     )
     environment.filters.update(
         number=format_number,

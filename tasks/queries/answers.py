@@ -94,12 +94,17 @@ def ask_published(path: Path, memory: str = MOST_MEMORY) -> Iterator[Ask]:
     For results that fit into `memory`. Raises `WarehouseError` for a missing copy and for a query that fails.
     """
     with open_published(path, memory) as connection:
+        yield make_ask(connection)
 
-        def ask(sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-            with _explain_errors():
-                return fetch_answer(connection, sql, parameters or {})
 
-        yield ask
+def make_ask(connection: duckdb.DuckDBPyConnection) -> Ask:
+    """Return a function that queries an open copy; it raises a `WarehouseError` for a query that fails."""
+
+    def ask(sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        with _explain_errors():
+            return fetch_answer(connection, sql, parameters or {})
+
+    return ask
 
 
 def _fetch_batches(connection: duckdb.DuckDBPyConnection) -> Iterator[Sequence[tuple[Any, ...]]]:

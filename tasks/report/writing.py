@@ -1,6 +1,7 @@
 """Writes reports to disk, one file per run, and deletes old ones."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
@@ -85,15 +86,18 @@ def drop_older_reports(reports_dir: Path, keep: int) -> list[Path]:
 
 def drop_reports_of_forgotten(home: Home) -> list[Path]:
     """Delete and return the reports that show the text of a forgotten row. They can be written again."""
-    shown = {
-        path: _SHOWN_ROW.findall(path.read_text("utf-8", "replace")) for path in home.reports.glob("*.html")
-    }
+    dropped = find_showing_forgotten(home, home.reports.glob("*.html"))
+    for path in dropped:
+        path.unlink(missing_ok=True)
+    return dropped
+
+
+def find_showing_forgotten(home: Home, pages: Iterable[Path]) -> list[Path]:
+    """Return the pages that show the text of a forgotten row."""
+    shown = {path: _SHOWN_ROW.findall(path.read_text("utf-8", "replace")) for path in pages}
     names = sorted({name for each in shown.values() for name in each})
     if not names:
         return []
     with open_warehouse(home.warehouse, write=False) as connection:
         forgotten = {name for (name,) in connection.execute(_FIND_FORGOTTEN, {"names": names}).fetchall()}
-    dropped = sorted(path for path, each in shown.items() if forgotten.intersection(each))
-    for path in dropped:
-        path.unlink(missing_ok=True)
-    return dropped
+    return sorted(path for path, each in shown.items() if forgotten.intersection(each))

@@ -306,8 +306,10 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
     """
     if name_rewrite_mark(home.warehouse).exists():
         from tasks.report.writing import drop_reports_of_forgotten
+        from tasks.site.writing import drop_pages_of_forgotten
 
         drop_reports_of_forgotten(home)
+        drop_pages_of_forgotten(home)
     finish_rewriting(home.warehouse)
     if not any(home.parts.iterdir()):
         return  # saves the import below, which is slow

@@ -1,4 +1,4 @@
-"""Keeps the pictures of reports: equal charts are drawn once per process, since a page has many and each takes long.
+"""Keeps the pictures of pages: equal charts are drawn once per process, since a page has many and each takes long.
 
 Tests of the charts themselves draw each.
 """
@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from tasks.pages.svg_charts import Chart, draw_bars, draw_lines
 from tasks.report import run_charts
-from tasks.report.svg_charts import Chart, draw_bars, draw_lines
+from tasks.site import overview_charts
 
 Draw = Callable[..., Chart]
 _DRAWN: dict[bytes, Chart] = {}
@@ -19,10 +20,11 @@ _DRAWN: dict[bytes, Chart] = {}
 
 @contextmanager
 def keep_drawn() -> Iterator[None]:
-    """Keep what reports draw while the block runs."""
+    """Keep what reports and the site draw while the block runs."""
     with pytest.MonkeyPatch.context() as patch:
         for draw in (draw_bars, draw_lines):
-            patch.setattr(run_charts, draw.__name__, _draw_once(draw))
+            for module in (run_charts, overview_charts):
+                patch.setattr(module, draw.__name__, _draw_once(draw))
         yield
 
 

@@ -15,7 +15,7 @@ ORDER = (
     "reviews",
     "flows.command", "flows.command.console", "flows.command.actions", "flows",
     "deployments.serving", "deployments.metrics", "deployments.local_server", "deployments",
-    "tasks.stages", "tasks.training", "tasks.explain", "tasks.report", "tasks.maintenance", "tasks.engine",
+    "tasks.stages", "tasks.training", "tasks.explain", "tasks.site", "tasks.report", "tasks.maintenance", "tasks.engine",
     "tasks.texts", "tasks.scoring", "tasks.sources", "tasks.exports", "tasks.queries", "tasks.store", "tasks.warehouse",
     "tasks.review_files", "tasks.archive", "tasks.archive.sample", "tasks.containers", "tasks.inbox", "tasks.pages",
     "tasks.support",

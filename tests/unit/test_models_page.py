@@ -15,7 +15,7 @@ from benchmarks.models_figures import find_best, find_lengths, pool_reliability
 from benchmarks.models_page import find_half_width, make_page, read_results
 from benchmarks.models_plots import draw_all, make_standalone, spread_labels
 from models.evaluation.elsewhere import read_elsewhere
-from tasks.report.svg_charts import Chart
+from tasks.pages.svg_charts import Chart
 from tests.unit.benchmark_results import REVIEWS, RIGHT, WRONG, make_results
 
 measured = pytest.mark.skipif(not models_page.RESULTS.is_file(), reason="nothing was measured yet")

@@ -2,8 +2,8 @@
 
 import re
 
+from tasks.pages.svg_charts import Caption, Chart, Series, draw_bars, draw_lines
 from tasks.report.names import name_length_ranges
-from tasks.report.svg_charts import Caption, Chart, Series, draw_bars, draw_lines
 
 LABELS = ["a", "b <c> & d"]
 

@@ -4,7 +4,6 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tasks.report.training_facts import read_training_facts
 from tasks.warehouse.promotion import DecisionRecord, record_decision
 from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 from tests.support.failures import make_failure
+from tests.support.parsed_pages import Page
 from tests.support.report_homes import (
     HOSTILE,
     NEXT_RUN,
@@ -33,7 +33,6 @@ from tests.support.report_homes import (
 from tests.support.run_facts import TRAINED
 from tests.support.warehouse_parts import PartFile
 
-VOID = {"meta", "link", "br", "img", "use", "path"}
 DRIFT = """
 CREATE OR REPLACE VIEW drift AS SELECT
     run_id, model_id, NULL::VARCHAR AS source, measure, 12::BIGINT AS reviews, 0.5 AS mean, 0.4 AS reference_mean,
@@ -42,51 +41,6 @@ CREATE OR REPLACE VIEW drift AS SELECT
     measure = 'score' AS drifted
 FROM (SELECT DISTINCT run_id, model_id FROM scored_reviews), (SELECT unnest(['truncated', 'score']) AS measure)
 """
-
-
-class Page(HTMLParser):
-    """A parsed page: its elements with their attributes, and its text outside of styles."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Record an element."""
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Record an element without content."""
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        """Find the element's beginning."""
-        if tag not in VOID:
-            assert self.open.pop() == tag, tag
-
-    def handle_data(self, data: str) -> None:
-        """Record visible text."""
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
-
-    def count(self, tag: str) -> int:
-        """Count the elements of a kind."""
-        return sum(name == tag for name, _ in self.elements)
-
-    def values(self, attribute: str) -> list[str]:
-        """Return all values of an attribute."""
-        return [str(attributes[attribute]) for _, attributes in self.elements if attribute in attributes]
-
-    @property
-    def text(self) -> str:
-        """All visible text."""
-        return "".join(self.words)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ def test_every_folder_that_the_home_names_is_kept(home: Home) -> None:
     named = {getattr(home, name) for name, value in vars(Home).items() if isinstance(value, property)} - {
         home.folders
     }
-    folders = named - {home.warehouse, home.published, home.standby, home.proof, home.id_file}
+    folders = named - {home.warehouse, home.published, home.standby, home.proof, home.id_file, home.titles}
     assert set(home.folders) == folders | {home.published.parent}
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from data_contracts.storage.home import Home
 from flows.command.actions.exclusive import keep_runs_out
+from flows.command.actions.site import renew_site
 from tasks.exports.export_ledger import holds_export
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest, Forgotten
@@ -16,11 +17,12 @@ _NOTHING_TO_FORGET = "`reviews score`; before that there is nothing to forget"
 
 
 def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None], store: str | None = None) -> None:
-    """Do what `reviews forget` does: delete rows, also from copies, parts, reports; list other files that have them.
+    """Do what `reviews forget` does: delete rows, also from copies, parts, pages; list other files that have them.
 
     Of the object store that is set, the parts are deleted, whatever is in them: the next run makes them again.
     """
     from tasks.report.writing import drop_reports_of_forgotten
+    from tasks.site.writing import drop_pages_of_forgotten
 
     require_warehouse(home.warehouse, _NOTHING_TO_FORGET)
     name = request.name
@@ -31,8 +33,10 @@ def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None], stor
         matched = forgetting.find_forgettable(home.warehouse, name, request.kind)
         done = forgetting.forget(home.warehouse, request, matched.kind)
         reports = drop_reports_of_forgotten(home)
+        pages = drop_pages_of_forgotten(home)
         rewrite_warehouse(home.warehouse)
         publish(home)
+        trouble = renew_site(home)
     echo(
         f"Forgot {count(done.rows, 'row')} ({done.kind} {escape_controls(name)}), {done.rows_quarantined:,} of "
         f"them quarantined{_describe_earlier(done)}."
@@ -41,6 +45,12 @@ def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None], stor
         echo(
             f"  deleted a report that showed it: {path.name} (to write it again: reviews report {path.stem})"
         )
+    if pages:
+        echo(
+            f"  {count(len(pages), 'page')} of the site showed it: {'made anew' if trouble is None else 'deleted'}"
+        )
+    if trouble is not None:
+        echo(f"  {trouble}")
     _report_copies(home, [*forgetting.list_present(done, home), *forgetting.list_objects(done)], echo)
 
 

@@ -77,6 +77,10 @@ class LineStyle:
     markers: bool = True
     whole_steps: bool = False
     """Mark only whole numbers on the x axis."""
+    labels: Sequence[str] = ()
+    """The labels of the x values 0, 1, 2 and so on; some may be omitted. Without them the axis has numbers."""
+    is_share: bool = False
+    """Show the y axis from 0 to 1."""
 
 
 PLAIN_LINES = LineStyle()
@@ -108,8 +112,7 @@ def draw_bars(
             axes.invert_yaxis()
             axes.locator_params(axis="x", nbins=5)
         else:
-            step = math.ceil(sum(len(label) + 2 for label in labels) / LABEL_CHARACTERS)
-            axes.set_xticks(range(0, len(labels), step), labels[::step])
+            _label_places(axes, labels)
         axes.grid(axis="x" if horizontal else "y")
 
     rows = [
@@ -118,6 +121,12 @@ def draw_bars(
     x_y_caption = replace(caption, axes=caption.axes[::-1]) if horizontal else caption
     svg = draw_svg(x_y_caption, draw, legend=len(series) > 1)
     return _make_chart(caption, svg, (caption.axes[0], *(each.label for each in series)), rows)
+
+
+def _label_places(axes: Any, labels: Sequence[str]) -> None:
+    """Label the places 0, 1, 2 and so on of the x axis, as many as there is room for."""
+    step = math.ceil(sum(len(label) + 2 for label in labels) / LABEL_CHARACTERS)
+    axes.set_xticks(range(0, len(labels), step), labels[::step])
 
 
 def draw_lines(
@@ -145,6 +154,10 @@ def draw_lines(
             )
         if style.whole_steps:
             axes.set_xticks(sorted({int(place) for each in series for place in each.at}))
+        if style.labels:
+            _label_places(axes, style.labels)
+        if style.is_share:
+            axes.set_ylim(-0.03, 1.03)
         axes.grid()
 
     svg = draw_svg(caption, draw, legend=len(series) > 1 or bool(style.diagonal))
@@ -160,10 +173,7 @@ def _make_chart(
 
 def draw_svg(caption: Caption, draw: Callable[[Any], None], *, legend: bool) -> str:
     """Call `draw` with empty axes and return the picture as SVG."""
-    import logging
-
-    # Matplotlib logs a warning when it builds its font cache.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    load_matplotlib()
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -181,6 +191,16 @@ def draw_svg(caption: Caption, draw: Callable[[Any], None], *, legend: bool) -> 
         # `savefig` would draw everything twice.
         FigureCanvasSVG(figure).print_svg(out, metadata=_NO_METADATA)
     return _fit_chart_into_page(out.getvalue(), caption)
+
+
+def load_matplotlib() -> None:
+    """Load what charts need; another thread may do so before they are drawn."""
+    import logging
+
+    # Matplotlib logs a warning when it builds its font cache.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    import matplotlib.backends.backend_svg
+    import matplotlib.figure  # noqa: F401
 
 
 def _make_settings(name: str) -> dict[str, Any]:

@@ -1,0 +1,31 @@
+"""What commands do about the site besides making it: name its address, and bring it up to date."""
+
+from typing import TYPE_CHECKING
+
+from data_contracts.errors import ReviewsError
+from data_contracts.storage.home import Home
+from tasks.support.wording import count
+
+if TYPE_CHECKING:
+    from tasks.site.writing import SiteSummary
+
+
+def describe_site(summary: "SiteSummary") -> str:
+    """Return the message of `reviews site`: how many pages were written, and the address of the first."""
+    lines = [f"Wrote {count(summary.pages_written, 'page')} of {count(summary.movies, 'movie')}"]
+    if summary.pages_removed:
+        lines.append(f"  removed {count(summary.pages_removed, 'page')} of movies without reviews")
+    return "\n".join([*lines, f"  open {summary.index.as_uri()}"])
+
+
+def renew_site(home: Home) -> str | None:
+    """Bring the site of a home up to date if it has one; return what to do if that fails, else None."""
+    from tasks.site.writing import has_site, write_site
+
+    if not has_site(home):
+        return None
+    try:
+        write_site(home)
+    except ReviewsError as error:
+        return f"The site was not brought up to date ({error}). Next: reviews site"
+    return None

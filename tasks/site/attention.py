@@ -1,0 +1,131 @@
+"""Lists what needs a person, with its command: refused files, quarantined rows, drift, late sources, failed runs."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
+from data_contracts.sources.delivery import ON_TIME, Delivery, judge_deliveries
+from data_contracts.storage.home import Home
+from tasks.pages.formatting import NAME_CHARACTERS, cut_name
+from tasks.queries.answers import Ask
+from tasks.report.names import name_measure
+from tasks.report.rendering import format_release
+from tasks.report.runs import SCORING, TRAINING, Row
+from tasks.support.wording import count, escape_controls
+
+_COUNT_REFUSED = """
+SELECT rule, count(DISTINCT source_sha256) AS files, arg_max(uri, committed_at) AS uri
+FROM scored_files WHERE status = 'refused' AND superseded_at IS NULL GROUP BY rule ORDER BY files DESC, rule
+"""
+_COUNT_QUARANTINED = """
+SELECT
+    rule, count(*) AS rows, count(DISTINCT source_sha256) AS files, count(raw) FILTER (raw_is_text) AS releasable,
+    max(coalesce(length(TRY(decode(raw))), octet_length(raw))) FILTER (raw_is_text) AS longest
+FROM quarantined_rows
+ANTI JOIN (FROM scored_files WHERE superseded_at IS NOT NULL) AS superseded USING (source_sha256)
+WHERE released_at IS NULL GROUP BY rule ORDER BY rows DESC, rule
+"""
+# Of the last run that was checked; what the profiles of the sources accept has passed its check.
+_LIST_DRIFTED = """
+SELECT run_id, source, columns AS measure, observed, expected FROM contract_results
+WHERE boundary = 'drift' AND NOT success
+AND run_id = (SELECT arg_max(run_id, checked_at) FROM contract_results WHERE boundary = 'drift')
+ORDER BY source NULLS FIRST, measure
+"""
+_FIND_DELIVERIES = (
+    f"SELECT {', '.join(each.name for each in fields(Delivery))} FROM deliveries ORDER BY source"  # noqa: S608
+)
+_FIND_LAST_RUNS = """
+SELECT flow, status, started_at FROM runs QUALIFY row_number() OVER (PARTITION BY flow ORDER BY started_at DESC) = 1
+ORDER BY flow
+"""
+_AGAIN = {SCORING: "reviews score", TRAINING: "reviews train", "ingest-reviews": "reviews ingest"}
+"""The command that runs a flow again."""
+
+
+@dataclass(frozen=True)
+class Concern:
+    """Something that needs a person."""
+
+    what: str
+    why: str
+    """What is wrong, and what to do about it, as sentences."""
+    command: str
+    """The command that mends it, or shows what is to be mended."""
+
+
+def find_concerns(ask: Ask, home: Home) -> list[Concern]:
+    """Return what needs a person, what weighs most first."""
+    return [
+        *_find_failed_runs(ask),
+        *(_describe_refused(row, home) for row in ask(_COUNT_REFUSED)),
+        *(_describe_quarantined(row) for row in ask(_COUNT_QUARANTINED)),
+        *_find_drift(ask),
+        *_find_late(ask, home),
+    ]
+
+
+def _find_failed_runs(ask: Ask) -> Iterator[Concern]:
+    """Yield the flows whose last run failed."""
+    for row in ask(_FIND_LAST_RUNS):
+        if row["status"] == "failed":
+            again = _AGAIN.get(row["flow"], "reviews sql run-history")
+            why = "Nothing that was committed before is lost. Its report and its page in Prefect have the reason."
+            yield Concern(f"The last run of {row['flow']} failed", why, again)
+
+
+def _describe_refused(row: Row, home: Home) -> Concern:
+    """Describe the files that were refused by a rule."""
+    path = home.inbox / row["uri"]
+    is_short = len(row["uri"]) <= NAME_CHARACTERS and row["uri"].isprintable() and "://" not in row["uri"]
+    is_only = row["files"] == 1 and is_short
+    command = f"reviews score {shlex.quote(str(path))}" if is_only else "reviews sql rejected-files"
+    rule = row["rule"] or "no rule"
+    nothing = f"Nothing of {'it' if row['files'] == 1 else 'them'} is scored"
+    why = f"{FILE_RULES.get(rule, rule)} {nothing}. The last one is {cut_name(row['uri'])}."
+    return Concern(f"{count(row['files'], 'file')} refused ({rule})", why, command)
+
+
+def _describe_quarantined(row: Row) -> Concern:
+    """Describe the rows in quarantine that broke a rule."""
+    rule = row["rule"]
+    says = str({**ROW_RULES, **SCORING_RULES}.get(rule, rule))
+    command = format_release(row)
+    why = says if command else f"{says} Then put the corrected file into the inbox."
+    rows = f"{count(row['rows'], 'row')} of {count(row['files'], 'file')} in quarantine ({rule})"
+    return Concern(rows, why, command or f"reviews quarantine list --rule {shlex.quote(rule)}")
+
+
+def _find_drift(ask: Ask) -> Iterator[Concern]:
+    """Yield the measures that drifted in the last run that was checked."""
+    drifted = ask(_LIST_DRIFTED)
+    for source in dict.fromkeys(row["source"] for row in drifted):
+        rows = [row for row in drifted if row["source"] == source]
+        yield _describe_drift(source, rows)
+
+
+def _describe_drift(source: str | None, rows: Sequence[Row]) -> Concern:
+    """Describe the drift of a source or, if that is None, of all reviews of a run."""
+    measures = "; ".join(f"{name_measure(row['measure'])}: {row['observed']}" for row in rows)
+    command = f"reviews report {rows[0]['run_id']}"
+    if source is None:
+        why = f"They are unlike the reviews on which the model was tested ({measures}): its scores may be worse."
+        return Concern("The newest reviews drifted", why, command)
+    why = f"Its reviews are unlike those before ({measures}). If that is right, its profile can accept it."
+    return Concern(f"{cut_name(source)} drifted", why, command)
+
+
+def _find_late(ask: Ask, home: Home) -> Iterator[Concern]:
+    """Yield the sources that are late, or sent unusually few or many rows, unless their profiles accept it."""
+    found = judge_deliveries(Delivery(**row) for row in ask(_FIND_DELIVERIES))
+    if all(result.success for result in found):
+        return  # saves the import below, which is slow
+    from tasks.sources.catalogue import accept_findings
+
+    for result in accept_findings(home, found):
+        if not result.success:
+            name = escape_controls(result.source or "")
+            what = "is late" if result.rule == ON_TIME else "sent unusually few or many rows"
+            why = f"Observed: {result.observed}. Expected: {result.expected}. Ask those who send it."
+            yield Concern(f"{cut_name(name)} {what}", why, "reviews sql sources")

@@ -1,0 +1,105 @@
+"""Makes the parts of a movie's page of which it has many, by plain Python: a template takes five times as long.
+
+Everything that comes from outside has its control characters spelled out, and is escaped.
+"""
+
+from collections.abc import Iterable
+from html import escape
+
+from markupsafe import Markup
+
+from tasks.pages.formatting import NO_VALUE, cut_name, format_number, format_share
+from tasks.report.runs import Row
+from tasks.support.wording import escape_controls
+
+TEXT_SHOWN = 320
+"""Characters of a review that are shown before the reader opens the rest."""
+
+
+def format_ratings(rows: Iterable[Row], name: str) -> Markup:
+    """Return the rows of a table of ratings, each called by its value of the column `name`, undated ones as such."""
+    return Markup("".join(_format_rating(row[name] or "undated", row) for row in rows))  # noqa: S704 (escaped)
+
+
+def _format_rating(first: str, row: Row) -> str:
+    """Return a row of a table of ratings: of a period or a source, whose name is `first`."""
+    cells = (
+        format_stars(row["stars"]),
+        format_interval(row["low"], row["high"]),
+        format_number(row["reviews"]),
+        format_share(row["share_positive"]),
+        format_stars(row["given"]),
+    )
+    numbers = "".join([f'<td class="n">{cell}</td>' for cell in cells])
+    picture = _draw_range(row["low"], row["stars"], row["high"])
+    return f'<tr><th scope="row">{_name(first)}</th><td>{picture}</td>{numbers}</tr>\n'
+
+
+def format_reviews(rows: Iterable[Row]) -> Markup:
+    """Return reviews: what the model says of each, its text, and where it is from."""
+    return Markup("".join(map(_format_review, rows)))  # noqa: S704 (escaped)
+
+
+def _format_review(row: Row) -> str:
+    """Return a review."""
+    name = escape(row["row_name"])
+    sure = format_share(row["score"] if row["sentiment"] == "positive" else 1 - row["score"])
+    given = "" if row["given_rating"] is None else f"; the writer gave {format_number(row['given_rating'])}"
+    review = "" if row["review_id"] is None else f"review {_name(row['review_id'])}, "
+    written = f"{row['written_on']}, " if row["written_on"] else ""
+    return (
+        f'<article data-row="{name}">\n<p class="score">{format_stars(row["stars"])} stars '
+        f"<span>{sure} sure that it is {escape(row['sentiment'])}{given}</span></p>\n{_format_text(row)}"
+        f'<p class="meta">{written}{review}{_name(row["uri"])} <span class="id">{name}</span></p>\n</article>\n'
+    )
+
+
+def _format_text(row: Row) -> str:
+    """Return the text of a review, of which a long one is opened by the reader."""
+    text, is_whole = row["text"], row["characters"] <= len(row["text"])
+    if row["characters"] <= TEXT_SHOWN:
+        return f'<p class="text" dir="auto">{_escape_text(text)}</p>\n'
+    summary = f"{'The whole text' if is_whole else 'More of the text'} of {escape(row['row_name'])}"
+    return (
+        f'<p class="text" dir="auto">{_escape_text(text[:TEXT_SHOWN])}…</p>\n<details>\n<summary>{summary}</summary>\n'
+        f'<p class="text" dir="auto">{_escape_text(text)}{"" if is_whole else "…"}</p>\n</details>\n'
+    )
+
+
+def _escape_text(text: str) -> str:
+    """Return a text with HTML and control characters escaped, except line ends and tabs."""
+    return escape(escape_controls(text.replace("\r\n", "\n"), keep="\n\t"))
+
+
+def _name(name: str) -> str:
+    """Return a name from outside, cut and escaped."""
+    return escape(cut_name(name))
+
+
+def format_stars(stars: float | None) -> str:
+    """Return a number of stars with one decimal."""
+    return format_number(stars, 1)
+
+
+def format_interval(low: float | None, high: float | None) -> str:
+    """Return the interval of a rating."""
+    return NO_VALUE if low is None or high is None else f"{format_stars(low)} to {format_stars(high)}"
+
+
+def draw_range(low: float | None, stars: float, high: float | None) -> Markup:
+    """Return a picture of a rating between 1 and 10 stars, with its interval; the figures stand beside it."""
+    return Markup(_draw_range(low, stars, high))  # noqa: S704 (numbers alone)
+
+
+def _draw_range(low: float | None, stars: float, high: float | None) -> str:
+    """Return the SVG of `draw_range`."""
+    span = "" if low is None or high is None else f'<path class="span" d="M{_place(low)} 6H{_place(high)}"/>'
+    return (
+        f'<svg class="range" viewBox="0 0 192 12" aria-hidden="true"><path d="M6 6H186"/>{span}'
+        f'<circle cx="{_place(stars)}" cy="6" r="4.5"/></svg>'
+    )
+
+
+def _place(stars: float) -> str:
+    """Return where a number of stars lies in the picture of a rating."""
+    return f"{6 + 20 * (min(10.0, max(1.0, stars)) - 1):.0f}"

@@ -1,0 +1,230 @@
+"""Reads what the overview shows from the published copy: over time, by source and by model, and the newest runs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from tasks.queries.answers import Ask
+from tasks.report.runs import Row
+
+RUNS_SHOWN, PROMOTIONS_SHOWN, MODELS_SHOWN, SOURCES_SHOWN = 20, 10, 10, 50
+DAYS_UP_TO, WEEKS_UP_TO, MONTHS_UP_TO = 45, 280, 1300
+"""Most days between the first and the last for which figures are shown by day, by week, and by month."""
+
+_COUNT = """
+SELECT
+    count(*) AS reviews, avg((sentiment = 'positive')::INTEGER) AS share_positive,
+    avg(predicted_rating) AS stars, max(scored_at) AS last_scored_at
+FROM latest_scores
+"""
+# Tables, so that the history is read once.
+_KEEP_DAYS = "CREATE TEMP TABLE scored_days AS FROM daily_scores"
+_KEEP_ACCURACY = (
+    "CREATE TEMP TABLE judged_days AS FROM live_accuracy WHERE labelled_reviews > 0 OR rated_reviews > 0"
+)
+_FIND_SPAN = """
+SELECT min(day) AS first, greatest(max(day), $today) AS last
+FROM (SELECT day FROM scored_days UNION ALL SELECT day FROM source_days)
+"""
+_FIND_PERIOD = "SELECT date_trunc($step, $today::DATE)::DATE AS first"
+_COUNT_ARRIVED = """
+SELECT date_trunc($step, day)::DATE AS period, NULL AS source, sum(rows)::BIGINT AS value FROM source_days GROUP BY ALL
+"""
+_SHARE_POSITIVE = """
+SELECT date_trunc($step, day)::DATE AS period, source, sum(share_positive * rows_scored) / sum(rows_scored) AS value
+FROM scored_days GROUP BY ALL
+"""
+_MEASURE_ACCURACY = """
+SELECT
+    date_trunc($step, day)::DATE AS period, source, sum(accuracy * labelled_reviews) / sum(labelled_reviews) AS value
+FROM judged_days WHERE labelled_reviews > 0 GROUP BY ALL
+"""
+_COUNT_DRIFTED = """
+SELECT
+    date_trunc($step, make_timestamp(epoch_us(checked_at)))::DATE AS period,
+    CASE WHEN source IS NULL THEN 'from held-out reviews' ELSE 'from a source''s own past' END AS source,
+    count(*) FILTER (NOT success) AS value
+FROM contract_results WHERE boundary = 'drift' GROUP BY ALL
+"""
+_DESCRIBE_SOURCES = """
+WITH scored AS (
+    SELECT
+        source, sum(rows_scored)::BIGINT AS reviews,
+        sum(share_positive * rows_scored) / sum(rows_scored) AS share_positive,
+        sum(mean_predicted_rating * rows_scored) / sum(rows_scored) AS stars
+    FROM scored_days GROUP BY source
+),
+judged AS (
+    SELECT
+        source, sum(labelled_reviews)::BIGINT AS judged,
+        sum(accuracy * labelled_reviews) / nullif(sum(labelled_reviews), 0) AS accuracy,
+        sum(rating_mae * rated_reviews) / nullif(sum(rated_reviews), 0) AS stars_off
+    FROM judged_days GROUP BY source
+),
+sent AS (
+    SELECT source, sum(files)::BIGINT AS files, max(last_file_at) AS last_file_at FROM source_days GROUP BY source
+),
+drifted AS (
+    SELECT source, list(measure ORDER BY measure) FILTER (NOT success) AS drifted FROM (
+        SELECT source, columns AS measure, success FROM contract_results WHERE boundary = 'drift' AND source IS NOT NULL
+        QUALIFY row_number() OVER (PARTITION BY source, columns ORDER BY checked_at DESC) = 1
+    ) GROUP BY source
+)
+SELECT *, drifted.source IS NOT NULL AS is_compared
+FROM scored LEFT JOIN judged USING (source) LEFT JOIN sent USING (source)
+LEFT JOIN drifted USING (source) LEFT JOIN (SELECT source, is_late FROM deliveries) AS late USING (source)
+ORDER BY reviews DESC, source LIMIT $limit
+"""
+_DESCRIBE_MODELS = """
+WITH scored AS (
+    SELECT model_id, sum(rows_scored)::BIGINT AS reviews FROM scored_days GROUP BY model_id
+),
+judged AS (
+    SELECT
+        model_id, sum(labelled_reviews)::BIGINT AS judged,
+        sum(accuracy * labelled_reviews) / nullif(sum(labelled_reviews), 0) AS accuracy,
+        sum(rating_mae * rated_reviews) / nullif(sum(rated_reviews), 0) AS stars_off
+    FROM judged_days GROUP BY model_id
+),
+promoted AS (SELECT model_id, max(number) AS number FROM promotions GROUP BY model_id)
+SELECT
+    model_id, variant, dataset, trained_at, test_accuracy, baseline_test_accuracy, test_log_loss, test_rating_mae,
+    reviews, judged, accuracy, stars_off, number = (SELECT max(number) FROM promotions) AS is_champion
+FROM models LEFT JOIN scored USING (model_id) LEFT JOIN judged USING (model_id) LEFT JOIN promoted USING (model_id)
+ORDER BY is_champion DESC NULLS LAST, number DESC NULLS LAST, trained_at DESC, model_id LIMIT $limit
+"""
+_LIST_PROMOTIONS = """
+SELECT "at", action, model_id, test_accuracy, compared_with, reason
+FROM promotions LEFT JOIN models USING (model_id) ORDER BY number DESC LIMIT $limit
+"""
+_LIST_RUNS = """
+SELECT run_id, flow, status, started_at, ended_at, counts FROM runs ORDER BY started_at DESC, run_id LIMIT $limit
+"""
+
+
+_Values = dict[str | None, dict[date, Any]]
+"""Values by source and period."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Figures over time, by source: the periods that are over, each named by its first day, and their values."""
+
+    step: str
+    """'day', 'week', 'month' or 'year'."""
+    periods: Sequence[date]
+    arrived: Mapping[str | None, Mapping[date, Any]]
+    """The rows that came; under None."""
+    positive: Mapping[str | None, Mapping[date, Any]]
+    """The share of positive reviews among those scored, by source."""
+    accuracy: Mapping[str | None, Mapping[date, Any]]
+    """The share of reviews called right among those whose writers gave a verdict, by source."""
+    drifted: Mapping[str | None, Mapping[date, Any]]
+    """The measures that drifted, by what they were compared with."""
+
+
+@dataclass(frozen=True)
+class OverviewFacts:
+    """What the overview shows."""
+
+    totals: Row
+    timeline: Timeline
+    sources: Sequence[Row]
+    """The largest first."""
+    models: Sequence[Row]
+    """The champion first, then those promoted last."""
+    promotions: Sequence[Row]
+    """The newest first."""
+    runs: Sequence[Row]
+    """The newest first; `counts` are a dict."""
+
+    @property
+    def accuracy(self) -> tuple[float | None, int]:
+        """The share of reviews called right of those with a verdict of their writer, and their number."""
+        judged = [row for row in self.sources if row["judged"]]
+        total = sum(row["judged"] for row in judged)
+        return (sum(row["accuracy"] * row["judged"] for row in judged) / total if total else None), total
+
+
+def read_overview(ask: Ask, today: date | None = None) -> OverviewFacts:
+    """Read what the overview shows; `today` is by default that of UTC.
+
+    Creates temporary tables, so it can be called only once for a connection.
+    """
+    ask(_KEEP_DAYS)
+    ask(_KEEP_ACCURACY)
+    [totals] = ask(_COUNT)
+    runs = [
+        {**row, "counts": json.loads(row["counts"] or "{}")} for row in ask(_LIST_RUNS, {"limit": RUNS_SHOWN})
+    ]
+    return OverviewFacts(
+        totals=totals,
+        timeline=_read_timeline(ask, today or datetime.now(UTC).date()),
+        sources=ask(_DESCRIBE_SOURCES, {"limit": SOURCES_SHOWN}),
+        models=ask(_DESCRIBE_MODELS, {"limit": MODELS_SHOWN}),
+        promotions=ask(_LIST_PROMOTIONS, {"limit": PROMOTIONS_SHOWN}),
+        runs=runs,
+    )
+
+
+def _read_timeline(ask: Ask, today: date) -> Timeline:
+    """Read the figures over time, in steps that leave a few dozen periods.
+
+    The present period is left out: as it is not over, it would look like a fall. So charts stay the same within it.
+    """
+    [span] = ask(_FIND_SPAN, {"today": today})
+    step = choose_step(span["first"], span["last"]) if span["first"] else "day"
+    queries = (_COUNT_ARRIVED, _SHARE_POSITIVE, _MEASURE_ACCURACY, _COUNT_DRIFTED)
+    arrived, positive, accuracy, drifted = (_group(ask(query, {"step": step})) for query in queries)
+    [present] = ask(_FIND_PERIOD, {"step": step, "today": today})
+    periods = sorted(
+        period
+        for period in {each for found in (arrived, positive) for values in found.values() for each in values}
+        if period < present["first"]
+    )
+    return Timeline(
+        step, periods, *(_keep(found, periods) for found in (arrived, positive, accuracy, drifted))
+    )
+
+
+def choose_step(first: date, last: date) -> str:
+    """Return the step of figures between two days."""
+    days = (last - first).days
+    limits = {"day": DAYS_UP_TO, "week": WEEKS_UP_TO, "month": MONTHS_UP_TO}
+    return next((step for step, limit in limits.items() if days <= limit), "year")
+
+
+def _keep(found: Mapping[str | None, Mapping[date, Any]], periods: Sequence[date]) -> _Values:
+    """Return the values of these periods."""
+    kept = {
+        source: {period: values[period] for period in periods if period in values}
+        for source, values in found.items()
+    }
+    return {source: values for source, values in kept.items() if values}
+
+
+def _group(rows: Sequence[Row]) -> _Values:
+    """Return the values of rows by source and period."""
+    grouped: _Values = {}
+    for row in rows:
+        grouped.setdefault(row["source"], {})[row["period"]] = row["value"]
+    return grouped
+
+
+def name_period(period: date, step: str) -> str:
+    """Return the name of a period by its first day."""
+    return (
+        f"{period:%Y}"
+        if step == "year"
+        else f"{period:%b %Y}"
+        if step == "month"
+        else f"{period:%d %b}".lstrip("0")
+    )
+
+
+def last_moment(facts: OverviewFacts) -> datetime | None:
+    """Return when the newest of what is shown was scored."""
+    moment = facts.totals["last_scored_at"]
+    return moment if isinstance(moment, datetime) else None

@@ -1,0 +1,23 @@
+"""Names the page of a movie: by its id, if that is safe as a file name on every system, else by a digest of it."""
+
+import re
+from hashlib import sha256
+
+PLAIN = "(?!(?:com|lpt)[0-9]$)[a-z]{0,12}[0-9]{1,40}"
+"""The ids that name their page themselves: they differ in more than case, and none is a device on Windows."""
+_PLAIN = re.compile(PLAIN)
+PAGES = "movies"
+"""The folder of these pages in the site."""
+
+
+def is_plain(movie_id: str) -> bool:
+    """Return whether a movie's page has the name of its id."""
+    return _PLAIN.fullmatch(movie_id) is not None
+
+
+def name_page(movie_id: str) -> str:
+    """Return the name of a movie's page, without `.html`."""
+    if is_plain(movie_id):
+        return movie_id
+    # A plain id has no hyphen, so no page has the name of another.
+    return f"movie-{sha256(movie_id.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"

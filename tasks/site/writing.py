@@ -1,0 +1,142 @@
+"""Writes the site into the home: pages of movies whose reviews changed, then the list of movies, then the overview.
+
+Each file is written completely or not at all, and a page that another links is there first. So a site whose making was
+killed can be read, and the next making goes on: a movie's page is made again if it is missing, or if the record of what
+it was made from differs from the published copy.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from data_contracts.errors import SourceError
+from data_contracts.storage.durable import make_folder, remove_leftovers, write_all_whole
+from data_contracts.storage.home import Home
+from tasks.queries.answers import MOST_MEMORY, Ask, make_ask
+from tasks.report.writing import find_showing_forgotten
+from tasks.site import rendering
+from tasks.site.movie_data import format_movies
+from tasks.site.movie_facts import Movie, list_movies, read_movies
+from tasks.site.overview import make_overview
+from tasks.site.page_names import PAGES
+from tasks.site.record import read_record, write_record
+from tasks.site.rendering import DATA, SCRIPT, STYLE
+from tasks.site.titles import Title, read_titles
+from tasks.support.locking import hold_folder
+from tasks.warehouse.published import open_published, require_published
+
+INDEX, MOVIES = "index.html", "movies.html"
+
+
+@dataclass(frozen=True)
+class SiteSummary:
+    """What a making of the site did."""
+
+    index: Path
+    """The first page."""
+    movies: int
+    pages_written: int
+    """Pages of movies that were made anew."""
+    pages_removed: int
+    """Pages of movies that have no reviews any more."""
+
+
+def write_site(home: Home, *, anew: bool = False) -> SiteSummary:
+    """Bring the site up to date with the published copy; `anew`: write every page.
+
+    Raises `UsageError` if the file of titles can't be read, `WarehouseError` if nothing has been published, and
+    `SourceError` if a file can't be written.
+    """
+    titles, folder = read_titles(home.titles), home.site
+    try:
+        require_published(home.published)
+        make_folder(folder / PAGES)
+        # In this order, so that of two makings at a time the later one has the newer copy.
+        with hold_folder(folder), open_published(home.published, MOST_MEMORY) as connection:
+            _remove_leftovers(folder)
+            return _write(connection, home, titles, {} if anew else read_record(folder))
+    except OSError as error:
+        raise SourceError(
+            f"{folder}: the site can't be written ({error.strerror or error}). Next: free disk space, or make the "
+            "folder writable; the next making goes on."
+        ) from error
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, home: Home, titles: Mapping[str, Title], record: Mapping[str, str]
+) -> SiteSummary:
+    """Write what differs from the record, while no other process does."""
+    folder, ask = home.site, make_ask(connection)
+    with ThreadPoolExecutor(1, "overview") as aside:
+        # Queries and charts of the overview take as long as the pages of some hundred movies.
+        overview = aside.submit(make_overview, make_ask(connection.cursor()), home)
+        _write_changed(folder, {STYLE: rendering.format_style(), SCRIPT: rendering.format_script()})
+        movies = list_movies(ask, titles)
+        present = {path.stem for path in (folder / PAGES).iterdir()}
+        changed = [
+            each for each in movies if record.get(each.movie_id) != each.made_from or each.page not in present
+        ]
+        written = write_all_whole(folder / PAGES, _render_all(ask, changed))
+        _write_changed(folder, {DATA: format_movies(movies), MOVIES: rendering.render_movies(movies)})
+        _write_changed(folder, {INDEX: rendering.render_overview(overview.result(), movies)})
+    removed = _remove_others(folder / PAGES, present, movies)
+    write_record(folder, {movie.movie_id: movie.made_from for movie in movies})
+    return SiteSummary(folder / INDEX, len(movies), written, removed)
+
+
+def _render_all(ask: Ask, movies: Sequence[Movie]) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the content of each page of these movies."""
+    for facts in read_movies(ask, movies):
+        yield f"{facts.movie.page}.html", _encode(rendering.render_movie(facts))
+
+
+def _write_changed(folder: Path, contents: Mapping[str, str]) -> None:
+    """Write the files of a folder whose content differs from what is there."""
+    encoded = {name: _encode(content) for name, content in contents.items()}
+    changed = {name: content for name, content in encoded.items() if not _holds(folder / name, content)}
+    write_all_whole(folder, changed.items())
+
+
+def _encode(content: str) -> bytes:
+    """Return the bytes of a file; texts may hold what UTF-8 has no bytes for."""
+    return content.encode("utf-8", "replace")
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Return whether a file has this content."""
+    return path.is_file() and path.read_bytes() == content
+
+
+def _remove_others(pages: Path, present: Iterable[str], movies: Sequence[Movie]) -> int:
+    """Delete the pages of movies that there are no more; return their number."""
+    gone = {*present} - {movie.page for movie in movies}
+    for name in gone:
+        (pages / f"{name}.html").unlink(missing_ok=True)
+    return len(gone)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the unfinished files that a killed process left, whatever texts they have."""
+    for place in (folder, folder / PAGES):
+        remove_leftovers(place, held=True)
+
+
+def has_site(home: Home) -> bool:
+    """Return whether the home has a site, or the beginning of one."""
+    return (home.site / PAGES).is_dir()
+
+
+def drop_pages_of_forgotten(home: Home) -> list[Path]:
+    """Delete and return the pages that show the text of a forgotten row; the next making writes them without it."""
+    pages = home.site / PAGES
+    if not pages.is_dir():
+        return []
+    with hold_folder(home.site):
+        _remove_leftovers(home.site)
+        dropped = find_showing_forgotten(home, pages.glob("*.html"))
+        for path in dropped:
+            path.unlink(missing_ok=True)
+    return dropped

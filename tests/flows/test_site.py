@@ -1,0 +1,107 @@
+"""Tests that runs bring the site up to date if they are asked to, and that `reviews forget` leaves no byte in it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from data_contracts.errors import SourceError
+from data_contracts.storage.home import Home
+from flows.command.actions.forget import forget
+from flows.command.cli import main
+from tasks.maintenance import forgetting
+from tasks.maintenance.forgetting import ForgetRequest
+from tasks.site import writing
+from tests.support.scoring_runs import copy_scored_home, drop, run
+from tests.support.sites import list_broken_links, read_pages
+
+SECRET = "zebrafish"
+CSV = (
+    "review_id,movie_id,text\n"
+    f"r1,tt0000001,good film\nr2,tt0000001,a bad {SECRET} plot\nr3,tt0000002,a {SECRET} film\n"
+)
+
+
+@pytest.fixture
+def home(home: Home) -> Home:
+    """A home with scored reviews and a site."""
+    copy_scored_home(home, {"a.csv": CSV})
+    assert CliRunner().invoke(main, ["site"]).exit_code == 0
+    return home
+
+
+def find_secret(home: Home) -> list[Path]:
+    return [path for path in home.site.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+
+
+def test_the_command_says_what_it_wrote_and_where_to_look(home: Home) -> None:
+    done = CliRunner().invoke(main, ["site", "--all"])
+    said = f"Wrote 2 pages of 2 movies\n  open {(home.site / 'index.html').as_uri()}\n"
+    assert (done.exit_code, done.output) == (0, said)
+    assert list(list_broken_links(home)) == []
+
+
+def test_a_run_leaves_the_site_alone_unless_the_setting_asks_for_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for asked in ("false", "true"):
+        monkeypatch.setenv("REVIEWS_SITE", asked)
+        drop(home, f"{asked}.csv", f"movie_id,text\ntt000000{len(asked)},good film {asked}\n")
+        run()
+    text = {name: page.text for name, page in read_pages(home).items()}
+    assert "good film true" in text["movies/tt0000004.html"]
+    assert "good film false" in text["movies/tt0000005.html"]
+    assert list(list_broken_links(home)) == []
+
+
+def test_without_the_setting_a_run_makes_no_site(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REVIEWS_SITE", raising=False)
+    drop(home, "b.csv", "movie_id,text\ntt0000003,good film\n")
+    run()
+    assert not (home.site / "movies" / "tt0000003.html").exists()
+
+
+def test_a_site_that_can_not_be_made_fails_no_run(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REVIEWS_SITE", "true")
+    home.titles.write_text("what is this")
+    drop(home, "b.csv", "text\ngood film\n")
+    assert run().rows_scored == 1
+    said = capsys.readouterr().err
+    assert "The site was not written (" in said
+    assert "Next: reviews site" in said
+
+
+@pytest.mark.parametrize("name", ["r2", "r3"])
+def test_forgetting_leaves_no_byte_of_the_text_in_the_site_which_stays_whole(name: str, home: Home) -> None:
+    said: list[str] = []
+    assert len(find_secret(home)) == 2
+    forget(home, ForgetRequest(name, "review", "ann"), said.append)
+    assert len(find_secret(home)) == 1
+    assert "  1 page of the site showed it: made anew" in said
+    assert list(list_broken_links(home)) == []
+
+
+def test_where_the_site_can_not_be_renewed_the_page_is_deleted_all_the_same(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise SourceError("the disk is full.")
+
+    said: list[str] = []
+    monkeypatch.setattr(writing, "write_site", fail)
+    forget(home, ForgetRequest("tt0000001", "movie", "ann"), said.append)
+    forget(home, ForgetRequest("r3", "review", "ann"), said.append)
+    assert find_secret(home) == []
+    assert any("showed it: deleted" in line for line in said)
+    assert any(
+        "The site was not brought up to date (the disk is full.). Next: reviews site" in line for line in said
+    )
+
+
+def test_what_a_killed_forget_left_in_the_site_is_deleted_by_the_next_run(home: Home) -> None:
+    forgetting.forget(home.warehouse, ForgetRequest("r3", None, "ann"), "review")
+    run()
+    assert [path.name for path in find_secret(home)] == ["tt0000001.html"]

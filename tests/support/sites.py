@@ -1,0 +1,47 @@
+"""Makes homes with scored reviews of movies, and reads the site that is made of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+from data_contracts.storage.home import Home
+from tests.support.once import copy_once
+from tests.support.parsed_pages import Page
+from tests.support.report_homes import NEXT_RUN, RUN, make_run, promote
+from tests.support.warehouse_parts import PartFile
+
+ROWS = [
+    {"movie_id": "tt0000001", "score": 0.9, "text": "a good film", "given_rating": 9.0},
+    {"movie_id": "tt0000001", "score": 0.1, "text": "a bad film", "given_rating": 2.0},
+    {"movie_id": "tt0000002", "score": 0.5, "text": "a film"},
+]
+
+
+def make_site_home(folder: Path, rows: list[dict[str, object]] | None = None) -> Home:
+    """Make a home with a promoted model and the reviews of one file; each call with the same rows is a copy."""
+    files = [PartFile("monday.csv", ROWS if rows is None else rows)]
+    copy_once(("site", files), folder, lambda made: promote(make_run(made, files, RUN)))
+    return Home(folder)
+
+
+def add_rows(
+    home: Home, rows: list[dict[str, object]], name: str = "tuesday.csv", run: str = NEXT_RUN
+) -> None:
+    """Commit and publish a further file."""
+    make_run(home.folder, [PartFile(name, rows)], run)
+
+
+def read_pages(home: Home) -> dict[str, Page]:
+    """Return all pages of the site, parsed, by their path in it."""
+    paths = sorted(home.site.rglob("*.html"))
+    return {path.relative_to(home.site).as_posix(): Page(path.read_text("utf-8")) for path in paths}
+
+
+def list_broken_links(home: Home) -> Iterator[str]:
+    """Yield what the pages of the site link or load that is not there, and what is outside the home."""
+    for name, page in read_pages(home).items():
+        for link in page.values("href") + page.values("src"):
+            target = (home.site / name).parent / unquote(link)
+            is_inside = target.resolve().is_relative_to(home.folder.resolve())
+            if not link.startswith(("#", "data:")) and not (is_inside and target.is_file()):
+                yield f"{name}: {link}"

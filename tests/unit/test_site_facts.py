@@ -1,0 +1,174 @@
+"""Tests of what the pages of movies and the overview show: figures as the views have them, and what needs a person."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_contracts.storage.home import Home
+from tasks.site.attention import find_concerns
+from tasks.site.movie_facts import MovieFacts, list_movies, read_movies
+from tasks.site.overview_facts import choose_step, read_overview
+from tasks.site.titles import Title
+from tasks.warehouse.run_log import Run, record_checks
+from tests.support.failures import make_failure
+from tests.support.report_homes import NEXT_RUN, RUN, asking, change, make_run
+from tests.support.sites import add_rows, make_site_home
+from tests.support.warehouse_parts import PartFile
+
+MOVIE = "tt0000001"
+ERRORS = "UPDATE models SET rating_interval_title = 0.9, rating_interval_review = 3.2"
+
+
+def read_movie(home: Home, movie_id: str = MOVIE) -> MovieFacts:
+    with asking(home.folder) as ask:
+        movies = [each for each in list_movies(ask, {}) if each.movie_id == movie_id]
+        [found] = read_movies(ask, movies)
+    return found
+
+
+def name_states(home: Home, titles: dict[str, Title] | None = None) -> dict[str, str]:
+    with asking(home.folder) as ask:
+        return {movie.movie_id: movie.made_from for movie in list_movies(ask, titles or {})}
+
+
+def make_reviews(days: Sequence[datetime | None]) -> list[dict[str, Any]]:
+    return [
+        {
+            "movie_id": MOVIE,
+            "text": f"film {place}",
+            "score": 0.6,
+            "reviewed_at": day,
+            "scored_at": datetime.now(UTC),
+        }
+        for place, day in enumerate(days)
+    ]
+
+
+def test_the_rating_of_a_source_is_that_of_the_movie_where_all_reviews_are_of_it(tmp_path: Path) -> None:
+    home = make_site_home(tmp_path)
+    change(home.warehouse, ERRORS)
+    facts = read_movie(home)
+    [row], figures = facts.by_source, facts.movie.figures
+    for name, column in (
+        ("reviews", "reviews"),
+        ("stars", "mean_predicted_rating"),
+        ("low", "rating_low"),
+        ("high", "rating_high"),
+        ("share_positive", "share_positive"),
+        ("given", "mean_given_rating"),
+    ):
+        assert row[name] == pytest.approx(figures[column]), name
+    assert figures["rating_low"] is not None
+
+
+@pytest.mark.parametrize(
+    ("years", "periods"),
+    [
+        ((2023, 2024), ["2023 Q2", "2024 Q2", None]),
+        ((2010, 2024), ["2010", "2024", None]),
+        ((1950, 2024), ["1950s", "2020s", None]),
+    ],
+)
+def test_a_rating_over_time_is_by_quarter_year_or_decade(
+    years: tuple[int, int], periods: list[str | None], tmp_path: Path
+) -> None:
+    days = [*(datetime(year, 5, 1, tzinfo=UTC) for year in years), None]
+    home = make_site_home(tmp_path, make_reviews(days))
+    assert [row["period"] for row in read_movie(home).by_period] == periods
+
+
+def test_reviews_are_clearly_for_or_against_or_in_doubt_and_each_text_is_shown_once(tmp_path: Path) -> None:
+    scores = {"for": (0.99, 0.8, 0.76), "against": (0.01, 0.2, 0.24), "unsure": (0.5, 0.55, 0.4)}
+    rows: list[dict[str, Any]] = [
+        {"movie_id": MOVIE, "text": f"{kind} {score}", "score": score, "review_id": f"{kind} {score}"}
+        for kind, each in scores.items()
+        for score in each
+    ]
+    rows += [{**row, "review_id": f"again {row['score']}"} for row in rows[::3]]
+    rows.append({"movie_id": MOVIE, "text": "one more", "score": 0.7})
+    shown = read_movie(make_site_home(tmp_path, rows)).reviews
+    assert {kind: [row["text"] for row in found] for kind, found in shown.items()} == {
+        kind: [f"{kind} {score}" for score in each] for kind, each in scores.items()
+    }
+
+
+def test_what_a_page_is_made_from_changes_with_its_reviews_its_scores_and_its_title_alone(
+    tmp_path: Path,
+) -> None:
+    home = make_site_home(tmp_path)
+    before = name_states(home)
+    assert name_states(home) == before
+    titled = name_states(home, {MOVIE: Title("A title")})
+    add_rows(home, [{"movie_id": MOVIE, "text": "another"}])
+    grown = name_states(home)
+    change(home.warehouse, ERRORS)
+    for after in (titled, grown):
+        assert {name for name in before if after[name] != before[name]} == {MOVIE}
+    assert not set(name_states(home).values()) & set(grown.values())
+
+
+@pytest.mark.parametrize(
+    ("last", "step"),
+    [("2026-02-10", "day"), ("2026-10-01", "week"), ("2029-01-01", "month"), ("2036-01-01", "year")],
+)
+def test_a_longer_history_is_shown_in_longer_steps(last: str, step: str) -> None:
+    assert choose_step(date(2026, 1, 1), date.fromisoformat(last)) == step
+
+
+def test_the_overview_counts_what_came_in_and_what_was_called_right(tmp_path: Path) -> None:
+    home = make_site_home(tmp_path)
+    with asking(tmp_path) as ask:
+        facts = read_overview(ask)
+    assert facts.totals["reviews"] == 3
+    assert facts.accuracy == (1.0, 2)
+    assert [(row["model_id"], row["is_champion"]) for row in facts.models] == [("model-a", True)]
+    assert [run["run_id"] for run in facts.runs] == [RUN]
+    assert home.folder == tmp_path
+
+
+def find(home: Home) -> dict[str, str]:
+    with asking(home.folder) as ask:
+        return {concern.what: concern.command for concern in find_concerns(ask, home)}
+
+
+def test_where_all_is_well_nothing_needs_a_person(tmp_path: Path) -> None:
+    assert find(make_site_home(tmp_path)) == {}
+
+
+def test_refused_files_and_quarantined_rows_are_named_with_the_command_that_mends_them(
+    tmp_path: Path,
+) -> None:
+    files = [PartFile("a b.csv", status="refused"), PartFile("good.csv", [{"score": 0.9}], bad_rows=[2, 3])]
+    home = Home(make_run(tmp_path, files).parent)
+    change(home.warehouse, "UPDATE quarantined_rows SET raw_is_text = row_number = 2")
+    assert find(home) == {
+        "1 file refused (csv_broken)": f"reviews score '{home.inbox}/a b.csv'",
+        "2 rows of 1 file in quarantine (text_encoding)": (
+            "reviews quarantine release --rule text_encoding --encoding cp1252"
+        ),
+    }
+
+
+def test_drift_of_the_last_run_and_a_run_that_failed_need_a_person(tmp_path: Path) -> None:
+    home = make_site_home(tmp_path)
+    drift: dict[str, Any] = {"boundary": "drift", "columns": "score", "observed": "PSI 0.3"}
+    record_checks(Run(home, RUN), [make_failure(**drift), make_failure(**drift, source="shop")])
+    make_run(tmp_path, [PartFile("late.csv", [{"score": 0.9}])], NEXT_RUN, status="failed")
+    assert find(home) == {
+        "The last run of score-reviews failed": "reviews score",
+        "The newest reviews drifted": f"reviews report {RUN}",
+        "shop drifted": f"reviews report {RUN}",
+    }
+
+
+def test_a_late_source_needs_a_person_unless_its_profile_accepts_that(tmp_path: Path) -> None:
+    home = make_site_home(tmp_path)
+    days = "SELECT 'shop', (now() - to_days(day::INTEGER))::DATE, 1, 10, now() - to_days(day::INTEGER)"
+    change(home.warehouse, f"INSERT INTO source_days {days} FROM range(8, 30) AS numbers (day)")
+    assert find(home) == {"shop is late": "reviews sql sources"}
+    home.sources.mkdir()
+    (home.sources / "shop.toml").write_text('[columns]\ntext = "text"\n[severity]\ndeliveries = "accept"\n')
+    assert find(home) == {}

@@ -1,0 +1,81 @@
+"""Tests of the titles that a user gives: any content is titles, or is refused; and of the names of movies' pages."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from data_contracts.errors import UsageError
+from tasks.site.page_names import name_page
+from tasks.site.titles import Title, parse_titles, read_titles
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "movie_id,title,year\ntt1,The Film,1999\n",
+        "\ufeffYear;Title;Movie_ID\r\n1999;The  Film;tt1\r\n",
+        'movie_id\ttitle\tmore\tyear\ntt1\t"The\nFilm"\tx\t1999',
+        "movie_id,title,year\ntt1,Old,1888\ntt1,The Film,1999\n,No id,2000\ntt2,,2000\n",
+    ],
+)
+def test_titles_are_read_by_the_names_of_their_columns(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "titles.csv"
+    path.write_bytes(text.encode())
+    assert read_titles(path) == {"tt1": Title("The Film", "1999")}
+
+
+def test_a_year_may_be_missing_or_no_year() -> None:
+    assert parse_titles("movie_id,title\ntt1,A") == {"tt1": Title("A")}
+    assert parse_titles("movie_id,title,year\ntt1,A\ntt2,B,soon")["tt2"] == Title("B")
+
+
+def test_without_a_file_there_are_no_titles(tmp_path: Path) -> None:
+    assert read_titles(tmp_path / "titles.csv") == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"movie_id,title\ntt1,caf\xe9", "is not UTF-8"),
+        (b"id,name\n1,x", "has no column movie_id and no column title"),
+        (b"", "has no column"),
+        (b'movie_id,title\ntt1,"' + b"x" * 200_000, "field larger than field limit"),
+    ],
+)
+def test_a_file_that_has_no_titles_is_named_with_the_next_step(
+    content: bytes, says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "titles.csv"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=rf"titles\.csv: .*{says}.*Next: save it as CSV in UTF-8"):
+        read_titles(path)
+
+
+@given(st.text(st.sampled_from('movie_id,title;year\t"\n\r1\x00é\u2028'), max_size=60))
+@example('movie_id,title\n"\x00",\x00')
+def test_any_text_is_titles_or_is_refused(text: str) -> None:
+    try:
+        found = parse_titles(f"movie_id,title,year\n{text}")
+    except (ValueError, csv.Error):
+        return
+    assert all(key and each.title and "\n" not in each.title for key, each in found.items())
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+@example("../../etc/passwd", "..")
+@example("con", "nul")
+@example("tt0000001", "TT0000001")
+@example("\ud800", "\x00")
+def test_a_page_has_a_safe_name_and_no_two_movies_have_one(one: str, other: str) -> None:
+    names = [name_page(one), name_page(other)]
+    assert all(re.fullmatch("(?!com|lpt)[a-z]{0,12}[0-9]{1,40}|movie-[0-9a-f]{32}", name) for name in names)
+    assert (names[0] == names[1]) == (one == other)
+
+
+def test_an_id_of_letters_and_digits_names_its_page() -> None:
+    assert [name_page(each) for each in ("tt0111161", "42")] == ["tt0111161", "42"]
+    assert [name_page(each)[:6] for each in ("com1", "lpt9", "tt1\n")] == ["movie-"] * 3
