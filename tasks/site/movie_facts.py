@@ -16,7 +16,7 @@ SURE = 0.75
 """The score from which a review is clearly for a movie; below one minus this it is against it, and between in doubt."""
 TEXT_CHARACTERS = 1000
 """Most characters of a review's text on a page."""
-MOVIES_AT_ONCE = 10_000
+MOVIES_AT_ONCE = 5000
 """Movies of which texts and figures are in memory at a time."""
 QUARTERS_UP_TO, YEARS_UP_TO = 1100, 5500
 """Most days from a movie's first review to its last for which its rating is shown by quarter, and by year."""

@@ -286,7 +286,7 @@ def test_of_100_000_movies_the_pages_are_small_and_the_list_is_compact() -> None
     ] * 6
     assert [len(columns[name].split("\n")) for name in ("ids", "titles")] == [100_000] * 2
     assert (columns["stars"][0], columns["low"][0], columns["high"][0], columns["pages"]) == (
-        725,
+        72_500,
         60,
         None,
         {},

@@ -6,6 +6,7 @@
   if (!movies) return;
   const SHOWN = 50;
   const NONE = "–";
+  const FIND = "#find=";
   const PLAIN = /PLAIN_IDS/;
   const SVG = "http://www.w3.org/2000/svg";
 
@@ -138,6 +139,7 @@
   }
   words.addEventListener("input", () => {
     shown = SHOWN;
+    history.replaceState(null, "", words.value ? FIND + encodeURIComponent(words.value) : "#");
     show();
   });
   words.addEventListener("keydown", (event) => {
@@ -154,7 +156,13 @@
     shown += SHOWN;
     show();
   });
-  // After the way back from a movie, browsers put in again what was searched.
-  window.addEventListener("pageshow", show);
+
+  // The address keeps what was searched, for the way back from a movie.
+  try {
+    if (location.hash.startsWith(FIND)) words.value = decodeURIComponent(location.hash.slice(FIND.length));
+  } catch {
+    words.value = "";
+  }
   document.getElementById("search").hidden = false;
+  show();
 })();
