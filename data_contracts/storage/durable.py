@@ -55,13 +55,15 @@ def write_all_whole(folder: Path, files: Iterable[tuple[str, bytes]]) -> int:
     return written
 
 
-def _write_file(file: tuple[Path, bytes]) -> None:
+def _write_file(named: tuple[Path, bytes]) -> None:
     """Write a file under its temporary name, sync and rename it."""
-    path, content = file
+    path, content = named
     temporary = name_temporary(path)
     try:
-        temporary.write_bytes(content)
-        make_durable(temporary)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

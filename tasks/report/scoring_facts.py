@@ -228,7 +228,7 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
     Creates temporary tables and views, so it can be called only once for a connection. Raises `WarehouseError` if an
     older version of this program made the published copy.
     """
-    _require_present_tables(ask)
+    require_present_tables(ask)
     ended_at = run.ended_at or run.started_at
     between = {"started_at": run.started_at, "ended_at": ended_at}
     ask(_MAKE_RUN_FILES, {"run_id": run.run_id, **between})
@@ -261,7 +261,7 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
     )
 
 
-def _require_present_tables(ask: Ask) -> None:
+def require_present_tables(ask: Ask) -> None:
     """Raise `WarehouseError` if an older version of this program made the published copy, with fewer columns."""
     if ask(_READ_VERSION)[0]["version"] < list_migrations()[-1].version:
         raise WarehouseError(

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
 from data_contracts.sources.delivery import ON_TIME, Delivery, judge_deliveries
@@ -56,14 +56,16 @@ class Concern:
 
 
 def find_concerns(ask: Ask, home: Home) -> list[Concern]:
-    """Return what needs a person, what weighs most first."""
-    return [
+    """Return what needs a person, what weighs most first; its commands name the home, so that they can be copied."""
+    found = [
         *_find_failed_runs(ask),
         *(_describe_refused(row, home) for row in ask(_COUNT_REFUSED)),
         *(_describe_quarantined(row) for row in ask(_COUNT_QUARANTINED)),
         *_find_drift(ask),
         *_find_late(ask, home),
     ]
+    with_home = f"reviews --home {shlex.quote(str(home.folder))} "
+    return [replace(each, command=each.command.replace("reviews ", with_home, 1)) for each in found]
 
 
 def _find_failed_runs(ask: Ask) -> Iterator[Concern]:

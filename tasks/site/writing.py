@@ -16,6 +16,7 @@ from data_contracts.errors import SourceError
 from data_contracts.storage.durable import make_folder, remove_leftovers, write_all_whole
 from data_contracts.storage.home import Home
 from tasks.queries.answers import MOST_MEMORY, Ask, make_ask
+from tasks.report.scoring_facts import require_present_tables
 from tasks.report.writing import find_showing_forgotten
 from tasks.site import rendering
 from tasks.site.movie_data import format_movies
@@ -70,6 +71,7 @@ def _write(
 ) -> SiteSummary:
     """Write what differs from the record, while no other process does."""
     folder, ask = home.site, make_ask(connection)
+    require_present_tables(ask)
     with ThreadPoolExecutor(1, "overview") as aside:
         # Queries and charts of the overview take as long as the pages of some hundred movies.
         overview = aside.submit(make_overview, make_ask(connection.cursor()), home)

@@ -55,13 +55,6 @@ def test_a_run_leaves_the_site_alone_unless_the_setting_asks_for_it(
     assert list(list_broken_links(home)) == []
 
 
-def test_without_the_setting_a_run_makes_no_site(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("REVIEWS_SITE", raising=False)
-    drop(home, "b.csv", "movie_id,text\ntt0000003,good film\n")
-    run()
-    assert not (home.site / "movies" / "tt0000003.html").exists()
-
-
 def test_a_site_that_can_not_be_made_fails_no_run(
     home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,7 +73,7 @@ def test_forgetting_leaves_no_byte_of_the_text_in_the_site_which_stays_whole(nam
     assert len(find_secret(home)) == 2
     forget(home, ForgetRequest(name, "review", "ann"), said.append)
     assert len(find_secret(home)) == 1
-    assert "  1 page of the site showed it: made anew" in said
+    assert "  1 page of the site showed it: the site was made anew without it" in said
     assert list(list_broken_links(home)) == []
 
 

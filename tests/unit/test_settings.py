@@ -65,6 +65,10 @@ def test_an_encoding_is_known_by_any_of_its_names() -> None:
     assert load_settings({"REVIEWS_FALLBACK_ENCODING": "Windows-1252"}).fallback_encoding == "cp1252"
 
 
+def test_runs_make_the_site_only_where_that_is_asked_for() -> None:
+    assert [load_settings(each).write_site for each in ({}, {"REVIEWS_SITE": "true"})] == [False, True]
+
+
 def test_so_many_reports_are_kept_as_the_environment_says() -> None:
     assert (load_settings({}).keep_reports, load_settings({"REVIEWS_KEEP_REPORTS": "0"}).keep_reports) == (
         100,

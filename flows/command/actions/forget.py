@@ -46,9 +46,8 @@ def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None], stor
             f"  deleted a report that showed it: {path.name} (to write it again: reviews report {path.stem})"
         )
     if pages:
-        echo(
-            f"  {count(len(pages), 'page')} of the site showed it: {'made anew' if trouble is None else 'deleted'}"
-        )
+        without = "the site was made anew without it" if trouble is None else "deleted"
+        echo(f"  {count(len(pages), 'page')} of the site showed it: {without}")
     if trouble is not None:
         echo(f"  {trouble}")
     _report_copies(home, [*forgetting.list_present(done, home), *forgetting.list_objects(done)], echo)
