@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks.pages.formatting import cut_name
 from tasks.site.movie_facts import Movie
-from tasks.site.page_names import is_plain
+from tasks.site.page_names import is_plain, show_id
 
 TITLE_CHARACTERS = 200
 """Most characters of a title or an id in the list."""
@@ -18,7 +18,7 @@ TITLE_CHARACTERS = 200
 def format_movies(movies: Sequence[Movie]) -> str:
     """Return the script that defines the list of movies, in their order; `search.js` reads it."""
     columns = {
-        "ids": "\n".join(cut_name(movie.movie_id, TITLE_CHARACTERS) for movie in movies),
+        "ids": "\n".join(show_id(movie.movie_id, TITLE_CHARACTERS) for movie in movies),
         "titles": "\n".join(
             cut_name(movie.title.title, TITLE_CHARACTERS) if movie.title else "" for movie in movies
         ),

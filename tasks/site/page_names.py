@@ -3,6 +3,8 @@
 import re
 from hashlib import sha256
 
+from tasks.pages.formatting import NAME_CHARACTERS, cut_name
+
 PLAIN = "(?!(?:com|lpt)[0-9]$)[a-z]{0,12}[0-9]{1,40}"
 """The ids that name their page themselves: they differ in more than case, and none is a device on Windows."""
 _PLAIN = re.compile(PLAIN)
@@ -21,3 +23,8 @@ def name_page(movie_id: str) -> str:
         return movie_id
     # A plain id has no hyphen, so no page has the name of another.
     return f"movie-{sha256(movie_id.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+
+
+def show_id(movie_id: str, longest: int = NAME_CHARACTERS) -> str:
+    """Return the id of a movie as pages show it; a blank one in words, since a link needs a name."""
+    return cut_name(movie_id, longest) if movie_id.strip() else "(a blank id)"

@@ -13,7 +13,7 @@ from tasks.site.fragments import draw_range, format_interval, format_ratings, fo
 from tasks.site.movie_facts import Movie, MovieFacts
 from tasks.site.overview import Overview
 from tasks.site.overview_facts import last_moment
-from tasks.site.page_names import PAGES, PLAIN
+from tasks.site.page_names import PAGES, PLAIN, show_id
 
 if TYPE_CHECKING:
     import jinja2
@@ -90,7 +90,7 @@ def format_script() -> str:
 def name_movie(movie: Movie) -> str:
     """Return the title of a movie with its year or, where the user gave none, its id."""
     if movie.title is None:
-        return cut_name(movie.movie_id)
+        return show_id(movie.movie_id)
     year = f" ({movie.title.year})" if movie.title.year else ""
     return f"{cut_name(movie.title.title)}{year}"
 
@@ -104,7 +104,7 @@ def _load(name: str) -> "jinja2.Template":
 @cache
 def _make_environment() -> "jinja2.Environment":
     """Return the Jinja environment of the templates of the site."""
-    filters: dict[str, Any] = {"called": name_movie, "measure": name_measure}
+    filters: dict[str, Any] = {"called": name_movie, "id": show_id, "measure": name_measure}
     environment = make_environment(OWN, **filters)
     environment.globals.update(pages=PAGES, draw_range=draw_range, interval=format_interval)
     return environment

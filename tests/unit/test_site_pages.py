@@ -248,6 +248,11 @@ def test_pages_are_whole_with_landmarks_headings_and_unique_ids(hostile: Home) -
         assert {each for value in page.values("aria-labelledby") for each in value.split()} <= set(ids)
 
 
+def test_every_link_has_a_name(hostile: Home) -> None:
+    for name in read_pages(hostile):
+        assert not re.search(r"<a [^>]*>\s*</a>", (hostile.site / name).read_text("utf-8")), name
+
+
 def test_a_long_text_is_cut(hostile: Home) -> None:
     content = (hostile.site / "movies" / "tt0000009.html").read_text("utf-8")
     assert "y" * 1000 in content
