@@ -72,9 +72,9 @@ def _write(
     """Write what differs from the record, while no other process does."""
     folder, ask = home.site, make_ask(connection)
     require_present_tables(ask)
-    with ThreadPoolExecutor(1, "overview") as aside:
+    with connection.cursor() as second, ThreadPoolExecutor(1, "overview") as aside:
         # Queries and charts of the overview take as long as the pages of some hundred movies.
-        overview = aside.submit(make_overview, make_ask(connection.cursor()), home)
+        overview = aside.submit(make_overview, make_ask(second), home)
         _write_changed(folder, {STYLE: rendering.format_style(), SCRIPT: rendering.format_script()})
         movies = list_movies(ask, titles)
         present = {path.stem for path in (folder / PAGES).iterdir()}

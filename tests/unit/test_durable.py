@@ -17,6 +17,7 @@ from data_contracts.storage.durable import (
     put_in_place,
     remove_leftovers,
     start_folder,
+    write_all_whole,
     write_whole,
 )
 
@@ -66,6 +67,34 @@ def test_a_file_is_synced_then_renamed_then_its_folder_is_synced(tmp_path: Path,
     write(tmp_path / "a", "whole")
     temporary = name_temporary(tmp_path / "a").name
     assert calls == [f"sync {temporary}", f"rename {temporary} a", f"sync {tmp_path.name}"]
+
+
+def test_each_of_many_files_is_synced_then_renamed_and_their_folder_is_synced_once(
+    tmp_path: Path, calls: list[str]
+) -> None:
+    names = [f"file-{number}" for number in range(20)]
+    assert write_all_whole(tmp_path, [(name, name.encode()) for name in names]) == 20
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: name for name in names}
+    temporary = {name: name_temporary(tmp_path / name).name for name in names}
+    assert all(
+        calls.index(f"sync {other}") < calls.index(f"rename {other} {name}")
+        for name, other in temporary.items()
+    )
+    assert calls[-1] == f"sync {tmp_path.name}"
+    assert len(calls) == 2 * len(names) + 1
+
+
+def test_of_many_files_one_that_can_not_be_written_leaves_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "a").write_text("old")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_all_whole(tmp_path, [("a", b"new"), ("b", b"new")])
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
 
 
 def test_all_that_is_in_a_folder_is_synced_before_it_gets_its_name(tmp_path: Path, calls: list[str]) -> None:

@@ -8,6 +8,7 @@ from itertools import count, pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from data_contracts.errors import SourceError, UsageError, WarehouseError
@@ -19,6 +20,7 @@ from tasks.site.movie_facts import Movie
 from tasks.site.page_names import name_page
 from tasks.site.titles import Title
 from tasks.site.writing import drop_pages_of_forgotten, write_site
+from tasks.support.locking import lock_file
 from tests.support.once import copy_once
 from tests.support.report_homes import HOSTILE, RUN, change, make_run
 from tests.support.sites import add_rows, list_broken_links, make_site_home, read_pages
@@ -56,6 +58,13 @@ def test_a_second_making_writes_nothing(home: Home) -> None:
     before = read_times(home)
     assert write_site(home).pages_written == 0
     assert list_written(home, before) == set()
+
+
+def test_nothing_is_open_after_a_making_so_the_next_copy_costs_what_is_new(home: Home) -> None:
+    write_site(home)
+    with home.published.open("r+b") as file:
+        assert lock_file(file)
+    assert not [each for each in psutil.Process().open_files() if each.path == str(home.published)]
 
 
 def test_after_new_rows_only_the_pages_of_their_movies_are_written(home: Home) -> None:
