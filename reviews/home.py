@@ -4,8 +4,7 @@ Nothing is written. The copy stays the one that was there when the home was open
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,18 +20,18 @@ from deployments.settings import load_settings
 from tasks.texts.champion import LoadedChampion, load_champion
 from tasks.texts.scores import score_asked
 from tasks.warehouse.model_registry import read_promoted
-from tasks.warehouse.published import open_published
+from tasks.warehouse.published import open_published_apart
 
 
 @dataclass(frozen=True)
 class OpenHome:
-    """A home that is open to read, until `close` or the end of a `with` block."""
+    """A home that is open to read, until `close`, the end of a `with` block, or until nothing refers to it any more."""
 
     folder: Path
     connection: duckdb.DuckDBPyConnection = field(repr=False)
     """The published copy, read-only, with all tables and views; times are in UTC."""
     _limits: RowLimits = field(repr=False)
-    _opened: ExitStack = field(repr=False)
+    _close: Callable[[], None] = field(repr=False)
 
     def sql(
         self, query: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None
@@ -62,7 +61,7 @@ class OpenHome:
 
     def close(self) -> None:
         """Close the published copy."""
-        self._opened.close()
+        self._close()
 
     def __enter__(self) -> "OpenHome":
         """Return the open home."""
@@ -85,6 +84,5 @@ def open_home(folder: str | os.PathLike[str] | None = None) -> OpenHome:
     """
     settings = load_settings()
     home = settings.home if folder is None else Home(Path(folder).expanduser().absolute())
-    opened = ExitStack()
-    connection = opened.enter_context(open_published(home.published))
-    return OpenHome(home.folder, connection, settings.limits, opened)
+    connection, close = open_published_apart(home.published)
+    return OpenHome(home.folder, connection, settings.limits, close)

@@ -8,6 +8,7 @@ import os
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from hashlib import sha256
@@ -174,6 +175,43 @@ def open_read_only(
         if path.is_file():
             open_things.enter_context(share_file(path))
         yield open_things.enter_context(_connect_when_free(path, connect, wait_seconds))
+
+
+def open_apart(
+    path: Path, config: dict[str, ConfigValue], wait_seconds: float
+) -> tuple[duckdb.DuckDBPyConnection, Callable[[], None]]:
+    """Open the database file at `path` read-only in an engine of its own; return also what closes it.
+
+    All other connections of a process to one path share an engine: its settings, and the file that had the path first.
+    Without being closed, it stays open as long as the connection, or a relation of it, is referred to.
+    """
+    shared = ExitStack()
+    shared.enter_context(share_file(path))
+    try:
+        connection = _connect_when_free(path, lambda: _attach_alone(path, config), wait_seconds)
+    except BaseException:
+        shared.close()
+        raise
+    release = weakref.finalize(connection, shared.close)
+
+    def close() -> None:
+        connection.close()
+        release()
+
+    return connection, close
+
+
+def _attach_alone(path: Path, config: dict[str, ConfigValue]) -> duckdb.DuckDBPyConnection:
+    """Attach a database file to a new engine, under its own name, as if it were opened."""
+    connection = duckdb.connect(config=config)
+    try:
+        connection.execute(f"SET temp_directory = {quote_sql(f'{path}.tmp')}")
+        connection.execute(f'ATTACH {quote_sql(str(path))} AS "{path.stem}" (READ_ONLY)')
+        connection.execute(f'USE "{path.stem}"')
+    except duckdb.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def _connect_when_free(

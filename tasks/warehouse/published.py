@@ -4,14 +4,14 @@ Readers open only the copy, never the database itself, so they can't block a wri
 open keeps reading that one. A reader's connection can't write, access files or load extensions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from data_contracts.errors import WarehouseError
-from tasks.warehouse.connection import ConfigValue, open_read_only
+from tasks.warehouse.connection import ConfigValue, open_apart, open_read_only
 from tasks.warehouse.database_errors import translate_errors
 
 READER_WAIT_SECONDS = 5.0
@@ -66,3 +66,18 @@ def open_published(path: Path, memory_limit: str | None = None) -> Iterator[duck
     ):
         connection.execute("SET lock_configuration = true")
         yield connection
+
+
+def open_published_apart(path: Path) -> tuple[duckdb.DuckDBPyConnection, Callable[[], None]]:
+    """Open the published copy at `path` as `open_published` does, however often this process has it open.
+
+    Returns also what closes it. Errors of DuckDB are raised as a `WarehouseError` here, and not later.
+    """
+    require_published(path)
+    # An engine without access to files could not attach the copy either.
+    config = {name: value for name, value in _CONFIG.items() if name != "enable_external_access"}
+    with translate_errors(path, REPUBLISH_ADVICE):
+        connection, close = open_apart(path.absolute(), config, READER_WAIT_SECONDS)
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+    return connection, close

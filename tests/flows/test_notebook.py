@@ -1,5 +1,6 @@
 """Tests of the module `reviews`: the published tables and the champion's scores in Python, as docs/queries.md shows."""
 
+import gc
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,11 @@ import reviews
 from data_contracts.errors import BundleError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from tasks.texts.scores import ANSWER_SCHEMA
+from tasks.warehouse.publishing import publish
 from tests.conftest import PROJECT_ROOT
+from tests.support.promoting import promote_model
 from tests.support.scoring_runs import CSV, copy_scored_home
+from tests.support.small_home import write_small_bundle
 
 PAGE = PROJECT_ROOT / "docs" / "queries.md"
 
@@ -43,6 +47,28 @@ def test_the_lines_of_the_page_run_as_they_stand(read_home: Home, monkeypatch: p
     assert isinstance(names["table"], pa.Table)
     assert isinstance(names["scores"], pd.DataFrame)
     names["home"].close()
+
+
+def test_an_answer_lasts_longer_than_the_home_that_gave_it(read_home: Home) -> None:
+    answer = reviews.open(read_home.folder).sql("select movie_id from movie_ratings")
+    gc.collect()
+    assert answer.filter("movie_id is not null").df()["movie_id"].tolist() == ["tt1"]
+
+
+def test_a_home_can_be_opened_again_while_it_is_open(opened: reviews.OpenHome, read_home: Home) -> None:
+    with reviews.open(read_home.folder) as again:
+        assert again.sql("from movie_ratings").fetchall() == opened.sql("from movie_ratings").fetchall()
+    assert opened.sql("from movie_ratings").fetchall()
+
+
+def test_a_home_that_is_opened_again_has_the_copy_that_was_published_since(empty_home: Home) -> None:
+    home = copy_scored_home(empty_home, {"a.csv": CSV})
+    with reviews.open(home.folder) as before:
+        promote_model(home.warehouse, write_small_bundle(home, 1).name, "for a test")
+        publish(home)
+        with reviews.open(home.folder) as after:
+            counts = [each.sql("select count(*) from promotions").fetchall() for each in (before, after)]
+    assert counts == [[(1,)], [(2,)]]
 
 
 def test_without_a_folder_it_is_the_home_of_the_settings(
