@@ -3,7 +3,7 @@
 What a run would quarantine gets the rule that it breaks instead of a score. Nothing is written.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -46,7 +46,7 @@ _READ_SCHEMA = pa.schema(
 
 def score_asked(champion: LoadedChampion, texts: Iterable[str | None], limits: RowLimits) -> pa.Table:
     """Score n texts; return [n] rows of `ANSWER_SCHEMA`, in their order. Raises `UsageError` for what is no text."""
-    rows = _make_rows(list(texts))
+    rows = _make_rows(_list_texts(texts))
     bad = find_bad_rows(measure_rows(rows, mark_texts_with_words(rows["text"])), limits)
     positions = np.array([position for position in range(len(rows)) if position not in bad], np.int64)
     chunk = _score_rows(champion, rows.take(positions))
@@ -55,6 +55,18 @@ def score_asked(champion: LoadedChampion, texts: Iterable[str | None], limits: R
     return _make_answers(
         champion, chunk.scored, scored, [{**bad, **unscored}.get(n) for n in range(len(rows))]
     )
+
+
+def _list_texts(texts: Iterable[str | None]) -> list[str | None]:
+    """Return texts as a list; raise `UsageError` for what is one text or a table, or can't be iterated."""
+    # Iterated, these give letters, numbers, keys or columns.
+    single = isinstance(texts, str | bytes | bytearray | Mapping) or hasattr(texts, "columns")
+    if single or not isinstance(texts, Iterable):
+        raise UsageError(
+            f"The texts must be a list of strings, not {type(texts).__name__}. Next: pass a list, such as "
+            '["A wonderful film"], or one column of a table.'
+        )
+    return list(texts)
 
 
 def _make_rows(texts: list[str | None]) -> pa.Table:
@@ -76,6 +88,8 @@ def _make_rows(texts: list[str | None]) -> pa.Table:
 def _convert(texts: list[str | None]) -> pa.Array:
     """Return texts in Arrow, null for None and for pandas's missing values; raise `UsageError` for what is no text."""
     try:
+        if any(isinstance(text, bytes | bytearray) for text in texts):
+            raise pa.ArrowTypeError("got bytes")
         return pa.array(texts, pa.string(), from_pandas=True)
     except pa.ArrowException as error:
         raise UsageError(f"Each text must be a string, or None: {error}. Next: convert the others.") from None

@@ -127,9 +127,20 @@ def test_what_has_no_score_has_the_rule_that_it_breaks(opened: reviews.OpenHome)
     assert opened.score([None, ""])["score"].null_count == 2
 
 
-def test_what_is_no_text_is_named(opened: reviews.OpenHome) -> None:
+@pytest.mark.parametrize("other", [7, b"good", ["good"], True])
+def test_what_is_no_text_is_named(opened: reviews.OpenHome, other: Any) -> None:
     with pytest.raises(UsageError, match="Each text must be a string"):
-        opened.score(["good", 7])  # type: ignore[list-item]
+        opened.score(["good", other])
+
+
+@pytest.mark.parametrize(
+    "texts",
+    ["good film", b"good film", None, 7, {"text": "good"}, pd.DataFrame({"text": ["good"]})],
+    ids=type,
+)
+def test_what_is_no_list_of_texts_is_named(opened: reviews.OpenHome, texts: Any) -> None:
+    with pytest.raises(UsageError, match=f"must be a list of strings, not {type(texts).__name__}"):
+        opened.score(texts)
 
 
 def test_an_altered_bundle_does_not_score(empty_home: Home) -> None:
