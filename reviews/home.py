@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from data_contracts.errors import UsageError
 from data_contracts.limits import RowLimits
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
@@ -32,6 +34,7 @@ class OpenHome:
     """The published copy, read-only, with all tables and views; times are in UTC."""
     _limits: RowLimits = field(repr=False)
     _close: Callable[[], None] = field(repr=False)
+    _is_closed: Event = field(default_factory=Event, repr=False)
 
     def sql(
         self, query: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None
@@ -40,6 +43,7 @@ class OpenHome:
 
         `parameters` are the values of `$name` or `?` in the query.
         """
+        self._require_open()
         return self.connection.sql(query, params=parameters)
 
     def score(self, texts: Iterable[str | None]) -> pa.Table:
@@ -48,11 +52,13 @@ class OpenHome:
         The columns are those of `tasks.texts.scores.ANSWER_SCHEMA`: the numbers that `reviews score` would write, or
         the rule by which it would quarantine the row. Raises `BundleError` if the champion's bundle was altered.
         """
+        self._require_open()
         return score_asked(self._champion, texts, self._limits)
 
     @property
     def model_id(self) -> str:
         """The id of the champion that scores."""
+        self._require_open()
         return self._champion.promoted.model_id
 
     @cached_property
@@ -61,7 +67,13 @@ class OpenHome:
 
     def close(self) -> None:
         """Close the published copy."""
+        self._is_closed.set()
         self._close()
+
+    def _require_open(self) -> None:
+        """Raise `UsageError` if the home was closed."""
+        if self._is_closed.is_set():
+            raise UsageError(f"{self.folder}: this home is closed. Next: open it again, by `reviews.open`.")
 
     def __enter__(self) -> "OpenHome":
         """Return the open home."""

@@ -71,6 +71,16 @@ def test_a_home_that_is_opened_again_has_the_copy_that_was_published_since(empty
     assert counts == [[(1,)], [(2,)]]
 
 
+def test_a_closed_home_says_so(read_home: Home) -> None:
+    home = reviews.open(read_home.folder)
+    assert home.model_id
+    home.close()
+    home.close()
+    for ask in (lambda: home.sql("select 1"), lambda: home.score(["good film"]), lambda: home.model_id):
+        with pytest.raises(UsageError, match="this home is closed"):
+            ask()
+
+
 def test_without_a_folder_it_is_the_home_of_the_settings(
     read_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
