@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from data_contracts.errors import UsageError
+from data_contracts.errors import UsageError, WarehouseError
 from data_contracts.limits import RowLimits
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
@@ -92,9 +92,11 @@ class OpenHome:
 def open_home(folder: str | os.PathLike[str] | None = None) -> OpenHome:
     """Open the published copy of the home in `folder`, by default that of REVIEWS_HOME or of this installation.
 
-    Raises `WarehouseError` if nothing was published there yet.
+    Raises `WarehouseError` if there is no such folder, or nothing was published there yet.
     """
     settings = load_settings()
     home = settings.home if folder is None else Home(Path(folder).expanduser().absolute())
+    if not home.folder.is_dir():
+        raise WarehouseError(f"{home.folder}: there is no such folder. Next: name the folder of a home.")
     connection, close = open_published_apart(home.published)
     return OpenHome(home.folder, connection, settings.limits, close)

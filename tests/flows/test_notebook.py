@@ -163,4 +163,9 @@ def test_an_altered_bundle_does_not_score(empty_home: Home) -> None:
 
 def test_a_home_without_scores_says_what_is_next(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match="nothing has been published yet"):
+        reviews.open(tmp_path)
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WarehouseError, match="new: there is no such folder"):
         reviews.open(tmp_path / "new")
