@@ -22,7 +22,14 @@ from starlette.exceptions import HTTPException
 from data_contracts.limits import ServingLimits
 from deployments.guarded_server import guard
 from deployments.serving.desk import Desk, ask, ask_why, is_full
-from deployments.serving.limits import STATIC_PATH, Charge, limit_bytes, make_charge, require_token
+from deployments.serving.limits import (
+    STATIC_PATH,
+    Charge,
+    limit_bytes,
+    make_charge,
+    refuse_in_json,
+    require_token,
+)
 from deployments.serving.metrics import measure_requests
 from deployments.serving.schemas import (
     AskedText,
@@ -41,8 +48,9 @@ if TYPE_CHECKING:
 EXPLANATION_TEXTS = 100
 """Texts that an explanation counts as: it scores the text once without each of its words."""
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Trouble, "description": "The request is not JSON."},
+    400: {"model": Trouble, "description": "The request is not JSON, or names another host."},
     401: {"model": Trouble, "description": "The token is missing or wrong."},
+    403: {"model": Trouble, "description": "The request comes from a page of another origin."},
     413: {"model": Trouble, "description": "The request is too large."},
     422: {"model": Trouble, "description": "The request has another form, or its text has no score."},
     429: {"model": Trouble, "description": "This address sends too many texts."},
@@ -69,7 +77,7 @@ def make_app(
     app: ASGIApp = limit_bytes(_make_api(desk, limits, bool(token)), limits.serve_max_bytes)
     if token:
         app = require_token(app, token)
-    return guard(measure_requests(app, desk.metrics), hosts)
+    return refuse_in_json(guard(measure_requests(app, desk.metrics), hosts))
 
 
 def _make_api(desk: Desk, limits: ServingLimits, needs_token: bool) -> FastAPI:

@@ -28,6 +28,12 @@ MOST_ADDRESSES = 10_000
 Charge = Callable[[str, int], float]
 """Charges an address for texts; returns 0, or the seconds until it may send more, and then charges nothing."""
 
+GUARD_WORDS = {
+    400: "The request names another host than this server's. Next: add its name to REVIEWS_ALLOWED_HOSTS.",
+    403: "The request comes from a page of another origin. Next: send it from a program, or through your own server.",
+}
+"""What `guard` refuses, by the status."""
+
 
 def require_token(app: "ASGIApp", token: str) -> "ASGIApp":
     """Wrap an app: refuse requests without the token (401), except for `OPEN_PATHS`."""
@@ -52,6 +58,27 @@ def require_token(app: "ASGIApp", token: str) -> "ASGIApp":
 def _is_open(path: str) -> bool:
     """Return whether a path is answered without a token."""
     return path in OPEN_PATHS or path.startswith(f"{STATIC_PATH}/")
+
+
+def refuse_in_json(app: "ASGIApp") -> "ASGIApp":
+    """Wrap a guarded app: what `guard` refuses in plain words gets a `message`, as all other refusals have."""
+
+    async def answer(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        refused = 0
+
+        async def hold_back(message: "Message") -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start" and message["status"] in GUARD_WORDS:
+                kind = Headers(raw=message["headers"]).get("content-type", "")
+                refused = message["status"] if kind.startswith("text/plain") else 0
+            if not refused:
+                await send(message)
+
+        await app(scope, receive, hold_back)
+        if refused:
+            await JSONResponse({"message": GUARD_WORDS[refused]}, refused)(scope, receive, send)
+
+    return answer
 
 
 def limit_bytes(app: "ASGIApp", most: int) -> "ASGIApp":
