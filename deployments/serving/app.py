@@ -25,6 +25,7 @@ from deployments.serving.desk import Desk, ask, ask_why, is_full
 from deployments.serving.limits import (
     STATIC_PATH,
     Charge,
+    end_quietly,
     limit_bytes,
     make_charge,
     refuse_in_json,
@@ -77,7 +78,7 @@ def make_app(
     app: ASGIApp = limit_bytes(_make_api(desk, limits, bool(token)), limits.serve_max_bytes)
     if token:
         app = require_token(app, token)
-    return refuse_in_json(guard(measure_requests(app, desk.metrics), hosts))
+    return end_quietly(refuse_in_json(guard(measure_requests(app, desk.metrics), hosts)))
 
 
 def _make_api(desk: Desk, limits: ServingLimits, needs_token: bool) -> FastAPI:

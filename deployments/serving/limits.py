@@ -3,6 +3,7 @@
 The first two are checked before a byte of a request's body is parsed.
 """
 
+import asyncio
 import secrets
 import time
 from collections import OrderedDict
@@ -33,6 +34,7 @@ GUARD_WORDS = {
     403: "The request comes from a page of another origin. Next: send it from a program, or through your own server.",
 }
 """What `guard` refuses, by the status."""
+STOPPING = "The server stops, and this request was not answered in time. Next: send it again later."
 
 
 def require_token(app: "ASGIApp", token: str) -> "ASGIApp":
@@ -77,6 +79,27 @@ def refuse_in_json(app: "ASGIApp") -> "ASGIApp":
         await app(scope, receive, hold_back)
         if refused:
             await JSONResponse({"message": GUARD_WORDS[refused]}, refused)(scope, receive, send)
+
+    return answer
+
+
+def end_quietly(app: "ASGIApp") -> "ASGIApp":
+    """Wrap an app: a request that the server cancels when it stops, since it was not sent in time, gets a 503."""
+
+    async def answer(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        began = False
+
+        async def note_begin(message: "Message") -> None:
+            nonlocal began
+            began = True
+            await send(message)
+
+        try:
+            await app(scope, receive, note_begin)
+        except asyncio.CancelledError:
+            # Raised further, it would be printed with its traceback.
+            if not began:
+                await JSONResponse({"message": STOPPING}, 503)(scope, receive, send)
 
     return answer
 

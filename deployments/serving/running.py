@@ -22,8 +22,8 @@ KEEP_SECONDS = 65
 """How long a connection without a request stays open: a little longer than those of most clients and proxies."""
 SWITCH_SECONDS = 0.001
 """After how long a thread lets others run, Python's default being 0.005."""
-ENDING_SECONDS = 30
-"""How long requests that were begun may take after a signal."""
+ENDING_SECONDS = 5
+"""How long requests that were begun may take after a signal; those that are not answered then get the status 503."""
 
 
 def run_serve(settings: Settings, echo: Callable[[str], None]) -> None:

@@ -254,6 +254,35 @@ def test_foreign_hosts_and_pages_are_refused(app: Any) -> None:
         assert (answered.status, "Next: " in answered.read_json()["message"]) == (status, True)
 
 
+def test_a_request_that_is_half_sent_when_the_server_stops_gets_a_503(app: Any) -> None:
+    said: list[Any] = []
+
+    async def wait_for_more() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    async def cancel_it() -> None:
+        headers = [(b"host", b"127.0.0.1:8300"), (b"content-type", b"application/json")]
+        path = {"path": "/score", "raw_path": b"/score", "query_string": b"", "root_path": ""}
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "scheme": "http",
+            "headers": headers,
+            "client": None,
+            **path,
+        }
+        asked = asyncio.ensure_future(app(scope, wait_for_more, send))
+        await asyncio.sleep(0.01)
+        asked.cancel()
+        await asked
+
+    asyncio.run(cancel_it())
+    assert (said[0]["status"], b"The server stops" in said[1]["body"]) == (503, True)
+
+
 # Hostile requests
 
 TEXT = st.one_of(
