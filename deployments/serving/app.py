@@ -59,6 +59,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 NO_TELEMETRY = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 """The metrics are Prometheus's; the framework's own measures would cost each request time."""
+STALE = "The champion can't be loaded: {} goes on answering. Next: see what the server printed."
 NOT_JSON = "The request is not JSON that can be read"
 NOT_DECLARED = "The request is not declared as JSON. Next: send the header `Content-Type: application/json`."
 NEXT = "Next: /docs shows each request and its form."
@@ -140,7 +141,8 @@ def _add_state(api: FastAPI, desk: Desk) -> None:
             "status": "stale" if trouble else "ok",
             "model_id": promoted.model_id,
             "promoted_at": promoted.since.isoformat(),
-            "message": trouble,
+            # The reason names files of this machine, and health is answered without a token.
+            "message": STALE.format(promoted.model_id) if trouble else None,
         }
 
     @api.get("/metrics", summary="Metrics for Prometheus", response_class=Response)

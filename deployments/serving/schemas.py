@@ -102,4 +102,4 @@ class Health(BaseModel):
     status: Annotated[str, Field(description="`ok`, or `stale` if the champion can't be loaded.")]
     model_id: str
     promoted_at: str
-    message: Annotated[str | None, Field(description="Why the champion can't be loaded.")] = None
+    message: Annotated[str | None, Field(description="What to do if the champion can't be loaded.")] = None
