@@ -22,8 +22,8 @@ from tasks.site import rendering
 from tasks.site.movie_data import format_movies
 from tasks.site.movie_facts import Movie, list_movies, read_movies
 from tasks.site.overview import make_overview
-from tasks.site.page_names import PAGES
-from tasks.site.record import read_record, write_record
+from tasks.site.page_names import PAGES, name_page
+from tasks.site.record import is_claimed, read_record, read_written, require_own, write_record
 from tasks.site.rendering import DATA, SCRIPT, STYLE
 from tasks.site.titles import Title, read_titles
 from tasks.support.locking import hold_folder
@@ -42,22 +42,25 @@ class SiteSummary:
     pages_written: int
     """Pages of movies that were made anew."""
     pages_removed: int
-    """Pages of movies that have no reviews any more."""
+    """Pages that were deleted, of movies that have no reviews any more."""
 
 
 def write_site(home: Home, *, anew: bool = False) -> SiteSummary:
     """Bring the site up to date with the published copy; `anew`: write every page.
 
     Raises `UsageError` if the file of titles can't be read, `WarehouseError` if nothing has been published, and
-    `SourceError` if a file can't be written.
+    `SourceError` if a file can't be written, or the folder is not the site's own.
     """
     titles, folder = read_titles(home.titles), home.site
     try:
         require_published(home.published)
+        require_own(folder, (INDEX, MOVIES, STYLE, SCRIPT, DATA))
         make_folder(folder / PAGES)
         # In this order, so that of two makings at a time the later one has the newer copy.
         with hold_folder(folder), open_published(home.published, MOST_MEMORY) as connection:
             _remove_leftovers(folder)
+            if not is_claimed(folder):
+                write_record(folder, {})
             return _write(connection, home, titles, {} if anew else read_record(folder))
     except OSError as error:
         raise SourceError(
@@ -70,23 +73,37 @@ def _write(
     connection: duckdb.DuckDBPyConnection, home: Home, titles: Mapping[str, Title], record: Mapping[str, str]
 ) -> SiteSummary:
     """Write what differs from the record, while no other process does."""
-    folder, ask = home.site, make_ask(connection)
+    folder, ask, written_before = home.site, make_ask(connection), read_written(home.site)
     require_present_tables(ask)
     with connection.cursor() as second, ThreadPoolExecutor(1, "overview") as aside:
         # Queries and charts of the overview take as long as the pages of some hundred movies.
         overview = aside.submit(make_overview, make_ask(second), home)
         _write_changed(folder, {STYLE: rendering.format_style(), SCRIPT: rendering.format_script()})
         movies = list_movies(ask, titles)
-        present = {path.stem for path in (folder / PAGES).iterdir()}
-        changed = [
-            each for each in movies if record.get(each.movie_id) != each.made_from or each.page not in present
-        ]
+        changed = _find_changed(folder / PAGES, movies, record)
+        if changed:
+            _name_all(folder, record, [*written_before, *(movie.movie_id for movie in changed)])
         written = write_all_whole(folder / PAGES, _render_all(ask, changed))
         _write_changed(folder, {DATA: format_movies(movies), MOVIES: rendering.render_movies(movies)})
         _write_changed(folder, {INDEX: rendering.render_overview(overview.result(), movies)})
-    removed = _remove_others(folder / PAGES, present, movies)
+    removed = _remove_pages(folder / PAGES, written_before - {movie.movie_id for movie in movies})
     write_record(folder, {movie.movie_id: movie.made_from for movie in movies})
     return SiteSummary(folder / INDEX, len(movies), written, removed)
+
+
+def _find_changed(pages: Path, movies: Sequence[Movie], record: Mapping[str, str]) -> list[Movie]:
+    """Return the movies whose page is missing, or was made from something else."""
+    present = {path.name for path in pages.iterdir()}
+    return [
+        each
+        for each in movies
+        if record.get(each.movie_id) != each.made_from or f"{each.page}.html" not in present
+    ]
+
+
+def _name_all(folder: Path, record: Mapping[str, str], movie_ids: Iterable[str]) -> None:
+    """Name the pages of these movies in the record, before any is written."""
+    write_record(folder, {**dict.fromkeys(movie_ids, ""), **record})
 
 
 def _render_all(ask: Ask, movies: Sequence[Movie]) -> Iterator[tuple[str, bytes]]:
@@ -112,12 +129,12 @@ def _holds(path: Path, content: bytes) -> bool:
     return path.is_file() and path.read_bytes() == content
 
 
-def _remove_others(pages: Path, present: Iterable[str], movies: Sequence[Movie]) -> int:
-    """Delete the pages of movies that there are no more; return their number."""
-    gone = {*present} - {movie.page for movie in movies}
-    for name in gone:
-        (pages / f"{name}.html").unlink(missing_ok=True)
-    return len(gone)
+def _remove_pages(pages: Path, movie_ids: Iterable[str]) -> int:
+    """Delete the pages of these movies, which are no more; return the number of those that were there."""
+    there = [path for path in (pages / f"{name_page(each)}.html" for each in movie_ids) if path.is_file()]
+    for path in there:
+        path.unlink(missing_ok=True)
+    return len(there)
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -127,18 +144,20 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def has_site(home: Home) -> bool:
-    """Return whether the home has a site, or the beginning of one."""
-    return (home.site / PAGES).is_dir()
+    """Return whether the home has a site, or the beginning of one; what lies behind a link is none."""
+    places = (home.site, home.site / PAGES)
+    return all(place.is_dir() and not place.is_symlink() for place in places)
 
 
 def drop_pages_of_forgotten(home: Home) -> list[Path]:
     """Delete and return the pages that show the text of a forgotten row; the next making writes them without it."""
-    pages = home.site / PAGES
-    if not pages.is_dir():
+    if not has_site(home):
         return []
     with hold_folder(home.site):
         _remove_leftovers(home.site)
-        dropped = find_showing_forgotten(home, pages.glob("*.html"))
+        dropped = find_showing_forgotten(
+            home, [path for path in (home.site / PAGES).glob("*.html") if path.is_file()]
+        )
         for path in dropped:
             path.unlink(missing_ok=True)
     return dropped

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections import Counter
 from contextlib import suppress
 from itertools import count, pairwise, takewhile
@@ -97,6 +98,56 @@ def test_a_movie_without_reviews_has_no_page(home: Home) -> None:
     assert list(list_broken_links(home)) == []
 
 
+def test_files_that_the_site_did_not_write_stay_and_are_not_counted(home: Home) -> None:
+    foreign = [home.site / "movies" / name for name in ("notes.html", "notes.docx", "tt9.html")]
+    for path in foreign:
+        path.write_text("mine")
+    (home.site / "movies" / "folder").mkdir()
+    for anew in (False, True):
+        assert write_site(home, anew=anew).pages_removed == 0
+    assert all(path.read_text() == "mine" for path in foreign)
+
+
+@pytest.mark.parametrize("name", [".", "movies"])
+@pytest.mark.parametrize("make", ["link", "dangling", "file"])
+def test_a_link_or_a_file_in_place_of_a_folder_is_refused(name: str, make: str, home: Home) -> None:
+    place, elsewhere = home.site / name, home.folder / "elsewhere"
+    place.rename(elsewhere)
+    if make == "file":
+        place.write_text("mine")
+    else:
+        place.symlink_to(elsewhere if make == "link" else home.folder / "nowhere")
+    before = sorted(elsewhere.rglob("*"))
+    with pytest.raises(
+        SourceError, match=r"is a (link|file), but the site .* Next: move it away, then reviews site"
+    ):
+        write_site(home)
+    assert drop_pages_of_forgotten(home) == []
+    assert sorted(elsewhere.rglob("*")) == before
+    assert not (home.folder / "nowhere").exists()
+
+
+@pytest.mark.parametrize("name", ["index.html", FIRST])
+def test_a_folder_of_pages_without_a_record_is_refused(name: str, home: Home) -> None:
+    shutil.rmtree(home.site)
+    (home.site / name).parent.mkdir(parents=True)
+    (home.site / name).write_text("mine")
+    with pytest.raises(
+        SourceError, match=rf"site: has {name}, but no \.made-from\.json.*Next: move the folder away"
+    ):
+        write_site(home)
+    assert [path.read_text() for path in home.site.rglob("*") if path.is_file()] == ["mine"]
+
+
+def test_a_first_making_that_is_killed_is_gone_on_with(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(home.site)
+    monkeypatch.setattr(durable, "_FILES_AT_ONCE", 1)
+    killed = list(takewhile(bool, (kill_at(file, home, monkeypatch, first=True) for file in count(1))))
+    assert len(killed) >= 4
+    change(home.warehouse, "DELETE FROM source_reviews WHERE movie_id = 'tt0000002'")
+    assert write_site(home).pages_removed == 1
+
+
 def test_a_making_that_is_killed_leaves_a_whole_site_and_the_next_one_goes_on(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,8 +159,11 @@ def test_a_making_that_is_killed_leaves_a_whole_site_and_the_next_one_goes_on(
     assert set(read_pages(home)) == {"index.html", "movies.html", FIRST, SECOND, "movies/tt0000003.html"}
 
 
-def kill_at(file: int, home: Home, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Kill a making where it puts so many files in place; require a whole site, and return whether it was killed."""
+def kill_at(file: int, home: Home, monkeypatch: pytest.MonkeyPatch, *, first: bool = False) -> bool:
+    """Kill a making where it puts so many files in place, and return whether it was killed.
+
+    Require a whole site, unless it is the `first` making.
+    """
     replace, left = Path.replace, [file]
 
     def kill(self: Path, target: Path) -> Path:
@@ -121,7 +175,7 @@ def kill_at(file: int, home: Home, monkeypatch: pytest.MonkeyPatch) -> bool:
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
         patch.setattr(Path, "replace", kill)
         write_site(home)
-    assert list(list_broken_links(home)) == []
+    assert first or list(list_broken_links(home)) == []
     return left[0] <= 0
 
 
