@@ -8,16 +8,28 @@ from typing import Any
 
 from tasks.queries.answers import Ask
 from tasks.report.runs import Row
+from tasks.sources.accuracy import GIVEN_SENTIMENT
 
 RUNS_SHOWN, PROMOTIONS_SHOWN, MODELS_SHOWN, SOURCES_SHOWN = 20, 10, 10, 50
 DAYS_UP_TO, WEEKS_UP_TO, MONTHS_UP_TO = 45, 280, 1300
 """Most days between the first and the last for which figures are shown by day, by week, and by month."""
 
+# The current reviews: one that was sent again counts once. A table, so that they are read once.
+_KEEP_CURRENT = f"""
+CREATE TEMP TABLE current_reviews AS
+SELECT
+    source, count(*) AS reviews, count(*) FILTER (sentiment = 'positive') AS positive, sum(predicted_rating) AS stars,
+    count({GIVEN_SENTIMENT}) AS judged, count(*) FILTER (sentiment = {GIVEN_SENTIMENT}) AS "right",
+    count(given_rating) AS rated, sum(abs(predicted_rating - given_rating)) AS stars_off,
+    max(scored_at) AS last_scored_at
+FROM latest_scores GROUP BY source
+"""  # noqa: S608 (our own words)
 _COUNT = """
 SELECT
-    count(*) AS reviews, avg((sentiment = 'positive')::INTEGER) AS share_positive,
-    avg(predicted_rating) AS stars, max(scored_at) AS last_scored_at
-FROM latest_scores
+    coalesce(sum(reviews), 0)::BIGINT AS reviews, sum(positive) / sum(reviews) AS share_positive,
+    sum(stars) / sum(reviews) AS stars, coalesce(sum(judged), 0)::BIGINT AS judged,
+    sum("right") / nullif(sum(judged), 0) AS accuracy, max(last_scored_at) AS last_scored_at
+FROM current_reviews
 """
 # Tables, so that the history is read once.
 _KEEP_DAYS = "CREATE TEMP TABLE scored_days AS FROM daily_scores"
@@ -49,19 +61,12 @@ SELECT
 FROM contract_results WHERE boundary = 'drift' GROUP BY ALL
 """
 _DESCRIBE_SOURCES = """
-WITH scored AS (
+WITH known AS (SELECT DISTINCT source FROM scored_days),
+counted AS (
     SELECT
-        source, sum(rows_scored)::BIGINT AS reviews,
-        sum(share_positive * rows_scored) / sum(rows_scored) AS share_positive,
-        sum(mean_predicted_rating * rows_scored) / sum(rows_scored) AS stars
-    FROM scored_days GROUP BY source
-),
-judged AS (
-    SELECT
-        source, sum(labelled_reviews)::BIGINT AS judged,
-        sum(accuracy * labelled_reviews) / nullif(sum(labelled_reviews), 0) AS accuracy,
-        sum(rating_mae * rated_reviews) / nullif(sum(rated_reviews), 0) AS stars_off
-    FROM judged_days GROUP BY source
+        source, reviews, judged, positive / reviews AS share_positive, stars / reviews AS stars,
+        "right" / nullif(judged, 0) AS accuracy, stars_off / nullif(rated, 0) AS stars_off
+    FROM current_reviews
 ),
 sent AS (
     SELECT source, sum(files)::BIGINT AS files, max(last_file_at) AS last_file_at FROM source_days GROUP BY source
@@ -72,11 +77,12 @@ drifted AS (
         QUALIFY row_number() OVER (PARTITION BY source, columns ORDER BY checked_at DESC) = 1
     ) GROUP BY source
 )
-SELECT *, drifted.source IS NOT NULL AS is_compared
-FROM scored LEFT JOIN judged USING (source) LEFT JOIN sent USING (source)
+SELECT * REPLACE (coalesce(reviews, 0) AS reviews), drifted.source IS NOT NULL AS is_compared
+FROM known LEFT JOIN counted USING (source) LEFT JOIN sent USING (source)
 LEFT JOIN drifted USING (source) LEFT JOIN (SELECT source, is_late FROM deliveries) AS late USING (source)
 ORDER BY reviews DESC, source LIMIT $limit
 """
+# What each model did: every row that it scored, since a review that came again may have been scored by others then.
 _DESCRIBE_MODELS = """
 WITH scored AS (
     SELECT model_id, sum(rows_scored)::BIGINT AS reviews FROM scored_days GROUP BY model_id
@@ -130,22 +136,16 @@ class OverviewFacts:
     """What the overview shows."""
 
     totals: Row
+    """Of the current reviews."""
     timeline: Timeline
     sources: Sequence[Row]
-    """The largest first."""
+    """The largest first; figures of their current reviews."""
     models: Sequence[Row]
-    """The champion first, then those promoted last."""
+    """The champion first, then those promoted last; figures of every row that they scored."""
     promotions: Sequence[Row]
     """The newest first."""
     runs: Sequence[Row]
     """The newest first; `counts` are a dict."""
-
-    @property
-    def accuracy(self) -> tuple[float | None, int]:
-        """The share of reviews called right of those with a verdict of their writer, and their number."""
-        judged = [row for row in self.sources if row["judged"]]
-        total = sum(row["judged"] for row in judged)
-        return (sum(row["accuracy"] * row["judged"] for row in judged) / total if total else None), total
 
 
 def read_overview(ask: Ask, today: date | None = None) -> OverviewFacts:
@@ -153,6 +153,7 @@ def read_overview(ask: Ask, today: date | None = None) -> OverviewFacts:
 
     Creates temporary tables, so it can be called only once for a connection.
     """
+    ask(_KEEP_CURRENT)
     ask(_KEEP_DAYS)
     ask(_KEEP_ACCURACY)
     [totals] = ask(_COUNT)

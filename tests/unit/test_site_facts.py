@@ -15,7 +15,7 @@ from tasks.site.titles import Title
 from tasks.warehouse.run_log import Run, record_checks
 from tests.support.failures import make_failure
 from tests.support.report_homes import NEXT_RUN, RUN, asking, change, make_run
-from tests.support.sites import add_rows, make_site_home
+from tests.support.sites import ROWS, add_rows, make_site_home
 from tests.support.warehouse_parts import PartFile
 
 MOVIE = "tt0000001"
@@ -123,10 +123,38 @@ def test_the_overview_counts_what_came_in_and_what_was_called_right(tmp_path: Pa
     with asking(tmp_path) as ask:
         facts = read_overview(ask)
     assert facts.totals["reviews"] == 3
-    assert facts.accuracy == (1.0, 2)
+    assert (facts.totals["accuracy"], facts.totals["judged"]) == (1.0, 2)
     assert [(row["model_id"], row["is_champion"]) for row in facts.models] == [("model-a", True)]
     assert [run["run_id"] for run in facts.runs] == [RUN]
     assert home.folder == tmp_path
+
+
+def test_a_review_that_came_again_counts_once_but_each_time_for_the_model_that_scored_it(
+    tmp_path: Path,
+) -> None:
+    home = make_site_home(tmp_path)
+    add_rows(home, [{**row, "score": 0.2} for row in ROWS], "corrected.csv")
+    with asking(tmp_path) as ask:
+        facts = read_overview(ask)
+        [(current,)] = [tuple(row.values()) for row in ask("SELECT count(*) AS reviews FROM latest_scores")]
+    [source], [model] = facts.sources, facts.models
+    assert (
+        [facts.totals["reviews"], source["reviews"], model["reviews"]]
+        == [current, current, 2 * current]
+        == [3, 3, 6]
+    )
+    assert [facts.totals["judged"], source["judged"], model["judged"]] == [2, 2, 4]
+    assert [facts.totals["accuracy"], source["accuracy"], model["accuracy"]] == [0.5, 0.5, 0.75]
+    assert source["stars_off"] == pytest.approx((abs(2.8 - 9) + abs(2.8 - 2)) / 2)
+
+
+def test_a_source_whose_reviews_came_again_elsewhere_is_still_named(tmp_path: Path) -> None:
+    home = make_site_home(tmp_path)
+    make_run(home.folder, [PartFile("again.csv", ROWS, ledger={"source": "shop"})], NEXT_RUN)
+    change(home.warehouse, "UPDATE scored_reviews SET source = 'shop' WHERE run_id = '" + NEXT_RUN + "'")
+    with asking(tmp_path) as ask:
+        found = {row["source"]: row["reviews"] for row in read_overview(ask).sources}
+    assert found == {"shop": 3, "default": 0}
 
 
 def find(home: Home) -> dict[str, str]:
