@@ -1,7 +1,9 @@
 """Tests of the titles that a user gives: any content is titles, or is refused; and of the names of movies' pages."""
 
 import csv
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from tasks.site.titles import Title, parse_titles, read_titles
     [
         "movie_id,title,year\ntt1,The Film,1999\n",
         "\ufeffYear;Title;Movie_ID\r\n1999;The  Film;tt1\r\n",
-        'movie_id\ttitle\tmore\tyear\ntt1\t"The\nFilm"\tx\t1999',
+        'movie_id\ttitle\tmore\tyear\ntt1\t"The  Film"\tx\t1999',
         "movie_id,title,year\ntt1,Old,1888\ntt1,The Film,1999\n,No id,2000\ntt2,,2000\n",
     ],
 )
@@ -43,6 +45,13 @@ def test_without_a_file_there_are_no_titles(tmp_path: Path) -> None:
         (b"movie_id,title\ntt1,caf\xe9", "is not UTF-8"),
         (b"id,name\n1,x", "has no column movie_id and no column title"),
         (b"", "has no column"),
+        (
+            b'movie_id,title\ntt1,A\ntt2,"B\ntt3,C\n',
+            "line 3: unexpected end of data .check the quotation marks",
+        ),
+        (b'movie_id,title\ntt1,"B\ntt2,C', "line 2: unexpected end of data"),
+        (b'movie_id,title\ntt1,"A\nB"\ntt2,"C"\n', "line 2: goes on over a line end .check"),
+        (b'movie_id,title\ntt1,A\ntt2,"B" C\n', "line 3: .* expected after"),
         (b'movie_id,title\ntt1,"' + b"x" * 200_000, "field larger than field limit"),
     ],
 )
@@ -53,6 +62,15 @@ def test_a_file_that_has_no_titles_is_named_with_the_next_step(
     path.write_bytes(content)
     with pytest.raises(UsageError, match=rf"titles\.csv: .*{says}.*Next: save it as CSV in UTF-8"):
         read_titles(path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_regular_file_is_refused_not_waited_for(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    make(tmp_path / "titles.csv")
+    with pytest.raises(UsageError, match=r"titles\.csv: is no regular file\. Next"):
+        read_titles(tmp_path / "titles.csv")
 
 
 @given(st.text(st.sampled_from('movie_id,title;year\t"\n\r1\x00é\u2028'), max_size=60))
