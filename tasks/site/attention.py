@@ -14,9 +14,15 @@ from tasks.report.rendering import format_release
 from tasks.report.runs import SCORING, TRAINING, Row
 from tasks.support.wording import count, escape_controls
 
+# Without those that were corrected: a file of the name was scored later.
 _COUNT_REFUSED = """
 SELECT rule, count(DISTINCT source_sha256) AS files, arg_max(uri, committed_at) AS uri
-FROM scored_files WHERE status = 'refused' AND superseded_at IS NULL GROUP BY rule ORDER BY files DESC, rule
+FROM scored_files LEFT JOIN (
+    SELECT uri, max(committed_at) AS scored_at FROM scored_files
+    WHERE status = 'scored' AND superseded_at IS NULL GROUP BY uri
+) AS scored USING (uri)
+WHERE status = 'refused' AND superseded_at IS NULL AND (scored_at IS NULL OR scored_at <= committed_at)
+GROUP BY rule ORDER BY files DESC, rule
 """
 _COUNT_QUARANTINED = """
 SELECT
@@ -43,6 +49,12 @@ ORDER BY flow
 _AGAIN = {SCORING: "reviews score", TRAINING: "reviews train", "ingest-reviews": "reviews ingest"}
 """The command that runs a flow again."""
 
+_RELEASES = "The command checks them again and scores those that now pass."
+_LISTS = (
+    "The command lists them. Correct them in their file and put it into the inbox; then reviews forget ROW deletes "
+    "each old row. Where a setting or a profile was wrong, change it; reviews quarantine release then checks them."
+)
+
 
 @dataclass(frozen=True)
 class Concern:
@@ -52,7 +64,7 @@ class Concern:
     why: str
     """What is wrong, and what to do about it, as sentences."""
     command: str
-    """The command that mends it, or shows what is to be mended."""
+    """The command that goes on with it, or shows what is to be mended."""
 
 
 def find_concerns(ask: Ask, home: Home) -> list[Concern]:
@@ -85,7 +97,7 @@ def _describe_refused(row: Row, home: Home) -> Concern:
     command = f"reviews score {shlex.quote(str(path))}" if is_only else "reviews sql rejected-files"
     rule = row["rule"] or "no rule"
     nothing = f"Nothing of {'it' if row['files'] == 1 else 'them'} is scored"
-    why = f"{FILE_RULES.get(rule, rule)} {nothing}. The last one is {cut_name(row['uri'])}."
+    why = f"{FILE_RULES.get(rule, rule)} {nothing} until corrected. The last one is {cut_name(row['uri'])}."
     return Concern(f"{count(row['files'], 'file')} refused ({rule})", why, command)
 
 
@@ -94,7 +106,7 @@ def _describe_quarantined(row: Row) -> Concern:
     rule = row["rule"]
     says = str({**ROW_RULES, **SCORING_RULES}.get(rule, rule))
     command = format_release(row)
-    why = says if command else f"{says} Then put the corrected file into the inbox."
+    why = f"{says} {_RELEASES if command else _LISTS}"
     rows = f"{count(row['rows'], 'row')} of {count(row['files'], 'file')} in quarantine ({rule})"
     return Concern(rows, why, command or f"reviews quarantine list --rule {shlex.quote(rule)}")
 

@@ -183,6 +183,35 @@ def test_refused_files_and_quarantined_rows_are_named_with_the_command_that_mend
     }
 
 
+def test_rows_that_can_only_be_corrected_are_listed_and_the_words_say_how_they_leave_the_list(
+    tmp_path: Path,
+) -> None:
+    home = Home(make_run(tmp_path, [PartFile("good.csv", [{"score": 0.9}], bad_rows=[2])]).parent)
+    change(home.warehouse, "UPDATE quarantined_rows SET rule = 'text_blank', raw_is_text = true")
+    assert find(home) == {
+        "1 row of 1 file in quarantine (text_blank)": "reviews quarantine list --rule text_blank"
+    }
+    with asking(home.folder) as ask:
+        [concern] = find_concerns(ask, home)
+    for each in (
+        "The command lists them.",
+        "reviews forget ROW deletes",
+        "reviews quarantine release then checks",
+    ):
+        assert each in concern.why
+
+
+def test_a_refused_file_that_was_corrected_under_its_name_needs_nobody_any_more(tmp_path: Path) -> None:
+    home = make_site_home(tmp_path)
+    refused = [PartFile(name, status="refused", ledger={"uri": "a.csv"}) for name in ("before", "after")]
+    make_run(tmp_path, [refused[0]], NEXT_RUN)
+    assert [*find(home)] == ["1 file refused (csv_broken)"]
+    add_rows(home, [{"text": "corrected"}], "a.csv", "33333333-3333-4333-8333-333333333333")
+    assert find(home) == {}
+    make_run(tmp_path, [refused[1]], "44444444-4444-4444-8444-444444444444")
+    assert [*find(home)] == ["1 file refused (csv_broken)"]
+
+
 def test_drift_of_the_last_run_and_a_run_that_failed_need_a_person(tmp_path: Path) -> None:
     home = make_site_home(tmp_path)
     drift: dict[str, Any] = {"boundary": "drift", "columns": "score", "observed": "PSI 0.3"}
