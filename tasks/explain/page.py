@@ -6,7 +6,6 @@ it orange with a wavy line; the stronger the effect, the thicker the line and th
 read in print and without colours too. The table has the figures.
 """
 
-import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +14,11 @@ from markupsafe import Markup
 
 from tasks.explain.explanation import Explained, cut_pieces, format_signed
 from tasks.explain.terminal import NOTHING_MOVES, describe_score, name_source
-from tasks.pages.formatting import format_text
+from tasks.pages.formatting import BREAK, format_text
 from tasks.pages.rendering import make_environment
 
 if TYPE_CHECKING:
     import jinja2
-
-_BREAK = re.compile(r"<br[ \t\r\n]*/?>", re.IGNORECASE)
-"""The tag `<br>` in a text."""
 
 
 def render_page(explained: Explained, top: int) -> str:
@@ -57,5 +53,5 @@ def _format_contribution(logits: float) -> str:
 
 
 def _format_lines(text: str) -> Markup:
-    """Return a text as HTML; a `<br />` in it, which archives leave in their texts, becomes a line break."""
-    return Markup("<br>").join(format_text(piece) for piece in _BREAK.split(text))
+    """Return a text as HTML; a `<br />` in it becomes a line break."""
+    return Markup("<br>").join(format_text(piece) for piece in BREAK.split(text))

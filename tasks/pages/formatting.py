@@ -1,5 +1,6 @@
 """Formats values for pages: numbers, shares, times, sizes, names of any length, and texts of reviews."""
 
+import re
 from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
@@ -10,6 +11,9 @@ NO_VALUE = "–"
 """Shown for a missing value."""
 NAME_CHARACTERS = 80
 """Most characters of an id or a file name that are shown."""
+
+BREAK = re.compile(r"<br[ \t\r\n]*/?>", re.IGNORECASE)
+"""The tag `<br>` in a text, which archives leave in their texts."""
 
 
 def format_share(value: float | None) -> str:

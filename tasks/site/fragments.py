@@ -8,7 +8,7 @@ from html import escape
 
 from markupsafe import Markup
 
-from tasks.pages.formatting import NO_VALUE, cut_name, format_number, format_share
+from tasks.pages.formatting import BREAK, NO_VALUE, cut_name, format_number, format_share
 from tasks.report.runs import Row
 from tasks.support.wording import escape_controls
 
@@ -56,7 +56,7 @@ def _format_review(row: Row) -> str:
 
 def _format_text(row: Row) -> str:
     """Return the text of a review, of which a long one is opened by the reader."""
-    text, is_whole = row["text"], row["characters"] <= len(row["text"])
+    text, is_whole = BREAK.sub("\n", row["text"]), row["characters"] <= len(row["text"])
     if row["characters"] <= TEXT_SHOWN:
         return f'<p class="text" dir="auto">{_escape_text(text)}</p>\n'
     summary = f"{'The whole text' if is_whole else 'More of the text'} of {escape(row['row_name'])}"

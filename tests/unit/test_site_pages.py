@@ -322,6 +322,12 @@ def test_a_long_text_is_cut(hostile: Home) -> None:
     assert "y" * 1001 not in content
 
 
+def test_a_break_that_an_archive_left_in_a_text_is_a_line_end(home: Home) -> None:
+    add_rows(home, [{"movie_id": "tt0000002", "text": "one<br /><br />two<BR>three < br"}])
+    write_site(home)
+    assert "one\n\ntwo\nthree &lt; br</p>" in (home.site / SECOND).read_text("utf-8")
+
+
 def test_a_report_is_linked_where_there_is_one(home: Home) -> None:
     assert not [link for link in read_pages(home)["index.html"].values("href") if "reports" in link]
     home.reports.mkdir()
