@@ -201,6 +201,7 @@ def test_rows_that_can_only_be_corrected_are_listed_and_the_words_say_how_they_l
         assert each in concern.why
 
 
+@pytest.mark.slow
 def test_a_refused_file_that_was_corrected_under_its_name_needs_nobody_any_more(tmp_path: Path) -> None:
     home = make_site_home(tmp_path)
     refused = [PartFile(name, status="refused", ledger={"uri": "a.csv"}) for name in ("before", "after")]

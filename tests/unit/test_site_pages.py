@@ -139,6 +139,7 @@ def test_a_folder_of_pages_without_a_record_is_refused(name: str, home: Home) ->
     assert [path.read_text() for path in home.site.rglob("*") if path.is_file()] == ["mine"]
 
 
+@pytest.mark.slow
 def test_a_first_making_that_is_killed_is_gone_on_with(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(home.site)
     monkeypatch.setattr(durable, "_FILES_AT_ONCE", 1)
@@ -148,6 +149,7 @@ def test_a_first_making_that_is_killed_is_gone_on_with(home: Home, monkeypatch: 
     assert write_site(home).pages_removed == 1
 
 
+@pytest.mark.slow
 def test_a_making_that_is_killed_leaves_a_whole_site_and_the_next_one_goes_on(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
