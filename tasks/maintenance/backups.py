@@ -40,7 +40,7 @@ from tasks.maintenance.packs import Base, Written, find_base, finish_database, w
 from tasks.maintenance.restoring import BUNDLES, PROFILES
 from tasks.support.checksums import compute_sha256
 from tasks.warehouse.connection import require_warehouse
-from tasks.warehouse.database_file import hold_still
+from tasks.warehouse.database_file import hold_still, require_opening
 
 _PREFIX = "reviews-"
 _MARK = ".backing-up."
@@ -91,7 +91,7 @@ def back_up(home: Home, target: Path, full: bool = False) -> Backup:
 
 def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manifest]]) -> Backup:
     """Write a backup into an empty folder, and share files with the first of `earlier` that is of this database."""
-    with hold_still(home.warehouse) as (source, shape):
+    with hold_still(home.warehouse) as (source, shape), require_opening(home.warehouse):
         base = find_base(earlier, source, shape.block_bytes)
         draft = write_blocks(building, source, shape.block_bytes, base)
     database = finish_database(building, draft)

@@ -10,14 +10,14 @@ from data_contracts.errors import WarehouseError
 
 MEMORY_LIMIT = "1GB"
 """Memory that DuckDB may use: enough to commit a million reviews in one transaction."""
-_RESTORE_ADVICE = (
+RESTORE_ADVICE = (
     "`reviews restore BACKUP`, then `reviews score` for what came after it; or move this file away."
 )
 """The next step of a user whose database is damaged."""
 
 
 @contextmanager
-def translate_errors(path: Path, when_damaged: str = _RESTORE_ADVICE) -> Iterator[None]:
+def translate_errors(path: Path, when_damaged: str = RESTORE_ADVICE) -> Iterator[None]:
     """Turn DuckDB's errors into a `WarehouseError` that names the file and a next step.
 
     `when_damaged` is the next step if the file is damaged.

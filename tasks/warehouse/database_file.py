@@ -13,20 +13,28 @@ import fcntl
 import os
 import struct
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import BinaryIO
 
+from data_contracts.errors import WarehouseError
 from data_contracts.storage.faults import pass_fault_point
-from tasks.warehouse.connection import WAIT_SECONDS, name_log, open_warehouse, take_turn
+from tasks.warehouse.connection import WAIT_SECONDS, name_log, open_read_only, open_warehouse, take_turn
+from tasks.warehouse.database_errors import RESTORE_ADVICE, translate_errors
 
 HEADER_BYTES, HEADERS = 4096, 3
 """The size and number of the headers before the first block."""
 COMPARED_BYTES = 4096
 """Bytes from the start of each block that are compared: a page, since the system reads no less."""
+_MARK, _MARK_START = b"DUCK", 8
+"""What the first header of a DuckDB file has, and where."""
 _STATE = struct.Struct("<8xQ16xQQ")
 """Of the second and third header: a number that grows with each checkpoint, the number of blocks, and their size."""
+_BLOCK_SIZES = tuple(2**power for power in range(14, 19))
+"""The bytes that a block may have."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +51,19 @@ class Shape:
 
 
 def read_shape(file: BinaryIO) -> Shape:
-    """Return the shape of an open DuckDB file, by the header that the last checkpoint wrote."""
-    headers = os.pread(file.fileno(), (HEADERS - 1) * HEADER_BYTES, HEADER_BYTES)
-    _, blocks, block_bytes = max(_STATE.unpack_from(headers, start) for start in (0, HEADER_BYTES))
-    return Shape(blocks, block_bytes)
+    """Return the shape of an open DuckDB file, by the header that the last checkpoint wrote.
+
+    Raises `WarehouseError` if its headers are none of DuckDB's.
+    """
+    headers = os.pread(file.fileno(), HEADERS * HEADER_BYTES, 0)
+    if len(headers) == HEADERS * HEADER_BYTES and headers.startswith(_MARK, _MARK_START):
+        states = (_STATE.unpack_from(headers, number * HEADER_BYTES) for number in range(1, HEADERS))
+        _, blocks, block_bytes = max(states)
+        if block_bytes in _BLOCK_SIZES:
+            return Shape(blocks, block_bytes)
+    raise WarehouseError(
+        f"{file.name}: is damaged: its headers are none of a database. Next: {RESTORE_ADVICE}"
+    )
 
 
 def copy_warehouse(path: Path, target: BinaryIO, wait_seconds: float = WAIT_SECONDS) -> None:
@@ -75,6 +92,28 @@ def hold_still(path: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[tuple
         # Waits for other processes, and brings into the file what DuckDB has only in its log.
         with open_warehouse(path, write=True, wait_seconds=wait_seconds) as connection:
             connection.execute("CHECKPOINT")
+
+
+@contextmanager
+def require_opening(path: Path) -> Iterator[None]:
+    """Open the database read-only in a thread while the block runs, within `hold_still`, and close it at its end.
+
+    Raises `WarehouseError` at the end of the block if DuckDB can't open it: what is damaged must not replace a backup.
+    """
+    done = Event()
+
+    def keep_open() -> None:
+        with translate_errors(path), open_read_only(path.absolute(), {}, WAIT_SECONDS):
+            done.wait()
+
+    with ThreadPoolExecutor(1) as aside:
+        opened = aside.submit(keep_open)
+        try:
+            yield
+        finally:
+            # Not before, since the end of any handle of the file in this process frees the lock of `hold_still`.
+            done.set()
+        opened.result()
 
 
 @contextmanager

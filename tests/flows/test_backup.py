@@ -136,6 +136,18 @@ def test_a_backup_is_consistent_while_others_write(home: Home, tmp_path: Path) -
         assert rows == (last or 0)
 
 
+@pytest.mark.parametrize(
+    ("start", "content"), [(0, b""), (0, bytes(12_288)), (4_136, bytes(8)), (12_288, b"\xff" * 2_000_000)]
+)
+def test_a_database_that_can_not_be_opened_is_not_backed_up(home: Home, start: int, content: bytes) -> None:
+    sound = back_up(home, None, quiet)
+    whole = home.warehouse.read_bytes()
+    home.warehouse.write_bytes((whole[:start] + content + whole[start + len(content) :]) if content else b"x")
+    with pytest.raises(WarehouseError, match=r"damaged.*reviews restore"):
+        back_up(home, None, quiet)
+    assert list(home.backups.iterdir()) == [sound]
+
+
 @pytest.mark.parametrize("name", ["packs/000001.pack", "blocks.json", "manifest.json"])
 def test_a_damaged_backup_is_refused_and_changes_nothing(home: Home, tmp_path: Path, name: str) -> None:
     back_up(home, tmp_path / "backup", quiet)
