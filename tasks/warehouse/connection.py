@@ -240,8 +240,11 @@ def _connect_when_free(
 
 
 @contextmanager
-def _attach(path: Path, *options: str, wait_seconds: float = 0) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Connect to the database as soon as no other process has it, and release its file when the block ends."""
+def attach(path: Path, *options: str, wait_seconds: float = 0) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Connect to the database as soon as no other process has it, and release its file when the block ends.
+
+    The caller has its turn (`take_turn`); the database is opened as it is.
+    """
     try:
         with _connect_when_free(path, lambda: _connect(path, *options), wait_seconds) as connection:
             yield connection
@@ -320,11 +323,11 @@ def _open_up_to_date(path: Path, write: bool, wait_seconds: float) -> Iterator[d
         )
     _create_if_missing(path, migrations, views)
     if not write:
-        with _attach(path, "READ_ONLY", wait_seconds=wait_seconds) as connection:
+        with attach(path, "READ_ONLY", wait_seconds=wait_seconds) as connection:
             if _read_state(connection) == (migrations[-1].version, _digest(views)):
                 yield connection
                 return
-    with _attach(path, _ROW_GROUPS, wait_seconds=wait_seconds) as connection:
+    with attach(path, _ROW_GROUPS, wait_seconds=wait_seconds) as connection:
         is_long = (
             _read_state(connection)[0] < migrations[-1].version and path.stat().st_size > ANNOUNCED_BYTES
         )
@@ -354,7 +357,7 @@ def _create(path: Path, migrations: Sequence[Migration], views: str) -> None:
     name_log(path).unlink(missing_ok=True)
     with (
         write_whole(path) as building,
-        _attach(building, f"STORAGE_VERSION '{STORAGE_VERSION}'") as connection,
+        attach(building, f"STORAGE_VERSION '{STORAGE_VERSION}'") as connection,
     ):
         bring_up_to_date(connection, migrations, views)
 

@@ -22,7 +22,7 @@ from typing import BinaryIO
 
 from data_contracts.errors import WarehouseError
 from data_contracts.storage.faults import pass_fault_point
-from tasks.warehouse.connection import WAIT_SECONDS, name_log, open_read_only, open_warehouse, take_turn
+from tasks.warehouse.connection import WAIT_SECONDS, attach, name_log, open_warehouse, take_turn
 from tasks.warehouse.database_errors import RESTORE_ADVICE, translate_errors
 
 HEADER_BYTES, HEADERS = 4096, 3
@@ -103,7 +103,7 @@ def require_opening(path: Path) -> Iterator[None]:
     done = Event()
 
     def keep_open() -> None:
-        with translate_errors(path), open_read_only(path.absolute(), {}, WAIT_SECONDS):
+        with translate_errors(path), attach(path.absolute(), "READ_ONLY"):
             done.wait()
 
     with ThreadPoolExecutor(1) as aside:
