@@ -1,17 +1,15 @@
-"""How soon `reviews up` is back at work after what it needs was away: its disk, its port, the server's database.
+"""How soon `reviews up` is back at work after its disk was full or the server's database was locked.
 
     python -m benchmarks.outages [--seconds 45 75 150]
 
-For each duration the disk is full, the server's database is locked, and, the server killed, its port is taken by this
-process. A file comes into the inbox, which is watched, when the outage begins (not into a full one) and when it ends.
-The time is from the end of the outage until the rows of both are published. Nobody does anything. At the end every row
-must be there once, `reviews verify` must hold, no run may be active, and each run that failed or crashed must have been
-told of once. Prints a Markdown table; the exit status is 1 if something does not hold. Linux only, and as root: the
-home is on a file system of its own in memory.
+For each duration each of both. A file comes into the inbox, which is watched, when the outage begins (not into a full
+one) and when it ends. The time is from the end of the outage until the rows of both are published. Nobody does
+anything. At the end every row must be there once, `reviews verify` must hold, no run may be active, and each run that
+failed or crashed must have been told of once. Prints a Markdown table; the exit status is 1 if something does not hold.
+Linux only, and as root: the home is on a file system of its own in memory.
 """
 
 import argparse
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -97,24 +95,9 @@ def lock_database(trials: Trials) -> Iterator[None]:
         database.execute("rollback")
 
 
-@contextmanager
-def take_port(trials: Trials) -> Iterator[None]:
-    """Kill the server and listen on its port, so that it can't be started again."""
-    up = trials.start()
-    [server] = up.find_processes("guarded_server")
-    server.kill()
-    server.wait()
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", up.port))
-        taken.listen()
-        yield
-
-
 OUTAGES: dict[str, Outage] = {
     "the disk is full": fill_disk,
     "the server's database is locked": lock_database,
-    "the server's port is taken": take_port,
 }
 
 
