@@ -1,5 +1,6 @@
 """Tests of each branch of a wide LSTM alone: fitted on the validation rows, evaluated on the test rows."""
 
+import functools
 import json
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,7 @@ MODEL = make_small_wide_variant()
 VALIDATION, TEST = make_reviews(range(4, 24), 24), make_reviews(range(1, 41), 24)
 
 
+@functools.cache
 def export() -> bytes:
     graph = export_windows(build_wide_at_random(MODEL))
     assert graph is not None
