@@ -20,21 +20,20 @@ from tests.support.known_pictures import keep_drawn
 from tests.support.once import FOLDER
 
 PROJECT_ROOT = Path(__file__).parents[1]
-FIRST = (
-    "e2e/test_up.py",
-    "e2e/test_demo.py",
-    "e2e/test_faults.py",
-    "explore/test_explore.py",
-    "e2e/",
-    "models/",
-    "contracts/",
-    "flows/",
-)
-"""What is started first of a whole run: what takes longest, and of that what does not wait for the demo or a model."""
-
-
-TOGETHER = "tests/models/"
+TOGETHER = "models/"
 """The folder whose tests run in one process: each process in which one runs takes 4 s to import TensorFlow."""
+
+FIRST = (
+    ("e2e/test_up.py",),
+    (TOGETHER,),
+    ("e2e/test_demo.py",),
+    ("e2e/test_faults.py",),
+    ("explore/test_explore.py",),
+    ("e2e/", "flows/"),
+    ("contracts/",),
+)
+"""What is started first of a whole run: what takes longest. Files that wait for processes start beside files that
+compute: both cores have work."""
 
 OF_ITS_OWN = ("archive", "browser", "process", "server", "training")
 """Markers of tests that may start processes."""
@@ -58,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "stanford_archive" in getattr(item, "fixturenames", ()):
             item.add_marker("archive")
-    items.sort(key=lambda item: _find_turn(item.nodeid.removeprefix("tests/")))
+    items.sort(key=lambda item: _find_turn(item.nodeid.partition("::")[0].removeprefix("tests/")))
 
 
 def pytest_collection_finish() -> None:
@@ -71,7 +70,7 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]
     """Runs the tests of a file in one process, and all tests of models in one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return TOGETHER if nodeid.startswith(TOGETHER) else str(super()._split_scope(nodeid))
+        return TOGETHER if nodeid.startswith(f"tests/{TOGETHER}") else str(super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -80,8 +79,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
     return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
-def _find_turn(path: str) -> int:
-    return next((turn for turn, first in enumerate(FIRST) if path.startswith(first)), len(FIRST))
+def _find_turn(path: str) -> tuple[int, str, str]:
+    """Return what a test file is sorted by. The folders of one turn are mixed, by the names of their files."""
+    turn = next((turn for turn, first in enumerate(FIRST) if path.startswith(first)), len(FIRST))
+    return turn, Path(path).name, path
 
 
 @pytest.fixture(scope="session")
