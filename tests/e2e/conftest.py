@@ -17,6 +17,7 @@ from deployments.installation import PROJECT_ROOT
 from flows.command.cli import main
 from tests.support.command import PATIENCE_SECONDS, Call, Command, Finished, start_command
 from tests.support.once import make_once
+from tests.support.prefect_database import copy_prefect_database
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -60,6 +61,8 @@ def run_reviews(home: Path, *arguments: str | Path, server: Mapping[str, str] | 
 def start_reviews(home: Path, *arguments: str | Path, server: Mapping[str, str] | None = None) -> Command:
     """Start the process of `run_reviews` without waiting for it."""
     environment = make_environment(home, server)
+    if server is None:
+        copy_prefect_database(home / "prefect")
     return start_command(Call(tuple(map(str, arguments)), environment, home.parent))
 
 

@@ -28,6 +28,7 @@ from tasks.support.lock_holders import RUN_VARIABLE
 from tests.e2e.conftest import REVIEWS
 from tests.support import small_home
 from tests.support.command import Call, Command, Finished, start_command
+from tests.support.prefect_database import copy_prefect_database
 from tests.support.small_archive import list_learnable_files, write_archive
 from tests.support.small_home import copy_scoring_home, ingest
 
@@ -304,6 +305,7 @@ def make_home(home: Path) -> Path:
         made.archive.mkdir()
         few = write_archive(made.archive / "few.tar.gz", list_learnable_files())
         ingest(few, accept_unverified=True)
+        copy_prefect_database(made.prefect)
 
     return small_home.copy_home(Home(home), "up", fill).folder
 

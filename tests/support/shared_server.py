@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deployments.local_server.temporary_server import EPHEMERAL, run_server
 from tests.support.once import FOLDER
+from tests.support.prefect_database import copy_prefect_database
 
 POLL_SECONDS = 0.1
 
@@ -23,6 +24,7 @@ def share_server() -> Iterator[Mapping[str, str]]:
     with ExitStack() as started:
         with _hold(folder):
             if not address.exists():
+                copy_prefect_database(folder / "prefect")
                 own = {"PREFECT_HOME": str(folder / "prefect")}
                 server = started.enter_context(run_server({**os.environ, **EPHEMERAL, **own}))
                 started.callback(_wait_for_all, folder)
