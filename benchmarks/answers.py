@@ -165,12 +165,29 @@ _FILL_REST = (
     )
     SELECT
         model_id, 'cnn_lstm', 0, 'other', 'data', 'code', 'bundle', 0.88, 0.9, 3.2, TIMESTAMPTZ '2025-12-01'
-    FROM (VALUES ('model-a'), ('model-b')) AS named (model_id)
+    FROM (VALUES ('model-a'), ('model-b'), ('model-c')) AS named (model_id)
     """,
     """
     INSERT INTO promotions VALUES
     (1, 'promote', 'model-a', 'the first', NULL, '2025-12-02 00:00:00+00'),
     (2, 'promote', 'model-b', 'better', 'model-a', '2026-03-20 00:00:00+00')
+    """,
+    """
+    INSERT INTO shadows VALUES
+    (1, 'model-c', '2026-01-01 00:00:00+00', 'ann', '2026-01-01 00:00:00+00', NULL, NULL, NULL, NULL, NULL)
+    """,
+    """
+    INSERT INTO shadow_scores
+    SELECT * EXCLUDE (source) REPLACE (
+        'model-c' AS model_id, least(1, score + 0.02) AS score,
+        if(score >= 0.48, 'positive', 'negative') AS sentiment
+    )
+    FROM scored_reviews SEMI JOIN (FROM files WHERE number % 10 = 0) AS shadowed USING (source_sha256)
+    WHERE model_id = 'model-a'
+    """,
+    """
+    INSERT INTO shadow_files
+    SELECT source_sha256, model_id, count(*), 'run-3', max(scored_at) FROM shadow_scores GROUP BY ALL
     """,
     """
     INSERT INTO reference_measures

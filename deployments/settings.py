@@ -129,6 +129,9 @@ class Settings:
     """REVIEWS_KEEP_QUARANTINE_DAYS: after how many days a quarantined row's bytes are deleted; 0 keeps them."""
     drift: str = "warn"
     """REVIEWS_DRIFT: with `warn`, a run that finds drift warns; with `error` it fails. Its scores stay either way."""
+    shadow_minutes: float = 5
+    """REVIEWS_SHADOW_MINUTES: after how many minutes with the shadow a run leaves the rest to the next one; 0 switches
+    its scoring off."""
     scored_files: str = "keep"
     """REVIEWS_SCORED_FILES: `keep` scored files in the inbox, or `move` them to `scored/DATE/`."""
 
@@ -221,6 +224,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             values, "REVIEWS_KEEP_QUARANTINE_DAYS", Settings.keep_quarantine_days, 0, 36500
         ),
         drift=read_choice(values, "REVIEWS_DRIFT", DRIFT_SEVERITIES),
+        shadow_minutes=read_number(values, "REVIEWS_SHADOW_MINUTES", Settings.shadow_minutes, 0, 1440),
         scored_files=read_choice(values, "REVIEWS_SCORED_FILES", ("keep", "move")),
     )
 

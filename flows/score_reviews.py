@@ -3,7 +3,7 @@
 It scores the files whose content is new, so a second run scores nothing. With `rescore` it also scores again what
 other models have scored; with `dry_run` it only returns its plan. It needs a promoted model only if there is something
 to score. One run at a time per home: a second one waits for the first. If a group of files fails, the run goes on with
-the others and fails at its end.
+the others and fails at its end. If a shadow is on, it scores last (`flows/shadow_scoring.py`).
 """
 
 import time
@@ -24,6 +24,7 @@ from deployments.settings import Settings
 from flows import scoring_page as page
 from flows.grants import is_granted
 from flows.recording import record_flow_run
+from flows.shadow_scoring import score_with_shadow
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
 from tasks.scoring.plan import (
     PendingFiles,
@@ -78,6 +79,8 @@ class ScoringSummary:
     sources: stages.SourceNotes = field(default_factory=stages.SourceNotes)
     report: str | None = None
     """Path of the run's report; None if nothing was committed or reports are switched off."""
+    shadow: str | None = None
+    """What was scored with the shadow, in words; None if no shadow is on, or nothing waited for it."""
 
 
 @flow(name="score-reviews", flow_run_name="score-reviews")
@@ -128,13 +131,14 @@ def score_reviews(
     require_consistent(request)
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
-    summary, outcome = _run_scoring(request, settings)
+    summary, outcome, run = _run_scoring(request, settings)
     _tidy_up(settings)
+    summary = _add_shadow(summary, settings, outcome, run)
     pass_fault_point("score: before reported")
     return _end_run(summary, outcome)
 
 
-def _run_scoring(request: ScoringRequest, settings: Settings) -> tuple[ScoringSummary, RunOutcome]:
+def _run_scoring(request: ScoringRequest, settings: Settings) -> tuple[ScoringSummary, RunOutcome, Run]:
     """Score all pending files while no other run does, and publish what was committed, even if a group fails."""
     home = settings.home
     home.make()
@@ -160,7 +164,15 @@ def _run_scoring(request: ScoringRequest, settings: Settings) -> tuple[ScoringSu
     if outcome.has_committed() or needs_publishing(home):
         report = _publish_outcome(outcome, settings, run, time.monotonic() - started)
         summary = replace(summary, report=report)
-    return summary, outcome
+    return summary, outcome, run
+
+
+def _add_shadow(summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: Run) -> ScoringSummary:
+    """Score with the shadow if one is on, and add to the summary and the report how it did."""
+    did = score_with_shadow(run, settings)
+    if did and summary.report:
+        report_run(run, settings.keep_reports)  # once more: until here it must wait for no shadow
+    return replace(summary, shadow=did)
 
 
 def _check_outcome(

@@ -51,6 +51,11 @@ class Home:
         return self.folder / "parts"
 
     @property
+    def shadow(self) -> Path:
+        """The folder of what the shadow scores, until it is committed."""
+        return self.folder / "shadow"
+
+    @property
     def backups(self) -> Path:
         """The folder of backups, which `reviews backup` writes."""
         return self.folder / "backups"
@@ -127,6 +132,7 @@ class Home:
             self.uploads,
             self.sources,
             self.parts,
+            self.shadow,
             self.backups,
             self.exports,
             self.current_export,

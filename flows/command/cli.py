@@ -31,6 +31,7 @@ MODULES = {
     "ask": ("sql", "export", "explain", "report", "site"),
     "sources": ("sources",),
     "models": ("models", "variants"),
+    "shadow": ("shadow",),
     "upkeep": ("verify", "quarantine", "forget", "backup", "restore"),
     "serve": ("up", "down", "status", "deploy", "serve"),
 }

@@ -15,7 +15,7 @@ from flows.command.console.output import confirm, echo
     "--all", "check_all", is_flag=True, help="Check every row, also of files that a check has found right."
 )
 def verify(check_all: bool) -> None:
-    """Prove in SQL that no row is lost, doubled or scored by a model that was never promoted.
+    """Prove in SQL that no row is lost or doubled, and that no score that counts is of a model never promoted.
 
     The first check reads every row, later ones those of files that changed since. Use --all now and then, and after
     damage to the disk: only it notices that older rows were altered.

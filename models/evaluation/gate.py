@@ -1,5 +1,6 @@
 """The gate: the rules that a challenger must pass to replace the champion."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,12 @@ LARGEST_COST_RATIO = 10.0
 
 By docs/models.md `wide_lstm` takes about 3 times as long as `cnn_lstm` for a test accuracy 6 percentage points higher.
 """
+OWN_TRAFFIC = "own_traffic"
+"""The rule on the reviews that a challenger scored as the shadow. It is there only where the two models met."""
+SMALLEST_TRAFFIC = 100
+"""With fewer labelled reviews of own traffic that both models scored, a challenger is not judged by them."""
+TRAFFIC_CHANCE = 0.05
+"""On these, a lower accuracy is beyond chance if its 95 % interval lies below 0 and McNemar's p is below this too."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,27 @@ class Contest:
 
 
 @dataclass(frozen=True)
+class OwnTraffic:
+    """A challenger that scored as the shadow, compared with the champion on labelled reviews that came to the home."""
+
+    labelled_reviews: int
+    shadow_accuracy: float | None
+    """None without a labelled review, as the other figures."""
+    champion_accuracy: float | None
+    only_shadow_right: int
+    only_champion_right: int
+    gain_lower: float | None
+    """The 95 % interval of the challenger's accuracy minus the champion's, by titles; None for labels of one title."""
+    gain_upper: float | None
+    mcnemar_p: float | None
+
+
+@dataclass(frozen=True)
 class GateCheck:
     """The result of one rule of the gate, with the figures that decided it."""
 
     name: str
-    """'log_loss', 'accuracy', 'slice NAME', 'behaviour TYPE' or 'cost'; else the reason that nothing was compared."""
+    """'log_loss', 'accuracy', 'slice NAME', 'behaviour TYPE', 'cost', 'own_traffic'; else why nothing was compared."""
     passed: bool
     detail: str
     challenger: float | None = None
@@ -176,9 +199,35 @@ def _judge_cost(contest: Contest) -> GateCheck:
     return GateCheck("cost", contest.cost_ratio <= LARGEST_COST_RATIO, detail, mine, other)
 
 
+def judge_own_traffic(traffic: OwnTraffic) -> GateCheck:
+    """Fail a challenger that was worse than the champion on the labelled reviews of its time as the shadow.
+
+    Two conditions, since each errs where the other does not: McNemar's test takes the reviews of a movie for
+    independent, and the interval takes the gain for normally distributed, which it is not if few reviews differ.
+    """
+    mine, other = traffic.shadow_accuracy, traffic.champion_accuracy
+    if mine is None or other is None:
+        return GateCheck(
+            OWN_TRAFFIC, True, "no labelled review of own traffic that both scored, so not judged"
+        )
+    lower, upper, p = traffic.gain_lower, traffic.gain_upper, traffic.mcnemar_p
+    few = traffic.labelled_reviews < SMALLEST_TRAFFIC or lower is None or upper is None
+    worse = not few and (upper or 0) < 0 and p is not None and p < TRAFFIC_CHANCE
+    gain = Interval(mine - other, math.nan if lower is None else lower, math.nan if upper is None else upper)
+    detail = (
+        f"accuracy {mine:.4f} against {other:.4f} on {traffic.labelled_reviews:,} labelled reviews of own traffic "
+        f"({_format_points(gain)}; of the reviews that only one model classifies correctly, "
+        f"{traffic.only_shadow_right:,} against {traffic.only_champion_right:,}, McNemar's p {p or 0:.2g}"
+        f"{'; too few to judge' if few else ''})"
+    )
+    return GateCheck(OWN_TRAFFIC, not worse, detail, mine, other, lower, upper)
+
+
 def _format_points(gain: Interval) -> str:
     """Format a gain in accuracy in percentage points, with its interval."""
     value, lower, upper = (f"{100 * each:+.2f}" for each in (gain.value, gain.lower, gain.upper))
+    if math.isnan(gain.lower):
+        return f"{value} points"
     return f"{value} points, 95 % interval {lower} to {upper}"
 
 
@@ -199,6 +248,7 @@ _FAILURES = {
     "log_loss": "validation log loss {} against {}",
     "accuracy": "less accurate than the champion: {} against {}",
     "cost": "too slow: {} seconds a review against {}",
+    OWN_TRAFFIC: "less accurate than the champion on own traffic: {} against {}",
 }
 _FAILURES_OF_KINDS = {
     "slice": "less accurate than the champion on the slices {}",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from data_contracts.errors import ContractError, UsageError, WarehouseError
+from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import read_home_id
 from data_contracts.storage.store_uris import is_store_uri
@@ -175,7 +176,7 @@ def _delete(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
     The row before takes the place of a review's newest row.
     """
     note_reviews(connection, f"(FROM source_reviews SEMI JOIN {keys} USING (source_sha256, row_number))")
-    for table in ("source_reviews", "scored_reviews", "flipped_scores", "quarantined_rows"):
+    for table in ("source_reviews", "scored_reviews", "shadow_scores", "flipped_scores", "quarantined_rows"):
         connection.execute(
             f"DELETE FROM {table} AS rows USING {keys} AS keys WHERE rows.source_sha256 = keys.source_sha256 "  # noqa: S608
             "AND rows.row_number = keys.row_number"
@@ -260,8 +261,11 @@ def commit_waiting(home: Home) -> None:
     """Commit the leftover parts of a killed run, so that their rows can be forgotten too; delete broken parts.
 
     The caller must hold the lock on the folder of parts. The next run scores the files of deleted parts again.
+    What a killed run left of the shadow's scores is deleted too.
     """
     from tasks.scoring.parts import find_waiting
+
+    remove_leftovers(home.shadow)
 
     for part in find_waiting(home.parts, lambda part, trouble: None):
         with suppress(ContractError):

@@ -1,7 +1,7 @@
 """The proof that `reviews verify` leaves in the home: up to which change the database was checked.
 
-The next check reads only the rows of the files that changed since: whose rows were scored, released or forgotten, or
-whose model was promoted again.
+The next check reads only the rows of the files that changed since: whose rows were scored, by the shadow too, released
+or forgotten, or whose model was promoted again.
 """
 
 import json
@@ -24,6 +24,7 @@ SELECT source_sha256, rows_read, committed_at AS changed_at FROM scored_files WH
 UNION ALL SELECT source_sha256, rows_read, superseded_at FROM scored_files WHERE superseded_at IS NOT NULL
 UNION ALL SELECT source_sha256, 1, released_at FROM quarantined_rows WHERE released_at IS NOT NULL
 UNION ALL SELECT source_sha256, 1, forgotten_at FROM forgotten_rows
+UNION ALL SELECT source_sha256, rows, committed_at FROM shadow_files
 """
 """SQL: each change of a file, with the number of its rows that it changed. Only `reviews forget` deletes any, and it
 writes the database anew."""
@@ -44,7 +45,15 @@ _NARROW = """
 CREATE TEMP TABLE {table} AS
 SELECT rows.rowid AS rowid, rows.* FROM main.{table} AS rows SEMI JOIN {keys} USING ({key})
 """
-_TABLES_OF_FILES = ("source_reviews", "scored_reviews", "flipped_scores", "scored_files", "quarantined_rows")
+_TABLES_OF_FILES = (
+    "source_reviews",
+    "scored_reviews",
+    "flipped_scores",
+    "scored_files",
+    "quarantined_rows",
+    "shadow_scores",
+    "shadow_files",
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Checks every promise on the data of a home: no row is lost, doubled, or scored by a model that was never promoted.
+"""Checks every promise on the data of a home: no row is lost or doubled, no score of a model never promoted counts.
 
 A promise on the tables is a query for the rows that break it. The promoted bundles, the reviews Parquet and the
 published copy are checked too.
@@ -117,6 +117,7 @@ PROMISES = {
             SELECT source_sha256, row_number FROM source_reviews
             UNION ALL SELECT source_sha256, row_number FROM scored_reviews
             UNION ALL SELECT source_sha256, row_number FROM quarantined_rows
+            UNION ALL SELECT source_sha256, row_number FROM shadow_scores
         ) USING (source_sha256, row_number)
     """,
     "every score is a number from 0 to 1, with its sentiment and rating": f"""
@@ -133,6 +134,25 @@ PROMISES = {
         UNION ALL BY NAME
         SELECT model_id, count(*) AS rows FROM scored_reviews
         WHERE model_id NOT IN (SELECT model_id FROM promotions SEMI JOIN models USING (model_id)) GROUP BY ALL
+    """,
+    "every score of a shadow is there once, with its text, of a file and model that are recorded": """
+        SELECT source_sha256, row_number, model_id, count(*) AS copies FROM shadow_scores GROUP BY ALL HAVING copies > 1
+        UNION ALL BY NAME
+        SELECT source_sha256, row_number, model_id FROM shadow_scores
+        ANTI JOIN source_reviews USING (source_sha256, row_number)
+        UNION ALL BY NAME
+        SELECT source_sha256, row_number, model_id FROM shadow_scores
+        ANTI JOIN shadow_files USING (source_sha256, model_id)
+        UNION ALL BY NAME
+        SELECT source_sha256, model_id FROM shadow_files ANTI JOIN (FROM shadows SEMI JOIN models USING (model_id))
+        USING (model_id)
+    """,
+    "every file that a shadow scored has its scores": """
+        WITH forgotten AS (SELECT source_sha256, count(*) AS gone FROM forgotten_rows GROUP BY ALL),
+        kept AS (SELECT source_sha256, model_id, count(*) AS scores FROM shadow_scores GROUP BY ALL)
+        SELECT source_sha256, model_id, rows, coalesce(scores, 0) AS scores
+        FROM shadow_files LEFT JOIN kept USING (source_sha256, model_id) LEFT JOIN forgotten USING (source_sha256)
+        WHERE coalesce(scores, 0) NOT BETWEEN rows - coalesce(gone, 0) AND rows
     """,
     "every promotion is of a known model, and none is missing": """
         SELECT number, model_id FROM promotions ANTI JOIN models USING (model_id)
@@ -300,6 +320,8 @@ _TABLES_COMPARED = (
     "scored_files",
     "quarantined_rows",
     "forgotten_rows",
+    "shadow_scores",
+    "shadow_files",
     "promotions",
     "gate_checks",
 )

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from data_contracts.errors import BundleError, WarehouseError
@@ -169,6 +170,17 @@ WHERE NOT passed AND model_id IN (SELECT model_id FROM run_files) AND decision =
 ) GROUP BY model_id ORDER BY model_id
 """
 
+# The shadow of the time of the run, beside each model that scored in it.
+_FIND_SHADOW = """
+SELECT model_id FROM shadows
+WHERE started_at <= $ended_at AND least(coalesce(ended_at, 'infinity'), coalesce(until, 'infinity')) >= $started_at
+ORDER BY number DESC LIMIT 1
+"""
+_COMPARE_SHADOW = """
+SELECT * FROM shadow_comparison WHERE model_id = $model_id AND compared_with IN (SELECT model_id FROM run_files)
+ORDER BY compared_with, source NULLS FIRST
+"""
+
 
 @dataclass(frozen=True)
 class ScoringFacts:
@@ -210,6 +222,8 @@ class ScoringFacts:
     """By model: its training data."""
     forced: Sequence[Row]
     """For each model that scores although the gate refused it: the rules that it broke, in one text."""
+    shadow: Sequence[Row] = ()
+    """Rows of `shadow_comparison` for the shadow: how it does beside the models of this run, in all and by source."""
 
     @property
     def only_rescored(self) -> bool:
@@ -258,7 +272,13 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
         moved=find_moved(ask, run.started_at, ended_at),
         lineage=[_add_archive(row, bundles_dir) for row in ask(_READ_MODELS)],
         forced=ask(_LIST_FORCED, {"moment": ended_at}),
+        shadow=_compare_shadow(ask, between),
     )
+
+
+def _compare_shadow(ask: Ask, between: Mapping[str, datetime]) -> Sequence[Row]:
+    """Return how the shadow of the time of a run does beside the run's models; nothing if there was none."""
+    return [row for shadow in ask(_FIND_SHADOW, between) for row in ask(_COMPARE_SHADOW, shadow)]
 
 
 def require_present_tables(ask: Ask) -> None:

@@ -101,17 +101,19 @@ def rescore_group(
     job: "ScoringJob",
     sources: Sequence[OlderSource],
     report: Callable[[int], None] = lambda size: None,
+    folder: Path | None = None,
 ) -> "GroupOutcome":
     """Score the texts of a group of sources into one part; `report` is called with the bytes of text scored.
 
-    As with new files, the caller judges the checks, then calls `keep_part`.
+    The part is made in `folder`, by default where leftover parts are committed. As with new files, the caller judges
+    the checks, then calls `keep_part`.
     """
     from tasks.scoring.groups import GroupOutcome
     from tasks.scoring.parts import check_part, open_part, start_part
     from tasks.scoring.rows import make_ledger_rows, score_rows
 
     scorer, run_id = job.load_scorer(), job.run.run_id
-    part = start_part(job.run.home.parts, scorer.model_id, sources)
+    part = start_part(folder or job.run.home.parts, scorer.model_id, sources)
     digests = [source.source_sha256 for source in sources]
     with _open_copy_for_rescoring(job.run.home.published) as connection, open_part(part) as write:
         left_out = dict(connection.execute(_COUNT_LEFT_OUT, [digests]).fetchall())

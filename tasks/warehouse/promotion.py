@@ -30,6 +30,8 @@ from tasks.warehouse.model_registry import (
     read_champion,
     read_promoted,
 )
+from tasks.warehouse.shadow.comparison import judge_shadow
+from tasks.warehouse.shadow.record import end_promoted
 
 _ADD_PROMOTION = """
 INSERT INTO promotions (number, action, model_id, reason, compared_with, "at")
@@ -92,6 +94,8 @@ def promote(home: Home, attempt: Attempt, judge: Judge) -> Decision:
     fingerprint = find_model(home.warehouse, attempt.model_id)["bundle_fingerprint"]
     try:
         checks = judge(load_blessed_scorer(folder, fingerprint), present)
+        if present is not None:
+            checks = (*checks, *judge_shadow(home.warehouse, attempt.model_id, present.model_id))
         require_fingerprint(folder, fingerprint)  # once more, since the comparison takes a while
         mode, decision = _decide(attempt, checks)
     except BundleError as error:
@@ -217,6 +221,7 @@ def _change_champion(
     connection.execute(_ADD_PROMOTION, row)
     connection.execute(_FIND_SCORED, {"model_id": model_id})
     settle_scores(connection, "files_of_champion")
+    end_promoted(connection, model_id)
     pass_fault_point("train: inside promotion")
     champion = read_champion(connection)
     if champion is None:

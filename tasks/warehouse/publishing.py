@@ -27,6 +27,8 @@ SELECT
     (SELECT bit_xor(hash(scored_files)) FROM scored_files),
     (SELECT bit_xor(hash(promotions)) FROM promotions),
     (SELECT bit_xor(hash(gate_checks)) FROM gate_checks),
+    (SELECT bit_xor(hash(shadows)) FROM shadows),
+    (SELECT bit_xor(hash(shadow_files)) FROM shadow_files),
     (SELECT (count(released_at), max(released_at)) FROM quarantined_rows)::VARCHAR,
     (SELECT count(*) FROM forgotten_rows),
     (SELECT arg_max((version, views_sha256), version) FROM schema_migrations)::VARCHAR

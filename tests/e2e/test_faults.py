@@ -28,6 +28,7 @@ POINTS = (
     "score: batch scored",
     "score: inside commit",
     "score: inside publishing",
+    "shadow: inside commit",
     "rescan: reading replaced",
     "export: before ledger",
     "export: after ledger",

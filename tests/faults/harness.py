@@ -27,7 +27,7 @@ from tasks.maintenance.restoring import BUNDLES, check_backup, put_database
 from tasks.warehouse.publishing import publish
 from tests.support.command import PATIENCE_SECONDS, Call, Finished, start_command
 from tests.support.small_archive import list_learnable_files, write_archive
-from tests.support.small_home import promote_small_model
+from tests.support.small_home import promote_small_model, start_small_shadow
 
 TEXT_FILES = 600
 """So that scoring takes two groups of files, and a kill may fall between two commits."""
@@ -55,6 +55,8 @@ _QUERIES = {
     "models": "model_id, variant, seed, test_accuracy",
     "promotions": "number, action, model_id, compared_with",
     "gate_checks": "decision, name, model_id, compared_with, mode, promoted, passed",
+    "shadow_files": "source_sha256, model_id, rows",
+    "shadow_scores": "source_sha256, row_number, model_id, sentiment, token_count, oov_rate, truncated",
 }
 """What is compared of each table: all but run ids and times."""
 
@@ -95,13 +97,14 @@ class Trial:
 def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> dict[str, Scenario]:
     """Create the homes: empty; with reviews, a champion and a full inbox; with all files scored; with a backup too.
 
-    In one more, the files in no folder were scored without the profile that there is now.
+    In one more, the files in no folder were scored without the profile that there is now; in the last, a shadow is to
+    score all of them.
 
     `server` is the environment that names a Prefect server for all runs.
     """
     archive = write_archive(folder / "small.tar.gz", list_learnable_files())
-    names = ("empty", "filled", "scored", "backed-up", "misread")
-    empty, filled, scored, backed_up, misread = (folder / name for name in names)
+    names = ("empty", "filled", "scored", "backed-up", "misread", "shadowed")
+    empty, filled, scored, backed_up, misread, shadowed = (folder / name for name in names)
     ingest = ("ingest", "--archive", str(archive), "--accept-unverified")
     train = ("train", "--variant", "cnn_lstm", "--epochs", "1", "--promote", "always")
     empty.mkdir()
@@ -118,10 +121,14 @@ def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> 
     shutil.copytree(scored, misread)
     (misread / "sources").mkdir()
     (misread / "sources/default.toml").write_text(_PROFILE, "utf-8")
+    shutil.copytree(scored, shadowed)
+    start_small_shadow(Home(shadowed))
+    publish(Home(shadowed))
     scenarios = (
         Scenario("ingest", ingest, empty, server),
         Scenario("train", train, filled, server),
         Scenario("score", ("score",), filled, server),
+        Scenario("shadow", ("score",), shadowed, server),
         Scenario("rescan", ("sources", "rescan", "default"), misread, server),
         Scenario("export", ("export", "--new"), scored, server),
         Scenario("backup", ("backup",), backed_up, server),

@@ -21,6 +21,9 @@ from tests.support.small_archive import write_archive
 from tests.support.small_home import ingest
 
 SOURCE = "(select source_sha256 from scored_files limit 1)"
+SHADOW_SCORE = f"""
+insert into shadow_scores values ({SOURCE}, 1, 'unrecorded', 0.5, 'positive', 5, 1, 0, false, 'run', now())
+"""
 
 
 def verify(home: Home, check_all: bool = False) -> list[str]:
@@ -53,6 +56,8 @@ CORRUPTIONS = {
     "every score is a number from 0 to 1, with its sentiment and rating": "update scored_reviews "
     "set predicted_rating = 'nan'",
     "every model that scored is known and was promoted": "delete from promotions",
+    "every score of a shadow is there once, with its text, of a file and model that are recorded": SHADOW_SCORE,
+    "every file that a shadow scored has its scores": f"insert into shadow_files values ({SOURCE}, 'm', 2, 'r', now())",
     "every promotion is of a known model, and none is missing": "update promotions set number = 7",
     "every text has the sha256 recorded for it": "update source_reviews set text = text || '!'",
     FLIPS_PROMISE: f"insert into flipped_scores select {SOURCE}, 1, 'another model', 0.1",

@@ -12,11 +12,14 @@ from models.evaluation.gate import (
     LARGEST_COST_RATIO,
     SMALLEST_GAIN,
     SMALLEST_SLICE,
+    SMALLEST_TRAFFIC,
     Contest,
     Decision,
     GateCheck,
+    OwnTraffic,
     decide_promotion,
     judge_contest,
+    judge_own_traffic,
     pass_first_model,
 )
 from models.evaluation.metrics import evaluate_scores
@@ -206,3 +209,39 @@ def test_a_model_that_is_a_little_better_everywhere_nearly_always_passes(
 ) -> None:
     monkeypatch.setattr("models.evaluation.bootstrap.RESAMPLES", 300)
     assert sum(decide(simulate_contest(seed, gain=0.2)).promote for seed in range(20)) >= 19
+
+
+WORSE = OwnTraffic(SMALLEST_TRAFFIC, 0.8, 0.95, 1, 16, -0.23, -0.07, 0.0003)
+"""A challenger that was worse than the champion beyond chance on just enough labelled reviews."""
+
+
+def test_a_challenger_that_was_worse_on_own_traffic_is_not_promoted_whatever_else_it_passes() -> None:
+    decision = decide_promotion("auto", [*judge_contest(hold_better()), judge_own_traffic(WORSE)])
+    assert not decision.promote
+    assert decision.reason == "less accurate than the champion on own traffic: 0.8000 against 0.9500"
+    assert "1 against 16, McNemar's p 0.0003" in decision.checks[-1].detail
+
+
+def test_a_challenger_that_was_better_on_own_traffic_still_has_to_pass_every_other_rule() -> None:
+    better = replace(WORSE, shadow_accuracy=0.99, gain_lower=0.01, gain_upper=0.07)
+    assert judge_own_traffic(better).passed
+    assert not decide_promotion(
+        "auto", [*judge_contest(hold_contest(make_scores(0.7), make_scores(0.8))), judge_own_traffic(better)]
+    ).promote
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"labelled_reviews": SMALLEST_TRAFFIC - 1},
+        {"gain_upper": 0.001},
+        {"mcnemar_p": 0.051},
+        {"gain_lower": None, "gain_upper": None},
+        {"shadow_accuracy": None, "champion_accuracy": None, "labelled_reviews": 0, "mcnemar_p": None},
+    ],
+    ids=["few labels", "an interval with 0", "by chance", "labels of one title", "no labels"],
+)
+def test_own_traffic_that_proves_nothing_refuses_no_challenger(other: dict[str, float | None]) -> None:
+    check = judge_own_traffic(replace(WORSE, **other))  # type: ignore[arg-type]
+    assert check.passed
+    assert decide_promotion("auto", [*judge_contest(hold_better()), check]).promote

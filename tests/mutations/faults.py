@@ -35,6 +35,8 @@ TALLY = "tasks/scoring/file_outcomes.py"
 CHUNK_CHECKS = "tasks/scoring/chunk_checks.py"
 LIMITS = "data_contracts/limits.py"
 BAD_ROWS = "tasks/scoring/bad_rows.py"
+SHADOW_SCORES = "tasks/warehouse/shadow/scores.py"
+SHADOW_RUN = "flows/shadow_scoring.py"
 
 TEST_COMMIT = "tests/unit/test_commit.py"
 TEST_LATEST = "tests/unit/test_latest_scores.py"
@@ -51,6 +53,7 @@ TEST_PUBLISHED = "tests/unit/test_published.py"
 TEST_STANDBY = "tests/unit/test_standby.py"
 TEST_DURABLE = "tests/unit/test_durable.py"
 TEST_BAD_ROWS = "tests/unit/test_bad_rows.py"
+TEST_SHADOW = "tests/flows/test_shadow.py"
 
 
 AREAS = {
@@ -64,6 +67,7 @@ AREAS = {
     "engines and graphs": ("tests/models/test_scorer.py", "tests/models/test_bundle.py"),
     "published copy": ("tests/flows/test_forget.py", "tests/flows/test_verify.py"),
     "parts": ("tests/flows/test_score_reviews.py", "tests/flows/test_rescore.py"),
+    "shadow": (TEST_SHADOW,),
     "tally": ("tests/flows/test_score_reviews.py", "tests/flows/test_quarantine.py"),
 }
 """The parts of the core, each with the flows and commands in whose tests it is at work."""
@@ -362,8 +366,8 @@ FAULTS = (
         "quarantined rows are not forgotten",
         "forgetting",
         FORGETTING,
-        '("source_reviews", "scored_reviews", "flipped_scores", "quarantined_rows")',
-        '("source_reviews", "scored_reviews", "flipped_scores")',
+        '("source_reviews", "scored_reviews", "shadow_scores", "flipped_scores", "quarantined_rows")',
+        '("source_reviews", "scored_reviews", "shadow_scores", "flipped_scores")',
         ("tests/flows/test_forget.py::test_one_row_is_forgotten_by_its_name",),
     ),
     Fault(
@@ -725,5 +729,53 @@ FAULTS = (
         "most = max(UNSUSPECTED_BYTES, KEPT_PER_BYTE * file.size)",
         "most = min(UNSUSPECTED_BYTES, KEPT_PER_BYTE * file.size)",
         (TEST_BAD_ROWS,),
+    ),
+    Fault(
+        "the shadow's scores are stored twice",
+        "shadow",
+        SHADOW_SCORES,
+        "ANTI JOIN (FROM shadow_files WHERE model_id = $model_id) AS done USING (source_sha256)\n",
+        "",
+        ("tests/unit/test_shadow_scores.py",),
+    ),
+    Fault(
+        "the shadow scores what was forgotten meanwhile",
+        "shadow",
+        SHADOW_SCORES,
+        " SEMI JOIN source_reviews USING (source_sha256, row_number)",
+        "",
+        ("tests/unit/test_shadow_scores.py",),
+    ),
+    Fault(
+        "the scores of the shadow are not forgotten",
+        "shadow",
+        FORGETTING,
+        '"scored_reviews", "shadow_scores", ',
+        '"scored_reviews", ',
+        (TEST_SHADOW,),
+    ),
+    Fault(
+        "a shadow that fails, fails the run",
+        "shadow",
+        SHADOW_RUN,
+        "    except Exception as error:  # whatever the shadow's bundle raises\n",
+        "    except OSError as error:\n",
+        (TEST_SHADOW,),
+    ),
+    Fault(
+        "the gate does not look at own traffic",
+        "shadow",
+        PROMOTION,
+        "            checks = (*checks, *judge_shadow(home.warehouse, attempt.model_id, present.model_id))\n",
+        "            checks = (*checks,)\n",
+        (TEST_SHADOW,),
+    ),
+    Fault(
+        "a shadow that became the champion stays the shadow",
+        "shadow",
+        PROMOTION,
+        "    end_promoted(connection, model_id)\n",
+        "",
+        ("tests/unit/test_shadow_record.py",),
     ),
 )

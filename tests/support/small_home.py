@@ -25,6 +25,7 @@ from models.evaluation.metrics import evaluate_scores
 from models.kinds import export_model
 from models.tokenizer import Vocabulary
 from tasks.warehouse.model_registry import record_model
+from tasks.warehouse.shadow.record import ShadowStart, start_shadow
 from tests.support.once import make_once
 from tests.support.promoting import promote_model
 from tests.support.serverless import run_without_server
@@ -113,6 +114,13 @@ def promote_small_model(home: Home, seed: int = 0, more_facts: Mapping[str, Any]
     folder = write_small_bundle(home, seed, more_facts)
     promote_model(home.warehouse, folder.name, "for a test")
     return folder
+
+
+def start_small_shadow(home: Home, seed: int = 1) -> str:
+    """Write a small bundle and make it the shadow, from the first file on; return its model id."""
+    model_id = write_small_bundle(home, seed).name
+    start_shadow(home.warehouse, ShadowStart(model_id, "ann", since=TRAINED_AT))
+    return model_id
 
 
 def ingest(archive: Path, *, accept_unverified: bool = False) -> IngestSummary:

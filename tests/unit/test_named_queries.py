@@ -55,6 +55,9 @@ SO_SO = (None, None, 0.5, 5.5, None, "So so")
 R5 = ("r5", "tt1", 0.7, 7.3, None, "A good one")
 WORST = [("tt2", 2, 4.6, 0.5, 8.0), ("tt1", 3, 6.1, 0.667, 5.5)]
 
+BESIDE_A = (5, 0.8, 1, 0.14, 1.26, 0.374, 4, 0.25, 0.5, -0.74, 0.24, 1.0, 3.83, 1.8)
+BESIDE_B = (5, 1.0, 0, 0.0, 0.0, 1.0, 4, 0.25, 0.25, 0.0, 0.0, 1.0, 3.83, 3.83)
+
 ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
     ("worst-movies", ["at_least=2"], WORST),
     ("worst-movies", ["at_least=1", "since=2026-03-02"], [("tt1", 1, 7.3, 1.0, None)]),
@@ -149,6 +152,16 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
         [(NOON, "model-a", None, "truncated", 6, 0.167, 0.1, 0.094, 0.177, False, "run-1")],
     ),
     (
+        "shadow-comparison",
+        [],
+        [
+            ("model-s", other, source, *figures)
+            for other, figures in (("model-a", BESIDE_A), ("model-b", BESIDE_B))
+            for source in (None, "default")
+        ],
+    ),
+    ("shadow-comparison", ["model=model-a"], []),
+    (
         "lineage-of-review",
         ["review=r5"],
         [
@@ -202,6 +215,8 @@ def _add_facts(connection: duckdb.DuckDBPyConnection) -> None:
         "(2, 'log_loss', 'model-a', 'model-b', false, true, 'lower', $later), "
         "(2, 'accuracy', 'model-a', 'model-b', false, false, 'lower', $later)) AS checks(decision, name, model_id, "
         "compared_with, promoted, passed, detail, \"at\"), (SELECT 'auto' AS mode)",
+        "INSERT INTO shadow_scores SELECT * EXCLUDE (source) REPLACE ('model-s' AS model_id) FROM scored_reviews "
+        "WHERE model_id = 'model-b'",
         "INSERT INTO reference_measures VALUES ('model-a', 'truncated', 100, 0.1, 1.0)",
         "INSERT INTO reference_bins VALUES ('model-a', 'truncated', 1, '-infinity', 90), "
         "('model-a', 'truncated', 2, 1, 10)",

@@ -40,6 +40,7 @@ def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch,
     ("name", "value"),
     [
         ("REVIEWS_MAX_BAD_SHARE", "1.5"),
+        ("REVIEWS_SHADOW_MINUTES", "-1"),
         ("REVIEWS_MAX_BAD_SHARE", "half"),
         ("REVIEWS_MAX_TEXT_CHARS", "0"),
         ("REVIEWS_MIN_BAD_ROWS", "-1"),

@@ -40,6 +40,10 @@ TABLES = {
     "run_measures",
     "source_days",
     "source_alerts",
+    "shadows",
+    "shadow_files",
+    "shadow_scores",
+    "shadow_timings",
     "runs",
     "contract_results",
     "schema_migrations",
@@ -54,6 +58,7 @@ VIEWS = {
     "open_quarantine",
     "drift",
     "deliveries",
+    "shadow_comparison",
 }
 HOLD = """
 import sys, time

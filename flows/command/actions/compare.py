@@ -13,6 +13,7 @@ from tasks.support.wording import count
 from tasks.training.contest import hold_contest
 from tasks.training.dataset import DatasetTexts, load_rows
 from tasks.warehouse.model_registry import find_model
+from tasks.warehouse.shadow.comparison import judge_shadow
 
 CONTEST_STEPS = 4
 """The steps of `hold_contest` that the progress bar counts."""
@@ -40,7 +41,8 @@ def compare(home: Home, challenger: str, champion: str, form: str, echo: Callabl
     ]
     with show_progress("Comparing", CONTEST_STEPS) as report:
         contest = hold_contest(scorers[0], scorers[1], validation, report)
-    checks = judge_contest(contest)
+    traffic = judge_shadow(home.warehouse, mine["model_id"], other["model_id"])
+    checks = (*judge_contest(contest), *traffic)
     decision = decide_promotion("auto", checks)
     figures = list_figures(contest, checks, decision)
     if form != "table":

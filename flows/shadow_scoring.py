@@ -1,0 +1,102 @@
+"""The end of `score-reviews` if a shadow is on: it scores what the champion has scored, when all else is done.
+
+By then the champion's scores are committed, published and reported, so nothing here can delay or fail them.
+"""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from data_contracts.storage.durable import remove_leftovers
+from deployments.settings import Settings
+from tasks.shadow.waiting import find_waiting_for_shadow
+from tasks.stages.log_lines import log_figures
+from tasks.stages.publish import publish_copy
+from tasks.stages.run_page import log_warning, warn
+from tasks.support.interruption import stop_if_interrupted
+from tasks.support.locking import hold_folder
+from tasks.support.wording import count
+from tasks.warehouse.model_registry import find_champion, require_promoted
+from tasks.warehouse.publishing import needs_publishing
+from tasks.warehouse.run_log import Run
+from tasks.warehouse.shadow.record import Shadow, find_shadow, note_trouble
+
+if TYPE_CHECKING:
+    from tasks.shadow.scoring import ShadowOutcome
+
+
+class _HeldElsewhereError(Exception):
+    """Another run scores with the shadow at this moment."""
+
+
+def score_with_shadow(run: Run, settings: Settings) -> str | None:
+    """Score with the shadow what waits for it; return in words what it did, None without a shadow or anything to do.
+
+    Raises nothing but `KeyboardInterrupt`: a shadow that can't score is named once in the log, and in its status.
+    """
+    if not settings.shadow_minutes:
+        return None
+    try:
+        shadow = find_shadow(run.home.warehouse)
+        return _score_waiting(run, shadow, settings) if shadow else None
+    except _HeldElsewhereError:
+        return None  # that run does the work
+    except (
+        Exception
+    ) as error:  # not even a database that can't be opened may fail a run whose scores are committed
+        stop_if_interrupted(error)
+        log_warning(f"Nothing was scored with the shadow: {error}")
+        return None
+
+
+def _score_waiting(run: Run, shadow: Shadow, settings: Settings) -> str | None:
+    """Score with a shadow what waits for it, and record its trouble or that it has none."""
+    home = run.home
+    remove_leftovers(home.shadow)
+    if not find_waiting_for_shadow(home.warehouse, shadow):
+        return None
+    if needs_publishing(home):
+        publish_copy(home)  # the texts are read from the published copy
+    home.shadow.mkdir(exist_ok=True)
+    with hold_folder(home.shadow, _refuse_to_wait):
+        outcome = _try_to_score(run, shadow, settings)
+    is_news = note_trouble(home.warehouse, shadow, outcome.trouble)
+    if outcome.trouble and is_news:
+        warn(
+            f"The shadow {shadow.model_id} could not score: {outcome.trouble} The champion's scores are complete. "
+            "Next: reviews shadow status"
+        )
+    if outcome.done.files or is_news:
+        publish_copy(home)
+    return _describe(shadow, outcome)
+
+
+def _refuse_to_wait(folder: Path) -> NoReturn:
+    """Leave the work to the run that holds the folder."""
+    raise _HeldElsewhereError
+
+
+def _try_to_score(run: Run, shadow: Shadow, settings: Settings) -> "ShadowOutcome":
+    """Score what waits for a shadow; return an error as its trouble."""
+    from tasks.shadow.scoring import ShadowJob, ShadowOutcome, score_beside
+
+    began = time.monotonic()
+    waiting = find_waiting_for_shadow(run.home.warehouse, shadow)
+    champion = require_promoted(find_champion(run.home.warehouse), None)
+    try:
+        outcome = score_beside(ShadowJob(run, shadow, champion, 60 * settings.shadow_minutes), waiting)
+    except Exception as error:  # whatever the shadow's bundle raises
+        stop_if_interrupted(error)
+        outcome = ShadowOutcome(files_waiting=len(waiting), trouble=str(error))
+    figures = {"files_scored": outcome.done.files, "rows_scored": outcome.done.rows}
+    seconds = round(time.monotonic() - began, 2)
+    log_figures("score-with-shadow", {"model_id": shadow.model_id, **figures, "seconds": seconds})
+    return outcome
+
+
+def _describe(shadow: Shadow, outcome: "ShadowOutcome") -> str:
+    """Return in words what the shadow did in a run."""
+    words = f"{count(outcome.done.rows, 'review')} of {count(outcome.done.files, 'file')} scored too by the shadow"
+    if outcome.files_waiting:
+        words += f", {count(outcome.files_waiting, 'file')} left to the next run"
+    return f"{words}, {shadow.model_id}: reviews shadow status"

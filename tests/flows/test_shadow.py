@@ -1,0 +1,362 @@
+"""Tests of shadow scoring: a challenger scores what the champion scored, after it, unseen, and never at its cost."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import tasks.shadow.scoring
+import tasks.training.contest
+from data_contracts.storage.home import Home
+from flows import shadow_scoring
+from flows.command.actions.forget import forget
+from flows.command.cli import main
+from flows.command.messages import describe_scoring
+from models.bundle.scorer import load_scorer, score_texts
+from tasks.maintenance.forgetting import ForgetRequest
+from tasks.support.locking import hold_folder
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.model_registry import find_champion
+from tasks.warehouse.publishing import needs_publishing
+from tasks.warehouse.shadow.record import ShadowStart, find_last_shadow, find_shadow, start_shadow
+from tests.support.contests import hold_better
+from tests.support.scoring_runs import CSV, count, drop, prove, run
+from tests.support.small_home import ask, copy_home, copy_scoring_home, start_small_shadow, write_small_bundle
+
+SEEN = (
+    "latest_scores",
+    "movie_ratings",
+    "daily_scores",
+    "live_accuracy",
+    "model_comparison",
+    "lineage",
+    "drift",
+    "scored_reviews",
+    "scored_files",
+    "flipped_scores",
+    "source_measures",
+    "run_measures",
+    "source_days",
+)
+"""What people and programs see of scores."""
+ROWS = "".join(
+    f"r{number},tt{number % 9},{'good' if number % 2 else 'bad'} film {number},{2 + 6 * (number % 2)}\n"
+    for number in range(150)
+)
+RATED = f"review_id,movie_id,text,rating\n{ROWS}"
+
+
+@pytest.fixture
+def home(home: Home) -> Home:
+    """A home with a champion, a shadow from the first file on, and no file yet."""
+    return copy_home(home, "shadow", fill_home)
+
+
+def fill_home(home: Home) -> None:
+    copy_scoring_home(home)
+    start_small_shadow(home)
+
+
+@pytest.fixture
+def shadowed_home(home: Home) -> Home:
+    """The same home after a run that scored `a.csv` with both."""
+
+    def fill(made: Home) -> None:
+        fill_home(made)
+        drop(made, "a.csv", CSV)
+        run()
+
+    shutil.rmtree(home.folder)
+    return copy_home(home, "shadowed", fill)
+
+
+@pytest.fixture
+def judged_home(home: Home) -> Home:
+    """A home in which the shadow is wrong on all of 150 labelled reviews, and the champion is right."""
+
+    def fill(made: Home) -> None:
+        fill_home(made)
+        drop(made, "a.csv", RATED)
+        run()
+        with open_warehouse(made.warehouse, write=True) as connection:
+            is_positive = (
+                "(select given_rating > 5 from source_reviews as review where review.source_sha256 = "
+            )
+            is_positive += "scores.source_sha256 and review.row_number = scores.row_number)"
+            for table, right, wrong in (("scored_reviews", 0.9, 0.1), ("shadow_scores", 0.1, 0.9)):
+                connection.execute(
+                    f"update {table} as scores set score = if({is_positive}, {right}, {wrong}), "
+                    f"sentiment = if({is_positive} = ({right} > 0.5), 'positive', 'negative')"
+                )
+
+    shutil.rmtree(home.folder)
+    return copy_home(home, "judged", fill)
+
+
+def reviews(*arguments: str) -> Result:
+    return CliRunner().invoke(main, [*arguments])
+
+
+def find_shadow_id(home: Home) -> str:
+    last = find_last_shadow(home.warehouse)
+    assert last is not None
+    return last.model_id
+
+
+def read_seen(home: Home, database: Path) -> dict[str, Any]:
+    """Read what is seen, without the ids of runs and times."""
+    tables = {}
+    for name in SEEN:
+        columns = [column for column, *_ in ask(database, f"describe {name}")]
+        kept = [each for each in columns if each not in ("run_id", "day") and not each.endswith("_at")]
+        tables[name] = ask(database, f"select {', '.join(kept)} from {name} order by all")
+    return tables
+
+
+def test_a_run_scores_the_new_rows_with_the_shadow_too(shadowed_home: Home) -> None:
+    shadow = find_shadow_id(shadowed_home)
+    query = "select text, score, model_id from shadow_scores join source_reviews using (source_sha256, row_number)"
+    rows = ask(shadowed_home.published, query)
+    expected = score_texts(load_scorer(shadowed_home.bundles / shadow), [text for text, *_ in rows])
+    assert [score for _, score, _ in rows] == pytest.approx(expected.score.tolist(), abs=1e-6)
+    assert {model for *_, model in rows} == {shadow}
+    assert ask(shadowed_home.warehouse, "select model_id, rows from shadow_files") == [(shadow, 2)]
+    prove(shadowed_home)
+
+
+def test_nobody_sees_a_score_of_the_shadow(empty_home: Home) -> None:
+    copy_scoring_home(empty_home)
+    drop(empty_home, "a.csv", CSV)
+    run()
+    before = read_seen(empty_home, empty_home.published)
+    start_small_shadow(empty_home)
+    summary = run()
+    assert summary.shadow is not None
+    assert count(empty_home, "shadow_scores") == 2
+    assert read_seen(empty_home, empty_home.published) == before
+    assert summary.files_scored + summary.files_rescored == 0
+
+
+def test_a_row_that_the_champion_has_not_scored_is_not_scored_by_the_shadow(home: Home) -> None:
+    drop(home, "bad.csv", "text\n" + "  \n" * 40)
+    drop(home, "empty.csv", "text\n")
+    run()
+    assert count(home, "shadow_scores") == 0
+    assert count(home, "shadow_files") <= 1  # the file without rows
+
+
+def test_the_run_says_what_the_shadow_did_and_a_further_run_does_nothing(home: Home) -> None:
+    drop(home, "a.csv", CSV)
+    said = describe_scoring(run())
+    assert (
+        f"  shadow      2 reviews of 1 file scored too by the shadow, {find_shadow_id(home)}: reviews" in said
+    )
+    assert run().shadow is None
+    assert count(home, "shadow_scores") == 2
+
+
+def test_only_files_that_came_since_its_beginning_are_scored(empty_home: Home) -> None:
+    copy_scoring_home(empty_home)
+    drop(empty_home, "a.csv", CSV)
+    run()
+    start_shadow(empty_home.warehouse, ShadowStart(write_small_bundle(empty_home, 1).name, "ann"))
+    drop(empty_home, "b.csv", "text\ngood plot\n")
+    run()
+    assert ask(empty_home.warehouse, "select rows from shadow_files") == [(1,)]
+
+
+def test_a_stopped_shadow_scores_nothing_more(home: Home) -> None:
+    assert reviews("shadow", "stop").exit_code == 0
+    drop(home, "a.csv", CSV)
+    assert run().shadow is None
+    assert count(home, "shadow_files") == 0
+
+
+def test_a_shadow_whose_bundle_is_gone_costs_the_run_nothing_and_is_named_once(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(home.bundles / find_shadow_id(home))
+    drop(home, "a.csv", CSV)
+    summary = run()
+    assert (summary.files_scored, summary.rows_scored) == (1, 2)
+    assert "could not score" in capsys.readouterr().err
+    run()
+    assert capsys.readouterr().err == ""
+    shown = reviews("shadow", "status").stdout
+    assert "trouble     since" in shown
+    assert "1 file left to the next run" in shown
+
+
+def test_a_shadow_whose_scorer_fails_leaves_its_files_to_the_next_run(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("the engine broke")
+
+    drop(home, "a.csv", CSV)
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks.shadow.scoring, "rescore_group", fail)
+        assert run().rows_scored == 2
+    assert (
+        json.loads(reviews("shadow", "status", "--format", "json").stdout)["trouble"]
+        == "a.csv: the engine broke"
+    )
+    run()
+    assert count(home, "shadow_scores") == 2
+    found = find_shadow(home.warehouse)
+    assert found is not None
+    assert found.trouble is None
+
+
+def test_a_database_that_fails_at_the_shadow_does_not_fail_the_run(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    drop(home, "a.csv", CSV)
+    monkeypatch.setattr(shadow_scoring, "find_shadow", fail)
+    assert (run().rows_scored, run().shadow) == (2, None)
+
+
+def test_when_its_time_is_over_a_run_leaves_the_rest_to_the_next_one(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks.shadow.scoring, "group_found_files", lambda files: [(each,) for each in files])
+    monkeypatch.setenv("REVIEWS_SHADOW_MINUTES", "0.000001")
+    drop(home, "a.csv", CSV)
+    drop(home, "b.csv", "text\ngood plot\n")
+    assert "1 file left to the next run" in str(run().shadow)
+    assert count(home, "shadow_files") == 1
+    run()
+    assert count(home, "shadow_files") == 2
+
+
+def test_a_run_does_not_wait_for_another_one_that_scores_with_the_shadow(home: Home) -> None:
+    drop(home, "a.csv", CSV)
+    home.shadow.mkdir()
+    with hold_folder(home.shadow):
+        assert run().shadow is None
+    assert count(home, "shadow_scores") == 0
+
+
+def test_a_copy_that_lacks_the_shadows_scores_is_renewed_by_the_next_run(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(home, "a.csv", CSV)
+    with monkeypatch.context() as patch:
+        patch.setattr(shadow_scoring, "publish_copy", lambda _: None)
+        run()
+    assert needs_publishing(home)
+    run()
+    assert ask(home.published, "select count(*) from shadow_scores") == [(2,)]
+
+
+def test_what_is_forgotten_leaves_the_shadows_scores_too(shadowed_home: Home) -> None:
+    forget(shadowed_home, ForgetRequest("a", None, "ann"), lambda line: None)
+    assert ask(shadowed_home.published, "select row_number from shadow_scores") == [(2,)]
+    prove(shadowed_home)
+
+
+def test_two_models_are_timed_on_the_same_texts(home: Home) -> None:
+    drop(home, "a.csv", RATED)
+    run()
+    query = "select texts, shadow_seconds > 0, champion_seconds > 0 from shadow_timings"
+    assert ask(home.published, query) == [(100, True, True)]
+
+
+def test_the_status_shows_how_the_shadow_does(judged_home: Home) -> None:
+    run()  # publishes
+    with open_warehouse(judged_home.warehouse, write=True) as connection:
+        connection.execute("update shadows set trouble = 'renewed'")
+    run()
+    shown = reviews("shadow", "status").stdout
+    for words in (
+        "150 reviews of 1 file",
+        "0.0 % have the same sentiment, 150 another",
+        "0.0000 against 1.0000 on 150 labelled reviews (-100.0 points",
+        "only one is right: 0 against 150",
+        "own_traffic is broken",
+    ):
+        assert words in shown
+    facts = json.loads(reviews("shadow", "status", "--format", "json").stdout)
+    assert (facts["state"], facts["gate"]["passed"], facts["comparison"][0]["reviews"]) == ("on", False, 150)
+
+
+def test_the_gate_refuses_a_challenger_that_was_worse_on_own_traffic_unless_it_is_forced(
+    judged_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "flows.command.actions.promote.load_rows", lambda _: type("Rows", (), {"validation": None})
+    )
+    monkeypatch.setattr(tasks.training.contest, "hold_contest", lambda *_: hold_better())
+    shadow = find_shadow_id(judged_home)
+    refused = reviews("models", "promote", shadow)
+    assert refused.exit_code == 1
+    assert "less accurate than the champion on own traffic: 0.0000 against 1.0000" in refused.stderr
+    assert ask(judged_home.published, "select name from gate_checks where not passed") == [("own_traffic",)]
+    assert reviews("models", "promote", shadow, "--force").exit_code == 0
+    champion = find_champion(judged_home.warehouse)
+    assert champion is not None
+    assert champion.model_id == shadow
+    assert find_shadow(judged_home.warehouse) is None
+
+
+@pytest.mark.slow
+def test_the_report_of_the_run_compares_the_shadow_with_the_champion(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REVIEWS_REPORTS", raising=False)
+    drop(home, "a.csv", RATED)
+    report = Path(str(run().report)).read_text("utf-8")
+    assert "The shadow beside the champion" in report
+    assert find_shadow_id(home) in report
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("champion",), "is the champion. Next: name another model"),
+        (("nobody",), "No model 'nobody' is known"),
+        (("cnn_lstm-s1", "--for", "two weeks"), "write days or hours, such as 14d or 12h"),
+        (("cnn_lstm-s1", "--until", "2026-01-01"), "is over, or more than ten years away"),
+        (("cnn_lstm-s1", "--for", "2d", "--until", "2026-12-24"), "Next: give one of them"),
+    ],
+)
+def test_what_can_not_be_a_shadow_is_refused(empty_home: Home, arguments: tuple[str, ...], says: str) -> None:
+    copy_scoring_home(empty_home)
+    write_small_bundle(empty_home, 1)
+    refused = reviews("shadow", "start", *arguments)
+    assert refused.exit_code == 2
+    assert says in refused.stderr
+
+
+def test_a_model_whose_bundle_was_altered_can_not_be_the_shadow(empty_home: Home) -> None:
+    copy_scoring_home(empty_home)
+    (write_small_bundle(empty_home, 1) / "vocabulary.json").write_text("[]")
+    refused = reviews("shadow", "start", "cnn_lstm-s1")
+    assert refused.exit_code == 1
+    assert "was altered" in refused.stderr
+    assert find_shadow(empty_home.warehouse) is None
+
+
+def test_without_a_champion_there_is_no_shadow(empty_home: Home) -> None:
+    write_small_bundle(empty_home, 1)
+    refused = reviews("shadow", "start", "cnn_lstm-s1")
+    assert "No model has been promoted yet" in refused.stderr
+
+
+def test_the_commands_say_what_is_and_what_to_do_next(empty_home: Home) -> None:
+    copy_scoring_home(empty_home)
+    shadow = write_small_bundle(empty_home, 1).name
+    assert "No model is the shadow. Next: reviews shadow start MODEL" in reviews("shadow", "status").stdout
+    assert json.loads(reviews("shadow", "status", "--format", "json").stdout) == {"state": "none"}
+    assert "nothing to stop" in reviews("shadow", "stop").stdout
+    assert f"{shadow} is the shadow until" in reviews("shadow", "start", "cnn_lstm-s1", "--for", "12h").stdout
+    assert "is the shadow still, now until" in reviews("shadow", "start", "cnn_lstm-s1").stdout
+    assert "compared    not yet" in reviews("shadow", "status").stdout
+    assert "is no longer the shadow" in reviews("shadow", "stop").stdout
+    assert "stopped it on" in reviews("shadow", "status").stdout

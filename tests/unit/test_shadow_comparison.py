@@ -1,0 +1,173 @@
+"""Tests of the view `shadow_comparison`: agreement, accuracy on given labels, and what is chance."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from models.evaluation.bootstrap import find_interval, resample_means
+from tests.support.databases import make_tables
+from tests.support.warehouse_parts import NOON
+from tests.unit.view_tables import add_file, add_row, ask, promote
+
+SHADOW, CHAMPION = "model-s", "model-a"
+
+
+@pytest.fixture
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with make_tables() as made:
+        promote(made, CHAMPION, day=-30)
+        yield made
+
+
+def add_shadow(connection: duckdb.DuckDBPyConnection, name: str, scores: list[float]) -> None:
+    """Add the scores of the shadow for the first rows of a file."""
+    for number, score in enumerate(scores, start=1):
+        add_row(
+            connection,
+            "shadow_scores",
+            source_sha256=name,
+            row_number=number,
+            model_id=SHADOW,
+            score=score,
+            sentiment="positive" if score >= 0.5 else "negative",
+            predicted_rating=1 + 9 * score,
+            token_count=4,
+            oov_rate=0,
+            truncated=False,
+            run_id="run",
+            scored_at=NOON,
+        )
+
+
+def compare(connection: duckdb.DuckDBPyConnection, columns: str, where: str = "source IS NULL") -> list[Any]:
+    return ask(connection, f"SELECT {columns} FROM shadow_comparison WHERE {where} ORDER BY ALL")
+
+
+def test_two_models_are_compared_on_the_reviews_that_both_scored(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    add_file(connection, "f", [{"score": 0.9}, {"score": 0.4}, {"score": 0.2}])
+    add_file(connection, "g", [{"score": 0.9}])
+    add_shadow(connection, "f", [0.8, 0.6, 0.2])
+    columns = (
+        "model_id, compared_with, reviews, flips, round(share_agreement, 3), round(mean_score_difference, 3)"
+    )
+    columns += ", round(mean_rating_difference, 3), round(correlation, 3), labelled_reviews, shadow_accuracy"
+    assert compare(connection, columns) == [
+        (
+            SHADOW,
+            CHAMPION,
+            3,
+            1,
+            0.667,
+            0.1,
+            0.9,
+            round(float(np.corrcoef([9, 4, 2], [8, 6, 2])[0, 1]), 3),
+            0,
+            None,
+        )
+    ]
+
+
+def test_labels_and_ratings_judge_both_models(connection: duckdb.DuckDBPyConnection) -> None:
+    rows: list[dict[str, Any]] = [
+        {"score": 0.9, "given_label": "positive"},
+        {"score": 0.9, "given_rating": 2},
+        {"score": 0.1, "given_rating": 5},
+        {"score": 0.1, "given_label": "negative", "given_rating": 1},
+    ]
+    add_file(connection, "f", rows)
+    add_shadow(connection, "f", [0.9, 0.1, 0.1, 0.9])
+    columns = "labelled_reviews, shadow_accuracy, champion_accuracy, only_shadow_right, only_champion_right"
+    columns += ", accuracy_gain, rated_reviews, round(shadow_rating_mae, 3), round(champion_rating_mae, 3)"
+    assert compare(connection, columns) == [
+        (3, 2 / 3, 2 / 3, 1, 1, 0, 3, round(11.3 / 3, 3), round(11.1 / 3, 3))
+    ]
+
+
+def test_each_source_has_a_row_of_its_own(connection: duckdb.DuckDBPyConnection) -> None:
+    for name in ("f", "g"):
+        add_file(connection, name, [{"score": 0.9}, {"score": 0.9}])
+        add_shadow(connection, name, [0.9, 0.1])
+    connection.execute("UPDATE scored_files SET source = 'shop' WHERE source_sha256 = 'g'")
+    assert compare(connection, "source, reviews, flips", "true") == [
+        ("default", 2, 1),
+        ("shop", 2, 1),
+        (None, 4, 2),
+    ]
+
+
+def test_a_review_that_came_again_counts_once(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{"review_id": "r1", "given_rating": 9}])
+    add_file(connection, "g", [{"review_id": "r1", "given_rating": 1}], day=1)
+    for name in ("f", "g"):
+        add_shadow(connection, name, [0.9])
+    assert compare(connection, "reviews, labelled_reviews, shadow_accuracy") == [(1, 1, 0)]
+
+
+def test_scores_that_never_differ_have_no_correlation(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{"score": 0.5}, {"score": 0.5}])
+    add_shadow(connection, "f", [0.1, 0.9])
+    assert compare(connection, "correlation") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("only_shadow", "only_champion"), [(0, 0), (0, 5), (3, 3), (7, 19), (40, 2), (150, 210)]
+)
+def test_mcnemars_p_is_that_of_the_exact_test(
+    connection: duckdb.DuckDBPyConnection, only_shadow: int, only_champion: int
+) -> None:
+    rights = [(0.9, 0.1)] * only_shadow + [(0.1, 0.9)] * only_champion + [(0.9, 0.9)] * 3
+    add_file(connection, "f", [{"score": other, "given_label": "positive"} for _, other in rights])
+    add_shadow(connection, "f", [mine for mine, _ in rights])
+    [(p,)] = compare(connection, "mcnemar_p")
+    both = only_shadow + only_champion
+    assert math.isclose(p, float(binomtest(only_shadow, both).pvalue) if both else 1.0, rel_tol=1e-9)
+
+
+def test_the_interval_of_the_gain_is_that_of_the_bootstrap_over_titles(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    random = np.random.default_rng(0)
+    titles = [f"tt{number}" for number in random.integers(0, 60, 400)]
+    hard = {title: random.random() for title in set(titles)}
+    right = np.array(
+        [[random.random() > 0.1 + each * hard[title] for each in (0.1, 0.5)] for title in titles]
+    )
+    given = [
+        {"score": float(each), "given_label": "positive", "movie_id": title}
+        for each, title in zip(right[:, 0], titles, strict=True)
+    ]
+    add_file(connection, "f", given)
+    add_shadow(connection, "f", right[:, 1].astype(float).tolist())
+    [(gain, lower, upper)] = compare(connection, "accuracy_gain, gain_lower, gain_upper")
+    gained = right[:, 1].astype(float) - right[:, 0]
+    drawn = resample_means([gained], [np.ones(len(gained), bool)], titles)
+    expected = find_interval(float(gained.mean()), drawn[:, 0])
+    assert gain == pytest.approx(expected.value)
+    assert (lower, upper) == (
+        pytest.approx(expected.lower, abs=0.01),
+        pytest.approx(expected.upper, abs=0.01),
+    )
+
+
+def test_labels_of_one_title_have_no_interval(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{"given_label": "positive", "movie_id": "tt1"}] * 3)
+    add_shadow(connection, "f", [0.9, 0.1, 0.9])
+    assert compare(connection, "labelled_reviews, gain_lower, gain_upper") == [(3, None, None)]
+
+
+def test_the_time_of_a_review_is_that_of_all_timings(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{}])
+    add_shadow(connection, "f", [0.9])
+    for run, seconds in (("r1", 0.001), ("r2", 0.003)):
+        connection.execute(
+            "INSERT INTO shadow_timings VALUES (?, ?, ?, 10, ?, ?)",
+            [run, SHADOW, CHAMPION, seconds, 2 * seconds],
+        )
+    assert compare(connection, "shadow_microseconds, champion_microseconds") == [(200, 400)]

@@ -1,0 +1,112 @@
+"""Tests of the record of the shadow: one at a time, started, changed, stopped, ended by itself or by its promotion."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from data_contracts.errors import UsageError
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.shadow.record import (
+    Shadow,
+    ShadowStart,
+    find_last_shadow,
+    find_shadow,
+    note_trouble,
+    start_shadow,
+    stop_shadow,
+)
+from tests.support.promoting import promote_model
+from tests.unit.view_tables import add_model
+
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    """A database with three models, of which the first is the champion."""
+    path = tmp_path / "home" / "reviews.duckdb"
+    with open_warehouse(path, write=True) as connection:
+        for model_id in ("a", "b", "c"):
+            add_model(connection, model_id)
+    promote_model(path, "a", "first")
+    return path
+
+
+def start(warehouse: Path, model_id: str = "b", until: datetime | None = TOMORROW) -> Shadow:
+    start_shadow(warehouse, ShadowStart(model_id, "ann", until))
+    last = find_last_shadow(warehouse)
+    assert last is not None
+    return last
+
+
+def test_without_a_database_there_is_no_shadow_and_none_is_made(tmp_path: Path) -> None:
+    assert find_shadow(tmp_path / "reviews.duckdb") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_started_model_is_the_shadow_from_now_on(warehouse: Path) -> None:
+    assert find_shadow(warehouse) is None
+    shadow = start(warehouse)
+    assert find_shadow(warehouse) == shadow
+    assert (shadow.model_id, shadow.started_by, shadow.until) == ("b", "ann", TOMORROW)
+    assert shadow.since == shadow.started_at
+
+
+def test_a_second_model_can_not_be_the_shadow_too(warehouse: Path) -> None:
+    start(warehouse)
+    with pytest.raises(UsageError, match="there is one at a time"):
+        start(warehouse, "c")
+
+
+def test_starting_the_shadow_again_changes_its_end_alone(warehouse: Path) -> None:
+    first = start(warehouse)
+    again = start(warehouse, until=TOMORROW + timedelta(days=7))
+    assert (again.number, again.started_at) == (first.number, first.started_at)
+    assert again.until == TOMORROW + timedelta(days=7)
+
+
+def test_the_beginning_of_a_shadow_does_not_change(warehouse: Path) -> None:
+    start(warehouse)
+    with pytest.raises(UsageError, match="leave out --since"):
+        start_shadow(warehouse, ShadowStart("b", "ann", TOMORROW, since=datetime(2026, 1, 1, tzinfo=UTC)))
+
+
+def test_a_stopped_shadow_is_over_and_can_be_started_anew(warehouse: Path) -> None:
+    start(warehouse)
+    stopped = stop_shadow(warehouse, "bob")
+    assert stopped is not None
+    assert stopped.model_id == "b"
+    assert find_shadow(warehouse) is None
+    last = find_last_shadow(warehouse)
+    assert last is not None
+    assert last.ended_by == "bob"
+    assert stop_shadow(warehouse, "bob") is None
+    assert start(warehouse, "c").number == 2
+
+
+def test_a_shadow_ends_by_itself_when_its_time_is_over(warehouse: Path) -> None:
+    start(warehouse, until=datetime.now(UTC) - timedelta(seconds=1))
+    assert find_shadow(warehouse) is None
+    assert start(warehouse, "c").is_on
+
+
+def test_a_shadow_that_becomes_the_champion_is_one_no_more_even_after_a_rollback(warehouse: Path) -> None:
+    start(warehouse)
+    promote_model(warehouse, "c", "better")
+    assert find_shadow(warehouse) is not None
+    promote_model(warehouse, "b", "better still")
+    promote_model(warehouse, "c", "no, it is not")
+    last = find_last_shadow(warehouse)
+    assert last is not None
+    assert (last.is_on, last.ended_by) == (False, "promotion")
+
+
+def test_trouble_is_news_once_and_so_is_its_end(warehouse: Path) -> None:
+    noted = [
+        note_trouble(warehouse, start(warehouse), trouble) for trouble in (None, "gone", "gone", "torn", None)
+    ]
+    assert noted == [False, True, False, True, True]
+    last = find_last_shadow(warehouse)
+    assert last is not None
+    assert (last.trouble, last.trouble_since) == (None, None)
