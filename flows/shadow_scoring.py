@@ -96,7 +96,9 @@ def _try_to_score(run: Run, shadow: Shadow, settings: Settings) -> "ShadowOutcom
 
 def _describe(shadow: Shadow, outcome: "ShadowOutcome") -> str:
     """Return in words what the shadow did in a run."""
-    words = f"{count(outcome.done.rows, 'review')} of {count(outcome.done.files, 'file')} scored too by the shadow"
-    if outcome.files_waiting:
-        words += f", {count(outcome.files_waiting, 'file')} left to the next run"
-    return f"{words}, {shadow.model_id}: reviews shadow status"
+    rows, files = count(outcome.done.rows, "review"), count(outcome.done.files, "file")
+    left = f"{count(outcome.files_waiting, 'file')} left to the next run"
+    if not outcome.done.files:
+        return f"{shadow.model_id} could not score, {left}: reviews shadow status"
+    more = f", {left}" if outcome.files_waiting else ""
+    return f"{rows} of {files} scored too by {shadow.model_id}{more}: reviews shadow status"

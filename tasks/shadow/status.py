@@ -108,7 +108,7 @@ def describe_status(status: ShadowStatus | None) -> str:
         f"  scored      {count(status.rows_scored, 'review')} of {count(status.files_scored, 'file')}"
         + (f"; {count(status.files_waiting, 'file')} left to the next run" if status.files_waiting else ""),
     ]
-    if shadow.trouble:
+    if shadow.is_on and shadow.trouble:
         lines.append(
             f"  trouble     since {_format_time(shadow.trouble_since)}: {escape_controls(shadow.trouble)}"
         )

@@ -91,6 +91,6 @@ def stop_shadow(home: Home, by: str, echo: Callable[[str], None]) -> None:
         return
     publish(home)
     echo(
-        f"{stopped.model_id} is no longer the shadow; its scores stay for the comparison. Next: reviews shadow status, "
-        f"or reviews models promote {stopped.model_id}"
+        f"{stopped.model_id} is no longer the shadow; its scores stay for the comparison. Next: "
+        f"`reviews shadow status`, or `reviews models promote {stopped.model_id}`"
     )
