@@ -32,9 +32,12 @@ def models(context: click.Context) -> None:
     from deployments.settings import load_settings
     from flows.command.messages import describe_models
     from tasks.warehouse.model_registry import list_models
+    from tasks.warehouse.shadow.record import find_shadow
 
     home = load_settings().home
     echo(describe_models(list_models(home.warehouse), home))
+    if shadow := find_shadow(home.warehouse):
+        echo(f"The shadow, which scores unseen, is {shadow.model_id}: reviews shadow status")
 
 
 @models.command("compare")

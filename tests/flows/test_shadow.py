@@ -12,6 +12,7 @@ import tasks.shadow.scoring
 import tasks.training.contest
 from data_contracts.storage.home import Home
 from flows import shadow_scoring
+from flows.command.actions.backup import back_up, restore
 from flows.command.actions.forget import forget
 from flows.command.cli import main
 from flows.command.messages import describe_scoring
@@ -266,6 +267,18 @@ def test_what_is_forgotten_leaves_the_shadows_scores_too(shadowed_home: Home) ->
     prove(shadowed_home)
 
 
+@pytest.mark.slow
+def test_a_restored_backup_has_the_shadows_scores_but_those_that_were_forgotten(shadowed_home: Home) -> None:
+    backup = shadowed_home.folder / "backup"
+    back_up(shadowed_home, backup, lambda line: None)
+    forget(shadowed_home, ForgetRequest("a", None, "ann"), lambda line: None)
+    with open_warehouse(shadowed_home.warehouse, write=True) as connection:
+        connection.execute("DELETE FROM shadow_scores")
+    restore(shadowed_home, backup, lambda line: None)
+    assert ask(shadowed_home.published, "select row_number from shadow_scores") == [(2,)]
+    prove(shadowed_home)
+
+
 def test_two_models_are_timed_on_the_same_texts(home: Home) -> None:
     drop(home, "a.csv", RATED)
     run()
@@ -363,6 +376,7 @@ def test_the_commands_say_what_is_and_what_to_do_next(empty_home: Home) -> None:
     assert json.loads(reviews("shadow", "status", "--format", "json").stdout) == {"state": "none"}
     assert "nothing to stop" in reviews("shadow", "stop").stdout
     assert f"{shadow} is the shadow until" in reviews("shadow", "start", "cnn_lstm-s1", "--for", "12h").stdout
+    assert f"The shadow, which scores unseen, is {shadow}" in reviews("models").stdout
     assert "is the shadow still, now until" in reviews("shadow", "start", "cnn_lstm-s1").stdout
     assert "compared    not yet" in reviews("shadow", "status").stdout
     assert "is no longer the shadow" in reviews("shadow", "stop").stdout
