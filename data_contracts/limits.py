@@ -1,4 +1,4 @@
-"""The meaning of ratings and scores, and the limits beyond which a row or a file is refused. Imports no library."""
+"""The meaning of ratings and scores; the rules and limits by which a row or a file is refused. Imports no library."""
 
 from dataclasses import dataclass
 
@@ -22,6 +22,77 @@ SMALLEST_SHARE = 0.5
 
 UNREADABLE_COLUMNS = "unreadable_columns"
 """The key in `extra` that lists further columns whose values in this row can't be read."""
+
+ROW_RULES = {
+    "row_shape": "The row does not have the shape of its file; mend the line and resubmit the file.",
+    "text_missing": "The row has no text; fill in the text column.",
+    "text_not_given": "The row has a rating or label without a text, or a word such as nan for it: nothing to score.",
+    "text_blank": "The text is only spaces, line breaks or invisible characters; fill it in.",
+    "text_encoding": "The text's bytes are not valid in the file's encoding; save the file as UTF-8.",
+    "text_type": "The text is a number, a list or another value that is not a string; put it in quotes.",
+    "text_too_long": "The text is longer than a review may be; check for a missing quote, or shorten it.",
+    "text_nul": "The text contains NUL characters, so it is probably binary or UTF-16; save the file as UTF-8.",
+    "text_no_words": "The text is only punctuation or HTML line breaks, so there is nothing to score.",
+}
+"""Each row rule with its problem and next step. A row that breaks several rules counts for the first in this order."""
+
+TEXT_NOT_GIVEN = "text_not_given"
+SCORER_FAILED = "scorer_failed"
+NO_KNOWN_WORD = "text_no_known_word"
+NOT_ENGLISH = "not_english"
+SCORING_RULES = {
+    "date_not_read": "The date can't be read, and the profile of its source quarantines such rows.",
+    "label_not_read": "The label can't be read, and the profile of its source quarantines such rows.",
+    "rating_not_read": "The rating can't be read, and the profile of its source quarantines such rows.",
+    NOT_ENGLISH: "The text seems not to be in English, and the profile of its source quarantines such rows.",
+    NO_KNOWN_WORD: "The model knows none of the text's words, so a score would mean nothing; is the text in English?",
+    SCORER_FAILED: "The model failed on this text alone; release the row when the model or this program is fixed.",
+}
+"""Rules that depend on the model or on what the source wants: a row can break them only after it has passed all others.
+A release does not check them again, except for `NO_KNOWN_WORD`."""
+
+UNCOUNTED_RULES = frozenset({NOT_ENGLISH, NO_KNOWN_WORD, TEXT_NOT_GIVEN})
+"""Rules of rows that say nothing against their file: another language, or customers who wrote no text."""
+
+FILE_RULES = {
+    "file_empty": "The file is empty; export it again.",
+    "file_unreadable": "The file can't be opened or read; check its permissions and the disk.",
+    "profile_wrong": "The profile of the file's source is wrong; correct it (`reviews sources check` shows rows).",
+    "profile_column_missing": "The profile of the file's source names that column; correct the profile or the file.",
+    "format_unknown": "The format is not supported; use csv, xlsx, jsonl, parquet, txt, a zip or a tar of such files.",
+    "format_mismatch": "The content is not of the format that the name's ending states; correct the ending.",
+    "compression_broken": "The compressed data is truncated or damaged; copy the file again.",
+    "archive_broken": "The zip or tar is truncated or damaged; pack it again.",
+    "archive_empty": "The archive contains no review file; pack at least one into it.",
+    "archive_encrypted": "The zip or workbook is protected by a password; pack or save it without one.",
+    "member_name_unsafe": "A member's path leads out of the archive; pack it with plain relative paths.",
+    "member_not_a_file": "The archive contains a link, a device or another special member; pack only regular files.",
+    "member_nested_archive": "The archive contains another archive; unpack the inner one first.",
+    "bomb_suspected": "The file unpacks to far more than its size allows; split it if it really is that large.",
+    "csv_broken": "From some byte on, the CSV can't be split into rows; check its quotes and separators.",
+    "json_broken": "The JSON can't be read as rows; write it as JSON lines: jq -c '.[]' file.json > file.jsonl.",
+    "parquet_broken": "The Parquet file is truncated or damaged; write it again.",
+    "orc_broken": "The ORC file is truncated or damaged; write it again.",
+    "arrow_broken": "The Arrow or Feather file is truncated or damaged; write it again, or as Parquet.",
+    "avro_broken": "The Avro file is truncated or damaged; write it again.",
+    "workbook_broken": "The workbook is damaged, or has cells far apart; save it again, as xlsx or as CSV UTF-8.",
+    "workbook_too_large": "A workbook is held whole, and this one is too large; save its sheet as CSV UTF-8.",
+    "sheet_missing": "It is not clear which sheet has the reviews; save that sheet alone, or as CSV UTF-8.",
+    "header_broken": "The first line is not a usable header; give each column a name of its own.",
+    "text_column_missing": "No column is recognized as the text; name it `text` or `review`, or give --text-column.",
+    "text_column_doubled": "Several columns could be the text; name the right one with --text-column.",
+    "text_column_type": "The values of the text column are not strings; name the right column with --text-column.",
+    "encoding_broken": "The text is truncated or invalid in the file's encoding; save the file again, as UTF-8.",
+    "encoding_unknown": "The file's encoding is not supported; save the file as UTF-8.",
+    "too_many_bad_rows": "Too large a share of the rows is bad; look at their rules, then correct the file.",
+    "too_few_rows": "The profile of the file's source wants more rows; export it again, or lower fewest_rows.",
+    "export_too_small": "If that is right, lower smallest_share_of_last in the profile, then score the file by name.",
+    "rows_renumbered": "Rows of it were forgotten, and this profile numbers its rows otherwise; it keeps its reading.",
+    "values_not_read": "By [severity] the profile of its source refuses such files; correct the file or the profile.",
+    "workers_killed": "Look at the workers' logs; score it without REVIEWS_DASK, or name it to try it again.",
+    "link_refused": "The file is a link, and links are not followed; replace it by the file itself.",
+}
+"""Each rule by which a whole file is refused, with its problem and next step."""
 
 FIELD_RULES = {
     "date_understood": "reviewed_at",

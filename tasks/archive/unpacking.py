@@ -17,7 +17,7 @@ from data_contracts.archive import (
     UNSUSPECTED_BYTES,
 )
 from data_contracts.errors import FileRefusedError, SourceError
-from data_contracts.review_files import FILE_RULES
+from data_contracts.limits import FILE_RULES
 from tasks.archive.layout import refuse_archive
 from tasks.containers.limits import ContainerLimits, limit_bytes
 from tasks.containers.streams import gunzip_padded, meter

@@ -183,7 +183,7 @@ def _require_text_encoding(encoding: str) -> None:
 
 def _require_known_rule(rule: str | None) -> None:
     """Raise `UsageError` unless rows can be quarantined by `rule`; checked before any row of the database is chosen."""
-    from data_contracts.review_files import ROW_RULES, SCORING_RULES
+    from data_contracts.limits import ROW_RULES, SCORING_RULES
 
     known = [*ROW_RULES, *SCORING_RULES]
     if rule is not None and rule not in known:
@@ -254,7 +254,7 @@ def _split_off_unknown_rows(
     """Split off the rows of whose text no model knows a word; return them, and both inputs without them."""
     import pyarrow as pa
 
-    from data_contracts.review_files import NO_KNOWN_WORD, SCORING_RULES
+    from data_contracts.limits import NO_KNOWN_WORD, SCORING_RULES
     from tasks.scoring.rows import mark_rows_without_known_word
 
     known = {

@@ -1,1 +1,1 @@
-"""What all HTML pages share: the base template and style, the formatting of values, and writing to disk."""
+"""What all HTML pages share: the base template and style, formatting of values, titles of movies, writing to disk."""

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.archive import DATASETS
-from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
+from data_contracts.limits import FILE_RULES, ROW_RULES, SCORING_RULES
 from models.evaluation.stars import INTERVAL_SHARE
 from tasks.pages.rendering import make_environment
-from tasks.report.names import name_measure, name_rule, name_slice
+from tasks.report.names import format_release, name_measure, name_rule, name_slice
 from tasks.report.run_charts import draw_drift, draw_scoring, draw_training
-from tasks.report.runs import Row
 from tasks.report.scoring_facts import FILES_SHOWN, TEXT_CHARACTERS, ScoringFacts
 from tasks.report.training_facts import TrainingFacts
 from tasks.report.verdict import judge_scoring, judge_training
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
 
 TEXT_SHOWN = 320
 """Characters of a review that are shown before the reader opens the rest."""
-RELEASE_COMMANDS = {
-    "text_too_long": "REVIEWS_MAX_TEXT_CHARS={limit} reviews quarantine release --rule text_too_long",
-    "text_encoding": "reviews quarantine release --rule text_encoding --encoding cp1252",
-    "scorer_failed": "reviews quarantine release --rule scorer_failed",
-}
-"""The command that releases the rows of a rule; rows of other rules must be corrected in their file."""
-HIGHEST_LIMIT = 10**7
-"""The largest value of REVIEWS_MAX_TEXT_CHARS."""
 
 
 def render_scoring(facts: ScoringFacts) -> str:
@@ -81,17 +72,3 @@ def make_report_environment() -> "jinja2.Environment":
         rule=name_rule,
         slice_name=name_slice,
     )
-
-
-def format_release(row: Row) -> str | None:
-    """Return the command that a report shows to release the rows of a rule; None if they must be corrected instead."""
-    command = RELEASE_COMMANDS.get(row["rule"])
-    if command is None or not row["releasable"] or row["longest"] > HIGHEST_LIMIT:
-        return None
-    return command.format(limit=min(_round_up(row["longest"]), HIGHEST_LIMIT))
-
-
-def _round_up(number: int) -> int:
-    """Return `number` rounded up to two significant digits."""
-    step = int("1" + "0" * max(len(str(number)) - 2, 0))
-    return -(-number // step) * step

@@ -11,7 +11,6 @@ from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.home import Home
 from tasks.pages.writing import require_page_place, write_page
 from tasks.queries.answers import MOST_MEMORY, USUAL_MEMORY, ask_published
-from tasks.report.rendering import render_scoring, render_training
 from tasks.report.runs import LATEST, SCORING, find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
 from tasks.report.training_facts import TrainingFacts, read_training_facts
@@ -65,6 +64,9 @@ def _read_facts_within(home: Home, name: str, memory: str) -> Facts:
 
 def _render(facts: Facts) -> str:
     """Return the report of a scoring or training run as HTML."""
+    # Loads Arrow, which the site, that imports this module, does without.
+    from tasks.report.rendering import render_scoring, render_training
+
     return render_scoring(facts) if isinstance(facts, ScoringFacts) else render_training(facts)
 
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data_contracts.review_files import READ_SCHEMA, TEXT_NOT_GIVEN
+from data_contracts.limits import TEXT_NOT_GIVEN
+from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files.further_columns import add_values
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser

@@ -8,16 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.limits import FIELD_RULES, FIELD_WORDS, VALUE_RULES, RowLimits
-from data_contracts.review_files import (
+from data_contracts.limits import (
+    FIELD_RULES,
+    FIELD_WORDS,
     NOT_ENGLISH,
     SCORING_RULES,
     TEXT_NOT_GIVEN,
     UNCOUNTED_RULES,
-    check_rows,
-    find_unclear_field,
-    measure_rows,
+    VALUE_RULES,
+    RowLimits,
 )
+from data_contracts.review_files import check_rows, find_unclear_field, measure_rows
 from data_contracts.sources.language import mark_english
 from models.tokenizer import mark_texts_with_words
 from tasks.scoring.bad_rows import make_quarantine_rows, measure_bad_rows

@@ -6,8 +6,7 @@ from typing import Any
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
-from data_contracts.limits import FileLimits, RowLimits, exceeds_bad_rows
-from data_contracts.review_files import TEXT_NOT_GIVEN
+from data_contracts.limits import TEXT_NOT_GIVEN, FileLimits, RowLimits, exceeds_bad_rows
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import format_of

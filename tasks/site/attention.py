@@ -4,13 +4,12 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
-from data_contracts.review_files import FILE_RULES, ROW_RULES, SCORING_RULES
+from data_contracts.limits import FILE_RULES, ROW_RULES, SCORING_RULES
 from data_contracts.sources.delivery import ON_TIME, Delivery, judge_deliveries
 from data_contracts.storage.home import Home
 from tasks.pages.formatting import NAME_CHARACTERS, cut_name
 from tasks.queries.answers import Ask
-from tasks.report.names import name_measure
-from tasks.report.rendering import format_release
+from tasks.report.names import format_release, name_measure
 from tasks.report.runs import SCORING, TRAINING, Row
 from tasks.support.wording import count, escape_controls
 

@@ -3,7 +3,9 @@
 Everything that comes from outside has its control characters spelled out, and is escaped.
 """
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
 
 from markupsafe import Markup
@@ -14,6 +16,21 @@ from tasks.support.wording import escape_controls
 
 TEXT_SHOWN = 320
 """Characters of a review that are shown before the reader opens the rest."""
+_ARTICLE = re.compile(
+    r'<article data-row="([0-9a-f]{12}:[0-9]+)" data-text="([0-9a-f]{16})" data-judged="([^"]*)">\n.*?</article>\n',
+    re.DOTALL,
+)
+"""A review as `_format_review` makes it; no tag of a review's writer is a tag in it."""
+
+
+@dataclass(frozen=True)
+class KeptReview:
+    """A review as the present page of its movie shows it."""
+
+    text_digest: str
+    judged: str
+    """What the model said of it, as `describe_judgement` does."""
+    article: str
 
 
 def format_ratings(rows: Iterable[Row], name: str) -> Markup:
@@ -41,17 +58,30 @@ def format_reviews(rows: Iterable[Row]) -> Markup:
 
 
 def _format_review(row: Row) -> str:
-    """Return a review."""
+    """Return a review; one that the page showed before as it is there."""
+    if "shown" in row:
+        return str(row["shown"])
     name = escape(row["row_name"])
     sure = format_share(row["score"] if row["sentiment"] == "positive" else 1 - row["score"])
     given = "" if row["given_rating"] is None else f"; the writer gave {format_number(row['given_rating'])}"
     review = "" if row["review_id"] is None else f"review {_name(row['review_id'])}, "
     written = f"{row['written_on']}, " if row["written_on"] else ""
     return (
-        f'<article data-row="{name}">\n<p class="score">{format_stars(row["stars"])} stars '
+        f'<article data-row="{name}" data-text="{row["text_digest"]}" data-judged="{describe_judgement(row)}">\n'
+        f'<p class="score">{format_stars(row["stars"])} stars '
         f"<span>{sure} sure that it is {escape(row['sentiment'])}{given}</span></p>\n{_format_text(row)}"
         f'<p class="meta">{written}{review}{_name(row["uri"])} <span class="id">{name}</span></p>\n</article>\n'
     )
+
+
+def find_reviews(page: str) -> dict[str, KeptReview]:
+    """Return the reviews on the page of a movie, by the names of their rows."""
+    return {found[1]: KeptReview(found[2], found[3], found[0]) for found in _ARTICLE.finditer(page)}
+
+
+def describe_judgement(row: Row) -> str:
+    """Return what the model said of a review exactly: with it, its row and its text all that is shown is the same."""
+    return f"{row['score']!r} {row['stars']!r}"
 
 
 def _format_text(row: Row) -> str:

@@ -1,14 +1,15 @@
 """Reads the ratings of all movies from the published copy, and of some movies all that their pages show."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from tasks.pages.titles import Title
 from tasks.queries.answers import Ask
 from tasks.report.runs import Row
+from tasks.site.fragments import KeptReview, describe_judgement
 from tasks.site.page_names import name_page
 from tasks.site.record import digest
-from tasks.site.titles import Title
 
 REVIEWS_SHOWN = 3
 """Reviews in each list of a page, at most."""
@@ -16,14 +17,18 @@ SURE = 0.75
 """The score from which a review is clearly for a movie; below one minus this it is against it, and between in doubt."""
 TEXT_CHARACTERS = 1000
 """Most characters of a review's text on a page."""
+KINDS = ("for", "against", "unsure")
+"""The lists of reviews on a page."""
 MOVIES_AT_ONCE = 5000
 """Movies of which texts and figures are in memory at a time."""
 QUARTERS_UP_TO, YEARS_UP_TO = 1100, 5500
 """Most days from a movie's first review to its last for which its rating is shown by quarter, and by year."""
 
 # The state changes when a review comes, goes, or gets another score: each is known by its row and the model's figures.
+# Of the view only what the list of movies shows: its trends take longer than all else.
 _LIST_MOVIES = """
-SELECT rated.* EXCLUDE (first_reviewed_at, last_reviewed_at), state FROM movie_ratings AS rated JOIN (
+SELECT movie_id, reviews, mean_predicted_rating, share_positive, rating_low, rating_high, state
+FROM movie_ratings JOIN (
     SELECT movie_id, bit_xor(hash(
         source_sha256, row_number, model_id, latest_scores.score, rating_interval_title, rating_interval_review
     )) AS state
@@ -46,6 +51,22 @@ SELECT
 FROM source_reviews AS review SEMI JOIN chosen_movies USING (movie_id)
 LEFT JOIN models ON models.model_id = best_model_id
 WHERE is_latest AND best_model_id IS NOT NULL
+"""
+# As in the view movie_ratings, of these movies alone.
+_RATE_FURTHER = """
+WITH summed AS (
+    SELECT
+        movie_id, count(given_rating) AS rated_reviews, avg(given_rating) AS mean_given_rating,
+        count(written_at) >= 3 AND epoch(max(written_at)) - epoch(min(written_at)) >= 90 * 86400 AS has_trend,
+        regr_slope(stars, epoch(written_at) / (365.25 * 86400)) AS slope,
+        regr_sxx(stars, epoch(written_at) / (365.25 * 86400)) AS sxx,
+        regr_syy(stars, epoch(written_at) / (365.25 * 86400)) AS syy, count(written_at) - 2 AS freedom
+    FROM page_reviews GROUP BY movie_id
+)
+SELECT
+    movie_id, rated_reviews, mean_given_rating, CASE WHEN has_trend THEN slope END AS trend,
+    CASE WHEN has_trend THEN sqrt(greatest(0, syy - slope ** 2 * sxx) / freedom / sxx) END AS trend_error
+FROM summed
 """
 # The margin is that of the view movie_ratings, for a part of the reviews.
 _RATE_PARTS = f"""
@@ -75,28 +96,38 @@ SELECT
     CASE WHEN margin IS NOT NULL THEN least(10, stars + margin) END AS high
 FROM parts ORDER BY movie_id, is_period, period NULLS LAST, reviews DESC, source
 """  # noqa: S608 (our own numbers)
-# One more than are shown, since copies of a text have the same score.
+# One more than are shown, since copies of a text have the same score. Of several rows with a score, the first ones.
 _PICK_REVIEWS = f"""
 CREATE OR REPLACE TEMP TABLE picked_reviews AS
-SELECT movie_id, 'for' AS kind, unnest(arg_max(place, score, {REVIEWS_SHOWN + 1})) AS place
+SELECT movie_id, 'for' AS kind, unnest(arg_max(place, {{'by': score, 'then': -place}}, {REVIEWS_SHOWN + 1})) AS place
 FROM page_reviews WHERE score >= {SURE} GROUP BY movie_id
 UNION ALL
-SELECT movie_id, 'against' AS kind, unnest(arg_min(place, score, {REVIEWS_SHOWN + 1})) AS place
+SELECT movie_id, 'against' AS kind, unnest(arg_min(place, {{'by': score, 'then': place}}, {REVIEWS_SHOWN + 1})) AS place
 FROM page_reviews WHERE score <= 1 - {SURE} GROUP BY movie_id
 UNION ALL
-SELECT movie_id, 'unsure' AS kind, unnest(arg_min(place, abs(score - 0.5), {REVIEWS_SHOWN + 1})) AS place
+SELECT
+    movie_id, 'unsure' AS kind,
+    unnest(arg_min(place, {{'by': abs(score - 0.5), 'then': place}}, {REVIEWS_SHOWN + 1})) AS place
 FROM page_reviews WHERE score > 1 - {SURE} AND score < {SURE} GROUP BY movie_id
 """  # noqa: S608
-_READ_PICKED = """
+_NAME_PICKED = """
 SELECT
-    picked.movie_id, kind, left(source_sha256, 12) || ':' || row_number AS row_name, file_uri AS uri, review_id,
-    best_score AS score, best_predicted_rating AS stars, best_sentiment AS sentiment, given_rating,
-    CASE WHEN isfinite(reviewed_at) THEN strftime(make_timestamp(epoch_us(reviewed_at)), '%Y-%m-%d') END AS written_on,
-    left(text, $characters) AS text, length(text) AS characters, text_sha256
+    picked.movie_id, kind, place, left(source_sha256, 12) || ':' || row_number AS row_name,
+    best_score AS score, best_predicted_rating AS stars
 FROM picked_reviews AS picked JOIN source_reviews AS review ON review.rowid = place
 ORDER BY picked.movie_id, kind, CASE kind WHEN 'for' THEN -best_score WHEN 'against' THEN best_score
     ELSE abs(best_score - 0.5) END, source_sha256, row_number
 """
+# Texts take most of the table, and lie all over it: they are read for those rows alone that no page shows yet.
+_READ_REVIEWS = """
+SELECT
+    place, file_uri AS uri, review_id, best_sentiment AS sentiment, given_rating,
+    CASE WHEN isfinite(reviewed_at) THEN strftime(make_timestamp(epoch_us(reviewed_at)), '%Y-%m-%d') END AS written_on,
+    left(text, $characters) AS text, length(text) AS characters, left(text_sha256, 16) AS text_digest
+FROM source_reviews AS review JOIN (SELECT unnest($places::BIGINT[]) AS place) AS wanted ON review.rowid = place
+"""
+FindKept = Callable[["Movie"], Mapping[str, KeptReview]]
+"""Returns the reviews on the present page of a movie, by the names of their rows."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +141,7 @@ class Movie:
     made_from: str
     """What its page is made from: the state of its reviews, their number, and a digest of its title."""
     figures: Row
-    """Its row of the view `movie_ratings`, without dates."""
+    """Of its row of the view `movie_ratings` what the list of movies shows: the number of reviews and the rating."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +149,17 @@ class MovieFacts:
     """All that the page of a movie shows."""
 
     movie: Movie
+    figures: Row
+    """Its row of the view `movie_ratings`, without dates."""
     by_period: Sequence[Row]
     """The rating by the time at which the reviews were written, the undated ones last."""
     by_source: Sequence[Row]
     """The rating by the source of the reviews, the one with the most first."""
     reviews: Mapping[str, Sequence[Row]]
-    """The reviews shown: those that speak clearly 'for' the movie and 'against' it, and those that are 'unsure'."""
+    """The reviews shown: those that speak clearly 'for' the movie and 'against' it, and those that are 'unsure'.
+
+    Each has either its text and the like, or what the page had `shown` of it before.
+    """
 
 
 def list_movies(ask: Ask, titles: Mapping[str, Title]) -> list[Movie]:
@@ -138,27 +174,65 @@ def _make_movie(row: Row, title: Title | None) -> Movie:
     return Movie(movie_id, title, name_page(movie_id), made_from, row)
 
 
-def read_movies(ask: Ask, movies: Sequence[Movie]) -> Iterator[MovieFacts]:
+def read_movies(
+    ask: Ask, movies: Sequence[Movie], find_kept: FindKept = lambda movie: {}
+) -> Iterator[MovieFacts]:
     """Yield what the pages of these movies show; so many at a time are in memory as `MOVIES_AT_ONCE`."""
     for start in range(0, len(movies), MOVIES_AT_ONCE):
-        yield from _read_some(ask, movies[start : start + MOVIES_AT_ONCE])
+        yield from _read_some(ask, movies[start : start + MOVIES_AT_ONCE], find_kept)
 
 
-def _read_some(ask: Ask, movies: Sequence[Movie]) -> Iterator[MovieFacts]:
+def _read_some(ask: Ask, movies: Sequence[Movie], find_kept: FindKept) -> Iterator[MovieFacts]:
     """Yield what the pages of some movies show."""
     ask(_CHOOSE_MOVIES, {"movies": [movie.movie_id for movie in movies]})
     ask(_FIND_REVIEWS)
     ask(_PICK_REVIEWS)
     parts = _group(ask(_RATE_PARTS))
-    reviews = _group(ask(_READ_PICKED, {"characters": TEXT_CHARACTERS}))
+    further = {row["movie_id"]: row for row in ask(_RATE_FURTHER)}
+    reviews = _read_reviews(ask, movies, find_kept)
     for movie in movies:
-        own = parts[movie.movie_id]
+        own, shown = parts[movie.movie_id], reviews[movie.movie_id]
         yield MovieFacts(
             movie,
+            {**movie.figures, **further[movie.movie_id]},
             [row for row in own if row["is_period"]],
             [row for row in own if not row["is_period"]],
-            {kind: _show(reviews[movie.movie_id], kind) for kind in ("for", "against", "unsure")},
+            {kind: [row for row in shown if row["kind"] == kind] for kind in KINDS},
         )
+
+
+def _read_reviews(ask: Ask, movies: Sequence[Movie], find_kept: FindKept) -> Mapping[str, list[Row]]:
+    """Return the reviews that the pages of these movies show, by movie."""
+    picked = _group(ask(_NAME_PICKED))
+    known: dict[int, Row] = {}
+    lists: dict[tuple[str, str], list[Row]] = {}
+    for movie in movies:
+        kept = find_kept(movie)
+        for row in picked[movie.movie_id]:
+            lists.setdefault((movie.movie_id, row["kind"]), []).append(row)
+            if (found := kept.get(row["row_name"])) and found.judged == describe_judgement(row):
+                known[row["place"]] = {"shown": found.article, "text_digest": found.text_digest}
+    first = [row for rows in lists.values() for row in rows[:REVIEWS_SHOWN]]
+    _add_reviews(ask, known, first)
+    _add_reviews(ask, known, [row for rows in lists.values() for row in _find_spare(rows, known)])
+    return {
+        movie.movie_id: [row for kind in KINDS for row in _show(lists.get((movie.movie_id, kind), ()), known)]
+        for movie in movies
+    }
+
+
+def _add_reviews(ask: Ask, known: dict[int, Row], rows: Iterable[Row]) -> None:
+    """Read what is shown of those of these rows that are not known yet, and add it by their places."""
+    places = [row["place"] for row in rows if row["place"] not in known]
+    if places:
+        found = ask(_READ_REVIEWS, {"places": places, "characters": TEXT_CHARACTERS})
+        known.update((row["place"], row) for row in found)
+
+
+def _find_spare(rows: Sequence[Row], known: Mapping[int, Row]) -> Sequence[Row]:
+    """Return the row that is shown in place of another one of a list if two of them have the same text."""
+    texts = {known[row["place"]]["text_digest"] for row in rows[:REVIEWS_SHOWN]}
+    return rows[REVIEWS_SHOWN:] if len(texts) < REVIEWS_SHOWN else ()
 
 
 def _group(rows: Iterable[Row]) -> Mapping[str, list[Row]]:
@@ -169,10 +243,10 @@ def _group(rows: Iterable[Row]) -> Mapping[str, list[Row]]:
     return grouped
 
 
-def _show(rows: Iterable[Row], kind: str) -> list[Row]:
-    """Return the first `REVIEWS_SHOWN` reviews of a kind, each text once."""
+def _show(rows: Iterable[Row], known: Mapping[int, Row]) -> list[Row]:
+    """Return the first `REVIEWS_SHOWN` reviews of a list with what is known of them, each text once."""
     shown: dict[str, Row] = {}
     for row in rows:
-        if row["kind"] == kind:
-            shown.setdefault(row["text_sha256"], row)
+        if found := known.get(row["place"]):
+            shown.setdefault(found["text_digest"], {**row, **found})
     return list(shown.values())[:REVIEWS_SHOWN]

@@ -4,10 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from tasks.queries.answers import Ask
 from tasks.report.runs import Row
+from tasks.site.kept_days import make_days
 from tasks.sources.accuracy import GIVEN_SENTIMENT
 
 RUNS_SHOWN, PROMOTIONS_SHOWN, MODELS_SHOWN, SOURCES_SHOWN = 20, 10, 10, 50
@@ -31,11 +33,6 @@ SELECT
     sum("right") / nullif(sum(judged), 0) AS accuracy, max(last_scored_at) AS last_scored_at
 FROM current_reviews
 """
-# Tables, so that the history is read once.
-_KEEP_DAYS = "CREATE TEMP TABLE scored_days AS FROM daily_scores"
-_KEEP_ACCURACY = (
-    "CREATE TEMP TABLE judged_days AS FROM live_accuracy WHERE labelled_reviews > 0 OR rated_reviews > 0"
-)
 _FIND_SPAN = """
 SELECT min(day) AS first, greatest(max(day), $today) AS last
 FROM (SELECT day FROM scored_days UNION ALL SELECT day FROM source_days)
@@ -45,13 +42,11 @@ _COUNT_ARRIVED = """
 SELECT date_trunc($step, day)::DATE AS period, NULL AS source, sum(rows)::BIGINT AS value FROM source_days GROUP BY ALL
 """
 _SHARE_POSITIVE = """
-SELECT date_trunc($step, day)::DATE AS period, source, sum(share_positive * rows_scored) / sum(rows_scored) AS value
-FROM scored_days GROUP BY ALL
+SELECT date_trunc($step, day)::DATE AS period, source, sum(positive) / sum(rows) AS value FROM scored_days GROUP BY ALL
 """
 _MEASURE_ACCURACY = """
-SELECT
-    date_trunc($step, day)::DATE AS period, source, sum(accuracy * labelled_reviews) / sum(labelled_reviews) AS value
-FROM judged_days WHERE labelled_reviews > 0 GROUP BY ALL
+SELECT date_trunc($step, day)::DATE AS period, source, sum("right") / sum(labelled) AS value
+FROM scored_days WHERE labelled > 0 GROUP BY ALL
 """
 _COUNT_DRIFTED = """
 SELECT
@@ -85,14 +80,13 @@ ORDER BY reviews DESC, source LIMIT $limit
 # What each model did: every row that it scored, since a review that came again may have been scored by others then.
 _DESCRIBE_MODELS = """
 WITH scored AS (
-    SELECT model_id, sum(rows_scored)::BIGINT AS reviews FROM scored_days GROUP BY model_id
+    SELECT model_id, sum(rows)::BIGINT AS reviews FROM scored_days GROUP BY model_id
 ),
 judged AS (
     SELECT
-        model_id, sum(labelled_reviews)::BIGINT AS judged,
-        sum(accuracy * labelled_reviews) / nullif(sum(labelled_reviews), 0) AS accuracy,
-        sum(rating_mae * rated_reviews) / nullif(sum(rated_reviews), 0) AS stars_off
-    FROM judged_days GROUP BY model_id
+        model_id, sum(labelled)::BIGINT AS judged, sum("right") / nullif(sum(labelled), 0) AS accuracy,
+        sum(stars_off) / nullif(sum(rated), 0) AS stars_off
+    FROM scored_days WHERE labelled > 0 OR rated > 0 GROUP BY model_id
 ),
 promoted AS (SELECT model_id, max(number) AS number FROM promotions GROUP BY model_id)
 SELECT
@@ -148,14 +142,13 @@ class OverviewFacts:
     """The newest first; `counts` are a dict."""
 
 
-def read_overview(ask: Ask, today: date | None = None) -> OverviewFacts:
-    """Read what the overview shows; `today` is by default that of UTC.
+def read_overview(ask: Ask, today: date | None = None, folder: Path | None = None) -> OverviewFacts:
+    """Read what the overview shows; `today` is by default that of UTC, `folder` where figures of days are kept.
 
     Creates temporary tables, so it can be called only once for a connection.
     """
     ask(_KEEP_CURRENT)
-    ask(_KEEP_DAYS)
-    ask(_KEEP_ACCURACY)
+    make_days(ask, folder)
     [totals] = ask(_COUNT)
     runs = [
         {**row, "counts": json.loads(row["counts"] or "{}")} for row in ask(_LIST_RUNS, {"limit": RUNS_SHOWN})

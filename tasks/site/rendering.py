@@ -31,6 +31,7 @@ def render_movie(facts: MovieFacts) -> str:
     """Return the page of a movie."""
     return _load("movie.html").render(
         movie=facts.movie,
+        figures=facts.figures,
         by_period=format_ratings(facts.by_period, "period"),
         by_source=format_ratings(facts.by_source, "source"),
         reviews={kind: format_reviews(rows) for kind, rows in facts.reviews.items()},

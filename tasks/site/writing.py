@@ -8,6 +8,7 @@ it was made from differs from the published copy.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -15,17 +16,18 @@ import duckdb
 from data_contracts.errors import SourceError
 from data_contracts.storage.durable import make_folder, remove_leftovers, write_all_whole
 from data_contracts.storage.home import Home
+from tasks.pages.titles import Title, read_titles
 from tasks.queries.answers import MOST_MEMORY, Ask, make_ask
 from tasks.report.scoring_facts import require_present_tables
 from tasks.report.writing import find_showing_forgotten
 from tasks.site import rendering
+from tasks.site.fragments import KeptReview, find_reviews
 from tasks.site.movie_data import format_movies
-from tasks.site.movie_facts import Movie, list_movies, read_movies
+from tasks.site.movie_facts import FindKept, Movie, list_movies, read_movies
 from tasks.site.overview import make_overview
 from tasks.site.page_names import PAGES, name_page
 from tasks.site.record import is_claimed, read_record, read_written, require_own, write_record
 from tasks.site.rendering import DATA, SCRIPT, STYLE
-from tasks.site.titles import Title, read_titles
 from tasks.support.locking import hold_folder
 from tasks.warehouse.published import open_published, require_published
 
@@ -83,7 +85,8 @@ def _write(
         changed = _find_changed(folder / PAGES, movies, record)
         if changed:
             _name_all(folder, record, [*written_before, *(movie.movie_id for movie in changed)])
-        written = write_all_whole(folder / PAGES, _render_all(ask, changed))
+        kept = partial(_find_kept, folder / PAGES, record)
+        written = write_all_whole(folder / PAGES, _render_all(ask, changed, kept))
         _write_changed(folder, {DATA: format_movies(movies), MOVIES: rendering.render_movies(movies)})
         _write_changed(folder, {INDEX: rendering.render_overview(overview.result(), movies)})
     removed = _remove_pages(folder / PAGES, written_before - {movie.movie_id for movie in movies})
@@ -106,9 +109,19 @@ def _name_all(folder: Path, record: Mapping[str, str], movie_ids: Iterable[str])
     write_record(folder, {**dict.fromkeys(movie_ids, ""), **record})
 
 
-def _render_all(ask: Ask, movies: Sequence[Movie]) -> Iterator[tuple[str, bytes]]:
+def _find_kept(pages: Path, record: Mapping[str, str], movie: Movie) -> Mapping[str, KeptReview]:
+    """Return the reviews on the present page of a movie; none if it is not one of the present design."""
+    if not record.get(movie.movie_id):
+        return {}
+    try:
+        return find_reviews((pages / f"{movie.page}.html").read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return {}
+
+
+def _render_all(ask: Ask, movies: Sequence[Movie], find_kept: FindKept) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the content of each page of these movies."""
-    for facts in read_movies(ask, movies):
+    for facts in read_movies(ask, movies, find_kept):
         yield f"{facts.movie.page}.html", _encode(rendering.render_movie(facts))
 
 

@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from data_contracts.review_files import NOT_ENGLISH
+from data_contracts.limits import NOT_ENGLISH
 from tasks.support.wording import count
 from tasks.warehouse.connection import open_warehouse
 

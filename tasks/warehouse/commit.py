@@ -259,7 +259,7 @@ def _keep_forgotten(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_FIND_FORGOTTEN)
     if connection.execute("SELECT count(*) FROM forgotten_before").fetchall() == [(0,)]:
         return
-    from data_contracts.review_files import FILE_RULES
+    from data_contracts.limits import FILE_RULES
 
     rule = "rows_renumbered"
     connection.execute(_REFUSE_RENUMBERED, {"rule": rule, "detail": FILE_RULES[rule]})

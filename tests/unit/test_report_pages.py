@@ -12,7 +12,8 @@ import pytest
 
 from data_contracts.storage.home import Home
 from models.evaluation.gate import Decision, GateCheck
-from tasks.report.rendering import format_release, render_scoring, render_training
+from tasks.report.names import format_release
+from tasks.report.rendering import render_scoring, render_training
 from tasks.report.runs import find_run
 from tasks.report.training_facts import read_training_facts
 from tasks.warehouse.promotion import DecisionRecord, record_decision

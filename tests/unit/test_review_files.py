@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
-from data_contracts.review_files import FILE_RULES, READ_SCHEMA, ROW_RULES
+from data_contracts.limits import FILE_RULES, ROW_RULES
+from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files import delimited
 from tasks.review_files.plans.missing_words import NO_TEXT_WORDS
 from tasks.review_files.reader import ReadOptions, format_of, read_review_file

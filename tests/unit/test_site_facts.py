@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from data_contracts.storage.home import Home
+from tasks.pages.titles import Title
+from tasks.site import kept_days
 from tasks.site.attention import find_concerns
+from tasks.site.kept_days import make_days
 from tasks.site.movie_facts import MovieFacts, list_movies, read_movies
 from tasks.site.overview_facts import choose_step, read_overview
-from tasks.site.titles import Title
 from tasks.warehouse.run_log import Run, record_checks
 from tests.support.failures import make_failure
 from tests.support.report_homes import NEXT_RUN, RUN, asking, change, make_run
 from tests.support.sites import ROWS, add_rows, make_site_home
-from tests.support.warehouse_parts import PartFile
+from tests.support.warehouse_parts import PartFile, hash_text
 
 MOVIE = "tt0000001"
 ERRORS = "UPDATE models SET rating_interval_title = 0.9, rating_interval_review = 3.2"
@@ -51,7 +53,7 @@ def test_the_rating_of_a_source_is_that_of_the_movie_where_all_reviews_are_of_it
     home = make_site_home(tmp_path)
     change(home.warehouse, ERRORS)
     facts = read_movie(home)
-    [row], figures = facts.by_source, facts.movie.figures
+    [row], figures = facts.by_source, facts.figures
     for name, column in (
         ("reviews", "reviews"),
         ("stars", "mean_predicted_rating"),
@@ -62,6 +64,21 @@ def test_the_rating_of_a_source_is_that_of_the_movie_where_all_reviews_are_of_it
     ):
         assert row[name] == pytest.approx(figures[column]), name
     assert figures["rating_low"] is not None
+
+
+def test_the_figures_of_a_movie_are_its_row_of_movie_ratings(tmp_path: Path) -> None:
+    days = [datetime(2020 + place, 5, 1, tzinfo=UTC) for place in range(4)]
+    rows = [{**row, "score": 0.5 + place / 10} for place, row in enumerate(make_reviews([*days, None]))]
+    home = make_site_home(tmp_path, [*rows, {"movie_id": MOVIE, "text": "rated", "given_rating": 7.0}])
+    change(home.warehouse, ERRORS)
+    with asking(home.folder) as ask:
+        [row] = ask("FROM movie_ratings")
+    figures = read_movie(home).figures
+    assert row["trend"] is not None
+    for name in row.keys() - {"first_reviewed_at", "last_reviewed_at"}:
+        assert figures[name] == (pytest.approx(row[name]) if isinstance(row[name], float) else row[name]), (
+            name
+        )
 
 
 @pytest.mark.parametrize(
@@ -146,6 +163,52 @@ def test_a_review_that_came_again_counts_once_but_each_time_for_the_model_that_s
     assert [facts.totals["judged"], source["judged"], model["judged"]] == [2, 2, 4]
     assert [facts.totals["accuracy"], source["accuracy"], model["accuracy"]] == [0.5, 0.5, 0.75]
     assert source["stars_off"] == pytest.approx((abs(2.8 - 9) + abs(2.8 - 2)) / 2)
+
+
+def read_days(home: Home, folder: Path | None) -> dict[tuple[Any, ...], list[float]]:
+    with asking(home.folder) as ask:
+        make_days(ask, folder)
+        return {tuple(row.values())[:3]: list(row.values())[3:] for row in map(dict, ask("FROM scored_days"))}
+
+
+def test_figures_of_days_are_those_of_the_views_with_only_new_files_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, folder = make_site_home(tmp_path / "home"), tmp_path
+    whole = read_days(home, None)
+    assert read_days(home, folder) == whole
+    with monkeypatch.context() as patch:
+        patch.setattr(kept_days, "_READ_ALL", "SELECT error('the history is read')")
+        assert read_days(home, folder) == whole
+        add_rows(home, [{**row, "given_label": "negative", "source": "shop"} for row in ROWS])
+        grown = read_days(home, folder)
+    assert sum(values[0] for values in grown.values()) == 6
+    after = read_days(home, None)
+    assert grown.keys() == after.keys()
+    assert all(grown[key] == pytest.approx(after[key]) for key in grown)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE scored_files SET superseded_at = now()",
+        f"INSERT INTO forgotten_rows VALUES ('{hash_text('monday.csv')}', 1, false, NULL, 'ann', now())",
+        "UPDATE quarantined_rows SET released_at = now()",
+        "UPDATE scored_files SET committed_at = committed_at - INTERVAL 1 DAY",
+    ],
+)
+def test_where_something_else_changed_than_new_files_all_days_are_read_anew(
+    statement: str, tmp_path: Path
+) -> None:
+    home, folder = (
+        Home(make_run(tmp_path / "home", [PartFile("monday.csv", ROWS, bad_rows=[4])]).parent),
+        tmp_path,
+    )
+    read_days(home, folder)
+    change(home.warehouse, "DELETE FROM scored_reviews WHERE row_number = 1", statement)
+    assert read_days(home, folder) == read_days(home, None)
+    (folder / kept_days.NAME).write_text("[1")
+    assert read_days(home, folder) == read_days(home, None)
 
 
 def test_a_source_whose_reviews_came_again_elsewhere_is_still_named(tmp_path: Path) -> None:

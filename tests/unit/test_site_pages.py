@@ -15,11 +15,11 @@ import pytest
 from data_contracts.errors import SourceError, UsageError, WarehouseError
 from data_contracts.storage import durable
 from data_contracts.storage.home import Home
-from tasks.site import rendering
+from tasks.pages.titles import Title
+from tasks.site import movie_facts, rendering
 from tasks.site.movie_data import format_movies
 from tasks.site.movie_facts import Movie
 from tasks.site.page_names import name_page
-from tasks.site.titles import Title
 from tasks.site.writing import drop_pages_of_forgotten, write_site
 from tasks.support.locking import lock_file
 from tests.support.once import copy_once
@@ -27,6 +27,7 @@ from tests.support.report_homes import HOSTILE, RUN, change, make_run
 from tests.support.sites import add_rows, list_broken_links, make_site_home, read_pages
 from tests.support.warehouse_parts import PartFile, hash_text
 
+SCORES = (0.0, 0.1, 0.3, 0.5, 0.5, 0.6, 0.9, 0.95)
 FIRST, SECOND = "movies/tt0000001.html", "movies/tt0000002.html"
 
 
@@ -74,6 +75,57 @@ def test_after_new_rows_only_the_pages_of_their_movies_are_written(home: Home) -
     assert write_site(home).pages_written == 1
     assert list_written(home, before) == {SECOND, "index.html", "movies.html", "movies.js"}
     assert "what a film" in (home.site / SECOND).read_text("utf-8")
+
+
+def read_contents(home: Home) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in home.site.rglob("*.html")}
+
+
+@pytest.mark.slow
+def test_a_page_that_was_brought_up_to_date_is_that_which_is_made_anew(home: Home) -> None:
+    movie, long = "tt0000001", "a <b>film</b> & more, " * 100
+    steps: list[list[dict[str, Any]]] = [
+        [{"movie_id": movie, "text": f"{kind} {score}", "score": score} for kind in "ab" for score in SCORES],
+        [
+            {"movie_id": movie, "text": text, "score": 0.99}
+            for text in (long, long, "short", "\r\n</article>\x00")
+        ],
+        [
+            {"movie_id": movie, "text": "a bad film", "score": 0.1, "given_rating": 4.0},
+            {"text": "of no movie"},
+        ],
+    ]
+    for step, rows in enumerate(steps):
+        add_rows(home, rows, f"{step}.csv", f"run-{step}")
+        assert write_site(home).pages_written == 1
+        grown = read_contents(home)
+        assert write_site(home, anew=True).pages_written == 2
+        assert read_contents(home) == grown
+    change(home.warehouse, "UPDATE scored_reviews SET score = score / 2, predicted_rating = 3")
+    write_site(home)
+    grown = read_contents(home)
+    write_site(home, anew=True)
+    assert read_contents(home) == grown
+
+
+def test_only_texts_that_no_page_shows_yet_are_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    kept = movie_facts._add_reviews
+
+    def count_read(ask: Any, known: dict[int, Any], rows: Any) -> None:
+        before = len(known)
+        kept(ask, known, rows)
+        read.append(len(known) - before)
+
+    monkeypatch.setattr(movie_facts, "_add_reviews", count_read)
+    add_rows(home, [{"movie_id": "tt0000001", "text": "what a film"}])
+    write_site(home)
+    assert sum(read) == 1
+    read.clear()
+    (home.site / ".made-from.json").unlink()
+    shutil.rmtree(home.site)
+    write_site(home)
+    assert sum(read) == 4
 
 
 def test_a_title_names_its_movie_everywhere_and_its_page_alone_is_written(home: Home) -> None:

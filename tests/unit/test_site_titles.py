@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from data_contracts.errors import UsageError
+from tasks.pages.titles import Title, parse_titles, read_titles
 from tasks.site.page_names import name_page
-from tasks.site.titles import Title, parse_titles, read_titles
 
 
 @pytest.mark.parametrize(
