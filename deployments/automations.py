@@ -59,6 +59,10 @@ ALERTS = {
         "found sources that are late, or sent few or many rows: {{ event.payload.findings | join('; ') }}. Next: ask "
         "those who send them.",
     ),
+    "reviews: tell of weeks": (
+        ("reviews.week.written",),
+        "wrote the page of a week. {{ event.payload.text }} {{ event.payload.url }}",
+    ),
 }
 """The events of each alert and the template of its message after the run's name, by the automation's name."""
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from data_contracts.errors import UsageError
 from data_contracts.loading import pause_collection
-from deployments.settings import Settings
+from deployments.settings import SITE_HOST, Settings
 
 if TYPE_CHECKING:
     import uvicorn
@@ -80,6 +80,11 @@ def list_serving_hosts(settings: Settings) -> list[str]:
     return _list_names("REVIEWS_SERVE_HOST", settings.serve_host, settings.allowed_hosts)
 
 
+def list_site_hosts(settings: Settings) -> list[str]:
+    """Return the host names under which the site is served: those of this machine alone, and of a proxy on it."""
+    return _list_names("REVIEWS_SITE_PORT", SITE_HOST, settings.allowed_hosts)
+
+
 def _list_names(setting: str, host: str, allowed: Sequence[str]) -> list[str]:
     """Return the names of the address in a setting, with those of this machine alone and those that are allowed."""
     try:
@@ -97,10 +102,10 @@ def _list_names(setting: str, host: str, allowed: Sequence[str]) -> list[str]:
     return list(dict.fromkeys((*LOOPBACK_NAMES, own, *allowed)))
 
 
-def guard(app: "ASGIApp", hosts: Sequence[str]) -> "ASGIApp":
+def guard(app: "ASGIApp", hosts: Sequence[str], rules: str = PAGE_RULES) -> "ASGIApp":
     """Wrap an app: refuse requests and websockets of another host (400) or origin (403).
 
-    The content security policy is added to every response, so no other page can embed the app's pages.
+    The content security policy `rules` is added to every response, so no other page can embed the app's pages.
     """
     from starlette.datastructures import Headers, MutableHeaders
     from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -114,7 +119,7 @@ def guard(app: "ASGIApp", hosts: Sequence[str]) -> "ASGIApp":
 
     def add_rules(message: "Message") -> "Message":
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message)["Content-Security-Policy"] = PAGE_RULES
+            MutableHeaders(scope=message)["Content-Security-Policy"] = rules
         return message
 
     return TrustedHostMiddleware(refuse_other_origins, allowed_hosts=list(hosts), www_redirect=False)

@@ -33,7 +33,9 @@ from tasks.support.setting_values import (
 )
 
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (a setting's value, not where anything listens)
-OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_SITE", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
+SITE_HOST = "127.0.0.1"
+"""Where `reviews up` serves the site: its pages have texts of reviews, and nobody is asked for a password."""
+OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_SITE", "REVIEWS_WEEKS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
 """Variables whose names differ from the field that they set, or that set no field, such as the mark of processes."""
 DEPLOYMENTS = ("ingest-reviews", "train-model", "score-reviews")
 """The deployments of a home, each named like its flow."""
@@ -91,6 +93,9 @@ class Settings:
     metrics_host: str = "127.0.0.1"
     """REVIEWS_METRICS_HOST: the address on which it serves them, without a password; every address also needs
     REVIEWS_ALLOWED_HOSTS."""
+    site_port: int | None = None
+    """REVIEWS_SITE_PORT: the port of 127.0.0.1, such as 8400, on which `reviews up` serves the site and the
+    reports, without a password; needs REVIEWS_SITE."""
     drain_seconds: float = 60
     """REVIEWS_DRAIN_SECONDS: the seconds that `reviews up` waits for active runs when it stops; 0 does not wait."""
     serve_port: int = 8300
@@ -123,6 +128,9 @@ class Settings:
     """REVIEWS_KEEP_REPORTS: how many of the newest reports stay in `reports/`; 0 keeps all."""
     write_site: bool = False
     """REVIEWS_SITE: with `true`, runs that scored bring the site up to date, as `reviews site` does."""
+    write_weeks: bool = False
+    """REVIEWS_WEEKS: with `true`, the first scoring run after a week's end writes its page, as `reviews week` does,
+    and the webhook of REVIEWS_ALERT_URL gets its text."""
     keep_runs_days: float = 30
     """REVIEWS_KEEP_RUNS_DAYS: for how many days the server of `reviews up` keeps runs that have ended."""
     keep_quarantine_days: float = 0
@@ -165,6 +173,11 @@ class Settings:
         return f"{_make_url(self.metrics_host, self.metrics_port)}/metrics" if self.metrics_port else None
 
     @property
+    def site_url(self) -> str | None:
+        """The URL of the site and the reports that `reviews up` serves; None if it serves none."""
+        return _make_url(SITE_HOST, self.site_port) if self.site_port and self.write_site else None
+
+    @property
     def serve_url(self) -> str:
         """The URL on which `reviews serve` answers."""
         return _make_url(self.serve_host, self.serve_port)
@@ -205,6 +218,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         log=read_choice(values, "REVIEWS_LOG", ("text", "json")),
         metrics_port=read_whole(values, "REVIEWS_METRICS_PORT", 0, 0, 65535) or None,
         metrics_host=values.get("REVIEWS_METRICS_HOST", "").strip() or Settings.metrics_host,
+        site_port=read_whole(values, "REVIEWS_SITE_PORT", 0, 0, 65535) or None,
         drain_seconds=read_number(values, "REVIEWS_DRAIN_SECONDS", Settings.drain_seconds, 0, 86_400),
         serve_port=read_whole(values, "REVIEWS_SERVE_PORT", Settings.serve_port, 1, 65535),
         serve_host=values.get("REVIEWS_SERVE_HOST", "").strip() or Settings.serve_host,
@@ -219,6 +233,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         write_reports=read_switch(values, "REVIEWS_REPORTS", Settings.write_reports),
         keep_reports=read_whole(values, "REVIEWS_KEEP_REPORTS", Settings.keep_reports, 0, 10**6),
         write_site=read_switch(values, "REVIEWS_SITE"),
+        write_weeks=read_switch(values, "REVIEWS_WEEKS"),
         keep_runs_days=read_number(values, "REVIEWS_KEEP_RUNS_DAYS", Settings.keep_runs_days, 0.1, 36500),
         keep_quarantine_days=read_number(
             values, "REVIEWS_KEEP_QUARANTINE_DAYS", Settings.keep_quarantine_days, 0, 36500

@@ -41,7 +41,7 @@ from tasks.stages import score as stages
 from tasks.stages import score_objects
 from tasks.stages.publish import publish_copy
 from tasks.stages.queue_turns import take_turn
-from tasks.stages.report import report_run, update_site
+from tasks.stages.report import report_run, report_weeks, update_site
 from tasks.stages.run_page import end_completed, name_failure, name_run
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
@@ -133,6 +133,8 @@ def score_reviews(
         return _end_plan(stages.plan_scoring(settings.home, request))
     summary, outcome, run = _run_scoring(request, settings)
     _tidy_up(settings)
+    if settings.write_weeks and report_weeks(settings.home, settings.site_url) and settings.write_site:
+        update_site(settings.home)  # which links them
     summary = _add_shadow(summary, settings, outcome, run)
     pass_fault_point("score: before reported")
     return _end_run(summary, outcome)
@@ -196,9 +198,9 @@ def _publish_outcome(outcome: RunOutcome, settings: Settings, run: Run, seconds:
     publish_copy(settings.home)
     page.show_outcome(outcome, seconds)
     page.show_sources(outcome, settings.home)
-    report = (
-        report_run(run, settings.keep_reports) if outcome.has_committed() and settings.write_reports else None
-    )
+    report = None
+    if outcome.has_committed() and settings.write_reports:
+        report = report_run(run, settings.keep_reports, settings.site_url)
     if outcome.has_committed() and settings.write_site:
         update_site(settings.home)  # after the report, which it links
     return report

@@ -69,7 +69,7 @@ def train_model(
         run.counts.update(bundle.facts["rows"], model_id=bundle.model_id, decision=decision.reason)
     pass_fault_point("train: after promotion")
     publish_copy(settings.home)
-    report = report_run(run, settings.keep_reports) if settings.write_reports else None
+    report = report_run(run, settings.keep_reports, settings.site_url) if settings.write_reports else None
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     promoted = "promoted" if decision.promote else "not promoted"
     name_run(f"train-model {variant} seed {seed} accuracy {accuracy:.4f} {promoted}")

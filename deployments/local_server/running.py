@@ -34,6 +34,8 @@ class Running:
     """How long it waits for active runs when it is stopped."""
     doing: str = ""
     """What it waits for while it stops, as a message; empty otherwise."""
+    site_url: str | None = None
+    """The URL of the site and the reports; None if it serves none."""
 
 
 def find_running(settings: Settings) -> Running | None:
@@ -74,6 +76,7 @@ def write_running(settings: Settings, *, is_ready: bool, started_at: datetime, d
         is_ready=is_ready,
         drain_seconds=settings.drain_seconds,
         doing=doing,
+        site_url=settings.site_url,
     )
     with write_whole(_state_file(settings)) as building:
         building.write_text(json.dumps(asdict(state), indent=2) + "\n", "utf-8")

@@ -12,11 +12,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import combinations
 
 from data_contracts.errors import ReviewsError, UsageError
 from deployments.local_server.children import Child, Echo, Program, start_child
 from deployments.local_server.health import is_answering
-from deployments.settings import Settings
+from deployments.settings import SITE_HOST, Settings
 
 START_SECONDS = 120.0
 """How long the server may take to start."""
@@ -33,24 +34,39 @@ class Ports:
     server: socket.socket
     metrics: socket.socket | None
     """None if no metrics are served."""
+    site: socket.socket | None
+    """None if the site is not served."""
 
 
 @contextmanager
 def open_ports(settings: Settings) -> Iterator[Ports]:
-    """Listen on the ports of the server and of the metrics until the block ends.
+    """Listen on the ports of the server, of the metrics and of the site until the block ends.
 
-    Raises `UsageError` if they are the same, `ReviewsError` if one can't be used.
+    Raises `UsageError` if two are the same or the site has one but is off, `ReviewsError` if one can't be used.
     """
-    if settings.port == settings.metrics_port:
-        raise UsageError(
-            f"Prefect's server and REVIEWS_METRICS_PORT have the same port, {settings.port}. Next: change one of them."
-        )
+    _require_different_ports(settings)
     with ExitStack() as opened:
         server = opened.enter_context(open_port(settings.host, settings.port))
-        metrics = open_metrics_port(settings)
-        if metrics is not None:
-            opened.enter_context(metrics)
-        yield Ports(server, metrics)
+        others = (open_metrics_port, open_site_port)
+        metrics, site = (_keep_open(opened, open_other(settings)) for open_other in others)
+        yield Ports(server, metrics, site)
+
+
+def _require_different_ports(settings: Settings) -> None:
+    """Raise `UsageError` if two ports are the same."""
+    named = {
+        "Prefect's server": settings.port,
+        "REVIEWS_METRICS_PORT": settings.metrics_port,
+        "REVIEWS_SITE_PORT": settings.site_port,
+    }
+    for (name, port), (other, second) in combinations(named.items(), 2):
+        if port is not None and port == second:
+            raise UsageError(f"{name} and {other} have the same port, {port}. Next: change one of them.")
+
+
+def _keep_open(opened: ExitStack, listening: socket.socket | None) -> socket.socket | None:
+    """Return a socket, if there is one, that is closed when the block ends."""
+    return None if listening is None else opened.enter_context(listening)
 
 
 def open_metrics_port(settings: Settings) -> socket.socket | None:
@@ -58,6 +74,21 @@ def open_metrics_port(settings: Settings) -> socket.socket | None:
     if settings.metrics_port is None:
         return None
     return open_port(settings.metrics_host, settings.metrics_port, "REVIEWS_METRICS_PORT")
+
+
+def open_site_port(settings: Settings) -> socket.socket | None:
+    """Listen on the port of the site; return None if the settings have none.
+
+    Raises `UsageError` if nothing keeps the site up to date.
+    """
+    if settings.site_port is None:
+        return None
+    if not settings.write_site:
+        raise UsageError(
+            "REVIEWS_SITE_PORT is set, but REVIEWS_SITE is not, so runs would not bring the site up to date. Next: set "
+            "REVIEWS_SITE=true, or no port."
+        )
+    return open_port(SITE_HOST, settings.site_port, "REVIEWS_SITE_PORT")
 
 
 def open_port(

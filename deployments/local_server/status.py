@@ -57,6 +57,7 @@ def _read_server(client: SyncPrefectClient, running: Running, settings: Settings
     return {
         "is_up": True,
         "url": running.ui_url,
+        "site": running.site_url,
         "process": running.pid,
         "since": running.started_at,
         "stopping": running.doing or None,
@@ -84,6 +85,7 @@ def describe_status(status: Mapping[str, Any]) -> str:
     lines = [
         f"Up: {status['url']} (process {status['process']}, since {status['since']})",
         *([f"  stopping  {status['stopping']}"] if status["stopping"] else []),
+        *([f"  site    {status['site']}"] if status["site"] else []),
         f"  worker  {', '.join(status['workers']) or 'none answers yet'}",
     ]
     for name, deployment in status["deployments"].items():

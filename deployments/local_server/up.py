@@ -130,6 +130,7 @@ def describe_up(settings: Settings) -> str:
             f"Up: {settings.ui_url}",
             f"  pages  ask for the password in {password_file(settings)}",
             f"  inbox  {settings.home.inbox} (new files are scored {when})",
+            *([f"  site   {settings.site_url} (pages for people, and reports)"] if settings.site_url else []),
             *([f"  metrics  {settings.metrics_url}"] if settings.metrics_url else []),
             *([f"  store  {settings.store}/inbox (every 15 minutes)"] if settings.store else []),
             "Next, in another terminal:",
@@ -177,7 +178,7 @@ def _start_all(
     echo: Echo,
     stop: threading.Event,
 ) -> list[Child]:
-    """Start the server, deploy, and start the worker and the metrics; skip the remaining steps once `stop` is set."""
+    """Start the server, deploy, and start the other processes; skip the remaining steps once `stop` is set."""
     echo(f"Starting Prefect's server on {settings.ui_url} ...")
     own = {DATABASE_VARIABLE: settings.database_url} if settings.database_url else {}
     server = start_server(describe_server(ports.server, list_hosts(settings), own=own), environment, echo)
@@ -189,14 +190,16 @@ def _start_all(
     if stop.is_set():
         return [server]
     worker = Program("worker", (*WORKER_COMMAND, "--pool", settings.pool, *WORKER_OPTIONS))
-    others = [worker, *([_describe_metrics(ports.metrics)] if ports.metrics else [])]
+    served = {"metrics": ports.metrics, "site": ports.site}
+    others = [worker, *(_describe_served(name, each) for name, each in served.items() if each)]
     return [server, *(start_child(program, environment, echo) for program in others)]
 
 
-def _describe_metrics(listening: socket.socket) -> Program:
-    """Return the program that serves metrics on an open socket."""
+def _describe_served(name: str, listening: socket.socket) -> Program:
+    """Return the program that serves the metrics or the site on an open socket."""
     number = listening.fileno()
-    return Program("metrics", (sys.executable, "-m", "deployments.metrics", str(number)), inherited=(number,))
+    command = (sys.executable, "-m", f"deployments.{name}", str(number))
+    return Program(name, command, inherited=(number,))
 
 
 def _deploy_for_up(environment: Mapping[str, str], echo: Echo) -> None:

@@ -1,4 +1,4 @@
-"""The commands that answer from the published copy of the database: sql, export, explain, report and site."""
+"""The commands that answer from the published copy of the database: sql, export, explain, report, week and site."""
 
 import sys
 from collections.abc import Callable
@@ -280,6 +280,33 @@ def report(run: str, output: Path | None) -> None:
 
 @click.command()
 @click.option(
+    "--of", "name", metavar="WEEK", help="A week such as 2026-W47. [default: the last that is over]"
+)
+def week(name: str | None) -> None:
+    """Write the page of a week beside the reports: what came in, what moved and drifted, what the model got wrong.
+
+    Weeks are those of the ISO calendar, from Monday to Sunday in UTC. The page contains excerpts of reviews.
+
+    With REVIEWS_WEEKS=true the first scoring run after the end of a week writes its page.
+
+    \b
+    Examples:
+      reviews week
+      reviews week --of 2026-W47
+    """
+    from datetime import UTC
+
+    from deployments.settings import load_settings
+    from tasks.week.weeks import find_last_week, parse_week
+    from tasks.week.writing import write_week
+
+    asked = parse_week(name) if name else find_last_week(datetime.now(UTC))
+    written = write_week(load_settings().home, asked)
+    echo(f"{written.summary}\nWrote {written.path}")
+
+
+@click.command()
+@click.option(
     "--all", "anew", is_flag=True, help="Write every page, also those whose reviews did not change."
 )
 def site(anew: bool) -> None:
@@ -290,7 +317,8 @@ def site(anew: bool) -> None:
 
     To name movies, put a file titles.csv into the home, with the columns movie_id, title and year.
 
-    With REVIEWS_SITE=true each run that scored brings the site up to date.
+    With REVIEWS_SITE=true each run that scored brings the site up to date; with REVIEWS_SITE_PORT too, `reviews up`
+    serves the site and the reports.
 
     \b
     Examples:
@@ -299,7 +327,9 @@ def site(anew: bool) -> None:
       reviews --home data/demo site
     """
     from deployments.settings import load_settings
-    from flows.command.actions.site import describe_site
+    from flows.command.actions.site import describe_site, find_address
     from tasks.site.writing import write_site
 
-    echo(describe_site(write_site(load_settings().home, anew=anew)))
+    settings = load_settings()
+    summary = write_site(settings.home, anew=anew)
+    echo(describe_site(summary, find_address(settings, summary.index)))

@@ -28,7 +28,7 @@ from tasks.support.interruption import stop_if_interrupted
 
 MODULES = {
     "run_flows": ("ingest", "train", "score", "demo"),
-    "ask": ("sql", "export", "explain", "report", "site"),
+    "ask": ("sql", "export", "explain", "report", "week", "site"),
     "sources": ("sources",),
     "models": ("models", "variants"),
     "shadow": ("shadow",),

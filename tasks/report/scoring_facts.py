@@ -37,7 +37,7 @@ OR (files.committed_at BETWEEN $started_at AND $ended_at
     AND (scorer.ended_at IS NULL OR scorer.ended_at < files.committed_at))
 """
 # A table, so that the history is read once: of the scores the row groups of the run, of the reviews two columns.
-_MAKE_RUN_SCORES = """
+MAKE_RUN_SCORES = """
 CREATE TEMP TABLE run_scores AS
 WITH scores AS (
     SELECT * FROM scored_reviews SEMI JOIN (FROM run_files WHERE status = 'scored')
@@ -91,8 +91,8 @@ SELECT
     count(given_rating) AS rated, avg(abs(predicted_rating - given_rating)) AS rating_mae
 FROM run_scores {{rows}}
 """  # noqa: S608 (our own words)
-_COMPARE_ALL = _COMPARE_WITH_GIVEN.format(columns="", rows="")
-_DESCRIBE_SOURCES = _COMPARE_WITH_GIVEN.format(
+COMPARE_ALL = _COMPARE_WITH_GIVEN.format(columns="", rows="")
+DESCRIBE_SOURCES = _COMPARE_WITH_GIVEN.format(
     columns="source, count(*) AS reviews, avg((sentiment = 'positive')::INTEGER) AS share_positive, "
     "count(*) FILTER (NOT in_english) AS not_english,",
     rows="GROUP BY source ORDER BY reviews DESC, source",
@@ -246,10 +246,10 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
     ended_at = run.ended_at or run.started_at
     between = {"started_at": run.started_at, "ended_at": ended_at}
     ask(_MAKE_RUN_FILES, {"run_id": run.run_id, **between})
-    for query in (_MAKE_RUN_SCORES, _MAKE_RUN_BAD_ROWS):
+    for query in (MAKE_RUN_SCORES, _MAKE_RUN_BAD_ROWS):
         ask(query)
     scorers = [row["run_id"] for row in ask(_LIST_SCORERS)]
-    [totals], [given] = ask(_COUNT_FILES), ask(_COMPARE_ALL)
+    [totals], [given] = ask(_COUNT_FILES), ask(COMPARE_ALL)
     drift = _read_drift(ask, scorers, run.run_id)
     scores = {row["bin"]: row["reviews"] for row in ask(_COUNT_SCORES, {"bins": SCORE_BINS})}
     return ScoringFacts(
@@ -258,7 +258,7 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
         files=ask(_LIST_FILES, {"limit": FILES_SHOWN}),
         refused=ask(_LIST_REFUSED, {"limit": FILES_SHOWN}),
         models=ask(_DESCRIBE_MODELS),
-        sources=ask(_DESCRIBE_SOURCES),
+        sources=ask(DESCRIBE_SOURCES),
         deliveries=ask(_LIST_DELIVERIES, {"run_id": run.run_id}),
         given=given,
         scores=tuple(scores.get(number, 0) for number in range(SCORE_BINS)),

@@ -9,6 +9,7 @@
 | `reviews.deliveries.unusual` | `reviews.inbox` | `sources`, `findings` (in words, ten at most) |
 | `reviews.files.refused` | `reviews.inbox` | `files`, `uris` (ten at most), `rules` |
 | `reviews.inbox.changed` | `reviews.inbox` | `files` |
+| `reviews.week.written` | `reviews.scored_reviews` | `week`, `text` (in words), `url` |
 """  # noqa: E501 (rows of a table)
 
 from collections.abc import Mapping, Sequence
@@ -72,6 +73,11 @@ def emit_refused(uris: Sequence[str], rules: Sequence[str]) -> None:
 def emit_inbox_changed(home: Home, files: int) -> None:
     """Emit the number of new or changed files in the inbox. The event starts a scoring run."""
     _emit("reviews.inbox.changed", "reviews.inbox", {"files": files}, home)
+
+
+def emit_week(week: str, text: str, url: str) -> None:
+    """Emit that the page of a week was written, with what it says in a few sentences and its address."""
+    _emit("reviews.week.written", "reviews.scored_reviews", {"week": week, "text": text, "url": url})
 
 
 def _emit(event: str, resource_id: str, payload: Mapping[str, Any], home: Home | None = None) -> None:

@@ -181,17 +181,21 @@ def show_lineage(steps: Sequence["LineageStep"]) -> None:
     )
 
 
-def show_report(path: Path, run_id: str) -> None:
+def show_report(path: Path, run_id: str, site_url: str | None = None) -> None:
     """Link the run's report on its page, with the command that writes it again."""
-    create_link_artifact(
-        path.as_uri(), link_text=path.name, key="report", description="The report of this run."
-    )
+    link = name_address(path, site_url)
+    create_link_artifact(link, link_text=path.name, key="report", description="The report of this run.")
     text = (
         f"The report of this run is `{_escape(str(path))}`.\n\nTo write it again: `reviews report {run_id}`"
     )
     create_markdown_artifact(
         text, key="report-file", description="Where the report is, and how to write it again."
     )
+
+
+def name_address(report: Path, site_url: str | None) -> str:
+    """Return where a browser finds a report: at `site_url`, if it is served there, since no page can link a file."""
+    return f"{site_url}/{report.parent.name}/{report.name}" if site_url else report.as_uri()
 
 
 def _escape(value: Any) -> Any:

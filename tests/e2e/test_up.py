@@ -68,8 +68,9 @@ def hook() -> Iterator[Hook]:
 @pytest.fixture(scope="module")
 def up(hook: Hook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     home = make_home(tmp_path_factory.mktemp("up") / "home")
-    metrics_port = str(find_free_port())
-    with bring_up(home, REVIEWS_ALERT_URL=hook.url, REVIEWS_METRICS_PORT=metrics_port) as deployed:
+    served = {f"REVIEWS_{name}_PORT": str(find_free_port()) for name in ("METRICS", "SITE")}
+    asked = {"REVIEWS_SITE": "true", "REVIEWS_WEEKS": "true", "REVIEWS_REPORTS": "true"}
+    with bring_up(home, REVIEWS_ALERT_URL=hook.url, **served, **asked) as deployed:
         yield deployed
 
 
@@ -255,6 +256,28 @@ def test_the_metrics_are_those_of_sql_and_of_the_server(up: Deployed, daily_run:
     assert figures["reviews_unscored_files"] == figures["reviews_oldest_unscored_file_age_seconds"] == [0]
     assert (figures["reviews_server_up"], figures["reviews_workers_online"]) == ([1], [1])
     assert figures["reviews_last_run_failed"][-1:] == [0]
+
+
+def test_the_report_of_a_run_is_linked_where_the_site_is_served(up: Deployed, daily_run: DailyRun) -> None:
+    [url] = re.findall(r"site   (http://127\.0\.0\.1:\d+) ", up.log.read_text())
+    assert f"  site    {url}\n" in up.reviews("status").out
+    first = httpx.get(url, follow_redirects=True)
+    assert (first.url.path, "What the reviews say" in first.text) == ("/site/index.html", True)
+    [link] = [each["data"] for each in up.list_artifacts(daily_run.run_id) if each["key"] == "report"]
+    address = f"{url}/reports/{daily_run.run_id}.html"
+    assert address in link
+    assert "Scoring run" in httpx.get(address).raise_for_status().text
+    assert httpx.get(f"{url}/site/../reviews.duckdb").status_code == 404
+
+
+def test_the_first_run_after_a_week_tells_the_webhook_what_it_brought(
+    up: Deployed, hook: Hook, daily_run: DailyRun
+) -> None:
+    told = wait_until(lambda: [each for each in hook.received if each["event"] == "reviews.week.written"], 30)
+    assert "came in, after 0 in the week before" in told[0]["text"]
+    [page] = re.findall(r"http://127\.0\.0\.1:\d+/reports/week-\S+\.html", told[0]["text"])
+    assert "came in</h1>" in httpx.get(page).raise_for_status().text
+    assert len(told) == 1
 
 
 def read_metrics(url: str) -> dict[str, list[float]]:

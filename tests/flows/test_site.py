@@ -1,5 +1,6 @@
 """Tests that runs bring the site up to date if they are asked to, and that `reviews forget` leaves no byte in it."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from flows.command.cli import main
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.site import writing
+from tasks.stages import report
+from tasks.week.weeks import find_last_week
 from tests.support.scoring_runs import copy_scored_home, drop, run
 from tests.support.sites import list_broken_links, read_pages
 
@@ -21,6 +24,14 @@ CSV = (
     "review_id,movie_id,text\n"
     f"r1,tt0000001,good film\nr2,tt0000001,a bad {SECRET} plot\nr3,tt0000002,a {SECRET} film\n"
 )
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The weeks of which a run told, with the addresses of their pages."""
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(report, "emit_week", lambda week, text, url: told.append((week, url)))
+    return told
 
 
 @pytest.fixture
@@ -53,6 +64,58 @@ def test_a_run_leaves_the_site_alone_unless_the_setting_asks_for_it(
     assert "good film true" in text["movies/tt0000004.html"]
     assert "good film false" in text["movies/tt0000005.html"]
     assert list(list_broken_links(home)) == []
+
+
+def test_the_first_run_after_a_week_writes_its_page_if_asked_for_and_the_site_links_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch, told: list[tuple[str, str]]
+) -> None:
+    monkeypatch.setenv("REVIEWS_SITE", "true")
+    monkeypatch.setenv("REVIEWS_SITE_PORT", "8400")
+    run()
+    assert told == []
+    monkeypatch.setenv("REVIEWS_WEEKS", "true")
+    run()
+    run()
+    week = find_last_week(datetime.now(UTC)).name
+    assert told == [(week, f"http://127.0.0.1:8400/reports/week-{week}.html")]
+    assert f"../reports/week-{week}.html" in read_pages(home)["index.html"].values("href")
+    assert list(list_broken_links(home)) == []
+
+
+def test_a_page_of_a_week_that_can_not_be_made_fails_no_run_and_is_tried_again(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    told: list[tuple[str, str]],
+) -> None:
+    monkeypatch.setenv("REVIEWS_WEEKS", "true")
+    home.titles.write_text("what is this")
+    run()
+    assert "The page of a week was not written (" in capsys.readouterr().err
+    home.titles.unlink()
+    run()
+    assert [url.startswith("file:///") for _, url in told] == [True]
+
+
+def test_the_command_writes_the_page_of_the_week_that_is_named(home: Home) -> None:
+    done = CliRunner().invoke(main, ["week", "--of", "2026-w47"])
+    assert done.exit_code == 0
+    assert done.output.startswith("2026-W47 (16 to 22 November 2026): ")
+    assert done.output.endswith(f"Wrote {home.reports / 'week-2026-W47.html'}\n")
+    assert CliRunner().invoke(main, ["week", "--of", "last"]).exit_code == 2
+
+
+def test_a_forgotten_text_leaves_the_pages_of_weeks_too(home: Home) -> None:
+    rows = "".join(f"{number},tt9,a {SECRET} film {number},{number}\n" for number in (1, 10))
+    drop(home, "rated.csv", f"review_id,movie_id,text,rating\n{rows}")  # one of them is called wrong
+    run()
+    week = find_last_week(datetime.now(UTC)).add(1).name
+    CliRunner().invoke(main, ["week", "--of", week])
+    assert SECRET in (home.reports / f"week-{week}.html").read_text("utf-8")
+    said: list[str] = []
+    forget(home, ForgetRequest("tt9", "movie", "ann"), said.append)
+    assert list(home.reports.glob("*.html")) == []
+    assert any(f"(to write it again: reviews week --of {week})" in line for line in said)
 
 
 def test_a_site_that_can_not_be_made_fails_no_run(

@@ -49,7 +49,7 @@ async def send_to(
     encoded = [(name.encode(), value.encode()) for name, value in named.items()]
     scope = {
         "type": "http",
-        "asgi": {"version": "3.0"},
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "method": "GET" if body is None else "POST",
         "scheme": "http",

@@ -90,7 +90,7 @@ def render(said: str, is_slack: bool) -> dict[str, Any]:
     environment.filters["ui_url"] = lambda run: "http://pages/run"
     hard = 'score "quoted"\nname'
     run = {"name": f"{hard} failed: {hard}", "id": "1", "state": {"name": "Failed", "message": hard}}
-    payload = {"rules": [hard], "files": 2, "uris": [hard], "findings": [hard]}
+    payload = {"rules": [hard], "files": 2, "uris": [hard], "findings": [hard], "text": hard, "url": hard}
     text = environment.from_string(format_payload(said, is_slack)).render(
         flow_run=run, event={"event": "e", "payload": payload}
     )

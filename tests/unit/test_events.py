@@ -22,6 +22,7 @@ EMITTING: list[Callable[[Home], None]] = [
     lambda home: events.emit_unusual_deliveries(["shop-a"], ["it is late"]),
     lambda home: events.emit_refused(["a.csv"], ["file_empty"]),
     lambda home: events.emit_inbox_changed(home, 1),
+    lambda home: events.emit_week("2026-W47", "nothing came in", "http://127.0.0.1:8400/reports/week.html"),
 ]
 
 

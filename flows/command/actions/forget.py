@@ -42,9 +42,9 @@ def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None], stor
         f"them quarantined{_describe_earlier(done)}."
     )
     for path in reports:
-        echo(
-            f"  deleted a report that showed it: {path.name} (to write it again: reviews report {path.stem})"
-        )
+        week = path.stem.removeprefix("week-")
+        again = f"report {path.stem}" if week == path.stem else f"week --of {week}"
+        echo(f"  deleted a report that showed it: {path.name} (to write it again: reviews {again})")
     if pages:
         without = "the site was made anew without it" if trouble is None else "deleted"
         echo(f"  {count(len(pages), 'page')} of the site showed it: {without}")

@@ -4,18 +4,29 @@ from typing import TYPE_CHECKING
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
+from deployments.settings import Settings
 from tasks.support.wording import count
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tasks.site.writing import SiteSummary
 
 
-def describe_site(summary: "SiteSummary") -> str:
+def find_address(settings: Settings, index: "Path") -> str:
+    """Return the address at which a browser opens the site: that of its server, else that of its first page."""
+    from deployments.local_server.running import find_running
+
+    running = find_running(settings)
+    return running.site_url if running and running.site_url else index.as_uri()
+
+
+def describe_site(summary: "SiteSummary", address: str) -> str:
     """Return the message of `reviews site`: how many pages were written, and the address of the first."""
     lines = [f"Wrote {count(summary.pages_written, 'page')} of {count(summary.movies, 'movie')}"]
     if summary.pages_removed:
         lines.append(f"  removed {count(summary.pages_removed, 'page')} of movies without reviews")
-    return "\n".join([*lines, f"  open {summary.index.as_uri()}"])
+    return "\n".join([*lines, f"  open {address}"])
 
 
 def renew_site(home: Home) -> str | None:

@@ -1,0 +1,88 @@
+"""Weeks of the calendar, and which of them are over and have no page yet."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+from data_contracts.errors import UsageError
+from data_contracts.storage.home import Home
+from tasks.support.wording import escape_controls
+
+RECORD = ".last-week"
+"""The file beside the reports that names the last week whose page a run wrote."""
+_DAYS = timedelta(days=7)
+
+
+@dataclass(frozen=True, order=True)
+class Week:
+    """A week of the ISO calendar, from Monday to Sunday in UTC."""
+
+    first_day: date
+    """Its Monday."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the ISO calendar, such as 2026-W47."""
+        year, number, _ = self.first_day.isocalendar()
+        return f"{year}-W{number:02}"
+
+    @property
+    def last_day(self) -> date:
+        """Its Sunday."""
+        return self.first_day + timedelta(days=6)
+
+    @property
+    def start(self) -> datetime:
+        """When it begins."""
+        return datetime.combine(self.first_day, time(), UTC)
+
+    @property
+    def end(self) -> datetime:
+        """When the next one begins."""
+        return self.start + _DAYS
+
+    def add(self, weeks: int) -> "Week":
+        """Return the week so many weeks later, or earlier if negative."""
+        return Week(self.first_day + weeks * _DAYS)
+
+
+def parse_week(name: str) -> Week:
+    """Return the week of a name such as 2026-W47; raise `UsageError` if there is none."""
+    year, mark, number = name.strip().upper().partition("-W")
+    try:
+        if not mark or len(year) != 4 or len(number) != 2:
+            raise ValueError
+        week = Week(date.fromisocalendar(int(year), int(number), 1))
+        week.add(-1).add(2)  # the calendar of this program goes from year 1 to 9999
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"{escape_controls(name)!r} is no week. Next: name it as in the ISO calendar, such as 2026-W47."
+        ) from None
+    return week
+
+
+def find_last_week(moment: datetime) -> Week:
+    """Return the last week that is over at a moment."""
+    today = moment.astimezone(UTC).date()
+    return Week(today - timedelta(days=today.weekday())).add(-1)
+
+
+def find_due_weeks(home: Home, now: datetime | None = None) -> list[Week]:
+    """Return the weeks that are over and whose page no run has written yet, the oldest first.
+
+    Those before the first page that a run writes are none of them. A record of a week that is not over is of a clock
+    that was wrong, and counts as none.
+    """
+    last = find_last_week(now or datetime.now(UTC))
+    written = _read_record(home.reports / RECORD)
+    if written is None or written > last:
+        return [last]
+    return [written.add(number) for number in range(1, (last.first_day - written.first_day).days // 7 + 1)]
+
+
+def _read_record(path: Path) -> Week | None:
+    """Return the last week whose page a run wrote; None if that is not known."""
+    try:
+        return parse_week(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, UsageError):
+        return None

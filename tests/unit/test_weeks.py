@@ -1,0 +1,230 @@
+"""Tests of the pages of weeks: which are due, what they show, and that each is written once and none is skipped."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_contracts.errors import UsageError
+from data_contracts.storage.home import Home
+from tasks.report.writing import drop_older_reports, drop_reports_of_forgotten
+from tasks.warehouse.run_log import Run, record_checks
+from tasks.week import writing
+from tasks.week.facts import WeekFacts, read_week
+from tasks.week.rendering import make_plain
+from tasks.week.weeks import RECORD, Week, find_due_weeks, find_last_week, parse_week
+from tasks.week.writing import write_due_weeks, write_week
+from tests.support.failures import make_failure
+from tests.support.parsed_pages import Page
+from tests.support.report_homes import HOSTILE, NEXT_RUN, RUN, asking, change, make_run, promote
+from tests.support.warehouse_parts import PartFile, hash_text
+
+WEEK = parse_week("2026-W10")
+WEDNESDAY = datetime(2026, 3, 4, 12, tzinfo=UTC)
+BEFORE = WEDNESDAY - timedelta(days=7)
+
+
+def make_week_home(folder: Path, rows: Sequence[dict[str, Any]], name: str = "new.csv") -> Home:
+    """Make a home in which five reviews of tt1 came in one week, and these rows in the next, `WEEK`."""
+    old = [{"movie_id": "tt1", "score": 0.9, "text": f"old {number}"} for number in range(5)]
+    make_run(folder, [PartFile("old.csv", old)])
+    promote(folder / "reviews.duckdb")
+    make_run(folder, [PartFile(name, rows), PartFile("bad.csv", status="refused")], NEXT_RUN)
+    moments = {"old.csv": BEFORE, name: WEDNESDAY, "bad.csv": WEDNESDAY}
+    change(
+        folder / "reviews.duckdb",
+        *(
+            f"UPDATE {table} SET {column} = '{moment}' WHERE source_sha256 = '{hash_text(file)}'"
+            for file, moment in moments.items()
+            for table, column in (
+                ("scored_files", "committed_at"),
+                ("source_reviews", "file_seen_at"),
+                ("scored_reviews", "scored_at"),
+            )
+        ),
+        f"UPDATE promotions SET \"at\" = '{BEFORE}'",
+        "DELETE FROM source_days",
+        f"INSERT INTO source_days VALUES ('default', '{BEFORE:%Y-%m-%d}', 1, 5, '{BEFORE}'), "
+        f"('default', '{WEDNESDAY:%Y-%m-%d}', 1, {len(rows)}, '{WEDNESDAY}')",
+    )
+    return Home(folder)
+
+
+def read(home: Home, week: Week = WEEK) -> WeekFacts:
+    with asking(home.folder) as ask:
+        return read_week(ask, week)
+
+
+NEW: list[dict[str, Any]] = [
+    {"movie_id": "tt1", "score": 0.1, "text": "new and bad", "given_rating": 2.0},
+    {"movie_id": "tt1", "score": 0.95, "text": "surely wrong", "given_rating": 1.0},
+    {"movie_id": "tt2", "score": 0.4, "text": "hardly wrong", "given_rating": 9.0},
+    {"movie_id": "tt2", "score": 0.5, "text": "not judged"},
+]
+
+
+def test_the_facts_of_a_week_are_of_what_came_in_it(tmp_path: Path) -> None:
+    home = make_week_home(tmp_path, NEW)
+    record_checks(Run(home, NEXT_RUN), [make_failure(boundary="drift", columns="score", source="shop")])
+    change(home.warehouse, f"UPDATE contract_results SET checked_at = '{WEDNESDAY}'")
+    facts = read(home)
+    assert {name: facts.totals[name] for name in ("files", "files_refused", "reviews", "movies")} == {
+        "files": 1,
+        "files_refused": 1,
+        "reviews": 4,
+        "movies": 2,
+    }
+    assert dict(facts.rows) == {"during": 4, "before": 5}
+    assert [(each.movie_id, each.reviews_before, each.reviews_after) for each in facts.moved] == [
+        ("tt1", 5, 7)
+    ]
+    assert (facts.given["labelled"], facts.given["share_agreeing"]) == (3, pytest.approx(1 / 3))
+    assert [row["text"] for row in facts.wrong] == ["surely wrong", "hardly wrong"]
+    assert [(row["source"], row["measure"], row["times"]) for row in facts.drifted] == [("shop", "score", 1)]
+    before = read(home, WEEK.add(-1))
+    assert (before.totals["reviews"], dict(before.rows)) == (5, {"during": 5, "before": 0})
+    assert (before.moved, before.wrong, before.drifted) == ([], [], [])
+
+
+def test_what_another_model_had_scored_before_did_not_come_in(tmp_path: Path) -> None:
+    home = make_week_home(tmp_path, NEW)
+    promote(home.warehouse, "model-b")
+    make_run(tmp_path, [PartFile("old.csv", [{"score": 0.2}] * 5)], "again", model_id="model-b")
+    change(home.warehouse, f"UPDATE scored_files SET committed_at = '{WEDNESDAY}' WHERE model_id = 'model-b'")
+    assert read(home).totals["reviews"] == 4
+
+
+def test_the_page_says_what_the_facts_are_and_the_sentences_too(tmp_path: Path) -> None:
+    home = make_week_home(tmp_path, NEW)
+    home.titles.write_text("movie_id,title\ntt1,A film\n")
+    (home.site / "movies").mkdir(parents=True)
+    (home.site / "movies" / "tt1.html").write_text("")
+    written = write_week(home, WEEK)
+    page = Page(written.path.read_text("utf-8"))
+    assert written.path == home.reports / "week-2026-W10.html"
+    assert page.open == []
+    for words in (
+        "4 rows came in",
+        "2 to 8 March 2026",
+        "surely wrong",
+        "Nothing that was checked",
+        "A film",
+    ):
+        assert words in page.text
+    assert "../site/movies/tt1.html" in page.values("href")
+    assert written.summary == (
+        "2026-W10 (2 to 8 March 2026): 4 rows of 1 file came in, after 5 in the week before. 50.0 % of the reviews are "
+        "positive. Moved most: A film from 9.1 to 8.1 stars. Nothing drifted. Called right: 33.3 % of 3 reviews with "
+        "the writer's verdict."
+    )
+
+
+def test_a_week_in_which_nothing_came_has_a_page_that_says_so(tmp_path: Path) -> None:
+    home = make_week_home(tmp_path, NEW)
+    written = write_week(home, WEEK.add(5))
+    assert "0 rows came in" in written.page
+    assert written.summary.startswith("2026-W15 (6 to 12 April 2026): 0 rows of 0 files came in")
+
+
+def test_hostile_names_and_texts_are_text_on_the_page_and_plain_in_the_sentences(tmp_path: Path) -> None:
+    nasty = HOSTILE["html"] + HOSTILE["bidi"] + "<!channel> @all http://a.test/ *x* `y`"
+    rows: list[dict[str, Any]] = [
+        {"movie_id": nasty, "text": text + str(number), "score": 0.9, "given_rating": 1.0, "review_id": nasty}
+        for number, text in enumerate(HOSTILE.values())
+    ]
+    make_run(tmp_path, [PartFile("old.csv", [{**row, "score": 0.1} for row in rows])])
+    promote(tmp_path / "reviews.duckdb")
+    home = Home(tmp_path)
+    make_run(tmp_path, [PartFile(nasty, rows)], NEXT_RUN)
+    week = find_last_week(datetime.now(UTC)).add(1)
+    change(
+        home.warehouse,
+        f"UPDATE scored_files SET committed_at = '{week.start - timedelta(1)}', source = NULL WHERE run_id = '{RUN}'",
+        f"UPDATE source_reviews SET file_seen_at = '{week.start - timedelta(1)}' WHERE file_uri = 'old.csv'",
+        f"UPDATE promotions SET \"at\" = '{week.start - timedelta(2)}'",
+    )
+    record_checks(Run(home, NEXT_RUN), [make_failure(boundary="drift", columns="score", source=nasty)])
+    change(home.warehouse)
+    written = write_week(home, week)
+    page = Page(written.page)
+    assert page.open == []
+    assert not {"script", "img", "b"} & {tag for tag, _ in page.elements}
+    assert HOSTILE["template"] in page.text
+    assert "\u202e" not in written.page
+    assert "Drifted: ·b onmouseover·alert(1)" in written.summary
+    assert not set("<>@*`[]{}/\\_~|&#\u202e\n") & set(written.summary)
+
+
+@given(st.text())
+def test_a_plain_name_has_nothing_on_which_a_chat_acts(name: str) -> None:
+    plain = make_plain(name)
+    assert len(plain) <= 61
+    assert all(each.isalnum() or each in " .,;'’!?()–-·…" for each in plain)
+
+
+def test_each_week_is_due_once_and_none_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, written = Home(tmp_path), list[str]()
+    monkeypatch.setattr(
+        writing,
+        "_make_page",
+        lambda home, week: writing.WeekPage(week, home.reports / writing.name_week_page(week), week.name, ""),
+    )
+    for days in (0, 0, 1, 4, 7, 8, 29, 30, 30):
+        written += [each.week.name for each in write_due_weeks(home, WEDNESDAY + timedelta(days=days))]
+    assert written == ["2026-W09", "2026-W10", "2026-W11", "2026-W12", "2026-W13"]
+    (home.reports / "week-2026-W13.html").unlink()
+    assert write_due_weeks(home, WEDNESDAY + timedelta(days=31)) == []
+
+
+def test_a_record_that_is_damaged_or_of_the_future_has_the_last_week_written(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.reports.mkdir()
+    for content in ("", "2026-W9", "\x00", "2099-W01", "2026-W10"):  # the last one is not over
+        (home.reports / RECORD).write_text(content)
+        assert find_due_weeks(home, WEDNESDAY) == [WEEK.add(-1)]
+    (home.reports / RECORD).write_text("2026-W08\n")
+    assert find_due_weeks(home, WEDNESDAY) == [WEEK.add(-1)]
+
+
+def test_of_two_runs_at_a_time_one_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path)
+    home.reports.mkdir()
+
+    def make_while_another_run_writes(home: Home, week: Week) -> writing.WeekPage:
+        (home.reports / RECORD).write_text(week.name)
+        return writing.WeekPage(week, home.reports / "page.html", "", "")
+
+    monkeypatch.setattr(writing, "_make_page", make_while_another_run_writes)
+    assert write_due_weeks(home, WEDNESDAY) == []
+    assert not (home.reports / "page.html").exists()
+
+
+def test_a_page_of_a_week_stays_when_old_reports_go_but_not_with_a_forgotten_text(tmp_path: Path) -> None:
+    home = make_week_home(tmp_path, NEW)
+    path = write_week(home, WEEK).path
+    assert drop_older_reports(home.reports, 1) == []
+    change(
+        home.warehouse,
+        f"INSERT INTO forgotten_rows VALUES ('{hash_text('new.csv')}', 2, false, NULL, 'ann', now())",
+    )
+    assert drop_reports_of_forgotten(home) == [path]
+
+
+@given(st.dates(date(1990, 1, 1), date(2100, 1, 1)))
+def test_a_name_of_the_calendar_is_that_week(day: date) -> None:
+    week = Week(day - timedelta(days=day.weekday()))
+    assert parse_week(week.name) == week
+    assert find_last_week(week.end) == week
+    assert find_last_week(week.end - timedelta(microseconds=1)) == week.add(-1)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "2026", "2026-47", "2026-W54", "2026-W00", "26-W01", "2026-W1", "0001-W01", "9999-W52"]
+)
+def test_what_is_no_week_is_wrong_usage(name: str) -> None:
+    with pytest.raises(UsageError, match=r"is no week\. Next: name it as in the ISO calendar"):
+        parse_week(name)
