@@ -1,11 +1,13 @@
 """Tests the demo's two reports in a real offline browser: no requests, no errors, accessible."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.conftest import Demo
+from tasks.week.weeks import find_last_week
+from tests.e2e.conftest import Demo, call_reviews
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -45,6 +47,18 @@ def open_report(browser: "Browser", report: Path, width: int, scheme: str) -> tu
 def test_a_report_asks_for_nothing_fits_the_screen_and_is_accessible(
     browser: "Browser", report: Path, width: int, scheme: str
 ) -> None:
+    check_page(browser, report, width, scheme)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
+def test_the_page_of_a_week_does_so_too(browser: "Browser", demo: Demo, width: int, scheme: str) -> None:
+    week = find_last_week(datetime.now(UTC)).add(1).name
+    assert call_reviews(demo.home, "week", "--of", week).status == 0
+    check_page(browser, demo.home / "reports" / f"week-{week}.html", width, scheme)
+
+
+def check_page(browser: "Browser", report: Path, width: int, scheme: str) -> None:
+    """Check that a page asks for nothing, fits the screen and is accessible."""
     from axe_playwright_python.sync_playwright import Axe
 
     page, trouble = open_report(browser, report, width, scheme)

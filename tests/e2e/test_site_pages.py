@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
 SCREENS = ((390, "dark"), (1440, "light"))
+CUT_TABLES = """
+[...document.querySelectorAll(".scroll")]
+  .filter((each) => each.scrollWidth > each.clientWidth)
+  .map((each) => each.ariaLabel)
+"""
 Open = Callable[..., "Page"]
 
 
@@ -67,6 +72,8 @@ def test_a_page_fits_the_screen_and_is_accessible(
     for fold in page.locator("details").all():
         fold.evaluate("each => { each.open = true }")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    if width > 1000:
+        assert page.evaluate(CUT_TABLES) == []
     assert page.locator("h1").evaluate("each => getComputedStyle(each).fontWeight") == "680"
     found = Axe().run(page, options={"preload": False}).response  # which would fetch the style
     assert found["passes"]

@@ -111,7 +111,7 @@ def test_the_page_says_what_the_facts_are_and_the_sentences_too(tmp_path: Path) 
         "4 rows came in",
         "2 to 8 March 2026",
         "surely wrong",
-        "Nothing that was checked",
+        "Nothing: no measure that was checked",
         "A film",
     ):
         assert words in page.text
