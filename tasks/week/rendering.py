@@ -27,8 +27,13 @@ _PLAIN = frozenset(" .,;'’!?()–-")
 those of links, of markup, and of mentions that call people."""
 
 
-def render_week(facts: WeekFacts, names: Mapping[str, str], pages: Mapping[str, str]) -> str:
-    """Return the page of a week; `names` and `pages` have the names and the addresses of movies, by their id."""
+def render_week(
+    facts: WeekFacts, names: Mapping[str, str], pages: Mapping[str, str], overview: str | None
+) -> str:
+    """Return the page of a week; `names` and `pages` have the names and the addresses of movies, by their id.
+
+    `overview` is the address of the site's first page, if there is one.
+    """
     return (
         _make_environment()
         .get_template("week.html")
@@ -39,6 +44,7 @@ def render_week(facts: WeekFacts, names: Mapping[str, str], pages: Mapping[str, 
             wrong=format_reviews(facts.wrong),
             names=names,
             pages=pages,
+            overview=overview,
             written_at=datetime.now(UTC),
         )
     )

@@ -12,6 +12,7 @@ from tasks.pages.writing import write_page
 from tasks.queries.answers import MOST_MEMORY, ask_published
 from tasks.report.moved_movies import MovedMovie
 from tasks.site.page_names import PAGES, name_page
+from tasks.site.writing import INDEX
 from tasks.support.locking import hold_folder
 from tasks.week.facts import WeekFacts, read_week
 from tasks.week.rendering import describe_week, name_movie, render_week
@@ -70,7 +71,7 @@ def _make_page(home: Home, week: Week) -> WeekPage:
     with ask_published(home.published, MOST_MEMORY) as ask:
         facts = read_week(ask, week)
     names = _name_movies(facts, titles)
-    page = render_week(facts, names, _find_pages(home, facts.moved))
+    page = render_week(facts, names, _find_pages(home, facts.moved), _find_page(home, INDEX))
     return WeekPage(week, home.reports / name_week_page(week), page, describe_week(facts, names))
 
 
@@ -86,9 +87,10 @@ def _name_movies(facts: WeekFacts, titles: Mapping[str, Title]) -> dict[str, str
 
 def _find_pages(home: Home, moved: Iterable[MovedMovie]) -> dict[str, str]:
     """Return the addresses of the pages of movies that the site has, as the page of a week links them, by their id."""
-    named = {each.movie_id: f"{PAGES}/{name_page(each.movie_id)}.html" for each in moved}
-    return {
-        movie_id: f"../{home.site.name}/{page}"
-        for movie_id, page in named.items()
-        if (home.site / page).is_file()
-    }
+    found = {each.movie_id: _find_page(home, f"{PAGES}/{name_page(each.movie_id)}.html") for each in moved}
+    return {movie_id: address for movie_id, address in found.items() if address}
+
+
+def _find_page(home: Home, page: str) -> str | None:
+    """Return the address of a page of the site, as the page of a week links it; None if there is none."""
+    return f"../{home.site.name}/{page}" if (home.site / page).is_file() else None

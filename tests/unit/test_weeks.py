@@ -102,7 +102,8 @@ def test_the_page_says_what_the_facts_are_and_the_sentences_too(tmp_path: Path) 
     home = make_week_home(tmp_path, NEW)
     home.titles.write_text("movie_id,title\ntt1,A film\n")
     (home.site / "movies").mkdir(parents=True)
-    (home.site / "movies" / "tt1.html").write_text("")
+    for name in ("movies/tt1.html", "index.html"):
+        (home.site / name).write_text("")
     written = write_week(home, WEEK)
     page = Page(written.path.read_text("utf-8"))
     assert written.path == home.reports / "week-2026-W10.html"
@@ -115,7 +116,7 @@ def test_the_page_says_what_the_facts_are_and_the_sentences_too(tmp_path: Path) 
         "A film",
     ):
         assert words in page.text
-    assert "../site/movies/tt1.html" in page.values("href")
+    assert {"../site/movies/tt1.html", "../site/index.html"} <= set(page.values("href"))
     assert written.summary == (
         "2026-W10 (2 to 8 March 2026): 4 rows of 1 file came in, after 5 in the week before. 50.0 % of the reviews are "
         "positive. Moved most: A film from 9.1 to 8.1 stars. Nothing drifted. Called right: 33.3 % of 3 reviews with "
