@@ -66,6 +66,7 @@ def test_the_rating_of_a_source_is_that_of_the_movie_where_all_reviews_are_of_it
     assert figures["rating_low"] is not None
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_movie_are_its_row_of_movie_ratings(tmp_path: Path) -> None:
     days = [datetime(2020 + place, 5, 1, tzinfo=UTC) for place in range(4)]
     rows = [{**row, "score": 0.5 + place / 10} for place, row in enumerate(make_reviews([*days, None]))]
@@ -171,6 +172,7 @@ def read_days(home: Home, folder: Path | None) -> dict[tuple[Any, ...], list[flo
         return {tuple(row.values())[:3]: list(row.values())[3:] for row in map(dict, ask("FROM scored_days"))}
 
 
+@pytest.mark.slow
 def test_figures_of_days_are_those_of_the_views_with_only_new_files_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +190,7 @@ def test_figures_of_days_are_those_of_the_views_with_only_new_files_read(
     assert all(grown[key] == pytest.approx(after[key]) for key in grown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [

@@ -108,6 +108,7 @@ def test_a_page_that_was_brought_up_to_date_is_that_which_is_made_anew(home: Hom
     assert read_contents(home) == grown
 
 
+@pytest.mark.slow
 def test_only_texts_that_no_page_shows_yet_are_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     kept = movie_facts._add_reviews

@@ -1,6 +1,5 @@
 """Tests of the pages of weeks: which are due, what they show, and that each is written once and none is skipped."""
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tasks.week.rendering import make_plain
 from tasks.week.weeks import RECORD, Week, find_due_weeks, find_last_week, parse_week
 from tasks.week.writing import write_due_weeks, write_week
 from tests.support.failures import make_failure
+from tests.support.once import copy_once
 from tests.support.parsed_pages import Page
 from tests.support.report_homes import HOSTILE, NEXT_RUN, RUN, asking, change, make_run, promote
 from tests.support.warehouse_parts import PartFile, hash_text
@@ -28,13 +28,26 @@ WEDNESDAY = datetime(2026, 3, 4, 12, tzinfo=UTC)
 BEFORE = WEDNESDAY - timedelta(days=7)
 
 
-def make_week_home(folder: Path, rows: Sequence[dict[str, Any]], name: str = "new.csv") -> Home:
-    """Make a home in which five reviews of tt1 came in one week, and these rows in the next, `WEEK`."""
+NEW: list[dict[str, Any]] = [
+    {"movie_id": "tt1", "score": 0.1, "text": "new and bad", "given_rating": 2.0},
+    {"movie_id": "tt1", "score": 0.95, "text": "surely wrong", "given_rating": 1.0},
+    {"movie_id": "tt2", "score": 0.4, "text": "hardly wrong", "given_rating": 9.0},
+    {"movie_id": "tt2", "score": 0.5, "text": "not judged"},
+]
+
+
+def make_week_home(folder: Path) -> Home:
+    """Make a home in which five reviews of tt1 came in one week, and the rows of NEW in the next, `WEEK`."""
+    copy_once("a home of two weeks", folder, fill_week_home)
+    return Home(folder)
+
+
+def fill_week_home(folder: Path) -> None:
     old = [{"movie_id": "tt1", "score": 0.9, "text": f"old {number}"} for number in range(5)]
     make_run(folder, [PartFile("old.csv", old)])
     promote(folder / "reviews.duckdb")
-    make_run(folder, [PartFile(name, rows), PartFile("bad.csv", status="refused")], NEXT_RUN)
-    moments = {"old.csv": BEFORE, name: WEDNESDAY, "bad.csv": WEDNESDAY}
+    make_run(folder, [PartFile("new.csv", NEW), PartFile("bad.csv", status="refused")], NEXT_RUN)
+    moments = {"old.csv": BEFORE, "new.csv": WEDNESDAY, "bad.csv": WEDNESDAY}
     change(
         folder / "reviews.duckdb",
         *(
@@ -49,9 +62,8 @@ def make_week_home(folder: Path, rows: Sequence[dict[str, Any]], name: str = "ne
         f"UPDATE promotions SET \"at\" = '{BEFORE}'",
         "DELETE FROM source_days",
         f"INSERT INTO source_days VALUES ('default', '{BEFORE:%Y-%m-%d}', 1, 5, '{BEFORE}'), "
-        f"('default', '{WEDNESDAY:%Y-%m-%d}', 1, {len(rows)}, '{WEDNESDAY}')",
+        f"('default', '{WEDNESDAY:%Y-%m-%d}', 1, {len(NEW)}, '{WEDNESDAY}')",
     )
-    return Home(folder)
 
 
 def read(home: Home, week: Week = WEEK) -> WeekFacts:
@@ -59,16 +71,9 @@ def read(home: Home, week: Week = WEEK) -> WeekFacts:
         return read_week(ask, week)
 
 
-NEW: list[dict[str, Any]] = [
-    {"movie_id": "tt1", "score": 0.1, "text": "new and bad", "given_rating": 2.0},
-    {"movie_id": "tt1", "score": 0.95, "text": "surely wrong", "given_rating": 1.0},
-    {"movie_id": "tt2", "score": 0.4, "text": "hardly wrong", "given_rating": 9.0},
-    {"movie_id": "tt2", "score": 0.5, "text": "not judged"},
-]
-
-
+@pytest.mark.slow
 def test_the_facts_of_a_week_are_of_what_came_in_it(tmp_path: Path) -> None:
-    home = make_week_home(tmp_path, NEW)
+    home = make_week_home(tmp_path)
     record_checks(Run(home, NEXT_RUN), [make_failure(boundary="drift", columns="score", source="shop")])
     change(home.warehouse, f"UPDATE contract_results SET checked_at = '{WEDNESDAY}'")
     facts = read(home)
@@ -90,8 +95,9 @@ def test_the_facts_of_a_week_are_of_what_came_in_it(tmp_path: Path) -> None:
     assert (before.moved, before.wrong, before.drifted) == ([], [], [])
 
 
+@pytest.mark.slow
 def test_what_another_model_had_scored_before_did_not_come_in(tmp_path: Path) -> None:
-    home = make_week_home(tmp_path, NEW)
+    home = make_week_home(tmp_path)
     promote(home.warehouse, "model-b")
     make_run(tmp_path, [PartFile("old.csv", [{"score": 0.2}] * 5)], "again", model_id="model-b")
     change(home.warehouse, f"UPDATE scored_files SET committed_at = '{WEDNESDAY}' WHERE model_id = 'model-b'")
@@ -99,7 +105,7 @@ def test_what_another_model_had_scored_before_did_not_come_in(tmp_path: Path) ->
 
 
 def test_the_page_says_what_the_facts_are_and_the_sentences_too(tmp_path: Path) -> None:
-    home = make_week_home(tmp_path, NEW)
+    home = make_week_home(tmp_path)
     home.titles.write_text("movie_id,title\ntt1,A film\n")
     (home.site / "movies").mkdir(parents=True)
     for name in ("movies/tt1.html", "index.html"):
@@ -125,12 +131,13 @@ def test_the_page_says_what_the_facts_are_and_the_sentences_too(tmp_path: Path) 
 
 
 def test_a_week_in_which_nothing_came_has_a_page_that_says_so(tmp_path: Path) -> None:
-    home = make_week_home(tmp_path, NEW)
+    home = make_week_home(tmp_path)
     written = write_week(home, WEEK.add(5))
     assert "0 rows came in" in written.page
     assert written.summary.startswith("2026-W15 (6 to 12 April 2026): 0 rows of 0 files came in")
 
 
+@pytest.mark.slow
 def test_hostile_names_and_texts_are_text_on_the_page_and_plain_in_the_sentences(tmp_path: Path) -> None:
     nasty = HOSTILE["html"] + HOSTILE["bidi"] + "<!channel> @all http://a.test/ *x* `y`"
     rows: list[dict[str, Any]] = [
@@ -205,7 +212,7 @@ def test_of_two_runs_at_a_time_one_writes_the_page(tmp_path: Path, monkeypatch: 
 
 
 def test_a_page_of_a_week_stays_when_old_reports_go_but_not_with_a_forgotten_text(tmp_path: Path) -> None:
-    home = make_week_home(tmp_path, NEW)
+    home = make_week_home(tmp_path)
     path = write_week(home, WEEK).path
     assert drop_older_reports(home.reports, 1) == []
     change(
