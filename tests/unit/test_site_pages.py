@@ -108,6 +108,18 @@ def test_a_page_that_was_brought_up_to_date_is_that_which_is_made_anew(home: Hom
     assert read_contents(home) == grown
 
 
+@pytest.mark.parametrize("anew", [True, False])
+def test_of_a_page_of_another_design_nothing_is_taken(
+    home: Home, anew: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = home.site / FIRST
+    page.write_text(page.read_text("utf-8").replace("a good film", "as it was"), "utf-8")
+    if not anew:
+        monkeypatch.setattr("tasks.site.record.fingerprint_design", lambda: "another")
+    write_site(home, anew=anew)
+    assert "a good film" in page.read_text("utf-8")
+
+
 @pytest.mark.slow
 def test_only_texts_that_no_page_shows_yet_are_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
