@@ -154,8 +154,14 @@ def _make_alert(settings: Settings, name: str, events: Sequence[str], call: Call
 
 
 def format_payload(message: str, is_slack: bool) -> str:
-    """Return the Jinja template of the JSON that is sent: the text, and for webhooks other than Slack's more fields."""
-    values = {"text": 'text ~ "\\n" ~ (flow_run | ui_url)'}
+    """Return the Jinja template of the JSON that is sent: the text, and for webhooks other than Slack's more fields.
+
+    For Slack the characters that it acts on are escaped: a file's name such as `<!channel>` would call everybody.
+    """
+    shown = (
+        "text | replace('&', '&amp;') | replace('<', '&lt;') | replace('>', '&gt;')" if is_slack else "text"
+    )
+    values = {"text": f'({shown}) ~ "\\n" ~ (flow_run | ui_url)'}
     if not is_slack:
         values |= {
             "event": "event.event",

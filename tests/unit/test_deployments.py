@@ -84,11 +84,18 @@ def test_an_alert_is_valid_json_whatever_the_run_says(name: str, is_slack: bool)
     assert set(sent) == ({"text"} if is_slack else {"text", "event", "flow_run", "flow_run_id", "url"})
 
 
-def render(said: str, is_slack: bool) -> dict[str, Any]:
+def test_slack_is_given_the_name_of_a_file_as_text_and_other_webhooks_as_it_is() -> None:
+    said = ALERTS["reviews: alert of refused files"][1]
+    slack, other = (render(said, is_slack, "<!channel> & co.csv")["text"] for is_slack in (True, False))
+    assert "&lt;!channel&gt; &amp; co.csv" in slack
+    assert "<" not in slack
+    assert "<!channel> & co.csv" in other
+
+
+def render(said: str, is_slack: bool, hard: str = 'score "quoted"\nname') -> dict[str, Any]:
     """Render an alert as the server does, for a run whose text needs escaping."""
     environment = jinja2.Environment()
     environment.filters["ui_url"] = lambda run: "http://pages/run"
-    hard = 'score "quoted"\nname'
     run = {"name": f"{hard} failed: {hard}", "id": "1", "state": {"name": "Failed", "message": hard}}
     payload = {"rules": [hard], "files": 2, "uris": [hard], "findings": [hard], "text": hard, "url": hard}
     text = environment.from_string(format_payload(said, is_slack)).render(
