@@ -12,7 +12,6 @@ other a worker, as docs/operations.md says. The exit status is 1 if something do
 import argparse
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.queued_runs import count_ends, read_runs
+from tests.support.postgres import run_postgres
 from tests.support.prefect_client import use_server
 from tests.support.stores import find_free_ports
 
@@ -82,8 +82,8 @@ def bring_up(stack: ExitStack, folder: Path) -> list[Shop]:
         settings = {"REVIEWS_NAME": name, "REVIEWS_HOME": str(home), "REVIEWS_METRICS_PORT": str(own)}
         shops.append(Shop(name, home, {**clean, **settings}, own))
     first, second = shops
-    stack.enter_context(run_postgres(folder / "postgres", postgres))
-    first.environment["REVIEWS_DATABASE_URL"] = f"postgresql://postgres@127.0.0.1:{postgres}/postgres"
+    database = stack.enter_context(run_postgres(folder / "postgres", postgres))
+    first.environment["REVIEWS_DATABASE_URL"] = database.url
     up = stack.enter_context(
         run([BIN / "reviews", "up", "--port", port], first.environment, folder / "up.log")
     )
@@ -109,45 +109,6 @@ def make_home(home: Path, shared: Path) -> Path:
 
     os.environ[FOLDER] = str(shared)
     return copy_scoring_home(Home(home)).folder
-
-
-@contextmanager
-def run_postgres(folder: Path, port: int) -> Iterator[None]:
-    """Run a PostgreSQL server of our own, as the user `postgres` if we are root, which it refuses."""
-    folder.mkdir(mode=0o700)
-    user: dict[str, Any] = {}
-    if os.getuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-        user = {"user": "postgres", "group": "postgres", "extra_groups": []}
-    create: list[str | Path] = [
-        "initdb",
-        "--pgdata",
-        folder,
-        "--username",
-        "postgres",
-        "--auth",
-        "trust",
-        "--encoding",
-        "UTF8",
-    ]
-    subprocess.run(create, check=True, stdout=subprocess.DEVNULL, **user)
-    serve: list[str | Path] = [
-        "postgres",
-        "-D",
-        folder,
-        "-p",
-        str(port),
-        "-k",
-        folder,
-        "-c",
-        "listen_addresses=127.0.0.1",
-    ]
-    with subprocess.Popen(serve, stderr=subprocess.DEVNULL, **user) as server:
-        try:
-            wait_until(lambda: (folder / f".s.PGSQL.{port}").exists())
-            yield
-        finally:
-            server.terminate()
 
 
 @contextmanager

@@ -84,6 +84,16 @@ class WorkerKilledError(ReviewsError):
     """Several workers ended while they scored one file alone."""
 
 
+class DestinationError(ReviewsError):
+    """Scores can't be delivered to a destination: its place, its schema or its configuration is wrong."""
+
+
+class DestinationUnreachableError(DestinationError):
+    """A destination does not answer, or broke off."""
+
+    can_pass = True
+
+
 class FileRefusedError(ReviewsError):
     """A whole review file is refused: `rule` names the broken file rule, `detail` says where and how it was broken."""
 

@@ -15,6 +15,7 @@ from data_contracts.storage.faults import VARIABLE, require_known
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import parse_inbox_store, parse_workers
 from deployments.installation import find_default_home, find_settings_file
+from tasks.destinations.addresses import list_variables, read_urls
 from tasks.support.secret_files import read_secret_files
 from tasks.support.setting_values import (
     quote_value,
@@ -117,6 +118,9 @@ class Settings:
     home fails at once."""
     deployed_version: str | None = None
     """REVIEWS_DEPLOYED_VERSION: the version that made a deployment, likewise; a worker of another one warns."""
+    destination_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """REVIEWS_DESTINATION_NAME_URL: the PostgreSQL database of the destination NAME, such as
+    `postgresql://user:password@host/database`; in capitals, with `_` for `-`; a secret that is never shown."""
     alert_url: str | None = field(default=None, repr=False)
     """REVIEWS_ALERT_URL: the URL of the webhook that receives the alerts; a secret that is never shown."""
 
@@ -192,7 +196,7 @@ def _make_url(host: str, port: int) -> str:
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings; raise `UsageError` that names the first setting with an invalid value."""
     variables = os.environ if environment is None else environment
-    values = {**read_secret_files(_read_env_file(), SECRETS), **read_secret_files(variables, SECRETS)}
+    values = {**_read_secrets(_read_env_file()), **_read_secrets(variables)}
     _refuse_undecodable(values)
     require_known(values.get(VARIABLE, ""))
     default = RowLimits()
@@ -228,6 +232,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         database_url=read_database(values, "REVIEWS_DATABASE_URL"),
         deployed_home=values.get("REVIEWS_DEPLOYED_HOME", "").strip() or None,
         deployed_version=values.get("REVIEWS_DEPLOYED_VERSION", "").strip() or None,
+        destination_urls=read_urls(values),
         alert_url=read_web_address(values, "REVIEWS_ALERT_URL"),
         keep_backups=read_whole(values, "REVIEWS_KEEP_BACKUPS", Settings.keep_backups, 0, 10**6),
         write_reports=read_switch(values, "REVIEWS_REPORTS", Settings.write_reports),
@@ -242,6 +247,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         shadow_minutes=read_number(values, "REVIEWS_SHADOW_MINUTES", Settings.shadow_minutes, 0, 1440),
         scored_files=read_choice(values, "REVIEWS_SCORED_FILES", ("keep", "move")),
     )
+
+
+def _read_secrets(values: Mapping[str, str]) -> dict[str, str]:
+    """Return variables with the values of the secrets whose files they name."""
+    return read_secret_files(values, (*SECRETS, *list_variables(values)))
 
 
 def _read_serving(values: Mapping[str, str]) -> ServingLimits:
@@ -276,6 +286,8 @@ def find_unknown(environment: Mapping[str, str] | None = None) -> list[str]:
     }
     known.update(OTHER_VARIABLES, (f"{name}_FILE" for name in SECRETS))
     values = {**_read_env_file(), **(os.environ if environment is None else environment)}
+    addresses = list_variables(values)
+    known.update(addresses, (f"{name}_FILE" for name in addresses))
     unknown = sorted(name for name in values if name.startswith("REVIEWS_") and name not in known)
     return [f"{quote_value(name)} sets nothing.{_suggest(name, known)}" for name in unknown]
 

@@ -7,6 +7,7 @@ from data_contracts.limits import FILE_RULES, ROW_RULES, SCORING_RULES
 from deployments.serving.metrics import SERVING
 from docs import (
     columns_table,
+    destinations_table,
     events_table,
     exports_table,
     metrics_table,
@@ -27,6 +28,7 @@ CODE_PARTS: dict[Part, Callable[[], str]] = {
     Part(DOCS / "scoring.md", MAKER, "scoring rules"): partial(make_rules, SCORING_RULES),
     Part(DOCS / "scoring.md", MAKER, "file rules"): partial(make_rules, FILE_RULES),
     Part(DOCS / "exports.md", MAKER, "export columns"): exports_table.make_table,
+    Part(DOCS / "destinations.md", MAKER, "destination columns"): destinations_table.make_table,
     Part(DOCS / "operations.md", MAKER, "events"): events_table.make_table,
     Part(DOCS / "operations.md", MAKER, "metrics"): metrics_table.make_table,
     Part(DOCS / "serving.md", MAKER, "metrics of serving"): partial(metrics_table.make_table, SERVING),

@@ -1,7 +1,7 @@
 """Lists the names on which other programs and people may rely; `python -m docs.public_names` writes them at a release.
 
-They are columns of tables and views, names in answers about texts, named queries, settings, commands with their
-options, deployments, events, and metrics with their labels. A test requires that every name in
+They are columns of tables, views and destinations, names in answers about texts, named queries, settings, commands with
+their options, deployments, events, and metrics with their labels. A test requires that every name in
 `docs/public-names.txt` is still there.
 """
 
@@ -17,6 +17,7 @@ from deployments.settings import DEPLOYMENTS
 from docs import events_table, settings_table, tables_page
 from docs.pages import DOCS
 from flows.command.cli import main as reviews
+from tasks.destinations.columns import COLUMNS
 from tasks.texts.scores import ANSWER_SCHEMA
 
 FILE = DOCS / "public-names.txt"
@@ -29,10 +30,21 @@ def list_public_names() -> list[str]:
     events = (f"event {name}" for name in _find_first_cells(events_table.make_table()))
     deployments = (f"deployment {name}/{name}" for name in DEPLOYMENTS)
     metrics = (f"metric {metric.name} {{{', '.join(metric.labels)}}}" for metric in (*METRICS, *SERVING))
+    delivered = (f"destination {column.name}" for column in COLUMNS)
     answers = (f"answer {name}" for name in ANSWER_SCHEMA.names)
     commands = _list_commands(reviews, "reviews")
     return sorted(
-        {*_list_columns(), *queries, *settings, *commands, *deployments, *events, *metrics, *answers}
+        {
+            *_list_columns(),
+            *queries,
+            *settings,
+            *commands,
+            *deployments,
+            *events,
+            *metrics,
+            *answers,
+            *delivered,
+        }
     )
 
 

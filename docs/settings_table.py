@@ -22,6 +22,7 @@ DEFAULTS = {
     "home": "`data/` in the project's folder, or the user's data folder",
     "archive": f"[Stanford's address]({PUBLISHED_URL})",
     "password": "`reviews up` makes one",
+    "destination_urls": "none",
 }
 """Descriptions of defaults that are computed, by field."""
 LIMITS = {"limits": RowLimits, "serving": ServingLimits}

@@ -39,7 +39,7 @@ from tasks.scoring.rescoring import OlderSource, measure_rescorable
 from tasks.scoring.run_outcome import FILES, ROWS, GroupResult, RunOutcome, require_no_failure
 from tasks.stages import score as stages
 from tasks.stages import score_objects
-from tasks.stages.publish import publish_copy
+from tasks.stages.publish import deliver_due, publish_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.report import report_run, report_weeks, update_site
 from tasks.stages.run_page import end_completed, name_failure, name_run
@@ -131,8 +131,13 @@ def score_reviews(
     require_consistent(request)
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
-    summary, outcome, run = _run_scoring(request, settings)
-    _tidy_up(settings)
+    try:
+        summary, outcome, run = _run_scoring(request, settings)
+        _tidy_up(settings)
+    except Exception:
+        deliver_due(settings.home, settings.destination_urls)  # what was committed all the same
+        raise
+    deliver_due(settings.home, settings.destination_urls)
     if settings.write_weeks and report_weeks(settings.home, settings.site_url) and settings.write_site:
         update_site(settings.home)  # which links them
     summary = _add_shadow(summary, settings, outcome, run)

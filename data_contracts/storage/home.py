@@ -46,6 +46,11 @@ class Home:
         return self.folder / "sources"
 
     @property
+    def destinations(self) -> Path:
+        """The folder of destinations of scores: one TOML file each, named by it, and how its last delivery went."""
+        return self.folder / "destinations"
+
+    @property
     def parts(self) -> Path:
         """The folder of scored parts that wait for their commit."""
         return self.folder / "parts"
@@ -131,6 +136,7 @@ class Home:
             self.spool,
             self.uploads,
             self.sources,
+            self.destinations,
             self.parts,
             self.shadow,
             self.backups,

@@ -136,6 +136,23 @@ OLDEST = Metric(
 )
 INBOX = (UNSCORED, OLDEST)
 
+DESTINATION_FAILING = Metric(
+    "reviews_destination_failing_seconds",
+    "Seconds since deliveries to a destination fail; 0 if the last one was complete.",
+    ("destination",),
+)
+DESTINATION_BEHIND = Metric(
+    "reviews_destination_rows_behind",
+    "Rows of source files that were committed since a destination last got all, while deliveries to it fail.",
+    ("destination",),
+)
+DELIVERED = Metric(
+    "reviews_destination_delivered_timestamp_seconds",
+    "When a destination last got all, in seconds since 1970.",
+    ("destination",),
+)
+DESTINATIONS = (DESTINATION_FAILING, DESTINATION_BEHIND, DELIVERED)
+
 SERVER_UP = Metric(
     "reviews_server_up", "1 if Prefect's server answers, else 0: then the metrics below are missing."
 )
@@ -153,4 +170,4 @@ FAILED = Metric(
 )
 SERVER = (SERVER_UP, WORKERS, ACTIVE, WAITING, SUCCESS, SECONDS, FAILED)
 
-METRICS = (*DATABASE, READABLE, *INBOX, *SERVER)
+METRICS = (*DATABASE, READABLE, *INBOX, *DESTINATIONS, *SERVER)

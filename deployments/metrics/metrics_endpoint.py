@@ -18,6 +18,7 @@ from data_contracts.errors import WarehouseError
 from data_contracts.storage.home import Home
 from deployments.guarded_server import guard
 from deployments.metrics.database_metrics import make_cached_reader
+from deployments.metrics.destination_metrics import read_destination_metrics
 from deployments.metrics.inbox_metrics import make_unscored_finder, read_inbox_metrics
 from deployments.metrics.metric_names import READABLE, Metric, Sample
 
@@ -41,7 +42,7 @@ class Figures(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield all metrics of which there are samples."""
         with self._lock:
-            samples = [*self._read_home(), *self._read_server()]
+            samples = [*self._read_home(), *read_destination_metrics(self._home), *self._read_server()]
         families: dict[Metric, GaugeMetricFamily] = {}
         for sample in samples:
             family = families.setdefault(sample.metric, _make_family(sample.metric))

@@ -30,6 +30,7 @@ MODULES = {
     "run_flows": ("ingest", "train", "score", "demo"),
     "ask": ("sql", "export", "explain", "report", "week", "site"),
     "sources": ("sources",),
+    "destinations": ("destinations",),
     "models": ("models", "variants"),
     "shadow": ("shadow",),
     "upkeep": ("verify", "quarantine", "forget", "backup", "restore"),

@@ -146,7 +146,8 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
         click.echo(f"To be forgotten: {action.describe_forgettable(home, name, kind)}")
         if not confirm("This can't be undone. Go on?"):
             raise click.Abort
-    action.forget(home, ForgetRequest(name, kind, by or name_user(), reason), echo, settings.store)
+    request = ForgetRequest(name, kind, by or name_user(), reason)
+    action.forget(home, request, echo, settings.store, settings.destination_urls)
 
 
 @click.command()

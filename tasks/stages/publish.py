@@ -1,13 +1,62 @@
-"""The Prefect task that publishes a copy of the database, after a flow that changed what readers see."""
+"""The Prefect tasks that publish a copy of the database, and deliver its scores to the destinations of the home."""
 
-from prefect import task
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+from prefect import get_run_logger, task
+
+from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from tasks.stages.retries import RETRY_TRANSIENT
+from tasks.stages.run_page import warn
+from tasks.support.wording import count, escape_controls
 from tasks.warehouse.publishing import publish
+
+if TYPE_CHECKING:
+    from tasks.destinations.configuration import Destination
+    from tasks.destinations.outcome import Delivered
 
 
 @task(name="publish", **RETRY_TRANSIENT)
 def publish_copy(home: Home) -> None:
     """Replace the published copy by a new copy of the database."""
     publish(home)
+
+
+def deliver_due(home: Home, urls: Mapping[str, str]) -> None:
+    """Deliver to each destination what it may lack; `urls` are the addresses of databases, by destination.
+
+    A home without destinations does nothing here.
+    """
+    if not any(home.destinations.glob("[!.]*.toml")):
+        return
+    from tasks.destinations.configuration import load_destinations
+    from tasks.destinations.delivery import is_due
+
+    found = load_destinations(home, urls)
+    for problem in found.broken.values():
+        warn(f"Nothing was delivered: {problem}")
+    for destination in found.known:
+        if is_due(home, destination):
+            deliver_scores(home, destination)
+
+
+@task(name="deliver", task_run_name="deliver-{destination.name}")
+def deliver_scores(home: Home, destination: "Destination") -> "Delivered | None":
+    """Deliver to a destination; if that fails, warn once of each reason and return None: the next run tries again."""
+    from tasks.destinations.delivery import deliver, read_standing
+
+    before = read_standing(home, destination.name).error
+    try:
+        done = deliver(home, destination)
+    except ReviewsError as error:
+        if str(error) == before:
+            get_run_logger().info(f"Still not delivered: {escape_controls(str(error))}")
+        else:
+            warn(f"Not delivered: {error}")
+        return None
+    get_run_logger().info(
+        f"Delivered to {destination.name}: {count(done.rows, 'row')}, {done.removed:,} removed, of "
+        f"{count(done.files, 'file')}."
+    )
+    return done

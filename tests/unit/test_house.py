@@ -16,7 +16,8 @@ ORDER = (
     "flows.command", "flows.command.console", "flows.command.actions", "flows",
     "deployments.serving", "deployments.metrics", "deployments.site", "deployments.local_server", "deployments",
     "tasks.stages", "tasks.shadow", "tasks.training", "tasks.explain", "tasks.week", "tasks.site", "tasks.report",
-    "tasks.maintenance", "tasks.engine", "tasks.texts", "tasks.scoring", "tasks.sources", "tasks.exports",
+    "tasks.maintenance", "tasks.engine", "tasks.texts", "tasks.scoring", "tasks.sources",
+    "tasks.destinations", "tasks.exports",
     "tasks.queries", "tasks.store",
     "tasks.warehouse", "tasks.review_files", "tasks.archive", "tasks.archive.sample", "tasks.containers",
     "tasks.inbox", "tasks.pages", "tasks.support",
@@ -44,6 +45,7 @@ HEAVY = {
     "obstore",
     "dask",
     "distributed",
+    "psycopg",
 }
 READ_ENVIRONMENT = {
     "flows/command/startup.py",

@@ -1,11 +1,12 @@
 """What `reviews forget` does: delete rows for good, and name the files that may still hold their texts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from data_contracts.storage.home import Home
-from flows.command.actions.exclusive import keep_runs_out
+from flows.command.actions.destinations import deliver_forgotten
 from flows.command.actions.site import renew_site
+from flows.command.actions.targets import keep_runs_out
 from tasks.exports.export_ledger import holds_export
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest, Forgotten
@@ -16,10 +17,17 @@ from tasks.warehouse.publishing import publish
 _NOTHING_TO_FORGET = "`reviews score`; before that there is nothing to forget"
 
 
-def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None], store: str | None = None) -> None:
+def forget(
+    home: Home,
+    request: ForgetRequest,
+    echo: Callable[[str], None],
+    store: str | None = None,
+    destination_urls: Mapping[str, str] | None = None,
+) -> None:
     """Do what `reviews forget` does: delete rows, also from copies, parts, pages; list other files that have them.
 
-    Of the object store that is set, the parts are deleted, whatever is in them: the next run makes them again.
+    Of the object store that is set, the parts are deleted, whatever is in them: the next run makes them again. The
+    destinations get the deletion too; `destination_urls` are the addresses of their databases.
     """
     from tasks.report.writing import drop_reports_of_forgotten
     from tasks.site.writing import drop_pages_of_forgotten
@@ -50,6 +58,8 @@ def forget(home: Home, request: ForgetRequest, echo: Callable[[str], None], stor
         echo(f"  {count(len(pages), 'page')} of the site showed it: {without}")
     if trouble is not None:
         echo(f"  {trouble}")
+    for problem in deliver_forgotten(home, destination_urls or {}):
+        echo(f"  a destination may still hold it: {escape_controls(problem)}")
     _report_copies(home, [*forgetting.list_present(done, home), *forgetting.list_objects(done)], echo)
 
 

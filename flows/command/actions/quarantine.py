@@ -8,7 +8,7 @@ from uuid import uuid4
 from data_contracts.errors import BundleError, ReviewsError
 from data_contracts.storage.home import Home
 from deployments.settings import Settings
-from flows.command.actions.exclusive import keep_runs_out
+from flows.command.actions.targets import keep_runs_out
 from tasks.maintenance import quarantine
 from tasks.sources.catalogue import load_catalogue
 from tasks.support.wording import count, escape_controls

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
-from flows.command.actions.exclusive import keep_runs_out
+from flows.command.actions.targets import keep_runs_out
 from tasks.maintenance.proofs import Changed, Proof, begin_proof, find_changed, read_proof, write_proof
 from tasks.maintenance.verification import ALWAYS_WHOLE, Finding, verify
 from tasks.support.wording import count, escape_controls

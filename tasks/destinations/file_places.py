@@ -1,0 +1,101 @@
+"""The folder of a destination's files, on disk or in an object store: what is done with it is the same in both.
+
+A file takes the place of one with its name as a whole, in a rename or an upload. One process at a time has the folder.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_contracts.errors import DestinationError, DestinationUnreachableError, ObjectMissingError
+from data_contracts.storage.durable import make_durable, make_folder, remove_leftovers, write_whole
+from data_contracts.storage.home import Home
+from data_contracts.storage.store_uris import is_store_uri
+from tasks.destinations.configuration import Destination
+from tasks.store.connecting import Store, open_store
+from tasks.store.lease import hold_store
+from tasks.store.objects import delete, list_level, put, read
+from tasks.store.workplace import hold_workplace
+from tasks.support.locking import hold_folder, refuse_to_wait
+
+
+@dataclass(frozen=True)
+class FilePlace:
+    """A folder, and what can be done with the files that lie directly in it."""
+
+    list_names: Callable[[], set[str]]
+    read: Callable[[str], bytes | None]
+    """Returns the content of a small file; None if there is none."""
+    write: Callable[[str], AbstractContextManager[Path]]
+    """The block writes to the path that it gets; at its end that is the file of this name."""
+    delete: Callable[[Collection[str]], None]
+
+
+@contextmanager
+def open_place(home: Home, destination: Destination) -> Iterator[FilePlace]:
+    """Yield the folder of a destination, held against other processes; raise `DestinationError` or `StoreError`."""
+    if is_store_uri(destination.place):
+        store = open_store(destination.place)
+        with hold_workplace(home, store.uri) as work, hold_store(store, home):
+            yield _make_stored(store, work)
+        return
+    folder = Path(destination.place)
+    try:
+        if not folder.parent.is_dir():
+            raise DestinationUnreachableError(
+                f"{destination.name}: {folder.parent}: there is no such folder. Next: make it, or mount its disk; the "
+                "next run tries again."
+            )
+        make_folder(folder, mode=0o750)
+        with hold_folder(folder, refuse_to_wait):
+            remove_leftovers(folder, held=True)
+            yield _make_local(folder)
+    except OSError as error:
+        raise DestinationError(
+            f"{destination.name}: {folder}: {error.strerror or error}. Next: see that it can be written, and has room; "
+            "the next run tries again."
+        ) from error
+
+
+def _make_local(folder: Path) -> FilePlace:
+    """Return a folder on disk."""
+
+    def read_file(name: str) -> bytes | None:
+        path = folder / name
+        return path.read_bytes() if path.is_file() else None
+
+    def delete_files(names: Collection[str]) -> None:
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        make_durable(folder)
+
+    return FilePlace(
+        lambda: {path.name for path in folder.iterdir() if path.is_file()},
+        read_file,
+        lambda name: write_whole(folder / name),
+        delete_files,
+    )
+
+
+def _make_stored(store: Store, work: Path) -> FilePlace:
+    """Return a folder of a store; its files are made in the folder `work`."""
+
+    def read_object(name: str) -> bytes | None:
+        try:
+            return read(store, name)
+        except ObjectMissingError:
+            return None
+
+    @contextmanager
+    def write_object(name: str) -> Iterator[Path]:
+        yield work / name
+        put(store, name, work / name)
+        (work / name).unlink()
+
+    return FilePlace(
+        lambda: {found.key for found in list_level(store, "")[0]},
+        read_object,
+        write_object,
+        lambda names: delete(store, names),
+    )

@@ -1,0 +1,320 @@
+"""Tests of destinations: their files, and deliveries to a folder of Parquet files, each row in one file."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from data_contracts.errors import DestinationError, ReviewsError, UsageError
+from data_contracts.storage.faults import FAULT_POINTS
+from data_contracts.storage.home import Home
+from tasks.destinations import parquet
+from tasks.destinations.addresses import name_variable, read_urls
+from tasks.destinations.columns import Layout
+from tasks.destinations.configuration import (
+    Destination,
+    format_destination,
+    load_destinations,
+    parse_destination,
+)
+from tasks.destinations.delivery import deliver, is_due, read_standing
+from tasks.destinations.inspecting import inspect
+from tasks.destinations.outcome import Delivered
+from tasks.warehouse.publishing import publish
+from tests.support.histories import History
+
+ROW = {"review_id": "r1", "movie_id": "tt1", "text": "good", "reviewed_at": None, "score": 0.9}
+ALL, CURRENT = Layout("all"), Layout()
+WANTED = {
+    "all": "SELECT source_sha256, row_number, model_id, score FROM scored_reviews "
+    "ANTI JOIN (FROM scored_files WHERE superseded_at IS NOT NULL) AS gone USING (source_sha256) ORDER BY ALL",
+    "current": "SELECT source_sha256, row_number, model_id, score FROM latest_scores ORDER BY ALL",
+}
+
+
+class KilledError(Exception):
+    """Ends a delivery as a kill would: nothing of what follows in the program is done."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> History:
+    """Two files of three reviews, one of them in both."""
+    history = History(tmp_path_factory.mktemp("history"))
+    history.add([[ROW, {**ROW, "review_id": "r2"}]])
+    history.add([[{**ROW, "score": 0.2}, {**ROW, "review_id": "r3"}]])
+    return history
+
+
+@pytest.fixture
+def history(made: History, tmp_path: Path) -> History:
+    (tmp_path / "home").mkdir()
+    return made.copy(tmp_path / "home")
+
+
+@pytest.fixture
+def home(history: History) -> Home:
+    home = Home(history.folder)
+    home.destinations.mkdir()
+    publish(home)
+    return home
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "lake"
+
+
+def make(folder: Path, layout: Layout = ALL) -> Destination:
+    return Destination("lake", "parquet", layout, str(folder))
+
+
+def send(
+    home: Home, destination: Destination, *, repeats: bool = False, takes_over: bool = False
+) -> Delivered:
+    publish(home)
+    return deliver(home, destination, repeats=repeats, takes_over=takes_over)
+
+
+def read(folder: Path) -> list[tuple[Any, ...]]:
+    """Return the rows of all files, as an engine that knows no ledger reads them."""
+    if not list(folder.glob("*.parquet")):
+        return []
+    columns = "source_sha256, row_number, model_id, score"
+    return duckdb.execute(f"SELECT {columns} FROM read_parquet('{folder}/*.parquet') ORDER BY ALL").fetchall()
+
+
+def expect(home: Home, rows: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(home.published), read_only=True) as connection:
+        return connection.execute(WANTED[rows]).fetchall()
+
+
+# Deliveries to a folder
+
+
+@pytest.mark.parametrize("layout", [ALL, CURRENT], ids=lambda layout: layout.rows)
+def test_each_row_is_delivered_once_and_then_nothing(home: Home, folder: Path, layout: Layout) -> None:
+    assert send(home, make(folder, layout)).files == 2
+    assert read(folder) == expect(home, layout.rows)
+    assert send(home, make(folder, layout)) == Delivered()
+
+
+@pytest.mark.parametrize("layout", [ALL, CURRENT], ids=lambda layout: layout.rows)
+def test_every_change_of_the_home_is_delivered(
+    home: Home, history: History, folder: Path, layout: Layout
+) -> None:
+    changes: list[tuple[str, Any]] = [
+        ("add", [[{**ROW, "review_id": "r4"}]]),
+        ("promote", "model-b"),
+        ("rescore", (0, "model-b")),
+        ("forget", 1),
+        ("release", (0, {**ROW, "review_id": "r5"})),
+        ("read again", (1, [ROW])),
+        ("export", [[ROW]]),
+    ]
+    destination = make(folder, layout)
+    for change in changes:
+        history.apply(change)
+        send(home, destination)
+        assert read(folder) == expect(home, layout.rows), change
+
+
+def test_new_rows_join_a_small_file_and_begin_another_after_a_large_one(
+    home: Home, history: History, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(home, make(folder))
+    history.apply(("add", [[{**ROW, "review_id": "r4"}]]))
+    send(home, make(folder))
+    assert [path.name for path in folder.glob("*.parquet")] == ["scores-000001.parquet"]
+    monkeypatch.setattr(parquet, "SMALL_ROWS", 2)
+    history.apply(("add", [[{**ROW, "review_id": "r5"}]]))
+    assert send(home, make(folder)).rows == 1
+    assert sorted(path.name for path in folder.glob("*.parquet"))[1:] == ["scores-000002.parquet"]
+    assert read(folder) == expect(home, "all")
+
+
+POINTS = ["deliver: a file in place", "deliver: a ledger written"]
+
+
+def make_killer(point: str, times: int) -> Callable[[str], None]:
+    passed = 0
+
+    def kill(name: str) -> None:
+        nonlocal passed
+        passed += name == point
+        if name == point and passed == times:
+            raise KilledError
+
+    return kill
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("point", POINTS)
+def test_a_killed_delivery_is_completed_by_the_next_and_no_row_is_ever_there_twice(
+    home: Home, history: History, folder: Path, monkeypatch: pytest.MonkeyPatch, point: str, times: int
+) -> None:
+    monkeypatch.setattr(parquet, "BATCH_ROWS", 3)
+    monkeypatch.setattr(parquet, "SMALL_ROWS", 1)
+    send(home, make(folder))
+    history.apply(("forget", 0))
+    history.apply(("add", [[{**ROW, "review_id": "r4"}]]))
+    with monkeypatch.context() as patch:
+        patch.setattr(parquet, "pass_fault_point", make_killer(point, times))
+        with pytest.raises(DestinationError):
+            send(home, make(folder))
+    assert len(read(folder)) == len(set(read(folder)))
+    assert read_standing(home, "lake").error is not None
+    send(home, make(folder))
+    assert read(folder) == expect(home, "all")
+
+
+def test_the_fault_points_of_deliveries_are_known() -> None:
+    assert {*POINTS, "deliver: inside a transaction", "deliver: a transaction committed"} <= set(FAULT_POINTS)
+
+
+def test_a_file_that_somebody_deleted_is_delivered_again(home: Home, folder: Path) -> None:
+    send(home, make(folder))
+    (folder / "scores-000001.parquet").unlink()
+    send(home, make(folder))
+    assert read(folder) == expect(home, "all")
+
+
+def test_a_folder_with_files_of_somebody_else_is_refused(home: Home, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "scores.parquet").write_bytes(b"theirs")
+    with pytest.raises(DestinationError, match="no delivery has made it"):
+        send(home, make(folder, CURRENT))
+    assert (folder / "scores.parquet").read_bytes() == b"theirs"
+
+
+def test_another_home_is_refused_until_it_takes_over(home: Home, folder: Path) -> None:
+    send(home, make(folder))
+    home.id_file.write_text("another")
+    with pytest.raises(DestinationError, match="another home delivers"):
+        send(home, make(folder))
+    send(home, make(folder), repeats=True, takes_over=True)
+    assert send(home, make(folder)) == Delivered()
+
+
+def test_rows_of_the_other_kind_are_refused(home: Home, folder: Path) -> None:
+    send(home, make(folder))
+    with pytest.raises(DestinationError, match='begun with rows = "all"'):
+        send(home, make(folder, CURRENT))
+
+
+def test_texts_are_delivered_only_where_they_are_asked_for(home: Home, folder: Path) -> None:
+    def list_columns() -> set[str]:
+        query = f"DESCRIBE FROM read_parquet('{folder}/*.parquet')"
+        return {name for name, *_ in duckdb.execute(query).fetchall()}
+
+    send(home, make(folder))
+    assert not {"text", "extra"} & list_columns()
+    send(home, make(folder, replace(ALL, texts=True)))
+    assert "text" in list_columns()
+    send(home, make(folder))
+    assert "text" not in list_columns()
+
+
+def test_a_missing_disk_is_an_error_that_says_so(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(DestinationError, match="mount its disk"):
+        send(home, make(tmp_path / "not-mounted" / "lake"))
+
+
+def test_a_check_counts_what_is_there_and_what_is_lacking(home: Home, history: History, folder: Path) -> None:
+    assert inspect(home, make(folder)).rows_held is None
+    send(home, make(folder))
+    history.apply(("add", [[ROW]]))
+    publish(home)
+    found = inspect(home, make(folder))
+    assert (found.rows_held, found.rows_wanted, found.files_lacking) == (4, 5, 1)
+
+
+# How a delivery went
+
+
+def test_a_destination_is_due_until_it_has_the_published_copy(home: Home, folder: Path) -> None:
+    destination = make(folder)
+    assert is_due(home, destination)
+    send(home, destination)
+    assert not is_due(home, destination)
+    publish(home)
+    assert is_due(home, destination)
+
+
+def test_a_destination_whose_file_was_changed_is_due(home: Home, folder: Path) -> None:
+    send(home, make(folder))
+    assert is_due(home, make(folder, replace(ALL, texts=True)))
+
+
+def test_while_deliveries_fail_the_home_knows_since_when_and_how_many_rows(
+    home: Home, history: History, folder: Path
+) -> None:
+    send(home, make(folder))
+    history.apply(("add", [[ROW]]))
+    missing = make(folder / "not" / "there")
+    for _ in range(2):
+        with pytest.raises(ReviewsError):
+            send(home, missing)
+    standing = read_standing(home, "lake")
+    assert standing.rows_behind == 2  # the row and the quarantined one
+    assert standing.failing_since is not None
+    send(home, make(folder))
+    assert read_standing(home, "lake").rows_behind == 0
+
+
+# The files of destinations
+
+
+def write(home: Home, content: str, name: str = "bi") -> Path:
+    home.destinations.mkdir(parents=True, exist_ok=True)
+    path = home.destinations / f"{name}.toml"
+    path.write_text(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('kind = "mysql"\ntable = "t"', "kind"),
+        ('kind = "postgres"', "needs the key table"),
+        ('kind = "postgres"\ntable = "a"\nfolder = "/b"', "has no key folder"),
+        ('kind = "postgres"\ntable = "a; drop table b"', "small letters"),
+        ('kind = "parquet"\nfolder = "here"', "absolute path"),
+        ('kind = "parquet"\nfolder = "s3://user:secret@bucket/x"', "a plain URI"),
+        ('kind = "postgres"\ntable = "t"\nurl = "postgresql://me:secret@h/d"', "url is not a key"),
+        ('kind = "postgres"\ntable = "t"\ntexts = 1', "texts"),
+        ("kind = ", "can't be read"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_reason_and_without_a_secret(
+    tmp_path: Path, content: str, said: str
+) -> None:
+    path = write(Home(tmp_path), content)
+    with pytest.raises(UsageError, match=said) as refused:
+        parse_destination(path)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_wrong_file_stops_only_its_own_destination(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    write(home, "kind = 1", "broken")
+    write(home, 'kind = "postgres"\ntable = "scores"')
+    found = load_destinations(home, {"bi": "postgresql://h/d"})
+    assert [(each.place, each.url) for each in found.known] == [("public.scores", "postgresql://h/d")]
+    assert list(found.broken) == ["broken"]
+    with pytest.raises(UsageError, match="there are: bi, broken"):
+        found.find("other")
+
+
+def test_what_a_command_writes_is_read_back(tmp_path: Path) -> None:
+    content = {"kind": "parquet", "folder": '/a "b" \\c', "rows": "all", "texts": True, "extra": False}
+    found = parse_destination(write(Home(tmp_path), format_destination(content)))
+    assert (found.place, found.layout) == ('/a "b" \\c', Layout("all", texts=True))
+
+
+def test_the_address_of_a_database_is_in_the_variable_of_its_destination() -> None:
+    assert name_variable("bi-team") == "REVIEWS_DESTINATION_BI_TEAM_URL"
+    assert read_urls({"REVIEWS_DESTINATION_BI_TEAM_URL": " x ", "REVIEWS_STORE": "y"}) == {"bi-team": "x"}
+    assert "secret" not in repr(Destination("bi", "postgres", ALL, "public.t", "secret"))

@@ -1,0 +1,352 @@
+"""Tests of deliveries to a real PostgreSQL: every row once, whatever is killed, changed by hand or forgotten."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from data_contracts.errors import DestinationError, DestinationUnreachableError
+from data_contracts.storage.home import Home
+from tasks.destinations import changes, postgres, postgres_schema
+from tasks.destinations.columns import Layout
+from tasks.destinations.configuration import Destination
+from tasks.destinations.delivery import deliver, read_standing
+from tasks.destinations.inspecting import inspect
+from tasks.destinations.outcome import Delivered
+from tasks.warehouse.publishing import publish
+from tests.support.histories import CHANGES, History
+from tests.support.postgres import PostgresServer, run_postgres_or_skip
+
+if TYPE_CHECKING:
+    import psycopg
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+ROW = {"review_id": "r1", "movie_id": "tt1", "text": "good", "reviewed_at": None, "score": 0.9}
+ALL, CURRENT = Layout("all"), Layout()
+WANTED = {
+    "all": "SELECT source_sha256, row_number, model_id, score, sentiment FROM scored_reviews "
+    "ANTI JOIN (FROM scored_files WHERE superseded_at IS NOT NULL) AS gone USING (source_sha256) ORDER BY ALL",
+    "current": "SELECT source_sha256, row_number, model_id, score, sentiment FROM latest_scores ORDER BY ALL",
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    with run_postgres_or_skip() as running:
+        yield running
+
+
+@pytest.fixture
+def connection(server: PostgresServer) -> Iterator["psycopg.Connection[Any]"]:
+    """A connection to the database of the destinations, which is empty again afterwards."""
+    import psycopg
+
+    with psycopg.connect(server.url, autocommit=True) as made:
+        yield made
+        made.execute("DROP SCHEMA IF EXISTS bi CASCADE")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> History:
+    """Two files of three reviews, one of them in both."""
+    history = History(tmp_path_factory.mktemp("history"))
+    history.add([[ROW, {**ROW, "review_id": "r2"}]])
+    history.add([[{**ROW, "score": 0.2}, {**ROW, "review_id": "r3"}]])
+    return history
+
+
+@pytest.fixture
+def history(made: History, tmp_path: Path) -> History:
+    return made.copy(tmp_path)
+
+
+@pytest.fixture
+def home(history: History) -> Home:
+    return make_home(history)
+
+
+def make_home(history: History) -> Home:
+    home = Home(history.folder)
+    home.destinations.mkdir()
+    return home
+
+
+def make(server: PostgresServer, layout: Layout = CURRENT) -> Destination:
+    return Destination("bi", "postgres", layout, f"bi.scores_{layout.rows}", server.url)
+
+
+def send(
+    home: Home, destination: Destination, *, repeats: bool = False, takes_over: bool = False
+) -> Delivered:
+    publish(home)
+    return deliver(home, destination, repeats=repeats, takes_over=takes_over)
+
+
+def read(connection: "psycopg.Connection[Any]", rows: str = "current") -> list[tuple[Any, ...]]:
+    query = (
+        f"SELECT source_sha256, row_number, model_id, score, sentiment FROM bi.scores_{rows} ORDER BY 1, 2, 3"
+    )
+    return connection.execute(query).fetchall()
+
+
+def expect(home: Home, rows: str = "current") -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(home.published), read_only=True) as opened:
+        return sorted(opened.execute(WANTED[rows]).fetchall())
+
+
+@settings(max_examples=6)
+@given(steps=st.lists(CHANGES, min_size=1, max_size=10))
+@example(
+    steps=[("forget", 1), ("add", [[ROW]]), ("export", [[{**ROW, "review_id": "r9"}]]), ("bring back", 0)]
+)
+def test_after_any_history_the_tables_equal_the_home(
+    server: PostgresServer, steps: list[tuple[str, Any]]
+) -> None:
+    import psycopg
+
+    with TemporaryDirectory() as folder, psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS bi CASCADE")
+        history = History(Path(folder))
+        home = make_home(history)
+        history.add([[ROW, {**ROW, "review_id": "r2"}], [ROW]])
+        for step in [None, *steps]:
+            if step is not None:
+                history.apply(step)
+            for layout in (ALL, CURRENT):
+                send(home, make(server, layout))
+                assert sorted(read(connection, layout.rows)) == expect(home, layout.rows)
+        assert send(home, make(server)) == Delivered()
+        connection.execute("DROP SCHEMA IF EXISTS bi CASCADE")
+
+
+def test_a_forgotten_row_is_gone_from_everywhere_and_leaves_its_number(
+    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home, history: History
+) -> None:
+    destination = make(server, replace(ALL, texts=True))
+    send(home, destination)
+    history.forget(0)
+    assert send(home, destination).removed == 1
+    forgotten = history.files[0][0].source_sha256
+    removed = connection.execute("SELECT source_sha256, row_number FROM bi.scores_all_removed").fetchall()
+    assert removed == [(forgotten, 1)]
+    assert (forgotten, 1) not in [row[:2] for row in read(connection, "all")]
+
+
+def test_a_transaction_that_is_cut_off_leaves_nothing_and_the_next_delivery_goes_on(
+    server: PostgresServer,
+    connection: "psycopg.Connection[Any]",
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server ends the connection in the second of two transactions."""
+    monkeypatch.setattr(changes, "BATCH_ROWS", 1)
+    passed: list[str] = []
+
+    def cut(point: str) -> None:
+        passed.append(point)
+        if passed.count("deliver: inside a transaction") == 2:
+            passed.append(point)
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'reviews'"
+            )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(postgres, "pass_fault_point", cut)
+        with pytest.raises(DestinationUnreachableError, match="the next run tries again"):
+            send(home, make(server))
+    assert [
+        row[0] for row in connection.execute("SELECT count(*) FROM bi.scores_current_files").fetchall()
+    ] == [1]
+    assert read_standing(home, "bi").error is not None
+    assert send(home, make(server)).files == 1
+    assert read(connection) == expect(home)
+
+
+def test_a_server_that_hangs_is_given_up(
+    server: PostgresServer,
+    connection: "psycopg.Connection[Any]",
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    send(home, make(server))
+    monkeypatch.setattr(postgres, "TRANSACTION_SECONDS", 0.2)
+    with connection.transaction():
+        connection.execute("LOCK TABLE bi.scores_current_delivery")
+        with pytest.raises(DestinationUnreachableError):
+            send(home, make(server), repeats=True)
+
+
+CHANGED: Mapping[str, tuple[str, str]] = {
+    "a column dropped": (
+        "ALTER TABLE bi.scores_current DROP COLUMN score",
+        "bi.scores_current has no column score.*ADD COLUMN score double precision.*backfill bi",
+    ),
+    "a column of another type": (
+        "ALTER TABLE bi.scores_current ALTER COLUMN uri TYPE varchar(3)",
+        r"the column uri of bi.scores_current is character varying\(3\)",
+    ),
+    "no primary key": (
+        "ALTER TABLE bi.scores_current DROP CONSTRAINT scores_current_pkey",
+        "has lost its primary key",
+    ),
+    "a column of theirs that must be filled": (
+        "ALTER TABLE bi.scores_current ADD COLUMN team text NOT NULL DEFAULT 'x'; "
+        "ALTER TABLE bi.scores_current ALTER COLUMN team DROP DEFAULT",
+        "team",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_a_schema_changed_by_hand_is_an_error_that_says_what_to_do(
+    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home, history: History, change: str
+) -> None:
+    send(home, make(server))
+    statement, said = CHANGED[change]
+    connection.execute("ALTER TABLE bi.scores_current ALTER COLUMN uri TYPE text USING left(uri, 3)")
+    connection.execute(statement.replace("TYPE varchar(3)", "TYPE varchar(3) USING left(uri, 3)"))
+    history.apply(("add", [[ROW]]))
+    with pytest.raises(DestinationError, match=said):
+        send(home, make(server))
+
+
+def test_after_the_column_is_back_a_backfill_fills_it(
+    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home
+) -> None:
+    send(home, make(server))
+    connection.execute("ALTER TABLE bi.scores_current DROP COLUMN score")
+    connection.execute("ALTER TABLE bi.scores_current ADD COLUMN score double precision")
+    connection.execute("DELETE FROM bi.scores_current WHERE row_number = 1")
+    assert send(home, make(server), repeats=True).rows == 3
+    assert read(connection) == expect(home)
+
+
+def test_a_column_that_somebody_added_is_left_alone(
+    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home, history: History
+) -> None:
+    send(home, make(server))
+    connection.execute("ALTER TABLE bi.scores_current ADD COLUMN note text DEFAULT 'theirs'")
+    history.apply(("add", [[{**ROW, "review_id": "r9"}]]))
+    send(home, make(server))
+    assert connection.execute("SELECT DISTINCT note FROM bi.scores_current").fetchall() == [("theirs",)]
+
+
+def test_a_table_that_somebody_dropped_is_delivered_anew(
+    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home
+) -> None:
+    send(home, make(server))
+    connection.execute("DROP TABLE bi.scores_current")
+    send(home, make(server))
+    assert read(connection) == expect(home)
+
+
+def test_a_table_of_somebody_else_is_refused(
+    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home
+) -> None:
+    connection.execute("CREATE SCHEMA bi; CREATE TABLE bi.scores_current (theirs text)")
+    with pytest.raises(DestinationError, match="which no delivery has made"):
+        send(home, make(server))
+
+
+def test_a_migration_of_ours_changes_the_table_and_delivers_everything_again(
+    server: PostgresServer,
+    connection: "psycopg.Connection[Any]",
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    send(home, make(server))
+    monkeypatch.setattr(postgres_schema, "SCHEMA_VERSION", 2)
+    statement = "ALTER TABLE {table} ADD COLUMN since_version_2 text DEFAULT 'new'"
+    monkeypatch.setattr(postgres_schema, "MIGRATIONS", {2: (statement,)})
+    assert send(home, make(server)).files == 2
+    assert connection.execute("SELECT schema_version FROM bi.scores_current_delivery").fetchall() == [(2,)]
+    assert connection.execute("SELECT DISTINCT since_version_2 FROM bi.scores_current").fetchall() == [
+        ("new",)
+    ]
+    monkeypatch.setattr(postgres_schema, "SCHEMA_VERSION", 1)
+    with pytest.raises(DestinationError, match="newer version"):
+        send(home, make(server))
+
+
+def test_texts_can_be_added_later_and_not_be_left_behind(
+    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home
+) -> None:
+    send(home, make(server))
+    send(home, make(server, replace(CURRENT, texts=True)))
+    assert connection.execute("SELECT DISTINCT text FROM bi.scores_current").fetchall() == [("good",)]
+    with pytest.raises(DestinationError, match="DROP COLUMN text, or set texts = true"):
+        send(home, make(server))
+
+
+def test_another_home_is_refused_until_it_takes_over(
+    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home
+) -> None:
+    send(home, make(server))
+    home.id_file.write_text("another")
+    with pytest.raises(DestinationError, match="another home delivers"):
+        send(home, make(server))
+    send(home, make(server), repeats=True, takes_over=True)
+    assert send(home, make(server)) == Delivered()
+
+
+def test_values_that_postgresql_has_otherwise_are_delivered(
+    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home, history: History
+) -> None:
+    rows = [{**ROW, "review_id": name} for name in ("", 'a "b", c\n\\N', "nul \x00", "\\.", "NULL", "dates")]
+    history.apply(("add", [rows]))
+    from tasks.warehouse.connection import open_warehouse
+
+    with open_warehouse(home.warehouse, write=True) as opened:
+        for name, date in (
+            ("", "44-03-15 (BC) 01:02:03"),
+            ("\\.", "infinity"),
+            ("NULL", "9999-12-31"),
+            ("dates", "9000-01-01 (BC)"),
+        ):
+            opened.execute("UPDATE source_reviews SET reviewed_at = ? WHERE review_id = ?", [date, name])
+    send(home, make(server))
+    query = "SELECT review_id, reviewed_at::text FROM bi.scores_current WHERE review_id NOT LIKE 'r_'"
+    assert dict(connection.execute(query).fetchall()) == {
+        "": "0044-03-15 01:02:03+00 BC",
+        'a "b", c\n\\N': None,
+        "nul \N{REPLACEMENT CHARACTER}": None,
+        "\\.": "infinity",
+        "NULL": "9999-12-31 00:00:00+00",
+        "dates": "-infinity",
+    }
+
+
+def test_a_check_changes_nothing_and_counts(
+    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home
+) -> None:
+    publish(home)
+    assert inspect(home, make(server)).rows_held is None
+    assert connection.execute("SELECT to_regnamespace('bi')").fetchall() == [(None,)]
+    send(home, make(server))
+    connection.execute("DELETE FROM bi.scores_current WHERE row_number = 1")
+    found = inspect(home, make(server))
+    assert (found.rows_held, found.rows_wanted, found.files_lacking) == (2, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (None, "REVIEWS_DESTINATION_BI_URL is not set"),
+        ("mysql://secret@h/d", "must be like postgresql://"),
+        ("postgresql://me:secret@127.0.0.1:1/d", "the next run tries again"),
+        ("postgresql://me:secret@[broken", "can't be understood"),
+    ],
+)
+def test_an_address_that_does_not_work_is_named_by_its_variable_alone(
+    home: Home, server: PostgresServer, url: str | None, said: str
+) -> None:
+    with pytest.raises(DestinationError, match=said) as refused:
+        send(home, replace(make(server), url=url))
+    assert "secret" not in str(refused.value)
