@@ -19,8 +19,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +45,20 @@ if TYPE_CHECKING:
     pass
 
 FILES = 10
+MOST_TRANSACTIONS = 8
 TRIAL_ROWS = 3_000
 """Rows of each file that arrives before a kill."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What something took."""
+
+    seconds: float
+    processor: float
+    """Seconds of a processor, of this process and the server."""
+
+
 ROW = {"review_id": "r1", "movie_id": "tt1", "text": "good", "reviewed_at": None, "score": 0.9}
 COMPARED = "source_sha256, row_number, model_id, review_id, score, sentiment"
 WANTED = {
@@ -68,7 +81,8 @@ def main() -> None:
         folder.chmod(0o755)
         [port] = find_free_ports(1)
         with run_postgres(folder / "postgres", port) as server:
-            measure(folder, server, arguments.rows, arguments.turns)
+            if arguments.turns:
+                measure(folder, server, arguments.rows, arguments.turns)
             problems = kill_at_random(folder, server, arguments.kills, random.Random(arguments.seed))
     print("All holds." if not problems else "\n".join(problems))
     sys.exit(1 if problems else 0)
@@ -82,21 +96,53 @@ def measure(folder: Path, server: PostgresServer, rows: int, turns: int) -> None
     publish(home)
     for layout in (Layout(), Layout("all"), Layout(texts=True)):
         content = format_rows(home, layout)
-        took: dict[str, list[float]] = {"delivery": [], "COPY": [], "COPY, no key": []}
+        took: dict[str, list[Cost]] = {"delivery": [], "COPY": [], "COPY, no key": []}
         for _ in range(turns):
-            took["delivery"].append(time_delivery(home, server, layout))
-            took["COPY"].append(time_copy(server, layout, content, with_key=True))
-            took["COPY, no key"].append(time_copy(server, layout, content, with_key=False))
+            took["delivery"].append(measure_delivery(home, server, layout))
+            took["COPY"].append(measure_copy(server, layout, content, with_key=True))
+            took["COPY, no key"].append(measure_copy(server, layout, content, with_key=False))
         names = ", with texts" if layout.texts else ""
         size = sum(map(len, content)) / 2**20
         print(f"{rows:,} rows, {layout.rows}{names} ({size:.0f} MiB as CSV):", flush=True)
-        for name, seconds in took.items():
-            ratios = [mine / other for mine, other in zip(took["delivery"], seconds, strict=True)]
-            print(
-                f"  {name:<14} {statistics.median(seconds):.2f} s; a delivery takes {statistics.median(ratios):.2f} "
-                f"times as long ({min(ratios):.2f} to {max(ratios):.2f})",
-                flush=True,
-            )
+        for name, costs in took.items():
+            print(f"  {name:<14} {describe(costs, took['delivery'])}", flush=True)
+
+
+def describe(costs: Sequence[Cost], deliveries: Sequence[Cost]) -> str:
+    """Describe what something costs, and how many times as much a delivery does."""
+    pairs = list(zip(deliveries, costs, strict=True))
+    seconds = [mine.seconds / other.seconds for mine, other in pairs]
+    processor = [mine.processor / other.processor for mine, other in pairs]
+    return (
+        f"{statistics.median(each.seconds for each in costs):.2f} s, "
+        f"{statistics.median(each.processor for each in costs):.2f} s of a processor; a delivery takes "
+        f"{statistics.median(seconds):.2f} times as long ({min(seconds):.2f} to {max(seconds):.2f}), "
+        f"{statistics.median(processor):.2f} times the processor ({min(processor):.2f} to {max(processor):.2f})"
+    )
+
+
+@contextmanager
+def measure_cost(server: PostgresServer) -> Iterator[list[Cost]]:
+    """Measure the block, in this process and in the server; the cost is in the list when it has ended."""
+    found: list[Cost] = []
+    processor, began = read_processor(server), time.perf_counter()
+    yield found
+    seconds = time.perf_counter() - began
+    time.sleep(0.3)  # until the server has collected the process of the connection
+    found.append(Cost(seconds, read_processor(server) - processor))
+
+
+def read_processor(server: PostgresServer) -> float:
+    """Return the seconds of a processor that this process and those of the server have used."""
+    import psutil
+
+    if server.process is None:
+        return time.process_time()
+    parent = psutil.Process(server.process.pid)
+    own = parent.cpu_times()
+    living = [each.cpu_times() for each in parent.children(recursive=True)]
+    ended = own.children_user + own.children_system
+    return time.process_time() + ended + sum(each.user + each.system for each in (own, *living))
 
 
 def make_folder(folder: Path) -> Path:
@@ -131,16 +177,16 @@ def format_rows(home: Home, layout: Layout) -> list[bytes]:
         return [bytes(_format_csv(rows)) for rows in read_rows(published, layout, for_postgres=True)]
 
 
-def time_delivery(home: Home, server: PostgresServer, layout: Layout) -> float:
-    """Return the seconds of a delivery of everything to a new table."""
+def measure_delivery(home: Home, server: PostgresServer, layout: Layout) -> Cost:
+    """Return the cost of a delivery of everything to a new table."""
     drop_all(server)
-    began = time.perf_counter()
-    deliver(home, make_destination(server.url, layout))
-    return time.perf_counter() - began
+    with measure_cost(server) as found:
+        deliver(home, make_destination(server.url, layout))
+    return found[0]
 
 
-def time_copy(server: PostgresServer, layout: Layout, content: Sequence[bytes], *, with_key: bool) -> float:
-    """Return the seconds of a COPY of rows that are ready into an empty table."""
+def measure_copy(server: PostgresServer, layout: Layout, content: Sequence[bytes], *, with_key: bool) -> Cost:
+    """Return the cost of a COPY of rows that are ready into an empty table."""
     import psycopg
 
     columns = [f'"{column.name}" {column.postgres}' for column in list_columns(layout)]
@@ -150,11 +196,15 @@ def time_copy(server: PostgresServer, layout: Layout, content: Sequence[bytes], 
         connection.execute(f"CREATE TABLE bare ({', '.join([*columns, *key])})")
         if with_key and layout.rows == "current":
             connection.execute("CREATE INDEX ON bare (source_sha256)")
-        began = time.perf_counter()
-        with connection.cursor() as cursor, cursor.copy("COPY bare FROM STDIN (FORMAT csv)") as copy:
-            for piece in content:
-                copy.write(piece)
-        return time.perf_counter() - began
+    with (
+        measure_cost(server) as found,
+        psycopg.connect(server.url, autocommit=True) as connection,
+        connection.cursor() as cursor,
+        cursor.copy("COPY bare FROM STDIN (FORMAT csv)") as copy,
+    ):
+        for piece in content:
+            copy.write(piece)
+    return found[0]
 
 
 def drop_all(server: PostgresServer) -> None:
@@ -202,8 +252,8 @@ def change_home(history: History, number: int, chance: random.Random) -> None:
     rows = [
         {**ROW, "review_id": f"r{each}", "text": f"text {each}", "score": chance.random()} for each in ids
     ]
-    half = len(rows) // 2
-    history.add([rows[:half], rows[half:]])
+    size = TRIAL_ROWS // 10
+    history.add([rows[first : first + size] for first in range(0, TRIAL_ROWS, size)])
     place = chance.randrange(100)
     model = chance.choice(("model-a", "model-b"))
     changes: list[tuple[str, Any]] = [
@@ -226,24 +276,44 @@ def deliver_in_process(home: Home, destination: Destination) -> None:
     """Deliver in small transactions, in a process of its own; what goes wrong is the trial's."""
     from tasks.destinations import changes
 
-    changes.BATCH_ROWS = 500
+    changes.BATCH_ROWS = 300
     with suppress(ReviewsError):
         deliver(home, destination)
 
 
-def _begin(home: Home, destination: Destination, chance: random.Random) -> Any:
-    """Start a delivery, and let a random time pass."""
+def _begin(
+    home: Home, server: PostgresServer, destination: Destination, chance: random.Random
+) -> tuple[Any, str]:
+    """Start a delivery, and wait until a random moment after a random number of its transactions."""
+    before, wanted = count_transactions(server, destination), chance.randint(0, MOST_TRANSACTIONS)
     process = start(deliver_in_process, home, destination)
-    time.sleep(chance.random() * 0.8)
-    return process
+    while process.is_alive() and count_transactions(server, destination) < before + wanted:
+        time.sleep(0.005)
+    time.sleep(chance.random() * 0.2)
+    done = count_transactions(server, destination) - before
+    return process, f"after {'some' if done else 'no'} transactions" if process.is_alive() else "at the end"
+
+
+def count_transactions(server: PostgresServer, destination: Destination) -> int:
+    """Return how many transactions have delivered something."""
+    import psycopg
+
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        if connection.execute("SELECT to_regclass(%s)", [f"{destination.place}_delivery"]).fetchone() == (
+            None,
+        ):
+            return 0
+        [(deliveries,)] = connection.execute(
+            f"SELECT deliveries FROM {destination.place}_delivery"
+        ).fetchall()
+    return int(deliveries)
 
 
 def kill_process(
-    home: Home, _: PostgresServer, __: Line, destination: Destination, chance: random.Random
+    home: Home, server: PostgresServer, __: Line, destination: Destination, chance: random.Random
 ) -> str:
     """Kill the process that delivers."""
-    process = _begin(home, destination, chance)
-    ended = "had ended" if not process.is_alive() else "in the midst"
+    process, ended = _begin(home, server, destination, chance)
     process.kill()
     process.join()
     return ended
@@ -253,8 +323,7 @@ def kill_server(
     home: Home, server: PostgresServer, _: Line, destination: Destination, chance: random.Random
 ) -> str:
     """Kill the server, and start it again."""
-    process = _begin(home, destination, chance)
-    ended = "had ended" if not process.is_alive() else "in the midst"
+    process, ended = _begin(home, server, destination, chance)
     server.kill()
     process.join()
     server.start()
@@ -262,11 +331,10 @@ def kill_server(
 
 
 def cut_line(
-    home: Home, _: PostgresServer, line: Line, destination: Destination, chance: random.Random
+    home: Home, server: PostgresServer, line: Line, destination: Destination, chance: random.Random
 ) -> str:
     """Cut all connections, and let none through for a moment."""
-    process = _begin(home, destination, chance)
-    ended = "had ended" if not process.is_alive() else "in the midst"
+    process, ended = _begin(home, server, destination, chance)
     line.cut()
     process.join()
     line.mend()

@@ -52,6 +52,7 @@ FAULT_POINTS = {
     "export: a file in place": "the first file has its final name",
     "deliver: inside a transaction": "a batch is in an uncommitted transaction of the destination's database",
     "deliver: a file in place": "a file of a folder is written, and its ledger does not list it yet",
+    "deliver: inside a staged transaction": "the same, of a batch with rows that may have been there before",
     "deliver: a transaction committed": "a batch is in the table, and the ledger beside it has that",
     "deliver: a ledger written": "a file of a folder is written, and its ledger lists it",
     "backup: packs shared": "the files that the backup shares with the one before are linked, under its temporary name",

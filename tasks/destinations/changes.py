@@ -93,11 +93,15 @@ def read_states(connection: duckdb.DuckDBPyConnection, rows: str) -> dict[str, F
 def find_changes(states: Mapping[str, FileState], delivered: Mapping[str, str]) -> list[Batch]:
     """Return what a destination lacks, in transactions; `delivered` are the states that it has, by file.
 
-    What counts no more goes first, so that no row is there twice while a delivery goes on.
+    If that is little, it is one transaction, so that readers see what a run did at once. Else what counts no more goes
+    first, so that no row is there twice meanwhile.
     """
     gone = tuple(sorted(delivered.keys() - states.keys()))
     changed = [file for name, file in states.items() if name in delivered and delivered[name] != file.state]
     new = [file for name, file in states.items() if name not in delivered]
+    held = (*(file.source_sha256 for file in changed), *gone)
+    if held and sum(file.rows for file in (*changed, *new)) <= BATCH_ROWS:
+        return [Batch((*changed, *new), held, gone)]
     batches = [Batch((), gone, gone)] if gone else []
     for files in _group(changed):
         batches.append(Batch(files, tuple(file.source_sha256 for file in files)))

@@ -59,6 +59,14 @@ SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
 WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
 """
 
+_FIND_KEY = """
+SELECT 1 FROM pg_index WHERE indrelid = %s::regclass AND indisunique AND indisvalid AND indimmediate
+AND indpred IS NULL AND indexprs IS NULL AND %s::text[] = (
+    SELECT array_agg(attname::text ORDER BY attname) FROM pg_attribute
+    WHERE attrelid = indrelid AND attnum = ANY(indkey)
+)
+"""
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -208,6 +216,11 @@ def _require_columns(connection: "Connection", destination: Destination) -> None
                 f"Nothing was delivered. Next: ALTER TABLE {table} ALTER COLUMN {name} TYPE {kind} USING "
                 f"{name}::{kind}; {again}."
             )
+    if not connection.execute(_FIND_KEY, [table, sorted(KEYS[destination.layout.rows])]).fetchall():
+        raise DestinationError(
+            f"{destination.name}: {destination.place} has lost its primary key. Nothing was delivered. Next: ALTER "
+            f"TABLE {table} ADD PRIMARY KEY ({', '.join(KEYS[destination.layout.rows])})."
+        )
     for column in COLUMNS:
         if column.name in found and column.name not in wanted and column.name in ("text", "extra"):
             key = "texts" if column.name == "text" else column.name

@@ -14,8 +14,8 @@ from tasks.destinations.columns import Layout, list_columns, make_arrow_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CHUNK_ROWS = 10_000
-"""Source rows in memory at a time."""
+CHUNK_ROWS, CHUNK_TEXTS = 25_000, 10_000
+"""Source rows in memory at a time: without their texts, and with them."""
 NUL_SHOWN = "\N{REPLACEMENT CHARACTER}"
 """What stands for a NUL character, which PostgreSQL can't store."""
 KEY_DIGITS = 16
@@ -32,14 +32,17 @@ REVIEW = f"""(
 _IS_CURRENT = "is_latest AND best_model_id IS NOT NULL"
 _FIND_CURRENT = f"""
 CREATE OR REPLACE TEMP TABLE chosen_rows AS
-SELECT rowid AS place FROM source_reviews SEMI JOIN (
-    SELECT review_key FROM source_reviews SEMI JOIN chosen_files USING (source_sha256)
-    UNION SELECT unnest($reviews::UBIGINT[])
-) USING (review_key)
-WHERE {_IS_CURRENT}
+SELECT place, is_only FROM (
+    SELECT rowid AS place, {_IS_CURRENT} AS is_current, count(*) OVER (PARTITION BY review_key) = 1 AS is_only
+    FROM source_reviews SEMI JOIN (
+        SELECT review_key FROM source_reviews SEMI JOIN chosen_files USING (source_sha256)
+        UNION SELECT unnest($reviews::UBIGINT[])
+    ) USING (review_key)
+) WHERE is_current
 """  # noqa: S608 (our own names)
 _FIND_EVERY_CURRENT = f"""
-CREATE OR REPLACE TEMP TABLE chosen_rows AS SELECT rowid AS place FROM source_reviews WHERE {_IS_CURRENT}
+CREATE OR REPLACE TEMP TABLE chosen_rows AS
+SELECT rowid AS place, true AS is_only FROM source_reviews WHERE {_IS_CURRENT}
 """  # noqa: S608 (our own names)
 _FIND_FILES = """
 CREATE OR REPLACE TEMP TABLE chosen_files AS SELECT unnest($sources::VARCHAR[]) AS source_sha256
@@ -51,9 +54,12 @@ LEFT JOIN scored_files AS files USING (source_sha256, model_id)
 """
 _FIND_SCORED = """
 CREATE OR REPLACE TEMP TABLE chosen_rows AS
-SELECT rowid AS place FROM source_reviews SEMI JOIN chosen_files USING (source_sha256)
+SELECT rowid AS place, true AS is_only FROM source_reviews SEMI JOIN chosen_files USING (source_sha256)
 """
-_LIST_CHUNKS = "SELECT DISTINCT place // $rows AS chunk FROM chosen_rows ORDER BY chunk"
+_LIST_CHUNKS = """
+SELECT DISTINCT place // $rows AS chunk FROM chosen_rows WHERE is_only IN (SELECT unnest($only::BOOLEAN[])) ORDER BY ALL
+"""
+_CHOSEN = "(FROM chosen_rows WHERE is_only IN (SELECT unnest($only::BOOLEAN[])))"
 _RANGE = "(SELECT rowid AS place, * FROM source_reviews WHERE rowid BETWEEN $first AND $last)"
 _READ_CURRENT = f"""
 SELECT {{columns}} FROM (
@@ -63,7 +69,7 @@ SELECT {{columns}} FROM (
         best_predicted_rating AS predicted_rating, best_token_count AS token_count, best_oov_rate AS oov_rate,
         best_truncated AS truncated, best_scored_at AS scored_at, file_uri AS uri, member, file_source AS source,
         in_english, text_sha256, extra::VARCHAR AS extra, text
-    FROM {_RANGE} SEMI JOIN chosen_rows USING (place)
+    FROM {_RANGE} SEMI JOIN {_CHOSEN} AS chosen USING (place)
 ) ORDER BY place
 """  # noqa: S608 (our own names)
 _READ_ALL = f"""
@@ -73,7 +79,8 @@ SELECT {{columns}} FROM (
         given_rating, scores.model_id, scores.score, scores.sentiment, scores.predicted_rating, scores.token_count,
         scores.oov_rate, scores.truncated, scores.scored_at, scores.run_id, scores.uri, member, scores.source,
         in_english, text_sha256, extra::VARCHAR AS extra, text
-    FROM {_RANGE} JOIN chosen_scores AS scores USING (source_sha256, row_number)
+    FROM {_RANGE} SEMI JOIN {_CHOSEN} AS chosen USING (place)
+    JOIN chosen_scores AS scores USING (source_sha256, row_number)
 ) ORDER BY place, model_id
 """  # noqa: S608 (our own names)
 
@@ -103,13 +110,22 @@ def choose_every_current(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def read_rows(
-    connection: duckdb.DuckDBPyConnection, layout: Layout, for_postgres: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    for_postgres: bool = False,
+    only: bool | None = None,
 ) -> Iterator["pa.Table"]:
-    """Yield the chosen rows in tables; `for_postgres`: with times as texts, and only with what PostgreSQL can store."""
+    """Yield the chosen rows in tables; `for_postgres`: with times as texts, and only with what PostgreSQL can store.
+
+    `only`: those that are the only row of their review in the home, or those that are not; None: all. Of every score,
+    all are.
+    """
+    wanted = [True, False] if only is None else [only]
     select = _select_for_postgres(layout) if for_postgres else _select(layout)
     query = (_READ_CURRENT if layout.rows == "current" else _READ_ALL).format(columns=select)
-    for (chunk,) in connection.execute(_LIST_CHUNKS, {"rows": CHUNK_ROWS}).fetchall():
-        bounds = {"first": chunk * CHUNK_ROWS, "last": (chunk + 1) * CHUNK_ROWS - 1}
+    size = CHUNK_TEXTS if layout.texts or layout.extra else CHUNK_ROWS
+    for (chunk,) in connection.execute(_LIST_CHUNKS, {"rows": size, "only": wanted}).fetchall():
+        bounds = {"first": chunk * size, "last": (chunk + 1) * size - 1, "only": wanted}
         table = connection.sql(query, params=bounds).to_arrow_table()
         yield table if for_postgres else table.cast(make_arrow_schema(layout))
 

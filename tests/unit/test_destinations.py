@@ -9,7 +9,6 @@ import duckdb
 import pytest
 
 from data_contracts.errors import DestinationError, ReviewsError, UsageError
-from data_contracts.storage.faults import FAULT_POINTS
 from data_contracts.storage.home import Home
 from tasks.destinations import parquet
 from tasks.destinations.addresses import name_variable, read_urls
@@ -101,24 +100,23 @@ def test_each_row_is_delivered_once_and_then_nothing(home: Home, folder: Path, l
     assert send(home, make(folder, layout)) == Delivered()
 
 
-@pytest.mark.parametrize("layout", [ALL, CURRENT], ids=lambda layout: layout.rows)
-def test_every_change_of_the_home_is_delivered(
-    home: Home, history: History, folder: Path, layout: Layout
-) -> None:
+@pytest.mark.slow
+def test_every_change_of_the_home_is_delivered(home: Home, history: History, tmp_path: Path) -> None:
     changes: list[tuple[str, Any]] = [
         ("add", [[{**ROW, "review_id": "r4"}]]),
-        ("promote", "model-b"),
         ("rescore", (0, "model-b")),
+        ("promote", "model-b"),
         ("forget", 1),
         ("release", (0, {**ROW, "review_id": "r5"})),
         ("read again", (1, [ROW])),
         ("export", [[ROW]]),
     ]
-    destination = make(folder, layout)
     for change in changes:
         history.apply(change)
-        send(home, destination)
-        assert read(folder) == expect(home, layout.rows), change
+        publish(home)
+        for layout in (ALL, CURRENT):
+            deliver(home, make(tmp_path / layout.rows, layout))
+            assert read(tmp_path / layout.rows) == expect(home, layout.rows), change
 
 
 def test_new_rows_join_a_small_file_and_begin_another_after_a_large_one(
@@ -150,8 +148,8 @@ def make_killer(point: str, times: int) -> Callable[[str], None]:
     return kill
 
 
-@pytest.mark.parametrize("times", [1, 2])
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.slow
+@pytest.mark.parametrize(("point", "times"), [(POINTS[0], 1), (POINTS[0], 2), (POINTS[1], 1)])
 def test_a_killed_delivery_is_completed_by_the_next_and_no_row_is_ever_there_twice(
     home: Home, history: History, folder: Path, monkeypatch: pytest.MonkeyPatch, point: str, times: int
 ) -> None:
@@ -168,10 +166,6 @@ def test_a_killed_delivery_is_completed_by_the_next_and_no_row_is_ever_there_twi
     assert read_standing(home, "lake").error is not None
     send(home, make(folder))
     assert read(folder) == expect(home, "all")
-
-
-def test_the_fault_points_of_deliveries_are_known() -> None:
-    assert {*POINTS, "deliver: inside a transaction", "deliver: a transaction committed"} <= set(FAULT_POINTS)
 
 
 def test_a_file_that_somebody_deleted_is_delivered_again(home: Home, folder: Path) -> None:

@@ -152,6 +152,14 @@ def test_a_secret_may_be_in_a_file_of_its_own(secret_file: Path) -> None:
     assert find_unknown(dict.fromkeys([f"{name}_FILE" for name in SECRETS], "")) == []
 
 
+def test_the_address_of_a_destination_can_be_in_a_file_too(secret_file: Path) -> None:
+    variables = {"REVIEWS_DESTINATION_BI_TEAM_URL_FILE": str(secret_file)}
+    settings = load_settings(variables)
+    assert settings.destination_urls == {"bi-team": SECRET_URL}
+    assert SECRET_URL not in repr(settings)
+    assert find_unknown(variables) == []
+
+
 def test_a_secret_file_of_the_environment_wins_over_the_env_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secret_file: Path
 ) -> None:

@@ -1,0 +1,114 @@
+"""Tests of deliveries by runs, and of the commands on destinations."""
+
+import logging
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from data_contracts.storage.home import Home
+from deployments.metrics.destination_metrics import read_destination_metrics
+from flows.command.actions.forget import forget
+from flows.command.cli import main
+from tasks.maintenance.forgetting import ForgetRequest
+from tasks.stages import publish as stage
+from tests.support.exported_homes import add, make_home
+from tests.support.warehouse_parts import hash_text
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = make_home(tmp_path / "home")
+    made.destinations.mkdir()
+    return made
+
+
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What runs warn of; their tasks are called as functions."""
+    said: list[str] = []
+    monkeypatch.setattr(stage, "warn", said.append)
+    monkeypatch.setattr(stage, "get_run_logger", lambda: logging.getLogger("tests"))
+    monkeypatch.setattr(stage, "deliver_scores", stage.deliver_scores.fn)
+    return said
+
+
+def write(home: Home, name: str, folder: Path) -> None:
+    (home.destinations / f"{name}.toml").write_text(f'kind = "parquet"\nfolder = "{folder}"\nrows = "all"\n')
+
+
+def count_rows(folder: Path) -> int:
+    [(rows,)] = duckdb.execute(f"SELECT count(*) FROM read_parquet('{folder}/*.parquet')").fetchall()
+    return int(rows)
+
+
+def run(home: Home, *arguments: str, status: int = 0) -> str:
+    result = CliRunner().invoke(main, ["--home", str(home.folder), "destinations", *arguments])
+    assert result.exit_code == status, result.output
+    return result.output
+
+
+def test_a_destination_that_is_down_is_warned_of_once_and_the_others_go_on(
+    home: Home, warned: list[str], tmp_path: Path
+) -> None:
+    write(home, "down", tmp_path / "no" / "disk")
+    write(home, "lake", tmp_path / "lake")
+    for _ in range(2):
+        stage.deliver_due(home, {})
+    assert [text.partition(":")[0] for text in warned] == ["Not delivered"]
+    assert count_rows(tmp_path / "lake") == 2
+    (tmp_path / "no").mkdir()
+    add(home, "b.csv")
+    stage.deliver_due(home, {})
+    assert (count_rows(tmp_path / "no" / "disk"), count_rows(tmp_path / "lake")) == (3, 3)
+
+
+def test_a_wrong_file_is_warned_of(home: Home, warned: list[str]) -> None:
+    (home.destinations / "bi.toml").write_text("kind = 1")
+    stage.deliver_due(home, {})
+    assert "bi.toml" in warned[0]
+
+
+def test_metrics_say_since_when_a_destination_fails_and_what_it_lacks(
+    home: Home, warned: list[str], tmp_path: Path
+) -> None:
+    write(home, "down", tmp_path / "no" / "disk")
+    stage.deliver_due(home, {})
+    found = {sample.metric.name: sample.value for sample in read_destination_metrics(home)}
+    assert found["reviews_destination_rows_behind"] == 2
+    assert found["reviews_destination_failing_seconds"] >= 0
+    assert "reviews_destination_delivered_timestamp_seconds" not in found
+
+
+def test_a_user_adds_fills_and_looks_at_a_destination(home: Home, tmp_path: Path) -> None:
+    lake = str(tmp_path / "lake")
+    assert "Next: reviews --home" in run(home, "add", "lake", "--folder", lake, "--rows", "all")
+    assert "every score" in run(home, "list")
+    assert "It lacks changes of 1 file" in run(home, "check", "lake")
+    assert "2 rows of 1 file delivered" in run(home, "deliver")
+    assert "It has 2 rows; the home has 2." in run(home, "check", "lake")
+    assert "complete at" in run(home, "status")
+    assert '"rows_behind": 0' in run(home, "status", "--format", "json")
+    assert "2 rows" in run(home, "backfill", "lake")
+
+
+def test_wrong_use_changes_nothing_and_says_what_to_do(home: Home) -> None:
+    assert "give one of --table and --folder" in run(home, "add", "bi", status=2)
+    assert "must not be changed" in run(home, "add", "bi", "--folder", str(home.inbox), status=2)
+    assert "small letters" in run(home, "add", "Bi", "--table", "t", status=2)
+    assert "reviews.scores" in run(home, "add", "bi", "--table", "no table", status=2)
+    assert "there is no such destination" in run(home, "check", "bi", status=2)
+    assert "There is no destination" in run(home, "deliver")
+
+
+def test_what_is_forgotten_leaves_destinations_at_once_and_those_that_fail_are_named(
+    home: Home, tmp_path: Path
+) -> None:
+    write(home, "lake", tmp_path / "lake")
+    run(home, "deliver")
+    write(home, "down", tmp_path / "no" / "disk")
+    said: list[str] = []
+    forget(home, ForgetRequest(f"{hash_text('a.csv')[:12]}:1", "row", "ann"), said.append)
+    assert count_rows(tmp_path / "lake") == 1
+    assert any("a destination may still hold it: down" in line for line in said)
