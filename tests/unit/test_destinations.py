@@ -70,10 +70,15 @@ def make(folder: Path, layout: Layout = ALL) -> Destination:
     return Destination("lake", "parquet", layout, str(folder))
 
 
+def change(history: History, step: tuple[str, Any]) -> None:
+    """Make a change of a history, and publish it."""
+    history.apply(step)
+    publish(Home(history.folder))
+
+
 def send(
     home: Home, destination: Destination, *, repeats: bool = False, takes_over: bool = False
 ) -> Delivered:
-    publish(home)
     return deliver(home, destination, repeats=repeats, takes_over=takes_over)
 
 
@@ -100,9 +105,24 @@ def test_each_row_is_delivered_once_and_then_nothing(home: Home, folder: Path, l
     assert send(home, make(folder, layout)) == Delivered()
 
 
+@pytest.mark.parametrize("layout", [ALL, CURRENT], ids=lambda layout: layout.rows)
+def test_a_store_gets_the_same_files_as_a_disk(
+    home: Home, history: History, folder: Path, layout: Layout
+) -> None:
+    folder.mkdir()
+    destination = replace(make(folder, layout), place=f"file://{folder}")
+    send(home, destination)
+    change(history, ("forget", 0))
+    assert inspect(home, destination).files_lacking == 1
+    deliver(home, destination)
+    assert read(folder) == expect(home, layout.rows)
+    assert deliver(home, destination) == Delivered()
+    assert {path.suffix for path in folder.iterdir()} == {".parquet", ".json"}
+
+
 @pytest.mark.slow
 def test_every_change_of_the_home_is_delivered(home: Home, history: History, tmp_path: Path) -> None:
-    changes: list[tuple[str, Any]] = [
+    steps: list[tuple[str, Any]] = [
         ("add", [[{**ROW, "review_id": "r4"}]]),
         ("rescore", (0, "model-b")),
         ("promote", "model-b"),
@@ -111,23 +131,22 @@ def test_every_change_of_the_home_is_delivered(home: Home, history: History, tmp
         ("read again", (1, [ROW])),
         ("export", [[ROW]]),
     ]
-    for change in changes:
-        history.apply(change)
-        publish(home)
+    for step in steps:
+        change(history, step)
         for layout in (ALL, CURRENT):
             deliver(home, make(tmp_path / layout.rows, layout))
-            assert read(tmp_path / layout.rows) == expect(home, layout.rows), change
+            assert read(tmp_path / layout.rows) == expect(home, layout.rows), step
 
 
 def test_new_rows_join_a_small_file_and_begin_another_after_a_large_one(
     home: Home, history: History, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send(home, make(folder))
-    history.apply(("add", [[{**ROW, "review_id": "r4"}]]))
+    change(history, ("add", [[{**ROW, "review_id": "r4"}]]))
     send(home, make(folder))
     assert [path.name for path in folder.glob("*.parquet")] == ["scores-000001.parquet"]
     monkeypatch.setattr(parquet, "SMALL_ROWS", 2)
-    history.apply(("add", [[{**ROW, "review_id": "r5"}]]))
+    change(history, ("add", [[{**ROW, "review_id": "r5"}]]))
     assert send(home, make(folder)).rows == 1
     assert sorted(path.name for path in folder.glob("*.parquet"))[1:] == ["scores-000002.parquet"]
     assert read(folder) == expect(home, "all")
@@ -156,8 +175,8 @@ def test_a_killed_delivery_is_completed_by_the_next_and_no_row_is_ever_there_twi
     monkeypatch.setattr(parquet, "BATCH_ROWS", 3)
     monkeypatch.setattr(parquet, "SMALL_ROWS", 1)
     send(home, make(folder))
-    history.apply(("forget", 0))
-    history.apply(("add", [[{**ROW, "review_id": "r4"}]]))
+    change(history, ("forget", 0))
+    change(history, ("add", [[{**ROW, "review_id": "r4"}]]))
     with monkeypatch.context() as patch:
         patch.setattr(parquet, "pass_fault_point", make_killer(point, times))
         with pytest.raises(DestinationError):
@@ -219,8 +238,7 @@ def test_a_missing_disk_is_an_error_that_says_so(home: Home, tmp_path: Path) -> 
 def test_a_check_counts_what_is_there_and_what_is_lacking(home: Home, history: History, folder: Path) -> None:
     assert inspect(home, make(folder)).rows_held is None
     send(home, make(folder))
-    history.apply(("add", [[ROW]]))
-    publish(home)
+    change(history, ("add", [[ROW]]))
     found = inspect(home, make(folder))
     assert (found.rows_held, found.rows_wanted, found.files_lacking) == (4, 5, 1)
 
@@ -246,7 +264,7 @@ def test_while_deliveries_fail_the_home_knows_since_when_and_how_many_rows(
     home: Home, history: History, folder: Path
 ) -> None:
     send(home, make(folder))
-    history.apply(("add", [[ROW]]))
+    change(history, ("add", [[ROW]]))
     missing = make(folder / "not" / "there")
     for _ in range(2):
         with pytest.raises(ReviewsError):
