@@ -139,6 +139,9 @@ class Settings:
     """REVIEWS_KEEP_RUNS_DAYS: for how many days the server of `reviews up` keeps runs that have ended."""
     keep_quarantine_days: float = 0
     """REVIEWS_KEEP_QUARANTINE_DAYS: after how many days a quarantined row's bytes are deleted; 0 keeps them."""
+    keep_trainings_days: float = 7
+    """REVIEWS_KEEP_TRAININGS_DAYS: after how many days the checkpoints of a training that was stopped are deleted; 0
+    keeps them."""
     drift: str = "warn"
     """REVIEWS_DRIFT: with `warn`, a run that finds drift warns; with `error` it fails. Its scores stay either way."""
     shadow_minutes: float = 5
@@ -242,6 +245,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         keep_runs_days=read_number(values, "REVIEWS_KEEP_RUNS_DAYS", Settings.keep_runs_days, 0.1, 36500),
         keep_quarantine_days=read_number(
             values, "REVIEWS_KEEP_QUARANTINE_DAYS", Settings.keep_quarantine_days, 0, 36500
+        ),
+        keep_trainings_days=read_number(
+            values, "REVIEWS_KEEP_TRAININGS_DAYS", Settings.keep_trainings_days, 0, 36500
         ),
         drift=read_choice(values, "REVIEWS_DRIFT", DRIFT_SEVERITIES),
         shadow_minutes=read_number(values, "REVIEWS_SHADOW_MINUTES", Settings.shadow_minutes, 0, 1440),

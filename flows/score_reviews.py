@@ -26,6 +26,7 @@ from flows.grants import is_granted
 from flows.recording import record_flow_run
 from flows.shadow_scoring import score_with_shadow
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
+from tasks.maintenance.retention import drop_old_trainings
 from tasks.scoring.plan import (
     PendingFiles,
     ScoringPlan,
@@ -212,7 +213,11 @@ def _publish_outcome(outcome: RunOutcome, settings: Settings, run: Run, seconds:
 
 
 def _tidy_up(settings: Settings) -> None:
-    """Move scored files out of the inbox and delete the bytes of old quarantined rows, if the settings ask for it."""
+    """Move scored files out of the inbox and delete the bytes of old quarantined rows, if the settings ask for it.
+
+    Delete the checkpoints of trainings that were stopped long ago, too.
+    """
+    drop_old_trainings(settings.home, settings.keep_trainings_days)
     move, days = settings.scored_files == "move", settings.keep_quarantine_days
     if (move or days) and stages.tidy_up(settings.home, move=move, quarantine_days=days):
         publish_copy(settings.home)

@@ -49,6 +49,7 @@ def train_model(
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0,
     epochs: Annotated[int, Field(ge=1, le=1000)] | None = None,
     promote: Literal["auto", "never", "always"] = "auto",
+    anew: bool = False,
 ) -> TrainingSummary:
     """Train one variant, evaluate it, and promote it if it passes the gate.
 
@@ -58,11 +59,13 @@ def train_model(
         epochs: passes over the training rows. The default is the variant's own number.
         promote: 'auto' promotes the first model, and others if they pass the gate; 'always' ignores the gate's refusal;
             'never' does not promote.
+        anew: begin anew. Without it, the same training goes on from its last checkpoint if it was stopped.
     """
     settings = load_settings_of_run()
-    parameters = {"variant": variant, "seed": seed, "epochs": epochs, "promote": promote}
+    parameters = {"variant": variant, "seed": seed, "epochs": epochs, "promote": promote, "anew": anew}
     with record_flow_run("train-model", parameters, settings) as run:
-        request = stages.TrainingRequest(variant, seed, epochs)
+        stages.drop_trainings(settings.home, settings.keep_trainings_days)
+        request = stages.TrainingRequest(variant, seed, epochs, anew=anew)
         bundle = stages.train(run, request)
         attempt = Attempt(bundle.model_id, promote, run.run_id)
         decision = stages.decide(attempt, settings.home)

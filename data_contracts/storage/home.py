@@ -26,6 +26,11 @@ class Home:
         return self.folder / "bundles"
 
     @property
+    def trainings(self) -> Path:
+        """The folder of unfinished trainings: one folder per training, with its checkpoints."""
+        return self.folder / "trainings"
+
+    @property
     def inbox(self) -> Path:
         """The folder where new review files are dropped."""
         return self.folder / "inbox"
@@ -132,6 +137,7 @@ class Home:
             self.archive,
             self.reviews,
             self.bundles,
+            self.trainings,
             self.inbox,
             self.spool,
             self.uploads,

@@ -50,10 +50,19 @@ def ingest(archive: str | None, accept_unverified: bool) -> None:
     show_default=True,
     help="Make the model the champion: if it passes the gate, never, or always.",
 )
+@click.option(
+    "--anew", is_flag=True, help="Begin anew, even if the same training was stopped and could go on."
+)
 def train(
-    variant: str | None, seed: int, epochs: int | None, promote: Literal["auto", "never", "always"]
+    variant: str | None,
+    seed: int,
+    epochs: int | None,
+    promote: Literal["auto", "never", "always"],
+    anew: bool,
 ) -> None:
     """Train one variant, evaluate it, and promote it if it passes the gate.
+
+    A training that was stopped goes on from its last checkpoint, to the same model: type the same command again.
 
     \b
     Examples:
@@ -69,7 +78,8 @@ def train(
     from flows.train_model import train_model
 
     wait_for_server()
-    echo(describe_training(train_model(variant=chosen.name, seed=seed, epochs=epochs, promote=promote)))
+    done = train_model(variant=chosen.name, seed=seed, epochs=epochs, promote=promote, anew=anew)
+    echo(describe_training(done))
 
 
 @click.command()

@@ -1,52 +1,32 @@
 """Trains one variant, by default with Keras's `fit`, keeping the best epoch. Needs TensorFlow."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from data_contracts.storage.faults import pass_fault_point
 from models.tensorflow import load_tensorflow
+from models.training.journal import QUIET, Arrays, Journal, assign_values, list_values, name_epoch
 from models.training.types import Epoch, Recipe, TrainedModel, TrainingReviews, Variant
+
+PART = "fit"
+"""The name of the checkpoints of `fit`, one after each epoch."""
 
 
 def train_variant(
-    variant: Variant,
-    reviews: TrainingReviews,
-    *,
-    seed: int,
-    epochs: int,
-    report: Callable[[int], None] = lambda rows: None,
+    variant: Variant, reviews: TrainingReviews, *, seed: int, epochs: int, journal: Journal = QUIET
 ) -> TrainedModel:
     """Train `variant` by its recipe; without one, by Keras's `fit`, keeping the epoch of the lowest validation loss.
 
-    The same seed on the same machine with the same number of cores gives the same weights. `report` is called with the
-    number of training rows processed since its last call; they add up to `epochs * len(reviews.train.ids)`.
+    The same seed on the same machine with the same number of cores gives the same weights, also if the training goes on
+    from checkpoints of the journal. See `models.training.types.Recipe` for what it reports.
     """
     load_tensorflow()
     train: Recipe = _fit if variant.recipe is None else variant.recipe
-    return train(variant, reviews, seed=seed, epochs=epochs, report=report)
-
-
-def _fit(
-    variant: Variant, reviews: TrainingReviews, *, seed: int, epochs: int, report: Callable[[int], None]
-) -> TrainedModel:
-    """Train a variant by Keras's `fit`."""
-    import keras
-
-    train, validation = reviews.train, reviews.validation
-    keras.utils.set_random_seed(seed)
-    model = variant.build(variant)
-    best = _make_best_epoch_keeper()
-    model.fit(
-        train.ids,
-        train.positive,
-        batch_size=variant.batch_size,
-        epochs=epochs,
-        verbose=0,
-        validation_data=(validation.ids, validation.positive),
-        callbacks=[best, _make_reporter(len(train.ids), variant.batch_size, report)],
-    )
-    model.set_weights(best.weights)
-    return TrainedModel(model, tuple(best.history), best.kept_epoch)
+    return train(variant, reviews, seed=seed, epochs=epochs, journal=journal)
 
 
 def pass_epoch() -> None:
@@ -54,32 +34,133 @@ def pass_epoch() -> None:
     pass_fault_point("train: after an epoch")
 
 
-def _make_best_epoch_keeper() -> Any:
-    """Build the Keras callback that keeps the figures of each epoch and the weights of the best one."""
+@dataclass(frozen=True)
+class _Course:
+    """What `fit` has done: the figures of its epochs, and the best of them with its weights."""
+
+    weights: Sequence[NDArray[Any]]
+    kept_epoch: int = 0
+    history: tuple[Epoch, ...] = ()
+
+    def add(self, figures: Epoch, model: Any) -> "_Course":
+        """Add an epoch; keep the weights of the model if it is the best one."""
+        lowest = min((past.validation_loss for past in self.history), default=float("inf"))
+        history = (*self.history, figures)
+        if figures.validation_loss < lowest:
+            return _Course(model.get_weights(), len(history), history)
+        return replace(self, history=history)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return it for a checkpoint."""
+        best = {f"best_{number}": weights for number, weights in enumerate(self.weights)}
+        figures = np.array([astuple(epoch) for epoch in self.history])
+        return {**best, "history": figures, "kept_epoch": np.array(self.kept_epoch)}
+
+
+def _read_course(arrays: Arrays, tensors: int) -> _Course:
+    """Return what `fit` had done at a checkpoint of a model with this number of tensors of weights."""
+    history = tuple(Epoch(*map(float, figures)) for figures in arrays["history"])
+    best = [arrays[f"best_{number}"] for number in range(tensors)]
+    return _Course(best, int(arrays["kept_epoch"]), history)
+
+
+def _fit(
+    variant: Variant, reviews: TrainingReviews, *, seed: int, epochs: int, journal: Journal
+) -> TrainedModel:
+    """Train a variant by Keras's `fit`."""
     import keras
 
-    class KeepBestEpoch(keras.callbacks.Callback):  # type: ignore[misc]
+    train, validation = reviews.train, reviews.validation
+    keras.utils.set_random_seed(seed)
+    model = variant.build(variant)
+    course = _begin(model, journal, reviews, epochs)
+    done, keeper = len(course.history), _make_keeper(course, journal)
+    if done < epochs:
+        reporter = _make_reporter(len(train.ids), variant.batch_size, done, journal)
+        model.fit(
+            train.ids,
+            train.positive,
+            batch_size=variant.batch_size,
+            epochs=epochs,
+            verbose=0,
+            validation_data=(validation.ids, validation.positive),
+            validation_freq=list(range(done + 1, epochs + 1)),
+            callbacks=[_make_skipper(done), keeper, reporter],
+        )
+    course = keeper.course
+    model.set_weights(course.weights)
+    return TrainedModel(model, course.history, course.kept_epoch)
+
+
+def _begin(model: Any, journal: Journal, reviews: TrainingReviews, epochs: int) -> _Course:
+    """Return what was done at the last checkpoint, and give the model the state that it had then."""
+    checkpoint, weights = journal.load(PART), model.get_weights()
+    if checkpoint is None:
+        return _Course(weights)
+    model.optimizer.build(model.trainable_variables)
+    assign_values(_list_state(model), checkpoint.arrays)
+    # `fit` asks for metrics after each epoch, also after one that is skipped, and the first use makes them.
+    model.evaluate(reviews.validation.ids[:1], reviews.validation.positive[:1], verbose=0)
+    journal.report(checkpoint.done * len(reviews.train.ids))
+    journal.go_on(name_epoch(checkpoint.done, epochs), checkpoint.saved_at)
+    return _read_course(checkpoint.arrays, len(weights))
+
+
+def _list_state(model: Any) -> list[Any]:
+    """Return all variables that change while `fit` runs: weights, the states of dropout, and the optimizer's."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _make_skipper(done: int) -> Any:
+    """Build the Keras callback that lets the epochs that are done pass without training.
+
+    `fit` shuffles the rows of every epoch by one generator, whose state can't be saved. So the rows of the epochs that
+    are done are shuffled again, and those of the next one come in the order that they would have had.
+    """
+    import keras
+
+    def draw_batch(iterator: Any) -> dict[str, Any]:
+        next(iterator)
+        return {}
+
+    class SkipEpochs(keras.callbacks.Callback):  # type: ignore[misc]
         def on_train_begin(self, logs: Any = None) -> None:
-            self.history: list[Epoch] = []
-            self.kept_epoch, self.weights = 0, self.model.get_weights()
+            self.train = self.model.train_function
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.model.train_function = self.train if epoch >= done else draw_batch
+
+    return SkipEpochs()
+
+
+def _make_keeper(begun: _Course, journal: Journal) -> Any:
+    """Build the Keras callback that adds each epoch to its `course`, and then saves a checkpoint."""
+    import keras
+
+    class KeepEpochs(keras.callbacks.Callback):  # type: ignore[misc]
+        course = begun
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if epoch < len(begun.history):
+                return
             figures = Epoch(*(float(logs[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")))
-            lowest = min((past.validation_loss for past in self.history), default=float("inf"))
-            self.history.append(figures)
+            self.course = self.course.add(figures, self.model)
+            journal.save(PART, epoch + 1, {**self.course.to_arrays(), **list_values(_list_state(self.model))})
             pass_epoch()
-            if figures.validation_loss < lowest:
-                self.kept_epoch, self.weights = epoch + 1, self.model.get_weights()
 
-    return KeepBestEpoch()
+    return KeepEpochs()
 
 
-def _make_reporter(rows: int, batch_size: int, report: Callable[[int], None]) -> Any:
+def _make_reporter(rows: int, batch_size: int, done: int, journal: Journal) -> Any:
     """Build the Keras callback that reports the rows of each batch that was trained on."""
     import keras
 
     class ReportRows(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.trains = epoch >= done
+
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            report(min(batch_size, rows - batch * batch_size))
+            if self.trains:
+                journal.report(min(batch_size, rows - batch * batch_size))
 
     return ReportRows()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from models.graphs.engine import Engine
 from models.graphs.session import OpenGraph
 from models.tokenizer import SEQUENCE_LENGTH, VOCABULARY_SIZE, EncodedReviews
+from models.training.journal import Journal
 
 if TYPE_CHECKING:
     import keras
@@ -69,8 +70,12 @@ class TrainedModel:
 class Recipe(Protocol):
     """A function that trains a variant; the same seed on the same machine gives the same weights.
 
-    It calls `report` with the number of training rows processed since the last call, which add up to
-    `epochs * len(reviews.train.ids)`, and `models.training.fit.pass_epoch` after each epoch.
+    It calls `journal.report` with the number of training rows processed since the last call, which add up to
+    `epochs * len(reviews.train.ids)`, and `models.training.fit.pass_epoch` after each epoch. Rows that are reported in
+    equal times should take equal times, so that the time left can be told.
+
+    It may save checkpoints in the journal, from which a later call goes on to the same weights. That one first reports,
+    in one call, the rows that were done, and calls `journal.go_on`.
     """
 
     def __call__(
@@ -80,7 +85,7 @@ class Recipe(Protocol):
         *,
         seed: int,
         epochs: int,
-        report: Callable[[int], None],
+        journal: Journal,
     ) -> TrainedModel:
         """Train the variant."""
 

@@ -6,14 +6,24 @@ clean batch and of the same batch with its word vectors moved a little in the di
 So the branch does not depend on single words.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, dataclass, fields
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.training.fit import pass_epoch
+from models.training.journal import (
+    QUIET,
+    Arrays,
+    Journal,
+    assign_values,
+    list_values,
+    name_epoch,
+)
 from models.training.types import Epoch, LabelledReviews, TrainingReviews, Variant
 from models.wide_lstm.layers import VECTOR_READER, VECTORS, pool_values
 from models.wide_lstm.windows import cut_windows
@@ -21,6 +31,8 @@ from models.wide_lstm.windows import cut_windows
 if TYPE_CHECKING:
     import keras
 
+PART = "lstm"
+"""The name of the checkpoints of the branch."""
 LEARNING_RATE = 1e-3
 WARM_UP_STEPS = 200
 """Steps of warm-up, in which the learning rate rises from 0; at most a tenth of all steps.
@@ -69,6 +81,10 @@ class LstmBranch:
         """Return the variables that training updates."""
         return [*self.reader.trainable_variables, *self.head.trainable_variables]
 
+    def list_state(self, optimizer: Any) -> list[Any]:
+        """Return all variables that change in training: also the optimizer's, and the random states of dropout."""
+        return [*self.reader.variables, *self.head.variables, *optimizer.variables]
+
 
 def compile_branch(branch: LstmBranch) -> Callable[[NDArray[np.int32]], NDArray[np.float64]]:
     """Return a compiled function from reviews, as ids [n, length], to their logits [n]."""
@@ -99,41 +115,120 @@ def _cut_batch(ids: NDArray[np.int32], window: int) -> tuple[NDArray[np.int32], 
     return windows, review.astype(np.int32)
 
 
+@dataclass(frozen=True)
+class _Course:
+    """How far the training of the branch is: the epochs that are done, and the batches of the present one."""
+
+    history: tuple[Epoch, ...] = ()
+    batches: int = 0
+    loss: float = 0.0
+    """Of the reviews of these batches, added up."""
+    right: int = 0
+    """Reviews of these batches that were classified correctly."""
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return it for a checkpoint."""
+        history = np.array([astuple(epoch) for epoch in self.history]).reshape(-1, len(fields(Epoch)))
+        return {"history": history, "present": np.array([self.batches, self.loss, self.right])}
+
+    def end_epoch(self, rows: int, logits: NDArray[np.float64], validation: LabelledReviews) -> "_Course":
+        """Return the course after the present epoch of `rows` reviews, with these validation logits."""
+        figures = _evaluate_epoch(self.loss / rows, self.right / rows, logits, validation)
+        return _Course((*self.history, figures))
+
+
+def _read_course(arrays: Arrays) -> _Course:
+    """Return how far the training was at a checkpoint."""
+    batches, loss, right = arrays["present"].tolist()
+    history = tuple(Epoch(*figures) for figures in arrays["history"].tolist())
+    return _Course(history, int(batches), loss, int(right))
+
+
 def fit_branch(
-    branch: LstmBranch, reviews: TrainingReviews, *, epochs: int, seed: int, report: Callable[[int], None]
-) -> list[Epoch]:
+    branch: LstmBranch, reviews: TrainingReviews, *, epochs: int, seed: int, journal: Journal = QUIET
+) -> tuple[Epoch, ...]:
     """Train the branch and return the figures of each epoch; see `models.training.types.Recipe`.
 
-    Training labels may lie between 0 and 1.
+    Training labels may lie between 0 and 1. A checkpoint is saved after each epoch, and within one that takes long.
     """
-    train, validation, variant = reviews.train, reviews.validation, branch.variant
-    generator = np.random.default_rng(seed)
-    compute_logits, step = compile_branch(branch), _make_step(branch)
-    rates = _plan_rates(epochs * -(-len(train.ids) // variant.batch_size))
-    history = []
-    for _ in range(epochs):
-        losses, right = 0.0, 0
-        for rows in _shuffle(len(train.ids), variant.batch_size, generator):
-            positive = train.positive[rows]
-            loss, logit = step(*_cut_batch(train.ids[rows], variant.window), positive, next(rates))
-            losses += float(loss) * len(rows)
-            right += int(((logit.numpy() > 0) == (positive > 0.5)).sum())
-            report(len(rows))
-        loss, accuracy = losses / len(train.ids), right / len(train.ids)
-        history.append(_evaluate_epoch(loss, accuracy, compute_logits(validation.ids), validation))
+    rows, size = len(reviews.train.ids), branch.variant.batch_size
+    steps, optimizer = -(-rows // size), _make_optimizer(branch)
+    compute_logits, train = compile_branch(branch), _make_trainer(branch, optimizer, reviews.train)
+    state = branch.list_state(optimizer)
+    course, save = _go_on(state, journal, rows, size, epochs), _make_saver(state, journal, steps)
+    rates = islice(_plan_rates(epochs * steps), len(course.history) * steps + course.batches, None)
+    # The orders of the epochs that are done are drawn too: all come from one generator.
+    for batches in islice(_shuffle_epochs(rows, size, epochs, seed), len(course.history), None):
+        for chosen in batches[course.batches :]:
+            course = train(course, chosen, next(rates))
+            journal.report(len(chosen))
+            save(course)
+        course = course.end_epoch(rows, compute_logits(reviews.validation.ids), reviews.validation)
+        save(course)
         pass_epoch()
-    return history
+    return course.history
 
 
-def _make_step(branch: LstmBranch) -> Callable[..., Any]:
-    """Build the training step: update the weights, return the mean loss and the logits of the clean batch."""
+def _go_on(state: Sequence[Any], journal: Journal, rows: int, size: int, epochs: int) -> _Course:
+    """Return how far the training was at the last checkpoint, and give the variables the values that they had then."""
+    checkpoint = journal.load(PART)
+    if checkpoint is None:
+        return _Course()
+    assign_values(state, checkpoint.arrays)
+    course = _read_course(checkpoint.arrays)
+    done = len(course.history)
+    journal.report(done * rows + min(course.batches * size, rows))
+    within = f", after {course.batches} of its batches" if course.batches else ""
+    journal.go_on(f"{name_epoch(done, epochs)}{within}", checkpoint.saved_at)
+    return course
+
+
+def _make_saver(state: Sequence[Any], journal: Journal, steps: int) -> Callable[[_Course], None]:
+    """Return a function that saves a checkpoint after an epoch of `steps` batches, and every `journal.save_seconds`."""
+    saved = time.monotonic()
+
+    def save(course: _Course) -> None:
+        nonlocal saved
+        if course.batches and time.monotonic() - saved < journal.save_seconds:
+            return
+        done = len(course.history) * steps + course.batches
+        journal.save(PART, done, {**course.to_arrays(), **list_values(state)})
+        saved = time.monotonic()
+
+    return save
+
+
+def _make_trainer(
+    branch: LstmBranch, optimizer: Any, train: LabelledReviews
+) -> Callable[[_Course, NDArray[np.intp], np.float32], _Course]:
+    """Return a function that trains on the reviews at some positions, and adds them to the course."""
+    step, window = _make_step(branch, optimizer), branch.variant.window
+
+    def train_batch(course: _Course, rows: NDArray[np.intp], rate: np.float32) -> _Course:
+        positive = train.positive[rows]
+        loss, logit = step(*_cut_batch(train.ids[rows], window), positive, rate)
+        right = int(((logit.numpy() > 0) == (positive > 0.5)).sum())
+        added = course.loss + float(loss) * len(rows), course.right + right
+        return _Course(course.history, course.batches + 1, *added)
+
+    return train_batch
+
+
+def _make_optimizer(branch: LstmBranch) -> Any:
+    """Build the optimizer of the branch's variables."""
     import keras
+
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(branch.list_variables())
+    return optimizer
+
+
+def _make_step(branch: LstmBranch, optimizer: Any) -> Callable[..., Any]:
+    """Build the training step: update the weights, return the mean loss and the logits of the clean batch."""
     import tensorflow as tf
 
     window = branch.variant.window
     variables = branch.list_variables()
-    optimizer = keras.optimizers.Adam()
-    optimizer.build(variables)
     table, read_vectors = (branch.reader.get_layer(name) for name in (VECTORS, VECTOR_READER))
 
     def find_loss(windows: Any, vectors: Any, review: Any, positive: Any) -> Any:
@@ -177,10 +272,12 @@ def _plan_rates(steps: int) -> Iterator[np.float32]:
         yield np.float32(LEARNING_RATE * warm_up * (1 + np.cos(np.pi * step / steps)) / 2)
 
 
-def _shuffle(count: int, size: int, generator: np.random.Generator) -> list[NDArray[np.intp]]:
-    """Return the batches of an epoch of training: positions of the reviews, in a random order."""
-    order = generator.permutation(count)
-    return [order[start : start + size] for start in range(0, count, size)]
+def _shuffle_epochs(count: int, size: int, epochs: int, seed: int) -> Iterator[list[NDArray[np.intp]]]:
+    """Yield the batches of each epoch of training: positions of the reviews, in a random order."""
+    generator = np.random.default_rng(seed)
+    for _ in range(epochs):
+        order = generator.permutation(count)
+        yield [order[start : start + size] for start in range(0, count, size)]
 
 
 def _evaluate_epoch(

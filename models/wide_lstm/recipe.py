@@ -8,21 +8,28 @@
 Needs TensorFlow, gensim, scikit-learn and scipy.
 """
 
-from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import replace
-from threading import Thread
+from dataclasses import fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.training.background import start_thread
+from models.training.journal import Journal
 from models.training.types import LabelledReviews, TrainedModel, TrainingReviews, Variant
+from models.wide_lstm.branch_training import PART as BRANCH
 from models.wide_lstm.branch_training import LstmBranch, compile_branch, fit_branch
 from models.wide_lstm.layers import Blend, build_lstm_head, build_reader, join_branches
 from models.wide_lstm.ngrams import NgramModel, compute_ngram_logits, fit_ngrams
 from models.wide_lstm.word_vectors import EPOCHS as VECTOR_EPOCHS
 from models.wide_lstm.word_vectors import fit_word_vectors
 
+NGRAMS = "ngrams"
+"""The name of the checkpoint of the n-gram model."""
+VECTOR_WORK = 0.25
+"""The time that a review takes in an epoch of word2vec, as a share of that in an epoch of the branch, on two cores.
+
+With more cores it is larger, as word2vec has one.
+"""
 SMOOTHED_LABEL = 0.98
 """Training target of a positive review instead of 1, since some labels are wrong."""
 VECTOR_SPREAD = 0.3
@@ -32,58 +39,73 @@ BLEND_INVERSE_REGULARIZATION = 100.0
 
 
 def train_wide_lstm(
-    variant: Variant, reviews: TrainingReviews, *, seed: int, epochs: int, report: Callable[[int], None]
+    variant: Variant, reviews: TrainingReviews, *, seed: int, epochs: int, journal: Journal
 ) -> TrainedModel:
     """Train on labelled reviews, with word vectors from unlabelled ones too; see `models.training.types.Recipe`."""
     import keras
 
     train, validation = reviews.train, reviews.validation
-    rows = len(train.ids)
-    report_work = _scale_progress(report, epochs * rows, (epochs + VECTOR_EPOCHS) * rows)
-    ngram_model = _start(
-        lambda: _fit_ngram_model(variant, train)
-    )  # word2vec takes one core, the n-grams another
-    all_ids = np.concatenate([train.ids, reviews.unlabelled])
-    sizes = variant.vocabulary_size, variant.embedding_size
-    vectors = _scale_vectors(fit_word_vectors(all_ids, *sizes, seed, lambda: report_work(rows)))
+    # word2vec takes one core, the n-grams another
+    ngram_model = start_thread(lambda: _recall_ngram_model(variant, train, journal))
+    has_begun = journal.load(BRANCH) is not None
+    vectors_journal, branch_journal = _share_progress(journal, reviews, epochs, has_begun)
+    if has_begun:  # its checkpoint has the vectors too
+        vectors = np.zeros((variant.vocabulary_size, variant.embedding_size), np.float32)
+    else:
+        vectors = _learn_vectors(variant, reviews, seed, vectors_journal)
     ngrams = ngram_model.result()
     keras.utils.set_random_seed(seed)
     branch = LstmBranch(variant, build_reader(variant, vectors), build_lstm_head(variant))
-    history = fit_branch(branch, _smooth_labels(reviews), epochs=epochs, seed=seed, report=report_work)
+    smoothed = _smooth_labels(reviews)
+    history = fit_branch(branch, smoothed, epochs=epochs, seed=seed, journal=branch_journal)
     blend = _fit_blend(branch, ngrams, validation)
     model = join_branches(variant, branch.reader, branch.head, ngrams, blend)
-    return TrainedModel(model, tuple(history), kept_epoch=len(history))
+    return TrainedModel(model, history, kept_epoch=len(history))
 
 
-def _scale_progress(report: Callable[[int], None], promised: int, work: int) -> Callable[[int], None]:
-    """Return a progress function for `work` rows in all, which calls `report` with `promised` rows in all.
+def _share_progress(
+    journal: Journal, reviews: TrainingReviews, epochs: int, has_begun: bool
+) -> tuple[Journal, Journal]:
+    """Return the journals of the word vectors and of the branch, whose reviews take different times.
 
-    The rows of word2vec are work too, but the caller expects only those of the epochs.
+    The caller is told of `epochs` times the training reviews in all. If the branch has begun, the word vectors are told
+    of with the first reviews of the branch.
     """
-    done = reported = 0
+    promised = epochs * len(reviews.train.ids)
+    vectors = VECTOR_WORK * VECTOR_EPOCHS * (len(reviews.train.ids) + len(reviews.unlabelled))
+    done, told = vectors if has_begun else 0.0, 0
 
-    def report_work(rows: int) -> None:
-        nonlocal done, reported
-        done += rows
-        due = done * promised // work
-        report(due - reported)
-        reported = due
+    def report(work: float) -> None:
+        nonlocal done, told
+        done += work
+        due = round(done * promised / (vectors + promised))
+        journal.report(due - told)
+        told = due
 
-    return report_work
+    return replace(journal, report=lambda rows: report(VECTOR_WORK * rows)), replace(journal, report=report)
 
 
-def _start(compute: Callable[[], NgramModel]) -> Future[NgramModel]:
-    """Run `compute` in a daemon thread: Ctrl-C must not wait for it, as it would for a thread of a pool."""
-    future: Future[NgramModel] = Future()
+def _learn_vectors(
+    variant: Variant, reviews: TrainingReviews, seed: int, journal: Journal
+) -> NDArray[np.float32]:
+    """Learn the word vectors with which the training of the branch starts."""
+    ids = np.concatenate([reviews.train.ids, reviews.unlabelled])
+    return _scale_vectors(
+        fit_word_vectors(ids, variant.vocabulary_size, variant.embedding_size, seed, journal)
+    )
 
-    def fill() -> None:
-        try:
-            future.set_result(compute())
-        except BaseException as error:
-            future.set_exception(error)
 
-    Thread(target=fill, daemon=True).start()
-    return future
+def _recall_ngram_model(variant: Variant, train: LabelledReviews, journal: Journal) -> NgramModel:
+    """Return the n-gram model of the journal's checkpoint; fit and keep it where there is none."""
+    checkpoint = journal.load(NGRAMS)
+    if checkpoint is None:
+        fitted = _fit_ngram_model(variant, train)
+        journal.save(
+            NGRAMS, 1, {field.name: np.array(getattr(fitted, field.name)) for field in fields(fitted)}
+        )
+        return fitted
+    kept = dict(checkpoint.arrays)
+    return NgramModel(kept["numbers"], kept["ratio"], kept["weight"], float(kept["bias"]))
 
 
 def _fit_ngram_model(variant: Variant, train: LabelledReviews) -> NgramModel:

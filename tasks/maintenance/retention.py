@@ -1,16 +1,20 @@
 """Moves scored files out of the inbox and deletes the bytes of old quarantined rows, if the settings ask for it.
 
+Also deletes the checkpoints of trainings that were stopped long ago.
+
 The next run completes what a killed run did not finish.
 """
 
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from data_contracts.storage.durable import make_folder, move_all, sync_after_renames
+from data_contracts.storage.durable import make_folder, move_all, remove, sync_after_renames
 from data_contracts.storage.home import Home
 from tasks.inbox.opening import open_folder_of
 from tasks.inbox.source_files import SkippedFile, SourceFile, hash_file, look_into
+from tasks.support.locking import is_held
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.file_ledger import read_seen_files, read_statuses
 
@@ -85,3 +89,21 @@ def drop_old_bytes(warehouse: Path, days: float) -> int:
     with open_warehouse(warehouse, write=True) as connection:
         (row,) = connection.execute(_DROP_BYTES, [days * _DAY_SECONDS]).fetchall()
     return int(row[0])
+
+
+def drop_old_trainings(home: Home, days: float) -> list[str]:
+    """Delete the checkpoints of trainings whose last one is older than `days`; return the names of their folders.
+
+    A training that goes on at this moment keeps them, and 0 days keep all.
+    """
+    folders = [path for path in home.trainings.glob("*") if path.is_dir()] if days else []
+    old = [folder for folder in folders if not is_held(folder) and _is_older(folder, days)]
+    for folder in old:
+        remove(folder)
+    return [folder.name for folder in old]
+
+
+def _is_older(folder: Path, days: float) -> bool:
+    """Return whether a folder and all files in it were last changed more than `days` ago."""
+    changed = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    return changed < time.time() - days * _DAY_SECONDS

@@ -122,6 +122,13 @@ def warn(message: str) -> None:
     sys.stderr.write(f"{plain}\n")  # the `reviews` command hides Prefect's log in the terminal
 
 
+def tell(message: str) -> None:
+    """Log a message in the run's log, and print it in the terminal."""
+    plain = escape_controls(message)
+    get_run_logger().info(plain)
+    sys.stderr.write(f"{plain}\n")  # the `reviews` command hides Prefect's log in the terminal
+
+
 def judge_checks(run: Run, checks: Sequence[CheckResult], next_step: str) -> None:
     """Record the results of checks. Show and emit a broken contract, then raise it as a `ContractError`."""
     record_checks(run, checks)

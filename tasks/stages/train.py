@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from time import perf_counter
 from typing import Any
 
 from prefect import task
@@ -20,10 +19,11 @@ from models.kinds import export_model
 from models.tensorflow import load_tensorflow
 from models.variants import find_variant
 from tasks.archive.parquet_files import read_provenance
+from tasks.maintenance.retention import drop_old_trainings
 from tasks.stages.events import emit_promoted
 from tasks.stages.lineage import BUNDLE, PARQUET
 from tasks.stages.retries import RETRY_TRANSIENT
-from tasks.stages.run_page import judge_checks, show_live_progress
+from tasks.stages.run_page import judge_checks, show_live_progress, tell
 from tasks.support.code_version import fingerprint_code
 from tasks.support.progress import show_progress
 from tasks.training.build_bundle import (
@@ -38,6 +38,7 @@ from tasks.training.build_bundle import (
 )
 from tasks.training.contest import judge_challenger
 from tasks.training.dataset import DatasetTexts, check_input, encode_rows, load_rows
+from tasks.training.unfinished import forget_journal, keep_journal
 from tasks.warehouse.model_registry import PromotedModel, find_champion, record_model
 from tasks.warehouse.promotion import Attempt, promote
 from tasks.warehouse.run_log import Run
@@ -53,6 +54,8 @@ class TrainingRequest:
     seed: int
     epochs: int | None
     """None for the variant's own number of epochs."""
+    anew: bool = False
+    """Whether the same training, if it was stopped, is begun anew instead of going on."""
 
 
 def name_training(context: Any, parameters: Mapping[str, Any]) -> str:
@@ -83,11 +86,14 @@ def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     judge_checks(run, checks, NEXT_STEP)
     epochs = variant.epochs if request.epochs is None else request.epochs
     job = TrainingJob(variant, request.seed, epochs, rows, encoded)
-    with show_live_progress(f"Training {variant.name}", epochs * len(rows.train.texts)) as report:
-        load_tensorflow()  # so that its import does not count as training time
-        started = perf_counter()
-        trained = train_on(job, report)
-        seconds = perf_counter() - started
+    load_tensorflow()  # so that its import does not count as training time
+    with (
+        keep_journal(home, job, tell, anew=request.anew) as kept,
+        show_live_progress(f"Training {variant.name}", epochs * len(rows.train.texts)) as report,
+    ):
+        journal = kept.begin(report)
+        trained = train_on(job, journal)
+        seconds = journal.count_seconds()
     with show_progress("Evaluating", None):
         exported = export_model(trained.model)
         figures = Figures(measure_trained(job, exported), measure_baseline(home.reviews, rows), seconds)
@@ -96,11 +102,18 @@ def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     expected = score_for_fresh_process(job, trained)
     require_same_scores_in_fresh_process(bundle.folder, expected)
     record_model(home.warehouse, bundle.facts)
+    forget_journal(home, job)
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     add_asset_metadata(
         BUNDLE, {"model_id": bundle.model_id, "test_accuracy": accuracy, **bundle.facts["rows"]}
     )
     return bundle
+
+
+def drop_trainings(home: Home, days: float) -> None:
+    """Delete the checkpoints of trainings that were stopped more than `days` ago, and say so; 0 keeps them."""
+    for name in drop_old_trainings(home, days):
+        tell(f"The checkpoints of {name} are deleted: that training was stopped more than {days:g} days ago.")
 
 
 @task(name="decide-promotion", **RETRY_TRANSIENT)

@@ -7,41 +7,55 @@ from contextlib import contextmanager
 
 LINE_SECONDS = 60.0
 """Seconds between two progress lines where standard error is not a terminal."""
+SPEED_SECONDS = 300.0
+"""The time left is told from the speed in so many last seconds, at most."""
 
 
 @contextmanager
 def show_progress(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Draw a progress bar while the block runs; yield a function that advances it by an amount.
 
-    If standard error is not a terminal, print a line a minute (if `total` is known) and a final line instead.
+    If standard error is not a terminal, print a line a minute (if `total` is known) and a final line instead. The first
+    amount says how much was done before, so the speed is that of the amounts after it.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
     from rich.progress import TimeElapsedColumn as Elapsed
+    from rich.progress import TimeRemainingColumn as Left
 
-    columns = (TextColumn("{task.description:<28}"), BarColumn(), TaskProgressColumn(), Elapsed())
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), TaskProgressColumn(), Elapsed(), Left())
     console = Console(stderr=True)
     print_line = (
-        (lambda done: None) if console.is_terminal or not total else _make_printer(description, total)
+        (lambda done, left: None) if console.is_terminal or not total else _make_printer(description, total)
     )
-    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+    with Progress(*columns, console=console, speed_estimate_period=SPEED_SECONDS) as progress:
         bar = progress.add_task(description, total=total)
 
         def advance(amount: int) -> None:
             progress.advance(bar, amount)
-            print_line(progress.tasks[bar].completed)
+            print_line(progress.tasks[bar].completed, progress.tasks[bar].time_remaining)
 
         yield advance
 
 
-def _make_printer(description: str, total: int) -> Callable[[float], None]:
-    """Return a function to call with the amount done; it prints the share done, at most once per `LINE_SECONDS`."""
+def _make_printer(description: str, total: int) -> Callable[[float, float | None], None]:
+    """Return a function to call with the amount done and the seconds left; it prints a line per `LINE_SECONDS`."""
     last = time.monotonic()
 
-    def print_line(done: float) -> None:
+    def print_line(done: float, left: float | None) -> None:
         nonlocal last
         if (now := time.monotonic()) - last >= LINE_SECONDS:
             last = now
-            sys.stderr.write(f"{description}: {done / total:.0%}\n")
+            sys.stderr.write(f"{description}: {done / total:.0%}{_describe_left(left)}\n")
 
     return print_line
+
+
+def _describe_left(seconds: float | None) -> str:
+    """Say how much time is left, in whole minutes; nothing if that is not known."""
+    if seconds is None:
+        return ""
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if hours:
+        return f", {hours} h {minutes} min left"
+    return f", {minutes} min left" if minutes else ", less than a minute left"

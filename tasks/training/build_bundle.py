@@ -6,7 +6,6 @@ depends on them.
 
 import json
 import platform
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -38,6 +37,7 @@ from models.evaluation.stars import (
 from models.kinds import ExportedModel, measure_parts
 from models.tokenizer import EncodedReviews
 from models.training.fit import train_variant
+from models.training.journal import QUIET, Journal
 from models.training.types import EvaluationReviews, LabelledReviews, TrainedModel, TrainingReviews, Variant
 from tasks.support.code_version import fingerprint_code
 from tasks.training.dataset import EncodedRows, TrainingRows
@@ -85,7 +85,7 @@ class Figures:
     measured: Measured
     baseline: dict[str, Any]
     training_seconds: float
-    """Elapsed time of `train_on`."""
+    """Elapsed time of `train_on`, with that of the times when it was stopped, up to their last checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,13 @@ class TrainedBundle:
     """The warnings of the contract on the training input."""
 
 
-def train_on(job: TrainingJob, report: Callable[[int], None] = lambda rows: None) -> TrainedModel:
-    """Train the variant of a bundle; `report` is called with the number of rows done since its last call."""
+def train_on(job: TrainingJob, journal: Journal = QUIET) -> TrainedModel:
+    """Train the variant of a bundle; the journal is told of the rows that are done, and keeps checkpoints."""
     rows, encoded = job.rows, job.encoded
     train = LabelledReviews(encoded.train.pad(), rows.train.positive.astype(np.float32))
     validation = LabelledReviews(encoded.validation.pad(), rows.validation.positive.astype(np.float32))
     reviews = TrainingReviews(train, validation, encoded.unlabelled.pad())
-    return train_variant(job.variant, reviews, seed=job.seed, epochs=job.epochs, report=report)
+    return train_variant(job.variant, reviews, seed=job.seed, epochs=job.epochs, journal=journal)
 
 
 def measure_trained(job: TrainingJob, exported: ExportedModel) -> Measured:

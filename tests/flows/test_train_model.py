@@ -280,6 +280,22 @@ def test_without_reviews_there_is_a_next_step(empty_home: Home) -> None:
         train_model("cnn_lstm")
 
 
+def test_a_training_that_was_stopped_goes_on_to_the_same_model_and_leaves_no_checkpoint(
+    home: Home, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*arguments: object) -> None:
+        raise SourceError("stopped after its last epoch")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks.stages.train, "export_model", stop)
+        with pytest.raises(SourceError):
+            train_model("cnn_lstm", epochs=1, seed=7)
+    assert "Goes on" not in capsys.readouterr().err
+    assert train_model("cnn_lstm", epochs=1, seed=7).model_id == first.model_id
+    assert "Goes on at the end of epoch 1 of 1; the training" in capsys.readouterr().err
+    assert list(home.trainings.iterdir()) == []
+
+
 @pytest.mark.server
 def test_a_run_that_is_retried_does_not_train_again(
     home: Home, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from benchmarks import plain_keras
 from models.evaluation.metrics import evaluate_scores
 from models.training.fit import train_variant
+from models.training.journal import QUIET, Journal
 from models.training.types import LabelledReviews, TrainedModel
 from models.variants import find_variant
 from tests.support.small_models import give_reviews, make_reviews, make_small_variant
@@ -23,9 +25,9 @@ WITH_CHANCE, SEED = "lstm_dropout", 5
 """The seed variant that draws numbers in each step too, and the seed of the trainings that are compared."""
 
 
-def train_small(seed: int = 0, report: Callable[[int], None] = lambda rows: None) -> TrainedModel:
+def train_small(seed: int = 0, journal: Journal = QUIET) -> TrainedModel:
     reviews = give_reviews(make_reviews(ROWS), VALIDATION)
-    return train_variant(make_small_variant(), reviews, seed=seed, epochs=EPOCHS, report=report)
+    return train_variant(make_small_variant(), reviews, seed=seed, epochs=EPOCHS, journal=journal)
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +37,14 @@ def told() -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def trained(told: list[int]) -> TrainedModel:
-    return train_small(report=told.append)
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the checkpoints of `trained`."""
+    return tmp_path_factory.mktemp("checkpoints")
+
+
+@pytest.fixture(scope="module")
+def trained(told: list[int], checkpoints: Path) -> TrainedModel:
+    return train_small(journal=Journal(told.append, checkpoints))
 
 
 def test_the_epoch_with_the_lowest_validation_loss_is_kept(trained: TrainedModel) -> None:
@@ -53,6 +61,20 @@ def test_training_learns_a_word_that_decides() -> None:
     variant = replace(make_small_variant(), embedding_size=32, filters=16, lstm_units=16, batch_size=8)
     reviews = give_reviews(make_reviews(400), VALIDATION)
     assert train_variant(variant, reviews, seed=0, epochs=3).history[-1].validation_accuracy > 0.9
+
+
+def test_a_training_that_was_stopped_after_an_epoch_goes_on_to_the_same_weights(
+    trained: TrainedModel, checkpoints: Path
+) -> None:
+    max(checkpoints.iterdir()).unlink()
+    places: list[str] = []
+    rows: list[int] = []
+    again = train_small(
+        journal=Journal(rows.append, checkpoints, go_on=lambda place, _: places.append(place))
+    )
+    assert list_equal(trained.model, again.model)
+    assert (again.history, again.kept_epoch) == (trained.history, trained.kept_epoch)
+    assert (places, rows[0], sum(rows)) == (["epoch 4 of 4"], 3 * ROWS, EPOCHS * ROWS)
 
 
 def test_progress_adds_up_to_the_rows_of_all_epochs(trained: TrainedModel, told: list[int]) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 import models.training.fit
 from models.training.fit import train_variant
+from models.training.journal import Journal
 from models.training.types import LabelledReviews, TrainedModel, Variant
 from tests.support.small_models import give_reviews, make_small_wide_variant
 
@@ -44,6 +46,11 @@ def train(
     return train_variant(variant or make_small_wide_variant(), reviews, **given)
 
 
+def train_in_steps(folder: str) -> None:
+    """Train as `train` does, and save a checkpoint after each batch."""
+    train(journal=Journal(folder=Path(folder), save_seconds=0.0))
+
+
 @dataclass(frozen=True)
 class Training:
     """A training and what was seen of it."""
@@ -61,7 +68,7 @@ def observe(variant: Variant | None = None, **options: Any) -> Training:
     passed: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(models.training.fit, "pass_fault_point", passed.append)
-        trained = train(variant, report=told.append, **options)
+        trained = train(variant, journal=Journal(report=told.append), **options)
     return Training(trained, tuple(told), tuple(passed))
 
 
