@@ -92,9 +92,10 @@ QUIET = Journal()
 
 
 def find_earlier_seconds(folder: Path) -> float:
-    """Return the elapsed time of a training at its newest checkpoint; 0 if there is none."""
-    found = [_read(path) for path in folder.glob("*.npz") if _NAME.fullmatch(path.name)]
-    return max((float(each.arrays[ELAPSED]) for each in found if each is not None), default=0.0)
+    """Return the elapsed time of a training at its last checkpoint; 0 if there is none, or it is damaged."""
+    last = max(folder.glob("*.npz"), key=lambda path: path.stat().st_mtime, default=None)
+    found = None if last is None else _read(last)
+    return 0.0 if found is None else float(found.arrays[ELAPSED])
 
 
 def list_values(variables: Sequence[Any]) -> dict[str, NDArray[Any]]:

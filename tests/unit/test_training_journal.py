@@ -1,6 +1,7 @@
 """Tests of the checkpoints of a training: what is kept, and that a damaged one is never used."""
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from models.training import journal as module
+from models.training.background import start_thread
 from models.training.journal import Journal, find_earlier_seconds
 
 
@@ -110,3 +112,14 @@ def test_the_seconds_of_a_training_are_those_of_all_its_times(journal: Journal, 
     save(Journal(folder=tmp_path, earlier_seconds=100.0), 1)
     assert 100 <= find_earlier_seconds(tmp_path) < 110
     assert Journal(earlier_seconds=100.0).begin(lambda rows: None).count_seconds() >= 100
+
+
+def test_a_thread_of_a_training_knows_the_run_of_its_caller() -> None:
+    run = ContextVar[str]("run", default="none")
+    run.set("this one")
+    assert start_thread(run.get).result() == "this one"
+
+
+def test_an_error_in_a_thread_of_a_training_is_raised_where_its_result_is_needed() -> None:
+    with pytest.raises(ZeroDivisionError):
+        start_thread(lambda: 1 // 0).result()
