@@ -1,6 +1,9 @@
 """Trains a small wide LSTM for tests."""
 
+import atexit
 import functools
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 import models.training.fit
+import models.training.journal
 from models.training.fit import train_variant
 from models.training.journal import Journal
 from models.training.types import LabelledReviews, TrainedModel, Variant
@@ -46,11 +50,6 @@ def train(
     return train_variant(variant or make_small_wide_variant(), reviews, **given)
 
 
-def train_in_steps(folder: str) -> None:
-    """Train as `train` does, and save a checkpoint after each batch."""
-    train(journal=Journal(folder=Path(folder), save_seconds=0.0))
-
-
 @dataclass(frozen=True)
 class Training:
     """A training and what was seen of it."""
@@ -60,22 +59,27 @@ class Training:
     """The rows that it reported."""
     passed: tuple[str, ...]
     """The fault points that it passed."""
+    folder: Path | None = None
+    """The folder with a checkpoint after each batch, if it kept them."""
 
 
-def observe(variant: Variant | None = None, **options: Any) -> Training:
-    """Train as `train` does, and keep what the training reports and passes."""
+def observe(variant: Variant | None = None, *, folder: Path | None = None, **options: Any) -> Training:
+    """Train as `train` does, and keep what the training reports and passes, and in `folder` all its checkpoints."""
     told: list[int] = []
     passed: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(models.training.fit, "pass_fault_point", passed.append)
-        trained = train(variant, journal=Journal(report=told.append), **options)
-    return Training(trained, tuple(told), tuple(passed))
+        patch.setattr(models.training.journal, "KEPT", 1000)
+        trained = train(variant, journal=Journal(told.append, folder, save_seconds=0.0), **options)
+    return Training(trained, tuple(told), tuple(passed), folder)
 
 
 @functools.cache
 def train_usual() -> Training:
-    """Train with the defaults of `train`, once per process."""
-    return observe()
+    """Train with the defaults of `train`, once per process, and keep its checkpoints until the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="checkpoints-"))
+    atexit.register(shutil.rmtree, folder)
+    return observe(folder=folder)
 
 
 def list_equal(one: TrainedModel, other: TrainedModel) -> list[bool]:
