@@ -129,6 +129,15 @@ class EncodedReviews:
         """Return n, the number of reviews."""
         return len(self.token_count)
 
+    def take(self, rows: NDArray[np.integer[Any]]) -> "EncodedReviews":
+        """Return the reviews at the positions `rows`, in their order."""
+        words = np.diff(self.offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(words)]).astype(np.int64)
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], words)
+        word_ids = self.word_ids[np.repeat(self.offsets[rows], words) + within]
+        kept = self.token_count[rows], self.oov_rate[rows], self.truncated[rows]
+        return EncodedReviews(word_ids, offsets, self.length, *kept)
+
     def pad(self, rows: NDArray[np.integer[Any]] | None = None) -> NDArray[np.int32]:
         """Return the reviews at the positions `rows` (all by default) as ids [rows, length], padded in front with 0."""
         chosen = np.arange(len(self)) if rows is None else rows

@@ -2,10 +2,12 @@
 
 Its files are `model.keras` (Keras's own format, no pickle), `scorer.onnx` (the same model as the graph that an engine
 runs; missing where no engine can), `vocabulary.json` (words, most frequent first) and `bundle.json` (variant,
-hyper-parameters, seed, metrics, fingerprints, versions, golden scores).
+hyper-parameters, seed, metrics, fingerprints, versions, golden scores). An adapted bundle has `own_labels.json` too:
+what the labels of each source change in the scores of its texts.
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +18,7 @@ from data_contracts.storage.durable import build_folder, remove_leftovers
 from data_contracts.storage.faults import pass_fault_point
 from models.bundle.fingerprint import is_unaltered, write_fingerprinted_facts
 from models.kinds import ExportedModel, register_layers
+from models.own_labels.layer import OwnLayer, read_layer, to_facts
 from models.tokenizer import Vocabulary
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 MODEL_FILE, VOCABULARY_FILE = "model.keras", "vocabulary.json"
 GRAPH_FILE = "scorer.onnx"
+OWN_FILE = "own_labels.json"
+ADAPTED_VERSION = 3
+"""The format of adapted bundles: programs that know no labels of sources must not score with them."""
 _ID_DIGITS = 12
 
 
@@ -57,6 +63,43 @@ def write_bundle(
         write_fingerprinted_facts(building, facts)
     pass_fault_point("train: bundle written")
     return target
+
+
+def name_adapted(base: Mapping[str, Any], layers: Mapping[str, OwnLayer]) -> str:
+    """Return the id of a model with these layers by source, from the facts of the bundle that it was adapted from."""
+    content = {name: to_facts(layers[name]) for name in sorted(layers)}
+    digest = sha256(f"{base['fingerprints']['bundle']}\n{json.dumps(content)}".encode())
+    return f"{base['variant']}-s{base['seed']}-{digest.hexdigest()[:_ID_DIGITS]}"
+
+
+def write_adapted_bundle(base: Path, layers: Mapping[str, OwnLayer], facts: Mapping[str, Any]) -> Path:
+    """Write beside the finished bundle `base` one with the same model, and layers by source; return its folder.
+
+    `facts` are the content of its `bundle.json`. An unaltered bundle of that id is kept.
+    """
+    target = base.parent / str(facts["model_id"])
+    if target.exists() and is_unaltered(target):
+        return target
+    remove_leftovers(base.parent)
+    with build_folder(target, replace=True) as building:
+        for name in (MODEL_FILE, GRAPH_FILE, VOCABULARY_FILE):
+            if (base / name).is_file():
+                shutil.copyfile(base / name, building / name)
+        content = {name: to_facts(layer) for name, layer in layers.items()}
+        (building / OWN_FILE).write_text(json.dumps(content, ensure_ascii=False), "utf-8")
+        write_fingerprinted_facts(building, {**facts, "format_version": ADAPTED_VERSION})
+    return target
+
+
+def load_own(folder: Path) -> dict[str, OwnLayer]:
+    """Load the layers of an adapted bundle by source; none of a bundle that has learnt from no source."""
+    path = folder / OWN_FILE
+    if not path.is_file():
+        return {}
+    try:
+        return {name: read_layer(facts) for name, facts in json.loads(path.read_text("utf-8")).items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"{path}: can't be read ({_first_line(error)}).") from error
 
 
 def find_graph(folder: Path) -> Path | None:

@@ -4,7 +4,7 @@ The engine of its kind scores a bundle with a graph, without TensorFlow and Kera
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from models.bundle.bundle_facts import read_facts
-from models.bundle.folder import find_graph, load_model, load_vocabulary
+from models.bundle.folder import find_graph, load_model, load_own, load_vocabulary
 from models.evaluation.stars import LINEAR, StarMapping, read_stars
 from models.graphs.engine import MANY_REVIEWS, Engine
 from models.kinds import ExportedModel, load_engine
+from models.own_labels.layer import OwnLayer
 from models.tensorflow import load_tensorflow
 from models.tokenizer import EncodedReviews, encode_few_reviews, encode_reviews, to_bytes
 
@@ -53,6 +54,15 @@ class Scorer:
     """Maps n encoded reviews to scores [n], in their order."""
     stars: StarMapping = LINEAR
     """Maps a score to the rating that the review's writer would give."""
+    own: Mapping[str, OwnLayer] = field(default_factory=dict)
+    """What the labels of a source change in the scores of its texts, by the name of the source."""
+
+    def predict_for(self, source: str | None) -> Callable[[EncodedReviews], NDArray[np.float64]]:
+        """Return `predict` for the texts of a source; None is the model without the labels of any source."""
+        layer = self.own.get(source or "")
+        if layer is None:
+            return self.predict
+        return lambda encoded: layer.adapt(self.predict(encoded), encoded)
 
 
 def load_scorer(bundle_dir: Path) -> Scorer:
@@ -66,7 +76,7 @@ def load_scorer(bundle_dir: Path) -> Scorer:
         scorer = make_keras_scorer(model_id, load_model(bundle_dir), word_ids, length)
     else:
         scorer = _make_engine_scorer(model_id, load_engine(graph), word_ids)
-    return replace(scorer, stars=read_stars(facts))
+    return replace(scorer, stars=read_stars(facts), own=load_own(bundle_dir))
 
 
 def warm_up(scorer: Scorer) -> None:
@@ -129,14 +139,26 @@ def encode_texts(scorer: Scorer, texts: Sequence[str] | pa.Array) -> EncodedText
     return EncodedTexts(encoded, distinct.indices.to_numpy())
 
 
-def score_encoded(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
-    """Score encoded texts; the result is in the order of the texts, repeated ones included."""
-    scores, encoded, where = scorer.predict(texts.distinct), texts.distinct, texts.positions
-    return ScoredTexts(
-        scores[where], encoded.token_count[where], encoded.oov_rate[where], encoded.truncated[where]
-    )
+def score_encoded(
+    scorer: Scorer, texts: EncodedTexts, sources: Sequence[str] | NDArray[Any] | None = None
+) -> ScoredTexts:
+    """Score encoded texts; the result is in the order of the texts, repeated ones included.
+
+    `sources` [n] are the sources of the texts, whose own labels count; None: of no source.
+    """
+    encoded, where = texts.distinct, texts.positions
+    scores = scorer.predict(encoded)
+    adapted = scores[where]
+    of_row = np.asarray([] if sources is None else sources, dtype=object)
+    for name in scorer.own.keys() & set(of_row.tolist()):
+        rows = np.flatnonzero(of_row == name)
+        chosen, place = np.unique(where[rows], return_inverse=True)
+        adapted[rows] = scorer.own[name].adapt(scores[chosen], encoded.take(chosen))[place]
+    return ScoredTexts(adapted, encoded.token_count[where], encoded.oov_rate[where], encoded.truncated[where])
 
 
-def score_texts(scorer: Scorer, texts: Sequence[str] | pa.Array) -> ScoredTexts:
-    """Score texts, in Python or in Arrow; the model reads each distinct text once."""
-    return score_encoded(scorer, encode_texts(scorer, texts))
+def score_texts(
+    scorer: Scorer, texts: Sequence[str] | pa.Array, sources: Sequence[str] | NDArray[Any] | None = None
+) -> ScoredTexts:
+    """Score texts, in Python or in Arrow, as `score_encoded` does; the model reads each distinct text once."""
+    return score_encoded(scorer, encode_texts(scorer, texts), sources)

@@ -124,7 +124,7 @@ def explain_text(scorer: "Scorer", source: FoundText) -> Explained:
         )
     read = located[-scorer.sequence_length :]
     ids = np.array([scorer.word_ids.get(each.word, 0) for each in read], np.int32)
-    effects = explain_review(scorer.predict, ids, scorer.sequence_length)
+    effects = explain_review(scorer.predict_for(source.source), ids, scorer.sequence_length)
     score = np.array([effects.score])
     return Explained(
         source=source,

@@ -16,13 +16,13 @@ NAME_SHOWN = 100
 NEAR = 0.75
 """Least Jaro-Winkler similarity, 0 to 1, of a review_id that a message suggests for a wrong name."""
 _FIND_REVIEW = """
-SELECT review_id, movie_id, uri, source_sha256, row_number, text FROM latest_scores WHERE review_id = $name
+SELECT review_id, movie_id, uri, source_sha256, row_number, text, source FROM latest_scores WHERE review_id = $name
 """
 _FIND_ROW = f"""
 SELECT
     review_id, movie_id,
     (SELECT min(uri) FROM scored_files WHERE scored_files.source_sha256 = rows.source_sha256) AS uri,
-    source_sha256, row_number, text
+    source_sha256, row_number, text, file_source AS source
 FROM source_reviews AS rows
 WHERE {HAS_PARSED_NAME} AND source_sha256 NOT IN {SUPERSEDED}
 ORDER BY source_sha256
@@ -57,6 +57,8 @@ class FoundText:
     row: str | None = None
     """The row name, such as 3fa94c12ab07:17."""
     uri: str | None = None
+    source: str | None = None
+    """The source whose labels count: a folder of the inbox, or 'default'."""
 
 
 def find_text(connection: duckdb.DuckDBPyConnection, name: str) -> FoundText:
@@ -87,6 +89,7 @@ def find_text(connection: duckdb.DuckDBPyConnection, name: str) -> FoundText:
         row["movie_id"],
         name_row(row["source_sha256"], row["row_number"]),
         row["uri"],
+        row["source"],
     )
 
 

@@ -78,7 +78,9 @@ def _build_rows(chosen: "pa.Table", texts: Sequence[str | None]) -> "pa.Table":
     replaced = {"text": texts, "rule": nothing, "detail": nothing}
     kept = {name: chosen[name] for name in READ_SCHEMA.names if name not in replaced}
     rows = pa.table({**kept, **replaced}).select(READ_SCHEMA.names).cast(_make_nullable(READ_SCHEMA))
-    return rows.append_column("source_sha256", chosen["source_sha256"]).append_column("uri", chosen["uri"])
+    for name in ("source_sha256", "uri", "source"):
+        rows = rows.append_column(name, chosen[name])
+    return rows
 
 
 def _list_still_bad(chosen: "pa.Table", reasons: Mapping[int, str]) -> list[StillBad]:

@@ -124,13 +124,21 @@ def _read_good(
     write: Write,
     report: Callable[[int], None],
 ) -> Iterator[pa.Table]:
-    """Yield the good rows of each chunk of the files; write the bad ones to the quarantine."""
+    """Yield the good rows of each chunk of the files, with their `source`; write the bad ones to the quarantine."""
     choose_options = partial(choose_file_options, job.catalogue, job.options)
     choose_limits = partial(choose_file_limits, job.catalogue, job.limits)
     for chunk in read_chunks(files, choose_options, choose_limits, tally, report):
         good = check_chunk(chunk, job.limits, job.run.run_id, tally, write)
         good = check_values(good, job.catalogue, job.run.run_id, tally, write)
-        yield check_language(good, job.catalogue, job.run.run_id, tally, write)
+        good = check_language(good, job.catalogue, job.run.run_id, tally, write)
+        yield good.append_column("source", _name_sources(good["uri"], job.catalogue))
+
+
+def _name_sources(uris: pa.ChunkedArray, catalogue: Catalogue) -> pa.Array:
+    """Return the name of the source of each row, [n], by the uri of its file."""
+    files = uris.combine_chunks().dictionary_encode()
+    names = pa.array([catalogue.find(uri).name for uri in files.dictionary.to_pylist()], pa.string())
+    return pa.DictionaryArray.from_arrays(files.indices, names)
 
 
 def _keep_chunk(job: ScoringJob, chunk: ScoredChunk, tally: Tally, write: Write) -> None:

@@ -46,7 +46,7 @@ SELECT source_sha256, sum(strlen(text))::BIGINT FROM source_reviews
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """
 _READ_TEXTS = """
-SELECT source_sha256, row_number, text FROM source_reviews
+SELECT source_sha256, row_number, text, file_source AS source FROM source_reviews
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[]))
 """
 _COUNT_LEFT_OUT = f"""

@@ -3,7 +3,7 @@
 The scorer needs ONNX Runtime.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -30,9 +30,12 @@ def score_rows(
 ) -> pa.Table:
     """Score [n] rows with `source_sha256`, `row_number` and `text`; return [n] rows of `SCORED_SCHEMA`.
 
-    `encoded` are the encoded texts of these rows if the caller has them already.
+    With the column `source`, what the labels of a source changed counts for its rows. `encoded` are the encoded texts
+    of these rows if the caller has them already.
     """
-    scored = score_row_texts(scorer, encoded or encode_texts(scorer, good["text"].combine_chunks()))
+    sources = good["source"].to_pylist() if scorer.own and "source" in good.column_names else None
+    encoded = encoded or encode_texts(scorer, good["text"].combine_chunks())
+    scored = score_row_texts(scorer, encoded, sources)
     columns = {
         "source_sha256": good["source_sha256"],
         "row_number": good["row_number"],
@@ -49,9 +52,9 @@ def score_rows(
     return pa.table(columns, schema=SCORED_SCHEMA)
 
 
-def score_row_texts(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
-    """Score the encoded texts of rows; raise `ValueError` if a score is NaN or infinite."""
-    scored = score_encoded(scorer, texts)
+def score_row_texts(scorer: Scorer, texts: EncodedTexts, sources: Sequence[str] | None = None) -> ScoredTexts:
+    """Score the encoded texts of rows, of these sources; raise `ValueError` if a score is NaN or infinite."""
+    scored = score_encoded(scorer, texts, sources)
     if not np.isfinite(scored.score).all():
         raise ValueError("the model gave a score that is not a number")
     return scored

@@ -267,13 +267,13 @@ def test_a_row_on_which_the_scorer_fails_is_set_aside_alone(
 
 
 def _through(scorer: Scorer):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    return lambda given, texts: score_encoded(scorer, texts)
+    return lambda given, texts, *sources: score_encoded(scorer, texts)
 
 
 def test_a_scorer_that_fails_on_everything_stops_its_group_and_sets_nothing_aside(
     scoring_home: Home,
 ) -> None:
-    def fail(scorer: Scorer, texts: object) -> None:
+    def fail(scorer: Scorer, texts: object, *sources: object) -> None:
         raise RuntimeError("no such kernel")
 
     drop(scoring_home, "a.csv", CSV)
@@ -347,7 +347,7 @@ def test_a_text_is_released_once_one_of_the_models_knows_a_word_of_it(
     unknown_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    def know_emoji(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
+    def know_emoji(scorer: Scorer, texts: EncodedTexts, *sources: object) -> ScoredTexts:
         found = score_encoded(scorer, texts)
         rates = np.where(found.oov_rate == 1, np.arange(len(found.oov_rate)) == 0, found.oov_rate)
         return replace(found, oov_rate=rates.astype(np.float32))
@@ -366,7 +366,7 @@ def test_what_a_scorer_makes_of_ctrl_c_is_not_tried_again_in_parts(
 ) -> None:
     pressed = threading.Event()
 
-    def press_once(scorer: Scorer, texts: EncodedTexts) -> ScoredTexts:
+    def press_once(scorer: Scorer, texts: EncodedTexts, *sources: object) -> ScoredTexts:
         if pressed.is_set():
             return score_encoded(scorer, texts)
         pressed.set()

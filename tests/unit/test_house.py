@@ -21,7 +21,7 @@ ORDER = (
     "tasks.queries", "tasks.store",
     "tasks.warehouse", "tasks.review_files", "tasks.archive", "tasks.archive.sample", "tasks.containers",
     "tasks.inbox", "tasks.pages", "tasks.support",
-    "models.explain", "models.bundle", "models.variants", "models.kinds", "models.evaluation",
+    "models.explain", "models.bundle", "models.variants", "models.kinds", "models.evaluation", "models.own_labels",
     "models.wide_lstm", "models.lstm", "models.training", "models.graphs", "models.tokenizer", "models.tensorflow",
     "data_contracts.queries", "data_contracts.warehouse", "data_contracts.storage", "data_contracts",
 )  # fmt: skip

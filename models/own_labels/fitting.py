@@ -1,0 +1,183 @@
+"""Fits the layer of a source on its labels, and no more of it than so many labels can settle.
+
+Every choice is a Gaussian prior on what the layer changes: nothing, or bias and n-grams by more or less. The evidence
+of a choice is how likely the labels are by it before its weights are known: it grows with what the choice explains and
+falls with what it could have explained besides. The layer is the mean of all choices, weighted by their evidence: with
+few labels, or with labels that the model predicts well already, the change stays small. Needs SciPy.
+
+The evidence is approximated by Laplace's method, as for Gaussian processes (Rasmussen and Williams, *Gaussian Processes
+for Machine Learning*, 2006, section 3.4).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.own_labels.layer import OwnLayer, list_ngrams, mark_pairs, name_ngram, to_logit
+from models.tokenizer import EncodedReviews
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+FEWEST_OF_A_LABEL = 2
+"""Texts of the rarer label below which nothing is changed."""
+SMALLEST_PAIR_COUNT = 2
+"""A pair of words counts when at least this many labelled texts have it; a single word always does."""
+SMALLEST_SHARE = 1e-3
+"""Choices with a smaller weight are left out."""
+MOST_FOR_EVIDENCE = 2000
+"""Texts by which choices are compared: of more labels the first, since the time grows with their number cubed."""
+_MAX_ITERATIONS = 200
+_DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Standard deviations of what a layer changes, around no change; 0 where it must not change."""
+
+    bias: float = 0.0
+    ngrams: float = 0.0
+
+
+CHOICES = (Prior(), *(Prior(bias=1.0, ngrams=spread) for spread in (3.0, 6.0)))
+"""From the fewest changes to the most. No change is as likely before as all others together."""
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """Texts of one source with their labels, n of them."""
+
+    score: NDArray[np.float64]
+    """[n] of the model that is adapted."""
+    encoded: EncodedReviews
+    positive: NDArray[np.bool_]
+    """[n] the label."""
+
+
+@dataclass(frozen=True)
+class FittedLayer:
+    """A layer, and what was seen of it in the fit."""
+
+    layer: OwnLayer
+    shares: tuple[float, ...]
+    """The weight of each of `CHOICES` in the layer; they add up to 1."""
+    log_loss_before: float
+    """Nats a text, of the model itself on the labels; NaN without labels."""
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """The labelled texts as numbers: n texts, g n-grams."""
+
+    logit: NDArray[np.float64]
+    shares: "scipy.sparse.csr_matrix"
+    """[n, g] for each n-gram of a text one divided by the root of their number, as in `OwnLayer`."""
+    sign: NDArray[np.float64]
+    """[n] 1 for a positive label, -1 for a negative one."""
+
+    def take(self, rows: slice) -> "_Problem":
+        """Return the problem of some of the texts."""
+        return _Problem(self.logit[rows], self.shares[rows], self.sign[rows])
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """What a choice changes: the bias, and the weights of all g n-grams."""
+
+    bias: float
+    ngrams: NDArray[np.float64]
+
+
+def fit_layer(texts: LabelledTexts) -> FittedLayer:
+    """Fit the layer of a source; the same texts give the same layer."""
+    positive, logit = texts.positive, to_logit(texts.score)
+    sign = np.where(positive, 1.0, -1.0)
+    before = float(np.logaddexp(0, -sign * logit).mean()) if len(sign) else float("nan")
+    if min(positive.sum(), (~positive).sum()) < FEWEST_OF_A_LABEL:
+        return FittedLayer(OwnLayer(), (1.0, *[0.0] * (len(CHOICES) - 1)), before)
+    numbers, ngram_shares = _mark_ngrams(texts.encoded)
+    problem = _Problem(logit, ngram_shares, sign)
+    shares = _share_out(problem.take(slice(MOST_FOR_EVIDENCE)))
+    return FittedLayer(_average(problem, numbers, shares), tuple(shares.tolist()), before)
+
+
+def _share_out(problem: _Problem) -> NDArray[np.float64]:
+    """Return the weight of each choice by its evidence; no change is as likely before as all others together."""
+    likeness = (problem.shares @ problem.shares.T).toarray()
+    evidence = np.array([_measure_evidence(problem, prior, likeness) for prior in CHOICES])
+    shares = np.exp(evidence - evidence.max())
+    shares[0] *= len(CHOICES) - 1
+    shares[shares < SMALLEST_SHARE * shares.sum()] = 0
+    return np.asarray(shares / shares.sum())
+
+
+def _measure_evidence(problem: _Problem, prior: Prior, likeness: NDArray[np.float64]) -> float:
+    """Return the log of how likely the labels are by a choice, in nats; `likeness` [n, n] is the texts' product."""
+    weights = _fit(problem, prior)
+    margin = problem.sign * _compute_logits(problem, weights)
+    evidence = -np.logaddexp(0, -margin).sum()
+    if not prior.bias:
+        return float(evidence)
+    right = 1 / (1 + np.exp(-margin))
+    curvature = np.sqrt(right * (1 - right))
+    covariance = curvature[:, None] * (prior.bias**2 + prior.ngrams**2 * likeness) * curvature
+    size = (weights.bias / prior.bias) ** 2 + ((weights.ngrams / prior.ngrams) ** 2).sum()
+    return float(evidence - size / 2 - np.linalg.slogdet(np.eye(len(margin)) + covariance)[1] / 2)
+
+
+def _average(problem: _Problem, numbers: NDArray[np.int64], shares: NDArray[np.float64]) -> OwnLayer:
+    """Return the layer that is the weighted mean of all choices, fitted on all texts."""
+    fitted = [
+        (_fit(problem, prior), share) for prior, share in zip(CHOICES, shares.tolist(), strict=True) if share
+    ]
+    bias = sum(weights.bias * share for weights, share in fitted)
+    ngrams = np.round(sum(weights.ngrams * share for weights, share in fitted), _DECIMALS)
+    (kept,) = np.nonzero(ngrams)
+    return OwnLayer(
+        round(bias, _DECIMALS),
+        tuple(name_ngram(number) for number in numbers[kept].tolist()),
+        tuple(ngrams[kept].tolist()),
+    )
+
+
+def _mark_ngrams(encoded: EncodedReviews) -> tuple[NDArray[np.int64], "scipy.sparse.csr_matrix"]:
+    """Return the numbers of the n-grams that enough texts have, rising, and what is `_Problem.shares` of the texts."""
+    import scipy.sparse
+
+    row, number = list_ngrams(encoded)
+    numbers, place, count = np.unique(number, return_inverse=True, return_counts=True)
+    shape = (len(encoded), len(numbers))
+    present = scipy.sparse.csr_matrix((np.ones(len(row)), (row, place)), shape=shape)
+    kept = (count >= SMALLEST_PAIR_COUNT) | ~mark_pairs(numbers)
+    present = present[:, kept]
+    counts = np.maximum(np.asarray(present.sum(axis=1)).ravel(), 1)
+    return numbers[kept], (scipy.sparse.diags(1 / np.sqrt(counts)) @ present).tocsr()
+
+
+def _fit(problem: _Problem, prior: Prior) -> _Weights:
+    """Fit what a choice changes: the most likely values by its prior and the labels."""
+    import scipy.sparse
+    from scipy.optimize import minimize
+
+    if not prior.bias:
+        return _Weights(0.0, np.zeros(problem.shares.shape[1]))
+    bias = np.full((len(problem.sign), 1), prior.bias)
+    features = scipy.sparse.hstack([scipy.sparse.csr_matrix(bias), prior.ngrams * problem.shares]).tocsr()
+    transposed = features.T.tocsr()
+
+    def measure(change: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        margin = problem.sign * (problem.logit + features @ change)
+        loss = np.logaddexp(0, -margin).sum() + change @ change / 2
+        return float(loss), transposed @ (-problem.sign / (1 + np.exp(margin))) + change
+
+    start = np.zeros(features.shape[1])
+    found = minimize(measure, start, jac=True, method="L-BFGS-B", options={"maxiter": _MAX_ITERATIONS}).x
+    return _Weights(float(found[0]) * prior.bias, found[1:] * prior.ngrams)
+
+
+def _compute_logits(problem: _Problem, weights: _Weights) -> NDArray[np.float64]:
+    """Return the logits of the texts with what a choice changes, as the layer computes them."""
+    of_ngrams: NDArray[np.float64] = problem.shares @ weights.ngrams
+    return problem.logit + weights.bias + of_ngrams

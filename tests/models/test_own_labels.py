@@ -1,0 +1,174 @@
+"""Tests of what a finished model learns from the labels of a source."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from data_contracts.errors import BundleError
+from models.bundle.bundle_facts import read_facts
+from models.bundle.fingerprint import is_unaltered
+from models.bundle.folder import OWN_FILE, load_own, name_adapted, write_adapted_bundle
+from models.bundle.scorer import Scorer, load_scorer, score_texts
+from models.own_labels.fitting import LabelledTexts, fit_layer
+from models.own_labels.layer import OwnLayer, read_layer, to_facts, to_logit, to_score
+from models.tokenizer import EncodedReviews, encode_reviews
+from tests.support.small_home import make_small_bundle
+
+LENGTH = 12
+WORD_IDS = {word: number for number, word in enumerate(("fits", "well", "runs", "small", "dress"), start=1)}
+SHOP = OwnLayer(1.0, ((3,), (3, 4)), (-1.0, -2.0))
+
+
+def encode(texts: list[str]) -> EncodedReviews:
+    return encode_reviews(texts, WORD_IDS, LENGTH)
+
+
+def make_scorer(**layers: OwnLayer) -> Scorer:
+    """Return a scorer that gives every text a score by its number of words."""
+    return Scorer("", LENGTH, WORD_IDS, lambda encoded: to_score(encoded.token_count / 10), own=layers)
+
+
+def draw_labels(texts: int, seed: int = 0) -> LabelledTexts:
+    """Draw texts of a source whose writers mean what the model says, by logit, with three in four positive."""
+    random = np.random.default_rng(seed)
+    words = [*WORD_IDS]
+    drawn = [" ".join(random.choice(words, 6)) for _ in range(texts)]
+    logit = random.normal(1.0, 2.0, texts)
+    return LabelledTexts(to_score(logit), encode(drawn), random.random(texts) < to_score(logit))
+
+
+def measure_loss(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
+    return float(-np.log(np.where(positive, score, 1 - score)).mean())
+
+
+def test_a_layer_changes_the_logit_by_its_bias_and_by_each_ngram_once() -> None:
+    [plain, marked] = SHOP.adapt(np.array([0.5, 0.5]), encode(["fits well", "runs small runs small"]))
+    assert plain == pytest.approx(to_score(np.array([1.0]))[0])
+    assert marked == pytest.approx(to_score(np.array([1.0 - 3.0 / np.sqrt(2)]))[0])
+
+
+def test_a_pair_of_words_of_two_texts_is_no_ngram() -> None:
+    layer = OwnLayer(ngrams=((3, 4),), weights=(5.0,))
+    assert layer.adapt(np.array([0.5, 0.5]), encode(["it runs", "small"])).tolist() == [0.5, 0.5]
+
+
+def test_a_layer_that_changes_nothing_gives_the_same_numbers() -> None:
+    score = np.array([0.0, 1e-12, 0.3, 1.0])
+    assert OwnLayer().adapt(score, encode(["fits"] * 4)).tolist() == score.tolist()
+
+
+def test_a_layer_is_read_as_it_was_written() -> None:
+    assert read_layer(json.loads(json.dumps(to_facts(SHOP)))) == SHOP
+
+
+def test_only_the_texts_of_a_source_are_scored_with_its_layer() -> None:
+    scorer = make_scorer(shop=SHOP)
+    texts, sources = (
+        ["runs small", "runs small", "fits well", "runs small"],
+        ["shop", "other", "shop", "shop"],
+    )
+    plain, adapted = score_texts(scorer, texts).score, score_texts(scorer, texts, sources).score
+    assert adapted[1] == plain[1]
+    assert adapted[0] == adapted[3] == scorer.predict_for("shop")(encode(["runs small"]))[0] != plain[0]
+    assert scorer.predict_for(None)(encode(["runs small"]))[0] == plain[0]
+
+
+@pytest.mark.parametrize("rare", [0, 1])
+def test_labels_of_one_kind_settle_nothing(rare: int) -> None:
+    labels = draw_labels(100)
+    fitted = fit_layer(replace(labels, positive=np.arange(100) >= rare))
+    assert fitted.layer.changes_nothing
+
+
+def test_labels_that_agree_with_the_model_hardly_move_it() -> None:
+    new = draw_labels(2000, seed=1)
+    before = measure_loss(new.score, new.positive)
+    losses = [
+        measure_loss(fit_layer(draw_labels(30, seed)).layer.adapt(new.score, new.encoded), new.positive)
+        for seed in range(5)
+    ]
+    assert np.mean(losses) < before + 0.02
+
+
+def test_a_source_whose_writers_are_kinder_than_the_model_thinks_moves_the_bias() -> None:
+    labels, new = (draw_labels(300, seed) for seed in (0, 1))
+    kinder = [replace(each, score=to_score(to_logit(each.score) - 2)) for each in (labels, new)]
+    fitted = fit_layer(kinder[0])
+    adapted = fitted.layer.adapt(kinder[1].score, new.encoded)
+    assert fitted.layer.bias > 0
+    assert measure_loss(adapted, new.positive) < measure_loss(kinder[1].score, new.positive) - 0.1
+    assert fitted.shares[0] < 0.01
+
+
+def test_a_word_that_means_something_else_in_a_source_gets_a_weight() -> None:
+    random = np.random.default_rng(0)
+    texts = [f"dress {word}" for word in random.choice(["well", "small"], 400)]
+    positive = np.array(["well" in text for text in texts]) ^ (random.random(400) < 0.1)
+    fitted = fit_layer(LabelledTexts(np.full(400, 0.5), encode(texts), positive))
+    by_ngram = dict(zip(fitted.layer.ngrams, fitted.layer.weights, strict=True))
+    assert by_ngram[WORD_IDS["well"],] > 0.5
+    assert by_ngram[WORD_IDS["small"],] < -0.5
+    assert sum(fitted.shares) == pytest.approx(1)
+
+
+def test_the_same_labels_give_the_same_layer() -> None:
+    assert fit_layer(draw_labels(60)) == fit_layer(draw_labels(60))
+
+
+def adapt_small_bundle(folder: Path) -> Path:
+    """Write a bundle with a layer of the source `shop` beside a small one, and return its folder."""
+    import shutil
+
+    [base] = make_small_bundle().iterdir()
+    shutil.copytree(base, folder / base.name)
+    facts = read_facts(base)
+    prints = {name: value for name, value in facts["fingerprints"].items() if name != "bundle"}
+    named = {**facts, "model_id": name_adapted(facts, {"shop": SHOP}), "fingerprints": prints}
+    return write_adapted_bundle(folder / base.name, {"shop": SHOP}, named)
+
+
+@pytest.fixture(scope="module")
+def adapted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return adapt_small_bundle(tmp_path_factory.mktemp("adapted"))
+
+
+def test_an_adapted_bundle_scores_as_the_layer_on_the_model_does(adapted: Path) -> None:
+    scorer = load_scorer(adapted)
+    texts = ["a plot", "film the plot"]
+    plain = score_texts(scorer, texts)
+    assert scorer.model_id == adapted.name
+    assert score_texts(scorer, texts, ["default"] * 2).score.tolist() == plain.score.tolist()
+    expected = SHOP.adapt(plain.score, encode_reviews(texts, scorer.word_ids, scorer.sequence_length))
+    assert score_texts(scorer, texts, ["shop"] * 2).score.tolist() == expected.tolist()
+    assert abs(expected - plain.score).min() > 1e-4
+
+
+def test_an_adapted_bundle_says_so_to_programs_that_know_no_labels_of_sources(adapted: Path) -> None:
+    assert read_facts(adapted)["format_version"] == 3
+    assert is_unaltered(adapted)
+
+
+def test_a_layer_that_was_altered_is_noticed(tmp_path: Path) -> None:
+    folder = adapt_small_bundle(tmp_path)
+    (folder / OWN_FILE).write_text((folder / OWN_FILE).read_text().replace("1.0", "1.5"))
+    assert not is_unaltered(folder)
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"shop": {"bias": 1}}', '{"shop": {"bias": 0, "ngrams": 3}}']
+)
+def test_layers_that_cant_be_read_are_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / OWN_FILE).write_text(content)
+    with pytest.raises(BundleError, match=OWN_FILE):
+        load_own(tmp_path)
+
+
+def test_some_of_the_encoded_texts_are_taken_with_their_words() -> None:
+    texts = ["fits well", "what", "runs small here", "dress"]
+    taken, alone = encode(texts).take(np.array([2, 0])), encode([texts[2], texts[0]])
+    assert taken.pad().tolist() == alone.pad().tolist()
+    assert taken.oov_rate.tolist() == alone.oov_rate.tolist()
