@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from data_contracts.errors import UsageError
 from models.evaluation.behaviour import BehaviourChange
@@ -12,6 +12,10 @@ from models.evaluation.comparison import Comparison, SliceComparison
 PROMOTE_MODES = ("auto", "never", "always")
 SMALLEST_GAIN = 0.001
 """A challenger's validation log loss must be lower than the champion's by more than this, in nats."""
+OWN_LOSS_MARGIN = 0.005
+"""Nats by which the validation log loss may be higher where the log loss on own labels is lower beyond chance."""
+OWN_ACCURACY_MARGIN = 0.003
+"""Loss of validation accuracy that is allowed there, as a share: 0.3 points."""
 SLICE_MARGIN = 0.01
 """Loss of accuracy on a slice that is allowed even if it is beyond chance, as a share: one point."""
 SMALLEST_SLICE = 100
@@ -44,6 +48,8 @@ class Contest:
     """Scoring time per review in this process: the shortest of several times over the same texts."""
     champion_seconds: float
     """Measured in the same way."""
+    own: Comparison | None = None
+    """On held-out reviews that sources gave labels for, each source a slice; None if neither model learnt from any."""
 
     @property
     def cost_ratio(self) -> float:
@@ -72,7 +78,8 @@ class GateCheck:
     """The result of one rule of the gate, with the figures that decided it."""
 
     name: str
-    """'log_loss', 'accuracy', 'slice NAME', 'behaviour TYPE', 'cost', 'own_traffic'; else why nothing was compared."""
+    """'log_loss', 'accuracy', 'slice NAME', 'behaviour TYPE', 'cost', 'own_log_loss', 'source NAME', 'own_traffic';
+    else why nothing was compared."""
     passed: bool
     detail: str
     challenger: float | None = None
@@ -109,11 +116,13 @@ def decide_promotion(mode: str, checks: Sequence[GateCheck]) -> Decision:
     shown = {
         check.name: f"{check.challenger:.4f} against {check.champion:.4f}"
         for check in kept
-        if check.name in ("log_loss", "accuracy")
+        if check.name in ("log_loss", "accuracy", "own_log_loss")
     }
     if "log_loss" not in shown:
         return Decision(True, kept[0].detail, kept)
     better = f"validation log loss {shown['log_loss']}, accuracy {shown['accuracy']}"
+    if "own_log_loss" in shown:
+        better += f"; log loss on own labels {shown['own_log_loss']}"
     return Decision(True, f"better than the champion: {better}", kept)
 
 
@@ -126,37 +135,58 @@ def judge_contest(contest: Contest) -> tuple[GateCheck, ...]:
     """Judge a challenger by each rule of the gate; return one check for each rule.
 
     The challenger must have a lower log loss beyond chance and at least the champion's accuracy. It must not be clearly
-    worse on any slice or type of behavioural tests, nor too slow.
+    worse on any slice or type of behavioural tests, nor too slow. If one of the models learnt from labels of sources,
+    a lower log loss on their held-out reviews counts instead of one on the validation reviews, where the challenger
+    may then lose a little; it must not be clearly worse on them, nor on those of any source.
     """
+    margins = (0.0, 0.0)
+    if contest.own is not None and _is_better(contest.own):
+        margins = (OWN_LOSS_MARGIN, OWN_ACCURACY_MARGIN)
     return (
-        _judge_log_loss(contest.scores),
-        _judge_accuracy(contest.scores),
+        _judge_log_loss(contest.scores, margins[0]),
+        _judge_accuracy(contest.scores, margins[1]),
         *map(_judge_slice, contest.scores.slices),
         *(_judge_behaviour(change, contest.behaviour) for change in contest.behaviour),
         _judge_cost(contest),
+        *(_judge_own(contest.own) if contest.own is not None else ()),
     )
 
 
-def _judge_log_loss(scores: Comparison) -> GateCheck:
-    """Judge by the rule of the gate on the log loss."""
-    gain, mine, other = scores.log_loss_gain, scores.challenger.log_loss, scores.champion.log_loss
+def _is_better(scores: Comparison) -> bool:
+    """Return whether the challenger's log loss is lower by more than chance and `SMALLEST_GAIN`."""
+    gain = scores.log_loss_gain
+    return gain.value > SMALLEST_GAIN and gain.lower > 0
+
+
+def _judge_own(own: Comparison) -> tuple[GateCheck, ...]:
+    """Judge by the rules of the gate on reviews that sources gave labels for: of all, then of each source."""
+    gain, mine, other = own.log_loss_gain, own.challenger.log_loss, own.champion.log_loss
     detail = (
-        f"validation log loss {mine:.4f} against {other:.4f} (gain {gain.value:+.4f}, "
-        f"95 % interval {gain.lower:+.4f} to {gain.upper:+.4f})"
+        f"log loss {mine:.4f} against {other:.4f} on {own.challenger.reviews:,} held-out reviews with own labels "
+        f"({_format_nats(gain)}; accuracy {own.challenger.accuracy:.4f} against {own.champion.accuracy:.4f})"
     )
-    better = gain.value > SMALLEST_GAIN and gain.lower > 0
-    return GateCheck("log_loss", better, detail, mine, other, gain.lower, gain.upper)
+    checks = (GateCheck("own_log_loss", gain.upper >= 0, detail, mine, other, gain.lower, gain.upper),)
+    return (*checks, *(replace(_judge_slice(each), name=f"source {each.name}") for each in own.slices))
 
 
-def _judge_accuracy(scores: Comparison) -> GateCheck:
-    """Judge by the rule of the gate on the accuracy."""
+def _judge_log_loss(scores: Comparison, margin: float) -> GateCheck:
+    """Judge by the rule of the gate on the log loss; with a margin above 0, a loss of that much is allowed."""
+    gain, mine, other = scores.log_loss_gain, scores.challenger.log_loss, scores.champion.log_loss
+    allowed = f"; the gain on own labels allows {-margin:.3f}" if margin else ""
+    detail = f"validation log loss {mine:.4f} against {other:.4f} ({_format_nats(gain)}{allowed})"
+    passed = gain.value >= -margin if margin else _is_better(scores)
+    return GateCheck("log_loss", passed, detail, mine, other, gain.lower, gain.upper)
+
+
+def _judge_accuracy(scores: Comparison, margin: float) -> GateCheck:
+    """Judge by the rule of the gate on the accuracy, which may be lower by a margin."""
     gain, mine, other = scores.accuracy_gain, scores.challenger.accuracy, scores.champion.accuracy
     detail = (
         f"accuracy {mine:.4f} against {other:.4f} ({_format_points(gain)}; of the reviews that only one model "
         f"classifies correctly, {scores.only_challenger_right:,} against {scores.only_champion_right:,}, "
         f"McNemar's p {scores.mcnemar_p:.2g})"
     )
-    return GateCheck("accuracy", mine >= other, detail, mine, other, gain.lower, gain.upper)
+    return GateCheck("accuracy", mine >= other - margin, detail, mine, other, gain.lower, gain.upper)
 
 
 def _judge_slice(each: SliceComparison) -> GateCheck:
@@ -223,6 +253,11 @@ def judge_own_traffic(traffic: OwnTraffic) -> GateCheck:
     return GateCheck(OWN_TRAFFIC, not worse, detail, mine, other, lower, upper)
 
 
+def _format_nats(gain: Interval) -> str:
+    """Format a gain in log loss, with its interval."""
+    return f"gain {gain.value:+.4f}, 95 % interval {gain.lower:+.4f} to {gain.upper:+.4f}"
+
+
 def _format_points(gain: Interval) -> str:
     """Format a gain in accuracy in percentage points, with its interval."""
     value, lower, upper = (f"{100 * each:+.2f}" for each in (gain.value, gain.lower, gain.upper))
@@ -249,10 +284,12 @@ _FAILURES = {
     "accuracy": "less accurate than the champion: {} against {}",
     "cost": "too slow: {} seconds a review against {}",
     OWN_TRAFFIC: "less accurate than the champion on own traffic: {} against {}",
+    "own_log_loss": "worse on own labels: log loss {} against {}",
 }
 _FAILURES_OF_KINDS = {
     "slice": "less accurate than the champion on the slices {}",
     "behaviour": "passes fewer behavioural tests of the types {}",
+    "source": "less accurate than the champion on own labels of the sources {}",
 }
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from data_contracts.errors import UsageError
 from models.evaluation.behaviour import BehaviourChange
@@ -24,7 +25,15 @@ from models.evaluation.gate import (
 )
 from models.evaluation.metrics import evaluate_scores
 from models.evaluation.slices import LENGTH_SLICES
-from tests.support.contests import POSITIVE, REVIEWS, SAME_BEHAVIOUR, hold_better, hold_contest, make_scores
+from tests.support.contests import (
+    POSITIVE,
+    REVIEWS,
+    SAME_BEHAVIOUR,
+    hold_better,
+    hold_contest,
+    hold_worse,
+    make_scores,
+)
 
 
 def decide(contest: Contest, mode: str = "auto") -> Decision:
@@ -173,6 +182,44 @@ def test_always_and_never_do_what_they_say_and_keep_the_checks(mode: str, promot
 def test_another_mode_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="auto, never, always"):
         decide_promotion("maybe", [pass_first_model()])
+
+
+def judge_with_own(challenger: NDArray[np.float64], own: Contest) -> Decision:
+    """Judge a challenger on the validation rows and, by the scores of another contest, on own labels."""
+    return decide(hold_contest(challenger, make_scores(0.8), own=own.scores))
+
+
+def test_a_gain_on_own_labels_is_enough_where_the_archive_loses_nothing() -> None:
+    decision = judge_with_own(make_scores(0.8), hold_better())
+    assert decision.promote
+    assert "log loss on own labels 0.1054 against 0.2231" in decision.reason
+
+
+def test_a_gain_on_own_labels_allows_a_small_loss_on_the_archive_alone() -> None:
+    assert judge_with_own(make_scores(0.8, slice(500, 501)), hold_better()).promote
+    refused = judge_with_own(make_scores(0.8, slice(500, 510)), hold_better())
+    assert list_failed(refused) == ["log_loss", "accuracy"]
+
+
+def test_without_a_gain_on_own_labels_the_archive_decides() -> None:
+    same = hold_contest(make_scores(0.8), make_scores(0.8))
+    assert list_failed(judge_with_own(make_scores(0.8), same)) == ["log_loss"]
+    assert judge_with_own(make_scores(0.9), same).promote
+
+
+def test_who_is_worse_on_own_labels_is_refused_whatever_the_archive_says() -> None:
+    decision = judge_with_own(make_scores(0.9), hold_worse())
+    assert list_failed(decision) == ["own_log_loss"]
+    assert decision.reason == "worse on own labels: log loss 0.3567 against 0.2231"
+
+
+def test_a_source_on_which_a_challenger_is_clearly_worse_is_named() -> None:
+    own = hold_contest(make_scores(0.99, slice(0, 40)), make_scores(0.7))
+    decision = judge_with_own(make_scores(0.9), own)
+    assert list_failed(decision) == ["source first"]
+    assert (
+        decision.reason == "less accurate than the champion on own labels of the sources first (-20.0 points)"
+    )
 
 
 def simulate_contest(seed: int, gain: float = 0.0) -> Contest:

@@ -262,8 +262,8 @@ FAULTS = (
         "a challenger of the same accuracy is refused",
         "gate and promotion",
         GATE,
-        'GateCheck("accuracy", mine >= other,',
-        'GateCheck("accuracy", mine > other,',
+        'GateCheck("accuracy", mine >= other - margin,',
+        'GateCheck("accuracy", mine > other - margin,',
         (TEST_GATE,),
     ),
     Fault(
