@@ -50,6 +50,7 @@ def train_model(
     epochs: Annotated[int, Field(ge=1, le=1000)] | None = None,
     promote: Literal["auto", "never", "always"] = "auto",
     anew: bool = False,
+    with_own: bool = False,
 ) -> TrainingSummary:
     """Train one variant, evaluate it, and promote it if it passes the gate.
 
@@ -60,13 +61,24 @@ def train_model(
         promote: 'auto' promotes the first model, and others if they pass the gate; 'always' ignores the gate's refusal;
             'never' does not promote.
         anew: begin anew. Without it, the same training goes on from its last checkpoint if it was stopped.
+        with_own: also learn from the labels and ratings that sources gave. If the same model was trained before, only
+            this is done.
     """
     settings = load_settings_of_run()
-    parameters = {"variant": variant, "seed": seed, "epochs": epochs, "promote": promote, "anew": anew}
+    parameters = {
+        "variant": variant,
+        "seed": seed,
+        "epochs": epochs,
+        "promote": promote,
+        "anew": anew,
+        "with_own": with_own,
+    }
     with record_flow_run("train-model", parameters, settings) as run:
         stages.drop_trainings(settings.home, settings.keep_trainings_days)
-        request = stages.TrainingRequest(variant, seed, epochs, anew=anew)
+        request = stages.TrainingRequest(variant, seed, epochs, anew=anew, may_exist=with_own and not anew)
         bundle = stages.train(run, request)
+        if with_own:
+            bundle = stages.learn_own_labels(bundle, settings.home)
         attempt = Attempt(bundle.model_id, promote, run.run_id)
         decision = stages.decide(attempt, settings.home)
         run.counts.update(bundle.facts["rows"], model_id=bundle.model_id, decision=decision.reason)

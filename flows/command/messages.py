@@ -15,6 +15,7 @@ from models.evaluation.gate import GateCheck
 from models.evaluation.stars import TITLE_REVIEWS
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
 from tasks.support.wording import count, escape_controls
+from tasks.training.own_rows import FEWEST_LABELS
 
 PLAN_LINES = 50
 """The largest number of files that the message of a plan lists."""
@@ -53,6 +54,7 @@ def describe_training(summary: TrainingSummary) -> str:
         _describe_stars(metrics["rating"]),
         f"  baseline    accuracy {baseline['test_accuracy']:.4f} ({baseline['name']})",
         *_describe_behaviour(metrics),
+        *_describe_own(facts.get("own")),
         *_describe_gate(summary.checks),
         *(f"  warning     {warning}" for warning in summary.warnings),
         f"  {'promoted' if summary.promoted else 'not promoted'}: {summary.reason}",
@@ -79,6 +81,28 @@ def _describe_behaviour(metrics: Mapping[str, Any]) -> list[str]:
     ]
     passed = (f"{rate['name'].replace('_', ' ')} {rate['passed']} of {rate['tests']}" for rate in rates)
     return [f"  behaviour   {', '.join(passed)}"]
+
+
+def _describe_own(own: Mapping[str, Any] | None) -> list[str]:
+    """Return lines of the message of a training on what it has learnt of each source; none if it was not asked to."""
+    if own is None:
+        return []
+    if not own["sources"]:
+        return [f"  own labels  no source has {FEWEST_LABELS} labelled reviews, so only the archive counts"]
+    return [
+        f"  own labels  {escape_controls(each['source'])}: {_describe_layer(each)}" for each in own["sources"]
+    ]
+
+
+def _describe_layer(source: Mapping[str, Any]) -> str:
+    """Say what the labels of a source have settled."""
+    labels = f"{count(source['labels'], 'label')}, {source['positive']:,} positive, {source['held_out']:,} held out"
+    if source["bias"] == 0 and not source["ngrams"]:
+        return f"{labels}; nothing is changed"
+    return (
+        f"{labels}; logit {source['bias']:+.2f} and weights of {count(source['ngrams'], 'n-gram')}; "
+        f"{source['share_of_no_change']:.0%} for no change"
+    )
 
 
 def _describe_gate(checks: Sequence[GateCheck]) -> list[str]:

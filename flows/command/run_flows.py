@@ -53,22 +53,27 @@ def ingest(archive: str | None, accept_unverified: bool) -> None:
 @click.option(
     "--anew", is_flag=True, help="Begin anew, even if the same training was stopped and could go on."
 )
+@click.option("--with-own", is_flag=True, help="Also learn from labels and ratings of your own files.")
 def train(
     variant: str | None,
     seed: int,
     epochs: int | None,
     promote: Literal["auto", "never", "always"],
     anew: bool,
+    with_own: bool,
 ) -> None:
     """Train one variant, evaluate it, and promote it if it passes the gate.
 
-    A training that was stopped goes on from its last checkpoint, to the same model: type the same command again.
+    A training that was stopped goes on from its last checkpoint, to the same model: type the same command again. With
+    --with-own, what the labels and ratings of each source settle is changed in the scores of that source. If the same
+    model was trained before, only this is done.
 
     \b
     Examples:
       reviews train
       reviews train --variant cnn_lstm --seed 3
       reviews train --variant lstm --epochs 4 --promote never
+      reviews train --with-own
     """
     from models.variants import DEFAULT_VARIANT, find_variant
 
@@ -78,7 +83,8 @@ def train(
     from flows.train_model import train_model
 
     wait_for_server()
-    done = train_model(variant=chosen.name, seed=seed, epochs=epochs, promote=promote, anew=anew)
+    asked = {"variant": chosen.name, "seed": seed, "epochs": epochs, "promote": promote}
+    done = train_model(**asked, anew=anew, with_own=with_own)
     echo(describe_training(done))
 
 

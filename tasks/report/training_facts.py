@@ -29,7 +29,9 @@ _FIND_CHAMPION = "SELECT arg_max(model_id, number) AS model_id FROM promotions"
 _LIST_GATE = """
 SELECT name, passed, detail, challenger, champion, gain_lower, gain_upper, compared_with, mode
 FROM gate_checks WHERE run_id = $run_id
-ORDER BY passed, list_position(['log_loss', 'accuracy', 'slice', 'behaviour', 'cost'], split_part(name, ' ', 1)), name
+ORDER BY passed, list_position(
+    ['log_loss', 'accuracy', 'own_log_loss', 'source', 'slice', 'behaviour', 'cost'], split_part(name, ' ', 1)
+), name
 """
 _LIST_VARIANTS = """
 SELECT *, model_id = $model_id AS is_this,

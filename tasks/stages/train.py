@@ -17,6 +17,7 @@ from models.bundle.scorer import Scorer, load_scorer
 from models.evaluation.gate import Decision, GateCheck
 from models.kinds import export_model
 from models.tensorflow import load_tensorflow
+from models.training.types import Variant
 from models.variants import find_variant
 from tasks.archive.parquet_files import read_provenance
 from tasks.maintenance.retention import drop_old_trainings
@@ -26,6 +27,7 @@ from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import judge_checks, show_live_progress, tell
 from tasks.support.code_version import fingerprint_code
 from tasks.support.progress import show_progress
+from tasks.training.adapting import describe_training, find_same_training, fit_layers, save_adapted
 from tasks.training.build_bundle import (
     Figures,
     TrainedBundle,
@@ -36,8 +38,9 @@ from tasks.training.build_bundle import (
     score_for_fresh_process,
     train_on,
 )
-from tasks.training.contest import judge_challenger
-from tasks.training.dataset import DatasetTexts, check_input, encode_rows, load_rows
+from tasks.training.contest import ContestRows, judge_challenger, load_contest_rows
+from tasks.training.dataset import check_input, encode_rows, load_rows
+from tasks.training.own_rows import read_own_rows
 from tasks.training.unfinished import forget_journal, keep_journal
 from tasks.warehouse.model_registry import PromotedModel, find_champion, record_model
 from tasks.warehouse.promotion import Attempt, promote
@@ -56,6 +59,8 @@ class TrainingRequest:
     """None for the variant's own number of epochs."""
     anew: bool = False
     """Whether the same training, if it was stopped, is begun anew instead of going on."""
+    may_exist: bool = False
+    """Whether a bundle of the very same training is taken where there is one."""
 
 
 def name_training(context: Any, parameters: Mapping[str, Any]) -> str:
@@ -63,7 +68,7 @@ def name_training(context: Any, parameters: Mapping[str, Any]) -> str:
     run: Run = parameters["run"]
     request: TrainingRequest = parameters["request"]
     provenance = read_provenance(run.home.reviews)
-    parts = [request.variant_name, request.seed, request.epochs, run.home.bundles, run.run_id]
+    parts = [*vars(request).values(), run.home.bundles, run.run_id]
     code = fingerprint_code(("models", "data_contracts", "tasks"))
     return sha256(repr([*map(str, parts), provenance, code]).encode()).hexdigest()
 
@@ -80,11 +85,14 @@ def name_training(context: Any, parameters: Mapping[str, Any]) -> str:
 def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     """Train one variant and write its bundle; a fresh process must then give the same scores."""
     variant, home = find_variant(request.variant_name), run.home
+    epochs = variant.epochs if request.epochs is None else request.epochs
+    if request.may_exist and (same := _find_same(home, variant, request.seed, epochs)):
+        record_model(home.warehouse, same.facts)
+        return same
     rows = load_rows(home.reviews, with_unlabelled=variant.reads_unlabelled)
     encoded = encode_rows(rows, variant)
     checks = check_input(rows, encoded)
     judge_checks(run, checks, NEXT_STEP)
-    epochs = variant.epochs if request.epochs is None else request.epochs
     job = TrainingJob(variant, request.seed, epochs, rows, encoded)
     load_tensorflow()  # so that its import does not count as training time
     with (
@@ -116,6 +124,26 @@ def drop_trainings(home: Home, days: float) -> None:
         tell(f"The checkpoints of {name} are deleted: that training was stopped more than {days:g} days ago.")
 
 
+def _find_same(home: Home, variant: Variant, seed: int, epochs: int) -> TrainedBundle | None:
+    """Return the bundle of the same training on the present data by the present code; None if there is none."""
+    provenance = read_provenance(home.reviews)
+    if provenance is None:
+        return None
+    wanted = describe_training(variant, seed, epochs, provenance.data_fingerprint)
+    return find_same_training(home.bundles, wanted)
+
+
+@task(name="learn-own-labels", **RETRY_TRANSIENT)
+def learn_own_labels(base: TrainedBundle, home: Home) -> TrainedBundle:
+    """Fit what the labels of each source change in its scores, and write a bundle with it; else return the base."""
+    rows = read_own_rows(home)
+    with show_progress("Learning from own labels", None):
+        fitted = fit_layers(load_scorer(base.folder), rows)
+    adapted = save_adapted(base, fitted, rows)
+    record_model(home.warehouse, adapted.facts)
+    return adapted
+
+
 @task(name="decide-promotion", **RETRY_TRANSIENT)
 def decide(attempt: Attempt, home: Home) -> Decision:
     """Compare the new model with the champion on the present validation rows, and promote it if the gate passes.
@@ -128,10 +156,11 @@ def decide(attempt: Attempt, home: Home) -> Decision:
         return Decision(False, "it is the champion already")
 
     def judge(challenger: Scorer, present: PromotedModel | None) -> Sequence[GateCheck]:
-        def load(champion: PromotedModel) -> tuple[Scorer, Scorer, DatasetTexts]:
+        def load(champion: PromotedModel) -> tuple[Scorer, Scorer, ContestRows]:
             champion_dir = home.bundles / champion.model_id
             require_fingerprint(champion_dir, champion.bundle_fingerprint)
-            return challenger, load_scorer(champion_dir), load_rows(home.reviews).validation
+            loaded = load_scorer(champion_dir)
+            return challenger, loaded, load_contest_rows(home, challenger, loaded)
 
         return judge_challenger(present, load)
 

@@ -1,11 +1,15 @@
 """Compares two models: both score the validation rows and the behavioural tests, and both are timed.
 
-Plain functions over `models/`, without Prefect. Each model scores from its own bundle, with its own vocabulary.
+If one of them has learnt from labels of sources, both score held-out reviews of these too. Plain functions over
+`models/`, without Prefect. Each model scores from its own bundle, with its own vocabulary.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from data_contracts.errors import BundleError, SourceError
 from models.bundle.scorer import Scorer, score_texts
@@ -15,13 +19,15 @@ from models.evaluation.behaviour import (
     rate_behaviour,
     read_behaviour_tests,
 )
-from models.evaluation.comparison import compare_scores
+from models.evaluation.comparison import Comparison, compare_scores
 from models.evaluation.gate import Contest, GateCheck, judge_contest, pass_first_model
 from models.evaluation.slices import mark_slices
 from tasks.warehouse.model_registry import PromotedModel
 
 if TYPE_CHECKING:
+    from data_contracts.storage.home import Home
     from tasks.training.dataset import DatasetTexts
+    from tasks.training.own_rows import OwnTexts
 
 COST_REVIEWS = 300
 """Number of validation reviews that both models are timed on."""
@@ -29,14 +35,32 @@ COST_REPEATS = 5
 """How often each model is timed. The shortest time counts, since other load on the machine only adds to it."""
 
 
+@dataclass(frozen=True)
+class ContestRows:
+    """The rows on which two models are compared."""
+
+    validation: "DatasetTexts"
+    own: "OwnTexts | None" = None
+    """Held-out texts of sources with labels; None where neither model has learnt from any, or there are none."""
+
+
+def load_contest_rows(home: "Home", *scorers: Scorer) -> ContestRows:
+    """Load the rows on which these models are compared."""
+    from tasks.training.dataset import load_rows
+    from tasks.training.own_rows import join_tests, read_own_rows
+
+    own = join_tests(read_own_rows(home)) if any(scorer.own for scorer in scorers) else None
+    return ContestRows(load_rows(home.reviews).validation, own)
+
+
 def judge_challenger(
     champion: PromotedModel | None,
-    load: Callable[[PromotedModel], "tuple[Scorer, Scorer, DatasetTexts]"],
+    load: Callable[[PromotedModel], tuple[Scorer, Scorer, ContestRows]],
     report: Callable[[int], None] = lambda _: None,
 ) -> tuple[GateCheck, ...]:
     """Return the gate's checks of a challenger against the champion.
 
-    `load` returns the scorer of the challenger, the scorer of the given champion, and the validation rows. If it
+    `load` returns the scorer of the challenger, the scorer of the given champion, and the rows. If it
     raises, because a bundle is altered or missing or there are no rows, return the one failed check `not_compared`.
     `report` is called as by `hold_contest`.
     """
@@ -51,10 +75,11 @@ def judge_challenger(
 def hold_contest(
     challenger: Scorer,
     champion: Scorer,
-    validation: "DatasetTexts",
+    rows: ContestRows,
     report: Callable[[int], None] = lambda _: None,
 ) -> Contest:
-    """Compare both models on the validation rows and the behavioural tests; call `report(1)` after each of 4 steps."""
+    """Compare both models on the rows and the behavioural tests; call `report(1)` after each of 4 steps."""
+    validation = rows.validation
     new = score_texts(challenger, validation.texts)
     report(1)
     present = score_texts(champion, validation.texts)
@@ -68,7 +93,17 @@ def hold_contest(
     timed = validation.texts[:COST_REVIEWS]
     seconds = time_in_turns([lambda: score_texts(challenger, timed), lambda: score_texts(champion, timed)])
     report(1)
-    return Contest(scores, compare_behaviour(tests, *rated), *(each / len(timed) for each in seconds))
+    own = None if rows.own is None else compare_on_own(challenger, champion, rows.own)
+    mine, other = (each / len(timed) for each in seconds)
+    return Contest(scores, compare_behaviour(tests, *rated), mine, other, own)
+
+
+def compare_on_own(challenger: Scorer, champion: Scorer, own: "OwnTexts") -> Comparison:
+    """Compare both models on texts of sources, each source a slice."""
+    scores = [score_texts(each, own.texts, own.sources).score for each in (challenger, champion)]
+    of_row = np.array(own.sources, dtype=object)
+    slices = {source: of_row == source for source in sorted(set(own.sources))}
+    return compare_scores(scores[0], scores[1], own.positive, own.titles, slices)
 
 
 def time_in_turns(

@@ -12,10 +12,10 @@ from click.testing import CliRunner, Result
 import tasks.stages.events
 import tasks.training.contest
 from data_contracts.storage.home import Home
-from flows.command.actions import compare, promote
 from flows.command.cli import main
 from flows.command.messages import describe_models
 from models.evaluation.gate import Contest
+from tasks.training import dataset
 from tasks.training.dataset import DatasetTexts
 from tasks.warehouse.model_registry import find_champion, list_models
 from tests.support.contests import hold_better, hold_worse
@@ -35,8 +35,7 @@ def make_validation(rows: int = 40) -> DatasetTexts:
 @pytest.fixture(autouse=True)
 def validation(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give every home the same few validation reviews."""
-    for module in (compare, promote):
-        monkeypatch.setattr(module, "load_rows", lambda _: SimpleNamespace(validation=make_validation()))
+    monkeypatch.setattr(dataset, "load_rows", lambda _: SimpleNamespace(validation=make_validation()))
 
 
 @pytest.fixture

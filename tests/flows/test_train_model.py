@@ -1,8 +1,10 @@
 """Tests of `train-model`: from Parquet to a promoted bundle."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +25,20 @@ from models import kinds
 from models.bundle.bundle_facts import read_facts
 from models.bundle.fingerprint import is_unaltered, write_fingerprinted_facts
 from models.bundle.folder import find_graph
+from models.bundle.scorer import load_scorer
 from models.lstm.kind import LSTM
 from models.wide_lstm.kind import WIDE_LSTM
 from tasks.stages.train import decide
 from tasks.training.build_bundle import TrainedBundle
 from tasks.training.dataset import load_rows
+from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion, record_model
 from tasks.warehouse.promotion import Attempt
 from tests.support.ingested import TITLES, ingest_small_archive
 from tests.support.small_home import ask
 from tests.support.small_models import make_small_wide_variant
+from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
 
 pytestmark = pytest.mark.training
 
@@ -294,6 +299,55 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_model_and_leaves_no_che
     assert train_model("cnn_lstm", epochs=1, seed=7).model_id == first.model_id
     assert "Goes on at the end of epoch 1 of 1; the training" in capsys.readouterr().err
     assert list(home.trainings.iterdir()) == []
+
+
+def commit_own_labels(home: Home, model_id: str) -> None:
+    """Commit a file of a shop whose writers, unlike those of the archive, like nine of ten things."""
+    rows = [
+        {
+            "text": f"A thing that I bought with word{number % 90} and word{number * 7 % 90}, number {number}",
+            "text_sha256": hash_text(str(number)),
+            "movie_id": f"thing {number}",
+            "reviewed_at": NOON - timedelta(days=number),
+            "given_label": "positive" if number % 10 else "negative",
+        }
+        for number in range(200)
+    ]
+    part = write_part(home.parts / "own", [PartFile("own.csv", rows, ledger={"source": "shop"})], model_id)
+    commit_parts(home.warehouse, part)
+
+
+@pytest.fixture(scope="module")
+def with_own(home: Home, first: TrainingSummary) -> TrainingSummary:
+    """The first model with what the labels of a source settle, without another training."""
+    commit_own_labels(home, first.model_id)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tasks.stages.train, "train_on", None)
+        return train_model("cnn_lstm", epochs=1, seed=7, with_own=True)
+
+
+def test_labels_of_a_source_make_a_better_champion_of_a_model_that_was_trained_before(
+    home: Home, first: TrainingSummary, with_own: TrainingSummary
+) -> None:
+    champion = find_champion(home.warehouse)
+    assert champion is not None
+    assert champion.model_id == with_own.model_id != first.model_id
+    assert "log loss on own labels" in with_own.reason
+    assert load_scorer(home.bundles / with_own.model_id).own["shop"].bias > 0
+    assert with_own.facts["metrics"]["test"] == first.facts["metrics"]["test"]
+
+
+def test_a_training_with_own_labels_tells_what_they_have_settled(with_own: TrainingSummary) -> None:
+    message = describe_training(with_own)
+    assert re.search(r"own labels  shop: 1\d\d labels, 1\d\d positive, \d\d held out; logit \+", message)
+
+
+def test_a_model_without_own_labels_does_not_replace_one_that_is_better_on_them(
+    home: Home, first: TrainingSummary, with_own: TrainingSummary
+) -> None:
+    decision = decide.fn(Attempt(first.model_id, "auto"), home)
+    assert not decision.promote
+    assert "worse on own labels" in decision.reason
 
 
 @pytest.mark.server

@@ -8,15 +8,15 @@ import numpy as np
 
 from models.bundle.scorer import Scorer, load_scorer
 from models.evaluation.gate import decide_promotion
-from tasks.training.contest import COST_REPEATS, judge_challenger, time_in_turns
+from tasks.training.contest import COST_REPEATS, ContestRows, judge_challenger, time_in_turns
 from tasks.training.dataset import DatasetTexts
 from tasks.warehouse.model_registry import PromotedModel
 
 CHAMPION = PromotedModel("m1", "lstm", "a fingerprint", 1, "first", datetime(2026, 3, 1, tzinfo=UTC))
-VALIDATION = DatasetTexts(["good"], ["sha"], np.array([True]), np.array([9.0]), ["tt1"])
+VALIDATION = ContestRows(DatasetTexts(["good"], ["sha"], np.array([True]), np.array([9.0]), ["tt1"]))
 
 
-def load_from(folder: Path) -> Callable[[PromotedModel], tuple[Scorer, Scorer, DatasetTexts]]:
+def load_from(folder: Path) -> Callable[[PromotedModel], tuple[Scorer, Scorer, ContestRows]]:
     """Return a loader of bundles for a folder without bundles."""
     return lambda champion: (load_scorer(folder / "new"), load_scorer(folder / champion.model_id), VALIDATION)
 

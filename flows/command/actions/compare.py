@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from data_contracts.storage.home import Home
+from models.bundle.scorer import Scorer
 from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Contest, Decision, GateCheck, decide_promotion, judge_contest
 from tasks.queries.answer_formats import format_answer
 from tasks.support.progress import show_progress
 from tasks.support.wording import count
-from tasks.training.contest import hold_contest
-from tasks.training.dataset import DatasetTexts, load_rows
+from tasks.training.contest import ContestRows, hold_contest, load_contest_rows
 from tasks.warehouse.model_registry import find_model
 from tasks.warehouse.shadow.comparison import judge_shadow
 
@@ -34,13 +34,13 @@ FIGURE_COLUMNS = (
 def compare(home: Home, challenger: str, champion: str, form: str, echo: Callable[[str], None]) -> None:
     """Print the figures of two models on the validation rows, and what the gate would decide; nothing is changed."""
     mine, other = (find_model(home.warehouse, name) for name in (challenger, champion))
-    validation = _load_validation(home)
     scorers = [
         load_blessed_scorer(home.bundles / row["model_id"], row["bundle_fingerprint"])
         for row in (mine, other)
     ]
+    rows = _load_contest_rows(home, scorers)
     with show_progress("Comparing", CONTEST_STEPS) as report:
-        contest = hold_contest(scorers[0], scorers[1], validation, report)
+        contest = hold_contest(scorers[0], scorers[1], rows, report)
     traffic = judge_shadow(home.warehouse, mine["model_id"], other["model_id"])
     checks = (*judge_contest(contest), *traffic)
     decision = decide_promotion("auto", checks)
@@ -51,8 +51,8 @@ def compare(home: Home, challenger: str, champion: str, form: str, echo: Callabl
     as_if = "" if other["is_champion"] else " (compared as if it were the champion)"
     echo(f"challenger  {mine['model_id']}\nchampion    {other['model_id']}{as_if}")
     echo(
-        f"on          {count(len(validation.texts), 'validation review')}; "
-        "a gain above 0 means that the challenger is better"
+        f"on          {count(len(rows.validation.texts), 'validation review')}"
+        f"{_count_own(rows)}; a gain above 0 means that the challenger is better"
     )
     for warning in warn_of_other_data((mine, other), home):
         echo(warning)
@@ -72,10 +72,15 @@ def warn_of_other_data(rows: Sequence[dict[str, Any]], home: Home) -> list[str]:
     ]
 
 
-def _load_validation(home: Home) -> DatasetTexts:
-    """Load the validation rows on which the two models are compared."""
+def _load_contest_rows(home: Home, scorers: Sequence[Scorer]) -> ContestRows:
+    """Load the rows on which the two models are compared."""
     with show_progress("Reading reviews", None):
-        return load_rows(home.reviews).validation
+        return load_contest_rows(home, *scorers)
+
+
+def _count_own(rows: ContestRows) -> str:
+    """Say on how many reviews with own labels the two models are compared, if on any."""
+    return "" if rows.own is None else f" and {count(len(rows.own.texts), 'held-out review')} with own labels"
 
 
 def _write_figures(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], form: str) -> None:
@@ -90,6 +95,9 @@ def list_figures(contest: Contest, checks: Sequence[GateCheck], decision: Decisi
     reviews = {f"slice {each.name}": each.reviews for each in scores.slices}
     reviews |= {f"behaviour {each.test}": each.tests for each in contest.behaviour}
     reviews |= dict.fromkeys(("log_loss", "accuracy"), scores.challenger.reviews)
+    if contest.own is not None:
+        reviews |= {"own_log_loss": contest.own.challenger.reviews}
+        reviews |= {f"source {each.name}": each.reviews for each in contest.own.slices}
     rows = [_list_check_figures(check, reviews.get(check.name)) for check in checks]
     reviewed = scores.challenger.reviews
     errors = [round(each.calibration_error, 4) for each in (scores.challenger, scores.champion)]
@@ -108,7 +116,8 @@ def _list_check_figures(check: GateCheck, reviews: int | None) -> tuple[Any, ...
     challenger, champion = check.challenger, check.champion
     gain = None
     if challenger is not None and champion is not None and check.name != "cost":
-        gain = champion - challenger if check.name == "log_loss" else challenger - champion
+        gain = challenger - champion
+        gain = -gain if check.name in ("log_loss", "own_log_loss") else gain
     digits = 7 if check.name == "cost" else 4
     figures = (challenger, champion, gain, check.lower, check.upper)
     rounded = (None if each is None else round(each, digits) for each in figures)

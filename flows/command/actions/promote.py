@@ -15,8 +15,7 @@ from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Decision, GateCheck
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.training.contest import judge_challenger
-from tasks.training.dataset import DatasetTexts, load_rows
+from tasks.training.contest import ContestRows, judge_challenger, load_contest_rows
 from tasks.warehouse import promotion
 from tasks.warehouse.connection import require_warehouse
 from tasks.warehouse.model_registry import PromotedModel, find_champion, find_model
@@ -99,10 +98,10 @@ def go_back(
 def _judge_promotion(home: Home, challenger: Scorer, present: PromotedModel | None) -> Sequence[GateCheck]:
     """Return the gate's checks for `reviews models promote`: compare the challenger with the champion."""
 
-    def load(champion: PromotedModel) -> tuple[Scorer, Scorer, DatasetTexts]:
+    def load(champion: PromotedModel) -> tuple[Scorer, Scorer, ContestRows]:
         folder = home.bundles / champion.model_id
         loaded = load_blessed_scorer(folder, champion.bundle_fingerprint)
-        return challenger, loaded, load_rows(home.reviews).validation
+        return challenger, loaded, load_contest_rows(home, challenger, loaded)
 
     with show_progress("Comparing with the champion", CONTEST_STEPS) as report:
         return judge_challenger(present, load, report)

@@ -1,0 +1,148 @@
+"""What labels of a source gain on reviews of other things, over their number; and what they cost the archive.
+
+    python -m benchmarks.own_labels HOME EXPORTS
+
+HOME has a champion that was trained on the archive, EXPORTS the files of `FILES`. Of each file, every text counts once:
+ratings of 4 and 5 are positive, of 1 and 2 negative. In each of ten draws, a layer is fitted on some of the texts and
+measured on the rest. The balanced sets are all negative texts of a file, or of all files, and as many positive ones of
+each, drawn; `archive` are test reviews of the archive, from which there is nothing to learn. Prints a Markdown table;
+takes about five minutes.
+"""
+
+import argparse
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_contracts.storage.home import Home
+from models.bundle.scorer import Scorer, encode_texts, load_scorer
+from models.own_labels.fitting import LabelledTexts, fit_layer
+from models.own_labels.layer import OwnLayer
+from tasks.training.dataset import load_rows
+from tasks.warehouse.model_registry import find_champion
+
+FILES = {
+    "food": ("amazon_food_reviews.csv", ",", "Text", "Score"),
+    "clothing": ("womens_clothing_reviews.csv", ",", "Review Text", "Rating"),
+    "Alexa": ("amazon_alexa.tsv", "\t", "verified_reviews", "rating"),
+}
+"""Of each set its file, delimiter, column of the text and column of the rating."""
+NUMBERS = (0, 50, 200, 500, 1000)
+"""Labels that are learnt from."""
+LARGEST_SHARE = 0.7
+"""Of a set's texts that are learnt from; the rest is measured on."""
+DRAWS = 10
+ARCHIVE_TEXTS = 5000
+"""Test reviews of the archive, drawn, that are scored as if they came from the source."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one draw on the texts without a label."""
+
+    log_loss: float
+    accuracy: float
+    balanced_accuracy: float
+    archive_accuracy: float
+    """Of the archive's test reviews if they came from this source."""
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("home", type=Path)
+    parser.add_argument("exports", type=Path)
+    arguments = parser.parse_args()
+    home = Home(arguments.home.absolute())
+    champion = find_champion(home.warehouse)
+    if champion is None:
+        parser.error(f"{home.folder}: has no champion")
+    scorer = load_scorer(home.bundles / champion.model_id)
+    test = load_rows(home.reviews).test
+    chosen = np.random.default_rng(0).permutation(len(test.texts))[:ARCHIVE_TEXTS]
+    archive = score(scorer, {test.texts[row]: bool(test.positive[row]) for row in chosen})
+    print(
+        "| set | labels | log loss | accuracy | balanced accuracy | draws worse than without | archive as this source |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for name, texts in [*list_sets(scorer, arguments.exports), ("archive", archive)]:
+        for line in measure_set(name, texts, archive):
+            print(line, flush=True)
+
+
+def list_sets(scorer: Scorer, exports: Path) -> Iterator[tuple[str, LabelledTexts]]:
+    """Yield the texts of each set with its name: the files, then balanced ones of each file and of all."""
+    random = np.random.default_rng(0)
+    every: dict[str, bool] = {}
+    for name, description in FILES.items():
+        labels = read_labels(exports, *description)
+        yield name, score(scorer, labels)
+        negative = [text for text, positive in labels.items() if not positive]
+        positive = random.permutation([text for text, is_positive in labels.items() if is_positive])
+        balanced = dict.fromkeys(negative, False) | dict.fromkeys(positive[: len(negative)].tolist(), True)
+        every |= balanced
+        yield f"{name}, balanced", score(scorer, balanced)
+    yield "all, balanced", score(scorer, every)
+
+
+def read_labels(folder: Path, name: str, delimiter: str, text: str, rating: str) -> dict[str, bool]:
+    """Return the labels of a file by text, the first one of each; texts rated in the middle are left out."""
+    labels: dict[str, bool] = {}
+    with (folder / name).open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.DictReader(file, delimiter=delimiter):
+            if row[text] and row[text].strip() and row[rating] in set("1245"):
+                labels.setdefault(row[text], row[rating] in set("45"))
+    return labels
+
+
+def score(scorer: Scorer, labels: dict[str, bool]) -> LabelledTexts:
+    """Score distinct texts by the model itself."""
+    encoded = encode_texts(scorer, list(labels)).distinct
+    return LabelledTexts(scorer.predict(encoded), encoded, np.array([*labels.values()]))
+
+
+def measure_set(name: str, texts: LabelledTexts, archive: LabelledTexts) -> Iterator[str]:
+    """Yield the lines of the table for one set."""
+    for number in NUMBERS:
+        if number > LARGEST_SHARE * len(texts.positive):
+            continue
+        drawn = [measure_draw(texts, number, draw, archive) for draw in range(DRAWS)]
+        means = np.mean([list(vars(each).values()) for each in drawn], axis=0)
+        bare = [measure_draw(texts, number, draw, archive, fit=False) for draw in range(DRAWS)]
+        worse = sum(each.log_loss > other.log_loss for each, other in zip(drawn, bare, strict=True))
+        cells = " | ".join(
+            f"{mean:.4f}" if place == 0 else f"{mean:.3f}" for place, mean in enumerate(means[:3])
+        )
+        yield f"| {name} | {number:,} | {cells} | {worse} of {DRAWS} | {means[3]:.4f} |"
+
+
+def measure_draw(
+    texts: LabelledTexts, number: int, draw: int, archive: LabelledTexts, fit: bool = True
+) -> Figures:
+    """Learn from as many texts, drawn at random, and measure on the rest."""
+    order = np.random.default_rng(draw).permutation(len(texts.positive))
+    learnt, rest = pick(texts, order[:number]), pick(texts, order[number:])
+    layer = fit_layer(learnt).layer if fit and number else OwnLayer()
+    adapted, right = layer.adapt(rest.score, rest.encoded), rest.positive
+    correct = (adapted >= 0.5) == right
+    of_archive = (layer.adapt(archive.score, archive.encoded) >= 0.5) == archive.positive
+    likely = np.where(right, adapted, 1 - adapted)
+    return Figures(
+        float(-np.log(np.maximum(likely, 1e-12)).mean()),
+        float(correct.mean()),
+        float((correct[right].mean() + correct[~right].mean()) / 2),
+        float(of_archive.mean()),
+    )
+
+
+def pick(texts: LabelledTexts, rows: NDArray[np.int64]) -> LabelledTexts:
+    """Return some of the texts."""
+    return LabelledTexts(texts.score[rows], texts.encoded.take(rows), texts.positive[rows])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Adapts a finished bundle to the sources that gave labels: fits a layer for each, and writes a bundle with them.
+
+The model itself stays as it is, so scoring costs what it did, texts of other sources keep their scores, and so do the
+figures of the archive.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from models.bundle.bundle_facts import FACTS_FILE, read_facts
+from models.bundle.fingerprint import is_unaltered
+from models.bundle.folder import OWN_FILE, name_adapted, write_adapted_bundle
+from models.bundle.scorer import Scorer, encode_texts
+from models.own_labels.fitting import FittedLayer, LabelledTexts, fit_layer
+from models.training.types import Variant
+from tasks.support.code_version import fingerprint_code
+from tasks.training.build_bundle import TrainedBundle
+from tasks.training.own_rows import OwnRows, OwnTexts
+
+
+def find_same_training(bundles_dir: Path, wanted: Mapping[str, Any]) -> TrainedBundle | None:
+    """Return an unaltered bundle whose facts have all `wanted` values, and which learnt from no source; None if none.
+
+    The same variant, seed, epochs, data and code give the same weights, so such a training need not run again.
+    """
+    for path in sorted(bundles_dir.glob(f"*/{FACTS_FILE}")):
+        if (path.parent / OWN_FILE).exists() or not is_unaltered(path.parent):
+            continue
+        facts = read_facts(path.parent)
+        if wanted == {name: _find(facts, name) for name in wanted}:
+            return TrainedBundle(facts["model_id"], path.parent, facts)
+    return None
+
+
+def describe_training(variant: Variant, seed: int, epochs: int, data_fingerprint: str) -> dict[str, Any]:
+    """Return the facts, by name, on which the weights of a training depend."""
+    return {
+        "variant": variant.name,
+        "hyper_parameters": variant.hyper_parameters(),
+        "seed": seed,
+        "epochs": epochs,
+        "fingerprints data": data_fingerprint,
+        "fingerprints code": fingerprint_code(("models", "data_contracts")),
+    }
+
+
+def _find(facts: Mapping[str, Any], name: str) -> Any:
+    """Return the fact of a name, which may have a second word for a fact in it; None if it is missing."""
+    first, _, second = name.partition(" ")
+    found = facts.get(first)
+    return found.get(second) if second and isinstance(found, dict) else found
+
+
+def fit_layers(scorer: Scorer, rows: Collection[OwnRows]) -> dict[str, FittedLayer]:
+    """Fit the layer of each source on its training rows, by source."""
+    return {each.source: fit_layer(_label(scorer, each.train)) for each in rows}
+
+
+def _label(scorer: Scorer, texts: OwnTexts) -> LabelledTexts:
+    """Score texts by the model itself, without what any source changed."""
+    encoded = encode_texts(scorer, texts.texts)
+    ordered = encoded.distinct.take(encoded.positions)
+    return LabelledTexts(scorer.predict(ordered), ordered, texts.positive)
+
+
+def save_adapted(
+    base: TrainedBundle, fitted: Mapping[str, FittedLayer], rows: Collection[OwnRows]
+) -> TrainedBundle:
+    """Write the bundle of a model with the layers of sources; return the base if no layer changes anything.
+
+    The facts of either say what was learnt of each source, as `own`.
+    """
+    own = {"base": base.model_id, "sources": [_describe(each, fitted[each.source]) for each in rows]}
+    layers = {source: each.layer for source, each in fitted.items() if not each.layer.changes_nothing}
+    if not layers:
+        return TrainedBundle(base.model_id, base.folder, {**base.facts, "own": own}, base.warnings)
+    prints = {name: value for name, value in base.facts["fingerprints"].items() if name != "bundle"}
+    facts = {
+        **base.facts,
+        "model_id": name_adapted(base.facts, layers),
+        "own": own,
+        "fingerprints": prints,
+        "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    folder = write_adapted_bundle(base.folder, layers, facts)
+    written = read_facts(folder)
+    return TrainedBundle(written["model_id"], folder, written, base.warnings)
+
+
+def _describe(rows: OwnRows, fitted: FittedLayer) -> dict[str, Any]:
+    """Return what was learnt of a source, as plain values."""
+    return {
+        "source": rows.source,
+        "labels": len(rows.train.texts),
+        "positive": int(rows.train.positive.sum()),
+        "held_out": len(rows.test.texts),
+        "shares_titles": rows.shares_titles,
+        "bias": fitted.layer.bias,
+        "ngrams": len(fitted.layer.ngrams),
+        "share_of_no_change": fitted.shares[0],
+        "log_loss_before": fitted.log_loss_before,
+    }

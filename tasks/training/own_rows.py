@@ -1,0 +1,148 @@
+"""Reads the reviews of each source that came with a label or a rating, and splits them into training and test.
+
+A row counts if it is the newest of its review, is not known to be in another language, and its text is in no split of
+the archive; each text of a source counts once. Forgotten rows are no longer in the database. Nothing is written.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_contracts.storage.home import Home
+from tasks.archive.parquet_files import read_split
+from tasks.sources.accuracy import GIVEN_SENTIMENT
+from tasks.warehouse.connection import open_warehouse
+
+FEWEST_LABELS = 20
+"""A source with fewer labelled texts is left out."""
+MOST_LABELS = 20_000
+"""Of a source with more labelled texts, only so many of the newest count."""
+TEST_SHARE = 0.2
+"""Least share of a source's texts that are held out: those of its newest weeks."""
+LARGEST_TEST_SHARE = 0.5
+"""Where the newest weeks have a larger share, a share of the titles is held out instead."""
+_TITLE_PARTS = round(1 / TEST_SHARE)
+# A date that can't be is ignored, as in movie_ratings.
+_READ = f"""
+WITH labelled AS (
+    SELECT
+        coalesce(file_source, 'default') AS source, text, text_sha256,
+        coalesce(movie_id, text_sha256) AS title, source_sha256, row_number,
+        {GIVEN_SENTIMENT} AS label,
+        CASE
+            WHEN reviewed_at >= '1888-01-01' AND reviewed_at <= file_seen_at + INTERVAL 1 DAY THEN reviewed_at
+            ELSE file_seen_at
+        END AS dated_at
+    FROM source_reviews WHERE is_latest AND in_english IS DISTINCT FROM false
+)
+FROM labelled WHERE label IS NOT NULL
+QUALIFY row_number() OVER (
+    PARTITION BY source, text_sha256 ORDER BY dated_at DESC, source_sha256, row_number
+) = 1
+ORDER BY source, dated_at DESC, source_sha256, row_number
+"""  # noqa: S608 (our own words)
+
+
+@dataclass(frozen=True)
+class OwnTexts:
+    """Labelled texts of sources, [n] each."""
+
+    texts: list[str]
+    sources: list[str]
+    titles: list[str]
+    """The movie of each; a text without one is a title of its own."""
+    positive: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class OwnRows:
+    """The labelled texts of one source, split: no text is on both sides, and no title where there are enough."""
+
+    source: str
+    train: OwnTexts
+    test: OwnTexts
+    shares_titles: bool
+    """Whether titles are on both sides, since too few rows were left without them."""
+
+
+def read_own_rows(home: Home) -> list[OwnRows]:
+    """Return the labelled rows of each source with at least `FEWEST_LABELS`, by name."""
+    known = _list_archive_texts(home)
+    with open_warehouse(home.warehouse, write=False) as connection:
+        found = connection.execute(_READ)
+        names = [column[0] for column in found.description or []]
+        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall() if row]
+    by_source = groupby((row for row in rows if row["text_sha256"] not in known), lambda row: row["source"])
+    listed = ((source, list(of_source)[:MOST_LABELS]) for source, of_source in by_source)
+    return [_split(source, of_source) for source, of_source in listed if len(of_source) >= FEWEST_LABELS]
+
+
+def join_tests(rows: Collection[OwnRows]) -> OwnTexts | None:
+    """Return the held-out texts of all sources; None if there are none."""
+    tests = [each.test for each in rows if each.test.texts]
+    if not tests:
+        return None
+    return OwnTexts(
+        [text for test in tests for text in test.texts],
+        [source for test in tests for source in test.sources],
+        [
+            f"{source} {title}"
+            for test in tests
+            for source, title in zip(test.sources, test.titles, strict=True)
+        ],
+        np.concatenate([test.positive for test in tests]),
+    )
+
+
+def _list_archive_texts(home: Home) -> set[str]:
+    """Return the sha256 of each text of the archive, from which models have learnt or on which they are measured."""
+    splits = (read_split(home.reviews, split, ["text_sha256"]) for split in ("train", "test", "unsup"))
+    return {digest for table in splits for digest in table["text_sha256"].to_pylist()}
+
+
+def _split(source: str, rows: list[dict[str, Any]]) -> OwnRows:
+    """Split the rows of a source, the newest first."""
+    titles = [row["title"] for row in rows]
+    week = np.array([row["dated_at"].toordinal() // 7 for row in rows])
+    test = mark_newest_weeks(week)
+    if test is None:
+        test = mark_some_titles(titles)
+    held_out = {title for title, is_test in zip(titles, test, strict=True) if is_test}
+    apart = ~test & np.array([title not in held_out for title in titles])
+    shares_titles = bool(2 * apart.sum() < (~test).sum())
+    train = ~test if shares_titles else apart
+    return OwnRows(source, _pick(rows, train), _pick(rows, test), shares_titles)
+
+
+def mark_newest_weeks(week: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    """Return a mask [n] of the rows in the fewest newest weeks with `TEST_SHARE` of them.
+
+    None where these are more than `LARGEST_TEST_SHARE`, such as where all rows are of one week.
+    """
+    weeks, counts = np.unique(week, return_counts=True)
+    enough = int(np.argmax(np.cumsum(counts[::-1]) >= TEST_SHARE * len(week)))
+    newest: NDArray[np.bool_] = week >= weeks[::-1][enough]
+    return newest if newest.mean() <= LARGEST_TEST_SHARE else None
+
+
+def mark_some_titles(titles: list[str]) -> NDArray[np.bool_]:
+    """Return a mask [n] of the rows of about `TEST_SHARE` of the titles, which stay the same whatever else comes."""
+    digests = (int.from_bytes(sha256(title.encode()).digest()[:4]) for title in titles)
+    return np.fromiter((digest % _TITLE_PARTS == 0 for digest in digests), bool, len(titles))
+
+
+def _pick(rows: list[dict[str, Any]], mask: NDArray[np.bool_]) -> OwnTexts:
+    """Return the marked rows."""
+    picked: Iterator[dict[str, Any]] = (row for row, is_in in zip(rows, mask, strict=True) if is_in)
+    kept = list(picked)
+    return OwnTexts(
+        [row["text"] for row in kept],
+        [row["source"] for row in kept],
+        [row["title"] for row in kept],
+        np.array([row["label"] == "positive" for row in kept], bool),
+    )

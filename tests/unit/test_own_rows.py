@@ -1,0 +1,139 @@
+"""Tests of which reviews with labels are learnt from, and of their split into training and test."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from data_contracts.storage.home import Home
+from tasks.training import own_rows
+from tasks.training.own_rows import (
+    FEWEST_LABELS,
+    OwnRows,
+    join_tests,
+    mark_newest_weeks,
+    mark_some_titles,
+    read_own_rows,
+)
+from tasks.warehouse.commit import commit_parts
+from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
+
+
+def make_rows(count: int, **values: Any) -> list[dict[str, Any]]:
+    """Return rows of as many movies, one a day, with a label."""
+    return [
+        {
+            "text": f"text {number}",
+            "text_sha256": hash_text(f"text {number}"),
+            "review_id": f"r{number}",
+            "movie_id": f"tt{number}",
+            "reviewed_at": NOON - timedelta(days=number),
+            "given_label": "positive" if number % 2 else "negative",
+            **values,
+        }
+        for number in range(count)
+    ]
+
+
+def read(folder: Path, rows: list[dict[str, Any]], source: str = "shop") -> list[OwnRows]:
+    """Commit rows as a file of a source and return what is learnt from."""
+    home = Home(folder)
+    part = write_part(folder / "parts" / "one", [PartFile("a.csv", rows, ledger={"source": source})])
+    commit_parts(home.warehouse, part)
+    return read_own_rows(home)
+
+
+@pytest.fixture(autouse=True)
+def archive(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The sha256 of each text of the archive."""
+    digests: list[str] = []
+    monkeypatch.setattr(
+        own_rows, "read_split", lambda *_: pa.table({"text_sha256": pa.array(digests, pa.string())})
+    )
+    return digests
+
+
+def list_learnt(rows: OwnRows) -> list[str]:
+    return sorted([*rows.train.texts, *rows.test.texts])
+
+
+def test_the_newest_weeks_of_a_source_are_held_out_and_no_title_is_on_both_sides(tmp_path: Path) -> None:
+    rows = make_rows(60)
+    rows[50]["movie_id"] = "tt0"
+    [shop] = read(tmp_path, rows)
+    assert (shop.source, len(shop.test.texts) + len(shop.train.texts)) == ("shop", 59)
+    assert 12 <= len(shop.test.texts) <= 30
+    assert "text 0" in shop.test.texts
+    assert "text 50" not in list_learnt(shop)
+    assert not {*shop.train.titles} & {*shop.test.titles}
+    assert max(int(text.split()[1]) for text in shop.test.texts) < min(
+        int(text.split()[1]) for text in shop.train.texts
+    )
+
+
+def test_where_all_titles_are_new_again_the_weeks_alone_decide(tmp_path: Path) -> None:
+    [shop] = read(tmp_path, make_rows(60, movie_id="tt1"))
+    assert shop.shares_titles
+    assert len(shop.train.texts) + len(shop.test.texts) == 60
+
+
+def test_what_came_in_one_week_is_split_by_title(tmp_path: Path) -> None:
+    [shop] = read(tmp_path, make_rows(100, reviewed_at=None))
+    assert 5 <= len(shop.test.texts) <= 40
+    assert not {*shop.train.titles} & {*shop.test.titles}
+
+
+def test_a_rating_gives_a_label_and_one_in_the_middle_none(tmp_path: Path) -> None:
+    ratings = [9.0, 2.0, 5.5]
+    rows = [
+        {**row, "given_label": None, "given_rating": ratings[number % 3]}
+        for number, row in enumerate(make_rows(60))
+    ]
+    [shop] = read(tmp_path, rows)
+    assert len(list_learnt(shop)) == 40
+    positive = dict(zip(shop.train.texts, shop.train.positive.tolist(), strict=True))
+    assert {int(text.split()[1]) % 3 for text, is_positive in positive.items() if is_positive} == {0}
+
+
+def test_a_text_of_the_archive_is_not_learnt_again(tmp_path: Path, archive: list[str]) -> None:
+    archive.append(hash_text("text 7"))
+    [shop] = read(tmp_path, make_rows(60))
+    assert "text 7" not in list_learnt(shop)
+
+
+def test_each_text_counts_once(tmp_path: Path) -> None:
+    rows = make_rows(60)
+    rows[59].update(text="text 3", text_sha256=hash_text("text 3"))
+    [shop] = read(tmp_path, rows)
+    assert list_learnt(shop).count("text 3") == 1
+
+
+@pytest.mark.parametrize("count", [0, FEWEST_LABELS - 1])
+def test_a_source_with_few_labels_is_left_out(tmp_path: Path, count: int) -> None:
+    assert read(tmp_path, [*make_rows(count), *make_rows(1, given_label=None, text="no label")]) == []
+    assert join_tests([]) is None
+
+
+def test_held_out_texts_of_all_sources_are_judged_together(tmp_path: Path) -> None:
+    [shop] = read(tmp_path, make_rows(60))
+    joined = join_tests([shop, shop])
+    assert joined is not None
+    assert joined.sources == ["shop"] * 2 * len(shop.test.texts)
+    assert joined.titles[0] == f"shop {shop.test.titles[0]}"
+
+
+def test_as_few_weeks_are_held_out_as_have_a_fifth() -> None:
+    marked = mark_newest_weeks(np.array([9, 9, 8, 8, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]))
+    assert marked is not None
+    assert marked.sum() == 4
+    assert mark_newest_weeks(np.array([3, 3, 3])) is None
+
+
+def test_a_title_that_is_held_out_stays_so_whatever_comes() -> None:
+    titles = [f"tt{number}" for number in range(500)]
+    marked = mark_some_titles(titles)
+    assert 0.15 < marked.mean() < 0.25
+    assert mark_some_titles(titles[250:]).tolist() == marked[250:].tolist()
