@@ -114,7 +114,9 @@ GROUP BY ALL;
 
 -- One row per UTC day of scoring, model and source, over the rows scored on that day whose source gives a label or a rating;
 -- days without such rows are omitted. A missing label is taken from the rating: 7 stars or more are positive, 4 or
--- fewer are negative, ratings in between give no label. Of a file that was read again, the reading that counts.
+-- fewer are negative, ratings in between give no label. A label or rating counts for rows without one too that have the
+-- same review_id and movie_id, or the same text, such as rows that were scored before it came; once for each model, for
+-- the row that it scored first. Of a file that was read again, the reading that counts.
 CREATE OR REPLACE VIEW live_accuracy AS
 WITH sources AS (
     -- As in latest_scores: source_number + row_number is a row's own number, which joins faster than its key.
@@ -123,13 +125,42 @@ WITH sources AS (
 ),
 given AS (
     SELECT
-        source_number + row_number AS row_id,
+        source_number + row_number AS given_by,
         coalesce(
             given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
         ) AS label,
-        given_rating
+        given_rating,
+        review_id,
+        text_sha256,
+        review_key,
+        md5_number_lower('text ' || text_sha256 || chr(31) || coalesce(movie_id, chr(30))) AS text_key,
+        file_seen_at
     FROM source_reviews JOIN sources USING (source_sha256)
     WHERE given_label IS NOT NULL OR given_rating IS NOT NULL
+),
+given_keys AS (
+    SELECT review_key, given_by, file_seen_at FROM given
+    UNION ALL
+    SELECT text_key, given_by, file_seen_at FROM given WHERE review_id IS NOT NULL
+),
+bare AS NOT MATERIALIZED (
+    SELECT source_number + row_number AS row_id, review_key, text_sha256
+    FROM source_reviews JOIN sources USING (source_sha256) WHERE given_label IS NULL AND given_rating IS NULL
+),
+-- By review_key (an id with its movie, or a text with its movie), which is fast; by text where the label has no id.
+borrowed AS (
+    SELECT row_id, given_by, file_seen_at FROM bare JOIN given_keys USING (review_key)
+    UNION ALL
+    SELECT row_id, given_by, file_seen_at
+    FROM bare JOIN (FROM given WHERE review_id IS NULL) AS without_id USING (text_sha256)
+),
+labels AS (
+    SELECT given_by AS row_id, given_by, label, given_rating FROM given
+    UNION ALL
+    SELECT row_id, given_by, label, given_rating
+    FROM (
+        SELECT row_id, arg_max(given_by, row(file_seen_at, given_by)) AS given_by FROM borrowed GROUP BY row_id
+    ) JOIN given USING (given_by)
 ),
 judged AS (
     SELECT
@@ -140,7 +171,8 @@ judged AS (
         sentiment = label AS is_right,
         given_rating,
         predicted_rating
-    FROM scored_reviews JOIN sources USING (source_sha256) JOIN given ON row_id = source_number + row_number
+    FROM scored_reviews JOIN sources USING (source_sha256) JOIN labels ON row_id = source_number + row_number
+    QUALIFY row_number() OVER (PARTITION BY model_id, given_by ORDER BY scored_at, row_id) = 1
 )
 SELECT
     day, -- of scored_at, in UTC

@@ -221,6 +221,43 @@ def test_each_model_is_judged_by_its_own_scores(connection: duckdb.DuckDBPyConne
     assert ask(connection, query) == [("model-a", 2, 0.5), ("model-b", 2, 0.0)]
 
 
+@pytest.mark.parametrize("same", [{"review_id": "r1", "movie_id": "tt1"}, {"text": "a fine film"}])
+def test_a_label_that_comes_later_counts_for_the_row_that_was_scored_before(
+    connection: duckdb.DuckDBPyConnection, same: dict[str, Any]
+) -> None:
+    add_file(connection, "f", [{"score": 0.1, **same}])
+    add_file(connection, "labels", [{"given_label": "positive", "scored_at": MIDNIGHT, **same}], day=1)
+    query = "SELECT day, labelled_reviews, accuracy FROM live_accuracy"
+    assert ask(connection, query) == [(DAY, 1, 0.0)]
+
+
+def test_a_later_label_counts_for_each_model_that_scored_the_row(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    for model_id, score in (("model-a", 0.9), ("model-b", 0.1)):
+        add_file(connection, "f", [{"text": "fine", "score": score}], model_id=model_id)
+    add_file(connection, "labels", [{"text": "fine", "given_label": "positive"}], model_id="model-b")
+    query = "SELECT model_id, labelled_reviews, accuracy FROM live_accuracy ORDER BY model_id"
+    assert ask(connection, query) == [("model-a", 1, 1.0), ("model-b", 1, 0.0)]
+
+
+@pytest.mark.parametrize(
+    "other", [{"review_id": "r1", "movie_id": "tt2"}, {"review_id": "r2", "movie_id": "tt1"}]
+)
+def test_a_label_of_another_review_counts_for_no_row_without_one(
+    connection: duckdb.DuckDBPyConnection, other: dict[str, Any]
+) -> None:
+    add_file(connection, "f", [{"review_id": "r1", "movie_id": "tt1"}])
+    add_file(connection, "labels", [{"given_label": "positive", "scored_at": MIDNIGHT, **other}], day=1)
+    assert ask(connection, "SELECT day FROM live_accuracy") == [(NEXT_DAY,)]
+
+
+def test_rows_that_both_came_with_a_label_count_each(connection: duckdb.DuckDBPyConnection) -> None:
+    for name in ("f", "g"):
+        add_file(connection, name, [{"text": "fine", "given_label": "positive"}])
+    assert ask(connection, ACCURACY) == [(2, 1.0)]
+
+
 # model_comparison
 
 
