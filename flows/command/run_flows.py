@@ -83,8 +83,9 @@ def train(
     from flows.train_model import train_model
 
     wait_for_server()
-    asked = {"variant": chosen.name, "seed": seed, "epochs": epochs, "promote": promote}
-    done = train_model(**asked, anew=anew, with_own=with_own)
+    done = train_model(
+        variant=chosen.name, seed=seed, epochs=epochs, promote=promote, anew=anew, with_own=with_own
+    )
     echo(describe_training(done))
 
 
