@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tasks.exports.files import make_schema
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -98,15 +100,4 @@ def list_columns(layout: Layout) -> list[Column]:
 
 def make_arrow_schema(layout: Layout) -> "pa.Schema":
     """Return the schema of the Parquet files of a layout."""
-    import pyarrow as pa
-
-    types = {
-        "VARCHAR": pa.string(),
-        "BIGINT": pa.int64(),
-        "INTEGER": pa.int32(),
-        "DOUBLE": pa.float64(),
-        "FLOAT": pa.float32(),
-        "BOOLEAN": pa.bool_(),
-        "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"),
-    }
-    return pa.schema([(column.name, types[column.parquet]) for column in list_columns(layout)])
+    return make_schema({column.name: column.parquet for column in list_columns(layout)})

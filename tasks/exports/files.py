@@ -3,7 +3,7 @@
 Only Parquet needs pyarrow.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -120,7 +120,7 @@ def _write_parquet(chunks: Chunks, target: Path, export_format: ExportFormat) ->
     """Write chunks of an export as Parquet; yield the number of rows of each."""
     import pyarrow.parquet as pq
 
-    schema = _make_schema(list_columns(export_format))
+    schema = make_schema({name: COLUMNS[name] for name in list_columns(export_format)})
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         for chunk in chunks:
             table = chunk.to_arrow_table().cast(schema)
@@ -129,8 +129,8 @@ def _write_parquet(chunks: Chunks, target: Path, export_format: ExportFormat) ->
             yield len(table)
 
 
-def _make_schema(columns: Sequence[str]) -> "pa.Schema":
-    """Return the schema of the Parquet files of an export."""
+def make_schema(columns: Mapping[str, str]) -> "pa.Schema":
+    """Return the schema of Parquet files with these columns, given by name with DuckDB's type."""
     import pyarrow as pa
 
     types = {
@@ -142,7 +142,7 @@ def _make_schema(columns: Sequence[str]) -> "pa.Schema":
         "BOOLEAN": pa.bool_(),
         "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"),
     }
-    return pa.schema([(name, types[COLUMNS[name]]) for name in columns])
+    return pa.schema([(name, types[type_name]) for name, type_name in columns.items()])
 
 
 def _write_csv(chunks: Chunks, target: Path, export_format: ExportFormat) -> Iterator[int]:
