@@ -19,6 +19,7 @@ from tests.faults.harness import (
     try_point,
 )
 from tests.machines.trials import KILLED_RUNS, KILLED_WORKERS
+from tests.support.delivery_points import OF_FOLDERS, OF_TABLES
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
@@ -82,8 +83,9 @@ def test_a_scoring_run_killed_at_any_moment_leaves_what_an_undisturbed_one_does(
     assert try_moment(scenarios["score"], reference, seconds, folder).trouble == ()
 
 
-def test_every_fault_point_belongs_to_a_scenario_or_to_the_trials_of_machines(
+def test_every_fault_point_belongs_to_a_scenario_or_to_trials_of_machines_or_deliveries(
     scenarios: dict[str, Scenario],
 ) -> None:
     of_scenarios = {point for name in scenarios for point in points_of(name)}
-    assert {*of_scenarios, *KILLED_WORKERS.values(), *KILLED_RUNS.values()} == {*FAULT_POINTS}
+    of_trials = {*KILLED_WORKERS.values(), *KILLED_RUNS.values(), *OF_FOLDERS, *OF_TABLES}
+    assert of_scenarios | of_trials == {*FAULT_POINTS}

@@ -309,9 +309,7 @@ def test_the_status_shows_how_the_shadow_does(judged_home: Home) -> None:
 def test_the_gate_refuses_a_challenger_that_was_worse_on_own_traffic_unless_it_is_forced(
     judged_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "flows.command.actions.promote.load_rows", lambda _: type("Rows", (), {"validation": None})
-    )
+    monkeypatch.setattr("flows.command.actions.promote.load_contest_rows", lambda *_: None)
     monkeypatch.setattr(tasks.training.contest, "hold_contest", lambda *_: hold_better())
     shadow = find_shadow_id(judged_home)
     refused = reviews("models", "promote", shadow)

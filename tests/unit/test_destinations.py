@@ -23,6 +23,7 @@ from tasks.destinations.delivery import deliver, is_due, read_standing
 from tasks.destinations.inspecting import inspect
 from tasks.destinations.outcome import Delivered
 from tasks.warehouse.publishing import publish
+from tests.support.delivery_points import OF_FOLDERS
 from tests.support.histories import History
 
 ROW = {"review_id": "r1", "movie_id": "tt1", "text": "good", "reviewed_at": None, "score": 0.9}
@@ -152,9 +153,6 @@ def test_new_rows_join_a_small_file_and_begin_another_after_a_large_one(
     assert read(folder) == expect(home, "all")
 
 
-POINTS = ["deliver: a file in place", "deliver: a ledger written"]
-
-
 def make_killer(point: str, times: int) -> Callable[[str], None]:
     passed = 0
 
@@ -168,7 +166,7 @@ def make_killer(point: str, times: int) -> Callable[[str], None]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("point", "times"), [(POINTS[0], 1), (POINTS[0], 2), (POINTS[1], 1)])
+@pytest.mark.parametrize(("point", "times"), [(OF_FOLDERS[0], 1), (OF_FOLDERS[0], 2), (OF_FOLDERS[1], 1)])
 def test_a_killed_delivery_is_completed_by_the_next_and_no_row_is_ever_there_twice(
     home: Home, history: History, folder: Path, monkeypatch: pytest.MonkeyPatch, point: str, times: int
 ) -> None:

@@ -20,6 +20,7 @@ from tasks.destinations.delivery import deliver, read_standing
 from tasks.destinations.inspecting import inspect
 from tasks.destinations.outcome import Delivered
 from tasks.warehouse.publishing import publish
+from tests.support.delivery_points import OF_TABLES
 from tests.support.histories import CHANGES, History
 from tests.support.postgres import PostgresServer, run_postgres_or_skip
 
@@ -158,7 +159,7 @@ def test_a_transaction_that_is_cut_off_leaves_nothing_and_the_next_delivery_goes
 
     def cut(point: str) -> None:
         passed.append(point)
-        if passed.count("deliver: inside a transaction") == 2:
+        if passed.count(OF_TABLES[0]) == 2:
             passed.append(point)
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'reviews'"
