@@ -83,15 +83,21 @@ def deliver(
     Raises a `ReviewsError` if that fails, which `read_standing` has from then on.
     """
     sender = Sender(ensure_home_id(home), f"{socket.gethostname()}:{home.folder}", takes_over, repeats)
-    with hold_folder(home.destinations), open_published(home.published) as published:
-        copy = identify_copy(home.published)
-        states = read_states(published, destination.layout.rows)
-        rows = sum(file.rows for file in states.values())
-        with _noting(home, destination, rows, copy):
-            if destination.kind == "postgres":
-                return postgres.deliver(published, destination, sender, states, start_progress)
-            with open_place(home, destination) as place:
-                return parquet.deliver(published, destination, sender, states, start_progress, place)
+    with hold_folder(home.destinations):
+        if repeats:  # a run goes on with it if it is killed
+            standing = replace(read_standing(home, destination.name), copy=None)
+            _write_standing(home, destination.name, standing)
+        copy = identify_copy(
+            home.published
+        )  # before it is opened: of a newer one, rows would count as delivered
+        with open_published(home.published) as published:
+            states = read_states(published, destination.layout.rows)
+            rows = sum(file.rows for file in states.values())
+            with _noting(home, destination, rows, copy):
+                if destination.kind == "postgres":
+                    return postgres.deliver(published, destination, sender, states, start_progress)
+                with open_place(home, destination) as place:
+                    return parquet.deliver(published, destination, sender, states, start_progress, place)
 
 
 def read_wanted(home: Home, destination: Destination) -> tuple[dict[str, FileState], int]:

@@ -154,8 +154,13 @@ def _find_url(destination: Destination) -> str:
             f"{destination.name}: {variable} is not set. Next: set it to the address of the database, such as "
             f"postgresql://user:password@host:5432/name, or {variable}_FILE to a file with it."
         )
-    if not destination.url.startswith(("postgresql://", "postgres://")):
-        raise DestinationError(f"{variable} must be like postgresql://user:password@host:5432/name.")
+    login = destination.url.partition("://")[2].rpartition("@")[0]
+    # An unescaped character would make a part of the password the host, which messages name.
+    if not destination.url.startswith(("postgresql://", "postgres://")) or {"@", "/"} & {*login}:
+        raise DestinationError(
+            f"{variable} must be like postgresql://user:password@host:5432/name, with %40 for @ and %2F for / in the "
+            "password."
+        )
     return destination.url
 
 

@@ -4,7 +4,7 @@ Beside the table of scores, `NAME`, lie its ledger: `NAME_delivery`, one row, sa
 `NAME_files` has the state of each file that was delivered; `NAME_removed` the rows that were deleted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -114,15 +114,34 @@ def prepare(connection: "Connection", destination: Destination, sender: Sender) 
         connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"reviews {destination.place}"])
         if not _exists(connection, "pg_namespace", "nspname", names["schema"].strip('"')):
             connection.execute(f"CREATE SCHEMA {names['schema']}")
+        if not _has(connection, names["delivery"]):
+            _refuse_tables_of_others(connection, destination, names, ("files", "removed"))
         connection.execute(_CREATE_LEDGER.format(**names))
         begun = _begin(connection, destination, sender, names)
-        if connection.execute("SELECT to_regclass(%s)", [names["table"]]).fetchone() == (None,):
+        if not _has(connection, names["table"]):
             _create(connection, destination, names)
         _migrate(connection, destination, begun, names)
         _require_columns(connection, destination)
         if sender.repeats:
             connection.execute(f"UPDATE {names['files']} SET state = ''")  # noqa: S608 (our own names)
     return begun.deliveries
+
+
+def _has(connection: "Connection", table: str) -> bool:
+    return connection.execute("SELECT to_regclass(%s)", [table]).fetchone() != (None,)
+
+
+def _refuse_tables_of_others(
+    connection: "Connection", destination: Destination, names: Mapping[str, str], wanted: Iterable[str]
+) -> None:
+    """Raise `DestinationError` if, before the first delivery, a table has a name that is wanted for one of ours."""
+    for table in (names[each] for each in wanted):
+        if _has(connection, table):
+            shown = table.replace('"', "")
+            raise DestinationError(
+                f"{destination.name}: there is a table {shown} already, which no delivery has made. Next: name another "
+                "table, or rename that one."
+            )
 
 
 def _begin(
@@ -132,11 +151,7 @@ def _begin(
     found = connection.execute(_READ_DELIVERY.format(**names)).fetchone()
     columns = [column.name for column in list_columns(destination.layout)]
     if found is None:
-        if connection.execute("SELECT to_regclass(%s)", [names["table"]]).fetchone() != (None,):
-            raise DestinationError(
-                f"{destination.name}: there is a table {destination.place} already, which no delivery has made. Next: "
-                "name another table, or rename that one."
-            )
+        _refuse_tables_of_others(connection, destination, names, ("table",))
         begun = _Begun(sender.home_id, sender.place, SCHEMA_VERSION, destination.layout.rows, columns, 0)
         connection.execute(
             _START.format(**names), [begun.home, begun.home_place, begun.version, begun.rows, columns]
@@ -206,9 +221,10 @@ def _require_columns(connection: "Connection", destination: Destination) -> None
     again = f"then `reviews destinations backfill {destination.name}`"
     for name, kind in needed.items():
         if name not in found:
+            default = " NOT NULL DEFAULT now()" if name == DELIVERED_AT else ""
             raise DestinationError(
                 f"{destination.name}: {destination.place} has no column {name}, which was there. Nothing was "
-                f"delivered. Next: ALTER TABLE {table} ADD COLUMN {name} {kind}; {again}."
+                f"delivered. Next: ALTER TABLE {table} ADD COLUMN {name} {kind}{default}; {again}."
             )
         if found[name] != kind:
             raise DestinationError(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from data_contracts.errors import WarehouseError
+from data_contracts.errors import SourceError, WarehouseError
 from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.home import Home
 from tasks.pages.writing import require_page_place, write_page
@@ -32,13 +32,14 @@ def write_report(home: Home, name: str = LATEST, output: Path | None = None, kee
 
     `name` is a run id, the beginning of one, or 'latest'. Only the newest `keep` reports of the home are kept; 0 keeps
     all. Raises `UsageError` if no run matches or the folder of `output` is missing, `WarehouseError` if nothing has
-    been published.
+    been published, and `SourceError` if a review on the page was forgotten while it was written.
     """
     if output is not None:
         require_page_place(output)
     facts = _read_facts(home, name)
     path = output or home.reports / name_report(facts.run.run_id)
     write_page(path, _render(facts))
+    require_nothing_forgotten(home, path)
     if output is None and keep:
         drop_older_reports(home.reports, keep)
     return path
@@ -92,6 +93,16 @@ def drop_reports_of_forgotten(home: Home) -> list[Path]:
     for path in dropped:
         path.unlink(missing_ok=True)
     return dropped
+
+
+def require_nothing_forgotten(home: Home, page: Path) -> None:
+    """Delete a page that was just written and raise `SourceError` if a row on it was forgotten meanwhile.
+
+    What is forgotten after this look, `drop_reports_of_forgotten` finds on the page.
+    """
+    if find_showing_forgotten(home, [page]):
+        page.unlink(missing_ok=True)
+        raise SourceError(f"{page.name}: a review on it was forgotten meanwhile. Next: the command again.")
 
 
 def find_showing_forgotten(home: Home, pages: Iterable[Path]) -> list[Path]:

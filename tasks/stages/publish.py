@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from prefect import get_run_logger, task
 
-from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import warn
@@ -49,7 +48,7 @@ def deliver_scores(home: Home, destination: "Destination") -> "Delivered | None"
     before = read_standing(home, destination.name).error
     try:
         done = deliver(home, destination)
-    except ReviewsError as error:
+    except Exception as error:  # the scores are committed, so the run has not failed
         if str(error) == before:
             get_run_logger().info(f"Still not delivered: {escape_controls(str(error))}")
         else:

@@ -11,6 +11,7 @@ from tasks.pages.titles import Title, read_titles
 from tasks.pages.writing import write_page
 from tasks.queries.answers import MOST_MEMORY, ask_published
 from tasks.report.moved_movies import MovedMovie
+from tasks.report.writing import require_nothing_forgotten
 from tasks.site.page_names import PAGES, name_page
 from tasks.site.writing import INDEX
 from tasks.support.locking import hold_folder
@@ -33,10 +34,11 @@ def write_week(home: Home, week: Week) -> WeekPage:
     """Write the page of a week beside the reports, in place of an older one.
 
     Raises `UsageError` if the file of titles can't be read, `WarehouseError` if nothing has been published, and
-    `SourceError` if the page can't be written.
+    `SourceError` if the page can't be written, or a review on it was forgotten meanwhile.
     """
     made = _make_page(home, week)
     write_page(made.path, made.page)
+    require_nothing_forgotten(home, made.path)
     return made
 
 
@@ -54,6 +56,7 @@ def write_due_weeks(home: Home, now: datetime | None = None) -> list[WeekPage]:
             return []  # another run has written them meanwhile
         for each in made:
             _write(each.path, each.page)
+            require_nothing_forgotten(home, each.path)
         if due:
             _write(home.reports / RECORD, f"{due[-1].name}\n")
     return made

@@ -86,6 +86,13 @@ def test_what_came_in_one_week_is_split_by_title(tmp_path: Path) -> None:
     assert not {*shop.train.titles} & {*shop.test.titles}
 
 
+@pytest.mark.parametrize("title", ["tt1", "tt2", "tt3", "tt4", "tt5"])
+def test_the_rows_of_one_title_and_one_week_are_split_by_text(tmp_path: Path, title: str) -> None:
+    [shop] = read(tmp_path, make_rows(100, reviewed_at=None, movie_id=title))
+    assert 5 <= len(shop.test.texts) <= 40
+    assert len(shop.train.texts) + len(shop.test.texts) == 100
+
+
 def test_a_rating_gives_a_label_and_one_in_the_middle_none(tmp_path: Path) -> None:
     ratings = [9.0, 2.0, 5.5]
     rows = [

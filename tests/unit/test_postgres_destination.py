@@ -177,6 +177,16 @@ def test_a_transaction_that_is_cut_off_leaves_nothing_and_the_next_delivery_goes
     assert read(connection) == expect(home)
 
 
+@pytest.mark.parametrize("name", ["scores_current", "scores_current_files", "scores_current_removed"])
+def test_a_table_of_somebody_else_is_refused_and_left_as_it_is(
+    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home, name: str
+) -> None:
+    connection.execute(f"CREATE SCHEMA bi; CREATE TABLE bi.{name} AS SELECT 7 AS theirs")
+    with pytest.raises(DestinationError, match=f"there is a table bi.{name} already"):
+        send(home, make(server))
+    assert connection.execute(f"SELECT * FROM bi.{name}").fetchall() == [(7,)]
+
+
 def test_a_server_that_hangs_is_given_up(
     server: PostgresServer,
     connection: "psycopg.Connection[Any]",
@@ -365,6 +375,7 @@ def test_a_check_changes_nothing_and_counts(
         ("mysql://secret@h/d", "must be like postgresql://"),
         ("postgresql://me:secret@127.0.0.1:1/d", "the next run tries again"),
         ("postgresql://me:secret@[broken", "can't be understood"),
+        ("postgresql://me:pass@secret@127.0.0.1:1/d", "with %40 for @"),
     ],
 )
 def test_an_address_that_does_not_work_is_named_by_its_variable_alone(

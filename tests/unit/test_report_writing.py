@@ -118,6 +118,23 @@ def test_a_report_that_shows_a_forgotten_row_is_removed_and_no_other(home: Path)
     assert list((home / "reports").iterdir()) == [kept]
 
 
+@pytest.mark.slow
+def test_a_report_of_a_row_that_is_forgotten_while_it_is_written_does_not_stay(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = f"INSERT INTO forgotten_rows VALUES ('{hash_text('f.csv')}', 2, false, NULL, 'ann', now())"
+    render = writing._render
+
+    def forget_meanwhile(facts: writing.Facts) -> str:
+        change(home / "reviews.duckdb", trace)
+        return render(facts)
+
+    monkeypatch.setattr(writing, "_render", forget_meanwhile)
+    with pytest.raises(SourceError, match="was forgotten meanwhile"):
+        write(home, RUN)
+    assert list((home / "reports").glob("*.html")) == []
+
+
 def test_before_any_report_there_is_nothing_to_remove(tmp_path: Path) -> None:
     assert drop_reports_of_forgotten(Home(tmp_path)) == []
     assert writing._SHOWN_ROW.findall('<article data-row="3fa94c12ab07:17">') == ["3fa94c12ab07:17"]

@@ -112,7 +112,7 @@ def deliver_forgotten(home: Home, urls: Mapping[str, str]) -> list[str]:
     for destination in found.known:
         try:
             deliver(home, destination)
-        except ReviewsError as error:
+        except (ReviewsError, OSError) as error:
             lines.append(str(error))
     return lines
 
