@@ -25,7 +25,7 @@ from tasks.warehouse.connection import open_warehouse, rewrite_warehouse
 from tests.support.once import make_once
 
 SMALL_BLOCK_BYTES = 16_384
-ROWS = 60_000  # much larger than the catalog, which every checkpoint writes anew
+ROWS = 80_000  # much larger than the catalog, which every checkpoint writes anew
 CHANGES = {
     "insert": "INSERT INTO large SELECT range, hash(range, {number})::VARCHAR FROM range({number} * 700)",
     "update": "UPDATE large SET text = text || '{number}' WHERE id % 97 = {number}",
@@ -125,7 +125,7 @@ def test_only_blocks_that_have_changed_are_written(home: Home) -> None:
     assert list_shared(second, first) == ["bundles/one/weights", "packs/000001.pack"]
     change(home, "replace", 1)
     third = keep(home, "third")
-    assert third.bytes - third.shared < first.bytes / 3
+    assert third.bytes - third.shared < first.bytes / 4
 
 
 def test_a_backup_of_what_has_not_changed_writes_no_block(home: Home) -> None:
