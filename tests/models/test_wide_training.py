@@ -90,12 +90,22 @@ def test_training_learns_a_word_that_decides(learnt: Training) -> None:
     assert ((scores > 0.5) == (test.positive > 0.5)).mean() > 0.95
 
 
-def test_the_lstm_branch_learns_without_the_ngrams() -> None:
+@pytest.fixture(scope="module")
+def learnt_without_unlabelled() -> Training:
+    """A training without unlabelled reviews."""
     wider = {"embedding_size": 32, "filters": 16, "lstm_units": 16, "batch_size": 4}  # learns in fewer steps
     variant = make_small_wide_variant(dropout=0.0, head_dropout=0.0, **wider)
-    found = train(variant, rows=400, unlabelled=0, epochs=4)
-    assert found.history[-1].validation_accuracy > 0.85
-    assert found.history[-1].loss < found.history[0].loss
+    return observe(variant, rows=400, unlabelled=0, epochs=4)
+
+
+def test_the_lstm_branch_learns_without_the_ngrams(learnt_without_unlabelled: Training) -> None:
+    history = learnt_without_unlabelled.model.history
+    assert history[-1].validation_accuracy > 0.85
+    assert history[-1].loss < history[0].loss
+
+
+def test_progress_adds_up_without_unlabelled_reviews(learnt_without_unlabelled: Training) -> None:
+    require_progress(learnt_without_unlabelled, 400, 4)
 
 
 APART = np.arange(1, 9, dtype=np.int32)[:, None] * np.eye(1, 24, 23, dtype=np.int32)
