@@ -97,7 +97,9 @@ def deliver(
                 if destination.kind == "postgres":
                     return postgres.deliver(published, destination, sender, states, start_progress)
                 with open_place(home, destination) as place:
-                    return parquet.deliver(published, destination, sender, states, start_progress, place)
+                    return parquet.deliver(
+                        published, parquet.Folder(destination, place), sender, states, start_progress
+                    )
 
 
 def read_wanted(home: Home, destination: Destination) -> tuple[dict[str, FileState], int]:

@@ -41,6 +41,14 @@ _NAMES = re.compile(r"scores(-\d{6})?\.parquet")
 
 
 @dataclass(frozen=True)
+class Folder:
+    """A destination that is a folder, and where its files lie."""
+
+    destination: Destination
+    place: FilePlace
+
+
+@dataclass(frozen=True)
 class DataFile:
     """What the ledger says of a Parquet file."""
 
@@ -77,40 +85,64 @@ class _Task:
 
 def deliver(
     published: duckdb.DuckDBPyConnection,
-    destination: Destination,
+    folder: Folder,
     sender: Sender,
     states: dict[str, FileState],
     start_progress: StartProgress,
-    place: FilePlace,
 ) -> Delivered:
     """Deliver what a folder lacks of the files with these states.
 
     Raises `DestinationError` or `StoreError`; what was delivered until then stays.
     """
-    ledger = _recover(place, destination, sender)
-    tasks, done = _plan(ledger, destination.layout, states), Delivered()
+    ledger = _recover(folder, sender)
+    tasks, done = _plan(ledger, ledger.layout, states), Delivered()
     if not tasks:
         return done
     with start_progress(sum(task.rows for task in tasks)) as report:
         for task in tasks:
             before = ledger.files.get(task.name, DataFile(0, {}))
-            rows = _write(published, place, destination.layout, task) if task.sources else 0
-            pass_fault_point("deliver: a file in place")
-            ledger = _enter(ledger, task, rows)
-            _write_ledger(place, ledger)
-            if not task.sources:
-                place.delete([task.name])
+            ledger, rows = _deliver_file(published, folder.place, ledger, task)
             done = done.add(_count(before, task, rows))
             report(task.rows)
             pass_fault_point("deliver: a ledger written")
     return done
 
 
-def _recover(place: FilePlace, destination: Destination, sender: Sender) -> Ledger:
+def _deliver_file(
+    published: duckdb.DuckDBPyConnection, place: FilePlace, ledger: Ledger, task: _Task
+) -> tuple[Ledger, int]:
+    """Write one file, or delete it; return the ledger with it, and its rows.
+
+    A file that is written anew has no state until it is in place: whoever goes on after a kill can't know which of the
+    two files is there.
+    """
+    if task.name in ledger.files:
+        _write_ledger(place, _mark_unknown(ledger, {task.name}))
+    rows = _write(published, place, ledger.layout, task) if task.sources else 0
+    pass_fault_point("deliver: a file in place")
+    ledger = _enter(ledger, task, rows)
+    _write_ledger(place, ledger)
+    if not task.sources:
+        place.delete([task.name])
+    return ledger, rows
+
+
+def _mark_unknown(ledger: Ledger, names: Collection[str]) -> Ledger:
+    """Return the ledger without states of the source files in these Parquet files, which are to be written again."""
+    files = {
+        name: DataFile(each.rows, dict.fromkeys(each.sources, "")) if name in names else each
+        for name, each in ledger.files.items()
+    }
+    return replace(ledger, files=files)
+
+
+def _recover(folder: Folder, sender: Sender) -> Ledger:
     """Return the ledger of a folder, begun if there is none; delete files that it does not list.
 
-    A listed file that somebody has deleted is not in it: its rows are delivered again.
+    A listed file that somebody has deleted is not in it: its rows are delivered again. That all is to be delivered
+    again is in it from here on, so that a killed delivery is gone on with.
     """
+    destination, place = folder.destination, folder.place
     found = {name for name in place.list_names() if _NAMES.fullmatch(name)}
     content = place.read(LEDGER)
     if content is None:
@@ -125,6 +157,8 @@ def _recover(place: FilePlace, destination: Destination, sender: Sender) -> Ledg
     ledger = accept_ledger(parse_ledger(content, destination), destination, sender, found)
     if unlisted := found - ledger.files.keys():
         place.delete(unlisted)
+    if sender.repeats:
+        _write_ledger(place, ledger)
     return ledger
 
 
@@ -141,7 +175,7 @@ def accept_ledger(ledger: Ledger, destination: Destination, sender: Sender, foun
         raise refuse_newer(destination, ledger.version)
     files = {name: each for name, each in ledger.files.items() if name in found}
     if sender.repeats or ledger.version < SCHEMA_VERSION or ledger.layout != destination.layout:
-        files = {name: DataFile(each.rows, dict.fromkeys(each.sources, "")) for name, each in files.items()}
+        files = dict(_mark_unknown(replace(ledger, files=files), files).files)
     return Ledger(sender.home_id, sender.place, SCHEMA_VERSION, destination.layout, ledger.number, files)
 
 

@@ -185,6 +185,42 @@ def test_a_killed_delivery_is_completed_by_the_next_and_no_row_is_ever_there_twi
     assert read(folder) == expect(home, "all")
 
 
+@pytest.mark.slow
+def test_a_killed_delivery_of_scores_that_are_taken_back_is_completed_by_the_next(
+    home: Home, history: History, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file in place has the scores of the other model, the ledger those that count again."""
+    send(home, make(folder, CURRENT))
+    history.apply(("rescore", (0, "model-b")))
+    history.apply(("rescore", (1, "model-b")))
+    change(history, ("promote", "model-b"))
+    with monkeypatch.context() as patch:
+        patch.setattr(parquet, "pass_fault_point", make_killer(OF_FOLDERS[0], 1))
+        with pytest.raises(DestinationError):
+            send(home, make(folder, CURRENT))
+    assert read(folder) == expect(home, "current")
+    change(history, ("roll back", None))
+    send(home, make(folder, CURRENT))
+    assert read(folder) == expect(home, "current")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", [ALL, CURRENT])
+def test_a_backfill_that_was_killed_is_due_and_the_next_delivery_goes_on_with_it(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch, layout: Layout
+) -> None:
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    send(home, make(folder, layout))
+    with monkeypatch.context() as patch:
+        patch.setattr(parquet, "_plan", kill)
+        with pytest.raises(KeyboardInterrupt):
+            send(home, make(folder, layout), repeats=True)
+    assert is_due(home, make(folder, layout))
+    assert send(home, make(folder, layout)).files == 2
+
+
 def test_a_file_that_somebody_deleted_is_delivered_again(home: Home, folder: Path) -> None:
     send(home, make(folder))
     (folder / "scores-000001.parquet").unlink()
