@@ -198,16 +198,7 @@ def _make_url(host: str, port: int) -> str:
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings; raise `UsageError` that names the first setting with an invalid value."""
-    variables = os.environ if environment is None else environment
-    values = {**_read_secrets(_read_env_file()), **_read_secrets(variables)}
-    _refuse_undecodable(values)
-    require_known(values.get(VARIABLE, ""))
-    default = RowLimits()
-    limits = RowLimits(
-        max_text_chars=read_whole(values, "REVIEWS_MAX_TEXT_CHARS", default.max_text_chars, 1, 10**7),
-        max_bad_share=read_number(values, "REVIEWS_MAX_BAD_SHARE", default.max_bad_share, 0, 1),
-        min_bad_rows=read_whole(values, "REVIEWS_MIN_BAD_ROWS", default.min_bad_rows, 0, 10**9),
-    )
+    values = _read_values(os.environ if environment is None else environment)
     return Settings(
         home=Home(_read_home(values)),
         name=read_name(values, "REVIEWS_NAME"),
@@ -216,7 +207,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         archive=values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL,
         input_dirs=read_folders(values, "REVIEWS_INPUT_DIRS"),
         fallback_encoding=read_encoding(values, "REVIEWS_FALLBACK_ENCODING"),
-        limits=limits,
+        limits=_read_limits(values),
         port=read_whole(values, "REVIEWS_PORT", Settings.port, 1, 65535),
         host=values.get("REVIEWS_HOST", "").strip() or Settings.host,
         allowed_hosts=read_hosts(values, "REVIEWS_ALLOWED_HOSTS"),
@@ -243,16 +234,37 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         write_site=read_switch(values, "REVIEWS_SITE"),
         write_weeks=read_switch(values, "REVIEWS_WEEKS"),
         keep_runs_days=read_number(values, "REVIEWS_KEEP_RUNS_DAYS", Settings.keep_runs_days, 0.1, 36500),
-        keep_quarantine_days=read_number(
-            values, "REVIEWS_KEEP_QUARANTINE_DAYS", Settings.keep_quarantine_days, 0, 36500
+        keep_quarantine_days=_read_days(
+            values, "REVIEWS_KEEP_QUARANTINE_DAYS", Settings.keep_quarantine_days
         ),
-        keep_trainings_days=read_number(
-            values, "REVIEWS_KEEP_TRAININGS_DAYS", Settings.keep_trainings_days, 0, 36500
-        ),
+        keep_trainings_days=_read_days(values, "REVIEWS_KEEP_TRAININGS_DAYS", Settings.keep_trainings_days),
         drift=read_choice(values, "REVIEWS_DRIFT", DRIFT_SEVERITIES),
         shadow_minutes=read_number(values, "REVIEWS_SHADOW_MINUTES", Settings.shadow_minutes, 0, 1440),
         scored_files=read_choice(values, "REVIEWS_SCORED_FILES", ("keep", "move")),
     )
+
+
+def _read_values(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the settings file and, before those, of the environment, with the values of secrets."""
+    values = {**_read_secrets(_read_env_file()), **_read_secrets(environment)}
+    _refuse_undecodable(values)
+    require_known(values.get(VARIABLE, ""))
+    return values
+
+
+def _read_limits(values: Mapping[str, str]) -> RowLimits:
+    """Return the limits of rows and of files with bad rows."""
+    default = RowLimits()
+    return RowLimits(
+        max_text_chars=read_whole(values, "REVIEWS_MAX_TEXT_CHARS", default.max_text_chars, 1, 10**7),
+        max_bad_share=read_number(values, "REVIEWS_MAX_BAD_SHARE", default.max_bad_share, 0, 1),
+        min_bad_rows=read_whole(values, "REVIEWS_MIN_BAD_ROWS", default.min_bad_rows, 0, 10**9),
+    )
+
+
+def _read_days(values: Mapping[str, str], name: str, default: float) -> float:
+    """Return for how many days something is kept; 0 has a meaning of its own."""
+    return read_number(values, name, default, 0, 36500)
 
 
 def _read_secrets(values: Mapping[str, str]) -> dict[str, str]:

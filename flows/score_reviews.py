@@ -132,18 +132,23 @@ def score_reviews(
     require_consistent(request)
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
-    try:
-        summary, outcome, run = _run_scoring(request, settings)
-        _tidy_up(settings)
-    except Exception:
-        deliver_due(settings.home, settings.destination_urls)  # what was committed all the same
-        raise
-    deliver_due(settings.home, settings.destination_urls)
-    if settings.write_weeks and report_weeks(settings.home, settings.site_url) and settings.write_site:
-        update_site(settings.home)  # which links them
+    summary, outcome, run = _score_and_deliver(request, settings)
+    _write_weeks(settings)
     summary = _add_shadow(summary, settings, outcome, run)
     pass_fault_point("score: before reported")
     return _end_run(summary, outcome)
+
+
+def _score_and_deliver(request: ScoringRequest, settings: Settings) -> tuple[ScoringSummary, RunOutcome, Run]:
+    """Score, tidy up, and deliver to the destinations what was committed, even if the run fails."""
+    try:
+        done = _run_scoring(request, settings)
+        _tidy_up(settings)
+    except Exception:
+        deliver_due(settings.home, settings.destination_urls)
+        raise
+    deliver_due(settings.home, settings.destination_urls)
+    return done
 
 
 def _run_scoring(request: ScoringRequest, settings: Settings) -> tuple[ScoringSummary, RunOutcome, Run]:
@@ -175,11 +180,19 @@ def _run_scoring(request: ScoringRequest, settings: Settings) -> tuple[ScoringSu
     return summary, outcome, run
 
 
+def _write_weeks(settings: Settings) -> None:
+    """Write the pages of the weeks that are over, if the settings ask for them, and link them on the site."""
+    if settings.write_weeks and report_weeks(settings.home, settings.site_url) and settings.write_site:
+        update_site(settings.home)
+
+
 def _add_shadow(summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: Run) -> ScoringSummary:
     """Score with the shadow if one is on, and add to the summary and the report how it did."""
     did = score_with_shadow(run, settings)
     if did and summary.report:
-        report_run(run, settings.keep_reports)  # once more: until here it must wait for no shadow
+        report_run(
+            run, settings.keep_reports, settings.site_url
+        )  # once more: until here it must wait for no shadow
     return replace(summary, shadow=did)
 
 

@@ -12,13 +12,14 @@ from pydantic import Field
 from data_contracts.storage.faults import pass_fault_point
 from deployments.homes import load_settings_of_run
 from flows.recording import record_flow_run
-from models.evaluation.gate import GateCheck
+from models.evaluation.gate import Decision, GateCheck
 from models.variants import DEFAULT_VARIANT, list_variants
 from tasks.stages import train as stages
 from tasks.stages.publish import publish_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.report import report_run
 from tasks.stages.run_page import name_failure, name_run
+from tasks.training.build_bundle import TrainedBundle
 from tasks.warehouse.promotion import Attempt
 
 
@@ -65,22 +66,15 @@ def train_model(
             this is done.
     """
     settings = load_settings_of_run()
-    parameters = {
-        "variant": variant,
-        "seed": seed,
-        "epochs": epochs,
-        "promote": promote,
-        "anew": anew,
-        "with_own": with_own,
-    }
+    asked = {"variant": variant, "seed": seed, "epochs": epochs}
+    parameters = {**asked, "promote": promote, "anew": anew, "with_own": with_own}
     with record_flow_run("train-model", parameters, settings) as run:
         stages.drop_trainings(settings.home, settings.keep_trainings_days)
         request = stages.TrainingRequest(variant, seed, epochs, anew=anew, may_exist=with_own and not anew)
         bundle = stages.train(run, request)
         if with_own:
             bundle = stages.learn_own_labels(bundle, settings.home)
-        attempt = Attempt(bundle.model_id, promote, run.run_id)
-        decision = stages.decide(attempt, settings.home)
+        decision = stages.decide(Attempt(bundle.model_id, promote, run.run_id), settings.home)
         run.counts.update(bundle.facts["rows"], model_id=bundle.model_id, decision=decision.reason)
     pass_fault_point("train: after promotion")
     publish_copy(settings.home)
@@ -88,12 +82,10 @@ def train_model(
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     promoted = "promoted" if decision.promote else "not promoted"
     name_run(f"train-model {variant} seed {seed} accuracy {accuracy:.4f} {promoted}")
-    return TrainingSummary(
-        bundle.model_id,
-        bundle.facts,
-        decision.promote,
-        decision.reason,
-        decision.checks,
-        bundle.warnings,
-        report,
-    )
+    return _summarize(bundle, decision, report)
+
+
+def _summarize(bundle: TrainedBundle, decision: Decision, report: str | None) -> TrainingSummary:
+    """Return what a run made and decided."""
+    promoted, reason, checks = decision.promote, decision.reason, decision.checks
+    return TrainingSummary(bundle.model_id, bundle.facts, promoted, reason, checks, bundle.warnings, report)
