@@ -19,7 +19,7 @@ from tests.faults.harness import (
     try_point,
 )
 from tests.machines.trials import KILLED_RUNS, KILLED_WORKERS
-from tests.support.delivery_points import OF_FOLDERS, OF_TABLES
+from tests.support.deliveries import OF_FOLDERS, OF_TABLES
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 

@@ -23,16 +23,10 @@ from tasks.destinations.delivery import deliver, is_due, read_standing
 from tasks.destinations.inspecting import inspect
 from tasks.destinations.outcome import Delivered
 from tasks.warehouse.publishing import publish
-from tests.support.delivery_points import OF_FOLDERS
+from tests.support.deliveries import ALL, CURRENT, OF_FOLDERS, ROW, make_history, select_wanted
 from tests.support.histories import History
 
-ROW = {"review_id": "r1", "movie_id": "tt1", "text": "good", "reviewed_at": None, "score": 0.9}
-ALL, CURRENT = Layout("all"), Layout()
-WANTED = {
-    "all": "SELECT source_sha256, row_number, model_id, score FROM scored_reviews "
-    "ANTI JOIN (FROM scored_files WHERE superseded_at IS NOT NULL) AS gone USING (source_sha256) ORDER BY ALL",
-    "current": "SELECT source_sha256, row_number, model_id, score FROM latest_scores ORDER BY ALL",
-}
+WANTED = select_wanted("source_sha256, row_number, model_id, score")
 
 
 class KilledError(Exception):
@@ -41,11 +35,7 @@ class KilledError(Exception):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> History:
-    """Two files of three reviews, one of them in both."""
-    history = History(tmp_path_factory.mktemp("history"))
-    history.add([[ROW, {**ROW, "review_id": "r2"}]])
-    history.add([[{**ROW, "score": 0.2}, {**ROW, "review_id": "r3"}]])
-    return history
+    return make_history(tmp_path_factory.mktemp("history"))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tasks.destinations.delivery import deliver, read_standing
 from tasks.destinations.inspecting import inspect
 from tasks.destinations.outcome import Delivered
 from tasks.warehouse.publishing import publish
-from tests.support.delivery_points import OF_TABLES
+from tests.support.deliveries import ALL, CURRENT, OF_TABLES, ROW, make_history, select_wanted
 from tests.support.histories import CHANGES, History
 from tests.support.postgres import PostgresServer, run_postgres_or_skip
 
@@ -29,13 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
-ROW = {"review_id": "r1", "movie_id": "tt1", "text": "good", "reviewed_at": None, "score": 0.9}
-ALL, CURRENT = Layout("all"), Layout()
-WANTED = {
-    "all": "SELECT source_sha256, row_number, model_id, score, sentiment FROM scored_reviews "
-    "ANTI JOIN (FROM scored_files WHERE superseded_at IS NOT NULL) AS gone USING (source_sha256) ORDER BY ALL",
-    "current": "SELECT source_sha256, row_number, model_id, score, sentiment FROM latest_scores ORDER BY ALL",
-}
+WANTED = select_wanted("source_sha256, row_number, model_id, score, sentiment")
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +50,7 @@ def connection(server: PostgresServer) -> Iterator["psycopg.Connection[Any]"]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> History:
-    """Two files of three reviews, one of them in both."""
-    history = History(tmp_path_factory.mktemp("history"))
-    history.add([[ROW, {**ROW, "review_id": "r2"}]])
-    history.add([[{**ROW, "score": 0.2}, {**ROW, "review_id": "r3"}]])
-    return history
+    return make_history(tmp_path_factory.mktemp("history"))
 
 
 @pytest.fixture

@@ -1,0 +1,35 @@
+"""What tests of destinations share: fault points, layouts, a history to deliver, and what is to be there then."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tasks.destinations.columns import Layout
+from tests.support.histories import History
+
+OF_FOLDERS = ("deliver: a file in place", "deliver: a ledger written")
+OF_TABLES = (
+    "deliver: inside a transaction",
+    "deliver: inside a staged transaction",
+    "deliver: a transaction committed",
+)
+"""The fault points of deliveries. Tests of destinations, and `benchmarks.destinations`, end deliveries there."""
+
+ALL, CURRENT = Layout("all"), Layout()
+ROW = {"review_id": "r1", "movie_id": "tt1", "text": "good", "reviewed_at": None, "score": 0.9}
+
+
+def make_history(folder: Path) -> History:
+    """Make two files of three reviews, one of them in both."""
+    history = History(folder)
+    history.add([[ROW, {**ROW, "review_id": "r2"}]])
+    history.add([[{**ROW, "score": 0.2}, {**ROW, "review_id": "r3"}]])
+    return history
+
+
+def select_wanted(columns: str) -> Mapping[str, str]:
+    """Return for each kind of rows the query for what a destination should have, in order."""
+    ended = "(FROM scored_files WHERE superseded_at IS NOT NULL) AS ended"
+    return {
+        "all": f"SELECT {columns} FROM scored_reviews ANTI JOIN {ended} USING (source_sha256) ORDER BY ALL",
+        "current": f"SELECT {columns} FROM latest_scores ORDER BY ALL",
+    }
