@@ -155,9 +155,9 @@ borrowed AS (
     FROM bare JOIN (FROM given WHERE review_id IS NULL) AS without_id USING (text_sha256)
 ),
 labels AS (
-    SELECT given_by AS row_id, given_by, label, given_rating FROM given
+    SELECT given_by AS row_id, given_by, label, given_rating, file_seen_at FROM given
     UNION ALL
-    SELECT row_id, given_by, label, given_rating
+    SELECT row_id, given_by, label, given_rating, file_seen_at
     FROM (
         SELECT row_id, arg_max(given_by, row(file_seen_at, given_by)) AS given_by FROM borrowed GROUP BY row_id
     ) JOIN given USING (given_by)
@@ -172,6 +172,8 @@ judged AS (
         given_rating,
         predicted_rating
     FROM scored_reviews JOIN sources USING (source_sha256) JOIN labels ON row_id = source_number + row_number
+    LEFT JOIN models USING (model_id)
+    WHERE coalesce(file_seen_at > own_labels_until, true) -- what a model may have learnt does not judge it
     QUALIFY row_number() OVER (PARTITION BY model_id, given_by ORDER BY scored_at, row_id) = 1
 )
 SELECT
@@ -618,16 +620,21 @@ WITH pairs AS (
         other.score AS other_score,
         shadow.sentiment <> other.sentiment AS is_flipped,
         abs(shadow.predicted_rating - other.predicted_rating) AS rating_difference,
-        coalesce(
+        -- What one of the two may have learnt judges neither.
+        coalesce(file_seen_at > greatest(own.own_labels_until, other_own.own_labels_until), true) AS can_judge,
+        CASE WHEN can_judge THEN given_rating END AS rating,
+        CASE WHEN can_judge THEN coalesce(
             given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
-        ) AS label,
+        ) END AS label,
         shadow.sentiment = label AS is_right,
         other.sentiment = label AS is_other_right,
-        abs(shadow.predicted_rating - given_rating) AS rating_error,
-        abs(other.predicted_rating - given_rating) AS other_rating_error
+        abs(shadow.predicted_rating - rating) AS rating_error,
+        abs(other.predicted_rating - rating) AS other_rating_error
     FROM shadow_scores AS shadow
     JOIN scored_reviews AS other USING (source_sha256, row_number)
     JOIN source_reviews AS review USING (source_sha256, row_number)
+    LEFT JOIN models AS own ON own.model_id = shadow.model_id
+    LEFT JOIN models AS other_own ON other_own.model_id = other.model_id
     WHERE is_latest AND other.model_id <> shadow.model_id
 ),
 figures AS (
@@ -706,7 +713,7 @@ SELECT
     mean_score_difference, -- mean absolute difference of the two scores, 0 to 1
     mean_rating_difference, -- stars, mean absolute difference of the two predicted ratings
     CASE WHEN isfinite(raw_correlation) THEN raw_correlation END AS correlation, -- of the two scores, -1 to 1; null where all scores of one model are equal
-    labelled_reviews, -- those whose source gives a label, or a rating that implies one
+    labelled_reviews, -- those whose source gives a label, or a rating that implies one, that neither model may have learnt from
     shadow_accuracy, -- share of the labelled reviews whose sentiment is the label, 0 to 1; null without any
     champion_accuracy, -- likewise, of the promoted model
     only_shadow_right, -- labelled reviews that only the shadow classifies correctly

@@ -212,7 +212,14 @@ def _pick_columns(facts: Mapping[str, Any]) -> dict[str, Any]:
         "metrics": _format_json(everything),
         "versions": _format_json(facts["versions"]),
         "trained_at": facts["trained_at"],
+        "own_labels_until": _find_learnt_until(facts),
     }
+
+
+def _find_learnt_until(facts: Mapping[str, Any]) -> str | None:
+    """Return until when labels of sources may have been learnt from, in ISO format; None where none changed a score."""
+    own = facts.get("own")
+    return facts["trained_at"] if own and own["base"] != facts["model_id"] else None
 
 
 def _pick_ratings(facts: Mapping[str, Any]) -> dict[str, float | None]:

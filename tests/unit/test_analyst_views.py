@@ -252,6 +252,17 @@ def test_a_label_of_another_review_counts_for_no_row_without_one(
     assert ask(connection, "SELECT day FROM live_accuracy") == [(NEXT_DAY,)]
 
 
+def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    add_model(connection, "model-own", own_labels_until=NOON)
+    for model_id in ("model-a", "model-own"):
+        for day, name in enumerate(["learnt", "later"]):
+            add_file(connection, name, [{"given_label": "positive"}], day, model_id)
+    query = "SELECT model_id, labelled_reviews FROM live_accuracy ORDER BY model_id"
+    assert ask(connection, query) == [("model-a", 2), ("model-own", 1)]
+
+
 def test_rows_that_both_came_with_a_label_count_each(connection: duckdb.DuckDBPyConnection) -> None:
     for name in ("f", "g"):
         add_file(connection, name, [{"text": "fine", "given_label": "positive"}])

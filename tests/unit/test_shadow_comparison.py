@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from models.evaluation.bootstrap import find_interval, resample_means
 from tests.support.databases import make_tables
 from tests.support.warehouse_parts import NOON
-from tests.unit.view_tables import add_file, add_row, ask, promote
+from tests.unit.view_tables import add_file, add_model, add_row, ask, promote
 
 SHADOW, CHAMPION = "model-s", "model-a"
 
@@ -72,6 +72,18 @@ def test_two_models_are_compared_on_the_reviews_that_both_scored(
             None,
         )
     ]
+
+
+@pytest.mark.parametrize("learner", [SHADOW, CHAMPION])
+def test_labels_and_ratings_that_one_model_may_have_learnt_from_judge_neither(
+    connection: duckdb.DuckDBPyConnection, learner: str
+) -> None:
+    for model_id in (SHADOW, CHAMPION):
+        add_model(connection, model_id, own_labels_until=NOON if model_id == learner else None)
+    for day, name in enumerate(["learnt", "later"]):
+        add_file(connection, name, [{"score": 0.9, "given_rating": 9}], day, CHAMPION)
+        add_shadow(connection, name, [0.8])
+    assert compare(connection, "reviews, labelled_reviews, rated_reviews") == [(2, 1, 1)]
 
 
 def test_labels_and_ratings_judge_both_models(connection: duckdb.DuckDBPyConnection) -> None:
