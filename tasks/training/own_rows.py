@@ -31,7 +31,7 @@ _TITLE_PARTS = round(1 / TEST_SHARE)
 _READ = f"""
 WITH labelled AS (
     SELECT
-        coalesce(file_source, 'default') AS source, text, text_sha256,
+        coalesce(file_source, 'default') AS source, text_sha256,
         coalesce(movie_id, text_sha256) AS title, source_sha256, row_number,
         {GIVEN_SENTIMENT} AS label,
         CASE
@@ -39,11 +39,18 @@ WITH labelled AS (
             ELSE file_seen_at
         END AS dated_at
     FROM source_reviews WHERE is_latest AND in_english IS DISTINCT FROM false
+),
+once AS (
+    FROM labelled WHERE label IS NOT NULL AND text_sha256 NOT IN (SELECT unnest($known::VARCHAR[]))
+    QUALIFY row_number() OVER (
+        PARTITION BY source, text_sha256 ORDER BY dated_at DESC, source_sha256, row_number
+    ) = 1
+),
+newest AS (
+    FROM once
+    QUALIFY row_number() OVER (PARTITION BY source ORDER BY dated_at DESC, source_sha256, row_number) <= $most
 )
-FROM labelled WHERE label IS NOT NULL
-QUALIFY row_number() OVER (
-    PARTITION BY source, text_sha256 ORDER BY dated_at DESC, source_sha256, row_number
-) = 1
+SELECT newest.*, text FROM newest JOIN source_reviews USING (source_sha256, row_number)
 ORDER BY source, dated_at DESC, source_sha256, row_number
 """  # noqa: S608 (our own words)
 
@@ -74,11 +81,10 @@ def read_own_rows(home: Home) -> list[OwnRows]:
     """Return the labelled rows of each source with at least `FEWEST_LABELS`, by name."""
     known = _list_archive_texts(home)
     with open_warehouse(home.warehouse, write=False) as connection:
-        found = connection.execute(_READ)
+        found = connection.execute(_READ, {"known": known, "most": MOST_LABELS})
         names = [column[0] for column in found.description or []]
-        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall() if row]
-    by_source = groupby((row for row in rows if row["text_sha256"] not in known), lambda row: row["source"])
-    listed = ((source, list(of_source)[:MOST_LABELS]) for source, of_source in by_source)
+        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    listed = ((source, list(of_source)) for source, of_source in groupby(rows, lambda row: row["source"]))
     return [_split(source, of_source) for source, of_source in listed if len(of_source) >= FEWEST_LABELS]
 
 
@@ -99,10 +105,10 @@ def join_tests(rows: Collection[OwnRows]) -> OwnTexts | None:
     )
 
 
-def _list_archive_texts(home: Home) -> set[str]:
+def _list_archive_texts(home: Home) -> list[str]:
     """Return the sha256 of each text of the archive, from which models have learnt or on which they are measured."""
     splits = (read_split(home.reviews, split, ["text_sha256"]) for split in ("train", "test", "unsup"))
-    return {digest for table in splits for digest in table["text_sha256"].to_pylist()}
+    return [digest for table in splits for digest in table["text_sha256"].to_pylist()]
 
 
 def _split(source: str, rows: list[dict[str, Any]]) -> OwnRows:

@@ -111,6 +111,12 @@ def test_a_text_of_the_archive_is_not_learnt_again(tmp_path: Path, archive: list
     assert "text 7" not in list_learnt(shop)
 
 
+def test_of_many_labels_the_newest_are_learnt_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_rows, "MOST_LABELS", 30)
+    [shop] = read(tmp_path, make_rows(60))
+    assert list_learnt(shop) == sorted(f"text {number}" for number in range(30))
+
+
 def test_each_text_counts_once(tmp_path: Path) -> None:
     rows = make_rows(60)
     rows[59].update(text="text 3", text_sha256=hash_text("text 3"))
