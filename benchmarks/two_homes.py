@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.queued_runs import count_ends, read_runs
+from data_contracts.storage.home import Home
+from tasks.warehouse.published import open_published
 from tests.support.postgres import run_postgres
 from tests.support.prefect_client import use_server
 from tests.support.stores import find_free_ports
@@ -50,9 +52,7 @@ class Shop:
 
     def ask(self, query: str) -> Any:
         """Return the one value that a query of the published copy gives."""
-        import duckdb
-
-        with duckdb.connect(str(self.home / "published" / "reviews.duckdb"), read_only=True) as connection:
+        with open_published(Home(self.home).published) as connection:
             return connection.execute(query).fetchall()[0][0]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from data_contracts.errors import ReviewsError
 from tasks.maintenance.manifests import FileFacts, Manifest, sign_file
 from tasks.support.checksums import compute_sha256
-from tasks.warehouse.database_file import HEADER_BYTES, HEADERS
+from tasks.warehouse.opening import HEADER_BYTES, HEADERS
 
 INDEX = "blocks.json"
 HEAD_BYTES = HEADER_BYTES * HEADERS

@@ -36,7 +36,7 @@ from tasks.maintenance.block_index import (
     write_index,
 )
 from tasks.maintenance.manifests import FileFacts, Manifest, sign_file, try_link
-from tasks.warehouse.database_file import HEADER_BYTES
+from tasks.warehouse.opening import HEADER_BYTES
 
 PACKS = "packs"
 """The folder of the packs in a backup."""

@@ -19,8 +19,8 @@ from models.bundle.fingerprint import require_fingerprint
 from tasks.maintenance.proofs import Changed, narrow_to_changed, narrow_to_reviews
 from tasks.warehouse.accounting import IS_ACCOUNTED, ROWS_WITHOUT_SCORE, build_row_counts_query
 from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
-from tasks.warehouse.database_errors import translate_errors
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS
+from tasks.warehouse.opening import translate_errors
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.row_names import CONTENT, IS_LATER, NO_PROFILE

@@ -16,7 +16,7 @@ import duckdb
 
 from tasks.warehouse.accounting import ROWS_WITHOUT_SCORE
 from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
-from tasks.warehouse.database_errors import translate_errors
+from tasks.warehouse.opening import translate_errors
 from tasks.warehouse.row_names import name_content
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,14 +46,30 @@ def is_held(folder: Path) -> bool:
 
 
 @contextmanager
-def share_file(path: Path) -> Iterator[None]:
-    """Keep `lock_file` from locking the file at `path` while the block runs, in this process too."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
+def watch_file(path: Path, size: int) -> Iterator[Callable[[], bool]]:
+    """Keep `lock_file` from locking the file at `path` while the block runs, in this process too.
+
+    Yield a function that says whether another file has come to `path`, or its first `size` bytes have changed. The end
+    of the block frees DuckDB's locks of this process on the file. A file that can't be opened never changes.
+    """
+    with ExitStack() as until_end:
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except OSError:
+            yield lambda: False
+            return
+        until_end.callback(os.close, descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield
-    finally:
-        os.close(descriptor)
+        before = os.pread(descriptor, size, 0)
+        yield lambda: not is_at(path, descriptor) or os.pread(descriptor, size, 0) != before
+
+
+def is_at(path: Path, descriptor: int) -> bool:
+    """Return whether an open file is that at `path`: another one may have replaced it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def lock_file(file: BinaryIO) -> bool:

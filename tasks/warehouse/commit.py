@@ -21,8 +21,8 @@ from data_contracts.parts import CHECKS, LATER_COLUMNS, PART_ONLY, PART_SCHEMAS
 from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
-from tasks.warehouse.database_errors import shorten_error
 from tasks.warehouse.latest_scores import add_texts, settle_scores
+from tasks.warehouse.opening import shorten_error
 from tasks.warehouse.readings.counting import let_count
 from tasks.warehouse.readings.replacing import find_full_exports, replace_files
 from tasks.warehouse.row_names import CONTENT, IS_LATER

@@ -5,9 +5,7 @@ Readers that may take long open the published copy instead (`tasks/warehouse/pub
 """
 
 import os
-import random
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -19,14 +17,12 @@ import duckdb
 from data_contracts.errors import WarehouseBusyError, WarehouseError
 from data_contracts.storage.durable import make_folder, remove_leftovers, write_whole
 from data_contracts.warehouse import Migration, list_migrations, read_views
-from tasks.support.locking import hold_folder, share_file
+from tasks.support.locking import hold_folder
 from tasks.support.progress import show_progress
-from tasks.warehouse.database_errors import MEMORY_LIMIT, describe_wait, shorten_error, translate_errors
+from tasks.warehouse.opening import MEMORY_LIMIT, connect_when_free, describe_wait, translate_errors
 
 WAIT_SECONDS = 60.0
 """Longest wait for other processes."""
-FIRST_PAUSE_SECONDS = 0.02
-LONGEST_PAUSE_SECONDS = 1.0
 STORAGE_VERSION = "v1.4.0"
 """The oldest DuckDB version that can read the file."""
 ROW_GROUP_ROWS = 16_384
@@ -171,10 +167,11 @@ def open_read_only(
     def connect() -> duckdb.DuckDBPyConnection:
         return duckdb.connect(str(path), read_only=True, config=config)
 
-    with ExitStack() as open_things:
-        if path.is_file():
-            open_things.enter_context(share_file(path))
-        yield open_things.enter_context(_connect_when_free(path, connect, wait_seconds))
+    with (
+        ExitStack() as until_closed,
+        connect_when_free(path, connect, wait_seconds, until_closed) as connection,
+    ):
+        yield connection
 
 
 def open_apart(
@@ -185,14 +182,9 @@ def open_apart(
     All other connections of a process to one path share an engine: its settings, and the file that had the path first.
     Without being closed, it stays open as long as the connection, or a relation of it, is referred to.
     """
-    shared = ExitStack()
-    shared.enter_context(share_file(path))
-    try:
-        connection = _connect_when_free(path, lambda: _attach_alone(path, config), wait_seconds)
-    except BaseException:
-        shared.close()
-        raise
-    release = weakref.finalize(connection, shared.close)
+    until_closed = ExitStack()
+    connection = connect_when_free(path, lambda: _attach_alone(path, config), wait_seconds, until_closed)
+    release = weakref.finalize(connection, until_closed.close)
 
     def close() -> None:
         connection.close()
@@ -214,54 +206,34 @@ def _attach_alone(path: Path, config: dict[str, ConfigValue]) -> duckdb.DuckDBPy
     return connection
 
 
-def _connect_when_free(
-    path: Path, connect: Callable[[], duckdb.DuckDBPyConnection], wait_seconds: float
-) -> duckdb.DuckDBPyConnection:
-    """Retry `connect`, with growing, random pauses, until no other process has locked the file; set UTC.
-
-    Raises `WarehouseBusyError` after `wait_seconds`.
-    """
-    deadline, pause = time.monotonic() + wait_seconds, FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            connection = connect()
-        except duckdb.IOException as error:
-            if "Could not set lock" not in str(error):
-                raise
-            if time.monotonic() + pause > deadline:
-                raise WarehouseBusyError(describe_wait(path, wait_seconds, shorten_error(error))) from error
-        else:
-            connection.execute("SET TimeZone = 'UTC'")
-            # DuckDB would draw its progress bar on standard output, amid the result of a query.
-            connection.execute("SET enable_progress_bar = false")
-            return connection
-        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (not for secrets)
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-
-
 @contextmanager
 def attach(path: Path, *options: str, wait_seconds: float = 0) -> Iterator[duckdb.DuckDBPyConnection]:
     """Connect to the database as soon as no other process has it, and release its file when the block ends.
 
     The caller has its turn (`take_turn`); the database is opened as it is.
     """
-    try:
-        with _connect_when_free(path, lambda: _connect(path, *options), wait_seconds) as connection:
-            yield connection
-        memory = _find_engine().execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall()
-        _find_engine().execute("DETACH warehouse")
-        if memory[0][0] > MOST_KEPT_BYTES:
+    with ExitStack() as until_closed:
+        try:
+            with connect_when_free(
+                path, lambda: _connect(path, *options), wait_seconds, until_closed
+            ) as connection:
+                yield connection
+            memory = _find_engine().execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall()
+            _find_engine().execute("DETACH warehouse")
+            if memory[0][0] > MOST_KEPT_BYTES:
+                _stop_engine()
+        except BaseException:
+            # The error may have left the engine unusable, or files open in it.
             _stop_engine()
-    except BaseException:
-        # The error may have left the engine unusable, or files open in it.
-        _stop_engine()
-        raise
+            raise
 
 
 def _connect(path: Path, *options: str) -> duckdb.DuckDBPyConnection:
     """Connect to the database by `ATTACH`, since only that accepts `options`."""
     connection = _start_session(path.with_name(SPILL))
     try:
+        # An attempt before this one may have attached a file that was changed meanwhile.
+        connection.execute("DETACH DATABASE IF EXISTS warehouse")
         connection.execute(f"ATTACH {quote_sql(str(path))} AS warehouse ({', '.join(options)})")
         connection.execute("USE warehouse")
     except duckdb.Error:

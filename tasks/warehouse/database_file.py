@@ -22,11 +22,10 @@ from typing import BinaryIO
 
 from data_contracts.errors import WarehouseError
 from data_contracts.storage.faults import pass_fault_point
+from tasks.support.locking import is_at
 from tasks.warehouse.connection import WAIT_SECONDS, attach, name_log, open_warehouse, take_turn
-from tasks.warehouse.database_errors import RESTORE_ADVICE, translate_errors
+from tasks.warehouse.opening import HEADER_BYTES, HEADERS, RESTORE_ADVICE, translate_errors
 
-HEADER_BYTES, HEADERS = 4096, 3
-"""The size and number of the headers before the first block."""
 COMPARED_BYTES = 4096
 """Bytes from the start of each block that are compared: a page, since the system reads no less."""
 _MARK, _MARK_START = b"DUCK", 8
@@ -128,13 +127,8 @@ def _share_lock(path: Path) -> Iterator[BinaryIO | None]:
         yield None
         return
     with file:
-        is_still = _try_to_share(file) and not name_log(path).exists() and _is_at(path, file)
+        is_still = _try_to_share(file) and not name_log(path).exists() and is_at(path, file.fileno())
         yield file if is_still else None
-
-
-def _is_at(path: Path, file: BinaryIO) -> bool:
-    """Return whether a file is that at `path`: another one may have replaced it before it was locked."""
-    return os.path.samestat(path.stat(), os.fstat(file.fileno()))
 
 
 def _try_to_share(file: BinaryIO) -> bool:

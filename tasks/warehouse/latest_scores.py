@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from tasks.warehouse.database_errors import MEMORY_LIMIT
+from tasks.warehouse.opening import MEMORY_LIMIT
 from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
 
 ROWS_UPDATED = 500_000

@@ -17,7 +17,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
 
-import duckdb
 import httpx
 import psutil
 
@@ -25,6 +24,7 @@ from data_contracts.storage.faults import HALT, VARIABLE
 from data_contracts.storage.home import Home
 from deployments.processes import find_marked, list_run_processes
 from tasks.support.lock_holders import RUN_VARIABLE
+from tasks.warehouse.published import open_published
 from tests.e2e.conftest import REVIEWS
 from tests.support import small_home
 from tests.support.command import Call, Command, Finished, start_command
@@ -173,8 +173,8 @@ class Deployed:
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """Query the published copy; return its rows."""
-        with duckdb.connect(str(self.home / "published" / "reviews.duckdb"), read_only=True) as connection:
-            return connection.sql(query).fetchall()
+        with open_published(Home(self.home).published) as connection:
+            return connection.execute(query).fetchall()
 
     def find_processes(self, words: str) -> list[psutil.Process]:
         """Find the processes of this `up` whose command line contains these words."""

@@ -25,6 +25,7 @@ NGRAMS = "models/wide_lstm/ngrams.py"
 WINDOWS = "models/wide_lstm/windows.py"
 PUBLISHED = "tasks/warehouse/published.py"
 DATABASE_FILE = "tasks/warehouse/database_file.py"
+OPENING = "tasks/warehouse/opening.py"
 PUBLISHING = "tasks/warehouse/publishing.py"
 LATEST = "tasks/warehouse/latest_scores.py"
 PROOFS = "tasks/maintenance/proofs.py"
@@ -137,6 +138,14 @@ FAULTS = (
         "SELECT DISTINCT source_sha256, model_id, source FROM accepted WHERE status = 'scored'",
         "SELECT DISTINCT source_sha256, model_id, source FROM accepted",
         (TEST_COMMIT,),
+    ),
+    Fault(
+        "a database is written by headers that another process has replaced",
+        "commit",
+        OPENING,
+        "        if has_changed():\n",
+        "        if False:\n",
+        ("tests/unit/test_contended_database.py",),
     ),
     Fault(
         "an older row of a review stays its newest",

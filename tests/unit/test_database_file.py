@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.warehouse.database_file import HEADER_BYTES, HEADERS, copy_blocks, read_shape
+from tasks.warehouse.database_file import copy_blocks, read_shape
+from tasks.warehouse.opening import HEADER_BYTES, HEADERS
 
 BLOCK_BYTES = 16_384
 
