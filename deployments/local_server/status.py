@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
 ANSWER_SECONDS = 10.0
+MESSAGE_CHARACTERS = 160
+"""Characters that are shown of the message of a run; the run's page and report have all of it."""
 NEWEST_FIRST, SOONEST_FIRST = FlowRunSort.END_TIME_DESC, FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC
 KINDS = {
     "now": (["RUNNING", "PENDING", "CANCELLING"], NEWEST_FIRST),
@@ -130,4 +133,5 @@ def _describe_run(run: Mapping[str, Any]) -> str:
     """Describe a run in a line: its time, state, name and message; the name of a failed run has its error already."""
     when = f"{datetime.fromisoformat(run['at']):%Y-%m-%d %H:%M:%S} UTC" if run["at"] else ""
     message = None if " failed: " in run["name"] else run["message"]
+    message = shorten(message, MESSAGE_CHARACTERS, placeholder=" …") if message else None
     return "  ".join(part for part in (when, run["state"], run["name"], message) if part)

@@ -212,10 +212,10 @@ def _show_explanation(
 ) -> None:
     """Print an explanation and, if a page is named, write it there too."""
     from deployments.settings import load_settings
-    from flows.command.actions.targets import require_free_target
     from tasks.explain.page import render_page
     from tasks.explain.terminal import write_explanation, write_explanation_as_json
     from tasks.pages.writing import require_page_place, write_page
+    from tasks.support.targets import require_free_target
 
     home = load_settings().home
     if page:
@@ -268,8 +268,8 @@ def report(run: str, output: Path | None) -> None:
       reviews report latest --output today.html
     """
     from deployments.settings import load_settings
-    from flows.command.actions.targets import require_free_target
     from tasks.report.writing import write_report
+    from tasks.support.targets import require_free_target
 
     settings = load_settings()
     if output:
@@ -297,10 +297,11 @@ def week(name: str | None) -> None:
     from datetime import UTC
 
     from deployments.settings import load_settings
-    from tasks.week.weeks import find_last_week, parse_week
+    from tasks.week.weeks import find_last_week, parse_week, require_begun
     from tasks.week.writing import write_week
 
-    asked = parse_week(name) if name else find_last_week(datetime.now(UTC))
+    now = datetime.now(UTC)
+    asked = require_begun(parse_week(name), now) if name else find_last_week(now)
     written = write_week(load_settings().home, asked)
     echo(f"{written.summary}\nWrote {written.path}")
 

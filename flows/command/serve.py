@@ -76,14 +76,16 @@ def status(form: str) -> None:
         running = require_running(settings)
         prepare_prefect(may_start=False)
         from deployments.local_server.status import describe_status, read_status
+        from flows.command.actions.destinations import describe_failing, read_all_standings
 
-        found = read_status(running, settings)
+        found = {**read_status(running, settings), "destinations": read_all_standings(settings)}
     except ReviewsError as error:
         if form == "json":
             echo(format_json({"is_up": False, "message": str(error)}))
             raise SystemExit(error.exit_status) from None
         raise
-    echo(format_json(found) if form == "json" else describe_status(found))
+    lines = [describe_status(found), *describe_failing(found["destinations"])]
+    echo(format_json(found) if form == "json" else "\n".join(lines))
 
 
 @click.command()

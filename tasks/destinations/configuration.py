@@ -4,12 +4,14 @@ A file holds no secret: the address of a PostgreSQL database comes from the envi
 `tasks/destinations/addresses.py` names.
 """
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -17,6 +19,7 @@ from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri, parse_store_uri
 from tasks.destinations.columns import Layout
+from tasks.support.targets import require_free_target
 
 KINDS = ("postgres", "parquet")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
@@ -90,13 +93,40 @@ def load_destinations(home: Home, urls: Mapping[str, str]) -> Destinations:
 
     A wrong file stops only its own destination.
     """
-    known, broken = [], {}
+    known: dict[tuple[str, str], Destination] = {}
+    broken = {}
     for path in sorted(home.destinations.glob("[!.]*.toml")):
         try:
-            known.append(parse_destination(path, urls.get(path.stem)))
+            found = parse_destination(path, urls.get(path.stem))
+            require_free_place(home, found.kind, found.place)
+            other = known.setdefault((found.kind, _name_place(found)), found)
+            if other is not found:
+                raise UsageError(f"{path}: delivers to the place of {other.name}. Next: name another place.")
         except UsageError as error:
             broken[path.stem] = str(error)
-    return Destinations(tuple(known), broken)
+    return Destinations(tuple(known.values()), broken)
+
+
+def require_free_place(home: Home, kind: str, place: str) -> None:
+    """Raise `UsageError` if the place of a destination is a folder that holds the home's own files, or in one."""
+    if kind == "parquet" and (folder := _find_folder(place)) is not None:
+        require_free_target(home, folder, home.exports)
+
+
+def _name_place(destination: Destination) -> str:
+    """Return the same text for two destinations that write the same files or table."""
+    if destination.kind == "postgres":
+        return f"{destination.url} {destination.place}"
+    folder = _find_folder(destination.place)
+    return destination.place if folder is None else os.path.realpath(folder)
+
+
+def _find_folder(place: str) -> Path | None:
+    """Return the folder on this machine that a path or the URI of a store names; None if it is elsewhere."""
+    if not is_store_uri(place):
+        return Path(place)
+    parts = urlsplit(place)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
 def parse_destination(path: Path, url: str | None = None) -> Destination:
@@ -137,6 +167,8 @@ def require_name(name: str) -> str:
 
 def _require_place_of_files(folder: str) -> None:
     """Raise `ValueError` unless a text is the absolute path of a folder or the URI of one in a store."""
+    if not folder.isprintable():
+        raise ValueError("folder has a character that can't be shown")
     try:
         if is_store_uri(folder):
             parse_store_uri(folder)

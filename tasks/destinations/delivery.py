@@ -60,6 +60,24 @@ def read_standing(home: Home, name: str) -> Standing:
         return Standing()
 
 
+def list_removed(home: Home) -> list[str]:
+    """Return the names of the destinations that rows were delivered to and that have no file any more."""
+    names = (path.name.removeprefix(".").removesuffix(".json") for path in home.destinations.glob(".*.json"))
+    gone = (name for name in names if not (home.destinations / f"{name}.toml").exists())
+    return sorted(name for name in gone if read_standing(home, name).delivered_at)
+
+
+def note_broken(home: Home, name: str, problem: str) -> bool:
+    """Remember what is wrong with the file of a destination; return whether that is new."""
+    before = read_standing(home, name)
+    if before.error == problem:
+        return False
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    since = before.failing_since or now
+    _write_standing(home, name, replace(before, tried_at=now, failing_since=since, error=problem))
+    return True
+
+
 def is_due(home: Home, destination: Destination) -> bool:
     """Return whether something may have to be delivered: the copy is another one, or the last delivery failed."""
     standing = read_standing(home, destination.name)

@@ -30,11 +30,12 @@ def deliver_due(home: Home, urls: Mapping[str, str]) -> None:
     if not any(home.destinations.glob("[!.]*.toml")):
         return
     from tasks.destinations.configuration import load_destinations
-    from tasks.destinations.delivery import is_due
+    from tasks.destinations.delivery import is_due, note_broken
 
     found = load_destinations(home, urls)
-    for problem in found.broken.values():
-        warn(f"Nothing was delivered: {problem}")
+    for name, problem in found.broken.items():
+        if note_broken(home, name, problem):
+            warn(f"Not delivered: {problem}")
     for destination in found.known:
         if is_due(home, destination):
             deliver_scores(home, destination)

@@ -61,6 +61,13 @@ def parse_week(name: str) -> Week:
     return week
 
 
+def require_begun(week: Week, now: datetime) -> Week:
+    """Return a week; raise `UsageError` if it has not begun."""
+    if week.first_day > now.astimezone(UTC).date():
+        raise UsageError(f"{week.name} has not begun. Next: name an earlier week.")
+    return week
+
+
 def find_last_week(moment: datetime) -> Week:
     """Return the last week that is over at a moment."""
     today = moment.astimezone(UTC).date()

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from data_contracts.storage.home import Home
 from deployments.metrics.destination_metrics import read_destination_metrics
+from flows.command.actions.destinations import deliver_forgotten
 from flows.command.actions.forget import forget
 from flows.command.cli import main
 from tasks.maintenance.forgetting import ForgetRequest
@@ -64,10 +65,27 @@ def test_a_destination_that_is_down_is_warned_of_once_and_the_others_go_on(
     assert (count_rows(tmp_path / "no" / "disk"), count_rows(tmp_path / "lake")) == (3, 3)
 
 
-def test_a_wrong_file_is_warned_of(home: Home, warned: list[str]) -> None:
-    (home.destinations / "bi.toml").write_text("kind = 1")
+def test_a_wrong_file_is_warned_of_once_until_it_is_mended(
+    home: Home, warned: list[str], tmp_path: Path
+) -> None:
+    path = home.destinations / "lake.toml"
+    path.write_text("kind = 1")
+    for _ in range(2):
+        stage.deliver_due(home, {})
+    assert [str(path) in text for text in warned] == [True]
+    write(home, "lake", tmp_path / "lake")
     stage.deliver_due(home, {})
-    assert "bi.toml" in warned[0]
+    assert (len(warned), count_rows(tmp_path / "lake")) == (1, 2)
+
+
+def test_a_destination_whose_file_was_removed_is_named_when_a_row_is_forgotten(
+    home: Home, tmp_path: Path
+) -> None:
+    write(home, "lake", tmp_path / "lake")
+    assert deliver_forgotten(home, {}) == []
+    (home.destinations / "lake.toml").unlink()
+    [line] = deliver_forgotten(home, {})
+    assert line.startswith("lake: its file was removed. Next: delete what was delivered there")
 
 
 def test_metrics_say_since_when_a_destination_fails_and_what_it_lacks(
@@ -95,7 +113,8 @@ def test_a_user_adds_fills_and_looks_at_a_destination(home: Home, tmp_path: Path
 
 def test_wrong_use_changes_nothing_and_says_what_to_do(home: Home) -> None:
     assert "give one of --table and --folder" in run(home, "add", "bi", status=2)
-    assert "must not be changed" in run(home, "add", "bi", "--folder", str(home.inbox), status=2)
+    for folder in (str(home.inbox), f"file://{home.inbox}"):
+        assert "must not be changed" in run(home, "add", "bi", "--folder", folder, status=2)
     assert "small letters" in run(home, "add", "Bi", "--table", "t", status=2)
     assert "reviews.scores" in run(home, "add", "bi", "--table", "no table", status=2)
     assert "there is no such destination" in run(home, "check", "bi", status=2)

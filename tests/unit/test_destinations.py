@@ -344,6 +344,35 @@ def test_a_wrong_file_stops_only_its_own_destination(tmp_path: Path) -> None:
         found.find("other")
 
 
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_folder_of_the_home_itself_is_no_destination(tmp_path: Path, scheme: str) -> None:
+    home = Home(tmp_path / "home")
+    for name in ("inbox/loop", "bundles", "reviews"):
+        write(home, f'kind = "parquet"\nfolder = "{scheme}{home.folder}/{name}"', name.replace("/", "-"))
+    found = load_destinations(home, {})
+    assert found.known == ()
+    assert ["must not be changed" in each for each in found.broken.values()] == [True] * 3
+
+
+@pytest.mark.parametrize("same", ["lake", "link/../lake", "link"])
+def test_two_destinations_of_one_folder_are_one_too_many(tmp_path: Path, same: str) -> None:
+    home = Home(tmp_path / "home")
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "lake")
+    write(home, f'kind = "parquet"\nfolder = "{tmp_path}/lake"', "lake")
+    write(home, f'kind = "parquet"\nfolder = "{tmp_path}/{same}"\ntexts = true', "twin")
+    found = load_destinations(home, {})
+    assert [each.name for each in found.known] == ["lake"]
+    assert "twin.toml: delivers to the place of lake. Next: name another place" in found.broken["twin"]
+
+
+@pytest.mark.parametrize("character", ["\\u0000", "\\u202e", "\\n"])
+def test_a_folder_with_a_character_that_can_not_be_shown_is_refused(tmp_path: Path, character: str) -> None:
+    path = write(Home(tmp_path), f'kind = "parquet"\nfolder = "/a{character}b"')
+    with pytest.raises(UsageError, match="a character that can't be shown"):
+        parse_destination(path)
+
+
 def test_what_a_command_writes_is_read_back(tmp_path: Path) -> None:
     content = {"kind": "parquet", "folder": '/a "b" \\c', "rows": "all", "texts": True, "extra": False}
     found = parse_destination(write(Home(tmp_path), format_destination(content)))

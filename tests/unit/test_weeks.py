@@ -15,7 +15,7 @@ from tasks.warehouse.run_log import Run, record_checks
 from tasks.week import writing
 from tasks.week.facts import WeekFacts, read_week
 from tasks.week.rendering import make_plain
-from tasks.week.weeks import RECORD, Week, find_due_weeks, find_last_week, parse_week
+from tasks.week.weeks import RECORD, Week, find_due_weeks, find_last_week, parse_week, require_begun
 from tasks.week.writing import write_due_weeks, write_week
 from tests.support.failures import make_failure
 from tests.support.once import copy_once
@@ -172,6 +172,13 @@ def test_a_plain_name_has_nothing_on_which_a_chat_acts(name: str) -> None:
     plain = make_plain(name)
     assert len(plain) <= 61
     assert all(each.isalnum() or each in " .,;'’!?()–-·…" for each in plain)
+
+
+def test_a_week_that_has_not_begun_has_no_page() -> None:
+    this = find_last_week(WEDNESDAY).add(1)
+    assert require_begun(this, WEDNESDAY) == this
+    with pytest.raises(UsageError, match="has not begun"):
+        require_begun(this.add(1), WEDNESDAY)
 
 
 def test_each_week_is_due_once_and_none_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

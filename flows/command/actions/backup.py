@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from data_contracts.storage.home import Home
-from flows.command.actions.targets import keep_runs_out, require_free_target
+from flows.command.actions.targets import keep_runs_out
 from tasks.maintenance import backups, restoring, retention
 from tasks.maintenance.stored_backups import fetch_backup, upload_backup
 from tasks.store.connecting import open_store
+from tasks.support.targets import require_free_target
 from tasks.support.wording import count
 from tasks.warehouse.publishing import publish
 

@@ -10,15 +10,15 @@ from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
 from deployments.settings import Settings
-from flows.command.actions.targets import require_free_target
 from tasks.destinations.addresses import name_variable
 from tasks.destinations.configuration import (
     Destination,
     format_destination,
     load_destinations,
+    require_free_place,
     require_name,
 )
-from tasks.destinations.delivery import deliver, read_standing
+from tasks.destinations.delivery import deliver, list_removed, read_standing
 from tasks.destinations.inspecting import inspect
 from tasks.destinations.outcome import Delivered
 from tasks.support.progress import show_progress
@@ -38,8 +38,9 @@ def add_destination(
     if (table is None) == (folder is None):
         raise UsageError("A destination is a table or a folder. Next: give one of --table and --folder.")
     if isinstance(folder, Path):
-        require_free_target(home, folder, home.exports)
         folder = str(folder.absolute())
+    if folder is not None:
+        require_free_place(home, "parquet", folder)
     place = {"kind": "postgres", "table": table} if table else {"kind": "parquet", "folder": folder}
     text = format_destination({**place, **content})
     home.make()
@@ -108,7 +109,8 @@ def backfill_destination(settings: Settings, name: str, take_over: bool) -> str:
 def deliver_forgotten(home: Home, urls: Mapping[str, str]) -> list[str]:
     """Deliver to all destinations that rows were forgotten; return a line for each that may still hold them."""
     found = load_destinations(home, urls)
-    lines = [*found.broken.values()]
+    kept = "its file was removed. Next: delete what was delivered there, or put the file back."
+    lines = [*found.broken.values(), *(f"{name}: {kept}" for name in list_removed(home))]
     for destination in found.known:
         try:
             deliver(home, destination)
@@ -146,6 +148,12 @@ def describe_standing(standings: list[dict[str, Any]]) -> str:
             )
             lines.append(f"{each['name']}: {at}")
     return "\n".join(lines) or NO_DESTINATION
+
+
+def describe_failing(standings: list[dict[str, Any]]) -> list[str]:
+    """Return a line for each destination to which the last delivery failed, as `reviews status` shows them."""
+    names = [escape_controls(str(each["name"])) for each in standings if each["error"]]
+    return [f"  {name} gets no scores. Next: reviews destinations status" for name in names]
 
 
 def _describe_place(destination: Destination) -> str:

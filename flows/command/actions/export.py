@@ -6,13 +6,13 @@ from pathlib import Path
 
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import parse_store_uri
-from flows.command.actions.targets import require_free_target
 from tasks.exports.by_day import export_reviews
 from tasks.exports.current import FILES, export_current
 from tasks.exports.export_ledger import ExportFormat
 from tasks.exports.files import Exported, ExportRequest
 from tasks.exports.stored import export_to_store
 from tasks.support.progress import show_progress
+from tasks.support.targets import require_free_target
 from tasks.support.wording import count
 from tasks.warehouse.connection import quote_sql
 
