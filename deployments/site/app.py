@@ -43,9 +43,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-NOT_THERE = (
-    "There is no such page. `reviews site` writes the pages; runs write them if REVIEWS_SITE is true.\n"
-)
+NOT_THERE = "There is no such page. The first one is /site/index.html. `reviews site` writes the pages.\n"
 
 
 class Pages(StaticFiles):

@@ -29,7 +29,10 @@ def parse_facts(path: Path) -> dict[str, Any]:
 def read_facts(folder: Path) -> dict[str, Any]:
     """Read `bundle.json`; raise `BundleError` where it is missing, broken or of a newer format."""
     if not folder.is_dir():
-        raise BundleError(f"{folder}: there is no such bundle. `reviews models` lists those that are known.")
+        raise BundleError(
+            f"{folder}: there is no such bundle. Train again or restore it; `reviews models` lists "
+            "the models that are known."
+        )
     facts = parse_facts(folder / FACTS_FILE)
     if facts["format_version"] not in READ_VERSIONS:
         raise BundleError(

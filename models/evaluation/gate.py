@@ -16,6 +16,8 @@ OWN_LOSS_MARGIN = 0.005
 """Nats by which the validation log loss may be higher where the log loss on own labels is lower beyond chance."""
 OWN_ACCURACY_MARGIN = 0.003
 """Loss of validation accuracy that is allowed there, as a share: 0.3 points."""
+FEWEST_OWN_REVIEWS = 30
+"""A gain on fewer held-out reviews with own labels promotes nothing."""
 SLICE_MARGIN = 0.01
 """Loss of accuracy on a slice that is allowed even if it is beyond chance, as a share: one point."""
 SMALLEST_SLICE = 100
@@ -136,11 +138,12 @@ def judge_contest(contest: Contest) -> tuple[GateCheck, ...]:
 
     The challenger must have a lower log loss beyond chance and at least the champion's accuracy. It must not be clearly
     worse on any slice or type of behavioural tests, nor too slow. If one of the models learnt from labels of sources,
-    a lower log loss on their held-out reviews counts instead of one on the validation reviews, where the challenger
-    may then lose a little; it must not be clearly worse on them, nor on those of any source.
+    a lower log loss on enough of their held-out reviews counts instead of one on the validation reviews, where the
+    challenger may then lose a little; it must not be clearly worse on them, nor on those of any source.
     """
     margins = (0.0, 0.0)
-    if contest.own is not None and _is_better(contest.own):
+    own = contest.own
+    if own is not None and own.challenger.reviews >= FEWEST_OWN_REVIEWS and _is_better(own):
         margins = (OWN_LOSS_MARGIN, OWN_ACCURACY_MARGIN)
     return (
         _judge_log_loss(contest.scores, margins[0]),
@@ -148,7 +151,7 @@ def judge_contest(contest: Contest) -> tuple[GateCheck, ...]:
         *map(_judge_slice, contest.scores.slices),
         *(_judge_behaviour(change, contest.behaviour) for change in contest.behaviour),
         _judge_cost(contest),
-        *(_judge_own(contest.own) if contest.own is not None else ()),
+        *(_judge_own(own) if own is not None else ()),
     )
 
 

@@ -10,6 +10,7 @@ from data_contracts.errors import UsageError
 from models.evaluation.behaviour import BehaviourChange
 from models.evaluation.comparison import compare_scores
 from models.evaluation.gate import (
+    FEWEST_OWN_REVIEWS,
     LARGEST_COST_RATIO,
     SMALLEST_GAIN,
     SMALLEST_SLICE,
@@ -193,6 +194,13 @@ def test_a_gain_on_own_labels_is_enough_where_the_archive_loses_nothing() -> Non
     decision = judge_with_own(make_scores(0.8), hold_better())
     assert decision.promote
     assert "log loss on own labels 0.1054 against 0.2231" in decision.reason
+
+
+def test_a_gain_on_a_handful_of_own_labels_promotes_nothing() -> None:
+    few = hold_better().scores
+    own = replace(few, challenger=replace(few.challenger, reviews=FEWEST_OWN_REVIEWS - 1))
+    decision = decide(hold_contest(make_scores(0.8), make_scores(0.8), own=own))
+    assert list_failed(decision) == ["log_loss"]
 
 
 def test_a_gain_on_own_labels_allows_a_small_loss_on_the_archive_alone() -> None:
