@@ -37,6 +37,8 @@ PLACE = "serving"
 REVIEWS = Path(sys.executable).with_name("reviews")
 TEXTS = 8192
 BATCH = 64
+GOALS = {1: 250, BATCH: 1500}
+"""Texts a second that should be answered at least, by the number of texts in a request."""
 SINGLE_CONNECTIONS, BATCH_CONNECTIONS = 32, 4
 PROMOTION_REQUESTS, PROMOTION_RATE = 1000, 60.0
 MEMORY_STEPS = 5
@@ -115,7 +117,7 @@ def wait_until_healthy(port: int) -> None:
 
 
 def measure_speed(served: Served, texts: Sequence[str], seconds: float) -> Iterator[str]:
-    """Yield rows on how many texts are answered a second, and how late at half of that."""
+    """Yield rows on how many texts are answered a second, and how late at half of that and at half of the goals."""
     singles = [make_request(served.port, "/score", {"text": text}) for text in texts]
     batches = [make_request(served.port, "/scores", {"texts": part}) for part in cut_batches(texts)]
     asyncio.run(send_all(served.port, SINGLE_CONNECTIONS, iter(singles[:500])))  # warms up
@@ -123,14 +125,23 @@ def measure_speed(served: Served, texts: Sequence[str], seconds: float) -> Itera
     yield f"| single texts a second, {SINGLE_CONNECTIONS} connections | {rate:,.0f} |"
     batch_rate = measure_rate(served.port, BATCH_CONNECTIONS, batches, seconds)
     yield f"| texts a second in batches of {BATCH}, {BATCH_CONNECTIONS} connections | {BATCH * batch_rate:,.0f} |"
-    for name, requests, full in (("single texts", singles, rate), ("batches", batches, batch_rate)):
-        count = int(full / 2 * seconds)
-        chosen = list(itertools.islice(itertools.cycle(requests), count))
-        gc.freeze()  # a collection here would count as the server's time
-        late = asyncio.run(send_at_rate(served.port, chosen, full / 2))
-        require_good(late)
-        middle, last = np.quantile([each.seconds for each in late], [0.5, 0.99]) * 1000
-        yield f"| {name} at half of that: median, 99th percentile | {middle:.0f} ms, {last:.0f} ms |"
+    for name, requests, full, size in (
+        ("single texts", singles, rate, 1),
+        ("batches", batches, batch_rate, BATCH),
+    ):
+        yield measure_delay(served, f"{name} at half of that", requests, full / 2, seconds)
+        half = GOALS[size] / 2
+        yield measure_delay(served, f"{name}, {half:,.0f} texts a second", requests, half / size, seconds)
+
+
+def measure_delay(served: Served, name: str, requests: Sequence[bytes], rate: float, seconds: float) -> str:
+    """Return a row on how late requests are answered that are sent `rate` a second."""
+    chosen = list(itertools.islice(itertools.cycle(requests), int(rate * seconds)))
+    gc.freeze()  # a collection here would count as the server's time
+    late = asyncio.run(send_at_rate(served.port, chosen, rate))
+    require_good(late)
+    middle, last = np.quantile([each.seconds for each in late], [0.5, 0.99]) * 1000
+    return f"| {name}: median, 99th percentile | {middle:.0f} ms, {last:.0f} ms |"
 
 
 def cut_batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:

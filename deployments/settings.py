@@ -106,6 +106,9 @@ class Settings:
     also REVIEWS_ALLOWED_HOSTS."""
     serve_token: str | None = field(default=None, repr=False)
     """REVIEWS_SERVE_TOKEN: the token that requests to `reviews serve` must have; a secret of 16 characters or more."""
+    serve_keep: str | None = None
+    """REVIEWS_SERVE_KEEP: the source, such as `asked`, as whose files `reviews serve` keeps the texts that it answers,
+    for the next run to score."""
     serving: ServingLimits = field(default_factory=ServingLimits)
     """Limits of requests to `reviews serve`, each a setting of its own."""
     watch_inbox: bool = False
@@ -221,6 +224,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         serve_port=read_whole(values, "REVIEWS_SERVE_PORT", Settings.serve_port, 1, 65535),
         serve_host=values.get("REVIEWS_SERVE_HOST", "").strip() or Settings.serve_host,
         serve_token=read_token(values, "REVIEWS_SERVE_TOKEN"),
+        serve_keep=values.get("REVIEWS_SERVE_KEEP", "").strip() or None,
         serving=_read_serving(values),
         watch_inbox=read_switch(values, "REVIEWS_WATCH_INBOX"),
         database_url=read_database(values, "REVIEWS_DATABASE_URL"),

@@ -8,6 +8,7 @@ from typing import Any
 from data_contracts.limits import RowLimits
 from deployments.serving.batching import Answers, Batching, start_batching
 from deployments.serving.champion import FollowedChampion
+from deployments.serving.keeping import Keeping
 from deployments.serving.metrics import ServingMetrics, make_metrics
 from tasks.explain.explanation import explain_text
 from tasks.explain.found_text import FoundText
@@ -35,24 +36,29 @@ class Desk:
     explanations: "set[Future[Answers]]"
     """Those that wait or are made."""
     metrics: ServingMetrics
+    keeping: Keeping | None
+    """Keeps the texts that have a score; None if they are not kept."""
 
 
-def open_desk(champion: FollowedChampion, limits: RowLimits) -> Desk:
+def open_desk(champion: FollowedChampion, limits: RowLimits, keeping: Keeping | None = None) -> Desk:
     """Start the threads that answer, until `close_desk`."""
 
     def score(texts: Sequence[str]) -> Answers:
-        metrics.together.observe(len(texts))
-        return _answer(champion.find(), texts, limits, metrics)
+        desk.metrics.together.observe(len(texts))
+        return _answer(desk, champion.find(), texts)
 
     batching = start_batching(score)
     metrics = make_metrics(champion, batching.count_waiting)
-    return Desk(champion, limits, batching, ThreadPoolExecutor(1, "explaining"), set(), metrics)
+    desk = Desk(champion, limits, batching, ThreadPoolExecutor(1, "explaining"), set(), metrics, keeping)
+    return desk
 
 
 def close_desk(desk: Desk) -> None:
-    """Answer what waits, then end the threads."""
+    """Answer what waits, end the threads, and hand over what was kept."""
     desk.batching.stop()
     desk.explaining.shutdown()
+    if desk.keeping is not None:
+        desk.keeping.hand_over()
 
 
 def is_full(desk: Desk, texts: int, *, explain: bool = False) -> bool:
@@ -78,7 +84,7 @@ def ask_why(desk: Desk, text: str) -> "Future[Answers]":
 def _explain(desk: Desk, text: str) -> Answers:
     """Score a text and, if it has a score, add the words that move it most."""
     champion = desk.champion.find()
-    [answer] = _answer(champion, [text], desk.limits, desk.metrics)
+    [answer] = _answer(desk, champion, [text])
     if answer["rule"] is not None:
         return [answer]
     explained = explain_text(champion.scorer, FoundText(text))
@@ -86,11 +92,12 @@ def _explain(desk: Desk, text: str) -> Answers:
     return [{**answer, "words": words}]
 
 
-def _answer(
-    champion: LoadedChampion, texts: Sequence[str], limits: RowLimits, metrics: ServingMetrics
-) -> Answers:
-    """Score texts by one model, and count them."""
-    answers: Answers = score_asked(champion, texts, limits).to_pylist()
+def _answer(desk: Desk, champion: LoadedChampion, texts: Sequence[str]) -> Answers:
+    """Score texts by one model, count them, and keep those that have a score."""
+    answers: Answers = score_asked(champion, texts, desk.limits).to_pylist()
     for answer in answers:
-        metrics.texts.labels(answer["rule"] or SCORED).inc()
+        desk.metrics.texts.labels(answer["rule"] or SCORED).inc()
+    scored = [text for text, answer in zip(texts, answers, strict=True) if answer["rule"] is None]
+    if desk.keeping is not None and scored:
+        desk.metrics.not_kept.inc(desk.keeping.keep(scored))
     return answers

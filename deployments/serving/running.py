@@ -16,6 +16,8 @@ from deployments.settings import Settings
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from deployments.serving.keeping import Keeping
+
 MOST_CONNECTIONS = 1000
 """Connections that are answered at a time; further ones get the status 503."""
 KEEP_SECONDS = 65
@@ -41,14 +43,37 @@ def run_serve(settings: Settings, echo: Callable[[str], None]) -> None:
     port = "`reviews serve --port 8301`, or REVIEWS_SERVE_PORT"
     with open_port(settings.serve_host, settings.serve_port, port) as listening:
         champion = follow_champion(settings.home)
-        desk = open_desk(champion, settings.limits)
+        desk = open_desk(champion, settings.limits, _start_keeping(settings))
         app = make_app(desk, hosts, settings.serve_token, settings.serving)
         echo(f"{champion.find().promoted.model_id} answers on {settings.serve_url}")
         echo(f"  page   {settings.serve_url}/docs (Ctrl-C stops)")
+        if settings.serve_keep:
+            echo(f"  texts  are kept as files of the source {settings.serve_keep}, for the next run")
         _keep_latency_low()
         with keep_following(champion), catch_signals():
             _answer(app, listening)
         close_desk(desk)
+
+
+def _start_keeping(settings: Settings) -> "Keeping | None":
+    """Keep the texts that are asked, if that is set.
+
+    Raises `UsageError` where the setting is no source of the inbox on this machine, `ReviewsError` where its folder
+    can't be used.
+    """
+    from deployments.serving.keeping import start_keeping
+    from tasks.sources.catalogue import require_name
+
+    if settings.serve_keep is None:
+        return None
+    folder = settings.home.inbox / require_name(settings.serve_keep)
+    try:
+        return start_keeping(folder)
+    except OSError as error:
+        raise ReviewsError(
+            f"{folder}: texts can't be kept there ({error.strerror or error}). Next: make it a folder that this user "
+            "may write into, or unset REVIEWS_SERVE_KEEP."
+        ) from error
 
 
 def _keep_latency_low() -> None:

@@ -21,6 +21,7 @@ from deployments.serving import desk as desk_module
 from deployments.serving.app import make_app
 from deployments.serving.champion import FollowedChampion, follow_champion
 from deployments.serving.desk import Desk, close_desk, open_desk
+from deployments.serving.keeping import start_keeping
 from deployments.serving.metrics import SERVING
 from tasks.explain.explanation import explain
 from tasks.explain.terminal import _make_json_object
@@ -106,6 +107,21 @@ def test_an_explanation_has_the_words_of_reviews_explain(app: Any, served_home: 
     assert answer["words"] == [pytest.approx(word) for word in shown["words"]]
     assert answer["score"] == pytest.approx(shown["score"], abs=1e-6)
     assert ask_app(app, "/score", {"text": "   ", "explain": True}).status == 422
+
+
+def test_texts_with_a_score_are_kept_for_the_next_run_if_that_is_asked_for(
+    served_home: Home, tmp_path: Path
+) -> None:
+    opened = open_desk(follow_champion(served_home), LIMITS, start_keeping(tmp_path))
+    app = make_app(opened, LOOPBACK_NAMES)
+    ask_app(app, "/scores", {"texts": ["a film", "   "]})
+    ask_app(app, "/score", {"text": "bad plot", "explain": True})
+    close_desk(opened)
+    [path] = tmp_path.iterdir()
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [
+        {"text": "a film"},
+        {"text": "bad plot"},
+    ]
 
 
 # Models
