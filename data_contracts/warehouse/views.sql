@@ -123,7 +123,7 @@ WITH sources AS (
     SELECT source_sha256, row_number() OVER (ORDER BY source_sha256) * 68719476736 AS source_number
     FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL GROUP BY source_sha256
 ),
-given AS (
+given AS MATERIALIZED (
     SELECT
         source_number + row_number AS given_by,
         coalesce(
@@ -131,38 +131,42 @@ given AS (
         ) AS label,
         given_rating,
         review_id,
+        movie_id,
         text_sha256,
         review_key,
-        md5_number_lower('text ' || text_sha256 || chr(31) || coalesce(movie_id, chr(30))) AS text_key,
         file_seen_at
     FROM source_reviews JOIN sources USING (source_sha256)
     WHERE given_label IS NOT NULL OR given_rating IS NOT NULL
 ),
-given_keys AS (
-    SELECT review_key, given_by, file_seen_at FROM given
-    UNION ALL
-    SELECT text_key, given_by, file_seen_at FROM given WHERE review_id IS NOT NULL
-),
+-- Of the rows with one review_key, one at most is the latest: so these are the keys of several rows.
+repeated AS (SELECT DISTINCT review_key FROM source_reviews WHERE NOT is_latest),
 bare AS NOT MATERIALIZED (
-    SELECT source_number + row_number AS row_id, review_key, text_sha256
-    FROM source_reviews JOIN sources USING (source_sha256) WHERE given_label IS NULL AND given_rating IS NULL
+    SELECT source_sha256, row_number, review_id, movie_id, text_sha256, review_key
+    FROM source_reviews WHERE given_label IS NULL AND given_rating IS NULL
 ),
--- By review_key (an id with its movie, or a text with its movie), which is fast; by text where the label has no id.
-borrowed AS (
-    SELECT row_id, given_by, file_seen_at FROM bare JOIN given_keys USING (review_key)
+-- By review_key (an id with its movie, or a text with its movie), which is fast; by text where only one of the two has an
+-- id: with its movie where the label has it, else by the text alone.
+found AS (
+    SELECT bare.source_sha256, bare.row_number, given_by, file_seen_at
+    FROM bare JOIN (FROM given SEMI JOIN repeated USING (review_key)) AS of_repeated USING (review_key)
     UNION ALL
-    SELECT row_id, given_by, file_seen_at
+    SELECT bare.source_sha256, bare.row_number, given_by, file_seen_at
+    FROM (FROM bare WHERE review_id IS NULL) AS bare JOIN (FROM given WHERE review_id IS NOT NULL) AS with_id
+        ON bare.text_sha256 = with_id.text_sha256 AND bare.movie_id IS NOT DISTINCT FROM with_id.movie_id
+    UNION ALL
+    SELECT bare.source_sha256, bare.row_number, given_by, file_seen_at
     FROM bare JOIN (FROM given WHERE review_id IS NULL) AS without_id USING (text_sha256)
+),
+borrowed AS (
+    SELECT source_number + row_number AS row_id, arg_max(given_by, row(file_seen_at, given_by)) AS given_by
+    FROM found JOIN sources USING (source_sha256) GROUP BY row_id
 ),
 labels AS (
     SELECT given_by AS row_id, given_by, label, given_rating, file_seen_at FROM given
     UNION ALL
-    SELECT row_id, given_by, label, given_rating, file_seen_at
-    FROM (
-        SELECT row_id, arg_max(given_by, row(file_seen_at, given_by)) AS given_by FROM borrowed GROUP BY row_id
-    ) JOIN given USING (given_by)
+    SELECT row_id, given_by, label, given_rating, file_seen_at FROM borrowed JOIN given USING (given_by)
 ),
-judged AS (
+scores AS (
     SELECT
         make_timestamp(epoch_us(scored_at))::DATE AS day,
         model_id,
@@ -170,10 +174,18 @@ judged AS (
         label,
         sentiment = label AS is_right,
         given_rating,
-        predicted_rating
+        predicted_rating,
+        given_by,
+        row_id,
+        scored_at
     FROM scored_reviews JOIN sources USING (source_sha256) JOIN labels ON row_id = source_number + row_number
     LEFT JOIN models USING (model_id)
     WHERE coalesce(file_seen_at > own_labels_until, true) -- what a model may have learnt does not judge it
+),
+judged AS (
+    FROM scores ANTI JOIN borrowed USING (given_by)
+    UNION ALL
+    FROM scores SEMI JOIN borrowed USING (given_by)
     QUALIFY row_number() OVER (PARTITION BY model_id, given_by ORDER BY scored_at, row_id) = 1
 )
 SELECT
