@@ -183,7 +183,8 @@ def _find_place(content: _Content) -> str:
     """Return where a destination's rows go."""
     if content.table is not None:
         return content.table if "." in content.table else f"public.{content.table}"
-    return str(content.folder).rstrip("/") or "/"
+    folder = str(content.folder).rstrip("/") or "/"
+    return folder if (here := _find_folder(folder)) is None else str(here)
 
 
 def _describe(error: Mapping[str, Any]) -> str:

@@ -354,6 +354,11 @@ def test_a_folder_of_the_home_itself_is_no_destination(tmp_path: Path, scheme: s
     assert ["must not be changed" in each for each in found.broken.values()] == [True] * 3
 
 
+def test_the_uri_of_a_folder_on_this_machine_is_that_folder(tmp_path: Path) -> None:
+    path = write(Home(tmp_path), 'kind = "parquet"\nfolder = "file:///mnt/my%20lake/"')
+    assert parse_destination(path).place == "/mnt/my lake"
+
+
 @pytest.mark.parametrize("same", ["lake", "link/../lake", "link"])
 def test_two_destinations_of_one_folder_are_one_too_many(tmp_path: Path, same: str) -> None:
     home = Home(tmp_path / "home")
