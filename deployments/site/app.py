@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SERVED = {".html", ".css", ".js"}
 """The endings of pages and of what they load; no other file of the two folders is served."""
 FIRST_PAGE = "/site/index.html"
+LEADING = ("/", "/site", "/site/")
+"""The addresses that lead to the first page."""
 RULES = "; ".join(
     (
         "default-src 'none'",
@@ -80,7 +82,7 @@ class Pages(StaticFiles):
 def make_site_app(home: Home, hosts: Sequence[str]) -> "ASGIApp":
     """Return the web app that serves the site and the reports of a home under the host names `hosts`."""
     routes = [
-        Route("/", _lead_to_first_page),
+        *(Route(path, _lead_to_first_page) for path in LEADING),
         Mount("/site", Pages(home.site)),
         Mount("/reports", Pages(home.reports)),
     ]

@@ -85,7 +85,7 @@ def test_pages_and_reports_are_served_at_their_paths_in_the_home(home: Home, pat
         "/reports/.old/run.html",
         "/outside.html",
         "/reviews.duckdb",
-        "/site/",
+        "/site//",
         "/reports",
         "/site/a\x00b.html",
         f"/site/{'x' * 5000}.html",
@@ -111,8 +111,9 @@ def test_before_there_is_a_site_the_answer_says_what_writes_it(tmp_path: Path) -
     assert (answered.status, b"`reviews site` writes the pages" in answered.body) == (404, True)
 
 
-def test_the_address_alone_leads_to_the_first_page(home: Home) -> None:
-    answered = ask(home, "/")
+@pytest.mark.parametrize("path", ["/", "/site", "/site/"])
+def test_the_address_and_that_of_the_folder_lead_to_the_first_page(path: str, home: Home) -> None:
+    answered = ask(home, path)
     assert (answered.status, answered.headers["location"]) == (307, "/site/index.html")
 
 
