@@ -328,9 +328,11 @@ def site(anew: bool) -> None:
       reviews --home data/demo site
     """
     from deployments.settings import load_settings
-    from flows.command.actions.site import describe_site, find_address
+    from flows.command.actions.site import describe_renewal, describe_site, find_address
     from tasks.site.writing import write_site
 
     settings = load_settings()
     summary = write_site(settings.home, anew=anew)
     echo(describe_site(summary, find_address(settings, summary.index)))
+    for line in describe_renewal(settings):
+        echo(f"  {line}")

@@ -13,7 +13,7 @@ from typing import Any
 from data_contracts.archive import EXPECTED_REVIEWS
 from data_contracts.errors import UsageError
 from deployments.settings import load_settings
-from flows.command.actions.site import find_address
+from flows.command.actions.site import describe_renewal, find_address
 from flows.command.messages import describe_ingest, describe_scoring, describe_training
 from flows.ingest_reviews import ingest_reviews
 from flows.score_reviews import score_reviews
@@ -76,6 +76,8 @@ def run_demo(echo: Callable[[str], None]) -> None:
     echo(f'\nAsk more: reviews --home {settings.home.folder} sql "from movie_ratings"')
     echo(f"The reports of both runs: {settings.home.reports}")
     echo(f"Look at the movies in a browser: {find_address(settings, write_site(settings.home).index)}")
+    for line in describe_renewal(settings):
+        echo(line)
 
 
 def put_demo_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:

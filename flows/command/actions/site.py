@@ -1,5 +1,6 @@
 """What commands do about the site besides making it: name its address, and bring it up to date."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import ReviewsError
@@ -19,6 +20,16 @@ def find_address(settings: Settings, index: "Path") -> str:
 
     running = find_running(settings)
     return running.site_url if running and running.site_url else index.as_uri()
+
+
+def describe_renewal(settings: Settings) -> list[str]:
+    """Return the line that says how the site gets what is scored later; none where each run brings it up to date."""
+    if settings.write_site:
+        return []
+    command = f"reviews --home {shlex.quote(str(settings.home.folder))} site"
+    return [
+        f"It shows what is scored by now. Later: {command} (or set REVIEWS_SITE=true: then each run does so)"
+    ]
 
 
 def describe_site(summary: "SiteSummary", address: str) -> str:
