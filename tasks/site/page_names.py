@@ -1,4 +1,7 @@
-"""Names the page of a movie: by its id, if that is safe as a file name on every system, else by a digest of it."""
+"""Names the page of a movie: by its id, if that is safe as a file name on every system, else by a digest of it.
+
+Names differ in more than case, since some file systems take `TT1.html` for `tt1.html`.
+"""
 
 import re
 from hashlib import sha256
@@ -8,6 +11,8 @@ from tasks.pages.formatting import NAME_CHARACTERS, cut_name
 PLAIN = "(?!(?:com|lpt)[0-9]$)[a-z]{0,12}[0-9]{1,40}"
 """The ids that name their page themselves: they differ in more than case, and none is a device on Windows."""
 _PLAIN = re.compile(PLAIN)
+_CAPITALS = re.compile("(?=.*[A-Z])[A-Z0-9]{1,40}")
+"""The ids of capitals alone, with or without digits: their pages have them in small letters, with a mark."""
 PAGES = "movies"
 """The folder of these pages in the site."""
 
@@ -21,7 +26,9 @@ def name_page(movie_id: str) -> str:
     """Return the name of a movie's page, without `.html`."""
     if is_plain(movie_id):
         return movie_id
-    # A plain id has no hyphen, so no page has the name of another.
+    # A plain id has no hyphen, and a digest never reads "capitals", so no page has the name of another.
+    if _CAPITALS.fullmatch(movie_id):
+        return f"{movie_id.lower()}-capitals"
     return f"movie-{sha256(movie_id.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 

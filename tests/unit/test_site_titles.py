@@ -87,13 +87,17 @@ def test_any_text_is_titles_or_is_refused(text: str) -> None:
 @example("../../etc/passwd", "..")
 @example("con", "nul")
 @example("tt0000001", "TT0000001")
+@example("MOVIE", "COM1")
+@example("B00ID7", "b00id7-capitals")
 @example("\ud800", "\x00")
 def test_a_page_has_a_safe_name_and_no_two_movies_have_one(one: str, other: str) -> None:
     names = [name_page(one), name_page(other)]
-    assert all(re.fullmatch("(?!com|lpt)[a-z]{0,12}[0-9]{1,40}|movie-[0-9a-f]{32}", name) for name in names)
+    safe = "(?!com|lpt)[a-z]{0,12}[0-9]{1,40}|[a-z0-9]{1,40}-capitals|movie-[0-9a-f]{32}"
+    assert all(re.fullmatch(safe, name) for name in names)
     assert (names[0] == names[1]) == (one == other)
 
 
 def test_an_id_of_letters_and_digits_names_its_page() -> None:
     assert [name_page(each) for each in ("tt0111161", "42")] == ["tt0111161", "42"]
+    assert [name_page(each) for each in ("TT1", "B00ID7")] == ["tt1-capitals", "b00id7-capitals"]
     assert [name_page(each)[:6] for each in ("com1", "lpt9", "tt1\n")] == ["movie-"] * 3
