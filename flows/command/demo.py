@@ -75,9 +75,10 @@ def run_demo(echo: Callable[[str], None]) -> None:
         write_answer(settings.home.published, query, "table", sys.stdout)
     echo(f'\nAsk more: reviews --home {settings.home.folder} sql "from movie_ratings"')
     echo(f"The reports of both runs: {settings.home.reports}")
-    echo(f"Look at the movies in a browser: {find_address(settings, write_site(settings.home).index)}")
+    address = find_address(settings, write_site(settings.home).index)
     for line in describe_renewal(settings):
         echo(line)
+    echo(f"Look at the movies in a browser: {address}")
 
 
 def put_demo_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from data_contracts.storage.home import Home
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
 from flows.train_model import TrainingSummary
+from models.bundle.bundle_facts import has_bundle
 from models.bundle.fingerprint import require_fingerprint
 from models.evaluation.gate import GateCheck
 from models.evaluation.stars import TITLE_REVIEWS
@@ -239,12 +240,22 @@ def describe_models(models: Sequence[dict[str, Any]], home: Home) -> str:
     rows = [
         f"{'*' if model['is_champion'] else ' '} {model['model_id']:<34} {model['dataset']:<9} "
         f"{model['validation_accuracy']:>10.4f} {model['test_accuracy']:>7.4f}  {model['trained_at']:%Y-%m-%d %H:%M}"
-        f"  {_describe_last_decision(model)}"
+        f"  {_describe_last_decision(model)}{'' if _has_bundle(model, home) else '  bundle missing'}"
         for model in models
     ]
     champions = [_describe_champion(model, home.bundles) for model in models if model["is_champion"]]
-    legend = "Figures are accuracies. gate: how many of its rules held at the model's last check."
-    return "\n".join([header, *rows, *champions, legend])
+    legend = ["Figures are accuracies. gate: how many of its rules held at the model's last check."]
+    if not all(_has_bundle(model, home) for model in models):
+        legend.append(
+            f"bundle missing: its folder in {home.bundles} is gone, so it can't be promoted or gone back to. Next: put "
+            "that of a backup back, or train it again."
+        )
+    return "\n".join([header, *rows, *champions, *legend])
+
+
+def _has_bundle(model: Mapping[str, Any], home: Home) -> bool:
+    """Return whether the bundle of a model is in the home."""
+    return has_bundle(home.bundles / model["model_id"])
 
 
 def _describe_champion(champion: Mapping[str, Any], bundles_dir: Path) -> str:

@@ -26,6 +26,11 @@ def parse_facts(path: Path) -> dict[str, Any]:
     return facts
 
 
+def has_bundle(folder: Path) -> bool:
+    """Return whether there is a bundle in a folder, altered or not; costs no reading."""
+    return (folder / FACTS_FILE).is_file()
+
+
 def read_facts(folder: Path) -> dict[str, Any]:
     """Read `bundle.json`; raise `BundleError` where it is missing, broken or of a newer format."""
     if not folder.is_dir():

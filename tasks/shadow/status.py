@@ -11,7 +11,7 @@ from tasks.queries.answers import ask_published
 from tasks.shadow.waiting import find_waiting_for_shadow
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.model_registry import find_champion
-from tasks.warehouse.shadow.comparison import Row, judge_row
+from tasks.warehouse.shadow.comparison import Row, choose_rows, judge_row
 from tasks.warehouse.shadow.record import PROMOTION, Shadow, find_last_shadow
 from tasks.warehouse.shadow.scores import count_shadow_scores
 
@@ -47,7 +47,7 @@ def read_status(home: Home) -> ShadowStatus | None:
     counted = count_shadow_scores(home.warehouse, shadow.model_id)
     waiting = len(find_waiting_for_shadow(home.warehouse, shadow)) if shadow.is_on else 0
     champion = find_champion(home.warehouse)
-    rows = _choose_rows(_read_rows(home, shadow.model_id), champion.model_id if champion else None)
+    rows = choose_rows(_read_rows(home, shadow.model_id), champion.model_id if champion else None)
     return ShadowStatus(
         shadow,
         _name_state(shadow),
@@ -66,13 +66,6 @@ def _read_rows(home: Home, model_id: str) -> list[Row]:
         return []
     with ask_published(home.published) as ask:
         return ask(_READ_ALL, {"model_id": model_id})
-
-
-def _choose_rows(rows: Sequence[Row], champion: str | None) -> list[Row]:
-    """Return the rows of one comparison: with the champion or, if there is none, that with most reviews."""
-    overall = [row for row in rows if row["source"] is None]
-    best = max(overall, key=lambda row: (row["compared_with"] == champion, row["reviews"]), default=None)
-    return [row for row in rows if best is not None and row["compared_with"] == best["compared_with"]]
 
 
 def _name_state(shadow: Shadow) -> str:

@@ -1,34 +1,33 @@
-"""Keeps the charts of the overview beside the pages, since to draw them takes longer than most makings of the site."""
+"""Keeps the charts of a page beside the pages, since to draw them takes longer than most makings of the site."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from data_contracts.storage.durable import write_all_whole
 from tasks.pages.svg_charts import Chart
-from tasks.site.overview_charts import draw_timeline
-from tasks.site.overview_facts import Timeline
 from tasks.site.record import digest, fingerprint_design
 
-NAME = ".charts.json"
+OVERVIEW, MODELS = ".charts.json", ".model-charts.json"
+"""The files in which the charts of these pages are kept."""
 
 
-def find_charts(folder: Path, timeline: Timeline, sources: Sequence[str]) -> tuple[Chart, ...]:
-    """Return the charts of figures over time, those kept in a folder if they are of the same figures and design."""
-    drawn_from = digest((timeline, sources, fingerprint_design()))
-    kept = _read_kept(folder, drawn_from)
+def find_charts(path: Path, figures: object, draw: Callable[[], tuple[Chart, ...]]) -> tuple[Chart, ...]:
+    """Return the charts of these figures, those kept in a file if they are of the same ones and the same design."""
+    drawn_from = digest((figures, fingerprint_design()))
+    kept = _read_kept(path, drawn_from)
     if kept is None:
-        kept = draw_timeline(timeline, sources)
+        kept = draw()
         content = {"drawn_from": drawn_from, "charts": [asdict(chart) for chart in kept]}
-        write_all_whole(folder, [(NAME, json.dumps(content).encode())])
+        write_all_whole(path.parent, [(path.name, json.dumps(content).encode())])
     return kept
 
 
-def _read_kept(folder: Path, drawn_from: str) -> tuple[Chart, ...] | None:
+def _read_kept(path: Path, drawn_from: str) -> tuple[Chart, ...] | None:
     """Return the charts that are kept; None if there are none, or others."""
     try:
-        content = json.loads((folder / NAME).read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
         if content["drawn_from"] != drawn_from:
             return None
         return tuple(

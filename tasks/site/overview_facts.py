@@ -1,4 +1,4 @@
-"""Reads what the overview shows from the published copy: over time, by source and by model, and the newest runs."""
+"""Reads what the overview shows from the published copy: over time, by source, and the newest runs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from tasks.report.runs import Row
 from tasks.site.kept_days import make_days
 from tasks.sources.accuracy import GIVEN_SENTIMENT
 
-RUNS_SHOWN, PROMOTIONS_SHOWN, MODELS_SHOWN, SOURCES_SHOWN = 20, 10, 10, 50
+RUNS_SHOWN, SOURCES_SHOWN = 20, 50
 DAYS_UP_TO, WEEKS_UP_TO, MONTHS_UP_TO = 45, 280, 1300
 """Most days between the first and the last for which figures are shown by day, by week, and by month."""
 
@@ -77,28 +77,6 @@ FROM known LEFT JOIN counted USING (source) LEFT JOIN sent USING (source)
 LEFT JOIN drifted USING (source) LEFT JOIN (SELECT source, is_late FROM deliveries) AS late USING (source)
 ORDER BY reviews DESC, source LIMIT $limit
 """
-# What each model did: every row that it scored, since a review that came again may have been scored by others then.
-_DESCRIBE_MODELS = """
-WITH scored AS (
-    SELECT model_id, sum(rows)::BIGINT AS reviews FROM scored_days GROUP BY model_id
-),
-judged AS (
-    SELECT
-        model_id, sum(labelled)::BIGINT AS judged, sum("right") / nullif(sum(labelled), 0) AS accuracy,
-        sum(stars_off) / nullif(sum(rated), 0) AS stars_off
-    FROM scored_days WHERE labelled > 0 OR rated > 0 GROUP BY model_id
-),
-promoted AS (SELECT model_id, max(number) AS number FROM promotions GROUP BY model_id)
-SELECT
-    model_id, variant, dataset, trained_at, test_accuracy, baseline_test_accuracy, test_log_loss, test_rating_mae,
-    reviews, judged, accuracy, stars_off, number = (SELECT max(number) FROM promotions) AS is_champion
-FROM models LEFT JOIN scored USING (model_id) LEFT JOIN judged USING (model_id) LEFT JOIN promoted USING (model_id)
-ORDER BY is_champion DESC NULLS LAST, number DESC NULLS LAST, trained_at DESC, model_id LIMIT $limit
-"""
-_LIST_PROMOTIONS = """
-SELECT "at", action, model_id, test_accuracy, compared_with, reason
-FROM promotions LEFT JOIN models USING (model_id) ORDER BY number DESC LIMIT $limit
-"""
 _LIST_RUNS = """
 SELECT run_id, flow, status, started_at, ended_at, counts FROM runs ORDER BY started_at DESC, run_id LIMIT $limit
 """
@@ -134,10 +112,6 @@ class OverviewFacts:
     timeline: Timeline
     sources: Sequence[Row]
     """The largest first; figures of their current reviews."""
-    models: Sequence[Row]
-    """The champion first, then those promoted last; figures of every row that they scored."""
-    promotions: Sequence[Row]
-    """The newest first."""
     runs: Sequence[Row]
     """The newest first; `counts` are a dict."""
 
@@ -157,8 +131,6 @@ def read_overview(ask: Ask, today: date | None = None, folder: Path | None = Non
         totals=totals,
         timeline=_read_timeline(ask, today or datetime.now(UTC).date()),
         sources=ask(_DESCRIBE_SOURCES, {"limit": SOURCES_SHOWN}),
-        models=ask(_DESCRIBE_MODELS, {"limit": MODELS_SHOWN}),
-        promotions=ask(_LIST_PROMOTIONS, {"limit": PROMOTIONS_SHOWN}),
         runs=runs,
     )
 

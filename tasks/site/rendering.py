@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import jinja2
 
 OWN = Path(__file__).parent / "templates"
+MODELS_ON_OVERVIEW = 5
 MOVIES_LISTED, MOVIES_BEFORE_SEARCH = 10, 50
 """Movies in each list of the overview, and of the list of all movies without a script."""
 ENOUGH_REVIEWS = 5
@@ -60,10 +61,22 @@ def render_overview(overview: Overview, movies: Sequence[Movie]) -> str:
         lists=list_extremes(movies),
         total=len(movies),
         as_of=last_moment(overview.facts),
-        datasets=DATASETS,
+        models=overview.models.models[:MODELS_ON_OVERVIEW],
         enough=ENOUGH_REVIEWS,
         root="",
         here="overview",
+    )
+
+
+def render_models(overview: Overview) -> str:
+    """Return the page on which the models stand beside each other."""
+    return _load("models.html").render(
+        facts=overview.models,
+        charts=overview.model_charts,
+        slice_columns=["model", *(f"#{name.replace('_', ' ')}" for name in overview.models.slices)],
+        datasets=DATASETS,
+        root="",
+        here="models",
     )
 
 

@@ -31,7 +31,7 @@ from tasks.site.rendering import DATA, SCRIPT, STYLE
 from tasks.support.locking import hold_folder
 from tasks.warehouse.published import open_published, require_published
 
-INDEX, MOVIES = "index.html", "movies.html"
+INDEX, MOVIES, MODELS = "index.html", "movies.html", "models.html"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def write_site(home: Home, *, anew: bool = False) -> SiteSummary:
     titles, folder = read_titles(home.titles), home.site
     try:
         require_published(home.published)
-        require_own(folder, (INDEX, MOVIES, STYLE, SCRIPT, DATA))
+        require_own(folder, (INDEX, MOVIES, MODELS, STYLE, SCRIPT, DATA))
         make_folder(folder / PAGES)
         # In this order, so that of two makings at a time the later one has the newer copy.
         with hold_folder(folder), open_published(home.published, MOST_MEMORY) as connection:
@@ -88,7 +88,9 @@ def _write(
         kept = partial(_find_kept, folder / PAGES, record)
         written = write_all_whole(folder / PAGES, _render_all(ask, changed, kept))
         _write_changed(folder, {DATA: format_movies(movies), MOVIES: rendering.render_movies(movies)})
-        _write_changed(folder, {INDEX: rendering.render_overview(overview.result(), movies)})
+        made = overview.result()
+        _write_changed(folder, {MODELS: rendering.render_models(made)})
+        _write_changed(folder, {INDEX: rendering.render_overview(made, movies)})
     removed = _remove_pages(folder / PAGES, written_before - {movie.movie_id for movie in movies})
     write_record(folder, {movie.movie_id: movie.made_from for movie in movies})
     return SiteSummary(folder / INDEX, len(movies), written, removed)

@@ -62,7 +62,7 @@ def test_the_demo_ends_with_the_address_of_its_site(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)
-@pytest.mark.parametrize("name", ["index.html", "movies.html", "movies/*.html"])
+@pytest.mark.parametrize("name", ["index.html", "movies.html", "models.html", "movies/*.html"])
 def test_a_page_fits_the_screen_and_is_accessible(
     open_page: Open, site: Path, name: str, width: int, scheme: str
 ) -> None:
@@ -84,7 +84,7 @@ def test_a_movie_is_found_while_typing_and_opened_with_the_keyboard_alone(
     open_page: Open, site: Path
 ) -> None:
     page, name = open_page("movies.html"), min(site.glob("movies/*.html")).stem
-    for _ in range(4):
+    for _ in range(5):
         page.keyboard.press("Tab")
     for end in (len(name) - 1, len(name)):
         page.keyboard.type(name[len(name) - 1 :] if end == len(name) else name[:-1])

@@ -49,7 +49,7 @@ def find_secret(home: Home) -> list[Path]:
 def test_the_command_says_what_it_wrote_and_where_to_look(home: Home) -> None:
     done = CliRunner().invoke(main, ["site", "--all"])
     said = f"Wrote 2 pages of 2 movies\n  open {(home.site / 'index.html').as_uri()}\n"
-    later = f"  It shows what is scored by now. Later: reviews --home {home.folder} site (or set REVIEWS_SITE=true"
+    later = f"  The site shows what is scored by now. Later: reviews --home {home.folder} site (or set REVIEWS_SITE"
     assert done.exit_code == 0
     assert done.output.startswith(said + later)
     assert list(list_broken_links(home)) == []

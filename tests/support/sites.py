@@ -1,5 +1,6 @@
 """Makes homes with scored reviews of movies, and reads the site that is made of them."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -7,7 +8,7 @@ from urllib.parse import unquote
 from data_contracts.storage.home import Home
 from tests.support.once import copy_once
 from tests.support.parsed_pages import Page
-from tests.support.report_homes import NEXT_RUN, RUN, make_run, promote
+from tests.support.report_homes import NEXT_RUN, RUN, change, make_bundle_facts, make_run, promote
 from tests.support.warehouse_parts import PartFile
 
 ROWS = [
@@ -29,6 +30,22 @@ def add_rows(
 ) -> None:
     """Commit and publish a further file."""
     make_run(home.folder, [PartFile(name, rows)], run)
+
+
+def add_challenger(warehouse: Path, model_id: str, words: str = "a reason") -> None:
+    """Record a second model, once the champion and now a shadow in trouble; `words` are the reason and the trouble."""
+    metrics = json.dumps({"evaluations": make_bundle_facts()["metrics"]})
+    name, why, metrics = (f"""'{text.replace("'", "''")}'""" for text in (model_id, words, metrics))
+    scored = "score, sentiment, predicted_rating, token_count, oov_rate, truncated, run_id, scored_at"
+    change(
+        warehouse,
+        f"INSERT INTO models SELECT * REPLACE ({name} AS model_id, {metrics} AS metrics) FROM models LIMIT 1",
+        f"INSERT INTO promotions VALUES (2, 'promote', {name}, {why}, 'model-a', now())",
+        f"INSERT INTO promotions VALUES (3, 'rollback', 'model-a', 'went back', {name}, now())",
+        f"INSERT INTO shadows VALUES (1, {name}, now(), 'ann', now(), NULL, NULL, NULL, {why}, now())",
+        f"INSERT INTO shadow_files SELECT source_sha256, {name}, 1, run_id, committed_at FROM scored_files",
+        f"INSERT INTO shadow_scores SELECT source_sha256, row_number, {name}, {scored} FROM scored_reviews",
+    )
 
 
 def read_pages(home: Home) -> dict[str, Page]:

@@ -24,10 +24,11 @@ from tasks.site.writing import drop_pages_of_forgotten, write_site
 from tasks.support.locking import lock_file
 from tests.support.once import copy_once
 from tests.support.report_homes import HOSTILE, RUN, change, make_run
-from tests.support.sites import add_rows, list_broken_links, make_site_home, read_pages
+from tests.support.sites import add_challenger, add_rows, list_broken_links, make_site_home, read_pages
 from tests.support.warehouse_parts import PartFile, hash_text
 
 SCORES = (0.0, 0.1, 0.3, 0.5, 0.5, 0.6, 0.9, 0.95)
+ALWAYS = ("index.html", "movies.html", "models.html")
 FIRST, SECOND = "movies/tt0000001.html", "movies/tt0000002.html"
 
 
@@ -49,7 +50,7 @@ def list_written(home: Home, before: dict[str, int]) -> set[str]:
 
 
 def test_a_site_has_an_overview_a_search_and_a_page_a_movie(home: Home) -> None:
-    assert set(read_pages(home)) == {"index.html", "movies.html", FIRST, SECOND}
+    assert set(read_pages(home)) == {*ALWAYS, FIRST, SECOND}
     assert list(list_broken_links(home)) == []
     text = read_pages(home)[FIRST].text
     assert "a good film" in text
@@ -73,7 +74,7 @@ def test_after_new_rows_only_the_pages_of_their_movies_are_written(home: Home) -
     before = read_times(home)
     add_rows(home, [{"movie_id": "tt0000002", "text": "what a film"}])
     assert write_site(home).pages_written == 1
-    assert list_written(home, before) == {SECOND, "index.html", "movies.html", "movies.js"}
+    assert list_written(home, before) == {SECOND, *ALWAYS, "movies.js"}
     assert "what a film" in (home.site / SECOND).read_text("utf-8")
 
 
@@ -159,7 +160,7 @@ def test_a_page_that_is_missing_or_all_on_request_are_written(home: Home) -> Non
 def test_a_movie_without_reviews_has_no_page(home: Home) -> None:
     change(home.warehouse, "DELETE FROM source_reviews WHERE movie_id = 'tt0000002'")
     assert write_site(home).pages_removed == 1
-    assert set(read_pages(home)) == {"index.html", "movies.html", FIRST}
+    assert set(read_pages(home)) == {*ALWAYS, FIRST}
     assert list(list_broken_links(home)) == []
 
 
@@ -223,7 +224,7 @@ def test_a_making_that_is_killed_leaves_a_whole_site_and_the_next_one_goes_on(
     killed = list(takewhile(bool, (kill_at(file, home, monkeypatch) for file in count(1))))
     assert len(killed) >= 4
     assert write_site(home).pages_written == 0
-    assert set(read_pages(home)) == {"index.html", "movies.html", FIRST, SECOND, "movies/tt0000003.html"}
+    assert set(read_pages(home)) == {*ALWAYS, FIRST, SECOND, "movies/tt0000003.html"}
 
 
 def kill_at(file: int, home: Home, monkeypatch: pytest.MonkeyPatch, *, first: bool = False) -> bool:
@@ -325,6 +326,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Home:
         [PartFile(nasty, [{"movie_id": "tt0000009", "text": "y" * 100_000}], bad_rows=[2]), refused],
         nasty,
     )
+    add_challenger(folder / "reviews.duckdb", HOSTILE["html"], nasty)
     home = Home(folder)
     home.titles.write_text(
         'movie_id,title,year\ntt0000001,"</script><script>alert(1)</script> \u202e",x\n', "utf-8"
@@ -339,6 +341,7 @@ def test_hostile_texts_ids_and_titles_are_shown_as_text(hostile: Home) -> None:
     for kind in ("html", "script", "sql", "template", "attribute"):
         assert HOSTILE[kind] in text
     assert "</script><script>alert(1)</script> \\u202e" in text
+    assert pages["models.html"].text.count(HOSTILE["html"]) == 2  # a reason and a trouble
     for name in pages:
         content = (hostile.site / name).read_text("utf-8")
         assert not re.search(

@@ -28,7 +28,7 @@ def describe_renewal(settings: Settings) -> list[str]:
         return []
     command = f"reviews --home {shlex.quote(str(settings.home.folder))} site"
     return [
-        f"It shows what is scored by now. Later: {command} (or set REVIEWS_SITE=true: then each run does so)"
+        f"The site shows what is scored by now. Later: {command} (or set REVIEWS_SITE=true: then each run does so)"
     ]
 
 

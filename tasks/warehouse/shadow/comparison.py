@@ -1,5 +1,6 @@
 """Reads how the shadow does beside the champion on the reviews that both scored, and judges it by the gate's rule."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,13 @@ def judge_shadow(warehouse: Path, model_id: str, compared_with: str) -> tuple[Ga
     with open_warehouse(warehouse, write=False) as connection:
         rows = _read_comparison(connection, model_id, compared_with)
     return tuple(map(judge_row, rows[:1]))
+
+
+def choose_rows(rows: Sequence[Row], champion: str | None) -> list[Row]:
+    """Return the rows of one comparison of a shadow: with the champion or, if there is none, that with most reviews."""
+    overall = [row for row in rows if row["source"] is None]
+    best = max(overall, key=lambda row: (row["compared_with"] == champion, row["reviews"]), default=None)
+    return [row for row in rows if best is not None and row["compared_with"] == best["compared_with"]]
 
 
 def judge_row(overall: Row) -> GateCheck:
