@@ -5,7 +5,7 @@ SELECT
     started_at,
     flow,
     status,
-    round(epoch(ended_at) - epoch(started_at), 1) AS seconds, -- null while it runs, or where it was killed
+    round(epoch(ended_at) - epoch(started_at), 1) AS seconds, -- null while it runs, or where it was stopped
     counts,
     code_version,
     run_id

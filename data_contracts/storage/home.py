@@ -31,6 +31,11 @@ class Home:
         return self.folder / "trainings"
 
     @property
+    def running(self) -> Path:
+        """The folder of runs that go on: an empty folder each, named by its id, which its process holds locked."""
+        return self.folder / "running"
+
+    @property
     def inbox(self) -> Path:
         """The folder where new review files are dropped."""
         return self.folder / "inbox"
@@ -138,6 +143,7 @@ class Home:
             self.reviews,
             self.bundles,
             self.trainings,
+            self.running,
             self.inbox,
             self.spool,
             self.uploads,

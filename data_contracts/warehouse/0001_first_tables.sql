@@ -131,7 +131,7 @@ CREATE TABLE runs (
     code_version VARCHAR, -- of the program
     started_at TIMESTAMPTZ NOT NULL, -- when the run started
     ended_at TIMESTAMPTZ, -- null while it runs, or where it was killed
-    status VARCHAR NOT NULL, -- 'running', 'completed' or 'failed'
+    status VARCHAR NOT NULL, -- 'running', 'completed', 'failed', or 'stopped': it was killed, as a later run has found
     counts JSON -- the run's counts, by name; null until it ended
 );
 

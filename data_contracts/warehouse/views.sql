@@ -305,7 +305,7 @@ SELECT
     scored.run_id, -- of the run that scored the row
     runs.flow, -- the flow of that run; 'release-rows' for a released row
     runs.started_at, -- when that run began
-    runs.status, -- 'completed', 'failed' or 'running', also where it was killed
+    runs.status, -- 'completed', 'failed', 'running', or 'stopped' where it was killed
     runs.code_version -- the program's version in that run
 FROM scored_reviews AS scored
 JOIN source_reviews AS review USING (source_sha256, row_number)

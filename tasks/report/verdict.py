@@ -115,11 +115,8 @@ def _judge_end(run: LoggedRun) -> list[Reason]:
         return []
     if run.status == "failed":
         return [Reason(BAD, "the run failed", "The run failed. What it had committed by then is shown here.")]
-    return [
-        Reason(
-            BAD, "the run never ended", "The run was killed, or goes on. What is published of it is shown."
-        )
-    ]
+    how = "was killed" if run.status == "stopped" else "was killed, or goes on"
+    return [Reason(BAD, "the run never ended", f"The run {how}. What is published of it is shown.")]
 
 
 def _judge_checks(checks: Sequence[Row]) -> list[Reason]:

@@ -48,6 +48,12 @@ ORDER BY flow
 _AGAIN = {SCORING: "reviews score", TRAINING: "reviews train", "ingest-reviews": "reviews ingest"}
 """The command that runs a flow again."""
 
+_HOW_RUNS_FAILED = {
+    "failed": ("failed", "Its report and its page in Prefect have the reason."),
+    "stopped": ("was killed", "The command goes on with what it left."),
+}
+"""What happened to a run, by its status, and what is to be known then."""
+
 _RELEASES = "The command checks them again and scores those that now pass."
 _LISTS = (
     "The command lists them. Correct them in their file and put it into the inbox; then reviews forget ROW deletes "
@@ -80,12 +86,16 @@ def find_concerns(ask: Ask, home: Home) -> list[Concern]:
 
 
 def _find_failed_runs(ask: Ask) -> Iterator[Concern]:
-    """Yield the flows whose last run failed."""
+    """Yield the flows whose last run failed, or was killed."""
     for row in ask(_FIND_LAST_RUNS):
-        if row["status"] == "failed":
+        if how := _HOW_RUNS_FAILED.get(row["status"]):
             again = _AGAIN.get(row["flow"], "reviews sql run-history")
-            why = "Nothing that was committed before is lost. Its report and its page in Prefect have the reason."
-            yield Concern(f"The last run of {row['flow']} failed", why, again)
+            what, why = how
+            yield Concern(
+                f"The last run of {row['flow']} {what}",
+                f"Nothing that was committed before is lost. {why}",
+                again,
+            )
 
 
 def _describe_refused(row: Row, home: Home) -> Concern:

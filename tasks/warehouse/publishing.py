@@ -31,6 +31,7 @@ SELECT
     (SELECT bit_xor(hash(shadow_files)) FROM shadow_files),
     (SELECT (count(released_at), max(released_at)) FROM quarantined_rows)::VARCHAR,
     (SELECT count(*) FROM forgotten_rows),
+    (SELECT count(*) FROM runs WHERE status = 'stopped'),
     (SELECT arg_max((version, views_sha256), version) FROM schema_migrations)::VARCHAR
 """
 """SQL: one row that differs between two databases if their readers would see different data.

@@ -1,6 +1,7 @@
 """Records every flow run: one row in `runs`, and the result of every check in `contract_results`.
 
-Each is committed by itself, so that the records of a failed run remain.
+Each is committed by itself, so that the records of a failed run remain. A run that was killed can't record its end: the
+next one does, which sees that nobody holds its lock.
 """
 
 import json
@@ -16,6 +17,7 @@ import pyarrow as pa
 from data_contracts.errors import ReviewsError, WarehouseError
 from data_contracts.storage.home import Home
 from tasks.support.code_version import name_code_version
+from tasks.support.locking import hold_folder, is_held
 from tasks.warehouse.connection import open_warehouse
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ ON CONFLICT (run_id) DO UPDATE SET
     parameters = excluded.parameters, code_version = excluded.code_version, status = 'running',
     ended_at = NULL, counts = NULL
 """
+_FIND_RUNNING = "SELECT run_id FROM runs WHERE status = 'running'"
+_STOP = "UPDATE runs SET status = 'stopped' WHERE status = 'running' AND run_id = ANY($run_ids::VARCHAR[])"
 _CHECKS_SCHEMA = pa.schema(
     [
         ("run_id", pa.string()),
@@ -79,16 +83,63 @@ class Run:
 
 @contextmanager
 def record_run(home: Home, run_id: str, flow: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
-    """Record the start of a run, yield it, and record at the end of the block whether it completed or failed."""
+    """Record the start of a run, yield it, and record at the end of the block whether it completed or failed.
+
+    Runs before it that were killed are recorded as stopped.
+    """
     run = Run(home, run_id)
-    start_run(home.warehouse, run_id, flow, parameters, name_code_version())
+    with _hold_run(home, run_id):
+        start_run(home.warehouse, run_id, flow, parameters, name_code_version())
+        record_stopped(home)
+        try:
+            yield run
+        except BaseException:
+            with suppress(
+                ReviewsError
+            ):  # the error of the block must not be hidden by an error of its record
+                end_run(home.warehouse, run_id, "failed", run.counts)
+            raise
+        end_run(home.warehouse, run_id, "completed", run.counts)
+
+
+@contextmanager
+def _hold_run(home: Home, run_id: str) -> Iterator[None]:
+    """Hold the lock of a run while the block runs; the system frees it if the process is killed."""
+    folder = home.running / run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    with hold_folder(folder):
+        try:
+            yield
+        finally:
+            _remove_lock(folder)
+
+
+def record_stopped(home: Home) -> None:
+    """Record the runs as stopped whose process ended without recording how: it was killed, or the machine went down."""
+    with open_warehouse(home.warehouse, write=False) as connection:
+        running = [run_id for (run_id,) in connection.execute(_FIND_RUNNING).fetchall()]
+    stopped = [run_id for run_id in running if not _goes_on(home, run_id)]
+    if stopped:  # the status is looked at again: one of them may just have ended well
+        with open_warehouse(home.warehouse, write=True) as connection:
+            connection.execute(_STOP, {"run_ids": stopped})
+        for run_id in stopped:
+            _remove_lock(home.running / run_id)
+
+
+def _goes_on(home: Home, run_id: str) -> bool:
+    """Return whether a process holds the lock of a run."""
     try:
-        yield run
-    except BaseException:
-        with suppress(ReviewsError):  # the error of the block must not be hidden by an error of its record
-            end_run(home.warehouse, run_id, "failed", run.counts)
-        raise
-    end_run(home.warehouse, run_id, "completed", run.counts)
+        return is_held(home.running / run_id)
+    except (
+        OSError
+    ):  # such as that there is none: the run has ended, or is of an earlier version of this program
+        return False
+
+
+def _remove_lock(folder: Path) -> None:
+    """Remove the folder by which a run is locked, if it is there and empty."""
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def list_unclear_fields(

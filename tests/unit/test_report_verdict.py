@@ -63,6 +63,7 @@ def test_a_run_against_which_nothing_speaks_can_be_trusted() -> None:
     [
         ({"run": replace(DONE, status="failed")}, BAD, "the run failed"),
         ({"run": replace(DONE, status="running", ended_at=None)}, BAD, "the run never ended"),
+        ({"run": replace(DONE, status="stopped", ended_at=None)}, BAD, "the run never ended"),
         ({"checks": [{**CHECK, "passed": 2, "is_broken": True}]}, BAD, "a contract is broken"),
         ({"checks": [{**CHECK, "severity": "warning", "is_broken": True}]}, CARE, "a contract warned"),
         ({"totals": {**SOUND.totals, "files_refused": 1}}, CARE, "1 file was refused"),

@@ -10,7 +10,8 @@ from data_contracts.errors import WarehouseError
 from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
+from tasks.warehouse.publishing import needs_publishing, publish
+from tasks.warehouse.run_log import Run, end_run, record_checks, record_run, start_run
 
 
 @pytest.fixture
@@ -53,6 +54,26 @@ def test_a_run_that_is_retried_goes_on_in_its_row(warehouse: Path) -> None:
 def test_a_run_that_never_started_can_not_end(warehouse: Path) -> None:
     with pytest.raises(WarehouseError, match="run 'ghost' was never started"):
         end_run(warehouse, "ghost", "completed", {})
+
+
+def test_a_run_that_was_killed_is_recorded_as_stopped_by_the_next_one_and_published(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    start_run(home.warehouse, "killed", "train-model", {}, None)  # and its process is gone
+    publish(home)
+    with record_run(home, "first", "train-model", {}), record_run(home, "second", "score-reviews", {}):
+        query = "SELECT run_id, status FROM runs ORDER BY run_id"
+        assert dict(ask(home.warehouse, query)) == {
+            "first": "running",
+            "killed": "stopped",
+            "second": "running",
+        }
+    assert needs_publishing(home)
+    assert dict(ask(home.warehouse, query)) == {
+        "first": "completed",
+        "killed": "stopped",
+        "second": "completed",
+    }
+    assert list(home.running.iterdir()) == []
 
 
 def test_every_check_leaves_a_row(warehouse: Path) -> None:

@@ -291,6 +291,12 @@ def test_drift_of_the_last_run_and_a_run_that_failed_need_a_person(tmp_path: Pat
     }
 
 
+def test_a_run_that_was_killed_needs_a_person_until_the_next_one(tmp_path: Path) -> None:
+    home = make_site_home(tmp_path)
+    change(home.warehouse, "UPDATE runs SET status = 'stopped'")
+    assert find(home) == {"The last run of score-reviews was killed": "reviews score"}
+
+
 def test_a_late_source_needs_a_person_unless_its_profile_accepts_that(tmp_path: Path) -> None:
     home = make_site_home(tmp_path)
     days = "SELECT 'shop', (now() - to_days(day::INTEGER))::DATE, 1, 10, now() - to_days(day::INTEGER)"
