@@ -80,6 +80,8 @@ class ScoringSummary:
     sources: stages.SourceNotes = field(default_factory=stages.SourceNotes)
     report: str | None = None
     """Path of the run's report; None if nothing was committed or reports are switched off."""
+    undelivered: tuple[str, ...] = ()
+    """The destinations that get no scores, since the last delivery to each failed."""
     shadow: str | None = None
     """What was scored with the shadow, in words; None if no shadow is on, or nothing waited for it."""
 
@@ -142,13 +144,20 @@ def score_reviews(
 def _score_and_deliver(request: ScoringRequest, settings: Settings) -> tuple[ScoringSummary, RunOutcome, Run]:
     """Score, tidy up, and deliver to the destinations what was committed, even if the run fails."""
     try:
-        done = _run_scoring(request, settings)
+        summary, outcome, run = _run_scoring(request, settings)
         _tidy_up(settings)
     except Exception:
-        deliver_due(settings.home, settings.destination_urls)
+        _deliver(settings)
         raise
-    deliver_due(settings.home, settings.destination_urls)
-    return done
+    return replace(summary, undelivered=_deliver(settings)), outcome, run
+
+
+def _deliver(settings: Settings) -> tuple[str, ...]:
+    """Deliver what was committed; return the destinations to which that failed, and bring the site to name these."""
+    due = deliver_due(settings.home, settings.destination_urls)
+    if due.is_news and settings.write_site:
+        update_site(settings.home)
+    return due.failing
 
 
 def _run_scoring(request: ScoringRequest, settings: Settings) -> tuple[ScoringSummary, RunOutcome, Run]:
@@ -268,6 +277,7 @@ def _describe_end(summary: ScoringSummary, outcome: RunOutcome) -> str:
         message += f", {count(quarantined, 'row')} quarantined"
     warnings = [f"Drift: {'; '.join(summary.drifted)}"] if summary.drifted else []
     warnings += [*summary.sources.languages, *summary.sources.deliveries]
+    warnings += [f"Not delivered to {', '.join(summary.undelivered)}"] if summary.undelivered else []
     refused = outcome.files("refused")
     warnings += [page.name_refused(refused)] if refused else []
     warnings += [page.name_unread(summary.skipped)] if summary.skipped else []

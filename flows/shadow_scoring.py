@@ -12,6 +12,7 @@ from deployments.settings import Settings
 from tasks.shadow.waiting import find_waiting_for_shadow
 from tasks.stages.log_lines import log_figures
 from tasks.stages.publish import publish_copy
+from tasks.stages.report import update_site
 from tasks.stages.run_page import log_warning, warn
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.locking import hold_folder
@@ -68,6 +69,8 @@ def _score_waiting(run: Run, shadow: Shadow, settings: Settings) -> str | None:
         )
     if outcome.done.files or is_news:
         publish_copy(home)
+        if settings.write_site:
+            update_site(home)  # once more: until here it must wait for no shadow
     return _describe(shadow, outcome)
 
 

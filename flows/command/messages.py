@@ -137,6 +137,10 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
         *(f"  drift       {escape_controls(words)}" for words in summary.drifted),
         *(f"  refused     {escape_controls(line)}" for line in summary.refused),
         *(f"  skipped {escape_controls(each.uri)}: {each.reason}" for each in summary.skipped),
+        *(
+            f"  undelivered {name} gets no scores: reviews destinations status"
+            for name in summary.undelivered
+        ),
         *([f"  shadow      {summary.shadow}"] if summary.shadow else []),
         *_name_report(summary.report),
     ]

@@ -60,6 +60,13 @@ def read_standing(home: Home, name: str) -> Standing:
         return Standing()
 
 
+def list_failing(home: Home) -> dict[str, Standing]:
+    """Return how it stands with the destinations to which the last delivery failed, by their names."""
+    names = sorted(path.stem for path in home.destinations.glob("[!.]*.toml"))
+    standings = {name: read_standing(home, name) for name in names}
+    return {name: standing for name, standing in standings.items() if standing.error}
+
+
 def list_removed(home: Home) -> list[str]:
     """Return the names of the destinations that rows were delivered to and that have no file any more."""
     names = (path.name.removeprefix(".").removesuffix(".json") for path in home.destinations.glob(".*.json"))

@@ -1,5 +1,9 @@
-"""Lists what needs a person, with its command: refused files, quarantined rows, drift, late sources, failed runs."""
+"""Lists what needs a person, with its command.
 
+These are failed runs, destinations and a shadow in trouble, refused files, quarantined rows, drift, and late sources.
+"""
+
+import json
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -42,12 +46,18 @@ _FIND_DELIVERIES = (
     f"SELECT {', '.join(each.name for each in fields(Delivery))} FROM deliveries ORDER BY source"  # noqa: S608
 )
 _FIND_LAST_RUNS = """
-SELECT flow, status, started_at FROM runs QUALIFY row_number() OVER (PARTITION BY flow ORDER BY started_at DESC) = 1
+SELECT flow, status, parameters FROM runs QUALIFY row_number() OVER (PARTITION BY flow ORDER BY started_at DESC) = 1
 ORDER BY flow
 """
-_AGAIN = {SCORING: "reviews score", TRAINING: "reviews train", "ingest-reviews": "reviews ingest"}
-"""The command that runs a flow again."""
+PROBLEM_CHARACTERS = 400
+"""Most characters of an error that are shown."""
+_AGAIN = {SCORING: "reviews score", "ingest-reviews": "reviews ingest"}
+"""The command that runs a flow again, by its name."""
 
+_FIND_TROUBLED_SHADOW = """
+SELECT model_id, trouble FROM (FROM shadows ORDER BY number DESC LIMIT 1)
+WHERE trouble IS NOT NULL AND ended_at IS NULL AND (until IS NULL OR until > now())
+"""
 _HOW_RUNS_FAILED = {
     "failed": ("failed", "Its report and its page in Prefect have the reason."),
     "stopped": ("was killed", "The command goes on with what it left."),
@@ -76,6 +86,8 @@ def find_concerns(ask: Ask, home: Home) -> list[Concern]:
     """Return what needs a person, what weighs most first; its commands name the home, so that they can be copied."""
     found = [
         *_find_failed_runs(ask),
+        *_find_failing_destinations(home),
+        *_find_troubled_shadow(ask),
         *(_describe_refused(row, home) for row in ask(_COUNT_REFUSED)),
         *(_describe_quarantined(row) for row in ask(_COUNT_QUARANTINED)),
         *_find_drift(ask),
@@ -89,13 +101,51 @@ def _find_failed_runs(ask: Ask) -> Iterator[Concern]:
     """Yield the flows whose last run failed, or was killed."""
     for row in ask(_FIND_LAST_RUNS):
         if how := _HOW_RUNS_FAILED.get(row["status"]):
-            again = _AGAIN.get(row["flow"], "reviews sql run-history")
             what, why = how
-            yield Concern(
-                f"The last run of {row['flow']} {what}",
-                f"Nothing that was committed before is lost. {why}",
-                again,
-            )
+            whole = f"Nothing that was committed before is lost. {why}"
+            yield Concern(f"The last run of {row['flow']} {what}", whole, _name_again(row))
+
+
+def _name_again(row: Row) -> str:
+    """Return the command that runs a flow again, a training with what decides its model."""
+    if row["flow"] != TRAINING:
+        return _AGAIN.get(row["flow"], "reviews sql run-history")
+    asked = json.loads(row["parameters"] or "{}")
+    options = [
+        f" --{name} {shlex.quote(str(asked[name]))}"
+        for name in ("variant", "seed", "epochs")
+        if asked.get(name)
+    ]
+    return "".join(["reviews train", *options])
+
+
+def _find_failing_destinations(home: Home) -> Iterator[Concern]:
+    """Yield the destinations that get no scores."""
+    if not any(home.destinations.glob("[!.]*.toml")):
+        return  # saves the import below, which is slow
+    from tasks.destinations.delivery import list_failing
+
+    for name, standing in list_failing(home).items():
+        behind = f" It is {count(standing.rows_behind, 'row')} behind." if standing.rows_behind else ""
+        why = f"{_shorten(standing.error)}{behind} Each run tries again; the command does so at once."
+        command = f"reviews destinations deliver {shlex.quote(name)}"
+        yield Concern(f"{cut_name(name)} gets no scores", why, command)
+
+
+def _find_troubled_shadow(ask: Ask) -> Iterator[Concern]:
+    """Yield the shadow, if there is one and it can't score."""
+    for row in ask(_FIND_TROUBLED_SHADOW):
+        why = (
+            f"{_shorten(row['trouble'])} The champion's scores are complete. Each run tries again, so mend it, or end "
+            "it by the command."
+        )
+        yield Concern(f"The shadow {cut_name(row['model_id'])} can't score", why, "reviews shadow stop")
+
+
+def _shorten(problem: str | None) -> str:
+    """Return what is wrong, as the beginning of sentences."""
+    shown = cut_name(problem or "", PROBLEM_CHARACTERS)
+    return shown if shown.endswith((".", "…")) else f"{shown}."
 
 
 def _describe_refused(row: Row, home: Home) -> Concern:

@@ -1,6 +1,7 @@
 """The Prefect tasks that publish a copy of the database, and deliver its scores to the destinations of the home."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prefect import get_run_logger, task
@@ -16,22 +17,33 @@ if TYPE_CHECKING:
     from tasks.destinations.outcome import Delivered
 
 
+@dataclass(frozen=True)
+class DueDeliveries:
+    """How the deliveries of a run went."""
+
+    failing: tuple[str, ...] = ()
+    """The names of the destinations that get no scores."""
+    is_news: bool = False
+    """Whether others failed before, or for other reasons."""
+
+
 @task(name="publish", **RETRY_TRANSIENT)
 def publish_copy(home: Home) -> None:
     """Replace the published copy by a new copy of the database."""
     publish(home)
 
 
-def deliver_due(home: Home, urls: Mapping[str, str]) -> None:
+def deliver_due(home: Home, urls: Mapping[str, str]) -> DueDeliveries:
     """Deliver to each destination what it may lack; `urls` are the addresses of databases, by destination.
 
     A home without destinations does nothing here.
     """
     if not any(home.destinations.glob("[!.]*.toml")):
-        return
+        return DueDeliveries()
     from tasks.destinations.configuration import load_destinations
     from tasks.destinations.delivery import is_due, note_broken
 
+    before = _list_errors(home)
     found = load_destinations(home, urls)
     for name, problem in found.broken.items():
         if note_broken(home, name, problem):
@@ -39,6 +51,15 @@ def deliver_due(home: Home, urls: Mapping[str, str]) -> None:
     for destination in found.known:
         if is_due(home, destination):
             deliver_scores(home, destination)
+    failing = _list_errors(home)
+    return DueDeliveries(tuple(failing), failing != before)
+
+
+def _list_errors(home: Home) -> dict[str, str | None]:
+    """Return why destinations get no scores, by their names."""
+    from tasks.destinations.delivery import list_failing
+
+    return {name: standing.error for name, standing in list_failing(home).items()}
 
 
 @task(name="deliver", task_run_name="deliver-{destination.name}")

@@ -12,7 +12,10 @@ from deployments.metrics.destination_metrics import read_destination_metrics
 from flows.command.actions.destinations import deliver_forgotten
 from flows.command.actions.forget import forget
 from flows.command.cli import main
+from flows.command.messages import describe_scoring
+from flows.score_reviews import ScoringSummary, _describe_end
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.scoring.run_outcome import RunOutcome
 from tasks.stages import publish as stage
 from tests.support.exported_homes import add, make_home
 from tests.support.warehouse_parts import hash_text
@@ -55,14 +58,20 @@ def test_a_destination_that_is_down_is_warned_of_once_and_the_others_go_on(
 ) -> None:
     write(home, "down", tmp_path / "no" / "disk")
     write(home, "lake", tmp_path / "lake")
-    for _ in range(2):
-        stage.deliver_due(home, {})
+    due = [stage.deliver_due(home, {}) for _ in range(2)]
+    assert [(each.failing, each.is_news) for each in due] == [(("down",), True), (("down",), False)]
     assert [text.partition(":")[0] for text in warned] == ["Not delivered"]
     assert count_rows(tmp_path / "lake") == 2
     (tmp_path / "no").mkdir()
     add(home, "b.csv")
-    stage.deliver_due(home, {})
+    assert stage.deliver_due(home, {}) == stage.DueDeliveries((), True)
     assert (count_rows(tmp_path / "no" / "disk"), count_rows(tmp_path / "lake")) == (3, 3)
+
+
+def test_a_run_names_the_destinations_that_get_no_scores_in_its_message_and_to_its_user() -> None:
+    summary = ScoringSummary("inbox", 1, 1, 2, 0, "lstm", (), (), undelivered=("bi", "lake"))
+    assert _describe_end(summary, RunOutcome()) == "Nothing new. Not delivered to bi, lake"
+    assert "  undelivered lake gets no scores: reviews destinations status" in describe_scoring(summary)
 
 
 def test_a_wrong_file_is_warned_of_once_until_it_is_mended(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from data_contracts.storage.home import Home
+from tasks.destinations.delivery import note_broken
 from tasks.pages.titles import Title
 from tasks.site import kept_days
 from tasks.site.attention import find_concerns
@@ -18,7 +19,7 @@ from tasks.site.overview_facts import choose_step, read_overview
 from tasks.warehouse.run_log import Run, record_checks
 from tests.support.failures import make_failure
 from tests.support.report_homes import NEXT_RUN, RUN, asking, change, make_run
-from tests.support.sites import ROWS, add_rows, make_site_home
+from tests.support.sites import ROWS, add_challenger, add_rows, make_site_home
 from tests.support.warehouse_parts import PartFile, hash_text
 
 MOVIE = "tt0000001"
@@ -295,6 +296,26 @@ def test_a_run_that_was_killed_needs_a_person_until_the_next_one(tmp_path: Path)
     home = make_site_home(tmp_path)
     change(home.warehouse, "UPDATE runs SET status = 'stopped'")
     assert find(home) == {"The last run of score-reviews was killed": "reviews score"}
+    asked = """{"variant": "lstm", "seed": 3, "epochs": null}"""
+    change(home.warehouse, f"UPDATE runs SET flow = 'train-model', parameters = '{asked}'")
+    assert find(home) == {"The last run of train-model was killed": "reviews train --variant lstm --seed 3"}
+
+
+def test_destinations_that_fail_and_a_shadow_in_trouble_need_a_person_with_the_reason(tmp_path: Path) -> None:
+    home = make_site_home(tmp_path)
+    add_challenger(home.warehouse, "other", "its bundle is gone")
+    home.destinations.mkdir()
+    for name in ("down", "well"):
+        (home.destinations / f"{name}.toml").touch()
+    note_broken(home, "down", "<b>the disk is full. Next: free space")
+    assert find(home) == {
+        "down gets no scores": "reviews destinations deliver down",
+        "The shadow other can't score": "reviews shadow stop",
+    }
+    with asking(home.folder) as ask:
+        destination, shadow = find_concerns(ask, home)
+    assert destination.why.startswith("<b>the disk is full. Next: free space. Each run")
+    assert shadow.why.startswith("its bundle is gone. The champion")
 
 
 def test_a_late_source_needs_a_person_unless_its_profile_accepts_that(tmp_path: Path) -> None:
