@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
-SCREENS = ((390, "dark"), (1440, "light"))
+SCREENS = ((390, "dark"), (1100, "light"))
 CUT_TABLES = """
 [...document.querySelectorAll(".scroll")]
   .filter((each) => each.scrollWidth > each.clientWidth)
