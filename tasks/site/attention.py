@@ -107,16 +107,13 @@ def _find_failed_runs(ask: Ask) -> Iterator[Concern]:
 
 
 def _name_again(row: Row) -> str:
-    """Return the command that runs a flow again, a training with what decides its model."""
+    """Return the command that runs a flow again, a training with the parameters that it had."""
     if row["flow"] != TRAINING:
         return _AGAIN.get(row["flow"], "reviews sql run-history")
-    asked = json.loads(row["parameters"] or "{}")
-    options = [
-        f" --{name} {shlex.quote(str(asked[name]))}"
-        for name in ("variant", "seed", "epochs")
-        if asked.get(name)
-    ]
-    return "".join(["reviews train", *options])
+    asked = {name: value for name, value in json.loads(row["parameters"] or "{}").items() if value}
+    names = ("variant", "seed", "epochs", "promote")
+    options = [f"--{name} {shlex.quote(str(asked[name]))}" for name in names if name in asked]
+    return " ".join(["reviews train", *options, *(["--with-own"] if "with_own" in asked else [])])
 
 
 def _find_failing_destinations(home: Home) -> Iterator[Concern]:

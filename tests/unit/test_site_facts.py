@@ -296,9 +296,10 @@ def test_a_run_that_was_killed_needs_a_person_until_the_next_one(tmp_path: Path)
     home = make_site_home(tmp_path)
     change(home.warehouse, "UPDATE runs SET status = 'stopped'")
     assert find(home) == {"The last run of score-reviews was killed": "reviews score"}
-    asked = """{"variant": "lstm", "seed": 3, "epochs": null}"""
+    asked = """{"variant": "lstm", "seed": 3, "epochs": null, "promote": "never", "with_own": true}"""
     change(home.warehouse, f"UPDATE runs SET flow = 'train-model', parameters = '{asked}'")
-    assert find(home) == {"The last run of train-model was killed": "reviews train --variant lstm --seed 3"}
+    again = "reviews train --variant lstm --seed 3 --promote never --with-own"
+    assert find(home) == {"The last run of train-model was killed": again}
 
 
 def test_destinations_that_fail_and_a_shadow_in_trouble_need_a_person_with_the_reason(tmp_path: Path) -> None:
