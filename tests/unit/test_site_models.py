@@ -1,6 +1,8 @@
 """Tests of the page of the models: the champion and the others beside each other, their bundles, shadow and history."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from data_contracts.storage.home import Home
 from flows.command.messages import describe_models
@@ -8,6 +10,7 @@ from models.bundle.bundle_facts import FACTS_FILE
 from tasks.site.kept_days import make_days
 from tasks.site.models_page.charts import draw_models, name_lines
 from tasks.site.models_page.facts import ModelsFacts, read_models
+from tasks.site.models_page.kept_comparison import find_comparison
 from tasks.site.writing import write_site
 from tasks.warehouse.model_registry import list_models
 from tests.support.report_homes import asking, change
@@ -63,6 +66,27 @@ def test_the_shadow_is_compared_with_the_champion_alone(tmp_path: Path) -> None:
         ("default", "model-a", 3),
     ]
     assert shadow.gate is not None
+
+
+def test_a_comparison_is_kept_until_one_of_the_models_has_scored_more_of_it(tmp_path: Path) -> None:
+    home, grown = (
+        make_home(tmp_path),
+        "INSERT INTO shadow_files SELECT 'more', model_id, 1, run_id, now() FROM shadow_files",
+    )
+    compared: list[str] = []
+    home.site.mkdir()
+    with asking(home.folder) as ask:
+
+        def count(sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
+            compared.extend(["compared"] * ("FROM shadow_comparison" in sql))
+            return ask(sql, parameters)
+
+        first, again = (find_comparison(count, home.site, OTHER) for _ in range(2))
+    assert (len(first), first, compared) == (2, again, ["compared"])
+    change(home.warehouse, grown)
+    with asking(home.folder) as ask:
+        find_comparison(count, home.site, OTHER)
+    assert compared == ["compared"] * 2
 
 
 def test_a_missing_bundle_is_marked_on_the_site_and_by_the_command(tmp_path: Path) -> None:

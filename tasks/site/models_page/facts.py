@@ -3,15 +3,17 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data_contracts.storage.home import Home
 from models.bundle.bundle_facts import has_bundle
-from models.evaluation.gate import GateCheck
 from tasks.queries.answers import Ask
 from tasks.report.names import SLICE_WORDS
 from tasks.report.runs import Row
-from tasks.warehouse.shadow.comparison import choose_rows, judge_row
+from tasks.site.models_page.kept_comparison import find_comparison
+
+if TYPE_CHECKING:
+    from models.evaluation.gate import GateCheck
 
 MODELS_SHOWN, PROMOTIONS_SHOWN = 30, 100
 
@@ -42,8 +44,6 @@ SELECT
     ended_at IS NULL AND (until IS NULL OR until > now()) AS is_on
 FROM shadows ORDER BY number DESC LIMIT 1
 """
-_HAS_SCORED = "FROM shadow_files WHERE model_id = $model_id LIMIT 1"
-_COMPARE_SHADOW = "SELECT * FROM shadow_comparison WHERE model_id = $model_id ORDER BY source NULLS FIRST"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ShadowFacts:
     """Of the table `shadows`, with `is_on`."""
     comparison: Sequence[Row]
     """Rows of `shadow_comparison`, over all sources first; none without a review that both scored."""
-    gate: GateCheck | None
+    gate: "GateCheck | None"
     """What the gate's rule on own traffic says; None without a comparison."""
 
 
@@ -85,7 +85,7 @@ def read_models(ask: Ask, home: Home) -> ModelsFacts:
         models,
         [name for name in known if any(name in row["slices"] for row in models)],
         ask(_LIST_PROMOTIONS, {"limit": PROMOTIONS_SHOWN}),
-        _read_shadow(ask, next((row["model_id"] for row in models if row["is_champion"]), None)),
+        _read_shadow(ask, home, next((row["model_id"] for row in models if row["is_champion"]), None)),
     )
 
 
@@ -107,12 +107,12 @@ def _read_evaluations(metrics: str | None) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _read_shadow(ask: Ask, champion: str | None) -> ShadowFacts | None:
+def _read_shadow(ask: Ask, home: Home, champion: str | None) -> ShadowFacts | None:
     """Read the shadow that was started last, and how it does; None if there never was one."""
     found = ask(_FIND_SHADOW)
     if not found:
         return None
-    which = {"model_id": found[0]["model_id"]}
-    # To compare takes long where there are many scores.
-    rows = choose_rows(ask(_COMPARE_SHADOW, which), champion) if ask(_HAS_SCORED, which) else []
+    from tasks.warehouse.shadow.comparison import choose_rows, judge_row  # slow to import
+
+    rows = choose_rows(find_comparison(ask, home.site, found[0]["model_id"]), champion)
     return ShadowFacts(found[0], rows, judge_row(rows[0]) if rows else None)
