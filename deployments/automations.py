@@ -59,6 +59,11 @@ ALERTS = {
         "found sources that are late, or sent few or many rows: {{ event.payload.findings | join('; ') }}. Next: ask "
         "those who send them.",
     ),
+    "reviews: alert of trainings that are due": (
+        ("reviews.training.due",),
+        "found that a training is due: {{ event.payload.findings | join('; ') }}. Next: reviews train --with-own, "
+        "unless REVIEWS_TRAIN_WHEN_DUE is set.",
+    ),
     "reviews: tell of weeks": (
         ("reviews.week.written",),
         "wrote the page of a week. {{ event.payload.text }} {{ event.payload.url }}",

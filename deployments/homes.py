@@ -20,12 +20,12 @@ from deployments.settings import Settings, load_settings
 def name_home() -> dict[str, str]:
     """Return the version of the program, and the id, path and machine of the home for the deployments.
 
-    The latter is empty if this machine has no home.
+    The latter is empty if this machine has no home. `train_when_due` switches the trigger of trainings on.
     """
-    home, present = load_settings().home, version(NAME)
-    if not home.folder.is_dir():
-        return {"name": "", "version": present}
-    return {"name": f"{ensure_home_id(home)} ({home.folder} on {socket.gethostname()})", "version": present}
+    settings = load_settings()
+    home = settings.home
+    name = f"{ensure_home_id(home)} ({home.folder} on {socket.gethostname()})" if home.folder.is_dir() else ""
+    return {"name": name, "version": version(NAME), "train_when_due": str(settings.train_when_due).lower()}
 
 
 def load_settings_of_run() -> Settings:

@@ -147,6 +147,11 @@ class Settings:
     keeps them."""
     drift: str = "warn"
     """REVIEWS_DRIFT: with `warn`, a run that finds drift warns; with `error` it fails. Its scores stay either way."""
+    train_at_labels: int = 500
+    """REVIEWS_TRAIN_AT_LABELS: after how many new labels a training is due; 0 never for this reason."""
+    train_when_due: bool = False
+    """REVIEWS_TRAIN_WHEN_DUE: with `true`, the deployment `train-model` runs with own labels when a training is due;
+    it holds from the next `reviews up` or `reviews deploy` on."""
     shadow_minutes: float = 5
     """REVIEWS_SHADOW_MINUTES: after how many minutes with the shadow a run leaves the rest to the next one; 0 switches
     its scoring off."""
@@ -243,6 +248,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         ),
         keep_trainings_days=_read_days(values, "REVIEWS_KEEP_TRAININGS_DAYS", Settings.keep_trainings_days),
         drift=read_choice(values, "REVIEWS_DRIFT", DRIFT_SEVERITIES),
+        train_at_labels=read_whole(values, "REVIEWS_TRAIN_AT_LABELS", Settings.train_at_labels, 0, 10**9),
+        train_when_due=read_switch(values, "REVIEWS_TRAIN_WHEN_DUE"),
         shadow_minutes=read_number(values, "REVIEWS_SHADOW_MINUTES", Settings.shadow_minutes, 0, 1440),
         scored_files=read_choice(values, "REVIEWS_SCORED_FILES", ("keep", "move")),
     )

@@ -25,6 +25,8 @@ RELATIONS = (
     ("models", "||--o{", "scored_files", "model_id"),
     ("models", "||--o{", "promotions", "model_id"),
     ("models", "||--o{", "gate_checks", "model_id"),
+    ("promotions", "||--o{", "promises", "number"),
+    ("promotions", "||--o{", "training_reasons", "number"),
     ("models", "||--o{", "reference_measures", "model_id"),
     ("reference_measures", "||--|{", "reference_bins", "model_id, measure"),
     ("source_days", "||--o{", "source_alerts", "source"),

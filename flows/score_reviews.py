@@ -78,6 +78,8 @@ class ScoringSummary:
     unclear: tuple[str, ...] = ()
     """Dates, labels and ratings that could not be read or seem wrong, and files without rows: a phrase for each."""
     sources: stages.SourceNotes = field(default_factory=stages.SourceNotes)
+    due: tuple[str, ...] = ()
+    """The reasons for which a training became due in this run: a phrase for each."""
     report: str | None = None
     """Path of the run's report; None if nothing was committed or reports are switched off."""
     undelivered: tuple[str, ...] = ()
@@ -208,14 +210,17 @@ def _add_shadow(summary: ScoringSummary, settings: Settings, outcome: RunOutcome
 def _check_outcome(
     summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: Run
 ) -> ScoringSummary:
-    """Add to the summary which fields could not be read, what the sources sent, and how the scored reviews drifted."""
+    """Add to the summary what could not be read, what the sources sent, what drifted, and why a training is due."""
     scored_by = sorted({file.run_id for file in outcome.files("scored") if file.run_id})
     if not scored_by:
         return replace(summary, sources=stages.find_late_sources(run))
     sources = stages.describe_sources(run, scored_by)
     unclear = stages.find_unclear_fields(run, scored_by)
-    drifted = stages.judge_drift(run, scored_by, settings.drift)
-    return replace(summary, unclear=tuple(unclear), sources=sources, drifted=tuple(drifted))
+    try:
+        drifted = stages.judge_drift(run, scored_by, settings.drift)
+    finally:  # also where drift fails the run: it may be a reason for a training
+        due = stages.judge_promise(run, settings.train_at_labels)
+    return replace(summary, unclear=tuple(unclear), sources=sources, drifted=tuple(drifted), due=tuple(due))
 
 
 def _publish_outcome(outcome: RunOutcome, settings: Settings, run: Run, seconds: float) -> str | None:
@@ -276,6 +281,7 @@ def _describe_end(summary: ScoringSummary, outcome: RunOutcome) -> str:
     if quarantined := outcome.total("rows_quarantined"):
         message += f", {count(quarantined, 'row')} quarantined"
     warnings = [f"Drift: {'; '.join(summary.drifted)}"] if summary.drifted else []
+    warnings += [f"A training is due: {'; '.join(summary.due)}"] if summary.due else []
     warnings += [*summary.sources.languages, *summary.sources.deliveries]
     warnings += [f"Not delivered to {', '.join(summary.undelivered)}"] if summary.undelivered else []
     refused = outcome.files("refused")

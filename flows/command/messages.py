@@ -135,6 +135,10 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
         *(f"  delivery    {escape_controls(words)}" for words in summary.sources.deliveries),
         *(f"  language    {escape_controls(words)}" for words in summary.sources.languages),
         *(f"  drift       {escape_controls(words)}" for words in summary.drifted),
+        *(
+            f"  training    is due: {escape_controls(words)}. Next: reviews train --with-own"
+            for words in summary.due
+        ),
         *(f"  refused     {escape_controls(line)}" for line in summary.refused),
         *(f"  skipped {escape_controls(each.uri)}: {each.reason}" for each in summary.skipped),
         *(

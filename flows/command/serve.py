@@ -77,14 +77,20 @@ def status(form: str) -> None:
         prepare_prefect(may_start=False)
         from deployments.local_server.status import describe_status, read_status
         from flows.command.actions.destinations import describe_failing, read_all_standings
+        from tasks.training.promise import describe_standing, read_standing
 
-        found = {**read_status(running, settings), "destinations": read_all_standings(settings)}
+        found = {
+            **read_status(running, settings),
+            "destinations": read_all_standings(settings),
+            "champion": read_standing(settings.home.warehouse),
+        }
     except ReviewsError as error:
         if form == "json":
             echo(format_json({"is_up": False, "message": str(error)}))
             raise SystemExit(error.exit_status) from None
         raise
-    lines = [describe_status(found), *describe_failing(found["destinations"])]
+    lines = [describe_status(found), *describe_standing(found["champion"])]
+    lines += describe_failing(found["destinations"])
     echo(format_json(found) if form == "json" else "\n".join(lines))
 
 

@@ -89,6 +89,8 @@ class GateCheck:
     lower: float | None = None
     """Lower bound of the interval of the challenger's gain, if there is one; a gain above 0 is better."""
     upper: float | None = None
+    reviews: int | None = None
+    """On which a slice or a source was measured."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,8 @@ def _judge_slice(each: SliceComparison) -> GateCheck:
         f"{'; too few to judge' if few else ''})"
     )
     mine, other = each.challenger_accuracy, each.champion_accuracy
-    return GateCheck(f"slice {each.name}", not worse, detail, mine, other, each.gain.lower, each.gain.upper)
+    lower, upper = each.gain.lower, each.gain.upper
+    return GateCheck(f"slice {each.name}", not worse, detail, mine, other, lower, upper, each.reviews)
 
 
 def _judge_behaviour(change: BehaviourChange, changes: Sequence[BehaviourChange]) -> GateCheck:

@@ -180,6 +180,16 @@ _COMPARE_SHADOW = """
 SELECT * FROM shadow_comparison WHERE model_id = $model_id AND compared_with IN (SELECT model_id FROM run_files)
 ORDER BY compared_with, source NULLS FIRST
 """
+# Of the champion at the end of the run, as it stands now.
+_READ_PROMISE = """
+SELECT * FROM promises
+WHERE number = (SELECT max(number) FROM promotions WHERE "at" <= $ended_at) ORDER BY source NULLS FIRST
+"""
+_READ_DUE = """
+SELECT * FROM training_reasons
+WHERE number = (SELECT max(number) FROM promotions WHERE "at" <= $ended_at) AND due_at <= $ended_at
+ORDER BY due_at, reason
+"""
 
 
 @dataclass(frozen=True)
@@ -222,6 +232,10 @@ class ScoringFacts:
     """By model: its training data."""
     forced: Sequence[Row]
     """For each model that scores although the gate refused it: the rules that it broke, in one text."""
+    promise: Sequence[Row] = ()
+    """Rows of `promises` of the champion: over all sources, then by source if there are several."""
+    due: Sequence[Row] = ()
+    """Rows of `training_reasons` of the champion, up to the end of the run."""
     shadow: Sequence[Row] = ()
     """Rows of `shadow_comparison` for the shadow: how it does beside the models of this run, in all and by source."""
 
@@ -272,6 +286,8 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
         moved=find_moved(ask, run.started_at, ended_at),
         lineage=[_add_archive(row, bundles_dir) for row in ask(_READ_MODELS)],
         forced=ask(_LIST_FORCED, {"moment": ended_at}),
+        promise=ask(_READ_PROMISE, {"ended_at": ended_at}),
+        due=ask(_READ_DUE, {"ended_at": ended_at}),
         shadow=_compare_shadow(ask, between),
     )
 

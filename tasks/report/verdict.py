@@ -67,6 +67,7 @@ def judge_scoring(facts: ScoringFacts) -> Verdict:
         *_judge_drift(facts),
         *_judge_language(facts),
         *_judge_given(facts),
+        *_judge_promise(facts),
         *_judge_promotion(facts),
         *_judge_data(facts.lineage),
     ]
@@ -255,6 +256,16 @@ def _judge_given(facts: ScoringFacts) -> list[Reason]:
     if agreeing < known[0] - MUCH_WORSE:
         return [Reason(CARE, "fewer writers agree than in the test", words)]
     return [Reason(GOOD, "the writers agree as in the test", words)]
+
+
+def _judge_promise(facts: ScoringFacts) -> list[Reason]:
+    """Return the reasons of the verdict from why a training is due; new labels say nothing against the scores."""
+    return [
+        Reason(GOOD, "", f"A training is due: {row['words']}.")
+        if row["reason"] == "labels"
+        else Reason(CARE, "a training is due", f"A training is due: {row['words']}.")
+        for row in facts.due
+    ]
 
 
 def _judge_promotion(facts: ScoringFacts) -> list[Reason]:

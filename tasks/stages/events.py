@@ -9,6 +9,7 @@
 | `reviews.deliveries.unusual` | `reviews.inbox` | `sources`, `findings` (in words, ten at most) |
 | `reviews.files.refused` | `reviews.inbox` | `files`, `uris` (ten at most), `rules` |
 | `reviews.inbox.changed` | `reviews.inbox` | `files` |
+| `reviews.training.due` | `reviews.model.<model_id>` | `model_id` (of the champion), `reasons` (accuracy, drift, labels), `findings` (in words) |
 | `reviews.week.written` | `reviews.scored_reviews` | `week`, `text` (in words), `url` |
 """  # noqa: E501 (rows of a table)
 
@@ -73,6 +74,12 @@ def emit_refused(uris: Sequence[str], rules: Sequence[str]) -> None:
 def emit_inbox_changed(home: Home, files: int) -> None:
     """Emit the number of new or changed files in the inbox. The event starts a scoring run."""
     _emit("reviews.inbox.changed", "reviews.inbox", {"files": files}, home)
+
+
+def emit_training_due(home: Home, model_id: str, reasons: Sequence[str], findings: Sequence[str]) -> None:
+    """Emit for which new reasons a training is due; `model_id` is the champion's. The event may start a training."""
+    payload = {"model_id": model_id, "reasons": list(reasons), "findings": list(findings)}
+    _emit("reviews.training.due", f"reviews.model.{model_id}", payload, home)
 
 
 def emit_week(week: str, text: str, url: str) -> None:

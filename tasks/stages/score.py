@@ -31,7 +31,7 @@ from tasks.scoring.plan import (
 from tasks.scoring.rescoring import OlderSource, find_rescorable, rescore_group
 from tasks.scoring.run_outcome import COUNTS, GroupResult, name_files
 from tasks.sources.catalogue import accept_findings, load_catalogue
-from tasks.stages.events import emit_drift, emit_unusual_deliveries
+from tasks.stages.events import emit_drift, emit_training_due, emit_unusual_deliveries
 from tasks.stages.lineage import BUNDLE, INBOX, SCORES
 from tasks.stages.retries import RETRY_TRANSIENT, look
 from tasks.stages.run_page import judge_checks, log_warning, show_live_progress, warn
@@ -271,6 +271,30 @@ def _judge_deliveries(run: Run, *, keep_passed: bool) -> tuple[str, ...]:
     for description in descriptions:
         log_warning(description)
     return descriptions
+
+
+@task(name="judge-promise", **RETRY_TRANSIENT)
+def judge_promise(run: Run, at_labels: int) -> list[str]:
+    """Judge the champion by what it promised; return and emit for which reasons a training is due from now on.
+
+    Each reason is told of once for a champion. `at_labels` new labels are a reason; 0 never.
+    """
+    from tasks.training.due import find_new_reasons, record_reasons
+    from tasks.training.promise import judge_champion
+
+    with open_warehouse(run.home.warehouse, write=True) as connection, begin_transaction(connection):
+        judged = judge_champion(connection)
+        reasons = find_new_reasons(connection, judged, at_labels) if judged else []
+    if judged is None or not reasons:
+        return []
+    words = [each.words for each in reasons]
+    for description in words:
+        log_warning(f"A training is due: {description}")
+    emit_training_due(run.home, judged.champion.model_id, [each.reason for each in reasons], words)
+    # Afterwards, so that a run that is killed in between causes an event twice rather than never.
+    with open_warehouse(run.home.warehouse, write=True) as connection, begin_transaction(connection):
+        record_reasons(connection, judged.champion, reasons)
+    return words
 
 
 @task(name="tidy-up", **RETRY_TRANSIENT)

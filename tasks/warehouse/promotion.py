@@ -45,7 +45,7 @@ SELECT source_sha256 FROM scored_files WHERE model_id = $model_id AND status = '
 _ADD_CHECK = """
 INSERT INTO gate_checks SELECT
     $decision, $name, $model_id, $compared_with, $mode, $promoted, $passed, $detail, $challenger, $champion,
-    $lower, $upper, $run_id, now()
+    $lower, $upper, $run_id, now(), $reviews
 """
 GOLDEN = "golden_scores"
 """The only rule in the decision on a bundle that may not score: no comparison is made then."""

@@ -13,6 +13,7 @@ from prefect.utilities.callables import parameter_schema
 from data_contracts.errors import UsageError
 from deployments.automations import ALERTS, format_payload
 from deployments.deploy import add_names
+from deployments.homes import name_home
 from deployments.settings import DEPLOYMENTS, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,18 @@ def test_scoring_is_scheduled_and_training_waits_to_be_switched_on() -> None:
     assert DECLARED["train-model"]["schedules"][0]["active"] is False
 
 
+def test_a_training_that_is_due_starts_only_where_the_setting_asks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWS_HOME", str(tmp_path))
+    [trigger] = DECLARED["train-model"]["triggers"]
+    assert (trigger["expect"], trigger["parameters"]) == (["reviews.training.due"], {"with_own": True})
+    assert trigger["enabled"] == "{{ home.train_when_due }}"
+    assert name_home()["train_when_due"] == "false"
+    monkeypatch.setenv("REVIEWS_TRAIN_WHEN_DUE", "true")
+    assert name_home()["train_when_due"] == "true"
+
+
 def test_a_home_with_a_name_has_a_pool_and_deployments_of_its_own_which_only_its_own_events_start() -> None:
     settings = load_settings({"REVIEWS_NAME": "shop-a"})
     named = add_names(yaml.safe_load((ROOT / "prefect.yaml").read_text()), settings, "1a2b")["deployments"]
@@ -62,6 +75,7 @@ def test_a_home_with_a_name_has_a_pool_and_deployments_of_its_own_which_only_its
     assert {each["work_pool"]["name"] for each in named} == {settings.pool} == {"reviews-shop-a"}
     assert {each["work_pool"]["job_variables"]["env"]["REVIEWS_NAME"] for each in named} == {"shop-a"}
     assert [each["match"]["reviews.home"] for each in named[-1]["triggers"]] == ["1a2b", "1a2b"]
+    assert [each["match"]["reviews.home"] for each in named[1]["triggers"]] == ["1a2b"]
     for each in named:
         plain = DECLARED[each["name"].removesuffix("-shop-a")]
         assert each["entrypoint"] == plain["entrypoint"]

@@ -22,6 +22,7 @@ EMITTING: list[Callable[[Home], None]] = [
     lambda home: events.emit_unusual_deliveries(["shop-a"], ["it is late"]),
     lambda home: events.emit_refused(["a.csv"], ["file_empty"]),
     lambda home: events.emit_inbox_changed(home, 1),
+    lambda home: events.emit_training_due(home, "lstm-s0", ["drift"], ["it lasts"]),
     lambda home: events.emit_week("2026-W47", "nothing came in", "http://127.0.0.1:8400/reports/week.html"),
 ]
 
@@ -56,6 +57,6 @@ def test_events_that_start_runs_tell_of_which_home_they_are(
     monkeypatch.setattr(events, "emit_event", keep)
     for emit in EMITTING:
         emit(home)
-    starting = {"reviews.model.promoted", "reviews.inbox.changed"}
+    starting = {"reviews.model.promoted", "reviews.inbox.changed", "reviews.training.due"}
     assert told == {event: read_home_id(home) if event in starting else None for event in told}
     assert starting <= told.keys()

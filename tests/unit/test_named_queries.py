@@ -139,6 +139,27 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
         ],
     ),
     (
+        "champion-promise",
+        [],
+        [
+            (
+                "model-a",
+                None,
+                NOON + DAY,
+                0.9,
+                "both",
+                0.8,
+                10,
+                1.2,
+                date(2026, 3, 2),
+                0.5,
+                NOON + DAY,
+                "a; b",
+            ),
+            ("model-a", "shop", NOON + DAY, 0.9, "archive", None, 0, 0.0, None, None, None, None),
+        ],
+    ),
+    (
         "gate-decisions",
         [],
         [
@@ -215,6 +236,12 @@ def _add_facts(connection: duckdb.DuckDBPyConnection) -> None:
         "(2, 'log_loss', 'model-a', 'model-b', false, true, 'lower', $later), "
         "(2, 'accuracy', 'model-a', 'model-b', false, false, 'lower', $later)) AS checks(decision, name, model_id, "
         "compared_with, promoted, passed, detail, \"at\"), (SELECT 'auto' AS mode)",
+        "INSERT INTO promises VALUES "
+        "(1, 'model-b', NULL, $noon, 0.9, 'archive', 10, 9, 0, NULL, 0, 0, $later), "
+        "(2, 'model-a', 'shop', $later, 0.9, 'archive', 0, 0, 0, NULL, 0, 0, $later), "
+        "(2, 'model-a', NULL, $later, 0.9, 'both', 10, 8, 1.2, '2026-03-02', 4, 2, $later)",
+        "INSERT INTO training_reasons VALUES (2, 'model-a', 'accuracy', $later, 'a', $later), "
+        "(2, 'model-a', 'labels', $noon, 'b', $later), (1, 'model-b', 'labels', $noon, 'c', $noon)",
         "INSERT INTO shadow_scores SELECT * EXCLUDE (source) REPLACE ('model-s' AS model_id) FROM scored_reviews "
         "WHERE model_id = 'model-b'",
         "INSERT INTO reference_measures VALUES ('model-a', 'truncated', 100, 0.1, 1.0)",

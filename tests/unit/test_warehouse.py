@@ -34,6 +34,8 @@ TABLES = {
     "models",
     "promotions",
     "gate_checks",
+    "promises",
+    "training_reasons",
     "reference_measures",
     "reference_bins",
     "source_measures",

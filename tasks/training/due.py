@@ -1,0 +1,120 @@
+"""Finds the reasons for which a training is due, and remembers those of which an event was emitted.
+
+Each is there once for a champion: its accuracy fell, the reviews of a source drifted for long, or enough labels came
+since the last training with own labels. After such a training new labels are counted anew, and can be a reason again.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+
+from tasks.support.wording import count
+from tasks.training.promise import LABELLED_SINCE, Judged, describe_fall
+from tasks.warehouse.model_registry import PromotedModel
+
+DRIFT_DAYS = 3
+"""So many of a source's last days on which drift was checked must have found it."""
+LAST_DAYS = 7
+"""So many last days are looked at."""
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+# A source's reviews beside its own earlier ones; those whose drift its profile accepts have passed the check.
+_FIND_DRIFT = """
+WITH judged AS (
+    SELECT
+        source, make_timestamp(epoch_us(checked_at))::DATE AS day, bool_or(NOT success) AS has_drifted,
+        list(DISTINCT columns) FILTER (NOT success) AS measures
+    FROM contract_results
+    WHERE boundary = 'drift' AND source IS NOT NULL AND checked_at > $since GROUP BY ALL
+),
+last_days AS (
+    FROM judged QUALIFY row_number() OVER (PARTITION BY source ORDER BY day DESC) <= $last
+)
+SELECT
+    source, count(*) FILTER (has_drifted) AS days, count(*), min(day) FILTER (has_drifted),
+    list_sort(list_distinct(flatten(list(measures))))
+FROM last_days GROUP BY source HAVING days >= $fewest ORDER BY source
+"""
+_FIND_LEARNT = """
+SELECT greatest(
+    (SELECT own_labels_until FROM models WHERE model_id = $model_id),
+    (SELECT max(started_at) FROM runs
+     WHERE flow = 'train-model' AND status = 'completed' AND parameters->>'with_own' = 'true')
+)
+"""
+_COUNT_LABELS = f"{LABELLED_SINCE} SELECT count(*) FROM labelled"  # noqa: S608 (our own words)
+_IS_KNOWN = "SELECT 1 FROM training_reasons WHERE number = ? AND reason = ? AND since = ?"
+_ADD = "INSERT INTO training_reasons VALUES (?, ?, ?, ?, ?, now())"
+
+
+@dataclass(frozen=True)
+class TrainingReason:
+    """A reason for which a training is due."""
+
+    reason: str
+    """'accuracy', 'drift' or 'labels'."""
+    since: datetime
+    """What counts came since: the promotion or, for labels, the last training with own labels."""
+    words: str
+
+
+def find_new_reasons(
+    connection: duckdb.DuckDBPyConnection, judged: Judged, at_labels: int
+) -> list[TrainingReason]:
+    """Return the reasons that are not recorded yet; `at_labels` new labels are one, 0 never."""
+    champion = judged.champion
+    found = [
+        *_find_fall(judged),
+        *_find_drift(connection, champion),
+        *(_find_labels(connection, champion, at_labels) if at_labels else ()),
+    ]
+    return [
+        each
+        for each in found
+        if not connection.execute(_IS_KNOWN, [champion.number, each.reason, each.since]).fetchall()
+    ]
+
+
+def record_reasons(
+    connection: duckdb.DuckDBPyConnection, champion: PromotedModel, reasons: Sequence[TrainingReason]
+) -> None:
+    """Record that an event was emitted of these reasons."""
+    for each in reasons:
+        row = [champion.number, champion.model_id, each.reason, each.since, each.words]
+        connection.execute(_ADD, row)
+
+
+def _find_fall(judged: Judged) -> Iterator[TrainingReason]:
+    """Yield a reason if the accuracy is below the promise: of the source, or of all, for which it is surest."""
+    for standing in judged.fallen[:1]:
+        yield TrainingReason("accuracy", judged.champion.since, describe_fall(standing))
+
+
+def _find_drift(connection: duckdb.DuckDBPyConnection, champion: PromotedModel) -> Iterator[TrainingReason]:
+    """Yield a reason if drift of sources lasts."""
+    values = {"since": champion.since, "last": LAST_DAYS, "fewest": DRIFT_DAYS}
+    found = connection.execute(_FIND_DRIFT, values).fetchall()
+    phrases = [
+        f"{source} drifted from its own past on {days} of the last {count(judged, 'day')} with enough reviews, "
+        f"first on {first} ({', '.join(measures)})"
+        for source, days, judged, first, measures in found
+    ]
+    if phrases:
+        yield TrainingReason("drift", champion.since, "; ".join(phrases))
+
+
+def _find_labels(
+    connection: duckdb.DuckDBPyConnection, champion: PromotedModel, at_labels: int
+) -> Iterator[TrainingReason]:
+    """Yield a reason if enough labels came since the last training with own labels."""
+    [(learnt,)] = connection.execute(_FIND_LEARNT, {"model_id": champion.model_id}).fetchall()
+    [(labels,)] = connection.execute(_COUNT_LABELS, {"since": learnt or _EVER}).fetchall()
+    if labels >= at_labels:
+        after = (
+            f" since the last training with own labels ({learnt:%Y-%m-%d})"
+            if learnt
+            else ", and none was learnt from yet"
+        )
+        words = f"{count(labels, 'review')} with a label or a clear rating came{after}"
+        yield TrainingReason("labels", learnt or _EVER, words)

@@ -1,0 +1,207 @@
+"""Tests of what is counted of labelled reviews since a promotion, and of when a training is due."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pytest
+
+from models.evaluation.promise import Tally
+from tasks.training.due import DRIFT_DAYS, find_new_reasons, record_reasons
+from tasks.training.promise import Judged, describe_standing, find_standing, judge_champion
+from tests.support.databases import make_tables
+from tests.support.warehouse_parts import NOON
+from tests.unit.view_tables import add_model, add_row, promote
+
+Tables = duckdb.DuckDBPyConnection
+CHAMPION = "model-a"
+_ADD_LABELLED = """
+INSERT INTO source_reviews (
+    source_sha256, row_number, review_key, text, text_sha256, given_label, file_seen_at, file_source, is_latest,
+    in_english, best_model_id, best_sentiment
+)
+SELECT
+    $file, range + 1, hash($keys || range::VARCHAR), 'a text', $file || range, 'positive', $seen_at,
+    $source, true, $in_english, $model_id, if(range < $right, 'positive', 'negative')
+FROM range($reviews)
+"""
+
+
+@pytest.fixture
+def connection() -> Iterator[Tables]:
+    """Tables with a champion, which 2,500 reviews of the archive promised to be 93 % right."""
+    with make_tables() as made:
+        add_model(made, CHAMPION, validation_accuracy=0.93, validation_rows=2500)
+        promote(made, CHAMPION)
+        yield made
+
+
+def add(connection: Tables, file: str, day: float, reviews: int, right: int, **other: Any) -> None:
+    """Add labelled reviews of a file that came some days after the promotion, each of a title of its own."""
+    values = {
+        "file": file,
+        "keys": file,
+        "source": "shop",
+        "in_english": True,
+        "model_id": CHAMPION,
+        **other,
+    }
+    seen_at = NOON + timedelta(days=day)
+    connection.execute(_ADD_LABELLED, {**values, "seen_at": seen_at, "reviews": reviews, "right": right})
+
+
+def judge(connection: Tables) -> Judged:
+    judged = judge_champion(connection)
+    assert judged is not None
+    return judged
+
+
+def list_reasons(connection: Tables, at_labels: int = 0) -> dict[str, str]:
+    """Return the words of each new reason."""
+    return {each.reason: each.words for each in find_new_reasons(connection, judge(connection), at_labels)}
+
+
+def test_reviews_count_once_from_the_promotion_on_and_by_the_champion_alone(connection: Tables) -> None:
+    add(connection, "before", -1, 10, 0)
+    add(connection, "monday", 1, 10, 9)
+    add(connection, "tuesday", 2, 20, 20, source="films")
+    add(connection, "german", 2, 10, 0, in_english=False)
+    add(connection, "of another model", 2, 10, 0, model_id="model-b")
+    add(connection, "sent again", 3, 10, 0, keys="before")
+    every, films, shop = judge(connection).standings
+    assert [each.total for each in (every, films, shop)] == [Tally(30, 29), Tally(20, 20), Tally(10, 9)]
+    assert (films.source, shop.source) == ("films", "shop")
+
+
+def test_a_review_that_is_sent_again_stays_on_its_first_day(connection: Tables) -> None:
+    add(connection, "monday", 1, 400, 320)
+    connection.execute("UPDATE source_reviews SET is_latest = false")
+    add(connection, "full export", 9, 400, 320, keys="monday")
+    assert judge(connection).standings[0].fallen_since == date(2026, 3, 2)
+
+
+def test_reviews_of_few_titles_weigh_less(connection: Tables) -> None:
+    add(connection, "monday", 1, 300, 240)
+    [alone] = judge(connection).standings
+    connection.execute("UPDATE source_reviews SET movie_id = 'tt' || row_number // 10")
+    [together] = judge(connection).standings
+    assert together.total == alone.total
+    assert alone.evidence > 1 > together.evidence
+
+
+def test_a_source_is_promised_what_the_gate_measured_of_its_labels_if_they_were_enough(
+    connection: Tables,
+) -> None:
+    for source, reviews in (("shop", 100), ("films", 20)):
+        check = {"name": f"source {source}", "challenger": 0.8, "reviews": reviews}
+        facts = {"mode": "auto", "promoted": True, "passed": True, "detail": "", "at": NOON}
+        add_row(connection, "gate_checks", decision=1, model_id=CHAMPION, **check, **facts)
+    assert read(connection) == {None: (0.8, "own labels")}
+    add(connection, "monday", 1, 10, 9)
+    assert read(connection) == {None: (0.8, "own labels")}
+    add(connection, "tuesday", 1, 10, 9, source="films")
+    assert read(connection) == {
+        None: (pytest.approx(0.865), "both"),
+        "films": (0.93, "archive"),
+        "shop": (0.8, "own labels"),
+    }
+
+
+def read(connection: Tables) -> dict[str | None, tuple[Any, ...]]:
+    """Judge and return what is recorded of each source."""
+    judge(connection)
+    rows = connection.execute("SELECT source, promised, promised_by FROM promises").fetchall()
+    return {source: tuple(promised) for source, *promised in rows}
+
+
+def test_a_champion_that_promised_nothing_is_not_judged_by_it_but_labels_and_drift_count(
+    connection: Tables,
+) -> None:
+    connection.execute("UPDATE models SET validation_accuracy = NULL")
+    add(connection, "monday", 1, 1000, 0)
+    assert judge(connection).standings == ()
+    assert list(list_reasons(connection, 30)) == ["labels"]
+    connection.execute("DELETE FROM promotions")
+    assert judge_champion(connection) is None
+
+
+def test_a_fall_is_a_reason_and_named_once_for_a_champion(connection: Tables) -> None:
+    for day in range(1, 11):
+        add(connection, f"day {day}", day, 100, 92 if day < 7 else 78)
+    assert list_reasons(connection) == {
+        "accuracy": "78.0% of 400 labelled reviews since 2026-03-08 are called right, and 93.0% were promised"
+    }
+    judged = judge(connection)
+    record_reasons(connection, judged.champion, find_new_reasons(connection, judged, 0))
+    assert list_reasons(connection) == {}
+    promote(connection, CHAMPION, "rollback", day=1)
+    assert list(list_reasons(connection)) == ["accuracy"]
+
+
+def test_the_status_says_what_was_promised_what_is_held_and_why_a_training_is_due(connection: Tables) -> None:
+    assert describe_standing(find_standing(connection)) == []
+    judge(connection)
+    assert describe_standing(find_standing(connection)) == [
+        "  champion  model-a promised 93.0% right, no labelled review came since 2026-03-01"
+    ]
+    add(connection, "monday", 1, 40, 36)
+    judged = judge(connection)
+    record_reasons(connection, judged.champion, find_new_reasons(connection, judged, 40))
+    first, second = describe_standing(find_standing(connection))
+    assert (
+        first
+        == "  champion  model-a promised 93.0% right, holds 90.0% of 40 labelled reviews since 2026-03-01"
+    )
+    assert second.startswith("  training  due since ")
+    assert second.endswith(": 40 reviews with a label or a clear rating came, and none was learnt from yet")
+
+
+def add_drift(connection: Tables, day: int, success: bool, source: str | None = "shop") -> None:
+    """Add a check of drift."""
+    check = {"boundary": "drift", "rule": "score_like_before", "expectation": "", "columns": "score"}
+    result = {"severity": "warning", "observed": "", "expected": "", "unexpected_count": 0}
+    checked_at: datetime = NOON + timedelta(days=day)
+    values = {**check, **result, "success": success, "source": source, "checked_at": checked_at}
+    add_row(connection, "contract_results", **values)
+
+
+def test_drift_of_a_source_that_lasts_is_a_reason(connection: Tables) -> None:
+    for day in (-3, -2, -1, 3, 3):
+        add_drift(connection, day, success=False)
+    for day in (4, 5, 6):
+        add_drift(connection, day, success=True)
+        add_drift(connection, day, success=False, source=None)
+    add_drift(connection, 7, success=False)
+    assert list_reasons(connection) == {}
+    add_drift(connection, 8, success=False)
+    assert list_reasons(connection) == {
+        "drift": f"shop drifted from its own past on {DRIFT_DAYS} of the last 6 days with enough reviews, first on "
+        "2026-03-04 (score)"
+    }
+    for day in range(9, 14):
+        add_drift(connection, day, success=True)
+    assert list_reasons(connection) == {}
+
+
+def test_enough_labels_since_the_last_training_with_own_labels_are_a_reason_each_time(
+    connection: Tables,
+) -> None:
+    add(connection, "before the promotion", -1, 30, 30)
+    assert "labels" not in list_reasons(connection, 31)
+    judged = judge(connection)
+    reasons = find_new_reasons(connection, judged, 30)
+    assert [each.words for each in reasons] == [
+        "30 reviews with a label or a clear rating came, and none was learnt from yet"
+    ]
+    record_reasons(connection, judged.champion, reasons)
+    add(connection, "monday", 1, 30, 30)
+    assert list_reasons(connection, 30) == {}
+    run = {"flow": "train-model", "status": "completed", "parameters": '{"with_own": true}'}
+    add_row(connection, "runs", run_id="run", started_at=NOON + timedelta(days=2), **run)
+    assert list_reasons(connection, 30) == {}
+    add(connection, "wednesday", 3, 30, 30)
+    assert list_reasons(connection, 30) == {
+        "labels": "30 reviews with a label or a clear rating came since the last training with own labels (2026-03-03)"
+    }
+    assert list_reasons(connection, 0) == {}
