@@ -160,7 +160,7 @@ def test_the_checks_of_a_decision_are_kept_row_by_row(warehouse: Path) -> None:
     record(warehouse, "m1", "m2")
     promote_model(warehouse, "m1", "the first model")
     checks = (
-        GateCheck("log_loss", False, "higher", 0.4, 0.3, -0.2, float("nan")),
+        GateCheck("log_loss", False, "higher", 0.4, 0.3, -0.2, float("nan"), 40),
         GateCheck("cost", True, "as long"),
     )
     record_decision(
@@ -169,9 +169,9 @@ def test_the_checks_of_a_decision_are_kept_row_by_row(warehouse: Path) -> None:
     record_decision(warehouse, DecisionRecord(Decision(False, "no better", checks[1:]), "m2", "m1", "never"))
     same = ("m2", "m1")
     assert read_checks(warehouse) == [
-        (1, "cost", *same, "auto", False, True, "as long", None, None, None, None, "run 1"),
-        (1, "log_loss", *same, "auto", False, False, "higher", 0.4, 0.3, -0.2, None, "run 1"),
-        (2, "cost", *same, "never", False, True, "as long", None, None, None, None, None),
+        (1, "cost", *same, "auto", False, True, "as long", None, None, None, None, "run 1", None),
+        (1, "log_loss", *same, "auto", False, False, "higher", 0.4, 0.3, -0.2, None, "run 1", 40),
+        (2, "cost", *same, "never", False, True, "as long", None, None, None, None, None, None),
     ]
     assert len(read_promotions(warehouse)) == 1
 
