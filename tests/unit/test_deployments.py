@@ -9,6 +9,7 @@ import pytest
 import yaml
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
+from prefect.utilities.templating import apply_values
 
 from data_contracts.errors import UsageError
 from deployments.automations import ALERTS, format_payload
@@ -61,10 +62,9 @@ def test_a_training_that_is_due_starts_only_where_the_setting_asks_for_it(
     monkeypatch.setenv("REVIEWS_HOME", str(tmp_path))
     [trigger] = DECLARED["train-model"]["triggers"]
     assert (trigger["expect"], trigger["parameters"]) == (["reviews.training.due"], {"with_own": True})
-    assert trigger["enabled"] == "{{ home.train_when_due }}"
-    assert name_home()["train_when_due"] == "false"
+    assert apply_values(trigger, {"home": name_home()})["enabled"] == "false"
     monkeypatch.setenv("REVIEWS_TRAIN_WHEN_DUE", "true")
-    assert name_home()["train_when_due"] == "true"
+    assert apply_values(trigger, {"home": name_home()})["enabled"] == "true"
 
 
 def test_a_home_with_a_name_has_a_pool_and_deployments_of_its_own_which_only_its_own_events_start() -> None:
