@@ -10,11 +10,16 @@ SELECT
     round(evidence, 2) AS evidence, -- of a fall; from 1 on beyond chance
     fallen_since,
     round(right_since_fall / nullif(reviews_since_fall, 0), 3) AS held_since_fall,
-    due_since, -- null where no training is due
+    due_since, -- null where no training is due, also if one with own labels has followed
     why
 FROM promises LEFT JOIN (
     SELECT number, min(due_at) AS due_since, string_agg(words, '; ' ORDER BY due_at, reason) AS why
-    FROM training_reasons GROUP BY number
+    FROM training_reasons
+    WHERE due_at > coalesce((
+        SELECT max(started_at) FROM runs
+        WHERE flow = 'train-model' AND status = 'completed' AND parameters->>'with_own' = 'true'
+    ), '-infinity')
+    GROUP BY number
 ) AS reasons ON reasons.number = promises.number AND source IS NULL
 WHERE promises.number = (SELECT max(number) FROM promotions)
 ORDER BY source NULLS FIRST;

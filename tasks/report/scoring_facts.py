@@ -188,6 +188,11 @@ WHERE number = (SELECT max(number) FROM promotions WHERE "at" <= $ended_at) ORDE
 _READ_DUE = """
 SELECT * FROM training_reasons
 WHERE number = (SELECT max(number) FROM promotions WHERE "at" <= $ended_at) AND due_at <= $ended_at
+    AND due_at > coalesce((
+        SELECT max(started_at) FROM runs
+        WHERE flow = 'train-model' AND status = 'completed' AND parameters->>'with_own' = 'true'
+            AND started_at <= $ended_at
+    ), '-infinity')
 ORDER BY due_at, reason
 """
 
@@ -235,7 +240,7 @@ class ScoringFacts:
     promise: Sequence[Row] = ()
     """Rows of `promises` of the champion: over all sources, then by source if there are several."""
     due: Sequence[Row] = ()
-    """Rows of `training_reasons` of the champion, up to the end of the run."""
+    """Rows of `training_reasons` of the champion up to the end of the run, after the last training with own labels."""
     shadow: Sequence[Row] = ()
     """Rows of `shadow_comparison` for the shadow: how it does beside the models of this run, in all and by source."""
 

@@ -9,7 +9,7 @@
 | `reviews.deliveries.unusual` | `reviews.inbox` | `sources`, `findings` (in words, ten at most) |
 | `reviews.files.refused` | `reviews.inbox` | `files`, `uris` (ten at most), `rules` |
 | `reviews.inbox.changed` | `reviews.inbox` | `files` |
-| `reviews.training.due` | `reviews.model.<model_id>` | `model_id` (of the champion), `reasons` (accuracy, drift, labels), `findings` (in words) |
+| `reviews.training.due` | `reviews.model.<model_id>` | of the champion `model_id`, `variant`, `seed`, `epochs`; `reasons` (accuracy, drift, labels), `findings` (in words) |
 | `reviews.week.written` | `reviews.scored_reviews` | `week`, `text` (in words), `url` |
 """  # noqa: E501 (rows of a table)
 
@@ -76,10 +76,16 @@ def emit_inbox_changed(home: Home, files: int) -> None:
     _emit("reviews.inbox.changed", "reviews.inbox", {"files": files}, home)
 
 
-def emit_training_due(home: Home, model_id: str, reasons: Sequence[str], findings: Sequence[str]) -> None:
-    """Emit for which new reasons a training is due; `model_id` is the champion's. The event may start a training."""
-    payload = {"model_id": model_id, "reasons": list(reasons), "findings": list(findings)}
-    _emit("reviews.training.due", f"reviews.model.{model_id}", payload, home)
+def emit_training_due(
+    home: Home, champion: Mapping[str, Any], reasons: Sequence[str], findings: Sequence[str]
+) -> None:
+    """Emit for which new reasons a training is due. The event may start one like that of the champion.
+
+    `champion` is its row of `models`.
+    """
+    same = {name: champion[name] for name in ("model_id", "variant", "seed", "epochs")}
+    payload = {**same, "reasons": list(reasons), "findings": list(findings)}
+    _emit("reviews.training.due", f"reviews.model.{champion['model_id']}", payload, home)
 
 
 def emit_week(week: str, text: str, url: str) -> None:

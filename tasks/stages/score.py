@@ -45,7 +45,12 @@ from tasks.warehouse.connection import (
     name_rewrite_mark,
     open_warehouse,
 )
-from tasks.warehouse.model_registry import PromotedModel, find_scoring_model, require_promoted
+from tasks.warehouse.model_registry import (
+    PromotedModel,
+    find_model,
+    find_scoring_model,
+    require_promoted,
+)
 from tasks.warehouse.readings.counting import let_count
 from tasks.warehouse.readings.replacing import replace_files
 from tasks.warehouse.run_log import Run, record_checks
@@ -290,7 +295,8 @@ def judge_promise(run: Run, at_labels: int) -> list[str]:
     words = [each.words for each in reasons]
     for description in words:
         log_warning(f"A training is due: {description}")
-    emit_training_due(run.home, judged.champion.model_id, [each.reason for each in reasons], words)
+    champion = find_model(run.home.warehouse, judged.champion.model_id)
+    emit_training_due(run.home, champion, [each.reason for each in reasons], words)
     # Afterwards, so that a run that is killed in between causes an event twice rather than never.
     with open_warehouse(run.home.warehouse, write=True) as connection, begin_transaction(connection):
         record_reasons(connection, judged.champion, reasons)

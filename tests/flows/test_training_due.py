@@ -1,7 +1,8 @@
 """Tests that runs which score say when a training is due, and emit one event of each reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,10 @@ def test_a_reason_is_told_of_once_by_the_run_that_finds_it_and_stays_in_reports(
 ) -> None:
     emitted: list[list[str]] = []
 
-    def keep(home: Home, model_id: str, reasons: Sequence[str], findings: Sequence[str]) -> None:
-        emitted.append([home.folder.name, model_id, *reasons, *findings])
+    def keep(
+        home: Home, champion: Mapping[str, Any], reasons: Sequence[str], findings: Sequence[str]
+    ) -> None:
+        emitted.append([home.folder.name, champion["model_id"], *reasons, *findings])
 
     monkeypatch.setattr(stages, "emit_training_due", keep)
     monkeypatch.setenv("REVIEWS_TRAIN_AT_LABELS", "2")

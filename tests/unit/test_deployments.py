@@ -61,7 +61,8 @@ def test_a_training_that_is_due_starts_only_where_the_setting_asks_for_it(
 ) -> None:
     monkeypatch.setenv("REVIEWS_HOME", str(tmp_path))
     [trigger] = DECLARED["train-model"]["triggers"]
-    assert (trigger["expect"], trigger["parameters"]) == (["reviews.training.due"], {"with_own": True})
+    assert trigger["expect"] == ["reviews.training.due"]
+    assert trigger["parameters"]["with_own"] is True
     assert apply_values(trigger, {"home": name_home()})["enabled"] == "false"
     monkeypatch.setenv("REVIEWS_TRAIN_WHEN_DUE", "true")
     assert apply_values(trigger, {"home": name_home()})["enabled"] == "true"

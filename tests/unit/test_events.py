@@ -14,6 +14,7 @@ from tasks.scoring.run_outcome import COUNTS
 from tasks.stages import events
 
 FAILED = CheckResult("reviews", "a_rule", "expect_it", "column", "error", False, "2", "1", 1)
+CHAMPION = {"model_id": "lstm-s0", "variant": "lstm", "seed": 0, "epochs": 2, "dataset": "sample"}
 EMITTING: list[Callable[[Home], None]] = [
     lambda home: events.emit_promoted(home, "lstm-s0", "it is the first", None),
     lambda home: events.emit_committed("lstm-s0", dict.fromkeys(COUNTS, 0)),
@@ -22,7 +23,7 @@ EMITTING: list[Callable[[Home], None]] = [
     lambda home: events.emit_unusual_deliveries(["shop-a"], ["it is late"]),
     lambda home: events.emit_refused(["a.csv"], ["file_empty"]),
     lambda home: events.emit_inbox_changed(home, 1),
-    lambda home: events.emit_training_due(home, "lstm-s0", ["drift"], ["it lasts"]),
+    lambda home: events.emit_training_due(home, CHAMPION, ["drift"], ["it lasts"]),
     lambda home: events.emit_week("2026-W47", "nothing came in", "http://127.0.0.1:8400/reports/week.html"),
 ]
 

@@ -74,6 +74,7 @@ def test_a_run_against_which_nothing_speaks_can_be_trusted() -> None:
         ),
         ({"drift": []}, CARE, "drift was not measured"),
         ({"forced": [{"model_id": "m", "rules": "cost"}]}, CARE, "the gate had refused the model"),
+        ({"due": [{"reason": "accuracy", "words": "80% right"}]}, CARE, "a training is due"),
         (
             {"drift": [DRIFT, {**DRIFT, "measure": "token_count", "drifted": True}]},
             CARE,

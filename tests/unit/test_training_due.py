@@ -155,6 +155,14 @@ def test_the_status_says_what_was_promised_what_is_held_and_why_a_training_is_du
     )
     assert second.startswith("  training  due since ")
     assert second.endswith(": 40 reviews with a label or a clear rating came, and none was learnt from yet")
+    add_training(connection, day=100_000)
+    assert describe_standing(find_standing(connection)) == [first]
+
+
+def add_training(connection: Tables, day: int) -> None:
+    """Add a training with own labels."""
+    run = {"flow": "train-model", "status": "completed", "parameters": '{"with_own": true}'}
+    add_row(connection, "runs", run_id="run", started_at=NOON + timedelta(days=day), **run)
 
 
 def add_drift(connection: Tables, day: int, success: bool, source: str | None = "shop") -> None:
@@ -197,8 +205,7 @@ def test_enough_labels_since_the_last_training_with_own_labels_are_a_reason_each
     record_reasons(connection, judged.champion, reasons)
     add(connection, "monday", 1, 30, 30)
     assert list_reasons(connection, 30) == {}
-    run = {"flow": "train-model", "status": "completed", "parameters": '{"with_own": true}'}
-    add_row(connection, "runs", run_id="run", started_at=NOON + timedelta(days=2), **run)
+    add_training(connection, day=2)
     assert list_reasons(connection, 30) == {}
     add(connection, "wednesday", 3, 30, 30)
     assert list_reasons(connection, 30) == {
