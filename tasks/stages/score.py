@@ -278,12 +278,16 @@ def _judge_deliveries(run: Run, *, keep_passed: bool) -> tuple[str, ...]:
     return descriptions
 
 
-@task(name="judge-promise", **RETRY_TRANSIENT)
 def judge_promise(run: Run, at_labels: int) -> list[str]:
     """Judge the champion by what it promised; return and emit for which reasons a training is due from now on.
 
     Each reason is told of once for a champion. `at_labels` new labels are a reason; 0 never.
     """
+    return look("judge-promise", partial(_judge_promise, run, at_labels))
+
+
+def _judge_promise(run: Run, at_labels: int) -> list[str]:
+    """Do the stage that judges the champion."""
     from tasks.training.due import find_new_reasons, record_reasons
     from tasks.training.promise import judge_champion
 
