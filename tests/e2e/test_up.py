@@ -147,7 +147,7 @@ def test_deploying_twice_leaves_one_of_everything(up: Deployed) -> None:
     deployments, schedules, automations = before
     assert deployments == sorted(DEPLOYMENTS)
     assert schedules == ["every-15-minutes", "weekly"]
-    assert len(automations) == len(set(automations)) == 8
+    assert len(automations) == len(set(automations)) == 10
 
 
 def test_a_command_beside_it_uses_its_server(up: Deployed) -> None:
