@@ -69,11 +69,14 @@ def find_new_reasons(
         *_find_drift(connection, champion),
         *(_find_labels(connection, champion, at_labels) if at_labels else ()),
     ]
-    return [
-        each
-        for each in found
-        if not connection.execute(_IS_KNOWN, [champion.number, each.reason, each.since]).fetchall()
-    ]
+    return [each for each in found if not _is_known(connection, champion, each.reason, each.since)]
+
+
+def _is_known(
+    connection: duckdb.DuckDBPyConnection, champion: PromotedModel, reason: str, since: datetime
+) -> bool:
+    """Return whether a reason is recorded."""
+    return bool(connection.execute(_IS_KNOWN, [champion.number, reason, since]).fetchall())
 
 
 def record_reasons(
@@ -109,6 +112,8 @@ def _find_labels(
 ) -> Iterator[TrainingReason]:
     """Yield a reason if enough labels came since the last training with own labels."""
     [(learnt,)] = connection.execute(_FIND_LEARNT, {"model_id": champion.model_id}).fetchall()
+    if _is_known(connection, champion, "labels", learnt or _EVER):
+        return  # before many labels are counted in each run
     [(labels,)] = connection.execute(_COUNT_LABELS, {"since": learnt or _EVER}).fetchall()
     if labels >= at_labels:
         after = (

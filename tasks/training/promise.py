@@ -2,6 +2,9 @@
 
 A review counts once, on the day on which its first labelled row came. None counts that had a label before the
 promotion, since the model may have learnt from it or been judged on it, or that is known to be in another language.
+
+So that a run of few reviews costs little beside years of history, only those of the last `LAST_DAYS` are read, and
+where these are many, only by the first run of a day.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +24,10 @@ from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import PromotedModel, read_champion
 
+LAST_DAYS = 90
+"""Days before the newest file whose labelled reviews are read."""
+MANY_REVIEWS = 20_000
+"""More labelled reviews than these are read once a day (UTC)."""
 OWN, ARCHIVE, BOTH = "own labels", "archive", "both"
 _HAS_LABEL = f"{GIVEN_SENTIMENT} IS NOT NULL"
 # The reviews whose newest row has a label and came since, before it is known when the first one came.
@@ -28,15 +35,18 @@ LABELLED_SINCE = f"""
 WITH candidates AS (
     SELECT
         review_key, coalesce(file_source, 'default') AS source, coalesce(movie_id, text_sha256) AS title,
-        {GIVEN_SENTIMENT} AS label, best_model_id, best_sentiment
+        {GIVEN_SENTIMENT} AS label, best_model_id, best_sentiment, file_seen_at
     FROM source_reviews
     WHERE is_latest AND file_seen_at > $since AND in_english IS DISTINCT FROM false AND {_HAS_LABEL}
 ),
-firsts AS (
-    SELECT review_key, min(file_seen_at) AS seen_at FROM source_reviews SEMI JOIN candidates USING (review_key)
-    WHERE {_HAS_LABEL} GROUP BY review_key HAVING seen_at > $since
+earlier AS (
+    SELECT review_key, min(file_seen_at) AS first_seen_at FROM source_reviews SEMI JOIN candidates USING (review_key)
+    WHERE NOT is_latest AND {_HAS_LABEL} GROUP BY review_key
 ),
-labelled AS (SELECT * FROM candidates JOIN firsts USING (review_key))
+labelled AS (
+    SELECT *, least(file_seen_at, first_seen_at) AS seen_at FROM candidates LEFT JOIN earlier USING (review_key)
+    WHERE seen_at > $since
+)
 """  # noqa: S608 (our own words)
 # How much the shares of the titles differ, over how much they would if reviews were independent.
 _READ_STREAMS = f"""
@@ -67,6 +77,13 @@ SELECT substr(name, 8), challenger, reviews FROM gate_checks
 WHERE model_id = $model_id AND starts_with(name, 'source ') AND challenger IS NOT NULL AND reviews >= $fewest
     AND decision = (SELECT max(decision) FROM gate_checks WHERE model_id = $model_id AND promoted)
 """
+_IS_JUDGED = """
+SELECT 1 FROM promises
+WHERE number = $number AND source IS NULL AND reviews > $many AND judged_at >= date_trunc('day', now())
+"""
+_FIND_START = f"""
+SELECT greatest($since, max(committed_at) - INTERVAL {LAST_DAYS} DAYS) FROM scored_files WHERE status = 'scored'
+"""  # noqa: S608 (likewise)
 _DROP = "DELETE FROM promises WHERE number = $number"
 _ADD = """
 INSERT INTO promises VALUES (
@@ -114,9 +131,12 @@ class Promises:
 
 
 def judge_champion(connection: duckdb.DuckDBPyConnection) -> Judged | None:
-    """Judge the champion by what it promised, and record how it stands; None without a champion."""
+    """Judge the champion by what it promised, and record how it stands.
+
+    Return None without a champion, or if it was judged today by many reviews.
+    """
     champion = read_champion(connection)
-    if champion is None:
+    if champion is None or _is_judged(connection, champion):
         return None
     promises = _read_promises(connection, champion.model_id)
     if promises is None:
@@ -128,6 +148,12 @@ def judge_champion(connection: duckdb.DuckDBPyConnection) -> Judged | None:
         sources = [each.source] if each.source else [stream.source for stream in streams]
         _record(connection, champion, each, promises.name(sources))
     return Judged(champion, tuple(standings))
+
+
+def _is_judged(connection: duckdb.DuckDBPyConnection, champion: PromotedModel) -> bool:
+    """Return whether the champion was judged today by many reviews."""
+    values = {"number": champion.number, "many": MANY_REVIEWS}
+    return bool(connection.execute(_IS_JUDGED, values).fetchall())
 
 
 def _read_promises(connection: duckdb.DuckDBPyConnection, model_id: str) -> Promises | None:
@@ -146,7 +172,8 @@ def read_streams(
     connection: duckdb.DuckDBPyConnection, champion: PromotedModel, promises: Promises
 ) -> list[Stream]:
     """Return by source the labelled reviews that came since the champion's promotion and that it has scored."""
-    values = {"model_id": champion.model_id, "since": champion.since}
+    [(start,)] = connection.execute(_FIND_START, {"since": champion.since}).fetchall()
+    values = {"model_id": champion.model_id, "since": start or champion.since}
     rows = connection.execute(_READ_STREAMS, values).fetchall()
     return [
         _make_stream(promises.find(source), list(of_source))

@@ -9,7 +9,7 @@ import pytest
 
 from models.evaluation.promise import Tally
 from tasks.training.due import DRIFT_DAYS, find_new_reasons, record_reasons
-from tasks.training.promise import Judged, describe_standing, find_standing, judge_champion
+from tasks.training.promise import LAST_DAYS, Judged, describe_standing, find_standing, judge_champion
 from tests.support.databases import make_tables
 from tests.support.warehouse_parts import NOON
 from tests.unit.view_tables import add_model, add_row, promote
@@ -68,6 +68,7 @@ def test_reviews_count_once_from_the_promotion_on_and_by_the_champion_alone(conn
     add(connection, "tuesday", 2, 20, 20, source="films")
     add(connection, "german", 2, 10, 0, in_english=False)
     add(connection, "of another model", 2, 10, 0, model_id="model-b")
+    connection.execute("UPDATE source_reviews SET is_latest = false WHERE source_sha256 = 'before'")
     add(connection, "sent again", 3, 10, 0, keys="before")
     every, films, shop = judge(connection).standings
     assert [each.total for each in (every, films, shop)] == [Tally(30, 29), Tally(20, 20), Tally(10, 9)]
@@ -79,6 +80,34 @@ def test_a_review_that_is_sent_again_stays_on_its_first_day(connection: Tables) 
     connection.execute("UPDATE source_reviews SET is_latest = false")
     add(connection, "full export", 9, 400, 320, keys="monday")
     assert judge(connection).standings[0].fallen_since == date(2026, 3, 2)
+
+
+def test_only_the_last_months_are_read(connection: Tables) -> None:
+    add(connection, "old", 1, 10, 9)
+    add(connection, "new", LAST_DAYS + 2, 20, 20)
+    at = NOON + timedelta(days=LAST_DAYS + 2)
+    add_row(
+        connection,
+        "scored_files",
+        source_sha256="new",
+        model_id=CHAMPION,
+        status="scored",
+        uri="new.csv",
+        committed_at=at,
+    )
+    assert judge(connection).standings[0].total == Tally(20, 20)
+
+
+def test_many_reviews_are_read_by_the_first_run_of_a_day_alone(
+    connection: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(connection, "monday", 1, 20, 20)
+    judge(connection)
+    judge(connection)
+    monkeypatch.setattr("tasks.training.promise.MANY_REVIEWS", 19)
+    assert judge_champion(connection) is None
+    connection.execute("UPDATE promises SET judged_at = judged_at - INTERVAL 1 DAY")
+    assert judge(connection).standings[0].total == Tally(20, 20)
 
 
 def test_reviews_of_few_titles_weigh_less(connection: Tables) -> None:
