@@ -5,7 +5,7 @@ SELECT
     promises.since, -- when it became the champion
     round(promised, 3) AS promised, -- accuracy on held-out reviews
     promised_by, -- whose: of the source, or of the archive
-    round(right_reviews / nullif(reviews, 0), 3) AS held, -- accuracy on labelled reviews that came since
+    round(right_reviews / nullif(reviews, 0), 3) AS held, -- accuracy on labelled reviews that came since, in the last 90 days
     reviews, -- labelled ones
     round(evidence, 2) AS evidence, -- of a fall; from 1 on beyond chance
     fallen_since,

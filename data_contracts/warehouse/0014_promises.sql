@@ -11,7 +11,7 @@ CREATE TABLE promises (
     since TIMESTAMPTZ NOT NULL, -- when it became the champion
     promised DOUBLE NOT NULL, -- accuracy on held-out reviews, 0 to 1; over all sources the mean by their reviews
     promised_by VARCHAR NOT NULL, -- whose held-out reviews: 'own labels' of the source, 'archive', or 'both'
-    reviews BIGINT NOT NULL, -- labelled reviews of files that came since, each once
+    reviews BIGINT NOT NULL, -- labelled reviews of files that came since, in the last 90 days, each once
     right_reviews BIGINT NOT NULL, -- those whose sentiment is the label
     evidence DOUBLE NOT NULL, -- of a fall of the accuracy; from 1 on it is beyond chance
     fallen_since DATE, -- UTC day from which on a fall is most likely; null where there is none beyond chance

@@ -248,7 +248,7 @@ def describe_standing(found: Mapping[str, Any] | None) -> list[str]:
     held = f"holds {found['held']:.1%} of {reviews}" if found["reviews"] else "no labelled review came"
     lines = [
         f"  champion  {found['model_id']} promised {found['promised']:.1%} right, {held} since "
-        f"{found['since'][:10]}"
+        f"{found['since'][:10]}, in the last {LAST_DAYS} days"
     ]
     if found["due_since"]:
         lines.append(f"  training  due since {found['due_since'][:10]}: {escape_controls(found['why'])}")

@@ -172,16 +172,15 @@ def test_the_status_says_what_was_promised_what_is_held_and_why_a_training_is_du
     assert describe_standing(find_standing(connection)) == []
     judge(connection)
     assert describe_standing(find_standing(connection)) == [
-        "  champion  model-a promised 93.0% right, no labelled review came since 2026-03-01"
+        "  champion  model-a promised 93.0% right, no labelled review came since 2026-03-01, "
+        "in the last 90 days"
     ]
     add(connection, "monday", 1, 40, 36)
     judged = judge(connection)
     record_reasons(connection, judged.champion, find_new_reasons(connection, judged, 40))
     first, second = describe_standing(find_standing(connection))
-    assert (
-        first
-        == "  champion  model-a promised 93.0% right, holds 90.0% of 40 labelled reviews since 2026-03-01"
-    )
+    holds = "holds 90.0% of 40 labelled reviews since 2026-03-01, in the last 90 days"
+    assert first == f"  champion  model-a promised 93.0% right, {holds}"
     assert second.startswith("  training  due since ")
     assert second.endswith(": 40 reviews with a label or a clear rating came, and none was learnt from yet")
     add_training(connection, day=100_000)
