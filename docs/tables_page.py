@@ -37,6 +37,8 @@ RELATIONS = (
     ("shadow_files", "||--o{", "shadow_scores", "source_sha256, model_id"),
     ("source_reviews", "||--o{", "shadow_scores", "source_sha256, row_number"),
     ("shadows", "}|--o{", "shadow_timings", "model_id"),
+    ("review_labels", "|o--o{", "source_reviews", "text_sha256"),
+    ("label_files", "|o--o{", "review_labels", "uri"),
     ("runs", "||--o{", "scored_reviews", "run_id"),
     ("runs", "||--o{", "run_measures", "run_id"),
     ("runs", "||--o{", "contract_results", "run_id"),

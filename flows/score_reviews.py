@@ -84,6 +84,8 @@ class ScoringSummary:
     """Path of the run's report; None if nothing was committed or reports are switched off."""
     undelivered: tuple[str, ...] = ()
     """The destinations that get no scores, since the last delivery to each failed."""
+    labels: int = 0
+    """Labels that people gave to reviews, taken in from the inbox."""
     shadow: str | None = None
     """What was scored with the shadow, in words; None if no shadow is on, or nothing waited for it."""
 
@@ -176,6 +178,7 @@ def _run_scoring(request: ScoringRequest, settings: Settings) -> tuple[ScoringSu
             record_flow_run("score-reviews", list_parameters(request), settings) as run,
         ):
             summary = _score_pending(request, settings, run, done)
+            summary = _take_labels(summary, home)
             outcome = RunOutcome(tuple(done))
             require_no_failure(outcome)
             summary = _check_outcome(summary, settings, outcome, run)
@@ -189,6 +192,12 @@ def _run_scoring(request: ScoringRequest, settings: Settings) -> tuple[ScoringSu
         report = _publish_outcome(outcome, settings, run, time.monotonic() - started)
         summary = replace(summary, report=report)
     return summary, outcome, run
+
+
+def _take_labels(summary: ScoringSummary, home: Home) -> ScoringSummary:
+    """Take in the labels in the inbox; add to the summary how many, and the files that can't be read."""
+    taken = stages.take_labels(home)
+    return replace(summary, labels=taken.labels, skipped=(*summary.skipped, *taken.skipped))
 
 
 def _write_weeks(settings: Settings) -> None:
@@ -278,6 +287,7 @@ def _describe_end(summary: ScoringSummary, outcome: RunOutcome) -> str:
     """Return the message of a run: what it scored, what drifted, and the files to be looked at."""
     files, rows = outcome.total(*FILES), count(outcome.total(*ROWS), "review")
     message = f"{rows} of {count(files, 'file')} scored" if files else "Nothing new"
+    message += f", {count(summary.labels, 'label')} taken in" if summary.labels else ""
     if quarantined := outcome.total("rows_quarantined"):
         message += f", {count(quarantined, 'row')} quarantined"
     warnings = [f"Drift: {'; '.join(summary.drifted)}"] if summary.drifted else []

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+LABELS = "labels"
+"""The folder of the inbox whose files are no reviews but labels of reviews. So no source has this name."""
+
 
 @dataclass(frozen=True)
 class Home:
@@ -39,6 +42,11 @@ class Home:
     def inbox(self) -> Path:
         """The folder where new review files are dropped."""
         return self.folder / "inbox"
+
+    @property
+    def labels(self) -> Path:
+        """The folder of the inbox with files of labels: answers of `reviews label`, and sheets that were filled in."""
+        return self.inbox / LABELS
 
     @property
     def spool(self) -> Path:

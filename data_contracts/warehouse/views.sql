@@ -116,7 +116,8 @@ GROUP BY ALL;
 -- days without such rows are omitted. A missing label is taken from the rating: 7 stars or more are positive, 4 or
 -- fewer are negative, ratings in between give no label. A label or rating counts for rows without one too that have the
 -- same review_id and movie_id, or the same text, such as rows that were scored before it came; once for each model, for
--- the row that it scored first. Of a file that was read again, the reading that counts.
+-- the row that it scored first. So do labels of `reviews label` for reviews that were drawn at random. Of a file that was
+-- read again, the reading that counts.
 CREATE OR REPLACE VIEW live_accuracy AS
 WITH sources AS (
     -- As in latest_scores: source_number + row_number is a row's own number, which joins faster than its key.
@@ -138,6 +139,18 @@ given AS MATERIALIZED (
     FROM source_reviews JOIN sources USING (source_sha256)
     WHERE given_label IS NOT NULL OR given_rating IS NOT NULL
 ),
+-- Of reviews that were chosen because they are hard, a model gets fewer right than of others: these do not count.
+drawn AS (
+    SELECT
+        -row_number() OVER (ORDER BY text_sha256) AS given_by, -- below 0, so never that of a row
+        coalesce(
+            given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
+        ) AS label,
+        given_rating,
+        text_sha256,
+        labelled_at
+    FROM review_labels WHERE is_random AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
+),
 -- Of the rows with one review_key, one at most is the latest: so these are the keys of several rows.
 repeated AS (SELECT DISTINCT review_key FROM source_reviews WHERE NOT is_latest),
 bare AS NOT MATERIALIZED (
@@ -155,7 +168,11 @@ found AS (
         ON bare.text_sha256 = with_id.text_sha256 AND bare.movie_id IS NOT DISTINCT FROM with_id.movie_id
     UNION ALL
     SELECT bare.source_sha256, bare.row_number, given_by, file_seen_at
-    FROM bare JOIN (FROM given WHERE review_id IS NULL) AS without_id USING (text_sha256)
+    FROM bare JOIN (
+        SELECT given_by, file_seen_at, text_sha256 FROM given WHERE review_id IS NULL
+        UNION ALL
+        SELECT given_by, labelled_at, text_sha256 FROM drawn
+    ) AS by_text USING (text_sha256)
 ),
 borrowed AS (
     SELECT source_number + row_number AS row_id, arg_max(given_by, row(file_seen_at, given_by)) AS given_by
@@ -164,7 +181,12 @@ borrowed AS (
 labels AS (
     SELECT given_by AS row_id, given_by, label, given_rating, file_seen_at FROM given
     UNION ALL
-    SELECT row_id, given_by, label, given_rating, file_seen_at FROM borrowed JOIN given USING (given_by)
+    SELECT row_id, given_by, label, given_rating, file_seen_at
+    FROM borrowed JOIN (
+        SELECT given_by, label, given_rating, file_seen_at FROM given
+        UNION ALL
+        SELECT given_by, label, given_rating, labelled_at FROM drawn
+    ) AS lent USING (given_by)
 ),
 scores AS (
     SELECT

@@ -29,6 +29,7 @@ from tasks.support.interruption import stop_if_interrupted
 MODULES = {
     "run_flows": ("ingest", "train", "score", "demo"),
     "ask": ("sql", "export", "explain", "report", "week", "site"),
+    "label": ("label",),
     "sources": ("sources",),
     "destinations": ("destinations",),
     "models": ("models", "variants"),

@@ -131,6 +131,7 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
     lines = [
         *_describe_scored(summary),
         *(f"  unclear     {escape_controls(words)}" for words in summary.unclear),
+        *([f"  labels      {count(summary.labels, 'label')} taken in"] if summary.labels else []),
         *(f"  accuracy    {escape_controls(words)}" for words in summary.sources.accuracy),
         *(f"  delivery    {escape_controls(words)}" for words in summary.sources.deliveries),
         *(f"  language    {escape_controls(words)}" for words in summary.sources.languages),

@@ -151,12 +151,12 @@ def _write_csv(chunks: Chunks, target: Path, export_format: ExportFormat) -> Ite
     with target.open("w", newline="", encoding="utf-8") as stream:
         stream.writelines(format_answer(columns, iter([]), "csv"))
         for chunk in chunks:
-            rows = [row if export_format.raw else _escape_formulas(row) for row in chunk.fetchall()]
+            rows = [row if export_format.raw else escape_formulas(row) for row in chunk.fetchall()]
             _, lines = format_answer(columns, iter([rows]), "csv")
             stream.write(lines)
             yield len(rows)
 
 
-def _escape_formulas(row: Iterable[Any]) -> list[Any]:
+def escape_formulas(row: Iterable[Any]) -> list[Any]:
     """Return `row` with an apostrophe before each text that a spreadsheet would take for a formula."""
     return [f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell for cell in row]

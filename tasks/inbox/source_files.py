@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
+from data_contracts.storage.home import LABELS
 from tasks.inbox.opening import open_regular
 
 UNFINISHED_SUFFIXES = (".part", ".tmp", ".crdownload", ".partial", ".swp")
@@ -19,6 +20,10 @@ MAX_DEPTH = 100
 """Most levels of folders below the inbox that are searched."""
 HIDDEN = "is a hidden or unfinished file"
 """Reason for skipping a file. Such a file is reported only if it, or its folder, was named."""
+HAS_LABELS = (
+    f"is no file of reviews: what lies in {LABELS}/ of the home's inbox is taken in by every run as labels"
+)
+"""Reason for skipping a file, likewise."""
 GROUP_BYTES = 32 * 2**20
 GROUP_FILES = 500
 _HASHED_BYTES = 1 << 20
@@ -80,8 +85,11 @@ class Findings:
 
 
 def look_into(inbox: Path) -> Findings:
-    """Find every regular file below `inbox`; report links and unreadable files as skipped, but not hidden files."""
-    return _separate(each for each in _inspect_below(inbox, inbox, inbox) if not _is_hidden(each))
+    """Find every regular file below `inbox`; report links and unreadable files as skipped, but not hidden files.
+
+    Files of labels are left out too.
+    """
+    return _separate(each for each in _inspect_below(inbox, inbox, inbox) if not _is_passed_over(each))
 
 
 def look_at_named(paths: Sequence[Path], inbox: Path, roots: Mapping[Path, Path] | None = None) -> Findings:
@@ -112,9 +120,23 @@ def _separate(found: Iterable[FoundFile | SkippedFile]) -> Findings:
     return Findings(tuple(files), tuple(skipped))
 
 
-def _is_hidden(found: FoundFile | SkippedFile) -> bool:
-    """Return whether a file of the inbox is skipped since it is hidden or unfinished."""
-    return isinstance(found, SkippedFile) and found.reason == HIDDEN
+def look_at_labels(inbox: Path) -> Findings:
+    """Find every file of labels in the inbox, likewise."""
+    folder = inbox / LABELS
+    if folder.is_symlink() or not folder.is_dir():
+        return Findings((), ())
+    found = (_inspect_file(path, inbox, inbox) if isinstance(path, Path) else path for path in _walk(folder))
+    return _separate(each for each in found if not _is_passed_over(each))
+
+
+def is_label_file(uri: str) -> bool:
+    """Return whether the file with this uri, within the inbox, has labels instead of reviews."""
+    return uri.startswith(f"{LABELS}/")
+
+
+def _is_passed_over(found: FoundFile | SkippedFile) -> bool:
+    """Return whether a file of the inbox is skipped without a word: hidden, unfinished, or one of labels."""
+    return isinstance(found, SkippedFile) and found.reason in (HIDDEN, HAS_LABELS)
 
 
 def _inspect_below(folder: Path, inbox: Path, root: Path) -> Iterator[FoundFile | SkippedFile]:
@@ -163,6 +185,12 @@ def is_unfinished(name: str) -> bool:
 
 def _inspect(path: Path, inbox: Path, root: Path) -> FoundFile | SkippedFile:
     """Return a path as a found file, or as a skipped one with the reason."""
+    uri = _name_uri(path, inbox)
+    return _skip(uri, HAS_LABELS) if is_label_file(uri) else _inspect_file(path, inbox, root)
+
+
+def _inspect_file(path: Path, inbox: Path, root: Path) -> FoundFile | SkippedFile:
+    """Return a path as a found file, or as a skipped one, whether it has reviews or labels."""
     uri = _name_uri(path, inbox)
     if is_unfinished(path.name):
         return _skip(uri, HIDDEN)

@@ -94,6 +94,14 @@ AND contains(lower(raw::VARCHAR), lower(encode($name)::VARCHAR))
 _COPY_TRACES = """
 INSERT INTO forgotten_rows SELECT * FROM traces ON CONFLICT DO NOTHING
 """
+_FIND_TEXTS = """
+CREATE OR REPLACE TEMP TABLE texts_to_forget AS
+SELECT DISTINCT text_sha256 FROM source_reviews SEMI JOIN {keys} USING (source_sha256, row_number)
+"""
+_DELETE_LABELS = """
+DELETE FROM review_labels WHERE text_sha256 IN (FROM texts_to_forget)
+AND text_sha256 NOT IN (SELECT text_sha256 FROM source_reviews SEMI JOIN texts_to_forget USING (text_sha256))
+"""
 _ADD_TRACE = """
 INSERT INTO forgotten_rows
 SELECT source_sha256, row_number, bool_or(was_quarantined), $reason, $by, now() FROM rows_to_forget GROUP BY ALL
@@ -173,14 +181,16 @@ def forget(warehouse: Path, request: ForgetRequest, kind: str) -> Forgotten:
 def _delete(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
     """Delete the forgotten rows, whose keys are in the table `keys`, from every table that holds texts or scores.
 
-    The row before takes the place of a review's newest row.
+    The row before takes the place of a review's newest row. Labels of texts that no row has any more go too.
     """
+    connection.execute(_FIND_TEXTS.format(keys=keys))
     note_reviews(connection, f"(FROM source_reviews SEMI JOIN {keys} USING (source_sha256, row_number))")
     for table in ("source_reviews", "scored_reviews", "shadow_scores", "flipped_scores", "quarantined_rows"):
         connection.execute(
             f"DELETE FROM {table} AS rows USING {keys} AS keys WHERE rows.source_sha256 = keys.source_sha256 "  # noqa: S608
             "AND rows.row_number = keys.row_number"
         ).fetchall()
+    connection.execute(_DELETE_LABELS).fetchall()
     settle_latest(connection)
 
 

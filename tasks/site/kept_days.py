@@ -24,7 +24,8 @@ SELECT
     max(committed_at) AS upto,
     count(*)::VARCHAR || '-' || coalesce(bit_xor(hash(source_sha256, model_id, committed_at)), 0)
     || '-' || (SELECT count(*) FROM forgotten_rows)
-    || '-' || (SELECT count(*) FROM quarantined_rows WHERE released_at IS NOT NULL) AS state
+    || '-' || (SELECT count(*) FROM quarantined_rows WHERE released_at IS NOT NULL)
+    || '-' || (SELECT coalesce(bit_xor(hash(review_labels)), 0) FROM review_labels) AS state
 FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL AND committed_at <= $upto
 """
 _READ_ALL = """

@@ -19,6 +19,8 @@ from data_contracts.sources.delivery import judge_deliveries
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SkippedFile, SourceFile
+from tasks.labelling.intake import TakenLabels
+from tasks.labelling.intake import take_labels as take
 from tasks.maintenance.retention import drop_old_bytes, move_scored
 from tasks.scoring.plan import (
     PendingFiles,
@@ -191,6 +193,11 @@ def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
     shutil.rmtree(part_dir)
     add_asset_metadata(SCORES, {name: getattr(summary, name) for name in COUNTS})
     return summary
+
+
+def take_labels(home: Home) -> TakenLabels:
+    """Take in the labels that people gave in the inbox since the last run."""
+    return look("take-labels", partial(take, home)) if home.labels.is_dir() else TakenLabels()
 
 
 @task(name="judge-drift", **RETRY_TRANSIENT)

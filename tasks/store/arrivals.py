@@ -21,10 +21,11 @@ from data_contracts.errors import (
     StoreUnreachableError,
     UsageError,
 )
-from data_contracts.storage.home import Home
+from data_contracts.storage.home import LABELS, Home
 from data_contracts.storage.store_uris import INBOX
 from tasks.containers.formats import UNKNOWN, format_of
 from tasks.inbox.source_files import (
+    HAS_LABELS,
     MAX_FILE_BYTES,
     TOO_LARGE,
     FoundFile,
@@ -154,6 +155,8 @@ def _inspect(store: Store, found: StoredObject, spool: Path) -> FoundFile | Skip
         return None
     if found.size == 0 and format_of(PurePosixPath(name)) == UNKNOWN:
         return None
+    if folders[:1] == [LABELS]:
+        return SkippedFile(uri, HAS_LABELS)
     if len(name.encode()) > _NAME_BYTES:
         return SkippedFile(uri, f"its name is longer than {_NAME_BYTES} bytes: rename it")
     if found.size > MAX_FILE_BYTES:

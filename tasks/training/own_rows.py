@@ -1,7 +1,11 @@
-"""Reads the reviews of each source that came with a label or a rating, and splits them into training and test.
+"""Reads the reviews of each source that have a label or a rating, and splits them into training and test.
 
-A row counts if it is the newest of its review, is not known to be in another language, and its text is in no split of
-the archive; each text of a source counts once. Forgotten rows are no longer in the database. Nothing is written.
+They came with it, or somebody labelled them later. A row counts if it is the newest of its review, is not known to be
+in another language, and its text is in no split of the archive; each text of a source counts once. Forgotten rows are
+no longer in the database. Nothing is written.
+
+Reviews that were chosen to be labelled because the champion is uncertain of them are only learnt from: on them any
+other model would seem better than it.
 """
 
 from collections.abc import Collection, Iterator
@@ -33,12 +37,16 @@ WITH labelled AS (
     SELECT
         coalesce(file_source, 'default') AS source, text_sha256,
         coalesce(movie_id, text_sha256) AS title, source_sha256, row_number,
-        {GIVEN_SENTIMENT} AS label,
+        coalesce({GIVEN_SENTIMENT}, later_label) AS label,
+        {GIVEN_SENTIMENT} IS NOT NULL OR is_random AS can_judge,
         CASE
             WHEN reviewed_at >= '1888-01-01' AND reviewed_at <= file_seen_at + INTERVAL 1 DAY THEN reviewed_at
             ELSE file_seen_at
         END AS dated_at
-    FROM source_reviews WHERE is_latest AND in_english IS DISTINCT FROM false
+    FROM source_reviews LEFT JOIN (
+        SELECT text_sha256, is_random, {GIVEN_SENTIMENT} AS later_label FROM review_labels
+    ) USING (text_sha256)
+    WHERE is_latest AND in_english IS DISTINCT FROM false
 ),
 once AS (
     FROM labelled WHERE label IS NOT NULL AND text_sha256 NOT IN (SELECT unnest($known::VARCHAR[]))
@@ -114,19 +122,28 @@ def _list_archive_texts(home: Home) -> list[str]:
 def _split(source: str, rows: list[dict[str, Any]]) -> OwnRows:
     """Split the rows of a source, the newest first."""
     titles = [row["title"] for row in rows]
-    week = np.array([row["dated_at"].toordinal() // 7 for row in rows])
-    test = mark_newest_weeks(week)
+    can_judge = np.array([row["can_judge"] for row in rows], bool)
+    test = np.zeros(len(rows), bool)
+    if can_judge.any():
+        test[can_judge] = _mark_test([row for row in rows if row["can_judge"]])
+    held_out = {title for title, is_test in zip(titles, test, strict=True) if is_test}
+    apart = ~test & np.array([title not in held_out for title in titles])
+    shares_titles = bool(2 * apart.sum() < (~test).sum())
+    train = ~test if shares_titles else apart
+    return OwnRows(source, _pick(rows, train), _pick(rows, test), shares_titles)
+
+
+def _mark_test(rows: list[dict[str, Any]]) -> NDArray[np.bool_]:
+    """Return a mask [n] of the rows to hold out: those of the newest weeks, of some titles, or some texts."""
+    titles = [row["title"] for row in rows]
+    test = mark_newest_weeks(np.array([row["dated_at"].toordinal() // 7 for row in rows]))
     if test is None:
         test = mark_some_titles(titles)
     if (
         not TEST_SHARE / 2 <= test.mean() <= LARGEST_TEST_SHARE
     ):  # a few titles only: none or all of them by chance
         test = mark_some_titles([row["text_sha256"] for row in rows])
-    held_out = {title for title, is_test in zip(titles, test, strict=True) if is_test}
-    apart = ~test & np.array([title not in held_out for title in titles])
-    shares_titles = bool(2 * apart.sum() < (~test).sum())
-    train = ~test if shares_titles else apart
-    return OwnRows(source, _pick(rows, train), _pick(rows, test), shares_titles)
+    return test
 
 
 def mark_newest_weeks(week: NDArray[np.int64]) -> NDArray[np.bool_] | None:

@@ -32,6 +32,7 @@ SELECT
     (SELECT (count(released_at), max(released_at)) FROM quarantined_rows)::VARCHAR,
     (SELECT count(*) FROM forgotten_rows),
     (SELECT count(*) FROM runs WHERE status = 'stopped'),
+    (SELECT bit_xor(hash(review_labels)) FROM review_labels),
     (SELECT arg_max((version, views_sha256), version) FROM schema_migrations)::VARCHAR
 """
 """SQL: one row that differs between two databases if their readers would see different data.

@@ -16,6 +16,7 @@ from tasks.report.writing import write_report
 from tasks.stages import score as score_stages
 from tests.support.scoring_runs import copy_scored_home, count, drop, run
 from tests.support.small_home import ask, promote_small_model
+from tests.support.warehouse_parts import hash_text
 
 SECRET = "zebrafish"
 CSV = f"review_id,movie_id,text\nr1,tt1,good film\nr2,tt2,a bad {SECRET} plot\nr3,tt2,...\n"
@@ -46,6 +47,21 @@ def test_a_trace_without_the_text_stays(home: Home) -> None:
     do_forget(home, "r2")
     columns = "row_number, was_quarantined, reason, forgotten_by"
     assert ask(home.published, f"select {columns} from forgotten_rows") == [(2, False, "asked for", "ann")]
+
+
+def test_a_label_goes_with_the_last_row_of_its_text_and_is_not_taken_in_again(home: Home) -> None:
+    drop(home, "b.csv", CSV.replace("r1", "r4").replace("r2", "r5"))
+    run()
+    labels = "".join(f"{hash_text(text)},p\n" for text in ("good film", f"a bad {SECRET} plot"))
+    sheet = drop(home, "labels/sheet.csv", f"label_of,label\n{labels}")
+    assert run().labels == 2
+    do_forget(home, "r2")
+    assert count(home, "review_labels") == 2
+    assert str(sheet) in do_forget(home, "r5")
+    sheet.write_text(sheet.read_text().replace("p\n", "n\n"))
+    assert run().labels == 1
+    found = ask(home.published, "select text_sha256, given_label from review_labels")
+    assert found == [(hash_text("good film"), "negative")]
 
 
 def test_no_byte_of_it_is_left_in_the_databases(home: Home) -> None:

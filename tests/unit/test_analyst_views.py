@@ -252,6 +252,52 @@ def test_a_label_of_another_review_counts_for_no_row_without_one(
     assert ask(connection, "SELECT day FROM live_accuracy") == [(NEXT_DAY,)]
 
 
+def add_label(connection: duckdb.DuckDBPyConnection, text: str, **values: Any) -> None:
+    same = {"is_random": True, "labelled_at": MIDNIGHT, "uri": "labels/a.csv"}
+    add_row(connection, "review_labels", **{"text_sha256": f"sha256 of {text}", **same, **values})
+
+
+def test_a_label_that_somebody_gave_a_review_drawn_at_random_counts_once_for_each_model(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    for name in ("f", "again"):
+        add_file(connection, name, [{"text": "fine", "score": 0.9, "review_id": name}])
+    add_file(connection, "f", [{"text": "fine", "score": 0.1}], model_id="model-b")
+    add_label(connection, "fine", given_rating=9.0)
+    add_label(connection, "a text that is not here", given_label="negative")
+    query = (
+        "SELECT model_id, labelled_reviews, accuracy, mean_given_rating FROM live_accuracy ORDER BY model_id"
+    )
+    assert ask(connection, query) == [("model-a", 1, 1.0, 9.0), ("model-b", 1, 0.0, 9.0)]
+
+
+@pytest.mark.parametrize(
+    "values", [{"is_random": False, "given_label": "positive"}, {"given_label": None, "given_rating": None}]
+)
+def test_a_label_of_a_review_that_was_chosen_because_it_is_hard_and_one_skipped_do_not_count(
+    connection: duckdb.DuckDBPyConnection, values: dict[str, Any]
+) -> None:
+    add_file(connection, "f", [{"text": "fine"}])
+    add_label(connection, "fine", **values)
+    assert ask(connection, "FROM live_accuracy") == []
+
+
+def test_what_a_source_said_counts_before_what_somebody_said_later(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    add_file(connection, "f", [{"text": "fine", "score": 0.9, "given_label": "positive"}])
+    add_label(connection, "fine", given_label="negative")
+    assert ask(connection, ACCURACY) == [(1, 1.0)]
+
+
+def test_labels_by_people_change_no_other_view(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{"text": "fine", "movie_id": "tt1"}])
+    views = [view for view in VIEWS if view not in ("live_accuracy", "deliveries")]
+    before = [ask(connection, f"FROM {view}") for view in views]
+    add_label(connection, "fine", given_label="positive")
+    assert [ask(connection, f"FROM {view}") for view in views] == before
+
+
 def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -259,6 +305,8 @@ def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it(
     for model_id in ("model-a", "model-own"):
         for day, name in enumerate(["learnt", "later"]):
             add_file(connection, name, [{"given_label": "positive"}], day, model_id)
+    add_file(connection, "bare", [{"text": "fine"}], 0, "model-own")
+    add_label(connection, "fine", given_label="positive", labelled_at=NOON)
     query = "SELECT model_id, labelled_reviews FROM live_accuracy ORDER BY model_id"
     assert ask(connection, query) == [("model-a", 2), ("model-own", 1)]
 

@@ -16,7 +16,7 @@ ORDER = (
     "flows.command", "flows.command.console", "flows.command.actions", "flows",
     "deployments.serving", "deployments.metrics", "deployments.site", "deployments.local_server", "deployments",
     "tasks.stages", "tasks.shadow", "tasks.training", "tasks.explain", "tasks.week", "tasks.site", "tasks.report",
-    "tasks.maintenance", "tasks.engine", "tasks.texts", "tasks.scoring", "tasks.sources",
+    "tasks.maintenance", "tasks.engine", "tasks.texts", "tasks.scoring", "tasks.sources", "tasks.labelling",
     "tasks.destinations", "tasks.exports",
     "tasks.queries", "tasks.store",
     "tasks.warehouse", "tasks.review_files", "tasks.archive", "tasks.archive.sample", "tasks.containers",

@@ -1,5 +1,6 @@
 """Tests of which reviews with labels are learnt from, and of their split into training and test."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tasks.training.own_rows import (
     read_own_rows,
 )
 from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.connection import open_warehouse
 from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
 
 
@@ -122,6 +124,54 @@ def test_each_text_counts_once(tmp_path: Path) -> None:
     rows[59].update(text="text 3", text_sha256=hash_text("text 3"))
     [shop] = read(tmp_path, rows)
     assert list_learnt(shop).count("text 3") == 1
+
+
+def label(folder: Path, texts: Iterable[str], *, is_random: bool) -> None:
+    """Label texts by hand, all as positive."""
+    with open_warehouse(Home(folder).warehouse, write=True) as connection:
+        for text in texts:
+            values = [hash_text(text), "positive", None, is_random, NOON, "labels/a.csv"]
+            connection.execute("INSERT INTO review_labels VALUES (?, ?, ?, ?, ?, ?)", values)
+
+
+def test_labels_by_people_are_learnt_from_in_the_source_of_the_review(tmp_path: Path) -> None:
+    rows = make_rows(60, given_label=None)
+    assert read(tmp_path, [*rows, {**rows[3], "review_id": "again"}]) == []
+    label(tmp_path, [row["text"] for row in rows], is_random=True)
+    [shop] = read_own_rows(Home(tmp_path))
+    assert list_learnt(shop) == sorted(row["text"] for row in rows)
+    assert shop.train.positive.all()
+    assert len(shop.test.texts) >= 12
+
+
+def test_what_a_source_said_of_a_review_is_learnt_before_what_somebody_said_later(tmp_path: Path) -> None:
+    read(tmp_path, make_rows(60))
+    label(tmp_path, [f"text {number}" for number in range(60)], is_random=False)
+    [shop] = read_own_rows(Home(tmp_path))
+    assert len(shop.test.texts) >= 12
+    assert shop.train.positive.sum() <= 30
+
+
+def test_reviews_chosen_since_the_champion_is_uncertain_of_them_are_learnt_from_but_never_held_out(
+    tmp_path: Path,
+) -> None:
+    rows = [*make_rows(30), *make_rows(30, given_label=None)]
+    for number, row in enumerate(rows[30:]):
+        row.update(text=f"hard {number}", text_sha256=hash_text(f"hard {number}"), review_id=f"h{number}")
+        row.update(movie_id=f"tt-hard {number}")
+    read(tmp_path, rows)
+    label(tmp_path, [row["text"] for row in rows[30:]], is_random=False)
+    [shop] = read_own_rows(Home(tmp_path))
+    assert {text.split()[0] for text in shop.test.texts} == {"text"}
+    assert len([text for text in shop.train.texts if text.startswith("hard")]) == 30
+
+
+def test_where_all_labels_are_of_chosen_reviews_none_is_held_out(tmp_path: Path) -> None:
+    read(tmp_path, make_rows(30, given_label=None))
+    label(tmp_path, [f"text {number}" for number in range(30)], is_random=False)
+    [shop] = read_own_rows(Home(tmp_path))
+    assert (len(shop.train.texts), len(shop.test.texts)) == (30, 0)
+    assert join_tests([shop]) is None
 
 
 @pytest.mark.parametrize("count", [0, FEWEST_LABELS - 1])

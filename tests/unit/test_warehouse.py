@@ -46,6 +46,8 @@ TABLES = {
     "shadow_files",
     "shadow_scores",
     "shadow_timings",
+    "review_labels",
+    "label_files",
     "runs",
     "contract_results",
     "schema_migrations",

@@ -64,7 +64,7 @@ def forget(
 
 
 def _report_copies(home: Home, present: Sequence[Path | str], echo: Callable[[str], None]) -> None:
-    """List what may still hold the forgotten rows: the source files `present`, backups, replaced databases, exports."""
+    """List what may still hold the forgotten rows: the source files `present`, sheets, backups, exports."""
     backups = [path for path in sorted(home.backups.glob("*")) if path.is_dir()]
     replaced = sorted(home.folder.glob("reviews.replaced-*.duckdb"))
     exports = {
@@ -72,11 +72,12 @@ def _report_copies(home: Home, present: Sequence[Path | str], echo: Callable[[st
         home.current_export: "`reviews export --current`",
     }
     exported = [path for path in exports if holds_export(path)]
-    for path in (*present, *backups, *replaced, *exported):
+    sheets = [path for path in sorted(home.labels.rglob("*")) if path.is_file() and path.suffix != ".jsonl"]
+    for path in (*present, *sheets, *backups, *replaced, *exported):
         echo(f"  may still hold it: {escape_controls(str(path))}")
     for path in exported:
         echo(f"Next: {exports[path]} replaces the export in {path.name}/ by one without it.")
-    if present or backups or replaced:
+    if present or sheets or backups or replaced:
         echo(
             "Next: edit or delete these files yourself. A scored file is read again only if it changes, or in a rescan."
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from data_contracts.errors import FileRefusedError, ReviewsError, UsageError
 from data_contracts.limits import FIELD_RULES, VALUE_RULES
 from data_contracts.storage.durable import make_folder, write_whole
-from data_contracts.storage.home import Home
+from data_contracts.storage.home import LABELS, Home
 from tasks.review_files.options import ReadOptions
 from tasks.sources.catalogue import DEFAULT, Source, describe_missing_profile, load_catalogue, name_profile
 from tasks.sources.preview import SHOWN, Preview, preview_file
@@ -132,7 +132,7 @@ def list_sources(home: Home) -> str:
     """Return a line for each source: its profile and its folder in the inbox."""
     catalogue = load_catalogue(home)
     folders = {path.name for path in home.inbox.glob("*") if path.is_dir() and path.name[0] != "."}
-    names = sorted({DEFAULT, *folders, *catalogue.profiles, *catalogue.broken})
+    names = sorted({DEFAULT, *folders, *catalogue.profiles, *catalogue.broken} - {LABELS})
     return "\n".join(_describe_source(catalogue.find(f"{name}/file")) for name in names)
 
 

@@ -1,0 +1,202 @@
+"""Takes in the files of labels in the inbox: answers of `reviews label`, and sheets that were filled in.
+
+A label is of a text, by its digest, and counts for all rows with it. It makes no row of its own, so no review counts
+twice, and no tally of a source changes. Of two labels of a text the later one counts. A file that was changed is taken
+in again, and what it labels no more loses its label.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from data_contracts.errors import FileRefusedError
+from data_contracts.storage.home import Home
+from tasks.inbox.source_files import FoundFile, SkippedFile, look_at_labels
+from tasks.labelling.answers import finish_sessions
+from tasks.labelling.choosing import RANDOM
+from tasks.support.wording import count
+from tasks.warehouse.connection import begin_transaction, open_warehouse
+
+_WORDS = {
+    **dict.fromkeys(("p", "pos", "positive"), "positive"),
+    **dict.fromkeys(("n", "neg", "negative"), "negative"),
+}
+"""What stands for a label in a sheet, in any case."""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_LIST_KNOWN = "SELECT uri, size, mtime_ns FROM label_files"
+_ADD = """
+INSERT INTO review_labels
+SELECT
+    unnest($texts::VARCHAR[]), unnest($labels::VARCHAR[]), unnest($stars::DOUBLE[]), unnest($random::BOOLEAN[]),
+    unnest($times::TIMESTAMPTZ[]), $uri
+ON CONFLICT (text_sha256) DO UPDATE SET
+    given_label = excluded.given_label, given_rating = excluded.given_rating, is_random = excluded.is_random,
+    labelled_at = excluded.labelled_at, uri = excluded.uri
+WHERE excluded.labelled_at >= review_labels.labelled_at
+"""
+_FIND_KNOWN = """
+SELECT DISTINCT text_sha256 FROM source_reviews WHERE text_sha256 IN (SELECT unnest($texts::VARCHAR[]))
+"""
+_DROP_OTHERS = """
+DELETE FROM review_labels WHERE uri = $uri AND text_sha256 NOT IN (SELECT unnest($texts::VARCHAR[]))
+"""
+_RECORD = """
+INSERT INTO label_files VALUES ($uri, $size, $mtime_ns, $labels, now())
+ON CONFLICT (uri) DO UPDATE SET
+    size = excluded.size, mtime_ns = excluded.mtime_ns, labels = excluded.labels, taken_at = excluded.taken_at
+"""
+
+
+@dataclass(frozen=True)
+class GivenLabel:
+    """What a row of a file says of a text. Without a label and stars it was skipped."""
+
+    text_sha256: str
+    label: str | None
+    stars: float | None
+    is_random: bool
+    labelled_at: datetime
+
+
+@dataclass(frozen=True)
+class TakenLabels:
+    """What was taken in."""
+
+    files: int = 0
+    labels: int = 0
+    """Texts with a label or stars."""
+    skipped: tuple[SkippedFile, ...] = ()
+    """Files that can't be read, and those with cells that can't."""
+
+
+@dataclass(frozen=True)
+class _LabelFile:
+    """A file of labels that was read."""
+
+    found: FoundFile
+    labels: tuple[GivenLabel, ...] = ()
+    trouble: str | None = field(default=None)
+
+
+def take_labels(home: Home) -> TakenLabels:
+    """Take in the files of labels that are new or were changed; each in one transaction."""
+    files, skipped = _read_waiting(home)
+    labels = 0
+    for file in files:
+        stored = _store(home, file)
+        labels += sum(label.label is not None or label.stars is not None for label in stored)
+        if unknown := len(file.labels) - len(stored):
+            trouble = f"{count(unknown, 'label')} of it are of texts that this home does not have"
+            skipped.append(SkippedFile(file.found.uri, trouble))
+    return TakenLabels(len(files), labels, tuple(skipped))
+
+
+def list_waiting(home: Home) -> set[str]:
+    """Return the sha256 of the texts that files label or skip which were not taken in yet."""
+    return {label.text_sha256 for file in _read_waiting(home)[0] for label in file.labels}
+
+
+def _read_waiting(home: Home) -> tuple[list[_LabelFile], list[SkippedFile]]:
+    """Read the files that are new or were changed; return also those that nobody can read."""
+    if not home.labels.is_dir():
+        return [], []
+    finish_sessions(home)
+    findings, known = look_at_labels(home.inbox), _list_known(home)
+    waiting = [file for file in findings.files if known.get(file.uri) != (file.size, file.mtime_ns)]
+    read, skipped = [], list(findings.skipped)
+    for found in waiting:
+        file = _read(found)
+        skipped += [SkippedFile(found.uri, file.trouble)] if file.trouble else []
+        read += [file] if file.labels or not file.trouble else []
+    return read, skipped
+
+
+def _list_known(home: Home) -> dict[str, tuple[int, int]]:
+    """Return size and time of each file that was taken in, by its name."""
+    if not home.warehouse.exists():
+        return {}
+    with open_warehouse(home.warehouse, write=False) as connection:
+        return {uri: (size, time) for uri, size, time in connection.execute(_LIST_KNOWN).fetchall()}
+
+
+def _read(found: FoundFile) -> _LabelFile:
+    """Read a file of labels, in any format of review files: its text column is that of the digests."""
+    from tasks.review_files.options import ReadOptions
+    from tasks.review_files.plans.reading_plan import RatingScale, ReadingPlan
+    from tasks.review_files.reader import read_review_file
+
+    # Label and stars are found by their names: a plan that named them would need them both.
+    plan = ReadingPlan(text=("label_of",), labels=_WORDS, ratings=RatingScale(1, 10))
+    try:
+        batches = list(read_review_file(found.path, ReadOptions(plan=plan, root=found.root)))
+    except FileRefusedError as error:
+        return _LabelFile(found, trouble=_describe_refusal(error))
+    except OSError as error:
+        return _LabelFile(found, trouble=f"can't be read: {error.strerror}")
+    rows = [row for batch in batches for row in batch.to_pylist()]
+    changed_at = min(datetime.fromtimestamp(found.mtime_ns / 1e9, UTC), datetime.now(UTC))
+    labels = {label.text_sha256: label for row in rows for label in _read_row(row, changed_at)}
+    unread = sum(not _is_understood(row) for row in rows)
+    trouble = f"{count(unread, 'row')} of it can't be read as labels: `label` is positive or negative, `stars` 1 to 10"
+    return _LabelFile(found, tuple(labels.values()), trouble if unread else None)
+
+
+def _describe_refusal(error: FileRefusedError) -> str:
+    """Return why a file can't be read, and what to do."""
+    return (
+        f"can't be read as labels ({error.rule}). Next: fill in a sheet of `reviews label --csv FILE`, and keep its "
+        "columns; reviews belong in another folder of the inbox"
+    )
+
+
+def _read_row(row: Mapping[str, Any], changed_at: datetime) -> Iterator[GivenLabel]:
+    """Yield the label of a row, if it has one or says that the text was skipped."""
+    extra = json.loads(row["extra"] or "{}")
+    label, stars = row["given_label"], row["given_rating"]
+    if not _DIGEST.fullmatch(row["text"] or "") or (label is stars is None and not extra.get("skipped")):
+        return
+    labelled_at = min(changed_at, _parse_time(extra.get("labelled_at")) or changed_at)
+    yield GivenLabel(row["text"], label, stars, extra.get("drawn") == RANDOM, labelled_at)
+
+
+def _parse_time(text: Any) -> datetime | None:
+    """Return the time that a session wrote; None if it is none."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _is_understood(row: Mapping[str, Any]) -> bool:
+    """Return whether all of a row can be read; what can't is in `extra` under our name of the column."""
+    extra = json.loads(row["extra"] or "{}")
+    return bool(_DIGEST.fullmatch(row["text"] or "")) and not {"given_label", "given_rating"} & extra.keys()
+
+
+def _store(home: Home, file: _LabelFile) -> list[GivenLabel]:
+    """Store what a file says of texts that are here, not of forgotten ones, and that it was taken in; return that."""
+    found = {"uri": file.found.uri, "size": file.found.size, "mtime_ns": file.found.mtime_ns}
+    with open_warehouse(home.warehouse, write=True) as connection, begin_transaction(connection):
+        texts = [label.text_sha256 for label in file.labels]
+        known = {text for (text,) in connection.execute(_FIND_KNOWN, {"texts": texts}).fetchall()}
+        labels = [label for label in file.labels if label.text_sha256 in known]
+        columns = _list_columns(labels)
+        connection.execute(_ADD, {**columns, "uri": file.found.uri}).fetchall()
+        connection.execute(_DROP_OTHERS, {"texts": columns["texts"], "uri": file.found.uri}).fetchall()
+        connection.execute(_RECORD, {**found, "labels": len(labels)}).fetchall()
+    return labels
+
+
+def _list_columns(labels: Sequence[GivenLabel]) -> dict[str, list[Any]]:
+    """Return labels as columns for a query."""
+    return {
+        "texts": [label.text_sha256 for label in labels],
+        "labels": [label.label for label in labels],
+        "stars": [label.stars for label in labels],
+        "random": [label.is_random for label in labels],
+        "times": [label.labelled_at for label in labels],
+    }

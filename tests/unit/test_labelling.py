@@ -1,0 +1,448 @@
+"""Tests of labels by people: which reviews are chosen, and how answers are asked for, kept and taken in."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_contracts.errors import UsageError, WarehouseError
+from data_contracts.storage.home import Home
+from tasks.inbox.source_files import HAS_LABELS, look_at_named, look_into
+from tasks.labelling import answers as answer_files
+from tasks.labelling.answers import Answer, finish_sessions, keep_answer, open_answers
+from tasks.labelling.asking import Given, Screen, ask_labels, fit_text, parse_answer
+from tasks.labelling.choosing import MIX, ChosenReview, LabelRequest, choose_reviews
+from tasks.labelling.intake import list_waiting, take_labels
+from tasks.labelling.sheet import require_new, write_sheet
+from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.publishing import needs_publishing, publish
+from tests.support.scoring_runs import drop
+from tests.support.small_home import ask
+from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
+from tests.unit.view_tables import add_row
+
+SCREEN = Screen(80, 24)
+
+
+def make_rows(count: int, **values: Any) -> list[dict[str, Any]]:
+    """Return rows whose scores come nearer to 0.5 from one to the next, and whose unknown words get fewer."""
+    return [
+        {
+            "text": f"text {number}",
+            "review_id": f"r{number}",
+            "movie_id": f"tt{number % 3}",
+            "score": 0.5 + (count - number) / (2 * count),
+            "oov_rate": (count - number) / count,
+            "token_count": 40,
+            **values,
+        }
+        for number in range(count)
+    ]
+
+
+def make_home(folder: Path, *files: Sequence[dict[str, Any]], sources: Sequence[str] = ("shop",)) -> Home:
+    """Commit rows as files of sources, scored by the champion, and publish them."""
+    home = Home(folder)
+    parts = [
+        PartFile(f"{number}.csv", rows, ledger={"source": source})
+        for number, (rows, source) in enumerate(zip(files, sources, strict=True))
+    ]
+    with open_warehouse(home.warehouse, write=True) as connection:
+        connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now())")
+    commit_parts(home.warehouse, write_part(folder / "parts" / "one", parts))
+    publish(home)
+    return home
+
+
+def choose(
+    home: Home, count: int = 20, source: str | None = None, movie: str | None = None
+) -> list[ChosenReview]:
+    return choose_reviews(home.published, LabelRequest(count, source, movie))
+
+
+def list_texts(reviews: Sequence[ChosenReview], drawn: str | None = None) -> list[str]:
+    return [each.text for each in reviews if drawn in (None, each.drawn)]
+
+
+# Which reviews
+
+
+def test_half_are_uncertain_a_quarter_unlike_and_a_quarter_random(tmp_path: Path) -> None:
+    found = choose(make_home(tmp_path, make_rows(40)), 8)
+    assert [each.drawn for each in found] == [*MIX, *MIX]
+    others = [f"text {number}" for number in range(40) if f"text {number}" not in list_texts(found, "random")]
+    assert sorted(list_texts(found, "unlike")) == sorted(others[:2])
+    assert list_texts(found, "uncertain") == others[:-5:-1]
+
+
+def test_the_random_ones_do_not_depend_on_the_model_and_are_the_same_each_time(tmp_path: Path) -> None:
+    rows = make_rows(40)
+    other = [{**row, "score": 0.5, "oov_rate": 0.0} for row in rows]
+    homes = [make_home(tmp_path / name, made) for name, made in (("a", rows), ("b", other))]
+    drawn = [list_texts(choose(home, 8), "random") for home in (homes[0], homes[0], homes[1])]
+    assert drawn[0] == drawn[1] == drawn[2]
+    assert len(drawn[0]) == 2
+
+
+def test_a_text_is_asked_once_and_none_that_has_a_label_by_its_review_or_text(tmp_path: Path) -> None:
+    rows = make_rows(6)
+    twice = {**rows[0], "review_id": "again", "movie_id": "tt9"}
+    older = {**rows[1], "text": "an older text", "given_label": "positive", "reviewed_at": NOON}
+    newer = {**rows[1], "reviewed_at": NOON + timedelta(days=1)}
+    same_text = {**rows[2], "review_id": None, "movie_id": None, "given_rating": 9}
+    home = make_home(tmp_path, [*rows[:1], newer, *rows[2:], twice, older, same_text])
+    add_label(home, rows[3]["text"])
+    publish(home)
+    found = choose_reviews(home.published, LabelRequest(), [hash_text("text 4")])
+    assert sorted(list_texts(found)) == ["text 0", "text 5"]
+
+
+def add_label(home: Home, text: str) -> None:
+    with open_warehouse(home.warehouse, write=True) as connection:
+        values = [hash_text(text), "positive", None, True, NOON, "labels/a.csv"]
+        connection.execute("INSERT INTO review_labels VALUES (?, ?, ?, ?, ?, ?)", values)
+
+
+def test_rows_of_other_languages_or_of_earlier_champions_are_not_asked(tmp_path: Path) -> None:
+    foreign = {"text": "foreign", "review_id": "f", "in_english": False}
+    home = make_home(tmp_path, [*make_rows(2), foreign])
+    assert sorted(list_texts(choose(home))) == ["text 0", "text 1"]
+    with open_warehouse(home.warehouse, write=True) as connection:
+        connection.execute("INSERT INTO promotions VALUES (2, 'promote', 'model-b', 'next', NULL, now())")
+    publish(home)
+    assert not choose(home)
+
+
+def test_a_source_or_a_movie_can_be_chosen_but_of_a_movie_none_counts_as_random(tmp_path: Path) -> None:
+    other = [{**row, "text": f"other {row['text']}", "review_id": None} for row in make_rows(9)]
+    home = make_home(tmp_path, make_rows(9), other, sources=("shop", "other"))
+    found = choose(home, source="other")
+    assert {each.source for each in found} == {"other"}
+    assert len(found) == 9
+    found = choose(home, movie="tt1")
+    assert {each.movie_id for each in found} == {"tt1"}
+    assert len(found) == 6
+    assert not list_texts(found, "random")
+
+
+def test_sources_that_drift_come_first_until_a_check_passes_again(tmp_path: Path) -> None:
+    other = [
+        {**row, "text": f"other {row['text']}", "review_id": None, "score": 1.0} for row in make_rows(40)
+    ]
+    home = make_home(tmp_path, make_rows(40), other, sources=("shop", "other"))
+
+    def list_sources() -> set[str]:
+        return {each.source for each in choose(home, 8) if each.drawn != "random"}
+
+    for day, success in enumerate((False, True)):
+        with open_warehouse(home.warehouse, write=True) as connection:
+            add_row(
+                connection,
+                "contract_results",
+                **{"boundary": "drift", "rule": "score_like_before", "expectation": "", "columns": "score"},
+                **{"severity": "warning", "observed": "", "expected": "", "unexpected_count": 0},
+                **{"source": "other", "success": success, "checked_at": NOON + timedelta(days=day)},
+            )
+        publish(home)
+        assert (list_sources() == {"other"}) == (not success)
+
+
+def test_a_copy_of_an_older_version_says_what_to_do(tmp_path: Path) -> None:
+    home = make_home(tmp_path, make_rows(1))
+    with open_warehouse(home.warehouse, write=True) as connection:
+        connection.execute("DROP VIEW live_accuracy; DROP TABLE review_labels")
+    publish(home)
+    with pytest.raises(WarehouseError, match="Next: `reviews score`"):
+        choose(home)
+
+
+# Answers in the terminal
+
+
+def make_reviews(*texts: str) -> list[ChosenReview]:
+    return [
+        ChosenReview(hash_text(text), text, "shop", f"r{number}", "tt1", "2026-03-01", MIX[number % 4])
+        for number, text in enumerate(texts)
+    ]
+
+
+def make_reader(*typed: str) -> Callable[[], str | None]:
+    words = iter(typed)
+    return lambda: next(words, None)
+
+
+def answer(home: Home, reviews: Sequence[ChosenReview], *typed: str) -> tuple[Given, str]:
+    """Answer what is asked; return what was given, and what was shown."""
+    said: list[str] = []
+    with open_answers(home) as kept:
+        given = ask_labels(reviews, kept, SCREEN, make_reader(*typed), said.append)
+    return given, "\n".join(said)
+
+
+def read_answers(home: Home) -> list[tuple[Any, ...]]:
+    lines = [line for path in sorted(home.labels.glob("*.jsonl")) for line in path.read_text().splitlines()]
+    found = [json.loads(line) for line in lines]
+    return [
+        (each["label_of"], each["label"], each["stars"], each["skipped"], each["drawn"]) for each in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("p", Answer("positive")),
+        ("negative", Answer("negative")),
+        ("1", Answer(stars=1)),
+        ("10", Answer(stars=10)),
+        ("s", Answer()),
+        *((word, None) for word in ("", "11", "0", "-1", "8.5", "²", "1" * 5000, "yes", "q")),
+    ],
+)
+def test_a_word_is_an_answer_or_none(word: str, found: Answer | None) -> None:
+    assert parse_answer(word) == found
+
+
+def test_answers_are_kept_with_the_digest_of_the_text_but_not_the_text(tmp_path: Path) -> None:
+    home, reviews = Home(tmp_path), make_reviews("fine", "dull", "so so", "what?")
+    given, _ = answer(home, reviews, " P", "x", "n", "7", "s")
+    assert (len(given.labels), given.skipped) == (3, 1)
+    assert read_answers(home) == [
+        (hash_text("fine"), "positive", None, False, "uncertain"),
+        (hash_text("dull"), "negative", None, False, "random"),
+        (hash_text("so so"), None, 7, False, "uncertain"),
+        (hash_text("what?"), None, None, True, "unlike"),
+    ]
+    [path] = home.labels.iterdir()
+    assert "so so" not in path.read_text()
+
+
+def test_an_answer_can_be_taken_back(tmp_path: Path) -> None:
+    home, reviews = Home(tmp_path), make_reviews("fine", "dull")
+    _, said = answer(home, reviews, "u", "p", "u", "n", "q")
+    assert "Nothing was answered yet." in said
+    assert [each[:2] for each in read_answers(home)] == [(hash_text("fine"), "negative")]
+
+
+def test_what_the_model_said_is_not_shown_and_control_characters_are_escaped(tmp_path: Path) -> None:
+    _, said = answer(Home(tmp_path), make_reviews("a \x1b[31mred\x07 film<br />\u202efine"), "q")
+    assert "a \\x1b[31mred\\x07 film\n\\u202efine" in said
+    assert "source shop  movie tt1" in said
+    assert not any(word in said for word in ("score", "uncertain", "0.5", "\x1b"))
+
+
+def test_a_long_text_fits_the_screen_and_can_be_seen_whole(tmp_path: Path) -> None:
+    text = " ".join(f"word{number}" for number in range(2000))
+    shown = fit_text(text, SCREEN)
+    assert len(shown.splitlines()) <= 16
+    assert max(map(len, shown.splitlines())) < 80
+    assert shown.startswith("word0 ")
+    assert shown.endswith(" word1999")
+    assert "left out" in shown
+    _, said = answer(Home(tmp_path), make_reviews(text), "t", "q")
+    assert "word1000" not in shown
+    assert "word1000" in said
+
+
+def test_the_end_of_the_input_keeps_what_was_answered_and_a_session_without_answers_leaves_no_file(
+    tmp_path: Path,
+) -> None:
+    home, reviews = Home(tmp_path), make_reviews("fine", "dull")
+    answer(home, reviews)
+    assert not list(home.labels.iterdir())
+    answer(home, reviews, "p")
+    assert len(read_answers(home)) == 1
+
+
+def test_of_a_killed_session_all_whole_answers_are_kept_and_of_a_living_one_none_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, [review] = Home(tmp_path), make_reviews("fine")
+    with open_answers(home) as kept:
+        keep_answer(kept, review, Answer("positive"))
+        finish_sessions(home)
+        [living] = home.labels.iterdir()
+        assert living.name.endswith(".part")
+        assert not look_into(home.inbox).files
+        # As if the process were killed while it wrote the next answer.
+        killed = home.labels / "2026-01-01T00-00-00-000000.jsonl.part"
+        killed.write_bytes(living.read_bytes() + b'{"label_of": "12')
+        finish_sessions(home)
+        assert read_answers(home) == [(hash_text("fine"), "positive", None, False, "uncertain")]
+        assert living.exists()
+        assert not killed.exists()
+
+
+def test_each_answer_is_on_disk_before_the_next_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bytes] = []
+    monkeypatch.setattr(answer_files, "make_durable", lambda path: synced.append(path.read_bytes()))
+    answer(Home(tmp_path), make_reviews("fine", "dull"), "p", "n")
+    assert [content.count(b"\n") for content in synced] == [1, 2]
+
+
+# Sheets
+
+
+def read_sheet(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def fill_in(path: Path, cells: Sequence[str], column: str = "label", delimiter: str = ",") -> bytes:
+    """Fill in a column of a sheet, as a spreadsheet does, and return the content that it saves."""
+    rows = read_sheet(path)
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, rows[0].keys(), delimiter=delimiter)
+    writer.writeheader()
+    writer.writerows({**row, column: cell} for row, cell in zip(rows, cells, strict=True))
+    return out.getvalue().encode("utf-8-sig")
+
+
+def test_a_formula_is_escaped_in_a_sheet_and_its_label_is_of_the_same_text(tmp_path: Path) -> None:
+    texts = ["=1+1", "'=1+1", "@fine", "plain"]
+    home = make_home(tmp_path, [{"text": text, "review_id": f"-{text}"} for text in texts])
+    sheet = tmp_path / "sheet.csv"
+    write_sheet(sheet, choose(home))
+    cells = [cell for row in read_sheet(sheet) for cell in row.values()]
+    assert not [cell for cell in cells if cell[:1] in {"=", "+", "-", "@"}]
+    drop(home, "labels/back.csv", fill_in(sheet, ["positive", "N", "p", ""], delimiter=";"))
+    asked = [review.text for review in choose(home)]
+    assert take_labels(home).labels == 3
+    expected = dict(zip(map(hash_text, asked), ("positive", "negative", "positive"), strict=False))
+    assert dict(ask(home.warehouse, "select text_sha256, given_label from review_labels")) == expected
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=4, unique=True
+    )
+)
+def test_any_text_in_a_sheet_leaves_the_others_in_their_rows(texts: list[str]) -> None:
+    folder = Path(os.environ["TESTS_SHARED_FOLDER"]) / "sheets"
+    path = folder / "sheet.csv"
+    write_sheet(path, make_reviews(*texts))
+    assert [row["label_of"] for row in read_sheet(path)] == [hash_text(text) for text in texts]
+
+
+def test_a_sheet_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "sheet.csv").touch()
+    with pytest.raises(UsageError, match="may have labels"):
+        require_new(tmp_path / "sheet.csv")
+
+
+# How they are taken in
+
+
+def drop_labels(home: Home, name: str, *rows: tuple[str, str], day: int = 0) -> Path:
+    """Put a file with labels of texts into the inbox, last changed some days after the base time."""
+    lines = ["label_of,label,drawn", *(f"{hash_text(text)},{label},random" for text, label in rows)]
+    path = drop(home, f"labels/{name}", "\n".join(lines))
+    moment = (NOON + timedelta(days=day)).timestamp()
+    os.utime(path, (moment, moment))
+    return path
+
+
+def list_labels(home: Home) -> list[tuple[Any, ...]]:
+    return ask(home.warehouse, "select text_sha256, given_label, uri from review_labels order by all")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return make_home(tmp_path, [{"text": text} for text in ("fine", "dull", "so so")])
+
+
+def test_labels_are_taken_in_once_and_readers_get_them(home: Home) -> None:
+    drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "negative"))
+    assert list_waiting(home) == {hash_text("fine"), hash_text("dull")}
+    assert (take_labels(home).files, take_labels(home).files) == (1, 0)
+    assert not list_waiting(home)
+    assert needs_publishing(home)
+    publish(home)
+    assert not needs_publishing(home)
+
+
+def test_the_later_label_of_a_text_counts_in_whatever_order_they_are_taken_in(home: Home) -> None:
+    drop_labels(home, "a.csv", ("fine", "negative"), day=2)
+    take_labels(home)
+    drop_labels(home, "b.csv", ("fine", "positive"), day=1)
+    take_labels(home)
+    assert list_labels(home) == [(hash_text("fine"), "negative", "labels/a.csv")]
+    drop_labels(home, "c.csv", ("fine", "positive"), day=3)
+    take_labels(home)
+    assert list_labels(home) == [(hash_text("fine"), "positive", "labels/c.csv")]
+
+
+def test_a_file_that_was_corrected_is_taken_in_again_and_what_it_lacks_loses_its_label(home: Home) -> None:
+    drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "positive"))
+    take_labels(home)
+    drop_labels(home, "a.csv", ("fine", "negative"), ("dull", ""), day=1)
+    take_labels(home)
+    assert list_labels(home) == [(hash_text("fine"), "negative", "labels/a.csv")]
+
+
+def test_cells_that_can_not_be_read_are_said_and_the_others_taken_in(home: Home) -> None:
+    drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "maybe"))
+    taken = take_labels(home)
+    assert taken.labels == 1
+    assert "1 row of it can't be read as labels" in taken.skipped[0].reason
+
+
+def test_labels_of_texts_that_are_not_here_or_no_more_are_left_out_and_said(home: Home) -> None:
+    drop_labels(home, "a.csv", ("fine", "positive"), ("forgotten", "positive"))
+    taken = take_labels(home)
+    assert taken.labels == 1
+    assert "1 label of it" in taken.skipped[0].reason
+    assert list_labels(home) == [(hash_text("fine"), "positive", "labels/a.csv")]
+
+
+@pytest.mark.parametrize("content", ["text,label\nfine,positive\n", "", "\x00\x01", "label_of,label\n1,p\n"])
+def test_a_file_that_is_no_file_of_labels_stops_no_other(home: Home, content: str) -> None:
+    drop(home, "labels/0.csv", content)
+    drop_labels(home, "a.csv", ("fine", "positive"))
+    taken = take_labels(home)
+    assert taken.labels == 1
+    assert [each.uri for each in taken.skipped] == ["labels/0.csv"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"label_of": st.sampled_from([hash_text("fine"), "x", None, 1])},
+            optional={
+                name: st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.just("positive")
+                for name in ("label", "stars", "skipped", "drawn", "labelled_at")
+            },
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_no_line_of_a_file_of_labels_stops_a_run(rows: list[dict[str, Any]]) -> None:
+    from tasks.inbox.source_files import FoundFile
+    from tasks.labelling.intake import _read
+
+    path = Path(os.environ["TESTS_SHARED_FOLDER"]) / "labels.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    file = _read(FoundFile("labels/labels.jsonl", path, path.stat().st_size, path.stat().st_mtime_ns))
+    assert {label.text_sha256 for label in file.labels} <= {hash_text("fine")}
+    assert all(label.labelled_at <= datetime.now(UTC) for label in file.labels)
+
+
+def test_files_of_labels_are_no_files_of_reviews(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    path = drop_labels(home, "a.csv", ("fine", "positive"))
+    drop(home, "a.csv", "text\nfine\n")
+    assert [file.uri for file in look_into(home.inbox).files] == ["a.csv"]
+    assert [each.reason for each in look_at_named([path], home.inbox).skipped] == [HAS_LABELS]
