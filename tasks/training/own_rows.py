@@ -4,8 +4,8 @@ They came with it, or somebody labelled them later. A row counts if it is the ne
 in another language, and its text is in no split of the archive; each text of a source counts once. Forgotten rows are
 no longer in the database. Nothing is written.
 
-Reviews that were chosen to be labelled because the champion is uncertain of them are only learnt from: on them any
-other model would seem better than it.
+Of the reviews that somebody labelled later, those drawn at random are held out. The others were chosen because the
+champion is uncertain of them: they are only learnt from, since on them any other model would seem better than it.
 """
 
 from collections.abc import Collection, Iterator
@@ -38,7 +38,7 @@ WITH labelled AS (
         coalesce(file_source, 'default') AS source, text_sha256,
         coalesce(movie_id, text_sha256) AS title, source_sha256, row_number,
         coalesce({GIVEN_SENTIMENT}, later_label) AS label,
-        {GIVEN_SENTIMENT} IS NOT NULL OR is_random AS can_judge,
+        {GIVEN_SENTIMENT} IS NOT NULL AS is_given, coalesce(is_random, false) AS is_random,
         CASE
             WHEN reviewed_at >= '1888-01-01' AND reviewed_at <= file_seen_at + INTERVAL 1 DAY THEN reviewed_at
             ELSE file_seen_at
@@ -122,15 +122,30 @@ def _list_archive_texts(home: Home) -> list[str]:
 def _split(source: str, rows: list[dict[str, Any]]) -> OwnRows:
     """Split the rows of a source, the newest first."""
     titles = [row["title"] for row in rows]
-    can_judge = np.array([row["can_judge"] for row in rows], bool)
-    test = np.zeros(len(rows), bool)
-    if can_judge.any():
-        test[can_judge] = _mark_test([row for row in rows if row["can_judge"]])
+    test = _mark_held_out(rows)
     held_out = {title for title, is_test in zip(titles, test, strict=True) if is_test}
     apart = ~test & np.array([title not in held_out for title in titles])
     shares_titles = bool(2 * apart.sum() < (~test).sum())
     train = ~test if shares_titles else apart
     return OwnRows(source, _pick(rows, train), _pick(rows, test), shares_titles)
+
+
+def _mark_held_out(rows: list[dict[str, Any]]) -> NDArray[np.bool_]:
+    """Return a mask [n] of the rows to hold out; of those that somebody labelled later, only such drawn at random."""
+    is_given = np.array([row["is_given"] for row in rows], bool)
+    is_random = ~is_given & np.array([row["is_random"] for row in rows], bool)
+    test: NDArray[np.bool_] = is_random | _mark_test_among(rows, is_given)
+    if test.mean() <= LARGEST_TEST_SHARE:
+        return test
+    return _mark_test_among(rows, is_given | is_random)  # little else would be left to learn from
+
+
+def _mark_test_among(rows: list[dict[str, Any]], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a mask [n] of the rows to hold out, of those of another mask."""
+    test = np.zeros(len(rows), bool)
+    if mask.any():
+        test[mask] = _mark_test([row for row, is_in in zip(rows, mask, strict=True) if is_in])
+    return test
 
 
 def _mark_test(rows: list[dict[str, Any]]) -> NDArray[np.bool_]:

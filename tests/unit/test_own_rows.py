@@ -166,6 +166,15 @@ def test_reviews_chosen_since_the_champion_is_uncertain_of_them_are_learnt_from_
     assert len([text for text in shop.train.texts if text.startswith("hard")]) == 30
 
 
+def test_of_reviews_labelled_by_people_those_drawn_at_random_are_held_out(tmp_path: Path) -> None:
+    read(tmp_path, make_rows(120, given_label=None))
+    label(tmp_path, [f"text {number}" for number in range(120) if number % 4 == 1], is_random=True)
+    label(tmp_path, [f"text {number}" for number in range(120) if number % 4 != 1], is_random=False)
+    [shop] = read_own_rows(Home(tmp_path))
+    assert sorted(shop.test.texts) == sorted(f"text {number}" for number in range(1, 120, 4))
+    assert len(shop.train.texts) == 90
+
+
 def test_where_all_labels_are_of_chosen_reviews_none_is_held_out(tmp_path: Path) -> None:
     read(tmp_path, make_rows(30, given_label=None))
     label(tmp_path, [f"text {number}" for number in range(30)], is_random=False)
